@@ -1,0 +1,1 @@
+"""What an operator types. One file per command group; ``render`` is the only module that prints."""

@@ -1,0 +1,108 @@
+"""The command line. ``bcp --help`` and ``bcp status`` load no vendor and no plug-in."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bcp import __version__
+from bcp.cli import audit, contacts, drill, lab, playbook, plan, run, setup, status, watch
+from bcp.cli.common import Place
+from bcp.cli.render import OUT, fail, unexpected
+from bcp.kernel.errors import BcpError, Interrupted
+
+HELP = """Keep mail and people going when Exchange Online fails.
+
+Notices which kind of outage it is, moves inbound mail to a backup relay by
+switching MX, tells people by channels that still work, and comes back without
+losing or doubling a message.
+
+First look, no account needed: bcp drill run
+"""
+COMMON = "Anywhere: --config FILE, --output json, --quiet, --no-color, --debug, -v."
+
+app = typer.Typer(name="bcp", help=HELP, no_args_is_help=True, rich_markup_mode=None, add_completion=True, pretty_exceptions_enable=False,
+                  context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}, epilog=COMMON)
+for module in (status, plan, run, playbook, watch, setup, contacts, audit, drill, lab):
+    module.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bcp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    config: Annotated[str, typer.Option("--config", "-c", help="Configuration file (else BCP_CONFIG, else bcp.yaml here or above).")] = "",
+    output: Annotated[str, typer.Option("--output", "-o", help="text or json.")] = "text",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks.")] = False,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Logs; twice for more.")] = 0,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Version.")] = False,
+) -> None:
+    if output not in {"text", "json"}:
+        raise typer.BadParameter("text or json", param_hint="--output")
+    Place.config = config
+    OUT.json, OUT.quiet, OUT.colour, OUT.debug, OUT.verbosity = output == "json", quiet, not no_color, debug, verbose
+    if verbose or debug:
+        from bcp.kernel.log import set_up  # noqa: PLC0415
+
+        set_up(2 if debug else verbose)
+    else:
+        _quiet_libraries()
+
+
+def _quiet_libraries() -> None:
+    import logging  # noqa: PLC0415 - 3 ms, and vendors log at will
+
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.getLogger().setLevel(logging.CRITICAL)
+
+
+_GLOBAL_VALUE = {"--config": True, "-c": True, "--output": True, "-o": True}
+_GLOBAL_FLAG = {"--quiet", "-q", "--no-color", "--debug", "--verbose", "-v", "-vv"}
+
+
+def arrange(arguments: list[str]) -> list[str]:
+    """Common options may stand anywhere; they are moved to the front. After ``--`` nothing is touched."""
+    front: list[str] = []
+    rest: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        word = waiting.pop(0)
+        if word == "--":
+            rest += [word, *waiting]
+            break
+        if word in _GLOBAL_FLAG or (word.startswith(("--config=", "--output="))):
+            front.append(word)
+        elif word in _GLOBAL_VALUE and waiting:
+            front += [word, waiting.pop(0)]
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def main() -> None:
+    """Entry point. No traceback reaches a person without --debug."""
+    try:
+        app(args=arrange(sys.argv[1:]), prog_name="bcp")
+    except BcpError as error:
+        sys.exit(fail(error))
+    except (KeyboardInterrupt, Interrupted):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+    except SystemExit:
+        raise
+    except BaseExceptionGroup as group:
+        from bcp.cli.common import first  # noqa: PLC0415
+
+        found = first(group)
+        sys.exit(fail(found) if isinstance(found, BcpError) else unexpected(found))
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        sys.exit(unexpected(error))

@@ -1,0 +1,106 @@
+"""What several commands need: the configuration, an event loop, people's names. Imports are light; the heavy ones come when used."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bcp.kernel.errors import Invalid
+
+if TYPE_CHECKING:
+    from bcp.engine.store import Runs
+    from bcp.wiring import App
+
+T = TypeVar("T")
+CONFIG_NAMES = ("bcp.yaml", "bcp.yml")
+
+
+class Place:
+    """Where the configuration is; set by the global option."""
+
+    config: str = ""
+
+
+def config_path() -> Path:
+    """The configuration file: --config, else BCP_CONFIG, else bcp.yaml here or in a parent folder.
+
+    Raises:
+        Invalid: there is none.
+    """
+    import os  # noqa: PLC0415
+
+    given = Place.config or os.environ.get("BCP_CONFIG", "")  # noqa: TID251 - documented
+    if given:
+        path = Path(given)
+        return path / CONFIG_NAMES[0] if path.is_dir() else path
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        for name in CONFIG_NAMES:
+            if (folder / name).is_file():
+                return folder / name
+    raise Invalid("there is no bcp.yaml here or in a folder above", hint="Make one with `bcp init`, or name it: --config FILE. To just look around: bcp drill run")
+
+
+def app() -> App:
+    """Everything the configuration gives."""
+    from bcp.settings import load  # noqa: PLC0415
+    from bcp.wiring import App  # noqa: PLC0415
+
+    return App(load(config_path()))
+
+
+def state_folder() -> Path:
+    """The state folder, without validating the configuration: for commands that must be quick and always work."""
+    path = config_path()
+    import re  # noqa: PLC0415
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"cannot read {path}: {error}", hint="Check the path.") from error
+    found = re.search(r"^state:[ \t]*(['\"]?)([^'\"#\n]+?)\1[ \t]*(?:#.*)?$", text, re.MULTILINE)
+    folder = Path(found[2].strip()) if found else Path(".bcp")
+    return folder if folder.is_absolute() else path.resolve().parent / folder
+
+
+def runs() -> Runs:
+    """The runs of the state folder, read without the configuration's plug-ins."""
+    from bcp.engine.store import Runs  # noqa: PLC0415
+    from bcp.kernel.clock import SystemClock  # noqa: PLC0415
+    from bcp.registry import load  # noqa: PLC0415
+
+    return Runs(state_folder(), load("engines", "embedded").EmbeddedStore(), SystemClock())
+
+
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end. Errors inside groups come out alone."""
+    import asyncio  # noqa: PLC0415
+
+    from bcp.kernel.errors import BcpError  # noqa: PLC0415
+
+    try:
+        return asyncio.run(work)
+    except BaseExceptionGroup as group:
+        found = first(group)
+        if isinstance(found, BcpError):
+            raise found from group
+        raise
+
+
+def first(error: BaseException) -> BaseException:
+    """The first error inside nested groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def pairs(given: list[str] | None, what: str) -> dict[str, str]:
+    """``NAME=VALUE`` options. Raises ``Invalid``."""
+    out = {}
+    for text in given or []:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise Invalid(f"--{what} {text!r} is not NAME=VALUE", hint=f"For example --{what} reason='MX host does not resolve'.")
+        out[name.strip()] = value
+    return out

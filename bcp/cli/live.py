@@ -1,0 +1,93 @@
+"""Progress of a run as it happens: one line for each thing that a person wants to know."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from bcp.cli.render import OUT, paint, say, status_word
+from bcp.engine.events import Progress
+from bcp.kernel.clock import clock_text
+from bcp.kernel.units import format_duration
+
+_MARKS = {"ok": "✓", "unchanged": "=", "failed": "✗", "skipped": "-", "not_reached": "-", "in_doubt": "?", "would_run": "~", "undone": "↶", "undo_failed": "✗"}
+
+
+def _can(mark: str) -> bool:
+    try:
+        mark.encode(sys.stderr.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+class Timeline:
+    """A listener that prints. With a rich console it also shows what is waited for, on one moving line."""
+
+    def __init__(self, start: float | None = None, run_id: str = "") -> None:
+        self.start, self.run_id = start, run_id
+        self._status: Any = None
+        self._plain = not _can("✓")
+
+    def __call__(self, progress: Progress) -> None:
+        """One piece of progress."""
+        if OUT.quiet:
+            return
+        line = self._line(progress)
+        if line is None:
+            return
+        self._rest()
+        stamp = f"+{progress.at - self.start:6.1f}s" if self.start is not None else clock_text(progress.at)
+        say(f"{paint(stamp, 'soft', sys.stderr)}  {line}")
+
+    def _line(self, p: Progress) -> str | None:
+        handler = getattr(self, "_on_" + p.kind, None)
+        if handler is not None:
+            return handler(p)  # type: ignore[no-any-return]
+        texts = {"phase_started": lambda: paint(f"phase {p.data['phase']}", "bold", sys.stderr), "resumed": lambda: "resumed", "undo_started": lambda: paint("undoing", "warn", sys.stderr),
+                 "stopped": lambda: status_word("stopped", sys.stderr) + f" {p.text}", "aborting": lambda: paint(f"aborting {p.text}", "warn", sys.stderr), "recovered": lambda: "failed back"}
+        return texts[p.kind]() if p.kind in texts else (p.text if p.kind == "note" else None)
+
+    def _on_step_started(self, p: Progress) -> str | None:
+        if not OUT.json and sys.stderr.isatty() and OUT.colour:
+            from rich.console import Console  # noqa: PLC0415 - only for a person at a terminal
+
+            self._rest()
+            self._status = Console(stderr=True).status(f"{p.step} ...")
+            self._status.start()
+        return None
+
+    def _rest(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def _on_step_finished(self, p: Progress) -> str:
+        status = str(p.data["status"])
+        mark = "*" if self._plain else _MARKS.get(status, "*")
+        word = status_word(status, sys.stderr) if status not in {"ok"} else ""
+        return f"{paint(mark, 'ok' if status in {'ok', 'unchanged', 'would_run'} else 'warn', sys.stderr)} {paint(p.step, 'bold', sys.stderr)}{' ' + word if word else ''}{': ' + p.text if p.text else ''}"
+
+    _on_undo_finished = _on_step_finished
+
+    def _on_gate(self, p: Progress) -> str:
+        left = format_duration(max(0.0, float(p.data["deadline"]) - p.at))
+        who = ", ".join(p.data["approvers"])
+        run = f" bcp approve {self.run_id}" if self.run_id else " bcp approve"
+        return paint(f"? {p.step}: {p.text} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}", "warn", sys.stderr)
+
+    def _on_answer_refused(self, p: Progress) -> str:
+        return paint(f"! {p.text}", "warn", sys.stderr)
+
+    def _on_holding(self, p: Progress) -> str:
+        return f"{status_word('holding', sys.stderr)}; next update at {clock_text(float(p.data['next']))} UTC. Back again: bcp failback {self.run_id}".rstrip()
+
+    def _on_step_retry(self, p: Progress) -> str:
+        return paint(f"  {p.step}: {p.text}; trying again", "soft", sys.stderr)
+
+    def _on_run_finished(self, p: Progress) -> str:
+        return f"{status_word(str(p.data['status']), sys.stderr)}{' ' + p.text if p.text else ''}"
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._rest()

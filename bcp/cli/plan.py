@@ -1,0 +1,130 @@
+"""``bcp plan``: what a playbook would change now, and what speaks against it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bcp.cli import render
+from bcp.cli.common import app as make_app
+from bcp.cli.common import pairs, wait_for
+from bcp.kernel.clock import iso
+from bcp.kernel.errors import Invalid
+from bcp.kernel.units import format_duration
+
+if TYPE_CHECKING:
+    from bcp.plan.model import Plan, PlannedStep
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="plan", help="Read the facts; show every change, its undo and every refusal; write a plan file.")(plan)
+
+
+Inputs = Annotated[list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="Input of the playbook; repeat.")]
+Domains = Annotated[list[str] | None, typer.Option("--domain", "-d", help="Only this domain; repeat. Else all in bcp.yaml.")]
+Override = Annotated[list[str] | None, typer.Option("--override", metavar="RULE", help="Go on in spite of this rule; needs --reason.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is journaled.")]
+
+
+def overrides(rules: list[str] | None, reason: str) -> dict[str, str]:
+    """Rules with their reason. Raises ``Invalid``."""
+    if rules and not reason.strip():
+        raise Invalid("--override needs --reason", hint="Say why; it stands in the journal and the report.")
+    return dict.fromkeys(rules or [], reason)
+
+
+def plan(
+    playbook: Annotated[str, typer.Argument(help="Playbook by name or path.")],
+    inputs: Inputs = None,
+    domains: Domains = None,
+    override: Override = None,
+    reason: Reason = "",
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write the plan. Else the state folder.")] = None,
+) -> None:
+    """Make a plan."""
+    from bcp.operate import make_plan, request_for  # noqa: PLC0415
+
+    app = make_app()
+
+    async def work() -> Plan:
+        try:
+            return await make_plan(app, request_for(app, app.playbook(playbook), inputs=pairs(inputs, "input"), overrides=overrides(override, reason), domains=domains or ()))
+        finally:
+            await app.close()
+
+    made = wait_for(work())
+    path = out or app.configuration.state / "plans" / f"{made.id}.json"
+    made.write(path)
+    refused = made.refusals()
+    data = {**made.to_data(), "fingerprint": made.fingerprint(), "file": str(path), "runnable": not refused}
+    render.emit("bcp.plan-result/1", {k: v for k, v in data.items() if k not in {"playbook_text", "schema"}}, describe(made) + f"\n\nWritten to {path}" + ("" if refused else f"\nRun it: bcp run {path}"))
+    if refused:
+        raise typer.Exit(3)
+
+
+def describe(made: Plan) -> str:
+    """The plan for people: changes first, then sends, then notes, refusals last, where the eye ends."""
+    lines = [f"{render.paint('Plan', 'bold')} {made.playbook}  {render.paint(made.checksum[:12], 'bold')}  valid until {iso(made.expires)}", f"Domains: {', '.join(made.domains[:6])}{' ...' if len(made.domains) > 6 else ''}"]
+    if made.kind == "drill":
+        lines.append(render.paint("EXERCISE", "warn"))
+    for title, body in (("Changes", _changes(made)), ("Messages", _sends(made)), ("Steps", _steps(made)), ("Notes", _notes(made))):
+        if body:
+            lines += ["", render.paint(title, "bold"), *body]
+    overridden = made.overridden()
+    if overridden:
+        lines += ["", render.paint("Overridden", "warn"), *(render.wrap(f"{r.rule}: {r.message} - because {made.overrides[r.rule]}", "    ", "  ! ") for _, r in overridden)]
+    refused = made.refusals()
+    if refused:
+        lines += ["", render.paint(f"Refused: {len(refused)} rule(s) say no", "bad")]
+        for _, refusal in refused:
+            lines.append(render.wrap(f"{refusal.message} [{refusal.rule}]", "    ", "  x "))
+            if refusal.hint:
+                lines.append(render.wrap(refusal.hint, "    ", "    "))
+            if refusal.overridable:
+                lines.append(render.wrap(f"If you know better: --override {refusal.rule} --reason '...'", "    ", "    "))
+    return "\n".join(lines)
+
+
+def _changes(made: Plan) -> list[str]:
+    out = []
+    changes = made.changes()
+    for change in changes[:20]:
+        out.append(f"  {render.paint(change.target, 'bold')}")
+        if change.before:
+            out.append(render.wrap(change.before, "      ", "    - "))
+        out.append(render.wrap(change.after, "      ", "    + "))
+        felt = f"; felt within {format_duration(change.felt_after_s)} (old TTL)" if change.felt_after_s else ""
+        out.append(render.wrap(f"undo: {change.undo}{felt}", "      ", "      "))
+    if len(changes) > 20:
+        out.append(f"  ... and {len(changes) - 20} more")
+    return out
+
+
+def _sends(made: Plan) -> list[str]:
+    out = []
+    for step in made.steps:
+        for f in step.forecasts:
+            size = f", {f.segments} segments" if f.segments else ""
+            pace = f", {format_duration(f.seconds)} with this sender" if f.seconds >= 1 else ""
+            miss = f", {f.unreachable} without an address here" if f.unreachable else ""
+            out.append(render.wrap(f"{f.channel} to {f.audience}: {f.messages} message(s) for {f.people} people{size}{pace}{miss}", "    ", "  "))
+            if f.sample:
+                out.append(render.wrap(f'"{f.sample.splitlines()[0]}"', "      ", "    "))
+            out += [render.wrap(f"{w}", "      ", "    ! ") for w in f.warnings]
+    return out
+
+
+def _steps(made: Plan) -> list[str]:
+    return [f"  {line}" for line in render.table([[s.id, s.phase, _would(s)] for s in made.steps]).splitlines()]
+
+
+def _would(step: PlannedStep) -> str:
+    return {"run": step.uses, "skip": f"skipped: {step.notes[0] if step.notes else ''}", "depends": f"{step.uses} (depends on earlier steps)"}[step.would]
+
+
+def _notes(made: Plan) -> list[str]:
+    seen = dict.fromkeys(n for s in made.steps if s.would == "run" for n in s.notes)
+    return [render.wrap(n, "    ", "  - ") for n in seen]

@@ -1,0 +1,180 @@
+"""The only module that prints. Results go to standard output, progress and errors to standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import textwrap
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bcp.kernel.errors import BcpError, Invalid, Refused
+from bcp.kernel.secret import redact, redact_data
+
+_COLOURS = {"ok": "32", "bad": "31", "warn": "33", "soft": "2", "bold": "1", "blue": "36"}
+_KIND = {
+    "ok": "ok", "unchanged": "ok", "done": "ok", "undone": "ok", "would_run": "blue", "holding": "ok", "healthy": "ok", "failed": "bad", "undo_failed": "bad", "aborted": "bad", "fail": "bad",
+    "in_doubt": "warn", "stopped": "warn", "waiting": "warn", "interrupted": "warn", "skipped": "soft", "not_reached": "soft", "pending": "soft", "down": "bad", "suspect": "warn", "unknown": "warn", "warn": "warn",
+}
+
+
+@dataclass
+class Output:
+    """How this invocation talks."""
+
+    json: bool = False
+    quiet: bool = False
+    colour: bool = True
+    debug: bool = False
+    verbosity: int = 0
+
+
+OUT = Output()
+
+
+def paint(text: str, style: str, stream: Any = None) -> str:
+    """Colour, where a person looks at a terminal and did not ask for none."""
+    stream = stream or sys.stdout
+    if not OUT.colour or OUT.json or os.environ.get("NO_COLOR") or not stream.isatty() or style not in _COLOURS:  # noqa: TID251 - no-color.org
+        return text
+    return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m"
+
+
+def status_word(word: str, stream: Any = None) -> str:
+    """A state in its colour. The word is always there: colour alone says nothing."""
+    return paint(word, _KIND.get(word, ""), stream)
+
+
+def width() -> int:
+    """Columns to write for."""
+    return max(40, min(100, shutil.get_terminal_size((80, 24)).columns))
+
+
+def wrap(text: str, indent: str = "", first: str | None = None) -> str:
+    """Text folded to the terminal."""
+    return "\n".join(
+        textwrap.fill(line, width(), initial_indent=(first if first is not None and i == 0 else indent), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or indent
+        for i, line in enumerate(text.splitlines() or [""])
+    )
+
+
+def emit(schema: str, data: Mapping[str, Any], text: str) -> None:
+    """The result: JSON with its schema's name, or text for people."""
+    if OUT.json:
+        _write(sys.stdout, redact(json.dumps({"schema": schema, **redact_data(dict(data))}, ensure_ascii=False, default=str)))
+    elif text:
+        _write(sys.stdout, redact(text))
+
+
+def raw(text: str) -> None:
+    """Text that is the result as it is: schemas, playbooks, the last line of a drill."""
+    _write(sys.stdout, redact(text))
+
+
+def say(text: str) -> None:
+    """Progress, unless asked to be quiet."""
+    if not OUT.quiet:
+        _write(sys.stderr, redact(text))
+
+
+def warn(text: str) -> None:
+    """A warning, always."""
+    _write(sys.stderr, paint("warning: ", "warn", sys.stderr) + redact(text))
+
+
+def _write(stream: Any, text: str) -> None:
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        os._exit(141)
+    except UnicodeEncodeError:
+        stream.write(text.encode("ascii", "backslashreplace").decode() + "\n")
+
+
+def fail(error: BcpError) -> int:
+    """Say what went wrong and what to do; returns the exit code."""
+    if OUT.debug:
+        _write(sys.stderr, redact("".join(traceback.format_exception(error))))
+    problems = error.problems if isinstance(error, Invalid) else []
+    rule = error.rule if isinstance(error, Refused) else ""
+    if OUT.json:
+        found = [{"file": p.file, "line": p.line, "column": p.column, "message": p.message, "hint": p.hint, "rule": p.rule, "severity": p.severity} for p in problems]
+        emit("bcp.error/1", {"error": type(error).__name__, "message": error.message, "hint": error.hint, "rule": rule, "problems": found, "exit_code": error.exit_code}, "")
+        return error.exit_code
+    for problem in problems:
+        _write(sys.stderr, redact(str(problem)))
+    if not problems:
+        word = "refused" if isinstance(error, Refused) else "error"
+        mark = f" [{rule}]" if rule else ""
+        _write(sys.stderr, wrap(redact(f"{error.message}{mark}"), "  ", paint(f"{word}: ", "bad", sys.stderr)))
+    elif len(problems) > 1:
+        _write(sys.stderr, f"{len(problems)} problems")
+    if error.hint:
+        _write(sys.stderr, wrap(redact(error.hint), "  ", "  "))
+    return error.exit_code
+
+
+def unexpected(error: BaseException) -> int:
+    """A fault of ours. One line, and the traceback only with --debug."""
+    if OUT.debug:
+        _write(sys.stderr, redact("".join(traceback.format_exception(error))))
+    else:
+        _write(sys.stderr, redact(f"fault in bcp: {type(error).__name__}: {error}\n  Repeat with --debug and report it. What was journaled is safe: bcp status"))
+    return 1
+
+
+def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
+    """Columns aligned with spaces; the last one is folded."""
+    everything = [list(head), *[list(r) for r in rows]] if head else [list(r) for r in rows]
+    if not everything:
+        return ""
+    columns = len(everything[0])
+    widths = [min(34, max(len(_bare(r[i])) for r in everything)) for i in range(columns - 1)]
+    indent = " " * (sum(widths) + 2 * len(widths))
+    lines = []
+    for row in everything:
+        left = "".join(cell + " " * max(2, w + 2 - len(_bare(cell))) for cell, w in zip(row[:-1], widths, strict=True))
+        room = max(20, width() - len(indent))
+        parts = textwrap.wrap(row[-1], room, break_long_words=False, break_on_hyphens=False) if len(_bare(row[-1])) > room else [row[-1]]
+        lines.append((left + (parts[0] if parts else "")).rstrip())
+        lines.extend(indent + p for p in parts[1:])
+    return "\n".join(lines)
+
+
+def _bare(text: str) -> str:
+    import re  # noqa: PLC0415
+
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def ask(question: str) -> bool:
+    """A yes or no at the terminal. No terminal, no answer: no."""
+    if not sys.stdin.isatty():
+        return False
+    _write(sys.stderr, question + " [y/N] ")
+    try:
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    except KeyboardInterrupt:
+        return False
+
+
+def ask_text(question: str, default: str = "") -> str:
+    """A line at the terminal; the default without one."""
+    if not sys.stdin.isatty():
+        return default
+    _write(sys.stderr, f"{question}{f' [{default}]' if default else ''}:")
+    return sys.stdin.readline().strip() or default
+
+
+def ask_secret(question: str) -> str:
+    """A line that is not echoed; empty without a terminal."""
+    if not sys.stdin.isatty():
+        return ""
+    import getpass  # noqa: PLC0415
+
+    return getpass.getpass(question + ": ", sys.stderr)

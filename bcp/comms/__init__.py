@@ -1,0 +1,1 @@
+"""Messages: templates, segment counts, forecasts and the courier that delivers each once."""

@@ -1,0 +1,220 @@
+"""The courier: one claim per recipient, message and channel; nothing is sent twice, nothing is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bcp.comms.pack import Pack, Template
+from bcp.comms.render import render
+from bcp.comms.segments import count
+from bcp.comms.window import Window
+from bcp.contacts.directory import Directory
+from bcp.contracts.channel import Channel, Delivery, Message, NotSent, RateLimited, Receipt
+from bcp.contracts.contact import Contact
+from bcp.contracts.journal import ClaimState, Journal
+from bcp.contracts.services import Order, SendForecast, Tally
+from bcp.kernel.clock import Clock
+from bcp.kernel.errors import BcpError, InDoubt, Invalid, Permanent, Transient
+from bcp.kernel.hashing import digest_text
+
+Variables = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How hard we may push one channel."""
+
+    concurrency: int = 20
+    attempts: int = 4
+    longest_wait_s: float = 60.0
+    ask_after_s: tuple[float, ...] = (1.0, 5.0)
+    """Pauses before asking the vendor whether a delivery in doubt was taken."""
+
+
+@dataclass
+class _Count:
+    """A tally under way."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    segments: int = 0
+
+
+class Courier:
+    """Delivers orders through channels, each delivery once, through the journal's ledger."""
+
+    def __init__(
+        self, directory: Directory, pack: Pack, channels: Mapping[str, Channel[Any]], journal: Journal | None, clock: Clock,
+        variables: Variables, *, language: str = "en", drill: bool = False, paces: Mapping[str, Pace] | None = None,
+    ) -> None:
+        self.directory, self.pack, self.channels = directory, pack, channels
+        self.journal, self.clock, self.variables = journal, clock, variables
+        self.language, self.drill, self.paces = language, drill, dict(paces or {})
+
+    def channel(self, name: str) -> Channel[Any]:
+        """A channel by its name in the configuration. Raises ``Invalid``."""
+        from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+
+        if name not in self.channels:
+            raise Invalid(f"there is no channel {name!r}", hint=did_you_mean(name, self.channels))
+        return self.channels[name]
+
+    def render_for(self, order: Order, form: str, language: str) -> Message:
+        """The finished message of an order in one form and language. Raises ``Invalid``."""
+        return self._render(self.pack.get(order.template), order, form, language)
+
+    def _render(self, template: Template, order: Order, form: str, language: str) -> Message:
+        return render(template, form, language or self.language, self.language, self.variables(order.variables), drill=self.drill)
+
+    def _expand(self, order: Order, channel: Channel[Any]) -> tuple[list[tuple[str, str, Message]], int, int]:
+        """Recipients as (id, address, message), the number of people, and how many have no address here."""
+        template = self.pack.get(order.template)
+        if channel.broadcast:
+            people = len(self.directory.members(order.audience))
+            return [("all", channel.place(), self._render(template, order, channel.form, self.language))], people, 0
+        cache: dict[str, Message] = {}
+        out, seen, missing = [], set(), 0
+        members: list[Contact] = self.directory.members(order.audience)
+        for contact in members:
+            address = channel.address_of(contact)
+            if not address:
+                missing += 1
+                continue
+            if address in seen:  # two records of one phone: one message
+                continue
+            seen.add(address)
+            language = contact.language or self.language
+            if language not in cache:
+                cache[language] = self._render(template, order, channel.form, language)
+            out.append((contact.id, address, cache[language]))
+        return out, len(members), missing
+
+    async def forecast(self, order: Order) -> list[SendForecast]:
+        """Render for everybody and count; send nothing. Raises ``Invalid`` as ``deliver`` would."""
+        out = []
+        for name in order.channels:
+            channel = self.channel(name)
+            rows, people, missing = self._expand(order, channel)
+            sizes = [m.segments or 1 for _, _, m in rows]
+            out.append(SendForecast(name, people, len(rows), sum(m.segments for _, _, m in rows), channel.seconds_for(sizes), missing,
+                                    rows[0][2].body if rows else "", _texts_digest(m for _, _, m in rows), tuple(_warnings(rows))))
+        return out
+
+    async def deliver(self, order: Order, key: str) -> list[Tally]:
+        """Deliver by all channels at once. Repeating with the same key repeats no delivery that was settled."""
+        tallies: dict[str, Tally] = {}
+
+        async def one(name: str) -> None:
+            tallies[name] = await self._channel(order, name, key)
+
+        async with asyncio.TaskGroup() as group:
+            for name in order.channels:
+                group.create_task(one(name))
+        return [tallies[name] for name in order.channels]
+
+    async def _channel(self, order: Order, name: str, key: str) -> Tally:
+        channel, pace = self.channel(name), self.paces.get(name, Pace())
+        rows, people, missing = self._expand(order, channel)
+        window, tally = Window(pace.concurrency), _Count()
+        queue: Iterator[tuple[str, str, Message]] = iter(rows)
+
+        async def worker() -> None:
+            for who, address, message in queue:  # one shared iterator: the order is kept
+                async with window:
+                    await self._one(channel, f"{key}/{name}/{who}", address, message, pace, window, tally)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(pace.concurrency, len(rows))):
+                group.create_task(worker())
+        s = tally.states
+        return Tally(name, people, s["sent"], s["failed"], s["unknown"], missing, s["already"], tally.segments, tuple(tally.failures[:20]))
+
+    async def _one(self, channel: Channel[Any], key: str, address: str, message: Message, pace: Pace, window: Window, tally: _Count) -> None:
+        journal = self.journal
+        assert journal is not None, "a courier without a journal only forecasts"
+        request = {"channel": channel.name, "to": mask(address), "text": digest_text(message.body)[:16], "segments": message.segments}
+        claim = await journal.claim(key, key.split("/", 1)[0], request)
+        delivery = Delivery(key, address, message, claim.claimed_at or self.clock.now())
+        if claim.state is ClaimState.DONE:
+            tally.states["already" if (claim.outcome or {}).get("state") == "sent" else "failed"] += 1
+            return
+        try:
+            if claim.state is ClaimState.IN_DOUBT:
+                receipt = await self._ask(channel, delivery, (0.0,))
+                if receipt is None:
+                    receipt = await self._send(channel, delivery, pace, window)
+            else:
+                receipt = await self._send(channel, delivery, pace, window)
+        except InDoubt as error:
+            await journal.doubt(key, error.message)
+            tally.states["unknown"] += 1
+            tally.failures.append(f"{mask(address)}: in doubt: {error.message}")
+        except (Permanent, Transient, Invalid) as error:
+            await journal.settle(key, {"state": "failed", "reason": error.message})
+            tally.states["failed"] += 1
+            tally.failures.append(f"{mask(address)}: {error.message}")
+        else:
+            await journal.settle(key, {"state": "sent", "receipt": receipt.id, "at": self.clock.now()})
+            tally.states["sent"] += 1
+            tally.segments += message.segments
+
+    async def _send(self, channel: Channel[Any], delivery: Delivery, pace: Pace, window: Window) -> Receipt:
+        last: BcpError = NotSent("no attempt was made")
+        for attempt in range(pace.attempts):
+            try:
+                receipt = await channel.send(delivery)
+            except RateLimited as error:  # never processed: safe to repeat
+                window.slow_down()
+                last = error
+                await self.clock.sleep(min(pace.longest_wait_s, error.retry_after_s if error.retry_after_s is not None else 2.0**attempt))
+            except NotSent as error:
+                last = error
+                await self.clock.sleep(min(pace.longest_wait_s, error.retry_after_s if error.retry_after_s is not None else 0.5 * 2**attempt))
+            except InDoubt:
+                found = await self._ask(channel, delivery, pace.ask_after_s)
+                if found is not None:
+                    return found
+                last = NotSent("the vendor says it was not taken")
+            else:
+                window.went_well()
+                return receipt
+        raise last
+
+    async def _ask(self, channel: Channel[Any], delivery: Delivery, pauses: tuple[float, ...]) -> Receipt | None:
+        """Ask the vendor. A *no* counts only when it is said after every pause."""
+        for pause in pauses:
+            await self.clock.sleep(pause)
+            found = await channel.find(delivery)
+            if found is not None:
+                return found
+        return None
+
+
+def _texts_digest(messages: Iterator[Message]) -> str:
+    return digest_text("\n".join(sorted({f"{m.language}:{m.subject}:{m.body}" for m in messages})))[:16]
+
+
+def _warnings(rows: list[tuple[str, str, Message]]) -> Iterator[str]:
+    seen = set()
+    for _, _, message in rows:
+        if message.form != "sms" or message.language in seen:
+            continue
+        seen.add(message.language)
+        size = count(message.body)
+        if size.encoding == "UCS-2":
+            worst = size.offenders[0]
+            yield f"{message.language}: {worst.character!r} at {worst.position + 1} makes it UCS-2: {size.segments} segments"
+        elif size.segments > 1:
+            yield f"{message.language}: {size.segments} segments"
+
+
+def mask(address: str) -> str:
+    """An address that can be recognised by who knows it, and not by who does not."""
+    if "@" in address:
+        user, _, host = address.partition("@")
+        return f"{user[:1]}***@{host}"
+    return f"{address[:3]}***{address[-2:]}" if len(address) > 6 else address

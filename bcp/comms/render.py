@@ -1,0 +1,68 @@
+"""Templates into texts: strict, sandboxed, escaped where HTML, counted after rendering, marked in drills."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import TemplateError
+
+from bcp.comms.pack import Template
+from bcp.comms.segments import count, simplify
+from bcp.contracts.channel import Message
+from bcp.kernel.errors import Invalid
+from bcp.kernel.sandbox import Sandbox
+
+_plain = Sandbox(autoescape=False, trim_blocks=True, lstrip_blocks=True)
+_html = Sandbox(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+MAX_SMS = 1_600
+"""Twilio's limit for a body; also the longest concatenated SMS that any of our channels takes."""
+
+
+def render(template: Template, form: str, language: str, default_language: str, variables: Mapping[str, Any], *, drill: bool) -> Message:
+    """One finished message.
+
+    Raises:
+        Invalid: when a value is missing (with the place in the message file), or the result is too long or empty.
+    """
+    used, subject, body = template.text(form, language, default_language)
+    text = _fill(template, form, used, body, variables).strip()
+    title = _fill(template, form, used, subject, variables).strip() if subject else ""
+    if not text:
+        raise _bad(template, form, used, "renders to nothing")
+    if any(c in title for c in "\r\n"):
+        raise _bad(template, form, used, "has a line break in its subject")
+    if drill:
+        text, title = f"EXERCISE. {text} EXERCISE", (f"EXERCISE: {title}" if title else "")
+    markup = ""
+    if form == "page":
+        filled = str(_html.from_string(body).render(**variables)).strip()
+        markup = "".join(f"<p>{part.strip()}</p>" for part in filled.split("\n\n") if part.strip())
+        markup = f"<p><strong>EXERCISE</strong></p>{markup}" if drill else markup
+    if form != "sms":
+        return Message(template.name, form, used, title, text, markup)
+    text = " ".join(simplify(text).split())
+    size = count(text)
+    if len(text) > MAX_SMS:
+        raise _bad(template, form, used, f"has {len(text)} characters; a text message has at most {MAX_SMS}")
+    return Message(template.name, form, used, "", text, "", size.segments, size.encoding)
+
+
+def _fill(template: Template, form: str, language: str, text: str, variables: Mapping[str, Any]) -> str:
+    try:
+        return str(_plain.from_string(text).render(**variables))
+    except (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, RecursionError, KeyError) as error:
+        message = getattr(error, "message", None) or str(error)
+        raise _bad(template, form, language, f"cannot be rendered: {message}") from error
+
+
+def _bad(template: Template, form: str, language: str, message: str) -> Invalid:
+    problem = template.document.problem((form, language), f"{template.name} ({form}, {language}) {message}", rule="message.render",
+                                        hint="Give the value, or change the text.")
+    return Invalid.of([problem])
+
+
+def escape(text: str) -> str:
+    """For HTML."""
+    return html.escape(text, quote=True)

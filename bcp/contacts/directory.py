@@ -1,0 +1,78 @@
+"""Audiences: named sets of contacts, from lists and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bcp.contracts.contact import Contact
+from bcp.kernel.document import did_you_mean
+from bcp.kernel.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who belongs to it: everybody in one of the groups, and the people named, in this order."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Contacts and audiences, for look-ups."""
+
+    contacts: Sequence[Contact]
+    audiences: Mapping[str, Audience]
+    source: str = ""
+    taken_at: float = 0.0
+    _by_id: dict[str, Contact] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._by_id.update((c.id, c) for c in self.contacts)
+
+    def person(self, contact_id: str) -> Contact | None:
+        """One person by id."""
+        return self._by_id.get(contact_id)
+
+    def members(self, audience: str) -> list[Contact]:
+        """Everybody in an audience, each once, named people first.
+
+        Raises:
+            Invalid: when there is no such audience.
+        """
+        found = self.audiences.get(audience)
+        if found is None:
+            raise Invalid(f"there is no audience {audience!r}", hint=did_you_mean(audience, self.audiences))
+        out = {i: self._by_id[i] for i in found.people if i in self._by_id}
+        wanted = set(found.groups)
+        for contact in self.contacts:
+            if wanted.intersection(contact.groups):
+                out.setdefault(contact.id, contact)
+        return list(out.values())
+
+    def groups(self) -> set[str]:
+        """Every group that somebody is in."""
+        return {g for c in self.contacts for g in c.groups}
+
+    def people(self, references: Iterable[str]) -> list[Contact]:
+        """People behind ``group:NAME``, ``audience:NAME`` and plain ids; unknown ones are left out."""
+        out: dict[str, Contact] = {}
+        for reference in references:
+            kind, _, name = reference.partition(":")
+            if kind == "group" and name:
+                out.update((c.id, c) for c in self.contacts if name in c.groups)
+            elif kind == "audience" and name:
+                out.update((c.id, c) for c in (self.members(name) if name in self.audiences else ()))
+            elif found := self._by_id.get(reference):
+                out[found.id] = found
+        return list(out.values())
+
+    def unknown(self, references: Iterable[str]) -> list[str]:
+        """References that lead to nobody."""
+        return [r for r in references if not self.people([r])]
+
+    def by_login(self, login: str) -> Contact | None:
+        """The person with this operating-system login."""
+        return next((c for c in self.contacts if login in c.logins), None)

@@ -1,0 +1,148 @@
+"""What an action promises: to say what it would do, do it once, recognise its own work, and undo it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, TypeVar
+
+from bcp.contracts.plugin import Args
+from bcp.contracts.services import Services
+
+A = TypeVar("A", bound=Args)
+
+
+class Access(StrEnum):
+    """Does the action change the world?"""
+
+    READ = "read"
+    WRITE = "write"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference a plan proposes."""
+
+    target: str
+    before: str
+    after: str
+    undo: str
+    felt_after_s: float = 0.0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A safety rule's no. ``overridable`` with a recorded reason, or not at all."""
+
+    rule: str
+    message: str
+    hint: str = ""
+    overridable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a send would cost, before anybody approves it."""
+
+    channel: str
+    audience: str
+    people: int
+    messages: int
+    segments: int
+    seconds: float
+    unreachable: int = 0
+    sample: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a step would do now. ``facts`` is what it read: the plan's fingerprint is made of it."""
+
+    changes: tuple[Change, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    forecasts: tuple[Forecast, ...] = ()
+    notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step did. ``changed`` is false when the world was so already."""
+
+    summary: str = ""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    changed: bool = True
+
+
+class Happened(StrEnum):
+    """What a probe found about an effect in doubt."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A probe's answer; ``outcome`` when it happened."""
+
+    happened: Happened
+    outcome: Outcome | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepInfo:
+    """Which step, which item of its ``for_each``, which attempt. ``key`` is stable over ambiguous failures."""
+
+    id: str
+    key: str
+    attempt: int = 0
+    item: int | None = None
+    timeout_s: float = 60.0
+    claimed_at: float = 0.0
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Action(ABC, Generic[A]):
+    """A kind of thing that a step does. Reaches the world only through ``Services``."""
+
+    kind: ClassVar[str]
+    access: ClassVar[Access]
+    Args: ClassVar[type[Args]]
+    outputs: ClassVar[Mapping[str, str]] = {}
+    """Name and type (``string``, ``number``, ``boolean``, ``list``, ``object``, ``any``) of what it leaves behind."""
+    provides: ClassVar[tuple[str, ...]] = ()
+    """Facts that are true once it is done and verified; messages may then claim them."""
+    final: ClassVar[str] = ""
+    """Why it needs no undo by nature; empty when it does."""
+    undoable: ClassVar[bool] = False
+    claims_itself: ClassVar[bool] = False
+    """True when it claims each of its effects in the ledger on its own, so that performing it again repeats none."""
+    waits: ClassVar[bool] = False
+    """True when it only waits (approval, wait): it is interrupted at once when the run stops."""
+
+    async def plan(self, args: A, services: Services, step: StepInfo) -> Proposal:
+        """Read what must be known and say what would change."""
+        return Proposal()
+
+    @abstractmethod
+    async def perform(self, args: A, services: Services, step: StepInfo) -> Outcome:
+        """Do it, once. The claim is on disk already."""
+
+    async def probe(self, args: A, services: Services, step: StepInfo) -> Finding:
+        """Did an effect in doubt happen? The default cannot tell, so that a person is asked."""
+        return Finding(Happened.UNKNOWN, detail=f"{self.kind} cannot tell by itself")
+
+    async def undo(self, args: A, before: Mapping[str, Any], services: Services, step: StepInfo) -> Outcome:
+        """Reverse what ``perform`` did, from the outputs it recorded."""
+        raise NotImplementedError
+
+    def claims_facts(self, args: A) -> tuple[str, ...]:
+        """Facts this step makes true with these arguments."""
+        return self.provides

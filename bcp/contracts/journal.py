@@ -1,0 +1,133 @@
+"""What a journal promises: a claim is on disk before the effect, its settlement after it, in order, hashed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from bcp.kernel.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened in a run. ``hash`` covers it and all before it."""
+
+    seq: int
+    at: float
+    kind: str
+    step: str
+    actor: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    hash: str = ""
+
+
+class ClaimState(StrEnum):
+    """What a claim found: ours to do, done before, or begun before and never settled."""
+
+    GO = "go"
+    DONE = "done"
+    IN_DOUBT = "in_doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to a claim. ``outcome`` is what was settled, when it was."""
+
+    key: str
+    state: ClaimState
+    outcome: Mapping[str, Any] | None = None
+    claimed_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One row of the ledger. ``state``: claimed, in_doubt, settled."""
+
+    key: str
+    step: str
+    state: str
+    claimed_at: float
+    settled_at: float | None
+    request: Mapping[str, Any]
+    outcome: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something a person or another process tells a run: approve, reject, abort, settle, recovered."""
+
+    id: int
+    at: float
+    kind: str
+    actor: str
+    data: Mapping[str, Any]
+
+
+class Journal(Protocol):
+    """One run's durable record. Every method that writes raises ``StorageError`` when it could not, and then wrote nothing."""
+
+    run_id: str
+
+    async def record(self, kind: str, *, step: str = "", actor: str = "", **data: Any) -> None:
+        """Append an event and wait until it is on disk."""
+
+    async def claim(self, key: str, step: str, request: Mapping[str, Any], *, event: str = "", **data: Any) -> Claim:
+        """Claim an effect before doing it. ``event`` is appended in the same transaction."""
+
+    async def settle(self, key: str, outcome: Mapping[str, Any], *, event: str = "", step: str = "", actor: str = "", **data: Any) -> None:
+        """Say how a claimed effect ended."""
+
+    async def doubt(self, key: str, reason: str) -> None:
+        """Say that a claimed effect's outcome is not known."""
+
+    async def effects(self, prefix: str = "") -> list[Effect]:
+        """Rows of the ledger whose key starts so."""
+
+    async def unread(self) -> list[Signal]:
+        """Signals not yet consumed, oldest first."""
+
+    async def consume(self, signals: Sequence[Signal]) -> None:
+        """Mark signals as read."""
+
+    def events(self) -> list[Event]:
+        """All events, oldest first."""
+
+    def meta(self) -> Mapping[str, Any]:
+        """What the run was started with."""
+
+    def close(self) -> None:
+        """Let the file go."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """Everything in a run's file, read without disturbing it."""
+
+    run_id: str
+    meta: Mapping[str, Any]
+    events: Sequence[Event]
+    effects: Sequence[Effect]
+    head: str
+    damage: str
+    """What is wrong with the hash chain; empty: nothing."""
+
+
+class JournalStore(Protocol):
+    """Makes, opens and reads run files. All methods raise ``StorageError``."""
+
+    suffix: str
+
+    def create(self, path: Path, meta: Mapping[str, Any]) -> None:
+        """The file of a new run; refuses one that exists."""
+
+    def open(self, path: Path, clock: Clock) -> Journal:
+        """For writing. The caller holds the run's lock."""
+
+    def view(self, path: Path, *, effects: bool = True) -> RunRecord:
+        """For reading, also while the run is live."""
+
+    def tell(self, path: Path, kind: str, actor: str, data: Mapping[str, Any], at: float) -> None:
+        """Tell a run something from another process."""

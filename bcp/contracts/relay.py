@@ -1,0 +1,65 @@
+"""What a backup relay promises: it takes mail, says what it holds, and lets it go when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bcp.contracts.dns import MxHost
+
+
+@dataclass(frozen=True, slots=True)
+class RelayProbe:
+    """One SMTP conversation up to RCPT, without sending anything."""
+
+    address: str
+    accepts: bool
+    open_relay: bool = False
+    code: int = 0
+    message: str = ""
+    tls: str = ""
+    """``none``, or the problem with its certificate, or ``ok``."""
+    spki_sha256: str = ""
+    """Digest of the certificate's public key, for TLSA 3 1 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedMail:
+    """One message the relay holds."""
+
+    queue_id: str
+    sender: str
+    recipients: tuple[str, ...]
+    arrived: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailFate:
+    """What became of one queued message, by its name: ``sent``, ``bounced``, ``expired``."""
+
+    queue_id: str
+    recipient: str
+    status: str
+    detail: str = ""
+
+
+class Relay(Protocol):
+    """A backup mail host."""
+
+    name: str
+    mx: tuple[MxHost, ...]
+    can_count: bool
+
+    async def probe(self, domain: str, recipient: str) -> list[RelayProbe]:
+        """Ask each address of the relay whether it would take mail for this recipient."""
+
+    async def queue(self) -> list[QueuedMail]:
+        """Everything it holds now. Raises ``Permanent`` when it has no way to say."""
+
+    async def drain(self, domains: Sequence[str]) -> str:
+        """Ask it to try delivery now. Returns its answer. Asking twice does no harm."""
+
+    async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
+        """What became of these messages; only those it can tell."""

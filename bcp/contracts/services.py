@@ -1,0 +1,209 @@
+"""The world as actions see it. A dry run hands in services that read through and write not; a drill hands in the lab."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from bcp.contracts.dns import Answer, Dns, Domain, MxSet
+from bcp.contracts.relay import Relay
+from bcp.kernel.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A message to be told to an audience."""
+
+    audience: str
+    template: str
+    channels: tuple[str, ...]
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of one order, counted. The sum of the states is the number of deliveries."""
+
+    channel: str
+    people: int
+    sent: int = 0
+    failed: int = 0
+    unknown: int = 0
+    unreachable: int = 0
+    already: int = 0
+    segments: int = 0
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SendForecast:
+    """What a channel would have to carry for an order."""
+
+    channel: str
+    people: int
+    messages: int
+    segments: int
+    seconds: float
+    unreachable: int
+    sample: str
+    digest: str
+    warnings: tuple[str, ...] = ()
+
+
+class Courier(Protocol):
+    """Renders, counts and delivers messages, each once."""
+
+    async def forecast(self, order: Order) -> list[SendForecast]:
+        """Render for everybody and count, send nothing."""
+
+    async def deliver(self, order: Order, key: str) -> list[Tally]:
+        """Deliver; a delivery that was settled before is not repeated, one in doubt is asked about first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a gate ended with."""
+
+    approved_by: tuple[str, ...]
+    at: float
+    how: str = ""
+
+
+class Approvals(Protocol):
+    """Asks people. Raises ``GateClosed`` on no, on silence, and on anything unclear."""
+
+    async def wait(
+        self, step: str, approvers: Sequence[str], count: int, timeout_s: float, *, exclude_initiator: bool
+    ) -> Verdict:
+        """Wait until enough different people said yes to exactly this plan."""
+
+    def answerable(self, approvers: Sequence[str], count: int, *, exclude_initiator: bool) -> str:
+        """Empty, or why this gate could never open."""
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryResult:
+    """A test mail: who took it, and whether and when it arrived."""
+
+    tag: str
+    accepted_by: str
+    accepted_at: float
+    arrived_at: float | None
+    detail: str = ""
+
+
+class Mailer(Protocol):
+    """Sends a test mail as an outside sender would."""
+
+    async def canary(self, to: str, tag: str, *, timeout_s: float, expect: str) -> CanaryResult:
+        """Look the MX up, deliver, and, when ``expect`` is ``delivered``, wait for its arrival."""
+
+    async def arrived(self, tag: str) -> bool | None:
+        """Has a mail with this tag arrived? ``None``: cannot tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessResult:
+    """How a program ended. Output is capped and without secrets."""
+
+    code: int
+    stdout: str
+    stderr: str
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResult:
+    """An HTTP answer. The body is capped and without secrets."""
+
+    status: int
+    body: str
+
+
+class Outside(Protocol):
+    """Programs and HTTP."""
+
+    async def process(self, arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int) -> ProcessResult:
+        """Run a program without a shell. Raises ``InDoubt`` when it was cut off."""
+
+    async def http(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: str, timeout_s: float, cap: int
+    ) -> HttpResult:
+        """One request. Raises ``NotSent``-like ``Transient`` when it did not leave, ``InDoubt`` when the answer was lost."""
+
+    def reveal(self, reference: str) -> str:
+        """A secret by reference, at the last moment."""
+
+
+class Pages(Protocol):
+    """The status page."""
+
+    async def publish(self, entry: Mapping[str, Any], *, key: str) -> str:
+        """Add or replace the entry of this key; returns where it can be read."""
+
+    async def has(self, key: str) -> bool:
+        """Is the entry of this key published?"""
+
+    async def withdraw(self, key: str) -> None:
+        """Take the entry back."""
+
+    def render_order(self, order: Order) -> Mapping[str, Any]:
+        """The entry a template gives."""
+
+
+class Looker(Protocol):
+    """Looks at the service and says what it sees."""
+
+    async def verdict(self) -> Mapping[str, Any]:
+        """``state``, ``class``, ``planes``, ``evidence``."""
+
+
+class Reports(Protocol):
+    """Writes the report of a run."""
+
+    async def write(self, run_id: str, formats: Sequence[str]) -> Mapping[str, str]:
+        """Returns the path of each format."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Which run this is."""
+
+    id: str
+    playbook: str
+    kind: str
+    initiator: str
+    checksum: str
+    parent: str = ""
+    started: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything an action may touch."""
+
+    clock: Clock
+    run: RunInfo
+    dry: bool
+    domains: Mapping[str, Domain]
+    dns: Mapping[str, Dns]
+    relays: Mapping[str, Relay]
+    courier: Courier
+    approvals: Approvals
+    mailer: Mailer
+    outside: Outside
+    pages: Pages
+    looker: Looker
+    reports: Reports
+    recorded: Mapping[str, MxSet] = field(default_factory=dict)
+    """For a failback: the MX each domain had before the run we come back from."""
+    allow_shell: tuple[str, ...] = ()
+
+    def dns_of(self, domain: str) -> Dns:
+        """The back end that holds this domain's MX."""
+        return self.dns[self.domains[domain].dns]
+
+
+__all__ = ["Answer", "Approvals", "CanaryResult", "Courier", "HttpResult", "Looker", "Mailer", "Order", "Outside", "Pages",
+           "ProcessResult", "Reports", "RunInfo", "SendForecast", "Services", "Tally", "Verdict"]

@@ -1,0 +1,1 @@
+"""Drills: scored rehearsals. What is broken, when, and what must hold."""

@@ -1,0 +1,162 @@
+"""Services that read through and write not. The actions above them are the same code as in a real run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bcp.contracts.dns import Answer, Capabilities, Dns, HostFacts, Proof, Reading, Swap, SwapOrder, SwapState
+from bcp.contracts.relay import MailFate, QueuedMail, Relay, RelayProbe
+from bcp.contracts.services import CanaryResult, Courier, HttpResult, Mailer, Order, Outside, Pages, ProcessResult, SendForecast, Tally
+
+
+class DryDns:
+    """Reads for real, proves on the wire that the change would be allowed, and changes nothing."""
+
+    def __init__(self, real: Dns) -> None:
+        self.real = real
+        self.capabilities: Capabilities = real.capabilities
+        self._after: dict[str, Any] = {}
+
+    async def read(self, domains: Sequence[str]) -> list[Reading]:
+        """Read."""
+        return await self.real.read(domains)
+
+    async def swap(self, orders: Sequence[SwapOrder]) -> list[Swap]:
+        """Prove only."""
+        proofs = await self.real.prove(orders)
+        out = []
+        for order, proof in zip(orders, proofs, strict=True):
+            self._after[order.domain] = order.new
+            state = SwapState.APPLIED if proof.allowed else SwapState.REFUSED
+            out.append(Swap(order.domain, state, order.old, proof.message, proof.hint))
+        return out
+
+    async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
+        """Prove."""
+        return await self.real.prove(orders)
+
+    async def answers(self, domains: Sequence[str]) -> list[Answer]:
+        """Ask for real."""
+        return await self.real.answers(domains)
+
+    async def look_up(self, host: str) -> HostFacts:
+        """Look up."""
+        return await self.real.look_up(host)
+
+    async def text(self, name: str) -> tuple[str, ...]:
+        """Look up."""
+        return await self.real.text(name)
+
+    async def tlsa(self, host: str) -> tuple[str, ...]:
+        """Look up."""
+        return await self.real.tlsa(host)
+
+    async def close(self) -> None:
+        """Close."""
+        await self.real.close()
+
+
+class DryRelay:
+    """Probes and reads the queue; asks for no delivery and pretends that the queue is empty afterwards."""
+
+    def __init__(self, real: Relay) -> None:
+        self.real, self.name, self.mx, self.can_count = real, real.name, real.mx, real.can_count
+
+    async def probe(self, domain: str, recipient: str) -> list[RelayProbe]:
+        """Probe."""
+        return await self.real.probe(domain, recipient)
+
+    async def queue(self) -> list[QueuedMail]:
+        """Read once, so that it can be reached; nothing is waited for."""
+        await self.real.queue()
+        return []
+
+    async def drain(self, domains: Sequence[str]) -> str:
+        """Not asked."""
+        return "would be asked to deliver"
+
+    async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
+        """Nothing was drained."""
+        return []
+
+
+class DryCourier:
+    """Renders and counts everything, sends nothing."""
+
+    def __init__(self, real: Courier) -> None:
+        self.real = real
+
+    async def forecast(self, order: Order) -> list[SendForecast]:
+        """Count."""
+        return await self.real.forecast(order)
+
+    async def deliver(self, order: Order, key: str) -> list[Tally]:
+        """What a delivery would come to, if every vendor took everything."""
+        return [Tally(f.channel, f.people, f.messages, 0, 0, f.unreachable, 0, f.segments) for f in await self.real.forecast(order)]
+
+
+class DryMailer:
+    """Sends no test mail."""
+
+    def __init__(self, real: Mailer) -> None:
+        self.real = real
+
+    async def canary(self, to: str, tag: str, *, timeout_s: float, expect: str) -> CanaryResult:
+        """Not sent."""
+        return CanaryResult(tag, "(not sent)", 0.0, 0.0 if expect == "delivered" else None)
+
+    async def arrived(self, tag: str) -> bool | None:
+        """Look."""
+        return await self.real.arrived(tag)
+
+
+class DryOutside:
+    """GET and HEAD for real; nothing else, and no programs."""
+
+    def __init__(self, real: Outside) -> None:
+        self.real = real
+
+    async def process(self, arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int) -> ProcessResult:
+        """Not run."""
+        return ProcessResult(0, "", "")
+
+    async def http(self, method: str, url: str, *, headers: Mapping[str, str], body: str, timeout_s: float, cap: int) -> HttpResult:
+        """Only what is harmless."""
+        if method in {"GET", "HEAD"}:
+            return await self.real.http(method, url, headers=headers, body=body, timeout_s=timeout_s, cap=cap)
+        return HttpResult(200, "")
+
+    def reveal(self, reference: str) -> str:
+        """Proves that the secret is there."""
+        return self.real.reveal(reference)
+
+
+class DryPages:
+    """Renders, publishes nothing."""
+
+    def __init__(self, real: Pages) -> None:
+        self.real = real
+
+    async def publish(self, entry: Mapping[str, Any], *, key: str) -> str:
+        """Not published."""
+        return "(not published)"
+
+    async def has(self, key: str) -> bool:
+        """Look."""
+        return await self.real.has(key)
+
+    async def withdraw(self, key: str) -> None:
+        """Not withdrawn."""
+
+    def render_order(self, order: Order) -> Mapping[str, Any]:
+        """Render."""
+        return self.real.render_order(order)
+
+
+class DryReports:
+    """Writes no report."""
+
+    async def write(self, run_id: str, formats: Sequence[str]) -> Mapping[str, str]:
+        """Not written."""
+        return {}

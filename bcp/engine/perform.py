@@ -1,0 +1,277 @@
+"""One step: its condition, its items, its attempts, and for each effect the claim before and the settlement after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, StepInfo
+from bcp.contracts.journal import ClaimState, Journal
+from bcp.contracts.services import Services
+from bcp.engine.state import RunState
+from bcp.kernel.errors import BcpError, GateClosed, InDoubt, Invalid, Permanent, Refused, StorageError, Transient
+from bcp.kernel.secret import redact, redact_data
+from bcp.playbook import expr
+from bcp.playbook.expr import ExpressionError
+from bcp.playbook.load import Loaded, Placed, settle_timeout
+from bcp.playbook.model import Retry
+from bcp.plan.build import resolve_args
+
+Note = Callable[..., Awaitable[None]]
+DOUBT_PAUSES_S = (0.2, 2.0)
+"""Waits before a probe after a lost answer: the effect may still be on its way."""
+_VOID = frozenset({"failed", "void"})
+
+
+class Stopped(Exception):  # noqa: N818
+    """A step that only waits was interrupted, because the run stops. It is not over."""
+
+
+class Performer:
+    """Performs steps for a runner."""
+
+    def __init__(self, loaded: Loaded, actions: Mapping[str, Action[Any]], services: Services, journal: Journal, scope: Mapping[str, Any],
+                 planned: Mapping[str, Mapping[str, Any]], state: RunState, note: Note, seen: Callable[[str, str, str, Mapping[str, Any]], None]) -> None:
+        self.loaded, self.actions, self.services, self.journal = loaded, actions, services, journal
+        self.base_scope, self.planned, self.state, self.note, self.seen = dict(scope), planned, state, note, seen
+        self._waits: set[asyncio.Event] = set()
+
+    def interrupt_waits(self) -> None:
+        """Wake every step that only waits: the run is being aborted."""
+        for event in self._waits:
+            event.set()
+
+    def scope(self) -> dict[str, Any]:
+        """What expressions see now."""
+        steps = {s.id: {"outputs": dict(s.outputs), "state": s.status, "summary": s.summary, "attempts": s.attempts} for s in self.state.steps.values()}
+        return {**self.base_scope, "steps": steps}
+
+    async def perform(self, placed: Placed, stop: asyncio.Event) -> None:
+        """Do a step and note how it ended. Raises only ``StorageError`` (alone or in a group) and cancellation."""
+        step = placed.step
+        try:
+            scope = self.scope()
+            if step.when and not expr.condition(step.when, scope):
+                await self.note("step_finished", step=placed.id, status="skipped", summary=f"{step.when} is false")
+                return
+            if step.for_each is None:
+                outcome = await self._attempts(placed, scope, None, stop)
+            else:
+                outcome = await self._each(placed, scope, stop)
+        except Stopped:
+            return
+        except (ExpressionError, BcpError) as error:
+            if isinstance(error, StorageError):
+                raise
+            await self._failed(placed, error)
+        except Exception as error:  # noqa: BLE001 - a fault in a plug-in must not take the run down
+            if isinstance(error, BaseExceptionGroup):
+                raise
+            await self._failed(placed, Permanent(f"fault in {step.uses}: {type(error).__name__}: {error}", hint="Please report this."))
+        else:
+            await self.note("step_finished", step=placed.id, status=self._status(placed, outcome), summary=redact(outcome.summary), outputs=redact_data(dict(outcome.outputs)))
+
+    def _status(self, placed: Placed, outcome: Outcome) -> str:
+        action = self.actions[placed.step.uses]
+        if self.services.dry and (action.access is Access.WRITE or action.waits):
+            return "would_run"
+        return "ok" if outcome.changed or action.access is Access.READ else "unchanged"
+
+    async def _failed(self, placed: Placed, error: Exception) -> None:
+        status = "in_doubt" if isinstance(error, InDoubt) else "failed"
+        code = error.exit_code if isinstance(error, (InDoubt, GateClosed)) else (5 if isinstance(error, Refused) else 1)
+        outputs = redact_data(dict(getattr(error, "outputs", None) or {}))
+        await self.note("step_finished", step=placed.id, status=status, error=redact(str(error)), hint=getattr(error, "hint", ""), outputs=outputs, exit_code=code)
+
+    async def _each(self, placed: Placed, scope: dict[str, Any], stop: asyncio.Event) -> Outcome:
+        items = expr.resolve(placed.step.for_each, scope)
+        if not isinstance(items, list):
+            raise Invalid(f"{placed.id}: for_each needs a list", hint="Check for_each:.")
+        done = self.state.steps[placed.id].items
+        results: list[Mapping[str, Any]] = []
+        changed = False
+        for index, item in enumerate(items):
+            if index in done:
+                results.append(done[index])
+                changed = True
+                continue
+            if stop.is_set():
+                raise Stopped
+            outcome = await self._attempts(placed, {**scope, "item": item}, index, stop)
+            result = redact_data(dict(outcome.outputs))
+            await self.note("item_finished", step=placed.id, item=index, result=result, summary=redact(outcome.summary))
+            results.append(result)
+            changed = changed or outcome.changed
+        return Outcome(f"{len(items)} item(s)", {"items": results}, changed)
+
+    async def _attempts(self, placed: Placed, scope: Mapping[str, Any], item: int | None, stop: asyncio.Event) -> Outcome:
+        """Attempts until one succeeds. Only definite failures are repeated."""
+        step, clock = placed.step, self.services.clock
+        retry = step.retry or self.loaded.book.defaults.retry
+        patience = clock.monotonic() + (step.within or 0)
+        failures = attempt = 0
+        while True:
+            try:
+                outcome = await self._once(placed, scope, item, attempt, stop)
+                self._expect(placed, scope, outcome)
+                return outcome
+            except _Void:
+                attempt += 1
+                continue
+            except (Transient, _Unexpected) as error:
+                failures += 1
+                again = clock.monotonic() < patience
+                if (failures > retry.count and not again) or stop.is_set() or self.state.aborting or self.services.dry:
+                    raise Permanent(error.message, hint=error.hint, outputs=error.outputs) from error
+                await self.note("step_retry", step=placed.id, error=redact(error.message), attempt=attempt)
+                await self._rest(_pause(retry, failures, error, again), stop)
+                attempt += 1
+
+    async def _rest(self, seconds: float, stop: asyncio.Event) -> None:
+        await self._interruptible(self.services.clock.sleep(seconds), stop)
+
+    async def _interruptible(self, work: Any, stop: asyncio.Event) -> Any:
+        """Await something that only waits; leave it at once when the run stops or is aborted."""
+        woken = asyncio.Event()
+        self._waits.add(woken)
+        tasks = [asyncio.ensure_future(work), asyncio.ensure_future(stop.wait()), asyncio.ensure_future(woken.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not tasks[0].done():
+                if woken.is_set():
+                    raise GateClosed("the run was aborted", rule="aborted")
+                raise Stopped
+            return tasks[0].result()
+        finally:
+            self._waits.discard(woken)
+            for task in tasks:
+                task.cancel()
+
+    def _expect(self, placed: Placed, scope: Mapping[str, Any], outcome: Outcome) -> None:
+        expectation = placed.step.expect
+        if not expectation or (self.services.dry and self.actions[placed.step.uses].access is Access.WRITE):
+            return
+        if not expr.condition(expectation, {**scope, "outputs": outcome.outputs}):
+            seen = ", ".join(f"{k}={v}" for k, v in outcome.outputs.items() if isinstance(v, (str, int, float, bool)))
+            raise _Unexpected(f"expected {expectation}; seen {seen}", hint="The world is not as this playbook needs it.", outputs=outcome.outputs)
+
+    async def _once(self, placed: Placed, scope: Mapping[str, Any], item: int | None, attempt: int, stop: asyncio.Event) -> Outcome:
+        action = self.actions[placed.step.uses]
+        args = resolve_args(placed.id, placed.step.with_, action, scope)
+        base = self._base_key(placed, item)
+        timeout = settle_timeout(placed, self.loaded.book)
+        planned = {"outputs": self._planned(placed, item)}
+        if action.access is Access.READ or action.claims_itself:
+            key = base if action.claims_itself else f"{base}#{attempt}"
+            first = self.state.steps[placed.id].started
+            await self.note("step_started", step=placed.id, attempt=attempt, key=key)
+            info = StepInfo(placed.id, key, attempt, item, timeout, first or self.services.clock.now(), planned)
+            work = self._bounded(action, args, info)
+            return await (self._interruptible(work, stop) if action.waits else work)  # type: ignore[no-any-return]
+        return await self._claimed(placed, action, args, StepInfo(placed.id, f"{base}#{attempt}", attempt, item, timeout, 0.0, planned))
+
+    def _planned(self, placed: Placed, item: int | None) -> Mapping[str, Any]:
+        outputs = self.planned.get(placed.id, {})
+        if item is None:
+            return outputs
+        items = outputs.get("items", [])
+        return items[item] if item < len(items) else {}
+
+    def _base_key(self, placed: Placed, item: int | None) -> str:
+        round_ = f"@{self.state.steps[placed.id].rounds}" if placed.phase == "hold" else ""
+        return f"{self.journal.run_id}/{placed.id}{round_}" + (f"[{item}]" if item is not None else "")
+
+    async def _bounded(self, action: Action[Any], args: Any, info: StepInfo) -> Outcome:
+        """Perform within the step's time. A gate has its own."""
+        if action.waits:
+            return await action.perform(args, self.services, info)
+        try:
+            async with asyncio.timeout(info.timeout_s):
+                return await action.perform(args, self.services, info)
+        except TimeoutError as error:
+            kind = InDoubt if action.access is Access.WRITE and not action.claims_itself else Transient
+            raise kind(f"not done in {info.timeout_s:g} s", hint="Give it more time (timeout:), or see what it waits for.") from error
+
+    async def _claimed(self, placed: Placed, action: Action[Any], args: Any, info: StepInfo) -> Outcome:
+        """A write: claim, perform, settle. What was claimed before and not settled is asked about first."""
+        request = redact_data(args.model_dump(mode="json", by_alias=True))
+        claim = await self.journal.claim(info.key, placed.id, request, event="step_started", attempt=info.attempt, claimed=True)
+        if claim.state is ClaimState.DONE:
+            return _from_record(claim.outcome or {})
+        if claim.state is ClaimState.GO:
+            self.seen("step_started", placed.id, "", {"attempt": info.attempt, "key": info.key})  # on disk with the claim
+        info = StepInfo(info.id, info.key, info.attempt, info.item, info.timeout_s, claim.claimed_at, info.extra)
+        if claim.state is ClaimState.IN_DOUBT:
+            settled = await self._resolve(placed, action, args, info, (0.0,))
+            if settled is not None:
+                return settled
+        try:
+            outcome = await self._bounded(action, args, info)
+        except (Transient, Permanent, Invalid, Refused) as error:
+            await self._settle(placed, info, {"state": "failed", "error": redact(error.message), "outputs": redact_data(dict(error.outputs or {}))})
+            raise
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - InDoubt, or a fault after which nobody knows
+            await self.journal.doubt(info.key, redact(str(error)))
+            settled = await self._resolve(placed, action, args, info, DOUBT_PAUSES_S)
+            if settled is not None:
+                return settled
+            await self._settle(placed, info, {"state": "void", "error": redact(str(error))})
+            raise Transient(f"it did not happen: {error}", hint=getattr(error, "hint", "")) from error
+        await self._settle(placed, info, _to_record(outcome))
+        return outcome
+
+    async def _settle(self, placed: Placed, info: StepInfo, record: Mapping[str, Any]) -> None:
+        await self.journal.settle(info.key, record, step=placed.id)
+
+    async def _resolve(self, placed: Placed, action: Action[Any], args: Any, info: StepInfo, pauses: tuple[float, ...]) -> Outcome | None:
+        """Ask the action's probe. An outcome: it happened. ``None``: it did not. Raises ``InDoubt`` when nobody knows."""
+        finding = Finding(Happened.UNKNOWN)
+        for pause in pauses:
+            await self.services.clock.sleep(pause)
+            try:
+                async with asyncio.timeout(info.timeout_s):
+                    finding = await action.probe(args, self.services, info)
+            except (BcpError, TimeoutError) as error:
+                if isinstance(error, StorageError):
+                    raise
+                finding = Finding(Happened.UNKNOWN, detail=str(error))
+            if finding.happened is Happened.YES:
+                break
+        await self.note("doubt_settled" if finding.happened is not Happened.UNKNOWN else "doubt_stands", step=placed.id, key=info.key, happened=str(finding.happened), detail=redact(finding.detail), by="probe")
+        if finding.happened is Happened.YES:
+            outcome = finding.outcome or Outcome("it had happened")
+            await self._settle(placed, info, _to_record(outcome))
+            return outcome
+        if finding.happened is Happened.NO:
+            return None
+        raise InDoubt(finding.detail or "nobody knows whether it happened", hint=f"Find out, then: bcp settle {self.journal.run_id} {placed.id} --happened (or --not-happened)")
+
+
+class _Void(Exception):  # noqa: N818
+    """This attempt was settled as failed in an earlier process: go on with the next number."""
+
+
+class _Unexpected(Transient):
+    """``expect`` is false: repeated while ``within`` or ``retry`` allow, else a failure."""
+
+
+def _pause(retry: Retry, failures: int, error: BcpError, waiting: bool) -> float:
+    told = getattr(error, "retry_after_s", None)
+    if told is not None:
+        return float(min(told, 300.0))
+    if waiting and retry.count == 0:
+        return min(5.0, 0.25 * 2 ** min(failures, 5))
+    return float(min(300.0, retry.delay * retry.backoff ** (failures - 1)))
+
+
+def _to_record(outcome: Outcome) -> dict[str, Any]:
+    return {"state": "done", "summary": redact(outcome.summary), "outputs": redact_data(dict(outcome.outputs)), "changed": outcome.changed}
+
+
+def _from_record(record: Mapping[str, Any]) -> Outcome:
+    if record.get("state") in _VOID:
+        raise _Void
+    return Outcome(str(record.get("summary", "")), record.get("outputs") or {}, bool(record.get("changed", True)))

@@ -1,0 +1,305 @@
+"""Performs what the state machine allows: claims before, settles after, stops when told, undoes when it must."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bcp.contracts.action import Action
+from bcp.contracts.journal import Event, Journal, Signal
+from bcp.contracts.services import Services
+from bcp.engine.approvals import JournalApprovals
+from bcp.engine.events import Listener, Progress, nobody
+from bcp.engine.perform import Performer
+from bcp.engine.state import OVER, SEQUENCE, Node, RunState, fold, next_in_phase, replay
+from bcp.engine.undo import undo_all
+from bcp.kernel.errors import Interrupted, StorageError
+from bcp.playbook.load import Loaded
+
+POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a process's work on a run ended. ``code`` is the exit code of DESIGN section 10."""
+
+    status: str
+    code: int
+    reason: str = ""
+    hint: str = ""
+
+
+def nodes_of(loaded: Loaded) -> list[Node]:
+    """The steps of a playbook as the machine sees them."""
+    return [Node(s.id, s.phase, s.needs, s.step.continue_on_error, s.step.undo != "none") for s in loaded.steps]
+
+
+class Runner:
+    """Works on one run until it is over, held up, or told to stop."""
+
+    def __init__(
+        self, loaded: Loaded, actions: Mapping[str, Action[Any]], services: Services, journal: Journal, scope: Mapping[str, Any], planned: Mapping[str, Mapping[str, Any]],
+        *, listener: Listener = nobody, hold: bool = True,
+    ) -> None:
+        self.loaded, self.services, self.journal, self.listener = loaded, services, journal, listener
+        self.nodes = nodes_of(loaded)
+        self.hold = hold
+        self.state: RunState = replay(self.nodes, journal.events())
+        self._seq = self.state.last_seq
+        self.stopping: str = ""
+        self.signum = 0
+        self.broken: StorageError | None = None
+        self._stop = asyncio.Event()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.performer = Performer(loaded, actions, services, journal, scope, planned, self.state, self._note, self.seen)
+
+    # -- from outside --------------------------------------------------------------------------------------------
+
+    def stop(self, reason: str, signum: int = 0) -> None:
+        """Stop before the next step. Told twice: let go of what is under way too; it will be in doubt."""
+        if self.stopping:
+            for task in self._tasks.values():
+                task.cancel()
+        self.stopping, self.signum = reason, signum
+        self._stop.set()
+
+    # -- the loop ------------------------------------------------------------------------------------------------
+
+    async def work(self) -> Ending:
+        """Go on until there is nothing to do here. Raises ``StorageError`` when the journal fails: the run is then paused."""
+        signals = asyncio.create_task(self._watch_signals())  # noqa: TID251 - cancelled below
+        try:
+            return await self._work()
+        finally:
+            signals.cancel()
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.wait([signals, *self._tasks.values()], timeout=2)
+
+    async def _work(self) -> Ending:
+        if self.state.status == "new":
+            await self._note("run_started")
+        else:
+            await self._note("resumed")
+        await self._recover()
+        reached = SEQUENCE.index(self.state.phase) if self.state.phase in SEQUENCE else 0
+        for phase in SEQUENCE[reached:]:
+            ending = await self._phase(phase)
+            if ending is not None:
+                return ending
+            if self.state.failing():
+                break
+        return await self._finish()
+
+    async def _phase(self, phase: str) -> Ending | None:
+        if self.state.failing() and phase != "always":
+            return await self._skip_rest(phase)
+        if phase == "hold":
+            return await self._holding()
+        if self.state.phase != phase and any(n.phase == phase for n in self.nodes):
+            await self._note("phase_started", phase=phase)
+        while True:
+            if (ending := await self._check()) is not None:
+                return ending
+            todo = next_in_phase(self.nodes, self.state, phase)
+            for step_id, how in todo.skip:
+                await self._note("step_finished", step=step_id, status=how)
+            for step_id in todo.start:
+                self._start(step_id)
+            if todo.skip or todo.start:
+                continue
+            if self._tasks:
+                await self._wait_for_any()
+                continue
+            if todo.verdict == "blocked":
+                return await self._in_doubt()
+            return None
+
+    async def _skip_rest(self, phase: str) -> None:
+        for step_id, how in next_in_phase(self.nodes, self.state, phase).skip:
+            await self._note("step_finished", step=step_id, status=how)
+
+    def _start(self, step_id: str) -> None:
+        self.state.steps[step_id].status = "running"  # before its first event is on disk, so that it is not started twice
+        self._tasks[step_id] = asyncio.create_task(self._guarded(step_id), name=step_id)  # noqa: TID251 - awaited in _wait_for_any
+
+    async def _guarded(self, step_id: str) -> None:
+        try:
+            await self.performer.perform(self.loaded.step(step_id), self._stop)
+        except StorageError as error:
+            self.broken = self.broken or error
+        except BaseExceptionGroup as group:
+            storage, rest = group.split(StorageError)
+            if rest is not None:
+                raise
+            assert storage is not None
+            self.broken = self.broken or _first(storage)
+
+    async def _wait_for_any(self) -> None:
+        stop = asyncio.create_task(self._stop.wait())  # noqa: TID251 - cancelled below
+        await asyncio.wait([stop, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED, timeout=POLL_S if self._stop.is_set() else None)
+        stop.cancel()
+        for step_id in [s for s, t in self._tasks.items() if t.done()]:
+            task = self._tasks.pop(step_id)
+            if not task.cancelled() and task.exception() is not None:
+                raise task.exception()  # type: ignore[misc]
+
+    async def _check(self) -> Ending | None:
+        """Is there a reason not to start anything more?"""
+        if self.broken is None and not self.stopping:
+            return None
+        while self._tasks:
+            await self._wait_for_any()
+        if self.broken is not None:
+            raise self.broken
+        return await self._stopped()
+
+    async def _stopped(self) -> Ending:
+        await self._note("stopped", reason=self.stopping)
+        code = 128 + self.signum if self.signum else 5
+        return Ending("stopped", code, self.stopping, f"Go on with: bcp resume {self.journal.run_id}")
+
+    async def _in_doubt(self) -> Ending:
+        names = ", ".join(s.id for s in self.state.doubtful())
+        await self._note("stopped", reason=f"in doubt: {names}")
+        return Ending("in_doubt", 4, f"in doubt: {names}", f"Find out what happened, then: bcp settle {self.journal.run_id} {names.split(',')[0]} --happened (or --not-happened), then bcp resume {self.journal.run_id}")
+
+    async def _recover(self) -> None:
+        """After a restart: gates keep their deadlines, what was running is started again (its claims decide), doubts are asked about."""
+        approvals = self.services.approvals
+        for step in self.state.steps.values():
+            if step.gate and isinstance(approvals, JournalApprovals):
+                approvals.opened[step.id] = step.gate
+            if step.status in {"running", "waiting"} or (step.status == "in_doubt" and step.phase != "hold"):
+                step.status = "pending" if step.phase != "hold" else "ok"
+
+    # -- hold ----------------------------------------------------------------------------------------------------
+
+    async def _holding(self) -> Ending | None:
+        mine = self.loaded.phase("hold")
+        if not mine or self.state.recovered:
+            return None
+        if self.state.phase != "hold":
+            await self._note("phase_started", phase="hold")
+        if self.services.dry:
+            for placed in mine:
+                self._start(placed.id)
+            while self._tasks:
+                await self._wait_for_any()
+            return None
+        if not self.hold:
+            return Ending("holding", 0, "activation is done; the run holds", f"Back again: bcp failback {self.journal.run_id}")
+        clock = self.services.clock
+        due = {p.id: max(self.state.steps[p.id].ended, self.state.hold_since) + float(p.step.every or 0) for p in mine}
+        self.listener(Progress(clock.now(), "holding", "", "holding until failback", {"next": min(due.values())}))
+        while not self.state.recovered and not self.state.failing():
+            if (ending := await self._check()) is not None:
+                return ending
+            for placed in mine:
+                if clock.now() >= due[placed.id] and placed.id not in self._tasks:
+                    due[placed.id] = clock.now() + float(placed.step.every or 0)
+                    self._start(placed.id)
+            if self._tasks:
+                await self._wait_for_any()
+            else:
+                await self._pause(min(POLL_S, max(0.0, min(due.values()) - clock.now())) or POLL_S)
+        while self._tasks:
+            await self._wait_for_any()
+        return None
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep by the given clock, but wake at once when told to stop."""
+        sleep, stop = asyncio.create_task(self.services.clock.sleep(seconds)), asyncio.create_task(self._stop.wait())  # noqa: TID251
+        await asyncio.wait([sleep, stop], return_when=asyncio.FIRST_COMPLETED)
+        sleep.cancel()
+        stop.cancel()
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    async def _finish(self) -> Ending:
+        for phase in SEQUENCE:
+            if phase != "hold":
+                await self._skip_rest(phase)
+        if self.state.failing():
+            while self._tasks:
+                await self._wait_for_any()
+            await undo_all(self.loaded, self.nodes, self.state, self.performer, self._note)
+        ending = await self._phase("always")
+        if ending is not None and ending.status != "in_doubt":
+            return ending
+        status, code, reason, hint = self._verdict()
+        await self._note("run_finished", status=status, reason=reason, code=code)
+        return Ending(status, code, reason, hint)
+
+    def _verdict(self) -> tuple[str, int, str, str]:
+        state = self.state
+        if state.aborting:
+            return "aborted", 5, f"aborted by {state.aborting}" + (f": {state.reason}" if state.reason else ""), ""
+        if state.failed_step:
+            step = state.steps[state.failed_step]
+            return "failed", step.exit_code, f"{step.id}: {state.reason}", step.hint
+        doubts = [s.id for s in state.doubtful()]
+        if doubts:
+            return "done", 4, f"done, but in doubt: {', '.join(doubts)}", f"bcp settle {self.journal.run_id} {doubts[0]} ..."
+        return "done", 0, "", ""
+
+    # -- bookkeeping ---------------------------------------------------------------------------------------------
+
+    async def _note(self, kind: str, *, step: str = "", actor: str = "", **data: Any) -> None:
+        """Put an event on disk, then into the state, then before whoever watches."""
+        await self.journal.record(kind, step=step, actor=actor, **data)
+        self.seen(kind, step, actor, data)
+
+    def seen(self, kind: str, step: str, actor: str, data: Mapping[str, Any]) -> None:
+        """An event that is on disk already."""
+        self._seq += 1
+        at = self.services.clock.now()
+        fold(self.state, Event(self._seq, at, kind, step, actor, data))
+        self.listener(Progress(at, kind, step, str(data.get("summary") or data.get("error") or data.get("reason") or ""), data))
+
+    async def _watch_signals(self) -> None:
+        """Read what people say from the journal. A journal that cannot be read stops the run, it does not fail it."""
+        while True:
+            try:
+                signals = await self.journal.unread()
+                if signals:
+                    await self.journal.consume(signals)
+                    for signal in signals:
+                        await self._take(signal)
+            except StorageError as error:
+                self.broken = self.broken or error
+                self._stop.set()
+                return
+            await asyncio.sleep(POLL_S)  # noqa: TID251 - other processes live in real time
+
+    async def _take(self, signal: Signal) -> None:
+        approvals = self.services.approvals
+        if signal.kind in {"approve", "reject"} and isinstance(approvals, JournalApprovals):
+            approvals.take(signal)
+        elif signal.kind == "abort":
+            await self._note("aborting", actor=signal.actor, reason=str(signal.data.get("reason", "")))
+            self.performer.interrupt_waits()
+        elif signal.kind == "recovered":
+            await self._note("recovered", actor=signal.actor, run=str(signal.data.get("run", "")))
+        elif signal.kind == "stop":
+            self.stop(str(signal.data.get("reason", "told to stop")))
+
+
+def _first(group: BaseExceptionGroup[StorageError]) -> StorageError:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+
+
+def interrupt_handler(runner: Runner) -> Callable[[int], None]:
+    """What TERM, INT and HUP do."""
+    names = {2: "Ctrl-C", 15: "TERM", 1: "HUP"}
+
+    def handle(signum: int) -> None:
+        runner.stop(f"stopped by {names.get(signum, signum)}", signum)
+
+    return handle
+
+
+__all__ = ["OVER", "Ending", "Interrupted", "Runner", "interrupt_handler", "nodes_of"]

@@ -1,0 +1,266 @@
+"""The state of a run, folded from its events, and what may happen next. Pure: no clock, no I/O.
+
+``fold`` is the only way in which a state comes to be, in a live run, after a crash, and for ``bcp status``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bcp.contracts.journal import Event
+
+DONE = frozenset({"ok", "unchanged", "would_run"})
+"""Step states after which dependent steps may start."""
+OVER = DONE | {"failed", "skipped", "not_reached", "in_doubt", "undone", "undo_failed"}
+FINAL = frozenset({"done", "failed", "aborted"})
+"""Run states in which nothing more happens and the target is free."""
+SEQUENCE = ("ready", "before", "activation", "after", "hold")
+
+
+@dataclass(slots=True)
+class StepState:
+    """What is known of one step."""
+
+    id: str
+    phase: str
+    status: str = "pending"
+    started: float = 0.0
+    ended: float = 0.0
+    attempts: int = 0
+    summary: str = ""
+    error: str = ""
+    hint: str = ""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    items: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    rounds: int = 0
+    began: int = 0
+    """Sequence number of its first start: undo goes backwards in this order."""
+    optional: bool = False
+    gate: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: int = 1
+
+
+@dataclass(slots=True)
+class RunState:
+    """What is known of a run. ``status``: new, running, waiting, holding, undoing, stopped, in_doubt, done, failed, aborted."""
+
+    steps: dict[str, StepState] = field(default_factory=dict)
+    status: str = "new"
+    phase: str = ""
+    started: float = 0.0
+    ended: float = 0.0
+    hold_since: float = 0.0
+    recovered: bool = False
+    aborting: str = ""
+    failed_step: str = ""
+    reason: str = ""
+    approvals: list[Mapping[str, Any]] = field(default_factory=list)
+    acknowledged: str = ""
+    last_seq: int = 0
+    handed_over: str = ""
+
+    def of_phase(self, phase: str) -> list[StepState]:
+        """The steps of a phase."""
+        return [s for s in self.steps.values() if s.phase == phase]
+
+    def failing(self) -> bool:
+        """Did something fail that the run cannot go on without, or was it aborted?"""
+        return bool(self.aborting or self.failed_step)
+
+    def doubtful(self) -> list[StepState]:
+        """Steps in doubt."""
+        return [s for s in self.steps.values() if s.status == "in_doubt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A step as the machine sees it."""
+
+    id: str
+    phase: str
+    needs: tuple[str, ...]
+    optional: bool = False
+    """``continue_on_error``."""
+    undo: bool = False
+
+
+def initial(nodes: Sequence[Node]) -> RunState:
+    """A run before its first event."""
+    return RunState({n.id: StepState(n.id, n.phase, optional=n.optional) for n in nodes})
+
+
+def fold(state: RunState, event: Event) -> RunState:
+    """The state after one more event (the same object, changed)."""
+    state.last_seq = event.seq
+    handler = _HANDLERS.get(event.kind)
+    if handler is not None:
+        handler(state, event)
+    return state
+
+
+def replay(nodes: Sequence[Node], events: Iterable[Event]) -> RunState:
+    """The state after all these events."""
+    state = initial(nodes)
+    for event in events:
+        fold(state, event)
+    return state
+
+
+def _run_started(state: RunState, event: Event) -> None:
+    state.status, state.started = "running", event.at
+
+
+def _phase_started(state: RunState, event: Event) -> None:
+    state.phase, state.status = str(event.data["phase"]), "running"
+    if state.phase == "hold":
+        state.status, state.hold_since = "holding", event.at
+
+
+def _step_started(state: RunState, event: Event) -> None:
+    step = state.steps[event.step]
+    step.status = "running"
+    step.attempts = max(step.attempts, int(event.data.get("attempt", 0)) + 1)
+    step.started = step.started or event.at
+    step.began = step.began or event.seq
+
+
+def _item_finished(state: RunState, event: Event) -> None:
+    state.steps[event.step].items[int(event.data["item"])] = event.data.get("result", {})
+
+
+def _step_finished(state: RunState, event: Event) -> None:
+    step, data = state.steps[event.step], event.data
+    step.status, step.ended = str(data["status"]), event.at
+    step.summary, step.error, step.hint = str(data.get("summary", "")), str(data.get("error", "")), str(data.get("hint", ""))
+    step.outputs, step.gate = data.get("outputs") or {}, {}
+    step.exit_code = int(data.get("exit_code", 1))
+    step.started = step.started or event.at
+    if step.phase == "hold":
+        step.rounds, step.items = step.rounds + 1, {}
+        return
+    if step.status in {"failed", "in_doubt"} and not step.optional and not state.failed_step and step.phase != "always" and step.status == "failed":
+        state.failed_step, state.reason = step.id, step.error
+
+
+def _step_retry(state: RunState, event: Event) -> None:
+    state.steps[event.step].status = "waiting"
+    state.steps[event.step].error = str(event.data.get("error", ""))
+
+
+def _gate_opened(state: RunState, event: Event) -> None:
+    state.steps[event.step].gate = event.data
+    state.steps[event.step].status = "waiting"
+    state.status = "waiting"
+
+
+def _gate_closed(state: RunState, event: Event) -> None:
+    state.steps[event.step].gate = {}
+    state.status = "running"
+
+
+def _approved(state: RunState, event: Event) -> None:
+    state.approvals.append({"step": event.step, "by": event.actor, "at": event.at, **event.data})
+
+
+def _undo_started(state: RunState, event: Event) -> None:
+    state.status = "undoing"
+
+
+def _undo_finished(state: RunState, event: Event) -> None:
+    step = state.steps[event.step]
+    step.status, step.summary = str(event.data["status"]), str(event.data.get("summary", step.summary))
+    step.error, step.hint = str(event.data.get("error", "")), str(event.data.get("hint", ""))
+
+
+def _stopped(state: RunState, event: Event) -> None:
+    state.status, state.reason = "stopped", str(event.data.get("reason", ""))
+
+
+def _resumed(state: RunState, event: Event) -> None:
+    state.status = "holding" if state.phase == "hold" and not state.recovered else "running"
+    if event.data.get("undo"):
+        state.aborting = state.aborting or str(event.data["undo"])
+
+
+def _aborting(state: RunState, event: Event) -> None:
+    state.aborting, state.reason = event.actor or "unknown", str(event.data.get("reason", ""))
+
+
+def _recovered(state: RunState, event: Event) -> None:
+    state.recovered, state.handed_over = True, str(event.data.get("run", ""))
+
+
+def _doubt_settled(state: RunState, event: Event) -> None:
+    step = state.steps.get(event.step)
+    if step is not None and step.status == "in_doubt":
+        step.status = "running"
+
+
+def _run_finished(state: RunState, event: Event) -> None:
+    state.status, state.ended = str(event.data["status"]), event.at
+    state.reason = str(event.data.get("reason", "")) or state.reason
+
+
+def _acknowledged(state: RunState, event: Event) -> None:
+    state.acknowledged = event.actor
+
+
+_HANDLERS = {
+    "run_started": _run_started, "phase_started": _phase_started, "step_started": _step_started, "item_finished": _item_finished,
+    "step_finished": _step_finished, "step_retry": _step_retry, "gate_opened": _gate_opened, "gate_closed": _gate_closed, "approved": _approved,
+    "undo_started": _undo_started, "undo_finished": _undo_finished, "stopped": _stopped, "resumed": _resumed, "aborting": _aborting,
+    "recovered": _recovered, "doubt_settled": _doubt_settled, "run_finished": _run_finished, "acknowledged": _acknowledged,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What may happen now. ``verdict`` is set when nothing is left: ``phase_over``, ``blocked`` (something is in doubt) or ``failing``."""
+
+    start: tuple[str, ...] = ()
+    skip: tuple[tuple[str, str], ...] = ()
+    verdict: str = ""
+
+
+def next_in_phase(nodes: Sequence[Node], state: RunState, phase: str) -> Next:
+    """Which steps of a phase may start, which can never be reached, and whether the phase is over."""
+    mine = [n for n in nodes if n.phase == phase]
+    open_ = [n for n in mine if state.steps[n.id].status not in OVER]
+    if state.failing() and phase != "always":
+        waiting = [n for n in open_ if state.steps[n.id].status == "pending"]
+        if waiting:
+            return Next(skip=tuple((n.id, "not_reached") for n in waiting))
+        return Next(verdict="failing" if not open_ else "")
+    skip, start = [], []
+    for node in open_:
+        status = state.steps[node.id].status
+        if status != "pending":
+            continue
+        needs = [state.steps[n] for n in node.needs if n in state.steps]
+        if any(n.status in {"skipped"} for n in needs):
+            skip.append((node.id, "skipped"))
+        elif any(n.status in {"failed", "not_reached", "in_doubt"} and not n.optional for n in needs):
+            if not any(n.status == "in_doubt" and not n.optional for n in needs):
+                skip.append((node.id, "not_reached"))
+        elif all(n.status in DONE or (n.optional and n.status in OVER) for n in needs):
+            start.append(node.id)
+    if skip or start:
+        return Next(tuple(start), tuple(skip))
+    if any(state.steps[n.id].status in {"running", "waiting"} for n in open_):
+        return Next()
+    if any(state.steps[n.id].status == "in_doubt" and not n.optional for n in mine):
+        return Next(verdict="blocked")
+    return Next(verdict="phase_over")
+
+
+def to_undo(nodes: Sequence[Node], state: RunState) -> list[str]:
+    """Steps to reverse, last begun first."""
+    wanted = [n for n in nodes if n.undo and n.phase in {"activation", "after", "hold"}]
+    began = [(state.steps[n.id].began, n.id) for n in wanted if state.steps[n.id].began and _left_something(state.steps[n.id])]
+    return [step_id for _, step_id in sorted(began, reverse=True)]
+
+
+def _left_something(step: StepState) -> bool:
+    return step.status in {"ok", "in_doubt"} or (step.status == "failed" and bool(step.outputs))

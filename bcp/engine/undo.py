@@ -1,0 +1,86 @@
+"""Reverse what this run did, last begun first. What cannot be reversed is said loudly, with what to do by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bcp.contracts.action import Action, Outcome, StepInfo
+from bcp.contracts.journal import ClaimState
+from bcp.engine.perform import Note, Performer
+from bcp.engine.state import Node, RunState, to_undo
+from bcp.kernel.errors import BcpError, StorageError
+from bcp.kernel.secret import redact
+from bcp.playbook.expr import ExpressionError
+from bcp.playbook.load import Loaded, Placed, settle_timeout
+from bcp.playbook.model import Undo
+from bcp.plan.build import resolve_args
+
+
+async def undo_all(loaded: Loaded, nodes: Sequence[Node], state: RunState, performer: Performer, note: Note) -> None:
+    """Undo every step that left something and can be undone."""
+    todo = to_undo(nodes, state)
+    if todo and state.status != "undoing":
+        await note("undo_started", steps=todo)
+    for step_id in todo:
+        placed, step = loaded.step(step_id), state.steps[step_id]
+        if step.status == "in_doubt":
+            await note("undo_finished", step=step_id, status="undo_failed", error="it is in doubt whether there is anything to undo",
+                       hint=f"Look by hand, then: bcp settle {performer.journal.run_id} {step_id}")
+            continue
+        try:
+            outcome = await _undo_one(placed, step.outputs, performer)
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the next undo must still be tried
+            await note("undo_finished", step=step_id, status="undo_failed", error=redact(str(error)), hint=redact(getattr(error, "hint", "") or "Undo it by hand."))
+        else:
+            await note("undo_finished", step=step_id, status="undone", summary=redact(outcome.summary))
+
+
+async def _undo_one(placed: Placed, outputs: Mapping[str, Any], performer: Performer) -> Outcome:
+    spec, services, journal = placed.step.undo, performer.services, performer.journal
+    timeout = settle_timeout(placed, performer.loaded.book)
+    for attempt in range(3):
+        key = f"{journal.run_id}/{placed.id}!undo#{attempt}"
+        info = StepInfo(placed.id, key, attempt, None, timeout)
+        claim = await journal.claim(key, placed.id, {"undo": placed.id}, event="undo_claimed")
+        if claim.state is ClaimState.DONE and (claim.outcome or {}).get("state") == "done":
+            return Outcome(str((claim.outcome or {}).get("summary", "")))
+        if claim.state is ClaimState.DONE:
+            continue
+        try:
+            async with asyncio.timeout(timeout):
+                outcome = await _reverse(placed, spec, outputs, performer, info)
+        except (BcpError, ExpressionError, TimeoutError) as error:
+            if isinstance(error, StorageError):
+                raise
+            await journal.settle(key, {"state": "failed", "error": redact(str(error))}, step=placed.id)
+            if attempt == 2:
+                raise
+            await services.clock.sleep(0.5 * 2**attempt)
+            continue
+        await journal.settle(key, {"state": "done", "summary": redact(outcome.summary)}, step=placed.id)
+        return outcome
+    raise BcpError("it could not be undone", hint="Undo it by hand.")
+
+
+async def _reverse(placed: Placed, spec: Any, outputs: Mapping[str, Any], performer: Performer, info: StepInfo) -> Outcome:
+    scope = performer.scope()
+    if isinstance(spec, Undo):
+        other: Action[Any] = performer.actions[spec.uses]
+        args = resolve_args(placed.id, spec.with_, other, {**scope, "outputs": dict(outputs)})
+        return await other.perform(args, performer.services, info)
+    action: Action[Any] = performer.actions[placed.step.uses]
+    items = outputs.get("items") if placed.step.for_each is not None else None
+    if items is None:
+        return await action.undo(resolve_args(placed.id, placed.step.with_, action, scope), outputs, performer.services, info)
+    done = []
+    for index in reversed(range(len(items))):
+        from bcp.playbook import expr  # noqa: PLC0415
+
+        values = expr.resolve(placed.step.for_each, scope)
+        args = resolve_args(placed.id, placed.step.with_, action, {**scope, "item": values[index]})
+        done.append(await action.undo(args, items[index], performer.services, info))
+    return Outcome("; ".join(o.summary for o in done))

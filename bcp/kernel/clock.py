@@ -1,0 +1,49 @@
+"""Time, as something that is handed in. Only this module asks the machine what time it is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """A source of time. Tests hand in one that moves when told (``bcp.testing.clock``)."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC. May jump when the machine's clock is set."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back. Of no meaning outside this process."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that many seconds; less than zero is zero."""
+        await asyncio.sleep(max(0.0, seconds))
+
+
+def iso(at: float | None) -> str:
+    """``2026-01-22T17:45:00Z`` for a time in epoch seconds; empty for none."""
+    if at is None:
+        return ""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def clock_text(at: float) -> str:
+    """``17:45:03`` in UTC, for timelines."""
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")

@@ -1,0 +1,102 @@
+"""The one tree of errors. What a caller needs to know is: may I try again, and who must act."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class BcpError(Exception):
+    """Base of all errors that reach a person. ``hint`` says what the operator does next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "", outputs: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.outputs = outputs
+        """What was done before it failed, so that it can be undone."""
+
+
+class Transient(BcpError):
+    """It failed and nothing happened: it may be tried again, perhaps after ``retry_after_s`` seconds."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class Permanent(BcpError):
+    """It failed and trying the same again will fail too."""
+
+
+class Refused(BcpError):
+    """A safety rule or a person said no. ``rule`` is the rule's name."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, hint: str = "", rule: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.rule = rule
+
+
+class GateClosed(Refused):
+    """An approval was rejected, ran out of time or could not be asked for: the run does not go on."""
+
+    exit_code = 5
+
+
+class InDoubt(BcpError):
+    """An effect was begun and its outcome is not known. It is never simply done again."""
+
+    exit_code = 4
+
+
+class StorageError(BcpError):
+    """The journal could not be written or read. The run pauses; no step fails and nothing is undone."""
+
+
+class Interrupted(BaseException):
+    """A signal asked us to stop. Not an ``Exception``, so that no plug-in can swallow it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"signal {signum}")
+        self.signum = signum
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with an input, and where: lines and columns count from 1."""
+
+    message: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    hint: str = ""
+    rule: str = ""
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else (f"{self.file}: " if self.file else "")
+        rule = f" [{self.rule}]" if self.rule else ""
+        hint = f"\n    {self.hint}" if self.hint else ""
+        mark = "" if self.severity == "error" else f"{self.severity}: "
+        return f"{place}{mark}{self.message}{rule}{hint}"
+
+
+class Invalid(BcpError):
+    """Our input is wrong. ``problems`` lists everything found, each with its position."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "", problems: list[Problem] | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.problems: list[Problem] = list(problems or ())
+
+    @classmethod
+    def of(cls, problems: list[Problem]) -> Invalid:
+        """Make one error out of several problems."""
+        count = len(problems)
+        return cls(f"{count} problem{'s' if count != 1 else ''} found", problems=problems)

@@ -1,0 +1,58 @@
+"""Files that are either the old or the new version, never half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from bcp.kernel.errors import StorageError
+
+
+def write_atomic(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
+    """Write beside the target, sync, rename over it, sync the folder.
+
+    Raises:
+        StorageError: when the disk is full, the folder read-only, and the like. The old file stays.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(handle, "wb") as out:
+            out.write(raw)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(scratch, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)
+        raise StorageError(
+            f"cannot write {path}: {error.strerror or error}", hint="Free space or fix permissions, then repeat."
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in this folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_private(folder: Path) -> Path:
+    """Create a folder that only its owner can enter.
+
+    Raises:
+        StorageError: when it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageError(
+            f"cannot create {folder}: {error.strerror or error}", hint="Choose another state folder with --state."
+        ) from error
+    return folder

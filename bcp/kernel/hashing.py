@@ -1,0 +1,35 @@
+"""One canonical form of data, its digest, and the links of a hash chain."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+GENESIS = "0" * 64
+"""What the first link of every chain points at."""
+
+
+def canonical(data: Any) -> str:
+    """JSON with sorted keys and no spaces: the same data always gives the same text."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(data: Any) -> str:
+    """SHA-256 of the canonical form, in hex."""
+    return hashlib.sha256(canonical(data).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def digest_text(text: str) -> str:
+    """SHA-256 of a text, in hex."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def link(previous: str, record: Any) -> str:
+    """The hash of a record in a chain: it covers the record and everything before it."""
+    return hashlib.sha256((previous + canonical(record)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def short(checksum: str) -> str:
+    """The first 12 characters, for people to compare."""
+    return checksum[:12]

@@ -1,0 +1,134 @@
+"""Secrets: written as references, held as a type that does not print, taken out of every output."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from bcp.kernel.errors import Invalid
+
+_REFERENCE = re.compile(r"^(env|file|keyring):(.+)$")
+HIDDEN = "********"
+_known: dict[str, str] = {}
+
+
+class Secret:
+    """A reference such as ``env:TWILIO_TOKEN``. The value is read when asked for and never printed."""
+
+    __slots__ = ("base", "reference")
+
+    def __init__(self, reference: str, base: Path | None = None) -> None:
+        self.reference = reference
+        self.base = base
+
+    def __repr__(self) -> str:
+        return f"Secret({self.reference})"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.reference == self.reference
+
+    def __hash__(self) -> int:
+        return hash(self.reference)
+
+    def reveal(self) -> str:
+        """The value itself. It is remembered, so that ``redact`` takes it out of whatever is printed.
+
+        Raises:
+            Invalid: when the reference points at nothing.
+        """
+        value = _read(self.reference, self.base)
+        remember(value)
+        return value
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Accept a reference, refuse a literal (pydantic hook)."""
+        from pydantic_core import core_schema  # noqa: PLC0415 - the kernel must not load pydantic for `status`
+
+        return core_schema.no_info_plain_validator_function(
+            _validate, serialization=core_schema.plain_serializer_function_ser_schema(lambda s: s.reference)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        """In the JSON Schema a secret is a string of one of three forms (pydantic hook)."""
+        return {
+            "type": "string",
+            "pattern": _REFERENCE.pattern,
+            "description": "A secret by reference: env:NAME, file:PATH or keyring:SERVICE/USER. Never the value.",
+        }
+
+
+def _validate(value: Any) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str) or not _REFERENCE.match(value):
+        # The value itself may be a secret: it must not be part of the message.
+        raise ValueError("a secret is written as a reference: env:NAME, file:PATH or keyring:SERVICE/USER, never as the value")
+    return Secret(value)
+
+
+def _read(reference: str, base: Path | None) -> str:
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        value = os.environ.get(name)
+        if not value:
+            raise Invalid(f"the environment variable {name} is not set", hint=f"Set {name}, or change the reference env:{name}.")
+        return value
+    if kind == "file":
+        path = (base / name) if base and not Path(name).is_absolute() else Path(name)
+        try:
+            value = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Invalid(f"cannot read the secret file {path}: {error}", hint="Create it with mode 0600.") from error
+        if not value:
+            raise Invalid(f"the secret file {path} is empty", hint="Put the secret on its first line.")
+        return value
+    return _from_keyring(name)
+
+
+def _from_keyring(name: str) -> str:
+    service, _, user = name.partition("/")
+    try:
+        import keyring  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise Invalid("keyring: references need the extra 'keyring'", hint="pip install 'bcp[keyring]'") from error
+    value = keyring.get_password(service, user)
+    if not value:
+        raise Invalid(f"the keyring holds nothing for {service}/{user}", hint=f"keyring set {service} {user}")
+    return str(value)
+
+
+def remember(value: str) -> None:
+    """From now on take this value out of all output. Values under four characters are too common to hide."""
+    if len(value) < 4:
+        return
+    from base64 import b64encode  # noqa: PLC0415 - only where there is a secret
+    from json import dumps  # noqa: PLC0415
+    from urllib.parse import quote  # noqa: PLC0415
+
+    for form in (value, dumps(value)[1:-1], quote(value, safe=""), b64encode(value.encode()).decode()):
+        _known[form] = HIDDEN
+
+
+def redact(text: str) -> str:
+    """The text without any secret that was revealed in this process."""
+    for value in sorted(_known, key=len, reverse=True):
+        if value in text:
+            text = text.replace(value, HIDDEN)
+    return text
+
+
+def redact_data(data: Any) -> Any:
+    """The same for nested data."""
+    if isinstance(data, str):
+        return redact(data)
+    if isinstance(data, dict):
+        return {redact(k) if isinstance(k, str) else k: redact_data(v) for k, v in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [redact_data(v) for v in data]
+    return data

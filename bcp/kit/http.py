@@ -1,0 +1,90 @@
+"""HTTP over aiohttp: one deadline, no hidden retry, capped bodies, and *not sent* told apart from *outcome unknown*."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bcp.kernel.errors import InDoubt, Invalid, Transient
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Status, headers (lower-case names) and a capped body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+class Http:
+    """A shared connection pool for one event loop. Redirects are not followed: a redirect is an answer."""
+
+    def __init__(self, *, connections: int = 100) -> None:
+        self._connections = connections
+        self._session: Any = None
+
+    def _open(self) -> Any:
+        if self._session is None:
+            import aiohttp  # noqa: PLC0415 - 0.15 s of import, only where HTTP is spoken
+
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, limit_per_host=0), trust_env=False, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+    async def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, data: Any = None, timeout_s: float = 10.0, cap: int = 200_000,
+        params: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """One request.
+
+        Raises:
+            Invalid: the URL is not http or https.
+            Transient: it did not leave (no connection, no TLS). Safe to repeat.
+            InDoubt: it left and no answer came. Not safe to repeat.
+        """
+        import aiohttp  # noqa: PLC0415
+
+        if not url.startswith(("http://", "https://")):
+            raise Invalid(f"{url.split('?')[0][:80]!r} is not an http(s) URL", hint="Write https://...")
+        session = self._open()
+        try:
+            async with asyncio.timeout(timeout_s):
+                async with session.request(method, url, headers=headers, data=data, params=params, allow_redirects=False) as answer:
+                    raw = await answer.content.read(cap + 1)
+                    text = raw[:cap].decode(answer.charset or "utf-8", "replace") if raw else ""
+                    return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, text)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            raise Transient(f"{_origin(url)} cannot be reached: {_reason(error)}", hint="Nothing was sent.") from error
+        except TimeoutError as error:
+            raise InDoubt(f"{_origin(url)} did not answer in {timeout_s:g} s", hint="It may have acted on the request.") from error
+        except (aiohttp.ClientError, LookupError, ValueError) as error:
+            raise InDoubt(f"{_origin(url)} broke off: {_reason(error)}", hint="It may have acted on the request.") from error
+
+    async def close(self) -> None:
+        """Close the pool."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _origin(url: str) -> str:
+    """Scheme and host only: paths and queries may hold tokens."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.split('/')[0].split('?')[0].rpartition('@')[2]}"
+
+
+def _reason(error: Exception) -> str:
+    cause = getattr(error, "os_error", None) or error
+    return str(getattr(cause, "strerror", None) or type(cause).__name__)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds in a ``Retry-After`` header given as a number; ``None`` otherwise (RFC 9110 section 10.2.3)."""
+    try:
+        return max(0.0, float(headers.get("retry-after", "")))
+    except ValueError:
+        return None

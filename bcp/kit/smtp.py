@@ -1,0 +1,167 @@
+"""One SMTP conversation with one address (RFC 5321), with a deadline, and every way in which it can go wrong as data."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from email.message import EmailMessage
+
+import aiosmtplib
+
+from bcp.kernel.errors import InDoubt, Permanent, Transient
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """How a conversation ended. ``stage``: connect, greeting, ehlo, starttls, mail, rcpt, done."""
+
+    stage: str
+    code: int
+    text: str
+    kind: str = ""
+    """refused, timeout, closed, 4xx, 5xx, tls or empty for success."""
+    tls: str = "none"
+    spki_sha256: str = ""
+    second_code: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Did the server take the recipient?"""
+        return self.stage == "done"
+
+
+async def rcpt(
+    host: str, port: int, *, recipient: str, sender: str = "", timeout_s: float = 10.0, helo: str = "bcp.invalid", tls_name: str = "",
+    second_recipient: str = "",
+) -> Talk:
+    """Connect, EHLO, STARTTLS where offered, MAIL, RCPT, RSET, QUIT. Nothing is sent."""
+    stage = "connect"
+    client = aiosmtplib.SMTP(hostname=host, port=port, timeout=timeout_s, local_hostname=helo, start_tls=False, use_tls=False, validate_certs=False)
+    tls, spki, second = "none", "", 0
+    try:
+        async with asyncio.timeout(timeout_s):
+            await client.connect()
+            stage = "ehlo"
+            await client.ehlo()
+            if client.supports_extension("starttls"):
+                stage = "starttls"
+                tls, spki = await _start_tls(client, tls_name)
+                await client.ehlo()
+            stage = "mail"
+            await client.mail(sender)
+            stage = "rcpt"
+            await client.rcpt(recipient)
+            if second_recipient:
+                second = await _second(client, second_recipient)
+            await client.rset()
+            await client.quit()
+    except BaseException as error:
+        client.close()
+        if not isinstance(error, Exception):
+            raise
+        return _explain(stage, error, tls, spki)
+    return Talk("done", 250, "accepted", "", tls, spki, second)
+
+
+async def _second(client: aiosmtplib.SMTP, recipient: str) -> int:
+    try:
+        return int((await client.rcpt(recipient)).code)
+    except aiosmtplib.SMTPResponseException as error:
+        return int(error.code)
+
+
+async def _start_tls(client: aiosmtplib.SMTP, name: str) -> tuple[str, str]:
+    """Opportunistic TLS; afterwards says whether the certificate would satisfy a strict sender, and its key's digest."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    await client.starttls(tls_context=context)
+    certificate = None
+    if client.transport is not None and (connection := client.transport.get_extra_info("ssl_object")):
+        certificate = connection.getpeercert(binary_form=True)
+    if not certificate:
+        return "no certificate", ""
+    return _judge_certificate(certificate, name)
+
+
+def _judge_certificate(der: bytes, name: str) -> tuple[str, str]:
+    import hashlib  # noqa: PLC0415
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from cryptography import x509  # noqa: PLC0415 - only when TLS was spoken
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
+
+    found = x509.load_der_x509_certificate(der)
+    spki = hashlib.sha256(found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    now = datetime.now(UTC)  # noqa: TID251, DTZ005 - certificates are judged by the real clock
+    if not found.not_valid_before_utc <= now <= found.not_valid_after_utc:
+        return f"certificate valid only until {found.not_valid_after_utc:%Y-%m-%d}", spki
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        names = []
+    wanted = name.rstrip(".").lower()
+    if wanted and not any(n.lower() == wanted or (n.startswith("*.") and wanted.partition(".")[2] == n[2:].lower()) for n in names):
+        return f"certificate does not name {wanted}", spki
+    return "ok", spki
+
+
+def _explain(stage: str, error: Exception, tls: str, spki: str) -> Talk:
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        error = error.recipients[0]
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        if stage == "connect":
+            stage = "greeting"
+        kind = "closed" if error.code == -1 else ("4xx" if error.code < 500 else "5xx")
+        return Talk(stage, error.code, str(error.message)[:300], kind, tls, spki)
+    if isinstance(error, (TimeoutError, aiosmtplib.SMTPTimeoutError)):
+        return Talk(stage, 0, "no answer in time", "timeout", tls, spki)
+    if isinstance(error, ssl.SSLError):
+        return Talk(stage, 0, f"TLS fails: {error.reason or error}"[:300], "tls", tls, spki)
+    if isinstance(error, aiosmtplib.SMTPConnectError) and stage == "connect":
+        cause = error.__cause__ or error
+        refused = isinstance(cause, ConnectionRefusedError) or "refused" in str(cause).lower()
+        return Talk(stage, 0, str(cause)[:300], "refused" if refused else "closed", tls, spki)
+    return Talk(stage, 0, f"{type(error).__name__}: {error}"[:300], "closed", tls, spki)
+
+
+async def send(host: str, port: int, message: EmailMessage, *, sender: str, recipient: str, timeout_s: float, helo: str = "bcp.invalid") -> str:
+    """Hand over one message; returns the server's last answer.
+
+    Raises:
+        Transient: it was not taken (4xx, no connection); nothing was handed over.
+        Permanent: it was refused (5xx).
+        InDoubt: the connection broke after the text was sent, before the answer: it may have been taken (RFC 1047).
+    """
+    stage = "connect"
+    client = aiosmtplib.SMTP(hostname=host, port=port, timeout=timeout_s, local_hostname=helo, start_tls=False, use_tls=False, validate_certs=False)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await client.connect()
+            stage = "ehlo"
+            await client.ehlo()
+            if client.supports_extension("starttls"):
+                await _start_tls(client, "")
+                await client.ehlo()
+            stage = "mail"
+            await client.mail(sender)
+            stage = "rcpt"
+            await client.rcpt(recipient)
+            stage = "data"
+            answer = await client.data(message.as_bytes(policy=message.policy.clone(linesep="\r\n", utf8=False)))
+            stage = "done"
+            await client.quit()
+            return answer.message
+    except BaseException as error:
+        client.close()
+        if not isinstance(error, Exception):
+            raise
+        if stage == "done":
+            return "accepted"
+        talk = _explain(stage, error, "", "")
+        if stage == "data" and talk.kind not in {"4xx", "5xx"}:
+            raise InDoubt(f"{host} broke off after the text was sent: {talk.text}", hint="It may have been taken.") from error
+        if talk.kind == "5xx":
+            raise Permanent(f"{host} refuses at {talk.stage}: {talk.code} {talk.text}") from error
+        raise Transient(f"{host} does not take it at {talk.stage}: {talk.code or talk.kind} {talk.text}") from error

@@ -1,0 +1,220 @@
+"""Emulators of Twilio, Slack and Graph over HTTP: they check what they are sent, keep a log, and can misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import Any
+
+from aiohttp import web
+
+from bcp.lab.net import only_loopback
+
+Checker = Callable[[str, str, dict[str, Any]], list[str]]
+"""Given method, path and parameters: what is wrong with the request."""
+
+
+@dataclass
+class Fault:
+    """What happens to the next requests: ``kind`` 429, 503-after, hang-after, refuse; ``times`` how often."""
+
+    kind: str
+    times: int = 1
+    retry_after: str = "1"
+
+
+@dataclass
+class Vendors:
+    """All three on one port. ``log`` holds every request; ``complaints`` what was wrong with them."""
+
+    twilio_sid: str = "AC" + "0" * 32
+    twilio_token: str = "lab-token"
+    slack_token: str = "xoxb-lab"
+    delay_s: float = 0.0
+    checker: Checker | None = None
+    invalid_numbers: set[str] = field(default_factory=set)
+    opted_out: set[str] = field(default_factory=set)
+    users: list[dict[str, Any]] = field(default_factory=list)
+    health: str = "serviceOperational"
+    page_size: int = 2
+    sms: list[dict[str, Any]] = field(default_factory=list)
+    posts: list[dict[str, Any]] = field(default_factory=list)
+    log: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    url: str = ""
+    _runner: web.AppRunner | None = None
+
+    async def start(self, address: str, port: int) -> None:
+        """Listen."""
+        app = web.Application(client_max_size=2**20)
+        app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._sms_create)
+        app.router.add_get("/2010-04-01/Accounts/{sid}/Messages.json", self._sms_list)
+        app.router.add_get("/2010-04-01/Accounts/{sid}.json", self._account)
+        app.router.add_post("/api/{method}", self._slack)
+        app.router.add_get("/api/{method}", self._slack)
+        app.router.add_get("/v1.0/users", self._users)
+        app.router.add_get("/v1.0/admin/serviceAnnouncement/healthOverviews", self._health)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, only_loopback(address), port).start()
+        self.url = f"http://{address}:{port}"
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def fail_next(self, vendor: str, kind: str, times: int = 1, retry_after: str = "1") -> None:
+        """Misbehave on the next requests to ``twilio`` or ``slack``."""
+        self.faults.setdefault(vendor, []).append(Fault(kind, times, retry_after))
+
+    def _fault(self, vendor: str) -> Fault | None:
+        queue = self.faults.get(vendor) or []
+        if not queue:
+            return None
+        fault = queue[0]
+        fault.times -= 1
+        if fault.times <= 0:
+            queue.pop(0)
+        return fault
+
+    async def _note(self, request: web.Request, parameters: dict[str, Any]) -> list[str]:
+        self.log.append((request.method, request.path, parameters))
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
+        wrong = self.checker(request.method, request.path, parameters) if self.checker else []
+        self.complaints += wrong
+        return wrong
+
+    # -- Twilio --------------------------------------------------------------------------------------------------
+
+    def _twilio_auth(self, request: web.Request) -> web.Response | None:
+        wanted = "Basic " + base64.b64encode(f"{self.twilio_sid}:{self.twilio_token}".encode()).decode()
+        if request.headers.get("Authorization") != wanted or request.match_info["sid"] != self.twilio_sid:
+            return _twilio_error(401, 20003, "Authenticate")
+        return None
+
+    async def _sms_create(self, request: web.Request) -> web.Response:
+        form = dict(await request.post())
+        wrong = await self._note(request, form)
+        if (refused := self._twilio_auth(request)) is not None:
+            return refused
+        fault = self._fault("twilio")
+        if fault and fault.kind == "429":
+            return _twilio_error(429, 20429, "Too Many Requests", {"Retry-After": fault.retry_after})
+        problem = _sms_problem(form, self.invalid_numbers, self.opted_out)
+        if problem or wrong:
+            code, text = problem or (21601, "; ".join(wrong))
+            self.complaints += [] if problem and code in {21211, 21610} else [text]
+            return _twilio_error(400, code, text)
+        message = {"sid": "SM" + secrets.token_hex(16), "to": form["To"], "from": form.get("From"), "body": form["Body"], "status": "queued", "account_sid": self.twilio_sid,
+                   "date_created": formatdate(time.time()), "date_updated": formatdate(time.time()), "date_sent": None, "num_segments": "1", "direction": "outbound-api", "error_code": None,
+                   "error_message": None, "messaging_service_sid": form.get("MessagingServiceSid"), "price": None, "price_unit": "USD", "num_media": "0", "api_version": "2010-04-01",
+                   "uri": "/x", "subresource_uris": {}}
+        self.sms.append({**message, "at": time.time()})
+        if fault and fault.kind == "503-after":
+            return web.Response(status=503, text="upstream")
+        if fault and fault.kind == "hang-after":
+            await asyncio.sleep(3600)
+        return web.json_response(message, status=201)
+
+    async def _sms_list(self, request: web.Request) -> web.Response:
+        await self._note(request, dict(request.query))
+        if (refused := self._twilio_auth(request)) is not None:
+            return refused
+        to = request.query.get("To")
+        rows = [{k: v for k, v in m.items() if k != "at"} for m in self.sms if to in (None, m["to"])]
+        rows = rows[::-1][: int(request.query.get("PageSize", 50))]
+        return web.json_response({"messages": rows, "page": 0, "page_size": 50, "start": 0, "end": len(rows), "uri": "/x", "first_page_uri": "/x", "next_page_uri": None, "previous_page_uri": None})
+
+    async def _account(self, request: web.Request) -> web.Response:
+        await self._note(request, {})
+        if (refused := self._twilio_auth(request)) is not None:
+            return refused
+        return web.json_response({"sid": self.twilio_sid, "status": "active", "friendly_name": "lab", "type": "Full", "date_created": formatdate(0), "date_updated": formatdate(0)})
+
+    # -- Slack ---------------------------------------------------------------------------------------------------
+
+    async def _slack(self, request: web.Request) -> web.Response:
+        method = request.match_info["method"]
+        data = await _slack_data(request)
+        await self._note(request, data)
+        if request.headers.get("Authorization") != f"Bearer {self.slack_token}":
+            return web.json_response({"ok": False, "error": "invalid_auth"})
+        if method == "auth.test":
+            return web.json_response({"ok": True, "team": "Lab", "user": "bcp", "team_id": "T1", "user_id": "U1", "url": "https://lab.invalid/"})
+        if method == "conversations.history":
+            oldest = float(data.get("oldest") or 0)
+            return web.json_response({"ok": True, "messages": [p for p in reversed(self.posts) if float(p["ts"]) >= oldest], "has_more": False})
+        if method != "chat.postMessage":
+            self.complaints.append(f"slack: {method} is not emulated")
+            return web.json_response({"ok": False, "error": "unknown_method"})
+        return await self._post(data)
+
+    async def _post(self, data: dict[str, Any]) -> web.Response:
+        fault = self._fault("slack")
+        if fault and fault.kind == "429":
+            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": fault.retry_after})
+        if not data.get("channel") or not data.get("text"):
+            self.complaints.append("slack: channel and text are needed")
+            return web.json_response({"ok": False, "error": "no_text"})
+        post = {"type": "message", "ts": f"{time.time():.6f}", "text": data["text"], "channel": data["channel"], "metadata": data.get("metadata"), "blocks": data.get("blocks")}
+        self.posts.append(post)
+        if fault and fault.kind == "503-after":
+            return web.Response(status=503, text="upstream")
+        if fault and fault.kind == "hang-after":
+            await asyncio.sleep(3600)
+        return web.json_response({"ok": True, "channel": data["channel"], "ts": post["ts"], "message": post})
+
+    # -- Graph ---------------------------------------------------------------------------------------------------
+
+    async def _users(self, request: web.Request) -> web.Response:
+        await self._note(request, dict(request.query))
+        start = int(request.query.get("$skiptoken", 0))
+        rows = self.users[start : start + self.page_size]
+        page: dict[str, Any] = {"@odata.context": "x", "value": rows}
+        if start + self.page_size < len(self.users):
+            page["@odata.nextLink"] = f"{self.url}/v1.0/users?$skiptoken={start + self.page_size}"
+        return web.json_response(page)
+
+    async def _health(self, request: web.Request) -> web.Response:
+        await self._note(request, dict(request.query))
+        return web.json_response({"@odata.context": "x", "value": [{"id": "Exchange", "service": "Exchange Online", "status": self.health}]})
+
+
+async def _slack_data(request: web.Request) -> dict[str, Any]:
+    if request.content_type == "application/json":
+        return dict(await request.json())
+    data: dict[str, Any] = {**request.query, **(dict(await request.post()) if request.method == "POST" else {})}
+    for name in ("metadata", "blocks"):
+        if isinstance(data.get(name), str):
+            data[name] = json.loads(data[name])
+    return data
+
+
+def _twilio_error(status: int, code: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response({"code": code, "message": text, "more_info": f"https://www.twilio.com/docs/errors/{code}", "status": status}, status=status, headers=headers)
+
+
+def _sms_problem(form: dict[str, Any], invalid: set[str], opted_out: set[str]) -> tuple[int, str] | None:
+    """What Twilio's prose demands beyond its schema."""
+    to = str(form.get("To", ""))
+    if not to.startswith("+") or not to[1:].isdigit() or to in invalid:
+        return 21211, f"The 'To' number {to} is not a valid phone number."
+    if to in opted_out:
+        return 21610, "Attempt to send to unsubscribed recipient"
+    if not form.get("From") and not form.get("MessagingServiceSid"):
+        return 21603, "A 'From' or 'MessagingServiceSid' is required"
+    body = str(form.get("Body", ""))
+    if not body or len(body) > 1600:
+        return 21602 if not body else 21617, "Body must have 1 to 1600 characters"
+    if not 1 <= int(form.get("ValidityPeriod", 14400)) <= 36000:
+        return 21622, "ValidityPeriod must be 1 to 36000"
+    return None

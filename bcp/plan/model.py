@@ -1,0 +1,183 @@
+"""The plan file: everything that would be done, its refusals, and the checksum that approvals are bound to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bcp.contracts.action import Change, Forecast, Refusal
+from bcp.kernel.errors import Invalid, Refused
+from bcp.kernel.files import write_atomic
+from bcp.kernel.hashing import digest
+
+SCHEMA = "bcp.plan/1"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step: its arguments now, what it would change, and the outputs it is expected to leave."""
+
+    id: str
+    phase: str
+    uses: str
+    name: str
+    would: str
+    """``run``, ``skip`` (its condition is false) or ``depends`` (only known when it is reached)."""
+    needs: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    forecasts: tuple[Forecast, ...] = ()
+    notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do. Frozen; holds references to secrets, never values."""
+
+    id: str
+    created: float
+    expires: float
+    playbook: str
+    playbook_file: str
+    playbook_text: str
+    inputs: Mapping[str, Any]
+    domains: tuple[str, ...]
+    configuration: str
+    kind: str
+    initiator: str
+    automatic: bool
+    steps: tuple[PlannedStep, ...]
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    parent: str = ""
+    recorded: Mapping[str, Any] = field(default_factory=dict)
+    group: str = ""
+    schema: str = SCHEMA
+    checksum: str = ""
+
+    def fingerprint(self) -> str:
+        """Digest of the facts the plan rests on: the state of the world, as far as it was read."""
+        return digest({s.id: [s.would, dict(s.facts)] for s in self.steps})
+
+    def refusals(self) -> list[tuple[str, Refusal]]:
+        """Refusals that nobody overrode, with their steps."""
+        return [(s.id, r) for s in self.steps for r in s.refusals if not (r.overridable and r.rule in self.overrides)]
+
+    def overridden(self) -> list[tuple[str, Refusal]]:
+        """Refusals that were overridden with a reason."""
+        return [(s.id, r) for s in self.steps for r in s.refusals if r.overridable and r.rule in self.overrides]
+
+    def changes(self) -> list[Change]:
+        """All changes, in order."""
+        return [c for s in self.steps for c in s.changes]
+
+    def step(self, step_id: str) -> PlannedStep | None:
+        """One step by id."""
+        return next((s for s in self.steps if s.id == step_id), None)
+
+    def to_data(self) -> dict[str, Any]:
+        """Plain data."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+    def sealed(self) -> Plan:
+        """The plan with its checksum."""
+        return replace(self, checksum=_checksum(self.to_data()))
+
+    def write(self, path: Path) -> None:
+        """Write the plan file. Raises ``StorageError``."""
+        write_atomic(path, json.dumps({**self.to_data(), "fingerprint": self.fingerprint()}, indent=1, ensure_ascii=False) + "\n")
+
+
+def _checksum(data: Mapping[str, Any]) -> str:
+    return digest({k: v for k, v in data.items() if k not in {"checksum", "fingerprint"}})
+
+
+def from_data(data: Any) -> Plan:
+    """A plan from plain data.
+
+    Raises:
+        Invalid: it is no plan of this version.
+        Refused: it was changed after it was made.
+    """
+    try:
+        if data["schema"] != SCHEMA:
+            raise Invalid(f"this plan has the schema {data['schema']!r}, not {SCHEMA!r}", hint="Make a new plan.")
+        plain = {k: v for k, v in data.items() if k != "fingerprint"}
+        steps = tuple(_step(s) for s in plain.pop("steps"))
+        plan = Plan(**{**plain, "domains": tuple(plain["domains"]), "steps": steps})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Invalid("this is not a plan file", hint="Make one with `bcp plan PLAYBOOK`.") from error
+    if _checksum(plan.to_data()) != plan.checksum:
+        raise Refused("the plan was changed after it was made", rule="plan-changed", hint="Make a new plan; plans are not edited.")
+    return plan
+
+
+def _step(data: Mapping[str, Any]) -> PlannedStep:
+    return PlannedStep(**{
+        **data, "needs": tuple(data["needs"]), "notes": tuple(data["notes"]),
+        "changes": tuple(Change(**c) for c in data["changes"]), "refusals": tuple(Refusal(**r) for r in data["refusals"]),
+        "forecasts": tuple(Forecast(**{**f, "warnings": tuple(f["warnings"])}) for f in data["forecasts"]),
+    })
+
+
+def read_plan(path: Path) -> Plan:
+    """A plan file; the errors of ``from_data``."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Invalid(f"cannot read {path}: {error.strerror or error}", hint="Check the path.") from error
+    except ValueError as error:
+        raise Invalid(f"{path} is not a plan file", hint="Make one with `bcp plan PLAYBOOK`.") from error
+    return from_data(data)
+
+
+def differences(old: Plan, new: Plan) -> list[str]:
+    """What moved between two plans of the same playbook, for people."""
+    out = []
+    for step in old.steps:
+        now = new.step(step.id)
+        if now is None:
+            out.append(f"{step.id} is gone")
+        elif (step.would, dict(step.facts)) != (now.would, dict(now.facts)):
+            out.append(f"{step.id}: was {_short(step.facts)}, is {_short(now.facts)}" if step.facts != now.facts else f"{step.id}: would {now.would}, not {step.would}")
+    out += [f"{s.id} is new" for s in new.steps if old.step(s.id) is None]
+    return out
+
+
+def _short(facts: Mapping[str, Any]) -> str:
+    text = json.dumps(facts, ensure_ascii=False)
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+def check_runnable(plan: Plan, now: float, *, configuration: str, playbook_text: str | None) -> None:
+    """Pure part of *may this plan still be run?*
+
+    Raises:
+        Refused: expired, refused by a rule, made under another configuration or from another text of the playbook.
+    """
+    if now > plan.expires:
+        raise Refused("the plan has expired", rule="plan-expired", hint="Make a new plan.")
+    if now < plan.created - 60:
+        raise Refused("the plan was made in the future: this machine's clock was set back", rule="plan-expired", hint="Set the clock, then make a new plan.")
+    if configuration != plan.configuration:
+        raise Refused("the configuration was changed since the plan was made", rule="plan-stale", hint="Make a new plan.")
+    if playbook_text is not None and playbook_text != plan.playbook_text:
+        raise Refused("the playbook was changed since the plan was made", rule="plan-stale", hint="Make a new plan.")
+    first = next(iter(plan.refusals()), None)
+    if first is not None:
+        step, refusal = first
+        more = len(plan.refusals()) - 1
+        hint = refusal.hint + (f" Or, if you know better: --override {refusal.rule} --reason '...'" if refusal.overridable else "")
+        raise Refused(f"{step}: {refusal.message}" + (f" (and {more} more)" if more else ""), rule=refusal.rule, hint=hint)
+
+
+def steps_by_phase(plan: Plan) -> Mapping[str, Sequence[PlannedStep]]:
+    """The steps of each phase."""
+    out: dict[str, list[PlannedStep]] = {}
+    for step in plan.steps:
+        out.setdefault(step.phase, []).append(step)
+    return out

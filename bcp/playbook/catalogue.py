@@ -1,0 +1,61 @@
+"""What lint must know of the world: actions, audiences, messages, channels, people. Plain data, given by the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """An action as lint sees it."""
+
+    kind: str
+    writes: bool
+    args: Any
+    """The pydantic model of its arguments."""
+    outputs: Mapping[str, str]
+    undoable: bool
+    provides: Callable[[Mapping[str, Any]], tuple[str, ...]]
+    final: str = ""
+    """Why it needs no undo by nature; empty when it does."""
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSpec:
+    """A configured channel as lint sees it."""
+
+    form: str
+    shares_fate_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSpec:
+    """A message as lint sees it."""
+
+    forms: frozenset[str]
+    claims: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything that names in a playbook can refer to. ``None``: there is no configuration, do not check this."""
+
+    actions: Mapping[str, ActionSpec]
+    messages: Mapping[str, MessageSpec] = field(default_factory=dict)
+    audiences: Mapping[str, int] | None = None
+    """Name and number of people."""
+    channels: Mapping[str, ChannelSpec] | None = None
+    approvers: Callable[[str], int] | None = None
+    """How many people a reference such as ``group:oncall`` leads to."""
+    relays: Mapping[str, tuple[str, ...]] | None = None
+    """Relays and what they share fate with."""
+    dns_fate: tuple[str, ...] = ()
+    """What the DNS back ends of our domains share fate with."""
+    contacts_fate: tuple[str, ...] = ()
+    playbooks: frozenset[str] = frozenset()
+    fails_with: tuple[str, ...] = ("microsoft",)
+    """What is down in the outage this product is for."""

@@ -1,0 +1,76 @@
+"""``status-page``: an entry on a static page, which works when we do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from bcp.contracts.channel import Channel, Check, Delivery, NotSent, Receipt
+from bcp.contracts.contact import Contact
+from bcp.contracts.plugin import PluginSettings
+from bcp.kernel.errors import StorageError
+from bcp.kit.site import Entry, Site
+
+
+class StatusPageSettings(PluginSettings):
+    """A folder of static files, served by a web server elsewhere."""
+
+    kind: Literal["status-page"] = "status-page"
+    """Which plug-in."""
+    folder: Path
+    """Where the files are written, relative to bcp.yaml."""
+    url: str = ""
+    """Where people read them."""
+    title: str = "Service status"
+    """Title of the page."""
+    depends_on: list[str] = Field(default_factory=list)
+    """Outside parties whose outage takes the page down."""
+
+
+class StatusPage(Channel[StatusPageSettings]):
+    """Publishes the ``page`` form. The same key published again replaces its entry."""
+
+    kind = "status-page"
+    form = "page"
+    broadcast: ClassVar[bool] = True
+    Settings = StatusPageSettings
+
+    def __init__(self, name: str, settings: StatusPageSettings) -> None:
+        super().__init__(name, settings)
+        self.site = Site(settings.folder, settings.title, settings.url)
+
+    def address_of(self, contact: Contact) -> str:
+        """Everybody reads the page."""
+        return self.place()
+
+    def place(self) -> str:
+        """The page."""
+        return self.settings.url or str(self.settings.folder)
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        """Add the entry and write all files anew."""
+        message = delivery.message
+        try:
+            self.site.put(Entry(delivery.key, delivery.since, message.subject, message.html, message.body, message.template, message.language))
+        except StorageError as error:
+            raise NotSent(error.message, hint=error.hint) from error
+        return Receipt(delivery.key, self.place())
+
+    async def find(self, delivery: Delivery) -> Receipt | None:
+        """Is it there?"""
+        return Receipt(delivery.key, "found") if self.site.has(delivery.key) else None
+
+    async def check(self) -> list[Check]:
+        """Can the folder be written?"""
+        try:
+            self.site.write()
+        except StorageError as error:
+            return [Check(self.name, "fail", error.message, error.hint)]
+        return [Check(self.name, "ok", f"{self.settings.folder} can be written")]
+
+
+def create(name: str, settings: StatusPageSettings) -> StatusPage:
+    """The channel of these settings."""
+    return StatusPage(name, settings)

@@ -1,0 +1,206 @@
+"""``twilio-sms``: text messages through Twilio's own client, over a transport that never repeats by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from bcp.contracts.channel import Channel, Check, Delivery, NotSent, RateLimited, Receipt
+from bcp.contracts.contact import Contact
+from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.kernel.errors import BcpError, InDoubt, Permanent
+from bcp.kernel.secret import Secret
+
+RATES = {"long-code": 1.0, "toll-free": 3.0, "short-code": 100.0, "10dlc": 4.0}
+"""Segments a second by kind of sender (https://www.twilio.com/docs/api/errors/30001 and the pages it links)."""
+
+
+class TwilioSmsSettings(PluginSettings):
+    """A Twilio account and the sender it texts from."""
+
+    kind: Literal["twilio-sms"] = "twilio-sms"
+    """Which plug-in."""
+    account_sid: Secret
+    """Account SID, by reference."""
+    auth_token: Secret
+    """Auth token, by reference."""
+    from_: str | None = Field(default=None, alias="from", pattern=r"^\+[1-9]\d{6,14}$|^[A-Za-z0-9 ]{1,11}$|^\d{4,8}$")
+    """Sender: a number in E.164, a short code or an alphanumeric sender (which cannot receive answers)."""
+    messaging_service_sid: str | None = Field(default=None, pattern=r"^MG[0-9a-fA-F]{32}$")
+    """Messaging Service instead of one sender."""
+    sender: Literal["long-code", "toll-free", "short-code", "10dlc"] = "long-code"
+    """Kind of sender; the forecast rests on its rate."""
+    segments_per_second: Annotated[float, Field(gt=0)] | None = None
+    """Rate of the sender pool, where it is known better."""
+    validity: Duration = 14_400.0
+    """Twilio drops a message that it could not hand on in this time: an old outage notice does harm. 1 s to 10 h."""
+    timeout: Duration = 15.0
+    """For one request."""
+    concurrency: Annotated[int, Field(ge=1, le=200)] = 20
+    """Requests under way at once."""
+    api_url: str = ""
+    """Another base URL, for tests."""
+
+    @model_validator(mode="after")
+    def _sender(self) -> TwilioSmsSettings:
+        if (self.from_ is None) == (self.messaging_service_sid is None):
+            raise ValueError("give either from: or messaging_service_sid:")
+        if not 1 <= self.validity <= 36_000:
+            raise ValueError("validity must be 1s to 10h")
+        return self
+
+
+class TwilioSms(Channel[TwilioSmsSettings]):
+    """SMS. Twilio has no idempotency key for messages: a lost answer is asked about, never repeated blindly."""
+
+    kind = "twilio-sms"
+    form = "sms"
+    shares_fate_with: ClassVar[tuple[str, ...]] = ()
+    Settings = TwilioSmsSettings
+
+    def __init__(self, name: str, settings: TwilioSmsSettings) -> None:
+        super().__init__(name, settings)
+        self._client: Any = None
+        self._transport: Any = None
+
+    def _open(self) -> Any:
+        if self._client is None:
+            from twilio.rest import Client  # noqa: PLC0415 - 0.2 s of import, only when something is sent
+
+            self._transport = _transport(self.settings.timeout, self.settings.concurrency)
+            self._client = Client(self.settings.account_sid.reveal(), self.settings.auth_token.reveal(), http_client=self._transport)
+            if self.settings.api_url:
+                self._client.api.base_url = self.settings.api_url.rstrip("/")
+        return self._client
+
+    def address_of(self, contact: Contact) -> str:
+        """The phone number."""
+        return contact.phone
+
+    def seconds_for(self, segments: Sequence[int]) -> float:
+        """By the sender's rate."""
+        return sum(segments) / (self.settings.segments_per_second or RATES[self.settings.sender])
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        """Create one message."""
+        s = self.settings
+        arguments: dict[str, Any] = {"to": delivery.address, "body": delivery.message.body, "validity_period": int(s.validity)}
+        arguments |= {"from_": s.from_} if s.from_ else {"messaging_service_sid": s.messaging_service_sid}
+        from twilio.base.exceptions import TwilioException  # noqa: PLC0415
+
+        try:
+            created = await self._open().messages.create_async(**arguments)
+        except BcpError:
+            raise
+        except TwilioException as error:
+            raise _translate(error) from error
+        return Receipt(str(created.sid), str(created.status))
+
+    async def find(self, delivery: Delivery) -> Receipt | None:
+        """Look for a message to this number with this text, made since the claim (2 s allowed for clocks and rounding)."""
+        from twilio.base.exceptions import TwilioException  # noqa: PLC0415
+
+        try:
+            found = await self._open().messages.list_async(to=delivery.address, limit=50)
+        except (BcpError, TwilioException) as error:
+            raise InDoubt("Twilio cannot be asked whether it took it", hint="Ask again later: `bcp resume`.") from error
+        for message in found:
+            made = message.date_created
+            if message.body == delivery.message.body and (made is None or made.timestamp() >= delivery.since - 2):
+                return Receipt(str(message.sid), f"found: {message.status}")
+        return None
+
+    async def check(self) -> list[Check]:
+        """Fetch the account: credentials and reachability."""
+        try:
+            account = await self._open().api.accounts(self.settings.account_sid.reveal()).fetch_async()
+        except Exception as error:  # noqa: BLE001 - doctor reports whatever is wrong
+            return [Check(self.name, "fail", f"Twilio: {getattr(error, 'message', None) or getattr(error, 'msg', error)}", getattr(error, "hint", "") or "Check the credentials.")]
+        state = "ok" if str(account.status) == "active" else "fail"
+        return [Check(self.name, state, f"Twilio account is {account.status}", "" if state == "ok" else "See the Twilio console.")]
+
+    async def close(self) -> None:
+        """Close the pool."""
+        if self._transport is not None:
+            await self._transport.close()
+        self._client = self._transport = None
+
+
+def create(name: str, settings: TwilioSmsSettings) -> TwilioSms:
+    """The channel of these settings."""
+    return TwilioSms(name, settings)
+
+
+def _transport(timeout_s: float, connections: int) -> Any:
+    """A transport for twilio's client: one request is one request, with a deadline, and three typed outcomes."""
+    import aiohttp  # noqa: PLC0415
+    from twilio.http import AsyncHttpClient  # noqa: PLC0415
+    from twilio.http.response import Response  # noqa: PLC0415
+
+    from bcp.kit.http import retry_after  # noqa: PLC0415
+
+    class SafeTransport(AsyncHttpClient):
+        """429: not taken. No connection: not sent. 5xx, time-out, broken answer: nobody knows."""
+
+        def __init__(self) -> None:
+            super().__init__(None, True, timeout_s)
+            self._session: aiohttp.ClientSession | None = None
+            self._auth: dict[tuple[str, str], str] = {}
+
+        def _open(self) -> aiohttp.ClientSession:
+            if self._session is None:
+                self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections), cookie_jar=aiohttp.DummyCookieJar())
+            return self._session
+
+        async def request(self, method: str, url: str, params: Any = None, data: Any = None, headers: Any = None, auth: Any = None,
+                          timeout: Any = None, allow_redirects: bool = False) -> Any:
+            headers = dict(headers or {})
+            if auth is not None:
+                if auth not in self._auth:
+                    self._auth[auth] = aiohttp.BasicAuth(*auth).encode()
+                headers["Authorization"] = self._auth[auth]
+            try:
+                async with asyncio.timeout(timeout_s):
+                    async with self._open().request(method.upper(), url, params=params, data=data, headers=headers, allow_redirects=False) as answer:
+                        text = await answer.text()
+                        status, found = answer.status, answer.headers
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                raise NotSent("Twilio cannot be reached", hint="Nothing was sent.") from error
+            except TimeoutError as error:
+                raise InDoubt(f"Twilio did not answer in {timeout_s:g} s") from error
+            except aiohttp.ClientError as error:
+                raise InDoubt(f"the connection to Twilio broke ({type(error).__name__})") from error
+            if status == 429:
+                raise RateLimited("Twilio asks to slow down", retry_after_s=retry_after({k.lower(): v for k, v in found.items()}))
+            if status >= 500:
+                raise InDoubt(f"Twilio answers {status}")
+            return Response(status, text, found)
+
+        async def close(self) -> None:
+            if self._session is not None:
+                await self._session.close()
+                self._session = None
+
+    return SafeTransport()
+
+
+def _translate(error: Any) -> BcpError:
+    """Twilio's error codes, by what to do about them. Codes get split over time: an unknown one means *use another channel*."""
+    code, text = getattr(error, "code", None), getattr(error, "msg", None) or str(error)
+    advice = {
+        21610: ("the person has opted out", "Only they can opt in again, by texting START."),
+        21211: ("this is not a phone number", "Correct the contact."),
+        21214: ("this number cannot be reached", "Correct the contact."),
+        21614: ("this is not a mobile number", "Correct the contact, or call."),
+        21408: ("texting to this country is not enabled", "Enable it in Twilio's geographic permissions."),
+        21606: ("the sender cannot text", "Check from: in bcp.yaml."),
+        21611: ("the sender's queue is full", "Wait, or use another sender."),
+        20003: ("Twilio rejects the credentials", "Check account_sid and auth_token."),
+    }
+    if code == 20429:
+        return RateLimited("Twilio asks to slow down")
+    what, hint = advice.get(code, (f"Twilio refuses it: {text}", "Use another channel."))  # type: ignore[arg-type]
+    return Permanent(f"{what} ({code})" if code else what, hint=hint)

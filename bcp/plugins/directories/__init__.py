@@ -1,0 +1,1 @@
+"""Plug-ins: where contacts come from."""

@@ -1,0 +1,1 @@
+"""Plug-ins: one file per kind. They do not know one another."""

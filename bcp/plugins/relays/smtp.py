@@ -1,0 +1,204 @@
+"""``smtp``: a backup relay that speaks SMTP, such as Postfix. It is drained by ETRN (RFC 1985) or by a command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from bcp.contracts.dns import MxHost
+from bcp.contracts.plugin import Duration, Model, PluginSettings
+from bcp.contracts.relay import MailFate, QueuedMail, RelayProbe
+from bcp.kernel.errors import Permanent, Transient
+from bcp.kernel.names import host_name
+from bcp.kit import smtp
+from bcp.kit.http import Http
+from bcp.kit.process import run_program
+
+
+class RelayHost(Model):
+    """One MX host of the relay."""
+
+    host: str
+    """Name that is published as MX."""
+    preference: Annotated[int, Field(ge=0, le=65535)] = 10
+    """MX preference; lower is tried first."""
+    addresses: list[str] = Field(default_factory=list)
+    """Addresses to probe, where the name cannot be resolved from here. Empty: the name is resolved."""
+
+    @field_validator("host")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        return host_name(value)
+
+
+class QueueSource(Model):
+    """How to see the queue: a program, or a URL, that gives what `postqueue -j` prints."""
+
+    command: list[str] = Field(default_factory=list)
+    """Program and arguments, such as `[ssh, relay, postqueue, -j]`. No shell."""
+    url: str = ""
+    """http(s) URL."""
+
+
+class SmtpRelaySettings(PluginSettings):
+    """A relay."""
+
+    kind: Literal["smtp"] = "smtp"
+    """Which plug-in."""
+    hosts: Annotated[list[RelayHost], Field(min_length=1)]
+    """Its MX hosts."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    """SMTP port."""
+    probe_recipient: str = ""
+    """Address used in probes. Empty: postmaster@ the domain."""
+    queue: QueueSource = QueueSource()
+    """How to see its queue. Without it nothing can be accounted for."""
+    log: Path | None = None
+    """Postfix log that tells what became of each message. Without it, gone from the queue counts as unaccounted."""
+    drain: Literal["etrn", "command", "none"] = "etrn"
+    """How to ask for delivery. `none`: it delivers by itself."""
+    drain_command: list[str] = Field(default_factory=list)
+    """Program for `drain: command`, such as `[ssh, relay, postqueue, -f]`."""
+    timeout: Duration = 10.0
+    """For one conversation."""
+    depends_on: list[str] = Field(default_factory=list)
+    """Outside parties whose outage takes it down."""
+
+
+class SmtpRelay:
+    """The relay of these settings."""
+
+    Settings = SmtpRelaySettings
+
+    def __init__(self, name: str, settings: SmtpRelaySettings) -> None:
+        self.name, self.settings = name, settings
+        self.mx = tuple(MxHost(h.preference, h.host) for h in settings.hosts)
+        self.can_count = bool(settings.queue.command or settings.queue.url)
+
+    async def probe(self, domain: str, recipient: str) -> list[RelayProbe]:
+        """RCPT for our domain at each address, and for a domain that is not ours."""
+        found = []
+        wanted = recipient or self.settings.probe_recipient or f"postmaster@{domain}"
+        for host in self.settings.hosts:
+            for address in host.addresses or await _addresses(host.host):
+                talk = await smtp.rcpt(address, self.settings.port, recipient=wanted, sender="", timeout_s=self.settings.timeout, tls_name=host.host,
+                                       second_recipient="nobody@open-relay-test.invalid")
+                text = "accepts" if talk.ok else f"{talk.stage}: {talk.code or talk.kind} {talk.text}"
+                found.append(RelayProbe(f"{address}:{self.settings.port}", talk.ok, talk.ok and talk.second_code == 250, talk.code, text, talk.tls, talk.spki_sha256))
+            if not host.addresses and not found:
+                found.append(RelayProbe(host.host, False, message="its name does not resolve"))
+        return found
+
+    async def queue(self) -> list[QueuedMail]:
+        """What ``postqueue -j`` says."""
+        source = self.settings.queue
+        if source.command:
+            ended = await run_program(source.command, timeout_s=self.settings.timeout, environment={}, cap=50_000_000)
+            if ended.code != 0:
+                raise Transient(f"{source.command[0]} ended with {ended.code}: {ended.stderr.strip()[-200:]}", hint="Run it by hand.")
+            return parse_queue(ended.stdout)
+        if source.url:
+            http = Http()
+            try:
+                reply = await http.request("GET", source.url, timeout_s=self.settings.timeout, cap=50_000_000)
+            finally:
+                await http.close()
+            if reply.status != 200:
+                raise Transient(f"the queue of {self.name} answers {reply.status}", hint="Check queue: url:")
+            return parse_queue(reply.body)
+        raise Permanent(f"{self.name} has no way to say what it holds", hint="Set queue: in bcp.yaml.")
+
+    async def drain(self, domains: Sequence[str]) -> str:
+        """ETRN for each domain at each address, or the command."""
+        if self.settings.drain == "command":
+            ended = await run_program(self.settings.drain_command, timeout_s=self.settings.timeout, environment={}, cap=10_000)
+            if ended.code != 0:
+                raise Transient(f"{self.settings.drain_command[0]} ended with {ended.code}: {ended.stderr.strip()[-200:]}", hint="Run it by hand.")
+            return "asked"
+        if self.settings.drain == "none":
+            return "it delivers by itself"
+        answers = [await _etrn(address, self.settings.port, domains, self.settings.timeout) for host in self.settings.hosts for address in host.addresses or await _addresses(host.host)]
+        return "; ".join(answers)
+
+    async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
+        """From Postfix's log: the last final status of each."""
+        if self.settings.log is None:
+            return []
+        try:
+            text = await asyncio.to_thread(self.settings.log.read_text, encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise Transient(f"the relay's log {self.settings.log} cannot be read: {error.strerror or error}", hint="Check log: in bcp.yaml.") from error
+        return parse_log(text, set(queue_ids))
+
+
+def create(name: str, settings: SmtpRelaySettings) -> SmtpRelay:
+    """The relay of these settings."""
+    return SmtpRelay(name, settings)
+
+
+def parse_queue(text: str) -> list[QueuedMail]:
+    """Lines of JSON as printed by ``postqueue -j`` (postqueue(1))."""
+    found = []
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            recipients = row["recipients"]
+            found.append(QueuedMail(str(row["queue_id"]), str(row.get("sender", "")), tuple(str(r["address"]) for r in recipients), float(row.get("arrival_time", 0)),
+                                    next((str(r["delay_reason"]) for r in recipients if r.get("delay_reason")), "")))
+        except (ValueError, KeyError, TypeError) as error:
+            raise Transient(f"the queue listing is not what postqueue -j prints: {line[:80]!r}", hint="Check queue: in bcp.yaml.") from error
+    return found
+
+
+_LINE = re.compile(r"\b([0-9A-Za-z]{6,20}): to=<([^>]*)>.*?\bstatus=(\w+) ?(.*)$")
+
+
+def parse_log(text: str, wanted: set[str]) -> list[MailFate]:
+    """``... QUEUEID: to=<addr>, ... status=sent (250 ok)``; deferred is not final."""
+    found: dict[tuple[str, str], MailFate] = {}
+    for line in text.splitlines():
+        match = _LINE.search(line)
+        if match and match[1] in wanted and match[3] in {"sent", "bounced", "expired"}:
+            found[(match[1], match[2])] = MailFate(match[1], match[2], match[3], match[4][:200])
+    return list(found.values())
+
+
+async def _addresses(host: str) -> list[str]:
+    import socket  # noqa: PLC0415
+
+    try:
+        rows = await asyncio.get_running_loop().getaddrinfo(host.rstrip("."), None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return list(dict.fromkeys(str(r[4][0]) for r in rows))
+
+
+async def _etrn(address: str, port: int, domains: Sequence[str], timeout_s: float) -> str:
+    """One connection, one ETRN a domain."""
+    import aiosmtplib  # noqa: PLC0415
+
+    client = aiosmtplib.SMTP(hostname=address, port=port, timeout=timeout_s, start_tls=False, use_tls=False)
+    said = []
+    try:
+        async with asyncio.timeout(timeout_s):
+            await client.connect()
+            await client.ehlo()
+            for domain in domains:
+                answer = await client.execute_command(b"ETRN", domain.encode("ascii"))
+                said.append(f"{domain}: {answer.code} {answer.message}")
+                if answer.code >= 500:
+                    raise Permanent(f"the relay at {address} refuses ETRN: {answer.code} {answer.message}", hint="Allow it (Postfix: smtpd_etrn_restrictions, fast_flush_domains), or use drain: command.")
+            await client.quit()
+    except (OSError, TimeoutError, aiosmtplib.SMTPException) as error:
+        raise Transient(f"the relay at {address} cannot be asked to deliver: {error}", hint="Is it up?") from error
+    finally:
+        client.close()
+    return "; ".join(said)

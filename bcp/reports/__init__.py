@@ -1,0 +1,1 @@
+"""Reports: what happened, from the journal alone."""

@@ -1,0 +1,38 @@
+"""Writes ``report.html`` and ``report.json`` of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bcp.engine.store import Runs
+from bcp.kernel.files import write_atomic
+from bcp.kernel.secret import redact, redact_data
+from bcp.reports.model import report_data
+from bcp.reports.page import page
+
+
+class ReportWriter:
+    """Reports go to one folder per run."""
+
+    def __init__(self, runs: Runs, folder: Path, organisation: str, extra: Mapping[str, Any] | None = None) -> None:
+        self.runs, self.folder, self.organisation, self.extra = runs, folder, organisation, extra
+
+    async def write(self, run_id: str, formats: Sequence[str]) -> dict[str, str]:
+        """Write; returns the path of each format."""
+        return self.write_now(run_id, formats)
+
+    def write_now(self, run_id: str, formats: Sequence[str] = ("html", "json")) -> dict[str, str]:
+        """The same, without waiting."""
+        view = self.runs.view(run_id)
+        children = [v for i in self.runs.ids() if (v := self.runs.view(i, effects=False)).record.meta.get("parent") == run_id]
+        data = redact_data(report_data(view, organisation=self.organisation, extra=self.extra, children=children))
+        paths = {}
+        for name in formats:
+            text = redact(page(data)) if name == "html" else json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+            path = self.folder / run_id / f"report.{name}"
+            write_atomic(path, text, mode=0o640)
+            paths[name] = str(path)
+        return paths

@@ -1,0 +1,361 @@
+"""``bcp.yaml``: the operator's configuration, read and validated whole, with the position of everything that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, ValidationError, field_validator
+
+from bcp import registry
+from bcp.contracts.plugin import Duration, Model, PluginSettings
+from bcp.kernel.document import Document, Path_, did_you_mean, explain, read
+from bcp.kernel.errors import Invalid, Problem
+from bcp.kernel.hashing import digest
+from bcp.kernel.names import domain_name, host_name
+from bcp.kernel.secret import Secret
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+MailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
+
+
+class Organisation(Model):
+    """Who we are, as messages say it."""
+
+    name: str
+    """Name that people know."""
+    hotline: str = ""
+    """Number that people can call; printed in the phone book before the day."""
+    status_page: str = ""
+    """Where people look."""
+    signature: str = "IT service desk"
+    """Who says so."""
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = "en"
+    """Default language of messages."""
+
+
+class PrimaryMx(Model):
+    """One MX host of Exchange Online in peacetime. Take it from Graph `serviceConfigurationRecords`, never from a pattern."""
+
+    host: str
+    """Host name."""
+    preference: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Preference."""
+
+    @field_validator("host")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        return host_name(value)
+
+
+class DomainSettings(Model):
+    """An accepted mail domain."""
+
+    name: str
+    """The domain, in A-label form."""
+    dns: Name
+    """Which back end under `dns:` holds its MX."""
+    zone: str = ""
+    """The zone, where it is not found by itself."""
+    primary: list[PrimaryMx] = Field(default_factory=list)
+    """Its MX in peacetime: where failback goes when nothing was recorded."""
+    primary_ttl: Annotated[int, Field(ge=1, le=86400)] = 3600
+    """TTL of the MX in peacetime, in seconds."""
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        return domain_name(value)
+
+    @field_validator("zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        return domain_name(value) if value else ""
+
+
+class ContactsSettings(Model):
+    """Where people are known from. A file on this machine, because a directory may be what is down."""
+
+    file: Path | None = None
+    """CSV or YAML."""
+    snapshot: Path | None = None
+    """Snapshot made by `bcp contacts snapshot`."""
+    max_age: Duration = 7 * 86400.0
+    """A snapshot older than this is warned about."""
+
+
+class GraphSettings(Model):
+    """Microsoft Graph, for snapshots of contacts in peacetime. Never used during a run."""
+
+    tenant_id: str
+    """Directory (tenant) id."""
+    client_id: str
+    """Application id with User.Read.All."""
+    client_secret: Secret
+    """Client secret, by reference."""
+    api_url: str = ""
+    """Another base URL, for tests."""
+
+
+class AudienceSettings(Model):
+    """A named set of contacts."""
+
+    groups: list[str] = Field(default_factory=list)
+    """Everybody in one of these groups of the contacts file."""
+    people: list[str] = Field(default_factory=list)
+    """Ids of contacts, told first."""
+
+
+class StandingApproval(Model):
+    """A named person's yes, given in peacetime, to automatic runs of one playbook for certain classes of outage."""
+
+    playbook: Name
+    """For which playbook."""
+    classes: list[Literal["B", "E", "F"]]
+    """For which classes. Others are never automatic."""
+    by: str
+    """Id of the contact who gives it."""
+    until: str
+    """Last day, YYYY-MM-DD."""
+
+    @field_validator("until")
+    @classmethod
+    def _date(cls, value: str) -> str:
+        from datetime import date  # noqa: PLC0415
+
+        return date.fromisoformat(value).isoformat()
+
+
+class ApprovalSettings(Model):
+    """How approvals are proven and what was approved in advance."""
+
+    codes: dict[str, Secret] = Field(default_factory=dict)
+    """Personal approval code of each contact id, for `bcp approve --as`. Without one, only the contact's own login may approve."""
+    standing: list[StandingApproval] = Field(default_factory=list)
+    """Approvals given in advance."""
+
+
+class RecheckSettings(Model):
+    """How the outage is looked at again before something is written."""
+
+    looks: Annotated[int, Field(ge=1, le=20)] = 2
+    """How many looks; all must fail."""
+    apart: Duration = 0.5
+    """Time between them."""
+    reuse: Duration = 10.0
+    """A verdict of this process younger than this is used again."""
+
+
+class DetectSettings(Model):
+    """How the service is watched."""
+
+    interval: Duration = 60.0
+    """Time between looks."""
+    threshold: Annotated[int, Field(ge=1, le=100)] = 5
+    """K of the leaky counter: failures (less successes) until a probe counts as down."""
+    need: Annotated[int, Field(ge=1, le=10)] = 2
+    """How many probes of a plane must be down (all, when it has fewer)."""
+    confirm_for: Duration = 0.0
+    """And for how long."""
+    recheck: RecheckSettings = RecheckSettings()
+    """Looks before a write."""
+    probes: dict[Name, Any] = Field(default_factory=dict)
+    """Probes by name. Empty: one `dns` and one `smtp` probe for each primary MX host."""
+
+
+class CanarySettings(Model):
+    """The test mail."""
+
+    to: MailAddress | None = None
+    """Mailbox that exists in Exchange and may get test mails."""
+    sender: str = ""
+    """Envelope sender; empty is the null sender."""
+    resolvers: list[str] = Field(default_factory=list)
+    """Resolvers that a sender would use. Empty: the system's."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    """SMTP port of MX hosts."""
+    arrival: Path | None = None
+    """Maildir in which it arrives, to measure delivery. Empty: acceptance counts."""
+
+
+class ShellSettings(Model):
+    """Programs that `shell` steps may run."""
+
+    allow: list[str] = Field(default_factory=list)
+    """Names or absolute paths, exactly as playbooks write them."""
+
+
+class PlanSettings(Model):
+    """Plans."""
+
+    valid_for: Duration = 3600.0
+    """A plan older than this is refused."""
+
+
+class Settings(Model):
+    """The configuration file, version 1."""
+
+    version: Literal[1]
+    """Version of the format."""
+    organisation: Organisation
+    """Who we are."""
+    service: Name = "exchange-online"
+    """What we protect."""
+    state: Path = Path(".bcp")
+    """Folder for runs, plans and reports, relative to this file. On a local disk."""
+    domains: Annotated[list[DomainSettings], Field(min_length=1)]
+    """Our mail domains, the most important first."""
+    dns: dict[Name, Any]
+    """DNS back ends by name; `kind` chooses the plug-in."""
+    relays: dict[Name, Any] = Field(default_factory=dict)
+    """Backup relays by name."""
+    channels: dict[Name, Any] = Field(default_factory=dict)
+    """Channels by name."""
+    contacts: ContactsSettings = ContactsSettings()
+    """People."""
+    audiences: dict[Name, AudienceSettings] = Field(default_factory=dict)
+    """Named sets of people."""
+    graph: GraphSettings | None = None
+    """Microsoft Graph, for snapshots."""
+    approvals: ApprovalSettings = ApprovalSettings()
+    """Approvals."""
+    detect: DetectSettings = DetectSettings()
+    """Detection."""
+    canary: CanarySettings = CanarySettings()
+    """Test mail."""
+    playbooks: list[Path] = Field(default_factory=list)
+    """Folders with our own playbooks. The shipped ones are always there; one of ours with the same name wins."""
+    messages: list[Path] = Field(default_factory=list)
+    """Folders with our own messages; the same."""
+    shell: ShellSettings = ShellSettings()
+    """Programs."""
+    plan: PlanSettings = PlanSettings()
+    """Plans."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings, those of every plug-in, and where they came from."""
+
+    settings: Settings
+    document: Document
+    folder: Path
+    plugins: Mapping[str, Mapping[str, PluginSettings]]
+    """By family (``dns``, ``relays``, ``channels``, ``probes``) and name."""
+
+    @property
+    def state(self) -> Path:
+        """The state folder, absolute."""
+        return self.path(self.settings.state)
+
+    def path(self, path: Path) -> Path:
+        """A path relative to the configuration file, absolute."""
+        return path if path.is_absolute() else self.folder / path
+
+    def fingerprint(self) -> str:
+        """Digest of the configuration. It holds references to secrets, never their values."""
+        return digest(self.document.data)
+
+
+_FAMILIES: tuple[tuple[str, Path_], ...] = (("dns", ("dns",)), ("relays", ("relays",)), ("channels", ("channels",)), ("probes", ("detect", "probes")))
+
+
+def load(path: Path) -> Configuration:
+    """Read ``bcp.yaml``. Raises ``Invalid`` with every problem found."""
+    document = read(path)
+    if not isinstance(document.data, dict):
+        raise Invalid.of([document.problem((), "the configuration is a mapping: version, organisation, domains ...", rule="config.shape", hint="Make one with `bcp init`.")])
+    problems: list[Problem] = []
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(document.data)
+    except ValidationError as error:
+        problems += explain(document, error, (), Settings)
+    plugins: dict[str, dict[str, PluginSettings]] = {}
+    folder = path.resolve().parent
+    for family, base in _FAMILIES:
+        section: Any = document.data
+        for part in base:
+            section = section.get(part) if isinstance(section, dict) else None
+        plugins[family] = {}
+        for name, raw in (section or {}).items() if isinstance(section, dict) else ():
+            found = _plugin(document, family, (*base, name), raw, problems)
+            if found is not None:
+                plugins[family][name] = _anchor(found, folder)
+    if settings is not None:
+        problems += _cross(settings, document, plugins)
+    if problems or settings is None:
+        raise Invalid.of(sorted(problems, key=lambda p: (p.line, p.column)))
+    return Configuration(_anchor(settings, folder), document, folder, plugins)
+
+
+def _plugin(document: Document, family: str, path: Path_, raw: Any, problems: list[Problem]) -> PluginSettings | None:
+    if not isinstance(raw, dict):
+        problems.append(document.problem(path, f"{path[-1]} must be a mapping with kind:", rule="config.shape"))
+        return None
+    kind = raw.get("kind")
+    if not isinstance(kind, str):
+        problems.append(document.problem(path, "the key 'kind' is missing", rule="missing-key", hint=f"kind: {' | '.join(registry.kinds(family))}"))
+        return None
+    if kind not in registry.kinds(family):
+        problems.append(document.problem((*path, "kind"), f"there is no kind {kind!r} of {family}", rule="unknown-kind", hint=did_you_mean(kind, registry.kinds(family))))
+        return None
+    model = registry.settings_class(family, kind)
+    try:
+        return model.model_validate(raw)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        problems.extend(explain(document, error, path, model))
+        return None
+
+
+def _anchor(model: Any, folder: Path) -> Any:
+    """Relative paths and secret files count from the configuration file."""
+    changes: dict[str, Any] = {}
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        fresh = _anchored(value, folder)
+        if fresh is not value:
+            changes[name] = fresh
+    return model.model_copy(update=changes) if changes else model
+
+
+def _anchored(value: Any, folder: Path) -> Any:
+    if isinstance(value, Secret):
+        return Secret(value.reference, folder)
+    if isinstance(value, Path):
+        return value if value.is_absolute() else folder / value
+    if isinstance(value, Model):
+        return _anchor(value, folder)
+    if isinstance(value, dict):
+        return {k: _anchored(v, folder) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_anchored(v, folder) for v in value]
+    return value
+
+
+def _cross(settings: Settings, document: Document, plugins: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """References between sections, and things that would fall together."""
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for i, domain in enumerate(settings.domains):
+        if domain.dns not in settings.dns:
+            problems.append(document.problem(("domains", i, "dns"), f"there is no DNS back end {domain.dns!r}", rule="unknown-reference", hint=did_you_mean(domain.dns, settings.dns)))
+        if domain.name in seen:
+            problems.append(document.problem(("domains", i, "name"), f"the domain {domain.name} stands here twice", rule="duplicate-domain", hint="Remove one."))
+        seen.add(domain.name)
+        relay_hosts = {h.host for r in plugins["relays"].values() for h in getattr(r, "hosts", ())}
+        for j, host in enumerate(domain.primary):
+            if host.host in relay_hosts:
+                problems.append(document.problem(("domains", i, "primary", j, "host"), f"{host.host} is a relay and the primary of {domain.name}", rule="relay-is-primary", hint="They must be different hosts."))
+    ours = {d.name for d in settings.domains}
+    for name, channel in plugins["channels"].items():
+        sender = getattr(channel, "from_", None)
+        if channel.kind == "email" and sender and sender.rpartition("@")[2].lower() in ours and not getattr(channel, "avoid_domains", None):
+            problems.append(document.problem(("channels", name), f"the e-mail channel {name!r} would write to mailboxes that are down", rule="shared-fate",
+                                             hint=f"Add avoid_domains: [{', '.join(sorted(ours)[:3])}]"))
+    for i, standing in enumerate(settings.approvals.standing):
+        if not standing.classes:
+            problems.append(document.problem(("approvals", "standing", i, "classes"), "a standing approval for no class approves nothing", rule="value", hint="classes: [F]"))
+    return problems
