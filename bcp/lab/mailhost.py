@@ -180,7 +180,7 @@ class RelayHost(MailHost):
         """Queue it."""
         name = secrets.token_hex(5).upper()
         body = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
-        card = json.dumps({"sender": envelope.mail_from or "", "recipients": envelope.rcpt_tos, "at": time.time()}).encode()
+        card = json.dumps({"sender": (envelope.mail_from or "").strip("<>"), "recipients": envelope.rcpt_tos, "at": time.time()}).encode()
         await asyncio.to_thread(_store, self.spool, name, card + b"\n" + body)
         found = NUMBER.search(body[:4096])
         if found:
@@ -215,12 +215,13 @@ class RelayHost(MailHost):
 
     async def _deliver(self, card: dict[str, Any], body: bytes) -> tuple[str, str]:
         try:
-            await aiosmtplib.send(body, sender=card["sender"], recipients=card["recipients"], hostname=self.next_hop[0], port=self.next_hop[1], timeout=5, start_tls=False)
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            code = error.recipients[0].code
-            return "deferred", f"host said: {code} {error.recipients[0].message}"  # soft_bounce: a relay in a drain bounces nothing
-        except (OSError, aiosmtplib.SMTPException) as error:
-            return "deferred", str(error)
+            async with aiosmtplib.SMTP(hostname=self.next_hop[0], port=self.next_hop[1], timeout=5, start_tls=False) as client:
+                await client.mail(card["sender"])
+                for recipient in card["recipients"]:
+                    await client.rcpt(recipient)
+                await client.data(body)
+        except (OSError, ValueError, aiosmtplib.SMTPException) as error:
+            return "deferred", f"{error}"  # also after a 5xx (soft_bounce): a relay in a drain bounces nothing
         return "sent", "250 2.6.0 Queued"
 
     def _write_log(self, name: str, recipient: str, status: str, text: str) -> None:
