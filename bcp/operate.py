@@ -21,16 +21,24 @@ from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.kernel.errors import Invalid, Refused
 from bcp.kernel.ids import new_id
-from bcp.playbook.lint import lint
-from bcp.playbook.load import Loaded, input_values, loads
 from bcp.plan.build import Request, base_scope, build
 from bcp.plan.model import Plan, check_runnable, differences, from_data
+from bcp.playbook.lint import lint
+from bcp.playbook.load import Loaded, input_values, loads
 from bcp.wiring import App
 
 
 def request_for(
-    app: App, loaded: Loaded, *, inputs: Mapping[str, str], kind: str = "real", initiator: str = "", automatic: bool = False, overrides: Mapping[str, str] | None = None,
-    domains: Sequence[str] = (), parent: str = "",
+    app: App,
+    loaded: Loaded,
+    *,
+    inputs: Mapping[str, str],
+    kind: str = "real",
+    initiator: str = "",
+    automatic: bool = False,
+    overrides: Mapping[str, str] | None = None,
+    domains: Sequence[str] = (),
+    parent: str = "",
 ) -> Request:
     """What is to be planned. Raises ``Invalid``: lint errors, unknown domains, wrong inputs."""
     problems = [p for p in lint(loaded, app.catalogue()) if p.severity == "error"]
@@ -43,8 +51,19 @@ def request_for(
         raise Invalid(f"the domain {unknown[0]!r} is not in bcp.yaml", hint=did_you_mean(unknown[0], app.domains))
     recorded = recorded_mx(app.runs.view(parent)) if parent else {}
     return Request(
-        loaded, input_values(loaded.book, dict(inputs)), tuple(domains) or tuple(app.domains), app.settings.service, app.configuration.fingerprint(), kind,
-        initiator or app.whoami(), automatic, dict(overrides or {}), parent, recorded, new_id("plan", app.clock.now()), app.settings.plan.valid_for,
+        loaded,
+        input_values(loaded.book, dict(inputs)),
+        tuple(domains) or tuple(app.domains),
+        app.settings.service,
+        app.configuration.fingerprint(),
+        kind,
+        initiator or app.whoami(),
+        automatic,
+        dict(overrides or {}),
+        parent,
+        recorded,
+        new_id("plan", app.clock.now()),
+        app.settings.plan.valid_for,
     )
 
 
@@ -56,10 +75,31 @@ async def make_plan(app: App, request: Request) -> Plan:
 
 def request_of_plan(plan: Plan, loaded: Loaded, valid_for_s: float = 3600.0) -> Request:
     """The request that gave this plan."""
-    return Request(loaded, plan.inputs, plan.domains, "", plan.configuration, plan.kind, plan.initiator, plan.automatic, plan.overrides, plan.parent, plan.recorded, plan.id, valid_for_s)
+    return Request(
+        loaded,
+        plan.inputs,
+        plan.domains,
+        "",
+        plan.configuration,
+        plan.kind,
+        plan.initiator,
+        plan.automatic,
+        plan.overrides,
+        plan.parent,
+        plan.recorded,
+        plan.id,
+        valid_for_s,
+    )
 
 
-async def start(app: App, plan: Plan, *, listener: Listener = nobody, hold: bool = True, started: Callable[[str], None] | None = None) -> tuple[str, Ending]:
+async def start(
+    app: App,
+    plan: Plan,
+    *,
+    listener: Listener = nobody,
+    hold: bool = True,
+    started: Callable[[str], None] | None = None,
+) -> tuple[str, Ending]:
     """Run a plan, if it may still be run.
 
     Raises:
@@ -75,11 +115,19 @@ async def start(app: App, plan: Plan, *, listener: Listener = nobody, hold: bool
         fresh = await make_plan(app, request)
         if fresh.fingerprint() != plan.fingerprint():
             moved = "; ".join(differences(plan, fresh)[:3])
-            raise Refused(f"the world has moved since the plan was made: {moved}", rule="plan-stale", hint="Make a new plan.")
+            raise Refused(
+                f"the world has moved since the plan was made: {moved}", rule="plan-stale", hint="Make a new plan."
+            )
 
     data = plan.to_data()
-    run_id, target, lock = await app.runs.begin(data, nodes_of(loaded), app.rest(loaded), check, parent=plan.parent,
-                                                  about={"objectives": loaded.book.objectives.model_dump(mode="json")})
+    run_id, target, lock = await app.runs.begin(
+        data,
+        nodes_of(loaded),
+        app.rest(loaded),
+        check,
+        parent=plan.parent,
+        about={"objectives": loaded.book.objectives.model_dump(mode="json")},
+    )
     try:
         if started is not None:
             started(run_id)
@@ -108,7 +156,9 @@ async def resume(app: App, run_id: str, *, listener: Listener = nobody, hold: bo
     with _run_lock(app, run_id):
         target.take()
         try:
-            target.write_card(**{**{k: v for k, v in target.card().items() if k != "group"}, "run": run_id, "pid": _pid()})
+            target.write_card(
+                **{**{k: v for k, v in target.card().items() if k != "group"}, "run": run_id, "pid": _pid()}
+            )
             request = replace(request_of_plan(plan, loaded), service=app.settings.service)
             return await _work(app, run_id, request, plan, loaded, listener, hold=hold)
         finally:
@@ -136,13 +186,24 @@ def _run_lock(app: App, run_id: str) -> Iterator[FileLock]:
         yield lock
 
 
-async def _work(app: App, run_id: str, request: Request, plan: Plan, loaded: Loaded, listener: Listener, *, hold: bool) -> Ending:
+async def _work(
+    app: App, run_id: str, request: Request, plan: Plan, loaded: Loaded, listener: Listener, *, hold: bool
+) -> Ending:
     journal = app.runs.store.open(app.runs.path(run_id), app.clock)
     try:
         run = RunInfo(run_id, plan.playbook, plan.kind, plan.initiator, plan.checksum, plan.parent, app.clock.now())
         services = app.services(request, run, journal=journal, dry=False, listener=listener)
         planned = {s.id: s.outputs for s in plan.steps}
-        runner = Runner(loaded, registry.actions(), services, journal, base_scope(request, run), planned, listener=listener, hold=hold)
+        runner = Runner(
+            loaded,
+            registry.actions(),
+            services,
+            journal,
+            base_scope(request, run),
+            planned,
+            listener=listener,
+            hold=hold,
+        )
         with _signals(runner):
             ending = await runner.work()
     finally:
@@ -180,10 +241,21 @@ async def dry_run(app: App, plan: Plan, *, listener: Listener = nobody) -> tuple
         try:
             run = RunInfo("dry-run", plan.playbook, "dry", plan.initiator, plan.checksum, plan.parent, app.clock.now())
             services = app.services(request, run, journal=journal, dry=True)
-            runner = Runner(loaded, registry.actions(), services, journal, base_scope(request, run), {s.id: s.outputs for s in plan.steps}, listener=listener)
+            runner = Runner(
+                loaded,
+                registry.actions(),
+                services,
+                journal,
+                base_scope(request, run),
+                {s.id: s.outputs for s in plan.steps},
+                listener=listener,
+            )
             with _signals(runner):
                 ending = await runner.work()
-            rows = [{"id": s.id, "phase": s.phase, "status": s.status, "summary": s.summary, "error": s.error} for s in runner.state.steps.values()]
+            rows = [
+                {"id": s.id, "phase": s.phase, "status": s.status, "summary": s.summary, "error": s.error}
+                for s in runner.state.steps.values()
+            ]
         finally:
             journal.close()
             await app.close()
@@ -210,7 +282,11 @@ def failback_source(app: App, text: str) -> RunView:
         return app.runs.view(app.runs.find(text))
     for run_id in reversed(app.runs.ids()):
         view = app.runs.view(run_id)
-        if not view.record.meta.get("parent") and recorded_mx(view) and view.state.status in {"holding", "stopped", "done"}:
+        if (
+            not view.record.meta.get("parent")
+            and recorded_mx(view)
+            and view.state.status in {"holding", "stopped", "done"}
+        ):
             return view
     raise Invalid("there is no run to go back from", hint="Name one: bcp failback RUN")
 

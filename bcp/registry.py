@@ -37,7 +37,11 @@ def settings_class(family: str, kind: str) -> Any:
     from bcp.contracts.plugin import PluginSettings  # noqa: PLC0415
 
     module = load(family, kind)
-    found = [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__ and issubclass(c, PluginSettings)]
+    found = [
+        c
+        for _, c in inspect.getmembers(module, inspect.isclass)
+        if c.__module__ == module.__name__ and issubclass(c, PluginSettings)
+    ]
     if len(found) != 1:
         raise Invalid(f"the plug-in {family}/{kind} must define exactly one settings class, it has {len(found)}")
     return found[0]

@@ -74,19 +74,43 @@ detect:
     smtp-rcpt: {{kind: smtp, host: {exchange}, addresses: [{exchange_address}], port: {smtp_port}, recipient: "alice@{domain}", timeout: 2s}}
     relay-control: {{kind: smtp, host: {relay}, addresses: [{relay_address}], port: {smtp_port}, recipient: "alice@{domain}", timeout: 2s, control: true}}
 """
-_PEOPLE = ["alice,Alice On-Call,,+12025550101,,en,staff;oncall,", "bob,Bob On-Call,,+12025550102,,de,staff;oncall,", "carol,Carol Clerk,,+12025550103,,en,staff,", "dave,Dave Driver,,+12025550104,,de,staff,"]
+_PEOPLE = [
+    "alice,Alice On-Call,,+12025550101,,en,staff;oncall,",
+    "bob,Bob On-Call,,+12025550102,,de,staff;oncall,",
+    "carol,Carol Clerk,,+12025550103,,en,staff,",
+    "dave,Dave Driver,,+12025550104,,de,staff,",
+]
 
 
 def write_configuration(world: World) -> Path:
     """A ``bcp.yaml`` for a world that is running, in its folder. Secrets are files of mode 0600."""
     folder = make_private(world.folder)
-    for name, value in {"tsig": world.tsig_secret, "twilio-sid": world.vendors.twilio_sid, "twilio-token": world.vendors.twilio_token, "slack": world.vendors.slack_token,
-                        "code-alice": secrets.token_hex(4), "code-bob": secrets.token_hex(4)}.items():
+    for name, value in {
+        "tsig": world.tsig_secret,
+        "twilio-sid": world.vendors.twilio_sid,
+        "twilio-token": world.vendors.twilio_token,
+        "slack": world.vendors.slack_token,
+        "code-alice": secrets.token_hex(4),
+        "code-bob": secrets.token_hex(4),
+    }.items():
         write_atomic(folder / "secrets" / name, value)
-    write_atomic(folder / "contacts.csv", "id,name,email,phone,slack,language,groups,logins\n" + "\n".join(_PEOPLE) + "\n")
-    text = _CONFIG.format(domain=DOMAIN, exchange=EXCHANGE, relay=RELAY, ttl=world.ttl, dns1=f"{world.dns_addresses[0]}:{world.dns_port}", dns2=f"{world.dns_addresses[1]}:{world.dns_port}",
-                          resolver=f"{world.resolver_address}:{world.dns_port}", smtp_port=world.smtp_port, queue_port=world.queue_port, vendors=world.vendors.url,
-                          relay_address=world.relay_address, exchange_address=world.exchange_address)
+    write_atomic(
+        folder / "contacts.csv", "id,name,email,phone,slack,language,groups,logins\n" + "\n".join(_PEOPLE) + "\n"
+    )
+    text = _CONFIG.format(
+        domain=DOMAIN,
+        exchange=EXCHANGE,
+        relay=RELAY,
+        ttl=world.ttl,
+        dns1=f"{world.dns_addresses[0]}:{world.dns_port}",
+        dns2=f"{world.dns_addresses[1]}:{world.dns_port}",
+        resolver=f"{world.resolver_address}:{world.dns_port}",
+        smtp_port=world.smtp_port,
+        queue_port=world.queue_port,
+        vendors=world.vendors.url,
+        relay_address=world.relay_address,
+        exchange_address=world.exchange_address,
+    )
     path = folder / "bcp.yaml"
     write_atomic(path, text)
     return path
@@ -118,18 +142,24 @@ class Drill:
         app = App(load(write_configuration(world)))
         app.looker.live = True
         async with _watching(app) as decisions:
-            self.say(f"the lab is up: {DOMAIN} has MX {world.published_mx()}; a sender outside sends {1 / world.every_s:g} mails a second")
+            self.say(
+                f"the lab is up: {DOMAIN} has MX {world.published_mx()}; a sender outside sends {1 / world.every_s:g} mails a second"
+            )
             await asyncio.sleep(scenario.calm_s)
             self.say(f"BREAK: {scenario.title}")
             await world.break_(scenario.breaks)
             found = await decisions.until("down", 60)
             detected = time.time()
-            self.say(f"confirmed: class {found.outage_class} ({', '.join(found.planes)}): {found.evidence[0] if found.evidence else ''}")
+            self.say(
+                f"confirmed: class {found.outage_class} ({', '.join(found.planes)}): {found.evidence[0] if found.evidence else ''}"
+            )
             plan = await self._plan(app, scenario.playbook, {"ttl": str(world.ttl)}, "")
             run_id, held, work = await self._start(app, plan)
             await held.wait()
             if work.done():
-                raise Permanent(f"the activation did not come through: {work.result()[1].reason}", hint=work.result()[1].hint)
+                raise Permanent(
+                    f"the activation did not come through: {work.result()[1].reason}", hint=work.result()[1].hint
+                )
             await self._until_mail_moves()
             await asyncio.sleep(scenario.on_backup_s)
             self.say("HEAL: Exchange works again")
@@ -144,14 +174,17 @@ class Drill:
             return self._score(app, run_id, child, detected, found)
 
     async def _plan(self, app: App, playbook: str, inputs: dict[str, str], parent: str) -> Plan:
-        request = operate.request_for(app, app.playbook(playbook), inputs=inputs, kind="drill", initiator="conductor", parent=parent)
+        request = operate.request_for(
+            app, app.playbook(playbook), inputs=inputs, kind="drill", initiator="conductor", parent=parent
+        )
         plan = await operate.make_plan(app, request)
         self.show(plan)
         return plan
 
     async def _start(self, app: App, plan: Plan) -> tuple[str, asyncio.Event, asyncio.Task[tuple[str, Ending]]]:
         """Start a run; the event is set when it holds or ends. Alice, on call, approves after looking at it."""
-        held, ids = asyncio.Event(), []
+        held = asyncio.Event()
+        ids: list[str] = []
 
         def listen(progress: Progress) -> None:
             self.listener(progress)
@@ -178,7 +211,9 @@ class Drill:
         while not self.world.first_at_relay() and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
         if self.world.first_at_relay():
-            self.say(f"the relay took its first mail {self.world.first_at_relay() - self.world.broken_at:.1f} s after the break")
+            self.say(
+                f"the relay took its first mail {self.world.first_at_relay() - self.world.broken_at:.1f} s after the break"
+            )
 
     async def _failback(self, app: App, run_id: str) -> str:
         inputs = {"ttl": str(self.world.ttl), "ask_every": "0.5s", "quiet": f"{self.world.ttl + 2}s"}
@@ -189,24 +224,55 @@ class Drill:
             raise GateClosed(f"the failback ended {ending.status}: {ending.reason}", hint=ending.hint)
         return child
 
-    def _score(self, app: App, run_id: str, child: str, detected: float, found: Decision) -> tuple[Result, list[str], str]:
+    def _score(
+        self, app: App, run_id: str, child: str, detected: float, found: Decision
+    ) -> tuple[Result, list[str], str]:
         world, broken = self.world, self.world.broken_at
         steps = app.runs.view(run_id).state.steps
         counted = world.tally()
         result = Result(
-            self.scenario.name, counted.sent, counted.delivered, counted.lost, counted.duplicated, counted.bounced, counted.queued, round(detected - broken, 1),
-            round(steps["mx"].ended - broken, 1), round(max(0.0, world.first_at_relay() - broken), 1), round(steps["tell-employees"].ended - broken, 1), found.outage_class,
+            self.scenario.name,
+            counted.sent,
+            counted.delivered,
+            counted.lost,
+            counted.duplicated,
+            counted.bounced,
+            counted.queued,
+            round(detected - broken, 1),
+            round(steps["mx"].ended - broken, 1),
+            round(max(0.0, world.first_at_relay() - broken), 1),
+            round(steps["tell-employees"].ended - broken, 1),
+            found.outage_class,
         )
-        wrong = shortfalls(result, expected_class=self.scenario.expected_class, may_bounce=self.scenario.may_bounce, rto_receive_s=RTO_S)
+        wrong = shortfalls(
+            result,
+            expected_class=self.scenario.expected_class,
+            may_bounce=self.scenario.may_bounce,
+            rto_receive_s=RTO_S,
+        )
         mx = MxSet.from_data(next(iter(operate.recorded_mx(app.runs.view(run_id)).values())))
         if world.published_mx() != ", ".join(f"{h.preference} {h.host}" for h in mx.hosts):
             wrong.append(f"the MX is {world.published_mx()}, not {mx} as before")
         if world.vendors.complaints:
             wrong.append(f"the vendors complained: {world.vendors.complaints[0]}")
-        extra: dict[str, Any] = {"scenario": self.scenario.name, "sent": result.sent, "delivered": result.delivered, "bounced": len(result.bounced), "bounced_numbers": list(result.bounced),
-                                 "lost": len(result.lost), "duplicated": len(result.duplicated), "detected_s": result.detected_s, "failover_s": result.failover_s,
-                                 "rto_receive_s": result.rto_receive_s, "rto_communicate_s": result.rto_communicate_s, "failback_run": child, "shortfalls": wrong}
-        paths = ReportWriter(app.runs, app.configuration.state / "reports", app.settings.organisation.name, extra).write_now(run_id)
+        extra: dict[str, Any] = {
+            "scenario": self.scenario.name,
+            "sent": result.sent,
+            "delivered": result.delivered,
+            "bounced": len(result.bounced),
+            "bounced_numbers": list(result.bounced),
+            "lost": len(result.lost),
+            "duplicated": len(result.duplicated),
+            "detected_s": result.detected_s,
+            "failover_s": result.failover_s,
+            "rto_receive_s": result.rto_receive_s,
+            "rto_communicate_s": result.rto_communicate_s,
+            "failback_run": child,
+            "shortfalls": wrong,
+        }
+        paths = ReportWriter(
+            app.runs, app.configuration.state / "reports", app.settings.organisation.name, extra
+        ).write_now(run_id)
         return result, wrong, paths["html"]
 
 

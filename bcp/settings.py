@@ -259,14 +259,28 @@ class Configuration:
         return digest(self.document.data)
 
 
-_FAMILIES: tuple[tuple[str, Path_], ...] = (("dns", ("dns",)), ("relays", ("relays",)), ("channels", ("channels",)), ("probes", ("detect", "probes")))
+_FAMILIES: tuple[tuple[str, Path_], ...] = (
+    ("dns", ("dns",)),
+    ("relays", ("relays",)),
+    ("channels", ("channels",)),
+    ("probes", ("detect", "probes")),
+)
 
 
 def load(path: Path) -> Configuration:
     """Read ``bcp.yaml``. Raises ``Invalid`` with every problem found."""
     document = read(path)
     if not isinstance(document.data, dict):
-        raise Invalid.of([document.problem((), "the configuration is a mapping: version, organisation, domains ...", rule="config.shape", hint="Make one with `bcp init`.")])
+        raise Invalid.of(
+            [
+                document.problem(
+                    (),
+                    "the configuration is a mapping: version, organisation, domains ...",
+                    rule="config.shape",
+                    hint="Make one with `bcp init`.",
+                )
+            ]
+        )
     problems: list[Problem] = []
     settings: Settings | None = None
     try:
@@ -297,10 +311,24 @@ def _plugin(document: Document, family: str, path: Path_, raw: Any, problems: li
         return None
     kind = raw.get("kind")
     if not isinstance(kind, str):
-        problems.append(document.problem(path, "the key 'kind' is missing", rule="missing-key", hint=f"kind: {' | '.join(registry.kinds(family))}"))
+        problems.append(
+            document.problem(
+                path,
+                "the key 'kind' is missing",
+                rule="missing-key",
+                hint=f"kind: {' | '.join(registry.kinds(family))}",
+            )
+        )
         return None
     if kind not in registry.kinds(family):
-        problems.append(document.problem((*path, "kind"), f"there is no kind {kind!r} of {family}", rule="unknown-kind", hint=did_you_mean(kind, registry.kinds(family))))
+        problems.append(
+            document.problem(
+                (*path, "kind"),
+                f"there is no kind {kind!r} of {family}",
+                rule="unknown-kind",
+                hint=did_you_mean(kind, registry.kinds(family)),
+            )
+        )
         return None
     model = registry.settings_class(family, kind)
     try:
@@ -341,21 +369,60 @@ def _cross(settings: Settings, document: Document, plugins: Mapping[str, Mapping
     seen: set[str] = set()
     for i, domain in enumerate(settings.domains):
         if domain.dns not in settings.dns:
-            problems.append(document.problem(("domains", i, "dns"), f"there is no DNS back end {domain.dns!r}", rule="unknown-reference", hint=did_you_mean(domain.dns, settings.dns)))
+            problems.append(
+                document.problem(
+                    ("domains", i, "dns"),
+                    f"there is no DNS back end {domain.dns!r}",
+                    rule="unknown-reference",
+                    hint=did_you_mean(domain.dns, settings.dns),
+                )
+            )
         if domain.name in seen:
-            problems.append(document.problem(("domains", i, "name"), f"the domain {domain.name} stands here twice", rule="duplicate-domain", hint="Remove one."))
+            problems.append(
+                document.problem(
+                    ("domains", i, "name"),
+                    f"the domain {domain.name} stands here twice",
+                    rule="duplicate-domain",
+                    hint="Remove one.",
+                )
+            )
         seen.add(domain.name)
         relay_hosts = {h.host for r in plugins["relays"].values() for h in getattr(r, "hosts", ())}
         for j, host in enumerate(domain.primary):
             if host.host in relay_hosts:
-                problems.append(document.problem(("domains", i, "primary", j, "host"), f"{host.host} is a relay and the primary of {domain.name}", rule="relay-is-primary", hint="They must be different hosts."))
+                problems.append(
+                    document.problem(
+                        ("domains", i, "primary", j, "host"),
+                        f"{host.host} is a relay and the primary of {domain.name}",
+                        rule="relay-is-primary",
+                        hint="They must be different hosts.",
+                    )
+                )
     ours = {d.name for d in settings.domains}
     for name, channel in plugins["channels"].items():
         sender = getattr(channel, "from_", None)
-        if channel.kind == "email" and sender and sender.rpartition("@")[2].lower() in ours and not getattr(channel, "avoid_domains", None):
-            problems.append(document.problem(("channels", name), f"the e-mail channel {name!r} would write to mailboxes that are down", rule="shared-fate",
-                                             hint=f"Add avoid_domains: [{', '.join(sorted(ours)[:3])}]"))
+        if (
+            channel.kind == "email"
+            and sender
+            and sender.rpartition("@")[2].lower() in ours
+            and not getattr(channel, "avoid_domains", None)
+        ):
+            problems.append(
+                document.problem(
+                    ("channels", name),
+                    f"the e-mail channel {name!r} would write to mailboxes that are down",
+                    rule="shared-fate",
+                    hint=f"Add avoid_domains: [{', '.join(sorted(ours)[:3])}]",
+                )
+            )
     for i, standing in enumerate(settings.approvals.standing):
         if not standing.classes:
-            problems.append(document.problem(("approvals", "standing", i, "classes"), "a standing approval for no class approves nothing", rule="value", hint="classes: [F]"))
+            problems.append(
+                document.problem(
+                    ("approvals", "standing", i, "classes"),
+                    "a standing approval for no class approves nothing",
+                    rule="value",
+                    hint="classes: [F]",
+                )
+            )
     return problems

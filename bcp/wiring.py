@@ -32,12 +32,15 @@ from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import Invalid
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
+from bcp.plan.build import Request
 from bcp.playbook.catalogue import ActionSpec, Catalogue, ChannelSpec, MessageSpec
 from bcp.playbook.load import Loaded, load
-from bcp.plan.build import Request
 from bcp.settings import Configuration
 
-SHIPPED = next((p for p in (Path(__file__).parent / "_playbooks", Path(__file__).parent.parent / "playbooks") if p.is_dir()), Path("playbooks"))
+SHIPPED = next(
+    (p for p in (Path(__file__).parent / "_playbooks", Path(__file__).parent.parent / "playbooks") if p.is_dir()),
+    Path("playbooks"),
+)
 """Where the shipped playbooks are, in a wheel and in a checkout."""
 
 
@@ -45,25 +48,49 @@ def action_specs() -> dict[str, ActionSpec]:
     """Every action as lint sees it."""
     out = {}
     for kind, action in registry.actions().items():
+
         def provides(given: Mapping[str, Any], action: Any = action) -> tuple[str, ...]:
             try:
-                return tuple(action.claims_facts(action.Args.model_construct(**{**{n: f.default for n, f in action.Args.model_fields.items()}, **given})))
+                return tuple(
+                    action.claims_facts(
+                        action.Args.model_construct(
+                            **{**{n: f.default for n, f in action.Args.model_fields.items()}, **given}
+                        )
+                    )
+                )
             except (TypeError, ValueError, AttributeError):
                 return tuple(action.provides)
 
         summary = (type(action).__doc__ or "").strip().splitlines()[0]
-        out[kind] = ActionSpec(kind, action.access == "write", action.Args, action.outputs, action.undoable, provides, action.final, summary)
+        out[kind] = ActionSpec(
+            kind,
+            action.access == "write",
+            action.Args,
+            action.outputs,
+            action.undoable,
+            provides,
+            action.final,
+            summary,
+        )
     return out
 
 
 def message_specs(pack: Pack) -> dict[str, MessageSpec]:
     """Every message as lint sees it."""
-    return {n: MessageSpec(frozenset(t.forms()), tuple(t.file.claims), tuple(t.file.audiences)) for n in pack.names() for t in (pack.get(n),)}
+    return {
+        n: MessageSpec(frozenset(t.forms()), tuple(t.file.claims), tuple(t.file.audiences))
+        for n in pack.names()
+        for t in (pack.get(n),)
+    }
 
 
 def bare_catalogue() -> Catalogue:
     """What lint knows without a configuration."""
-    return Catalogue(action_specs(), message_specs(load_pack([SHIPPED / "messages"])), playbooks=frozenset(p.stem for p in SHIPPED.glob("*.yaml")))
+    return Catalogue(
+        action_specs(),
+        message_specs(load_pack([SHIPPED / "messages"])),
+        playbooks=frozenset(p.stem for p in SHIPPED.glob("*.yaml")),
+    )
 
 
 class App:
@@ -130,11 +157,20 @@ class App:
         """Everything that playbooks can refer to."""
         directory = self.directory
         fate = {n: tuple(getattr(s, "depends_on", ())) for n, s in self.configuration.plugins["dns"].items()}
-        channels = {n: ChannelSpec(c.form, (*c.shares_fate_with, *getattr(c.settings, "depends_on", ()))) for n, c in self.channels.items()}
+        channels = {
+            n: ChannelSpec(c.form, (*c.shares_fate_with, *getattr(c.settings, "depends_on", ())))
+            for n, c in self.channels.items()
+        }
         return Catalogue(
-            action_specs(), message_specs(self.pack), {n: len(directory.members(n)) for n in directory.audiences}, channels,
-            lambda r: len(self.approvers([r])), {n: tuple(getattr(s, "depends_on", ())) for n, s in self.configuration.plugins["relays"].items()},
-            tuple(sorted({f for d in self.settings.domains for f in fate.get(d.dns, ())})), (), frozenset(self.playbook_files()),
+            action_specs(),
+            message_specs(self.pack),
+            {n: len(directory.members(n)) for n in directory.audiences},
+            channels,
+            lambda r: len(self.approvers([r])),
+            {n: tuple(getattr(s, "depends_on", ())) for n, s in self.configuration.plugins["relays"].items()},
+            tuple(sorted({f for d in self.settings.domains for f in fate.get(d.dns, ())})),
+            (),
+            frozenset(self.playbook_files()),
         )
 
     # -- the world -----------------------------------------------------------------------------------------------
@@ -142,24 +178,38 @@ class App:
     @cached_property
     def domains(self) -> dict[str, Domain]:
         """Our domains, in order of importance."""
-        return {d.name: Domain(d.name, d.dns, MxSet(tuple(MxHost(p.preference, p.host) for p in d.primary), d.primary_ttl) if d.primary else None, d.zone)
-                for d in self.settings.domains}
+        return {
+            d.name: Domain(
+                d.name,
+                d.dns,
+                MxSet(tuple(MxHost(p.preference, p.host) for p in d.primary), d.primary_ttl) if d.primary else None,
+                d.zone,
+            )
+            for d in self.settings.domains
+        }
 
     @cached_property
     def dns(self) -> dict[str, Dns]:
         """DNS back ends."""
         zones = {d.name: d.zone for d in self.settings.domains if d.zone}
-        return {n: registry.load("dns", s.kind).create(n, s, self.clock, zones) for n, s in self.configuration.plugins["dns"].items()}
+        return {
+            n: registry.load("dns", s.kind).create(n, s, self.clock, zones)
+            for n, s in self.configuration.plugins["dns"].items()
+        }
 
     @cached_property
     def relays(self) -> dict[str, Relay]:
         """Relays."""
-        return {n: registry.load("relays", s.kind).create(n, s) for n, s in self.configuration.plugins["relays"].items()}
+        return {
+            n: registry.load("relays", s.kind).create(n, s) for n, s in self.configuration.plugins["relays"].items()
+        }
 
     @cached_property
     def channels(self) -> dict[str, Channel[Any]]:
         """Channels."""
-        return {n: registry.load("channels", s.kind).create(n, s) for n, s in self.configuration.plugins["channels"].items()}
+        return {
+            n: registry.load("channels", s.kind).create(n, s) for n, s in self.configuration.plugins["channels"].items()
+        }
 
     @cached_property
     def rules(self) -> Rules:
@@ -183,7 +233,9 @@ class App:
         for i, host in enumerate(sorted(hosts)[:4], 1):
             out[f"dns-{i}"] = registry.settings_class("probes", "dns")(host=host, resolvers=resolvers)
             if to:
-                out[f"smtp-{i}"] = registry.settings_class("probes", "smtp")(host=host, recipient=to, port=self.settings.canary.port, resolvers=resolvers)
+                out[f"smtp-{i}"] = registry.settings_class("probes", "smtp")(
+                    host=host, recipient=to, port=self.settings.canary.port, resolvers=resolvers
+                )
         return out
 
     @cached_property
@@ -201,7 +253,9 @@ class App:
     def mailer(self) -> CanaryMailer:
         """The canary."""
         c = self.settings.canary
-        return CanaryMailer(self.clock, to=c.to or "", sender=c.sender, resolvers=c.resolvers, port=c.port, arrival=c.arrival)
+        return CanaryMailer(
+            self.clock, to=c.to or "", sender=c.sender, resolvers=c.resolvers, port=c.port, arrival=c.arrival
+        )
 
     @cached_property
     def runs(self) -> Runs:
@@ -210,26 +264,70 @@ class App:
 
     # -- services ------------------------------------------------------------------------------------------------
 
-    def services(self, request: Request, run: RunInfo, *, journal: Journal | None, dry: bool, listener: Listener = nobody) -> Services:
+    def services(
+        self, request: Request, run: RunInfo, *, journal: Journal | None, dry: bool, listener: Listener = nobody
+    ) -> Services:
         """What actions get. Without a journal, or dry, nothing can be written."""
         drill = request.kind == "drill"
-        paces = {n: Pace(concurrency=getattr(s, "concurrency", 20)) for n, s in self.configuration.plugins["channels"].items()}
-        courier = Courier(self.directory, self.pack, self.channels, journal, self.clock, lambda extra: self.variables(request, run, extra),
-                          language=self.settings.organisation.language, drill=drill, paces=paces)
+        paces = {
+            n: Pace(concurrency=getattr(s, "concurrency", 20))
+            for n, s in self.configuration.plugins["channels"].items()
+        }
+        courier = Courier(
+            self.directory,
+            self.pack,
+            self.channels,
+            journal,
+            self.clock,
+            lambda extra: self.variables(request, run, extra),
+            language=self.settings.organisation.language,
+            drill=drill,
+            paces=paces,
+        )
         pages = SitePages(self, courier)
         recorded = {d: MxSet.from_data(m) for d, m in request.recorded.items()}
         from bcp.reports.write import ReportWriter  # noqa: PLC0415 - only where a run is made
 
         approvals: Any = DryApprovals(self.approvers, request.initiator)
         if journal is not None and not dry:
-            approvals = JournalApprovals(journal, self.clock, self.approvers, initiator=request.initiator, checksum=run.checksum,
-                                         standing=lambda: self.standing(request), listener=listener)
-        real = Services(self.clock, run, dry or journal is None, self.domains, self.dns, self.relays, courier, approvals, self.mailer, self.outside, pages, self.looker,
-                        ReportWriter(self.runs, self.configuration.state / "reports", self.settings.organisation.name), recorded, tuple(self.settings.shell.allow))
+            approvals = JournalApprovals(
+                journal,
+                self.clock,
+                self.approvers,
+                initiator=request.initiator,
+                checksum=run.checksum,
+                standing=lambda: self.standing(request),
+                listener=listener,
+            )
+        real = Services(
+            self.clock,
+            run,
+            dry or journal is None,
+            self.domains,
+            self.dns,
+            self.relays,
+            courier,
+            approvals,
+            self.mailer,
+            self.outside,
+            pages,
+            self.looker,
+            ReportWriter(self.runs, self.configuration.state / "reports", self.settings.organisation.name),
+            recorded,
+            tuple(self.settings.shell.allow),
+        )
         if not (dry or journal is None):
             return real
-        return replace(real, dns={n: DryDns(d) for n, d in self.dns.items()}, relays={n: DryRelay(r) for n, r in self.relays.items()}, courier=DryCourier(courier),
-                       mailer=DryMailer(self.mailer), outside=DryOutside(self.outside), pages=DryPages(pages), reports=DryReports())
+        return replace(
+            real,
+            dns={n: DryDns(d) for n, d in self.dns.items()},
+            relays={n: DryRelay(r) for n, r in self.relays.items()},
+            courier=DryCourier(courier),
+            mailer=DryMailer(self.mailer),
+            outside=DryOutside(self.outside),
+            pages=DryPages(pages),
+            reports=DryReports(),
+        )
 
     def standing(self, request: Request) -> dict[str, str]:
         """People who approved automatic runs of this playbook in advance, for the class that is seen now."""
@@ -237,8 +335,11 @@ class App:
             return {}
         seen = self.watcher.decision().outage_class
         today = iso(self.clock.now())[:10]
-        return {s.by: f"standing approval until {s.until}" for s in self.settings.approvals.standing
-                if s.playbook == request.loaded.book.name and seen in s.classes and today <= s.until}
+        return {
+            s.by: f"standing approval until {s.until}"
+            for s in self.settings.approvals.standing
+            if s.playbook == request.loaded.book.name and seen in s.classes and today <= s.until
+        }
 
     def variables(self, request: Request, run: RunInfo, extra: Mapping[str, Any]) -> dict[str, Any]:
         """What messages may say."""
@@ -248,15 +349,31 @@ class App:
         decision = self.watcher.decision()
         org = self.settings.organisation
         return {
-            "org": {"name": org.name, "hotline": org.hotline, "status_page": org.status_page, "signature": org.signature}, "service": self.settings.service,
-            "domains": list(request.domains), "inputs": dict(request.inputs), "run": {"id": run.id, "kind": run.kind, "playbook": run.playbook},
-            "now": clock_text(now)[:5] + " UTC", "since": clock_text(decision.since or run.started or now)[:5] + " UTC", "next_update": clock_text(now + every)[:5] + " UTC", **extra,
+            "org": {
+                "name": org.name,
+                "hotline": org.hotline,
+                "status_page": org.status_page,
+                "signature": org.signature,
+            },
+            "service": self.settings.service,
+            "domains": list(request.domains),
+            "inputs": dict(request.inputs),
+            "run": {"id": run.id, "kind": run.kind, "playbook": run.playbook},
+            "now": clock_text(now)[:5] + " UTC",
+            "since": clock_text(decision.since or run.started or now)[:5] + " UTC",
+            "next_update": clock_text(now + every)[:5] + " UTC",
+            **extra,
         }
 
     def rest(self, loaded: Loaded) -> Rest:
         """Rules between runs, from the playbook."""
         book = loaded.book
-        return Rest(book.cooldown.period if book.cooldown else 0.0, book.cooldown is None or book.cooldown.lift == "acknowledge", book.limits.automatic_runs, book.limits.per)
+        return Rest(
+            book.cooldown.period if book.cooldown else 0.0,
+            book.cooldown is None or book.cooldown.lift == "acknowledge",
+            book.limits.automatic_runs,
+            book.limits.per,
+        )
 
     async def close(self) -> None:
         """Let every connection go."""
@@ -282,8 +399,14 @@ class SitePages:
     def render_order(self, order: Order) -> Mapping[str, Any]:
         """The entry a message gives."""
         message = self.courier.render_for(order, "page", self.app.settings.organisation.language)
-        return {"title": message.subject, "html": message.html, "text": message.body, "template": message.template, "language": message.language,
-                "phase": self.app.pack.get(order.template).file.phase}
+        return {
+            "title": message.subject,
+            "html": message.html,
+            "text": message.body,
+            "template": message.template,
+            "language": message.language,
+            "phase": self.app.pack.get(order.template).file.phase,
+        }
 
     async def publish(self, entry: Mapping[str, Any], *, key: str) -> str:
         """Publish it."""

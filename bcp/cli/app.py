@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bcp import __version__
-from bcp.cli import audit, contacts, drill, lab, playbook, plan, run, setup, status, watch
+from bcp.cli import audit, contacts, drill, lab, plan, playbook, run, setup, status, watch
 from bcp.cli.common import Place
 from bcp.cli.render import OUT, fail, unexpected
 from bcp.kernel.errors import BcpError, Interrupted
@@ -23,8 +23,16 @@ First look, no account needed: bcp drill run
 """
 COMMON = "Anywhere: --config FILE, --output json, --quiet, --no-color, --debug, -v."
 
-app = typer.Typer(name="bcp", help=HELP, no_args_is_help=True, rich_markup_mode=None, add_completion=True, pretty_exceptions_enable=False,
-                  context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}, epilog=COMMON)
+app = typer.Typer(
+    name="bcp",
+    help=HELP,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog=COMMON,
+)
 for module in (status, plan, run, playbook, watch, setup, contacts, audit, drill, lab):
     module.register(app)
 
@@ -37,7 +45,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    config: Annotated[str, typer.Option("--config", "-c", help="Configuration file (else BCP_CONFIG, else bcp.yaml here or above).")] = "",
+    config: Annotated[
+        str, typer.Option("--config", "-c", help="Configuration file (else BCP_CONFIG, else bcp.yaml here or above).")
+    ] = "",
     output: Annotated[str, typer.Option("--output", "-o", help="text or json.")] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,

@@ -42,12 +42,37 @@ def verify(run: Annotated[str, typer.Argument(help="Run id, or 'all'.")] = "all"
         wrong = record.damage or _ledger_damage(found, run_id)
         anchored = anchors.get(run_id)
         if not wrong and anchored and anchored not in {e.hash for e in record.events}:
-            wrong = "the chain does not contain the head that was written down when the run ended: the file was replaced"
-        rows.append({"run": run_id, "events": len(record.events), "head": record.head, "anchored": bool(anchored), "damage": wrong})
+            wrong = (
+                "the chain does not contain the head that was written down when the run ended: the file was replaced"
+            )
+        rows.append(
+            {
+                "run": run_id,
+                "events": len(record.events),
+                "head": record.head,
+                "anchored": bool(anchored),
+                "damage": wrong,
+            }
+        )
     missing = sorted(set(anchors) - set(found.ids())) if run == "all" else []
     bad = [r for r in rows if r["damage"]]
-    text = render.table([[render.status_word("fail" if r["damage"] else "ok"), r["run"], r["damage"] or f"{r['events']} events, head {r['head'][:16]}" + ("" if r["anchored"] else ", not over yet")] for r in rows]) or "No runs yet."
-    text += "".join(f"\n{render.status_word('fail')}  the file of {m} is gone" for m in missing) + (f"\n{render.status_word('fail')}  {damage}" if damage else "")
+    text = (
+        render.table(
+            [
+                [
+                    render.status_word("fail" if r["damage"] else "ok"),
+                    r["run"],
+                    r["damage"]
+                    or f"{r['events']} events, head {r['head'][:16]}" + ("" if r["anchored"] else ", not over yet"),
+                ]
+                for r in rows
+            ]
+        )
+        or "No runs yet."
+    )
+    text += "".join(f"\n{render.status_word('fail')}  the file of {m} is gone" for m in missing) + (
+        f"\n{render.status_word('fail')}  {damage}" if damage else ""
+    )
     render.emit("bcp.audit/1", {"runs": rows, "missing": missing, "damage": damage}, text)
     if bad or missing or damage:
         raise Refused("the audit chain is broken", rule="audit-chain", hint="Compare with a copy of the state folder.")

@@ -39,7 +39,10 @@ def config_path() -> Path:
         for name in CONFIG_NAMES:
             if (folder / name).is_file():
                 return folder / name
-    raise Invalid("there is no bcp.yaml here or in a folder above", hint="Make one with `bcp init`, or name it: --config FILE. To just look around: bcp drill run")
+    raise Invalid(
+        "there is no bcp.yaml here or in a folder above",
+        hint="Make one with `bcp init`, or name it: --config FILE. To just look around: bcp drill run",
+    )
 
 
 def app() -> App:
@@ -101,6 +104,8 @@ def pairs(given: list[str] | None, what: str) -> dict[str, str]:
     for text in given or []:
         name, sign, value = text.partition("=")
         if not sign or not name.strip():
-            raise Invalid(f"--{what} {text!r} is not NAME=VALUE", hint=f"For example --{what} reason='MX host does not resolve'.")
+            raise Invalid(
+                f"--{what} {text!r} is not NAME=VALUE", hint=f"For example --{what} reason='MX host does not resolve'."
+            )
         out[name.strip()] = value
     return out

@@ -33,7 +33,11 @@ def check(file: Annotated[Path | None, typer.Argument(help="CSV or YAML; else th
 
     people = load_contacts(file) if file else make_app().directory.contacts
     phones = sum(1 for c in people if c.phone)
-    render.emit("bcp.contacts/1", {"people": len(people), "phones": phones}, f"{len(people)} people, {phones} with a phone, nothing wrong.")
+    render.emit(
+        "bcp.contacts/1",
+        {"people": len(people), "phones": phones},
+        f"{len(people)} people, {phones} with a phone, nothing wrong.",
+    )
 
 
 def list_(full: Annotated[bool, typer.Option("--full", help="Show addresses.")] = False) -> None:
@@ -44,13 +48,32 @@ def list_(full: Annotated[bool, typer.Option("--full", help="Show addresses.")] 
     show = (lambda text: text) if full else (lambda text: mask(text) if text else "")
     rows = [[c.id, c.name, show(c.phone), show(c.email), ",".join(c.groups)] for c in directory.contacts]
     audiences = {n: [c.id for c in directory.members(n)] for n in directory.audiences}
-    data = {"people": [{"id": c.id, "name": c.name, "phone": show(c.phone), "email": show(c.email), "groups": list(c.groups), "language": c.language} for c in directory.contacts], "audiences": audiences}
-    text = render.table(rows, ["ID", "NAME", "PHONE", "MAIL", "GROUPS"]) + "\n\n" + render.table([[n, f"{len(v)} people"] for n, v in audiences.items()], ["AUDIENCE", ""])
+    data = {
+        "people": [
+            {
+                "id": c.id,
+                "name": c.name,
+                "phone": show(c.phone),
+                "email": show(c.email),
+                "groups": list(c.groups),
+                "language": c.language,
+            }
+            for c in directory.contacts
+        ],
+        "audiences": audiences,
+    }
+    text = (
+        render.table(rows, ["ID", "NAME", "PHONE", "MAIL", "GROUPS"])
+        + "\n\n"
+        + render.table([[n, f"{len(v)} people"] for n, v in audiences.items()], ["AUDIENCE", ""])
+    )
     render.emit("bcp.contacts/1", data, text)
 
 
-def snapshot(file: Annotated[Path | None, typer.Option("--from-file", help="From this CSV or YAML instead of Graph.")] = None,
-             out: Annotated[Path | None, typer.Option("--out", help="Where; else contacts: snapshot: in bcp.yaml.")] = None) -> None:
+def snapshot(
+    file: Annotated[Path | None, typer.Option("--from-file", help="From this CSV or YAML instead of Graph.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where; else contacts: snapshot: in bcp.yaml.")] = None,
+) -> None:
     """Snapshot."""
     from bcp.contacts.load import load_contacts  # noqa: PLC0415
     from bcp.contacts.snapshot import write_snapshot  # noqa: PLC0415
@@ -66,8 +89,14 @@ def snapshot(file: Annotated[Path | None, typer.Option("--from-file", help="From
         people, bad = _from_graph(app)
         source = "Microsoft Graph"
     checksum = write_snapshot(path, people, taken_at=app.clock.now(), source=source)
-    text = f"{len(people)} people from {source} written to {path} ({checksum[:12]})." + "".join(f"\nwarning: {b}" for b in bad[:20])
-    render.emit("bcp.snapshot/1", {"people": len(people), "file": str(path), "digest": checksum, "source": source, "warnings": bad}, text)
+    text = f"{len(people)} people from {source} written to {path} ({checksum[:12]})." + "".join(
+        f"\nwarning: {b}" for b in bad[:20]
+    )
+    render.emit(
+        "bcp.snapshot/1",
+        {"people": len(people), "file": str(path), "digest": checksum, "source": source, "warnings": bad},
+        text,
+    )
 
 
 def _from_graph(app: App) -> tuple[tuple[Contact, ...], list[str]]:
@@ -78,7 +107,11 @@ def _from_graph(app: App) -> tuple[tuple[Contact, ...], list[str]]:
     graph = app.settings.graph
     if graph is None:
         raise Invalid("graph: is not configured", hint="Add graph: to bcp.yaml, or use --from-file.")
-    found = wait_for(load("directories", "graph").read_users(graph.tenant_id, graph.client_id, graph.client_secret.reveal(), api_url=graph.api_url))
+    found = wait_for(
+        load("directories", "graph").read_users(
+            graph.tenant_id, graph.client_id, graph.client_secret.reveal(), api_url=graph.api_url
+        )
+    )
     people, bad = [], []
     for person in found:
         phone, why = check_phone(person.phone)

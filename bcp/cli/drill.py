@@ -17,7 +17,9 @@ from bcp.cli.live import Timeline
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="Drills: run, list.", no_args_is_help=True, rich_markup_mode=None)
-    group.command(name="run", help="Play an outage from break to all-clear in the lab. The last line is one JSON object.")(run)
+    group.command(
+        name="run", help="Play an outage from break to all-clear in the lab. The last line is one JSON object."
+    )(run)
     group.command(name="list", help="Scenarios.")(list_)
     app.add_typer(group, name="drill")
 
@@ -27,12 +29,18 @@ def list_() -> None:
     from bcp.drills.scenario import SCENARIOS  # noqa: PLC0415
 
     rows = [[s.name, s.expected_class, s.title, s.playbook] for s in SCENARIOS.values()]
-    render.emit("bcp.scenarios/1", {"scenarios": [{"name": r[0], "class": r[1], "title": r[2], "playbook": r[3]} for r in rows]}, render.table(rows, ["SCENARIO", "CLASS", "", "PLAYBOOK"]))
+    render.emit(
+        "bcp.scenarios/1",
+        {"scenarios": [{"name": r[0], "class": r[1], "title": r[2], "playbook": r[3]} for r in rows]},
+        render.table(rows, ["SCENARIO", "CLASS", "", "PLAYBOOK"]),
+    )
 
 
 def run(
     name: Annotated[str, typer.Argument(metavar="SCENARIO", help="See `bcp drill list`.")] = "refuse",
-    folder: Annotated[Path | None, typer.Option("--folder", help="Where the lab keeps everything; else .bcp-drill/<time> here.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Where the lab keeps everything; else .bcp-drill/<time> here.")
+    ] = None,
     show_plans: Annotated[bool, typer.Option("--plans/--no-plans", help="Show each plan.")] = True,
 ) -> None:
     """Run."""
@@ -45,19 +53,38 @@ def run(
     where = (folder or Path(".bcp-drill") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     where.mkdir(parents=True, exist_ok=True)
     timeline = Timeline(time.time())
-    render.say(f"{render.paint('Drill', 'bold')}: {found.title} ({found.name}). Everything is on loopback, in {where}.\n")
-    drill = Drill(found, World(where), timeline, lambda plan: render.say("\n" + describe(plan) + "\n") if show_plans else None)
+    render.say(
+        f"{render.paint('Drill', 'bold')}: {found.title} ({found.name}). Everything is on loopback, in {where}.\n"
+    )
+    drill = Drill(
+        found, World(where), timeline, lambda plan: render.say("\n" + describe(plan) + "\n") if show_plans else None
+    )
     try:
         result, wrong, report = wait_for(drill.conduct())
     finally:
         timeline.close()
     summary = {
-        "scenario": result.scenario, "sent": result.sent, "delivered": result.delivered, "lost": len(result.lost), "duplicated": len(result.duplicated), "bounced": len(result.bounced),
-        "detected_s": result.detected_s, "failover_s": result.failover_s, "rto_receive_s": result.rto_receive_s, "rto_communicate_s": result.rto_communicate_s, "report": report,
+        "scenario": result.scenario,
+        "sent": result.sent,
+        "delivered": result.delivered,
+        "lost": len(result.lost),
+        "duplicated": len(result.duplicated),
+        "bounced": len(result.bounced),
+        "detected_s": result.detected_s,
+        "failover_s": result.failover_s,
+        "rto_receive_s": result.rto_receive_s,
+        "rto_communicate_s": result.rto_communicate_s,
+        "report": report,
     }
-    lines = [f"{result.sent} mails sent, {result.delivered} delivered, {len(result.bounced)} bounced, {len(result.lost)} lost, {len(result.duplicated)} doubled."]
+    lines = [
+        f"{result.sent} mails sent, {result.delivered} delivered, {len(result.bounced)} bounced, {len(result.lost)} lost, {len(result.duplicated)} doubled."
+    ]
     if result.bounced:
-        lines.append(render.wrap(f"Returned to their senders by Exchange before the switch: {', '.join(map(str, result.bounced))}", "  "))
+        lines.append(
+            render.wrap(
+                f"Returned to their senders by Exchange before the switch: {', '.join(map(str, result.bounced))}", "  "
+            )
+        )
     lines += [f"{render.status_word('failed')}: {w}" for w in wrong]
     lines.append(f"Report: {report}")
     render.say("\n" + "\n".join(lines))

@@ -27,7 +27,10 @@ Folder = Annotated[Path, typer.Option("--folder", help="The lab's folder.")]
 _DEFAULT = Path(".bcp-lab")
 
 
-def up(folder: Folder = _DEFAULT, seconds: Annotated[float, typer.Option("--seconds", help="End after this time; 0: Ctrl-C ends it.")] = 0) -> None:
+def up(
+    folder: Folder = _DEFAULT,
+    seconds: Annotated[float, typer.Option("--seconds", help="End after this time; 0: Ctrl-C ends it.")] = 0,
+) -> None:
     """Up."""
     wait_for(_up(folder.resolve(), seconds))
 
@@ -47,7 +50,9 @@ async def _up(folder: Path, seconds: float) -> None:
     end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
-    render.say(f"The lab is up. In another terminal: export BCP_CONFIG={path}\nBreak it: bcp lab break 451 --folder {folder}\nThen: bcp verdict, bcp run exchange-inbound-outage\nCtrl-C ends it.")
+    render.say(
+        f"The lab is up. In another terminal: export BCP_CONFIG={path}\nBreak it: bcp lab break 451 --folder {folder}\nThen: bcp verdict, bcp run exchange-inbound-outage\nCtrl-C ends it."
+    )
     orders = folder / "order"
     began = asyncio.get_running_loop().time()
     try:
@@ -58,8 +63,22 @@ async def _up(folder: Path, seconds: float) -> None:
                 await (world.heal() if text == "heal" else world.break_(text))
                 render.say(f"lab: {text}")
             tally = world.tally()
-            (folder / "count.json").write_text(json.dumps({"sent": tally.sent, "delivered": tally.delivered, "bounced": list(tally.bounced), "lost": list(tally.lost), "duplicated": list(tally.duplicated),
-                                                           "queued": list(tally.queued), "mx": world.published_mx(), "sms": len(world.vendors.sms), "slack": len(world.vendors.posts)}), encoding="utf-8")
+            (folder / "count.json").write_text(
+                json.dumps(
+                    {
+                        "sent": tally.sent,
+                        "delivered": tally.delivered,
+                        "bounced": list(tally.bounced),
+                        "lost": list(tally.lost),
+                        "duplicated": list(tally.duplicated),
+                        "queued": list(tally.queued),
+                        "mx": world.published_mx(),
+                        "sms": len(world.vendors.sms),
+                        "slack": len(world.vendors.posts),
+                    }
+                ),
+                encoding="utf-8",
+            )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(end.wait(), 0.3)
     finally:
@@ -73,7 +92,12 @@ def _order(folder: Path, text: str) -> None:
     render.emit("bcp.told/1", {"told": text}, f"told the lab: {text}")
 
 
-def break_(how: Annotated[str, typer.Argument(help="refuse, hang, 421, 451, 550-valid-recipients, mx-host-unresolvable, slow")], folder: Folder = _DEFAULT) -> None:
+def break_(
+    how: Annotated[
+        str, typer.Argument(help="refuse, hang, 421, 451, 550-valid-recipients, mx-host-unresolvable, slow")
+    ],
+    folder: Folder = _DEFAULT,
+) -> None:
     """Break."""
     from bcp.kernel.document import did_you_mean  # noqa: PLC0415
     from bcp.lab.world import _ALIASES, BREAKS  # noqa: PLC0415
@@ -94,4 +118,6 @@ def count(folder: Folder = _DEFAULT) -> None:
         data = json.loads((folder / "count.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Invalid(f"no lab runs in {folder}", hint="Start one: bcp lab up") from error
-    render.emit("bcp.count/1", data, "\n".join(f"{k}: {v if not isinstance(v, list) else len(v)}" for k, v in data.items()))
+    render.emit(
+        "bcp.count/1", data, "\n".join(f"{k}: {v if not isinstance(v, list) else len(v)}" for k, v in data.items())
+    )

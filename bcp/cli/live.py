@@ -10,7 +10,17 @@ from bcp.engine.events import Progress
 from bcp.kernel.clock import clock_text
 from bcp.kernel.units import format_duration
 
-_MARKS = {"ok": "✓", "unchanged": "=", "failed": "✗", "skipped": "-", "not_reached": "-", "in_doubt": "?", "would_run": "~", "undone": "↶", "undo_failed": "✗"}
+_MARKS = {
+    "ok": "✓",
+    "unchanged": "=",
+    "failed": "✗",
+    "skipped": "-",
+    "not_reached": "-",
+    "in_doubt": "?",
+    "would_run": "~",
+    "undone": "↶",
+    "undo_failed": "✗",
+}
 
 
 def _can(mark: str) -> bool:
@@ -44,9 +54,16 @@ class Timeline:
         handler = getattr(self, "_on_" + p.kind, None)
         if handler is not None:
             return handler(p)  # type: ignore[no-any-return]
-        texts = {"phase_started": lambda: paint(f"phase {p.data['phase']}", "bold", sys.stderr), "resumed": lambda: "resumed", "undo_started": lambda: paint("undoing", "warn", sys.stderr),
-                 "stopped": lambda: status_word("stopped", sys.stderr) + f" {p.text}", "aborting": lambda: paint(f"aborting {p.text}", "warn", sys.stderr), "recovered": lambda: "failed back"}
-        return texts[p.kind]() if p.kind in texts else (p.text if p.kind == "note" else None)
+        texts = {
+            "phase_started": paint(f"phase {p.data.get('phase')}", "bold", sys.stderr),
+            "resumed": "resumed",
+            "undo_started": paint("undoing", "warn", sys.stderr),
+            "stopped": status_word("stopped", sys.stderr) + f" {p.text}",
+            "aborting": paint(f"aborting {p.text}", "warn", sys.stderr),
+            "recovered": "failed back",
+            "note": p.text,
+        }
+        return texts.get(p.kind)
 
     def _on_step_started(self, p: Progress) -> str | None:
         if not OUT.json and sys.stderr.isatty() and OUT.colour:
@@ -74,7 +91,11 @@ class Timeline:
         left = format_duration(max(0.0, float(p.data["deadline"]) - p.at))
         who = ", ".join(p.data["approvers"])
         run = f" bcp approve {self.run_id}" if self.run_id else " bcp approve"
-        return paint(f"? {p.step}: {p.text} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}", "warn", sys.stderr)
+        return paint(
+            f"? {p.step}: {p.text} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}",
+            "warn",
+            sys.stderr,
+        )
 
     def _on_answer_refused(self, p: Progress) -> str:
         return paint(f"! {p.text}", "warn", sys.stderr)

@@ -20,12 +20,20 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(name="plan", help="Read the facts; show every change, its undo and every refusal; write a plan file.")(plan)
+    app.command(name="plan", help="Read the facts; show every change, its undo and every refusal; write a plan file.")(
+        plan
+    )
 
 
-Inputs = Annotated[list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="Input of the playbook; repeat.")]
-Domains = Annotated[list[str] | None, typer.Option("--domain", "-d", help="Only this domain; repeat. Else all in bcp.yaml.")]
-Override = Annotated[list[str] | None, typer.Option("--override", metavar="RULE", help="Go on in spite of this rule; needs --reason.")]
+Inputs = Annotated[
+    list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="Input of the playbook; repeat.")
+]
+Domains = Annotated[
+    list[str] | None, typer.Option("--domain", "-d", help="Only this domain; repeat. Else all in bcp.yaml.")
+]
+Override = Annotated[
+    list[str] | None, typer.Option("--override", metavar="RULE", help="Go on in spite of this rule; needs --reason.")
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is journaled.")]
 
 
@@ -51,7 +59,16 @@ def plan(
 
     async def work() -> Plan:
         try:
-            return await make_plan(app, request_for(app, app.playbook(playbook), inputs=pairs(inputs, "input"), overrides=overrides(override, reason), domains=domains or ()))
+            return await make_plan(
+                app,
+                request_for(
+                    app,
+                    app.playbook(playbook),
+                    inputs=pairs(inputs, "input"),
+                    overrides=overrides(override, reason),
+                    domains=domains or (),
+                ),
+            )
         finally:
             await app.close()
 
@@ -60,22 +77,41 @@ def plan(
     made.write(path)
     refused = made.refusals()
     data = {**made.to_data(), "fingerprint": made.fingerprint(), "file": str(path), "runnable": not refused}
-    render.emit("bcp.plan-result/1", {k: v for k, v in data.items() if k not in {"playbook_text", "schema"}}, describe(made) + f"\n\nWritten to {path}" + ("" if refused else f"\nRun it: bcp run {path}"))
+    render.emit(
+        "bcp.plan-result/1",
+        {k: v for k, v in data.items() if k not in {"playbook_text", "schema"}},
+        describe(made) + f"\n\nWritten to {path}" + ("" if refused else f"\nRun it: bcp run {path}"),
+    )
     if refused:
         raise typer.Exit(3)
 
 
 def describe(made: Plan) -> str:
     """The plan for people: changes first, then sends, then notes, refusals last, where the eye ends."""
-    lines = [f"{render.paint('Plan', 'bold')} {made.playbook}  {render.paint(made.checksum[:12], 'bold')}  valid until {iso(made.expires)}", f"Domains: {', '.join(made.domains[:6])}{' ...' if len(made.domains) > 6 else ''}"]
+    lines = [
+        f"{render.paint('Plan', 'bold')} {made.playbook}  {render.paint(made.checksum[:12], 'bold')}  valid until {iso(made.expires)}",
+        f"Domains: {', '.join(made.domains[:6])}{' ...' if len(made.domains) > 6 else ''}",
+    ]
     if made.kind == "drill":
         lines.append(render.paint("EXERCISE", "warn"))
-    for title, body in (("Changes", _changes(made)), ("Messages", _sends(made)), ("Steps", _steps(made)), ("Notes", _notes(made))):
+    for title, body in (
+        ("Changes", _changes(made)),
+        ("Messages", _sends(made)),
+        ("Steps", _steps(made)),
+        ("Notes", _notes(made)),
+    ):
         if body:
             lines += ["", render.paint(title, "bold"), *body]
     overridden = made.overridden()
     if overridden:
-        lines += ["", render.paint("Overridden", "warn"), *(render.wrap(f"{r.rule}: {r.message} - because {made.overrides[r.rule]}", "    ", "  ! ") for _, r in overridden)]
+        lines += [
+            "",
+            render.paint("Overridden", "warn"),
+            *(
+                render.wrap(f"{r.rule}: {r.message} - because {made.overrides[r.rule]}", "    ", "  ! ")
+                for _, r in overridden
+            ),
+        ]
     refused = made.refusals()
     if refused:
         lines += ["", render.paint(f"Refused: {len(refused)} rule(s) say no", "bad")]
@@ -84,7 +120,9 @@ def describe(made: Plan) -> str:
             if refusal.hint:
                 lines.append(render.wrap(refusal.hint, "    ", "    "))
             if refusal.overridable:
-                lines.append(render.wrap(f"If you know better: --override {refusal.rule} --reason '...'", "    ", "    "))
+                lines.append(
+                    render.wrap(f"If you know better: --override {refusal.rule} --reason '...'", "    ", "    ")
+                )
     return "\n".join(lines)
 
 
@@ -110,7 +148,13 @@ def _sends(made: Plan) -> list[str]:
             size = f", {f.segments} segments" if f.segments else ""
             pace = f", {format_duration(f.seconds)} with this sender" if f.seconds >= 1 else ""
             miss = f", {f.unreachable} without an address here" if f.unreachable else ""
-            out.append(render.wrap(f"{f.channel} to {f.audience}: {f.messages} message(s) for {f.people} people{size}{pace}{miss}", "    ", "  "))
+            out.append(
+                render.wrap(
+                    f"{f.channel} to {f.audience}: {f.messages} message(s) for {f.people} people{size}{pace}{miss}",
+                    "    ",
+                    "  ",
+                )
+            )
             if f.sample:
                 out.append(render.wrap(f'"{f.sample.splitlines()[0]}"', "      ", "    "))
             out += [render.wrap(f"{w}", "      ", "    ! ") for w in f.warnings]
@@ -122,7 +166,11 @@ def _steps(made: Plan) -> list[str]:
 
 
 def _would(step: PlannedStep) -> str:
-    return {"run": step.uses, "skip": f"skipped: {step.notes[0] if step.notes else ''}", "depends": f"{step.uses} (depends on earlier steps)"}[step.would]
+    return {
+        "run": step.uses,
+        "skip": f"skipped: {step.notes[0] if step.notes else ''}",
+        "depends": f"{step.uses} (depends on earlier steps)",
+    }[step.would]
 
 
 def _notes(made: Plan) -> list[str]:

@@ -89,7 +89,9 @@ def _catalogue() -> Catalogue:
     return make_app().catalogue()
 
 
-def lint(names: Annotated[list[str] | None, typer.Argument(help="Playbooks by name or path; else all.")] = None) -> None:
+def lint(
+    names: Annotated[list[str] | None, typer.Argument(help="Playbooks by name or path; else all.")] = None,
+) -> None:
     """Lint."""
     from bcp.playbook.lint import lint as check  # noqa: PLC0415
     from bcp.playbook.load import load  # noqa: PLC0415
@@ -103,7 +105,18 @@ def lint(names: Annotated[list[str] | None, typer.Argument(help="Playbooks by na
         except Invalid as error:
             problems += error.problems or [Problem(error.message, hint=error.hint)]
     errors = [p for p in problems if p.severity == "error"]
-    data = [{"file": p.file, "line": p.line, "column": p.column, "message": p.message, "hint": p.hint, "rule": p.rule, "severity": p.severity} for p in problems]
+    data = [
+        {
+            "file": p.file,
+            "line": p.line,
+            "column": p.column,
+            "message": p.message,
+            "hint": p.hint,
+            "rule": p.rule,
+            "severity": p.severity,
+        }
+        for p in problems
+    ]
     text = "\n".join(str(p) for p in problems) or f"{len(names or files)} playbook(s), nothing wrong."
     render.emit("bcp.lint/1", {"problems": data, "errors": len(errors)}, text)
     if errors:
@@ -118,7 +131,10 @@ def schema() -> None:
     render.raw(json.dumps(playbook_schema(bare_catalogue()), indent=1))
 
 
-def new(name: Annotated[str, typer.Argument(help="Name: letters, digits and dashes.")], folder: Annotated[Path, typer.Option("--folder", help="Where.")] = Path("playbooks")) -> None:
+def new(
+    name: Annotated[str, typer.Argument(help="Name: letters, digits and dashes.")],
+    folder: Annotated[Path, typer.Option("--folder", help="Where.")] = Path("playbooks"),
+) -> None:
     """New."""
     import re  # noqa: PLC0415
 

@@ -17,8 +17,28 @@ from bcp.kernel.secret import redact, redact_data
 
 _COLOURS = {"ok": "32", "bad": "31", "warn": "33", "soft": "2", "bold": "1", "blue": "36"}
 _KIND = {
-    "ok": "ok", "unchanged": "ok", "done": "ok", "undone": "ok", "would_run": "blue", "holding": "ok", "healthy": "ok", "failed": "bad", "undo_failed": "bad", "aborted": "bad", "fail": "bad",
-    "in_doubt": "warn", "stopped": "warn", "waiting": "warn", "interrupted": "warn", "skipped": "soft", "not_reached": "soft", "pending": "soft", "down": "bad", "suspect": "warn", "unknown": "warn", "warn": "warn",
+    "ok": "ok",
+    "unchanged": "ok",
+    "done": "ok",
+    "undone": "ok",
+    "would_run": "blue",
+    "holding": "ok",
+    "healthy": "ok",
+    "failed": "bad",
+    "undo_failed": "bad",
+    "aborted": "bad",
+    "fail": "bad",
+    "in_doubt": "warn",
+    "stopped": "warn",
+    "waiting": "warn",
+    "interrupted": "warn",
+    "skipped": "soft",
+    "not_reached": "soft",
+    "pending": "soft",
+    "down": "bad",
+    "suspect": "warn",
+    "unknown": "warn",
+    "warn": "warn",
 }
 
 
@@ -57,7 +77,15 @@ def width() -> int:
 def wrap(text: str, indent: str = "", first: str | None = None) -> str:
     """Text folded to the terminal."""
     return "\n".join(
-        textwrap.fill(line, width(), initial_indent=(first if first is not None and i == 0 else indent), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or indent
+        textwrap.fill(
+            line,
+            width(),
+            initial_indent=(first if first is not None and i == 0 else indent),
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        or indent
         for i, line in enumerate(text.splitlines() or [""])
     )
 
@@ -65,7 +93,10 @@ def wrap(text: str, indent: str = "", first: str | None = None) -> str:
 def emit(schema: str, data: Mapping[str, Any], text: str) -> None:
     """The result: JSON with its schema's name, or text for people."""
     if OUT.json:
-        _write(sys.stdout, redact(json.dumps({"schema": schema, **redact_data(dict(data))}, ensure_ascii=False, default=str)))
+        _write(
+            sys.stdout,
+            redact(json.dumps({"schema": schema, **redact_data(dict(data))}, ensure_ascii=False, default=str)),
+        )
     elif text:
         _write(sys.stdout, redact(text))
 
@@ -103,8 +134,30 @@ def fail(error: BcpError) -> int:
     problems = error.problems if isinstance(error, Invalid) else []
     rule = error.rule if isinstance(error, Refused) else ""
     if OUT.json:
-        found = [{"file": p.file, "line": p.line, "column": p.column, "message": p.message, "hint": p.hint, "rule": p.rule, "severity": p.severity} for p in problems]
-        emit("bcp.error/1", {"error": type(error).__name__, "message": error.message, "hint": error.hint, "rule": rule, "problems": found, "exit_code": error.exit_code}, "")
+        found = [
+            {
+                "file": p.file,
+                "line": p.line,
+                "column": p.column,
+                "message": p.message,
+                "hint": p.hint,
+                "rule": p.rule,
+                "severity": p.severity,
+            }
+            for p in problems
+        ]
+        emit(
+            "bcp.error/1",
+            {
+                "error": type(error).__name__,
+                "message": error.message,
+                "hint": error.hint,
+                "rule": rule,
+                "problems": found,
+                "exit_code": error.exit_code,
+            },
+            "",
+        )
         return error.exit_code
     for problem in problems:
         _write(sys.stderr, redact(str(problem)))
@@ -124,7 +177,12 @@ def unexpected(error: BaseException) -> int:
     if OUT.debug:
         _write(sys.stderr, redact("".join(traceback.format_exception(error))))
     else:
-        _write(sys.stderr, redact(f"fault in bcp: {type(error).__name__}: {error}\n  Repeat with --debug and report it. What was journaled is safe: bcp status"))
+        _write(
+            sys.stderr,
+            redact(
+                f"fault in bcp: {type(error).__name__}: {error}\n  Repeat with --debug and report it. What was journaled is safe: bcp status"
+            ),
+        )
     return 1
 
 
@@ -140,7 +198,11 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
     for row in everything:
         left = "".join(cell + " " * max(2, w + 2 - len(_bare(cell))) for cell, w in zip(row[:-1], widths, strict=True))
         room = max(20, width() - len(indent))
-        parts = textwrap.wrap(row[-1], room, break_long_words=False, break_on_hyphens=False) if len(_bare(row[-1])) > room else [row[-1]]
+        parts = (
+            textwrap.wrap(row[-1], room, break_long_words=False, break_on_hyphens=False)
+            if len(_bare(row[-1])) > room
+            else [row[-1]]
+        )
         lines.append((left + (parts[0] if parts else "")).rstrip())
         lines.extend(indent + p for p in parts[1:])
     return "\n".join(lines)

@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from bcp.wiring import App
 
 RunId = Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")]
-As = Annotated[str, typer.Option("--as", help="Answer as this contact; their approval code is asked for (or BCP_APPROVAL_CODE).")]
-Hold = Annotated[bool, typer.Option("--hold/--no-hold", help="Stay and send the hold updates until failback, or leave the run holding.")]
+As = Annotated[
+    str, typer.Option("--as", help="Answer as this contact; their approval code is asked for (or BCP_APPROVAL_CODE).")
+]
+Hold = Annotated[
+    bool,
+    typer.Option("--hold/--no-hold", help="Stay and send the hold updates until failback, or leave the run holding."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,12 +44,16 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    what: Annotated[str, typer.Argument(metavar="PLAN|PLAYBOOK", help="A plan file (.json), or a playbook by name or path.")],
+    what: Annotated[
+        str, typer.Argument(metavar="PLAN|PLAYBOOK", help="A plan file (.json), or a playbook by name or path.")
+    ],
     inputs: Inputs = None,
     domains: Domains = None,
     override: Override = None,
     reason: Reason = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether to run the plan. Approval gates still ask.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask whether to run the plan. Approval gates still ask.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same path with services that write nothing.")] = False,
     hold: Hold = True,
 ) -> None:
@@ -67,12 +76,31 @@ def run(
         _go(app, made, hold=hold)
 
 
-def _plan_and_ask(app: App, name: str, inputs: list[str] | None, domains: list[str] | None, override: dict[str, str], *, ask: bool, parent: str = "") -> Plan:
+def _plan_and_ask(
+    app: App,
+    name: str,
+    inputs: list[str] | None,
+    domains: list[str] | None,
+    override: dict[str, str],
+    *,
+    ask: bool,
+    parent: str = "",
+) -> Plan:
     from bcp.operate import make_plan, request_for  # noqa: PLC0415
 
     async def work() -> Plan:
         try:
-            return await make_plan(app, request_for(app, app.playbook(name), inputs=pairs(inputs, "input"), domains=domains or (), overrides=override, parent=parent))
+            return await make_plan(
+                app,
+                request_for(
+                    app,
+                    app.playbook(name),
+                    inputs=pairs(inputs, "input"),
+                    domains=domains or (),
+                    overrides=override,
+                    parent=parent,
+                ),
+            )
         finally:
             await app.close()
 
@@ -89,7 +117,11 @@ def _plan_and_ask(app: App, name: str, inputs: list[str] | None, domains: list[s
 def _confirm(made: Plan) -> None:
     if not render.ask(f"\nRun this plan ({made.checksum[:12]})?"):
         why = "" if sys.stdin.isatty() else " (there is no terminal to ask at)"
-        raise GateClosed(f"not started: nobody said yes{why}", rule="not-confirmed", hint="Add --yes to start without this question. Approval gates still ask.")
+        raise GateClosed(
+            f"not started: nobody said yes{why}",
+            rule="not-confirmed",
+            hint="Add --yes to start without this question. Approval gates still ask.",
+        )
 
 
 def _dry(app: App, made: Plan) -> None:
@@ -98,8 +130,15 @@ def _dry(app: App, made: Plan) -> None:
     timeline = Timeline(app.clock.now())
     ending, rows = wait_for(dry_run(app, made, listener=timeline))
     timeline.close()
-    text = render.table([[r["id"], render.status_word(r["status"]), r["error"] or r["summary"]] for r in rows]) + "\n\nNothing was changed."
-    render.emit("bcp.dry-run/1", {"steps": rows, "status": "dry" if ending.code == 0 else ending.status, "reason": ending.reason}, text)
+    text = (
+        render.table([[r["id"], render.status_word(r["status"]), r["error"] or r["summary"]] for r in rows])
+        + "\n\nNothing was changed."
+    )
+    render.emit(
+        "bcp.dry-run/1",
+        {"steps": rows, "status": "dry" if ending.code == 0 else ending.status, "reason": ending.reason},
+        text,
+    )
     if ending.code:
         raise typer.Exit(ending.code)
 
@@ -127,7 +166,11 @@ def _result(run_id: str, ending: Ending) -> None:
     from bcp.cli.status import _data  # noqa: PLC0415
 
     data = _data(runs().view(run_id)) if render.OUT.json else {}
-    text = f"{run_id} {render.status_word(ending.status)}" + (f": {ending.reason}" if ending.reason else "") + (f"\n{render.wrap(ending.hint, '  ', '  ')}" if ending.hint else "")
+    text = (
+        f"{run_id} {render.status_word(ending.status)}"
+        + (f": {ending.reason}" if ending.reason else "")
+        + (f"\n{render.wrap(ending.hint, '  ', '  ')}" if ending.hint else "")
+    )
     render.emit("bcp.status/1", {**data, "run": run_id, "status": ending.status, "exit_code": ending.code}, text)
     if ending.code:
         raise typer.Exit(ending.code)
@@ -141,7 +184,9 @@ def resume(run_id: RunId = "last", hold: Hold = True) -> None:
     found = app.runs.find(run_id)
     before = {e.key for e in app.runs.view(found).record.effects if e.state != "settled"}
     if before:
-        render.say(f"{len(before)} effect(s) were under way and are in doubt; asking what became of them: {', '.join(sorted(before)[:5])}")
+        render.say(
+            f"{len(before)} effect(s) were under way and are in doubt; asking what became of them: {', '.join(sorted(before)[:5])}"
+        )
     timeline = Timeline(app.clock.now(), found)
     try:
         ending = wait_for(again(app, found, listener=timeline, hold=hold))
@@ -150,13 +195,24 @@ def resume(run_id: RunId = "last", hold: Hold = True) -> None:
     _result(found, ending)
 
 
-def approve(run_id: RunId = "last", as_: As = "", step: Annotated[str, typer.Option("--step", help="Which gate, when several are open.")] = "",
-            checksum: Annotated[str, typer.Option("--plan", help="First characters of the checksum you were shown; must agree.")] = "") -> None:
+def approve(
+    run_id: RunId = "last",
+    as_: As = "",
+    step: Annotated[str, typer.Option("--step", help="Which gate, when several are open.")] = "",
+    checksum: Annotated[
+        str, typer.Option("--plan", help="First characters of the checksum you were shown; must agree.")
+    ] = "",
+) -> None:
     """Approve."""
     _answer("approve", run_id, as_, step, checksum, "")
 
 
-def reject(run_id: RunId = "last", as_: As = "", step: Annotated[str, typer.Option("--step", help="Which gate, when several are open.")] = "", reason: Reason = "") -> None:
+def reject(
+    run_id: RunId = "last",
+    as_: As = "",
+    step: Annotated[str, typer.Option("--step", help="Which gate, when several are open.")] = "",
+    reason: Reason = "",
+) -> None:
     """Reject."""
     _answer("reject", run_id, as_, step, "", reason)
 
@@ -169,21 +225,38 @@ def _answer(kind: str, run_text: str, as_: str, step: str, checksum: str, reason
     if step:
         gates = [g for g in gates if g.id == step]
     if not gates:
-        raise Refused(f"no gate of {run_id} is open{f' called {step}' if step else ''}", rule="no-open-gate", hint=f"bcp status {run_id}")
+        raise Refused(
+            f"no gate of {run_id} is open{f' called {step}' if step else ''}",
+            rule="no-open-gate",
+            hint=f"bcp status {run_id}",
+        )
     if len(gates) > 1:
         raise Invalid("several gates are open", hint=f"Say which: --step {gates[0].id}")
     gate, person = gates[0], prove_person(app, as_)
     plan_sum = str(view.plan["checksum"])
     if checksum and not plan_sum.startswith(checksum):
-        raise Refused(f"the plan of {run_id} is {plan_sum[:12]}, not {checksum}", rule="wrong-checksum", hint="Look at the plan again: bcp status")
+        raise Refused(
+            f"the plan of {run_id} is {plan_sum[:12]}, not {checksum}",
+            rule="wrong-checksum",
+            hint="Look at the plan again: bcp status",
+        )
     if person not in gate.gate["approvers"]:
-        raise Refused(f"{person} may not answer this gate", rule="not-an-approver", hint=f"It asks: {', '.join(gate.gate['approvers'])}. Answer as one of them: --as NAME")
+        raise Refused(
+            f"{person} may not answer this gate",
+            rule="not-an-approver",
+            hint=f"It asks: {', '.join(gate.gate['approvers'])}. Answer as one of them: --as NAME",
+        )
     initiator = str(view.plan["initiator"])
     if kind == "approve" and person == initiator and not _initiator_may(view.plan, gate.id):
-        raise Refused(f"{person} started this run and may not approve it", rule="initiator", hint="Somebody else has to.")
+        raise Refused(
+            f"{person} started this run and may not approve it", rule="initiator", hint="Somebody else has to."
+        )
     app.runs.tell(run_id, kind, person, checksum=plan_sum, step=gate.id, reason=reason)
-    render.emit("bcp.answer/1", {"run": run_id, "step": gate.id, "answer": kind, "by": person, "checksum": plan_sum},
-                f"{'Approved' if kind == 'approve' else 'Rejected'} {gate.id} of {run_id} as {person}, plan {plan_sum[:12]}.")
+    render.emit(
+        "bcp.answer/1",
+        {"run": run_id, "step": gate.id, "answer": kind, "by": person, "checksum": plan_sum},
+        f"{'Approved' if kind == 'approve' else 'Rejected'} {gate.id} of {run_id} as {person}, plan {plan_sum[:12]}.",
+    )
 
 
 def _initiator_may(plan: Any, step_id: str) -> bool:
@@ -212,7 +285,11 @@ def prove_person(app: App, as_: str) -> str:
         return as_
     secret = app.settings.approvals.codes.get(as_)
     if secret is None:
-        raise Refused(f"{as_} has no approval code, and this is not their login", rule="not-proven", hint=f"Set approvals: codes: {as_}: in bcp.yaml, or let them answer from their own login.")
+        raise Refused(
+            f"{as_} has no approval code, and this is not their login",
+            rule="not-proven",
+            hint=f"Set approvals: codes: {as_}: in bcp.yaml, or let them answer from their own login.",
+        )
     given = os.environ.get("BCP_APPROVAL_CODE", "") or render.ask_secret(f"Approval code of {as_}")  # noqa: TID251 - documented
     if not hmac.compare_digest(given.encode(), secret.reveal().encode()):
         raise Refused(f"this is not the approval code of {as_}", rule="not-proven", hint="Nothing was answered.")
@@ -228,10 +305,14 @@ def abort(run_id: RunId = "last", reason: Reason = "", hold: Annotated[bool, typ
     found = app.runs.find(run_id)
     view = app.runs.view(found, effects=False)
     if view.state.status in FINAL:
-        raise Refused(f"run {found} is over ({view.state.status})", rule="run-over", hint="To move mail back: bcp failback")
+        raise Refused(
+            f"run {found} is over ({view.state.status})", rule="run-over", hint="To move mail back: bcp failback"
+        )
     app.runs.tell(found, "abort", app.whoami(), reason=reason)
     if view.live:
-        render.emit("bcp.told/1", {"run": found, "told": "abort"}, f"{found} was told to stop and undo. See: bcp status {found}")
+        render.emit(
+            "bcp.told/1", {"run": found, "told": "abort"}, f"{found} was told to stop and undo. See: bcp status {found}"
+        )
         return
     timeline = Timeline(app.clock.now(), found)
     try:
@@ -255,32 +336,62 @@ def settle(
     app = make_app()
     found = app.runs.find(run_id)
     view = app.runs.view(found)
-    keys = [e.key for e in view.record.effects if e.state != "settled" and (e.key == what or e.step == what or e.key.split("/")[1].split("#")[0] == what)]
+    keys = [
+        e.key
+        for e in view.record.effects
+        if e.state != "settled" and (e.key == what or e.step == what or e.key.split("/")[1].split("#")[0] == what)
+    ]
     if not keys:
         raise Invalid(f"nothing in doubt is called {what!r}", hint=f"bcp status {found}")
     person = app.whoami()
-    outcome = {"state": "done", "summary": f"{person} says that it happened", "outputs": {}, "changed": True} if happened else {"state": "void", "error": f"{person} says that it did not happen"}
+    outcome = (
+        {"state": "done", "summary": f"{person} says that it happened", "outputs": {}, "changed": True}
+        if happened
+        else {"state": "void", "error": f"{person} says that it did not happen"}
+    )
 
     async def work() -> None:
         journal = app.runs.store.open(app.runs.path(found), app.clock)
         try:
             for key in keys:
                 is_delivery = any(e.key == key and "channel" in e.request for e in view.record.effects)
-                record = {"state": "sent" if happened else "failed", "reason": outcome.get("error", ""), "receipt": f"settled by {person}"} if is_delivery else outcome
-                await journal.settle(key, record, event="doubt_settled", step=key.split("/")[1].split("#")[0].split("[")[0].split("@")[0], actor=person, happened=str(happened), reason=reason)
+                record = (
+                    {
+                        "state": "sent" if happened else "failed",
+                        "reason": outcome.get("error", ""),
+                        "receipt": f"settled by {person}",
+                    }
+                    if is_delivery
+                    else outcome
+                )
+                await journal.settle(
+                    key,
+                    record,
+                    event="doubt_settled",
+                    step=key.split("/")[1].split("#")[0].split("[")[0].split("@")[0],
+                    actor=person,
+                    happened=str(happened),
+                    reason=reason,
+                )
         finally:
             journal.close()
 
     with _run_lock(app, found):
         wait_for(work())
-    render.emit("bcp.settled/1", {"run": found, "keys": keys, "happened": happened, "by": person}, f"{len(keys)} effect(s) settled as {'happened' if happened else 'not happened'} by {person}. Go on: bcp resume {found}")
+    render.emit(
+        "bcp.settled/1",
+        {"run": found, "keys": keys, "happened": happened, "by": person},
+        f"{len(keys)} effect(s) settled as {'happened' if happened else 'not happened'} by {person}. Go on: bcp resume {found}",
+    )
 
 
 def failback(
     run_id: Annotated[str, typer.Argument(help="Run to go back from. Else the newest that holds.")] = "",
     override: Override = None,
     reason: Reason = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether to run the plan. Approval gates still ask.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask whether to run the plan. Approval gates still ask.")
+    ] = False,
 ) -> None:
     """Failback."""
     from bcp.operate import end_parent, failback_source  # noqa: PLC0415
@@ -291,8 +402,20 @@ def failback(
 
     recovery = loads(view.plan["playbook_text"]).book.recovery
     if recovery is None:
-        raise Refused(f"{view.plan['playbook']} has no way back", rule="no-recovery", hint="Add recovery: {playbook: ...} to the playbook.")
-    made = _plan_and_ask(app, recovery.playbook, None, list(view.plan["domains"]), overrides(override, reason), ask=not yes, parent=view.id)
+        raise Refused(
+            f"{view.plan['playbook']} has no way back",
+            rule="no-recovery",
+            hint="Add recovery: {playbook: ...} to the playbook.",
+        )
+    made = _plan_and_ask(
+        app,
+        recovery.playbook,
+        None,
+        list(view.plan["domains"]),
+        overrides(override, reason),
+        ask=not yes,
+        parent=view.id,
+    )
     child, ending = _go(app, made, hold=True, quiet_result=True)
     told = wait_for(end_parent(make_app(), view.id, child, app.whoami()))
     _result(child, ending)
@@ -318,4 +441,8 @@ def acknowledge(run_id: RunId = "last") -> None:
     with _run_lock(app, found):
         wait_for(work())
     app.runs.anchor(found, app.runs.view(found, effects=False).record.head, "acknowledged")
-    render.emit("bcp.acknowledged/1", {"run": found, "by": person}, f"{found} was acknowledged by {person}; its target is free again.")
+    render.emit(
+        "bcp.acknowledged/1",
+        {"run": found, "by": person},
+        f"{found} was acknowledged by {person}; its target is free again.",
+    )

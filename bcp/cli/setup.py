@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(name="init", help="Write a bcp.yaml from a few answers or options and the MX as it is now.")(init)
-    app.command(name="doctor", help="Is everything reachable and are we allowed to use it, today? Changes nothing.")(doctor)
+    app.command(name="doctor", help="Is everything reachable and are we allowed to use it, today? Changes nothing.")(
+        doctor
+    )
     group = typer.Typer(help="The configuration: check, schema.", no_args_is_help=True, rich_markup_mode=None)
     group.command(name="check", help="Validate bcp.yaml, the contacts and the messages.")(check)
     group.command(name="schema", help="Print the JSON Schema of bcp.yaml, for editors.")(schema)
@@ -104,8 +106,22 @@ def init(
     relay = relay or render.ask_text("Host name of the backup relay", f"relay.{domain}")
     canary = canary or render.ask_text("Mailbox for test mails", f"canary@{domain}")
     hosts, ttl, told = _mx_now(domain, server)
-    primary = "".join(f"\n      - {{host: {h}, preference: {p}}}" for p, h in hosts) or " []    # Graph serviceConfigurationRecords tells; never guess it"
-    text = _TEMPLATE.format(name=json.dumps(name), hotline=hotline, domain=domain, primary=primary, ttl=ttl, server=server, key=key, secret=secret, relay=relay, canary=canary)
+    primary = (
+        "".join(f"\n      - {{host: {h}, preference: {p}}}" for p, h in hosts)
+        or " []    # Graph serviceConfigurationRecords tells; never guess it"
+    )
+    text = _TEMPLATE.format(
+        name=json.dumps(name),
+        hotline=hotline,
+        domain=domain,
+        primary=primary,
+        ttl=ttl,
+        server=server,
+        key=key,
+        secret=secret,
+        relay=relay,
+        canary=canary,
+    )
     write_atomic(path, text, mode=0o640)
     written = [str(path)]
     people = folder / "contacts.csv"
@@ -114,7 +130,11 @@ def init(
 
         write_atomic(people, _CONTACTS.format(login=login_name()))
         written.append(str(people))
-    render.emit("bcp.written/1", {"files": written, "mx": [f"{p} {h}" for p, h in hosts]}, f"Written: {', '.join(written)}\n{told}\nNext: edit them, then bcp config check, then bcp doctor")
+    render.emit(
+        "bcp.written/1",
+        {"files": written, "mx": [f"{p} {h}" for p, h in hosts]},
+        f"Written: {', '.join(written)}\n{told}\nNext: edit them, then bcp config check, then bcp doctor",
+    )
 
 
 def _mx_now(domain: str, server: str) -> tuple[list[tuple[int, str]], int, str]:
@@ -124,7 +144,15 @@ def _mx_now(domain: str, server: str) -> tuple[list[tuple[int, str]], int, str]:
     async def work() -> Any:
         import dns.message  # noqa: PLC0415
 
-        return (await exchange(parse_endpoint(server), [dns.message.make_query(domain + ".", "MX")], keyring=None, timeout_s=3, window=1))[0]
+        return (
+            await exchange(
+                parse_endpoint(server),
+                [dns.message.make_query(domain + ".", "MX")],
+                keyring=None,
+                timeout_s=3,
+                window=1,
+            )
+        )[0]
 
     try:
         reply = wait_for(work())
@@ -146,8 +174,17 @@ def check() -> None:
     people, messages = len(app.directory.contacts), len(app.pack.names())
     empty = [n for n in app.directory.audiences if not app.directory.members(n)]
     text = f"{config_path()}: nothing wrong. {len(app.domains)} domain(s), {people} contact(s), {messages} message(s), {len(app.channels)} channel(s)."
-    render.emit("bcp.config/1", {"file": str(config_path()), "domains": list(app.domains), "contacts": people, "messages": messages, "empty_audiences": empty},
-                text + "".join(f"\nwarning: nobody is in the audience {n!r}" for n in empty))
+    render.emit(
+        "bcp.config/1",
+        {
+            "file": str(config_path()),
+            "domains": list(app.domains),
+            "contacts": people,
+            "messages": messages,
+            "empty_audiences": empty,
+        },
+        text + "".join(f"\nwarning: nobody is in the audience {n!r}" for n in empty),
+    )
 
 
 def schema() -> None:
@@ -159,7 +196,17 @@ def schema() -> None:
     for family, section in (("dns", "dns"), ("relays", "relays"), ("channels", "channels")):
         out["properties"][section]["additionalProperties"] = _union(out, registry, family)
     out["$defs"]["DetectSettings"]["properties"]["probes"]["additionalProperties"] = _union(out, registry, "probes")
-    render.raw(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "https://bcp.invalid/config.v1.json", **out, "title": "bcp.yaml, version 1"}, indent=1))
+    render.raw(
+        json.dumps(
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "$id": "https://bcp.invalid/config.v1.json",
+                **out,
+                "title": "bcp.yaml, version 1",
+            },
+            indent=1,
+        )
+    )
 
 
 def _union(out: dict[str, Any], registry: Any, family: str) -> dict[str, Any]:
@@ -184,9 +231,19 @@ def doctor() -> None:
             await app.close()
 
     found = wait_for(work())
-    rows = [[render.status_word(c.state), c.subject, c.message + (f" - {c.hint}" if c.hint and c.state != "ok" else "")] for c in found]
+    rows = [
+        [render.status_word(c.state), c.subject, c.message + (f" - {c.hint}" if c.hint and c.state != "ok" else "")]
+        for c in found
+    ]
     bad = sum(1 for c in found if c.state == "fail")
-    render.emit("bcp.doctor/1", {"checks": [{"subject": c.subject, "state": c.state, "message": c.message, "hint": c.hint} for c in found], "failed": bad}, render.table(rows))
+    render.emit(
+        "bcp.doctor/1",
+        {
+            "checks": [{"subject": c.subject, "state": c.state, "message": c.message, "hint": c.hint} for c in found],
+            "failed": bad,
+        },
+        render.table(rows),
+    )
     if bad:
         raise typer.Exit(1)
 
@@ -207,7 +264,11 @@ async def _checks(app: App) -> list[Check]:
             return [Check(subject, "fail", "no answer in 30 s", "Is it reachable from here?")]
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(guarded("state", _state(app))), group.create_task(guarded("contacts", _people(app))), group.create_task(guarded("playbooks", _playbooks(app)))]
+        tasks = [
+            group.create_task(guarded("state", _state(app))),
+            group.create_task(guarded("contacts", _people(app))),
+            group.create_task(guarded("playbooks", _playbooks(app))),
+        ]
         tasks += [group.create_task(guarded(f"dns {n}", _dns(app, n))) for n in app.dns]
         tasks += [group.create_task(guarded(f"relay {n}", _relay(app, n))) for n in app.relays]
         tasks += [group.create_task(guarded(f"channel {n}", c.check())) for n, c in app.channels.items()]
@@ -225,18 +286,36 @@ async def _state(app: App) -> list[Check]:
     write_atomic(folder / ".doctor", "ok")
     (folder / ".doctor").unlink()
     free = shutil.disk_usage(folder).free // 2**20
-    return [Check("state", "ok" if free > 100 else "warn", f"{folder} can be written, {free} MiB free", "Free some space." if free <= 100 else "")]
+    return [
+        Check(
+            "state",
+            "ok" if free > 100 else "warn",
+            f"{folder} can be written, {free} MiB free",
+            "Free some space." if free <= 100 else "",
+        )
+    ]
 
 
 async def _people(app: App) -> list[Check]:
     from bcp.contracts.channel import Check  # noqa: PLC0415
 
     directory = app.directory
-    out = [Check("contacts", "ok" if directory.contacts else "warn", f"{len(directory.contacts)} people, {sum(1 for c in directory.contacts if c.phone)} with a phone", "Add people." if not directory.contacts else "")]
+    out = [
+        Check(
+            "contacts",
+            "ok" if directory.contacts else "warn",
+            f"{len(directory.contacts)} people, {sum(1 for c in directory.contacts if c.phone)} with a phone",
+            "Add people." if not directory.contacts else "",
+        )
+    ]
     age = app.clock.now() - directory.taken_at
     if directory.taken_at and age > app.settings.contacts.max_age:
         out.append(Check("contacts", "warn", f"the snapshot is {age / 86400:.0f} days old", "bcp contacts snapshot"))
-    out += [Check(f"audience {n}", "warn", "nobody is in it", "Check its groups.") for n in directory.audiences if not directory.members(n)]
+    out += [
+        Check(f"audience {n}", "warn", "nobody is in it", "Check its groups.")
+        for n in directory.audiences
+        if not directory.members(n)
+    ]
     return out
 
 
@@ -251,7 +330,14 @@ async def _playbooks(app: App) -> list[Check]:
         except Invalid as error:
             errors = error.problems
         if errors:
-            out.append(Check(f"playbook {name}", "warn", f"{len(errors)} problem(s): {errors[0].message}", f"bcp playbook lint {name}"))
+            out.append(
+                Check(
+                    f"playbook {name}",
+                    "warn",
+                    f"{len(errors)} problem(s): {errors[0].message}",
+                    f"bcp playbook lint {name}",
+                )
+            )
     return out or [Check("playbooks", "ok", "nothing wrong with any")]
 
 
@@ -263,11 +349,22 @@ async def _dns(app: App, name: str) -> list[Check]:
     domains = [d.name for d in app.domains.values() if d.dns == name]
     for reading in await back_end.read(domains):
         if reading.problem or reading.mx is None:
-            out.append(Check(f"mx {reading.domain}", "fail", reading.problem or "no MX", "Check domains: and dns: in bcp.yaml."))
+            out.append(
+                Check(
+                    f"mx {reading.domain}", "fail", reading.problem or "no MX", "Check domains: and dns: in bcp.yaml."
+                )
+            )
             continue
         proof = (await back_end.prove([SwapOrder(reading.domain, reading.mx, reading.mx)]))[0]
         ttl = "" if reading.mx.ttl_s <= 3600 else f"; its TTL of {reading.mx.ttl_s} s delays a switch, lower it"
-        out.append(Check(f"mx {reading.domain}", "ok" if proof.allowed and not ttl else ("warn" if proof.allowed else "fail"), f"{reading.mx}, {'we may change it' if proof.allowed else proof.message}{ttl}", proof.hint))
+        out.append(
+            Check(
+                f"mx {reading.domain}",
+                "ok" if proof.allowed and not ttl else ("warn" if proof.allowed else "fail"),
+                f"{reading.mx}, {'we may change it' if proof.allowed else proof.message}{ttl}",
+                proof.hint,
+            )
+        )
     bad = [a for a in await back_end.answers(domains) if a.problem]
     out += [Check(f"dns {a.address}", "warn", f"{a.problem} for {a.domain}", "Is this server up?") for a in bad]
     return out
@@ -281,10 +378,27 @@ async def _relay(app: App, name: str) -> list[Check]:
         for found in await relay.probe(domain, ""):
             tls = "" if found.tls in {"ok"} else f"; TLS: {found.tls}"
             state = "fail" if not found.accepts or found.open_relay else ("ok" if not tls else "warn")
-            out.append(Check(f"relay {name} {found.address}", state, (f"takes mail for {domain}" if found.accepts else found.message) + (", AND FOR ANYBODY" if found.open_relay else "") + tls,
-                             "It is an open relay: close it." if found.open_relay else ("Give it a certificate that names it." if tls else "Repair it before you need it.")))
+            out.append(
+                Check(
+                    f"relay {name} {found.address}",
+                    state,
+                    (f"takes mail for {domain}" if found.accepts else found.message)
+                    + (", AND FOR ANYBODY" if found.open_relay else "")
+                    + tls,
+                    "It is an open relay: close it."
+                    if found.open_relay
+                    else ("Give it a certificate that names it." if tls else "Repair it before you need it."),
+                )
+            )
     queued = f"{len(await relay.queue())} queued" if relay.can_count else "it cannot say what it holds"
-    out.append(Check(f"relay {name} queue", "ok" if relay.can_count else "warn", queued, "" if relay.can_count else "Set queue: so that mail can be accounted for."))
+    out.append(
+        Check(
+            f"relay {name} queue",
+            "ok" if relay.can_count else "warn",
+            queued,
+            "" if relay.can_count else "Set queue: so that mail can be accounted for.",
+        )
+    )
     return out
 
 
@@ -295,4 +409,11 @@ async def _service(app: App) -> list[Check]:
         return [Check("service", "warn", "there is nothing to look at", "Give domains: primary: and canary: to:")]
     seen = await app.looker.verdict()
     state = {"healthy": "ok", "unknown": "warn"}.get(str(seen["state"]), "fail")
-    return [Check("service", state, f"{app.settings.service} is {seen['state']}" + (f": {seen['evidence'][0]}" if seen["evidence"] else ""), "bcp verdict")]
+    return [
+        Check(
+            "service",
+            state,
+            f"{app.settings.service} is {seen['state']}" + (f": {seen['evidence'][0]}" if seen["evidence"] else ""),
+            "bcp verdict",
+        )
+    ]

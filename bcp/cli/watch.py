@@ -22,8 +22,12 @@ _EXIT = {"healthy": 0, "suspect": 1, "down": 1, "unknown": 4}
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(name="watch", help="Watch the service. With --run, start a playbook once an outage is confirmed.")(watch)
-    app.command(name="verdict", help="Look once more carefully, and say what is wrong. Exit code 0 healthy, 1 not, 4 unknown.")(verdict)
+    app.command(name="watch", help="Watch the service. With --run, start a playbook once an outage is confirmed.")(
+        watch
+    )
+    app.command(
+        name="verdict", help="Look once more carefully, and say what is wrong. Exit code 0 healthy, 1 not, 4 unknown."
+    )(verdict)
 
 
 def verdict() -> None:
@@ -38,21 +42,35 @@ def verdict() -> None:
 
     seen = wait_for(work())
     _need_probes(app)
-    text = f"{app.settings.service} is {render.status_word(str(seen['state']))}" + (f", class {seen['class']}" if seen["class"] else "")
-    render.emit("bcp.verdict/1", seen, "\n".join([text, *(render.wrap(str(e), "    ", "  - ") for e in seen["evidence"])]))
+    text = f"{app.settings.service} is {render.status_word(str(seen['state']))}" + (
+        f", class {seen['class']}" if seen["class"] else ""
+    )
+    render.emit(
+        "bcp.verdict/1", seen, "\n".join([text, *(render.wrap(str(e), "    ", "  - ") for e in seen["evidence"])])
+    )
     raise typer.Exit(_EXIT.get(str(seen["state"]), 4))
 
 
 def _need_probes(app: App) -> None:
     if not app.watcher.probes:
-        raise Invalid("there is nothing to look at", hint="Give domains: primary: and canary: to: in bcp.yaml, or detect: probes:.")
+        raise Invalid(
+            "there is nothing to look at",
+            hint="Give domains: primary: and canary: to: in bcp.yaml, or detect: probes:.",
+        )
 
 
 def watch(
-    playbook: Annotated[str, typer.Option("--run", metavar="PLAYBOOK", help="Start this playbook when an outage of a class it covers is confirmed.")] = "",
+    playbook: Annotated[
+        str,
+        typer.Option(
+            "--run", metavar="PLAYBOOK", help="Start this playbook when an outage of a class it covers is confirmed."
+        ),
+    ] = "",
     once: Annotated[bool, typer.Option("--once", help="Every probe once, then end.")] = False,
     until: Annotated[str, typer.Option("--until", help="End when this state is reached: healthy, down.")] = "",
-    hold: Annotated[bool, typer.Option("--hold/--no-hold", help="After the activation: stay with the run, or leave it holding.")] = True,
+    hold: Annotated[
+        bool, typer.Option("--hold/--no-hold", help="After the activation: stay with the run, or leave it holding.")
+    ] = True,
 ) -> None:
     """Watch."""
     app = make_app()
@@ -71,7 +89,9 @@ def watch(
 async def _watch(app: App, playbook: str, until: str, *, hold: bool) -> int:
     loaded = app.playbook(playbook) if playbook else None
     last: tuple[str, str] = ("", "")
-    render.say(f"Watching {app.settings.service}: {len(app.watcher.probes)} probe(s) every {app.settings.detect.interval:g} s, confirmed at {app.settings.detect.threshold} failures. Ctrl-C ends.")
+    render.say(
+        f"Watching {app.settings.service}: {len(app.watcher.probes)} probe(s) every {app.settings.detect.interval:g} s, confirmed at {app.settings.detect.threshold} failures. Ctrl-C ends."
+    )
     async for found in app.watcher.run():
         now = (found.state, found.outage_class)
         if now != last:
@@ -81,7 +101,11 @@ async def _watch(app: App, playbook: str, until: str, *, hold: bool) -> int:
             return 0
         if loaded is not None and found.state == "down":
             if found.outage_class not in loaded.book.covers:
-                raise Refused(f"this is class {found.outage_class or '?'}; {loaded.book.name} is for {', '.join(loaded.book.covers)}", rule="wrong-class", hint="See `bcp playbook list`.")
+                raise Refused(
+                    f"this is class {found.outage_class or '?'}; {loaded.book.name} is for {', '.join(loaded.book.covers)}",
+                    rule="wrong-class",
+                    hint="See `bcp playbook list`.",
+                )
             return await _act(app, loaded, hold=hold)
     return 0
 
@@ -100,13 +124,30 @@ async def _act(app: App, loaded: Any, *, hold: bool) -> int:
     plan = await make_plan(app, request_for(app, loaded, inputs={}, automatic=True))
     run_id, ending = await start(app, plan, listener=timeline, hold=hold, started=started)
     timeline.close()
-    render.emit("bcp.status/1", {"run": run_id, "status": ending.status, "exit_code": ending.code}, f"{run_id} {ending.status}" + (f": {ending.reason}" if ending.reason else ""))
+    render.emit(
+        "bcp.status/1",
+        {"run": run_id, "status": ending.status, "exit_code": ending.code},
+        f"{run_id} {ending.status}" + (f": {ending.reason}" if ending.reason else ""),
+    )
     return ending.code
 
 
 def _show(found: Decision, app: App) -> None:
-    data = {"at": iso(app.clock.now()), "state": found.state, "class": found.outage_class, "planes": list(found.planes), "since": iso(found.since), "evidence": list(found.evidence)}
-    text = f"{clock_text(app.clock.now())} {render.status_word(found.state)}" + (f" class {found.outage_class}" if found.outage_class else "") + (f" ({', '.join(found.planes)})" if found.planes else "")
-    render.emit("bcp.verdict/1", data, "\n".join([text, *(render.wrap(e, "             ", "           - ") for e in found.evidence[:6])]))
-
-
+    data = {
+        "at": iso(app.clock.now()),
+        "state": found.state,
+        "class": found.outage_class,
+        "planes": list(found.planes),
+        "since": iso(found.since),
+        "evidence": list(found.evidence),
+    }
+    text = (
+        f"{clock_text(app.clock.now())} {render.status_word(found.state)}"
+        + (f" class {found.outage_class}" if found.outage_class else "")
+        + (f" ({', '.join(found.planes)})" if found.planes else "")
+    )
+    render.emit(
+        "bcp.verdict/1",
+        data,
+        "\n".join([text, *(render.wrap(e, "             ", "           - ") for e in found.evidence[:6])]),
+    )

@@ -48,8 +48,17 @@ class Courier:
     """Delivers orders through channels, each delivery once, through the journal's ledger."""
 
     def __init__(
-        self, directory: Directory, pack: Pack, channels: Mapping[str, Channel[Any]], journal: Journal | None, clock: Clock,
-        variables: Variables, *, language: str = "en", drill: bool = False, paces: Mapping[str, Pace] | None = None,
+        self,
+        directory: Directory,
+        pack: Pack,
+        channels: Mapping[str, Channel[Any]],
+        journal: Journal | None,
+        clock: Clock,
+        variables: Variables,
+        *,
+        language: str = "en",
+        drill: bool = False,
+        paces: Mapping[str, Pace] | None = None,
     ) -> None:
         self.directory, self.pack, self.channels = directory, pack, channels
         self.journal, self.clock, self.variables = journal, clock, variables
@@ -68,7 +77,9 @@ class Courier:
         return self._render(self.pack.get(order.template), order, form, language)
 
     def _render(self, template: Template, order: Order, form: str, language: str) -> Message:
-        return render(template, form, language or self.language, self.language, self.variables(order.variables), drill=self.drill)
+        return render(
+            template, form, language or self.language, self.language, self.variables(order.variables), drill=self.drill
+        )
 
     def _expand(self, order: Order, channel: Channel[Any]) -> tuple[list[tuple[str, str, Message]], int, int]:
         """Recipients as (id, address, message), the number of people, and how many have no address here."""
@@ -100,8 +111,19 @@ class Courier:
             channel = self.channel(name)
             rows, people, missing = self._expand(order, channel)
             sizes = [m.segments or 1 for _, _, m in rows]
-            out.append(SendForecast(name, people, len(rows), sum(m.segments for _, _, m in rows), channel.seconds_for(sizes), missing,
-                                    rows[0][2].body if rows else "", _texts_digest(m for _, _, m in rows), tuple(_warnings(rows))))
+            out.append(
+                SendForecast(
+                    name,
+                    people,
+                    len(rows),
+                    sum(m.segments for _, _, m in rows),
+                    channel.seconds_for(sizes),
+                    missing,
+                    rows[0][2].body if rows else "",
+                    _texts_digest(m for _, _, m in rows),
+                    tuple(_warnings(rows)),
+                )
+            )
         return out
 
     async def deliver(self, order: Order, key: str) -> list[Tally]:
@@ -131,12 +153,29 @@ class Courier:
             for _ in range(min(pace.concurrency, len(rows))):
                 group.create_task(worker())
         s = tally.states
-        return Tally(name, people, s["sent"], s["failed"], s["unknown"], missing, s["already"], tally.segments, tuple(tally.failures[:20]))
+        return Tally(
+            name,
+            people,
+            s["sent"],
+            s["failed"],
+            s["unknown"],
+            missing,
+            s["already"],
+            tally.segments,
+            tuple(tally.failures[:20]),
+        )
 
-    async def _one(self, channel: Channel[Any], key: str, address: str, message: Message, pace: Pace, window: Window, tally: _Count) -> None:
+    async def _one(
+        self, channel: Channel[Any], key: str, address: str, message: Message, pace: Pace, window: Window, tally: _Count
+    ) -> None:
         journal = self.journal
         assert journal is not None, "a courier without a journal only forecasts"
-        request = {"channel": channel.name, "to": mask(address), "text": digest_text(message.body)[:16], "segments": message.segments}
+        request = {
+            "channel": channel.name,
+            "to": mask(address),
+            "text": digest_text(message.body)[:16],
+            "segments": message.segments,
+        }
         claim = await journal.claim(key, key.split("/", 1)[0], request)
         delivery = Delivery(key, address, message, claim.claimed_at or self.clock.now())
         if claim.state is ClaimState.DONE:
@@ -170,10 +209,17 @@ class Courier:
             except RateLimited as error:  # never processed: safe to repeat
                 window.slow_down()
                 last = error
-                await self.clock.sleep(min(pace.longest_wait_s, error.retry_after_s if error.retry_after_s is not None else 2.0**attempt))
+                await self.clock.sleep(
+                    min(pace.longest_wait_s, error.retry_after_s if error.retry_after_s is not None else 2.0**attempt)
+                )
             except NotSent as error:
                 last = error
-                await self.clock.sleep(min(pace.longest_wait_s, error.retry_after_s if error.retry_after_s is not None else 0.5 * 2**attempt))
+                await self.clock.sleep(
+                    min(
+                        pace.longest_wait_s,
+                        error.retry_after_s if error.retry_after_s is not None else 0.5 * 2**attempt,
+                    )
+                )
             except InDoubt:
                 found = await self._ask(channel, delivery, pace.ask_after_s)
                 if found is not None:

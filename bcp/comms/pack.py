@@ -107,7 +107,7 @@ class Pack:
 
 def load_pack(folders: Iterable[Path]) -> Pack:
     """Read all ``*.yaml`` in the folders; later folders override earlier ones. Raises ``Invalid``."""
-    templates = []
+    templates: list[Template] = []
     for folder in folders:
         if folder.is_dir():
             templates.extend(load_message(path) for path in sorted(folder.glob("*.yaml")))
@@ -118,11 +118,22 @@ def load_message(path: Path) -> Template:
     """Read one message file. Raises ``Invalid`` with positions."""
     document = read(path)
     if not isinstance(document.data, dict):
-        raise Invalid.of([document.problem((), "a message is a mapping: version, name, title, phase, sms ...", rule="message.shape")])
+        raise Invalid.of(
+            [document.problem((), "a message is a mapping: version, name, title, phase, sms ...", rule="message.shape")]
+        )
     try:
         found = MessageFile.model_validate(document.data)
     except ValidationError as error:
         raise Invalid.of(explain(document, error, (), MessageFile)) from error
     if found.name != path.stem:
-        raise Invalid.of([document.problem(("name",), f"the file is called {path.stem}, the message {found.name}", rule="message.name", hint="Make them equal.")])
+        raise Invalid.of(
+            [
+                document.problem(
+                    ("name",),
+                    f"the file is called {path.stem}, the message {found.name}",
+                    rule="message.name",
+                    hint="Make them equal.",
+                )
+            ]
+        )
     return Template(found, document)

@@ -20,7 +20,9 @@ MAX_SMS = 1_600
 """Twilio's limit for a body; also the longest concatenated SMS that any of our channels takes."""
 
 
-def render(template: Template, form: str, language: str, default_language: str, variables: Mapping[str, Any], *, drill: bool) -> Message:
+def render(
+    template: Template, form: str, language: str, default_language: str, variables: Mapping[str, Any], *, drill: bool
+) -> Message:
     """One finished message.
 
     Raises:
@@ -58,8 +60,12 @@ def _fill(template: Template, form: str, language: str, text: str, variables: Ma
 
 
 def _bad(template: Template, form: str, language: str, message: str) -> Invalid:
-    problem = template.document.problem((form, language), f"{template.name} ({form}, {language}) {message}", rule="message.render",
-                                        hint="Give the value, or change the text.")
+    problem = template.document.problem(
+        (form, language),
+        f"{template.name} ({form}, {language}) {message}",
+        rule="message.render",
+        hint="Give the value, or change the text.",
+    )
     return Invalid.of([problem])
 
 

@@ -14,12 +14,28 @@ _BASIC = (
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENDED = "\f^{}\\[~]|€"
-_COST = {c: 1 for c in _BASIC} | {c: 2 for c in _EXTENDED}
+_COST = dict.fromkeys(_BASIC, 1) | dict.fromkeys(_EXTENDED, 2)
 
 REPLACEMENTS = {
-    "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2013": "-", "\u2014": "-",
-    "\u2026": "...", "\u00a0": " ", "\u202f": " ", "`": "'", "\t": " ", "\u2022": "*", "\u00ab": '"', "\u00bb": '"',
-    "\u2192": "->", "\u00d7": "x", "\u2011": "-",
+    "\u2018": "'",
+    "\u2019": "'",
+    "\u201a": "'",
+    "\u201c": '"',
+    "\u201d": '"',
+    "\u201e": '"',
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u2026": "...",
+    "\u00a0": " ",
+    "\u202f": " ",
+    "`": "'",
+    "\t": " ",
+    "\u2022": "*",
+    "\u00ab": '"',
+    "\u00bb": '"',
+    "\u2192": "->",
+    "\u00d7": "x",
+    "\u2011": "-",
 }
 """What to write instead, without loss of meaning."""
 

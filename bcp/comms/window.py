@@ -22,7 +22,9 @@ class Window:
             await self._room.wait()
         self._flying += 1
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._flying -= 1
         self._room.set()
 

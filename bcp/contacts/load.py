@@ -34,7 +34,16 @@ def load_contacts(path: Path) -> tuple[Contact, ...]:
         if isinstance(found, Problem):
             problems.append(found)
         elif found.id in contacts:
-            problems.append(Problem(f"the id {found.id!r} stands here twice", str(path), line, 1, "Give each person one id.", "contact.duplicate"))
+            problems.append(
+                Problem(
+                    f"the id {found.id!r} stands here twice",
+                    str(path),
+                    line,
+                    1,
+                    "Give each person one id.",
+                    "contact.duplicate",
+                )
+            )
         else:
             contacts[found.id] = found
     if problems:
@@ -46,18 +55,48 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise Invalid(f"cannot read {path}: {error.strerror or error}", hint="Check contacts.file in bcp.yaml.") from error
+        raise Invalid(
+            f"cannot read {path}: {error.strerror or error}", hint="Check contacts.file in bcp.yaml."
+        ) from error
     except UnicodeDecodeError as error:
         raise Invalid(f"{path} is not UTF-8", hint="Save it as CSV UTF-8.") from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
     for name in reader.fieldnames or ():
         if name not in COLUMNS:
-            raise Invalid.of([Problem(f"unknown column {name!r}", str(path), 1, 1, did_you_mean(str(name), COLUMNS), "contact.column")])
+            raise Invalid.of(
+                [
+                    Problem(
+                        f"unknown column {name!r}", str(path), 1, 1, did_you_mean(str(name), COLUMNS), "contact.column"
+                    )
+                ]
+            )
     if "id" not in (reader.fieldnames or ()):
-        raise Invalid.of([Problem("the column 'id' is missing", str(path), 1, 1, f"The first line names columns: {','.join(COLUMNS)}", "contact.column")])
+        raise Invalid.of(
+            [
+                Problem(
+                    "the column 'id' is missing",
+                    str(path),
+                    1,
+                    1,
+                    f"The first line names columns: {','.join(COLUMNS)}",
+                    "contact.column",
+                )
+            ]
+        )
     for row in reader:
         if None in row:
-            raise Invalid.of([Problem("more cells than columns", str(path), reader.line_num, 1, "Quote cells that contain a comma.", "contact.row")])
+            raise Invalid.of(
+                [
+                    Problem(
+                        "more cells than columns",
+                        str(path),
+                        reader.line_num,
+                        1,
+                        "Quote cells that contain a comma.",
+                        "contact.row",
+                    )
+                ]
+            )
         yield reader.line_num, row
 
 
@@ -67,14 +106,30 @@ def _yaml_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if isinstance(entries, dict):
         entries, base = entries.get("contacts"), ("contacts",)  # type: ignore[assignment]
     if not isinstance(entries, list):
-        raise Invalid.of([document.problem((), "contacts are a list", rule="contact.shape", hint="Write contacts: and then - id: ...")])
+        raise Invalid.of(
+            [
+                document.problem(
+                    (), "contacts are a list", rule="contact.shape", hint="Write contacts: and then - id: ..."
+                )
+            ]
+        )
     for index, entry in enumerate(entries):
         line = document.place((*base, index))[0]
         if not isinstance(entry, dict):
             raise Invalid.of([document.problem((*base, index), "a contact is a mapping", rule="contact.shape")])
         for key in entry:
             if key not in COLUMNS:
-                raise Invalid.of([document.problem((*base, index, key), f"unknown key {key!r}", hint=did_you_mean(key, COLUMNS), rule="unknown-key", key=True)])
+                raise Invalid.of(
+                    [
+                        document.problem(
+                            (*base, index, key),
+                            f"unknown key {key!r}",
+                            hint=did_you_mean(key, COLUMNS),
+                            rule="unknown-key",
+                            key=True,
+                        )
+                    ]
+                )
         yield line, entry
 
 
@@ -84,15 +139,29 @@ def _contact(row: Mapping[str, Any], file: str, line: int) -> Contact | Problem:
 
     text = {k: str(v or "").strip() for k, v in row.items() if not isinstance(v, list)}
     if not _ID.match(text.get("id", "")):
-        return bad(f"the id {text.get('id', '')!r} is not usable", "contact.id", "Letters, digits, . _ @ - ; at most 64.")
+        return bad(
+            f"the id {text.get('id', '')!r} is not usable", "contact.id", "Letters, digits, . _ @ - ; at most 64."
+        )
     email = text.get("email", "")
     if email and not _EMAIL.match(email):
         return bad(f"{text['id']}: the e-mail address is not one", "contact.email", "user@example.org")
     phone, why = check_phone(text.get("phone", ""))
     if why:
-        return bad(f"{text['id']}: the phone number {why}", "contact.phone", "Write it in E.164, with + and country code: +4930123456.")
-    return Contact(text["id"], text.get("name", ""), email, phone, text.get("slack", ""), text.get("language", "").lower(),
-                   _words(row.get("groups")), _words(row.get("logins")))
+        return bad(
+            f"{text['id']}: the phone number {why}",
+            "contact.phone",
+            "Write it in E.164, with + and country code: +4930123456.",
+        )
+    return Contact(
+        text["id"],
+        text.get("name", ""),
+        email,
+        phone,
+        text.get("slack", ""),
+        text.get("language", "").lower(),
+        _words(row.get("groups")),
+        _words(row.get("logins")),
+    )
 
 
 def _words(value: Any) -> tuple[str, ...]:

@@ -17,7 +17,19 @@ def write_snapshot(path: Path, contacts: Sequence[Contact], *, taken_at: float, 
     """Write the snapshot; returns its digest. Mode 0600: it holds personal data."""
     people = [asdict(c) for c in contacts]
     checksum = digest(people)
-    write_atomic(path, json.dumps({"schema": "bcp.contacts/1", "source": source, "taken_at": taken_at, "digest": checksum, "contacts": people}, indent=1))
+    write_atomic(
+        path,
+        json.dumps(
+            {
+                "schema": "bcp.contacts/1",
+                "source": source,
+                "taken_at": taken_at,
+                "digest": checksum,
+                "contacts": people,
+            },
+            indent=1,
+        ),
+    )
     return checksum
 
 
@@ -33,9 +45,13 @@ def read_snapshot(path: Path) -> tuple[tuple[Contact, ...], float, str]:
         contacts = tuple(Contact(**{**p, "groups": tuple(p["groups"]), "logins": tuple(p["logins"])}) for p in people)
         taken_at, source, checksum = float(data["taken_at"]), str(data["source"]), data["digest"]
     except OSError as error:
-        raise Invalid(f"cannot read {path}: {error.strerror or error}", hint="Make one with `bcp contacts snapshot`.") from error
+        raise Invalid(
+            f"cannot read {path}: {error.strerror or error}", hint="Make one with `bcp contacts snapshot`."
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise Invalid(f"{path} is not a contact snapshot", hint="Make a new one with `bcp contacts snapshot`.") from error
+        raise Invalid(
+            f"{path} is not a contact snapshot", hint="Make a new one with `bcp contacts snapshot`."
+        ) from error
     if digest(people) != checksum:
         raise Invalid(f"{path} was changed after it was written", hint="Make a new one with `bcp contacts snapshot`.")
     return contacts, taken_at, source

@@ -77,7 +77,9 @@ class Journal(Protocol):
     async def claim(self, key: str, step: str, request: Mapping[str, Any], *, event: str = "", **data: Any) -> Claim:
         """Claim an effect before doing it. ``event`` is appended in the same transaction."""
 
-    async def settle(self, key: str, outcome: Mapping[str, Any], *, event: str = "", step: str = "", actor: str = "", **data: Any) -> None:
+    async def settle(
+        self, key: str, outcome: Mapping[str, Any], *, event: str = "", step: str = "", actor: str = "", **data: Any
+    ) -> None:
         """Say how a claimed effect ended."""
 
     async def doubt(self, key: str, reason: str) -> None:

@@ -20,7 +20,9 @@ def _duration(value: Any) -> Any:
 Duration = Annotated[
     float,
     BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d))+$", "description": "Such as 90s, 30m, 1h30m."}),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d))+$", "description": "Such as 90s, 30m, 1h30m."}
+    ),
 ]
 """Seconds inside, ``30m`` outside."""
 

@@ -124,7 +124,9 @@ class HttpResult:
 class Outside(Protocol):
     """Programs and HTTP."""
 
-    async def process(self, arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int) -> ProcessResult:
+    async def process(
+        self, arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int
+    ) -> ProcessResult:
         """Run a program without a shell. Raises ``InDoubt`` when it was cut off."""
 
     async def http(
@@ -205,5 +207,22 @@ class Services:
         return self.dns[self.domains[domain].dns]
 
 
-__all__ = ["Answer", "Approvals", "CanaryResult", "Courier", "HttpResult", "Looker", "Mailer", "Order", "Outside", "Pages",
-           "ProcessResult", "Reports", "RunInfo", "SendForecast", "Services", "Tally", "Verdict"]
+__all__ = [
+    "Answer",
+    "Approvals",
+    "CanaryResult",
+    "Courier",
+    "HttpResult",
+    "Looker",
+    "Mailer",
+    "Order",
+    "Outside",
+    "Pages",
+    "ProcessResult",
+    "Reports",
+    "RunInfo",
+    "SendForecast",
+    "Services",
+    "Tally",
+    "Verdict",
+]

@@ -74,15 +74,21 @@ def decide(view: View, now: float, rules: Rules) -> Decision:
     evidence = tuple(f"{s.probe}: {s.evidence}" for s in failing)
     if controls and all(s.result in {Result.FAIL, Result.UNKNOWN} for s in controls) and failing:
         sick = tuple(f"{s.probe} (control): {s.evidence}" for s in controls)
-        return Decision("unknown", "H", (), None, ("the control probes fail too: this looks like our own network", *sick, *evidence))
+        return Decision(
+            "unknown", "H", (), None, ("the control probes fail too: this looks like our own network", *sick, *evidence)
+        )
     if down:
         since = min((view.first_failure[s.probe] for s in failing if s.probe in view.first_failure), default=None)
         return Decision("down", classify(down, failing), down, since, evidence)
     if failing:
-        return Decision("suspect", "", (), min((view.first_failure.get(s.probe, now) for s in failing), default=None), evidence)
+        return Decision(
+            "suspect", "", (), min((view.first_failure.get(s.probe, now) for s in failing), default=None), evidence
+        )
     if all(s.result is Result.UNKNOWN for s in signals):
         return Decision("unknown", "", (), None, tuple(f"{s.probe}: {s.evidence}" for s in signals))
-    return Decision("healthy", "", (), None, tuple(f"{s.probe}: {s.evidence}" for s in signals if s.result is Result.DEGRADED))
+    return Decision(
+        "healthy", "", (), None, tuple(f"{s.probe}: {s.evidence}" for s in signals if s.result is Result.DEGRADED)
+    )
 
 
 def classify(down: Sequence[str], failing: Sequence[Signal]) -> str:
@@ -94,4 +100,6 @@ def classify(down: Sequence[str], failing: Sequence[Signal]) -> str:
         return "E"
     if "inbound" in down:
         return "B"
-    return next((c for plane, c in (("auth", "D"), ("mailbox", "A"), ("outbound", "C"), ("edge", "E")) if plane in down), "")
+    return next(
+        (c for plane, c in (("auth", "D"), ("mailbox", "A"), ("outbound", "C"), ("edge", "E")) if plane in down), ""
+    )

@@ -14,7 +14,9 @@ from bcp.kernel.clock import Clock
 class Watcher:
     """Looks again and again. A slow probe does not delay the beat: looks overlap, ``overlap`` at most."""
 
-    def __init__(self, probes: Sequence[Probe[Any]], rules: Rules, clock: Clock, *, interval_s: float, overlap: int = 8) -> None:
+    def __init__(
+        self, probes: Sequence[Probe[Any]], rules: Rules, clock: Clock, *, interval_s: float, overlap: int = 8
+    ) -> None:
         self.probes, self.rules, self.clock = probes, rules, clock
         self.interval_s, self.overlap = interval_s, overlap
         self.view = View()
@@ -38,7 +40,16 @@ class Watcher:
         try:
             self.take(await probe.look())
         except Exception as error:  # noqa: BLE001 - a broken probe says nothing about the service
-            self.take(Signal(probe.name, probe.plane, Result.UNKNOWN, self.clock.now(), "broken-probe", f"the probe itself failed: {type(error).__name__}: {error}"))
+            self.take(
+                Signal(
+                    probe.name,
+                    probe.plane,
+                    Result.UNKNOWN,
+                    self.clock.now(),
+                    "broken-probe",
+                    f"the probe itself failed: {type(error).__name__}: {error}",
+                )
+            )
 
     async def once(self) -> Decision:
         """Every probe once."""
@@ -61,6 +72,7 @@ class Watcher:
                 news.set()
 
         async with asyncio.TaskGroup() as group:
+
             async def beat() -> None:
                 while True:
                     for probe in self.probes:
@@ -78,7 +90,9 @@ class Watcher:
 class LiveLooker:
     """Looks for actions: a watcher that is running, or a burst of its own. A verdict younger than ``reuse_s`` is used again."""
 
-    def __init__(self, watcher: Watcher, *, looks: int = 2, apart_s: float = 0.5, reuse_s: float = 10.0, live: bool = False) -> None:
+    def __init__(
+        self, watcher: Watcher, *, looks: int = 2, apart_s: float = 0.5, reuse_s: float = 10.0, live: bool = False
+    ) -> None:
         self.watcher, self.looks, self.apart_s, self.reuse_s, self.live = watcher, looks, apart_s, reuse_s, live
         self._said: tuple[float, Mapping[str, Any]] | None = None
 
@@ -89,7 +103,12 @@ class LiveLooker:
         now = self.watcher.clock.monotonic()
         if self._said is not None and now - self._said[0] <= self.reuse_s:
             return self._said[1]
-        burst = Watcher(self.watcher.probes, Rules(threshold=self.looks, need=self.watcher.rules.need), self.watcher.clock, interval_s=self.apart_s)
+        burst = Watcher(
+            self.watcher.probes,
+            Rules(threshold=self.looks, need=self.watcher.rules.need),
+            self.watcher.clock,
+            interval_s=self.apart_s,
+        )
 
         async def later(delay: float) -> None:
             await burst.clock.sleep(delay)
@@ -104,4 +123,10 @@ class LiveLooker:
 
 def to_data(decision: Decision) -> dict[str, Any]:
     """Plain data, as actions and plans see it."""
-    return {"state": decision.state, "class": decision.outage_class, "planes": list(decision.planes), "evidence": list(decision.evidence), "since": decision.since or 0}
+    return {
+        "state": decision.state,
+        "class": decision.outage_class,
+        "planes": list(decision.planes),
+        "evidence": list(decision.evidence),
+        "since": decision.since or 0,
+    }

@@ -23,14 +23,26 @@ class Scenario:
 
 
 _SHARED = "exchange-inbound-outage"
-SCENARIOS = {s.name: s for s in (
-    Scenario("refuse", "Exchange refuses every connection", "refuse", "B", _SHARED),
-    Scenario("hang", "Exchange accepts connections and says nothing", "hang", "B", _SHARED),
-    Scenario("421", "Exchange greets with 421", "421", "B", _SHARED),
-    Scenario("451", "Exchange answers every recipient with 451", "451", "B", _SHARED),
-    Scenario("550-valid-recipients", "Exchange rejects valid recipients for good", "550-valid-recipients", "F", "exchange-false-rejects", may_bounce=True),
-    Scenario("mx-host-unresolvable", "The MX host of Exchange does not resolve", "mx-host-unresolvable", "E", _SHARED),
-)}
+SCENARIOS = {
+    s.name: s
+    for s in (
+        Scenario("refuse", "Exchange refuses every connection", "refuse", "B", _SHARED),
+        Scenario("hang", "Exchange accepts connections and says nothing", "hang", "B", _SHARED),
+        Scenario("421", "Exchange greets with 421", "421", "B", _SHARED),
+        Scenario("451", "Exchange answers every recipient with 451", "451", "B", _SHARED),
+        Scenario(
+            "550-valid-recipients",
+            "Exchange rejects valid recipients for good",
+            "550-valid-recipients",
+            "F",
+            "exchange-false-rejects",
+            may_bounce=True,
+        ),
+        Scenario(
+            "mx-host-unresolvable", "The MX host of Exchange does not resolve", "mx-host-unresolvable", "E", _SHARED
+        ),
+    )
+}
 _ALIASES = {"550": "550-valid-recipients", "dns": "mx-host-unresolvable"}
 
 

@@ -38,7 +38,9 @@ def shortfalls(result: Result, *, expected_class: str, may_bounce: bool, rto_rec
     if result.outage_class != expected_class:
         out.append(f"classified as {result.outage_class or 'nothing'}, not {expected_class}")
     if not 0 < result.rto_receive_s <= rto_receive_s:
-        out.append(f"the first mail reached the relay after {result.rto_receive_s:.1f} s, more than {rto_receive_s:g} s")
+        out.append(
+            f"the first mail reached the relay after {result.rto_receive_s:.1f} s, more than {rto_receive_s:g} s"
+        )
     return out
 
 

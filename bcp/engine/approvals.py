@@ -21,7 +21,18 @@ StandingBy = Callable[[], Mapping[str, str]]
 class JournalApprovals:
     """Answers arrive as signals in the run's own file, so that any process on this machine can give them."""
 
-    def __init__(self, journal: Journal, clock: Clock, people: People, *, initiator: str, checksum: str, standing: StandingBy, listener: Listener, poll_s: float = 0.1) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        people: People,
+        *,
+        initiator: str,
+        checksum: str,
+        standing: StandingBy,
+        listener: Listener,
+        poll_s: float = 0.1,
+    ) -> None:
         self.journal, self.clock, self.people = journal, clock, people
         self.initiator, self.checksum, self.standing = initiator, checksum, standing
         self.listener, self.poll_s = listener, poll_s
@@ -35,9 +46,19 @@ class JournalApprovals:
 
     def take(self, signal: Signal) -> None:
         """An answer from outside."""
-        self.answers.append(Answer(signal.actor, signal.at, signal.kind == "approve", str(signal.data.get("checksum", "")), str(signal.data.get("step", ""))))
+        self.answers.append(
+            Answer(
+                signal.actor,
+                signal.at,
+                signal.kind == "approve",
+                str(signal.data.get("checksum", "")),
+                str(signal.data.get("step", "")),
+            )
+        )
 
-    async def wait(self, step: str, approvers: Sequence[str], count: int, timeout_s: float, *, exclude_initiator: bool) -> Verdict:
+    async def wait(
+        self, step: str, approvers: Sequence[str], count: int, timeout_s: float, *, exclude_initiator: bool
+    ) -> Verdict:
         """Wait for enough people. Raises ``GateClosed``."""
         people = self.people(approvers)
         by_standing = {p: how for p, how in self.standing().items() if p in people}
@@ -47,7 +68,11 @@ class JournalApprovals:
             return Verdict(tuple(by_standing), self.clock.now(), "; ".join(by_standing.values()))
         why = hopeless(people, count, self.initiator, exclude_initiator=exclude_initiator)
         if why:
-            raise GateClosed(f"{step}: nobody could open this gate: {why}", rule="approval-unanswerable", hint="Add people to the group.")
+            raise GateClosed(
+                f"{step}: nobody could open this gate: {why}",
+                rule="approval-unanswerable",
+                hint="Add people to the group.",
+            )
         gate = await self._open(step, people, count, timeout_s, exclude_initiator)
         started, allowed = self.clock.monotonic(), max(0.0, gate.deadline - self.clock.now())
         said: set[tuple[str, str]] = set()
@@ -57,7 +82,11 @@ class JournalApprovals:
                 if (by, reason) not in said:
                     said.add((by, reason))
                     await self.journal.record("answer_refused", step=step, actor=by, reason=reason)
-                    self.listener(Progress(self.clock.now(), "answer_refused", step, f"an answer of {by} does not count: {reason}"))
+                    self.listener(
+                        Progress(
+                            self.clock.now(), "answer_refused", step, f"an answer of {by} does not count: {reason}"
+                        )
+                    )
             if standing.open:
                 for person in standing.approved_by:
                     await self.journal.record("approved", step=step, actor=person, checksum=self.checksum)
@@ -68,7 +97,11 @@ class JournalApprovals:
                 closed = "no answer in time (by the monotonic clock: this machine's clock was changed)"
             if closed:
                 await self.journal.record("gate_closed", step=step, result=closed)
-                raise GateClosed(f"{step}: {closed}", rule="gate-closed", hint="Nothing was changed by this step. Start again when people can answer.")
+                raise GateClosed(
+                    f"{step}: {closed}",
+                    rule="gate-closed",
+                    hint="Nothing was changed by this step. Start again when people can answer.",
+                )
             await self.clock.sleep(self.poll_s)
 
     async def _open(self, step: str, people: frozenset[str], count: int, timeout_s: float, exclude: bool) -> Gate:
@@ -78,8 +111,24 @@ class JournalApprovals:
         else:
             opened = self.clock.now()
             deadline = opened + timeout_s
-            await self.journal.record("gate_opened", step=step, opened=opened, deadline=deadline, count=count, approvers=sorted(people), checksum=self.checksum)
-        self.listener(Progress(opened, "gate", step, f"waiting for {count} approval(s)", {"deadline": deadline, "approvers": sorted(people), "checksum": self.checksum}))
+            await self.journal.record(
+                "gate_opened",
+                step=step,
+                opened=opened,
+                deadline=deadline,
+                count=count,
+                approvers=sorted(people),
+                checksum=self.checksum,
+            )
+        self.listener(
+            Progress(
+                opened,
+                "gate",
+                step,
+                f"waiting for {count} approval(s)",
+                {"deadline": deadline, "approvers": sorted(people), "checksum": self.checksum},
+            )
+        )
         return Gate(step, self.checksum, opened, deadline, people, count, self.initiator, exclude)
 
 
@@ -93,6 +142,8 @@ class DryApprovals:
         """Empty, or why this gate could never open."""
         return hopeless(self.people(approvers), count, self.initiator, exclude_initiator=exclude_initiator)
 
-    async def wait(self, step: str, approvers: Sequence[str], count: int, timeout_s: float, *, exclude_initiator: bool) -> Verdict:
+    async def wait(
+        self, step: str, approvers: Sequence[str], count: int, timeout_s: float, *, exclude_initiator: bool
+    ) -> Verdict:
         """Nobody is asked."""
         return Verdict((), 0.0, "not asked: dry run")

@@ -7,7 +7,18 @@ from typing import Any
 
 from bcp.contracts.dns import Answer, Capabilities, Dns, HostFacts, Proof, Reading, Swap, SwapOrder, SwapState
 from bcp.contracts.relay import MailFate, QueuedMail, Relay, RelayProbe
-from bcp.contracts.services import CanaryResult, Courier, HttpResult, Mailer, Order, Outside, Pages, ProcessResult, SendForecast, Tally
+from bcp.contracts.services import (
+    CanaryResult,
+    Courier,
+    HttpResult,
+    Mailer,
+    Order,
+    Outside,
+    Pages,
+    ProcessResult,
+    SendForecast,
+    Tally,
+)
 
 
 class DryDns:
@@ -93,7 +104,10 @@ class DryCourier:
 
     async def deliver(self, order: Order, key: str) -> list[Tally]:
         """What a delivery would come to, if every vendor took everything."""
-        return [Tally(f.channel, f.people, f.messages, 0, 0, f.unreachable, 0, f.segments) for f in await self.real.forecast(order)]
+        return [
+            Tally(f.channel, f.people, f.messages, 0, 0, f.unreachable, 0, f.segments)
+            for f in await self.real.forecast(order)
+        ]
 
 
 class DryMailer:
@@ -117,11 +131,15 @@ class DryOutside:
     def __init__(self, real: Outside) -> None:
         self.real = real
 
-    async def process(self, arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int) -> ProcessResult:
+    async def process(
+        self, arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int
+    ) -> ProcessResult:
         """Not run."""
         return ProcessResult(0, "", "")
 
-    async def http(self, method: str, url: str, *, headers: Mapping[str, str], body: str, timeout_s: float, cap: int) -> HttpResult:
+    async def http(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: str, timeout_s: float, cap: int
+    ) -> HttpResult:
         """Only what is harmless."""
         if method in {"GET", "HEAD"}:
             return await self.real.http(method, url, headers=headers, body=body, timeout_s=timeout_s, cap=cap)

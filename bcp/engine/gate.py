@@ -57,11 +57,17 @@ def judge(gate: Gate, answers: Sequence[Answer], now: float) -> Standing:
         else:
             approved[answer.by] = None
     if now < gate.opened - CLOCK_TOLERANCE_S:
-        return Standing(tuple(approved), closed="this machine's clock was set back while the gate was open", rejected=tuple(refused))
+        return Standing(
+            tuple(approved), closed="this machine's clock was set back while the gate was open", rejected=tuple(refused)
+        )
     if len(approved) >= gate.count:
         return Standing(tuple(approved), open=True, rejected=tuple(refused))
     if now >= gate.deadline:
-        return Standing(tuple(approved), closed=f"no answer in time: {len(approved)} of {gate.count} approvals", rejected=tuple(refused))
+        return Standing(
+            tuple(approved),
+            closed=f"no answer in time: {len(approved)} of {gate.count} approvals",
+            rejected=tuple(refused),
+        )
     return Standing(tuple(approved), rejected=tuple(refused))
 
 
@@ -88,5 +94,7 @@ def hopeless(approvers: frozenset[str], count: int, initiator: str, *, exclude_i
     able = approvers - {initiator} if exclude_initiator else approvers
     if len(able) >= count:
         return ""
-    who = f" ({initiator} starts the run and may not approve it)" if exclude_initiator and initiator in approvers else ""
+    who = (
+        f" ({initiator} starts the run and may not approve it)" if exclude_initiator and initiator in approvers else ""
+    )
     return f"{count} approval(s) are needed and {len(able)} person(s) could give one{who}"

@@ -29,7 +29,10 @@ class FileLock:
         try:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StorageError(f"cannot open {self.path}: {error.strerror or error}", hint="Check the state folder's permissions and free space.") from error
+            raise StorageError(
+                f"cannot open {self.path}: {error.strerror or error}",
+                hint="Check the state folder's permissions and free space.",
+            ) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -37,7 +40,10 @@ class FileLock:
             return False
         except OSError as error:
             os.close(handle)
-            raise StorageError(f"{self.path.parent} does not support locks: {error.strerror}", hint="Keep the state folder on a local disk.") from error
+            raise StorageError(
+                f"{self.path.parent} does not support locks: {error.strerror}",
+                hint="Keep the state folder on a local disk.",
+            ) from error
         self._handle = handle
         return True
 
@@ -51,7 +57,9 @@ class FileLock:
     def __enter__(self) -> FileLock:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.release()
 
 
@@ -92,7 +100,9 @@ class Target:
                 break
             time.sleep(0.05)  # noqa: TID251 - before any loop runs
         what = f"run {holder} is on it" if holder else "another process is on it"
-        raise Refused(f"{self.group}: {what}", rule="one-run-per-target", hint=f"Look at it: bcp status {holder}".strip())
+        raise Refused(
+            f"{self.group}: {what}", rule="one-run-per-target", hint=f"Look at it: bcp status {holder}".strip()
+        )
 
 
 def _alive(pid: int) -> bool:

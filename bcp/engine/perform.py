@@ -12,11 +12,11 @@ from bcp.contracts.services import Services
 from bcp.engine.state import RunState
 from bcp.kernel.errors import BcpError, GateClosed, InDoubt, Invalid, Permanent, Refused, StorageError, Transient
 from bcp.kernel.secret import redact, redact_data
+from bcp.plan.build import resolve_args
 from bcp.playbook import expr
 from bcp.playbook.expr import ExpressionError
 from bcp.playbook.load import Loaded, Placed, settle_timeout
 from bcp.playbook.model import Retry
-from bcp.plan.build import resolve_args
 
 Note = Callable[..., Awaitable[None]]
 DOUBT_PAUSES_S = (0.2, 2.0)
@@ -31,8 +31,18 @@ class Stopped(Exception):  # noqa: N818
 class Performer:
     """Performs steps for a runner."""
 
-    def __init__(self, loaded: Loaded, actions: Mapping[str, Action[Any]], services: Services, journal: Journal, scope: Mapping[str, Any],
-                 planned: Mapping[str, Mapping[str, Any]], state: RunState, note: Note, seen: Callable[[str, str, str, Mapping[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        actions: Mapping[str, Action[Any]],
+        services: Services,
+        journal: Journal,
+        scope: Mapping[str, Any],
+        planned: Mapping[str, Mapping[str, Any]],
+        state: RunState,
+        note: Note,
+        seen: Callable[[str, str, str, Mapping[str, Any]], None],
+    ) -> None:
         self.loaded, self.actions, self.services, self.journal = loaded, actions, services, journal
         self.base_scope, self.planned, self.state, self.note, self.seen = dict(scope), planned, state, note, seen
         self._waits: set[asyncio.Event] = set()
@@ -44,7 +54,10 @@ class Performer:
 
     def scope(self) -> dict[str, Any]:
         """What expressions see now."""
-        steps = {s.id: {"outputs": dict(s.outputs), "state": s.status, "summary": s.summary, "attempts": s.attempts} for s in self.state.steps.values()}
+        steps = {
+            s.id: {"outputs": dict(s.outputs), "state": s.status, "summary": s.summary, "attempts": s.attempts}
+            for s in self.state.steps.values()
+        }
         return {**self.base_scope, "steps": steps}
 
     async def perform(self, placed: Placed, stop: asyncio.Event) -> None:
@@ -68,9 +81,17 @@ class Performer:
         except Exception as error:  # noqa: BLE001 - a fault in a plug-in must not take the run down
             if isinstance(error, BaseExceptionGroup):
                 raise
-            await self._failed(placed, Permanent(f"fault in {step.uses}: {type(error).__name__}: {error}", hint="Please report this."))
+            await self._failed(
+                placed, Permanent(f"fault in {step.uses}: {type(error).__name__}: {error}", hint="Please report this.")
+            )
         else:
-            await self.note("step_finished", step=placed.id, status=self._status(placed, outcome), summary=redact(outcome.summary), outputs=redact_data(dict(outcome.outputs)))
+            await self.note(
+                "step_finished",
+                step=placed.id,
+                status=self._status(placed, outcome),
+                summary=redact(outcome.summary),
+                outputs=redact_data(dict(outcome.outputs)),
+            )
 
     def _status(self, placed: Placed, outcome: Outcome) -> str:
         action = self.actions[placed.step.uses]
@@ -82,7 +103,15 @@ class Performer:
         status = "in_doubt" if isinstance(error, InDoubt) else "failed"
         code = error.exit_code if isinstance(error, (InDoubt, GateClosed)) else (5 if isinstance(error, Refused) else 1)
         outputs = redact_data(dict(getattr(error, "outputs", None) or {}))
-        await self.note("step_finished", step=placed.id, status=status, error=redact(str(error)), hint=getattr(error, "hint", ""), outputs=outputs, exit_code=code)
+        await self.note(
+            "step_finished",
+            step=placed.id,
+            status=status,
+            error=redact(str(error)),
+            hint=getattr(error, "hint", ""),
+            outputs=outputs,
+            exit_code=code,
+        )
 
     async def _each(self, placed: Placed, scope: dict[str, Any], stop: asyncio.Event) -> Outcome:
         items = expr.resolve(placed.step.for_each, scope)
@@ -105,7 +134,9 @@ class Performer:
             changed = changed or outcome.changed
         return Outcome(f"{len(items)} item(s)", {"items": results}, changed)
 
-    async def _attempts(self, placed: Placed, scope: Mapping[str, Any], item: int | None, stop: asyncio.Event) -> Outcome:
+    async def _attempts(
+        self, placed: Placed, scope: Mapping[str, Any], item: int | None, stop: asyncio.Event
+    ) -> Outcome:
         """Attempts until one succeeds. Only definite failures are repeated."""
         step, clock = placed.step, self.services.clock
         retry = step.retry or self.loaded.book.defaults.retry
@@ -154,9 +185,15 @@ class Performer:
             return
         if not expr.condition(expectation, {**scope, "outputs": outcome.outputs}):
             seen = ", ".join(f"{k}={v}" for k, v in outcome.outputs.items() if isinstance(v, (str, int, float, bool)))
-            raise _Unexpected(f"expected {expectation}; seen {seen}", hint="The world is not as this playbook needs it.", outputs=outcome.outputs)
+            raise _Unexpected(
+                f"expected {expectation}; seen {seen}",
+                hint="The world is not as this playbook needs it.",
+                outputs=outcome.outputs,
+            )
 
-    async def _once(self, placed: Placed, scope: Mapping[str, Any], item: int | None, attempt: int, stop: asyncio.Event) -> Outcome:
+    async def _once(
+        self, placed: Placed, scope: Mapping[str, Any], item: int | None, attempt: int, stop: asyncio.Event
+    ) -> Outcome:
         action = self.actions[placed.step.uses]
         args = resolve_args(placed.id, placed.step.with_, action, scope)
         base = self._base_key(placed, item)
@@ -168,8 +205,10 @@ class Performer:
             await self.note("step_started", step=placed.id, attempt=attempt, key=key)
             info = StepInfo(placed.id, key, attempt, item, timeout, first or self.services.clock.now(), planned)
             work = self._bounded(action, args, info)
-            return await (self._interruptible(work, stop) if action.waits else work)  # type: ignore[no-any-return]
-        return await self._claimed(placed, action, args, StepInfo(placed.id, f"{base}#{attempt}", attempt, item, timeout, 0.0, planned))
+            return await (self._interruptible(work, stop) if action.waits else work)
+        return await self._claimed(
+            placed, action, args, StepInfo(placed.id, f"{base}#{attempt}", attempt, item, timeout, 0.0, planned)
+        )
 
     def _planned(self, placed: Placed, item: int | None) -> Mapping[str, Any]:
         outputs = self.planned.get(placed.id, {})
@@ -191,16 +230,22 @@ class Performer:
                 return await action.perform(args, self.services, info)
         except TimeoutError as error:
             kind = InDoubt if action.access is Access.WRITE and not action.claims_itself else Transient
-            raise kind(f"not done in {info.timeout_s:g} s", hint="Give it more time (timeout:), or see what it waits for.") from error
+            raise kind(
+                f"not done in {info.timeout_s:g} s", hint="Give it more time (timeout:), or see what it waits for."
+            ) from error
 
     async def _claimed(self, placed: Placed, action: Action[Any], args: Any, info: StepInfo) -> Outcome:
         """A write: claim, perform, settle. What was claimed before and not settled is asked about first."""
         request = redact_data(args.model_dump(mode="json", by_alias=True))
-        claim = await self.journal.claim(info.key, placed.id, request, event="step_started", attempt=info.attempt, claimed=True)
+        claim = await self.journal.claim(
+            info.key, placed.id, request, event="step_started", attempt=info.attempt, claimed=True
+        )
         if claim.state is ClaimState.DONE:
             return _from_record(claim.outcome or {})
         if claim.state is ClaimState.GO:
-            self.seen("step_started", placed.id, "", {"attempt": info.attempt, "key": info.key})  # on disk with the claim
+            self.seen(
+                "step_started", placed.id, "", {"attempt": info.attempt, "key": info.key}
+            )  # on disk with the claim
         info = StepInfo(info.id, info.key, info.attempt, info.item, info.timeout_s, claim.claimed_at, info.extra)
         if claim.state is ClaimState.IN_DOUBT:
             settled = await self._resolve(placed, action, args, info, (0.0,))
@@ -209,7 +254,11 @@ class Performer:
         try:
             outcome = await self._bounded(action, args, info)
         except (Transient, Permanent, Invalid, Refused) as error:
-            await self._settle(placed, info, {"state": "failed", "error": redact(error.message), "outputs": redact_data(dict(error.outputs or {}))})
+            await self._settle(
+                placed,
+                info,
+                {"state": "failed", "error": redact(error.message), "outputs": redact_data(dict(error.outputs or {}))},
+            )
             raise
         except StorageError:
             raise
@@ -226,7 +275,9 @@ class Performer:
     async def _settle(self, placed: Placed, info: StepInfo, record: Mapping[str, Any]) -> None:
         await self.journal.settle(info.key, record, step=placed.id)
 
-    async def _resolve(self, placed: Placed, action: Action[Any], args: Any, info: StepInfo, pauses: tuple[float, ...]) -> Outcome | None:
+    async def _resolve(
+        self, placed: Placed, action: Action[Any], args: Any, info: StepInfo, pauses: tuple[float, ...]
+    ) -> Outcome | None:
         """Ask the action's probe. An outcome: it happened. ``None``: it did not. Raises ``InDoubt`` when nobody knows."""
         finding = Finding(Happened.UNKNOWN)
         for pause in pauses:
@@ -240,14 +291,24 @@ class Performer:
                 finding = Finding(Happened.UNKNOWN, detail=str(error))
             if finding.happened is Happened.YES:
                 break
-        await self.note("doubt_settled" if finding.happened is not Happened.UNKNOWN else "doubt_stands", step=placed.id, key=info.key, happened=str(finding.happened), detail=redact(finding.detail), by="probe")
+        await self.note(
+            "doubt_settled" if finding.happened is not Happened.UNKNOWN else "doubt_stands",
+            step=placed.id,
+            key=info.key,
+            happened=str(finding.happened),
+            detail=redact(finding.detail),
+            by="probe",
+        )
         if finding.happened is Happened.YES:
             outcome = finding.outcome or Outcome("it had happened")
             await self._settle(placed, info, _to_record(outcome))
             return outcome
         if finding.happened is Happened.NO:
             return None
-        raise InDoubt(finding.detail or "nobody knows whether it happened", hint=f"Find out, then: bcp settle {self.journal.run_id} {placed.id} --happened (or --not-happened)")
+        raise InDoubt(
+            finding.detail or "nobody knows whether it happened",
+            hint=f"Find out, then: bcp settle {self.journal.run_id} {placed.id} --happened (or --not-happened)",
+        )
 
 
 class _Void(Exception):  # noqa: N818
@@ -263,12 +324,17 @@ def _pause(retry: Retry, failures: int, error: BcpError, waiting: bool) -> float
     if told is not None:
         return float(min(told, 300.0))
     if waiting and retry.count == 0:
-        return min(5.0, 0.25 * 2 ** min(failures, 5))
+        return float(min(5.0, 0.25 * 2 ** min(failures, 5)))
     return float(min(300.0, retry.delay * retry.backoff ** (failures - 1)))
 
 
 def _to_record(outcome: Outcome) -> dict[str, Any]:
-    return {"state": "done", "summary": redact(outcome.summary), "outputs": redact_data(dict(outcome.outputs)), "changed": outcome.changed}
+    return {
+        "state": "done",
+        "summary": redact(outcome.summary),
+        "outputs": redact_data(dict(outcome.outputs)),
+        "changed": outcome.changed,
+    }
 
 
 def _from_record(record: Mapping[str, Any]) -> Outcome:

@@ -40,8 +40,16 @@ class Runner:
     """Works on one run until it is over, held up, or told to stop."""
 
     def __init__(
-        self, loaded: Loaded, actions: Mapping[str, Action[Any]], services: Services, journal: Journal, scope: Mapping[str, Any], planned: Mapping[str, Mapping[str, Any]],
-        *, listener: Listener = nobody, hold: bool = True,
+        self,
+        loaded: Loaded,
+        actions: Mapping[str, Action[Any]],
+        services: Services,
+        journal: Journal,
+        scope: Mapping[str, Any],
+        planned: Mapping[str, Mapping[str, Any]],
+        *,
+        listener: Listener = nobody,
+        hold: bool = True,
     ) -> None:
         self.loaded, self.services, self.journal, self.listener = loaded, services, journal, listener
         self.nodes = nodes_of(loaded)
@@ -53,7 +61,9 @@ class Runner:
         self.broken: StorageError | None = None
         self._stop = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self.performer = Performer(loaded, actions, services, journal, scope, planned, self.state, self._note, self.seen)
+        self.performer = Performer(
+            loaded, actions, services, journal, scope, planned, self.state, self._note, self.seen
+        )
 
     # -- from outside --------------------------------------------------------------------------------------------
 
@@ -95,7 +105,8 @@ class Runner:
 
     async def _phase(self, phase: str) -> Ending | None:
         if self.state.failing() and phase != "always":
-            return await self._skip_rest(phase)
+            await self._skip_rest(phase)
+            return None
         if phase == "hold":
             return await self._holding()
         if self.state.phase != phase and any(n.phase == phase for n in self.nodes):
@@ -122,7 +133,9 @@ class Runner:
             await self._note("step_finished", step=step_id, status=how)
 
     def _start(self, step_id: str) -> None:
-        self.state.steps[step_id].status = "running"  # before its first event is on disk, so that it is not started twice
+        self.state.steps[
+            step_id
+        ].status = "running"  # before its first event is on disk, so that it is not started twice
         self._tasks[step_id] = asyncio.create_task(self._guarded(step_id), name=step_id)  # noqa: TID251 - awaited in _wait_for_any
 
     async def _guarded(self, step_id: str) -> None:
@@ -139,7 +152,11 @@ class Runner:
 
     async def _wait_for_any(self) -> None:
         stop = asyncio.create_task(self._stop.wait())  # noqa: TID251 - cancelled below
-        await asyncio.wait([stop, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED, timeout=POLL_S if self._stop.is_set() else None)
+        await asyncio.wait(
+            [stop, *self._tasks.values()],
+            return_when=asyncio.FIRST_COMPLETED,
+            timeout=POLL_S if self._stop.is_set() else None,
+        )
         stop.cancel()
         for step_id in [s for s, t in self._tasks.items() if t.done()]:
             task = self._tasks.pop(step_id)
@@ -164,7 +181,12 @@ class Runner:
     async def _in_doubt(self) -> Ending:
         names = ", ".join(s.id for s in self.state.doubtful())
         await self._note("stopped", reason=f"in doubt: {names}")
-        return Ending("in_doubt", 4, f"in doubt: {names}", f"Find out what happened, then: bcp settle {self.journal.run_id} {names.split(',')[0]} --happened (or --not-happened), then bcp resume {self.journal.run_id}")
+        return Ending(
+            "in_doubt",
+            4,
+            f"in doubt: {names}",
+            f"Find out what happened, then: bcp settle {self.journal.run_id} {names.split(',')[0]} --happened (or --not-happened), then bcp resume {self.journal.run_id}",
+        )
 
     async def _recover(self) -> None:
         """After a restart: gates keep their deadlines, what was running is started again (its claims decide), doubts are asked about."""
@@ -190,7 +212,9 @@ class Runner:
                 await self._wait_for_any()
             return None
         if not self.hold:
-            return Ending("holding", 0, "activation is done; the run holds", f"Back again: bcp failback {self.journal.run_id}")
+            return Ending(
+                "holding", 0, "activation is done; the run holds", f"Back again: bcp failback {self.journal.run_id}"
+            )
         clock = self.services.clock
         due = {p.id: max(self.state.steps[p.id].ended, self.state.hold_since) + float(p.step.every or 0) for p in mine}
         self.listener(Progress(clock.now(), "holding", "", "holding until failback", {"next": min(due.values())}))
@@ -242,7 +266,12 @@ class Runner:
             return "failed", step.exit_code, f"{step.id}: {state.reason}", step.hint
         doubts = [s.id for s in state.doubtful()]
         if doubts:
-            return "done", 4, f"done, but in doubt: {', '.join(doubts)}", f"bcp settle {self.journal.run_id} {doubts[0]} ..."
+            return (
+                "done",
+                4,
+                f"done, but in doubt: {', '.join(doubts)}",
+                f"bcp settle {self.journal.run_id} {doubts[0]} ...",
+            )
         return "done", 0, "", ""
 
     # -- bookkeeping ---------------------------------------------------------------------------------------------
@@ -257,7 +286,9 @@ class Runner:
         self._seq += 1
         at = self.services.clock.now()
         fold(self.state, Event(self._seq, at, kind, step, actor, data))
-        self.listener(Progress(at, kind, step, str(data.get("summary") or data.get("error") or data.get("reason") or ""), data))
+        self.listener(
+            Progress(at, kind, step, str(data.get("summary") or data.get("error") or data.get("reason") or ""), data)
+        )
 
     async def _watch_signals(self) -> None:
         """Read what people say from the journal. A journal that cannot be read stops the run, it does not fail it."""

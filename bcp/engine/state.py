@@ -133,14 +133,24 @@ def _item_finished(state: RunState, event: Event) -> None:
 def _step_finished(state: RunState, event: Event) -> None:
     step, data = state.steps[event.step], event.data
     step.status, step.ended = str(data["status"]), event.at
-    step.summary, step.error, step.hint = str(data.get("summary", "")), str(data.get("error", "")), str(data.get("hint", ""))
+    step.summary, step.error, step.hint = (
+        str(data.get("summary", "")),
+        str(data.get("error", "")),
+        str(data.get("hint", "")),
+    )
     step.outputs, step.gate = data.get("outputs") or {}, {}
     step.exit_code = int(data.get("exit_code", 1))
     step.started = step.started or event.at
     if step.phase == "hold":
         step.rounds, step.items = step.rounds + 1, {}
         return
-    if step.status in {"failed", "in_doubt"} and not step.optional and not state.failed_step and step.phase != "always" and step.status == "failed":
+    if (
+        step.status in {"failed", "in_doubt"}
+        and not step.optional
+        and not state.failed_step
+        and step.phase != "always"
+        and step.status == "failed"
+    ):
         state.failed_step, state.reason = step.id, step.error
 
 
@@ -208,10 +218,24 @@ def _acknowledged(state: RunState, event: Event) -> None:
 
 
 _HANDLERS = {
-    "run_started": _run_started, "phase_started": _phase_started, "step_started": _step_started, "item_finished": _item_finished,
-    "step_finished": _step_finished, "step_retry": _step_retry, "gate_opened": _gate_opened, "gate_closed": _gate_closed, "approved": _approved,
-    "undo_started": _undo_started, "undo_finished": _undo_finished, "stopped": _stopped, "resumed": _resumed, "aborting": _aborting,
-    "recovered": _recovered, "doubt_settled": _doubt_settled, "run_finished": _run_finished, "acknowledged": _acknowledged,
+    "run_started": _run_started,
+    "phase_started": _phase_started,
+    "step_started": _step_started,
+    "item_finished": _item_finished,
+    "step_finished": _step_finished,
+    "step_retry": _step_retry,
+    "gate_opened": _gate_opened,
+    "gate_closed": _gate_closed,
+    "approved": _approved,
+    "undo_started": _undo_started,
+    "undo_finished": _undo_finished,
+    "stopped": _stopped,
+    "resumed": _resumed,
+    "aborting": _aborting,
+    "recovered": _recovered,
+    "doubt_settled": _doubt_settled,
+    "run_finished": _run_finished,
+    "acknowledged": _acknowledged,
 }
 
 
@@ -258,7 +282,11 @@ def next_in_phase(nodes: Sequence[Node], state: RunState, phase: str) -> Next:
 def to_undo(nodes: Sequence[Node], state: RunState) -> list[str]:
     """Steps to reverse, last begun first."""
     wanted = [n for n in nodes if n.undo and n.phase in {"activation", "after", "hold"}]
-    began = [(state.steps[n.id].began, n.id) for n in wanted if state.steps[n.id].began and _left_something(state.steps[n.id])]
+    began = [
+        (state.steps[n.id].began, n.id)
+        for n in wanted
+        if state.steps[n.id].began and _left_something(state.steps[n.id])
+    ]
     return [step_id for _, step_id in sorted(began, reverse=True)]
 
 

@@ -121,7 +121,13 @@ class Runs:
         self.store.tell(self.path(run_id), kind, actor, data, self.clock.now())
 
     async def begin(
-        self, plan: Mapping[str, Any], nodes: Sequence[Node], rest: Rest, check: Callable[[], Awaitable[None]], *, parent: str = "",
+        self,
+        plan: Mapping[str, Any],
+        nodes: Sequence[Node],
+        rest: Rest,
+        check: Callable[[], Awaitable[None]],
+        *,
+        parent: str = "",
         about: Mapping[str, Any] | None = None,
     ) -> tuple[str, Target, FileLock]:
         """Make a run of a plan, or refuse. Everything is checked again under the target's lock.
@@ -146,7 +152,17 @@ class Runs:
             if not lock.take():
                 raise StorageError(f"the lock of {run_id} is taken", hint="Start again.")
             self._mark_used(plan, run_id)
-            self.store.create(self.path(run_id), {"plan": plan, "nodes": [asdict(n) for n in nodes], "run": run_id, "group": group, "parent": parent, **(about or {})})
+            self.store.create(
+                self.path(run_id),
+                {
+                    "plan": plan,
+                    "nodes": [asdict(n) for n in nodes],
+                    "run": run_id,
+                    "group": group,
+                    "parent": parent,
+                    **(about or {}),
+                },
+            )
             if plan["automatic"]:
                 times = [*old.get("automatic", []), self.clock.now()][-20:]
                 target.write_card(run=run_id, pid=os.getpid(), at=self.clock.now(), automatic=times)
@@ -163,20 +179,35 @@ class Runs:
         if last and self.path(last).exists():
             view = self.view(last, effects=False)
             if view.state.status not in FINAL:
-                raise Refused(f"{target.group}: run {last} is not over ({view.status()})", rule="one-run-per-target",
-                              hint=f"Go on with it (bcp resume {last}), end it (bcp abort {last}), or go back (bcp failback {last}).")
+                raise Refused(
+                    f"{target.group}: run {last} is not over ({view.status()})",
+                    rule="one-run-per-target",
+                    hint=f"Go on with it (bcp resume {last}), end it (bcp abort {last}), or go back (bcp failback {last}).",
+                )
             resting = view.state.ended + rest.cooldown_s - now
             if resting > 0 and _did_something(view) and not (view.state.acknowledged and rest.liftable):
                 hint = f"If you looked at it: bcp acknowledge {last}, then start again." if rest.liftable else "Wait."
-                raise Refused(f"{target.group}: run {last} ended {format_duration(now - view.state.ended)} ago; the target rests for another {format_duration(resting)}", rule="cooldown", hint=hint)
+                raise Refused(
+                    f"{target.group}: run {last} ended {format_duration(now - view.state.ended)} ago; the target rests for another {format_duration(resting)}",
+                    rule="cooldown",
+                    hint=hint,
+                )
         recent = [t for t in card.get("automatic", []) if now - t < rest.automatic_per_s]
         if automatic and len(recent) >= rest.automatic_runs:
-            raise Refused(f"{target.group}: {len(recent)} automatic run(s) in the last {format_duration(rest.automatic_per_s)}", rule="automatic-limit", hint="A person may start it: bcp run ...")
+            raise Refused(
+                f"{target.group}: {len(recent)} automatic run(s) in the last {format_duration(rest.automatic_per_s)}",
+                rule="automatic-limit",
+                hint="A person may start it: bcp run ...",
+            )
 
     def _check_parent(self, parent: str) -> None:
         status = self.view(parent, effects=False).state.status
         if status not in {"holding", "done", "stopped", "failed", "aborted"}:
-            raise Refused(f"run {parent} is {status}: there is nothing to go back from yet", rule="failback-too-early", hint=f"bcp status {parent}")
+            raise Refused(
+                f"run {parent} is {status}: there is nothing to go back from yet",
+                rule="failback-too-early",
+                hint=f"bcp status {parent}",
+            )
 
     def _used_path(self, plan: Mapping[str, Any]) -> Path:
         return self.state / "plans" / "used" / f"{plan['checksum']}.json"
@@ -186,7 +217,9 @@ class Runs:
             used = json.loads(self._used_path(plan).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return
-        raise Refused(f"this plan was used by {used.get('run')}", rule="plan-used", hint="A plan is run once. Make a new one.")
+        raise Refused(
+            f"this plan was used by {used.get('run')}", rule="plan-used", hint="A plan is run once. Make a new one."
+        )
 
     def _mark_used(self, plan: Mapping[str, Any], run_id: str) -> None:
         make_private(self._used_path(plan).parent)
@@ -216,10 +249,16 @@ class Runs:
                     out.flush()
                     os.fsync(out.fileno())
             except OSError as error:
-                raise StorageError(f"cannot write {path}: {error.strerror}", hint="Free space, then `bcp audit verify`.") from error
+                raise StorageError(
+                    f"cannot write {path}: {error.strerror}", hint="Free space, then `bcp audit verify`."
+                ) from error
 
 
 def _did_something(view: RunView) -> bool:
     """Did the run change anything? One that was turned away at a gate needs no rest."""
     undoable = {n["id"] for n in view.record.meta["nodes"] if n["undo"]}
-    return any(s.began and s.status not in {"failed", "skipped", "not_reached", "pending"} for s in view.state.steps.values() if s.id in undoable)
+    return any(
+        s.began and s.status not in {"failed", "skipped", "not_reached", "pending"}
+        for s in view.state.steps.values()
+        if s.id in undoable
+    )

@@ -12,10 +12,10 @@ from bcp.engine.perform import Note, Performer
 from bcp.engine.state import Node, RunState, to_undo
 from bcp.kernel.errors import BcpError, StorageError
 from bcp.kernel.secret import redact
+from bcp.plan.build import resolve_args
 from bcp.playbook.expr import ExpressionError
 from bcp.playbook.load import Loaded, Placed, settle_timeout
 from bcp.playbook.model import Undo
-from bcp.plan.build import resolve_args
 
 
 async def undo_all(loaded: Loaded, nodes: Sequence[Node], state: RunState, performer: Performer, note: Note) -> None:
@@ -26,15 +26,26 @@ async def undo_all(loaded: Loaded, nodes: Sequence[Node], state: RunState, perfo
     for step_id in todo:
         placed, step = loaded.step(step_id), state.steps[step_id]
         if step.status == "in_doubt":
-            await note("undo_finished", step=step_id, status="undo_failed", error="it is in doubt whether there is anything to undo",
-                       hint=f"Look by hand, then: bcp settle {performer.journal.run_id} {step_id}")
+            await note(
+                "undo_finished",
+                step=step_id,
+                status="undo_failed",
+                error="it is in doubt whether there is anything to undo",
+                hint=f"Look by hand, then: bcp settle {performer.journal.run_id} {step_id}",
+            )
             continue
         try:
             outcome = await _undo_one(placed, step.outputs, performer)
         except StorageError:
             raise
         except Exception as error:  # noqa: BLE001 - the next undo must still be tried
-            await note("undo_finished", step=step_id, status="undo_failed", error=redact(str(error)), hint=redact(getattr(error, "hint", "") or "Undo it by hand."))
+            await note(
+                "undo_finished",
+                step=step_id,
+                status="undo_failed",
+                error=redact(str(error)),
+                hint=redact(getattr(error, "hint", "") or "Undo it by hand."),
+            )
         else:
             await note("undo_finished", step=step_id, status="undone", summary=redact(outcome.summary))
 
@@ -66,7 +77,9 @@ async def _undo_one(placed: Placed, outputs: Mapping[str, Any], performer: Perfo
     raise BcpError("it could not be undone", hint="Undo it by hand.")
 
 
-async def _reverse(placed: Placed, spec: Any, outputs: Mapping[str, Any], performer: Performer, info: StepInfo) -> Outcome:
+async def _reverse(
+    placed: Placed, spec: Any, outputs: Mapping[str, Any], performer: Performer, info: StepInfo
+) -> Outcome:
     scope = performer.scope()
     if isinstance(spec, Undo):
         other: Action[Any] = performer.actions[spec.uses]
@@ -75,7 +88,9 @@ async def _reverse(placed: Placed, spec: Any, outputs: Mapping[str, Any], perfor
     action: Action[Any] = performer.actions[placed.step.uses]
     items = outputs.get("items") if placed.step.for_each is not None else None
     if items is None:
-        return await action.undo(resolve_args(placed.id, placed.step.with_, action, scope), outputs, performer.services, info)
+        return await action.undo(
+            resolve_args(placed.id, placed.step.with_, action, scope), outputs, performer.services, info
+        )
     done = []
     for index in reversed(range(len(items))):
         from bcp.playbook import expr  # noqa: PLC0415

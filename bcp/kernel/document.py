@@ -78,7 +78,9 @@ def read(path: Path) -> Document:
             raise Invalid(f"{path} has {size} bytes; at most {MAX_BYTES} are read", hint="Is this the right file?")
         raw = path.read_bytes()
     except OSError as error:
-        raise Invalid(f"cannot read {path}: {error.strerror or error}", hint="Check the path and its permissions.") from error
+        raise Invalid(
+            f"cannot read {path}: {error.strerror or error}", hint="Check the path and its permissions."
+        ) from error
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -114,7 +116,9 @@ def _yaml_problem(error: yaml.YAMLError, file: str) -> Problem:
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
     context = getattr(error, "context", None)
     hint = "Indent with spaces, not tabs; quote text that contains ': ' or starts with { [ * & ! % @ `."
-    return Problem(f"this is not YAML: {what}" + (f" ({context})" if context else ""), file, line, column, hint, "yaml.syntax")
+    return Problem(
+        f"this is not YAML: {what}" + (f" ({context})" if context else ""), file, line, column, hint, "yaml.syntax"
+    )
 
 
 class _Walk:
@@ -154,7 +158,12 @@ class _Walk:
             key = key_node.value
             if key in out:
                 first = self.keys[(*path, key)][0]
-                self._bad(place, f"the key {key!r} stands here twice (first in line {first})", "yaml.duplicate-key", "Remove one.")
+                self._bad(
+                    place,
+                    f"the key {key!r} stands here twice (first in line {first})",
+                    "yaml.duplicate-key",
+                    "Remove one.",
+                )
                 continue
             self.keys[(*path, key)] = place
             out[key] = self.build(value_node, (*path, key), depth + 1)
@@ -205,7 +214,9 @@ def _in_document(document: Document, base: Path_, loc: Iterable[str | int]) -> P
         candidate = (*path, part)
         if base + candidate in document.values or base + candidate in document.keys:
             path = candidate
-        elif isinstance(part, str) and ("[" in part or part in {"function-before", "function-after"} or part[:1].isupper()):
+        elif isinstance(part, str) and (
+            "[" in part or part in {"function-before", "function-after"} or part[:1].isupper()
+        ):
             continue
         else:
             path = candidate
@@ -218,7 +229,9 @@ def _one(document: Document, path: Path_, entry: Mapping[str, Any], model: Any) 
         hint = did_you_mean(str(name), _field_names(model, path))
         return document.problem(path, f"unknown key {name!r}", hint=hint, rule="unknown-key", key=True)
     if kind == "missing":
-        return document.problem(path[:-1], f"the key {name!r} is missing", rule="missing-key", hint=f"Add {name}: under this entry.")
+        return document.problem(
+            path[:-1], f"the key {name!r} is missing", rule="missing-key", hint=f"Add {name}: under this entry."
+        )
     message = str(entry["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if kind in {"literal_error", "enum"}:
         expected = str(entry.get("ctx", {}).get("expected", ""))

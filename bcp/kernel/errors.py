@@ -23,7 +23,14 @@ class BcpError(Exception):
 class Transient(BcpError):
     """It failed and nothing happened: it may be tried again, perhaps after ``retry_after_s`` seconds."""
 
-    def __init__(self, message: str, *, hint: str = "", outputs: Mapping[str, Any] | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        outputs: Mapping[str, Any] | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message, hint=hint, outputs=outputs)
         self.retry_after_s = retry_after_s
 
@@ -37,7 +44,9 @@ class Refused(BcpError):
 
     exit_code = 3
 
-    def __init__(self, message: str, *, hint: str = "", outputs: Mapping[str, Any] | None = None, rule: str = "") -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", outputs: Mapping[str, Any] | None = None, rule: str = ""
+    ) -> None:
         super().__init__(message, hint=hint, outputs=outputs)
         self.rule = rule
 

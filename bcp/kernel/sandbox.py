@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from jinja2 import StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -17,11 +18,63 @@ class Sandbox(ImmutableSandboxedEnvironment):
         super().__init__(undefined=StrictUndefined, **options)
         self.globals.clear()
         known = self.filters
-        keep = ("join", "length", "count", "default", "d", "upper", "lower", "title", "capitalize", "trim", "first", "last", "sort",
-                "unique", "min", "max", "sum", "round", "int", "float", "string", "replace", "list", "abs", "indent", "e", "escape")
+        keep = (
+            "join",
+            "length",
+            "count",
+            "default",
+            "d",
+            "upper",
+            "lower",
+            "title",
+            "capitalize",
+            "trim",
+            "first",
+            "last",
+            "sort",
+            "unique",
+            "min",
+            "max",
+            "sum",
+            "round",
+            "int",
+            "float",
+            "string",
+            "replace",
+            "list",
+            "abs",
+            "indent",
+            "e",
+            "escape",
+        )
         self.filters = {name: known[name] for name in keep}
-        tests = ("defined", "undefined", "none", "string", "number", "boolean", "mapping", "sequence", "in", "eq", "ne", "lt",
-                 "le", "gt", "ge", "==", "!=", "<", "<=", ">", ">=", "true", "false", "odd", "even")
+        tests = (
+            "defined",
+            "undefined",
+            "none",
+            "string",
+            "number",
+            "boolean",
+            "mapping",
+            "sequence",
+            "in",
+            "eq",
+            "ne",
+            "lt",
+            "le",
+            "gt",
+            "ge",
+            "==",
+            "!=",
+            "<",
+            "<=",
+            ">",
+            ">=",
+            "true",
+            "false",
+            "odd",
+            "even",
+        )
         self.tests = {name: self.tests[name] for name in tests if name in self.tests}
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:

@@ -68,7 +68,9 @@ def _validate(value: Any) -> Secret:
         return value
     if not isinstance(value, str) or not _REFERENCE.match(value):
         # The value itself may be a secret: it must not be part of the message.
-        raise ValueError("a secret is written as a reference: env:NAME, file:PATH or keyring:SERVICE/USER, never as the value")
+        raise ValueError(
+            "a secret is written as a reference: env:NAME, file:PATH or keyring:SERVICE/USER, never as the value"
+        )
     return Secret(value)
 
 
@@ -77,7 +79,9 @@ def _read(reference: str, base: Path | None) -> str:
     if kind == "env":
         value = os.environ.get(name)
         if not value:
-            raise Invalid(f"the environment variable {name} is not set", hint=f"Set {name}, or change the reference env:{name}.")
+            raise Invalid(
+                f"the environment variable {name} is not set", hint=f"Set {name}, or change the reference env:{name}."
+            )
         return value
     if kind == "file":
         path = (base / name) if base and not Path(name).is_absolute() else Path(name)

@@ -61,7 +61,12 @@ def parse_endpoint(text: str) -> Endpoint:
 
 
 async def exchange(
-    endpoint: Endpoint, messages: Sequence[dns.message.Message], *, keyring: dns.tsig.Key | None, timeout_s: float, window: int
+    endpoint: Endpoint,
+    messages: Sequence[dns.message.Message],
+    *,
+    keyring: dns.tsig.Key | None,
+    timeout_s: float,
+    window: int,
 ) -> list[dns.message.Message | Lost]:
     """Send all, with at most ``window`` unanswered, and return the answers in the order of the messages.
 
@@ -70,7 +75,9 @@ async def exchange(
     """
     results: list[dns.message.Message | Lost | None] = [None] * len(messages)
     todo = list(range(len(messages)))
-    for _ in range(len(messages) + 1):  # some servers close after a number of messages: what was not written goes on a new one
+    for _ in range(
+        len(messages) + 1
+    ):  # some servers close after a number of messages: what was not written goes on a new one
         written = await _one_connection(endpoint, messages, todo, results, keyring, timeout_s, window)
         todo = [i for i in todo if results[i] is None and i not in written]
         for i in written:
@@ -80,13 +87,20 @@ async def exchange(
             break
     for i in todo:
         if results[i] is None:
-            results[i] = Lost(f"{endpoint} cannot be reached", "Is it up, and is TCP to this port allowed?", definite=True)
+            results[i] = Lost(
+                f"{endpoint} cannot be reached", "Is it up, and is TCP to this port allowed?", definite=True
+            )
     return [r if r is not None else Lost(f"{endpoint} does not answer") for r in results]
 
 
 async def _one_connection(
-    endpoint: Endpoint, messages: Sequence[dns.message.Message], todo: list[int], results: list[Any],
-    keyring: dns.tsig.Key | None, timeout_s: float, window: int,
+    endpoint: Endpoint,
+    messages: Sequence[dns.message.Message],
+    todo: list[int],
+    results: list[Any],
+    keyring: dns.tsig.Key | None,
+    timeout_s: float,
+    window: int,
 ) -> set[int]:
     """Work on ``todo`` over one connection; returns what was written."""
     written: set[int] = set()
@@ -129,19 +143,34 @@ async def _one_connection(
     return written
 
 
-def _parse(endpoint: Endpoint, wire: bytes, query: dns.message.Message, keyring: dns.tsig.Key | None) -> dns.message.Message | Lost:
+def _parse(
+    endpoint: Endpoint, wire: bytes, query: dns.message.Message, keyring: dns.tsig.Key | None
+) -> dns.message.Message | Lost:
     try:
         reply = dns.message.from_wire(wire, keyring=keyring, request_mac=query.mac if keyring else b"")
     except dns.tsig.PeerBadTime:
-        return Lost(f"{endpoint} says that the clocks differ by more than five minutes", "Set this machine's clock (NTP).", definite=True)
+        return Lost(
+            f"{endpoint} says that the clocks differ by more than five minutes",
+            "Set this machine's clock (NTP).",
+            definite=True,
+        )
     except (dns.tsig.PeerBadKey, dns.message.UnknownTSIGKey):
-        return Lost(f"{endpoint} does not know this key for this change", "Check the key's name and algorithm, and its rights.", definite=True)
+        return Lost(
+            f"{endpoint} does not know this key for this change",
+            "Check the key's name and algorithm, and its rights.",
+            definite=True,
+        )
     except (dns.tsig.PeerBadSignature, dns.tsig.BadSignature):
         return Lost(f"{endpoint} rejects the signature", "Check the key's secret.", definite=True)
     except dns.exception.DNSException as error:
-        return Lost(f"{endpoint} sent something unreadable ({type(error).__name__})", "Check the key and the server's log.")
+        return Lost(
+            f"{endpoint} sent something unreadable ({type(error).__name__})", "Check the key and the server's log."
+        )
     if keyring is not None and not reply.had_tsig:
         # An unsigned error may come from anybody; but a server that knows no key can only answer so.
-        return Lost(f"{endpoint} answers {dns.rcode.to_text(reply.rcode())} without signature", "Check the key's name, secret and algorithm, and the zone.",
-                    definite=reply.rcode() != dns.rcode.NOERROR)
+        return Lost(
+            f"{endpoint} answers {dns.rcode.to_text(reply.rcode())} without signature",
+            "Check the key's name, secret and algorithm, and the zone.",
+            definite=reply.rcode() != dns.rcode.NOERROR,
+        )
     return reply

@@ -31,12 +31,22 @@ class Http:
             import aiohttp  # noqa: PLC0415 - 0.15 s of import, only where HTTP is spoken
 
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, limit_per_host=0), trust_env=False, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(limit=self._connections, limit_per_host=0),
+                trust_env=False,
+                auto_decompress=True,
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 
     async def request(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, data: Any = None, timeout_s: float = 10.0, cap: int = 200_000,
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        data: Any = None,
+        timeout_s: float = 10.0,
+        cap: int = 200_000,
         params: Mapping[str, str] | None = None,
     ) -> Reply:
         """One request.
@@ -53,16 +63,22 @@ class Http:
         session = self._open()
         try:
             async with asyncio.timeout(timeout_s):
-                async with session.request(method, url, headers=headers, data=data, params=params, allow_redirects=False) as answer:
+                async with session.request(
+                    method, url, headers=headers, data=data, params=params, allow_redirects=False
+                ) as answer:
                     raw = await answer.content.read(cap + 1)
                     text = raw[:cap].decode(answer.charset or "utf-8", "replace") if raw else ""
                     return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, text)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise Transient(f"{_origin(url)} cannot be reached: {_reason(error)}", hint="Nothing was sent.") from error
         except TimeoutError as error:
-            raise InDoubt(f"{_origin(url)} did not answer in {timeout_s:g} s", hint="It may have acted on the request.") from error
+            raise InDoubt(
+                f"{_origin(url)} did not answer in {timeout_s:g} s", hint="It may have acted on the request."
+            ) from error
         except (aiohttp.ClientError, LookupError, ValueError) as error:
-            raise InDoubt(f"{_origin(url)} broke off: {_reason(error)}", hint="It may have acted on the request.") from error
+            raise InDoubt(
+                f"{_origin(url)} broke off: {_reason(error)}", hint="It may have acted on the request."
+            ) from error
 
     async def close(self) -> None:
         """Close the pool."""

@@ -21,8 +21,17 @@ HEADER = "X-Bcp-Canary"
 class CanaryMailer:
     """Sends test mails."""
 
-    def __init__(self, clock: Clock, *, to: str, sender: str, resolvers: Sequence[str], port: int, arrival: Path | None) -> None:
-        self.clock, self.to, self.sender, self.resolvers, self.port, self.arrival_folder = clock, to, sender, tuple(resolvers), port, arrival
+    def __init__(
+        self, clock: Clock, *, to: str, sender: str, resolvers: Sequence[str], port: int, arrival: Path | None
+    ) -> None:
+        self.clock, self.to, self.sender, self.resolvers, self.port, self.arrival_folder = (
+            clock,
+            to,
+            sender,
+            tuple(resolvers),
+            port,
+            arrival,
+        )
 
     async def canary(self, to: str, tag: str, *, timeout_s: float, expect: str) -> CanaryResult:
         """Deliver to the first MX address that takes it. Raises ``Transient`` when none does."""
@@ -30,7 +39,9 @@ class CanaryMailer:
         if not recipient:
             raise Invalid("there is no canary address", hint="Set canary: to: in bcp.yaml.")
         if expect == "delivered" and self.arrival_folder is None:
-            raise Invalid("arrival of the test mail cannot be seen", hint="Set canary: arrival: in bcp.yaml, or expect: accepted.")
+            raise Invalid(
+                "arrival of the test mail cannot be seen", hint="Set canary: arrival: in bcp.yaml, or expect: accepted."
+            )
         host = await self._deliver(recipient, tag, timeout_s)
         accepted = self.clock.now()
         arrived = await self._wait(tag, timeout_s) if expect == "delivered" else None
@@ -39,12 +50,22 @@ class CanaryMailer:
     async def _deliver(self, recipient: str, tag: str, timeout_s: float) -> str:
         hosts = await mx_of_domain(recipient.rpartition("@")[2], self.resolvers, min(5.0, timeout_s))
         if not hosts:
-            raise Transient(f"the MX of {recipient.rpartition('@')[2]} cannot be looked up", hint="Does the zone answer, and the resolver?")
+            raise Transient(
+                f"the MX of {recipient.rpartition('@')[2]} cannot be looked up",
+                hint="Does the zone answer, and the resolver?",
+            )
         reasons = []
         for _, host in hosts:
             for address in await addresses_of(host, self.resolvers, min(5.0, timeout_s)):
                 try:
-                    await smtp.send(address, self.port, self._message(recipient, tag), sender=self.sender, recipient=recipient, timeout_s=min(timeout_s, 30.0))
+                    await smtp.send(
+                        address,
+                        self.port,
+                        self._message(recipient, tag),
+                        sender=self.sender,
+                        recipient=recipient,
+                        timeout_s=min(timeout_s, 30.0),
+                    )
                 except (Transient, Permanent, InDoubt) as error:
                     reasons.append(error.message)
                 else:

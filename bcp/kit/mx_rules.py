@@ -46,8 +46,14 @@ async def _agreement(orders: Sequence[SwapOrder], dns: Dns) -> Findings:
         if answer.problem:
             notes.append(f"{answer.address} could not be asked about {answer.domain} ({answer.problem}): unverified")
         elif answer.mx is None or not answer.mx.same(old[answer.domain]):
-            refusals.append(Refusal("dns.servers-disagree", f"{answer.address} serves {answer.mx} for {answer.domain}, the primary serves {old[answer.domain]}",
-                                    "Is a secondary behind, or is this the wrong primary?", overridable=True))
+            refusals.append(
+                Refusal(
+                    "dns.servers-disagree",
+                    f"{answer.address} serves {answer.mx} for {answer.domain}, the primary serves {old[answer.domain]}",
+                    "Is a secondary behind, or is this the wrong primary?",
+                    overridable=True,
+                )
+            )
     return refusals, notes
 
 
@@ -57,9 +63,22 @@ async def _targets(orders: Sequence[SwapOrder], dns: Dns) -> Findings:
     for host in dict.fromkeys(h.host for o in orders for h in o.new.hosts):
         facts = await dns.look_up(host)
         if facts.cname:
-            refusals.append(Refusal("dns.target-is-cname", f"the MX target {host} is a CNAME to {facts.cname}", "Use the canonical name (RFC 2181 section 10.3)."))
+            refusals.append(
+                Refusal(
+                    "dns.target-is-cname",
+                    f"the MX target {host} is a CNAME to {facts.cname}",
+                    "Use the canonical name (RFC 2181 section 10.3).",
+                )
+            )
         elif not facts.addresses:
-            refusals.append(Refusal("dns.target-no-address", f"the MX target {host} has no address ({facts.problem})", "Mail would have nowhere to go.", overridable=True))
+            refusals.append(
+                Refusal(
+                    "dns.target-no-address",
+                    f"the MX target {host} has no address ({facts.problem})",
+                    "Mail would have nowhere to go.",
+                    overridable=True,
+                )
+            )
     return refusals, []
 
 
@@ -69,11 +88,23 @@ def _shape(orders: Sequence[SwapOrder], services: Services, to_relay: bool) -> l
     for order in orders:
         before, after = {h.host for h in order.old.hosts}, {h.host for h in order.new.hosts}
         if to_relay and after <= before and order.new.ttl_s >= order.old.ttl_s and len(after) == len(before):
-            out.append(Refusal("dns.same-target", f"{order.domain} would point where it points now: {order.new}", "Is the relay's name right?"))
+            out.append(
+                Refusal(
+                    "dns.same-target",
+                    f"{order.domain} would point where it points now: {order.new}",
+                    "Is the relay's name right?",
+                )
+            )
         known = services.domains[order.domain].primary
         if not to_relay and known is not None and not known.same(order.new):
-            out.append(Refusal("dns.primary-moved", f"{order.domain}: the recorded MX is {order.new}, the configuration says {known}",
-                               "Exchange may have moved this domain to another host. Check it, then correct bcp.yaml.", overridable=True))
+            out.append(
+                Refusal(
+                    "dns.primary-moved",
+                    f"{order.domain}: the recorded MX is {order.new}, the configuration says {known}",
+                    "Exchange may have moved this domain to another host. Check it, then correct bcp.yaml.",
+                    overridable=True,
+                )
+            )
     return out
 
 
@@ -95,16 +126,39 @@ async def _mta_sts(order: SwapOrder, dns: Dns, services: Services) -> Findings:
     if not any(t.lower().startswith("v=stsv1") for t in await dns.text(f"_mta-sts.{order.domain}")):
         return [], []
     try:
-        found = await services.outside.http("GET", f"https://mta-sts.{order.domain}/.well-known/mta-sts.txt", headers={}, body="", timeout_s=10, cap=65_536)
+        found = await services.outside.http(
+            "GET",
+            f"https://mta-sts.{order.domain}/.well-known/mta-sts.txt",
+            headers={},
+            body="",
+            timeout_s=10,
+            cap=65_536,
+        )
     except (Transient, InDoubt) as error:
-        return [Refusal("mta-sts.unreadable", f"{order.domain} announces MTA-STS and its policy cannot be read: {error.message}",
-                        "Senders use their cached policy: make sure that it names the relay.", overridable=True)], []
+        return [
+            Refusal(
+                "mta-sts.unreadable",
+                f"{order.domain} announces MTA-STS and its policy cannot be read: {error.message}",
+                "Senders use their cached policy: make sure that it names the relay.",
+                overridable=True,
+            )
+        ], []
     mode, patterns = parse_policy(found.body)
     missing = [h.host for h in order.new.hosts if not any(policy_matches(p, h.host) for p in patterns)]
     if mode == "enforce" and missing:
-        return [Refusal("mta-sts.relay-missing", f"{order.domain} enforces MTA-STS and its policy does not name {', '.join(missing)}: senders would not deliver there",
-                        "Add the relay to the policy in peacetime; cached policies live for max_age.", overridable=True)], []
-    return [], [f"{order.domain}: MTA-STS ({mode}) names every target" if not missing else f"{order.domain}: MTA-STS ({mode}) does not name {', '.join(missing)}"]
+        return [
+            Refusal(
+                "mta-sts.relay-missing",
+                f"{order.domain} enforces MTA-STS and its policy does not name {', '.join(missing)}: senders would not deliver there",
+                "Add the relay to the policy in peacetime; cached policies live for max_age.",
+                overridable=True,
+            )
+        ], []
+    return [], [
+        f"{order.domain}: MTA-STS ({mode}) names every target"
+        if not missing
+        else f"{order.domain}: MTA-STS ({mode}) does not name {', '.join(missing)}"
+    ]
 
 
 def parse_policy(text: str) -> tuple[str, list[str]]:
@@ -133,11 +187,23 @@ async def _tlsa(order: SwapOrder, dns: Dns, services: Services) -> Findings:
         records = await dns.tlsa(host.host)
         if not records:
             continue
-        digests = {p.spki_sha256 for r in services.relays.values() if any(m.host == host.host for m in r.mx) for p in await r.probe(order.domain, "") if p.spki_sha256}
+        digests = {
+            p.spki_sha256
+            for r in services.relays.values()
+            if any(m.host == host.host for m in r.mx)
+            for p in await r.probe(order.domain, "")
+            if p.spki_sha256
+        }
         wanted = {r.split()[-1].lower() for r in records if r.startswith("3 1 1")}
         if not digests & wanted:
-            refusals.append(Refusal("dane.mismatch", f"{host.host} publishes TLSA records that do not match the certificate it shows", "Senders with DANE would not deliver there. Repair the TLSA records.",
-                                    overridable=True))
+            refusals.append(
+                Refusal(
+                    "dane.mismatch",
+                    f"{host.host} publishes TLSA records that do not match the certificate it shows",
+                    "Senders with DANE would not deliver there. Repair the TLSA records.",
+                    overridable=True,
+                )
+            )
     return refusals, []
 
 
@@ -146,7 +212,9 @@ def _time(orders: Sequence[SwapOrder]) -> list[str]:
     notes = []
     slowest = max(orders, key=lambda o: o.old.ttl_s, default=None)
     if slowest is not None:
-        notes.append(f"caches may keep the old MX for up to {format_duration(slowest.old.ttl_s)} after the switch; senders that failed before try again on their own schedule")
+        notes.append(
+            f"caches may keep the old MX for up to {format_duration(slowest.old.ttl_s)} after the switch; senders that failed before try again on their own schedule"
+        )
         if slowest.old.ttl_s > 3600:
             notes.append(f"the TTL of {slowest.domain} ({slowest.old.ttl_s} s) is above 3600: lower it in peacetime")
     return notes

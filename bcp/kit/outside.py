@@ -18,13 +18,19 @@ class RealOutside:
         self.folder = folder
         self._http = Http()
 
-    async def process(self, arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int) -> ProcessResult:
+    async def process(
+        self, arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int
+    ) -> ProcessResult:
         """Run a program."""
         return await run_program(arguments, timeout_s=timeout_s, environment=environment, cap=cap)
 
-    async def http(self, method: str, url: str, *, headers: Mapping[str, str], body: str, timeout_s: float, cap: int) -> HttpResult:
+    async def http(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: str, timeout_s: float, cap: int
+    ) -> HttpResult:
         """One request."""
-        reply = await self._http.request(method, url, headers=dict(headers), data=body or None, timeout_s=timeout_s, cap=cap)
+        reply = await self._http.request(
+            method, url, headers=dict(headers), data=body or None, timeout_s=timeout_s, cap=cap
+        )
         return HttpResult(reply.status, redact(reply.body))
 
     def reveal(self, reference: str) -> str:

@@ -15,7 +15,9 @@ from bcp.kernel.secret import redact
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSH_AUTH_SOCK")
 
 
-async def run_program(arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int) -> ProcessResult:
+async def run_program(
+    arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int
+) -> ProcessResult:
     """Run to its end.
 
     Raises:
@@ -24,10 +26,19 @@ async def run_program(arguments: Sequence[str], *, timeout_s: float, environment
     """
     own = {k: os.environ[k] for k in _INHERITED if k in os.environ} | dict(environment)
     try:
-        process = await asyncio.create_subprocess_exec(*arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-                                                       env=own, start_new_session=True)
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=own,
+            start_new_session=True,
+        )
     except (OSError, ValueError) as error:
-        raise Permanent(f"{arguments[0]!r} cannot be started: {getattr(error, 'strerror', None) or error}", hint="Is it installed, and in PATH?") from error
+        raise Permanent(
+            f"{arguments[0]!r} cannot be started: {getattr(error, 'strerror', None) or error}",
+            hint="Is it installed, and in PATH?",
+        ) from error
     assert process.stdout is not None
     assert process.stderr is not None
     try:
@@ -35,7 +46,9 @@ async def run_program(arguments: Sequence[str], *, timeout_s: float, environment
             (out, cut1), (err, cut2) = await _both(process.stdout, process.stderr, cap)
             code = await process.wait()
     except TimeoutError as error:
-        raise InDoubt(f"{arguments[0]} did not end in {timeout_s:g} s and was stopped", hint="See how far it came.") from error
+        raise InDoubt(
+            f"{arguments[0]} did not end in {timeout_s:g} s and was stopped", hint="See how far it came."
+        ) from error
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -44,7 +57,9 @@ async def run_program(arguments: Sequence[str], *, timeout_s: float, environment
     return ProcessResult(code, redact(out), redact(err), cut1 or cut2)
 
 
-async def _both(out: asyncio.StreamReader, err: asyncio.StreamReader, cap: int) -> tuple[tuple[str, bool], tuple[str, bool]]:
+async def _both(
+    out: asyncio.StreamReader, err: asyncio.StreamReader, cap: int
+) -> tuple[tuple[str, bool], tuple[str, bool]]:
     async with asyncio.TaskGroup() as group:
         first, second = group.create_task(_read(out, cap)), group.create_task(_read(err, cap))
     return first.result(), second.result()

@@ -40,11 +40,25 @@ async def ask_address(host: str, resolvers: Sequence[str], timeout_s: float) -> 
     name = dns.name.from_text(host).to_text()
 
     async def one(endpoint: Endpoint) -> Told:
-        replies = await exchange(endpoint, [dns.message.make_query(name, k) for k in ("A", "AAAA")], keyring=None, timeout_s=timeout_s, window=2)
+        replies = await exchange(
+            endpoint,
+            [dns.message.make_query(name, k) for k in ("A", "AAAA")],
+            keyring=None,
+            timeout_s=timeout_s,
+            window=2,
+        )
         known = [r for r in replies if not isinstance(r, Lost)]
         if not known:
             return Told(str(endpoint), "")
-        addresses = tuple(dict.fromkeys(rd.address for r in known for s in r.answer if s.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA) for rd in s))
+        addresses = tuple(
+            dict.fromkeys(
+                rd.address
+                for r in known
+                for s in r.answer
+                if s.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
+                for rd in s
+            )
+        )
         worst = next((dns.rcode.to_text(r.rcode()) for r in known if r.rcode() != dns.rcode.NOERROR), "NOERROR")
         return Told(str(endpoint), "NOERROR" if addresses else worst, addresses)
 
@@ -70,9 +84,19 @@ async def addresses_of(host: str, resolvers: Sequence[str], timeout_s: float) ->
 async def mx_of_domain(domain: str, resolvers: Sequence[str], timeout_s: float) -> list[tuple[int, str]]:
     """Published MX, best first; the domain itself when it has none (RFC 5321 section 5.1). Empty when nobody answers."""
     for endpoint in resolvers_of(resolvers):
-        reply = (await exchange(endpoint, [dns.message.make_query(domain.rstrip(".") + ".", "MX")], keyring=None, timeout_s=timeout_s, window=1))[0]
+        reply = (
+            await exchange(
+                endpoint,
+                [dns.message.make_query(domain.rstrip(".") + ".", "MX")],
+                keyring=None,
+                timeout_s=timeout_s,
+                window=1,
+            )
+        )[0]
         if isinstance(reply, Lost) or reply.rcode() != dns.rcode.NOERROR:
             continue
-        found = sorted((int(r.preference), str(r.exchange)) for s in reply.answer if s.rdtype == dns.rdatatype.MX for r in s)
+        found = sorted(
+            (int(r.preference), str(r.exchange)) for s in reply.answer if s.rdtype == dns.rdatatype.MX for r in s
+        )
         return found or [(0, domain.rstrip(".") + ".")]
     return []

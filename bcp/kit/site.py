@@ -51,7 +51,9 @@ class Site:
         except FileNotFoundError:
             return []
         except (OSError, ValueError) as error:
-            raise StorageError(f"{self.folder}/entries.json cannot be read", hint="Restore it, or remove it to begin anew.") from error
+            raise StorageError(
+                f"{self.folder}/entries.json cannot be read", hint="Restore it, or remove it to begin anew."
+            ) from error
         return [Entry(**e) for e in data]
 
     def has(self, key: str) -> bool:
@@ -82,11 +84,16 @@ class Site:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 yield
         except OSError as error:
-            raise StorageError(f"the status page folder {self.folder} cannot be written: {error.strerror or error}", hint="Free space or fix permissions.") from error
+            raise StorageError(
+                f"the status page folder {self.folder} cannot be written: {error.strerror or error}",
+                hint="Free space or fix permissions.",
+            ) from error
 
     def _write(self, entries: list[Entry]) -> None:
         for name, text in (
-            ("index.html", self.page(entries)), ("feed.atom", self.atom(entries)), ("feed.json", self.feed(entries)),
+            ("index.html", self.page(entries)),
+            ("feed.atom", self.atom(entries)),
+            ("feed.json", self.feed(entries)),
             ("entries.json", json.dumps([asdict(e) for e in entries], ensure_ascii=False, indent=1)),
         ):
             write_atomic(self.folder / name, text, mode=0o644)
@@ -114,13 +121,30 @@ class Site:
         base = escape(self.url or "urn:bcp:status")
         items = "".join(
             f"<entry><id>urn:bcp:{escape(e.key)}</id><title>{escape(e.title)}</title><updated>{iso(e.at)}</updated>"
-            f'<content type="html">{escape(e.html)}</content></entry>' for e in entries
+            f'<content type="html">{escape(e.html)}</content></entry>'
+            for e in entries
         )
         updated = iso(entries[0].at) if entries else "1970-01-01T00:00:00Z"
-        return (f'<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom"><id>{base}</id><title>{escape(self.title)}</title>'
-                f"<author><name>{escape(self.title)}</name></author><updated>{updated}</updated>{items}</feed>\n")
+        return (
+            f'<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom"><id>{base}</id><title>{escape(self.title)}</title>'
+            f"<author><name>{escape(self.title)}</name></author><updated>{updated}</updated>{items}</feed>\n"
+        )
 
     def feed(self, entries: list[Entry]) -> str:
         """JSON Feed 1.1."""
-        items = [{"id": e.key, "title": e.title, "content_html": e.html, "content_text": e.text, "date_published": iso(e.at), "language": e.language} for e in entries]
-        return json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": self.title, "items": items}, ensure_ascii=False, indent=1)
+        items = [
+            {
+                "id": e.key,
+                "title": e.title,
+                "content_html": e.html,
+                "content_text": e.text,
+                "date_published": iso(e.at),
+                "language": e.language,
+            }
+            for e in entries
+        ]
+        return json.dumps(
+            {"version": "https://jsonfeed.org/version/1.1", "title": self.title, "items": items},
+            ensure_ascii=False,
+            indent=1,
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
+from email import policy
 from email.message import EmailMessage
 
 import aiosmtplib
@@ -32,12 +33,27 @@ class Talk:
 
 
 async def rcpt(
-    host: str, port: int, *, recipient: str, sender: str = "", timeout_s: float = 10.0, helo: str = "bcp.invalid", tls_name: str = "",
+    host: str,
+    port: int,
+    *,
+    recipient: str,
+    sender: str = "",
+    timeout_s: float = 10.0,
+    helo: str = "bcp.invalid",
+    tls_name: str = "",
     second_recipient: str = "",
 ) -> Talk:
     """Connect, EHLO, STARTTLS where offered, MAIL, RCPT, RSET, QUIT. Nothing is sent."""
     stage = "connect"
-    client = aiosmtplib.SMTP(hostname=host, port=port, timeout=timeout_s, local_hostname=helo, start_tls=False, use_tls=False, validate_certs=False)
+    client = aiosmtplib.SMTP(
+        hostname=host,
+        port=port,
+        timeout=timeout_s,
+        local_hostname=helo,
+        start_tls=False,
+        use_tls=False,
+        validate_certs=False,
+    )
     tls, spki, second = "none", "", 0
     try:
         async with asyncio.timeout(timeout_s):
@@ -98,11 +114,15 @@ def _judge_certificate(der: bytes, name: str) -> tuple[str, str]:
     if not found.not_valid_before_utc <= now <= found.not_valid_after_utc:
         return f"certificate valid only until {found.not_valid_after_utc:%Y-%m-%d}", spki
     try:
-        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(
+            x509.DNSName
+        )
     except x509.ExtensionNotFound:
         names = []
     wanted = name.rstrip(".").lower()
-    if wanted and not any(n.lower() == wanted or (n.startswith("*.") and wanted.partition(".")[2] == n[2:].lower()) for n in names):
+    if wanted and not any(
+        n.lower() == wanted or (n.startswith("*.") and wanted.partition(".")[2] == n[2:].lower()) for n in names
+    ):
         return f"certificate does not name {wanted}", spki
     return "ok", spki
 
@@ -126,7 +146,16 @@ def _explain(stage: str, error: Exception, tls: str, spki: str) -> Talk:
     return Talk(stage, 0, f"{type(error).__name__}: {error}"[:300], "closed", tls, spki)
 
 
-async def send(host: str, port: int, message: EmailMessage, *, sender: str, recipient: str, timeout_s: float, helo: str = "bcp.invalid") -> str:
+async def send(
+    host: str,
+    port: int,
+    message: EmailMessage,
+    *,
+    sender: str,
+    recipient: str,
+    timeout_s: float,
+    helo: str = "bcp.invalid",
+) -> str:
     """Hand over one message; returns the server's last answer.
 
     Raises:
@@ -135,7 +164,15 @@ async def send(host: str, port: int, message: EmailMessage, *, sender: str, reci
         InDoubt: the connection broke after the text was sent, before the answer: it may have been taken (RFC 1047).
     """
     stage = "connect"
-    client = aiosmtplib.SMTP(hostname=host, port=port, timeout=timeout_s, local_hostname=helo, start_tls=False, use_tls=False, validate_certs=False)
+    client = aiosmtplib.SMTP(
+        hostname=host,
+        port=port,
+        timeout=timeout_s,
+        local_hostname=helo,
+        start_tls=False,
+        use_tls=False,
+        validate_certs=False,
+    )
     try:
         async with asyncio.timeout(timeout_s):
             await client.connect()
@@ -149,7 +186,7 @@ async def send(host: str, port: int, message: EmailMessage, *, sender: str, reci
             stage = "rcpt"
             await client.rcpt(recipient)
             stage = "data"
-            answer = await client.data(message.as_bytes(policy=message.policy.clone(linesep="\r\n", utf8=False)))
+            answer = await client.data(message.as_bytes(policy=policy.SMTP))
             stage = "done"
             await client.quit()
             return answer.message
@@ -161,7 +198,9 @@ async def send(host: str, port: int, message: EmailMessage, *, sender: str, reci
             return "accepted"
         talk = _explain(stage, error, "", "")
         if stage == "data" and talk.kind not in {"4xx", "5xx"}:
-            raise InDoubt(f"{host} broke off after the text was sent: {talk.text}", hint="It may have been taken.") from error
+            raise InDoubt(
+                f"{host} broke off after the text was sent: {talk.text}", hint="It may have been taken."
+            ) from error
         if talk.kind == "5xx":
             raise Permanent(f"{host} refuses at {talk.stage}: {talk.code} {talk.text}") from error
         raise Transient(f"{host} does not take it at {talk.stage}: {talk.code or talk.kind} {talk.text}") from error

@@ -106,7 +106,7 @@ def _store(folder: Path, name: str, body: bytes) -> None:
     os.rename(folder / "tmp" / name, folder / "new" / name)
 
 
-class _Smtp(SMTP):
+class _Smtp(SMTP):  # type: ignore[misc]
     """aiosmtpd's protocol, with ETRN (RFC 1985) where the host has it."""
 
     def __init__(self, host: MailHost, open_: set[asyncio.BaseTransport]) -> None:
@@ -133,7 +133,9 @@ class _Handler:
     def __init__(self, host: MailHost) -> None:
         self.host = host
 
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:  # noqa: N802
         answer = await self.host.rcpt(address)
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
@@ -180,7 +182,9 @@ class RelayHost(MailHost):
         """Queue it."""
         name = secrets.token_hex(5).upper()
         body = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
-        card = json.dumps({"sender": (envelope.mail_from or "").strip("<>"), "recipients": envelope.rcpt_tos, "at": time.time()}).encode()
+        card = json.dumps(
+            {"sender": (envelope.mail_from or "").strip("<>"), "recipients": envelope.rcpt_tos, "at": time.time()}
+        ).encode()
         await asyncio.to_thread(_store, self.spool, name, card + b"\n" + body)
         found = NUMBER.search(body[:4096])
         if found:
@@ -192,8 +196,18 @@ class RelayHost(MailHost):
         out = []
         for path in sorted((self.spool / "new").iterdir()):
             card = json.loads(path.read_bytes().split(b"\n", 1)[0])
-            out.append({"queue_name": "deferred", "queue_id": path.name, "arrival_time": int(card["at"]), "message_size": path.stat().st_size, "sender": card["sender"],
-                        "recipients": [{"address": r, "delay_reason": self.reasons.get(path.name, "held")} for r in card["recipients"]]})
+            out.append(
+                {
+                    "queue_name": "deferred",
+                    "queue_id": path.name,
+                    "arrival_time": int(card["at"]),
+                    "message_size": path.stat().st_size,
+                    "sender": card["sender"],
+                    "recipients": [
+                        {"address": r, "delay_reason": self.reasons.get(path.name, "held")} for r in card["recipients"]
+                    ],
+                }
+            )
         return out
 
     def flush(self) -> None:
@@ -215,7 +229,9 @@ class RelayHost(MailHost):
 
     async def _deliver(self, card: dict[str, Any], body: bytes) -> tuple[str, str]:
         try:
-            async with aiosmtplib.SMTP(hostname=self.next_hop[0], port=self.next_hop[1], timeout=5, start_tls=False) as client:
+            async with aiosmtplib.SMTP(
+                hostname=self.next_hop[0], port=self.next_hop[1], timeout=5, start_tls=False
+            ) as client:
                 await client.mail(card["sender"])
                 for recipient in card["recipients"]:
                     await client.rcpt(recipient)
@@ -226,4 +242,6 @@ class RelayHost(MailHost):
 
     def _write_log(self, name: str, recipient: str, status: str, text: str) -> None:
         with self.log.open("a", encoding="utf-8") as out:
-            out.write(f"{time.strftime('%b %d %H:%M:%S')} relay postfix/smtp[1]: {name}: to=<{recipient}>, relay={self.next_hop[0]}, dsn=2.0.0, status={status} ({text})\n")
+            out.write(
+                f"{time.strftime('%b %d %H:%M:%S')} relay postfix/smtp[1]: {name}: to=<{recipient}>, relay={self.next_hop[0]}, dsn=2.0.0, status={status} ({text})\n"
+            )

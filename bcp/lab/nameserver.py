@@ -38,7 +38,9 @@ class Zone:
     def get(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> dns.rdataset.Rdataset | None:
         """A set, or ``None``. The SOA is made on the fly, with the serial."""
         if kind == dns.rdatatype.SOA and name == self.name:
-            return dns.rdataset.from_text("IN", "SOA", 5, f"ns1.{self.name} hostmaster.{self.name} {self.serial} 3600 600 86400 5")
+            return dns.rdataset.from_text(
+                "IN", "SOA", 5, f"ns1.{self.name} hostmaster.{self.name} {self.serial} 3600 600 86400 5"
+            )
         return self.sets.get((name, kind))
 
     def has_name(self, name: dns.name.Name) -> bool:
@@ -64,7 +66,9 @@ class NameServer:
         for address in addresses:
             only_loopback(address)
             self._servers.append(await asyncio.start_server(self._tcp, address, port))
-            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: _Udp(self), local_addr=(address, port))
+            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: _Udp(self), local_addr=(address, port)
+            )
             self._udp.append(transport)
 
     async def stop(self) -> None:

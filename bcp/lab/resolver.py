@@ -30,7 +30,9 @@ class Resolver:
         """Listen, UDP and TCP."""
         only_loopback(address)
         self._servers.append(await asyncio.start_server(self._tcp, address, port))
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: _Udp(self), local_addr=(address, port))
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _Udp(self), local_addr=(address, port)
+        )
         self._udp.append(transport)
 
     async def stop(self) -> None:
@@ -70,12 +72,14 @@ class Resolver:
         since, _, rrsets, rcode = found
         reply.set_rcode(dns.rcode.Rcode(rcode))
         for rrset in rrsets:
-            copy = rrset.copy()
+            copy: dns.rrset.RRset = rrset.copy()  # type: ignore[no-untyped-call]
             copy.ttl = max(0, int(rrset.ttl - (now - since)))
             reply.answer.append(copy)
         return reply.to_wire(max_size=65535)
 
-    async def _fetch(self, name: str, kind: dns.rdatatype.RdataType, now: float) -> tuple[float, float, list[dns.rrset.RRset], int] | None:
+    async def _fetch(
+        self, name: str, kind: dns.rdatatype.RdataType, now: float
+    ) -> tuple[float, float, list[dns.rrset.RRset], int] | None:
         query = dns.message.make_query(name, kind)
         query.flags &= ~dns.flags.RD
         wire = query.to_wire()

@@ -89,11 +89,23 @@ class Sender:
 
     async def _deliver(self, mail: Mail, host: str, address: str) -> bool:
         """True when nothing more is to be tried now."""
-        body = (f"From: sender@outside.test\r\nTo: alice@{self.domain}\r\nSubject: mail {mail.number}\r\nMessage-ID: <lab-{mail.number}@outside.test>\r\n"
-                f"X-Lab-Number: {mail.number}\r\n\r\nMail number {mail.number}.\r\n").encode()
+        body = (
+            f"From: sender@outside.test\r\nTo: alice@{self.domain}\r\nSubject: mail {mail.number}\r\nMessage-ID: <lab-{mail.number}@outside.test>\r\n"
+            f"X-Lab-Number: {mail.number}\r\n\r\nMail number {mail.number}.\r\n"
+        ).encode()
         try:
             await asyncio.wait_for(
-                aiosmtplib.send(body, sender="sender@outside.test", recipients=[f"alice@{self.domain}"], hostname=address, port=self.port, timeout=self.timeout_s, start_tls=False), self.timeout_s + 1)
+                aiosmtplib.send(
+                    body,
+                    sender="sender@outside.test",
+                    recipients=[f"alice@{self.domain}"],
+                    hostname=address,
+                    port=self.port,
+                    timeout=self.timeout_s,
+                    start_tls=False,
+                ),
+                self.timeout_s + 1,
+            )
         except aiosmtplib.SMTPRecipientsRefused as error:
             return self._refused(mail, error.recipients[0].code, error.recipients[0].message)
         except aiosmtplib.SMTPResponseException as error:

@@ -114,10 +114,28 @@ class Vendors:
             code, text = problem or (21601, "; ".join(wrong))
             self.complaints += [] if problem and code in {21211, 21610} else [text]
             return _twilio_error(400, code, text)
-        message = {"sid": "SM" + secrets.token_hex(16), "to": form["To"], "from": form.get("From"), "body": form["Body"], "status": "queued", "account_sid": self.twilio_sid,
-                   "date_created": formatdate(time.time()), "date_updated": formatdate(time.time()), "date_sent": None, "num_segments": "1", "direction": "outbound-api", "error_code": None,
-                   "error_message": None, "messaging_service_sid": form.get("MessagingServiceSid"), "price": None, "price_unit": "USD", "num_media": "0", "api_version": "2010-04-01",
-                   "uri": "/x", "subresource_uris": {}}
+        message: dict[str, Any] = {
+            "sid": "SM" + secrets.token_hex(16),
+            "to": form["To"],
+            "from": form.get("From"),
+            "body": form["Body"],
+            "status": "queued",
+            "account_sid": self.twilio_sid,
+            "date_created": formatdate(time.time()),
+            "date_updated": formatdate(time.time()),
+            "date_sent": None,
+            "num_segments": "1",
+            "direction": "outbound-api",
+            "error_code": None,
+            "error_message": None,
+            "messaging_service_sid": form.get("MessagingServiceSid"),
+            "price": None,
+            "price_unit": "USD",
+            "num_media": "0",
+            "api_version": "2010-04-01",
+            "uri": "/x",
+            "subresource_uris": {},
+        }
         self.sms.append({**message, "at": time.time()})
         if fault and fault.kind == "503-after":
             return web.Response(status=503, text="upstream")
@@ -132,13 +150,34 @@ class Vendors:
         to = request.query.get("To")
         rows = [{k: v for k, v in m.items() if k != "at"} for m in self.sms if to in (None, m["to"])]
         rows = rows[::-1][: int(request.query.get("PageSize", 50))]
-        return web.json_response({"messages": rows, "page": 0, "page_size": 50, "start": 0, "end": len(rows), "uri": "/x", "first_page_uri": "/x", "next_page_uri": None, "previous_page_uri": None})
+        return web.json_response(
+            {
+                "messages": rows,
+                "page": 0,
+                "page_size": 50,
+                "start": 0,
+                "end": len(rows),
+                "uri": "/x",
+                "first_page_uri": "/x",
+                "next_page_uri": None,
+                "previous_page_uri": None,
+            }
+        )
 
     async def _account(self, request: web.Request) -> web.Response:
         await self._note(request, {})
         if (refused := self._twilio_auth(request)) is not None:
             return refused
-        return web.json_response({"sid": self.twilio_sid, "status": "active", "friendly_name": "lab", "type": "Full", "date_created": formatdate(0), "date_updated": formatdate(0)})
+        return web.json_response(
+            {
+                "sid": self.twilio_sid,
+                "status": "active",
+                "friendly_name": "lab",
+                "type": "Full",
+                "date_created": formatdate(0),
+                "date_updated": formatdate(0),
+            }
+        )
 
     # -- Slack ---------------------------------------------------------------------------------------------------
 
@@ -149,10 +188,25 @@ class Vendors:
         if request.headers.get("Authorization") != f"Bearer {self.slack_token}":
             return web.json_response({"ok": False, "error": "invalid_auth"})
         if method == "auth.test":
-            return web.json_response({"ok": True, "team": "Lab", "user": "bcp", "team_id": "T1", "user_id": "U1", "url": "https://lab.invalid/"})
+            return web.json_response(
+                {
+                    "ok": True,
+                    "team": "Lab",
+                    "user": "bcp",
+                    "team_id": "T1",
+                    "user_id": "U1",
+                    "url": "https://lab.invalid/",
+                }
+            )
         if method == "conversations.history":
             oldest = float(data.get("oldest") or 0)
-            return web.json_response({"ok": True, "messages": [p for p in reversed(self.posts) if float(p["ts"]) >= oldest], "has_more": False})
+            return web.json_response(
+                {
+                    "ok": True,
+                    "messages": [p for p in reversed(self.posts) if float(p["ts"]) >= oldest],
+                    "has_more": False,
+                }
+            )
         if method != "chat.postMessage":
             self.complaints.append(f"slack: {method} is not emulated")
             return web.json_response({"ok": False, "error": "unknown_method"})
@@ -161,11 +215,20 @@ class Vendors:
     async def _post(self, data: dict[str, Any]) -> web.Response:
         fault = self._fault("slack")
         if fault and fault.kind == "429":
-            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": fault.retry_after})
+            return web.json_response(
+                {"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": fault.retry_after}
+            )
         if not data.get("channel") or not data.get("text"):
             self.complaints.append("slack: channel and text are needed")
             return web.json_response({"ok": False, "error": "no_text"})
-        post = {"type": "message", "ts": f"{time.time():.6f}", "text": data["text"], "channel": data["channel"], "metadata": data.get("metadata"), "blocks": data.get("blocks")}
+        post = {
+            "type": "message",
+            "ts": f"{time.time():.6f}",
+            "text": data["text"],
+            "channel": data["channel"],
+            "metadata": data.get("metadata"),
+            "blocks": data.get("blocks"),
+        }
         self.posts.append(post)
         if fault and fault.kind == "503-after":
             return web.Response(status=503, text="upstream")
@@ -186,7 +249,9 @@ class Vendors:
 
     async def _health(self, request: web.Request) -> web.Response:
         await self._note(request, dict(request.query))
-        return web.json_response({"@odata.context": "x", "value": [{"id": "Exchange", "service": "Exchange Online", "status": self.health}]})
+        return web.json_response(
+            {"@odata.context": "x", "value": [{"id": "Exchange", "service": "Exchange Online", "status": self.health}]}
+        )
 
 
 async def _slack_data(request: web.Request) -> dict[str, Any]:
@@ -200,7 +265,11 @@ async def _slack_data(request: web.Request) -> dict[str, Any]:
 
 
 def _twilio_error(status: int, code: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response({"code": code, "message": text, "more_info": f"https://www.twilio.com/docs/errors/{code}", "status": status}, status=status, headers=headers)
+    return web.json_response(
+        {"code": code, "message": text, "more_info": f"https://www.twilio.com/docs/errors/{code}", "status": status},
+        status=status,
+        headers=headers,
+    )
 
 
 def _sms_problem(form: dict[str, Any], invalid: set[str], opted_out: set[str]) -> tuple[int, str] | None:

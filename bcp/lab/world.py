@@ -17,8 +17,8 @@ import dns.rdatatype
 from aiohttp import web
 
 from bcp.lab.mailhost import MailHost, RelayHost
-from bcp.lab.net import free_port
 from bcp.lab.nameserver import NameServer, Zone
+from bcp.lab.net import free_port
 from bcp.lab.resolver import Resolver
 from bcp.lab.sender import Sender
 from bcp.lab.vendors import Vendors
@@ -77,7 +77,16 @@ class World:
     def _zones(self) -> list[Zone]:
         ns = [("@", 60, "NS", ["ns1.corp.test.", "ns2.corp.test."])]
         return [
-            Zone(DOMAIN, [*ns, ("@", self.ttl, "MX", [f"0 {EXCHANGE}"]), ("ns1", 60, "A", [self.dns_addresses[0]]), ("ns2", 60, "A", [self.dns_addresses[1]]), ("@", 60, "TXT", ['"v=spf1 -all"'])]),
+            Zone(
+                DOMAIN,
+                [
+                    *ns,
+                    ("@", self.ttl, "MX", [f"0 {EXCHANGE}"]),
+                    ("ns1", 60, "A", [self.dns_addresses[0]]),
+                    ("ns2", 60, "A", [self.dns_addresses[1]]),
+                    ("@", 60, "TXT", ['"v=spf1 -all"']),
+                ],
+            ),
             Zone("outlook.test", [("corp-test.mail.protection", self.ttl, "A", [self.exchange_address])]),
             Zone("backup.test", [("mx", 60, "A", [self.relay_address])]),
         ]
@@ -125,7 +134,14 @@ class World:
         waiting = {m.number for m in self.sender.mails if not m.delivered and not m.bounced} | in_relay
         numbers = [m.number for m in self.sender.mails]
         lost = tuple(n for n in numbers if n not in arrived and n not in waiting and n not in set(bounced))
-        return Tally(len(numbers), len(arrived), bounced, lost, tuple(n for n, c in arrived.items() if c > 1), tuple(sorted(waiting - set(arrived))))
+        return Tally(
+            len(numbers),
+            len(arrived),
+            bounced,
+            lost,
+            tuple(n for n, c in arrived.items() if c > 1),
+            tuple(sorted(waiting - set(arrived))),
+        )
 
     def _relay_numbers(self) -> list[bytes]:
         from bcp.lab.mailhost import NUMBER  # noqa: PLC0415

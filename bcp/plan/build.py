@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from bcp.contracts.action import Access, Action, Proposal, Refusal, StepInfo
 from bcp.contracts.services import RunInfo, Services
 from bcp.kernel.errors import BcpError, Invalid
+from bcp.plan.model import Plan, PlannedStep
 from bcp.playbook import expr
 from bcp.playbook.expr import ExpressionError
 from bcp.playbook.load import Loaded, Placed, settle_timeout
-from bcp.plan.model import Plan, PlannedStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,20 @@ class Request:
 
 def base_scope(request: Request, run: RunInfo | None = None) -> dict[str, Any]:
     """The values of the names of ``bcp.playbook.scope.base_scope``."""
-    about = {"id": run.id if run else "", "kind": request.kind, "playbook": request.loaded.book.name, "initiator": request.initiator,
-             "automatic": request.automatic, "parent": request.parent}
-    scope: dict[str, Any] = {"domains": list(request.domains), "inputs": dict(request.inputs), "run": about, "service": {"name": request.service}}
+    about = {
+        "id": run.id if run else "",
+        "kind": request.kind,
+        "playbook": request.loaded.book.name,
+        "initiator": request.initiator,
+        "automatic": request.automatic,
+        "parent": request.parent,
+    }
+    scope: dict[str, Any] = {
+        "domains": list(request.domains),
+        "inputs": dict(request.inputs),
+        "run": about,
+        "service": {"name": request.service},
+    }
     scope["vars"] = expr.resolve(dict(request.loaded.book.vars), scope)
     return scope
 
@@ -50,7 +61,9 @@ def base_scope(request: Request, run: RunInfo | None = None) -> dict[str, Any]:
 def group_of(request: Request) -> str:
     """The concurrency group, or one of its own."""
     book = request.loaded.book
-    return str(expr.resolve(book.concurrency.group, base_scope(request))) if book.concurrency else f"playbook:{book.name}"
+    return (
+        str(expr.resolve(book.concurrency.group, base_scope(request))) if book.concurrency else f"playbook:{book.name}"
+    )
 
 
 async def build(request: Request, actions: Mapping[str, Action[Any]], services: Services) -> Plan:
@@ -65,19 +78,50 @@ async def build(request: Request, actions: Mapping[str, Action[Any]], services: 
     for placed in request.loaded.steps:
         planned = await _plan_step(placed, request, actions, services, scope, steps)
         steps[placed.id] = planned
-        scope["steps"][placed.id] = {"outputs": dict(planned.outputs), "state": "would_run", "summary": "", "attempts": 0}
+        scope["steps"][placed.id] = {
+            "outputs": dict(planned.outputs),
+            "state": "would_run",
+            "summary": "",
+            "attempts": 0,
+        }
     now = services.clock.now()
     return Plan(
-        id=request.plan_id, created=now, expires=now + request.valid_for_s, playbook=request.loaded.book.name, playbook_file=os.path.abspath(request.loaded.document.file),
-        playbook_text=request.loaded.document.text, inputs=dict(request.inputs), domains=request.domains, configuration=request.configuration, kind=request.kind,
-        initiator=request.initiator, automatic=request.automatic, steps=tuple(steps.values()), overrides=dict(request.overrides), parent=request.parent,
-        recorded=dict(request.recorded), group=group_of(request),
+        id=request.plan_id,
+        created=now,
+        expires=now + request.valid_for_s,
+        playbook=request.loaded.book.name,
+        playbook_file=os.path.abspath(request.loaded.document.file),
+        playbook_text=request.loaded.document.text,
+        inputs=dict(request.inputs),
+        domains=request.domains,
+        configuration=request.configuration,
+        kind=request.kind,
+        initiator=request.initiator,
+        automatic=request.automatic,
+        steps=tuple(steps.values()),
+        overrides=dict(request.overrides),
+        parent=request.parent,
+        recorded=dict(request.recorded),
+        group=group_of(request),
     ).sealed()
 
 
-async def _plan_step(placed: Placed, request: Request, actions: Mapping[str, Action[Any]], services: Services, scope: dict[str, Any], done: Mapping[str, PlannedStep]) -> PlannedStep:
+async def _plan_step(
+    placed: Placed,
+    request: Request,
+    actions: Mapping[str, Action[Any]],
+    services: Services,
+    scope: dict[str, Any],
+    done: Mapping[str, PlannedStep],
+) -> PlannedStep:
     step, action = placed.step, actions[placed.step.uses]
-    common: dict[str, Any] = {"id": placed.id, "phase": placed.phase, "uses": step.uses, "name": step.name or placed.id, "needs": placed.needs}
+    common: dict[str, Any] = {
+        "id": placed.id,
+        "phase": placed.phase,
+        "uses": step.uses,
+        "name": step.name or placed.id,
+        "needs": placed.needs,
+    }
     skipped = next((n for n in placed.needs if n in done and done[n].would == "skip"), "")
     try:
         if skipped:
@@ -85,21 +129,45 @@ async def _plan_step(placed: Placed, request: Request, actions: Mapping[str, Act
         if step.when and not expr.condition(step.when, scope):
             return PlannedStep(**common, would="skip", notes=(f"when: {step.when} is false",))
         items = [None] if step.for_each is None else list(expr.resolve(step.for_each, scope))
-        proposals = [await _propose(placed, request, action, services, scope if item is None else {**scope, "item": item}, i if step.for_each is not None else None)
-                     for i, item in enumerate(items)]
+        proposals = [
+            await _propose(
+                placed,
+                request,
+                action,
+                services,
+                scope if item is None else {**scope, "item": item},
+                i if step.for_each is not None else None,
+            )
+            for i, item in enumerate(items)
+        ]
     except ExpressionError as error:
         if _depends_on_steps(placed):
             return PlannedStep(**common, would="depends", notes=(f"known only when it is reached: {error}",))
         raise Invalid(f"{placed.id}: {error}", hint="Correct the expression in the playbook.") from error
-    outputs: Mapping[str, Any] = proposals[0].outputs if step.for_each is None and proposals else {"items": [dict(p.outputs) for p in proposals]}
+    outputs: Mapping[str, Any] = (
+        proposals[0].outputs if step.for_each is None and proposals else {"items": [dict(p.outputs) for p in proposals]}
+    )
     refusals = tuple(r for p in proposals for r in p.refusals) + _expectation(placed, action, outputs, scope)
     return PlannedStep(
-        **common, would="run", changes=tuple(c for p in proposals for c in p.changes), refusals=refusals, forecasts=tuple(f for p in proposals for f in p.forecasts),
-        notes=tuple(n for p in proposals for n in p.notes), facts=proposals[0].facts if len(proposals) == 1 else {"items": [dict(p.facts) for p in proposals]}, outputs=outputs,
+        **common,
+        would="run",
+        changes=tuple(c for p in proposals for c in p.changes),
+        refusals=refusals,
+        forecasts=tuple(f for p in proposals for f in p.forecasts),
+        notes=tuple(n for p in proposals for n in p.notes),
+        facts=proposals[0].facts if len(proposals) == 1 else {"items": [dict(p.facts) for p in proposals]},
+        outputs=outputs,
     )
 
 
-async def _propose(placed: Placed, request: Request, action: Action[Any], services: Services, scope: Mapping[str, Any], item: int | None) -> Proposal:
+async def _propose(
+    placed: Placed,
+    request: Request,
+    action: Action[Any],
+    services: Services,
+    scope: Mapping[str, Any],
+    item: int | None,
+) -> Proposal:
     args = resolve_args(placed.id, placed.step.with_, action, scope)
     info = StepInfo(placed.id, f"{services.run.id}/{placed.id}", 0, item, settle_timeout(placed, request.loaded.book))
     try:
@@ -108,7 +176,15 @@ async def _propose(placed: Placed, request: Request, action: Action[Any], servic
     except Invalid:
         raise
     except TimeoutError:
-        return Proposal(refusals=(Refusal("cannot-plan", f"{placed.id} could not be planned in {info.timeout_s:g} s", "Is what it needs reachable?"),))
+        return Proposal(
+            refusals=(
+                Refusal(
+                    "cannot-plan",
+                    f"{placed.id} could not be planned in {info.timeout_s:g} s",
+                    "Is what it needs reachable?",
+                ),
+            )
+        )
     except BcpError as error:
         return Proposal(refusals=(Refusal("cannot-plan", f"{placed.id}: {error.message}", error.hint),))
 
@@ -124,7 +200,10 @@ def resolve_args(step_id: str, given: Mapping[str, Any], action: Action[Any], sc
         return action.Args.model_validate(expr.resolve(dict(given), scope))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise Invalid(f"{step_id}: {'.'.join(str(p) for p in first['loc'])}: {str(first['msg']).removeprefix('Value error, ')}", hint=f"Check with: of {step_id}.") from error
+        raise Invalid(
+            f"{step_id}: {'.'.join(str(p) for p in first['loc'])}: {str(first['msg']).removeprefix('Value error, ')}",
+            hint=f"Check with: of {step_id}.",
+        ) from error
 
 
 def _depends_on_steps(placed: Placed) -> bool:
@@ -132,7 +211,9 @@ def _depends_on_steps(placed: Placed) -> bool:
     return "steps." in f"{step.when} {step.with_} {step.for_each}"
 
 
-def _expectation(placed: Placed, action: Action[Any], outputs: Mapping[str, Any], scope: Mapping[str, Any]) -> tuple[Refusal, ...]:
+def _expectation(
+    placed: Placed, action: Action[Any], outputs: Mapping[str, Any], scope: Mapping[str, Any]
+) -> tuple[Refusal, ...]:
     """A check that reads can be judged now: is the outage real?"""
     step = placed.step
     if not step.expect or action.access is not Access.READ or placed.phase not in {"ready", "before"}:
@@ -143,5 +224,11 @@ def _expectation(placed: Placed, action: Action[Any], outputs: Mapping[str, Any]
     except ExpressionError as error:
         return (Refusal("steady-state", f"{placed.id}: {error}", "Correct expect:."),)
     seen = {k: v for k, v in outputs.items() if isinstance(v, (str, bool, int, float)) and v != ""}
-    return (Refusal("steady-state", f"{placed.id}: expected {step.expect}; seen {', '.join(f'{k}={v}' for k, v in seen.items()) or 'nothing'}",
-                    "The playbook is not for what is there now.", overridable=True),)
+    return (
+        Refusal(
+            "steady-state",
+            f"{placed.id}: expected {step.expect}; seen {', '.join(f'{k}={v}' for k, v in seen.items()) or 'nothing'}",
+            "The playbook is not for what is there now.",
+            overridable=True,
+        ),
+    )

@@ -89,7 +89,9 @@ class Plan:
 
     def write(self, path: Path) -> None:
         """Write the plan file. Raises ``StorageError``."""
-        write_atomic(path, json.dumps({**self.to_data(), "fingerprint": self.fingerprint()}, indent=1, ensure_ascii=False) + "\n")
+        write_atomic(
+            path, json.dumps({**self.to_data(), "fingerprint": self.fingerprint()}, indent=1, ensure_ascii=False) + "\n"
+        )
 
 
 def _checksum(data: Mapping[str, Any]) -> str:
@@ -112,16 +114,23 @@ def from_data(data: Any) -> Plan:
     except (KeyError, TypeError, AttributeError) as error:
         raise Invalid("this is not a plan file", hint="Make one with `bcp plan PLAYBOOK`.") from error
     if _checksum(plan.to_data()) != plan.checksum:
-        raise Refused("the plan was changed after it was made", rule="plan-changed", hint="Make a new plan; plans are not edited.")
+        raise Refused(
+            "the plan was changed after it was made", rule="plan-changed", hint="Make a new plan; plans are not edited."
+        )
     return plan
 
 
 def _step(data: Mapping[str, Any]) -> PlannedStep:
-    return PlannedStep(**{
-        **data, "needs": tuple(data["needs"]), "notes": tuple(data["notes"]),
-        "changes": tuple(Change(**c) for c in data["changes"]), "refusals": tuple(Refusal(**r) for r in data["refusals"]),
-        "forecasts": tuple(Forecast(**{**f, "warnings": tuple(f["warnings"])}) for f in data["forecasts"]),
-    })
+    return PlannedStep(
+        **{
+            **data,
+            "needs": tuple(data["needs"]),
+            "notes": tuple(data["notes"]),
+            "changes": tuple(Change(**c) for c in data["changes"]),
+            "refusals": tuple(Refusal(**r) for r in data["refusals"]),
+            "forecasts": tuple(Forecast(**{**f, "warnings": tuple(f["warnings"])}) for f in data["forecasts"]),
+        }
+    )
 
 
 def read_plan(path: Path) -> Plan:
@@ -143,7 +152,11 @@ def differences(old: Plan, new: Plan) -> list[str]:
         if now is None:
             out.append(f"{step.id} is gone")
         elif (step.would, dict(step.facts)) != (now.would, dict(now.facts)):
-            out.append(f"{step.id}: was {_short(step.facts)}, is {_short(now.facts)}" if step.facts != now.facts else f"{step.id}: would {now.would}, not {step.would}")
+            out.append(
+                f"{step.id}: was {_short(step.facts)}, is {_short(now.facts)}"
+                if step.facts != now.facts
+                else f"{step.id}: would {now.would}, not {step.would}"
+            )
     out += [f"{s.id} is new" for s in new.steps if old.step(s.id) is None]
     return out
 
@@ -162,17 +175,27 @@ def check_runnable(plan: Plan, now: float, *, configuration: str, playbook_text:
     if now > plan.expires:
         raise Refused("the plan has expired", rule="plan-expired", hint="Make a new plan.")
     if now < plan.created - 60:
-        raise Refused("the plan was made in the future: this machine's clock was set back", rule="plan-expired", hint="Set the clock, then make a new plan.")
+        raise Refused(
+            "the plan was made in the future: this machine's clock was set back",
+            rule="plan-expired",
+            hint="Set the clock, then make a new plan.",
+        )
     if configuration != plan.configuration:
-        raise Refused("the configuration was changed since the plan was made", rule="plan-stale", hint="Make a new plan.")
+        raise Refused(
+            "the configuration was changed since the plan was made", rule="plan-stale", hint="Make a new plan."
+        )
     if playbook_text is not None and playbook_text != plan.playbook_text:
         raise Refused("the playbook was changed since the plan was made", rule="plan-stale", hint="Make a new plan.")
     first = next(iter(plan.refusals()), None)
     if first is not None:
         step, refusal = first
         more = len(plan.refusals()) - 1
-        hint = refusal.hint + (f" Or, if you know better: --override {refusal.rule} --reason '...'" if refusal.overridable else "")
-        raise Refused(f"{step}: {refusal.message}" + (f" (and {more} more)" if more else ""), rule=refusal.rule, hint=hint)
+        hint = refusal.hint + (
+            f" Or, if you know better: --override {refusal.rule} --reason '...'" if refusal.overridable else ""
+        )
+        raise Refused(
+            f"{step}: {refusal.message}" + (f" (and {more} more)" if more else ""), rule=refusal.rule, hint=hint
+        )
 
 
 def steps_by_phase(plan: Plan) -> Mapping[str, Sequence[PlannedStep]]:

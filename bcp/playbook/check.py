@@ -12,9 +12,27 @@ from bcp.playbook.types import ANY, BOOLEAN, NONE, NUMBER, STRING, Type, compara
 
 Scope = Mapping[str, Type]
 _FILTER_TYPES: dict[str, Type] = {
-    "join": STRING, "length": NUMBER, "count": NUMBER, "upper": STRING, "lower": STRING, "title": STRING, "capitalize": STRING,
-    "trim": STRING, "round": NUMBER, "int": NUMBER, "float": NUMBER, "string": STRING, "replace": STRING, "sum": NUMBER,
-    "abs": NUMBER, "indent": STRING, "e": STRING, "escape": STRING, "sort": list_of(ANY), "unique": list_of(ANY), "list": list_of(ANY),
+    "join": STRING,
+    "length": NUMBER,
+    "count": NUMBER,
+    "upper": STRING,
+    "lower": STRING,
+    "title": STRING,
+    "capitalize": STRING,
+    "trim": STRING,
+    "round": NUMBER,
+    "int": NUMBER,
+    "float": NUMBER,
+    "string": STRING,
+    "replace": STRING,
+    "sum": NUMBER,
+    "abs": NUMBER,
+    "indent": STRING,
+    "e": STRING,
+    "escape": STRING,
+    "sort": list_of(ANY),
+    "unique": list_of(ANY),
+    "list": list_of(ANY),
 }
 
 

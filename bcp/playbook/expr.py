@@ -79,7 +79,16 @@ def evaluate(text: str, scope: Mapping[str, Any]) -> Any:
         found = _env.compile_expression(text, undefined_to_none=False)(**scope)
         if isinstance(found, StrictUndefined):
             str(found)  # raises, with the name
-    except (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, RecursionError, MemoryError, KeyError) as error:
+    except (
+        TemplateError,
+        ArithmeticError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+        MemoryError,
+        KeyError,
+    ) as error:
         raise ExpressionError(f"cannot evaluate {text!r}: {error}") from error
     return found
 
@@ -112,7 +121,16 @@ def _resolve_text(text: str, scope: Mapping[str, Any]) -> Any:
     _bounded(text)
     try:
         out = _env.from_string(text).render(**scope)
-    except (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, RecursionError, MemoryError, KeyError) as error:
+    except (
+        TemplateError,
+        ArithmeticError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+        MemoryError,
+        KeyError,
+    ) as error:
         raise ExpressionError(f"cannot evaluate {text!r}: {error}") from error
     if len(out) > MAX_RESULT:
         raise ExpressionError(f"{text[:60]!r} gives more than {MAX_RESULT} characters")

@@ -35,15 +35,35 @@ def _structure(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
     document, seen = loaded.document, {}
     for placed in loaded.steps:
         if placed.id in seen:
-            yield document.problem((*placed.path, "id"), f"the step id {placed.id!r} is used twice", rule="duplicate-id", hint="Ids are unique in the whole playbook.")
+            yield document.problem(
+                (*placed.path, "id"),
+                f"the step id {placed.id!r} is used twice",
+                rule="duplicate-id",
+                hint="Ids are unique in the whole playbook.",
+            )
         seen[placed.id] = placed
         if placed.step.uses not in catalogue.actions:
-            yield document.problem((*placed.path, "uses"), f"there is no action {placed.step.uses!r}", hint=did_you_mean(placed.step.uses, catalogue.actions), rule="unknown-action")
+            yield document.problem(
+                (*placed.path, "uses"),
+                f"there is no action {placed.step.uses!r}",
+                hint=did_you_mean(placed.step.uses, catalogue.actions),
+                rule="unknown-action",
+            )
         undo = placed.step.undo
         if isinstance(undo, Undo) and undo.uses not in catalogue.actions:
-            yield document.problem((*placed.path, "undo", "uses"), f"there is no action {undo.uses!r}", hint=did_you_mean(undo.uses, catalogue.actions), rule="unknown-action")
+            yield document.problem(
+                (*placed.path, "undo", "uses"),
+                f"there is no action {undo.uses!r}",
+                hint=did_you_mean(undo.uses, catalogue.actions),
+                rule="unknown-action",
+            )
     if not loaded.book.activation:
-        yield document.problem(("activation",), "a playbook without activation steps does nothing", rule="empty-activation", hint="Add a step.")
+        yield document.problem(
+            ("activation",),
+            "a playbook without activation steps does nothing",
+            rule="empty-activation",
+            hint="Add a step.",
+        )
 
 
 def _flow(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
@@ -55,20 +75,51 @@ def _flow(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
             if need == placed.id:
                 yield document.problem(place, f"{placed.id!r} needs itself", rule="cycle", hint="Remove it.")
             elif need not in by_id:
-                yield document.problem(place, f"needs an unknown step {need!r}", hint=did_you_mean(need, by_id), rule="unknown-need")
+                yield document.problem(
+                    place, f"needs an unknown step {need!r}", hint=did_you_mean(need, by_id), rule="unknown-need"
+                )
             elif by_id[need].phase != placed.phase:
-                yield document.problem(place, f"needs {need!r}, which is in {by_id[need].phase}, not in {placed.phase}", rule="need-across-phases",
-                                       hint="Earlier phases are always over; needs are for steps of the same phase.")
+                yield document.problem(
+                    place,
+                    f"needs {need!r}, which is in {by_id[need].phase}, not in {placed.phase}",
+                    rule="need-across-phases",
+                    hint="Earlier phases are always over; needs are for steps of the same phase.",
+                )
         if placed.step.every is not None and placed.phase != "hold":
-            yield document.problem((*placed.path, "every"), "`every` is for hold steps", rule="every-outside-hold", hint="Move the step to hold:.", key=True)
+            yield document.problem(
+                (*placed.path, "every"),
+                "`every` is for hold steps",
+                rule="every-outside-hold",
+                hint="Move the step to hold:.",
+                key=True,
+            )
         if placed.step.every is not None and placed.step.every < 1:
-            yield document.problem((*placed.path, "every"), "more often than once a second", rule="every-too-often", hint="30m is usual.")
+            yield document.problem(
+                (*placed.path, "every"), "more often than once a second", rule="every-too-often", hint="30m is usual."
+            )
         if placed.phase == "hold" and placed.step.every is None:
-            yield document.problem(placed.path, "a hold step says how often: every: 30m", rule="hold-without-every", hint="Add every:.")
+            yield document.problem(
+                placed.path, "a hold step says how often: every: 30m", rule="hold-without-every", hint="Add every:."
+            )
         if placed.phase in {"ready", "before"} and catalogue.actions[placed.step.uses].writes:
-            yield document.problem((*placed.path, "uses"), f"{placed.step.uses} writes; checks only read", rule="write-in-check", hint="Move it to activation:.")
-        if placed.step.within is not None and catalogue.actions[placed.step.uses].writes and placed.step.uses != "mail.canary":
-            yield document.problem((*placed.path, "within"), "`within` repeats a check; this step writes", rule="within-on-write", hint="Use retry:.", key=True)
+            yield document.problem(
+                (*placed.path, "uses"),
+                f"{placed.step.uses} writes; checks only read",
+                rule="write-in-check",
+                hint="Move it to activation:.",
+            )
+        if (
+            placed.step.within is not None
+            and catalogue.actions[placed.step.uses].writes
+            and placed.step.uses != "mail.canary"
+        ):
+            yield document.problem(
+                (*placed.path, "within"),
+                "`within` repeats a check; this step writes",
+                rule="within-on-write",
+                hint="Use retry:.",
+                key=True,
+            )
     yield from _cycles(loaded, by_id)
 
 
@@ -81,7 +132,7 @@ def _cycles(loaded: Loaded, by_id: dict[str, Placed]) -> Iterator[Problem]:
             if need == step_id or need not in by_id:
                 continue
             if state.get(need) == 1:
-                return (*trail[trail.index(need):], need) if need in trail else (need, step_id, need)
+                return (*trail[trail.index(need) :], need) if need in trail else (need, step_id, need)
             if state.get(need) is None and (found := visit(need, (*trail, need))):
                 return found
         state[step_id] = 2
@@ -89,7 +140,12 @@ def _cycles(loaded: Loaded, by_id: dict[str, Placed]) -> Iterator[Problem]:
 
     for step_id in by_id:
         if state.get(step_id) is None and (found := visit(step_id, (step_id,))):
-            yield loaded.document.problem((*by_id[step_id].path, "needs"), f"these steps wait for each other: {' -> '.join(found)}", rule="cycle", hint="Remove one of the needs.")
+            yield loaded.document.problem(
+                (*by_id[step_id].path, "needs"),
+                f"these steps wait for each other: {' -> '.join(found)}",
+                rule="cycle",
+                hint="Remove one of the needs.",
+            )
             return
 
 
@@ -98,7 +154,10 @@ def _expressions(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
     document, base = loaded.document, base_scope(loaded)
     never: set[str] = set()
     for placed in loaded.steps:
-        scope = {**base, "steps": steps_scope({i: by_id[i] for i in ancestors(loaded, placed.id) if i in by_id}, catalogue)}
+        scope = {
+            **base,
+            "steps": steps_scope({i: by_id[i] for i in ancestors(loaded, placed.id) if i in by_id}, catalogue),
+        }
         step, path = placed.step, placed.path
         if step.for_each is not None:
             yield from _for_each(loaded, placed, scope)
@@ -110,14 +169,27 @@ def _expressions(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
                 yield document.problem((*path, "when"), f"when: {error}", rule="expression")
             if step.when.strip().lower() in {"false", "not true"}:
                 never.add(placed.id)
-                yield document.problem((*path, "when"), f"{placed.id!r} is never reached: its condition is always false", rule="unreachable", hint="Remove the step.")
+                yield document.problem(
+                    (*path, "when"),
+                    f"{placed.id!r} is never reached: its condition is always false",
+                    rule="unreachable",
+                    hint="Remove the step.",
+                )
         blocked = sorted(never.intersection(placed.needs))
         if blocked and placed.id not in never:
             never.add(placed.id)
-            yield document.problem(path, f"{placed.id!r} is never reached: it needs {blocked[0]!r}, which is never reached", rule="unreachable", hint="Remove the step.")
+            yield document.problem(
+                path,
+                f"{placed.id!r} is never reached: it needs {blocked[0]!r}, which is never reached",
+                rule="unreachable",
+                hint="Remove the step.",
+            )
         if step.expect:
             try:
-                if (kind := type_of(step.expect, {**scope, "outputs": outputs_type(placed, catalogue)})).name not in {"boolean", "any"}:
+                if (kind := type_of(step.expect, {**scope, "outputs": outputs_type(placed, catalogue)})).name not in {
+                    "boolean",
+                    "any",
+                }:
                     raise ExpressionError(f"a condition is true or false, this is a {kind}")
             except ExpressionError as error:
                 yield document.problem((*path, "expect"), f"expect: {error}", rule="expression")
@@ -130,7 +202,9 @@ def _for_each(loaded: Loaded, placed: Placed, scope: dict[str, Any]) -> Iterator
     scope["item"] = ANY
     if isinstance(value, list):
         if not value:
-            yield loaded.document.problem(place, "for_each over an empty list does nothing", rule="unreachable", hint="Remove the step.")
+            yield loaded.document.problem(
+                place, "for_each over an empty list does nothing", rule="unreachable", hint="Remove the step."
+            )
         return
     try:
         kind = type_of_text(str(value), {k: v for k, v in scope.items() if k != "item"})
@@ -138,35 +212,62 @@ def _for_each(loaded: Loaded, placed: Placed, scope: dict[str, Any]) -> Iterator
             raise ExpressionError(f"needs a list, this is a {kind}")
         scope["item"] = kind.item or ANY
     except ExpressionError as error:
-        yield loaded.document.problem(place, f"for_each: {error}", rule="expression", hint="Write for_each: \"{{ domains }}\" or a list.")
+        yield loaded.document.problem(
+            place, f"for_each: {error}", rule="expression", hint='Write for_each: "{{ domains }}" or a list.'
+        )
 
 
 def _arguments(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
     by_id = {s.id: s for s in loaded.steps}
     base = base_scope(loaded)
     for placed in loaded.steps:
-        scope = {**base, "steps": steps_scope({i: by_id[i] for i in ancestors(loaded, placed.id) if i in by_id}, catalogue)}
+        scope = {
+            **base,
+            "steps": steps_scope({i: by_id[i] for i in ancestors(loaded, placed.id) if i in by_id}, catalogue),
+        }
         if placed.step.for_each is not None:
             from bcp.playbook.types import ANY  # noqa: PLC0415
 
             scope["item"] = ANY
-        yield from check_arguments(loaded.document, (*placed.path, "with"), catalogue.actions[placed.step.uses], placed.step.with_, scope)
+        yield from check_arguments(
+            loaded.document, (*placed.path, "with"), catalogue.actions[placed.step.uses], placed.step.with_, scope
+        )
         if isinstance(placed.step.undo, Undo):
             inner = {**scope, "outputs": outputs_type(placed, catalogue)}
-            yield from check_arguments(loaded.document, (*placed.path, "undo", "with"), catalogue.actions[placed.step.undo.uses], placed.step.undo.with_, inner)
+            yield from check_arguments(
+                loaded.document,
+                (*placed.path, "undo", "with"),
+                catalogue.actions[placed.step.undo.uses],
+                placed.step.undo.with_,
+                inner,
+            )
 
 
 def _undo(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
     for placed in loaded.steps:
         spec, step = catalogue.actions[placed.step.uses], placed.step
         if step.undo == "automatic" and not spec.undoable:
-            yield loaded.document.problem((*placed.path, "undo"), f"{spec.kind} cannot undo by itself", rule="undo-impossible",
-                                          hint="Give a step: undo: {uses: ..., with: ...}" if spec.writes else "Remove undo: it only reads.")
-        if not spec.writes or spec.final or step.irreversible or step.undo != "none" or placed.phase in {"hold", "always"}:
+            yield loaded.document.problem(
+                (*placed.path, "undo"),
+                f"{spec.kind} cannot undo by itself",
+                rule="undo-impossible",
+                hint="Give a step: undo: {uses: ..., with: ...}" if spec.writes else "Remove undo: it only reads.",
+            )
+        if (
+            not spec.writes
+            or spec.final
+            or step.irreversible
+            or step.undo != "none"
+            or placed.phase in {"hold", "always"}
+        ):
             continue
         hint = "Add undo: automatic" if spec.undoable else "Add undo: {uses: ..., with: ...}"
-        yield loaded.document.problem(placed.path, f"{placed.id!r} changes the world and says nothing about undoing it", rule="write-without-undo",
-                                      hint=f"{hint}, or irreversible: <reason>.")
+        yield loaded.document.problem(
+            placed.path,
+            f"{placed.id!r} changes the world and says nothing about undoing it",
+            rule="write-without-undo",
+            hint=f"{hint}, or irreversible: <reason>.",
+        )
 
 
 def _approvals(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
@@ -177,21 +278,38 @@ def _approvals(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
             gated = True
             yield from _one_gate(loaded, placed, catalogue)
         elif step.uses == "dns.mx.switch" and not gated and placed.phase == "activation":
-            yield loaded.document.problem(placed.path, f"{placed.id!r} moves MX and nobody is asked before", rule="ungated-switch", severity="warning",
-                                          hint="Put an approval step before it.")
+            yield loaded.document.problem(
+                placed.path,
+                f"{placed.id!r} moves MX and nobody is asked before",
+                rule="ungated-switch",
+                severity="warning",
+                hint="Put an approval step before it.",
+            )
 
 
 def _one_gate(loaded: Loaded, placed: Placed, catalogue: Catalogue) -> Iterator[Problem]:
     with_, place = placed.step.with_, (*placed.path, "with")
     sources, count = with_.get("from"), with_.get("min", 1)
     if placed.phase not in {"activation"}:
-        yield loaded.document.problem(placed.path, f"an approval in {placed.phase} is never answered in time", rule="approval-unanswerable", hint="Approvals belong in activation.")
+        yield loaded.document.problem(
+            placed.path,
+            f"an approval in {placed.phase} is never answered in time",
+            rule="approval-unanswerable",
+            hint="Approvals belong in activation.",
+        )
     if not isinstance(sources, list) or not isinstance(count, int) or isinstance(count, bool):
         return
     if count < 1:
-        yield loaded.document.problem((*place, "min"), "an approval by nobody is no approval", rule="approval-unanswerable", hint="min: 1 or more.")
+        yield loaded.document.problem(
+            (*place, "min"),
+            "an approval by nobody is no approval",
+            rule="approval-unanswerable",
+            hint="min: 1 or more.",
+        )
     if not sources:
-        yield loaded.document.problem((*place, "from"), "nobody may approve this", rule="approval-unanswerable", hint="from: [group:oncall]")
+        yield loaded.document.problem(
+            (*place, "from"), "nobody may approve this", rule="approval-unanswerable", hint="from: [group:oncall]"
+        )
     if catalogue.approvers is None or not all(isinstance(s, str) for s in sources):
         return
     total = 0
@@ -199,14 +317,29 @@ def _one_gate(loaded: Loaded, placed: Placed, catalogue: Catalogue) -> Iterator[
         people = catalogue.approvers(source)
         total += people
         if not people and "{{" not in source:
-            yield loaded.document.problem((*place, "from", i), f"{source!r} leads to nobody", rule="approval-unanswerable", hint="Check groups in the contacts file.")
+            yield loaded.document.problem(
+                (*place, "from", i),
+                f"{source!r} leads to nobody",
+                rule="approval-unanswerable",
+                hint="Check groups in the contacts file.",
+            )
             return
     needed = count + (0 if with_.get("initiator_may_approve") is True else 1)
     if count > total:
-        yield loaded.document.problem((*place, "min"), f"{count} approvals are needed and only {total} people may give one", rule="approval-unanswerable", hint="Lower min, or add people.")
+        yield loaded.document.problem(
+            (*place, "min"),
+            f"{count} approvals are needed and only {total} people may give one",
+            rule="approval-unanswerable",
+            hint="Lower min, or add people.",
+        )
     elif needed > total:
-        yield loaded.document.problem((*place, "from"), f"only {total} may approve: when one of them starts the run, {count} others are not there", rule="approval-thin",
-                                      severity="warning", hint="Add people to the group.")
+        yield loaded.document.problem(
+            (*place, "from"),
+            f"only {total} may approve: when one of them starts the run, {count} others are not there",
+            rule="approval-thin",
+            severity="warning",
+            hint="Add people to the group.",
+        )
 
 
 def _book(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
@@ -218,16 +351,37 @@ def _book(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
         except ExpressionError as error:
             yield document.problem(("concurrency", "group"), f"group: {error}", rule="expression")
     if book.recovery is not None and catalogue.playbooks and book.recovery.playbook not in catalogue.playbooks:
-        yield document.problem(("recovery", "playbook"), f"there is no playbook {book.recovery.playbook!r}", hint=did_you_mean(book.recovery.playbook, catalogue.playbooks), rule="unknown-playbook")
+        yield document.problem(
+            ("recovery", "playbook"),
+            f"there is no playbook {book.recovery.playbook!r}",
+            hint=did_you_mean(book.recovery.playbook, catalogue.playbooks),
+            rule="unknown-playbook",
+        )
     stem = document.file.rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml")
     if document.file.endswith((".yaml", ".yml")) and stem != book.name:
-        yield document.problem(("name",), f"the file is called {stem}, the playbook {book.name}", rule="playbook-name", hint="Make them equal.")
+        yield document.problem(
+            ("name",),
+            f"the file is called {stem}, the playbook {book.name}",
+            rule="playbook-name",
+            hint="Make them equal.",
+        )
     switches = any(s.step.uses == "dns.mx.switch" and s.phase == "activation" for s in loaded.steps)
     harmful = sorted(set(book.covers) & set("ACDGH"))
-    to_relay = any(s.step.uses == "dns.mx.switch" and s.step.with_.get("to", "relay") not in {"primary", "before"} for s in loaded.steps)
+    to_relay = any(
+        s.step.uses == "dns.mx.switch" and s.step.with_.get("to", "relay") not in {"primary", "before"}
+        for s in loaded.steps
+    )
     if switches and to_relay and harmful:
-        yield document.problem(("covers",), f"moving MX does not help, and can harm, in class {', '.join(harmful)}", rule="switch-does-not-help",
-                               hint="Use a playbook that communicates, such as exchange-mailbox-access.")
+        yield document.problem(
+            ("covers",),
+            f"moving MX does not help, and can harm, in class {', '.join(harmful)}",
+            rule="switch-does-not-help",
+            hint="Use a playbook that communicates, such as exchange-mailbox-access.",
+        )
     if switches and book.concurrency is None:
-        yield document.problem(("activation",), "this playbook moves MX and has no concurrency group: two runs could meet", rule="no-concurrency",
-                               hint="Add concurrency: {group: \"mx:{{ domains | join(',') }}\"}")
+        yield document.problem(
+            ("activation",),
+            "this playbook moves MX and has no concurrency group: two runs could meet",
+            rule="no-concurrency",
+            hint="Add concurrency: {group: \"mx:{{ domains | join(',') }}\"}",
+        )

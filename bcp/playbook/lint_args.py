@@ -15,13 +15,21 @@ from bcp.playbook.expr import ExpressionError, has_template, single
 from bcp.playbook.types import Type
 
 
-def check_arguments(document: Document, path: Path_, spec: ActionSpec, given: Mapping[str, Any], scope: Scope) -> Iterator[Problem]:
+def check_arguments(
+    document: Document, path: Path_, spec: ActionSpec, given: Mapping[str, Any], scope: Scope
+) -> Iterator[Problem]:
     """Unknown keys, missing keys, wrong values, bad expressions."""
     fields = {f.alias or n: f for n, f in spec.args.model_fields.items()}
     dynamic: set[str] = set()
     for key, value in given.items():
         if key not in fields:
-            yield document.problem((*path, key), f"{spec.kind} has no argument {key!r}", hint=did_you_mean(key, fields), rule="unknown-argument", key=True)
+            yield document.problem(
+                (*path, key),
+                f"{spec.kind} has no argument {key!r}",
+                hint=did_you_mean(key, fields),
+                rule="unknown-argument",
+                key=True,
+            )
             continue
         kinds: list[Type] = []
         yield from _expressions(document, (*path, key), value, scope, kinds)
@@ -32,7 +40,9 @@ def check_arguments(document: Document, path: Path_, spec: ActionSpec, given: Ma
     try:
         spec.args.model_validate({k: v for k, v in given.items() if k in fields})
     except ValidationError as error:
-        for problem, entry in zip(explain(document, error, path, spec.args), error.errors(include_url=False, include_input=False), strict=True):
+        for problem, entry in zip(
+            explain(document, error, path, spec.args), error.errors(include_url=False, include_input=False), strict=True
+        ):
             if not entry["loc"] or str(entry["loc"][0]) not in dynamic:
                 yield problem
 

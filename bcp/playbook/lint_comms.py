@@ -23,12 +23,21 @@ def check_notify(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
         if not isinstance(name, str) or "{{" in name:
             continue
         if name not in catalogue.messages:
-            yield loaded.document.problem((*place, "template"), f"there is no message {name!r}", hint=did_you_mean(name, catalogue.messages), rule="unknown-template")
+            yield loaded.document.problem(
+                (*place, "template"),
+                f"there is no message {name!r}",
+                hint=did_you_mean(name, catalogue.messages),
+                rule="unknown-template",
+            )
             continue
         message = catalogue.messages[name]
         audience = with_.get("audience")
         if message.audiences and isinstance(audience, str) and audience not in message.audiences:
-            yield loaded.document.problem((*place, "template"), f"the message {name!r} is written for {', '.join(message.audiences)}, not for {audience}", rule="template-audience")
+            yield loaded.document.problem(
+                (*place, "template"),
+                f"the message {name!r} is written for {', '.join(message.audiences)}, not for {audience}",
+                rule="template-audience",
+            )
         channels = with_.get("channels", ()) if placed.step.uses == "notify" else ()
         yield from _channels(loaded, place, name, channels, catalogue)
         yield from _claims(loaded, placed, message.claims, catalogue)
@@ -38,22 +47,45 @@ def _audience(loaded: Loaded, place: tuple[str | int, ...], name: Any, catalogue
     if not isinstance(name, str) or "{{" in name or catalogue.audiences is None:
         return
     if name not in catalogue.audiences:
-        yield loaded.document.problem((*place, "audience"), f"there is no audience {name!r}", hint=did_you_mean(name, catalogue.audiences), rule="unknown-audience")
+        yield loaded.document.problem(
+            (*place, "audience"),
+            f"there is no audience {name!r}",
+            hint=did_you_mean(name, catalogue.audiences),
+            rule="unknown-audience",
+        )
     elif not catalogue.audiences[name]:
-        yield loaded.document.problem((*place, "audience"), f"nobody is in the audience {name!r}", rule="empty-audience", severity="warning", hint="Check its groups in bcp.yaml.")
+        yield loaded.document.problem(
+            (*place, "audience"),
+            f"nobody is in the audience {name!r}",
+            rule="empty-audience",
+            severity="warning",
+            hint="Check its groups in bcp.yaml.",
+        )
 
 
-def _channels(loaded: Loaded, place: tuple[str | int, ...], message: str, channels: Any, catalogue: Catalogue) -> Iterator[Problem]:
+def _channels(
+    loaded: Loaded, place: tuple[str | int, ...], message: str, channels: Any, catalogue: Catalogue
+) -> Iterator[Problem]:
     if not isinstance(channels, list) or catalogue.channels is None:
         return
     for i, name in enumerate(channels):
         if not isinstance(name, str) or "{{" in name:
             continue
         if name not in catalogue.channels:
-            yield loaded.document.problem((*place, "channels", i), f"there is no channel {name!r}", hint=did_you_mean(name, catalogue.channels), rule="unknown-channel")
+            yield loaded.document.problem(
+                (*place, "channels", i),
+                f"there is no channel {name!r}",
+                hint=did_you_mean(name, catalogue.channels),
+                rule="unknown-channel",
+            )
         elif catalogue.channels[name].form not in catalogue.messages[message].forms:
             form = catalogue.channels[name].form
-            yield loaded.document.problem((*place, "channels", i), f"the message {message!r} has no {form} form for the channel {name!r}", rule="missing-form", hint=f"Add {form}: to the message.")
+            yield loaded.document.problem(
+                (*place, "channels", i),
+                f"the message {message!r} has no {form} form for the channel {name!r}",
+                rule="missing-form",
+                hint=f"Add {form}: to the message.",
+            )
 
 
 def _claims(loaded: Loaded, placed: Placed, claims: tuple[str, ...], catalogue: Catalogue) -> Iterator[Problem]:
@@ -66,8 +98,12 @@ def _claims(loaded: Loaded, placed: Placed, claims: tuple[str, ...], catalogue: 
             provided[fact] = step_id
     for claim in claims:
         if claim not in provided:
-            yield loaded.document.problem((*placed.path, "with", "template"), f"this message says {claim!r}, and no step before it makes that true", rule="claim-without-fact",
-                                          hint="Let it need the step that verifies it, or use another message.")
+            yield loaded.document.problem(
+                (*placed.path, "with", "template"),
+                f"this message says {claim!r}, and no step before it makes that true",
+                rule="claim-without-fact",
+                hint="Let it need the step that verifies it, or use another message.",
+            )
 
 
 def check_shared_fate(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
@@ -76,20 +112,32 @@ def check_shared_fate(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]
     for placed in loaded.steps:
         with_, place = placed.step.with_, (*placed.path, "with")
         if placed.step.uses == "dns.mx.switch" and down & set(catalogue.dns_fate):
-            yield _fate(loaded, placed.path, f"{placed.id!r} -> the DNS back end of the domains -> {_both(down, catalogue.dns_fate)}")
+            yield _fate(
+                loaded,
+                placed.path,
+                f"{placed.id!r} -> the DNS back end of the domains -> {_both(down, catalogue.dns_fate)}",
+            )
         relay = with_.get("relay")
         if isinstance(relay, str) and catalogue.relays and down & set(catalogue.relays.get(relay, ())):
-            yield _fate(loaded, (*place, "relay"), f"{placed.id!r} -> relay {relay!r} -> {_both(down, catalogue.relays[relay])}")
+            yield _fate(
+                loaded, (*place, "relay"), f"{placed.id!r} -> relay {relay!r} -> {_both(down, catalogue.relays[relay])}"
+            )
         if placed.step.uses != "notify":
             continue
         if down & set(catalogue.contacts_fate):
-            yield _fate(loaded, placed.path, f"{placed.id!r} -> the contact list -> {_both(down, catalogue.contacts_fate)}")
+            yield _fate(
+                loaded, placed.path, f"{placed.id!r} -> the contact list -> {_both(down, catalogue.contacts_fate)}"
+            )
         channels = with_.get("channels")
         known = catalogue.channels or {}
         if isinstance(channels, list) and channels and all(isinstance(c, str) and c in known for c in channels):
             fates = [down & set(known[c].shares_fate_with) for c in channels]
             if all(fates):
-                yield _fate(loaded, (*place, "channels"), f"{placed.id!r} -> only {', '.join(channels)} -> {', '.join(sorted(set().union(*fates)))}")
+                yield _fate(
+                    loaded,
+                    (*place, "channels"),
+                    f"{placed.id!r} -> only {', '.join(channels)} -> {', '.join(sorted(set().union(*fates)))}",
+                )
 
 
 def _both(down: set[str], fate: tuple[str, ...]) -> str:
@@ -97,4 +145,9 @@ def _both(down: set[str], fate: tuple[str, ...]) -> str:
 
 
 def _fate(loaded: Loaded, path: tuple[str | int, ...], chain: str) -> Problem:
-    return loaded.document.problem(path, f"this depends on what is down: {chain}", rule="shared-fate", hint="Use one that does not, or add a second one that does not.")
+    return loaded.document.problem(
+        path,
+        f"this depends on what is down: {chain}",
+        rule="shared-fate",
+        hint="Use one that does not, or add a second one that does not.",
+    )

@@ -54,7 +54,13 @@ def loads(text: str, file: str = "<playbook>") -> Loaded:
 
 def _load(document: Document) -> Loaded:
     if not isinstance(document.data, dict):
-        raise Invalid.of([document.problem((), "a playbook is a mapping: version, name, title, activation ...", rule="playbook.shape")])
+        raise Invalid.of(
+            [
+                document.problem(
+                    (), "a playbook is a mapping: version, name, title, activation ...", rule="playbook.shape"
+                )
+            ]
+        )
     try:
         book = Playbook.model_validate(document.data)
     except ValidationError as error:
@@ -69,7 +75,11 @@ def _place(book: Playbook) -> Iterator[Placed]:
         earlier: Placed | None = None
         for index, (step, path) in enumerate(_entries(book, phase)):
             step_id = step.id or _automatic_id(phase, step, index)
-            needs = tuple(step.needs) if step.needs is not None else ((earlier.id,) if earlier and phase in _ORDERED else ())
+            needs = (
+                tuple(step.needs)
+                if step.needs is not None
+                else ((earlier.id,) if earlier and phase in _ORDERED else ())
+            )
             earlier = Placed(step_id, phase, step, needs, path)
             yield earlier
 
@@ -92,8 +102,6 @@ def _automatic_id(phase: str, step: Step, index: int) -> str:
 def settle_timeout(placed: Placed, book: Playbook) -> float:
     """Seconds this step may take."""
     return placed.step.timeout if placed.step.timeout is not None else book.defaults.timeout
-
-
 
 
 def input_values(book: Playbook, given: dict[str, str]) -> dict[str, Any]:
@@ -127,5 +135,7 @@ def _typed(name: str, kind: str, text: str) -> Any:
         if kind == "boolean":
             return {"true": True, "false": False}[text.lower()]
     except (ValueError, KeyError) as error:
-        raise Invalid(f"the input {name!r} must be a {kind}, not {text!r}", hint="Booleans are true or false.") from error
+        raise Invalid(
+            f"the input {name!r} must be a {kind}, not {text!r}", hint="Booleans are true or false."
+        ) from error
     return [part.strip() for part in text.split(",") if part.strip()] if kind == "list" else text

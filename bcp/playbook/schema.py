@@ -24,10 +24,20 @@ def playbook_schema(catalogue: Catalogue) -> dict[str, Any]:
         schema["$defs"].update(arguments.pop("$defs", {}))
         for name, prop in arguments.get("properties", {}).items():
             arguments["properties"][name] = _or_expression(prop)
-        step["allOf"].append({"if": {"properties": {"uses": {"const": kind}}}, "then": {"properties": {"with": arguments}}})
-    return {"$schema": DRAFT, "$id": "https://bcp.invalid/playbook.v1.json", **schema, "title": "bcp playbook, version 1"}
+        step["allOf"].append(
+            {"if": {"properties": {"uses": {"const": kind}}}, "then": {"properties": {"with": arguments}}}
+        )
+    return {
+        "$schema": DRAFT,
+        "$id": "https://bcp.invalid/playbook.v1.json",
+        **schema,
+        "title": "bcp playbook, version 1",
+    }
 
 
 def _or_expression(prop: dict[str, Any]) -> dict[str, Any]:
     described = {k: v for k, v in prop.items() if k in {"description", "default", "title"}}
-    return {**described, "anyOf": [{k: v for k, v in prop.items() if k not in described}, {"type": "string", "pattern": r"\{\{.*\}\}"}]}
+    return {
+        **described,
+        "anyOf": [{k: v for k, v in prop.items() if k not in described}, {"type": "string", "pattern": r"\{\{.*\}\}"}],
+    }

@@ -8,7 +8,9 @@ from bcp.playbook.catalogue import Catalogue
 from bcp.playbook.load import Loaded, Placed
 from bcp.playbook.types import ANY, BOOLEAN, NUMBER, STRING, Type, list_of, named, object_of, of_value
 
-RUN = object_of({"id": STRING, "kind": STRING, "playbook": STRING, "initiator": STRING, "automatic": BOOLEAN, "parent": STRING})
+RUN = object_of(
+    {"id": STRING, "kind": STRING, "playbook": STRING, "initiator": STRING, "automatic": BOOLEAN, "parent": STRING}
+)
 
 
 def base_scope(loaded: Loaded) -> dict[str, Type]:
@@ -32,7 +34,14 @@ def outputs_type(placed: Placed, catalogue: Catalogue) -> Type:
 
 def steps_scope(before: Mapping[str, Placed], catalogue: Catalogue) -> Type:
     """The type of ``steps`` for a step that these steps precede."""
-    return object_of({i: object_of({"outputs": outputs_type(p, catalogue), "state": STRING, "summary": STRING, "attempts": NUMBER}) for i, p in before.items()})
+    return object_of(
+        {
+            i: object_of(
+                {"outputs": outputs_type(p, catalogue), "state": STRING, "summary": STRING, "attempts": NUMBER}
+            )
+            for i, p in before.items()
+        }
+    )
 
 
 def ancestors(loaded: Loaded, step_id: str) -> set[str]:

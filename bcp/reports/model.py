@@ -9,26 +9,77 @@ from bcp.engine.store import RunView
 from bcp.kernel.clock import iso
 
 SCHEMA = "bcp.report/1"
-_TIMELINE = {"run_started", "phase_started", "step_finished", "gate_opened", "approved", "answer_refused", "step_retry", "undo_started", "undo_finished", "doubt_settled",
-             "doubt_stands", "in_doubt", "stopped", "resumed", "aborting", "recovered", "run_finished", "acknowledged"}
+_TIMELINE = {
+    "run_started",
+    "phase_started",
+    "step_finished",
+    "gate_opened",
+    "approved",
+    "answer_refused",
+    "step_retry",
+    "undo_started",
+    "undo_finished",
+    "doubt_settled",
+    "doubt_stands",
+    "in_doubt",
+    "stopped",
+    "resumed",
+    "aborting",
+    "recovered",
+    "run_finished",
+    "acknowledged",
+}
 
 
-def report_data(view: RunView, *, organisation: str, extra: Mapping[str, Any] | None = None, children: Sequence[RunView] = ()) -> dict[str, Any]:
+def report_data(
+    view: RunView, *, organisation: str, extra: Mapping[str, Any] | None = None, children: Sequence[RunView] = ()
+) -> dict[str, Any]:
     """Everything a report says, as plain data."""
     plan, state = view.plan, view.state
     achieved = achieved_times(view)
     return {
-        "schema": SCHEMA, "organisation": organisation, "run": view.id, "playbook": plan["playbook"], "kind": plan["kind"], "initiator": plan["initiator"],
-        "automatic": plan["automatic"], "plan": plan["id"], "checksum": plan["checksum"], "status": view.status(), "reason": state.reason,
-        "started": iso(state.started), "ended": iso(state.ended or None), "domains": list(plan["domains"]), "overrides": dict(plan["overrides"]),
-        "approvals": [{"by": a["by"], "at": iso(a["at"]), "step": a["step"], "how": a.get("how", "")} for a in state.approvals],
-        "objectives": objectives(view, achieved), "achieved": achieved,
+        "schema": SCHEMA,
+        "organisation": organisation,
+        "run": view.id,
+        "playbook": plan["playbook"],
+        "kind": plan["kind"],
+        "initiator": plan["initiator"],
+        "automatic": plan["automatic"],
+        "plan": plan["id"],
+        "checksum": plan["checksum"],
+        "status": view.status(),
+        "reason": state.reason,
+        "started": iso(state.started),
+        "ended": iso(state.ended or None),
+        "domains": list(plan["domains"]),
+        "overrides": dict(plan["overrides"]),
+        "approvals": [
+            {"by": a["by"], "at": iso(a["at"]), "step": a["step"], "how": a.get("how", "")} for a in state.approvals
+        ],
+        "objectives": objectives(view, achieved),
+        "achieved": achieved,
         "steps": [_step(s, state.started) for s in state.steps.values()],
-        "changes": [c for s in plan["steps"] for c in s["changes"]], "messages": _messages(view), "timeline": _timeline(view),
-        "in_doubt": [{"key": e.key, "state": e.state, "claimed": iso(e.claimed_at)} for e in view.record.effects if e.state != "settled"],
-        "doubts_settled": [{"step": e.step, "by": e.actor or e.data.get("by", ""), "happened": e.data.get("happened", ""), "at": iso(e.at)} for e in view.record.events if e.kind == "doubt_settled"],
+        "changes": [c for s in plan["steps"] for c in s["changes"]],
+        "messages": _messages(view),
+        "timeline": _timeline(view),
+        "in_doubt": [
+            {"key": e.key, "state": e.state, "claimed": iso(e.claimed_at)}
+            for e in view.record.effects
+            if e.state != "settled"
+        ],
+        "doubts_settled": [
+            {
+                "step": e.step,
+                "by": e.actor or e.data.get("by", ""),
+                "happened": e.data.get("happened", ""),
+                "at": iso(e.at),
+            }
+            for e in view.record.events
+            if e.kind == "doubt_settled"
+        ],
         "audit": {"events": len(view.record.events), "head": view.record.head, "damage": view.record.damage},
-        "follows": [{"run": c.id, "playbook": c.plan["playbook"], "status": c.status()} for c in children], "extra": dict(extra or {}),
+        "follows": [{"run": c.id, "playbook": c.plan["playbook"], "status": c.status()} for c in children],
+        "extra": dict(extra or {}),
     }
 
 
@@ -36,12 +87,23 @@ def achieved_times(view: RunView) -> dict[str, Any]:
     """Seconds from the first failure seen (else from the start of the run) to what the objectives are about."""
     state, began = view.state, view.state.started
     since = next((float(s.outputs["since"]) for s in state.steps.values() if s.outputs.get("since")), 0.0) or began
-    switch = next((s for s in state.steps.values() if s.outputs.get("safe_at") and s.status in {"ok", "unchanged"}), None)
+    switch = next(
+        (s for s in state.steps.values() if s.outputs.get("safe_at") and s.status in {"ok", "unchanged"}), None
+    )
     canary = next((s for s in state.steps.values() if s.outputs.get("accepted_by") and s.status == "ok"), None)
-    told = next((s for s in state.steps.values() if s.outputs.get("sent") and s.status == "ok" and s.phase == "activation"), None)
-    out: dict[str, Any] = {"outage_since": iso(since), "counted_from": "first failed look" if since != began else "start of the run"}
+    told = next(
+        (s for s in state.steps.values() if s.outputs.get("sent") and s.status == "ok" and s.phase == "activation"),
+        None,
+    )
+    out: dict[str, Any] = {
+        "outage_since": iso(since),
+        "counted_from": "first failed look" if since != began else "start of the run",
+    }
     if switch is not None:
-        out |= {"switched_s": round(switch.ended - since, 1), "caches_safe_s": round(float(switch.outputs["safe_at"]) - since, 1)}
+        out |= {
+            "switched_s": round(switch.ended - since, 1),
+            "caches_safe_s": round(float(switch.outputs["safe_at"]) - since, 1),
+        }
     if canary is not None:
         out["rto_receive_s"] = round(canary.ended - since, 1)
     elif switch is not None:
@@ -58,13 +120,31 @@ def objectives(view: RunView, achieved: Mapping[str, Any]) -> list[dict[str, Any
     for name, key in (("rto_receive", "rto_receive_s"), ("rto_communicate", "rto_communicate_s")):
         if wanted.get(name) is not None:
             got = achieved.get(key)
-            rows.append({"objective": name, "target_s": wanted[name], "achieved_s": got, "met": None if got is None else got <= wanted[name]})
+            rows.append(
+                {
+                    "objective": name,
+                    "target_s": wanted[name],
+                    "achieved_s": got,
+                    "met": None if got is None else got <= wanted[name],
+                }
+            )
     return rows
 
 
 def _step(step: Any, start: float) -> dict[str, Any]:
-    return {"id": step.id, "phase": step.phase, "status": step.status, "summary": step.summary, "error": step.error, "hint": step.hint, "attempts": step.attempts,
-            "rounds": step.rounds, "from_s": round(step.started - start, 3) if step.started else None, "to_s": round(step.ended - start, 3) if step.ended else None, "outputs": dict(step.outputs)}
+    return {
+        "id": step.id,
+        "phase": step.phase,
+        "status": step.status,
+        "summary": step.summary,
+        "error": step.error,
+        "hint": step.hint,
+        "attempts": step.attempts,
+        "rounds": step.rounds,
+        "from_s": round(step.started - start, 3) if step.started else None,
+        "to_s": round(step.ended - start, 3) if step.ended else None,
+        "outputs": dict(step.outputs),
+    }
 
 
 def _messages(view: RunView) -> list[dict[str, Any]]:
@@ -75,7 +155,19 @@ def _messages(view: RunView) -> list[dict[str, Any]]:
         if channel is None:
             continue
         step = effect.key.split("/")[1]
-        row = table.setdefault((step, str(channel)), {"step": step, "channel": channel, "sent": 0, "failed": 0, "in_doubt": 0, "segments": 0, "receipts": [], "reasons": []})
+        row = table.setdefault(
+            (step, str(channel)),
+            {
+                "step": step,
+                "channel": channel,
+                "sent": 0,
+                "failed": 0,
+                "in_doubt": 0,
+                "segments": 0,
+                "receipts": [],
+                "reasons": [],
+            },
+        )
         outcome = effect.outcome or {}
         if outcome.get("state") == "sent":
             row["sent"] += 1
@@ -96,7 +188,23 @@ def _timeline(view: RunView) -> list[dict[str, Any]]:
     for event in view.record.events:
         if event.kind not in _TIMELINE:
             continue
-        text = event.data.get("summary") or event.data.get("error") or event.data.get("reason") or event.data.get("detail") or event.data.get("phase") or ""
-        out.append({"at": iso(event.at), "t_s": round(event.at - view.state.started, 3), "kind": event.kind, "step": event.step, "actor": event.actor,
-                    "status": event.data.get("status", ""), "text": str(text)})
+        text = (
+            event.data.get("summary")
+            or event.data.get("error")
+            or event.data.get("reason")
+            or event.data.get("detail")
+            or event.data.get("phase")
+            or ""
+        )
+        out.append(
+            {
+                "at": iso(event.at),
+                "t_s": round(event.at - view.state.started, 3),
+                "kind": event.kind,
+                "step": event.step,
+                "actor": event.actor,
+                "status": event.data.get("status", ""),
+                "text": str(text),
+            }
+        )
     return out

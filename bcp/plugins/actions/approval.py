@@ -36,11 +36,25 @@ class Approval(Action[ApprovalArgs]):
     async def plan(self, args: ApprovalArgs, services: Services, step: StepInfo) -> Proposal:
         """Refuse a gate that could never open."""
         why = services.approvals.answerable(args.from_, args.min, exclude_initiator=not args.initiator_may_approve)
-        refusals = (Refusal("approval-unanswerable", f"{step.id}: {why}", "Add people to the group, or lower min."),) if why else ()
-        return Proposal(refusals=refusals, notes=(f"{step.id}: {args.min} of {', '.join(args.from_)} must approve this plan within {args.timeout / 60:g} min",),
-                        outputs={"approved_by": [], "how": ""})
+        refusals = (
+            (Refusal("approval-unanswerable", f"{step.id}: {why}", "Add people to the group, or lower min."),)
+            if why
+            else ()
+        )
+        return Proposal(
+            refusals=refusals,
+            notes=(
+                f"{step.id}: {args.min} of {', '.join(args.from_)} must approve this plan within {args.timeout / 60:g} min",
+            ),
+            outputs={"approved_by": [], "how": ""},
+        )
 
     async def perform(self, args: ApprovalArgs, services: Services, step: StepInfo) -> Outcome:
         """Wait."""
-        verdict = await services.approvals.wait(step.id, args.from_, args.min, args.timeout, exclude_initiator=not args.initiator_may_approve)
-        return Outcome(f"approved by {', '.join(verdict.approved_by)}", {"approved_by": list(verdict.approved_by), "how": verdict.how})
+        verdict = await services.approvals.wait(
+            step.id, args.from_, args.min, args.timeout, exclude_initiator=not args.initiator_may_approve
+        )
+        return Outcome(
+            f"approved by {', '.join(verdict.approved_by)}",
+            {"approved_by": list(verdict.approved_by), "how": verdict.how},
+        )

@@ -58,5 +58,14 @@ class MxCheck(Action[CheckArgs]):
             for answer in await dns.answers(domains):
                 agree = agree and not answer.problem and answer.mx is not None and answer.mx.same(found[answer.domain])
         ttl = max((m.ttl_s for m in found.values()), default=0)
-        return Outcome(f"{len(found)} domain(s) readable{' and writable' if args.write else ''}" + ("" if agree else "; the servers disagree"),
-                       {"mx": {d: m.to_data() for d, m in found.items()}, "agree": agree, "max_ttl_s": ttl, "writable": args.write}, changed=False)
+        return Outcome(
+            f"{len(found)} domain(s) readable{' and writable' if args.write else ''}"
+            + ("" if agree else "; the servers disagree"),
+            {
+                "mx": {d: m.to_data() for d, m in found.items()},
+                "agree": agree,
+                "max_ttl_s": ttl,
+                "writable": args.write,
+            },
+            changed=False,
+        )

@@ -41,8 +41,16 @@ class Switch(Action[SwitchArgs]):
     access = Access.WRITE
     Args = SwitchArgs
     undoable = True
-    outputs = {"before": "object", "after": "object", "states": "object", "everywhere": "boolean", "lagging": "list", "unverified": "list",
-               "old_ttl_s": "number", "safe_at": "number"}
+    outputs = {
+        "before": "object",
+        "after": "object",
+        "states": "object",
+        "everywhere": "boolean",
+        "lagging": "list",
+        "unverified": "list",
+        "old_ttl_s": "number",
+        "safe_at": "number",
+    }
 
     def claims_facts(self, args: SwitchArgs) -> tuple[str, ...]:
         """Which way it points."""
@@ -69,25 +77,55 @@ class Switch(Action[SwitchArgs]):
             changes.append(_change(reading, wanted, services))
         found_refusals, found_notes = await examine(orders, services, to_relay=args.to not in {"before", "primary"})
         old_ttl = max((o.old.ttl_s for o in orders), default=0)
-        return Proposal(tuple(changes), (*refusals, *found_refusals), (), (*notes, *found_notes), {"mx": {r.domain: r.mx.to_data() if r.mx else None for r in readings}},
-                        {"before": before, "after": after, "states": {}, "everywhere": True, "lagging": [], "unverified": [], "old_ttl_s": old_ttl, "safe_at": 0})
+        return Proposal(
+            tuple(changes),
+            (*refusals, *found_refusals),
+            (),
+            (*notes, *found_notes),
+            {"mx": {r.domain: r.mx.to_data() if r.mx else None for r in readings}},
+            {
+                "before": before,
+                "after": after,
+                "states": {},
+                "everywhere": True,
+                "lagging": [],
+                "unverified": [],
+                "old_ttl_s": old_ttl,
+                "safe_at": 0,
+            },
+        )
 
     async def perform(self, args: SwitchArgs, services: Services, step: StepInfo) -> Outcome:
         """Swap, then look everywhere."""
         before, after = await _planned(args, services, step)
-        orders = [SwapOrder(d, before[d], after[d]) for d in args.domains if not (before[d].same(after[d]) and before[d].ttl_s == after[d].ttl_s)]
+        orders = [
+            SwapOrder(d, before[d], after[d])
+            for d in args.domains
+            if not (before[d].same(after[d]) and before[d].ttl_s == after[d].ttl_s)
+        ]
         swaps = await _swap(orders, services)
         switched_at = services.clock.now()
         done = [s for s in swaps if s.state in {SwapState.APPLIED, SwapState.ALREADY}]
         outputs: dict[str, Any] = {
-            "before": {d: m.to_data() for d, m in before.items()}, "after": {d: m.to_data() for d, m in after.items()},
-            "states": {s.domain: str(s.state) for s in swaps}, "everywhere": False, "lagging": [], "unverified": [],
-            "old_ttl_s": max((o.old.ttl_s for o in orders), default=0), "safe_at": switched_at + max((o.old.ttl_s for o in orders), default=0),
+            "before": {d: m.to_data() for d, m in before.items()},
+            "after": {d: m.to_data() for d, m in after.items()},
+            "states": {s.domain: str(s.state) for s in swaps},
+            "everywhere": False,
+            "lagging": [],
+            "unverified": [],
+            "old_ttl_s": max((o.old.ttl_s for o in orders), default=0),
+            "safe_at": switched_at + max((o.old.ttl_s for o in orders), default=0),
         }
         _raise_for(swaps, outputs)
-        lagging, unverified = await _converge({s.domain: after[s.domain] for s in done} or after, args.converge, services)
+        lagging, unverified = await _converge(
+            {s.domain: after[s.domain] for s in done} or after, args.converge, services
+        )
         outputs |= {"lagging": lagging, "unverified": unverified, "everywhere": not lagging and not unverified}
-        return Outcome(_summary(swaps, after, lagging, unverified), outputs, changed=any(s.state is SwapState.APPLIED for s in swaps))
+        return Outcome(
+            _summary(swaps, after, lagging, unverified),
+            outputs,
+            changed=any(s.state is SwapState.APPLIED for s in swaps),
+        )
 
     async def probe(self, args: SwitchArgs, services: Services, step: StepInfo) -> Finding:
         """Read every domain. Where the new set does not stand yet, the same guarded swap may safely be sent again."""
@@ -96,11 +134,20 @@ class Switch(Action[SwitchArgs]):
         if any(r.problem for r in readings):
             return Finding(Happened.UNKNOWN, detail="; ".join(r.problem for r in readings if r.problem))
         if not all(r.mx is not None and r.mx.same(after[r.domain]) for r in readings):
-            return Finding(Happened.NO, detail="the new MX does not stand everywhere; the guarded swap may be sent again")
+            return Finding(
+                Happened.NO, detail="the new MX does not stand everywhere; the guarded swap may be sent again"
+            )
         old_ttl = max(m.ttl_s for m in before.values())
-        outputs = {"before": {d: m.to_data() for d, m in before.items()}, "after": {d: m.to_data() for d, m in after.items()},
-                   "states": {r.domain: "already" for r in readings}, "everywhere": False, "lagging": [], "unverified": ["not read after a crash"],
-                   "old_ttl_s": old_ttl, "safe_at": services.clock.now() + old_ttl}
+        outputs = {
+            "before": {d: m.to_data() for d, m in before.items()},
+            "after": {d: m.to_data() for d, m in after.items()},
+            "states": {r.domain: "already" for r in readings},
+            "everywhere": False,
+            "lagging": [],
+            "unverified": ["not read after a crash"],
+            "old_ttl_s": old_ttl,
+            "safe_at": services.clock.now() + old_ttl,
+        }
         return Finding(Happened.YES, Outcome("found switched when reading", outputs))
 
     async def undo(self, args: SwitchArgs, before: Mapping[str, Any], services: Services, step: StepInfo) -> Outcome:
@@ -109,13 +156,25 @@ class Switch(Action[SwitchArgs]):
         new = {d: MxSet.from_data(m) for d, m in before["after"].items()}
         touched = [d for d in old if not (old[d].same(new[d]) and old[d].ttl_s == new[d].ttl_s)]
         readings = {r.domain: r for r in await _read(touched, services)}
-        orders = [SwapOrder(d, new[d], old[d]) for d in touched if (m := readings[d].mx) is not None and m.same(new[d]) and not m.same(old[d])]
+        orders = [
+            SwapOrder(d, new[d], old[d])
+            for d in touched
+            if (m := readings[d].mx) is not None and m.same(new[d]) and not m.same(old[d])
+        ]
         swaps = await _swap(orders, services)
         bad = [s for s in swaps if s.state not in {SwapState.APPLIED, SwapState.ALREADY}]
         foreign = [d for d in touched if (m := readings[d].mx) is None or not (m.same(new[d]) or m.same(old[d]))]
         if bad or foreign:
-            raise Permanent("not put back: " + "; ".join([*(f"{s.domain}: {s.message}" for s in bad), *(f"{d}: now {readings[d].mx}, not touched" for d in foreign)]),
-                            hint="By hand: " + "; ".join(f"set {d} MX to {old[d]}" for d in [*(s.domain for s in bad), *foreign]))
+            raise Permanent(
+                "not put back: "
+                + "; ".join(
+                    [
+                        *(f"{s.domain}: {s.message}" for s in bad),
+                        *(f"{d}: now {readings[d].mx}, not touched" for d in foreign),
+                    ]
+                ),
+                hint="By hand: " + "; ".join(f"set {d} MX to {old[d]}" for d in [*(s.domain for s in bad), *foreign]),
+            )
         return Outcome(f"{len(swaps)} domain(s) put back", {"states": {s.domain: str(s.state) for s in swaps}})
 
 
@@ -126,7 +185,11 @@ def target(args: SwitchArgs, domain: str, now: MxSet, services: Services) -> MxS
         recorded = services.recorded.get(domain) if args.to == "before" else None
         wanted = recorded or services.domains[domain].primary
         if wanted is None:
-            return Refusal("dns.no-way-back", f"nothing is recorded to go back to for {domain}", "Give domains: primary: in bcp.yaml.")
+            return Refusal(
+                "dns.no-way-back",
+                f"nothing is recorded to go back to for {domain}",
+                "Give domains: primary: in bcp.yaml.",
+            )
         return MxSet(wanted.hosts, args.ttl or wanted.ttl_s)
     hosts = _relay_hosts(args, services)
     ttl = args.ttl or 300
@@ -135,7 +198,9 @@ def target(args: SwitchArgs, domain: str, now: MxSet, services: Services) -> MxS
     mine = {h.host for h in hosts}
     primary = services.domains[domain].primary or MxSet(tuple(h for h in now.hosts if h.host not in mine), now.ttl_s)
     if not primary.hosts:
-        return Refusal("dns.no-primary", f"{domain} has no primary MX to stand behind", "Give domains: primary: in bcp.yaml.")
+        return Refusal(
+            "dns.no-primary", f"{domain} has no primary MX to stand behind", "Give domains: primary: in bcp.yaml."
+        )
     behind = max(h.preference for h in primary.hosts) + 10
     return MxSet((*primary.hosts, *(MxHost(max(behind, h.preference), h.host) for h in hosts)), ttl)
 
@@ -145,7 +210,10 @@ def _relay_hosts(args: SwitchArgs, services: Services) -> tuple[MxHost, ...]:
     if not name and len(services.relays) == 1:
         name = next(iter(services.relays))
     if name not in services.relays:
-        raise Invalid(f"which relay? {name!r} is not one" if name else "there are several relays; say which: relay: NAME", hint=did_you_mean(name, services.relays))
+        raise Invalid(
+            f"which relay? {name!r} is not one" if name else "there are several relays; say which: relay: NAME",
+            hint=did_you_mean(name, services.relays),
+        )
     return services.relays[name].mx
 
 
@@ -197,7 +265,11 @@ async def _converge(wanted: Mapping[str, MxSet], patience_s: float, services: Se
         answers: list[Answer] = []
         for name, group in _by_back_end(list(wanted), services).items():
             answers.extend(await services.dns[name].answers(group))
-        lagging = [f"{a.address} serves {a.mx} for {a.domain}" for a in answers if not a.problem and not (a.mx is not None and a.mx.same(wanted[a.domain]))]
+        lagging = [
+            f"{a.address} serves {a.mx} for {a.domain}"
+            for a in answers
+            if not a.problem and not (a.mx is not None and a.mx.same(wanted[a.domain]))
+        ]
         unverified = [f"{a.address}: {a.problem}" for a in answers if a.problem]
         if (not lagging and not unverified) or services.clock.monotonic() >= deadline or services.dry:
             return ([] if services.dry else lagging), unverified
@@ -208,32 +280,67 @@ async def _converge(wanted: Mapping[str, MxSet], patience_s: float, services: Se
 def _raise_for(swaps: Sequence[Swap], outputs: Mapping[str, Any]) -> None:
     bad = [s for s in swaps if s.state in {SwapState.CONFLICT, SwapState.REFUSED}]
     if bad:
-        raise Permanent("; ".join(f"{s.domain}: {s.state}: {s.message}" for s in bad[:5]) + (f"; and {len(bad) - 5} more" if len(bad) > 5 else ""), hint=bad[0].hint, outputs=outputs)
+        raise Permanent(
+            "; ".join(f"{s.domain}: {s.state}: {s.message}" for s in bad[:5])
+            + (f"; and {len(bad) - 5} more" if len(bad) > 5 else ""),
+            hint=bad[0].hint,
+            outputs=outputs,
+        )
     unknown = [s for s in swaps if s.state is SwapState.UNKNOWN]
     if unknown:
-        raise InDoubt("; ".join(f"{s.domain}: {s.message}" for s in unknown[:5]), hint="Read the MX at the primary, then `bcp settle`.", outputs=outputs)
+        raise InDoubt(
+            "; ".join(f"{s.domain}: {s.message}" for s in unknown[:5]),
+            hint="Read the MX at the primary, then `bcp settle`.",
+            outputs=outputs,
+        )
 
 
 def _unreadable(reading: Reading) -> Refusal:
     if reading.cname:
-        return Refusal("dns.cname", f"{reading.domain} is a CNAME to {reading.cname}; an MX cannot stand beside it", "Use the name it points to (RFC 1034 section 3.6.2).")
+        return Refusal(
+            "dns.cname",
+            f"{reading.domain} is a CNAME to {reading.cname}; an MX cannot stand beside it",
+            "Use the name it points to (RFC 1034 section 3.6.2).",
+        )
     if reading.problem:
         return Refusal("dns.unreadable", f"{reading.domain}: {reading.problem}", "Check dns: and domains: in bcp.yaml.")
-    return Refusal("dns.no-mx-now", f"{reading.domain} has no MX now: there is nothing to come back to", "Publish the primary MX first.")
+    return Refusal(
+        "dns.no-mx-now",
+        f"{reading.domain} has no MX now: there is nothing to come back to",
+        "Publish the primary MX first.",
+    )
 
 
 def _change(reading: Reading, wanted: MxSet, services: Services) -> Change:
     assert reading.mx is not None
     ttl = reading.mx.ttl_s
-    cas = "" if services.dns_of(reading.domain).capabilities.compare_and_swap else "no compare-and-swap on this provider"
-    return Change(f"MX {reading.domain}.", str(reading.mx), str(wanted), f"swap back to {reading.mx}", float(ttl),
-                  cas or f"caches keep the old MX for up to {format_duration(ttl)}")
+    cas = (
+        "" if services.dns_of(reading.domain).capabilities.compare_and_swap else "no compare-and-swap on this provider"
+    )
+    return Change(
+        f"MX {reading.domain}.",
+        str(reading.mx),
+        str(wanted),
+        f"swap back to {reading.mx}",
+        float(ttl),
+        cas or f"caches keep the old MX for up to {format_duration(ttl)}",
+    )
 
 
-def _summary(swaps: Sequence[Swap], after: Mapping[str, MxSet], lagging: Sequence[str], unverified: Sequence[str]) -> str:
+def _summary(
+    swaps: Sequence[Swap], after: Mapping[str, MxSet], lagging: Sequence[str], unverified: Sequence[str]
+) -> str:
     applied = sum(1 for s in swaps if s.state is SwapState.APPLIED)
     first = next(iter(after.values()), None)
-    text = f"{applied} of {len(after)} domain(s) switched to {first}" if applied else f"{len(after)} domain(s) point to {first} already"
+    text = (
+        f"{applied} of {len(after)} domain(s) switched to {first}"
+        if applied
+        else f"{len(after)} domain(s) point to {first} already"
+    )
     if lagging:
         return f"{text}; NOT everywhere: {'; '.join(lagging[:3])}"
-    return f"{text}; not verified at {'; '.join(unverified[:3])}" if unverified else f"{text}, served by every authoritative address"
+    return (
+        f"{text}; not verified at {'; '.join(unverified[:3])}"
+        if unverified
+        else f"{text}, served by every authoritative address"
+    )

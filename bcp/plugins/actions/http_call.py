@@ -39,25 +39,39 @@ class HttpCall(Action[HttpArgs]):
 
     async def plan(self, args: HttpArgs, services: Services, step: StepInfo) -> Proposal:
         """Show the request, without secrets."""
-        return Proposal(changes=(Change(args.url.partition("?")[0], "", f"{args.method} request", "see undo of the step"),),
-                        facts={"method": args.method, "url": args.url}, outputs={"status": 200, "body": ""})
+        return Proposal(
+            changes=(Change(args.url.partition("?")[0], "", f"{args.method} request", "see undo of the step"),),
+            facts={"method": args.method, "url": args.url},
+            outputs={"status": 200, "body": ""},
+        )
 
     async def perform(self, args: HttpArgs, services: Services, step: StepInfo) -> Outcome:
         """Send it."""
         headers = {k: _with_secrets(v, services) for k, v in args.headers.items()}
         if args.idempotency_header:
             headers[args.idempotency_header] = step.key
-        found = await services.outside.http(args.method, args.url, headers=headers, body=args.body, timeout_s=args.timeout, cap=20_000)
+        found = await services.outside.http(
+            args.method, args.url, headers=headers, body=args.body, timeout_s=args.timeout, cap=20_000
+        )
         if found.status not in args.expect_status:
-            kind = Transient if found.status == 429 or (found.status >= 500 and args.method in {"GET", "HEAD"}) else Permanent
-            raise kind(f"{args.method} {args.url.partition('?')[0]} answers {found.status}: {found.body[:200]}", hint="See the other system's log.")
+            kind = (
+                Transient
+                if found.status == 429 or (found.status >= 500 and args.method in {"GET", "HEAD"})
+                else Permanent
+            )
+            raise kind(
+                f"{args.method} {args.url.partition('?')[0]} answers {found.status}: {found.body[:200]}",
+                hint="See the other system's log.",
+            )
         return Outcome(f"{found.status}", {"status": found.status, "body": found.body[:4000]})
 
     async def probe(self, args: HttpArgs, services: Services, step: StepInfo) -> Finding:
         """Harmless or keyed requests may be sent again; others need a person."""
         if args.method in {"GET", "HEAD"} or args.idempotency_header:
             return Finding(Happened.NO, detail="it may be sent again")
-        return Finding(Happened.UNKNOWN, detail=f"only the receiver of {args.method} {args.url.partition('?')[0]} knows")
+        return Finding(
+            Happened.UNKNOWN, detail=f"only the receiver of {args.method} {args.url.partition('?')[0]} knows"
+        )
 
 
 def _with_secrets(value: str, services: Services) -> str:

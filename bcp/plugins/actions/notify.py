@@ -36,9 +36,32 @@ class Notify(Action[NotifyArgs]):
     async def plan(self, args: NotifyArgs, services: Services, step: StepInfo) -> Proposal:
         """Render everything, count everything, send nothing."""
         rows = await services.courier.forecast(_order(args))
-        forecasts = tuple(Forecast(r.channel, args.audience, r.people, r.messages, r.segments, r.seconds, r.unreachable, r.sample, r.warnings) for r in rows)
+        forecasts = tuple(
+            Forecast(
+                r.channel,
+                args.audience,
+                r.people,
+                r.messages,
+                r.segments,
+                r.seconds,
+                r.unreachable,
+                r.sample,
+                r.warnings,
+            )
+            for r in rows
+        )
         facts = {r.channel: [r.messages, r.segments, r.digest] for r in rows}
-        return Proposal(forecasts=forecasts, facts=facts, outputs={"sent": sum(r.messages for r in rows), "failed": 0, "unknown": 0, "unreachable": 0, "channels": {}})
+        return Proposal(
+            forecasts=forecasts,
+            facts=facts,
+            outputs={
+                "sent": sum(r.messages for r in rows),
+                "failed": 0,
+                "unknown": 0,
+                "unreachable": 0,
+                "channels": {},
+            },
+        )
 
     async def perform(self, args: NotifyArgs, services: Services, step: StepInfo) -> Outcome:
         """Deliver."""
@@ -51,15 +74,42 @@ def _order(args: NotifyArgs) -> Order:
 
 
 def _outcome(tallies: list[Tally]) -> Outcome:
-    total = {name: sum(getattr(t, name) for t in tallies) for name in ("sent", "failed", "unknown", "unreachable", "already")}
+    total = {
+        name: sum(getattr(t, name) for t in tallies) for name in ("sent", "failed", "unknown", "unreachable", "already")
+    }
     taken = total["sent"] + total["already"]
-    details = {t.channel: {"people": t.people, "sent": t.sent + t.already, "failed": t.failed, "unknown": t.unknown, "unreachable": t.unreachable,
-                           "segments": t.segments, "failures": list(t.failures)} for t in tallies}
-    summary = ", ".join(f"{t.channel} {t.sent + t.already}" + (f" ({t.failed} failed)" if t.failed else "") + (f" ({t.unknown} in doubt)" if t.unknown else "") for t in tallies)
-    outputs = {"sent": taken, "failed": total["failed"], "unknown": total["unknown"], "unreachable": total["unreachable"], "channels": details}
+    details = {
+        t.channel: {
+            "people": t.people,
+            "sent": t.sent + t.already,
+            "failed": t.failed,
+            "unknown": t.unknown,
+            "unreachable": t.unreachable,
+            "segments": t.segments,
+            "failures": list(t.failures),
+        }
+        for t in tallies
+    }
+    summary = ", ".join(
+        f"{t.channel} {t.sent + t.already}"
+        + (f" ({t.failed} failed)" if t.failed else "")
+        + (f" ({t.unknown} in doubt)" if t.unknown else "")
+        for t in tallies
+    )
+    outputs = {
+        "sent": taken,
+        "failed": total["failed"],
+        "unknown": total["unknown"],
+        "unreachable": total["unreachable"],
+        "channels": details,
+    }
     if not taken and total["unknown"]:
-        raise InDoubt(f"nothing is known to have arrived: {summary}", hint="Look at the vendor's log, then `bcp settle`.")
+        raise InDoubt(
+            f"nothing is known to have arrived: {summary}", hint="Look at the vendor's log, then `bcp settle`."
+        )
     if not taken and (total["failed"] or total["unreachable"]):
         reasons = "; ".join(dict.fromkeys(f.partition(": ")[2] for t in tallies for f in t.failures))
-        raise Permanent(f"nobody was reached: {summary}" + (f" - {reasons}" if reasons else ""), hint="Use another channel.")
+        raise Permanent(
+            f"nobody was reached: {summary}" + (f" - {reasons}" if reasons else ""), hint="Use another channel."
+        )
     return Outcome(summary, outputs, changed=bool(total["sent"]))

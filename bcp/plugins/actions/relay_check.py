@@ -34,7 +34,17 @@ class RelayCheck(Action[RelayCheckArgs]):
         except Transient as error:
             return Proposal(refusals=(Refusal("relay-not-ready", error.message, error.hint),))
         if outcome.outputs["open_relay"]:
-            return Proposal(refusals=(Refusal("relay-open", f"{args.relay} takes mail for any domain: it is an open relay", "Close it first.", overridable=True),), outputs=outcome.outputs)
+            return Proposal(
+                refusals=(
+                    Refusal(
+                        "relay-open",
+                        f"{args.relay} takes mail for any domain: it is an open relay",
+                        "Close it first.",
+                        overridable=True,
+                    ),
+                ),
+                outputs=outcome.outputs,
+            )
         return Proposal(notes=(outcome.summary,), outputs=outcome.outputs, facts={"accepts": True})
 
     async def perform(self, args: RelayCheckArgs, services: Services, step: StepInfo) -> Outcome:
@@ -48,7 +58,14 @@ class RelayCheck(Action[RelayCheckArgs]):
                 count += 1
                 opened = opened or found.open_relay
                 if not found.accepts:
-                    raise Transient(f"the relay {args.relay} at {found.address} does not take mail for {domain}: {found.message}", hint="Repair the relay before moving MX to it.")
+                    raise Transient(
+                        f"the relay {args.relay} at {found.address} does not take mail for {domain}: {found.message}",
+                        hint="Repair the relay before moving MX to it.",
+                    )
         queued = len(await relay.queue()) if relay.can_count else -1
-        return Outcome(f"{args.relay} accepts at {count} address{'es' if count != 1 else ''}" + (f", {queued} queued" if queued >= 0 else ""),
-                       {"accepts": True, "open_relay": opened, "queued": queued}, changed=False)
+        return Outcome(
+            f"{args.relay} accepts at {count} address{'es' if count != 1 else ''}"
+            + (f", {queued} queued" if queued >= 0 else ""),
+            {"accepts": True, "open_relay": opened, "queued": queued},
+            changed=False,
+        )

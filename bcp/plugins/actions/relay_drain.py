@@ -37,14 +37,34 @@ class Drain(Action[DrainArgs]):
     claims_itself = True
     provides = ("queue-drained",)
     final = "Delivered mail is where it belongs."
-    outputs = {"seen": "number", "sent": "number", "bounced": "number", "unaccounted": "number", "left": "number", "by_name": "list"}
+    outputs = {
+        "seen": "number",
+        "sent": "number",
+        "bounced": "number",
+        "unaccounted": "number",
+        "left": "number",
+        "by_name": "list",
+    }
 
     async def plan(self, args: DrainArgs, services: Services, step: StepInfo) -> Proposal:
         """How much is waiting."""
         relay = _relay(args, services)
         waiting = len(_ours(await relay.queue(), args, services)) if relay.can_count else -1
-        return Proposal(notes=(f"{args.relay} holds {waiting} message(s) for us" if waiting >= 0 else f"{args.relay} cannot say what it holds",),
-                        outputs={"seen": max(0, waiting), "sent": max(0, waiting), "bounced": 0, "unaccounted": 0, "left": 0, "by_name": []})
+        return Proposal(
+            notes=(
+                f"{args.relay} holds {waiting} message(s) for us"
+                if waiting >= 0
+                else f"{args.relay} cannot say what it holds",
+            ),
+            outputs={
+                "seen": max(0, waiting),
+                "sent": max(0, waiting),
+                "bounced": 0,
+                "unaccounted": 0,
+                "left": 0,
+                "by_name": [],
+            },
+        )
 
     async def perform(self, args: DrainArgs, services: Services, step: StepInfo) -> Outcome:
         """Ask, look, repeat."""
@@ -52,7 +72,10 @@ class Drain(Action[DrainArgs]):
         domains = args.domains or list(services.domains)
         if not relay.can_count:
             await relay.drain(domains)
-            raise Permanent(f"{args.relay} was asked to deliver, and cannot say what it holds", hint="Set queue: of the relay in bcp.yaml, or look by hand.")
+            raise Permanent(
+                f"{args.relay} was asked to deliver, and cannot say what it holds",
+                hint="Set queue: of the relay in bcp.yaml, or look by hand.",
+            )
         seen: dict[str, tuple[str, ...]] = {}
         deadline, empty_since = clock.monotonic() + args.timeout, None
         while True:
@@ -64,7 +87,10 @@ class Drain(Action[DrainArgs]):
                 break
             if now >= deadline:
                 left = ", ".join(f"{m.queue_id} for {', '.join(m.recipients)} ({m.reason})" for m in queue[:5])
-                raise Transient(f"{len(queue)} message(s) are still in the queue of {args.relay}: {left}", hint="`bcp resume` goes on; the relay keeps them.")
+                raise Transient(
+                    f"{len(queue)} message(s) are still in the queue of {args.relay}: {left}",
+                    hint="`bcp resume` goes on; the relay keeps them.",
+                )
             if queue:
                 await relay.drain(domains)
             await clock.sleep(args.ask_every)
@@ -75,9 +101,18 @@ class Drain(Action[DrainArgs]):
         sent = sum(1 for q in seen if q in fates and fates[q].status == "sent")
         bounced = [fates[q] for q in seen if q in fates and fates[q].status in {"bounced", "expired"}]
         unknown = [q for q in seen if q not in fates]
-        by_name = [f"{f.queue_id} to {f.recipient}: {f.status} {f.detail}".strip() for f in bounced] + [f"{q} to {', '.join(seen[q])}: gone from the queue" for q in unknown]
+        by_name = [f"{f.queue_id} to {f.recipient}: {f.status} {f.detail}".strip() for f in bounced] + [
+            f"{q} to {', '.join(seen[q])}: gone from the queue" for q in unknown
+        ]
         summary = f"{len(seen)} drained: {sent} delivered, {len(bounced)} bounced, {len(unknown)} gone without a record"
-        outputs: dict[str, Any] = {"seen": len(seen), "sent": sent, "bounced": len(bounced), "unaccounted": len(unknown), "left": 0, "by_name": by_name[:1000]}
+        outputs: dict[str, Any] = {
+            "seen": len(seen),
+            "sent": sent,
+            "bounced": len(bounced),
+            "unaccounted": len(unknown),
+            "left": 0,
+            "by_name": by_name[:1000],
+        }
         return Outcome(summary, outputs, changed=bool(seen))
 
     async def probe(self, args: DrainArgs, services: Services, step: StepInfo) -> Finding:

@@ -37,19 +37,42 @@ class Shell(Action[ShellArgs]):
 
     async def plan(self, args: ShellArgs, services: Services, step: StepInfo) -> Proposal:
         """Show the program; refuse one that is not allowed."""
-        refusals = () if args.run[0] in services.allow_shell else (
-            Refusal("shell-not-allowed", f"{step.id}: {args.run[0]!r} is not among the programs allowed", "Add it to shell: allow: in bcp.yaml."),)
-        return Proposal(changes=(Change(f"program {args.run[0]}", "", " ".join(args.run), "see undo of the step"),), refusals=refusals,
-                        facts={"run": args.run}, outputs={"code": 0, "stdout": "", "stderr": ""})
+        refusals = (
+            ()
+            if args.run[0] in services.allow_shell
+            else (
+                Refusal(
+                    "shell-not-allowed",
+                    f"{step.id}: {args.run[0]!r} is not among the programs allowed",
+                    "Add it to shell: allow: in bcp.yaml.",
+                ),
+            )
+        )
+        return Proposal(
+            changes=(Change(f"program {args.run[0]}", "", " ".join(args.run), "see undo of the step"),),
+            refusals=refusals,
+            facts={"run": args.run},
+            outputs={"code": 0, "stdout": "", "stderr": ""},
+        )
 
     async def perform(self, args: ShellArgs, services: Services, step: StepInfo) -> Outcome:
         """Run it."""
         if args.run[0] not in services.allow_shell:
-            raise Permanent(f"{args.run[0]!r} is not among the programs allowed", hint="Add it to shell: allow: in bcp.yaml.")
-        environment = {k: services.outside.reveal(v) if v.startswith(("env:", "file:", "keyring:")) else v for k, v in args.environment.items()}
-        found = await services.outside.process(args.run, timeout_s=args.timeout, environment=environment, cap=args.output_cap)
+            raise Permanent(
+                f"{args.run[0]!r} is not among the programs allowed", hint="Add it to shell: allow: in bcp.yaml."
+            )
+        environment = {
+            k: services.outside.reveal(v) if v.startswith(("env:", "file:", "keyring:")) else v
+            for k, v in args.environment.items()
+        }
+        found = await services.outside.process(
+            args.run, timeout_s=args.timeout, environment=environment, cap=args.output_cap
+        )
         if found.code != 0:
-            raise Permanent(f"{args.run[0]} ended with {found.code}: {(found.stderr or found.stdout).strip()[-300:]}", hint="Run it by hand to see more.")
+            raise Permanent(
+                f"{args.run[0]} ended with {found.code}: {(found.stderr or found.stdout).strip()[-300:]}",
+                hint="Run it by hand to see more.",
+            )
         return Outcome("ended with 0", {"code": 0, "stdout": found.stdout, "stderr": found.stderr})
 
     async def probe(self, args: ShellArgs, services: Services, step: StepInfo) -> Finding:
@@ -58,5 +81,9 @@ class Shell(Action[ShellArgs]):
             return Finding(Happened.UNKNOWN, detail=f"only a person can see whether {args.run[0]} did its work")
         found = await services.outside.process(args.probe, timeout_s=args.timeout, environment={}, cap=1000)
         if found.code == 0:
-            return Finding(Happened.YES, Outcome("its probe says that it happened", {"code": 0, "stdout": "", "stderr": ""}))
-        return Finding(Happened.NO if found.code == 1 else Happened.UNKNOWN, detail=f"its probe ended with {found.code}")
+            return Finding(
+                Happened.YES, Outcome("its probe says that it happened", {"code": 0, "stdout": "", "stderr": ""})
+            )
+        return Finding(
+            Happened.NO if found.code == 1 else Happened.UNKNOWN, detail=f"its probe ended with {found.code}"
+        )

@@ -33,8 +33,11 @@ class Publish(Action[PublishArgs]):
     async def plan(self, args: PublishArgs, services: Services, step: StepInfo) -> Proposal:
         """Show the entry."""
         entry = services.pages.render_order(_order(args))
-        return Proposal(changes=(Change("status page", "", str(entry["title"]), "the entry is withdrawn"),), facts={"title": entry["title"], "phase": entry["phase"]},
-                        outputs={"where": "", "key": step.key})
+        return Proposal(
+            changes=(Change("status page", "", str(entry["title"]), "the entry is withdrawn"),),
+            facts={"title": entry["title"], "phase": entry["phase"]},
+            outputs={"where": "", "key": step.key},
+        )
 
     async def perform(self, args: PublishArgs, services: Services, step: StepInfo) -> Outcome:
         """Publish."""

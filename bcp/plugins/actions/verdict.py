@@ -23,10 +23,16 @@ class LookVerdict(Action[VerdictArgs]):
         """Look, and show."""
         seen = dict(await services.looker.verdict())
         evidence = [str(e) for e in seen.get("evidence", [])]
-        note = f"the service is {seen['state']}" + (f", class {seen['class']}" if seen.get("class") else "") + (f": {evidence[0]}" if evidence else "")
+        note = (
+            f"the service is {seen['state']}"
+            + (f", class {seen['class']}" if seen.get("class") else "")
+            + (f": {evidence[0]}" if evidence else "")
+        )
         return Proposal(notes=(note,), outputs=seen, facts={"state": seen["state"], "class": seen.get("class", "")})
 
     async def perform(self, args: VerdictArgs, services: Services, step: StepInfo) -> Outcome:
         """Look."""
         seen = dict(await services.looker.verdict())
-        return Outcome(f"{seen['state']}{' class ' + str(seen['class']) if seen.get('class') else ''}", seen, changed=False)
+        return Outcome(
+            f"{seen['state']}{' class ' + str(seen['class']) if seen.get('class') else ''}", seen, changed=False
+        )

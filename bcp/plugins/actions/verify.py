@@ -32,5 +32,8 @@ class Verify(Action[VerifyArgs]):
     async def perform(self, args: VerifyArgs, services: Services, step: StepInfo) -> Outcome:
         """Check."""
         if not args.that:
-            raise Permanent(args.otherwise or f"{step.id}: the statement does not hold", hint="Look at the outputs of the steps before it.")
+            raise Permanent(
+                args.otherwise or f"{step.id}: the statement does not hold",
+                hint="Look at the outputs of the steps before it.",
+            )
         return Outcome("it holds", {"held": True}, changed=False)

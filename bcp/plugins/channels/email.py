@@ -58,7 +58,9 @@ class Email(Channel[EmailSettings]):
         message = self._message(delivery)
         s = self.settings
         try:
-            answer = await smtp.send(s.host, s.port, message, sender=s.from_, recipient=delivery.address, timeout_s=s.timeout)
+            answer = await smtp.send(
+                s.host, s.port, message, sender=s.from_, recipient=delivery.address, timeout_s=s.timeout
+            )
         except Transient as error:
             raise NotSent(error.message, hint=error.hint) from error
         return Receipt(message["Message-ID"], answer)
@@ -79,10 +81,25 @@ class Email(Channel[EmailSettings]):
 
     async def check(self) -> list[Check]:
         """EHLO only."""
-        talk = await smtp.rcpt(self.settings.host, self.settings.port, recipient=self.settings.from_, sender=self.settings.from_, timeout_s=min(10.0, self.settings.timeout))
+        talk = await smtp.rcpt(
+            self.settings.host,
+            self.settings.port,
+            recipient=self.settings.from_,
+            sender=self.settings.from_,
+            timeout_s=min(10.0, self.settings.timeout),
+        )
         if talk.stage in {"rcpt", "done"}:
-            return [Check(self.name, "ok", f"{self.settings.host}:{self.settings.port} speaks SMTP and takes our sender")]
-        return [Check(self.name, "fail", f"{self.settings.host}:{self.settings.port} at {talk.stage}: {talk.code or talk.kind} {talk.text}", "Is the relay up?")]
+            return [
+                Check(self.name, "ok", f"{self.settings.host}:{self.settings.port} speaks SMTP and takes our sender")
+            ]
+        return [
+            Check(
+                self.name,
+                "fail",
+                f"{self.settings.host}:{self.settings.port} at {talk.stage}: {talk.code or talk.kind} {talk.text}",
+                "Is the relay up?",
+            )
+        ]
 
 
 def create(name: str, settings: EmailSettings) -> Email:

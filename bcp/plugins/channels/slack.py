@@ -54,8 +54,16 @@ class Slack(Channel[SlackSettings]):
             from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415 - 0.2 s of import
 
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self.settings.timeout))
-            options: dict[str, Any] = {"base_url": self.settings.api_url.rstrip("/") + "/api/"} if self.settings.api_url else {}
-            self._client = AsyncWebClient(token=self.settings.token.reveal(), timeout=max(1, int(self.settings.timeout)), session=self._session, retry_handlers=[], **options)
+            options: dict[str, Any] = (
+                {"base_url": self.settings.api_url.rstrip("/") + "/api/"} if self.settings.api_url else {}
+            )
+            self._client = AsyncWebClient(
+                token=self.settings.token.reveal(),
+                timeout=max(1, int(self.settings.timeout)),
+                session=self._session,
+                retry_handlers=[],
+                **options,
+            )
         return self._client
 
     def address_of(self, contact: Contact) -> str:
@@ -70,16 +78,34 @@ class Slack(Channel[SlackSettings]):
         """Post it. ``text`` is the notification and the fall-back of the blocks."""
         text = delivery.message.body[:MAX_TEXT]
         metadata = {"event_type": "bcp_message", "event_payload": {"key": delivery.key}}
-        blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": text[i : i + 2900]}} for i in range(0, len(text), 2900)]
-        answer = await self._call("chat_postMessage", channel=self.settings.channel, text=text, blocks=blocks, metadata=metadata, unfurl_links=False)
+        blocks = [
+            {"type": "section", "text": {"type": "mrkdwn", "text": text[i : i + 2900]}}
+            for i in range(0, len(text), 2900)
+        ]
+        answer = await self._call(
+            "chat_postMessage",
+            channel=self.settings.channel,
+            text=text,
+            blocks=blocks,
+            metadata=metadata,
+            unfurl_links=False,
+        )
         return Receipt(str(answer["ts"]))
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         """Look through the channel since the claim for our key."""
         try:
-            answer = await self._call("conversations_history", channel=self.settings.channel, oldest=f"{delivery.since - 5:.6f}", limit=200, include_all_metadata=True)
+            answer = await self._call(
+                "conversations_history",
+                channel=self.settings.channel,
+                oldest=f"{delivery.since - 5:.6f}",
+                limit=200,
+                include_all_metadata=True,
+            )
         except (Permanent, NotSent, RateLimited) as error:
-            raise InDoubt(f"Slack cannot be asked whether it took it: {error.message}", hint="Give the bot channels:history.") from error
+            raise InDoubt(
+                f"Slack cannot be asked whether it took it: {error.message}", hint="Give the bot channels:history."
+            ) from error
         for message in answer.get("messages") or ():
             if ((message.get("metadata") or {}).get("event_payload") or {}).get("key") == delivery.key:
                 return Receipt(str(message["ts"]), "found")
@@ -123,9 +149,17 @@ def _translate(error: Any) -> Permanent | RateLimited | InDoubt:
     name = error.response.get("error", "") if isinstance(getattr(error.response, "data", None), dict) else ""
     if status == 429 or name == "ratelimited":
         wait = (error.response.headers or {}).get("Retry-After")
-        return RateLimited("Slack asks to slow down", retry_after_s=float(wait) if str(wait or "").isdigit() else None)
+        return RateLimited("Slack asks to slow down", retry_after_s=float(str(wait)) if str(wait or "").isdigit() else None)
     if status >= 500 or name in {"internal_error", "fatal_error", "request_timeout", "service_unavailable"}:
         return InDoubt(f"Slack answers {name or status}")
-    hints = {"not_in_channel": "Invite the bot to the channel.", "channel_not_found": "Use the channel's id, and invite the bot.", "invalid_auth": "Check the token.",
-             "token_revoked": "Make a new token.", "missing_scope": "Give the bot the scope.", "is_archived": "Choose another channel."}
-    return Permanent(f"Slack refuses it: {name or status}", hint=hints.get(name, "See Slack's list of errors for this method."))
+    hints = {
+        "not_in_channel": "Invite the bot to the channel.",
+        "channel_not_found": "Use the channel's id, and invite the bot.",
+        "invalid_auth": "Check the token.",
+        "token_revoked": "Make a new token.",
+        "missing_scope": "Give the bot the scope.",
+        "is_archived": "Choose another channel.",
+    }
+    return Permanent(
+        f"Slack refuses it: {name or status}", hint=hints.get(name, "See Slack's list of errors for this method.")
+    )

@@ -53,7 +53,17 @@ class StatusPage(Channel[StatusPageSettings]):
         """Add the entry and write all files anew."""
         message = delivery.message
         try:
-            self.site.put(Entry(delivery.key, delivery.since, message.subject, message.html, message.body, message.template, message.language))
+            self.site.put(
+                Entry(
+                    delivery.key,
+                    delivery.since,
+                    message.subject,
+                    message.html,
+                    message.body,
+                    message.template,
+                    message.language,
+                )
+            )
         except StorageError as error:
             raise NotSent(error.message, hint=error.hint) from error
         return Receipt(delivery.key, self.place())

@@ -71,7 +71,9 @@ class TwilioSms(Channel[TwilioSmsSettings]):
             from twilio.rest import Client  # noqa: PLC0415 - 0.2 s of import, only when something is sent
 
             self._transport = _transport(self.settings.timeout, self.settings.concurrency)
-            self._client = Client(self.settings.account_sid.reveal(), self.settings.auth_token.reveal(), http_client=self._transport)
+            self._client = Client(
+                self.settings.account_sid.reveal(), self.settings.auth_token.reveal(), http_client=self._transport
+            )
             if self.settings.api_url:
                 self._client.api.base_url = self.settings.api_url.rstrip("/")
         return self._client
@@ -87,7 +89,11 @@ class TwilioSms(Channel[TwilioSmsSettings]):
     async def send(self, delivery: Delivery) -> Receipt:
         """Create one message."""
         s = self.settings
-        arguments: dict[str, Any] = {"to": delivery.address, "body": delivery.message.body, "validity_period": int(s.validity)}
+        arguments: dict[str, Any] = {
+            "to": delivery.address,
+            "body": delivery.message.body,
+            "validity_period": int(s.validity),
+        }
         arguments |= {"from_": s.from_} if s.from_ else {"messaging_service_sid": s.messaging_service_sid}
         from twilio.base.exceptions import TwilioException  # noqa: PLC0415
 
@@ -118,9 +124,23 @@ class TwilioSms(Channel[TwilioSmsSettings]):
         try:
             account = await self._open().api.accounts(self.settings.account_sid.reveal()).fetch_async()
         except Exception as error:  # noqa: BLE001 - doctor reports whatever is wrong
-            return [Check(self.name, "fail", f"Twilio: {getattr(error, 'message', None) or getattr(error, 'msg', error)}", getattr(error, "hint", "") or "Check the credentials.")]
+            return [
+                Check(
+                    self.name,
+                    "fail",
+                    f"Twilio: {getattr(error, 'message', None) or getattr(error, 'msg', error)}",
+                    getattr(error, "hint", "") or "Check the credentials.",
+                )
+            ]
         state = "ok" if str(account.status) == "active" else "fail"
-        return [Check(self.name, state, f"Twilio account is {account.status}", "" if state == "ok" else "See the Twilio console.")]
+        return [
+            Check(
+                self.name,
+                state,
+                f"Twilio account is {account.status}",
+                "" if state == "ok" else "See the Twilio console.",
+            )
+        ]
 
     async def close(self) -> None:
         """Close the pool."""
@@ -142,7 +162,7 @@ def _transport(timeout_s: float, connections: int) -> Any:
 
     from bcp.kit.http import retry_after  # noqa: PLC0415
 
-    class SafeTransport(AsyncHttpClient):
+    class SafeTransport(AsyncHttpClient):  # type: ignore[misc]
         """429: not taken. No connection: not sent. 5xx, time-out, broken answer: nobody knows."""
 
         def __init__(self) -> None:
@@ -152,11 +172,22 @@ def _transport(timeout_s: float, connections: int) -> Any:
 
         def _open(self) -> aiohttp.ClientSession:
             if self._session is None:
-                self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections), cookie_jar=aiohttp.DummyCookieJar())
+                self._session = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=connections), cookie_jar=aiohttp.DummyCookieJar()
+                )
             return self._session
 
-        async def request(self, method: str, url: str, params: Any = None, data: Any = None, headers: Any = None, auth: Any = None,
-                          timeout: Any = None, allow_redirects: bool = False) -> Any:
+        async def request(
+            self,
+            method: str,
+            url: str,
+            params: Any = None,
+            data: Any = None,
+            headers: Any = None,
+            auth: Any = None,
+            timeout: Any = None,
+            allow_redirects: bool = False,
+        ) -> Any:
             headers = dict(headers or {})
             if auth is not None:
                 if auth not in self._auth:
@@ -164,7 +195,9 @@ def _transport(timeout_s: float, connections: int) -> Any:
                 headers["Authorization"] = self._auth[auth]
             try:
                 async with asyncio.timeout(timeout_s):
-                    async with self._open().request(method.upper(), url, params=params, data=data, headers=headers, allow_redirects=False) as answer:
+                    async with self._open().request(
+                        method.upper(), url, params=params, data=data, headers=headers, allow_redirects=False
+                    ) as answer:
                         text = await answer.text()
                         status, found = answer.status, answer.headers
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -174,7 +207,9 @@ def _transport(timeout_s: float, connections: int) -> Any:
             except aiohttp.ClientError as error:
                 raise InDoubt(f"the connection to Twilio broke ({type(error).__name__})") from error
             if status == 429:
-                raise RateLimited("Twilio asks to slow down", retry_after_s=retry_after({k.lower(): v for k, v in found.items()}))
+                raise RateLimited(
+                    "Twilio asks to slow down", retry_after_s=retry_after({k.lower(): v for k, v in found.items()})
+                )
             if status >= 500:
                 raise InDoubt(f"Twilio answers {status}")
             return Response(status, text, found)

@@ -9,11 +9,22 @@ from urllib.parse import urlsplit
 from bcp.contracts.contact import Contact
 from bcp.kernel.errors import Permanent, Transient
 
-FIELDS = ["id", "displayName", "mail", "userPrincipalName", "mobilePhone", "preferredLanguage", "accountEnabled", "department"]
+FIELDS = [
+    "id",
+    "displayName",
+    "mail",
+    "userPrincipalName",
+    "mobilePhone",
+    "preferredLanguage",
+    "accountEnabled",
+    "department",
+]
 MAX_PAGES = 2_000
 
 
-async def read_users(tenant_id: str, client_id: str, client_secret: str, *, api_url: str = "", timeout_s: float = 60.0) -> list[Contact]:
+async def read_users(
+    tenant_id: str, client_id: str, client_secret: str, *, api_url: str = "", timeout_s: float = 60.0
+) -> list[Contact]:
     """All enabled users. Phone numbers are taken as they are; the caller checks them.
 
     Raises:
@@ -46,12 +57,21 @@ async def _read(tenant_id: str, client_id: str, client_secret: str, api_url: str
             if not page.odata_next_link:
                 break
             _same_host(page.odata_next_link, api_url)
-            page = await client.users.with_url(page.odata_next_link).get(request_configuration=RequestConfiguration(options=options))
+            page = await client.users.with_url(page.odata_next_link).get(
+                request_configuration=RequestConfiguration(options=options)
+            )
     except APIError as error:
         status = getattr(error, "response_status_code", None)
-        hint = {401: "Check client_secret.", 403: "Grant User.Read.All to the application.", 429: "Wait, then repeat."}.get(status or 0, "Is Graph up?")
+        hint = {
+            401: "Check client_secret.",
+            403: "Grant User.Read.All to the application.",
+            429: "Wait, then repeat.",
+        }.get(status or 0, "Is Graph up?")
         kind = Transient if status in {429, 500, 502, 503, 504} else Permanent
-        raise kind(f"Graph answers {status}: {getattr(getattr(error, 'error', None), 'message', None) or error.message}", hint=hint) from error
+        raise kind(
+            f"Graph answers {status}: {getattr(getattr(error, 'error', None), 'message', None) or error.message}",
+            hint=hint,
+        ) from error
     except (OSError, ConnectionError) as error:
         raise Transient(f"Graph cannot be reached: {error}", hint="Use the last snapshot.") from error
     finally:
@@ -74,7 +94,9 @@ def _client(tenant_id: str, client_id: str, client_secret: str, api_url: str) ->
     from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider  # noqa: PLC0415
 
     credential = ClientSecretCredential(tenant_id, client_id, client_secret)
-    provider = AzureIdentityAuthenticationProvider(credential, scopes=["https://graph.microsoft.com/.default"], allowed_hosts=["graph.microsoft.com"])
+    provider = AzureIdentityAuthenticationProvider(
+        credential, scopes=["https://graph.microsoft.com/.default"], allowed_hosts=["graph.microsoft.com"]
+    )
     return GraphServiceClient(request_adapter=GraphRequestAdapter(provider)), credential.close
 
 
@@ -83,10 +105,20 @@ def _same_host(link: str, api_url: str) -> None:
     wanted = urlsplit(api_url or "https://graph.microsoft.com")
     found = urlsplit(link)
     if (found.scheme, found.netloc) != (wanted.scheme, wanted.netloc):
-        raise Permanent(f"Graph points to another host for the next page: {found.netloc}", hint="Nothing was sent there.")
+        raise Permanent(
+            f"Graph points to another host for the next page: {found.netloc}", hint="Nothing was sent there."
+        )
 
 
 def _contact(user: Any) -> Contact:
     upn = user.user_principal_name or ""
-    return Contact(str(user.id), user.display_name or "", user.mail or upn, user.mobile_phone or "", "", (user.preferred_language or "")[:2].lower(),
-                   (user.department,) if user.department else (), (upn.partition("@")[0],) if upn else ())
+    return Contact(
+        str(user.id),
+        user.display_name or "",
+        user.mail or upn,
+        user.mobile_phone or "",
+        "",
+        (user.preferred_language or "")[:2].lower(),
+        (user.department,) if user.department else (),
+        (upn.partition("@")[0],) if upn else (),
+    )

@@ -28,7 +28,10 @@ from bcp.kernel.errors import Permanent, Transient
 from bcp.kernel.secret import Secret
 from bcp.kit.dnswire import Endpoint, Lost, exchange, parse_endpoint
 
-_ALGORITHMS = {n: getattr(dns.tsig, n.replace("-", "_").upper()) for n in ("hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512")}
+_ALGORITHMS = {
+    n: getattr(dns.tsig, n.replace("-", "_").upper())
+    for n in ("hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512")
+}
 
 
 class TsigKey(Model):
@@ -105,11 +108,17 @@ class Rfc2136:
         if isinstance(reply, Lost):
             return Reading(domain, zone, None, problem=reply.reason)
         if not zone:
-            return Reading(domain, "", None, problem=f"{self.settings.server} is not authoritative for any zone of {domain}")
+            return Reading(
+                domain, "", None, problem=f"{self.settings.server} is not authoritative for any zone of {domain}"
+            )
         if reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-            return Reading(domain, zone, None, problem=f"{self.settings.server} answers {dns.rcode.to_text(reply.rcode())}")
+            return Reading(
+                domain, zone, None, problem=f"{self.settings.server} answers {dns.rcode.to_text(reply.rcode())}"
+            )
         if not reply.flags & dns.flags.AA:
-            return Reading(domain, zone, None, problem=f"{self.settings.server} does not answer with authority for {domain}")
+            return Reading(
+                domain, zone, None, problem=f"{self.settings.server} does not answer with authority for {domain}"
+            )
         name = dns.name.from_text(domain)
         cname = next((str(r[0].target) for r in reply.answer if r.rdtype == dns.rdatatype.CNAME and r.name == name), "")
         signed = any(r.rdtype == dns.rdatatype.RRSIG for r in reply.answer)
@@ -143,7 +152,11 @@ class Rfc2136:
         replies = await self._ask(self._server, [self._update(o) for o in orders], signed=True)
         readings = await self._settled(orders, replies)
         out = [_judge(o, r, now) for o, r, now in zip(orders, replies, readings, strict=True)]
-        again = [i for i, s in enumerate(out) if s.state is SwapState.UNKNOWN and s.found is not None and s.found.same(orders[i].old)]
+        again = [
+            i
+            for i, s in enumerate(out)
+            if s.state is SwapState.UNKNOWN and s.found is not None and s.found.same(orders[i].old)
+        ]
         if again:  # the old set still stands: the same guarded order once more can do no harm
             replies2 = await self._ask(self._server, [self._update(orders[i]) for i in again], signed=True)
             readings2 = await self._settled([orders[i] for i in again], replies2)
@@ -151,13 +164,20 @@ class Rfc2136:
                 out[i] = _judge(orders[i], reply, now)
         return out
 
-    async def _settled(self, orders: Sequence[SwapOrder], replies: Sequence[dns.message.Message | Lost]) -> list[Reading]:
+    async def _settled(
+        self, orders: Sequence[SwapOrder], replies: Sequence[dns.message.Message | Lost]
+    ) -> list[Reading]:
         """Read back; where NOERROR was answered and the old set is still served, read again for some seconds."""
         readings = await self.read([o.domain for o in orders])
         deadline = self.clock.monotonic() + self.settings.settle
         while self.clock.monotonic() < deadline:
-            late = [i for i, (o, r, now) in enumerate(zip(orders, replies, readings, strict=True))
-                    if not (now.mx is not None and _equal(now.mx, o.new)) and (isinstance(r, Lost) or r.rcode() == dns.rcode.NOERROR) and not now.cname]
+            late = [
+                i
+                for i, (o, r, now) in enumerate(zip(orders, replies, readings, strict=True))
+                if not (now.mx is not None and _equal(now.mx, o.new))
+                and (isinstance(r, Lost) or r.rcode() == dns.rcode.NOERROR)
+                and not now.cname
+            ]
             if not late:
                 break
             await self.clock.sleep(0.05)
@@ -185,7 +205,10 @@ class Rfc2136:
             raise Permanent(f"refusing to leave {order.domain} without MX", hint="This is a bug; nothing was sent.")
         zone = self._zones.get(order.domain)
         if zone is None:
-            raise Permanent(f"{self.settings.server} holds no zone for {order.domain}", hint="Check dns: and domains: in bcp.yaml. Zones are never created.")
+            raise Permanent(
+                f"{self.settings.server} holds no zone for {order.domain}",
+                hint="Check dns: and domains: in bcp.yaml. Zones are never created.",
+            )
         key = self._tsig()
         message = dns.update.UpdateMessage(zone + ".", keyring=key, keyname=key.name, keyalgorithm=key.algorithm)
         name = dns.name.from_text(order.domain)
@@ -203,7 +226,9 @@ class Rfc2136:
             try:
                 self._key = dns.tsig.Key(key.name, key.secret.reveal(), _ALGORITHMS[key.algorithm])
             except (ValueError, dns.exception.DNSException) as error:
-                raise Permanent(f"the TSIG secret of {key.name} is not base64", hint=f"Check {key.secret.reference}.") from error
+                raise Permanent(
+                    f"the TSIG secret of {key.name} is not base64", hint=f"Check {key.secret.reference}."
+                ) from error
         return self._key
 
     # -- the authoritative servers -------------------------------------------------------------------------------
@@ -237,7 +262,11 @@ class Rfc2136:
             return
         replies = await self._ask(self._server, [_query(z, "NS") for z in zones])
         for zone, reply in zip(zones, replies, strict=True):
-            hosts = [] if isinstance(reply, Lost) else [str(r.target) for s in reply.answer if s.rdtype == dns.rdatatype.NS for r in s]
+            hosts = (
+                []
+                if isinstance(reply, Lost)
+                else [str(r.target) for s in reply.answer if s.rdtype == dns.rdatatype.NS for r in s]
+            )
             found = {self._server: None}
             for host in hosts:
                 found.update((Endpoint(a, 53), None) for a in await self._addresses(host))
@@ -256,11 +285,20 @@ class Rfc2136:
         known = [r for r in replies if not isinstance(r, Lost)]
         if not known:
             return HostFacts(host, problem="no resolver answers")
-        addresses = [rd.address for r in known for s in r.answer if s.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA) for rd in s]
+        addresses = [
+            rd.address for r in known for s in r.answer if s.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA) for rd in s
+        ]
         own = dns.name.from_text(host)
-        cname = next((str(s[0].target) for r in known for s in r.answer if s.rdtype == dns.rdatatype.CNAME and s.name == own), "")
+        cname = next(
+            (str(s[0].target) for r in known for s in r.answer if s.rdtype == dns.rdatatype.CNAME and s.name == own), ""
+        )
         rcodes = {dns.rcode.to_text(r.rcode()) for r in known} - {"NOERROR"}
-        return HostFacts(host, tuple(dict.fromkeys(addresses)), cname, "" if addresses else (", ".join(sorted(rcodes)) or "no address"))
+        return HostFacts(
+            host,
+            tuple(dict.fromkeys(addresses)),
+            cname,
+            "" if addresses else (", ".join(sorted(rcodes)) or "no address"),
+        )
 
     async def text(self, name: str) -> tuple[str, ...]:
         """TXT records; ``Transient`` when nobody answers."""
@@ -295,8 +333,16 @@ class Rfc2136:
         except (NoResolverConfiguration, OSError):
             return []
 
-    async def _ask(self, endpoint: Endpoint, messages: Sequence[dns.message.Message], *, signed: bool = False) -> list[dns.message.Message | Lost]:
-        return await exchange(endpoint, messages, keyring=self._tsig() if signed else None, timeout_s=self.settings.timeout, window=self.settings.window)
+    async def _ask(
+        self, endpoint: Endpoint, messages: Sequence[dns.message.Message], *, signed: bool = False
+    ) -> list[dns.message.Message | Lost]:
+        return await exchange(
+            endpoint,
+            messages,
+            keyring=self._tsig() if signed else None,
+            timeout_s=self.settings.timeout,
+            window=self.settings.window,
+        )
 
     async def close(self) -> None:
         """Nothing is kept open."""
@@ -323,13 +369,17 @@ def mx_of(reply: dns.message.Message, domain: str) -> MxSet | None:
     name = dns.name.from_text(domain)
     for rrset in reply.answer:
         if rrset.rdtype == dns.rdatatype.MX and rrset.name == name:
-            return MxSet(tuple(sorted(MxHost(int(r.preference), str(r.exchange).lower()) for r in rrset)), int(rrset.ttl))
+            return MxSet(
+                tuple(sorted(MxHost(int(r.preference), str(r.exchange).lower()) for r in rrset)), int(rrset.ttl)
+            )
     return None
 
 
 def _has_soa(reply: dns.message.Message, name: str) -> bool:
     own = dns.name.from_text(name)
-    return bool(reply.flags & dns.flags.AA) and any(s.rdtype == dns.rdatatype.SOA and s.name == own for s in reply.answer)
+    return bool(reply.flags & dns.flags.AA) and any(
+        s.rdtype == dns.rdatatype.SOA and s.name == own for s in reply.answer
+    )
 
 
 def _equal(found: MxSet, wanted: MxSet) -> bool:
@@ -341,35 +391,71 @@ def _answer(domain: str, endpoint: Endpoint, reply: dns.message.Message | Lost) 
         return Answer(domain, str(endpoint), None, problem=reply.reason)
     problem = "" if reply.rcode() == dns.rcode.NOERROR else dns.rcode.to_text(reply.rcode())
     authoritative = bool(reply.flags & dns.flags.AA)
-    return Answer(domain, str(endpoint), mx_of(reply, domain), 0, authoritative, problem or ("" if authoritative else "not authoritative"))
+    return Answer(
+        domain,
+        str(endpoint),
+        mx_of(reply, domain),
+        0,
+        authoritative,
+        problem or ("" if authoritative else "not authoritative"),
+    )
 
 
 def _judge(order: SwapOrder, reply: dns.message.Message | Lost, now: Reading) -> Swap:
     """What happened, from the answer and from what stands there now. The second counts."""
     if now.problem:
-        return Swap(order.domain, SwapState.UNKNOWN, None, f"the change was sent, and {now.problem}", "Read the MX at the primary, then `bcp settle`.")
+        return Swap(
+            order.domain,
+            SwapState.UNKNOWN,
+            None,
+            f"the change was sent, and {now.problem}",
+            "Read the MX at the primary, then `bcp settle`.",
+        )
     if now.mx is not None and now.mx.same(order.new):
         mine = not isinstance(reply, Lost) and reply.rcode() == dns.rcode.NOERROR
         return Swap(order.domain, SwapState.APPLIED if mine else SwapState.ALREADY, now.mx)
     if isinstance(reply, Lost):
         if reply.definite:
             return Swap(order.domain, SwapState.REFUSED, now.mx, reply.reason, reply.hint)
-        return Swap(order.domain, SwapState.UNKNOWN, now.mx, f"no answer to the change ({reply.reason}); it may still be applied", reply.hint)
+        return Swap(
+            order.domain,
+            SwapState.UNKNOWN,
+            now.mx,
+            f"no answer to the change ({reply.reason}); it may still be applied",
+            reply.hint,
+        )
     code = dns.rcode.to_text(reply.rcode())
     if code in {"NXRRSET", "NOERROR"}:
         found = str(now.mx) if now.mx else "no MX at all"
-        return Swap(order.domain, SwapState.CONFLICT, now.mx, f"expected {order.old}, found {found}, wanted {order.new}",
-                    "Somebody else changed it. Look who, then plan again.")
+        return Swap(
+            order.domain,
+            SwapState.CONFLICT,
+            now.mx,
+            f"expected {order.old}, found {found}, wanted {order.new}",
+            "Somebody else changed it. Look who, then plan again.",
+        )
     if code == "YXRRSET":
-        return Swap(order.domain, SwapState.REFUSED, now.mx, f"{order.domain} is a CNAME to {now.cname}", "An MX cannot stand beside a CNAME (RFC 1034 section 3.6.2).")
+        return Swap(
+            order.domain,
+            SwapState.REFUSED,
+            now.mx,
+            f"{order.domain} is a CNAME to {now.cname}",
+            "An MX cannot stand beside a CNAME (RFC 1034 section 3.6.2).",
+        )
     return Swap(order.domain, SwapState.REFUSED, now.mx, *_explain(code))
 
 
 def _explain(code: str) -> tuple[str, str]:
     """What a response code means to an operator."""
     return {
-        "REFUSED": ("the server refuses this change", "Give the key the right to change MX here (BIND: update-policy, Knot: acl)."),
-        "NOTAUTH": ("the server is not the primary of this zone, or does not know the key", "Check dns.server and the key's name."),
+        "REFUSED": (
+            "the server refuses this change",
+            "Give the key the right to change MX here (BIND: update-policy, Knot: acl).",
+        ),
+        "NOTAUTH": (
+            "the server is not the primary of this zone, or does not know the key",
+            "Check dns.server and the key's name.",
+        ),
         "NOTZONE": ("the name is not in the zone", "Check domains: zone in bcp.yaml."),
         "NXDOMAIN": ("the server does not know the zone", "Check domains: zone in bcp.yaml."),
         "FORMERR": ("the server rejects the signature or the message", "Check the key's secret and algorithm."),

@@ -61,7 +61,9 @@ def _failed(path: Path, error: Exception) -> StorageError:
         "unable to open": "Check that the state folder exists and is writable, then `bcp resume`.",
         "disk I/O": "The disk failed or is full: repair it, then `bcp resume`.",
     }
-    hint = next((h for word, h in hints.items() if word in text), "Nothing was changed. Repair the cause, then `bcp resume`.")
+    hint = next(
+        (h for word, h in hints.items() if word in text), "Nothing was changed. Repair the cause, then `bcp resume`."
+    )
     return StorageError(f"the journal {path} cannot be used: {text}", hint=hint)
 
 
@@ -87,7 +89,9 @@ class EmbeddedJournal:
                 self._db.execute("pragma synchronous=extra")
             found = self._db.execute("select value from meta where key='format'").fetchone()
             if found is None or json.loads(found[0]) != FORMAT:
-                raise StorageError(f"{path} was written by another version of bcp", hint="Use that version for this run.")
+                raise StorageError(
+                    f"{path} was written by another version of bcp", hint="Use that version for this run."
+                )
             row = self._db.execute("select seq, hash from event order by seq desc limit 1").fetchone()
             self._head = row or self._head
         except sqlite3.Error as error:
@@ -103,12 +107,16 @@ class EmbeddedJournal:
             try:
                 db.execute("pragma synchronous=extra")
                 db.executescript("begin immediate;" + _SCHEMA)
-                db.executemany("insert into meta values(?,?)", [(k, canonical(v)) for k, v in {**meta, "format": FORMAT}.items()])
+                db.executemany(
+                    "insert into meta values(?,?)", [(k, canonical(v)) for k, v in {**meta, "format": FORMAT}.items()]
+                )
                 db.execute("commit")
             finally:
                 db.close()
         except FileExistsError as error:
-            raise StorageError(f"a run called {path.stem} exists already", hint="Start again: ids are never reused.") from error
+            raise StorageError(
+                f"a run called {path.stem} exists already", hint="Start again: ids are never reused."
+            ) from error
         except (OSError, sqlite3.Error) as error:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
@@ -170,7 +178,15 @@ class EmbeddedJournal:
         """Claim an effect. A claim of an earlier process that was never settled is in doubt."""
         return await self._submit(lambda db: self._claim(db, key, step, request, event, data))  # type: ignore[no-any-return]
 
-    def _claim(self, db: sqlite3.Connection, key: str, step: str, request: Mapping[str, Any], event: str, data: Mapping[str, Any]) -> Claim:
+    def _claim(
+        self,
+        db: sqlite3.Connection,
+        key: str,
+        step: str,
+        request: Mapping[str, Any],
+        event: str,
+        data: Mapping[str, Any],
+    ) -> Claim:
         at = self.clock.now()
         new = db.execute(
             "insert into effect values(?,?,?,?,'claimed',null,?,null) on conflict do nothing returning 1",
@@ -179,17 +195,24 @@ class EmbeddedJournal:
         if new:
             self._append(db, event or "claimed", step, "", {"key": key, **data})
             return Claim(key, ClaimState.GO, None, at)
-        state, outcome, claimed = db.execute("select state, outcome, claimed from effect where key=?", (key,)).fetchone()
+        state, outcome, claimed = db.execute(
+            "select state, outcome, claimed from effect where key=?", (key,)
+        ).fetchone()
         if state == "settled":
             return Claim(key, ClaimState.DONE, json.loads(outcome), claimed)
         return Claim(key, ClaimState.IN_DOUBT, None, claimed)
 
-    async def settle(self, key: str, outcome: Mapping[str, Any], *, event: str = "", step: str = "", actor: str = "", **data: Any) -> None:
+    async def settle(
+        self, key: str, outcome: Mapping[str, Any], *, event: str = "", step: str = "", actor: str = "", **data: Any
+    ) -> None:
         """Say how a claimed effect ended; a second settlement changes nothing."""
 
         def operation(db: sqlite3.Connection) -> None:
             text = canonical(outcome)
-            changed = db.execute("update effect set state='settled', settled=?, outcome=? where key=? and state<>'settled'", (self.clock.now(), text, key))
+            changed = db.execute(
+                "update effect set state='settled', settled=?, outcome=? where key=? and state<>'settled'",
+                (self.clock.now(), text, key),
+            )
             if changed.rowcount:
                 self._append(db, event or "settled", step, actor, {"key": key, "outcome": text[:2000], **data})
 
@@ -218,7 +241,9 @@ class EmbeddedJournal:
     def _unread(self) -> list[Signal]:
         try:
             with self._guard:
-                rows = self._db.execute("select id, at, kind, actor, data from signal where consumed=0 order by id").fetchall()
+                rows = self._db.execute(
+                    "select id, at, kind, actor, data from signal where consumed=0 order by id"
+                ).fetchall()
         except sqlite3.Error as error:
             raise _failed(self.path, error) from error
         return [Signal(i, at, kind, actor, json.loads(data)) for i, at, kind, actor, data in rows]
@@ -247,13 +272,16 @@ class EmbeddedJournal:
 def read_events(db: sqlite3.Connection) -> list[Event]:
     """All events of an open file."""
     rows = db.execute("select seq, at, kind, step, actor, data, hash from event order by seq")
-    return [Event(seq, at, kind, step, actor, json.loads(data), found) for seq, at, kind, step, actor, data, found in rows]
+    return [
+        Event(seq, at, kind, step, actor, json.loads(data), found) for seq, at, kind, step, actor, data, found in rows
+    ]
 
 
 def read_effects(db: sqlite3.Connection, prefix: str = "") -> list[Effect]:
     """The ledger of an open file."""
     rows = db.execute(
-        "select key, step, state, claimed, settled, request, outcome from effect where substr(key, 1, ?) = ? order by claimed, key", (len(prefix), prefix)
+        "select key, step, state, claimed, settled, request, outcome from effect where substr(key, 1, ?) = ? order by claimed, key",
+        (len(prefix), prefix),
     )
     return [Effect(k, s, st, c, se, json.loads(r), json.loads(o) if o else None) for k, s, st, c, se, r, o in rows]
 
@@ -299,7 +327,9 @@ def send_signal(path: Path, kind: str, actor: str, data: Mapping[str, Any], at: 
         db = _connect(path, "rw")
         try:
             db.execute("pragma synchronous=extra")
-            cursor = db.execute("insert into signal(at, kind, actor, data) values(?,?,?,?)", (at, kind, actor, canonical(data)))
+            cursor = db.execute(
+                "insert into signal(at, kind, actor, data) values(?,?,?,?)", (at, kind, actor, canonical(data))
+            )
             return int(cursor.lastrowid or 0)
         finally:
             db.close()
@@ -310,7 +340,9 @@ def send_signal(path: Path, kind: str, actor: str, data: Mapping[str, Any], at: 
 def verify_chain(db: sqlite3.Connection) -> tuple[int, str, str]:
     """Number of events, head of the chain, and what is wrong with it (empty: nothing)."""
     previous, expected = GENESIS, 1
-    for seq, at, kind, step, actor, data, found in db.execute("select seq, at, kind, step, actor, data, hash from event order by seq"):
+    for seq, at, kind, step, actor, data, found in db.execute(
+        "select seq, at, kind, step, actor, data, hash from event order by seq"
+    ):
         if seq != expected:
             return expected - 1, previous, f"event {expected} is missing"
         if link(previous, {"seq": seq, "at": at, "kind": kind, "step": step, "actor": actor, "data": data}) != found:
@@ -340,7 +372,9 @@ class EmbeddedStore:
                 db.execute("begin")
                 try:
                     _, head, damage = verify_chain(db)
-                    return RunRecord(path.stem, read_meta(db), read_events(db), read_effects(db) if effects else (), head, damage)
+                    return RunRecord(
+                        path.stem, read_meta(db), read_events(db), read_effects(db) if effects else (), head, damage
+                    )
                 finally:
                     db.execute("rollback")
 

@@ -44,7 +44,9 @@ class DnsProbe(Probe[DnsProbeSettings]):
         if not bad:
             return self._signal(Result.OK, "", f"{self.settings.host} resolves to {', '.join(told[0].addresses[:3])}")
         kind = "servfail" if bad[0].code == "SERVFAIL" else "nxdomain"
-        evidence = f"{self.settings.host} at {bad[0].server}: {bad[0].code if bad[0].code != 'NOERROR' else 'no address'}"
+        evidence = (
+            f"{self.settings.host} at {bad[0].server}: {bad[0].code if bad[0].code != 'NOERROR' else 'no address'}"
+        )
         return self._signal(Result.DEGRADED if len(bad) < len(told) else Result.FAIL, kind, evidence)
 
     def _signal(self, result: Result, kind: str, evidence: str) -> Signal:

@@ -48,8 +48,13 @@ class SmtpProbe(Probe[SmtpProbeSettings]):
         s = self.settings
         addresses = s.addresses or await addresses_of(s.host, s.resolvers, s.timeout / 2)
         if not addresses:
-            return self._signal(Result.UNKNOWN, "unresolved", f"{s.host} does not resolve here; the dns probe judges that")
-        talks = [await smtp.rcpt(a, s.port, recipient=s.recipient, sender=s.sender, timeout_s=s.timeout / len(addresses)) for a in addresses[:4]]
+            return self._signal(
+                Result.UNKNOWN, "unresolved", f"{s.host} does not resolve here; the dns probe judges that"
+            )
+        talks = [
+            await smtp.rcpt(a, s.port, recipient=s.recipient, sender=s.sender, timeout_s=s.timeout / len(addresses))
+            for a in addresses[:4]
+        ]
         bad = [(a, t) for a, t in zip(addresses, talks, strict=False) if not t.ok]
         if not bad:
             return self._signal(Result.OK, "", f"{s.host} accepts {s.recipient}")

@@ -87,10 +87,27 @@ class SmtpRelay:
         wanted = recipient or self.settings.probe_recipient or f"postmaster@{domain}"
         for host in self.settings.hosts:
             for address in host.addresses or await _addresses(host.host):
-                talk = await smtp.rcpt(address, self.settings.port, recipient=wanted, sender="", timeout_s=self.settings.timeout, tls_name=host.host,
-                                       second_recipient="nobody@open-relay-test.invalid")
+                talk = await smtp.rcpt(
+                    address,
+                    self.settings.port,
+                    recipient=wanted,
+                    sender="",
+                    timeout_s=self.settings.timeout,
+                    tls_name=host.host,
+                    second_recipient="nobody@open-relay-test.invalid",
+                )
                 text = "accepts" if talk.ok else f"{talk.stage}: {talk.code or talk.kind} {talk.text}"
-                found.append(RelayProbe(f"{address}:{self.settings.port}", talk.ok, talk.ok and talk.second_code == 250, talk.code, text, talk.tls, talk.spki_sha256))
+                found.append(
+                    RelayProbe(
+                        f"{address}:{self.settings.port}",
+                        talk.ok,
+                        talk.ok and talk.second_code == 250,
+                        talk.code,
+                        text,
+                        talk.tls,
+                        talk.spki_sha256,
+                    )
+                )
             if not host.addresses and not found:
                 found.append(RelayProbe(host.host, False, message="its name does not resolve"))
         return found
@@ -101,7 +118,10 @@ class SmtpRelay:
         if source.command:
             ended = await run_program(source.command, timeout_s=self.settings.timeout, environment={}, cap=50_000_000)
             if ended.code != 0:
-                raise Transient(f"{source.command[0]} ended with {ended.code}: {ended.stderr.strip()[-200:]}", hint="Run it by hand.")
+                raise Transient(
+                    f"{source.command[0]} ended with {ended.code}: {ended.stderr.strip()[-200:]}",
+                    hint="Run it by hand.",
+                )
             return parse_queue(ended.stdout)
         if source.url:
             http = Http()
@@ -117,13 +137,22 @@ class SmtpRelay:
     async def drain(self, domains: Sequence[str]) -> str:
         """ETRN for each domain at each address, or the command."""
         if self.settings.drain == "command":
-            ended = await run_program(self.settings.drain_command, timeout_s=self.settings.timeout, environment={}, cap=10_000)
+            ended = await run_program(
+                self.settings.drain_command, timeout_s=self.settings.timeout, environment={}, cap=10_000
+            )
             if ended.code != 0:
-                raise Transient(f"{self.settings.drain_command[0]} ended with {ended.code}: {ended.stderr.strip()[-200:]}", hint="Run it by hand.")
+                raise Transient(
+                    f"{self.settings.drain_command[0]} ended with {ended.code}: {ended.stderr.strip()[-200:]}",
+                    hint="Run it by hand.",
+                )
             return "asked"
         if self.settings.drain == "none":
             return "it delivers by itself"
-        answers = [await _etrn(address, self.settings.port, domains, self.settings.timeout) for host in self.settings.hosts for address in host.addresses or await _addresses(host.host)]
+        answers = [
+            await _etrn(address, self.settings.port, domains, self.settings.timeout)
+            for host in self.settings.hosts
+            for address in host.addresses or await _addresses(host.host)
+        ]
         return "; ".join(answers)
 
     async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
@@ -133,7 +162,10 @@ class SmtpRelay:
         try:
             text = await asyncio.to_thread(self.settings.log.read_text, encoding="utf-8", errors="replace")
         except OSError as error:
-            raise Transient(f"the relay's log {self.settings.log} cannot be read: {error.strerror or error}", hint="Check log: in bcp.yaml.") from error
+            raise Transient(
+                f"the relay's log {self.settings.log} cannot be read: {error.strerror or error}",
+                hint="Check log: in bcp.yaml.",
+            ) from error
         return parse_log(text, set(queue_ids))
 
 
@@ -151,10 +183,19 @@ def parse_queue(text: str) -> list[QueuedMail]:
         try:
             row = json.loads(line)
             recipients = row["recipients"]
-            found.append(QueuedMail(str(row["queue_id"]), str(row.get("sender", "")), tuple(str(r["address"]) for r in recipients), float(row.get("arrival_time", 0)),
-                                    next((str(r["delay_reason"]) for r in recipients if r.get("delay_reason")), "")))
+            found.append(
+                QueuedMail(
+                    str(row["queue_id"]),
+                    str(row.get("sender", "")),
+                    tuple(str(r["address"]) for r in recipients),
+                    float(row.get("arrival_time", 0)),
+                    next((str(r["delay_reason"]) for r in recipients if r.get("delay_reason")), ""),
+                )
+            )
         except (ValueError, KeyError, TypeError) as error:
-            raise Transient(f"the queue listing is not what postqueue -j prints: {line[:80]!r}", hint="Check queue: in bcp.yaml.") from error
+            raise Transient(
+                f"the queue listing is not what postqueue -j prints: {line[:80]!r}", hint="Check queue: in bcp.yaml."
+            ) from error
     return found
 
 
@@ -195,7 +236,10 @@ async def _etrn(address: str, port: int, domains: Sequence[str], timeout_s: floa
                 answer = await client.execute_command(b"ETRN", domain.encode("ascii"))
                 said.append(f"{domain}: {answer.code} {answer.message}")
                 if answer.code >= 500:
-                    raise Permanent(f"the relay at {address} refuses ETRN: {answer.code} {answer.message}", hint="Allow it (Postfix: smtpd_etrn_restrictions, fast_flush_domains), or use drain: command.")
+                    raise Permanent(
+                        f"the relay at {address} refuses ETRN: {answer.code} {answer.message}",
+                        hint="Allow it (Postfix: smtpd_etrn_restrictions, fast_flush_domains), or use drain: command.",
+                    )
             await client.quit()
     except (OSError, TimeoutError, aiosmtplib.SMTPException) as error:
         raise Transient(f"the relay at {address} cannot be asked to deliver: {error}", hint="Is it up?") from error

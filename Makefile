@@ -1,0 +1,37 @@
+# Few verbs. The environment lives in .venv of this checkout: .venv/bin/bcp is the command.
+PYTHON ?= python3
+SCENARIO ?= refuse
+PYTEST_ARGS ?=
+BIN := .venv/bin
+
+.PHONY: setup demo test lint bench docs clean
+
+setup: .venv/.ready ## environment from the lock file
+
+.venv/.ready: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: setup ## an outage from break to all-clear, on loopback: make demo SCENARIO=451
+	@$(BIN)/bcp drill run $(SCENARIO)
+
+test: setup ## lint, types, floors and all tests; real servers where this is root on Debian
+	sh tests/install-servers.sh
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup
+	$(BIN)/ruff check bcp tests bench
+	$(BIN)/mypy --strict bcp
+	$(BIN)/lint-imports --no-cache
+
+docs: setup ## reference pages and schemas from the code
+	$(BIN)/python docs/generate.py
+
+bench: setup ## ratios against peers, measured in one run
+	sh bench/run.sh
+
+clean:
+	rm -rf .venv .bcp-drill .bcp-lab .bench
