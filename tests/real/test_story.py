@@ -1,0 +1,182 @@
+"""The whole story on real servers, through the command line and the configuration that the docs describe."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from real.net import IP, Net, able
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+CONFIG = """\
+version: 1
+organisation: {{name: Real Corp}}
+state: state
+domains:
+  - {{name: corp.test, dns: main, primary: [{{host: primary.out.test, preference: 0}}], primary_ttl: 5}}
+dns:
+  main:
+    kind: rfc2136
+    server: {dns}
+    key: {{name: bcp., secret: "env:TSIG"}}
+    resolvers: [{cache}]
+relays:
+  mx-backup:
+    kind: smtp
+    hosts: [{{host: relay.out.test, preference: 10}}]
+    probe_recipient: alice@corp.test
+    queue: {{command: [postqueue, -c, "{folder}/relay", -j]}}
+    log: {folder}/relay/log
+channels:
+  status-page: {{kind: status-page, folder: public}}
+contacts: {{file: contacts.csv}}
+audiences: {{employees: {{groups: [staff]}}, oncall: {{groups: [oncall]}}}}
+approvals:
+  codes: {{alice: "env:CODE_ALICE"}}
+  standing: [{{playbook: real-outage, classes: [B], by: alice, until: "2099-01-01"}}]
+canary: {{to: alice@corp.test, resolvers: [{cache}]}}
+detect:
+  interval: 1s
+  threshold: 5
+  recheck: {{looks: 2, apart: 300ms}}
+  probes:
+    rcpt: {{kind: smtp, host: primary.out.test, recipient: alice@corp.test, timeout: 2s}}
+    mx-host: {{kind: dns, host: primary.out.test, timeout: 2s}}
+playbooks: [playbooks]
+"""
+OUTAGE = """\
+version: 1
+name: real-outage
+title: Inbound mail fails
+covers: [B, E]
+concurrency: {group: "mx:{{ domains | join(',') }}"}
+ready: [{id: relay-accepts, uses: relay.check, with: {relay: mx-backup}}]
+steady_state:
+  before: [{id: real, uses: verdict, expect: "outputs.state == 'down'"}]
+activation:
+  - {id: approve, uses: approval, with: {from: [group:oncall], min: 1, timeout: 1m}}
+  - {id: mx, uses: dns.mx.switch, with: {domains: "{{ domains }}", to: relay, ttl: 5}, undo: automatic}
+  - {id: tell, uses: notify, with: {audience: employees, template: inbound-on-backup, channels: [status-page]}}
+hold: [{id: update, uses: notify, every: 30m, with: {audience: employees, template: inbound-update, channels: [status-page]}}]
+recovery: {playbook: real-failback}
+always: [{id: report, uses: report.write}]
+"""
+FAILBACK = """\
+version: 1
+name: real-failback
+title: Back
+concurrency: {group: "mx:{{ domains | join(',') }}"}
+steady_state:
+  before: [{id: back, uses: verdict, expect: "outputs.state == 'healthy'"}]
+activation:
+  - {id: approve, uses: approval, with: {from: [group:oncall], min: 1, timeout: 1m}}
+  - {id: mx, uses: dns.mx.switch, with: {domains: "{{ domains }}", to: before}, undo: automatic}
+  - {id: canary, uses: mail.canary, with: {timeout: 10s}, expect: "not outputs.by_relay", within: 1m}
+  - {id: drain, uses: relay.drain, with: {relay: mx-backup, timeout: 90s, ask_every: 1s, quiet: 8s}, timeout: 2m}
+always: [{id: report, uses: report.write}]
+"""
+
+
+class Ops:
+    """The operator's machine: the command, in its namespace."""
+
+    def __init__(self, net: Net, folder: Path) -> None:
+        self.net, self.folder = net, folder
+        (folder / "playbooks").mkdir(parents=True)
+        (folder / "bcp.yaml").write_text(CONFIG.format(dns=IP["dns"], cache=IP["cache"], folder=net.folder))
+        (folder / "contacts.csv").write_text("id,name,groups\nalice,Alice,staff;oncall\nbob,Bob,staff;oncall\n")
+        (folder / "playbooks" / "real-outage.yaml").write_text(OUTAGE)
+        (folder / "playbooks" / "real-failback.yaml").write_text(FAILBACK)
+        self.env = {**os.environ, "TSIG": net.secret, "CODE_ALICE": "7351", "BCP_APPROVAL_CODE": "7351", "BCP_CONFIG": str(folder / "bcp.yaml"), "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen([*self.net.inside("ops"), sys.executable, "-m", "bcp", *arguments], env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL)
+
+    def run(self, *arguments: str, timeout: float = 60) -> tuple[int, str]:
+        process = self.start(*arguments)
+        try:
+            out, _ = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+        return process.returncode, out
+
+
+@pytest.fixture(params=[("bind", "kill"), ("knot", "hang")], ids=["bind-kill", "knot-hang"])
+def story(request, tmp_path):
+    if why := able():
+        pytest.skip(why)
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents:
+        if parent.stat().st_uid == os.getuid() and str(parent).startswith("/tmp/"):  # Postfix's users must reach their folders
+            parent.chmod(0o755)
+    net = Net(tmp_path / "net", dns_kind=request.param[0])
+    net.folder.mkdir()
+    try:
+        yield net.start(), request.param[1]
+    finally:
+        net.stop()
+
+
+def test_an_outage_from_break_to_all_clear(story, tmp_path) -> None:
+    """The promise of the product: found, failed over in bounded time, failed back, every mail counted."""
+    net, how = story
+    ops = Ops(net, tmp_path / "ops")
+    code, out = ops.run("doctor")
+    assert "we may change it" in " ".join(out.split()), out
+    net.feed(0.25, 55)
+    time.sleep(3)
+    watch = ops.start("watch", "--run", "real-outage", "--no-hold")
+    time.sleep(3)
+    broken = net.break_(how)
+    first = None
+    while time.time() - broken < 40 and first is None:
+        first = net.first_at_relay(broken)
+        time.sleep(0.1)
+    told, _ = watch.communicate(timeout=60)
+    assert watch.returncode == 0, told
+    assert first is not None, told
+    rto = time.time() - broken if first is None else first - broken
+    assert rto <= (15 if how == "kill" else 20), f"{rto:.1f} s\n{told}"
+    code, out = ops.run("status", "--output", "json")
+    status = json.loads(out)
+    assert status["status"] == "holding", out
+    assert next(s for s in status["steps"] if s["id"] == "mx")["outputs"]["everywhere"] is True
+
+    time.sleep(5)
+    net.heal(how)
+    deadline = time.time() + 30
+    while ops.run("verdict", "--quiet")[0] != 0 and time.time() < deadline:
+        time.sleep(0.5)
+    back = ops.start("failback", "--yes")
+    deadline = time.time() + 30
+    while time.time() < deadline:
+        code, answer = ops.run("approve", "--as", "alice")
+        if code == 0:
+            break
+        time.sleep(0.3)
+    told, _ = back.communicate(timeout=150)
+    assert back.returncode == 0, told + answer
+    for _ in range(60):
+        net.flush("sender")
+        net.flush("relay")
+        time.sleep(0.5)
+        if not net.queue("sender") and not net.queue("relay") and len(set(net.numbers())) >= net.fed() > 100:
+            break
+    counted = Counter(net.numbers())
+    missing = [n for n in range(1, net.fed() + 1) if n not in counted]
+    doubled = [n for n, c in counted.items() if c > 1]
+    assert not missing and not doubled, (missing, doubled, told)
+    code, out = ops.run("audit", "verify")
+    assert code == 0, out
+    code, out = ops.run("status", "--all")
+    assert out.count("done") == 2, out
+    print(f"{net.dns_kind} {how}: first mail at the relay after {rto:.1f} s; {net.fed()} mails, each once")
