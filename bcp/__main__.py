@@ -1,6 +1,6 @@
 """``python -m bcp``."""
 
-from bcp.cli.app import main
+from bcp.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -10,8 +9,7 @@ import typer
 from bcp import __version__
 from bcp.cli import audit, contacts, drill, lab, plan, playbook, run, setup, status, watch
 from bcp.cli.common import Place
-from bcp.cli.render import OUT, fail, unexpected
-from bcp.kernel.errors import BcpError, Interrupted
+from bcp.cli.render import OUT
 
 HELP = """Keep mail and people going when Exchange Online fails.
 
@@ -72,47 +70,3 @@ def _quiet_libraries() -> None:
 
     logging.getLogger().addHandler(logging.NullHandler())
     logging.getLogger().setLevel(logging.CRITICAL)
-
-
-_GLOBAL_VALUE = {"--config": True, "-c": True, "--output": True, "-o": True}
-_GLOBAL_FLAG = {"--quiet", "-q", "--no-color", "--debug", "--verbose", "-v", "-vv"}
-
-
-def arrange(arguments: list[str]) -> list[str]:
-    """Common options may stand anywhere; they are moved to the front. After ``--`` nothing is touched."""
-    front: list[str] = []
-    rest: list[str] = []
-    waiting = list(arguments)
-    while waiting:
-        word = waiting.pop(0)
-        if word == "--":
-            rest += [word, *waiting]
-            break
-        if word in _GLOBAL_FLAG or (word.startswith(("--config=", "--output="))):
-            front.append(word)
-        elif word in _GLOBAL_VALUE and waiting:
-            front += [word, waiting.pop(0)]
-        else:
-            rest.append(word)
-    return front + rest
-
-
-def main() -> None:
-    """Entry point. No traceback reaches a person without --debug."""
-    try:
-        app(args=arrange(sys.argv[1:]), prog_name="bcp")
-    except BcpError as error:
-        sys.exit(fail(error))
-    except (KeyboardInterrupt, Interrupted):
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(141)
-    except SystemExit:
-        raise
-    except BaseExceptionGroup as group:
-        from bcp.cli.common import first  # noqa: PLC0415
-
-        found = first(group)
-        sys.exit(fail(found) if isinstance(found, BcpError) else unexpected(found))
-    except Exception as error:  # noqa: BLE001 - the last line of defence
-        sys.exit(unexpected(error))

@@ -163,9 +163,9 @@ def _go(app: App, made: Plan, *, hold: bool, quiet_result: bool = False) -> tupl
 
 def _result(run_id: str, ending: Ending) -> None:
     from bcp.cli.common import runs  # noqa: PLC0415
-    from bcp.cli.status import _data  # noqa: PLC0415
+    from bcp.cli.status_view import status_data  # noqa: PLC0415
 
-    data = _data(runs().view(run_id)) if render.OUT.json else {}
+    data = status_data(runs().view(run_id)) if render.OUT.json else {}
     text = (
         f"{run_id} {render.status_word(ending.status)}"
         + (f": {ending.reason}" if ending.reason else "")

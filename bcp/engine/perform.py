@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, StepInfo
-from bcp.contracts.journal import ClaimState, Journal
+from bcp.contracts.journal import ClaimState, Effect, Journal
 from bcp.contracts.services import Services
 from bcp.engine.state import RunState
 from bcp.kernel.errors import BcpError, GateClosed, InDoubt, Invalid, Permanent, Refused, StorageError, Transient
@@ -99,10 +100,61 @@ class Performer:
             return "would_run"
         return "ok" if outcome.changed or action.access is Access.READ else "unchanged"
 
+    async def conclude(self, placed: Placed) -> None:
+        """A step that a dead process had begun, in a run that is being undone: find out what it did, do nothing more."""
+        step, action = placed.step, self.actions[placed.step.uses]
+        if action.access is Access.READ or action.claims_itself:
+            await self.note("step_finished", step=placed.id, status="failed", error="interrupted; nothing more is done")
+            return
+        base = f"{self.journal.run_id}/{placed.id}"
+        mine = [e for e in await self.journal.effects(base) if re.match(r"(@\d+)?(\[\d+\])?#\d+$", e.key[len(base) :])]
+        done: dict[int, Mapping[str, Any]] = dict(self.state.steps[placed.id].items)
+        try:
+            for effect in mine:
+                index = int(effect.key.rpartition("[")[2].partition("]")[0]) if step.for_each is not None else 0
+                outcome = await self._concluded(placed, action, effect, index)
+                if outcome is not None:
+                    done[index] = redact_data(dict(outcome.outputs))
+        except InDoubt as error:
+            await self._failed(placed, error)
+            return
+        if not done:
+            await self.note("step_finished", step=placed.id, status="failed", error="interrupted; it had not happened")
+        elif step.for_each is None:
+            await self.note("step_finished", step=placed.id, status="ok", summary="it had happened", outputs=done[0])
+        else:
+            items = [done[i] for i in sorted(done)]
+            await self.note(
+                "step_finished", step=placed.id, status="failed", error="interrupted", outputs={"items": items}
+            )
+
+    async def _concluded(self, placed: Placed, action: Action[Any], effect: Effect, index: int) -> Outcome | None:
+        """What became of one claimed effect; ``None``: it did not happen."""
+        if effect.state == "settled":
+            record = effect.outcome or {}
+            return None if record.get("state") in _VOID else _from_record(record)
+        scope = self.scope()
+        if placed.step.for_each is not None:
+            scope["item"] = expr.resolve(placed.step.for_each, scope)[index]
+        args = resolve_args(placed.id, placed.step.with_, action, scope)
+        item = index if placed.step.for_each is not None else None
+        planned = {"outputs": self._planned(placed, item)}
+        timeout = settle_timeout(placed, self.loaded.book)
+        info = StepInfo(
+            placed.id, effect.key, int(effect.key.rpartition("#")[2]), item, timeout, effect.claimed_at, planned
+        )
+        outcome = await self._resolve(placed, action, args, info, (0.0,))
+        if outcome is None:
+            await self._settle(placed, info, {"state": "void", "error": "it did not happen before the interruption"})
+        return outcome
+
     async def _failed(self, placed: Placed, error: Exception) -> None:
         status = "in_doubt" if isinstance(error, InDoubt) else "failed"
         code = error.exit_code if isinstance(error, (InDoubt, GateClosed)) else (5 if isinstance(error, Refused) else 1)
         outputs = redact_data(dict(getattr(error, "outputs", None) or {}))
+        if placed.step.for_each is not None:  # the items that were done can be undone
+            items = self.state.steps[placed.id].items
+            outputs = {"items": [items[i] for i in sorted(items)]} if items else {}
         await self.note(
             "step_finished",
             step=placed.id,
@@ -305,6 +357,7 @@ class Performer:
             return outcome
         if finding.happened is Happened.NO:
             return None
+        await self.journal.doubt(info.key, redact(finding.detail))
         raise InDoubt(
             finding.detail or "nobody knows whether it happened",
             hint=f"Find out, then: bcp settle {self.journal.run_id} {placed.id} --happened (or --not-happened)",

@@ -191,11 +191,17 @@ class Runner:
     async def _recover(self) -> None:
         """After a restart: gates keep their deadlines, what was running is started again (its claims decide), doubts are asked about."""
         approvals = self.services.approvals
-        for step in self.state.steps.values():
+        for step in list(self.state.steps.values()):
             if step.gate and isinstance(approvals, JournalApprovals):
                 approvals.opened[step.id] = step.gate
-            if step.status in {"running", "waiting"} or (step.status == "in_doubt" and step.phase != "hold"):
-                step.status = "pending" if step.phase != "hold" else "ok"
+            if step.status not in {"running", "waiting", "in_doubt"}:
+                continue
+            if step.phase == "hold":
+                step.status = "ok"
+            elif self.state.failing() and step.phase != "always":
+                await self.performer.conclude(self.loaded.step(step.id))
+            else:
+                step.status = "pending"
 
     # -- hold ----------------------------------------------------------------------------------------------------
 
@@ -250,6 +256,8 @@ class Runner:
             while self._tasks:
                 await self._wait_for_any()
             await undo_all(self.loaded, self.nodes, self.state, self.performer, self._note)
+            if any(s.status == "in_doubt" and s.phase != "always" for s in self.state.steps.values()):
+                return await self._in_doubt()  # what is certain was undone; a person must look at the rest
         ending = await self._phase("always")
         if ending is not None and ending.status != "in_doubt":
             return ending

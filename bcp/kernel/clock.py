@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -34,6 +33,8 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait that many seconds; less than zero is zero."""
+        import asyncio  # noqa: PLC0415 - 25 ms of import that `status` does not need
+
         await asyncio.sleep(max(0.0, seconds))
 
 

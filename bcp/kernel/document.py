@@ -176,10 +176,11 @@ class _Walk:
             return None
         if kind == "bool":
             return text.lower() == "true"
-        if kind == "int":
-            return int(text)
-        if kind == "float":
-            return float(text)
+        if kind in {"int", "float"}:
+            try:
+                return int(text) if kind == "int" else float(text)
+            except ValueError:
+                return self._bad(place, f"{text!r} is no number", "yaml.tag", "Remove the tag.")
         if kind != "str":
             return self._bad(place, f"the tag !!{kind} is not accepted", "yaml.tag", "Remove it.")
         return text

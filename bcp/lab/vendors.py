@@ -61,7 +61,7 @@ class Vendors:
         app.router.add_get("/api/{method}", self._slack)
         app.router.add_get("/v1.0/users", self._users)
         app.router.add_get("/v1.0/admin/serviceAnnouncement/healthOverviews", self._health)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         await web.TCPSite(self._runner, only_loopback(address), port).start()
         self.url = f"http://{address}:{port}"

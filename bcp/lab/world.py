@@ -97,7 +97,7 @@ class World:
 
         app = web.Application()
         app.router.add_get("/queue", queue)
-        self._queue_runner = web.AppRunner(app, access_log=None)
+        self._queue_runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._queue_runner.setup()
         await web.TCPSite(self._queue_runner, "127.0.0.1", self.queue_port).start()
 

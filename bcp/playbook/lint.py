@@ -24,8 +24,10 @@ def lint(loaded: Loaded, catalogue: Catalogue) -> list[Problem]:
     structure = list(_structure(loaded, catalogue))
     if any(p.severity == "error" for p in structure):
         return sorted(structure, key=lambda p: (p.line, p.column))
-    found = structure
-    for rule in (_flow, _expressions, _arguments, _undo, _approvals, check_notify, check_shared_fate, _book):
+    found = [*structure, *_flow(loaded, catalogue)]
+    if any(p.severity == "error" and p.rule in {"cycle", "unknown-need", "need-across-phases"} for p in found):
+        return sorted(found, key=lambda p: (p.line, p.column))  # what follows rests on the order of steps
+    for rule in (_expressions, _arguments, _undo, _approvals, check_notify, check_shared_fate, _book):
         found.extend(rule(loaded, catalogue))
     return sorted(found, key=lambda p: (p.line, p.column))
 
@@ -62,6 +64,7 @@ def _structure(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
             ("activation",),
             "a playbook without activation steps does nothing",
             rule="empty-activation",
+            key=True,
             hint="Add a step.",
         )
 
@@ -299,17 +302,12 @@ def _one_gate(loaded: Loaded, placed: Placed, catalogue: Catalogue) -> Iterator[
         )
     if not isinstance(sources, list) or not isinstance(count, int) or isinstance(count, bool):
         return
-    if count < 1:
-        yield loaded.document.problem(
-            (*place, "min"),
-            "an approval by nobody is no approval",
-            rule="approval-unanswerable",
-            hint="min: 1 or more.",
-        )
     if not sources:
         yield loaded.document.problem(
             (*place, "from"), "nobody may approve this", rule="approval-unanswerable", hint="from: [group:oncall]"
         )
+    if not sources or count < 1 or any(isinstance(s, str) and "{{" in s for s in sources):
+        return
     if catalogue.approvers is None or not all(isinstance(s, str) for s in sources):
         return
     total = 0
@@ -383,5 +381,6 @@ def _book(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
             ("activation",),
             "this playbook moves MX and has no concurrency group: two runs could meet",
             rule="no-concurrency",
+            key=True,
             hint="Add concurrency: {group: \"mx:{{ domains | join(',') }}\"}",
         )

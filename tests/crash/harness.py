@@ -223,14 +223,16 @@ def count(folder: Path, book: str, outcome: Outcome, seed: int, code: int | None
     wanted_code = 1 if dies else 0
     if code != wanted_code:
         fault = (folder / "fault").read_text() if (folder / "fault").exists() else ""
-        outcome.wrong.append(f"{seed}: ended with {code}, not {wanted_code} {fault}")
+        record = EmbeddedStore().view(folder / f"{RUN}.db")
+        ended = [f"{e.step} {e.data.get('status')} {e.data.get('error')}" for e in record.events if e.kind == "step_finished" and e.data.get("status") not in {"ok", "unchanged"}]
+        outcome.wrong.append(f"{seed}: ended with {code}, not {wanted_code} {fault} {ended[:3]}")
         return
     once = Counter(_effect(line) for line in lines if line.startswith("do ") and not line.startswith(("do canary", "do http")))
     outcome.repeated += [f"{seed}: {what} {n} times" for what, n in once.items() if n > 1]
     wanted = {"e1", "e2", "e3", "each[0]", "each[1]", "each[2]", "e4", "e5", "mx relay.test.", "shell once", "page"} | {f"sms p{i}" for i in range(6)} | (set() if dies else {"last"})
-    outcome.lost += [f"{seed}: {what}" for what in wanted - set(once)]
     view = EmbeddedStore().view(folder / f"{RUN}.db")
     state = replay(nodes_of(loads(book)), view.events)
+    outcome.lost += [f"{seed}: {what}; the run failed at {state.failed_step}: {state.reason}" for what in wanted - set(once)]
     if state.status != ("failed" if dies else "done"):
         outcome.wrong.append(f"{seed}: the run is {state.status}")
     if view.damage:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from support import ROOT
 from real.net import IP, Net, able
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]

@@ -149,7 +149,9 @@ def _translate(error: Any) -> Permanent | RateLimited | InDoubt:
     name = error.response.get("error", "") if isinstance(getattr(error.response, "data", None), dict) else ""
     if status == 429 or name == "ratelimited":
         wait = (error.response.headers or {}).get("Retry-After")
-        return RateLimited("Slack asks to slow down", retry_after_s=float(str(wait)) if str(wait or "").isdigit() else None)
+        return RateLimited(
+            "Slack asks to slow down", retry_after_s=float(str(wait)) if str(wait or "").isdigit() else None
+        )
     if status >= 500 or name in {"internal_error", "fatal_error", "request_timeout", "service_unavailable"}:
         return InDoubt(f"Slack answers {name or status}")
     hints = {

@@ -1,0 +1,89 @@
+"""The entry point. ``bcp status`` in its usual forms does not even load Typer: it is typed most, and when things are worst."""
+
+from __future__ import annotations
+
+import sys
+
+from bcp.cli.common import Place
+from bcp.cli.render import OUT, fail, unexpected
+from bcp.kernel.errors import BcpError, Interrupted
+
+_GLOBAL_VALUE = {"--config": True, "-c": True, "--output": True, "-o": True}
+_GLOBAL_FLAG = {"--quiet", "-q", "--no-color", "--debug", "--verbose", "-v", "-vv"}
+
+
+def arrange(arguments: list[str]) -> list[str]:
+    """Common options may stand anywhere; they are moved to the front. After ``--`` nothing is touched."""
+    front: list[str] = []
+    rest: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        word = waiting.pop(0)
+        if word == "--":
+            rest += [word, *waiting]
+            break
+        if word in _GLOBAL_FLAG or (word.startswith(("--config=", "--output="))):
+            front.append(word)
+        elif word in _GLOBAL_VALUE and waiting:
+            front += [word, waiting.pop(0)]
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def quick_status(arguments: list[str]) -> bool:
+    """Answer ``bcp status`` here, when nothing but its plain options is given. False: let Typer see it."""
+    words = arrange(arguments)
+    options = {"config": "", "output": "text"}
+    flags: set[str] = set()
+    rest: list[str] = []
+    while words:
+        word = words.pop(0)
+        if word in {"--config", "-c", "--output", "-o"} and words:
+            options[{"--config": "config", "-c": "config"}.get(word, "output")] = words.pop(0)
+        elif word in {"--quiet", "-q", "--no-color", "--all", "-a", "--timeline", "-t"}:
+            flags.add(word)
+        elif word.startswith("-"):
+            return False
+        else:
+            rest.append(word)
+    if not rest or rest[0] != "status" or len(rest) > 2 or options["output"] not in {"text", "json"}:
+        return False
+    from bcp.cli.status_view import show  # noqa: PLC0415
+
+    Place.config = options["config"]
+    OUT.json, OUT.quiet, OUT.colour = (
+        options["output"] == "json",
+        bool(flags & {"--quiet", "-q"}),
+        "--no-color" not in flags,
+    )
+    show(
+        rest[1] if len(rest) == 2 else "last",
+        everything=bool(flags & {"--all", "-a"}),
+        timeline=bool(flags & {"--timeline", "-t"}),
+    )
+    return True
+
+
+def main() -> None:
+    """Entry point. No traceback reaches a person without --debug."""
+    try:
+        if not quick_status(sys.argv[1:]):
+            from bcp.cli.app import app  # noqa: PLC0415 - Typer and its models cost 0.1 s
+
+            app(args=arrange(sys.argv[1:]), prog_name="bcp")
+    except BcpError as error:
+        sys.exit(fail(error))
+    except (KeyboardInterrupt, Interrupted):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+    except SystemExit:
+        raise
+    except BaseExceptionGroup as group:
+        from bcp.cli.common import first  # noqa: PLC0415
+
+        found = first(group)
+        sys.exit(fail(found) if isinstance(found, BcpError) else unexpected(found))
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        sys.exit(unexpected(error))

@@ -1,0 +1,161 @@
+"""How a run stands, for people and machines. No Typer, no plug-in, no vendor: it must be quick and always work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bcp.cli import render
+from bcp.cli.common import runs
+from bcp.kernel.clock import clock_text, iso
+from bcp.kernel.units import format_duration
+
+if TYPE_CHECKING:
+    from bcp.engine.store import RunView
+
+
+def show(run: str = "last", *, everything: bool = False, timeline: bool = False) -> None:
+    """Print how a run stands, or a line for every run."""
+    found = runs()
+    if everything:
+        views = [found.view(i, effects=False) for i in found.ids()]
+        rows = [[v.id, str(v.plan["playbook"]), render.status_word(v.status()), v.state.reason] for v in views]
+        render.emit(
+            "bcp.runs/1",
+            {
+                "runs": [
+                    {"run": v.id, "playbook": v.plan["playbook"], "status": v.status(), "started": iso(v.state.started)}
+                    for v in views
+                ]
+            },
+            render.table(rows) or "No runs yet.",
+        )
+        return
+    view = found.view(found.find(run))
+    data = status_data(view)
+    if timeline:
+        data["timeline"] = [
+            {"at": iso(e.at), "kind": e.kind, "step": e.step, "actor": e.actor, "data": dict(e.data)}
+            for e in view.record.events
+        ]
+    render.emit("bcp.status/1", data, status_text(view, found.clock.now(), timeline))
+
+
+def status_data(view: RunView) -> dict[str, Any]:
+    """Everything that is said about a run, as plain data."""
+    state = view.state
+    return {
+        "run": view.id,
+        "playbook": view.plan["playbook"],
+        "kind": view.plan["kind"],
+        "status": view.status(),
+        "live": view.live,
+        "phase": state.phase,
+        "reason": state.reason,
+        "started": iso(state.started),
+        "ended": iso(state.ended or None),
+        "checksum": view.plan["checksum"],
+        "initiator": view.plan["initiator"],
+        "steps": [
+            {
+                "id": s.id,
+                "phase": s.phase,
+                "status": s.status,
+                "summary": s.summary,
+                "error": s.error,
+                "hint": s.hint,
+                "attempts": s.attempts,
+                "outputs": dict(s.outputs),
+            }
+            for s in state.steps.values()
+        ],
+        "gates": [
+            {
+                "step": s.id,
+                "deadline": iso(float(s.gate["deadline"])),
+                "approvers": s.gate["approvers"],
+                "count": s.gate["count"],
+            }
+            for s in state.steps.values()
+            if s.gate
+        ],
+        "in_doubt": [
+            {"key": e.key, "step": e.step, "claimed": iso(e.claimed_at)}
+            for e in view.record.effects
+            if e.state != "settled" and (e.state == "in_doubt" or not view.live)
+        ],
+        "next": next_step(view),
+    }
+
+
+def next_step(view: RunView) -> str:
+    """What the operator does now."""
+    run_id, state = view.id, view.state
+    gate = next((s for s in state.steps.values() if s.gate), None)
+    by_status = {
+        "holding": f"bcp failback {run_id}" + ("" if view.live else f"   (nobody sends updates: bcp resume {run_id})"),
+        "interrupted": f"bcp resume {run_id}",
+        "stopped": f"bcp resume {run_id}   or   bcp abort {run_id}",
+        "in_doubt": f"bcp settle {run_id} STEP --happened | --not-happened, then bcp resume {run_id}",
+        "failed": f"bcp report {run_id}",
+        "aborted": f"bcp report {run_id}",
+        "done": f"bcp report {run_id}",
+    }
+    return (
+        f"bcp approve {run_id}   or   bcp reject {run_id}" if gate and view.live else by_status.get(view.status(), "")
+    )
+
+
+def status_text(view: RunView, now: float, timeline: bool) -> str:
+    """The same for people, what to do next last."""
+    state, plan = view.state, view.plan
+    took = format_duration((state.ended or now) - state.started) if state.started else ""
+    lines = [
+        f"{render.paint(view.id, 'bold')}  {plan['playbook']}  {render.status_word(view.status())}{' for ' + took if not state.ended else ' after ' + took}"
+    ]
+    if plan["kind"] == "drill":
+        lines.append(render.paint("EXERCISE", "warn"))
+    if state.reason:
+        lines.append(render.wrap(state.reason, "  "))
+    lines.append("")
+    lines.append(
+        render.table(
+            [
+                [
+                    s.id,
+                    render.status_word(s.status),
+                    (s.error or s.summary) + (f" (round {s.rounds})" if s.rounds else ""),
+                ]
+                for s in state.steps.values()
+            ]
+        )
+    )
+    for step in state.steps.values():
+        if step.gate:
+            lines += [
+                "",
+                render.wrap(
+                    f"{step.id} waits for {step.gate['count']} approval(s) from {', '.join(step.gate['approvers'])} until {clock_text(float(step.gate['deadline']))} UTC, plan {plan['checksum'][:12]}",
+                    "  ",
+                    "? ",
+                ),
+            ]
+        if step.hint and step.status in {"failed", "in_doubt", "undo_failed"}:
+            lines += ["", render.wrap(f"{step.id}: {step.hint}", "  ", "! ")]
+    doubtful = [e for e in view.record.effects if e.state == "in_doubt" or (e.state == "claimed" and not view.live)]
+    if doubtful:
+        lines += [
+            "",
+            f"In doubt: {len(doubtful)} effect(s)",
+            *(f"  {e.key}  since {iso(e.claimed_at)}" for e in doubtful[:10]),
+        ]
+    if timeline:
+        lines += [
+            "",
+            *(
+                f"{clock_text(e.at)} {e.kind} {e.step} {e.actor} {e.data.get('summary') or e.data.get('error') or e.data.get('reason') or ''}".rstrip()
+                for e in view.record.events
+            ),
+        ]
+    if next_step(view):
+        lines += ["", f"Next: {next_step(view)}"]
+    return "\n".join(lines)

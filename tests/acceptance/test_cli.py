@@ -1,0 +1,255 @@
+"""The command line as a person meets it at 03:00."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+GATE = """\
+concurrency: {group: "gate-NAME"}
+activation:
+  - {id: gate, uses: approval, with: {from: [group:oncall], min: 1, timeout: TIMEOUT}}
+  - {id: act, uses: shell, with: {run: [touch, "MARK"]}, irreversible: a test}
+"""
+
+
+def gate(lab, name: str, tmp_path: Path, timeout: str = "30s") -> tuple[str, Path]:
+    mark = tmp_path / "mark"
+    return lab.playbook(name, GATE.replace("NAME", name).replace("TIMEOUT", timeout).replace("MARK", str(mark))), mark
+
+
+def wait_for_gate(lab, process) -> str:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        done = lab.run("status", "--output", "json")
+        if done.returncode == 0 and json.loads(done.stdout)["gates"]:
+            return json.loads(done.stdout)["run"]
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    raise AssertionError("no gate opened")
+
+
+def test_help_fits_eighty_columns(cli) -> None:
+    """Every command's help, on a small terminal."""
+    top = cli("--help").stdout
+    commands = re.findall(r"^  ([a-z]+) {2,}", top.split("Commands:")[1], re.MULTILINE)
+    assert len(commands) > 15
+    for command in commands:
+        done = cli(command, "--help")
+        assert done.returncode == 0
+        assert all(len(line) <= 80 for line in done.stdout.splitlines()), command
+        assert "Usage:" in done.stdout
+
+
+def test_without_configuration_it_says_what_to_do(cli, tmp_path) -> None:
+    """The first thing a newcomer sees."""
+    done = cli("status", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "bcp init" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_no_terminal_no_run(lab, tmp_path) -> None:
+    """Gates fail closed: nobody can be asked."""
+    path, mark = gate(lab, "no-terminal", tmp_path)
+    done = lab.run("run", path)
+    assert done.returncode == 5, done.stderr
+    assert not mark.exists()
+
+
+def test_a_gate_that_nobody_answers_closes(lab, tmp_path) -> None:
+    """Silence is no."""
+    path, mark = gate(lab, "silence", tmp_path, "1s")
+    done = lab.run("run", path, "--yes")
+    assert done.returncode == 5, done.stderr
+    assert "no answer in time" in done.stdout
+    assert not mark.exists()
+
+
+def test_approval_by_code_opens_and_others_do_not(lab, tmp_path) -> None:
+    """Who answers must prove who they are; the plan must be the one they saw."""
+    path, mark = gate(lab, "by-code", tmp_path)
+    process = lab.start("run", path, "--yes")
+    run_id = wait_for_gate(lab, process)
+    assert lab.run("approve", run_id, "--as", "alice", env={"BCP_APPROVAL_CODE": "wrong"}).returncode == 3
+    assert lab.run("approve", run_id).returncode == 3
+    assert lab.run("approve", run_id, "--as", "carol", env={"BCP_APPROVAL_CODE": "x"}).returncode == 3
+    assert lab.run("approve", run_id, "--as", "alice", "--plan", "feedbeef", env={"BCP_APPROVAL_CODE": lab.secret("code-alice")}).returncode == 3
+    assert not mark.exists()
+    done = lab.run("approve", run_id, "--as", "alice", env={"BCP_APPROVAL_CODE": lab.secret("code-alice")})
+    assert done.returncode == 0, done.stderr
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert mark.exists()
+
+
+def test_a_rejection_stops_the_run(lab, tmp_path) -> None:
+    """No means no."""
+    path, mark = gate(lab, "rejected", tmp_path)
+    process = lab.start("run", path, "--yes")
+    run_id = wait_for_gate(lab, process)
+    assert lab.run("reject", run_id, "--as", "bob", env={"BCP_APPROVAL_CODE": lab.secret("code-bob")}).returncode == 0
+    process.communicate(timeout=20)
+    assert process.returncode == 5
+    assert not mark.exists()
+
+
+def test_who_started_it_may_not_approve_it(lab, tmp_path) -> None:
+    """Two persons where two are required."""
+    people = lab.folder / "contacts.csv"
+    before = people.read_text()
+    import pwd
+
+    people.write_text(before.replace("staff;oncall,\nbob", f"staff;oncall,{pwd.getpwuid(os.getuid()).pw_name}\nbob"))
+    try:
+        path, mark = gate(lab, "initiator", tmp_path, "4s")
+        process = lab.start("run", path, "--yes")
+        run_id = wait_for_gate(lab, process)
+        done = lab.run("approve", run_id)
+        assert done.returncode == 3 and "started this run" in done.stderr
+        process.communicate(timeout=20)
+        assert process.returncode == 5
+        assert not mark.exists()
+    finally:
+        people.write_text(before)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_signal_stops_before_the_next_step(lab, tmp_path, number, code) -> None:
+    """No later step starts, the code is not zero, the journal is whole, resume finishes."""
+    mark = tmp_path / "after"
+    path = lab.playbook(f"signal-{int(number)}", f"""\
+activation:
+  - {{id: slow, uses: shell, with: {{run: [sleep, "1.2"]}}, irreversible: a test}}
+  - {{id: after, uses: shell, with: {{run: [touch, "{mark}"]}}, irreversible: a test}}
+""")
+    process = lab.start("run", path, "--yes")
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        done = lab.run("status", "--output", "json")
+        if done.returncode == 0 and (found := json.loads(done.stdout))["playbook"] == f"signal-{int(number)}" and found["steps"][0]["status"] == "running":
+            break
+        time.sleep(0.05)
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    assert process.returncode == code
+    assert not mark.exists()
+    assert lab.run("audit", "verify", found["run"]).returncode == 0
+    done = lab.run("resume", found["run"])
+    assert done.returncode == 0, done.stderr
+    assert mark.exists()
+
+
+def test_plan_then_run_then_refuse(lab, tmp_path) -> None:
+    """A plan is run once; an edited one, a stale one and an expired one are refused."""
+    mark = tmp_path / "ran"
+    path = lab.playbook("planned", f"""\
+activation:
+  - {{id: look, uses: dns.mx.check, with: {{domains: "{{{{ domains }}}}"}}}}
+  - {{id: act, uses: shell, with: {{run: [touch, "{mark}"]}}, irreversible: a test}}
+""")
+    plan = tmp_path / "plan.json"
+    assert lab.run("plan", path, "--out", str(plan)).returncode == 0
+    data = json.loads(plan.read_text())
+    edited = tmp_path / "edited.json"
+    edited.write_text(json.dumps({**data, "domains": ["other.test"]}))
+    done = lab.run("run", str(edited), "--yes")
+    assert done.returncode == 3 and "plan-changed" in done.stderr
+    assert lab.run("run", str(plan), "--dry-run").returncode == 0
+    assert not mark.exists()
+    assert lab.run("run", str(plan), "--yes").returncode == 0
+    assert mark.exists()
+    done = lab.run("run", str(plan), "--yes")
+    assert done.returncode == 3 and "plan-used" in done.stderr
+    Path(path).write_text(Path(path).read_text() + "# changed\n")
+    again = tmp_path / "again.json"
+    assert lab.run("plan", path, "--out", str(again)).returncode == 0
+    Path(path).write_text(Path(path).read_text() + "# changed more\n")
+    done = lab.run("run", str(again), "--yes")
+    assert done.returncode == 3 and "plan-stale" in done.stderr
+
+
+def test_dry_run_says_would_run_and_never_ok_for_writes(lab) -> None:
+    """A dry run is the real code path with services that write nothing."""
+    lab.run("lab", "break", "451", "--folder", str(lab.folder))
+    time.sleep(1)
+    try:
+        before = json.loads((lab.folder / "count.json").read_text())
+        done = lab.run("run", "exchange-inbound-outage", "--dry-run", "--output", "json")
+        assert done.returncode == 0, done.stderr
+        states = {s["id"]: s["status"] for s in json.loads(done.stdout)["steps"]}
+        assert states["mx"] == states["tell-employees"] == states["approve"] == states["mail-flows"] == "would_run"
+        assert states["relay-accepts"] == states["outage-is-real"] == "ok"
+        time.sleep(0.5)
+        after = json.loads((lab.folder / "count.json").read_text())
+        assert (after["mx"], after["sms"], after["slack"]) == (before["mx"], before["sms"], before["slack"])
+    finally:
+        lab.run("lab", "heal", "--folder", str(lab.folder))
+        time.sleep(1)
+
+
+def test_a_healthy_service_refuses_the_outage_playbook(lab) -> None:
+    """Facts decide, not the person's fear; the rule has a name and can be overridden with a reason."""
+    done = lab.run("plan", "exchange-inbound-outage")
+    assert done.returncode == 3
+    assert "steady-state" in done.stdout and "--override" in done.stdout
+    assert lab.run("plan", "exchange-inbound-outage", "--override", "steady-state").returncode == 2
+
+
+def test_completion_installs(tmp_path) -> None:
+    """Shell completion."""
+    env = {**os.environ, "HOME": str(tmp_path), "SHELL": "/bin/bash"}
+    done = subprocess.run(["bash", "-c", f"{Path(sys.executable).parent / 'bcp'} --show-completion; true"], env=env, capture_output=True, text=True, timeout=30)
+    assert "_BCP_COMPLETE" in done.stdout, done.stderr
+
+
+def test_init_makes_a_configuration_that_is_valid(cli, tmp_path) -> None:
+    """From nothing to a file that `config check` accepts."""
+    done = cli("init", "--domain", "corp.test", "--dns-server", "127.0.0.1:1", "--folder", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    done = cli("config", "check", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert cli("init", "--domain", "corp.test", "--folder", str(tmp_path)).returncode == 2
+
+
+def test_status_loads_no_vendor(tmp_path) -> None:
+    """It must work when everything else is broken, and at once."""
+    code = "import sys; sys.argv=['bcp','status']\nfrom bcp.cli.main import main\ntry:\n    main()\nexcept SystemExit: pass\nprint([m for m in ('pydantic','jinja2','dns','twilio','slack_sdk','aiohttp','msgraph','rich') if m in sys.modules])"
+    (tmp_path / "bcp.yaml").write_text("version: 1\n")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    assert done.stdout.strip().endswith("[]"), done.stdout
+
+
+def test_secrets_appear_nowhere(lab, tmp_path) -> None:
+    """Not in output at any verbosity, files, journals, reports or the process list."""
+    secrets = [p.read_text() for p in (lab.folder / "secrets").iterdir()]
+    path = lab.playbook("talk", f"""\
+activation:
+  - {{id: tell, uses: notify, with: {{audience: employees, template: access-down, channels: [sms, slack, status-page]}}}}
+  - {{id: env, uses: shell, with: {{run: [sh, -c, "echo $TOKEN; sleep 0.7"], environment: {{TOKEN: "file:secrets/slack"}}}}, irreversible: a test}}
+always: [{{uses: report.write}}]
+""")
+    process = lab.start("run", path, "--yes", "--debug", "-vv")
+    lines = ""
+    while process.poll() is None:
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                lines += entry.read_bytes().decode("utf-8", "replace")
+            except OSError:
+                continue
+        time.sleep(0.1)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    status = lab.run("status", "-t", "--output", "json", "--debug")
+    written = "".join(p.read_bytes().decode("latin-1") for p in [*(lab.folder / "state").rglob("*"), *(lab.folder / "public").rglob("*")] if p.is_file())
+    for secret in secrets:
+        for where, text in {"out": out, "err": err, "status": status.stdout + status.stderr, "files": written, "processes": lines}.items():
+            assert secret not in text, where
+    assert "********" in written

@@ -1,0 +1,128 @@
+"""The courier: each delivery once, every outcome counted, nothing repeated that must not be."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar, Literal
+
+from bcp.comms.courier import Courier, Pace
+from bcp.comms.pack import load_pack
+from bcp.contacts.directory import Audience, Directory
+from bcp.contracts.channel import Channel, Delivery, NotSent, RateLimited, Receipt
+from bcp.contracts.contact import Contact
+from bcp.contracts.plugin import PluginSettings
+from bcp.contracts.services import Order
+from bcp.kernel.errors import InDoubt, Permanent
+from bcp.plugins.engines.embedded import EmbeddedStore
+from bcp.testing.clock import FakeClock
+from bcp.wiring import SHIPPED
+
+
+class _Settings(PluginSettings):
+    kind: Literal["script"] = "script"
+
+
+class Script(Channel[_Settings]):
+    """Plays a list of outcomes for each address; remembers what was really taken."""
+
+    kind = "script"
+    form = "sms"
+    Settings = _Settings
+    broadcast: ClassVar[bool] = False
+
+    def __init__(self, plays: dict[str, list]) -> None:
+        super().__init__("sms", _Settings())
+        self.plays, self.taken, self.asked = plays, [], 0
+
+    def address_of(self, contact: Contact) -> str:
+        return contact.phone
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        await asyncio.sleep(0)
+        todo = self.plays.get(delivery.address)
+        what = todo.pop(0) if todo else "ok"
+        if what in {"ok", "lost-after"}:
+            self.taken.append(delivery.address)
+        if what == "429":
+            raise RateLimited("slow down", retry_after_s=1)
+        if what == "down":
+            raise NotSent("no connection")
+        if what == "no":
+            raise Permanent("opted out")
+        if what in {"lost-after", "lost-before"}:
+            raise InDoubt("no answer")
+        return Receipt("id")
+
+    async def find(self, delivery: Delivery) -> Receipt | None:
+        self.asked += 1
+        if self.plays.get("blind"):
+            raise InDoubt("cannot be asked")
+        return Receipt("found") if delivery.address in self.taken else None
+
+
+def people(count: int) -> Directory:
+    contacts = tuple(Contact(f"p{i}", f"P{i}", "", f"+120255501{i:02d}", "", "de" if i % 3 == 0 else "en", ("staff",)) for i in range(count))
+    return Directory((*contacts, Contact("nophone", groups=("staff",)), Contact("twin", phone=contacts[0].phone, groups=("staff",))), {"staff": Audience("staff", ("staff",))})
+
+
+def deliver(tmp_path, channel, *, times=1, count=6):
+    path = tmp_path / "run.db"
+    EmbeddedStore().create(path, {})
+    pack = load_pack([SHIPPED / "messages"])
+    variables = {"org": {"name": "Corp", "hotline": "", "status_page": "", "signature": "IT"}, "next_update": "10:30 UTC", "now": "10:00 UTC", "since": "09:00 UTC", "domains": ["a.test"], "run": {"id": "r"}}
+    out = []
+
+    async def work():
+        for _ in range(times):
+            journal = EmbeddedStore().open(path, FakeClock())
+            courier = Courier(people(count), pack, {"sms": channel}, journal, FakeClock(), lambda extra: variables, paces={"sms": Pace(concurrency=3)})
+            out.extend(await courier.deliver(Order("staff", "access-down", ("sms",)), "run/tell"))
+            journal.close()
+
+    asyncio.run(work())
+    return out, EmbeddedStore().view(path)
+
+
+def test_each_person_gets_it_once_and_a_repeat_sends_nothing(tmp_path) -> None:
+    """Two records of one number are one message; who has no number is counted."""
+    channel = Script({})
+    first, second = deliver(tmp_path, channel, times=2)[0]
+    assert (first.sent, first.unreachable, first.people) == (6, 1, 8)
+    assert (second.sent, second.already) == (0, 6)
+    assert len(channel.taken) == len(set(channel.taken)) == 6
+
+
+def test_429_and_no_connection_are_repeated(tmp_path) -> None:
+    """They were provably not taken."""
+    channel = Script({"+12025550100": ["429", "429", "ok"], "+12025550101": ["down", "ok"]})
+    tally = deliver(tmp_path, channel)[0][0]
+    assert (tally.sent, tally.failed) == (6, 0)
+
+
+def test_a_lost_answer_after_acceptance_is_found_not_repeated(tmp_path) -> None:
+    """The vendor is asked; the person gets one text."""
+    channel = Script({"+12025550102": ["lost-after"]})
+    tally = deliver(tmp_path, channel)[0][0]
+    assert tally.sent == 6 and channel.taken.count("+12025550102") == 1 and channel.asked >= 1
+
+
+def test_a_lost_answer_before_acceptance_is_sent_again(tmp_path) -> None:
+    """Once the vendor says that it has nothing."""
+    channel = Script({"+12025550102": ["lost-before", "ok"]})
+    tally = deliver(tmp_path, channel)[0][0]
+    assert tally.sent == 6 and channel.taken.count("+12025550102") == 1
+
+
+def test_what_nobody_knows_stays_in_doubt_and_is_never_repeated(tmp_path) -> None:
+    """Rather one missing than one twice."""
+    channel = Script({"+12025550102": ["lost-after"], "blind": ["x"]})
+    tallies, view = deliver(tmp_path, channel, times=2)
+    assert tallies[0].unknown == 1 and tallies[1].unknown == 1
+    assert channel.taken.count("+12025550102") == 1
+    assert [e.state for e in view.effects if "p2" in e.key] == ["in_doubt"]
+
+
+def test_an_opt_out_fails_for_good(tmp_path) -> None:
+    """And is named, masked."""
+    tally = deliver(tmp_path, Script({"+12025550103": ["no"]}))[0][0]
+    assert tally.failed == 1 and "+12***03: opted out" in tally.failures
