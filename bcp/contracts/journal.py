@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -81,6 +81,9 @@ class Journal(Protocol):
         self, key: str, outcome: Mapping[str, Any], *, event: str = "", step: str = "", actor: str = "", **data: Any
     ) -> None:
         """Say how a claimed effect ended."""
+
+    def settle_soon(self, key: str, outcome: Mapping[str, Any]) -> Awaitable[Any]:
+        """The same, put in line now and awaited later, where thousands are settled one after another."""
 
     async def doubt(self, key: str, reason: str) -> None:
         """Say that a claimed effect's outcome is not known."""

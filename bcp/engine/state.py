@@ -144,13 +144,8 @@ def _step_finished(state: RunState, event: Event) -> None:
     if step.phase == "hold":
         step.rounds, step.items = step.rounds + 1, {}
         return
-    if (
-        step.status in {"failed", "in_doubt"}
-        and not step.optional
-        and not state.failed_step
-        and step.phase != "always"
-        and step.status == "failed"
-    ):
+    fatal = step.status == "failed" and not step.optional and step.phase != "always"
+    if fatal and not state.failing():
         state.failed_step, state.reason = step.id, step.error
 
 

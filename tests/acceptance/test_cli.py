@@ -230,11 +230,11 @@ def test_status_loads_no_vendor(tmp_path) -> None:
 def test_secrets_appear_nowhere(lab, tmp_path) -> None:
     """Not in output at any verbosity, files, journals, reports or the process list."""
     secrets = [p.read_text() for p in (lab.folder / "secrets").iterdir()]
-    path = lab.playbook("talk", f"""\
+    path = lab.playbook("talk", """\
 activation:
-  - {{id: tell, uses: notify, with: {{audience: employees, template: access-down, channels: [sms, slack, status-page]}}}}
-  - {{id: env, uses: shell, with: {{run: [sh, -c, "echo $TOKEN; sleep 0.7"], environment: {{TOKEN: "file:secrets/slack"}}}}, irreversible: a test}}
-always: [{{uses: report.write}}]
+  - {id: tell, uses: notify, with: {audience: employees, template: access-down, channels: [sms, slack, status-page]}}
+  - {id: env, uses: shell, with: {run: [sh, -c, "echo $TOKEN; sleep 0.7"], environment: {TOKEN: "file:secrets/slack"}}, irreversible: a test}
+always: [{uses: report.write}]
 """)
     process = lab.start("run", path, "--yes", "--debug", "-vv")
     lines = ""

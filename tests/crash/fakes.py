@@ -14,7 +14,19 @@ from bcp.comms.pack import MessageFile, Pack, Template
 from bcp.contacts.directory import Audience, Directory
 from bcp.contracts.channel import Channel, Delivery, Receipt
 from bcp.contracts.contact import Contact
-from bcp.contracts.dns import Answer, Capabilities, Domain, HostFacts, MxHost, MxSet, Proof, Reading, Swap, SwapOrder, SwapState
+from bcp.contracts.dns import (
+    Answer,
+    Capabilities,
+    Domain,
+    HostFacts,
+    MxHost,
+    MxSet,
+    Proof,
+    Reading,
+    Swap,
+    SwapOrder,
+    SwapState,
+)
 from bcp.contracts.plugin import PluginSettings
 from bcp.contracts.relay import MailFate, QueuedMail, RelayProbe
 from bcp.contracts.services import CanaryResult, HttpResult, Order, ProcessResult, RunInfo, Services

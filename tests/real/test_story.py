@@ -11,8 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
 from support import ROOT
+
 from real.net import IP, Net, able
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]

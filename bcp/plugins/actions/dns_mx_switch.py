@@ -137,14 +137,15 @@ class Switch(Action[SwitchArgs]):
             return Finding(
                 Happened.NO, detail="the new MX does not stand everywhere; the guarded swap may be sent again"
             )
+        lagging, unverified = await _converge(after, args.converge, services)
         old_ttl = max(m.ttl_s for m in before.values())
         outputs = {
             "before": {d: m.to_data() for d, m in before.items()},
             "after": {d: m.to_data() for d, m in after.items()},
             "states": {r.domain: "already" for r in readings},
-            "everywhere": False,
-            "lagging": [],
-            "unverified": ["not read after a crash"],
+            "everywhere": not lagging and not unverified,
+            "lagging": lagging,
+            "unverified": unverified,
             "old_ttl_s": old_ttl,
             "safe_at": services.clock.now() + old_ttl,
         }

@@ -50,7 +50,7 @@ class Notify(Action[NotifyArgs]):
             )
             for r in rows
         )
-        facts = {r.channel: [r.messages, r.segments, r.digest] for r in rows}
+        facts = {r.channel: [r.messages, r.digest] for r in rows}  # not the rendered text: it holds the time
         return Proposal(
             forecasts=forecasts,
             facts=facts,

@@ -26,6 +26,8 @@ from bcp.kernel.ids import new_token
 FORMAT = 1
 """Version of the tables. A newer file is refused rather than misread."""
 BUSY_S = 5.0
+LINGER_S = 0.003
+"""How long a crowd of writers waits for more company before one sync."""
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], Any]
 
@@ -77,6 +79,7 @@ class EmbeddedJournal:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._pending: list[tuple[Operation, asyncio.Future[Any]]] = []
         self._flushing: asyncio.Task[None] | None = None
+        self._crowded = False
         self._head: tuple[int, str] = (0, GENESIS)
         self._guard = threading.Lock()
         try:
@@ -124,17 +127,23 @@ class EmbeddedJournal:
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    async def _submit(self, operation: Operation) -> Any:
+    def _enqueue(self, operation: Operation) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._pending.append((operation, future))
         if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())  # noqa: TID251 - owned by this object, awaited by its futures
-        return await future
+            self._flushing = asyncio.create_task(self._flush())  # noqa: TID251 - awaited by its futures
+        return future
+
+    async def _submit(self, operation: Operation) -> Any:
+        return await self._enqueue(operation)
 
     async def _flush(self) -> None:
         loop = asyncio.get_running_loop()
         while self._pending:
+            if self._crowded:  # many are writing: wait an instant, so that one sync serves them all
+                await asyncio.sleep(LINGER_S)  # noqa: TID251 - real time, of the disk
             batch, self._pending = self._pending, []
+            self._crowded = len(batch) > 2
             try:
                 results = await loop.run_in_executor(self._thread, self._commit, [op for op, _ in batch])
             except (sqlite3.Error, OSError) as error:
@@ -203,20 +212,39 @@ class EmbeddedJournal:
         return Claim(key, ClaimState.IN_DOUBT, None, claimed)
 
     async def settle(
-        self, key: str, outcome: Mapping[str, Any], *, event: str = "", step: str = "", actor: str = "", **data: Any
+        self,
+        key: str,
+        outcome: Mapping[str, Any],
+        *,
+        event: str = "",
+        step: str = "",
+        actor: str = "",
+        **data: Any,
     ) -> None:
         """Say how a claimed effect ended; a second settlement changes nothing."""
+        await self._submit(lambda db: self._settle(db, key, outcome, event, step, actor, data))
 
-        def operation(db: sqlite3.Connection) -> None:
-            text = canonical(outcome)
-            changed = db.execute(
-                "update effect set state='settled', settled=?, outcome=? where key=? and state<>'settled'",
-                (self.clock.now(), text, key),
-            )
-            if changed.rowcount:
-                self._append(db, event or "settled", step, actor, {"key": key, "outcome": text[:2000], **data})
+    def settle_soon(self, key: str, outcome: Mapping[str, Any]) -> asyncio.Future[Any]:
+        """The same, not waited for: a crash before it is on disk leaves the effect in doubt, never repeated."""
+        return self._enqueue(lambda db: self._settle(db, key, outcome, "", "", "", {}))
 
-        await self._submit(operation)
+    def _settle(
+        self,
+        db: sqlite3.Connection,
+        key: str,
+        outcome: Mapping[str, Any],
+        event: str,
+        step: str,
+        actor: str,
+        data: Mapping[str, Any],
+    ) -> None:
+        text = canonical(outcome)
+        changed = db.execute(
+            "update effect set state='settled', settled=?, outcome=? where key=? and state<>'settled'",
+            (self.clock.now(), text, key),
+        )
+        if changed.rowcount:
+            self._append(db, event or "settled", step, actor, {"key": key, "outcome": text[:2000], **data})
 
     async def doubt(self, key: str, reason: str) -> None:
         """Say that a claimed effect's outcome is not known."""

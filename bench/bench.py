@@ -1,0 +1,224 @@
+"""Measures us against peers in one run: contestants take turns, medians are compared, ratios are printed with the bar.
+
+Usage: make bench, or bench/bench.py [start step mx sms]. CPU is user + system of the whole process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+PEERS = ROOT / ".bench" / "venv" / "bin"
+US = [sys.executable, "-m", "bcp"]
+ENV = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+ROWS: list[dict] = []
+
+
+def timed(command: list[str], cwd: Path | None = None, env: dict | None = None) -> tuple[float, float]:
+    """CPU and wall seconds of one process and its children."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(command, cwd=cwd, env=env or ENV, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode not in (0, 2):
+        raise SystemExit(f"{command}: {done.returncode} {done.stderr[-500:].decode()}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+
+
+def turns(contestants: dict[str, Callable[[], tuple[float, float]]], rounds: int) -> dict[str, tuple[float, float]]:
+    """Medians of CPU and wall; contestants interleaved, one warm-up each."""
+    for play in contestants.values():
+        play()
+    seen: dict[str, list[tuple[float, float]]] = {n: [] for n in contestants}
+    for _ in range(rounds):
+        for name, play in contestants.items():
+            seen[name].append(play())
+    return {n: (statistics.median(c for c, _ in v), statistics.median(w for _, w in v)) for n, v in seen.items()}
+
+
+def row(what: str, ours: float, theirs: float, bar: float, against: str, unit: str = "CPU") -> None:
+    """One line: the ratio, the bar, whether it holds."""
+    ratio = ours / theirs
+    ROWS.append({"what": what, "ratio": round(ratio, 3), "bar": bar, "held": ratio <= bar, "against": against})
+    print(f"  {'ok ' if ratio <= bar else 'NO '} {what:<46} {ratio:7.3f} x {against:<34} bar {bar:g}  ({unit}: {ours * 1000:.2f} to {theirs * 1000:.2f} ms)", flush=True)
+
+
+def start_up(rounds: int = 15) -> None:
+    """`bcp --help` and `bcp status` against `chaos --version`."""
+    print("start-up")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "bcp.yaml").write_text("version: 1\n")
+        from bcp.plugins.engines.embedded import EmbeddedStore
+
+        EmbeddedStore().create(folder / ".bcp" / "runs" / "run-x.db", {"plan": {"playbook": "x", "kind": "real", "checksum": "0" * 64, "initiator": "x"}, "nodes": []})
+        env = {k: v for k, v in ENV.items() if k != "PYTHONPATH"}
+        found = turns({
+            "chaos": lambda: timed([str(PEERS / "chaos"), "--version"], folder, env),
+            "help": lambda: timed([str(Path(sys.executable).parent / "bcp"), "--help"], folder, env),
+            "status": lambda: timed([str(Path(sys.executable).parent / "bcp"), "status"], folder, env),
+        }, rounds)
+    row("bcp --help", found["help"][0], found["chaos"][0], 0.8, "chaos --version")
+    row("bcp status", found["status"][0], found["chaos"][0], 0.8, "chaos --version")
+
+
+NOOP = "version: 1\nname: noop\ntitle: No-op\nactivation:\n"
+
+
+def engine_run(count: int) -> tuple[float, float]:
+    """So many durable no-op steps in a process of their own."""
+    return timed([sys.executable, str(ROOT / "bench" / "noop.py"), str(count)])
+
+
+def steps() -> None:
+    """A durable no-op step: the slope between few and many, against ansible's assert and Chaos Toolkit (which keeps nothing)."""
+    print("durable no-op step (slope between 10 and 210 steps)")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for count in (10, 210):
+            tasks = "".join("    - ansible.builtin.assert: {that: [true], quiet: true}\n" for _ in range(count))
+            (folder / f"a{count}.yml").write_text(f"- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n{tasks}")
+            activities = [{"type": "probe", "name": f"n{i}", "tolerance": True, "provider": {"type": "python", "module": "os.path", "func": "exists", "arguments": {"path": "/"}}} for i in range(count)]
+            (folder / f"c{count}.json").write_text(json.dumps({"title": "t", "description": "d", "method": activities}))
+        contestants = {}
+        for count in (10, 210):
+            contestants[f"us{count}"] = lambda count=count: engine_run(count)
+            contestants[f"ansible{count}"] = lambda count=count: timed([str(PEERS / "ansible-playbook"), str(folder / f"a{count}.yml")], folder, {**os.environ, "ANSIBLE_NOCOWS": "1", "LC_ALL": "C.UTF-8"})
+            contestants[f"chaos{count}"] = lambda count=count: timed([str(PEERS / "chaos"), "--no-version-check", "run", str(folder / f"c{count}.json")], folder, dict(os.environ))
+        found = turns(contestants, 5)
+    slope = {n: [(found[f"{n}210"][k] - found[f"{n}10"][k]) / 200 for k in (0, 1)] for n in ("us", "ansible", "chaos")}
+    row("durable no-op step", slope["us"][0], slope["ansible"][0], 1 / 15, "ansible.builtin.assert")
+    row("durable no-op step", slope["us"][0], 0.001, 1.0, "1 ms")
+    print(f"      chaos toolkit, nothing kept: {slope['chaos'][0] * 1000:.3f} ms CPU a step (we pay for two synced commits; wall {slope['us'][1] * 1000:.2f} ms)")
+
+
+def mx() -> None:
+    """One and 1,000 MX switches on a real BIND."""
+    from real.servers import NAMED, DnsServer, have
+
+    if why := have(NAMED, "nsupdate"):
+        print(f"MX switch: {why}")
+        return
+    for count, rounds in ((1, 9), (1000, 3)):
+        print(f"MX switch, {count} zone(s), read + compare-and-swap + read back (whole processes)")
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            folder.chmod(0o755)
+            server = DnsServer("bind", folder / "bind", zones=tuple(f"z{i}.test" for i in range(count))).start()
+            try:
+                found = turns(_mx_contestants(server, folder, count), rounds)
+            finally:
+                server.stop()
+        ours = found["us"]
+        if count == 1:
+            row("one switch", ours[0], found["bare"][0], 1.0, "bare dnspython script")
+            row("one switch", ours[0], found["octodns"][0], 0.7, "octodns-sync --doit")
+        else:
+            row("1,000 zones, update only", found["us-update"][1], found["nsupdate"][1], 1.0, "guarded nsupdate (wall)", "wall")
+            row("1,000 zones with verification", ours[1], found["nsupdate"][1], 1.4, "guarded nsupdate (wall)", "wall")
+            row("1,000 zones with verification", ours[1], found["octodns"][1], 0.2, "octodns-sync --doit (wall)", "wall")
+
+
+def _mx_contestants(server, folder: Path, count: int) -> dict[str, Callable[[], tuple[float, float]]]:
+    state = {"flip": 0}
+    (folder / "tsig").write_text(server.secret)
+
+    def targets() -> tuple[str, str]:
+        """Old and new target; each play swaps them."""
+        names = ("0 primary.out.test.", "10 relay.out.test.")
+        old, new = names[state["flip"] % 2], names[(state["flip"] + 1) % 2]
+        state["flip"] += 1
+        return old, new
+
+    def script(which: str) -> Callable[[], tuple[float, float]]:
+        def play() -> tuple[float, float]:
+            old, new = targets()
+            return timed([sys.executable, str(ROOT / "bench" / "mx.py"), which, str(server.port), str(folder / "tsig"), str(count), old, new])
+
+        return play
+
+    def nsupdate() -> tuple[float, float]:
+        old, new = targets()
+        lines = [f"server 127.0.0.1 {server.port}"]
+        for i in range(count):
+            lines += [f"zone z{i}.test", f"prereq yxrrset z{i}.test. MX {old}", f"prereq nxrrset z{i}.test. CNAME", f"update delete z{i}.test. MX", f"update add z{i}.test. 60 MX {new}", "send"]
+        (folder / "batch").write_text("\n".join(lines) + "\n")
+        return timed(["nsupdate", "-v", "-y", f"hmac-sha256:bcp.:{server.secret}", str(folder / "batch")])
+
+    def octodns() -> tuple[float, float]:
+        _, new = targets()
+        preference, exchange = new.split()
+        zones = folder / "octo"
+        zones.mkdir(exist_ok=True)
+        for i in range(count):
+            (zones / f"z{i}.test.yaml").write_text(
+                f"'':\n  - {{type: MX, ttl: 60, value: {{preference: {preference}, exchange: {exchange}}}}}\nsub:\n  - {{type: MX, ttl: 60, value: {{preference: 0, exchange: primary.out.test.}}}}\n"
+                "alias:\n  - {type: CNAME, ttl: 60, value: www.z%d.test.}\nns1:\n  - {type: A, ttl: 60, value: 127.0.0.1}\nwww:\n  - {type: A, ttl: 60, value: 127.0.0.1}\n" % i)
+        (folder / "octo.yaml").write_text(
+            "manager: {max_workers: 1}\nproviders:\n  config: {class: octodns.provider.yaml.YamlProvider, directory: %s, enforce_order: false}\n"
+            "  bind: {class: octodns_bind.Rfc2136Provider, host: 127.0.0.1, port: %d, key_name: bcp., key_secret: %s, key_algorithm: hmac-sha256}\nzones:\n%s" % (
+                zones, server.port, server.secret, "".join(f"  z{i}.test.: {{sources: [config], targets: [bind]}}\n" for i in range(count))))
+        return timed([str(PEERS / "octodns-sync"), "--config-file", str(folder / "octo.yaml"), "--doit", "--force"], folder, dict(os.environ))
+
+    plays: dict[str, Callable[[], tuple[float, float]]] = {"us": script("us"), "octodns": octodns}
+    if count == 1:
+        plays["bare"] = script("bare")
+    else:
+        plays |= {"us-update": script("us-update"), "nsupdate": nsupdate}
+    return plays
+
+
+def sms() -> None:
+    """2,000 texts at 0 and 100 ms against twilio's own clients and Apprise, the emulator in a process of its own."""
+    for delay in (0.0, 0.1):
+        count = 2000
+        print(f"{count} SMS, vendor answers after {delay * 1000:.0f} ms, 50 in flight")
+        stub = subprocess.Popen([sys.executable, str(ROOT / "bench" / "sms.py"), "serve", str(delay)], env=ENV, stdout=subprocess.PIPE, text=True)
+        port = stub.stdout.readline().strip()
+        try:
+            found = {}
+            for who, n in (("us", count), ("twilio-async", count), ("twilio-threads", count), ("apprise", 60 if delay else 400)):
+                python = sys.executable if who != "apprise" else str(PEERS / "python")
+                best = None
+                for _ in range(3 if who != "apprise" else 1):
+                    done = subprocess.run([python, str(ROOT / "bench" / "sms.py"), who, port, str(n)], env=ENV, capture_output=True, text=True)
+                    if done.returncode:
+                        raise SystemExit(done.stderr[-800:])
+                    one = json.loads(done.stdout.splitlines()[-1])
+                    best = one if best is None or one["wall"] < best["wall"] else best
+                found[who] = {"rate": n / best["wall"], "cpu": best["cpu"] / n, "mib": best["mib"]}
+            for who, f in found.items():
+                print(f"      {who:<16} {f['rate']:8.0f}/s  {f['cpu'] * 1000:.3f} ms CPU a message  {f['mib']:.0f} MiB")
+            if delay:
+                ceiling = 50 / delay
+                row("share of the ceiling left unused", 1 - found["us"]["rate"] / ceiling, 1.0, 0.1, "concurrency / latency", "share")
+            else:
+                row("CPU a message, journaled", found["us"]["cpu"], 0.00025, 1.0, "0.25 ms")
+            row("CPU a message, journaled", found["us"]["cpu"], found["twilio-async"]["cpu"], 1.5, "twilio's async client (no journal)")
+            row("time for a message", 1 / found["us"]["rate"], 1 / found["apprise"]["rate"], 1.0, "Apprise", "wall")
+        finally:
+            stub.kill()
+            stub.wait()
+
+
+def main() -> None:
+    """All, or those named."""
+    every = {"start": start_up, "step": steps, "mx": mx, "sms": sms}
+    for name in sys.argv[1:] or every:
+        every[name]()
+    held = sum(r["held"] for r in ROWS)
+    print(f"\n{held} of {len(ROWS)} bars held")
+    print(json.dumps({"schema": "bcp.bench/1", "rows": ROWS}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Everything side by side in one run; prints ratios. Peers go into .bench/venv; BIND where it is installed.
+set -eu
+cd "$(dirname "$0")/.."
+[ -x .bench/venv/bin/chaos ] || { python3 -m venv .bench/venv; .bench/venv/bin/pip install -q --disable-pip-version-check -r bench/peers.txt; }
+exec .venv/bin/python bench/bench.py "$@"

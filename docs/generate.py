@@ -1,0 +1,183 @@
+"""Writes docs/reference from the code. ``--check``: only says what is stale."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent / "reference"
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT))
+
+
+def run(*arguments: str) -> str:
+    """What the command prints, 80 columns."""
+    import os
+
+    env = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "bcp", *arguments], env=env, capture_output=True, text=True, check=True, cwd="/"
+    ).stdout
+
+
+def cli() -> str:
+    """Every command's help."""
+    from bcp.cli.app import app
+
+    names: list[list[str]] = [[str(c.name)] for c in app.registered_commands]
+    for group in app.registered_groups:
+        names += [[str(group.name), str(c.name)] for c in group.typer_instance.registered_commands]  # type: ignore[union-attr]
+    parts = [
+        "# Commands\n",
+        "Made from the code. Common options may stand anywhere.\n",
+        "```text\n" + run("--help").rstrip() + "\n```\n",
+    ]
+    parts += [f"## bcp {' '.join(n)}\n\n```text\n{run(*n, '--help').rstrip()}\n```\n" for n in names]
+    return "\n".join(parts)
+
+
+def kind_of(schema: dict[str, Any]) -> str:
+    """A JSON Schema type for people."""
+    if "enum" in schema:
+        return " \\| ".join(f"`{v}`" for v in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(kind_of(s) for s in schema["anyOf"] if s.get("type") != "null"))
+    if "$ref" in schema:
+        return schema["$ref"].rsplit("/", 1)[1]
+    if schema.get("type") == "array":
+        return f"list of {kind_of(schema.get('items', {}))}"
+    return str(schema.get("type", "any"))
+
+
+def table(model: Any) -> str:
+    """Fields of a model."""
+    schema = model.model_json_schema(by_alias=True)
+    required = set(schema.get("required", []))
+    rows = ["| key | type | default | |", "| --- | --- | --- | --- |"]
+    for name, prop in schema.get("properties", {}).items():
+        default = (
+            "**required**"
+            if name in required
+            else f"`{json.dumps(prop.get('default'))}`"
+            if "default" in prop and prop["default"] not in (None, [], {}, "")
+            else ""
+        )
+        rows.append(
+            f"| `{name}` | {kind_of(prop)} | {default} | {str(prop.get('description', '')).replace(chr(10), ' ').replace('|', chr(92) + '|')} |"
+        )
+    return "\n".join(rows)
+
+
+def actions() -> str:
+    """Every action."""
+    from bcp import registry
+
+    parts = ["# Actions\n", "What a step may use. Made from the code.\n"]
+    for kind, action in sorted(registry.actions().items()):
+        undo = (
+            "undoes by itself"
+            if action.undoable
+            else (action.final or ("reads only" if action.access == "read" else "give `undo:` or `irreversible:`"))
+        )
+        facts = f" Makes true: {', '.join(f'`{p}`' for p in action.provides)}." if action.provides else ""
+        outputs = ", ".join(f"`{n}` ({t})" for n, t in action.outputs.items())
+        parts.append(
+            f"## `{kind}`\n\n{(type(action).__doc__ or '').strip()}\n\nUndo: {undo}.{facts}\n\n{table(action.Args)}\n\nOutputs: {outputs}\n"
+        )
+    return "\n".join(parts)
+
+
+def configuration() -> str:
+    """``bcp.yaml``."""
+    from bcp import registry
+    from bcp.settings import Settings
+
+    parts = [
+        "# Configuration\n",
+        "`bcp.yaml`, version 1. Made from the code. Durations are written `90s`, `30m`, `2d`; paths are relative to the file.\n",
+        table(Settings) + "\n",
+    ]
+    for name, model in sorted(_inner(Settings).items()):
+        parts.append(f"## {name}\n\n{(model.__doc__ or '').strip()}\n\n{table(model)}\n")
+    for family, title in (
+        ("dns", "DNS back ends"),
+        ("relays", "Relays"),
+        ("channels", "Channels"),
+        ("probes", "Probes"),
+    ):
+        parts.append(f"# {title}\n")
+        for kind in registry.kinds(family):
+            model = registry.settings_class(family, kind)
+            parts.append(f"## {family}: `{kind}`\n\n{(model.__doc__ or '').strip()}\n\n{table(model)}\n")
+            parts += [
+                f"### {n}\n\n{(m.__doc__ or '').strip()}\n\n{table(m)}\n" for n, m in sorted(_inner(model).items())
+            ]
+    return "\n".join(parts)
+
+
+def _inner(model: Any) -> dict[str, Any]:
+    """Models used by a model."""
+    import typing
+
+    out: dict[str, Any] = {}
+
+    def visit(annotation: Any) -> None:
+        if hasattr(annotation, "model_fields"):
+            if annotation.__name__ not in out:
+                out[annotation.__name__] = annotation
+                for f in annotation.model_fields.values():
+                    visit(f.annotation)
+            return
+        for argument in typing.get_args(annotation):
+            visit(argument)
+
+    for f in model.model_fields.values():
+        visit(f.annotation)
+    return out
+
+
+def playbook() -> str:
+    """The playbook's keys."""
+    from bcp.playbook.model import Playbook
+
+    parts = ["# Playbook\n", "Version 1. Made from the code.\n", table(Playbook) + "\n"]
+    parts += [
+        f"## {name}\n\n{(model.__doc__ or '').strip()}\n\n{table(model)}\n"
+        for name, model in sorted(_inner(Playbook).items())
+    ]
+    return "\n".join(parts)
+
+
+def pages() -> dict[str, str]:
+    """Every generated file."""
+    return {
+        "cli.md": cli(),
+        "actions.md": actions(),
+        "configuration.md": configuration(),
+        "playbook.md": playbook(),
+        "playbook.v1.schema.json": run("playbook", "schema"),
+        "config.v1.schema.json": run("config", "schema"),
+    }
+
+
+def main() -> int:
+    """Write, or check."""
+    stale = []
+    for name, text in pages().items():
+        path = HERE / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text.rstrip() + "\n":
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text.rstrip() + "\n", encoding="utf-8")
+    print(("stale: " if "--check" in sys.argv else "written: ") + (", ".join(stale) or "nothing"))
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
