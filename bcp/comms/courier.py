@@ -16,7 +16,7 @@ from bcp.comms.window import Window
 from bcp.contacts.directory import Directory
 from bcp.contracts.channel import Channel, Delivery, Message, NotSent, RateLimited, Receipt
 from bcp.contracts.contact import Contact
-from bcp.contracts.journal import ClaimState, Journal
+from bcp.contracts.journal import Claim, ClaimState, Journal
 from bcp.contracts.services import Order, SendForecast, Tally
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, InDoubt, Invalid, Permanent, Transient
@@ -147,10 +147,25 @@ class Courier:
         window, tally = Window(pace.concurrency), _Count()
         queue: Iterator[tuple[str, str, Message]] = iter(rows)
 
+        # While one text is on its way the next claim goes to disk, where the vendor can be asked about claims that a
+        # crash leaves behind; elsewhere a claim is made only when its text leaves.
+        ahead = type(channel).find is not Channel.find
+
+        def claim(row: tuple[str, str, Message]) -> Awaitable[Claim]:
+            return self._claim(name, f"{key}/{name}/{row[0]}", row[1], row[2])
+
         async def worker() -> None:
-            for who, address, message in queue:  # one shared iterator: the order is kept
+            row = next(queue, None)  # one shared iterator: the order is kept
+            claimed = claim(row) if row is not None else None
+            while row is not None and claimed is not None:
+                mine = await claimed
+                following = next(queue, None)
+                claimed = claim(following) if following is not None and ahead else None
                 async with window:
-                    await self._one(channel, f"{key}/{name}/{who}", address, message, pace, window, tally)
+                    await self._one(channel, mine, row[1], row[2], pace, window, tally)
+                if following is not None and claimed is None:
+                    claimed = claim(following)
+                row = following
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(pace.concurrency, len(rows))):
@@ -170,18 +185,28 @@ class Courier:
             tuple(tally.failures[:20]),
         )
 
-    async def _one(
-        self, channel: Channel[Any], key: str, address: str, message: Message, pace: Pace, window: Window, tally: _Count
-    ) -> None:
-        journal = self.journal
-        assert journal is not None, "a courier without a journal only forecasts"
+    def _claim(self, channel: str, key: str, address: str, message: Message) -> Awaitable[Claim]:
+        assert self.journal is not None, "a courier without a journal only forecasts"
         request = {
-            "channel": channel.name,
+            "channel": channel,
             "to": mask(address),
             "text": _text_digest(message.body),
             "segments": message.segments,
         }
-        claim = await journal.claim(key, key.split("/", 1)[0], request)
+        return self.journal.claim_soon(key, key.split("/")[1] if "/" in key else key, request)
+
+    async def _one(
+        self,
+        channel: Channel[Any],
+        claim: Claim,
+        address: str,
+        message: Message,
+        pace: Pace,
+        window: Window,
+        tally: _Count,
+    ) -> None:
+        journal, key = self.journal, claim.key
+        assert journal is not None
         delivery = Delivery(key, address, message, claim.claimed_at or self.clock.now())
         if claim.state is ClaimState.DONE:
             tally.states["already" if (claim.outcome or {}).get("state") == "sent" else "failed"] += 1

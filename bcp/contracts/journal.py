@@ -77,6 +77,9 @@ class Journal(Protocol):
     async def claim(self, key: str, step: str, request: Mapping[str, Any], *, event: str = "", **data: Any) -> Claim:
         """Claim an effect before doing it. ``event`` is appended in the same transaction."""
 
+    def claim_soon(self, key: str, step: str, request: Mapping[str, Any]) -> Awaitable[Claim]:
+        """The same, put in line now; the effect waits for it."""
+
     async def settle(
         self, key: str, outcome: Mapping[str, Any], *, event: str = "", step: str = "", actor: str = "", **data: Any
     ) -> None:

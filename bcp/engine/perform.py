@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, StepInfo
@@ -47,6 +47,7 @@ class Performer:
         self.loaded, self.actions, self.services, self.journal = loaded, actions, services, journal
         self.base_scope, self.planned, self.state, self.note, self.seen = dict(scope), planned, state, note, seen
         self._waits: set[asyncio.Event] = set()
+        self._settling: list[Awaitable[Any]] = []
 
     def interrupt_waits(self) -> None:
         """Wake every step that only waits: the run is being aborted."""
@@ -55,14 +56,17 @@ class Performer:
 
     def scope(self) -> dict[str, Any]:
         """What expressions see now."""
-        steps = {
-            s.id: {"outputs": dict(s.outputs), "state": s.status, "summary": s.summary, "attempts": s.attempts}
-            for s in self.state.steps.values()
-        }
-        return {**self.base_scope, "steps": steps}
+        return {**self.base_scope, "steps": _Steps(self.state)}
 
     async def perform(self, placed: Placed, stop: asyncio.Event) -> None:
         """Do a step and note how it ended. Raises only ``StorageError`` (alone or in a group) and cancellation."""
+        try:
+            await self._perform(placed, stop)
+        finally:
+            while self._settling:
+                await self._settling.pop()
+
+    async def _perform(self, placed: Placed, stop: asyncio.Event) -> None:
         step = placed.step
         try:
             scope = self.scope()
@@ -321,7 +325,8 @@ class Performer:
                 return settled
             await self._settle(placed, info, {"state": "void", "error": redact(str(error))})
             raise Transient(f"it did not happen: {error}", hint=getattr(error, "hint", "")) from error
-        await self._settle(placed, info, _to_record(outcome))
+        # In line before ``step_finished``, so that one sync serves both; ``perform`` waits for it.
+        self._settling.append(self.journal.settle_soon(info.key, _to_record(outcome)))
         return outcome
 
     async def _settle(self, placed: Placed, info: StepInfo, record: Mapping[str, Any]) -> None:
@@ -362,6 +367,24 @@ class Performer:
             finding.detail or "nobody knows whether it happened",
             hint=f"Find out, then: bcp settle {self.journal.run_id} {placed.id} --happened (or --not-happened)",
         )
+
+
+class _Steps(Mapping[str, Any]):
+    """``steps`` in expressions: made only for the steps that are asked for."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        step = self._state.steps[name]
+        outputs = dict(step.outputs)
+        return {"outputs": outputs, "state": step.status, "summary": step.summary, "attempts": step.attempts}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._state.steps)
+
+    def __len__(self) -> int:
+        return len(self._state.steps)
 
 
 class _Void(Exception):  # noqa: N818

@@ -253,18 +253,14 @@ def next_in_phase(nodes: Sequence[Node], state: RunState, phase: str) -> Next:
             return Next(skip=tuple((n.id, "not_reached") for n in waiting))
         return Next(verdict="failing" if not open_ else "")
     skip, start = [], []
+    steps = state.steps
     for node in open_:
-        status = state.steps[node.id].status
-        if status != "pending":
-            continue
-        needs = [state.steps[n] for n in node.needs if n in state.steps]
-        if any(n.status in {"skipped"} for n in needs):
-            skip.append((node.id, "skipped"))
-        elif any(n.status in {"failed", "not_reached", "in_doubt"} and not n.optional for n in needs):
-            if not any(n.status == "in_doubt" and not n.optional for n in needs):
-                skip.append((node.id, "not_reached"))
-        elif all(n.status in DONE or (n.optional and n.status in OVER) for n in needs):
-            start.append(node.id)
+        if steps[node.id].status == "pending":
+            fate = _fate([steps[n] for n in node.needs if n in steps])
+            if fate == "start":
+                start.append(node.id)
+            elif fate:
+                skip.append((node.id, fate))
     if skip or start:
         return Next(tuple(start), tuple(skip))
     if any(state.steps[n.id].status in {"running", "waiting"} for n in open_):
@@ -272,6 +268,25 @@ def next_in_phase(nodes: Sequence[Node], state: RunState, phase: str) -> Next:
     if any(state.steps[n.id].status == "in_doubt" and not n.optional for n in mine):
         return Next(verdict="blocked")
     return Next(verdict="phase_over")
+
+
+def _fate(needs: Sequence[StepState]) -> str:
+    """``start``, ``skipped``, ``not_reached``, or empty: not decided yet. Asked for every waiting step after every ending."""
+    skipped = lost = doubtful = False
+    for need in needs:
+        status = need.status
+        if status not in OVER:
+            return ""
+        if status == "skipped":
+            skipped = True
+        elif status not in DONE and not need.optional:
+            lost = True
+            doubtful = doubtful or status == "in_doubt"
+    if skipped:
+        return "skipped"
+    if doubtful:
+        return ""
+    return "not_reached" if lost else "start"
 
 
 def to_undo(nodes: Sequence[Node], state: RunState) -> list[str]:

@@ -26,8 +26,10 @@ from bcp.kernel.ids import new_token
 FORMAT = 1
 """Version of the tables. A newer file is refused rather than misread."""
 BUSY_S = 5.0
-LINGER_S = 0.003
-"""How long a crowd of writers waits for more company before one sync."""
+LINGER_S = 0.015
+"""How long a crowd of writers waits for more company before one sync ..."""
+CROWD = 8
+"""... and how many make one. A handful of steps side by side never waits."""
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], Any]
 
@@ -143,7 +145,7 @@ class EmbeddedJournal:
             if self._crowded:  # many are writing: wait an instant, so that one sync serves them all
                 await asyncio.sleep(LINGER_S)  # noqa: TID251 - real time, of the disk
             batch, self._pending = self._pending, []
-            self._crowded = len(batch) > 2
+            self._crowded = len(batch) > CROWD
             try:
                 results = await loop.run_in_executor(self._thread, self._commit, [op for op, _ in batch])
             except (sqlite3.Error, OSError) as error:
@@ -186,6 +188,10 @@ class EmbeddedJournal:
     async def claim(self, key: str, step: str, request: Mapping[str, Any], *, event: str = "", **data: Any) -> Claim:
         """Claim an effect. A claim of an earlier process that was never settled is in doubt."""
         return await self._submit(lambda db: self._claim(db, key, step, request, event, data))  # type: ignore[no-any-return]
+
+    def claim_soon(self, key: str, step: str, request: Mapping[str, Any]) -> asyncio.Future[Claim]:
+        """The same, put in line now and awaited later."""
+        return self._enqueue(lambda db: self._claim(db, key, step, request, "", {}))
 
     def _claim(
         self,
