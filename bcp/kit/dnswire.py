@@ -14,6 +14,9 @@ import dns.message
 import dns.rcode
 import dns.tsig
 
+BURST = 8
+"""Messages in one write."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -111,29 +114,20 @@ async def _one_connection(
         return written
     flying: dict[int, int] = {}
     queue = list(reversed(todo))
+    loop = asyncio.get_running_loop()
+    buffer = b""
     try:
-        while queue or flying:
-            burst = []
-            while queue and len(flying) < window:
-                index = queue.pop()
-                message = messages[index]
-                while message.id in flying:
-                    message.id = (message.id + 1) % 65536
-                wire = message.to_wire()
-                flying[message.id] = index
-                written.add(index)
-                burst.append(struct.pack("!H", len(wire)) + wire)
-            if burst:
-                writer.write(b"".join(burst))
-            async with asyncio.timeout(timeout_s):
-                if burst:
+        async with asyncio.timeout(timeout_s) as patience:
+            while queue or flying:
+                if queue and len(flying) <= max(0, window - BURST):  # small bursts: we build while the server works
+                    writer.write(_burst(messages, queue, flying, written, window))
                     await writer.drain()
-                size = struct.unpack("!H", await reader.readexactly(2))[0]
-                wire = await reader.readexactly(size)
-            found = flying.pop(struct.unpack("!H", wire[:2])[0], None) if len(wire) >= 12 else None
-            if found is not None:
-                results[found] = _parse(endpoint, wire, messages[found], keyring)
-    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+                chunk = await reader.read(262_144)
+                if not chunk:
+                    break
+                patience.reschedule(loop.time() + timeout_s)  # progress was made
+                buffer = _take_frames(endpoint, buffer + chunk, messages, flying, results, keyring)
+    except (OSError, TimeoutError):
         pass
     finally:
         writer.close()
@@ -141,6 +135,49 @@ async def _one_connection(
             async with asyncio.timeout(1):
                 await writer.wait_closed()
     return written
+
+
+def _burst(
+    messages: Sequence[dns.message.Message],
+    queue: list[int],
+    flying: dict[int, int],
+    written: set[int],
+    window: int,
+) -> bytes:
+    """Wire form of as many messages as the window has room for."""
+    parts = []
+    while queue and len(flying) < window and len(parts) < BURST:
+        index = queue.pop()
+        message = messages[index]
+        while message.id in flying:
+            message.id = (message.id + 1) % 65536
+        wire = message.to_wire()
+        flying[message.id] = index
+        written.add(index)
+        parts.append(struct.pack("!H", len(wire)) + wire)
+    return b"".join(parts)
+
+
+def _take_frames(
+    endpoint: Endpoint,
+    buffer: bytes,
+    messages: Sequence[dns.message.Message],
+    flying: dict[int, int],
+    results: list[Any],
+    keyring: dns.tsig.Key | None,
+) -> bytes:
+    """Handle every whole answer in the buffer; return the rest."""
+    at = 0
+    while len(buffer) - at >= 2:
+        size = int.from_bytes(buffer[at : at + 2], "big")
+        if len(buffer) - at - 2 < size:
+            break
+        wire = buffer[at + 2 : at + 2 + size]
+        at += 2 + size
+        found = flying.pop(int.from_bytes(wire[:2], "big"), None) if size >= 12 else None
+        if found is not None:
+            results[found] = _parse(endpoint, wire, messages[found], keyring)
+    return buffer[at:]
 
 
 def _parse(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import dns.flags
@@ -360,6 +361,7 @@ def _query(name: str, kind: str, *, recurse: bool = False, dnssec: bool = False)
     return message
 
 
+@lru_cache(maxsize=1024)
 def _rdata(host: MxHost) -> dns.rdata.Rdata:
     return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.MX, f"{host.preference} {host.host}")
 
