@@ -145,7 +145,7 @@ def _burst(
     window: int,
 ) -> bytes:
     """Wire form of as many messages as the window has room for."""
-    parts = []
+    parts: list[bytes] = []
     while queue and len(flying) < window and len(parts) < BURST:
         index = queue.pop()
         message = messages[index]
