@@ -19,7 +19,7 @@ from bcp.engine.locks import FileLock, Target
 from bcp.engine.runner import Ending, Runner, interrupt_handler, nodes_of
 from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
-from bcp.kernel.errors import Invalid, Refused
+from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.kernel.ids import new_id
 from bcp.plan.build import Request, base_scope, build
 from bcp.plan.model import Plan, check_runnable, differences, from_data
@@ -211,7 +211,18 @@ async def _work(
         await app.close()
     if ending.status in FINAL:
         app.runs.anchor(run_id, app.runs.view(run_id, effects=False).record.head, ending.status)
+        _final_report(app, run_id)
     return ending
+
+
+def _final_report(app: App, run_id: str) -> None:
+    """The report that a step of the run wrote could not know how the run ended: write it once more."""
+    from bcp.reports.write import ReportWriter  # noqa: PLC0415
+
+    folder = app.configuration.state / "reports"
+    if (folder / run_id).is_dir():
+        with contextlib.suppress(StorageError):
+            ReportWriter(app.runs, folder, app.settings.organisation.name).write_now(run_id)
 
 
 @contextlib.contextmanager
@@ -277,17 +288,14 @@ def recorded_mx(view: RunView) -> dict[str, Any]:
 
 
 def failback_source(app: App, text: str) -> RunView:
-    """The run to go back from: the one named, else the newest that moved MX and has a way back."""
+    """The run to go back from: the one named, else the newest that holds, else the newest that moved MX."""
     if text:
         return app.runs.view(app.runs.find(text))
-    for run_id in reversed(app.runs.ids()):
-        view = app.runs.view(run_id)
-        if (
-            not view.record.meta.get("parent")
-            and recorded_mx(view)
-            and view.state.status in {"holding", "stopped", "done"}
-        ):
-            return view
+    views = [v for i in reversed(app.runs.ids()) if not (v := app.runs.view(i)).record.meta.get("parent")]
+    holding = next((v for v in views if v.state.status == "holding"), None)
+    moved = next((v for v in views if recorded_mx(v) and v.state.status in {"stopped", "done"}), None)
+    if holding or moved:
+        return holding or moved  # type: ignore[return-value]
     raise Invalid("there is no run to go back from", hint="Name one: bcp failback RUN")
 
 

@@ -65,7 +65,7 @@ def report_data(
         "in_doubt": [
             {"key": e.key, "state": e.state, "claimed": iso(e.claimed_at)}
             for e in view.record.effects
-            if e.state != "settled"
+            if e.state == "in_doubt" or (e.state == "claimed" and not view.live)
         ],
         "doubts_settled": [
             {
@@ -108,6 +108,9 @@ def achieved_times(view: RunView) -> dict[str, Any]:
         out["rto_receive_s"] = round(canary.ended - since, 1)
     elif switch is not None:
         out["rto_receive_s"] = out["switched_s"]
+    if view.record.meta.get("parent"):  # the way back has no recovery time of its own
+        out.pop("rto_receive_s", None)
+        return out
     if told is not None:
         out["rto_communicate_s"] = round(told.ended - since, 1)
     return out

@@ -13,8 +13,8 @@ _STYLE = """
 @media(prefers-color-scheme:dark){:root{--ink:#e8ebf0;--soft:#a3acb9;--back:#15181d;--card:#1f242b;--line:#3a424d;--ok:#7bd88f;--bad:#ff8a80;--warn:#f0b84a;--bar:#7fa8d6}}
 *{box-sizing:border-box}body{margin:0 auto;max-width:64rem;padding:1rem 1.2rem;font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);overflow-wrap:anywhere}
 h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.15rem;margin:1.6rem 0 .5rem;border-bottom:1px solid var(--line)}.soft{color:var(--soft)}
-table{border-collapse:collapse;width:100%;font-size:.92em}td,th{text-align:left;padding:.3rem .5rem;border-bottom:1px solid var(--line);vertical-align:top}
-.scroll{overflow-x:auto}.ok{color:var(--ok)}.bad{color:var(--bad)}.warn{color:var(--warn)}.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.6rem}
+table{border-collapse:collapse;width:100%;font-size:.92em}td,th{overflow-wrap:break-word;text-align:left;padding:.3rem .5rem;border-bottom:1px solid var(--line);vertical-align:top}
+.scroll{overflow-x:auto}td:first-child,td:nth-child(2){white-space:nowrap}.ok{color:var(--ok)}.bad{color:var(--bad)}.warn{color:var(--warn)}.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.6rem}
 .facts div{background:var(--card);padding:.5rem .7rem;border-radius:.4rem}.facts b{display:block;font-size:1.15rem}code{font-size:.9em}svg text{fill:var(--ink);font:12px system-ui,sans-serif}
 @media print{body{max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}
 """
@@ -129,7 +129,7 @@ def _steps(data: Mapping[str, Any]) -> str:
             _mark(s["status"]),
             escape(s["summary"] or s["error"])
             + (f"<br><span class=soft>{escape(s['hint'])}</span>" if s["hint"] else ""),
-            f"{s['to_s'] - s['from_s']:.2f} s" if s["to_s"] is not None and s["from_s"] is not None else "",
+            f"{s['to_s'] - s['from_s']:.2f}\u00a0s" if s["to_s"] is not None and s["from_s"] is not None else "",
         ]
         for s in data["steps"]
     ]

@@ -141,3 +141,29 @@ def test_a_changed_journal_is_noticed(tmp_path, cli) -> None:
     assert done.returncode == 3 and "event 2" in done.stdout
     path.unlink()
     assert "is gone" in cli("audit", "verify", env=env).stdout
+
+
+def test_a_run_holds_says_updates_and_ends_with_the_failback(tmp_path, cli) -> None:
+    """The cadence is kept until somebody goes back; a second start is refused meanwhile."""
+    import subprocess
+    import sys
+
+    config = project(tmp_path, "1ms")
+    folder = tmp_path / "playbooks"
+    (folder / "slow.yaml").write_text((folder / "slow.yaml").read_text() + f"hold:\n  - {{id: beat, every: 1s, uses: shell, with: {{run: [touch, {tmp_path}/beat]}}}}\nrecovery: {{playbook: back}}\n")
+    (folder / "back.yaml").write_text(f"version: 1\nname: back\ntitle: Back\nconcurrency: {{group: target}}\nactivation:\n  - {{id: b, uses: shell, with: {{run: [touch, {tmp_path}/back]}}, irreversible: a test}}\n")
+    env = {"BCP_CONFIG": str(config)}
+    process = subprocess.Popen([sys.executable, "-m", "bcp", "run", "slow", "--yes"], env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "beat").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    found = json.loads(cli("status", "--output", "json", env=env).stdout)
+    assert found["status"] == "holding" and found["live"]
+    assert cli("run", "slow", "--yes", env=env).returncode == 3
+    done = cli("failback", "--yes", env=env)
+    assert done.returncode == 0, done.stderr
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert (tmp_path / "back").exists()
+    listed = json.loads(cli("status", "--all", "--output", "json", env=env).stdout)["runs"]
+    assert [r["status"] for r in listed] == ["done", "done"]

@@ -115,10 +115,21 @@ class Net:
             self.postfix(host)
         wait_port(IP["dns"], 53, prefix=self.inside("ops"))
         wait_port(IP["cache"], 53, prefix=self.inside("ops"))
-        for host in ("primary", "relay"):
-            wait_port(IP[host], 25, prefix=self.inside("ops"))
-        wait_port("127.0.0.1", 25, prefix=self.inside("sender"))
+        for host in ("primary", "relay", "sender"):
+            self._await_postfix(host)
         return self
+
+    def _await_postfix(self, host: str) -> None:
+        """Until it listens. Three that start at once sometimes trip over each other: one that did not come up is started again."""
+        for attempt in range(3):
+            try:
+                wait_port("127.0.0.1", 25, 15, prefix=self.inside(host))
+                return
+            except AssertionError:
+                if attempt == 2:
+                    texts = [(self.folder / host / n).read_text(errors="replace")[-800:] for n in ("console", "log") if (self.folder / host / n).exists()]
+                    raise AssertionError(f"{host} does not start: {texts}") from None
+                self.postfix(host)
 
     def _wires(self) -> None:
         run("ip", "netns", "add", self.ns("hub"))
@@ -202,7 +213,7 @@ class Net:
         for path in (self.folder / "primary" / "queue" / "pid").glob("*"):
             path.unlink()
         self.postfix("primary")
-        wait_port(IP["primary"], 25, prefix=self.inside("ops"))
+        self._await_postfix("primary")
 
     # -- mail ----------------------------------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ def wait_port(address: str, port: int, seconds: float = 15, prefix: list[str] | 
         else:
             with contextlib.suppress(OSError), socket.create_connection((address, port), 0.5):
                 return
-        time.sleep(0.05)
+        time.sleep(0.1)
     raise AssertionError(f"nobody listens on {address}:{port}")
 
 

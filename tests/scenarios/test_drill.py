@@ -1,0 +1,39 @@
+"""Whole stories in the lab, through the command a newcomer types."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("name", ["refuse", "451", "550-valid-recipients", "mx-host-unresolvable"])
+def test_a_drill_ends_with_every_mail_counted(cli, tmp_path, name) -> None:
+    """Found, approved, failed over, announced, failed back, accounted for."""
+    done = cli("drill", "run", name, "--folder", str(tmp_path / "lab"), timeout=150)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert set(found) >= {"scenario", "sent", "delivered", "lost", "duplicated", "detected_s", "failover_s", "rto_receive_s", "rto_communicate_s", "report"}
+    assert found["lost"] == found["duplicated"] == 0
+    assert found["delivered"] + found["bounced"] == found["sent"] > 40
+    assert (found["bounced"] > 0) == (name == "550-valid-recipients")
+    report = Path(found["report"])
+    page, data = report.read_text(), json.loads(report.with_suffix(".json").read_text())
+    assert "<script" not in page and "src=" not in page and 'name="viewport"' in page
+    assert data["status"] == "done" and data["audit"]["damage"] == "" and not data["in_doubt"]
+    assert data["extra"]["sent"] == found["sent"]
+    if found["bounced"]:
+        assert len(data["extra"]["bounced_numbers"]) == found["bounced"]
+    state = tmp_path / "lab" / "bcp.yaml"
+    assert cli("audit", "verify", "--config", str(state)).returncode == 0
+    public = (tmp_path / "lab" / "public" / "index.html").read_text()
+    assert "EXERCISE" in public and "<script" not in public
+
+
+def test_an_unknown_scenario_is_named(cli) -> None:
+    """With a suggestion."""
+    done = cli("drill", "run", "refused")
+    assert done.returncode == 2 and "Did you mean 'refuse'?" in done.stderr
