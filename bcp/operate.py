@@ -69,7 +69,10 @@ def request_for(
 
 async def make_plan(app: App, request: Request) -> Plan:
     """Read the facts and say what would be done. Writes nothing."""
-    run = RunInfo("", request.loaded.book.name, request.kind, request.initiator, "", request.parent, app.clock.now())
+    placeholder = "run-" + request.plan_id.removeprefix("plan-")  # as long as the real one: texts are counted with it
+    run = RunInfo(
+        placeholder, request.loaded.book.name, request.kind, request.initiator, "", request.parent, app.clock.now()
+    )
     return await build(request, registry.actions(), app.services(request, run, journal=None, dry=True))
 
 
@@ -99,6 +102,7 @@ async def start(
     listener: Listener = nobody,
     hold: bool = True,
     started: Callable[[str], None] | None = None,
+    signals: bool = True,
 ) -> tuple[str, Ending]:
     """Run a plan, if it may still be run.
 
@@ -131,7 +135,7 @@ async def start(
     try:
         if started is not None:
             started(run_id)
-        return run_id, await _work(app, run_id, request, plan, loaded, listener, hold=hold)
+        return run_id, await _work(app, run_id, request, plan, loaded, listener, hold=hold, signals=signals)
     finally:
         lock.release()
         target.lock.release()
@@ -187,7 +191,15 @@ def _run_lock(app: App, run_id: str) -> Iterator[FileLock]:
 
 
 async def _work(
-    app: App, run_id: str, request: Request, plan: Plan, loaded: Loaded, listener: Listener, *, hold: bool
+    app: App,
+    run_id: str,
+    request: Request,
+    plan: Plan,
+    loaded: Loaded,
+    listener: Listener,
+    *,
+    hold: bool,
+    signals: bool = True,
 ) -> Ending:
     journal = app.runs.store.open(app.runs.path(run_id), app.clock)
     try:
@@ -204,7 +216,7 @@ async def _work(
             listener=listener,
             hold=hold,
         )
-        with _signals(runner):
+        with _signals(runner) if signals else contextlib.nullcontext():
             ending = await runner.work()
     finally:
         journal.close()

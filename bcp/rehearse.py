@@ -193,7 +193,7 @@ class Drill:
             if progress.kind == "holding":
                 held.set()
 
-        work = asyncio.create_task(operate.start(app, plan, listener=listen, started=ids.append))
+        work = asyncio.create_task(operate.start(app, plan, listener=listen, started=ids.append, signals=False))
         work.add_done_callback(lambda _: held.set())
         while not ids and not work.done():
             await asyncio.sleep(0.02)

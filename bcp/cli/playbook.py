@@ -76,7 +76,8 @@ def show(name: Annotated[str, typer.Argument(help="Playbook by name.")]) -> None
     files = _files()
     if name not in files:
         raise Invalid(f"there is no playbook {name!r}", hint=did_you_mean(name, files))
-    render.raw(files[name].read_text(encoding="utf-8").rstrip())
+    text = files[name].read_text(encoding="utf-8").rstrip()
+    render.emit("bcp.playbook-text/1", {"name": name, "file": str(files[name]), "text": text}, text)
 
 
 def _catalogue() -> Catalogue:

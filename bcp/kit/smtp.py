@@ -142,7 +142,8 @@ def _explain(stage: str, error: Exception, tls: str, spki: str) -> Talk:
     if isinstance(error, aiosmtplib.SMTPConnectError) and stage == "connect":
         cause = error.__cause__ or error
         refused = isinstance(cause, ConnectionRefusedError) or "refused" in str(cause).lower()
-        return Talk(stage, 0, str(cause)[:300], "refused" if refused else "closed", tls, spki)
+        text = "connection refused" if refused else str(cause)[:300]
+        return Talk(stage, 0, text, "refused" if refused else "closed", tls, spki)
     return Talk(stage, 0, f"{type(error).__name__}: {error}"[:300], "closed", tls, spki)
 
 
@@ -203,4 +204,6 @@ async def send(
             ) from error
         if talk.kind == "5xx":
             raise Permanent(f"{host} refuses at {talk.stage}: {talk.code} {talk.text}") from error
-        raise Transient(f"{host} does not take it at {talk.stage}: {talk.code or talk.kind} {talk.text}") from error
+        raise Transient(
+            f"{host} does not take it at {talk.stage}: {talk.code or ''} {talk.text}".replace(":  ", ": ")
+        ) from error
