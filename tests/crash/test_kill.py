@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 def test_nothing_is_repeated_and_nothing_is_lost_over_kill_9(part: int) -> None:
     """If this fails, an outage of ours may send a text twice or move MX behind somebody's back."""
     found = main(60, first=part * 1000)
-    assert found.trials == 60
+    assert found.trials >= 60
     assert found.kills >= 60
     assert not found.repeated
     assert not found.lost

@@ -132,7 +132,7 @@ def test_an_outage_from_break_to_all_clear(story, tmp_path) -> None:
     ops = Ops(net, tmp_path / "ops")
     code, out = ops.run("doctor")
     assert "we may change it" in " ".join(out.split()), out
-    net.feed(0.25, 55)
+    feed = net.feed(0.25, 55)
     time.sleep(3)
     watch = ops.start("watch", "--run", "real-outage", "--no-hold")
     time.sleep(3)
@@ -165,6 +165,7 @@ def test_an_outage_from_break_to_all_clear(story, tmp_path) -> None:
         time.sleep(0.3)
     told, _ = back.communicate(timeout=150)
     assert back.returncode == 0, told + answer
+    feed.wait(timeout=90)  # what is counted must not grow any more
     for _ in range(60):
         net.flush("sender")
         net.flush("relay")
