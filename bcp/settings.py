@@ -159,6 +159,8 @@ class DetectSettings(Model):
     """How many probes of a plane must be down (all, when it has fewer)."""
     confirm_for: Duration = 0.0
     """And for how long."""
+    flap_percent: Annotated[float, Field(ge=1, le=100)] = 20.0
+    """A verdict that changed this much over the last 21 looks (Nagios' percent) starts nothing by itself."""
     recheck: RecheckSettings = RecheckSettings()
     """Looks before a write."""
     probes: dict[Name, Any] = Field(default_factory=dict)

@@ -296,7 +296,7 @@ def prove_person(app: App, as_: str) -> str:
     return as_
 
 
-def abort(run_id: RunId = "last", reason: Reason = "", hold: Annotated[bool, typer.Option(hidden=True)] = True) -> None:
+def abort(run_id: RunId = "last", reason: Reason = "") -> None:
     """Abort and undo."""
     from bcp.engine.state import FINAL  # noqa: PLC0415
     from bcp.operate import resume as again  # noqa: PLC0415

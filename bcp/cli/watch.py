@@ -89,6 +89,7 @@ def watch(
 async def _watch(app: App, playbook: str, until: str, *, hold: bool) -> int:
     loaded = app.playbook(playbook) if playbook else None
     last: tuple[str, str] = ("", "")
+    warned = False
     render.say(
         f"Watching {app.settings.service}: {len(app.watcher.probes)} probe(s) every {app.settings.detect.interval:g} s, confirmed at {app.settings.detect.threshold} failures. Ctrl-C ends."
     )
@@ -106,6 +107,13 @@ async def _watch(app: App, playbook: str, until: str, *, hold: bool) -> int:
                     rule="wrong-class",
                     hint="See `bcp playbook list`.",
                 )
+            if app.watcher.flap >= app.settings.detect.flap_percent:
+                if not warned:
+                    render.warn(
+                        f"the service is flapping ({app.watcher.flap:.0f} %): nothing is started by itself. A person decides: bcp run {loaded.book.name}"
+                    )
+                warned = True
+                continue
             return await _act(app, loaded, hold=hold)
     return 0
 

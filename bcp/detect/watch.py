@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from bcp.contracts.probe import Probe, Result, Signal
+from bcp.detect.counter import NAGIOS_STATES, flap_percent
 from bcp.detect.decide import Decision, Rules, View, decide, observe
 from bcp.kernel.clock import Clock
 
@@ -21,6 +23,7 @@ class Watcher:
         self.interval_s, self.overlap = interval_s, overlap
         self.view = View()
         self._last_at: float | None = None
+        self._states: deque[bool] = deque(maxlen=NAGIOS_STATES)
 
     def decision(self) -> Decision:
         """The verdict now."""
@@ -30,6 +33,15 @@ class Watcher:
         """One more observation."""
         self.view = observe(self.view, signal, self.rules)
         self._last_at = self.clock.monotonic()
+
+    @property
+    def flap(self) -> float:
+        """How unsteady the verdict was over the last 21 beats, in Nagios' percent."""
+        return flap_percent(tuple(self._states))
+
+    def beat(self) -> None:
+        """Note the verdict of this beat, for ``flap``."""
+        self._states.append(self.decision().state == "down")
 
     @property
     def fresh_s(self) -> float:
@@ -75,6 +87,7 @@ class Watcher:
 
             async def beat() -> None:
                 while True:
+                    self.beat()
                     for probe in self.probes:
                         if flying[probe.name] < self.overlap:
                             group.create_task(one(probe))

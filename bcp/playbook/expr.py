@@ -14,6 +14,16 @@ from jinja2 import StrictUndefined, TemplateError, nodes
 
 from bcp.kernel.sandbox import Sandbox
 
+_EVALUATION_ERRORS = (
+    TemplateError,
+    ArithmeticError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+    MemoryError,
+    KeyError,
+)
 MAX_LENGTH = 2_000
 MAX_RESULT = 200_000
 _SINGLE = re.compile(r"^\s*\{\{(.*)\}\}\s*$", re.DOTALL)
@@ -79,16 +89,7 @@ def evaluate(text: str, scope: Mapping[str, Any]) -> Any:
         found = _env.compile_expression(text, undefined_to_none=False)(**scope)
         if isinstance(found, StrictUndefined):
             str(found)  # raises, with the name
-    except (
-        TemplateError,
-        ArithmeticError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-        MemoryError,
-        KeyError,
-    ) as error:
+    except _EVALUATION_ERRORS as error:
         raise ExpressionError(f"cannot evaluate {text!r}: {error}") from error
     return found
 
@@ -121,16 +122,7 @@ def _resolve_text(text: str, scope: Mapping[str, Any]) -> Any:
     _bounded(text)
     try:
         out = _env.from_string(text).render(**scope)
-    except (
-        TemplateError,
-        ArithmeticError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-        MemoryError,
-        KeyError,
-    ) as error:
+    except _EVALUATION_ERRORS as error:
         raise ExpressionError(f"cannot evaluate {text!r}: {error}") from error
     if len(out) > MAX_RESULT:
         raise ExpressionError(f"{text[:60]!r} gives more than {MAX_RESULT} characters")

@@ -71,3 +71,20 @@ def test_our_own_network_is_class_h_and_never_down() -> None:
 def test_four_failures_are_only_suspicious() -> None:
     """A blip moves nothing."""
     assert decide(see([Result.FAIL] * 4), 4.0, Rules(need=1)).state == "suspect"
+
+
+def test_a_flapping_verdict_is_seen_and_one_change_is_not_flapping() -> None:
+    """A service that comes and goes must not move MX by itself; a first outage must."""
+    from bcp.detect.watch import Watcher
+    from bcp.testing.clock import FakeClock
+
+    def play(beats: str) -> float:
+        watcher = Watcher([], Rules(threshold=1, need=1), FakeClock(), interval_s=1)
+        for beat in beats:
+            watcher.take(Signal("p", "inbound", Result.FAIL if beat == "x" else Result.OK, 0.0, "4xx", "e"))
+            watcher.beat()
+        return watcher.flap
+
+    assert play("." * 20 + "x") < 20
+    assert play("." * 10 + "xxxxx......x") < 20
+    assert play("x..x..x..x..x..x..x..") >= 20
