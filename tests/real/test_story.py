@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,73 +20,12 @@ from real.net import IP, Net, able
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-CONFIG = """\
-version: 1
-organisation: {{name: Real Corp}}
-state: state
-domains:
-  - {{name: corp.test, dns: main, primary: [{{host: primary.out.test, preference: 0}}], primary_ttl: 5}}
-dns:
-  main:
-    kind: rfc2136
-    server: {dns}
-    key: {{name: bcp., secret: "env:TSIG"}}
-    resolvers: [{cache}]
-relays:
-  mx-backup:
-    kind: smtp
-    hosts: [{{host: relay.out.test, preference: 10}}]
-    probe_recipient: alice@corp.test
-    queue: {{command: [postqueue, -c, "{folder}/relay", -j]}}
-    log: {folder}/relay/log
-channels:
-  status-page: {{kind: status-page, folder: public}}
-contacts: {{file: contacts.csv}}
-audiences: {{employees: {{groups: [staff]}}, oncall: {{groups: [oncall]}}}}
-approvals:
-  codes: {{alice: "env:CODE_ALICE"}}
-  standing: [{{playbook: real-outage, classes: [B], by: alice, until: "2099-01-01"}}]
-canary: {{to: alice@corp.test, resolvers: [{cache}]}}
-detect:
-  interval: 1s
-  threshold: 5
-  recheck: {{looks: 2, apart: 300ms}}
-  probes:
-    rcpt: {{kind: smtp, host: primary.out.test, recipient: alice@corp.test, timeout: 2s}}
-    mx-host: {{kind: dns, host: primary.out.test, timeout: 2s}}
-playbooks: [playbooks]
-"""
-OUTAGE = """\
-version: 1
-name: real-outage
-title: Inbound mail fails
-covers: [B, E]
-concurrency: {group: "mx:{{ domains | join(',') }}"}
-ready: [{id: relay-accepts, uses: relay.check, with: {relay: mx-backup}}]
-steady_state:
-  before: [{id: real, uses: verdict, expect: "outputs.state == 'down'"}]
-activation:
-  - {id: approve, uses: approval, with: {from: [group:oncall], min: 1, timeout: 1m}}
-  - {id: mx, uses: dns.mx.switch, with: {domains: "{{ domains }}", to: relay, ttl: 5}, undo: automatic}
-  - {id: tell, uses: notify, with: {audience: employees, template: inbound-on-backup, channels: [status-page]}}
-hold: [{id: update, uses: notify, every: 30m, with: {audience: employees, template: inbound-update, channels: [status-page]}}]
-recovery: {playbook: real-failback}
-always: [{id: report, uses: report.write}]
-"""
-FAILBACK = """\
-version: 1
-name: real-failback
-title: Back
-concurrency: {group: "mx:{{ domains | join(',') }}"}
-steady_state:
-  before: [{id: back, uses: verdict, expect: "outputs.state == 'healthy'"}]
-activation:
-  - {id: approve, uses: approval, with: {from: [group:oncall], min: 1, timeout: 1m}}
-  - {id: mx, uses: dns.mx.switch, with: {domains: "{{ domains }}", to: before}, undo: automatic}
-  - {id: canary, uses: mail.canary, with: {timeout: 10s}, expect: "not outputs.by_relay", within: 1m}
-  - {id: drain, uses: relay.drain, with: {relay: mx-backup, timeout: 90s, ask_every: 1s, quiet: 8s}, timeout: 2m}
-always: [{id: report, uses: report.write}]
-"""
+PAGE = (ROOT / "docs" / "howto" / "test-network.md").read_text()
+
+
+def block(name: str) -> str:
+    """A file as the docs show it: what is tested is what people copy."""
+    return re.search(rf"```yaml\n# {re.escape(name)}\n(.*?)```", PAGE, re.DOTALL)[1]
 
 
 class Ops:
@@ -92,10 +34,11 @@ class Ops:
     def __init__(self, net: Net, folder: Path) -> None:
         self.net, self.folder = net, folder
         (folder / "playbooks").mkdir(parents=True)
-        (folder / "bcp.yaml").write_text(CONFIG.format(dns=IP["dns"], cache=IP["cache"], folder=net.folder))
+        assert IP["dns"] in block("bcp.yaml") and IP["cache"] in block("bcp.yaml")
+        (folder / "bcp.yaml").write_text(block("bcp.yaml").replace("/srv/relay", f"{net.folder}/relay"))
         (folder / "contacts.csv").write_text("id,name,groups\nalice,Alice,staff;oncall\nbob,Bob,staff;oncall\n")
-        (folder / "playbooks" / "real-outage.yaml").write_text(OUTAGE)
-        (folder / "playbooks" / "real-failback.yaml").write_text(FAILBACK)
+        (folder / "playbooks" / "real-outage.yaml").write_text(block("playbooks/real-outage.yaml"))
+        (folder / "playbooks" / "real-failback.yaml").write_text(block("playbooks/real-failback.yaml"))
         self.env = {**os.environ, "TSIG": net.secret, "CODE_ALICE": "7351", "BCP_APPROVAL_CODE": "7351", "BCP_CONFIG": str(folder / "bcp.yaml"), "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -111,19 +54,18 @@ class Ops:
 
 
 @pytest.fixture(params=[("bind", "kill"), ("knot", "hang")], ids=["bind-kill", "knot-hang"])
-def story(request, tmp_path):
+def story(request):
     if why := able():
         pytest.skip(why)
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.getuid() and str(parent).startswith("/tmp/"):  # Postfix's users must reach their folders
-            parent.chmod(0o755)
-    net = Net(tmp_path / "net", dns_kind=request.param[0])
-    net.folder.mkdir()
+    # Not below pytest's folders, which it keeps closed: Postfix's users must reach their mail.
+    folder = Path(tempfile.mkdtemp(prefix="bcp-net-"))
+    folder.chmod(0o755)
+    net = Net(folder, dns_kind=request.param[0])
     try:
         yield net.start(), request.param[1]
     finally:
         net.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_an_outage_from_break_to_all_clear(story, tmp_path) -> None:
