@@ -244,30 +244,37 @@ class Next:
 
 
 def next_in_phase(nodes: Sequence[Node], state: RunState, phase: str) -> Next:
-    """Which steps of a phase may start, which can never be reached, and whether the phase is over."""
-    mine = [n for n in nodes if n.phase == phase]
-    open_ = [n for n in mine if state.steps[n.id].status not in OVER]
-    if state.failing() and phase != "always":
-        waiting = [n for n in open_ if state.steps[n.id].status == "pending"]
-        if waiting:
-            return Next(skip=tuple((n.id, "not_reached") for n in waiting))
-        return Next(verdict="failing" if not open_ else "")
-    skip, start = [], []
+    """Which steps of a phase may start, which can never be reached, and whether the phase is over.
+
+    One pass over the steps: it is asked after every ending.
+    """
+    failing = state.failing() and phase != "always"
     steps = state.steps
-    for node in open_:
-        if steps[node.id].status == "pending":
-            fate = _fate([steps[n] for n in node.needs if n in steps])
+    start: list[str] = []
+    skip: list[tuple[str, str]] = []
+    open_ = busy = doubtful = False
+    for node in nodes:
+        if node.phase != phase:
+            continue
+        status = steps[node.id].status
+        if status in OVER:
+            doubtful = doubtful or (status == "in_doubt" and not node.optional)
+            continue
+        open_ = True
+        if status != "pending":
+            busy = True
+        elif failing:
+            skip.append((node.id, "not_reached"))
+        elif fate := _fate([steps[n] for n in node.needs if n in steps]):
             if fate == "start":
                 start.append(node.id)
-            elif fate:
+            else:
                 skip.append((node.id, fate))
-    if skip or start:
+    if skip or start or busy:
         return Next(tuple(start), tuple(skip))
-    if any(state.steps[n.id].status in {"running", "waiting"} for n in open_):
-        return Next()
-    if any(state.steps[n.id].status == "in_doubt" and not n.optional for n in mine):
-        return Next(verdict="blocked")
-    return Next(verdict="phase_over")
+    if failing:
+        return Next(verdict="" if open_ else "failing")
+    return Next(verdict="blocked" if doubtful else "phase_over")
 
 
 def _fate(needs: Sequence[StepState]) -> str:
