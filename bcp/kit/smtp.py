@@ -26,6 +26,10 @@ class Talk:
     spki_sha256: str = ""
     second_code: int = 0
 
+    def say(self) -> str:
+        """For people: ``rcpt: 451 try later``."""
+        return f"{self.stage}: {f'{self.code} ' if self.code else ''}{self.text}"
+
     @property
     def ok(self) -> bool:
         """Did the server take the recipient?"""
@@ -203,7 +207,5 @@ async def send(
                 f"{host} broke off after the text was sent: {talk.text}", hint="It may have been taken."
             ) from error
         if talk.kind == "5xx":
-            raise Permanent(f"{host} refuses at {talk.stage}: {talk.code} {talk.text}") from error
-        raise Transient(
-            f"{host} does not take it at {talk.stage}: {talk.code or ''} {talk.text}".replace(":  ", ": ")
-        ) from error
+            raise Permanent(f"{host} refuses at {talk.say()}") from error
+        raise Transient(f"{host} does not take it at {talk.say()}") from error

@@ -139,7 +139,7 @@ def read_plan(path: Path) -> Plan:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Invalid(f"cannot read {path}: {error.strerror or error}", hint="Check the path.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Invalid(f"{path} is not a plan file", hint="Make one with `bcp plan PLAYBOOK`.") from error
     return from_data(data)
 

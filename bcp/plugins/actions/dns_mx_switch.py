@@ -16,6 +16,9 @@ from bcp.kernel.errors import InDoubt, Invalid, Permanent
 from bcp.kernel.units import format_duration
 from bcp.kit.mx_rules import examine
 
+SILENCE_S = 3.0
+"""A server that does not answer is called unverified after that; mail does not wait for it."""
+
 
 class SwitchArgs(Args):
     """What to point where."""
@@ -260,7 +263,7 @@ def _by_back_end(domains: Sequence[str], services: Services) -> dict[str, list[s
 
 async def _converge(wanted: Mapping[str, MxSet], patience_s: float, services: Services) -> tuple[list[str], list[str]]:
     """Addresses that still serve something else, and addresses that do not answer."""
-    deadline = services.clock.monotonic() + (0 if services.dry else patience_s)
+    began = services.clock.monotonic()
     pause = 0.05
     while True:
         answers: list[Answer] = []
@@ -272,7 +275,9 @@ async def _converge(wanted: Mapping[str, MxSet], patience_s: float, services: Se
             if not a.problem and not (a.mx is not None and a.mx.same(wanted[a.domain]))
         ]
         unverified = [f"{a.address}: {a.problem}" for a in answers if a.problem]
-        if (not lagging and not unverified) or services.clock.monotonic() >= deadline or services.dry:
+        waited = services.clock.monotonic() - began
+        silent_only = not lagging and waited >= min(patience_s, SILENCE_S)  # one that does not answer is not waited for
+        if (not lagging and not unverified) or silent_only or waited >= patience_s or services.dry:
             return ([] if services.dry else lagging), unverified
         await services.clock.sleep(pause)
         pause = min(1.0, pause * 2)

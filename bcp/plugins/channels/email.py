@@ -96,7 +96,7 @@ class Email(Channel[EmailSettings]):
             Check(
                 self.name,
                 "fail",
-                f"{self.settings.host}:{self.settings.port} at {talk.stage}: {talk.code or talk.kind} {talk.text}",
+                f"{self.settings.host}:{self.settings.port} at {talk.say()}",
                 "Is the relay up?",
             )
         ]

@@ -59,7 +59,7 @@ class SmtpProbe(Probe[SmtpProbeSettings]):
         if not bad:
             return self._signal(Result.OK, "", f"{s.host} accepts {s.recipient}")
         address, talk = bad[0]
-        evidence = f"{address}:{s.port} at {talk.stage}: {talk.code or ''} {talk.text}".replace(":  ", ": ").strip()
+        evidence = f"{address}:{s.port} at {talk.say()}"
         if talk.code in range(500, 600) and talk.stage in {"rcpt"}:
             return self._signal(Result.FAIL, "rejects", evidence)
         if len(bad) < len(talks):

@@ -96,7 +96,7 @@ class SmtpRelay:
                     tls_name=host.host,
                     second_recipient="nobody@open-relay-test.invalid",
                 )
-                text = "accepts" if talk.ok else f"{talk.stage}: {talk.code or talk.kind} {talk.text}"
+                text = "accepts" if talk.ok else talk.say()
                 found.append(
                     RelayProbe(
                         f"{address}:{self.settings.port}",
