@@ -1,0 +1,94 @@
+"""The status page and the report in a real browser: no sideways scrolling on a phone, dark and light, nothing loaded, no script."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bcp.kit.site import Entry, Site
+from bcp.reports.page import page
+
+pytestmark = pytest.mark.real
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+LONG = "corp-test-with-a-very-long-name.mail.protection.outlook.example."
+REPORT = {
+    "organisation": "Corp", "kind": "drill", "playbook": "exchange-inbound-outage", "status": "done", "run": "run-20260122-174500-x7kq", "started": "2026-01-22T17:45:00Z", "ended": "2026-01-22T18:45:00Z",
+    "initiator": "alice", "reason": "", "checksum": "f" * 64, "overrides": {}, "approvals": [{"by": "bob", "at": "2026-01-22T17:46:00Z"}], "objectives": [{"objective": "rto_receive", "target_s": 1800, "achieved_s": 7, "met": True}],
+    "achieved": {"counted_from": "first failed look", "outage_since": "2026-01-22T17:44:00Z", "rto_receive_s": 7.0}, "changes": [{"target": "MX corp.test.", "before": LONG, "after": LONG, "undo": LONG}], "messages": [],
+    "steps": [{"id": "tell-employees-with-a-long-name", "phase": "activation", "status": "ok", "summary": LONG * 3, "error": "", "hint": "", "from_s": 1.0, "to_s": 2.0}], "in_doubt": [], "doubts_settled": [],
+    "timeline": [{"at": "2026-01-22T17:45:00Z", "kind": "step_finished", "step": "mx", "actor": "", "status": "ok", "text": LONG * 2}], "audit": {"events": 3, "head": "a" * 64, "damage": ""}, "extra": {},
+}
+
+
+async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
+    """Open the page in Chromium at each width, light and dark; what it measured."""
+    process = subprocess.Popen(
+        [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-port=0",
+         f"--user-data-dir={folder / 'profile'}", "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    out = []
+    try:
+        port_file, deadline = folder / "profile" / "DevToolsActivePort", time.monotonic() + 30
+        while not port_file.exists() or not port_file.read_text().strip():
+            assert time.monotonic() < deadline, "Chromium does not start"
+            await asyncio.sleep(0.1)
+        port = port_file.read_text().split()[0]
+        async with aiohttp.ClientSession() as session:
+            async with session.put(f"http://127.0.0.1:{port}/json/new?about:blank") as answer:
+                target = await answer.json(content_type=None)
+            async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+                number, requests = 0, []
+
+                async def call(method: str, **parameters):
+                    nonlocal number
+                    number += 1
+                    await socket.send_json({"id": number, "method": method, "params": parameters})
+                    async for message in socket:
+                        data = json.loads(message.data)
+                        if data.get("method") == "Network.requestWillBeSent":
+                            requests.append(data["params"]["request"]["url"])
+                        if data.get("id") == number:
+                            return data.get("result", {})
+
+                await call("Network.enable")
+                await call("Page.enable")
+                for width in widths:
+                    for scheme in ("light", "dark"):
+                        await call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500)
+                        await call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+                        await call("Page.navigate", url=url)
+                        await asyncio.sleep(0.4)
+                        script = "JSON.stringify({wide: document.documentElement.scrollWidth, back: getComputedStyle(document.body).backgroundColor, text: document.body.innerText.length, h1: document.querySelectorAll('h1').length})"
+                        found = await call("Runtime.evaluate", expression=script)
+                        out.append({"width": width, "scheme": scheme, **json.loads(found["result"]["value"])})
+                out.append({"requests": [r for r in requests if r not in {url, "about:blank"}]})
+    finally:
+        process.kill()
+        process.wait()
+    return out
+
+
+@pytest.mark.parametrize("what", ["status", "report"])
+def test_pages_fit_a_phone_in_both_schemes_and_load_nothing(tmp_path, what) -> None:
+    """People read them on the way, at night."""
+    if not BROWSER:
+        pytest.skip("not installed: chromium")
+    if what == "status":
+        site = Site(tmp_path / "p", "Corp status", "")
+        site.put(Entry("k", 1_700_000_000.0, "Mail from outside arrives late", f"<p>Mail to {LONG} is kept.</p>", "x", "inbound-on-backup", "en"))
+        path = tmp_path / "p" / "index.html"
+    else:
+        path = tmp_path / "report.html"
+        path.write_text(page(REPORT))
+    found = asyncio.run(asyncio.wait_for(look(path.as_uri(), tmp_path, [360, 1280]), 90))
+    assert found[-1]["requests"] == []
+    for seen in found[:-1]:
+        assert seen["wide"] <= seen["width"], seen
+        assert seen["text"] > 40 and seen["h1"] == 1
+    assert {s["back"] for s in found[:-1]}.__len__() == 2
