@@ -55,6 +55,7 @@ async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
                             requests.append(data["params"]["request"]["url"])
                         if data.get("id") == number:
                             return data.get("result", {})
+                    return {}
 
                 await call("Network.enable")
                 await call("Page.enable")
