@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from bcp.drills.scenario import Scenario
 from bcp.drills.score import Result, shortfalls
 from bcp.engine.events import Listener, Progress
 from bcp.engine.runner import Ending
-from bcp.kernel.errors import GateClosed, Permanent
+from bcp.kernel.errors import GateClosed, Interrupted, Permanent
 from bcp.kernel.files import make_private, write_atomic
 from bcp.lab.world import DOMAIN, EXCHANGE, RELAY, World
 from bcp.plan.model import Plan
@@ -124,6 +125,7 @@ class Drill:
     world: World
     listener: Listener
     show: Callable[[Plan], None]
+    works: list[asyncio.Task[Any]] = field(default_factory=list)
 
     def say(self, text: str) -> None:
         """A line of the story."""
@@ -132,9 +134,19 @@ class Drill:
     async def conduct(self) -> tuple[Result, list[str], str]:
         """Play it through. Returns the result, what did not hold, and the report's path."""
         await self.world.start()
+        play = asyncio.create_task(self._play())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, play.cancel)
         try:
-            return await self._play()
+            return await play
+        except asyncio.CancelledError:
+            raise Interrupted(signal.SIGINT) from None
         finally:
+            for work in self.works:
+                work.cancel()
+            if self.works:
+                await asyncio.wait(self.works, timeout=5)
             await self.world.stop()
 
     async def _play(self) -> tuple[Result, list[str], str]:
@@ -194,6 +206,7 @@ class Drill:
                 held.set()
 
         work = asyncio.create_task(operate.start(app, plan, listener=listen, started=ids.append, signals=False))
+        self.works.append(work)
         work.add_done_callback(lambda _: held.set())
         while not ids and not work.done():
             await asyncio.sleep(0.02)

@@ -75,6 +75,7 @@ def main() -> None:
     except BcpError as error:
         sys.exit(fail(error))
     except (KeyboardInterrupt, Interrupted):
+        sys.stderr.write("stopped\n")
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
