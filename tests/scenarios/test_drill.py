@@ -37,3 +37,24 @@ def test_an_unknown_scenario_is_named(cli) -> None:
     """With a suggestion."""
     done = cli("drill", "run", "refused")
     assert done.returncode == 2 and "Did you mean 'refuse'?" in done.stderr
+
+
+def test_ctrl_c_ends_a_drill_at_once(tmp_path) -> None:
+    """With everything that it started, and without a traceback."""
+    import os
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    from support import ROOT
+
+    process = subprocess.Popen([sys.executable, "-m", "bcp", "drill", "run", "451", "--folder", str(tmp_path / "lab")], env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 20
+    while not list((tmp_path / "lab").glob("state/runs/*.db")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=15)
+    assert process.returncode == 130
+    assert "Traceback" not in err and "stopped" in err
