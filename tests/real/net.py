@@ -202,10 +202,16 @@ class Net:
                 os.kill(pid, number)
 
     def break_(self, how: str) -> float:
+        if how == "blackhole":  # it hears everybody and nobody hears it
+            run("ip", "-n", self.ns("primary"), "route", "add", "blackhole", "198.51.100.0/25")
+            return time.time()
         self.signal_all("primary", signal.SIGKILL if how == "kill" else signal.SIGSTOP)
         return time.time()
 
     def heal(self, how: str) -> None:
+        if how == "blackhole":
+            run("ip", "-n", self.ns("primary"), "route", "del", "blackhole", "198.51.100.0/25")
+            return
         if how == "hang":
             self.signal_all("primary", signal.SIGCONT)
             return

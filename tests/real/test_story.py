@@ -53,7 +53,7 @@ class Ops:
         return process.returncode, out
 
 
-@pytest.fixture(params=[("bind", "kill"), ("knot", "hang")], ids=["bind-kill", "knot-hang"])
+@pytest.fixture(params=[("bind", "kill"), ("knot", "hang"), ("bind", "blackhole")], ids=["bind-kill", "knot-hang", "bind-blackhole"])
 def story(request):
     if why := able():
         pytest.skip(why)
