@@ -157,7 +157,7 @@ async def resume(app: App, run_id: str, *, listener: Listener = nobody, hold: bo
     plan = from_data(view.plan)
     loaded = loads(plan.playbook_text, plan.playbook_file)
     target = Target(app.runs.state, f"{plan.group}#failback" if plan.parent else plan.group)
-    with _run_lock(app, run_id):
+    with run_lock(app, run_id):
         target.take()
         try:
             target.write_card(
@@ -176,7 +176,8 @@ def _pid() -> int:
 
 
 @contextlib.contextmanager
-def _run_lock(app: App, run_id: str) -> Iterator[FileLock]:
+def run_lock(app: App, run_id: str) -> Iterator[FileLock]:
+    """The lock of whoever works on the run. Raises ``Refused`` while another process does."""
     lock = app.runs.lock(run_id)
     for _ in range(10):
         if lock.take():

@@ -100,9 +100,9 @@ def break_(
 ) -> None:
     """Break."""
     from bcp.kernel.document import did_you_mean  # noqa: PLC0415
-    from bcp.lab.world import _ALIASES, BREAKS  # noqa: PLC0415
+    from bcp.lab.world import ALIASES, BREAKS  # noqa: PLC0415
 
-    if _ALIASES.get(how, how) not in BREAKS:
+    if ALIASES.get(how, how) not in BREAKS:
         raise Invalid(f"{how!r} is not a way to break it", hint=did_you_mean(how, BREAKS))
     _order(folder, how)
 

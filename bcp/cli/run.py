@@ -329,7 +329,7 @@ def settle(
     reason: Reason = "",
 ) -> None:
     """Settle."""
-    from bcp.operate import _run_lock  # noqa: PLC0415
+    from bcp.operate import run_lock  # noqa: PLC0415
 
     if happened is None:
         raise Invalid("say what you found out", hint="Add --happened or --not-happened.")
@@ -376,7 +376,7 @@ def settle(
         finally:
             journal.close()
 
-    with _run_lock(app, found):
+    with run_lock(app, found):
         wait_for(work())
     render.emit(
         "bcp.settled/1",
@@ -425,7 +425,7 @@ def failback(
 
 def acknowledge(run_id: RunId = "last") -> None:
     """Acknowledge."""
-    from bcp.operate import _run_lock  # noqa: PLC0415
+    from bcp.operate import run_lock  # noqa: PLC0415
 
     app = make_app()
     found = app.runs.find(run_id)
@@ -438,7 +438,7 @@ def acknowledge(run_id: RunId = "last") -> None:
         finally:
             journal.close()
 
-    with _run_lock(app, found):
+    with run_lock(app, found):
         wait_for(work())
     app.runs.anchor(found, app.runs.view(found, effects=False).record.head, "acknowledged")
     render.emit(

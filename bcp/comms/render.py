@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,8 +66,3 @@ def _bad(template: Template, form: str, language: str, message: str) -> Invalid:
         hint="Give the value, or change the text.",
     )
     return Invalid.of([problem])
-
-
-def escape(text: str) -> str:
-    """For HTML."""
-    return html.escape(text, quote=True)

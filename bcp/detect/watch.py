@@ -22,7 +22,6 @@ class Watcher:
         self.probes, self.rules, self.clock = probes, rules, clock
         self.interval_s, self.overlap = interval_s, overlap
         self.view = View()
-        self._last_at: float | None = None
         self._states: deque[bool] = deque(maxlen=NAGIOS_STATES)
 
     def decision(self) -> Decision:
@@ -32,7 +31,6 @@ class Watcher:
     def take(self, signal: Signal) -> None:
         """One more observation."""
         self.view = observe(self.view, signal, self.rules)
-        self._last_at = self.clock.monotonic()
 
     @property
     def flap(self) -> float:
@@ -42,11 +40,6 @@ class Watcher:
     def beat(self) -> None:
         """Note the verdict of this beat, for ``flap``."""
         self._states.append(self.decision().state == "down")
-
-    @property
-    def fresh_s(self) -> float:
-        """Seconds since the last observation."""
-        return float("inf") if self._last_at is None else self.clock.monotonic() - self._last_at
 
     async def _look(self, probe: Probe[Any]) -> None:
         try:

@@ -13,9 +13,9 @@ from bcp.contracts.services import Services
 from bcp.engine.approvals import JournalApprovals
 from bcp.engine.events import Listener, Progress, nobody
 from bcp.engine.perform import Performer
-from bcp.engine.state import OVER, SEQUENCE, Node, RunState, fold, next_in_phase, replay
+from bcp.engine.state import SEQUENCE, Node, RunState, fold, next_in_phase, replay
 from bcp.engine.undo import undo_all
-from bcp.kernel.errors import Interrupted, StorageError
+from bcp.kernel.errors import StorageError
 from bcp.playbook.load import Loaded
 
 POLL_S = 0.1
@@ -339,6 +339,3 @@ def interrupt_handler(runner: Runner) -> Callable[[int], None]:
         runner.stop(f"stopped by {names.get(signum, signum)}", signum)
 
     return handle
-
-
-__all__ = ["OVER", "Ending", "Interrupted", "Runner", "interrupt_handler", "nodes_of"]

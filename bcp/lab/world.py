@@ -27,7 +27,7 @@ DOMAIN = "corp.test"
 EXCHANGE = "corp-test.mail.protection.outlook.test."
 RELAY = "mx.backup.test."
 BREAKS = ("refuse", "hang", "421", "451", "550-valid-recipients", "mx-host-unresolvable", "slow")
-_ALIASES = {"550": "550-valid-recipients", "dns": "mx-host-unresolvable"}
+ALIASES = {"550": "550-valid-recipients", "dns": "mx-host-unresolvable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class World:
 
     async def break_(self, how: str) -> None:
         """Break the Exchange stand-in in one of ``BREAKS``."""
-        how = _ALIASES.get(how, how)
+        how = ALIASES.get(how, how)
         if how not in BREAKS:
             raise ValueError(f"{how!r} is not a way to break: {', '.join(BREAKS)}")
         self.broken_at = time.time()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -196,11 +196,3 @@ def check_runnable(plan: Plan, now: float, *, configuration: str, playbook_text:
         raise Refused(
             f"{step}: {refusal.message}" + (f" (and {more} more)" if more else ""), rule=refusal.rule, hint=hint
         )
-
-
-def steps_by_phase(plan: Plan) -> Mapping[str, Sequence[PlannedStep]]:
-    """The steps of each phase."""
-    out: dict[str, list[PlannedStep]] = {}
-    for step in plan.steps:
-        out.setdefault(step.phase, []).append(step)
-    return out

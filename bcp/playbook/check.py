@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from jinja2 import nodes
 
 from bcp.kernel.document import did_you_mean
-from bcp.playbook.expr import ExpressionError, _env, has_template, parse_expression, parse_template, single
+from bcp.playbook.expr import ExpressionError, environment, has_template, parse_expression, parse_template, single
 from bcp.playbook.types import ANY, BOOLEAN, NONE, NUMBER, STRING, Type, comparable, list_of, object_of, of_value
 
 Scope = Mapping[str, Type]
@@ -148,8 +148,8 @@ class _Checker:
         return BOOLEAN
 
     def on_test(self, node: nodes.Test) -> Type:
-        if node.name not in _env.tests:
-            raise ExpressionError(f"the test {node.name!r} is not known. {did_you_mean(node.name, _env.tests)}")
+        if node.name not in environment.tests:
+            raise ExpressionError(f"the test {node.name!r} is not known. {did_you_mean(node.name, environment.tests)}")
         if node.name not in {"defined", "undefined"}:
             self.visit(node.node)
         for argument in node.args:
@@ -157,8 +157,10 @@ class _Checker:
         return BOOLEAN
 
     def on_filter(self, node: nodes.Filter) -> Type:
-        if node.name not in _env.filters:
-            raise ExpressionError(f"the filter {node.name!r} is not known. {did_you_mean(node.name, _env.filters)}")
+        if node.name not in environment.filters:
+            raise ExpressionError(
+                f"the filter {node.name!r} is not known. {did_you_mean(node.name, environment.filters)}"
+            )
         kind = self.visit(node.node) if node.node is not None else ANY
         for argument in node.args:
             self.visit(argument)

@@ -33,7 +33,7 @@ class ExpressionError(ValueError):
     """An expression cannot be parsed, checked or evaluated. The message is one sentence."""
 
 
-_env = Sandbox(autoescape=False)
+environment = Sandbox(autoescape=False)
 
 
 def has_template(value: str) -> bool:
@@ -57,7 +57,7 @@ def parse_expression(text: str) -> nodes.Expr:
     """
     _bounded(text)
     try:
-        tree = _env.parse("{{ (" + text + "\n) }}")
+        tree = environment.parse("{{ (" + text + "\n) }}")
     except TemplateError as error:
         raise ExpressionError(f"not an expression: {error.message}") from error
     except (RecursionError, ValueError, OverflowError, MemoryError) as error:
@@ -75,7 +75,7 @@ def parse_template(text: str) -> nodes.Template:
     """The syntax tree of a text with ``{{ }}``; raises ``ExpressionError``."""
     _bounded(text)
     try:
-        return _env.parse(text)
+        return environment.parse(text)
     except TemplateError as error:
         raise ExpressionError(f"not a template: {error.message}") from error
     except (RecursionError, ValueError, OverflowError, MemoryError) as error:
@@ -86,7 +86,7 @@ def evaluate(text: str, scope: Mapping[str, Any]) -> Any:
     """The value of a bare expression."""
     parse_expression(text)
     try:
-        found = _env.compile_expression(text, undefined_to_none=False)(**scope)
+        found = environment.compile_expression(text, undefined_to_none=False)(**scope)
         if isinstance(found, StrictUndefined):
             str(found)  # raises, with the name
     except _EVALUATION_ERRORS as error:
@@ -121,7 +121,7 @@ def _resolve_text(text: str, scope: Mapping[str, Any]) -> Any:
         return evaluate(bare, scope)
     _bounded(text)
     try:
-        out = _env.from_string(text).render(**scope)
+        out = environment.from_string(text).render(**scope)
     except _EVALUATION_ERRORS as error:
         raise ExpressionError(f"cannot evaluate {text!r}: {error}") from error
     if len(out) > MAX_RESULT:
