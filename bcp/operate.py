@@ -13,6 +13,7 @@ from typing import Any
 
 from bcp import registry
 from bcp.contracts.dns import MxSet
+from bcp.contracts.journal import Journal
 from bcp.contracts.services import RunInfo
 from bcp.engine.events import Listener, nobody
 from bcp.engine.locks import FileLock, Target
@@ -191,6 +192,25 @@ def run_lock(app: App, run_id: str) -> Iterator[FileLock]:
         yield lock
 
 
+def _runner(
+    app: App,
+    request: Request,
+    plan: Plan,
+    loaded: Loaded,
+    journal: Journal,
+    run: RunInfo,
+    *,
+    dry: bool,
+    listener: Listener,
+    hold: bool,
+) -> Runner:
+    """The runner of a plan; real and dry runs differ in the services alone."""
+    services = app.services(request, run, journal=journal, dry=dry, listener=listener)
+    planned = {s.id: s.outputs for s in plan.steps}
+    scope = base_scope(request, run)
+    return Runner(loaded, registry.actions(), services, journal, scope, planned, listener=listener, hold=hold)
+
+
 async def _work(
     app: App,
     run_id: str,
@@ -205,18 +225,7 @@ async def _work(
     journal = app.runs.store.open(app.runs.path(run_id), app.clock)
     try:
         run = RunInfo(run_id, plan.playbook, plan.kind, plan.initiator, plan.checksum, plan.parent, app.clock.now())
-        services = app.services(request, run, journal=journal, dry=False, listener=listener)
-        planned = {s.id: s.outputs for s in plan.steps}
-        runner = Runner(
-            loaded,
-            registry.actions(),
-            services,
-            journal,
-            base_scope(request, run),
-            planned,
-            listener=listener,
-            hold=hold,
-        )
+        runner = _runner(app, request, plan, loaded, journal, run, dry=False, listener=listener, hold=hold)
         with _signals(runner) if signals else contextlib.nullcontext():
             ending = await runner.work()
     finally:
@@ -264,16 +273,7 @@ async def dry_run(app: App, plan: Plan, *, listener: Listener = nobody) -> tuple
         journal = app.runs.store.open(path, app.clock)
         try:
             run = RunInfo("dry-run", plan.playbook, "dry", plan.initiator, plan.checksum, plan.parent, app.clock.now())
-            services = app.services(request, run, journal=journal, dry=True)
-            runner = Runner(
-                loaded,
-                registry.actions(),
-                services,
-                journal,
-                base_scope(request, run),
-                {s.id: s.outputs for s in plan.steps},
-                listener=listener,
-            )
+            runner = _runner(app, request, plan, loaded, journal, run, dry=True, listener=listener, hold=True)
             with _signals(runner):
                 ending = await runner.work()
             rows = [
