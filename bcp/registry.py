@@ -59,3 +59,13 @@ def actions() -> dict[str, Any]:
             if found.__module__ == module.__name__ and issubclass(found, Action):
                 out[found.kind] = found()
     return out
+
+
+@cache
+def probe_class(kind: str) -> Any:
+    """The class of a kind of probe: what it is about, before there is one."""
+    from bcp.contracts.probe import Probe  # noqa: PLC0415
+
+    module = load("probes", kind)
+    found = (c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__)
+    return next(c for c in found if issubclass(c, Probe))

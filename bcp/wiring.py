@@ -21,21 +21,25 @@ from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
 from bcp.contracts.journal import Journal
 from bcp.contracts.relay import Relay
 from bcp.contracts.services import Order, RunInfo, Services
-from bcp.detect.decide import Rules
-from bcp.detect.watch import LiveLooker, Watcher
+from bcp.detect.decide import SWITCHES, Decision
+from bcp.detect.detector import Detector
+from bcp.detect.history import History
+from bcp.detect.remote import Spool, key_of
+from bcp.detect.rules import Rules
+from bcp.detect.watch import LiveLooker, Watcher, to_data
 from bcp.engine.approvals import DryApprovals, JournalApprovals
 from bcp.engine.dry import DryCourier, DryDns, DryMailer, DryOutside, DryPages, DryRelay, DryReports
 from bcp.engine.events import Listener, nobody
-from bcp.engine.store import Rest, Runs
+from bcp.engine.store import Rest, Runs, RunView
 from bcp.kernel.clock import Clock, SystemClock, clock_text, iso
 from bcp.kernel.document import did_you_mean
-from bcp.kernel.errors import Invalid
+from bcp.kernel.errors import BcpError, Invalid
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
 from bcp.plan.build import Request
 from bcp.playbook.catalogue import ActionSpec, Catalogue, ChannelSpec, MessageSpec
 from bcp.playbook.load import Loaded, load
-from bcp.settings import Configuration
+from bcp.settings import Configuration, DetectSettings, Settings
 
 SHIPPED = next(
     (p for p in (Path(__file__).parent / "_playbooks", Path(__file__).parent.parent / "playbooks") if p.is_dir()),
@@ -90,6 +94,35 @@ def bare_catalogue() -> Catalogue:
         action_specs(),
         message_specs(load_pack([SHIPPED / "messages"])),
         playbooks=frozenset(p.stem for p in SHIPPED.glob("*.yaml")),
+    )
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The numbers of detection."""
+    return rules_from(settings.detect, max((x.primary_ttl for x in settings.domains), default=0))
+
+
+def rules_from(d: DetectSettings, ttl: float) -> Rules:
+    """The numbers of detection, with the TTL of MX in peacetime in seconds."""
+    return Rules(
+        interval_s=d.interval,
+        threshold=d.threshold,
+        reject_threshold=d.reject_threshold,
+        suspect=d.suspect,
+        need=d.need,
+        confirm_for_s=d.interval if d.confirm_for is None else d.confirm_for,
+        keep_firing_for_s=d.keep_firing_for,
+        flap_high=d.flap_percent,
+        flap_low=min(d.flap_low, d.flap_percent),
+        partial_share=d.partial_share,
+        switch_share=d.switch_share,
+        target_share=d.target_share,
+        stale_after=d.stale_after,
+        skew_s=d.clock_skew,
+        decide_b_s=d.decide.b,
+        decide_e_s=d.decide.e,
+        decide_f_s=d.decide.f,
+        dwell_s=max(3600.0, 4.0 * ttl) if d.dwell is None else d.dwell,
     )
 
 
@@ -214,29 +247,106 @@ class App:
     @cached_property
     def rules(self) -> Rules:
         """How sure detection must be."""
-        d = self.settings.detect
-        return Rules(d.threshold, d.need, d.confirm_for)
+        return rules_of(self.settings)
 
     @cached_property
     def watcher(self) -> Watcher:
         """The watcher over the configured probes, or the usual ones."""
+        d = self.settings.detect
         probes = [registry.load("probes", s.kind).create(n, s, self.clock) for n, s in self._probe_settings().items()]
-        return Watcher(probes, self.rules, self.clock, interval_s=self.settings.detect.interval)
+        return Watcher(
+            probes,
+            self.rules,
+            self.clock,
+            concurrency=d.concurrency,
+            vantages=(d.vantage, *d.vantages),
+            here=d.vantage,
+        )
 
     def _probe_settings(self) -> Mapping[str, Any]:
-        given = self.configuration.plugins["probes"]
+        """The configured probes, else the usual ones; and people, who can always report."""
+        given: dict[str, Any] = dict(self.configuration.plugins["probes"]) or self._usual_probes()
         if given:
-            return given
+            kind = registry.settings_class("probes", "people")
+            heard = {s.plane for s in given.values() if s.kind == "people"}
+            for plane in ("inbound", "outbound", "mailbox", "auth", "edge"):
+                if plane not in heard:
+                    given.setdefault(f"people-{plane}", kind(plane=plane))
+        return {n: self._in_state(s) for n, s in given.items()}
+
+    def _usual_probes(self) -> dict[str, Any]:
         hosts = {h.host for d in self.settings.domains for h in d.primary}
         to, resolvers = self.settings.canary.to, self.settings.canary.resolvers
         out: dict[str, Any] = {}
         for i, host in enumerate(sorted(hosts)[:4], 1):
-            out[f"dns-{i}"] = registry.settings_class("probes", "dns")(host=host, resolvers=resolvers)
+            out[f"dns-{i}"] = registry.settings_class("probes", "dns")(
+                host=host, resolvers=resolvers, authoritative=[] if resolvers else "auto"
+            )
             if to:
                 out[f"smtp-{i}"] = registry.settings_class("probes", "smtp")(
                     host=host, recipient=to, port=self.settings.canary.port, resolvers=resolvers
                 )
         return out
+
+    def _in_state(self, settings: Any) -> Any:
+        """What a probe reads from the state folder, where nobody said otherwise."""
+        if not hasattr(settings, "store") or settings.store is not None:
+            return settings
+        module = registry.load("probes", settings.kind)
+        path = next(c.state_path for c in vars(module).values() if hasattr(c, "state_path"))
+        return settings.model_copy(update={"store": self.configuration.state / path})
+
+    @cached_property
+    def history(self) -> History:
+        """What was seen."""
+        h = self.settings.detect.history
+        return History(self.configuration.state / "history.db", keep_s=h.keep, max_bytes=h.max_mib * 2**20)
+
+    def vantage_keys(self) -> dict[str, bytes]:
+        """Keys of the other vantage points."""
+        return {n: key_of(v.key.reveal()) for n, v in self.settings.detect.vantages.items()}
+
+    @cached_property
+    def spool(self) -> Spool:
+        """Where their observations arrive."""
+        return Spool(self.configuration.state / "observed", self.vantage_keys())
+
+    def remember(self) -> None:
+        """From now on the watcher listens to other vantage points, follows the runs and writes the history."""
+        w = self.watcher
+        w.listen.append(self.history.note)
+        if self.settings.detect.vantages:
+            w.sources.append(self.spool.read)
+        w.before.append(Follower(self.runs, w.detector, self.clock).follow)
+        w.after.append(lambda d: self.history.round(d, self.clock.now(), {**to_data(d), "lines": w.detector.lines()}))
+
+    def achieved(self, since: float) -> float | None:
+        """RTA of receiving: seconds from ``since`` to the end of the first MX switch that began within a day; ``None`` without one."""
+        for run_id in self.runs.ids():
+            try:
+                view = self.runs.view(run_id, effects=False)
+            except BcpError:
+                continue
+            if (
+                view.plan.get("kind") == "drill"
+                or view.plan.get("parent")
+                or not 0 <= view.state.started - since < 86_400
+            ):
+                continue
+            for step, uses in _uses(view).items():
+                state = view.state.steps.get(step)
+                if uses == "dns.mx.switch" and state is not None and state.status in {"ok", "unchanged"}:
+                    return round(state.ended - since, 1)
+        return None
+
+    def recommend(self, decision: Decision) -> str:
+        """The playbook for this verdict: one that covers its most urgent class, and moves MX only where that is proposed."""
+        return recommended(decision, self._books)
+
+    @cached_property
+    def _books(self) -> dict[str, tuple[frozenset[str], bool]]:
+        """Of each playbook: the classes it covers, and whether it moves MX."""
+        return books_of(self.playbook_files())
 
     @cached_property
     def looker(self) -> LiveLooker:
@@ -382,6 +492,78 @@ class App:
                 await thing.close()
         if "outside" in self.__dict__:
             await self.outside.close()
+
+
+def books_of(files: Mapping[str, Path]) -> dict[str, tuple[frozenset[str], bool]]:
+    """Of each playbook that can be read: the classes it covers, and whether it moves MX."""
+    out: dict[str, tuple[frozenset[str], bool]] = {}
+    for name, path in files.items():
+        try:
+            book = load(path).book
+        except Invalid:
+            continue
+        out[name] = (frozenset(book.covers), any(s.uses == "dns.mx.switch" for s in book.activation))
+    return out
+
+
+def shipped_books() -> dict[str, tuple[frozenset[str], bool]]:
+    """The same of the shipped ones."""
+    return books_of({p.stem: p for p in sorted(SHIPPED.glob("*.yaml"))})
+
+
+def recommended(decision: Decision, books: Mapping[str, tuple[frozenset[str], bool]]) -> str:
+    """A playbook's name, or empty. Where MX is not to be moved, none that moves it is named."""
+    if decision.action == "failback":
+        return next((n for n in books if n.endswith("failback")), "")
+    moves = decision.action in {"switch", "wait", "ask"}
+    for letter in decision.classes:
+        fitting = [n for n, (covers, mx) in books.items() if letter in covers and mx == (moves and letter in SWITCHES)]
+        if fitting:
+            return min(fitting, key=lambda n: (len(books[n][0]), n))
+    return ""
+
+
+class Follower:
+    """Tells the detector what runs have done: decided, active, failback, draining, closed."""
+
+    def __init__(self, runs: Runs, detector: Detector, clock: Clock) -> None:
+        self.runs, self.detector, self.clock = runs, detector, clock
+        self._told = ""
+
+    def follow(self) -> None:
+        """Look at the newest runs."""
+        event = self._event()
+        if event and event != self._told:
+            self.detector.event(event, self.clock.monotonic())
+        self._told = event or self._told
+
+    def _event(self) -> str:
+        for run_id in reversed(self.runs.ids()[-5:]):
+            try:
+                view = self.runs.view(run_id, effects=False)
+            except BcpError:
+                continue
+            if view.plan.get("kind") == "drill" or "dns.mx.switch" not in _uses(view).values():
+                continue
+            return _event_of(view)
+        return ""
+
+
+def _uses(view: RunView) -> dict[str, str]:
+    """The action of each step."""
+    return {str(s["id"]): str(s["uses"]) for s in view.plan["steps"]}
+
+
+def _event_of(view: RunView) -> str:
+    """How far the incident is, by its newest run that moves MX."""
+    status, back = view.status(), bool(view.plan.get("parent"))
+    if status in {"new", "running", "waiting", "undoing"}:
+        drains = [step for step, uses in _uses(view).items() if uses == "relay.drain"]
+        draining = any(view.state.steps[s].status in {"running", "ok"} for s in drains if s in view.state.steps)
+        return ("draining" if draining else "failback") if back else "decided"
+    if status == "holding" and not back:
+        return "active"
+    return "closed" if status == "done" and back else ""
 
 
 class SitePages:

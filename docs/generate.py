@@ -153,6 +153,38 @@ def playbook() -> str:
     return "\n".join(parts)
 
 
+def outage() -> str:
+    """The outage file, its defaults, the kinds of probes and the shipped outages."""
+    from bcp import registry
+    from bcp.detect.detector import UNDECIDED
+    from bcp.detect.rules import GIVE_UP, in_words
+    from bcp.detect.scenario import OutageFile
+    from bcp.replay import load, shipped
+    from bcp.settings import DetectSettings
+    from bcp.wiring import rules_from
+
+    parts = [
+        "# Outage files\n",
+        "Version 1. Made from the code. How to write one: [Write an outage](../howto/write-an-outage.md).\n",
+        table(OutageFile) + "\n",
+    ]
+    parts += [
+        f"## {name}\n\n{(model.__doc__ or '').strip()}\n\n{table(model)}\n"
+        for name, model in sorted(_inner(OutageFile).items())
+    ]
+    parts += ["## Kinds of probes\n", "| kind | plane | role | medium | before anything is said of it |\n| --- | --- | --- | --- | --- |"]
+    for kind in registry.kinds("probes"):
+        cls = registry.probe_class(kind)
+        parts.append(f"| `{kind}` | {cls.plane} | {cls.role.value} | {cls.medium or 'none'} | {'ok' if cls.role.value == 'look' else 'unknown'} |")
+    parts += ["\n## Defaults\n", "`detect:` of the file, where it differs from these.\n", table(DetectSettings) + "\n"]
+    parts += ["In words:\n", *(f"- {w}" for w in in_words(rules_from(DetectSettings(), 3600.0), 3))]
+    parts += ["\nWhen senders give up, counted from the first failure:\n", *(f"- {s / 3600:g} h: {w}" for s, w in GIVE_UP)]
+    parts.append(f"\nBare looks count as flapping only where {UNDECIDED[0]:.0%} to {UNDECIDED[1]:.0%} of the last 21 rounds are bad.")
+    parts += ["\n## Shipped outages\n", "| name | |\n| --- | --- |"]
+    parts += [f"| `{n}` | {load(p)[0].title} |" for n, p in shipped().items()]
+    return "\n".join(parts)
+
+
 def pages() -> dict[str, str]:
     """Every generated file."""
     return {
@@ -160,7 +192,9 @@ def pages() -> dict[str, str]:
         "actions.md": actions(),
         "configuration.md": configuration(),
         "playbook.md": playbook(),
+        "outage.md": outage(),
         "playbook.v1.schema.json": run("playbook", "schema"),
+        "outage.v1.schema.json": run("replay", "--schema"),
         "config.v1.schema.json": run("config", "schema"),
     }
 

@@ -1,7 +1,8 @@
-"""``bcp watch``: look at the service again and again, say what it is, and, when told to, act."""
+"""``bcp watch``, ``verdict``, ``explain``: what is wrong, how sure, why, and, when told to, act."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,14 +11,15 @@ from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.cli.live import Timeline
-from bcp.kernel.clock import clock_text, iso
+from bcp.kernel.clock import clock_text
 from bcp.kernel.errors import Invalid, Refused
 
 if TYPE_CHECKING:
     from bcp.detect.decide import Decision
+    from bcp.playbook.load import Loaded
     from bcp.wiring import App
 
-_EXIT = {"healthy": 0, "suspect": 1, "down": 1, "unknown": 4}
+EXIT = {"healthy": 0, "suspect": 1, "down": 1, "unknown": 4}
 
 
 def register(app: typer.Typer) -> None:
@@ -28,30 +30,81 @@ def register(app: typer.Typer) -> None:
     app.command(
         name="verdict", help="Look once more carefully, and say what is wrong. Exit code 0 healthy, 1 not, 4 unknown."
     )(verdict)
+    app.command(name="explain", help="Why the verdict is what it is, and what the rules imply, in words.")(explain)
 
 
 def verdict() -> None:
     """Verdict."""
     app = make_app()
+    need_probes(app)
+    found = wait_for(_burst(app))
+    show(found, app)
+    raise typer.Exit(EXIT.get(found.state, 4))
 
-    async def work() -> dict[str, Any]:
-        try:
-            return dict(await app.looker.verdict())
-        finally:
-            await app.close()
 
-    seen = wait_for(work())
-    _need_probes(app)
-    text = f"{app.settings.service} is {render.status_word(str(seen['state']))}" + (
-        f", class {seen['class']}" if seen["class"] else ""
+async def _burst(app: App) -> Decision:
+    try:
+        return await app.looker.burst()
+    finally:
+        await app.close()
+
+
+def explain(
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Only what the configured numbers imply; looks at nothing.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Look now, even if a watch is running.")] = False,
+) -> None:
+    """Explain."""
+    from bcp.detect.rules import in_words  # noqa: PLC0415
+
+    app = make_app()
+    words = in_words(app.rules, len(app.watcher.detector.vantages))
+    if rules:
+        render.emit("bcp.rules/1", {"rules": words}, "\n".join(render.wrap(w, "  ", "- ") for w in words))
+        return
+    need_probes(app)
+    latest = None if fresh else app.history.latest()
+    if latest is not None and app.clock.now() - latest[0] <= 3 * app.rules.interval_s + 5:
+        _explain_latest(app, *latest, words)
+        return
+    found = wait_for(_burst(app))
+    show(found, app, reasons=True, words=words)
+
+
+def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str]) -> None:
+    """What the watch that is running thinks: it knows more than a burst of looks."""
+    from bcp.cli.verdict_view import ACTIONS, spark  # noqa: PLC0415
+
+    out = [f"As the running watch saw it at {clock_text(at)} UTC:"]
+    classes = ", ".join(data["classes"])
+    out.append(
+        f"{app.settings.service} is {render.status_word(data['state'])}"
+        + (f", class {classes}, {data['confidence']} % sure" if classes else "")
+        + f" [{data['stage']}]"
     )
-    render.emit(
-        "bcp.verdict/1", seen, "\n".join([text, *(render.wrap(str(e), "    ", "  - ") for e in seen["evidence"])])
-    )
-    raise typer.Exit(_EXIT.get(str(seen["state"]), 4))
+    out += [
+        f"  {name:<9} {spark(line)} {line[-1]}"
+        for name, line in data.get("lines", {}).items()
+        if set(line) != {"unknown"}
+    ]
+    out.append(render.wrap(f"{ACTIONS.get(data['action'], data['action'])}: {data['why']}", "          ", "Proposal: "))
+    for title, key, mark in (
+        ("Evidence:", "evidence", "-"),
+        ("For:", "for", "+"),
+        ("Against:", "against", "-"),
+        ("Notes:", "notes", "."),
+    ):
+        if data[key]:
+            out += [title, *(render.wrap(str(t), "    ", f"  {mark} ") for t in data[key])]
+    if data["clock"]:
+        out += ["Clock:", *(f"  {c['at']}  {c['what']}" for c in data["clock"])]
+    out += ["Rules:", *(render.wrap(w, "    ", "  - ") for w in words)]
+    render.emit("bcp.explain/1", {**data, "rules": words}, "\n".join(out))
 
 
-def _need_probes(app: App) -> None:
+def need_probes(app: App) -> None:
+    """Raises ``Invalid`` when nothing is configured to look."""
     if not app.watcher.probes:
         raise Invalid(
             "there is nothing to look at",
@@ -71,91 +124,201 @@ def watch(
     hold: Annotated[
         bool, typer.Option("--hold/--no-hold", help="After the activation: stay with the run, or leave it holding.")
     ] = True,
+    metrics: Annotated[
+        str,
+        typer.Option("--metrics", metavar="FILE", help="Keep this file current for Prometheus' textfile collector."),
+    ] = "",
 ) -> None:
     """Watch."""
     app = make_app()
-    _need_probes(app)
+    need_probes(app)
     if until not in {"", "healthy", "down"}:
         raise Invalid(f"--until {until!r}: healthy or down", hint="For example --until down")
     if once:
-        found = wait_for(app.watcher.once())
-        _show(found, app)
-        raise typer.Exit(_EXIT.get(found.state, 4))
-    code = wait_for(_watch(app, playbook, until, hold=hold))
+        app.remember()
+        found = wait_for(_once(app))
+        show(found, app)
+        raise typer.Exit(EXIT.get(found.state, 4))
+    code = wait_for(_watch(app, playbook, until, hold=hold, metrics=metrics))
     if code:
         raise typer.Exit(code)
 
 
-async def _watch(app: App, playbook: str, until: str, *, hold: bool) -> int:
+async def _once(app: App) -> Decision:
+    try:
+        return await app.watcher.once()
+    finally:
+        app.history.close()
+        await app.close()
+
+
+async def _watch(app: App, playbook: str, until: str, *, hold: bool, metrics: str) -> int:
     loaded = app.playbook(playbook) if playbook else None
-    last: tuple[str, str] = ("", "")
-    warned = False
+    app.remember()
+    screen = _Screen(app, metrics)
     render.say(
-        f"Watching {app.settings.service}: {len(app.watcher.probes)} probe(s) every {app.settings.detect.interval:g} s, confirmed at {app.settings.detect.threshold} failures. Ctrl-C ends."
+        f"Watching {app.settings.service}: {len(app.watcher.mine)} probe(s) every {app.settings.detect.interval:g} s, from {len(app.watcher.detector.vantages)} vantage point(s). Ctrl-C ends."
     )
-    async for found in app.watcher.run():
-        now = (found.state, found.outage_class)
-        if now != last:
-            _show(found, app)
-            last = now
-        if until and found.state == until:
-            return 0
-        if loaded is not None and found.state == "down":
-            if found.outage_class not in loaded.book.covers:
-                raise Refused(
-                    f"this is class {found.outage_class or '?'}; {loaded.book.name} is for {', '.join(loaded.book.covers)}",
-                    rule="wrong-class",
-                    hint="See `bcp playbook list`.",
-                )
-            if app.watcher.flap >= app.settings.detect.flap_percent:
-                if not warned:
-                    render.warn(
-                        f"the service is flapping ({app.watcher.flap:.0f} %): nothing is started by itself. A person decides: bcp run {loaded.book.name}"
-                    )
-                warned = True
-                continue
-            return await _act(app, loaded, hold=hold)
+    act = _Starter(app, loaded, hold=hold)
+    try:
+        async for found in app.watcher.run():
+            screen.show(found)
+            if until and found.state == until:
+                return 0
+            if loaded is not None and act.wants(found):
+                screen.close()
+                return await act.start()
+    finally:
+        screen.close()
+        app.history.close()
+        await app.close()
     return 0
 
 
-async def _act(app: App, loaded: Any, *, hold: bool) -> int:
-    """Plan and run, as an automatic run: a person still has to approve, unless one did so in advance."""
-    from bcp.operate import make_plan, request_for, start  # noqa: PLC0415
+class _Screen:
+    """A terminal gets a picture that is kept current; everything else a line when something changes."""
 
-    app.looker.live = True  # our own watcher knows already; facts are still read again under the lock
-    timeline = Timeline(app.clock.now())
+    def __init__(self, app: App, metrics: str) -> None:
+        self.app, self.metrics = app, metrics
+        self._last: tuple[Any, ...] = ()
+        self._live: Any = None
+        self._warned = ""
+        if sys.stdout.isatty() and not render.OUT.json and render.OUT.colour:
+            from rich.live import Live  # noqa: PLC0415 - only for a person at a terminal
 
-    def started(run_id: str) -> None:
-        timeline.run_id = run_id
-        render.say(f"Run {run_id}")
+            self._live = Live(auto_refresh=False)
+            self._live.start()
 
-    plan = await make_plan(app, request_for(app, loaded, inputs={}, automatic=True))
-    run_id, ending = await start(app, plan, listener=timeline, hold=hold, started=started)
-    timeline.close()
-    render.emit(
-        "bcp.status/1",
-        {"run": run_id, "status": ending.status, "exit_code": ending.code},
-        f"{run_id} {ending.status}" + (f": {ending.reason}" if ending.reason else ""),
-    )
-    return ending.code
+    def show(self, found: Decision) -> None:
+        """The verdict of a round."""
+        now = (found.state, found.classes, found.stage, found.action)
+        if self._live is not None:
+            from rich.text import Text  # noqa: PLC0415
+
+            from bcp.cli.verdict_view import full  # noqa: PLC0415
+
+            app = self.app
+            text = full(
+                found, app.settings.service, app.clock.now(), app.watcher.detector.lines(), app.recommend(found)
+            )
+            self._live.update(Text.from_ansi(f"{clock_text(app.clock.now())} UTC  {text}"), refresh=True)
+        elif now != self._last:
+            show(found, self.app, short=True)
+        self._last = now
+        self._problems()
+        if self.metrics:
+            self._write_metrics(found)
+
+    def _write_metrics(self, found: Decision) -> None:
+        from pathlib import Path  # noqa: PLC0415
+
+        from bcp.detect.history import prometheus  # noqa: PLC0415
+        from bcp.kernel.files import write_atomic  # noqa: PLC0415
+
+        write_atomic(Path(self.metrics), prometheus(found, self.app.history.totals, self.app.clock.now()), mode=0o644)
+
+    def _problems(self) -> None:
+        refused = self.app.spool.refused[-1:] if self.app.settings.detect.vantages else []
+        problem = self.app.history.problem or (f"an observation was put aside: {refused[0]}" if refused else "")
+        if problem and problem != self._warned:
+            render.warn(problem)
+        self._warned = problem
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
 
-def _show(found: Decision, app: App) -> None:
-    data = {
-        "at": iso(app.clock.now()),
-        "state": found.state,
-        "class": found.outage_class,
-        "planes": list(found.planes),
-        "since": iso(found.since),
-        "evidence": list(found.evidence),
-    }
-    text = (
-        f"{clock_text(app.clock.now())} {render.status_word(found.state)}"
-        + (f" class {found.outage_class}" if found.outage_class else "")
-        + (f" ({', '.join(found.planes)})" if found.planes else "")
-    )
-    render.emit(
-        "bcp.verdict/1",
-        data,
-        "\n".join([text, *(render.wrap(e, "             ", "           - ") for e in found.evidence[:6])]),
-    )
+class _Starter:
+    """When a watch with --run starts its playbook: confirmed, of a class it covers, not flapping, and, where nobody will
+    be asked because somebody approved in advance, only when the decision time is over."""
+
+    def __init__(self, app: App, loaded: Loaded | None, *, hold: bool) -> None:
+        self.app, self.loaded, self.hold = app, loaded, hold
+        self._said = ""
+
+    def wants(self, found: Decision) -> bool:
+        """Start now? Raises ``Refused`` for an outage of another class."""
+        assert self.loaded is not None
+        book = self.loaded.book
+        if found.state != "down":
+            return False
+        if not set(found.classes) & set(book.covers):
+            raise Refused(
+                f"this is class {', '.join(found.classes) or '?'}; {book.name} is for {', '.join(book.covers)}",
+                rule="wrong-class",
+                hint="See `bcp playbook list`.",
+            )
+        moves = any(s.uses == "dns.mx.switch" for s in book.activation)
+        if found.flapping:
+            return self._not(
+                f"the service is flapping ({found.flap:.0f} %): nothing is started by itself. A person decides: bcp run {book.name}"
+            )
+        if moves and found.action not in {"switch", "wait"}:
+            return self._not(f"{found.why}. bcp run {book.name}")
+        if moves and found.action == "wait" and self._approved_in_advance(found):
+            return self._not(
+                f"confirmed; approved in advance, so it starts at {clock_text(found.decide_at or 0)} UTC, or now with: bcp run {book.name}"
+            )
+        return True
+
+    def _approved_in_advance(self, found: Decision) -> bool:
+        assert self.loaded is not None
+        name = self.loaded.book.name
+        return any(
+            s.playbook == name and s.classes and found.outage_class in s.classes
+            for s in self.app.settings.approvals.standing
+        )
+
+    def _not(self, text: str) -> bool:
+        if text != self._said:
+            render.warn(text)
+        self._said = text
+        return False
+
+    async def start(self) -> int:
+        """Plan and run, as an automatic run: a person still has to approve, unless one did so in advance."""
+        from bcp.operate import make_plan, request_for, start  # noqa: PLC0415
+
+        app, loaded = self.app, self.loaded
+        assert loaded is not None
+        app.looker.live = True  # our own watcher knows already; facts are still read again under the lock
+        timeline = Timeline(app.clock.now())
+
+        def started(run_id: str) -> None:
+            timeline.run_id = run_id
+            render.say(f"Run {run_id}")
+
+        plan = await make_plan(app, request_for(app, loaded, inputs={}, automatic=True))
+        run_id, ending = await start(app, plan, listener=timeline, hold=self.hold, started=started)
+        timeline.close()
+        render.emit(
+            "bcp.status/1",
+            {"run": run_id, "status": ending.status, "exit_code": ending.code},
+            f"{run_id} {ending.status}" + (f": {ending.reason}" if ending.reason else ""),
+        )
+        return ending.code
+
+
+def show(
+    found: Decision, app: App, *, short: bool = False, reasons: bool = False, words: list[str] | None = None
+) -> None:
+    """A verdict. ``short``: a line and its evidence."""
+    from bcp.cli.verdict_view import data_of, full, headline, proposal  # noqa: PLC0415
+    from bcp.detect.watch import to_data  # noqa: PLC0415
+
+    now, playbook = app.clock.now(), app.recommend(found)
+    if short:
+        lines = [f"{clock_text(now)} {headline(found, app.settings.service)}"]
+        lines += [render.wrap(e, "             ", "           - ") for e in found.evidence[:6]]
+        if found.action not in {"none", "watch"}:
+            lines += [render.wrap(t, "             ", "           ") for t in proposal(found, now, playbook)]
+        text = "\n".join(lines)
+    else:
+        text = full(found, app.settings.service, now, {}, playbook, reasons=reasons)
+    if words:
+        text += "\nRules:\n" + "\n".join(render.wrap(w, "    ", "  - ") for w in words)
+    data = data_of(found, to_data(found), now, playbook)
+    render.emit("bcp.verdict/2", {**data, "rules": words} if words else data, text)

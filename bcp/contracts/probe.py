@@ -6,12 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
-from bcp.contracts.plugin import PluginSettings
+from pydantic import Field, StringConstraints
+
+from bcp.contracts.plugin import Duration, PluginSettings
 from bcp.kernel.clock import Clock
 
-S = TypeVar("S", bound=PluginSettings)
+PLANES = ("dns", "inbound", "gateway", "outbound", "mailbox", "auth", "edge", "declared")
+"""What an outage can be of. ``declared`` is what others say; it only corroborates."""
+PlaneName = Literal["dns", "inbound", "gateway", "outbound", "mailbox", "auth", "edge", "declared"]
 
 
 class Result(StrEnum):
@@ -23,6 +27,29 @@ class Result(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Role(StrEnum):
+    """How much a probe's word is worth."""
+
+    LOOK = "look"
+    """It saw for itself. Only this can make a plane down."""
+    PEOPLE = "people"
+    """People report it. It counts beside a look, and alone only where nothing looks."""
+    TOLD = "told"
+    """Another monitoring system says so. It counts beside a look, never alone."""
+    DECLARED = "declared"
+    """The provider says so. It corroborates, and never decides."""
+
+
+OWN = "own-"
+"""Kinds of failure that begin so are our own fault: a credential, a certificate, a clock."""
+THROTTLED = "throttled"
+"""The service refuses the prober's address, not the recipient: it says something about this vantage only."""
+REJECTS = "rejects"
+"""A permanent 5xx for a recipient that certainly exists."""
+DISPROVES = "disproves"
+"""A weak sign of recovery. Never sufficient."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One dated observation."""
@@ -32,11 +59,48 @@ class Signal:
     result: Result
     at: float
     kind: str = ""
-    """What kind of failure, for classification: refused, timeout, 4xx, 5xx, nxdomain, servfail ..."""
+    """What kind of failure, for classification: refused, timeout, 4xx, rejects, nxdomain, servfail ..."""
     evidence: str = ""
     control: bool = False
     """A control probe looks at something unrelated, to tell the prober's own sickness from the service's."""
     data: Mapping[str, str] = field(default_factory=dict)
+    vantage: str = ""
+    """Where it was seen from; empty is this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A probe as the decision knows it, before it has said anything."""
+
+    probe: str
+    way: str
+    """Kind of probe. Probes of one kind against several targets are one way of looking."""
+    plane: str
+    role: Role = Role.LOOK
+    medium: str = ""
+    """What it needs to get out: smtp, https, dns; empty is nothing. Control probes vouch for a medium."""
+    control: bool = False
+    every_s: float = 60.0
+    vantages: tuple[str, ...] = ()
+    """From where; empty is from everywhere."""
+
+
+class ProbeSettings(PluginSettings):
+    """What every probe has."""
+
+    every: Duration | None = None
+    """Time between looks, where it should be longer than `detect: interval`."""
+    timeout: Duration = 10.0
+    """Deadline of one look. After it the look is over, whatever the other side does."""
+    control: bool = False
+    """True: it looks at something unrelated to the service. When all controls of its medium fail, we are the sick one."""
+    plane: PlaneName | None = None
+    """What it says something about, where that is not what its kind says: `gateway` for a path through a relay."""
+    vantages: list[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]] = Field(default_factory=list)
+    """From which vantage points. Empty: from all."""
+
+
+S = TypeVar("S", bound=ProbeSettings)
 
 
 class Probe(ABC, Generic[S]):
@@ -44,6 +108,10 @@ class Probe(ABC, Generic[S]):
 
     kind: ClassVar[str]
     plane: ClassVar[str]
+    role: ClassVar[Role] = Role.LOOK
+    medium: ClassVar[str] = ""
+    quick: ClassVar[bool] = True
+    """False: not part of the short second look before a write."""
     Settings: ClassVar[type[PluginSettings]]
 
     def __init__(self, name: str, settings: S, clock: Clock) -> None:
@@ -54,3 +122,19 @@ class Probe(ABC, Generic[S]):
     @abstractmethod
     async def look(self) -> Signal:
         """Look once, within the probe's own deadline."""
+
+    async def close(self) -> None:
+        """Let connections go."""
+
+    def watched(self, interval_s: float) -> Watched:
+        """How the decision knows it."""
+        s = self.settings
+        every = max(interval_s, s.every or 0.0)
+        return Watched(
+            self.name, self.kind, s.plane or self.plane, self.role, self.medium, s.control, every, tuple(s.vantages)
+        )
+
+    def saw(self, result: Result, kind: str = "", evidence: str = "", **data: str) -> Signal:
+        """A signal of this probe, dated now."""
+        s = self.settings
+        return Signal(self.name, s.plane or self.plane, result, self.clock.now(), kind, evidence, s.control, data)

@@ -1,96 +1,154 @@
-"""The watcher: starts every probe on a fixed beat, feeds the pure rules, and says what it sees now."""
+"""The watcher: starts every probe on a fixed beat, feeds the pure detector, and says what it sees now."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bcp.contracts.probe import Probe, Result, Signal
-from bcp.detect.counter import NAGIOS_STATES, flap_percent
-from bcp.detect.decide import Decision, Rules, View, decide, observe
-from bcp.kernel.clock import Clock
+from bcp.detect.decide import Decision
+from bcp.detect.detector import HERE, Detector
+from bcp.detect.rules import Rules
+from bcp.kernel.clock import Clock, iso
+
+Listen = Callable[[Signal], None]
+Source = Callable[[], Iterable[Signal]]
+GRACE_S = 2.0
+"""A probe that runs this long past its own deadline is cut off."""
 
 
 class Watcher:
-    """Looks again and again. A slow probe does not delay the beat: looks overlap, ``overlap`` at most."""
+    """Looks again and again. A slow look does not delay the beat: rounds overlap, ``overlap`` looks of a probe at most.
+
+    A round is settled when its last look is over, so that control probes judge the failures of their own round. Probes
+    that are not ``quick`` report whenever they are ready, in the round that ends next.
+    """
 
     def __init__(
-        self, probes: Sequence[Probe[Any]], rules: Rules, clock: Clock, *, interval_s: float, overlap: int = 8
+        self,
+        probes: Sequence[Probe[Any]],
+        rules: Rules,
+        clock: Clock,
+        *,
+        interval_s: float = 0.0,
+        overlap: int = 8,
+        concurrency: int = 500,
+        vantages: Sequence[str] = (HERE,),
+        here: str = HERE,
+        listen: Sequence[Listen] = (),
+        sources: Sequence[Source] = (),
+        after: Sequence[Callable[[Decision], None]] = (),
     ) -> None:
-        self.probes, self.rules, self.clock = probes, rules, clock
-        self.interval_s, self.overlap = interval_s, overlap
-        self.view = View()
-        self._states: deque[bool] = deque(maxlen=NAGIOS_STATES)
+        self.interval_s = interval_s or rules.interval_s
+        self.probes, self.clock, self.overlap = probes, clock, overlap
+        self.rules = replace(rules, interval_s=self.interval_s)
+        watched = [p.watched(self.interval_s) for p in probes]
+        self.detector = Detector(self.rules, watched, vantages=vantages, here=here)
+        self.mine = [p for p, w in zip(probes, watched, strict=True) if not w.vantages or here in w.vantages]
+        self.listen, self.sources, self.concurrency = list(listen), list(sources), concurrency
+        self.before: list[Callable[[], None]] = []
+        """Called before a round is settled, for what runs have done meanwhile."""
+        self.after = list(after)
+        """Called with every verdict."""
+        self._due: dict[str, float] = {}
+        self._flying: dict[str, int] = {p.name: 0 for p in probes}
+        self._gate: asyncio.Semaphore | None = None
 
     def decision(self) -> Decision:
-        """The verdict now."""
-        return decide(self.view, self.clock.now(), self.rules)
+        """The verdict of the last round."""
+        return self.detector.decision()
 
     def take(self, signal: Signal) -> None:
         """One more observation."""
-        self.view = observe(self.view, signal, self.rules)
+        for listen in self.listen:
+            listen(signal)
+        self.detector.take(signal)
+
+    def settle(self, *, beat: bool = True) -> Decision:
+        """Take in what others sent, and say what the round means."""
+        for source in self.sources:
+            for signal in source():
+                self.take(signal)
+        for work in self.before:
+            work()
+        decision = self.detector.settle(self.clock.monotonic(), self.clock.now(), beat=beat)
+        for tell in self.after:
+            tell(decision)
+        return decision
 
     @property
     def flap(self) -> float:
-        """How unsteady the verdict was over the last 21 beats, in Nagios' percent."""
-        return flap_percent(tuple(self._states))
-
-    def beat(self) -> None:
-        """Note the verdict of this beat, for ``flap``."""
-        self._states.append(self.decision().state == "down")
+        """How unsteady the least steady plane was over the last 21 rounds, in Nagios' percent."""
+        return self.decision().flap
 
     async def _look(self, probe: Probe[Any]) -> None:
-        try:
-            self.take(await probe.look())
-        except Exception as error:  # noqa: BLE001 - a broken probe says nothing about the service
-            self.take(
-                Signal(
-                    probe.name,
-                    probe.plane,
-                    Result.UNKNOWN,
-                    self.clock.now(),
-                    "broken-probe",
-                    f"the probe itself failed: {type(error).__name__}: {error}",
-                )
-            )
+        self.take(await look_once(probe))
 
     async def once(self) -> Decision:
         """Every probe once."""
         async with asyncio.TaskGroup() as group:
-            for probe in self.probes:
+            for probe in self.mine:
                 group.create_task(self._look(probe))
-        return self.decision()
+        return self.settle()
 
     async def run(self) -> AsyncIterator[Decision]:
-        """For ever: the verdict after every beat, and at once when an observation comes in."""
-        news = asyncio.Event()
-        flying: dict[str, int] = {p.name: 0 for p in self.probes}
-
-        async def one(probe: Probe[Any]) -> None:
-            flying[probe.name] += 1
-            try:
-                await self._look(probe)
-            finally:
-                flying[probe.name] -= 1
-                news.set()
-
+        """For ever: the verdict after every round."""
+        news: asyncio.Queue[Decision] = asyncio.Queue(maxsize=1000)
+        self._gate = asyncio.Semaphore(self.concurrency)
         async with asyncio.TaskGroup() as group:
-
-            async def beat() -> None:
-                while True:
-                    self.beat()
-                    for probe in self.probes:
-                        if flying[probe.name] < self.overlap:
-                            group.create_task(one(probe))
-                    await self.clock.sleep(self.interval_s)
-
-            group.create_task(beat())
+            group.create_task(self._beat(group, news))
             while True:
-                await news.wait()
-                news.clear()
-                yield self.decision()
+                yield await news.get()
+
+    async def _beat(self, group: asyncio.TaskGroup, news: asyncio.Queue[Decision]) -> None:
+        start, n = self.clock.monotonic(), 0
+        while True:
+            group.create_task(self._round(group, news))
+            n += 1
+            await self.clock.sleep(start + n * self.interval_s - self.clock.monotonic())
+
+    async def _round(self, group: asyncio.TaskGroup, news: asyncio.Queue[Decision]) -> None:
+        """Start what is due, wait for the quick ones, settle."""
+        now = self.clock.monotonic()
+        due = [p for p in self.mine if now >= self._due.get(p.name, now) and self._flying[p.name] < self.overlap]
+        for probe in due:
+            every = max(self.interval_s, probe.settings.every or 0.0)
+            self._due[probe.name] = now + every - self.interval_s / 2  # a beat that comes a little early still counts
+        slow = [p for p in due if not p.quick]
+        for probe in slow:
+            group.create_task(self._counted(probe))
+        await asyncio.gather(*(self._counted(p) for p in due if p.quick))
+        decision = self.settle()
+        if not news.full():
+            news.put_nowait(decision)
+
+    async def _counted(self, probe: Probe[Any]) -> None:
+        assert self._gate is not None
+        self._flying[probe.name] += 1
+        try:
+            async with self._gate:
+                await self._look(probe)
+        finally:
+            self._flying[probe.name] -= 1
+
+
+async def look_once(probe: Probe[Any]) -> Signal:
+    """One look that never raises and never outlives its deadline: what goes wrong in the probe is *unknown*."""
+    try:
+        async with asyncio.timeout(probe.settings.timeout + GRACE_S):
+            return await probe.look()
+    except TimeoutError:
+        return probe.saw(
+            Result.UNKNOWN,
+            "overran",
+            f"the probe ran past its deadline of {probe.settings.timeout:g} s and was cut off",
+        )
+    except Exception as error:  # noqa: BLE001 - a broken probe says nothing about the service
+        return probe.saw(
+            Result.UNKNOWN, "broken-probe", f"the probe itself failed: {type(error).__name__}: {error}"[:300]
+        )
 
 
 class LiveLooker:
@@ -103,36 +161,58 @@ class LiveLooker:
         self._said: tuple[float, Mapping[str, Any]] | None = None
 
     async def verdict(self) -> Mapping[str, Any]:
-        """``state``, ``class``, ``planes``, ``evidence``, ``since``."""
+        """The verdict as data (``to_data``)."""
         if self.live:
             return to_data(self.watcher.decision())
         now = self.watcher.clock.monotonic()
         if self._said is not None and now - self._said[0] <= self.reuse_s:
             return self._said[1]
+        decision = await self.burst()
+        self._said = (self.watcher.clock.monotonic(), to_data(decision))
+        return self._said[1]
+
+    async def burst(self) -> Decision:
+        """A few looks right after one another, all of which must fail; probes that take minutes are left out."""
+        w = self.watcher
+        rules = replace(w.rules, threshold=self.looks, reject_threshold=self.looks, suspect=1, confirm_for_s=0.0)
         burst = Watcher(
-            self.watcher.probes,
-            Rules(threshold=self.looks, need=self.watcher.rules.need),
-            self.watcher.clock,
-            interval_s=self.apart_s,
+            [p for p in w.mine if p.quick],
+            rules,
+            w.clock,
+            interval_s=max(self.apart_s, 0.001),
+            vantages=(w.detector.here,),
+            here=w.detector.here,
+            listen=w.listen,
         )
 
         async def later(delay: float) -> None:
             await burst.clock.sleep(delay)
-            await burst.once()
+            await asyncio.gather(*(burst._look(p) for p in burst.mine))
 
         async with asyncio.TaskGroup() as group:
             for i in range(self.looks):
                 group.create_task(later(i * self.apart_s))
-        self._said = (self.watcher.clock.monotonic(), to_data(burst.decision()))
-        return self._said[1]
+        return burst.settle()
 
 
 def to_data(decision: Decision) -> dict[str, Any]:
-    """Plain data, as actions and plans see it."""
+    """Plain data, as actions, plans and ``--output json`` see it. Times are ISO texts, except ``since`` in seconds."""
     return {
         "state": decision.state,
         "class": decision.outage_class,
+        "classes": list(decision.classes),
+        "stage": decision.stage,
         "planes": list(decision.planes),
         "evidence": list(decision.evidence),
         "since": decision.since or 0,
+        "confidence": decision.confidence,
+        "for": list(decision.reasons_for),
+        "against": list(decision.reasons_against),
+        "action": decision.action,
+        "why": decision.why,
+        "decide_at": iso(decision.decide_at),
+        "clock": [{"at": iso(at), "what": what} for at, what in decision.clock],
+        "partial": decision.partial,
+        "flapping": decision.flapping,
+        "notes": list(decision.notes),
     }

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
@@ -21,6 +22,8 @@ class Told:
     server: str
     code: str
     addresses: tuple[str, ...] = ()
+    secure: bool = False
+    """The resolver says that it validated the answer (AD, RFC 4035)."""
 
 
 def resolvers_of(texts: Sequence[str]) -> list[Endpoint]:
@@ -35,18 +38,13 @@ def resolvers_of(texts: Sequence[str]) -> list[Endpoint]:
         return []
 
 
-async def ask_address(host: str, resolvers: Sequence[str], timeout_s: float) -> list[Told]:
-    """A and AAAA of a host, asked at each resolver apart."""
+async def ask_address(host: str, resolvers: Sequence[str], timeout_s: float, *, dnssec: bool = False) -> list[Told]:
+    """A and AAAA of a host, asked at each resolver apart, in ``timeout_s`` at most."""
     name = dns.name.from_text(host).to_text()
 
     async def one(endpoint: Endpoint) -> Told:
-        replies = await exchange(
-            endpoint,
-            [dns.message.make_query(name, k) for k in ("A", "AAAA")],
-            keyring=None,
-            timeout_s=timeout_s,
-            window=2,
-        )
+        queries = [dns.message.make_query(name, k, want_dnssec=dnssec) for k in ("A", "AAAA")]
+        replies = await _bounded(endpoint, queries, timeout_s)
         known = [r for r in replies if not isinstance(r, Lost)]
         if not known:
             return Told(str(endpoint), "")
@@ -60,11 +58,42 @@ async def ask_address(host: str, resolvers: Sequence[str], timeout_s: float) -> 
             )
         )
         worst = next((dns.rcode.to_text(r.rcode()) for r in known if r.rcode() != dns.rcode.NOERROR), "NOERROR")
-        return Told(str(endpoint), "NOERROR" if addresses else worst, addresses)
+        secure = bool(addresses) and all(bool(r.flags & dns.flags.AD) for r in known)
+        return Told(str(endpoint), "NOERROR" if addresses else worst, addresses, secure)
 
+    endpoints = resolvers_of(resolvers)
+    if len(endpoints) == 1:
+        return [await one(endpoints[0])]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(e)) for e in resolvers_of(resolvers)]
+        tasks = [group.create_task(one(e)) for e in endpoints]
     return [t.result() for t in tasks]
+
+
+async def _bounded(
+    endpoint: Endpoint, queries: Sequence[dns.message.Message], timeout_s: float
+) -> list[dns.message.Message | Lost]:
+    """``exchange`` with a deadline over all of it: a server that sends byte by byte gains nothing."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await exchange(endpoint, queries, keyring=None, timeout_s=timeout_s, window=len(queries))
+    except TimeoutError:
+        return [Lost(f"{endpoint} does not answer in time") for _ in queries]
+
+
+async def name_servers_of(host: str, resolvers: Sequence[str], timeout_s: float) -> list[str]:
+    """Addresses of the authoritative servers of the zone that holds ``host``; empty when that cannot be found out."""
+    name = dns.name.from_text(host)
+    for endpoint in resolvers_of(resolvers)[:2]:
+        for depth in range(len(name.labels), 2, -1):
+            zone = dns.name.Name(name.labels[-depth:])
+            (reply,) = await _bounded(endpoint, [dns.message.make_query(zone, "NS")], timeout_s)
+            if isinstance(reply, Lost):
+                break
+            names = [r.target.to_text() for s in reply.answer if s.rdtype == dns.rdatatype.NS for r in s]
+            if names:
+                found = [await ask_address(n, [str(endpoint)], timeout_s) for n in sorted(names)[:4]]
+                return [a for told in found for t in told for a in t.addresses[:1]]
+    return []
 
 
 async def addresses_of(host: str, resolvers: Sequence[str], timeout_s: float) -> list[str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.plugin import Duration, PluginSettings
-from bcp.contracts.probe import Probe, Result, Signal
+from bcp.contracts.probe import REJECTS, THROTTLED, Probe, ProbeSettings, Result, Signal
 from bcp.kernel.clock import Clock
-from bcp.kit import smtp
 from bcp.kit.resolve import addresses_of
+from bcp.kit.smtp_judge import Seen, look_at
+
+MAX_ADDRESSES = 8
 
 
-class SmtpProbeSettings(PluginSettings):
+class SmtpProbeSettings(ProbeSettings):
     """One host to look at."""
 
     kind: Literal["smtp"] = "smtp"
@@ -30,17 +31,16 @@ class SmtpProbeSettings(PluginSettings):
     """Sender of the probe; empty is the null sender."""
     resolvers: list[str] = Field(default_factory=list)
     """Resolvers for the host name. Empty: the system's."""
-    timeout: Duration = 10.0
-    """For the whole look."""
-    control: bool = False
-    """True: it looks at something unrelated, to tell our own sickness from the service's."""
+    require_tls: bool = False
+    """True: a certificate that a strict sender (MTA-STS, DANE) would refuse counts as a failure. Set it when you publish such a policy."""
 
 
 class SmtpProbe(Probe[SmtpProbeSettings]):
-    """Connect, 220, EHLO, STARTTLS, MAIL, RCPT, RSET, QUIT. Sends nothing. Asks every address; one that accepts is enough for *degraded*."""
+    """Connect, 220, EHLO, STARTTLS and certificate, MAIL, RCPT, RSET, QUIT. Sends nothing. Every address of the host apart: all must fail for *fail*, some for *degraded*."""
 
     kind = "smtp"
     plane = "inbound"
+    medium: ClassVar[str] = "smtp"
     Settings = SmtpProbeSettings
 
     async def look(self) -> Signal:
@@ -48,26 +48,35 @@ class SmtpProbe(Probe[SmtpProbeSettings]):
         s = self.settings
         addresses = s.addresses or await addresses_of(s.host, s.resolvers, s.timeout / 2)
         if not addresses:
-            return self._signal(
-                Result.UNKNOWN, "unresolved", f"{s.host} does not resolve here; the dns probe judges that"
-            )
-        talks = [
-            await smtp.rcpt(a, s.port, recipient=s.recipient, sender=s.sender, timeout_s=s.timeout / len(addresses))
-            for a in addresses[:4]
-        ]
-        bad = [(a, t) for a, t in zip(addresses, talks, strict=False) if not t.ok]
-        if not bad:
-            return self._signal(Result.OK, "", f"{s.host} accepts {s.recipient}")
-        address, talk = bad[0]
-        evidence = f"{address}:{s.port} at {talk.say()}"
-        if talk.code in range(500, 600) and talk.stage in {"rcpt"}:
-            return self._signal(Result.FAIL, "rejects", evidence)
-        if len(bad) < len(talks):
-            return self._signal(Result.DEGRADED, talk.kind, evidence)
-        return self._signal(Result.FAIL, talk.kind, evidence)
+            return self.saw(Result.UNKNOWN, "unresolved", f"{s.host} does not resolve here; the dns probe judges that")
+        seen = await look_at(
+            addresses[:MAX_ADDRESSES],
+            s.port,
+            recipient=s.recipient,
+            sender=s.sender,
+            timeout_s=s.timeout,
+            tls_name=s.host,
+        )
+        return self._judge(seen)
 
-    def _signal(self, result: Result, kind: str, evidence: str) -> Signal:
-        return Signal(self.name, self.plane, result, self.clock.now(), kind, evidence, self.settings.control)
+    def _judge(self, seen: list[Seen]) -> Signal:
+        s = self.settings
+        bad = [x for x in seen if x.kind or (s.require_tls and x.talk.tls != "ok")]
+        if not bad:
+            tls = seen[0].talk.tls
+            note = "" if tls == "ok" else f" (TLS: {tls})"
+            return self.saw(Result.OK, "", f"{s.host} accepts {s.recipient}{note}", tls=tls)
+        kinds = [x.kind or "tls" for x in bad]
+        worst = next((k for k in (REJECTS, THROTTLED) if kinds.count(k) * 2 > len(seen)), kinds[0])
+        shown = next(x for x, k in zip(bad, kinds, strict=True) if k == worst)
+        text = shown.talk.say() if shown.kind else f"STARTTLS: {shown.talk.tls}"
+        many = f" ({len(bad)} of {len(seen)} addresses)" if len(seen) > 1 else ""
+        evidence = f"{shown.address}:{s.port} at {text}{many}"
+        if worst.startswith("own-"):
+            return self.saw(Result.UNKNOWN, worst, evidence)
+        if worst == REJECTS:
+            return self.saw(Result.FAIL, REJECTS, evidence)
+        return self.saw(Result.DEGRADED if len(bad) < len(seen) else Result.FAIL, worst, evidence)
 
 
 def create(name: str, settings: SmtpProbeSettings, clock: Clock) -> SmtpProbe:

@@ -1,0 +1,331 @@
+"""``bcp probe``, ``report-problem``, ``history``: single looks, other vantage points, people's reports, what was seen."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bcp.cli import render
+from bcp.cli.common import app as make_app
+from bcp.cli.common import pairs, wait_for
+from bcp.kernel.clock import clock_text, iso
+from bcp.kernel.errors import Invalid
+from bcp.kernel.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from bcp.contracts.probe import Probe, Signal
+    from bcp.wiring import App
+
+_EXIT = {"ok": 0, "degraded": 1, "fail": 1, "unknown": 4}
+PLANES = ("inbound", "outbound", "mailbox", "auth", "edge")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(name="probe", help="Look once with the probes of a kind or name; or report to another machine.")(probe)
+    app.command(name="report-problem", help="Write down that somebody has a problem: people are a signal too.")(report)
+    app.command(name="history", help="What was seen: outages and how fast they were found, uptime, changes.")(history)
+
+
+def probe(
+    kind: Annotated[str, typer.Argument(help="Kind or name of probes; without it all of them.")] = "",
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="KEY=VALUE", help="Look with these settings instead of bcp.yaml's."),
+    ] = None,
+    kinds: Annotated[bool, typer.Option("--kinds", help="List the kinds of probes, and end.")] = False,
+    remote_to: Annotated[
+        str,
+        typer.Option(
+            "--remote-to",
+            metavar="WHERE",
+            help="Be a vantage point: report every round, signed, to a folder, an http(s) URL, or - (standard output).",
+        ),
+    ] = "",
+    once: Annotated[bool, typer.Option("--once", help="With --remote-to: one round, then end.")] = False,
+    receive: Annotated[
+        bool,
+        typer.Option(
+            "--receive",
+            help="Take reports of a vantage point from standard input: ssh there bcp probe --remote-to - | bcp probe --receive",
+        ),
+    ] = False,
+) -> None:
+    """Probe."""
+    from bcp import registry  # noqa: PLC0415
+
+    if kinds:
+        names = registry.kinds("probes")
+        lines = [f"{k:<15}{(registry.settings_class('probes', k).__doc__ or '').strip()}" for k in names]
+        render.emit("bcp.probe-kinds/1", {"kinds": list(names)}, "\n".join(lines))
+        return
+    if receive:
+        _receive(make_app())
+        return
+    if remote_to:
+        raise typer.Exit(wait_for(_report(make_app(), remote_to, once=once)))
+    if given is not None and kind:
+        signals = wait_for(_ad_hoc(kind, pairs(given, "with")))
+    else:
+        app = make_app()
+        signals = wait_for(_looks(app, _chosen(app, kind)))
+    _show(signals)
+    raise typer.Exit(max((_EXIT[s.result.value] for s in signals if not s.control), default=0))
+
+
+def _chosen(app: App, kind: str) -> list[Probe[Any]]:
+    from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+
+    probes = app.watcher.mine
+    chosen = [p for p in probes if not kind or kind in {p.name, p.kind}]
+    if not chosen:
+        names = sorted({p.kind for p in probes} | {p.name for p in probes})
+        raise Invalid(
+            f"no configured probe is called {kind!r} or of that kind" if probes else "there is nothing to look at",
+            hint=did_you_mean(kind, names) + " Or look without configuration: bcp probe KIND --with KEY=VALUE",
+        )
+    return chosen
+
+
+async def _looks(app: App, probes: list[Probe[Any]]) -> list[Signal]:
+    import asyncio  # noqa: PLC0415
+
+    from bcp.detect.watch import look_once  # noqa: PLC0415
+
+    try:
+        return list(await asyncio.gather(*(look_once(p) for p in probes)))
+    finally:
+        await app.close()
+
+
+async def _ad_hoc(kind: str, values: dict[str, str]) -> list[Signal]:
+    """One look with settings from the command line. Lists are written with commas."""
+    import typing  # noqa: PLC0415
+
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from bcp import registry  # noqa: PLC0415
+    from bcp.detect.watch import look_once  # noqa: PLC0415
+    from bcp.kernel.clock import SystemClock  # noqa: PLC0415
+
+    module, model = registry.load("probes", kind), registry.settings_class("probes", kind)
+    data: dict[str, Any] = dict(values)
+    for name, text in values.items():
+        field = model.model_fields.get(name)
+        if field is not None and (typing.get_origin(field.annotation) is list or "list[" in str(field.annotation)):
+            data[name] = [v.strip() for v in text.split(",")] if text != "auto" else text
+    try:
+        settings = model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(p) for p in first["loc"]) or kind
+        raise Invalid(f"--with {where}: {first['msg']}", hint="See docs/reference/configuration.md, Probes.") from error
+    looker = module.create(kind, settings, SystemClock())
+    try:
+        return [await look_once(looker)]
+    finally:
+        await looker.close()
+
+
+def _show(signals: list[Signal]) -> None:
+    data = [
+        {
+            "probe": s.probe,
+            "plane": s.plane,
+            "result": s.result.value,
+            "kind": s.kind,
+            "evidence": s.evidence,
+            "control": s.control,
+            "at": iso(s.at),
+            "data": dict(s.data),
+        }
+        for s in signals
+    ]
+    rows = [
+        [
+            render.status_word(s.result.value),
+            s.probe + (" (control)" if s.control else ""),
+            s.plane,
+            s.evidence or s.kind,
+        ]
+        for s in signals
+    ]
+    render.emit("bcp.signals/1", {"signals": data}, render.table(rows))
+
+
+async def _report(app: App, where: str, *, once: bool) -> int:
+    """Be a vantage point of another machine."""
+    from bcp.detect.agent import Agent, carrier  # noqa: PLC0415
+    from bcp.detect.remote import key_of  # noqa: PLC0415
+
+    d = app.settings.detect
+    if d.key is None:
+        raise Invalid(
+            "this machine has no key to sign with",
+            hint="Set detect: key: in bcp.yaml, the same as the other machine's detect: vantages:.",
+        )
+    send = carrier(where, render.raw)
+    agent = Agent(app.watcher, d.vantage, key_of(d.key.reveal()), app.clock, send)
+    render.say(
+        f"Reporting to {where} as {d.vantage}, {len(app.watcher.mine)} probe(s) every {app.rules.interval_s:g} s. Ctrl-C ends."
+    )
+    try:
+        if once:
+            await agent.once()
+        else:
+            await agent.run(warn=render.warn)
+    finally:
+        await app.close()
+    return 0
+
+
+def _receive(app: App) -> None:
+    """Standard input to the spool, line by line; a line that is not genuine is said and skipped."""
+    from bcp.kernel.errors import Refused  # noqa: PLC0415
+
+    taken = 0
+    for line in sys.stdin:
+        if not line.strip():
+            continue
+        try:
+            app.spool.put(line)
+            taken += 1
+        except (Invalid, Refused) as error:
+            render.warn(f"{error.message}. {error.hint}")
+    render.say(f"{taken} round(s) taken")
+
+
+def report(
+    text: Annotated[str, typer.Argument(help="What is wrong, in their words.")] = "",
+    plane: Annotated[str, typer.Option("--plane", help="inbound, outbound, mailbox, auth or edge.")] = "mailbox",
+    who: Annotated[str, typer.Option("--as", metavar="WHO", help="Who has the problem; each counts once.")] = "",
+    declare: Annotated[bool, typer.Option("--declare", help="You are sure: one is enough.")] = False,
+    resolved: Annotated[bool, typer.Option("--resolved", help="It is over: earlier reports no longer count.")] = False,
+) -> None:
+    """Report."""
+    from bcp.kit.problems import Problem, add_problem  # noqa: PLC0415
+
+    if plane not in PLANES:
+        from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+
+        raise Invalid(f"--plane {plane!r}: one of {', '.join(PLANES)}", hint=did_you_mean(plane, PLANES))
+    if declare and resolved:
+        raise Invalid("--declare and --resolved contradict each other", hint="Give one.")
+    if not text and not resolved:
+        raise Invalid(
+            "say what is wrong", hint='For example: bcp report-problem --plane mailbox "Outlook does not open"'
+        )
+    app = make_app()
+    person = app.whoami(who)
+    kind = "resolved" if resolved else ("declared" if declare else "reported")
+    add_problem(
+        app.configuration.state / "problems.jsonl",
+        Problem(app.clock.now(), person, plane, kind, " ".join(text.split())[:300]),
+    )
+    render.emit(
+        "bcp.problem/1",
+        {"who": person, "plane": plane, "kind": kind, "text": text},
+        f"Noted: {person}, {plane}, {kind}. The next look takes it in.",
+    )
+
+
+def history(
+    since: Annotated[str, typer.Option("--since", help="How far back: 24h, 30d.")] = "7d",
+    plane: Annotated[str, typer.Option("--plane", help="Only looks of this plane.")] = "",
+    name: Annotated[str, typer.Option("--probe", help="Only looks of this probe.")] = "",
+    looks: Annotated[bool, typer.Option("--looks", help="Also every stretch of equal looks.")] = False,
+    prometheus: Annotated[
+        bool, typer.Option("--prometheus", help="The last verdict in Prometheus' text format.")
+    ] = False,
+) -> None:
+    """History."""
+    app = make_app()
+    if prometheus:
+        _prometheus(app)
+        return
+    try:
+        start = app.clock.now() - parse_duration(since)
+    except ValueError as error:
+        raise Invalid(str(error), hint="For example --since 24h") from error
+    from bcp.detect.history import uptime  # noqa: PLC0415
+
+    incidents, verdicts = app.history.incidents(start), app.history.verdicts(start)
+    up = uptime(app.history.rows(start, probe=name, plane=plane))
+    rta = [app.achieved(i.since) for i in incidents]
+    rows = list(app.history.rows(start, probe=name, plane=plane)) if looks else []
+    data = {
+        "since": iso(start),
+        "incidents": [
+            {
+                "since": iso(i.since),
+                "confirmed": iso(i.confirmed),
+                "clear": iso(i.clear or None),
+                "closed": iso(i.closed or None),
+                "classes": list(i.classes),
+                "action": i.action,
+                "detect_s": round(i.detect_s(), 1),
+                "lasted_s": round(i.clear - i.since, 1) if i.clear else None,
+                "rta_receive_s": r,
+            }
+            for i, r in zip(incidents, rta, strict=True)
+        ],
+        "uptime": {p: {"known": k, "ok": g, "share": round(g / k, 5) if k else None} for p, (k, g) in up.items()},
+        "verdicts": verdicts,
+        "looks": [
+            {
+                "probe": r.probe,
+                "vantage": r.vantage,
+                "plane": r.plane,
+                "result": r.result,
+                "kind": r.kind,
+                "evidence": r.evidence,
+                "first": iso(r.first),
+                "last": iso(r.last),
+                "looks": r.looks,
+            }
+            for r in rows
+        ],
+    }
+    render.emit("bcp.history/1", data, _history_text(data, rows))
+
+
+def _history_text(data: dict[str, Any], rows: list[Any]) -> str:
+    out = [f"Since {data['since']}:", f"{len(data['incidents'])} outage(s) confirmed"]
+    for i in data["incidents"]:
+        lasted = f"lasted {format_duration(i['lasted_s'])}" if i["lasted_s"] is not None else "not over"
+        rta = (
+            f", mail on the relay after {format_duration(i['rta_receive_s'])}" if i["rta_receive_s"] is not None else ""
+        )
+        out.append(
+            f"  {i['since'][:16].replace('T', ' ')} class {', '.join(i['classes']) or '?'}: found after {format_duration(i['detect_s'])}, {lasted}{rta}"
+        )
+    out += [
+        f"  {p:<9} {u['share'] * 100:7.3f} % of {u['known']} looks went well"
+        for p, u in data["uptime"].items()
+        if u["share"] is not None
+    ]
+    out += [
+        f"  {clock_text(v['at'])} {v['state']}{' class ' + ','.join(v['classes']) if v['classes'] else ''} [{v['stage']}] {v['action']}"
+        for v in data["verdicts"][-20:]
+    ]
+    out += [f"  {iso(r.first)} {r.probe}@{r.vantage} {r.result} x{r.looks} {r.evidence[:40]}" for r in rows]
+    return "\n".join(out)
+
+
+def _prometheus(app: App) -> None:
+    from collections import Counter  # noqa: PLC0415
+
+    from bcp.detect.decide import Decision  # noqa: PLC0415
+    from bcp.detect.history import prometheus  # noqa: PLC0415
+
+    latest = app.history.latest()
+    if latest is None:
+        raise Invalid("nothing was seen yet", hint="Start `bcp watch`.")
+    data = latest[1]
+    decision = Decision(data["state"], tuple(data["classes"]), tuple(data["planes"]), confidence=data["confidence"])
+    totals: Counter[tuple[str, str, str]] = Counter()
+    for row in app.history.rows(0.0):
+        totals[(row.plane, row.vantage, row.result)] += row.looks
+    render.raw(prometheus(decision, totals, app.clock.now()).rstrip())

@@ -1,0 +1,112 @@
+"""``bcp replay``: play an outage, a real one's shape or your own, through the decision code in virtual time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bcp.cli import render
+from bcp.kernel.clock import iso
+from bcp.kernel.errors import Invalid
+
+if TYPE_CHECKING:
+    from bcp.replay import Beat, Replay
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        name="replay",
+        help="Play an outage file in virtual time and check what it expects. Exit code 1: something does not hold.",
+    )(replay)
+
+
+def replay(
+    files: Annotated[list[str] | None, typer.Argument(help="Files, or names of shipped outages.")] = None,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="All shipped outages.")] = False,
+    listing: Annotated[bool, typer.Option("--list", "-l", help="List the shipped outages.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only what was expected, no timeline.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="JSON Schema of the format, for editors.")] = False,
+) -> None:
+    """Replay."""
+    from bcp.replay import find, load, play, shipped  # noqa: PLC0415
+
+    if schema:
+        import json  # noqa: PLC0415
+
+        from bcp.detect.scenario import OutageFile  # noqa: PLC0415
+
+        render.raw(json.dumps(OutageFile.model_json_schema(by_alias=True), indent=2))
+        return
+    if listing:
+        found = {n: load(p)[0].title for n, p in shipped().items()}
+        render.emit("bcp.outages/1", {"outages": found}, render.table([[n, t] for n, t in found.items()]))
+        return
+    names = list(shipped()) if everything else list(files or [])
+    if not names:
+        raise Invalid("which outage?", hint="A file, a name from bcp replay --list, or --all.")
+    played = [play(find(n)) for n in names]
+    text = "\n".join(_text(p, timeline=not check and not everything) for p in played)
+    render.emit("bcp.replay/1", {"replays": [_data(p) for p in played], "held": all(p.held for p in played)}, text)
+    if not all(p.held for p in played):
+        raise typer.Exit(1)
+
+
+def _text(p: Replay, *, timeline: bool) -> str:
+    bad = sum(not f.held for f in p.findings)
+    what = render.status_word("ok") if p.held else render.status_word("failed")
+    out = [
+        f"{what} {p.file.name}: {p.file.title} ({p.rounds} rounds, {len(p.findings)} expectations{f', {bad} not met' if bad else ''})"
+    ]
+    if timeline:
+        if p.file.shape:
+            out.append(render.wrap(p.file.shape, "  ", "  "))
+        out += [_line(b) for b in p.changes]
+    out += [
+        render.wrap(
+            f"{f.text}{f' ({f.got})' if f.got else ''}{f'  [{p.path}:{f.line}]' if not f.held and f.line else ''}",
+            "         ",
+            f"  {'held' if f.held else 'FAILED':<7}",
+        )
+        for f in p.findings
+        if timeline or not f.held
+    ]
+    return "\n".join(out)
+
+
+def _line(b: Beat) -> str:
+    from bcp.detect.scenario import offset_text  # noqa: PLC0415
+
+    d = b.decision
+    what = f" class {'+'.join(d.classes)} {d.confidence} %" if d.classes else ""
+    rest = f"{d.state}{what} [{d.stage}] {d.action}{' flapping' if d.flapping else ''}{f' ({b.playbook})' if b.playbook and d.action in {'switch', 'wait', 'tell', 'direct', 'failback'} else ''}"
+    return render.wrap(rest, " " * 26, f"  {iso(b.wall)[5:16].replace('T', ' ')} {offset_text(b.at):<10} ")
+
+
+def _data(p: Replay) -> dict[str, Any]:
+    return {
+        "name": p.file.name,
+        "title": p.file.title,
+        "held": p.held,
+        "rounds": p.rounds,
+        "timeline": [
+            {
+                "at": b.at,
+                "wall": iso(b.wall),
+                "state": b.decision.state,
+                "stage": b.decision.stage,
+                "classes": list(b.decision.classes),
+                "planes": list(b.decision.planes),
+                "action": b.decision.action,
+                "confidence": b.decision.confidence,
+                "flapping": b.decision.flapping,
+                "partial": b.decision.partial,
+                "playbook": b.playbook,
+                "decide_at": iso(b.decision.decide_at),
+                "notes": list(b.decision.notes),
+            }
+            for b in p.changes
+        ],
+        "expectations": [{"text": f.text, "held": f.held, "got": f.got, "line": f.line} for f in p.findings],
+    }

@@ -1,0 +1,139 @@
+"""The verdict for people: one line a plane with its history, what it is, what to do and by when. Text only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bcp.cli.render import paint, status_word, width, wrap
+from bcp.detect.decide import TITLES, Decision, evidence_of
+from bcp.detect.planes import PlaneView
+from bcp.kernel.clock import clock_text, iso
+from bcp.kernel.units import format_duration
+
+_BARS = {"ok": "▁", "suspect": "▃", "partial": "▅", "down": "█", "unknown": "·"}
+_PLAIN = {"ok": "_", "suspect": "-", "partial": "=", "down": "#", "unknown": "."}
+SPARK = 24
+ACTIONS = {
+    "none": "nothing to do",
+    "watch": "keep watching",
+    "wait": "prepare; decide in time",
+    "switch": "MOVE MX to the relay",
+    "ask": "a person decides",
+    "tell": "tell people; leave MX alone",
+    "direct": "do not use the relay; fail back if MX is there",
+    "fix-own": "repair our own fault; leave MX alone",
+    "hold": "hold",
+    "failback": "go back",
+}
+
+
+def can_draw() -> bool:
+    """May we print block characters?"""
+    try:
+        "▁█".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def spark(statuses: Sequence[str], cells: int = SPARK) -> str:
+    """The last rounds, the newest on the right."""
+    marks = _BARS if can_draw() else _PLAIN
+    return "".join(marks.get(s, "?") for s in statuses[-cells:]).rjust(cells)
+
+
+def headline(d: Decision, service: str) -> str:
+    """One line: what it is."""
+    what = " and ".join(f"{c} ({TITLES[c]})" for c in d.classes)
+    sure = f", {d.confidence} % sure" if d.classes and d.confidence else ""
+    stage = f" [{d.stage}]" if d.stage not in {d.state, "healthy"} else ""
+    return f"{service} is {status_word(d.state)}" + (f", class {what}{sure}" if what else "") + stage
+
+
+def plane_lines(d: Decision, lines: Mapping[str, Sequence[str]]) -> list[str]:
+    """One line a plane. Planes at which nothing looks are left out until somebody reports something."""
+    shown = [v for v in d.views if v.status != "unknown" or any(w.role.value == "look" for w in v.ways)]
+    cells = SPARK if width() >= 76 else 10
+    return [_plane_line(v, lines.get(v.name, ()), cells) for v in shown]
+
+
+def _plane_line(view: PlaneView, line: Sequence[str], cells: int) -> str:
+    bad = [w for w in view.ways if w.down or w.suspect or w.share]
+    text = evidence_of(bad[0]) if bad and view.status not in {"ok", "unknown"} else ""
+    room = width() - 21 - cells
+    text = text if len(text) <= room else text[: max(0, room - 3)] + "..."
+    styles = {"down": "bad", "ok": "ok", "partial": "warn", "suspect": "warn", "unknown": "soft"}
+    return f"  {view.name:<9} {paint(f'{view.status:<8}', styles[view.status])}{spark(line, cells)} {text}".rstrip()
+
+
+def clock_lines(d: Decision, now: float) -> list[str]:
+    """The decision clock."""
+    out = []
+    for at, what in d.clock:
+        left = at - now
+        when = f"in {format_duration(left)}" if left > 0 else f"{format_duration(-left)} ago"
+        text = f"  {iso(at)[5:16].replace('T', ' ')} UTC  {what} ({when})"
+        out.append(paint(text, "warn") if what == "decide" else text)
+    return out
+
+
+def proposal(d: Decision, now: float, playbook: str) -> list[str]:
+    """What to do, and with what."""
+    by = f", by {clock_text(d.decide_at)[:5]} UTC" if d.decide_at is not None and d.decide_at > now else ""
+    out = [wrap(f"{ACTIONS.get(d.action, d.action)}{by}: {d.why}", "          ", "Proposal: ")]
+    if playbook and d.action not in {"none", "watch", "fix-own", "hold"}:
+        out.append(f"Playbook: {playbook} (bcp plan {playbook})")
+    return out
+
+
+def full(
+    d: Decision, service: str, now: float, lines: Mapping[str, Sequence[str]], playbook: str, *, reasons: bool = False
+) -> str:
+    """Everything, for a person who has to decide."""
+    out = [headline(d, service), *plane_lines(d, lines)]
+    if d.since is not None and d.state in {"down", "suspect"}:
+        out.append(f"Since {clock_text(d.since)} UTC ({format_duration(max(0.0, now - d.since))}).")
+    out += proposal(d, now, playbook)
+    out += [wrap(e, "    ", "  - ") for e in d.evidence[:6]]
+    if d.flapping:
+        out.append(wrap(f"It is flapping ({d.flap:.0f} %): nothing is started by itself.", "    ", "  ! "))
+    if reasons:
+        out += ["For:", *(wrap(t, "    ", "  + ") for t in d.reasons_for or ("nothing",))]
+        out += ["Against:", *(wrap(t, "    ", "  - ") for t in d.reasons_against or ("nothing",))]
+    if d.clock:
+        out += ["Clock:", *clock_lines(d, now)]
+    out += [wrap(n, "    ", "  . ") for n in d.notes[:8] if n not in d.evidence]
+    return "\n".join(out)
+
+
+def data_of(d: Decision, base: Mapping[str, Any], now: float, playbook: str) -> dict[str, Any]:
+    """``bcp.verdict/2``."""
+    planes = [
+        {
+            "name": v.name,
+            "status": v.status,
+            "share": round(v.share, 3),
+            "ways": [
+                {
+                    "way": w.way,
+                    "down": w.down,
+                    "known": w.known,
+                    "vantages": list(w.split),
+                    "targets": [w.down_targets, w.targets],
+                }
+                for w in v.ways
+            ],
+        }
+        for v in d.views
+    ]
+    since = iso(d.since)
+    return {
+        "at": iso(now),
+        **base,
+        "since": since,
+        "planes_down": list(d.planes),
+        "planes": planes,
+        "playbook": playbook,
+    }

@@ -1,0 +1,127 @@
+"""Microsoft Graph through msgraph-sdk, fenced: no hidden retry, a deadline, one loop, allowed hosts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from bcp.kernel.errors import BcpError, Permanent, Transient
+
+T = TypeVar("T")
+
+
+class NoToken(Transient):
+    """No access token was given: Entra is the suspect, not Graph."""
+
+
+class OurCredential(Permanent):
+    """Entra says that our own credential is wrong or expired."""
+
+
+OWN_CODES = (
+    "AADSTS7000215",
+    "AADSTS7000222",
+    "AADSTS700016",
+    "AADSTS700027",
+    "AADSTS700024",
+    "AADSTS90002",
+    "AADSTS50034",
+)
+"""Entra's codes for a wrong or expired secret or certificate, an unknown application or tenant, and a wrong clock
+(learn.microsoft.com, reference-error-codes)."""
+
+
+class Graph:
+    """One client for one event loop."""
+
+    def __init__(self, tenant_id: str, client_id: str, client_secret: str, *, api_url: str = "") -> None:
+        self._who = (tenant_id, client_id, client_secret)
+        self.api_url = api_url
+        self._client: Any = None
+        self._close: Callable[[], Awaitable[None]] | None = None
+
+    async def call(self, work: Callable[[Any, Any], Awaitable[T]], timeout_s: float) -> T:
+        """Run ``work(client, configuration)``; ``configuration(**query)`` makes a request configuration without retries.
+
+        Raises:
+            NoToken, OurCredential: sign-in failed.
+            Permanent: Graph answers 4xx; ``Transient``: 429, 5xx, no answer in time.
+        """
+        from kiota_abstractions.api_error import APIError  # noqa: PLC0415 - msgraph loads 1,200 modules; only here
+
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await work(self._open(), _configuration)
+        except APIError as error:
+            status = int(getattr(error, "response_status_code", 0) or 0)
+            text = getattr(getattr(error, "error", None), "message", None) or error.message or ""
+            kind = Transient if status in {0, 429, 500, 502, 503, 504} else Permanent
+            raise kind(
+                f"Graph answers {status}: {str(text)[:200]}",
+                hint=_HINTS.get(status, "Is Graph up?"),
+                outputs={"status": status},
+            ) from error
+        except TimeoutError as error:
+            raise Transient(f"Graph did not answer in {timeout_s:g} s", hint="Use the last snapshot.") from error
+        except BcpError:
+            raise
+        except Exception as error:
+            raise _other(error) from error
+
+    def _open(self) -> Any:
+        if self._client is None:
+            self._client, self._close = _client(*self._who, self.api_url)
+        return self._client
+
+    async def close(self) -> None:
+        """Close the client."""
+        if self._close is not None:
+            await self._close()
+            self._client = self._close = None
+
+
+_HINTS = {
+    401: "Check client_secret.",
+    403: "Grant the application the permission.",
+    404: "Check the name.",
+    429: "Wait, then repeat.",
+}
+
+
+def _configuration(query: Any = None, headers: Any = None) -> Any:
+    from kiota_abstractions.base_request_configuration import RequestConfiguration  # noqa: PLC0415
+    from kiota_http.middleware.options import RetryHandlerOption  # noqa: PLC0415
+
+    return RequestConfiguration(query_parameters=query, options=[RetryHandlerOption(max_retries=0)])
+
+
+def _other(error: Exception) -> BcpError:
+    """What azure-identity and the transport raise."""
+    text = str(error)
+    if type(error).__name__ in {"ClientAuthenticationError", "CredentialUnavailableError"}:
+        if any(code in text for code in OWN_CODES):
+            return OurCredential(f"Entra refuses our credential: {text[:160]}", hint="Renew the secret.")
+        return NoToken(f"no token: {text[:160]}", hint="Is Entra up?")
+    return Transient(f"Graph cannot be reached: {type(error).__name__}: {text[:160]}", hint="Use the last snapshot.")
+
+
+def _client(tenant_id: str, client_id: str, client_secret: str, api_url: str) -> tuple[Any, Any]:
+    import httpx  # noqa: PLC0415
+    from msgraph import GraphRequestAdapter, GraphServiceClient  # noqa: PLC0415
+
+    if api_url:
+        from kiota_abstractions.authentication import AnonymousAuthenticationProvider  # noqa: PLC0415
+
+        http = httpx.AsyncClient(timeout=httpx.Timeout(10.0), trust_env=False)
+        adapter = GraphRequestAdapter(AnonymousAuthenticationProvider(), client=http)
+        adapter.base_url = api_url.rstrip("/") + "/v1.0"
+        return GraphServiceClient(request_adapter=adapter), http.aclose
+    from azure.identity.aio import ClientSecretCredential  # noqa: PLC0415
+    from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider  # noqa: PLC0415
+
+    credential = ClientSecretCredential(tenant_id, client_id, client_secret)
+    provider = AzureIdentityAuthenticationProvider(
+        credential, scopes=["https://graph.microsoft.com/.default"], allowed_hosts=["graph.microsoft.com"]
+    )
+    return GraphServiceClient(request_adapter=GraphRequestAdapter(provider)), credential.close

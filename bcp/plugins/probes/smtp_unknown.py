@@ -1,0 +1,63 @@
+"""``smtp-unknown``: the same conversation for a recipient that certainly does not exist. It must be refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from bcp.contracts.probe import REJECTS, Probe, ProbeSettings, Result, Signal
+from bcp.kernel.clock import Clock
+from bcp.kit.resolve import addresses_of
+from bcp.kit.smtp_judge import look_at
+
+
+class SmtpUnknownSettings(ProbeSettings):
+    """One host to look at."""
+
+    kind: Literal["smtp-unknown"] = "smtp-unknown"
+    """Which plug-in."""
+    host: str
+    """Name or address of the mail host."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    """Port."""
+    addresses: list[str] = Field(default_factory=list)
+    """Addresses, where the name should not be resolved."""
+    recipient: str
+    """A recipient of your domain that certainly does not exist."""
+    sender: str = ""
+    """Sender of the probe; empty is the null sender."""
+    resolvers: list[str] = Field(default_factory=list)
+    """Resolvers for the host name. Empty: the system's."""
+
+
+class SmtpUnknownProbe(Probe[SmtpUnknownSettings]):
+    """A 5xx is right. A 250 is noted (no recipient check at the edge, or an inverted one), but is no outage. 4xx, time-outs and refusals of the connection are failures."""
+
+    kind = "smtp-unknown"
+    plane = "inbound"
+    medium: ClassVar[str] = "smtp"
+    Settings = SmtpUnknownSettings
+
+    async def look(self) -> Signal:
+        """One look at the first address."""
+        s = self.settings
+        addresses = s.addresses or await addresses_of(s.host, s.resolvers, s.timeout / 2)
+        if not addresses:
+            return self.saw(Result.UNKNOWN, "unresolved", f"{s.host} does not resolve here; the dns probe judges that")
+        (seen,) = await look_at(
+            addresses[:1], s.port, recipient=s.recipient, sender=s.sender, timeout_s=s.timeout, tls_name=s.host
+        )
+        evidence = f"{seen.address}:{s.port} at {seen.talk.say()}"
+        if seen.talk.ok:
+            return self.saw(Result.OK, "accepts-unknown", f"{s.host} takes any recipient: {s.recipient}")
+        if seen.kind == REJECTS:
+            return self.saw(Result.OK, "", f"{s.host} refuses {s.recipient}, as it should")
+        if seen.kind.startswith("own-"):
+            return self.saw(Result.UNKNOWN, seen.kind, evidence)
+        return self.saw(Result.FAIL, seen.kind, evidence)
+
+
+def create(name: str, settings: SmtpUnknownSettings, clock: Clock) -> SmtpUnknownProbe:
+    """The probe of these settings."""
+    return SmtpUnknownProbe(name, settings, clock)
