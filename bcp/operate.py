@@ -65,6 +65,7 @@ def request_for(
         recorded,
         new_id("plan", app.clock.now()),
         app.settings.plan.valid_for,
+        app.peace_data(),
     )
 
 
@@ -114,7 +115,7 @@ async def start(
     loaded = loads(plan.playbook_text, plan.playbook_file)
     current = _text_of(plan)
     check_runnable(plan, app.clock.now(), configuration=app.configuration.fingerprint(), playbook_text=current)
-    request = replace(request_of_plan(plan, loaded), service=app.settings.service)
+    request = replace(request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.peace_data())
 
     async def check() -> None:
         fresh = await make_plan(app, request)
@@ -164,7 +165,7 @@ async def resume(app: App, run_id: str, *, listener: Listener = nobody, hold: bo
             target.write_card(
                 **{**{k: v for k, v in target.card().items() if k != "group"}, "run": run_id, "pid": _pid()}
             )
-            request = replace(request_of_plan(plan, loaded), service=app.settings.service)
+            request = replace(request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.peace_data())
             return await _work(app, run_id, request, plan, loaded, listener, hold=hold)
         finally:
             target.lock.release()
@@ -266,7 +267,9 @@ def _signals(runner: Runner) -> Iterator[None]:
 async def dry_run(app: App, plan: Plan, *, listener: Listener = nobody) -> tuple[Ending, list[dict[str, Any]]]:
     """The same path with services that write nothing; the journal is thrown away."""
     loaded = loads(plan.playbook_text, plan.playbook_file)
-    request = replace(request_of_plan(plan, loaded), service=app.settings.service, kind="dry")
+    request = replace(
+        request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.peace_data(), kind="dry"
+    )
     with tempfile.TemporaryDirectory(prefix="bcp-dry-") as folder:
         path = Path(folder) / "dry-run.db"
         app.runs.store.create(path, {"plan": {}, "nodes": []})

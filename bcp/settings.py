@@ -253,6 +253,13 @@ class ShellSettings(Model):
     """Names or absolute paths, exactly as playbooks write them."""
 
 
+class SnapshotSettings(Model):
+    """Snapshots of peacetime (`bcp snapshot`)."""
+
+    max_age: Duration = 7 * 86400.0
+    """`bcp doctor` warns about an older one."""
+
+
 class PlanSettings(Model):
     """Plans."""
 
@@ -297,6 +304,8 @@ class Settings(Model):
     """Folders with our own messages; the same."""
     shell: ShellSettings = ShellSettings()
     """Programs."""
+    snapshot: SnapshotSettings = SnapshotSettings()
+    """Peacetime."""
     plan: PlanSettings = PlanSettings()
     """Plans."""
 

@@ -26,6 +26,7 @@ from bcp.detect.detector import Detector
 from bcp.detect.history import History
 from bcp.detect.remote import Spool, key_of
 from bcp.detect.rules import Rules
+from bcp.detect.snapshot import Snapshot, Snapshots
 from bcp.detect.watch import LiveLooker, Watcher, to_data
 from bcp.engine.approvals import DryApprovals, JournalApprovals
 from bcp.engine.dry import DryCourier, DryDns, DryMailer, DryOutside, DryPages, DryRelay, DryReports
@@ -34,12 +35,13 @@ from bcp.engine.store import Rest, Runs, RunView
 from bcp.kernel.clock import Clock, SystemClock, clock_text, iso
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import BcpError, Invalid
+from bcp.kernel.names import host_name
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
 from bcp.plan.build import Request
 from bcp.playbook.catalogue import ActionSpec, Catalogue, ChannelSpec, MessageSpec
 from bcp.playbook.load import Loaded, load
-from bcp.settings import Configuration, DetectSettings, Settings
+from bcp.settings import Configuration, DetectSettings, DomainSettings, Settings
 
 SHIPPED = next(
     (p for p in (Path(__file__).parent / "_playbooks", Path(__file__).parent.parent / "playbooks") if p.is_dir()),
@@ -211,14 +213,41 @@ class App:
     @cached_property
     def domains(self) -> dict[str, Domain]:
         """Our domains, in order of importance."""
+        return {d.name: Domain(d.name, d.dns, self._peacetime_mx(d), d.zone) for d in self.settings.domains}
+
+    def _peacetime_mx(self, d: DomainSettings) -> MxSet | None:
+        """From the configuration, else from the last snapshot: Graph's own records first, then what DNS served."""
+        if d.primary:
+            return MxSet(tuple(MxHost(p.preference, p.host) for p in d.primary), d.primary_ttl)
+        facts = self.peace.domains.get(d.name, {}) if self.peace is not None else {}
+        relays = {h.host for r in self.configuration.plugins["relays"].values() for h in getattr(r, "hosts", ())}
+        served = MxSet.from_data(facts["mx"]) if facts.get("mx") else None
+        if records := facts.get("graph"):
+            hosts = tuple(MxHost(int(r["preference"] or 0), host_name(str(r["host"]))) for r in records)
+            return MxSet(hosts, served.ttl_s if served else int(records[0]["ttl_s"] or d.primary_ttl))
+        if served is not None and any(h.host in relays for h in served.hosts):
+            return None  # that was no peace
+        return served
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Snapshots of peacetime."""
+        return Snapshots(self.configuration.state / "snapshots")
+
+    @cached_property
+    def peace(self) -> Snapshot | None:
+        """The last one."""
+        return self.snapshots.latest()
+
+    def peace_data(self) -> dict[str, Any]:
+        """The same, as expressions of playbooks see it."""
+        s = self.peace
+        if s is None:
+            return {"taken": "", "age": 0.0, "domains": {}}
         return {
-            d.name: Domain(
-                d.name,
-                d.dns,
-                MxSet(tuple(MxHost(p.preference, p.host) for p in d.primary), d.primary_ttl) if d.primary else None,
-                d.zone,
-            )
-            for d in self.settings.domains
+            "taken": iso(s.taken),
+            "age": max(0.0, self.clock.now() - s.taken),
+            "domains": {n: dict(f) for n, f in s.domains.items()},
         }
 
     @cached_property
@@ -275,7 +304,7 @@ class App:
         return {n: self._in_state(s) for n, s in given.items()}
 
     def _usual_probes(self) -> dict[str, Any]:
-        hosts = {h.host for d in self.settings.domains for h in d.primary}
+        hosts = {h.host for d in self.domains.values() if d.primary is not None for h in d.primary.hosts}
         to, resolvers = self.settings.canary.to, self.settings.canary.resolvers
         out: dict[str, Any] = {}
         for i, host in enumerate(sorted(hosts)[:4], 1):

@@ -268,6 +268,8 @@ async def _checks(app: App) -> list[Check]:
             group.create_task(guarded("state", _state(app))),
             group.create_task(guarded("contacts", _people(app))),
             group.create_task(guarded("playbooks", _playbooks(app))),
+            group.create_task(guarded("snapshot", _peace(app))),
+            group.create_task(guarded("detection", _detection(app))),
         ]
         tasks += [group.create_task(guarded(f"dns {n}", _dns(app, n))) for n in app.dns]
         tasks += [group.create_task(guarded(f"relay {n}", _relay(app, n))) for n in app.relays]
@@ -317,6 +319,71 @@ async def _people(app: App) -> list[Check]:
         if not directory.members(n)
     ]
     return out
+
+
+async def _peace(app: App) -> list[Check]:
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.contracts.dns import MxHost, MxSet  # noqa: PLC0415
+    from bcp.kernel.units import format_duration  # noqa: PLC0415
+
+    last = app.peace
+    if last is None:
+        return [Check("snapshot", "warn", "there is none: failback would rest on bcp.yaml alone", "bcp snapshot")]
+    age = app.clock.now() - last.taken
+    old = age > app.settings.snapshot.max_age
+    out = [
+        Check(
+            "snapshot",
+            "warn" if old else "ok",
+            f"{format_duration(max(0.0, age))} old"
+            + (f", {len(last.unreadable)} fact(s) missing" if last.unreadable else ""),
+            "bcp snapshot" if old else "",
+        )
+    ]
+    for d in app.settings.domains:
+        records = last.domains.get(d.name, {}).get("graph")
+        if d.primary and records:
+            said = {str(r["host"]).rstrip(".").lower() for r in records}
+            ours = MxSet(tuple(MxHost(p.preference, p.host) for p in d.primary), d.primary_ttl)
+            if {h.host.rstrip(".") for h in ours.hosts} != said:
+                out.append(
+                    Check(
+                        f"primary {d.name}",
+                        "fail",
+                        f"bcp.yaml says {ours}, Graph says {', '.join(sorted(said))}",
+                        "Graph is right: correct primary: in bcp.yaml.",
+                    )
+                )
+    return out
+
+
+async def _detection(app: App) -> list[Check]:
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+
+    probes = [p.watched(app.rules.interval_s) for p in app.watcher.probes]
+    vouched = {w.medium for w in probes if w.control}
+    out = []
+    for medium in sorted({w.medium for w in probes if not w.control and w.medium} - vouched):
+        out.append(
+            Check(
+                "detection",
+                "warn",
+                f"no control probe over {medium}: our own network cannot be told from an outage",
+                "Add one with control: true.",
+            )
+        )
+    if len(app.watcher.detector.vantages) < 3:
+        out.append(
+            Check(
+                "detection",
+                "warn",
+                f"{len(app.watcher.detector.vantages)} vantage point(s)",
+                "Three in different networks are a good number: docs/howto/vantage-points.md",
+            )
+        )
+    return out or [
+        Check("detection", "ok", f"{len(probes)} probes from {len(app.watcher.detector.vantages)} vantage points")
+    ]
 
 
 async def _playbooks(app: App) -> list[Check]:

@@ -107,13 +107,15 @@ def _other(error: Exception) -> BcpError:
 
 
 def _client(tenant_id: str, client_id: str, client_secret: str, api_url: str) -> tuple[Any, Any]:
-    import httpx  # noqa: PLC0415
+    """A client over a transport of ours: no middleware, so no hidden retry and no redirect; capped bodies."""
     from msgraph import GraphRequestAdapter, GraphServiceClient  # noqa: PLC0415
 
+    from bcp.kit.capped import capped_client  # noqa: PLC0415
+
+    http = capped_client()
     if api_url:
         from kiota_abstractions.authentication import AnonymousAuthenticationProvider  # noqa: PLC0415
 
-        http = httpx.AsyncClient(timeout=httpx.Timeout(10.0), trust_env=False)
         adapter = GraphRequestAdapter(AnonymousAuthenticationProvider(), client=http)
         adapter.base_url = api_url.rstrip("/") + "/v1.0"
         return GraphServiceClient(request_adapter=adapter), http.aclose
@@ -124,4 +126,9 @@ def _client(tenant_id: str, client_id: str, client_secret: str, api_url: str) ->
     provider = AzureIdentityAuthenticationProvider(
         credential, scopes=["https://graph.microsoft.com/.default"], allowed_hosts=["graph.microsoft.com"]
     )
-    return GraphServiceClient(request_adapter=GraphRequestAdapter(provider)), credential.close
+
+    async def close() -> None:
+        await credential.close()
+        await http.aclose()
+
+    return GraphServiceClient(request_adapter=GraphRequestAdapter(provider, client=http)), close

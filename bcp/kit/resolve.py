@@ -80,6 +80,25 @@ async def _bounded(
         return [Lost(f"{endpoint} does not answer in time") for _ in queries]
 
 
+async def names_of_servers(domain: str, resolvers: Sequence[str], timeout_s: float) -> list[str]:
+    """NS names of a domain, or of the zone above it, sorted.
+
+    Raises:
+        ValueError: nobody answers.
+    """
+    name = dns.name.from_text(domain)
+    for endpoint in resolvers_of(resolvers)[:2]:
+        for depth in range(len(name.labels), 1, -1):
+            zone = dns.name.Name(name.labels[-depth:])
+            (reply,) = await _bounded(endpoint, [dns.message.make_query(zone, "NS")], timeout_s)
+            if isinstance(reply, Lost):
+                break
+            names = [r.target.to_text() for s in reply.answer if s.rdtype == dns.rdatatype.NS for r in s]
+            if names:
+                return sorted(names)
+    raise ValueError(f"no resolver tells the name servers of {domain}")
+
+
 async def name_servers_of(host: str, resolvers: Sequence[str], timeout_s: float) -> list[str]:
     """Addresses of the authoritative servers of the zone that holds ``host``; empty when that cannot be found out."""
     name = dns.name.from_text(host)

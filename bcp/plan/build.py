@@ -36,6 +36,8 @@ class Request:
     recorded: Mapping[str, Any] = field(default_factory=dict)
     plan_id: str = ""
     valid_for_s: float = 3600.0
+    snapshot: Mapping[str, Any] = field(default_factory=dict)
+    """What peace looked like."""
 
 
 def base_scope(request: Request, run: RunInfo | None = None) -> dict[str, Any]:
@@ -53,6 +55,7 @@ def base_scope(request: Request, run: RunInfo | None = None) -> dict[str, Any]:
         "inputs": dict(request.inputs),
         "run": about,
         "service": {"name": request.service},
+        "snapshot": dict(request.snapshot),
     }
     scope["vars"] = expr.resolve(dict(request.loaded.book.vars), scope)
     return scope

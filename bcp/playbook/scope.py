@@ -22,6 +22,7 @@ def base_scope(loaded: Loaded) -> dict[str, Type]:
         "vars": object_of({n: ANY if isinstance(v, str) and "{{" in v else of_value(v) for n, v in book.vars.items()}),
         "run": RUN,
         "service": object_of({"name": STRING}),
+        "snapshot": object_of({"taken": STRING, "age": NUMBER, "domains": ANY}),
     }
 
 

@@ -54,6 +54,53 @@ async def read_users(
         await graph.close()
 
 
+class Service:
+    """What the tenant itself says: where its mail goes, and how its services are."""
+
+    def __init__(self, tenant_id: str, client_id: str, client_secret: str, api_url: str = "") -> None:
+        self._made = (tenant_id, client_id, client_secret, api_url)
+
+    async def _ask(self, work: Any, timeout_s: float) -> Any:
+        tenant, client, secret, url = self._made
+        graph = Graph(tenant, client, secret, api_url=url)
+        try:
+            return await graph.call(work, timeout_s)
+        finally:
+            await graph.close()
+
+    async def read_service_records(self, domain: str, timeout_s: float = 20.0) -> list[dict[str, Any]]:
+        """MX of a domain from `/domains/{id}/serviceConfigurationRecords` (Domain.Read.All). Raises errors of the tree."""
+
+        async def work(client: Any, configuration: Any) -> list[dict[str, Any]]:
+            page = await client.domains.by_domain_id(domain).service_configuration_records.get(
+                request_configuration=configuration()
+            )
+            if page is None:
+                raise Permanent(f"Graph says nothing of {domain}", hint="Is it an accepted domain of this tenant?")
+            return sorted(
+                (
+                    {"host": r.mail_exchange, "preference": r.preference, "ttl_s": r.ttl}
+                    for r in page.value or ()
+                    if getattr(r, "mail_exchange", None)
+                ),
+                key=lambda r: (r["preference"] or 0, r["host"]),
+            )
+
+        return list(await self._ask(work, timeout_s))
+
+    async def read_health(self, timeout_s: float = 20.0) -> dict[str, str]:
+        """Status of every service (ServiceHealth.Read.All). Raises errors of the tree."""
+
+        async def work(client: Any, configuration: Any) -> dict[str, str]:
+            page = await client.admin.service_announcement.health_overviews.get(request_configuration=configuration())
+            return {
+                str(o.service): str(getattr(o.status, "value", o.status) or "unknown")
+                for o in (page.value if page else None) or ()
+            }
+
+        return dict(await self._ask(work, timeout_s))
+
+
 def _same_host(link: str, api_url: str) -> None:
     """A next link to another host would carry our token there."""
     wanted = urlsplit(api_url or "https://graph.microsoft.com")

@@ -70,7 +70,8 @@ class GraphMailboxProbe(Probe[GraphMailboxSettings]):
             return await folder.get(request_configuration=configuration())
 
         try:
-            await graph.call(work, self.settings.timeout)
+            if await graph.call(work, self.settings.timeout) is None:
+                return "no-folder", f"{mailbox}: Graph answers without a folder"
         except OurCredential as error:
             return OWN + "credential", error.message
         except NoToken as error:

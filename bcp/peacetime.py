@@ -1,0 +1,122 @@
+"""Take a snapshot while everything works: everything that failover and failback need and that an outage hides."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from bcp import registry
+from bcp.contracts.dns import Dns, Domain
+from bcp.detect.snapshot import Snapshot
+from bcp.kernel.errors import BcpError
+from bcp.kit.fetch import fetch
+from bcp.kit.mx_rules import parse_policy
+from bcp.kit.resolve import names_of_servers
+from bcp.wiring import App
+
+MAX_AT_ONCE = 20
+
+
+class _Taker:
+    """Reads what it can, and lists what it could not."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.unreadable: list[str] = []
+        self._gate = asyncio.Semaphore(MAX_AT_ONCE)
+
+    async def fact(self, where: str, work: Awaitable[Any], empty: Any) -> Any:
+        """A fact, or ``empty`` and a line that it could not be read."""
+        try:
+            async with self._gate, asyncio.timeout(30):
+                return await work
+        except (BcpError, TimeoutError, OSError, ValueError):
+            self.unreadable.append(where)
+            return empty
+
+    async def domain(self, domain: Domain) -> dict[str, Any]:
+        """DNS facts of a domain."""
+        dns = self.app.dns[domain.dns]
+        resolvers = self.app.settings.canary.resolvers
+        mx = await self.fact(f"{domain.name} mx", _mx(dns, domain.name), None)
+        hosts = [str(h[1]) for h in (mx or {}).get("hosts", [])]
+        facts = {
+            "mx": mx,
+            "ns": await self.fact(f"{domain.name} ns", names_of_servers(domain.name, resolvers, 5.0), []),
+            "spf": await self.fact(f"{domain.name} spf", _text(dns, domain.name, "v=spf1"), []),
+            "dmarc": await self.fact(f"{domain.name} dmarc", _text(dns, f"_dmarc.{domain.name}", "v=dmarc1"), []),
+            "mta_sts": await self.fact(f"{domain.name} mta_sts", _mta_sts(dns, domain.name), {}),
+            "tlsa": {h: list(await self.fact(f"{domain.name} tlsa", dns.tlsa(h), ())) for h in hosts},
+            "addresses": {h: await self.fact(f"{domain.name} addresses", _addresses(dns, h), []) for h in hosts},
+        }
+        if self.app.settings.graph is not None:
+            facts["graph"] = await self.fact(f"{domain.name} graph", self._configuration(domain.name), None)
+        return facts
+
+    async def _configuration(self, domain: str) -> list[dict[str, Any]]:
+        """`serviceConfigurationRecords`: the only true source of where failback goes."""
+        return list(await self._directory().read_service_records(domain))
+
+    def _directory(self) -> Any:
+        g = self.app.settings.graph
+        assert g is not None
+        return registry.load("directories", "graph").Service(
+            g.tenant_id, g.client_id, g.client_secret.reveal(), g.api_url
+        )
+
+    async def health(self) -> dict[str, str]:
+        """Status of every service, to know what was amiss before."""
+        if self.app.settings.graph is None:
+            return {}
+        return dict(await self.fact("health", self._directory().read_health(), {}))
+
+    async def relay(self, name: str) -> dict[str, Any]:
+        """What the relay answers and which key its certificate has, address by address."""
+        relay = self.app.relays[name]
+        found = await self.fact(f"relay {name} probe", relay.probe(next(iter(self.app.domains)), ""), [])
+        return {"probe": {f.address: {"accepts": f.accepts, "tls": f.tls, "spki_sha256": f.spki_sha256} for f in found}}
+
+
+async def _mx(dns: Dns, domain: str) -> dict[str, Any] | None:
+    (reading,) = await dns.read([domain])
+    if reading.problem or reading.mx is None:
+        raise ValueError(reading.problem or "no MX")
+    return reading.mx.to_data()
+
+
+async def _text(dns: Dns, name: str, begins: str) -> list[str]:
+    return sorted(t for t in await dns.text(name) if t.lower().replace(" ", "").startswith(begins))
+
+
+async def _addresses(dns: Dns, host: str) -> list[str]:
+    return sorted((await dns.look_up(host)).addresses)
+
+
+async def _mta_sts(dns: Dns, domain: str) -> dict[str, Any]:
+    found = await _text(dns, f"_mta-sts.{domain}", "v=stsv1")
+    if not found:
+        return {}
+    page = await fetch(f"https://mta-sts.{domain}/.well-known/mta-sts.txt", timeout_s=10)
+    if page.status != 200:
+        raise ValueError("the policy cannot be read")
+    mode, patterns = parse_policy(page.body)
+    return {"record": found[0], "mode": mode, "mx": patterns}
+
+
+async def take(app: App) -> Snapshot:
+    """Read everything, side by side. Raises nothing: what cannot be read is listed in ``unreadable``."""
+    taker = _Taker(app)
+    domains, relays = list(app.domains.values()), list(app.relays)
+    facts, probes, health = await asyncio.gather(
+        asyncio.gather(*(taker.domain(d) for d in domains)),
+        asyncio.gather(*(taker.relay(r) for r in relays)),
+        taker.health(),
+    )
+    return Snapshot(
+        app.clock.now(),
+        {d.name: f for d, f in zip(domains, facts, strict=True)},
+        dict(zip(relays, probes, strict=True)),
+        health,
+        tuple(sorted(set(taker.unreadable))),
+    )
