@@ -74,13 +74,15 @@ async def rcpt(
             await client.rcpt(recipient)
             if second_recipient:
                 second = await _second(client, second_recipient)
+            stage = "done"  # taken; how it says goodbye does not matter
             await client.rset()
             await client.quit()
     except BaseException as error:
         client.close()
         if not isinstance(error, Exception):
             raise
-        return _explain(stage, error, tls, spki)
+        if stage != "done":
+            return _explain(stage, error, tls, spki)
     return Talk("done", 250, "accepted", "", tls, spki, second)
 
 

@@ -42,6 +42,13 @@ class Vendors:
     opted_out: set[str] = field(default_factory=set)
     users: list[dict[str, Any]] = field(default_factory=list)
     health: str = "serviceOperational"
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    mailbox_faults: dict[str, int] = field(default_factory=dict)
+    """HTTP status by mailbox, or ``*``; 0 hangs."""
+    entra: str = "ok"
+    """ok, hang, metadata-503, token-503, or a code such as AADSTS7000222."""
+    tokens: int = 0
+    mx_record: str = ""
     page_size: int = 2
     sms: list[dict[str, Any]] = field(default_factory=list)
     posts: list[dict[str, Any]] = field(default_factory=list)
@@ -61,6 +68,11 @@ class Vendors:
         app.router.add_get("/api/{method}", self._slack)
         app.router.add_get("/v1.0/users", self._users)
         app.router.add_get("/v1.0/admin/serviceAnnouncement/healthOverviews", self._health)
+        app.router.add_get("/v1.0/admin/serviceAnnouncement/issues", self._issues)
+        app.router.add_get("/v1.0/users/{user}/mailFolders/inbox", self._inbox)
+        app.router.add_get("/v1.0/domains/{domain}/serviceConfigurationRecords", self._records)
+        app.router.add_get("/{tenant}/v2.0/.well-known/openid-configuration", self._openid)
+        app.router.add_post("/{tenant}/oauth2/v2.0/token", self._token)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         await web.TCPSite(self._runner, only_loopback(address), port).start()
@@ -252,6 +264,65 @@ class Vendors:
         return web.json_response(
             {"@odata.context": "x", "value": [{"id": "Exchange", "service": "Exchange Online", "status": self.health}]}
         )
+
+
+    async def _issues(self, request: web.Request) -> web.Response:
+        await self._note(request, dict(request.query))
+        return web.json_response({"@odata.context": "x", "value": self.issues})
+
+    async def _inbox(self, request: web.Request) -> web.Response:
+        await self._note(request, dict(request.query))
+        status = self.mailbox_faults.get(request.match_info["user"], self.mailbox_faults.get("*", 200))
+        if status == 0:
+            await asyncio.sleep(3600)
+        if status != 200:
+            return web.json_response({"error": {"code": "x", "message": "the lab says no"}}, status=status)
+        return web.json_response({"id": "inbox", "displayName": "Inbox"})
+
+    async def _records(self, request: web.Request) -> web.Response:
+        await self._note(request, dict(request.query))
+        domain = request.match_info["domain"]
+        rows = [
+            {
+                "@odata.type": "#microsoft.graph.domainDnsMxRecord",
+                "id": "1",
+                "label": domain,
+                "recordType": "Mx",
+                "supportedService": "Email",
+                "ttl": 3600,
+                "mailExchange": self.mx_record or f"{domain.replace('.', '-')}.mail.protection.outlook.com",
+                "preference": 0,
+            },
+            {
+                "@odata.type": "#microsoft.graph.domainDnsTxtRecord",
+                "id": "2",
+                "label": domain,
+                "recordType": "Txt",
+                "supportedService": "Email",
+                "ttl": 3600,
+                "text": "v=spf1 include:spf.protection.outlook.com -all",
+            },
+        ]
+        return web.json_response({"@odata.context": "x", "value": rows})
+
+    async def _openid(self, request: web.Request) -> web.Response:
+        if self.entra == "hang":
+            await asyncio.sleep(3600)
+        if self.entra == "metadata-503":
+            return web.Response(status=503)
+        tenant = request.match_info["tenant"]
+        return web.json_response({"token_endpoint": f"{self.url}/{tenant}/oauth2/v2.0/token", "issuer": "x"})
+
+    async def _token(self, request: web.Request) -> web.Response:
+        self.tokens += 1
+        form = await request.post()
+        if self.entra == "token-503":
+            return web.Response(status=503)
+        if self.entra.startswith("AADSTS"):
+            return web.json_response({"error": "x", "error_description": f"{self.entra}: the lab says no"}, status=401)
+        if form.get("grant_type") != "client_credentials" or not form.get("client_secret"):
+            return web.json_response({"error": "invalid_request"}, status=400)
+        return web.json_response({"token_type": "Bearer", "expires_in": 3599, "access_token": "lab-token"})
 
 
 async def _slack_data(request: web.Request) -> dict[str, Any]:
