@@ -347,7 +347,13 @@ class App:
         if self.settings.detect.vantages:
             w.sources.append(self.spool.read)
         w.before.append(Follower(self.runs, w.detector, self.clock).follow)
-        w.after.append(lambda d: self.history.round(d, self.clock.now(), {**to_data(d), "lines": w.detector.lines()}))
+        w.after.append(self._keep)
+
+    def _keep(self, d: Decision) -> None:
+        status = {v.name: v.status for v in d.views}
+        self.history.round(
+            d, self.clock.now(), {**to_data(d), "lines": self.watcher.detector.lines(), "status": status}
+        )
 
     def achieved(self, since: float) -> float | None:
         """RTA of receiving: seconds from ``since`` to the end of the first MX switch that began within a day; ``None`` without one."""

@@ -58,8 +58,12 @@ def probe(
 
     if kinds:
         names = registry.kinds("probes")
-        lines = [f"{k:<15}{(registry.settings_class('probes', k).__doc__ or '').strip()}" for k in names]
-        render.emit("bcp.probe-kinds/1", {"kinds": list(names)}, "\n".join(lines))
+        about = {k: (registry.load("probes", k).__doc__ or "").partition(": ")[2].strip() for k in names}
+        render.emit(
+            "bcp.probe-kinds/1",
+            {"kinds": about},
+            render.table([[k, registry.probe_class(k).plane, text] for k, text in about.items()]),
+        )
         return
     if receive:
         _receive(make_app())
@@ -72,7 +76,12 @@ def probe(
         app = make_app()
         signals = wait_for(_looks(app, _chosen(app, kind)))
     _show(signals)
-    raise typer.Exit(max((_EXIT[s.result.value] for s in signals if not s.control), default=0))
+    raise typer.Exit(max((_EXIT[s.result.value] for s in signals if _counts(s)), default=0))
+
+
+def _counts(signal: Signal) -> bool:
+    """Silence of people and of other systems is no finding."""
+    return not signal.control and signal.kind not in {"silent", "few"}
 
 
 def _chosen(app: App, kind: str) -> list[Probe[Any]]:
@@ -328,4 +337,4 @@ def _prometheus(app: App) -> None:
     totals: Counter[tuple[str, str, str]] = Counter()
     for row in app.history.rows(0.0):
         totals[(row.plane, row.vantage, row.result)] += row.looks
-    render.raw(prometheus(decision, totals, app.clock.now()).rstrip())
+    render.raw(prometheus(decision, totals, app.clock.now(), data.get("status", {})).rstrip())

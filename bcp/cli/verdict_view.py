@@ -79,10 +79,11 @@ def clock_lines(d: Decision, now: float) -> list[str]:
     return out
 
 
-def proposal(d: Decision, now: float, playbook: str) -> list[str]:
+def proposal(d: Decision, now: float, playbook: str, *, fold: bool = True) -> list[str]:
     """What to do, and with what."""
     by = f", by {clock_text(d.decide_at)[:5]} UTC" if d.decide_at is not None and d.decide_at > now else ""
-    out = [wrap(f"{ACTIONS.get(d.action, d.action)}{by}: {d.why}", "          ", "Proposal: ")]
+    text = f"{ACTIONS.get(d.action, d.action)}{by}: {d.why}"
+    out = [wrap(text, "          ", "Proposal: ") if fold else f"Proposal: {text}"]
     if playbook and d.action not in {"none", "watch", "fix-own", "hold"}:
         out.append(f"Playbook: {playbook} (bcp plan {playbook})")
     return out
@@ -92,7 +93,7 @@ def full(
     d: Decision, service: str, now: float, lines: Mapping[str, Sequence[str]], playbook: str, *, reasons: bool = False
 ) -> str:
     """Everything, for a person who has to decide."""
-    out = [headline(d, service), *plane_lines(d, lines)]
+    out = [wrap(headline(d, service), "  ", ""), *plane_lines(d, lines)]
     if d.since is not None and d.state in {"down", "suspect"}:
         out.append(f"Since {clock_text(d.since)} UTC ({format_duration(max(0.0, now - d.since))}).")
     out += proposal(d, now, playbook)

@@ -76,7 +76,7 @@ def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str])
     """What the watch that is running thinks: it knows more than a burst of looks."""
     from bcp.cli.verdict_view import ACTIONS, spark  # noqa: PLC0415
 
-    out = [f"As the running watch saw it at {clock_text(at)} UTC:"]
+    out = [f"As the watch saw it at {clock_text(at)} UTC:"]
     classes = ", ".join(data["classes"])
     out.append(
         f"{app.settings.service} is {render.status_word(data['state'])}"
@@ -311,10 +311,12 @@ def show(
 
     now, playbook = app.clock.now(), app.recommend(found)
     if short:
-        lines = [f"{clock_text(now)} {headline(found, app.settings.service)}"]
+        lines = [render.wrap(f"{clock_text(now)} {headline(found, app.settings.service)}", "         ", "")]
         lines += [render.wrap(e, "             ", "           - ") for e in found.evidence[:6]]
         if found.action not in {"none", "watch"}:
-            lines += [render.wrap(t, "             ", "           ") for t in proposal(found, now, playbook)]
+            lines += [
+                render.wrap(t, "             ", "           ") for t in proposal(found, now, playbook, fold=False)
+            ]
         text = "\n".join(lines)
     else:
         text = full(found, app.settings.service, now, {}, playbook, reasons=reasons)

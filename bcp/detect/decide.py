@@ -140,7 +140,7 @@ def _switching(
     if at is not None and s.now >= at:
         reason = "valid recipients are refused for good" if "F" in classes else "the decision time is over"
         return "switch", f"{reason}: move MX to the relay", at
-    return "wait", "mail is queued at the senders and not lost yet: prepare, and decide in time", at
+    return "wait", "mail waits at the senders and is not lost yet", at
 
 
 def _while_active(classes: Sequence[str], planes: Sequence[str], s: Setting, rules: Rules) -> tuple[str, str]:

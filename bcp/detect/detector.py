@@ -398,7 +398,11 @@ class Detector:
         for (probe, _), (_, signal) in self._declared.items():
             if signal.result in {Result.FAIL, Result.DEGRADED} or signal.kind == DISPROVES:
                 out.append(f"{probe}: {signal.evidence}")
-        out += [f"{v.name}: nothing can be told" for v in views if v.status == "unknown"]
+        out += [
+            f"{v.name}: nothing can be told"
+            for v in views
+            if v.status == "unknown" and any(w.role is Role.LOOK for w in v.ways)
+        ]
         return out
 
     def lines(self) -> dict[str, tuple[str, ...]]:

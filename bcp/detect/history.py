@@ -20,7 +20,8 @@ from bcp.detect.decide import Decision
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import make_private
 
-FLUSH_S = 60.0
+FLUSH_S, QUICK_FLUSH_S, MANY = 60.0, 5.0, 200
+"""How often counts of stretches that go on are written: of more than ``MANY`` streams, and of fewer."""
 _RESULTS = {Result.OK: 0, Result.DEGRADED: 1, Result.FAIL: 2, Result.UNKNOWN: 3}
 _NAMES = {n: r.value for r, n in _RESULTS.items()}
 _SCHEMA = """
@@ -58,6 +59,7 @@ class Row:
     first: float
     last: float
     looks: int
+    control: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +108,16 @@ class History:
         try:
             db = self._open()
             db.execute("begin immediate")
+            if at - self._pruned >= 3600.0 or self._pruned == 0.0 or self._crowded(db):
+                self._prune(db, at)
+                self._pruned = at
             for signal in pending:
                 self._see(db, signal)
             self._verdict(db, decision, at)
             db.execute("insert or replace into latest values (1, ?, ?)", (at, json.dumps(data, ensure_ascii=False)))
-            if at - self._flushed >= FLUSH_S:
+            if at - self._flushed >= (FLUSH_S if len(self._runs) > MANY else QUICK_FLUSH_S):
                 self._flush(db)
                 self._flushed = at
-            if at - self._pruned >= 3600.0 or self._pruned == 0.0:
-                self._prune(db, at)
-                self._pruned = at
             db.execute("commit")
             self.problem = ""
         except (sqlite3.Error, StorageError, OSError) as error:
@@ -187,19 +189,24 @@ class History:
             ),
         )
 
+    def _crowded(self, db: sqlite3.Connection) -> bool:
+        """Is the file nearly full?"""
+        used = db.execute("pragma page_count").fetchone()[0] - db.execute("pragma freelist_count").fetchone()[0]
+        return bool(used * 4096 > self.max_bytes * 0.8)
+
     def _prune(self, db: sqlite3.Connection, at: float) -> None:
         """Drop what is too old, and the oldest tenth while the file is nearly full."""
         self._flush(db)
         db.execute("delete from seen where last < ?", (at - self.keep_s,))
         db.execute("delete from verdict where at < ?", (at - self.keep_s,))
         for _ in range(20):
-            used = db.execute("pragma page_count").fetchone()[0] - db.execute("pragma freelist_count").fetchone()[0]
-            if used * 4096 < self.max_bytes * 0.8:
+            if not self._crowded(db):
                 break
             db.execute(
                 "delete from seen where id in (select id from seen order by last limit 1 + (select count(*) from seen) / 10)"
             )
-        self._runs = {}
+        alive = {row[0] for row in db.execute("select max(id) from seen group by stream")}
+        self._runs = {s: r for s, r in self._runs.items() if r.row in alive}
 
     def close(self) -> None:
         """Write what is left."""
@@ -229,7 +236,7 @@ class History:
     def rows(self, since: float, *, probe: str = "", plane: str = "") -> Iterator[Row]:
         """Stretches that reach into the time after ``since``, oldest first."""
         for item in self._read(
-            "select probe, vantage, plane, result, kind, evidence, first, last, looks from seen join stream on stream.id = seen.stream"
+            "select probe, vantage, plane, result, kind, evidence, first, last, looks, control from seen join stream on stream.id = seen.stream"
             " where last >= ? and (? = '' or probe = ?) and (? = '' or plane = ?) order by first, seen.id",
             since,
             probe,
@@ -237,8 +244,8 @@ class History:
             plane,
             plane,
         ):
-            name, vantage, where, result, kind, evidence, first, last, looks = item
-            yield Row(name, vantage, where, _NAMES[result], kind, evidence, first, last, looks)
+            name, vantage, where, result, kind, evidence, first, last, looks, control = item
+            yield Row(name, vantage, where, _NAMES[result], kind, evidence, first, last, looks, bool(control))
 
     def verdicts(self, since: float) -> list[dict[str, Any]]:
         """Changes of the verdict since then, oldest first."""
@@ -291,11 +298,11 @@ def incidents_of(verdicts: list[dict[str, Any]]) -> list[Incident]:
 
 
 def uptime(rows: Iterator[Row]) -> dict[str, tuple[int, int]]:
-    """By plane: looks that are known, and those of them that went well. Controls are told apart by their names."""
+    """By plane: looks that are known, and those of them that went well. Control probes do not count."""
     known: Counter[str] = Counter()
     good: Counter[str] = Counter()
     for row in rows:
-        if row.result != "unknown":
+        if row.result != "unknown" and not row.control:
             known[row.plane] += row.looks
             good[row.plane] += row.looks if row.result == "ok" else 0
     return {p: (known[p], good[p]) for p in sorted(known)}
@@ -305,7 +312,9 @@ STATES = ("healthy", "suspect", "down", "unknown")
 CLASSES = "ABCDEFGH"
 
 
-def prometheus(decision: Decision, totals: Mapping[tuple[str, str, str], int], at: float) -> str:
+def prometheus(
+    decision: Decision, totals: Mapping[tuple[str, str, str], int], at: float, status: Mapping[str, str] | None = None
+) -> str:
     """The text format (prometheus.io, exposition formats, 0.0.4)."""
     out = ["# HELP bcp_service_state 1 for the state the service is in.", "# TYPE bcp_service_state gauge"]
     out += [f'bcp_service_state{{state="{s}"}} {int(decision.state == s)}' for s in STATES]
@@ -315,7 +324,8 @@ def prometheus(decision: Decision, totals: Mapping[tuple[str, str, str], int], a
     ]
     out += ["# HELP bcp_plane_status 0 ok, 1 partial, 2 suspect, 3 down, -1 unknown.", "# TYPE bcp_plane_status gauge"]
     level = {"ok": 0, "partial": 1, "suspect": 2, "down": 3}
-    out += [f'bcp_plane_status{{plane="{v.name}"}} {level.get(v.status, -1)}' for v in decision.views]
+    planes = status if status is not None else {v.name: v.status for v in decision.views}
+    out += [f'bcp_plane_status{{plane="{p}"}} {level.get(s, -1)}' for p, s in planes.items()]
     out += ["# HELP bcp_flap_percent Weighted share of changes over 21 rounds.", "# TYPE bcp_flap_percent gauge"]
     out.append(f"bcp_flap_percent {decision.flap:.2f}")
     out += ["# HELP bcp_confidence_percent How sure the class is.", "# TYPE bcp_confidence_percent gauge"]

@@ -265,7 +265,6 @@ class Vendors:
             {"@odata.context": "x", "value": [{"id": "Exchange", "service": "Exchange Online", "status": self.health}]}
         )
 
-
     async def _issues(self, request: web.Request) -> web.Response:
         await self._note(request, dict(request.query))
         return web.json_response({"@odata.context": "x", "value": self.issues})
