@@ -275,7 +275,7 @@ class Detector:
         names = any(v.name == "dns" and v.status == "partial" for v in doubtful)
         classes = classes_of(down or serious, names_fail=bool(down) and names)
         if own and not shown:
-            classes = (*classes, "H")
+            classes = ("H", *classes) if state == "unknown" else (*classes, "H")
         elif throttled and not classes:
             classes = ("H",)
         since = min((p.since for v in (down or serious) if (p := self._planes[v.name]).since is not None), default=None)

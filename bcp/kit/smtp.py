@@ -143,6 +143,8 @@ def _explain(stage: str, error: Exception, tls: str, spki: str) -> Talk:
         return Talk(stage, error.code, str(error.message)[:300], kind, tls, spki)
     if isinstance(error, (TimeoutError, aiosmtplib.SMTPTimeoutError)):
         return Talk(stage, 0, "no answer in time", "timeout", tls, spki)
+    if stage == "starttls" and not isinstance(error, ssl.SSLError):
+        return Talk(stage, 0, "TLS fails: the connection broke off", "tls", tls, spki)
     if isinstance(error, ssl.SSLError):
         return Talk(stage, 0, f"TLS fails: {error.reason or error}"[:300], "tls", tls, spki)
     if isinstance(error, aiosmtplib.SMTPConnectError) and stage == "connect":

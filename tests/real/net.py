@@ -208,6 +208,19 @@ class Net:
         self.signal_all("primary", signal.SIGKILL if how == "kill" else signal.SIGSTOP)
         return time.time()
 
+    def reconfigure(self, host: str, *lines: str) -> None:
+        """Other settings of a Postfix, at once: main.cf is written anew and reloaded."""
+        d = self.folder / host
+        (d / "main.cf").write_text(COMMON.format(d=d) + EXTRA[host].format(d=d) + "".join(f"{line}\n" for line in lines))
+        subprocess.run([*self.inside(host), "/usr/sbin/postfix", "-c", str(d), "reload"], capture_output=True, check=True)
+
+    def lose_zone(self, zone: str, *, lost: bool) -> None:
+        """The authoritative server no longer knows (or knows again) a zone: REFUSED there, SERVFAIL behind a cache."""
+        conf = self.folder / "dns" / "named.conf"
+        text = conf.read_text()
+        conf.write_text(text.replace(f'zone "{zone}"', f'zone "lost-{zone}"') if lost else text.replace(f'zone "lost-{zone}"', f'zone "{zone}"'))
+        self.signal_all("dns", signal.SIGHUP)
+
     def heal(self, how: str) -> None:
         if how == "blackhole":
             run("ip", "-n", self.ns("primary"), "route", "del", "blackhole", "198.51.100.0/25")
