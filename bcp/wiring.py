@@ -315,7 +315,25 @@ class App:
                 out[f"smtp-{i}"] = registry.settings_class("probes", "smtp")(
                     host=host, recipient=to, port=self.settings.canary.port, resolvers=resolvers
                 )
+        if out and to:
+            self._relay_control(out)
         return out
+
+    def _relay_control(self, out: dict[str, Any]) -> None:
+        """The first relay vouches for our own port 25, where its settings say how to reach it."""
+        for name, relay in self.configuration.plugins["relays"].items():
+            hosts = getattr(relay, "hosts", ())
+            if hosts:
+                addresses = [str(a) for a in getattr(hosts[0], "addresses", ())]
+                out[f"{name}-control"] = registry.settings_class("probes", "smtp")(
+                    host=hosts[0].host,
+                    addresses=addresses,
+                    port=getattr(relay, "port", 25),
+                    recipient=getattr(relay, "probe_recipient", "") or f"postmaster@{self.settings.domains[0].name}",
+                    resolvers=self.settings.canary.resolvers,
+                    control=True,
+                )
+                return
 
     def _in_state(self, settings: Any) -> Any:
         """What a probe reads from the state folder, where nobody said otherwise."""

@@ -118,6 +118,7 @@ async def _ad_hoc(kind: str, values: dict[str, str]) -> list[Signal]:
     from bcp import registry  # noqa: PLC0415
     from bcp.detect.watch import look_once  # noqa: PLC0415
     from bcp.kernel.clock import SystemClock  # noqa: PLC0415
+    from bcp.kernel.document import did_you_mean  # noqa: PLC0415
 
     module, model = registry.load("probes", kind), registry.settings_class("probes", kind)
     data: dict[str, Any] = dict(values)
@@ -128,9 +129,14 @@ async def _ad_hoc(kind: str, values: dict[str, str]) -> list[Signal]:
     try:
         settings = model.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(p) for p in first["loc"]) or kind
-        raise Invalid(f"--with {where}: {first['msg']}", hint="See docs/reference/configuration.md, Probes.") from error
+        found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")[0]
+        where = ".".join(str(p) for p in found["loc"]) or kind
+        if found["type"] == "extra_forbidden":
+            raise Invalid(
+                f"--with {where}: {kind} has no such setting", hint=did_you_mean(where, model.model_fields)
+            ) from error
+        text = "is needed" if found["type"] == "missing" else str(found["msg"]).removeprefix("Value error, ")
+        raise Invalid(f"--with {where}: {text}", hint="See docs/reference/configuration.md, Probes.") from error
     looker = module.create(kind, settings, SystemClock())
     try:
         return [await look_once(looker)]

@@ -74,7 +74,7 @@ def clock_lines(d: Decision, now: float) -> list[str]:
     for at, what in d.clock:
         left = at - now
         when = f"in {format_duration(left)}" if left > 0 else f"{format_duration(-left)} ago"
-        text = f"  {iso(at)[5:16].replace('T', ' ')} UTC  {what} ({when})"
+        text = wrap(f"{what} ({when})", " " * 19, f"  {iso(at)[5:16].replace('T', ' ')} UTC  ")
         out.append(paint(text, "warn") if what == "decide" else text)
     return out
 

@@ -184,6 +184,15 @@ def test_dns_asks_the_authoritative_servers() -> None:
     assert asyncio.run(run(good, hostile.hang_up)).result is OK
 
 
+def test_a_control_is_content_with_any_answer() -> None:
+    """It vouches for the network, not for what is at the other end."""
+    assert asyncio.run(at(smtp_server({"RCPT": "550 5.1.1 no such user"}), lambda p: make("smtp", host="127.0.0.1", port=p, recipient="a@example.com", control=True))).result is OK
+    assert asyncio.run(at(hostile.http(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n"), lambda p: make("https", url=f"http://127.0.0.1:{p}/", control=True))).result is OK
+    for found in (asyncio.run(make("smtp", host="127.0.0.1", port=1, recipient="a@example.com", control=True).look()), asyncio.run(make("https", url="http://127.0.0.1:1/", control=True).look())):
+        assert found.result is FAIL and found.control
+    assert asyncio.run(make("dns", host="example.com", resolvers=["127.0.0.1:1"], control=True).look()).result is UNKNOWN
+
+
 def test_https_and_imap() -> None:
     """A login page is well; 503, 429 and slowness are not the same."""
     for head, result, kind in ((b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n", OK, ""), (b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n", OK, ""), (b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n", FAIL, "5xx"), (b"HTTP/1.1 429 No\r\nContent-Length: 0\r\n", FAIL, "throttled")):

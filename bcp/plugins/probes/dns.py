@@ -66,6 +66,8 @@ class DnsProbe(Probe[DnsProbeSettings]):
             return self._judge(said, "authoritative", secure, cached=any(a.addresses for a in told))
         if not told:
             return self.saw(Result.UNKNOWN, "no-resolver", "no resolver answers: this may be our own network")
+        if s.control:  # whatever it says, it answers
+            return self.saw(Result.OK, "", f"{told[0].server} answers")
         if direct and self._answered and all(a.addresses for a in told):
             return self.saw(
                 Result.DEGRADED,
