@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from bcp.contracts.plugin import Duration
+from bcp.contracts.probe import ProbeSettings
 from bcp.kernel.errors import BcpError, Permanent, Transient
+from bcp.kernel.secret import Secret
 
 T = TypeVar("T")
 
@@ -30,6 +33,21 @@ OWN_CODES = (
 )
 """Entra's codes for a wrong or expired secret or certificate, an unknown application or tenant, and a wrong clock
 (learn.microsoft.com, reference-error-codes)."""
+
+
+class GraphAccess(ProbeSettings):
+    """A tenant and an application in it."""
+
+    tenant_id: str
+    """Directory (tenant) id."""
+    client_id: str
+    """Application id, with the permission that the probe needs."""
+    client_secret: Secret
+    """Client secret, by reference."""
+    timeout: Duration = 20.0
+    """Deadline of one look."""
+    api_url: str = ""
+    """Another base URL, for tests."""
 
 
 class Graph:

@@ -80,13 +80,9 @@ async def _bounded(
         return [Lost(f"{endpoint} does not answer in time") for _ in queries]
 
 
-async def names_of_servers(domain: str, resolvers: Sequence[str], timeout_s: float) -> list[str]:
-    """NS names of a domain, or of the zone above it, sorted.
-
-    Raises:
-        ValueError: nobody answers.
-    """
-    name = dns.name.from_text(domain)
+async def _name_servers(host: str, resolvers: Sequence[str], timeout_s: float) -> tuple[Endpoint, list[str]] | None:
+    """NS names of the zone that holds ``host``, and who told; ``None`` when nobody does."""
+    name = dns.name.from_text(host)
     for endpoint in resolvers_of(resolvers)[:2]:
         for depth in range(len(name.labels), 1, -1):
             zone = dns.name.Name(name.labels[-depth:])
@@ -95,24 +91,30 @@ async def names_of_servers(domain: str, resolvers: Sequence[str], timeout_s: flo
                 break
             names = [r.target.to_text() for s in reply.answer if s.rdtype == dns.rdatatype.NS for r in s]
             if names:
-                return sorted(names)
-    raise ValueError(f"no resolver tells the name servers of {domain}")
+                return endpoint, sorted(names)
+    return None
+
+
+async def names_of_servers(domain: str, resolvers: Sequence[str], timeout_s: float) -> list[str]:
+    """NS names of a domain, or of the zone above it, sorted.
+
+    Raises:
+        ValueError: nobody answers.
+    """
+    found = await _name_servers(domain, resolvers, timeout_s)
+    if found is None:
+        raise ValueError(f"no resolver tells the name servers of {domain}")
+    return found[1]
 
 
 async def name_servers_of(host: str, resolvers: Sequence[str], timeout_s: float) -> list[str]:
     """Addresses of the authoritative servers of the zone that holds ``host``; empty when that cannot be found out."""
-    name = dns.name.from_text(host)
-    for endpoint in resolvers_of(resolvers)[:2]:
-        for depth in range(len(name.labels), 2, -1):
-            zone = dns.name.Name(name.labels[-depth:])
-            (reply,) = await _bounded(endpoint, [dns.message.make_query(zone, "NS")], timeout_s)
-            if isinstance(reply, Lost):
-                break
-            names = [r.target.to_text() for s in reply.answer if s.rdtype == dns.rdatatype.NS for r in s]
-            if names:
-                found = [await ask_address(n, [str(endpoint)], timeout_s) for n in sorted(names)[:4]]
-                return [a for told in found for t in told for a in t.addresses[:1]]
-    return []
+    found = await _name_servers(host, resolvers, timeout_s)
+    if found is None:
+        return []
+    endpoint, names = found
+    told = [await ask_address(n, [str(endpoint)], timeout_s) for n in names[:4]]
+    return [a for answers in told for t in answers for a in t.addresses[:1]]
 
 
 async def addresses_of(host: str, resolvers: Sequence[str], timeout_s: float) -> list[str]:

@@ -9,8 +9,11 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from bcp.contracts.probe import OWN, REJECTS, THROTTLED
+from pydantic import Field
+
+from bcp.contracts.probe import OWN, REJECTS, THROTTLED, ProbeSettings
 from bcp.kit import smtp
 from bcp.kit.smtp import Talk
 
@@ -37,6 +40,21 @@ def judge(talk: Talk) -> str:
             return THROTTLED if policy or talk.stage in {"greeting", "mail"} else "5xx"
         return REJECTS
     return "4xx"
+
+
+class SmtpTarget(ProbeSettings):
+    """A mail host to speak with."""
+
+    host: str
+    """Name or address of the mail host."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    """Port."""
+    addresses: list[str] = Field(default_factory=list)
+    """Addresses, where the name should not be resolved."""
+    sender: str = ""
+    """Sender of the probe; empty is the null sender."""
+    resolvers: list[str] = Field(default_factory=list)
+    """Resolvers for the host name. Empty: the system's."""
 
 
 @dataclass(frozen=True, slots=True)

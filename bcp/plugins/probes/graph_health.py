@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import DISPROVES, OWN, Probe, ProbeSettings, Result, Role, Signal
+from bcp.contracts.probe import DISPROVES, OWN, Probe, Result, Role, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
-from bcp.kernel.secret import Secret
-from bcp.kit.graph import Graph, NoToken, OurCredential
+from bcp.kit.graph import Graph, GraphAccess, NoToken, OurCredential
 
 STATUS: dict[str, tuple[Result, str]] = {
     "serviceInterruption": (Result.FAIL, "interruption"),
@@ -39,25 +38,15 @@ class Issue:
     title: str
 
 
-class GraphHealthSettings(ProbeSettings):
-    """A tenant and an application."""
+class GraphHealthSettings(GraphAccess):
+    """A tenant, and an application with ServiceHealth.Read.All."""
 
     kind: Literal["graph-health"] = "graph-health"
     """Which plug-in."""
-    tenant_id: str
-    """Directory (tenant) id."""
-    client_id: str
-    """Application id with ServiceHealth.Read.All."""
-    client_secret: Secret
-    """Client secret, by reference."""
     service: str = "Exchange Online"
     """The service's name in the service health dashboard."""
     every: Duration | None = 60.0
     """Not more often: Graph allows 240 requests in 60 s and 800 an hour to one application."""
-    timeout: Duration = 20.0
-    """Deadline of one look."""
-    api_url: str = ""
-    """Another base URL, for tests."""
 
 
 class GraphHealthProbe(Probe[GraphHealthSettings]):

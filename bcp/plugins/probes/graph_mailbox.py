@@ -7,31 +7,19 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import OWN, Probe, ProbeSettings, Result, Signal
+from bcp.contracts.probe import OWN, Probe, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
-from bcp.kernel.secret import Secret
-from bcp.kit.graph import Graph, NoToken, OurCredential
+from bcp.kit.graph import Graph, GraphAccess, NoToken, OurCredential
 
 
-class GraphMailboxSettings(ProbeSettings):
-    """Monitor mailboxes."""
+class GraphMailboxSettings(GraphAccess):
+    """Monitor mailboxes. The application needs Mail.ReadBasic.All, limited to them by an application access policy."""
 
     kind: Literal["graph-mailbox"] = "graph-mailbox"
     """Which plug-in."""
-    tenant_id: str
-    """Directory (tenant) id."""
-    client_id: str
-    """Application id with Mail.ReadBasic.All, limited to the monitor mailboxes by an application access policy."""
-    client_secret: Secret
-    """Client secret, by reference."""
     mailboxes: Annotated[list[str], Field(min_length=1, max_length=10)]
     """Monitor mailboxes; three or more, in different regions or on different databases."""
-    timeout: Duration = 15.0
-    """Deadline of one look."""
-    api_url: str = ""
-    """Another base URL, for tests."""
 
 
 class GraphMailboxProbe(Probe[GraphMailboxSettings]):

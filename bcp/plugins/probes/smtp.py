@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from bcp.contracts.probe import REJECTS, THROTTLED, Probe, ProbeSettings, Result, Signal
+from bcp.contracts.probe import REJECTS, THROTTLED, Probe, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kit.resolve import addresses_of
-from bcp.kit.smtp_judge import Seen, look_at
+from bcp.kit.smtp_judge import Seen, SmtpTarget, look_at
 
 MAX_ADDRESSES = 8
 
 
-class SmtpProbeSettings(ProbeSettings):
+class SmtpProbeSettings(SmtpTarget):
     """One host to look at."""
 
     kind: Literal["smtp"] = "smtp"
     """Which plug-in."""
-    host: str
-    """Name or address of the mail host."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 25
-    """Port."""
-    addresses: list[str] = Field(default_factory=list)
-    """Addresses, where the name should not be resolved."""
     recipient: str
     """A recipient that certainly exists. A 5xx for it is a false reject."""
-    sender: str = ""
-    """Sender of the probe; empty is the null sender."""
-    resolvers: list[str] = Field(default_factory=list)
-    """Resolvers for the host name. Empty: the system's."""
     require_tls: bool = False
     """True: a certificate that a strict sender (MTA-STS, DANE) would refuse counts as a failure. Set it when you publish such a policy."""
 

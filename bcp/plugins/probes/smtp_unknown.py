@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from bcp.contracts.probe import REJECTS, Probe, ProbeSettings, Result, Signal
+from bcp.contracts.probe import REJECTS, Probe, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kit.resolve import addresses_of
-from bcp.kit.smtp_judge import look_at
+from bcp.kit.smtp_judge import SmtpTarget, look_at
 
 
-class SmtpUnknownSettings(ProbeSettings):
+class SmtpUnknownSettings(SmtpTarget):
     """One host to look at."""
 
     kind: Literal["smtp-unknown"] = "smtp-unknown"
     """Which plug-in."""
-    host: str
-    """Name or address of the mail host."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 25
-    """Port."""
-    addresses: list[str] = Field(default_factory=list)
-    """Addresses, where the name should not be resolved."""
     recipient: str
     """A recipient of your domain that certainly does not exist."""
-    sender: str = ""
-    """Sender of the probe; empty is the null sender."""
-    resolvers: list[str] = Field(default_factory=list)
-    """Resolvers for the host name. Empty: the system's."""
 
 
 class SmtpUnknownProbe(Probe[SmtpUnknownSettings]):
