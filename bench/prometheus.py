@@ -116,6 +116,7 @@ class State:
         self.ours, self.theirs = "unknown", "inactive"
         self.ours_class = ""
         self.when: dict[str, float] = {}
+        self.asked = False
 
     async def hook(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -127,7 +128,8 @@ class State:
 
     def verdict(self, decision) -> None:
         self.ours, self.ours_class = decision.state, "+".join(decision.classes)
-        if decision.state == "down":
+        self.asked = self.asked or decision.action == "ask"
+        if decision.state == "down" and decision.action != "ask":  # "ask" leaves it to a person: no call for a switch
             self.when.setdefault("ours", time.monotonic())
             self.when_class = self.ours_class
 
@@ -181,7 +183,7 @@ async def bench(rounds: int) -> list[dict]:
         while loop.time() < end and not (state.ours == "healthy" and state.theirs in {"inactive", "resolved"}):
             await asyncio.sleep(0.1)
         await asyncio.sleep(3 + random.random())
-        state.when = {}
+        state.when, state.asked = {}, False
 
     task = asyncio.create_task(watch())
     rows = []
@@ -207,7 +209,7 @@ async def bench(rounds: int) -> list[dict]:
             while (t := time.monotonic() - start) < length:
                 Mail.mode = {"service": "ok", "relay": "ok"} | pattern(t)
                 await asyncio.sleep(0.05)
-            said = state.ours_class or state.ours
+            said = f"{state.ours_class or state.ours}{', left to a person' if state.asked else ''}"
             rows.append({"fault": title, "outage": False, "ours_false": "ours" in state.when, "theirs_false": "theirs" in state.when, "ours_said": said, "truth": truth})
             print(f"{title:<28} ours {'FALSE ALARM' if 'ours' in state.when else 'right'} ({said}), theirs {'FALSE ALARM' if 'theirs' in state.when else 'right'}; truth: {truth}", flush=True)
     finally:
