@@ -34,6 +34,8 @@ class Organisation(Model):
     """Who says so."""
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = "en"
     """Default language of messages."""
+    languages: list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]] = Field(default_factory=list)
+    """Languages in which every message must be complete (`bcp comms lint`). Empty: not checked."""
 
 
 class PrimaryMx(Model):
@@ -298,6 +300,10 @@ class Settings(Model):
     """Detection."""
     canary: CanarySettings = CanarySettings()
     """Test mail."""
+    prices: dict[Name, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Price of one segment or message, by channel, for forecasts."""
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "EUR"
+    """In which currency."""
     playbooks: list[Path] = Field(default_factory=list)
     """Folders with our own playbooks. The shipped ones are always there; one of ours with the same name wins."""
     messages: list[Path] = Field(default_factory=list)

@@ -20,7 +20,7 @@ from bcp.contracts.channel import Channel
 from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
 from bcp.contracts.journal import Journal
 from bcp.contracts.relay import Relay
-from bcp.contracts.services import Order, RunInfo, Services
+from bcp.contracts.services import Halt, Order, RunInfo, Services
 from bcp.detect.decide import SWITCHES, Decision
 from bcp.detect.detector import Detector
 from bcp.detect.history import History
@@ -84,7 +84,13 @@ def action_specs() -> dict[str, ActionSpec]:
 def message_specs(pack: Pack) -> dict[str, MessageSpec]:
     """Every message as lint sees it."""
     return {
-        n: MessageSpec(frozenset(t.forms()), tuple(t.file.claims), tuple(t.file.audiences))
+        n: MessageSpec(
+            frozenset(t.forms()),
+            {str(k): v for k, v in t.file.claims_by_class.items()},
+            tuple(t.file.claims),
+            tuple(t.file.audiences),
+            t.file.draft,
+        )
         for n in pack.names()
         for t in (pack.get(n),)
     }
@@ -436,6 +442,7 @@ class App:
             n: Pace(concurrency=getattr(s, "concurrency", 20))
             for n, s in self.configuration.plugins["channels"].items()
         }
+        halt = Halt()
         courier = Courier(
             self.directory,
             self.pack,
@@ -446,6 +453,7 @@ class App:
             language=self.settings.organisation.language,
             drill=drill,
             paces=paces,
+            halt=halt,
         )
         pages = SitePages(self, courier)
         recorded = {d: MxSet.from_data(m) for d, m in request.recorded.items()}
@@ -478,6 +486,7 @@ class App:
             ReportWriter(self.runs, self.configuration.state / "reports", self.settings.organisation.name),
             recorded,
             tuple(self.settings.shell.allow),
+            halt,
         )
         if not (dry or journal is None):
             return real
@@ -519,6 +528,9 @@ class App:
                 "signature": org.signature,
             },
             "service": self.settings.service,
+            "outage_class": decision.outage_class
+            if decision.outage_class in book.covers
+            else next(iter(book.covers), ""),
             "domains": list(request.domains),
             "inputs": dict(request.inputs),
             "run": {"id": run.id, "kind": run.kind, "playbook": run.playbook},

@@ -185,6 +185,50 @@ def outage() -> str:
     return "\n".join(parts)
 
 
+def messages() -> str:
+    """Every message of the pack, as it reads."""
+    from bcp.comms.lint import LONG
+    from bcp.comms.pack import FORMS
+    from bcp.comms.render import render
+    from bcp.comms.pack import load_pack
+    from bcp.wiring import SHIPPED
+
+    pack = load_pack([SHIPPED / "messages"])
+    audiences = ("employees", "executives", "customers", "partners", "helpdesk", "oncall", "regulator")
+    phases = ("investigating", "identified", "monitoring", "restored", "after")
+
+    def text(name: str, form: str, language: str, letter: str) -> str:
+        found = render(pack.get(name), form, language, language, {**LONG, "outage_class": letter}, drill=False)
+        return (f"{found.subject}\n\n" if found.subject else "") + found.body
+
+    parts = [
+        "# Messages\n",
+        "The shipped pack, made from the files and filled with example values. A cell is an audience and a phase; what it says of",
+        "the outage depends on its class. `bcp comms preview NAME --class X` shows any of them, `--html` as a page.\n",
+        "| | " + " | ".join(phases) + " |\n| --- |" + " --- |" * len(phases),
+    ]
+    for audience in audiences:
+        cells = [f"[{audience}-{p}](#{audience}-{p})" if f"{audience}-{p}" in pack else "-" for p in phases]
+        parts.append(f"| {audience} | " + " | ".join(cells) + " |")
+    for audience in audiences:
+        for phase in phases:
+            name = f"{audience}-{phase}"
+            if name not in pack:
+                continue
+            file = pack.get(name).file
+            claims = dict(file.claims_by_class)
+            parts.append(f"\n## {name}\n\n{file.title}." + (" A draft: never sent by bcp." if file.draft else ""))
+            if claims:
+                parts.append("\nStates, and may only be sent after: " + "; ".join(f"class {c}: {', '.join(v)}" for c, v in claims.items()) + ".")
+            if file.sms:
+                parts.append("\n| class | text message, en | de |\n| --- | --- | --- |")
+                parts += [f"| {c} | {text(name, 'sms', 'en', c)} | {text(name, 'sms', 'de', c)} |" for c in "ABCDEFG"]
+            for form in FORMS[1:]:
+                for language in getattr(file, form):
+                    parts.append(f"\n{form}, {language}, class B:\n\n```text\n{text(name, form, language, 'B')}\n```")
+    return "\n".join(parts)
+
+
 def pages() -> dict[str, str]:
     """Every generated file."""
     return {
@@ -193,6 +237,7 @@ def pages() -> dict[str, str]:
         "configuration.md": configuration(),
         "playbook.md": playbook(),
         "outage.md": outage(),
+        "messages.md": messages(),
         "playbook.v1.schema.json": run("playbook", "schema"),
         "outage.v1.schema.json": run("replay", "--schema"),
         "config.v1.schema.json": run("config", "schema"),

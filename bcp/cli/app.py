@@ -7,7 +7,22 @@ from typing import Annotated
 import typer
 
 from bcp import __version__
-from bcp.cli import audit, contacts, drill, lab, look, plan, playbook, replay, run, setup, snapshot, status, watch
+from bcp.cli import (
+    audit,
+    comms,
+    contacts,
+    drill,
+    lab,
+    look,
+    plan,
+    playbook,
+    replay,
+    run,
+    setup,
+    snapshot,
+    status,
+    watch,
+)
 from bcp.cli.common import Place
 from bcp.cli.render import OUT
 
@@ -31,7 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog=COMMON,
 )
-for module in (status, plan, run, playbook, watch, look, replay, snapshot, setup, contacts, audit, drill, lab):
+for module in (status, plan, run, playbook, watch, look, replay, snapshot, setup, contacts, comms, audit, drill, lab):
     module.register(app)
 
 

@@ -17,7 +17,7 @@ from bcp.contacts.directory import Directory
 from bcp.contracts.channel import Channel, Delivery, Message, NotSent, RateLimited, Receipt
 from bcp.contracts.contact import Contact
 from bcp.contracts.journal import Claim, ClaimState, Journal
-from bcp.contracts.services import Order, SendForecast, Tally
+from bcp.contracts.services import Halt, Order, SendForecast, Tally
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, InDoubt, Invalid, Permanent, Transient
 from bcp.kernel.hashing import digest_text
@@ -62,10 +62,12 @@ class Courier:
         language: str = "en",
         drill: bool = False,
         paces: Mapping[str, Pace] | None = None,
+        halt: Halt | None = None,
     ) -> None:
         self.directory, self.pack, self.channels = directory, pack, channels
         self.journal, self.clock, self.variables = journal, clock, variables
         self.language, self.drill, self.paces = language, drill, dict(paces or {})
+        self.halt = halt or Halt()
 
     def channel(self, name: str) -> Channel[Any]:
         """A channel by its name in the configuration. Raises ``Invalid``."""
@@ -154,12 +156,19 @@ class Courier:
         def claim(row: tuple[str, str, Message]) -> Awaitable[Claim]:
             return self._claim(name, f"{key}/{name}/{row[0]}", row[1], row[2])
 
+        def take() -> tuple[str, str, Message] | None:
+            """The next recipient; nobody any more once the run is aborted."""
+            if self.halt.on:
+                tally.states["stopped"] += sum(1 for _ in queue)
+                return None
+            return next(queue, None)
+
         async def worker() -> None:
-            row = next(queue, None)  # one shared iterator: the order is kept
+            row = take()  # one shared iterator: the order is kept
             claimed = claim(row) if row is not None else None
             while row is not None and claimed is not None:
                 mine = await claimed
-                following = next(queue, None)
+                following = take()
                 claimed = claim(following) if following is not None and ahead else None
                 async with window:
                     await self._one(channel, mine, row[1], row[2], pace, window, tally)
@@ -183,6 +192,7 @@ class Courier:
             s["already"],
             tally.segments,
             tuple(tally.failures[:20]),
+            s["stopped"],
         )
 
     def _claim(self, channel: str, key: str, address: str, message: Message) -> Awaitable[Claim]:

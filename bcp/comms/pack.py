@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,8 @@ from bcp.contracts.plugin import Model
 from bcp.kernel.document import Document, did_you_mean, explain, read
 from bcp.kernel.errors import Invalid
 
-FORMS = ("sms", "chat", "email", "page")
+FORMS = ("sms", "chat", "voice", "email", "page")
+"""What channels carry. ``email`` is the long form."""
 
 
 class Text(Model):
@@ -43,14 +44,22 @@ class MessageFile(Model):
     """For whom it is written; empty: for anybody."""
     claims: list[str] = Field(default_factory=list)
     """Facts it states. A step that makes each true must be verified before it goes out."""
+    claims_by_class: dict[Literal["A", "B", "C", "D", "E", "F", "G", "H"], list[str]] = Field(default_factory=dict)
+    """Facts that it states only for these classes of outage."""
+    draft: bool = False
+    """A draft for a person: it is rendered and never sent."""
+    answers: dict[Annotated[str, StringConstraints(pattern=r"^[0-9]$")], str] = Field(default_factory=dict)
+    """What people may answer: a digit, and what it means."""
     one_segment: bool = False
     """Promise that the SMS fits in one segment."""
     sms: dict[Language, str] = Field(default_factory=dict)
     """Texts for phones, by language."""
     chat: dict[Language, str] = Field(default_factory=dict)
     """Texts for chat channels, by language."""
+    voice: dict[Language, str] = Field(default_factory=dict)
+    """Texts that are read aloud, by language."""
     email: dict[Language, Text] = Field(default_factory=dict)
-    """E-mails, by language."""
+    """E-mails, the long form, by language."""
     page: dict[Language, Text] = Field(default_factory=dict)
     """Status page entries, by language."""
 
@@ -61,6 +70,14 @@ class Template:
 
     file: MessageFile
     document: Document
+    lexicon: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict, repr=False)
+    """Phrases by class of outage and language; templates say ``{{ say.what }}``."""
+
+    def claims(self, classes: Iterable[str]) -> tuple[str, ...]:
+        """The facts it states in an outage of one of these classes; of all when there are none."""
+        wanted = set(classes) or set(self.file.claims_by_class)
+        extra = [c for k, v in self.file.claims_by_class.items() if k in wanted for c in v]
+        return tuple(dict.fromkeys([*self.file.claims, *extra]))
 
     @property
     def name(self) -> str:
@@ -108,10 +125,44 @@ class Pack:
 def load_pack(folders: Iterable[Path]) -> Pack:
     """Read all ``*.yaml`` in the folders; later folders override earlier ones. Raises ``Invalid``."""
     templates: list[Template] = []
+    lexicon: dict[str, dict[str, dict[str, str]]] = {}
     for folder in folders:
-        if folder.is_dir():
-            templates.extend(load_message(path) for path in sorted(folder.glob("*.yaml")))
-    return Pack(templates)
+        if not folder.is_dir():
+            continue
+        for path in sorted(folder.glob("*.yaml")):
+            if path.name == LEXICON:
+                _merge(lexicon, load_lexicon(path))
+            else:
+                templates.append(load_message(path))
+    return Pack(replace(t, lexicon=lexicon) for t in templates)
+
+
+LEXICON = "_lexicon.yaml"
+"""Phrases by class of outage and language. One of an organisation's own overrides single phrases."""
+
+
+class LexiconFile(Model):
+    """What is said of each class of outage, in each language."""
+
+    version: Literal[1]
+    """Version of this format."""
+    classes: dict[Literal["A", "B", "C", "D", "E", "F", "G", "H"], dict[Language, dict[str, str]]]
+    """Phrases by class, language and name."""
+
+
+def load_lexicon(path: Path) -> LexiconFile:
+    """Read one. Raises ``Invalid`` with positions."""
+    document = read(path)
+    try:
+        return LexiconFile.model_validate(document.data)
+    except ValidationError as error:
+        raise Invalid.of(explain(document, error, (), LexiconFile)) from error
+
+
+def _merge(into: dict[str, dict[str, dict[str, str]]], file: LexiconFile) -> None:
+    for letter, languages in file.classes.items():
+        for language, phrases in languages.items():
+            into.setdefault(letter, {}).setdefault(language, {}).update(phrases)
 
 
 def load_message(path: Path) -> Template:

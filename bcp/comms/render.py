@@ -9,6 +9,7 @@ from jinja2 import TemplateError
 
 from bcp.comms.pack import Template
 from bcp.comms.segments import count, simplify
+from bcp.comms.speech import speak
 from bcp.contracts.channel import Message
 from bcp.kernel.errors import Invalid
 from bcp.kernel.sandbox import Sandbox
@@ -28,6 +29,7 @@ def render(
         Invalid: when a value is missing (with the place in the message file), or the result is too long or empty.
     """
     used, subject, body = template.text(form, language, default_language)
+    variables = {**variables, **_phrases(template, used, default_language, variables)}
     text = _fill(template, form, used, body, variables).strip()
     title = _fill(template, form, used, subject, variables).strip() if subject else ""
     if not text:
@@ -41,6 +43,8 @@ def render(
         filled = str(_html.from_string(body).render(**variables)).strip()
         markup = "".join(f"<p>{part.strip()}</p>" for part in filled.split("\n\n") if part.strip())
         markup = f"<p><strong>EXERCISE</strong></p>{markup}" if drill else markup
+    if form == "voice":
+        text = speak(text, used)
     if form != "sms":
         return Message(template.name, form, used, title, text, markup)
     text = " ".join(simplify(text).split())
@@ -48,6 +52,15 @@ def render(
     if len(text) > MAX_SMS:
         raise _bad(template, form, used, f"has {len(text)} characters; a text message has at most {MAX_SMS}")
     return Message(template.name, form, used, "", text, "", size.segments, size.encoding)
+
+
+def _phrases(template: Template, language: str, default: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """``say``: what is said of this class of outage in this language. Absent without a class, and then an error where it is used."""
+    table = template.lexicon.get(str(variables.get("outage_class", "")), {})
+    for choice in (language, language[:2], default):
+        if choice in table:
+            return {"say": dict(table[choice])}
+    return {}
 
 
 def _fill(template: Template, form: str, language: str, text: str, variables: Mapping[str, Any]) -> str:

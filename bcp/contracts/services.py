@@ -21,6 +21,13 @@ class Order:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Halt:
+    """Says *no more*: what has not left stays here. Set when a run is aborted."""
+
+    def __init__(self) -> None:
+        self.on = False
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """What became of one order, counted. The sum of the states is the number of deliveries."""
@@ -34,6 +41,8 @@ class Tally:
     already: int = 0
     segments: int = 0
     failures: tuple[str, ...] = ()
+    stopped: int = 0
+    """Not sent, because the run was aborted before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +210,7 @@ class Services:
     recorded: Mapping[str, MxSet] = field(default_factory=dict)
     """For a failback: the MX each domain had before the run we come back from."""
     allow_shell: tuple[str, ...] = ()
+    halt: Halt = field(default_factory=Halt)
 
     def dns_of(self, domain: str) -> Dns:
         """The back end that holds this domain's MX."""
@@ -212,6 +222,7 @@ __all__ = [
     "Approvals",
     "CanaryResult",
     "Courier",
+    "Halt",
     "HttpResult",
     "Looker",
     "Mailer",

@@ -51,6 +51,7 @@ class Performer:
 
     def interrupt_waits(self) -> None:
         """Wake every step that only waits: the run is being aborted."""
+        self.services.halt.on = True
         for event in self._waits:
             event.set()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,8 +36,16 @@ class MessageSpec:
     """A message as lint sees it."""
 
     forms: frozenset[str]
+    claims_by_class: Mapping[str, Sequence[str]] = field(default_factory=dict)
     claims: tuple[str, ...] = ()
     audiences: tuple[str, ...] = ()
+    draft: bool = False
+
+    def claims_in(self, classes: Sequence[str]) -> tuple[str, ...]:
+        """What it states in an outage of one of these classes; of any when there are none."""
+        wanted = set(classes) or set(self.claims_by_class)
+        extra = [c for k, v in self.claims_by_class.items() if k in wanted for c in v]
+        return tuple(dict.fromkeys([*self.claims, *extra]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,14 @@ def check_notify(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
             )
         channels = with_.get("channels", ()) if placed.step.uses == "notify" else ()
         yield from _channels(loaded, place, name, channels, catalogue)
-        yield from _claims(loaded, placed, message.claims, catalogue)
+        yield from _claims(loaded, placed, message.claims_in(loaded.book.covers), catalogue)
+        if message.draft and placed.step.uses == "notify":
+            yield loaded.document.problem(
+                (*place, "template"),
+                f"{name!r} is a draft for a person; it is never sent by us",
+                rule="draft",
+                hint="bcp comms preview shows it.",
+            )
 
 
 def _audience(loaded: Loaded, place: tuple[str | int, ...], name: Any, catalogue: Catalogue) -> Iterator[Problem]:

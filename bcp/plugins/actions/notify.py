@@ -87,6 +87,7 @@ def _outcome(tallies: list[Tally]) -> Outcome:
             "unreachable": t.unreachable,
             "segments": t.segments,
             "failures": list(t.failures),
+            "stopped": t.stopped,
         }
         for t in tallies
     }
@@ -94,6 +95,7 @@ def _outcome(tallies: list[Tally]) -> Outcome:
         f"{t.channel} {t.sent + t.already}"
         + (f" ({t.failed} failed)" if t.failed else "")
         + (f" ({t.unknown} in doubt)" if t.unknown else "")
+        + (f" ({t.stopped} stopped before they left)" if t.stopped else "")
         for t in tallies
     )
     outputs = {
