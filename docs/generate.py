@@ -188,9 +188,8 @@ def outage() -> str:
 def messages() -> str:
     """Every message of the pack, as it reads."""
     from bcp.comms.lint import LONG
-    from bcp.comms.pack import FORMS
+    from bcp.comms.pack import FORMS, load_pack
     from bcp.comms.render import render
-    from bcp.comms.pack import load_pack
     from bcp.wiring import SHIPPED
 
     pack = load_pack([SHIPPED / "messages"])

@@ -30,7 +30,7 @@ def test_every_cell_is_complete(name) -> None:
         for language in ("en", "de"):
             for letter in "ABCDEFG":
                 message = render(template, form, language, language, {**LONG, "outage_class": letter}, drill=False)
-                assert message.body and "{{" not in message.body and "  " not in message.body.replace("\n", " ").replace("   ", "  ") or form in {"email", "page", "chat"}
+                assert (message.body and "{{" not in message.body and "  " not in message.body.replace("\n", " ").replace("   ", "  ")) or form in {"email", "page", "chat"}
                 if form == "sms":
                     assert message.segments == 1 and message.encoding == "GSM-7", (letter, language, message.body)
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from bcp.contracts.channel import Channel, Check, Delivery, NotSent, RateLimited, Receipt
+from bcp.contracts.channel import Channel, Check, Delivery, Receipt
 from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration, PluginSettings
-from bcp.kernel.errors import BcpError, InDoubt, Permanent
+from bcp.kernel.errors import BcpError, InDoubt
 from bcp.kernel.secret import Secret
+from bcp.kit.twilio import Twilio, translate
 
 RATES = {"long-code": 1.0, "toll-free": 3.0, "short-code": 100.0, "10dlc": 4.0}
 """Segments a second by kind of sender (https://www.twilio.com/docs/api/errors/30001 and the pages it links)."""
@@ -63,20 +63,13 @@ class TwilioSms(Channel[TwilioSmsSettings]):
 
     def __init__(self, name: str, settings: TwilioSmsSettings) -> None:
         super().__init__(name, settings)
-        self._client: Any = None
-        self._transport: Any = None
-
-    def _open(self) -> Any:
-        if self._client is None:
-            from twilio.rest import Client  # noqa: PLC0415 - 0.2 s of import, only when something is sent
-
-            self._transport = _transport(self.settings.timeout, self.settings.concurrency)
-            self._client = Client(
-                self.settings.account_sid.reveal(), self.settings.auth_token.reveal(), http_client=self._transport
-            )
-            if self.settings.api_url:
-                self._client.api.base_url = self.settings.api_url.rstrip("/")
-        return self._client
+        self._twilio = Twilio(
+            settings.account_sid,
+            settings.auth_token,
+            api_url=settings.api_url,
+            timeout_s=settings.timeout,
+            connections=settings.concurrency,
+        )
 
     def address_of(self, contact: Contact) -> str:
         """The phone number."""
@@ -98,11 +91,11 @@ class TwilioSms(Channel[TwilioSmsSettings]):
         from twilio.base.exceptions import TwilioException  # noqa: PLC0415
 
         try:
-            created = await self._open().messages.create_async(**arguments)
+            created = await self._twilio.open().messages.create_async(**arguments)
         except BcpError:
             raise
         except TwilioException as error:
-            raise _translate(error) from error
+            raise translate(error) from error
         return Receipt(str(created.sid), str(created.status))
 
     async def find(self, delivery: Delivery) -> Receipt | None:
@@ -110,7 +103,7 @@ class TwilioSms(Channel[TwilioSmsSettings]):
         from twilio.base.exceptions import TwilioException  # noqa: PLC0415
 
         try:
-            found = await self._open().messages.list_async(to=delivery.address, limit=50)
+            found = await self._twilio.open().messages.list_async(to=delivery.address, limit=50)
         except (BcpError, TwilioException) as error:
             raise InDoubt("Twilio cannot be asked whether it took it", hint="Ask again later: `bcp resume`.") from error
         for message in found:
@@ -122,7 +115,7 @@ class TwilioSms(Channel[TwilioSmsSettings]):
     async def check(self) -> list[Check]:
         """Fetch the account: credentials and reachability."""
         try:
-            account = await self._open().api.accounts(self.settings.account_sid.reveal()).fetch_async()
+            account = await self._twilio.open().api.accounts(self.settings.account_sid.reveal()).fetch_async()
         except Exception as error:  # noqa: BLE001 - doctor reports whatever is wrong
             return [
                 Check(
@@ -144,98 +137,9 @@ class TwilioSms(Channel[TwilioSmsSettings]):
 
     async def close(self) -> None:
         """Close the pool."""
-        if self._transport is not None:
-            await self._transport.close()
-        self._client = self._transport = None
+        await self._twilio.close()
 
 
 def create(name: str, settings: TwilioSmsSettings) -> TwilioSms:
     """The channel of these settings."""
     return TwilioSms(name, settings)
-
-
-def _transport(timeout_s: float, connections: int) -> Any:
-    """A transport for twilio's client: one request is one request, with a deadline, and three typed outcomes."""
-    import aiohttp  # noqa: PLC0415
-    from twilio.http import AsyncHttpClient  # noqa: PLC0415
-    from twilio.http.response import Response  # noqa: PLC0415
-
-    from bcp.kit.http import retry_after  # noqa: PLC0415
-
-    class SafeTransport(AsyncHttpClient):  # type: ignore[misc]
-        """429: not taken. No connection: not sent. 5xx, time-out, broken answer: nobody knows."""
-
-        def __init__(self) -> None:
-            super().__init__(None, True, timeout_s)
-            self._session: aiohttp.ClientSession | None = None
-            self._auth: dict[tuple[str, str], str] = {}
-
-        def _open(self) -> aiohttp.ClientSession:
-            if self._session is None:
-                self._session = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=connections), cookie_jar=aiohttp.DummyCookieJar()
-                )
-            return self._session
-
-        async def request(
-            self,
-            method: str,
-            url: str,
-            params: Any = None,
-            data: Any = None,
-            headers: Any = None,
-            auth: Any = None,
-            timeout: Any = None,
-            allow_redirects: bool = False,
-        ) -> Any:
-            headers = dict(headers or {})
-            if auth is not None:
-                if auth not in self._auth:
-                    self._auth[auth] = aiohttp.BasicAuth(*auth).encode()
-                headers["Authorization"] = self._auth[auth]
-            try:
-                async with asyncio.timeout(timeout_s):
-                    async with self._open().request(
-                        method.upper(), url, params=params, data=data, headers=headers, allow_redirects=False
-                    ) as answer:
-                        text = await answer.text()
-                        status, found = answer.status, answer.headers
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-                raise NotSent("Twilio cannot be reached", hint="Nothing was sent.") from error
-            except TimeoutError as error:
-                raise InDoubt(f"Twilio did not answer in {timeout_s:g} s") from error
-            except aiohttp.ClientError as error:
-                raise InDoubt(f"the connection to Twilio broke ({type(error).__name__})") from error
-            if status == 429:
-                raise RateLimited(
-                    "Twilio asks to slow down", retry_after_s=retry_after({k.lower(): v for k, v in found.items()})
-                )
-            if status >= 500:
-                raise InDoubt(f"Twilio answers {status}")
-            return Response(status, text, found)
-
-        async def close(self) -> None:
-            if self._session is not None:
-                await self._session.close()
-                self._session = None
-
-    return SafeTransport()
-
-
-def _translate(error: Any) -> BcpError:
-    """Twilio's error codes, by what to do about them. Codes get split over time: an unknown one means *use another channel*."""
-    code, text = getattr(error, "code", None), getattr(error, "msg", None) or str(error)
-    advice = {
-        21610: ("the person has opted out", "Only they can opt in again, by texting START."),
-        21211: ("this is not a phone number", "Correct the contact."),
-        21214: ("this number cannot be reached", "Correct the contact."),
-        21614: ("this is not a mobile number", "Correct the contact, or call."),
-        21408: ("texting to this country is not enabled", "Enable it in Twilio's geographic permissions."),
-        21606: ("the sender cannot text", "Check from: in bcp.yaml."),
-        21611: ("the sender's queue is full", "Wait, or use another sender."),
-        20003: ("Twilio rejects the credentials", "Check account_sid and auth_token."),
-    }
-    if code == 20429:
-        return RateLimited("Twilio asks to slow down")
-    what, hint = advice.get(code, (f"Twilio refuses it: {text}", "Use another channel."))  # type: ignore[arg-type]
-    return Permanent(f"{what} ({code})" if code else what, hint=hint)

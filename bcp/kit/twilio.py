@@ -1,0 +1,127 @@
+"""Twilio's own client over a transport of ours: one request is one request, with a deadline, and three typed outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from bcp.contracts.channel import NotSent, RateLimited
+from bcp.kernel.errors import BcpError, InDoubt, Permanent
+from bcp.kernel.secret import Secret
+
+
+class Twilio:
+    """The client of one account, made when it is first used, for one event loop."""
+
+    def __init__(
+        self, account_sid: Secret, auth_token: Secret, *, api_url: str, timeout_s: float, connections: int
+    ) -> None:
+        self._who, self._api_url = (account_sid, auth_token), api_url
+        self._timeout_s, self._connections = timeout_s, connections
+        self._client: Any = None
+        self._transport: Any = None
+
+    def open(self) -> Any:
+        """``twilio.rest.Client``."""
+        if self._client is None:
+            from twilio.rest import Client  # noqa: PLC0415 - 0.2 s of import, only when something is sent
+
+            sid, token = self._who
+            self._transport = transport(self._timeout_s, self._connections)
+            self._client = Client(sid.reveal(), token.reveal(), http_client=self._transport)
+            if self._api_url:
+                self._client.api.base_url = self._api_url.rstrip("/")
+        return self._client
+
+    async def close(self) -> None:
+        """Close the pool."""
+        if self._transport is not None:
+            await self._transport.close()
+        self._client = self._transport = None
+
+
+def transport(timeout_s: float, connections: int) -> Any:
+    """A transport for twilio's client: one request is one request, with a deadline, and three typed outcomes."""
+    import aiohttp  # noqa: PLC0415
+    from twilio.http import AsyncHttpClient  # noqa: PLC0415
+    from twilio.http.response import Response  # noqa: PLC0415
+
+    from bcp.kit.http import retry_after  # noqa: PLC0415
+
+    class SafeTransport(AsyncHttpClient):  # type: ignore[misc]
+        """429: not taken. No connection: not sent. 5xx, time-out, broken answer: nobody knows."""
+
+        def __init__(self) -> None:
+            super().__init__(None, True, timeout_s)
+            self._session: aiohttp.ClientSession | None = None
+            self._auth: dict[tuple[str, str], str] = {}
+
+        def _open(self) -> aiohttp.ClientSession:
+            if self._session is None:
+                self._session = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=connections), cookie_jar=aiohttp.DummyCookieJar()
+                )
+            return self._session
+
+        async def request(
+            self,
+            method: str,
+            url: str,
+            params: Any = None,
+            data: Any = None,
+            headers: Any = None,
+            auth: Any = None,
+            timeout: Any = None,
+            allow_redirects: bool = False,
+        ) -> Any:
+            headers = dict(headers or {})
+            if auth is not None:
+                if auth not in self._auth:
+                    self._auth[auth] = aiohttp.BasicAuth(*auth).encode()
+                headers["Authorization"] = self._auth[auth]
+            try:
+                async with asyncio.timeout(timeout_s):
+                    async with self._open().request(
+                        method.upper(), url, params=params, data=data, headers=headers, allow_redirects=False
+                    ) as answer:
+                        text = await answer.text()
+                        status, found = answer.status, answer.headers
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                raise NotSent("Twilio cannot be reached", hint="Nothing was sent.") from error
+            except TimeoutError as error:
+                raise InDoubt(f"Twilio did not answer in {timeout_s:g} s") from error
+            except aiohttp.ClientError as error:
+                raise InDoubt(f"the connection to Twilio broke ({type(error).__name__})") from error
+            if status == 429:
+                raise RateLimited(
+                    "Twilio asks to slow down", retry_after_s=retry_after({k.lower(): v for k, v in found.items()})
+                )
+            if status >= 500:
+                raise InDoubt(f"Twilio answers {status}")
+            return Response(status, text, found)
+
+        async def close(self) -> None:
+            if self._session is not None:
+                await self._session.close()
+                self._session = None
+
+    return SafeTransport()
+
+
+def translate(error: Any) -> BcpError:
+    """Twilio's error codes, by what to do about them. Codes get split over time: an unknown one means *use another channel*."""
+    code, text = getattr(error, "code", None), getattr(error, "msg", None) or str(error)
+    advice = {
+        21610: ("the person has opted out", "Only they can opt in again, by texting START."),
+        21211: ("this is not a phone number", "Correct the contact."),
+        21214: ("this number cannot be reached", "Correct the contact."),
+        21614: ("this is not a mobile number", "Correct the contact, or call."),
+        21408: ("texting to this country is not enabled", "Enable it in Twilio's geographic permissions."),
+        21606: ("the sender cannot text", "Check from: in bcp.yaml."),
+        21611: ("the sender's queue is full", "Wait, or use another sender."),
+        20003: ("Twilio rejects the credentials", "Check account_sid and auth_token."),
+    }
+    if code == 20429:
+        return RateLimited("Twilio asks to slow down")
+    what, hint = advice.get(code, (f"Twilio refuses it: {text}", "Use another channel."))  # type: ignore[arg-type]
+    return Permanent(f"{what} ({code})" if code else what, hint=hint)

@@ -1,0 +1,132 @@
+"""``twilio-voice``: calls that read a message aloud, twice, and take a digit as answer where somebody can be told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+from xml.sax.saxutils import escape
+
+from pydantic import Field
+
+from bcp.contracts.channel import Channel, Check, Delivery, Receipt
+from bcp.contracts.contact import Contact
+from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.kernel.errors import BcpError, InDoubt
+from bcp.kernel.secret import Secret
+from bcp.kit.twilio import Twilio, translate
+
+MAX_TWIML = 4_000
+"""Characters of the Twiml parameter (twilio.com, Call resource)."""
+LANGUAGES = {"en": "en-GB", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "it": "it-IT", "nl": "nl-NL"}
+
+
+class TwilioVoiceSettings(PluginSettings):
+    """A Twilio account and the number it calls from."""
+
+    kind: Literal["twilio-voice"] = "twilio-voice"
+    """Which plug-in."""
+    account_sid: Secret
+    """Account SID, by reference."""
+    auth_token: Secret
+    """Auth token, by reference."""
+    from_: Annotated[str, Field(alias="from", pattern=r"^\+[1-9]\d{6,14}$")]
+    """Number in E.164 that may call."""
+    answers_url: str = ""
+    """Where Twilio tells the digit that was pressed. Empty: no digit is asked for."""
+    ring: Duration = 30.0
+    """How long it rings."""
+    calls_per_second: Annotated[float, Field(gt=0, le=30)] = 1.0
+    """Twilio's rate for the account: 1 by default, up to 30 with an approved business profile."""
+    seconds_per_call: Annotated[float, Field(gt=0)] = 45.0
+    """How long a call lasts, for the forecast."""
+    timeout: Duration = 15.0
+    """For one request."""
+    concurrency: Annotated[int, Field(ge=1, le=50)] = 5
+    """Requests under way at once."""
+    api_url: str = ""
+    """Another base URL, for tests."""
+
+
+class TwilioVoice(Channel[TwilioVoiceSettings]):
+    """Voice. Like texts, calls have no idempotency key: a lost answer is asked about by the list of calls to this number since the claim."""
+
+    kind = "twilio-voice"
+    form = "voice"
+    Settings = TwilioVoiceSettings
+
+    def __init__(self, name: str, settings: TwilioVoiceSettings) -> None:
+        super().__init__(name, settings)
+        self._twilio = Twilio(
+            settings.account_sid,
+            settings.auth_token,
+            api_url=settings.api_url,
+            timeout_s=settings.timeout,
+            connections=settings.concurrency,
+        )
+
+    def address_of(self, contact: Contact) -> str:
+        """The phone number."""
+        return contact.phone
+
+    def seconds_for(self, segments: Sequence[int]) -> float:
+        """By the account's rate of calls; the last call has to be listened to."""
+        return len(segments) / self.settings.calls_per_second + (self.settings.seconds_per_call if segments else 0)
+
+    def twiml(self, delivery: Delivery) -> str:
+        """What is said. TwiML Say and Gather (twilio.com, TwiML for voice)."""
+        language = LANGUAGES.get(delivery.message.language[:2], "en-GB")
+        say = f'<Say language="{language}">{escape(delivery.message.body)}</Say><Pause length="1"/>'
+        if not self.settings.answers_url:
+            return f"<Response>{say}</Response>"
+        url = escape(self.settings.answers_url, {'"': "&quot;"})
+        return f'<Response><Gather numDigits="1" timeout="8" action="{url}">{say}</Gather></Response>'
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        """Create one call."""
+        from twilio.base.exceptions import TwilioException  # noqa: PLC0415
+
+        s = self.settings
+        try:
+            created = await self._twilio.open().calls.create_async(
+                to=delivery.address, from_=s.from_, twiml=self.twiml(delivery)[:MAX_TWIML], timeout=int(s.ring)
+            )
+        except BcpError:
+            raise
+        except TwilioException as error:
+            raise translate(error) from error
+        return Receipt(str(created.sid), str(created.status))
+
+    async def find(self, delivery: Delivery) -> Receipt | None:
+        """A call to this number, made since the claim (2 s allowed for clocks and rounding)."""
+        from twilio.base.exceptions import TwilioException  # noqa: PLC0415
+
+        try:
+            found = await self._twilio.open().calls.list_async(to=delivery.address, limit=20)
+        except (BcpError, TwilioException) as error:
+            raise InDoubt("Twilio cannot be asked whether it called", hint="Ask again later: `bcp resume`.") from error
+        for call in found:
+            if call.date_created is None or call.date_created.timestamp() >= delivery.since - 2:
+                return Receipt(str(call.sid), f"found: {call.status}")
+        return None
+
+    async def check(self) -> list[Check]:
+        """Fetch the account."""
+        try:
+            account = await self._twilio.open().api.accounts(self.settings.account_sid.reveal()).fetch_async()
+        except Exception as error:  # noqa: BLE001 - doctor reports whatever is wrong
+            return [
+                Check(
+                    self.name, "fail", f"Twilio: {getattr(error, 'message', None) or error}", "Check the credentials."
+                )
+            ]
+        active = str(account.status) == "active"
+        return [Check(self.name, "ok" if active else "fail", f"Twilio account is {account.status}")]
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._twilio.close()
+
+
+def create(name: str, settings: TwilioVoiceSettings) -> TwilioVoice:
+    """The channel of these settings."""
+    return TwilioVoice(name, settings)

@@ -1,0 +1,228 @@
+"""One conformance suite for every channel that speaks HTTP or writes files: outcomes are typed, nothing is repeated by itself, deadlines and cancelling hold, secrets do not show."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+from aiohttp import web
+
+from bcp import registry
+from bcp.contracts.channel import Channel, Delivery, Message, NotSent, RateLimited
+from bcp.kernel.errors import InDoubt, Permanent
+from bcp.kernel.hashing import digest_text
+from bcp.lab.net import free_port
+
+SECRET = "s3cret-token-never-shown"
+NOW = 1_800_000_000.0
+
+
+class Vendor:
+    """Answers as told, counts requests, keeps what it took."""
+
+    def __init__(self) -> None:
+        self.mode, self.requests, self.taken, self.url = "ok", [], [], ""
+
+    async def handle(self, request: web.Request) -> web.Response:
+        text = await request.text()
+        self.requests.append((request.method, request.path, text, dict(request.headers)))
+        if request.method == "GET":
+            return self._listing(request)
+        mode = self.mode
+        if mode == "429":
+            return web.Response(status=429, headers={"Retry-After": "7"}, text="{}")
+        if mode == "400":
+            return web.json_response({"code": 21211, "message": "invalid", "status": 400, "ok": False, "error": "invalid_auth"}, status=400)
+        self.taken.append((request.path, text, time.time()))
+        if mode == "503":
+            return web.Response(status=503, text="upstream")
+        if mode == "hang":
+            await asyncio.sleep(60)
+        if mode == "garbage":
+            return web.Response(status=200, body=b"\xff\xfe{{{")
+        return self._created(request)
+
+    def _created(self, request: web.Request) -> web.Response:
+        if "/Accounts/" in request.path:
+            return web.json_response({"sid": "CA1", "status": "queued", "date_created": "Fri, 15 Jan 2027 08:00:00 +0000"}, status=201)
+        return web.json_response({"ok": True, "ts": "1.2", "id": "n1"})
+
+    def _listing(self, request: web.Request) -> web.Response:
+        if "Calls.json" in request.path or "Messages.json" in request.path:
+            kind = "calls" if "Calls" in request.path else "messages"
+            rows = [{"sid": "CA1", "status": "queued", "body": "Do not resend mail.", "date_created": "Fri, 15 Jan 2027 08:00:05 +0000"}] if self.taken else []
+            return web.json_response({kind: rows, "page": 0, "page_size": 50, "next_page_uri": None})
+        if request.path.endswith("/json"):
+            return web.Response(text="\n".join(json.dumps({"id": "n1", "tags": json.loads(t)["tags"]}) for _, t, _ in self.taken))
+        return web.json_response({"healthy": True})
+
+
+HTTP = {
+    "twilio-sms": {"account_sid": "file:sid", "auth_token": "file:token", "from": "+15005550006"},
+    "twilio-voice": {"account_sid": "file:sid", "auth_token": "file:token", "from": "+15005550006"},
+    "slack": {"token": "file:token", "channel": "C0LAB000001"},
+    "ntfy": {"topic": "mail-down", "token": "file:token"},
+    "teams": {},
+}
+FILES = {"hotline": {"file": "hotline.xml"}, "status-page": {"folder": "public"}}
+CAN_ASK = {"twilio-sms", "twilio-voice", "ntfy", "hotline", "status-page"}
+
+
+def make(kind: str, vendor: Vendor | None, tmp_path, **more) -> Channel:
+    from bcp.settings import _anchor
+
+    (tmp_path / "sid").write_text("AC" + "0" * 32)
+    (tmp_path / "token").write_text(SECRET)
+    (tmp_path / "url").write_text((vendor.url if vendor else "") + f"/hook/{SECRET}")
+    for name in ("sid", "token", "url"):
+        (tmp_path / name).chmod(0o600)
+    given = {"kind": kind, **(HTTP.get(kind) or FILES.get(kind) or {}), **more}
+    if vendor is not None:
+        given |= {"timeout": "1s"}
+        given |= {"url": "file:url"} if kind == "teams" else ({"url": vendor.url} if kind == "ntfy" else {"api_url": vendor.url})
+    settings = registry.settings_class("channels", kind).model_validate(given)
+    return registry.load("channels", kind).create("c", _anchor(settings, tmp_path))
+
+
+def delivery(channel: Channel, key: str = "run/step/c/alice") -> Delivery:
+    address = channel.place() if channel.broadcast else "+12025550101"
+    return Delivery(key, address, Message("t", channel.form, "en", "Mail is late", "Do not resend mail.", "<p>Do not resend mail.</p>", 1), NOW)
+
+
+def with_vendor(work):
+    async def run():
+        vendor = Vendor()
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", vendor.handle)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        port = free_port("127.0.0.1")
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        vendor.url = f"http://127.0.0.1:{port}"
+        try:
+            return await work(vendor)
+        finally:
+            await runner.cleanup()
+
+    return asyncio.run(asyncio.wait_for(run(), 30))
+
+
+def test_every_channel_is_in_one_suite_or_named_here() -> None:
+    """A new one must join."""
+    assert set(registry.kinds("channels")) == {*HTTP, *FILES, "email"}
+
+
+@pytest.mark.parametrize("kind", sorted(HTTP))
+@pytest.mark.parametrize(("mode", "outcome"), [("ok", None), ("429", RateLimited), ("400", Permanent), ("503", InDoubt), ("hang", InDoubt), ("gone", NotSent)])
+def test_outcomes_are_typed_and_one_request_is_one_request(kind, mode, outcome, tmp_path) -> None:
+    """Not taken, taken, or nobody knows; never a hidden repeat; within the deadline; no secret in what is said."""
+
+    async def work(vendor):
+        vendor.mode = mode
+        if mode == "gone":
+            vendor.url = f"http://127.0.0.1:{free_port('127.0.0.1')}"
+        channel = make(kind, vendor, tmp_path)
+        start = time.monotonic()
+        try:
+            found = await channel.send(delivery(channel))
+        except (RateLimited, NotSent, Permanent, InDoubt) as error:
+            found = error
+        finally:
+            await channel.close()
+        return found, time.monotonic() - start, vendor
+
+    found, took, vendor = with_vendor(work)
+    if outcome is None:
+        assert found.id, found
+    else:
+        assert type(found) is outcome, found
+        assert SECRET not in found.message + found.hint
+    if mode == "429":
+        assert found.retry_after_s == 7.0
+    assert took < 2.5
+    assert len([r for r in vendor.requests if r[0] == "POST"]) == (0 if mode == "gone" else 1)
+
+
+@pytest.mark.parametrize("kind", sorted(HTTP))
+def test_a_send_can_be_cancelled_at_once(kind, tmp_path) -> None:
+    """Stop-send does not wait for a vendor."""
+
+    async def work(vendor):
+        vendor.mode = "hang"
+        channel = make(kind, vendor, tmp_path, timeout="20s")
+        task = asyncio.create_task(channel.send(delivery(channel)))
+        await asyncio.sleep(0.3)
+        start = time.monotonic()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await channel.close()
+        return time.monotonic() - start
+
+    async def wrapped(vendor):
+        return await work(vendor)
+
+    assert with_vendor(wrapped) < 1.0
+
+
+@pytest.mark.parametrize("kind", sorted(CAN_ASK & set(HTTP)))
+def test_what_a_vendor_took_can_be_asked(kind, tmp_path) -> None:
+    """After a lost answer: found when it was taken, provably not when it was not."""
+
+    async def work(vendor):
+        channel = make(kind, vendor, tmp_path)
+        before = await channel.find(delivery(channel))
+        vendor.mode = "503"
+        with pytest.raises(InDoubt):
+            await channel.send(delivery(channel))
+        after = await channel.find(delivery(channel))
+        await channel.close()
+        return before, after
+
+    before, after = with_vendor(work)
+    assert before is None and after is not None and after.id
+
+
+@pytest.mark.parametrize("kind", sorted(FILES))
+def test_files_are_written_once_and_can_be_asked(kind, tmp_path) -> None:
+    """The same key again changes nothing that people see twice."""
+
+    async def work():
+        channel = make(kind, None, tmp_path)
+        assert await channel.find(delivery(channel)) is None
+        await channel.send(delivery(channel))
+        await channel.send(delivery(channel))
+        return await channel.find(delivery(channel)), await channel.check()
+
+    found, checks = asyncio.run(work())
+    assert found is not None and checks[0].state == "ok"
+    if kind == "status-page":
+        assert len(json.loads((tmp_path / "public" / "entries.json").read_text())) == 1
+
+
+def test_a_call_says_the_text_and_escapes_it(tmp_path) -> None:
+    """TwiML: language, text, and a digit only where somebody can be told of it."""
+    channel = make("twilio-voice", None, tmp_path)
+    d = Delivery("k", "+12025550101", Message("t", "voice", "de", "", "A & B <C>"), NOW)
+    assert channel.twiml(d) == '<Response><Say language="de-DE">A &amp; B &lt;C&gt;</Say><Pause length="1"/></Response>'
+    asks = make("twilio-voice", None, tmp_path, answers_url='https://x.example/a?b="1"&c')
+    assert "<Gather" in asks.twiml(d) and "&quot;1&quot;&amp;c" in asks.twiml(d)
+    assert channel.seconds_for([1] * 100) == 145.0
+
+
+def test_the_hotline_is_twiml_that_a_caller_hears(tmp_path) -> None:
+    """Well-formed XML with the text; a later message replaces it."""
+    import xml.etree.ElementTree as ET
+
+    channel = make("hotline", None, tmp_path)
+    asyncio.run(channel.send(delivery(channel, "one")))
+    asyncio.run(channel.send(delivery(channel, "two")))
+    text = (tmp_path / "hotline.xml").read_text()
+    assert ET.fromstring(text)[0].text == "Do not resend mail." and digest_text("two")[:16] in text
+    assert asyncio.run(channel.find(delivery(channel, "one"))) is None
+
+
+def test_teams_shares_fate() -> None:
+    """An extra, never counted as an alternative."""
+    assert registry.load("channels", "teams").Teams.shares_fate_with == ("microsoft",)
