@@ -108,6 +108,33 @@ class AudienceSettings(Model):
     """Everybody in one of these groups of the contacts file."""
     people: list[str] = Field(default_factory=list)
     """Ids of contacts, told first."""
+    where: str = ""
+    """Expression over a contact, such as `'sales' in groups and language == 'de'`. Beside groups it narrows them."""
+    first: list[str] = Field(default_factory=list)
+    """Who is told first: ids and `group:NAME`."""
+    quiet: Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")] = ""
+    """Hours in which text messages and calls wait for nobody and are not sent: `22:00-07:00`. A contact's own win."""
+    timezone: str = ""
+    """IANA time zone of those who have none of their own."""
+
+    @field_validator("where")
+    @classmethod
+    def _expression(cls, value: str) -> str:
+        from bcp.contacts.directory import matcher  # noqa: PLC0415
+
+        try:
+            matcher(value)
+        except Invalid as error:
+            raise ValueError(f"{error.message}. {error.hint}") from error
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        from bcp.contacts.quiet import zone_of  # noqa: PLC0415
+
+        zone_of(value)
+        return value
 
 
 class StandingApproval(Model):

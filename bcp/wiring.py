@@ -149,7 +149,10 @@ class App:
     def directory(self) -> Directory:
         """Contacts and audiences. Raises ``Invalid``."""
         c = self.settings.contacts
-        audiences = {n: Audience(n, tuple(a.groups), tuple(a.people)) for n, a in self.settings.audiences.items()}
+        audiences = {
+            n: Audience(n, tuple(a.groups), tuple(a.people), a.where, tuple(a.first), a.quiet, a.timezone)
+            for n, a in self.settings.audiences.items()
+        }
         people: dict[str, Any] = {}
         taken = 0.0
         if c.snapshot is not None and c.snapshot.exists():

@@ -56,9 +56,8 @@ def replay(
 def _text(p: Replay, *, timeline: bool) -> str:
     bad = sum(not f.held for f in p.findings)
     what = render.status_word("ok") if p.held else render.status_word("failed")
-    out = [
-        f"{what} {p.file.name}: {p.file.title} ({p.rounds} rounds, {len(p.findings)} expectations{f', {bad} not met' if bad else ''})"
-    ]
+    size = f"({p.rounds} rounds, {len(p.findings)} expectations{f', {bad} not met' if bad else ''})"
+    out = [render.wrap(f"{what} {p.file.name}: {p.file.title} {size}", "   ", "")]
     if timeline:
         if p.file.shape:
             out.append(render.wrap(p.file.shape, "  ", "  "))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
+from zlib import crc32
 
 from bcp.comms.pack import Pack, Template
 from bcp.comms.render import render
@@ -31,6 +32,8 @@ class Pace:
 
     concurrency: int = 20
     attempts: int = 4
+    slowed: int = 10
+    """How often we may be told to slow down with one message before it counts as failed."""
     longest_wait_s: float = 60.0
     ask_after_s: tuple[float, ...] = (1.0, 5.0)
     """Pauses before asking the vendor whether a delivery in doubt was taken."""
@@ -45,6 +48,27 @@ class _Count:
     segments: int = 0
     settling: list[Awaitable[Any]] = field(default_factory=list)
     """Settlements on their way to disk. The next recipient does not wait for them; the end of the delivery does."""
+
+
+DISTURBING = frozenset({"sms", "voice"})
+"""Forms that wake people."""
+
+
+@dataclass
+class _Rows:
+    """Recipients of one channel as (id, address, message), and everybody who gets nothing by it."""
+
+    people: int = 0
+    rows: list[tuple[str, str, Message]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    opted_out: list[str] = field(default_factory=list)
+    quiet: list[str] = field(default_factory=list)
+
+
+def _plus(a: Tally, b: Tally) -> Tally:
+    """Two turns of one channel together."""
+    numbers = {f.name: getattr(a, f.name) + getattr(b, f.name) for f in fields(Tally) if f.name != "channel"}
+    return Tally(a.channel, **{**numbers, "failures": numbers["failures"][:20]})
 
 
 class Courier:
@@ -86,68 +110,113 @@ class Courier:
             template, form, language or self.language, self.language, self.variables(order.variables), drill=self.drill
         )
 
-    def _expand(self, order: Order, channel: Channel[Any]) -> tuple[list[tuple[str, str, Message]], int, int]:
-        """Recipients as (id, address, message), the number of people, and how many have no address here."""
+    def _expand(self, order: Order, channel: Channel[Any], only: Collection[str] | None = None) -> _Rows:
+        """Who gets it by this channel, and who does not and why. ``only``: of these people."""
         template = self.pack.get(order.template)
-        if channel.broadcast:
-            people = len(self.directory.members(order.audience))
-            return [("all", channel.place(), self._render(template, order, channel.form, self.language))], people, 0
-        cache: dict[str, Message] = {}
-        out, seen, missing = [], set(), 0
         members: list[Contact] = self.directory.members(order.audience)
+        if only is not None:
+            members = [m for m in members if m.id in only]
+        rows = _Rows(people=len(members))
+        if channel.broadcast:
+            rows.rows = [("all", channel.place(), self._render(template, order, channel.form, self.language))]
+            return rows
+        cache: dict[str, Message] = {}
+        seen: set[str] = set()
+        now = self.clock.now()
         for contact in members:
             address = channel.address_of(contact)
             if not address:
-                missing += 1
-                continue
-            if address in seen:  # two records of one phone: one message
-                continue
-            seen.add(address)
-            language = contact.language or self.language
-            if language not in cache:
-                cache[language] = self._render(template, order, channel.form, language)
-            out.append((contact.id, address, cache[language]))
-        return out, len(members), missing
+                rows.missing.append(contact.id)
+            elif channel.name in contact.optout or channel.form in contact.optout:
+                rows.opted_out.append(contact.id)
+            elif (
+                channel.form in DISTURBING
+                and not order.override_quiet
+                and self.directory.quiet_now(order.audience, contact, now)
+            ):
+                rows.quiet.append(contact.id)
+            elif address not in seen:  # two records of one phone: one message
+                seen.add(address)
+                language = contact.language or self.language
+                if language not in cache:
+                    cache[language] = self._render(template, order, channel.form, language)
+                rows.rows.append((contact.id, address, cache[language]))
+        return rows
 
     async def forecast(self, order: Order) -> list[SendForecast]:
         """Render for everybody and count; send nothing. Raises ``Invalid`` as ``deliver`` would."""
         out = []
         for name in order.channels:
             channel = self.channel(name)
-            rows, people, missing = self._expand(order, channel)
+            found = self._expand(order, channel)
+            rows = found.rows
             sizes = [m.segments or 1 for _, _, m in rows]
             out.append(
                 SendForecast(
                     name,
-                    people,
+                    found.people,
                     len(rows),
                     sum(m.segments for _, _, m in rows),
                     channel.seconds_for(sizes),
-                    missing,
+                    len(found.missing),
                     rows[0][2].body if rows else "",
                     digest_text(self.pack.get(order.template).document.text)[:16],
                     tuple(_warnings(rows)),
+                    len(found.opted_out),
+                    len(found.quiet),
                 )
             )
         return out
 
     async def deliver(self, order: Order, key: str) -> list[Tally]:
-        """Deliver by all channels at once. Repeating with the same key repeats no delivery that was settled."""
+        """Deliver. Repeating with the same key repeats no delivery that was settled."""
+        if order.strategy == "first":
+            return await self._first(order, key)
         tallies: dict[str, Tally] = {}
 
         async def one(name: str) -> None:
-            tallies[name] = await self._channel(order, name, key)
+            tallies[name], _ = await self._channel(order, name, key)
 
         async with asyncio.TaskGroup() as group:
             for name in order.channels:
                 group.create_task(one(name))
         return [tallies[name] for name in order.channels]
 
-    async def _channel(self, order: Order, name: str, key: str) -> Tally:
+    async def _first(self, order: Order, key: str) -> list[Tally]:
+        """Each person by their first channel; by the next one where that has no address, is unwanted, or failed for good."""
+        places = [n for n in order.channels if self.channel(n).broadcast]
+        orders = {c.id: self._own_order(c, order) for c in self.directory.members(order.audience)}
+        sums: dict[str, Tally] = {}
+        for name in places:
+            sums[name], _ = await self._channel(order, name, key)
+        waiting = set(orders)
+        for turn in range(max((len(o) for o in orders.values()), default=0)):
+            by_channel: dict[str, set[str]] = {}
+            for person in waiting:
+                if turn < len(orders[person]):
+                    by_channel.setdefault(orders[person][turn], set()).add(person)
+            for name in (n for n in order.channels if n in by_channel):
+                tally, reached = await self._channel(order, name, key, by_channel[name])
+                sums[name] = _plus(sums[name], tally) if name in sums else tally
+                waiting -= reached
+        return [sums[n] for n in order.channels if n in sums]
+
+    def _own_order(self, contact: Contact, order: Order) -> list[str]:
+        """This person's own order of the channels of the order, then the rest."""
+        usual = [n for n in order.channels if not self.channel(n).broadcast]
+        own = [n for n in contact.channels if n in usual]
+        return [*own, *(n for n in usual if n not in own)]
+
+    async def _channel(
+        self, order: Order, name: str, key: str, only: Collection[str] | None = None
+    ) -> tuple[Tally, set[str]]:
+        """One channel; the tally, and who was reached or may have been."""
         channel, pace = self.channel(name), self.paces.get(name, Pace())
-        rows, people, missing = self._expand(order, channel)
+        found = self._expand(order, channel, only)
+        rows = found.rows
         window, tally = Window(pace.concurrency), _Count()
         queue: Iterator[tuple[str, str, Message]] = iter(rows)
+        reached: set[str] = set()
 
         # While one text is on its way the next claim goes to disk, where the vendor can be asked about claims that a
         # crash leaves behind; elsewhere a claim is made only when its text leaves.
@@ -171,7 +240,8 @@ class Courier:
                 following = take()
                 claimed = claim(following) if following is not None and ahead else None
                 async with window:
-                    await self._one(channel, mine, row[1], row[2], pace, window, tally)
+                    if await self._one(channel, mine, row[1], row[2], pace, window, tally):
+                        reached.add(row[0])
                 if following is not None and claimed is None:
                     claimed = claim(following)
                 row = following
@@ -184,16 +254,18 @@ class Courier:
         s = tally.states
         return Tally(
             name,
-            people,
+            found.people,
             s["sent"],
             s["failed"],
             s["unknown"],
-            missing,
+            len(found.missing),
             s["already"],
             tally.segments,
             tuple(tally.failures[:20]),
             s["stopped"],
-        )
+            len(found.opted_out),
+            len(found.quiet),
+        ), reached
 
     def _claim(self, channel: str, key: str, address: str, message: Message) -> Awaitable[Claim]:
         assert self.journal is not None, "a courier without a journal only forecasts"
@@ -214,13 +286,15 @@ class Courier:
         pace: Pace,
         window: Window,
         tally: _Count,
-    ) -> None:
+    ) -> bool:
+        """Deliver one; true when it was taken, or may have been."""
         journal, key = self.journal, claim.key
         assert journal is not None
         delivery = Delivery(key, address, message, claim.claimed_at or self.clock.now())
         if claim.state is ClaimState.DONE:
-            tally.states["already" if (claim.outcome or {}).get("state") == "sent" else "failed"] += 1
-            return
+            taken = (claim.outcome or {}).get("state") == "sent"
+            tally.states["already" if taken else "failed"] += 1
+            return taken
         try:
             if claim.state is ClaimState.IN_DOUBT:
                 receipt = await self._ask(channel, delivery, (0.0,))
@@ -232,38 +306,42 @@ class Courier:
             await journal.doubt(key, error.message)
             tally.states["unknown"] += 1
             tally.failures.append(f"{mask(address)}: in doubt: {error.message}")
+            return True
         except (Permanent, Transient, Invalid) as error:
             await journal.settle(key, {"state": "failed", "reason": error.message})
             tally.states["failed"] += 1
             tally.failures.append(f"{mask(address)}: {error.message}")
+            return False
         else:
             tally.settling.append(journal.settle_soon(key, {"state": "sent", "receipt": receipt.id}))
             tally.states["sent"] += 1
             tally.segments += message.segments
+            return True
 
     async def _send(self, channel: Channel[Any], delivery: Delivery, pace: Pace, window: Window) -> Receipt:
         last: BcpError = NotSent("no attempt was made")
-        for attempt in range(pace.attempts):
+        attempt = slowed = 0
+        while attempt < pace.attempts and slowed < pace.slowed:
             try:
                 receipt = await channel.send(delivery)
-            except RateLimited as error:  # never processed: safe to repeat
+            except RateLimited as error:  # never processed: safe to repeat, and no attempt of the vendor's
                 window.slow_down()
                 last = error
-                await self.clock.sleep(
-                    min(pace.longest_wait_s, error.retry_after_s if error.retry_after_s is not None else 2.0**attempt)
+                wait = max(
+                    error.retry_after_s or 0.0, 0.25 * 2**slowed * (0.75 + crc32(delivery.key.encode()) % 512 / 1024)
                 )
+                slowed += 1
+                await self.clock.sleep(min(pace.longest_wait_s, wait))
             except NotSent as error:
                 last = error
-                await self.clock.sleep(
-                    min(
-                        pace.longest_wait_s,
-                        error.retry_after_s if error.retry_after_s is not None else 0.5 * 2**attempt,
-                    )
-                )
+                wait = error.retry_after_s if error.retry_after_s is not None else 0.5 * 2**attempt
+                attempt += 1
+                await self.clock.sleep(min(pace.longest_wait_s, wait))
             except InDoubt:
                 found = await self._ask(channel, delivery, pace.ask_after_s)
                 if found is not None:
                     return found
+                attempt += 1
                 last = NotSent("the vendor says it was not taken")
             else:
                 window.went_well()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 
+from jinja2 import TemplateError
+
+from bcp.contacts.quiet import is_quiet
 from bcp.contracts.contact import Contact
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import Invalid
+from bcp.kernel.sandbox import Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,13 @@ class Audience:
     name: str
     groups: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
+    where: str = ""
+    """Expression over a contact: ``'sales' in groups and language == 'de'``. Alone it asks everybody; beside groups it narrows them."""
+    first: tuple[str, ...] = ()
+    """Who is told first: ids and ``group:NAME``."""
+    quiet: str = ""
+    """Quiet hours of those who have none of their own."""
+    timezone: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,11 +57,20 @@ class Directory:
         if found is None:
             raise Invalid(f"there is no audience {audience!r}", hint=did_you_mean(audience, self.audiences))
         out = {i: self._by_id[i] for i in found.people if i in self._by_id}
-        wanted = set(found.groups)
+        wanted, fits = set(found.groups), matcher(found.where)
         for contact in self.contacts:
-            if wanted.intersection(contact.groups):
+            if (wanted.intersection(contact.groups) or (found.where and not wanted)) and fits(contact):
                 out.setdefault(contact.id, contact)
-        return list(out.values())
+        if not found.first:
+            return list(out.values())
+        ahead = {c.id for c in self.people(found.first)}
+        return sorted(out.values(), key=lambda c: c.id not in ahead)  # stable: the order within stays
+
+    def quiet_now(self, audience: str, contact: Contact, at: float) -> bool:
+        """Is this person not to be disturbed now? Their own hours, else the audience's, in their own zone."""
+        found = self.audiences[audience]
+        hours = contact.quiet or found.quiet
+        return bool(hours) and is_quiet(at, hours, contact.timezone or found.timezone)
 
     def groups(self) -> set[str]:
         """Every group that somebody is in."""
@@ -76,3 +96,32 @@ class Directory:
     def by_login(self, login: str) -> Contact | None:
         """The person with this operating-system login."""
         return next((c for c in self.contacts if login in c.logins), None)
+
+
+def matcher(where: str) -> Callable[[Contact], bool]:
+    """A test of contacts from an expression; everybody for none.
+
+    Raises:
+        Invalid: it is no expression, or names something that a contact has not.
+    """
+    if not where:
+        return lambda contact: True
+    try:
+        compiled = _SANDBOX.compile_expression(where, undefined_to_none=False)
+        bool(compiled(**asdict(Contact("x"))))
+    except (TemplateError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        names = ", ".join(f.name for f in fields(Contact))
+        raise Invalid(
+            f"where: {where!r}: {getattr(error, 'message', None) or error}", hint=f"A contact has: {names}."
+        ) from error
+
+    def fits(contact: Contact) -> bool:
+        try:
+            return bool(compiled(**asdict(contact)))
+        except (TemplateError, TypeError, ValueError, ArithmeticError, AttributeError):
+            return False
+
+    return fits
+
+
+_SANDBOX = Sandbox()

@@ -13,8 +13,10 @@ from bcp.contracts.contact import Contact
 from bcp.kernel.document import did_you_mean, read
 from bcp.kernel.errors import Invalid, Problem
 
-COLUMNS = ("id", "name", "email", "phone", "slack", "language", "groups", "logins")
-"""What a contact file may hold. Lists (groups, logins) are separated by ``;`` in CSV."""
+COLUMNS = (
+    "id", "name", "email", "phone", "slack", "language", "groups", "logins", "title", "manager", "timezone", "quiet", "channels", "optout",
+)  # fmt: skip
+"""What a contact file may hold. Lists (groups, logins, channels, optout) are separated by ``;`` in CSV."""
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")
 _EMAIL = re.compile(r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+$")
 _E164 = re.compile(r"^\+[1-9][0-9]{6,14}$")
@@ -152,6 +154,9 @@ def _contact(row: Mapping[str, Any], file: str, line: int) -> Contact | Problem:
             "contact.phone",
             "Write it in E.164, with + and country code: +4930123456.",
         )
+    wrong = check_quiet(text.get("quiet", ""), text.get("timezone", ""))
+    if wrong:
+        return bad(f"{text['id']}: {wrong}", "contact.quiet", "quiet: 22:00-07:00, timezone: Europe/Berlin")
     return Contact(
         text["id"],
         text.get("name", ""),
@@ -161,6 +166,12 @@ def _contact(row: Mapping[str, Any], file: str, line: int) -> Contact | Problem:
         text.get("language", "").lower(),
         _words(row.get("groups")),
         _words(row.get("logins")),
+        text.get("title", ""),
+        text.get("manager", ""),
+        text.get("timezone", ""),
+        text.get("quiet", ""),
+        _words(row.get("channels")),
+        _words(row.get("optout")),
     )
 
 
@@ -168,6 +179,18 @@ def _words(value: Any) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(str(v).strip() for v in value)
     return tuple(part.strip() for part in str(value or "").split(";") if part.strip())
+
+
+def check_quiet(quiet: str, timezone: str) -> str:
+    """Empty, or what is wrong with quiet hours or their zone."""
+    from bcp.contacts.quiet import parse_quiet, zone_of  # noqa: PLC0415
+
+    try:
+        parse_quiet(quiet)
+        zone_of(timezone)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def check_phone(text: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from bcp.contracts.contact import Contact
 from bcp.kernel.errors import Invalid
@@ -42,7 +43,7 @@ def read_snapshot(path: Path) -> tuple[tuple[Contact, ...], float, str]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         people = data["contacts"]
-        contacts = tuple(Contact(**{**p, "groups": tuple(p["groups"]), "logins": tuple(p["logins"])}) for p in people)
+        contacts = tuple(_contact(p) for p in people)
         taken_at, source, checksum = float(data["taken_at"]), str(data["source"]), data["digest"]
     except OSError as error:
         raise Invalid(
@@ -55,3 +56,9 @@ def read_snapshot(path: Path) -> tuple[tuple[Contact, ...], float, str]:
     if digest(people) != checksum:
         raise Invalid(f"{path} was changed after it was written", hint="Make a new one with `bcp contacts snapshot`.")
     return contacts, taken_at, source
+
+
+def _contact(raw: Any) -> Contact:
+    """A contact from its data; lists are tuples inside."""
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+    return Contact(**values)

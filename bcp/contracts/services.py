@@ -19,6 +19,10 @@ class Order:
     template: str
     channels: tuple[str, ...]
     variables: Mapping[str, Any] = field(default_factory=dict)
+    strategy: str = "all"
+    """``all``: by every channel. ``first``: each person by their first channel that takes it."""
+    override_quiet: str = ""
+    """Why quiet hours do not count this time; empty: they do."""
 
 
 class Halt:
@@ -43,6 +47,9 @@ class Tally:
     failures: tuple[str, ...] = ()
     stopped: int = 0
     """Not sent, because the run was aborted before."""
+    opted_out: int = 0
+    quiet: int = 0
+    """Left alone in their quiet hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class SendForecast:
     sample: str
     digest: str
     warnings: tuple[str, ...] = ()
+    opted_out: int = 0
+    quiet: int = 0
 
 
 class Courier(Protocol):

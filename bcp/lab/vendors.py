@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import random
 import secrets
 import time
 from collections.abc import Callable
@@ -48,6 +49,10 @@ class Vendors:
     entra: str = "ok"
     """ok, hang, metadata-503, token-503, or a code such as AADSTS7000222."""
     tokens: int = 0
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    chaos: random.Random | None = None
+    """With it requests are met by bursts of 429, by 503 after acceptance and by hangs, by chance."""
+    _burst: int = 0
     mx_record: str = ""
     page_size: int = 2
     sms: list[dict[str, Any]] = field(default_factory=list)
@@ -63,6 +68,8 @@ class Vendors:
         app = web.Application(client_max_size=2**20)
         app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._sms_create)
         app.router.add_get("/2010-04-01/Accounts/{sid}/Messages.json", self._sms_list)
+        app.router.add_post("/2010-04-01/Accounts/{sid}/Calls.json", self._call_create)
+        app.router.add_get("/2010-04-01/Accounts/{sid}/Calls.json", self._call_list)
         app.router.add_get("/2010-04-01/Accounts/{sid}.json", self._account)
         app.router.add_post("/api/{method}", self._slack)
         app.router.add_get("/api/{method}", self._slack)
@@ -87,7 +94,22 @@ class Vendors:
         """Misbehave on the next requests to ``twilio`` or ``slack``."""
         self.faults.setdefault(vendor, []).append(Fault(kind, times, retry_after))
 
+    def _trouble(self) -> Fault | None:
+        """1 % begin a burst of ten 429, 1 % are taken and answered 503, 0.3 % are taken and never answered."""
+        if self.chaos is None:
+            return None
+        if self._burst > 0:
+            self._burst -= 1
+            return Fault("429", retry_after="0")
+        chance = self.chaos.random()
+        if chance < 0.01:
+            self._burst = 10
+            return Fault("429", retry_after="0")
+        return Fault("503-after") if chance < 0.02 else (Fault("hang-after") if chance < 0.023 else None)
+
     def _fault(self, vendor: str) -> Fault | None:
+        if trouble := self._trouble():
+            return trouble
         queue = self.faults.get(vendor) or []
         if not queue:
             return None
@@ -154,6 +176,43 @@ class Vendors:
         if fault and fault.kind == "hang-after":
             await asyncio.sleep(3600)
         return web.json_response(message, status=201)
+
+    async def _call_create(self, request: web.Request) -> web.Response:
+        form = dict(await request.post())
+        wrong = await self._note(request, form)
+        if (refused := self._twilio_auth(request)) is not None:
+            return refused
+        fault = self._fault("twilio-voice")
+        if fault and fault.kind == "429":
+            return _twilio_error(429, 20429, "Too Many Requests", {"Retry-After": fault.retry_after})
+        to = str(form.get("To", ""))
+        if to in self.invalid_numbers or not to.startswith("+"):
+            return _twilio_error(400, 21211, f"The 'To' number {to} is not a valid phone number.")
+        if wrong or not form.get("From") or not (form.get("Twiml") or form.get("Url")):
+            self.complaints.append("a call needs From, and Twiml or Url")
+            return _twilio_error(400, 21213, "; ".join(wrong) or "missing parameter")
+        call: dict[str, Any] = {
+            "sid": "CA" + secrets.token_hex(16),
+            "to": to,
+            "from": form["From"],
+            "status": "queued",
+            "date_created": formatdate(time.time()),
+            "account_sid": self.twilio_sid,
+        }
+        self.calls.append({**call, "twiml": form.get("Twiml"), "at": time.time()})
+        if fault and fault.kind == "503-after":
+            return web.Response(status=503, text="upstream")
+        if fault and fault.kind == "hang-after":
+            await asyncio.sleep(3600)
+        return web.json_response(call, status=201)
+
+    async def _call_list(self, request: web.Request) -> web.Response:
+        await self._note(request, dict(request.query))
+        if (refused := self._twilio_auth(request)) is not None:
+            return refused
+        to = request.query.get("To")
+        rows = [{k: v for k, v in c.items() if k not in {"at", "twiml"}} for c in self.calls if to in (None, c["to"])]
+        return web.json_response({"calls": rows[::-1][:50], "page": 0, "page_size": 50, "next_page_uri": None})
 
     async def _sms_list(self, request: web.Request) -> web.Response:
         await self._note(request, dict(request.query))

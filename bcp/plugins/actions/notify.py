@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from bcp.contracts.action import Access, Action, Forecast, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args
@@ -21,6 +21,10 @@ class NotifyArgs(Args):
     """Channels from bcp.yaml. Each carries its own form of the message."""
     variables: dict[str, Any] = {}
     """Further values for the message."""
+    strategy: Literal["all", "first"] = "all"
+    """`all`: by every channel. `first`: each person by the first of their channels that takes it."""
+    override_quiet: str = ""
+    """Why quiet hours do not count this time; it is kept with the run. Empty: they count."""
 
 
 class Notify(Action[NotifyArgs]):
@@ -70,7 +74,7 @@ class Notify(Action[NotifyArgs]):
 
 
 def _order(args: NotifyArgs) -> Order:
-    return Order(args.audience, args.template, tuple(args.channels), args.variables)
+    return Order(args.audience, args.template, tuple(args.channels), args.variables, args.strategy, args.override_quiet)
 
 
 def _outcome(tallies: list[Tally]) -> Outcome:
@@ -88,6 +92,8 @@ def _outcome(tallies: list[Tally]) -> Outcome:
             "segments": t.segments,
             "failures": list(t.failures),
             "stopped": t.stopped,
+            "opted_out": t.opted_out,
+            "quiet": t.quiet,
         }
         for t in tallies
     }
