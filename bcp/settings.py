@@ -86,6 +86,12 @@ class ContactsSettings(Model):
     """Snapshot made by `bcp contacts snapshot`."""
     max_age: Duration = 7 * 86400.0
     """A snapshot older than this is warned about."""
+    key: Secret | None = None
+    """Key that encrypts the snapshot, by reference; 32 characters or more."""
+    signing_key: Secret | None = None
+    """Private key that signs it, where it is made (`bcp contacts keygen`)."""
+    trusted_key: str = ""
+    """Public key: snapshots that are not signed by it are refused."""
 
 
 class GraphSettings(Model):

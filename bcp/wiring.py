@@ -15,7 +15,7 @@ from bcp.comms.courier import Courier, Pace
 from bcp.comms.pack import Pack, load_pack
 from bcp.contacts.directory import Audience, Directory
 from bcp.contacts.load import load_contacts
-from bcp.contacts.snapshot import read_snapshot
+from bcp.contacts.snapshot import Keys, read_snapshot
 from bcp.contracts.channel import Channel
 from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
 from bcp.contracts.journal import Journal
@@ -156,11 +156,16 @@ class App:
         people: dict[str, Any] = {}
         taken = 0.0
         if c.snapshot is not None and c.snapshot.exists():
-            found, taken, _ = read_snapshot(c.snapshot)
+            found, taken, _ = read_snapshot(c.snapshot, self.contact_keys())
             people.update((p.id, p) for p in found)
         if c.file is not None:
             people.update((p.id, p) for p in load_contacts(c.file))
         return Directory(tuple(people.values()), audiences, str(c.file or c.snapshot or ""), taken)
+
+    def contact_keys(self) -> Keys:
+        """What protects the snapshot of contacts."""
+        c = self.settings.contacts
+        return Keys(c.key.reveal() if c.key else "", c.signing_key.reveal() if c.signing_key else "", c.trusted_key)
 
     @cached_property
     def pack(self) -> Pack:

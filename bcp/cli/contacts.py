@@ -1,4 +1,4 @@
-"""``bcp contacts``: check, list and snapshot."""
+"""``bcp contacts``: check, list, sync, diff, show, export, tree, forget."""
 
 from __future__ import annotations
 
@@ -20,10 +20,21 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(help="People: check, list, snapshot.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(
+        help="People: check, list, sync, show, export, tree.", no_args_is_help=True, rich_markup_mode=None
+    )
     group.command(name="check", help="Check a contacts file, or the configured one.")(check)
     group.command(name="list", help="People and audiences. Addresses are masked unless --full.")(list_)
-    group.command(name="snapshot", help="Copy users from Microsoft Graph (or a file) into a dated snapshot.")(snapshot)
+    group.command(
+        name="sync", help="Copy people from Microsoft Graph (or a file) into the snapshot; says what changed."
+    )(sync)
+    group.command(name="snapshot", help="The same as sync.", hidden=True)(sync)
+    group.command(name="diff", help="What differs between two sets of contacts.")(diff)
+    group.command(name="show", help="One person: how they can be reached, and in which audiences they are.")(show)
+    group.command(name="export", help="People as CSV. Addresses are masked unless --full.")(export)
+    group.command(name="tree", help="A call tree to print, by who reports to whom.")(tree)
+    group.command(name="forget", help="Take a person out for good (erasure).")(forget)
+    group.command(name="keygen", help="A key pair to sign snapshots with.")(keygen)
     app.add_typer(group, name="contacts")
 
 
@@ -70,13 +81,16 @@ def list_(full: Annotated[bool, typer.Option("--full", help="Show addresses.")] 
     render.emit("bcp.contacts/1", data, text)
 
 
-def snapshot(
-    file: Annotated[Path | None, typer.Option("--from-file", help="From this CSV or YAML instead of Graph.")] = None,
+def sync(
+    file: Annotated[
+        Path | None, typer.Option("--from-file", help="From this CSV, LDIF, SCIM JSON or YAML instead of Graph.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where; else contacts: snapshot: in bcp.yaml.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; write nothing.")] = False,
 ) -> None:
-    """Snapshot."""
+    """Sync."""
     from bcp.contacts.load import load_contacts  # noqa: PLC0415
-    from bcp.contacts.snapshot import write_snapshot  # noqa: PLC0415
+    from bcp.contacts.snapshot import differences, read_snapshot, write_snapshot  # noqa: PLC0415
 
     app = make_app()
     path = out or app.settings.contacts.snapshot
@@ -88,14 +102,181 @@ def snapshot(
     else:
         people, bad = _from_graph(app)
         source = "Microsoft Graph"
-    checksum = write_snapshot(path, people, taken_at=app.clock.now(), source=source)
-    text = f"{len(people)} people from {source} written to {path} ({checksum[:12]})." + "".join(
-        f"\nwarning: {b}" for b in bad[:20]
-    )
+    forgotten = _forgotten(app)
+    people = tuple(p for p in people if _mark(p.id) not in forgotten)
+    before = read_snapshot(path, app.contact_keys())[0] if path.exists() else ()
+    changed = differences(before, people)
+    checksum = ""
+    if not dry_run:
+        checksum = write_snapshot(path, people, taken_at=app.clock.now(), source=source, keys=app.contact_keys())
+    count = {k: sum(1 for c in changed if c[0] == k) for k in ("added", "removed", "changed")}
+    told = ", ".join(f"{n} {k}" for k, n in count.items())
+    written = f"written to {path} ({checksum[:12]})" if checksum else "nothing written"
+    text = f"{len(people)} people from {source}: {told}; {written}." + "".join(f"\nwarning: {b}" for b in bad[:20])
+    data = {"people": len(people), "file": str(path), "digest": checksum, "source": source, "warnings": bad, **count}
+    render.emit("bcp.contacts-sync/1", data, text)
+
+
+def diff(
+    old: Annotated[Path, typer.Argument(help="A snapshot or contacts file.")],
+    new: Annotated[Path | None, typer.Argument(help="Another one; else what bcp.yaml has.")] = None,
+) -> None:
+    """Diff."""
+    from bcp.contacts.snapshot import differences  # noqa: PLC0415
+
+    app = make_app()
+    found = differences(_people(app, old), _people(app, new) if new else app.directory.contacts)
+    rows = [[kind, person, ", ".join(what)] for kind, person, what in found]
+    data = [{"kind": k, "id": p, "what": list(w)} for k, p, w in found]
+    render.emit("bcp.contacts-diff/1", {"changes": data}, render.table(rows) if rows else "nothing differs")
+
+
+def _people(app: App, path: Path) -> tuple[Contact, ...]:
+    import json  # noqa: PLC0415
+
+    from bcp.contacts.load import load_contacts  # noqa: PLC0415
+    from bcp.contacts.snapshot import read_snapshot  # noqa: PLC0415
+
+    if path.suffix == ".json":
+        try:
+            if str(json.loads(path.read_text(encoding="utf-8")).get("schema", "")).startswith("bcp.contacts/"):
+                return read_snapshot(path, app.contact_keys())[0]
+        except (OSError, ValueError, AttributeError):
+            pass
+    return load_contacts(path)
+
+
+def show(
+    who: Annotated[str, typer.Argument(help="A contact's id.")],
+    full: Annotated[bool, typer.Option("--full", help="Show addresses.")] = False,
+) -> None:
+    """Show."""
+    from bcp.comms.courier import mask  # noqa: PLC0415
+    from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+
+    app = make_app()
+    person = app.directory.person(who)
+    if person is None:
+        raise Invalid(f"there is nobody called {who!r}", hint=did_you_mean(who, [c.id for c in app.directory.contacts]))
+    hide = (lambda t: t) if full else (lambda t: mask(t) if t else "")
+    data = {
+        "id": person.id, "name": person.name, "title": person.title, "phone": hide(person.phone), "email": hide(person.email), "language": person.language,
+        "groups": list(person.groups), "manager": person.manager, "quiet": person.quiet, "timezone": person.timezone, "channels": list(person.channels), "optout": list(person.optout),
+        "reachable_by": [n for n, c in app.channels.items() if not c.broadcast and c.address_of(person)],
+        "audiences": [n for n in app.directory.audiences if any(m.id == who for m in app.directory.members(n))],
+    }  # fmt: skip
     render.emit(
-        "bcp.snapshot/1",
-        {"people": len(people), "file": str(path), "digest": checksum, "source": source, "warnings": bad},
-        text,
+        "bcp.contact/1",
+        data,
+        render.table([[k, ", ".join(v) if isinstance(v, list) else str(v)] for k, v in data.items() if v]),
+    )
+
+
+def export(
+    out: Annotated[Path, typer.Argument(help="CSV to write.")],
+    audience: Annotated[str, typer.Option("--audience", help="Only this audience.")] = "",
+    full: Annotated[bool, typer.Option("--full", help="With addresses. Without it they are masked.")] = False,
+) -> None:
+    """Export."""
+    import csv  # noqa: PLC0415
+    import io  # noqa: PLC0415
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from bcp.comms.courier import mask  # noqa: PLC0415
+    from bcp.contacts.load import COLUMNS  # noqa: PLC0415
+    from bcp.kernel.files import write_atomic  # noqa: PLC0415
+
+    directory = make_app().directory
+    people = directory.members(audience) if audience else list(directory.contacts)
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for person in people:
+        row = {k: ";".join(v) if isinstance(v, tuple) else v for k, v in asdict(person).items()}
+        if not full:
+            row |= {k: mask(row[k]) if row[k] else "" for k in ("phone", "email")}
+        writer.writerow({k: _harmless(str(v)) for k, v in row.items()})
+    write_atomic(out, buffer.getvalue())
+    render.emit(
+        "bcp.contacts-export/1", {"people": len(people), "file": str(out)}, f"{len(people)} people written to {out}"
+    )
+
+
+def _harmless(text: str) -> str:
+    """A cell that a spreadsheet would take for a formula is made text (OWASP, CSV injection). Phone numbers stay."""
+    return (
+        "'" + text if text[:1] in "=@\t\r" or (text[:1] in "+-" and not text[1:].replace("*", "").isdigit()) else text
+    )
+
+
+def tree(
+    out: Annotated[Path, typer.Argument(help="HTML to write; print it.")],
+    audience: Annotated[str, typer.Option("--audience", help="Only this audience.")] = "",
+) -> None:
+    """Tree."""
+    from bcp.contacts.tree import page  # noqa: PLC0415
+    from bcp.kernel.files import write_atomic  # noqa: PLC0415
+
+    app = make_app()
+    people = app.directory.members(audience) if audience else list(app.directory.contacts)
+    write_atomic(out, page(app.settings.organisation.name, people, app.clock.now(), app.settings.organisation.hotline))
+    render.emit(
+        "bcp.contacts-tree/1",
+        {"people": len(people), "file": str(out)},
+        f"{len(people)} people written to {out}. It holds phone numbers: keep it like keys.",
+    )
+
+
+def forget(
+    who: Annotated[str, typer.Argument(help="A contact's id.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Forget."""
+    from bcp.contacts.snapshot import read_snapshot, write_snapshot  # noqa: PLC0415
+    from bcp.kernel.files import write_atomic  # noqa: PLC0415
+
+    app = make_app()
+    if not yes and not render.ask(f"Forget {who} for good?"):
+        raise Invalid("nothing was done", hint="Add --yes.")
+    path = app.settings.contacts.snapshot
+    removed = 0
+    if path is not None and path.exists():
+        people, taken, source = read_snapshot(path, app.contact_keys())
+        kept = [p for p in people if p.id != who]
+        removed = len(people) - len(kept)
+        write_snapshot(path, kept, taken_at=taken, source=source, keys=app.contact_keys())
+    write_atomic(app.configuration.state / "forgotten", "\n".join(sorted({*_forgotten(app), _mark(who)})) + "\n")
+    text = f"{who} was taken out of the snapshot ({removed}) and will not come back with a sync."
+    if app.settings.contacts.file is not None:
+        text += f" {app.settings.contacts.file.name} is yours: take them out there too."
+    text += " Journals of past runs hold masked addresses only."
+    render.emit("bcp.contacts-forget/1", {"id": who, "removed": removed}, text)
+
+
+def _mark(who: str) -> str:
+    """What is kept of somebody who is forgotten: enough to recognise the id, not to read it."""
+    from bcp.kernel.hashing import digest_text  # noqa: PLC0415
+
+    return digest_text(f"forgotten:{who}")[:32]
+
+
+def _forgotten(app: App) -> set[str]:
+    path = app.configuration.state / "forgotten"
+    return set(path.read_text(encoding="utf-8").split()) if path.exists() else set()
+
+
+def keygen() -> None:
+    """Keygen."""
+    import json  # noqa: PLC0415
+
+    from bcp.contacts.seal import new_signing_key  # noqa: PLC0415
+
+    private, public = new_signing_key()
+    data = {"signing_key": private, "trusted_key": public}
+    render.raw(
+        f"signing key (keep it where snapshots are made, contacts: signing_key:)\n  {private}\npublic key (everywhere, contacts: trusted_key:)\n  {public}"
+        if not render.OUT.json
+        else json.dumps({"schema": "bcp.keys/1", **data})
     )
 
 

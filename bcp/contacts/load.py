@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bcp.contacts.formats import ldif_rows, scim_rows
 from bcp.contracts.contact import Contact
 from bcp.kernel.document import did_you_mean, read
 from bcp.kernel.errors import Invalid, Problem
@@ -23,12 +24,13 @@ _E164 = re.compile(r"^\+[1-9][0-9]{6,14}$")
 
 
 def load_contacts(path: Path) -> tuple[Contact, ...]:
-    """Read a contacts file: ``.csv``, or YAML (a list, or a mapping with ``contacts:``).
+    """Read a contacts file: ``.csv``, ``.ldif``, ``.json`` (SCIM), or YAML (a list, or a mapping with ``contacts:``).
 
     Raises:
         Invalid: with the line of every bad entry.
     """
-    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _yaml_rows(path)
+    readers = {".csv": _csv_rows, ".ldif": ldif_rows, ".json": scim_rows}
+    rows = readers.get(path.suffix.lower(), _yaml_rows)(path)
     contacts: dict[str, Contact] = {}
     problems: list[Problem] = []
     for line, row in rows:
