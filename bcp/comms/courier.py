@@ -331,14 +331,17 @@ class Courier:
                     error.retry_after_s or 0.0, 0.25 * 2**slowed * (0.75 + crc32(delivery.key.encode()) % 512 / 1024)
                 )
                 slowed += 1
-                await self.clock.sleep(min(pace.longest_wait_s, wait))
+                async with window.aside():
+                    await self.clock.sleep(min(pace.longest_wait_s, wait))
             except NotSent as error:
                 last = error
                 wait = error.retry_after_s if error.retry_after_s is not None else 0.5 * 2**attempt
                 attempt += 1
-                await self.clock.sleep(min(pace.longest_wait_s, wait))
+                async with window.aside():
+                    await self.clock.sleep(min(pace.longest_wait_s, wait))
             except InDoubt:
-                found = await self._ask(channel, delivery, pace.ask_after_s)
+                async with window.aside():
+                    found = await self._ask(channel, delivery, pace.ask_after_s)
                 if found is not None:
                     return found
                 attempt += 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 
 
@@ -15,6 +17,8 @@ class Window:
         self._flying = 0
         self._room = asyncio.Event()
         self._room.set()
+        self._deaf = 0
+        """Answers of the same crowd that still may say *too many*: one crowd halves the limit once."""
 
     async def __aenter__(self) -> None:
         while self._flying >= int(self.limit):
@@ -29,10 +33,24 @@ class Window:
         self._room.set()
 
     def slow_down(self) -> None:
-        """The vendor said *too many*."""
+        """The vendor said *too many*. What was in flight with it says the same thing again, and does not count again."""
+        if self._deaf > 0:
+            self._deaf -= 1
+            return
+        self._deaf = self._flying
         self.limit = max(1.0, self.limit / 2)
 
     def went_well(self) -> None:
         """One success; ``limit`` of them make one more allowed."""
+        self._deaf = max(0, self._deaf - 1)
         if self.limit < self.most:
             self.limit = min(float(self.most), self.limit + 1.0 / self.limit)
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """Leave one's place to others while one only waits; come back to it afterwards."""
+        await self.__aexit__(None, None, None)
+        try:
+            yield
+        finally:
+            await self.__aenter__()
