@@ -333,6 +333,8 @@ class Settings(Model):
     """Detection."""
     canary: CanarySettings = CanarySettings()
     """Test mail."""
+    regulators: Path | None = None
+    """Reporting clocks of our own; else the shipped ones (DORA, NIS2)."""
     prices: dict[Name, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Price of one segment or message, by channel, for forecasts."""
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "EUR"

@@ -40,6 +40,10 @@ def register(app: typer.Typer) -> None:
     )(forecast)
     group.command(name="send", help="Send one message to one audience, as a run of its own.")(send)
     group.command(name="status", help="Who was reached, channel by channel.")(status)
+    group.command(name="answers", help="Who answered what, and who is silent.")(answers)
+    group.command(name="clocks", help="What regulators must be told by when. Drafts only: a person decides and files.")(
+        clocks
+    )
     group.command(name="stop", help="Stop a send: what has not left stays here.")(stop)
     app.add_typer(group, name="comms")
 
@@ -372,3 +376,128 @@ def stop(run_id: Annotated[str, typer.Argument(help="Run id, its start or end, o
 
     abort(run_id, "stop-send")
     render.say("What has left cannot be called back: send a correction.")
+
+
+def answers(
+    run_id: Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")] = "last",
+    silent: Annotated[bool, typer.Option("--silent", help="Name everybody who is silent.")] = False,
+) -> None:
+    """Answers."""
+    from bcp.comms.answers import tally  # noqa: PLC0415
+
+    app = make_app()
+    view = app.runs.view(app.runs.find(run_id), effects=False)
+    steps = [s for s in view.plan["steps"] if s["uses"] == "notify"]
+    if not steps:
+        raise Invalid(f"{view.id} told nobody anything", hint="Name a run that has a notify step.")
+    loaded = _told(app, view)
+    audiences = list(dict.fromkeys(a for a, _ in loaded))
+    people = list({c.id: c for a in audiences for c in app.directory.members(a)}.values())
+    allowed = {d: t for _, name in loaded if name in app.pack for d, t in app.pack.get(name).file.answers.items()}
+    inbound = wait_for(_inbound(app, view.state.started))
+    found = tally(people, inbound, view.state.started, allowed)
+    by_digit = {d: [a.contact for a in found.answered if a.digit == d] for d in sorted({*allowed, *found.counts()})}
+    lines = [
+        f"{view.id}: {len(people)} people, {len(found.answered)} answered, {len(found.unclear)} unclear, {len(found.silent)} silent"
+    ]
+    lines += [f"  {d} {allowed.get(d, '')}: {len(who)}" for d, who in by_digit.items()]
+    lines += [render.wrap(f"  unclear: {a.contact}: {a.text}", "    ", "") for a in found.unclear[:20]]
+    if silent:
+        lines += [render.wrap("silent: " + ", ".join(found.silent), "    ", "  ")]
+    data = {
+        "run": view.id,
+        "people": len(people),
+        "answers": {d: {"means": allowed.get(d, ""), "people": w} for d, w in by_digit.items()},
+        "unclear": [{"who": a.contact, "text": a.text} for a in found.unclear],
+        "silent": list(found.silent),
+    }
+    render.emit("bcp.answers/1", data, "\n".join(lines))
+
+
+def _told(app: App, view: Any) -> list[tuple[str, str]]:
+    """(audience, message) of each notify step of a run."""
+    from bcp.playbook.load import loads  # noqa: PLC0415
+
+    loaded = loads(view.plan["playbook_text"], view.plan["playbook_file"])
+    return [
+        (str(s.step.with_["audience"]), str(s.step.with_["template"]))
+        for s in loaded.steps
+        if s.step.uses == "notify" and s.step.with_.get("audience") in app.directory.audiences
+    ]
+
+
+async def _inbound(app: App, since: float) -> list[Any]:
+    try:
+        return [m for channel in app.channels.values() for m in await channel.answers(since)]
+    finally:
+        await app.close()
+
+
+def clocks(
+    aware: Annotated[
+        str,
+        typer.Option("--aware", help="When you became aware: 2026-01-22T17:45Z. Else the start of the last outage."),
+    ] = "",
+    classified: Annotated[str, typer.Option("--classified", help="When it was classified as major.")] = "",
+    initial_sent: Annotated[str, typer.Option("--initial-sent", help="When the initial notice went out.")] = "",
+    notified: Annotated[str, typer.Option("--notified", help="When the notification went out.")] = "",
+) -> None:
+    """Clocks."""
+    from bcp.comms.clocks import due, load_clocks  # noqa: PLC0415
+    from bcp.kernel.clock import SystemClock, iso  # noqa: PLC0415
+    from bcp.wiring import SHIPPED  # noqa: PLC0415
+
+    path, now = SHIPPED / "clocks" / "regulators.yaml", SystemClock().now()
+    try:
+        config_path()
+        app: App | None = make_app()
+    except Invalid:
+        app = None
+    if app is not None and app.settings.regulators is not None:
+        path = app.settings.regulators
+    given = {"aware": aware, "classified": classified, "initial-sent": initial_sent, "notified": notified}
+    happened = {k: _moment(k, v) for k, v in given.items() if v}
+    if "aware" not in happened and app is not None and (past := app.history.incidents(0.0)):
+        happened["aware"] = past[-1].confirmed
+    found = due(load_clocks(path), happened)
+    rows, data = [], []
+    for d in found:
+        left = (
+            "not begun"
+            if d.at is None
+            else ("OVERDUE " + format_duration(now - d.at) if d.at < now else "in " + format_duration(d.at - now))
+        )
+        rows.append(
+            [
+                iso(d.at)[:16].replace("T", " ") or "-",
+                left,
+                d.clock.rule,
+                f"from {d.counted_from}; draft {d.clock.draft}",
+            ]
+        )
+        data.append(
+            {
+                "name": d.clock.name,
+                "rule": d.clock.rule,
+                "recipient": d.clock.recipient,
+                "due": iso(d.at),
+                "counted_from": d.counted_from,
+                "draft": d.clock.draft,
+                "source": d.clock.source,
+            }
+        )
+    text = (
+        render.table(rows, ["DUE (UTC)", "", "WHAT", ""])
+        + "\nDrafts only: a named person decides and files. Not legal advice."
+    )
+    render.emit("bcp.clocks/1", {"clocks": data}, text)
+
+
+def _moment(name: str, text: str) -> float:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError as error:
+        raise Invalid(f"--{name} {text!r} is no time", hint="For example 2026-01-22T17:45Z") from error
+    return found.replace(tzinfo=found.tzinfo or UTC).timestamp()

@@ -55,6 +55,16 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Inbound:
+    """Something that a person sent back. ``sender`` is their address on this channel; ``at`` is epoch seconds."""
+
+    sender: str
+    text: str
+    at: float
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One line of ``bcp doctor``: ``ok``, ``warn`` or ``fail``, and what to do."""
 
@@ -93,6 +103,14 @@ class Channel(ABC, Generic[S]):
         from bcp.kernel.errors import InDoubt  # noqa: PLC0415
 
         raise InDoubt(f"{self.kind} cannot be asked what it took", hint="Ask the recipient, then `bcp settle`.")
+
+    async def answers(self, since: float) -> list[Inbound]:
+        """What people sent back since then; empty where the channel carries no answers.
+
+        Raises:
+            Transient, Permanent: it cannot be asked now.
+        """
+        return []
 
     @abstractmethod
     def address_of(self, contact: Contact) -> str:

@@ -50,6 +50,7 @@ class Vendors:
     """ok, hang, metadata-503, token-503, or a code such as AADSTS7000222."""
     tokens: int = 0
     calls: list[dict[str, Any]] = field(default_factory=list)
+    inbound: list[dict[str, Any]] = field(default_factory=list)
     chaos: random.Random | None = None
     """With it requests are met by bursts of 429, by 503 after acceptance and by hangs, by chance."""
     _burst: int = 0
@@ -93,6 +94,15 @@ class Vendors:
     def fail_next(self, vendor: str, kind: str, times: int = 1, retry_after: str = "1") -> None:
         """Misbehave on the next requests to ``twilio`` or ``slack``."""
         self.faults.setdefault(vendor, []).append(Fault(kind, times, retry_after))
+
+    def reply(self, sender: str, to: str, text: str) -> None:
+        """Somebody texts back."""
+        self.inbound.append(
+            {
+                "sid": "SM" + secrets.token_hex(16), "to": to, "from": sender, "body": text, "status": "received", "direction": "inbound",
+                "account_sid": self.twilio_sid, "date_created": formatdate(time.time()), "date_sent": formatdate(time.time()), "num_segments": "1",
+            }
+        )  # fmt: skip
 
     def _trouble(self) -> Fault | None:
         """1 % begin a burst of ten 429, 1 % are taken and answered 503, 0.3 % are taken and never answered."""
@@ -219,7 +229,7 @@ class Vendors:
         if (refused := self._twilio_auth(request)) is not None:
             return refused
         to = request.query.get("To")
-        rows = [{k: v for k, v in m.items() if k != "at"} for m in self.sms if to in (None, m["to"])]
+        rows = [{k: v for k, v in m.items() if k != "at"} for m in (*self.sms, *self.inbound) if to in (None, m["to"])]
         rows = rows[::-1][: int(request.query.get("PageSize", 50))]
         return web.json_response(
             {

@@ -12,6 +12,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bcp.comms.lint import LONG as LONG_VALUES
+from bcp.comms.pack import FORMS, load_pack
+from bcp.comms.preview import page as preview
+from bcp.comms.render import render
+from bcp.contacts.tree import page as tree
+from bcp.contracts.contact import Contact
 from bcp.kit.site import Entry, Site
 from bcp.reports.page import page
 
@@ -25,6 +31,12 @@ REPORT = {
     "steps": [{"id": "tell-employees-with-a-long-name", "phase": "activation", "status": "ok", "summary": LONG * 3, "error": "", "hint": "", "from_s": 1.0, "to_s": 2.0}], "in_doubt": [], "doubts_settled": [],
     "timeline": [{"at": "2026-01-22T17:45:00Z", "kind": "step_finished", "step": "mx", "actor": "", "status": "ok", "text": LONG * 2}], "audit": {"events": 3, "head": "a" * 64, "damage": ""}, "extra": {},
 }
+
+
+def _preview() -> str:
+    pack = load_pack([Path(__file__).parents[2] / "playbooks" / "messages"])
+    template = pack.get("employees-investigating")
+    return preview("employees-investigating", "class B", [render(template, f, x, x, {**LONG_VALUES, "outage_class": "B"}, drill=False) for f in FORMS for x in ("en", "de")])
 
 
 async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
@@ -75,7 +87,7 @@ async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
     return out
 
 
-@pytest.mark.parametrize("what", ["status", "report"])
+@pytest.mark.parametrize("what", ["status", "report", "preview", "tree"])
 def test_pages_fit_a_phone_in_both_schemes_and_load_nothing(tmp_path, what) -> None:
     """People read them on the way, at night."""
     if not BROWSER:
@@ -84,6 +96,13 @@ def test_pages_fit_a_phone_in_both_schemes_and_load_nothing(tmp_path, what) -> N
         site = Site(tmp_path / "p", "Corp status", "")
         site.put(Entry("k", 1_700_000_000.0, "Mail from outside arrives late", f"<p>Mail to {LONG} is kept.</p>", "x", "inbound-on-backup", "en"))
         path = tmp_path / "p" / "index.html"
+    elif what == "preview":
+        path = tmp_path / "preview.html"
+        path.write_text(_preview())
+    elif what == "tree":
+        path = tmp_path / "tree.html"
+        people = [Contact(f"p{i}", f"Person with a rather long name {i}", phone=f"+49301234{i:03}", manager=f"p{i // 3}" if i else "", title="Head of Something Important") for i in range(60)]
+        path.write_text(tree(LONG, people, 1_700_000_000.0, "+4930123456"))
     else:
         path = tmp_path / "report.html"
         path.write_text(page(REPORT))

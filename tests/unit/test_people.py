@@ -263,3 +263,51 @@ def test_stop_leaves_the_rest_here() -> None:
 
     (tally,) = told(people, [Stops("sms", "sms")], halt=halt)
     assert tally.sent + tally.stopped == 200 and 20 <= tally.sent <= 60
+
+
+# -- answers and clocks ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "digit"), [("1", "1"), (" 2 ", "2"), ("1 ok", "1"), ("#1", "1"), ("(2)", "2"), ("1.", "1"), ("10", ""), ("yes", ""), ("", ""), ("in 1 hour", "")])
+def test_answers_are_digits(text, digit) -> None:
+    """What a person on the way types."""
+    from bcp.comms.answers import digit_of
+
+    assert digit_of(text) == digit
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["1", "2", "9", "thanks", ""]), st.floats(0, 100)), max_size=30))
+def test_everybody_is_in_exactly_one_place(replies) -> None:
+    """Answered, unclear or silent; strangers count nowhere."""
+    from bcp.comms.answers import tally
+    from bcp.contracts.channel import Inbound
+
+    people = [Contact(f"p{i}", phone=f"+4930{i}") for i in range(4)]
+    found = tally(people, [Inbound(f"+4930{i}", t, at) for i, t, at in replies], 50.0, {"1": "read", "2": "help"})
+    places = [*(a.contact for a in found.answered), *(a.contact for a in found.unclear), *found.silent]
+    assert sorted(places) == [p.id for p in people]
+    assert set(found.counts()) <= {"1", "2"}
+    wrote = {i for i, _, at in replies if at >= 50.0 and i < 4}
+    assert {f"p{i}" for i in wrote} == set(places) - set(found.silent)
+
+
+def test_a_later_digit_counts_and_thanks_undoes_nothing() -> None:
+    """2 after 1 is 2; words after a digit are words."""
+    from bcp.comms.answers import tally
+    from bcp.contracts.channel import Inbound
+
+    said = [Inbound("+49301", "1", 10.0), Inbound("+49301", "2 help", 20.0), Inbound("+49301", "thanks", 30.0)]
+    found = tally([Contact("p", phone="+49301")], said, 0.0, {"1": "read", "2": "help"})
+    assert [(a.contact, a.digit) for a in found.answered] == [("p", "2")]
+
+
+def test_reporting_clocks() -> None:
+    """The earlier limit counts; what has not begun is last; the shipped file is valid and its drafts exist."""
+    from bcp.comms.clocks import due, load_clocks
+
+    clocks = load_clocks(ROOT / "playbooks" / "clocks" / "regulators.yaml")
+    pack = load_pack([ROOT / "playbooks" / "messages"])
+    assert all(c.draft in pack and pack.get(c.draft).file.draft and c.source for c in clocks)
+    found = {d.clock.name: d.at for d in due(clocks, {"aware": 0.0, "classified": 22 * 3600.0})}
+    assert found["dora-initial"] == 24 * 3600 and found["nis2-early-warning"] == 24 * 3600 and found["dora-final"] is None
+    assert due(clocks, {"aware": 0.0, "classified": 3600.0})[0].at == 5 * 3600

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from bcp.contracts.channel import Channel, Check, Delivery, Receipt
+from bcp.contracts.channel import Channel, Check, Delivery, Inbound, Receipt
 from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration, PluginSettings
 from bcp.kernel.errors import BcpError, InDoubt
@@ -111,6 +111,29 @@ class TwilioSms(Channel[TwilioSmsSettings]):
             if message.body == delivery.message.body and (made is None or made.timestamp() >= delivery.since - 2):
                 return Receipt(str(message.sid), f"found: {message.status}")
         return None
+
+    async def answers(self, since: float) -> list[Inbound]:
+        """Texts to our number since then, by polling: no public address of ours is needed."""
+        from datetime import UTC, datetime  # noqa: PLC0415
+
+        from twilio.base.exceptions import TwilioException  # noqa: PLC0415
+
+        if not self.settings.from_:
+            return []
+        day = datetime.fromtimestamp(since, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        try:
+            found = await self._twilio.open().messages.list_async(
+                to=self.settings.from_, date_sent_after=day, limit=20_000, page_size=1_000
+            )
+        except TwilioException as error:
+            raise translate(error) from error
+        return [
+            Inbound(
+                str(m.from_), str(m.body or ""), m.date_created.timestamp() if m.date_created else since, str(m.sid)
+            )
+            for m in found
+            if str(m.direction) == "inbound"
+        ]
 
     async def check(self) -> list[Check]:
         """Fetch the account: credentials and reachability."""

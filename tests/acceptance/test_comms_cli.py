@@ -1,0 +1,110 @@
+"""Messages through the command line, in the lab: forecast, send, status, answers, stop; nothing without its fact."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from support import ROOT, bcp
+
+from bcp.lab.net import free_port
+from bcp.lab.vendors import Vendors
+
+
+def test_forecast_send_status(lab) -> None:
+    """What it would take, then what it took; the report is written."""
+    done = lab.run("comms", "forecast", "employees", "employees-investigating", "--class", "A", "--channel", "sms", "--channel", "slack")
+    assert done.returncode == 0 and "4 of 4" in done.stdout and "SEGMENTS" in done.stdout, done.stdout + done.stderr
+    done = lab.run("comms", "send", "employees", "employees-investigating", "--class", "A", "--channel", "sms", "--channel", "slack", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = json.loads(lab.run("comms", "status", "--output", "json").stdout)
+    assert {(d["channel"], d["sent"], d["failed"]) for d in rows["deliveries"]} == {("sms", 4, 0), ("slack", 1, 0)}
+    dry = lab.run("comms", "send", "oncall", "oncall-investigating", "--class", "D", "--channel", "sms", "--dry-run")
+    assert dry.returncode == 0 and "would_run" in dry.stdout + dry.stderr
+
+
+def test_no_word_before_its_fact_and_no_draft_leaves(lab) -> None:
+    """That the backup keeps mail cannot be said by a send of its own in class B; in class A nothing of the kind is said."""
+    done = lab.run("comms", "send", "employees", "employees-identified", "--class", "B", "--channel", "sms", "--yes")
+    assert done.returncode == 2 and "mx-on-relay" in done.stderr and "no step before it makes that true" in " ".join(done.stderr.split())
+    assert lab.run("comms", "send", "employees", "employees-identified", "--class", "A", "--channel", "sms", "--yes").returncode == 0
+    draft = lab.run("comms", "send", "employees", "regulator-investigating", "--class", "A", "--channel", "sms", "--yes")
+    assert draft.returncode == 2
+
+
+def test_shared_fate_is_refused(lab) -> None:
+    """A step whose only channel is Teams."""
+    text = (lab.folder / "bcp.yaml").read_text()
+    (lab.folder / "secrets" / "teams").write_text("http://127.0.0.1:1/hook")
+    path = lab.folder / "teams.yaml"
+    path.write_text(text.replace("channels:\n", "channels:\n  teams: {kind: teams, url: 'file:secrets/teams'}\n", 1))
+    try:
+        done = bcp("comms", "send", "employees", "employees-investigating", "--class", "A", "--channel", "teams", "--yes", env={"BCP_CONFIG": str(path)})
+        assert done.returncode == 2 and "microsoft" in done.stderr
+    finally:
+        path.unlink()
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Two thousand people and a slow vendor."""
+    for name, value in {"sid": "AC" + "0" * 32, "token": "lab-token"}.items():
+        (tmp_path / name).write_text(value)
+        (tmp_path / name).chmod(0o600)
+    rows = [f"p{i},Person {i},+49151{10_000_000 + i},en,staff" for i in range(2000)]
+    (tmp_path / "contacts.csv").write_text("id,name,phone,language,groups\n" + "\n".join(rows) + "\n")
+
+    def write(url: str):
+        (tmp_path / "bcp.yaml").write_text(
+            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
+            f"channels: {{sms: {{kind: twilio-sms, account_sid: file:sid, auth_token: file:token, from: '+15005550006', api_url: '{url}', concurrency: 10}}}}\n"
+            "contacts: {file: contacts.csv}\naudiences: {employees: {groups: [staff]}}\n")
+        return {**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(tmp_path / "bcp.yaml"), "NONE": "eA=="}
+
+    return write
+
+
+def test_stop_send_takes_a_second_and_answers_are_counted(many) -> None:
+    """What has not left stays here; who answered what, who is silent."""
+
+    async def run():
+        vendors = Vendors(delay_s=0.05)
+        await vendors.start("127.0.0.1", free_port("127.0.0.1"))
+        env = many(vendors.url)
+
+        async def command(*words):
+            return await asyncio.create_subprocess_exec(sys.executable, "-m", "bcp", *words, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+        send = await command("comms", "send", "employees", "employees-investigating", "--class", "A", "--yes")
+        try:
+            while len(vendors.sms) < 100:
+                assert send.returncode is None, await send.communicate()
+                await asyncio.sleep(0.05)
+            stop = await command("comms", "stop")
+            await stop.communicate()
+            told = time.monotonic()
+            await asyncio.sleep(1.0)
+            sent = len(vendors.sms)
+            await asyncio.sleep(1.0)
+            assert len(vendors.sms) == sent < 1500, (sent, len(vendors.sms))
+            out = await asyncio.wait_for(send.communicate(), 20)
+            assert time.monotonic() - told < 10
+            vendors.reply("+4915110000000", "+15005550006", "1")
+            vendors.reply("+4915110000001", "+15005550006", "2 please call")
+            vendors.reply("+4915110000002", "+15005550006", "what is up?")
+            vendors.reply("+4900000000", "+15005550006", "1")
+            asked = await command("comms", "answers", "--output", "json")
+            answers = json.loads((await asked.communicate())[0])
+        finally:
+            await vendors.stop()
+        return out, sent, answers
+
+    out, _, answers = asyncio.run(asyncio.wait_for(run(), 90))
+    assert "stopped before they left" in (out[0] + out[1]).decode(), out
+    assert answers["answers"]["1"]["people"] == ["p0"] and answers["answers"]["2"]["people"] == ["p1"] and [u["who"] for u in answers["unclear"]] == ["p2"]
+    assert len(answers["silent"]) == 1997
