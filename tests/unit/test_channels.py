@@ -62,12 +62,13 @@ class Vendor:
 HTTP = {
     "twilio-sms": {"account_sid": "file:sid", "auth_token": "file:token", "from": "+15005550006"},
     "twilio-voice": {"account_sid": "file:sid", "auth_token": "file:token", "from": "+15005550006"},
+    "twilio-whatsapp": {"account_sid": "file:sid", "auth_token": "file:token", "from": "+15005550006", "content_sid": "HX" + "0" * 32},
     "slack": {"token": "file:token", "channel": "C0LAB000001"},
     "ntfy": {"topic": "mail-down", "token": "file:token"},
     "teams": {},
 }
 FILES = {"hotline": {"file": "hotline.xml"}, "status-page": {"folder": "public"}}
-CAN_ASK = {"twilio-sms", "twilio-voice", "ntfy", "hotline", "status-page"}
+CAN_ASK = {"twilio-sms", "twilio-voice", "twilio-whatsapp", "ntfy", "hotline", "status-page"}
 
 
 def make(kind: str, vendor: Vendor | None, tmp_path, **more) -> Channel:
@@ -111,7 +112,7 @@ def with_vendor(work):
 
 def test_every_channel_is_in_one_suite_or_named_here() -> None:
     """A new one must join."""
-    assert set(registry.kinds("channels")) == {*HTTP, *FILES, "email"}
+    assert set(registry.kinds("channels")) == {*HTTP, *FILES, "email", "slack-incident"}
 
 
 @pytest.mark.parametrize("kind", sorted(HTTP))
@@ -226,3 +227,74 @@ def test_the_hotline_is_twiml_that_a_caller_hears(tmp_path) -> None:
 def test_teams_shares_fate() -> None:
     """An extra, never counted as an alternative."""
     assert registry.load("channels", "teams").Teams.shares_fate_with == ("microsoft",)
+
+
+class Workspace:
+    """Slack's methods that an incident channel needs."""
+
+    def __init__(self) -> None:
+        self.rooms, self.posts, self.pins, self.invited, self.lose = {}, [], [], [], False
+
+    async def handle(self, request: web.Request) -> web.Response:
+        method = request.path.rsplit("/", 1)[1]
+        data = await request.json() if request.content_type == "application/json" else {**request.query, **(dict(await request.post()))}
+        return web.json_response(getattr(self, method.replace(".", "_"))(data))
+
+    def conversations_create(self, data):
+        if data["name"] in self.rooms:
+            return {"ok": False, "error": "name_taken"}
+        self.rooms[data["name"]] = f"C{len(self.rooms):08}"
+        return {"ok": True, "channel": {"id": self.rooms[data["name"]], "name": data["name"]}}
+
+    def conversations_list(self, data):
+        return {"ok": True, "channels": [{"id": i, "name": n} for n, i in self.rooms.items()], "response_metadata": {"next_cursor": ""}}
+
+    def conversations_invite(self, data):
+        self.invited.append(data["users"].split(","))
+        return {"ok": True}
+
+    def conversations_history(self, data):
+        return {"ok": True, "messages": [p for p in reversed(self.posts) if p["channel"] == data["channel"] and not p.get("thread_ts")]}
+
+    def pins_add(self, data):
+        self.pins.append(data["timestamp"])
+        return {"ok": True}
+
+    def chat_postMessage(self, data):
+        meta = data.get("metadata")
+        self.posts.append({**data, "ts": f"{len(self.posts) + 1}.0", "metadata": json.loads(meta) if isinstance(meta, str) else meta})
+        return {"ok": True, "channel": data["channel"], "ts": self.posts[-1]["ts"]}
+
+
+def test_an_incident_channel_is_opened_once_filled_pinned_and_threaded(tmp_path) -> None:
+    """One channel a run, people in batches, the first message pinned, later ones in its thread; a second process finds it again."""
+
+    async def work():
+        slack = Workspace()
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", slack.handle)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        port = free_port("127.0.0.1")
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        vendor = Vendor()
+        vendor.url = f"http://127.0.0.1:{port}"
+        HTTP["slack-incident"] = {"token": "file:token", "invite": [f"U{i:07}" for i in range(450)]}
+        try:
+            first, second = make("slack-incident", vendor, tmp_path), make("slack-incident", vendor, tmp_path)
+            one, two = delivery(first, "run-20260122-174500-x7kq/tell/slack/all"), delivery(first, "run-20260122-174500-x7kq/update#1/slack/all")
+            assert await first.find(one) is None
+            await first.send(one)
+            await second.send(two)
+            found = await second.find(one)
+            await first.close()
+            await second.close()
+        finally:
+            HTTP.pop("slack-incident")
+            await runner.cleanup()
+        return slack, found
+
+    slack, found = asyncio.run(asyncio.wait_for(work(), 30))
+    assert list(slack.rooms) == ["inc-20260122-174500-x7kq"] and found.id == "1.0"
+    assert [len(b) for b in slack.invited[:3]] == [200, 200, 50] and slack.pins == ["1.0"]
+    assert slack.posts[1]["thread_ts"] == "1.0" and all(p["text"] and p["blocks"] for p in slack.posts)

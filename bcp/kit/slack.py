@@ -1,0 +1,98 @@
+"""slack_sdk with its retries off: one call is one request, with a deadline, and typed outcomes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bcp.contracts.channel import NotSent, RateLimited
+from bcp.kernel.errors import InDoubt, Permanent
+from bcp.kernel.secret import Secret
+
+MAX_TEXT = 10_000
+"""Blocks fail near 13,200 characters in total although 40,000 are documented (slackapi/bolt-js issue 2509)."""
+
+
+class SlackClient:
+    """One bot, for one event loop."""
+
+    def __init__(self, token: Secret, *, api_url: str, timeout_s: float) -> None:
+        self._token, self._api_url, self._timeout_s = token, api_url, timeout_s
+        self._client: Any = None
+        self._session: Any = None
+
+    def _open(self) -> Any:
+        if self._client is None:
+            import aiohttp  # noqa: PLC0415
+            from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415 - 0.2 s of import
+
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
+            options: dict[str, Any] = {"base_url": self._api_url.rstrip("/") + "/api/"} if self._api_url else {}
+            self._client = AsyncWebClient(
+                token=self._token.reveal(),
+                timeout=max(1, int(self._timeout_s)),
+                session=self._session,
+                retry_handlers=[],
+                **options,
+            )
+        return self._client
+
+    async def call(self, method: str, **arguments: Any) -> Any:
+        """One call. Raises ``RateLimited``, ``NotSent``, ``Permanent`` or ``InDoubt``."""
+        import aiohttp  # noqa: PLC0415
+        from slack_sdk.errors import SlackApiError, SlackClientError  # noqa: PLC0415
+
+        try:
+            return await getattr(self._open(), method)(**arguments)
+        except SlackApiError as error:
+            raise translate(error) from error
+        except aiohttp.ClientConnectorError as error:
+            raise NotSent("Slack cannot be reached", hint="Nothing was sent.") from error
+        except (TimeoutError, aiohttp.ClientError, SlackClientError) as error:
+            raise InDoubt(f"no usable answer from Slack ({type(error).__name__})") from error
+
+    async def close(self) -> None:
+        """Close the pool."""
+        if self._session is not None:
+            await self._session.close()
+        self._client = self._session = None
+
+
+def blocks_of(text: str) -> list[dict[str, Any]]:
+    """Block Kit sections of 2,900 characters; ``text`` beside them is the notification and the fall-back."""
+    return [
+        {"type": "section", "text": {"type": "mrkdwn", "text": text[i : i + 2900]}} for i in range(0, len(text), 2900)
+    ]
+
+
+def metadata_of(key: str) -> dict[str, Any]:
+    """Our key, so that a lost answer can be looked up."""
+    return {"event_type": "bcp_message", "event_payload": {"key": key}}
+
+
+def key_of(message: Any) -> str:
+    """Our key in a message of the history; empty without one."""
+    return str(((message.get("metadata") or {}).get("event_payload") or {}).get("key") or "")
+
+
+def translate(error: Any) -> Permanent | RateLimited | InDoubt:
+    """Slack's errors, by what to do about them."""
+    status = getattr(error.response, "status_code", 0)
+    name = error.response.get("error", "") if isinstance(getattr(error.response, "data", None), dict) else ""
+    if status == 429 or name == "ratelimited":
+        wait = (error.response.headers or {}).get("Retry-After")
+        return RateLimited(
+            "Slack asks to slow down", retry_after_s=float(str(wait)) if str(wait or "").isdigit() else None
+        )
+    if status >= 500 or name in {"internal_error", "fatal_error", "request_timeout", "service_unavailable"}:
+        return InDoubt(f"Slack answers {name or status}")
+    hints = {
+        "not_in_channel": "Invite the bot to the channel.",
+        "channel_not_found": "Use the channel's id, and invite the bot.",
+        "invalid_auth": "Check the token.",
+        "token_revoked": "Make a new token.",
+        "missing_scope": "Give the bot the scope.",
+        "is_archived": "Choose another channel.",
+    }
+    return Permanent(
+        f"Slack refuses it: {name or status}", hint=hints.get(name, "See Slack's list of errors for this method.")
+    )

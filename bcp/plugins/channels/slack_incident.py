@@ -1,0 +1,168 @@
+"""``slack-incident``: a channel of its own for each run: opened, people invited, the first message pinned, the rest in its thread."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from bcp.contracts.channel import Channel, Check, Delivery, NotSent, RateLimited, Receipt
+from bcp.contracts.contact import Contact
+from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.kernel.errors import InDoubt, Permanent
+from bcp.kernel.secret import Secret
+from bcp.kit.slack import MAX_TEXT, SlackClient, blocks_of, key_of, metadata_of
+
+BATCH = 200
+"""People invited at once; Slack takes up to 1,000 (docs.slack.dev, conversations.invite)."""
+
+
+class SlackIncidentSettings(PluginSettings):
+    """A bot that may open channels."""
+
+    kind: Literal["slack-incident"] = "slack-incident"
+    """Which plug-in."""
+    token: Secret
+    """Bot token, by reference. Scopes: channels:manage (or groups:write), chat:write, pins:write, channels:history, channels:read."""
+    prefix: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,30}$")] = "inc"
+    """The channel is called prefix-DATE-ID."""
+    private: bool = False
+    """A private channel."""
+    invite: list[Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,}$")]] = Field(default_factory=list)
+    """Ids of people who are invited."""
+    timeout: Duration = 10.0
+    """For one request."""
+    depends_on: list[str] = Field(default_factory=list)
+    """`microsoft` when people sign in to Slack through Entra and have no exemption."""
+    concurrency: Annotated[int, Field(ge=1, le=1)] = 1
+    """One after the other: the second message goes into the thread of the first."""
+    api_url: str = ""
+    """Another base URL, for tests."""
+
+
+class SlackIncident(Channel[SlackIncidentSettings]):
+    """Chat. Opening, inviting and pinning can be repeated without harm; the message itself carries our key and is never posted twice."""
+
+    kind = "slack-incident"
+    form = "chat"
+    broadcast: ClassVar[bool] = True
+    Settings = SlackIncidentSettings
+
+    def __init__(self, name: str, settings: SlackIncidentSettings) -> None:
+        super().__init__(name, settings)
+        self._slack = SlackClient(settings.token, api_url=settings.api_url, timeout_s=settings.timeout)
+        self._rooms: dict[str, str] = {}
+
+    def address_of(self, contact: Contact) -> str:
+        """Everybody who is invited reads it."""
+        return self.name
+
+    def room_name(self, key: str) -> str:
+        """Name of the channel of the run that this key belongs to: 80 characters at most, lower case."""
+        run = re.sub(r"[^a-z0-9-]+", "-", key.split("/", 1)[0].removeprefix("run-").lower())
+        return f"{self.settings.prefix}-{run}"[:80]
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        """Post into the run's channel, in the thread of its first message; that one is pinned."""
+        room, fresh = await self._room(delivery.key)
+        root = "" if fresh else await self._root(room)
+        text = delivery.message.body[:MAX_TEXT]
+        more: dict[str, Any] = {"thread_ts": root, "reply_broadcast": True} if root else {}
+        answer = await self._slack.call(
+            "chat_postMessage",
+            channel=room,
+            text=text,
+            blocks=blocks_of(text),
+            metadata=metadata_of(delivery.key),
+            unfurl_links=False,
+            **more,
+        )
+        if not root:
+            await self._quietly("pins_add", channel=room, timestamp=str(answer["ts"]))
+        return Receipt(str(answer["ts"]), room)
+
+    async def _room(self, key: str) -> tuple[str, bool]:
+        """Id of the channel, and whether it was made now."""
+        name = self.room_name(key)
+        if name in self._rooms:
+            return self._rooms[name], False
+        try:
+            made = await self._slack.call("conversations_create", name=name, is_private=self.settings.private)
+            room, fresh = str(made["channel"]["id"]), True
+        except Permanent as error:
+            if "name_taken" not in error.message:
+                raise
+            room, fresh = await self._find_room(name), False
+        except InDoubt as error:  # it may be there: asking again finds out, nothing was said yet
+            raise NotSent("Slack did not say whether the channel was opened", hint="It is looked for again.") from error
+        self._rooms[name] = room
+        for i in range(0, len(self.settings.invite), BATCH):
+            await self._quietly(
+                "conversations_invite", channel=room, users=",".join(self.settings.invite[i : i + BATCH]), force=True
+            )
+        return room, fresh
+
+    async def _find_room(self, name: str) -> str:
+        cursor = ""
+        for _ in range(50):
+            more = {"cursor": cursor} if cursor else {}
+            page = await self._slack.call(
+                "conversations_list", limit=1000, exclude_archived=True, types="public_channel,private_channel", **more
+            )
+            for channel in page.get("channels") or ():
+                if channel.get("name") == name:
+                    return str(channel["id"])
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
+        raise Permanent(
+            f"the channel {name} exists and cannot be seen", hint="Invite the bot, or choose another prefix."
+        )
+
+    async def _history(self, room: str) -> list[Any]:
+        answer = await self._slack.call("conversations_history", channel=room, limit=200, include_all_metadata=True)
+        return list(answer.get("messages") or ())
+
+    async def _root(self, room: str) -> str:
+        """The first message of ours there."""
+        ours = [m for m in await self._history(room) if key_of(m)]
+        return str(ours[-1]["ts"]) if ours else ""
+
+    async def _quietly(self, method: str, **arguments: Any) -> None:
+        """What is nice to have must not hold up the message."""
+        try:
+            await self._slack.call(method, **arguments)
+        except (Permanent, NotSent, RateLimited, InDoubt):
+            return
+
+    async def find(self, delivery: Delivery) -> Receipt | None:
+        """Look through the run's channel for our key. No channel: nothing was said."""
+        try:
+            room = self._rooms.get(self.room_name(delivery.key)) or await self._find_room(self.room_name(delivery.key))
+        except Permanent:
+            return None
+        except (NotSent, RateLimited) as error:
+            raise InDoubt(f"Slack cannot be asked: {error.message}") from error
+        try:
+            found = await self._history(room)
+        except (Permanent, NotSent, RateLimited) as error:
+            raise InDoubt(f"Slack cannot be asked: {error.message}", hint="Give the bot channels:history.") from error
+        return next((Receipt(str(m["ts"]), "found") for m in found if key_of(m) == delivery.key), None)
+
+    async def check(self) -> list[Check]:
+        """``auth.test``."""
+        try:
+            answer = await self._slack.call("auth_test")
+        except (Permanent, NotSent, RateLimited, InDoubt) as error:
+            return [Check(self.name, "fail", f"Slack: {error.message}", error.hint or "Check the token.")]
+        return [Check(self.name, "ok", f"Slack workspace {answer.get('team')} as {answer.get('user')}")]
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._slack.close()
+
+
+def create(name: str, settings: SlackIncidentSettings) -> SlackIncident:
+    """The channel of these settings."""
+    return SlackIncident(name, settings)
