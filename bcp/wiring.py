@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bcp import registry
+from bcp.comms.answers import tally
 from bcp.comms.courier import Courier, Pace
 from bcp.comms.pack import Pack, load_pack
 from bcp.contacts.directory import Audience, Directory
@@ -495,6 +496,7 @@ class App:
             recorded,
             tuple(self.settings.shell.allow),
             halt,
+            Replies(self),
         )
         if not (dry or journal is None):
             return real
@@ -637,6 +639,23 @@ def _event_of(view: RunView) -> str:
     if status == "holding" and not back:
         return "active"
     return "closed" if status == "done" and back else ""
+
+
+class Replies:
+    """What people sent back on any channel, counted by person."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    def people(self, audience: str) -> int:
+        """How many are in this audience."""
+        return len(self.app.directory.members(audience))
+
+    async def count(self, audience: str, since: float, digits: Sequence[str]) -> int:
+        """How many different people have answered so."""
+        inbound = [m for c in self.app.channels.values() for m in await c.answers(since)]
+        found = tally(self.app.directory.members(audience), inbound, since, dict.fromkeys(digits, ""))
+        return len(found.answered)
 
 
 class SitePages:

@@ -179,6 +179,28 @@ class Looker(Protocol):
         """``state``, ``class``, ``planes``, ``evidence``."""
 
 
+class Answers(Protocol):
+    """What people sent back."""
+
+    def people(self, audience: str) -> int:
+        """How many are in this audience."""
+
+    async def count(self, audience: str, since: float, digits: Sequence[str]) -> int:
+        """How many different people of it have answered since then with one of these digits (any, when empty)."""
+
+
+class NoAnswers:
+    """Nobody answers, because nobody can be asked."""
+
+    def people(self, audience: str) -> int:
+        """Unknown."""
+        return 0
+
+    async def count(self, audience: str, since: float, digits: Sequence[str]) -> int:
+        """None."""
+        return 0
+
+
 class Reports(Protocol):
     """Writes the report of a run."""
 
@@ -220,6 +242,7 @@ class Services:
     """For a failback: the MX each domain had before the run we come back from."""
     allow_shell: tuple[str, ...] = ()
     halt: Halt = field(default_factory=Halt)
+    answers: Answers = field(default_factory=NoAnswers)
 
     def dns_of(self, domain: str) -> Dns:
         """The back end that holds this domain's MX."""
@@ -228,6 +251,7 @@ class Services:
 
 __all__ = [
     "Answer",
+    "Answers",
     "Approvals",
     "CanaryResult",
     "Courier",

@@ -108,3 +108,47 @@ def test_stop_send_takes_a_second_and_answers_are_counted(many) -> None:
     assert "stopped before they left" in (out[0] + out[1]).decode(), out
     assert answers["answers"]["1"]["people"] == ["p0"] and answers["answers"]["2"]["people"] == ["p1"] and [u["who"] for u in answers["unclear"]] == ["p2"]
     assert len(answers["silent"]) == 1997
+
+
+ESCALATION = """version: 1
+name: escalate
+title: The first group, then the next
+concurrency: {group: escalate}
+activation:
+  - {id: ask, uses: notify, with: {audience: first, template: access-down, channels: [sms]}}
+  - {id: wait, uses: answers.wait, with: {audience: first, min: 1, within: WITHIN, digits: ["1"], ask_every: 200ms}}
+  - {id: next, uses: notify, when: "not steps.wait.outputs.enough", with: {audience: second, template: access-down, channels: [sms]}}
+"""
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_next_group_is_told_when_nobody_answers(tmp_path, answers) -> None:
+    """Fewer than N answers in M minutes: the next group. With an answer: nobody else is woken."""
+    for name, value in {"sid": "AC" + "0" * 32, "token": "lab-token"}.items():
+        (tmp_path / name).write_text(value)
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / "contacts.csv").write_text("id,name,phone,groups\na,A,+4915110000000,one\nb,B,+4915110000001,two\n")
+    (tmp_path / "escalate.yaml").write_text(ESCALATION.replace("WITHIN", "20s" if answers else "1s"))
+
+    async def run():
+        vendors = Vendors()
+        await vendors.start("127.0.0.1", free_port("127.0.0.1"))
+        (tmp_path / "bcp.yaml").write_text(
+            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
+            f"channels: {{sms: {{kind: twilio-sms, account_sid: file:sid, auth_token: file:token, from: '+15005550006', api_url: '{vendors.url}'}}}}\n"
+            "contacts: {file: contacts.csv}\naudiences: {first: {groups: [one]}, second: {groups: [two]}}\n")
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(tmp_path / "bcp.yaml"), "NONE": "eA=="}
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bcp", "run", str(tmp_path / "escalate.yaml"), "--yes", env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        while not vendors.sms:
+            assert process.returncode is None, await process.communicate()
+            await asyncio.sleep(0.05)
+        if answers:
+            await asyncio.sleep(1.1)
+            vendors.reply("+4915110000000", "+15005550006", "1")
+        out = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
+        await vendors.stop()
+        return process.returncode, out, [m["to"] for m in vendors.sms]
+
+    code, out, told = asyncio.run(asyncio.wait_for(run(), 60))
+    assert code == 0, out
+    assert told == (["+4915110000000"] if answers else ["+4915110000000", "+4915110000001"]), out
