@@ -205,9 +205,21 @@ def sms() -> None:
                 row("CPU a message, journaled", found["us"]["cpu"], 0.00025, 1.0, "0.25 ms")
             row("CPU a message, journaled", found["us"]["cpu"], found["twilio-async"]["cpu"], 1.5, "twilio's async client (no journal)")
             row("time for a message", 1 / found["us"]["rate"], 1 / found["apprise"]["rate"], 1.0, "Apprise", "wall")
+            _many(port, delay, found["us"])
         finally:
             stub.kill()
             stub.wait()
+
+
+def _many(port: str, delay: float, few: dict[str, float]) -> None:
+    """Ten times as many: pace, CPU and memory must not change with the number of people."""
+    done = subprocess.run([sys.executable, str(ROOT / "bench" / "sms.py"), "us", port, "20000"], env=ENV, capture_output=True, text=True, check=True)
+    one = json.loads(done.stdout.splitlines()[-1])
+    print(f"      us, 20,000       {20000 / one['wall']:8.0f}/s  {one['cpu'] / 20000 * 1000:.3f} ms CPU a message  {one['mib']:.0f} MiB")
+    if delay:
+        row("20,000: share of the ceiling left unused", 1 - 20000 / one["wall"] / (50 / delay), 1.0, 0.1, "concurrency / latency", "share")
+    row("CPU a message, 20,000", one["cpu"] / 20000, few["cpu"], 1.2, "the same with 2,000")
+    row("memory, 20,000", one["mib"], few["mib"], 1.5, "the same with 2,000", "memory")
 
 
 def _script(name: str, *arguments: str) -> list[dict]:

@@ -67,7 +67,7 @@ async def us(url: str, count: int) -> tuple[float, float]:
         directory = Directory(tuple(Contact(f"p{i}", phone=f"+1202{i:07d}", groups=("staff",)) for i in range(count)), {"staff": Audience("staff", ("staff",))})
         pack = Pack([Template(MessageFile.model_validate({"version": 1, "name": "m", "title": "m", "phase": "update", "sms": {"en": BODY}}), parse("{}"))])
         courier = Courier(directory, pack, {"sms": channel}, journal, SystemClock(), lambda extra: dict(extra), paces={"sms": Pace(concurrency=50)})
-        channel._open()
+        channel._twilio.open()
         began = (time.monotonic(), time.process_time())
         tally = (await courier.deliver(Order("staff", "m", ("sms",)), "run/tell"))[0]
         wall = (time.monotonic() - began[0], time.process_time() - began[1])

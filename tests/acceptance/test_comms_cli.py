@@ -152,3 +152,20 @@ def test_the_next_group_is_told_when_nobody_answers(tmp_path, answers) -> None:
     code, out, told = asyncio.run(asyncio.wait_for(run(), 60))
     assert code == 0, out
     assert told == (["+4915110000000"] if answers else ["+4915110000000", "+4915110000001"]), out
+
+
+def test_what_the_howto_shows_is_right(tmp_path) -> None:
+    """Audiences and the playbook of the page."""
+    import re
+
+    page = (ROOT / "docs" / "howto" / "tell-people.md").read_text()
+    assert bcp("init", "--domain", "example.com", "--dns-server", "127.0.0.1:1", "--relay", "relay.example.net", "--canary", "canary@example.com", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "bcp.yaml").read_text()
+    own = re.search(r"```yaml\n# bcp.yaml, audiences:\n(.*?)```", page, re.DOTALL)[1]
+    (tmp_path / "bcp.yaml").write_text(re.sub(r"audiences:\n(  .*\n)+", own + "  oncall: {groups: [oncall]}\n", text))
+    done = bcp("config", "check", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "playbooks" / "ask.yaml").write_text(re.search(r"```yaml\n# playbooks/ask.yaml\n(.*?)```", page, re.DOTALL)[1])
+    done = bcp("playbook", "lint", "playbooks/ask.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
