@@ -86,29 +86,34 @@ def sync(
         Path | None, typer.Option("--from-file", help="From this CSV, LDIF, SCIM JSON or YAML instead of Graph.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where; else contacts: snapshot: in bcp.yaml.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Ask Graph for everybody, not only for changes.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; write nothing.")] = False,
 ) -> None:
     """Sync."""
     from bcp.contacts.load import load_contacts  # noqa: PLC0415
     from bcp.contacts.snapshot import differences, read_snapshot, write_snapshot  # noqa: PLC0415
+    from bcp.kernel.files import write_atomic  # noqa: PLC0415
 
     app = make_app()
     path = out or app.settings.contacts.snapshot
     if path is None:
         raise Invalid("where to? contacts: snapshot: is not set", hint="Add --out FILE.")
     bad: list[str] = []
+    link = ""
+    before = read_snapshot(path, app.contact_keys())[0] if path.exists() else ()
     if file:
         people, source = load_contacts(file), f"file {file.name}"
     else:
-        people, bad = _from_graph(app)
+        people, bad, link = _from_graph(app, before, full=full)
         source = "Microsoft Graph"
     forgotten = _forgotten(app)
     people = tuple(p for p in people if _mark(p.id) not in forgotten)
-    before = read_snapshot(path, app.contact_keys())[0] if path.exists() else ()
     changed = differences(before, people)
     checksum = ""
     if not dry_run:
         checksum = write_snapshot(path, people, taken_at=app.clock.now(), source=source, keys=app.contact_keys())
+        if link:
+            write_atomic(app.configuration.state / "contacts.delta", link)
     count = {k: sum(1 for c in changed if c[0] == k) for k in ("added", "removed", "changed")}
     told = ", ".join(f"{n} {k}" for k, n in count.items())
     written = f"written to {path} ({checksum[:12]})" if checksum else "nothing written"
@@ -280,23 +285,36 @@ def keygen() -> None:
     )
 
 
-def _from_graph(app: App) -> tuple[tuple[Contact, ...], list[str]]:
-    """Users of Graph. A number that is not valid is left out and named: the person stays reachable by other channels."""
+def _from_graph(app: App, before: tuple[Contact, ...], *, full: bool) -> tuple[tuple[Contact, ...], list[str], str]:
+    """Users of Graph: what changed since the last sync, or all of them; and the link for the next time.
+
+    A number that is not valid is left out and named: the person stays reachable by other channels.
+    """
     from bcp.contacts.load import check_phone  # noqa: PLC0415
+    from bcp.kernel.errors import Permanent  # noqa: PLC0415
     from bcp.registry import load  # noqa: PLC0415
 
     graph = app.settings.graph
     if graph is None:
         raise Invalid("graph: is not configured", hint="Add graph: to bcp.yaml, or use --from-file.")
-    found = wait_for(
-        load("directories", "graph").read_users(
-            graph.tenant_id, graph.client_id, graph.client_secret.reveal(), api_url=graph.api_url
-        )
-    )
-    people, bad = [], []
+    path = app.configuration.state / "contacts.delta"
+    link = path.read_text(encoding="utf-8").strip() if path.exists() and before and not full else ""
+    read = load("directories", "graph").read_changes
+    who = (graph.tenant_id, graph.client_id, graph.client_secret.reveal())
+    try:
+        found, gone, following = wait_for(read(*who, link, api_url=graph.api_url))
+    except Permanent:
+        if not link:
+            raise
+        link = ""  # Graph no longer knows the link: begin anew
+        found, gone, following = wait_for(read(*who, "", api_url=graph.api_url))
+    people: dict[str, Contact] = {p.id: p for p in before} if link else {}
+    bad = []
     for person in found:
         phone, why = check_phone(person.phone)
         if why:
             bad.append(f"{person.id} ({person.name}): the phone number {why}; left out")
-        people.append(replace(person, phone=phone))
-    return tuple(people), bad
+        people[person.id] = replace(person, phone=phone)
+    for ident in gone:
+        people.pop(ident, None)
+    return tuple(people.values()), bad, following

@@ -48,6 +48,8 @@ class Vendors:
     """HTTP status by mailbox, or ``*``; 0 hangs."""
     entra: str = "ok"
     """ok, hang, metadata-503, token-503, or a code such as AADSTS7000222."""
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    """What happened to users since the first delta link."""
     tokens: int = 0
     calls: list[dict[str, Any]] = field(default_factory=list)
     inbound: list[dict[str, Any]] = field(default_factory=list)
@@ -75,6 +77,7 @@ class Vendors:
         app.router.add_post("/api/{method}", self._slack)
         app.router.add_get("/api/{method}", self._slack)
         app.router.add_get("/v1.0/users", self._users)
+        app.router.add_get("/v1.0/users/delta()", self._delta)
         app.router.add_get("/v1.0/admin/serviceAnnouncement/healthOverviews", self._health)
         app.router.add_get("/v1.0/admin/serviceAnnouncement/issues", self._issues)
         app.router.add_get("/v1.0/users/{user}/mailFolders/inbox", self._inbox)
@@ -326,6 +329,28 @@ class Vendors:
         page: dict[str, Any] = {"@odata.context": "x", "value": rows}
         if start + self.page_size < len(self.users):
             page["@odata.nextLink"] = f"{self.url}/v1.0/users?$skiptoken={start + self.page_size}"
+        return web.json_response(page)
+
+    async def _delta(self, request: web.Request) -> web.Response:
+        """All users, page by page; with a delta token only what changed since (``changes``: users, or ids that are gone)."""
+        await self._note(request, dict(request.query))
+        base = f"{self.url}/v1.0/users/delta()"
+        token = request.query.get("$deltatoken")
+        if token is not None and int(token) > len(self.changes):
+            return web.json_response(
+                {"error": {"code": "syncStateNotFound", "message": "the token is too old"}}, status=410
+            )
+        if token is not None:
+            rows = self.changes[int(token) :]
+            return web.json_response(
+                {"@odata.context": "x", "value": rows, "@odata.deltaLink": f"{base}?$deltatoken={len(self.changes)}"}
+            )
+        start = int(request.query.get("$skiptoken", 0))
+        page: dict[str, Any] = {"@odata.context": "x", "value": self.users[start : start + self.page_size]}
+        if start + self.page_size < len(self.users):
+            page["@odata.nextLink"] = f"{base}?$skiptoken={start + self.page_size}"
+        else:
+            page["@odata.deltaLink"] = f"{base}?$deltatoken={len(self.changes)}"
         return web.json_response(page)
 
     async def _health(self, request: web.Request) -> web.Response:

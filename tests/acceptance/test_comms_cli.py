@@ -169,3 +169,40 @@ def test_what_the_howto_shows_is_right(tmp_path) -> None:
     (tmp_path / "playbooks" / "ask.yaml").write_text(re.search(r"```yaml\n# playbooks/ask.yaml\n(.*?)```", page, re.DOTALL)[1])
     done = bcp("playbook", "lint", "playbooks/ask.yaml", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_contacts_follow_graph_by_delta(tmp_path) -> None:
+    """All at first, page by page; then only changes; who is gone goes; a link that is too old begins anew; the documents have no complaint."""
+    (tmp_path / "secret").write_text("s" * 20)
+    (tmp_path / "secret").chmod(0o600)
+
+    def user(i, **more):
+        return {"id": f"u{i}", "displayName": f"User {i}", "mail": f"u{i}@corp.test", "userPrincipalName": f"u{i}@corp.test", "mobilePhone": f"+4915110000{i:03}", "preferredLanguage": "de-DE", "accountEnabled": True, "department": "staff", **more}
+
+    async def run():
+        vendors = Vendors(users=[user(i) for i in range(5)])
+        await vendors.start("127.0.0.1", free_port("127.0.0.1"))
+        (tmp_path / "bcp.yaml").write_text(
+            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
+            f"contacts: {{snapshot: people.json}}\ngraph: {{tenant_id: t, client_id: c, client_secret: file:secret, api_url: '{vendors.url}'}}\n")
+
+        async def sync(*more):
+            process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bcp", "contacts", "sync", "--output", "json", *more, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            out, err = await process.communicate()
+            assert process.returncode == 0, err.decode()
+            data = json.loads(out)
+            return data["people"], data["added"], data["removed"], data["changed"]
+
+        seen = [await sync(), await sync()]
+        vendors.changes += [user(1, mobilePhone="+4915110000777"), {"id": "u2", "@removed": {"reason": "deleted"}}, user(9)]
+        before = len([r for r in vendors.log if "delta" in r[1]])
+        seen.append(await sync())
+        asked = len([r for r in vendors.log if "delta" in r[1]]) - before
+        (tmp_path / ".bcp" / "contacts.delta").write_text(f"{vendors.url}/v1.0/users/delta()?$deltatoken=99")
+        seen.append(await sync())
+        await vendors.stop()
+        return seen, asked
+
+    seen, asked = asyncio.run(asyncio.wait_for(run(), 90))
+    assert seen[:3] == [(5, 5, 0, 0), (5, 0, 0, 0), (5, 1, 1, 1)] and asked == 1
+    assert seen[3][0] == 5

@@ -72,11 +72,11 @@ def _slack(methods, name, parameters) -> list[str]:
 
 
 def _graph(document, method, path, parameters) -> list[str]:
-    item = document["paths"].get(path)
+    item = document["paths"].get(path.replace("/users/delta()", "/users/microsoft.graph.delta()"))
     if item is None or method.lower() not in item:
         return [f"graph: no operation {method} {path}"]
     known = {p["name"]: p for p in item[method.lower()].get("parameters", []) if "name" in p}
-    wrong = [f"graph: unknown parameter {n}" for n in parameters if n not in known and n != "$skiptoken" and not any("$ref" in p for p in item[method.lower()].get("parameters", []))]
+    wrong = [f"graph: unknown parameter {n}" for n in parameters if n not in known and n not in {"$skiptoken", "$deltatoken"} and not any("$ref" in p for p in item[method.lower()].get("parameters", []))]
     allowed = known.get("$select", {}).get("schema", {}).get("items", {}).get("enum")
     if allowed and "$select" in parameters:
         wrong += [f"graph: $select={f} is not allowed" for f in parameters["$select"].split(",") if f not in allowed]

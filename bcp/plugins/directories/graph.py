@@ -54,6 +54,51 @@ async def read_users(
         await graph.close()
 
 
+async def read_changes(
+    tenant_id: str, client_id: str, client_secret: str, link: str = "", *, api_url: str = "", timeout_s: float = 120.0
+) -> tuple[list[Contact], list[str], str]:
+    """Users that are new or changed since ``link`` (all, without one), ids of those who are gone, and the next link.
+
+    The delta query (learn.microsoft.com, delta-query-users): parameters go with the first request only, then the links
+    carry them. A link that Graph no longer knows (410) begins anew: raise and ask without one.
+
+    Raises:
+        Transient, Permanent: with what to do.
+    """
+    from msgraph.generated.users.delta.delta_request_builder import DeltaRequestBuilder  # noqa: PLC0415
+
+    graph = Graph(tenant_id, client_id, client_secret, api_url=api_url)
+    query = DeltaRequestBuilder.DeltaRequestBuilderGetQueryParameters(select=FIELDS)
+
+    async def work(client: Any, configuration: Any) -> tuple[list[Contact], list[str], str]:
+        found: dict[str, Contact] = {}
+        gone: list[str] = []
+        if link:
+            _same_host(link, api_url)
+            page = await client.users.delta.with_url(link).get(request_configuration=configuration())
+        else:
+            page = await client.users.delta.get(request_configuration=configuration(query))
+        for _ in range(MAX_PAGES):
+            if page is None:
+                break
+            for user in page.value or ():
+                if "@removed" in (user.additional_data or {}) or user.account_enabled is False:
+                    found.pop(str(user.id), None)
+                    gone.append(str(user.id))
+                else:
+                    found[str(user.id)] = _contact(user)
+            if not page.odata_next_link:
+                return list(found.values()), gone, str(page.odata_delta_link or "")
+            _same_host(page.odata_next_link, api_url)
+            page = await client.users.delta.with_url(page.odata_next_link).get(request_configuration=configuration())
+        raise Permanent("Graph's pages of users have no end", hint="Report it; sync from a file meanwhile.")
+
+    try:
+        return await graph.call(work, timeout_s)
+    finally:
+        await graph.close()
+
+
 class Service:
     """What the tenant itself says: where its mail goes, and how its services are."""
 
