@@ -189,7 +189,7 @@ async def bench(rounds: int) -> list[dict]:
     rows = []
     try:
         await asyncio.sleep(8)
-        for fault in OUTAGES:
+        for fault in OUTAGES if rounds else ():
             took: dict[str, list[float]] = {"ours": [], "theirs": []}
             for _ in range(rounds):
                 await calm()
@@ -229,7 +229,7 @@ def main() -> None:
     rows = asyncio.run(bench(numbers[0] if numbers else 3))
     outages = [r for r in rows if r["outage"]]
     others = [r for r in rows if not r["outage"]]
-    ratio = statistics.median(r["ours_s"] / r["theirs_s"] for r in outages)
+    ratio = statistics.median(r["ours_s"] / r["theirs_s"] for r in outages) if outages else float("nan")
     print(f"time to verdict: {ratio:.2f} x theirs (median of {len(outages)} faults); false verdicts: ours {sum(r['ours_false'] for r in others)} of {len(others)}, theirs {sum(r['theirs_false'] for r in others)} of {len(others)}")
     if "--json" in sys.argv:
         print(json.dumps(rows))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from bcp.contracts.channel import NotSent, RateLimited
+from bcp.contracts.channel import Check, NotSent, RateLimited
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
 
@@ -55,6 +56,24 @@ class SlackClient:
         if self._session is not None:
             await self._session.close()
         self._client = self._session = None
+
+
+async def check_bot(client: SlackClient, name: str, needed: Sequence[str]) -> list[Check]:
+    """``auth.test``: the token, and the scopes that Slack names in the answer's header."""
+    try:
+        answer = await client.call("auth_test")
+    except (Permanent, NotSent, RateLimited, InDoubt) as error:
+        return [Check(name, "fail", f"Slack: {error.message}", error.hint or "Check the token.")]
+    out = [Check(name, "ok", f"Slack workspace {answer.get('team')} as {answer.get('user')}")]
+    headers = {str(k).lower(): str(v) for k, v in dict(getattr(answer, "headers", None) or {}).items()}
+    if "x-oauth-scopes" in headers:
+        have = {s.strip() for s in headers["x-oauth-scopes"].split(",")}
+        missing = [n for n in needed if not have & set(n.split("|"))]
+        if missing:
+            out.append(
+                Check(name, "fail", f"the bot lacks {', '.join(missing)}", "Add the scopes and install the app again.")
+            )
+    return out
 
 
 def blocks_of(text: str) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from bcp.contracts.channel import NotSent, RateLimited
+from bcp.contracts.channel import Check, NotSent, RateLimited
 from bcp.kernel.errors import BcpError, InDoubt, Permanent
 from bcp.kernel.secret import Secret
 
@@ -38,6 +38,54 @@ class Twilio:
         if self._transport is not None:
             await self._transport.close()
         self._client = self._transport = None
+
+
+async def check_account(twilio: Twilio, name: str, sid: str, number: str | None, needs: str) -> list[Check]:
+    """What Twilio's API can tell before the day: the account, whether it is a trial, and whether the number can do this."""
+    try:
+        account = await twilio.open().api.accounts(sid).fetch_async()
+    except Exception as error:  # noqa: BLE001 - doctor reports whatever is wrong
+        text = getattr(error, "message", None) or getattr(error, "msg", error)
+        return [Check(name, "fail", f"Twilio: {text}", getattr(error, "hint", "") or "Check the credentials.")]
+    active = str(account.status) == "active"
+    out = [
+        Check(
+            name,
+            "ok" if active else "fail",
+            f"Twilio account is {account.status}",
+            "" if active else "See the Twilio console.",
+        )
+    ]
+    if str(account.type or "").lower() == "trial":
+        out.append(
+            Check(
+                name,
+                "warn",
+                "it is a trial account: only verified numbers are reached",
+                "Upgrade it before you need it.",
+            )
+        )
+    if not number or number.startswith("+1500555"):  # Twilio's magic numbers belong to nobody
+        return out
+    try:
+        found = await twilio.open().incoming_phone_numbers.list_async(phone_number=number, limit=1)
+    except Exception:  # noqa: BLE001 - the number is a detail; the account was reached
+        return [
+            *out,
+            Check(name, "warn", f"whether {number} may be used cannot be asked", "Look into the Twilio console."),
+        ]
+    if not found:
+        return [*out, Check(name, "fail", f"{number} is not a number of this account", "Check from: in bcp.yaml.")]
+    able = bool((found[0].capabilities or {}).get(needs))
+    return [
+        *out,
+        Check(
+            name,
+            "ok" if able else "fail",
+            f"{number} {'can' if able else 'cannot'} {needs}",
+            "" if able else "Use another number.",
+        ),
+    ]
 
 
 def transport(timeout_s: float, connections: int) -> Any:

@@ -51,6 +51,10 @@ class Vendors:
     changes: list[dict[str, Any]] = field(default_factory=list)
     """What happened to users since the first delta link."""
     tokens: int = 0
+    numbers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Numbers of the account, and what they can: sms, voice."""
+    scopes: str = ""
+    """What Slack says the token may do; empty: it says nothing."""
     calls: list[dict[str, Any]] = field(default_factory=list)
     inbound: list[dict[str, Any]] = field(default_factory=list)
     chaos: random.Random | None = None
@@ -73,6 +77,7 @@ class Vendors:
         app.router.add_get("/2010-04-01/Accounts/{sid}/Messages.json", self._sms_list)
         app.router.add_post("/2010-04-01/Accounts/{sid}/Calls.json", self._call_create)
         app.router.add_get("/2010-04-01/Accounts/{sid}/Calls.json", self._call_list)
+        app.router.add_get("/2010-04-01/Accounts/{sid}/IncomingPhoneNumbers.json", self._numbers)
         app.router.add_get("/2010-04-01/Accounts/{sid}.json", self._account)
         app.router.add_post("/api/{method}", self._slack)
         app.router.add_get("/api/{method}", self._slack)
@@ -219,6 +224,19 @@ class Vendors:
             await asyncio.sleep(3600)
         return web.json_response(call, status=201)
 
+    async def _numbers(self, request: web.Request) -> web.Response:
+        await self._note(request, dict(request.query))
+        number = request.query.get("PhoneNumber", "")
+        able = self.numbers.get(number)
+        rows = (
+            []
+            if able is None
+            else [
+                {"sid": "PN1", "phone_number": number, "capabilities": {"sms": "sms" in able, "voice": "voice" in able}}
+            ]
+        )
+        return web.json_response({"incoming_phone_numbers": rows, "page": 0, "page_size": 1, "next_page_uri": None})
+
     async def _call_list(self, request: web.Request) -> web.Response:
         await self._note(request, dict(request.query))
         if (refused := self._twilio_auth(request)) is not None:
@@ -273,7 +291,8 @@ class Vendors:
             return web.json_response({"ok": False, "error": "invalid_auth"})
         if method == "auth.test":
             return web.json_response(
-                {
+                headers={"X-OAuth-Scopes": self.scopes} if self.scopes else None,
+                data={
                     "ok": True,
                     "team": "Lab",
                     "user": "bcp",

@@ -188,3 +188,36 @@ def test_an_opted_out_and_an_invalid_number_are_permanent(tmp_path) -> None:
         await channel.close()
 
     run(work)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "state", "words"),
+    [({"+15551234567": ("sms", "voice")}, "ok", "can sms"), ({"+15551234567": ("voice",)}, "fail", "cannot sms"), ({}, "fail", "not a number of this account")])
+def test_doctor_asks_whether_the_number_can_text(tmp_path, numbers, state, words) -> None:
+    """Before the day, not on it."""
+
+    async def work(vendors):
+        vendors.numbers = numbers
+        channel = twilio(vendors, tmp_path, **{"from": "+15551234567"})
+        checks = await channel.check()
+        await channel.close()
+        return checks
+
+    checks, _ = run(work)
+    assert checks[-1].state == state and words in checks[-1].message
+
+
+def test_doctor_names_the_scopes_that_slack_says_are_missing(tmp_path) -> None:
+    """Slack tells them in a header."""
+
+    async def work(vendors):
+        out = []
+        for scopes in ("chat:write,channels:history", "chat:write"):
+            vendors.scopes = scopes
+            channel = slack(vendors, tmp_path)
+            out.append(await channel.check())
+            await channel.close()
+        return out
+
+    (fine, short), _ = run(work)
+    assert [c.state for c in fine] == ["ok"] and short[-1].state == "fail" and "channels:history" in short[-1].message

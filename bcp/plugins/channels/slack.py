@@ -11,7 +11,7 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration, PluginSettings
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
-from bcp.kit.slack import MAX_TEXT, SlackClient, blocks_of, key_of, metadata_of
+from bcp.kit.slack import MAX_TEXT, SlackClient, blocks_of, check_bot, key_of, metadata_of
 
 
 class SlackSettings(PluginSettings):
@@ -86,12 +86,8 @@ class Slack(Channel[SlackSettings]):
         return None
 
     async def check(self) -> list[Check]:
-        """``auth.test``: token and reachability."""
-        try:
-            answer = await self._slack.call("auth_test")
-        except (Permanent, NotSent, RateLimited, InDoubt) as error:
-            return [Check(self.name, "fail", f"Slack: {error.message}", error.hint or "Check the token.")]
-        return [Check(self.name, "ok", f"Slack workspace {answer.get('team')} as {answer.get('user')}")]
+        """``auth.test``: the token and its scopes."""
+        return await check_bot(self._slack, self.name, ("chat:write", "channels:history|groups:history"))
 
     async def close(self) -> None:
         """Close the pool."""

@@ -12,7 +12,7 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration, PluginSettings
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
-from bcp.kit.slack import MAX_TEXT, SlackClient, blocks_of, key_of, metadata_of
+from bcp.kit.slack import MAX_TEXT, SlackClient, blocks_of, check_bot, key_of, metadata_of
 
 BATCH = 200
 """People invited at once; Slack takes up to 1,000 (docs.slack.dev, conversations.invite)."""
@@ -151,12 +151,18 @@ class SlackIncident(Channel[SlackIncidentSettings]):
         return next((Receipt(str(m["ts"]), "found") for m in found if key_of(m) == delivery.key), None)
 
     async def check(self) -> list[Check]:
-        """``auth.test``."""
-        try:
-            answer = await self._slack.call("auth_test")
-        except (Permanent, NotSent, RateLimited, InDoubt) as error:
-            return [Check(self.name, "fail", f"Slack: {error.message}", error.hint or "Check the token.")]
-        return [Check(self.name, "ok", f"Slack workspace {answer.get('team')} as {answer.get('user')}")]
+        """``auth.test``: the token and its scopes."""
+        return await check_bot(
+            self._slack,
+            self.name,
+            (
+                "chat:write",
+                "channels:manage|groups:write",
+                "channels:history|groups:history",
+                "channels:read|groups:read",
+                "pins:write",
+            ),
+        )
 
     async def close(self) -> None:
         """Close the pool."""

@@ -12,7 +12,7 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration, PluginSettings
 from bcp.kernel.errors import BcpError, InDoubt
 from bcp.kernel.secret import Secret
-from bcp.kit.twilio import Twilio, translate
+from bcp.kit.twilio import Twilio, check_account, translate
 
 RATES = {"long-code": 1.0, "toll-free": 3.0, "short-code": 100.0, "10dlc": 4.0}
 """Segments a second by kind of sender (https://www.twilio.com/docs/api/errors/30001 and the pages it links)."""
@@ -136,27 +136,9 @@ class TwilioSms(Channel[TwilioSmsSettings]):
         ]
 
     async def check(self) -> list[Check]:
-        """Fetch the account: credentials and reachability."""
-        try:
-            account = await self._twilio.open().api.accounts(self.settings.account_sid.reveal()).fetch_async()
-        except Exception as error:  # noqa: BLE001 - doctor reports whatever is wrong
-            return [
-                Check(
-                    self.name,
-                    "fail",
-                    f"Twilio: {getattr(error, 'message', None) or getattr(error, 'msg', error)}",
-                    getattr(error, "hint", "") or "Check the credentials.",
-                )
-            ]
-        state = "ok" if str(account.status) == "active" else "fail"
-        return [
-            Check(
-                self.name,
-                state,
-                f"Twilio account is {account.status}",
-                "" if state == "ok" else "See the Twilio console.",
-            )
-        ]
+        """The account, and whether the sender can do it."""
+        s = self.settings
+        return await check_account(self._twilio, self.name, s.account_sid.reveal(), s.from_, "sms")
 
     async def close(self) -> None:
         """Close the pool."""

@@ -13,7 +13,7 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration, PluginSettings
 from bcp.kernel.errors import BcpError, InDoubt
 from bcp.kernel.secret import Secret
-from bcp.kit.twilio import Twilio, translate
+from bcp.kit.twilio import Twilio, check_account, translate
 
 MAX_TWIML = 4_000
 """Characters of the Twiml parameter (twilio.com, Call resource)."""
@@ -110,17 +110,9 @@ class TwilioVoice(Channel[TwilioVoiceSettings]):
         return None
 
     async def check(self) -> list[Check]:
-        """Fetch the account."""
-        try:
-            account = await self._twilio.open().api.accounts(self.settings.account_sid.reveal()).fetch_async()
-        except Exception as error:  # noqa: BLE001 - doctor reports whatever is wrong
-            return [
-                Check(
-                    self.name, "fail", f"Twilio: {getattr(error, 'message', None) or error}", "Check the credentials."
-                )
-            ]
-        active = str(account.status) == "active"
-        return [Check(self.name, "ok" if active else "fail", f"Twilio account is {account.status}")]
+        """The account, and whether the sender can do it."""
+        s = self.settings
+        return await check_account(self._twilio, self.name, s.account_sid.reveal(), s.from_, "voice")
 
     async def close(self) -> None:
         """Close the pool."""
