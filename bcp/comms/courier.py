@@ -50,6 +50,7 @@ class _Count:
     """Settlements on their way to disk. The next recipient does not wait for them; the end of the delivery does."""
 
 
+ARMED = "armed"
 DISTURBING = frozenset({"sms", "voice"})
 """Forms that wake people."""
 
@@ -181,6 +182,51 @@ class Courier:
             for name in order.channels:
                 group.create_task(one(name))
         return [tallies[name] for name in order.channels]
+
+    def can_arm(self, order: Order) -> str:
+        """Empty, or why it cannot be left with a vendor."""
+        return next((f"{n}: {why}" for n in order.channels if (why := self.channel(n).can_schedule())), "")
+
+    async def arm(self, order: Order, key: str, at: float, prefix: str) -> tuple[int, int]:
+        """Leave the message with the vendor for ``at``; then take back what was left there before. In this order: never without one."""
+        assert self.journal is not None
+        left = 0
+        for name in order.channels:
+            channel = self.channel(name)
+            for person, address, message in self._expand(order, channel).rows:
+                claim = await self._claim(name, f"{key}/{ARMED}/{name}/{person}", address, message)
+                if claim.state is ClaimState.DONE:
+                    left += 1
+                    continue
+                delivery = Delivery(claim.key, address, message, claim.claimed_at or self.clock.now())
+                receipt = await channel.find(delivery) if claim.state is ClaimState.IN_DOUBT else None
+                receipt = receipt or await channel.schedule(delivery, at)
+                await self.journal.settle(
+                    claim.key, {"state": "scheduled", "receipt": receipt.id, "channel": name, "at": at}
+                )
+                left += 1
+        return left, await self.disarm(prefix, keep=f"{key}/{ARMED}/")
+
+    async def disarm(self, prefix: str, *, keep: str = "") -> int:
+        """Take back everything that still lies with a vendor under this prefix, but ``keep``."""
+        assert self.journal is not None
+        effects = {e.key: e for e in await self.journal.effects(prefix)}
+        back = 0
+        for key, effect in effects.items():
+            outcome = effect.outcome or {}
+            done = effects.get(f"{key}/back")
+            if (
+                outcome.get("state") != "scheduled"
+                or (keep and key.startswith(keep))
+                or (done and done.state == "settled")
+            ):
+                continue
+            if float(outcome["at"]) > self.clock.now():
+                await self.journal.claim_soon(f"{key}/back", effect.step, {"channel": outcome["channel"]})
+                await self.channel(str(outcome["channel"])).unschedule(str(outcome["receipt"]))
+                await self.journal.settle(f"{key}/back", {"state": "taken-back"})
+                back += 1
+        return back
 
     async def _first(self, order: Order, key: str) -> list[Tally]:
         """Each person by their first channel; by the next one where that has no address, is unwanted, or failed for good."""

@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import PluginSettings
-from bcp.kernel.errors import Transient
+from bcp.kernel.errors import Invalid, Transient
 
 S = TypeVar("S", bound=PluginSettings)
 
@@ -103,6 +103,18 @@ class Channel(ABC, Generic[S]):
         from bcp.kernel.errors import InDoubt  # noqa: PLC0415
 
         raise InDoubt(f"{self.kind} cannot be asked what it took", hint="Ask the recipient, then `bcp settle`.")
+
+    def can_schedule(self) -> str:
+        """Empty, or why a message cannot be left with the vendor for later."""
+        return f"{self.kind} sends at once only"
+
+    async def schedule(self, delivery: Delivery, at: float) -> Receipt:
+        """Leave a message with the vendor, to go out at ``at`` (epoch seconds) even if we are gone. Raises as ``send`` does."""
+        raise Invalid(self.can_schedule())
+
+    async def unschedule(self, receipt_id: str) -> None:
+        """Take it back. One that is gone already, or was taken back before, is fine. Raises as ``send`` does."""
+        raise Invalid(self.can_schedule())
 
     async def answers(self, since: float) -> list[Inbound]:
         """What people sent back since then; empty where the channel carries no answers.

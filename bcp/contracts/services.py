@@ -78,6 +78,15 @@ class Courier(Protocol):
     async def deliver(self, order: Order, key: str) -> list[Tally]:
         """Deliver; a delivery that was settled before is not repeated, one in doubt is asked about first."""
 
+    async def arm(self, order: Order, key: str, at: float, prefix: str) -> tuple[int, int]:
+        """Leave the message with the vendor for ``at``, and take back what was left there before under ``prefix``; both counted."""
+
+    async def disarm(self, prefix: str) -> int:
+        """Take back everything that still lies with a vendor under this prefix; how many."""
+
+    def can_arm(self, order: Order) -> str:
+        """Empty, or why it cannot be left with a vendor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -75,6 +75,7 @@ class Vendors:
         app = web.Application(client_max_size=2**20)
         app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._sms_create)
         app.router.add_get("/2010-04-01/Accounts/{sid}/Messages.json", self._sms_list)
+        app.router.add_post("/2010-04-01/Accounts/{sid}/Messages/{message}.json", self._sms_update)
         app.router.add_post("/2010-04-01/Accounts/{sid}/Calls.json", self._call_create)
         app.router.add_get("/2010-04-01/Accounts/{sid}/Calls.json", self._call_list)
         app.router.add_get("/2010-04-01/Accounts/{sid}/IncomingPhoneNumbers.json", self._numbers)
@@ -171,7 +172,8 @@ class Vendors:
             "to": form["To"],
             "from": form.get("From"),
             "body": form["Body"],
-            "status": "queued",
+            "status": "scheduled" if form.get("ScheduleType") else "queued",
+            "send_at": form.get("SendAt"),
             "account_sid": self.twilio_sid,
             "date_created": formatdate(time.time()),
             "date_updated": formatdate(time.time()),
@@ -245,6 +247,19 @@ class Vendors:
         rows = [{k: v for k, v in c.items() if k not in {"at", "twiml"}} for c in self.calls if to in (None, c["to"])]
         return web.json_response({"calls": rows[::-1][:50], "page": 0, "page_size": 50, "next_page_uri": None})
 
+    async def _sms_update(self, request: web.Request) -> web.Response:
+        form = dict(await request.post())
+        await self._note(request, form)
+        if (refused := self._twilio_auth(request)) is not None:
+            return refused
+        found = next((m for m in self.sms if m["sid"] == request.match_info["message"]), None)
+        if found is None:
+            return _twilio_error(404, 20404, "The requested resource was not found")
+        if form.get("Status") != "canceled" or found["status"] != "scheduled":
+            return _twilio_error(400, 30409, "Message cannot be cancelled")
+        found["status"] = "canceled"
+        return web.json_response({k: v for k, v in found.items() if k != "at"})
+
     async def _sms_list(self, request: web.Request) -> web.Response:
         await self._note(request, dict(request.query))
         if (refused := self._twilio_auth(request)) is not None:
@@ -299,7 +314,7 @@ class Vendors:
                     "team_id": "T1",
                     "user_id": "U1",
                     "url": "https://lab.invalid/",
-                }
+                },
             )
         if method == "conversations.history":
             oldest = float(data.get("oldest") or 0)

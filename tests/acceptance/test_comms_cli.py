@@ -206,3 +206,59 @@ def test_contacts_follow_graph_by_delta(tmp_path) -> None:
     seen, asked = asyncio.run(asyncio.wait_for(run(), 90))
     assert seen[:3] == [(5, 5, 0, 0), (5, 0, 0, 0), (5, 1, 1, 1)] and asked == 1
     assert seen[3][0] == 5
+
+
+DEADMAN = """version: 1
+name: deadman
+title: An update that must not be forgotten
+concurrency: {group: deadman}
+activation:
+  - {id: arm, uses: deadman.arm, with: {audience: first, template: access-update-due, channels: [sms], after: 45m}}
+hold:
+  - {id: again, uses: deadman.arm, every: 30s, with: {audience: first, template: access-update-due, channels: [sms], after: 45m}}
+always:
+  - {id: off, uses: deadman.disarm}
+"""
+
+
+def test_a_dead_mans_switch_at_the_vendor(tmp_path) -> None:
+    """One message always waits while the run holds; killed, it stays; resumed and ended, nothing waits any more."""
+    for name, value in {"sid": "AC" + "0" * 32, "token": "lab-token"}.items():
+        (tmp_path / name).write_text(value)
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / "contacts.csv").write_text("id,name,phone,groups\na,A,+4915110000000,one\n")
+    (tmp_path / "deadman.yaml").write_text(DEADMAN)
+    (tmp_path / "messages").mkdir()
+    (tmp_path / "messages" / "access-update-due.yaml").write_text("version: 1\nname: access-update-due\ntitle: Due\nphase: update\nsms:\n  en: 'The promised update did not come. Speak now. Next news {{ next_update }}.'\n")
+
+    async def run():
+        vendors = Vendors()
+        await vendors.start("127.0.0.1", free_port("127.0.0.1"))
+        (tmp_path / "bcp.yaml").write_text(
+            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\nmessages: [messages]\n"
+            f"channels: {{sms: {{kind: twilio-sms, account_sid: file:sid, auth_token: file:token, messaging_service_sid: MG{'0' * 32}, api_url: '{vendors.url}'}}}}\n"
+            "contacts: {file: contacts.csv}\naudiences: {first: {groups: [one]}}\n")
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(tmp_path / "bcp.yaml"), "NONE": "eA=="}
+
+        async def start(*words):
+            return await asyncio.create_subprocess_exec(sys.executable, "-m", "bcp", *words, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+        def waiting():
+            return [m for m in vendors.sms if m["status"] == "scheduled"]
+
+        process = await start("run", str(tmp_path / "deadman.yaml"), "--yes")
+        while not waiting():
+            assert process.returncode is None, await process.communicate()
+            await asyncio.sleep(0.05)
+        ahead = waiting()[0]["send_at"]
+        await asyncio.sleep(1.0)
+        process.kill()
+        await process.wait()
+        held = len(waiting())
+        end = await start("abort")
+        out = (await asyncio.wait_for(end.communicate(), 40))[0].decode()
+        await vendors.stop()
+        return ahead, held, len(waiting()), out
+
+    ahead, held, after, out = asyncio.run(asyncio.wait_for(run(), 90))
+    assert ahead and held == 1 and after == 0, (held, after, out)
