@@ -53,6 +53,8 @@ LONG = {
     "now": "10:30 UTC",
     "since": "09:45 UTC",
     "next_update": "11:00 UTC",
+    "wrong": "Mail is down.",
+    "right": "Calendars are down.",
 }
 """Plausible long values. A promise of one segment must hold with them."""
 

@@ -92,7 +92,7 @@ def test_messages_that_promise_one_segment_keep_it() -> None:
     from bcp.comms.render import render
 
     values = {"org": {"name": "Contoso Group", "hotline": "+49 30 12345678", "status_page": "https://status.contoso.example", "signature": "IT service desk"}, "next_update": "10:30 UTC", "now": "10:00 UTC",
-              "since": "09:45 UTC", "domains": ["contoso.example"], "run": {"id": "run-20260122-174500-x7kq"}, "inputs": {}, "service": "exchange-online", "outage_class": "B"}
+              "since": "09:45 UTC", "domains": ["contoso.example"], "run": {"id": "run-20260122-174500-x7kq"}, "inputs": {}, "service": "exchange-online", "outage_class": "B", "wrong": "Mail is down.", "right": "Calendars are down."}
     pack = load_pack([ROOT / "playbooks" / "messages"])
     for name in pack.names():
         file = pack.get(name).file

@@ -112,7 +112,7 @@ def with_vendor(work):
 
 def test_every_channel_is_in_one_suite_or_named_here() -> None:
     """A new one must join."""
-    assert set(registry.kinds("channels")) == {*HTTP, *FILES, "email", "slack-incident"}
+    assert set(registry.kinds("channels")) == {*HTTP, *FILES, "email", "slack-incident", "apprise"}
 
 
 @pytest.mark.parametrize("kind", sorted(HTTP))
@@ -298,3 +298,39 @@ def test_an_incident_channel_is_opened_once_filled_pinned_and_threaded(tmp_path)
     assert list(slack.rooms) == ["inc-20260122-174500-x7kq"] and found.id == "1.0"
     assert [len(b) for b in slack.invited[:3]] == [200, 200, 50] and slack.pins == ["1.0"]
     assert slack.posts[1]["thread_ts"] == "1.0" and all(p["text"] and p["blocks"] for p in slack.posts)
+
+
+@pytest.mark.parametrize(("mode", "outcome"), [("ok", None), ("503", InDoubt), ("400", InDoubt), ("hang", InDoubt)])
+def test_apprise_for_the_long_tail(mode, outcome, tmp_path) -> None:
+    """Yes is a receipt; anything else is in doubt, because Apprise does not say more. One request, within the deadline."""
+    pytest.importorskip("apprise")
+
+    async def work(vendor):
+        vendor.mode = mode
+        (tmp_path / "url").write_text(f"json://127.0.0.1:{vendor.url.rsplit(':', 1)[1]}/{SECRET}")
+        (tmp_path / "url").chmod(0o600)
+        settings = registry.settings_class("channels", "apprise").model_validate({"kind": "apprise", "url": "file:url", "timeout": "2s"})
+        from bcp.settings import _anchor
+
+        channel = registry.load("channels", "apprise").create("c", _anchor(settings, tmp_path))
+        try:
+            return await channel.send(delivery(channel)), vendor
+        except (InDoubt, Permanent) as error:
+            return error, vendor
+
+    found, vendor = with_vendor(work)
+    assert (found.id if outcome is None else type(found) is outcome), found
+    assert len(vendor.requests) == 1 and SECRET not in str(getattr(found, "message", ""))
+
+
+def test_apprise_carries_no_texts_and_no_teams(tmp_path) -> None:
+    """They have channels of their own, or fall with Exchange."""
+    pytest.importorskip("apprise")
+    for url in ("twilio://a:b@15005550006/15005550007", "msteams://a/b/c/d", "nonsense"):
+        (tmp_path / "url").write_text(url)
+        (tmp_path / "url").chmod(0o600)
+        from bcp.settings import _anchor
+
+        settings = registry.settings_class("channels", "apprise").model_validate({"kind": "apprise", "url": "file:url"})
+        channel = registry.load("channels", "apprise").create("c", _anchor(settings, tmp_path))
+        assert asyncio.run(channel.check())[0].state == "fail"
