@@ -383,9 +383,13 @@ _FAMILIES: tuple[tuple[str, Path_], ...] = (
 )
 
 
+MAX_CONFIG_BYTES = 20_000_000
+"""Ten thousand domains with their probes."""
+
+
 def load(path: Path) -> Configuration:
     """Read ``bcp.yaml``. Raises ``Invalid`` with every problem found."""
-    document = read(path)
+    document = read(path, limit=MAX_CONFIG_BYTES)
     if not isinstance(document.data, dict):
         raise Invalid.of(
             [

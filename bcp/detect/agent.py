@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bcp.contracts.probe import Signal
 from bcp.detect.remote import Batch, seal
-from bcp.detect.watch import Watcher, look_once
+from bcp.detect.watch import Watcher
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid, Permanent, Transient
 from bcp.kernel.files import make_private, write_atomic
@@ -63,8 +62,7 @@ class Agent:
 
     async def once(self) -> None:
         """One round. Raises what the carrier raises."""
-        signals = await asyncio.gather(*(look_once(p) for p in self.watcher.mine))
-        await self._send(list(signals))
+        await self._send(await self.watcher.look_all())
 
     async def run(self, warn: Callable[[str], None]) -> None:
         """Round after round; a carrier that is down is said once, and the last rounds are kept for it."""

@@ -86,11 +86,20 @@ class Watcher:
     async def _look(self, probe: Probe[Any]) -> None:
         self.take(await look_once(probe))
 
+    async def look_all(self) -> list[Signal]:
+        """Every probe once, ``concurrency`` at a time; nothing is taken in."""
+        gate = asyncio.Semaphore(self.concurrency)
+
+        async def one(probe: Probe[Any]) -> Signal:
+            async with gate:
+                return await look_once(probe)
+
+        return list(await asyncio.gather(*(one(p) for p in self.mine)))
+
     async def once(self) -> Decision:
         """Every probe once."""
-        async with asyncio.TaskGroup() as group:
-            for probe in self.mine:
-                group.create_task(self._look(probe))
+        for signal in await self.look_all():
+            self.take(signal)
         return self.settle()
 
     async def run(self) -> AsyncIterator[Decision]:

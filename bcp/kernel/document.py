@@ -66,16 +66,16 @@ class Document:
         return Problem(message, self.file, line, column, hint, rule, severity)
 
 
-def read(path: Path) -> Document:
-    """Read and parse a file.
+def read(path: Path, *, limit: int = MAX_BYTES) -> Document:
+    """Read and parse a file of ``limit`` bytes at most.
 
     Raises:
         Invalid: when it cannot be read, is not UTF-8 or is not the YAML accepted here.
     """
     try:
         size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise Invalid(f"{path} has {size} bytes; at most {MAX_BYTES} are read", hint="Is this the right file?")
+        if size > limit:
+            raise Invalid(f"{path} has {size} bytes; at most {limit} are read", hint="Is this the right file?")
         raw = path.read_bytes()
     except OSError as error:
         raise Invalid(
