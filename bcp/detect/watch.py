@@ -86,20 +86,21 @@ class Watcher:
     async def _look(self, probe: Probe[Any]) -> None:
         self.take(await look_once(probe))
 
-    async def look_all(self) -> list[Signal]:
-        """Every probe once, ``concurrency`` at a time; nothing is taken in."""
+    async def look_all(self, each: Listen = lambda signal: None) -> list[Signal]:
+        """Every probe once, ``concurrency`` at a time; ``each`` hears them as they come."""
         gate = asyncio.Semaphore(self.concurrency)
 
         async def one(probe: Probe[Any]) -> Signal:
             async with gate:
-                return await look_once(probe)
+                signal = await look_once(probe)
+            each(signal)
+            return signal
 
         return list(await asyncio.gather(*(one(p) for p in self.mine)))
 
     async def once(self) -> Decision:
         """Every probe once."""
-        for signal in await self.look_all():
-            self.take(signal)
+        await self.look_all(self.take)
         return self.settle()
 
     async def run(self) -> AsyncIterator[Decision]:
