@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
 from zlib import crc32
@@ -50,6 +50,8 @@ class _Count:
     """Settlements on their way to disk. The next recipient does not wait for them; the end of the delivery does."""
 
 
+LIST_LAGS_S = 600.0
+"""A vendor's list is asked more than once about claims younger than this."""
 ARMED = "armed"
 DISTURBING = frozenset({"sms", "voice"})
 """Forms that wake people."""
@@ -93,6 +95,9 @@ class Courier:
         self.journal, self.clock, self.variables = journal, clock, variables
         self.language, self.drill, self.paces = language, drill, dict(paces or {})
         self.halt = halt or Halt()
+        self._written: dict[str, Message] = {}
+        """Texts that are in the journal, by digest."""
+        self._retold: dict[str, list[str]] | None = None
 
     def channel(self, name: str) -> Channel[Any]:
         """A channel by its name in the configuration. Raises ``Invalid``."""
@@ -193,13 +198,17 @@ class Courier:
         left = 0
         for name in order.channels:
             channel = self.channel(name)
-            for person, address, message in self._expand(order, channel).rows:
+            rows = self._expand(order, channel).rows
+            await self._write_down(key, rows)
+            for person, address, message in rows:
                 claim = await self._claim(name, f"{key}/{ARMED}/{name}/{person}", address, message)
                 if claim.state is ClaimState.DONE:
                     left += 1
                     continue
                 delivery = Delivery(claim.key, address, message, claim.claimed_at or self.clock.now())
-                receipt = await channel.find(delivery) if claim.state is ClaimState.IN_DOUBT else None
+                receipt = (
+                    await self._settle_doubt(channel, claim, delivery) if claim.state is ClaimState.IN_DOUBT else None
+                )
                 receipt = receipt or await channel.schedule(delivery, at)
                 await self.journal.settle(
                     claim.key, {"state": "scheduled", "receipt": receipt.id, "channel": name, "at": at}
@@ -260,6 +269,7 @@ class Courier:
         channel, pace = self.channel(name), self.paces.get(name, Pace())
         found = self._expand(order, channel, only)
         rows = found.rows
+        await self._write_down(key, rows)
         window, tally = Window(pace.concurrency), _Count()
         queue: Iterator[tuple[str, str, Message]] = iter(rows)
         reached: set[str] = set()
@@ -321,7 +331,7 @@ class Courier:
             "text": _text_digest(message.body),
             "segments": message.segments,
         }
-        return self.journal.claim_soon(key, key.split("/")[1] if "/" in key else key, request)
+        return self.journal.claim_soon(key, _step_of(key), request)
 
     async def _one(
         self,
@@ -343,7 +353,7 @@ class Courier:
             return taken
         try:
             if claim.state is ClaimState.IN_DOUBT:
-                receipt = await self._ask(channel, delivery, (0.0,))
+                receipt = await self._settle_doubt(channel, claim, delivery, pace)
                 if receipt is None:
                     receipt = await self._send(channel, delivery, pace, window)
             else:
@@ -363,6 +373,59 @@ class Courier:
             tally.states["sent"] += 1
             tally.segments += message.segments
             return True
+
+    async def _write_down(self, key: str, rows: Sequence[tuple[str, str, Message]]) -> None:
+        """Every text that may leave, once, before it leaves: a text names times, and the one rendered after a crash is another."""
+        assert self.journal is not None
+        for message in {_text_digest(m.body): m for _, _, m in rows}.values():
+            digest = _text_digest(message.body)
+            if digest not in self._written:
+                kept = {"template": message.template, "form": message.form, "language": message.language}
+                kept |= {"subject": message.subject, "body": message.body, "digest": digest}
+                await self.journal.record("text", step=_step_of(key), summary=message.body[:60], **kept)
+                self._written[digest] = message
+
+    def _texts_of(self, claim: Claim) -> list[Message] | None:
+        """What may have left under an earlier claim; ``None`` when that was not written down."""
+        if self._retold is None:
+            self._retold = self._read_back()
+        digests = [str((claim.request or {}).get("text")), *self._retold.get(claim.key, [])]
+        return [self._written[d] for d in digests] if all(d in self._written for d in digests) else None
+
+    def _read_back(self) -> dict[str, list[str]]:
+        """Texts of the processes before this one, and which deliveries were tried with a later text."""
+        assert self.journal is not None
+        retold: dict[str, list[str]] = {}
+        for event in self.journal.events():
+            d = event.data
+            if event.kind == "text":
+                template, form, language, subject, body = (
+                    str(d[k]) for k in ("template", "form", "language", "subject", "body")
+                )
+                message = Message(template, form, language, subject, body)
+                self._written.setdefault(str(d["digest"]), message)
+            elif event.kind == "retold":
+                retold.setdefault(str(d["key"]), []).append(str(d["text"]))
+        return retold
+
+    async def _settle_doubt(
+        self, channel: Channel[Any], claim: Claim, delivery: Delivery, pace: Pace | None = None
+    ) -> Receipt | None:
+        """Did a delivery that a crash left behind arrive, with the text it had then? ``None``: it did not, and may be sent with the text of now."""
+        assert self.journal is not None
+        texts = self._texts_of(claim)
+        if texts is None:
+            raise InDoubt("the text it had before the crash is not known", hint="Look at the vendor's log.")
+        young = self.clock.now() - claim.claimed_at < LIST_LAGS_S
+        for pause in (pace or Pace()).ask_after_s if young else (0.0,):
+            await self.clock.sleep(pause)
+            for text in texts:
+                if found := await channel.find(replace(delivery, message=text)):
+                    return found
+        digest = _text_digest(delivery.message.body)
+        if digest not in {_text_digest(t.body) for t in texts}:
+            await self.journal.record("retold", step=_step_of(claim.key), key=claim.key, text=digest)
+        return None
 
     async def _send(self, channel: Channel[Any], delivery: Delivery, pace: Pace, window: Window) -> Receipt:
         last: BcpError = NotSent("no attempt was made")
@@ -405,6 +468,10 @@ class Courier:
             if found is not None:
                 return found
         return None
+
+
+def _step_of(key: str) -> str:
+    return key.split("/")[1] if "/" in key else key
 
 
 @lru_cache(maxsize=64)

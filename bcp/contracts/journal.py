@@ -34,12 +34,13 @@ class ClaimState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The answer to a claim. ``outcome`` is what was settled, when it was."""
+    """The answer to a claim. ``outcome`` is what was settled, when it was; ``request`` what was claimed before, when it was."""
 
     key: str
     state: ClaimState
     outcome: Mapping[str, Any] | None = None
     claimed_at: float = 0.0
+    request: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

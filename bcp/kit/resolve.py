@@ -150,3 +150,13 @@ async def mx_of_domain(domain: str, resolvers: Sequence[str], timeout_s: float) 
         )
         return found or [(0, domain.rstrip(".") + ".")]
     return []
+
+
+async def texts_of(name: str, resolvers: Sequence[str], timeout_s: float) -> list[bytes]:
+    """TXT records of a name, strings of one record joined (RFC 7208 section 3.3); empty when there are none or nobody answers."""
+    for endpoint in resolvers_of(resolvers):
+        (reply,) = await _bounded(endpoint, [dns.message.make_query(name, "TXT")], timeout_s)
+        if isinstance(reply, Lost) or reply.rcode() != dns.rcode.NOERROR:
+            continue
+        return [b"".join(r.strings) for s in reply.answer if s.rdtype == dns.rdatatype.TXT for r in s]
+    return []

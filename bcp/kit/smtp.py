@@ -158,7 +158,7 @@ def _explain(stage: str, error: Exception, tls: str, spki: str) -> Talk:
 async def send(
     host: str,
     port: int,
-    message: EmailMessage,
+    message: EmailMessage | bytes,
     *,
     sender: str,
     recipient: str,
@@ -195,7 +195,8 @@ async def send(
             stage = "rcpt"
             await client.rcpt(recipient)
             stage = "data"
-            answer = await client.data(message.as_bytes(policy=policy.SMTP))
+            text = message if isinstance(message, bytes) else message.as_bytes(policy=policy.SMTP)
+            answer = await client.data(text)
             stage = "done"
             await client.quit()
             return answer.message

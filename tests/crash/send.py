@@ -73,6 +73,8 @@ async def trial(people: int, seed: int) -> dict[str, int]:
         code = await command(folder, "comms", "send", "employees", "employees-investigating", "--class", "A", "--yes", "-q", *channels, kill_after=1.0 + rng.random() * (1 + people / 400))
         while code in {-9, 4, 1} and kills < 12:
             kills += code == -9
+            if people >= 5_000 and rng.random() < 0.7:  # by hand: the text names a time, and is another in the next minute
+                await asyncio.sleep(60 - time.time() % 60)
             again = rng.random() * (1 + people / 400) + 0.8 if kills < 3 and code == -9 and rng.random() < 0.5 else None
             code = await command(folder, "resume", "-q", kill_after=again)
             if code == 4 and again is None:

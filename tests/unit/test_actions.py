@@ -111,3 +111,78 @@ def test_a_mail_by_the_relay_carries_our_key(tmp_path) -> None:
     receipt = asyncio.run(work())
     text = next((tmp_path / "spool" / "new").iterdir()).read_text()
     assert receipt.id in text and "Auto-Submitted: auto-generated" in text
+
+
+def test_a_signed_mail_verifies_as_it_arrives_and_doctor_sees_a_wrong_key(tmp_path) -> None:
+    """Judged by dkimpy's verifier on what lies in the mail host's spool; the key is looked up over a real socket."""
+    import base64
+    import time
+
+    import dkim
+    import dns.message
+    import dns.rrset
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from pydantic import ValidationError
+
+    from bcp.contracts.channel import Delivery, Message
+    from bcp.lab.mailhost import MailHost
+    from bcp.lab.net import free_port
+    from bcp.plugins.channels.email import Email, EmailSettings
+
+    def pair():
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+        public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return pem.decode(), b"v=DKIM1; k=rsa; p=" + base64.b64encode(public)
+
+    published: list[bytes] = []
+
+    async def resolver(reader, writer):
+        query = dns.message.from_wire(await reader.readexactly(int.from_bytes(await reader.readexactly(2))))
+        reply = dns.message.make_response(query)
+        name = query.question[0].name
+        if name.to_text() == "bcp1._domainkey.backup.test." and published:
+            text = " ".join(f'"{published[0][i : i + 200].decode()}"' for i in range(0, len(published[0]), 200))
+            reply.answer.append(dns.rrset.from_text(name, 60, "IN", "TXT", text))
+        wire = reply.to_wire()
+        writer.write(len(wire).to_bytes(2) + wire)
+        await writer.drain()
+        writer.close()
+
+    pem, public = pair()
+    (tmp_path / "dkim.pem").write_text(pem)
+    base = {"kind": "email", "host": "127.0.0.1", "from": "it@notice.backup.test"}
+
+    async def work():
+        host = MailHost("relay", {"outside.test"}, tmp_path / "spool")
+        port = free_port("127.0.0.1")
+        await host.start("127.0.0.1", port)
+        names = await asyncio.start_server(resolver, "127.0.0.1", 0)
+        told = [f"127.0.0.1:{names.sockets[0].getsockname()[1]}"]
+        signing = {"selector": "bcp1", "domain": "backup.test", "key": f"file:{tmp_path}/dkim.pem", "resolvers": told}
+        channel = Email("mail", EmailSettings.model_validate({**base, "port": port, "dkim": signing}))
+        await channel.send(Delivery("k", "a@outside.test", Message("m", "email", "de", "Störung bei E-Mail", ".\nGrüße\n\n" + "lang " * 300 + "\n.\n"), time.time()))
+        checks = [[c.state for c in await channel.check()]]
+        for key in (public, pair()[1]):
+            published[:] = [key]
+            checks.append([c.state for c in await channel.check()])
+        bad = Email("mail", EmailSettings.model_validate({**base, "port": port, "dkim": {**signing, "key": f"file:{tmp_path}/none.pem"}}))
+        with pytest.raises(Permanent, match=r"none\.pem"):
+            await bad.send(Delivery("k2", "a@outside.test", Message("m", "email", "en", "s", "b"), time.time()))
+        (tmp_path / "none.pem").write_text("no key")
+        with pytest.raises(Permanent, match="DKIM"):
+            await bad.send(Delivery("k2", "a@outside.test", Message("m", "email", "en", "s", "b"), time.time()))
+        names.close()
+        await host.stop()
+        return checks
+
+    assert asyncio.run(work()) == [["ok", "fail"], ["ok", "ok"], ["ok", "fail"]]
+    (kept,) = (tmp_path / "spool" / "new").iterdir()
+    raw = kept.read_bytes()
+    raw = raw[raw.lower().index(b"dkim-signature:") :]
+    raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    assert dkim.verify(raw, dnsfunc=lambda *_a, **_k: public)
+    assert not dkim.verify(raw.replace(b"Auto-Submitted: auto", b"Auto-Submitted: Auto-"), dnsfunc=lambda *_a, **_k: public)
+    with pytest.raises(ValidationError, match="DMARC"):
+        EmailSettings.model_validate({**base, "dkim": {"selector": "s", "domain": "other.test", "key": "env:K"}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import ClassVar, Literal
 
 from bcp.comms.courier import Courier, Pace
@@ -126,3 +127,55 @@ def test_an_opt_out_fails_for_good(tmp_path) -> None:
     """And is named, masked."""
     tally = deliver(tmp_path, Script({"+12025550103": ["no"]}))[0][0]
     assert tally.failed == 1 and "+12***03: opted out" in tally.failures
+
+
+def test_a_text_that_names_a_time_is_found_after_a_crash_and_sent_once(tmp_path) -> None:
+    """The text rendered after the crash is another; what is asked for is the one that left, through any number of crashes."""
+
+    class Vendor(Script):
+        """Keeps a list by number and text, as Twilio does; loses power at a chosen moment."""
+
+        def __init__(self) -> None:
+            super().__init__({})
+            self.list, self.die, self.lose = [], True, False
+
+        async def send(self, delivery: Delivery) -> Receipt:
+            if not self.lose:
+                self.list.append((delivery.address, delivery.message.body))
+            if self.die:
+                raise KeyboardInterrupt
+            return Receipt("id")
+
+        async def find(self, delivery: Delivery) -> Receipt | None:
+            return Receipt("found") if (delivery.address, delivery.message.body) in self.list else None
+
+    path = tmp_path / "run.db"
+    EmbeddedStore().create(path, {})
+    pack = load_pack([SHIPPED / "messages"])
+    vendor = Vendor()
+
+    async def process(minute: int):
+        journal = EmbeddedStore().open(path, FakeClock())
+        variables = {"org": {"name": "Corp", "hotline": "", "status_page": "", "signature": "IT"}, "next_update": f"10:{minute} UTC", "now": "10:00 UTC", "since": "09:00 UTC", "domains": ["a.test"], "run": {"id": "r"}}
+        courier = Courier(people(1), pack, {"sms": vendor}, journal, FakeClock(), lambda extra: variables, paces={"sms": Pace(concurrency=1)})
+        try:
+            return (await courier.deliver(Order("staff", "access-down", ("sms",)), "run/tell"))[0]
+        except BaseException as error:
+            return error
+        finally:
+            journal.close()
+
+    def crash(minute: int) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(process(minute))
+
+    vendor.lose = True
+    crash(30)  # died before it was taken
+    crash(31)  # not found; sent with the new text, died before it was taken again
+    vendor.lose = False
+    crash(32)  # taken, with the third text; died before the answer
+    vendor.die = False
+    tally = asyncio.run(process(33))
+    assert tally.sent == 1 and len(vendor.list) == 1 and "10:32" in vendor.list[0][1]
+    texts = [e.data["body"] for e in EmbeddedStore().view(path).events if e.kind == "text"]
+    assert len(texts) == 4 and all(f"10:{m}" in t for m, t in zip((30, 31, 32, 33), texts, strict=True))

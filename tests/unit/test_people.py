@@ -209,6 +209,9 @@ class Ledger:
         done = self.rows.get(key)
         return Claim(key, ClaimState.DONE if done else ClaimState.GO, outcome=done, claimed_at=1.0)
 
+    async def record(self, kind, **data):
+        pass
+
     async def settle(self, key, outcome):
         self.rows[key] = outcome
 

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bcp.contracts.channel import Channel, Check, Delivery, NotSent, Receipt
+from bcp.contracts.channel import Channel, Check, Delivery, Message, NotSent, Receipt
 from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration, PluginSettings
-from bcp.kernel.errors import Transient
+from bcp.kernel.errors import Invalid, Permanent, Transient
 from bcp.kernel.hashing import digest_text
-from bcp.kit import smtp
+from bcp.kernel.secret import Secret
+from bcp.kit import dkim_sign, smtp
+
+
+class Dkim(BaseModel):
+    """The key we sign with, where the relay does not sign (RFC 6376)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    selector: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
+    """The public key is looked up at `<selector>._domainkey.<domain>`."""
+    key: Secret
+    """An RSA private key as PEM, by reference."""
+    domain: str = ""
+    """The domain that signs: the sender's own, or one above it (DMARC alignment, RFC 7489 section 3.1.1). Empty: the sender's."""
+    resolvers: list[str] = Field(default_factory=list)
+    """Where `bcp doctor` looks the public key up. Empty: the system's resolvers."""
 
 
 class EmailSettings(PluginSettings):
@@ -31,6 +48,8 @@ class EmailSettings(PluginSettings):
     """Sender address; its domain must allow this relay in SPF, or sign with DKIM."""
     from_name: str = ""
     """Sender name."""
+    dkim: Dkim | None = None
+    """Sign here. Empty: the relay signs."""
     avoid_domains: list[str] = Field(default_factory=list)
     """Addresses in these domains are skipped: their mailboxes are what is down. `bcp init` fills in your own domains."""
     timeout: Duration = 20.0
@@ -39,6 +58,15 @@ class EmailSettings(PluginSettings):
     """Connections at once."""
     depends_on: list[str] = Field(default_factory=list)
     """Outside parties whose outage takes this relay down."""
+
+    @model_validator(mode="after")
+    def _aligned(self) -> EmailSettings:
+        sender = self.from_.rpartition("@")[2].lower()
+        if self.dkim and self.dkim.domain and not f".{sender}".endswith(f".{self.dkim.domain.lower().rstrip('.')}"):
+            raise ValueError(
+                f"dkim.domain {self.dkim.domain} is not {sender} or a domain above it: DMARC would not count the signature"
+            )
+        return self
 
 
 class Email(Channel[EmailSettings]):
@@ -59,14 +87,23 @@ class Email(Channel[EmailSettings]):
         s = self.settings
         try:
             answer = await smtp.send(
-                s.host, s.port, message, sender=s.from_, recipient=delivery.address, timeout_s=s.timeout
+                s.host, s.port, self._sealed(message), sender=s.from_, recipient=delivery.address, timeout_s=s.timeout
             )
         except Transient as error:
             raise NotSent(error.message, hint=error.hint) from error
+        except Invalid as error:
+            raise Permanent(error.message, hint=error.hint) from error
         return Receipt(message["Message-ID"], answer)
 
-    def _message(self, delivery: Delivery) -> EmailMessage:
+    def _sealed(self, message: EmailMessage) -> bytes:
+        """As it goes over the wire, signed where we sign."""
+        raw = message.as_bytes(policy=policy.SMTP)
+        if not (dkim := self.settings.dkim):
+            return raw
+        domain = dkim.domain or self.settings.from_.rpartition("@")[2]
+        return dkim_sign.sign(raw, selector=dkim.selector, domain=domain, key=dkim.key.reveal())
 
+    def _message(self, delivery: Delivery) -> EmailMessage:
         s = self.settings
         message = EmailMessage()
         user, _, domain = s.from_.partition("@")
@@ -76,11 +113,32 @@ class Email(Channel[EmailSettings]):
         message["Date"] = format_datetime(datetime.fromtimestamp(delivery.since, UTC))
         message["Message-ID"] = f"<{digest_text(delivery.key)[:32]}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(delivery.message.body)
+        body = delivery.message.body
+        message.set_content(body, cte="7bit" if body.isascii() else "quoted-printable")  # no relay has to rewrite it
         return message
 
     async def check(self) -> list[Check]:
-        """EHLO only."""
+        """EHLO to RCPT, nothing is sent; and whether the key that signs is the one that is published."""
+        found = [await self._check_relay()]
+        if self.settings.dkim:
+            found.append(await self._check_key(self.settings.dkim))
+        return found
+
+    async def _check_key(self, dkim: Dkim) -> Check:
+        sample = Delivery("check", self.settings.from_, Message("check", "email", "en", "check", "check"), 0.0)
+        try:
+            wrong = await dkim_sign.published(
+                self._sealed(self._message(sample)),
+                resolvers=dkim.resolvers,
+                timeout_s=min(10.0, self.settings.timeout),
+            )
+        except Invalid as error:
+            return Check(f"{self.name} DKIM", "fail", error.message, error.hint)
+        if wrong:
+            return Check(f"{self.name} DKIM", "fail", wrong, "Publish the public key, or let the relay sign.")
+        return Check(f"{self.name} DKIM", "ok", f"signs as {dkim.selector}; the published key verifies")
+
+    async def _check_relay(self) -> Check:
         talk = await smtp.rcpt(
             self.settings.host,
             self.settings.port,
@@ -89,17 +147,10 @@ class Email(Channel[EmailSettings]):
             timeout_s=min(10.0, self.settings.timeout),
         )
         if talk.stage in {"rcpt", "done"}:
-            return [
-                Check(self.name, "ok", f"{self.settings.host}:{self.settings.port} speaks SMTP and takes our sender")
-            ]
-        return [
-            Check(
-                self.name,
-                "fail",
-                f"{self.settings.host}:{self.settings.port} at {talk.say()}",
-                "Is the relay up?",
-            )
-        ]
+            return Check(self.name, "ok", f"{self.settings.host}:{self.settings.port} speaks SMTP and takes our sender")
+        return Check(
+            self.name, "fail", f"{self.settings.host}:{self.settings.port} at {talk.say()}", "Is the relay up?"
+        )
 
 
 def create(name: str, settings: EmailSettings) -> Email:

@@ -210,12 +210,12 @@ class EmbeddedJournal:
         if new:
             self._append(db, event or "claimed", step, "", {"key": key, **data})
             return Claim(key, ClaimState.GO, None, at)
-        state, outcome, claimed = db.execute(
-            "select state, outcome, claimed from effect where key=?", (key,)
+        state, outcome, claimed, before = db.execute(
+            "select state, outcome, claimed, request from effect where key=?", (key,)
         ).fetchone()
         if state == "settled":
             return Claim(key, ClaimState.DONE, json.loads(outcome), claimed)
-        return Claim(key, ClaimState.IN_DOUBT, None, claimed)
+        return Claim(key, ClaimState.IN_DOUBT, None, claimed, json.loads(before))
 
     async def settle(
         self,
