@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,6 +62,7 @@ def report_data(
         "steps": [_step(s, state.started) for s in state.steps.values()],
         "changes": [c for s in plan["steps"] for c in s["changes"]],
         "messages": _messages(view),
+        "texts": _texts(view),
         "timeline": _timeline(view),
         "in_doubt": [
             {"key": e.key, "state": e.state, "claimed": iso(e.claimed_at)}
@@ -155,7 +157,7 @@ def _messages(view: RunView) -> list[dict[str, Any]]:
     table: dict[tuple[str, str], dict[str, Any]] = {}
     for effect in view.record.effects:
         channel = effect.request.get("channel")
-        if channel is None:
+        if channel is None or effect.key.endswith("/back"):  # taking a scheduled one back is no delivery
             continue
         step = effect.key.split("/")[1]
         row = table.setdefault(
@@ -166,6 +168,7 @@ def _messages(view: RunView) -> list[dict[str, Any]]:
                 "sent": 0,
                 "failed": 0,
                 "in_doubt": 0,
+                "scheduled": 0,
                 "segments": 0,
                 "receipts": [],
                 "reasons": [],
@@ -177,6 +180,8 @@ def _messages(view: RunView) -> list[dict[str, Any]]:
             row["segments"] += int(effect.request.get("segments", 0))
             if len(row["receipts"]) < 10:
                 row["receipts"].append(outcome.get("receipt"))
+        elif outcome.get("state") == "scheduled":
+            row["scheduled"] += 1
         elif effect.state == "settled":
             row["failed"] += 1
             if len(row["reasons"]) < 10:
@@ -184,6 +189,21 @@ def _messages(view: RunView) -> list[dict[str, Any]]:
         else:
             row["in_doubt"] += 1
     return list(table.values())
+
+
+def _texts(view: RunView) -> list[dict[str, Any]]:
+    """Every text as it left, and how many took it with these words."""
+    taken: Counter[tuple[str, str]] = Counter()
+    later = {str(e.data["key"]): str(e.data["text"]) for e in view.record.events if e.kind == "retold"}
+    for effect in view.record.effects:
+        if (effect.outcome or {}).get("state") == "sent":
+            taken[effect.step, later.get(effect.key, str(effect.request.get("text")))] += 1
+    first = {(e.step, str(e.data["digest"])): e for e in reversed(view.record.events) if e.kind == "text"}
+    return [
+        {"at": iso(e.at), "step": e.step, "taken": taken[key]}
+        | {k: e.data[k] for k in ("template", "form", "language", "subject", "body")}
+        for key, e in reversed(first.items())
+    ]
 
 
 def _timeline(view: RunView) -> list[dict[str, Any]]:

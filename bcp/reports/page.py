@@ -37,6 +37,7 @@ def page(data: Mapping[str, Any]) -> str:
         _steps(data),
         _changes(data),
         _messages(data),
+        _texts(data),
         _doubts(data),
         _mails(data),
         _timeline(data),
@@ -150,7 +151,7 @@ def _messages(data: Mapping[str, Any]) -> str:
             str(m["failed"]),
             str(m["in_doubt"]),
             str(m["segments"] or ""),
-            escape("; ".join(m["reasons"])),
+            escape("; ".join([*([f"{m['scheduled']} left with the vendor"] if m["scheduled"] else []), *m["reasons"]])),
         ]
         for m in data["messages"]
     ]
@@ -159,6 +160,20 @@ def _messages(data: Mapping[str, Any]) -> str:
         if rows
         else ""
     )
+
+
+def _texts(data: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            escape(t["at"][11:19]),
+            escape(t["step"]),
+            escape(f"{t['form']}, {t['language']}"),
+            str(t["taken"]),
+            escape(f"{t['subject']}\n{t['body']}".strip()).replace("\n", "<br>"),
+        ]
+        for t in data.get("texts", [])
+    ]
+    return "<h2>What was said</h2>" + _table(["UTC", "Step", "As", "Taken", "Words"], rows) if rows else ""
 
 
 def _doubts(data: Mapping[str, Any]) -> str:

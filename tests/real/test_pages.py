@@ -27,7 +27,8 @@ LONG = "corp-test-with-a-very-long-name.mail.protection.outlook.example."
 REPORT = {
     "organisation": "Corp", "kind": "drill", "playbook": "exchange-inbound-outage", "status": "done", "run": "run-20260122-174500-x7kq", "started": "2026-01-22T17:45:00Z", "ended": "2026-01-22T18:45:00Z",
     "initiator": "alice", "reason": "", "checksum": "f" * 64, "overrides": {}, "approvals": [{"by": "bob", "at": "2026-01-22T17:46:00Z"}], "objectives": [{"objective": "rto_receive", "target_s": 1800, "achieved_s": 7, "met": True}],
-    "achieved": {"counted_from": "first failed look", "outage_since": "2026-01-22T17:44:00Z", "rto_receive_s": 7.0}, "changes": [{"target": "MX corp.test.", "before": LONG, "after": LONG, "undo": LONG}], "messages": [],
+    "achieved": {"counted_from": "first failed look", "outage_since": "2026-01-22T17:44:00Z", "rto_receive_s": 7.0}, "changes": [{"target": "MX corp.test.", "before": LONG, "after": LONG, "undo": LONG}], "texts": [{"at": "2026-01-01T10:00:00Z", "step": "tell", "taken": 3, "template": "t", "form": "email", "language": "de", "subject": LONG, "body": f"Bitte nicht erneut senden.\n{LONG}"}],
+    "messages": [],
     "steps": [{"id": "tell-employees-with-a-long-name", "phase": "activation", "status": "ok", "summary": LONG * 3, "error": "", "hint": "", "from_s": 1.0, "to_s": 2.0}], "in_doubt": [], "doubts_settled": [],
     "timeline": [{"at": "2026-01-22T17:45:00Z", "kind": "step_finished", "step": "mx", "actor": "", "status": "ok", "text": LONG * 2}], "audit": {"events": 3, "head": "a" * 64, "damage": ""}, "extra": {},
 }

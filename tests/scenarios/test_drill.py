@@ -22,6 +22,8 @@ def test_a_drill_ends_with_every_mail_counted(cli, tmp_path, name) -> None:
     assert (found["bounced"] > 0) == (name == "550-valid-recipients")
     report = Path(found["report"])
     page, data = report.read_text(), json.loads(report.with_suffix(".json").read_text())
+    assert {t["form"] for t in data["texts"]} >= {"sms", "chat", "page"} and sum(t["taken"] for t in data["texts"]) == sum(m["sent"] for m in data["messages"])
+    assert "What was said" in page and all(t["body"].split("\n")[0][:20] for t in data["texts"])
     assert "<script" not in page and "src=" not in page and 'name="viewport"' in page
     assert data["status"] == "done" and data["audit"]["damage"] == "" and not data["in_doubt"]
     assert data["extra"]["sent"] == found["sent"]
