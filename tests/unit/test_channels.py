@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -209,6 +210,9 @@ def test_a_call_says_the_text_and_escapes_it(tmp_path) -> None:
     assert channel.twiml(d) == '<Response><Say language="de-DE">A &amp; B &lt;C&gt;</Say><Pause length="1"/></Response>'
     asks = make("twilio-voice", None, tmp_path, answers_url='https://x.example/a?b="1"&c')
     assert "<Gather" in asks.twiml(d) and "&quot;1&quot;&amp;c" in asks.twiml(d)
+    long = replace(d, message=replace(d.message, body="wort " * 900))
+    with pytest.raises(Permanent, match="too long for a call"):  # never half a text
+        asyncio.run(channel.send(long))
     assert channel.seconds_for([1] * 100) == 145.0
 
 

@@ -1,4 +1,4 @@
-"""``twilio-voice``: calls that read a message aloud, twice, and take a digit as answer where somebody can be told of it."""
+"""``twilio-voice``: calls that read a message aloud, and take a digit as answer where somebody can be told of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from bcp.contracts.channel import Channel, Check, Delivery, Receipt
 from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration, PluginSettings
-from bcp.kernel.errors import BcpError, InDoubt
+from bcp.kernel.errors import BcpError, InDoubt, Permanent
 from bcp.kernel.secret import Secret
 from bcp.kit.twilio import Twilio, check_account, translate
 
@@ -86,9 +86,15 @@ class TwilioVoice(Channel[TwilioVoiceSettings]):
         from twilio.base.exceptions import TwilioException  # noqa: PLC0415
 
         s = self.settings
+        twiml = self.twiml(delivery)
+        if len(twiml) > MAX_TWIML:  # half a text may be half a truth, and half an element is no TwiML
+            raise Permanent(
+                f"the text is too long for a call: {len(twiml)} characters of TwiML, {MAX_TWIML} are allowed",
+                hint="Shorten the voice form of the message.",
+            )
         try:
             created = await self._twilio.open().calls.create_async(
-                to=delivery.address, from_=s.from_, twiml=self.twiml(delivery)[:MAX_TWIML], timeout=int(s.ring)
+                to=delivery.address, from_=s.from_, twiml=twiml, timeout=int(s.ring)
             )
         except BcpError:
             raise
