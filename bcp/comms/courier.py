@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 from zlib import crc32
 
@@ -14,6 +14,7 @@ from bcp.comms.pack import Pack, Template
 from bcp.comms.render import render
 from bcp.comms.segments import count
 from bcp.comms.window import Window
+from bcp.comms.words import Words, text_digest
 from bcp.contacts.directory import Directory
 from bcp.contracts.channel import Channel, Delivery, Message, NotSent, RateLimited, Receipt
 from bcp.contracts.contact import Contact
@@ -95,9 +96,11 @@ class Courier:
         self.journal, self.clock, self.variables = journal, clock, variables
         self.language, self.drill, self.paces = language, drill, dict(paces or {})
         self.halt = halt or Halt()
-        self._written: dict[str, Message] = {}
-        """Texts that are in the journal, by digest."""
-        self._retold: dict[str, list[str]] | None = None
+
+    @cached_property
+    def _words(self) -> Words:
+        assert self.journal is not None, "a courier without a journal only forecasts"
+        return Words(self.journal)
 
     def channel(self, name: str) -> Channel[Any]:
         """A channel by its name in the configuration. Raises ``Invalid``."""
@@ -199,7 +202,7 @@ class Courier:
         for name in order.channels:
             channel = self.channel(name)
             rows = self._expand(order, channel).rows
-            await self._write_down(key, rows)
+            await self._words.write_down(_step_of(key), (m for _, _, m in rows))
             for person, address, message in rows:
                 claim = await self._claim(name, f"{key}/{ARMED}/{name}/{person}", address, message)
                 if claim.state is ClaimState.DONE:
@@ -269,7 +272,7 @@ class Courier:
         channel, pace = self.channel(name), self.paces.get(name, Pace())
         found = self._expand(order, channel, only)
         rows = found.rows
-        await self._write_down(key, rows)
+        await self._words.write_down(_step_of(key), (m for _, _, m in rows))
         window, tally = Window(pace.concurrency), _Count()
         queue: Iterator[tuple[str, str, Message]] = iter(rows)
         reached: set[str] = set()
@@ -328,7 +331,7 @@ class Courier:
         request = {
             "channel": channel,
             "to": mask(address),
-            "text": _text_digest(message.body),
+            "text": text_digest(message.body),
             "segments": message.segments,
         }
         return self.journal.claim_soon(key, _step_of(key), request)
@@ -374,46 +377,11 @@ class Courier:
             tally.segments += message.segments
             return True
 
-    async def _write_down(self, key: str, rows: Sequence[tuple[str, str, Message]]) -> None:
-        """Every text that may leave, once, before it leaves: a text names times, and the one rendered after a crash is another."""
-        assert self.journal is not None
-        for message in {_text_digest(m.body): m for _, _, m in rows}.values():
-            digest = _text_digest(message.body)
-            if digest not in self._written:
-                kept = {"template": message.template, "form": message.form, "language": message.language}
-                kept |= {"subject": message.subject, "body": message.body, "digest": digest}
-                await self.journal.record("text", step=_step_of(key), summary=message.body[:60], **kept)
-                self._written[digest] = message
-
-    def _texts_of(self, claim: Claim) -> list[Message] | None:
-        """What may have left under an earlier claim; ``None`` when that was not written down."""
-        if self._retold is None:
-            self._retold = self._read_back()
-        digests = [str((claim.request or {}).get("text")), *self._retold.get(claim.key, [])]
-        return [self._written[d] for d in digests] if all(d in self._written for d in digests) else None
-
-    def _read_back(self) -> dict[str, list[str]]:
-        """Texts of the processes before this one, and which deliveries were tried with a later text."""
-        assert self.journal is not None
-        retold: dict[str, list[str]] = {}
-        for event in self.journal.events():
-            d = event.data
-            if event.kind == "text":
-                template, form, language, subject, body = (
-                    str(d[k]) for k in ("template", "form", "language", "subject", "body")
-                )
-                message = Message(template, form, language, subject, body)
-                self._written.setdefault(str(d["digest"]), message)
-            elif event.kind == "retold":
-                retold.setdefault(str(d["key"]), []).append(str(d["text"]))
-        return retold
-
     async def _settle_doubt(
         self, channel: Channel[Any], claim: Claim, delivery: Delivery, pace: Pace | None = None
     ) -> Receipt | None:
         """Did a delivery that a crash left behind arrive, with the text it had then? ``None``: it did not, and may be sent with the text of now."""
-        assert self.journal is not None
-        texts = self._texts_of(claim)
+        texts = self._words.under(claim)
         if texts is None:
             raise InDoubt("the text it had before the crash is not known", hint="Look at the vendor's log.")
         young = self.clock.now() - claim.claimed_at < LIST_LAGS_S
@@ -422,9 +390,7 @@ class Courier:
             for text in texts:
                 if found := await channel.find(replace(delivery, message=text)):
                     return found
-        digest = _text_digest(delivery.message.body)
-        if digest not in {_text_digest(t.body) for t in texts}:
-            await self.journal.record("retold", step=_step_of(claim.key), key=claim.key, text=digest)
+        await self._words.retell(_step_of(claim.key), claim, delivery.message)
         return None
 
     async def _send(self, channel: Channel[Any], delivery: Delivery, pace: Pace, window: Window) -> Receipt:
@@ -472,12 +438,6 @@ class Courier:
 
 def _step_of(key: str) -> str:
     return key.split("/")[1] if "/" in key else key
-
-
-@lru_cache(maxsize=64)
-def _text_digest(body: str) -> str:
-    """Which text a person got; thousands get the same."""
-    return digest_text(body)[:16]
 
 
 def _warnings(rows: list[tuple[str, str, Message]]) -> Iterator[str]:
