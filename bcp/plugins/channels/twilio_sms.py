@@ -7,26 +7,20 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from bcp.contracts.channel import Channel, Check, Delivery, Inbound, Receipt
-from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import Duration, PluginSettings
-from bcp.kernel.errors import BcpError, InDoubt
-from bcp.kernel.secret import Secret
-from bcp.kit.twilio import Twilio, check_account, translate
+from bcp.contracts.channel import Check, Delivery, Inbound, Receipt
+from bcp.contracts.plugin import Duration
+from bcp.kit.twilio import check_account, translate
+from bcp.kit.twilio_channel import TwilioAccount, TwilioChannel, made_since, questions, refusals
 
 RATES = {"long-code": 1.0, "toll-free": 3.0, "short-code": 100.0, "10dlc": 4.0}
 """Segments a second by kind of sender (https://www.twilio.com/docs/api/errors/30001 and the pages it links)."""
 
 
-class TwilioSmsSettings(PluginSettings):
+class TwilioSmsSettings(TwilioAccount):
     """A Twilio account and the sender it texts from."""
 
     kind: Literal["twilio-sms"] = "twilio-sms"
     """Which plug-in."""
-    account_sid: Secret
-    """Account SID, by reference."""
-    auth_token: Secret
-    """Auth token, by reference."""
     from_: str | None = Field(default=None, alias="from", pattern=r"^\+[1-9]\d{6,14}$|^[A-Za-z0-9 ]{1,11}$|^\d{4,8}$")
     """Sender: a number in E.164, a short code or an alphanumeric sender (which cannot receive answers)."""
     messaging_service_sid: str | None = Field(default=None, pattern=r"^MG[0-9a-fA-F]{32}$")
@@ -37,12 +31,8 @@ class TwilioSmsSettings(PluginSettings):
     """Rate of the sender pool, where it is known better."""
     validity: Duration = 14_400.0
     """Twilio drops a message that it could not hand on in this time: an old outage notice does harm. 1 s to 10 h."""
-    timeout: Duration = 15.0
-    """For one request."""
     concurrency: Annotated[int, Field(ge=1, le=200)] = 20
     """Requests under way at once."""
-    api_url: str = ""
-    """Another base URL, for tests."""
 
     @model_validator(mode="after")
     def _sender(self) -> TwilioSmsSettings:
@@ -53,27 +43,13 @@ class TwilioSmsSettings(PluginSettings):
         return self
 
 
-class TwilioSms(Channel[TwilioSmsSettings]):
+class TwilioSms(TwilioChannel[TwilioSmsSettings]):
     """SMS. Twilio has no idempotency key for messages: a lost answer is asked about, never repeated blindly."""
 
     kind = "twilio-sms"
     form = "sms"
     shares_fate_with: ClassVar[tuple[str, ...]] = ()
     Settings = TwilioSmsSettings
-
-    def __init__(self, name: str, settings: TwilioSmsSettings) -> None:
-        super().__init__(name, settings)
-        self._twilio = Twilio(
-            settings.account_sid,
-            settings.auth_token,
-            api_url=settings.api_url,
-            timeout_s=settings.timeout,
-            connections=settings.concurrency,
-        )
-
-    def address_of(self, contact: Contact) -> str:
-        """The phone number."""
-        return contact.phone
 
     def seconds_for(self, segments: Sequence[int]) -> float:
         """By the sender's rate."""
@@ -88,29 +64,15 @@ class TwilioSms(Channel[TwilioSmsSettings]):
             "validity_period": int(s.validity),
         }
         arguments |= {"from_": s.from_} if s.from_ else {"messaging_service_sid": s.messaging_service_sid}
-        from twilio.base.exceptions import TwilioException  # noqa: PLC0415
-
-        try:
+        with refusals():
             created = await self._twilio.open().messages.create_async(**arguments)
-        except BcpError:
-            raise
-        except TwilioException as error:
-            raise translate(error) from error
         return Receipt(str(created.sid), str(created.status))
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         """Look for a message to this number with this text, made since the claim (2 s allowed for clocks and rounding)."""
-        from twilio.base.exceptions import TwilioException  # noqa: PLC0415
-
-        try:
+        with questions():
             found = await self._twilio.open().messages.list_async(to=delivery.address, limit=50)
-        except (BcpError, TwilioException) as error:
-            raise InDoubt("Twilio cannot be asked whether it took it", hint="Ask again later: `bcp resume`.") from error
-        for message in found:
-            made = message.date_created
-            if message.body == delivery.message.body and (made is None or made.timestamp() >= delivery.since - 2):
-                return Receipt(str(message.sid), f"found: {message.status}")
-        return None
+        return made_since(found, delivery, lambda m: m.body == delivery.message.body)
 
     def can_schedule(self) -> str:
         """Twilio schedules for Messaging Services only (twilio.com/docs/api/errors/35118)."""
@@ -120,9 +82,7 @@ class TwilioSms(Channel[TwilioSmsSettings]):
         """``ScheduleType=fixed``: 5 minutes to 35 days ahead."""
         from datetime import UTC, datetime  # noqa: PLC0415
 
-        from twilio.base.exceptions import TwilioException  # noqa: PLC0415
-
-        try:
+        with refusals():
             created = await self._twilio.open().messages.create_async(
                 to=delivery.address,
                 body=delivery.message.body,
@@ -130,10 +90,6 @@ class TwilioSms(Channel[TwilioSmsSettings]):
                 schedule_type="fixed",
                 send_at=datetime.fromtimestamp(at, UTC),
             )
-        except BcpError:
-            raise
-        except TwilioException as error:
-            raise translate(error) from error
         return Receipt(str(created.sid), str(created.status))
 
     async def unschedule(self, receipt_id: str) -> None:
@@ -142,8 +98,6 @@ class TwilioSms(Channel[TwilioSmsSettings]):
 
         try:
             await self._twilio.open().messages(receipt_id).update_async(status="canceled")
-        except BcpError:
-            raise
         except TwilioException as error:
             if getattr(error, "status", 0) not in {400, 404}:
                 raise translate(error) from error
@@ -152,17 +106,13 @@ class TwilioSms(Channel[TwilioSmsSettings]):
         """Texts to our number since then, by polling: no public address of ours is needed."""
         from datetime import UTC, datetime  # noqa: PLC0415
 
-        from twilio.base.exceptions import TwilioException  # noqa: PLC0415
-
         if not self.settings.from_:
             return []
         day = datetime.fromtimestamp(since, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        try:
+        with refusals():
             found = await self._twilio.open().messages.list_async(
                 to=self.settings.from_, date_sent_after=day, limit=20_000, page_size=1_000
             )
-        except TwilioException as error:
-            raise translate(error) from error
         return [
             Inbound(
                 str(m.from_), str(m.body or ""), m.date_created.timestamp() if m.date_created else since, str(m.sid)
@@ -175,10 +125,6 @@ class TwilioSms(Channel[TwilioSmsSettings]):
         """The account, and whether the sender can do it."""
         s = self.settings
         return await check_account(self._twilio, self.name, s.account_sid.reveal(), s.from_, "sms")
-
-    async def close(self) -> None:
-        """Close the pool."""
-        await self._twilio.close()
 
 
 def create(name: str, settings: TwilioSmsSettings) -> TwilioSms:

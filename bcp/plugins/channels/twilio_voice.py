@@ -8,27 +8,22 @@ from xml.sax.saxutils import escape
 
 from pydantic import Field
 
-from bcp.contracts.channel import Channel, Check, Delivery, Receipt
-from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import Duration, PluginSettings
-from bcp.kernel.errors import BcpError, InDoubt, Permanent
-from bcp.kernel.secret import Secret
-from bcp.kit.twilio import Twilio, check_account, translate
+from bcp.contracts.channel import Check, Delivery, Receipt
+from bcp.contracts.plugin import Duration
+from bcp.kernel.errors import Permanent
+from bcp.kit.twilio import check_account
+from bcp.kit.twilio_channel import TwilioAccount, TwilioChannel, made_since, questions, refusals
 
 MAX_TWIML = 4_000
 """Characters of the Twiml parameter (twilio.com, Call resource)."""
 LANGUAGES = {"en": "en-GB", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "it": "it-IT", "nl": "nl-NL"}
 
 
-class TwilioVoiceSettings(PluginSettings):
+class TwilioVoiceSettings(TwilioAccount):
     """A Twilio account and the number it calls from."""
 
     kind: Literal["twilio-voice"] = "twilio-voice"
     """Which plug-in."""
-    account_sid: Secret
-    """Account SID, by reference."""
-    auth_token: Secret
-    """Auth token, by reference."""
     from_: Annotated[str, Field(alias="from", pattern=r"^\+[1-9]\d{6,14}$")]
     """Number in E.164 that may call."""
     answers_url: str = ""
@@ -39,34 +34,16 @@ class TwilioVoiceSettings(PluginSettings):
     """Twilio's rate for the account: 1 by default, up to 30 with an approved business profile."""
     seconds_per_call: Annotated[float, Field(gt=0)] = 45.0
     """How long a call lasts, for the forecast."""
-    timeout: Duration = 15.0
-    """For one request."""
     concurrency: Annotated[int, Field(ge=1, le=50)] = 5
     """Requests under way at once."""
-    api_url: str = ""
-    """Another base URL, for tests."""
 
 
-class TwilioVoice(Channel[TwilioVoiceSettings]):
+class TwilioVoice(TwilioChannel[TwilioVoiceSettings]):
     """Voice. Like texts, calls have no idempotency key: a lost answer is asked about by the list of calls to this number since the claim."""
 
     kind = "twilio-voice"
     form = "voice"
     Settings = TwilioVoiceSettings
-
-    def __init__(self, name: str, settings: TwilioVoiceSettings) -> None:
-        super().__init__(name, settings)
-        self._twilio = Twilio(
-            settings.account_sid,
-            settings.auth_token,
-            api_url=settings.api_url,
-            timeout_s=settings.timeout,
-            connections=settings.concurrency,
-        )
-
-    def address_of(self, contact: Contact) -> str:
-        """The phone number."""
-        return contact.phone
 
     def seconds_for(self, segments: Sequence[int]) -> float:
         """By the account's rate of calls; the last call has to be listened to."""
@@ -83,8 +60,6 @@ class TwilioVoice(Channel[TwilioVoiceSettings]):
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Create one call."""
-        from twilio.base.exceptions import TwilioException  # noqa: PLC0415
-
         s = self.settings
         twiml = self.twiml(delivery)
         if len(twiml) > MAX_TWIML:  # half a text may be half a truth, and half an element is no TwiML
@@ -92,37 +67,22 @@ class TwilioVoice(Channel[TwilioVoiceSettings]):
                 f"the text is too long for a call: {len(twiml)} characters of TwiML, {MAX_TWIML} are allowed",
                 hint="Shorten the voice form of the message.",
             )
-        try:
+        with refusals():
             created = await self._twilio.open().calls.create_async(
                 to=delivery.address, from_=s.from_, twiml=twiml, timeout=int(s.ring)
             )
-        except BcpError:
-            raise
-        except TwilioException as error:
-            raise translate(error) from error
         return Receipt(str(created.sid), str(created.status))
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         """A call to this number, made since the claim (2 s allowed for clocks and rounding)."""
-        from twilio.base.exceptions import TwilioException  # noqa: PLC0415
-
-        try:
+        with questions():
             found = await self._twilio.open().calls.list_async(to=delivery.address, limit=20)
-        except (BcpError, TwilioException) as error:
-            raise InDoubt("Twilio cannot be asked whether it called", hint="Ask again later: `bcp resume`.") from error
-        for call in found:
-            if call.date_created is None or call.date_created.timestamp() >= delivery.since - 2:
-                return Receipt(str(call.sid), f"found: {call.status}")
-        return None
+        return made_since(found, delivery, lambda call: True)
 
     async def check(self) -> list[Check]:
         """The account, and whether the sender can do it."""
         s = self.settings
         return await check_account(self._twilio, self.name, s.account_sid.reveal(), s.from_, "voice")
-
-    async def close(self) -> None:
-        """Close the pool."""
-        await self._twilio.close()
 
 
 def create(name: str, settings: TwilioVoiceSettings) -> TwilioVoice:

@@ -1,0 +1,88 @@
+"""What every channel of Twilio shares: one account, one client, Twilio's refusals translated, and the look at its lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from bcp.contracts.channel import Channel, Delivery, Receipt
+from bcp.contracts.contact import Contact
+from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.kernel.errors import BcpError, InDoubt
+from bcp.kernel.secret import Secret
+from bcp.kit.twilio import Twilio, translate
+
+CLOCKS_S = 2.0
+"""Allowed for clocks that differ and for Twilio's rounding to seconds."""
+
+
+class TwilioAccount(PluginSettings):
+    """The account, and how it is spoken to."""
+
+    account_sid: Secret
+    """Account SID, by reference."""
+    auth_token: Secret
+    """Auth token, by reference."""
+    timeout: Duration = 15.0
+    """For one request."""
+    concurrency: int = 20
+    """Requests under way at once."""
+    api_url: str = ""
+    """Another base URL, for tests."""
+
+
+S = TypeVar("S", bound=TwilioAccount)
+
+
+class TwilioChannel(Channel[S]):
+    """A channel of one account. Twilio has no idempotency key: a lost answer is asked about, never repeated blindly."""
+
+    def __init__(self, name: str, settings: S) -> None:
+        super().__init__(name, settings)
+        self._twilio = Twilio(
+            settings.account_sid,
+            settings.auth_token,
+            api_url=settings.api_url,
+            timeout_s=settings.timeout,
+            connections=settings.concurrency,
+        )
+
+    def address_of(self, contact: Contact) -> str:
+        """The phone number."""
+        return contact.phone
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._twilio.close()
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Around a request: Twilio's own exception becomes one of ours."""
+    from twilio.base.exceptions import TwilioException  # noqa: PLC0415
+
+    try:
+        yield
+    except TwilioException as error:
+        raise translate(error) from error
+
+
+@contextmanager
+def questions() -> Iterator[None]:
+    """Around a look at a list: whatever goes wrong, nothing is known."""
+    from twilio.base.exceptions import TwilioException  # noqa: PLC0415
+
+    try:
+        yield
+    except (BcpError, TwilioException) as error:
+        raise InDoubt("Twilio cannot be asked whether it took it", hint="Ask again later: `bcp resume`.") from error
+
+
+def made_since(found: Iterable[Any], delivery: Delivery, fits: Callable[[Any], bool]) -> Receipt | None:
+    """The first of Twilio's rows that fits and was made since the claim."""
+    for row in found:
+        made = row.date_created
+        if fits(row) and (made is None or made.timestamp() >= delivery.since - CLOCKS_S):
+            return Receipt(str(row.sid), f"found: {row.status}")
+    return None
