@@ -151,13 +151,12 @@ class Runner:
             self.broken = self.broken or _first(storage)
 
     async def _wait_for_any(self) -> None:
-        stop = asyncio.create_task(self._stop.wait())  # noqa: TID251 - cancelled below
-        await asyncio.wait(
-            [stop, *self._tasks.values()],
-            return_when=asyncio.FIRST_COMPLETED,
-            timeout=POLL_S if self._stop.is_set() else None,
-        )
-        stop.cancel()
+        if self._stop.is_set():  # nothing but the tasks is left to wait for
+            await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED, timeout=POLL_S)
+        else:
+            stop = asyncio.create_task(self._stop.wait())  # noqa: TID251 - cancelled below
+            await asyncio.wait([stop, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
         for step_id in [s for s, t in self._tasks.items() if t.done()]:
             task = self._tasks.pop(step_id)
             if not task.cancelled() and task.exception() is not None:
@@ -167,6 +166,12 @@ class Runner:
         """Is there a reason not to start anything more?"""
         if self.broken is None and not self.stopping:
             return None
+        if self._tasks:
+            await self._wait_for_any()
+        if self._tasks and self.signum:  # a person at the keyboard: what only waits has ended by now, this has not
+            busy = ", ".join(self._tasks)
+            text = f"stopping when {busy} is through; a second Ctrl-C lets go of it now, and `bcp resume` goes on from there"
+            self.listener(Progress(self.services.clock.now(), "note", "", text))
         while self._tasks:
             await self._wait_for_any()
         if self.broken is not None:
