@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bcp import registry
@@ -16,6 +16,7 @@ from bcp.kit.resolve import names_of_servers
 from bcp.wiring import App
 
 MAX_AT_ONCE = 20
+AGAIN_S = 1.0
 
 
 class _Taker:
@@ -26,32 +27,34 @@ class _Taker:
         self.unreadable: list[str] = []
         self._gate = asyncio.Semaphore(MAX_AT_ONCE)
 
-    async def fact(self, where: str, work: Awaitable[Any], empty: Any) -> Any:
-        """A fact, or ``empty`` and a line that it could not be read."""
-        try:
-            async with self._gate, asyncio.timeout(30):
-                return await work
-        except (BcpError, TimeoutError, OSError, ValueError):
-            self.unreadable.append(where)
-            return empty
+    async def fact(self, where: str, read: Callable[[], Awaitable[Any]], empty: Any) -> Any:
+        """A fact, or ``empty`` and a line that it could not be read. There is time to ask twice: it is peace."""
+        for pause in (AGAIN_S, 0.0):
+            try:
+                async with self._gate, asyncio.timeout(30):
+                    return await read()
+            except (BcpError, TimeoutError, OSError, ValueError):
+                await self.app.clock.sleep(pause)
+        self.unreadable.append(where)
+        return empty
 
     async def domain(self, domain: Domain) -> dict[str, Any]:
         """DNS facts of a domain."""
         dns = self.app.dns[domain.dns]
         resolvers = self.app.settings.canary.resolvers
-        mx = await self.fact(f"{domain.name} mx", _mx(dns, domain.name), None)
+        mx = await self.fact(f"{domain.name} mx", lambda: _mx(dns, domain.name), None)
         hosts = [str(h[1]) for h in (mx or {}).get("hosts", [])]
         facts = {
             "mx": mx,
-            "ns": await self.fact(f"{domain.name} ns", names_of_servers(domain.name, resolvers, 5.0), []),
-            "spf": await self.fact(f"{domain.name} spf", _text(dns, domain.name, "v=spf1"), []),
-            "dmarc": await self.fact(f"{domain.name} dmarc", _text(dns, f"_dmarc.{domain.name}", "v=dmarc1"), []),
-            "mta_sts": await self.fact(f"{domain.name} mta_sts", _mta_sts(dns, domain.name), {}),
-            "tlsa": {h: list(await self.fact(f"{domain.name} tlsa", dns.tlsa(h), ())) for h in hosts},
-            "addresses": {h: await self.fact(f"{domain.name} addresses", _addresses(dns, h), []) for h in hosts},
+            "ns": await self.fact(f"{domain.name} ns", lambda: names_of_servers(domain.name, resolvers, 5.0), []),
+            "spf": await self.fact(f"{domain.name} spf", lambda: _text(dns, domain.name, "v=spf1"), []),
+            "dmarc": await self.fact(f"{domain.name} dmarc", lambda: _text(dns, f"_dmarc.{domain.name}", "v=dmarc1"), []),
+            "mta_sts": await self.fact(f"{domain.name} mta_sts", lambda: _mta_sts(dns, domain.name), {}),
+            "tlsa": {h: list(await self.fact(f"{domain.name} tlsa", lambda h=h: dns.tlsa(h), ())) for h in hosts},
+            "addresses": {h: await self.fact(f"{domain.name} addresses", lambda h=h: _addresses(dns, h), []) for h in hosts},
         }
         if self.app.settings.graph is not None:
-            facts["graph"] = await self.fact(f"{domain.name} graph", self._configuration(domain.name), None)
+            facts["graph"] = await self.fact(f"{domain.name} graph", lambda: self._configuration(domain.name), None)
         return facts
 
     async def _configuration(self, domain: str) -> list[dict[str, Any]]:
@@ -69,12 +72,12 @@ class _Taker:
         """Status of every service, to know what was amiss before."""
         if self.app.settings.graph is None:
             return {}
-        return dict(await self.fact("health", self._directory().read_health(), {}))
+        return dict(await self.fact("health", lambda: self._directory().read_health(), {}))
 
     async def relay(self, name: str) -> dict[str, Any]:
         """What the relay answers and which key its certificate has, address by address."""
         relay = self.app.relays[name]
-        found = await self.fact(f"relay {name} probe", relay.probe(next(iter(self.app.domains)), ""), [])
+        found = await self.fact(f"relay {name} probe", lambda: relay.probe(next(iter(self.app.domains)), ""), [])
         return {"probe": {f.address: {"accepts": f.accepts, "tls": f.tls, "spki_sha256": f.spki_sha256} for f in found}}
 
 

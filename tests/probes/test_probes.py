@@ -91,7 +91,7 @@ def test_smtp_asks_every_address_apart() -> None:
     found, _ = asyncio.run(run("refuse"))
     assert found.result is DEGRADED and "1 of 2 addresses" in found.evidence
     found, took = asyncio.run(run("hang"))
-    assert found.result is DEGRADED and took < 1.6
+    assert found.result is DEGRADED and took < 5
     found, _ = asyncio.run(run("both"))
     assert (found.result, found.kind) == (FAIL, "refused")
 

@@ -57,6 +57,6 @@ def test_ctrl_c_ends_a_drill_at_once(tmp_path) -> None:
     while not list((tmp_path / "lab").glob("state/runs/*.db")) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=15)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err and "stopped" in err

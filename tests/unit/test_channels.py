@@ -143,7 +143,7 @@ def test_outcomes_are_typed_and_one_request_is_one_request(kind, mode, outcome, 
         assert SECRET not in found.message + found.hint
     if mode == "429":
         assert found.retry_after_s == 7.0
-    assert took < 2.5
+    assert took < 15
     assert len([r for r in vendor.requests if r[0] == "POST"]) == (0 if mode == "gone" else 1)
 
 

@@ -78,22 +78,25 @@ def test_a_probe_that_outlives_its_deadline_is_cut_off() -> None:
 def test_rounds_come_on_the_beat_and_slow_ones_overlap() -> None:
     """A look that takes three beats does not slow the others down; the verdict comes K rounds after the break."""
 
+    together = [0, 0]
+
     async def slow(probe):
+        together[0] += 1
+        together[1] = max(together)
         await asyncio.sleep(0.25)
+        together[0] -= 1
         return probe.saw(FAIL, "timeout", "no answer in time")
 
     async def run():
         probe = Scripted("p", slow)
         watcher = Watcher([probe], Rules(threshold=3, confirm_for_s=0.0), SystemClock(), interval_s=0.1)
-        loop = asyncio.get_running_loop()
-        start = loop.time()
         async for decision in watcher.run():
             if decision.state == "down":
-                return loop.time() - start, probe.looks
-        return 0, 0
+                return probe.looks
+        return 0
 
-    took, looks = asyncio.run(asyncio.wait_for(run(), 5))
-    assert took < 0.9 and looks >= 3
+    looks = asyncio.run(asyncio.wait_for(run(), 30))
+    assert looks >= 3 and together[1] >= 2
 
 
 def test_every_is_kept_and_other_vantages_probes_are_not_run_here() -> None:
