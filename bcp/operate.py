@@ -105,6 +105,7 @@ async def start(
     hold: bool = True,
     started: Callable[[str], None] | None = None,
     signals: bool = True,
+    control: Callable[[Runner], None] | None = None,
 ) -> tuple[str, Ending]:
     """Run a plan, if it may still be run.
 
@@ -137,7 +138,9 @@ async def start(
     try:
         if started is not None:
             started(run_id)
-        return run_id, await _work(app, run_id, request, plan, loaded, listener, hold=hold, signals=signals)
+        return run_id, await _work(
+            app, run_id, request, plan, loaded, listener, hold=hold, signals=signals, control=control
+        )
     finally:
         lock.release()
         target.lock.release()
@@ -151,7 +154,15 @@ def _text_of(plan: Plan) -> str | None:
         return None
 
 
-async def resume(app: App, run_id: str, *, listener: Listener = nobody, hold: bool = True) -> Ending:
+async def resume(
+    app: App,
+    run_id: str,
+    *,
+    listener: Listener = nobody,
+    hold: bool = True,
+    signals: bool = True,
+    control: Callable[[Runner], None] | None = None,
+) -> Ending:
     """Go on with a run that was stopped, killed, paused or left in doubt."""
     view = app.runs.view(run_id)
     if view.state.status in FINAL:
@@ -166,7 +177,9 @@ async def resume(app: App, run_id: str, *, listener: Listener = nobody, hold: bo
                 **{**{k: v for k, v in target.card().items() if k != "group"}, "run": run_id, "pid": _pid()}
             )
             request = replace(request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.peace_data())
-            return await _work(app, run_id, request, plan, loaded, listener, hold=hold)
+            return await _work(
+                app, run_id, request, plan, loaded, listener, hold=hold, signals=signals, control=control
+            )
         finally:
             target.lock.release()
 
@@ -222,11 +235,14 @@ async def _work(
     *,
     hold: bool,
     signals: bool = True,
+    control: Callable[[Runner], None] | None = None,
 ) -> Ending:
     journal = app.runs.store.open(app.runs.path(run_id), app.clock)
     try:
         run = RunInfo(run_id, plan.playbook, plan.kind, plan.initiator, plan.checksum, plan.parent, app.clock.now())
         runner = _runner(app, request, plan, loaded, journal, run, dry=False, listener=listener, hold=hold)
+        if control is not None:
+            control(runner)
         with _signals(runner) if signals else contextlib.nullcontext():
             ending = await runner.work()
     finally:

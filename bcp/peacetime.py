@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from bcp import registry
@@ -48,10 +49,14 @@ class _Taker:
             "mx": mx,
             "ns": await self.fact(f"{domain.name} ns", lambda: names_of_servers(domain.name, resolvers, 5.0), []),
             "spf": await self.fact(f"{domain.name} spf", lambda: _text(dns, domain.name, "v=spf1"), []),
-            "dmarc": await self.fact(f"{domain.name} dmarc", lambda: _text(dns, f"_dmarc.{domain.name}", "v=dmarc1"), []),
+            "dmarc": await self.fact(
+                f"{domain.name} dmarc", lambda: _text(dns, f"_dmarc.{domain.name}", "v=dmarc1"), []
+            ),
             "mta_sts": await self.fact(f"{domain.name} mta_sts", lambda: _mta_sts(dns, domain.name), {}),
-            "tlsa": {h: list(await self.fact(f"{domain.name} tlsa", lambda h=h: dns.tlsa(h), ())) for h in hosts},
-            "addresses": {h: await self.fact(f"{domain.name} addresses", lambda h=h: _addresses(dns, h), []) for h in hosts},
+            "tlsa": {h: list(await self.fact(f"{domain.name} tlsa", partial(dns.tlsa, h), ())) for h in hosts},
+            "addresses": {
+                h: await self.fact(f"{domain.name} addresses", partial(_addresses, dns, h), []) for h in hosts
+            },
         }
         if self.app.settings.graph is not None:
             facts["graph"] = await self.fact(f"{domain.name} graph", lambda: self._configuration(domain.name), None)

@@ -16,6 +16,7 @@ from bcp.kernel.errors import Invalid, Problem
 from bcp.kernel.hashing import digest
 from bcp.kernel.names import domain_name, host_name
 from bcp.kernel.secret import Secret
+from bcp.serve_settings import ServeSettings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 MailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
@@ -347,6 +348,8 @@ class Settings(Model):
     """Programs."""
     snapshot: SnapshotSettings = SnapshotSettings()
     """Peacetime."""
+    serve: ServeSettings = ServeSettings()
+    """The daemon."""
     plan: PlanSettings = PlanSettings()
     """Plans."""
 
@@ -359,7 +362,7 @@ class Configuration:
     document: Document
     folder: Path
     plugins: Mapping[str, Mapping[str, PluginSettings]]
-    """By family (``dns``, ``relays``, ``channels``, ``probes``) and name."""
+    """By family (``dns``, ``relays``, ``channels``, ``probes``, ``triggers``) and name."""
 
     @property
     def state(self) -> Path:
@@ -380,6 +383,7 @@ _FAMILIES: tuple[tuple[str, Path_], ...] = (
     ("relays", ("relays",)),
     ("channels", ("channels",)),
     ("probes", ("detect", "probes")),
+    ("triggers", ("serve", "hooks")),
 )
 
 

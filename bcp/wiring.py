@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -142,7 +142,11 @@ class App:
         self.configuration = configuration
         self.settings = configuration.settings
         self.clock: Clock = clock or SystemClock()
-        self.watcher_is_live = False
+        self.seen: Callable[[], Decision] = self._decision
+        """What is seen now, for messages and standing approvals; the daemon may know more than the watcher alone."""
+
+    def _decision(self) -> Decision:
+        return self.watcher.decision()
 
     # -- people and texts ----------------------------------------------------------------------------------------
 
@@ -515,7 +519,7 @@ class App:
         """People who approved automatic runs of this playbook in advance, for the class that is seen now."""
         if not request.automatic:
             return {}
-        seen = self.watcher.decision().outage_class
+        seen = self.seen().outage_class
         today = iso(self.clock.now())[:10]
         return {
             s.by: f"standing approval until {s.until}"
@@ -528,7 +532,7 @@ class App:
         now = self.clock.now()
         book = request.loaded.book
         every = min((s.every for s in book.hold if s.every), default=1800.0)
-        decision = self.watcher.decision()
+        decision = self.seen()
         org = self.settings.organisation
         return {
             "org": {

@@ -37,6 +37,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """An answer that can be given by pressing something, where the channel has buttons. ``value`` comes back to us."""
+
+    value: str
+    label: str
+    good: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One message to one address. ``key`` is the ledger's key: it never changes when this is asked about again."""
 
@@ -44,6 +53,7 @@ class Delivery:
     address: str
     message: Message
     since: float = 0.0
+    choices: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

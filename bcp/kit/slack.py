@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bcp.contracts.channel import Check, NotSent, RateLimited
+from bcp.contracts.channel import Check, Choice, NotSent, RateLimited
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
 
@@ -81,6 +81,21 @@ def blocks_of(text: str) -> list[dict[str, Any]]:
     return [
         {"type": "section", "text": {"type": "mrkdwn", "text": text[i : i + 2900]}} for i in range(0, len(text), 2900)
     ]
+
+
+def buttons_of(choices: Sequence[Choice]) -> list[dict[str, Any]]:
+    """A row of buttons (Block Kit, actions block); none without choices."""
+    elements = [
+        {
+            "type": "button",
+            "text": {"type": "plain_text", "text": c.label},
+            "action_id": f"bcp-answer-{i}",
+            "value": c.value,
+            "style": "primary" if c.good else "danger",
+        }
+        for i, c in enumerate(choices)
+    ]
+    return [{"type": "actions", "block_id": "bcp-answer", "elements": elements}] if elements else []
 
 
 def metadata_of(key: str) -> dict[str, Any]:

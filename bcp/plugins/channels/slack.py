@@ -11,7 +11,7 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration, PluginSettings
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
-from bcp.kit.slack import MAX_TEXT, SlackClient, blocks_of, check_bot, key_of, metadata_of
+from bcp.kit.slack import MAX_TEXT, SlackClient, blocks_of, buttons_of, check_bot, key_of, metadata_of
 
 
 class SlackSettings(PluginSettings):
@@ -60,7 +60,7 @@ class Slack(Channel[SlackSettings]):
             "chat_postMessage",
             channel=self.settings.channel,
             text=text,
-            blocks=blocks_of(text),
+            blocks=[*blocks_of(text), *buttons_of(delivery.choices)],
             metadata=metadata_of(delivery.key),
             unfurl_links=False,
         )

@@ -22,6 +22,7 @@ from bcp.kernel.clock import Clock
 from bcp.kernel.errors import StorageError
 from bcp.kernel.hashing import GENESIS, canonical, link
 from bcp.kernel.ids import new_token
+from bcp.kernel.sqlite import set_durable
 
 FORMAT = 1
 """Version of the tables. A newer file is refused rather than misread."""
@@ -42,11 +43,6 @@ create table effect(key text primary key, step text not null, claimed real not n
 create table signal(id integer primary key autoincrement, at real not null, kind text not null, actor text not null,
   data text not null, consumed integer not null default 0);
 """
-
-
-def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
-    """Does this SQLite have the fix for the WAL-reset bug?"""
-    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -86,12 +82,7 @@ class EmbeddedJournal:
         self._guard = threading.Lock()
         try:
             self._db = _connect(path, "rw")
-            if wal_is_safe():
-                self._db.execute("pragma journal_mode=wal")
-                self._db.execute("pragma synchronous=full")
-            else:
-                self._db.execute("pragma journal_mode=delete")
-                self._db.execute("pragma synchronous=extra")
+            set_durable(self._db)
             found = self._db.execute("select value from meta where key='format'").fetchone()
             if found is None or json.loads(found[0]) != FORMAT:
                 raise StorageError(

@@ -1,0 +1,1 @@
+"""Incidents: our record of each outage, who told us of it, whom we asked, and what was answered."""

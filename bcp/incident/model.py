@@ -1,0 +1,127 @@
+"""An incident, a question and their states, as values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+MODES = ("notify", "ask", "auto")
+"""What may follow once our own look agrees, the strongest last."""
+OPEN = ("opened", "declared", "resolved")
+"""States of an incident that is not closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Our record of one outage. Times are epoch seconds, 0 when it has not come to that."""
+
+    id: str
+    service: str
+    state: str
+    opened: float
+    declared: float = 0.0
+    resolved: float = 0.0
+    closed: float = 0.0
+    classes: tuple[str, ...] = ()
+    title: str = ""
+    mode: str = "notify"
+    playbook: str = ""
+    runs: tuple[str, ...] = ()
+
+    def stronger(self, mode: str) -> str:
+        """The stronger of its mode and this one."""
+        return max(self.mode, mode, key=MODES.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened in an incident, or to the daemon. ``hash`` covers it and everything before it."""
+
+    seq: int
+    at: float
+    incident: str
+    kind: str
+    actor: str
+    data: Mapping[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one body."""
+
+    incident: str
+    """Empty: none of its alerts has to do with an incident."""
+    new: int = 0
+    repeated: int = 0
+    ignored: int = 0
+    opened: bool = False
+    resolved: bool = False
+    """Everything that its sender said of the incident is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A gate that people are asked about. ``approvers`` may answer, in the order in which groups are asked."""
+
+    id: str
+    incident: str
+    run: str
+    step: str
+    checksum: str
+    opened: float
+    deadline: float
+    count: int
+    groups: tuple[tuple[str, ...], ...]
+    state: str = "open"
+    result: str = ""
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Everybody who may answer."""
+        return frozenset(p for g in self.groups for p in g)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """When which group is asked. ``cycle`` counts from 0."""
+
+    cycle: int
+    group: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How people are asked."""
+
+    after_s: float = 300.0
+    """When nobody of a group has answered for this long, the next one is asked."""
+    cycles: int = 2
+    """How often all groups are gone through."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def turns(groups: Sequence[Sequence[str]], opened: float, deadline: float, plan: Plan) -> list[Turn]:
+    """All turns of a question, the first at once. None is taken so late that nobody could answer (10 s)."""
+    out = []
+    filled = [i for i, g in enumerate(groups) if g]
+    for cycle in range(max(1, plan.cycles)):
+        for place, group in enumerate(filled):
+            at = opened + (cycle * len(filled) + place) * plan.after_s
+            if at < deadline - 10.0 or (cycle, place) == (0, 0):
+                out.append(Turn(cycle, group, at))
+    return out
+
+
+def next_state(state: str, *, down: bool, healthy: bool, alerts_firing: bool, holding: bool) -> str:
+    """Where an incident goes. Opened by an alert it becomes declared by our own look; resolved when all is well again;
+    closed when nothing of ours is left standing either. It never goes back, but from resolved to declared."""
+    if state in {"opened", "resolved"} and down:
+        return "declared"
+    if state in {"opened", "declared"} and healthy and not alerts_firing:
+        return "resolved"
+    if state == "resolved" and healthy and not alerts_firing and not holding:
+        return "closed"
+    return state

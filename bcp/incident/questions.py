@@ -1,0 +1,278 @@
+"""Questions in the book: what is asked, whom, by what, and how an answer is known to be theirs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bcp.engine.gate import Answer
+from bcp.incident.book import Book
+from bcp.incident.codes import MAX_WRONG, codes_in, link_holds, link_nonce, sealed
+from bcp.incident.model import Question
+from bcp.kernel.errors import Invalid, Refused
+from bcp.kernel.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One person asked by one channel in one turn. ``state``: claimed, sent, failed, doubt."""
+
+    person: str
+    channel: str
+    cycle: int
+    at: float
+    state: str
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer that is proven. ``fresh`` is False when this person said the same before."""
+
+    question: Question
+    person: str
+    yes: bool
+
+
+def ask(
+    book: Book,
+    *,
+    incident: str,
+    run: str,
+    step: str,
+    checksum: str,
+    opened: float,
+    deadline: float,
+    count: int,
+    groups: Sequence[Sequence[str]],
+) -> tuple[Question, bool]:
+    """Write a question down once; True when it is new."""  # fmt: skip
+    with book:
+        row = book.db.execute(
+            "select * from question where run = ? and step = ? and opened = ?", (run, step, opened)
+        ).fetchone()
+        if row:
+            return _question(row), False
+        made = Question(
+            new_id("q", book.clock.now()),
+            incident,
+            run,
+            step,
+            checksum,
+            opened,
+            deadline,
+            count,
+            tuple(map(tuple, groups)),
+        )
+        book.db.execute(
+            "insert into question values (?,?,?,?,?,?,?,?,?,?,'')",
+            (made.id, incident, run, step, checksum, opened, deadline, count, json.dumps(made.groups), "open"),
+        )
+        book.note(
+            "question",
+            incident,
+            question=made.id,
+            run=run,
+            step=step,
+            checksum=checksum,
+            people=sorted(made.people),
+            until=deadline,
+        )
+        return made, True
+
+
+def open_questions(book: Book) -> list[Question]:
+    """Those that wait for an answer."""
+    return [_question(r) for r in book.db.execute("select * from question where state = 'open' order by opened")]
+
+
+def questions_of(book: Book, incident: str) -> list[Question]:
+    """All of an incident, the newest first."""
+    rows = book.db.execute("select * from question where incident = ? order by opened desc limit 50", (incident,))
+    return [_question(r) for r in rows]
+
+
+def question(book: Book, name: str) -> Question:
+    """One. Raises ``Invalid``."""
+    row = book.db.execute("select * from question where id = ?", (name,)).fetchone()
+    if row is None:
+        raise Invalid(f"there is no question {name!r}", hint="bcp incident show")
+    return _question(row)
+
+
+def close(book: Book, asked: Question, result: str) -> None:
+    """It is answered, or nobody may answer any more."""
+    with book:
+        changed = book.db.execute(
+            "update question set state = 'closed', result = ? where id = ? and state = 'open'", (result[:300], asked.id)
+        )
+        if changed.rowcount:
+            book.note("question_closed", asked.incident, question=asked.id, run=asked.run, result=result[:300])
+
+
+# -- asking ----------------------------------------------------------------------------------------------------------
+
+
+def claim(
+    book: Book, asked: Question, person: str, channel: str, cycle: int, *, yes: str, no: str, link: str, key: bytes
+) -> bool:
+    """Before a question leaves: False when this person was asked so before."""
+    with book:
+        if book.db.execute(
+            "select 1 from asked where question = ? and person = ? and channel = ? and cycle = ?",
+            (asked.id, person, channel, cycle),
+        ).fetchone():
+            return False
+        proof = [sealed(key, asked.id, person, asked.checksum, c) if c else "" for c in (yes, no)]
+        mark = sealed(key, "link", link_nonce(link).hex()) if link else ""
+        book.db.execute(
+            "insert into asked values (?,?,?,?,?,'claimed','',?,?,?)",
+            (asked.id, person, channel, cycle, book.clock.now(), *proof, mark),
+        )
+        return True
+
+
+def settle(book: Book, asked: Question, person: str, channel: str, cycle: int, state: str, receipt: str) -> None:
+    """After it left, or did not."""
+    with book:
+        book.db.execute(
+            "update asked set state = ?, receipt = ? where question = ? and person = ? and channel = ? and cycle = ?",
+            (state, receipt[:300], asked.id, person, channel, cycle),
+        )
+        book.note(
+            "asked",
+            asked.incident,
+            question=asked.id,
+            person=person,
+            channel=channel,
+            state=state,
+            detail=receipt[:300],
+        )
+
+
+def asked_of(book: Book, name: str) -> list[Asked]:
+    """Who was asked, by what."""
+    rows = book.db.execute(
+        "select person, channel, cycle, at, state, receipt from asked where question = ? order by at", (name,)
+    )
+    return [Asked(*r) for r in rows]
+
+
+def unsettled(book: Book) -> int:
+    """Questions that were about to leave when we were killed: they are asked again, with codes of their own.
+    A question that comes twice does less harm than one that never came."""
+    with book:
+        found = book.db.execute("delete from asked where state = 'claimed'").rowcount
+        if found:
+            book.note("asked_again", "", count=found)
+        return int(found)
+
+
+# -- answers ---------------------------------------------------------------------------------------------------------
+
+
+def by_code(book: Book, people: Sequence[str], text: str, key: bytes) -> Found | None:
+    """An answer by digits from somebody at this address. Wrong ones are counted; ``None`` when it answers nothing.
+
+    Raises:
+        Refused: this person tried too often.
+    """
+    given = codes_in(text)
+    with book:
+        for asked in open_questions(book):
+            for person in people:
+                rows = book.db.execute(
+                    "select yes, no from asked where question = ? and person = ? and yes != ''", (asked.id, person)
+                ).fetchall()
+                if not rows or not given:
+                    continue
+                check_tries(book, asked, person)
+                for code in given:
+                    proof = sealed(key, asked.id, person, asked.checksum, code)
+                    for yes, no in rows:
+                        if proof in (yes, no):
+                            return Found(asked, person, proof == yes)
+                _wrong(book, asked, person)
+    return None
+
+
+def by_link(book: Book, token: str, key: bytes) -> tuple[Question, str]:
+    """Which question and whom a link is for. Using it is another matter.
+
+    Raises:
+        Refused: forged, of another plan, or void.
+    """
+    mark = sealed(key, "link", link_nonce(token).hex())
+    row = book.db.execute("select question, person from asked where link = ?", (mark,)).fetchone()
+    if row is None:
+        raise Refused("this link is not known", rule="link", hint="Use the newest message, or `bcp approve`.")
+    asked = question(book, str(row[0]))
+    if not link_holds(key, token, asked.id, str(row[1]), asked.checksum):
+        raise Refused("this link is not genuine", rule="link", hint="Use the newest message, or `bcp approve`.")
+    return asked, str(row[1])
+
+
+def check_tries(book: Book, asked: Question, person: str) -> None:
+    """Raises ``Refused`` after too many wrong codes."""
+    row = book.db.execute("select wrong from tries where question = ? and person = ?", (asked.id, person)).fetchone()
+    if row and int(row[0]) >= MAX_WRONG:
+        raise Refused("too many wrong codes; answer in another way", rule="locked", hint="bcp approve, or the console.")
+
+
+def _wrong(book: Book, asked: Question, person: str) -> None:
+    book.db.execute(
+        "insert into tries values (?,?,1) on conflict(question, person) do update set wrong = wrong + 1",
+        (asked.id, person),
+    )
+    row = book.db.execute("select wrong from tries where question = ? and person = ?", (asked.id, person)).fetchone()
+    book.note("wrong_code", asked.incident, person, question=asked.id, wrong=int(row[0]))
+
+
+def record(book: Book, asked: Question, person: str, *, yes: bool, how: str) -> bool:
+    """Write an answer into the chain; False when this person answered before (an answer is used once)."""
+    with book:
+        if any(a.by == person for a in answers_of(book, asked)):
+            return False
+        book.note("answered", asked.incident, person, question=asked.id, yes=yes, how=how, checksum=asked.checksum)
+        return True
+
+
+def answers_of(book: Book, asked: Question) -> list[Answer]:
+    """Answers as the gate judges them."""
+    rows = book.db.execute(
+        "select actor, at, data from event where incident = ? and kind = 'answered' order by seq", (asked.incident,)
+    )
+    found = [(str(by), float(at), json.loads(data)) for by, at, data in rows]
+    return [
+        Answer(by, at, bool(d["yes"]), str(d["checksum"]), asked.step)
+        for by, at, d in found
+        if d["question"] == asked.id
+    ]
+
+
+def how_of(book: Book, asked: Question) -> list[dict[str, Any]]:
+    """Answers for people: who, what, by what."""
+    rows = book.db.execute(
+        "select actor, at, data from event where incident = ? and kind = 'answered' order by seq", (asked.incident,)
+    )
+    found = [(str(by), float(at), json.loads(data)) for by, at, data in rows]
+    return [{"by": by, "at": at, "yes": d["yes"], "how": d["how"]} for by, at, d in found if d["question"] == asked.id]
+
+
+def heard_before(book: Book, channel: str, name: str) -> bool:
+    """Was this message handled? It is from now on."""
+    with book:
+        if not name:
+            return False
+        if book.db.execute("select 1 from heard where channel = ? and id = ?", (channel, name)).fetchone():
+            return True
+        book.db.execute("insert into heard values (?,?,?)", (channel, name, book.clock.now()))
+        return False
+
+
+def _question(row: Sequence[Any]) -> Question:
+    mark, incident, run, step, checksum, opened, deadline, count, groups, state, result = row
+    asked = tuple(tuple(g) for g in json.loads(groups))
+    return Question(mark, incident, run, step, checksum, opened, deadline, count, asked, state, result)

@@ -1,0 +1,1 @@
+"""Hooks: what other monitoring systems send, one file a kind."""

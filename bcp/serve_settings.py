@@ -1,0 +1,143 @@
+"""``serve:`` in bcp.yaml: what the daemon listens to, whom it asks, who may look at its console."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from bcp.contracts.plugin import Duration, Model
+from bcp.kernel.secret import Secret
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+Url = Annotated[str, StringConstraints(pattern=r"^$|^https?://[^\s/]+[^\s]*$")]
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+
+
+class AskSettings(Model):
+    """How people are asked when something is to be decided."""
+
+    groups: Annotated[list[str], Field(min_length=1)] = ["group:oncall"]
+    """Whom to ask before a playbook that has no gate of its own: `group:NAME` or ids, in the order in which they are asked."""
+    min: Annotated[int, Field(ge=1, le=5)] = 1
+    """How many of them must say yes (two-person rule: 2)."""
+    timeout: Duration = 1800.0
+    """How long such a question stands. A gate of a playbook has its own `timeout`."""
+    channels: list[Name] = Field(default_factory=list)
+    """By which channels. Empty: every one that carries `sms` or `chat`."""
+    after: Duration = 300.0
+    """When nobody of a group has answered for this long, the next group is asked too."""
+    cycles: Annotated[int, Field(ge=1, le=10)] = 2
+    """How often all groups are gone through."""
+    poll: Duration = 5.0
+    """How often vendors are asked for answers while a question is open, where they cannot call us."""
+
+
+class SlackInbound(Model):
+    """Buttons in Slack."""
+
+    app_token: Secret | None = None
+    """App-level token (xapp-..., scope connections:write) for Socket Mode: no public address is needed."""
+    signing_secret: Secret | None = None
+    """Signing secret, for requests to /slack/interactive instead."""
+    api_url: str = ""
+    """Another base URL, for tests."""
+
+
+class TwilioInbound(Model):
+    """Calls of Twilio to us: answers, delivery reports, keys pressed. Needs `public_url`; without it the lists are polled."""
+
+    auth_token: Secret
+    """Token with which Twilio signs."""
+
+
+class OidcSettings(Model):
+    """Sign-in by an identity provider, beside the local one. It may be the very thing that is down."""
+
+    issuer: str
+    """Issuer URL (https)."""
+    client_id: str
+    """Client id."""
+    client_secret: Secret
+    """Client secret, by reference."""
+    name: str = "Company sign-in"
+    """What the button says."""
+    claim: str = "email"
+    """Which claim is compared with the e-mail address of an account."""
+
+
+class ConsoleSettings(Model):
+    """The console in the browser."""
+
+    enabled: bool = True
+    """False: hooks and API only."""
+    idle: Duration = 3600.0
+    """A session ends after this long without a request ..."""
+    session: Duration = 43_200.0
+    """... and after this long in any case."""
+    oidc: OidcSettings | None = None
+    """Identity provider."""
+
+
+class HeartbeatSettings(Model):
+    """A sign of life to an outside check, which tells people when it stops."""
+
+    url: Secret
+    """Check URL, by reference: whoever knows it can fake the sign of life."""
+    every: Duration = 60.0
+    """How often. It stops when the watch has not finished a round for three intervals."""
+
+
+class ServeSettings(Model):
+    """The daemon (`bcp serve`)."""
+
+    listen: Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-f:]+\]|[^:\s]+):\d{1,5}$")] = "127.0.0.1:8080"
+    """Address and port. Put a proxy with TLS in front for everything that is not this machine."""
+    public_url: Url = ""
+    """How people and vendors reach us, for links and signatures: `https://bcp.example.org`."""
+    proxies: list[str] = Field(default_factory=list)
+    """Addresses of proxies whose X-Forwarded-For is believed."""
+    key: Secret | None = None
+    """Key that signs links and codes, 32 characters or more. Empty: a file in the state folder, made at the first start."""
+    verdict: Literal["notify", "ask", "auto"] = "ask"
+    """What may follow when our own detection confirms an outage."""
+    oncall: Name = "oncall"
+    """Audience that is told of incidents, refusals and questions that nobody answered."""
+    hooks: dict[Name, Any] = Field(default_factory=dict)
+    """Senders by name; `kind` chooses the plug-in. The URL of each is `/hooks/NAME`."""
+    max_body: Annotated[int, Field(ge=1024, le=20_000_000)] = 2_000_000
+    """Largest body that is read, in bytes."""
+    ask: AskSettings = AskSettings()
+    """Questions."""
+    slack: SlackInbound | None = None
+    """Buttons in Slack."""
+    twilio: TwilioInbound | None = None
+    """Calls of Twilio to us."""
+    console: ConsoleSettings = ConsoleSettings()
+    """The console."""
+    heartbeat: HeartbeatSettings | None = None
+    """Sign of life."""
+    traces: str = ""
+    """OTLP/HTTP endpoint for traces; needs the extra `otel`. Empty: none."""
+    status_page: Path | None = None
+    """Folder that is served at /status/. Empty: that of the first `status-page` channel."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _no_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _secure(self) -> ServeSettings:
+        url = self.public_url
+        if url.startswith("http://") and not url.removeprefix("http://").startswith(LOOPBACK):
+            raise ValueError("public_url must be https, except on this machine: approvals travel over it")
+        if self.twilio is not None and not url:
+            raise ValueError("twilio: needs public_url: Twilio signs the URL that it calls")
+        return self
+
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)

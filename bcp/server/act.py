@@ -1,0 +1,213 @@
+"""From what is seen to what is done: incidents opened and moved on, playbooks proposed, started, gone back from."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from bcp.detect.decide import TITLES, Decision
+from bcp.incident.model import Incident, next_state
+from bcp.kernel.clock import clock_text
+from bcp.kernel.errors import Invalid
+from bcp.playbook.load import Loaded, loads
+from bcp.server.books import AUTOMATIC
+from bcp.wiring import App
+
+if TYPE_CHECKING:
+    from bcp.server.daemon import Daemon
+
+BACK_AGAIN_S = 3600.0
+"""A question about the way back that nobody answered is asked again after this time."""
+
+
+class Actor:
+    """One at a time decides; runs go on beside it."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self.daemon, self.clock = daemon, daemon.clock
+        self._alone = asyncio.Lock()
+        self._wishes: dict[str, str] = {}
+        self._proposed: set[tuple[str, str]] | None = None
+        self._said: set[tuple[str, str]] = set()
+        self._back_asked: dict[str, float] = {}
+
+    @property
+    def app(self) -> App:
+        """The configuration now."""
+        return self.daemon.app
+
+    def wish(self, incident: str, playbook: str) -> None:
+        """A hook names the playbook that it wants."""
+        self._wishes.setdefault(incident, playbook)
+
+    # -- what is seen --------------------------------------------------------------------------------------------
+
+    async def consider(self, found: Decision, *, looked: bool = False) -> None:
+        """A verdict: move the incident on, and act. ``looked``: a hook caused it."""
+        async with self._alone:
+            await self._consider(found, looked=looked)
+
+    async def _consider(self, found: Decision, *, looked: bool) -> None:
+        down, do = found.state == "down", self.daemon.writer.do
+        service, settings = self.app.settings.service, self.daemon.settings
+        known = await do(lambda b: b.current(service))
+        if known is None and (not down or not found.classes):
+            return
+        watch = self.daemon.decision
+        mine = watch is not None and watch.state == "down"
+        current = known or (await do(lambda b: b.open(service, title_of(found), settings.verdict, "watch")))[0]
+        if mine and current.stronger(settings.verdict) != current.mode:
+            current, _ = await do(lambda b: b.open(service, title_of(found), settings.verdict, "watch"))
+        current = await self._move(current, found)
+        if down:
+            await self._act(current, found)
+        elif found.state == "healthy" and current.state != "closed":
+            await self._back(current, found)
+            if looked and current.state == "opened":
+                await self._once(current, "look_disagrees", "our own look finds the service well; the alert is noted")
+
+    async def _move(self, current: Incident, found: Decision) -> Incident:
+        do, identity = self.daemon.writer.do, current.id
+        firing = await do(lambda b: b.firing(identity))
+        holding = bool(self.daemon.conductor.holding())
+        state = next_state(
+            current.state,
+            down=found.state == "down",
+            healthy=found.state == "healthy",
+            alerts_firing=firing > 0,
+            holding=holding,
+        )
+        fields: dict[str, Any] = {}
+        if found.state == "down" and found.classes and found.classes != current.classes:
+            fields |= {"classes": found.classes, "title": title_of(found)}
+        if state != current.state:
+            fields |= {"state": state}
+            if not getattr(current, state, 1.0):
+                fields |= {state: self.clock.now()}
+        if not fields:
+            return current
+        data = {"state": state, "classes": list(found.classes), "evidence": list(found.evidence[:4]), "why": found.why}
+        await do(
+            lambda b: b.change(identity, "moved", "watch" if self.daemon.watching else "look", fields=fields, **data)
+        )
+        self.daemon.hub.changed()
+        return await do(lambda b: b.incident(identity))
+
+    async def _once(self, current: Incident, kind: str, text: str, *, tell: bool = False) -> None:
+        """Say something once an incident."""
+        if (current.id, kind + text) in self._said:
+            return
+        self._said.add((current.id, kind + text))
+        await self.daemon.writer.do(lambda b: b.note(kind, current.id, "bcp", text=text))
+        self.daemon.hub.changed()
+        if tell:
+            self.daemon.asker.tell(current, text)
+
+    # -- what is done --------------------------------------------------------------------------------------------
+
+    async def _act(self, current: Incident, found: Decision) -> None:
+        name = await self._choose(current, found)
+        if not name or await self._was_proposed(current, name):
+            return
+        mode, loaded = current.mode, self.app.playbook(name)
+        if mode == "notify":
+            await self._propose(current, name, mode, found)
+            self.daemon.asker.tell(current, f"proposed: {name}; start it with bcp run {name}")
+            return
+        if mode == "auto":
+            why = self._not_by_itself(loaded, found)
+            if why == "wait":
+                await self._once(
+                    current,
+                    "waits",
+                    f"{name} starts by itself at {clock_text(found.decide_at or 0)} UTC, or now with: bcp run {name}",
+                    tell=True,
+                )
+                return
+            if why:
+                await self._once(current, "not_automatic", f"{name} does not start by itself: {why}")
+                mode = "ask"
+        await self._propose(current, name, mode, found)
+        self.daemon.conductor.propose(current.id, loaded, automatic=mode == "auto")
+
+    async def _choose(self, current: Incident, found: Decision) -> str:
+        wish = self._wishes.get(current.id, "")
+        if wish:
+            try:
+                covers = set(self.app.playbook(wish).book.covers)
+            except Invalid as error:
+                covers = set()
+                await self._once(current, "wish_refused", error.message, tell=True)
+            if covers & set(found.classes):
+                return wish
+            await self._once(current, "wish_refused", f"{wish} is not for class {', '.join(found.classes) or '?'}")
+        name = self.app.recommend(found)
+        if not name:
+            await self._once(
+                current,
+                "no_playbook",
+                f"no playbook fits class {', '.join(found.classes) or '?'}: {found.why}",
+                tell=True,
+            )
+        return name
+
+    async def _was_proposed(self, current: Incident, name: str) -> bool:
+        if self._proposed is None:
+            events = await self.daemon.writer.do(lambda b: b.events(limit=5000))
+            self._proposed = {(e.incident, str(e.data.get("playbook"))) for e in events if e.kind == "proposed"}
+        return (current.id, name) in self._proposed
+
+    async def _propose(self, current: Incident, name: str, mode: str, found: Decision) -> None:
+        assert self._proposed is not None
+        self._proposed.add((current.id, name))
+        data = {
+            "playbook": name,
+            "mode": mode,
+            "classes": list(found.classes),
+            "action": found.action,
+            "why": found.why,
+        }
+        await self.daemon.writer.do(
+            lambda b: b.change(current.id, "proposed", "bcp", fields={"playbook": name}, **data)
+        )
+
+    def _not_by_itself(self, loaded: Loaded, found: Decision) -> str:
+        """Empty, ``wait``, or why this does not start without a person."""
+        if not set(found.classes) <= AUTOMATIC:
+            return f"class {', '.join(found.classes)} is never automatic"
+        if found.flapping:
+            return f"the service is flapping ({found.flap:.0f} %)"
+        if found.action == "wait":
+            return "wait"
+        if found.action != "switch":
+            return found.why
+        return ""
+
+    # -- the way back ----------------------------------------------------------------------------------------
+
+    async def _back(self, current: Incident, found: Decision) -> None:
+        """All is well again: ask whether to go back. Always a person's decision."""
+        for view in self.daemon.conductor.holding():
+            moves = any(s["uses"] == "dns.mx.switch" for s in view.plan["steps"])
+            if moves and found.action != "failback":
+                continue
+            if self.clock.now() - self._back_asked.get(view.id, 0.0) < BACK_AGAIN_S or self.daemon.conductor.goes_back(
+                view.id
+            ):
+                continue
+            recovery = loads(view.plan["playbook_text"]).book.recovery
+            if recovery is None:
+                continue
+            self._back_asked[view.id] = self.clock.now()
+            loaded, domains = self.app.playbook(recovery.playbook), tuple(view.plan["domains"])
+            text = f"{self.app.settings.service} is well again; {recovery.playbook} is proposed for {view.id}"
+            await self._note_back(current.id, view.id, text)
+            self.daemon.conductor.propose(current.id, loaded, parent=view.id, domains=domains)
+
+    async def _note_back(self, incident: str, run: str, text: str) -> None:
+        await self.daemon.writer.do(lambda b: b.note("failback_proposed", incident, "bcp", run=run, text=text))
+
+
+def title_of(found: Decision) -> str:
+    """``inbound transport (class B)``."""
+    return " and ".join(f"{TITLES.get(c, c)} (class {c})" for c in found.classes[:2]) or "an outage"
