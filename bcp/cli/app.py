@@ -12,12 +12,14 @@ from bcp.cli import (
     comms,
     contacts,
     drill,
+    incident,
     lab,
     look,
     plan,
     playbook,
     replay,
     run,
+    serve,
     setup,
     snapshot,
     status,
@@ -46,7 +48,24 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog=COMMON,
 )
-for module in (status, plan, run, playbook, watch, look, replay, snapshot, setup, contacts, comms, audit, drill, lab):
+for module in (
+    status,
+    plan,
+    run,
+    playbook,
+    watch,
+    look,
+    replay,
+    snapshot,
+    serve,
+    incident,
+    setup,
+    contacts,
+    comms,
+    audit,
+    drill,
+    lab,
+):
     module.register(app)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -124,24 +123,6 @@ def lint(
         raise typer.Exit(2)
 
 
-def _values(app: App | None, letter: str, given: dict[str, str]) -> dict[str, Any]:
-    from bcp.comms.lint import LONG  # noqa: PLC0415
-
-    values: dict[str, Any] = {**LONG, **given}
-    if app is not None:
-        org = app.settings.organisation
-        values["org"] = {
-            "name": org.name,
-            "hotline": org.hotline,
-            "status_page": org.status_page,
-            "signature": org.signature,
-        }
-        values["domains"] = list(app.domains)
-        latest = app.history.latest()
-        letter = letter or (latest[1]["class"] if latest else "")
-    return {**values, "outage_class": letter or "B"}
-
-
 def preview(
     name: Annotated[str, typer.Argument(help="The message.")],
     letter: Class = "",
@@ -151,6 +132,7 @@ def preview(
     given: Values = None,
 ) -> None:
     """Preview."""
+    from bcp.announce import values as announced  # noqa: PLC0415
     from bcp.comms.pack import FORMS  # noqa: PLC0415
     from bcp.comms.preview import page  # noqa: PLC0415
     from bcp.comms.render import render as fill  # noqa: PLC0415
@@ -163,7 +145,7 @@ def preview(
         app: App | None = make_app()
     except Invalid:
         app = None
-    values = _values(app, letter, pairs(given, "with"))
+    values = announced(app, letter, pairs(given, "with"))
     messages = [
         fill(template, form, language, language, values, drill=drill)
         for form in FORMS
@@ -236,8 +218,8 @@ def forecast(
 
 
 def _row(app: App, r: SendForecast) -> dict[str, Any]:
-    price = app.settings.prices.get(r.channel)
-    cost = "" if price is None else f"{(r.segments or r.messages) * price:.2f} {app.settings.currency}"
+    from bcp.announce import cost  # noqa: PLC0415
+
     return {
         "channel": r.channel,
         "people": r.people,
@@ -245,7 +227,7 @@ def _row(app: App, r: SendForecast) -> dict[str, Any]:
         "segments": r.segments,
         "seconds": r.seconds,
         "unreachable": r.unreachable,
-        "cost": cost,
+        "cost": cost(app, r),
         "sample": r.sample,
         "warnings": list(r.warnings),
     }
@@ -254,32 +236,12 @@ def _row(app: App, r: SendForecast) -> dict[str, Any]:
 async def _forecast(
     app: App, audience: str, name: str, channels: list[str] | None, letter: str, given: dict[str, str]
 ) -> list[SendForecast]:
-    from bcp.comms.courier import Courier  # noqa: PLC0415
-    from bcp.contracts.services import Order  # noqa: PLC0415
+    from bcp import announce  # noqa: PLC0415
 
-    values = _values(app, letter, given)
-    courier = Courier(
-        app.directory,
-        app.pack,
-        app.channels,
-        None,
-        app.clock,
-        lambda extra: {**values, **extra},
-        language=app.settings.organisation.language,
-    )
     try:
-        return await courier.forecast(Order(audience, name, tuple(_fitting(app, name, channels))))
+        return await announce.forecast(app, audience, name, channels, letter, given)
     finally:
         await app.close()
-
-
-def _fitting(app: App, name: str, channels: list[str] | None) -> list[str]:
-    """The channels asked for, or every configured one for which the message has a form."""
-    forms = app.pack.get(name).forms()
-    found = list(channels or [n for n, c in app.channels.items() if c.form in forms])
-    if not found:
-        raise Invalid(f"no configured channel carries {name}", hint=f"It has: {', '.join(sorted(forms))}.")
-    return found
 
 
 def send(
@@ -292,26 +254,10 @@ def send(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same path with services that send nothing.")] = False,
 ) -> None:
     """Send."""
+    from bcp.announce import playbook_of  # noqa: PLC0415
     from bcp.cli.run import run  # noqa: PLC0415
-    from bcp.kernel.files import write_atomic  # noqa: PLC0415
 
-    app = make_app()
-    step = {
-        "audience": audience,
-        "template": name,
-        "channels": _fitting(app, name, channels),
-        "variables": {**pairs(given, "with"), "outage_class": _values(app, letter, {})["outage_class"]},
-    }
-    covers = [step["variables"]["outage_class"]]  # type: ignore[index]
-    text = (
-        "version: 1\nname: comms-send\ntitle: One message to one audience\n"
-        f"covers: {json.dumps(covers)}\n"
-        'concurrency: {group: "comms-send"}\n'
-        f"activation:\n  - {{id: send, uses: notify, with: {json.dumps(step, ensure_ascii=False)}}}\n"
-        "always:\n  - {id: report, uses: report.write}\n"
-    )
-    path = app.configuration.state / "comms" / "comms-send.yaml"
-    write_atomic(path, text)
+    path = playbook_of(make_app(), audience, name, channels, letter, pairs(given, "with"))
     run(str(path), yes=yes, dry_run=dry_run)
 
 

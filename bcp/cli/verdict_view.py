@@ -9,24 +9,12 @@ from typing import Any
 from bcp.cli.render import paint, status_word, width, wrap
 from bcp.detect.decide import TITLES, Decision, evidence_of
 from bcp.detect.planes import PlaneView
+from bcp.detect.wording import ACTIONS, BARS
 from bcp.kernel.clock import clock_text, iso
 from bcp.kernel.units import format_duration
 
-_BARS = {"ok": "▁", "suspect": "▃", "partial": "▅", "down": "█", "unknown": "·"}
 _PLAIN = {"ok": "_", "suspect": "-", "partial": "=", "down": "#", "unknown": "."}
 SPARK = 24
-ACTIONS = {
-    "none": "nothing to do",
-    "watch": "keep watching",
-    "wait": "prepare; decide in time",
-    "switch": "MOVE MX to the relay",
-    "ask": "a person decides",
-    "tell": "tell people; leave MX alone",
-    "direct": "do not use the relay; fail back if MX is there",
-    "fix-own": "repair our own fault; leave MX alone",
-    "hold": "hold",
-    "failback": "go back",
-}
 
 
 def can_draw() -> bool:
@@ -40,7 +28,7 @@ def can_draw() -> bool:
 
 def spark(statuses: Sequence[str], cells: int = SPARK) -> str:
     """The last rounds, the newest on the right."""
-    marks = _BARS if can_draw() else _PLAIN
+    marks = BARS if can_draw() else _PLAIN
     return "".join(marks.get(s, "?") for s in statuses[-cells:]).rjust(cells)
 
 

@@ -74,7 +74,8 @@ def explain(
 
 def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str]) -> None:
     """What the watch that is running thinks: it knows more than a burst of looks."""
-    from bcp.cli.verdict_view import ACTIONS, spark  # noqa: PLC0415
+    from bcp.cli.verdict_view import spark  # noqa: PLC0415
+    from bcp.detect.wording import ACTIONS  # noqa: PLC0415
 
     out = [f"As the watch saw it at {clock_text(at)} UTC:"]
     classes = ", ".join(data["classes"])

@@ -165,7 +165,9 @@ class Hook(ABC, Generic[S]):
 
 def text_of(value: Any, limit: int = 200) -> str:
     """A short text of whatever came, for titles and identities; never a nested thing."""
-    return str(value)[:limit] if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return ""
+    return str(value)[:limit].encode("utf-8", "replace").decode().replace("\0", "")  # lone surrogates cannot be stored
 
 
 def mapping(value: Any, what: str) -> Mapping[str, Any]:

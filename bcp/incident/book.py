@@ -157,6 +157,8 @@ class Book:
         else:
             query = "select * from incident where substr(id, 1, ?) = ?"
             found = [_incident(r) for r in self.db.execute(query, (len(name), name))]
+        if not found and name in {"", "last"}:
+            raise Invalid("there are no incidents yet", hint="`bcp serve` writes them down.")
         if len(found) != 1:
             raise Invalid(
                 f"there is no incident {name!r}" if not found else f"several incidents begin with {name!r}",

@@ -16,6 +16,8 @@ from bcp.wiring import App
 if TYPE_CHECKING:
     from bcp.server.daemon import Daemon
 
+UNDER_WAY = frozenset({"decided", "active", "recovering", "failback", "draining"})
+"""Stages in which a playbook works already."""
 BACK_AGAIN_S = 3600.0
 """A question about the way back that nobody answered is asked again after this time."""
 
@@ -106,6 +108,8 @@ class Actor:
     # -- what is done --------------------------------------------------------------------------------------------
 
     async def _act(self, current: Incident, found: Decision) -> None:
+        if found.stage in UNDER_WAY:
+            return
         name = await self._choose(current, found)
         if not name or await self._was_proposed(current, name):
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,8 +15,7 @@ from bcp.engine.locks import FileLock
 from bcp.incident.model import Taken
 from bcp.incident.questions import unsettled
 from bcp.incident.writer import Writer
-from bcp.kernel.errors import BcpError, Invalid, Refused
-from bcp.kernel.files import write_atomic
+from bcp.kernel.errors import BcpError, Refused
 from bcp.kernel.log import logger
 from bcp.server.act import Actor
 from bcp.server.ask import Asker
@@ -25,6 +23,8 @@ from bcp.server.conduct import Conductor
 from bcp.server.hear import Hearer
 from bcp.server.heart import heartbeat
 from bcp.server.hub import Hub
+from bcp.server.keys import signing_key
+from bcp.server.slack_socket import listen
 from bcp.server.told import Told
 from bcp.settings import Configuration
 from bcp.wiring import App
@@ -131,6 +131,8 @@ class Daemon:
             ("told", self.told.run),
             ("runs", self.conductor.mind),
         ]
+        if self.settings.slack is not None and self.settings.slack.app_token is not None:
+            loops.append(("slack", lambda: listen(self)))
         if self.settings.heartbeat is not None:
             loops.append(("heartbeat", lambda: heartbeat(self)))
         try:
@@ -222,23 +224,3 @@ class Daemon:
         self.app.history.close()
         await self.app.close()
         self.lock.release()
-
-
-def signing_key(app: App) -> bytes:
-    """What links and codes are sealed with: from the configuration, else a file that is made once.
-
-    Raises:
-        Invalid: it is too short.
-    """
-    secret = app.settings.serve.key
-    if secret is not None:
-        raw = secret.reveal().encode()
-        if len(raw) < 32:
-            raise Invalid(
-                f"serve: key has {len(raw)} characters; it needs 32 or more", hint="Make one with: openssl rand -hex 32"
-            )
-        return raw
-    path = app.configuration.state / "serve.key"
-    if not path.exists():
-        write_atomic(path, secrets.token_hex(32))
-    return path.read_text(encoding="utf-8").strip().encode()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bcp.contracts.hook import Alert
+from bcp.contracts.hook import Alert, text_of
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import make_private, write_atomic
@@ -30,7 +30,7 @@ class Told:
         """These came."""
         mine = self._now.setdefault(source, {})
         for alert in alerts:
-            labels = {str(k): str(v)[:200] for k, v in alert.labels.items()}
+            labels = {str(k)[:100]: text_of(v) for k, v in list(alert.labels.items())[:50]}
             mine.pop(alert.outage, None)
             mine[alert.outage] = {
                 "labels": {"alertname": alert.title, **labels, "source": source},
@@ -50,7 +50,7 @@ class Told:
             self._heard.clear()
             dirty, self._dirty = self._dirty, set()
             for source in dirty:
-                text = json.dumps({"alerts": list(self._now[source].values())}, ensure_ascii=False)
+                text = json.dumps({"alerts": list(self._now[source].values())})
                 try:
                     await asyncio.to_thread(self._write, source, text)
                 except StorageError:

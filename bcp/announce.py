@@ -1,0 +1,96 @@
+"""One message to one audience, outside a playbook: what it says, what it takes, and the playbook that sends it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bcp.comms.courier import Courier
+from bcp.comms.lint import LONG
+from bcp.comms.pack import FORMS
+from bcp.comms.render import render
+from bcp.contracts.channel import Message
+from bcp.contracts.services import Order, SendForecast
+from bcp.kernel.errors import Invalid
+from bcp.kernel.files import write_atomic
+from bcp.wiring import App
+
+
+def values(app: App | None, letter: str, given: Mapping[str, str]) -> dict[str, Any]:
+    """Values to render with: long ones, then the organisation's own, then those given. The class: given, else the last verdict's, else B."""
+    out: dict[str, Any] = {**LONG, **given}
+    if app is not None:
+        org = app.settings.organisation
+        names = ("name", "hotline", "status_page", "signature")
+        out["org"] = {n: getattr(org, n) for n in names}
+        out["domains"] = list(app.domains)
+        latest = app.history.latest()
+        letter = letter or (latest[1]["class"] if latest else "")
+    return {**out, "outage_class": letter or "B"}
+
+
+def texts(app: App, name: str, letter: str, given: Mapping[str, str], *, drill: bool = False) -> list[Message]:
+    """Every form and language of a message. Raises ``Invalid``."""
+    template, filled = app.pack.get(name), values(app, letter, given)
+    return [
+        render(template, form, language, language, filled, drill=drill)
+        for form in FORMS
+        for language in getattr(template.file, form)
+    ]
+
+
+def fitting(app: App, name: str, channels: Sequence[str] | None) -> list[str]:
+    """The channels asked for, or every configured one for which the message has a form. Raises ``Invalid``."""
+    forms = app.pack.get(name).forms()
+    found = list(channels or [n for n, c in app.channels.items() if c.form in forms])
+    if not found:
+        raise Invalid(f"no configured channel carries {name}", hint=f"It has: {', '.join(sorted(forms))}.")
+    return found
+
+
+async def forecast(
+    app: App, audience: str, name: str, channels: Sequence[str] | None, letter: str, given: Mapping[str, str]
+) -> list[SendForecast]:
+    """Render for everybody and count; sends nothing."""
+    filled = values(app, letter, given)
+    courier = Courier(
+        app.directory,
+        app.pack,
+        app.channels,
+        None,
+        app.clock,
+        lambda extra: {**filled, **extra},
+        language=app.settings.organisation.language,
+    )
+    return await courier.forecast(Order(audience, name, tuple(fitting(app, name, channels))))
+
+
+def cost(app: App, row: SendForecast) -> str:
+    """What it costs, where a price is known."""
+    price = app.settings.prices.get(row.channel)
+    return "" if price is None else f"{(row.segments or row.messages) * price:.2f} {app.settings.currency}"
+
+
+def playbook_of(
+    app: App, audience: str, name: str, channels: Sequence[str] | None, letter: str, given: Mapping[str, str]
+) -> Path:
+    """A playbook with one notify step, in the state folder. Raises ``Invalid``."""
+    step = {
+        "audience": audience,
+        "template": name,
+        "channels": fitting(app, name, channels),
+        "variables": {**given, "outage_class": values(app, letter, {})["outage_class"]},
+    }
+    covers = [step["variables"]["outage_class"]]  # type: ignore[index]
+    text = (
+        "version: 1\nname: comms-send\ntitle: One message to one audience\n"
+        f"covers: {json.dumps(covers)}\n"
+        'concurrency: {group: "comms-send"}\n'
+        f"activation:\n  - {{id: send, uses: notify, with: {json.dumps(step, ensure_ascii=False)}}}\n"
+        "always:\n  - {id: report, uses: report.write}\n"
+    )
+    path = app.configuration.state / "comms" / "comms-send.yaml"
+    write_atomic(path, text)
+    return path

@@ -1,0 +1,190 @@
+"""``bcp incident``: what is known of each outage, who was asked, and answers to what is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bcp.cli import render
+from bcp.cli.common import app as make_app
+from bcp.kernel.clock import iso
+from bcp.kernel.errors import Invalid, Refused
+
+if TYPE_CHECKING:
+    from bcp.incident.book import Book
+    from bcp.incident.model import Question
+    from bcp.wiring import App
+
+Which = Annotated[str, typer.Argument(metavar="INCIDENT", help="Id, its beginning, or 'last'.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="Incidents: list, show, answer, verify.", no_args_is_help=True, rich_markup_mode=None)
+    group.command(name="list", help="The newest first.")(list_)
+    group.command(name="show", help="Timeline, what monitoring says, who was asked.")(show)
+    group.command(name="answer", help="Answer a question that waits: yes or no.")(answer)
+    group.command(name="verify", help="Prove that nothing in the book of incidents was altered.")(verify)
+    app.add_typer(group, name="incident")
+
+
+def _book(app: App) -> Book:
+    from bcp.incident.book import Book  # noqa: PLC0415
+
+    path = app.configuration.state / "incidents.db"
+    if not path.exists():
+        raise Invalid("there are no incidents yet", hint="`bcp serve` writes them down.")
+    return Book(path, app.clock)
+
+
+def list_() -> None:
+    """List."""
+    found = _book(make_app()).incidents(limit=100)
+    data = [
+        {
+            "id": i.id,
+            "state": i.state,
+            "opened": iso(i.opened),
+            "classes": list(i.classes),
+            "title": i.title,
+            "mode": i.mode,
+            "runs": list(i.runs),
+        }
+        for i in found
+    ]
+    rows = [[i.id, i.state, iso(i.opened)[:16].replace("T", " "), "".join(i.classes), i.title] for i in found]
+    render.emit(
+        "bcp.incidents/1",
+        {"incidents": data},
+        render.table(rows, ["INCIDENT", "STATE", "OPENED", "CLASS", ""]) if rows else "None yet.",
+    )
+
+
+def show(incident: Which = "last") -> None:
+    """Show."""
+    from bcp.incident import questions  # noqa: PLC0415
+    from bcp.incident.wording import event_words  # noqa: PLC0415
+
+    book = _book(make_app())
+    found = book.incident(incident)
+    events, asked = book.events(found.id), questions.questions_of(book, found.id)
+    lines = [f"{found.id}  {render.status_word(found.state)}  {found.title}"]
+    for name in ("opened", "declared", "resolved", "closed"):
+        if getattr(found, name):
+            lines.append(f"  {name:<9} {iso(getattr(found, name))}")
+    if found.runs:
+        lines.append(f"  runs      {', '.join(found.runs)}")
+    for q in asked:
+        lines.append(
+            render.wrap(
+                f"{q.state}: {q.run or q.step}, plan {q.checksum[:12]}, {q.result or 'until ' + iso(q.deadline)}",
+                "            ",
+                "  question  ",
+            )
+        )
+        for a in questions.how_of(book, q):
+            lines.append(f"            {a['by']}: {'yes' if a['yes'] else 'no'} ({a['how']})")
+    lines += [
+        render.wrap(
+            f"{iso(e.at)[11:19]} {e.kind.replace('_', ' ')} {e.actor} {event_words(e)}".rstrip(), "           ", "  "
+        )
+        for e in events
+    ]
+    data: dict[str, Any] = {
+        "id": found.id, "state": found.state, "classes": list(found.classes), "title": found.title, "runs": list(found.runs),
+        "events": [{"at": iso(e.at), "kind": e.kind, "actor": e.actor, "data": dict(e.data)} for e in events],
+        "questions": [{"id": q.id, "run": q.run, "step": q.step, "state": q.state, "result": q.result, "until": iso(q.deadline)} for q in asked],
+    }  # fmt: skip
+    render.emit("bcp.incident/1", data, "\n".join(lines))
+
+
+def answer(
+    which: Annotated[
+        str, typer.Argument(metavar="INCIDENT|QUESTION", help="Incident, or one question of it.")
+    ] = "last",
+    yes: Annotated[bool | None, typer.Option("--yes/--no", help="Your answer.")] = None,
+    as_: Annotated[str, typer.Option("--as", metavar="CONTACT", help="Who answers; needs their approval code.")] = "",
+    checksum: Annotated[
+        str, typer.Option("--plan", help="First characters of the checksum you were shown; must agree.")
+    ] = "",
+) -> None:
+    """Answer."""
+    from bcp.cli.run import prove_person  # noqa: PLC0415
+    from bcp.incident import questions  # noqa: PLC0415
+
+    if yes is None:
+        raise Invalid("say what you decide", hint="Add --yes or --no.")
+    app = make_app()
+    book = _book(app)
+    asked = _question(book, which)
+    person = prove_person(app, as_)
+    if checksum and not asked.checksum.startswith(checksum):
+        raise Refused(
+            f"the plan is {asked.checksum[:12]}, not {checksum}",
+            rule="wrong-checksum",
+            hint="Look again: bcp incident show",
+        )
+    if person not in asked.people:
+        raise Refused(
+            f"{person} may not answer this", rule="not-an-approver", hint=f"It asks: {', '.join(sorted(asked.people))}"
+        )
+    if any(a.by == person for a in questions.answers_of(book, asked)):
+        raise Refused(
+            f"{person} has answered already", rule="answered", hint="An answer is used once. To stop a run: bcp abort"
+        )
+    if app.clock.now() > asked.deadline:
+        raise Refused("it is too late", rule="too-late", hint="Make a new plan: bcp plan")
+    if asked.run:
+        app.runs.tell(
+            asked.run,
+            "approve" if yes else "reject",
+            person,
+            checksum=asked.checksum,
+            step=asked.step,
+            how="command line",
+        )
+    questions.record(book, asked, person, yes=yes, how="command line")
+    render.emit(
+        "bcp.answer/1",
+        {
+            "question": asked.id,
+            "run": asked.run,
+            "step": asked.step,
+            "answer": "approve" if yes else "reject",
+            "by": person,
+            "checksum": asked.checksum,
+        },
+        f"{'Yes' if yes else 'No'} from {person} to {asked.run or asked.step}, plan {asked.checksum[:12]}.",
+    )
+
+
+def _question(book: Book, which: str) -> Question:
+    """The question, or the only open one of an incident. Raises ``Invalid``."""
+    from bcp.incident import questions  # noqa: PLC0415
+
+    if which.startswith("q-"):
+        found = questions.question(book, which)
+        if found.state != "open":
+            raise Refused(f"this question is closed: {found.result}", rule="closed", hint="bcp incident show")
+        return found
+    incident = book.incident(which)
+    open_ = [q for q in questions.questions_of(book, incident.id) if q.state == "open"]
+    if not open_:
+        raise Refused(f"nothing of {incident.id} waits for an answer", rule="no-open-gate", hint="bcp incident show")
+    if len(open_) > 1:
+        raise Invalid("several questions wait", hint="Name one: " + ", ".join(q.id for q in open_))
+    return open_[0]
+
+
+def verify() -> None:
+    """Verify."""
+    book = _book(make_app())
+    damage, head = book.damage(), book.head()
+    render.emit(
+        "bcp.incident-verify/1",
+        {"ok": not damage, "damage": damage, "head": head},
+        f"{'BROKEN: ' + damage if damage else 'Unbroken'}, head {head}",
+    )
+    if damage:
+        raise typer.Exit(1)

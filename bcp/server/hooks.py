@@ -1,0 +1,135 @@
+"""``POST /hooks/NAME``: who are you, what do you say, is it on disk; then the answer, in well under a second.
+
+401 no proof · 413 too large · 415 not JSON · 422 another shape · 429 too many wrong proofs · 503 not durable · 202 taken.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from bcp import registry
+from bcp.contracts.hook import Alert, Hook, Received, Unauthentic
+from bcp.incident.model import Taken
+from bcp.kernel.errors import BcpError, Invalid, StorageError
+from bcp.kernel.log import logger
+from bcp.kit.hook_auth import verify
+from bcp.playbook.expr import ExpressionError, condition
+from bcp.server.body import TooLarge, TooSlow, read
+from bcp.server.daemon import Daemon
+from bcp.server.guard import Throttle, peer_of
+
+LOG = logger(__name__)
+JSON = ("application/json", "text/json")
+
+
+class Hooks:
+    """All configured senders."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self.daemon = daemon
+        self.hooks: dict[str, Hook[Any]] = {}
+        self.throttle = Throttle(60, 60.0)
+        self.counts: dict[tuple[str, int], int] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Take over the configuration."""
+        fresh = {}
+        for name, settings in self.daemon.app.configuration.plugins["triggers"].items():
+            hook: Hook[Any] = registry.load("triggers", settings.kind).create(name, settings)
+            hook.key_store = self.daemon.state / "keys"
+            fresh[name] = hook
+        self.hooks = fresh
+
+    async def __call__(self, request: Request) -> Response:
+        """One request."""
+        source = str(request.path_params["source"])
+        answer = await self._answer(request, source)
+        key = (source if source in self.hooks else "unknown", answer.status_code)
+        self.counts[key] = self.counts.get(key, 0) + 1
+        return answer
+
+    async def _answer(self, request: Request, source: str) -> Response:
+        peer = peer_of(request, self.daemon.settings.proxies)
+        if self.throttle.closed(peer):
+            return _no(429, "too many requests without a valid credential", {"Retry-After": "60"})
+        hook = self.hooks.get(source)
+        if hook is None:
+            self.throttle.count(peer)
+            return _no(404, "there is no such hook")
+        try:
+            raw = await read(request, self.daemon.settings.max_body)
+        except TooLarge:
+            return _no(413, f"the body is larger than {self.daemon.settings.max_body} bytes")
+        except TooSlow:
+            return _no(408, "the body came too slowly")
+        received = Received(
+            raw,
+            {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in request.headers.raw},
+            time.time(),
+            request.client.host if request.client else "",
+            str(request.path_params.get("token") or ""),
+        )
+        try:
+            await verify(hook, received)
+        except Unauthentic:
+            self.throttle.count(peer)
+            LOG.warning("hook %s: no valid credential", source, extra={"facts": {"peer": peer}})
+            return _no(401, "the sender did not prove who it is", {"WWW-Authenticate": "Bearer"})
+        except BcpError as error:  # our own secret cannot be read
+            LOG.error("hook %s: %s", source, error.message)
+            return _no(503, "this hook cannot check credentials now", {"Retry-After": "30"})
+        return await self._take(hook, received)
+
+    async def _take(self, hook: Hook[Any], received: Received) -> Response:
+        kind = received.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if kind not in JSON and not kind.endswith("+json"):
+            return _no(415, f"send application/json, not {kind[:60]}")
+        try:
+            body = json.loads(received.raw)
+        except (ValueError, RecursionError):
+            return _no(422, "the body is no JSON")
+        try:
+            alerts = [a for a in hook.alerts(body, received) if self._wanted(hook, a)]
+        except Invalid as error:
+            return _no(422, error.message, hint=error.hint)
+        except (TypeError, ValueError, AttributeError, KeyError, RecursionError):
+            LOG.warning("hook %s: a body of an unknown shape", hook.name, exc_info=True)
+            return _no(422, "the body has another shape than this kind of sender's")
+        s = hook.settings
+        try:
+            taken = await self.daemon.take(hook.name, alerts, s.mode, s.playbook) if alerts else Taken("", ignored=1)
+        except StorageError as error:
+            LOG.error("hook %s: %s", hook.name, error.message)
+            return _no(503, "it cannot be written down now; try again", {"Retry-After": "10"})
+        return JSONResponse(
+            {
+                "incident": taken.incident or None,
+                "new": taken.new,
+                "repeated": taken.repeated,
+                "ignored": taken.ignored,
+                "opened": taken.opened,
+                "resolved": taken.resolved,
+            },
+            202,
+        )
+
+    def _wanted(self, hook: Hook[Any], alert: Alert) -> bool:
+        """Is the hook's condition true for it? A condition that cannot be evaluated (a missing label) is not."""
+        if not hook.settings.when:
+            return True
+        try:
+            return condition(
+                hook.settings.when, {"labels": dict(alert.labels), "title": alert.title, "firing": alert.firing}
+            )
+        except ExpressionError:
+            return False
+
+
+def _no(status: int, text: str, headers: dict[str, str] | None = None, *, hint: str = "") -> Response:
+    return JSONResponse({"error": text} | ({"hint": hint} if hint else {}), status, headers=headers)

@@ -1,0 +1,31 @@
+"""A lab for the daemon's tests, apart from the others': it is broken and healed here."""
+
+from __future__ import annotations
+
+import pytest
+from acceptance.conftest import Lab
+
+from server.world import World
+
+
+@pytest.fixture(scope="module")
+def own_lab(tmp_path_factory):
+    """One a module, for as long as the longest of them."""
+    found = Lab(tmp_path_factory.mktemp("serve-lab"))
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def world(own_lab, tmp_path):
+    """Made, not started."""
+    made: list[World] = []
+
+    def make(**serve):
+        made.append(World(tmp_path, lab=own_lab, **serve))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+    own_lab.run("lab", "heal", "--folder", str(own_lab.folder))
