@@ -35,7 +35,7 @@ FRESH_S = 60.0
 
 
 class SharedLooker(LiveLooker):
-    """Looks for runs: what the watch says when it says *down* or *healthy*; else a look of their own, quick and now."""
+    """Looks for runs: what the watch says when it says *down*; else a look of their own, quick and now."""
 
     def __init__(self, daemon: Daemon) -> None:
         r = daemon.app.settings.detect.recheck
@@ -44,10 +44,11 @@ class SharedLooker(LiveLooker):
 
     async def verdict(self) -> Any:
         """As data."""
-        found = self.daemon.seen()
-        if found.state in {"down", "healthy"} and self.daemon.watching:
-            return to_data(found)
-        return to_data(await self.daemon.look())
+        watch = self.daemon.decision
+        if watch is not None and watch.state == "down":
+            return to_data(watch)
+        found = await self.daemon.look()
+        return to_data(watch if watch is not None and watch.state == found.state else found)
 
 
 class Daemon:
@@ -88,13 +89,15 @@ class Daemon:
     # -- looking -------------------------------------------------------------------------------------------------
 
     def seen(self) -> Decision:
-        """The verdict now: the watch's, or that of a look that a hook caused a moment ago."""
+        """The verdict now: the watch's, or that of a look that a hook caused a moment ago. The watch needs some rounds to
+        become suspicious; until then, and while it is, the look is believed."""
         mine = self.decision or self.app.watcher.decision()
-        if mine.state != "down" and self._burst is not None:
-            at, found = self._burst
-            if found.state == "down" and self.clock.monotonic() - at <= FRESH_S and mine.state != "healthy":
-                return found
-        return mine
+        if mine.state == "down" or self._burst is None or self._burst[1].state != "down":
+            return mine
+        at, found = self._burst
+        age, rules = self.clock.monotonic() - at, self.app.rules
+        soon = (rules.suspect + 1) * rules.interval_s
+        return found if age <= soon or (age <= FRESH_S and mine.state != "healthy") else mine
 
     async def look(self) -> Decision:
         """A few looks now. Whoever asks meanwhile gets the same answer."""
