@@ -29,10 +29,10 @@ class Secret:
     __str__ = __repr__
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other.reference == self.reference
+        return isinstance(other, Secret) and (other.reference, other.base) == (self.reference, self.base)
 
     def __hash__(self) -> int:
-        return hash(self.reference)
+        return hash((self.reference, self.base))
 
     def reveal(self) -> str:
         """The value itself. It is remembered, so that ``redact`` takes it out of whatever is printed.

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from bcp import registry
 from bcp.contracts.hook import Alert
 from bcp.detect.decide import Decision
 from bcp.detect.watch import LiveLooker, to_data
@@ -17,6 +18,7 @@ from bcp.incident.questions import unsettled
 from bcp.incident.writer import Writer
 from bcp.kernel.errors import BcpError, Refused
 from bcp.kernel.log import logger
+from bcp.playbook.lint import lint
 from bcp.server.act import Actor
 from bcp.server.ask import Asker
 from bcp.server.conduct import Conductor
@@ -124,6 +126,7 @@ class Daemon:
     async def run(self) -> None:
         """Until ``stop``. Each loop says what broke it and goes on."""
         self.app.remember()
+        await asyncio.to_thread(self._warm)
         await self.writer.do(unsettled)
         await self.writer.do(lambda b: b.note("started", "", "bcp", pid=os.getpid()))
         loops: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [
@@ -149,6 +152,20 @@ class Daemon:
         finally:
             self._group = None
             await self._close()
+
+    def _warm(self) -> None:
+        """Load what the first incident would have to wait for."""
+        import aiohttp  # noqa: F401, PLC0415
+
+        from bcp import operate  # noqa: F401, PLC0415
+        from bcp.reports import write  # noqa: F401, PLC0415
+
+        registry.actions()
+        for name in ("pack", "directory", "channels", "dns", "relays"):
+            getattr(self.app, name)
+        for name in self.app.playbook_files():
+            with contextlib.suppress(BcpError):
+                lint(self.app.playbook(name), self.app.catalogue())
 
     async def _kept(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:

@@ -18,7 +18,7 @@ from bcp.server import api, console, deeds, links, login
 from bcp.server.accounts import Accounts
 from bcp.server.body import TooLarge, TooSlow, read
 from bcp.server.daemon import Daemon
-from bcp.server.guard import Guard, GuardedProtocol, peer_of
+from bcp.server.guard import Guard, GuardedProtocol, HooksFirst, peer_of
 from bcp.server.heart import alive
 from bcp.server.hooks import Hooks
 from bcp.server.inbound import SlackCalls, TwilioCalls
@@ -47,19 +47,13 @@ def web(daemon: Daemon) -> FastAPI:
     if c.enabled:
         _console(app)
     _errors(app)
+    app.add_middleware(HooksFirst, hooks=app.state.hooks)
     app.add_middleware(Guard, secure=daemon.settings.public_url.startswith("https://"))
     return app
 
 
 def _vendors(app: FastAPI, daemon: Daemon) -> None:
-    hooks, twilio, slack = app.state.hooks, TwilioCalls(daemon), SlackCalls(daemon)
-
-    async def hook(request: Request) -> Response:
-        answer: Response = await hooks(request)
-        return answer
-
-    app.add_route("/hooks/{source}", hook, methods=["POST"])
-    app.add_route("/hooks/{source}/{token}", hook, methods=["POST"])
+    twilio, slack = TwilioCalls(daemon), SlackCalls(daemon)
     app.add_route("/twilio/sms", twilio.text, methods=["POST"])
     app.add_route("/twilio/status", twilio.status, methods=["POST"])
     app.add_route("/slack/interactive", slack.pressed, methods=["POST"])

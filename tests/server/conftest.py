@@ -8,9 +8,9 @@ from acceptance.conftest import Lab
 from server.world import World
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def own_lab(tmp_path_factory):
-    """One a module, for as long as the longest of them."""
+    """One a test: it ends with MX wherever the story left it."""
     found = Lab(tmp_path_factory.mktemp("serve-lab"))
     yield found
     found.stop()
@@ -28,4 +28,3 @@ def world(own_lab, tmp_path):
     yield make
     for one in made:
         one.close()
-    own_lab.run("lab", "heal", "--folder", str(own_lab.folder))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received, mapping, needed, text_of
-from bcp.kernel.errors import Invalid
+from bcp.contracts.hook import Alert, Hook, HookSettings, Received
+from bcp.kit.alert_group import grouped
 
 
 class AlertmanagerSettings(HookSettings):
@@ -29,36 +29,6 @@ class Alertmanager(Hook[AlertmanagerSettings]):
     def alerts(self, body: Any, received: Received) -> list[Alert]:
         """What it says."""
         return grouped(body)
-
-
-def grouped(body: Any) -> list[Alert]:
-    """The alerts of a group. Raises ``Invalid``."""
-    top = mapping(body, "the body")
-    found = top.get("alerts")
-    if not isinstance(found, list):
-        raise Invalid("the body has no list of alerts", hint="Is this Alertmanager, webhook version 4?")
-    group = text_of(top.get("groupKey"), 500)
-    return [_alert(mapping(a, "an alert"), group) for a in found[:1000]]
-
-
-def _alert(alert: Any, group: str) -> Alert:
-    labels = mapping(alert.get("labels") or {}, "labels")
-    notes = mapping(alert.get("annotations") or {}, "annotations")
-    status = needed(alert, "status")
-    if status not in {"firing", "resolved"}:
-        raise Invalid(f"an alert has the status {status[:40]!r}", hint="firing or resolved")
-    started = text_of(alert.get("startsAt"))
-    print_ = text_of(alert.get("fingerprint")) or repr(sorted((str(k), str(v)) for k, v in labels.items()))[:300]
-    name = text_of(labels.get("alertname")) or "alert"
-    return Alert(
-        f"{group}|{print_}|{started}|{status}",
-        f"{group}|{print_}",
-        status == "firing",
-        text_of(notes.get("summary")) or name,
-        started,
-        dict(labels),
-        text_of(alert.get("generatorURL"), 500),
-    )
 
 
 def create(name: str, settings: AlertmanagerSettings) -> Alertmanager:

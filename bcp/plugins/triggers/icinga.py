@@ -17,7 +17,7 @@ class IcingaSettings(HookSettings):
 
 
 class Icinga(Hook[IcingaSettings]):
-    """PROBLEM begins and RECOVERY ends; acknowledgements, downtimes and flapping notices say nothing."""
+    """PROBLEM begins and RECOVERY ends (each has a time of its own); acknowledgements, downtimes and flapping notices say nothing."""
 
     kind = "icinga"
     Settings = IcingaSettings
@@ -39,7 +39,7 @@ Nagios: $HOSTNAME$ $SERVICEDESC$ $SERVICESTATE$ $NOTIFICATIONTYPE$ $SERVICEOUTPU
         mark = f"{host}|{service}"
         labels = {"host": host, "service": service, "state": state}
         title = text_of(top.get("output")) or f"{host} {service} {state}"
-        return [Alert(f"{mark}|{since}|{kind}" if since else "", mark, firing, title, since, labels)]
+        return [Alert(f"{mark}|{since}|{kind}" if since else "", mark, firing, title, "", labels)]
 
 
 def create(name: str, settings: IcingaSettings) -> Icinga:
