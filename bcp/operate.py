@@ -42,7 +42,8 @@ def request_for(
     parent: str = "",
 ) -> Request:
     """What is to be planned. Raises ``Invalid``: lint errors, unknown domains, wrong inputs."""
-    problems = [p for p in lint(loaded, app.catalogue()) if p.severity == "error"]
+    facts = app.facts() if loaded.book.name == "comms-send" else frozenset[str]()
+    problems = [p for p in lint(loaded, app.catalogue(facts=facts)) if p.severity == "error"]
     if problems:
         raise Invalid.of(problems)
     unknown = [d for d in domains if d not in app.domains]

@@ -41,7 +41,7 @@ from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
 from bcp.plan.build import Request
 from bcp.playbook.catalogue import ActionSpec, Catalogue, ChannelSpec, MessageSpec
-from bcp.playbook.load import Loaded, load
+from bcp.playbook.load import Loaded, load, loads
 from bcp.settings import Configuration, DetectSettings, DomainSettings, Settings
 
 SHIPPED = next(
@@ -207,7 +207,24 @@ class App:
             raise Invalid(f"there is no playbook {name!r}", hint=did_you_mean(name, files))
         return load(files[name])
 
-    def catalogue(self) -> Catalogue:
+    def facts(self) -> frozenset[str]:
+        """What is true now because a run that holds made and verified it: what a message outside of a run may claim."""
+        out: set[str] = set()
+        for run_id in self.runs.ids()[-20:]:
+            try:
+                view = self.runs.view(run_id, effects=False)
+            except BcpError:
+                continue
+            if view.state.status != "holding" or view.plan.get("kind") == "drill":
+                continue
+            loaded, specs = loads(view.plan["playbook_text"]), action_specs()
+            for placed in loaded.steps:
+                state = view.state.steps.get(placed.id)
+                if state is not None and state.status in {"ok", "unchanged"}:
+                    out.update(specs[placed.step.uses].provides(placed.step.with_))
+        return frozenset(out)
+
+    def catalogue(self, *, facts: frozenset[str] = frozenset()) -> Catalogue:
         """Everything that playbooks can refer to."""
         directory = self.directory
         fate = {n: tuple(getattr(s, "depends_on", ())) for n, s in self.configuration.plugins["dns"].items()}
@@ -225,6 +242,7 @@ class App:
             tuple(sorted({f for d in self.settings.domains for f in fate.get(d.dns, ())})),
             (),
             frozenset(self.playbook_files()),
+            facts=facts,
         )
 
     # -- the world -----------------------------------------------------------------------------------------------

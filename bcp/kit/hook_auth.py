@@ -85,9 +85,7 @@ def signed(hook: Hook[Any], received: Received, auth: HookAuth) -> bool:
         if not fresh(moment, received.at, hook.settings.window):
             return False
         stamp = moment.encode() + b":"
-    return matches(
-        (hmac.new(current(s), stamp + received.raw, hashlib.sha256).hexdigest() for s in auth.hmac), offered
-    )
+    return matches((hmac.new(current(s), stamp + received.raw, hashlib.sha256).hexdigest() for s in auth.hmac), offered)
 
 
 def matches(right: Iterable[str], offered: Iterable[str]) -> bool:

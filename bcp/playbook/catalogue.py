@@ -67,3 +67,5 @@ class Catalogue:
     playbooks: frozenset[str] = frozenset()
     fails_with: tuple[str, ...] = ("microsoft",)
     """What is down in the outage this product is for."""
+    facts: frozenset[str] = frozenset()
+    """What is true now because a run that holds made and verified it."""

@@ -104,7 +104,7 @@ def _claims(loaded: Loaded, placed: Placed, claims: tuple[str, ...], catalogue: 
         for fact in catalogue.actions[other.step.uses].provides(other.step.with_):
             provided[fact] = step_id
     for claim in claims:
-        if claim not in provided:
+        if claim not in provided and claim not in catalogue.facts:
             yield loaded.document.problem(
                 (*placed.path, "with", "template"),
                 f"this message says {claim!r}, and no step before it makes that true",

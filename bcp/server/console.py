@@ -367,7 +367,7 @@ async def history(site: Site, request: Request, session: Session) -> Response:
             "since": o.since,
             "classes": o.classes,
             "found": format_duration(o.detect_s()),
-            "clear": o.clear,
+            "over": o.clear,
             "evidence": o.evidence,
         }
         for o in reversed(past.incidents(since))

@@ -94,7 +94,9 @@ async def enter(request: Request) -> Response:
     try:
         site.accounts.check_lock(name, peer)
         good = await in_thread(site.accounts.password_is, name, field(form, "password"))
-        good = site.accounts.code_is(name, field(form, "code").strip()) and good
+        good = good and site.accounts.code_is(
+            name, field(form, "code").strip()
+        )  # a code is not used up by a wrong password
     except Refused as error:
         await noted(site, "login_locked", name, peer)
         return form_page(site, request, error.message, 429)

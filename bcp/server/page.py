@@ -17,11 +17,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import BcpError, Invalid, Refused, StorageError
+from bcp.kernel.log import logger
 from bcp.server.accounts import Accounts, Session
 from bcp.server.body import TooLarge, TooSlow, read
 from bcp.server.daemon import Daemon
 from bcp.server.guard import peer_of
 
+LOG = logger(__name__)
 NAV = (
     ("/", "Now"), ("/incidents", "Incidents"), ("/runs", "Runs"), ("/messages", "Tell people"), ("/drills", "Drills"), ("/history", "History"),
     ("/audit", "Audit"), ("/account", "Account"),
@@ -155,6 +157,9 @@ def guarded(role: str, view: View) -> Callable[[Request], Awaitable[Response]]:
         except StorageError as error:
             return site.problem(request, session, 503, "It could not be written down", error.message, error.hint)
         except Invalid as error:
+            if error.problems:
+                first = error.problems[0]
+                return site.problem(request, session, 400, "That cannot be done", first.message, first.hint)
             return site.problem(
                 request,
                 session,
@@ -165,6 +170,16 @@ def guarded(role: str, view: View) -> Callable[[Request], Awaitable[Response]]:
             )
         except BcpError as error:
             return site.problem(request, session, 500, "It failed", error.message, error.hint)
+        except Exception:
+            LOG.exception("unexpected, at %s", request.url.path)
+            return site.problem(
+                request,
+                session,
+                500,
+                "It failed here",
+                "The log says why. What was written down is safe.",
+                "bcp status",
+            )
 
     return answer
 

@@ -31,7 +31,7 @@ def by_text(world, run: str) -> None:
 def by_link(world, run: str) -> None:
     _, _, path = codes(world, "+12025550102")
     status, body = world.get(path)
-    assert status == 200 and b"bob" in body and b"MX of corp.test" in body or b"corp.test" in body, body
+    assert (status == 200 and b"bob" in body and b"MX of corp.test" in body) or b"corp.test" in body, body
     assert world.get(path)[0] == 200  # looking answers nothing
     status, _, body = world.ask("POST", path, b"answer=yes", {"Content-Type": "application/x-www-form-urlencoded"})
     assert status == 200 and b"is noted" in body, body
