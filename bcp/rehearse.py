@@ -69,11 +69,17 @@ detect:
   interval: 1s
   threshold: 5
   need: 1
+  keep_firing_for: 10s
+  dwell: 20s
   recheck: {{looks: 2, apart: 0.3s}}
   probes:
     mx-host: {{kind: dns, host: {exchange}, resolvers: ["{dns1}"], timeout: 2s}}
     smtp-rcpt: {{kind: smtp, host: {exchange}, addresses: [{exchange_address}], port: {smtp_port}, recipient: "alice@{domain}", timeout: 2s}}
     relay-control: {{kind: smtp, host: {relay}, addresses: [{relay_address}], port: {smtp_port}, recipient: "alice@{domain}", timeout: 2s, control: true}}
+serve:
+  ask: {{poll: 1s}}
+  hooks:
+    alertmanager: {{kind: alertmanager, auth: {{bearer: ["file:secrets/alertmanager"]}}}}
 """
 _PEOPLE = [
     "alice,Alice On-Call,,+12025550101,,en,staff;oncall,",
@@ -93,6 +99,7 @@ def write_configuration(world: World) -> Path:
         "slack": world.vendors.slack_token,
         "code-alice": secrets.token_hex(4),
         "code-bob": secrets.token_hex(4),
+        "alertmanager": secrets.token_hex(16),
     }.items():
         write_atomic(folder / "secrets" / name, value)
     write_atomic(

@@ -109,6 +109,7 @@ def configuration() -> str:
         ("relays", "Relays"),
         ("channels", "Channels"),
         ("probes", "Probes"),
+        ("triggers", "Hooks"),
     ):
         parts.append(f"# {title}\n")
         for kind in registry.kinds(family):
@@ -228,6 +229,54 @@ def messages() -> str:
     return "\n".join(parts)
 
 
+def hooks() -> str:
+    """Every kind of sender: how it is set up, how it proves itself."""
+    from bcp import registry
+
+    parts = [
+        "# Hooks\n",
+        "What `POST /hooks/NAME` takes, by kind of sender. Made from the code. Answers: 202 taken (also repeats, with the incident's"
+        " id), 401 no proof, 404 no such hook, 408 too slow, 413 too large, 415 no JSON, 422 another shape, 429 too many wrong"
+        " proofs, 503 not durable: send again.\n",
+        "| kind | identity | proof |\n| --- | --- | --- |",
+    ]
+    rows, blocks = [], []
+    for kind in registry.kinds("triggers"):
+        module, model = registry.load("triggers", kind), registry.settings_class("triggers", kind)
+        hook = next(c for c in vars(module).values() if getattr(c, "kind", None) == kind and hasattr(c, "example") and c.__module__ == module.__name__)
+        proof = f"HMAC in `{hook.signature}`" if hook.signature else "see below"
+        rows.append(f"| [`{kind}`](#{kind}) | {(hook.__doc__ or '').strip().splitlines()[0]} | {proof} |")
+        blocks.append(f"\n## {kind}\n\n{(model.__doc__ or '').strip()}\n\n```text\n{hook.example}\n```")
+    return "\n".join([*parts, *rows, *blocks])
+
+
+def openapi() -> dict[str, Any]:
+    """The document of the API, without a daemon."""
+    from fastapi import FastAPI
+
+    from bcp import __version__
+    from bcp.server import api
+
+    app = FastAPI(title="bcp", version=__version__, description="Keep mail and people going when Exchange Online fails.")
+    app.include_router(api.router)
+    return app.openapi()
+
+
+def api() -> str:
+    """The API's calls."""
+    document = openapi()
+    parts = [
+        "# API\n",
+        "Version 1, under `/api/v1`. Made from the code; the whole document is [openapi.json](openapi.json) (OpenAPI 3.1) and is served"
+        " at `/api/v1/openapi.json`. Tokens: `bcp token add NAME --scope read`, sent as `Authorization: Bearer ...`. Scopes: `read`,"
+        " `run` (plan, start, stop), `approve` (answer; needs `--contact`), `report`. Errors are `detail`, `hint`, `rule`.\n",
+        "| call | |\n| --- | --- |",
+    ]
+    for path, calls in document["paths"].items():
+        parts += [f"| `{method.upper()} {path}` | {call['summary']}. {call.get('description', '').splitlines()[0]} |" for method, call in calls.items()]
+    return "\n".join(parts)
+
+
 def pages() -> dict[str, str]:
     """Every generated file."""
     return {
@@ -237,6 +286,9 @@ def pages() -> dict[str, str]:
         "playbook.md": playbook(),
         "outage.md": outage(),
         "messages.md": messages(),
+        "hooks.md": hooks(),
+        "api.md": api(),
+        "openapi.json": json.dumps(openapi(), indent=1, sort_keys=True),
         "playbook.v1.schema.json": run("playbook", "schema"),
         "outage.v1.schema.json": run("replay", "--schema"),
         "config.v1.schema.json": run("config", "schema"),

@@ -313,7 +313,7 @@ def remove_user(name: Name) -> None:
 
 def add_token(
     name: Annotated[str, typer.Argument(help="Name of the token, for people.")],
-    scope: Annotated[list[str], typer.Option("--scope", help="read, run, approve, report or observe; repeat it.")],
+    scope: Annotated[list[str], typer.Option("--scope", help="read, run, approve or report; repeat it.")],
     valid: Annotated[str, typer.Option("--valid", help="How long, such as 90d.")] = "90d",
     contact: Annotated[str, typer.Option("--contact", help="Whose answers it gives; needed to approve.")] = "",
 ) -> None:

@@ -196,6 +196,7 @@ def schema() -> None:
     for family, section in (("dns", "dns"), ("relays", "relays"), ("channels", "channels")):
         out["properties"][section]["additionalProperties"] = _union(out, registry, family)
     out["$defs"]["DetectSettings"]["properties"]["probes"]["additionalProperties"] = _union(out, registry, "probes")
+    out["$defs"]["ServeSettings"]["properties"]["hooks"]["additionalProperties"] = _union(out, registry, "triggers")
     render.raw(
         json.dumps(
             {

@@ -157,5 +157,10 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
             ),
         ]
     if next_step(view):
-        lines += ["", f"Next: {next_step(view)}"]
+        first, *others = next_step(view).split("   ")
+        lines += [
+            "",
+            render.wrap(first, "      ", "Next: "),
+            *(render.wrap(o, "      ", "      ") for o in others if o != "or"),
+        ]
     return "\n".join(lines)

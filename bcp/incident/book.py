@@ -62,7 +62,7 @@ class Book:
             self.db = open_durable(path, SCHEMA)
         except sqlite3.Error as error:
             raise failed(path, error) from error
-        self._grouped = False
+        self._grouped, self._depth = False, 0
 
     def close(self) -> None:
         """Let the file go."""
@@ -77,22 +77,24 @@ class Book:
 
     def commit(self) -> None:
         """It is on disk."""
-        self._grouped = False
+        self._grouped, self._depth = False, 0
         self.db.execute("commit")
 
     def rollback(self) -> None:
         """It never was."""
-        self._grouped = False
+        self._grouped, self._depth = False, 0
         if self.db.in_transaction:
             self.db.execute("rollback")
 
     def __enter__(self) -> Book:
-        if not self._grouped:
+        if self._depth == 0 and not self._grouped:
             self.db.execute("begin immediate")
+        self._depth += 1
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if self._grouped:
+        self._depth -= 1
+        if self._grouped or self._depth:
             return
         if kind is None:
             self.db.execute("commit")

@@ -18,8 +18,8 @@ from bcp.kernel.sqlite import open_durable
 
 ROLES = ("viewer", "operator", "approver", "admin")
 """Each may do what those before it may. viewer: look. operator: plan, start, send. approver: answer gates. admin: accounts."""
-SCOPES = ("read", "run", "approve", "report", "observe")
-"""Of API tokens: look, start and stop, answer questions, report problems, report what a vantage point saw."""
+SCOPES = ("read", "run", "approve", "report")
+"""Of API tokens: look, start and stop, answer questions, report problems."""
 MIN_PASSWORD = 12
 TRIES, LOCK_S, ALL_TRIES = 5, 300.0, 50
 """Wrong passwords of one person from one address until it is locked, for how long, and from all addresses together."""

@@ -242,7 +242,7 @@ async def incidents(daemon: TheDaemon, _: Reader, limit: Limit = 50) -> list[Inc
 
 @router.get("/incidents/{incident}", summary="One incident with its timeline")
 async def incident(daemon: TheDaemon, _: Reader, incident: Id) -> IncidentFull:
-    """Events are linked by hashes; `bcp audit verify` checks them."""
+    """Events are linked by hashes; `bcp incident verify` checks them."""
     found = await daemon.writer.do(lambda b: b.incident(incident))
     events = await daemon.writer.do(lambda b: b.events(found.id))
     asked = await daemon.writer.do(lambda b: questions.questions_of(b, found.id))
