@@ -257,12 +257,10 @@ async def _work(
 
 def _final_report(app: App, run_id: str) -> None:
     """The report that a step of the run wrote could not know how the run ended: write it once more."""
-    from bcp.reports.write import ReportWriter  # noqa: PLC0415
-
     folder = app.configuration.state / "reports"
     if (folder / run_id).is_dir():
         with contextlib.suppress(StorageError):
-            ReportWriter(app.runs, folder, app.settings.organisation.name).write_now(run_id)
+            app.reporter().write_now(run_id)
 
 
 @contextlib.contextmanager

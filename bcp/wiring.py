@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bcp import registry
 from bcp.comms.answers import tally
@@ -17,7 +17,7 @@ from bcp.comms.pack import Pack, load_pack
 from bcp.contacts.directory import Audience, Directory
 from bcp.contacts.load import load_contacts
 from bcp.contacts.snapshot import Keys, read_snapshot
-from bcp.contracts.channel import Channel
+from bcp.contracts.channel import Channel, Inbound
 from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
 from bcp.contracts.journal import Journal
 from bcp.contracts.relay import Relay
@@ -37,12 +37,16 @@ from bcp.kernel.clock import Clock, SystemClock, clock_text, iso
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.names import host_name
+from bcp.kit.inbox import read_answers
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
 from bcp.plan.build import Request
 from bcp.playbook.catalogue import ActionSpec, Catalogue, ChannelSpec, MessageSpec
 from bcp.playbook.load import Loaded, load, loads
 from bcp.settings import Configuration, DetectSettings, DomainSettings, Settings
+
+if TYPE_CHECKING:
+    from bcp.reports.write import ReportWriter
 
 SHIPPED = next(
     (p for p in (Path(__file__).parent / "_playbooks", Path(__file__).parent.parent / "playbooks") if p.is_dir()),
@@ -488,8 +492,6 @@ class App:
         )
         pages = SitePages(self, courier)
         recorded = {d: MxSet.from_data(m) for d, m in request.recorded.items()}
-        from bcp.reports.write import ReportWriter  # noqa: PLC0415 - only where a run is made
-
         approvals: Any = DryApprovals(self.approvers, request.initiator)
         if journal is not None and not dry:
             approvals = JournalApprovals(
@@ -514,7 +516,7 @@ class App:
             self.outside,
             pages,
             self.looker,
-            ReportWriter(self.runs, self.configuration.state / "reports", self.settings.organisation.name),
+            self.reporter(),
             recorded,
             tuple(self.settings.shell.allow),
             halt,
@@ -581,6 +583,24 @@ class App:
             book.limits.automatic_runs,
             book.limits.per,
         )
+
+    def reporter(self) -> ReportWriter:
+        """Writes reports, with what vendors reported of each message."""
+        from bcp.reports.write import ReportWriter  # noqa: PLC0415 - only where one is written
+
+        name = self.settings.organisation.name
+        return ReportWriter(self.runs, self.configuration.state / "reports", name, reported=self.reported)
+
+    def reported(self, receipts: Sequence[str]) -> dict[str, str]:
+        """The last status that a vendor reported, by receipt."""
+        from bcp.incident.receipts import read_receipts  # noqa: PLC0415
+
+        return read_receipts(self.configuration.state / "incidents.db", receipts)
+
+    async def inbound(self, since: float) -> list[Inbound]:
+        """What people sent back: asked for at the vendors, and told by them to ``bcp serve``."""
+        told = read_answers(self.configuration.state, since)
+        return told + [m for c in self.channels.values() for m in await c.answers(since)]
 
     async def close(self) -> None:
         """Let every connection go."""
@@ -675,7 +695,7 @@ class Replies:
 
     async def count(self, audience: str, since: float, digits: Sequence[str]) -> int:
         """How many different people have answered so."""
-        inbound = [m for c in self.app.channels.values() for m in await c.answers(since)]
+        inbound = await self.app.inbound(since)
         found = tally(self.app.directory.members(audience), inbound, since, dict.fromkeys(digits, ""))
         return len(found.answered)
 

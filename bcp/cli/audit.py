@@ -23,11 +23,10 @@ def register(app: typer.Typer) -> None:
 def report(run: Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")] = "last") -> None:
     """Report."""
     from bcp.cli.common import app as make_app  # noqa: PLC0415
-    from bcp.reports.write import ReportWriter  # noqa: PLC0415
 
     app = make_app()
     found = app.runs.find(run)
-    paths = ReportWriter(app.runs, app.configuration.state / "reports", app.settings.organisation.name).write_now(found)
+    paths = app.reporter().write_now(found)
     render.emit("bcp.written/1", {"run": found, "files": paths}, "\n".join(paths.values()))
 
 

@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
     )(forecast)
     group.command(name="send", help="Send one message to one audience, as a run of its own.")(send)
     group.command(name="status", help="Who was reached, channel by channel.")(status)
+    group.command(name="receipts", help="Ask the vendors what became of every message of a run.")(receipts)
     group.command(name="answers", help="Who answered what, and who is silent.")(answers)
     group.command(name="clocks", help="What regulators must be told by when. Drafts only: a person decides and files.")(
         clocks
@@ -316,6 +317,47 @@ def _settled(view: Any, step: dict[str, Any]) -> int:
     return sum(1 for e in view.record.effects if e.step == step["id"] and (e.outcome or {}).get("state") == "sent")
 
 
+def receipts(run_id: Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")] = "last") -> None:
+    """Receipts."""
+    from collections import Counter  # noqa: PLC0415
+
+    from bcp.incident.book import Book  # noqa: PLC0415
+    from bcp.incident.receipts import note_receipt  # noqa: PLC0415
+    from bcp.reports.model import receipts_of  # noqa: PLC0415
+
+    app = make_app()
+    view = app.runs.view(app.runs.find(run_id))
+    given = receipts_of(view)
+    asked = wait_for(_reports(app, view.state.started, {c for _, c in given}))
+    book = Book(app.configuration.state / "incidents.db", app.clock)
+    wanted = {r for rows in given.values() for r in rows}
+    with book:
+        for mark, (state, error) in asked.items():
+            if mark in wanted:
+                note_receipt(book, mark, state, error)
+    book.close()
+    data: list[dict[str, Any]] = []
+    for (step, channel), rows in given.items():
+        known = app.reported(rows)
+        counted = dict(sorted(Counter(known.get(r, "no report") for r in rows).items()))
+        data.append({"step": step, "channel": channel, "taken": len(rows), "reported": counted})
+    table = [
+        [d["step"], d["channel"], f"{d['taken']} taken", ", ".join(f"{n} {s}" for s, n in d["reported"].items())]
+        for d in data
+    ]
+    render.emit("bcp.receipts/1", {"run": view.id, "messages": data}, f"{view.id}\n" + render.table(table))
+
+
+async def _reports(app: App, since: float, names: set[str]) -> dict[str, tuple[str, str]]:
+    out: dict[str, tuple[str, str]] = {}
+    try:
+        for name in names & set(app.channels):
+            out.update(await app.channels[name].reports(since))
+    finally:
+        await app.close()
+    return out
+
+
 def stop(run_id: Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")] = "last") -> None:
     """Stop."""
     from bcp.cli.run import abort  # noqa: PLC0415
@@ -374,7 +416,7 @@ def _told(app: App, view: Any) -> list[tuple[str, str]]:
 
 async def _inbound(app: App, since: float) -> list[Any]:
     try:
-        return [m for channel in app.channels.values() for m in await channel.answers(since)]
+        return await app.inbound(since)
     finally:
         await app.close()
 

@@ -65,6 +65,7 @@ LONG = {
         "yes": "483920",
         "no": "117743",
         "link": "https://bcp.contoso.example/a/Xb3kQ9vT2mLw8RzY5uHc1DfG7sKp",
+        "keys": True,
         "result": "nobody answered in time",
         "count": 1,
     },

@@ -54,6 +54,8 @@ class Delivery:
     message: Message
     since: float = 0.0
     choices: tuple[Choice, ...] = ()
+    reply_url: str = ""
+    """Where the vendor tells a pressed key, for a call about one question. Empty: the channel's own way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,14 @@ class Channel(ABC, Generic[S]):
             Transient, Permanent: it cannot be asked now.
         """
         return []
+
+    async def reports(self, since: float) -> dict[str, tuple[str, str]]:
+        """What became of the messages taken since then, by receipt: status and error code. Empty where nobody says.
+
+        Raises:
+            Transient, Permanent: it cannot be asked now.
+        """
+        return {}
 
     @abstractmethod
     def address_of(self, contact: Contact) -> str:

@@ -103,14 +103,20 @@ class Plan:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def turns(groups: Sequence[Sequence[str]], opened: float, deadline: float, plan: Plan) -> list[Turn]:
-    """All turns of a question, the first at once. None is taken so late that nobody could answer (10 s)."""
-    out = []
+def turns(groups: Sequence[Sequence[str]], opened: float, deadline: float, plan: Plan, count: int = 1) -> list[Turn]:
+    """All turns of a question. At once as many groups as could give the answers that are needed; then one after the other.
+    None is taken so late that nobody could answer (10 s)."""
+    out: list[Turn] = []
     filled = [i for i, g in enumerate(groups) if g]
+    first, people = 0, set[str]()
+    while first < len(filled) and len(people) < count:
+        people |= set(groups[filled[first]])
+        first += 1
     for cycle in range(max(1, plan.cycles)):
         for place, group in enumerate(filled):
-            at = opened + (cycle * len(filled) + place) * plan.after_s
-            if at < deadline - 10.0 or (cycle, place) == (0, 0):
+            wait = max(0, cycle * len(filled) + place - first + 1)
+            at = opened + wait * plan.after_s
+            if at < deadline - 10.0 or wait == 0:
                 out.append(Turn(cycle, group, at))
     return out
 

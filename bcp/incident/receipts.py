@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
 
 from bcp.incident.book import Book
 
@@ -12,7 +14,6 @@ RANKS = {
     "delivered": 4, "undelivered": 4, "failed": 4, "canceled": 4, "read": 5, "completed": 4, "busy": 4, "no-answer": 4,
 }  # fmt: skip
 """How far along each status is (twilio.com, message status values; call status values). Unknown ones are ignored."""
-ENDED = 4
 
 
 def note_receipt(book: Book, mark: str, status: str, error: str = "") -> bool:
@@ -30,10 +31,20 @@ def note_receipt(book: Book, mark: str, status: str, error: str = "") -> bool:
         return True
 
 
-def tally_receipts(book: Book, marks: Iterable[str]) -> dict[str, int]:
-    """How many of these messages ended how; ``no report`` for those of which nothing was heard."""
-    known: Counter[str] = Counter()
-    for mark in marks:
-        row = book.db.execute("select status from receipt where id = ?", (mark,)).fetchone()
-        known[str(row[0]) if row else "no report"] += 1
-    return dict(known)
+def read_receipts(path: Path, marks: Sequence[str]) -> dict[str, str]:
+    """The last status of each of these messages of which anything was heard. A file that is not there holds none."""
+    if not path.exists():
+        return {}
+    out: dict[str, str] = {}
+    try:
+        db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=2.0)
+        try:
+            for i in range(0, len(marks), 500):
+                part = list(marks[i : i + 500])
+                query = f"select id, status from receipt where id in ({','.join('?' * len(part))})"  # noqa: S608 - only marks
+                out.update((str(a), str(b)) for a, b in db.execute(query, part))
+        finally:
+            db.close()
+    except sqlite3.Error:
+        return out
+    return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from bcp.contracts.channel import Channel, Delivery, Receipt
@@ -77,6 +78,11 @@ def questions() -> Iterator[None]:
         yield
     except (BcpError, TwilioException) as error:
         raise InDoubt("Twilio cannot be asked whether it took it", hint="Ask again later: `bcp resume`.") from error
+
+
+def day_of(at: float) -> datetime:
+    """Midnight before: Twilio's lists are filtered by whole days."""
+    return datetime.fromtimestamp(at, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def made_since(found: Iterable[Any], delivery: Delivery, fits: Callable[[Any], bool]) -> Receipt | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bcp.engine.store import RunView
@@ -33,7 +33,12 @@ _TIMELINE = {
 
 
 def report_data(
-    view: RunView, *, organisation: str, extra: Mapping[str, Any] | None = None, children: Sequence[RunView] = ()
+    view: RunView,
+    *,
+    organisation: str,
+    extra: Mapping[str, Any] | None = None,
+    children: Sequence[RunView] = (),
+    reported: Callable[[Sequence[str]], Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
     """Everything a report says, as plain data."""
     plan, state = view.plan, view.state
@@ -61,7 +66,7 @@ def report_data(
         "achieved": achieved,
         "steps": [_step(s, state.started) for s in state.steps.values()],
         "changes": [c for s in plan["steps"] for c in s["changes"]],
-        "messages": _messages(view),
+        "messages": _messages(view, reported),
         "texts": _texts(view),
         "timeline": _timeline(view),
         "in_doubt": [
@@ -152,7 +157,18 @@ def _step(step: Any, start: float) -> dict[str, Any]:
     }
 
 
-def _messages(view: RunView) -> list[dict[str, Any]]:
+def receipts_of(view: RunView) -> dict[tuple[str, str], list[str]]:
+    """What vendors gave for each message that they took, by step and channel."""
+    out: dict[tuple[str, str], list[str]] = {}
+    for effect in view.record.effects:
+        outcome = effect.outcome or {}
+        if effect.request.get("channel") is not None and outcome.get("state") == "sent" and outcome.get("receipt"):
+            key = (effect.key.split("/")[1], str(effect.request["channel"]))
+            out.setdefault(key, []).append(str(outcome["receipt"]))
+    return out
+
+
+def _messages(view: RunView, reported: Callable[[Sequence[str]], Mapping[str, str]] | None) -> list[dict[str, Any]]:
     """What the ledger says of every delivery, counted by step and channel."""
     table: dict[tuple[str, str], dict[str, Any]] = {}
     for effect in view.record.effects:
@@ -188,6 +204,9 @@ def _messages(view: RunView) -> list[dict[str, Any]]:
                 row["reasons"].append(f"{effect.request.get('to')}: {outcome.get('reason')}")
         else:
             row["in_doubt"] += 1
+    for key, receipts in receipts_of(view).items() if reported is not None else ():
+        if reported is not None and (known := reported(receipts)):
+            table[key]["reported"] = dict(sorted(Counter(known.values()).items()))
     return list(table.values())
 
 

@@ -151,7 +151,7 @@ def _messages(data: Mapping[str, Any]) -> str:
             str(m["failed"]),
             str(m["in_doubt"]),
             str(m["segments"] or ""),
-            escape("; ".join([*([f"{m['scheduled']} left with the vendor"] if m["scheduled"] else []), *m["reasons"]])),
+            escape("; ".join([*_ends(m), *m["reasons"]])),
         ]
         for m in data["messages"]
     ]
@@ -160,6 +160,17 @@ def _messages(data: Mapping[str, Any]) -> str:
         if rows
         else ""
     )
+
+
+def _ends(m: Mapping[str, Any]) -> list[str]:
+    """What became of them, as far as it was reported."""
+    left = [f"{m['scheduled']} left with the vendor"] if m["scheduled"] else []
+    told = m.get("reported", {})
+    silent = m["sent"] - sum(told.values())
+    ends = [f"{n} {status}" for status, n in told.items()] + (
+        [f"{silent} without a report"] if told and silent > 0 else []
+    )
+    return [*left, *ends]
 
 
 def _texts(data: Mapping[str, Any]) -> str:

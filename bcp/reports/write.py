@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,23 @@ from bcp.kernel.secret import redact, redact_data
 from bcp.reports.model import report_data
 from bcp.reports.page import page
 
+Reported = Callable[[Sequence[str]], Mapping[str, str]]
+"""Given receipts: what vendors reported of each."""
+
 
 class ReportWriter:
     """Reports go to one folder per run."""
 
-    def __init__(self, runs: Runs, folder: Path, organisation: str, extra: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        folder: Path,
+        organisation: str,
+        extra: Mapping[str, Any] | None = None,
+        reported: Reported | None = None,
+    ) -> None:
         self.runs, self.folder, self.organisation, self.extra = runs, folder, organisation, extra
+        self.reported = reported
 
     async def write(self, run_id: str, formats: Sequence[str]) -> dict[str, str]:
         """Write; returns the path of each format."""
@@ -30,7 +41,11 @@ class ReportWriter:
         children = [
             v for i in self.runs.ids() if (v := self.runs.view(i, effects=False)).record.meta.get("parent") == run_id
         ]
-        data = redact_data(report_data(view, organisation=self.organisation, extra=self.extra, children=children))
+        data = redact_data(
+            report_data(
+                view, organisation=self.organisation, extra=self.extra, children=children, reported=self.reported
+            )
+        )
         paths = {}
         for name in formats:
             text = redact(page(data)) if name == "html" else json.dumps(data, indent=1, ensure_ascii=False) + "\n"

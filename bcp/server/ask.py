@@ -137,7 +137,7 @@ class Asker:
             if not result.startswith("approved"):
                 self.daemon.spawn(self._say_closed(question, result), "question closed")
             return
-        for turn in turns(question.groups, question.opened, question.deadline, self._plan):
+        for turn in turns(question.groups, question.opened, question.deadline, self._plan, question.count):
             if turn.at <= self.clock.now():
                 await self._take(question, turn)
 
@@ -228,11 +228,15 @@ class Asker:
         ):
             return
         self._codes |= {yes, no} - {""}
-        url = f"{self.daemon.settings.public_url}/a/{link}" if link else ""
+        base = self.daemon.settings.public_url
+        url = f"{base}/a/{link}" if link else ""
+        reply = (
+            f"{base}/twilio/gather/{link}" if link and channel.form == "voice" and self.daemon.settings.twilio else ""
+        )
         language = person.language if person is not None else ""
         try:
             matter = self.matter(question)
-            values = self._values(question, matter, yes=yes, no=no, link=url)
+            values = self._values(question, matter, yes=yes, no=no, link=url, keys=bool(reply))
             choices = (
                 ()
                 if personal
@@ -247,6 +251,7 @@ class Asker:
                 f"{question.id}/{who}/{stamp}",
                 choices,
                 drill=matter.kind == "drill",
+                reply_url=reply,
             )
         except BcpError as error:
             state, receipt = "failed", error.message
@@ -255,7 +260,7 @@ class Asker:
 
     async def _send(
         self, channel: Channel[Any], address: str, template: str, language: str, values: Mapping[str, Any], key: str,
-        choices: tuple[Choice, ...] = (), *, drill: bool = False,
+        choices: tuple[Choice, ...] = (), *, drill: bool = False, reply_url: str = "",
     ) -> tuple[str, str]:  # fmt: skip
         """Say it; a refusal that is safe to repeat is repeated. A lost answer is not: the next turn asks again anyway."""
         app = self.daemon.app
@@ -263,7 +268,7 @@ class Asker:
         message = render(app.pack.get(template), channel.form, language or default, default, values, drill=drill)
         for attempt in range(TRIES):
             try:
-                receipt = await channel.send(Delivery(key, address, message, self.clock.now(), choices))
+                receipt = await channel.send(Delivery(key, address, message, self.clock.now(), choices, reply_url))
                 return "sent", receipt.id
             except (RateLimited, NotSent) as error:
                 problem = error.message
@@ -275,7 +280,15 @@ class Asker:
         return "failed", redact(problem)
 
     def _values(
-        self, question: Question, matter: Matter, *, yes: str = "", no: str = "", link: str = "", result: str = ""
+        self,
+        question: Question,
+        matter: Matter,
+        *,
+        yes: str = "",
+        no: str = "",
+        link: str = "",
+        result: str = "",
+        keys: bool = False,
     ) -> dict[str, Any]:
         found = self.daemon.seen()
         letters = found.classes
@@ -300,6 +313,7 @@ class Asker:
                 "yes": yes,
                 "no": no,
                 "link": link,
+                "keys": keys,
                 "result": result,
             },
         }

@@ -19,6 +19,7 @@ from bcp.incident.receipts import note_receipt
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
 from bcp.kit.hook_auth import fresh
+from bcp.kit.inbox import add_answer
 from bcp.server.body import TooLarge, TooSlow, read
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class TwilioCalls:
         sender = form.get("From", "").removeprefix("whatsapp:")
         message = Inbound(sender, form.get("Body", ""), self.daemon.clock.now(), form.get("MessageSid", ""))
         try:
+            add_answer(self.daemon.state, message)
             said = await self.daemon.hearer.text("twilio", message)
         except Refused as error:
             said = error.message
@@ -77,6 +79,34 @@ class TwilioCalls:
             return PlainTextResponse("try again", 503)
         reply = f"<Response><Message>{escape(said)}</Message></Response>" if said else "<Response></Response>"
         return Response(f'<?xml version="1.0" encoding="UTF-8"?>{reply}', media_type="text/xml")
+
+    async def keys(self, request: Request) -> Response:
+        """A key that somebody pressed in a call that read a message to them."""
+        form = await self._form(request)
+        if isinstance(form, Response):
+            return form
+        person, digits = form.get("To", ""), form.get("Digits", "")
+        if digits.isdigit():
+            try:
+                add_answer(self.daemon.state, Inbound(person, digits, self.daemon.clock.now(), form.get("CallSid", "")))
+            except BcpError:
+                return PlainTextResponse("try again", 503)
+        return _say("Thank you." if digits else "Good bye.")
+
+    async def gather(self, request: Request) -> Response:
+        """A key that somebody pressed in a call about one question: 1 yes, 2 no."""
+        form = await self._form(request)
+        if isinstance(form, Response):
+            return form
+        token, key, digit = str(request.path_params["token"])[:100], self.daemon.key, form.get("Digits", "")
+        if digit not in {"1", "2"}:
+            return _say("Nothing was answered.")
+        try:
+            asked, person = await self.daemon.writer.do(lambda b: questions.by_link(b, token, key))
+            said = await self.daemon.hearer.answer(asked, person, yes=digit == "1", how="call")
+        except BcpError as error:
+            return _say(error.message)
+        return _say(said.partition(",")[0])
 
     async def status(self, request: Request) -> Response:
         """What became of a message. Reports come in any order: a rank never goes back."""
@@ -92,6 +122,12 @@ class TwilioCalls:
             except BcpError:
                 return PlainTextResponse("try again", 503)
         return Response(status_code=204)
+
+
+def _say(text: str) -> Response:
+    return Response(
+        f'<?xml version="1.0" encoding="UTF-8"?><Response><Say>{escape(text)}</Say></Response>', media_type="text/xml"
+    )
 
 
 class SlackCalls:

@@ -55,6 +55,8 @@ def web(daemon: Daemon) -> FastAPI:
 def _vendors(app: FastAPI, daemon: Daemon) -> None:
     twilio, slack = TwilioCalls(daemon), SlackCalls(daemon)
     app.add_route("/twilio/sms", twilio.text, methods=["POST"])
+    app.add_route("/twilio/keys", twilio.keys, methods=["POST"])
+    app.add_route("/twilio/gather/{token}", twilio.gather, methods=["POST"])
     app.add_route("/twilio/status", twilio.status, methods=["POST"])
     app.add_route("/slack/interactive", slack.pressed, methods=["POST"])
     app.add_route("/a/{token}", links.show, methods=["GET"])

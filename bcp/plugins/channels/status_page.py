@@ -11,6 +11,7 @@ from bcp.contracts.channel import Channel, Check, Delivery, NotSent, Receipt
 from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import PluginSettings
 from bcp.kernel.errors import StorageError
+from bcp.kit.mirror import Mirror, MirrorFailed, RsyncMirror, copy
 from bcp.kit.site import Entry, Site
 
 
@@ -25,6 +26,8 @@ class StatusPageSettings(PluginSettings):
     """Where people read them."""
     title: str = "Service status"
     """Title of the page."""
+    mirrors: list[Mirror] = Field(default_factory=list)
+    """Copies on other machines, made with every entry. Without one the page is only as alive as this machine."""
     depends_on: list[str] = Field(default_factory=list)
     """Outside parties whose outage takes the page down."""
 
@@ -66,6 +69,11 @@ class StatusPage(Channel[StatusPageSettings]):
             )
         except StorageError as error:
             raise NotSent(error.message, hint=error.hint) from error
+        for mirror in self.settings.mirrors:
+            try:
+                await copy(mirror, self.site.folder)
+            except MirrorFailed as error:
+                raise NotSent(f"written here, but not copied: {error.message}", hint=error.hint) from error
         return Receipt(delivery.key, self.place())
 
     async def find(self, delivery: Delivery) -> Receipt | None:
@@ -78,7 +86,15 @@ class StatusPage(Channel[StatusPageSettings]):
             self.site.write()
         except StorageError as error:
             return [Check(self.name, "fail", error.message, error.hint)]
-        return [Check(self.name, "ok", f"{self.settings.folder} can be written")]
+        out = [Check(self.name, "ok", f"{self.settings.folder} can be written")]
+        for mirror in self.settings.mirrors:
+            where = mirror.to if isinstance(mirror, RsyncMirror) else f"{mirror.bucket} at {mirror.endpoint}"
+            try:
+                await copy(mirror, self.site.folder)
+                out.append(Check(self.name, "ok", f"copied to {where}"))
+            except MirrorFailed as error:
+                out.append(Check(self.name, "fail", error.message, error.hint))
+        return out
 
 
 def create(name: str, settings: StatusPageSettings) -> StatusPage:

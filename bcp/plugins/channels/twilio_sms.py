@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from bcp.contracts.channel import Check, Delivery, Inbound, Receipt
 from bcp.contracts.plugin import Duration
 from bcp.kit.twilio import check_account, translate
-from bcp.kit.twilio_channel import TwilioAccount, TwilioChannel, made_since, questions, refusals
+from bcp.kit.twilio_channel import TwilioAccount, TwilioChannel, day_of, made_since, questions, refusals
 
 RATES = {"long-code": 1.0, "toll-free": 3.0, "short-code": 100.0, "10dlc": 4.0}
 """Segments a second by kind of sender (https://www.twilio.com/docs/api/errors/30001 and the pages it links)."""
@@ -33,6 +33,8 @@ class TwilioSmsSettings(TwilioAccount):
     """Twilio drops a message that it could not hand on in this time: an old outage notice does harm. 1 s to 10 h."""
     concurrency: Annotated[int, Field(ge=1, le=200)] = 20
     """Requests under way at once."""
+    status_callback: Annotated[str, Field(pattern=r"^$|^https?://\S+$")] = ""
+    """Where Twilio tells what became of each message: `https://bcp.example.org/twilio/status` of `bcp serve`. Empty: `bcp comms receipts` asks."""
 
     @model_validator(mode="after")
     def _sender(self) -> TwilioSmsSettings:
@@ -64,6 +66,7 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
             "validity_period": int(s.validity),
         }
         arguments |= {"from_": s.from_} if s.from_ else {"messaging_service_sid": s.messaging_service_sid}
+        arguments |= {"status_callback": s.status_callback} if s.status_callback else {}
         with refusals():
             created = await self._twilio.open().messages.create_async(**arguments)
         return Receipt(str(created.sid), str(created.status))
@@ -104,11 +107,9 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
 
     async def answers(self, since: float) -> list[Inbound]:
         """Texts to our number since then, by polling: no public address of ours is needed."""
-        from datetime import UTC, datetime  # noqa: PLC0415
-
         if not self.settings.from_:
             return []
-        day = datetime.fromtimestamp(since, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        day = day_of(since)
         with refusals():
             found = await self._twilio.open().messages.list_async(
                 to=self.settings.from_, date_sent_after=day, limit=20_000, page_size=1_000
@@ -120,6 +121,15 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
             for m in found
             if str(m.direction) == "inbound"
         ]
+
+    async def reports(self, since: float) -> dict[str, tuple[str, str]]:
+        """From the list of messages, for those whom Twilio cannot call."""
+        given = {"from_": self.settings.from_} if self.settings.from_ else {}
+        with refusals():
+            found = await self._twilio.open().messages.list_async(
+                date_sent_after=day_of(since), limit=20_000, page_size=1_000, **given
+            )
+        return {str(m.sid): (str(m.status), str(m.error_code or "")) for m in found if str(m.direction) != "inbound"}
 
     async def check(self) -> list[Check]:
         """The account, and whether the sender can do it."""

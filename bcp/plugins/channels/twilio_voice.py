@@ -12,7 +12,7 @@ from bcp.contracts.channel import Check, Delivery, Receipt
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import Permanent
 from bcp.kit.twilio import check_account
-from bcp.kit.twilio_channel import TwilioAccount, TwilioChannel, made_since, questions, refusals
+from bcp.kit.twilio_channel import TwilioAccount, TwilioChannel, day_of, made_since, questions, refusals
 
 MAX_TWIML = 4_000
 """Characters of the Twiml parameter (twilio.com, Call resource)."""
@@ -27,7 +27,7 @@ class TwilioVoiceSettings(TwilioAccount):
     from_: Annotated[str, Field(alias="from", pattern=r"^\+[1-9]\d{6,14}$")]
     """Number in E.164 that may call."""
     answers_url: str = ""
-    """Where Twilio tells the digit that was pressed. Empty: no digit is asked for."""
+    """Where Twilio tells the digit that was pressed: `https://bcp.example.org/twilio/keys` of `bcp serve`. Empty: no digit is asked for."""
     ring: Duration = 30.0
     """How long it rings."""
     calls_per_second: Annotated[float, Field(gt=0, le=30)] = 1.0
@@ -53,9 +53,10 @@ class TwilioVoice(TwilioChannel[TwilioVoiceSettings]):
         """What is said. TwiML Say and Gather (twilio.com, TwiML for voice)."""
         language = LANGUAGES.get(delivery.message.language[:2], "en-GB")
         say = f'<Say language="{language}">{escape(delivery.message.body)}</Say><Pause length="1"/>'
-        if not self.settings.answers_url:
+        where = delivery.reply_url or self.settings.answers_url
+        if not where:
             return f"<Response>{say}</Response>"
-        url = escape(self.settings.answers_url, {'"': "&quot;"})
+        url = escape(where, {'"': "&quot;"})
         return f'<Response><Gather numDigits="1" timeout="8" action="{url}">{say}</Gather></Response>'
 
     async def send(self, delivery: Delivery) -> Receipt:
@@ -78,6 +79,14 @@ class TwilioVoice(TwilioChannel[TwilioVoiceSettings]):
         with questions():
             found = await self._twilio.open().calls.list_async(to=delivery.address, limit=20)
         return made_since(found, delivery, lambda call: True)
+
+    async def reports(self, since: float) -> dict[str, tuple[str, str]]:
+        """From the list of calls."""
+        with refusals():
+            found = await self._twilio.open().calls.list_async(
+                from_=self.settings.from_, start_time_after=day_of(since), limit=20_000, page_size=1_000
+            )
+        return {str(c.sid): (str(c.status), "") for c in found}
 
     async def check(self) -> list[Check]:
         """The account, and whether the sender can do it."""
