@@ -35,6 +35,7 @@ def verify(run: Annotated[str, typer.Argument(help="Run id, or 'all'.")] = "all"
     found = runs()
     ids = found.ids() if run == "all" else [found.find(run)]
     anchors, damage = _anchors()
+    damage = damage or (_book_damage() if run == "all" else "")
     rows: list[dict[str, Any]] = []
     for run_id in ids:
         record = found.view(run_id, effects=False).record
@@ -90,6 +91,15 @@ def _ledger_damage(found: Any, run_id: str) -> str:
         if effect.state == "settled" and known.get(effect.key) != canonical(effect.outcome)[:2000]:
             return f"the ledger's entry {effect.key} does not agree with the chain"
     return ""
+
+
+def _book_damage() -> str:
+    """The chain of the book of incidents, where `bcp serve` keeps one."""
+    from bcp.incident.book import chain_damage  # noqa: PLC0415
+
+    path = state_folder() / "incidents.db"
+    found = chain_damage(path) if path.exists() else ""
+    return f"the book of incidents: {found}" if found else ""
 
 
 def _anchors() -> tuple[dict[str, str], str]:

@@ -271,12 +271,40 @@ async def _checks(app: App) -> list[Check]:
             group.create_task(guarded("playbooks", _playbooks(app))),
             group.create_task(guarded("snapshot", _peace(app))),
             group.create_task(guarded("detection", _detection(app))),
+            group.create_task(guarded("serve", _serve(app))),
         ]
         tasks += [group.create_task(guarded(f"dns {n}", _dns(app, n))) for n in app.dns]
         tasks += [group.create_task(guarded(f"relay {n}", _relay(app, n))) for n in app.relays]
         tasks += [group.create_task(guarded(f"channel {n}", c.check())) for n, c in app.channels.items()]
         tasks.append(group.create_task(guarded("service", _service(app))))
     return [c for t in tasks for c in t.result()]
+
+
+async def _serve(app: App) -> list[Check]:
+    """Could the daemon check who calls, and whom would it ask?"""
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.kernel.secret import secrets_in  # noqa: PLC0415
+
+    s, hooks = app.settings.serve, app.configuration.plugins["triggers"]
+    if not hooks and not (app.configuration.state / "accounts.db").exists():
+        return []
+    out = []
+    for name, settings in hooks.items():
+        try:
+            for secret in secrets_in(settings):
+                secret.reveal()
+            out.append(Check(f"hook {name}", "ok", f"{settings.kind}, its secrets can be read"))
+        except BcpError as error:
+            out.append(Check(f"hook {name}", "fail", error.message, error.hint))
+    people = {p for g in s.ask.groups for p in app.approvers([g])}
+    state = "ok" if len(people) >= s.ask.min else "fail"
+    hint = "" if state == "ok" else "Nobody could answer: see serve: ask: groups: and the contacts."
+    out.append(Check("serve", state, f"{len(people)} people can be asked, {s.ask.min} must say yes", hint))
+    if not s.public_url:
+        out.append(
+            Check("serve", "warn", "no public_url: no links in texts, no calls of vendors", "Set serve: public_url:.")
+        )
+    return out
 
 
 async def _state(app: App) -> list[Check]:

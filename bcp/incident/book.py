@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bcp.contracts.hook import Alert
 from bcp.incident.model import OPEN, Event, Incident, Taken
@@ -125,20 +126,7 @@ class Book:
 
     def damage(self) -> str:
         """What is wrong with the chain; empty: nothing."""
-        head, expected = GENESIS, 1
-        for seq, at, incident, kind, actor, data, digest in self.db.execute("select * from event order by seq"):
-            record = {
-                "seq": seq,
-                "at": at,
-                "incident": incident,
-                "kind": kind,
-                "actor": actor,
-                "data": json.loads(data),
-            }
-            if seq != expected or link(head, record) != digest:
-                return f"event {seq} was changed, or one before it was taken out"
-            head, expected = digest, seq + 1
-        return ""
+        return _damage(self.db)
 
     def head(self) -> str:
         """Hash of the newest event."""
@@ -309,3 +297,29 @@ def failed(path: Path, error: Exception) -> StorageError:
         f"the book of incidents {path} cannot be used: {error}",
         hint="Free space, fix permissions, or end the process that holds it; nothing was taken.",
     )
+
+
+def chain_damage(path: Path) -> str:
+    """The same for a file, beside its writer: a long chain takes a while to check."""
+    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=2.0)
+    try:
+        return _damage(db)
+    finally:
+        db.close()
+
+
+def _damage(db: sqlite3.Connection) -> str:
+    head, expected = GENESIS, 1
+    for seq, at, incident, kind, actor, data, digest in db.execute("select * from event order by seq"):
+        record = {
+            "seq": seq,
+            "at": at,
+            "incident": incident,
+            "kind": kind,
+            "actor": actor,
+            "data": json.loads(data),
+        }
+        if seq != expected or link(head, record) != digest:
+            return f"event {seq} was changed, or one before it was taken out"
+        head, expected = digest, seq + 1
+    return ""

@@ -63,6 +63,18 @@ class Secret:
         }
 
 
+def secrets_in(data: Any) -> list[Secret]:
+    """Every secret in settings, however deep."""
+    if isinstance(data, Secret):
+        return [data]
+    if isinstance(data, dict):
+        return [s for v in data.values() for s in secrets_in(v)]
+    if isinstance(data, (list, tuple)):
+        return [s for v in data for s in secrets_in(v)]
+    fields = getattr(type(data), "model_fields", None)
+    return [s for name in fields for s in secrets_in(getattr(data, name))] if fields else []
+
+
 def _validate(value: Any) -> Secret:
     if isinstance(value, Secret):
         return value

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bcp.detect.decide import TITLES, Decision
-from bcp.incident.model import Incident, next_state
+from bcp.incident import questions
+from bcp.incident.model import Event, Incident, next_state
 from bcp.kernel.clock import clock_text
 from bcp.kernel.errors import Invalid
 from bcp.playbook.load import Loaded, loads
@@ -29,7 +31,7 @@ class Actor:
         self.daemon, self.clock = daemon, daemon.clock
         self._alone = asyncio.Lock()
         self._wishes: dict[str, str] = {}
-        self._proposed: set[tuple[str, str]] | None = None
+        self._proposed: set[tuple[str, ...]] | None = None
         self._said: set[tuple[str, str]] = set()
         self._back_asked: dict[str, float] = {}
 
@@ -88,6 +90,8 @@ class Actor:
                 fields |= {state: self.clock.now()}
         if not fields:
             return current
+        if state == "resolved" and self._proposed is not None:
+            self._proposed = {p for p in self._proposed if p[0] != identity}
         data = {"state": state, "classes": list(found.classes), "evidence": list(found.evidence[:4]), "why": found.why}
         await do(
             lambda b: b.change(identity, "moved", "watch" if self.daemon.watching else "look", fields=fields, **data)
@@ -111,7 +115,7 @@ class Actor:
         if found.stage in UNDER_WAY:
             return
         name = await self._choose(current, found)
-        if not name or await self._was_proposed(current, name):
+        if not name or await self._was_proposed(current, name, due=found.action == "switch"):
             return
         mode, loaded = current.mode, self.app.playbook(name)
         if mode == "notify":
@@ -155,15 +159,23 @@ class Actor:
             )
         return name
 
-    async def _was_proposed(self, current: Incident, name: str) -> bool:
+    async def _was_proposed(self, current: Incident, name: str, *, due: bool) -> bool:
+        """Once in each stretch of an outage; and once more when the decision time is over and nobody had answered before."""
         if self._proposed is None:
-            events = await self.daemon.writer.do(lambda b: b.events(limit=5000))
-            self._proposed = {(e.incident, str(e.data.get("playbook"))) for e in events if e.kind == "proposed"}
-        return (current.id, name) in self._proposed
+            self._proposed = proposals(await self.daemon.writer.do(lambda b: b.events(limit=5000)))
+        if (current.id, name) not in self._proposed:
+            return False
+        if not due or (current.id, name, "due") in self._proposed:
+            return True
+        asked = await self.daemon.writer.do(lambda b: questions.questions_of(b, current.id))
+        if not asked or asked[0].state == "open" or "no answer" not in asked[0].result:
+            return True
+        self._proposed.add((current.id, name, "due"))
+        return False
 
     async def _propose(self, current: Incident, name: str, mode: str, found: Decision) -> None:
         assert self._proposed is not None
-        self._proposed.add((current.id, name))
+        self._proposed |= {(current.id, name), *({(current.id, name, "due")} if found.action == "switch" else ())}
         data = {
             "playbook": name,
             "mode": mode,
@@ -215,3 +227,15 @@ class Actor:
 def title_of(found: Decision) -> str:
     """``inbound transport (class B)``."""
     return " and ".join(f"{TITLES.get(c, c)} (class {c})" for c in found.classes[:2]) or "an outage"
+
+
+def proposals(events: Sequence[Event]) -> set[tuple[str, ...]]:
+    """What was proposed in the present stretch of each incident: once all is well again, the next stretch asks anew."""
+    out: set[tuple[str, ...]] = set()
+    for e in events:
+        if e.kind == "proposed":
+            key = (e.incident, str(e.data.get("playbook")))
+            out |= {key, *({(*key, "due")} if e.data.get("action") == "switch" else ())}
+        elif e.kind == "moved" and e.data.get("state") == "resolved":
+            out = {p for p in out if p[0] != e.incident}
+    return out

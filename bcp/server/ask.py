@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bcp.comms.render import render
@@ -80,7 +81,7 @@ class Asker:
         for run_id in self.daemon.app.runs.ids()[-20:]:
             path = self.daemon.app.runs.path(run_id)
             try:
-                stamp = path.stat().st_mtime
+                stamp = _touched(path)
                 if self._seen.get(run_id) == stamp:
                     continue
                 view = self.daemon.app.runs.view(run_id, effects=False)
@@ -201,7 +202,9 @@ class Asker:
         )
 
     async def _take(self, question: Question, turn: Turn) -> None:
-        people = [c for c in map(self.daemon.app.directory.person, question.groups[turn.group]) if c is not None]
+        given = {a.by for a in await self.daemon.writer.do(lambda b: questions.answers_of(b, question))}
+        group = [p for p in question.groups[turn.group] if p not in given]
+        people = [c for c in map(self.daemon.app.directory.person, group) if c is not None]
         stamp = turn.cycle * len(question.groups) + turn.group
         for channel in self._channels():
             if channel.broadcast:
@@ -399,6 +402,12 @@ class Asker:
             lambda b: b.note("told", incident.id, "bcp", text=text[:300], sent=sent, failed=failed)
         )
         self.daemon.hub.changed()
+
+
+def _touched(path: Path) -> float:
+    """When a run's file was written last; with a write-ahead log that is what is written."""
+    wal = path.with_name(path.name + "-wal")
+    return max(path.stat().st_mtime, wal.stat().st_mtime if wal.exists() else 0.0)
 
 
 def forecast_of(plan: Mapping[str, Any]) -> str:

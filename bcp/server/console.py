@@ -17,6 +17,7 @@ from bcp.detect.watch import to_data
 from bcp.detect.wording import ACTIONS, BARS
 from bcp.engine.store import RunView
 from bcp.incident import questions
+from bcp.incident.book import chain_damage
 from bcp.incident.model import Event, Question
 from bcp.incident.wording import event_words, tone
 from bcp.kernel.clock import clock_text
@@ -26,7 +27,7 @@ from bcp.plan.model import read_plan
 from bcp.playbook.load import load
 from bcp.server.accounts import Session
 from bcp.server.ask import forecast_of
-from bcp.server.page import Site
+from bcp.server.page import Site, in_thread
 
 ROUNDS = 24
 
@@ -381,7 +382,7 @@ async def audit(site: Site, request: Request, session: Session) -> Response:
     before = request.query_params.get("before", "")
     do, start_ = site.daemon.writer.do, int(before) if before.isdigit() and len(before) < 12 else 0
     events = await do(lambda b: b.events(limit=100, before=start_))
-    damage, head = await do(lambda b: b.damage()), await do(lambda b: b.head())
+    damage, head = await in_thread(chain_damage, site.daemon.state / "incidents.db"), await do(lambda b: b.head())
     older = events[0].seq if events and events[0].seq > 1 else 0
     return site.page(
         request,

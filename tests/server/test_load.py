@@ -195,6 +195,28 @@ def test_nobody_answers_and_everybody_hears_that_nothing_was_done(world) -> None
     assert not w.api("/runs")[1]
 
 
+def test_asked_again_when_the_decision_time_is_over_and_nobody_had_answered(world) -> None:
+    """Once more, no more; a no is not asked about again."""
+    w = world()
+    gated = AUTO.replace("auto-mx", "gated").replace("activation:\n", "activation:\n  - {id: approve, uses: approval, with: {from: [group:oncall], min: 1, timeout: 3s}}\n")
+    (w.folder / "playbooks" / "gated.yaml").write_text(gated)
+    w.data["serve"]["hooks"]["alertmanager"]["playbook"] = "gated"
+    w.data["detect"]["decide"] = {"b": "9s", "e": "9s"}
+    w.write()
+    w.start()
+    w.break_("refuse")
+    w.hook(alert())
+    w.wait(lambda: len(w.events("question")) == 1)
+    w.wait(lambda: len(w.events("question")) == 2, 40)
+    w.wait(lambda: len(w.events("question_closed")) == 2, 20)
+    time.sleep(3)
+    assert len(w.events("question")) == 2 and [e["data"]["action"] for e in w.events("proposed")] == ["wait", "switch"]
+    w.heal()
+    w.hook(alert("resolved"))
+    w.wait(lambda: json.loads(w.run("incident", "show", "--output", "json").stdout)["state"] == "closed", 30)
+    assert w.run("audit", "verify").returncode == 0
+
+
 def test_a_new_configuration_without_a_restart_and_a_broken_one_changes_nothing(world) -> None:
     """HUP."""
     import signal

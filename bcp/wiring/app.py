@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bcp import registry
-from bcp.comms.answers import tally
 from bcp.comms.courier import Courier, Pace
 from bcp.comms.pack import Pack, load_pack
 from bcp.contacts.directory import Audience, Directory
@@ -21,9 +18,8 @@ from bcp.contracts.channel import Channel, Inbound
 from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
 from bcp.contracts.journal import Journal
 from bcp.contracts.relay import Relay
-from bcp.contracts.services import Halt, Order, RunInfo, Services
-from bcp.detect.decide import SWITCHES, Decision
-from bcp.detect.detector import Detector
+from bcp.contracts.services import Halt, RunInfo, Services
+from bcp.detect.decide import Decision
 from bcp.detect.history import History
 from bcp.detect.remote import Spool, key_of
 from bcp.detect.rules import Rules
@@ -32,7 +28,7 @@ from bcp.detect.watch import LiveLooker, Watcher, to_data
 from bcp.engine.approvals import DryApprovals, JournalApprovals
 from bcp.engine.dry import DryCourier, DryDns, DryMailer, DryOutside, DryPages, DryRelay, DryReports
 from bcp.engine.events import Listener, nobody
-from bcp.engine.store import Rest, Runs, RunView
+from bcp.engine.store import Rest, Runs
 from bcp.kernel.clock import Clock, SystemClock, clock_text, iso
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import BcpError, Invalid
@@ -41,102 +37,16 @@ from bcp.kit.inbox import read_answers
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
 from bcp.plan.build import Request
-from bcp.playbook.catalogue import ActionSpec, Catalogue, ChannelSpec, MessageSpec
+from bcp.playbook.catalogue import Catalogue, ChannelSpec
 from bcp.playbook.load import Loaded, load, loads
-from bcp.settings import Configuration, DetectSettings, DomainSettings, Settings
+from bcp.settings import Configuration, DomainSettings
 
 if TYPE_CHECKING:
     from bcp.reports.write import ReportWriter
 
-SHIPPED = next(
-    (p for p in (Path(__file__).parent / "_playbooks", Path(__file__).parent.parent / "playbooks") if p.is_dir()),
-    Path("playbooks"),
-)
-"""Where the shipped playbooks are, in a wheel and in a checkout."""
-
-
-def action_specs() -> dict[str, ActionSpec]:
-    """Every action as lint sees it."""
-    out = {}
-    for kind, action in registry.actions().items():
-
-        def provides(given: Mapping[str, Any], action: Any = action) -> tuple[str, ...]:
-            try:
-                return tuple(
-                    action.claims_facts(
-                        action.Args.model_construct(
-                            **{**{n: f.default for n, f in action.Args.model_fields.items()}, **given}
-                        )
-                    )
-                )
-            except (TypeError, ValueError, AttributeError):
-                return tuple(action.provides)
-
-        summary = (type(action).__doc__ or "").strip().splitlines()[0]
-        out[kind] = ActionSpec(
-            kind,
-            action.access == "write",
-            action.Args,
-            action.outputs,
-            action.undoable,
-            provides,
-            action.final,
-            summary,
-        )
-    return out
-
-
-def message_specs(pack: Pack) -> dict[str, MessageSpec]:
-    """Every message as lint sees it."""
-    return {
-        n: MessageSpec(
-            frozenset(t.forms()),
-            {str(k): v for k, v in t.file.claims_by_class.items()},
-            tuple(t.file.claims),
-            tuple(t.file.audiences),
-            t.file.draft,
-        )
-        for n in pack.names()
-        for t in (pack.get(n),)
-    }
-
-
-def bare_catalogue() -> Catalogue:
-    """What lint knows without a configuration."""
-    return Catalogue(
-        action_specs(),
-        message_specs(load_pack([SHIPPED / "messages"])),
-        playbooks=frozenset(p.stem for p in SHIPPED.glob("*.yaml")),
-    )
-
-
-def rules_of(settings: Settings) -> Rules:
-    """The numbers of detection."""
-    return rules_from(settings.detect, max((x.primary_ttl for x in settings.domains), default=0))
-
-
-def rules_from(d: DetectSettings, ttl: float) -> Rules:
-    """The numbers of detection, with the TTL of MX in peacetime in seconds."""
-    return Rules(
-        interval_s=d.interval,
-        threshold=d.threshold,
-        reject_threshold=d.reject_threshold,
-        suspect=d.suspect,
-        need=d.need,
-        confirm_for_s=d.interval if d.confirm_for is None else d.confirm_for,
-        keep_firing_for_s=d.keep_firing_for,
-        flap_high=d.flap_percent,
-        flap_low=min(d.flap_low, d.flap_percent),
-        partial_share=d.partial_share,
-        switch_share=d.switch_share,
-        target_share=d.target_share,
-        stale_after=d.stale_after,
-        skew_s=d.clock_skew,
-        decide_b_s=d.decide.b,
-        decide_e_s=d.decide.e,
-        decide_f_s=d.decide.f,
-        dwell_s=max(3600.0, 4.0 * ttl) if d.dwell is None else d.dwell,
-    )
+from bcp.wiring.catalogue import SHIPPED, action_specs, books_of, message_specs, recommended
+from bcp.wiring.services import Replies, SitePages, login_name
+from bcp.wiring.watching import Follower, rules_of, uses_of
 
 
 class App:
@@ -427,7 +337,7 @@ class App:
                 or not 0 <= view.state.started - since < 86_400
             ):
                 continue
-            for step, uses in _uses(view).items():
+            for step, uses in uses_of(view).items():
                 state = view.state.steps.get(step)
                 if uses == "dns.mx.switch" and state is not None and state.status in {"ok", "unchanged"}:
                     return round(state.ended - since, 1)
@@ -609,143 +519,3 @@ class App:
                 await thing.close()
         if "outside" in self.__dict__:
             await self.outside.close()
-
-
-def books_of(files: Mapping[str, Path]) -> dict[str, tuple[frozenset[str], bool]]:
-    """Of each playbook that can be read: the classes it covers, and whether it moves MX."""
-    out: dict[str, tuple[frozenset[str], bool]] = {}
-    for name, path in files.items():
-        try:
-            book = load(path).book
-        except Invalid:
-            continue
-        out[name] = (frozenset(book.covers), any(s.uses == "dns.mx.switch" for s in book.activation))
-    return out
-
-
-def shipped_books() -> dict[str, tuple[frozenset[str], bool]]:
-    """The same of the shipped ones."""
-    return books_of({p.stem: p for p in sorted(SHIPPED.glob("*.yaml"))})
-
-
-def recommended(decision: Decision, books: Mapping[str, tuple[frozenset[str], bool]]) -> str:
-    """A playbook's name, or empty. Where MX is not to be moved, none that moves it is named."""
-    if decision.action == "failback":
-        return next((n for n in books if n.endswith("failback")), "")
-    moves = decision.action in {"switch", "wait", "ask"}
-    for letter in decision.classes:
-        fitting = [n for n, (covers, mx) in books.items() if letter in covers and mx == (moves and letter in SWITCHES)]
-        if fitting:
-            return min(fitting, key=lambda n: (len(books[n][0]), n))
-    return ""
-
-
-class Follower:
-    """Tells the detector what runs have done: decided, active, failback, draining, closed."""
-
-    def __init__(self, runs: Runs, detector: Detector, clock: Clock) -> None:
-        self.runs, self.detector, self.clock = runs, detector, clock
-        self._told = ""
-
-    def follow(self) -> None:
-        """Look at the newest runs."""
-        event = self._event()
-        if event and event != self._told:
-            self.detector.event(event, self.clock.monotonic())
-        self._told = event or self._told
-
-    def _event(self) -> str:
-        for run_id in reversed(self.runs.ids()[-5:]):
-            try:
-                view = self.runs.view(run_id, effects=False)
-            except BcpError:
-                continue
-            if view.plan.get("kind") == "drill" or "dns.mx.switch" not in _uses(view).values():
-                continue
-            return _event_of(view)
-        return ""
-
-
-def _uses(view: RunView) -> dict[str, str]:
-    """The action of each step."""
-    return {str(s["id"]): str(s["uses"]) for s in view.plan["steps"]}
-
-
-def _event_of(view: RunView) -> str:
-    """How far the incident is, by its newest run that moves MX."""
-    status, back = view.status(), bool(view.plan.get("parent"))
-    if status in {"new", "running", "waiting", "undoing"}:
-        drains = [step for step, uses in _uses(view).items() if uses == "relay.drain"]
-        draining = any(view.state.steps[s].status in {"running", "ok"} for s in drains if s in view.state.steps)
-        return ("draining" if draining else "failback") if back else "decided"
-    if status == "holding" and not back:
-        return "active"
-    return "closed" if status == "done" and back else ""
-
-
-class Replies:
-    """What people sent back on any channel, counted by person."""
-
-    def __init__(self, app: App) -> None:
-        self.app = app
-
-    def people(self, audience: str) -> int:
-        """How many are in this audience."""
-        return len(self.app.directory.members(audience))
-
-    async def count(self, audience: str, since: float, digits: Sequence[str]) -> int:
-        """How many different people have answered so."""
-        inbound = await self.app.inbound(since)
-        found = tally(self.app.directory.members(audience), inbound, since, dict.fromkeys(digits, ""))
-        return len(found.answered)
-
-
-class SitePages:
-    """The status page as actions see it: the first ``status-page`` channel."""
-
-    def __init__(self, app: App, courier: Courier) -> None:
-        self.app, self.courier = app, courier
-
-    def _site(self) -> Any:
-        for channel in self.app.channels.values():
-            if channel.kind == "status-page":
-                return channel.site  # type: ignore[attr-defined]
-        raise Invalid("there is no status page", hint="Add a channel of kind: status-page.")
-
-    def render_order(self, order: Order) -> Mapping[str, Any]:
-        """The entry a message gives."""
-        message = self.courier.render_for(order, "page", self.app.settings.organisation.language)
-        return {
-            "title": message.subject,
-            "html": message.html,
-            "text": message.body,
-            "template": message.template,
-            "language": message.language,
-            "phase": self.app.pack.get(order.template).file.phase,
-        }
-
-    async def publish(self, entry: Mapping[str, Any], *, key: str) -> str:
-        """Publish it."""
-        from bcp.kit.site import Entry  # noqa: PLC0415
-
-        site = self._site()
-        site.put(Entry(key, self.app.clock.now(), **entry))
-        return site.url or str(site.folder)
-
-    async def has(self, key: str) -> bool:
-        """Is it there?"""
-        return bool(self._site().has(key))
-
-    async def withdraw(self, key: str) -> None:
-        """Take it back."""
-        self._site().remove(key)
-
-
-def login_name() -> str:
-    """The login of whoever runs this process, by user id, not by what the environment claims."""
-    try:
-        import pwd  # noqa: PLC0415
-
-        return pwd.getpwuid(os.getuid()).pw_name
-    except (ImportError, KeyError):
-        return getpass.getuser()
