@@ -104,6 +104,10 @@ class GraphSettings(Model):
     """Application id with User.Read.All."""
     client_secret: Secret
     """Client secret, by reference."""
+    groups: dict[Name, Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,64}$")]] = Field(default_factory=dict)
+    """Groups of contacts by name, each with the object id of a group in Entra; members of groups within count. Needs GroupMember.Read.All."""
+    managers: bool = False
+    """Also read who is above whom, for call trees."""
     api_url: str = ""
     """Another base URL, for tests."""
 

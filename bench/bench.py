@@ -211,6 +211,22 @@ def sms() -> None:
             stub.wait()
 
 
+def slack() -> None:
+    """2,000 posts, 20 in flight, beside slack_sdk alone: what the channel adds is our key, a deadline and typed outcomes."""
+    stub = subprocess.Popen([sys.executable, str(ROOT / "bench" / "sms.py"), "serve", "0"], env=ENV, stdout=subprocess.PIPE, text=True)
+    port = stub.stdout.readline().strip()
+    try:
+        best = {}
+        for who in ("slack-us", "slack-sdk") * 3:
+            done = subprocess.run([sys.executable, str(ROOT / "bench" / "sms.py"), who, port, "2000"], env=ENV, capture_output=True, text=True, check=True)
+            cpu = json.loads(done.stdout.splitlines()[-1])["cpu"] / 2000
+            best[who] = min(best.get(who, cpu), cpu)
+        row("CPU a post to Slack", best["slack-us"], best["slack-sdk"], 1.2, "slack_sdk's async client alone")
+    finally:
+        stub.kill()
+        stub.wait()
+
+
 def _many(port: str, delay: float, few: dict[str, float]) -> None:
     """Ten times as many: pace, CPU and memory must not change with the number of people."""
     done = subprocess.run([sys.executable, str(ROOT / "bench" / "sms.py"), "us", port, "20000"], env=ENV, capture_output=True, text=True, check=True)
@@ -261,7 +277,7 @@ def serve() -> None:
 
 def main() -> None:
     """All, or those named."""
-    every = {"start": start_up, "step": steps, "mx": mx, "sms": sms, "scale": scale, "detect": detection, "serve": serve}
+    every = {"start": start_up, "step": steps, "mx": mx, "sms": sms, "slack": slack, "scale": scale, "detect": detection, "serve": serve}
     for name in sys.argv[1:] or every:
         every[name]()
     held = sum(r["held"] for r in ROWS)

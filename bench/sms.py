@@ -14,9 +14,9 @@ BODY = "Contoso IT: Exchange mailboxes cannot be opened. Mail is safe and waits.
 
 
 def serve(delay: float) -> None:
-    """A bare stub on asyncio: reads a request, answers 201."""
-    answer = json.dumps({"sid": "SM" + "0" * 32, "status": "queued", "body": BODY, "to": "+12025550100", "date_created": None}).encode()
-    wire = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: " + str(len(answer)).encode() + b"\r\n\r\n" + answer
+    """A bare stub on asyncio: reads a request, answers 200."""
+    answer = json.dumps({"ok": True, "ts": "1700000000.000100", "channel": "C0LAB000001", "sid": "SM" + "0" * 32, "status": "queued", "body": BODY, "to": "+12025550100", "date_created": None}).encode()
+    wire = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + str(len(answer)).encode() + b"\r\n\r\n" + answer
 
     class Stub(asyncio.Protocol):
         def connection_made(self, transport):
@@ -77,6 +77,46 @@ async def us(url: str, count: int) -> tuple[float, float]:
     return wall
 
 
+async def slack_us(url: str, count: int) -> tuple[float, float]:
+    from bcp.contracts.channel import Delivery, Message
+    from bcp.kernel.secret import Secret
+    from bcp.plugins.channels.slack import Slack, SlackSettings
+
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "s").write_text("xoxb-bench")
+        settings = SlackSettings.model_validate({"kind": "slack", "token": "file:s", "channel": "C0LAB000001", "api_url": url})
+        channel = Slack("slack", settings.model_copy(update={"token": Secret("file:s", Path(name))}))
+        message, numbers = Message("m", "chat", "en", "", BODY), iter(range(count))
+
+        async def worker():
+            for i in numbers:
+                await channel.send(Delivery(f"run/tell/{i}", "C0LAB000001", message, time.time()))
+
+        await channel.send(Delivery("warm", "C0LAB000001", message, time.time()))
+        began = (time.monotonic(), time.process_time())
+        await asyncio.gather(*(worker() for _ in range(20)))
+        wall = (time.monotonic() - began[0], time.process_time() - began[1])
+        await channel.close()
+    return wall
+
+
+async def slack_sdk(url: str, count: int) -> tuple[float, float]:
+    import aiohttp
+    from slack_sdk.web.async_client import AsyncWebClient
+
+    async with aiohttp.ClientSession() as session:
+        client, numbers = AsyncWebClient(token="xoxb-bench", base_url=url + "/api/", session=session), iter(range(count))
+
+        async def worker():
+            for _ in numbers:
+                await client.chat_postMessage(channel="C0LAB000001", text=BODY, blocks=[{"type": "section", "text": {"type": "mrkdwn", "text": BODY}}])
+
+        await client.chat_postMessage(channel="C0LAB000001", text=BODY)
+        began = (time.monotonic(), time.process_time())
+        await asyncio.gather(*(worker() for _ in range(20)))
+        return time.monotonic() - began[0], time.process_time() - began[1]
+
+
 async def twilio_async(url: str, count: int) -> tuple[float, float]:
     from twilio.http.async_http_client import AsyncTwilioHttpClient
     from twilio.rest import Client
@@ -132,8 +172,9 @@ if sys.argv[1] == "serve":
     serve(float(sys.argv[2]))
 else:
     where, number = f"http://127.0.0.1:{sys.argv[2]}", int(sys.argv[3])
-    if sys.argv[1] in {"us", "twilio-async"}:
-        took = asyncio.run({"us": us, "twilio-async": twilio_async}[sys.argv[1]](where, number))
+    together = {"us": us, "twilio-async": twilio_async, "slack-us": slack_us, "slack-sdk": slack_sdk}
+    if sys.argv[1] in together:
+        took = asyncio.run(together[sys.argv[1]](where, number))
     else:
         took = {"twilio-threads": twilio_threads, "apprise": apprise}[sys.argv[1]](where, number)
     print(json.dumps({"wall": took[0], "cpu": took[1], "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))

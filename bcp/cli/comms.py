@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
     group.command(name="send", help="Send one message to one audience, as a run of its own.")(send)
     group.command(name="status", help="Who was reached, channel by channel.")(status)
     group.command(name="receipts", help="Ask the vendors what became of every message of a run.")(receipts)
-    group.command(name="answers", help="Who answered what, and who is silent.")(answers)
+    group.command(name="answers", help="Who answered what, and who is silent; kept in the run's report.")(answers)
     group.command(name="clocks", help="What regulators must be told by when. Drafts only: a person decides and files.")(
         clocks
     )
@@ -372,6 +372,7 @@ def answers(
 ) -> None:
     """Answers."""
     from bcp.comms.answers import tally  # noqa: PLC0415
+    from bcp.kernel.clock import iso  # noqa: PLC0415
 
     app = make_app()
     view = app.runs.view(app.runs.find(run_id), effects=False)
@@ -399,6 +400,7 @@ def answers(
         "unclear": [{"who": a.contact, "text": a.text} for a in found.unclear],
         "silent": list(found.silent),
     }
+    app.reporter().keep_answers(view.id, {**data, "at": iso(app.clock.now())})
     render.emit("bcp.answers/1", data, "\n".join(lines))
 
 

@@ -317,4 +317,24 @@ def _from_graph(app: App, before: tuple[Contact, ...], *, full: bool) -> tuple[t
         people[person.id] = replace(person, phone=phone)
     for ident in gone:
         people.pop(ident, None)
-    return tuple(people.values()), bad, following
+    return _placed(app, people), bad, following
+
+
+def _placed(app: App, people: dict[str, Contact]) -> tuple[Contact, ...]:
+    """The same people with their groups and managers in Graph, where these are to be read: as they are now."""
+    from bcp.registry import load  # noqa: PLC0415
+
+    graph = app.settings.graph
+    assert graph is not None
+    module, who = load("directories", "graph"), (graph.tenant_id, graph.client_id, graph.client_secret.reveal())
+    if graph.groups:
+        members = wait_for(module.read_members(*who, graph.groups, api_url=graph.api_url))
+        theirs = {name: set(ids) for name, ids in members.items()}
+        for ident, person in people.items():
+            kept = [g for g in person.groups if g not in graph.groups]
+            mine = [name for name, ids in theirs.items() if ident in ids]
+            people[ident] = replace(person, groups=(*kept, *mine))
+    if graph.managers:
+        above = wait_for(module.read_managers(*who, api_url=graph.api_url))
+        people = {i: replace(p, manager=above.get(i, "")) for i, p in people.items()}
+    return tuple(people.values())

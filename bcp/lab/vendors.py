@@ -61,6 +61,8 @@ class Vendors:
     """With it requests are met by bursts of 429, by 503 after acceptance and by hangs, by chance."""
     _burst: int = 0
     mx_record: str = ""
+    members: dict[str, list[str]] = field(default_factory=dict)
+    """Ids of users by group of Entra."""
     page_size: int = 2
     sms: list[dict[str, Any]] = field(default_factory=list)
     posts: list[dict[str, Any]] = field(default_factory=list)
@@ -84,6 +86,7 @@ class Vendors:
         app.router.add_get("/api/{method}", self._slack)
         app.router.add_get("/v1.0/users", self._users)
         app.router.add_get("/v1.0/users/delta()", self._delta)
+        app.router.add_get("/v1.0/groups/{group}/transitiveMembers/graph.user", self._members)
         app.router.add_get("/v1.0/admin/serviceAnnouncement/healthOverviews", self._health)
         app.router.add_get("/v1.0/admin/serviceAnnouncement/issues", self._issues)
         app.router.add_get("/v1.0/users/{user}/mailFolders/inbox", self._inbox)
@@ -363,6 +366,19 @@ class Vendors:
         page: dict[str, Any] = {"@odata.context": "x", "value": rows}
         if start + self.page_size < len(self.users):
             page["@odata.nextLink"] = f"{self.url}/v1.0/users?$skiptoken={start + self.page_size}"
+        return web.json_response(page)
+
+    async def _members(self, request: web.Request) -> web.Response:
+        await self._note(request, dict(request.query))
+        ids = self.members.get(request.match_info["group"])
+        if ids is None:
+            return web.json_response(
+                {"error": {"code": "Request_ResourceNotFound", "message": "no such group"}}, status=404
+            )
+        start = int(request.query.get("$skiptoken", 0))
+        page: dict[str, Any] = {"value": [{"id": i} for i in ids[start : start + self.page_size]]}
+        if start + self.page_size < len(ids):
+            page["@odata.nextLink"] = f"{self.url}{request.path}?$skiptoken={start + self.page_size}"
         return web.json_response(page)
 
     async def _delta(self, request: web.Request) -> web.Response:

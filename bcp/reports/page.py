@@ -38,6 +38,7 @@ def page(data: Mapping[str, Any]) -> str:
         _changes(data),
         _messages(data),
         _texts(data),
+        _answers(data),
         _doubts(data),
         _mails(data),
         _timeline(data),
@@ -185,6 +186,20 @@ def _texts(data: Mapping[str, Any]) -> str:
         for t in data.get("texts", [])
     ]
     return "<h2>What was said</h2>" + _table(["UTC", "Step", "As", "Taken", "Words"], rows) if rows else ""
+
+
+def _answers(data: Mapping[str, Any]) -> str:
+    """Who answered what, counted; the silent by name, as somebody has to go and look."""
+    found = data.get("answers") or {}
+    if not found:
+        return ""
+    rows = [[escape(d), escape(str(a["means"])), str(len(a["people"]))] for d, a in found["answers"].items()]
+    silent = ", ".join(escape(str(p)) for p in found["silent"][:200]) + (" ..." if len(found["silent"]) > 200 else "")
+    return (
+        f"<h2>Answers</h2><p>{found['people']} people asked; as of {escape(str(found['at']))}.</p>"
+        + _table(["Digit", "Means", "People"], [*rows, ["", "unclear", str(len(found["unclear"]))]])
+        + f"<p>Silent: {len(found['silent'])}{'. ' + silent if silent else ''}</p>"
+    )
 
 
 def _doubts(data: Mapping[str, Any]) -> str:

@@ -31,6 +31,18 @@ class ReportWriter:
         self.runs, self.folder, self.organisation, self.extra = runs, folder, organisation, extra
         self.reported = reported
 
+    def keep_answers(self, run_id: str, answers: Mapping[str, Any]) -> dict[str, str]:
+        """What people answered so far becomes part of the report, which is written anew."""
+        write_atomic(self.folder / run_id / "answers.json", json.dumps(answers, ensure_ascii=False), mode=0o640)
+        return self.write_now(run_id)
+
+    def _answers(self, run_id: str) -> dict[str, Any]:
+        try:
+            found = json.loads((self.folder / run_id / "answers.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
     async def write(self, run_id: str, formats: Sequence[str]) -> dict[str, str]:
         """Write; returns the path of each format."""
         return self.write_now(run_id, formats)
@@ -46,6 +58,7 @@ class ReportWriter:
                 view, organisation=self.organisation, extra=self.extra, children=children, reported=self.reported
             )
         )
+        data["answers"] = self._answers(run_id)
         paths = {}
         for name in formats:
             text = redact(page(data)) if name == "html" else json.dumps(data, indent=1, ensure_ascii=False) + "\n"

@@ -68,7 +68,7 @@ def many(tmp_path):
     return write
 
 
-def test_stop_send_takes_a_second_and_answers_are_counted(many) -> None:
+def test_stop_send_takes_a_second_and_answers_are_counted(many, tmp_path) -> None:
     """What has not left stays here; who answered what, who is silent."""
 
     async def run():
@@ -103,6 +103,10 @@ def test_stop_send_takes_a_second_and_answers_are_counted(many) -> None:
 
     out, _, answers = asyncio.run(asyncio.wait_for(run(), 90))
     assert "stopped before they left" in (out[0] + out[1]).decode(), out
+    kept = json.loads(next((tmp_path / ".bcp" / "reports").glob("*/report.json")).read_text())["answers"]
+    assert kept["answers"] == answers["answers"] and kept["silent"] == answers["silent"]
+    page = next((tmp_path / ".bcp" / "reports").glob("*/report.html")).read_text()
+    assert "<h2>Answers</h2>" in page and f"Silent: {len(answers['silent'])}" in page
     assert answers["answers"]["1"]["people"] == ["p0"] and answers["answers"]["2"]["people"] == ["p1"] and [u["who"] for u in answers["unclear"]] == ["p2"]
     assert len(answers["silent"]) == 1997
 
@@ -203,6 +207,42 @@ def test_contacts_follow_graph_by_delta(tmp_path) -> None:
     seen, asked = asyncio.run(asyncio.wait_for(run(), 90))
     assert seen[:3] == [(5, 5, 0, 0), (5, 0, 0, 0), (5, 1, 1, 1)] and asked == 1
     assert seen[3][0] == 5
+
+
+def test_groups_and_managers_come_from_graph_too(tmp_path) -> None:
+    """Members page by page, also those who joined since; who left a group leaves it here; the call tree knows who is above."""
+    (tmp_path / "secret").write_text("s" * 20)
+    (tmp_path / "secret").chmod(0o600)
+    users = [{"id": f"u{i}", "displayName": f"User {i}", "accountEnabled": True, "department": "staff", "manager": {"@odata.type": "#microsoft.graph.user", "id": "u0"} if i else None} for i in range(5)]
+
+    async def run():
+        vendors = Vendors(users=users, members={"g-1": ["u1", "u2", "u4"]})
+        await vendors.start("127.0.0.1", free_port("127.0.0.1"))
+        (tmp_path / "bcp.yaml").write_text(
+            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
+            f"contacts: {{snapshot: people.json}}\naudiences: {{oncall: {{groups: [oncall]}}}}\ngraph: {{tenant_id: t, client_id: c, client_secret: file:secret, groups: {{oncall: g-1}}, managers: true, api_url: '{vendors.url}'}}\n")
+
+        async def command(*words):
+            process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bcp", *words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            out, err = await process.communicate()
+            assert process.returncode == 0, err.decode()
+            return out.decode()
+
+        await command("contacts", "sync")
+        first = (tmp_path / "people.json").read_text()
+        vendors.members["g-1"] = ["u3"]
+        await command("contacts", "sync")
+        second = (tmp_path / "people.json").read_text()
+        await vendors.stop()
+        return first, second
+
+    def who(text: str) -> tuple[list[str], dict[str, str]]:
+        people = json.loads(text)["contacts"]
+        return sorted(p["id"] for p in people if "oncall" in p["groups"]), {p["id"]: p.get("manager", "") for p in people}
+
+    first, second = asyncio.run(asyncio.wait_for(run(), 90))
+    assert who(first)[0] == ["u1", "u2", "u4"] and who(second)[0] == ["u3"]
+    assert who(second)[1]["u3"] == "u0" and all("staff" in p["groups"] for p in json.loads(second)["contacts"])
 
 
 DEADMAN = """version: 1

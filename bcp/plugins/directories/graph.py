@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,17 +37,8 @@ async def read_users(
     query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(select=FIELDS, top=999)
 
     async def work(client: Any, configuration: Any) -> list[Contact]:
-        out: list[Contact] = []
-        page = await client.users.get(request_configuration=configuration(query))
-        for _ in range(MAX_PAGES):
-            if page is None:
-                break
-            out.extend(_contact(u) for u in page.value or () if u.account_enabled is not False)
-            if not page.odata_next_link:
-                break
-            _same_host(page.odata_next_link, api_url)
-            page = await client.users.with_url(page.odata_next_link).get(request_configuration=configuration())
-        return out
+        users = _pages(client.users, configuration, query, api_url)
+        return [_contact(u) async for u in users if u.account_enabled is not False]
 
     try:
         return await graph.call(work, timeout_s)
@@ -97,6 +89,78 @@ async def read_changes(
         return await graph.call(work, timeout_s)
     finally:
         await graph.close()
+
+
+async def read_members(
+    tenant_id: str,
+    client_id: str,
+    client_secret: str,
+    groups: Mapping[str, str],
+    *,
+    api_url: str = "",
+    timeout_s: float = 120.0,
+) -> dict[str, list[str]]:
+    """Ids of the users in each of these groups (name here, object id there), members of groups within included.
+
+    `/groups/{id}/transitiveMembers/microsoft.graph.user` (learn.microsoft.com, group-list-transitivemembers).
+
+    Raises:
+        Transient, Permanent: with what to do.
+    """
+    from msgraph.generated.groups.item.transitive_members.graph_user import (  # noqa: PLC0415
+        graph_user_request_builder as g,
+    )
+
+    graph = Graph(tenant_id, client_id, client_secret, api_url=api_url)
+    query = g.GraphUserRequestBuilder.GraphUserRequestBuilderGetQueryParameters(select=["id"], top=999)
+
+    async def work(client: Any, configuration: Any) -> dict[str, list[str]]:
+        out: dict[str, list[str]] = {}
+        for name, ident in groups.items():
+            builder = client.groups.by_group_id(ident).transitive_members.graph_user
+            out[name] = [str(u.id) async for u in _pages(builder, configuration, query, api_url)]
+        return out
+
+    try:
+        return await graph.call(work, timeout_s)
+    finally:
+        await graph.close()
+
+
+async def read_managers(
+    tenant_id: str, client_id: str, client_secret: str, *, api_url: str = "", timeout_s: float = 120.0
+) -> dict[str, str]:
+    """Id of each user's manager. Changes do not carry it, so that everybody is read. Raises ``Transient``, ``Permanent``."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder  # noqa: PLC0415
+
+    graph = Graph(tenant_id, client_id, client_secret, api_url=api_url)
+    query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
+        select=["id"], expand=["manager($select=id)"], top=100
+    )
+
+    async def work(client: Any, configuration: Any) -> dict[str, str]:
+        users = _pages(client.users, configuration, query, api_url)
+        return {str(u.id): str(u.manager.id) async for u in users if u.manager is not None and u.manager.id}
+
+    try:
+        return await graph.call(work, timeout_s)
+    finally:
+        await graph.close()
+
+
+async def _pages(builder: Any, configuration: Any, query: Any, api_url: str) -> AsyncIterator[Any]:
+    """Everything of a list, page by page."""
+    page = await builder.get(request_configuration=configuration(query))
+    for _ in range(MAX_PAGES):
+        if page is None:
+            return
+        for item in page.value or ():
+            yield item
+        if not page.odata_next_link:
+            return
+        _same_host(page.odata_next_link, api_url)
+        page = await builder.with_url(page.odata_next_link).get(request_configuration=configuration())
+    raise Permanent("Graph's pages have no end", hint="Report it; sync from a file meanwhile.")
 
 
 class Service:
