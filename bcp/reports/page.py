@@ -16,7 +16,8 @@ h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.15rem;margin:1.6rem 0 .5rem;bo
 table{border-collapse:collapse;width:100%;font-size:.92em}td,th{overflow-wrap:break-word;text-align:left;padding:.3rem .5rem;border-bottom:1px solid var(--line);vertical-align:top}
 .scroll{overflow-x:auto}td:first-child,td:nth-child(2){white-space:nowrap}.ok{color:var(--ok)}.bad{color:var(--bad)}.warn{color:var(--warn)}.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.6rem}
 .facts div{background:var(--card);padding:.5rem .7rem;border-radius:.4rem}.facts b{display:block;font-size:1.15rem}code{font-size:.9em}svg text{fill:var(--ink);font:12px system-ui,sans-serif}
-@media print{body{max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}
+@media print{body{max-width:none;font-size:11pt}h2{break-after:avoid}tr{break-inside:avoid}.scroll{overflow:visible}svg{min-width:0!important}
+table td,table td:first-child,table td:nth-child(2){white-space:normal;overflow-wrap:anywhere}}
 """
 _GOOD = {"ok", "unchanged", "done", "would_run", "undone", "holding"}
 _BAD = {"failed", "undo_failed", "aborted"}

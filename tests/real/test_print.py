@@ -1,0 +1,47 @@
+"""On paper: nothing is cut off at the right, no scrollbar, on A4 upright."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from bcp.contacts.tree import page as tree
+from bcp.contracts.contact import Contact
+from bcp.kit.site import Entry, Site
+from bcp.reports.page import page
+from real.test_pages import LONG, REPORT, _preview
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [pytest.mark.real, pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")]
+A4 = {"width": 700, "height": 1000}
+"""210 mm less 12.5 mm of margin on both sides, at 96 points an inch."""
+CUT = """() => [...document.querySelectorAll('*')].filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible' && e.clientWidth).map(e => e.tagName + '.' + e.className)
+  .concat(document.documentElement.scrollWidth > 700 ? ['page ' + document.documentElement.scrollWidth] : [])"""
+
+
+def pages(folder: Path) -> dict[str, str]:
+    answers = {"people": 5, "at": "2026-01-01T00:00:00Z", "answers": {"1": {"means": "safe", "people": ["a", "b"]}}, "unclear": [], "silent": ["c", "d"]}
+    site = Site(folder / "site", "Corp status", "https://status.example")
+    for i in range(3):
+        site.put(Entry(f"k{i}", 1_700_000_000 + i * 1800, f"Mail is late {LONG}", f"<p>Mail from outside is late. {LONG}</p>", "x", "t", "en"))
+    people = [Contact(f"p{i}", f"Person {i}", phone=f"+49151100000{i:02}", manager="" if i == 0 else f"p{(i - 1) // 3}", groups=("staff",), title="A rather long title of a post") for i in range(30)]
+    return {"report": page({**REPORT, "answers": answers}), "preview": _preview(), "tree": tree("Corp", people, 1_700_000_000.0, "+49 30 1"), "status": (folder / "site" / "index.html").read_text()}
+
+
+def test_nothing_is_cut_off_on_paper(tmp_path) -> None:
+    """Report, message preview, call tree, status page."""
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        for name, text in pages(tmp_path).items():
+            path = tmp_path / f"{name}.html"
+            path.write_text(text)
+            sheet = browser.new_page(viewport=A4)
+            sheet.emulate_media(media="print")
+            sheet.goto(path.as_uri())
+            assert sheet.evaluate(CUT) == [], name
+            assert len(sheet.pdf(format="A4")) > 3000
+            sheet.close()
+        browser.close()
