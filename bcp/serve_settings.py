@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,6 @@ from bcp.contracts.plugin import Duration, Model
 from bcp.kernel.secret import Secret
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
-Url = Annotated[str, StringConstraints(pattern=r"^$|^https?://[^\s/]+[^\s]*$")]
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
@@ -92,9 +92,9 @@ class HeartbeatSettings(Model):
 class ServeSettings(Model):
     """The daemon (`bcp serve`)."""
 
-    listen: Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-f:]+\]|[^:\s]+):\d{1,5}$")] = "127.0.0.1:8080"
+    listen: str = "127.0.0.1:8080"
     """Address and port. Put a proxy with TLS in front for everything that is not this machine."""
-    public_url: Url = ""
+    public_url: str = ""
     """How people and vendors reach us, for links and signatures: `https://bcp.example.org`."""
     proxies: list[str] = Field(default_factory=list)
     """Addresses of proxies whose X-Forwarded-For is believed."""
@@ -123,9 +123,18 @@ class ServeSettings(Model):
     status_page: Path | None = None
     """Folder that is served at /status/. Empty: that of the first `status-page` channel."""
 
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not re.fullmatch(r"(\[[0-9a-f:]+\]|[^:\s]+):\d{1,5}", value) or int(value.rpartition(":")[2]) > 65535:
+            raise ValueError("write HOST:PORT, for example 127.0.0.1:8080")
+        return value
+
     @field_validator("public_url")
     @classmethod
-    def _no_slash(cls, value: str) -> str:
+    def _url(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+            raise ValueError("write the whole address, for example https://bcp.example.org")
         return value.rstrip("/")
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from bcp.kernel.errors import Invalid, Problem
 from bcp.kernel.hashing import digest
 from bcp.kernel.names import domain_name, host_name
 from bcp.kernel.secret import Secret
+from bcp.playbook.expr import ExpressionError, parse_expression
 from bcp.serve_settings import ServeSettings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
@@ -541,6 +542,18 @@ def _cross(settings: Settings, document: Document, plugins: Mapping[str, Mapping
                     f"the e-mail channel {name!r} would write to mailboxes that are down",
                     rule="shared-fate",
                     hint=f"Add avoid_domains: [{', '.join(sorted(ours)[:3])}]",
+                )
+            )
+    for name, hook in plugins["triggers"].items():
+        try:
+            parse_expression(hook.when or "true")
+        except ExpressionError as error:
+            problems.append(
+                document.problem(
+                    ("serve", "hooks", name, "when"),
+                    f"the condition of the hook {name!r}: {error}",
+                    rule="expression",
+                    hint="For example labels.service == 'exchange'.",
                 )
             )
     for i, standing in enumerate(settings.approvals.standing):

@@ -15,6 +15,7 @@ from bcp.kernel.errors import Invalid
 from bcp.kernel.units import parse_duration
 
 if TYPE_CHECKING:
+    from bcp.serve_settings import ServeSettings
     from bcp.server.accounts import Accounts
     from bcp.wiring import App
 
@@ -67,16 +68,14 @@ def serve(
     from dataclasses import replace  # noqa: PLC0415
 
     from bcp.kernel.log import set_up_json  # noqa: PLC0415
-    from bcp.serve_settings import ServeSettings  # noqa: PLC0415
     from bcp.settings import load  # noqa: PLC0415
 
     need_serve()
     path = config_path()
     configuration = load(path)
     if listen:
-        data = configuration.settings.serve.model_copy(update={"listen": listen})
-        ServeSettings.model_validate({"listen": listen})
-        configuration = replace(configuration, settings=configuration.settings.model_copy(update={"serve": data}))
+        given = _listening(listen, configuration.settings.serve)
+        configuration = replace(configuration, settings=configuration.settings.model_copy(update={"serve": given}))
     if unit:
         render.raw(_unit(path.resolve(), configuration.state))
         return
@@ -94,6 +93,19 @@ def serve(
     code = wait_for(work(configuration, path, ready))
     if code:
         raise typer.Exit(code)
+
+
+def _listening(listen: str, settings: ServeSettings) -> ServeSettings:
+    """The settings with another address. Raises ``Invalid``."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from bcp.serve_settings import ServeSettings  # noqa: PLC0415
+
+    try:
+        ServeSettings.model_validate({"listen": listen})
+    except ValidationError as error:
+        raise Invalid(f"--listen {listen!r} is not HOST:PORT", hint="For example 127.0.0.1:8080") from error
+    return settings.model_copy(update={"listen": listen})
 
 
 def _check(app: App) -> None:
@@ -216,6 +228,8 @@ def add_user(
     """Add."""
     app = make_app()
     _known_contact(app, contact)
+    if role_ not in {"viewer", "operator", "approver", "admin"}:
+        raise Invalid(f"there is no role {role_!r}", hint="viewer | operator | approver | admin")
     contact = contact or (name if app.directory.person(name) is not None else "")
     accounts = _accounts(app)
     secret = accounts.add(name, contact, role_, _new_password(name), email=email)

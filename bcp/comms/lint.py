@@ -66,6 +66,7 @@ LONG = {
         "no": "117743",
         "link": "https://bcp.contoso.example/a/Xb3kQ9vT2mLw8RzY5uHc1DfG7sKp",
         "keys": True,
+        "back": False,
         "result": "nobody answered in time",
         "count": 1,
     },

@@ -44,6 +44,8 @@ class Matter:
     checksum: str
     forecast: str
     kind: str
+    back: bool
+    """The way back: the service works again."""
 
 
 class Asker:
@@ -188,7 +190,9 @@ class Asker:
             plan: Mapping[str, Any] = self.daemon.app.runs.view(question.run, effects=False).plan
         else:
             plan = read_plan(self.daemon.state / "plans" / f"{question.step.removeprefix('plan:')}.json").to_data()
-        return Matter(str(plan["playbook"]), str(plan["checksum"]), forecast_of(plan), str(plan["kind"]))
+        return Matter(
+            str(plan["playbook"]), str(plan["checksum"]), forecast_of(plan), str(plan["kind"]), bool(plan.get("parent"))
+        )
 
     # -- asking --------------------------------------------------------------------------------------------------
 
@@ -317,6 +321,7 @@ class Asker:
                 "no": no,
                 "link": link,
                 "keys": keys,
+                "back": matter.back,
                 "result": result,
             },
         }
@@ -338,7 +343,7 @@ class Asker:
         """Everybody who was asked hears that nothing happened."""
         asked = await self.daemon.writer.do(lambda b: questions.asked_of(b, question.id))
         text = result.removeprefix("not approved: ")
-        values = self._values(question, self.matter(question), result=f"{text}; nothing was done")
+        values = self._values(question, self.matter(question), result=text)
         told: set[tuple[str, str]] = set()
         for one in asked:
             if (
