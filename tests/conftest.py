@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,18 +17,19 @@ SLOW = ("real/", "scenarios/", "server/", "crash/")
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """Each of two workers begins with half of what takes long; a file stays in one piece, as its fixtures are shared."""
+    """Each worker begins with its share of what takes long, most of it waiting for real time; a file stays in one piece,
+    as its fixtures are shared."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     files: dict[str, list] = {}
     for item in items:
         files.setdefault(item.location[0], []).append(item)
     slow = sorted((f for f in files if any(s in f for s in SLOW)), key=lambda f: [s in f for s in SLOW].index(True))
-    quick = [f for f in files if f not in slow]
-    halves: tuple[list, list] = ([], [])
+    shares: list[list] = [[] for _ in range(workers)]
     for i, name in enumerate(slow):
-        halves[i % 2].extend(files[name])
-    for name in quick:
-        min(halves, key=len).extend(files[name])
-    items[:] = [*halves[0], *halves[1]]
+        shares[i % workers].extend(files[name])
+    for name in (f for f in files if f not in slow):
+        min(shares, key=len).extend(files[name])
+    items[:] = [item for share in shares for item in share]
 
 
 @pytest.fixture

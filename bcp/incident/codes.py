@@ -17,7 +17,7 @@ from bcp.kernel.errors import Invalid
 DIGITS = 6
 MAX_WRONG = 5
 """Wrong codes of one person about one question; after that this person's codes and links are void."""
-_CODE = re.compile(rf"(?<!\d)\d{{{DIGITS}}}(?!\d)")
+_CODE = re.compile(rf"(?<![0-9A-Za-z])\d{{{DIGITS}}}(?![0-9A-Za-z])")
 _MAC = 12
 
 

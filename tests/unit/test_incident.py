@@ -117,6 +117,7 @@ def test_answers_count_once_and_codes_lock(tmp_path) -> None:
     assert questions.claim(book, asked, "a", "sms", 0, yes="111111", no="222222", link="", key=key)
     assert not questions.claim(book, asked, "a", "sms", 0, yes="333333", no="444444", link="", key=key)
     assert questions.by_code(book, ["b"], "111111", key) is None  # b was not asked
+    assert questions.by_code(book, ["a"], "111111 = yes, 222222 = no", key) is None  # our own text sent back
     found = questions.by_code(book, ["a"], "222222 please", key)
     assert found is not None and not found.yes
     assert questions.record(book, asked, "a", yes=False, how="sms") and not questions.record(book, asked, "a", yes=True, how="link")
