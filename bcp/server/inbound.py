@@ -20,6 +20,7 @@ from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
 from bcp.kit.hook_auth import fresh
 from bcp.kit.inbox import add_answer
+from bcp.kit.optouts import note_optout, word_of
 from bcp.server.body import TooLarge, TooSlow, read
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 LOG = logger(__name__)
 MAX = 100_000
-EMPTY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
 
 class TwilioCalls:
@@ -70,6 +70,10 @@ class TwilioCalls:
         sender = form.get("From", "").removeprefix("whatsapp:")
         message = Inbound(sender, form.get("Body", ""), self.daemon.clock.now(), form.get("MessageSid", ""))
         try:
+            word = form.get("OptOutType", "").lower() or word_of(message.text)
+            if word in {"stop", "start"}:
+                await self._opted(sender, word)
+                return _twiml("")  # Twilio itself answers these
             add_answer(self.daemon.state, message)
             said = await self.daemon.hearer.text("twilio", message)
         except Refused as error:
@@ -77,8 +81,13 @@ class TwilioCalls:
         except BcpError as error:
             LOG.error("a text could not be taken: %s", error.message)
             return PlainTextResponse("try again", 503)
-        reply = f"<Response><Message>{escape(said)}</Message></Response>" if said else "<Response></Response>"
-        return Response(f'<?xml version="1.0" encoding="UTF-8"?>{reply}', media_type="text/xml")
+        return _twiml(f"<Message>{escape(said)}</Message>" if said else "")
+
+    async def _opted(self, number: str, word: str) -> None:
+        if note_optout(self.daemon.state, number, word):
+            person = next((c.id for c in self.daemon.app.directory.contacts if c.phone == number), "")
+            await self.daemon.writer.do(lambda b: b.note(f"texts_{word}", "", person))
+            self.daemon.app.__dict__.pop("directory", None)
 
     async def keys(self, request: Request) -> Response:
         """A key that somebody pressed in a call that read a message to them."""
@@ -124,10 +133,12 @@ class TwilioCalls:
         return Response(status_code=204)
 
 
+def _twiml(inner: str) -> Response:
+    return Response(f'<?xml version="1.0" encoding="UTF-8"?><Response>{inner}</Response>', media_type="text/xml")
+
+
 def _say(text: str) -> Response:
-    return Response(
-        f'<?xml version="1.0" encoding="UTF-8"?><Response><Say>{escape(text)}</Say></Response>', media_type="text/xml"
-    )
+    return _twiml(f"<Say>{escape(text)}</Say>")
 
 
 class SlackCalls:

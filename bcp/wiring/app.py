@@ -35,6 +35,7 @@ from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.names import host_name
 from bcp.kit.inbox import read_answers
 from bcp.kit.mailer import CanaryMailer
+from bcp.kit.optouts import read_optouts
 from bcp.kit.outside import RealOutside
 from bcp.plan.build import Request
 from bcp.playbook.catalogue import Catalogue, ChannelSpec
@@ -79,6 +80,11 @@ class App:
             people.update((p.id, p) for p in found)
         if c.file is not None:
             people.update((p.id, p) for p in load_contacts(c.file))
+        out = read_optouts(self.configuration.state)
+        people = {
+            i: replace(p, optout=(*p.optout, "sms")) if p.phone in out and "sms" not in p.optout else p
+            for i, p in people.items()
+        }
         return Directory(tuple(people.values()), audiences, str(c.file or c.snapshot or ""), taken)
 
     def contact_keys(self) -> Keys:

@@ -120,6 +120,29 @@ def test_reports_of_delivery_by_call_and_by_asking(world) -> None:
     assert asked["messages"][0]["reported"] == {"delivered": 3, "undelivered": 1}, asked
 
 
+def test_stop_and_start_by_text_are_remembered(world) -> None:
+    """The forecast leaves them out; START brings them back; Twilio answers such texts itself."""
+    w = world(twilio={"auth_token": "file:secrets/twilio-token"}).start()
+    validator = RequestValidator(w.vendors.twilio_token)
+
+    def text(body: str, **more: str) -> bytes:
+        fields = {"From": "+12025550103", "To": "+15005550006", "Body": body, "MessageSid": f"SM{body}", **more}
+        return w.ask("POST", "/twilio/sms", urlencode(fields).encode(), {**FORM, "X-Twilio-Signature": validator.compute_signature(w.base + "/twilio/sms", fields)})[2]
+
+    def reached() -> int:
+        return json.loads(w.run("comms", "forecast", "employees", "employees-investigating", "--channel", "sms", "--class", "A", "--output", "json").stdout)["channels"][0]["messages"]
+
+    assert reached() == 4
+    assert b"<Message>" not in text("Stop.")
+    assert reached() == 3
+    text("please stop sending")
+    assert reached() == 3
+    text("START")
+    assert reached() == 4
+    text("x", OptOutType="STOP")
+    assert reached() == 3
+
+
 def test_heartbeat_watchdog_and_ready(world) -> None:
     """systemd hears READY, WATCHDOG and STOPPING; the check outside is called while the watch is alive."""
     beats: list[float] = []
