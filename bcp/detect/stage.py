@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from bcp.detect.rules import Rules
 
 STAGES = ("healthy", "suspect", "confirmed", "decided", "active", "recovering", "failback", "draining", "closed")
-EVENTS = ("decided", "active", "failback", "draining", "closed")
+EVENTS = ("decided", "undecided", "active", "failback", "draining", "closed")
 """What people and runs do; everything else follows from what is seen."""
 
 
@@ -28,6 +28,9 @@ def after_event(stage: Stage, event: str, now: float) -> Stage:
         return Stage("active", None, now)
     if event == "closed":
         return Stage("closed", now, None)
+    if event == "undecided":  # the run was turned away or failed: what it had decided is open again
+        back = {"decided": "confirmed", "failback": "active", "draining": "active"}
+        return replace(stage, name=back.get(stage.name, stage.name))
     if event in EVENTS:
         return replace(stage, name=event)
     raise ValueError(f"{event!r} is not one of {', '.join(EVENTS)}")

@@ -45,7 +45,7 @@ def rules_from(d: DetectSettings, ttl: float) -> Rules:
 
 
 class Follower:
-    """Tells the detector what runs have done: decided, active, failback, draining, closed."""
+    """Tells the detector what runs have done: decided, undecided, active, failback, draining, closed."""
 
     def __init__(self, runs: Runs, detector: Detector, clock: Clock) -> None:
         self.runs, self.detector, self.clock = runs, detector, clock
@@ -84,4 +84,6 @@ def _event_of(view: RunView) -> str:
         return ("draining" if draining else "failback") if back else "decided"
     if status == "holding" and not back:
         return "active"
+    if status in {"failed", "aborted"}:
+        return "undecided"
     return "closed" if status == "done" and back else ""

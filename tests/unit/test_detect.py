@@ -502,6 +502,22 @@ def test_from_active_to_closed() -> None:
     assert game.rounds([OK] * 40).stage == "healthy"
 
 
+def test_a_run_that_is_turned_away_leaves_the_outage_open() -> None:
+    """Nobody answered, or it failed: the proposal stands again, and the decision time is over when it is over."""
+    game = Play(rules=Rules(confirm_for_s=60.0, decide_b_s=900.0))
+    assert game.rounds([FAIL] * 8).stage == "confirmed"
+    game.detector.event("decided", game.now)
+    assert game.rounds([FAIL]).stage == "decided"
+    game.detector.event("undecided", game.now)
+    found = game.rounds([FAIL])
+    assert found.stage == "confirmed" and found.action == "wait"
+    assert game.rounds([FAIL] * 15).action == "switch"
+    game.detector.event("active", game.now)
+    game.detector.event("failback", game.now)
+    game.detector.event("undecided", game.now)
+    assert game.rounds([FAIL]).stage == "active"
+
+
 def test_no_failback_before_the_dwell_time() -> None:
     """No ping-pong: an hour on the relay at least."""
     game = Play(rules=Rules(confirm_for_s=60.0, keep_firing_for_s=300.0))
@@ -512,7 +528,7 @@ def test_no_failback_before_the_dwell_time() -> None:
     assert game.rounds([OK] * 30).action == "failback"
 
 
-@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans(), st.sampled_from([None, "decided", "active", "failback", "draining", "closed"])), max_size=60))
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans(), st.sampled_from([None, "decided", "undecided", "active", "failback", "draining", "closed"])), max_size=60))
 def test_stages_never_skip_confirmation(steps) -> None:
     """By looks alone an incident is confirmed before anything else; recovery only ever follows activity."""
     stage, now, acted = Stage(), 0.0, False
