@@ -180,28 +180,34 @@ def by_code(book: Book, people: Sequence[str], text: str, key: bytes) -> Found |
         Refused: this person tried too often.
     """
     given = codes_in(text)
+    if not given:
+        return None
     with book:
+        asked_them: list[tuple[Question, str]] = []
         for asked in open_questions(book):
             for person in people:
-                rows = book.db.execute(
-                    "select yes, no from asked where question = ? and person = ? and yes != ''", (asked.id, person)
-                ).fetchall()
-                if not rows or not given:
+                said = _said(book, asked, person, given, key)
+                if said is None:
                     continue
                 check_tries(book, asked, person)
-                said = {
-                    proof == yes
-                    for code in given
-                    for proof in (sealed(key, asked.id, person, asked.checksum, code),)
-                    for yes, no in rows
-                    if proof in (yes, no)
-                }
                 if len(said) == 1:
                     return Found(asked, person, said.pop())
-                if said:  # both numbers, as when our text is sent back: that is no answer
-                    continue
-                _wrong(book, asked, person)
+                if not said:
+                    asked_them.append((asked, person))
+        for asked, person in asked_them:
+            _wrong(book, asked, person)
     return None
+
+
+def _said(book: Book, asked: Question, person: str, given: Sequence[str], key: bytes) -> set[bool] | None:
+    """What these numbers say to a question: yes, no, both (as when our own text is sent back) or nothing; ``None``: they were not asked."""
+    rows = book.db.execute(
+        "select yes, no from asked where question = ? and person = ? and yes != ''", (asked.id, person)
+    ).fetchall()
+    if not rows:
+        return None
+    proofs = {sealed(key, asked.id, person, asked.checksum, code) for code in given}
+    return {meaning for yes, no in rows for meaning, proof in ((True, yes), (False, no)) if proof in proofs}
 
 
 def by_link(book: Book, token: str, key: bytes) -> tuple[Question, str]:
@@ -267,15 +273,17 @@ def how_of(book: Book, asked: Question) -> list[dict[str, Any]]:
     return [{"by": by, "at": at, "yes": d["yes"], "how": d["how"]} for by, at, d in found if d["question"] == asked.id]
 
 
-def heard_before(book: Book, channel: str, name: str) -> bool:
-    """Was this message handled? It is from now on."""
+def was_heard(book: Book, channel: str, name: str) -> bool:
+    """Was this message handled?"""
+    found = book.db.execute("select 1 from heard where channel = ? and id = ?", (channel, name)).fetchone()
+    return bool(name) and found is not None
+
+
+def note_heard(book: Book, channel: str, name: str) -> None:
+    """It is handled: after its answer was told, not before, so that a crash between the two loses none."""
     with book:
-        if not name:
-            return False
-        if book.db.execute("select 1 from heard where channel = ? and id = ?", (channel, name)).fetchone():
-            return True
-        book.db.execute("insert into heard values (?,?,?)", (channel, name, book.clock.now()))
-        return False
+        if name:
+            book.db.execute("insert or ignore into heard values (?,?,?)", (channel, name, book.clock.now()))
 
 
 def _question(row: Sequence[Any]) -> Question:

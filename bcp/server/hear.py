@@ -52,8 +52,8 @@ class Hearer:
         key = self.daemon.key
 
         def work(book: Book) -> questions.Found | str | None:
-            if questions.heard_before(book, channel, message.id):
-                return ""
+            if questions.was_heard(book, channel, message.id):
+                return None
             try:
                 return questions.by_code(book, people, message.text, key)
             except Refused as error:
@@ -61,11 +61,15 @@ class Hearer:
                 return error.message
 
         found = await self.daemon.writer.do(work)
+        said = found if isinstance(found, str) else ""
         if isinstance(found, questions.Found):
-            return await self.answer(
-                found.question, found.person, yes=found.yes, how=f"{channel} from {_masked(message.sender)}"
-            )
-        return found or ""
+            how = f"{channel} from {_masked(message.sender)}"
+            try:
+                said = await self.answer(found.question, found.person, yes=found.yes, how=how)
+            except Refused as error:
+                said = error.message
+        await self.daemon.writer.do(lambda b: questions.note_heard(b, channel, message.id))
+        return said
 
     async def answer(self, question: Question, person: str, *, yes: bool, how: str) -> str:
         """An answer that is proven. Raises ``Refused`` when it does not count any more."""

@@ -121,6 +121,11 @@ def test_answers_count_once_and_codes_lock(tmp_path) -> None:
     found = questions.by_code(book, ["a"], "222222 please", key)
     assert found is not None and not found.yes
     assert questions.record(book, asked, "a", yes=False, how="sms") and not questions.record(book, asked, "a", yes=True, how="link")
+    other, _ = questions.ask(book, incident="inc-1", run="run-2", step="s", checksum="d" * 64, opened=1001.0, deadline=2000.0, count=1, groups=[["a"]])
+    questions.claim(book, other, "a", "sms", 0, yes="555555", no="666666", link="", key=key)
+    for _ in range(9):  # right for one question is not wrong for the other
+        assert questions.by_code(book, ["a"], "555555", key).question == other
+    questions.close(book, other, "approved")
     for _ in range(5):
         assert questions.by_code(book, ["a"], "999999", key) is None
     try:
