@@ -108,8 +108,18 @@ def test_hook_to_first_write_of_an_automatic_playbook(world) -> None:
     w.wait(lambda: w.api(f"/runs/{run}")[1]["status"] == "holding")
     print(f"hook to first write: {written(w, run) - began:.2f} s")
     assert w.events("proposed")[-1]["data"]["mode"] == "auto"
+    assert w.api(f"/runs/{run}/abort", {})[0] == 200
+    w.wait(lambda: w.api(f"/runs/{run}")[1]["status"] == "aborted")
     w.heal()
     w.hook(alert("resolved"))
+    w.wait(lambda: json.loads(w.run("incident", "show", "--output", "json").stdout)["state"] == "closed", 40)
+    w.break_("refuse")
+    time.sleep(1.5)
+    assert w.hook(alert(started="2026-01-23T08:00:00Z"))[1]["opened"]
+    question = w.wait(lambda: w.api("/questions")[1], 40)[0]  # the second time in 24 h a person decides
+    assert question["step"].startswith("plan:") and not question["run"]
+    assert w.events("refused")[-1]["data"]["rule"] == "automatic-limit"
+    assert len(w.api("/runs")[1]) == 1
 
 
 def written(w, run: str) -> float:
