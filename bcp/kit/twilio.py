@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
+from urllib.parse import quote_plus, urlencode
 
 from bcp.contracts.channel import Check, NotSent, RateLimited
 from bcp.kernel.errors import BcpError, InDoubt, Permanent
@@ -88,6 +91,16 @@ async def check_account(twilio: Twilio, name: str, sid: str, number: str | None,
     ]
 
 
+_quoted = lru_cache(maxsize=512)(quote_plus)
+
+
+def form(data: Any) -> bytes:
+    """A form's body (application/x-www-form-urlencoded). All texts of a send are the same but for the number: they are quoted once."""
+    if not isinstance(data, Mapping) or any(isinstance(v, (list, tuple, bytes)) for v in data.values()):
+        return urlencode(data, doseq=True).encode()
+    return "&".join(f"{_quoted(str(k))}={_quoted(str(v))}" for k, v in data.items()).encode()
+
+
 def transport(timeout_s: float, connections: int) -> Any:
     """A transport for twilio's client: one request is one request, with a deadline, and three typed outcomes."""
     import aiohttp  # noqa: PLC0415
@@ -127,12 +140,15 @@ def transport(timeout_s: float, connections: int) -> Any:
                 if auth not in self._auth:
                     self._auth[auth] = aiohttp.BasicAuth(*auth).encode()
                 headers["Authorization"] = self._auth[auth]
+            body = form(data) if data else None
+            if body is not None:
+                headers["Content-Type"] = "application/x-www-form-urlencoded"
             try:
                 async with asyncio.timeout(timeout_s):
                     async with self._open().request(
-                        method.upper(), url, params=params, data=data, headers=headers, allow_redirects=False
+                        method.upper(), url, params=params or None, data=body, headers=headers, allow_redirects=False
                     ) as answer:
-                        text = await answer.text()
+                        text = (await answer.read()).decode("utf-8", "replace")
                         status, found = answer.status, answer.headers
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 raise NotSent("Twilio cannot be reached", hint="Nothing was sent.") from error
