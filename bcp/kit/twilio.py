@@ -94,8 +94,13 @@ async def check_account(twilio: Twilio, name: str, sid: str, number: str | None,
 _quoted = lru_cache(maxsize=512)(quote_plus)
 
 
-def form(data: Any) -> bytes:
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def form(data: Any) -> bytes | None:
     """A form's body (application/x-www-form-urlencoded). All texts of a send are the same but for the number: they are quoted once."""
+    if not data:
+        return None
     if not isinstance(data, Mapping) or any(isinstance(v, (list, tuple, bytes)) for v in data.values()):
         return urlencode(data, doseq=True).encode()
     return "&".join(f"{_quoted(str(k))}={_quoted(str(v))}" for k, v in data.items()).encode()
@@ -140,9 +145,8 @@ def transport(timeout_s: float, connections: int) -> Any:
                 if auth not in self._auth:
                     self._auth[auth] = aiohttp.BasicAuth(*auth).encode()
                 headers["Authorization"] = self._auth[auth]
-            body = form(data) if data else None
-            if body is not None:
-                headers["Content-Type"] = "application/x-www-form-urlencoded"
+            body = form(data)
+            headers |= FORM if body else {}
             try:
                 async with asyncio.timeout(timeout_s):
                     async with self._open().request(
