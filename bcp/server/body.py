@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 SECONDS = 10.0
 
@@ -15,6 +16,16 @@ class TooLarge(Exception):
 
 class TooSlow(Exception):
     """It came in drops."""
+
+
+async def read_or_refuse(request: Request, limit: int) -> bytes | Response:
+    """The whole body, or the answer that says why it was not read."""
+    try:
+        return await read(request, limit)
+    except TooLarge:
+        return JSONResponse({"error": f"the body is larger than {limit} bytes"}, 413)
+    except TooSlow:
+        return JSONResponse({"error": "the body came too slowly"}, 408)
 
 
 async def read(request: Request, limit: int) -> bytes:

@@ -96,12 +96,12 @@ class Conductor:
             if automatic and error.rule == "automatic-limit":
                 self.propose(incident, loaded)  # a person may
                 return
-            self.daemon.asker.tell(await do(lambda b: b.incident(incident)), f"{name} cannot start: {error.message}")
+            await self._tell(incident, f"{name} cannot start: {error.message}")
             return
         except BcpError as error:
             why = {"text": error.message, "hint": error.hint}
             await do(lambda b: b.note("run_failed", incident, "bcp", playbook=name, **why))
-            self.daemon.asker.tell(await do(lambda b: b.incident(incident)), f"{name} cannot start: {error.message}")
+            await self._tell(incident, f"{name} cannot start: {error.message}")
             return
         finally:
             await app.close()
@@ -116,9 +116,13 @@ class Conductor:
         self.daemon.hub.changed()
         if parent and status == "done":
             await operate.end_parent(self.run_app(), parent, run_id, ME, listener=self._listen)
-        elif status not in {"done", "stopped"} and incident:
-            found = await self.daemon.writer.do(lambda b: b.incident(incident))
-            self.daemon.asker.tell(found, f"run {run_id} is {status}{f': {reason}' if reason else ''}")
+        elif status not in {"done", "stopped"}:
+            await self._tell(incident, f"run {run_id} is {status}{f': {reason}' if reason else ''}")
+
+    async def _tell(self, incident: str, text: str) -> None:
+        """Tell the people on call. What belongs to no incident is known to whoever started it."""
+        if incident:
+            self.daemon.asker.tell(await self.daemon.writer.do(lambda b: b.incident(incident)), text)
 
     def _started(self, incident: str, run_id: str) -> None:
         task = asyncio.current_task()
@@ -171,9 +175,8 @@ class Conductor:
             return plan
         except BcpError as error:
             text = f"{loaded.book.name} cannot be planned: {error.message}"
-            found = await self.daemon.writer.do(lambda b: b.incident(incident))
             await self.daemon.writer.do(lambda b: b.note("refused", incident, "bcp", text=text))
-            self.daemon.asker.tell(found, text)
+            await self._tell(incident, text)
             return None
         finally:
             await app.close()

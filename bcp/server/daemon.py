@@ -163,9 +163,10 @@ class Daemon:
         registry.actions()
         for name in ("pack", "directory", "channels", "dns", "relays"):
             getattr(self.app, name)
+        catalogue = self.app.catalogue()
         for name in self.app.playbook_files():
             with contextlib.suppress(BcpError):
-                lint(self.app.playbook(name), self.app.catalogue())
+                lint(self.app.playbook(name), catalogue)
 
     async def _kept(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
@@ -186,7 +187,10 @@ class Daemon:
             async for found in self.app.watcher.run():
                 self.watching, self.decision = True, found
                 self.rounds, self.last_round = self.rounds + 1, self.clock.monotonic()
-                await self.actor.consider(self.seen())
+                try:
+                    await self.actor.consider(self.seen())
+                except BcpError as error:  # a full disk must not stop the looking
+                    LOG.error("watch: %s %s", error.message, error.hint)
                 self.hub.changed()
         finally:
             self.watching = False

@@ -19,7 +19,7 @@ from bcp.kernel.errors import BcpError, Invalid, StorageError
 from bcp.kernel.log import logger
 from bcp.kit.hook_auth import verify
 from bcp.playbook.expr import ExpressionError, condition
-from bcp.server.body import TooLarge, TooSlow, read
+from bcp.server.body import read_or_refuse
 from bcp.server.daemon import Daemon
 from bcp.server.guard import Throttle, peer_of
 
@@ -62,12 +62,9 @@ class Hooks:
         if hook is None:
             self.throttle.count(peer)
             return _no(404, "there is no such hook")
-        try:
-            raw = await read(request, self.daemon.settings.max_body)
-        except TooLarge:
-            return _no(413, f"the body is larger than {self.daemon.settings.max_body} bytes")
-        except TooSlow:
-            return _no(408, "the body came too slowly")
+        raw = await read_or_refuse(request, self.daemon.settings.max_body)
+        if isinstance(raw, Response):
+            return raw
         received = Received(
             raw,
             {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in request.headers.raw},

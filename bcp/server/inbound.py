@@ -21,7 +21,7 @@ from bcp.kernel.log import logger
 from bcp.kit.hook_auth import fresh
 from bcp.kit.inbox import add_answer
 from bcp.kit.optouts import note_optout, word_of
-from bcp.server.body import TooLarge, TooSlow, read
+from bcp.server.body import read_or_refuse
 
 if TYPE_CHECKING:
     from bcp.server.daemon import Daemon
@@ -42,12 +42,9 @@ class TwilioCalls:
         inbound = self.daemon.settings.twilio
         if inbound is None:
             return PlainTextResponse("not configured", 404)
-        try:
-            raw = await read(request, MAX)
-        except TooLarge:
-            return PlainTextResponse("too large", 413)
-        except TooSlow:
-            return PlainTextResponse("too slow", 408)
+        raw = await read_or_refuse(request, MAX)
+        if isinstance(raw, Response):
+            return raw
         if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
             return PlainTextResponse("a form is expected", 415)
         try:
@@ -152,12 +149,9 @@ class SlackCalls:
         inbound = self.daemon.settings.slack
         if inbound is None or inbound.signing_secret is None:
             return PlainTextResponse("not configured", 404)
-        try:
-            raw = await read(request, MAX)
-        except TooLarge:
-            return PlainTextResponse("too large", 413)
-        except TooSlow:
-            return PlainTextResponse("too slow", 408)
+        raw = await read_or_refuse(request, MAX)
+        if isinstance(raw, Response):
+            return raw
         moment, given = (
             request.headers.get("x-slack-request-timestamp", ""),
             request.headers.get("x-slack-signature", ""),

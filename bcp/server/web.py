@@ -129,7 +129,7 @@ async def readyz(request: Request) -> Response:
     """The book can be written and the watch is alive."""
     daemon: Daemon = request.app.state.daemon
     try:
-        await daemon.writer.do(lambda b: b.head())
+        await daemon.writer.do(lambda b: b.pulse())
     except BcpError as error:
         return PlainTextResponse(f"not ready: {error.message}\n", 503)
     if not alive(daemon):

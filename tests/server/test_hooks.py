@@ -317,6 +317,7 @@ def test_a_full_disk_is_503_and_nothing_is_taken(tmp_path, monkeypatch) -> None:
             path, headers = signed("alertmanager", raw)
             monkeypatch.setattr(Book, "commit", broken)
             out = [(await server.post("alertmanager", raw, path, headers)).status_code]
+            assert (await server.client.get("/readyz")).status_code == 503 and (await server.client.get("/healthz")).status_code == 200
             monkeypatch.setattr(Book, "commit", real)
             out += [(await server.post("alertmanager", raw, path, headers)).status_code, len(await server.daemon.writer.do(lambda b: b.incidents()))]
             return out
