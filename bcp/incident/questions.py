@@ -162,12 +162,21 @@ def asked_of(book: Book, name: str) -> list[Asked]:
 
 def unsettled(book: Book) -> int:
     """Questions that were about to leave when we were killed: they are asked again, with codes of their own.
-    A question that comes twice does less harm than one that never came."""
+
+    A question that comes twice does less harm than one that never came. The codes and the link of the first one keep
+    their worth: it may have arrived, and whoever answers it answers the same question. It moves to a turn below zero.
+    """
     with book:
-        found = book.db.execute("delete from asked where state = 'claimed'").rowcount
+        found = book.db.execute("select question, person, channel, cycle from asked where state = 'claimed'").fetchall()
+        for one in found:
+            book.db.execute(
+                "update asked set state = 'doubt', cycle = (select min(0, min(cycle)) - 1 from asked where question = ?1"
+                " and person = ?2 and channel = ?3) where question = ?1 and person = ?2 and channel = ?3 and cycle = ?4",
+                tuple(one),
+            )
         if found:
-            book.note("asked_again", "", count=found)
-        return int(found)
+            book.note("asked_again", "", count=len(found))
+        return len(found)
 
 
 # -- answers ---------------------------------------------------------------------------------------------------------

@@ -125,7 +125,9 @@ def transport(timeout_s: float, connections: int) -> Any:
         def _open(self) -> aiohttp.ClientSession:
             if self._session is None:
                 self._session = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=connections), cookie_jar=aiohttp.DummyCookieJar()
+                    connector=aiohttp.TCPConnector(limit=connections),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    timeout=aiohttp.ClientTimeout(total=None),  # ours, below, is the one
                 )
             return self._session
 

@@ -85,7 +85,7 @@ def test_an_outage_from_break_to_all_clear(story, tmp_path) -> None:
         time.sleep(0.1)
     told, _ = watch.communicate(timeout=60)
     assert watch.returncode == 0, told
-    assert first is not None, told
+    assert first is not None, (told, net.tails())
     rto = time.time() - broken if first is None else first - broken
     code, out = ops.run("status", "--output", "json")
     status = json.loads(out)
@@ -115,14 +115,15 @@ def test_an_outage_from_break_to_all_clear(story, tmp_path) -> None:
         net.flush("relay")
         net.flush("primary")  # what it took before it hung may wait in its own queue
         time.sleep(0.5)
-        if not any(net.queue(h) for h in ("sender", "relay", "primary")) and len(set(net.numbers())) >= net.fed() > 100:
+        if not any(net.queue(h) for h in ("sender", "relay", "primary")) and set(net.numbers()) >= set(net.fed()):
             break
     counted = Counter(net.numbers())
-    missing = [n for n in range(1, net.fed() + 1) if n not in counted]
+    fed = net.fed()
+    missing = [n for n in fed if n not in counted]
     doubled = [n for n, c in counted.items() if c > 1]
-    assert not missing and not doubled, (missing, doubled, {h: net.queue(h) for h in ("sender", "relay", "primary")}, (net.folder / "primary" / "log").read_text()[-1500:])
+    assert len(fed) > 50 and not missing and not doubled, (missing, doubled, {h: net.queue(h) for h in ("sender", "relay", "primary")}, (net.folder / "primary" / "log").read_text()[-1500:])
     code, out = ops.run("audit", "verify")
     assert code == 0, out
     code, out = ops.run("status", "--all")
     assert out.count("done") == 2, out
-    print(f"{net.dns_kind} {how}: first mail at the relay after {rto:.1f} s; {net.fed()} mails, each once")
+    print(f"{net.dns_kind} {how}: first mail at the relay after {rto:.1f} s; {len(fed)} mails, each once")

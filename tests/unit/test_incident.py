@@ -135,6 +135,22 @@ def test_answers_count_once_and_codes_lock(tmp_path) -> None:
         assert error.rule == "locked"
 
 
+def test_the_codes_of_a_question_that_may_have_left_stay_good(tmp_path) -> None:
+    """Killed between the claim and the vendor's answer, as often as it happens: people may hold any of the texts."""
+    book, key = Book(tmp_path / "b.db", FakeClock(1000.0)), b"k" * 32
+    asked, _ = questions.ask(book, incident="inc-1", run="run-1", step="s", checksum="c" * 64, opened=1000.0, deadline=2000.0, count=1, groups=[["a"]])
+    codes = [(f"{n}11111", f"{n}22222") for n in range(1, 7)]
+    for yes, no in codes:
+        assert questions.claim(book, asked, "a", "sms", 0, yes=yes, no=no, link="", key=key)
+        assert questions.claim(book, asked, "a", "sms", 1, yes=f"{yes[0]}33333", no=f"{yes[0]}44444", link="", key=key)
+        assert questions.unsettled(book) == 2
+    assert questions.unsettled(book) == 0
+    for yes, no in codes:
+        assert questions.by_code(book, ["a"], yes, key).yes and not questions.by_code(book, ["a"], no, key).yes
+        assert questions.by_code(book, ["a"], f"{yes[0]}33333", key).yes
+    assert {o.state for o in questions.asked_of(book, asked.id)} == {"doubt"} and book.damage() == ""
+
+
 @given(st.lists(st.sampled_from(sorted(RANKS)), min_size=1, max_size=8))
 @settings(max_examples=60, deadline=None)
 def test_a_report_never_goes_back(tmp_path_factory, states) -> None:
