@@ -84,11 +84,14 @@ def playbook_of(
         "variables": {**given, "outage_class": values(app, letter, {})["outage_class"]},
     }
     covers = [step["variables"]["outage_class"]]  # type: ignore[index]
+    # Who says that it works again looks first; every other fact must have been made by a run.
+    look = "service-healthy" in app.pack.get(name).claims(covers)
     text = (
         "version: 1\nname: comms-send\ntitle: One message to one audience\n"
         f"covers: {json.dumps(covers)}\n"
         'concurrency: {group: "comms-send"}\n'
-        f"activation:\n  - {{id: send, uses: notify, with: {json.dumps(step, ensure_ascii=False)}}}\n"
+        + ("steady_state:\n  before:\n    - {id: look, uses: verdict, with: {must_be: healthy}}\n" if look else "")
+        + f"activation:\n  - {{id: send, uses: notify, with: {json.dumps(step, ensure_ascii=False)}}}\n"
         "always:\n  - {id: report, uses: report.write}\n"
     )
     path = app.configuration.state / "comms" / "comms-send.yaml"

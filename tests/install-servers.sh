@@ -9,6 +9,7 @@ command -v named >/dev/null 2>&1 || [ -x /usr/sbin/named ] || need="$need bind9 
 [ -x /usr/sbin/postfix ] || need="$need postfix"
 [ -x /usr/sbin/ip ] || [ -x /sbin/ip ] || need="$need iproute2"
 [ -x /usr/bin/prometheus-alertmanager ] || need="$need prometheus prometheus-alertmanager prometheus-blackbox-exporter"
+command -v espeak-ng >/dev/null 2>&1 || need="$need espeak-ng"
 command -v rsync >/dev/null 2>&1 || need="$need rsync"
 command -v chromium >/dev/null 2>&1 || need="$need chromium"
 [ -n "$need" ] || exit 0

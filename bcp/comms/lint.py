@@ -37,6 +37,8 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 _PRODUCT = re.compile(r"\b(?:EX|MO|TM|SP)\d{5,8}\b")
+_UNSAID = re.compile(r"https?://|\brun-|[=/*_#<>{}|@\\`]|[^.!?]$")
+"""What a voice reads as noise or not at all, and an end without a pause."""
 _SENTENCE = re.compile(r"[.!?:]\s+|\n+")
 NOTICES = {"investigating", "identified", "monitoring", "update"}
 LONG = {
@@ -207,6 +209,12 @@ def _one(template: Template, form: str, language: str, letter: str, told: set[st
             "two-segments",
             "Shorten it, or take one_segment: away.",
         )
+    if form == "voice" and (noise := _UNSAID.search(message.body)) and "noise" not in told:
+        told.add("noise")
+        yield _at(
+            template, form, language, f"cannot be read aloud at {noise[0]!r}", "not-for-the-ear",
+            "Write words, as they are said; end with a full stop.", "warning",
+        )  # fmt: skip
     for sentence in _SENTENCE.split(message.body) if form in {"sms", "chat", "voice"} else ():
         if len(sentence.split()) > 22 and "long" not in told:
             told.add("long")

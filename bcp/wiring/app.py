@@ -49,6 +49,9 @@ from bcp.wiring.catalogue import SHIPPED, action_specs, books_of, message_specs,
 from bcp.wiring.services import Replies, SitePages, login_name
 from bcp.wiring.watching import Follower, rules_of, uses_of
 
+FACTS_LAST_S = 7 * 86_400.0
+"""How long a run that is over vouches for what it made."""
+
 
 class App:
     """Everything that one configuration gives, made when it is first asked for."""
@@ -128,21 +131,34 @@ class App:
         return load(files[name])
 
     def facts(self) -> frozenset[str]:
-        """What is true now because a run that holds made and verified it: what a message outside of a run may claim."""
+        """What is true now because a run made and verified it: what a message outside of a run may claim.
+
+        Runs that hold, and those that ended well in the last week: that mail was delivered stays true until mail moves
+        to the relay again. Where MX points is what the newest of them did.
+        """
         out: set[str] = set()
+        since = self.clock.now() - FACTS_LAST_S
         for run_id in self.runs.ids()[-20:]:
             try:
                 view = self.runs.view(run_id, effects=False)
             except BcpError:
                 continue
-            if view.state.status != "holding" or view.plan.get("kind") == "drill":
+            if view.state.status not in {"holding", "done"} or view.plan.get("kind") == "drill":
+                continue
+            if view.state.status == "done" and float(view.plan["created"]) < since:
                 continue
             loaded, specs = loads(view.plan["playbook_text"]), action_specs()
             for placed in loaded.steps:
                 state = view.state.steps.get(placed.id)
                 if state is not None and state.status in {"ok", "unchanged"}:
-                    out.update(specs[placed.step.uses].provides(placed.step.with_))
-        return frozenset(out)
+                    made = specs[placed.step.uses].provides(placed.step.with_)
+                    out = (
+                        set()
+                        if "mx-on-relay" in made
+                        else out - ({"mx-on-relay"} if "mx-on-primary" in made else set())
+                    )
+                    out.update(made)
+        return frozenset(out - {"service-healthy"})  # how it is now, a look says
 
     def catalogue(self, *, facts: frozenset[str] = frozenset()) -> Catalogue:
         """Everything that playbooks can refer to."""

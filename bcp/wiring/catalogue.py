@@ -39,7 +39,7 @@ def action_specs() -> dict[str, ActionSpec]:
                     )
                 )
             except (TypeError, ValueError, AttributeError):
-                return tuple(action.provides)
+                return ()
 
         summary = (type(action).__doc__ or "").strip().splitlines()[0]
         out[kind] = ActionSpec(

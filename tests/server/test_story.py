@@ -95,6 +95,11 @@ def test_alert_question_answer_run_and_the_question_of_the_way_back(world, way) 
     WAYS[way](w, run)
     w.wait(lambda: w.api(f"/runs/{run}")[1]["status"] == "holding", 60)
     w.wait(lambda: "mx.backup" in str(json.loads((w.lab.folder / "count.json").read_text())["mx"]), 5)
+    if way == "command":  # nobody is told that all is well before it is
+        done = w.run("comms", "send", "employees", "employees-restored", "--class", "A", "--channel", "sms", "--yes")
+        assert done.returncode != 0 and "must be healthy" in " ".join((done.stdout + done.stderr).split()), done.stdout + done.stderr
+        done = w.run("comms", "send", "employees", "employees-restored", "--class", "B", "--channel", "sms", "--yes")
+        assert done.returncode == 2 and "mx-on-primary" in done.stderr, done.stdout + done.stderr
     for _ in range(3):  # the sender repeats itself
         status, again = w.hook(alert())
         assert (status, again["incident"], again["new"], again["repeated"]) == (202, first["incident"], 0, 1)
@@ -104,6 +109,10 @@ def test_alert_question_answer_run_and_the_question_of_the_way_back(world, way) 
     back = w.wait(lambda: [q for q in w.api("/questions")[1] if q["run"] != run], 60)[0]
     assert w.api(f"/runs/{back['run']}")[1]["playbook"] == "exchange-failback"
     assert len([r for r in w.api("/runs")[1] if not r["parent"]]) == 1
+    if way == "command":
+        done = w.run("comms", "send", "employees", "employees-restored", "--class", "A", "--channel", "sms", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert any("You can use mail and calendars again." in m["body"] for m in w.vendors.sms)
     if way in {"text", "api"}:
         status, said = w.api(f"/questions/{back['id']}/answer", {"yes": True, "checksum": back["checksum"]})
         assert status == 200, said

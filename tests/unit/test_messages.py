@@ -51,13 +51,33 @@ def test_claims_depend_on_the_class() -> None:
     """That the backup keeps mail may be said in B, E and F, after the switch; nothing of the kind in A."""
     template = PACK.get("employees-identified")
     assert template.claims(["B"]) == ("mx-on-relay",) and template.claims(["A"]) == ()
+    for name in (c for c in PACK.names() if c.endswith("-restored")):
+        for letter in "ABCDEFG":
+            claimed = set(PACK.get(name).claims([letter]))
+            assert "service-healthy" in claimed or {"mx-on-primary", "mail-flows"} <= claimed, (name, letter)
     assert set(template.claims([])) == {"mx-on-relay"}
+
+
+def test_nobody_is_told_the_opposite_by_another_cell() -> None:
+    """In class F people are to resend once new mail is safe, and not before; in class G nobody blames Microsoft or says that all has arrived."""
+    def text(name: str, letter: str) -> str:
+        return render(PACK.get(name), "sms", "en", "en", {**LONG, "outage_class": letter}, drill=False).body
+
+    for audience in ("customers", "partners"):
+        assert "resend" not in text(f"{audience}-identified", "F") and "send it again" in text(f"{audience}-identified", "F")
+    assert "send it again" in text("customers-monitoring", "F")
+    for name in CELLS:
+        assert "Microsoft" not in text(name, "G"), name
+    assert "may still come in" in text("customers-restored", "G") and "may still come in" in text("employees-restored", "G")
+    for letter in "ABCDEFG":
+        (draft,) = (render(PACK.get("regulator-investigating"), "email", "en", "en", {**LONG, "outage_class": letter}, drill=False).body,)
+        assert ("third party" in draft) == (letter != "G")
 
 
 def test_an_organisation_overrides_a_single_phrase_and_a_single_message(tmp_path) -> None:
     """Without forking the pack."""
     (tmp_path / "_lexicon.yaml").write_text('version: 1\nclasses:\n  A:\n    en: {do: "Use the red phone."}\n')
-    own = (ROOT / "playbooks" / "messages" / "customers-after.yaml").read_text().replace("We are sorry", "We apologise")
+    own = (ROOT / "playbooks" / "messages" / "customers-after.yaml").read_text().replace("We are sorry that", "We apologise that")
     (tmp_path / "customers-after.yaml").write_text(own)
     pack = load_pack([ROOT / "playbooks" / "messages", tmp_path])
     text = render(pack.get("employees-investigating"), "sms", "en", "en", {**LONG, "outage_class": "A"}, drill=False).body
@@ -111,6 +131,15 @@ def test_lint_wants_every_language_and_every_field(tmp_path) -> None:
     assert {p.rule for p in lint_message(load_message(path), languages=("en", "de"))} == {"missing-language"}
     found = problems(tmp_path, **{" Next news at {{ next_update }}.": ""})
     assert [p.rule for p in found] == ["missing-field"] and "next_update" in found[0].message
+
+
+@pytest.mark.parametrize(("voice", "noise"), [("Reply 1 = read.", "="), ("Look at run-20260122-174500-x7kq.", "run-"), ("Look at b c p status", "s"), ("Use EDI / phone.", "/")])
+def test_lint_hears_what_cannot_be_said(tmp_path, voice, noise) -> None:
+    """Marks, numbers of runs, an end without a pause: a warning."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(MESSAGE.replace("SMS", "Down.") + f'voice:\n  en: "{voice}"\n')
+    (found,) = lint_message(load_message(path), languages=("en",))
+    assert found.rule == "not-for-the-ear" and found.severity == "warning" and repr(noise) in found.message
 
 
 def test_digits_are_fine_as_answers(tmp_path) -> None:

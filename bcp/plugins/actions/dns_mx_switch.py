@@ -44,6 +44,7 @@ class Switch(Action[SwitchArgs]):
     access = Access.WRITE
     Args = SwitchArgs
     undoable = True
+    provides = ("mx-on-primary", "mx-on-relay")
     outputs = {
         "before": "object",
         "after": "object",

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from bcp.contracts.action import Access, Action, Outcome, Proposal, StepInfo
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from bcp.contracts.action import Access, Action, Outcome, Proposal, Refusal, StepInfo
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Services
+from bcp.kernel.errors import Transient
+
+HINT = "bcp explain says why. What you know better, say in a message of your own."
+
+
+def _fits(args: VerdictArgs, seen: Mapping[str, Any]) -> bool:
+    return not args.must_be or seen["state"] == args.must_be
+
+
+def _told(args: VerdictArgs, seen: Mapping[str, Any]) -> str:
+    return f"the service must be {args.must_be}, and our own look says {seen['state']}"
 
 
 class VerdictArgs(Args):
-    """Nothing to say: the probes are configured in bcp.yaml."""
+    """The probes are configured in bcp.yaml."""
+
+    must_be: Literal["", "healthy", "down"] = ""
+    """What it must see, or the step fails. `healthy` verifies `service-healthy`: a message may say that it works again."""
 
 
 class LookVerdict(Action[VerdictArgs]):
@@ -17,7 +34,12 @@ class LookVerdict(Action[VerdictArgs]):
     kind = "verdict"
     access = Access.READ
     Args = VerdictArgs
+    provides = ("service-healthy",)
     outputs = {"state": "string", "class": "string", "evidence": "list"}
+
+    def claims_facts(self, args: VerdictArgs) -> tuple[str, ...]:
+        """Only a look that must see it well verifies anything."""
+        return self.provides if args.must_be == "healthy" else ()
 
     async def plan(self, args: VerdictArgs, services: Services, step: StepInfo) -> Proposal:
         """Look, and show."""
@@ -28,11 +50,16 @@ class LookVerdict(Action[VerdictArgs]):
             + (f", class {seen['class']}" if seen.get("class") else "")
             + (f": {evidence[0]}" if evidence else "")
         )
-        return Proposal(notes=(note,), outputs=seen, facts={"state": seen["state"], "class": seen.get("class", "")})
+        wrong = () if _fits(args, seen) else (Refusal("steady-state", f"{step.id}: {_told(args, seen)}", HINT),)
+        return Proposal(
+            notes=(note,), refusals=wrong, outputs=seen, facts={"state": seen["state"], "class": seen.get("class", "")}
+        )
 
     async def perform(self, args: VerdictArgs, services: Services, step: StepInfo) -> Outcome:
         """Look."""
         seen = dict(await services.looker.verdict())
+        if not _fits(args, seen):
+            raise Transient(_told(args, seen), hint=HINT)
         return Outcome(
             f"{seen['state']}{' class ' + str(seen['class']) if seen.get('class') else ''}", seen, changed=False
         )
