@@ -274,7 +274,7 @@ class Net:
 
     def tails(self) -> str:
         """What the servers said last, for a test that failed."""
-        return "\n".join(f"--- {p.relative_to(self.folder)}\n{p.read_text(errors='replace')[-2500:]}" for p in sorted(self.folder.glob("*/log")) + [self.folder / "feed.log"] if p.exists())
+        return "\n".join(f"--- {p.relative_to(self.folder)}\n{p.read_text(errors='replace')[-2500:]}" for p in [*sorted(self.folder.glob("*/log")), self.folder / "feed.log"] if p.exists())
 
     def numbers(self) -> list[int]:
         out = []
