@@ -20,6 +20,7 @@ from bcp.contracts.channel import Channel, Delivery, Message, NotSent, RateLimit
 from bcp.contracts.contact import Contact
 from bcp.contracts.journal import Claim, ClaimState, Journal
 from bcp.contracts.services import Halt, Order, SendForecast, Tally
+from bcp.kernel.calm import calm
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, InDoubt, Invalid, Permanent, Transient
 from bcp.kernel.hashing import digest_text
@@ -305,11 +306,12 @@ class Courier:
                     claimed = claim(following)
                 row = following
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(pace.concurrency, len(rows))):
-                group.create_task(worker())
-        for settlement in tally.settling:
-            await settlement
+        with calm():
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(pace.concurrency, len(rows))):
+                    group.create_task(worker())
+            for settlement in tally.settling:
+                await settlement
         s = tally.states
         return Tally(
             name,
@@ -394,7 +396,7 @@ class Courier:
         return None
 
     async def _send(self, channel: Channel[Any], delivery: Delivery, pace: Pace, window: Window) -> Receipt:
-        last: BcpError = NotSent("no attempt was made")
+        last: BcpError | None = None
         attempt = slowed = 0
         while attempt < pace.attempts and slowed < pace.slowed:
             try:
@@ -424,7 +426,7 @@ class Courier:
             else:
                 window.went_well()
                 return receipt
-        raise last
+        raise last or NotSent("no attempt was made")
 
     async def _ask(self, channel: Channel[Any], delivery: Delivery, pauses: tuple[float, ...]) -> Receipt | None:
         """Ask the vendor. A *no* counts only when it is said after every pause."""

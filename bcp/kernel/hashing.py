@@ -10,9 +10,13 @@ GENESIS = "0" * 64
 """What the first link of every chain points at."""
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_said = _ENCODER.encode
+
+
 def canonical(data: Any) -> str:
     """JSON with sorted keys and no spaces: the same data always gives the same text."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _said(data)
 
 
 def digest(data: Any) -> str:
@@ -28,6 +32,15 @@ def digest_text(text: str) -> str:
 def link(previous: str, record: Any) -> str:
     """The hash of a record in a chain: it covers the record and everything before it."""
     return hashlib.sha256((previous + canonical(record)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def link_event(previous: str, seq: int, at: float, kind: str, step: str, actor: str, data: str) -> str:
+    """``link`` for an event of a run's journal: the same hash at a quarter of the cost, as a send writes two for each message."""
+    text = (
+        f'{previous}{{"actor":{_said(actor)},"at":{at!r},"data":{_said(data)},"kind":{_said(kind)},"seq":{seq},'
+        f'"step":{_said(step)}}}'
+    )
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def short(checksum: str) -> str:

@@ -91,28 +91,51 @@ async def check_account(twilio: Twilio, name: str, sid: str, number: str | None,
     ]
 
 
-_quoted = lru_cache(maxsize=512)(quote_plus)
+_text = lru_cache(maxsize=64)(quote_plus)
 
 
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+def _quoted(value: str) -> str:
+    """The texts of a send are the same for all: quoted once. Numbers are each another one, and simple."""
+    if value[:1] == "+" and value.isascii() and value[1:].isdigit():
+        return f"%2B{value[1:]}"
+    return _text(value)
+
+
+FORM = "application/x-www-form-urlencoded"
 
 
 def form(data: Any) -> bytes | None:
-    """A form's body (application/x-www-form-urlencoded). All texts of a send are the same but for the number: they are quoted once."""
+    """A form's body (application/x-www-form-urlencoded)."""
     if not data:
         return None
-    if not isinstance(data, Mapping) or any(isinstance(v, (list, tuple, bytes)) for v in data.values()):
+    if not isinstance(data, Mapping):
         return urlencode(data, doseq=True).encode()
-    return "&".join(f"{_quoted(str(k))}={_quoted(str(v))}" for k, v in data.items()).encode()
+    parts = []
+    for name, value in data.items():
+        if isinstance(value, (list, tuple, bytes)):
+            return urlencode(data, doseq=True).encode()
+        parts.append(f"{_text(str(name))}={_quoted(str(value))}")
+    return "&".join(parts).encode()
 
 
 def transport(timeout_s: float, connections: int) -> Any:
     """A transport for twilio's client: one request is one request, with a deadline, and three typed outcomes."""
     import aiohttp  # noqa: PLC0415
+    from multidict import CIMultiDict  # noqa: PLC0415
     from twilio.http import AsyncHttpClient  # noqa: PLC0415
     from twilio.http.response import Response  # noqa: PLC0415
+    from yarl import URL  # noqa: PLC0415
 
     from bcp.kit.http import retry_after  # noqa: PLC0415
+
+    def _headers(given: tuple[tuple[str, str], ...], auth: tuple[str, str] | None, body: bool) -> CIMultiDict[str]:
+        """The same for every message of a send: made once."""
+        out = CIMultiDict(given)
+        if auth is not None:
+            out["Authorization"] = aiohttp.BasicAuth(*auth).encode()
+        if body:
+            out["Content-Type"] = FORM
+        return out
 
     class SafeTransport(AsyncHttpClient):  # type: ignore[misc]
         """429: not taken. No connection: not sent. 5xx, time-out, broken answer: nobody knows."""
@@ -120,7 +143,8 @@ def transport(timeout_s: float, connections: int) -> Any:
         def __init__(self) -> None:
             super().__init__(None, True, timeout_s)
             self._session: aiohttp.ClientSession | None = None
-            self._auth: dict[tuple[str, str], str] = {}
+            self._url = lru_cache(maxsize=64)(URL)
+            self._headers = lru_cache(maxsize=64)(_headers)
 
         def _open(self) -> aiohttp.ClientSession:
             if self._session is None:
@@ -142,17 +166,12 @@ def transport(timeout_s: float, connections: int) -> Any:
             timeout: Any = None,
             allow_redirects: bool = False,
         ) -> Any:
-            headers = dict(headers or {})
-            if auth is not None:
-                if auth not in self._auth:
-                    self._auth[auth] = aiohttp.BasicAuth(*auth).encode()
-                headers["Authorization"] = self._auth[auth]
             body = form(data)
-            headers |= FORM if body else {}
+            known = self._headers(tuple((headers or {}).items()), auth, bool(body))
             try:
                 async with asyncio.timeout(timeout_s):
                     async with self._open().request(
-                        method.upper(), url, params=params or None, data=body, headers=headers, allow_redirects=False
+                        method, self._url(url), params=params or None, data=body, headers=known, allow_redirects=False
                     ) as answer:
                         text = (await answer.read()).decode("utf-8", "replace")
                         status, found = answer.status, answer.headers

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from bcp.contracts.journal import Claim, ClaimState, Effect, Event, RunRecord, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import StorageError
-from bcp.kernel.hashing import GENESIS, canonical, link
+from bcp.kernel.hashing import GENESIS, canonical, link_event
 from bcp.kernel.ids import new_token
 from bcp.kernel.sqlite import set_durable
 
@@ -79,6 +79,8 @@ class EmbeddedJournal:
         self._flushing: asyncio.Task[None] | None = None
         self._crowded = False
         self._head: tuple[int, str] = (0, GENESIS)
+        self._rows: list[tuple[int, float, str, str, str, str, str]] = []
+        """Events of the commit under way: written together at its end."""
         self._guard = threading.Lock()
         try:
             self._db = _connect(path, "rw")
@@ -152,9 +154,11 @@ class EmbeddedJournal:
     def _commit(self, operations: Sequence[Operation]) -> list[Any]:
         with self._guard:
             head = self._head
+            self._rows.clear()
             try:
                 self._db.execute("begin immediate")
                 results = [operation(self._db) for operation in operations]
+                self._db.executemany("insert into event values(?,?,?,?,?,?,?)", self._rows)
                 self._db.execute("commit")
             except BaseException:
                 self._head = head
@@ -163,18 +167,17 @@ class EmbeddedJournal:
                 raise
             return results
 
-    def _append(self, db: sqlite3.Connection, kind: str, step: str, actor: str, data: Mapping[str, Any]) -> None:
+    def _append(self, kind: str, step: str, actor: str, data: Mapping[str, Any]) -> None:
         seq, previous = self._head
         at = round(self.clock.now(), 6)
         body = canonical(data)
-        record = {"seq": seq + 1, "at": at, "kind": kind, "step": step, "actor": actor, "data": body}
-        found = link(previous, record)
-        db.execute("insert into event values(?,?,?,?,?,?,?)", (seq + 1, at, kind, step, actor, body, found))
+        found = link_event(previous, seq + 1, at, kind, step, actor, body)
+        self._rows.append((seq + 1, at, kind, step, actor, body, found))
         self._head = (seq + 1, found)
 
     async def record(self, kind: str, *, step: str = "", actor: str = "", **data: Any) -> None:
         """Append an event and wait until it is on disk."""
-        await self._submit(lambda db: self._append(db, kind, step, actor, data))
+        await self._submit(lambda db: self._append(kind, step, actor, data))
 
     async def claim(self, key: str, step: str, request: Mapping[str, Any], *, event: str = "", **data: Any) -> Claim:
         """Claim an effect. A claim of an earlier process that was never settled is in doubt."""
@@ -195,11 +198,11 @@ class EmbeddedJournal:
     ) -> Claim:
         at = self.clock.now()
         new = db.execute(
-            "insert into effect values(?,?,?,?,'claimed',null,?,null) on conflict do nothing returning 1",
+            "insert into effect values(?,?,?,?,'claimed',null,?,null) on conflict do nothing",
             (key, step, at, self.incarnation, canonical(request)),
-        ).fetchone()
-        if new:
-            self._append(db, event or "claimed", step, "", {"key": key, **data})
+        )
+        if new.rowcount:
+            self._append(event or "claimed", step, "", {"key": key, **data})
             return Claim(key, ClaimState.GO, None, at)
         state, outcome, claimed, before = db.execute(
             "select state, outcome, claimed, request from effect where key=?", (key,)
@@ -241,7 +244,7 @@ class EmbeddedJournal:
             (self.clock.now(), text, key),
         )
         if changed.rowcount:
-            self._append(db, event or "settled", step, actor, {"key": key, "outcome": text[:2000], **data})
+            self._append(event or "settled", step, actor, {"key": key, "outcome": text[:2000], **data})
 
     async def doubt(self, key: str, reason: str) -> None:
         """Say that a claimed effect's outcome is not known."""
@@ -249,7 +252,7 @@ class EmbeddedJournal:
         def operation(db: sqlite3.Connection) -> None:
             changed = db.execute("update effect set state='in_doubt' where key=? and state='claimed'", (key,))
             if changed.rowcount:
-                self._append(db, "in_doubt", "", "", {"key": key, "reason": reason})
+                self._append("in_doubt", "", "", {"key": key, "reason": reason})
 
         await self._submit(operation)
 
@@ -370,7 +373,7 @@ def verify_chain(db: sqlite3.Connection) -> tuple[int, str, str]:
     ):
         if seq != expected:
             return expected - 1, previous, f"event {expected} is missing"
-        if link(previous, {"seq": seq, "at": at, "kind": kind, "step": step, "actor": actor, "data": data}) != found:
+        if link_event(previous, seq, at, kind, step, actor, data) != found:
             return seq - 1, previous, f"event {seq} ({kind}) was changed"
         previous, expected = found, expected + 1
     return expected - 1, previous, ""
