@@ -185,17 +185,19 @@ def sms() -> None:
         stub = subprocess.Popen([sys.executable, str(ROOT / "bench" / "sms.py"), "serve", str(delay)], env=ENV, stdout=subprocess.PIPE, text=True)
         port = stub.stdout.readline().strip()
         try:
+            players = {"us": count, "twilio-async": count, "twilio-threads": count, "apprise": 60 if delay else 400}
             found = {}
-            for who, n in (("us", count), ("twilio-async", count), ("twilio-threads", count), ("apprise", 60 if delay else 400)):
-                python = sys.executable if who != "apprise" else str(PEERS / "python")
-                best = None
-                for _ in range(3 if who != "apprise" else 1):
+            for turn in range(3 if delay else 7):  # in turn, the best of each: what else the machine does disturbs all alike
+                for who, n in players.items():
+                    if who == "apprise" and turn:
+                        continue
+                    python = sys.executable if who != "apprise" else str(PEERS / "python")
                     done = subprocess.run([python, str(ROOT / "bench" / "sms.py"), who, port, str(n)], env=ENV, capture_output=True, text=True)
                     if done.returncode:
                         raise SystemExit(done.stderr[-800:])
                     one = json.loads(done.stdout.splitlines()[-1])
-                    best = one if best is None or one["wall"] < best["wall"] else best
-                found[who] = {"rate": n / best["wall"], "cpu": best["cpu"] / n, "mib": best["mib"]}
+                    before = found.get(who, {"rate": 0.0, "cpu": 1.0, "mib": 0.0})
+                    found[who] = {"rate": max(n / one["wall"], before["rate"]), "cpu": min(one["cpu"] / n, before["cpu"]), "mib": max(one["mib"], before["mib"])}
             for who, f in found.items():
                 print(f"      {who:<16} {f['rate']:8.0f}/s  {f['cpu'] * 1000:.3f} ms CPU a message  {f['mib']:.0f} MiB")
             if delay:

@@ -118,24 +118,27 @@ def form(data: Any) -> bytes | None:
     return "&".join(parts).encode()
 
 
+def _headers(given: tuple[tuple[str, str], ...], auth: tuple[str, str] | None, body: bool) -> Any:
+    """The same for every message of a send: made once."""
+    from aiohttp import BasicAuth  # noqa: PLC0415
+    from multidict import CIMultiDict  # noqa: PLC0415
+
+    out = CIMultiDict(given)
+    if auth is not None:
+        out["Authorization"] = BasicAuth(*auth).encode()
+    if body:
+        out["Content-Type"] = FORM
+    return out
+
+
 def transport(timeout_s: float, connections: int) -> Any:
     """A transport for twilio's client: one request is one request, with a deadline, and three typed outcomes."""
     import aiohttp  # noqa: PLC0415
-    from multidict import CIMultiDict  # noqa: PLC0415
     from twilio.http import AsyncHttpClient  # noqa: PLC0415
     from twilio.http.response import Response  # noqa: PLC0415
     from yarl import URL  # noqa: PLC0415
 
     from bcp.kit.http import retry_after  # noqa: PLC0415
-
-    def _headers(given: tuple[tuple[str, str], ...], auth: tuple[str, str] | None, body: bool) -> CIMultiDict[str]:
-        """The same for every message of a send: made once."""
-        out = CIMultiDict(given)
-        if auth is not None:
-            out["Authorization"] = aiohttp.BasicAuth(*auth).encode()
-        if body:
-            out["Content-Type"] = FORM
-        return out
 
     class SafeTransport(AsyncHttpClient):  # type: ignore[misc]
         """429: not taken. No connection: not sent. 5xx, time-out, broken answer: nobody knows."""
@@ -151,7 +154,7 @@ def transport(timeout_s: float, connections: int) -> Any:
                 self._session = aiohttp.ClientSession(
                     connector=aiohttp.TCPConnector(limit=connections),
                     cookie_jar=aiohttp.DummyCookieJar(),
-                    timeout=aiohttp.ClientTimeout(total=None),  # ours, below, is the one
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeout_s * 0.8),  # the whole: below
                 )
             return self._session
 
