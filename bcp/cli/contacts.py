@@ -53,7 +53,7 @@ def check(file: Annotated[Path | None, typer.Argument(help="CSV or YAML; else th
 
 def list_(full: Annotated[bool, typer.Option("--full", help="Show addresses.")] = False) -> None:
     """List."""
-    from bcp.comms.courier import mask  # noqa: PLC0415
+    from bcp.comms.recipients import mask  # noqa: PLC0415
 
     directory = make_app().directory
     show = (lambda text: text) if full else (lambda text: mask(text) if text else "")
@@ -156,7 +156,7 @@ def show(
     full: Annotated[bool, typer.Option("--full", help="Show addresses.")] = False,
 ) -> None:
     """Show."""
-    from bcp.comms.courier import mask  # noqa: PLC0415
+    from bcp.comms.recipients import mask  # noqa: PLC0415
     from bcp.kernel.document import did_you_mean  # noqa: PLC0415
 
     app = make_app()
@@ -187,7 +187,7 @@ def export(
     import io  # noqa: PLC0415
     from dataclasses import asdict  # noqa: PLC0415
 
-    from bcp.comms.courier import mask  # noqa: PLC0415
+    from bcp.comms.recipients import mask  # noqa: PLC0415
     from bcp.contacts.load import COLUMNS  # noqa: PLC0415
     from bcp.kernel.files import write_atomic  # noqa: PLC0415
 

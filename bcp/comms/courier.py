@@ -11,8 +11,8 @@ from typing import Any
 from zlib import crc32
 
 from bcp.comms.pack import Pack, Template
+from bcp.comms.recipients import Recipients, Row, mask, recipients, warnings
 from bcp.comms.render import render
-from bcp.comms.segments import count
 from bcp.comms.window import Window
 from bcp.comms.words import Words, text_digest
 from bcp.contacts.directory import Directory
@@ -55,19 +55,6 @@ class _Count:
 LIST_LAGS_S = 600.0
 """A vendor's list is asked more than once about claims younger than this."""
 ARMED = "armed"
-DISTURBING = frozenset({"sms", "voice"})
-"""Forms that wake people."""
-
-
-@dataclass
-class _Rows:
-    """Recipients of one channel as (id, address, message), and everybody who gets nothing by it."""
-
-    people: int = 0
-    rows: list[tuple[str, str, Message]] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    opted_out: list[str] = field(default_factory=list)
-    quiet: list[str] = field(default_factory=list)
 
 
 def _plus(a: Tally, b: Tally) -> Tally:
@@ -120,45 +107,24 @@ class Courier:
             template, form, language or self.language, self.language, self.variables(order.variables), drill=self.drill
         )
 
-    def _expand(self, order: Order, channel: Channel[Any], only: Collection[str] | None = None) -> _Rows:
-        """Who gets it by this channel, and who does not and why. ``only``: of these people."""
+    def _recipients(self, order: Order, channel: Channel[Any], only: Collection[str] | None = None) -> Recipients:
         template = self.pack.get(order.template)
-        members: list[Contact] = self.directory.members(order.audience)
-        if only is not None:
-            members = [m for m in members if m.id in only]
-        rows = _Rows(people=len(members))
-        if channel.broadcast:
-            rows.rows = [("all", channel.place(), self._render(template, order, channel.form, self.language))]
-            return rows
-        cache: dict[str, Message] = {}
-        seen: set[str] = set()
-        now = self.clock.now()
-        for contact in members:
-            address = channel.address_of(contact)
-            if not address:
-                rows.missing.append(contact.id)
-            elif channel.name in contact.optout or channel.form in contact.optout:
-                rows.opted_out.append(contact.id)
-            elif (
-                channel.form in DISTURBING
-                and not order.override_quiet
-                and self.directory.quiet_now(order.audience, contact, now)
-            ):
-                rows.quiet.append(contact.id)
-            elif address not in seen:  # two records of one phone: one message
-                seen.add(address)
-                language = contact.language or self.language
-                if language not in cache:
-                    cache[language] = self._render(template, order, channel.form, language)
-                rows.rows.append((contact.id, address, cache[language]))
-        return rows
+        return recipients(
+            order,
+            channel,
+            self.directory,
+            lambda language: self._render(template, order, channel.form, language),
+            now=self.clock.now(),
+            language=self.language,
+            only=only,
+        )
 
     async def forecast(self, order: Order) -> list[SendForecast]:
         """Render for everybody and count; send nothing. Raises ``Invalid`` as ``deliver`` would."""
         out = []
         for name in order.channels:
             channel = self.channel(name)
-            found = self._expand(order, channel)
+            found = self._recipients(order, channel)
             rows = found.rows
             sizes = [m.segments or 1 for _, _, m in rows]
             out.append(
@@ -171,7 +137,7 @@ class Courier:
                     len(found.missing),
                     rows[0][2].body if rows else "",
                     digest_text(self.pack.get(order.template).document.text)[:16],
-                    tuple(_warnings(rows)),
+                    tuple(warnings(rows)),
                     len(found.opted_out),
                     len(found.quiet),
                 )
@@ -202,7 +168,7 @@ class Courier:
         left = 0
         for name in order.channels:
             channel = self.channel(name)
-            rows = self._expand(order, channel).rows
+            rows = self._recipients(order, channel).rows
             await self._words.write_down(_step_of(key), (m for _, _, m in rows))
             for person, address, message in rows:
                 claim = await self._claim(name, f"{key}/{ARMED}/{name}/{person}", address, message)
@@ -271,21 +237,21 @@ class Courier:
     ) -> tuple[Tally, set[str]]:
         """One channel; the tally, and who was reached or may have been."""
         channel, pace = self.channel(name), self.paces.get(name, Pace())
-        found = self._expand(order, channel, only)
+        found = self._recipients(order, channel, only)
         rows = found.rows
         await self._words.write_down(_step_of(key), (m for _, _, m in rows))
         window, tally = Window(pace.concurrency), _Count()
-        queue: Iterator[tuple[str, str, Message]] = iter(rows)
+        queue: Iterator[Row] = iter(rows)
         reached: set[str] = set()
 
         # While one text is on its way the next claim goes to disk, where the vendor can be asked about claims that a
         # crash leaves behind; elsewhere a claim is made only when its text leaves.
         ahead = type(channel).find is not Channel.find
 
-        def claim(row: tuple[str, str, Message]) -> Awaitable[Claim]:
+        def claim(row: Row) -> Awaitable[Claim]:
             return self._claim(name, f"{key}/{name}/{row[0]}", row[1], row[2])
 
-        def take() -> tuple[str, str, Message] | None:
+        def take() -> Row | None:
             """The next recipient; nobody any more once the run is aborted."""
             if self.halt.on:
                 tally.states["stopped"] += sum(1 for _ in queue)
@@ -440,25 +406,3 @@ class Courier:
 
 def _step_of(key: str) -> str:
     return key.split("/")[1] if "/" in key else key
-
-
-def _warnings(rows: list[tuple[str, str, Message]]) -> Iterator[str]:
-    seen = set()
-    for _, _, message in rows:
-        if message.form != "sms" or message.language in seen:
-            continue
-        seen.add(message.language)
-        size = count(message.body)
-        if size.encoding == "UCS-2":
-            worst = size.offenders[0]
-            yield f"{message.language}: {worst.character!r} at {worst.position + 1} makes it UCS-2: {size.segments} segments"
-        elif size.segments > 1:
-            yield f"{message.language}: {size.segments} segments"
-
-
-def mask(address: str) -> str:
-    """An address that can be recognised by who knows it, and not by who does not."""
-    if "@" in address:
-        user, _, host = address.partition("@")
-        return f"{user[:1]}***@{host}"
-    return f"{address[:3]}***{address[-2:]}" if len(address) > 6 else address

@@ -170,6 +170,13 @@ def _fields(template: Template) -> Iterator[Problem]:
                     yield _at(
                         template, form, language, f"does not say {name}", "missing-field", f"Write {{{{ {name} }}}}."
                     )
+    if not {"customers", "partners"} & set(template.file.audiences):  # they have no phone book of ours
+        for language, text in _texts(template, "email"):
+            if "org.hotline" not in text:
+                yield _at(
+                    template, "email", language, "does not say how to check that it is real", "missing-check",
+                    "Write {{ org.hotline }}, the number in the phone book: an outage text looks like phishing.", "warning",
+                )  # fmt: skip
 
 
 def _rendered(template: Template) -> Iterator[Problem]:

@@ -73,6 +73,14 @@ def test_a_probe_needs_no_configuration(tmp_path) -> None:
     assert bcp("probe", "--with", "nonsense", "smtp", cwd=tmp_path).returncode == 2
 
 
+def test_doctor_asks_whether_people_can_check_a_text(own) -> None:
+    """A number in the phone book, a page to look at: warned of where they are missing, silent where they are there."""
+    assert "is real" not in own.run("doctor").stdout
+    path = own.write(organisation={"name": "Corp"})
+    said = " ".join(bcp("doctor", env={"BCP_CONFIG": str(path)}).stdout.split())
+    assert "no number to ask whether a text is real - Set organisation: hotline: to" in said and "no place to look" in said, said
+
+
 def test_people_make_an_outage_that_nothing_looks_at(own) -> None:
     """Three colleagues; then it is over."""
     bad = own.run("report-problem", "--plane", "mailbx", "x")

@@ -142,6 +142,17 @@ def test_lint_hears_what_cannot_be_said(tmp_path, voice, noise) -> None:
     assert found.rule == "not-for-the-ear" and found.severity == "warning" and repr(noise) in found.message
 
 
+def test_lint_wants_a_way_to_check_that_it_is_real(tmp_path) -> None:
+    """A warning for an e-mail within the company; strangers have no phone book of ours."""
+    path = tmp_path / "mine.yaml"
+    mail = 'email:\n  en: {subject: Down, body: "It is down since {{ since }}. Next news at {{ next_update }}. {{ org.signature }}"}\n'
+    path.write_text(MESSAGE.replace("SMS", "Down.") + mail)
+    (found,) = lint_message(load_message(path), languages=("en",))
+    assert (found.rule, found.severity) == ("missing-check", "warning") and "org.hotline" in found.hint
+    path.write_text((MESSAGE.replace("SMS", "Down.") + mail).replace("[employees]", "[customers]"))
+    assert lint_message(load_message(path), languages=("en",)) == []
+
+
 def test_digits_are_fine_as_answers(tmp_path) -> None:
     """And no word that a carrier takes is asked for anywhere in the pack."""
     assert problems(tmp_path, "Down. Reply 1 = read, 2 = help. Next {{ next_update }}.") == []

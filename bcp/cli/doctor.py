@@ -1,0 +1,334 @@
+"""``bcp doctor``: would it work today?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from bcp.cli import render
+from bcp.cli.common import app as make_app
+from bcp.cli.common import wait_for
+from bcp.kernel.errors import BcpError, Invalid
+
+if TYPE_CHECKING:
+    from bcp.contracts.channel import Check
+    from bcp.wiring import App
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="doctor", help="Is everything reachable and are we allowed to use it, today? Changes nothing.")(
+        doctor
+    )
+
+
+def doctor() -> None:
+    """Doctor."""
+    app = make_app()
+
+    async def work() -> list[Check]:
+        try:
+            return await _checks(app)
+        finally:
+            await app.close()
+
+    found = wait_for(work())
+    rows = [
+        [render.status_word(c.state), c.subject, c.message + (f" - {c.hint}" if c.hint and c.state != "ok" else "")]
+        for c in found
+    ]
+    bad = sum(1 for c in found if c.state == "fail")
+    render.emit(
+        "bcp.doctor/1",
+        {
+            "checks": [{"subject": c.subject, "state": c.state, "message": c.message, "hint": c.hint} for c in found],
+            "failed": bad,
+        },
+        render.table(rows),
+    )
+    if bad:
+        raise typer.Exit(1)
+
+
+async def _checks(app: App) -> list[Check]:
+    """Everything, side by side; one that breaks is a line, not an end."""
+    import asyncio  # noqa: PLC0415
+
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+
+    async def guarded(subject: str, work: Any) -> list[Check]:
+        try:
+            async with asyncio.timeout(30):
+                return list(await work)
+        except BcpError as error:
+            return [Check(subject, "fail", error.message, error.hint)]
+        except TimeoutError:
+            return [Check(subject, "fail", "no answer in 30 s", "Is it reachable from here?")]
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(guarded("state", _state(app))),
+            group.create_task(guarded("contacts", _people(app))),
+            group.create_task(guarded("messages", _messages(app))),
+            group.create_task(guarded("playbooks", _playbooks(app))),
+            group.create_task(guarded("snapshot", _peace(app))),
+            group.create_task(guarded("detection", _detection(app))),
+            group.create_task(guarded("serve", _serve(app))),
+        ]
+        tasks += [group.create_task(guarded(f"dns {n}", _dns(app, n))) for n in app.dns]
+        tasks += [group.create_task(guarded(f"relay {n}", _relay(app, n))) for n in app.relays]
+        tasks += [group.create_task(guarded(f"channel {n}", c.check())) for n, c in app.channels.items()]
+        tasks.append(group.create_task(guarded("service", _service(app))))
+    return [c for t in tasks for c in t.result()]
+
+
+async def _serve(app: App) -> list[Check]:
+    """Could the daemon check who calls, and whom would it ask?"""
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.kernel.secret import secrets_in  # noqa: PLC0415
+
+    s, hooks = app.settings.serve, app.configuration.plugins["triggers"]
+    if not hooks and not (app.configuration.state / "accounts.db").exists():
+        return []
+    out = []
+    for name, settings in hooks.items():
+        try:
+            for secret in secrets_in(settings):
+                secret.reveal()
+            out.append(Check(f"hook {name}", "ok", f"{settings.kind}, its secrets can be read"))
+        except BcpError as error:
+            out.append(Check(f"hook {name}", "fail", error.message, error.hint))
+    people = {p for g in s.ask.groups for p in app.approvers([g])}
+    state = "ok" if len(people) >= s.ask.min else "fail"
+    hint = "" if state == "ok" else "Nobody could answer: see serve: ask: groups: and the contacts."
+    out.append(Check("serve", state, f"{len(people)} people can be asked, {s.ask.min} must say yes", hint))
+    if not s.public_url:
+        out.append(
+            Check("serve", "warn", "no public_url: no links in texts, no calls of vendors", "Set serve: public_url:.")
+        )
+    return out
+
+
+async def _state(app: App) -> list[Check]:
+    import shutil  # noqa: PLC0415
+
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.kernel.files import make_private, write_atomic  # noqa: PLC0415
+
+    folder = make_private(app.configuration.state)
+    write_atomic(folder / ".doctor", "ok")
+    (folder / ".doctor").unlink()
+    free = shutil.disk_usage(folder).free // 2**20
+    return [
+        Check(
+            "state",
+            "ok" if free > 100 else "warn",
+            f"{folder} can be written, {free} MiB free",
+            "Free some space." if free <= 100 else "",
+        )
+    ]
+
+
+async def _people(app: App) -> list[Check]:
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+
+    directory = app.directory
+    out = [
+        Check(
+            "contacts",
+            "ok" if directory.contacts else "warn",
+            f"{len(directory.contacts)} people, {sum(1 for c in directory.contacts if c.phone)} with a phone",
+            "Add people." if not directory.contacts else "",
+        )
+    ]
+    age = app.clock.now() - directory.taken_at
+    if directory.taken_at and age > app.settings.contacts.max_age:
+        out.append(Check("contacts", "warn", f"the snapshot is {age / 86400:.0f} days old", "bcp contacts sync"))
+    out += [
+        Check(f"audience {n}", "warn", "nobody is in it", "Check its groups.")
+        for n in directory.audiences
+        if not directory.members(n)
+    ]
+    return out
+
+
+async def _messages(app: App) -> list[Check]:
+    """An outage text looks like phishing: can people tell that ours is real?"""
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+
+    org = app.settings.organisation
+    lacks = [
+        (org.hotline, "hotline", "no number to ask whether a text is real", "a number that stands in the phone book"),
+        (org.status_page, "status_page", "no place to look", "a page that does not depend on Microsoft"),
+    ]
+    return [
+        Check("messages", "warn", f"our texts name {what}", f"Set organisation: {key}: to {hint}.")
+        for value, key, what, hint in lacks
+        if not value
+    ]
+
+
+async def _peace(app: App) -> list[Check]:
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.contracts.dns import MxHost, MxSet  # noqa: PLC0415
+    from bcp.kernel.units import format_duration  # noqa: PLC0415
+
+    last = app.peace
+    if last is None:
+        return [Check("snapshot", "warn", "there is none: failback would rest on bcp.yaml alone", "bcp snapshot")]
+    age = app.clock.now() - last.taken
+    old = age > app.settings.snapshot.max_age
+    out = [
+        Check(
+            "snapshot",
+            "warn" if old else "ok",
+            f"{format_duration(max(0.0, age))} old"
+            + (f", {len(last.unreadable)} fact(s) missing" if last.unreadable else ""),
+            "bcp snapshot" if old else "",
+        )
+    ]
+    for d in app.settings.domains:
+        records = last.domains.get(d.name, {}).get("graph")
+        if d.primary and records:
+            said = {str(r["host"]).rstrip(".").lower() for r in records}
+            ours = MxSet(tuple(MxHost(p.preference, p.host) for p in d.primary), d.primary_ttl)
+            if {h.host.rstrip(".") for h in ours.hosts} != said:
+                out.append(
+                    Check(
+                        f"primary {d.name}",
+                        "fail",
+                        f"bcp.yaml says {ours}, Graph says {', '.join(sorted(said))}",
+                        "Graph is right: correct primary: in bcp.yaml.",
+                    )
+                )
+    return out
+
+
+async def _detection(app: App) -> list[Check]:
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+
+    probes = [p.watched(app.rules.interval_s) for p in app.watcher.probes]
+    vouched = {w.medium for w in probes if w.control}
+    out = []
+    for medium in sorted({w.medium for w in probes if not w.control and w.medium} - vouched):
+        out.append(
+            Check(
+                "detection",
+                "warn",
+                f"no control probe over {medium}: our own network cannot be told from an outage",
+                "Add one with control: true.",
+            )
+        )
+    if len(app.watcher.detector.vantages) < 3:
+        out.append(
+            Check(
+                "detection",
+                "warn",
+                f"{len(app.watcher.detector.vantages)} vantage point(s)",
+                "Three in different networks are a good number: docs/howto/vantage-points.md",
+            )
+        )
+    return out or [
+        Check("detection", "ok", f"{len(probes)} probes from {len(app.watcher.detector.vantages)} vantage points")
+    ]
+
+
+async def _playbooks(app: App) -> list[Check]:
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.playbook.lint import lint  # noqa: PLC0415
+
+    catalogue, out = app.catalogue(), []
+    for name in app.playbook_files():
+        try:
+            errors = [p for p in lint(app.playbook(name), catalogue) if p.severity == "error"]
+        except Invalid as error:
+            errors = error.problems
+        if errors:
+            out.append(
+                Check(
+                    f"playbook {name}",
+                    "warn",
+                    f"{len(errors)} problem(s): {errors[0].message}",
+                    f"bcp playbook lint {name}",
+                )
+            )
+    return out or [Check("playbooks", "ok", "nothing wrong with any")]
+
+
+async def _dns(app: App, name: str) -> list[Check]:
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.contracts.dns import SwapOrder  # noqa: PLC0415
+
+    out, back_end = [], app.dns[name]
+    domains = [d.name for d in app.domains.values() if d.dns == name]
+    for reading in await back_end.read(domains):
+        if reading.problem or reading.mx is None:
+            out.append(
+                Check(
+                    f"mx {reading.domain}", "fail", reading.problem or "no MX", "Check domains: and dns: in bcp.yaml."
+                )
+            )
+            continue
+        proof = (await back_end.prove([SwapOrder(reading.domain, reading.mx, reading.mx)]))[0]
+        ttl = "" if reading.mx.ttl_s <= 3600 else f"; its TTL of {reading.mx.ttl_s} s delays a switch, lower it"
+        out.append(
+            Check(
+                f"mx {reading.domain}",
+                "ok" if proof.allowed and not ttl else ("warn" if proof.allowed else "fail"),
+                f"{reading.mx}, {'we may change it' if proof.allowed else proof.message}{ttl}",
+                proof.hint,
+            )
+        )
+    bad = [a for a in await back_end.answers(domains) if a.problem]
+    out += [Check(f"dns {a.address}", "warn", f"{a.problem} for {a.domain}", "Is this server up?") for a in bad]
+    return out
+
+
+async def _relay(app: App, name: str) -> list[Check]:
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+
+    relay, out = app.relays[name], []
+    for domain in list(app.domains)[:5]:
+        for found in await relay.probe(domain, ""):
+            tls = "" if found.tls in {"ok"} else f"; TLS: {found.tls}"
+            state = "fail" if not found.accepts or found.open_relay else ("ok" if not tls else "warn")
+            out.append(
+                Check(
+                    f"relay {name} {found.address}",
+                    state,
+                    (f"takes mail for {domain}" if found.accepts else found.message)
+                    + (", AND FOR ANYBODY" if found.open_relay else "")
+                    + tls,
+                    "It is an open relay: close it."
+                    if found.open_relay
+                    else ("Give it a certificate that names it." if tls else "Repair it before you need it."),
+                )
+            )
+    queued = f"{len(await relay.queue())} queued" if relay.can_count else "it cannot say what it holds"
+    out.append(
+        Check(
+            f"relay {name} queue",
+            "ok" if relay.can_count else "warn",
+            queued,
+            "" if relay.can_count else "Set queue: so that mail can be accounted for.",
+        )
+    )
+    return out
+
+
+async def _service(app: App) -> list[Check]:
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+
+    if not app.watcher.probes:
+        return [Check("service", "warn", "there is nothing to look at", "Give domains: primary: and canary: to:")]
+    seen = await app.looker.verdict()
+    state = {"healthy": "ok", "unknown": "warn"}.get(str(seen["state"]), "fail")
+    return [
+        Check(
+            "service",
+            state,
+            f"{app.settings.service} is {seen['state']}" + (f": {seen['evidence'][0]}" if seen["evidence"] else ""),
+            "bcp verdict",
+        )
+    ]
