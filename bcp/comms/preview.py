@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -51,6 +52,8 @@ def _figure(m: Message) -> str:
     if m.form == "voice":
         seconds = round(len(m.body.split()) / 2.3)
         return f"<figure>{head}<div class=phone><div class=bubble>{body}</div></div><p class=meta>about {seconds} s</p></figure>"
+    if m.form == "chat":  # as Slack and its like show it
+        body = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", re.sub(r"\*([^*\n]+)\*", r"<strong>\1</strong>", body))
     title = f"<strong>{escape(m.subject)}</strong>\n\n" if m.subject else ""
     wide = " class=wide" if m.form == "email" else ""
     return f"<figure{wide}>{head}<div class=card>{title}{body}</div></figure>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -120,12 +121,11 @@ def form(data: Any) -> bytes | None:
 
 def _headers(given: tuple[tuple[str, str], ...], auth: tuple[str, str] | None, body: bool) -> Any:
     """The same for every message of a send: made once."""
-    from aiohttp import BasicAuth  # noqa: PLC0415
     from multidict import CIMultiDict  # noqa: PLC0415
 
     out = CIMultiDict(given)
     if auth is not None:
-        out["Authorization"] = BasicAuth(*auth).encode()
+        out["Authorization"] = f"Basic {b64encode(':'.join(auth).encode()).decode()}"
     if body:
         out["Content-Type"] = FORM
     return out

@@ -182,6 +182,7 @@ def test_previews_escape_and_need_no_network() -> None:
     values = {**LONG, "outage_class": "B", "org": {**LONG["org"], "name": "<script>alert(1)</script>"}}
     messages = [render(PACK.get("employees-investigating"), f, "en", "en", values, drill=False) for f in FORMS]
     text = page("x", "y", messages)
+    assert "<strong>Do not resend mail.</strong>" in text
     assert "<script" not in text and "&lt;script&gt;" in text and "http" not in text.split("</style>")[1].replace("https://status.contoso.example", "").replace("http-equiv", "")
 
 
