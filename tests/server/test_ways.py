@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
@@ -12,7 +11,6 @@ import time
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from aiohttp import web
 from twilio.request_validator import RequestValidator
 
 from bcp.incident.codes import codes_in
@@ -145,24 +143,9 @@ def test_stop_and_start_by_text_are_remembered(world) -> None:
 
 def test_heartbeat_watchdog_and_ready(world) -> None:
     """systemd hears READY, WATCHDOG and STOPPING; the check outside is called while the watch is alive."""
-    beats: list[float] = []
-
-    async def beat(request: web.Request) -> web.Response:
-        beats.append(time.monotonic())
-        return web.Response()
-
     w = world()
-
-    async def start() -> str:
-        app = web.Application()
-        app.router.add_get("/beat", beat)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        return f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/beat"
-
-    (w.lab.folder / "secrets" / "beat").write_text(w.loop.do(start()))
+    url, beats = w.listener("/beat")
+    (w.lab.folder / "secrets" / "beat").write_text(url)
     w.data["serve"]["heartbeat"] = {"url": "file:secrets/beat", "every": "300ms"}
     w.write()
     path = str(w.folder / "notify")
@@ -193,30 +176,13 @@ def test_heartbeat_watchdog_and_ready(world) -> None:
 def test_a_trace_of_each_request_reaches_a_collector(world) -> None:
     """OTLP over HTTP; path tokens are not in it."""
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http.trace_exporter")
-    got: list[bytes] = []
-
-    async def take(request: web.Request) -> web.Response:
-        got.append(await request.read())
-        return web.Response()
-
     w = world()
-
-    async def start() -> str:
-        app = web.Application()
-        app.router.add_post("/v1/traces", take)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        return f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1/traces"
-
-    w.data["serve"]["traces"] = w.loop.do(start())
+    w.data["serve"]["traces"], got = w.listener("/v1/traces")
     w.write()
     w.start()
     w.ask("GET", "/a/" + "t0ken" * 6)
     w.wait(lambda: any(b"GET /a/********" in b for b in got), 20)
     assert not any(b"t0kent0ken" in b for b in got)
-    asyncio.run(asyncio.sleep(0))
 
 
 def test_notify_mode_tells_and_starts_nothing(world) -> None:

@@ -193,6 +193,24 @@ class World:
         status, _, answer = self.ask("POST", f"/hooks/{source}", raw, {"Content-Type": "application/json", "Authorization": f"Bearer {token}", **headers})
         return status, json.loads(answer)
 
+    def listener(self, path: str) -> tuple[str, list[bytes]]:
+        """An address outside that answers 200, and what it was sent, in order."""
+        heard: list[bytes] = []
+
+        async def take(request: web.Request) -> web.Response:
+            heard.append(await request.read())
+            return web.Response()
+
+        async def start() -> int:
+            app = web.Application()
+            app.router.add_route("*", path, take)
+            runner = web.AppRunner(app, access_log=None)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", port := free_port()).start()
+            return port
+
+        return f"http://127.0.0.1:{self.loop.do(start())}{path}", heard
+
     def api(self, path: str, body: Any = None, token: str = "", method: str = "") -> tuple[int, Any]:
         """The API."""
         headers = {"Authorization": f"Bearer {token or self.token()}", "Content-Type": "application/json"}
