@@ -107,7 +107,7 @@ class Actor:
         await self.daemon.writer.do(lambda b: b.note(kind, current.id, "bcp", text=text))
         self.daemon.hub.changed()
         if tell:
-            self.daemon.asker.tell(current, text)
+            self.daemon.asker.speaker.tell(current, text)
 
     # -- what is done --------------------------------------------------------------------------------------------
 
@@ -120,7 +120,7 @@ class Actor:
         mode, loaded = current.mode, self.app.playbook(name)
         if mode == "notify":
             await self._propose(current, name, mode, found)
-            self.daemon.asker.tell(current, f"proposed: {name}; start it with bcp run {name}")
+            self.daemon.asker.speaker.tell(current, f"proposed: {name}; start it with bcp run {name}")
             return
         if mode == "auto":
             why = self._not_by_itself(loaded, found)

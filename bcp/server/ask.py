@@ -8,29 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bcp.comms.render import render
-from bcp.contracts.channel import Channel, Choice, Delivery, NotSent, RateLimited
+from bcp.contracts.channel import Channel, Choice
 from bcp.contracts.contact import Contact
 from bcp.detect.decide import TITLES
 from bcp.engine.gate import Gate, judge
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.incident.codes import new_code, new_link
-from bcp.incident.model import Incident, Plan, Question, Turn, turns
+from bcp.incident.model import Plan, Question, Turn, turns
 from bcp.kernel.clock import clock_text
-from bcp.kernel.errors import BcpError, Permanent
+from bcp.kernel.errors import BcpError
 from bcp.kernel.log import logger
-from bcp.kernel.secret import redact
 from bcp.plan.model import read_plan
 from bcp.playbook.load import loads
 from bcp.server.books import groups_of
+from bcp.server.say import Speaker
 
 if TYPE_CHECKING:
     from bcp.server.daemon import Daemon
 
 LOG = logger(__name__)
 POLL_S = 0.3
-TRIES = 3
 PERSONAL = ("sms", "voice")
 """Forms that reach one person, who alone gets the codes in them."""
 EVERYBODY = "*"
@@ -52,7 +50,7 @@ class Asker:
     """Notices questions, asks them turn by turn, and says how they ended."""
 
     def __init__(self, daemon: Daemon) -> None:
-        self.daemon, self.clock = daemon, daemon.clock
+        self.daemon, self.clock, self.speaker = daemon, daemon.clock, Speaker(daemon)
         self.woken = asyncio.Event()
         self._codes: set[str] = set()
         self._seen: dict[str, float] = {}
@@ -196,21 +194,12 @@ class Asker:
 
     # -- asking --------------------------------------------------------------------------------------------------
 
-    def _channels(self) -> list[Channel[Any]]:
-        names = self.daemon.settings.ask.channels
-        every = self.daemon.app.channels
-        return (
-            [every[n] for n in names if n in every]
-            if names
-            else [c for c in every.values() if c.form in {"sms", "chat"}]
-        )
-
     async def _take(self, question: Question, turn: Turn) -> None:
         given = {a.by for a in await self.daemon.writer.do(lambda b: questions.answers_of(b, question))}
         group = [p for p in question.groups[turn.group] if p not in given]
         people = [c for c in map(self.daemon.app.directory.person, group) if c is not None]
         stamp = turn.cycle * len(question.groups) + turn.group
-        for channel in self._channels():
+        for channel in self.speaker.channels():
             if channel.broadcast:
                 await self._one(question, None, channel, stamp)
                 continue
@@ -249,7 +238,7 @@ class Asker:
                 if personal
                 else (Choice(f"{question.id}:yes", "Start it"), Choice(f"{question.id}:no", "Do not start", False))
             )
-            state, receipt = await self._send(
+            state, receipt = await self.speaker.send(
                 channel,
                 address,
                 "question",
@@ -264,27 +253,6 @@ class Asker:
             state, receipt = "failed", error.message
         await self.daemon.writer.do(lambda b: questions.settle(b, question, who, channel.name, stamp, state, receipt))
         self.daemon.hub.changed()
-
-    async def _send(
-        self, channel: Channel[Any], address: str, template: str, language: str, values: Mapping[str, Any], key: str,
-        choices: tuple[Choice, ...] = (), *, drill: bool = False, reply_url: str = "",
-    ) -> tuple[str, str]:  # fmt: skip
-        """Say it; a refusal that is safe to repeat is repeated. A lost answer is not: the next turn asks again anyway."""
-        app = self.daemon.app
-        default = app.settings.organisation.language
-        message = render(app.pack.get(template), channel.form, language or default, default, values, drill=drill)
-        for attempt in range(TRIES):
-            try:
-                receipt = await channel.send(Delivery(key, address, message, self.clock.now(), choices, reply_url))
-                return "sent", receipt.id
-            except (RateLimited, NotSent) as error:
-                problem = error.message
-                await self.clock.sleep(min(10.0, error.retry_after_s or 1.0) if attempt + 1 < TRIES else 0.0)
-            except Permanent as error:
-                return "failed", redact(error.message)
-            except BcpError as error:
-                return "doubt", redact(error.message)
-        return "failed", redact(problem)
 
     def _values(
         self,
@@ -305,7 +273,7 @@ class Asker:
             else f"{self.daemon.app.settings.service} is {found.state}"
         )
         return {
-            **self._org(),
+            **self.speaker.org(),
             "outage_class": found.outage_class,
             "ask": {
                 "what": what,
@@ -326,19 +294,6 @@ class Asker:
             },
         }
 
-    def _org(self) -> dict[str, Any]:
-        org = self.daemon.app.settings.organisation
-        return {
-            "org": {
-                "name": org.name,
-                "hotline": org.hotline,
-                "status_page": org.status_page,
-                "signature": org.signature,
-            },
-            "service": self.daemon.app.settings.service,
-            "now": clock_text(self.clock.now())[:5] + " UTC",
-        }
-
     async def _say_closed(self, question: Question, result: str) -> None:
         """Everybody who was asked hears that nothing happened."""
         asked = await self.daemon.writer.do(lambda b: questions.asked_of(b, question.id))
@@ -357,56 +312,11 @@ class Asker:
             person = self.daemon.app.directory.person(one.person)
             address = channel.address_of(person) if person is not None else channel.place()
             language = person.language if person is not None else ""
-            state, detail = await self._send(
+            state, detail = await self.speaker.send(
                 channel, address, "question-closed", language, values, f"{question.id}/closed/{one.person}"
             )
             if state != "sent":
                 LOG.warning("%s could not be told that a question is closed: %s", one.person, detail)
-
-    # -- notices -------------------------------------------------------------------------------------------------
-
-    def tell(self, incident: Incident, text: str) -> None:
-        """Tell the people on call, beside everything else."""
-        self.daemon.spawn(self._tell(incident, text), "tell")
-
-    async def _tell(self, incident: Incident, text: str) -> None:
-        found = self.daemon.seen()
-        values = {
-            **self._org(),
-            "outage_class": found.outage_class,
-            "ask": {
-                "what": incident.title or found.state,
-                "result": text[:200],
-                "seen": "; ".join(found.evidence[:2])[:300] or found.why,
-                "incident": incident.id,
-            },
-        }
-        people = (
-            self.daemon.app.directory.members(self.daemon.settings.oncall)
-            if self.daemon.settings.oncall in self.daemon.app.directory.audiences
-            else []
-        )
-        sent = failed = 0
-        for channel in self._channels():
-            targets = (
-                [("", channel.place())] if channel.broadcast else [(p.language, channel.address_of(p)) for p in people]
-            )
-            for language, address in targets:
-                if not address:
-                    continue
-                state, _ = await self._send(
-                    channel,
-                    address,
-                    "incident-notice",
-                    language,
-                    values,
-                    f"{incident.id}/notice/{self.clock.now():.3f}",
-                )
-                sent, failed = sent + (state == "sent"), failed + (state != "sent")
-        await self.daemon.writer.do(
-            lambda b: b.note("told", incident.id, "bcp", text=text[:300], sent=sent, failed=failed)
-        )
-        self.daemon.hub.changed()
 
 
 def _touched(path: Path) -> float:

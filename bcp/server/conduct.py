@@ -122,7 +122,7 @@ class Conductor:
     async def _tell(self, incident: str, text: str) -> None:
         """Tell the people on call. What belongs to no incident is known to whoever started it."""
         if incident:
-            self.daemon.asker.tell(await self.daemon.writer.do(lambda b: b.incident(incident)), text)
+            self.daemon.asker.speaker.tell(await self.daemon.writer.do(lambda b: b.incident(incident)), text)
 
     def _started(self, incident: str, run_id: str) -> None:
         task = asyncio.current_task()
