@@ -145,6 +145,8 @@ class Hook(ABC, Generic[S]):
     """What stands before the hex digits in it."""
     many: ClassVar[str] = ""
     """What separates several signatures during a rotation; empty: there is one."""
+    forms: ClassVar[bool] = False
+    """It may send a form (application/x-www-form-urlencoded) instead of JSON: fields become the body's keys."""
     example: ClassVar[str] = ""
     """For the docs: how to set the sender up."""
     Settings: ClassVar[type[PluginSettings]]

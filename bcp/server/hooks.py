@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -25,6 +26,7 @@ from bcp.server.guard import Throttle, peer_of
 
 LOG = logger(__name__)
 JSON = ("application/json", "text/json")
+FORM = "application/x-www-form-urlencoded"
 
 
 class Hooks:
@@ -85,12 +87,13 @@ class Hooks:
 
     async def _take(self, hook: Hook[Any], received: Received) -> Response:
         kind = received.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-        if kind not in JSON and not kind.endswith("+json"):
+        form = hook.forms and kind == FORM
+        if not form and kind not in JSON and not kind.endswith("+json"):
             return _no(415, f"send application/json, not {kind[:60]}")
         try:
-            body = json.loads(received.raw)
+            body = _fields(received.raw) if form else json.loads(received.raw)
         except (ValueError, RecursionError):
-            return _no(422, "the body is no JSON")
+            return _no(422, f"the body is no {'form' if form else 'JSON'}")
         try:
             alerts = [a for a in hook.alerts(body, received) if self._wanted(hook, a)]
         except Invalid as error:
@@ -126,6 +129,11 @@ class Hooks:
             )
         except ExpressionError:
             return False
+
+
+def _fields(raw: bytes) -> dict[str, str]:
+    """A form's fields. Raises ``ValueError``: no form, or too many."""
+    return dict(parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=100))
 
 
 def _no(status: int, text: str, headers: dict[str, str] | None = None, *, hint: str = "") -> Response:

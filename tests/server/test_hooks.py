@@ -8,6 +8,7 @@ import json
 import random
 import resource
 import time
+from urllib.parse import urlencode
 
 import httpx
 import jwt
@@ -266,6 +267,31 @@ def test_the_token_in_a_path_is_in_no_log(tmp_path, caplog) -> None:
     for record in caplog.records:
         if record.name.startswith("bcp"):
             assert KEY not in record.getMessage() and "zzzz" not in record.getMessage()
+
+
+def test_a_form_is_taken_where_a_command_line_sends_it_and_nowhere_else(tmp_path) -> None:
+    """`curl --data-urlencode` quotes what a shell and JSON would not; a form that is none is refused, without a trace of ours."""
+
+    async def run() -> None:
+        async with Server(tmp_path, hooks("icinga", "zabbix")) as server:
+            path, headers = signed("icinga", b"")
+            headers = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
+
+            async def post(raw: bytes, kind: str = "icinga"):
+                return await server.client.post(f"/hooks/{kind}{path}", content=raw, headers=headers if kind == "icinga" else {**signed(kind, b"")[1], "Content-Type": headers["Content-Type"]})
+
+            fields = {"host": "mx", "service": "smtp", "state": "CRITICAL", "type": "PROBLEM", "output": 'he said "no" & left\n2nd', "since": "1764000000.5"}
+            first = (await post(urlencode(fields).encode())).json()
+            assert first["opened"] and (await post(urlencode(fields).encode())).json()["repeated"] == 1
+            over = (await post(urlencode({**fields, "type": "RECOVERY", "state": "OK", "since": "1764000060"}).encode())).json()
+            assert over["resolved"] and over["incident"] == first["incident"]
+            # A system that never saw it change says 0: that is no identity, and a later outage is another one.
+            assert (await post(urlencode({**fields, "since": "0"}).encode())).json()["new"] == 1
+            for raw in (b"", b"x", b"\xff=\xfe&", b"&".join(b"a%d=1" % i for i in range(200)), b"host=mx", b'{"host": 1}'):
+                assert (await post(raw)).status_code == 422, raw
+            assert (await post(b"event_id=1&value=1", "zabbix")).status_code == 415
+
+    asyncio.run(run())
 
 
 def test_conditions_choose_alerts_and_a_missing_label_is_no(tmp_path) -> None:

@@ -21,12 +21,24 @@ class Icinga(Hook[IcingaSettings]):
 
     kind = "icinga"
     Settings = IcingaSettings
-    example: ClassVar[
-        str
-    ] = """curl -fsS -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' http://127.0.0.1:8080/hooks/icinga -d \\
- '{"host": "$host.name$", "service": "$service.name$", "state": "$service.state$", "type": "$notification.type$",
-   "output": "$service.output$", "since": "$service.last_state_change$"}'
-Nagios: $HOSTNAME$ $SERVICEDESC$ $SERVICESTATE$ $NOTIFICATIONTYPE$ $SERVICEOUTPUT$ $LASTSERVICESTATECHANGE$"""
+    forms = True
+    example: ClassVar[str] = """\
+# The token stands in a file that only the monitoring user reads: header = "Authorization: Bearer ..."
+# Fields go as a form, because outputs hold quotes. For hosts: host.state, host.output, host.last_state_change, no service.
+
+# Icinga 2
+object NotificationCommand "bcp" {
+  command = [ "curl", "-fsS", "--max-time", "10", "--retry", "3", "-K", "/etc/icinga2/bcp.curl", "http://127.0.0.1:8080/hooks/icinga",
+    "--data-urlencode", "host=$host.name$", "--data-urlencode", "service=$service.name$",
+    "--data-urlencode", "state=$service.state$", "--data-urlencode", "type=$notification.type$",
+    "--data-urlencode", "output=$service.output$", "--data-urlencode", "since=$service.last_state_change$" ]
+}
+
+# Nagios
+define command {
+  command_name bcp
+  command_line curl -fsS --max-time 10 --retry 3 -K /etc/nagios4/bcp.curl http://127.0.0.1:8080/hooks/icinga --data-urlencode "host=$HOSTNAME$" --data-urlencode "service=$SERVICEDESC$" --data-urlencode "state=$SERVICESTATE$" --data-urlencode "type=$NOTIFICATIONTYPE$" --data-urlencode "output=$SERVICEOUTPUT$" --data-urlencode "since=$LASTSERVICESTATECHANGE$"
+}"""
 
     def alerts(self, body: Any, received: Received) -> list[Alert]:
         """What it says."""
@@ -39,7 +51,8 @@ Nagios: $HOSTNAME$ $SERVICEDESC$ $SERVICESTATE$ $NOTIFICATIONTYPE$ $SERVICEOUTPU
         mark = f"{host}|{service}"
         labels = {"host": host, "service": service, "state": state}
         title = text_of(top.get("output")) or f"{host} {service} {state}"
-        return [Alert(f"{mark}|{since}|{kind}" if since else "", mark, firing, title, "", labels)]
+        known = since.strip("0.") != ""  # 0: it has never changed; says nothing of this problem
+        return [Alert(f"{mark}|{since}|{kind}" if known else "", mark, firing, title, "", labels)]
 
 
 def create(name: str, settings: IcingaSettings) -> Icinga:
