@@ -60,6 +60,8 @@ class Runner:
         self.signum = 0
         self.broken: StorageError | None = None
         self._stop = asyncio.Event()
+        self._told: asyncio.Task[Any] | None = None
+        """Ends when somebody says stop; one for the whole run."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.performer = Performer(
             loaded, actions, services, journal, scope, planned, self.state, self._note, self.seen
@@ -80,13 +82,14 @@ class Runner:
     async def work(self) -> Ending:
         """Go on until there is nothing to do here. Raises ``StorageError`` when the journal fails: the run is then paused."""
         signals = asyncio.create_task(self._watch_signals())  # noqa: TID251 - cancelled below
+        self._told = asyncio.create_task(self._stop.wait())  # noqa: TID251 - cancelled below
         try:
             return await self._work()
         finally:
-            signals.cancel()
-            for task in self._tasks.values():
+            rest: list[asyncio.Task[Any]] = [signals, self._told, *self._tasks.values()]
+            for task in rest:
                 task.cancel()
-            await asyncio.wait([signals, *self._tasks.values()], timeout=2)
+            await asyncio.wait(rest, timeout=2)
 
     async def _work(self) -> Ending:
         if self.state.status == "new":
@@ -119,7 +122,7 @@ class Runner:
                 await self._note("step_finished", step=step_id, status=how)
             for step_id in todo.start:
                 self._start(step_id)
-            if todo.skip or todo.start:
+            if todo.skip:  # others may wait for these
                 continue
             if self._tasks:
                 await self._wait_for_any()
@@ -154,9 +157,8 @@ class Runner:
         if self._stop.is_set():  # nothing but the tasks is left to wait for
             await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED, timeout=POLL_S)
         else:
-            stop = asyncio.create_task(self._stop.wait())  # noqa: TID251 - cancelled below
-            await asyncio.wait([stop, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
-            stop.cancel()
+            assert self._told is not None
+            await asyncio.wait([self._told, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
         for step_id in [s for s, t in self._tasks.items() if t.done()]:
             task = self._tasks.pop(step_id)
             if not task.cancelled() and task.exception() is not None:

@@ -265,7 +265,7 @@ def next_in_phase(nodes: Sequence[Node], state: RunState, phase: str) -> Next:
             busy = True
         elif failing:
             skip.append((node.id, "not_reached"))
-        elif fate := _fate([steps[n] for n in node.needs if n in steps]):
+        elif fate := _fate(node, steps):
             if fate == "start":
                 start.append(node.id)
             else:
@@ -277,10 +277,13 @@ def next_in_phase(nodes: Sequence[Node], state: RunState, phase: str) -> Next:
     return Next(verdict="blocked" if doubtful else "phase_over")
 
 
-def _fate(needs: Sequence[StepState]) -> str:
+def _fate(node: Node, steps: Mapping[str, StepState]) -> str:
     """``start``, ``skipped``, ``not_reached``, or empty: not decided yet. Asked for every waiting step after every ending."""
     skipped = lost = doubtful = False
-    for need in needs:
+    for name in node.needs:
+        need = steps.get(name)
+        if need is None:
+            continue
         status = need.status
         if status not in OVER:
             return ""
