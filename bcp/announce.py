@@ -17,6 +17,14 @@ from bcp.kernel.errors import Invalid
 from bcp.kernel.files import write_atomic
 from bcp.wiring import App
 
+FACTS = {
+    "mx-on-relay": "mail goes to the backup",
+    "mx-on-primary": "MX points at Exchange again",
+    "mail-flows": "a test mail got through",
+    "queue-drained": "what the backup kept is delivered",
+}
+"""Facts that messages claim, in words."""
+
 
 def values(app: App | None, letter: str, given: Mapping[str, str]) -> dict[str, Any]:
     """Values to render with: long ones, then the organisation's own, then those given. The class: given, else the last verdict's, else B."""
@@ -85,7 +93,14 @@ def playbook_of(
     }
     covers = [step["variables"]["outage_class"]]  # type: ignore[index]
     # Who says that it works again looks first; every other fact must have been made by a run.
-    look = "service-healthy" in app.pack.get(name).claims(covers)
+    claims = app.pack.get(name).claims(covers)
+    look = "service-healthy" in claims
+    if missing := [c for c in claims if c != "service-healthy" and c not in app.facts()]:
+        raise Invalid(
+            f"{name} says of class {covers[0]} that {' and '.join(FACTS.get(c, c) for c in missing)} ({', '.join(missing)}),"
+            " and no run has made that true",
+            hint="bcp status --all shows the runs. Send another phase, or say what you know in a message of your own.",
+        )
     text = (
         "version: 1\nname: comms-send\ntitle: One message to one audience\n"
         f"covers: {json.dumps(covers)}\n"

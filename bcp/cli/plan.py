@@ -88,6 +88,8 @@ def plan(
 
 def describe(made: Plan) -> str:
     """The plan for people: changes first, then sends, then notes, refusals last, where the eye ends."""
+    from bcp.plan.model import said_by  # noqa: PLC0415
+
     lines = [
         f"{render.paint('Plan', 'bold')} {made.playbook}  {render.paint(made.checksum[:12], 'bold')}  valid until {iso(made.expires)}",
         f"Domains: {', '.join(made.domains[:6])}{' ...' if len(made.domains) > 6 else ''}",
@@ -115,8 +117,8 @@ def describe(made: Plan) -> str:
     refused = made.refusals()
     if refused:
         lines += ["", render.paint(f"Refused: {len(refused)} rule(s) say no", "bad")]
-        for _, refusal in refused:
-            lines.append(render.wrap(f"{refusal.message} [{refusal.rule}]", "    ", "  x "))
+        for step, refusal in refused:
+            lines.append(render.wrap(f"{said_by(step, refusal)} [{refusal.rule}]", "    ", "  x "))
             if refusal.hint:
                 lines.append(render.wrap(refusal.hint, "    ", "    "))
             if refusal.overridable:

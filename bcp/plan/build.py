@@ -225,12 +225,12 @@ def _expectation(
         if expr.condition(step.expect, {**scope, "outputs": outputs}):
             return ()
     except ExpressionError as error:
-        return (Refusal("steady-state", f"{placed.id}: {error}", "Correct expect:."),)
+        return (Refusal("steady-state", str(error), "Correct expect:."),)
     seen = {k: v for k, v in outputs.items() if isinstance(v, (str, bool, int, float)) and v != ""}
     return (
         Refusal(
             "steady-state",
-            f"{placed.id}: expected {step.expect}; seen {', '.join(f'{k}={v}' for k, v in seen.items()) or 'nothing'}",
+            f"expected {step.expect}; seen {', '.join(f'{k}={v}' for k, v in seen.items()) or 'nothing'}",
             "The playbook is not for what is there now.",
             overridable=True,
         ),

@@ -161,6 +161,11 @@ def differences(old: Plan, new: Plan) -> list[str]:
     return out
 
 
+def said_by(step: str, refusal: Refusal) -> str:
+    """A refusal, with the step that says so."""
+    return refusal.message if refusal.message.startswith(f"{step}:") else f"{step}: {refusal.message}"
+
+
 def _short(facts: Mapping[str, Any]) -> str:
     text = json.dumps(facts, ensure_ascii=False)
     return text if len(text) <= 160 else text[:157] + "..."
@@ -193,6 +198,4 @@ def check_runnable(plan: Plan, now: float, *, configuration: str, playbook_text:
         hint = refusal.hint + (
             f" Or, if you know better: --override {refusal.rule} --reason '...'" if refusal.overridable else ""
         )
-        raise Refused(
-            f"{step}: {refusal.message}" + (f" (and {more} more)" if more else ""), rule=refusal.rule, hint=hint
-        )
+        raise Refused(said_by(step, refusal) + (f" (and {more} more)" if more else ""), rule=refusal.rule, hint=hint)

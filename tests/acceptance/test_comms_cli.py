@@ -30,7 +30,7 @@ def test_forecast_send_status(lab) -> None:
 def test_no_word_before_its_fact_and_no_draft_leaves(lab) -> None:
     """That the backup keeps mail cannot be said by a send of its own in class B; in class A nothing of the kind is said."""
     done = lab.run("comms", "send", "employees", "employees-identified", "--class", "B", "--channel", "sms", "--yes")
-    assert done.returncode == 2 and "mx-on-relay" in done.stderr and "no step before it makes that true" in " ".join(done.stderr.split())
+    assert done.returncode == 2 and "mx-on-relay" in done.stderr and "no run has made that true" in " ".join(done.stderr.split())
     assert lab.run("comms", "send", "employees", "employees-identified", "--class", "A", "--channel", "sms", "--yes").returncode == 0
     draft = lab.run("comms", "send", "employees", "regulator-investigating", "--class", "A", "--channel", "sms", "--yes")
     assert draft.returncode == 2

@@ -50,7 +50,7 @@ class LookVerdict(Action[VerdictArgs]):
             + (f", class {seen['class']}" if seen.get("class") else "")
             + (f": {evidence[0]}" if evidence else "")
         )
-        wrong = () if _fits(args, seen) else (Refusal("steady-state", f"{step.id}: {_told(args, seen)}", HINT),)
+        wrong = () if _fits(args, seen) else (Refusal("steady-state", _told(args, seen), HINT),)
         return Proposal(
             notes=(note,), refusals=wrong, outputs=seen, facts={"state": seen["state"], "class": seen.get("class", "")}
         )
