@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     from bcp.wiring import App
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(name="doctor", help="Is everything reachable and are we allowed to use it, today? Changes nothing.")(
-        doctor
-    )
-
-
 def doctor() -> None:
     """Doctor."""
     app = make_app()

@@ -69,9 +69,10 @@ def main() -> None:
     """Entry point. No traceback reaches a person without --debug."""
     try:
         if not quick_status(sys.argv[1:]):
-            from bcp.cli.app import app  # noqa: PLC0415 - Typer and its models cost 0.1 s
+            from bcp.cli.app import app, overview  # noqa: PLC0415 - Typer and its models cost 0.1 s
 
-            app(args=arrange(sys.argv[1:]), prog_name="bcp")
+            words = arrange(sys.argv[1:])
+            (overview() if words in (["--help"], ["-h"]) else app)(args=words, prog_name="bcp")
     except BcpError as error:
         sys.exit(fail(error))
     except (KeyboardInterrupt, Interrupted):

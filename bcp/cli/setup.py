@@ -17,6 +17,9 @@ from bcp.kernel.errors import Invalid
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(name="init", help="Write a bcp.yaml from a few answers or options and the MX as it is now.")(init)
+    app.command(name="doctor", help="Is everything reachable and are we allowed to use it, today? Changes nothing.")(
+        doctor
+    )
     group = typer.Typer(help="The configuration: check, schema.", no_args_is_help=True, rich_markup_mode=None)
     group.command(name="check", help="Validate bcp.yaml, the contacts and the messages.")(check)
     group.command(name="schema", help="Print the JSON Schema of bcp.yaml, for editors.")(schema)
@@ -212,3 +215,10 @@ def _union(out: dict[str, Any], registry: Any, family: str) -> dict[str, Any]:
         model.setdefault("required", []).append("kind")
         options.append(model)
     return {"oneOf": options}
+
+
+def doctor() -> None:
+    """Doctor."""
+    from bcp.cli.doctor import doctor as look  # noqa: PLC0415 - a long file that only this command needs
+
+    look()

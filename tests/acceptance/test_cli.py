@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support import ROOT, bcp
 
 GATE = """\
 concurrency: {group: "gate-NAME"}
@@ -201,6 +202,14 @@ def test_a_healthy_service_refuses_the_outage_playbook(lab) -> None:
     assert done.returncode == 3
     assert "steady-state" in done.stdout and "--override" in done.stdout
     assert lab.run("plan", "exchange-inbound-outage", "--override", "steady-state").returncode == 2
+
+
+def test_the_quick_help_is_the_help() -> None:
+    """Word for word, and completion still knows every option."""
+    full = subprocess.run([sys.executable, "-c", "from bcp.cli.app import app; app(args=['--help'], prog_name='bcp')"], env={**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30, check=True)
+    assert bcp("--help").stdout == bcp("-h").stdout == full.stdout
+    words = {**os.environ, "_BCP_COMPLETE": "complete_bash", "COMP_WORDS": "bcp comms send --", "COMP_CWORD": "3"}
+    assert "--dry-run" in subprocess.run([str(Path(sys.executable).parent / "bcp")], env=words, capture_output=True, text=True, timeout=30).stdout
 
 
 def test_completion_installs(tmp_path) -> None:
