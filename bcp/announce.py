@@ -30,9 +30,7 @@ def values(app: App | None, letter: str, given: Mapping[str, str]) -> dict[str, 
     """Values to render with: long ones, then the organisation's own, then those given. The class: given, else the last verdict's, else B."""
     out: dict[str, Any] = {**LONG, **given}
     if app is not None:
-        org = app.settings.organisation
-        names = ("name", "hotline", "status_page", "signature")
-        out["org"] = {n: getattr(org, n) for n in names}
+        out["org"] = app.settings.organisation.said()
         out["domains"] = list(app.domains)
         latest = app.history.latest()
         letter = letter or (latest[1]["class"] if latest else "")
@@ -95,7 +93,8 @@ def playbook_of(
     # Who says that it works again looks first; every other fact must have been made by a run.
     claims = app.pack.get(name).claims(covers)
     look = "service-healthy" in claims
-    if missing := [c for c in claims if c != "service-healthy" and c not in app.facts()]:
+    made = {"service-healthy"} | (app.facts() if claims else set())
+    if missing := [c for c in claims if c not in made]:
         raise Invalid(
             f"{name} says of class {covers[0]} that {' and '.join(FACTS.get(c, c) for c in missing)} ({', '.join(missing)}),"
             " and no run has made that true",

@@ -39,6 +39,15 @@ class Organisation(Model):
     languages: list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]] = Field(default_factory=list)
     """Languages in which every message must be complete (`bcp comms lint`). Empty: not checked."""
 
+    def said(self) -> dict[str, str]:
+        """What messages know as ``org``."""
+        return {
+            "name": self.name,
+            "hotline": self.hotline,
+            "status_page": self.status_page,
+            "signature": self.signature,
+        }
+
 
 class PrimaryMx(Model):
     """One MX host of Exchange Online in peacetime. Take it from Graph `serviceConfigurationRecords`, never from a pattern."""

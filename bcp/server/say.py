@@ -57,15 +57,10 @@ class Speaker:
 
     def org(self) -> dict[str, Any]:
         """What every text may name."""
-        org = self.daemon.app.settings.organisation
+        settings = self.daemon.app.settings
         return {
-            "org": {
-                "name": org.name,
-                "hotline": org.hotline,
-                "status_page": org.status_page,
-                "signature": org.signature,
-            },
-            "service": self.daemon.app.settings.service,
+            "org": settings.organisation.said(),
+            "service": settings.service,
             "now": clock_text(self.clock.now())[:5] + " UTC",
         }
 

@@ -485,14 +485,8 @@ class App:
         book = request.loaded.book
         every = min((s.every for s in book.hold if s.every), default=1800.0)
         decision = self.seen()
-        org = self.settings.organisation
         return {
-            "org": {
-                "name": org.name,
-                "hotline": org.hotline,
-                "status_page": org.status_page,
-                "signature": org.signature,
-            },
+            "org": self.settings.organisation.said(),
             "service": self.settings.service,
             "outage_class": decision.outage_class
             if decision.outage_class in book.covers
