@@ -40,15 +40,20 @@ def register(app: typer.Typer) -> None:
 
 def check(file: Annotated[Path | None, typer.Argument(help="CSV or YAML; else the one in bcp.yaml.")] = None) -> None:
     """Check."""
-    from bcp.contacts.load import load_contacts  # noqa: PLC0415
+    from bcp.contacts.load import load_people  # noqa: PLC0415
 
-    people = load_contacts(file) if file else make_app().directory.contacts
+    file = file or make_app().settings.contacts.file
+    if file:
+        read = load_people(file).whole()
+        people, warnings = read.people, [str(p) for p in read.doubts]
+    else:
+        people, warnings = tuple(make_app().directory.contacts), []
+    if not people:
+        raise Invalid(f"{file or 'the configuration'} holds nobody", hint="Is this the right file?")
     phones = sum(1 for c in people if c.phone)
-    render.emit(
-        "bcp.contacts/1",
-        {"people": len(people), "phones": phones},
-        f"{len(people)} people, {phones} with a phone, nothing wrong.",
-    )
+    verdict = "nothing wrong" if not warnings else f"{len(warnings)} to look at"
+    text = "\n".join([f"{len(people)} people, {phones} with a phone, {verdict}.", *warnings[:20]])
+    render.emit("bcp.contacts/1", {"people": len(people), "phones": phones, "warnings": warnings}, text)
 
 
 def list_(full: Annotated[bool, typer.Option("--full", help="Show addresses.")] = False) -> None:
@@ -90,7 +95,7 @@ def sync(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; write nothing.")] = False,
 ) -> None:
     """Sync."""
-    from bcp.contacts.load import load_contacts  # noqa: PLC0415
+    from bcp.contacts.load import load_people  # noqa: PLC0415
     from bcp.contacts.snapshot import differences, read_snapshot, write_snapshot  # noqa: PLC0415
     from bcp.kernel.files import write_atomic  # noqa: PLC0415
 
@@ -102,12 +107,15 @@ def sync(
     link = ""
     before = read_snapshot(path, app.contact_keys())[0] if path.exists() else ()
     if file:
-        people, source = load_contacts(file), f"file {file.name}"
+        read = load_people(file).whole()
+        people, source, bad = read.people, f"file {file.name}", [str(p) for p in read.doubts]
     else:
         people, bad, link = _from_graph(app, before, full=full)
         source = "Microsoft Graph"
     forgotten = _forgotten(app)
     people = tuple(p for p in people if _mark(p.id) not in forgotten)
+    if before and not people:
+        raise Invalid(f"{source} has nobody; {len(before)} people would be lost", hint="Look at the source first.")
     changed = differences(before, people)
     checksum = ""
     if not dry_run:
@@ -183,34 +191,15 @@ def export(
     full: Annotated[bool, typer.Option("--full", help="With addresses. Without it they are masked.")] = False,
 ) -> None:
     """Export."""
-    import csv  # noqa: PLC0415
-    import io  # noqa: PLC0415
-    from dataclasses import asdict  # noqa: PLC0415
-
     from bcp.comms.recipients import mask  # noqa: PLC0415
-    from bcp.contacts.load import COLUMNS  # noqa: PLC0415
+    from bcp.contacts.export import to_csv  # noqa: PLC0415
     from bcp.kernel.files import write_atomic  # noqa: PLC0415
 
     directory = make_app().directory
     people = directory.members(audience) if audience else list(directory.contacts)
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for person in people:
-        row = {k: ";".join(v) if isinstance(v, tuple) else v for k, v in asdict(person).items()}
-        if not full:
-            row |= {k: mask(row[k]) if row[k] else "" for k in ("phone", "email")}
-        writer.writerow({k: _harmless(str(v)) for k, v in row.items()})
-    write_atomic(out, buffer.getvalue())
+    write_atomic(out, to_csv(people, None if full else mask))
     render.emit(
         "bcp.contacts-export/1", {"people": len(people), "file": str(out)}, f"{len(people)} people written to {out}"
-    )
-
-
-def _harmless(text: str) -> str:
-    """A cell that a spreadsheet would take for a formula is made text (OWASP, CSV injection). Phone numbers stay."""
-    return (
-        "'" + text if text[:1] in "=@\t\r" or (text[:1] in "+-" and not text[1:].replace("*", "").isdigit()) else text
     )
 
 

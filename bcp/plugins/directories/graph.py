@@ -64,7 +64,7 @@ async def read_changes(
 
     async def work(client: Any, configuration: Any) -> tuple[list[Contact], list[str], str]:
         found: dict[str, Contact] = {}
-        gone: list[str] = []
+        gone: dict[str, None] = {}  # in order; the last word about a person counts
         if link:
             _same_host(link, api_url)
             page = await client.users.delta.with_url(link).get(request_configuration=configuration())
@@ -76,11 +76,12 @@ async def read_changes(
             for user in page.value or ():
                 if "@removed" in (user.additional_data or {}) or user.account_enabled is False:
                     found.pop(str(user.id), None)
-                    gone.append(str(user.id))
+                    gone[str(user.id)] = None
                 else:
+                    gone.pop(str(user.id), None)
                     found[str(user.id)] = _contact(user)
             if not page.odata_next_link:
-                return list(found.values()), gone, str(page.odata_delta_link or "")
+                return list(found.values()), list(gone), str(page.odata_delta_link or "")
             _same_host(page.odata_next_link, api_url)
             page = await client.users.delta.with_url(page.odata_next_link).get(request_configuration=configuration())
         raise Permanent("Graph's pages of users have no end", hint="Report it; sync from a file meanwhile.")

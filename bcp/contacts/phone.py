@@ -1,0 +1,74 @@
+"""Phone numbers as people write them, to E.164 (ITU-T E.164), or a reason why not. A doubtful number is never called good."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_E164 = re.compile(r"^\+[1-9][0-9]{6,14}$")
+_TRUNK = re.compile(r"\(\s*0+\s*\)")
+"""``+49 (0)170``: the zero is dialled inside the country only and is no part of the number."""
+_ALLOWED = re.compile(r"^\+?[0-9\s()./-]*$")
+_EXTENSION = re.compile(r"(?i)(?:;ext=|;|\bext(?:ension)?\b\.?|\bdw\b\.?|(?<=[\d\s)])x(?=[\s.]*\d)|#)[\s.:]*\d*\s*$")
+_SECOND = re.compile(r"/\s*\d{1,4}\s*$|[,;|]|\boder\b|\bor\b", re.IGNORECASE)
+"""``+49 30 123456/57`` stands for two numbers; ``030/123456`` is one, and not in international form."""
+
+
+def check_phone(text: str) -> tuple[str, str]:
+    """The number in E.164 and an empty reason; or an empty number and what is wrong, as ``the phone number ...`` goes on."""
+    plain = _plain(text)
+    if not plain:
+        return "", ""
+    if why := _unreadable(plain):
+        return "", why
+    compact = re.sub(r"[\s()./-]", "", _TRUNK.sub("", plain))
+    if not _E164.match(compact):
+        return "", "is not in international form"
+    return _known(compact)
+
+
+def _plain(text: str) -> str:
+    """Without what address books add: invisible marks, wide digits, ``tel:``, a spreadsheet's apostrophe."""
+    wide = unicodedata.normalize("NFKC", text)
+    seen = "".join(c for c in wide if unicodedata.category(c) not in {"Cf", "Cc"})
+    seen = re.sub(r"[\u2010-\u2015\u2212]", "-", seen).strip().removeprefix("'").strip()
+    return re.sub(r"(?i)^tel:", "", seen).strip()
+
+
+def _unreadable(plain: str) -> str:
+    """Empty, or why this text is not one plain number."""
+    if "*" in plain:
+        return "is masked: export it with --full"
+    if re.fullmatch(r"[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+", plain):
+        return "was rounded by a spreadsheet: format the column as text and enter it again"
+    if _EXTENSION.search(plain):
+        return "has an extension, which cannot be texted: give a direct number"
+    if _SECOND.search(plain):
+        return "seems to be more than one number: give one"
+    if plain.count("+") > 1 or (plain.find("+") > 0):
+        return "has a plus in the middle: give one number"
+    if not _ALLOWED.match(plain):
+        return "holds characters that are no digits"
+    return ""
+
+
+def _known(compact: str) -> tuple[str, str]:
+    """What the numbering plans say of it (libphonenumber's tables)."""
+    import phonenumbers  # noqa: PLC0415 - only where numbers come in
+
+    try:
+        parsed = phonenumbers.parse(compact, None)
+    except phonenumbers.NumberParseException:
+        return "", "has a country code that nobody has"
+    if not phonenumbers.is_possible_number(parsed):
+        return "", "has the wrong length for its country"
+    # A trunk zero without brackets (+49 0170 ...) is left out by the tables; Italy's zero stays.
+    number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    if not phonenumbers.is_valid_number(parsed) and not _is_fictional(number):
+        return "", "is not valid in its country"
+    return number, ""
+
+
+def _is_fictional(number: str) -> bool:
+    """Numbers set aside for fiction and tests: North America 555-01xx; Twilio's magic 500 555 0xxx."""
+    return bool(re.match(r"^\+1(\d{3}55501\d{2}|5005550\d{3})$", number))

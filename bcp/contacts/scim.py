@@ -1,0 +1,108 @@
+"""People of a SCIM 2.0 list of users (RFC 7643, RFC 7644 section 3.4.2), as identity providers export it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bcp.contacts.row import Row, Sheet, read_text
+from bcp.kernel.errors import Invalid, Problem
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+_NO = {"false", "0", "no"}
+_YES = {"true", "1", "yes", ""}
+
+
+def scim_sheet(path: Path) -> Sheet:
+    """Active users of a SCIM ListResponse, or of a plain list of users. ``line`` counts the users.
+
+    One page of many is read, with a problem among the warnings: whoever imports must not take it for everybody.
+
+    Raises:
+        Invalid: it is no such list.
+    """
+    data = _parsed(path)
+    users = data.get("Resources") if isinstance(data, Mapping) else data
+    if not isinstance(users, list):
+        raise Invalid(f"{path} has no Resources", hint="Export a SCIM list of users.")
+    sheet = Sheet(warnings=_missing(path, data, len(users)))
+    active = [(n, u, _is_active(u)) for n, u in enumerate(users, 1) if isinstance(u, Mapping)]
+    people = [(n, u) for n, u, yes in active if yes is not False]
+    ids = _ids([u for _, u in people])
+    by_resource = {_text(u.get("id")): ids[i] for i, (_, u) in enumerate(people) if u.get("id")}
+    for i, (number, user) in enumerate(people):
+        if _is_active(user) is None:
+            wrong = f"user {_text(user.get('userName'))!r}: 'active' is {user.get('active')!r}, neither true nor false"
+            sheet.rows.append(Row(number, {}, wrong, "Correct the export."))
+        else:
+            sheet.rows.append(Row(number, _values(user, ids[i], by_resource)))
+    return sheet
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"{path} is not JSON: {error}", hint="Export a SCIM list of users.") from error
+
+
+def _missing(path: Path, data: Any, here: int) -> list[Problem]:
+    """The file is one page of a longer list."""
+    total = data.get("totalResults") if isinstance(data, Mapping) else None
+    if not isinstance(total, int) or total <= here:
+        return []
+    hint = f"Fetch the other pages (startIndex={here + 1}) and put all users into one list."
+    text = f"this is one page: {here} of {total} users"
+    return [Problem(text, str(path), 1, 1, hint, "contact.incomplete")]
+
+
+def _is_active(user: Mapping[str, Any]) -> bool | None:
+    """RFC 7643 says a boolean; Entra ID and others send text. ``None``: it cannot be told."""
+    value = user.get("active")
+    if value is None or isinstance(value, bool):
+        return value is not False
+    text = str(value).strip().lower()
+    return False if text in _NO else (True if text in _YES else None)
+
+
+def _ids(users: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What stands before the @ where nobody else has it; else the whole user name: anna@a and anna@b are two people."""
+    names = [_text(u.get("userName")) or _text(u.get("externalId")) or _text(u.get("id")) for u in users]
+    count = Counter(n.partition("@")[0].lower() for n in names)
+    return [n.partition("@")[0] if count[n.partition("@")[0].lower()] == 1 else n for n in names]
+
+
+def _values(user: Mapping[str, Any], ident: str, by_resource: Mapping[str, str]) -> dict[str, Any]:
+    found = user.get("name")
+    name: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    formatted = _text(name.get("formatted")) or f"{_text(name.get('givenName'))} {_text(name.get('familyName'))}"
+    more = user.get(ENTERPRISE)
+    above = more.get("manager") if isinstance(more, Mapping) else None
+    boss = _text(above.get("value")) if isinstance(above, Mapping) else _text(above)
+    groups = [_text(g.get("display")) for g in _list(user.get("groups")) if isinstance(g, Mapping)]
+    return {
+        "id": ident, "name": _text(user.get("displayName")) or formatted.strip(),
+        "email": _best(user.get("emails")), "phone": _best(user.get("phoneNumbers"), "mobile"),
+        "title": _text(user.get("title")), "language": _text(user.get("preferredLanguage")),
+        "groups": [g for g in groups if g], "logins": [_text(user.get("userName"))],
+        "timezone": _text(user.get("timezone")), "manager": by_resource.get(boss, ""),
+    }  # fmt: skip
+
+
+def _best(values: Any, kind: str = "") -> str:
+    """The primary value, else the first; of one type where that matters."""
+    found = [v for v in _list(values) if isinstance(v, Mapping) and _text(v.get("value"))]
+    found = [v for v in found if not kind or _text(v.get("type")).lower() == kind]
+    found.sort(key=lambda v: str(v.get("primary")).lower() != "true")
+    return _text(found[0]["value"]) if found else ""
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else (str(value) if type(value) is int else "")
