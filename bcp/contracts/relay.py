@@ -37,10 +37,11 @@ class QueuedMail:
 
 @dataclass(frozen=True, slots=True)
 class MailFate:
-    """What became of one queued message, by its name: ``sent``, ``bounced``, ``expired``."""
+    """What became of one recipient of a queued message: ``sent``, ``bounced``, ``expired``, ``deleted`` (by a person)."""
 
     queue_id: str
     recipient: str
+    """Address, in lower case; empty: every recipient of the message that has no fate of its own."""
     status: str
     detail: str = ""
 
@@ -62,4 +63,7 @@ class Relay(Protocol):
         """Ask it to try delivery now. Returns its answer. Asking twice does no harm."""
 
     async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
-        """What became of these messages; only those it can tell."""
+        """What became of each recipient of these messages; only those it can tell.
+
+        A queue id can be used again: what is older than the message as ``queue`` told it belongs to another one.
+        """

@@ -101,6 +101,8 @@ def _claims(loaded: Loaded, placed: Placed, claims: tuple[str, ...], catalogue: 
     provided: dict[str, str] = {}
     for step_id in ancestors(loaded, placed.id):
         other = loaded.step(step_id)
+        if not _certain(other, placed):
+            continue
         for fact in catalogue.actions[other.step.uses].provides(other.step.with_):
             provided[fact] = step_id
     for claim in claims:
@@ -109,8 +111,15 @@ def _claims(loaded: Loaded, placed: Placed, claims: tuple[str, ...], catalogue: 
                 (*placed.path, "with", "template"),
                 f"this message says {claim!r}, and no step before it makes that true",
                 rule="claim-without-fact",
-                hint="Let it need the step that verifies it, or use another message.",
+                hint="Let it need the step that verifies it (with when: steps.ID.state == 'ok' where that step may "
+                "fail or be skipped), or use another message.",
             )
+
+
+def _certain(maker: Placed, speaker: Placed) -> bool:
+    """Did the step certainly succeed when the other one speaks? One that may fail or be skipped must be asked about."""
+    uncertain = maker.step.continue_on_error or bool(maker.step.when)
+    return not uncertain or f"steps.{maker.id}.state" in (speaker.step.when or "").replace("['", ".").replace("']", "")
 
 
 def check_shared_fate(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:

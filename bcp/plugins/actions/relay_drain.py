@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args, Duration
-from bcp.contracts.relay import Relay
+from bcp.contracts.relay import QueuedMail, Relay
 from bcp.contracts.services import Services
 from bcp.kernel.document import did_you_mean
-from bcp.kernel.errors import Invalid, Permanent, Transient
+from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
+from bcp.kit.mail_account import account
 
 
 class DrainArgs(Args):
@@ -39,6 +41,7 @@ class Drain(Action[DrainArgs]):
     final = "Delivered mail is where it belongs."
     outputs = {
         "seen": "number",
+        "recipients": "number",
         "sent": "number",
         "bounced": "number",
         "unaccounted": "number",
@@ -49,25 +52,18 @@ class Drain(Action[DrainArgs]):
     async def plan(self, args: DrainArgs, services: Services, step: StepInfo) -> Proposal:
         """How much is waiting."""
         relay = _relay(args, services)
-        waiting = len(_ours(await relay.queue(), args, services)) if relay.can_count else -1
-        return Proposal(
-            notes=(
-                f"{args.relay} holds {waiting} message(s) for us"
-                if waiting >= 0
-                else f"{args.relay} cannot say what it holds",
-            ),
-            outputs={
-                "seen": max(0, waiting),
-                "sent": max(0, waiting),
-                "bounced": 0,
-                "unaccounted": 0,
-                "left": 0,
-                "by_name": [],
-            },
-        )
+        note, waiting = f"{args.relay} cannot say what it holds", 0
+        if relay.can_count:
+            try:
+                waiting = len(_ours(await relay.queue(), args, services))
+                note = f"{args.relay} holds {waiting} message(s) for us"
+            except (Transient, InDoubt) as error:
+                note = f"it is not known what {args.relay} holds: {error.message}"
+        empty = dict.fromkeys(("recipients", "bounced", "unaccounted", "left"), 0)
+        return Proposal(notes=(note,), outputs={"seen": waiting, "sent": waiting, **empty, "by_name": []})
 
     async def perform(self, args: DrainArgs, services: Services, step: StepInfo) -> Outcome:
-        """Ask, look, repeat."""
+        """Ask, look, repeat, until nothing was left for the quiet time."""
         relay, clock = _relay(args, services), services.clock
         domains = args.domains or list(services.domains)
         if not relay.can_count:
@@ -76,44 +72,50 @@ class Drain(Action[DrainArgs]):
                 f"{args.relay} was asked to deliver, and cannot say what it holds",
                 hint="Set queue: of the relay in bcp.yaml, or look by hand.",
             )
-        seen: dict[str, tuple[str, ...]] = {}
+        watch = _Watch()
         deadline, empty_since = clock.monotonic() + args.timeout, None
         while True:
-            queue = _ours(await relay.queue(), args, services)
-            seen.update((m.queue_id, m.recipients) for m in queue)
+            queue = await self._look(relay, args, services, watch)
             now = clock.monotonic()
-            empty_since = (empty_since if empty_since is not None else now) if not queue else None
+            empty_since = (now if empty_since is None else empty_since) if queue == [] else None
             if empty_since is not None and now - empty_since >= args.quiet:
                 break
             if now >= deadline:
-                left = ", ".join(f"{m.queue_id} for {', '.join(m.recipients)} ({m.reason})" for m in queue[:5])
-                raise Transient(
-                    f"{len(queue)} message(s) are still in the queue of {args.relay}: {left}",
-                    hint="`bcp resume` goes on; the relay keeps them.",
-                )
+                raise _late(args, queue, watch)
             if queue:
-                await relay.drain(domains)
+                await self._ask(relay, domains, watch)
             await clock.sleep(args.ask_every)
-        return await self._account(relay, seen)
+        return await self._account(relay, watch.seen)
 
-    async def _account(self, relay: Relay, seen: Mapping[str, tuple[str, ...]]) -> Outcome:
-        fates = {f.queue_id: f for f in await relay.fates(list(seen))}
-        sent = sum(1 for q in seen if q in fates and fates[q].status == "sent")
-        bounced = [fates[q] for q in seen if q in fates and fates[q].status in {"bounced", "expired"}]
-        unknown = [q for q in seen if q not in fates]
-        by_name = [f"{f.queue_id} to {f.recipient}: {f.status} {f.detail}".strip() for f in bounced] + [
-            f"{q} to {', '.join(seen[q])}: gone from the queue" for q in unknown
-        ]
-        summary = f"{len(seen)} drained: {sent} delivered, {len(bounced)} bounced, {len(unknown)} gone without a record"
+    async def _look(self, relay: Relay, args: DrainArgs, services: Services, watch: _Watch) -> list[QueuedMail] | None:
+        """What it holds for us now; ``None`` when it does not say, which is not *nothing*."""
+        try:
+            queue = _ours(await relay.queue(), args, services)
+        except (Transient, InDoubt) as error:
+            watch.trouble = error.message
+            return None
+        watch.note(queue, _domains(args, services))
+        return queue
+
+    async def _ask(self, relay: Relay, domains: list[str], watch: _Watch) -> None:
+        """A relay that cannot be asked now is asked again: it delivers by itself meanwhile, and keeps what it has."""
+        try:
+            await relay.drain(domains)
+        except (Transient, InDoubt) as error:
+            watch.trouble = error.message
+
+    async def _account(self, relay: Relay, seen: Mapping[str, Collection[str]]) -> Outcome:
+        found = account(seen, await relay.fates(list(seen)))
         outputs: dict[str, Any] = {
-            "seen": len(seen),
-            "sent": sent,
-            "bounced": len(bounced),
-            "unaccounted": len(unknown),
+            "seen": found.messages,
+            "recipients": len(found.entries),
+            "sent": found.sent,
+            "bounced": found.bounced,
+            "unaccounted": found.unaccounted,
             "left": 0,
-            "by_name": by_name[:1000],
+            "by_name": found.by_name()[:1000],
         }
-        return Outcome(summary, outputs, changed=bool(seen))
+        return Outcome(found.summary(), outputs, changed=bool(seen))
 
     async def probe(self, args: DrainArgs, services: Services, step: StepInfo) -> Finding:
         """Asking again does no harm."""
@@ -127,6 +129,43 @@ def _relay(args: DrainArgs, services: Services) -> Relay:
     return found
 
 
-def _ours(queue: list[Any], args: DrainArgs, services: Services) -> list[Any]:
-    domains = {d.lower() for d in (args.domains or services.domains)}
-    return [m for m in queue if any(r.rpartition("@")[2].lower() in domains for r in m.recipients)]
+@dataclass(slots=True)
+class _Watch:
+    """What was seen while draining."""
+
+    seen: dict[str, dict[str, None]] = field(default_factory=dict)
+    """Recipients of ours by queue id. ``postqueue`` lists only those that are left: what was seen once is kept."""
+    trouble: str = ""
+
+    def note(self, queue: Sequence[QueuedMail], domains: set[str]) -> None:
+        for mail in queue:
+            ours = (r for r in mail.recipients if _domain(r) in domains)
+            self.seen.setdefault(mail.queue_id, {}).update(dict.fromkeys(ours))
+
+
+def _late(args: DrainArgs, queue: Sequence[QueuedMail] | None, watch: _Watch) -> Transient:
+    """The time is over."""
+    if queue is None:
+        return Transient(
+            f"{args.relay} does not say what it holds: {watch.trouble}",
+            hint="The relay keeps its mail. Look at it by hand; `bcp resume` asks again.",
+        )
+    left = ", ".join(f"{m.queue_id} for {', '.join(m.recipients)} ({m.reason})" for m in queue[:5])
+    trouble = f"; the last request failed: {watch.trouble}" if watch.trouble else ""
+    return Transient(
+        f"{len(queue)} message(s) are still in the queue of {args.relay}: {left}{trouble}",
+        hint="`bcp resume` goes on; the relay keeps them.",
+    )
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
+
+
+def _domains(args: DrainArgs, services: Services) -> set[str]:
+    return {d.lower() for d in (args.domains or services.domains)}
+
+
+def _ours(queue: Sequence[QueuedMail], args: DrainArgs, services: Services) -> list[QueuedMail]:
+    domains = _domains(args, services)
+    return [m for m in queue if any(_domain(r) in domains for r in m.recipients)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
-import re
+import time
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +20,7 @@ from bcp.kernel.errors import Permanent, Transient
 from bcp.kernel.names import host_name
 from bcp.kit import smtp
 from bcp.kit.http import Http
+from bcp.kit.postfix_log import fates_of
 from bcp.kit.process import run_program
 
 
@@ -80,6 +83,8 @@ class SmtpRelay:
         self.name, self.settings = name, settings
         self.mx = tuple(MxHost(h.preference, h.host) for h in settings.hosts)
         self.can_count = bool(settings.queue.command or settings.queue.url)
+        self._arrived: dict[str, float] = {}
+        """When each message seen in the queue arrived, in epoch seconds."""
 
     async def probe(self, domain: str, recipient: str) -> list[RelayProbe]:
         """RCPT for our domain at each address, and for a domain that is not ours."""
@@ -114,6 +119,11 @@ class SmtpRelay:
 
     async def queue(self) -> list[QueuedMail]:
         """What ``postqueue -j`` says."""
+        found = await self._queue()
+        self._arrived.update((m.queue_id, m.arrived) for m in found if m.arrived)
+        return found
+
+    async def _queue(self) -> list[QueuedMail]:
         source = self.settings.queue
         if source.command:
             ended = await run_program(source.command, timeout_s=self.settings.timeout, environment={}, cap=50_000_000)
@@ -156,17 +166,12 @@ class SmtpRelay:
         return "; ".join(answers)
 
     async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
-        """From Postfix's log: the last final status of each."""
+        """From Postfix's log: the final status of each recipient. Files that logrotate moved away are read, too."""
         if self.settings.log is None:
             return []
-        try:
-            text = await asyncio.to_thread(self.settings.log.read_text, encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise Transient(
-                f"the relay's log {self.settings.log} cannot be read: {error.strerror or error}",
-                hint="Check log: in bcp.yaml.",
-            ) from error
-        return parse_log(text, set(queue_ids))
+        text = await asyncio.to_thread(_read_log, self.settings.log)
+        since = min((self._arrived[q] for q in queue_ids if q in self._arrived), default=0.0)
+        return parse_log(text, set(queue_ids), since=since, now=time.time())  # noqa: TID251 - dates lines of a file
 
 
 def create(name: str, settings: SmtpRelaySettings) -> SmtpRelay:
@@ -199,17 +204,30 @@ def parse_queue(text: str) -> list[QueuedMail]:
     return found
 
 
-_LINE = re.compile(r"\b([0-9A-Za-z]{6,20}): to=<([^>]*)>.*?\bstatus=(\w+) ?(.*)$")
+def parse_log(text: str, wanted: set[str], *, since: float = 0.0, now: float | None = None) -> list[MailFate]:
+    """The fate of every recipient of these messages that the log tells. ``recipient`` is empty for *all the others*."""
+    found: list[MailFate] = []
+    for ident, life in fates_of(text, wanted, since=since, now=now).items():
+        found += [MailFate(ident, to, status, detail) for to, (status, detail) in life.fates.items()]
+        if life.all_left is not None:
+            found.append(MailFate(ident, "", *life.all_left))
+    return found
 
 
-def parse_log(text: str, wanted: set[str]) -> list[MailFate]:
-    """``... QUEUEID: to=<addr>, ... status=sent (250 ok)``; deferred is not final."""
-    found: dict[tuple[str, str], MailFate] = {}
-    for line in text.splitlines():
-        match = _LINE.search(line)
-        if match and match[1] in wanted and match[3] in {"sent", "bounced", "expired"}:
-            found[(match[1], match[2])] = MailFate(match[1], match[2], match[3], match[4][:200])
-    return list(found.values())
+def _read_log(path: Path) -> str:
+    """The log with the file before it (``mail.log.1``, also packed), oldest first: logrotate may have come in between."""
+    parts = []
+    for name in (f"{path}.1.gz", f"{path}.1", str(path)):
+        try:
+            raw = Path(name).read_bytes()
+            parts.append((gzip.decompress(raw) if name.endswith(".gz") else raw).decode("utf-8", "replace"))
+        except (OSError, EOFError, zlib.error) as error:
+            if name == str(path):
+                raise Transient(
+                    f"the relay's log {path} cannot be read: {getattr(error, 'strerror', None) or error}",
+                    hint="Check log: in bcp.yaml.",
+                ) from error
+    return "\n".join(parts)
 
 
 async def _addresses(host: str) -> list[str]:

@@ -1,0 +1,115 @@
+"""Postfix's log: who got which message, across reused ids, requeueing, and every form of date."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bcp.kit.postfix_log import fates_of
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp()
+TODAY = datetime(2026, 11, 27, 9, tzinfo=UTC).timestamp()
+
+
+def line(ident: str, said: str, when: str = "Nov 27 10:00:01", daemon: str = "smtp") -> str:
+    """A line as Postfix writes it."""
+    return f"{when} relay postfix/{daemon}[11]: {ident}: {said}"
+
+
+def to(address: str, status: str, detail: str = "(250 2.0.0 Ok)", orig: str = "") -> str:
+    """A delivery line."""
+    original = f" orig_to=<{orig}>," if orig else ""
+    return f"to=<{address}>,{original} relay=mx[192.0.2.1]:25, delay=9, dsn=2.0.0, status={status} {detail}"
+
+
+def told(*lines: str, wanted=("A1B2C3D4",), **more) -> dict[str, dict[str, str]]:
+    """Status by recipient, by queue id; ``*`` for all the others."""
+    found = fates_of("\n".join(lines), wanted, now=NOW, **more)
+    return {
+        i: {r: s for r, (s, _) in life.fates.items()} | ({"*": life.all_left[0]} if life.all_left else {})
+        for i, life in found.items()
+    }
+
+
+def test_each_recipient_has_a_fate_of_its_own() -> None:
+    """Delivered, bounced, and one that is only deferred."""
+    assert told(
+        line("A1B2C3D4", to("a@x.example", "sent")), line("A1B2C3D4", to("b@x.example", "bounced", "(550)")),
+        line("A1B2C3D4", to("c@x.example", "deferred", "(451)")), line("OTHER999", to("d@x.example", "sent")),
+    ) == {"A1B2C3D4": {"a@x.example": "sent", "b@x.example": "bounced"}}  # fmt: skip
+
+
+def test_deferred_and_then_sent() -> None:
+    """The last final word counts."""
+    assert told(line("A1B2C3D4", to("a@x.example", "deferred")), line("A1B2C3D4", to("A@X.example", "sent"))) == {
+        "A1B2C3D4": {"a@x.example": "sent"}
+    }
+
+
+def test_an_alias_is_found_by_both_names() -> None:
+    """The queue may list either."""
+    found = told(line("A1B2C3D4", to("real@x.example", "sent", orig="alias@x.example")))
+    assert found == {"A1B2C3D4": {"real@x.example": "sent", "alias@x.example": "sent"}}
+
+
+@pytest.mark.parametrize("said", ["status=expired, returned to sender", "status=force-expired, returned to sender"])
+def test_expired_is_said_by_the_queue_manager(said) -> None:
+    """For everybody who has not got it; ``sent`` stands."""
+    assert told(
+        line("A1B2C3D4", to("a@x.example", "sent")),
+        line("A1B2C3D4", f"from=<s@y.example>, {said}", daemon="qmgr"),
+        line("A1B2C3D4", "removed", daemon="qmgr"),
+    ) == {"A1B2C3D4": {"a@x.example": "sent", "*": "expired"}}
+
+
+def test_a_queue_id_of_an_older_message() -> None:
+    """A new life begins after ``removed``: what was sent before speaks of somebody else's mail."""
+    old = [line("A1B2C3D4", to("a@x.example", "sent")), line("A1B2C3D4", "removed", daemon="qmgr")]
+    assert told(*old, line("A1B2C3D4", "from=<s@y>, size=9, nrcpt=1 (queue active)", daemon="qmgr")) == {"A1B2C3D4": {}}
+    assert told(*old, line("A1B2C3D4", "removed", daemon="postsuper"))["A1B2C3D4"]["*"] == "deleted"
+
+
+@pytest.mark.parametrize("when", ["Oct 27 10:00:01", "2026-10-27T10:00:01.123456+00:00", "2026-10-27T10:00:01+0000", "2026-10-27T10:00:01"])
+def test_lines_older_than_the_message_are_not_about_it(when) -> None:
+    """Same id, same recipient, a month ago; and the last one has no record at all."""
+    text = line("A1B2C3D4", to("a@x.example", "sent"), when)
+    assert told(text, since=TODAY) == {}
+    assert told(text, since=0.0) == {"A1B2C3D4": {"a@x.example": "sent"}}
+    assert told(text.replace("Oct", "Nov").replace("-10-", "-11-"), since=TODAY) == {"A1B2C3D4": {"a@x.example": "sent"}}
+
+
+def test_a_date_without_a_year_is_the_last_one_that_was() -> None:
+    """In January, December is last year's."""
+    january = datetime(2027, 1, 1, 1, tzinfo=UTC).timestamp()
+    text = line("A1B2C3D4", to("a@x.example", "sent"), "Dec 31 23:00:00")
+    assert fates_of(text, ["A1B2C3D4"], since=january - 7200, now=january)
+    assert not fates_of(text, ["A1B2C3D4"], since=datetime(2027, 2, 9, tzinfo=UTC).timestamp(), now=datetime(2027, 2, 10, tzinfo=UTC).timestamp())
+
+
+def test_requeued_again_and_again() -> None:
+    """The fate is found under the last id, for the first."""
+    assert told(
+        line("A1B2C3D4", "requeued", daemon="postsuper"), line("B1B2C3D4", "uid=1 from=<s> orig_id=A1B2C3D4", daemon="pickup"),
+        line("B1B2C3D4", "requeued", daemon="postsuper"), line("C1B2C3D4", "uid=1 from=<s> orig_id=B1B2C3D4", daemon="pickup"),
+        line("C1B2C3D4", to("a@x.example", "sent")),
+    ) == {"A1B2C3D4": {"a@x.example": "sent"}}  # fmt: skip
+
+
+def test_ids_that_follow_each_other_in_a_circle_end() -> None:
+    """A log that lies."""
+    lines = [line("A1B2C3D4", "orig_id=B1B2C3D4", daemon="pickup"), line("B1B2C3D4", "orig_id=A1B2C3D4", daemon="pickup")]
+    assert told(*lines) == {"A1B2C3D4": {}}
+
+
+@pytest.mark.parametrize("junk", ["", "\0\0", "Nov 27", "x" * 100_000, "Nov 27 10:00:01 relay postfix/smtp[1]: ", "Feb 30 10:00:01 relay postfix/smtp[11]: A1B2C3D4: to=<a@x>, status=deferred"])
+def test_junk_is_passed_over(junk) -> None:
+    """Half lines, binary, dates that do not exist."""
+    assert told(junk, line("A1B2C3D4", to("a@x.example", "sent")), since=TODAY)["A1B2C3D4"]["a@x.example"] == "sent"
+
+
+def test_other_instances_and_transports() -> None:
+    """``postfix-out/relay/smtp``, lmtp, local."""
+    for daemon in ("relay/smtp", "lmtp", "local", "pipe"):
+        assert told(line("A1B2C3D4", to("a@x.example", "sent"), daemon=daemon))
+    assert told("Nov 27 10:00:01 relay postfix-out/smtp[1]: A1B2C3D4: " + to("a@x.example", "sent"))
