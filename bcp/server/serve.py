@@ -27,10 +27,11 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
     """
     import uvicorn  # noqa: PLC0415
 
-    from bcp.server.doors.guard import GuardedProtocol  # noqa: PLC0415
+    from bcp.server.doors.guard import GuardedProtocol, fit_descriptors  # noqa: PLC0415
     from bcp.server.doors.traces import set_up  # noqa: PLC0415
     from bcp.server.web import web  # noqa: PLC0415
 
+    fit_descriptors()
     daemon = Daemon(configuration)
     host, port = daemon.settings.address()
     app = web(daemon)

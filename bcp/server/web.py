@@ -50,7 +50,8 @@ def web(daemon: Daemon) -> FastAPI:
         _console(app)
     _errors(app)
     app.add_middleware(HooksFirst, hooks=app.state.hooks)
-    app.add_middleware(Guard, secure=daemon.settings.public_url.startswith("https://"))
+    limit = max(2_000_000, daemon.settings.max_body)
+    app.add_middleware(Guard, secure=daemon.settings.public_url.startswith("https://"), limit=limit)
     return app
 
 
