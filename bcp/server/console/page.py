@@ -108,8 +108,10 @@ class Site:
     def sign_in(self, response: Response, value: str, name: str) -> Response:
         """Set the cookies: not for scripts, not for other sites' requests, over TLS only where there is TLS."""
         now = time.time()
-        ages = {self.cookie: (value, int(self.daemon.settings.console.session))}
-        ages[self.device_cookie] = (device.mark(self.accounts.key, name, now), int(device.LASTS_S))
+        ages = {
+            self.device_cookie: (device.mark(self.accounts.key, name, now), int(device.LASTS_S)),
+            self.cookie: (value, int(self.daemon.settings.console.session)),
+        }
         for cookie, (text, age) in ages.items():
             response.set_cookie(cookie, text, max_age=age, httponly=True, secure=self.secure, samesite="lax", path="/")
         return response
