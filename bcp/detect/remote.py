@@ -14,6 +14,7 @@ from bcp.contracts.probe import Result, Signal
 from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.kernel.files import make_private, write_atomic
 from bcp.kernel.hashing import canonical
+from bcp.kernel.json_in import loads
 
 FORMAT = "bcp.observations/1"
 MAX_BYTES = 16_000_000
@@ -63,10 +64,10 @@ def unseal(line: str | bytes, keys: Mapping[str, bytes]) -> Batch:
         Refused: nobody knows this vantage point, or the seal is not its own.
     """
     try:
-        body = json.loads(line)
+        body = loads(line)
         mac, vantage = str(body.pop("mac")), str(body["vantage"])
         found = body["format"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (Invalid, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Invalid("this is no batch of observations", hint="Only `bcp probe --remote-to` makes them.") from error
     if found != FORMAT:
         raise Invalid(f"format {found!r} is not {FORMAT}", hint="Use the same version of bcp at both ends.")

@@ -131,7 +131,7 @@ def input_values(book: Playbook, given: dict[str, str]) -> dict[str, Any]:
 def _typed(name: str, kind: str, text: str) -> Any:
     try:
         if kind == "number":
-            return int(text) if text.lstrip("-").isdigit() else float(text)
+            return int(text) if text.isascii() and text.lstrip("-").isdigit() else float(text)
         if kind == "boolean":
             return {"true": True, "false": False}[text.lower()]
     except (ValueError, KeyError) as error:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,12 +16,13 @@ from bcp import registry
 from bcp.contracts.hook import Alert, Hook, Received, Unauthentic
 from bcp.incident.model import Taken
 from bcp.kernel.errors import BcpError, Invalid, StorageError
+from bcp.kernel.json_in import loads
 from bcp.kernel.log import logger
 from bcp.kit.hook_auth import verify
 from bcp.playbook.expr import ExpressionError, condition
-from bcp.server.body import read_or_refuse
 from bcp.server.daemon import Daemon
-from bcp.server.guard import Throttle, peer_of
+from bcp.server.doors.body import read_or_refuse
+from bcp.server.doors.guard import Throttle, peer_of
 
 LOG = logger(__name__)
 JSON = ("application/json", "text/json")
@@ -91,8 +91,8 @@ class Hooks:
         if not form and kind not in JSON and not kind.endswith("+json"):
             return _no(415, f"send application/json, not {kind[:60]}")
         try:
-            body = _fields(received.raw) if form else json.loads(received.raw)
-        except (ValueError, RecursionError):
+            body = _fields(received.raw) if form else loads(received.raw)
+        except (ValueError, Invalid):
             return _no(422, f"the body is no {'form' if form else 'JSON'}")
         try:
             alerts = [a for a in hook.alerts(body, received) if self._wanted(hook, a)]

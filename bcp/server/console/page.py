@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import wraps
@@ -18,10 +21,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import BcpError, Invalid, Refused, StorageError
 from bcp.kernel.log import logger
-from bcp.server.accounts import Accounts, Session
-from bcp.server.body import TooLarge, TooSlow, read
 from bcp.server.daemon import Daemon
-from bcp.server.guard import peer_of
+from bcp.server.doors.body import TooLarge, TooSlow, read
+from bcp.server.doors.guard import peer_of
+from bcp.server.signin import device
+from bcp.server.signin.accounts import Accounts, Session
+from bcp.server.signin.challenge import Challenges
+from bcp.server.signin.desk import Desk
 
 LOG = logger(__name__)
 NAV = (
@@ -45,7 +51,7 @@ def lines(text: str) -> Markup:
 def templates() -> Environment:
     """The pages: everything is escaped, a missing value is an error."""
     made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "pages"),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -62,6 +68,9 @@ class Site:
         self.templates = templates()
         self.secure = daemon.settings.public_url.startswith("https://")
         self.cookie = "__Host-bcp" if self.secure else "bcp_session"
+        self.device_cookie = "__Host-bcp-device" if self.secure else "bcp_device"
+        self.challenges, self.desk = Challenges(accounts.key), Desk()
+        self._provider: tuple[float, str, dict[str, Any] | None] = (0.0, "", None)
 
     def page(self, request: Request, name: str, session: Session | None, status: int = 200, **values: Any) -> Response:
         """A page."""
@@ -96,13 +105,45 @@ class Site:
         """From where."""
         return peer_of(request, self.daemon.settings.proxies)
 
-    def sign_in(self, response: Response, value: str) -> Response:
-        """Set the cookie: not for scripts, not for other sites' requests, over TLS only where there is TLS."""
-        age = int(self.daemon.settings.console.session)
-        response.set_cookie(
-            self.cookie, value, max_age=age, httponly=True, secure=self.secure, samesite="lax", path="/"
-        )
+    def sign_in(self, response: Response, value: str, name: str) -> Response:
+        """Set the cookies: not for scripts, not for other sites' requests, over TLS only where there is TLS."""
+        now = time.time()
+        ages = {
+            self.device_cookie: (device.mark(self.accounts.key, name, now), int(device.LASTS_S)),
+            self.cookie: (value, int(self.daemon.settings.console.session)),
+        }
+        for cookie, (text, age) in ages.items():
+            response.set_cookie(cookie, text, max_age=age, httponly=True, secure=self.secure, samesite="lax", path="/")
         return response
+
+    async def provider(
+        self, issuer: str, fetch: Callable[[str], Awaitable[dict[str, Any] | None]]
+    ) -> dict[str, Any] | None:
+        """What the identity provider says of itself, asked at most twice a minute however many begin a log-in."""
+        at, who, found = self._provider
+        if who != issuer or time.monotonic() - at > (300.0 if found else 30.0):
+            found = await fetch(issuer)
+            self._provider = (time.monotonic(), issuer, found)
+        return found
+
+    def seal(self, text: str) -> str:
+        """Text that a browser keeps for us and can neither read nor change."""
+        return bytes(self._fernet().encrypt(text.encode())).decode()
+
+    def unseal(self, text: str, lasts_s: float) -> str:
+        """The same text; empty when it is not ours or too old."""
+        from cryptography.fernet import InvalidToken  # noqa: PLC0415
+
+        try:
+            return bytes(self._fernet().decrypt(text.encode(), ttl=int(lasts_s))).decode()
+        except (InvalidToken, ValueError):
+            return ""
+
+    def _fernet(self) -> Any:
+        from cryptography.fernet import Fernet  # noqa: PLC0415
+
+        key = hashlib.sha256(b"sign-in\x1f" + self.accounts.key).digest()
+        return Fernet(base64.urlsafe_b64encode(key))
 
     def foreign(self, request: Request) -> bool:
         """Does another site send this?"""

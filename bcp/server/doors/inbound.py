@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import time
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -17,11 +16,12 @@ from bcp.contracts.channel import Inbound
 from bcp.incident import questions
 from bcp.incident.receipts import note_receipt
 from bcp.kernel.errors import BcpError, Invalid, Refused
+from bcp.kernel.json_in import loads
 from bcp.kernel.log import logger
 from bcp.kit.hook_auth import fresh
 from bcp.kit.inbox import add_answer
 from bcp.kit.optouts import note_optout, word_of
-from bcp.server.body import read_or_refuse
+from bcp.server.doors.body import read_or_refuse
 
 if TYPE_CHECKING:
     from bcp.server.daemon import Daemon
@@ -92,7 +92,7 @@ class TwilioCalls:
         if isinstance(form, Response):
             return form
         person, digits = form.get("To", ""), form.get("Digits", "")
-        if digits.isdigit():
+        if digits.isascii() and digits.isdigit():
             try:
                 add_answer(self.daemon.state, Inbound(person, digits, self.daemon.clock.now(), form.get("CallSid", "")))
             except BcpError:
@@ -164,8 +164,8 @@ class SlackCalls:
         ):
             return PlainTextResponse("not signed", 401)
         try:
-            payload = json.loads(dict(parse_qsl(raw.decode()))["payload"])
-        except (ValueError, KeyError, UnicodeDecodeError, RecursionError):
+            payload = loads(dict(parse_qsl(raw.decode()))["payload"])
+        except (ValueError, KeyError, UnicodeDecodeError, Invalid):
             return PlainTextResponse("no payload", 422)
         return JSONResponse({"text": await pressed(self.daemon, payload)})
 

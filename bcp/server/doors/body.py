@@ -31,7 +31,7 @@ async def read_or_refuse(request: Request, limit: int) -> bytes | Response:
 async def read(request: Request, limit: int) -> bytes:
     """The whole body. Raises ``TooLarge``, ``TooSlow``."""
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isascii() and declared.isdigit() and int(declared) > limit:
         raise TooLarge
     out = bytearray()
     try:

@@ -25,9 +25,9 @@ from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.units import format_duration
 from bcp.plan.model import read_plan
 from bcp.playbook.load import load
-from bcp.server.accounts import Session
-from bcp.server.ask import forecast_of
-from bcp.server.page import Site, in_thread
+from bcp.server.console.page import Site, in_thread
+from bcp.server.parts.ask import forecast_of
+from bcp.server.signin.accounts import Session
 
 ROUNDS = 24
 
@@ -380,7 +380,7 @@ async def history(site: Site, request: Request, session: Session) -> Response:
 async def audit(site: Site, request: Request, session: Session) -> Response:
     """The chain, checked."""
     before = request.query_params.get("before", "")
-    do, start_ = site.daemon.writer.do, int(before) if before.isdigit() and len(before) < 12 else 0
+    do, start_ = site.daemon.writer.do, int(before) if before.isascii() and before.isdigit() and len(before) < 12 else 0
     events = await do(lambda b: b.events(limit=100, before=start_))
     damage, head = await in_thread(chain_damage, site.daemon.state / "incidents.db"), await do(lambda b: b.head())
     older = events[0].seq if events and events[0].seq > 1 else 0

@@ -182,7 +182,7 @@ class Accounts:
         import pyotp  # noqa: PLC0415
 
         rows = self._do("select totp, totp_last from user where name = ?", name)
-        if not rows or not code.isdigit():
+        if not rows or not (code.isascii() and code.isdigit()):
             return False
         totp, now = pyotp.TOTP(self._open(rows[0][0])), int(self.clock.now())
         for step in (now // 30 - 1, now // 30, now // 30 + 1):
@@ -191,13 +191,13 @@ class Accounts:
                 return True
         return False
 
-    def check_lock(self, name: str, peer: str) -> None:
-        """Raises ``Refused`` after too many wrong tries."""
+    def check_lock(self, name: str, peer: str, *, alone: bool = False) -> None:
+        """Raises ``Refused`` after too many wrong tries. ``alone``: only those of this peer count (a known browser)."""
         since = self.clock.now() - LOCK_S
         self._do("delete from wrong where at < ?", since)
         near = self._do("select count(*) from wrong where user = ? and peer = ?", name, peer)[0][0]
         everywhere = self._do("select count(*) from wrong where user = ?", name)[0][0]
-        if near >= TRIES or everywhere >= ALL_TRIES:
+        if near >= TRIES or (everywhere >= ALL_TRIES and not alone):
             raise Refused("too many wrong tries; wait five minutes, or answer by text or `bcp approve`", rule="locked")
 
     def was_wrong(self, name: str, peer: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections import OrderedDict
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -13,11 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bcp.kernel.errors import BcpError, Invalid, Refused
+from bcp.kernel.json_in import loads
 from bcp.kernel.log import logger
+from bcp.kit.body import read_whole
 from bcp.kit.jwks import Keys
-from bcp.server.accounts import Session
-from bcp.server.body import TooLarge, TooSlow, read
-from bcp.server.page import Site, field, in_thread, to
+from bcp.server.console.page import Site, field, to
+from bcp.server.doors.body import TooLarge, TooSlow, read
+from bcp.server.signin import device
+from bcp.server.signin.accounts import Session
 
 LOG = logger(__name__)
 CHALLENGE_S = 300.0
@@ -25,19 +27,14 @@ WRONG = "name, password or code is wrong"
 
 
 class Pending:
-    """Challenges that are out, each used once; bounded in number and time."""
+    """What somebody who is logged in has begun, by their name; used once."""
 
-    def __init__(self, most: int = 1000) -> None:
-        self._most = most
-        self._out: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+    def __init__(self) -> None:
+        self._out: dict[str, tuple[float, Any]] = {}
 
-    def put(self, value: Any, name: str = "") -> str:
-        """Remember something under a name that cannot be guessed."""
-        name = name or secrets.token_urlsafe(24)
+    def put(self, name: str, value: Any) -> None:
+        """Remember it. One a person: a second begins anew."""
         self._out[name] = (time.monotonic(), value)
-        while len(self._out) > self._most:
-            self._out.popitem(last=False)
-        return name
 
     def take(self, name: str) -> Any:
         """It, once; ``None`` when there is nothing or it is too old."""
@@ -91,19 +88,23 @@ async def enter(request: Request) -> Response:
     except Invalid as error:
         return form_page(site, request, error.message, 400)
     name, peer = field(form, "name").strip()[:100], site.peer(request)
+    mine = device.known(site.accounts.key, name, request.cookies.get(site.device_cookie, ""), time.time())
+    peer_or_device = f"device:{name}" if mine else peer
     try:
-        site.accounts.check_lock(name, peer)
-        good = await in_thread(site.accounts.password_is, name, field(form, "password"))
+        site.accounts.check_lock(name, peer_or_device, alone=mine)
+        password = field(form, "password")
+        good = await site.desk.check(peer, lambda: site.accounts.password_is(name, password))
         good = good and site.accounts.code_is(
             name, field(form, "code").strip()
         )  # a code is not used up by a wrong password
     except Refused as error:
-        await noted(site, "login_locked", name, peer)
+        if error.rule == "locked":
+            await noted(site, "login_locked", name, peer)
         return form_page(site, request, error.message, 429)
     except BcpError as error:
         return form_page(site, request, f"{error.message}. {error.hint}", 503)
     if not good:
-        site.accounts.was_wrong(name, peer)
+        site.accounts.was_wrong(name, peer_or_device)
         await noted(site, "login_wrong", name, peer)
         return form_page(site, request, WRONG, 401)
     return await entered(site, request, name, "password and code", safe_next(field(form, "next")))
@@ -112,9 +113,10 @@ async def enter(request: Request) -> Response:
 async def entered(site: Site, request: Request, name: str, how: str, next_: str) -> Response:
     """They are in."""
     peer = site.peer(request)
-    site.accounts.was_right(name, peer)
+    for one in (peer, f"device:{name}"):
+        site.accounts.was_right(name, one)
     await noted(site, "login", name, peer, how=how)
-    return site.sign_in(RedirectResponse(next_, 303), site.accounts.begin(name, peer))
+    return site.sign_in(RedirectResponse(next_, 303), site.accounts.begin(name, peer), name)
 
 
 async def leave(site: Site, request: Request, session: Session, form: dict[str, list[str]]) -> Response:
@@ -143,9 +145,9 @@ def _party(site: Site, request: Request) -> tuple[str, str]:
 
 async def _json(site: Site, request: Request) -> dict[str, Any]:
     try:
-        found = json.loads(await read(request, 50_000))
-    except (ValueError, RecursionError, TooLarge, TooSlow) as error:
-        raise Invalid("this is no JSON") from error
+        found = loads(await read(request, 50_000))
+    except (TooLarge, TooSlow) as error:
+        raise Invalid("this is too much, or came too slowly") from error
     if site.foreign(request) or not isinstance(found, dict):
         raise Invalid("not from our own page")
     return found
@@ -157,9 +159,9 @@ async def passkey_login_begin(request: Request) -> Response:
 
     site: Site = request.app.state.site
     host, _ = _party(site, request)
-    options = generate_authentication_options(rp_id=host)
+    mark, challenge = site.challenges.new(time.time())
+    options = generate_authentication_options(rp_id=host, challenge=challenge)
     answer = Response(options_to_json(options), media_type="application/json")
-    mark = PENDING.put(options.challenge)
     answer.set_cookie(
         "bcp_challenge", mark, max_age=int(CHALLENGE_S), httponly=True, secure=site.secure, samesite="strict"
     )
@@ -177,11 +179,9 @@ async def passkey_login_finish(request: Request) -> Response:
     peer = site.peer(request)
     try:
         body = await _json(site, request)
-        site.accounts.check_lock("passkey", peer)
-        challenge, credential = (
-            PENDING.take(request.cookies.get("bcp_challenge", "")),
-            dict(body.get("credential") or {}),
-        )
+        site.accounts.check_lock("passkey", peer, alone=True)
+        begun = request.cookies.get("bcp_challenge", "")
+        challenge, credential = site.challenges.of(begun, time.time()), dict(body.get("credential") or {})
         mark = base64url_to_bytes(str(credential["rawId"]))
         known = site.accounts.passkey(mark)
         if challenge is None or known is None:
@@ -197,11 +197,12 @@ async def passkey_login_finish(request: Request) -> Response:
         return JSONResponse(
             {"error": error.message if isinstance(error, BcpError) else "this passkey does not fit"}, 401
         )
+    site.challenges.use(begun)
     site.accounts.used_passkey(mark, found.new_sign_count)
     site.accounts.was_right("passkey", peer)
     await noted(site, "login", name, peer, how="passkey")
     value = site.accounts.begin(name, peer)
-    return site.sign_in(JSONResponse({"next": safe_next(str(body.get("next") or "/"))}), value)
+    return site.sign_in(JSONResponse({"next": safe_next(str(body.get("next") or "/"))}), value, name)
 
 
 async def passkey_add_begin(request: Request) -> Response:
@@ -234,7 +235,7 @@ async def passkey_add_begin(request: Request) -> Response:
             PublicKeyCredentialDescriptor(id=k["id"]) for k in site.accounts.passkeys(session.user.name)
         ],
     )
-    PENDING.put(options.challenge, f"add:{session.user.name}")
+    PENDING.put(f"add:{session.user.name}", options.challenge)
     return Response(options_to_json(options), media_type="application/json")
 
 
@@ -281,20 +282,21 @@ async def oidc_begin(request: Request) -> Response:
 
     site: Site = request.app.state.site
     wanted = site.daemon.settings.console.oidc
-    facts = await _provider(wanted.issuer) if wanted is not None else None
-    if facts is None:
+    facts = await site.provider(wanted.issuer, _provider) if wanted is not None else None
+    if wanted is None or facts is None:
         return form_page(
             site, request, "the identity provider cannot be reached: use password and code, or a passkey", 503
         )
     verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
-    state = PENDING.put((verifier, nonce, facts))
+    state = secrets.token_urlsafe(24)
+    sealed = site.seal(json.dumps([state, verifier, nonce]))
     proof = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     query = {
         "response_type": "code", "client_id": wanted.client_id, "redirect_uri": _return(site, request), "scope": "openid email profile",
         "state": state, "nonce": nonce, "code_challenge": proof, "code_challenge_method": "S256",
     }  # fmt: skip
     answer = RedirectResponse(f"{facts['authorization_endpoint']}?{urlencode(query)}", 303)
-    answer.set_cookie("bcp_oidc", state, max_age=int(CHALLENGE_S), httponly=True, secure=site.secure, samesite="lax")
+    answer.set_cookie("bcp_oidc", sealed, max_age=int(CHALLENGE_S), httponly=True, secure=site.secure, samesite="lax")
     return answer
 
 
@@ -303,10 +305,11 @@ async def oidc_end(request: Request) -> Response:
     site: Site = request.app.state.site
     wanted = site.daemon.settings.console.oidc
     state = request.query_params.get("state", "")
-    pending = PENDING.take(state) if state and state == request.cookies.get("bcp_oidc") else None
-    if wanted is None or pending is None:
+    begun = json.loads(site.unseal(request.cookies.get("bcp_oidc", ""), CHALLENGE_S) or "[]")
+    facts = await site.provider(wanted.issuer, _provider) if wanted is not None else None
+    if wanted is None or facts is None or len(begun) != 3 or not state or state != begun[0]:
         return form_page(site, request, "this sign-in is not known or took too long", 400)
-    verifier, nonce, facts = pending
+    _, verifier, nonce = begun
     claims = await _claims(site, request, facts, verifier)
     if claims is None or claims.get("nonce") != nonce:
         return form_page(site, request, "the identity provider did not vouch for you", 401)
@@ -352,7 +355,7 @@ async def _fetch(method: str, url: str, form: dict[str, str] | None = None) -> d
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=8)) as session:
             async with session.request(method, url, data=form, allow_redirects=False) as answer:
-                found = json.loads(await answer.content.read(200_000))
+                found = json.loads(await read_whole(answer.content, 200_000))
                 return found if answer.status == 200 and isinstance(found, dict) else None
     except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
         LOG.warning("the identity provider: %s", type(error).__name__)

@@ -1,0 +1,39 @@
+"""JSON from outside: bounded in depth, and an error of ours whatever it is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bcp.kernel.errors import Invalid
+
+MAX_DEPTH = 100
+"""Deeper than anything that a monitoring system or vendor sends; shallower than what ends a recursion."""
+
+
+def loads(raw: bytes | str, *, depth: int = MAX_DEPTH) -> Any:
+    """The value.
+
+    Raises:
+        Invalid: it is no JSON (RFC 8259), or nested deeper than ``depth``.
+    """
+    try:
+        value = json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Invalid("this is no JSON", hint="Is the sender the one that the configuration says?") from error
+    level: list[Any] = [value]
+    for _ in range(depth + 1):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return value
+    raise Invalid(f"this JSON is nested deeper than {depth} levels")
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")  # NaN and Infinity are Python's (RFC 8259 section 6)

@@ -1,0 +1,287 @@
+"""What stands before everything: security headers, an access log without secrets, limits on slow and many."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from bcp.kernel.log import logger
+
+LOG = logger("bcp.access")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), publickey-credentials-get=(self), publickey-credentials-create=(self)",
+    "X-Frame-Options": "DENY",
+}
+"""On every answer. The status page, which holds its own style, brings its own policy."""
+_SECRET_PATH = re.compile(r"^(/hooks/[^/]+/|/a/|/twilio/gather/).+")
+HEAD_S, CONNECTIONS = 10.0, 2000
+HEAD_BYTES = 65_536
+"""Of a request line with its headers."""
+BODY_S = 15.0
+"""For a whole body."""
+RESERVED = 160
+"""Descriptors for everything but connections: books, runs, vendors, DNS."""
+
+
+def shown(path: str) -> str:
+    """A path without what proves something."""
+    found = _SECRET_PATH.match(path)
+    return f"{found[1]}********" if found else path[:300]
+
+
+def peer_of(request: Request, proxies: Sequence[str]) -> str:
+    """Who calls: the connection's address, or, behind proxies of ours, the last address that is none of them.
+
+    A client may send X-Forwarded-For lines of its own: they stand before those of the proxies, on lines of their own or
+    in one (RFC 7239 section 8.1 says the same of Forwarded). Only what our proxies wrote is believed.
+    """
+    direct = request.client.host if request.client else ""
+    if direct not in proxies:
+        return direct
+    written = [p.strip() for line in request.headers.getlist("x-forwarded-for") for p in line.split(",")]
+    return next((p for p in reversed(written) if p and p not in proxies), direct)
+
+
+class Throttle:
+    """Counts what went wrong, by address; closed for an address with too much of it. Remembers a bounded number of addresses."""
+
+    def __init__(self, most: int, seconds: float, *, addresses: int = 10_000) -> None:
+        self.most, self.seconds, self.addresses = most, seconds, addresses
+        self._wrong: OrderedDict[str, list[float]] = OrderedDict()
+
+    def closed(self, peer: str) -> bool:
+        """Too much lately?"""
+        if peer not in self._wrong:
+            return False
+        now = time.monotonic()
+        times = [t for t in self._wrong[peer] if now - t < self.seconds]
+        return len(times) >= self.most
+
+    def count(self, peer: str) -> None:
+        """One more."""
+        now = time.monotonic()
+        times = [t for t in self._wrong.pop(peer, []) if now - t < self.seconds]
+        self._wrong[peer] = [*times, now][-self.most :]
+        while len(self._wrong) > self.addresses:
+            self._wrong.popitem(last=False)
+
+
+class Guard:
+    """The outermost layer. ``limit``: bytes of a body that anybody may send."""
+
+    def __init__(self, app: ASGIApp, *, secure: bool, limit: int = 2_000_000) -> None:
+        self.app, self.secure, self.limit = app, secure, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.monotonic(), 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = int(message["status"])
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if self.secure:
+                    headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+                if not scope["path"].startswith("/static/"):
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        bounded = BoundedBody(receive, answer, self.limit)
+        try:
+            if not await bounded.refused_before(scope):
+                await self.app(scope, bounded.receive, bounded.send)
+        except Exception:
+            if not bounded.closed:  # the app noticed that the body ended early; the answer is out already
+                raise
+        finally:
+            if LOG.isEnabledFor(20):
+                facts = {
+                    "method": scope["method"],
+                    "path": shown(scope["path"]),
+                    "status": status,
+                    "ms": round((time.monotonic() - began) * 1000, 1),
+                }
+                LOG.info("%s %s %s", facts["method"], facts["path"], status, extra={"facts": facts})
+
+
+class BoundedBody:
+    """A request's body, counted and timed as it comes, before anybody asks who sent it.
+
+    Past the limit the answer is given here (413, 408) and the connection ends: the application is told that its client
+    is gone, and what it says afterwards goes nowhere.
+    """
+
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive, self._send, self.limit = receive, send, limit
+        self._size, self._more, self._until = 0, True, 0.0
+        self._answered = False
+        self.closed = False
+
+    async def refused_before(self, scope: Scope) -> bool:
+        """Does the head already say that it is too much?"""
+        declared = next((v for k, v in scope["headers"] if k == b"content-length"), b"")
+        if declared.isdigit() and int(declared[:20]) > self.limit:
+            await self._refuse(413, f"the body is larger than {self.limit} bytes")
+        return self.closed
+
+    async def receive(self) -> Message:
+        """The next part. After the body's end: whatever comes, however long it takes."""
+        if self.closed:
+            return {"type": "http.disconnect"}
+        if not self._more:
+            return await self._receive()
+        now = asyncio.get_running_loop().time()
+        self._until = self._until or now + BODY_S
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError:
+            return await self._refuse(408, "the body came too slowly")
+        if message["type"] == "http.request":
+            self._size += len(message.get("body", b""))
+            self._more = bool(message.get("more_body"))
+            if self._size > self.limit:
+                return await self._refuse(413, f"the body is larger than {self.limit} bytes")
+        return message
+
+    async def send(self, message: Message) -> None:
+        """What the application answers, unless it is answered already."""
+        if not self.closed:
+            self._answered = True
+            await self._send(message)
+
+    async def _refuse(self, status: int, why: str) -> Message:
+        self.closed = True
+        if not self._answered:
+            body = json.dumps({"error": why}).encode()
+            headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            await self._send({"type": "http.response.body", "body": body})
+        return {"type": "http.disconnect"}
+
+
+class HooksFirst:
+    """Hooks are answered before anything else looks at them: in a storm every middleware counts."""
+
+    def __init__(self, app: ASGIApp, hooks: Callable[[Request], Awaitable[Response]]) -> None:
+        self.app, self.hooks = app, hooks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        parts = scope["path"].split("/") if scope["type"] == "http" and scope["method"] == "POST" else []
+        if len(parts) not in {3, 4} or parts[1] != "hooks":
+            await self.app(scope, receive, send)
+            return
+        scope["path_params"] = {"source": parts[2], "token": parts[3] if len(parts) == 4 else ""}
+        answer = await self.hooks(Request(scope, receive))
+        await answer(scope, receive, send)
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """Closes connections whose request line and headers do not come in time or have no end, and refuses more than so many.
+
+    uvicorn's httptools protocol has no limit of its own for the size of a head.
+    """
+
+    alive = 0
+    most = CONNECTIONS
+    """Set by ``fit_descriptors`` to what this process may open."""
+
+    def connection_made(self, transport: Any) -> None:
+        """A connection."""
+        super().connection_made(transport)
+        GuardedProtocol.alive += 1
+        self._counted, self._head_size, self._in_head = True, 0, True
+        if GuardedProtocol.alive > GuardedProtocol.most:
+            transport.close()
+            return
+        self._head = asyncio.get_running_loop().call_later(HEAD_S, self._slow)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes. Those of a head are counted, whatever it is made of."""
+        if self._in_head:
+            self._head_size += len(data)
+            if self._head_size > HEAD_BYTES:
+                self._end(
+                    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+                )
+                return
+        if not self.transport.is_closing():
+            super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        """The head came."""
+        self._head.cancel()
+        self._in_head, self._head_size = False, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole; the next bytes are another head."""
+        self._in_head = True
+        super().on_message_complete()
+
+    def on_message_begin(self) -> None:
+        """Another request on the same connection: it too must come in time."""
+        self._head.cancel()
+        self._head = asyncio.get_running_loop().call_later(HEAD_S, self._slow)
+        super().on_message_begin()
+
+    def _end(self, words: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(words)
+            self.transport.close()
+
+    def _slow(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        if getattr(self, "_counted", False):
+            GuardedProtocol.alive -= 1
+            self._counted = False
+        if hasattr(self, "_head"):
+            self._head.cancel()
+        super().connection_lost(exc)
+
+
+def fit_descriptors() -> int:
+    """Raise this process's limit of open files as far as it may go, and leave room beside the connections.
+
+    Without this, idle connections take the last descriptors, and then no database, lock or vendor can be opened.
+    Returns how many connections are taken.
+    """
+    import resource  # noqa: PLC0415
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+        except (ValueError, OSError):
+            LOG.warning("the limit of open files stays at %s", soft)
+    room = CONNECTIONS if soft == resource.RLIM_INFINITY else soft - RESERVED
+    GuardedProtocol.most = max(16, min(CONNECTIONS, room))
+    return GuardedProtocol.most

@@ -1,0 +1,121 @@
+"""What stands before the doors: bodies, peers, descriptors."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+
+import pytest
+from starlette.requests import Request
+
+from bcp.server.doors import guard
+from bcp.server.doors.guard import Guard, GuardedProtocol, fit_descriptors, peer_of
+
+PROXIES = ("10.0.0.1", "10.0.0.2")
+
+
+def request(client: str, *lines: str) -> Request:
+    """A request with these X-Forwarded-For lines."""
+    return Request({"type": "http", "client": (client, 1), "headers": [(b"x-forwarded-for", x.encode()) for x in lines]})
+
+
+@pytest.mark.parametrize(
+    ("client", "lines", "peer"),
+    [
+        ("203.0.113.9", ["198.51.100.1"], "203.0.113.9"),  # not from a proxy: nothing is believed
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", ["198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["1.1.1.1, 198.51.100.1"], "198.51.100.1"),  # the client wrote 1.1.1.1
+        ("10.0.0.1", ["1.1.1.1", "198.51.100.1"], "198.51.100.1"),  # on a line of its own
+        ("10.0.0.1", ["198.51.100.1, 10.0.0.2"], "198.51.100.1"),  # two proxies
+        ("10.0.0.1", ["1.1.1.1", "198.51.100.1, 10.0.0.2"], "198.51.100.1"),
+        ("10.0.0.1", ["", " , "], "10.0.0.1"),
+        ("10.0.0.1", ["10.0.0.2"], "10.0.0.1"),
+    ],
+)
+def test_who_calls(client, lines, peer) -> None:
+    """The last address that a proxy of ours wrote."""
+    assert peer_of(request(client, *lines), PROXIES) == peer
+
+
+def asked(chunks, *, headers=(), limit=100, app=None):
+    """(status, what the app read) of a request whose body comes in these parts; ``None`` is a part that never comes."""
+    read, answers = [], []
+    parts = list(chunks)
+
+    async def receive():
+        if not parts:
+            await asyncio.Event().wait()
+        part = parts.pop(0)
+        if part is None:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": part, "more_body": bool(parts)}
+
+    async def send(message):
+        if message["type"] == "http.response.start":
+            answers.append(message["status"])
+
+    async def reader(scope, receive, send):
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise RuntimeError("the client is gone")
+            read.append(message["body"])
+            if not message["more_body"]:
+                break
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    scope = {"type": "http", "method": "POST", "path": "/x", "headers": list(headers)}
+    asyncio.run(Guard(app or reader, secure=False, limit=limit)(scope, receive, send))
+    return answers, b"".join(read)
+
+
+def test_a_body_within_the_limit_is_read() -> None:
+    """To the last byte."""
+    assert asked([b"x" * 60, b"y" * 40]) == ([200], b"x" * 60 + b"y" * 40)
+
+
+def test_a_body_that_says_that_it_is_too_large_is_not_read() -> None:
+    """Before the application."""
+    assert asked([b"x"], headers=[(b"content-length", b"101")]) == ([413], b"")
+    assert asked([b"x"], headers=[(b"content-length", b"9" * 4000)]) == ([413], b"")
+
+
+def test_a_body_that_grows_is_cut_off() -> None:
+    """Whatever it said, nothing past the limit reaches anybody."""
+    assert asked([b"x" * 60, b"y" * 60, b"z" * 60]) == ([413], b"x" * 60)
+    assert asked([b"x" * 60, b"y" * 60], headers=[(b"content-length", b"\xc2\xb2")]) == ([413], b"x" * 60)
+
+
+def test_a_body_in_drops_ends(monkeypatch) -> None:
+    """408, and the application is told that its client is gone."""
+    monkeypatch.setattr(guard, "BODY_S", 0.05)
+    assert asked([b"x", None, b"y"]) == ([408], b"x")
+
+
+def test_a_fault_of_the_application_is_still_a_fault() -> None:
+    """Only what follows from a refusal is swallowed."""
+
+    async def broken(scope, receive, send):
+        raise RuntimeError("ours")
+
+    with pytest.raises(RuntimeError, match="ours"):
+        asked([b"x"], app=broken)
+
+
+def test_room_for_everything_but_connections(monkeypatch) -> None:
+    """The soft limit is raised; connections leave the rest free."""
+    set_to = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1024))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, both: set_to.append(both))
+    try:
+        assert fit_descriptors() == 1024 - guard.RESERVED and set_to == [(1024, 1024)]
+        monkeypatch.setattr(resource, "setrlimit", lambda *_: (_ for _ in ()).throw(OSError("no")))
+        assert fit_descriptors() == 256 - guard.RESERVED
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+        assert fit_descriptors() == 16
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert fit_descriptors() == guard.CONNECTIONS
+    finally:
+        GuardedProtocol.most = guard.CONNECTIONS
