@@ -11,7 +11,7 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration, PluginSettings
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
-from bcp.kit.slack import MAX_TEXT, SlackClient, blocks_of, buttons_of, check_bot, key_of, metadata_of
+from bcp.plugins.vendors.slack import MAX_TEXT, SlackClient, blocks_of, buttons_of, check_bot, key_of, metadata_of
 
 
 class SlackSettings(PluginSettings):

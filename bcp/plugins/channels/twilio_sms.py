@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from bcp.contracts.channel import Check, Delivery, Inbound, Receipt
 from bcp.contracts.plugin import Duration
-from bcp.kit.twilio import check_account, translate
-from bcp.kit.twilio_channel import TwilioAccount, TwilioChannel, day_of, made_since, questions, refusals
+from bcp.plugins.vendors.twilio import check_account, translate
+from bcp.plugins.vendors.twilio_channel import TwilioAccount, TwilioChannel, day_of, made_since, questions, refusals
 
 RATES = {"long-code": 1.0, "toll-free": 3.0, "short-code": 100.0, "10dlc": 4.0}
 """Segments a second by kind of sender (https://www.twilio.com/docs/api/errors/30001 and the pages it links)."""

@@ -11,8 +11,8 @@ from pydantic import Field
 from bcp.contracts.channel import Check, Delivery, Receipt
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import Permanent
-from bcp.kit.twilio import check_account
-from bcp.kit.twilio_channel import TwilioAccount, TwilioChannel, day_of, made_since, questions, refusals
+from bcp.plugins.vendors.twilio import check_account
+from bcp.plugins.vendors.twilio_channel import TwilioAccount, TwilioChannel, day_of, made_since, questions, refusals
 
 MAX_TWIML = 4_000
 """Characters of the Twiml parameter (twilio.com, Call resource)."""

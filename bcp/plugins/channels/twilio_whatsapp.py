@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from bcp.contracts.channel import Check, Delivery, Receipt
-from bcp.kit.twilio import check_account
-from bcp.kit.twilio_channel import TwilioAccount, TwilioChannel, made_since, questions, refusals
+from bcp.plugins.vendors.twilio import check_account
+from bcp.plugins.vendors.twilio_channel import TwilioAccount, TwilioChannel, made_since, questions, refusals
 
 RATE = 80.0
 """Messages a second of one WhatsApp sender (twilio.com, WhatsApp)."""

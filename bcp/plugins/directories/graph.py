@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from bcp.contracts.contact import Contact
 from bcp.kernel.errors import Permanent
-from bcp.kit.graph import Graph
+from bcp.plugins.vendors.graph import Graph
 
 FIELDS = [
     "id",

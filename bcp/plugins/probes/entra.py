@@ -12,7 +12,7 @@ from bcp.contracts.probe import OWN, THROTTLED, Probe, ProbeSettings, Result, Si
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
 from bcp.kit.fetch import Page, fetch
-from bcp.kit.graph import OWN_CODES
+from bcp.plugins.vendors.graph import OWN_CODES
 
 
 class EntraSettings(ProbeSettings):

@@ -10,7 +10,7 @@ from bcp.contracts.plugin import Duration
 from bcp.contracts.probe import DISPROVES, OWN, Probe, Result, Role, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
-from bcp.kit.graph import Graph, GraphAccess, NoToken, OurCredential
+from bcp.plugins.vendors.graph import Graph, GraphAccess, NoToken, OurCredential
 
 STATUS: dict[str, tuple[Result, str]] = {
     "serviceInterruption": (Result.FAIL, "interruption"),

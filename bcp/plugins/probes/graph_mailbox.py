@@ -10,7 +10,7 @@ from pydantic import Field
 from bcp.contracts.probe import OWN, Probe, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
-from bcp.kit.graph import Graph, GraphAccess, NoToken, OurCredential
+from bcp.plugins.vendors.graph import Graph, GraphAccess, NoToken, OurCredential
 
 
 class GraphMailboxSettings(GraphAccess):

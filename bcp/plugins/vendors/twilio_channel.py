@@ -12,7 +12,7 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration, PluginSettings
 from bcp.kernel.errors import BcpError, InDoubt
 from bcp.kernel.secret import Secret
-from bcp.kit.twilio import Twilio, translate
+from bcp.plugins.vendors.twilio import Twilio, translate
 
 CLOCKS_S = 2.0
 """Allowed for clocks that differ and for Twilio's rounding to seconds."""
