@@ -15,8 +15,8 @@ from bcp.kernel.errors import Invalid
 from bcp.kernel.units import parse_duration
 
 if TYPE_CHECKING:
-    from bcp.serve_settings import ServeSettings
-    from bcp.server.accounts import Accounts
+    from bcp.server.signin.accounts import Accounts
+    from bcp.settings.serve import ServeSettings
     from bcp.wiring import App
 
 
@@ -99,7 +99,7 @@ def _listening(listen: str, settings: ServeSettings) -> ServeSettings:
     """The settings with another address. Raises ``Invalid``."""
     from pydantic import ValidationError  # noqa: PLC0415
 
-    from bcp.serve_settings import ServeSettings  # noqa: PLC0415
+    from bcp.settings.serve import ServeSettings  # noqa: PLC0415
 
     try:
         ServeSettings.model_validate({"listen": listen})
@@ -182,8 +182,8 @@ WantedBy=multi-user.target
 
 def _accounts(app: App) -> Accounts:
     need_serve()
-    from bcp.server.accounts import Accounts  # noqa: PLC0415
     from bcp.server.keys import signing_key  # noqa: PLC0415
+    from bcp.server.signin.accounts import Accounts  # noqa: PLC0415
 
     c = app.settings.serve.console
     return Accounts(

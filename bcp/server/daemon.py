@@ -19,15 +19,15 @@ from bcp.incident.writer import Writer
 from bcp.kernel.errors import BcpError, Refused
 from bcp.kernel.log import logger
 from bcp.playbook.lint import lint
-from bcp.server.act import Actor
-from bcp.server.ask import Asker
-from bcp.server.conduct import Conductor
-from bcp.server.hear import Hearer
-from bcp.server.heart import heartbeat
+from bcp.server.doors.slack_socket import listen
 from bcp.server.hub import Hub
 from bcp.server.keys import signing_key
-from bcp.server.slack_socket import listen
-from bcp.server.told import Told
+from bcp.server.parts.act import Actor
+from bcp.server.parts.ask import Asker
+from bcp.server.parts.conduct import Conductor
+from bcp.server.parts.hear import Hearer
+from bcp.server.parts.heart import heartbeat
+from bcp.server.parts.told import Told
 from bcp.settings import Configuration
 from bcp.wiring import App
 

@@ -12,7 +12,7 @@ from typing import Any
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.log import logger
 from bcp.server.daemon import Daemon
-from bcp.server.heart import notify, watchdog
+from bcp.server.parts.heart import notify, watchdog
 from bcp.settings import Configuration, load
 
 LOG = logger(__name__)
@@ -27,8 +27,8 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
     """
     import uvicorn  # noqa: PLC0415
 
-    from bcp.server.guard import GuardedProtocol  # noqa: PLC0415
-    from bcp.server.traces import set_up  # noqa: PLC0415
+    from bcp.server.doors.guard import GuardedProtocol  # noqa: PLC0415
+    from bcp.server.doors.traces import set_up  # noqa: PLC0415
     from bcp.server.web import web  # noqa: PLC0415
 
     daemon = Daemon(configuration)

@@ -14,15 +14,17 @@ from bcp import __version__
 from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
-from bcp.server import api, console, deeds, links, login
-from bcp.server.accounts import Accounts
-from bcp.server.body import TooLarge, TooSlow, read
+from bcp.server.console import deeds, links, login
+from bcp.server.console import pages as console
+from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
-from bcp.server.guard import Guard, GuardedProtocol, HooksFirst, peer_of
-from bcp.server.heart import alive
-from bcp.server.hooks import Hooks
-from bcp.server.inbound import SlackCalls, TwilioCalls
-from bcp.server.page import Site, deed, guarded
+from bcp.server.doors import api
+from bcp.server.doors.body import TooLarge, TooSlow, read
+from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of
+from bcp.server.doors.hooks import Hooks
+from bcp.server.doors.inbound import SlackCalls, TwilioCalls
+from bcp.server.parts.heart import alive
+from bcp.server.signin.accounts import Accounts
 
 LOG = logger(__name__)
 LOCAL = {"127.0.0.1", "::1"}
@@ -73,7 +75,7 @@ def _probes(app: FastAPI) -> None:
 
 
 def _console(app: FastAPI) -> None:
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "console" / "static"), name="static")
     for path, view in (
         ("/", console.now), ("/incidents", console.incidents), ("/incidents/{incident}", console.incident), ("/runs", console.runs),
         ("/runs/{run}", console.run), ("/runs/{run}/plan", console.run_plan), ("/runs/{run}/report", console.report),

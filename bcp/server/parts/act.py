@@ -12,7 +12,7 @@ from bcp.incident.model import Event, Incident, next_state
 from bcp.kernel.clock import clock_text
 from bcp.kernel.errors import Invalid
 from bcp.playbook.load import Loaded, loads
-from bcp.server.books import AUTOMATIC
+from bcp.server.parts.books import AUTOMATIC
 from bcp.wiring import App
 
 if TYPE_CHECKING:

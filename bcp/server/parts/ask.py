@@ -21,8 +21,8 @@ from bcp.kernel.errors import BcpError
 from bcp.kernel.log import logger
 from bcp.plan.model import read_plan
 from bcp.playbook.load import loads
-from bcp.server.books import groups_of
-from bcp.server.say import Speaker
+from bcp.server.parts.books import groups_of
+from bcp.server.parts.say import Speaker
 
 if TYPE_CHECKING:
     from bcp.server.daemon import Daemon

@@ -16,7 +16,7 @@ from bcp.kernel.errors import BcpError, Refused
 from bcp.kernel.log import logger
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded
-from bcp.server.books import asks_first
+from bcp.server.parts.books import asks_first
 from bcp.wiring import App
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.units import format_duration
 from bcp.plan.model import read_plan
 from bcp.playbook.load import load
-from bcp.server.accounts import Session
-from bcp.server.ask import forecast_of
-from bcp.server.page import Site, in_thread
+from bcp.server.console.page import Site, in_thread
+from bcp.server.parts.ask import forecast_of
+from bcp.server.signin.accounts import Session
 
 ROUNDS = 24
 

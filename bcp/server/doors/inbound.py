@@ -21,7 +21,7 @@ from bcp.kernel.log import logger
 from bcp.kit.hook_auth import fresh
 from bcp.kit.inbox import add_answer
 from bcp.kit.optouts import note_optout, word_of
-from bcp.server.body import read_or_refuse
+from bcp.server.doors.body import read_or_refuse
 
 if TYPE_CHECKING:
     from bcp.server.daemon import Daemon

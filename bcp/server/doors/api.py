@@ -18,8 +18,8 @@ from bcp.kernel.errors import BcpError, Invalid, Refused, StorageError
 from bcp.kit.problems import Problem, add_problem
 from bcp.plan.model import read_plan
 from bcp.playbook.load import loads
-from bcp.server.accounts import Accounts, Token
 from bcp.server.daemon import Daemon
+from bcp.server.signin.accounts import Accounts, Token
 
 Text = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,80}$", description="An id, as the lists show it.")]
