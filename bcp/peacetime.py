@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from bcp import registry
 from bcp.contracts.dns import Dns, Domain
 from bcp.detect.snapshot import Snapshot
 from bcp.kernel.errors import BcpError
@@ -58,26 +58,19 @@ class _Taker:
                 h: await self.fact(f"{domain.name} addresses", partial(_addresses, dns, h), []) for h in hosts
             },
         }
-        if self.app.settings.graph is not None:
+        if self.app.source is not None:
             facts["graph"] = await self.fact(f"{domain.name} graph", lambda: self._configuration(domain.name), None)
         return facts
 
     async def _configuration(self, domain: str) -> list[dict[str, Any]]:
         """`serviceConfigurationRecords`: the only true source of where failback goes."""
-        return list(await self._directory().read_service_records(domain))
-
-    def _directory(self) -> Any:
-        g = self.app.settings.graph
-        assert g is not None
-        return registry.load("directories", "graph").Service(
-            g.tenant_id, g.client_id, g.client_secret.reveal(), g.api_url
-        )
+        assert self.app.source is not None
+        return [asdict(r) for r in await self.app.source.mail_records(domain)]
 
     async def health(self) -> dict[str, str]:
         """Status of every service, to know what was amiss before."""
-        if self.app.settings.graph is None:
-            return {}
-        return dict(await self.fact("health", lambda: self._directory().read_health(), {}))
+        source = self.app.source
+        return dict(await self.fact("health", source.health, {})) if source is not None else {}
 
     async def relay(self, name: str) -> dict[str, Any]:
         """What the relay answers and which key its certificate has, address by address."""

@@ -15,6 +15,7 @@ from bcp.kernel.errors import Invalid
 
 if TYPE_CHECKING:
     from bcp.contracts.contact import Contact
+    from bcp.contracts.directory import DirectoryService
     from bcp.wiring import App
 
 
@@ -292,49 +293,45 @@ def _from_graph(app: App, before: tuple[Contact, ...], *, full: bool) -> tuple[t
     """
     from bcp.contacts.load import check_phone  # noqa: PLC0415
     from bcp.kernel.errors import Permanent  # noqa: PLC0415
-    from bcp.registry import load  # noqa: PLC0415
 
-    graph = app.settings.graph
-    if graph is None:
+    source = app.source
+    if source is None:
         raise Invalid("graph: is not configured", hint="Add graph: to bcp.yaml, or use --from-file.")
     path = app.configuration.state / "contacts.delta"
     link = path.read_text(encoding="utf-8").strip() if path.exists() and before and not full else ""
-    read = load("directories", "graph").read_changes
-    who = (graph.tenant_id, graph.client_id, graph.client_secret.reveal())
     try:
-        found, gone, following = wait_for(read(*who, link, api_url=graph.api_url))
+        changes = wait_for(source.changes(link))
     except Permanent:
         if not link:
             raise
-        link = ""  # Graph no longer knows the link: begin anew
-        found, gone, following = wait_for(read(*who, "", api_url=graph.api_url))
+        link = ""  # the directory no longer knows the link: begin anew
+        changes = wait_for(source.changes())
     people: dict[str, Contact] = {p.id: p for p in before} if link else {}
     bad = []
-    for person in found:
+    for person in changes.people:
         phone, why = check_phone(person.phone)
         if why:
             bad.append(f"{person.id} ({person.name}): the phone number {why}; left out")
         people[person.id] = replace(person, phone=phone)
-    for ident in gone:
+    for ident in changes.gone:
         people.pop(ident, None)
-    return _placed(app, people), bad, following
+    return _placed(app, source, people), bad, changes.since
 
 
-def _placed(app: App, people: dict[str, Contact]) -> tuple[Contact, ...]:
-    """The same people with their groups and managers in Graph, where these are to be read: as they are now."""
-    from bcp.registry import load  # noqa: PLC0415
+def _placed(app: App, source: DirectoryService, people: dict[str, Contact]) -> tuple[Contact, ...]:
+    """The same people with their groups and managers in the directory, where these are to be read: as they are now."""
+    from bcp.contracts.directory import DirectorySettings  # noqa: PLC0415
 
-    graph = app.settings.graph
-    assert graph is not None
-    module, who = load("directories", "graph"), (graph.tenant_id, graph.client_id, graph.client_secret.reveal())
-    if graph.groups:
-        members = wait_for(module.read_members(*who, graph.groups, api_url=graph.api_url))
+    wanted = app.configuration.plugins["directories"][source.name]
+    assert isinstance(wanted, DirectorySettings)
+    if wanted.groups:
+        members = wait_for(source.members(wanted.groups))
         theirs = {name: set(ids) for name, ids in members.items()}
         for ident, person in people.items():
-            kept = [g for g in person.groups if g not in graph.groups]
+            kept = [g for g in person.groups if g not in wanted.groups]
             mine = [name for name, ids in theirs.items() if ident in ids]
             people[ident] = replace(person, groups=(*kept, *mine))
-    if graph.managers:
-        above = wait_for(module.read_managers(*who, api_url=graph.api_url))
+    if wanted.managers:
+        above = wait_for(source.managers())
         people = {i: replace(p, manager=above.get(i, "")) for i, p in people.items()}
     return tuple(people.values())

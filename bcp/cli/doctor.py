@@ -61,6 +61,7 @@ async def _checks(app: App) -> list[Check]:
 
     async with asyncio.TaskGroup() as group:
         tasks = [
+            group.create_task(guarded("plug-ins", _plugins())),
             group.create_task(guarded("state", _state(app))),
             group.create_task(guarded("contacts", _people(app))),
             group.create_task(guarded("messages", _messages(app))),
@@ -74,6 +75,22 @@ async def _checks(app: App) -> list[Check]:
         tasks += [group.create_task(guarded(f"channel {n}", c.check())) for n, c in app.channels.items()]
         tasks.append(group.create_task(guarded("service", _service(app))))
     return [c for t in tasks for c in t.result()]
+
+
+async def _plugins() -> list[Check]:
+    """Packages from outside: which can be used, and what is wrong with the others."""
+    from bcp import registry  # noqa: PLC0415
+    from bcp.contracts.channel import Check  # noqa: PLC0415
+
+    out = [Check(f"plug-in {b.family}/{b.kind}", "warn", b.message, b.hint) for b in registry.broken()]
+    bad = {(b.family, b.kind) for b in registry.broken()}
+    for family in registry.families():
+        for kind, there in registry.foreign(family).items():
+            if (family, kind) not in bad:
+                found = registry.load(family, kind)
+                text = f"{there.package}, API {found.api}, {found.maturity}: {found.doc}"
+                out.append(Check(f"plug-in {family}/{kind}", "ok", text))
+    return out
 
 
 async def _serve(app: App) -> list[Check]:

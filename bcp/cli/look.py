@@ -57,8 +57,7 @@ def probe(
     from bcp import registry  # noqa: PLC0415
 
     if kinds:
-        names = registry.kinds("probes")
-        about = {k: (registry.load("probes", k).__doc__ or "").partition(": ")[2].strip() for k in names}
+        about = {k: p.doc for k, p in registry.each("probes").items()}
         render.emit(
             "bcp.probe-kinds/1",
             {"kinds": about},
@@ -116,11 +115,12 @@ async def _ad_hoc(kind: str, values: dict[str, str]) -> list[Signal]:
     from pydantic import ValidationError  # noqa: PLC0415
 
     from bcp import registry  # noqa: PLC0415
+    from bcp.contracts.probe import ProbePlugin  # noqa: PLC0415
     from bcp.detect.watch import look_once  # noqa: PLC0415
     from bcp.kernel.clock import SystemClock  # noqa: PLC0415
     from bcp.kernel.document import did_you_mean  # noqa: PLC0415
 
-    module, model = registry.load("probes", kind), registry.settings_class("probes", kind)
+    plugin, model = registry.find(ProbePlugin, kind), registry.settings_class("probes", kind)
     data: dict[str, Any] = dict(values)
     for name, text in values.items():
         field = model.model_fields.get(name)
@@ -137,7 +137,7 @@ async def _ad_hoc(kind: str, values: dict[str, str]) -> list[Signal]:
             ) from error
         text = "is needed" if found["type"] == "missing" else str(found["msg"]).removeprefix("Value error, ")
         raise Invalid(f"--with {where}: {text}", hint="See docs/reference/configuration.md, Probes.") from error
-    looker = module.create(kind, settings, SystemClock())
+    looker = registry.made(plugin.create, kind, settings, SystemClock())
     try:
         return [await look_once(looker)]
     finally:

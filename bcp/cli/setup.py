@@ -185,14 +185,11 @@ def check() -> None:
 
 def schema() -> None:
     """Schema."""
-    from bcp import registry  # noqa: PLC0415
     from bcp.settings import Settings  # noqa: PLC0415
+    from bcp.settings.families import add_schemas  # noqa: PLC0415
 
     out = Settings.model_json_schema(by_alias=True)
-    for family, section in (("dns", "dns"), ("relays", "relays"), ("channels", "channels")):
-        out["properties"][section]["additionalProperties"] = _union(out, registry, family)
-    out["$defs"]["DetectSettings"]["properties"]["probes"]["additionalProperties"] = _union(out, registry, "probes")
-    out["$defs"]["ServeSettings"]["properties"]["hooks"]["additionalProperties"] = _union(out, registry, "triggers")
+    add_schemas(out)
     render.raw(
         json.dumps(
             {
@@ -204,17 +201,6 @@ def schema() -> None:
             indent=1,
         )
     )
-
-
-def _union(out: dict[str, Any], registry: Any, family: str) -> dict[str, Any]:
-    options = []
-    for kind in registry.kinds(family):
-        model = registry.settings_class(family, kind).model_json_schema(by_alias=True)
-        out["$defs"].update(model.pop("$defs", {}))
-        model["properties"]["kind"] = {"const": kind}
-        model.setdefault("required", []).append("kind")
-        options.append(model)
-    return {"oneOf": options}
 
 
 def doctor() -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from bcp.contracts.plugin import Duration, Model, PluginSettings
+from bcp.contracts.plugin import Configured, Duration, Model, PluginSettings
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.secret import Secret
 
@@ -149,7 +149,7 @@ class Hook(ABC, Generic[S]):
     """It may send a form (application/x-www-form-urlencoded) instead of JSON: fields become the body's keys."""
     example: ClassVar[str] = ""
     """For the docs: how to set the sender up."""
-    Settings: ClassVar[type[PluginSettings]]
+    Settings: ClassVar[type[HookSettings]]
 
     def __init__(self, name: str, settings: S) -> None:
         self.name, self.settings = name, settings
@@ -163,6 +163,21 @@ class Hook(ABC, Generic[S]):
     @abstractmethod
     def alerts(self, body: Any, received: Received) -> list[Alert]:
         """What it says. Raises ``Invalid`` for a body of another shape."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookPlugin(Configured[S], Generic[S]):
+    """``PLUGIN`` of a hook's module."""
+
+    family: ClassVar[str] = "triggers"
+    promises: ClassVar[type[Any] | None] = Hook
+
+    make: type[Hook[S]]
+    """The hook: a complete class, made with its name and its settings."""
+
+    def create(self, name: str, settings: S) -> Hook[S]:
+        """The hook of these settings, under this name."""
+        return self.make(name, settings)
 
 
 def text_of(value: Any, limit: int = 200) -> str:

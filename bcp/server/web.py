@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.staticfiles import StaticFiles
 
 from bcp import __version__
+from bcp.contracts.channel import Page
 from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
@@ -194,11 +195,7 @@ async def status_page(request: Request) -> Response:
     """The status page's files, as they lie: the same that are published elsewhere and work when we do not."""
     daemon: Daemon = request.app.state.daemon
     folder: Any = daemon.settings.status_page or next(
-        (
-            getattr(s, "folder", None)
-            for s in daemon.app.configuration.plugins["channels"].values()
-            if s.kind == "status-page"
-        ),
+        (c.folder for c in daemon.app.channels.values() if isinstance(c, Page)),
         None,
     )
     name = _PAGES.get(str(request.path_params.get("name") or ""))

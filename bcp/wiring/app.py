@@ -14,10 +14,13 @@ from bcp.comms.pack import Pack, load_pack
 from bcp.contacts.directory import Audience, Directory
 from bcp.contacts.load import load_contacts
 from bcp.contacts.snapshot import Keys, read_snapshot
-from bcp.contracts.channel import Channel, Inbound
-from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
+from bcp.contracts.channel import Channel, ChannelPlugin, Inbound
+from bcp.contracts.directory import DirectoryPlugin, DirectoryService
+from bcp.contracts.dns import Dns, DnsPlugin, Domain, MxHost, MxSet
+from bcp.contracts.engine import EnginePlugin
 from bcp.contracts.journal import Journal
-from bcp.contracts.relay import Relay
+from bcp.contracts.probe import ProbePlugin, ProbeSettings, Role
+from bcp.contracts.relay import Relay, RelayPlugin, RelaySettings
 from bcp.contracts.services import Halt, RunInfo, Services
 from bcp.detect.decide import Decision
 from bcp.detect.history import History
@@ -40,6 +43,7 @@ from bcp.kit.outside import RealOutside
 from bcp.plan.build import Request
 from bcp.playbook.catalogue import Catalogue, ChannelSpec
 from bcp.playbook.load import Loaded, load, loads
+from bcp.registry import made
 from bcp.settings import Configuration, DomainSettings
 
 if TYPE_CHECKING:
@@ -163,18 +167,15 @@ class App:
     def catalogue(self, *, facts: frozenset[str] = frozenset()) -> Catalogue:
         """Everything that playbooks can refer to."""
         directory = self.directory
-        fate = {n: tuple(getattr(s, "depends_on", ())) for n, s in self.configuration.plugins["dns"].items()}
-        channels = {
-            n: ChannelSpec(c.form, (*c.shares_fate_with, *getattr(c.settings, "depends_on", ())))
-            for n, c in self.channels.items()
-        }
+        fate = {n: s.fate() for n, s in self.configuration.plugins["dns"].items()}
+        channels = {n: ChannelSpec(c.form, c.fate()) for n, c in self.channels.items()}
         return Catalogue(
             action_specs(),
             message_specs(self.pack),
             {n: len(directory.members(n)) for n in directory.audiences},
             channels,
             lambda r: len(self.approvers([r])),
-            {n: tuple(getattr(s, "depends_on", ())) for n, s in self.configuration.plugins["relays"].items()},
+            {n: s.fate() for n, s in self.configuration.plugins["relays"].items()},
             tuple(sorted({f for d in self.settings.domains for f in fate.get(d.dns, ())})),
             (),
             frozenset(self.playbook_files()),
@@ -193,7 +194,7 @@ class App:
         if d.primary:
             return MxSet(tuple(MxHost(p.preference, p.host) for p in d.primary), d.primary_ttl)
         facts = self.peace.domains.get(d.name, {}) if self.peace is not None else {}
-        relays = {h.host for r in self.configuration.plugins["relays"].values() for h in getattr(r, "hosts", ())}
+        relays = {h.host for r in self._relay_settings().values() for h in r.published()}
         served = MxSet.from_data(facts["mx"]) if facts.get("mx") else None
         if records := facts.get("graph"):
             hosts = tuple(MxHost(int(r["preference"] or 0), host_name(str(r["host"]))) for r in records)
@@ -228,7 +229,7 @@ class App:
         """DNS back ends."""
         zones = {d.name: d.zone for d in self.settings.domains if d.zone}
         return {
-            n: registry.load("dns", s.kind).create(n, s, self.clock, zones)
+            n: made(registry.find(DnsPlugin, s.kind).create, n, s, self.clock, zones)
             for n, s in self.configuration.plugins["dns"].items()
         }
 
@@ -236,15 +237,28 @@ class App:
     def relays(self) -> dict[str, Relay]:
         """Relays."""
         return {
-            n: registry.load("relays", s.kind).create(n, s) for n, s in self.configuration.plugins["relays"].items()
+            n: made(registry.find(RelayPlugin, s.kind).create, n, s)
+            for n, s in self.configuration.plugins["relays"].items()
         }
 
     @cached_property
     def channels(self) -> dict[str, Channel[Any]]:
         """Channels."""
         return {
-            n: registry.load("channels", s.kind).create(n, s) for n, s in self.configuration.plugins["channels"].items()
+            n: made(registry.find(ChannelPlugin, s.kind).create, n, s)
+            for n, s in self.configuration.plugins["channels"].items()
         }
+
+    def _relay_settings(self) -> dict[str, RelaySettings]:
+        found = self.configuration.plugins["relays"]
+        return {n: s for n, s in found.items() if isinstance(s, RelaySettings)}
+
+    @cached_property
+    def source(self) -> DirectoryService | None:
+        """The first directory that is configured: where people and the tenant's own records come from in peacetime."""
+        for name, settings in self.configuration.plugins["directories"].items():
+            return made(registry.find(DirectoryPlugin, settings.kind).create, name, settings)
+        return None
 
     @cached_property
     def rules(self) -> Rules:
@@ -255,7 +269,9 @@ class App:
     def watcher(self) -> Watcher:
         """The watcher over the configured probes, or the usual ones."""
         d = self.settings.detect
-        probes = [registry.load("probes", s.kind).create(n, s, self.clock) for n, s in self._probe_settings().items()]
+        probes = [
+            made(registry.find(ProbePlugin, s.kind).create, n, s, self.clock) for n, s in self._probe_settings().items()
+        ]
         return Watcher(
             probes,
             self.rules,
@@ -265,28 +281,29 @@ class App:
             here=d.vantage,
         )
 
-    def _probe_settings(self) -> Mapping[str, Any]:
+    def _probe_settings(self) -> Mapping[str, ProbeSettings]:
         """The configured probes, else the usual ones; and people, who can always report."""
         given: dict[str, Any] = dict(self.configuration.plugins["probes"]) or self._usual_probes()
         if given:
             kind = registry.settings_class("probes", "people")
-            heard = {s.plane for s in given.values() if s.kind == "people"}
+            heard = {s.plane for s in given.values() if registry.probe_class(s.kind).role is Role.PEOPLE}
             for plane in ("inbound", "outbound", "mailbox", "auth", "edge"):
                 if plane not in heard:
-                    given.setdefault(f"people-{plane}", kind(plane=plane))
-        return {n: self._in_state(s) for n, s in given.items()}
+                    given.setdefault(f"people-{plane}", kind.model_validate({"plane": plane}))
+        state = self.configuration.state
+        return {n: registry.find(ProbePlugin, s.kind).placed(s, state) for n, s in given.items()}
 
     def _usual_probes(self) -> dict[str, Any]:
         hosts = {h.host for d in self.domains.values() if d.primary is not None for h in d.primary.hosts}
         to, resolvers = self.settings.canary.to, self.settings.canary.resolvers
         out: dict[str, Any] = {}
         for i, host in enumerate(sorted(hosts)[:4], 1):
-            out[f"dns-{i}"] = registry.settings_class("probes", "dns")(
-                host=host, resolvers=resolvers, authoritative=[] if resolvers else "auto"
+            out[f"dns-{i}"] = registry.settings_class("probes", "dns").model_validate(
+                {"host": host, "resolvers": resolvers, "authoritative": [] if resolvers else "auto"}
             )
             if to:
-                out[f"smtp-{i}"] = registry.settings_class("probes", "smtp")(
-                    host=host, recipient=to, port=self.settings.canary.port, resolvers=resolvers
+                out[f"smtp-{i}"] = registry.settings_class("probes", "smtp").model_validate(
+                    {"host": host, "recipient": to, "port": self.settings.canary.port, "resolvers": resolvers}
                 )
         if out and to:
             self._relay_control(out)
@@ -294,27 +311,20 @@ class App:
 
     def _relay_control(self, out: dict[str, Any]) -> None:
         """The first relay vouches for our own port 25, where its settings say how to reach it."""
-        for name, relay in self.configuration.plugins["relays"].items():
-            hosts = getattr(relay, "hosts", ())
-            if hosts:
-                addresses = [str(a) for a in getattr(hosts[0], "addresses", ())]
-                out[f"{name}-control"] = registry.settings_class("probes", "smtp")(
-                    host=hosts[0].host,
-                    addresses=addresses,
-                    port=getattr(relay, "port", 25),
-                    recipient=getattr(relay, "probe_recipient", "") or f"postmaster@{self.settings.domains[0].name}",
-                    resolvers=self.settings.canary.resolvers,
-                    control=True,
+        for name, relay in self._relay_settings().items():
+            way = relay.way_out()
+            if way is not None:
+                out[f"{name}-control"] = registry.settings_class("probes", "smtp").model_validate(
+                    {
+                        "host": way.host,
+                        "addresses": list(way.addresses),
+                        "port": way.port,
+                        "recipient": way.recipient or f"postmaster@{self.settings.domains[0].name}",
+                        "resolvers": self.settings.canary.resolvers,
+                        "control": True,
+                    }
                 )
                 return
-
-    def _in_state(self, settings: Any) -> Any:
-        """What a probe reads from the state folder, where nobody said otherwise."""
-        if not hasattr(settings, "store") or settings.store is not None:
-            return settings
-        module = registry.load("probes", settings.kind)
-        path = next(c.state_path for c in vars(module).values() if hasattr(c, "state_path"))
-        return settings.model_copy(update={"store": self.configuration.state / path})
 
     @cached_property
     def history(self) -> History:
@@ -396,7 +406,7 @@ class App:
     @cached_property
     def runs(self) -> Runs:
         """The state folder."""
-        return Runs(self.configuration.state, registry.load("engines", "embedded").EmbeddedStore(), self.clock)
+        return Runs(self.configuration.state, registry.find(EnginePlugin, "embedded").create(), self.clock)
 
     # -- services ------------------------------------------------------------------------------------------------
 
@@ -405,10 +415,7 @@ class App:
     ) -> Services:
         """What actions get. Without a journal, or dry, nothing can be written."""
         drill = request.kind == "drill"
-        paces = {
-            n: Pace(concurrency=getattr(s, "concurrency", 20))
-            for n, s in self.configuration.plugins["channels"].items()
-        }
+        paces = {n: Pace(concurrency=c.settings.at_once()) for n, c in self.channels.items()}
         halt = Halt()
         courier = Courier(
             self.directory,

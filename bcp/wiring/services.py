@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bcp.comms.answers import tally
 from bcp.comms.courier import Courier
+from bcp.contracts.channel import Page
 from bcp.contracts.services import Order
 from bcp.kernel.errors import Invalid
 
@@ -42,10 +43,10 @@ class SitePages:
     def __init__(self, app: App, courier: Courier) -> None:
         self.app, self.courier = app, courier
 
-    def _site(self) -> Any:
+    def _page(self) -> Page:
         for channel in self.app.channels.values():
-            if channel.kind == "status-page":
-                return channel.site  # type: ignore[attr-defined]
+            if isinstance(channel, Page):
+                return channel
         raise Invalid("there is no status page", hint="Add a channel of kind: status-page.")
 
     def render_order(self, order: Order) -> Mapping[str, Any]:
@@ -62,19 +63,15 @@ class SitePages:
 
     async def publish(self, entry: Mapping[str, Any], *, key: str) -> str:
         """Publish it."""
-        from bcp.kit.site import Entry  # noqa: PLC0415
-
-        site = self._site()
-        site.put(Entry(key, self.app.clock.now(), **entry))
-        return site.url or str(site.folder)
+        return self._page().publish(key, self.app.clock.now(), entry)
 
     async def has(self, key: str) -> bool:
         """Is it there?"""
-        return bool(self._site().has(key))
+        return self._page().has(key)
 
     async def withdraw(self, key: str) -> None:
         """Take it back."""
-        self._site().remove(key)
+        self._page().withdraw(key)
 
 
 def login_name() -> str:

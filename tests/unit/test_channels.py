@@ -230,7 +230,7 @@ def test_the_hotline_is_twiml_that_a_caller_hears(tmp_path) -> None:
 
 def test_teams_shares_fate() -> None:
     """An extra, never counted as an alternative."""
-    assert registry.load("channels", "teams").Teams.shares_fate_with == ("microsoft",)
+    assert registry.load("channels", "teams").make.shares_fate_with == ("microsoft",)
 
 
 class Workspace:

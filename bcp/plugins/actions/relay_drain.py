@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, Proposal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Finding, Happened, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.relay import Relay
 from bcp.contracts.services import Services
@@ -130,3 +130,6 @@ def _relay(args: DrainArgs, services: Services) -> Relay:
 def _ours(queue: list[Any], args: DrainArgs, services: Services) -> list[Any]:
     domains = {d.lower() for d in (args.domains or services.domains)}
     return [m for m in queue if any(r.rpartition("@")[2].lower() in domains for r in m.recipients)]
+
+
+PLUGIN = ActionPlugin(api=1, make=Drain)

@@ -7,9 +7,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.channel import Channel, Check, Delivery, NotSent, RateLimited, Receipt
+from bcp.contracts.channel import (
+    Channel,
+    ChannelPlugin,
+    ChannelSettings,
+    Check,
+    Delivery,
+    NotSent,
+    RateLimited,
+    Receipt,
+)
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent, Transient
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http, retry_after
@@ -18,7 +27,7 @@ MAX_MESSAGE = 4_000
 """Longer messages become attachments (docs.ntfy.sh, publishing)."""
 
 
-class NtfySettings(PluginSettings):
+class NtfySettings(ChannelSettings):
     """A server and a topic."""
 
     kind: Literal["ntfy"] = "ntfy"
@@ -33,8 +42,6 @@ class NtfySettings(PluginSettings):
     """1 to 5."""
     timeout: Duration = 10.0
     """For one request."""
-    depends_on: list[str] = Field(default_factory=list)
-    """Outside parties whose outage takes the server down."""
 
 
 class Ntfy(Channel[NtfySettings]):
@@ -135,6 +142,4 @@ def _id(text: str) -> str:
         return ""
 
 
-def create(name: str, settings: NtfySettings) -> Ntfy:
-    """The channel of these settings."""
-    return Ntfy(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=NtfySettings, make=Ntfy)

@@ -6,15 +6,24 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.channel import Channel, Check, Delivery, NotSent, RateLimited, Receipt
+from bcp.contracts.channel import (
+    Channel,
+    ChannelPlugin,
+    ChannelSettings,
+    Check,
+    Delivery,
+    NotSent,
+    RateLimited,
+    Receipt,
+)
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
 from bcp.plugins.vendors.slack import MAX_TEXT, SlackClient, blocks_of, buttons_of, check_bot, key_of, metadata_of
 
 
-class SlackSettings(PluginSettings):
+class SlackSettings(ChannelSettings):
     """A bot and the channel it posts to."""
 
     kind: Literal["slack"] = "slack"
@@ -25,12 +34,14 @@ class SlackSettings(PluginSettings):
     """Id of the channel, such as C0123456789 (not its name)."""
     timeout: Duration = 10.0
     """For one request."""
-    depends_on: list[str] = Field(default_factory=list)
-    """`microsoft` when people sign in to Slack through Entra and have no exemption."""
     concurrency: Annotated[int, Field(ge=1, le=20)] = 1
     """Slack allows about one message a second in a channel."""
     api_url: str = ""
     """Another base URL, for tests."""
+
+    def at_once(self) -> int:
+        """As configured."""
+        return self.concurrency
 
 
 class Slack(Channel[SlackSettings]):
@@ -94,6 +105,4 @@ class Slack(Channel[SlackSettings]):
         await self._slack.close()
 
 
-def create(name: str, settings: SlackSettings) -> Slack:
-    """The channel of these settings."""
-    return Slack(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=SlackSettings, make=Slack)

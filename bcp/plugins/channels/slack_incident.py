@@ -7,9 +7,18 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.channel import Channel, Check, Delivery, NotSent, RateLimited, Receipt
+from bcp.contracts.channel import (
+    Channel,
+    ChannelPlugin,
+    ChannelSettings,
+    Check,
+    Delivery,
+    NotSent,
+    RateLimited,
+    Receipt,
+)
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
 from bcp.plugins.vendors.slack import MAX_TEXT, SlackClient, blocks_of, check_bot, key_of, metadata_of
@@ -18,7 +27,7 @@ BATCH = 200
 """People invited at once; Slack takes up to 1,000 (docs.slack.dev, conversations.invite)."""
 
 
-class SlackIncidentSettings(PluginSettings):
+class SlackIncidentSettings(ChannelSettings):
     """A bot that may open channels."""
 
     kind: Literal["slack-incident"] = "slack-incident"
@@ -33,12 +42,14 @@ class SlackIncidentSettings(PluginSettings):
     """Ids of people who are invited."""
     timeout: Duration = 10.0
     """For one request."""
-    depends_on: list[str] = Field(default_factory=list)
-    """`microsoft` when people sign in to Slack through Entra and have no exemption."""
     concurrency: Annotated[int, Field(ge=1, le=1)] = 1
     """One after the other: the second message goes into the thread of the first."""
     api_url: str = ""
     """Another base URL, for tests."""
+
+    def at_once(self) -> int:
+        """As configured."""
+        return self.concurrency
 
 
 class SlackIncident(Channel[SlackIncidentSettings]):
@@ -169,6 +180,4 @@ class SlackIncident(Channel[SlackIncidentSettings]):
         await self._slack.close()
 
 
-def create(name: str, settings: SlackIncidentSettings) -> SlackIncident:
-    """The channel of these settings."""
-    return SlackIncident(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=SlackIncidentSettings, make=SlackIncident)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from bcp.contracts.channel import Check, Delivery, Inbound, Receipt
+from bcp.contracts.channel import ChannelPlugin, Check, Delivery, Inbound, Receipt
 from bcp.contracts.plugin import Duration
 from bcp.plugins.vendors.twilio import check_account, translate
 from bcp.plugins.vendors.twilio_channel import TwilioAccount, TwilioChannel, day_of, made_since, questions, refusals
@@ -137,6 +137,4 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
         return await check_account(self._twilio, self.name, s.account_sid.reveal(), s.from_, "sms")
 
 
-def create(name: str, settings: TwilioSmsSettings) -> TwilioSms:
-    """The channel of these settings."""
-    return TwilioSms(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=TwilioSmsSettings, make=TwilioSms)

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from pydantic import Field
 
-from bcp.contracts.channel import Check, Delivery, Receipt
+from bcp.contracts.channel import ChannelPlugin, Check, Delivery, Receipt
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import Permanent
 from bcp.plugins.vendors.twilio import check_account
@@ -94,6 +94,4 @@ class TwilioVoice(TwilioChannel[TwilioVoiceSettings]):
         return await check_account(self._twilio, self.name, s.account_sid.reveal(), s.from_, "voice")
 
 
-def create(name: str, settings: TwilioVoiceSettings) -> TwilioVoice:
-    """The channel of these settings."""
-    return TwilioVoice(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=TwilioVoiceSettings, make=TwilioVoice)

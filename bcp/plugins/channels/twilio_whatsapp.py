@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from bcp.contracts.channel import Check, Delivery, Receipt
+from bcp.contracts.channel import ChannelPlugin, Check, Delivery, Receipt
 from bcp.plugins.vendors.twilio import check_account
 from bcp.plugins.vendors.twilio_channel import TwilioAccount, TwilioChannel, made_since, questions, refusals
 
@@ -65,6 +65,4 @@ class TwilioWhatsapp(TwilioChannel[TwilioWhatsappSettings]):
         return await check_account(self._twilio, self.name, s.account_sid.reveal(), None, "sms")
 
 
-def create(name: str, settings: TwilioWhatsappSettings) -> TwilioWhatsapp:
-    """The channel of these settings."""
-    return TwilioWhatsapp(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=TwilioWhatsappSettings, make=TwilioWhatsapp)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received, mapping, needed, text_of
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received, mapping, needed, text_of
 
 
 class ZabbixSettings(HookSettings):
@@ -36,6 +36,4 @@ Script: var r = new HttpRequest(); r.addHeader('Content-Type: application/json')
         return [Alert(f"{mark}|{state}", mark, state == "1", labels["name"] or "problem", "", labels)]
 
 
-def create(name: str, settings: ZabbixSettings) -> Zabbix:
-    """The hook of these settings."""
-    return Zabbix(name, settings)
+PLUGIN = HookPlugin(api=1, settings=ZabbixSettings, make=Zabbix)

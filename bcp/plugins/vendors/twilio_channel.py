@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from bcp.contracts.channel import Channel, Delivery, Receipt
+from bcp.contracts.channel import Channel, ChannelSettings, Delivery, Receipt
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import BcpError, InDoubt
 from bcp.kernel.secret import Secret
 from bcp.plugins.vendors.twilio import Twilio, translate
@@ -18,7 +18,7 @@ CLOCKS_S = 2.0
 """Allowed for clocks that differ and for Twilio's rounding to seconds."""
 
 
-class TwilioAccount(PluginSettings):
+class TwilioAccount(ChannelSettings):
     """The account, and how it is spoken to."""
 
     account_sid: Secret
@@ -31,6 +31,10 @@ class TwilioAccount(PluginSettings):
     """Requests under way at once."""
     api_url: str = ""
     """Another base URL, for tests."""
+
+    def at_once(self) -> int:
+        """As configured."""
+        return self.concurrency
 
 
 S = TypeVar("S", bound=TwilioAccount)
