@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from bcp.kit.body import read_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ async def fetch(
                     headers={"Accept-Encoding": "identity", "User-Agent": "bcp-probe", **(headers or {})},
                     allow_redirects=False,
                 ) as answer:
-                    body = await _read(answer.content, cap)
+                    body = await read_whole(answer.content, cap)
                     charset = answer.charset or "utf-8"
                     return Page(
                         answer.status,
@@ -82,17 +83,6 @@ async def fetch(
         return gone("closed", error)
     except (aiohttp.ClientError, ValueError, LookupError) as error:
         return gone("not-http", error)
-
-
-async def _read(stream: Any, cap: int) -> bytes:
-    parts, size = [], 0
-    while size < cap:
-        chunk = await stream.read(min(16_384, cap - size))
-        if not chunk:
-            break
-        parts.append(chunk)
-        size += len(chunk)
-    return b"".join(parts)
 
 
 def _decode(raw: bytes, charset: str) -> str:

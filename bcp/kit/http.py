@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bcp.kernel.errors import InDoubt, Invalid, Transient
+from bcp.kit.body import read_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Http:
                 async with session.request(
                     method, url, headers=headers, data=data, params=params, allow_redirects=False
                 ) as answer:
-                    raw = await answer.content.read(cap + 1)
+                    raw = await read_whole(answer.content, cap + 1)
                     text = raw[:cap].decode(answer.charset or "utf-8", "replace") if raw else ""
                     return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, text)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:

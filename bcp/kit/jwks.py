@@ -10,6 +10,7 @@ from typing import Any
 
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import write_atomic
+from bcp.kit.body import read_whole
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]
 """Asymmetric ones only: a symmetric one would let our public key sign."""
@@ -83,7 +84,7 @@ class Keys:
         try:
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
                 async with session.get(self.source, allow_redirects=False) as answer:
-                    raw = await answer.content.read(MAX_BYTES)
+                    raw = await read_whole(answer.content, MAX_BYTES)
                     return raw.decode() if answer.status == 200 else ""
         except (aiohttp.ClientError, TimeoutError, UnicodeDecodeError, OSError):
             return ""

@@ -16,6 +16,7 @@ from pydantic import Field
 from bcp.contracts.plugin import Duration, Model
 from bcp.kernel.errors import Transient
 from bcp.kernel.secret import Secret, redact
+from bcp.kit.body import read_whole
 
 TYPES = {
     "index.html": "text/html; charset=utf-8",
@@ -115,7 +116,7 @@ async def _put(mirror: S3Mirror, name: str, body: bytes) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=mirror.timeout)) as session:
             async with session.put(url, data=body, headers=signed, allow_redirects=False) as answer:
                 if answer.status >= 300:
-                    text = redact((await answer.content.read(300)).decode(errors="replace"))
+                    text = redact((await read_whole(answer.content, 300)).decode(errors="replace"))
                     raise MirrorFailed(
                         f"{mirror.bucket} answers {answer.status}: {text}", hint="Check bucket, region and keys."
                     )

@@ -12,6 +12,7 @@ from urllib.parse import quote_plus, urlencode
 from bcp.contracts.channel import Check, NotSent, RateLimited
 from bcp.kernel.errors import BcpError, InDoubt, Permanent
 from bcp.kernel.secret import Secret
+from bcp.kit.body import read_whole
 
 
 class Twilio:
@@ -102,6 +103,8 @@ def _quoted(value: str) -> str:
     return _text(value)
 
 
+MAX_BYTES = 8_000_000
+"""Longest answer that is read."""
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -176,7 +179,8 @@ def transport(timeout_s: float, connections: int) -> Any:
                     async with self._open().request(
                         method, self._url(url), params=params or None, data=body, headers=known, allow_redirects=False
                     ) as answer:
-                        text = (await answer.read()).decode("utf-8", "replace")
+                        raw = await read_whole(answer.content, MAX_BYTES + 1)
+                        text = raw.decode("utf-8", "replace")
                         status, found = answer.status, answer.headers
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 raise NotSent("Twilio cannot be reached", hint="Nothing was sent.") from error
@@ -184,6 +188,8 @@ def transport(timeout_s: float, connections: int) -> Any:
                 raise InDoubt(f"Twilio did not answer in {timeout_s:g} s") from error
             except aiohttp.ClientError as error:
                 raise InDoubt(f"the connection to Twilio broke ({type(error).__name__})") from error
+            if len(raw) > MAX_BYTES:
+                raise InDoubt(f"Twilio answers more than {MAX_BYTES} bytes")
             if status == 429:
                 raise RateLimited(
                     "Twilio asks to slow down", retry_after_s=retry_after({k.lower(): v for k, v in found.items()})

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
+from bcp.kit.body import read_whole
 from bcp.kit.jwks import Keys
 from bcp.server.console.page import Site, field, in_thread, to
 from bcp.server.doors.body import TooLarge, TooSlow, read
@@ -352,7 +353,7 @@ async def _fetch(method: str, url: str, form: dict[str, str] | None = None) -> d
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=8)) as session:
             async with session.request(method, url, data=form, allow_redirects=False) as answer:
-                found = json.loads(await answer.content.read(200_000))
+                found = json.loads(await read_whole(answer.content, 200_000))
                 return found if answer.status == 200 and isinstance(found, dict) else None
     except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
         LOG.warning("the identity provider: %s", type(error).__name__)
