@@ -101,7 +101,7 @@ class ChannelSuite(ConfiguredSuite):
         vendor = FakeVendor(respond)
         await vendor.start()
         if fault is not None:
-            vendor.fault = lambda asked: fault if self.is_send(asked) or fault is HANG else respond(asked)
+            vendor.fault = lambda asked: fault if self.is_send(asked) else respond(asked)
         self.url = vendor.url
         channel = self.make(**more)
         try:
@@ -200,13 +200,18 @@ class ChannelSuite(ConfiguredSuite):
             return
 
         async def work() -> float:
-            async with self.at(HANG) as (channel, _):
-                loop = asyncio.get_running_loop()
-                start = loop.time()
-                await self.outcome(channel.send(self.delivery(channel)))
-                return loop.time() - start
+            loop = asyncio.get_running_loop()
+            times = []
+            for everywhere in (False, True):
+                async with self.at(HANG) as (channel, vendor):
+                    if everywhere:
+                        vendor.fault = lambda asked: HANG
+                    start = loop.time()
+                    await self.outcome(channel.send(self.delivery(channel)))
+                    times.append(loop.time() - start)
+            return max(times)
 
-        took, allowed = self.run(work()), getattr(self.model(), "timeout", 10.0) + SLACK_S
+        took, allowed = self.run(work()), float(getattr(self.model(), "timeout", 10.0)) + SLACK_S
         assert took <= allowed, f"it took {took:.1f} s, {allowed:.1f} s are allowed"
 
     def test_a_send_can_be_cancelled_at_once(self) -> None:
@@ -298,8 +303,8 @@ class ChannelSuite(ConfiguredSuite):
         async def look(answer: Answer | bytes) -> str:
             async with self.at() as (channel, vendor):
                 vendor.fault = lambda asked: answer
-                for work in (channel.answers(NOW), channel.reports(NOW)):
-                    found = await self.outcome(work)
+                for ask in (channel.answers, channel.reports):
+                    found = await self.outcome(ask(NOW))
                     if not isinstance(found, (list, dict, Transient, Permanent, InDoubt)):
                         return f"{found!r}"
             return ""

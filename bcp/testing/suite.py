@@ -89,10 +89,10 @@ SECRET = "s3cret-never-shown"  # noqa: S105 - the whole point is that everybody 
 """Part of every secret of a suite."""
 
 
-def failures(suite: type[Suite]) -> dict[str, str]:
-    """Run every test of a suite without pytest; by name, what failed. For tests of the suites themselves, and for scripts."""
+def failures(suite: type[Suite], *only: str) -> dict[str, str]:
+    """Run every test of a suite (or only these) without pytest; by name, what failed. For scripts, and to test a suite."""
     found = {}
-    for name in sorted(n for n in dir(suite) if n.startswith("test_")):
+    for name in sorted(only or (n for n in dir(suite) if n.startswith("test_"))):
         one = suite()
         one.setup_method()
         try:

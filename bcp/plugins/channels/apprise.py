@@ -50,7 +50,8 @@ class Apprise(Channel[AppriseSettings]):
             raise Invalid(
                 f"{schema}:// is not for this channel", hint="Text messages and Teams have channels of their own."
             )
-        notifier = apprise.Apprise()
+        stays = {"http_redirects": False} if hasattr(apprise.AppriseAsset, "http_redirects") else {}
+        notifier = apprise.Apprise(asset=apprise.AppriseAsset(**stays))  # a redirect would post again, elsewhere
         if not notifier.add(url):
             raise Invalid("Apprise does not understand this URL", hint="See its list of services.")
         return schema, notifier

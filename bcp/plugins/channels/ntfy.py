@@ -90,7 +90,9 @@ class Ntfy(Channel[NtfySettings]):
             raise InDoubt(f"ntfy answers {reply.status}")
         if reply.status >= 300:
             raise Permanent(f"ntfy refuses it: {reply.status}", hint="Check the topic and the token.")
-        return Receipt(str(_id(reply.body)))
+        if not (taken := _id(reply.body)):
+            raise InDoubt("ntfy's address answers, but not as ntfy does", hint="Is a proxy in between?")
+        return Receipt(taken)
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         """Read the topic since the claim and look for our tag."""
@@ -104,13 +106,15 @@ class Ntfy(Channel[NtfySettings]):
             )
         except Transient as error:
             raise InDoubt("ntfy cannot be asked whether it took it", hint="Ask again later: `bcp resume`.") from error
-        if reply.status != 200:
+        if reply.status != 200 or reply.cut:
             raise InDoubt(
                 f"ntfy cannot be asked whether it took it: {reply.status}", hint="Is caching on for the topic?"
             )
         for line in reply.body.splitlines():
+            if line.strip() and not _id(line):  # not the topic: it says nothing of what was taken
+                raise InDoubt("ntfy's address answers, but not as ntfy does", hint="Is a proxy in between?")
             if f'"{_tag(delivery.key)}"' in line:
-                return Receipt(str(_id(line)), "found")
+                return Receipt(_id(line), "found")
         return None
 
     async def check(self) -> list[Check]:
@@ -136,10 +140,12 @@ def _tag(key: str) -> str:
 
 
 def _id(text: str) -> str:
+    """The id of a message; empty where this is none."""
     try:
-        return str(json.loads(text)["id"])
-    except (ValueError, KeyError, TypeError):
+        found = json.loads(text)["id"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
+    return found if isinstance(found, str) else ""
 
 
 PLUGIN = ChannelPlugin(api=1, settings=NtfySettings, make=Ntfy)

@@ -20,7 +20,17 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
-from bcp.plugins.vendors.slack import MAX_TEXT, SlackClient, blocks_of, buttons_of, check_bot, key_of, metadata_of
+from bcp.plugins.vendors.slack import (
+    MAX_TEXT,
+    SlackClient,
+    blocks_of,
+    buttons_of,
+    check_bot,
+    key_of,
+    messages_of,
+    metadata_of,
+    ts_of,
+)
 
 
 class SlackSettings(ChannelSettings):
@@ -75,7 +85,7 @@ class Slack(Channel[SlackSettings]):
             metadata=metadata_of(delivery.key),
             unfurl_links=False,
         )
-        return Receipt(str(answer["ts"]))
+        return Receipt(ts_of(answer))
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         """Look through the channel since the claim for our key."""
@@ -91,9 +101,9 @@ class Slack(Channel[SlackSettings]):
             raise InDoubt(
                 f"Slack cannot be asked whether it took it: {error.message}", hint="Give the bot channels:history."
             ) from error
-        for message in answer.get("messages") or ():
+        for message in messages_of(answer):
             if key_of(message) == delivery.key:
-                return Receipt(str(message["ts"]), "found")
+                return Receipt(ts_of(message), "found")
         return None
 
     async def check(self) -> list[Check]:

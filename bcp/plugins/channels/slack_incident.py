@@ -21,7 +21,16 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
-from bcp.plugins.vendors.slack import MAX_TEXT, SlackClient, blocks_of, check_bot, key_of, metadata_of
+from bcp.plugins.vendors.slack import (
+    MAX_TEXT,
+    SlackClient,
+    blocks_of,
+    check_bot,
+    key_of,
+    messages_of,
+    metadata_of,
+    ts_of,
+)
 
 BATCH = 200
 """People invited at once; Slack takes up to 1,000 (docs.slack.dev, conversations.invite)."""
@@ -89,9 +98,10 @@ class SlackIncident(Channel[SlackIncidentSettings]):
             unfurl_links=False,
             **more,
         )
+        receipt = Receipt(ts_of(answer), room)
         if not root:
-            await self._quietly("pins_add", channel=room, timestamp=str(answer["ts"]))
-        return Receipt(str(answer["ts"]), room)
+            await self._quietly("pins_add", channel=room, timestamp=receipt.id)
+        return receipt
 
     async def _room(self, key: str) -> tuple[str, bool]:
         """Id of the channel, and whether it was made now."""
@@ -100,11 +110,15 @@ class SlackIncident(Channel[SlackIncidentSettings]):
             return self._rooms[name], False
         try:
             made = await self._slack.call("conversations_create", name=name, is_private=self.settings.private)
-            room, fresh = str(made["channel"]["id"]), True
+            room, fresh = _id_of(made.get("channel")), True
         except Permanent as error:
             if "name_taken" not in error.message:
                 raise
             room, fresh = await self._find_room(name), False
+            if not room:
+                raise Permanent(
+                    f"the channel {name} exists and cannot be seen", hint="Invite the bot, or choose another prefix."
+                ) from error
         except InDoubt as error:  # it may be there: asking again finds out, nothing was said yet
             raise NotSent("Slack did not say whether the channel was opened", hint="It is looked for again.") from error
         self._rooms[name] = room
@@ -115,30 +129,31 @@ class SlackIncident(Channel[SlackIncidentSettings]):
         return room, fresh
 
     async def _find_room(self, name: str) -> str:
+        """Its id; empty where the whole list does not hold it."""
         cursor = ""
         for _ in range(50):
             more = {"cursor": cursor} if cursor else {}
             page = await self._slack.call(
                 "conversations_list", limit=1000, exclude_archived=True, types="public_channel,private_channel", **more
             )
-            for channel in page.get("channels") or ():
-                if channel.get("name") == name:
-                    return str(channel["id"])
+            if not isinstance(page.get("channels"), list):
+                raise InDoubt("Slack's answer holds no list of channels")
+            for channel in page["channels"]:
+                if isinstance(channel, dict) and channel.get("name") == name:
+                    return _id_of(channel)
             cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
-                break
-        raise Permanent(
-            f"the channel {name} exists and cannot be seen", hint="Invite the bot, or choose another prefix."
-        )
+                return ""
+        raise InDoubt("Slack's list of channels has no end", hint="Look in Slack, then `bcp settle`.")
 
     async def _history(self, room: str) -> list[Any]:
         answer = await self._slack.call("conversations_history", channel=room, limit=200, include_all_metadata=True)
-        return list(answer.get("messages") or ())
+        return messages_of(answer)
 
     async def _root(self, room: str) -> str:
         """The first message of ours there."""
         ours = [m for m in await self._history(room) if key_of(m)]
-        return str(ours[-1]["ts"]) if ours else ""
+        return ts_of(ours[-1]) if ours else ""
 
     async def _quietly(self, method: str, **arguments: Any) -> None:
         """What is nice to have must not hold up the message."""
@@ -151,15 +166,15 @@ class SlackIncident(Channel[SlackIncidentSettings]):
         """Look through the run's channel for our key. No channel: nothing was said."""
         try:
             room = self._rooms.get(self.room_name(delivery.key)) or await self._find_room(self.room_name(delivery.key))
-        except Permanent:
+        except (Permanent, NotSent, RateLimited) as error:
+            raise InDoubt(f"Slack cannot be asked: {error.message}", hint="Give the bot channels:read.") from error
+        if not room:
             return None
-        except (NotSent, RateLimited) as error:
-            raise InDoubt(f"Slack cannot be asked: {error.message}") from error
         try:
             found = await self._history(room)
         except (Permanent, NotSent, RateLimited) as error:
             raise InDoubt(f"Slack cannot be asked: {error.message}", hint="Give the bot channels:history.") from error
-        return next((Receipt(str(m["ts"]), "found") for m in found if key_of(m) == delivery.key), None)
+        return next((Receipt(ts_of(m), "found") for m in found if key_of(m) == delivery.key), None)
 
     async def check(self) -> list[Check]:
         """``auth.test``: the token and its scopes."""
@@ -178,6 +193,13 @@ class SlackIncident(Channel[SlackIncidentSettings]):
     async def close(self) -> None:
         """Close the pool."""
         await self._slack.close()
+
+
+def _id_of(channel: Any) -> str:
+    found = channel.get("id") if isinstance(channel, dict) else None
+    if not isinstance(found, str) or not found:
+        raise InDoubt("Slack's answer names no channel")
+    return found
 
 
 PLUGIN = ChannelPlugin(api=1, settings=SlackIncidentSettings, make=SlackIncident)

@@ -22,6 +22,8 @@ from bcp.kernel.secret import Secret
 from bcp.kit.http import Http, retry_after
 
 MAX_TEXT = 20_000
+ACCEPTED = 202
+"""A workflow answers 202 and nothing else; connectors of old answered 200 and ``1``."""
 
 
 class TeamsSettings(ChannelSettings):
@@ -81,6 +83,8 @@ class Teams(Channel[TeamsSettings]):
             raise InDoubt(f"Teams answers {reply.status}")
         if reply.status >= 300:
             raise Permanent(f"Teams refuses it: {reply.status}", hint="Is the workflow on, and its URL current?")
+        if reply.status != ACCEPTED and (reply.cut or reply.body.strip() not in {"", "1"}):
+            raise InDoubt("the workflow's address answers, but not as Teams does", hint="Is a proxy in between?")
         return Receipt(delivery.key, str(reply.status))
 
     async def check(self) -> list[Check]:

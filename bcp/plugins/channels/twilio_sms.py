@@ -9,8 +9,17 @@ from pydantic import Field, model_validator
 
 from bcp.contracts.channel import ChannelPlugin, Check, Delivery, Inbound, Receipt
 from bcp.contracts.plugin import Duration
+from bcp.kernel.errors import Invalid
 from bcp.plugins.vendors.twilio import check_account, translate
-from bcp.plugins.vendors.twilio_channel import TwilioAccount, TwilioChannel, day_of, made_since, questions, refusals
+from bcp.plugins.vendors.twilio_channel import (
+    TwilioAccount,
+    TwilioChannel,
+    day_of,
+    made_since,
+    questions,
+    receipt_of,
+    refusals,
+)
 
 RATES = {"long-code": 1.0, "toll-free": 3.0, "short-code": 100.0, "10dlc": 4.0}
 """Segments a second by kind of sender (https://www.twilio.com/docs/api/errors/30001 and the pages it links)."""
@@ -69,7 +78,7 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
         arguments |= {"status_callback": s.status_callback} if s.status_callback else {}
         with refusals():
             created = await self._twilio.open().messages.create_async(**arguments)
-        return Receipt(str(created.sid), str(created.status))
+        return receipt_of(created)
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         """Look for a message to this number with this text, made since the claim (2 s allowed for clocks and rounding)."""
@@ -85,6 +94,8 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
         """``ScheduleType=fixed``: 5 minutes to 35 days ahead."""
         from datetime import UTC, datetime  # noqa: PLC0415
 
+        if why := self.can_schedule():
+            raise Invalid(why, hint="Set messaging_service_sid: in bcp.yaml.")
         with refusals():
             created = await self._twilio.open().messages.create_async(
                 to=delivery.address,
@@ -93,7 +104,7 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
                 schedule_type="fixed",
                 send_at=datetime.fromtimestamp(at, UTC),
             )
-        return Receipt(str(created.sid), str(created.status))
+        return receipt_of(created)
 
     async def unschedule(self, receipt_id: str) -> None:
         """Cancel it; one that has gone out or was cancelled before says so with a 4xx, and that is fine."""

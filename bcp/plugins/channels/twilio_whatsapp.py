@@ -10,7 +10,7 @@ from pydantic import Field
 
 from bcp.contracts.channel import ChannelPlugin, Check, Delivery, Receipt
 from bcp.plugins.vendors.twilio import check_account
-from bcp.plugins.vendors.twilio_channel import TwilioAccount, TwilioChannel, made_since, questions, refusals
+from bcp.plugins.vendors.twilio_channel import TwilioAccount, TwilioChannel, made_since, questions, receipt_of, refusals
 
 RATE = 80.0
 """Messages a second of one WhatsApp sender (twilio.com, WhatsApp)."""
@@ -51,7 +51,7 @@ class TwilioWhatsapp(TwilioChannel[TwilioWhatsappSettings]):
         }
         with refusals():
             created = await self._twilio.open().messages.create_async(**arguments)
-        return Receipt(str(created.sid), str(created.status))
+        return receipt_of(created)
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         """A message to this number that holds this text, made since the claim (2 s allowed for clocks and rounding)."""

@@ -62,15 +62,31 @@ class TwilioChannel(Channel[S]):
         await self._twilio.close()
 
 
+SENSELESS = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What Twilio's library raises when an answer is not what its documents show: HTML of a proxy, half an object, another type."""
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Around a request: Twilio's own exception becomes one of ours."""
+    """Around a request: Twilio's own exception becomes one of ours, and an answer without sense is in doubt."""
     from twilio.base.exceptions import TwilioException  # noqa: PLC0415
 
     try:
         yield
     except TwilioException as error:
         raise translate(error) from error
+    except SENSELESS as error:
+        raise InDoubt(
+            "Twilio's address answers, but not as Twilio does", hint="Is a proxy or a guest network in between?"
+        ) from error
+
+
+def receipt_of(created: Any) -> Receipt:
+    """What Twilio made. Raises ``InDoubt`` where its answer names nothing: that is no yes."""
+    sid = created.sid
+    if not isinstance(sid, str) or not sid:
+        raise InDoubt("Twilio's answer names no message", hint="Look in Twilio's console, then `bcp settle`.")
+    return Receipt(sid, str(created.status))
 
 
 @contextmanager
@@ -80,7 +96,7 @@ def questions() -> Iterator[None]:
 
     try:
         yield
-    except (BcpError, TwilioException) as error:
+    except (BcpError, TwilioException, *SENSELESS) as error:
         raise InDoubt("Twilio cannot be asked whether it took it", hint="Ask again later: `bcp resume`.") from error
 
 
