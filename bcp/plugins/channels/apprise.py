@@ -50,8 +50,9 @@ class Apprise(Channel[AppriseSettings]):
             raise Invalid(
                 f"{schema}:// is not for this channel", hint="Text messages and Teams have channels of their own."
             )
-        stays = {"http_redirects": False} if hasattr(apprise.AppriseAsset, "http_redirects") else {}
-        notifier = apprise.Apprise(asset=apprise.AppriseAsset(**stays))  # a redirect would post again, elsewhere
+        asset = apprise.AppriseAsset()
+        asset.http_redirects = False  # a redirect would post again, elsewhere
+        notifier = apprise.Apprise(asset=asset)
         if not notifier.add(url):
             raise Invalid("Apprise does not understand this URL", hint="See its list of services.")
         return schema, notifier
