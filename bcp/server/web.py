@@ -14,8 +14,8 @@ from bcp import __version__
 from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
-from bcp.server.console import deeds, links, login
-from bcp.server.console import pages as console
+from bcp.server.console.pages import deeds, links, login
+from bcp.server.console.pages import pages as console
 from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
 from bcp.server.doors import api
@@ -147,7 +147,7 @@ async def metrics(request: Request) -> Response:
     token = accounts.token(request.headers.get("authorization", "").removeprefix("Bearer "))
     if not local and (token is None or "read" not in token.scopes):
         return PlainTextResponse("a token with the scope read is needed\n", 401)
-    text = prometheus(daemon.seen(), daemon.app.history.totals, daemon.clock.now())
+    text = prometheus(daemon.seen(), daemon.app.watching.history.totals, daemon.clock.now())
     hooks: Hooks = request.app.state.hooks
     out = ["# HELP bcp_hook_requests_total Requests to hooks by answer.", "# TYPE bcp_hook_requests_total counter"]
     out += [
@@ -176,7 +176,7 @@ async def observed(request: Request) -> Response:
         return PlainTextResponse("too many batches that are not genuine\n", 429)
     try:
         raw = await read(request, daemon.settings.max_body)
-        daemon.app.spool.put(raw.decode())
+        daemon.app.watching.spool.put(raw.decode())
     except (TooLarge, TooSlow):
         return PlainTextResponse("too large, or too slow\n", 413)
     except (Invalid, Refused, UnicodeDecodeError) as error:
