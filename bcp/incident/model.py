@@ -10,6 +10,7 @@ from bcp.contracts.incident import MODES, OPEN, Asked, Event, Incident, Question
 
 __all__ = ["MODES", "OPEN", "Asked", "Event", "Incident", "Plan", "Question", "Taken", "Turn", "next_state", "turns"]
 
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """When which group is asked. ``cycle`` counts from 0."""

@@ -14,8 +14,8 @@ from bcp import __version__
 from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
-from bcp.server.console.pages import deeds, links, login
-from bcp.server.console.pages import pages as console
+from bcp.server.console import deeds, links, login
+from bcp.server.console import pages as console
 from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
 from bcp.server.doors import api
@@ -23,7 +23,6 @@ from bcp.server.doors.body import TooLarge, TooSlow, read
 from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of
 from bcp.server.doors.hooks import Hooks
 from bcp.server.doors.inbound import SlackCalls, TwilioCalls
-from bcp.server.parts.heart import alive
 from bcp.server.signin.accounts import Accounts
 
 LOG = logger(__name__)
@@ -134,7 +133,7 @@ async def readyz(request: Request) -> Response:
         await daemon.writer.do(lambda b: b.pulse())
     except BcpError as error:
         return PlainTextResponse(f"not ready: {error.message}\n", 503)
-    if not alive(daemon):
+    if not daemon.sight.healthy_watch():
         return PlainTextResponse("not ready: the watch has not finished a round lately\n", 503)
     return PlainTextResponse("ready\n")
 

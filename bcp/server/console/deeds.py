@@ -59,7 +59,7 @@ async def planned(
     domains: tuple[str, ...] = (),
 ) -> Plan:
     """A plan in the state folder, by whoever is logged in."""
-    app = site.daemon.conductor.run_app()
+    app = site.daemon.core.run_app()
     try:
         who = session.user.contact or session.user.name
         request = operate.request_for(app, loaded, inputs=inputs, initiator=who, parent=parent, domains=domains)

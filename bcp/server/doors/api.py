@@ -316,7 +316,7 @@ async def playbooks(daemon: TheDaemon, _: Reader) -> list[str]:
 @router.post("/plans", summary="Make a plan")
 async def plan(daemon: TheDaemon, token: Operator, body: PlanIn) -> PlanOut:
     """Reads the facts; writes nothing but the plan."""
-    app = daemon.conductor.run_app()
+    app = daemon.core.run_app()
     try:
         request = operate.request_for(
             app,
