@@ -9,7 +9,16 @@ from typing import Any, Literal
 
 import pytest
 
-from bcp.contracts.channel import Channel, ChannelPlugin, ChannelSettings, Check, Delivery, NotSent, RateLimited, Receipt
+from bcp.contracts.channel import (
+    Channel,
+    ChannelPlugin,
+    ChannelSettings,
+    Check,
+    Delivery,
+    NotSent,
+    RateLimited,
+    Receipt,
+)
 from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent, Transient
