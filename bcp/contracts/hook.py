@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from bcp.contracts.plugin import Configured, Duration, Model, PluginSettings
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.secret import Secret
+from bcp.kernel.text import one_line
 
 HOOK_WINDOW_S = 300.0
 """A signed time further from our clock than this is refused (Standard Webhooks, "Verifying timestamps")."""
@@ -184,7 +185,9 @@ def text_of(value: Any, limit: int = 200) -> str:
     """A short text of whatever came, for titles and identities; never a nested thing."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
-    return str(value)[:limit].encode("utf-8", "replace").decode().replace("\0", "")  # lone surrogates cannot be stored
+    return one_line(
+        str(value)[: limit * 4].encode("utf-8", "replace").decode(), limit
+    )  # lone surrogates cannot be stored
 
 
 def mapping(value: Any, what: str) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
+from bcp.kernel.text import for_slack
 from bcp.plugins.vendors.slack import (
     MAX_TEXT,
     SlackClient,
@@ -76,7 +77,7 @@ class Slack(Channel[SlackSettings]):
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Post it. ``text`` is the notification and the fall-back of the blocks."""
-        text = delivery.message.body[:MAX_TEXT]
+        text = for_slack(delivery.message.body)[:MAX_TEXT]
         answer = await self._slack.call(
             "chat_postMessage",
             channel=self.settings.channel,
@@ -104,6 +105,8 @@ class Slack(Channel[SlackSettings]):
         for message in messages_of(answer):
             if key_of(message) == delivery.key:
                 return Receipt(ts_of(message), "found")
+        if answer.get("has_more"):
+            raise InDoubt("Slack has more messages since then than it lists", hint="Look in Slack, then `bcp settle`.")
         return None
 
     async def check(self) -> list[Check]:

@@ -21,6 +21,7 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
+from bcp.kernel.text import for_slack
 from bcp.plugins.vendors.slack import (
     MAX_TEXT,
     SlackClient,
@@ -87,7 +88,7 @@ class SlackIncident(Channel[SlackIncidentSettings]):
         """Post into the run's channel, in the thread of its first message; that one is pinned."""
         room, fresh = await self._room(delivery.key)
         root = "" if fresh else await self._root(room)
-        text = delivery.message.body[:MAX_TEXT]
+        text = for_slack(delivery.message.body)[:MAX_TEXT]
         more: dict[str, Any] = {"thread_ts": root, "reply_broadcast": True} if root else {}
         answer = await self._slack.call(
             "chat_postMessage",
@@ -147,8 +148,19 @@ class SlackIncident(Channel[SlackIncidentSettings]):
         raise InDoubt("Slack's list of channels has no end", hint="Look in Slack, then `bcp settle`.")
 
     async def _history(self, room: str) -> list[Any]:
-        answer = await self._slack.call("conversations_history", channel=room, limit=200, include_all_metadata=True)
-        return messages_of(answer)
+        """Every message, the newest first. Raises ``InDoubt`` where there is no end of them."""
+        found: list[Any] = []
+        more: dict[str, Any] = {}
+        for _ in range(20):
+            page = await self._slack.call(
+                "conversations_history", channel=room, limit=200, include_all_metadata=True, **more
+            )
+            found += messages_of(page)
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            if not page.get("has_more") or not cursor:
+                return found
+            more = {"cursor": cursor}
+        raise InDoubt("Slack's history of this channel has no end", hint="Look in Slack, then `bcp settle`.")
 
     async def _root(self, room: str) -> str:
         """The first message of ours there."""

@@ -15,10 +15,10 @@ from bcp.plugins.vendors.twilio_channel import (
     TwilioAccount,
     TwilioChannel,
     day_of,
-    made_since,
     questions,
     receipt_of,
     refusals,
+    text_among,
 )
 
 RATES = {"long-code": 1.0, "toll-free": 3.0, "short-code": 100.0, "10dlc": 4.0}
@@ -81,10 +81,11 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
         return receipt_of(created)
 
     async def find(self, delivery: Delivery) -> Receipt | None:
-        """Look for a message to this number with this text, made since the claim (2 s allowed for clocks and rounding)."""
+        """Look for this text among those to this number since the claim (2 s allowed for clocks and rounding)."""
         with questions():
             found = await self._twilio.open().messages.list_async(to=delivery.address, limit=50)
-        return made_since(found, delivery, lambda m: m.body == delivery.message.body)
+            rows = list(found)
+        return text_among(rows, delivery)
 
     def can_schedule(self) -> str:
         """Twilio schedules for Messaging Services only (twilio.com/docs/api/errors/35118)."""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from bcp.contracts.channel import ChannelPlugin, Check, Delivery, Receipt
 from bcp.plugins.vendors.twilio import check_account
-from bcp.plugins.vendors.twilio_channel import TwilioAccount, TwilioChannel, made_since, questions, receipt_of, refusals
+from bcp.plugins.vendors.twilio_channel import TwilioAccount, TwilioChannel, questions, receipt_of, refusals, text_among
 
 RATE = 80.0
 """Messages a second of one WhatsApp sender (twilio.com, WhatsApp)."""
@@ -57,7 +57,8 @@ class TwilioWhatsapp(TwilioChannel[TwilioWhatsappSettings]):
         """A message to this number that holds this text, made since the claim (2 s allowed for clocks and rounding)."""
         with questions():
             found = await self._twilio.open().messages.list_async(to=f"whatsapp:{delivery.address}", limit=50)
-        return made_since(found, delivery, lambda m: delivery.message.body in str(m.body or ""))
+            rows = list(found)
+        return text_among(rows, delivery)
 
     async def check(self) -> list[Check]:
         """The account, and whether the sender can do it."""

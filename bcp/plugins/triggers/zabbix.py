@@ -23,8 +23,14 @@ class Zabbix(Hook[ZabbixSettings]):
         str
     ] = """Parameters: event_id {EVENT.ID}, value {EVENT.VALUE}, update {EVENT.UPDATE.STATUS}, name {EVENT.NAME},
  severity {EVENT.SEVERITY}, host {HOST.NAME}, tags {EVENT.TAGSJSON}
-Script: var r = new HttpRequest(); r.addHeader('Content-Type: application/json'); r.addHeader('Authorization: Bearer ...');
- return r.post('http://127.0.0.1:8080/hooks/zabbix', value);"""
+Script:
+ var r = new HttpRequest();
+ r.addHeader('Content-Type: application/json');
+ r.addHeader('Authorization: Bearer ...');
+ var answer = r.post('http://127.0.0.1:8080/hooks/zabbix', value);
+ if (r.getStatus() !== 202) { throw 'bcp answers ' + r.getStatus() + ': ' + answer; }
+ return answer;
+Without the throw Zabbix takes 401 and 503 for delivered, and never sends the alert again."""
 
     def alerts(self, body: Any, received: Received) -> list[Alert]:
         """What it says. An update of a problem (a comment, an acknowledgement) says nothing."""

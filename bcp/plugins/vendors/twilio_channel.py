@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from difflib import SequenceMatcher
 from typing import Any, TypeVar
 
 from bcp.contracts.channel import Channel, ChannelSettings, Delivery, Receipt
@@ -103,6 +105,42 @@ def questions() -> Iterator[None]:
 def day_of(at: float) -> datetime:
     """Midnight before: Twilio's lists are filtered by whole days."""
     return datetime.fromtimestamp(at, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def text_among(rows: Iterable[Any], delivery: Delivery) -> Receipt | None:
+    """The row that is this text, made since the claim; ``None`` when provably none is.
+
+    Twilio keeps number and time, but not always the words: redaction empties them, a trial account and an opt-out
+    footer add some, smart encoding replaces characters. A text to this number whose words cannot be told from ours is
+    in doubt: never *not taken*, which would send it twice.
+
+    Raises:
+        InDoubt: a text was made that may be this one.
+    """
+    wanted, doubtful = _words(delivery.message.body), 0
+    for row in rows:
+        made, direction = row.date_created, str(row.direction or "")
+        if direction == "inbound" or (made is not None and made.timestamp() < delivery.since - CLOCKS_S):
+            continue
+        words = _words(str(row.body or ""))
+        if made is not None and wanted in words:
+            return Receipt(str(row.sid), f"found: {row.status}")
+        doubtful += not words or wanted in words or SequenceMatcher(None, wanted, words).ratio() > ALIKE
+    if doubtful:
+        raise InDoubt(
+            f"Twilio lists {doubtful} text(s) to this number since then, with other or hidden words",
+            hint="Look in Twilio's console, then `bcp settle`.",
+        )
+    return None
+
+
+ALIKE = 0.6
+"""Share of equal characters from which two texts may be the same one."""
+
+
+def _words(text: str) -> str:
+    """Letters and digits alone, in lower case."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if c.isalnum())
 
 
 def made_since(found: Iterable[Any], delivery: Delivery, fits: Callable[[Any], bool]) -> Receipt | None:
