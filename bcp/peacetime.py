@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from bcp import registry
 from bcp.contracts.dns import Dns, Domain
 from bcp.detect.snapshot import Snapshot
 from bcp.kernel.errors import BcpError
@@ -41,7 +41,7 @@ class _Taker:
 
     async def domain(self, domain: Domain) -> dict[str, Any]:
         """DNS facts of a domain."""
-        dns = self.app.dns[domain.dns]
+        dns = self.app.world.dns[domain.dns]
         resolvers = self.app.settings.canary.resolvers
         mx = await self.fact(f"{domain.name} mx", lambda: _mx(dns, domain.name), None)
         hosts = [str(h[1]) for h in (mx or {}).get("hosts", [])]
@@ -58,38 +58,31 @@ class _Taker:
                 h: await self.fact(f"{domain.name} addresses", partial(_addresses, dns, h), []) for h in hosts
             },
         }
-        if self.app.settings.graph is not None:
+        if self.app.world.source is not None:
             facts["graph"] = await self.fact(f"{domain.name} graph", lambda: self._configuration(domain.name), None)
         return facts
 
     async def _configuration(self, domain: str) -> list[dict[str, Any]]:
         """`serviceConfigurationRecords`: the only true source of where failback goes."""
-        return list(await self._directory().read_service_records(domain))
-
-    def _directory(self) -> Any:
-        g = self.app.settings.graph
-        assert g is not None
-        return registry.load("directories", "graph").Service(
-            g.tenant_id, g.client_id, g.client_secret.reveal(), g.api_url
-        )
+        assert self.app.world.source is not None
+        return [asdict(r) for r in await self.app.world.source.mail_records(domain)]
 
     async def health(self) -> dict[str, str]:
         """Status of every service, to know what was amiss before."""
-        if self.app.settings.graph is None:
-            return {}
-        return dict(await self.fact("health", lambda: self._directory().read_health(), {}))
+        source = self.app.world.source
+        return dict(await self.fact("health", source.health, {})) if source is not None else {}
 
     async def relay(self, name: str) -> dict[str, Any]:
         """What the relay answers and which key its certificate has, address by address."""
-        relay = self.app.relays[name]
+        relay = self.app.world.relays[name]
 
         async def look() -> list[Any]:
             """One that does not accept is asked again, as everything here is: a busy moment is no change."""
-            seen = list(await relay.probe(next(iter(self.app.domains)), ""))
+            seen = list(await relay.probe(next(iter(self.app.world.domains)), ""))
             if all(f.accepts for f in seen):
                 return seen
             await self.app.clock.sleep(AGAIN_S)
-            return list(await relay.probe(next(iter(self.app.domains)), ""))
+            return list(await relay.probe(next(iter(self.app.world.domains)), ""))
 
         found = await self.fact(f"relay {name} probe", look, [])
         return {"probe": {f.address: {"accepts": f.accepts, "tls": f.tls, "spki_sha256": f.spki_sha256} for f in found}}
@@ -124,7 +117,7 @@ async def _mta_sts(dns: Dns, domain: str) -> dict[str, Any]:
 async def take(app: App) -> Snapshot:
     """Read everything, side by side. Raises nothing: what cannot be read is listed in ``unreadable``."""
     taker = _Taker(app)
-    domains, relays = list(app.domains.values()), list(app.relays)
+    domains, relays = list(app.world.domains.values()), list(app.world.relays)
     facts, probes, health = await asyncio.gather(
         asyncio.gather(*(taker.domain(d) for d in domains)),
         asyncio.gather(*(taker.relay(r) for r in relays)),

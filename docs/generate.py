@@ -110,6 +110,7 @@ def configuration() -> str:
         ("channels", "Channels"),
         ("probes", "Probes"),
         ("triggers", "Hooks"),
+        ("directories", "Directories"),
     ):
         parts.append(f"# {title}\n")
         for kind in registry.kinds(family):
@@ -232,6 +233,7 @@ def messages() -> str:
 def hooks() -> str:
     """Every kind of sender: how it is set up, how it proves itself."""
     from bcp import registry
+    from bcp.contracts.hook import HookPlugin
 
     parts = [
         "# Hooks\n",
@@ -242,8 +244,7 @@ def hooks() -> str:
     ]
     rows, blocks = [], []
     for kind in registry.kinds("triggers"):
-        module, model = registry.load("triggers", kind), registry.settings_class("triggers", kind)
-        hook = next(c for c in vars(module).values() if getattr(c, "kind", None) == kind and hasattr(c, "example") and c.__module__ == module.__name__)
+        hook, model = registry.find(HookPlugin, kind).make, registry.settings_class("triggers", kind)
         proof = f"HMAC in `{hook.signature}`" if hook.signature else "see below"
         rows.append(f"| [`{kind}`](#{kind}) | {(hook.__doc__ or '').strip().splitlines()[0]} | {proof} |")
         blocks.append(f"\n## {kind}\n\n{(model.__doc__ or '').strip()}\n\n```text\n{hook.example}\n```")

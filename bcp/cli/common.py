@@ -48,9 +48,9 @@ def config_path() -> Path:
 def app() -> App:
     """Everything the configuration gives."""
     from bcp.settings import load  # noqa: PLC0415
-    from bcp.wiring import App  # noqa: PLC0415
+    from bcp.wiring import make_app  # noqa: PLC0415
 
-    return App(load(config_path()))
+    return make_app(load(config_path()))
 
 
 def state_folder() -> Path:
@@ -69,11 +69,12 @@ def state_folder() -> Path:
 
 def runs() -> Runs:
     """The runs of the state folder, read without the configuration's plug-ins."""
+    from bcp.contracts.engine import EnginePlugin  # noqa: PLC0415
     from bcp.engine.store import Runs  # noqa: PLC0415
     from bcp.kernel.clock import SystemClock  # noqa: PLC0415
-    from bcp.registry import load  # noqa: PLC0415
+    from bcp.registry import find  # noqa: PLC0415
 
-    return Runs(state_folder(), load("engines", "embedded").EmbeddedStore(), SystemClock())
+    return Runs(state_folder(), find(EnginePlugin, "embedded").create(), SystemClock())
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:

@@ -15,6 +15,7 @@ from bcp.kernel.errors import Invalid
 
 if TYPE_CHECKING:
     from bcp.contracts.contact import Contact
+    from bcp.contracts.directory import DirectoryService
     from bcp.wiring import App
 
 
@@ -47,7 +48,7 @@ def check(file: Annotated[Path | None, typer.Argument(help="CSV or YAML; else th
         read = load_people(file).whole()
         people, warnings = read.people, [str(p) for p in read.doubts]
     else:
-        people, warnings = tuple(make_app().directory.contacts), []
+        people, warnings = tuple(make_app().people.directory.contacts), []
     if not people:
         raise Invalid(f"{file or 'the configuration'} holds nobody", hint="Is this the right file?")
     phones = sum(1 for c in people if c.phone)
@@ -60,7 +61,7 @@ def list_(full: Annotated[bool, typer.Option("--full", help="Show addresses.")] 
     """List."""
     from bcp.comms.recipients import mask  # noqa: PLC0415
 
-    directory = make_app().directory
+    directory = make_app().people.directory
     show = (lambda text: text) if full else (lambda text: mask(text) if text else "")
     rows = [[c.id, c.name, show(c.phone), show(c.email), ",".join(c.groups)] for c in directory.contacts]
     audiences = {n: [c.id for c in directory.members(n)] for n in directory.audiences}
@@ -105,7 +106,7 @@ def sync(
         raise Invalid("where to? contacts: snapshot: is not set", hint="Add --out FILE.")
     bad: list[str] = []
     link = ""
-    before = read_snapshot(path, app.contact_keys())[0] if path.exists() else ()
+    before = read_snapshot(path, app.people.contact_keys())[0] if path.exists() else ()
     if file:
         read = load_people(file).whole()
         people, source, bad = read.people, f"file {file.name}", [str(p) for p in read.doubts]
@@ -119,7 +120,7 @@ def sync(
     changed = differences(before, people)
     checksum = ""
     if not dry_run:
-        checksum = write_snapshot(path, people, taken_at=app.clock.now(), source=source, keys=app.contact_keys())
+        checksum = write_snapshot(path, people, taken_at=app.clock.now(), source=source, keys=app.people.contact_keys())
         if link:
             write_atomic(app.configuration.state / "contacts.delta", link)
     count = {k: sum(1 for c in changed if c[0] == k) for k in ("added", "removed", "changed")}
@@ -138,7 +139,7 @@ def diff(
     from bcp.contacts.snapshot import differences  # noqa: PLC0415
 
     app = make_app()
-    found = differences(_people(app, old), _people(app, new) if new else app.directory.contacts)
+    found = differences(_people(app, old), _people(app, new) if new else app.people.directory.contacts)
     rows = [[kind, person, ", ".join(what)] for kind, person, what in found]
     data = [{"kind": k, "id": p, "what": list(w)} for k, p, w in found]
     render.emit("bcp.contacts-diff/1", {"changes": data}, render.table(rows) if rows else "nothing differs")
@@ -153,7 +154,7 @@ def _people(app: App, path: Path) -> tuple[Contact, ...]:
     if path.suffix == ".json":
         try:
             if str(json.loads(path.read_text(encoding="utf-8")).get("schema", "")).startswith("bcp.contacts/"):
-                return read_snapshot(path, app.contact_keys())[0]
+                return read_snapshot(path, app.people.contact_keys())[0]
         except (OSError, ValueError, AttributeError):
             pass
     return load_contacts(path)
@@ -168,15 +169,17 @@ def show(
     from bcp.kernel.document import did_you_mean  # noqa: PLC0415
 
     app = make_app()
-    person = app.directory.person(who)
+    person = app.people.directory.person(who)
     if person is None:
-        raise Invalid(f"there is nobody called {who!r}", hint=did_you_mean(who, [c.id for c in app.directory.contacts]))
+        raise Invalid(
+            f"there is nobody called {who!r}", hint=did_you_mean(who, [c.id for c in app.people.directory.contacts])
+        )
     hide = (lambda t: t) if full else (lambda t: mask(t) if t else "")
     data = {
         "id": person.id, "name": person.name, "title": person.title, "phone": hide(person.phone), "email": hide(person.email), "language": person.language,
         "groups": list(person.groups), "manager": person.manager, "quiet": person.quiet, "timezone": person.timezone, "channels": list(person.channels), "optout": list(person.optout),
-        "reachable_by": [n for n, c in app.channels.items() if not c.broadcast and c.address_of(person)],
-        "audiences": [n for n in app.directory.audiences if any(m.id == who for m in app.directory.members(n))],
+        "reachable_by": [n for n, c in app.world.channels.items() if not c.broadcast and c.address_of(person)],
+        "audiences": [n for n in app.people.directory.audiences if any(m.id == who for m in app.people.directory.members(n))],
     }  # fmt: skip
     render.emit(
         "bcp.contact/1",
@@ -195,7 +198,7 @@ def export(
     from bcp.contacts.export import to_csv  # noqa: PLC0415
     from bcp.kernel.files import write_atomic  # noqa: PLC0415
 
-    directory = make_app().directory
+    directory = make_app().people.directory
     people = directory.members(audience) if audience else list(directory.contacts)
     write_atomic(out, to_csv(people, None if full else mask))
     render.emit(
@@ -212,7 +215,7 @@ def tree(
     from bcp.kernel.files import write_atomic  # noqa: PLC0415
 
     app = make_app()
-    people = app.directory.members(audience) if audience else list(app.directory.contacts)
+    people = app.people.directory.members(audience) if audience else list(app.people.directory.contacts)
     write_atomic(out, page(app.settings.organisation.name, people, app.clock.now(), app.settings.organisation.hotline))
     render.emit(
         "bcp.contacts-tree/1",
@@ -235,10 +238,10 @@ def forget(
     path = app.settings.contacts.snapshot
     removed = 0
     if path is not None and path.exists():
-        people, taken, source = read_snapshot(path, app.contact_keys())
+        people, taken, source = read_snapshot(path, app.people.contact_keys())
         kept = [p for p in people if p.id != who]
         removed = len(people) - len(kept)
-        write_snapshot(path, kept, taken_at=taken, source=source, keys=app.contact_keys())
+        write_snapshot(path, kept, taken_at=taken, source=source, keys=app.people.contact_keys())
     write_atomic(app.configuration.state / "forgotten", "\n".join(sorted({*_forgotten(app), _mark(who)})) + "\n")
     text = f"{who} was taken out of the snapshot ({removed}) and will not come back with a sync."
     if app.settings.contacts.file is not None:
@@ -281,49 +284,45 @@ def _from_graph(app: App, before: tuple[Contact, ...], *, full: bool) -> tuple[t
     """
     from bcp.contacts.load import check_phone  # noqa: PLC0415
     from bcp.kernel.errors import Permanent  # noqa: PLC0415
-    from bcp.registry import load  # noqa: PLC0415
 
-    graph = app.settings.graph
-    if graph is None:
+    source = app.world.source
+    if source is None:
         raise Invalid("graph: is not configured", hint="Add graph: to bcp.yaml, or use --from-file.")
     path = app.configuration.state / "contacts.delta"
     link = path.read_text(encoding="utf-8").strip() if path.exists() and before and not full else ""
-    read = load("directories", "graph").read_changes
-    who = (graph.tenant_id, graph.client_id, graph.client_secret.reveal())
     try:
-        found, gone, following = wait_for(read(*who, link, api_url=graph.api_url))
+        changes = wait_for(source.changes(link))
     except Permanent:
         if not link:
             raise
-        link = ""  # Graph no longer knows the link: begin anew
-        found, gone, following = wait_for(read(*who, "", api_url=graph.api_url))
+        link = ""  # the directory no longer knows the link: begin anew
+        changes = wait_for(source.changes())
     people: dict[str, Contact] = {p.id: p for p in before} if link else {}
     bad = []
-    for person in found:
+    for person in changes.people:
         phone, why = check_phone(person.phone)
         if why:
             bad.append(f"{person.id} ({person.name}): the phone number {why}; left out")
         people[person.id] = replace(person, phone=phone)
-    for ident in gone:
+    for ident in changes.gone:
         people.pop(ident, None)
-    return _placed(app, people), bad, following
+    return _placed(app, source, people), bad, changes.since
 
 
-def _placed(app: App, people: dict[str, Contact]) -> tuple[Contact, ...]:
-    """The same people with their groups and managers in Graph, where these are to be read: as they are now."""
-    from bcp.registry import load  # noqa: PLC0415
+def _placed(app: App, source: DirectoryService, people: dict[str, Contact]) -> tuple[Contact, ...]:
+    """The same people with their groups and managers in the directory, where these are to be read: as they are now."""
+    from bcp.contracts.directory import DirectorySettings  # noqa: PLC0415
 
-    graph = app.settings.graph
-    assert graph is not None
-    module, who = load("directories", "graph"), (graph.tenant_id, graph.client_id, graph.client_secret.reveal())
-    if graph.groups:
-        members = wait_for(module.read_members(*who, graph.groups, api_url=graph.api_url))
+    wanted = app.configuration.plugins["directories"][source.name]
+    assert isinstance(wanted, DirectorySettings)
+    if wanted.groups:
+        members = wait_for(source.members(wanted.groups))
         theirs = {name: set(ids) for name, ids in members.items()}
         for ident, person in people.items():
-            kept = [g for g in person.groups if g not in graph.groups]
+            kept = [g for g in person.groups if g not in wanted.groups]
             mine = [name for name, ids in theirs.items() if ident in ids]
             people[ident] = replace(person, groups=(*kept, *mine))
-    if graph.managers:
-        above = wait_for(module.read_managers(*who, api_url=graph.api_url))
+    if wanted.managers:
+        above = wait_for(source.managers())
         people = {i: replace(p, manager=above.get(i, "")) for i, p in people.items()}
     return tuple(people.values())

@@ -14,6 +14,7 @@ from typing import Any
 
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.secret import redact, redact_data
+from bcp.kernel.text import for_terminal
 
 _COLOURS = {"ok": "32", "bad": "31", "warn": "33", "soft": "2", "bold": "1", "blue": "36"}
 _KIND = {
@@ -118,6 +119,7 @@ def warn(text: str) -> None:
 
 
 def _write(stream: Any, text: str) -> None:
+    text = text if OUT.json else for_terminal(text)
     try:
         stream.write(text + "\n")
         stream.flush()
@@ -188,7 +190,7 @@ def unexpected(error: BaseException) -> int:
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
     """Columns aligned with spaces; the last one is folded."""
-    everything = [list(head), *[list(r) for r in rows]] if head else [list(r) for r in rows]
+    everything = [[" ".join(c.split("\n")) for c in r] for r in ([head, *rows] if head else rows)]
     if not everything:
         return ""
     columns = len(everything[0])

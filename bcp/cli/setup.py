@@ -167,14 +167,14 @@ def _mx_now(domain: str, server: str) -> tuple[list[tuple[int, str]], int, str]:
 def check() -> None:
     """Check."""
     app = make_app()
-    people, messages = len(app.directory.contacts), len(app.pack.names())
-    empty = [n for n in app.directory.audiences if not app.directory.members(n)]
-    text = f"{config_path()}: nothing wrong. {len(app.domains)} domain(s), {people} contact(s), {messages} message(s), {len(app.channels)} channel(s)."
+    people, messages = len(app.people.directory.contacts), len(app.world.pack.names())
+    empty = [n for n in app.people.directory.audiences if not app.people.directory.members(n)]
+    text = f"{config_path()}: nothing wrong. {len(app.world.domains)} domain(s), {people} contact(s), {messages} message(s), {len(app.world.channels)} channel(s)."
     render.emit(
         "bcp.config/1",
         {
             "file": str(config_path()),
-            "domains": list(app.domains),
+            "domains": list(app.world.domains),
             "contacts": people,
             "messages": messages,
             "empty_audiences": empty,
@@ -185,14 +185,11 @@ def check() -> None:
 
 def schema() -> None:
     """Schema."""
-    from bcp import registry  # noqa: PLC0415
     from bcp.settings import Settings  # noqa: PLC0415
+    from bcp.settings.families import add_schemas  # noqa: PLC0415
 
     out = Settings.model_json_schema(by_alias=True)
-    for family, section in (("dns", "dns"), ("relays", "relays"), ("channels", "channels")):
-        out["properties"][section]["additionalProperties"] = _union(out, registry, family)
-    out["$defs"]["DetectSettings"]["properties"]["probes"]["additionalProperties"] = _union(out, registry, "probes")
-    out["$defs"]["ServeSettings"]["properties"]["hooks"]["additionalProperties"] = _union(out, registry, "triggers")
+    add_schemas(out)
     render.raw(
         json.dumps(
             {
@@ -204,17 +201,6 @@ def schema() -> None:
             indent=1,
         )
     )
-
-
-def _union(out: dict[str, Any], registry: Any, family: str) -> dict[str, Any]:
-    options = []
-    for kind in registry.kinds(family):
-        model = registry.settings_class(family, kind).model_json_schema(by_alias=True)
-        out["$defs"].update(model.pop("$defs", {}))
-        model["properties"]["kind"] = {"const": kind}
-        model.setdefault("required", []).append("kind")
-        options.append(model)
-    return {"oneOf": options}
 
 
 def doctor() -> None:

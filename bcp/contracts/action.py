@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 
+from bcp.contracts.descriptor import Plugin
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Services
 
@@ -146,3 +147,23 @@ class Action(ABC, Generic[A]):
     def claims_facts(self, args: A) -> tuple[str, ...]:
         """Facts this step makes true with these arguments."""
         return self.provides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionPlugin(Plugin, Generic[A]):
+    """``PLUGIN`` of an action's module."""
+
+    family: ClassVar[str] = "actions"
+    promises: ClassVar[type[Any] | None] = Action
+
+    make: type[Action[A]]
+    """The action: a complete class, made with nothing."""
+
+    @property
+    def kind(self) -> str:
+        """The name that steps use."""
+        return self.make.kind
+
+    def create(self) -> Action[A]:
+        """The action."""
+        return self.make()

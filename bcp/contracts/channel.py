@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
 
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import PluginSettings
-from bcp.kernel.errors import Invalid, Transient
+from bcp.contracts.plugin import Configured, Dependent
+from bcp.kernel.errors import InDoubt, Invalid, Transient
 
-S = TypeVar("S", bound=PluginSettings)
+
+class ChannelSettings(Dependent):
+    """What the settings of every channel have."""
+
+    def at_once(self) -> int:
+        """How many deliveries may be under way at once."""
+        return 20
+
+
+S = TypeVar("S", bound=ChannelSettings)
 
 
 class RateLimited(Transient):
@@ -96,11 +106,15 @@ class Channel(ABC, Generic[S]):
     """True when one message reaches everybody (a chat channel, a page), so that there is one recipient: the place."""
     shares_fate_with: ClassVar[tuple[str, ...]] = ()
     """Outside parties whose outage takes this channel down, e.g. ``microsoft``."""
-    Settings: ClassVar[type[PluginSettings]]
+    Settings: ClassVar[type[ChannelSettings]]
 
     def __init__(self, name: str, settings: S) -> None:
         self.name = name
         self.settings = settings
+
+    def fate(self) -> tuple[str, ...]:
+        """Outside parties whose outage takes this channel down: by its nature, and as the operator wrote."""
+        return (*self.shares_fate_with, *self.settings.fate())
 
     @abstractmethod
     async def send(self, delivery: Delivery) -> Receipt:
@@ -112,8 +126,6 @@ class Channel(ABC, Generic[S]):
         Raises:
             InDoubt: when the channel cannot tell.
         """
-        from bcp.kernel.errors import InDoubt  # noqa: PLC0415
-
         raise InDoubt(f"{self.kind} cannot be asked what it took", hint="Ask the recipient, then `bcp settle`.")
 
     def can_schedule(self) -> str:
@@ -162,3 +174,40 @@ class Channel(ABC, Generic[S]):
 
     async def close(self) -> None:
         """Let connections go."""
+
+
+class Page(ABC):
+    """A page that people read, kept by a channel: entries come, stay and can be taken back. Mix it into the channel."""
+
+    folder: Path
+    """Where its files lie, so that the daemon can show them too."""
+
+    @abstractmethod
+    def publish(self, key: str, at: float, entry: Mapping[str, Any]) -> str:
+        """Add or replace the entry of this key; returns where people read it. ``at`` is epoch seconds.
+
+        ``entry`` holds title, html, text, template, language and phase. Raises ``StorageError``.
+        """
+
+    @abstractmethod
+    def has(self, key: str) -> bool:
+        """Is there an entry with this key?"""
+
+    @abstractmethod
+    def withdraw(self, key: str) -> None:
+        """Take an entry back. One that is not there is fine. Raises ``StorageError``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelPlugin(Configured[S]):
+    """``PLUGIN`` of a channel's module."""
+
+    family: ClassVar[str] = "channels"
+    promises: ClassVar[type[Any] | None] = Channel
+
+    make: type[Channel[S]]
+    """The channel: a complete class, made with its name and its settings."""
+
+    def create(self, name: str, settings: S) -> Channel[S]:
+        """The channel of these settings, under this name."""
+        return self.make(name, settings)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from bcp.contracts.plugin import Configured, Dependent
+from bcp.kernel.clock import Clock
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -168,3 +171,25 @@ class Domain:
     """Where mail goes in peacetime, from configuration. ``None``: what the journal recorded."""
     zone: str = ""
     tags: tuple[str, ...] = field(default_factory=tuple)
+
+
+class DnsSettings(Dependent):
+    """What the settings of every DNS back end have."""
+
+
+S = TypeVar("S", bound=DnsSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsPlugin(Configured[S], Generic[S]):
+    """``PLUGIN`` of a DNS back end's module."""
+
+    family: ClassVar[str] = "dns"
+    promises: ClassVar[type[Any] | None] = Dns
+
+    make: Callable[[str, S, Clock, Mapping[str, str]], Dns]
+    """The back end's class, or a function that makes one of a name, settings, a clock and zones."""
+
+    def create(self, name: str, settings: S, clock: Clock, zones: Mapping[str, str]) -> Dns:
+        """The back end of these settings. ``zones`` names the zone of each domain for which the operator wrote one."""
+        return self.make(name, settings, clock, zones)

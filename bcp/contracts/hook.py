@@ -10,9 +10,10 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from bcp.contracts.plugin import Duration, Model, PluginSettings
+from bcp.contracts.plugin import Configured, Duration, Model, PluginSettings
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.secret import Secret
+from bcp.kernel.text import one_line
 
 HOOK_WINDOW_S = 300.0
 """A signed time further from our clock than this is refused (Standard Webhooks, "Verifying timestamps")."""
@@ -149,7 +150,7 @@ class Hook(ABC, Generic[S]):
     """It may send a form (application/x-www-form-urlencoded) instead of JSON: fields become the body's keys."""
     example: ClassVar[str] = ""
     """For the docs: how to set the sender up."""
-    Settings: ClassVar[type[PluginSettings]]
+    Settings: ClassVar[type[HookSettings]]
 
     def __init__(self, name: str, settings: S) -> None:
         self.name, self.settings = name, settings
@@ -165,11 +166,28 @@ class Hook(ABC, Generic[S]):
         """What it says. Raises ``Invalid`` for a body of another shape."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookPlugin(Configured[S], Generic[S]):
+    """``PLUGIN`` of a hook's module."""
+
+    family: ClassVar[str] = "triggers"
+    promises: ClassVar[type[Any] | None] = Hook
+
+    make: type[Hook[S]]
+    """The hook: a complete class, made with its name and its settings."""
+
+    def create(self, name: str, settings: S) -> Hook[S]:
+        """The hook of these settings, under this name."""
+        return self.make(name, settings)
+
+
 def text_of(value: Any, limit: int = 200) -> str:
     """A short text of whatever came, for titles and identities; never a nested thing."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
-    return str(value)[:limit].encode("utf-8", "replace").decode().replace("\0", "")  # lone surrogates cannot be stored
+    return one_line(
+        str(value)[: limit * 4].encode("utf-8", "replace").decode(), limit
+    )  # lone surrogates cannot be stored
 
 
 def mapping(value: Any, what: str) -> Mapping[str, Any]:

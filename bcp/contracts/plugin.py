@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from bcp.contracts.descriptor import Plugin
 from bcp.kernel.units import parse_duration
 
 
@@ -33,11 +36,69 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Something wrong with settings that only shows beside the rest of the configuration. ``rule`` is a stable code."""
+
+    rule: str
+    message: str
+    hint: str = ""
+    key: tuple[str | int, ...] = ()
+    """Where, below the plug-in's own section; empty: the section itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What plug-ins' settings may be compared with: the rest of ``bcp.yaml``, as far as it is any plug-in's business."""
+
+    name: str
+    """What this section is called."""
+    domains: tuple[str, ...] = ()
+    """Our mail domains."""
+    public_url: str = ""
+    """How vendors reach us; empty: they cannot."""
+
+
 class PluginSettings(Model):
     """Settings of one plug-in in ``bcp.yaml``. ``kind`` says which plug-in."""
 
     kind: str
     """Which plug-in."""
+
+    def fate(self) -> tuple[str, ...]:
+        """Outside parties whose outage takes this down, e.g. ``microsoft``."""
+        return ()
+
+    def flaws(self, around: Around) -> Sequence[Flaw]:
+        """What does not go with the rest of the configuration. Reads nothing but its arguments."""
+        return ()
+
+
+class Dependent(PluginSettings):
+    """Settings of what may fall together with somebody else."""
+
+    depends_on: list[str] = Field(default_factory=list)
+    """Outside parties whose outage takes it down."""
+
+    def fate(self) -> tuple[str, ...]:
+        """What the operator wrote."""
+        return tuple(self.depends_on)
+
+
+PS = TypeVar("PS", bound=PluginSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured(Plugin, Generic[PS]):
+    """A plug-in with a section in ``bcp.yaml``. Its kind is the one value that its settings take for ``kind``."""
+
+    settings: type[PS]
+    """Model of the section: everything documented, unknown keys refused."""
+
+    @property
+    def kind(self) -> str:
+        """The default of ``kind`` in the settings."""
+        return str(self.settings.model_fields["kind"].default)
 
 
 class Args(Model):

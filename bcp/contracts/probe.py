@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
-from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.contracts.plugin import Configured, Duration, PluginSettings
 from bcp.kernel.clock import Clock
 
 PLANES = ("dns", "inbound", "gateway", "outbound", "mailbox", "auth", "edge", "declared")
@@ -100,6 +101,13 @@ class ProbeSettings(PluginSettings):
     """From which vantage points. Empty: from all."""
 
 
+class StoredProbeSettings(ProbeSettings):
+    """What a probe has that reads what others left in the state folder."""
+
+    store: Path | None = None
+    """Where it is read. Empty: its place in the state folder."""
+
+
 S = TypeVar("S", bound=ProbeSettings)
 
 
@@ -112,7 +120,9 @@ class Probe(ABC, Generic[S]):
     medium: ClassVar[str] = ""
     quick: ClassVar[bool] = True
     """False: not part of the short second look before a write."""
-    Settings: ClassVar[type[PluginSettings]]
+    state_path: ClassVar[str] = ""
+    """What it reads in the state folder, where its settings are ``StoredProbeSettings`` and name no other place."""
+    Settings: ClassVar[type[ProbeSettings]]
 
     def __init__(self, name: str, settings: S, clock: Clock) -> None:
         self.name = name
@@ -138,3 +148,24 @@ class Probe(ABC, Generic[S]):
         """A signal of this probe, dated now."""
         s = self.settings
         return Signal(self.name, s.plane or self.plane, result, self.clock.now(), kind, evidence, s.control, data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbePlugin(Configured[S], Generic[S]):
+    """``PLUGIN`` of a probe's module."""
+
+    family: ClassVar[str] = "probes"
+    promises: ClassVar[type[Any] | None] = Probe
+
+    make: type[Probe[S]]
+    """The probe: a complete class, made with its name, its settings and a clock."""
+
+    def create(self, name: str, settings: S, clock: Clock) -> Probe[S]:
+        """The probe of these settings, under this name."""
+        return self.make(name, settings, clock)
+
+    def placed(self, settings: S, state: Path) -> S:
+        """The settings with the place in the state folder that the probe reads, where the operator named none."""
+        if not self.make.state_path or not isinstance(settings, StoredProbeSettings) or settings.store is not None:
+            return settings
+        return settings.model_copy(update={"store": state / self.make.state_path})

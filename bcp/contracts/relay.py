@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from bcp.contracts.dns import MxHost
+from bcp.contracts.plugin import Configured, Dependent
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """A mail host outside of what may be down, against which our own way out of port 25 can be tried."""
+
+    host: str
+    addresses: tuple[str, ...] = ()
+    port: int = 25
+    recipient: str = ""
+    """Whom it takes mail for; empty: postmaster of our first domain."""
+
+
+class RelaySettings(Dependent):
+    """What the settings of every relay have."""
+
+    def published(self) -> tuple[MxHost, ...]:
+        """Its hosts as they stand in MX when mail goes there. No other host may be called a relay's."""
+        return ()
+
+    def way_out(self) -> WayOut | None:
+        """Where a probe can try our own network; ``None``: nowhere."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +91,21 @@ class Relay(Protocol):
 
         A queue id can be used again: what is older than the message as ``queue`` told it belongs to another one.
         """
+
+
+S = TypeVar("S", bound=RelaySettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayPlugin(Configured[S], Generic[S]):
+    """``PLUGIN`` of a relay's module."""
+
+    family: ClassVar[str] = "relays"
+    promises: ClassVar[type[Any] | None] = Relay
+
+    make: Callable[[str, S], Relay]
+    """The relay's class, or a function that makes one of a name and settings."""
+
+    def create(self, name: str, settings: S) -> Relay:
+        """The relay of these settings, under this name."""
+        return self.make(name, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,7 @@ class JournalApprovals:
         self.initiator, self.checksum, self.standing = initiator, checksum, standing
         self.listener, self.poll_s = listener, poll_s
         self.answers: list[Answer] = []
+        self._news = asyncio.Event()
         self.opened: dict[str, Mapping[str, Any]] = {}
         """Gates opened before a restart, by step."""
 
@@ -55,6 +57,7 @@ class JournalApprovals:
                 str(signal.data.get("step", "")),
             )
         )
+        self._news.set()
 
     async def wait(
         self, step: str, approvers: Sequence[str], count: int, timeout_s: float, *, exclude_initiator: bool
@@ -102,7 +105,18 @@ class JournalApprovals:
                     rule="gate-closed",
                     hint="Nothing was changed by this step. Start again when people can answer.",
                 )
-            await self.clock.sleep(self.poll_s)
+            await self._until_news()
+
+    async def _until_news(self) -> None:
+        """Until an answer comes, or it is time to look at the clock again."""
+        news = asyncio.ensure_future(self._news.wait())
+        tick = asyncio.ensure_future(self.clock.sleep(self.poll_s))
+        try:
+            await asyncio.wait([news, tick], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+            tick.cancel()
+        self._news.clear()
 
     async def _open(self, step: str, people: frozenset[str], count: int, timeout_s: float, exclude: bool) -> Gate:
         before = self.opened.get(step)

@@ -6,13 +6,18 @@ import logging
 import sys
 
 from bcp.kernel.secret import redact
+from bcp.kernel.text import one_line
 
 
 class _Redacting(logging.Formatter):
-    """Takes secrets out of the finished line, tracebacks included."""
+    """Takes secrets out of the finished line, tracebacks included. What came from outside stays on its line."""
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
 
 
 def set_up(verbosity: int) -> None:

@@ -18,6 +18,8 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: str
+    cut: bool = False
+    """The body was longer than the limit: what stands here is its beginning."""
 
 
 class Http:
@@ -69,7 +71,7 @@ class Http:
                 ) as answer:
                     raw = await read_whole(answer.content, cap + 1)
                     text = raw[:cap].decode(answer.charset or "utf-8", "replace") if raw else ""
-                    return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, text)
+                    return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, text, len(raw) > cap)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise Transient(f"{_origin(url)} cannot be reached: {_reason(error)}", hint="Nothing was sent.") from error
         except TimeoutError as error:
@@ -99,9 +101,14 @@ def _reason(error: Exception) -> str:
     return str(getattr(cause, "strerror", None) or type(cause).__name__)
 
 
+MAX_WAIT_S = 3_600.0
+"""Whoever asks for a longer pause is asked again after this: a vendor's slip may not stop a message for ever."""
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds in a ``Retry-After`` header given as a number; ``None`` otherwise (RFC 9110 section 10.2.3)."""
+    """Seconds in a ``Retry-After`` header given as a number, between 0 and an hour; ``None`` otherwise (RFC 9110 section 10.2.3)."""
     try:
-        return max(0.0, float(headers.get("retry-after", "")))
+        seconds = float(headers.get("retry-after", ""))
     except ValueError:
         return None
+    return min(max(0.0, seconds), MAX_WAIT_S) if seconds == seconds else None  # not a number is not equal to itself

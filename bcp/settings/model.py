@@ -9,14 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
-from bcp import registry
+from bcp.contracts.hook import HookSettings
 from bcp.contracts.plugin import Duration, Model, PluginSettings
-from bcp.kernel.document import Document, Path_, did_you_mean, explain, read
+from bcp.contracts.relay import RelaySettings
+from bcp.kernel.document import Document, did_you_mean, explain, read
 from bcp.kernel.errors import Invalid, Problem
 from bcp.kernel.hashing import digest
 from bcp.kernel.names import domain_name, host_name
 from bcp.kernel.secret import Secret
 from bcp.playbook.expr import ExpressionError, parse_expression
+from bcp.settings.families import flaws, read_sections
 from bcp.settings.serve import ServeSettings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
@@ -103,23 +105,6 @@ class ContactsSettings(Model):
     """Private key that signs it, where it is made (`bcp contacts keygen`)."""
     trusted_key: str = ""
     """Public key: snapshots that are not signed by it are refused."""
-
-
-class GraphSettings(Model):
-    """Microsoft Graph, for snapshots of contacts in peacetime. Never used during a run."""
-
-    tenant_id: str
-    """Directory (tenant) id."""
-    client_id: str
-    """Application id with User.Read.All."""
-    client_secret: Secret
-    """Client secret, by reference."""
-    groups: dict[Name, Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,64}$")]] = Field(default_factory=dict)
-    """Groups of contacts by name, each with the object id of a group in Entra; members of groups within count. Needs GroupMember.Read.All."""
-    managers: bool = False
-    """Also read who is above whom, for call trees."""
-    api_url: str = ""
-    """Another base URL, for tests."""
 
 
 class AudienceSettings(Model):
@@ -340,8 +325,10 @@ class Settings(Model):
     """People."""
     audiences: dict[Name, AudienceSettings] = Field(default_factory=dict)
     """Named sets of people."""
-    graph: GraphSettings | None = None
-    """Microsoft Graph, for snapshots."""
+    directories: dict[Name, Any] = Field(default_factory=dict)
+    """Where snapshots of people and of the tenant's own records come from, in peacetime; `kind` chooses the plug-in."""
+    graph: Any = None
+    """Microsoft Graph, for snapshots: a directory of the kind `graph` under this name, without saying so."""
     approvals: ApprovalSettings = ApprovalSettings()
     """Approvals."""
     detect: DetectSettings = DetectSettings()
@@ -392,15 +379,6 @@ class Configuration:
         return digest(self.document.data)
 
 
-_FAMILIES: tuple[tuple[str, Path_], ...] = (
-    ("dns", ("dns",)),
-    ("relays", ("relays",)),
-    ("channels", ("channels",)),
-    ("probes", ("detect", "probes")),
-    ("triggers", ("serve", "hooks")),
-)
-
-
 MAX_CONFIG_BYTES = 20_000_000
 """Ten thousand domains with their probes."""
 
@@ -425,55 +403,14 @@ def load(path: Path) -> Configuration:
         settings = Settings.model_validate(document.data)
     except ValidationError as error:
         problems += explain(document, error, (), Settings)
-    plugins: dict[str, dict[str, PluginSettings]] = {}
     folder = path.resolve().parent
-    for family, base in _FAMILIES:
-        section: Any = document.data
-        for part in base:
-            section = section.get(part) if isinstance(section, dict) else None
-        plugins[family] = {}
-        for name, raw in (section or {}).items() if isinstance(section, dict) else ():
-            found = _plugin(document, family, (*base, name), raw, problems)
-            if found is not None:
-                plugins[family][name] = _anchor(found, folder)
+    read_in = read_sections(document, problems)
+    plugins = {f: {n: _anchor(s, folder) for n, s in found.items()} for f, found in read_in.items()}
     if settings is not None:
         problems += _cross(settings, document, plugins)
     if problems or settings is None:
         raise Invalid.of(sorted(problems, key=lambda p: (p.line, p.column)))
     return Configuration(_anchor(settings, folder), document, folder, plugins)
-
-
-def _plugin(document: Document, family: str, path: Path_, raw: Any, problems: list[Problem]) -> PluginSettings | None:
-    if not isinstance(raw, dict):
-        problems.append(document.problem(path, f"{path[-1]} must be a mapping with kind:", rule="config.shape"))
-        return None
-    kind = raw.get("kind")
-    if not isinstance(kind, str):
-        problems.append(
-            document.problem(
-                path,
-                "the key 'kind' is missing",
-                rule="missing-key",
-                hint=f"kind: {' | '.join(registry.kinds(family))}",
-            )
-        )
-        return None
-    if kind not in registry.kinds(family):
-        problems.append(
-            document.problem(
-                (*path, "kind"),
-                f"there is no kind {kind!r} of {family}",
-                rule="unknown-kind",
-                hint=did_you_mean(kind, registry.kinds(family)),
-            )
-        )
-        return None
-    model = registry.settings_class(family, kind)
-    try:
-        return model.model_validate(raw)  # type: ignore[no-any-return]
-    except ValidationError as error:
-        problems.extend(explain(document, error, path, model))
-        return None
 
 
 def _anchor(model: Any, folder: Path) -> Any:
@@ -505,6 +442,8 @@ def _cross(settings: Settings, document: Document, plugins: Mapping[str, Mapping
     """References between sections, and things that would fall together."""
     problems: list[Problem] = []
     seen: set[str] = set()
+    relays = [r for r in plugins["relays"].values() if isinstance(r, RelaySettings)]
+    relay_hosts = {h.host for r in relays for h in r.published()}
     for i, domain in enumerate(settings.domains):
         if domain.dns not in settings.dns:
             problems.append(
@@ -525,7 +464,6 @@ def _cross(settings: Settings, document: Document, plugins: Mapping[str, Mapping
                 )
             )
         seen.add(domain.name)
-        relay_hosts = {h.host for r in plugins["relays"].values() for h in getattr(r, "hosts", ())}
         for j, host in enumerate(domain.primary):
             if host.host in relay_hosts:
                 problems.append(
@@ -536,24 +474,10 @@ def _cross(settings: Settings, document: Document, plugins: Mapping[str, Mapping
                         hint="They must be different hosts.",
                     )
                 )
-    ours = {d.name for d in settings.domains}
-    for name, channel in plugins["channels"].items():
-        sender = getattr(channel, "from_", None)
-        if (
-            channel.kind == "email"
-            and sender
-            and sender.rpartition("@")[2].lower() in ours
-            and not getattr(channel, "avoid_domains", None)
-        ):
-            problems.append(
-                document.problem(
-                    ("channels", name),
-                    f"the e-mail channel {name!r} would write to mailboxes that are down",
-                    rule="shared-fate",
-                    hint=f"Add avoid_domains: [{', '.join(sorted(ours)[:3])}]",
-                )
-            )
+    ours = tuple(d.name for d in settings.domains)
+    problems += flaws(document, plugins, ours, settings.serve.public_url)
     for name, hook in plugins["triggers"].items():
+        assert isinstance(hook, HookSettings)
         try:
             parse_expression(hook.when or "true")
         except ExpressionError as error:

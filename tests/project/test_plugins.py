@@ -6,15 +6,14 @@ import pytest
 
 from bcp import registry
 
-FAMILIES = ("dns", "relays", "channels", "probes")
+FAMILIES = tuple(f for f in registry.families() if f not in {"actions", "engines"})
 
 
 @pytest.mark.parametrize(("family", "kind"), [(f, k) for f in FAMILIES for k in registry.kinds(f)])
 def test_settings_say_their_kind_and_everything_is_described(family, kind) -> None:
     """The reference and the editor's hints are made from this."""
-    module, settings = registry.load(family, kind), registry.settings_class(family, kind)
+    settings = registry.settings_class(family, kind)
     assert settings.model_fields["kind"].default == kind
-    assert callable(module.create)
     assert (settings.__doc__ or "").strip()
     for name, field in settings.model_fields.items():
         assert field.description, f"{family}/{kind}: {name} has no docstring"
@@ -30,15 +29,3 @@ def test_actions_are_complete(kind) -> None:
         assert field.description, f"{kind}: {name} has no docstring"
     if action.undoable:
         assert type(action).undo is not type(action).__mro__[1].undo
-
-
-def test_a_channel_dropped_in_as_one_file_is_found(tmp_path, monkeypatch) -> None:
-    """One more channel edits nothing."""
-    (tmp_path / "channels").mkdir()
-    (tmp_path / "channels" / "pager.py").write_text("x = 1\n")
-    monkeypatch.setattr(registry, "FOLDER", tmp_path)
-    registry.kinds.cache_clear()
-    try:
-        assert registry.kinds("channels") == ("pager",)
-    finally:
-        registry.kinds.cache_clear()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bcp.contracts.channel import NotSent
 from bcp.kernel.errors import InDoubt
-from bcp.kit.twilio import form, transport
+from bcp.plugins.vendors.twilio import form, transport
 
 VALUES = st.text(st.characters(codec="utf-8")) | st.from_regex(r"\A\+?[0-9٠-٩]{0,16}\Z") | st.integers() | st.lists(st.text(st.characters(codec="utf-8")), max_size=3)
 

@@ -18,7 +18,7 @@ from bcp.lab.net import free_port
 from bcp.lab.vendors import Vendors
 from bcp.plugins.channels.slack import Slack, SlackSettings
 from bcp.plugins.channels.twilio_sms import TwilioSms, TwilioSmsSettings
-from bcp.plugins.directories.graph import read_users
+from bcp.plugins.directories.graph import GraphDirectory, GraphSettings
 
 SMS = Message("t", "sms", "en", "", "Do not resend mail.")
 
@@ -125,7 +125,10 @@ def test_requests_conform_to_the_published_documents(specs, tmp_path) -> None:
         await chat.send(Delivery("k2", "C0LAB000001", Message("t", "chat", "en", "", "*Hello*"), time.time()))
         assert await chat.find(Delivery("k2", "", SMS, time.time())) is not None
         assert (await chat.check())[0].state == "ok"
-        users = await read_users("t", "c", "s", api_url=vendors.url)
+        (tmp_path / "graph").write_text("s")
+        (tmp_path / "graph").chmod(0o600)
+        given = GraphSettings(tenant_id="t", client_id="c", client_secret=Secret("file:graph", tmp_path), api_url=vendors.url)
+        users = (await GraphDirectory("graph", given).changes()).people
         await sms.close()
         await chat.close()
         return users
@@ -133,7 +136,7 @@ def test_requests_conform_to_the_published_documents(specs, tmp_path) -> None:
     users, vendors = run(work)
     assert len(users) == 5
     assert not vendors.complaints
-    assert {p.rsplit("/", 1)[-1].split(".json")[0] for p in seen} >= {"Messages", "chat.postMessage", "conversations.history", "auth.test", "users"}
+    assert {p.rsplit("/", 1)[-1].split(".json")[0] for p in seen} >= {"Messages", "chat.postMessage", "conversations.history", "auth.test", "delta()"}
 
 
 @pytest.mark.parametrize("vendor", ["twilio", "slack"])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bcp.contracts.action import Access, Action, Outcome, Proposal, Refusal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, Refusal, StepInfo
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.services import Services
 from bcp.kernel.errors import BcpError
@@ -74,3 +74,6 @@ class AnswersWait(Action[AnswersWaitArgs]):
         people = services.answers.people(args.audience)
         said = f"{answered} of {people} answered" + ("" if enough else f", {args.min} were wanted") + trouble
         return Outcome(said, {"enough": enough, "answered": answered, "people": people}, changed=False)
+
+
+PLUGIN = ActionPlugin(api=1, make=AnswersWait)

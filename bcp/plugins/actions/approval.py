@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bcp.contracts.action import Access, Action, Outcome, Proposal, Refusal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, Refusal, StepInfo
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.services import Services
 
@@ -58,3 +58,6 @@ class Approval(Action[ApprovalArgs]):
             f"approved by {', '.join(verdict.approved_by)}",
             {"approved_by": list(verdict.approved_by), "how": verdict.how},
         )
+
+
+PLUGIN = ActionPlugin(api=1, make=Approval)

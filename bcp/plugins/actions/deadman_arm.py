@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bcp.contracts.action import Access, Action, Outcome, Proposal, Refusal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, Refusal, StepInfo
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.services import Order, Services
 from bcp.kernel.clock import clock_text
@@ -76,3 +76,6 @@ class DeadmanArm(Action[DeadmanArmArgs]):
 
 def _order(args: DeadmanArmArgs) -> Order:
     return Order(args.audience, args.template, tuple(args.channels), args.variables)
+
+
+PLUGIN = ActionPlugin(api=1, make=DeadmanArm)

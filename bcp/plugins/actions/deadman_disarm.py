@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bcp.contracts.action import Access, Action, Outcome, Proposal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Services
 
@@ -29,3 +29,6 @@ class DeadmanDisarm(Action[DeadmanDisarmArgs]):
         """Take back."""
         back = await services.courier.disarm(services.run.id)
         return Outcome(f"{back} taken back", {"taken_back": back}, changed=bool(back))
+
+
+PLUGIN = ActionPlugin(api=1, make=DeadmanDisarm)

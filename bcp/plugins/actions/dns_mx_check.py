@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bcp.contracts.action import Access, Action, Outcome, Proposal, Refusal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, Refusal, StepInfo
 from bcp.contracts.dns import MxSet, SwapOrder
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Services
@@ -69,3 +69,6 @@ class MxCheck(Action[CheckArgs]):
             },
             changed=False,
         )
+
+
+PLUGIN = ActionPlugin(api=1, make=MxCheck)

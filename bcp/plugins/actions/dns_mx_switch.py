@@ -7,7 +7,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from bcp.contracts.action import Access, Action, Change, Finding, Happened, Outcome, Proposal, Refusal, StepInfo
+from bcp.contracts.action import (
+    Access,
+    Action,
+    ActionPlugin,
+    Change,
+    Finding,
+    Happened,
+    Outcome,
+    Proposal,
+    Refusal,
+    StepInfo,
+)
 from bcp.contracts.dns import Answer, MxHost, MxSet, Reading, Swap, SwapOrder, SwapState
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.services import Services
@@ -351,3 +362,6 @@ def _summary(
         if unverified
         else f"{text}, served by every authoritative address"
     )
+
+
+PLUGIN = ActionPlugin(api=1, make=Switch)

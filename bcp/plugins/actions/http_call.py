@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from bcp.contracts.action import Access, Action, Change, Finding, Happened, Outcome, Proposal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Change, Finding, Happened, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.services import Services
 from bcp.kernel.errors import Permanent, Transient
@@ -79,3 +79,6 @@ def _with_secrets(value: str, services: Services) -> str:
     if tail.startswith(("env:", "file:", "keyring:")):
         return f"{head} {services.outside.reveal(tail)}".strip()
     return value
+
+
+PLUGIN = ActionPlugin(api=1, make=HttpCall)

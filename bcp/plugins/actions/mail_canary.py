@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, Proposal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Finding, Happened, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.services import Services
 from bcp.kernel.errors import Transient
@@ -84,3 +84,6 @@ class Canary(Action[CanaryArgs]):
 
 def _tag(step: StepInfo) -> str:
     return "bcp-" + step.key.replace("/", "-").replace("#", "-")
+
+
+PLUGIN = ActionPlugin(api=1, make=Canary)

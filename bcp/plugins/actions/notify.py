@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from bcp.contracts.action import Access, Action, Forecast, Outcome, Proposal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Forecast, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Order, Services, Tally
 from bcp.kernel.errors import InDoubt, Permanent
@@ -121,3 +121,6 @@ def _outcome(tallies: list[Tally]) -> Outcome:
             f"nobody was reached: {summary}" + (f" - {reasons}" if reasons else ""), hint="Use another channel."
         )
     return Outcome(summary, outputs, changed=bool(total["sent"]))
+
+
+PLUGIN = ActionPlugin(api=1, make=Notify)

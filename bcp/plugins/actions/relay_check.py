@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bcp.contracts.action import Access, Action, Outcome, Proposal, Refusal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, Refusal, StepInfo
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Services
 from bcp.kernel.document import did_you_mean
@@ -69,3 +69,6 @@ class RelayCheck(Action[RelayCheckArgs]):
             {"accepts": True, "open_relay": opened, "queued": queued},
             changed=False,
         )
+
+
+PLUGIN = ActionPlugin(api=1, make=RelayCheck)

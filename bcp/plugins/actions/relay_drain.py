@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, Proposal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Finding, Happened, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.relay import QueuedMail, Relay
 from bcp.contracts.services import Services
@@ -169,3 +169,6 @@ def _domains(args: DrainArgs, services: Services) -> set[str]:
 def _ours(queue: Sequence[QueuedMail], args: DrainArgs, services: Services) -> list[QueuedMail]:
     domains = _domains(args, services)
     return [m for m in queue if any(_domain(r) in domains for r in m.recipients)]
+
+
+PLUGIN = ActionPlugin(api=1, make=Drain)

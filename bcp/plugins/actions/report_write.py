@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, Proposal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Finding, Happened, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Services
 
@@ -37,3 +37,6 @@ class ReportWrite(Action[ReportArgs]):
     async def probe(self, args: ReportArgs, services: Services, step: StepInfo) -> Finding:
         """Writing it again does no harm."""
         return Finding(Happened.NO)
+
+
+PLUGIN = ActionPlugin(api=1, make=ReportWrite)

@@ -6,7 +6,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bcp.contracts.action import Access, Action, Change, Finding, Happened, Outcome, Proposal, Refusal, StepInfo
+from bcp.contracts.action import (
+    Access,
+    Action,
+    ActionPlugin,
+    Change,
+    Finding,
+    Happened,
+    Outcome,
+    Proposal,
+    Refusal,
+    StepInfo,
+)
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.services import Services
 from bcp.kernel.errors import Permanent
@@ -87,3 +98,6 @@ class Shell(Action[ShellArgs]):
         return Finding(
             Happened.NO if found.code == 1 else Happened.UNKNOWN, detail=f"its probe ended with {found.code}"
         )
+
+
+PLUGIN = ActionPlugin(api=1, make=Shell)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bcp.contracts.action import Access, Action, Change, Finding, Happened, Outcome, Proposal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Change, Finding, Happened, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Order, Services
 
@@ -58,3 +58,6 @@ class Publish(Action[PublishArgs]):
 
 def _order(args: PublishArgs) -> Order:
     return Order(args.audience, args.template, (), args.variables)
+
+
+PLUGIN = ActionPlugin(api=1, make=Publish)

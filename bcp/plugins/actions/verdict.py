@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from bcp.contracts.action import Access, Action, Outcome, Proposal, Refusal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, Refusal, StepInfo
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Services
 from bcp.kernel.errors import Transient
@@ -63,3 +63,6 @@ class LookVerdict(Action[VerdictArgs]):
         return Outcome(
             f"{seen['state']}{' class ' + str(seen['class']) if seen.get('class') else ''}", seen, changed=False
         )
+
+
+PLUGIN = ActionPlugin(api=1, make=LookVerdict)

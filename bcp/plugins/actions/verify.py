@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bcp.contracts.action import Access, Action, Outcome, Proposal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Services
 from bcp.kernel.errors import Permanent
@@ -37,3 +37,6 @@ class Verify(Action[VerifyArgs]):
                 hint="Look at the outputs of the steps before it.",
             )
         return Outcome("it holds", {"held": True}, changed=False)
+
+
+PLUGIN = ActionPlugin(api=1, make=Verify)

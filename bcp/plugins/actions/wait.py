@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bcp.contracts.action import Access, Action, Outcome, Proposal, StepInfo
+from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.services import Services
 from bcp.kernel.units import format_duration
@@ -36,3 +36,6 @@ class Wait(Action[WaitArgs]):
         if left > 0:
             await services.clock.sleep(left)
         return Outcome(f"waited {format_duration(args.for_)}", {"waited_s": args.for_}, changed=False)
+
+
+PLUGIN = ActionPlugin(api=1, make=Wait)

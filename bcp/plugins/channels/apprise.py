@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar, Literal
 
-from bcp.contracts.channel import Channel, Check, Delivery, Receipt
+from bcp.contracts.channel import Channel, ChannelPlugin, ChannelSettings, Check, Delivery, Receipt
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Invalid, Permanent
 from bcp.kernel.secret import Secret
 
@@ -15,7 +15,7 @@ REFUSED = ("twilio", "sms", "clicksend", "plivo", "nexmo", "vonage", "msteams", 
 """Schemas with channels of their own here (Apprise throws the receipt away), and those that fall with Exchange."""
 
 
-class AppriseSettings(PluginSettings):
+class AppriseSettings(ChannelSettings):
     """One Apprise URL."""
 
     kind: Literal["apprise"] = "apprise"
@@ -24,8 +24,6 @@ class AppriseSettings(PluginSettings):
     """The service's Apprise URL, by reference: it holds the credentials."""
     timeout: Duration = 20.0
     """For one message."""
-    depends_on: list[str] = []
-    """Outside parties whose outage takes it down."""
 
 
 class Apprise(Channel[AppriseSettings]):
@@ -52,7 +50,9 @@ class Apprise(Channel[AppriseSettings]):
             raise Invalid(
                 f"{schema}:// is not for this channel", hint="Text messages and Teams have channels of their own."
             )
-        notifier = apprise.Apprise()
+        asset = apprise.AppriseAsset()
+        asset.http_redirects = False  # a redirect would post again, elsewhere
+        notifier = apprise.Apprise(asset=asset)
         if not notifier.add(url):
             raise Invalid("Apprise does not understand this URL", hint="See its list of services.")
         return schema, notifier
@@ -82,6 +82,4 @@ class Apprise(Channel[AppriseSettings]):
         return [Check(self.name, "ok", f"Apprise knows {schema}://; whether it works shows when something is sent")]
 
 
-def create(name: str, settings: AppriseSettings) -> Apprise:
-    """The channel of these settings."""
-    return Apprise(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=AppriseSettings, make=Apprise)

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bcp.contracts.channel import Channel, Check, Delivery, Message, NotSent, Receipt
+from bcp.contracts.channel import Channel, ChannelPlugin, ChannelSettings, Check, Delivery, Message, NotSent, Receipt
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.contracts.plugin import Around, Duration, Flaw
 from bcp.kernel.errors import Invalid, Permanent, Transient
 from bcp.kernel.hashing import digest_text
 from bcp.kernel.secret import Secret
@@ -35,7 +35,7 @@ class Dkim(BaseModel):
     """Where `bcp doctor` looks the public key up. Empty: the system's resolvers."""
 
 
-class EmailSettings(PluginSettings):
+class EmailSettings(ChannelSettings):
     """A submission host, and the address we write from."""
 
     kind: Literal["email"] = "email"
@@ -56,8 +56,14 @@ class EmailSettings(PluginSettings):
     """For one message."""
     concurrency: Annotated[int, Field(ge=1, le=50)] = 5
     """Connections at once."""
-    depends_on: list[str] = Field(default_factory=list)
-    """Outside parties whose outage takes this relay down."""
+
+    def flaws(self, around: Around) -> list[Flaw]:
+        """A sender in one of our domains writes to our own people: their mailboxes are what is down."""
+        ours = set(around.domains)
+        if self.avoid_domains or self.from_.rpartition("@")[2].lower() not in ours:
+            return []
+        text = f"the e-mail channel {around.name!r} would write to mailboxes that are down"
+        return [Flaw("shared-fate", text, f"Add avoid_domains: [{', '.join(sorted(ours)[:3])}]")]
 
     @model_validator(mode="after")
     def _aligned(self) -> EmailSettings:
@@ -67,6 +73,10 @@ class EmailSettings(PluginSettings):
                 f"dkim.domain {self.dkim.domain} is not {sender} or a domain above it: DMARC would not count the signature"
             )
         return self
+
+    def at_once(self) -> int:
+        """As configured."""
+        return self.concurrency
 
 
 class Email(Channel[EmailSettings]):
@@ -153,6 +163,4 @@ class Email(Channel[EmailSettings]):
         )
 
 
-def create(name: str, settings: EmailSettings) -> Email:
-    """The channel of these settings."""
-    return Email(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=EmailSettings, make=Email)

@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import ClassVar, Literal
 from xml.sax.saxutils import escape
 
-from pydantic import Field
-
-from bcp.contracts.channel import Channel, Check, Delivery, NotSent, Receipt
+from bcp.contracts.channel import Channel, ChannelPlugin, ChannelSettings, Check, Delivery, NotSent, Receipt
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import PluginSettings
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import write_atomic
 from bcp.kernel.hashing import digest_text
@@ -18,7 +15,7 @@ from bcp.kernel.hashing import digest_text
 LANGUAGES = {"en": "en-GB", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "it": "it-IT", "nl": "nl-NL"}
 
 
-class HotlineSettings(PluginSettings):
+class HotlineSettings(ChannelSettings):
     """A file."""
 
     kind: Literal["hotline"] = "hotline"
@@ -27,8 +24,6 @@ class HotlineSettings(PluginSettings):
     """Where the TwiML is written, relative to bcp.yaml. Serve it; in Twilio's console the number's voice URL points there (GET)."""
     number: str = ""
     """The number that people call, for reports."""
-    depends_on: list[str] = Field(default_factory=list)
-    """Outside parties whose outage takes the file or the number down."""
 
 
 class Hotline(Channel[HotlineSettings]):
@@ -73,6 +68,4 @@ class Hotline(Channel[HotlineSettings]):
         return [Check(self.name, "ok" if fine else "fail", f"{self.settings.file} is what callers hear")]
 
 
-def create(name: str, settings: HotlineSettings) -> Hotline:
-    """The channel of these settings."""
-    return Hotline(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=HotlineSettings, make=Hotline)

@@ -7,9 +7,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.channel import Channel, Check, Delivery, NotSent, RateLimited, Receipt
+from bcp.contracts.channel import (
+    Channel,
+    ChannelPlugin,
+    ChannelSettings,
+    Check,
+    Delivery,
+    NotSent,
+    RateLimited,
+    Receipt,
+)
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent, Transient
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http, retry_after
@@ -18,7 +27,7 @@ MAX_MESSAGE = 4_000
 """Longer messages become attachments (docs.ntfy.sh, publishing)."""
 
 
-class NtfySettings(PluginSettings):
+class NtfySettings(ChannelSettings):
     """A server and a topic."""
 
     kind: Literal["ntfy"] = "ntfy"
@@ -33,8 +42,6 @@ class NtfySettings(PluginSettings):
     """1 to 5."""
     timeout: Duration = 10.0
     """For one request."""
-    depends_on: list[str] = Field(default_factory=list)
-    """Outside parties whose outage takes the server down."""
 
 
 class Ntfy(Channel[NtfySettings]):
@@ -83,7 +90,9 @@ class Ntfy(Channel[NtfySettings]):
             raise InDoubt(f"ntfy answers {reply.status}")
         if reply.status >= 300:
             raise Permanent(f"ntfy refuses it: {reply.status}", hint="Check the topic and the token.")
-        return Receipt(str(_id(reply.body)))
+        if not (taken := _id(reply.body)):
+            raise InDoubt("ntfy's address answers, but not as ntfy does", hint="Is a proxy in between?")
+        return Receipt(taken)
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         """Read the topic since the claim and look for our tag."""
@@ -97,13 +106,15 @@ class Ntfy(Channel[NtfySettings]):
             )
         except Transient as error:
             raise InDoubt("ntfy cannot be asked whether it took it", hint="Ask again later: `bcp resume`.") from error
-        if reply.status != 200:
+        if reply.status != 200 or reply.cut:
             raise InDoubt(
                 f"ntfy cannot be asked whether it took it: {reply.status}", hint="Is caching on for the topic?"
             )
         for line in reply.body.splitlines():
+            if line.strip() and not _id(line):  # not the topic: it says nothing of what was taken
+                raise InDoubt("ntfy's address answers, but not as ntfy does", hint="Is a proxy in between?")
             if f'"{_tag(delivery.key)}"' in line:
-                return Receipt(str(_id(line)), "found")
+                return Receipt(_id(line), "found")
         return None
 
     async def check(self) -> list[Check]:
@@ -129,12 +140,12 @@ def _tag(key: str) -> str:
 
 
 def _id(text: str) -> str:
+    """The id of a message; empty where this is none."""
     try:
-        return str(json.loads(text)["id"])
-    except (ValueError, KeyError, TypeError):
+        found = json.loads(text)["id"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
+    return found if isinstance(found, str) else ""
 
 
-def create(name: str, settings: NtfySettings) -> Ntfy:
-    """The channel of these settings."""
-    return Ntfy(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=NtfySettings, make=Ntfy)

@@ -6,15 +6,35 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.channel import Channel, Check, Delivery, NotSent, RateLimited, Receipt
+from bcp.contracts.channel import (
+    Channel,
+    ChannelPlugin,
+    ChannelSettings,
+    Check,
+    Delivery,
+    NotSent,
+    RateLimited,
+    Receipt,
+)
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
-from bcp.kit.slack import MAX_TEXT, SlackClient, blocks_of, buttons_of, check_bot, key_of, metadata_of
+from bcp.kernel.text import for_slack
+from bcp.plugins.vendors.slack import (
+    MAX_TEXT,
+    SlackClient,
+    blocks_of,
+    buttons_of,
+    check_bot,
+    key_of,
+    messages_of,
+    metadata_of,
+    ts_of,
+)
 
 
-class SlackSettings(PluginSettings):
+class SlackSettings(ChannelSettings):
     """A bot and the channel it posts to."""
 
     kind: Literal["slack"] = "slack"
@@ -25,12 +45,14 @@ class SlackSettings(PluginSettings):
     """Id of the channel, such as C0123456789 (not its name)."""
     timeout: Duration = 10.0
     """For one request."""
-    depends_on: list[str] = Field(default_factory=list)
-    """`microsoft` when people sign in to Slack through Entra and have no exemption."""
     concurrency: Annotated[int, Field(ge=1, le=20)] = 1
     """Slack allows about one message a second in a channel."""
     api_url: str = ""
     """Another base URL, for tests."""
+
+    def at_once(self) -> int:
+        """As configured."""
+        return self.concurrency
 
 
 class Slack(Channel[SlackSettings]):
@@ -55,7 +77,7 @@ class Slack(Channel[SlackSettings]):
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Post it. ``text`` is the notification and the fall-back of the blocks."""
-        text = delivery.message.body[:MAX_TEXT]
+        text = for_slack(delivery.message.body)[:MAX_TEXT]
         answer = await self._slack.call(
             "chat_postMessage",
             channel=self.settings.channel,
@@ -64,7 +86,7 @@ class Slack(Channel[SlackSettings]):
             metadata=metadata_of(delivery.key),
             unfurl_links=False,
         )
-        return Receipt(str(answer["ts"]))
+        return Receipt(ts_of(answer))
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         """Look through the channel since the claim for our key."""
@@ -80,9 +102,11 @@ class Slack(Channel[SlackSettings]):
             raise InDoubt(
                 f"Slack cannot be asked whether it took it: {error.message}", hint="Give the bot channels:history."
             ) from error
-        for message in answer.get("messages") or ():
+        for message in messages_of(answer):
             if key_of(message) == delivery.key:
-                return Receipt(str(message["ts"]), "found")
+                return Receipt(ts_of(message), "found")
+        if answer.get("has_more"):
+            raise InDoubt("Slack has more messages since then than it lists", hint="Look in Slack, then `bcp settle`.")
         return None
 
     async def check(self) -> list[Check]:
@@ -94,6 +118,4 @@ class Slack(Channel[SlackSettings]):
         await self._slack.close()
 
 
-def create(name: str, settings: SlackSettings) -> Slack:
-    """The channel of these settings."""
-    return Slack(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=SlackSettings, make=Slack)

@@ -7,18 +7,37 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.channel import Channel, Check, Delivery, NotSent, RateLimited, Receipt
+from bcp.contracts.channel import (
+    Channel,
+    ChannelPlugin,
+    ChannelSettings,
+    Check,
+    Delivery,
+    NotSent,
+    RateLimited,
+    Receipt,
+)
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent
 from bcp.kernel.secret import Secret
-from bcp.kit.slack import MAX_TEXT, SlackClient, blocks_of, check_bot, key_of, metadata_of
+from bcp.kernel.text import for_slack
+from bcp.plugins.vendors.slack import (
+    MAX_TEXT,
+    SlackClient,
+    blocks_of,
+    check_bot,
+    key_of,
+    messages_of,
+    metadata_of,
+    ts_of,
+)
 
 BATCH = 200
 """People invited at once; Slack takes up to 1,000 (docs.slack.dev, conversations.invite)."""
 
 
-class SlackIncidentSettings(PluginSettings):
+class SlackIncidentSettings(ChannelSettings):
     """A bot that may open channels."""
 
     kind: Literal["slack-incident"] = "slack-incident"
@@ -33,12 +52,14 @@ class SlackIncidentSettings(PluginSettings):
     """Ids of people who are invited."""
     timeout: Duration = 10.0
     """For one request."""
-    depends_on: list[str] = Field(default_factory=list)
-    """`microsoft` when people sign in to Slack through Entra and have no exemption."""
     concurrency: Annotated[int, Field(ge=1, le=1)] = 1
     """One after the other: the second message goes into the thread of the first."""
     api_url: str = ""
     """Another base URL, for tests."""
+
+    def at_once(self) -> int:
+        """As configured."""
+        return self.concurrency
 
 
 class SlackIncident(Channel[SlackIncidentSettings]):
@@ -67,7 +88,7 @@ class SlackIncident(Channel[SlackIncidentSettings]):
         """Post into the run's channel, in the thread of its first message; that one is pinned."""
         room, fresh = await self._room(delivery.key)
         root = "" if fresh else await self._root(room)
-        text = delivery.message.body[:MAX_TEXT]
+        text = for_slack(delivery.message.body)[:MAX_TEXT]
         more: dict[str, Any] = {"thread_ts": root, "reply_broadcast": True} if root else {}
         answer = await self._slack.call(
             "chat_postMessage",
@@ -78,9 +99,10 @@ class SlackIncident(Channel[SlackIncidentSettings]):
             unfurl_links=False,
             **more,
         )
+        receipt = Receipt(ts_of(answer), room)
         if not root:
-            await self._quietly("pins_add", channel=room, timestamp=str(answer["ts"]))
-        return Receipt(str(answer["ts"]), room)
+            await self._quietly("pins_add", channel=room, timestamp=receipt.id)
+        return receipt
 
     async def _room(self, key: str) -> tuple[str, bool]:
         """Id of the channel, and whether it was made now."""
@@ -89,11 +111,15 @@ class SlackIncident(Channel[SlackIncidentSettings]):
             return self._rooms[name], False
         try:
             made = await self._slack.call("conversations_create", name=name, is_private=self.settings.private)
-            room, fresh = str(made["channel"]["id"]), True
+            room, fresh = _id_of(made.get("channel")), True
         except Permanent as error:
             if "name_taken" not in error.message:
                 raise
             room, fresh = await self._find_room(name), False
+            if not room:
+                raise Permanent(
+                    f"the channel {name} exists and cannot be seen", hint="Invite the bot, or choose another prefix."
+                ) from error
         except InDoubt as error:  # it may be there: asking again finds out, nothing was said yet
             raise NotSent("Slack did not say whether the channel was opened", hint="It is looked for again.") from error
         self._rooms[name] = room
@@ -104,30 +130,42 @@ class SlackIncident(Channel[SlackIncidentSettings]):
         return room, fresh
 
     async def _find_room(self, name: str) -> str:
+        """Its id; empty where the whole list does not hold it."""
         cursor = ""
         for _ in range(50):
             more = {"cursor": cursor} if cursor else {}
             page = await self._slack.call(
                 "conversations_list", limit=1000, exclude_archived=True, types="public_channel,private_channel", **more
             )
-            for channel in page.get("channels") or ():
-                if channel.get("name") == name:
-                    return str(channel["id"])
+            if not isinstance(page.get("channels"), list):
+                raise InDoubt("Slack's answer holds no list of channels")
+            for channel in page["channels"]:
+                if isinstance(channel, dict) and channel.get("name") == name:
+                    return _id_of(channel)
             cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
-                break
-        raise Permanent(
-            f"the channel {name} exists and cannot be seen", hint="Invite the bot, or choose another prefix."
-        )
+                return ""
+        raise InDoubt("Slack's list of channels has no end", hint="Look in Slack, then `bcp settle`.")
 
     async def _history(self, room: str) -> list[Any]:
-        answer = await self._slack.call("conversations_history", channel=room, limit=200, include_all_metadata=True)
-        return list(answer.get("messages") or ())
+        """Every message, the newest first. Raises ``InDoubt`` where there is no end of them."""
+        found: list[Any] = []
+        more: dict[str, Any] = {}
+        for _ in range(20):
+            page = await self._slack.call(
+                "conversations_history", channel=room, limit=200, include_all_metadata=True, **more
+            )
+            found += messages_of(page)
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            if not page.get("has_more") or not cursor:
+                return found
+            more = {"cursor": cursor}
+        raise InDoubt("Slack's history of this channel has no end", hint="Look in Slack, then `bcp settle`.")
 
     async def _root(self, room: str) -> str:
         """The first message of ours there."""
         ours = [m for m in await self._history(room) if key_of(m)]
-        return str(ours[-1]["ts"]) if ours else ""
+        return ts_of(ours[-1]) if ours else ""
 
     async def _quietly(self, method: str, **arguments: Any) -> None:
         """What is nice to have must not hold up the message."""
@@ -140,15 +178,15 @@ class SlackIncident(Channel[SlackIncidentSettings]):
         """Look through the run's channel for our key. No channel: nothing was said."""
         try:
             room = self._rooms.get(self.room_name(delivery.key)) or await self._find_room(self.room_name(delivery.key))
-        except Permanent:
+        except (Permanent, NotSent, RateLimited) as error:
+            raise InDoubt(f"Slack cannot be asked: {error.message}", hint="Give the bot channels:read.") from error
+        if not room:
             return None
-        except (NotSent, RateLimited) as error:
-            raise InDoubt(f"Slack cannot be asked: {error.message}") from error
         try:
             found = await self._history(room)
         except (Permanent, NotSent, RateLimited) as error:
             raise InDoubt(f"Slack cannot be asked: {error.message}", hint="Give the bot channels:history.") from error
-        return next((Receipt(str(m["ts"]), "found") for m in found if key_of(m) == delivery.key), None)
+        return next((Receipt(ts_of(m), "found") for m in found if key_of(m) == delivery.key), None)
 
     async def check(self) -> list[Check]:
         """``auth.test``: the token and its scopes."""
@@ -169,6 +207,11 @@ class SlackIncident(Channel[SlackIncidentSettings]):
         await self._slack.close()
 
 
-def create(name: str, settings: SlackIncidentSettings) -> SlackIncident:
-    """The channel of these settings."""
-    return SlackIncident(name, settings)
+def _id_of(channel: Any) -> str:
+    found = channel.get("id") if isinstance(channel, dict) else None
+    if not isinstance(found, str) or not found:
+        raise InDoubt("Slack's answer names no channel")
+    return found
+
+
+PLUGIN = ChannelPlugin(api=1, settings=SlackIncidentSettings, make=SlackIncident)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.channel import Channel, Check, Delivery, NotSent, Receipt
+from bcp.contracts.channel import Channel, ChannelPlugin, ChannelSettings, Check, Delivery, NotSent, Page, Receipt
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import PluginSettings
 from bcp.kernel.errors import StorageError
 from bcp.kit.mirror import Mirror, MirrorFailed, RsyncMirror, copy
 from bcp.kit.site import Entry, Site
 
 
-class StatusPageSettings(PluginSettings):
+class StatusPageSettings(ChannelSettings):
     """A folder of static files, served by a web server elsewhere."""
 
     kind: Literal["status-page"] = "status-page"
@@ -28,11 +28,9 @@ class StatusPageSettings(PluginSettings):
     """Title of the page."""
     mirrors: list[Mirror] = Field(default_factory=list)
     """Copies on other machines, made with every entry. Without one the page is only as alive as this machine."""
-    depends_on: list[str] = Field(default_factory=list)
-    """Outside parties whose outage takes the page down."""
 
 
-class StatusPage(Channel[StatusPageSettings]):
+class StatusPage(Channel[StatusPageSettings], Page):
     """Publishes the ``page`` form. The same key published again replaces its entry."""
 
     kind = "status-page"
@@ -42,6 +40,7 @@ class StatusPage(Channel[StatusPageSettings]):
 
     def __init__(self, name: str, settings: StatusPageSettings) -> None:
         super().__init__(name, settings)
+        self.folder = settings.folder
         self.site = Site(settings.folder, settings.title, settings.url)
 
     def address_of(self, contact: Contact) -> str:
@@ -76,6 +75,19 @@ class StatusPage(Channel[StatusPageSettings]):
                 raise NotSent(f"written here, but not copied: {error.message}", hint=error.hint) from error
         return Receipt(delivery.key, self.place())
 
+    def publish(self, key: str, at: float, entry: Mapping[str, Any]) -> str:
+        """Write the entry; copies are made by the next message, or by ``check``."""
+        self.site.put(Entry(key, at, **entry))
+        return self.place()
+
+    def has(self, key: str) -> bool:
+        """Is it in the list of entries?"""
+        return self.site.has(key)
+
+    def withdraw(self, key: str) -> None:
+        """Write all files without it."""
+        self.site.remove(key)
+
     async def find(self, delivery: Delivery) -> Receipt | None:
         """Is it there?"""
         return Receipt(delivery.key, "found") if self.site.has(delivery.key) else None
@@ -97,6 +109,4 @@ class StatusPage(Channel[StatusPageSettings]):
         return out
 
 
-def create(name: str, settings: StatusPageSettings) -> StatusPage:
-    """The channel of these settings."""
-    return StatusPage(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=StatusPageSettings, make=StatusPage)

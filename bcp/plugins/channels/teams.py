@@ -5,19 +5,28 @@ from __future__ import annotations
 import json
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from bcp.contracts.channel import Channel, Check, Delivery, NotSent, RateLimited, Receipt
+from bcp.contracts.channel import (
+    Channel,
+    ChannelPlugin,
+    ChannelSettings,
+    Check,
+    Delivery,
+    NotSent,
+    RateLimited,
+    Receipt,
+)
 from bcp.contracts.contact import Contact
-from bcp.contracts.plugin import Duration, PluginSettings
+from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent, Transient
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http, retry_after
 
 MAX_TEXT = 20_000
+ACCEPTED = 202
+"""A workflow answers 202 and nothing else; connectors of old answered 200 and ``1``."""
 
 
-class TeamsSettings(PluginSettings):
+class TeamsSettings(ChannelSettings):
     """A workflow that posts to a channel."""
 
     kind: Literal["teams"] = "teams"
@@ -26,8 +35,6 @@ class TeamsSettings(PluginSettings):
     """The workflow's URL, by reference: whoever has it can post."""
     timeout: Duration = 15.0
     """For one request."""
-    depends_on: list[str] = Field(default_factory=list)
-    """Further outside parties; `microsoft` always is one."""
 
 
 class Teams(Channel[TeamsSettings]):
@@ -76,6 +83,8 @@ class Teams(Channel[TeamsSettings]):
             raise InDoubt(f"Teams answers {reply.status}")
         if reply.status >= 300:
             raise Permanent(f"Teams refuses it: {reply.status}", hint="Is the workflow on, and its URL current?")
+        if reply.status != ACCEPTED and (reply.cut or reply.body.strip() not in {"", "1"}):
+            raise InDoubt("the workflow's address answers, but not as Teams does", hint="Is a proxy in between?")
         return Receipt(delivery.key, str(reply.status))
 
     async def check(self) -> list[Check]:
@@ -87,6 +96,4 @@ class Teams(Channel[TeamsSettings]):
         await self._http.close()
 
 
-def create(name: str, settings: TeamsSettings) -> Teams:
-    """The channel of these settings."""
-    return Teams(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=TeamsSettings, make=Teams)

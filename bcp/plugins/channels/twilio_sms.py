@@ -7,10 +7,19 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from bcp.contracts.channel import Check, Delivery, Inbound, Receipt
+from bcp.contracts.channel import ChannelPlugin, Check, Delivery, Inbound, Receipt
 from bcp.contracts.plugin import Duration
-from bcp.kit.twilio import check_account, translate
-from bcp.kit.twilio_channel import TwilioAccount, TwilioChannel, day_of, made_since, questions, refusals
+from bcp.kernel.errors import Invalid
+from bcp.plugins.vendors.twilio import check_account, translate
+from bcp.plugins.vendors.twilio_channel import (
+    TwilioAccount,
+    TwilioChannel,
+    day_of,
+    questions,
+    receipt_of,
+    refusals,
+    text_among,
+)
 
 RATES = {"long-code": 1.0, "toll-free": 3.0, "short-code": 100.0, "10dlc": 4.0}
 """Segments a second by kind of sender (https://www.twilio.com/docs/api/errors/30001 and the pages it links)."""
@@ -69,13 +78,14 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
         arguments |= {"status_callback": s.status_callback} if s.status_callback else {}
         with refusals():
             created = await self._twilio.open().messages.create_async(**arguments)
-        return Receipt(str(created.sid), str(created.status))
+        return receipt_of(created)
 
     async def find(self, delivery: Delivery) -> Receipt | None:
-        """Look for a message to this number with this text, made since the claim (2 s allowed for clocks and rounding)."""
+        """Look for this text among those to this number since the claim (2 s allowed for clocks and rounding)."""
         with questions():
             found = await self._twilio.open().messages.list_async(to=delivery.address, limit=50)
-        return made_since(found, delivery, lambda m: m.body == delivery.message.body)
+            rows = list(found)
+        return text_among(rows, delivery)
 
     def can_schedule(self) -> str:
         """Twilio schedules for Messaging Services only (twilio.com/docs/api/errors/35118)."""
@@ -85,6 +95,8 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
         """``ScheduleType=fixed``: 5 minutes to 35 days ahead."""
         from datetime import UTC, datetime  # noqa: PLC0415
 
+        if why := self.can_schedule():
+            raise Invalid(why, hint="Set messaging_service_sid: in bcp.yaml.")
         with refusals():
             created = await self._twilio.open().messages.create_async(
                 to=delivery.address,
@@ -93,7 +105,7 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
                 schedule_type="fixed",
                 send_at=datetime.fromtimestamp(at, UTC),
             )
-        return Receipt(str(created.sid), str(created.status))
+        return receipt_of(created)
 
     async def unschedule(self, receipt_id: str) -> None:
         """Cancel it; one that has gone out or was cancelled before says so with a 4xx, and that is fine."""
@@ -137,6 +149,4 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
         return await check_account(self._twilio, self.name, s.account_sid.reveal(), s.from_, "sms")
 
 
-def create(name: str, settings: TwilioSmsSettings) -> TwilioSms:
-    """The channel of these settings."""
-    return TwilioSms(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=TwilioSmsSettings, make=TwilioSms)

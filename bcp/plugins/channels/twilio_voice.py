@@ -8,11 +8,19 @@ from xml.sax.saxutils import escape
 
 from pydantic import Field
 
-from bcp.contracts.channel import Check, Delivery, Receipt
+from bcp.contracts.channel import ChannelPlugin, Check, Delivery, Receipt
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import Permanent
-from bcp.kit.twilio import check_account
-from bcp.kit.twilio_channel import TwilioAccount, TwilioChannel, day_of, made_since, questions, refusals
+from bcp.plugins.vendors.twilio import check_account
+from bcp.plugins.vendors.twilio_channel import (
+    TwilioAccount,
+    TwilioChannel,
+    day_of,
+    made_since,
+    questions,
+    receipt_of,
+    refusals,
+)
 
 MAX_TWIML = 4_000
 """Characters of the Twiml parameter (twilio.com, Call resource)."""
@@ -72,7 +80,7 @@ class TwilioVoice(TwilioChannel[TwilioVoiceSettings]):
             created = await self._twilio.open().calls.create_async(
                 to=delivery.address, from_=s.from_, twiml=twiml, timeout=int(s.ring)
             )
-        return Receipt(str(created.sid), str(created.status))
+        return receipt_of(created)
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         """A call to this number, made since the claim (2 s allowed for clocks and rounding)."""
@@ -94,6 +102,4 @@ class TwilioVoice(TwilioChannel[TwilioVoiceSettings]):
         return await check_account(self._twilio, self.name, s.account_sid.reveal(), s.from_, "voice")
 
 
-def create(name: str, settings: TwilioVoiceSettings) -> TwilioVoice:
-    """The channel of these settings."""
-    return TwilioVoice(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=TwilioVoiceSettings, make=TwilioVoice)

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from bcp.contracts.channel import Check, Delivery, Receipt
-from bcp.kit.twilio import check_account
-from bcp.kit.twilio_channel import TwilioAccount, TwilioChannel, made_since, questions, refusals
+from bcp.contracts.channel import ChannelPlugin, Check, Delivery, Receipt
+from bcp.plugins.vendors.twilio import check_account
+from bcp.plugins.vendors.twilio_channel import TwilioAccount, TwilioChannel, questions, receipt_of, refusals, text_among
 
 RATE = 80.0
 """Messages a second of one WhatsApp sender (twilio.com, WhatsApp)."""
@@ -51,13 +51,14 @@ class TwilioWhatsapp(TwilioChannel[TwilioWhatsappSettings]):
         }
         with refusals():
             created = await self._twilio.open().messages.create_async(**arguments)
-        return Receipt(str(created.sid), str(created.status))
+        return receipt_of(created)
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         """A message to this number that holds this text, made since the claim (2 s allowed for clocks and rounding)."""
         with questions():
             found = await self._twilio.open().messages.list_async(to=f"whatsapp:{delivery.address}", limit=50)
-        return made_since(found, delivery, lambda m: delivery.message.body in str(m.body or ""))
+            rows = list(found)
+        return text_among(rows, delivery)
 
     async def check(self) -> list[Check]:
         """The account, and whether the sender can do it."""
@@ -65,6 +66,4 @@ class TwilioWhatsapp(TwilioChannel[TwilioWhatsappSettings]):
         return await check_account(self._twilio, self.name, s.account_sid.reveal(), None, "sms")
 
 
-def create(name: str, settings: TwilioWhatsappSettings) -> TwilioWhatsapp:
-    """The channel of these settings."""
-    return TwilioWhatsapp(name, settings)
+PLUGIN = ChannelPlugin(api=1, settings=TwilioWhatsappSettings, make=TwilioWhatsapp)

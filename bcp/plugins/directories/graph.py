@@ -1,14 +1,18 @@
-"""Users of Microsoft Graph through msgraph-sdk, fenced: no hidden retry, a deadline, one loop, allowed hosts."""
+"""``graph``: Microsoft Graph through msgraph-sdk, fenced: no hidden retry, a deadline, one loop, allowed hosts."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from pydantic import Field, StringConstraints
+
 from bcp.contracts.contact import Contact
+from bcp.contracts.directory import Changes, DirectoryPlugin, DirectorySettings, MailRecord
 from bcp.kernel.errors import Permanent
-from bcp.kit.graph import Graph
+from bcp.kernel.secret import Secret
+from bcp.plugins.vendors.graph import Graph
 
 FIELDS = [
     "id",
@@ -21,132 +25,152 @@ FIELDS = [
     "department",
 ]
 MAX_PAGES = 2_000
+T = TypeVar("T")
 
 
-async def read_users(
-    tenant_id: str, client_id: str, client_secret: str, *, api_url: str = "", timeout_s: float = 60.0
-) -> list[Contact]:
-    """All enabled users. Phone numbers are taken as they are; the caller checks them.
+class GraphSettings(DirectorySettings):
+    """Microsoft Graph, for snapshots of contacts in peacetime. Never used during a run."""
 
-    Raises:
-        Transient, Permanent: with what to do.
+    kind: Literal["graph"] = "graph"
+    """Which plug-in."""
+    tenant_id: str
+    """Directory (tenant) id."""
+    client_id: str
+    """Application id with User.Read.All."""
+    client_secret: Secret
+    """Client secret, by reference."""
+    groups: dict[
+        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")],
+        Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,64}$")],
+    ] = Field(default_factory=dict)
+    """Groups of contacts by name, each with the object id of a group in Entra; members of groups within count. Needs GroupMember.Read.All."""
+    managers: bool = False
+    """Also read who is above whom, for call trees."""
+    api_url: str = ""
+    """Another base URL, for tests."""
+
+
+class GraphDirectory:
+    """Users, groups, managers, and what the tenant itself says of its mail and its services.
+
+    One connection a call: peacetime has time, and a snapshot holds nothing open.
     """
-    from msgraph.generated.users.users_request_builder import UsersRequestBuilder  # noqa: PLC0415
 
-    graph = Graph(tenant_id, client_id, client_secret, api_url=api_url)
-    query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(select=FIELDS, top=999)
+    def __init__(self, name: str, settings: GraphSettings) -> None:
+        self.name, self.settings = name, settings
 
-    async def work(client: Any, configuration: Any) -> list[Contact]:
-        users = _pages(client.users, configuration, query, api_url)
-        return [_contact(u) async for u in users if u.account_enabled is not False]
+    async def _ask(self, work: Callable[[Any, Any], Awaitable[T]], timeout_s: float) -> T:
+        s = self.settings
+        graph = Graph(s.tenant_id, s.client_id, s.client_secret.reveal(), api_url=s.api_url)
+        try:
+            found: T = await graph.call(work, timeout_s)
+            return found
+        finally:
+            await graph.close()
 
-    try:
-        return await graph.call(work, timeout_s)
-    finally:
-        await graph.close()
+    async def changes(self, since: str = "") -> Changes:
+        """Users that are new or changed since a link that Graph gave (all, without one), and the next link.
 
+        The delta query (learn.microsoft.com, delta-query-users): parameters go with the first request only, then the
+        links carry them. A link that Graph no longer knows (410) is ``Permanent``: ask without one.
+        """
+        from msgraph.generated.users.delta.delta_request_builder import DeltaRequestBuilder  # noqa: PLC0415
 
-async def read_changes(
-    tenant_id: str, client_id: str, client_secret: str, link: str = "", *, api_url: str = "", timeout_s: float = 120.0
-) -> tuple[list[Contact], list[str], str]:
-    """Users that are new or changed since ``link`` (all, without one), ids of those who are gone, and the next link.
+        query = DeltaRequestBuilder.DeltaRequestBuilderGetQueryParameters(select=FIELDS)
+        url = self.settings.api_url
 
-    The delta query (learn.microsoft.com, delta-query-users): parameters go with the first request only, then the links
-    carry them. A link that Graph no longer knows (410) begins anew: raise and ask without one.
+        async def work(client: Any, configuration: Any) -> Changes:
+            found: dict[str, Contact] = {}
+            gone: dict[str, None] = {}  # in order; the last word about a person counts
+            if since:
+                _same_host(since, url)
+                page = await client.users.delta.with_url(since).get(request_configuration=configuration())
+            else:
+                page = await client.users.delta.get(request_configuration=configuration(query))
+            for _ in range(MAX_PAGES):
+                if page is None:
+                    break
+                for user in page.value or ():
+                    if "@removed" in (user.additional_data or {}) or user.account_enabled is False:
+                        found.pop(str(user.id), None)
+                        gone[str(user.id)] = None
+                    else:
+                        gone.pop(str(user.id), None)
+                        found[str(user.id)] = _contact(user)
+                if not page.odata_next_link:
+                    return Changes(tuple(found.values()), tuple(gone), str(page.odata_delta_link or ""))
+                _same_host(page.odata_next_link, url)
+                page = await client.users.delta.with_url(page.odata_next_link).get(
+                    request_configuration=configuration()
+                )
+            raise Permanent("Graph's pages of users have no end", hint="Report it; sync from a file meanwhile.")
 
-    Raises:
-        Transient, Permanent: with what to do.
-    """
-    from msgraph.generated.users.delta.delta_request_builder import DeltaRequestBuilder  # noqa: PLC0415
+        return await self._ask(work, 120.0)
 
-    graph = Graph(tenant_id, client_id, client_secret, api_url=api_url)
-    query = DeltaRequestBuilder.DeltaRequestBuilderGetQueryParameters(select=FIELDS)
+    async def members(self, groups: Mapping[str, str]) -> dict[str, list[str]]:
+        """`/groups/{id}/transitiveMembers/microsoft.graph.user` (learn.microsoft.com, group-list-transitivemembers)."""
+        from msgraph.generated.groups.item.transitive_members.graph_user import (  # noqa: PLC0415
+            graph_user_request_builder as g,
+        )
 
-    async def work(client: Any, configuration: Any) -> tuple[list[Contact], list[str], str]:
-        found: dict[str, Contact] = {}
-        gone: dict[str, None] = {}  # in order; the last word about a person counts
-        if link:
-            _same_host(link, api_url)
-            page = await client.users.delta.with_url(link).get(request_configuration=configuration())
-        else:
-            page = await client.users.delta.get(request_configuration=configuration(query))
-        for _ in range(MAX_PAGES):
+        query = g.GraphUserRequestBuilder.GraphUserRequestBuilderGetQueryParameters(select=["id"], top=999)
+
+        async def work(client: Any, configuration: Any) -> dict[str, list[str]]:
+            out: dict[str, list[str]] = {}
+            for name, ident in groups.items():
+                builder = client.groups.by_group_id(ident).transitive_members.graph_user
+                pages = _pages(builder, configuration, query, self.settings.api_url)
+                out[name] = [str(u.id) async for u in pages]
+            return out
+
+        return await self._ask(work, 120.0)
+
+    async def managers(self) -> dict[str, str]:
+        """Changes do not carry the manager, so that everybody is read."""
+        from msgraph.generated.users.users_request_builder import UsersRequestBuilder  # noqa: PLC0415
+
+        query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
+            select=["id"], expand=["manager($select=id)"], top=100
+        )
+
+        async def work(client: Any, configuration: Any) -> dict[str, str]:
+            users = _pages(client.users, configuration, query, self.settings.api_url)
+            return {str(u.id): str(u.manager.id) async for u in users if u.manager is not None and u.manager.id}
+
+        return await self._ask(work, 120.0)
+
+    async def mail_records(self, domain: str) -> list[MailRecord]:
+        """MX of a domain from `/domains/{id}/serviceConfigurationRecords` (Domain.Read.All)."""
+
+        async def work(client: Any, configuration: Any) -> list[MailRecord]:
+            page = await client.domains.by_domain_id(domain).service_configuration_records.get(
+                request_configuration=configuration()
+            )
             if page is None:
-                break
-            for user in page.value or ():
-                if "@removed" in (user.additional_data or {}) or user.account_enabled is False:
-                    found.pop(str(user.id), None)
-                    gone[str(user.id)] = None
-                else:
-                    gone.pop(str(user.id), None)
-                    found[str(user.id)] = _contact(user)
-            if not page.odata_next_link:
-                return list(found.values()), list(gone), str(page.odata_delta_link or "")
-            _same_host(page.odata_next_link, api_url)
-            page = await client.users.delta.with_url(page.odata_next_link).get(request_configuration=configuration())
-        raise Permanent("Graph's pages of users have no end", hint="Report it; sync from a file meanwhile.")
+                raise Permanent(f"Graph says nothing of {domain}", hint="Is it an accepted domain of this tenant?")
+            found = (
+                MailRecord(str(r.mail_exchange), int(r.preference or 0), int(r.ttl or 0))
+                for r in page.value or ()
+                if getattr(r, "mail_exchange", None)  # other kinds of records stand there, too
+            )
+            return sorted(found, key=lambda r: (r.preference, r.host))
 
-    try:
-        return await graph.call(work, timeout_s)
-    finally:
-        await graph.close()
+        return await self._ask(work, 20.0)
 
+    async def health(self) -> dict[str, str]:
+        """Status of every service (ServiceHealth.Read.All)."""
 
-async def read_members(
-    tenant_id: str,
-    client_id: str,
-    client_secret: str,
-    groups: Mapping[str, str],
-    *,
-    api_url: str = "",
-    timeout_s: float = 120.0,
-) -> dict[str, list[str]]:
-    """Ids of the users in each of these groups (name here, object id there), members of groups within included.
+        async def work(client: Any, configuration: Any) -> dict[str, str]:
+            page = await client.admin.service_announcement.health_overviews.get(request_configuration=configuration())
+            return {
+                str(o.service): str(getattr(o.status, "value", o.status) or "unknown")
+                for o in (page.value if page else None) or ()
+            }
 
-    `/groups/{id}/transitiveMembers/microsoft.graph.user` (learn.microsoft.com, group-list-transitivemembers).
+        return await self._ask(work, 20.0)
 
-    Raises:
-        Transient, Permanent: with what to do.
-    """
-    from msgraph.generated.groups.item.transitive_members.graph_user import (  # noqa: PLC0415
-        graph_user_request_builder as g,
-    )
-
-    graph = Graph(tenant_id, client_id, client_secret, api_url=api_url)
-    query = g.GraphUserRequestBuilder.GraphUserRequestBuilderGetQueryParameters(select=["id"], top=999)
-
-    async def work(client: Any, configuration: Any) -> dict[str, list[str]]:
-        out: dict[str, list[str]] = {}
-        for name, ident in groups.items():
-            builder = client.groups.by_group_id(ident).transitive_members.graph_user
-            out[name] = [str(u.id) async for u in _pages(builder, configuration, query, api_url)]
-        return out
-
-    try:
-        return await graph.call(work, timeout_s)
-    finally:
-        await graph.close()
-
-
-async def read_managers(
-    tenant_id: str, client_id: str, client_secret: str, *, api_url: str = "", timeout_s: float = 120.0
-) -> dict[str, str]:
-    """Id of each user's manager. Changes do not carry it, so that everybody is read. Raises ``Transient``, ``Permanent``."""
-    from msgraph.generated.users.users_request_builder import UsersRequestBuilder  # noqa: PLC0415
-
-    graph = Graph(tenant_id, client_id, client_secret, api_url=api_url)
-    query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
-        select=["id"], expand=["manager($select=id)"], top=100
-    )
-
-    async def work(client: Any, configuration: Any) -> dict[str, str]:
-        users = _pages(client.users, configuration, query, api_url)
-        return {str(u.id): str(u.manager.id) async for u in users if u.manager is not None and u.manager.id}
-
-    try:
-        return await graph.call(work, timeout_s)
-    finally:
-        await graph.close()
+    async def close(self) -> None:
+        """Nothing is held open."""
 
 
 async def _pages(builder: Any, configuration: Any, query: Any, api_url: str) -> AsyncIterator[Any]:
@@ -162,53 +186,6 @@ async def _pages(builder: Any, configuration: Any, query: Any, api_url: str) -> 
         _same_host(page.odata_next_link, api_url)
         page = await builder.with_url(page.odata_next_link).get(request_configuration=configuration())
     raise Permanent("Graph's pages have no end", hint="Report it; sync from a file meanwhile.")
-
-
-class Service:
-    """What the tenant itself says: where its mail goes, and how its services are."""
-
-    def __init__(self, tenant_id: str, client_id: str, client_secret: str, api_url: str = "") -> None:
-        self._made = (tenant_id, client_id, client_secret, api_url)
-
-    async def _ask(self, work: Any, timeout_s: float) -> Any:
-        tenant, client, secret, url = self._made
-        graph = Graph(tenant, client, secret, api_url=url)
-        try:
-            return await graph.call(work, timeout_s)
-        finally:
-            await graph.close()
-
-    async def read_service_records(self, domain: str, timeout_s: float = 20.0) -> list[dict[str, Any]]:
-        """MX of a domain from `/domains/{id}/serviceConfigurationRecords` (Domain.Read.All). Raises errors of the tree."""
-
-        async def work(client: Any, configuration: Any) -> list[dict[str, Any]]:
-            page = await client.domains.by_domain_id(domain).service_configuration_records.get(
-                request_configuration=configuration()
-            )
-            if page is None:
-                raise Permanent(f"Graph says nothing of {domain}", hint="Is it an accepted domain of this tenant?")
-            return sorted(
-                (
-                    {"host": r.mail_exchange, "preference": r.preference, "ttl_s": r.ttl}
-                    for r in page.value or ()
-                    if getattr(r, "mail_exchange", None)
-                ),
-                key=lambda r: (r["preference"] or 0, r["host"]),
-            )
-
-        return list(await self._ask(work, timeout_s))
-
-    async def read_health(self, timeout_s: float = 20.0) -> dict[str, str]:
-        """Status of every service (ServiceHealth.Read.All). Raises errors of the tree."""
-
-        async def work(client: Any, configuration: Any) -> dict[str, str]:
-            page = await client.admin.service_announcement.health_overviews.get(request_configuration=configuration())
-            return {
-                str(o.service): str(getattr(o.status, "value", o.status) or "unknown")
-                for o in (page.value if page else None) or ()
-            }
-
-        return dict(await self._ask(work, timeout_s))
 
 
 def _same_host(link: str, api_url: str) -> None:
@@ -233,3 +210,6 @@ def _contact(user: Any) -> Contact:
         (user.department,) if user.department else (),
         (upn.partition("@")[0],) if upn else (),
     )
+
+
+PLUGIN = DirectoryPlugin(api=1, settings=GraphSettings, make=GraphDirectory)

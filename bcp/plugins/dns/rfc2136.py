@@ -7,7 +7,7 @@ it happens entirely or not at all. Answers are not believed: the name is read ba
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -22,8 +22,21 @@ import dns.tsig
 import dns.update
 from pydantic import Field, field_validator
 
-from bcp.contracts.dns import Answer, Capabilities, HostFacts, MxHost, MxSet, Proof, Reading, Swap, SwapOrder, SwapState
-from bcp.contracts.plugin import Duration, Model, PluginSettings
+from bcp.contracts.dns import (
+    Answer,
+    Capabilities,
+    DnsPlugin,
+    DnsSettings,
+    HostFacts,
+    MxHost,
+    MxSet,
+    Proof,
+    Reading,
+    Swap,
+    SwapOrder,
+    SwapState,
+)
+from bcp.contracts.plugin import Duration, Model
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import Permanent, Transient
 from bcp.kernel.secret import Secret
@@ -46,7 +59,7 @@ class TsigKey(Model):
     """Base64 secret, by reference."""
 
 
-class Rfc2136Settings(PluginSettings):
+class Rfc2136Settings(DnsSettings):
     """A DNS primary that takes signed dynamic updates: BIND, Knot, PowerDNS and others."""
 
     kind: Literal["rfc2136"] = "rfc2136"
@@ -65,8 +78,6 @@ class Rfc2136Settings(PluginSettings):
     """Requests under way at once on one connection."""
     settle: Duration = 4.0
     """How long to keep reading back before a change that was answered with NOERROR counts as not made (inline signing)."""
-    depends_on: list[str] = Field(default_factory=list)
-    """Outside parties whose outage takes this server down, for example `microsoft`."""
 
     @field_validator("server")
     @classmethod
@@ -88,7 +99,7 @@ class Rfc2136:
     Settings = Rfc2136Settings
     capabilities = Capabilities(compare_and_swap=True)
 
-    def __init__(self, name: str, settings: Rfc2136Settings, clock: Clock, zones: dict[str, str]) -> None:
+    def __init__(self, name: str, settings: Rfc2136Settings, clock: Clock, zones: Mapping[str, str]) -> None:
         self.name, self.settings, self.clock = name, settings, clock
         self._server = parse_endpoint(settings.server)
         self._zones = dict(zones)
@@ -349,11 +360,6 @@ class Rfc2136:
         """Nothing is kept open."""
 
 
-def create(name: str, settings: Rfc2136Settings, clock: Clock, zones: dict[str, str]) -> Rfc2136:
-    """The back end of these settings."""
-    return Rfc2136(name, settings, clock, zones)
-
-
 def _query(name: str, kind: str, *, recurse: bool = False, dnssec: bool = False) -> dns.message.QueryMessage:
     message = dns.message.make_query(name if name.endswith(".") else name + ".", kind, want_dnssec=dnssec)
     if not recurse:
@@ -464,3 +470,6 @@ def _explain(code: str) -> tuple[str, str]:
         "SERVFAIL": ("the server failed", "Look at its log; Knot needs its journal folder."),
         "NOTIMP": ("the server does not do dynamic updates", "Turn them on (PowerDNS: dnsupdate=yes)."),
     }.get(code, (f"the server answers {code}", "Look at its log."))
+
+
+PLUGIN = DnsPlugin(api=1, settings=Rfc2136Settings, make=Rfc2136)

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bcp.contracts.engine import EnginePlugin
 from bcp.contracts.journal import Claim, ClaimState, Effect, Event, RunRecord, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import StorageError
@@ -411,3 +412,6 @@ class EmbeddedStore:
     def tell(self, path: Path, kind: str, actor: str, data: Mapping[str, Any], at: float) -> None:
         """Put a signal into the run's file."""
         send_signal(path, kind, actor, data, at)
+
+
+PLUGIN = EnginePlugin(api=1, called="embedded", make=EmbeddedStore)

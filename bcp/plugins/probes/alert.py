@@ -11,14 +11,13 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import PlaneName, Probe, ProbeSettings, Result, Role, Signal
-from bcp.kernel.clock import Clock
+from bcp.contracts.probe import PlaneName, Probe, ProbePlugin, Result, Role, Signal, StoredProbeSettings
 
 MAX_BYTES = 1_000_000
 MAX_FILES = 1_000
 
 
-class AlertSettings(ProbeSettings):
+class AlertSettings(StoredProbeSettings):
     """Which alerts count."""
 
     kind: Literal["alert"] = "alert"
@@ -29,8 +28,6 @@ class AlertSettings(ProbeSettings):
     """Labels that an alert must carry. Empty: every alert."""
     valid: Duration = 14_400.0
     """A firing alert that was not repeated for this long says nothing any more."""
-    store: Path | None = None
-    """Folder with the bodies, one JSON file each. Empty: `alerts` in the state folder."""
 
 
 class AlertProbe(Probe[AlertSettings]):
@@ -94,6 +91,4 @@ def _when(alert: Mapping[str, Any]) -> str:
         return "?"
 
 
-def create(name: str, settings: AlertSettings, clock: Clock) -> AlertProbe:
-    """The probe of these settings."""
-    return AlertProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=AlertSettings, make=AlertProbe)

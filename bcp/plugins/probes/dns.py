@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import Probe, ProbeSettings, Result, Signal
+from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kit.dnswire import parse_endpoint
 from bcp.kit.resolve import Told, ask_address, name_servers_of
@@ -99,6 +99,4 @@ class DnsProbe(Probe[DnsProbeSettings]):
         return self._servers
 
 
-def create(name: str, settings: DnsProbeSettings, clock: Clock) -> DnsProbe:
-    """The probe of these settings."""
-    return DnsProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=DnsProbeSettings, make=DnsProbe)

@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import OWN, THROTTLED, Probe, ProbeSettings, Result, Signal
+from bcp.contracts.probe import OWN, THROTTLED, Probe, ProbePlugin, ProbeSettings, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
 from bcp.kit.fetch import Page, fetch
-from bcp.kit.graph import OWN_CODES
+from bcp.plugins.vendors.graph import OWN_CODES
 
 
 class EntraSettings(ProbeSettings):
@@ -99,6 +99,4 @@ class EntraProbe(Probe[EntraSettings]):
         return self.saw(Result.FAIL, f"{page.status // 100}xx", f"token: {page.status} {found}".strip())
 
 
-def create(name: str, settings: EntraSettings, clock: Clock) -> EntraProbe:
-    """The probe of these settings."""
-    return EntraProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=EntraSettings, make=EntraProbe)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import DISPROVES, OWN, Probe, Result, Role, Signal
+from bcp.contracts.probe import DISPROVES, OWN, Probe, ProbePlugin, Result, Role, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
-from bcp.kit.graph import Graph, GraphAccess, NoToken, OurCredential
+from bcp.plugins.vendors.graph import Graph, GraphAccess, NoToken, OurCredential
 
 STATUS: dict[str, tuple[Result, str]] = {
     "serviceInterruption": (Result.FAIL, "interruption"),
@@ -125,6 +125,4 @@ def judge(probe: Probe[Any], service: str, status: str, issues: Sequence[Issue])
     )
 
 
-def create(name: str, settings: GraphHealthSettings, clock: Clock) -> GraphHealthProbe:
-    """The probe of these settings."""
-    return GraphHealthProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=GraphHealthSettings, make=GraphHealthProbe)

@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.probe import OWN, Probe, Result, Signal
+from bcp.contracts.probe import OWN, Probe, ProbePlugin, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
-from bcp.kit.graph import Graph, GraphAccess, NoToken, OurCredential
+from bcp.plugins.vendors.graph import Graph, GraphAccess, NoToken, OurCredential
 
 
 class GraphMailboxSettings(GraphAccess):
@@ -75,6 +75,4 @@ class GraphMailboxProbe(Probe[GraphMailboxSettings]):
             await self._graph.close()
 
 
-def create(name: str, settings: GraphMailboxSettings, clock: Clock) -> GraphMailboxProbe:
-    """The probe of these settings."""
-    return GraphMailboxProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=GraphMailboxSettings, make=GraphMailboxProbe)

@@ -6,8 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.probe import OWN, THROTTLED, Probe, ProbeSettings, Result, Signal
-from bcp.kernel.clock import Clock
+from bcp.contracts.probe import OWN, THROTTLED, Probe, ProbePlugin, ProbeSettings, Result, Signal
 from bcp.kit.fetch import Page, fetch
 
 
@@ -59,6 +58,4 @@ class HttpsProbe(Probe[HttpsProbeSettings]):
         return self.saw(Result.FAIL, page.problem, f"{host}: {page.problem}{': ' + page.detail if page.detail else ''}")
 
 
-def create(name: str, settings: HttpsProbeSettings, clock: Clock) -> HttpsProbe:
-    """The probe of these settings."""
-    return HttpsProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=HttpsProbeSettings, make=HttpsProbe)

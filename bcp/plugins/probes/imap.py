@@ -8,8 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.probe import Probe, ProbeSettings, Result, Signal
-from bcp.kernel.clock import Clock
+from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Result, Signal
 
 LINE = 1_024
 """A greeting is one short line (RFC 9051 section 7.1); more is not read."""
@@ -70,6 +69,4 @@ class ImapProbe(Probe[ImapProbeSettings]):
             writer.transport.abort()
 
 
-def create(name: str, settings: ImapProbeSettings, clock: Clock) -> ImapProbe:
-    """The probe of these settings."""
-    return ImapProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=ImapProbeSettings, make=ImapProbe)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import PlaneName, Probe, ProbeSettings, Result, Role, Signal
+from bcp.contracts.probe import PlaneName, Probe, ProbePlugin, Result, Role, Signal, StoredProbeSettings
 from bcp.kernel.clock import Clock
 from bcp.kit.problems import read_problems
 
 
-class PeopleSettings(ProbeSettings):
+class PeopleSettings(StoredProbeSettings):
     """How many reports count."""
 
     kind: Literal["people"] = "people"
@@ -24,8 +23,6 @@ class PeopleSettings(ProbeSettings):
     """So many different people ..."""
     within: Duration = 900.0
     """... in this time. One who declares (`--declare`) is enough."""
-    store: Path | None = None
-    """The file of reports. Empty: the one in the state folder."""
 
 
 class PeopleProbe(Probe[PeopleSettings]):
@@ -62,6 +59,4 @@ class PeopleProbe(Probe[PeopleSettings]):
         return self.saw(Result.UNKNOWN, "silent", "nobody reports anything")
 
 
-def create(name: str, settings: PeopleSettings, clock: Clock) -> PeopleProbe:
-    """The probe of these settings."""
-    return PeopleProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=PeopleSettings, make=PeopleProbe)

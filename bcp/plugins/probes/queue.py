@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import Probe, ProbeSettings, Result, Signal
+from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
 from bcp.kit.process import run_program
@@ -113,6 +113,4 @@ def count(text: str, domains: set[str], now: float) -> Count:
     return out
 
 
-def create(name: str, settings: QueueSettings, clock: Clock) -> QueueProbe:
-    """The probe of these settings."""
-    return QueueProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=QueueSettings, make=QueueProbe)

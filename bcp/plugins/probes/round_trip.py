@@ -9,8 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from bcp.contracts.plugin import Duration, Model
-from bcp.contracts.probe import Probe, ProbeSettings, Result, Signal
-from bcp.kernel.clock import Clock
+from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Result, Signal
 from bcp.kernel.errors import BcpError, InDoubt, Transient
 from bcp.kernel.secret import Secret
 from bcp.kit.imap_search import holds
@@ -113,6 +112,4 @@ class RoundTripProbe(Probe[RoundTripSettings]):
             raise OSError(error.message) from error
 
 
-def create(name: str, settings: RoundTripSettings, clock: Clock) -> RoundTripProbe:
-    """The probe of these settings."""
-    return RoundTripProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=RoundTripSettings, make=RoundTripProbe)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from bcp.contracts.probe import REJECTS, THROTTLED, Probe, Result, Signal
-from bcp.kernel.clock import Clock
+from bcp.contracts.probe import REJECTS, THROTTLED, Probe, ProbePlugin, Result, Signal
 from bcp.kit.resolve import addresses_of
 from bcp.kit.smtp_judge import Seen, SmtpTarget, look_at
 
@@ -69,6 +68,4 @@ class SmtpProbe(Probe[SmtpProbeSettings]):
         return self.saw(Result.DEGRADED if len(bad) < len(seen) else Result.FAIL, worst, evidence)
 
 
-def create(name: str, settings: SmtpProbeSettings, clock: Clock) -> SmtpProbe:
-    """The probe of these settings."""
-    return SmtpProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=SmtpProbeSettings, make=SmtpProbe)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from bcp.contracts.probe import REJECTS, Probe, Result, Signal
-from bcp.kernel.clock import Clock
+from bcp.contracts.probe import REJECTS, Probe, ProbePlugin, Result, Signal
 from bcp.kit.resolve import addresses_of
 from bcp.kit.smtp_judge import SmtpTarget, look_at
 
@@ -46,6 +45,4 @@ class SmtpUnknownProbe(Probe[SmtpUnknownSettings]):
         return self.saw(Result.FAIL, seen.kind, evidence)
 
 
-def create(name: str, settings: SmtpUnknownSettings, clock: Clock) -> SmtpUnknownProbe:
-    """The probe of these settings."""
-    return SmtpUnknownProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=SmtpUnknownSettings, make=SmtpUnknownProbe)

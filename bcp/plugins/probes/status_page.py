@@ -8,8 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import DISPROVES, Probe, ProbeSettings, Result, Role, Signal
-from bcp.kernel.clock import Clock
+from bcp.contracts.probe import DISPROVES, Probe, ProbePlugin, ProbeSettings, Result, Role, Signal
 from bcp.kit.fetch import fetch
 
 _TAGS = re.compile(r"<[^<>]{0,500}>")
@@ -72,6 +71,4 @@ class StatusPageProbe(Probe[StatusPageProbeSettings]):
         return self.saw(Result.UNKNOWN, "none", f"{host} says nothing that is understood")
 
 
-def create(name: str, settings: StatusPageProbeSettings, clock: Clock) -> StatusPageProbe:
-    """The probe of these settings."""
-    return StatusPageProbe(name, settings, clock)
+PLUGIN = ProbePlugin(api=1, settings=StatusPageProbeSettings, make=StatusPageProbe)

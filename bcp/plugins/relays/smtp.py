@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from bcp.contracts.dns import MxHost
-from bcp.contracts.plugin import Duration, Model, PluginSettings
-from bcp.contracts.relay import MailFate, QueuedMail, RelayProbe
+from bcp.contracts.plugin import Duration, Model
+from bcp.contracts.relay import MailFate, QueuedMail, RelayPlugin, RelayProbe, RelaySettings, WayOut
 from bcp.kernel.errors import Permanent, Transient
 from bcp.kernel.names import host_name
 from bcp.kit import smtp
@@ -49,7 +49,7 @@ class QueueSource(Model):
     """http(s) URL."""
 
 
-class SmtpRelaySettings(PluginSettings):
+class SmtpRelaySettings(RelaySettings):
     """A relay."""
 
     kind: Literal["smtp"] = "smtp"
@@ -70,8 +70,15 @@ class SmtpRelaySettings(PluginSettings):
     """Program for `drain: command`, such as `[ssh, relay, postqueue, -f]`."""
     timeout: Duration = 10.0
     """For one conversation."""
-    depends_on: list[str] = Field(default_factory=list)
-    """Outside parties whose outage takes it down."""
+
+    def published(self) -> tuple[MxHost, ...]:
+        """Its hosts, as they would stand in MX."""
+        return tuple(MxHost(h.preference, h.host) for h in self.hosts)
+
+    def way_out(self) -> WayOut:
+        """The first host."""
+        first = self.hosts[0]
+        return WayOut(first.host, tuple(first.addresses), self.port, self.probe_recipient)
 
 
 class SmtpRelay:
@@ -81,7 +88,7 @@ class SmtpRelay:
 
     def __init__(self, name: str, settings: SmtpRelaySettings) -> None:
         self.name, self.settings = name, settings
-        self.mx = tuple(MxHost(h.preference, h.host) for h in settings.hosts)
+        self.mx = settings.published()
         self.can_count = bool(settings.queue.command or settings.queue.url)
         self._arrived: dict[str, float] = {}
         """When each message seen in the queue arrived, in epoch seconds."""
@@ -174,11 +181,6 @@ class SmtpRelay:
         return parse_log(text, set(queue_ids), since=since, now=time.time())  # noqa: TID251 - dates lines of a file
 
 
-def create(name: str, settings: SmtpRelaySettings) -> SmtpRelay:
-    """The relay of these settings."""
-    return SmtpRelay(name, settings)
-
-
 def parse_queue(text: str) -> list[QueuedMail]:
     """Lines of JSON as printed by ``postqueue -j`` (postqueue(1))."""
     found = []
@@ -264,3 +266,6 @@ async def _etrn(address: str, port: int, domains: Sequence[str], timeout_s: floa
     finally:
         client.close()
     return "; ".join(said)
+
+
+PLUGIN = RelayPlugin(api=1, settings=SmtpRelaySettings, make=SmtpRelay)

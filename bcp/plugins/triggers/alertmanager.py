@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received
 from bcp.kit.alert_group import grouped
 
 
@@ -31,6 +31,4 @@ class Alertmanager(Hook[AlertmanagerSettings]):
         return grouped(body)
 
 
-def create(name: str, settings: AlertmanagerSettings) -> Alertmanager:
-    """The hook of these settings."""
-    return Alertmanager(name, settings)
+PLUGIN = HookPlugin(api=1, settings=AlertmanagerSettings, make=Alertmanager)

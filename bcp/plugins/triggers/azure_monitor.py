@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received, mapping, needed, text_of
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received, mapping, needed, text_of
 from bcp.kernel.errors import Invalid
 
 
@@ -49,6 +49,4 @@ Enable the common alert schema: yes"""
         ]
 
 
-def create(name: str, settings: AzureMonitorSettings) -> AzureMonitor:
-    """The hook of these settings."""
-    return AzureMonitor(name, settings)
+PLUGIN = HookPlugin(api=1, settings=AzureMonitorSettings, make=AzureMonitor)

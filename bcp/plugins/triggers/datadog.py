@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received, mapping, needed, text_of
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received, mapping, needed, text_of
 
 _FIRING = {"Triggered", "Re-Triggered", "Renotify", "No Data", "Re-No Data", "Warn", "Re-Warn"}
 
@@ -44,6 +44,4 @@ Payload: {"alert_id": "$ALERT_ID", "cycle": "$ALERT_CYCLE_KEY", "aggregate": "$A
         return [Alert(f"{cycle}|{state}", cycle, firing, title, "", labels, text_of(top.get("link"), 500))]
 
 
-def create(name: str, settings: DatadogSettings) -> Datadog:
-    """The hook of these settings."""
-    return Datadog(name, settings)
+PLUGIN = HookPlugin(api=1, settings=DatadogSettings, make=Datadog)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received, mapping, needed, text_of
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received, mapping, needed, text_of
 
 
 class GatusSettings(HookSettings):
@@ -41,6 +41,4 @@ class Gatus(Hook[GatusSettings]):
         return [Alert("", f"{labels['group']}|{name}", firing, title, "", labels, labels["url"])]
 
 
-def create(name: str, settings: GatusSettings) -> Gatus:
-    """The hook of these settings."""
-    return Gatus(name, settings)
+PLUGIN = HookPlugin(api=1, settings=GatusSettings, make=Gatus)

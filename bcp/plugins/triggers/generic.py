@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received, text_of
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received, text_of
 from bcp.contracts.plugin import Model
 from bcp.kernel.errors import Invalid
 
@@ -105,6 +105,4 @@ def _word(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else text_of(value).lower()
 
 
-def create(name: str, settings: GenericSettings) -> Generic:
-    """The hook of these settings."""
-    return Generic(name, settings)
+PLUGIN = HookPlugin(api=1, settings=GenericSettings, make=Generic)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received, mapping, needed, text_of
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received, mapping, needed, text_of
 
 
 class GitHubSettings(HookSettings):
@@ -70,6 +70,4 @@ Events: Issues, Workflow runs"""
         ]
 
 
-def create(name: str, settings: GitHubSettings) -> GitHub:
-    """The hook of these settings."""
-    return GitHub(name, settings)
+PLUGIN = HookPlugin(api=1, settings=GitHubSettings, make=GitHub)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received
 from bcp.kit.alert_group import grouped
 
 
@@ -29,6 +29,4 @@ HMAC signature: secret, header X-Grafana-Alerting-Signature, timestamp header X-
         return grouped(body, "panelURL")
 
 
-def create(name: str, settings: GrafanaSettings) -> Grafana:
-    """The hook of these settings."""
-    return Grafana(name, settings)
+PLUGIN = HookPlugin(api=1, settings=GrafanaSettings, make=Grafana)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received, mapping, needed, text_of
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received, mapping, needed, text_of
 
 _BAD = {"CRITICAL", "DOWN", "UNREACHABLE"}
 
@@ -55,6 +55,4 @@ define command {
         return [Alert(f"{mark}|{since}|{kind}" if known else "", mark, firing, title, "", labels)]
 
 
-def create(name: str, settings: IcingaSettings) -> Icinga:
-    """The hook of these settings."""
-    return Icinga(name, settings)
+PLUGIN = HookPlugin(api=1, settings=IcingaSettings, make=Icinga)

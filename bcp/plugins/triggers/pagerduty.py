@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received, mapping, needed, text_of
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received, mapping, needed, text_of
 
 _FIRING = {"incident.triggered", "incident.reopened", "incident.acknowledged", "incident.escalated"}
 OLD_S = 72 * 3600.0
@@ -69,6 +69,4 @@ def _age(moment: str, now: float) -> float:
         return 0.0
 
 
-def create(name: str, settings: PagerDutySettings) -> PagerDuty:
-    """The hook of these settings."""
-    return PagerDuty(name, settings)
+PLUGIN = HookPlugin(api=1, settings=PagerDutySettings, make=PagerDuty)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received, mapping, needed, text_of
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received, mapping, needed, text_of
 from bcp.kit.hook_auth import fresh, matches
 
 
@@ -86,6 +86,4 @@ def _ed25519(public: str, signature: str, content: bytes) -> bool:
     return True
 
 
-def create(name: str, settings: StandardWebhooksSettings) -> StandardWebhooks:
-    """The hook of these settings."""
-    return StandardWebhooks(name, settings)
+PLUGIN = HookPlugin(api=1, settings=StandardWebhooksSettings, make=StandardWebhooks)

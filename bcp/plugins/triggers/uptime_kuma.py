@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received, mapping, needed, text_of
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received, mapping, needed, text_of
 
 _DOWN, _UP = "0", "1"
 
@@ -42,6 +42,4 @@ Additional headers: {"Authorization": "Bearer ..."}"""
         return [Alert("", name, status == _DOWN, title, "", labels, labels["url"])]
 
 
-def create(name: str, settings: UptimeKumaSettings) -> UptimeKuma:
-    """The hook of these settings."""
-    return UptimeKuma(name, settings)
+PLUGIN = HookPlugin(api=1, settings=UptimeKumaSettings, make=UptimeKuma)

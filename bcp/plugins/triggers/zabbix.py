@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from bcp.contracts.hook import Alert, Hook, HookSettings, Received, mapping, needed, text_of
+from bcp.contracts.hook import Alert, Hook, HookPlugin, HookSettings, Received, mapping, needed, text_of
 
 
 class ZabbixSettings(HookSettings):
@@ -23,8 +23,14 @@ class Zabbix(Hook[ZabbixSettings]):
         str
     ] = """Parameters: event_id {EVENT.ID}, value {EVENT.VALUE}, update {EVENT.UPDATE.STATUS}, name {EVENT.NAME},
  severity {EVENT.SEVERITY}, host {HOST.NAME}, tags {EVENT.TAGSJSON}
-Script: var r = new HttpRequest(); r.addHeader('Content-Type: application/json'); r.addHeader('Authorization: Bearer ...');
- return r.post('http://127.0.0.1:8080/hooks/zabbix', value);"""
+Script:
+ var r = new HttpRequest();
+ r.addHeader('Content-Type: application/json');
+ r.addHeader('Authorization: Bearer ...');
+ var answer = r.post('http://127.0.0.1:8080/hooks/zabbix', value);
+ if (r.getStatus() !== 202) { throw 'bcp answers ' + r.getStatus() + ': ' + answer; }
+ return answer;
+Without the throw Zabbix takes 401 and 503 for delivered, and never sends the alert again."""
 
     def alerts(self, body: Any, received: Received) -> list[Alert]:
         """What it says. An update of a problem (a comment, an acknowledgement) says nothing."""
@@ -36,6 +42,4 @@ Script: var r = new HttpRequest(); r.addHeader('Content-Type: application/json')
         return [Alert(f"{mark}|{state}", mark, state == "1", labels["name"] or "problem", "", labels)]
 
 
-def create(name: str, settings: ZabbixSettings) -> Zabbix:
-    """The hook of these settings."""
-    return Zabbix(name, settings)
+PLUGIN = HookPlugin(api=1, settings=ZabbixSettings, make=Zabbix)

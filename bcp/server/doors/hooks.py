@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bcp import registry
-from bcp.contracts.hook import Alert, Hook, Received, Unauthentic
+from bcp.contracts.hook import Alert, Hook, HookPlugin, Received, Unauthentic
 from bcp.incident.model import Taken
 from bcp.kernel.errors import BcpError, Invalid, StorageError
 from bcp.kernel.json_in import loads
@@ -43,7 +43,7 @@ class Hooks:
         """Take over the configuration."""
         fresh = {}
         for name, settings in self.daemon.app.configuration.plugins["triggers"].items():
-            hook: Hook[Any] = registry.load("triggers", settings.kind).create(name, settings)
+            hook: Hook[Any] = registry.made(registry.find(HookPlugin, settings.kind).create, name, settings)
             hook.key_store = self.daemon.state / "keys"
             fresh[name] = hook
         self.hooks = fresh

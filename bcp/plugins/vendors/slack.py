@@ -26,7 +26,9 @@ class SlackClient:
             import aiohttp  # noqa: PLC0415
             from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415 - 0.2 s of import
 
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s), trace_configs=[_no_redirects()]
+            )
             options: dict[str, Any] = {"base_url": self._api_url.rstrip("/") + "/api/"} if self._api_url else {}
             self._client = AsyncWebClient(
                 token=self._token.reveal(),
@@ -43,19 +45,54 @@ class SlackClient:
         from slack_sdk.errors import SlackApiError, SlackClientError  # noqa: PLC0415
 
         try:
-            return await getattr(self._open(), method)(**arguments)
+            answer = await getattr(self._open(), method)(**arguments)
+            if answer.get("ok") is not True:  # the library takes anything that is not empty for a yes
+                raise InDoubt("Slack's answer is neither yes nor no")
+            return answer
         except SlackApiError as error:
             raise translate(error) from error
         except aiohttp.ClientConnectorError as error:
             raise NotSent("Slack cannot be reached", hint="Nothing was sent.") from error
         except (TimeoutError, aiohttp.ClientError, SlackClientError) as error:
             raise InDoubt(f"no usable answer from Slack ({type(error).__name__})") from error
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+            raise InDoubt(
+                "Slack's address answers, but not as Slack does", hint="Is a proxy or a guest network in between?"
+            ) from error
 
     async def close(self) -> None:
         """Close the pool."""
         if self._session is not None:
             await self._session.close()
         self._client = self._session = None
+
+
+def ts_of(answer: Any) -> str:
+    """The time stamp that names a message. Raises ``InDoubt`` where there is none: that is no yes."""
+    found = answer.get("ts")
+    if not isinstance(found, str) or not found:
+        raise InDoubt("Slack's answer names no message", hint="Look in the channel, then `bcp settle`.")
+    return found
+
+
+def messages_of(answer: Any) -> list[Any]:
+    """The messages of a history. Raises ``InDoubt`` where there is no list of them."""
+    found = answer.get("messages")
+    if not isinstance(found, list):
+        raise InDoubt("Slack's answer holds no list of messages")
+    return [m for m in found if isinstance(m, dict)]
+
+
+def _no_redirects() -> Any:
+    """Our token goes nowhere else: slack_sdk would follow a redirect, and post a second time."""
+    import aiohttp  # noqa: PLC0415
+
+    async def stop(session: Any, context: Any, parameters: Any) -> None:
+        raise aiohttp.ClientError("it was redirected")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(stop)
+    return trace
 
 
 async def check_bot(client: SlackClient, name: str, needed: Sequence[str]) -> list[Check]:
@@ -105,7 +142,10 @@ def metadata_of(key: str) -> dict[str, Any]:
 
 def key_of(message: Any) -> str:
     """Our key in a message of the history; empty without one."""
-    return str(((message.get("metadata") or {}).get("event_payload") or {}).get("key") or "")
+    found: Any = message
+    for part in ("metadata", "event_payload", "key"):
+        found = found.get(part) if isinstance(found, dict) else None
+    return str(found or "")
 
 
 def translate(error: Any) -> Permanent | RateLimited | InDoubt:

@@ -209,6 +209,7 @@ def transport(timeout_s: float, connections: int) -> Any:
 def translate(error: Any) -> BcpError:
     """Twilio's error codes, by what to do about them. Codes get split over time: an unknown one means *use another channel*."""
     code, text = getattr(error, "code", None), getattr(error, "msg", None) or str(error)
+    code = code if isinstance(code, int) else None
     advice = {
         21610: ("the person has opted out", "Only they can opt in again, by texting START."),
         21211: ("this is not a phone number", "Correct the contact."),

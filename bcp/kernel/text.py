@@ -1,0 +1,65 @@
+"""Text from outside, made harmless for the place where it is shown. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories that a terminal obeys or that change what a reader sees: controls, direction marks, surrogates."""
+_KEPT = frozenset("\u200d\u200c")
+"""Joiners (Cf) that some scripts and emoji need."""
+
+
+def one_line(text: str, limit: int = 0) -> str:
+    """One line without control and direction characters; ``limit`` characters at most, 0 for all."""
+    if not text.isprintable():
+        text = " ".join("".join(_shown(c) for c in text).split())
+    return text if not limit or len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _shown(character: str) -> str:
+    if character in _KEPT:
+        return character
+    return " " if unicodedata.category(character) in _HIDDEN or character.isspace() else character
+
+
+def for_terminal(text: str) -> str:
+    """Lines for a terminal: line breaks, tabs and the colours that we set ourselves stay, every other control goes.
+
+    A carriage return would write over what stands there, an escape sequence could set the title, clear the screen or
+    answer in the user's name.
+    """
+    if "\x1b" not in text and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    out, i = [], 0
+    while i < len(text):
+        c = text[i]
+        if c == "\x1b" and (end := _colour(text, i)):
+            out.append(text[i:end])
+            i = end
+            continue
+        out.append(c if c in "\n\t" or not _is_hidden(c) else "\ufffd" if c != "\r" else "")
+        i += 1
+    return "".join(out)
+
+
+def _is_hidden(c: str) -> bool:
+    return c not in _KEPT and unicodedata.category(c) in _HIDDEN
+
+
+def _colour(text: str, at: int) -> int:
+    """Where a colour sequence of ours (``ESC [ digits m``) that begins here ends; 0 when it is none."""
+    i = at + 2
+    if text[at + 1 : at + 2] != "[":
+        return 0
+    while i < len(text) and i < at + 8 and (text[i] in "0123456789;"):
+        i += 1
+    return i + 1 if text[i : i + 1] == "m" else 0
+
+
+def for_slack(text: str) -> str:
+    """Slack's three control characters escaped (api.slack.com, Formatting text): no mention, link or channel call is made.
+
+    ``<!channel>`` in an alert's title must not ring everybody, and ``<https://evil|click here>`` must not be a link.
+    """
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

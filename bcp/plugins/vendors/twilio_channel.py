@@ -1,0 +1,152 @@
+"""What every channel of Twilio shares: one account, one client, Twilio's refusals translated, and the look at its lists."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from difflib import SequenceMatcher
+from typing import Any, TypeVar
+
+from bcp.contracts.channel import Channel, ChannelSettings, Delivery, Receipt
+from bcp.contracts.contact import Contact
+from bcp.contracts.plugin import Duration
+from bcp.kernel.errors import BcpError, InDoubt
+from bcp.kernel.secret import Secret
+from bcp.plugins.vendors.twilio import Twilio, translate
+
+CLOCKS_S = 2.0
+"""Allowed for clocks that differ and for Twilio's rounding to seconds."""
+
+
+class TwilioAccount(ChannelSettings):
+    """The account, and how it is spoken to."""
+
+    account_sid: Secret
+    """Account SID, by reference."""
+    auth_token: Secret
+    """Auth token, by reference."""
+    timeout: Duration = 15.0
+    """For one request."""
+    concurrency: int = 20
+    """Requests under way at once."""
+    api_url: str = ""
+    """Another base URL, for tests."""
+
+    def at_once(self) -> int:
+        """As configured."""
+        return self.concurrency
+
+
+S = TypeVar("S", bound=TwilioAccount)
+
+
+class TwilioChannel(Channel[S]):
+    """A channel of one account. Twilio has no idempotency key: a lost answer is asked about, never repeated blindly."""
+
+    def __init__(self, name: str, settings: S) -> None:
+        super().__init__(name, settings)
+        self._twilio = Twilio(
+            settings.account_sid,
+            settings.auth_token,
+            api_url=settings.api_url,
+            timeout_s=settings.timeout,
+            connections=settings.concurrency,
+        )
+
+    def address_of(self, contact: Contact) -> str:
+        """The phone number."""
+        return contact.phone
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._twilio.close()
+
+
+SENSELESS = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What Twilio's library raises when an answer is not what its documents show: HTML of a proxy, half an object, another type."""
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Around a request: Twilio's own exception becomes one of ours, and an answer without sense is in doubt."""
+    from twilio.base.exceptions import TwilioException  # noqa: PLC0415
+
+    try:
+        yield
+    except TwilioException as error:
+        raise translate(error) from error
+    except SENSELESS as error:
+        raise InDoubt(
+            "Twilio's address answers, but not as Twilio does", hint="Is a proxy or a guest network in between?"
+        ) from error
+
+
+def receipt_of(created: Any) -> Receipt:
+    """What Twilio made. Raises ``InDoubt`` where its answer names nothing: that is no yes."""
+    sid = created.sid
+    if not isinstance(sid, str) or not sid:
+        raise InDoubt("Twilio's answer names no message", hint="Look in Twilio's console, then `bcp settle`.")
+    return Receipt(sid, str(created.status))
+
+
+@contextmanager
+def questions() -> Iterator[None]:
+    """Around a look at a list: whatever goes wrong, nothing is known."""
+    from twilio.base.exceptions import TwilioException  # noqa: PLC0415
+
+    try:
+        yield
+    except (BcpError, TwilioException, *SENSELESS) as error:
+        raise InDoubt("Twilio cannot be asked whether it took it", hint="Ask again later: `bcp resume`.") from error
+
+
+def day_of(at: float) -> datetime:
+    """Midnight before: Twilio's lists are filtered by whole days."""
+    return datetime.fromtimestamp(at, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def text_among(rows: Iterable[Any], delivery: Delivery) -> Receipt | None:
+    """The row that is this text, made since the claim; ``None`` when provably none is.
+
+    Twilio keeps number and time, but not always the words: redaction empties them, a trial account and an opt-out
+    footer add some, smart encoding replaces characters. A text to this number whose words cannot be told from ours is
+    in doubt: never *not taken*, which would send it twice.
+
+    Raises:
+        InDoubt: a text was made that may be this one.
+    """
+    wanted, doubtful = _words(delivery.message.body), 0
+    for row in rows:
+        made, direction = row.date_created, str(row.direction or "")
+        if direction == "inbound" or (made is not None and made.timestamp() < delivery.since - CLOCKS_S):
+            continue
+        words = _words(str(row.body or ""))
+        if made is not None and wanted in words:
+            return Receipt(str(row.sid), f"found: {row.status}")
+        doubtful += not words or wanted in words or SequenceMatcher(None, wanted, words).ratio() > ALIKE
+    if doubtful:
+        raise InDoubt(
+            f"Twilio lists {doubtful} text(s) to this number since then, with other or hidden words",
+            hint="Look in Twilio's console, then `bcp settle`.",
+        )
+    return None
+
+
+ALIKE = 0.6
+"""Share of equal characters from which two texts may be the same one."""
+
+
+def _words(text: str) -> str:
+    """Letters and digits alone, in lower case."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if c.isalnum())
+
+
+def made_since(found: Iterable[Any], delivery: Delivery, fits: Callable[[Any], bool]) -> Receipt | None:
+    """The first of Twilio's rows that fits and was made since the claim."""
+    for row in found:
+        made = row.date_created
+        if fits(row) and (made is None or made.timestamp() >= delivery.since - CLOCKS_S):
+            return Receipt(str(row.sid), f"found: {row.status}")
+    return None

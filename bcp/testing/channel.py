@@ -1,0 +1,390 @@
+"""What every channel keeps, ours or anybody's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import logging
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, ClassVar
+
+from bcp.contracts.channel import Channel, ChannelPlugin, Check, Delivery, Message, NotSent, RateLimited, Receipt
+from bcp.contracts.contact import Contact
+from bcp.kernel.errors import BcpError, InDoubt, Invalid, Permanent, Transient
+from bcp.testing.plugin import ConfiguredSuite
+from bcp.testing.vendor import HANG, WRONG_ANSWERS, Answer, Asked, FakeVendor
+
+NOW = 1_800_000_000.0
+FORMS = frozenset({"sms", "voice", "chat", "email", "page"})
+ABOUT_AN_HOUR_S = 86_400.0
+OUTCOMES = (RateLimited, NotSent, Permanent, InDoubt)
+SLACK_S = 2.0
+"""How much longer than its time-out a channel may take on a busy machine."""
+
+
+class ChannelSuite(ConfiguredSuite):
+    """One message for one address, an honest outcome, no hidden repeat, no secret shown, no wait without end."""
+
+    plugin: ClassVar[ChannelPlugin[Any]]
+    speaks_http: ClassVar[bool] = True
+    """False: it does not speak HTTP to ``self.url`` (it writes files, speaks SMTP). Then only the rest is looked at."""
+    can_find: ClassVar[bool] = False
+    """True: ``find`` can tell whether a message was taken."""
+    asks_first: ClassVar[int] = 0
+    """How many requests a send makes besides the one that sends (such as opening a room)."""
+    tells_refusal: ClassVar[bool] = True
+    """False: the vendor says no more than yes, so that every *no* is in doubt."""
+    tells_rate: ClassVar[bool] = True
+    """False: it cannot tell *slow down* from other answers."""
+    yes_too: ClassVar[frozenset[str]] = frozenset()
+    """Names in ``WRONG_ANSWERS`` that are a yes at this vendor, by its documents (such as ``empty``)."""
+    none_too: ClassVar[frozenset[str]] = frozenset()
+    """Names in ``WRONG_ANSWERS`` that say at this vendor that there is no such message."""
+    timeout: ClassVar[str] = "500ms"
+    """Given as the setting ``timeout``, where there is one."""
+
+    # -- what an author gives --------------------------------------------------------------------------------------
+
+    def respond(self, asked: Asked) -> Answer:
+        """What the vendor answers when all is well. ``self.taken`` holds the messages it took before."""
+        raise NotImplementedError("say in respond() what the vendor answers")
+
+    def is_send(self, asked: Asked) -> bool:
+        """Does this request ask the vendor to take a message?"""
+        return asked.method == "POST"
+
+    def refusal(self) -> Answer:
+        """The vendor's definite no to a message, as its documents show it."""
+        return Answer(400, {"ok": False, "error": "invalid_auth", "code": 21211, "message": "invalid"})
+
+    def delivery(self, channel: Channel[Any], key: str = "run-20270115-080000-aaaa/tell/c/alice") -> Delivery:
+        """A message for somebody."""
+        address = channel.place() if channel.broadcast else "+12025550101"
+        text = "Mail is late. Do not resend it."
+        return Delivery(key, address, Message("t", channel.form, "en", "Mail is late", text, f"<p>{text}</p>", 1), NOW)
+
+    # -- helpers -----------------------------------------------------------------------------------------------------
+
+    def setup_method(self) -> None:
+        """A vendor that nobody has asked yet."""
+        super().setup_method()
+        self.url = "http://127.0.0.1:9"
+        self.taken: list[Asked] = []
+
+    def make(self, **more: object) -> Channel[Any]:
+        """The channel of ``settings()``."""
+        given = self.model(**more)
+        return self.plugin.create("c", given)
+
+    def model(self, **more: object) -> Any:
+        """Validated settings, with a short time-out where there is one."""
+        if "timeout" in self.plugin.settings.model_fields:
+            more = {"timeout": self.timeout, **more}
+        return super().model(**more)
+
+    @contextlib.asynccontextmanager
+    async def at(
+        self, fault: Answer | bytes | None = None, **more: object
+    ) -> AsyncIterator[tuple[Channel[Any], FakeVendor]]:
+        """The channel at a vendor of its own that has this fault."""
+        taken: list[Asked] = []
+
+        def respond(asked: Asked) -> Answer:
+            self.taken = taken
+            answer = self.respond(asked)
+            if self.is_send(asked) and answer.status < 400:
+                taken.append(asked)
+            return answer
+
+        vendor = FakeVendor(respond)
+        await vendor.start()
+        if fault is not None:
+            vendor.fault = lambda asked: fault if self.is_send(asked) else respond(asked)
+        self.url = vendor.url
+        channel = self.make(**more)
+        try:
+            yield channel, vendor
+        finally:
+            await channel.close()
+            await vendor.stop()
+
+    async def outcome(self, work: Awaitable[Any]) -> Any:
+        """What came: a value, or an error of the tree. Everything else is a broken promise, and is raised."""
+        try:
+            return await work
+        except BcpError as error:
+            return error
+
+    async def _each(self, look: Callable[[Answer | bytes], Awaitable[str]]) -> dict[str, str]:
+        """Every wrong answer, a few side by side; what is wrong with each."""
+        gate = asyncio.Semaphore(8)
+
+        async def one(name: str, answer: Answer | bytes) -> tuple[str, str]:
+            async with gate:
+                try:
+                    return name, await asyncio.wait_for(look(answer), 10)
+                except TimeoutError:
+                    return name, "no end within 10 s"
+                except Exception as error:  # exactly this is what is looked for
+                    return name, f"raised {type(error).__name__} outside of the error tree: {str(error)[:80]}"
+
+        return dict(await asyncio.gather(*(one(n, a) for n, a in WRONG_ANSWERS.items())))
+
+    # -- promises ----------------------------------------------------------------------------------------------------
+
+    def test_it_says_what_it_is(self) -> None:
+        """Kind, form, pace and fate, before anything is sent; nothing is read or opened to make it."""
+        channel = self.make()
+        assert channel.kind == self.plugin.kind, f"the class says {channel.kind}, its settings {self.plugin.kind}"
+        assert channel.form in FORMS, f"no such form of a message: {channel.form}"
+        assert channel.settings.at_once() >= 1, "at_once() must let at least one through"
+        assert all(isinstance(f, str) for f in channel.fate()), "fate() is a tuple of names"
+        assert type(channel).Settings is self.plugin.settings, "Settings of the class are not those of PLUGIN"
+
+    def test_somebody_without_an_address_has_none(self) -> None:
+        """An empty contact gives an empty address, or the place of a broadcast; never an error."""
+        channel = self.make()
+        found = channel.address_of(Contact("nobody"))
+        assert found == ("" if not channel.broadcast else channel.address_of(Contact("alice"))), f"{found!r}"
+
+    def test_a_message_is_taken_once_and_has_a_receipt(self) -> None:
+        """One message is one request, and the receipt has an id."""
+
+        async def work() -> tuple[Any, int]:
+            async with self.at() as (channel, vendor):
+                found = await self.outcome(channel.send(self.delivery(channel)))
+                return found, len([a for a in vendor.asked if self.is_send(a)])
+
+        found, sends = self.run(work())
+        assert isinstance(found, Receipt), f"no receipt, but {found!r}"
+        assert isinstance(found.id, str) and found.id and found.id != "None", f"the receipt has no id: {found!r}"
+        assert sends == 1 or not self.speaks_http, f"{sends} requests for one message"
+
+    def test_outcomes_are_typed_and_nothing_is_repeated(self) -> None:
+        """Slow down, no, nobody knows, not sent: four different errors, and one request each."""
+        if not self.speaks_http:
+            return
+        wanted: dict[str, tuple[Answer | bytes, type[BcpError]]] = {
+            "429": (Answer(429, "{}", {"Retry-After": "7"}), RateLimited if self.tells_rate else InDoubt),
+            "refused": (self.refusal(), Permanent if self.tells_refusal else InDoubt),
+            "503": (Answer(503, "upstream"), InDoubt),
+            "hang": (HANG, InDoubt),
+        }
+
+        async def one(fault: Answer | bytes, kind: type[BcpError]) -> str:
+            async with self.at(fault) as (channel, vendor):
+                found = await self.outcome(channel.send(self.delivery(channel)))
+                sends = len([a for a in vendor.asked if self.is_send(a)])
+            if type(found) is not kind:
+                return f"{found!r} instead of {kind.__name__}"
+            if isinstance(found, RateLimited) and found.retry_after_s != 7.0:
+                return f"the vendor said 7 s, the channel {found.retry_after_s}"
+            return f"{sends} requests for one message: a hidden repeat" if sends > 1 else ""
+
+        async def work() -> dict[str, str]:
+            out = {name: await one(fault, kind) for name, (fault, kind) in wanted.items()}
+            async with self.at() as (channel, vendor):
+                await vendor.stop()
+                found = await self.outcome(channel.send(self.delivery(channel)))
+                gone = NotSent if self.tells_refusal else InDoubt
+                out["gone"] = "" if type(found) is gone else f"{found!r} instead of {gone.__name__}"
+            return out
+
+        self.all_hold(self.run(work()))
+
+    def test_a_silent_vendor_is_waited_for_no_longer_than_the_timeout(self) -> None:
+        """Its own deadline, whatever the other side does."""
+        if not self.speaks_http:
+            return
+
+        async def work() -> float:
+            loop = asyncio.get_running_loop()
+            times = []
+            for everywhere in (False, True):
+                async with self.at(HANG) as (channel, vendor):
+                    if everywhere:
+                        vendor.fault = lambda asked: HANG
+                    start = loop.time()
+                    await self.outcome(channel.send(self.delivery(channel)))
+                    times.append(loop.time() - start)
+            return max(times)
+
+        took, allowed = self.run(work()), float(getattr(self.model(), "timeout", 10.0)) + SLACK_S
+        assert took <= allowed, f"it took {took:.1f} s, {allowed:.1f} s are allowed"
+
+    def test_a_send_can_be_cancelled_at_once(self) -> None:
+        """Stop-send does not wait for a vendor."""
+        if not self.speaks_http:
+            return
+
+        async def work() -> float:
+            async with self.at(HANG, **({"timeout": "30s"} if hasattr(self.model(), "timeout") else {})) as (c, vendor):
+                task = asyncio.ensure_future(c.send(self.delivery(c)))
+                while not vendor.asked and not task.done():
+                    await asyncio.sleep(0.005)
+                loop = asyncio.get_running_loop()
+                start = loop.time()
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                return loop.time() - start
+
+        took = self.run(work())
+        assert took < SLACK_S, f"cancelling took {took:.1f} s"
+
+    def test_a_wrong_answer_is_an_outcome_and_no_yes(self) -> None:
+        """HTML, nothing, half of it, another type, another charset, without end: an error of the tree, never a receipt."""
+        if not self.speaks_http:
+            return
+
+        async def look(answer: Answer | bytes) -> str:
+            async with self.at(answer) as (channel, vendor):
+                found = await self.outcome(channel.send(self.delivery(channel)))
+                sends = len([a for a in vendor.asked if self.is_send(a)])
+            self.hides(found)
+            name = next(n for n, a in WRONG_ANSWERS.items() if a is answer)
+            if sends > 1:
+                return f"{sends} requests for one message: it repeats by itself, or follows a redirect with our secret"
+            if isinstance(found, Receipt):
+                return "" if name in self.yes_too else f"taken for a yes: {found!r}"
+            if not isinstance(found, OUTCOMES):
+                return f"{type(found).__name__} is no outcome of a send: {found}"
+            after = found.retry_after_s if isinstance(found, RateLimited) else None
+            if after is not None and not (math.isfinite(after) and 0 <= after <= ABOUT_AN_HOUR_S):
+                return f"it would wait {after} s"
+            return ""
+
+        self.all_hold(self.run(self._each(look)))
+
+    def test_what_was_taken_is_found_and_what_was_not_is_not(self) -> None:
+        """After a lost answer: found when it was taken, ``None`` only when it provably was not."""
+
+        async def work() -> tuple[Any, Any, Any]:
+            async with self.at() as (channel, vendor):
+                before = await self.outcome(channel.find(self.delivery(channel)))
+
+                def lost(asked: Asked) -> Answer | bytes:
+                    answer = vendor.respond(asked)
+                    return Answer(503, "upstream") if self.is_send(asked) else answer
+
+                vendor.fault = lost
+                sent = await self.outcome(channel.send(self.delivery(channel)))
+                vendor.fault = None
+                return before, sent, await self.outcome(channel.find(self.delivery(channel)))
+
+        before, sent, after = self.run(work())
+        if not self.can_find:
+            assert isinstance(before, InDoubt), f"it cannot ask, and yet says {before!r}"
+            return
+        assert before is None, f"nothing was sent, and it found {before!r}"
+        assert isinstance(sent, InDoubt if self.speaks_http else Receipt), f"{sent!r}"
+        assert isinstance(after, Receipt) and after.id, f"it was taken, and find says {after!r}"
+
+    def test_a_wrong_answer_never_means_that_nothing_was_sent(self) -> None:
+        """``None`` from ``find`` allows a second sending: only the vendor's own empty list may say so."""
+        if not (self.can_find and self.speaks_http):
+            return
+
+        async def look(answer: Answer | bytes) -> str:
+            async with self.at() as (channel, vendor):
+                vendor.fault = lambda asked: answer
+                found = await self.outcome(channel.find(self.delivery(channel)))
+            name = next(n for n, a in WRONG_ANSWERS.items() if a is answer)
+            if found is None and name in self.none_too:
+                return ""
+            return "" if isinstance(found, InDoubt) else f"{found!r} instead of InDoubt"
+
+        self.all_hold(self.run(self._each(look)))
+
+    def test_what_people_sent_back_is_asked_without_harm(self) -> None:
+        """``answers`` and ``reports`` give what they promise, or an error that may be tried again."""
+
+        async def look(answer: Answer | bytes) -> str:
+            async with self.at() as (channel, vendor):
+                vendor.fault = lambda asked: answer
+                for ask in (channel.answers, channel.reports):
+                    found = await self.outcome(ask(NOW))
+                    if not isinstance(found, (list, dict, Transient, Permanent, InDoubt)):
+                        return f"{found!r}"
+            return ""
+
+        self.all_hold(self.run(self._each(look)))
+
+    def test_the_check_is_lines_and_never_an_error(self) -> None:
+        """``bcp doctor`` shows what it says, whoever answers, or nobody."""
+
+        async def look(answer: Answer | bytes) -> str:
+            async with self.at() as (channel, vendor):
+                vendor.fault = lambda asked: answer
+                return _checks_wrong(await channel.check())
+
+        async def work() -> dict[str, str]:
+            out = await self._each(look) if self.speaks_http else {}
+            async with self.at() as (channel, _):
+                out["all is well"] = _checks_wrong(found := await channel.check())
+                self.hides(*found)
+            return out
+
+        self.all_hold(self.run(work()))
+
+    def test_a_secret_shows_nowhere(self) -> None:
+        """Not in the channel, its settings, what it says, what it raises, what it logs or prints."""
+        said, printed = io.StringIO(), io.StringIO()
+        handler = logging.StreamHandler(said)
+        root = logging.getLogger()
+        level = root.level
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+
+        async def work() -> None:
+            for fault in (None, self.refusal(), Answer(503, "x"), Answer(200, "<html>"), HANG, b""):
+                async with self.at(fault) as (channel, _):
+                    found = await self.outcome(channel.send(self.delivery(channel)))
+                    self.hides(
+                        channel, vars(channel), channel.settings, channel.place(), found, getattr(found, "hint", "")
+                    )
+                    self.hides(*await channel.check(), await self.outcome(channel.find(self.delivery(channel))))
+
+        try:
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+                self.run(work())
+        finally:
+            root.removeHandler(handler)
+            root.setLevel(level)
+        self.hides(said.getvalue(), printed.getvalue())
+
+    def test_it_can_be_closed_twice_and_before_it_is_used(self) -> None:
+        """Closing is never what fails."""
+
+        async def work() -> None:
+            unused = self.make()
+            await unused.close()
+            async with self.at() as (channel, _):
+                await self.outcome(channel.send(self.delivery(channel)))
+                await channel.close()
+
+        self.run(work())
+
+    def test_leaving_for_later_is_refused_in_words_where_it_cannot(self) -> None:
+        """``can_schedule`` says why not, and then ``schedule`` refuses; where it can, what is left has a receipt."""
+
+        async def work() -> tuple[str, Any]:
+            async with self.at() as (channel, _):
+                why = channel.can_schedule()
+                found = await self.outcome(channel.schedule(self.delivery(channel), NOW + 3600))
+                return why, found
+
+        why, found = self.run(work())
+        if why:
+            assert isinstance(found, (Invalid, Permanent)), f"it says it cannot ({why}), and does {found!r}"
+        else:
+            assert isinstance(found, Receipt) and found.id, f"{found!r}"
+
+
+def _checks_wrong(found: object) -> str:
+    """What is wrong with the lines of a check; empty: nothing."""
+    if not isinstance(found, list) or not found:
+        return f"no lines, but {found!r}"
+    bad = [c for c in found if not isinstance(c, Check) or c.state not in {"ok", "warn", "fail"} or not c.message]
+    return f"not a line: {bad[0]!r}" if bad else ""
