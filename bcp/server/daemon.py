@@ -157,7 +157,7 @@ class Daemon:
         """Load what the first incident would have to wait for."""
         import aiohttp  # noqa: F401, PLC0415
 
-        from bcp import operate  # noqa: F401, PLC0415
+        from bcp.deeds import run  # noqa: F401, PLC0415
         from bcp.reports import write  # noqa: F401, PLC0415
 
         registry.actions()

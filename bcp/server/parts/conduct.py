@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from bcp import operate, registry
+from bcp import registry
 from bcp.contracts.action import Access
+from bcp.deeds.failback import end_parent
+from bcp.deeds.plan import make_plan, request_for
+from bcp.deeds.run import resume, start
 from bcp.engine.events import Progress
 from bcp.engine.runner import Runner
 from bcp.engine.state import FINAL
@@ -72,17 +75,17 @@ class Conductor:
         app = self.run_app()
         try:
             if plan is None:
-                request = operate.request_for(
+                request = request_for(
                     app, loaded, inputs={}, automatic=automatic, initiator=initiator, parent=parent, domains=domains
                 )
-                plan = await operate.make_plan(app, request)
+                plan = await make_plan(app, request)
                 plan.write(self.daemon.state / "plans" / f"{plan.id}.json")
             if refusals := plan.refusals():
                 raise Refused(
                     "; ".join(r.message for _, r in refusals[:3]), rule=refusals[0][1].rule, hint=refusals[0][1].hint
                 )
             made = plan
-            run_id, ending = await operate.start(
+            run_id, ending = await start(
                 app,
                 made,
                 listener=self._listen,
@@ -115,7 +118,7 @@ class Conductor:
         )
         self.daemon.hub.changed()
         if parent and status == "done":
-            await operate.end_parent(self.run_app(), parent, run_id, ME, listener=self._listen)
+            await end_parent(self.run_app(), parent, run_id, ME, listener=self._listen)
         elif status not in {"done", "stopped"}:
             await self._tell(incident, f"run {run_id} is {status}{f': {reason}' if reason else ''}")
 
@@ -169,8 +172,8 @@ class Conductor:
     ) -> Plan | None:
         app = self.run_app()
         try:
-            request = operate.request_for(app, loaded, inputs={}, initiator=ME, parent=parent, domains=domains)
-            plan = await operate.make_plan(app, request)
+            request = request_for(app, loaded, inputs={}, initiator=ME, parent=parent, domains=domains)
+            plan = await make_plan(app, request)
             plan.write(self.daemon.state / "plans" / f"{plan.id}.json")
             return plan
         except BcpError as error:
@@ -232,7 +235,7 @@ class Conductor:
         await self.daemon.writer.do(lambda b: b.note("run_resumed", incident, "bcp", run=run_id))
         app = self.run_app()
         try:
-            ending = await operate.resume(app, run_id, listener=self._listen, signals=False, control=self._hold_on)
+            ending = await resume(app, run_id, listener=self._listen, signals=False, control=self._hold_on)
         except Refused as error:
             LOG.info("%s is not taken over: %s", run_id, error.message)
             await self.clock.sleep(30.0)
