@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bcp import registry
 from bcp.contracts.services import RunInfo
+from bcp.deeds.bind import bind
 from bcp.kernel.errors import Invalid
 from bcp.kernel.ids import new_id
 from bcp.plan.build import Request, build
@@ -64,7 +65,8 @@ async def make_plan(app: App, request: Request) -> Plan:
     run = RunInfo(
         placeholder, request.loaded.book.name, request.kind, request.initiator, "", request.parent, app.clock.now()
     )
-    return await build(request, registry.actions(), app.services(request, run, journal=None, dry=True))
+    services = bind(app, app.services(request, run, journal=None, dry=True))
+    return await build(request, registry.actions(), services)
 
 
 def request_of_plan(plan: Plan, loaded: Loaded, valid_for_s: float = 3600.0) -> Request:

@@ -14,8 +14,10 @@ from typing import Any
 from bcp import registry
 from bcp.contracts.journal import Journal
 from bcp.contracts.services import RunInfo
+from bcp.deeds.bind import bind
 from bcp.deeds.plan import make_plan, request_of_plan
 from bcp.engine.events import Listener, nobody
+from bcp.engine.judge import PlanJudge
 from bcp.engine.locks import FileLock, Target
 from bcp.engine.runner import Ending, Runner, interrupt_handler, nodes_of
 from bcp.engine.state import FINAL
@@ -35,8 +37,11 @@ async def start(
     started: Callable[[str], None] | None = None,
     signals: bool = True,
     control: Callable[[Runner], None] | None = None,
+    starter: str = "",
 ) -> tuple[str, Ending]:
     """Run a plan, if it may still be run.
+
+    ``starter``: the person who starts it, who may be another than the one who made the plan. Neither may approve it.
 
     Raises:
         Refused: stale, changed, expired, used, somebody is on the target, it must rest.
@@ -62,7 +67,7 @@ async def start(
         app.rest(loaded),
         check,
         parent=plan.parent,
-        about={"objectives": loaded.book.objectives.model_dump(mode="json")},
+        about={"objectives": loaded.book.objectives.model_dump(mode="json"), "starter": starter},
     )
     try:
         if started is not None:
@@ -146,12 +151,19 @@ def _runner(
     dry: bool,
     listener: Listener,
     hold: bool,
+    lease: Callable[[], bool] = lambda: True,
 ) -> Runner:
     """The runner of a plan; real and dry runs differ in the services alone."""
-    services = app.services(request, run, journal=journal, dry=dry, listener=listener)
+    starter = str(journal.meta().get("starter", ""))
+    services = bind(app, app.services(request, run, journal=journal, dry=dry, listener=listener), {starter})
+    reading = app.services(request, run, journal=None, dry=True)
+    ask = app.settings.serve.ask
+    judge = PlanJudge(plan, request, registry.actions(), reading, app.approvers, lease, (ask.groups, ask.min))
     planned = {s.id: s.outputs for s in plan.steps}
     scope = base_scope(request, run)
-    return Runner(loaded, registry.actions(), services, journal, scope, planned, listener=listener, hold=hold)
+    return Runner(
+        loaded, registry.actions(), services, journal, scope, planned, listener=listener, hold=hold, judge=judge
+    )
 
 
 async def _work(

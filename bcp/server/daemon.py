@@ -52,6 +52,10 @@ class SharedLooker(LiveLooker):
         found = await self.daemon.look()
         return to_data(watch if watch is not None and watch.state == found.state else found)
 
+    async def fresh(self) -> Any:
+        """A look of this moment: the watch says *down* for a while after the service came back."""
+        return to_data(await self.daemon.look())
+
 
 class Daemon:
     """Everything that lives while ``bcp serve`` runs, except the web server."""

@@ -11,7 +11,7 @@ from bcp.deeds.failback import end_parent
 from bcp.deeds.plan import make_plan, request_for
 from bcp.deeds.run import resume, start
 from bcp.engine.events import Progress
-from bcp.engine.runner import Runner
+from bcp.engine.runner import Ending, Runner
 from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.incident.questions import ask
@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 LOG = logger(__name__)
 ME = "bcp-serve"
 """Who starts runs that nobody started."""
+
+
+def adoptable(view: RunView) -> bool:
+    """Does a daemon go on with this run that nobody works on? Whoever started it: what a person stopped, a person resumes."""
+    if view.state.doubtful() or view.state.status in FINAL:
+        return False
+    mine = view.plan.get("initiator") == ME
+    return view.status() == "interrupted" or (
+        view.status() == "stopped" and (mine or view.state.stopped_by == "daemon")
+    )
 
 
 class Conductor:
@@ -92,6 +102,7 @@ class Conductor:
                 signals=False,
                 started=lambda i: self._started(incident, i),
                 control=self._hold_on,
+                starter=initiator,
             )
         except Refused as error:
             why = {"rule": error.rule, "text": error.message, "hint": error.hint}
@@ -108,14 +119,19 @@ class Conductor:
             return
         finally:
             await app.close()
-        await self._over(incident, run_id, ending.status, ending.reason, parent)
+        await self._over(incident, run_id, ending, parent, name)
 
-    async def _over(self, incident: str, run_id: str, status: str, reason: str, parent: str) -> None:
+    async def _over(self, incident: str, run_id: str, ending: Ending, parent: str, playbook: str) -> None:
+        status, reason = ending.status, ending.reason
         self.runners.pop(run_id, None)
         self.working.pop(run_id, None)
         await self.daemon.writer.do(
-            lambda b: b.note("run_ended", incident, "bcp", run=run_id, status=status, reason=reason)
+            lambda b: b.note("run_ended", incident, "bcp", run=run_id, status=status, reason=reason, rule=ending.rule)
         )
+        if ending.rule == "no-longer-holds" and not parent:
+            self.daemon.actor.forget(
+                incident, playbook
+            )  # what was approved is void: people are asked anew while it lasts
         self.daemon.hub.changed()
         if parent and status == "done":
             await end_parent(self.run_app(), parent, run_id, ME, listener=self._listen)
@@ -218,12 +234,7 @@ class Conductor:
                     continue
                 if view.live or view.plan.get("kind") == "drill":
                     continue
-                ours = (
-                    view.plan.get("initiator") == ME
-                    and view.status() in {"interrupted", "stopped"}
-                    and not view.state.doubtful()
-                )
-                if ours or view.state.status == "holding":
+                if adoptable(view) or view.state.status == "holding":
                     self.working[run_id] = self.daemon.spawn(
                         self._go_on(run_id, str(view.record.meta.get("parent") or "")), f"resume {run_id}"
                     )
@@ -243,12 +254,12 @@ class Conductor:
             return
         finally:
             await app.close()
-        await self._over(incident, run_id, ending.status, ending.reason, parent)
+        await self._over(incident, run_id, ending, parent, str(app.runs.view(run_id, effects=False).plan["playbook"]))
 
     async def stop(self) -> None:
         """Every run stops before its next step; waits for those under way."""
         for runner in self.runners.values():
-            runner.stop("the daemon ends")
+            runner.stop("the daemon ends", by="daemon")
         tasks = [t for t in self.working.values() if not t.done()]
         if tasks:
             await asyncio.wait(tasks, timeout=30)
