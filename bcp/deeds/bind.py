@@ -30,7 +30,7 @@ def bind(app: App, services: Services, starters: Collection[str] = ()) -> Servic
     """Tell the approvals of these services about starters and shared ways. Returns the same services."""
     approvals = services.approvals
     if isinstance(approvals, (JournalApprovals, DryApprovals)):
-        approvals.ways = ways_of(app.directory.person)
+        approvals.ways = ways_of(app.people.directory.person)
     if isinstance(approvals, JournalApprovals):
         approvals.also_initiators = frozenset(starters) - {""}
     return services

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from bcp import registry
 from bcp.contracts.services import RunInfo
 from bcp.deeds.bind import bind
+from bcp.deeds.recorded import recorded_mx
 from bcp.kernel.errors import Invalid
 from bcp.kernel.ids import new_id
 from bcp.plan.build import Request, build
@@ -29,33 +30,31 @@ def request_for(
     parent: str = "",
 ) -> Request:
     """What is to be planned. Raises ``Invalid``: lint errors, unknown domains, wrong inputs."""
-    facts = app.facts() if loaded.book.name == "comms-send" else frozenset[str]()
-    problems = [p for p in lint(loaded, app.catalogue(facts=facts)) if p.severity == "error"]
+    facts = app.running.facts() if loaded.book.name == "comms-send" else frozenset[str]()
+    problems = [p for p in lint(loaded, app.playbooks.catalogue(facts=facts)) if p.severity == "error"]
     if problems:
         raise Invalid.of(problems)
-    unknown = [d for d in domains if d not in app.domains]
+    unknown = [d for d in domains if d not in app.world.domains]
     if unknown:
         from bcp.kernel.document import did_you_mean  # noqa: PLC0415
 
-        raise Invalid(f"the domain {unknown[0]!r} is not in bcp.yaml", hint=did_you_mean(unknown[0], app.domains))
-    from bcp.deeds.failback import recorded_mx  # noqa: PLC0415
-
-    recorded = recorded_mx(app.runs.view(parent)) if parent else {}
+        raise Invalid(f"the domain {unknown[0]!r} is not in bcp.yaml", hint=did_you_mean(unknown[0], app.world.domains))
+    recorded = recorded_mx(app.running.runs.view(parent)) if parent else {}
     return Request(
         loaded,
         input_values(loaded.book, dict(inputs)),
-        tuple(domains) or tuple(app.domains),
+        tuple(domains) or tuple(app.world.domains),
         app.settings.service,
         app.configuration.fingerprint(),
         kind,
-        initiator or app.whoami(),
+        initiator or app.people.whoami(),
         automatic,
         dict(overrides or {}),
         parent,
         recorded,
         new_id("plan", app.clock.now()),
         app.settings.plan.valid_for,
-        app.peace_data(),
+        app.world.peace_data(),
     )
 
 
@@ -65,7 +64,7 @@ async def make_plan(app: App, request: Request) -> Plan:
     run = RunInfo(
         placeholder, request.loaded.book.name, request.kind, request.initiator, "", request.parent, app.clock.now()
     )
-    services = bind(app, app.services(request, run, journal=None, dry=True))
+    services = bind(app, app.running.services(request, run, journal=None, dry=True))
     return await build(request, registry.actions(), services)
 
 

@@ -50,7 +50,7 @@ async def start(
     loaded = loads(plan.playbook_text, plan.playbook_file)
     current = _text_of(plan)
     check_runnable(plan, app.clock.now(), configuration=app.configuration.fingerprint(), playbook_text=current)
-    request = replace(request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.peace_data())
+    request = replace(request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.world.peace_data())
 
     async def check() -> None:
         fresh = await make_plan(app, request)
@@ -61,10 +61,10 @@ async def start(
             )
 
     data = plan.to_data()
-    run_id, target, lock = await app.runs.begin(
+    run_id, target, lock = await app.running.runs.begin(
         data,
         nodes_of(loaded),
-        app.rest(loaded),
+        app.running.rest(loaded),
         check,
         parent=plan.parent,
         about={"objectives": loaded.book.objectives.model_dump(mode="json"), "starter": starter},
@@ -98,19 +98,21 @@ async def resume(
     control: Callable[[Runner], None] | None = None,
 ) -> Ending:
     """Go on with a run that was stopped, killed, paused or left in doubt."""
-    view = app.runs.view(run_id)
+    view = app.running.runs.view(run_id)
     if view.state.status in FINAL:
         raise Refused(f"run {run_id} is over ({view.state.status})", rule="run-over", hint="Start a new one.")
     plan = from_data(view.plan)
     loaded = loads(plan.playbook_text, plan.playbook_file)
-    target = Target(app.runs.state, f"{plan.group}#failback" if plan.parent else plan.group)
+    target = Target(app.running.runs.state, f"{plan.group}#failback" if plan.parent else plan.group)
     with run_lock(app, run_id):
         target.take()
         try:
             target.write_card(
                 **{**{k: v for k, v in target.card().items() if k != "group"}, "run": run_id, "pid": _pid()}
             )
-            request = replace(request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.peace_data())
+            request = replace(
+                request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.world.peace_data()
+            )
             return await _work(
                 app, run_id, request, plan, loaded, listener, hold=hold, signals=signals, control=control
             )
@@ -127,7 +129,7 @@ def _pid() -> int:
 @contextlib.contextmanager
 def run_lock(app: App, run_id: str) -> Iterator[FileLock]:
     """The lock of whoever works on the run. Raises ``Refused`` while another process does."""
-    lock = app.runs.lock(run_id)
+    lock = app.running.runs.lock(run_id)
     for _ in range(10):
         if lock.take():
             break
@@ -155,10 +157,10 @@ def _runner(
 ) -> Runner:
     """The runner of a plan; real and dry runs differ in the services alone."""
     starter = str(journal.meta().get("starter", ""))
-    services = bind(app, app.services(request, run, journal=journal, dry=dry, listener=listener), {starter})
-    reading = app.services(request, run, journal=None, dry=True)
+    services = bind(app, app.running.services(request, run, journal=journal, dry=dry, listener=listener), {starter})
+    reading = app.running.services(request, run, journal=None, dry=True)
     ask = app.settings.serve.ask
-    judge = PlanJudge(plan, request, registry.actions(), reading, app.approvers, lease, (ask.groups, ask.min))
+    judge = PlanJudge(plan, request, registry.actions(), reading, app.people.approvers, lease, (ask.groups, ask.min))
     planned = {s.id: s.outputs for s in plan.steps}
     scope = base_scope(request, run)
     return Runner(
@@ -178,7 +180,7 @@ async def _work(
     signals: bool = True,
     control: Callable[[Runner], None] | None = None,
 ) -> Ending:
-    journal = app.runs.store.open(app.runs.path(run_id), app.clock)
+    journal = app.running.runs.store.open(app.running.runs.path(run_id), app.clock)
     try:
         run = RunInfo(run_id, plan.playbook, plan.kind, plan.initiator, plan.checksum, plan.parent, app.clock.now())
         runner = _runner(app, request, plan, loaded, journal, run, dry=False, listener=listener, hold=hold)
@@ -190,7 +192,7 @@ async def _work(
         journal.close()
         await app.close()
     if ending.status in FINAL:
-        app.runs.anchor(run_id, app.runs.view(run_id, effects=False).record.head, ending.status)
+        app.running.runs.anchor(run_id, app.running.runs.view(run_id, effects=False).record.head, ending.status)
         _final_report(app, run_id)
     return ending
 
@@ -200,7 +202,7 @@ def _final_report(app: App, run_id: str) -> None:
     folder = app.configuration.state / "reports"
     if (folder / run_id).is_dir():
         with contextlib.suppress(StorageError):
-            app.reporter().write_now(run_id)
+            app.running.reporter().write_now(run_id)
 
 
 @contextlib.contextmanager
@@ -223,12 +225,12 @@ async def dry_run(app: App, plan: Plan, *, listener: Listener = nobody) -> tuple
     """The same path with services that write nothing; the journal is thrown away."""
     loaded = loads(plan.playbook_text, plan.playbook_file)
     request = replace(
-        request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.peace_data(), kind="dry"
+        request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.world.peace_data(), kind="dry"
     )
     with tempfile.TemporaryDirectory(prefix="bcp-dry-") as folder:
         path = Path(folder) / "dry-run.db"
-        app.runs.store.create(path, {"plan": {}, "nodes": []})
-        journal = app.runs.store.open(path, app.clock)
+        app.running.runs.store.create(path, {"plan": {}, "nodes": []})
+        journal = app.running.runs.store.open(path, app.clock)
         try:
             run = RunInfo("dry-run", plan.playbook, "dry", plan.initiator, plan.checksum, plan.parent, app.clock.now())
             runner = _runner(app, request, plan, loaded, journal, run, dry=True, listener=listener, hold=True)

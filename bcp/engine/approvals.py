@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -46,6 +47,7 @@ class JournalApprovals:
         self.record: Record = journal.record
         """Where events go: the runner puts its own note here, so that its state knows of gates and approvals, too."""
         self.answers: list[Answer] = []
+        self._news = asyncio.Event()
         self.opened: dict[str, Mapping[str, Any]] = {}
         """Gates opened before a restart, by step."""
 
@@ -62,6 +64,7 @@ class JournalApprovals:
         self.answers = [
             Answer(str(a["by"]), float(a["at"]), bool(a["yes"]), str(a["checksum"]), str(a["step"])) for a in answers
         ]
+        self._news.set()
 
     async def wait(
         self,
@@ -118,7 +121,18 @@ class JournalApprovals:
                     rule="gate-closed",
                     hint="Nothing was changed by this step. Start again when people can answer.",
                 )
-            await self.clock.sleep(self.poll_s)
+            await self._until_news()
+
+    async def _until_news(self) -> None:
+        """Until an answer comes, or it is time to look at the clock again."""
+        news = asyncio.ensure_future(self._news.wait())
+        tick = asyncio.ensure_future(self.clock.sleep(self.poll_s))
+        try:
+            await asyncio.wait([news, tick], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+            tick.cancel()
+        self._news.clear()
 
     async def _closed(self, step: str, result: str, rule: str) -> None:
         await self.record("gate_closed", step=step, result=result, rule=rule)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,7 @@ class Runner:
         self.signum = 0
         self.broken: StorageError | None = None
         self._stop = asyncio.Event()
+        self._news = asyncio.Event()
         self._told: asyncio.Task[Any] | None = None
         """Ends when somebody says stop; one for the whole run."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -100,6 +102,10 @@ class Runner:
                 task.cancel()
         self.stopping, self.signum, self.stopped_by = reason, signum, by or ("signal" if signum else "told")
         self._stop.set()
+
+    def wake(self) -> None:
+        """Something was told to the run by this very process: read it now, not at the next poll."""
+        self._news.set()
 
     # -- the loop ------------------------------------------------------------------------------------------------
 
@@ -385,7 +391,9 @@ class Runner:
                 self.broken = self.broken or error
                 self._stop.set()
                 return
-            await asyncio.sleep(POLL_S)  # noqa: TID251 - other processes live in real time
+            with contextlib.suppress(TimeoutError):  # other processes live in real time
+                await asyncio.wait_for(self._news.wait(), POLL_S)
+            self._news.clear()
 
     async def _hear(self) -> None:
         """Take what people said: it is marked as read and becomes events of this run in one commit."""

@@ -23,7 +23,6 @@ from bcp.server.doors.body import TooLarge, TooSlow, read
 from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of
 from bcp.server.doors.hooks import Hooks
 from bcp.server.doors.inbound import SlackCalls, TwilioCalls
-from bcp.server.parts.heart import alive
 from bcp.server.signin.accounts import Accounts
 
 LOG = logger(__name__)
@@ -134,7 +133,7 @@ async def readyz(request: Request) -> Response:
         await daemon.writer.do(lambda b: b.pulse())
     except BcpError as error:
         return PlainTextResponse(f"not ready: {error.message}\n", 503)
-    if not alive(daemon):
+    if not daemon.sight.healthy_watch():
         return PlainTextResponse("not ready: the watch has not finished a round lately\n", 503)
     return PlainTextResponse("ready\n")
 
@@ -147,7 +146,7 @@ async def metrics(request: Request) -> Response:
     token = accounts.token(request.headers.get("authorization", "").removeprefix("Bearer "))
     if not local and (token is None or "read" not in token.scopes):
         return PlainTextResponse("a token with the scope read is needed\n", 401)
-    text = prometheus(daemon.seen(), daemon.app.history.totals, daemon.clock.now())
+    text = prometheus(daemon.seen(), daemon.app.watching.history.totals, daemon.clock.now())
     hooks: Hooks = request.app.state.hooks
     out = ["# HELP bcp_hook_requests_total Requests to hooks by answer.", "# TYPE bcp_hook_requests_total counter"]
     out += [
@@ -176,7 +175,7 @@ async def observed(request: Request) -> Response:
         return PlainTextResponse("too many batches that are not genuine\n", 429)
     try:
         raw = await read(request, daemon.settings.max_body)
-        daemon.app.spool.put(raw.decode())
+        daemon.app.watching.spool.put(raw.decode())
     except (TooLarge, TooSlow):
         return PlainTextResponse("too large, or too slow\n", 413)
     except (Invalid, Refused, UnicodeDecodeError) as error:

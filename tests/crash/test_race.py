@@ -14,7 +14,7 @@ from bcp.deeds.plan import make_plan, request_for
 from bcp.deeds.run import start
 from bcp.kernel.errors import Refused
 from bcp.settings import load
-from bcp.wiring import App
+from bcp.wiring import make_app
 
 CONFIG = """\
 version: 1
@@ -44,8 +44,8 @@ def project(folder: Path, wait: str) -> Path:
 
 
 async def go(config: Path, *, automatic: bool = False) -> tuple[str, int]:
-    app = App(load(config))
-    plan = await make_plan(app, request_for(app, app.playbook("slow"), inputs={}, automatic=automatic))
+    app = make_app(load(config))
+    plan = await make_plan(app, request_for(app, app.playbooks.load("slow"), inputs={}, automatic=automatic))
     run_id, ending = await start(app, plan)
     return run_id, ending.code
 

@@ -65,7 +65,7 @@ async def _answer(request: Request, *, post: bool) -> Response:
 
 def _changes(site: Site, asked: Question) -> list[dict[str, str]]:
     if asked.run:
-        steps = site.daemon.app.runs.view(asked.run, effects=False).plan["steps"]
+        steps = site.daemon.app.running.runs.view(asked.run, effects=False).plan["steps"]
     else:
         steps = read_plan(site.daemon.state / "plans" / f"{asked.step.removeprefix('plan:')}.json").to_data()["steps"]
     return [c for s in steps for c in s["changes"]][:50]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from bcp import registry
 from bcp.contracts.action import Access
@@ -19,11 +20,10 @@ from bcp.kernel.errors import BcpError, Refused
 from bcp.kernel.log import logger
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded
+from bcp.server.core import Core
 from bcp.server.parts.books import asks_first
+from bcp.server.parts.ports import Tells
 from bcp.wiring import App
-
-if TYPE_CHECKING:
-    from bcp.server.daemon import Daemon
 
 LOG = logger(__name__)
 ME = "bcp-serve"
@@ -43,15 +43,17 @@ def adoptable(view: RunView) -> bool:
 class Conductor:
     """Every run is a task of its own with connections of its own; only the watch is shared."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self.daemon, self.clock = daemon, daemon.clock
+    def __init__(self, core: Core, speaker: Tells) -> None:
+        self.core, self.clock, self.speaker = core, core.clock, speaker
         self.runners: dict[str, Runner] = {}
         self.working: dict[str, asyncio.Task[Any]] = {}
+        self.voided: Callable[[str, str], None] = lambda incident, playbook: None
+        """Hears that what was approved no longer held when it was to be done."""
 
     @property
     def app(self) -> App:
         """The configuration now."""
-        return self.daemon.app
+        return self.core.app
 
     def propose(
         self, incident: str, loaded: Loaded, *, automatic: bool = False, parent: str = "", domains: tuple[str, ...] = ()
@@ -59,37 +61,27 @@ class Conductor:
         """Start it up to its gate (or through, when it may start by itself); one without a gate is asked about first."""
         writes = {kind: action.access == Access.WRITE for kind, action in registry.actions().items()}
         name = loaded.book.name
-        if automatic or asks_first(loaded, writes, self.daemon.settings.oncall):
-            self.daemon.spawn(
+        if automatic or asks_first(loaded, writes, self.core.settings.oncall):
+            self.core.spawn(
                 self.go(incident, loaded, automatic=automatic, parent=parent, domains=domains), f"run {name}"
             )
         else:
-            self.daemon.spawn(self._ask_before(incident, loaded, parent, domains), f"ask {name}")
-
-    def run_app(self) -> App:
-        """What a run gets: everything of its own but the watch."""
-        from bcp.server.daemon import SharedLooker  # noqa: PLC0415 - they hold one another
-
-        app = App(self.app.configuration, self.clock)
-        app.__dict__["watcher"] = self.app.watcher
-        app.__dict__["looker"] = SharedLooker(self.daemon)
-        app.seen = self.daemon.seen
-        return app
+            self.core.spawn(self._ask_before(incident, loaded, parent, domains), f"ask {name}")
 
     async def go(
         self, incident: str, loaded: Loaded, *, automatic: bool = False, plan: Plan | None = None, parent: str = "",
         domains: tuple[str, ...] = (), initiator: str = ME,
     ) -> None:  # fmt: skip
         """Plan (unless there is one) and run, to the end. What is refused is noted and told."""
-        name, do = loaded.book.name, self.daemon.writer.do
-        app = self.run_app()
+        name, do = loaded.book.name, self.core.do
+        app = self.core.run_app()
         try:
             if plan is None:
                 request = request_for(
                     app, loaded, inputs={}, automatic=automatic, initiator=initiator, parent=parent, domains=domains
                 )
                 plan = await make_plan(app, request)
-                plan.write(self.daemon.state / "plans" / f"{plan.id}.json")
+                plan.write(self.core.state / "plans" / f"{plan.id}.json")
             if refusals := plan.refusals():
                 raise Refused(
                     "; ".join(r.message for _, r in refusals[:3]), rule=refusals[0][1].rule, hint=refusals[0][1].hint
@@ -125,23 +117,21 @@ class Conductor:
         status, reason = ending.status, ending.reason
         self.runners.pop(run_id, None)
         self.working.pop(run_id, None)
-        await self.daemon.writer.do(
+        await self.core.do(
             lambda b: b.note("run_ended", incident, "bcp", run=run_id, status=status, reason=reason, rule=ending.rule)
         )
         if ending.rule == "no-longer-holds" and not parent:
-            self.daemon.actor.forget(
-                incident, playbook
-            )  # what was approved is void: people are asked anew while it lasts
-        self.daemon.hub.changed()
+            self.voided(incident, playbook)  # what was approved is void: people are asked anew while it lasts
+        self.core.changed()
         if parent and status == "done":
-            await end_parent(self.run_app(), parent, run_id, ME, listener=self._listen)
+            await end_parent(self.core.run_app(), parent, run_id, ME, listener=self._listen)
         elif status not in {"done", "stopped"}:
             await self._tell(incident, f"run {run_id} is {status}{f': {reason}' if reason else ''}")
 
     async def _tell(self, incident: str, text: str) -> None:
         """Tell the people on call. What belongs to no incident is known to whoever started it."""
         if incident:
-            self.daemon.asker.speaker.tell(await self.daemon.writer.do(lambda b: b.incident(incident)), text)
+            self.speaker.tell(await self.core.do(lambda b: b.incident(incident)), text)
 
     def _started(self, incident: str, run_id: str) -> None:
         task = asyncio.current_task()
@@ -154,47 +144,47 @@ class Conductor:
                 b.change(incident, "run_started", "bcp", fields={"runs": (*before, run_id)}, run=run_id)
 
             if incident:
-                await self.daemon.writer.do(work)
-            self.daemon.hub.changed()
-            self.daemon.asker.woken.set()
+                await self.core.do(work)
+            self.core.changed()
+            self.core.asking.set()
 
-        self.daemon.spawn(write(), f"note {run_id}")
+        self.core.spawn(write(), f"note {run_id}")
 
     def _hold_on(self, runner: Runner) -> None:
         self.runners[runner.services.run.id] = runner
 
     def _listen(self, progress: Progress) -> None:
-        self.daemon.hub.changed()
+        self.core.changed()
         if progress.kind == "gate":
-            self.daemon.asker.woken.set()
+            self.core.asking.set()
 
     async def _ask_before(self, incident: str, loaded: Loaded, parent: str, domains: tuple[str, ...]) -> None:
         """A playbook that asks nobody: the plan is made, people are asked about it, and only then is it started."""
-        settings = self.daemon.settings.ask
+        settings = self.core.settings.ask
         plan = await self._plan(incident, loaded, parent, domains)
         if plan is None:
             return
         now = self.clock.now()
-        groups = [sorted(self.app.approvers([g])) for g in settings.groups]
+        groups = [sorted(self.app.people.approvers([g])) for g in settings.groups]
         until, step = min(now + settings.timeout, plan.expires), f"plan:{plan.id}"
         about = {"incident": incident, "run": "", "step": step, "checksum": plan.checksum, "opened": now}
-        await self.daemon.writer.do(
+        await self.core.do(
             lambda b: ask(b, **about, deadline=until, count=settings.min, groups=groups)  # type: ignore[arg-type]
         )
-        self.daemon.asker.woken.set()
+        self.core.asking.set()
 
     async def _plan(
         self, incident: str, loaded: Loaded, parent: str = "", domains: tuple[str, ...] = ()
     ) -> Plan | None:
-        app = self.run_app()
+        app = self.core.run_app()
         try:
             request = request_for(app, loaded, inputs={}, initiator=ME, parent=parent, domains=domains)
             plan = await make_plan(app, request)
-            plan.write(self.daemon.state / "plans" / f"{plan.id}.json")
+            plan.write(self.core.state / "plans" / f"{plan.id}.json")
             return plan
         except BcpError as error:
             text = f"{loaded.book.name} cannot be planned: {error.message}"
-            await self.daemon.writer.do(lambda b: b.note("refused", incident, "bcp", text=text))
+            await self.core.do(lambda b: b.note("refused", incident, "bcp", text=text))
             await self._tell(incident, text)
             return None
         finally:
@@ -203,9 +193,9 @@ class Conductor:
     def holding(self) -> list[RunView]:
         """Runs that hold, the newest first. Drills are none of ours."""
         out = []
-        for run_id in reversed(self.app.runs.ids()[-50:]):
+        for run_id in reversed(self.app.running.runs.ids()[-50:]):
             try:
-                view = self.app.runs.view(run_id, effects=False)
+                view = self.app.running.runs.view(run_id, effects=False)
             except BcpError:
                 continue
             if view.state.status == "holding" and view.plan.get("kind") != "drill":
@@ -213,9 +203,9 @@ class Conductor:
         return out
 
     def goes_back(self, parent: str) -> bool:
-        for run_id in self.app.runs.ids()[-20:]:
+        for run_id in self.app.running.runs.ids()[-20:]:
             try:
-                view = self.app.runs.view(run_id, effects=False)
+                view = self.app.running.runs.view(run_id, effects=False)
             except BcpError:
                 continue
             if view.record.meta.get("parent") == parent and view.state.status not in FINAL:
@@ -225,26 +215,26 @@ class Conductor:
     async def mind(self) -> None:
         """Take over what holds with nobody there, and what this daemon was killed in the middle of."""
         while True:
-            for run_id in self.app.runs.ids()[-20:]:
+            for run_id in self.app.running.runs.ids()[-20:]:
                 if run_id in self.working:
                     continue
                 try:
-                    view = self.app.runs.view(run_id, effects=False)
+                    view = self.app.running.runs.view(run_id, effects=False)
                 except BcpError:
                     continue
                 if view.live or view.plan.get("kind") == "drill":
                     continue
                 if adoptable(view) or view.state.status == "holding":
-                    self.working[run_id] = self.daemon.spawn(
+                    self.working[run_id] = self.core.spawn(
                         self._go_on(run_id, str(view.record.meta.get("parent") or "")), f"resume {run_id}"
                     )
             await self.clock.sleep(2.0)
 
     async def _go_on(self, run_id: str, parent: str) -> None:
-        incidents = await self.daemon.writer.do(lambda b: b.incidents(limit=20))
+        incidents = await self.core.do(lambda b: b.incidents(limit=20))
         incident = next((i.id for i in incidents if run_id in i.runs), "")
-        await self.daemon.writer.do(lambda b: b.note("run_resumed", incident, "bcp", run=run_id))
-        app = self.run_app()
+        await self.core.do(lambda b: b.note("run_resumed", incident, "bcp", run=run_id))
+        app = self.core.run_app()
         try:
             ending = await resume(app, run_id, listener=self._listen, signals=False, control=self._hold_on)
         except Refused as error:
@@ -254,7 +244,15 @@ class Conductor:
             return
         finally:
             await app.close()
-        await self._over(incident, run_id, ending, parent, str(app.runs.view(run_id, effects=False).plan["playbook"]))
+        await self._over(
+            incident, run_id, ending, parent, str(app.running.runs.view(run_id, effects=False).plan["playbook"])
+        )
+
+    def wake(self, run_id: str) -> None:
+        """A run of ours reads at once what it was told."""
+        runner = self.runners.get(run_id)
+        if runner is not None:
+            runner.wake()
 
     async def stop(self) -> None:
         """Every run stops before its next step; waits for those under way."""
