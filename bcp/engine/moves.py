@@ -16,6 +16,7 @@ from bcp.engine.judge import Judge, gate_terms, gates_before
 from bcp.engine.state import DONE, RunState
 from bcp.kernel.errors import BcpError, GateClosed, Refused, StorageError
 from bcp.kernel.hashing import digest
+from bcp.kernel.secret import redact
 from bcp.plan.build import resolve_args
 from bcp.playbook.expr import ExpressionError
 from bcp.playbook.load import Loaded, Placed
@@ -301,10 +302,13 @@ class Moves:
                 order = self._correction(placed, template)
                 key = EffectKey(self.services.run.id, placed.id, parts=("correction",))
                 tallies = await self.services.courier.deliver(order, str(key))
-            except StorageError:
-                raise
-            except (BcpError, ExpressionError, TimeoutError) as error:
-                await self.note("correction_failed", step=placed.id, error=str(error))
+            except Exception as error:  # noqa: BLE001 - what cannot be corrected is said; the others still hear it
+                if isinstance(error, StorageError) or (
+                    isinstance(error, ExceptionGroup) and error.subgroup(StorageError) is not None
+                ):
+                    raise
+                first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+                await self.note("correction_failed", step=placed.id, error=redact(str(first)))
                 continue
             counts = {"sent": sum(t.sent for t in tallies), "failed": sum(t.failed + t.unknown for t in tallies)}
             await self.note("corrected", step=placed.id, audience=order.audience, template=template, **counts)

@@ -187,15 +187,19 @@ class Switch(Action[SwitchArgs]):
                         *(f"{d}: now {readings[d].mx}, not touched" for d in foreign),
                     ]
                 ),
-                hint=_by_hand({d: old[d] for d in ours}),
+                hint=_by_hand({d: old[d] for d in ours}, [old[d] for d in foreign]),
             )
         return Outcome(f"{len(swaps)} domain(s) put back", {"states": {s.domain: str(s.state) for s in swaps}})
 
 
-def _by_hand(left: Mapping[str, MxSet]) -> str:
+def _by_hand(left: Mapping[str, MxSet], foreign: Sequence[MxSet]) -> str:
     """What a person may do after an undo that did not come through. A foreign change is never to be overwritten blindly."""
-    parts = [f"Read the MX first; where it is still the relay's: {d} was {mx}" for d, mx in left.items()]
-    return "; ".join(parts) or "Somebody else changed the MX meanwhile: ask them before anybody changes it again."
+    parts = [f"Read the MX of {d}; where it is still the relay's, {mx} stood there before." for d, mx in left.items()]
+    if foreign or not parts:
+        was = ", or ".join(dict.fromkeys(str(mx) for mx in foreign))
+        parts.append("Somebody else changed the MX meanwhile: ask them before anybody changes it again.")
+        parts += [f"Before this run it was {was}."] if was else []
+    return " ".join(parts)
 
 
 def target(args: SwitchArgs, domain: str, now: MxSet, services: Services) -> MxSet | Refusal:
