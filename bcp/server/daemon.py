@@ -8,12 +8,14 @@ import os
 from typing import Any
 
 from bcp.contracts.hook import Alert
+from bcp.deeds.who import Ground
 from bcp.engine.locks import FileLock
 from bcp.incident.model import Taken
 from bcp.incident.questions import unsettled
 from bcp.incident.writer import Writer
 from bcp.kernel.errors import BcpError, Refused
 from bcp.server.core import Core, Loop, kept
+from bcp.server.ground import ground_of
 from bcp.server.keys import signing_key
 from bcp.server.parts.act import Actor
 from bcp.server.parts.ask import Asker
@@ -51,7 +53,7 @@ class Daemon:
         self.conductor.voided = self.actor.forget
         looking = Looking(core, self.actor)
         self.asker = Asker(core, self.speaker, self.conductor)
-        self.hearer = Hearer(core, self.conductor)
+        self.hearer = Hearer(core, self.ground)
         self.loops: list[tuple[str, Loop]] = [
             ("watch", looking.watch),
             ("look", looking.when_wanted),
@@ -74,6 +76,10 @@ class Daemon:
     def settings(self) -> Any:
         """``serve:``."""
         return self.core.settings
+
+    def ground(self) -> Ground:
+        """What deeds stand on here."""
+        return ground_of(self.core, self.conductor)
 
     # -- loops ---------------------------------------------------------------------------------------------------
 

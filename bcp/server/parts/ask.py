@@ -12,6 +12,7 @@ from bcp.contracts.channel import Channel, Choice
 from bcp.contracts.contact import Contact
 from bcp.detect.decide import TITLES
 from bcp.engine.gate import Gate, judge
+from bcp.engine.state import UNDO
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.incident.codes import new_code, new_link
@@ -51,7 +52,7 @@ class Asker:
         self.core, self.clock, self.speaker, self.runs = core, core.clock, speaker, runs
         self._codes: set[str] = set()
         self._seen: dict[str, float] = {}
-        self._gates: dict[tuple[str, str], Question] = {}
+        self._gates: dict[tuple[str, str, str], Question] = {}
 
     @property
     def _plan(self) -> Plan:
@@ -95,7 +96,8 @@ class Asker:
         return view.plan.get("configuration") == self.core.app.configuration.fingerprint()
 
     async def _gate(self, view: RunView, step: str, gate: Mapping[str, Any]) -> None:
-        if (view.id, step) in self._gates:
+        opened = str(gate["opened"])
+        if (view.id, step, opened) in self._gates:
             return
         groups = self._groups(view, step, frozenset(gate["approvers"]))
         incidents = await self.core.do(lambda b: b.incidents(limit=20))
@@ -105,16 +107,18 @@ class Asker:
             return
         made, _ = await self.core.do(
             lambda b: questions.ask(
-                b, incident=incident, run=view.id, step=step, checksum=str(view.plan["checksum"]), opened=float(gate["opened"]),
+                b, incident=incident, run=view.id, step=step, checksum=str(gate["checksum"]), opened=float(gate["opened"]),
                 deadline=float(gate["deadline"]), count=int(gate["count"]), groups=groups,
             )
         )  # fmt: skip
-        self._gates[(view.id, step)] = made
+        self._gates[(view.id, step, opened)] = made
         self.core.changed()
 
     def _groups(self, view: RunView, step: str, approvers: frozenset[str]) -> list[list[str]]:
         """Approvers in the order in which the playbook names their groups; each person once."""
-        references = groups_of(loads(view.plan["playbook_text"]), step.partition("@")[0])
+        loaded = loads(view.plan["playbook_text"])
+        known = any(s.id == step for s in loaded.steps)
+        references = groups_of(loaded, step) if known else []  # a gate of the run's own asks everybody at once
         left, out = set(approvers), []
         for reference in references:
             mine = sorted(self.core.app.people.approvers([reference]) & left)
@@ -182,7 +186,12 @@ class Asker:
     def matter(self, question: Question) -> Matter:
         """What it is about. Raises ``BcpError`` when the run or plan is gone."""
         if question.run:
-            plan: Mapping[str, Any] = self.core.app.running.runs.view(question.run, effects=False).plan
+            view = self.core.app.running.runs.view(question.run, effects=False)
+            plan: Mapping[str, Any] = view.plan
+            step = view.state.steps.get(question.step)
+            if step is not None and step.phase == UNDO:  # no plan: the consequence of an undo
+                about = str(step.gate.get("about", "")) or "mail goes back"
+                return Matter(str(plan["playbook"]), question.checksum, about, str(plan["kind"]), True)
         else:
             plan = read_plan(self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json").to_data()
         return Matter(

@@ -8,6 +8,7 @@ from typing import Any
 
 from bcp import registry
 from bcp.contracts.action import Access
+from bcp.deeds.answer import goes_on
 from bcp.deeds.failback import end_parent
 from bcp.deeds.plan import make_plan, request_for
 from bcp.deeds.run import resume, start
@@ -16,10 +17,10 @@ from bcp.engine.runner import Ending, Runner
 from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.incident.questions import ask
-from bcp.kernel.errors import BcpError, Refused
+from bcp.kernel.errors import BcpError, Permanent, Refused
 from bcp.kernel.log import logger
 from bcp.plan.model import Plan
-from bcp.playbook.load import Loaded
+from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
 from bcp.server.parts.books import asks_first
 from bcp.server.parts.ports import Tells
@@ -30,14 +31,12 @@ ME = "bcp-serve"
 """Who starts runs that nobody started."""
 
 
-def adoptable(view: RunView) -> bool:
-    """Does a daemon go on with this run that nobody works on? Whoever started it: what a person stopped, a person resumes."""
-    if view.state.doubtful() or view.state.status in FINAL:
+def _gave(begun: asyncio.Future[str] | None, error: BcpError) -> bool:
+    """Hand the refusal to whoever waits for the beginning; False when nobody does: then people are told."""
+    if begun is None or begun.done():
         return False
-    mine = view.plan.get("initiator") == ME
-    return view.status() == "interrupted" or (
-        view.status() == "stopped" and (mine or view.state.stopped_by == "daemon")
-    )
+    begun.set_exception(error)
+    return True
 
 
 class Conductor:
@@ -70,9 +69,9 @@ class Conductor:
 
     async def go(
         self, incident: str, loaded: Loaded, *, automatic: bool = False, plan: Plan | None = None, parent: str = "",
-        domains: tuple[str, ...] = (), initiator: str = ME,
+        domains: tuple[str, ...] = (), initiator: str = ME, begun: asyncio.Future[str] | None = None,
     ) -> None:  # fmt: skip
-        """Plan (unless there is one) and run, to the end. What is refused is noted and told."""
+        """Plan (unless there is one) and run, to the end. What is refused is noted and told; ``begun`` gets it as a value."""
         name, do = loaded.book.name, self.core.do
         app = self.core.run_app()
         try:
@@ -92,13 +91,15 @@ class Conductor:
                 made,
                 listener=self._listen,
                 signals=False,
-                started=lambda i: self._started(incident, i),
+                started=lambda i: self._started(incident, i, begun),
                 control=self._hold_on,
                 starter=initiator,
             )
         except Refused as error:
             why = {"rule": error.rule, "text": error.message, "hint": error.hint}
             await do(lambda b: b.note("refused", incident, "bcp", playbook=name, **why))
+            if _gave(begun, error):
+                return
             if automatic and error.rule == "automatic-limit":
                 self.propose(incident, loaded)  # a person may
                 return
@@ -107,6 +108,8 @@ class Conductor:
         except BcpError as error:
             why = {"text": error.message, "hint": error.hint}
             await do(lambda b: b.note("run_failed", incident, "bcp", playbook=name, **why))
+            if _gave(begun, error):
+                return
             await self._tell(incident, f"{name} cannot start: {error.message}")
             return
         finally:
@@ -133,7 +136,33 @@ class Conductor:
         if incident:
             self.speaker.tell(await self.core.do(lambda b: b.incident(incident)), text)
 
-    def _started(self, incident: str, run_id: str) -> None:
+    async def begin(self, plan: Plan, starter: str) -> str:
+        """Start a plan that a person has seen; returns its run once it has begun.
+
+        Raises:
+            BcpError: whatever refuses it.
+        """
+        current = await self.core.do(lambda b: b.current(self.app.settings.service))
+        begun: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        loaded = loads(plan.playbook_text, plan.playbook_file)
+        work = self.go(
+            current.id if current else "", loaded, plan=plan, parent=plan.parent, initiator=starter, begun=begun
+        )
+        task = self.core.spawn(work, f"run {plan.playbook}")
+        await asyncio.wait([begun, task], return_when=asyncio.FIRST_COMPLETED)
+        if not begun.done():
+            raise Permanent("it did not begin", hint="The log of the daemon says why.", rule="not-begun")
+        return begun.result()
+
+    def take_over(self, run_id: str) -> None:
+        """Go on with a run that nobody works on, because a person wants it."""
+        if run_id not in self.working:
+            parent = str(self.app.running.runs.view(run_id, effects=False).record.meta.get("parent") or "")
+            self.working[run_id] = self.core.spawn(self._go_on(run_id, parent), f"resume {run_id}")
+
+    def _started(self, incident: str, run_id: str, begun: asyncio.Future[str] | None = None) -> None:
+        if begun is not None and not begun.done():
+            begun.set_result(run_id)
         task = asyncio.current_task()
         if task is not None:
             self.working[run_id] = task
@@ -224,7 +253,7 @@ class Conductor:
                     continue
                 if view.live or view.plan.get("kind") == "drill":
                     continue
-                if adoptable(view) or view.state.status == "holding":
+                if goes_on(view):
                     self.working[run_id] = self.core.spawn(
                         self._go_on(run_id, str(view.record.meta.get("parent") or "")), f"resume {run_id}"
                     )
