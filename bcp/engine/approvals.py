@@ -95,7 +95,8 @@ class JournalApprovals:
         started, allowed = self.clock.monotonic(), max(0.0, gate.deadline - self.clock.now())
         said: set[tuple[str, str]] = set()
         while True:
-            standing = judge(gate, self.answers, self.clock.now())
+            mine = [a for a in self.answers if a.step in {"", step}]
+            standing = judge(gate, mine, self.clock.now())
             for by, reason in standing.rejected:
                 if (by, reason) not in said:
                     said.add((by, reason))
