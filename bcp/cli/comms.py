@@ -70,7 +70,7 @@ def forecast(
 
 
 def _row(app: App, r: SendForecast) -> dict[str, Any]:
-    from bcp.announce import cost  # noqa: PLC0415
+    from bcp.deeds.announce import cost  # noqa: PLC0415
 
     return {
         "channel": r.channel,
@@ -88,7 +88,7 @@ def _row(app: App, r: SendForecast) -> dict[str, Any]:
 async def _forecast(
     app: App, audience: str, name: str, channels: list[str] | None, letter: str, given: dict[str, str]
 ) -> list[SendForecast]:
-    from bcp import announce  # noqa: PLC0415
+    from bcp.deeds import announce  # noqa: PLC0415
 
     try:
         return await announce.forecast(app, audience, name, channels, letter, given)
@@ -106,8 +106,8 @@ def send(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same path with services that send nothing.")] = False,
 ) -> None:
     """Send."""
-    from bcp.announce import playbook_of  # noqa: PLC0415
     from bcp.cli.run import run  # noqa: PLC0415
+    from bcp.deeds.announce import playbook_of  # noqa: PLC0415
 
     path = playbook_of(make_app(), audience, name, channels, letter, pairs(given, "with"))
     run(str(path), yes=yes, dry_run=dry_run)

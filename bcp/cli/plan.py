@@ -53,7 +53,7 @@ def plan(
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the plan. Else the state folder.")] = None,
 ) -> None:
     """Make a plan."""
-    from bcp.operate import make_plan, request_for  # noqa: PLC0415
+    from bcp.deeds.plan import make_plan, request_for  # noqa: PLC0415
 
     app = make_app()
 

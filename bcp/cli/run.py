@@ -86,7 +86,7 @@ def _plan_and_ask(
     ask: bool,
     parent: str = "",
 ) -> Plan:
-    from bcp.operate import make_plan, request_for  # noqa: PLC0415
+    from bcp.deeds.plan import make_plan, request_for  # noqa: PLC0415
 
     async def work() -> Plan:
         try:
@@ -125,7 +125,7 @@ def _confirm(made: Plan) -> None:
 
 
 def _dry(app: App, made: Plan) -> None:
-    from bcp.operate import dry_run  # noqa: PLC0415
+    from bcp.deeds.run import dry_run  # noqa: PLC0415
 
     timeline = Timeline(app.clock.now())
     ending, rows = wait_for(dry_run(app, made, listener=timeline))
@@ -144,7 +144,7 @@ def _dry(app: App, made: Plan) -> None:
 
 
 def _go(app: App, made: Plan, *, hold: bool, quiet_result: bool = False) -> tuple[str, Ending]:
-    from bcp.operate import start  # noqa: PLC0415
+    from bcp.deeds.run import start  # noqa: PLC0415
 
     timeline = Timeline(app.clock.now())
 
@@ -178,7 +178,7 @@ def _result(run_id: str, ending: Ending) -> None:
 
 def resume(run_id: RunId = "last", hold: Hold = True) -> None:
     """Resume."""
-    from bcp.operate import resume as again  # noqa: PLC0415
+    from bcp.deeds.run import resume as again  # noqa: PLC0415
 
     app = make_app()
     found = app.running.runs.find(run_id)
@@ -300,8 +300,8 @@ def prove_person(app: App, as_: str) -> str:
 
 def abort(run_id: RunId = "last", reason: Reason = "") -> None:
     """Abort and undo."""
+    from bcp.deeds.run import resume as again  # noqa: PLC0415
     from bcp.engine.state import FINAL  # noqa: PLC0415
-    from bcp.operate import resume as again  # noqa: PLC0415
 
     app = make_app()
     found = app.running.runs.find(run_id)
@@ -331,7 +331,7 @@ def settle(
     reason: Reason = "",
 ) -> None:
     """Settle."""
-    from bcp.operate import run_lock  # noqa: PLC0415
+    from bcp.deeds.run import run_lock  # noqa: PLC0415
 
     if happened is None:
         raise Invalid("say what you found out", hint="Add --happened or --not-happened.")
@@ -396,7 +396,7 @@ def failback(
     ] = False,
 ) -> None:
     """Failback."""
-    from bcp.operate import end_parent, failback_source  # noqa: PLC0415
+    from bcp.deeds.failback import end_parent, failback_source  # noqa: PLC0415
 
     app = make_app()
     view = failback_source(app, run_id)
@@ -427,7 +427,7 @@ def failback(
 
 def acknowledge(run_id: RunId = "last") -> None:
     """Acknowledge."""
-    from bcp.operate import run_lock  # noqa: PLC0415
+    from bcp.deeds.run import run_lock  # noqa: PLC0415
 
     app = make_app()
     found = app.running.runs.find(run_id)

@@ -48,6 +48,7 @@ class Daemon:
         self.speaker = Speaker(core)
         self.conductor = Conductor(core, self.speaker)
         self.actor = Actor(core, self.speaker, self.conductor)
+        self.conductor.voided = self.actor.forget
         looking = Looking(core, self.actor)
         self.asker = Asker(core, self.speaker, self.conductor)
         self.hearer = Hearer(core, self.conductor)

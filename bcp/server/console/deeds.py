@@ -5,7 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bcp import announce, operate
+from bcp.deeds import announce
+from bcp.deeds import plan as planning
 from bcp.incident import questions
 from bcp.kernel.errors import Invalid, Refused
 from bcp.plan.model import Plan, read_plan
@@ -62,8 +63,8 @@ async def planned(
     app = site.daemon.core.run_app()
     try:
         who = session.user.contact or session.user.name
-        request = operate.request_for(app, loaded, inputs=inputs, initiator=who, parent=parent, domains=domains)
-        made = await operate.make_plan(app, request)
+        request = planning.request_for(app, loaded, inputs=inputs, initiator=who, parent=parent, domains=domains)
+        made = await planning.make_plan(app, request)
     finally:
         await app.close()
     made.write(site.daemon.state / "plans" / f"{made.id}.json")

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from bcp import announce
+from bcp.deeds import announce
 from bcp.detect.decide import TITLES
 from bcp.detect.history import uptime
 from bcp.detect.watch import to_data

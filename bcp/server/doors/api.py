@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from bcp import operate
+from bcp.deeds.plan import make_plan, request_for
 from bcp.detect.watch import to_data
 from bcp.incident import questions
 from bcp.incident.model import Incident, Question
@@ -318,14 +318,14 @@ async def plan(daemon: TheDaemon, token: Operator, body: PlanIn) -> PlanOut:
     """Reads the facts; writes nothing but the plan."""
     app = daemon.core.run_app()
     try:
-        request = operate.request_for(
+        request = request_for(
             app,
             app.playbooks.load(body.playbook),
             inputs=body.inputs,
             domains=body.domains,
             initiator=token.contact or f"token:{token.name}",
         )
-        made = await operate.make_plan(app, request)
+        made = await make_plan(app, request)
     finally:
         await app.close()
     made.write(daemon.state / "plans" / f"{made.id}.json")

@@ -43,6 +43,11 @@ class Actor:
         """A hook names the playbook that it wants."""
         self._wishes.setdefault(incident, playbook)
 
+    def forget(self, incident: str, playbook: str) -> None:
+        """What was proposed came to nothing, because it no longer held: while the outage lasts it may be proposed again."""
+        if self._proposed is not None:
+            self._proposed = {p for p in self._proposed if p[:2] != (incident, playbook)}
+
     # -- what is seen --------------------------------------------------------------------------------------------
 
     async def consider(self, found: Decision, *, looked: bool = False) -> None:

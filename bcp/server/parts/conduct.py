@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from bcp import operate, registry
+from bcp import registry
 from bcp.contracts.action import Access
+from bcp.deeds.failback import end_parent
+from bcp.deeds.plan import make_plan, request_for
+from bcp.deeds.run import resume, start
 from bcp.engine.events import Progress
-from bcp.engine.runner import Runner
+from bcp.engine.runner import Ending, Runner
 from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.incident.questions import ask
@@ -26,6 +30,16 @@ ME = "bcp-serve"
 """Who starts runs that nobody started."""
 
 
+def adoptable(view: RunView) -> bool:
+    """Does a daemon go on with this run that nobody works on? Whoever started it: what a person stopped, a person resumes."""
+    if view.state.doubtful() or view.state.status in FINAL:
+        return False
+    mine = view.plan.get("initiator") == ME
+    return view.status() == "interrupted" or (
+        view.status() == "stopped" and (mine or view.state.stopped_by == "daemon")
+    )
+
+
 class Conductor:
     """Every run is a task of its own with connections of its own; only the watch is shared."""
 
@@ -33,6 +47,8 @@ class Conductor:
         self.core, self.clock, self.speaker = core, core.clock, speaker
         self.runners: dict[str, Runner] = {}
         self.working: dict[str, asyncio.Task[Any]] = {}
+        self.voided: Callable[[str, str], None] = lambda incident, playbook: None
+        """Hears that what was approved no longer held when it was to be done."""
 
     @property
     def app(self) -> App:
@@ -61,23 +77,24 @@ class Conductor:
         app = self.core.run_app()
         try:
             if plan is None:
-                request = operate.request_for(
+                request = request_for(
                     app, loaded, inputs={}, automatic=automatic, initiator=initiator, parent=parent, domains=domains
                 )
-                plan = await operate.make_plan(app, request)
+                plan = await make_plan(app, request)
                 plan.write(self.core.state / "plans" / f"{plan.id}.json")
             if refusals := plan.refusals():
                 raise Refused(
                     "; ".join(r.message for _, r in refusals[:3]), rule=refusals[0][1].rule, hint=refusals[0][1].hint
                 )
             made = plan
-            run_id, ending = await operate.start(
+            run_id, ending = await start(
                 app,
                 made,
                 listener=self._listen,
                 signals=False,
                 started=lambda i: self._started(incident, i),
                 control=self._hold_on,
+                starter=initiator,
             )
         except Refused as error:
             why = {"rule": error.rule, "text": error.message, "hint": error.hint}
@@ -94,15 +111,20 @@ class Conductor:
             return
         finally:
             await app.close()
-        await self._over(incident, run_id, ending.status, ending.reason, parent)
+        await self._over(incident, run_id, ending, parent, name)
 
-    async def _over(self, incident: str, run_id: str, status: str, reason: str, parent: str) -> None:
+    async def _over(self, incident: str, run_id: str, ending: Ending, parent: str, playbook: str) -> None:
+        status, reason = ending.status, ending.reason
         self.runners.pop(run_id, None)
         self.working.pop(run_id, None)
-        await self.core.do(lambda b: b.note("run_ended", incident, "bcp", run=run_id, status=status, reason=reason))
+        await self.core.do(
+            lambda b: b.note("run_ended", incident, "bcp", run=run_id, status=status, reason=reason, rule=ending.rule)
+        )
+        if ending.rule == "no-longer-holds" and not parent:
+            self.voided(incident, playbook)  # what was approved is void: people are asked anew while it lasts
         self.core.changed()
         if parent and status == "done":
-            await operate.end_parent(self.core.run_app(), parent, run_id, ME, listener=self._listen)
+            await end_parent(self.core.run_app(), parent, run_id, ME, listener=self._listen)
         elif status not in {"done", "stopped"}:
             await self._tell(incident, f"run {run_id} is {status}{f': {reason}' if reason else ''}")
 
@@ -156,8 +178,8 @@ class Conductor:
     ) -> Plan | None:
         app = self.core.run_app()
         try:
-            request = operate.request_for(app, loaded, inputs={}, initiator=ME, parent=parent, domains=domains)
-            plan = await operate.make_plan(app, request)
+            request = request_for(app, loaded, inputs={}, initiator=ME, parent=parent, domains=domains)
+            plan = await make_plan(app, request)
             plan.write(self.core.state / "plans" / f"{plan.id}.json")
             return plan
         except BcpError as error:
@@ -202,12 +224,7 @@ class Conductor:
                     continue
                 if view.live or view.plan.get("kind") == "drill":
                     continue
-                ours = (
-                    view.plan.get("initiator") == ME
-                    and view.status() in {"interrupted", "stopped"}
-                    and not view.state.doubtful()
-                )
-                if ours or view.state.status == "holding":
+                if adoptable(view) or view.state.status == "holding":
                     self.working[run_id] = self.core.spawn(
                         self._go_on(run_id, str(view.record.meta.get("parent") or "")), f"resume {run_id}"
                     )
@@ -219,7 +236,7 @@ class Conductor:
         await self.core.do(lambda b: b.note("run_resumed", incident, "bcp", run=run_id))
         app = self.core.run_app()
         try:
-            ending = await operate.resume(app, run_id, listener=self._listen, signals=False, control=self._hold_on)
+            ending = await resume(app, run_id, listener=self._listen, signals=False, control=self._hold_on)
         except Refused as error:
             LOG.info("%s is not taken over: %s", run_id, error.message)
             await self.clock.sleep(30.0)
@@ -227,7 +244,9 @@ class Conductor:
             return
         finally:
             await app.close()
-        await self._over(incident, run_id, ending.status, ending.reason, parent)
+        await self._over(
+            incident, run_id, ending, parent, str(app.running.runs.view(run_id, effects=False).plan["playbook"])
+        )
 
     def wake(self, run_id: str) -> None:
         """A run of ours reads at once what it was told."""
@@ -238,7 +257,7 @@ class Conductor:
     async def stop(self) -> None:
         """Every run stops before its next step; waits for those under way."""
         for runner in self.runners.values():
-            runner.stop("the daemon ends")
+            runner.stop("the daemon ends", by="daemon")
         tasks = [t for t in self.working.values() if not t.done()]
         if tasks:
             await asyncio.wait(tasks, timeout=30)
