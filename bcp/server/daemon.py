@@ -21,6 +21,7 @@ from bcp.server.parts.conduct import Conductor
 from bcp.server.parts.hear import Hearer
 from bcp.server.parts.heart import heartbeat
 from bcp.server.parts.look import Looking
+from bcp.server.parts.record import Recorder
 from bcp.server.parts.say import Speaker
 from bcp.server.parts.told import Told
 from bcp.server.warm import warm
@@ -47,7 +48,8 @@ class Daemon:
         self.told = Told(core.state / "alerts")
         self.speaker = Speaker(core)
         self.conductor = Conductor(core, self.speaker)
-        self.actor = Actor(core, self.speaker, self.conductor)
+        self.recorder = Recorder(core)
+        self.actor = Actor(core, self.speaker, self.conductor, self.recorder)
         self.conductor.voided = self.actor.forget
         looking = Looking(core, self.actor)
         self.asker = Asker(core, self.speaker, self.conductor)
@@ -104,6 +106,8 @@ class Daemon:
         self.told.hear(source, alerts, self.clock.now())
         if playbook and taken.incident:
             self.actor.wish(taken.incident, playbook)
+        if taken.new and not taken.resolved:
+            self.recorder.heard()
         if taken.new:
             self.hub.changed()
             self.want_look()

@@ -61,6 +61,13 @@ class Conducts(Protocol):
         """Does a run go back from this one already?"""
 
 
+class Records(Protocol):
+    """Keeps the incident."""
+
+    async def take(self, found: Decision) -> Incident | None:
+        """After a look: the incident as it is now; ``None`` without one. Raises ``StorageError``."""
+
+
 class Considers(Protocol):
     """Acts on what is seen."""
 
