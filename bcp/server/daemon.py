@@ -21,6 +21,8 @@ from bcp.server.parts.conduct import Conductor
 from bcp.server.parts.hear import Hearer
 from bcp.server.parts.heart import heartbeat
 from bcp.server.parts.look import Looking
+from bcp.server.parts.mind import Minder
+from bcp.server.parts.perform import Deeds
 from bcp.server.parts.record import Recorder
 from bcp.server.parts.say import Speaker
 from bcp.server.parts.told import Told
@@ -47,7 +49,8 @@ class Daemon:
         self.sight = core.sight
         self.told = Told(core.state / "alerts")
         self.speaker = Speaker(core)
-        self.conductor = Conductor(core, self.speaker)
+        deeds = Deeds(core)
+        self.conductor = Conductor(core, self.speaker, deeds)
         self.recorder = Recorder(core)
         self.actor = Actor(core, self.speaker, self.conductor, self.recorder)
         self.conductor.voided = self.actor.forget
@@ -60,7 +63,7 @@ class Daemon:
             ("ask", self.asker.run),
             ("hear", self.hearer.run),
             ("told", self.told.run),
-            ("runs", self.conductor.mind),
+            ("runs", Minder(core, self.conductor, deeds).run),
         ]
         if (wanted := core.settings.heartbeat) is not None:
             self.loops.append(("heartbeat", lambda: heartbeat(core.sight, wanted)))
