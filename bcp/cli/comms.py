@@ -113,9 +113,19 @@ def send(
     run(str(path), yes=yes, dry_run=dry_run)
 
 
-def stop(run_id: Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")] = "last") -> None:
-    """Stop."""
-    from bcp.cli.run import abort  # noqa: PLC0415
+def stop(
+    run_id: Annotated[str, typer.Argument(help="The send. Else the newest that is not over.")] = "",
+) -> None:
+    """Stop a send, never another run."""
+    from bcp.cli.end import work_on  # noqa: PLC0415
+    from bcp.cli.person import ground_of, who_is  # noqa: PLC0415
+    from bcp.deeds.send import stop_send  # noqa: PLC0415
 
-    abort(run_id, "stop-send")
+    app = make_app()
+    done = wait_for(stop_send(ground_of(app), who_is(app), run_id))
+    if done.live:
+        data = {"run": done.run, "told": "abort", "asks": False}
+        render.emit("bcp.told/1", data, f"{done.run} was told to stop. See: bcp comms status {done.run}")
+    else:
+        work_on(app, done.run, asks=False)
     render.say("What has left cannot be called back: send a correction.")

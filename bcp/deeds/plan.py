@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from bcp import registry
 from bcp.contracts.services import RunInfo
 from bcp.deeds.bind import bind
 from bcp.deeds.recorded import recorded_mx
-from bcp.kernel.errors import Invalid
+from bcp.deeds.who import RUN, Ground, Who
+from bcp.kernel.errors import Invalid, Missing, Refused
 from bcp.kernel.ids import new_id
 from bcp.plan.build import Request, build
-from bcp.plan.model import Plan
+from bcp.plan.model import Plan, read_plan
 from bcp.playbook.lint import lint
 from bcp.playbook.load import Loaded, input_values
 from bcp.wiring import App
@@ -56,6 +59,66 @@ def request_for(
         app.settings.plan.valid_for,
         app.world.peace_data(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What somebody wants to have planned."""
+
+    playbook: str
+    """By name, or by path where the door lets people name files."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    domains: tuple[str, ...] = ()
+    """Empty: all in bcp.yaml."""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Rules that are to be overridden, each with its reason."""
+    parent: str = ""
+    """The run that is to be gone back from."""
+
+
+async def make(ground: Ground, who: Who, wanted: PlanRequest) -> Plan:
+    """Plan a playbook, and keep the plan. Reads the facts; writes nothing but the plan.
+
+    Raises:
+        Refused: ``not-allowed``.
+        Missing: ``no-such-playbook``.
+        Invalid: lint errors, wrong inputs, unknown domains.
+    """
+    who.must(RUN)
+    app = ground.app
+    request = request_for(
+        app,
+        app.playbooks.load(wanted.playbook),
+        inputs=wanted.inputs,
+        initiator=who.person,
+        overrides=wanted.overrides,
+        domains=wanted.domains,
+        parent=wanted.parent,
+    )
+    made = await make_plan(app, request)
+    made.write(plan_path(app, made.id))
+    return made
+
+
+def plan_path(app: App, plan: str) -> Path:
+    """Where a plan is kept."""
+    return app.configuration.state / "plans" / f"{plan}.json"
+
+
+def kept(app: App, plan: str, checksum: str = "") -> Plan:
+    """A plan that was made before. ``checksum``: the beginning of what was shown.
+
+    Raises:
+        Missing: ``no-such-plan``.
+        Refused: ``wrong-checksum``, ``plan-changed``.
+    """
+    path = plan_path(app, plan)
+    if not plan.replace("-", "").isalnum() or not path.is_file():
+        raise Missing(f"there is no plan {plan[:60]!r}", rule="no-such-plan", hint="Make a new one.")
+    found = read_plan(path)
+    if checksum and not found.checksum.startswith(checksum):
+        raise Refused("this is another plan now", rule="wrong-checksum", hint="Look at it again.")
+    return found
 
 
 async def make_plan(app: App, request: Request) -> Plan:
