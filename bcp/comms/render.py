@@ -46,7 +46,7 @@ def render(
     if form == "voice":
         text = speak(text, used)
     if form != "sms":
-        return Message(template.name, form, used, title, text, markup)
+        return Message(template.name, form, used, title, text, markup, phase=template.file.phase)
     text = " ".join(simplify(text).split())
     size = count(text)
     if len(text) > MAX_SMS:

@@ -1,16 +1,8 @@
-"""States, actions and events in words. Pure."""
+"""Events in words. Pure."""
 
 from __future__ import annotations
 
 from bcp.incident.model import Event
-
-_GOOD = {"healthy", "ok", "unchanged", "done", "undone", "would_run"}
-_BAD = {"down", "failed", "undo_failed", "aborted", "in_doubt", "interrupted"}
-
-
-def tone(state: str) -> str:
-    """ok, bad or warn."""
-    return "ok" if state in _GOOD else "bad" if state in _BAD else "warn"
 
 
 def event_words(e: Event) -> str:

@@ -19,10 +19,11 @@ from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.incident.book import chain_damage
 from bcp.incident.model import Event, Question
-from bcp.incident.wording import event_words, tone
+from bcp.incident.wording import event_words
 from bcp.kernel.clock import clock_text
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.units import format_duration
+from bcp.pages.palette import tone
 from bcp.plan.model import read_plan
 from bcp.playbook.load import load
 from bcp.server.accounts import Session

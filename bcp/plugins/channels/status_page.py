@@ -65,6 +65,7 @@ class StatusPage(Channel[StatusPageSettings]):
                     message.body,
                     message.template,
                     message.language,
+                    message.phase,
                 )
             )
         except StorageError as error:
