@@ -31,15 +31,15 @@ def values(app: App | None, letter: str, given: Mapping[str, str]) -> dict[str, 
     out: dict[str, Any] = {**LONG, **given}
     if app is not None:
         out["org"] = app.settings.organisation.said()
-        out["domains"] = list(app.domains)
-        latest = app.history.latest()
+        out["domains"] = list(app.world.domains)
+        latest = app.watching.history.latest()
         letter = letter or (latest[1]["class"] if latest else "")
     return {**out, "outage_class": letter or "B"}
 
 
 def texts(app: App, name: str, letter: str, given: Mapping[str, str], *, drill: bool = False) -> list[Message]:
     """Every form and language of a message. Raises ``Invalid``."""
-    template, filled = app.pack.get(name), values(app, letter, given)
+    template, filled = app.world.pack.get(name), values(app, letter, given)
     return [
         render(template, form, language, language, filled, drill=drill)
         for form in FORMS
@@ -49,8 +49,8 @@ def texts(app: App, name: str, letter: str, given: Mapping[str, str], *, drill: 
 
 def fitting(app: App, name: str, channels: Sequence[str] | None) -> list[str]:
     """The channels asked for, or every configured one for which the message has a form. Raises ``Invalid``."""
-    forms = app.pack.get(name).forms()
-    found = list(channels or [n for n, c in app.channels.items() if c.form in forms])
+    forms = app.world.pack.get(name).forms()
+    found = list(channels or [n for n, c in app.world.channels.items() if c.form in forms])
     if not found:
         raise Invalid(f"no configured channel carries {name}", hint=f"It has: {', '.join(sorted(forms))}.")
     return found
@@ -62,9 +62,9 @@ async def forecast(
     """Render for everybody and count; sends nothing."""
     filled = values(app, letter, given)
     courier = Courier(
-        app.directory,
-        app.pack,
-        app.channels,
+        app.people.directory,
+        app.world.pack,
+        app.world.channels,
         None,
         app.clock,
         lambda extra: {**filled, **extra},
@@ -91,9 +91,9 @@ def playbook_of(
     }
     covers = [step["variables"]["outage_class"]]  # type: ignore[index]
     # Who says that it works again looks first; every other fact must have been made by a run.
-    claims = app.pack.get(name).claims(covers)
+    claims = app.world.pack.get(name).claims(covers)
     look = "service-healthy" in claims
-    made = {"service-healthy"} | (app.facts() if claims else set())
+    made = {"service-healthy"} | (app.running.facts() if claims else set())
     if missing := [c for c in claims if c not in made]:
         raise Invalid(
             f"{name} says of class {covers[0]} that {' and '.join(FACTS.get(c, c) for c in missing)} ({', '.join(missing)}),"

@@ -42,31 +42,31 @@ def request_for(
     parent: str = "",
 ) -> Request:
     """What is to be planned. Raises ``Invalid``: lint errors, unknown domains, wrong inputs."""
-    facts = app.facts() if loaded.book.name == "comms-send" else frozenset[str]()
-    problems = [p for p in lint(loaded, app.catalogue(facts=facts)) if p.severity == "error"]
+    facts = app.running.facts() if loaded.book.name == "comms-send" else frozenset[str]()
+    problems = [p for p in lint(loaded, app.playbooks.catalogue(facts=facts)) if p.severity == "error"]
     if problems:
         raise Invalid.of(problems)
-    unknown = [d for d in domains if d not in app.domains]
+    unknown = [d for d in domains if d not in app.world.domains]
     if unknown:
         from bcp.kernel.document import did_you_mean  # noqa: PLC0415
 
-        raise Invalid(f"the domain {unknown[0]!r} is not in bcp.yaml", hint=did_you_mean(unknown[0], app.domains))
-    recorded = recorded_mx(app.runs.view(parent)) if parent else {}
+        raise Invalid(f"the domain {unknown[0]!r} is not in bcp.yaml", hint=did_you_mean(unknown[0], app.world.domains))
+    recorded = recorded_mx(app.running.runs.view(parent)) if parent else {}
     return Request(
         loaded,
         input_values(loaded.book, dict(inputs)),
-        tuple(domains) or tuple(app.domains),
+        tuple(domains) or tuple(app.world.domains),
         app.settings.service,
         app.configuration.fingerprint(),
         kind,
-        initiator or app.whoami(),
+        initiator or app.people.whoami(),
         automatic,
         dict(overrides or {}),
         parent,
         recorded,
         new_id("plan", app.clock.now()),
         app.settings.plan.valid_for,
-        app.peace_data(),
+        app.world.peace_data(),
     )
 
 
@@ -76,7 +76,7 @@ async def make_plan(app: App, request: Request) -> Plan:
     run = RunInfo(
         placeholder, request.loaded.book.name, request.kind, request.initiator, "", request.parent, app.clock.now()
     )
-    return await build(request, registry.actions(), app.services(request, run, journal=None, dry=True))
+    return await build(request, registry.actions(), app.running.services(request, run, journal=None, dry=True))
 
 
 def request_of_plan(plan: Plan, loaded: Loaded, valid_for_s: float = 3600.0) -> Request:
@@ -117,7 +117,7 @@ async def start(
     loaded = loads(plan.playbook_text, plan.playbook_file)
     current = _text_of(plan)
     check_runnable(plan, app.clock.now(), configuration=app.configuration.fingerprint(), playbook_text=current)
-    request = replace(request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.peace_data())
+    request = replace(request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.world.peace_data())
 
     async def check() -> None:
         fresh = await make_plan(app, request)
@@ -128,10 +128,10 @@ async def start(
             )
 
     data = plan.to_data()
-    run_id, target, lock = await app.runs.begin(
+    run_id, target, lock = await app.running.runs.begin(
         data,
         nodes_of(loaded),
-        app.rest(loaded),
+        app.running.rest(loaded),
         check,
         parent=plan.parent,
         about={"objectives": loaded.book.objectives.model_dump(mode="json")},
@@ -165,19 +165,21 @@ async def resume(
     control: Callable[[Runner], None] | None = None,
 ) -> Ending:
     """Go on with a run that was stopped, killed, paused or left in doubt."""
-    view = app.runs.view(run_id)
+    view = app.running.runs.view(run_id)
     if view.state.status in FINAL:
         raise Refused(f"run {run_id} is over ({view.state.status})", rule="run-over", hint="Start a new one.")
     plan = from_data(view.plan)
     loaded = loads(plan.playbook_text, plan.playbook_file)
-    target = Target(app.runs.state, f"{plan.group}#failback" if plan.parent else plan.group)
+    target = Target(app.running.runs.state, f"{plan.group}#failback" if plan.parent else plan.group)
     with run_lock(app, run_id):
         target.take()
         try:
             target.write_card(
                 **{**{k: v for k, v in target.card().items() if k != "group"}, "run": run_id, "pid": _pid()}
             )
-            request = replace(request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.peace_data())
+            request = replace(
+                request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.world.peace_data()
+            )
             return await _work(
                 app, run_id, request, plan, loaded, listener, hold=hold, signals=signals, control=control
             )
@@ -194,7 +196,7 @@ def _pid() -> int:
 @contextlib.contextmanager
 def run_lock(app: App, run_id: str) -> Iterator[FileLock]:
     """The lock of whoever works on the run. Raises ``Refused`` while another process does."""
-    lock = app.runs.lock(run_id)
+    lock = app.running.runs.lock(run_id)
     for _ in range(10):
         if lock.take():
             break
@@ -220,7 +222,7 @@ def _runner(
     hold: bool,
 ) -> Runner:
     """The runner of a plan; real and dry runs differ in the services alone."""
-    services = app.services(request, run, journal=journal, dry=dry, listener=listener)
+    services = app.running.services(request, run, journal=journal, dry=dry, listener=listener)
     planned = {s.id: s.outputs for s in plan.steps}
     scope = base_scope(request, run)
     return Runner(loaded, registry.actions(), services, journal, scope, planned, listener=listener, hold=hold)
@@ -238,7 +240,7 @@ async def _work(
     signals: bool = True,
     control: Callable[[Runner], None] | None = None,
 ) -> Ending:
-    journal = app.runs.store.open(app.runs.path(run_id), app.clock)
+    journal = app.running.runs.store.open(app.running.runs.path(run_id), app.clock)
     try:
         run = RunInfo(run_id, plan.playbook, plan.kind, plan.initiator, plan.checksum, plan.parent, app.clock.now())
         runner = _runner(app, request, plan, loaded, journal, run, dry=False, listener=listener, hold=hold)
@@ -250,7 +252,7 @@ async def _work(
         journal.close()
         await app.close()
     if ending.status in FINAL:
-        app.runs.anchor(run_id, app.runs.view(run_id, effects=False).record.head, ending.status)
+        app.running.runs.anchor(run_id, app.running.runs.view(run_id, effects=False).record.head, ending.status)
         _final_report(app, run_id)
     return ending
 
@@ -260,7 +262,7 @@ def _final_report(app: App, run_id: str) -> None:
     folder = app.configuration.state / "reports"
     if (folder / run_id).is_dir():
         with contextlib.suppress(StorageError):
-            app.reporter().write_now(run_id)
+            app.running.reporter().write_now(run_id)
 
 
 @contextlib.contextmanager
@@ -283,12 +285,12 @@ async def dry_run(app: App, plan: Plan, *, listener: Listener = nobody) -> tuple
     """The same path with services that write nothing; the journal is thrown away."""
     loaded = loads(plan.playbook_text, plan.playbook_file)
     request = replace(
-        request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.peace_data(), kind="dry"
+        request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.world.peace_data(), kind="dry"
     )
     with tempfile.TemporaryDirectory(prefix="bcp-dry-") as folder:
         path = Path(folder) / "dry-run.db"
-        app.runs.store.create(path, {"plan": {}, "nodes": []})
-        journal = app.runs.store.open(path, app.clock)
+        app.running.runs.store.create(path, {"plan": {}, "nodes": []})
+        journal = app.running.runs.store.open(path, app.clock)
         try:
             run = RunInfo("dry-run", plan.playbook, "dry", plan.initiator, plan.checksum, plan.parent, app.clock.now())
             runner = _runner(app, request, plan, loaded, journal, run, dry=True, listener=listener, hold=True)
@@ -321,8 +323,10 @@ def recorded_mx(view: RunView) -> dict[str, Any]:
 def failback_source(app: App, text: str) -> RunView:
     """The run to go back from: the one named, else the newest that holds, else the newest that moved MX."""
     if text:
-        return app.runs.view(app.runs.find(text))
-    views = [v for i in reversed(app.runs.ids()) if not (v := app.runs.view(i)).record.meta.get("parent")]
+        return app.running.runs.view(app.running.runs.find(text))
+    views = [
+        v for i in reversed(app.running.runs.ids()) if not (v := app.running.runs.view(i)).record.meta.get("parent")
+    ]
     holding = next((v for v in views if v.state.status == "holding"), None)
     moved = next((v for v in views if recorded_mx(v) and v.state.status in {"stopped", "done"}), None)
     if holding or moved:
@@ -332,10 +336,10 @@ def failback_source(app: App, text: str) -> RunView:
 
 async def end_parent(app: App, parent: str, child: str, actor: str, *, listener: Listener = nobody) -> Ending | None:
     """After a failback: tell the run that holds; when nobody works on it, finish it here."""
-    view = app.runs.view(parent, effects=False)
+    view = app.running.runs.view(parent, effects=False)
     if view.state.status in FINAL:
         return None
-    app.runs.tell(parent, "recovered", actor, run=child)
+    app.running.runs.tell(parent, "recovered", actor, run=child)
     if view.live:
         return None
     return await resume(app, parent, listener=listener)

@@ -41,7 +41,7 @@ class _Taker:
 
     async def domain(self, domain: Domain) -> dict[str, Any]:
         """DNS facts of a domain."""
-        dns = self.app.dns[domain.dns]
+        dns = self.app.world.dns[domain.dns]
         resolvers = self.app.settings.canary.resolvers
         mx = await self.fact(f"{domain.name} mx", lambda: _mx(dns, domain.name), None)
         hosts = [str(h[1]) for h in (mx or {}).get("hosts", [])]
@@ -81,15 +81,15 @@ class _Taker:
 
     async def relay(self, name: str) -> dict[str, Any]:
         """What the relay answers and which key its certificate has, address by address."""
-        relay = self.app.relays[name]
+        relay = self.app.world.relays[name]
 
         async def look() -> list[Any]:
             """One that does not accept is asked again, as everything here is: a busy moment is no change."""
-            seen = list(await relay.probe(next(iter(self.app.domains)), ""))
+            seen = list(await relay.probe(next(iter(self.app.world.domains)), ""))
             if all(f.accepts for f in seen):
                 return seen
             await self.app.clock.sleep(AGAIN_S)
-            return list(await relay.probe(next(iter(self.app.domains)), ""))
+            return list(await relay.probe(next(iter(self.app.world.domains)), ""))
 
         found = await self.fact(f"relay {name} probe", look, [])
         return {"probe": {f.address: {"accepts": f.accepts, "tls": f.tls, "spki_sha256": f.spki_sha256} for f in found}}
@@ -124,7 +124,7 @@ async def _mta_sts(dns: Dns, domain: str) -> dict[str, Any]:
 async def take(app: App) -> Snapshot:
     """Read everything, side by side. Raises nothing: what cannot be read is listed in ``unreadable``."""
     taker = _Taker(app)
-    domains, relays = list(app.domains.values()), list(app.relays)
+    domains, relays = list(app.world.domains.values()), list(app.world.relays)
     facts, probes, health = await asyncio.gather(
         asyncio.gather(*(taker.domain(d) for d in domains)),
         asyncio.gather(*(taker.relay(r) for r in relays)),

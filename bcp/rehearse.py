@@ -25,7 +25,7 @@ from bcp.lab.world import DOMAIN, EXCHANGE, RELAY, World
 from bcp.plan.model import Plan
 from bcp.reports.write import ReportWriter
 from bcp.settings import load
-from bcp.wiring import App
+from bcp.wiring import App, make_app
 
 RTO_S = 30.0
 """A drill in the lab must move mail within this time."""
@@ -158,8 +158,8 @@ class Drill:
 
     async def _play(self) -> tuple[Result, list[str], str]:
         world, scenario = self.world, self.scenario
-        app = App(load(write_configuration(world)))
-        app.looker.live = True
+        app = make_app(load(write_configuration(world)))
+        app.watching.looker.live = True
         async with _watching(app) as decisions:
             self.say(
                 f"the lab is up: {DOMAIN} has MX {world.published_mx()}; a sender outside sends {1 / world.every_s:g} mails a second"
@@ -194,7 +194,7 @@ class Drill:
 
     async def _plan(self, app: App, playbook: str, inputs: dict[str, str], parent: str) -> Plan:
         request = operate.request_for(
-            app, app.playbook(playbook), inputs=inputs, kind="drill", initiator="conductor", parent=parent
+            app, app.playbooks.load(playbook), inputs=inputs, kind="drill", initiator="conductor", parent=parent
         )
         plan = await operate.make_plan(app, request)
         self.show(plan)
@@ -224,7 +224,7 @@ class Drill:
     async def _approve(self, app: App, run_id: str, gate: Progress) -> None:
         await asyncio.sleep(1.2)
         self.say("Alice, on call, has read the plan and approves it")
-        app.runs.tell(run_id, "approve", "alice", checksum=gate.data["checksum"], step=gate.step)
+        app.running.runs.tell(run_id, "approve", "alice", checksum=gate.data["checksum"], step=gate.step)
 
     async def _until_mail_moves(self) -> None:
         deadline = time.monotonic() + 40
@@ -248,7 +248,7 @@ class Drill:
         self, app: App, run_id: str, child: str, detected: float, found: Decision
     ) -> tuple[Result, list[str], str]:
         world, broken = self.world, self.world.broken_at
-        steps = app.runs.view(run_id).state.steps
+        steps = app.running.runs.view(run_id).state.steps
         counted = world.tally()
         result = Result(
             self.scenario.name,
@@ -270,7 +270,7 @@ class Drill:
             may_bounce=self.scenario.may_bounce,
             rto_receive_s=RTO_S,
         )
-        mx = MxSet.from_data(next(iter(operate.recorded_mx(app.runs.view(run_id)).values())))
+        mx = MxSet.from_data(next(iter(operate.recorded_mx(app.running.runs.view(run_id)).values())))
         if world.published_mx() != ", ".join(f"{h.preference} {h.host}" for h in mx.hosts):
             wrong.append(f"the MX is {world.published_mx()}, not {mx} as before")
         if world.vendors.complaints:
@@ -291,7 +291,7 @@ class Drill:
             "shortfalls": wrong,
         }
         paths = ReportWriter(
-            app.runs, app.configuration.state / "reports", app.settings.organisation.name, extra
+            app.running.runs, app.configuration.state / "reports", app.settings.organisation.name, extra
         ).write_now(run_id)
         return result, wrong, paths["html"]
 
@@ -306,17 +306,19 @@ class _Decisions:
         """The first verdict with this state. Raises ``Permanent`` when it does not come."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            found = self.app.watcher.decision()
+            found = self.app.watching.watcher.decision()
             if found.state == state:
                 return found
             await asyncio.sleep(0.05)
-        raise Permanent(f"the detector did not see {state} in {timeout_s:g} s", hint=str(self.app.watcher.decision()))
+        raise Permanent(
+            f"the detector did not see {state} in {timeout_s:g} s", hint=str(self.app.watching.watcher.decision())
+        )
 
 
 @contextlib.asynccontextmanager
 async def _watching(app: App) -> AsyncIterator[_Decisions]:
     async def loop() -> None:
-        async for _ in app.watcher.run():
+        async for _ in app.watching.watcher.run():
             pass
 
     task = asyncio.create_task(loop())

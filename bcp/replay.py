@@ -17,7 +17,7 @@ from bcp.detect.scenario import Expect, OutageFile, Player, When, offset_text
 from bcp.kernel.document import Document, did_you_mean, explain, read
 from bcp.kernel.errors import Invalid, Problem
 from bcp.settings import DetectSettings
-from bcp.wiring import SHIPPED, recommended, rules_from, shipped_books
+from bcp.wiring import SHIPPED, recommended, rules_from, shipped_candidates
 
 OUTAGES = SHIPPED / "outages"
 """The shipped ones."""
@@ -178,7 +178,7 @@ def play(path: Path) -> Replay:
     watched = _watched(file, rules.interval_s)
     baseline = {w.probe: Result.OK if w.role is Role.LOOK else Result.UNKNOWN for w in watched}
     detector = Detector(rules, watched, vantages=file.vantages, here=file.vantages[0])
-    books = shipped_books()
+    books = shipped_candidates()
     beats: list[Beat] = []
     for round_ in Player(file, watched, rules.interval_s, baseline).rounds():
         for event in round_.events:

@@ -255,7 +255,7 @@ def openapi() -> dict[str, Any]:
     from fastapi import FastAPI
 
     from bcp import __version__
-    from bcp.server import api
+    from bcp.server.doors import api
 
     app = FastAPI(title="bcp", version=__version__, description="Keep mail and people going when Exchange Online fails.")
     app.include_router(api.router)

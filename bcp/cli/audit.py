@@ -25,8 +25,8 @@ def report(run: Annotated[str, typer.Argument(help="Run id, its start or end, or
     from bcp.cli.common import app as make_app  # noqa: PLC0415
 
     app = make_app()
-    found = app.runs.find(run)
-    paths = app.reporter().write_now(found)
+    found = app.running.runs.find(run)
+    paths = app.running.reporter().write_now(found)
     render.emit("bcp.written/1", {"run": found, "files": paths}, "\n".join(paths.values()))
 
 

@@ -48,9 +48,9 @@ def config_path() -> Path:
 def app() -> App:
     """Everything the configuration gives."""
     from bcp.settings import load  # noqa: PLC0415
-    from bcp.wiring import App  # noqa: PLC0415
+    from bcp.wiring import make_app  # noqa: PLC0415
 
-    return App(load(config_path()))
+    return make_app(load(config_path()))
 
 
 def state_folder() -> Path:

@@ -40,7 +40,7 @@ def clocks(
         path = app.settings.regulators
     given = {"aware": aware, "classified": classified, "initial-sent": initial_sent, "notified": notified}
     happened = {k: _moment(k, v) for k, v in given.items() if v}
-    if "aware" not in happened and app is not None and (past := app.history.incidents(0.0)):
+    if "aware" not in happened and app is not None and (past := app.watching.history.incidents(0.0)):
         happened["aware"] = past[-1].confirmed
     found = due(load_clocks(path), happened)
     rows, data = [], []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def status(run_id: Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")] = "last") -> None:
     """Status."""
     app = make_app()
-    view = app.runs.view(app.runs.find(run_id))
+    view = app.running.runs.view(app.running.runs.find(run_id))
     steps = {s["id"]: s for s in view.plan["steps"] if s["uses"] == "notify"}
     data = []
     for step_id, step in steps.items():
@@ -79,7 +79,7 @@ def receipts(run_id: Annotated[str, typer.Argument(help="Run id, its start or en
     from bcp.reports.model import receipts_of  # noqa: PLC0415
 
     app = make_app()
-    view = app.runs.view(app.runs.find(run_id))
+    view = app.running.runs.view(app.running.runs.find(run_id))
     given = receipts_of(view)
     asked = wait_for(_reports(app, view.state.started, {c for _, c in given}))
     book = Book(app.configuration.state / "incidents.db", app.clock)
@@ -91,7 +91,7 @@ def receipts(run_id: Annotated[str, typer.Argument(help="Run id, its start or en
     book.close()
     data: list[dict[str, Any]] = []
     for (step, channel), rows in given.items():
-        known = app.reported(rows)
+        known = app.running.reported(rows)
         counted = dict(sorted(Counter(known.get(r, "no report") for r in rows).items()))
         data.append({"step": step, "channel": channel, "taken": len(rows), "reported": counted})
     table = [
@@ -104,8 +104,8 @@ def receipts(run_id: Annotated[str, typer.Argument(help="Run id, its start or en
 async def _reports(app: App, since: float, names: set[str]) -> dict[str, tuple[str, str]]:
     out: dict[str, tuple[str, str]] = {}
     try:
-        for name in names & set(app.channels):
-            out.update(await app.channels[name].reports(since))
+        for name in names & set(app.world.channels):
+            out.update(await app.world.channels[name].reports(since))
     finally:
         await app.close()
     return out
@@ -120,14 +120,16 @@ def answers(
     from bcp.kernel.clock import iso  # noqa: PLC0415
 
     app = make_app()
-    view = app.runs.view(app.runs.find(run_id), effects=False)
+    view = app.running.runs.view(app.running.runs.find(run_id), effects=False)
     steps = [s for s in view.plan["steps"] if s["uses"] == "notify"]
     if not steps:
         raise Invalid(f"{view.id} told nobody anything", hint="Name a run that has a notify step.")
     loaded = _told(app, view)
     audiences = list(dict.fromkeys(a for a, _ in loaded))
-    people = list({c.id: c for a in audiences for c in app.directory.members(a)}.values())
-    allowed = {d: t for _, name in loaded if name in app.pack for d, t in app.pack.get(name).file.answers.items()}
+    people = list({c.id: c for a in audiences for c in app.people.directory.members(a)}.values())
+    allowed = {
+        d: t for _, name in loaded if name in app.world.pack for d, t in app.world.pack.get(name).file.answers.items()
+    }
     inbound = wait_for(_inbound(app, view.state.started))
     found = tally(people, inbound, view.state.started, allowed)
     by_digit = {d: [a.contact for a in found.answered if a.digit == d] for d in sorted({*allowed, *found.counts()})}
@@ -145,7 +147,7 @@ def answers(
         "unclear": [{"who": a.contact, "text": a.text} for a in found.unclear],
         "silent": list(found.silent),
     }
-    app.reporter().keep_answers(view.id, {**data, "at": iso(app.clock.now())})
+    app.running.reporter().keep_answers(view.id, {**data, "at": iso(app.clock.now())})
     render.emit("bcp.answers/1", data, "\n".join(lines))
 
 
@@ -157,12 +159,12 @@ def _told(app: App, view: Any) -> list[tuple[str, str]]:
     return [
         (str(s.step.with_["audience"]), str(s.step.with_["template"]))
         for s in loaded.steps
-        if s.step.uses == "notify" and s.step.with_.get("audience") in app.directory.audiences
+        if s.step.uses == "notify" and s.step.with_.get("audience") in app.people.directory.audiences
     ]
 
 
 async def _inbound(app: App, since: float) -> list[Any]:
     try:
-        return await app.inbound(since)
+        return await app.world.inbound(since)
     finally:
         await app.close()

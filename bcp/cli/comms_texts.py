@@ -29,7 +29,7 @@ def _pack() -> tuple[Pack, list[str]]:
     except Invalid:
         return load_pack([SHIPPED / "messages"]), []
     app = make_app()
-    return app.pack, list(app.settings.organisation.languages)
+    return app.world.pack, list(app.settings.organisation.languages)
 
 
 def list_() -> None:

@@ -42,7 +42,7 @@ def check(file: Annotated[Path | None, typer.Argument(help="CSV or YAML; else th
     """Check."""
     from bcp.contacts.load import load_contacts  # noqa: PLC0415
 
-    people = load_contacts(file) if file else make_app().directory.contacts
+    people = load_contacts(file) if file else make_app().people.directory.contacts
     phones = sum(1 for c in people if c.phone)
     render.emit(
         "bcp.contacts/1",
@@ -55,7 +55,7 @@ def list_(full: Annotated[bool, typer.Option("--full", help="Show addresses.")] 
     """List."""
     from bcp.comms.recipients import mask  # noqa: PLC0415
 
-    directory = make_app().directory
+    directory = make_app().people.directory
     show = (lambda text: text) if full else (lambda text: mask(text) if text else "")
     rows = [[c.id, c.name, show(c.phone), show(c.email), ",".join(c.groups)] for c in directory.contacts]
     audiences = {n: [c.id for c in directory.members(n)] for n in directory.audiences}
@@ -100,7 +100,7 @@ def sync(
         raise Invalid("where to? contacts: snapshot: is not set", hint="Add --out FILE.")
     bad: list[str] = []
     link = ""
-    before = read_snapshot(path, app.contact_keys())[0] if path.exists() else ()
+    before = read_snapshot(path, app.people.contact_keys())[0] if path.exists() else ()
     if file:
         people, source = load_contacts(file), f"file {file.name}"
     else:
@@ -111,7 +111,7 @@ def sync(
     changed = differences(before, people)
     checksum = ""
     if not dry_run:
-        checksum = write_snapshot(path, people, taken_at=app.clock.now(), source=source, keys=app.contact_keys())
+        checksum = write_snapshot(path, people, taken_at=app.clock.now(), source=source, keys=app.people.contact_keys())
         if link:
             write_atomic(app.configuration.state / "contacts.delta", link)
     count = {k: sum(1 for c in changed if c[0] == k) for k in ("added", "removed", "changed")}
@@ -130,7 +130,7 @@ def diff(
     from bcp.contacts.snapshot import differences  # noqa: PLC0415
 
     app = make_app()
-    found = differences(_people(app, old), _people(app, new) if new else app.directory.contacts)
+    found = differences(_people(app, old), _people(app, new) if new else app.people.directory.contacts)
     rows = [[kind, person, ", ".join(what)] for kind, person, what in found]
     data = [{"kind": k, "id": p, "what": list(w)} for k, p, w in found]
     render.emit("bcp.contacts-diff/1", {"changes": data}, render.table(rows) if rows else "nothing differs")
@@ -145,7 +145,7 @@ def _people(app: App, path: Path) -> tuple[Contact, ...]:
     if path.suffix == ".json":
         try:
             if str(json.loads(path.read_text(encoding="utf-8")).get("schema", "")).startswith("bcp.contacts/"):
-                return read_snapshot(path, app.contact_keys())[0]
+                return read_snapshot(path, app.people.contact_keys())[0]
         except (OSError, ValueError, AttributeError):
             pass
     return load_contacts(path)
@@ -160,15 +160,17 @@ def show(
     from bcp.kernel.document import did_you_mean  # noqa: PLC0415
 
     app = make_app()
-    person = app.directory.person(who)
+    person = app.people.directory.person(who)
     if person is None:
-        raise Invalid(f"there is nobody called {who!r}", hint=did_you_mean(who, [c.id for c in app.directory.contacts]))
+        raise Invalid(
+            f"there is nobody called {who!r}", hint=did_you_mean(who, [c.id for c in app.people.directory.contacts])
+        )
     hide = (lambda t: t) if full else (lambda t: mask(t) if t else "")
     data = {
         "id": person.id, "name": person.name, "title": person.title, "phone": hide(person.phone), "email": hide(person.email), "language": person.language,
         "groups": list(person.groups), "manager": person.manager, "quiet": person.quiet, "timezone": person.timezone, "channels": list(person.channels), "optout": list(person.optout),
-        "reachable_by": [n for n, c in app.channels.items() if not c.broadcast and c.address_of(person)],
-        "audiences": [n for n in app.directory.audiences if any(m.id == who for m in app.directory.members(n))],
+        "reachable_by": [n for n, c in app.world.channels.items() if not c.broadcast and c.address_of(person)],
+        "audiences": [n for n in app.people.directory.audiences if any(m.id == who for m in app.people.directory.members(n))],
     }  # fmt: skip
     render.emit(
         "bcp.contact/1",
@@ -191,7 +193,7 @@ def export(
     from bcp.contacts.load import COLUMNS  # noqa: PLC0415
     from bcp.kernel.files import write_atomic  # noqa: PLC0415
 
-    directory = make_app().directory
+    directory = make_app().people.directory
     people = directory.members(audience) if audience else list(directory.contacts)
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
@@ -223,7 +225,7 @@ def tree(
     from bcp.kernel.files import write_atomic  # noqa: PLC0415
 
     app = make_app()
-    people = app.directory.members(audience) if audience else list(app.directory.contacts)
+    people = app.people.directory.members(audience) if audience else list(app.people.directory.contacts)
     write_atomic(out, page(app.settings.organisation.name, people, app.clock.now(), app.settings.organisation.hotline))
     render.emit(
         "bcp.contacts-tree/1",
@@ -246,10 +248,10 @@ def forget(
     path = app.settings.contacts.snapshot
     removed = 0
     if path is not None and path.exists():
-        people, taken, source = read_snapshot(path, app.contact_keys())
+        people, taken, source = read_snapshot(path, app.people.contact_keys())
         kept = [p for p in people if p.id != who]
         removed = len(people) - len(kept)
-        write_snapshot(path, kept, taken_at=taken, source=source, keys=app.contact_keys())
+        write_snapshot(path, kept, taken_at=taken, source=source, keys=app.people.contact_keys())
     write_atomic(app.configuration.state / "forgotten", "\n".join(sorted({*_forgotten(app), _mark(who)})) + "\n")
     text = f"{who} was taken out of the snapshot ({removed}) and will not come back with a sync."
     if app.settings.contacts.file is not None:

@@ -69,9 +69,9 @@ async def _checks(app: App) -> list[Check]:
             group.create_task(guarded("detection", _detection(app))),
             group.create_task(guarded("serve", _serve(app))),
         ]
-        tasks += [group.create_task(guarded(f"dns {n}", _dns(app, n))) for n in app.dns]
-        tasks += [group.create_task(guarded(f"relay {n}", _relay(app, n))) for n in app.relays]
-        tasks += [group.create_task(guarded(f"channel {n}", c.check())) for n, c in app.channels.items()]
+        tasks += [group.create_task(guarded(f"dns {n}", _dns(app, n))) for n in app.world.dns]
+        tasks += [group.create_task(guarded(f"relay {n}", _relay(app, n))) for n in app.world.relays]
+        tasks += [group.create_task(guarded(f"channel {n}", c.check())) for n, c in app.world.channels.items()]
         tasks.append(group.create_task(guarded("service", _service(app))))
     return [c for t in tasks for c in t.result()]
 
@@ -92,7 +92,7 @@ async def _serve(app: App) -> list[Check]:
             out.append(Check(f"hook {name}", "ok", f"{settings.kind}, its secrets can be read"))
         except BcpError as error:
             out.append(Check(f"hook {name}", "fail", error.message, error.hint))
-    people = {p for g in s.ask.groups for p in app.approvers([g])}
+    people = {p for g in s.ask.groups for p in app.people.approvers([g])}
     state = "ok" if len(people) >= s.ask.min else "fail"
     hint = "" if state == "ok" else "Nobody could answer: see serve: ask: groups: and the contacts."
     out.append(Check("serve", state, f"{len(people)} people can be asked, {s.ask.min} must say yes", hint))
@@ -126,7 +126,7 @@ async def _state(app: App) -> list[Check]:
 async def _people(app: App) -> list[Check]:
     from bcp.contracts.channel import Check  # noqa: PLC0415
 
-    directory = app.directory
+    directory = app.people.directory
     out = [
         Check(
             "contacts",
@@ -167,7 +167,7 @@ async def _peace(app: App) -> list[Check]:
     from bcp.contracts.dns import MxHost, MxSet  # noqa: PLC0415
     from bcp.kernel.units import format_duration  # noqa: PLC0415
 
-    last = app.peace
+    last = app.world.peace
     if last is None:
         return [Check("snapshot", "warn", "there is none: failback would rest on bcp.yaml alone", "bcp snapshot")]
     age = app.clock.now() - last.taken
@@ -201,7 +201,7 @@ async def _peace(app: App) -> list[Check]:
 async def _detection(app: App) -> list[Check]:
     from bcp.contracts.channel import Check  # noqa: PLC0415
 
-    probes = [p.watched(app.rules.interval_s) for p in app.watcher.probes]
+    probes = [p.watched(app.watching.rules.interval_s) for p in app.watching.watcher.probes]
     vouched = {w.medium for w in probes if w.control}
     out = []
     for medium in sorted({w.medium for w in probes if not w.control and w.medium} - vouched):
@@ -213,17 +213,19 @@ async def _detection(app: App) -> list[Check]:
                 "Add one with control: true.",
             )
         )
-    if len(app.watcher.detector.vantages) < 3:
+    if len(app.watching.watcher.detector.vantages) < 3:
         out.append(
             Check(
                 "detection",
                 "warn",
-                f"{len(app.watcher.detector.vantages)} vantage point(s)",
+                f"{len(app.watching.watcher.detector.vantages)} vantage point(s)",
                 "Three in different networks are a good number: docs/howto/vantage-points.md",
             )
         )
     return out or [
-        Check("detection", "ok", f"{len(probes)} probes from {len(app.watcher.detector.vantages)} vantage points")
+        Check(
+            "detection", "ok", f"{len(probes)} probes from {len(app.watching.watcher.detector.vantages)} vantage points"
+        )
     ]
 
 
@@ -231,10 +233,10 @@ async def _playbooks(app: App) -> list[Check]:
     from bcp.contracts.channel import Check  # noqa: PLC0415
     from bcp.playbook.lint import lint  # noqa: PLC0415
 
-    catalogue, out = app.catalogue(), []
-    for name in app.playbook_files():
+    catalogue, out = app.playbooks.catalogue(), []
+    for name in app.playbooks.files():
         try:
-            errors = [p for p in lint(app.playbook(name), catalogue) if p.severity == "error"]
+            errors = [p for p in lint(app.playbooks.load(name), catalogue) if p.severity == "error"]
         except Invalid as error:
             errors = error.problems
         if errors:
@@ -253,8 +255,8 @@ async def _dns(app: App, name: str) -> list[Check]:
     from bcp.contracts.channel import Check  # noqa: PLC0415
     from bcp.contracts.dns import SwapOrder  # noqa: PLC0415
 
-    out, back_end = [], app.dns[name]
-    domains = [d.name for d in app.domains.values() if d.dns == name]
+    out, back_end = [], app.world.dns[name]
+    domains = [d.name for d in app.world.domains.values() if d.dns == name]
     for reading in await back_end.read(domains):
         if reading.problem or reading.mx is None:
             out.append(
@@ -281,8 +283,8 @@ async def _dns(app: App, name: str) -> list[Check]:
 async def _relay(app: App, name: str) -> list[Check]:
     from bcp.contracts.channel import Check  # noqa: PLC0415
 
-    relay, out = app.relays[name], []
-    for domain in list(app.domains)[:5]:
+    relay, out = app.world.relays[name], []
+    for domain in list(app.world.domains)[:5]:
         for found in await relay.probe(domain, ""):
             tls = "" if found.tls in {"ok"} else f"; TLS: {found.tls}"
             state = "fail" if not found.accepts or found.open_relay else ("ok" if not tls else "warn")
@@ -313,9 +315,9 @@ async def _relay(app: App, name: str) -> list[Check]:
 async def _service(app: App) -> list[Check]:
     from bcp.contracts.channel import Check  # noqa: PLC0415
 
-    if not app.watcher.probes:
+    if not app.watching.watcher.probes:
         return [Check("service", "warn", "there is nothing to look at", "Give domains: primary: and canary: to:")]
-    seen = await app.looker.verdict()
+    seen = await app.watching.looker.verdict()
     state = {"healthy": "ok", "unknown": "warn"}.get(str(seen["state"]), "fail")
     return [
         Check(

@@ -136,7 +136,7 @@ def answer(
     if app.clock.now() > asked.deadline:
         raise Refused("it is too late", rule="too-late", hint="Make a new plan: bcp plan")
     if asked.run:
-        app.runs.tell(
+        app.running.runs.tell(
             asked.run,
             "approve" if yes else "reject",
             person,

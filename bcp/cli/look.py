@@ -87,7 +87,7 @@ def _counts(signal: Signal) -> bool:
 def _chosen(app: App, kind: str) -> list[Probe[Any]]:
     from bcp.kernel.document import did_you_mean  # noqa: PLC0415
 
-    probes = app.watcher.mine
+    probes = app.watching.watcher.mine
     chosen = [p for p in probes if not kind or kind in {p.name, p.kind}]
     if not chosen:
         names = sorted({p.kind for p in probes} | {p.name for p in probes})
@@ -182,9 +182,9 @@ async def _report(app: App, where: str, *, once: bool) -> int:
             hint="Set detect: key: in bcp.yaml, the same as the other machine's detect: vantages:.",
         )
     send = carrier(where, render.raw)
-    agent = Agent(app.watcher, d.vantage, key_of(d.key.reveal()), app.clock, send)
+    agent = Agent(app.watching.watcher, d.vantage, key_of(d.key.reveal()), app.clock, send)
     render.say(
-        f"Reporting to {where} as {d.vantage}, {len(app.watcher.mine)} probe(s) every {app.rules.interval_s:g} s. Ctrl-C ends."
+        f"Reporting to {where} as {d.vantage}, {len(app.watching.watcher.mine)} probe(s) every {app.watching.rules.interval_s:g} s. Ctrl-C ends."
     )
     try:
         if once:
@@ -205,7 +205,7 @@ def _receive(app: App) -> None:
         if not line.strip():
             continue
         try:
-            app.spool.put(line)
+            app.watching.spool.put(line)
             taken += 1
         except (Invalid, Refused) as error:
             render.warn(f"{error.message}. {error.hint}")
@@ -233,7 +233,7 @@ def report(
             "say what is wrong", hint='For example: bcp report-problem --plane mailbox "Outlook does not open"'
         )
     app = make_app()
-    person = app.whoami(who)
+    person = app.people.whoami(who)
     kind = "resolved" if resolved else ("declared" if declare else "reported")
     add_problem(
         app.configuration.state / "problems.jsonl",
@@ -266,10 +266,10 @@ def history(
         raise Invalid(str(error), hint="For example --since 24h") from error
     from bcp.detect.history import uptime  # noqa: PLC0415
 
-    incidents, verdicts = app.history.incidents(start), app.history.verdicts(start)
-    up = uptime(app.history.rows(start, probe=name, plane=plane))
-    rta = [app.achieved(i.since) for i in incidents]
-    rows = list(app.history.rows(start, probe=name, plane=plane)) if looks else []
+    incidents, verdicts = app.watching.history.incidents(start), app.watching.history.verdicts(start)
+    up = uptime(app.watching.history.rows(start, probe=name, plane=plane))
+    rta = [app.running.achieved(i.since) for i in incidents]
+    rows = list(app.watching.history.rows(start, probe=name, plane=plane)) if looks else []
     data = {
         "since": iso(start),
         "incidents": [
@@ -335,12 +335,12 @@ def _prometheus(app: App) -> None:
     from bcp.detect.decide import Decision  # noqa: PLC0415
     from bcp.detect.history import prometheus  # noqa: PLC0415
 
-    latest = app.history.latest()
+    latest = app.watching.history.latest()
     if latest is None:
         raise Invalid("nothing was seen yet", hint="Start `bcp watch`.")
     data = latest[1]
     decision = Decision(data["state"], tuple(data["classes"]), tuple(data["planes"]), confidence=data["confidence"])
     totals: Counter[tuple[str, str, str]] = Counter()
-    for row in app.history.rows(0.0):
+    for row in app.watching.history.rows(0.0):
         totals[(row.plane, row.vantage, row.result)] += row.looks
     render.raw(prometheus(decision, totals, app.clock.now(), data.get("status", {})).rstrip())

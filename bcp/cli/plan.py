@@ -63,7 +63,7 @@ def plan(
                 app,
                 request_for(
                     app,
-                    app.playbook(playbook),
+                    app.playbooks.load(playbook),
                     inputs=pairs(inputs, "input"),
                     overrides=overrides(override, reason),
                     domains=domains or (),

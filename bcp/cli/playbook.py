@@ -50,7 +50,7 @@ def _files() -> dict[str, Path]:
         from bcp.wiring import SHIPPED  # noqa: PLC0415
 
         return {p.stem: p for p in sorted(SHIPPED.glob("*.yaml"))}
-    return make_app().playbook_files()
+    return make_app().playbooks.files()
 
 
 def list_() -> None:
@@ -87,7 +87,7 @@ def _catalogue() -> Catalogue:
         config_path()
     except Invalid:
         return bare_catalogue()
-    return make_app().catalogue()
+    return make_app().playbooks.catalogue()
 
 
 def lint(

@@ -94,7 +94,7 @@ def _plan_and_ask(
                 app,
                 request_for(
                     app,
-                    app.playbook(name),
+                    app.playbooks.load(name),
                     inputs=pairs(inputs, "input"),
                     domains=domains or (),
                     overrides=override,
@@ -181,8 +181,8 @@ def resume(run_id: RunId = "last", hold: Hold = True) -> None:
     from bcp.operate import resume as again  # noqa: PLC0415
 
     app = make_app()
-    found = app.runs.find(run_id)
-    before = {e.key for e in app.runs.view(found).record.effects if e.state != "settled"}
+    found = app.running.runs.find(run_id)
+    before = {e.key for e in app.running.runs.view(found).record.effects if e.state != "settled"}
     if before:
         render.say(
             f"{len(before)} effect(s) were under way and are in doubt; asking what became of them: {', '.join(sorted(before)[:5])}"
@@ -219,8 +219,8 @@ def reject(
 
 def _answer(kind: str, run_text: str, as_: str, step: str, checksum: str, reason: str) -> None:
     app = make_app()
-    run_id = app.runs.find(run_text)
-    view = app.runs.view(run_id, effects=False)
+    run_id = app.running.runs.find(run_text)
+    view = app.running.runs.view(run_id, effects=False)
     gates = [s for s in view.state.steps.values() if s.gate]
     if step:
         gates = [g for g in gates if g.id == step]
@@ -251,7 +251,7 @@ def _answer(kind: str, run_text: str, as_: str, step: str, checksum: str, reason
         raise Refused(
             f"{person} started this run and may not approve it", rule="initiator", hint="Somebody else has to."
         )
-    app.runs.tell(run_id, kind, person, checksum=plan_sum, step=gate.id, reason=reason)
+    app.running.runs.tell(run_id, kind, person, checksum=plan_sum, step=gate.id, reason=reason)
     render.emit(
         "bcp.answer/1",
         {"run": run_id, "step": gate.id, "answer": kind, "by": person, "checksum": plan_sum},
@@ -277,11 +277,13 @@ def prove_person(app: App, as_: str) -> str:
     from bcp.kernel.document import did_you_mean  # noqa: PLC0415
 
     if not as_:
-        return app.whoami()
-    contact = app.directory.person(as_)
+        return app.people.whoami()
+    contact = app.people.directory.person(as_)
     if contact is None:
-        raise Invalid(f"there is no contact {as_!r}", hint=did_you_mean(as_, [c.id for c in app.directory.contacts]))
-    if app.whoami() == as_:
+        raise Invalid(
+            f"there is no contact {as_!r}", hint=did_you_mean(as_, [c.id for c in app.people.directory.contacts])
+        )
+    if app.people.whoami() == as_:
         return as_
     secret = app.settings.approvals.codes.get(as_)
     if secret is None:
@@ -302,13 +304,13 @@ def abort(run_id: RunId = "last", reason: Reason = "") -> None:
     from bcp.operate import resume as again  # noqa: PLC0415
 
     app = make_app()
-    found = app.runs.find(run_id)
-    view = app.runs.view(found, effects=False)
+    found = app.running.runs.find(run_id)
+    view = app.running.runs.view(found, effects=False)
     if view.state.status in FINAL:
         raise Refused(
             f"run {found} is over ({view.state.status})", rule="run-over", hint="To move mail back: bcp failback"
         )
-    app.runs.tell(found, "abort", app.whoami(), reason=reason)
+    app.running.runs.tell(found, "abort", app.people.whoami(), reason=reason)
     if view.live:
         render.emit(
             "bcp.told/1", {"run": found, "told": "abort"}, f"{found} was told to stop and undo. See: bcp status {found}"
@@ -334,8 +336,8 @@ def settle(
     if happened is None:
         raise Invalid("say what you found out", hint="Add --happened or --not-happened.")
     app = make_app()
-    found = app.runs.find(run_id)
-    view = app.runs.view(found)
+    found = app.running.runs.find(run_id)
+    view = app.running.runs.view(found)
     keys = [
         e.key
         for e in view.record.effects
@@ -343,7 +345,7 @@ def settle(
     ]
     if not keys:
         raise Invalid(f"nothing in doubt is called {what!r}", hint=f"bcp status {found}")
-    person = app.whoami()
+    person = app.people.whoami()
     outcome = (
         {"state": "done", "summary": f"{person} says that it happened", "outputs": {}, "changed": True}
         if happened
@@ -351,7 +353,7 @@ def settle(
     )
 
     async def work() -> None:
-        journal = app.runs.store.open(app.runs.path(found), app.clock)
+        journal = app.running.runs.store.open(app.running.runs.path(found), app.clock)
         try:
             for key in keys:
                 is_delivery = any(e.key == key and "channel" in e.request for e in view.record.effects)
@@ -417,7 +419,7 @@ def failback(
         parent=view.id,
     )
     child, ending = _go(app, made, hold=True, quiet_result=True)
-    told = wait_for(end_parent(make_app(), view.id, child, app.whoami()))
+    told = wait_for(end_parent(make_app(), view.id, child, app.people.whoami()))
     _result(child, ending)
     if told is not None:
         render.say(f"{view.id} {told.status}")
@@ -428,11 +430,11 @@ def acknowledge(run_id: RunId = "last") -> None:
     from bcp.operate import run_lock  # noqa: PLC0415
 
     app = make_app()
-    found = app.runs.find(run_id)
-    person = app.whoami()
+    found = app.running.runs.find(run_id)
+    person = app.people.whoami()
 
     async def work() -> None:
-        journal = app.runs.store.open(app.runs.path(found), app.clock)
+        journal = app.running.runs.store.open(app.running.runs.path(found), app.clock)
         try:
             await journal.record("acknowledged", actor=person)
         finally:
@@ -440,7 +442,7 @@ def acknowledge(run_id: RunId = "last") -> None:
 
     with run_lock(app, found):
         wait_for(work())
-    app.runs.anchor(found, app.runs.view(found, effects=False).record.head, "acknowledged")
+    app.running.runs.anchor(found, app.running.runs.view(found, effects=False).record.head, "acknowledged")
     render.emit(
         "bcp.acknowledged/1",
         {"run": found, "by": person},

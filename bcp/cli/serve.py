@@ -15,8 +15,8 @@ from bcp.kernel.errors import Invalid
 from bcp.kernel.units import parse_duration
 
 if TYPE_CHECKING:
-    from bcp.serve_settings import ServeSettings
-    from bcp.server.accounts import Accounts
+    from bcp.server.signin.accounts import Accounts
+    from bcp.settings.serve import ServeSettings
     from bcp.wiring import App
 
 
@@ -99,7 +99,7 @@ def _listening(listen: str, settings: ServeSettings) -> ServeSettings:
     """The settings with another address. Raises ``Invalid``."""
     from pydantic import ValidationError  # noqa: PLC0415
 
-    from bcp.serve_settings import ServeSettings  # noqa: PLC0415
+    from bcp.settings.serve import ServeSettings  # noqa: PLC0415
 
     try:
         ServeSettings.model_validate({"listen": listen})
@@ -115,9 +115,9 @@ def _check(app: App) -> None:
         (f"hook {n}", f"POST /hooks/{n} ({h.kind}, {getattr(h, 'mode', '')})")
         for n, h in app.configuration.plugins["triggers"].items()
     ]
-    people = sorted({p for g in s.ask.groups for p in app.approvers([g])})
+    people = sorted({p for g in s.ask.groups for p in app.people.approvers([g])})
     found.append(("asks", ", ".join(people) or "NOBODY: nobody is in " + ", ".join(s.ask.groups)))
-    by = s.ask.channels or [n for n, c in app.channels.items() if c.form in {"sms", "chat"}]
+    by = s.ask.channels or [n for n, c in app.world.channels.items() if c.form in {"sms", "chat"}]
     found.append(("by", ", ".join(by) or "NO CHANNEL: nobody can be asked"))
     accounts = _accounts(app)
     found.append(("accounts", str(len(accounts.users())) if accounts.users() else "none yet: bcp user add"))
@@ -182,8 +182,8 @@ WantedBy=multi-user.target
 
 def _accounts(app: App) -> Accounts:
     need_serve()
-    from bcp.server.accounts import Accounts  # noqa: PLC0415
     from bcp.server.keys import signing_key  # noqa: PLC0415
+    from bcp.server.signin.accounts import Accounts  # noqa: PLC0415
 
     c = app.settings.serve.console
     return Accounts(
@@ -212,7 +212,7 @@ def _note(app: App, kind: str, **data: str) -> None:
     from bcp.incident.book import Book  # noqa: PLC0415
 
     book = Book(app.configuration.state / "incidents.db", app.clock)
-    book.note(kind, "", app.whoami(), **data)
+    book.note(kind, "", app.people.whoami(), **data)
     book.close()
 
 
@@ -230,7 +230,7 @@ def add_user(
     _known_contact(app, contact)
     if role_ not in {"viewer", "operator", "approver", "admin"}:
         raise Invalid(f"there is no role {role_!r}", hint="viewer | operator | approver | admin")
-    contact = contact or (name if app.directory.person(name) is not None else "")
+    contact = contact or (name if app.people.directory.person(name) is not None else "")
     accounts = _accounts(app)
     secret = accounts.add(name, contact, role_, _new_password(name), email=email)
     accounts.close()
@@ -247,9 +247,10 @@ def add_user(
 def _known_contact(app: App, contact: str) -> None:
     from bcp.kernel.document import did_you_mean  # noqa: PLC0415
 
-    if contact and app.directory.person(contact) is None:
+    if contact and app.people.directory.person(contact) is None:
         raise Invalid(
-            f"there is no contact {contact!r}", hint=did_you_mean(contact, [c.id for c in app.directory.contacts])
+            f"there is no contact {contact!r}",
+            hint=did_you_mean(contact, [c.id for c in app.people.directory.contacts]),
         )
 
 

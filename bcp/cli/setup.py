@@ -167,14 +167,14 @@ def _mx_now(domain: str, server: str) -> tuple[list[tuple[int, str]], int, str]:
 def check() -> None:
     """Check."""
     app = make_app()
-    people, messages = len(app.directory.contacts), len(app.pack.names())
-    empty = [n for n in app.directory.audiences if not app.directory.members(n)]
-    text = f"{config_path()}: nothing wrong. {len(app.domains)} domain(s), {people} contact(s), {messages} message(s), {len(app.channels)} channel(s)."
+    people, messages = len(app.people.directory.contacts), len(app.world.pack.names())
+    empty = [n for n in app.people.directory.audiences if not app.people.directory.members(n)]
+    text = f"{config_path()}: nothing wrong. {len(app.world.domains)} domain(s), {people} contact(s), {messages} message(s), {len(app.world.channels)} channel(s)."
     render.emit(
         "bcp.config/1",
         {
             "file": str(config_path()),
-            "domains": list(app.domains),
+            "domains": list(app.world.domains),
             "contacts": people,
             "messages": messages,
             "empty_audiences": empty,

@@ -37,7 +37,7 @@ def snapshot(
     from bcp.detect.snapshot import differences  # noqa: PLC0415
 
     app = make_app()
-    store = app.snapshots
+    store = app.world.snapshots
     if show or diff:
         files = store.files()
         if not files or (diff and len(files) < 2):

@@ -44,7 +44,7 @@ def verdict() -> None:
 
 async def _burst(app: App) -> Decision:
     try:
-        return await app.looker.burst()
+        return await app.watching.looker.burst()
     finally:
         await app.close()
 
@@ -59,13 +59,13 @@ def explain(
     from bcp.detect.rules import in_words  # noqa: PLC0415
 
     app = make_app()
-    words = in_words(app.rules, len(app.watcher.detector.vantages))
+    words = in_words(app.watching.rules, len(app.watching.watcher.detector.vantages))
     if rules:
         render.emit("bcp.rules/1", {"rules": words}, "\n".join(render.wrap(w, "  ", "- ") for w in words))
         return
     need_probes(app)
-    latest = None if fresh else app.history.latest()
-    if latest is not None and app.clock.now() - latest[0] <= 3 * app.rules.interval_s + 5:
+    latest = None if fresh else app.watching.history.latest()
+    if latest is not None and app.clock.now() - latest[0] <= 3 * app.watching.rules.interval_s + 5:
         _explain_latest(app, *latest, words)
         return
     found = wait_for(_burst(app))
@@ -106,7 +106,7 @@ def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str])
 
 def need_probes(app: App) -> None:
     """Raises ``Invalid`` when nothing is configured to look."""
-    if not app.watcher.probes:
+    if not app.watching.watcher.probes:
         raise Invalid(
             "there is nothing to look at",
             hint="Give domains: primary: and canary: to: in bcp.yaml, or detect: probes:.",
@@ -147,22 +147,22 @@ def watch(
 
 async def _once(app: App) -> Decision:
     try:
-        return await app.watcher.once()
+        return await app.watching.watcher.once()
     finally:
-        app.history.close()
+        app.watching.history.close()
         await app.close()
 
 
 async def _watch(app: App, playbook: str, until: str, *, hold: bool, metrics: str) -> int:
-    loaded = app.playbook(playbook) if playbook else None
+    loaded = app.playbooks.load(playbook) if playbook else None
     app.remember()
     screen = _Screen(app, metrics)
     render.say(
-        f"Watching {app.settings.service}: {len(app.watcher.mine)} probe(s) every {app.settings.detect.interval:g} s, from {len(app.watcher.detector.vantages)} vantage point(s). Ctrl-C ends."
+        f"Watching {app.settings.service}: {len(app.watching.watcher.mine)} probe(s) every {app.settings.detect.interval:g} s, from {len(app.watching.watcher.detector.vantages)} vantage point(s). Ctrl-C ends."
     )
     act = _Starter(app, loaded, hold=hold)
     try:
-        async for found in app.watcher.run():
+        async for found in app.watching.watcher.run():
             screen.show(found)
             if until and found.state == until:
                 return 0
@@ -171,7 +171,7 @@ async def _watch(app: App, playbook: str, until: str, *, hold: bool, metrics: st
                 return await act.start()
     finally:
         screen.close()
-        app.history.close()
+        app.watching.history.close()
         await app.close()
     return 0
 
@@ -200,7 +200,11 @@ class _Screen:
 
             app = self.app
             text = full(
-                found, app.settings.service, app.clock.now(), app.watcher.detector.lines(), app.recommend(found)
+                found,
+                app.settings.service,
+                app.clock.now(),
+                app.watching.watcher.detector.lines(),
+                app.playbooks.recommend(found),
             )
             self._live.update(Text.from_ansi(f"{clock_text(app.clock.now())} UTC  {text}"), refresh=True)
         elif now != self._last:
@@ -216,11 +220,15 @@ class _Screen:
         from bcp.detect.history import prometheus  # noqa: PLC0415
         from bcp.kernel.files import write_atomic  # noqa: PLC0415
 
-        write_atomic(Path(self.metrics), prometheus(found, self.app.history.totals, self.app.clock.now()), mode=0o644)
+        write_atomic(
+            Path(self.metrics), prometheus(found, self.app.watching.history.totals, self.app.clock.now()), mode=0o644
+        )
 
     def _problems(self) -> None:
-        refused = self.app.spool.refused[-1:] if self.app.settings.detect.vantages else []
-        problem = self.app.history.problem or (f"an observation was put aside: {refused[0]}" if refused else "")
+        refused = self.app.watching.spool.refused[-1:] if self.app.settings.detect.vantages else []
+        problem = self.app.watching.history.problem or (
+            f"an observation was put aside: {refused[0]}" if refused else ""
+        )
         if problem and problem != self._warned:
             render.warn(problem)
         self._warned = problem
@@ -285,7 +293,7 @@ class _Starter:
 
         app, loaded = self.app, self.loaded
         assert loaded is not None
-        app.looker.live = True  # our own watcher knows already; facts are still read again under the lock
+        app.watching.looker.live = True  # our own watcher knows already; facts are still read again under the lock
         timeline = Timeline(app.clock.now())
 
         def started(run_id: str) -> None:
@@ -310,7 +318,7 @@ def show(
     from bcp.cli.verdict_view import data_of, full, headline, proposal  # noqa: PLC0415
     from bcp.detect.watch import to_data  # noqa: PLC0415
 
-    now, playbook = app.clock.now(), app.recommend(found)
+    now, playbook = app.clock.now(), app.playbooks.recommend(found)
     if short:
         lines = [render.wrap(f"{clock_text(now)} {headline(found, app.settings.service)}", "         ", "")]
         lines += [render.wrap(e, "             ", "           - ") for e in found.evidence[:6]]

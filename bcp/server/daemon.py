@@ -19,17 +19,17 @@ from bcp.incident.writer import Writer
 from bcp.kernel.errors import BcpError, Refused
 from bcp.kernel.log import logger
 from bcp.playbook.lint import lint
-from bcp.server.act import Actor
-from bcp.server.ask import Asker
-from bcp.server.conduct import Conductor
-from bcp.server.hear import Hearer
-from bcp.server.heart import heartbeat
+from bcp.server.doors.slack_socket import listen
 from bcp.server.hub import Hub
 from bcp.server.keys import signing_key
-from bcp.server.slack_socket import listen
-from bcp.server.told import Told
+from bcp.server.parts.act import Actor
+from bcp.server.parts.ask import Asker
+from bcp.server.parts.conduct import Conductor
+from bcp.server.parts.hear import Hearer
+from bcp.server.parts.heart import heartbeat
+from bcp.server.parts.told import Told
 from bcp.settings import Configuration
-from bcp.wiring import App
+from bcp.wiring import make_app
 
 LOG = logger(__name__)
 FRESH_S = 60.0
@@ -41,7 +41,7 @@ class SharedLooker(LiveLooker):
 
     def __init__(self, daemon: Daemon) -> None:
         r = daemon.app.settings.detect.recheck
-        super().__init__(daemon.app.watcher, looks=r.looks, apart_s=r.apart, reuse_s=r.reuse)
+        super().__init__(daemon.app.watching.watcher, looks=r.looks, apart_s=r.apart, reuse_s=r.reuse)
         self.daemon = daemon
 
     async def verdict(self) -> Any:
@@ -57,7 +57,7 @@ class Daemon:
     """Everything that lives while ``bcp serve`` runs, except the web server."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self.app = App(configuration)
+        self.app = make_app(configuration)
         self.clock = self.app.clock
         self.state = configuration.state
         self.lock = FileLock(self.state / "serve.lock")
@@ -93,11 +93,11 @@ class Daemon:
     def seen(self) -> Decision:
         """The verdict now: the watch's, or that of a look that a hook caused a moment ago. The watch needs some rounds to
         become suspicious; until then, and while it is, the look is believed."""
-        mine = self.decision or self.app.watcher.decision()
+        mine = self.decision or self.app.watching.watcher.decision()
         if mine.state == "down" or self._burst is None or self._burst[1].state != "down":
             return mine
         at, found = self._burst
-        age, rules = self.clock.monotonic() - at, self.app.rules
+        age, rules = self.clock.monotonic() - at, self.app.watching.rules
         soon = (rules.suspect + 1) * rules.interval_s
         return found if age <= soon or (age <= FRESH_S and mine.state != "healthy") else mine
 
@@ -113,7 +113,7 @@ class Daemon:
         return await asyncio.shield(self._looking)
 
     async def _look(self) -> Decision:
-        found = await self.app.looker.burst()
+        found = await self.app.watching.looker.burst()
         self._burst = (self.clock.monotonic(), found)
         return found
 
@@ -161,12 +161,11 @@ class Daemon:
         from bcp.reports import write  # noqa: F401, PLC0415
 
         registry.actions()
-        for name in ("pack", "directory", "channels", "dns", "relays"):
-            getattr(self.app, name)
-        catalogue = self.app.catalogue()
-        for name in self.app.playbook_files():
+        self.app.make_ready()
+        catalogue = self.app.playbooks.catalogue()
+        for name in self.app.playbooks.files():
             with contextlib.suppress(BcpError):
-                lint(self.app.playbook(name), catalogue)
+                lint(self.app.playbooks.load(name), catalogue)
 
     async def _kept(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
@@ -180,11 +179,11 @@ class Daemon:
             await asyncio.sleep(2.0)
 
     async def _watch(self) -> None:
-        if not self.app.watcher.probes:
+        if not self.app.watching.watcher.probes:
             LOG.warning("nothing is configured to look: hooks will be noted, and nothing confirmed")
             return
         try:
-            async for found in self.app.watcher.run():
+            async for found in self.app.watching.watcher.run():
                 self.watching, self.decision = True, found
                 self.rounds, self.last_round = self.rounds + 1, self.clock.monotonic()
                 try:
@@ -199,7 +198,7 @@ class Daemon:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            if self.seen().state != "down" and self.app.watcher.probes:
+            if self.seen().state != "down" and self.app.watching.watcher.probes:
                 found = await self.look()
                 await self.actor.consider(self.seen() if found.state != "down" else found, looked=True)
             else:
@@ -245,6 +244,6 @@ class Daemon:
         with contextlib.suppress(BcpError):
             await self.writer.do(lambda b: b.note("stopped", "", "bcp"))
         await self.writer.close()
-        self.app.history.close()
+        self.app.watching.history.close()
         await self.app.close()
         self.lock.release()

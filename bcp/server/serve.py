@@ -12,7 +12,7 @@ from typing import Any
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.log import logger
 from bcp.server.daemon import Daemon
-from bcp.server.heart import notify, watchdog
+from bcp.server.parts.heart import notify, watchdog
 from bcp.settings import Configuration, load
 
 LOG = logger(__name__)
@@ -27,8 +27,8 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
     """
     import uvicorn  # noqa: PLC0415
 
-    from bcp.server.guard import GuardedProtocol  # noqa: PLC0415
-    from bcp.server.traces import set_up  # noqa: PLC0415
+    from bcp.server.doors.guard import GuardedProtocol  # noqa: PLC0415
+    from bcp.server.doors.traces import set_up  # noqa: PLC0415
     from bcp.server.web import web  # noqa: PLC0415
 
     daemon = Daemon(configuration)
@@ -96,23 +96,21 @@ def _bound(config: Any, host: str, port: int) -> Any:
 def reload(daemon: Daemon, app: Any, path: Path) -> None:
     """Take over hooks, playbooks, messages and people of a new bcp.yaml. A broken one changes nothing. Where to listen and
     where the state lies stay as they were until a restart; runs under way keep the configuration that they began with."""
-    from bcp.wiring import App  # noqa: PLC0415
+    from bcp.wiring import make_app  # noqa: PLC0415
 
     notify("RELOADING=1")
     try:
         fresh = load(path)
         if fresh.state != daemon.state:
             raise Invalid("the state folder cannot change while the daemon runs", hint="Restart it.")
-        made = App(fresh, daemon.clock)
-        for name in ("directory", "pack", "channels"):
-            getattr(made, name)
+        made = make_app(fresh, daemon.clock, watching=daemon.app.watching)
+        made.make_ready()
     except BcpError as error:
         LOG.error("the configuration was not taken over: %s %s", error.message, error.hint)
         daemon.spawn(_refused(daemon, error.message), "note")
         notify("READY=1")
         return
     old = daemon.app
-    made.__dict__["watcher"], made.__dict__["history"], made.__dict__["spool"] = old.watcher, old.history, old.spool
     daemon.app = made
     app.state.hooks.reload()
     daemon.spawn(_replaced(daemon, old), "reload")

@@ -14,15 +14,17 @@ from bcp import __version__
 from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
-from bcp.server import api, console, deeds, links, login
-from bcp.server.accounts import Accounts
-from bcp.server.body import TooLarge, TooSlow, read
+from bcp.server.console.pages import deeds, links, login
+from bcp.server.console.pages import pages as console
+from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
-from bcp.server.guard import Guard, GuardedProtocol, HooksFirst, peer_of
-from bcp.server.heart import alive
-from bcp.server.hooks import Hooks
-from bcp.server.inbound import SlackCalls, TwilioCalls
-from bcp.server.page import Site, deed, guarded
+from bcp.server.doors import api
+from bcp.server.doors.body import TooLarge, TooSlow, read
+from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of
+from bcp.server.doors.hooks import Hooks
+from bcp.server.doors.inbound import SlackCalls, TwilioCalls
+from bcp.server.parts.heart import alive
+from bcp.server.signin.accounts import Accounts
 
 LOG = logger(__name__)
 LOCAL = {"127.0.0.1", "::1"}
@@ -73,7 +75,7 @@ def _probes(app: FastAPI) -> None:
 
 
 def _console(app: FastAPI) -> None:
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "console" / "static"), name="static")
     for path, view in (
         ("/", console.now), ("/incidents", console.incidents), ("/incidents/{incident}", console.incident), ("/runs", console.runs),
         ("/runs/{run}", console.run), ("/runs/{run}/plan", console.run_plan), ("/runs/{run}/report", console.report),
@@ -145,7 +147,7 @@ async def metrics(request: Request) -> Response:
     token = accounts.token(request.headers.get("authorization", "").removeprefix("Bearer "))
     if not local and (token is None or "read" not in token.scopes):
         return PlainTextResponse("a token with the scope read is needed\n", 401)
-    text = prometheus(daemon.seen(), daemon.app.history.totals, daemon.clock.now())
+    text = prometheus(daemon.seen(), daemon.app.watching.history.totals, daemon.clock.now())
     hooks: Hooks = request.app.state.hooks
     out = ["# HELP bcp_hook_requests_total Requests to hooks by answer.", "# TYPE bcp_hook_requests_total counter"]
     out += [
@@ -174,7 +176,7 @@ async def observed(request: Request) -> Response:
         return PlainTextResponse("too many batches that are not genuine\n", 429)
     try:
         raw = await read(request, daemon.settings.max_body)
-        daemon.app.spool.put(raw.decode())
+        daemon.app.watching.spool.put(raw.decode())
     except (TooLarge, TooSlow):
         return PlainTextResponse("too large, or too slow\n", 413)
     except (Invalid, Refused, UnicodeDecodeError) as error:

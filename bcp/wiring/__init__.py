@@ -1,9 +1,12 @@
 """Settings in, live objects out: the floor that knows everybody."""
 
-from bcp.wiring.app import App
-from bcp.wiring.catalogue import SHIPPED, action_specs, bare_catalogue, recommended, shipped_books
-from bcp.wiring.services import login_name
-from bcp.wiring.watching import Follower, rules_from, rules_of
+from bcp.wiring.app import App, make_app
+from bcp.wiring.catalogue import action_specs, bare_catalogue, shipped_candidates
+from bcp.wiring.choose import recommended
+from bcp.wiring.follow import Follower
+from bcp.wiring.people import login_name
+from bcp.wiring.rules import rules_from, rules_of
+from bcp.wiring.shipped import SHIPPED
 
 __all__ = [
     "SHIPPED",
@@ -12,8 +15,9 @@ __all__ = [
     "action_specs",
     "bare_catalogue",
     "login_name",
+    "make_app",
     "recommended",
     "rules_from",
     "rules_of",
-    "shipped_books",
+    "shipped_candidates",
 ]

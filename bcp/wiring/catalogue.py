@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bcp import registry
 from bcp.comms.pack import Pack, load_pack
-from bcp.detect.decide import SWITCHES, Decision
 from bcp.kernel.errors import Invalid
 from bcp.playbook.catalogue import ActionSpec, Catalogue, MessageSpec
 from bcp.playbook.load import load
-
-if TYPE_CHECKING:
-    pass
-
-
-SHIPPED = next(
-    (p for p in (Path(__file__).parents[1] / "_playbooks", Path(__file__).parents[2] / "playbooks") if p.is_dir()),
-    Path("playbooks"),
-)
-"""Where the shipped playbooks are, in a wheel and in a checkout."""
+from bcp.wiring.choose import Candidate
+from bcp.wiring.shipped import SHIPPED
 
 
 def action_specs() -> dict[str, ActionSpec]:
@@ -79,30 +70,19 @@ def bare_catalogue() -> Catalogue:
     )
 
 
-def books_of(files: Mapping[str, Path]) -> dict[str, tuple[frozenset[str], bool]]:
-    """Of each playbook that can be read: the classes it covers, and whether it moves MX."""
-    out: dict[str, tuple[frozenset[str], bool]] = {}
+def candidates_of(files: Mapping[str, Path]) -> dict[str, Candidate]:
+    """Every playbook that can be read, as the choice for an outage sees it."""
+    out: dict[str, Candidate] = {}
     for name, path in files.items():
         try:
             book = load(path).book
         except Invalid:
             continue
-        out[name] = (frozenset(book.covers), any(s.uses == "dns.mx.switch" for s in book.activation))
+        moves = any(s.uses == "dns.mx.switch" for s in book.activation)
+        out[name] = Candidate(frozenset(book.covers), moves, book.recovery.playbook if book.recovery else "")
     return out
 
 
-def shipped_books() -> dict[str, tuple[frozenset[str], bool]]:
+def shipped_candidates() -> dict[str, Candidate]:
     """The same of the shipped ones."""
-    return books_of({p.stem: p for p in sorted(SHIPPED.glob("*.yaml"))})
-
-
-def recommended(decision: Decision, books: Mapping[str, tuple[frozenset[str], bool]]) -> str:
-    """A playbook's name, or empty. Where MX is not to be moved, none that moves it is named."""
-    if decision.action == "failback":
-        return next((n for n in books if n.endswith("failback")), "")
-    moves = decision.action in {"switch", "wait", "ask"}
-    for letter in decision.classes:
-        fitting = [n for n, (covers, mx) in books.items() if letter in covers and mx == (moves and letter in SWITCHES)]
-        if fitting:
-            return min(fitting, key=lambda n: (len(books[n][0]), n))
-    return ""
+    return candidates_of({p.stem: p for p in sorted(SHIPPED.glob("*.yaml"))})

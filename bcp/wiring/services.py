@@ -1,63 +1,58 @@
-"""Services of actions that need the whole application."""
+"""Services of actions over people and the world: replies counted, the status page written."""
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bcp.comms.answers import tally
 from bcp.comms.courier import Courier
 from bcp.contracts.services import Order
+from bcp.kernel.clock import Clock
 from bcp.kernel.errors import Invalid
-
-if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
-    from bcp.wiring.app import App
+from bcp.wiring.people import People
+from bcp.wiring.world import World
 
 
 class Replies:
     """What people sent back on any channel, counted by person."""
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    def __init__(self, people: People, world: World) -> None:
+        self._people, self._world = people, world
 
     def people(self, audience: str) -> int:
         """How many are in this audience."""
-        return len(self.app.directory.members(audience))
+        return len(self._people.directory.members(audience))
 
     async def count(self, audience: str, since: float, digits: Sequence[str]) -> int:
         """How many different people have answered so."""
-        inbound = await self.app.inbound(since)
-        found = tally(self.app.directory.members(audience), inbound, since, dict.fromkeys(digits, ""))
+        inbound = await self._world.inbound(since)
+        found = tally(self._people.directory.members(audience), inbound, since, dict.fromkeys(digits, ""))
         return len(found.answered)
 
 
 class SitePages:
     """The status page as actions see it: the first ``status-page`` channel."""
 
-    def __init__(self, app: App, courier: Courier) -> None:
-        self.app, self.courier = app, courier
+    def __init__(self, world: World, courier: Courier, clock: Clock) -> None:
+        self._world, self.courier, self.clock = world, courier, clock
 
     def _site(self) -> Any:
-        for channel in self.app.channels.values():
+        for channel in self._world.channels.values():
             if channel.kind == "status-page":
                 return channel.site  # type: ignore[attr-defined]
         raise Invalid("there is no status page", hint="Add a channel of kind: status-page.")
 
     def render_order(self, order: Order) -> Mapping[str, Any]:
         """The entry a message gives."""
-        message = self.courier.render_for(order, "page", self.app.settings.organisation.language)
+        message = self.courier.render_for(order, "page", self._world.settings.organisation.language)
         return {
             "title": message.subject,
             "html": message.html,
             "text": message.body,
             "template": message.template,
             "language": message.language,
-            "phase": self.app.pack.get(order.template).file.phase,
+            "phase": self._world.pack.get(order.template).file.phase,
         }
 
     async def publish(self, entry: Mapping[str, Any], *, key: str) -> str:
@@ -65,7 +60,7 @@ class SitePages:
         from bcp.kit.site import Entry  # noqa: PLC0415
 
         site = self._site()
-        site.put(Entry(key, self.app.clock.now(), **entry))
+        site.put(Entry(key, self.clock.now(), **entry))
         return site.url or str(site.folder)
 
     async def has(self, key: str) -> bool:
@@ -75,13 +70,3 @@ class SitePages:
     async def withdraw(self, key: str) -> None:
         """Take it back."""
         self._site().remove(key)
-
-
-def login_name() -> str:
-    """The login of whoever runs this process, by user id, not by what the environment claims."""
-    try:
-        import pwd  # noqa: PLC0415
-
-        return pwd.getpwuid(os.getuid()).pw_name
-    except (ImportError, KeyError):
-        return getpass.getuser()

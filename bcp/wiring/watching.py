@@ -1,89 +1,141 @@
-"""What detection needs of the configuration and of runs."""
+"""Watching: the probes, the watcher over them, what it remembers, and looks before a write."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
 
-from bcp.detect.detector import Detector
+from bcp import registry
+from bcp.contracts.probe import Probe
+from bcp.detect.decide import Decision
+from bcp.detect.history import History
+from bcp.detect.remote import Spool, key_of
 from bcp.detect.rules import Rules
-from bcp.engine.store import Runs, RunView
+from bcp.detect.watch import LiveLooker, Watcher, to_data
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import BcpError
-from bcp.settings import DetectSettings, Settings
-
-if TYPE_CHECKING:
-    pass
+from bcp.settings import Configuration
+from bcp.wiring.rules import rules_of
+from bcp.wiring.world import World
 
 
-def rules_of(settings: Settings) -> Rules:
-    """The numbers of detection."""
-    return rules_from(settings.detect, max((x.primary_ttl for x in settings.domains), default=0))
+class Watching:
+    """One watch over the configured probes. The daemon has one; every run in it shares it."""
 
+    def __init__(self, configuration: Configuration, clock: Clock, world: World) -> None:
+        self.configuration, self.settings, self.clock, self.world = configuration, configuration.settings, clock, world
 
-def rules_from(d: DetectSettings, ttl: float) -> Rules:
-    """The numbers of detection, with the TTL of MX in peacetime in seconds."""
-    return Rules(
-        interval_s=d.interval,
-        threshold=d.threshold,
-        reject_threshold=d.reject_threshold,
-        suspect=d.suspect,
-        need=d.need,
-        confirm_for_s=d.interval if d.confirm_for is None else d.confirm_for,
-        keep_firing_for_s=d.keep_firing_for,
-        flap_high=d.flap_percent,
-        flap_low=min(d.flap_low, d.flap_percent),
-        partial_share=d.partial_share,
-        switch_share=d.switch_share,
-        target_share=d.target_share,
-        stale_after=d.stale_after,
-        skew_s=d.clock_skew,
-        decide_b_s=d.decide.b,
-        decide_e_s=d.decide.e,
-        decide_f_s=d.decide.f,
-        dwell_s=max(3600.0, 4.0 * ttl) if d.dwell is None else d.dwell,
-    )
+    @cached_property
+    def rules(self) -> Rules:
+        """How sure detection must be."""
+        return rules_of(self.settings)
 
+    @cached_property
+    def watcher(self) -> Watcher:
+        """The watcher over the configured probes, or the usual ones."""
+        d = self.settings.detect
+        return Watcher(
+            self._probes(),
+            self.rules,
+            self.clock,
+            concurrency=d.concurrency,
+            vantages=(d.vantage, *d.vantages),
+            here=d.vantage,
+        )
 
-class Follower:
-    """Tells the detector what runs have done: decided, undecided, active, failback, draining, closed."""
+    @cached_property
+    def looker(self) -> LiveLooker:
+        """Looks before a write; the running watcher when there is one."""
+        r = self.settings.detect.recheck
+        return LiveLooker(self.watcher, looks=r.looks, apart_s=r.apart, reuse_s=r.reuse)
 
-    def __init__(self, runs: Runs, detector: Detector, clock: Clock) -> None:
-        self.runs, self.detector, self.clock = runs, detector, clock
-        self._told = ""
+    @cached_property
+    def history(self) -> History:
+        """What was seen. Whoever asked for it closes it."""
+        h = self.settings.detect.history
+        return History(self.configuration.state / "history.db", keep_s=h.keep, max_bytes=h.max_mib * 2**20)
 
-    def follow(self) -> None:
-        """Look at the newest runs."""
-        event = self._event()
-        if event and event != self._told:
-            self.detector.event(event, self.clock.monotonic())
-        self._told = event or self._told
+    def vantage_keys(self) -> dict[str, bytes]:
+        """Keys of the other vantage points."""
+        return {n: key_of(v.key.reveal()) for n, v in self.settings.detect.vantages.items()}
 
-    def _event(self) -> str:
-        for run_id in reversed(self.runs.ids()[-5:]):
-            try:
-                view = self.runs.view(run_id, effects=False)
-            except BcpError:
-                continue
-            if view.plan.get("kind") == "drill" or "dns.mx.switch" not in uses_of(view).values():
-                continue
-            return _event_of(view)
-        return ""
+    @cached_property
+    def spool(self) -> Spool:
+        """Where their observations arrive."""
+        return Spool(self.configuration.state / "observed", self.vantage_keys())
 
+    def decision(self) -> Decision:
+        """What the watch sees now."""
+        return self.watcher.decision()
 
-def uses_of(view: RunView) -> dict[str, str]:
-    """The action of each step."""
-    return {str(s["id"]): str(s["uses"]) for s in view.plan["steps"]}
+    def remember(self, follow: Callable[[], None]) -> None:
+        """From now on the watcher hears other vantage points, calls ``follow`` (what runs did) before it judges a round,
+        and writes the history."""
+        w = self.watcher
+        w.listen.append(self.history.note)
+        if self.settings.detect.vantages:
+            w.sources.append(self.spool.read)
+        w.before.append(follow)
+        w.after.append(self._keep)
 
+    def _keep(self, d: Decision) -> None:
+        status = {v.name: v.status for v in d.views}
+        self.history.round(
+            d, self.clock.now(), {**to_data(d), "lines": self.watcher.detector.lines(), "status": status}
+        )
 
-def _event_of(view: RunView) -> str:
-    """How far the incident is, by its newest run that moves MX."""
-    status, back = view.status(), bool(view.plan.get("parent"))
-    if status in {"new", "running", "waiting", "undoing"}:
-        drains = [step for step, uses in uses_of(view).items() if uses == "relay.drain"]
-        draining = any(view.state.steps[s].status in {"running", "ok"} for s in drains if s in view.state.steps)
-        return ("draining" if draining else "failback") if back else "decided"
-    if status == "holding" and not back:
-        return "active"
-    if status in {"failed", "aborted"}:
-        return "undecided"
-    return "closed" if status == "done" and back else ""
+    # -- probes --------------------------------------------------------------------------------------------------
+
+    def _probes(self) -> list[Probe[Any]]:
+        return [registry.load("probes", s.kind).create(n, s, self.clock) for n, s in self._probe_settings().items()]
+
+    def _probe_settings(self) -> Mapping[str, Any]:
+        """The configured probes, else the usual ones; and people, who can always report."""
+        given: dict[str, Any] = dict(self.configuration.plugins["probes"]) or self._usual_probes()
+        if given:
+            kind = registry.settings_class("probes", "people")
+            heard = {s.plane for s in given.values() if s.kind == "people"}
+            for plane in ("inbound", "outbound", "mailbox", "auth", "edge"):
+                if plane not in heard:
+                    given.setdefault(f"people-{plane}", kind(plane=plane))
+        return {n: self._in_state(s) for n, s in given.items()}
+
+    def _usual_probes(self) -> dict[str, Any]:
+        hosts = {h.host for d in self.world.domains.values() if d.primary is not None for h in d.primary.hosts}
+        to, resolvers = self.settings.canary.to, self.settings.canary.resolvers
+        out: dict[str, Any] = {}
+        for i, host in enumerate(sorted(hosts)[:4], 1):
+            out[f"dns-{i}"] = registry.settings_class("probes", "dns")(
+                host=host, resolvers=resolvers, authoritative=[] if resolvers else "auto"
+            )
+            if to:
+                out[f"smtp-{i}"] = registry.settings_class("probes", "smtp")(
+                    host=host, recipient=to, port=self.settings.canary.port, resolvers=resolvers
+                )
+        if out and to:
+            self._relay_control(out)
+        return out
+
+    def _relay_control(self, out: dict[str, Any]) -> None:
+        """The first relay vouches for our own port 25, where its settings say how to reach it."""
+        for name, relay in self.configuration.plugins["relays"].items():
+            hosts = getattr(relay, "hosts", ())
+            if hosts:
+                addresses = [str(a) for a in getattr(hosts[0], "addresses", ())]
+                out[f"{name}-control"] = registry.settings_class("probes", "smtp")(
+                    host=hosts[0].host,
+                    addresses=addresses,
+                    port=getattr(relay, "port", 25),
+                    recipient=getattr(relay, "probe_recipient", "") or f"postmaster@{self.settings.domains[0].name}",
+                    resolvers=self.settings.canary.resolvers,
+                    control=True,
+                )
+                return
+
+    def _in_state(self, settings: Any) -> Any:
+        """What a probe reads from the state folder, where nobody said otherwise."""
+        if not hasattr(settings, "store") or settings.store is not None:
+            return settings
+        module = registry.load("probes", settings.kind)
+        path = next(c.state_path for c in vars(module).values() if hasattr(c, "state_path"))
+        return settings.model_copy(update={"store": self.configuration.state / path})

@@ -13,7 +13,7 @@ import pytest
 from bcp import operate
 from bcp.kernel.errors import Refused
 from bcp.settings import load
-from bcp.wiring import App
+from bcp.wiring import make_app
 
 CONFIG = """\
 version: 1
@@ -43,8 +43,8 @@ def project(folder: Path, wait: str) -> Path:
 
 
 async def go(config: Path, *, automatic: bool = False) -> tuple[str, int]:
-    app = App(load(config))
-    plan = await operate.make_plan(app, operate.request_for(app, app.playbook("slow"), inputs={}, automatic=automatic))
+    app = make_app(load(config))
+    plan = await operate.make_plan(app, operate.request_for(app, app.playbooks.load("slow"), inputs={}, automatic=automatic))
     run_id, ending = await operate.start(app, plan)
     return run_id, ending.code
 

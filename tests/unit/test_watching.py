@@ -24,7 +24,7 @@ from bcp.kernel.clock import SystemClock
 from bcp.kernel.errors import BcpError, Invalid, Refused, Transient
 from bcp.replay import play, shipped
 from bcp.testing.clock import FakeClock
-from bcp.wiring import recommended, shipped_books
+from bcp.wiring import recommended, shipped_candidates
 
 KEY = b"k" * 32
 OK, FAIL, UNKNOWN = Result.OK, Result.FAIL, Result.UNKNOWN
@@ -318,7 +318,7 @@ def test_snapshots_are_dated_compared_and_proven(tmp_path) -> None:
 
 def test_the_recommended_playbook() -> None:
     """MX is only moved by a playbook where that is proposed."""
-    books = shipped_books()
+    books = shipped_candidates()
     for action, classes, name in (("switch", ("F",), "exchange-false-rejects"), ("wait", ("B", "A"), "exchange-inbound-outage"), ("wait", ("E", "B"), "exchange-inbound-outage"), ("tell", ("A",), "exchange-mailbox-access"),
                                   ("tell", ("D", "E"), "exchange-mailbox-access"), ("tell", ("E",), "exchange-mailbox-access"), ("tell", ("C",), "exchange-outbound-failure"), ("direct", ("G",), "exchange-gateway-path"), ("failback", (), "exchange-failback"), ("fix-own", ("H",), "")):
         assert recommended(Decision("down", classes, action=action), books) == name, (action, classes)

@@ -26,9 +26,9 @@ from bcp.kernel.units import format_duration
 from bcp.pages.palette import tone
 from bcp.plan.model import read_plan
 from bcp.playbook.load import load
-from bcp.server.accounts import Session
-from bcp.server.ask import forecast_of
-from bcp.server.page import Site, in_thread
+from bcp.server.console.page import Site, in_thread
+from bcp.server.parts.ask import forecast_of
+from bcp.server.signin.accounts import Session
 
 ROUNDS = 24
 
@@ -45,11 +45,11 @@ async def now(site: Site, request: Request, session: Session) -> Response:
         "service": daemon.app.settings.service,
         "what": " and ".join(TITLES[c] for c in found.classes),
         "proposal": ACTIONS.get(found.action, found.action),
-        "playbook": daemon.app.recommend(found) if found.classes else "",
+        "playbook": daemon.app.playbooks.recommend(found) if found.classes else "",
         "looked": f"at {clock_text(daemon.clock.now())}" if daemon.rounds else "not yet",
         "watching": daemon.watching,
-        "vantages": len(daemon.app.watcher.detector.vantages),
-        "probes": len(daemon.app.watcher.mine),
+        "vantages": len(daemon.app.watching.watcher.detector.vantages),
+        "probes": len(daemon.app.watching.watcher.mine),
         "asked": asked,
         "clock": found.clock,
         "incident": current,
@@ -69,7 +69,7 @@ def part(site: Site, request: Request, session: Session, page: str, inner: str, 
 
 def plane_rows(site: Site) -> list[dict[str, Any]]:
     """One row a plane at which something looks, or somebody reports."""
-    found, history = site.daemon.seen(), site.daemon.app.watcher.detector.lines()
+    found, history = site.daemon.seen(), site.daemon.app.watching.watcher.detector.lines()
     out = []
     for view in found.views:
         past = list(history.get(view.name, ()))[-ROUNDS:]
@@ -151,9 +151,9 @@ def event_row(e: Event) -> dict[str, Any]:
 def run_rows(site: Site, limit: int, *, drills: bool | None = None) -> list[dict[str, Any]]:
     """The newest first."""
     out = []
-    for run_id in reversed(site.daemon.app.runs.ids()):
+    for run_id in reversed(site.daemon.app.running.runs.ids()):
         try:
-            view = site.daemon.app.runs.view(run_id, effects=False)
+            view = site.daemon.app.running.runs.view(run_id, effects=False)
         except BcpError:
             continue
         if drills is None or (view.plan.get("kind") == "drill") == drills:
@@ -233,13 +233,13 @@ async def readiness(site: Site) -> list[dict[str, Any]]:
             for c in found
         ]
 
-    groups = await asyncio.gather(*(one(n, c) for n, c in site.daemon.app.channels.items()))
+    groups = await asyncio.gather(*(one(n, c) for n, c in site.daemon.app.world.channels.items()))
     return [c for g in groups for c in g]
 
 
 def view_of(site: Site, request: Request, *, effects: bool = False) -> RunView:
     """The run of this URL. Raises ``Invalid``."""
-    all_ = site.daemon.app.runs
+    all_ = site.daemon.app.running.runs
     name = str(request.path_params["run"])
     if name not in all_.ids():
         raise Invalid(f"there is no run {name!r}", hint="See the list of runs.")
@@ -315,7 +315,7 @@ def plan_page(site: Site, request: Request, session: Session, data: Mapping[str,
 async def start(site: Site, request: Request, session: Session) -> Response:
     """Choose a playbook."""
     books = []
-    for path in site.daemon.app.playbook_files().values():
+    for path in site.daemon.app.playbooks.files().values():
         try:
             book = load(path).book
         except Invalid:
@@ -332,18 +332,18 @@ async def messages(site: Site, request: Request, session: Session) -> Response:
     """Preview per channel, with segments and forecast."""
     app, query = site.daemon.app, request.query_params
     names = [
-        {"name": n, "title": app.pack.get(n).file.title}
-        for n in app.pack.names()
+        {"name": n, "title": app.world.pack.get(n).file.title}
+        for n in app.world.pack.names()
         if not n.startswith(("question", "incident-notice"))
     ]
     chosen, letter = query.get("message", ""), query.get("letter", "") or (site.daemon.seen().outage_class or "B")
-    audiences = list(app.directory.audiences)
+    audiences = list(app.people.directory.audiences)
     audience = query.get("audience", "") or ("employees" if "employees" in audiences else next(iter(audiences), ""))
     texts: list[Any] = []
     rows: list[dict[str, Any]] = []
     draft = False
     if chosen:
-        draft = app.pack.get(chosen).file.draft
+        draft = app.world.pack.get(chosen).file.draft
         texts = announce.texts(app, chosen, letter, {})
         found = await announce.forecast(app, audience, chosen, None, letter, {})
         fields = ("channel", "people", "messages", "segments", "seconds", "unreachable", "warnings")
@@ -363,7 +363,7 @@ async def messages(site: Site, request: Request, session: Session) -> Response:
 
 async def history(site: Site, request: Request, session: Session) -> Response:
     """Outages and how fast they were found; uptime."""
-    past, since = site.daemon.app.history, site.daemon.clock.now() - 90 * 86_400
+    past, since = site.daemon.app.watching.history, site.daemon.clock.now() - 90 * 86_400
     outages = [
         {
             "since": o.since,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bcp.kernel.errors import Invalid
-from bcp.server.guard import shown
+from bcp.server.doors.guard import shown
 
 
 def set_up(app: Any, endpoint: str) -> None:

@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
 from bcp.kit.jwks import Keys
-from bcp.server.accounts import Session
-from bcp.server.body import TooLarge, TooSlow, read
-from bcp.server.page import Site, field, in_thread, to
+from bcp.server.console.page import Site, field, in_thread, to
+from bcp.server.doors.body import TooLarge, TooSlow, read
+from bcp.server.signin.accounts import Session
 
 LOG = logger(__name__)
 CHALLENGE_S = 300.0

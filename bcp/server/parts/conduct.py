@@ -16,8 +16,8 @@ from bcp.kernel.errors import BcpError, Refused
 from bcp.kernel.log import logger
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded
-from bcp.server.books import asks_first
-from bcp.wiring import App
+from bcp.server.parts.books import asks_first
+from bcp.wiring import App, make_app
 
 if TYPE_CHECKING:
     from bcp.server.daemon import Daemon
@@ -57,11 +57,13 @@ class Conductor:
         """What a run gets: everything of its own but the watch."""
         from bcp.server.daemon import SharedLooker  # noqa: PLC0415 - they hold one another
 
-        app = App(self.app.configuration, self.clock)
-        app.__dict__["watcher"] = self.app.watcher
-        app.__dict__["looker"] = SharedLooker(self.daemon)
-        app.seen = self.daemon.seen
-        return app
+        return make_app(
+            self.app.configuration,
+            self.clock,
+            watching=self.app.watching,
+            seen=self.daemon.seen,
+            looker=lambda: SharedLooker(self.daemon),
+        )
 
     async def go(
         self, incident: str, loaded: Loaded, *, automatic: bool = False, plan: Plan | None = None, parent: str = "",
@@ -156,7 +158,7 @@ class Conductor:
         if plan is None:
             return
         now = self.clock.now()
-        groups = [sorted(self.app.approvers([g])) for g in settings.groups]
+        groups = [sorted(self.app.people.approvers([g])) for g in settings.groups]
         until, step = min(now + settings.timeout, plan.expires), f"plan:{plan.id}"
         about = {"incident": incident, "run": "", "step": step, "checksum": plan.checksum, "opened": now}
         await self.daemon.writer.do(
@@ -184,9 +186,9 @@ class Conductor:
     def holding(self) -> list[RunView]:
         """Runs that hold, the newest first. Drills are none of ours."""
         out = []
-        for run_id in reversed(self.app.runs.ids()[-50:]):
+        for run_id in reversed(self.app.running.runs.ids()[-50:]):
             try:
-                view = self.app.runs.view(run_id, effects=False)
+                view = self.app.running.runs.view(run_id, effects=False)
             except BcpError:
                 continue
             if view.state.status == "holding" and view.plan.get("kind") != "drill":
@@ -194,9 +196,9 @@ class Conductor:
         return out
 
     def goes_back(self, parent: str) -> bool:
-        for run_id in self.app.runs.ids()[-20:]:
+        for run_id in self.app.running.runs.ids()[-20:]:
             try:
-                view = self.app.runs.view(run_id, effects=False)
+                view = self.app.running.runs.view(run_id, effects=False)
             except BcpError:
                 continue
             if view.record.meta.get("parent") == parent and view.state.status not in FINAL:
@@ -206,11 +208,11 @@ class Conductor:
     async def mind(self) -> None:
         """Take over what holds with nobody there, and what this daemon was killed in the middle of."""
         while True:
-            for run_id in self.app.runs.ids()[-20:]:
+            for run_id in self.app.running.runs.ids()[-20:]:
                 if run_id in self.working:
                     continue
                 try:
-                    view = self.app.runs.view(run_id, effects=False)
+                    view = self.app.running.runs.view(run_id, effects=False)
                 except BcpError:
                     continue
                 if view.live or view.plan.get("kind") == "drill":

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from bcp.kernel.log import logger
-from bcp.server.inbound import pressed
+from bcp.server.doors.inbound import pressed
 
 if TYPE_CHECKING:
     from bcp.server.daemon import Daemon

@@ -18,10 +18,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import BcpError, Invalid, Refused, StorageError
 from bcp.kernel.log import logger
-from bcp.server.accounts import Accounts, Session
-from bcp.server.body import TooLarge, TooSlow, read
 from bcp.server.daemon import Daemon
-from bcp.server.guard import peer_of
+from bcp.server.doors.body import TooLarge, TooSlow, read
+from bcp.server.doors.guard import peer_of
+from bcp.server.signin.accounts import Accounts, Session
 
 LOG = logger(__name__)
 NAV = (
@@ -45,7 +45,7 @@ def lines(text: str) -> Markup:
 def templates() -> Environment:
     """The pages: everything is escaped, a missing value is an error."""
     made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "pages"),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -17,7 +17,7 @@ from bcp.kernel.hashing import digest
 from bcp.kernel.names import domain_name, host_name
 from bcp.kernel.secret import Secret
 from bcp.playbook.expr import ExpressionError, parse_expression
-from bcp.serve_settings import ServeSettings
+from bcp.settings.serve import ServeSettings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 MailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]

@@ -20,9 +20,9 @@ from bcp.kernel.errors import BcpError, Invalid, StorageError
 from bcp.kernel.log import logger
 from bcp.kit.hook_auth import verify
 from bcp.playbook.expr import ExpressionError, condition
-from bcp.server.body import read_or_refuse
 from bcp.server.daemon import Daemon
-from bcp.server.guard import Throttle, peer_of
+from bcp.server.doors.body import read_or_refuse
+from bcp.server.doors.guard import Throttle, peer_of
 
 LOG = logger(__name__)
 JSON = ("application/json", "text/json")

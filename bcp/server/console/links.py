@@ -9,9 +9,9 @@ from bcp.incident import questions
 from bcp.incident.model import Question
 from bcp.kernel.errors import BcpError
 from bcp.plan.model import read_plan
-from bcp.server.console import question_view
-from bcp.server.guard import Throttle
-from bcp.server.page import Site, field
+from bcp.server.console.page import Site, field
+from bcp.server.console.pages import question_view
+from bcp.server.doors.guard import Throttle
 
 WRONG = Throttle(20, 300.0)
 
@@ -65,7 +65,7 @@ async def _answer(request: Request, *, post: bool) -> Response:
 
 def _changes(site: Site, asked: Question) -> list[dict[str, str]]:
     if asked.run:
-        steps = site.daemon.app.runs.view(asked.run, effects=False).plan["steps"]
+        steps = site.daemon.app.running.runs.view(asked.run, effects=False).plan["steps"]
     else:
         steps = read_plan(site.daemon.state / "plans" / f"{asked.step.removeprefix('plan:')}.json").to_data()["steps"]
     return [c for s in steps for c in s["changes"]][:50]

@@ -18,8 +18,8 @@ from bcp.kernel.errors import BcpError, Invalid, Refused, StorageError
 from bcp.kit.problems import Problem, add_problem
 from bcp.plan.model import read_plan
 from bcp.playbook.load import loads
-from bcp.server.accounts import Accounts, Token
 from bcp.server.daemon import Daemon
+from bcp.server.signin.accounts import Accounts, Token
 
 Text = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,80}$", description="An id, as the lists show it.")]
@@ -230,7 +230,7 @@ async def verdict(daemon: TheDaemon, _: Reader) -> VerdictOut:
     return VerdictOut(
         **{n: data[n] for n in names},
         since=iso(found.since),
-        playbook=daemon.app.recommend(found) if found.classes else "",
+        playbook=daemon.app.playbooks.recommend(found) if found.classes else "",
     )
 
 
@@ -273,9 +273,9 @@ async def answer(daemon: TheDaemon, token: Approver, question: Id, body: AnswerI
 async def runs(daemon: TheDaemon, _: Reader, limit: Limit = 20) -> list[RunOut]:
     """Of this state folder, whoever started them."""
     out = []
-    for run_id in list(reversed(daemon.app.runs.ids()))[:limit]:
+    for run_id in list(reversed(daemon.app.running.runs.ids()))[:limit]:
         try:
-            out.append(run_out(daemon.app.runs.view(run_id, effects=False)))
+            out.append(run_out(daemon.app.running.runs.view(run_id, effects=False)))
         except BcpError:
             continue
     return out
@@ -284,7 +284,7 @@ async def runs(daemon: TheDaemon, _: Reader, limit: Limit = 20) -> list[RunOut]:
 @router.get("/runs/{run}", summary="One run with its steps")
 async def run(daemon: TheDaemon, _: Reader, run: Id) -> RunFull:
     """Where it stands."""
-    view = daemon.app.runs.view(daemon.app.runs.find(run), effects=False)
+    view = daemon.app.running.runs.view(daemon.app.running.runs.find(run), effects=False)
     steps = [
         StepOut(id=s.id, phase=s.phase, status=s.status, summary=s.summary, error=s.error)
         for s in view.state.steps.values()
@@ -297,18 +297,20 @@ async def run(daemon: TheDaemon, _: Reader, run: Id) -> RunFull:
 @router.post("/runs/{run}/abort", summary="Stop a run and undo what it did")
 async def abort(daemon: TheDaemon, token: Operator, run: Id) -> Done:
     """It stops before its next step."""
-    found = daemon.app.runs.find(run)
-    view = daemon.app.runs.view(found, effects=False)
+    found = daemon.app.running.runs.find(run)
+    view = daemon.app.running.runs.view(found, effects=False)
     if view.state.status in {"done", "failed", "aborted"}:
         raise Refused(f"run {found} is over ({view.state.status})", rule="run-over")
-    daemon.app.runs.tell(found, "abort", token.contact or f"token:{token.name}", reason=f"api token {token.name}")
+    daemon.app.running.runs.tell(
+        found, "abort", token.contact or f"token:{token.name}", reason=f"api token {token.name}"
+    )
     return Done(done=f"{found} was told to stop and undo")
 
 
 @router.get("/playbooks", summary="Playbooks")
 async def playbooks(daemon: TheDaemon, _: Reader) -> list[str]:
     """By name."""
-    return sorted(daemon.app.playbook_files())
+    return sorted(daemon.app.playbooks.files())
 
 
 @router.post("/plans", summary="Make a plan")
@@ -318,7 +320,7 @@ async def plan(daemon: TheDaemon, token: Operator, body: PlanIn) -> PlanOut:
     try:
         request = operate.request_for(
             app,
-            app.playbook(body.playbook),
+            app.playbooks.load(body.playbook),
             inputs=body.inputs,
             domains=body.domains,
             initiator=token.contact or f"token:{token.name}",

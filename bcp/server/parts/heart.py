@@ -32,9 +32,9 @@ def notify(text: str) -> bool:
 
 def alive(daemon: Daemon) -> bool:
     """Did the watch finish a round in the last three intervals (a minute at least)? Without probes: yes."""
-    if not daemon.app.watcher.probes:
+    if not daemon.app.watching.watcher.probes:
         return True
-    limit = max(60.0, 3 * daemon.app.rules.interval_s)
+    limit = max(60.0, 3 * daemon.app.watching.rules.interval_s)
     return bool(daemon.rounds) and daemon.clock.monotonic() - daemon.last_round <= limit
 
 

@@ -10,9 +10,9 @@ from bcp.incident import questions
 from bcp.kernel.errors import Invalid, Refused
 from bcp.plan.model import Plan, read_plan
 from bcp.playbook.load import Loaded, loads
-from bcp.server.accounts import Session
-from bcp.server.console import view_of
-from bcp.server.page import Site, field, in_thread, to
+from bcp.server.console.page import Site, field, in_thread, to
+from bcp.server.console.pages import view_of
+from bcp.server.signin.accounts import Session
 
 Form = dict[str, list[str]]
 
@@ -43,9 +43,9 @@ async def make_plan(site: Site, request: Request, session: Session, form: Form) 
         if line.strip():
             inputs[name.strip()] = value.strip()
     name = field(form, "playbook")
-    if name not in site.daemon.app.playbook_files():
+    if name not in site.daemon.app.playbooks.files():
         raise Invalid(f"there is no playbook {name[:60]!r}")
-    made = await planned(site, site.daemon.app.playbook(name), session, inputs=inputs)
+    made = await planned(site, site.daemon.app.playbooks.load(name), session, inputs=inputs)
     return to(f"/plans/{made.id}")
 
 
@@ -87,7 +87,7 @@ async def begin(site: Site, session: Session, plan: Plan, loaded: Loaded) -> Res
     """Start it, and wait for its first sign of life or for what refuses it."""
     service = site.daemon.app.settings.service
     current = await site.daemon.writer.do(lambda b: b.current(service))
-    before = set(site.daemon.app.runs.ids())
+    before = set(site.daemon.app.running.runs.ids())
     incident = current.id if current else ""
     who = session.user.contact or session.user.name
     task = site.daemon.spawn(
@@ -95,7 +95,7 @@ async def begin(site: Site, session: Session, plan: Plan, loaded: Loaded) -> Res
     )
     await note(site, session, "run_asked_for", playbook=plan.playbook, plan=plan.id)
     for _ in range(100):
-        fresh = [i for i in site.daemon.app.runs.ids() if i not in before]
+        fresh = [i for i in site.daemon.app.running.runs.ids() if i not in before]
         if fresh:
             return to(f"/runs/{fresh[-1]}")
         if task.done():
@@ -114,7 +114,7 @@ async def abort(site: Site, request: Request, session: Session, form: Form) -> R
     view = view_of(site, request)
     if view.state.status in {"done", "failed", "aborted"}:
         raise Refused(f"the run is over ({view.state.status})", rule="run-over")
-    site.daemon.app.runs.tell(
+    site.daemon.app.running.runs.tell(
         view.id, "abort", session.user.contact or session.user.name, reason=f"console as {session.user.name}"
     )
     await note(site, session, "abort_asked_for", run=view.id)
@@ -131,7 +131,7 @@ async def failback(site: Site, request: Request, session: Session, form: Form) -
         )
     made = await planned(
         site,
-        site.daemon.app.playbook(recovery.playbook),
+        site.daemon.app.playbooks.load(recovery.playbook),
         session,
         inputs={},
         parent=view.id,
@@ -145,14 +145,14 @@ async def send(site: Site, request: Request, session: Session, form: Form) -> Re
     app = site.daemon.app
     name, audience, letter = field(form, "message"), field(form, "audience"), field(form, "letter")[:1]
     if (
-        name not in app.pack
-        or app.pack.get(name).file.draft
-        or audience not in app.directory.audiences
+        name not in app.world.pack
+        or app.world.pack.get(name).file.draft
+        or audience not in app.people.directory.audiences
         or letter not in "ABCDEFGH"
     ):
         raise Invalid("there is no such message or audience")
     path = announce.playbook_of(app, audience, name, form.get("channel") or None, letter, {})
-    loaded = app.playbook(str(path))
+    loaded = app.playbooks.load(str(path))
     made = await planned(site, loaded, session, inputs={})
     if refusals := made.refusals():
         raise Refused(refusals[0][1].message, rule=refusals[0][1].rule, hint=refusals[0][1].hint)

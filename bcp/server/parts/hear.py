@@ -35,7 +35,7 @@ class Hearer:
             if not open_:
                 continue
             since = min(q.opened for q in open_) - BACK_S
-            for name, channel in self.daemon.app.channels.items():
+            for name, channel in self.daemon.app.world.channels.items():
                 if channel.form not in ANSWERING:
                     continue
                 try:
@@ -46,7 +46,7 @@ class Hearer:
 
     async def text(self, channel: str, message: Inbound) -> str:
         """A text from a phone. What to say to them; empty: nothing."""
-        people = [c.id for c in self.daemon.app.directory.contacts if message.sender in (c.phone, c.slack)]
+        people = [c.id for c in self.daemon.app.people.directory.contacts if message.sender in (c.phone, c.slack)]
         if not people:
             return ""
         key = self.daemon.key
@@ -95,7 +95,7 @@ class Hearer:
             )
         kind = "approve" if yes else "reject"
         if question.run:  # first: what is written down twice does no harm, what is not told would
-            self.daemon.app.runs.tell(
+            self.daemon.app.running.runs.tell(
                 question.run, kind, person, checksum=question.checksum, step=question.step, how=how, reason=how
             )
         await self.daemon.writer.do(lambda b: questions.record(b, question, person, yes=yes, how=how))

@@ -27,7 +27,7 @@ class Speaker:
     def channels(self) -> list[Channel[Any]]:
         """Those of the configuration, else every text and chat channel."""
         names = self.daemon.settings.ask.channels
-        every = self.daemon.app.channels
+        every = self.daemon.app.world.channels
         return (
             [every[n] for n in names if n in every]
             if names
@@ -41,7 +41,7 @@ class Speaker:
         """Say it; a refusal that is safe to repeat is repeated. A lost answer is not: the next turn asks again anyway."""
         app = self.daemon.app
         default = app.settings.organisation.language
-        message = render(app.pack.get(template), channel.form, language or default, default, values, drill=drill)
+        message = render(app.world.pack.get(template), channel.form, language or default, default, values, drill=drill)
         for attempt in range(TRIES):
             try:
                 receipt = await channel.send(Delivery(key, address, message, self.clock.now(), choices, reply_url))
@@ -81,8 +81,8 @@ class Speaker:
             },
         }
         people = (
-            self.daemon.app.directory.members(self.daemon.settings.oncall)
-            if self.daemon.settings.oncall in self.daemon.app.directory.audiences
+            self.daemon.app.people.directory.members(self.daemon.settings.oncall)
+            if self.daemon.settings.oncall in self.daemon.app.people.directory.audiences
             else []
         )
         sent = failed = 0

@@ -102,6 +102,9 @@ class ServeSettings(Model):
     """Key that signs links and codes, 32 characters or more. Empty: a file in the state folder, made at the first start."""
     verdict: Literal["notify", "ask", "auto"] = "ask"
     """What may follow when our own detection confirms an outage."""
+    playbooks: dict[Literal["A", "B", "C", "D", "E", "F", "G", "H"], Name] = Field(default_factory=dict)
+    """Which playbook to choose for an outage class, where several fit: `B: exchange-inbound-outage`. It counts where the
+    playbook covers the class and moves MX only where that is called for; `bcp serve --check` shows the choice."""
     oncall: Name = "oncall"
     """Audience that is told of incidents, refusals and questions that nobody answered."""
     hooks: dict[Name, Any] = Field(default_factory=dict)

@@ -12,7 +12,7 @@ from bcp.incident.model import Event, Incident, next_state
 from bcp.kernel.clock import clock_text
 from bcp.kernel.errors import Invalid
 from bcp.playbook.load import Loaded, loads
-from bcp.server.books import AUTOMATIC
+from bcp.server.parts.books import AUTOMATIC
 from bcp.wiring import App
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Actor:
         name = await self._choose(current, found)
         if not name or await self._was_proposed(current, name, due=found.action == "switch"):
             return
-        mode, loaded = current.mode, self.app.playbook(name)
+        mode, loaded = current.mode, self.app.playbooks.load(name)
         if mode == "notify":
             await self._propose(current, name, mode, found)
             self.daemon.asker.speaker.tell(current, f"proposed: {name}; start it with bcp run {name}")
@@ -142,14 +142,14 @@ class Actor:
         wish = self._wishes.get(current.id, "")
         if wish:
             try:
-                covers = set(self.app.playbook(wish).book.covers)
+                covers = set(self.app.playbooks.load(wish).book.covers)
             except Invalid as error:
                 covers = set()
                 await self._once(current, "wish_refused", error.message, tell=True)
             if covers & set(found.classes):
                 return wish
             await self._once(current, "wish_refused", f"{wish} is not for class {', '.join(found.classes) or '?'}")
-        name = self.app.recommend(found)
+        name = self.app.playbooks.recommend(found)
         if not name:
             await self._once(
                 current,
@@ -215,7 +215,7 @@ class Actor:
             if recovery is None:
                 continue
             self._back_asked[view.id] = self.clock.now()
-            loaded, domains = self.app.playbook(recovery.playbook), tuple(view.plan["domains"])
+            loaded, domains = self.app.playbooks.load(recovery.playbook), tuple(view.plan["domains"])
             text = f"{self.app.settings.service} is well again; {recovery.playbook} is proposed for {view.id}"
             await self._note_back(current.id, view.id, text)
             self.daemon.conductor.propose(current.id, loaded, parent=view.id, domains=domains)

@@ -21,8 +21,8 @@ from bcp.kernel.errors import BcpError
 from bcp.kernel.log import logger
 from bcp.plan.model import read_plan
 from bcp.playbook.load import loads
-from bcp.server.books import groups_of
-from bcp.server.say import Speaker
+from bcp.server.parts.books import groups_of
+from bcp.server.parts.say import Speaker
 
 if TYPE_CHECKING:
     from bcp.server.daemon import Daemon
@@ -78,13 +78,13 @@ class Asker:
 
     async def _notice_gates(self) -> None:
         """Open gates of live runs, whoever started them."""
-        for run_id in self.daemon.app.runs.ids()[-20:]:
-            path = self.daemon.app.runs.path(run_id)
+        for run_id in self.daemon.app.running.runs.ids()[-20:]:
+            path = self.daemon.app.running.runs.path(run_id)
             try:
                 stamp = _touched(path)
                 if self._seen.get(run_id) == stamp:
                     continue
-                view = self.daemon.app.runs.view(run_id, effects=False)
+                view = self.daemon.app.running.runs.view(run_id, effects=False)
             except (BcpError, OSError):
                 continue
             self._seen[run_id] = stamp
@@ -120,7 +120,7 @@ class Asker:
         references = groups_of(loads(view.plan["playbook_text"]), step.partition("@")[0])
         left, out = set(approvers), []
         for reference in references:
-            mine = sorted(self.daemon.app.approvers([reference]) & left)
+            mine = sorted(self.daemon.app.people.approvers([reference]) & left)
             left -= set(mine)
             out.append(mine)
         return [*out, *([sorted(left)] if left else [])]
@@ -145,7 +145,7 @@ class Asker:
     def _gate_result(self, question: Question) -> str:
         """How a gate ended; empty while it is open."""
         try:
-            view = self.daemon.app.runs.view(question.run, effects=False)
+            view = self.daemon.app.running.runs.view(question.run, effects=False)
         except BcpError as error:
             return f"the run cannot be read: {error.message}"
         step = view.state.steps.get(question.step)
@@ -185,7 +185,7 @@ class Asker:
     def matter(self, question: Question) -> Matter:
         """What it is about. Raises ``BcpError`` when the run or plan is gone."""
         if question.run:
-            plan: Mapping[str, Any] = self.daemon.app.runs.view(question.run, effects=False).plan
+            plan: Mapping[str, Any] = self.daemon.app.running.runs.view(question.run, effects=False).plan
         else:
             plan = read_plan(self.daemon.state / "plans" / f"{question.step.removeprefix('plan:')}.json").to_data()
         return Matter(
@@ -197,7 +197,7 @@ class Asker:
     async def _take(self, question: Question, turn: Turn) -> None:
         given = {a.by for a in await self.daemon.writer.do(lambda b: questions.answers_of(b, question))}
         group = [p for p in question.groups[turn.group] if p not in given]
-        people = [c for c in map(self.daemon.app.directory.person, group) if c is not None]
+        people = [c for c in map(self.daemon.app.people.directory.person, group) if c is not None]
         stamp = turn.cycle * len(question.groups) + turn.group
         for channel in self.speaker.channels():
             if channel.broadcast:
@@ -304,12 +304,12 @@ class Asker:
             if (
                 (one.person, one.channel) in told
                 or one.state == "failed"
-                or one.channel not in self.daemon.app.channels
+                or one.channel not in self.daemon.app.world.channels
             ):
                 continue
             told.add((one.person, one.channel))
-            channel = self.daemon.app.channels[one.channel]
-            person = self.daemon.app.directory.person(one.person)
+            channel = self.daemon.app.world.channels[one.channel]
+            person = self.daemon.app.people.directory.person(one.person)
             address = channel.address_of(person) if person is not None else channel.place()
             language = person.language if person is not None else ""
             state, detail = await self.speaker.send(

@@ -21,7 +21,7 @@ from bcp.kernel.log import logger
 from bcp.kit.hook_auth import fresh
 from bcp.kit.inbox import add_answer
 from bcp.kit.optouts import note_optout, word_of
-from bcp.server.body import read_or_refuse
+from bcp.server.doors.body import read_or_refuse
 
 if TYPE_CHECKING:
     from bcp.server.daemon import Daemon
@@ -82,9 +82,9 @@ class TwilioCalls:
 
     async def _opted(self, number: str, word: str) -> None:
         if note_optout(self.daemon.state, number, word):
-            person = next((c.id for c in self.daemon.app.directory.contacts if c.phone == number), "")
+            person = next((c.id for c in self.daemon.app.people.directory.contacts if c.phone == number), "")
             await self.daemon.writer.do(lambda b: b.note(f"texts_{word}", "", person))
-            self.daemon.app.__dict__.pop("directory", None)
+            self.daemon.app.people.forget()
 
     async def keys(self, request: Request) -> Response:
         """A key that somebody pressed in a call that read a message to them."""
@@ -177,7 +177,7 @@ async def pressed(daemon: Daemon, payload: Any) -> str:
         name, _, word = str(action["value"]).partition(":")
         if payload.get("type") != "block_actions" or word not in {"yes", "no"}:
             return "This is no button of ours."
-        person = next((c.id for c in daemon.app.directory.contacts if c.slack == user), "")
+        person = next((c.id for c in daemon.app.people.directory.contacts if c.slack == user), "")
         if not person:
             return "Your Slack account belongs to nobody in the contacts; answer in another way."
         asked = await daemon.writer.do(lambda b: questions.question(b, name))

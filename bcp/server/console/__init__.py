@@ -1,0 +1,1 @@
+"""The console: pages and forms for people, signed links, sign-in."""

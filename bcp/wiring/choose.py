@@ -1,0 +1,66 @@
+"""Which playbook an outage calls for. Pure, so that it can be shown in peacetime for every class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bcp.detect.decide import SWITCHES, Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What counts about a playbook when one is chosen."""
+
+    covers: frozenset[str]
+    """Outage classes that it is for."""
+    moves_mx: bool
+    recovery: str = ""
+    """The playbook that goes back from it; empty: none."""
+
+
+Candidates = Mapping[str, Candidate]
+"""Playbooks by name."""
+
+
+def for_class(letter: str, *, moves_mx: bool, candidates: Candidates, wanted: Mapping[str, str] | None = None) -> str:
+    """The playbook for one outage class; empty: none fits.
+
+    ``wanted`` names the operator's own choice by class; it wins where it exists, covers the class, and moves MX only
+    where that is called for. Among the others the most special one is taken (fewest classes), then by name.
+    """
+    fitting = [n for n, c in candidates.items() if letter in c.covers and c.moves_mx == moves_mx]
+    mine = (wanted or {}).get(letter, "")
+    if mine in fitting:
+        return mine
+    return min(fitting, key=lambda n: (len(candidates[n].covers), n), default="")
+
+
+def recommended(decision: Decision, candidates: Candidates, wanted: Mapping[str, str] | None = None) -> str:
+    """The playbook for a verdict, or empty. Where MX is not to be moved, none that moves it is named."""
+    if decision.action == "failback":
+        return way_back(decision.classes, candidates, wanted)
+    moves = decision.action in {"switch", "wait", "ask"}
+    for letter in decision.classes:
+        moves_mx = moves and letter in SWITCHES
+        if found := for_class(letter, moves_mx=moves_mx, candidates=candidates, wanted=wanted):
+            return found
+    return ""
+
+
+def way_back(classes: tuple[str, ...], candidates: Candidates, wanted: Mapping[str, str] | None = None) -> str:
+    """The ``recovery:`` of the playbook that moves MX for these classes; without one, of any that moves MX; else empty."""
+    names = [for_class(c, moves_mx=True, candidates=candidates, wanted=wanted) for c in classes]
+    names += sorted(n for n, c in candidates.items() if c.moves_mx and c.covers)
+    return next((candidates[n].recovery for n in names if n and candidates[n].recovery in candidates), "")
+
+
+def chosen(candidates: Candidates, wanted: Mapping[str, str] | None = None) -> dict[str, tuple[str, str]]:
+    """For each class A to H: the playbook when MX is moved, and the one when it is not; empty where none fits."""
+    return {
+        c: (
+            for_class(c, moves_mx=True, candidates=candidates, wanted=wanted) if c in SWITCHES else "",
+            for_class(c, moves_mx=False, candidates=candidates, wanted=wanted),
+        )
+        for c in "ABCDEFGH"
+    }

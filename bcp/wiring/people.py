@@ -1,0 +1,81 @@
+"""People: who there is, who may approve, and who sits at this terminal."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bcp.contacts.directory import Audience, Directory
+from bcp.contacts.load import load_contacts
+from bcp.contacts.snapshot import Keys, read_snapshot
+from bcp.contracts.contact import Contact
+from bcp.kit.optouts import read_optouts
+from bcp.settings import Configuration
+
+
+class People:
+    """Contacts and audiences of one configuration. The directory is read when it is first asked for, then kept."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration, self.settings = configuration, configuration.settings
+        self._directory: Directory | None = None
+
+    @property
+    def directory(self) -> Directory:
+        """Contacts and audiences. Raises ``Invalid``."""
+        if self._directory is None:
+            self._directory = self._read()
+        return self._directory
+
+    def forget(self) -> None:
+        """Read contacts and opt-outs anew at the next question: somebody opted out, or a file has changed."""
+        self._directory = None
+
+    def _read(self) -> Directory:
+        c = self.settings.contacts
+        audiences = {
+            n: Audience(n, tuple(a.groups), tuple(a.people), a.where, tuple(a.first), a.quiet, a.timezone)
+            for n, a in self.settings.audiences.items()
+        }
+        people: dict[str, Contact] = {}
+        taken = 0.0
+        if c.snapshot is not None and c.snapshot.exists():
+            found, taken, _ = read_snapshot(c.snapshot, self.contact_keys())
+            people.update((p.id, p) for p in found)
+        if c.file is not None:
+            people.update((p.id, p) for p in load_contacts(c.file))
+        out = read_optouts(self.configuration.state)
+        people = {
+            i: replace(p, optout=(*p.optout, "sms")) if p.phone in out and "sms" not in p.optout else p
+            for i, p in people.items()
+        }
+        return Directory(tuple(people.values()), audiences, str(c.file or c.snapshot or ""), taken)
+
+    def contact_keys(self) -> Keys:
+        """What protects the snapshot of contacts."""
+        c = self.settings.contacts
+        return Keys(c.key.reveal() if c.key else "", c.signing_key.reveal() if c.signing_key else "", c.trusted_key)
+
+    def whoami(self, claimed: str = "") -> str:
+        """Who is at this terminal: the contact with this login, else the login itself."""
+        if claimed:
+            return claimed
+        login = login_name()
+        found = self.directory.by_login(login)
+        return found.id if found else login
+
+    def approvers(self, references: Sequence[str]) -> frozenset[str]:
+        """Ids of the people behind references such as ``group:oncall``."""
+        return frozenset(c.id for c in self.directory.people(references))
+
+
+def login_name() -> str:
+    """The login of whoever runs this process, by user id, not by what the environment claims."""
+    try:
+        import pwd  # noqa: PLC0415
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return getpass.getuser()

@@ -1,0 +1,82 @@
+"""Playbooks by name, what lint knows of them, and which one an outage calls for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from bcp.detect.decide import Decision
+from bcp.kernel.document import did_you_mean
+from bcp.kernel.errors import Invalid
+from bcp.playbook.catalogue import Catalogue, ChannelSpec
+from bcp.playbook.load import Loaded, load
+from bcp.settings import Configuration
+from bcp.wiring.catalogue import action_specs, candidates_of, message_specs
+from bcp.wiring.choose import Candidate, chosen, recommended
+from bcp.wiring.people import People
+from bcp.wiring.shipped import SHIPPED
+from bcp.wiring.world import World
+
+
+class Playbooks:
+    """The organisation's own playbooks and the shipped ones. A file is read when it is asked for, so that an edit counts."""
+
+    def __init__(self, configuration: Configuration, people: People, world: World) -> None:
+        self.configuration, self.settings = configuration, configuration.settings
+        self.people, self.world = people, world
+
+    def files(self) -> dict[str, Path]:
+        """All playbooks by name; the organisation's own win over shipped ones."""
+        files = {p.stem: p for p in sorted(SHIPPED.glob("*.yaml"))}
+        for folder in self.settings.playbooks:
+            files.update({p.stem: p for p in sorted(folder.glob("*.yaml"))})
+        return files
+
+    def load(self, name: str) -> Loaded:
+        """A playbook by name or path. Raises ``Invalid``."""
+        if name.endswith((".yaml", ".yml")) or "/" in name:
+            return load(Path(name))
+        files = self.files()
+        if name not in files:
+            raise Invalid(f"there is no playbook {name!r}", hint=did_you_mean(name, files))
+        return load(files[name])
+
+    def catalogue(self, *, facts: frozenset[str] = frozenset()) -> Catalogue:
+        """Everything that playbooks can refer to. ``facts``: what earlier runs have made true."""
+        directory, plugins = self.people.directory, self.configuration.plugins
+        fate = {n: tuple(getattr(s, "depends_on", ())) for n, s in plugins["dns"].items()}
+        channels = {
+            n: ChannelSpec(c.form, (*c.shares_fate_with, *getattr(c.settings, "depends_on", ())))
+            for n, c in self.world.channels.items()
+        }
+        return Catalogue(
+            action_specs(),
+            message_specs(self.world.pack),
+            {n: len(directory.members(n)) for n in directory.audiences},
+            channels,
+            lambda r: len(self.people.approvers([r])),
+            {n: tuple(getattr(s, "depends_on", ())) for n, s in plugins["relays"].items()},
+            tuple(sorted({f for d in self.settings.domains for f in fate.get(d.dns, ())})),
+            (),
+            frozenset(self.files()),
+            facts=facts,
+        )
+
+    # -- which one -----------------------------------------------------------------------------------------------
+
+    def recommend(self, decision: Decision) -> str:
+        """The playbook for this verdict: one that covers its most urgent class, and moves MX only where that is proposed."""
+        return recommended(decision, self._candidates, self._wanted)
+
+    def chosen(self) -> dict[str, tuple[str, str]]:
+        """For each outage class: the playbook when MX is to be moved, and when it is not (``bcp.wiring.choose.chosen``)."""
+        return chosen(self._candidates, self._wanted)
+
+    @cached_property
+    def _candidates(self) -> dict[str, Candidate]:
+        return candidates_of(self.files())
+
+    @cached_property
+    def _wanted(self) -> dict[str, str]:
+        """What ``serve: playbooks:`` names by class."""
+        return {str(letter): name for letter, name in self.settings.serve.playbooks.items()}

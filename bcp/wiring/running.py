@@ -1,0 +1,201 @@
+"""Running: the runs of the state folder, and everything that the actions of one run are handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from bcp import registry
+from bcp.comms.courier import Courier, Pace
+from bcp.contracts.dns import MxSet
+from bcp.contracts.journal import Journal
+from bcp.contracts.services import Approvals, Halt, Looker, RunInfo, Services
+from bcp.detect.decide import Decision
+from bcp.engine.approvals import DryApprovals, JournalApprovals
+from bcp.engine.dry import DryCourier, DryDns, DryMailer, DryOutside, DryPages, DryRelay, DryReports
+from bcp.engine.events import Listener, nobody
+from bcp.engine.store import Rest, Runs, RunView
+from bcp.kernel.clock import Clock, clock_text, iso
+from bcp.kernel.errors import BcpError
+from bcp.plan.build import Request
+from bcp.playbook.load import Loaded
+from bcp.settings import Configuration
+from bcp.wiring.facts import facts_of, switch_time
+from bcp.wiring.people import People
+from bcp.wiring.services import Replies, SitePages
+from bcp.wiring.world import World
+
+if TYPE_CHECKING:
+    from bcp.reports.write import ReportWriter
+
+
+class Running:
+    """What a run needs. ``seen`` is what is wrong now, for texts and standing approvals; ``looker`` looks before a write."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        clock: Clock,
+        people: People,
+        world: World,
+        *,
+        seen: Callable[[], Decision],
+        looker: Callable[[], Looker],
+    ) -> None:
+        self.configuration, self.settings, self.clock = configuration, configuration.settings, clock
+        self.people, self.world, self.seen, self._looker = people, world, seen, looker
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The runs of the state folder."""
+        return Runs(self.configuration.state, registry.load("engines", "embedded").EmbeddedStore(), self.clock)
+
+    def rest(self, loaded: Loaded) -> Rest:
+        """Rules between runs, from the playbook."""
+        book = loaded.book
+        return Rest(
+            book.cooldown.period if book.cooldown else 0.0,
+            book.cooldown is None or book.cooldown.lift == "acknowledge",
+            book.limits.automatic_runs,
+            book.limits.per,
+        )
+
+    # -- what runs have done -------------------------------------------------------------------------------------
+
+    def facts(self) -> frozenset[str]:
+        """What a message outside of a run may claim (``bcp.wiring.facts.facts_of``)."""
+        return facts_of(self._views(), self.clock.now())
+
+    def achieved(self, since: float) -> float | None:
+        """RTA of receiving in seconds (``bcp.wiring.facts.switch_time``)."""
+        return switch_time(self._views(), since)
+
+    def _views(self) -> Iterator[RunView]:
+        """Every run that can be read, the oldest first."""
+        for run_id in self.runs.ids():
+            try:
+                yield self.runs.view(run_id, effects=False)
+            except BcpError:
+                continue
+
+    # -- services of one run -------------------------------------------------------------------------------------
+
+    def services(
+        self, request: Request, run: RunInfo, *, journal: Journal | None, dry: bool, listener: Listener = nobody
+    ) -> Services:
+        """What actions get. Without a journal, or dry, nothing can be written."""
+        halt = Halt()
+        courier = self._courier(request, run, journal, halt)
+        world, writes = self.world, journal is not None and not dry
+        real = Services(
+            clock=self.clock,
+            run=run,
+            dry=not writes,
+            domains=world.domains,
+            dns=world.dns,
+            relays=world.relays,
+            courier=courier,
+            approvals=self._approvals(request, run, journal if writes else None, listener),
+            mailer=world.mailer,
+            outside=world.outside,
+            pages=SitePages(world, courier, self.clock),
+            looker=self._looker(),
+            reports=self.reporter(),
+            recorded={d: MxSet.from_data(m) for d, m in request.recorded.items()},
+            allow_shell=tuple(self.settings.shell.allow),
+            halt=halt,
+            answers=Replies(self.people, world),
+        )
+        return real if writes else _read_only(real, courier)
+
+    def _courier(self, request: Request, run: RunInfo, journal: Journal | None, halt: Halt) -> Courier:
+        given = self.configuration.plugins["channels"]
+        return Courier(
+            self.people.directory,
+            self.world.pack,
+            self.world.channels,
+            journal,
+            self.clock,
+            lambda extra: self.variables(request, run, extra),
+            language=self.settings.organisation.language,
+            drill=request.kind == "drill",
+            paces={n: Pace(concurrency=getattr(s, "concurrency", 20)) for n, s in given.items()},
+            halt=halt,
+        )
+
+    def _approvals(self, request: Request, run: RunInfo, journal: Journal | None, listener: Listener) -> Approvals:
+        if journal is None:
+            return DryApprovals(self.people.approvers, request.initiator)
+        return JournalApprovals(
+            journal,
+            self.clock,
+            self.people.approvers,
+            initiator=request.initiator,
+            checksum=run.checksum,
+            standing=lambda: self.standing(request),
+            listener=listener,
+        )
+
+    def standing(self, request: Request) -> dict[str, str]:
+        """People who approved automatic runs of this playbook in advance, for the class that is seen now."""
+        if not request.automatic:
+            return {}
+        seen = self.seen().outage_class
+        today = iso(self.clock.now())[:10]
+        return {
+            s.by: f"standing approval until {s.until}"
+            for s in self.settings.approvals.standing
+            if s.playbook == request.loaded.book.name and seen in s.classes and today <= s.until
+        }
+
+    def variables(self, request: Request, run: RunInfo, extra: Mapping[str, Any]) -> dict[str, Any]:
+        """What messages may say."""
+        now = self.clock.now()
+        book = request.loaded.book
+        every = min((s.every for s in book.hold if s.every), default=1800.0)
+        decision = self.seen()
+        return {
+            "org": self.settings.organisation.said(),
+            "service": self.settings.service,
+            "outage_class": decision.outage_class
+            if decision.outage_class in book.covers
+            else next(iter(book.covers), ""),
+            "domains": list(request.domains),
+            "inputs": dict(request.inputs),
+            "run": {"id": run.id, "kind": run.kind, "playbook": run.playbook},
+            "now": clock_text(now)[:5] + " UTC",
+            "since": clock_text(decision.since or run.started or now)[:5] + " UTC",
+            "next_update": clock_text(now + every)[:5] + " UTC",
+            **extra,
+        }
+
+    # -- reports -------------------------------------------------------------------------------------------------
+
+    def reporter(self) -> ReportWriter:
+        """Writes reports, with what vendors reported of each message."""
+        from bcp.reports.write import ReportWriter  # noqa: PLC0415 - only where one is written
+
+        name = self.settings.organisation.name
+        return ReportWriter(self.runs, self.configuration.state / "reports", name, reported=self.reported)
+
+    def reported(self, receipts: Sequence[str]) -> dict[str, str]:
+        """The last status that a vendor reported, by receipt."""
+        from bcp.incident.receipts import read_receipts  # noqa: PLC0415
+
+        return read_receipts(self.configuration.state / "incidents.db", receipts)
+
+
+def _read_only(real: Services, courier: Courier) -> Services:
+    """The same, behind wrappers that read through and write nothing."""
+    return replace(
+        real,
+        dns={n: DryDns(d) for n, d in real.dns.items()},
+        relays={n: DryRelay(r) for n, r in real.relays.items()},
+        courier=DryCourier(courier),
+        mailer=DryMailer(real.mailer),
+        outside=DryOutside(real.outside),
+        pages=DryPages(real.pages),
+        reports=DryReports(),
+    )

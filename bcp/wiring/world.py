@@ -1,0 +1,137 @@
+"""The world: domains, DNS back ends, relays, channels, texts, and the peacetime that was recorded of it.
+
+Each thing is made when it is first asked for; ``close`` ends what was made, and nothing else.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Protocol
+
+from bcp import registry
+from bcp.comms.pack import Pack, load_pack
+from bcp.contracts.channel import Channel, Inbound
+from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
+from bcp.contracts.relay import Relay
+from bcp.detect.snapshot import Snapshot, Snapshots
+from bcp.kernel.clock import Clock, iso
+from bcp.kernel.names import host_name
+from bcp.kit.inbox import read_answers
+from bcp.kit.mailer import CanaryMailer
+from bcp.kit.outside import RealOutside
+from bcp.settings import Configuration, DomainSettings
+from bcp.wiring.shipped import SHIPPED
+
+
+class Closable(Protocol):
+    """Something that holds connections."""
+
+    async def close(self) -> None:
+        """Let them go."""
+
+
+class World:
+    """What one configuration reaches. A run has a world of its own, so that its connections end with it."""
+
+    def __init__(self, configuration: Configuration, clock: Clock) -> None:
+        self.configuration, self.settings, self.clock = configuration, configuration.settings, clock
+        self._open: list[Closable] = []
+
+    # -- what we have --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def domains(self) -> dict[str, Domain]:
+        """Our domains, in order of importance."""
+        return {d.name: Domain(d.name, d.dns, self._peacetime_mx(d), d.zone) for d in self.settings.domains}
+
+    @cached_property
+    def dns(self) -> dict[str, Dns]:
+        """DNS back ends by name."""
+        zones = {d.name: d.zone for d in self.settings.domains if d.zone}
+        given = self.configuration.plugins["dns"]
+        made = {n: registry.load("dns", s.kind).create(n, s, self.clock, zones) for n, s in given.items()}
+        self._open += made.values()
+        return made
+
+    @cached_property
+    def relays(self) -> dict[str, Relay]:
+        """Relays by name. They hold no connection."""
+        given = self.configuration.plugins["relays"]
+        return {n: registry.load("relays", s.kind).create(n, s) for n, s in given.items()}
+
+    @cached_property
+    def channels(self) -> dict[str, Channel[Any]]:
+        """Channels by name."""
+        given = self.configuration.plugins["channels"]
+        made = {n: registry.load("channels", s.kind).create(n, s) for n, s in given.items()}
+        self._open += made.values()
+        return made
+
+    @cached_property
+    def pack(self) -> Pack:
+        """All messages: the shipped ones, then the organisation's own, which win."""
+        return load_pack([SHIPPED / "messages", *self.settings.messages])
+
+    @cached_property
+    def outside(self) -> RealOutside:
+        """Programs and HTTP."""
+        made = RealOutside(self.configuration.folder)
+        self._open.append(made)
+        return made
+
+    @cached_property
+    def mailer(self) -> CanaryMailer:
+        """Sends the test mail."""
+        c = self.settings.canary
+        return CanaryMailer(
+            self.clock, to=c.to or "", sender=c.sender, resolvers=c.resolvers, port=c.port, arrival=c.arrival
+        )
+
+    async def inbound(self, since: float) -> list[Inbound]:
+        """What people sent back since then: asked for at the vendors, and told by them to ``bcp serve``."""
+        told = read_answers(self.configuration.state, since)
+        return told + [m for c in self.channels.values() for m in await c.answers(since)]
+
+    # -- peacetime -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Snapshots of peacetime."""
+        return Snapshots(self.configuration.state / "snapshots")
+
+    @cached_property
+    def peace(self) -> Snapshot | None:
+        """The last one."""
+        return self.snapshots.latest()
+
+    def peace_data(self) -> dict[str, Any]:
+        """The same, as expressions of playbooks see it."""
+        s = self.peace
+        if s is None:
+            return {"taken": "", "age": 0.0, "domains": {}}
+        return {
+            "taken": iso(s.taken),
+            "age": max(0.0, self.clock.now() - s.taken),
+            "domains": {n: dict(f) for n, f in s.domains.items()},
+        }
+
+    def _peacetime_mx(self, d: DomainSettings) -> MxSet | None:
+        """From the configuration, else from the last snapshot: Graph's own records first, then what DNS served."""
+        if d.primary:
+            return MxSet(tuple(MxHost(p.preference, p.host) for p in d.primary), d.primary_ttl)
+        facts = self.peace.domains.get(d.name, {}) if self.peace is not None else {}
+        relays = {h.host for r in self.configuration.plugins["relays"].values() for h in getattr(r, "hosts", ())}
+        served = MxSet.from_data(facts["mx"]) if facts.get("mx") else None
+        if records := facts.get("graph"):
+            hosts = tuple(MxHost(int(r["preference"] or 0), host_name(str(r["host"]))) for r in records)
+            return MxSet(hosts, served.ttl_s if served else int(records[0]["ttl_s"] or d.primary_ttl))
+        if served is not None and any(h.host in relays for h in served.hosts):
+            return None  # that was no peace
+        return served
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Let every connection go. What is asked for afterwards works on: it is opened again."""
+        for thing in self._open:
+            await thing.close()
