@@ -1,8 +1,40 @@
-"""Events in words. Pure."""
+"""Events of an incident in words and tones. Pure."""
 
 from __future__ import annotations
 
 from bcp.incident.model import Event
+from bcp.pages.palette import tone
+
+_TITLES = {
+    "opened": "Incident opened", "moved": "What is seen changed", "question": "People are asked",
+    "asked": "Asked", "answered": "Answered", "answer_refused": "An answer does not count",
+    "wrong_code": "A wrong code came", "question_closed": "The question is closed", "told": "Told", "refused": "Refused",
+    "run_started": "A run starts", "run_ended": "A run is over", "run_failed": "A run cannot start",
+    "run_resumed": "A run goes on", "run_asked_for": "A run is asked for", "abort_asked_for": "A stop is asked for",
+    "planned": "A plan is made", "proposed": "A playbook is proposed", "failback_proposed": "The way back is proposed",
+    "alert": "An alert came", "closed": "Incident closed", "started": "The daemon starts", "stopped": "The daemon ends",
+    "login": "Logged in", "logout": "Logged out", "login_wrong": "A log-in was wrong",
+    "login_locked": "A log-in was locked",
+}  # fmt: skip
+_TONES = {
+    "opened": "warn", "question": "warn", "refused": "bad", "run_failed": "bad", "answer_refused": "warn",
+    "wrong_code": "warn", "login_wrong": "warn", "login_locked": "bad", "closed": "ok", "run_started": "busy",
+    "run_resumed": "busy", "abort_asked_for": "warn", "failback_proposed": "busy", "proposed": "busy",
+}  # fmt: skip
+
+
+def event_title(kind: str) -> str:
+    """What happened, in a few words; the kind itself where there are none."""
+    return _TITLES.get(kind, kind.replace("_", " ").capitalize())
+
+
+def event_tone(e: Event) -> str:
+    """Its tone, as in ``bcp.pages.palette``; empty for what is neither good nor bad."""
+    if e.kind == "answered":
+        return "ok" if e.data.get("yes") is True else "warn"
+    if e.kind in {"moved", "run_ended"}:
+        return tone(str(e.data.get("state") or e.data.get("status") or ""))
+    return _TONES.get(e.kind, "")
 
 
 def event_words(e: Event) -> str:

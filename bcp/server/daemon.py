@@ -27,6 +27,7 @@ from bcp.server.parts.ask import Asker
 from bcp.server.parts.conduct import Conductor
 from bcp.server.parts.hear import Hearer
 from bcp.server.parts.heart import heartbeat
+from bcp.server.parts.mails import Mails
 from bcp.server.parts.told import Told
 from bcp.settings import Configuration
 from bcp.wiring import make_app
@@ -73,6 +74,13 @@ class Daemon:
         self.told = Told(self.state / "alerts")
         self.conductor, self.actor = Conductor(self), Actor(self)
         self.asker, self.hearer = Asker(self), Hearer(self)
+        self.mails = Mails(
+            self.clock,
+            lambda: self.app.world.relays,
+            lambda: list(self.app.world.domains),
+            lambda: bool(self.conductor.holding()),
+            self.hub.changed,
+        )
         self.watching = False
         self.rounds = 0
         self.last_round = 0.0
@@ -136,6 +144,7 @@ class Daemon:
             ("hear", self.hearer.run),
             ("told", self.told.run),
             ("runs", self.conductor.mind),
+            ("mails", self.mails.run),
         ]
         if self.settings.slack is not None and self.settings.slack.app_token is not None:
             loops.append(("slack", lambda: listen(self)))

@@ -14,8 +14,8 @@ from bcp import __version__
 from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
-from bcp.server.console.pages import deeds, links, login
-from bcp.server.console.pages import pages as console
+from bcp.pages.render import STATIC
+from bcp.server.console import deeds, front, links, login, pages, runs
 from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
 from bcp.server.doors import api
@@ -75,12 +75,13 @@ def _probes(app: FastAPI) -> None:
 
 
 def _console(app: FastAPI) -> None:
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "console" / "static"), name="static")
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for path, view in (
-        ("/", console.now), ("/incidents", console.incidents), ("/incidents/{incident}", console.incident), ("/runs", console.runs),
-        ("/runs/{run}", console.run), ("/runs/{run}/plan", console.run_plan), ("/runs/{run}/report", console.report),
-        ("/plans/{plan}", console.plan), ("/start", console.start), ("/messages", console.messages), ("/drills", console.drills),
-        ("/history", console.history), ("/audit", console.audit), ("/account", console.account), ("/events", console.events),
+        ("/", front.now), ("/incidents", pages.incidents), ("/incidents/{incident}", pages.incident),
+        ("/runs", runs.runs), ("/runs/{run}", runs.run), ("/runs/{run}/plan", runs.run_plan),
+        ("/runs/{run}/report", runs.report), ("/runs/{run}/stop", runs.stop), ("/plans/{plan}", runs.plan),
+        ("/start", runs.start), ("/messages", pages.messages), ("/drills", runs.drills),
+        ("/history", pages.history), ("/audit", pages.audit), ("/account", pages.account), ("/events", pages.events),
     ):  # fmt: skip
         app.add_route(path, guarded("viewer", view), methods=["GET"])
     for path, role, act in (

@@ -11,7 +11,7 @@ from bcp.kernel.errors import Invalid, Refused
 from bcp.plan.model import Plan, read_plan
 from bcp.playbook.load import Loaded, loads
 from bcp.server.console.page import Site, field, in_thread, to
-from bcp.server.console.pages import view_of
+from bcp.server.console.runs import view_of
 from bcp.server.signin.accounts import Session
 
 Form = dict[str, list[str]]
