@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from bcp.incident.model import Event
-from bcp.pages.palette import tone
+from collections.abc import Callable, Collection
+
+from bcp.incident.model import Event, Incident
+from bcp.kernel.units import format_duration
+from bcp.pages.palette import look, tone
 
 _TITLES = {
     "opened": "Incident opened", "moved": "What is seen changed", "question": "People are asked",
@@ -37,21 +40,36 @@ def event_tone(e: Event) -> str:
     return _TONES.get(e.kind, "")
 
 
-def event_words(e: Event) -> str:
-    """What an event says, without ids that nobody reads."""
+def event_words(e: Event, but: Collection[str] = ()) -> str:
+    """What an event says, without ids that nobody reads; ``but`` are fields that are shown elsewhere."""
     d = e.data
     if e.kind == "opened":
         return f"{d.get('title', '')} ({d.get('mode', '')})"
     if e.kind == "moved":
-        return f"{d.get('state')}, class {' '.join(d.get('classes', [])) or '?'}: {'; '.join(d.get('evidence', []))}"
+        seen = "; ".join(d.get("evidence", []))
+        return f"{look(str(d.get('state'))).word}, class {' '.join(d.get('classes', [])) or 'not known'}: {seen}"
     if e.kind in {"answered", "answer_refused", "wrong_code"}:
         word = {True: "yes", False: "no"}.get(d.get("yes", ""), "")
         return f"{word} {d.get('how', '')} {d.get('text', '')}".strip()
     if e.kind == "asked":
-        return f"{d.get('person')} by {d.get('channel')}: {d.get('state')}" + (
+        person = "everybody" if d.get("person") == "*" else d.get("person")
+        return f"{person} by {d.get('channel')}: {d.get('state')}" + (
             f" ({d.get('detail')})" if d.get("state") != "sent" else ""
         )
     if e.kind == "question":
         return f"{', '.join(d.get('people', []))} about plan {str(d.get('checksum'))[:12]}"
     names = ("title", "playbook", "mode", "run", "status", "result", "text", "reason", "why", "how", "peer")
-    return "; ".join(str(d[n]) for n in names if d.get(n))[:400]
+    return "; ".join(str(d[n]) for n in names if d.get(n) and n not in but)[:400]
+
+
+def incident_sentence(i: Incident, minute: Callable[[float], str]) -> str:
+    """How an incident stands. ``minute`` writes a time."""
+    if i.state == "closed":
+        return f"Over since {minute(i.closed)}, after {format_duration(max(0.0, i.closed - i.opened))}."
+    if i.state == "resolved":
+        return (
+            f"The service works again since {minute(i.resolved)}; the incident is closed when nothing is left to undo."
+        )
+    if i.state == "declared":
+        return f"Our own look confirmed it at {minute(i.declared)}. It is not over."
+    return f"Reported at {minute(i.opened)}. Our own look has not confirmed it."

@@ -35,14 +35,13 @@ class Strip:
 
 
 def strip(states: Sequence[str], most: int) -> Strip:
-    """A bar for each state; the height says the same as the colour. ``most`` rounds have room, the newest at the right."""
+    """A bar for each state; the height says the same as the colour. ``most`` rounds have room."""
     shown = list(states)[-most:]
-    left = (most - len(shown)) * (BAR + GAP)
     bars = []
     for i, state in enumerate(shown):
         kind = "soft" if state == "unknown" else tone(state) or "soft"
         height = _HEIGHTS[kind]
-        bars.append(Bar(kind, left + i * (BAR + GAP), TALL - height, BAR, height))
+        bars.append(Bar(kind, i * (BAR + GAP), TALL - height, BAR, height))
     return Strip(tuple(bars), most * (BAR + GAP), _counted(shown))
 
 

@@ -100,6 +100,12 @@ def duration(seconds: float | None) -> str:
     return "" if seconds is None else format_duration(float(seconds))
 
 
+def capital(text: object) -> str:
+    """The first letter large, the others as they are."""
+    said = str(text)
+    return said[:1].upper() + said[1:]
+
+
 def style() -> Markup:
     """The style sheet, for pages that hold their own."""
     return Markup(_style())  # noqa: S704 - a file of ours
@@ -123,7 +129,7 @@ def environment(zone: str = "") -> Environment:
     times = Times(zone)
     made.filters.update(
         when=times.when, minute=times.minute, clock=times.clock, day=times.day, zone=times.name, iso=machine,
-        lines=lines, chat=chat, duration=duration,
+        lines=lines, chat=chat, duration=duration, capital=capital,
     )  # fmt: skip
     made.globals.update(look=look, style=style)
     return made

@@ -2,8 +2,9 @@
 //
 // The server says that something changed (/events); the part of the page that lives is fetched and morphed into place:
 // elements that stay keep their identity, so that a click, the focus, half-typed text, an open <details> and the place
-// to which one has scrolled are not lost. While a button or key is held down nothing is touched. Without this script
-// the page works and is as old as its last loading.
+// to which one has scrolled are not lost. While a button or key is held down nothing is touched, and for a moment after
+// the pointer has come over something that can be pressed nothing moves away from under it. Without this script the
+// page works and is as old as its last loading.
 "use strict";
 (function () {
   const live = document.querySelector("[data-live]");
@@ -11,13 +12,15 @@
   const ahead = Date.now() / 1000 - Number(document.body.dataset.now || Date.now() / 1000);
   const touched = new WeakSet(); // fields that somebody has changed
   const HELD_MS = 5000; // a press that never ends, because the pointer left the window, does not stop the page for ever
-  let held = 0, wanted = false, busy = false, last = new Date();
+  const AIMING_MS = 800;
+  const PRESSABLE = "button, a, summary, label, input, select, textarea";
+  let held = 0, aimed = 0, wanted = false, busy = false, last = new Date();
 
   const field = (node) => (node.closest ? node.closest("input, select, textarea") : null);
   const isTouched = (node) => { const f = field(node); return Boolean(f) && touched.has(f); };
   const holdsTouched = (node) => node.querySelectorAll
     && [node, ...node.querySelectorAll("input, select, textarea")].some((n) => touched.has(n));
-  const released = () => Date.now() - held > HELD_MS;
+  const released = () => Date.now() - held > HELD_MS && Date.now() - aimed > AIMING_MS;
 
   function say(text) {
     if (stale) { stale.hidden = !text; stale.textContent = text; }
@@ -29,10 +32,16 @@
   for (const kind of ["pointerdown", "keydown"]) {
     document.addEventListener(kind, () => { held = Date.now(); }, true);
   }
-  for (const kind of ["pointerup", "pointercancel", "keyup", "dragend", "blur"]) {
-    // The click comes after the release, in the same turn: wait until it was seen.
-    window.addEventListener(kind, () => { setTimeout(() => { held = 0; if (wanted) { refresh(); } }, 0); }, true);
+  document.addEventListener("pointermove", (e) => {
+    const over = e.target.closest ? e.target.closest(PRESSABLE) : null;
+    if (over && live && live.contains(over)) { aimed = Date.now(); }
+  }, { capture: true, passive: true });
+  // The click comes after the release, in the same turn: wait until it was seen.
+  const release = () => setTimeout(() => { held = 0; if (wanted) { refresh(); } }, 0);
+  for (const kind of ["pointerup", "pointercancel", "keyup", "dragend"]) {
+    window.addEventListener(kind, release, true);
   }
+  window.addEventListener("blur", (e) => { if (e.target === window) { release(); } });
 
   const callbacks = {
     beforeAttributeUpdated: (name, node) => {
@@ -42,8 +51,15 @@
     beforeNodeRemoved: (node) => !holdsTouched(node), // what somebody types stays, even when its question is over
   };
 
+  let waiting = 0;
+  function later() {
+    wanted = true;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { if (wanted) { refresh(); } }, AIMING_MS);
+  }
+
   async function refresh() {
-    if (busy || !released()) { wanted = true; setTimeout(() => { if (wanted) { refresh(); } }, HELD_MS); return; }
+    if (busy || !released()) { later(); return; }
     busy = true;
     wanted = false;
     try {
@@ -51,7 +67,7 @@
       if (answer.status === 401) { say("Your session is over. Load the page again to log in."); events.close(); return; }
       if (!answer.ok) { say(`This is as of ${last.toLocaleTimeString()}: the server answers ${answer.status}.`); return; }
       const text = await answer.text();
-      if (!released()) { wanted = true; return; } // pressed meanwhile: the release asks again
+      if (!released()) { later(); return; } // pressed meanwhile
       Idiomorph.morph(live, text, { morphStyle: "innerHTML", restoreFocus: true, callbacks });
       last = new Date();
       say("");

@@ -114,9 +114,12 @@ async def abort(site: Site, request: Request, session: Session, form: Form) -> R
     view = view_of(site, request)
     if view.state.status in {"done", "failed", "aborted"}:
         raise Refused(f"the run is over ({view.state.status})", rule="run-over")
-    site.daemon.app.running.runs.tell(
-        view.id, "abort", session.user.contact or session.user.name, reason=f"console as {session.user.name}"
-    )
+    if field(form, "sure") != "yes":
+        raise Refused(
+            "nobody said that they have read what it does", rule="not-sure", hint="Read the page and tick the box."
+        )
+    why = f"console as {session.user.name}: {field(form, 'reason').strip()[:300]}".rstrip(": ")
+    site.daemon.app.running.runs.tell(view.id, "abort", session.user.contact or session.user.name, reason=why)
     await note(site, session, "abort_asked_for", run=view.id)
     return to(f"/runs/{view.id}", "The run was told to stop and undo.")
 

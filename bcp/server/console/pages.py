@@ -15,7 +15,9 @@ from bcp.detect.decide import TITLES
 from bcp.detect.history import uptime
 from bcp.incident import questions
 from bcp.incident.book import chain_damage
+from bcp.incident.wording import incident_sentence
 from bcp.kernel.units import format_duration
+from bcp.pages.render import Times, listed
 from bcp.server.console.page import Site, in_thread
 from bcp.server.console.views import event_row, part, question_view, runs_of
 from bcp.server.signin.accounts import Session
@@ -34,12 +36,16 @@ async def incident(site: Site, request: Request, session: Session) -> Response:
     events = await do(lambda b: b.events(found.id, limit=500))
     asked = [await question_view(site, session, q) for q in await do(lambda b: questions.questions_of(b, found.id))]
     alerts = await do(lambda b: b.alerts(found.id))
+    runs = runs_of(site, found.runs)
+    titles = {r["id"]: r["title"] for r in runs}
     values = {
         "i": found,
-        "events": [event_row(e) for e in reversed(events)],
+        "sentence": incident_sentence(found, Times(site.zone).minute),
+        "what": listed(TITLES[c] for c in found.classes),
+        "events": [event_row(e, titles, within=True) for e in reversed(events)],
         "asked": asked,
         "alerts": alerts,
-        "runs": runs_of(site, found.runs),
+        "runs": runs,
     }
     return part(site, request, session, "incident.html", "_incident.html", values)
 

@@ -15,6 +15,8 @@ from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.kernel.errors import BcpError, Invalid, Refused
+from bcp.pages.front import Mx
+from bcp.pages.report import sentence
 from bcp.plan.model import read_plan
 from bcp.playbook.load import load
 from bcp.server.console.front import where_mx_is
@@ -75,11 +77,16 @@ async def run(site: Site, request: Request, session: Session) -> Response:
     """One run, live."""
     view = view_of(site, request)
     open_ = await site.daemon.writer.do(questions.open_questions)
+    steps, row = step_rows(view), run_row(view)
     values = {
-        "r": {**run_row(view), "report": _report(site, view).is_file()},
+        "r": {**row, "report": _report(site, view).is_file()},
+        "sentence": sentence({**row, "steps": steps}),
+        "mx": where_mx_is([view]) if row["holding"] else Mx(False),
+        "service": site.daemon.app.settings.service,
+        "seen": site.daemon.seen(),
         "asked": [await question_view(site, session, q) for q in open_ if q.run == view.id],
         "doubts": [s.id for s in view.state.doubtful()],
-        "steps": step_rows(view),
+        "steps": steps,
     }
     return part(site, request, session, "run.html", "_run.html", values)
 

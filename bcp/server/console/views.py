@@ -60,15 +60,18 @@ async def question_view(site: Site, session: Session | None, q: Question, person
     }
 
 
-def event_row(e: Event) -> dict[str, Any]:
-    """An event for people."""
+def event_row(e: Event, runs: Mapping[str, str] | None = None, *, within: bool = False) -> dict[str, Any]:
+    """An event for people. ``runs``: titles by id; ``within``: on the page of its incident, which need not be named."""
+    run, known = str(e.data.get("run") or ""), runs or {}
     return {
         "at": e.at,
         "title": event_title(e.kind),
         "tone": event_tone(e),
         "actor": e.actor,
-        "incident": e.incident,
-        "words": event_words(e),
+        "incident": "" if within else e.incident,
+        "run": run if run in known else "",
+        "run_title": known.get(run, ""),
+        "words": event_words(e, but=("run",) if run in known else ()),
     }
 
 
