@@ -120,7 +120,7 @@ def numbers(s: Situation) -> list[dict[str, str | float]]:
     out: list[dict[str, str | float]] = []
     if s.state in {"down", "suspect"} and s.since:
         small = f"since {times.minute(s.since)}"
-        out.append(_number("Down for", format_duration(max(0.0, s.now - s.since)), small, since=s.since))
+        out.append(_number("Down for", format_duration(max(0, round(s.now - s.since))), small, since=s.since))
     else:
         out.append(_number("State", s.state, "" if s.looked else "not looked at yet", tone=tone(s.state)))
     if s.mx.relay:
@@ -148,7 +148,9 @@ def _decision(s: Situation, times: Times) -> dict[str, str | float]:
         return _number("Next decision", "none due", "")
     if due <= s.now:
         return _number("Next decision", "now", f"due since {times.minute(due)}", tone="bad")
-    return _number("Next decision in", format_duration(due - s.now), f"at {times.minute(due)}", until=due)
+    return _number(
+        "Next decision in", format_duration(max(1, round(due - s.now))), f"at {times.minute(due)}", until=due
+    )
 
 
 def _number(label: str, big: str, small: str, **more: str | float) -> dict[str, str | float]:

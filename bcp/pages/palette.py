@@ -18,7 +18,8 @@ _STATES = {
     " declared confirmed",
     "warn": "in_doubt doubt stopped interrupted waiting suspect partial degraded unknown warn warning"
     " opened open undoing rejected unclear decided lost duplicated",
-    "busy": "holding active running would_run new recovering failback draining claimed scheduled queued accepted sending drill",
+    "busy": "holding active running would_run new recovering failback draining claimed scheduled queued accepted"
+    " sending drill",
     "soft": "pending skipped not_reached undone none not_measured silent",
 }
 _WORDS = {"failback": "going back", "not_measured": "not measured", "declared": "confirmed"}

@@ -92,7 +92,8 @@ _CODE, _STRONG = re.compile(r"`([^`\n]+)`"), re.compile(r"\*([^*\n]+)\*")
 def chat(text: object) -> Markup:
     """As Slack and its like show it: ``*strong*`` and code between backticks; escaped before that."""
     safe = str(escape(text))
-    return Markup(_STRONG.sub(r"<strong>\1</strong>", _CODE.sub(r"<code>\1</code>", safe)))  # noqa: S704 - escaped above
+    marked = _STRONG.sub(r"<strong>\1</strong>", _CODE.sub(r"<code>\1</code>", safe))
+    return Markup(marked)  # noqa: S704 - escaped before it was marked
 
 
 def duration(seconds: float | None) -> str:

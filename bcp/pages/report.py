@@ -136,10 +136,11 @@ def _chart(steps: Sequence[Data], names: Mapping[str, str]) -> dict[str, Any] | 
     if not ran:
         return None
     bars, end = spans([(s["status"], s["from_s"], s["to_s"]) for s in ran])
-    rows = [
-        {"name": names[s["id"]], "bar": b, "words": f"{names[s['id']]}: {look(s['status']).word}, {_took(s) or 'not over'}"}
-        for s, b in zip(ran, bars, strict=True)
-    ]  # fmt: skip
+    rows = []
+    for s, bar in zip(ran, bars, strict=True):
+        name = names[s["id"]]
+        words = f"{name}: {look(s['status']).word}, {_took(s) or 'not over'}"
+        rows.append({"name": name, "bar": bar, "words": words})
     return {"rows": rows, "end": format_duration(round(end, 1))}
 
 

@@ -15,7 +15,7 @@ from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
 from bcp.pages.render import STATIC
-from bcp.server.console import deeds, front, links, login, pages, runs
+from bcp.server.console import authenticator, deeds, front, links, login, pages, runs
 from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
 from bcp.server.doors import api
@@ -88,6 +88,8 @@ def _console(app: FastAPI) -> None:
         ("/questions/{question}/answer", "approver", deeds.answer), ("/plans", "operator", deeds.make_plan),
         ("/plans/{plan}/run", "operator", deeds.run_plan), ("/runs/{run}/abort", "operator", deeds.abort),
         ("/runs/{run}/failback", "operator", deeds.failback), ("/messages/send", "operator", deeds.send),
+        ("/account/authenticator", "viewer", authenticator.offer),
+        ("/account/authenticator/confirm", "viewer", authenticator.confirm),
         ("/account/password", "viewer", deeds.password), ("/account/passkey/remove", "viewer", deeds.remove_passkey),
         ("/logout", "viewer", login.leave),
     ):  # fmt: skip

@@ -26,6 +26,8 @@
     if (stale) { stale.hidden = !text; stale.textContent = text; }
   }
 
+  const old = (why) => say(`This is as of ${last.toLocaleTimeString()}: ${why}.`);
+
   for (const kind of ["input", "change"]) {
     document.addEventListener(kind, (e) => { const f = field(e.target); if (f) { touched.add(f); } }, true);
   }
@@ -64,8 +66,12 @@
     wanted = false;
     try {
       const answer = await fetch(live.dataset.live, { headers: { Accept: "text/html" }, cache: "no-store" });
-      if (answer.status === 401) { say("Your session is over. Load the page again to log in."); events.close(); return; }
-      if (!answer.ok) { say(`This is as of ${last.toLocaleTimeString()}: the server answers ${answer.status}.`); return; }
+      if (answer.status === 401) {
+        say("Your session is over. Load the page again to log in.");
+        events.close();
+        return;
+      }
+      if (!answer.ok) { old(`the server answers ${answer.status}`); return; }
       const text = await answer.text();
       if (!released()) { later(); return; } // pressed meanwhile
       Idiomorph.morph(live, text, { morphStyle: "innerHTML", restoreFocus: true, callbacks });
@@ -73,7 +79,7 @@
       say("");
       tick();
     } catch (error) {
-      say(`This is as of ${last.toLocaleTimeString()}: the server does not answer.`);
+      old("the server does not answer");
     } finally {
       busy = false;
     }
@@ -103,5 +109,5 @@
   const events = new EventSource("/events");
   events.addEventListener("changed", refresh);
   events.addEventListener("open", () => { if (stale && !stale.hidden) { refresh(); } });
-  events.addEventListener("error", () => say(`This is as of ${last.toLocaleTimeString()}: the line to the server is lost.`));
+  events.addEventListener("error", () => old("the line to the server is lost"));
 })();

@@ -1,4 +1,5 @@
-"""What the console changes: answers, plans, runs, messages, one's own account. Each is checked again here, whatever the page showed."""
+"""What the console changes: answers, plans, runs, messages, one's own account. Each is checked again here, whatever
+the page showed."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from bcp.kit.inbox import read_answers
 from bcp.pages import front
 from bcp.pages.plots import curve, strip
 from bcp.pages.render import Times
+from bcp.playbook.load import loads
 from bcp.server.console.page import Site
 from bcp.server.console.views import part, question_view, run_rows, title_of
 from bcp.server.signin.accounts import Session
@@ -82,6 +83,7 @@ def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) -> front
         told=told,
         failed=failed,
         answered=_answered(site, holding) if told is not None else None,
+        news_at=_news(holding),
         zone=site.zone,
     )
 
@@ -103,6 +105,17 @@ def _told(holding: list[RunView]) -> tuple[int | None, int]:
     if not steps:
         return None, 0
     return sum(int(s.outputs["sent"]) for s in steps), sum(int(s.outputs.get("failed", 0)) for s in steps)
+
+
+def _news(holding: list[RunView]) -> float:
+    """When the runs that hold tell people next; 0 when none does."""
+    times = []
+    for view in holding:
+        for step in loads(view.plan["playbook_text"]).book.hold:
+            state = view.state.steps.get(step.id or "")
+            if step.every and state is not None:
+                times.append((state.ended or view.state.hold_since) + step.every)
+    return min(times, default=0.0)
 
 
 def _answered(site: Site, holding: list[RunView]) -> int:
