@@ -108,7 +108,7 @@ def next_step(s: Situation) -> str:
 def if_nothing(s: Situation, clock: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
     """What happens when, if nobody does anything. Where MX is decides which clock runs."""
     if not s.mx.relay:
-        return list(clock)
+        return [(at, "the time to decide is over" if what == "decide" else what) for at, what in clock]
     out = [(s.news_at, "people hear from us again")] if s.news_at > s.now else []
     back = "the service works again; " if s.state == "healthy" else ""
     return [*out, (0.0, f"{back}mail stays at the relay until somebody goes back: nothing bounces at the senders")]

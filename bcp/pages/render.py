@@ -30,6 +30,13 @@ def zone_of(name: str) -> tzinfo:
         return UTC
 
 
+def known_zone(name: str) -> str:
+    """The name itself, for settings. Raises ``ValueError`` when this machine knows no such zone."""
+    if name and name != "UTC" and zone_of(name) is UTC:
+        raise ValueError(f"there is no time zone {name!r}")
+    return name
+
+
 def seconds_of(at: float | str) -> float | None:
     """Epoch seconds of a time that is given as such, or as ISO 8601; ``None`` when it is neither."""
     if not isinstance(at, str):

@@ -44,7 +44,7 @@ class Organisation(Model):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        from bcp.contacts.quiet import zone_of  # noqa: PLC0415
+        from bcp.contacts.quiet import zone_of  # noqa: PLC0415 - rarely set, and costs start-up
 
         zone_of(value)
         return value

@@ -16,6 +16,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from bcp.pages.qr import code_of
 from server.world import alert
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -137,6 +138,11 @@ def test_an_outage_from_the_browser(world, browser, width, scheme) -> None:
         except Exception as e:
             raise AssertionError((path, page.content()[:1500], w.errors.read_text()[-3000:])) from e
         eye.check(path.strip("/"))
+    page.goto(w.base + "/runs")
+    page.locator("tbody th a").first.click()
+    page.get_by_role("link", name="Read the report").click()
+    page.get_by_text("Everything that was planned is done.").wait_for()
+    eye.check("report")
     page.goto(w.base + "/incidents")
     page.locator("tbody th a").first.click()
     page.get_by_role("heading", name="Timeline").wait_for()
@@ -173,6 +179,36 @@ def test_keyboard_only_and_a_passkey(world, browser) -> None:
     page.goto(w.base + "/account")
     page.get_by_role("button", name="Remove my phone").click()
     page.get_by_text("The passkey is removed").wait_for()
+    eye.context.close()
+
+
+@pytest.mark.timeout(120)
+def test_another_authenticator_by_its_qr_code(world, browser) -> None:
+    """The code on the screen is the secret; the old one counts until the new one has worked."""
+    w, totp = start(world)
+    eye = Eye(browser, 360, "light")
+    page = eye.page
+    log_in(w, eye, totp)
+    page.goto(w.base + "/account")
+    page.get_by_label("Password", exact=True).fill("correct horse battery")
+    page.get_by_role("button", name="Show another code").click()
+    page.get_by_role("img", name="QR code for the authenticator").wait_for()
+    eye.check("authenticator")
+    secret = page.locator("p code").inner_text()
+    path = page.locator(".qr path").get_attribute("d")
+    assert path == code_of(pyotp.TOTP(secret).provisioning_uri(name="alice", issuer_name="bcp Lab Corp")).path
+    page.get_by_label("Code that the new authenticator shows").fill("000000")
+    page.get_by_role("button", name="Use it from now on").click()
+    page.get_by_text("This is not the code").wait_for()
+    assert page.locator("p code").inner_text() == secret
+    page.get_by_label("Code that the new authenticator shows").fill(pyotp.TOTP(secret).now())
+    page.get_by_role("button", name="Use it from now on").click()
+    page.get_by_role("heading", name="log in").wait_for()
+    page.get_by_label("Name").fill("alice")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_label("Code of the authenticator").fill(pyotp.TOTP(secret).now())
+    page.get_by_role("button", name="Log in", exact=True).click()
+    page.get_by_text("exchange-online is").first.wait_for()
     eye.context.close()
 
 

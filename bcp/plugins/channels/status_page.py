@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bcp.contracts.channel import Channel, Check, Delivery, NotSent, Receipt
 from bcp.contracts.contact import Contact
@@ -13,6 +13,7 @@ from bcp.contracts.plugin import PluginSettings
 from bcp.kernel.errors import StorageError
 from bcp.kit.mirror import Mirror, MirrorFailed, RsyncMirror, copy
 from bcp.kit.site import Entry, Site
+from bcp.pages.render import known_zone
 
 
 class StatusPageSettings(PluginSettings):
@@ -26,6 +27,8 @@ class StatusPageSettings(PluginSettings):
     """Where people read them."""
     title: str = "Service status"
     """Title of the page."""
+    timezone: Annotated[str, AfterValidator(known_zone)] = "UTC"
+    """IANA time zone in which people read the page: `Europe/Berlin`. The feeds are in UTC."""
     mirrors: list[Mirror] = Field(default_factory=list)
     """Copies on other machines, made with every entry. Without one the page is only as alive as this machine."""
     depends_on: list[str] = Field(default_factory=list)
@@ -42,7 +45,7 @@ class StatusPage(Channel[StatusPageSettings]):
 
     def __init__(self, name: str, settings: StatusPageSettings) -> None:
         super().__init__(name, settings)
-        self.site = Site(settings.folder, settings.title, settings.url)
+        self.site = Site(settings.folder, settings.title, settings.url, settings.timezone)
 
     def address_of(self, contact: Contact) -> str:
         """Everybody reads the page."""
