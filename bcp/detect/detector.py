@@ -94,7 +94,7 @@ class Detector:
         self._pending.append(signal)
 
     def event(self, name: str, now: float) -> None:
-        """A person or a run did something: decided, undecided, active, failback, draining, closed."""
+        """A person or a run did something: decided, undecided, active, undone, failback, draining, closed."""
         self.stage = after_event(self.stage, name, now)
 
     def decision(self) -> Decision:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from bcp.detect.rules import Rules
 
 STAGES = ("healthy", "suspect", "confirmed", "decided", "active", "recovering", "failback", "draining", "closed")
-EVENTS = ("decided", "undecided", "active", "failback", "draining", "closed")
+EVENTS = ("decided", "undecided", "active", "undone", "failback", "draining", "closed")
 """What people and runs do; everything else follows from what is seen."""
 
 
@@ -31,6 +31,8 @@ def after_event(stage: Stage, event: str, now: float) -> Stage:
     if event == "undecided":  # the run was turned away or failed: what it had decided is open again
         back = {"decided": "confirmed", "failback": "active", "draining": "active"}
         return replace(stage, name=back.get(stage.name, stage.name))
+    if event == "undone":  # MX is back before its time: what is seen now decides whether the outage goes on
+        return Stage("confirmed", None, None) if stage.name not in {"healthy", "suspect", "closed"} else stage
     if event in EVENTS:
         return replace(stage, name=event)
     raise ValueError(f"{event!r} is not one of {', '.join(EVENTS)}")

@@ -1,239 +1,121 @@
-"""The daemon: its parts, and the loops that keep them going. One a state folder."""
+"""The daemon: makes its parts, and runs the loops that keep them going. One a state folder."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bcp import registry
 from bcp.contracts.hook import Alert
-from bcp.detect.decide import Decision
-from bcp.detect.watch import LiveLooker, to_data
+from bcp.deeds.who import Ground
 from bcp.engine.locks import FileLock
 from bcp.incident.model import Taken
 from bcp.incident.questions import unsettled
 from bcp.incident.writer import Writer
 from bcp.kernel.errors import BcpError, Refused
-from bcp.kernel.log import logger
-from bcp.playbook.lint import lint
-from bcp.server.doors.slack_socket import listen
-from bcp.server.hub import Hub
+from bcp.server.core import Core, Loop, kept
+from bcp.server.ground import ground_of
 from bcp.server.keys import signing_key
 from bcp.server.parts.act import Actor
 from bcp.server.parts.ask import Asker
 from bcp.server.parts.conduct import Conductor
 from bcp.server.parts.hear import Hearer
 from bcp.server.parts.heart import heartbeat
+from bcp.server.parts.look import Looking
 from bcp.server.parts.mails import Mails
+from bcp.server.parts.say import Speaker
 from bcp.server.parts.told import Told
+from bcp.server.warm import warm
 from bcp.settings import Configuration
-from bcp.wiring import make_app
-
-LOG = logger(__name__)
-FRESH_S = 60.0
-"""How long a look of our own that a hook caused is believed without the watch having come to the same."""
-
-
-class SharedLooker(LiveLooker):
-    """Looks for runs: what the watch says when it says *down*; else a look of their own, quick and now."""
-
-    def __init__(self, daemon: Daemon) -> None:
-        r = daemon.app.settings.detect.recheck
-        super().__init__(daemon.app.watching.watcher, looks=r.looks, apart_s=r.apart, reuse_s=r.reuse)
-        self.daemon = daemon
-
-    async def verdict(self) -> Any:
-        """As data."""
-        watch = self.daemon.decision
-        if watch is not None and watch.state == "down":
-            return to_data(watch)
-        found = await self.daemon.look()
-        return to_data(watch if watch is not None and watch.state == found.state else found)
+from bcp.wiring import App, make_app
 
 
 class Daemon:
-    """Everything that lives while ``bcp serve`` runs, except the web server."""
+    """Everything that lives while ``bcp serve`` runs, except the web server. Doors reach the parts through it."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self.app = make_app(configuration)
-        self.clock = self.app.clock
-        self.state = configuration.state
-        self.lock = FileLock(self.state / "serve.lock")
+        app = make_app(configuration)
+        self.lock = FileLock(configuration.state / "serve.lock")
         if not self.lock.take():
             raise Refused(
-                f"another daemon serves {self.state}",
+                f"another daemon serves {configuration.state}",
                 rule="one-daemon",
                 hint="End it, or give this one its own state folder.",
             )
-        self.key = signing_key(self.app)
-        self.writer = Writer(self.state / "incidents.db", self.clock)
-        self.hub = Hub()
-        self.told = Told(self.state / "alerts")
-        self.conductor, self.actor = Conductor(self), Actor(self)
-        self.asker, self.hearer = Asker(self), Hearer(self)
+        writer = Writer(configuration.state / "incidents.db", app.clock)
+        self.core = core = Core(app, writer, signing_key(app))
+        self.clock, self.state, self.writer, self.hub, self.key = core.clock, core.state, writer, core.hub, core.key
+        self.sight = core.sight
+        self.told = Told(core.state / "alerts")
+        self.speaker = Speaker(core)
+        self.conductor = Conductor(core, self.speaker)
+        self.actor = Actor(core, self.speaker, self.conductor)
+        self.conductor.voided = self.actor.forget
+        looking = Looking(core, self.actor)
+        self.asker = Asker(core, self.speaker, self.conductor)
+        self.hearer = Hearer(core, self.ground)
         self.mails = Mails(
-            self.clock,
+            core.clock,
             lambda: self.app.world.relays,
             lambda: list(self.app.world.domains),
             lambda: bool(self.conductor.holding()),
-            self.hub.changed,
+            core.changed,
         )
-        self.watching = False
-        self.rounds = 0
-        self.last_round = 0.0
-        self.decision: Decision | None = None
-        self._burst: tuple[float, Decision] | None = None
-        self._looking: asyncio.Task[Decision] | None = None
-        self._group: asyncio.TaskGroup | None = None
-        self._wanted = asyncio.Event()
-        self.ended = asyncio.Event()
-
-    @property
-    def settings(self) -> Any:
-        """``serve:``."""
-        return self.app.settings.serve
-
-    # -- looking -------------------------------------------------------------------------------------------------
-
-    def seen(self) -> Decision:
-        """The verdict now: the watch's, or that of a look that a hook caused a moment ago. The watch needs some rounds to
-        become suspicious; until then, and while it is, the look is believed."""
-        mine = self.decision or self.app.watching.watcher.decision()
-        if mine.state == "down" or self._burst is None or self._burst[1].state != "down":
-            return mine
-        at, found = self._burst
-        age, rules = self.clock.monotonic() - at, self.app.watching.rules
-        soon = (rules.suspect + 1) * rules.interval_s
-        return found if age <= soon or (age <= FRESH_S and mine.state != "healthy") else mine
-
-    async def look(self) -> Decision:
-        """A few looks now. Whoever asks meanwhile gets the same answer."""
-        if (
-            self._burst is not None
-            and self.clock.monotonic() - self._burst[0] <= self.app.settings.detect.recheck.reuse
-        ):
-            return self._burst[1]
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.ensure_future(self._look())
-        return await asyncio.shield(self._looking)
-
-    async def _look(self) -> Decision:
-        found = await self.app.watching.looker.burst()
-        self._burst = (self.clock.monotonic(), found)
-        return found
-
-    def want_look(self) -> None:
-        """A hook says that something is wrong: do not wait for the next round."""
-        self._wanted.set()
-
-    # -- loops ---------------------------------------------------------------------------------------------------
-
-    async def run(self) -> None:
-        """Until ``stop``. Each loop says what broke it and goes on."""
-        self.app.remember()
-        await asyncio.to_thread(self._warm)
-        await self.writer.do(unsettled)
-        await self.writer.do(lambda b: b.note("started", "", "bcp", pid=os.getpid()))
-        loops: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [
-            ("watch", self._watch),
-            ("look", self._look_when_wanted),
+        self.loops: list[tuple[str, Loop]] = [
+            ("watch", looking.watch),
+            ("look", looking.when_wanted),
             ("ask", self.asker.run),
             ("hear", self.hearer.run),
             ("told", self.told.run),
             ("runs", self.conductor.mind),
             ("mails", self.mails.run),
         ]
-        if self.settings.slack is not None and self.settings.slack.app_token is not None:
-            loops.append(("slack", lambda: listen(self)))
-        if self.settings.heartbeat is not None:
-            loops.append(("heartbeat", lambda: heartbeat(self)))
+        if (wanted := core.settings.heartbeat) is not None:
+            self.loops.append(("heartbeat", lambda: heartbeat(core.sight, wanted)))
+        self.ended = asyncio.Event()
+        self.seen, self.spawn, self.want_look = core.seen, core.spawn, core.sight.want_look
+
+    @property
+    def app(self) -> App:
+        """The configuration now."""
+        return self.core.app
+
+    @property
+    def settings(self) -> Any:
+        """``serve:``."""
+        return self.core.settings
+
+    def ground(self) -> Ground:
+        """What deeds stand on here."""
+        return ground_of(self.core, self.conductor)
+
+    # -- loops ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until ``stop``. Each loop says what broke it and goes on."""
+        self.app.remember()
+        await asyncio.to_thread(warm, self.app)
+        await self.core.do(unsettled)
+        await self.core.do(lambda b: b.note("started", "", "bcp", pid=os.getpid()))
         try:
             async with asyncio.TaskGroup() as group:
-                self._group = group
-                tasks = [group.create_task(self._kept(name, work)) for name, work in loops]
+                self.core.begins(group)
+                tasks = [group.create_task(kept(name, work)) for name, work in self.loops]
                 await self.ended.wait()
                 await self.conductor.stop()
                 for task in tasks:
                     task.cancel()
         finally:
-            self._group = None
+            self.core.begins(None)
             await self._close()
-
-    def _warm(self) -> None:
-        """Load what the first incident would have to wait for."""
-        import aiohttp  # noqa: F401, PLC0415
-
-        from bcp import operate  # noqa: F401, PLC0415
-        from bcp.reports import write  # noqa: F401, PLC0415
-
-        registry.actions()
-        self.app.make_ready()
-        catalogue = self.app.playbooks.catalogue()
-        for name in self.app.playbooks.files():
-            with contextlib.suppress(BcpError):
-                lint(self.app.playbooks.load(name), catalogue)
-
-    async def _kept(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        while True:
-            try:
-                await work()
-                return
-            except BcpError as error:
-                LOG.error("%s: %s %s", name, error.message, error.hint)
-            except Exception:
-                LOG.exception("%s: unexpected", name)
-            await asyncio.sleep(2.0)
-
-    async def _watch(self) -> None:
-        if not self.app.watching.watcher.probes:
-            LOG.warning("nothing is configured to look: hooks will be noted, and nothing confirmed")
-            return
-        try:
-            async for found in self.app.watching.watcher.run():
-                self.watching, self.decision = True, found
-                self.rounds, self.last_round = self.rounds + 1, self.clock.monotonic()
-                try:
-                    await self.actor.consider(self.seen())
-                except BcpError as error:  # a full disk must not stop the looking
-                    LOG.error("watch: %s %s", error.message, error.hint)
-                self.hub.changed()
-        finally:
-            self.watching = False
-
-    async def _look_when_wanted(self) -> None:
-        while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            if self.seen().state != "down" and self.app.watching.watcher.probes:
-                found = await self.look()
-                await self.actor.consider(self.seen() if found.state != "down" else found, looked=True)
-            else:
-                await self.actor.consider(self.seen(), looked=True)
-            self.hub.changed()
-
-    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Beside the loops; an error in it is logged and ends nothing else."""
-        assert self._group is not None, "the daemon is not running"
-
-        async def guarded() -> Any:
-            try:
-                return await work
-            except BcpError as error:
-                LOG.error("%s: %s %s", name, error.message, error.hint)
-            except Exception:
-                LOG.exception("%s: unexpected", name)
-
-        return self._group.create_task(guarded(), name=name)
 
     # -- hooks ---------------------------------------------------------------------------------------------------
 
     async def take(self, source: str, alerts: list[Alert], mode: str, playbook: str = "") -> Taken:
         """What a sender said, on disk before this returns. A new alert causes a look."""
         service = self.app.settings.service
-        taken = await self.writer.do(lambda b: b.receive(source, service, alerts, mode))
+        taken = await self.core.do(lambda b: b.receive(source, service, alerts, mode))
         self.told.hear(source, alerts, self.clock.now())
         if playbook and taken.incident:
             self.actor.wish(taken.incident, playbook)
@@ -251,7 +133,7 @@ class Daemon:
 
     async def _close(self) -> None:
         with contextlib.suppress(BcpError):
-            await self.writer.do(lambda b: b.note("stopped", "", "bcp"))
+            await self.core.do(lambda b: b.note("stopped", "", "bcp"))
         await self.writer.close()
         self.app.watching.history.close()
         await self.app.close()

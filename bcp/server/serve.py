@@ -28,10 +28,13 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
     import uvicorn  # noqa: PLC0415
 
     from bcp.server.doors.guard import GuardedProtocol  # noqa: PLC0415
+    from bcp.server.doors.slack_socket import listen  # noqa: PLC0415
     from bcp.server.doors.traces import set_up  # noqa: PLC0415
     from bcp.server.web import web  # noqa: PLC0415
 
     daemon = Daemon(configuration)
+    if daemon.settings.slack is not None and daemon.settings.slack.app_token is not None:
+        daemon.loops.append(("slack", lambda: listen(daemon)))
     host, port = daemon.settings.address()
     app = web(daemon)
     set_up(app, daemon.settings.traces)
@@ -51,7 +54,7 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
         async with asyncio.TaskGroup() as group:
             working = group.create_task(daemon.run())
             serving = group.create_task(_served(server, sockets))
-            dog = group.create_task(watchdog(daemon))
+            dog = group.create_task(watchdog(daemon.sight))
             while not server.started and not serving.done():
                 await asyncio.sleep(0.01)
             notify("READY=1")
@@ -111,7 +114,7 @@ def reload(daemon: Daemon, app: Any, path: Path) -> None:
         notify("READY=1")
         return
     old = daemon.app
-    daemon.app = made
+    daemon.core.app = made
     app.state.hooks.reload()
     daemon.spawn(_replaced(daemon, old), "reload")
     notify("READY=1")

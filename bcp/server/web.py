@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.staticfiles import StaticFiles
 
 from bcp import __version__
+from bcp.deeds.status import http_status
 from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
@@ -18,12 +19,11 @@ from bcp.pages.render import STATIC
 from bcp.server.console import authenticator, deeds, front, links, login, pages, runs
 from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
-from bcp.server.doors import api
+from bcp.server.doors import api, api_deeds
 from bcp.server.doors.body import TooLarge, TooSlow, read
 from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of
 from bcp.server.doors.hooks import Hooks
 from bcp.server.doors.inbound import SlackCalls, TwilioCalls
-from bcp.server.parts.heart import alive
 from bcp.server.signin.accounts import Accounts
 
 LOG = logger(__name__)
@@ -44,6 +44,7 @@ def web(daemon: Daemon) -> FastAPI:
     app.state.daemon, app.state.accounts, app.state.hooks = daemon, accounts, Hooks(daemon)
     app.state.site = Site(daemon, accounts)
     app.include_router(api.router)
+    app.include_router(api_deeds.router)
     _vendors(app, daemon)
     _probes(app)
     if c.enabled:
@@ -79,7 +80,7 @@ def _console(app: FastAPI) -> None:
     for path, view in (
         ("/", front.now), ("/incidents", pages.incidents), ("/incidents/{incident}", pages.incident),
         ("/runs", runs.runs), ("/runs/{run}", runs.run), ("/runs/{run}/plan", runs.run_plan),
-        ("/runs/{run}/report", runs.report), ("/runs/{run}/stop", runs.stop), ("/plans/{plan}", runs.plan),
+        ("/runs/{run}/report", runs.report), ("/runs/{run}/abort", deeds.ask_abort), ("/plans/{plan}", runs.plan),
         ("/start", runs.start), ("/messages", pages.messages), ("/drills", runs.drills),
         ("/history", pages.history), ("/audit", pages.audit), ("/account", pages.account), ("/events", pages.events),
     ):  # fmt: skip
@@ -88,6 +89,9 @@ def _console(app: FastAPI) -> None:
         ("/questions/{question}/answer", "approver", deeds.answer), ("/plans", "operator", deeds.make_plan),
         ("/plans/{plan}/run", "operator", deeds.run_plan), ("/runs/{run}/abort", "operator", deeds.abort),
         ("/runs/{run}/failback", "operator", deeds.failback), ("/messages/send", "operator", deeds.send),
+        ("/messages/stop", "operator", deeds.stop), ("/runs/{run}/settle", "operator", deeds.settle),
+        ("/runs/{run}/acknowledge", "operator", deeds.acknowledge), ("/runs/{run}/resume", "operator", deeds.resume),
+        ("/incidents", "operator", deeds.declare), ("/incidents/{incident}/close", "operator", deeds.close),
         ("/account/authenticator", "viewer", authenticator.offer),
         ("/account/authenticator/confirm", "viewer", authenticator.confirm),
         ("/account/password", "viewer", deeds.password), ("/account/passkey/remove", "viewer", deeds.remove_passkey),
@@ -107,9 +111,8 @@ def _console(app: FastAPI) -> None:
 def _errors(app: FastAPI) -> None:
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, BcpError)
-        rule = error.rule if isinstance(error, Refused) else ""
-        body = {"detail": error.message, "hint": error.hint, "rule": rule or ""}
-        return JSONResponse(body, api.status_of(error))
+        body = {"detail": error.message, "hint": error.hint, "rule": error.rule}
+        return JSONResponse(body, http_status(error))
 
     async def unexpected(request: Request, error: Exception) -> Response:
         LOG.error("unexpected, at %s", request.url.path, exc_info=error)
@@ -137,7 +140,7 @@ async def readyz(request: Request) -> Response:
         await daemon.writer.do(lambda b: b.pulse())
     except BcpError as error:
         return PlainTextResponse(f"not ready: {error.message}\n", 503)
-    if not alive(daemon):
+    if not daemon.sight.healthy_watch():
         return PlainTextResponse("not ready: the watch has not finished a round lately\n", 503)
     return PlainTextResponse("ready\n")
 

@@ -10,7 +10,7 @@ from bcp.wiring.facts import uses_of
 
 
 class Follower:
-    """Tells the detector what runs have done: decided, undecided, active, failback, draining, closed."""
+    """Tells the detector what runs have done: decided, undecided, active, undone, failback, draining, closed."""
 
     def __init__(self, runs: Runs, detector: Detector, clock: Clock) -> None:
         self.runs, self.detector, self.clock = runs, detector, clock
@@ -45,5 +45,7 @@ def _event_of(view: RunView) -> str:
     if status == "holding" and not back:
         return "active"
     if status in {"failed", "aborted"}:
-        return "undecided"
+        switches = [step for step, uses in uses_of(view).items() if uses == "dns.mx.switch"]
+        undone = any(view.state.steps[s].status == "undone" for s in switches if s in view.state.steps)
+        return "undone" if undone and not back else "undecided"
     return "closed" if status == "done" and back else ""

@@ -44,6 +44,7 @@ class Switch(Action[SwitchArgs]):
     access = Access.WRITE
     Args = SwitchArgs
     undoable = True
+    moves_mx = True
     provides = ("mx-on-primary", "mx-on-relay")
     outputs = {
         "before": "object",
@@ -159,7 +160,12 @@ class Switch(Action[SwitchArgs]):
         """Swap back what stands as we left it; what somebody changed since is left alone and named."""
         old = {d: MxSet.from_data(m) for d, m in before["before"].items()}
         new = {d: MxSet.from_data(m) for d, m in before["after"].items()}
-        touched = [d for d in old if not (old[d].same(new[d]) and old[d].ttl_s == new[d].ttl_s)]
+        states = before.get("states") or {}
+        never = {str(SwapState.CONFLICT), str(SwapState.REFUSED)}
+        """What this run never changed is none of its business now either."""
+        touched = [
+            d for d in old if not (old[d].same(new[d]) and old[d].ttl_s == new[d].ttl_s) and states.get(d) not in never
+        ]
         readings = {r.domain: r for r in await _read(touched, services)}
         orders = [
             SwapOrder(d, new[d], old[d])
@@ -167,8 +173,11 @@ class Switch(Action[SwitchArgs]):
             if (m := readings[d].mx) is not None and m.same(new[d]) and not m.same(old[d])
         ]
         swaps = await _swap(orders, services)
-        bad = [s for s in swaps if s.state not in {SwapState.APPLIED, SwapState.ALREADY}]
+        ended = {SwapState.APPLIED, SwapState.ALREADY}
+        bad = [s for s in swaps if s.state not in ended]
         foreign = [d for d in touched if (m := readings[d].mx) is None or not (m.same(new[d]) or m.same(old[d]))]
+        ours = [s.domain for s in bad if s.state is not SwapState.CONFLICT]
+        """Still as we left it, as far as we know: only there may a person put back what was there before."""
         if bad or foreign:
             raise Permanent(
                 "not put back: "
@@ -178,9 +187,19 @@ class Switch(Action[SwitchArgs]):
                         *(f"{d}: now {readings[d].mx}, not touched" for d in foreign),
                     ]
                 ),
-                hint="By hand: " + "; ".join(f"set {d} MX to {old[d]}" for d in [*(s.domain for s in bad), *foreign]),
+                hint=_by_hand({d: old[d] for d in ours}, [old[d] for d in foreign]),
             )
         return Outcome(f"{len(swaps)} domain(s) put back", {"states": {s.domain: str(s.state) for s in swaps}})
+
+
+def _by_hand(left: Mapping[str, MxSet], foreign: Sequence[MxSet]) -> str:
+    """What a person may do after an undo that did not come through. A foreign change is never to be overwritten blindly."""
+    parts = [f"Read the MX of {d}; where it is still the relay's, {mx} stood there before." for d, mx in left.items()]
+    if foreign or not parts:
+        was = ", or ".join(dict.fromkeys(str(mx) for mx in foreign))
+        parts.append("Somebody else changed the MX meanwhile: ask them before anybody changes it again.")
+        parts += [f"Before this run it was {was}."] if was else []
+    return " ".join(parts)
 
 
 def target(args: SwitchArgs, domain: str, now: MxSet, services: Services) -> MxSet | Refusal:

@@ -38,7 +38,7 @@ async def offer(site: Site, request: Request, session: Session, form: Form) -> R
     site.accounts.check_lock(name, peer)
     if not await in_thread(site.accounts.password_is, name, field(form, "password")):
         site.accounts.was_wrong(name, peer)
-        raise Refused("the present password is wrong", rule="wrong-password")
+        raise Refused("the present password is wrong", rule="old-password")
     return shown(site, request, session, Offered(name, pyotp.random_base32()))
 
 

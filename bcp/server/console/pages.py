@@ -9,8 +9,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from bcp import announce
 from bcp.comms.preview import shown
+from bcp.deeds import announce
 from bcp.detect.decide import TITLES
 from bcp.detect.history import uptime
 from bcp.incident import questions

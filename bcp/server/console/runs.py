@@ -1,4 +1,4 @@
-"""Runs, drills, plans, and the page that asks before a run is stopped. They only show."""
+"""Runs, drills and plans. They only show."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from bcp.contracts.channel import Channel, Check
-from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.incident import questions
-from bcp.kernel.errors import BcpError, Invalid, Refused
+from bcp.kernel.errors import BcpError, Invalid, Missing
 from bcp.pages.front import Mx
 from bcp.pages.report import sentence
 from bcp.plan.model import read_plan
@@ -69,7 +68,7 @@ def view_of(site: Site, request: Request, *, effects: bool = False) -> RunView:
     all_ = site.daemon.app.running.runs
     name = str(request.path_params["run"])
     if name not in all_.ids():
-        raise Invalid(f"there is no run {name!r}", hint="See the list of runs.")
+        raise Missing(f"there is no run {name!r}", hint="See the list of runs.", rule="no-such-run")
     return all_.view(name, effects=effects)
 
 
@@ -85,7 +84,7 @@ async def run(site: Site, request: Request, session: Session) -> Response:
         "service": site.daemon.app.settings.service,
         "seen": site.daemon.seen(),
         "asked": [await question_view(site, session, q) for q in open_ if q.run == view.id],
-        "doubts": [s.id for s in view.state.doubtful()],
+        "doubts": [s for s in steps if s["status"] == "in_doubt"],
         "steps": steps,
     }
     return part(site, request, session, "run.html", "_run.html", values)
@@ -107,21 +106,9 @@ def step_rows(view: RunView) -> list[dict[str, Any]]:
     ]
 
 
-async def stop(site: Site, request: Request, session: Session) -> Response:
-    """Asks a second time, and says what would happen, before a run is stopped and undone."""
-    view = view_of(site, request)
-    if view.state.status in FINAL:
-        raise Refused(f"the run is over ({view.state.status})", rule="run-over")
-    found, mx = site.daemon.seen(), where_mx_is([view])
-    values: dict[str, Any] = {
-        "r": run_row(view),
-        "undone": [c for s in view.plan["steps"] if _made(view, s["id"]) for c in s["changes"]],
-        "mx": mx,
-        "service": site.daemon.app.settings.service,
-        "seen": found,
-        "into_failure": mx.relay and found.state != "healthy",
-    }
-    return site.page(request, "stop.html", session, **values)
+def would_undo(view: RunView) -> list[dict[str, Any]]:
+    """Changes that this run has made, as its plan told them."""
+    return [c for s in view.plan["steps"] if _made(view, s["id"]) for c in s["changes"]]
 
 
 def _made(view: RunView, step: str) -> bool:
@@ -138,7 +125,9 @@ async def report(site: Site, request: Request, session: Session) -> Response:
     view = view_of(site, request)
     path = _report(site, view)
     if not path.is_file():
-        raise Invalid(f"there is no report of {view.id}", hint="It is written when the run ends.")
+        raise Missing(
+            f"there is no report of {view.id}", hint="It is written when the run ends.", rule="no-such-report"
+        )
     return HTMLResponse(path.read_text(encoding="utf-8"), headers={"Content-Security-Policy": ALONE})
 
 
@@ -152,7 +141,7 @@ async def plan(site: Site, request: Request, session: Session) -> Response:
     name = str(request.path_params["plan"])
     path = site.daemon.state / "plans" / f"{name}.json"
     if not name.replace("-", "").isalnum() or not path.is_file():
-        raise Invalid(f"there is no plan {name!r}", hint="Make a new one.")
+        raise Missing(f"there is no plan {name!r}", hint="Make a new one.", rule="no-such-plan")
     open_ = await site.daemon.writer.do(questions.open_questions)
     waits = any(q.step == f"plan:{name}" for q in open_)
     return plan_page(site, request, session, read_plan(path).to_data(), start=not waits)

@@ -133,5 +133,6 @@ def run_row(view: RunView) -> dict[str, Any]:
         "checksum": view.plan["checksum"],
         "approvals": ", ".join(str(a["by"]) for a in view.state.approvals),
         "holding": view.state.status == "holding",
+        "live": view.live,
         "stoppable": view.state.status not in FINAL,
     }

@@ -7,7 +7,7 @@ import hmac
 import json
 import time
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -21,10 +21,8 @@ from bcp.kernel.log import logger
 from bcp.kit.hook_auth import fresh
 from bcp.kit.inbox import add_answer
 from bcp.kit.optouts import note_optout, word_of
+from bcp.server.daemon import Daemon
 from bcp.server.doors.body import read_or_refuse
-
-if TYPE_CHECKING:
-    from bcp.server.daemon import Daemon
 
 LOG = logger(__name__)
 MAX = 100_000

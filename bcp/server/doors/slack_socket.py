@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bcp.kernel.log import logger
+from bcp.server.daemon import Daemon
 from bcp.server.doors.inbound import pressed
-
-if TYPE_CHECKING:
-    from bcp.server.daemon import Daemon
 
 LOG = logger(__name__)
 

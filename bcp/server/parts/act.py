@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bcp.detect.decide import TITLES, Decision
 from bcp.incident import questions
@@ -12,11 +12,10 @@ from bcp.incident.model import Event, Incident, next_state
 from bcp.kernel.clock import clock_text
 from bcp.kernel.errors import Invalid
 from bcp.playbook.load import Loaded, loads
+from bcp.server.core import Core
 from bcp.server.parts.books import AUTOMATIC
+from bcp.server.parts.ports import Conducts, Tells
 from bcp.wiring import App
-
-if TYPE_CHECKING:
-    from bcp.server.daemon import Daemon
 
 UNDER_WAY = frozenset({"decided", "active", "recovering", "failback", "draining"})
 """Stages in which a playbook works already."""
@@ -27,8 +26,8 @@ BACK_AGAIN_S = 3600.0
 class Actor:
     """One at a time decides; runs go on beside it."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self.daemon, self.clock = daemon, daemon.clock
+    def __init__(self, core: Core, speaker: Tells, runs: Conducts) -> None:
+        self.core, self.clock, self.speaker, self.runs = core, core.clock, speaker, runs
         self._alone = asyncio.Lock()
         self._wishes: dict[str, str] = {}
         self._proposed: set[tuple[str, ...]] | None = None
@@ -38,11 +37,16 @@ class Actor:
     @property
     def app(self) -> App:
         """The configuration now."""
-        return self.daemon.app
+        return self.core.app
 
     def wish(self, incident: str, playbook: str) -> None:
         """A hook names the playbook that it wants."""
         self._wishes.setdefault(incident, playbook)
+
+    def forget(self, incident: str, playbook: str) -> None:
+        """What was proposed came to nothing, because it no longer held: while the outage lasts it may be proposed again."""
+        if self._proposed is not None:
+            self._proposed = {p for p in self._proposed if p[:2] != (incident, playbook)}
 
     # -- what is seen --------------------------------------------------------------------------------------------
 
@@ -52,12 +56,12 @@ class Actor:
             await self._consider(found, looked=looked)
 
     async def _consider(self, found: Decision, *, looked: bool) -> None:
-        down, do = found.state == "down", self.daemon.writer.do
-        service, settings = self.app.settings.service, self.daemon.settings
+        down, do = found.state == "down", self.core.do
+        service, settings = self.app.settings.service, self.core.settings
         known = await do(lambda b: b.current(service))
         if known is None and (not down or not found.classes):
             return
-        watch = self.daemon.decision
+        watch = self.core.sight.decision
         mine = watch is not None and watch.state == "down"
         current = known or (await do(lambda b: b.open(service, title_of(found), settings.verdict, "watch")))[0]
         if mine and current.stronger(settings.verdict) != current.mode:
@@ -71,9 +75,9 @@ class Actor:
                 await self._once(current, "look_disagrees", "our own look finds the service well; the alert is noted")
 
     async def _move(self, current: Incident, found: Decision) -> Incident:
-        do, identity = self.daemon.writer.do, current.id
+        do, identity = self.core.do, current.id
         firing = await do(lambda b: b.firing(identity))
-        holding = bool(self.daemon.conductor.holding())
+        holding = bool(self.runs.holding())
         state = next_state(
             current.state,
             down=found.state == "down",
@@ -94,9 +98,9 @@ class Actor:
             self._proposed = {p for p in self._proposed if p[0] != identity}
         data = {"state": state, "classes": list(found.classes), "evidence": list(found.evidence[:4]), "why": found.why}
         await do(
-            lambda b: b.change(identity, "moved", "watch" if self.daemon.watching else "look", fields=fields, **data)
+            lambda b: b.change(identity, "moved", "watch" if self.core.sight.alive else "look", fields=fields, **data)
         )
-        self.daemon.hub.changed()
+        self.core.changed()
         return await do(lambda b: b.incident(identity))
 
     async def _once(self, current: Incident, kind: str, text: str, *, tell: bool = False) -> None:
@@ -104,10 +108,10 @@ class Actor:
         if (current.id, kind + text) in self._said:
             return
         self._said.add((current.id, kind + text))
-        await self.daemon.writer.do(lambda b: b.note(kind, current.id, "bcp", text=text))
-        self.daemon.hub.changed()
+        await self.core.do(lambda b: b.note(kind, current.id, "bcp", text=text))
+        self.core.changed()
         if tell:
-            self.daemon.asker.speaker.tell(current, text)
+            self.speaker.tell(current, text)
 
     # -- what is done --------------------------------------------------------------------------------------------
 
@@ -120,7 +124,7 @@ class Actor:
         mode, loaded = current.mode, self.app.playbooks.load(name)
         if mode == "notify":
             await self._propose(current, name, mode, found)
-            self.daemon.asker.speaker.tell(current, f"proposed: {name}; start it with bcp run {name}")
+            self.speaker.tell(current, f"proposed: {name}; start it with bcp run {name}")
             return
         if mode == "auto":
             why = self._not_by_itself(loaded, found)
@@ -136,7 +140,7 @@ class Actor:
                 await self._once(current, "not_automatic", f"{name} does not start by itself: {why}")
                 mode = "ask"
         await self._propose(current, name, mode, found)
-        self.daemon.conductor.propose(current.id, loaded, automatic=mode == "auto")
+        self.runs.propose(current.id, loaded, automatic=mode == "auto")
 
     async def _choose(self, current: Incident, found: Decision) -> str:
         wish = self._wishes.get(current.id, "")
@@ -162,12 +166,12 @@ class Actor:
     async def _was_proposed(self, current: Incident, name: str, *, due: bool) -> bool:
         """Once in each stretch of an outage; and once more when the decision time is over and nobody had answered before."""
         if self._proposed is None:
-            self._proposed = proposals(await self.daemon.writer.do(lambda b: b.events(limit=5000)))
+            self._proposed = proposals(await self.core.do(lambda b: b.events(limit=5000)))
         if (current.id, name) not in self._proposed:
             return False
         if not due or (current.id, name, "due") in self._proposed:
             return True
-        asked = await self.daemon.writer.do(lambda b: questions.questions_of(b, current.id))
+        asked = await self.core.do(lambda b: questions.questions_of(b, current.id))
         if not asked or asked[0].state == "open" or "no answer" not in asked[0].result:
             return True
         self._proposed.add((current.id, name, "due"))
@@ -183,9 +187,7 @@ class Actor:
             "action": found.action,
             "why": found.why,
         }
-        await self.daemon.writer.do(
-            lambda b: b.change(current.id, "proposed", "bcp", fields={"playbook": name}, **data)
-        )
+        await self.core.do(lambda b: b.change(current.id, "proposed", "bcp", fields={"playbook": name}, **data))
 
     def _not_by_itself(self, loaded: Loaded, found: Decision) -> str:
         """Empty, ``wait``, or why this does not start without a person."""
@@ -203,13 +205,11 @@ class Actor:
 
     async def _back(self, current: Incident, found: Decision) -> None:
         """All is well again: ask whether to go back. Always a person's decision."""
-        for view in self.daemon.conductor.holding():
+        for view in self.runs.holding():
             moves = any(s["uses"] == "dns.mx.switch" for s in view.plan["steps"])
             if moves and found.action != "failback":
                 continue
-            if self.clock.now() - self._back_asked.get(view.id, 0.0) < BACK_AGAIN_S or self.daemon.conductor.goes_back(
-                view.id
-            ):
+            if self.clock.now() - self._back_asked.get(view.id, 0.0) < BACK_AGAIN_S or self.runs.goes_back(view.id):
                 continue
             recovery = loads(view.plan["playbook_text"]).book.recovery
             if recovery is None:
@@ -218,10 +218,10 @@ class Actor:
             loaded, domains = self.app.playbooks.load(recovery.playbook), tuple(view.plan["domains"])
             text = f"{self.app.settings.service} is well again; {recovery.playbook} is proposed for {view.id}"
             await self._note_back(current.id, view.id, text)
-            self.daemon.conductor.propose(current.id, loaded, parent=view.id, domains=domains)
+            self.runs.propose(current.id, loaded, parent=view.id, domains=domains)
 
     async def _note_back(self, incident: str, run: str, text: str) -> None:
-        await self.daemon.writer.do(lambda b: b.note("failback_proposed", incident, "bcp", run=run, text=text))
+        await self.core.do(lambda b: b.note("failback_proposed", incident, "bcp", run=run, text=text))
 
 
 def title_of(found: Decision) -> str:

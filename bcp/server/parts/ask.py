@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bcp.contracts.channel import Channel, Choice
 from bcp.contracts.contact import Contact
 from bcp.detect.decide import TITLES
 from bcp.engine.gate import Gate, judge
+from bcp.engine.state import UNDO
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.incident.codes import new_code, new_link
@@ -22,11 +23,9 @@ from bcp.kernel.log import logger
 from bcp.pages.render import plural
 from bcp.plan.model import read_plan
 from bcp.playbook.load import loads
+from bcp.server.core import Core
 from bcp.server.parts.books import groups_of
-from bcp.server.parts.say import Speaker
-
-if TYPE_CHECKING:
-    from bcp.server.daemon import Daemon
+from bcp.server.parts.ports import Speaks, Starts
 
 LOG = logger(__name__)
 POLL_S = 0.3
@@ -50,42 +49,41 @@ class Matter:
 class Asker:
     """Notices questions, asks them turn by turn, and says how they ended."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self.daemon, self.clock, self.speaker = daemon, daemon.clock, Speaker(daemon)
-        self.woken = asyncio.Event()
+    def __init__(self, core: Core, speaker: Speaks, runs: Starts) -> None:
+        self.core, self.clock, self.speaker, self.runs = core, core.clock, speaker, runs
         self._codes: set[str] = set()
         self._seen: dict[str, float] = {}
-        self._gates: dict[tuple[str, str], Question] = {}
+        self._gates: dict[tuple[str, str, str], Question] = {}
 
     @property
     def _plan(self) -> Plan:
-        s = self.daemon.settings.ask
+        s = self.core.settings.ask
         return Plan(s.after, s.cycles)
 
     async def run(self) -> None:
         """The loop."""
         while True:
             await self._notice_gates()
-            for question in await self.daemon.writer.do(questions.open_questions):
+            for question in await self.core.do(questions.open_questions):
                 await self._tend(question)
             try:
-                await asyncio.wait_for(self.woken.wait(), POLL_S)
+                await asyncio.wait_for(self.core.asking.wait(), POLL_S)
             except TimeoutError:
                 continue
             finally:
-                self.woken.clear()
+                self.core.asking.clear()
 
     # -- which questions there are -------------------------------------------------------------------------------
 
     async def _notice_gates(self) -> None:
         """Open gates of live runs, whoever started them."""
-        for run_id in self.daemon.app.running.runs.ids()[-20:]:
-            path = self.daemon.app.running.runs.path(run_id)
+        for run_id in self.core.app.running.runs.ids()[-20:]:
+            path = self.core.app.running.runs.path(run_id)
             try:
                 stamp = _touched(path)
                 if self._seen.get(run_id) == stamp:
                     continue
-                view = self.daemon.app.running.runs.view(run_id, effects=False)
+                view = self.core.app.running.runs.view(run_id, effects=False)
             except (BcpError, OSError):
                 continue
             self._seen[run_id] = stamp
@@ -96,32 +94,35 @@ class Asker:
                     await self._gate(view, step.id, step.gate)
 
     def _is_ours(self, view: RunView) -> bool:
-        return view.plan.get("configuration") == self.daemon.app.configuration.fingerprint()
+        return view.plan.get("configuration") == self.core.app.configuration.fingerprint()
 
     async def _gate(self, view: RunView, step: str, gate: Mapping[str, Any]) -> None:
-        if (view.id, step) in self._gates:
+        opened = str(gate["opened"])
+        if (view.id, step, opened) in self._gates:
             return
         groups = self._groups(view, step, frozenset(gate["approvers"]))
-        incidents = await self.daemon.writer.do(lambda b: b.incidents(limit=20))
+        incidents = await self.core.do(lambda b: b.incidents(limit=20))
         incident = next((i.id for i in incidents if view.id in i.runs), "")
         if not incident and view.plan.get("initiator") == "bcp-serve":
             self._seen.pop(view.id, None)  # its incident is being written down this moment
             return
-        made, _ = await self.daemon.writer.do(
+        made, _ = await self.core.do(
             lambda b: questions.ask(
-                b, incident=incident, run=view.id, step=step, checksum=str(view.plan["checksum"]), opened=float(gate["opened"]),
+                b, incident=incident, run=view.id, step=step, checksum=str(gate["checksum"]), opened=float(gate["opened"]),
                 deadline=float(gate["deadline"]), count=int(gate["count"]), groups=groups,
             )
         )  # fmt: skip
-        self._gates[(view.id, step)] = made
-        self.daemon.hub.changed()
+        self._gates[(view.id, step, opened)] = made
+        self.core.changed()
 
     def _groups(self, view: RunView, step: str, approvers: frozenset[str]) -> list[list[str]]:
         """Approvers in the order in which the playbook names their groups; each person once."""
-        references = groups_of(loads(view.plan["playbook_text"]), step.partition("@")[0])
+        loaded = loads(view.plan["playbook_text"])
+        known = any(s.id == step for s in loaded.steps)
+        references = groups_of(loaded, step) if known else []  # a gate of the run's own asks everybody at once
         left, out = set(approvers), []
         for reference in references:
-            mine = sorted(self.daemon.app.people.approvers([reference]) & left)
+            mine = sorted(self.core.app.people.approvers([reference]) & left)
             left -= set(mine)
             out.append(mine)
         return [*out, *([sorted(left)] if left else [])]
@@ -134,10 +135,10 @@ class Asker:
         else:
             result = await self._plan_result(question)
         if result:
-            await self.daemon.writer.do(lambda b: questions.close(b, question, result))
-            self.daemon.hub.changed()
+            await self.core.do(lambda b: questions.close(b, question, result))
+            self.core.changed()
             if not result.startswith("approved"):
-                self.daemon.spawn(self._say_closed(question, result), "question closed")
+                self.core.spawn(self._say_closed(question, result), "question closed")
             return
         for turn in turns(question.groups, question.opened, question.deadline, self._plan, question.count):
             if turn.at <= self.clock.now():
@@ -146,7 +147,7 @@ class Asker:
     def _gate_result(self, question: Question) -> str:
         """How a gate ended; empty while it is open."""
         try:
-            view = self.daemon.app.running.runs.view(question.run, effects=False)
+            view = self.core.app.running.runs.view(question.run, effects=False)
         except BcpError as error:
             return f"the run cannot be read: {error.message}"
         step = view.state.steps.get(question.step)
@@ -158,7 +159,7 @@ class Asker:
 
     async def _plan_result(self, question: Question) -> str:
         """The same for a plan: the same rules decide, and an approved one is started."""
-        answers = await self.daemon.writer.do(lambda b: questions.answers_of(b, question))
+        answers = await self.core.do(lambda b: questions.answers_of(b, question))
         gate = Gate(
             question.step,
             question.checksum,
@@ -171,13 +172,13 @@ class Asker:
         )
         standing = judge(gate, answers, self.clock.now())
         if standing.open:
-            path = self.daemon.state / "plans" / f"{question.step.removeprefix('plan:')}.json"
+            path = self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json"
             plan = read_plan(path)
             if plan.checksum != question.checksum:
                 return "not approved: the plan file is not the one that was asked about"
             loaded = loads(plan.playbook_text, plan.playbook_file)
-            self.daemon.spawn(
-                self.daemon.conductor.go(question.incident, loaded, plan=plan, parent=plan.parent),
+            self.core.spawn(
+                self.runs.go(question.incident, loaded, plan=plan, parent=plan.parent),
                 f"run {plan.playbook}",
             )
             return f"approved by {', '.join(standing.approved_by)}"
@@ -186,9 +187,14 @@ class Asker:
     def matter(self, question: Question) -> Matter:
         """What it is about. Raises ``BcpError`` when the run or plan is gone."""
         if question.run:
-            plan: Mapping[str, Any] = self.daemon.app.running.runs.view(question.run, effects=False).plan
+            view = self.core.app.running.runs.view(question.run, effects=False)
+            plan: Mapping[str, Any] = view.plan
+            step = view.state.steps.get(question.step)
+            if step is not None and step.phase == UNDO:  # no plan: the consequence of an undo
+                about = str(step.gate.get("about", "")) or "mail goes back"
+                return Matter(str(plan["playbook"]), question.checksum, about, str(plan["kind"]), True)
         else:
-            plan = read_plan(self.daemon.state / "plans" / f"{question.step.removeprefix('plan:')}.json").to_data()
+            plan = read_plan(self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json").to_data()
         return Matter(
             str(plan["playbook"]), str(plan["checksum"]), forecast_of(plan), str(plan["kind"]), bool(plan.get("parent"))
         )
@@ -196,9 +202,9 @@ class Asker:
     # -- asking --------------------------------------------------------------------------------------------------
 
     async def _take(self, question: Question, turn: Turn) -> None:
-        given = {a.by for a in await self.daemon.writer.do(lambda b: questions.answers_of(b, question))}
+        given = {a.by for a in await self.core.do(lambda b: questions.answers_of(b, question))}
         group = [p for p in question.groups[turn.group] if p not in given]
-        people = [c for c in map(self.daemon.app.people.directory.person, group) if c is not None]
+        people = [c for c in map(self.core.app.people.directory.person, group) if c is not None]
         stamp = turn.cycle * len(question.groups) + turn.group
         for channel in self.speaker.channels():
             if channel.broadcast:
@@ -217,19 +223,17 @@ class Asker:
         if personal:
             yes, no = new_code(self._codes), ""
             no = new_code(self._codes | {yes})
-            if self.daemon.settings.public_url:
-                link = new_link(self.daemon.key, question.id, who, question.checksum)
-        key = self.daemon.key
-        if not await self.daemon.writer.do(
+            if self.core.settings.public_url:
+                link = new_link(self.core.key, question.id, who, question.checksum)
+        key = self.core.key
+        if not await self.core.do(
             lambda b: questions.claim(b, question, who, channel.name, stamp, yes=yes, no=no, link=link, key=key)
         ):
             return
         self._codes |= {yes, no} - {""}
-        base = self.daemon.settings.public_url
+        base = self.core.settings.public_url
         url = f"{base}/a/{link}" if link else ""
-        reply = (
-            f"{base}/twilio/gather/{link}" if link and channel.form == "voice" and self.daemon.settings.twilio else ""
-        )
+        reply = f"{base}/twilio/gather/{link}" if link and channel.form == "voice" and self.core.settings.twilio else ""
         language = person.language if person is not None else ""
         try:
             matter = self.matter(question)
@@ -252,8 +256,8 @@ class Asker:
             )
         except BcpError as error:
             state, receipt = "failed", error.message
-        await self.daemon.writer.do(lambda b: questions.settle(b, question, who, channel.name, stamp, state, receipt))
-        self.daemon.hub.changed()
+        await self.core.do(lambda b: questions.settle(b, question, who, channel.name, stamp, state, receipt))
+        self.core.changed()
 
     def _values(
         self,
@@ -266,12 +270,12 @@ class Asker:
         result: str = "",
         keys: bool = False,
     ) -> dict[str, Any]:
-        found = self.daemon.seen()
+        found = self.core.seen()
         letters = found.classes
         what = (
             " and ".join(f"{TITLES[c]} (class {c})" for c in letters[:2])
             if letters
-            else f"{self.daemon.app.settings.service} is {found.state}"
+            else f"{self.core.app.settings.service} is {found.state}"
         )
         return {
             **self.speaker.org(),
@@ -297,7 +301,7 @@ class Asker:
 
     async def _say_closed(self, question: Question, result: str) -> None:
         """Everybody who was asked hears that nothing happened."""
-        asked = await self.daemon.writer.do(lambda b: questions.asked_of(b, question.id))
+        asked = await self.core.do(lambda b: questions.asked_of(b, question.id))
         text = result.removeprefix("not approved: ")
         values = self._values(question, self.matter(question), result=text)
         told: set[tuple[str, str]] = set()
@@ -305,12 +309,12 @@ class Asker:
             if (
                 (one.person, one.channel) in told
                 or one.state == "failed"
-                or one.channel not in self.daemon.app.world.channels
+                or one.channel not in self.core.app.world.channels
             ):
                 continue
             told.add((one.person, one.channel))
-            channel = self.daemon.app.world.channels[one.channel]
-            person = self.daemon.app.people.directory.person(one.person)
+            channel = self.core.app.world.channels[one.channel]
+            person = self.core.app.people.directory.person(one.person)
             address = channel.address_of(person) if person is not None else channel.place()
             language = person.language if person is not None else ""
             state, detail = await self.speaker.send(

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from typing import TYPE_CHECKING
 
 from bcp.kernel.log import logger
-
-if TYPE_CHECKING:
-    from bcp.server.daemon import Daemon
+from bcp.server.sight import Sight
+from bcp.settings.serve import HeartbeatSettings
 
 LOG = logger(__name__)
 
@@ -30,32 +28,23 @@ def notify(text: str) -> bool:
     return True
 
 
-def alive(daemon: Daemon) -> bool:
-    """Did the watch finish a round in the last three intervals (a minute at least)? Without probes: yes."""
-    if not daemon.app.watching.watcher.probes:
-        return True
-    limit = max(60.0, 3 * daemon.app.watching.rules.interval_s)
-    return bool(daemon.rounds) and daemon.clock.monotonic() - daemon.last_round <= limit
-
-
-async def watchdog(daemon: Daemon) -> None:
+async def watchdog(sight: Sight) -> None:
     """As often as systemd wants, while the watch is alive."""
     period = int(os.environ.get("WATCHDOG_USEC", "0")) / 2e6  # noqa: TID251 - systemd's protocol
     while period:
-        if alive(daemon) or not daemon.rounds:
+        if sight.healthy_watch() or not sight.rounds:
             notify("WATCHDOG=1")
         await asyncio.sleep(period)
 
 
-async def heartbeat(daemon: Daemon) -> None:
+async def heartbeat(sight: Sight, wanted: HeartbeatSettings) -> None:
     """GET the check URL while the watch is alive. Redirects are not followed, the answer is not read."""
     import aiohttp  # noqa: PLC0415
 
-    wanted = daemon.settings.heartbeat
     said = ""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         while True:
-            if alive(daemon):
+            if sight.healthy_watch():
                 try:
                     async with session.get(wanted.url.reveal(), allow_redirects=False) as answer:
                         problem = "" if answer.status < 400 else f"it answers {answer.status}"

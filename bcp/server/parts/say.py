@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bcp.comms.render import render
 from bcp.contracts.channel import Channel, Choice, Delivery, NotSent, RateLimited
@@ -11,9 +11,7 @@ from bcp.incident.model import Incident
 from bcp.kernel.clock import clock_text
 from bcp.kernel.errors import BcpError, Permanent
 from bcp.kernel.secret import redact
-
-if TYPE_CHECKING:
-    from bcp.server.daemon import Daemon
+from bcp.server.core import Core
 
 TRIES = 3
 
@@ -21,13 +19,13 @@ TRIES = 3
 class Speaker:
     """Sends one message at a time; what is said by many at once is the courier's."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self.daemon, self.clock = daemon, daemon.clock
+    def __init__(self, core: Core) -> None:
+        self.core, self.clock = core, core.clock
 
     def channels(self) -> list[Channel[Any]]:
         """Those of the configuration, else every text and chat channel."""
-        names = self.daemon.settings.ask.channels
-        every = self.daemon.app.world.channels
+        names = self.core.settings.ask.channels
+        every = self.core.app.world.channels
         return (
             [every[n] for n in names if n in every]
             if names
@@ -39,7 +37,7 @@ class Speaker:
         choices: tuple[Choice, ...] = (), *, drill: bool = False, reply_url: str = "",
     ) -> tuple[str, str]:  # fmt: skip
         """Say it; a refusal that is safe to repeat is repeated. A lost answer is not: the next turn asks again anyway."""
-        app = self.daemon.app
+        app = self.core.app
         default = app.settings.organisation.language
         message = render(app.world.pack.get(template), channel.form, language or default, default, values, drill=drill)
         for attempt in range(TRIES):
@@ -57,7 +55,7 @@ class Speaker:
 
     def org(self) -> dict[str, Any]:
         """What every text may name."""
-        settings = self.daemon.app.settings
+        settings = self.core.app.settings
         return {
             "org": settings.organisation.said(),
             "service": settings.service,
@@ -66,10 +64,10 @@ class Speaker:
 
     def tell(self, incident: Incident, text: str) -> None:
         """Tell the people on call, beside everything else."""
-        self.daemon.spawn(self._tell(incident, text), "tell")
+        self.core.spawn(self._tell(incident, text), "tell")
 
     async def _tell(self, incident: Incident, text: str) -> None:
-        found = self.daemon.seen()
+        found = self.core.seen()
         values = {
             **self.org(),
             "outage_class": found.outage_class,
@@ -81,8 +79,8 @@ class Speaker:
             },
         }
         people = (
-            self.daemon.app.people.directory.members(self.daemon.settings.oncall)
-            if self.daemon.settings.oncall in self.daemon.app.people.directory.audiences
+            self.core.app.people.directory.members(self.core.settings.oncall)
+            if self.core.settings.oncall in self.core.app.people.directory.audiences
             else []
         )
         sent = failed = 0
@@ -102,7 +100,5 @@ class Speaker:
                     f"{incident.id}/notice/{self.clock.now():.3f}",
                 )
                 sent, failed = sent + (state == "sent"), failed + (state != "sent")
-        await self.daemon.writer.do(
-            lambda b: b.note("told", incident.id, "bcp", text=text[:300], sent=sent, failed=failed)
-        )
-        self.daemon.hub.changed()
+        await self.core.do(lambda b: b.note("told", incident.id, "bcp", text=text[:300], sent=sent, failed=failed))
+        self.core.changed()

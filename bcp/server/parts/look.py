@@ -1,0 +1,48 @@
+"""Looks: round after round, and at once when somebody says that something is wrong. Every verdict goes to the actor."""
+
+from __future__ import annotations
+
+from bcp.kernel.errors import BcpError
+from bcp.kernel.log import logger
+from bcp.server.core import Core
+from bcp.server.parts.ports import Considers
+
+LOG = logger(__name__)
+
+
+class Looking:
+    """The two loops that look."""
+
+    def __init__(self, core: Core, actor: Considers) -> None:
+        self.core, self.sight, self.actor = core, core.sight, actor
+
+    async def watch(self) -> None:
+        """Every round of the watch, for ever. Ends at once where there is nothing to look with."""
+        if not self.sight.looks:
+            LOG.warning("nothing is configured to look: hooks will be noted, and nothing confirmed")
+            return
+        try:
+            async for found in self.core.app.watching.watcher.run():
+                self.sight.noted(found)
+                try:
+                    await self.actor.consider(self.core.seen())
+                except BcpError as error:  # a full disk must not stop the looking
+                    LOG.error("watch: %s %s", error.message, error.hint)
+                self.core.changed()
+        finally:
+            self.sight.alive = False
+
+    async def when_wanted(self) -> None:
+        """A look of this moment, as often as somebody wants one."""
+        while True:
+            await self.sight.wanted()
+            await self.at_once()
+
+    async def at_once(self) -> None:
+        """A look now, unless the watch knows already that the service is down."""
+        found = self.core.seen()
+        if found.state != "down" and self.sight.looks:
+            mine = await self.sight.look(self.core.app.settings.detect.recheck.reuse)
+            found = mine if mine.state == "down" else self.core.seen()
+        await self.actor.consider(found, looked=True)
+        self.core.changed()
