@@ -15,32 +15,11 @@ from typing import Any
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.secret import redact, redact_data
 from bcp.kernel.text import for_terminal
+from bcp.pages.palette import tone
 
 _COLOURS = {"ok": "32", "bad": "31", "warn": "33", "soft": "2", "bold": "1", "blue": "36"}
-_KIND = {
-    "ok": "ok",
-    "unchanged": "ok",
-    "done": "ok",
-    "undone": "ok",
-    "would_run": "blue",
-    "holding": "ok",
-    "healthy": "ok",
-    "failed": "bad",
-    "undo_failed": "bad",
-    "aborted": "bad",
-    "fail": "bad",
-    "in_doubt": "warn",
-    "stopped": "warn",
-    "waiting": "warn",
-    "interrupted": "warn",
-    "skipped": "soft",
-    "not_reached": "soft",
-    "pending": "soft",
-    "down": "bad",
-    "suspect": "warn",
-    "unknown": "warn",
-    "warn": "warn",
-}
+_STYLE = {"ok": "ok", "bad": "bad", "warn": "warn", "busy": "blue", "soft": "soft"}
+"""The terminal's style for each tone of the palette."""
 
 
 @dataclass
@@ -67,7 +46,7 @@ def paint(text: str, style: str, stream: Any = None) -> str:
 
 def status_word(word: str, stream: Any = None) -> str:
     """A state in its colour. The word is always there: colour alone says nothing."""
-    return paint(word, _KIND.get(word, ""), stream)
+    return paint(word, _STYLE.get(tone(word), ""), stream)
 
 
 def width() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -240,7 +241,7 @@ def add_user(
         "bcp.user/1",
         {"name": name, "role": role_, "contact": contact, "totp": secret, "url": url},
         f"Account {name}, {role_}" + (f", answers as {contact}" if contact else "") + ".\n"
-        f"Put this into an authenticator app now; it is not shown again:\n  {secret}\n  {url}",
+        f"Put this into an authenticator app now; it is not shown again:\n  {secret}\n  {url}{_to_scan(url)}",
     )
 
 
@@ -258,6 +259,15 @@ def _otp_url(app: App, name: str, secret: str) -> str:
     import pyotp  # noqa: PLC0415
 
     return str(pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=f"bcp {app.settings.organisation.name}"))
+
+
+def _to_scan(url: str) -> str:
+    """The code for the camera of a phone, where a person looks at a terminal."""
+    if not sys.stdout.isatty():
+        return ""
+    from bcp.pages.qr import code_of  # noqa: PLC0415
+
+    return f"\n\n{code_of(url).blocks}"
 
 
 def list_users() -> None:
@@ -313,7 +323,9 @@ def totp(name: Name) -> None:
     secret = accounts.set_totp(name)
     _note(app, "user_totp", name=name)
     url = _otp_url(app, name, secret)
-    render.emit("bcp.user/1", {"name": name, "totp": secret, "url": url}, f"Shown once:\n  {secret}\n  {url}")
+    render.emit(
+        "bcp.user/1", {"name": name, "totp": secret, "url": url}, f"Shown once:\n  {secret}\n  {url}{_to_scan(url)}"
+    )
 
 
 def remove_user(name: Name) -> None:

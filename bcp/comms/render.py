@@ -13,6 +13,7 @@ from bcp.comms.speech import speak
 from bcp.contracts.channel import Message
 from bcp.kernel.errors import Invalid
 from bcp.kernel.sandbox import Sandbox
+from bcp.pages.status import entry_body
 
 _plain = Sandbox(autoescape=False, trim_blocks=True, lstrip_blocks=True)
 _html = Sandbox(autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -40,13 +41,11 @@ def render(
         text, title = f"EXERCISE. {text} EXERCISE", (f"EXERCISE: {title}" if title else "")
     markup = ""
     if form == "page":
-        filled = str(_html.from_string(body).render(**variables)).strip()
-        markup = "".join(f"<p>{part.strip()}</p>" for part in filled.split("\n\n") if part.strip())
-        markup = f"<p><strong>EXERCISE</strong></p>{markup}" if drill else markup
+        markup = entry_body(_html.from_string(body).render(**variables), drill=drill)
     if form == "voice":
         text = speak(text, used)
     if form != "sms":
-        return Message(template.name, form, used, title, text, markup)
+        return Message(template.name, form, used, title, text, markup, phase=template.file.phase)
     text = " ".join(simplify(text).split())
     size = count(text)
     if len(text) > MAX_SMS:

@@ -44,6 +44,8 @@ class Message:
     html: str = ""
     segments: int = 0
     encoding: str = ""
+    phase: str = ""
+    """Where in the incident it belongs, as its file says: the status page takes its colour from it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,33 +1,75 @@
-"""States, actions and events in words. Pure."""
+"""Events of an incident in words and tones. Pure."""
 
 from __future__ import annotations
 
-from bcp.incident.model import Event
+from collections.abc import Callable, Collection
 
-_GOOD = {"healthy", "ok", "unchanged", "done", "undone", "would_run"}
-_BAD = {"down", "failed", "undo_failed", "aborted", "in_doubt", "interrupted"}
+from bcp.incident.model import Event, Incident
+from bcp.kernel.units import format_duration
+from bcp.pages.palette import look, tone
+
+_TITLES = {
+    "opened": "Incident opened", "moved": "What is seen changed", "question": "People are asked",
+    "asked": "Asked", "answered": "Answered", "answer_refused": "An answer does not count",
+    "wrong_code": "A wrong code came", "question_closed": "The question is closed", "told": "Told", "refused": "Refused",
+    "run_started": "A run starts", "run_ended": "A run is over", "run_failed": "A run cannot start",
+    "run_resumed": "A run goes on", "run_asked_for": "A run is asked for", "abort_asked_for": "A stop is asked for",
+    "planned": "A plan is made", "proposed": "A playbook is proposed", "failback_proposed": "The way back is proposed",
+    "alert": "An alert came", "closed": "Incident closed", "started": "The daemon starts", "stopped": "The daemon ends",
+    "login": "Logged in", "logout": "Logged out", "login_wrong": "A log-in was wrong",
+    "login_locked": "A log-in was locked",
+}  # fmt: skip
+_TONES = {
+    "opened": "warn", "question": "warn", "refused": "bad", "run_failed": "bad", "answer_refused": "warn",
+    "wrong_code": "warn", "login_wrong": "warn", "login_locked": "bad", "closed": "ok", "run_started": "busy",
+    "run_resumed": "busy", "abort_asked_for": "warn", "failback_proposed": "busy", "proposed": "busy",
+}  # fmt: skip
 
 
-def tone(state: str) -> str:
-    """ok, bad or warn."""
-    return "ok" if state in _GOOD else "bad" if state in _BAD else "warn"
+def event_title(kind: str) -> str:
+    """What happened, in a few words; the kind itself where there are none."""
+    return _TITLES.get(kind, kind.replace("_", " ").capitalize())
 
 
-def event_words(e: Event) -> str:
-    """What an event says, without ids that nobody reads."""
+def event_tone(e: Event) -> str:
+    """Its tone, as in ``bcp.pages.palette``; empty for what is neither good nor bad."""
+    if e.kind == "answered":
+        return "ok" if e.data.get("yes") is True else "warn"
+    if e.kind in {"moved", "run_ended"}:
+        return tone(str(e.data.get("state") or e.data.get("status") or ""))
+    return _TONES.get(e.kind, "")
+
+
+def event_words(e: Event, but: Collection[str] = ()) -> str:
+    """What an event says, without ids that nobody reads; ``but`` are fields that are shown elsewhere."""
     d = e.data
     if e.kind == "opened":
         return f"{d.get('title', '')} ({d.get('mode', '')})"
     if e.kind == "moved":
-        return f"{d.get('state')}, class {' '.join(d.get('classes', [])) or '?'}: {'; '.join(d.get('evidence', []))}"
+        seen = "; ".join(d.get("evidence", []))
+        return f"{look(str(d.get('state'))).word}, class {' '.join(d.get('classes', [])) or 'not known'}: {seen}"
     if e.kind in {"answered", "answer_refused", "wrong_code"}:
         word = {True: "yes", False: "no"}.get(d.get("yes", ""), "")
         return f"{word} {d.get('how', '')} {d.get('text', '')}".strip()
     if e.kind == "asked":
-        return f"{d.get('person')} by {d.get('channel')}: {d.get('state')}" + (
+        person = "everybody" if d.get("person") == "*" else d.get("person")
+        return f"{person} by {d.get('channel')}: {d.get('state')}" + (
             f" ({d.get('detail')})" if d.get("state") != "sent" else ""
         )
     if e.kind == "question":
         return f"{', '.join(d.get('people', []))} about plan {str(d.get('checksum'))[:12]}"
     names = ("title", "playbook", "mode", "run", "status", "result", "text", "reason", "why", "how", "peer")
-    return "; ".join(str(d[n]) for n in names if d.get(n))[:400]
+    return "; ".join(str(d[n]) for n in names if d.get(n) and n not in but)[:400]
+
+
+def incident_sentence(i: Incident, minute: Callable[[float], str]) -> str:
+    """How an incident stands. ``minute`` writes a time."""
+    if i.state == "closed":
+        return f"Over since {minute(i.closed)}, after {format_duration(max(0.0, i.closed - i.opened))}."
+    if i.state == "resolved":
+        return (
+            f"The service works again since {minute(i.resolved)}; the incident is closed when nothing is left to undo."
+        )
+    if i.state == "declared":
+        return f"Our own look confirmed it at {minute(i.declared)}. It is not over."
+    return f"Reported at {minute(i.opened)}. Our own look has not confirmed it."

@@ -1,4 +1,4 @@
-"""The status page as static files: HTML that needs no script, an Atom feed, a JSON feed. Written whole, atomically."""
+"""The folder of the status page: its entries, and the files that are made of them. Written whole, atomically."""
 
 from __future__ import annotations
 
@@ -6,55 +6,36 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from html import escape
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from bcp.kernel.clock import iso
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import write_atomic
+from bcp.pages.status import Entry, atom, json_feed, status_page
 
-STYLE = """
-:root{color-scheme:light dark;--ink:#1a1a1a;--soft:#5a5a5a;--back:#fff;--card:#f4f5f7;--line:#d0d4da;--mark:#b3261e;--good:#17692f}
-@media(prefers-color-scheme:dark){:root{--ink:#eceff4;--soft:#aab2c0;--back:#14171c;--card:#1f242c;--line:#39414d;--mark:#ff8a80;--good:#7bd88f}}
-*{box-sizing:border-box}body{margin:0 auto;max-width:46rem;padding:1rem;font:1rem/1.55 system-ui,sans-serif;color:var(--ink);background:var(--back);overflow-wrap:anywhere}
-h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.15rem;margin:0 0 .3rem}.now{border-left:.4rem solid var(--mark);background:var(--card);padding:.8rem 1rem;margin:1rem 0}
-.now.good{border-color:var(--good)}article{border-top:1px solid var(--line);padding:1rem 0}time,.soft{color:var(--soft);font-size:.9rem}p{margin:.4rem 0}
-a{color:inherit}@media print{.now{border:2px solid #000}a{text-decoration:none}}
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry. ``html`` was escaped when it was rendered; ``at`` is epoch seconds."""
-
-    key: str
-    at: float
-    title: str
-    html: str
-    text: str
-    template: str
-    language: str
-    phase: str = ""
+__all__ = ["Entry", "Site"]
+MOST = 200
+"""How many entries are kept."""
 
 
 class Site:
-    """A folder with ``index.html``, ``feed.atom``, ``feed.json``; ``entries.json`` is what they are made from."""
+    """A folder with ``index.html``, ``feed.atom``, ``feed.json``; ``entries.json`` is what they are made from.
 
-    def __init__(self, folder: Path, title: str, url: str) -> None:
-        self.folder, self.title, self.url = folder, title, url.rstrip("/")
+    ``zone`` is the time zone (IANA) in which people read the page; the feeds are in UTC.
+    """
+
+    def __init__(self, folder: Path, title: str, url: str, zone: str = "") -> None:
+        self.folder, self.title, self.url, self.zone = folder, title, url.rstrip("/"), zone
 
     def entries(self) -> list[Entry]:
         """All entries, newest first."""
+        path = self.folder / "entries.json"
         try:
-            data = json.loads((self.folder / "entries.json").read_text(encoding="utf-8"))
+            return [_entry(e) for e in json.loads(path.read_text(encoding="utf-8"))]
         except FileNotFoundError:
             return []
-        except (OSError, ValueError) as error:
-            raise StorageError(
-                f"{self.folder}/entries.json cannot be read", hint="Restore it, or remove it to begin anew."
-            ) from error
-        return [Entry(**e) for e in data]
+        except (OSError, ValueError, TypeError) as error:
+            raise StorageError(f"{path} cannot be read", hint="Restore it, or remove it to begin anew.") from error
 
     def has(self, key: str) -> bool:
         """Is there an entry with this key?"""
@@ -64,7 +45,7 @@ class Site:
         """Add or replace an entry."""
         with self._alone():
             kept = [e for e in self.entries() if e.key != entry.key]
-            self._write(sorted([entry, *kept], key=lambda e: -e.at)[:200])
+            self._write(sorted([entry, *kept], key=lambda e: -e.at)[:MOST])
 
     def remove(self, key: str) -> None:
         """Take an entry back."""
@@ -91,60 +72,15 @@ class Site:
 
     def _write(self, entries: list[Entry]) -> None:
         for name, text in (
-            ("index.html", self.page(entries)),
-            ("feed.atom", self.atom(entries)),
-            ("feed.json", self.feed(entries)),
+            ("index.html", status_page(self.title, entries, self.zone)),
+            ("feed.atom", atom(self.title, self.url, entries)),
+            ("feed.json", json_feed(self.title, entries)),
             ("entries.json", json.dumps([asdict(e) for e in entries], ensure_ascii=False, indent=1)),
         ):
             write_atomic(self.folder / name, text, mode=0o644)
 
-    def page(self, entries: list[Entry]) -> str:
-        """The page. No script, nothing loaded from elsewhere, works at 360 px."""
-        title = escape(self.title)
-        newest = entries[0] if entries else None
-        good = newest is None or "restored" in newest.template
-        banner = escape(newest.title) if newest else "No incident is reported."
-        articles = "\n".join(
-            f'<article id="e{i}" lang="{escape(e.language)}"><h2>{escape(e.title)}</h2><time datetime="{iso(e.at)}">{iso(e.at).replace("T", " ").replace("Z", " UTC")}</time>{e.html}</article>'
-            for i, e in enumerate(entries)
-        )
-        return (
-            f'<!doctype html>\n<html lang="{escape(newest.language) if newest else "en"}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-            f'<meta http-equiv="refresh" content="120"><meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">'
-            f'<title>{title}</title><link rel="alternate" type="application/atom+xml" href="feed.atom"><style>{STYLE}</style></head><body>\n'
-            f'<header><h1>{title}</h1></header>\n<main><p class="now{" good" if good else ""}" role="status"><strong>{banner}</strong></p>\n{articles}\n</main>\n'
-            f'<footer class="soft"><p>Newest first. Times are UTC. <a href="feed.atom">Feed</a></p></footer>\n</body></html>\n'
-        )
 
-    def atom(self, entries: list[Entry]) -> str:
-        """Atom (RFC 4287)."""
-        base = escape(self.url or "urn:bcp:status")
-        items = "".join(
-            f"<entry><id>urn:bcp:{escape(e.key)}</id><title>{escape(e.title)}</title><updated>{iso(e.at)}</updated>"
-            f'<content type="html">{escape(e.html)}</content></entry>'
-            for e in entries
-        )
-        updated = iso(entries[0].at) if entries else "1970-01-01T00:00:00Z"
-        return (
-            f'<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom"><id>{base}</id><title>{escape(self.title)}</title>'
-            f"<author><name>{escape(self.title)}</name></author><updated>{updated}</updated>{items}</feed>\n"
-        )
-
-    def feed(self, entries: list[Entry]) -> str:
-        """JSON Feed 1.1."""
-        items = [
-            {
-                "id": e.key,
-                "title": e.title,
-                "content_html": e.html,
-                "content_text": e.text,
-                "date_published": iso(e.at),
-                "language": e.language,
-            }
-            for e in entries
-        ]
-        return json.dumps(
-            {"version": "https://jsonfeed.org/version/1.1", "title": self.title, "items": items},
-            ensure_ascii=False,
-            indent=1,
-        )
+def _entry(data: dict[str, str | float]) -> Entry:
+    """An entry of the file. Those of 0.1.0 came without a phase: shipped all-clears were known by their names."""
+    entry = Entry(**data)  # type: ignore[arg-type]
+    return replace(entry, phase="restored") if not entry.phase and "restored" in entry.template else entry

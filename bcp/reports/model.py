@@ -9,6 +9,8 @@ from typing import Any
 from bcp.contracts.effect import step_of
 from bcp.engine.store import RunView
 from bcp.kernel.clock import iso
+from bcp.kernel.errors import Invalid
+from bcp.playbook.load import loads
 
 SCHEMA = "bcp.report/1"
 _TIMELINE = {
@@ -43,12 +45,14 @@ def report_data(
 ) -> dict[str, Any]:
     """Everything a report says, as plain data."""
     plan, state = view.plan, view.state
+    names = {s["id"]: s["name"] for s in plan["steps"]}
     achieved = achieved_times(view)
     return {
         "schema": SCHEMA,
         "organisation": organisation,
         "run": view.id,
         "playbook": plan["playbook"],
+        "title": _title(plan),
         "kind": plan["kind"],
         "initiator": plan["initiator"],
         "automatic": plan["automatic"],
@@ -65,10 +69,11 @@ def report_data(
         ],
         "objectives": objectives(view, achieved),
         "achieved": achieved,
-        "steps": [_step(s, state.started) for s in state.steps.values()],
+        "steps": [_step(s, state.started, names) for s in state.steps.values()],
         "changes": [c for s in plan["steps"] for c in s["changes"]],
         "messages": _messages(view, reported),
         "texts": _texts(view),
+        "mails": _mails([view, *children]),
         "timeline": _timeline(view),
         "in_doubt": [
             {"key": e.key, "state": e.state, "claimed": iso(e.claimed_at)}
@@ -142,9 +147,29 @@ def objectives(view: RunView, achieved: Mapping[str, Any]) -> list[dict[str, Any
     return rows
 
 
-def _step(step: Any, start: float) -> dict[str, Any]:
+def _title(plan: Mapping[str, Any]) -> str:
+    """The playbook's title; its name where its text cannot be read any more."""
+    try:
+        return loads(plan["playbook_text"]).book.title or str(plan["playbook"])
+    except (Invalid, KeyError):
+        return str(plan["playbook"])
+
+
+def _mails(views: Sequence[RunView]) -> list[tuple[str, int]]:
+    """How many mails the relay held, at each step of these runs that counted them."""
+    out = []
+    for event in sorted((e for v in views for e in v.record.events if e.kind == "step_finished"), key=lambda e: e.at):
+        outputs = event.data.get("outputs") or {}
+        held = outputs.get("queued", outputs.get("left"))
+        if isinstance(held, int) and held >= 0:
+            out.append((iso(event.at), held))
+    return out
+
+
+def _step(step: Any, start: float, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": step.id,
+        "name": names.get(step.id) or step.id,
         "phase": step.phase,
         "status": step.status,
         "summary": step.summary,

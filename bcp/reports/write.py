@@ -18,7 +18,7 @@ Reported = Callable[[Sequence[str]], Mapping[str, str]]
 
 
 class ReportWriter:
-    """Reports go to one folder per run."""
+    """Reports go to one folder per run. ``zone`` is the time zone (IANA) of the page; the data are in UTC."""
 
     def __init__(
         self,
@@ -27,8 +27,10 @@ class ReportWriter:
         organisation: str,
         extra: Mapping[str, Any] | None = None,
         reported: Reported | None = None,
+        zone: str = "",
     ) -> None:
         self.runs, self.folder, self.organisation, self.extra = runs, folder, organisation, extra
+        self.zone = zone
         self.reported = reported
 
     def keep_answers(self, run_id: str, answers: Mapping[str, Any]) -> dict[str, str]:
@@ -61,7 +63,11 @@ class ReportWriter:
         data["answers"] = self._answers(run_id)
         paths = {}
         for name in formats:
-            text = redact(page(data)) if name == "html" else json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+            text = (
+                redact(page(data, self.zone))
+                if name == "html"
+                else json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+            )
             path = self.folder / run_id / f"report.{name}"
             write_atomic(path, text, mode=0o640)
             paths[name] = str(path)

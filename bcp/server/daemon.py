@@ -23,6 +23,7 @@ from bcp.server.parts.conduct import Conductor
 from bcp.server.parts.hear import Hearer
 from bcp.server.parts.heart import heartbeat
 from bcp.server.parts.look import Looking
+from bcp.server.parts.mails import Mails
 from bcp.server.parts.mind import Minder
 from bcp.server.parts.perform import Deeds
 from bcp.server.parts.record import Recorder
@@ -60,6 +61,13 @@ class Daemon:
         self.asker = Asker(core, self.speaker, self.conductor)
         self.hearer = Hearer(core, self.ground)
         self.minder = Minder(core, self.conductor, deeds)
+        self.mails = Mails(
+            core.clock,
+            lambda: self.app.world.relays,
+            lambda: list(self.app.world.domains),
+            lambda: bool(self.conductor.holding()),
+            core.changed,
+        )
         self.loops: list[tuple[str, Loop]] = [
             ("watch", looking.watch),
             ("look", looking.when_wanted),
@@ -67,6 +75,7 @@ class Daemon:
             ("hear", self.hearer.run),
             ("told", self.told.run),
             ("runs", self.minder.run),
+            ("mails", self.mails.run),
         ]
         if (wanted := core.settings.heartbeat) is not None:
             self.loops.append(("heartbeat", lambda: heartbeat(core.sight, wanted)))

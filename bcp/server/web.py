@@ -16,8 +16,8 @@ from bcp.deeds.status import http_status
 from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
-from bcp.server.console import deeds, links, login
-from bcp.server.console import pages as console
+from bcp.pages.render import STATIC
+from bcp.server.console import authenticator, deeds, front, links, login, pages, runs
 from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
 from bcp.server.doors import api, api_deeds
@@ -78,12 +78,13 @@ def _probes(app: FastAPI) -> None:
 
 
 def _console(app: FastAPI) -> None:
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "console" / "static"), name="static")
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for path, view in (
-        ("/", console.now), ("/incidents", console.incidents), ("/incidents/{incident}", console.incident), ("/runs", console.runs),
-        ("/runs/{run}", console.run), ("/runs/{run}/plan", console.run_plan), ("/runs/{run}/report", console.report),
-        ("/plans/{plan}", console.plan), ("/runs/{run}/abort", deeds.ask_abort), ("/start", console.start), ("/messages", console.messages), ("/drills", console.drills),
-        ("/history", console.history), ("/audit", console.audit), ("/account", console.account), ("/events", console.events),
+        ("/", front.now), ("/incidents", pages.incidents), ("/incidents/{incident}", pages.incident),
+        ("/runs", runs.runs), ("/runs/{run}", runs.run), ("/runs/{run}/plan", runs.run_plan),
+        ("/runs/{run}/report", runs.report), ("/runs/{run}/abort", deeds.ask_abort), ("/plans/{plan}", runs.plan),
+        ("/start", runs.start), ("/messages", pages.messages), ("/drills", runs.drills),
+        ("/history", pages.history), ("/audit", pages.audit), ("/account", pages.account), ("/events", pages.events),
     ):  # fmt: skip
         app.add_route(path, guarded("viewer", view), methods=["GET"])
     for path, role, act in (
@@ -93,6 +94,8 @@ def _console(app: FastAPI) -> None:
         ("/messages/stop", "operator", deeds.stop), ("/runs/{run}/settle", "operator", deeds.settle),
         ("/runs/{run}/acknowledge", "operator", deeds.acknowledge), ("/runs/{run}/resume", "operator", deeds.resume),
         ("/incidents", "operator", deeds.declare), ("/incidents/{incident}/close", "operator", deeds.close),
+        ("/account/authenticator", "viewer", authenticator.offer),
+        ("/account/authenticator/confirm", "viewer", authenticator.confirm),
         ("/account/password", "viewer", deeds.password), ("/account/passkey/remove", "viewer", deeds.remove_passkey),
         ("/logout", "viewer", login.leave),
     ):  # fmt: skip

@@ -40,6 +40,16 @@ class Organisation(Model):
     """Default language of messages."""
     languages: list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]] = Field(default_factory=list)
     """Languages in which every message must be complete (`bcp comms lint`). Empty: not checked."""
+    timezone: str = "UTC"
+    """IANA time zone in which people read times on pages: `Europe/Berlin`. Machines get UTC."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        from bcp.contacts.quiet import zone_of  # noqa: PLC0415 - rarely set, and costs start-up
+
+        zone_of(value)
+        return value
 
     def said(self) -> dict[str, str]:
         """What messages know as ``org``."""

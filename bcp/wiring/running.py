@@ -187,8 +187,8 @@ class Running:
         """Writes reports, with what vendors reported of each message."""
         from bcp.reports.write import ReportWriter  # noqa: PLC0415 - only where one is written
 
-        name = self.settings.organisation.name
-        return ReportWriter(self.runs, self.configuration.state / "reports", name, reported=self.reported)
+        org, folder = self.settings.organisation, self.configuration.state / "reports"
+        return ReportWriter(self.runs, folder, org.name, reported=self.reported, zone=org.timezone)
 
     def reported(self, receipts: Sequence[str]) -> dict[str, str]:
         """The last status that a vendor reported, by receipt."""

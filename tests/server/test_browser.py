@@ -16,6 +16,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from bcp.pages.qr import code_of
 from server.world import alert
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -95,7 +96,7 @@ def test_an_outage_from_the_browser(world, browser, width, scheme) -> None:
     page.get_by_role("button", name="Yes, start it").wait_for(timeout=30_000)
     eye.check("now-down")
     page.locator("article dd a code").first.click()
-    page.get_by_role("heading", name="Plan: exchange-inbound-outage").wait_for()
+    page.get_by_role("heading", name="Plan: Inbound mail to Exchange Online fails").wait_for()
     assert page.locator(".diff ins").first.inner_text().find("mx.backup") > 0 and page.locator(".diff del").count()
     eye.check("plan")
     page.go_back()
@@ -103,6 +104,19 @@ def test_an_outage_from_the_browser(world, browser, width, scheme) -> None:
     page.locator("#run-status").wait_for()
     page.locator("#run-status", has_text=re.compile("^holding$")).wait_for(timeout=60_000)
     eye.check("run")
+    page.get_by_role("link", name="Stop and undo").click()
+    page.get_by_text("This moves mail back to the").wait_for()
+    page.get_by_role("button", name="Stop, and move mail back").click()  # the browser asks for the reason and the tick first
+    assert page.url.endswith("/abort") and page.locator(".now.bad").count() == 1
+    eye.check("abort")
+    page.get_by_role("link", name="Leave it as it is").click()
+    page.locator("#run-status", has_text=re.compile("^holding$")).wait_for()
+    page.goto(w.base + "/")
+    page.get_by_text("Mail goes to the backup relay since").wait_for()
+    page.get_by_text("nothing bounces at the senders").wait_for()
+    assert not page.get_by_text("give up").count()  # that clock runs only while MX points to what fails
+    page.get_by_text("Mails held").wait_for()
+    eye.check("now-holding")
     page.goto(w.base + "/messages")
     page.get_by_label("Message").select_option("inbound-update")
     page.get_by_label("Audience").select_option("employees")
@@ -124,8 +138,13 @@ def test_an_outage_from_the_browser(world, browser, width, scheme) -> None:
         except Exception as e:
             raise AssertionError((path, page.content()[:1500], w.errors.read_text()[-3000:])) from e
         eye.check(path.strip("/"))
+    page.goto(w.base + "/runs")
+    page.locator("tbody th a").first.click()
+    page.get_by_role("link", name="Read the report").click()
+    page.get_by_text("Everything that was planned is done.").wait_for()
+    eye.check("report")
     page.goto(w.base + "/incidents")
-    page.get_by_role("link", name=re.compile("^inc-")).first.click()
+    page.locator("tbody th a").first.click()
     page.get_by_role("heading", name="Timeline").wait_for()
     eye.check("incident")
     assert eye.foreign == [] and eye.complaints == [], (eye.foreign, eye.complaints)
@@ -160,6 +179,36 @@ def test_keyboard_only_and_a_passkey(world, browser) -> None:
     page.goto(w.base + "/account")
     page.get_by_role("button", name="Remove my phone").click()
     page.get_by_text("The passkey is removed").wait_for()
+    eye.context.close()
+
+
+@pytest.mark.timeout(120)
+def test_another_authenticator_by_its_qr_code(world, browser) -> None:
+    """The code on the screen is the secret; the old one counts until the new one has worked."""
+    w, totp = start(world)
+    eye = Eye(browser, 360, "light")
+    page = eye.page
+    log_in(w, eye, totp)
+    page.goto(w.base + "/account")
+    page.get_by_label("Password", exact=True).fill("correct horse battery")
+    page.get_by_role("button", name="Show another code").click()
+    page.get_by_role("img", name="QR code for the authenticator").wait_for()
+    eye.check("authenticator")
+    secret = page.locator("p code").inner_text()
+    path = page.locator(".qr path").get_attribute("d")
+    assert path == code_of(pyotp.TOTP(secret).provisioning_uri(name="alice", issuer_name="bcp Lab Corp")).path
+    page.get_by_label("Code that the new authenticator shows").fill("000000")
+    page.get_by_role("button", name="Use it from now on").click()
+    page.get_by_text("This is not the code").wait_for()
+    assert page.locator("p code").inner_text() == secret
+    page.get_by_label("Code that the new authenticator shows").fill(pyotp.TOTP(secret).now())
+    page.get_by_role("button", name="Use it from now on").click()
+    page.get_by_role("heading", name="log in").wait_for()
+    page.get_by_label("Name").fill("alice")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_label("Code of the authenticator").fill(pyotp.TOTP(secret).now())
+    page.get_by_role("button", name="Log in", exact=True).click()
+    page.get_by_text("exchange-online is").first.wait_for()
     eye.context.close()
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bcp.contracts.channel import Channel, ChannelPlugin, ChannelSettings, Check, Delivery, NotSent, Page, Receipt
 from bcp.contracts.contact import Contact
 from bcp.kernel.errors import StorageError
 from bcp.kit.mirror import Mirror, MirrorFailed, RsyncMirror, copy
 from bcp.kit.site import Entry, Site
+from bcp.pages.render import known_zone
 
 
 class StatusPageSettings(ChannelSettings):
@@ -26,6 +27,8 @@ class StatusPageSettings(ChannelSettings):
     """Where people read them."""
     title: str = "Service status"
     """Title of the page."""
+    timezone: Annotated[str, AfterValidator(known_zone)] = "UTC"
+    """IANA time zone in which people read the page: `Europe/Berlin`. The feeds are in UTC."""
     mirrors: list[Mirror] = Field(default_factory=list)
     """Copies on other machines, made with every entry. Without one the page is only as alive as this machine."""
 
@@ -41,7 +44,7 @@ class StatusPage(Channel[StatusPageSettings], Page):
     def __init__(self, name: str, settings: StatusPageSettings) -> None:
         super().__init__(name, settings)
         self.folder = settings.folder
-        self.site = Site(settings.folder, settings.title, settings.url)
+        self.site = Site(settings.folder, settings.title, settings.url, settings.timezone)
 
     def address_of(self, contact: Contact) -> str:
         """Everybody reads the page."""
@@ -64,6 +67,7 @@ class StatusPage(Channel[StatusPageSettings], Page):
                     message.body,
                     message.template,
                     message.language,
+                    message.phase,
                 )
             )
         except StorageError as error:

@@ -18,7 +18,8 @@ from bcp.deeds.send import Send, plan_send, stop_send
 from bcp.deeds.settle import Settle
 from bcp.kernel.errors import Invalid, Missing, Refused
 from bcp.server.console.page import Site, field, in_thread, to
-from bcp.server.console.pages import view_of
+from bcp.server.console.runs import view_of, would_undo
+from bcp.server.console.views import run_row
 from bcp.server.ground import planning
 from bcp.server.signin.accounts import Session
 from bcp.server.signin.who import who_sits
@@ -72,7 +73,9 @@ async def run_plan(site: Site, request: Request, session: Session, form: Form) -
 async def ask_abort(site: Site, request: Request, session: Session) -> Response:
     """What ending this run would do to mail, before anybody says yes."""
     shown = await ending.look(site.daemon.ground(), view_of(site, request).id)
-    return site.page(request, "abort.html", session, s=shown, may=session.user.contact in shown.approvers)
+    view = view_of(site, request)
+    may, undone = session.user.contact in shown.approvers, [] if shown.moves else would_undo(view)
+    return site.page(request, "abort.html", session, s=shown, may=may, r=run_row(view), undone=undone)
 
 
 async def abort(site: Site, request: Request, session: Session, form: Form) -> Response:

@@ -12,7 +12,7 @@ from bcp.incident.model import Question
 from bcp.kernel.errors import BcpError
 from bcp.plan.model import read_plan
 from bcp.server.console.page import Site, field
-from bcp.server.console.pages import question_view
+from bcp.server.console.views import question_view
 from bcp.server.doors.guard import Throttle
 
 WRONG = Throttle(20, 300.0)

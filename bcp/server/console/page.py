@@ -6,22 +6,18 @@ import asyncio
 import base64
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from bcp.deeds.status import HEADINGS, http_status
-from bcp.kernel.clock import iso
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.log import logger
+from bcp.pages.render import page
 from bcp.server.daemon import Daemon
 from bcp.server.doors.body import TooLarge, TooSlow, read
 from bcp.server.doors.guard import peer_of
@@ -32,33 +28,11 @@ from bcp.server.signin.desk import Desk
 
 LOG = logger(__name__)
 NAV = (
-    ("/", "Now"), ("/incidents", "Incidents"), ("/runs", "Runs"), ("/messages", "Tell people"), ("/drills", "Drills"), ("/history", "History"),
-    ("/audit", "Audit"), ("/account", "Account"),
+    ("/", "Now"), ("/incidents", "Incidents"), ("/runs", "Runs"), ("/messages", "Tell people"), ("/drills", "Drills"),
+    ("/history", "History"), ("/audit", "Audit"), ("/account", "Account"),
 )  # fmt: skip
 MAX_FORM = 200_000
 View = Callable[["Site", Request, Session], Awaitable[Response]]
-
-
-def when(at: float) -> str:
-    """``22 Jan 17:45:03``."""
-    return datetime.fromtimestamp(at, UTC).strftime("%d %b %H:%M:%S") if at else ""
-
-
-def lines(text: str) -> Markup:
-    """Line breaks kept, everything else escaped."""
-    return Markup("<br>").join(escape(line) for line in str(text).split("\n"))
-
-
-def templates() -> Environment:
-    """The pages: everything is escaped, a missing value is an error."""
-    made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    made.filters.update(when=when, iso=iso, lines=lines)
-    return made
 
 
 class Site:
@@ -66,7 +40,7 @@ class Site:
 
     def __init__(self, daemon: Daemon, accounts: Accounts) -> None:
         self.daemon, self.accounts = daemon, accounts
-        self.templates = templates()
+        self.zone = daemon.app.settings.organisation.timezone
         self.secure = daemon.settings.public_url.startswith("https://")
         self.cookie = "__Host-bcp" if self.secure else "bcp_session"
         self.device_cookie = "__Host-bcp-device" if self.secure else "bcp_device"
@@ -77,20 +51,30 @@ class Site:
         """A page."""
         told = {"done": request.query_params.get("done", "")[:200]} if session is not None else {"done": ""}
         here = "/" + request.url.path.split("/")[1]
-        text = self.templates.get_template(name).render(
+        text = page(
+            f"console/{name}",
             {
                 "org": self.daemon.app.settings.organisation.name,
-                "user": session.user if session else None,
-                "csrf": session.csrf if session else "",
+                "zone": self.zone,
+                "now": self.daemon.clock.now(),
                 "nav": NAV,
                 "here": here,
                 "error": "",
                 "next": "",
+                **self._who(session),
                 **told,
                 **values,
-            }
+            },
+            self.zone,
         )
         return HTMLResponse(text, status)
+
+    def inner(self, name: str, session: Session, values: Mapping[str, Any]) -> str:
+        """Only what changes of a page."""
+        return page(f"console/{name}", {**self._who(session), **values}, self.zone)
+
+    def _who(self, session: Session | None) -> dict[str, Any]:
+        return {"user": session.user if session else None, "csrf": session.csrf if session else ""}
 
     def problem(
         self, request: Request, session: Session | None, status: int, heading: str, text: str, hint: str = ""
@@ -185,7 +169,7 @@ def guarded(role: str, view: View) -> Callable[[Request], Awaitable[Response]]:
         site: Site = request.app.state.site
         session = site.session(request)
         if session is None:
-            if request.method == "GET" and "hx-request" not in request.headers:
+            if request.method == "GET" and "part" not in request.query_params:
                 return RedirectResponse(f"/login?next={request.url.path}", 303)
             return site.problem(request, None, 401, "Log in", "Your session is over.", "Log in again.")
         if not session.user.may(role):

@@ -20,6 +20,7 @@ from bcp.incident.model import Plan, Question, Turn, turns
 from bcp.kernel.clock import clock_text
 from bcp.kernel.errors import BcpError
 from bcp.kernel.log import logger
+from bcp.pages.render import plural
 from bcp.plan.model import read_plan
 from bcp.playbook.load import loads
 from bcp.server.core import Core
@@ -339,9 +340,8 @@ def forecast_of(plan: Mapping[str, Any]) -> str:
     """What it changes and sends, in a line: the changes first."""
     changes = [c for s in plan["steps"] for c in s["changes"]]
     forecasts = [f for s in plan["steps"] for f in s["forecasts"]]
-    parts = [
-        f"{len(changes)} change(s): {', '.join(str(c['target']) for c in changes[:3])}" if changes else "no change"
-    ]
+    targets = ", ".join(str(c["target"]) for c in changes[:3]) + (" ..." if len(changes) > 3 else "")
+    parts = [f"{plural(len(changes), 'change')}: {targets}" if changes else "no change"]
     if forecasts:
-        parts.append(f"{sum(int(f['messages']) for f in forecasts)} message(s)")
+        parts.append(plural(sum(int(f["messages"]) for f in forecasts), "message"))
     return "; ".join(parts)

@@ -148,11 +148,11 @@ class Accounts:
         self._do("update user set password = ? where name = ?", hashed(password), name)
         self.end_sessions(name)
 
-    def set_totp(self, name: str) -> str:
-        """Another TOTP secret, shown once; its sessions end."""
+    def set_totp(self, name: str, secret: str = "") -> str:
+        """Another TOTP secret, shown once; its sessions end. ``secret``: one that an authenticator has already."""
         import pyotp  # noqa: PLC0415
 
-        secret = pyotp.random_base32()
+        secret = secret or pyotp.random_base32()
         self._do("update user set totp = ?, totp_last = 0 where name = ?", self._seal(secret), name)
         self.end_sessions(name)
         return secret

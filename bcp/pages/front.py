@@ -1,0 +1,157 @@
+"""The front page of the console, thought out: one sentence, what to do next, the numbers that matter. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bcp.kernel.units import format_duration
+from bcp.pages.palette import tone
+from bcp.pages.render import Times, listed, plural
+
+HOLD_ON = frozenset({"active", "recovering", "failback", "draining"})
+"""Stages in which MX is, or was just now, on the relay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mx:
+    """Where a run left MX. ``relay``: on the backup relay; ``since`` is epoch seconds."""
+
+    relay: bool
+    since: float = 0.0
+    domains: tuple[str, ...] = ()
+    run: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mails:
+    """How many mails the relay holds, as it said at ``at``. ``problem``: why that is not known."""
+
+    count: int | None = None
+    at: float = 0.0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that the front page's words rest on. Times are epoch seconds, 0 or ``None`` for none."""
+
+    service: str
+    state: str
+    stage: str
+    what: str
+    since: float | None
+    now: float
+    looked: bool
+    watching: bool
+    proposal: str
+    why: str
+    mx: Mx
+    mails: Mails = Mails()
+    decide_at: float | None = None
+    asked_until: float = 0.0
+    asked_people: tuple[str, ...] = ()
+    told: int | None = None
+    failed: int = 0
+    answered: int | None = None
+    news_at: float = 0.0
+    """When people hear from us next."""
+    zone: str = ""
+
+
+def page_tone(s: Situation) -> str:
+    """The colour of the front page."""
+    if not s.watching:
+        return "warn"
+    if s.state == "healthy" and s.mx.relay:
+        return "warn"
+    return tone(s.state) or "warn"
+
+
+def sentence(s: Situation) -> str:
+    """How it stands: the service, since when, and where mail goes."""
+    times = Times(s.zone)
+    since = f" since {times.minute(s.since)}" if s.since and s.state in {"down", "suspect"} else ""
+    what = f" ({s.what})" if s.what and s.state == "down" else ""
+    return f"{s.service} is {s.state}{since}{what}. {_where(s, times)}"
+
+
+def _where(s: Situation, times: Times) -> str:
+    if not s.mx.relay:
+        if s.state == "down":
+            return "MX still points to it."
+        return "MX points to it." if s.state == "healthy" else "MX was not moved."
+    domains = f" of {plural(len(s.mx.domains), 'domain')}" if len(s.mx.domains) > 1 else ""
+    held = f", which holds {plural(s.mails.count, 'mail')}" if s.mails.count is not None else ""
+    return f"Mail{domains} goes to the backup relay since {times.minute(s.mx.since)}{held}."
+
+
+def next_step(s: Situation) -> str:
+    """What to do next, and by when."""
+    times = Times(s.zone)
+    if s.asked_until:
+        who = f" by {listed(s.asked_people)}" if 0 < len(s.asked_people) <= 4 else ""
+        return f"Next: an answer{who} until {times.minute(s.asked_until)}. Without one, nothing is done."
+    if not s.watching:
+        return "Next: find out why nothing looks. What stands here may be old."
+    why = f": {s.why}" if s.why else ""
+    if s.mx.relay and s.state == "healthy":
+        return f"Next: plan the way back{why}." if s.stage != "active" else f"Next: hold{why}."
+    if s.decide_at and not s.mx.relay and s.state == "down":
+        late = s.decide_at <= s.now
+        by = "now" if late else f"until {times.minute(s.decide_at)}"
+        return f"Next: {s.proposal} ({by}){why}."
+    return f"Next: {s.proposal}{why}."
+
+
+def if_nothing(s: Situation, clock: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """What happens when, if nobody does anything. Where MX is decides which clock runs."""
+    if not s.mx.relay:
+        return [(at, "the time to decide is over" if what == "decide" else what) for at, what in clock]
+    out = [(s.news_at, "people hear from us again")] if s.news_at > s.now else []
+    back = "the service works again; " if s.state == "healthy" else ""
+    return [*out, (0.0, f"{back}mail stays at the relay until somebody goes back: nothing bounces at the senders")]
+
+
+def numbers(s: Situation) -> list[dict[str, str | float]]:
+    """The numbers that matter, the most urgent first. ``since`` lets the page count on."""
+    times = Times(s.zone)
+    out: list[dict[str, str | float]] = []
+    if s.state in {"down", "suspect"} and s.since:
+        small = f"since {times.minute(s.since)}"
+        out.append(_number("Down for", format_duration(max(0, round(s.now - s.since))), small, since=s.since))
+    else:
+        out.append(_number("State", s.state, "" if s.looked else "not looked at yet", tone=tone(s.state)))
+    if s.mx.relay:
+        out.append(_number("Mail goes to", "backup relay", f"since {times.minute(s.mx.since)}", tone="warn"))
+        out.append(_mails(s, times))
+    else:
+        out.append(_number("Mail goes to", s.service, "no run has moved MX"))
+    if s.told is not None:
+        failed = f"{s.failed} not reached" if s.failed else "messages taken by the channels"
+        out.append(_number("People told", str(s.told), failed, tone="warn" if s.failed else ""))
+        out.append(_number("Answered", "none yet" if not s.answered else str(s.answered), ""))
+    out.append(_decision(s, times))
+    return out
+
+
+def _mails(s: Situation, times: Times) -> dict[str, str | float]:
+    if s.mails.count is None:
+        return _number("Mails held", "not known", s.mails.problem or "the relay was not asked yet")
+    return _number("Mails held", str(s.mails.count), f"as the relay said at {times.minute(s.mails.at)}")
+
+
+def _decision(s: Situation, times: Times) -> dict[str, str | float]:
+    due = s.asked_until or (s.decide_at or 0.0 if not s.mx.relay and s.state == "down" else 0.0)
+    if not due:
+        return _number("Next decision", "none due", "")
+    if due <= s.now:
+        return _number("Next decision", "now", f"due since {times.minute(due)}", tone="bad")
+    return _number(
+        "Next decision in", format_duration(max(1, round(due - s.now))), f"at {times.minute(due)}", until=due
+    )
+
+
+def _number(label: str, big: str, small: str, **more: str | float) -> dict[str, str | float]:
+    return {"label": label, "big": big, "small": small, "tone": "", "since": 0.0, "until": 0.0, **more}

@@ -1,0 +1,95 @@
+"""The status page: one self-contained file without a script, and its feeds. Pure: entries in, text out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from bcp.kernel.clock import iso
+from bcp.pages.palette import page_tone
+from bcp.pages.render import page
+
+WORDS = {
+    "en": {
+        "none": "No incident is reported.", "newest": "Newest first.", "times": "Times are {}.", "feed": "Feed",
+        "ok": "Working", "warn": "Being watched", "bad": "Disturbed", "since": "Last news",
+    },
+    "de": {
+        "none": "Keine Störung gemeldet.", "newest": "Neuestes zuerst.", "times": "Zeiten in {}.", "feed": "Feed",
+        "ok": "In Betrieb", "warn": "Wird beobachtet", "bad": "Gestört", "since": "Stand",
+    },
+}  # fmt: skip
+"""What the page itself says, by language; English where there is no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry. ``html`` was escaped when it was rendered; ``at`` is epoch seconds; ``phase`` is the message's."""
+
+    key: str
+    at: float
+    title: str
+    html: str
+    text: str
+    template: str
+    language: str
+    phase: str = ""
+
+
+def status_page(title: str, entries: Sequence[Entry], zone: str = "") -> str:
+    """The page. ``entries`` are sorted, the newest first."""
+    language = entries[0].language if entries else "en"
+    words = WORDS.get(language[:2], WORDS["en"])
+    tone = page_tone([e.phase for e in entries])
+    rows = []
+    for e, phases in zip(entries, _from_here(entries), strict=True):
+        body = Markup(e.html)  # noqa: S704 - made by ``entry_body``
+        rows.append({"title": e.title, "at": e.at, "language": e.language, "body": body, "tone": page_tone(phases)})
+    values = {
+        "title": title,
+        "language": language,
+        "words": words,
+        "tone": tone,
+        "entries": rows,
+        "zone": zone or "UTC",
+    }
+    return page("status.html", values, zone)
+
+
+def entry_body(escaped: str, *, drill: bool) -> str:
+    """The body of an entry: a paragraph for each part between empty lines of a text that was escaped when it was
+    rendered; marked in a drill."""
+    parts = [Markup(part.strip()) for part in escaped.split("\n\n") if part.strip()]  # noqa: S704
+    return page("entry.html", {"parts": parts, "drill": drill}).strip()
+
+
+def _from_here(entries: Sequence[Entry]) -> list[list[str]]:
+    """For each entry its phase, and the phase of the entry that a correction is about."""
+    out: list[list[str]] = []
+    below: list[str] = []
+    for entry in reversed(entries):
+        below = [entry.phase, *below[:1]] if entry.phase != "correction" else below[:1]
+        out.append(list(below))
+    return out[::-1]
+
+
+def atom(title: str, url: str, entries: Sequence[Entry]) -> str:
+    """The Atom feed (RFC 4287)."""
+    updated = entries[0].at if entries else 0.0
+    return page("feed.atom", {"title": title, "id": url or "urn:bcp:status", "updated": updated, "entries": entries})
+
+
+def json_feed(title: str, entries: Sequence[Entry]) -> str:
+    """JSON Feed 1.1 (jsonfeed.org)."""
+    items = [
+        {
+            "id": e.key, "title": e.title, "content_html": e.html, "content_text": e.text,
+            "date_published": iso(e.at), "language": e.language,
+        }
+        for e in entries
+    ]  # fmt: skip
+    feed = {"version": "https://jsonfeed.org/version/1.1", "title": title, "items": items}
+    return json.dumps(feed, ensure_ascii=False, indent=1)

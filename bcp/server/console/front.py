@@ -1,0 +1,154 @@
+"""The front page: what is now, gathered from the parts; what its words are is thought out in ``bcp.pages.front``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bcp.detect.decide import TITLES, Decision
+from bcp.detect.watch import to_data
+from bcp.detect.wording import ACTIONS
+from bcp.engine.state import FINAL
+from bcp.engine.store import RunView
+from bcp.incident import questions
+from bcp.kit.inbox import read_answers
+from bcp.pages import front
+from bcp.pages.plots import curve, strip
+from bcp.pages.render import Times
+from bcp.playbook.load import loads
+from bcp.server.console.page import Site
+from bcp.server.console.views import part, question_view, run_rows, title_of
+from bcp.server.signin.accounts import Session
+from bcp.wiring.facts import uses_of
+
+ROUNDS = 24
+
+
+async def now(site: Site, request: Request, session: Session) -> Response:
+    """What is now."""
+    daemon = site.daemon
+    found = daemon.seen()
+    asked = [await question_view(site, session, q) for q in await daemon.writer.do(questions.open_questions)]
+    s = situation(site, found, [q for q in asked if q["state"] == "open"])
+    playbook = daemon.app.playbooks.recommend(found) if found.classes else ""
+    values = {
+        "v": to_data(found),
+        "tone": front.page_tone(s),
+        "sentence": front.sentence(s),
+        "next_step": front.next_step(s),
+        "numbers": front.numbers(s),
+        "clock": front.if_nothing(s, found.clock),
+        "mails": mail_plot(site),
+        "mx": s.mx,
+        "way_back": s.mx.relay and found.state == "healthy",
+        "playbook": playbook if not s.mx.relay else "",
+        "playbook_title": title_of(site, playbook) if playbook else "",
+        "watching": daemon.sight.alive,
+        "looked": daemon.clock.now() if daemon.sight.rounds else 0.0,
+        "vantages": len(daemon.app.watching.watcher.detector.vantages),
+        "probes": len(daemon.app.watching.watcher.mine),
+        "asked": asked,
+        "incident": await daemon.writer.do(lambda b: b.current(daemon.app.settings.service)),
+        "runs": [r for r in run_rows(site, 10) if r["status"] not in FINAL],
+        "planes": plane_rows(site),
+    }
+    return part(site, request, session, "now.html", "_now.html", values)
+
+
+def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) -> front.Situation:
+    """All that the words rest on."""
+    daemon = site.daemon
+    holding = daemon.conductor.holding()
+    mx = where_mx_is(holding)
+    told, failed = _told(holding)
+    first = min(asked, key=lambda q: q["deadline"], default=None)
+    return front.Situation(
+        service=daemon.app.settings.service,
+        state=found.state,
+        stage=found.stage,
+        what=" and ".join(TITLES[c] for c in found.classes),
+        since=found.since,
+        now=daemon.clock.now(),
+        looked=bool(daemon.sight.rounds),
+        watching=daemon.sight.alive,
+        proposal=ACTIONS.get(found.action, found.action),
+        why=found.why,
+        mx=mx,
+        mails=_mails(site),
+        decide_at=found.decide_at,
+        asked_until=first["deadline"] if first else 0.0,
+        asked_people=tuple(first["people"]) if first else (),
+        told=told,
+        failed=failed,
+        answered=_answered(site, holding) if told is not None else None,
+        news_at=_news(holding),
+        zone=site.zone,
+    )
+
+
+def where_mx_is(holding: list[RunView]) -> front.Mx:
+    """Where the newest run that holds left MX; a run that only tells people leaves it alone."""
+    for view in holding:
+        for step, uses in uses_of(view).items():
+            state = view.state.steps.get(step)
+            if uses == "dns.mx.switch" and state is not None and state.status in {"ok", "unchanged"}:
+                domains = tuple(str(d) for d in view.plan["domains"])
+                return front.Mx(True, state.ended, domains, view.id, str(view.plan["playbook"]))
+    return front.Mx(False)
+
+
+def _told(holding: list[RunView]) -> tuple[int | None, int]:
+    """Messages taken, and people who were not reached, by the runs that hold; ``None`` when none has told anybody."""
+    steps = [s for v in holding for s in v.state.steps.values() if "sent" in s.outputs]
+    if not steps:
+        return None, 0
+    return sum(int(s.outputs["sent"]) for s in steps), sum(int(s.outputs.get("failed", 0)) for s in steps)
+
+
+def _news(holding: list[RunView]) -> float:
+    """When the runs that hold tell people next; 0 when none does."""
+    times = []
+    for view in holding:
+        for step in loads(view.plan["playbook_text"]).book.hold:
+            state = view.state.steps.get(step.id or "")
+            if step.every and state is not None:
+                times.append((state.ended or view.state.hold_since) + step.every)
+    return min(times, default=0.0)
+
+
+def _answered(site: Site, holding: list[RunView]) -> int:
+    """Different people who sent something back since the first of these runs began."""
+    since = min((v.state.started for v in holding), default=site.daemon.clock.now())
+    return len({a.sender for a in read_answers(site.daemon.state, since)})
+
+
+def _mails(site: Site) -> front.Mails:
+    mails = site.daemon.mails
+    if mails.problem or not mails.series:
+        return front.Mails(problem=mails.problem)
+    at, count = mails.series[-1]
+    return front.Mails(count, at)
+
+
+def mail_plot(site: Site) -> Any:
+    """The mails that the relay holds over time; ``None`` while there is no line to draw."""
+    series = list(site.daemon.mails.series)
+    if len(series) < 2:
+        return None
+    times = Times(site.zone)
+    return curve(series, "Mails that the relay holds", times.minute(series[0][0]), times.minute(series[-1][0]))
+
+
+def plane_rows(site: Site) -> list[dict[str, Any]]:
+    """One row a plane at which something looks, or somebody reports."""
+    found, history = site.daemon.seen(), site.daemon.app.watching.watcher.detector.lines()
+    out = []
+    for view in found.views:
+        if view.status == "unknown" and not any(w.role.value == "look" for w in view.ways):
+            continue
+        told = next((e for e in found.evidence if view.name in found.planes), "")
+        past = strip(history.get(view.name, ()), ROUNDS)
+        out.append({"name": view.name, "status": view.status, "plot": past, "evidence": told})
+    return out

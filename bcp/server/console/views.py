@@ -1,0 +1,138 @@
+"""What several pages of the console show alike: questions, runs, events, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from bcp.engine.state import FINAL
+from bcp.engine.store import RunView
+from bcp.incident import questions
+from bcp.incident.model import Event, Question
+from bcp.incident.wording import event_title, event_tone, event_words
+from bcp.kernel.errors import BcpError, Invalid
+from bcp.playbook.load import loads
+from bcp.server.console.page import Site
+from bcp.server.signin.accounts import Session
+
+
+def part(site: Site, request: Request, session: Session, page: str, inner: str, values: Mapping[str, Any]) -> Response:
+    """The page, or, when it asks for news, only what changes."""
+    if request.query_params.get("part"):
+        return HTMLResponse(site.inner(inner, session, values))
+    return site.page(request, page, session, **values)
+
+
+async def question_view(site: Site, session: Session | None, q: Question, person: str = "") -> dict[str, Any]:
+    """A question, with whether this person may answer it."""
+    try:
+        matter = site.daemon.asker.matter(q)
+    except BcpError:
+        matter = None
+    who = person or (session.user.contact if session else "")
+    role = session is None or session.user.may("approver")
+    given = await site.daemon.writer.do(lambda b: questions.how_of(b, q))
+    why = ""
+    if not role:
+        why = "Your role may look, not answer."
+    elif who not in q.people:
+        why = f"It asks {', '.join(sorted(q.people))}."
+    elif any(a["by"] == who for a in given):
+        why = "You have answered."
+    return {
+        "id": q.id,
+        "state": q.state,
+        "playbook": matter.playbook if matter else "",
+        "title": title_of(site, matter.playbook) if matter else "A plan that cannot be read",
+        "step": f"step {q.step}" if q.run else "before it starts",
+        "forecast": matter.forecast if matter else "",
+        "count": q.count,
+        "people": sorted(q.people),
+        "deadline": q.deadline,
+        "checksum": q.checksum,
+        "plan_url": f"/runs/{q.run}/plan" if q.run else f"/plans/{q.step.removeprefix('plan:')}",
+        "answers": given,
+        "may": not why and q.state == "open",
+        "why_not": why,
+    }
+
+
+def event_row(e: Event, runs: Mapping[str, str] | None = None, *, within: bool = False) -> dict[str, Any]:
+    """An event for people. ``runs``: titles by id; ``within``: on the page of its incident, which need not be named."""
+    run, known = str(e.data.get("run") or ""), runs or {}
+    return {
+        "at": e.at,
+        "title": event_title(e.kind),
+        "tone": event_tone(e),
+        "actor": e.actor,
+        "incident": "" if within else e.incident,
+        "run": run if run in known else "",
+        "run_title": known.get(run, ""),
+        "words": event_words(e, but=("run",) if run in known else ()),
+    }
+
+
+def title_of(site: Site, playbook: str) -> str:
+    """The title of a playbook that is there now; its name otherwise."""
+    try:
+        return site.daemon.app.playbooks.load(playbook).book.title or playbook
+    except BcpError:
+        return playbook
+
+
+def plan_title(plan: Mapping[str, Any]) -> str:
+    """The title of a plan's playbook, as it was when it was planned."""
+    try:
+        return loads(plan["playbook_text"]).book.title or str(plan["playbook"])
+    except (Invalid, KeyError):
+        return str(plan["playbook"])
+
+
+def run_rows(site: Site, limit: int, *, drills: bool | None = None) -> list[dict[str, Any]]:
+    """The newest first."""
+    runs = site.daemon.app.running.runs
+    out = []
+    for run_id in reversed(runs.ids()):
+        try:
+            view = runs.view(run_id, effects=False)
+        except BcpError:
+            continue
+        if drills is None or (view.plan.get("kind") == "drill") == drills:
+            out.append(run_row(view))
+        if len(out) >= limit:
+            break
+    return out
+
+
+def runs_of(site: Site, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """These runs; one that cannot be read is left out."""
+    out = []
+    for run_id in ids:
+        try:
+            out.append(run_row(site.daemon.app.running.runs.view(run_id, effects=False)))
+        except BcpError:
+            continue
+    return out
+
+
+def run_row(view: RunView) -> dict[str, Any]:
+    """A run for people."""
+    return {
+        "id": view.id,
+        "playbook": view.plan["playbook"],
+        "title": plan_title(view.plan),
+        "kind": view.plan["kind"],
+        "status": view.status(),
+        "initiator": view.plan["initiator"],
+        "started": view.state.started,
+        "ended": view.state.ended,
+        "reason": view.state.reason,
+        "checksum": view.plan["checksum"],
+        "approvals": ", ".join(str(a["by"]) for a in view.state.approvals),
+        "holding": view.state.status == "holding",
+        "live": view.live,
+        "stoppable": view.state.status not in FINAL,
+    }
