@@ -37,6 +37,7 @@ from bcp.kit.inbox import read_answers
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.optouts import read_optouts
 from bcp.kit.outside import RealOutside
+from bcp.mx.host import make_host
 from bcp.plan.build import Request
 from bcp.playbook.catalogue import Catalogue, ChannelSpec
 from bcp.playbook.load import Loaded, load, loads
@@ -227,10 +228,9 @@ class App:
     def dns(self) -> dict[str, Dns]:
         """DNS back ends."""
         zones = {d.name: d.zone for d in self.settings.domains if d.zone}
-        return {
-            n: registry.load("dns", s.kind).create(n, s, self.clock, zones)
-            for n, s in self.configuration.plugins["dns"].items()
-        }
+        given = self.configuration.plugins["dns"]
+        made = {n: registry.load("dns", s.kind).create(n, s, self.clock, zones) for n, s in given.items()}
+        return {n: make_host(n, made[n], s, self.clock, zones) for n, s in given.items()}
 
     @cached_property
     def relays(self) -> dict[str, Relay]:

@@ -1,0 +1,105 @@
+"""The base of all conformance suites: one class a family, one method a promise.
+
+A plug-in's author writes, in a test file of their own::
+
+    from bcp.testing.channel import ChannelSuite
+
+    class TestPager(ChannelSuite):
+        plugin = pager.PLUGIN
+
+        def settings(self) -> dict[str, object]:
+            return {"url": self.url, "token": self.secret("token")}
+
+and runs pytest. The suites themselves do not import pytest and use no fixtures: what a test needs is a method or an
+attribute that a subclass may override. ``failures`` runs a suite without pytest and says what it found.
+
+How suites are written (all of them, so that authors learn one way):
+
+* ``test_...`` methods take nothing but ``self``, and each names the promise, as a sentence.
+* What differs between plug-ins is a class attribute or a method without a leading underscore; its docstring says what to
+  give. A promise that a plug-in does not make is switched off by an attribute (``can_find = False``), never by deleting a test.
+* Asynchronous work goes through ``self.run(...)``, which fails after ``seconds`` instead of hanging.
+* Cases of one promise are looked at in one method, and every one that fails is in the message (``self.all_hold``).
+* Nothing sleeps in order to wait; time is a ``FakeClock`` wherever the contract takes a clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+import traceback
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+T = TypeVar("T")
+
+
+class Suite:
+    """A set of promises. Subclass it in a class whose name begins with ``Test``."""
+
+    seconds: ClassVar[float] = 20.0
+    """No single promise may take longer: a plug-in that never ends is caught by this."""
+
+    def setup_method(self) -> None:
+        """Before each test. Call ``super().setup_method()`` when you override it."""
+        self._folder = tempfile.TemporaryDirectory(prefix="bcp-suite-", ignore_cleanup_errors=True)
+        self.folder = Path(self._folder.name)
+
+    def teardown_method(self) -> None:
+        """After each test."""
+        self._folder.cleanup()
+
+    def secret(self, name: str, value: str = "") -> str:
+        """A reference to a secret that only the test knows, as ``bcp.yaml`` would hold it."""
+        path = self.folder / name
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(value or f"{SECRET}-{name}", encoding="utf-8")
+        return f"file:{path}"
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run it to its end, or fail: what hangs is a broken promise."""
+
+        async def watched() -> T:
+            task = asyncio.ensure_future(work)
+            done, _ = await asyncio.wait({task}, timeout=self.seconds)
+            if not done:
+                task.cancel()
+                raise AssertionError(f"it did not end within {self.seconds:g} s")
+            return task.result()
+
+        return asyncio.run(watched())
+
+    def all_hold(self, found: Mapping[str, str]) -> None:
+        """Fail with every case that has something to say; an empty text means that the case held."""
+        wrong = [f"{case}: {text}" for case, text in found.items() if text]
+        if wrong:
+            raise AssertionError("\n".join(wrong))
+
+    def hides(self, *texts: object) -> None:
+        """None of these shows a secret that ``secret`` made."""
+        for text in texts:
+            if SECRET in str(text) or SECRET in repr(text):
+                raise AssertionError(f"a secret shows: {text!r}")
+
+
+SECRET = "s3cret-never-shown"  # noqa: S105 - the whole point is that everybody may know it
+"""Part of every secret of a suite."""
+
+
+def failures(suite: type[Suite]) -> dict[str, str]:
+    """Run every test of a suite without pytest; by name, what failed. For tests of the suites themselves, and for scripts."""
+    found = {}
+    for name in sorted(n for n in dir(suite) if n.startswith("test_")):
+        one = suite()
+        one.setup_method()
+        try:
+            getattr(one, name)()
+        except Exception as error:  # any failure is a finding here
+            found[name] = "".join(traceback.format_exception_only(error)).strip()
+        finally:
+            with contextlib.suppress(OSError):
+                one.teardown_method()
+    return found
