@@ -112,7 +112,7 @@ class Host:
         """Carry out every order, each atomic by itself, and read each back."""
         done = {i: s for i, o in enumerate(orders) if (s := check_order(o, self.capabilities)) is not None}
         todo = {i: o for i, o in enumerate(orders) if i not in done}
-        if todo and (self.capabilities.uses_token or self.capabilities.compares_ttl):
+        if todo and _reads_first(self.capabilities):
             todo = await self._with_tokens(todo, done)
         waited, again = 0.0, 0
         while todo:
@@ -259,6 +259,11 @@ class Host:
     async def close(self) -> None:
         """Let connections go."""
         await self.writer.close()
+
+
+def _reads_first(host: Capabilities) -> bool:
+    """Must the set be read just before the write: for its token, for its TTL, or because nothing else guards it?"""
+    return host.uses_token or host.compares_ttl or host.guard is not Guard.STRONG
 
 
 def make_host(name: str, writer: Writer, settings: PluginSettings, clock: Clock, zones: Mapping[str, str]) -> Host:
