@@ -32,6 +32,7 @@ async def us(port: int, secret: Path, count: int, old: str, new: str, *, verify:
     from bcp.contracts.dns import MxHost, MxSet, SwapOrder
     from bcp.kernel.clock import SystemClock
     from bcp.kernel.secret import Secret
+    from bcp.mx.host import Host
     from bcp.plugins.dns.rfc2136 import Rfc2136, Rfc2136Settings
 
     def parse(text: str) -> MxSet:
@@ -41,12 +42,14 @@ async def us(port: int, secret: Path, count: int, old: str, new: str, *, verify:
     settings = Rfc2136Settings.model_validate({"kind": "rfc2136", "server": f"127.0.0.1:{port}", "key": {"name": "bcp.", "secret": "file:x"}, "authoritative": [f"127.0.0.1:{port}"]})
     settings = settings.model_copy(update={"key": settings.key.model_copy(update={"secret": Secret(f"file:{secret}")})})
     zones = [f"z{i}.test" for i in range(count)]
-    back_end = Rfc2136("main", settings, SystemClock(), {z: z for z in zones})
+    clock = SystemClock()
+    writer = Rfc2136("main", settings, clock, {z: z for z in zones})
+    back_end = Host("main", writer, settings, clock, {z: z for z in zones})
     orders = [SwapOrder(z, parse(old), parse(new)) for z in zones]
     if not verify:
         from bcp.kit.dnswire import exchange
 
-        replies = await exchange(back_end._server, [back_end._update(o) for o in orders], keyring=back_end._tsig(), timeout_s=5, window=64)
+        replies = await exchange(writer._server, [writer._update(o) for o in orders], keyring=writer._tsig(), timeout_s=5, window=64)
         assert all(r.rcode() == 0 for r in replies)
         return
     if count == 1:

@@ -13,6 +13,7 @@ from bcp.kernel.errors import BcpError, Invalid
 
 if TYPE_CHECKING:
     from bcp.contracts.channel import Check
+    from bcp.contracts.dns import Permission
     from bcp.wiring import App
 
 
@@ -287,7 +288,7 @@ async def _dns(app: App, name: str) -> list[Check]:
         out.append(
             Check(
                 f"mx {reading.domain}",
-                "ok" if proof.allowed and not ttl else ("warn" if proof.allowed else "fail"),
+                _mx_state(proof.permission, ttl),
                 f"{reading.mx}, {'we may change it' if proof.allowed else proof.message}{ttl}",
                 proof.hint,
             )
@@ -295,6 +296,15 @@ async def _dns(app: App, name: str) -> list[Check]:
     bad = [a for a in await back_end.answers(domains) if a.problem]
     out += [Check(f"dns {a.address}", "warn", f"{a.problem} for {a.domain}", "Is this server up?") for a in bad]
     return out
+
+
+def _mx_state(permission: Permission, ttl: str) -> str:
+    """A host that cannot say whether we may is no failure, and no reason to be sure."""
+    from bcp.contracts.dns import Permission
+
+    if permission is Permission.NOT_ALLOWED:
+        return "fail"
+    return "warn" if ttl or permission is Permission.CANNOT_SAY else "ok"
 
 
 async def _relay(app: App, name: str) -> list[Check]:

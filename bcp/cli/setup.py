@@ -156,7 +156,7 @@ def _mx_now(domain: str, server: str) -> tuple[list[tuple[int, str]], int, str]:
         raise Invalid(str(error), hint="For example --dns-server 192.0.2.53") from error
     if isinstance(reply, Lost):
         return [], 3600, f"The MX of {domain} could not be read now ({reply.reason}); fill in primary: by hand."
-    from bcp.plugins.dns.rfc2136 import mx_of  # noqa: PLC0415
+    from bcp.kit.dns_read import mx_of  # noqa: PLC0415
 
     found = mx_of(reply, domain)
     if found is None:

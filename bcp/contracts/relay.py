@@ -46,6 +46,10 @@ class RelayProbe:
     """``none``, or the problem with its certificate, or ``ok``."""
     spki_sha256: str = ""
     """Digest of the certificate's public key, for TLSA 3 1 1."""
+    host: str = ""
+    """Which MX host this address belongs to; empty: not known."""
+    chain: tuple[bytes, ...] = ()
+    """The certificates that it showed, its own first (DER), for all other TLSA records."""
 
 
 @dataclass(frozen=True, slots=True)

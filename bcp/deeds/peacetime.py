@@ -11,8 +11,6 @@ from typing import Any
 from bcp.contracts.dns import Dns, Domain
 from bcp.detect.snapshot import Snapshot
 from bcp.kernel.errors import BcpError
-from bcp.kit.fetch import fetch
-from bcp.kit.mx_rules import parse_policy
 from bcp.kit.resolve import names_of_servers
 from bcp.wiring import App
 
@@ -104,14 +102,12 @@ async def _addresses(dns: Dns, host: str) -> list[str]:
 
 
 async def _mta_sts(dns: Dns, domain: str) -> dict[str, Any]:
-    found = await _text(dns, f"_mta-sts.{domain}", "v=stsv1")
-    if not found:
+    found = await dns.mta_sts(domain)
+    if found.problem or found.unasked:
+        raise ValueError(found.problem or found.unasked)
+    if not found.announced:
         return {}
-    page = await fetch(f"https://mta-sts.{domain}/.well-known/mta-sts.txt", timeout_s=10)
-    if page.status != 200:
-        raise ValueError("the policy cannot be read")
-    mode, patterns = parse_policy(page.body)
-    return {"record": found[0], "mode": mode, "mx": patterns}
+    return {"record": found.record, "mode": found.mode, "mx": list(found.patterns)}
 
 
 async def take(app: App) -> Snapshot:

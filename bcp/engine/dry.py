@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bcp.contracts.dns import Answer, Capabilities, Dns, HostFacts, Proof, Reading, Swap, SwapOrder, SwapState
+from bcp.contracts.dns import (
+    Answer,
+    Capabilities,
+    Delegation,
+    Dns,
+    HostFacts,
+    Permission,
+    Proof,
+    Reading,
+    Signed,
+    StsPolicy,
+    Swap,
+    SwapOrder,
+    SwapState,
+    Warmth,
+)
 from bcp.contracts.relay import MailFate, QueuedMail, Relay, RelayProbe
 from bcp.contracts.services import (
     CanaryResult,
@@ -26,22 +41,20 @@ class DryDns:
 
     def __init__(self, real: Dns) -> None:
         self.real = real
-        self.capabilities: Capabilities = real.capabilities
-        self._after: dict[str, Any] = {}
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The same."""
+        return self.real.capabilities
 
     async def read(self, domains: Sequence[str]) -> list[Reading]:
         """Read."""
         return await self.real.read(domains)
 
     async def swap(self, orders: Sequence[SwapOrder]) -> list[Swap]:
-        """Prove only."""
+        """Prove only. What was not shown to be forbidden would be tried."""
         proofs = await self.real.prove(orders)
-        out = []
-        for order, proof in zip(orders, proofs, strict=True):
-            self._after[order.domain] = order.new
-            state = SwapState.APPLIED if proof.allowed else SwapState.REFUSED
-            out.append(Swap(order.domain, state, order.old, proof.message, proof.hint))
-        return out
+        return [_would(o, p) for o, p in zip(orders, proofs, strict=True)]
 
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         """Prove."""
@@ -63,9 +76,30 @@ class DryDns:
         """Look up."""
         return await self.real.tlsa(host)
 
+    async def signed(self, domains: Sequence[str]) -> list[Signed]:
+        """Look up."""
+        return await self.real.signed(domains)
+
+    async def delegations(self, domains: Sequence[str]) -> list[Delegation]:
+        """Look up."""
+        return await self.real.delegations(domains)
+
+    async def mta_sts(self, domain: str) -> StsPolicy:
+        """Look up."""
+        return await self.real.mta_sts(domain)
+
+    async def warm(self, domains: Sequence[str]) -> Warmth:
+        """Fetch."""
+        return await self.real.warm(domains)
+
     async def close(self) -> None:
         """Close."""
         await self.real.close()
+
+
+def _would(order: SwapOrder, proof: Proof) -> Swap:
+    no = proof.permission is Permission.NOT_ALLOWED
+    return Swap(order.domain, SwapState.REFUSED if no else SwapState.APPLIED, order.old, proof.message, proof.hint)
 
 
 class DryRelay:

@@ -12,7 +12,17 @@ from bcp.contracts.effect import EffectKey
 from bcp.contracts.journal import ClaimState, Effect, Journal
 from bcp.contracts.services import Services
 from bcp.engine.state import RunState
-from bcp.kernel.errors import BcpError, GateClosed, InDoubt, Invalid, Permanent, Refused, StorageError, Transient
+from bcp.kernel.errors import (
+    BcpError,
+    GateClosed,
+    InDoubt,
+    Invalid,
+    PartlyDone,
+    Permanent,
+    Refused,
+    StorageError,
+    Transient,
+)
 from bcp.kernel.secret import redact, redact_data
 from bcp.plan.build import resolve_args
 from bcp.playbook import expr
@@ -297,6 +307,8 @@ class Performer:
         try:
             async with asyncio.timeout(info.timeout_s):
                 return await action.perform(args, self.services, info)
+        except PartlyDone as error:  # what was done stands, and is not undone because of the rest
+            return Outcome(error.message, error.outputs or {})
         except TimeoutError as error:
             kind = InDoubt if action.access is Access.WRITE and not action.claims_itself else Transient
             raise kind(

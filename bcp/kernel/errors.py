@@ -46,6 +46,13 @@ class Permanent(BcpError):
     """It failed and trying the same again will fail too."""
 
 
+class PartlyDone(Permanent):
+    """Some of it was done and stands; the rest failed for reasons of its own. ``outputs`` says which is which.
+
+    What was done is not undone because of the rest: the step counts as done, and its summary says what is missing.
+    """
+
+
 class Refused(BcpError):
     """A safety rule or a person said no. ``rule`` is the rule's name."""
 

@@ -14,20 +14,12 @@ import dns.message
 import dns.rcode
 import dns.tsig
 
+from bcp.kernel.endpoint import Endpoint, parse_endpoint
+
+__all__ = ["Endpoint", "Lost", "exchange", "parse_endpoint"]
+
 BURST = 8
 """Messages in one write."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a server listens."""
-
-    address: str
-    port: int = 53
-
-    def __str__(self) -> str:
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return host if self.port == 53 else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +29,8 @@ class Lost:
     reason: str
     hint: str = ""
     definite: bool = False
-
-
-def parse_endpoint(text: str) -> Endpoint:
-    """``192.0.2.1``, ``192.0.2.1:5300``, ``2001:db8::1``, ``[2001:db8::1]:5300``. Addresses only: a name would need DNS.
-
-    Raises:
-        ValueError: when it is none of these.
-    """
-    import ipaddress  # noqa: PLC0415
-
-    host, port = text.strip(), "53"
-    if host.startswith("["):
-        host, _, rest = host[1:].partition("]")
-        port = rest.removeprefix(":") or "53"
-    elif host.count(":") == 1:
-        host, _, port = host.partition(":")
-    try:
-        ipaddress.ip_address(host)
-        number = int(port)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is not an address with an optional port, such as 192.0.2.1:53") from error
-    if not 0 < number < 65536:
-        raise ValueError(f"{text!r}: the port must be 1 to 65535")
-    return Endpoint(host, number)
+    code: str = "silent"
+    """``silent``, ``unreachable``, ``clock``, ``key``, ``unreadable``, ``unsigned``, ``lame``."""
 
 
 async def exchange(
@@ -91,7 +61,10 @@ async def exchange(
     for i in todo:
         if results[i] is None:
             results[i] = Lost(
-                f"{endpoint} cannot be reached", "Is it up, and is TCP to this port allowed?", definite=True
+                f"{endpoint} cannot be reached",
+                "Is it up, and is TCP to this port allowed?",
+                definite=True,
+                code="unreachable",
             )
     return [r if r is not None else Lost(f"{endpoint} does not answer") for r in results]
 
@@ -190,18 +163,22 @@ def _parse(
             f"{endpoint} says that the clocks differ by more than five minutes",
             "Set this machine's clock (NTP).",
             definite=True,
+            code="clock",
         )
     except (dns.tsig.PeerBadKey, dns.message.UnknownTSIGKey):
         return Lost(
             f"{endpoint} does not know this key for this change",
             "Check the key's name and algorithm, and its rights.",
             definite=True,
+            code="key",
         )
     except (dns.tsig.PeerBadSignature, dns.tsig.BadSignature):
-        return Lost(f"{endpoint} rejects the signature", "Check the key's secret.", definite=True)
+        return Lost(f"{endpoint} rejects the signature", "Check the key's secret.", definite=True, code="key")
     except dns.exception.DNSException as error:
         return Lost(
-            f"{endpoint} sent something unreadable ({type(error).__name__})", "Check the key and the server's log."
+            f"{endpoint} sent something unreadable ({type(error).__name__})",
+            "Check the key and the server's log.",
+            code="unreadable",
         )
     if keyring is not None and not reply.had_tsig:
         # An unsigned error may come from anybody; but a server that knows no key can only answer so.
@@ -209,5 +186,6 @@ def _parse(
             f"{endpoint} answers {dns.rcode.to_text(reply.rcode())} without signature",
             "Check the key's name, secret and algorithm, and the zone.",
             definite=reply.rcode() != dns.rcode.NOERROR,
+            code="unsigned",
         )
     return reply

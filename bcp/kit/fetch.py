@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import socket
+import ssl
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from bcp.kit.body import read_whole
 
@@ -31,9 +35,13 @@ async def fetch(
     timeout_s: float = 10.0,
     cap: int = 65_536,
     verify: bool = True,
+    ca_file: Path | None = None,
+    addresses: Sequence[str] = (),
 ) -> Page:
     """One request on a connection of its own. Never raises for what the other side does.
 
+    ``ca_file``: certificates of a private authority, beside the system's. ``addresses``: where the host is, when it was
+    looked up already; else the machine's own resolver is asked.
     ``Accept-Encoding: identity``, and nothing is ever unpacked: a gzip bomb stays as small as it came. At most ``cap``
     bytes of the body are read.
     """
@@ -47,7 +55,11 @@ async def fetch(
 
     try:
         async with asyncio.timeout(timeout_s):
-            connector = aiohttp.TCPConnector(force_close=True, ssl=bool(verify))
+            connector = aiohttp.TCPConnector(
+                force_close=True,
+                ssl=_trust(ca_file) if verify and ca_file else bool(verify),
+                resolver=_known(addresses) if addresses else None,
+            )
             async with aiohttp.ClientSession(
                 connector=connector,
                 auto_decompress=False,
@@ -73,6 +85,8 @@ async def fetch(
                     )
     except TimeoutError:
         return gone("timeout")
+    except _NoTrust as error:
+        return gone("tls", error)
     except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
         return gone("tls", error)
     except aiohttp.ClientConnectorDNSError as error:
@@ -83,6 +97,45 @@ async def fetch(
         return gone("closed", error)
     except (aiohttp.ClientError, ValueError, LookupError) as error:
         return gone("not-http", error)
+
+
+class _NoTrust(Exception):  # noqa: N818 - never leaves this module
+    """The file of certificates cannot be used."""
+
+
+def _trust(ca_file: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise _NoTrust(f"the certificates in {ca_file} cannot be read: {error.strerror or error}") from error
+    return context
+
+
+def _known(addresses: Sequence[str]) -> Any:
+    """A resolver for one host whose addresses are known."""
+    from aiohttp.abc import AbstractResolver, ResolveResult
+
+    class Known(AbstractResolver):
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        ) -> list[ResolveResult]:
+            return [
+                ResolveResult(
+                    hostname=host,
+                    host=address,
+                    port=port,
+                    family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                    proto=0,
+                    flags=socket.AI_NUMERICHOST,
+                )
+                for address in addresses
+            ]
+
+        async def close(self) -> None:
+            """Nothing is open."""
+
+    return Known()
 
 
 def _decode(raw: bytes, charset: str) -> str:

@@ -25,6 +25,8 @@ class Talk:
     tls: str = "none"
     spki_sha256: str = ""
     second_code: int = 0
+    chain: tuple[bytes, ...] = ()
+    """The certificates that it showed, its own first (DER)."""
 
     def say(self) -> str:
         """For people: ``rcpt: 451 try later``."""
@@ -59,6 +61,7 @@ async def rcpt(
         validate_certs=False,
     )
     tls, spki, second = "none", "", 0
+    chain: tuple[bytes, ...] = ()
     try:
         async with asyncio.timeout(timeout_s):
             await client.connect()
@@ -67,6 +70,7 @@ async def rcpt(
             if client.supports_extension("starttls"):
                 stage = "starttls"
                 tls, spki = await _start_tls(client, tls_name)
+                chain = _chain_of(client)
                 await client.ehlo()
             stage = "mail"
             await client.mail(sender)
@@ -83,7 +87,7 @@ async def rcpt(
             raise
         if stage != "done":
             return _explain(stage, error, tls, spki)
-    return Talk("done", 250, "accepted", "", tls, spki, second)
+    return Talk("done", 250, "accepted", "", tls, spki, second, chain)
 
 
 async def _second(client: aiosmtplib.SMTP, recipient: str) -> int:
@@ -105,6 +109,21 @@ async def _start_tls(client: aiosmtplib.SMTP, name: str) -> tuple[str, str]:
     if not certificate:
         return "no certificate", ""
     return _judge_certificate(certificate, name)
+
+
+def _chain_of(client: aiosmtplib.SMTP) -> tuple[bytes, ...]:
+    """What was shown: the server's certificate, and those that it sent along where this Python can tell (for DANE-TA)."""
+    connection = client.transport.get_extra_info("ssl_object") if client.transport is not None else None
+    if connection is None:
+        return ()
+    sent = getattr(connection, "get_unverified_chain", None)  # public from 3.13 on
+    if sent is not None:
+        return tuple(bytes(c) for c in sent())
+    inner = getattr(getattr(connection, "_sslobj", None), "get_unverified_chain", None)
+    if inner is not None:
+        return tuple(c.public_bytes(ssl._ssl.ENCODING_DER) for c in inner() or ())  # type: ignore[attr-defined]
+    own = connection.getpeercert(binary_form=True)
+    return (own,) if own else ()
 
 
 def _judge_certificate(der: bytes, name: str) -> tuple[str, str]:

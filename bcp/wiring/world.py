@@ -12,7 +12,8 @@ from bcp import registry
 from bcp.comms.pack import Pack, load_pack
 from bcp.contracts.channel import Channel, ChannelPlugin, Inbound
 from bcp.contracts.directory import DirectoryPlugin, DirectoryService
-from bcp.contracts.dns import Dns, DnsPlugin, Domain, MxHost, MxSet
+from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
+from bcp.contracts.dns_settings import DnsPlugin
 from bcp.contracts.relay import Relay, RelayPlugin, RelaySettings
 from bcp.detect.snapshot import Snapshot, Snapshots
 from bcp.kernel.clock import Clock, iso
@@ -20,6 +21,7 @@ from bcp.kernel.names import host_name
 from bcp.kit.inbox import read_answers
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
+from bcp.mx.host import make_host
 from bcp.registry import made
 from bcp.settings import Configuration, DomainSettings
 from bcp.wiring.shipped import SHIPPED
@@ -51,7 +53,10 @@ class World:
         """DNS back ends by name."""
         zones = {d.name: d.zone for d in self.settings.domains if d.zone}
         given = self.configuration.plugins["dns"]
-        found = {n: made(registry.find(DnsPlugin, s.kind).create, n, s, self.clock, zones) for n, s in given.items()}
+        found: dict[str, Dns] = {}
+        for n, s in given.items():
+            writer = made(registry.find(DnsPlugin, s.kind).create, n, s, self.clock, zones)
+            found[n] = make_host(n, writer, s, self.clock, zones)
         self._open += found.values()
         return found
 

@@ -17,15 +17,20 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.dns import (
     Answer,
     Capabilities,
+    Delegation,
     Domain,
     HostFacts,
     MxHost,
     MxSet,
+    Permission,
     Proof,
     Reading,
+    Signed,
+    StsPolicy,
     Swap,
     SwapOrder,
     SwapState,
+    Warmth,
 )
 from bcp.contracts.plugin import PluginSettings
 from bcp.contracts.relay import MailFate, QueuedMail, RelayProbe
@@ -41,7 +46,7 @@ RELAY = MxSet((MxHost(10, "relay.test."),), 300)
 class FileDns:
     """MX of one domain in a file; each applied swap is one line in the record."""
 
-    capabilities = Capabilities(compare_and_swap=True)
+    capabilities = Capabilities()
 
     def __init__(self, folder: Path, recorder: Recorder) -> None:
         self.path, self.recorder = folder / "mx.json", recorder
@@ -78,7 +83,7 @@ class FileDns:
         return out
 
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
-        return [Proof(o.domain, True) for o in orders]
+        return [Proof(o.domain, Permission.ALLOWED) for o in orders]
 
     async def answers(self, domains: Sequence[str]) -> list[Answer]:
         return [Answer(d, "192.0.2.1", self.now(), 1, True) for d in domains]
@@ -91,6 +96,18 @@ class FileDns:
 
     async def tlsa(self, host: str) -> tuple[str, ...]:
         return ()
+
+    async def signed(self, domains: Sequence[str]) -> list[Signed]:
+        return [Signed() for _ in domains]
+
+    async def delegations(self, domains: Sequence[str]) -> list[Delegation]:
+        return [Delegation(d) for d in domains]
+
+    async def mta_sts(self, domain: str) -> StsPolicy:
+        return StsPolicy()
+
+    async def warm(self, domains: Sequence[str]) -> Warmth:
+        return Warmth()
 
     async def close(self) -> None:
         pass

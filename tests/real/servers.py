@@ -97,13 +97,15 @@ class DnsServer:
     secret: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
     zones: tuple[str, ...] = ("corp.test",)
     ttl: int = 60
+    more: str = ""
+    """More records for every zone."""
     processes: Processes = field(default_factory=Processes)
 
     def start(self) -> DnsServer:
         self.port = free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
         for zone in self.zones:
-            (self.folder / f"{zone}.zone").write_text(ZONE.format(ttl=self.ttl))
+            (self.folder / f"{zone}.zone").write_text(ZONE.format(ttl=self.ttl) + self.more)
         (self.folder / "out.test.zone").write_text(OUT)
         (self._bind if self.kind == "bind" else self._knot)()
         wait_port("127.0.0.1", self.port)
@@ -116,7 +118,7 @@ class DnsServer:
         (self.folder / "named.conf").write_text(
             f'options {{ directory "{self.folder}"; listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; pid-file "{self.folder}/named.pid";'
             f' session-keyfile "{self.folder}/session.key"; notify no; dnssec-validation no; managed-keys-directory "{self.folder}"; }};\n'
-            f'controls {{ }};\nkey "bcp." {{ algorithm hmac-sha256; secret "{self.secret}"; }};\n{zones}zone "out.test" {{ type master; file "{self.folder}/out.test.zone"; }};\n'
+            f'controls {{ }};\nkey "bcp." {{ algorithm hmac-sha256; secret "{self.secret}"; }};\nkey "reader." {{ algorithm hmac-sha256; secret "{self.secret}"; }};\n{zones}zone "out.test" {{ type master; file "{self.folder}/out.test.zone"; }};\n'
         )
         self.processes.start(NAMED, "-g", "-c", str(self.folder / "named.conf"), "-n", "1", log=self.folder / "named.log")
 
@@ -125,7 +127,7 @@ class DnsServer:
         zones = "".join(f'  - domain: {z}\n    file: "{self.folder}/{z}.zone"\n    acl: bcp\n    journal-content: all\n    zonefile-load: difference-no-serial\n' for z in self.zones)
         (self.folder / "knot.conf").write_text(
             f'server:\n  rundir: "{self.folder}"\n  listen: 127.0.0.1@{self.port}\nlog:\n  - target: stderr\n    any: info\ndatabase:\n  storage: "{self.folder}/db"\n'
-            f"key:\n  - id: bcp.\n    algorithm: hmac-sha256\n    secret: {self.secret}\nacl:\n  - id: bcp\n    key: bcp.\n    action: update\n    update-type: [MX]\n"
+            f"key:\n  - id: bcp.\n    algorithm: hmac-sha256\n    secret: {self.secret}\n  - id: reader.\n    algorithm: hmac-sha256\n    secret: {self.secret}\nacl:\n  - id: bcp\n    key: bcp.\n    action: update\n    update-type: [MX]\n"
             f'zone:\n{zones}  - domain: out.test\n    file: "{self.folder}/out.test.zone"\n'
         )
         self.processes.start(KNOTD, "-c", str(self.folder / "knot.conf"), log=self.folder / "knot.log")

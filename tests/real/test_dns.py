@@ -16,6 +16,7 @@ import pytest
 from bcp.contracts.dns import MxHost, MxSet, SwapOrder, SwapState
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.secret import Secret
+from bcp.mx.host import Host
 from bcp.plugins.dns.rfc2136 import Rfc2136, Rfc2136Settings
 from real.servers import KNOTD, NAMED, DnsServer, have
 
@@ -43,13 +44,14 @@ def zone(server) -> str:
     return server.free.pop()
 
 
-def back_end(server: DnsServer, tmp_path: Path, *, secret: str = "", name: str = "bcp.", algorithm: str = "hmac-sha256", **more) -> Rfc2136:
+def back_end(server: DnsServer, tmp_path: Path, *, secret: str = "", name: str = "bcp.", algorithm: str = "hmac-sha256", **more) -> Host:
     (tmp_path / "tsig").write_text(secret or server.secret)
     settings = Rfc2136Settings.model_validate(
         {"kind": "rfc2136", "server": f"127.0.0.1:{server.port}", "authoritative": [f"127.0.0.1:{server.port}"], "resolvers": [f"127.0.0.1:{server.port}"],
          "key": {"name": name, "algorithm": algorithm, "secret": "file:tsig"}, "timeout": "3s", "settle": "300ms", **more})
     key = settings.key.model_copy(update={"secret": Secret("file:tsig", tmp_path)})
-    return Rfc2136("main", settings.model_copy(update={"key": key}), SystemClock(), {})
+    settings, clock = settings.model_copy(update={"key": key}), SystemClock()
+    return Host("main", Rfc2136("main", settings, clock, {}), settings, clock, {})
 
 
 def serial(server: DnsServer, zone: str) -> int:

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcp.contracts.action import Happened, StepInfo
-from bcp.contracts.dns import Domain, MxHost, MxSet, Reading
+from bcp.contracts.dns import MxHost, MxSet, Reading
 from bcp.engine.approvals import DryApprovals
 from bcp.engine.dry import DryDns
 from bcp.kernel.errors import Permanent
-from bcp.plugins.actions.dns_mx_switch import Switch, SwitchArgs, target
+from bcp.mx.target import Known, Wish, target
+from bcp.plugins.actions.dns_mx_switch import Switch, SwitchArgs
 from bcp.testing.effects import Recorder
 
 STEP = StepInfo("mx", "run/mx#0")
@@ -70,11 +71,8 @@ hosts = st.lists(st.builds(MxHost, st.integers(0, 100), st.sampled_from(["a.test
 @given(hosts, st.sampled_from(["switch", "standing"]), st.sampled_from(["relay", "before", "primary"]), st.booleans())
 def test_no_target_is_ever_empty_and_the_relay_stands_behind(now, mode, to, known) -> None:
     """Never no MX; in standing mode the relay is the last resort."""
-    import types
-
     mx = MxSet(tuple(now), 60)
-    given_ = types.SimpleNamespace(recorded={}, domains={"corp.test": Domain("corp.test", "main", PRIMARY if known else None)}, relays={"mx-backup": types.SimpleNamespace(mx=RELAY.hosts)})
-    found = target(SwitchArgs(domains=["corp.test"], to=to, mode=mode), "corp.test", mx, given_)
+    found = target(Wish(to, mode, None, RELAY.hosts), Known("corp.test", mx, PRIMARY if known else None))
     if isinstance(found, MxSet):
         assert found.hosts and found.ttl_s >= 1
         if to == "relay" and mode == "switch":

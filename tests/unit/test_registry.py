@@ -12,7 +12,7 @@ from support import ROOT
 from bcp import registry
 from bcp.contracts.channel import Channel, ChannelPlugin
 from bcp.contracts.descriptor import API, Maturity
-from bcp.contracts.dns import DnsPlugin
+from bcp.contracts.dns_settings import DnsPlugin
 from bcp.contracts.relay import RelayPlugin
 from bcp.kernel.errors import Invalid
 

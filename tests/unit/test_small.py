@@ -16,8 +16,8 @@ from bcp.kernel.errors import Invalid
 from bcp.kernel.hashing import digest
 from bcp.kernel.names import domain_name, host_name
 from bcp.kernel.secret import Secret, redact
-from bcp.kit.mx_rules import parse_policy, policy_matches
 from bcp.kit.site import Entry, Site
+from bcp.mx.sts import parse_policy, policy_matches
 from bcp.plugins.relays.smtp import parse_log, parse_queue
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -19,16 +20,20 @@ from bcp.contracts.action import (
     Refusal,
     StepInfo,
 )
-from bcp.contracts.dns import Answer, MxHost, MxSet, Reading, Swap, SwapOrder, SwapState
+from bcp.contracts.dns import Capabilities, Guard, MxSet, Reading, Swap, SwapOrder, SwapState
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.services import Services
 from bcp.kernel.document import did_you_mean
-from bcp.kernel.errors import InDoubt, Invalid, Permanent
+from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
 from bcp.kernel.units import format_duration
-from bcp.kit.mx_rules import examine
+from bcp.mx.converge import Seen, converge
+from bcp.mx.facts import Way
+from bcp.mx.outcome import PASSING
+from bcp.mx.read import by_back_end, gather, read_all
+from bcp.mx.rules import judge, readable
+from bcp.mx.target import Known, Wish, relay_hosts, target
 
-SILENCE_S = 3.0
-"""A server that does not answer is called unverified after that; mail does not wait for it."""
+DONE = frozenset({SwapState.APPLIED, SwapState.ALREADY})
 
 
 class SwitchArgs(Args):
@@ -48,6 +53,24 @@ class SwitchArgs(Args):
     """How long to wait until every authoritative address serves it."""
 
 
+@dataclass(slots=True)
+class _Plan:
+    """Before and after of each domain, as the plan has them."""
+
+    before: dict[str, MxSet] = field(default_factory=dict)
+    after: dict[str, MxSet] = field(default_factory=dict)
+    created: dict[str, str] = field(default_factory=dict)
+    """Domains whose MX comes from a wildcard, and its owner: they get a record of their own."""
+
+    def orders(self, domains: Sequence[str]) -> list[SwapOrder]:
+        """What is left to do."""
+        return [
+            SwapOrder(d, self.before[d], self.after[d], wildcard=self.created.get(d, ""))
+            for d in domains
+            if not self.before[d].equal(self.after[d])
+        ]
+
+
 class Switch(Action[SwitchArgs]):
     """Compare-and-swap of each domain's whole MX RRset, read back at every authoritative address. Never leaves a domain without MX."""
 
@@ -60,7 +83,10 @@ class Switch(Action[SwitchArgs]):
     outputs = {
         "before": "object",
         "after": "object",
+        "created": "object",
         "states": "object",
+        "left": "object",
+        "changes": "object",
         "everywhere": "boolean",
         "lagging": "list",
         "unverified": "list",
@@ -74,313 +100,239 @@ class Switch(Action[SwitchArgs]):
 
     async def plan(self, args: SwitchArgs, services: Services, step: StepInfo) -> Proposal:
         """Read everything, prove that we may, and show before and after."""
-        readings = await _read(args.domains, services)
-        orders, refusals, notes, changes = [], [], [], []
-        before, after = {}, {}
+        readings = await read_all(args.domains, services)
+        plan, refusals, notes = _Plan(), list[Refusal](), list[str]()
         for reading in readings:
-            if reading.problem or reading.mx is None or reading.cname:
-                refusals.append(_unreadable(reading))
-                continue
-            wanted = target(args, reading.domain, reading.mx, services)
-            if isinstance(wanted, Refusal):
-                refusals.append(wanted)
-                continue
-            before[reading.domain], after[reading.domain] = reading.mx.to_data(), wanted.to_data()
-            if reading.mx.same(wanted) and reading.mx.ttl_s == wanted.ttl_s:
+            no = readable(reading) or _wanted(args, reading, services, plan)
+            if no is not None:
+                refusals.append(no)
+            elif plan.before[reading.domain].equal(plan.after[reading.domain]):
                 notes.append(f"{reading.domain} points there already: {reading.mx}")
-                continue
-            orders.append(SwapOrder(reading.domain, reading.mx, wanted))
-            changes.append(_change(reading, wanted, services))
-        found_refusals, found_notes = await examine(orders, services, to_relay=args.to not in {"before", "primary"})
-        old_ttl = max((o.old.ttl_s for o in orders), default=0)
+        orders = plan.orders([d for d in args.domains if d in plan.after])
+        by_name = {r.domain: r for r in readings}
+        judged = judge(await gather(orders, by_name, services, _way(args)))
         return Proposal(
-            tuple(changes),
-            (*refusals, *found_refusals),
+            tuple(_change(o, services) for o in orders),
+            (*refusals, *judged.refusals),
             (),
-            (*notes, *found_notes),
+            (*notes, *judged.notes),
             {"mx": {r.domain: r.mx.to_data() if r.mx else None for r in readings}},
-            {
-                "before": before,
-                "after": after,
-                "states": {},
-                "everywhere": True,
-                "lagging": [],
-                "unverified": [],
-                "old_ttl_s": old_ttl,
-                "safe_at": 0,
-            },
+            _outputs(plan, orders, [], Seen(), 0.0),
         )
 
     async def perform(self, args: SwitchArgs, services: Services, step: StepInfo) -> Outcome:
         """Swap, then look everywhere."""
-        before, after = await _planned(args, services, step)
-        orders = [
-            SwapOrder(d, before[d], after[d])
-            for d in args.domains
-            if not (before[d].same(after[d]) and before[d].ttl_s == after[d].ttl_s)
-        ]
+        plan = await _planned(args, services, step)
+        orders = plan.orders(args.domains)
         swaps = await _swap(orders, services)
         switched_at = services.clock.now()
-        done = [s for s in swaps if s.state in {SwapState.APPLIED, SwapState.ALREADY}]
-        outputs: dict[str, Any] = {
-            "before": {d: m.to_data() for d, m in before.items()},
-            "after": {d: m.to_data() for d, m in after.items()},
-            "states": {s.domain: str(s.state) for s in swaps},
-            "everywhere": False,
-            "lagging": [],
-            "unverified": [],
-            "old_ttl_s": max((o.old.ttl_s for o in orders), default=0),
-            "safe_at": switched_at + max((o.old.ttl_s for o in orders), default=0),
-        }
-        _raise_for(swaps, outputs)
-        lagging, unverified = await _converge(
-            {s.domain: after[s.domain] for s in done} or after, args.converge, services
-        )
-        outputs |= {"lagging": lagging, "unverified": unverified, "everywhere": not lagging and not unverified}
-        return Outcome(
-            _summary(swaps, after, lagging, unverified),
-            outputs,
-            changed=any(s.state is SwapState.APPLIED for s in swaps),
-        )
+        outputs = _outputs(plan, orders, swaps, Seen(), switched_at, everywhere=False)
+        _raise_unless_moved(swaps, outputs)
+        moved = {s.domain: plan.after[s.domain] for s in swaps if s.state in DONE}
+        seen = await converge(moved if swaps else plan.after, args.converge, services)
+        outputs = _outputs(plan, orders, swaps, seen, switched_at)
+        text = _summary(swaps, moved if swaps else plan.after, seen)
+        if left := [s for s in swaps if s.state not in DONE]:
+            raise PartlyDone(f"{text}; NOT moved: {_told(left)}", hint=left[0].hint, outputs=outputs)
+        return Outcome(text, outputs, changed=any(s.state is SwapState.APPLIED for s in swaps))
 
     async def probe(self, args: SwitchArgs, services: Services, step: StepInfo) -> Finding:
-        """Read every domain. Where the new set does not stand yet, the same guarded swap may safely be sent again."""
-        before, after = await _planned(args, services, step)
-        readings = await _read(args.domains, services)
+        """Read every domain. Where the old set still stands, the same guarded swap may safely be sent again."""
+        plan = await _planned(args, services, step)
+        readings = await read_all(args.domains, services)
         if any(r.problem for r in readings):
             return Finding(Happened.UNKNOWN, detail="; ".join(r.problem for r in readings if r.problem))
-        if not all(r.mx is not None and r.mx.same(after[r.domain]) for r in readings):
-            return Finding(
-                Happened.NO, detail="the new MX does not stand everywhere; the guarded swap may be sent again"
-            )
-        lagging, unverified = await _converge(after, args.converge, services)
-        old_ttl = max(m.ttl_s for m in before.values())
-        outputs = {
-            "before": {d: m.to_data() for d, m in before.items()},
-            "after": {d: m.to_data() for d, m in after.items()},
-            "states": {r.domain: "already" for r in readings},
-            "everywhere": not lagging and not unverified,
-            "lagging": lagging,
-            "unverified": unverified,
-            "old_ttl_s": old_ttl,
-            "safe_at": services.clock.now() + old_ttl,
-        }
+        if not all(_moved(r, plan) for r in readings):
+            detail = "the new MX does not stand everywhere; the guarded swap may be sent again"
+            return Finding(Happened.NO, detail=detail)
+        orders = plan.orders(args.domains)
+        seen = await converge(plan.after, args.converge, services)
+        swaps = [Swap(o.domain, SwapState.ALREADY) for o in orders]
+        outputs = _outputs(plan, orders, swaps, seen, services.clock.now())
         return Finding(Happened.YES, Outcome("found switched when reading", outputs))
 
     async def undo(self, args: SwitchArgs, before: Mapping[str, Any], services: Services, step: StepInfo) -> Outcome:
-        """Swap back what stands as we left it; what somebody changed since is left alone and named."""
+        """Swap back what this step moved and what stands as it left it. What somebody changed since is left alone."""
         old = {d: MxSet.from_data(m) for d, m in before["before"].items()}
         new = {d: MxSet.from_data(m) for d, m in before["after"].items()}
         states = before.get("states") or {}
-        never = {str(SwapState.CONFLICT), str(SwapState.REFUSED)}
-        """What this run never changed is none of its business now either."""
-        touched = [
-            d for d in old if not (old[d].same(new[d]) and old[d].ttl_s == new[d].ttl_s) and states.get(d) not in never
-        ]
-        readings = {r.domain: r for r in await _read(touched, services)}
-        orders = [
-            SwapOrder(d, new[d], old[d])
-            for d in touched
-            if (m := readings[d].mx) is not None and m.same(new[d]) and not m.same(old[d])
-        ]
+        ours = [d for d in old if not old[d].equal(new[d]) and states.get(d, "applied") not in {"conflict", "refused"}]
+        readings = {r.domain: r for r in await read_all(ours, services)}
+        orders = [SwapOrder(d, new[d], old[d]) for d in ours if _ours_stands(readings[d], old[d], new[d])]
         swaps = await _swap(orders, services)
-        ended = {SwapState.APPLIED, SwapState.ALREADY}
-        bad = [s for s in swaps if s.state not in ended]
-        foreign = [d for d in touched if (m := readings[d].mx) is None or not (m.same(new[d]) or m.same(old[d]))]
-        ours = [s.domain for s in bad if s.state is not SwapState.CONFLICT]
-        """Still as we left it, as far as we know: only there may a person put back what was there before."""
-        if bad or foreign:
-            raise Permanent(
-                "not put back: "
-                + "; ".join(
-                    [
-                        *(f"{s.domain}: {s.message}" for s in bad),
-                        *(f"{d}: now {readings[d].mx}, not touched" for d in foreign),
-                    ]
-                ),
-                hint=_by_hand({d: old[d] for d in ours}, [old[d] for d in foreign]),
-            )
+        _raise_for_undo(ours, old, new, readings, swaps)
         return Outcome(f"{len(swaps)} domain(s) put back", {"states": {s.domain: str(s.state) for s in swaps}})
 
 
-def _by_hand(left: Mapping[str, MxSet], foreign: Sequence[MxSet]) -> str:
-    """What a person may do after an undo that did not come through. A foreign change is never to be overwritten blindly."""
-    parts = [f"Read the MX of {d}; where it is still the relay's, {mx} stood there before." for d, mx in left.items()]
-    if foreign or not parts:
-        was = ", or ".join(dict.fromkeys(str(mx) for mx in foreign))
-        parts.append("Somebody else changed the MX meanwhile: ask them before anybody changes it again.")
-        parts += [f"Before this run it was {was}."] if was else []
-    return " ".join(parts)
+def _way(args: SwitchArgs) -> Way:
+    return Way.BACK if args.to in {"before", "primary"} else Way.TO_RELAY
 
 
-def target(args: SwitchArgs, domain: str, now: MxSet, services: Services) -> MxSet | Refusal:
-    """The MX set this domain should have, or why there is none."""
-    back = args.to in {"before", "primary"}
-    if back:
-        recorded = services.recorded.get(domain) if args.to == "before" else None
-        wanted = recorded or services.domains[domain].primary
-        if wanted is None:
-            return Refusal(
-                "dns.no-way-back",
-                f"nothing is recorded to go back to for {domain}",
-                "Give domains: primary: in bcp.yaml.",
-            )
-        return MxSet(wanted.hosts, args.ttl or wanted.ttl_s)
-    hosts = _relay_hosts(args, services)
-    ttl = args.ttl or 300
-    if args.mode == "switch":
-        return MxSet(hosts, ttl)
-    mine = {h.host for h in hosts}
-    primary = services.domains[domain].primary or MxSet(tuple(h for h in now.hosts if h.host not in mine), now.ttl_s)
-    if not primary.hosts:
-        return Refusal(
-            "dns.no-primary", f"{domain} has no primary MX to stand behind", "Give domains: primary: in bcp.yaml."
-        )
-    behind = max(h.preference for h in primary.hosts) + 10
-    return MxSet((*primary.hosts, *(MxHost(max(behind, h.preference), h.host) for h in hosts)), ttl)
+def _wanted(args: SwitchArgs, reading: Reading, services: Services, plan: _Plan) -> Refusal | None:
+    """Write down before and after of one domain, or say why there is no after."""
+    domain = reading.domain
+    assert reading.mx is not None  # ``readable`` has said so
+    known = Known(
+        domain,
+        reading.mx,
+        services.domains[domain].primary,
+        services.recorded.get(domain),
+        services.dns[services.domains[domain].dns].capabilities,
+    )
+    found = target(Wish(args.to, args.mode, args.ttl, _relay(args, services)), known)
+    if isinstance(found, Refusal):
+        return found
+    plan.before[domain], plan.after[domain] = reading.mx, found
+    if reading.wildcard is not None:
+        plan.created[domain] = reading.wildcard.owner
+    return None
 
 
-def _relay_hosts(args: SwitchArgs, services: Services) -> tuple[MxHost, ...]:
-    name = args.relay or (args.to if args.to != "relay" else "")
-    if not name and len(services.relays) == 1:
-        name = next(iter(services.relays))
-    if name not in services.relays:
+def _relay(args: SwitchArgs, services: Services) -> Any:
+    if _way(args) is Way.BACK:
+        return ()
+    found = relay_hosts({n: r.mx for n, r in services.relays.items()}, args.to, args.relay)
+    if isinstance(found, str):
         raise Invalid(
-            f"which relay? {name!r} is not one" if name else "there are several relays; say which: relay: NAME",
-            hint=did_you_mean(name, services.relays),
+            f"which relay? {found!r} is not one" if found else "there are several relays; say which: relay: NAME",
+            hint=did_you_mean(found, services.relays),
         )
-    return services.relays[name].mx
+    return found
 
 
-async def _planned(args: SwitchArgs, services: Services, step: StepInfo) -> tuple[dict[str, MxSet], dict[str, MxSet]]:
+async def _planned(args: SwitchArgs, services: Services, step: StepInfo) -> _Plan:
     """Before and after as the plan has them. The swap is guarded by what the plan saw, not by what stands there now."""
     planned = step.extra.get("outputs") or {}
-    before = {d: MxSet.from_data(m) for d, m in planned.get("before", {}).items()}
-    after = {d: MxSet.from_data(m) for d, m in planned.get("after", {}).items()}
-    missing = [d for d in args.domains if d not in before or d not in after]
-    for reading in await _read(missing, services):
-        if reading.problem or reading.mx is None or reading.cname:
-            raise Permanent(_unreadable(reading).message, hint=_unreadable(reading).hint)
-        wanted = target(args, reading.domain, reading.mx, services)
-        if isinstance(wanted, Refusal):
-            raise Permanent(wanted.message, hint=wanted.hint)
-        before[reading.domain], after[reading.domain] = reading.mx, wanted
-    return before, after
-
-
-async def _read(domains: Sequence[str], services: Services) -> list[Reading]:
-    found: dict[str, Reading] = {}
-    for name, group in _by_back_end(domains, services).items():
-        found.update((r.domain, r) for r in await services.dns[name].read(group))
-    return [found[d] for d in domains]
+    plan = _Plan(
+        {d: MxSet.from_data(m) for d, m in planned.get("before", {}).items()},
+        {d: MxSet.from_data(m) for d, m in planned.get("after", {}).items()},
+        dict(planned.get("created", {})),
+    )
+    missing = [d for d in args.domains if d not in plan.before or d not in plan.after]
+    for reading in await read_all(missing, services):
+        no = readable(reading) or _wanted(args, reading, services, plan)
+        if no is not None:
+            raise Permanent(no.message, hint=no.hint)
+    return plan
 
 
 async def _swap(orders: Sequence[SwapOrder], services: Services) -> list[Swap]:
     out: dict[str, Swap] = {}
-    for name, group in _by_back_end([o.domain for o in orders], services).items():
+    for name, group in by_back_end([o.domain for o in orders], services).items():
         wanted = set(group)
         out.update((s.domain, s) for s in await services.dns[name].swap([o for o in orders if o.domain in wanted]))
     return [out[o.domain] for o in orders]
 
 
-def _by_back_end(domains: Sequence[str], services: Services) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for domain in domains:
-        if domain not in services.domains:
-            raise Invalid(f"the domain {domain!r} is not in bcp.yaml", hint=did_you_mean(domain, services.domains))
-        groups.setdefault(services.domains[domain].dns, []).append(domain)
-    return groups
+def _moved(reading: Reading, plan: _Plan) -> bool:
+    """Does the new set stand there, as a record of its own?"""
+    after, before = plan.after[reading.domain], plan.before[reading.domain]
+    if reading.wildcard is not None and not before.equal(after):
+        return False
+    return after.equal(reading.mx) if before.same(after) else after.same(reading.mx)
 
 
-async def _converge(wanted: Mapping[str, MxSet], patience_s: float, services: Services) -> tuple[list[str], list[str]]:
-    """Addresses that still serve something else, and addresses that do not answer."""
-    began = services.clock.monotonic()
-    pause = 0.05
-    while True:
-        answers: list[Answer] = []
-        for name, group in _by_back_end(list(wanted), services).items():
-            answers.extend(await services.dns[name].answers(group))
-        lagging = [
-            f"{a.address} serves {a.mx} for {a.domain}"
-            for a in answers
-            if not a.problem and not (a.mx is not None and a.mx.same(wanted[a.domain]))
-        ]
-        unverified = [f"{a.address}: {a.problem}" for a in answers if a.problem]
-        waited = services.clock.monotonic() - began
-        silent_only = not lagging and waited >= min(patience_s, SILENCE_S)  # one that does not answer is not waited for
-        if (not lagging and not unverified) or silent_only or waited >= patience_s or services.dry:
-            return ([] if services.dry else lagging), unverified
-        await services.clock.sleep(pause)
-        pause = min(1.0, pause * 2)
+def _ours_stands(reading: Reading, old: MxSet, new: MxSet) -> bool:
+    if reading.problem or reading.wildcard is not None:
+        return False
+    return new.equal(reading.mx) if old.same(new) else new.same(reading.mx)
 
 
-def _raise_for(swaps: Sequence[Swap], outputs: Mapping[str, Any]) -> None:
-    bad = [s for s in swaps if s.state in {SwapState.CONFLICT, SwapState.REFUSED}]
-    if bad:
-        raise Permanent(
-            "; ".join(f"{s.domain}: {s.state}: {s.message}" for s in bad[:5])
-            + (f"; and {len(bad) - 5} more" if len(bad) > 5 else ""),
-            hint=bad[0].hint,
-            outputs=outputs,
-        )
+def _outputs(
+    plan: _Plan,
+    orders: Sequence[SwapOrder],
+    swaps: Sequence[Swap],
+    seen: Seen,
+    switched_at: float,
+    *,
+    everywhere: bool = True,
+) -> dict[str, Any]:
+    old_ttl = max((o.old.ttl_s for o in orders), default=0)
+    left = {s.domain: {"state": str(s.state), "why": s.message} for s in swaps if s.state not in DONE}
+    return {
+        "before": {d: m.to_data() for d, m in plan.before.items()},
+        "after": {d: m.to_data() for d, m in plan.after.items()},
+        "created": dict(plan.created),
+        "states": {s.domain: str(s.state) for s in swaps},
+        "left": left,
+        "changes": {s.domain: s.change for s in swaps if s.change},
+        "everywhere": everywhere and seen.everywhere and not left,
+        "lagging": list(seen.lagging),
+        "unverified": list(seen.unverified),
+        "old_ttl_s": old_ttl,
+        "safe_at": switched_at + old_ttl if switched_at else 0,
+    }
+
+
+def _raise_unless_moved(swaps: Sequence[Swap], outputs: Mapping[str, Any]) -> None:
+    """In doubt when one is; a failure when none moved. Some moved and some not: the caller says so after looking."""
     unknown = [s for s in swaps if s.state is SwapState.UNKNOWN]
     if unknown:
-        raise InDoubt(
-            "; ".join(f"{s.domain}: {s.message}" for s in unknown[:5]),
-            hint="Read the MX at the primary, then `bcp settle`.",
-            outputs=outputs,
-        )
+        raise InDoubt(_told(unknown), hint="Read the MX at the primary, then `bcp settle`.", outputs=outputs)
+    if not swaps or any(s.state in DONE for s in swaps):
+        return
+    kind = Transient if all(s.code in PASSING for s in swaps) else Permanent
+    raise kind(_told(swaps), hint=swaps[0].hint, outputs=outputs)
 
 
-def _unreadable(reading: Reading) -> Refusal:
-    if reading.cname:
-        return Refusal(
-            "dns.cname",
-            f"{reading.domain} is a CNAME to {reading.cname}; an MX cannot stand beside it",
-            "Use the name it points to (RFC 1034 section 3.6.2).",
-        )
-    if reading.problem:
-        return Refusal("dns.unreadable", f"{reading.domain}: {reading.problem}", "Check dns: and domains: in bcp.yaml.")
-    return Refusal(
-        "dns.no-mx-now",
-        f"{reading.domain} has no MX now: there is nothing to come back to",
-        "Publish the primary MX first.",
-    )
+def _raise_for_undo(
+    ours: Sequence[str],
+    old: Mapping[str, MxSet],
+    new: Mapping[str, MxSet],
+    readings: Mapping[str, Reading],
+    swaps: Sequence[Swap],
+) -> None:
+    """Say what was not put back. What is still ours has a way by hand; what is somebody else's has an owner to ask."""
+    bad = [s for s in swaps if s.state in {SwapState.REFUSED, SwapState.UNKNOWN}]
+    unread = [d for d in ours if readings[d].problem]
+    lost = {s.domain: s.found for s in swaps if s.state is SwapState.CONFLICT}
+    sent = {s.domain for s in swaps}
+    for d in ours:
+        if d not in sent and d not in unread and not old[d].same(readings[d].mx):
+            lost[d] = readings[d].mx
+    if not (bad or unread or lost):
+        return
+    said = [
+        *(f"{s.domain}: {s.message}" for s in bad),
+        *(f"{d}: {readings[d].problem}" for d in unread),
+        *(f"{d}: changed since by somebody else to {m or 'no MX'}, not touched" for d, m in lost.items()),
+    ]
+    hints = [
+        *(f"If {d} still has MX {new[d]}, set it to {old[d]}." for d in [*(s.domain for s in bad), *unread]),
+        *(f"{d} is not ours any more: leave it, and ask who changed it. Before this run: {old[d]}." for d in lost),
+    ]
+    raise Permanent("not put back: " + "; ".join(said), hint=" ".join(hints))
 
 
-def _change(reading: Reading, wanted: MxSet, services: Services) -> Change:
-    assert reading.mx is not None
-    ttl = reading.mx.ttl_s
-    cas = (
-        "" if services.dns_of(reading.domain).capabilities.compare_and_swap else "no compare-and-swap on this provider"
-    )
-    return Change(
-        f"MX {reading.domain}.",
-        str(reading.mx),
-        str(wanted),
-        f"swap back to {reading.mx}",
-        float(ttl),
-        cas or f"caches keep the old MX for up to {format_duration(ttl)}",
-    )
+def _told(swaps: Sequence[Swap]) -> str:
+    more = f"; and {len(swaps) - 5} more" if len(swaps) > 5 else ""
+    return "; ".join(f"{s.domain}: {s.state}: {s.message}" for s in swaps[:5]) + more
 
 
-def _summary(
-    swaps: Sequence[Swap], after: Mapping[str, MxSet], lagging: Sequence[str], unverified: Sequence[str]
-) -> str:
+def _change(order: SwapOrder, services: Services) -> Change:
+    capabilities: Capabilities = services.dns[services.domains[order.domain].dns].capabilities
+    ttl = order.old.ttl_s
+    note = f"caches keep the old MX for up to {format_duration(ttl)}"
+    if capabilities.guard is not Guard.STRONG:
+        note = "no compare-and-swap on this provider"
+    before = str(order.old) + (f", from the wildcard {order.wildcard}" if order.wildcard else "")
+    return Change(f"MX {order.domain}.", before, str(order.new), f"swap back to {order.old}", float(ttl), note)
+
+
+def _summary(swaps: Sequence[Swap], after: Mapping[str, MxSet], seen: Seen) -> str:
     applied = sum(1 for s in swaps if s.state is SwapState.APPLIED)
+    total = len(swaps) or len(after)
     first = next(iter(after.values()), None)
     text = (
-        f"{applied} of {len(after)} domain(s) switched to {first}"
+        f"{applied} of {total} domain(s) switched to {first}"
         if applied
         else f"{len(after)} domain(s) point to {first} already"
     )
-    if lagging:
-        return f"{text}; NOT everywhere: {'; '.join(lagging[:3])}"
-    return (
-        f"{text}; not verified at {'; '.join(unverified[:3])}"
-        if unverified
-        else f"{text}, served by every authoritative address"
-    )
+    if seen.lagging:
+        return f"{text}; NOT everywhere: {'; '.join(seen.lagging[:3])}"
+    if seen.unverified:
+        return f"{text}; not verified at {'; '.join(seen.unverified[:3])}"
+    return f"{text}, served by every authoritative address"
 
 
 PLUGIN = ActionPlugin(api=1, make=Switch)

@@ -118,6 +118,8 @@ class SmtpRelay:
                         text,
                         talk.tls,
                         talk.spki_sha256,
+                        host.host,
+                        talk.chain,
                     )
                 )
             if not host.addresses and not found:

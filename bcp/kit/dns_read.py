@@ -1,0 +1,120 @@
+"""Small things about DNS messages: make a question, take the MX out of an answer, find the zone that holds a name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+
+from bcp.contracts.dns import MxHost, MxSet, Trouble
+from bcp.kit.dnswire import Lost
+
+Reply = dns.message.Message | Lost
+Ask = Callable[[Sequence[dns.message.Message]], Awaitable[list[Reply]]]
+"""Asks one server many questions; one reply each, in order."""
+
+USABLE = (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
+"""Codes that say something about the name. All others say something about the server."""
+
+
+def query(name: str, kind: str, *, recurse: bool = False, dnssec: bool = False) -> dns.message.QueryMessage:
+    """A question; without RD unless ``recurse``, as authoritative servers are asked."""
+    message = dns.message.make_query(name if name.endswith(".") else name + ".", kind, want_dnssec=dnssec)
+    if not recurse:
+        message.flags &= ~dns.flags.RD
+    return message
+
+
+def mx_of(reply: dns.message.Message, domain: str) -> MxSet | None:
+    """The MX RRset of this name in a reply; ``None`` when there is none. Names in lower case."""
+    name = dns.name.from_text(domain)
+    for rrset in reply.answer:
+        if rrset.rdtype == dns.rdatatype.MX and rrset.name == name:
+            hosts = (MxHost(int(r.preference), str(r.exchange).lower()) for r in rrset)
+            return MxSet(tuple(sorted(hosts)), int(rrset.ttl))
+    return None
+
+
+def cname_of(reply: dns.message.Message, name: str) -> str:
+    """What this name is an alias of; empty when it is none."""
+    own = dns.name.from_text(name)
+    return next((str(s[0].target) for s in reply.answer if s.rdtype == dns.rdatatype.CNAME and s.name == own), "")
+
+
+def names_in(reply: Reply, zone: str) -> tuple[str, ...]:
+    """NS names of a zone in a reply, in lower case, sorted; empty when there are none."""
+    if isinstance(reply, Lost):
+        return ()
+    own = dns.name.from_text(zone)
+    found = (r for s in reply.answer if s.rdtype == dns.rdatatype.NS and s.name == own for r in s)
+    return tuple(sorted({str(r.target).lower() for r in found}))
+
+
+def trouble_of(reply: Reply, *, authority: bool) -> Trouble:
+    """What is wrong with a reply as an answer about its name; ``authority``: the server must say that the zone is its own."""
+    if isinstance(reply, Lost):
+        return Trouble(reply.code) if reply.code in set(Trouble) else Trouble.ERROR
+    if reply.rcode() == dns.rcode.REFUSED:
+        return Trouble.NOT_ALLOWED
+    if reply.rcode() not in USABLE:
+        return Trouble.ERROR
+    if authority and not reply.flags & dns.flags.AA:
+        return Trouble.LAME
+    return Trouble.NONE
+
+
+def say_trouble(reply: Reply, server: str, domain: str, *, authority: bool) -> str:
+    """The same in words; empty when nothing is wrong."""
+    found = trouble_of(reply, authority=authority)
+    if found is Trouble.NONE:
+        return ""
+    if isinstance(reply, Lost):
+        return reply.reason
+    if found is Trouble.LAME:
+        return f"{server} answers without authority for {domain}"
+    return f"{server} answers {dns.rcode.to_text(reply.rcode())}"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneFound:
+    """The zone that holds a name at one server, or why that is not known."""
+
+    zone: str = ""
+    trouble: Trouble = Trouble.NONE
+    problem: str = ""
+
+
+async def find_zones(ask: Ask, server: str, domains: Iterable[str]) -> dict[str, ZoneFound]:
+    """The zone of each domain: the name itself or the nearest parent with an SOA of its own at this server.
+
+    A server that does not answer is not one that has no zone: the first is ``SILENT``, the second ``NO_ZONE``.
+    """
+    found: dict[str, ZoneFound] = {}
+    waiting = {d: d for d in domains}
+    while waiting:
+        order = list(waiting)
+        replies = await ask([query(waiting[d], "SOA") for d in order])
+        for domain, reply in zip(order, replies, strict=True):
+            candidate = waiting.pop(domain)
+            if isinstance(reply, Lost):
+                found[domain] = ZoneFound("", trouble_of(reply, authority=False), reply.reason)
+            elif _has_soa(reply, candidate):
+                found[domain] = ZoneFound(candidate)
+            elif (parent := candidate.partition(".")[2]).count(".") < 1:
+                problem = f"{server} is not authoritative for any zone of {domain}"
+                found[domain] = ZoneFound("", Trouble.NO_ZONE, problem)
+            else:
+                waiting[domain] = parent
+    return found
+
+
+def _has_soa(reply: dns.message.Message, name: str) -> bool:
+    own = dns.name.from_text(name)
+    return bool(reply.flags & dns.flags.AA) and any(
+        s.rdtype == dns.rdatatype.SOA and s.name == own for s in reply.answer
+    )

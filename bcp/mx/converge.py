@@ -1,0 +1,59 @@
+"""Wait until every authoritative address serves what was written, and say of each that does not, and why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bcp.contracts.dns import Answer, MxSet
+from bcp.contracts.services import Services
+from bcp.mx.read import by_back_end
+
+SILENCE_S = 3.0
+"""A server that does not answer is called unverified after that; mail does not wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the authoritative addresses serve, against what was written."""
+
+    lagging: tuple[str, ...] = ()
+    """Addresses that serve something else."""
+    unverified: tuple[str, ...] = ()
+    """Addresses that gave no usable answer."""
+
+    @property
+    def everywhere(self) -> bool:
+        """Does every address serve it?"""
+        return not self.lagging and not self.unverified
+
+
+def compare(answers: Sequence[Answer], wanted: Mapping[str, MxSet]) -> Seen:
+    """Pure: which answers are not what was written. A time-out is no answer; it is not a different one either."""
+    return Seen(
+        tuple(
+            f"{a.address} serves {a.mx or 'no MX'} for {a.domain}"
+            for a in answers
+            if not a.problem and not wanted[a.domain].same(a.mx)
+        ),
+        tuple(f"{a.address}: {a.problem}" for a in answers if a.problem),
+    )
+
+
+async def converge(wanted: Mapping[str, MxSet], patience_s: float, services: Services) -> Seen:
+    """Ask until all agree, for ``patience_s`` at most. In a dry run once, and nobody lags."""
+    began = services.clock.monotonic()
+    groups = by_back_end(wanted, services)
+    pause = 0.05
+    while True:
+        parts = await asyncio.gather(*(services.dns[n].answers(g) for n, g in groups.items()))
+        seen = compare([a for part in parts for a in part], wanted)
+        if services.dry:
+            return Seen((), seen.unverified)
+        waited = services.clock.monotonic() - began
+        silent_only = not seen.lagging and waited >= min(patience_s, SILENCE_S)
+        if seen.everywhere or silent_only or waited >= patience_s:
+            return seen
+        await services.clock.sleep(pause)
+        pause = min(1.0, pause * 2)

@@ -1,0 +1,288 @@
+"""One DNS host as actions see it: a ``Writer`` (the plug-in) with what is the same for all hosts around it.
+
+A swap is sent, read back and judged (``outcome``). After a lost answer everything is read first: the new set found means that
+it was applied; the old set found means that the same guarded order may be sent once more, where the host guards it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from bcp.contracts.dns import (
+    Answer,
+    Capabilities,
+    Delegation,
+    Guard,
+    HostFacts,
+    Permission,
+    Proof,
+    Reading,
+    Sent,
+    SentState,
+    Signed,
+    Step,
+    StsPolicy,
+    Swap,
+    SwapOrder,
+    SwapState,
+    Trouble,
+    Warmth,
+    Writer,
+)
+from bcp.contracts.dns_settings import DnsSettings
+from bcp.contracts.plugin import PluginSettings
+from bcp.kernel.clock import Clock
+from bcp.kernel.errors import BcpError, Invalid, Permanent, Refused, Transient
+from bcp.kit.authority import Authority
+from bcp.kit.resolver import Resolver
+from bcp.mx.outcome import check_order, check_reading, decide, may_resend, still_old
+
+T = TypeVar("T")
+READ_AGAIN_S = 0.05
+"""First pause between two reads back; it doubles up to a second."""
+THROTTLE_S = 60.0
+"""Longest that one swap waits for a host that says *not now*, over all its tries."""
+THROTTLE_TRIES = 4
+
+
+class Host:
+    """The host of these settings (``bcp.contracts.dns.Dns``)."""
+
+    def __init__(
+        self, name: str, writer: Writer, settings: DnsSettings, clock: Clock, zones: Mapping[str, str]
+    ) -> None:
+        self.name, self.writer, self.settings, self.clock = name, writer, settings, clock
+        self._zones = dict(zones)
+        own = writer.servers
+        self._resolver = Resolver(settings.resolvers, own, timeout_s=settings.timeout)
+        self._authority = Authority(settings.authoritative, own, self._resolver, timeout_s=settings.timeout)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the host can promise."""
+        return self.writer.capabilities
+
+    # -- the host ------------------------------------------------------------------------------------------------
+
+    async def read(self, domains: Sequence[str]) -> list[Reading]:
+        """What stands where it is written, in order. A fault of the back end is a reading's problem."""
+        if not domains:
+            return []
+        found = await self._safely(self.writer.read(domains), len(domains), Reading)
+        if isinstance(found, BaseException):
+            problem, trouble = _fault(found)
+            return [Reading(d, self._zones.get(d, ""), None, problem=problem, trouble=trouble) for d in domains]
+        self._zones.update({r.domain: r.zone for r in found if r.zone})
+        if self.capabilities.reads_back:
+            return found
+        return await self._as_served(found)
+
+    async def _as_served(self, readings: Sequence[Reading]) -> list[Reading]:
+        """For a host that cannot show what it has: what its authoritative servers serve, once they agree."""
+        answers = await self.answers([r.domain for r in readings])
+        out = []
+        for reading in readings:
+            sets = [a.mx for a in answers if a.domain == reading.domain and not a.problem]
+            agreed = bool(sets) and all(m == sets[0] or (m is not None and m.same(sets[0])) for m in sets)
+            out.append(replace(reading, mx=sets[0]) if agreed else reading)
+        return out
+
+    async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
+        """May we? Whatever goes wrong is *cannot say*, unless the host said no."""
+        if not orders:
+            return []
+        found = await self._safely(self.writer.prove(orders), len(orders), Proof)
+        if not isinstance(found, BaseException):
+            return found
+        no = isinstance(found, (Permanent, Refused))
+        permission = Permission.NOT_ALLOWED if no else Permission.CANNOT_SAY
+        hint = found.hint if isinstance(found, BcpError) else ""
+        return [Proof(o.domain, permission, _fault(found)[0], hint) for o in orders]
+
+    async def warm(self, domains: Sequence[str]) -> Warmth:
+        """Zone ids, tokens, and when the credential ends."""
+        try:
+            return await self.writer.warm(domains)
+        except Exception as error:  # noqa: BLE001 - a plug-in of anybody's
+            return Warmth(problems=dict.fromkeys(domains, _fault(error)[0]))
+
+    async def swap(self, orders: Sequence[SwapOrder]) -> list[Swap]:
+        """Carry out every order, each atomic by itself, and read each back."""
+        done = {i: s for i, o in enumerate(orders) if (s := check_order(o, self.capabilities)) is not None}
+        todo = {i: o for i, o in enumerate(orders) if i not in done}
+        if todo and _reads_first(self.capabilities):
+            todo = await self._with_tokens(todo, done)
+        waited, again = 0.0, 0
+        while todo:
+            swaps, retry, pause = await self._round(todo)
+            done.update(swaps)
+            again += 1
+            waited += pause
+            if not retry or again >= THROTTLE_TRIES or waited > THROTTLE_S or (pause == 0.0 and again > 1):
+                break
+            await self.clock.sleep(pause)
+            todo = retry
+        if self.capabilities.guard is not Guard.STRONG:
+            await self._look_again(orders, done)
+        return [done[i] for i in range(len(orders))]
+
+    async def _with_tokens(self, todo: Mapping[int, SwapOrder], done: dict[int, Swap]) -> dict[int, SwapOrder]:
+        """Read again, so that the condition is about what stands there now, after comparing it with what the plan saw."""
+        out = {}
+        for (i, order), fresh in zip(todo.items(), await self.read([o.domain for o in todo.values()]), strict=True):
+            found = check_reading(order, fresh)
+            if found is not None:
+                done[i] = found
+            else:
+                out[i] = replace(order, token=fresh.token, old=fresh.mx or order.old)
+        return out
+
+    async def _round(self, todo: Mapping[int, SwapOrder]) -> tuple[dict[int, Swap], dict[int, SwapOrder], float]:
+        """Send once and read back: how each ended, which may be sent again, and after how many seconds."""
+        orders = list(todo.values())
+        sent = await self._send(orders)
+        readings = await self._settled(orders, sent)
+        swaps, retry, pause = {}, {}, 0.0
+        for (i, order), said, now in zip(todo.items(), sent, readings, strict=True):
+            swaps[i] = decide(order, said, now)
+            if may_resend(order, swaps[i], said, now, self.capabilities.guard):
+                retry[i] = replace(order, token=now.token)
+                pause = max(pause, said.retry_after_s or (1.0 if said.state is SentState.THROTTLED else 0.0))
+        return swaps, retry, pause
+
+    async def _send(self, orders: Sequence[SwapOrder]) -> list[Sent]:
+        """What the host said. A fault of the back end may have come after the change: lost, unless it says otherwise."""
+        found = await self._safely(self.writer.swap(orders), len(orders), Sent)
+        if not isinstance(found, BaseException):
+            return found
+        message, _ = _fault(found)
+        hint = found.hint if isinstance(found, BcpError) else ""
+        if isinstance(found, Transient):
+            return [Sent(o.domain, SentState.NOT_SENT, "unreachable", message, hint) for o in orders]
+        state = SentState.REFUSED if isinstance(found, (Permanent, Refused)) else SentState.LOST
+        return [Sent(o.domain, state, "fault", message, hint) for o in orders]
+
+    async def _settled(self, orders: Sequence[SwapOrder], sent: Sequence[Sent]) -> list[Reading]:
+        """Read back; where a change was accepted or lost and the old set still stands, read again for some seconds."""
+        readings = await self.read([o.domain for o in orders])
+        deadline, pause = self.clock.monotonic() + self.settings.settle, READ_AGAIN_S
+        while self.clock.monotonic() < deadline:
+            late = [
+                i
+                for i, (o, s, now) in enumerate(zip(orders, sent, readings, strict=True))
+                if s.state in {SentState.ACCEPTED, SentState.LOST} and still_old(o, now)
+            ]
+            if not late:
+                break
+            await self.clock.sleep(pause)
+            pause = min(1.0, pause * 2)
+            for i, fresh in zip(late, await self.read([orders[i].domain for i in late]), strict=True):
+                readings[i] = fresh
+        return readings
+
+    async def _look_again(self, orders: Sequence[SwapOrder], done: dict[int, Swap]) -> None:
+        """Without a compare-and-swap another writer may have come a moment later: whoever was overwritten is told."""
+        mine = [i for i, s in done.items() if s.state is SwapState.APPLIED]
+        if not mine:
+            return
+        await self.clock.sleep(self.settings.settle)
+        for i, now in zip(mine, await self.read([orders[i].domain for i in mine]), strict=True):
+            done[i] = decide(orders[i], Sent(orders[i].domain, SentState.ACCEPTED, change=done[i].change), now)
+
+    async def pending(self, swaps: Sequence[Swap]) -> list[str]:
+        """Domains whose change the host itself says is not yet at all its servers."""
+        if not self.capabilities.reports_progress:
+            return []
+        asked = [Sent(s.domain, SentState.ACCEPTED, change=s.change) for s in swaps if s.change]
+        try:
+            return [p.domain for p in await self.writer.progress(asked) if p.step is Step.PENDING]
+        except Exception:  # noqa: BLE001 - the authoritative servers are asked anyway
+            return []
+
+    async def _safely(
+        self, work: Coroutine[Any, Any, Sequence[T]], count: int, kind: type[T]
+    ) -> list[T] | BaseException:
+        """Results of a back end, or what it raised. Too few, too many or other things are a fault of its too."""
+        try:
+            found = list(await work)
+        except Exception as error:  # noqa: BLE001 - a plug-in of anybody's
+            return error
+        if len(found) != count or not all(isinstance(f, kind) for f in found):
+            return TypeError(f"{len(found)} result(s) for {count}, or of another type than {kind.__name__}")
+        return found
+
+    # -- the same for all hosts ----------------------------------------------------------------------------------
+
+    async def answers(self, domains: Sequence[str]) -> list[Answer]:
+        """Every authoritative address asked for every domain."""
+        zones = await self._zones_of(domains)
+        return await self._authority.answers({d: zones.get(d, d) for d in domains})
+
+    async def delegations(self, domains: Sequence[str]) -> list[Delegation]:
+        """Who serves each domain's zone, as the world is told and as the host says."""
+        zones = await self._zones_of(domains)
+        return await self._authority.delegations([zones.get(d, d) for d in domains])
+
+    async def _zones_of(self, domains: Sequence[str]) -> dict[str, str]:
+        missing = [d for d in domains if d not in self._zones]
+        if missing:
+            self._zones.update(await self._authority.zones(missing))
+        return self._zones
+
+    async def look_up(self, host: str) -> HostFacts:
+        """Addresses of a host, as a sender would find them."""
+        return await self._resolver.look_up(host)
+
+    async def text(self, name: str) -> tuple[str, ...]:
+        """TXT records."""
+        return await self._resolver.text(name)
+
+    async def tlsa(self, host: str) -> tuple[str, ...]:
+        """TLSA records for SMTP."""
+        return await self._resolver.tlsa(host)
+
+    async def signed(self, domains: Sequence[str]) -> list[Signed]:
+        """DNSSEC of each domain's MX."""
+        return await self._resolver.signed(domains)
+
+    async def mta_sts(self, domain: str) -> StsPolicy:
+        """The policy that senders find now."""
+        from bcp.mx.sts import fetch_policy
+
+        look_up: Callable[[str], Coroutine[Any, Any, HostFacts]] = self.look_up
+        return await fetch_policy(
+            domain, self.text, look_up, ca_file=self.settings.ca_file, timeout_s=max(2.0, self.settings.timeout)
+        )
+
+    async def close(self) -> None:
+        """Let connections go."""
+        await self.writer.close()
+
+
+def _reads_first(host: Capabilities) -> bool:
+    """Must the set be read just before the write: for its token, for its TTL, or because nothing else guards it?"""
+    return host.uses_token or host.compares_ttl or host.guard is not Guard.STRONG
+
+
+def make_host(name: str, writer: Writer, settings: PluginSettings, clock: Clock, zones: Mapping[str, str]) -> Host:
+    """What actions get of a back end.
+
+    Raises:
+        Invalid: the back end's settings lack what every host needs (``DnsSettings``).
+    """
+    if not isinstance(settings, DnsSettings):
+        raise Invalid(f"the settings of the DNS back end {settings.kind!r} must be a subclass of DnsSettings")
+    return Host(name, writer, settings, clock, zones)
+
+
+def _fault(error: BaseException) -> tuple[str, Trouble]:
+    """An exception of a back end in words. Errors of the tree speak for themselves."""
+    if isinstance(error, Transient):
+        return error.message, Trouble.SILENT
+    if isinstance(error, BcpError):
+        return error.message, Trouble.ERROR
+    if isinstance(error, (TimeoutError, OSError)):
+        return f"the DNS host cannot be reached ({type(error).__name__})", Trouble.SILENT
+    return f"fault in the DNS back end: {type(error).__name__}: {error}", Trouble.ERROR

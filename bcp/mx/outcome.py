@@ -1,0 +1,134 @@
+"""What became of one order: judged from what the host said and what stands there now. The second counts. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bcp.contracts.dns import Capabilities, Guard, MxSet, Reading, Sent, SentState, Swap, SwapOrder, SwapState
+
+PASSING = frozenset({"throttled", "unreachable", "silent", "unreadable-now"})
+"""Codes of a refusal that may be over in a moment: nothing was changed, and the same order may be sent again later."""
+
+SETTLE_HINT = "Read the MX at the host, then `bcp settle`."
+
+
+def check_order(order: SwapOrder, capabilities: Capabilities) -> Swap | None:
+    """Why an order must not be sent at all; ``None`` when it may. The last line of defence: plans refuse this before."""
+    why = ""
+    if not order.new.hosts:
+        why = f"refusing to leave {order.domain} without MX"
+    elif order.new.null:
+        why = f"refusing to publish a null MX for {order.domain}: nobody could send it mail (RFC 7505)"
+    elif order.old.null:
+        why = f"{order.domain} has a null MX: it takes no mail by its owner's will (RFC 7505)"
+    if why:
+        return Swap(order.domain, SwapState.REFUSED, None, why, "Nothing was sent. Plan again.", "invalid")
+    low, high = capabilities.min_ttl_s, capabilities.max_ttl_s
+    if not low <= order.new.ttl_s <= high:
+        why = f"this host takes TTLs from {low} to {high} s, not {order.new.ttl_s}"
+        return Swap(order.domain, SwapState.REFUSED, None, why, "Set ttl: in the playbook. Nothing was sent.", "ttl")
+    return None
+
+
+def check_reading(order: SwapOrder, fresh: Reading) -> Swap | None:
+    """For hosts whose write needs a token: does the fresh reading still show what the plan saw? ``None``: yes."""
+    if fresh.problem:
+        return Swap(order.domain, SwapState.REFUSED, None, fresh.problem, "Nothing was sent.", "unreadable-now")
+    if fresh.cname:
+        return _alias(order, fresh)
+    if order.new.equal(fresh.mx) and fresh.wildcard is None:
+        return Swap(order.domain, SwapState.ALREADY, fresh.mx)
+    if not order.old.same(fresh.mx) or bool(order.wildcard) is not (fresh.wildcard is not None):
+        return _conflict(order, fresh.mx)
+    return None
+
+
+def decide(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
+    """How one order ended, after it was read back."""
+    return replace(_decide(order, sent, now), change=sent.change)
+
+
+def _decide(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
+    if now.problem:
+        return _unread(order, sent, now)
+    if now.cname:
+        return _alias(order, now)
+    if stands(order, now):
+        state = SwapState.APPLIED if sent.state is SentState.ACCEPTED else SwapState.ALREADY
+        return Swap(order.domain, state, now.mx)
+    if sent.state is SentState.ACCEPTED:
+        return _accepted_unseen(order, now)
+    if sent.state is SentState.STALE:
+        return _conflict(order, now.mx)
+    if sent.state is SentState.LOST:
+        message = f"no answer to the change ({sent.message}); it may still be applied"
+        return Swap(order.domain, SwapState.UNKNOWN, now.mx, message, sent.hint or SETTLE_HINT, sent.code)
+    return _refused(order, sent, now.mx)
+
+
+def stands(order: SwapOrder, now: Reading) -> bool:
+    """Does the new set stand there? Where the order is about the TTL alone, it counts; else the host may have its own."""
+    if now.mx is None or now.wildcard is not None:
+        return False
+    about_ttl = order.new.same(order.old) and not order.wildcard
+    return order.new.equal(now.mx) if about_ttl else order.new.same(now.mx)
+
+
+def still_old(order: SwapOrder, now: Reading) -> bool:
+    """Does exactly what the order expects still stand there?"""
+    return not now.problem and not now.cname and order.old.same(now.mx) and not stands(order, now)
+
+
+def may_resend(order: SwapOrder, swap: Swap, sent: Sent, now: Reading, guard: Guard) -> bool:
+    """May the same order be sent once more?
+
+    Only while the old set stands. After a throttle nothing was changed: yes. After a lost answer only where the host itself
+    refuses a stale order, because the first may still arrive.
+    """
+    if not still_old(order, now) or swap.state in {SwapState.APPLIED, SwapState.ALREADY}:
+        return False
+    return sent.state is SentState.THROTTLED or (sent.state is SentState.LOST and guard is Guard.STRONG)
+
+
+def _unread(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
+    """It cannot be read back. What is certain without reading stays certain."""
+    if sent.state in {SentState.REFUSED, SentState.NOT_SENT, SentState.THROTTLED}:
+        return _refused(order, sent, None)
+    return Swap(order.domain, SwapState.UNKNOWN, None, f"the change was sent, and {now.problem}", SETTLE_HINT, "unread")
+
+
+def _accepted_unseen(order: SwapOrder, now: Reading) -> Swap:
+    if still_old(order, now):
+        message = f"the host accepted the change and still serves {now.mx}; it may still come"
+        return Swap(order.domain, SwapState.UNKNOWN, now.mx, message, SETTLE_HINT, "not-visible")
+    return _conflict(order, now.mx)
+
+
+def _conflict(order: SwapOrder, found: MxSet | None) -> Swap:
+    if found is not None and order.old.same(found):
+        message = (
+            f"the host refused the condition although {found} stands there: "
+            "it comes from a wildcard, or was changed and changed back"
+        )
+        return Swap(order.domain, SwapState.CONFLICT, found, message, "Nothing was changed. Plan again.", "stale")
+    there = str(found) if found else "no MX at all"
+    message = f"expected {order.old}, found {there}, wanted {order.new}"
+    return Swap(
+        order.domain,
+        SwapState.CONFLICT,
+        found,
+        message,
+        "Somebody else changed it. Look who, then plan again.",
+        "stale",
+    )
+
+
+def _alias(order: SwapOrder, now: Reading) -> Swap:
+    hint = "An MX cannot stand beside a CNAME (RFC 1034 section 3.6.2)."
+    return Swap(order.domain, SwapState.REFUSED, now.mx, f"{order.domain} is a CNAME to {now.cname}", hint, "cname")
+
+
+def _refused(order: SwapOrder, sent: Sent, found: MxSet | None) -> Swap:
+    code = "throttled" if sent.state is SentState.THROTTLED else sent.code
+    message = sent.message or ("the host asks us to wait" if code == "throttled" else "the host refuses this change")
+    return Swap(order.domain, SwapState.REFUSED, found, message, sent.hint, code)

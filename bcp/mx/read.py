@@ -1,0 +1,183 @@
+"""Gather what the rules judge: everything is read, nothing is decided. What cannot be read is a fact too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from bcp.contracts.dns import Answer, Delegation, Dns, HostFacts, Proof, Reading, Signed, StsPolicy, SwapOrder, Trouble
+from bcp.contracts.relay import Relay, RelayProbe
+from bcp.contracts.services import Services
+from bcp.kernel.document import did_you_mean
+from bcp.kernel.errors import BcpError, Invalid
+from bcp.mx.facts import DomainFacts, Facts, TargetFacts, Way
+from bcp.mx.tlsa import Certificate, Shown
+
+T = TypeVar("T")
+R = TypeVar("R")
+AT_ONCE = 32
+"""Look-ups under way at once."""
+
+
+def by_back_end(domains: Iterable[str], services: Services) -> dict[str, list[str]]:
+    """Domains by the back end that holds their MX, in the order given.
+
+    Raises:
+        Invalid: a domain is not in the configuration.
+    """
+    groups: dict[str, list[str]] = {}
+    for domain in domains:
+        if domain not in services.domains:
+            raise Invalid(f"the domain {domain!r} is not in bcp.yaml", hint=did_you_mean(domain, services.domains))
+        groups.setdefault(services.domains[domain].dns, []).append(domain)
+    return groups
+
+
+async def read_all(domains: Sequence[str], services: Services) -> list[Reading]:
+    """What each host has for its domains, all hosts side by side, in the order given."""
+    groups = by_back_end(domains, services)
+    parts = await _each(groups.items(), lambda g: services.dns[g[0]].read(g[1]))
+    found = {r.domain: r for part in parts for r in part}
+    return [found[d] for d in domains]
+
+
+async def gather(orders: Sequence[SwapOrder], readings: Mapping[str, Reading], services: Services, way: Way) -> Facts:
+    """Everything that the rules want to know about these orders."""
+    groups = by_back_end([o.domain for o in orders], services)
+    mine = {n: [o for o in orders if o.domain in set(d)] for n, d in groups.items()}
+    parts = await _each(mine.items(), lambda g: _host(g[0], g[1], readings, services, way))
+    targets = await _targets(orders, groups, services)
+    ends = await _each(groups, lambda n: _credential(services.dns[n], groups[n]))
+    return Facts(
+        services.clock.now(),
+        tuple(d for part in parts for d in part),
+        targets,
+        {n: services.dns[n].capabilities for n in groups},
+        {n: e for n, e in zip(groups, ends, strict=True) if e is not None},
+    )
+
+
+async def _host(
+    name: str, orders: Sequence[SwapOrder], readings: Mapping[str, Reading], services: Services, way: Way
+) -> list[DomainFacts]:
+    """Facts about the domains of one host."""
+    dns, domains = services.dns[name], [o.domain for o in orders]
+    proofs, answers, delegations, signed, policies = await asyncio.gather(
+        _or(dns.prove(orders), list[Proof]()),
+        _or(dns.answers(domains), list[Answer]()),
+        _or(dns.delegations(domains), list[Delegation]()),
+        _or(dns.signed(domains), list[Signed]()),
+        _each(domains if way is Way.TO_RELAY else (), lambda d: _policy(dns, d)),
+    )
+    proof = {p.domain: p for p in proofs}
+    served: dict[str, list[Answer]] = {}
+    for answer in answers:
+        served.setdefault(answer.domain, []).append(answer)
+    told = dict(zip(domains, delegations, strict=False))
+    chains = dict(zip(domains, signed, strict=False))
+    stsp = dict(zip(domains, policies, strict=False))
+    return [
+        DomainFacts(
+            o,
+            readings[o.domain],
+            way,
+            name,
+            services.domains[o.domain].primary,
+            proof.get(o.domain),
+            tuple(served.get(o.domain, ())),
+            told.get(o.domain),
+            chains.get(o.domain, Signed()),
+            stsp.get(o.domain, StsPolicy()),
+        )
+        for o in orders
+    ]
+
+
+async def _policy(dns: Dns, domain: str) -> StsPolicy:
+    try:
+        return await dns.mta_sts(domain)
+    except BcpError as error:
+        return StsPolicy(unasked=error.message)
+
+
+async def _credential(dns: Dns, domains: Sequence[str]) -> float | None:
+    return (await dns.warm(domains)).credential_ends
+
+
+async def _targets(
+    orders: Sequence[SwapOrder], groups: Mapping[str, Sequence[str]], services: Services
+) -> dict[str, TargetFacts]:
+    """Facts about each host that would take mail, looked up once, by the first host's resolvers that know of it."""
+    host_of = {d: n for n, domains in groups.items() for d in domains}
+    wanted: dict[str, SwapOrder] = {}
+    for order in orders:
+        for mx in order.new.hosts:
+            wanted.setdefault(mx.host, order)
+    found = await _each(
+        wanted.items(), lambda w: _target(w[0], w[1].domain, services.dns[host_of[w[1].domain]], services)
+    )
+    return {t.host: t for t in found}
+
+
+async def _target(host: str, domain: str, dns: Dns, services: Services) -> TargetFacts:
+    try:
+        found = await dns.look_up(host)
+    except BcpError as error:
+        found = HostFacts(host, problem=error.message, trouble=Trouble.ERROR)
+    records: tuple[str, ...] = ()
+    problem = ""
+    try:
+        records = await dns.tlsa(host)
+    except BcpError as error:
+        problem = error.message
+    relays = [r for r in services.relays.values() if any(m.host == host for m in r.mx)]
+    shown = [s for r in relays for s in await _shown(r, host, domain)] if records else []
+    return TargetFacts(host, found, records, problem, tuple(shown), bool(relays))
+
+
+async def _shown(relay: Relay, host: str, domain: str) -> list[Shown]:
+    """What each address of this host showed. One that did not speak showed nothing and is left out."""
+    try:
+        probes = await relay.probe(domain, "")
+    except BcpError:
+        return []
+    return [shown_of(p) for p in probes if p.host in {"", host} and (p.tls or p.accepts)]
+
+
+def shown_of(probe: RelayProbe) -> Shown:
+    """A relay's answer as the DANE rules see it."""
+    chain = tuple(_certificate(der) for der in probe.chain)
+    if not chain and probe.spki_sha256:
+        chain = (Certificate(spki_sha256=probe.spki_sha256),)
+    return Shown(probe.address, probe.tls not in {"", "none"}, chain, "does not name" not in probe.tls)
+
+
+def _certificate(der: bytes) -> Certificate:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    try:
+        key = x509.load_der_x509_certificate(der).public_key()
+    except ValueError:
+        return Certificate(der)
+    return Certificate(der, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+
+async def _or(work: Awaitable[list[T]], empty: list[T]) -> list[T]:
+    """Results, or nothing where the host cannot be asked: the rules say what that means."""
+    try:
+        return await work
+    except BcpError:
+        return empty
+
+
+async def _each(things: Iterable[T], work: Callable[[T], Awaitable[R]]) -> list[R]:
+    """Side by side, some at a time, results in order."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(thing: T) -> R:
+        async with gate:
+            return await work(thing)
+
+    return list(await asyncio.gather(*(one(t) for t in things)))
