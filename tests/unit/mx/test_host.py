@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from unit.mx.worlds import DOMAIN, NULL, OTHER, PRIMARY, RELAY
 
 from bcp.contracts.dns import (
     Capabilities,
@@ -29,7 +30,6 @@ from bcp.kernel.errors import InDoubt, Invalid, Permanent, Refused, Transient
 from bcp.mx.host import THROTTLE_TRIES, Host, make_host
 from bcp.testing.clock import FakeClock
 from bcp.testing.memory_dns import MemoryDns, MemorySettings, MemoryWriter
-from mx.worlds import DOMAIN, NULL, OTHER, PRIMARY, RELAY
 
 ORDER = SwapOrder(DOMAIN, PRIMARY, RELAY)
 

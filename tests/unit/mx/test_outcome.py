@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
+from unit.mx.worlds import DOMAIN, NULL, OTHER, PRIMARY, RELAY
 
 from bcp.contracts.dns import (
     Capabilities,
@@ -20,7 +21,6 @@ from bcp.contracts.dns import (
     Wildcard,
 )
 from bcp.mx.outcome import PASSING, check_order, check_reading, decide, may_resend, still_old
-from mx.worlds import DOMAIN, NULL, OTHER, PRIMARY, RELAY
 
 ORDER = SwapOrder(DOMAIN, PRIMARY, RELAY)
 OLD, NEW, FOREIGN, NOTHING = (Reading(DOMAIN, DOMAIN, m) for m in (PRIMARY, RELAY, OTHER, None))

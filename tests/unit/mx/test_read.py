@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from unit.mx.worlds import DOMAIN, NOW, OTHER, PRIMARY, RELAY, RELAY_HOST
 
 from bcp.contracts.dns import (
     Answer,
@@ -33,7 +34,6 @@ from bcp.mx.converge import SILENCE_S, Seen, compare, converge
 from bcp.mx.facts import Way
 from bcp.mx.read import by_back_end, gather, read_all, shown_of
 from bcp.testing.clock import FakeClock
-from mx.worlds import DOMAIN, NOW, OTHER, PRIMARY, RELAY, RELAY_HOST
 
 
 class FakeDns:
@@ -181,8 +181,7 @@ def test_the_relay_is_asked_for_its_certificate_only_where_there_are_records() -
 
 def test_a_probe_becomes_what_the_dane_rules_see(tmp_path) -> None:
     from cryptography import x509
-
-    from mx.test_sts import certificate
+    from unit.mx.test_sts import certificate
 
     certificate(tmp_path)
     found = x509.load_pem_x509_certificate((tmp_path / "server.pem").read_bytes())

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.mx.worlds import DOMAIN, NOW, NULL, OTHER, PRIMARY, RELAY, RELAY_HOST, back, domain, facts
 
 from bcp.contracts.dns import (
     Answer,
@@ -27,7 +28,6 @@ from bcp.contracts.dns import (
 from bcp.mx import rules
 from bcp.mx.facts import Way
 from bcp.mx.rules import judge, readable
-from mx.worlds import DOMAIN, NOW, NULL, OTHER, PRIMARY, RELAY, RELAY_HOST, back, domain, facts
 
 TTL_NOTE = "caches may keep the old MX for up to 1h after the switch; senders that failed before try again on their own schedule"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.mx.worlds import DOMAIN, OTHER, PRIMARY, RELAY
 
 from bcp.contracts.action import Refusal
 from bcp.contracts.dns import Capabilities, MxHost, MxSet
 from bcp.mx.target import Known, Wish, relay_hosts, target
-from mx.worlds import DOMAIN, OTHER, PRIMARY, RELAY
 
 HOSTS = RELAY.hosts
 

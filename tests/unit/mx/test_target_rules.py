@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from unit.mx.worlds import DOMAIN, NOW, PRIMARY, RELAY, RELAY_HOST, domain, facts, target
 
 from bcp.contracts.dns import Capabilities, Guard, HostFacts, MxSet, SwapOrder, Trouble
 from bcp.mx.rules import judge
 from bcp.mx.target_rules import dane_holds, felt, target_resolves
 from bcp.mx.tlsa import Certificate, Shown
-from mx.worlds import DOMAIN, NOW, PRIMARY, RELAY, RELAY_HOST, domain, facts, target
 
 KEY = b"public key"
 GOOD = f"3 1 1 {hashlib.sha256(KEY).hexdigest()}"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from mx.worlds import NULL, OTHER, PRIMARY, RELAY
+from unit.mx.worlds import NULL, OTHER, PRIMARY, RELAY
 
 from bcp.contracts.action import Happened, StepInfo
 from bcp.contracts.dns import Capabilities, Domain, Guard, MxHost, MxSet, Reading, Swap, SwapState, Trouble, Wildcard
