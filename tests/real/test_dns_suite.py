@@ -11,7 +11,7 @@ import dns.tsig
 import dns.update
 import pytest
 
-from bcp.contracts.dns import MxSet, Writer
+from bcp.contracts.dns import MxSet, SentState, SwapOrder, Writer
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.secret import Secret
 from bcp.kit.dns_read import mx_of
@@ -37,7 +37,10 @@ class Rfc2136Suite(DnsSuite):
         if why := have(cls.program):
             pytest.skip(why)
         cls.place = tempfile.TemporaryDirectory(prefix="bcp-suite-")
-        more = "*.wild 3600 IN MX 10 primary.out.test.\n"
+        more = (
+            "*.wild 3600 IN MX 10 primary.out.test.\n*.more 3600 IN MX 10 primary.out.test.\n*.more 60 IN A 192.0.2.1\n"
+            '*.more 60 IN TXT "x"\n*.null 60 IN MX 0 .\nown.wild 3600 IN MX 10 primary.out.test.\nhost.wild 60 IN A 192.0.2.2\n'
+        )
         cls.server = DnsServer(cls.kind, Path(cls.place.name), zones=cls.domains, more=more).start()
         cls.proxy = DnsProxy(cls.server.port)
         (Path(cls.place.name) / "tsig").write_text(cls.server.secret)
@@ -88,6 +91,36 @@ class Rfc2136Suite(DnsSuite):
     def changes(self, domain: str) -> int | None:
         answer = self._ask(dns.message.make_query(domain, "SOA")).answer
         return answer[0][0].serial
+
+
+    def read(self, *names: str, key: str = "bcp."):
+        return self.run(self.make(key).read(names))
+
+    def test_a_record_of_its_own_that_says_what_the_wildcard_says_is_its_own(self) -> None:
+        """They look the same in every answer; only the server knows."""
+        own, made_up, deep = self.read("own.wild.three.test", "other.wild.three.test", "a.b.wild.three.test")
+        assert own.wildcard is None and own.mx == self.before
+        assert made_up.wildcard.owner == deep.wildcard.owner == "*.wild.three.test" and made_up.wildcard.shadows == ()
+
+    def test_what_the_name_has_from_wildcards_besides_is_told(self) -> None:
+        (reading,) = self.read("x.more.three.test")
+        assert reading.wildcard.owner == "*.more.three.test" and reading.wildcard.shadows == ("A", "TXT")
+
+    def test_a_name_that_exists_gets_nothing_from_the_wildcard_and_a_null_mx_is_read_as_one(self) -> None:
+        host, null = self.read("host.wild.three.test", "x.null.three.test")
+        assert host.mx is None and not host.problem
+        assert null.mx.null
+
+    def test_a_key_that_the_server_does_not_know_cannot_tell_whose_record_it_is(self) -> None:
+        """Nothing is guessed: the reading has a problem."""
+        (reading,) = self.read("x.wild.three.test", key="nobody.")
+        assert reading.mx is None and "whether x.wild.three.test has its own is unclear" in reading.problem
+
+    def test_the_wildcard_itself_must_still_say_what_the_plan_saw(self) -> None:
+        """Its records are part of the condition."""
+        order = SwapOrder("y.wild.three.test", MxSet(self.after.hosts, 3600), self.after, wildcard="*.wild.three.test")
+        (sent,) = self.run(self.make().swap([order]))
+        assert sent.state is SentState.STALE
 
 
 class TestBind(Rfc2136Suite):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, Refusal, StepInfo
-from bcp.contracts.dns import MxSet, SwapOrder
+from bcp.contracts.dns import Dns, MxSet, Permission, Reading, SwapOrder
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Services
-from bcp.kernel.document import did_you_mean
-from bcp.kernel.errors import Invalid, Transient
+from bcp.kernel.errors import Transient
+from bcp.mx.read import by_back_end
+from bcp.mx.rules import readable
 
 
 class CheckArgs(Args):
@@ -37,38 +38,51 @@ class MxCheck(Action[CheckArgs]):
 
     async def perform(self, args: CheckArgs, services: Services, step: StepInfo) -> Outcome:
         """Read, compare, prove."""
-        groups: dict[str, list[str]] = {}
-        for domain in args.domains:
-            if domain not in services.domains:
-                raise Invalid(f"the domain {domain!r} is not in bcp.yaml", hint=did_you_mean(domain, services.domains))
-            groups.setdefault(services.domains[domain].dns, []).append(domain)
         found: dict[str, MxSet] = {}
-        agree = True
-        for name, domains in groups.items():
+        agree, writable = True, args.write
+        for name, domains in by_back_end(args.domains, services).items():
             dns = services.dns[name]
-            for reading in await dns.read(domains):
-                if reading.problem or reading.mx is None or reading.cname:
-                    what = reading.problem or (f"it is a CNAME to {reading.cname}" if reading.cname else "it has no MX")
-                    raise Transient(f"{reading.domain}: {what}", hint="Check dns: and domains: in bcp.yaml.")
-                found[reading.domain] = reading.mx
+            readings = await dns.read(domains)
+            found.update({r.domain: _sound(r) for r in readings})
             if args.write:
-                for proof in await dns.prove([SwapOrder(d, found[d], found[d]) for d in domains]):
-                    if not proof.allowed:
-                        raise Transient(f"{proof.domain}: we could not change its MX: {proof.message}", hint=proof.hint)
+                writable = await _may_write(dns, readings) and writable
             for answer in await dns.answers(domains):
-                agree = agree and not answer.problem and answer.mx is not None and answer.mx.same(found[answer.domain])
-        ttl = max((m.ttl_s for m in found.values()), default=0)
+                agree = agree and not answer.problem and found[answer.domain].same(answer.mx)
+        summary = f"{len(found)} domain(s) readable"
+        if args.write:
+            summary += " and writable" if writable else "; whether we may write cannot be shown by this host"
         return Outcome(
-            f"{len(found)} domain(s) readable{' and writable' if args.write else ''}"
-            + ("" if agree else "; the servers disagree"),
+            summary + ("" if agree else "; the servers disagree"),
             {
                 "mx": {d: m.to_data() for d, m in found.items()},
                 "agree": agree,
-                "max_ttl_s": ttl,
-                "writable": args.write,
+                "max_ttl_s": max((m.ttl_s for m in found.values()), default=0),
+                "writable": writable,
             },
             changed=False,
         )
+
+
+def _sound(reading: Reading) -> MxSet:
+    no = readable(reading)
+    if no is not None or reading.mx is None:
+        message, hint = (no.message, no.hint) if no else (f"{reading.domain}: it has no MX", "")
+        raise Transient(message, hint=hint)
+    return reading.mx
+
+
+async def _may_write(dns: Dns, readings: list[Reading]) -> bool:
+    """Was it shown for every domain? Refused is an error; a host that has no way to say is not."""
+    orders = [
+        SwapOrder(r.domain, r.mx, r.mx, r.token, wildcard=r.wildcard.owner if r.wildcard else "")
+        for r in readings
+        if r.mx is not None
+    ]
+    proofs = await dns.prove(orders)
+    for proof in proofs:
+        if proof.permission is Permission.NOT_ALLOWED or (not proof.allowed and dns.capabilities.proves):
+            raise Transient(f"{proof.domain}: we could not change its MX: {proof.message}", hint=proof.hint)
+    return all(p.allowed for p in proofs)
 
 
 PLUGIN = ActionPlugin(api=1, make=MxCheck)

@@ -141,26 +141,32 @@ class Rfc2136(Writer):
         *this name has an MX* (RFC 2136 section 2.4.1) looks at real records only.
         """
         out = list(readings)
-        suspects = {i: owner for i, owner in (await self._wildcards_above(readings)).items() if owner}
-        asked = [self._has_own(readings[i]) for i in suspects]
-        replies = await self._ask(asked, signed=True) if asked else []
-        for (i, owner), reply in zip(suspects.items(), replies, strict=True):
-            code = "" if isinstance(reply, Lost) else dns.rcode.to_text(reply.rcode())
-            if code == "NXRRSET":
-                out[i] = await self._made_up(readings[i], owner)
-            elif code != "YXRRSET":
-                why = reply.reason if isinstance(reply, Lost) else f"{self.settings.server} answers {code}"
-                problem = (
-                    f"the wildcard {owner} gives the same MX, and whether {readings[i].domain} has its own is unclear"
+        for i, owners in (await self._wildcards_above(readings)).items():
+            names = [readings[i].domain, *owners]
+            replies = await self._ask([self._has_own(n, readings[i].zone) for n in names], signed=True)
+            own = [_own(r) for r in replies]
+            real = [o for o, has in zip(owners, own[1:], strict=True) if has]
+            if None in own or not (own[0] or real):
+                out[i] = self._unclear(
+                    readings[i], next((r for r, o in zip(replies, own, strict=True) if o is None), None)
                 )
-                trouble = trouble_of(reply, authority=False) or Trouble.NOT_ALLOWED
-                out[i] = Reading(
-                    readings[i].domain, readings[i].zone, None, problem=f"{problem}: {why}", trouble=trouble
-                )
+            elif not own[0]:
+                out[i] = await self._made_up(readings[i], real[0])
         return out
 
-    async def _wildcards_above(self, readings: Sequence[Reading]) -> dict[int, str]:
-        """For each reading, the nearest wildcard between it and its zone that gives the same MX."""
+    def _unclear(self, reading: Reading, reply: Reply | None) -> Reading:
+        why = "no record is the source"
+        if reply is not None:
+            why = reply.reason if isinstance(reply, Lost) else f"the server answers {dns.rcode.to_text(reply.rcode())}"
+        problem = f"a wildcard gives the same MX, and whether {reading.domain} has its own is unclear: {why}"
+        trouble = (trouble_of(reply, authority=False) if reply is not None else None) or Trouble.NOT_ALLOWED
+        return Reading(reading.domain, reading.zone, None, problem=problem, trouble=trouble)
+
+    async def _wildcards_above(self, readings: Sequence[Reading]) -> dict[int, list[str]]:
+        """For each reading, the wildcards between it and its zone that answer with the same MX, nearest first.
+
+        Not all of them need be real: ``*.b.shops`` is itself made up from ``*.shops``.
+        """
         owners = [
             (i, "*." + ".".join(labels[k:]))
             for i, r in enumerate(readings)
@@ -168,17 +174,17 @@ class Rfc2136(Writer):
             for k in range(1, len(labels) - r.zone.count("."))
         ]
         replies = await self._ask([query(o, "MX") for _, o in owners]) if owners else []
-        found: dict[int, str] = {}
+        found: dict[int, list[str]] = {}
         for (i, owner), reply in zip(owners, replies, strict=True):
             there = None if isinstance(reply, Lost) else mx_of(reply, owner)
             if there is not None and there.same(readings[i].mx):
-                found.setdefault(i, owner)
+                found.setdefault(i, []).append(owner)
         return found
 
-    def _has_own(self, reading: Reading) -> dns.update.UpdateMessage:
-        message = self._message(reading.zone)
-        message.present(dns.name.from_text(reading.domain), "MX")
-        message.absent(dns.name.from_text(reading.zone), "SOA")  # cannot hold: whatever it says, nothing is changed
+    def _has_own(self, name: str, zone: str) -> dns.update.UpdateMessage:
+        message = self._message(zone)
+        message.present(dns.name.from_text(name), "MX")
+        message.absent(dns.name.from_text(zone), "SOA")  # cannot hold: whatever it says, nothing is changed
         return message
 
     async def _made_up(self, reading: Reading, owner: str) -> Reading:
@@ -277,6 +283,13 @@ class Rfc2136(Writer):
 @lru_cache(maxsize=1024)
 def _rdata(host: MxHost) -> dns.rdata.Rdata:
     return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.MX, f"{host.preference} {host.host}")
+
+
+def _own(reply: Reply) -> bool | None:
+    """Has the name a record of its own? ``None``: the server did not say."""
+    if isinstance(reply, Lost):
+        return None
+    return {dns.rcode.YXRRSET: True, dns.rcode.NXRRSET: False}.get(reply.rcode())
 
 
 def _sent(order: SwapOrder, reply: Reply) -> Sent:

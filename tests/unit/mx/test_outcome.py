@@ -1,0 +1,164 @@
+"""What became of one order: every answer of a host against everything that can stand there afterwards."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from unit.mx.worlds import DOMAIN, NULL, OTHER, PRIMARY, RELAY
+
+from bcp.contracts.dns import (
+    Capabilities,
+    Guard,
+    MxSet,
+    Reading,
+    Sent,
+    SentState,
+    SwapOrder,
+    SwapState,
+    Trouble,
+    Wildcard,
+)
+from bcp.mx.outcome import PASSING, check_order, check_reading, decide, may_resend, still_old
+
+ORDER = SwapOrder(DOMAIN, PRIMARY, RELAY)
+OLD, NEW, FOREIGN, NOTHING = (Reading(DOMAIN, DOMAIN, m) for m in (PRIMARY, RELAY, OTHER, None))
+UNREAD = Reading(DOMAIN, DOMAIN, None, problem="no answer", trouble=Trouble.SILENT)
+ALIAS = Reading(DOMAIN, DOMAIN, None, cname="www.test.")
+MADE_UP = Reading(DOMAIN, DOMAIN, PRIMARY, wildcard=Wildcard("*.test"))
+
+
+def sent(state, **more):
+    return Sent(DOMAIN, state, **{"code": "c", "message": "m", "hint": "h", **more})
+
+
+TABLE = {
+    SentState.ACCEPTED: {"new": "applied", "old": "unknown", "foreign": "conflict", "nothing": "conflict", "alias": "refused", "unread": "unknown"},
+    SentState.STALE: {"new": "already", "old": "conflict", "foreign": "conflict", "nothing": "conflict", "alias": "refused", "unread": "unknown"},
+    SentState.REFUSED: {"new": "already", "old": "refused", "foreign": "refused", "nothing": "refused", "alias": "refused", "unread": "refused"},
+    SentState.THROTTLED: {"new": "already", "old": "refused", "foreign": "refused", "nothing": "refused", "alias": "refused", "unread": "refused"},
+    SentState.NOT_SENT: {"new": "already", "old": "refused", "foreign": "refused", "nothing": "refused", "alias": "refused", "unread": "refused"},
+    SentState.LOST: {"new": "already", "old": "unknown", "foreign": "unknown", "nothing": "unknown", "alias": "refused", "unread": "unknown"},
+}
+SEEN = {"new": NEW, "old": OLD, "foreign": FOREIGN, "nothing": NOTHING, "alias": ALIAS, "unread": UNREAD}
+
+
+@pytest.mark.parametrize(("state", "seen"), list(itertools.product(SentState, SEEN)))
+def test_what_stands_there_counts_more_than_what_was_said(state, seen) -> None:
+    """The whole table. What is not certain is never called done, and never called refused."""
+    swap = decide(ORDER, sent(state, change="c-1"), SEEN[seen])
+    assert str(swap.state) == TABLE[state][seen]
+    assert swap.domain == DOMAIN and swap.change == "c-1"
+    assert swap.found == (None if seen == "unread" else SEEN[seen].mx)
+    assert swap.state in {SwapState.APPLIED, SwapState.ALREADY} or swap.message
+
+
+def test_a_conflict_tells_all_three_sets() -> None:
+    """Expected, found, wanted: enough to decide what to do."""
+    swap = decide(ORDER, sent(SentState.STALE), FOREIGN)
+    assert swap.message == f"expected {PRIMARY}, found {OTHER}, wanted {RELAY}"
+    assert "found no MX at all" in decide(ORDER, sent(SentState.STALE), NOTHING).message
+    assert swap.code == "stale" and "plan again" in swap.hint
+
+
+def test_a_refused_condition_on_what_stands_there_is_not_told_as_expected_x_found_x() -> None:
+    """It comes from a wildcard, for example."""
+    swap = decide(ORDER, sent(SentState.STALE), OLD)
+    assert "expected" not in swap.message and "wildcard" in swap.message
+
+
+def test_reasons_and_codes_of_the_host_are_kept() -> None:
+    swap = decide(ORDER, sent(SentState.REFUSED, code="permission", message="may not", hint="ask"), OLD)
+    assert (swap.code, swap.message, swap.hint) == ("permission", "may not", "ask")
+    assert decide(ORDER, sent(SentState.REFUSED, message=""), OLD).message == "the host refuses this change"
+    throttled = decide(ORDER, sent(SentState.THROTTLED, message=""), OLD)
+    assert throttled.code == "throttled" in PASSING and "wait" in throttled.message
+    lost = decide(ORDER, sent(SentState.LOST, message="reset"), OLD)
+    assert "(reset)" in lost.message and lost.hint == "h" and "settle" in decide(ORDER, sent(SentState.LOST, hint=""), OLD).hint
+    assert decide(ORDER, sent(SentState.ACCEPTED), UNREAD).message == "the change was sent, and no answer"
+
+
+def test_a_ttl_of_the_hosts_own_is_no_conflict_but_an_order_about_the_ttl_is_about_the_ttl() -> None:
+    other_ttl = Reading(DOMAIN, DOMAIN, MxSet(RELAY.hosts, 60))
+    assert decide(ORDER, sent(SentState.ACCEPTED), other_ttl).state is SwapState.APPLIED
+    about_ttl = SwapOrder(DOMAIN, RELAY, MxSet(RELAY.hosts, 60))
+    assert decide(about_ttl, sent(SentState.ACCEPTED), other_ttl).state is SwapState.APPLIED
+    assert decide(about_ttl, sent(SentState.REFUSED), NEW).state is SwapState.REFUSED
+    assert decide(about_ttl, sent(SentState.LOST), NEW).state is SwapState.UNKNOWN
+
+
+def test_what_a_wildcard_says_is_not_what_was_written() -> None:
+    """The record of its own must be there."""
+    order = SwapOrder(DOMAIN, PRIMARY, MxSet(PRIMARY.hosts, 60), wildcard="*.test")
+    assert decide(order, sent(SentState.LOST), MADE_UP).state is SwapState.UNKNOWN
+    own = Reading(DOMAIN, DOMAIN, PRIMARY)
+    assert decide(order, sent(SentState.ACCEPTED), own).state is SwapState.APPLIED
+
+
+# -- sending again ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("state", "seen", "guard"), list(itertools.product(SentState, SEEN, Guard)))
+def test_an_order_goes_out_again_only_where_it_can_do_no_harm(state, seen, guard) -> None:
+    """The old set stands, and either nothing was done or the host itself refuses what comes late."""
+    said, now = sent(state), SEEN[seen]
+    right = seen == "old" and (state is SentState.THROTTLED or (state is SentState.LOST and guard is Guard.STRONG))
+    assert may_resend(ORDER, decide(ORDER, said, now), said, now, guard) is right
+
+
+@pytest.mark.parametrize(("reading", "right"), [(OLD, True), (NEW, False), (FOREIGN, False), (NOTHING, False), (replace(OLD, problem="x"), False), (replace(OLD, cname="x."), False)])
+def test_the_old_set_stands_only_where_it_was_read(reading, right) -> None:
+    assert still_old(ORDER, reading) is right
+    assert still_old(SwapOrder(DOMAIN, RELAY, MxSet(RELAY.hosts, 60)), NEW) is True
+
+
+# -- before sending --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        (SwapOrder(DOMAIN, PRIMARY, MxSet((), 300)), "without MX"),
+        (SwapOrder(DOMAIN, PRIMARY, NULL), "null MX"),
+        (SwapOrder(DOMAIN, NULL, RELAY), "takes no mail"),
+        (SwapOrder(DOMAIN, PRIMARY, MxSet(RELAY.hosts, 59)), "from 60 to 3600 s, not 59"),
+        (SwapOrder(DOMAIN, PRIMARY, MxSet(RELAY.hosts, 3601)), "not 3601"),
+    ],
+)
+def test_the_last_line_of_defence_holds_without_any_plan(order, said) -> None:
+    """Nothing of the kind leaves, whoever asks for it."""
+    swap = check_order(order, Capabilities(min_ttl_s=60, max_ttl_s=3600))
+    assert swap.state is SwapState.REFUSED and said in swap.message and "othing was sent" in swap.hint
+
+
+@pytest.mark.parametrize("ttl", [60, 3600])
+def test_a_sound_order_passes(ttl) -> None:
+    assert check_order(SwapOrder(DOMAIN, PRIMARY, MxSet(RELAY.hosts, ttl)), Capabilities(min_ttl_s=60, max_ttl_s=3600)) is None
+
+
+@pytest.mark.parametrize(
+    ("reading", "state"),
+    [
+        (OLD, None),
+        (replace(OLD, mx=MxSet(PRIMARY.hosts, 5)), None),
+        (NEW, SwapState.ALREADY),
+        (replace(NEW, mx=MxSet(RELAY.hosts, 60)), SwapState.CONFLICT),
+        (FOREIGN, SwapState.CONFLICT),
+        (NOTHING, SwapState.CONFLICT),
+        (MADE_UP, SwapState.CONFLICT),
+        (ALIAS, SwapState.REFUSED),
+        (UNREAD, SwapState.REFUSED),
+    ],
+)
+def test_a_fresh_reading_must_show_what_the_plan_saw(reading, state) -> None:
+    """Only the TTL moved: that is no conflict, for any host."""
+    swap = check_reading(ORDER, reading)
+    assert (swap.state if swap else None) is state
+
+
+def test_a_wildcards_order_needs_the_wildcard_still() -> None:
+    order = SwapOrder(DOMAIN, PRIMARY, RELAY, wildcard="*.test")
+    assert check_reading(order, MADE_UP) is None
+    assert check_reading(order, OLD).state is SwapState.CONFLICT
+    assert check_reading(ORDER, UNREAD).code in PASSING

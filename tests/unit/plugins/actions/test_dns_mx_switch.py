@@ -1,0 +1,384 @@
+"""``dns.mx.switch``: what it plans, what it does when one of several domains does not move, and how it is undone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from unit.mx.worlds import NULL, OTHER, PRIMARY, RELAY
+
+from bcp.contracts.action import Happened, StepInfo
+from bcp.contracts.dns import Capabilities, Domain, Guard, MxHost, MxSet, Reading, Swap, SwapState, Trouble, Wildcard
+from bcp.contracts.dns_settings import DnsSettings
+from bcp.engine.dry import DryDns
+from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
+from bcp.mx.host import Host
+from bcp.plugins.actions.dns_mx_check import CheckArgs, MxCheck
+from bcp.plugins.actions.dns_mx_switch import Switch, SwitchArgs
+from bcp.testing.clock import FakeClock
+from bcp.testing.memory_dns import MemoryDns, MemorySettings, MemoryWriter
+
+NAMES = ("one.test", "two.test", "three.test")
+STEP = StepInfo("mx", "run/mx#0")
+ARGS = SwitchArgs(domains=list(NAMES), converge="1s")
+
+
+class World:
+    """Three domains at one host in memory; its servers serve what it has."""
+
+    def __init__(self, guard=Guard.STRONG, **relays) -> None:
+        self.provider = MemoryDns(set(NAMES), dict.fromkeys(NAMES, PRIMARY))
+        self.clock = FakeClock()
+        writer = MemoryWriter("main", MemorySettings(kind="memory", guard=guard), self.clock, {})
+        writer.provider = self.provider
+        self.host = Host("main", writer, DnsSettings.model_validate({"kind": "memory", "settle": "100ms"}), self.clock, {})
+        for name in ("look_up", "text", "tlsa", "signed", "delegations", "mta_sts", "answers"):
+            setattr(self.host, name, getattr(self, name))
+        self.services = SimpleNamespace(
+            clock=self.clock,
+            dry=False,
+            domains={n: Domain(n, "main", PRIMARY) for n in NAMES},
+            dns={"main": self.host},
+            relays=relays or {"mx-backup": SimpleNamespace(mx=RELAY.hosts)},
+            recorded={},
+        )
+
+    async def answers(self, domains):
+        from bcp.contracts.dns import Answer
+
+        return [Answer(d, "192.0.2.1", self.provider.served(d), 0, True) for d in domains]
+
+    async def look_up(self, host):
+        from bcp.contracts.dns import HostFacts
+
+        return HostFacts(host, ("192.0.2.9",))
+
+    async def text(self, name):
+        return ()
+
+    async def tlsa(self, host):
+        return ()
+
+    async def signed(self, domains):
+        from bcp.contracts.dns import Signed
+
+        return [Signed() for _ in domains]
+
+    async def delegations(self, domains):
+        from bcp.contracts.dns import Delegation
+
+        return [Delegation(d) for d in domains]
+
+    async def mta_sts(self, domain):
+        from bcp.contracts.dns import StsPolicy
+
+        return StsPolicy()
+
+    def plan(self, args=ARGS):
+        return asyncio.run(Switch().plan(args, self.services, STEP))
+
+    def step(self, plan):
+        return replace(STEP, extra={"outputs": plan.outputs})
+
+    def perform(self, plan, args=ARGS):
+        return asyncio.run(Switch().perform(args, self.services, self.step(plan)))
+
+    def undo(self, outputs, args=ARGS):
+        return asyncio.run(Switch().undo(args, outputs, self.services, STEP))
+
+    @property
+    def mx(self):
+        return [self.provider.served(n) for n in NAMES]
+
+
+# -- planning --------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_shows_before_and_after_of_every_domain() -> None:
+    plan = World().plan()
+    assert [(c.target, c.before, c.after) for c in plan.changes] == [(f"MX {n}.", str(PRIMARY), str(RELAY)) for n in NAMES]
+    assert plan.refusals == () and plan.outputs["after"]["one.test"] == RELAY.to_data() and plan.outputs["old_ttl_s"] == 3600
+    assert plan.facts == {"mx": {n: PRIMARY.to_data() for n in NAMES}} and plan.outputs["safe_at"] == 0
+    assert all(c.felt_after_s == 3600.0 and "caches keep the old MX for up to 1h" in c.note for c in plan.changes)
+
+
+def test_one_unsound_domain_refuses_the_plan_and_the_others_are_still_shown() -> None:
+    world = World()
+    world.provider.records["two.test"] = NULL
+    plan = world.plan()
+    assert [r.rule for r in plan.refusals] == ["dns.null-mx"] and len(plan.changes) == 2
+
+
+def test_a_domain_that_points_there_already_is_said_and_left_alone() -> None:
+    world = World()
+    world.provider.records["two.test"] = RELAY
+    plan = world.plan()
+    assert len(plan.changes) == 2 and f"two.test points there already: {RELAY}" in plan.notes
+    outcome = world.perform(plan)
+    assert "two.test" not in outcome.outputs["states"] and world.provider.changes == {"one.test": 1, "three.test": 1}
+
+
+def test_nothing_to_do_is_an_unchanged_step() -> None:
+    world = World()
+    world.provider.records.update(dict.fromkeys(NAMES, RELAY))
+    outcome = world.perform(world.plan())
+    assert not outcome.changed and outcome.summary.startswith("3 domain(s) point to") and world.provider.changes == {}
+
+
+def test_a_host_without_compare_and_swap_says_so_beside_each_change() -> None:
+    plan = World(Guard.NONE).plan()
+    assert {c.note for c in plan.changes} == {"no compare-and-swap on this provider"}
+    assert any("no compare-and-swap on this provider" in n for n in plan.notes)
+
+
+@pytest.mark.parametrize(("to", "relay"), [("relay", ""), ("relay", "c"), ("c", "")])
+def test_a_relay_that_is_not_clear_is_our_input(to, relay) -> None:
+    two = {"a": SimpleNamespace(mx=RELAY.hosts), "b": SimpleNamespace(mx=OTHER.hosts)}
+    with pytest.raises(Invalid, match="relay"):
+        World(**two).plan(SwitchArgs(domains=list(NAMES), to=to, relay=relay))
+
+
+def test_the_way_back_needs_no_relay() -> None:
+    world = World(a=SimpleNamespace(mx=RELAY.hosts), b=SimpleNamespace(mx=OTHER.hosts))
+    world.provider.records.update(dict.fromkeys(NAMES, RELAY))
+    assert len(world.plan(SwitchArgs(domains=list(NAMES), to="before")).changes) == 3
+
+
+def test_which_facts_it_makes_true_depends_on_the_way() -> None:
+    assert Switch().claims_facts(ARGS) == ("mx-on-relay",)
+    for to in ("before", "primary"):
+        assert Switch().claims_facts(SwitchArgs(domains=[], to=to)) == ("mx-on-primary",)
+
+
+# -- one of several --------------------------------------------------------------------------------------------------
+
+
+def test_one_domains_conflict_leaves_the_others_where_they_were_moved() -> None:
+    """Undoing them would send their mail back to what is down."""
+    world = World()
+    plan = world.plan()
+    world.provider.put("two.test", OTHER)
+    with pytest.raises(PartlyDone, match="2 of 3 domain") as caught:
+        world.perform(plan)
+    assert world.mx == [RELAY, OTHER, RELAY]
+    outputs = caught.value.outputs
+    assert outputs["states"] == {"one.test": "applied", "two.test": "conflict", "three.test": "applied"}
+    assert outputs["left"]["two.test"]["state"] == "conflict" and str(OTHER) in outputs["left"]["two.test"]["why"]
+    assert "NOT moved: two.test" in caught.value.message and not outputs["everywhere"] and outputs["lagging"] == []
+
+
+def test_its_undo_puts_back_what_it_moved_and_does_not_speak_of_the_other() -> None:
+    """The run never changed it: there is nothing to advise."""
+    world = World()
+    plan = world.plan()
+    world.provider.put("two.test", OTHER)
+    with pytest.raises(PartlyDone) as caught:
+        world.perform(plan)
+    outcome = world.undo(caught.value.outputs)
+    assert world.mx == [PRIMARY, OTHER, PRIMARY] and outcome.summary == "2 domain(s) put back"
+
+
+def test_when_none_moved_the_step_fails() -> None:
+    world = World()
+    plan = world.plan()
+    for name in NAMES:
+        world.provider.put(name, OTHER)
+    with pytest.raises(Permanent, match=r"one\.test: conflict") as caught:
+        world.perform(plan)
+    assert not isinstance(caught.value, PartlyDone) and world.mx == [OTHER] * 3
+
+
+def test_what_may_pass_is_a_passing_failure() -> None:
+    """The step's own retry has something to try."""
+    world = World()
+    plan = world.plan()
+    world.provider.throttle = 1000
+    with pytest.raises(Transient, match="not now"):
+        world.perform(plan)
+
+
+def test_one_in_doubt_is_in_doubt() -> None:
+    world = World()
+    plan = world.plan()
+
+    async def swap(orders):
+        states = [SwapState.APPLIED, SwapState.UNKNOWN, SwapState.CONFLICT]
+        return [Swap(o.domain, s, message="m") for o, s in zip(orders, states, strict=True)]
+
+    world.host.swap = swap
+    with pytest.raises(InDoubt, match=r"two\.test") as caught:
+        world.perform(plan)
+    assert caught.value.outputs["states"]["one.test"] == "applied" and not caught.value.outputs["everywhere"]
+
+
+def test_a_long_list_of_failures_is_cut() -> None:
+    from bcp.plugins.actions.dns_mx_switch import _told
+
+    text = _told([Swap(f"d{i}.test", SwapState.CONFLICT, message="m") for i in range(7)])
+    assert text.endswith("; and 2 more") and "d4.test" in text and "d5.test" not in text
+
+
+# -- wildcards -------------------------------------------------------------------------------------------------------
+
+
+def test_a_domain_from_a_wildcard_gets_its_own_record_and_keeps_it_on_the_way_back() -> None:
+    world = World()
+    del world.provider.records["two.test"]
+    world.provider.wildcards["*.test"] = PRIMARY
+    plan = world.plan()
+    assert plan.refusals == () and plan.outputs["created"] == {"two.test": "*.test"}
+    assert "from the wildcard *.test" in plan.changes[1].before
+    outcome = world.perform(plan)
+    assert outcome.outputs["states"]["two.test"] == "applied" and world.provider.records["two.test"] == RELAY
+    world.undo(outcome.outputs)
+    assert world.provider.records["two.test"] == PRIMARY, "a record of its own, never a deletion"
+
+
+# -- in doubt, and undone --------------------------------------------------------------------------------------------
+
+
+def test_the_probe_finds_what_was_done_and_sends_again_what_was_not() -> None:
+    world = World()
+    plan = world.plan()
+    probe = lambda: asyncio.run(Switch().probe(ARGS, world.services, world.step(plan)))  # noqa: E731
+    assert probe().happened is Happened.NO
+    world.perform(plan)
+    found = probe()
+    assert found.happened is Happened.YES and found.outcome.outputs["states"] == dict.fromkeys(NAMES, "already")
+    world.provider.records["three.test"] = OTHER
+    assert probe().happened is Happened.NO
+    world.provider.zones.discard("three.test")
+    assert probe().happened is Happened.UNKNOWN
+
+
+def test_undo_leaves_alone_what_somebody_changed_since_and_advises_nobody_to_overwrite_it() -> None:
+    world = World()
+    outcome = world.perform(world.plan())
+    world.provider.put("two.test", OTHER)
+    with pytest.raises(Permanent, match="not put back") as caught:
+        world.undo(outcome.outputs)
+    assert world.mx == [PRIMARY, OTHER, PRIMARY]
+    assert "two.test: changed since by somebody else" in caught.value.message and "not touched" in caught.value.message
+    assert "two.test is not ours any more: leave it" in caught.value.hint and "set " not in caught.value.hint
+
+
+def test_undo_of_what_cannot_be_put_back_says_what_to_do_by_hand() -> None:
+    world = World()
+    outcome = world.perform(world.plan())
+    world.provider.fail.add("two.test")
+    with pytest.raises(Permanent, match="the server failed") as caught:
+        world.undo(outcome.outputs)
+    assert world.mx == [PRIMARY, RELAY, PRIMARY]
+    assert caught.value.hint == f"If two.test still has MX {RELAY}, set it to {PRIMARY}."
+
+
+def test_undo_of_what_cannot_be_read_says_so() -> None:
+    world = World()
+    outcome = world.perform(world.plan())
+
+    async def read(domains):
+        return [Reading(d, d, None, problem="no answer", trouble=Trouble.SILENT) for d in domains]
+
+    world.host.read = read
+    with pytest.raises(Permanent, match=r"one\.test: no answer"):
+        world.undo(outcome.outputs)
+    assert world.mx == [RELAY] * 3
+
+
+def test_undo_twice_does_nothing_the_second_time() -> None:
+    world = World()
+    outcome = world.perform(world.plan())
+    world.undo(outcome.outputs)
+    count = dict(world.provider.changes)
+    assert world.undo(outcome.outputs).summary == "0 domain(s) put back" and world.provider.changes == count
+
+
+def test_undo_of_a_change_of_the_ttl_alone() -> None:
+    world = World()
+    world.provider.records.update(dict.fromkeys(NAMES, MxSet(RELAY.hosts, 900)))
+    args = SwitchArgs(domains=list(NAMES), ttl=300, converge="1s")
+    outcome = world.perform(world.plan(args), args)
+    assert outcome.changed and [m.ttl_s for m in world.mx] == [300] * 3
+    world.undo(outcome.outputs, args)
+    assert [m.ttl_s for m in world.mx] == [900] * 3
+
+
+def test_an_undo_that_loses_a_race_leaves_the_winner() -> None:
+    world = World()
+    outcome = world.perform(world.plan())
+
+    async def swap(orders):
+        return [Swap(o.domain, SwapState.CONFLICT, OTHER, "m") for o in orders]
+
+    world.host.swap = swap
+    with pytest.raises(Permanent) as caught:
+        world.undo(outcome.outputs)
+    assert caught.value.hint.count("not ours any more") == 3
+
+
+# -- a dry run, and the check ----------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_proves_and_writes_nothing() -> None:
+    world = World()
+    plan = world.plan()
+    world.services.dry, world.services.dns = True, {"main": DryDns(world.host)}
+    assert DryDns(world.host).capabilities == Capabilities()
+    outcome = world.perform(plan)
+    assert world.mx == [PRIMARY] * 3 and outcome.outputs["states"] == dict.fromkeys(NAMES, "applied")
+    world.host.writer.settings = MemorySettings(kind="memory", allowed=False)
+    with pytest.raises(Permanent, match="may not write"):
+        world.perform(plan)
+
+
+def check(world, **args):
+    return asyncio.run(MxCheck().perform(CheckArgs(domains=list(NAMES), **args), world.services, STEP))
+
+
+def test_the_check_reads_compares_and_proves() -> None:
+    world = World()
+    outcome = check(world)
+    assert outcome.outputs == {"mx": {n: PRIMARY.to_data() for n in NAMES}, "agree": True, "max_ttl_s": 3600, "writable": True}
+    assert outcome.summary == "3 domain(s) readable and writable" and world.provider.changes == {}
+    assert check(world, write=False).summary == "3 domain(s) readable"
+
+
+def test_the_check_refuses_in_the_plan_what_would_fail() -> None:
+    world = World()
+    world.host.writer.settings = MemorySettings(kind="memory", allowed=False)
+    with pytest.raises(Transient, match="we could not change its MX"):
+        check(world)
+    (refusal,) = asyncio.run(MxCheck().plan(CheckArgs(domains=list(NAMES)), world.services, STEP)).refusals
+    assert refusal.rule == "dns-not-ready"
+    assert check(world, write=False).outputs["writable"] is False
+    for mx in (None, NULL):
+        broken = World()
+        if mx is None:
+            del broken.provider.records["one.test"]
+        else:
+            broken.provider.records["one.test"] = mx
+        with pytest.raises(Transient, match=r"one\.test"):
+            check(broken)
+
+
+def test_a_host_that_cannot_say_does_not_fail_the_check_and_is_said() -> None:
+    outcome = check(World(Guard.NONE))
+    assert "whether we may write cannot be shown" in outcome.summary and outcome.outputs["writable"] is False
+
+
+def test_unknown_domains_are_our_input() -> None:
+    with pytest.raises(Invalid, match=r"not in bcp\.yaml"):
+        asyncio.run(MxCheck().perform(CheckArgs(domains=["x.test"]), World().services, STEP))
+
+
+def test_a_reading_from_a_wildcard_is_not_what_was_written() -> None:
+    from bcp.plugins.actions.dns_mx_switch import _moved, _ours_stands, _Plan
+
+    plan = _Plan({"a": PRIMARY}, {"a": MxSet(PRIMARY.hosts, 60)})
+    made_up = Reading("a", "a", MxSet(PRIMARY.hosts, 60), wildcard=Wildcard("*"))
+    assert not _moved(made_up, plan) and not _ours_stands(made_up, RELAY, PRIMARY)
+    assert _moved(Reading("a", "a", MxSet(PRIMARY.hosts, 60)), plan) and not _moved(Reading("a", "a", PRIMARY), plan)
+    assert not _ours_stands(Reading("a", "a", PRIMARY, problem="x"), RELAY, PRIMARY)
+    assert MxHost(1, "a.") < MxHost(2, "a.")
