@@ -28,6 +28,8 @@ class Meaning(StrEnum):
     """It works, but late."""
     LIMIT = "limit"
     """A limit that applies to this prober's address or to our application: says nothing of anybody else."""
+    ZONE = "zone"
+    """Our own zone fails: senders cannot find our MX, and moving MX needs that very zone. Class H: tell IT."""
     OWN = "own"
     """Our own fault: credential, connector, clock, certificate, greeting, mailbox."""
     NOTHING = "nothing"
@@ -81,9 +83,10 @@ KINDS: tuple[Kind, ...] = (
     # names
     Kind("nxdomain", Meaning.NAMES, "the name does not exist, or has no address", ("dns",)),
     Kind("servfail", Meaning.NAMES, "SERVFAIL", ("dns",)),
-    Kind("no-mx", Meaning.NAMES, "our own domain has no MX for a sender", ("dns",)),
+    Kind("own-zone", Meaning.ZONE, "our own domain does not resolve for a sender: SERVFAIL, bogus, expired", ("dns",)),
+    Kind("no-mx", Meaning.ZONE, "our own domain has no MX for a sender", ("dns",)),
     Kind("bogus", Meaning.NAMES, "validating resolvers refuse it (DNSSEC); without validation it resolves", ("dns",)),
-    Kind("lame", Meaning.NAMES, "a name server that is named does not serve the zone", ("dns",)),
+    Kind("lame", Meaning.ZONE, "a name server of our own zone does not serve it", ("dns",)),
     Kind("wrong-answer", Meaning.NAMES, "a resolver gives another answer than the authoritative servers", ("dns",)),
     Kind("tcp-only", Meaning.NAMES, "UDP is not answered, TCP is (or the other way round)", ("dns",), "degraded"),
     Kind("authoritative-silent", Meaning.NAMES, "only caches still know it", ("dns",), "degraded"),
