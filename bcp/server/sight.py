@@ -8,13 +8,17 @@ from typing import Any
 
 from bcp.detect.decide import Decision
 from bcp.detect.rules import Rules
-from bcp.detect.watch import LiveLooker, to_data
+from bcp.detect.watch import LiveLooker, confirmed_by, to_data
 from bcp.kernel.clock import Clock
 from bcp.settings.model import RecheckSettings
 from bcp.wiring.watching import Watching
 
 FRESH_S = 60.0
 """How long a look of our own that a hook caused is believed without the watch having come to the same."""
+
+
+NEVER = -1.0
+"""No look is young enough to be used again."""
 
 
 class Sight:
@@ -90,18 +94,19 @@ class Sight:
 
 
 class SharedLooker(LiveLooker):
-    """Looks for runs: what the watch says when it says *down*; else a look of their own, quick and now."""
+    """Looks for runs: a look of their own, quick and now, beside what the watch says."""
 
     def __init__(self, sight: Sight, recheck: RecheckSettings) -> None:
         super().__init__(sight.watching.watcher, looks=recheck.looks, apart_s=recheck.apart, reuse_s=recheck.reuse)
         self.sight = sight
 
     async def verdict(self) -> Mapping[str, Any]:
-        """As data (``to_data``)."""
+        """As data (``to_data``). What the watch calls *down* must fail in looks that are made now: it may be over since."""
         watch = self.sight.decision
-        if watch is not None and watch.state == "down":
-            return to_data(watch)
-        found = await self.sight.look(self.reuse_s)
+        down = watch is not None and watch.state == "down"
+        found = await self.sight.look(NEVER if down else self.reuse_s)
+        if watch is not None and down:
+            return to_data(confirmed_by(watch, found))
         return to_data(watch if watch is not None and watch.state == found.state else found)
 
     async def fresh(self) -> Mapping[str, Any]:

@@ -40,7 +40,7 @@ def recommended(decision: Decision, candidates: Candidates, wanted: Mapping[str,
     """The playbook for a verdict, or empty. Where MX is not to be moved, none that moves it is named."""
     if decision.action == "failback":
         return way_back(decision.classes, candidates, wanted)
-    moves = decision.action in {"switch", "wait", "ask"}
+    moves = decision.action in {"switch", "wait"} or (decision.action == "ask" and decision.moves)
     for letter in decision.classes:
         moves_mx = moves and letter in SWITCHES
         if found := for_class(letter, moves_mx=moves_mx, candidates=candidates, wanted=wanted):

@@ -41,6 +41,7 @@ class Watching:
             concurrency=d.concurrency,
             vantages=(d.vantage, *d.vantages),
             here=d.vantage,
+            networks={d.vantage: d.network, **{n: v.network for n, v in d.vantages.items()}},
         )
 
     @cached_property
