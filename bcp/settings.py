@@ -216,6 +216,8 @@ class VantageSettings(Model):
     """Key shared with it, by reference; 32 characters or more."""
     note: str = ""
     """Where it is, for people."""
+    network: str = ""
+    """Its provider or network, such as `hetzner` or `our-office`. Vantage points of one network fail together and count once. Empty: a network of its own."""
 
 
 class HistorySettings(Model):
@@ -267,6 +269,8 @@ class DetectSettings(Model):
     """Shortest time on the relay before a failback is proposed. Empty: 60 min, or four times the peacetime TTL of MX."""
     vantage: Name = "local"
     """Name of this machine as a vantage point."""
+    network: str = ""
+    """Provider or network of this machine."""
     key: Secret | None = None
     """Key with which this machine signs what it reports to another one (`bcp probe --remote-to`)."""
     vantages: dict[Name, VantageSettings] = Field(default_factory=dict)

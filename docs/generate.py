@@ -186,6 +186,43 @@ def outage() -> str:
     return "\n".join(parts)
 
 
+def kinds() -> str:
+    """What each probe reports for what it sees."""
+    from bcp.contracts.kinds import KINDS, Meaning
+
+    docs = {
+        m: " ".join(t.split())
+        for m, t in (
+            (Meaning.LOST, "fails; mail is lost: counts at once (class F needs two recipients or corroboration)"),
+            (Meaning.DEFERRED, "fails; senders keep the mail"),
+            (Meaning.UNREACHABLE, "fails; senders keep the mail"),
+            (Meaning.NAMES, "the name fails for senders (class E)"),
+            (Meaning.BROKEN, "fails"),
+            (Meaning.SLOW, "works; never moves MX by itself"),
+            (Meaning.LIMIT, "a limit of ours: no failure of the service unless networks of different providers agree"),
+            (Meaning.OWN, "our own fault (class H); the look counts as unknown"),
+            (Meaning.NOTHING, "counts as unknown"),
+            (Meaning.WELL, "counts as good evidence"),
+            (Meaning.TOLD, "corroborates; never decides"),
+        )
+    }
+    rows = [
+        f"| `{k.name or '(empty)'}` | {k.result} | {', '.join(k.by) or 'any'} | {k.says} | {docs[k.meaning]} |"
+        for k in KINDS
+    ]
+    return (
+        "# What each probe reports for what it sees\n\n"
+        "Made from the code (`bcp/contracts/kinds.py`). `result` is the usual one; an outage file may say another.\n\n"
+        "A reply of an SMTP server to a recipient that exists becomes a kind by its stage and code: 4xx is `4xx-STAGE`; "
+        "5xx at RCPT with an enhanced code 5.1.x or 5.4.1 is `rejects`; 503 and 5.5.x, and any 5xx to EHLO, `own-greeting`; "
+        "5.2.x `own-recipient`; 5.7.x `own-sender`; 5.7.500 to 5.7.708 and 4.7.500 to 4.7.708 `throttled`; "
+        "5.7.64 and 5.7.51 `own-connector`; 5xx without an enhanced code `5xx` (`throttled` at the greeting and at MAIL).\n\n"
+        "| kind | result | reported by | what was seen | what it counts as |\n| --- | --- | --- | --- | --- |\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
 def messages() -> str:
     """Every message of the pack, as it reads."""
     from bcp.comms.lint import LONG
@@ -285,6 +322,7 @@ def pages() -> dict[str, str]:
         "configuration.md": configuration(),
         "playbook.md": playbook(),
         "outage.md": outage(),
+        "kinds.md": kinds(),
         "messages.md": messages(),
         "hooks.md": hooks(),
         "api.md": api(),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
@@ -51,6 +51,32 @@ DISPROVES = "disproves"
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of the things that a look consists of, with its own result: a recipient, an address, a resolver, a domain.
+
+    Whatever is not said stays empty. A look with parts is judged by them: what fails for one recipient, one address
+    family, one resolver or one domain is not the whole service.
+    """
+
+    result: Result
+    kind: str = ""
+    evidence: str = ""
+    recipient: str = ""
+    """Whose mailbox: F needs two different ones."""
+    address: str = ""
+    family: int = 0
+    """4 or 6; 0 where it does not matter."""
+    host: str = ""
+    """The MX host."""
+    resolver: str = ""
+    """Who was asked: an address of a resolver; ``authoritative`` for the zone's own servers."""
+    domain: str = ""
+    """Which of our domains it speaks of; empty is all that the probe watches."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    """``seconds``, ``queue``, ``oldest``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """One dated observation."""
 
@@ -59,13 +85,17 @@ class Signal:
     result: Result
     at: float
     kind: str = ""
-    """What kind of failure, for classification: refused, timeout, 4xx, rejects, nxdomain, servfail ..."""
+    """A word of ``bcp.contracts.kinds``: refused, timeout, 4xx-rcpt, rejects, nxdomain, servfail, delivered ..."""
     evidence: str = ""
     control: bool = False
     """A control probe looks at something unrelated, to tell the prober's own sickness from the service's."""
     data: Mapping[str, str] = field(default_factory=dict)
     vantage: str = ""
     """Where it was seen from; empty is this machine."""
+    parts: tuple[Part, ...] = ()
+    """What the look consists of. Empty: the look is one thing."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    """``seconds`` of latency, ``queue`` of waiting mails, ``oldest`` of them in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +113,12 @@ class Watched:
     every_s: float = 60.0
     vantages: tuple[str, ...] = ()
     """From where; empty is from everywhere."""
+    domains: tuple[str, ...] = ()
+    """Domains that it speaks of; empty is all of them."""
+    shares: tuple[str, ...] = ()
+    """Causes it shares with others: ``graph:APPLICATION``, ``recipient:ADDRESS``, ``queue:HOST``. Probes that share one count once."""
+    backs: tuple[str, ...] = ()
+    """Planes that its failure corroborates beside its own; empty is its own alone."""
 
 
 class ProbeSettings(PluginSettings):
@@ -98,6 +134,8 @@ class ProbeSettings(PluginSettings):
     """What it says something about, where that is not what its kind says: `gateway` for a path through a relay."""
     vantages: list[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]] = Field(default_factory=list)
     """From which vantage points. Empty: from all."""
+    domains: list[str] = Field(default_factory=list)
+    """Which of our domains it speaks of. Empty: all of them. A plan moves only the domains that fail."""
 
 
 S = TypeVar("S", bound=ProbeSettings)
@@ -131,10 +169,35 @@ class Probe(ABC, Generic[S]):
         s = self.settings
         every = max(interval_s, s.every or 0.0)
         return Watched(
-            self.name, self.kind, s.plane or self.plane, self.role, self.medium, s.control, every, tuple(s.vantages)
+            self.name,
+            self.kind,
+            s.plane or self.plane,
+            self.role,
+            self.medium,
+            s.control,
+            every,
+            tuple(s.vantages),
+            tuple(d.lower().rstrip(".") for d in s.domains),
+            self.shares(),
         )
+
+    def shares(self) -> tuple[str, ...]:
+        """Causes that this probe shares with others (``Watched.shares``); empty is none."""
+        return ()
 
     def saw(self, result: Result, kind: str = "", evidence: str = "", **data: str) -> Signal:
         """A signal of this probe, dated now."""
         s = self.settings
         return Signal(self.name, s.plane or self.plane, result, self.clock.now(), kind, evidence, s.control, data)
+
+    def saw_parts(
+        self,
+        result: Result,
+        kind: str = "",
+        evidence: str = "",
+        *,
+        parts: Sequence[Part] = (),
+        numbers: Mapping[str, float] | None = None,
+    ) -> Signal:
+        """The same with its parts and numbers. ``result`` and ``kind`` sum them up for people and for old readers."""
+        return replace(self.saw(result, kind, evidence), parts=tuple(parts), numbers=numbers or {})

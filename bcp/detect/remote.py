@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bcp.contracts.probe import Result, Signal
+from bcp.contracts.probe import Part, Result, Signal
 from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.kernel.files import make_private, write_atomic
 from bcp.kernel.hashing import canonical
@@ -18,6 +19,8 @@ from bcp.kernel.hashing import canonical
 FORMAT = "bcp.observations/1"
 MAX_BYTES = 16_000_000
 MAX_FILES = 2_000
+MAX_PARTS = 500
+_PART_TEXTS = ("kind", "evidence", "recipient", "address", "host", "resolver", "domain")
 KEY_BYTES = 32
 """A shorter key is refused."""
 
@@ -79,7 +82,7 @@ def unseal(line: str | bytes, keys: Mapping[str, bytes]) -> Batch:
     try:
         signals = tuple(_from_data(s, vantage) for s in body["signals"])
         return Batch(vantage, int(body["seq"]), float(body["sent"]), signals)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Invalid(f"a batch of {vantage} cannot be read: {error}") from error
 
 
@@ -96,7 +99,27 @@ def _to_data(s: Signal) -> dict[str, Any]:
         "kind": s.kind,
         "evidence": s.evidence[:500],
         "control": s.control,
+        **({"parts": [_part_to_data(p) for p in s.parts[:MAX_PARTS]]} if s.parts else {}),
+        **({"numbers": dict(s.numbers)} if s.numbers else {}),
     }
+
+
+def _part_to_data(p: Part) -> dict[str, Any]:
+    texts = {n: getattr(p, n)[:200] for n in _PART_TEXTS if getattr(p, n)}
+    numbers = {"numbers": dict(p.numbers)} if p.numbers else {}
+    return {"result": p.result.value, **({"family": p.family} if p.family else {}), **texts, **numbers}
+
+
+def _part_from_data(raw: Mapping[str, Any]) -> Part:
+    texts = {n: str(raw.get(n, ""))[:200] for n in _PART_TEXTS}
+    return Part(Result(raw["result"]), family=int(raw.get("family", 0)), numbers=_numbers(raw), **texts)
+
+
+def _numbers(raw: Mapping[str, Any]) -> dict[str, float]:
+    found = {str(k)[:20]: float(v) for k, v in list(raw.get("numbers", {}).items())[:10]}
+    if not all(math.isfinite(v) for v in found.values()):
+        raise ValueError("a number is not finite")
+    return found
 
 
 def _from_data(raw: Mapping[str, Any], vantage: str) -> Signal:
@@ -110,6 +133,8 @@ def _from_data(raw: Mapping[str, Any], vantage: str) -> Signal:
         bool(raw["control"]),
         {},
         vantage,
+        tuple(_part_from_data(p) for p in raw.get("parts", ())[:MAX_PARTS]),
+        _numbers(raw),
     )
 
 
