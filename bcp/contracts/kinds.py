@@ -79,16 +79,30 @@ KINDS: tuple[Kind, ...] = (
     Kind("unreachable", Meaning.UNREACHABLE, "no route to the address", _SMTP),
     Kind("tls", Meaning.UNREACHABLE, "TLS fails, or its certificate is wrong", (*_SMTP, *_WEB, "imap")),
     # names
-    Kind("nxdomain", Meaning.NAMES, "the name does not exist, or has no address", ("dns",)),
-    Kind("servfail", Meaning.NAMES, "SERVFAIL", ("dns",)),
-    Kind("no-mx", Meaning.NAMES, "our own domain has no MX for a sender", ("dns",)),
-    Kind("bogus", Meaning.NAMES, "validating resolvers refuse it (DNSSEC); without validation it resolves", ("dns",)),
-    Kind("lame", Meaning.NAMES, "a name server that is named does not serve the zone", ("dns",)),
-    Kind("wrong-answer", Meaning.NAMES, "a resolver gives another answer than the authoritative servers", ("dns",)),
-    Kind("tcp-only", Meaning.NAMES, "UDP is not answered, TCP is (or the other way round)", ("dns",), "degraded"),
-    Kind("authoritative-silent", Meaning.NAMES, "only caches still know it", ("dns",), "degraded"),
+    Kind("nxdomain", Meaning.NAMES, "the name does not exist, or has no address", ("dns", "own-mx")),
+    Kind("servfail", Meaning.NAMES, "SERVFAIL", ("dns", "own-mx")),
+    Kind("no-mx", Meaning.NAMES, "our own domain has no MX at this server", ("own-mx",)),
+    Kind(
+        "bogus",
+        Meaning.NAMES,
+        "validating resolvers refuse it (DNSSEC); without validation it resolves",
+        ("dns", "own-mx"),
+    ),
+    Kind("lame", Meaning.NAMES, "a name server that is named does not serve the zone", ("dns", "own-mx")),
+    Kind(
+        "wrong-answer",
+        Meaning.NAMES,
+        "a resolver gives another answer than the authoritative servers",
+        ("dns", "own-mx"),
+    ),
+    Kind(
+        "tcp-only", Meaning.NAMES, "UDP is not answered, TCP is (or the other way round)", ("dns", "own-mx"), "degraded"
+    ),
+    Kind("authoritative-silent", Meaning.NAMES, "only caches still know it", ("dns", "own-mx"), "degraded"),
     Kind("unresolved", Meaning.NAMES, "smtp cannot find an address: not well, whatever the reason", _SMTP, "unknown"),
-    Kind("no-resolver", Meaning.NOTHING, "no resolver answers from here: our own network?", ("dns",), "unknown"),
+    Kind(
+        "no-resolver", Meaning.NOTHING, "no resolver answers from here: our own network?", ("dns", "own-mx"), "unknown"
+    ),
     # it answers that it is broken
     Kind("5xx", Meaning.BROKEN, "HTTP 5xx; or an SMTP 5xx that is no refusal of a valid recipient", (*_SMTP, *_WEB)),
     Kind("bye", Meaning.BROKEN, "IMAP says BYE", ("imap",)),
@@ -99,6 +113,13 @@ KINDS: tuple[Kind, ...] = (
     ),
     # limits of ours
     Kind("throttled", Meaning.LIMIT, "this prober's address is limited or listed (4.7.500-699, 5.7.606)", _SMTP),
+    Kind(
+        "greylisted",
+        Meaning.LIMIT,
+        "a first contact is put off (450, 451 4.7.1, greylisting): passes by itself",
+        _SMTP,
+        "unknown",
+    ),
     Kind("429", Meaning.LIMIT, "a limit of our application (Graph, Entra)", _WEB, "unknown"),
     # our own fault
     Kind("own-credential", Meaning.OWN, "our secret is refused or over", _WEB, "unknown"),
@@ -111,7 +132,24 @@ KINDS: tuple[Kind, ...] = (
     Kind("own-greeting", Meaning.OWN, "our EHLO or our order of commands is refused (503, 5.5.x)", _SMTP, "unknown"),
     Kind("own-mailbox", Meaning.OWN, "a monitor mailbox does not exist (404)", ("graph-mailbox",), "unknown"),
     Kind("own-declared", Meaning.OWN, "Microsoft says that it is on our side", ("graph-health",), "unknown"),
+    Kind("own-zone-lame", Meaning.OWN, "no name server of our own zone serves it", ("own-mx",), "unknown"),
+    Kind("own-zone-bogus", Meaning.OWN, "our own zone's DNSSEC is broken for who validates", ("own-mx",), "unknown"),
+    Kind("own-zone-silent", Meaning.OWN, "no name server of our own zone answers", ("own-mx",), "unknown"),
+    Kind(
+        "own-zone-missing",
+        Meaning.OWN,
+        "our own zone has no MX, or senders' resolvers do not find it",
+        ("own-mx",),
+        "unknown",
+    ),
     # says nothing
+    Kind(
+        "no-route",
+        Meaning.NOTHING,
+        "no way there from this machine: no IPv6 here, or a cable",
+        (*_SMTP, "dns"),
+        "unknown",
+    ),
     Kind(
         "not-taken", Meaning.NOTHING, "the test mail was not taken: the way out is unseen", ("round-trip",), "unknown"
     ),
@@ -139,6 +177,12 @@ _REPLY = re.compile(r"(?<![\d.])([45]\d\d)(?=[ -])")
 _CONNECTOR = {"5.7.64", "5.7.51"}
 """TenantAttribution, RestrictDomainsToIPAddresses: our connector does not know this sender."""
 
+_ABOUT_US = {(1, 7): "own-sender", (1, 8): "own-sender", (7, 25): "own-sender", (2, 2): "own-recipient"}
+"""By subject and detail, temporary or not: the sender's address or domain is not liked (X.1.7, X.1.8, RFC 3463), our
+address has no name (X.7.25, RFC 7372), the monitoring mailbox is full (X.2.2)."""
+_HELO = re.compile(r"\b(helo|ehlo)\b.{0,40}\b(reject|invalid|refus|not allowed)", re.IGNORECASE)
+"""Postfix puts off a refusal of HELO until RCPT."""
+
 
 def meaning_of(kind: str) -> Meaning:
     """What a kind speaks of; a word that nobody knows counts as broken, and ``own-...`` always as our own."""
@@ -164,6 +208,8 @@ def kind_of_reply(stage: str, code: int, text: str) -> str:
         return "own-connector"
     if subject == 7 and 500 <= detail <= 708:
         return "throttled"
+    if about_us := _ABOUT_US.get((subject, detail)) or ("own-greeting" if _HELO.search(text) else ""):
+        return about_us
     if 400 <= code < 500:
         return f"4xx-{stage}" if f"4xx-{stage}" in BY_NAME else "4xx"
     if code < 500:
