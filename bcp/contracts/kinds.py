@@ -76,7 +76,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("timeout", Meaning.UNREACHABLE, "no answer in time", (*_SMTP, *_WEB, "imap")),
     Kind("refused", Meaning.UNREACHABLE, "the connection is refused", (*_SMTP, *_WEB, "imap")),
     Kind("closed", Meaning.UNREACHABLE, "the connection is cut in mid conversation", (*_SMTP, *_WEB, "imap")),
-    Kind("unreachable", Meaning.UNREACHABLE, "no route to the address", _SMTP),
+    Kind("unreachable", Meaning.UNREACHABLE, "no route to the address", (*_SMTP, *_WEB)),
     Kind("tls", Meaning.UNREACHABLE, "TLS fails, or its certificate is wrong", (*_SMTP, *_WEB, "imap")),
     # names
     Kind("nxdomain", Meaning.NAMES, "the name does not exist, or has no address", ("dns", "own-mx")),
@@ -99,12 +99,21 @@ KINDS: tuple[Kind, ...] = (
         "tcp-only", Meaning.NAMES, "UDP is not answered, TCP is (or the other way round)", ("dns", "own-mx"), "degraded"
     ),
     Kind("authoritative-silent", Meaning.NAMES, "only caches still know it", ("dns", "own-mx"), "degraded"),
-    Kind("unresolved", Meaning.NAMES, "smtp cannot find an address: not well, whatever the reason", _SMTP, "unknown"),
+    Kind(
+        "unresolved",
+        Meaning.NAMES,
+        "no address is found here: not well, whatever the reason (https, imap: fail)",
+        (*_SMTP, *_WEB, "imap"),
+        "unknown",
+    ),
     Kind(
         "no-resolver", Meaning.NOTHING, "no resolver answers from here: our own network?", ("dns", "own-mx"), "unknown"
     ),
     # it answers that it is broken
     Kind("5xx", Meaning.BROKEN, "HTTP 5xx; or an SMTP 5xx that is no refusal of a valid recipient", (*_SMTP, *_WEB)),
+    Kind("unexpected", Meaning.BROKEN, "a status that `expect:` does not name", ("https",)),
+    Kind("not-http", Meaning.BROKEN, "it answers, and not in HTTP", ("https", "entra")),
+    Kind("not-imap", Meaning.BROKEN, "it answers, and not in IMAP", ("imap",)),
     Kind("bye", Meaning.BROKEN, "IMAP says BYE", ("imap",)),
     Kind("queue", Meaning.DEFERRED, "mail piles up; `queue` and `oldest` as numbers", ("queue",)),
     # late
@@ -120,12 +129,19 @@ KINDS: tuple[Kind, ...] = (
         _SMTP,
         "unknown",
     ),
-    Kind("429", Meaning.LIMIT, "a limit of our application (Graph, Entra)", _WEB, "unknown"),
+    Kind(
+        "429",
+        Meaning.LIMIT,
+        "a limit of our application or address (Graph, Entra, a web site)",
+        (*_WEB, "graph-health"),
+        "unknown",
+    ),
     # our own fault
     Kind("own-credential", Meaning.OWN, "our secret is refused or over", _WEB, "unknown"),
     Kind("own-permission", Meaning.OWN, "our application may not (403)", _WEB, "unknown"),
+    Kind("own-tenant", Meaning.OWN, "no such tenant: is tenant_id right?", ("entra",), "unknown"),
     Kind("own-certificate", Meaning.OWN, "our certificate is over", _SMTP, "unknown"),
-    Kind("own-clock", Meaning.OWN, "our clock is wrong", _WEB, "unknown"),
+    Kind("own-clock", Meaning.OWN, "our clock is wrong", (*_WEB, "imap"), "unknown"),
     Kind("own-connector", Meaning.OWN, "our connector does not know us (5.7.64, 5.7.51)", _SMTP, "unknown"),
     Kind("own-recipient", Meaning.OWN, "the monitoring mailbox is full, disabled or moved (5.2.x)", _SMTP, "unknown"),
     Kind("own-sender", Meaning.OWN, "policy against our sender or address (5.7.x)", _SMTP, "unknown"),
@@ -157,10 +173,29 @@ KINDS: tuple[Kind, ...] = (
         "no-token", Meaning.NOTHING, "no sign-in, so nothing can be read", ("graph-mailbox", "graph-health"), "unknown"
     ),
     Kind("no-answer", Meaning.NOTHING, "the feed cannot be read", ("graph-health", "status-page"), "unknown"),
-    Kind("silent", Meaning.NOTHING, "no traffic, no report", ("queue", "people"), "unknown"),
+    Kind("silent", Meaning.NOTHING, "no traffic, no report", ("queue", "people", "alert"), "unknown"),
     Kind("overran", Meaning.NOTHING, "the probe ran past its deadline", (), "unknown"),
     Kind("broken-probe", Meaning.NOTHING, "the probe itself failed", (), "unknown"),
+    Kind(
+        "unreadable",
+        Meaning.NOTHING,
+        "an answer that is none of that service: HTML, another type, cut off",
+        ("entra", "graph-mailbox"),
+        "unknown",
+    ),
+    Kind("mailbox-outside", Meaning.NOTHING, "the mailbox outside cannot be read", ("round-trip",), "unknown"),
+    Kind("no-queue", Meaning.NOTHING, "the queue cannot be listed", ("queue",), "unknown"),
+    Kind("few", Meaning.NOTHING, "some people report it, fewer than count", ("people",), "unknown"),
+    Kind("stale", Meaning.NOTHING, "an alert that was neither repeated nor resolved", ("alert",), "unknown"),
+    Kind(
+        "none",
+        Meaning.NOTHING,
+        "words that are not understood, a status that means nothing",
+        ("graph-health", "status-page"),
+        "unknown",
+    ),
     # told
+    Kind("declared", Meaning.TOLD, "a public page speaks of an outage: weak", ("status-page",), "degraded"),
     Kind("people", Meaning.TOLD, "enough people report it, or one declares it", ("people",)),
     Kind("alert", Meaning.TOLD, "another monitoring system fires", ("alert",)),
     Kind("advisory", Meaning.TOLD, "Microsoft: an advisory; no incident", ("graph-health",), "degraded"),

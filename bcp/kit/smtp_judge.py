@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from pydantic import Field
@@ -25,6 +25,8 @@ NO_ROUTE = "no-route"
 _GREY = re.compile(r"gr[ae]y-?\s?list", re.IGNORECASE)
 _FIRST_CONTACT = re.compile(r"\b4\.7\.1\b")
 RENAMED = ("accepted", "delivered")
+AFTER_DATA = "data"
+"""Number of a part that speaks of a whole mail, not of an answer to RCPT."""
 
 
 class SmtpTarget(ProbeSettings):
@@ -153,7 +155,8 @@ def parts_of(
         out.append(part(kind or "accepted", talk, recipient))
     if session.data is not None:
         recipient, talk = session.data
-        out.append(part(kind_of(talk) or "delivered", talk, recipient))
+        whole = part(kind_of(talk) or "delivered", talk, recipient)
+        out.append(replace(whole, numbers={**numbers, AFTER_DATA: 1.0}))
     return out
 
 
@@ -183,7 +186,7 @@ def _dead(parts: Sequence[Part]) -> bool:
     """Does no mail get in at this address? Nobody is accepted, or whole mails are refused although somebody is."""
     if all(p.result is not Result.OK for p in parts):
         return True
-    whole = [p for p in parts if p.kind == "delivered" or p.kind.endswith("-data")]
+    whole = [p for p in parts if AFTER_DATA in p.numbers]
     return bool(whole) and all(p.result is Result.FAIL for p in whole)
 
 

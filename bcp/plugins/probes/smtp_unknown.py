@@ -57,8 +57,8 @@ class SmtpUnknownProbe(Probe[SmtpUnknownSettings]):
     @staticmethod
     def _turned(part: Part) -> Part:
         """What is bad for a good recipient is good for this one."""
-        part = replace(part, recipient="")
-        if part.kind == REJECTS or (part.kind == "5xx" and " at rcpt:" in part.evidence):
+        asked, part = bool(part.recipient), replace(part, recipient="")
+        if asked and part.kind in {REJECTS, "5xx"}:
             return replace(part, result=Result.OK, kind=REFUSED)
         if part.kind == "accepted":
             return replace(part, kind=ACCEPTS)
