@@ -9,6 +9,8 @@ import pytest
 from bcp.contracts.kinds import BY_NAME
 from probes.scenes_dns import DNS, OWN_MX
 from probes.scenes_smtp import SMTP, UNKNOWN_RECIPIENT, round_trips
+from probes.scenes_told import QUEUE, TOLD
+from probes.scenes_web import DECLARED, ENTRA, GRAPH_MAILBOX, HTTPS
 from support import ROOT
 
 
@@ -36,6 +38,23 @@ PLAIN = [
     *cases("own-mx", OWN_MX),
 ]
 
+IN_A_FOLDER = [
+    *cases("https", HTTPS),
+    *cases("entra", ENTRA),
+    *cases("graph-mailbox", GRAPH_MAILBOX),
+    *cases("graph-health", {**DECLARED, **TOLD}),
+    *cases("queue", QUEUE),
+]
+
+
+@pytest.fixture
+def secret(tmp_path):
+    """A reference to a password."""
+    path = tmp_path / "secret"
+    path.write_text("a-password-of-the-lab")
+    path.chmod(0o600)
+    return f"file:{path}"
+
 
 @pytest.mark.parametrize(("scene", "result", "kind"), PLAIN)
 def test_a_row_is_what_the_probe_says(scene, result, kind) -> None:
@@ -44,12 +63,19 @@ def test_a_row_is_what_the_probe_says(scene, result, kind) -> None:
     assert (found.result.value, found.kind) == (result, kind), found
 
 
+@pytest.mark.parametrize(("scene", "result", "kind"), IN_A_FOLDER)
+def test_a_row_of_a_probe_with_files_or_vendors(scene, result, kind, tmp_path, secret) -> None:
+    """The same, with a folder and a credential."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    found = asyncio.run(scene(folder, secret))
+    assert (found.result.value, found.kind) == (result, kind), found
+
+
 @pytest.mark.parametrize("seen", rows("round-trip"))
-def test_a_row_of_the_round_trip(seen, tmp_path) -> None:
+def test_a_row_of_the_round_trip(seen, tmp_path, secret) -> None:
     """The same, with a mailbox outside."""
-    (tmp_path / "secret").write_text("a-password-of-the-lab")
-    (tmp_path / "secret").chmod(0o600)
-    scenes = round_trips(f"file:{tmp_path / 'secret'}")
+    scenes = round_trips(secret)
     assert set(scenes) == set(rows("round-trip"))
     found = asyncio.run(scenes[seen](tmp_path / "mail"))
     assert (found.result.value, found.kind) == rows("round-trip")[seen], found
