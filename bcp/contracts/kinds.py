@@ -28,6 +28,8 @@ class Meaning(StrEnum):
     """It works, but late."""
     LIMIT = "limit"
     """A limit that applies to this prober's address or to our application: says nothing of anybody else."""
+    ZONE = "zone"
+    """Our own zone fails: senders cannot find our MX, and moving MX needs that very zone. Class H: tell IT."""
     OWN = "own"
     """Our own fault: credential, connector, clock, certificate, greeting, mailbox."""
     NOTHING = "nothing"
@@ -81,14 +83,17 @@ KINDS: tuple[Kind, ...] = (
     # names
     Kind("nxdomain", Meaning.NAMES, "the name does not exist, or has no address", ("dns", "own-mx")),
     Kind("servfail", Meaning.NAMES, "SERVFAIL", ("dns", "own-mx")),
-    Kind("no-mx", Meaning.NAMES, "our own domain has no MX at this server", ("own-mx",)),
+    Kind(
+        "own-zone", Meaning.ZONE, "our own domain does not resolve for a sender: SERVFAIL, bogus, expired", ("own-mx",)
+    ),
+    Kind("no-mx", Meaning.ZONE, "our own domain has no MX for a sender", ("own-mx",)),
     Kind(
         "bogus",
         Meaning.NAMES,
         "validating resolvers refuse it (DNSSEC); without validation it resolves",
         ("dns", "own-mx"),
     ),
-    Kind("lame", Meaning.NAMES, "a name server that is named does not serve the zone", ("dns", "own-mx")),
+    Kind("lame", Meaning.ZONE, "a name server of our own zone does not serve it", ("own-mx",)),
     Kind(
         "wrong-answer",
         Meaning.NAMES,
@@ -148,16 +153,6 @@ KINDS: tuple[Kind, ...] = (
     Kind("own-greeting", Meaning.OWN, "our EHLO or our order of commands is refused (503, 5.5.x)", _SMTP, "unknown"),
     Kind("own-mailbox", Meaning.OWN, "a monitor mailbox does not exist (404)", ("graph-mailbox",), "unknown"),
     Kind("own-declared", Meaning.OWN, "Microsoft says that it is on our side", ("graph-health",), "unknown"),
-    Kind("own-zone-lame", Meaning.OWN, "no name server of our own zone serves it", ("own-mx",), "unknown"),
-    Kind("own-zone-bogus", Meaning.OWN, "our own zone's DNSSEC is broken for who validates", ("own-mx",), "unknown"),
-    Kind("own-zone-silent", Meaning.OWN, "no name server of our own zone answers", ("own-mx",), "unknown"),
-    Kind(
-        "own-zone-missing",
-        Meaning.OWN,
-        "our own zone has no MX, or senders' resolvers do not find it",
-        ("own-mx",),
-        "unknown",
-    ),
     # says nothing
     Kind(
         "no-route",

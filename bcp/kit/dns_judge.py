@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bcp.contracts.probe import Part, Result
 from bcp.kit.dns_ask import Reply, ask, ask_both, best
@@ -92,8 +92,11 @@ async def _bogus_or_broken(endpoint: Endpoint, name: str, rdtype: str, bad: Repl
     return Told(str(endpoint), False, "servfail", f"{name}: SERVFAIL{why}")
 
 
-async def ask_authority(endpoint: Endpoint, name: str, rdtypes: Sequence[str], timeout_s: float) -> Told:
-    """A name at one of its zone's own servers, over UDP and TCP. A server that is named and does not serve it is *lame*."""
+async def ask_authority(
+    endpoint: Endpoint, name: str, rdtypes: Sequence[str], timeout_s: float, *, unserved: str = "servfail"
+) -> Told:
+    """A name at one of its zone's own servers, over UDP and TCP. ``unserved``: what it is called when a server that is
+    named does not serve the zone; *lame* where the zone is our own."""
     server = str(endpoint)
     asked = await asyncio.gather(*(ask_both(endpoint, name, t, timeout_s=timeout_s, recursive=False) for t in rdtypes))
     finals = [best(pair) for pair in asked]
@@ -103,12 +106,12 @@ async def ask_authority(endpoint: Endpoint, name: str, rdtypes: Sequence[str], t
     records = tuple(r for reply in finals for r in reply.records)
     bad = next((r for r in known if r.code != "NOERROR"), None)
     if bad is not None and not records:
-        kind = {"NXDOMAIN": "nxdomain", "SERVFAIL": "servfail"}.get(bad.code, "lame")
-        text = f"{name}: {bad.code}" + (": it does not serve the zone" if kind == "lame" else "")
+        kind = {"NXDOMAIN": "nxdomain", "SERVFAIL": "servfail"}.get(bad.code, unserved)
+        text = f"{name}: {bad.code}" + (": it does not serve the zone" if bad.code == "REFUSED" else "")
         return Told(server, True, kind, text)
     if not records:
         if not any(r.authoritative for r in known):  # a referral: the server does not have the zone
-            return Told(server, True, "lame", f"{name}: no authoritative answer: it does not serve the zone")
+            return Told(server, True, unserved, f"{name}: no authoritative answer: it does not serve the zone")
         return Told(server, True, "nxdomain", f"no {' and no '.join(rdtypes)} record of {name}")
     return Told(server, True, "", ", ".join(records[:3]), records, half=_half(asked))
 
@@ -127,6 +130,15 @@ def _silent(server: str, reply: Reply, *, own: bool) -> Told:
 def _half(asked: Sequence[tuple[Reply, Reply]]) -> bool:
     """Did a question get an answer over one transport only?"""
     return any(udp.answered != tcp.answered for udp, tcp in asked)
+
+
+def parts_of(told: Sequence[Told], seen: Name, *, host: str = "", domain: str = "") -> list[Part]:
+    """The parts of a look. Where the whole is only *degraded*, a resolver that fails alone among nobody is that too."""
+    parts = [t.part(host=host, domain=domain) for t in told]
+    resolvers = [p for p in parts if p.resolver != AUTHORITATIVE and p.result is not Result.UNKNOWN]
+    if seen.result is Result.DEGRADED and all(p.result is Result.FAIL for p in resolvers):
+        return [replace(p, result=Result.DEGRADED) if p in resolvers else p for p in parts]
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +184,11 @@ def _judge_resolvers(resolvers: Sequence[Told], *, seen_well: bool) -> Name:
     bogus = [t for t in bad if t.kind == "bogus"]
     if bogus and not any(t.secure for t in resolvers):  # who does not validate does not contradict
         return Name(Result.FAIL, "bogus", _say(bogus, len(resolvers)))
+    kind = "servfail" if bad[0].kind == "bogus" else bad[0].kind  # one resolver is wrong, the signatures are not
     alone = seen_well and len(resolvers) == 1  # this one resolver may be the sick one
     if len(bad) == len(resolvers) and not alone:
-        return Name(Result.FAIL, bad[0].kind, evidence)
-    return Name(Result.DEGRADED, bad[0].kind, evidence)
+        return Name(Result.FAIL, kind, evidence)
+    return Name(Result.DEGRADED, kind, evidence)
 
 
 def _transports(told: Sequence[Told]) -> Name:

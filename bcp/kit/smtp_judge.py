@@ -24,9 +24,7 @@ GREYLISTED = "greylisted"
 NO_ROUTE = "no-route"
 _GREY = re.compile(r"gr[ae]y-?\s?list", re.IGNORECASE)
 _FIRST_CONTACT = re.compile(r"\b4\.7\.1\b")
-RENAMED = ("accepted", "delivered")
-AFTER_DATA = "data"
-"""Number of a part that speaks of a whole mail, not of an answer to RCPT."""
+ACCEPTED, DELIVERED = "accepted", "delivered"
 
 
 class SmtpTarget(ProbeSettings):
@@ -123,7 +121,7 @@ class Summary:
 
 def result_of(kind: str) -> Result:
     """The result that goes with a kind of failure: what is our own fault, or says nothing, is *unknown*."""
-    if not kind or kind in RENAMED:
+    if kind in {"", ACCEPTED, DELIVERED}:
         return Result.OK
     if kind == GREYLISTED or meaning_of(kind) in {Meaning.OWN, Meaning.NOTHING}:
         return Result.UNKNOWN
@@ -131,33 +129,68 @@ def result_of(kind: str) -> Result:
 
 
 def parts_of(
-    session: Session, host: str, port: int, *, first: FirstContact, now: float, require_tls: bool = False
+    session: Session,
+    target: SmtpTarget,
+    recipients: Sequence[str],
+    *,
+    first: FirstContact,
+    now: float,
+    require_tls: bool = False,
 ) -> list[Part]:
-    """One part for each recipient and for a whole mail; one alone where the session did not come that far."""
-    where = f"{session.address}:{port}"
-    common = {"address": session.address, "family": 6 if ":" in session.address else 4, "host": host}
-    numbers = {"seconds": round(session.seconds, 3)}
+    """One part for each recipient at this address. Where the session did not come as far as RCPT, all share its end.
 
-    def part(kind: str, talk: Talk, recipient: str = "") -> Part:
-        text = f"{where} at {talk.say()}" if kind not in RENAMED else f"{where} takes {recipient}"
-        return Part(result_of(kind), kind, text, recipient, numbers=numbers, **common)  # type: ignore[arg-type]
-
+    An acceptance at RCPT is worth nothing where whole mails are put off or nobody answers after DATA: then every recipient
+    has that for its part. A refusal of our own test mail for good speaks of that mailbox and that mail alone.
+    """
+    at = _At(session, target)
     if not session.opening.ok:
         kind = kind_of(session.opening)
         if session.opening.stage == "connect" and kind not in {"refused", "timeout"} and not has_route(session.address):
             kind = NO_ROUTE
-        return [part(kind, session.opening)]
+        return [at.part(kind, session.opening, r) for r in recipients]
     if require_tls and session.tls != "ok":
-        return [part("tls", Talk("starttls", 0, session.tls))]
+        return [at.part("tls", Talk("starttls", 0, session.tls), r) for r in recipients]
     out = []
     for recipient, talk in session.answers:
         kind = first.refine(session.address, recipient, talk, kind_of(talk), now)
-        out.append(part(kind or "accepted", talk, recipient))
-    if session.data is not None:
-        recipient, talk = session.data
-        whole = part(kind_of(talk) or "delivered", talk, recipient)
-        out.append(replace(whole, numbers={**numbers, AFTER_DATA: 1.0}))
-    return out
+        out.append(at.part(kind or ACCEPTED, talk, recipient))
+    return out if session.data is None else _after_data(at, out, *session.data)
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where the parts of one session are."""
+
+    session: Session
+    target: SmtpTarget
+
+    def part(self, kind: str, talk: Talk, recipient: str) -> Part:
+        address, port = self.session.address, self.target.port
+        well = kind in {ACCEPTED, DELIVERED}
+        text = f"{address}:{port} takes {recipient}" if well else f"{address}:{port} at {talk.say()}"
+        return Part(
+            result_of(kind),
+            kind,
+            text,
+            recipient,
+            address,
+            6 if ":" in address else 4,
+            self.target.host,
+            numbers={"seconds": round(self.session.seconds, 3)},
+        )
+
+
+def _after_data(at: _At, parts: Sequence[Part], recipient: str, talk: Talk) -> list[Part]:
+    kind = kind_of(talk) or DELIVERED
+    whole = at.part(kind, talk, recipient)
+    everybody = whole.result is Result.FAIL and meaning_of(kind) in {Meaning.DEFERRED, Meaning.UNREACHABLE}
+    out = []
+    for part in parts:
+        if part.recipient == recipient or (everybody and part.result is Result.OK):
+            out.append(replace(whole, recipient=part.recipient))
+        else:
+            out.append(part)
+    return out if any(p.recipient == recipient for p in out) else [*out, whole]
 
 
 def summarize(parts: Sequence[Part]) -> tuple[Result, str, Part | None]:
@@ -170,24 +203,16 @@ def summarize(parts: Sequence[Part]) -> tuple[Result, str, Part | None]:
         return Result.UNKNOWN, parts[0].kind if parts else "unresolved", parts[0] if parts else None
     bad = [p for p in known if p.result is not Result.OK]
     if not bad:
-        best = next((p for p in known if p.kind == "delivered"), known[0])
+        best = next((p for p in known if p.kind == DELIVERED), known[0])
         return Result.OK, best.kind, best
     counts = Counter(p.kind for p in bad)
     kind = REJECTS if counts[REJECTS] else counts.most_common(1)[0][0]
     by_address: dict[str, list[Part]] = {}
     for p in known:
         by_address.setdefault(p.address, []).append(p)
-    dead = sum(_dead(ps) for ps in by_address.values())
+    dead = sum(all(p.result is not Result.OK for p in ps) for ps in by_address.values())
     result = Result.FAIL if dead == len(by_address) else Result.DEGRADED
     return result, kind, next(p for p in bad if p.kind == kind)
-
-
-def _dead(parts: Sequence[Part]) -> bool:
-    """Does no mail get in at this address? Nobody is accepted, or whole mails are refused although somebody is."""
-    if all(p.result is not Result.OK for p in parts):
-        return True
-    whole = [p for p in parts if AFTER_DATA in p.numbers]
-    return bool(whole) and all(p.result is Result.FAIL for p in whole)
 
 
 def count_text(parts: Sequence[Part]) -> str:

@@ -69,7 +69,7 @@ SMTP: dict[str, Scene] = {
     "451 4.3.2 at RCPT": rcpt("451 4.3.2 temporary server issue"),
     "421 4.3.2 at RCPT, and the connection is closed": rcpt("421 4.3.2 Service not available"),
     "451 after DATA, every RCPT well": at(Smtp(after_data="451 4.3.2 temporary server issue"), mail_to=ONE),
-    "554 5.6.0 after DATA": at(Smtp(after_data="554 5.6.0 content"), mail_to=ONE),
+    "554 5.6.0 after DATA, for one of two recipients": at(Smtp(after_data="554 5.6.0 content"), mail_to=ONE),
     "451 at one of two recipients": one("451 4.3.2 temporary server issue"),
     "550 5.1.1 for every recipient": rcpt("550 5.1.1 user unknown"),
     "550 5.4.1 for every recipient": rcpt("550 5.4.1 Recipient address rejected: Access denied"),

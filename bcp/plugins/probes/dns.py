@@ -10,7 +10,7 @@ from pydantic import Field
 from bcp.contracts.plugin import Duration
 from bcp.contracts.probe import Probe, ProbeSettings, Result, Signal
 from bcp.kernel.clock import Clock
-from bcp.kit.dns_judge import ADDRESSES, Told, ask_authority, ask_resolver, judge
+from bcp.kit.dns_judge import ADDRESSES, Told, ask_authority, ask_resolver, judge, parts_of
 from bcp.kit.dns_servers import Endpoints, Servers
 from bcp.kit.resolve import resolvers_of
 
@@ -65,7 +65,7 @@ class DnsProbe(Probe[DnsProbeSettings]):
                 return self.saw(Result.UNKNOWN, "no-resolver", seen.evidence)
             return self.saw(Result.OK, "", f"{answering[0].server} answers")
         secure = "secure" if any(t.secure for t in told) else "insecure"
-        parts = [t.part(host=self.settings.host) for t in told]
+        parts = parts_of(told, seen, host=self.settings.host)
         evidence = f"{self.settings.host}: {seen.evidence}" if seen.evidence else ""
         return self.saw_parts(seen.result, seen.kind, evidence, parts=parts, dnssec=secure)
 

@@ -12,20 +12,15 @@ from pydantic import Field
 from bcp.contracts.plugin import Duration
 from bcp.contracts.probe import Part, Probe, ProbeSettings, Result, Signal
 from bcp.kernel.clock import Clock
-from bcp.kit.dns_judge import Name, Told, ask_authority, ask_resolver, judge
+from bcp.kit.dns_judge import Name, Told, ask_authority, ask_resolver, judge, parts_of
 from bcp.kit.dns_servers import Endpoints, Servers
 from bcp.kit.resolve import resolvers_of
 
 NULL_MX = "0 ."
 """RFC 7505: this domain takes no mail."""
-OWN_ZONE = {
-    "lame": "own-zone-lame",
-    "servfail": "own-zone-lame",
-    "bogus": "own-zone-bogus",
-    "nxdomain": "own-zone-missing",
-    "no-mx": "own-zone-missing",
-}
-"""What a failure of our whole zone is called. It is our own to repair, and a new MX in a zone that nobody reads helps nobody."""
+OWN_ZONE = "own-zone"
+"""What a failure of our whole zone is called: it is ours to repair, and a new MX in a zone that nobody reads helps nobody."""
+WHOLE = {"lame": OWN_ZONE, "servfail": OWN_ZONE, "bogus": OWN_ZONE, "nxdomain": OWN_ZONE, "no-mx": "no-mx"}
 
 
 class OwnMxSettings(ProbeSettings):
@@ -76,7 +71,7 @@ class OwnMxProbe(Probe[OwnMxSettings]):
         servers = await self._servers[domain].find(s.timeout * 0.2)
         each = s.timeout * 0.75
         told = await asyncio.gather(
-            *(ask_authority(e, domain, ["MX"], each) for e in servers),
+            *(ask_authority(e, domain, ["MX"], each, unserved="lame") for e in servers),
             *(ask_resolver(e, domain, ["MX"], each) for e in resolvers_of(s.resolvers)),
         )
         told = [_no_mx(t) for t in compared(told)]
@@ -84,9 +79,9 @@ class OwnMxProbe(Probe[OwnMxSettings]):
         name = judge_own(told, own_silent=own_silent and domain in self._answered)
         if any(t.own and not t.silent for t in told):
             self._answered.add(domain)
-        parts = [t.part(domain=domain) for t in told]
-        if name.kind.startswith("own-zone-"):
-            parts = [replace(p, kind=name.kind, result=name.result) if p.result is Result.FAIL else p for p in parts]
+        parts = parts_of(told, name, domain=domain)
+        if name.result is Result.FAIL:
+            parts = [replace(p, kind=name.kind) if p.result is Result.FAIL else p for p in parts]
         return name, parts
 
 
@@ -122,15 +117,14 @@ def _contradicts(told: Told, most: tuple[str, ...], counts: dict[tuple[str, ...]
 
 
 def judge_own(told: Sequence[Told], *, own_silent: bool) -> Name:
-    """What a sender makes of our domain. A failure of the whole zone is our own fault (``own-zone-...``), one at some
+    """What a sender makes of our domain. A failure of the whole zone is our own (``own-zone``, ``no-mx``), one at some
     resolver or some server is *degraded*."""
     seen = judge(told)
     resolvers = [t for t in told if not t.own and not t.silent]
     if seen.result is Result.FAIL:
-        kind = OWN_ZONE.get(seen.kind)
-        if own_silent and seen.kind == "servfail":
-            kind = "own-zone-silent"
-        return Name(Result.UNKNOWN, kind, seen.evidence) if kind else Name(Result.DEGRADED, seen.kind, seen.evidence)
+        why = "; no server of the zone answers" if own_silent else ""
+        result = Result.FAIL if seen.kind in WHOLE else Result.DEGRADED
+        return Name(result, WHOLE.get(seen.kind, seen.kind), seen.evidence + why)
     if own_silent and resolvers and all(t.well for t in resolvers):
         text = "no server of the zone answers any more; resolvers still do, from cache"
         return Name(Result.DEGRADED, "authoritative-silent", text)

@@ -63,6 +63,8 @@ class SmtpProbe(Probe[SmtpProbeSettings]):
         self._first = FirstContact(settings.greylisting)
         self._next_mail = 0.0
         self._turn = 0
+        self._refused = False
+        """The last test mail was not taken."""
 
     def shares(self) -> tuple[str, ...]:
         """A recipient that is deleted is deleted for every probe that asks for it."""
@@ -80,23 +82,26 @@ class SmtpProbe(Probe[SmtpProbeSettings]):
         self._mailed(seen)
         now = self.clock.monotonic()
         parts = [
-            p for x in seen for p in parts_of(x, s.host, s.port, first=self._first, now=now, require_tls=s.require_tls)
+            part
+            for session in seen
+            for part in parts_of(session, s, s.everybody(), first=self._first, now=now, require_tls=s.require_tls)
         ]
         return self._judge(seen, parts)
 
     def _mails(self, addresses: list[str]) -> dict[str, Mail]:
-        """The test mail that is due: to one address, another one every time."""
+        """The test mail that is due, by address: at one address, another one every time."""
         s = self.settings
         if s.mail_to is None or s.control or self.clock.monotonic() < self._next_mail:
             return {}
         message = canary_message(s.mail_to, f"smtp-{secrets.token_hex(8)}", sender=s.sender, at=self.clock.now())
-        address = addresses[self._turn % len(addresses)]
-        return {address: Mail(s.mail_to, message.as_bytes(policy=policy.SMTP))}
+        mail = Mail(s.mail_to, message.as_bytes(policy=policy.SMTP))
+        return dict.fromkeys(addresses if self._refused else [addresses[self._turn % len(addresses)]], mail)
 
     def _mailed(self, seen: list[Session]) -> None:
-        """Taken: the next one is due later, and at the next address. Refused: again at once, at the same."""
+        """Taken: the next one is due later, at the next address. Refused: again at once, and at every address."""
         told = [x.data[1] for x in seen if x.data is not None]
-        if told and all(t.ok for t in told):
+        self._refused = any(not t.ok for t in told)
+        if told and not self._refused:
             self._next_mail = self.clock.monotonic() + self.settings.mail_every
             self._turn += 1
 

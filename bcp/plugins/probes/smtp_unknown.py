@@ -44,7 +44,11 @@ class SmtpUnknownProbe(Probe[SmtpUnknownSettings]):
         limit = s.timeout * (1.0 if s.addresses else 0.7)
         seen = await look_at(addresses[:MAX_ADDRESSES], s, [s.recipient], timeout_s=limit)
         now = self.clock.monotonic()
-        parts = [self._turned(p) for x in seen for p in parts_of(x, s.host, s.port, first=self._first, now=now)]
+        parts = [
+            self._turned(part, asked=session.opening.ok)
+            for session in seen
+            for part in parts_of(session, s, [s.recipient], first=self._first, now=now)
+        ]
         result, kind, shown = summarize(parts)
         if result is Result.OK:
             taken = any(p.kind == ACCEPTS for p in parts)
@@ -55,9 +59,9 @@ class SmtpUnknownProbe(Probe[SmtpUnknownSettings]):
         return self.saw_parts(result, kind, evidence, parts=parts)
 
     @staticmethod
-    def _turned(part: Part) -> Part:
-        """What is bad for a good recipient is good for this one."""
-        asked, part = bool(part.recipient), replace(part, recipient="")
+    def _turned(part: Part, *, asked: bool) -> Part:
+        """What is bad for a good recipient is good for this one, where it was asked for at all."""
+        part = replace(part, recipient="")
         if asked and part.kind in {REJECTS, "5xx"}:
             return replace(part, result=Result.OK, kind=REFUSED)
         if part.kind == "accepted":
