@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
-from bcp.contracts.kinds import BY_NAME
 from probes.scenes_dns import DNS, OWN_MX
 from probes.scenes_smtp import SMTP, UNKNOWN_RECIPIENT, round_trips
 from probes.scenes_told import QUEUE, TOLD
 from probes.scenes_web import DECLARED, ENTRA, GRAPH_MAILBOX, HTTPS
 from support import ROOT
+
+from bcp.contracts.kinds import BY_NAME
 
 
 def rows(section: str) -> dict[str, tuple[str, str]]:
