@@ -201,6 +201,7 @@ def kinds() -> str:
             (Meaning.BROKEN, "fails"),
             (Meaning.SLOW, "works; never moves MX by itself"),
             (Meaning.LIMIT, "a limit of ours: no failure of the service unless networks of different providers agree"),
+            (Meaning.ZONE, "our own fault (class H), and an outage: moving MX cannot help"),
             (Meaning.OWN, "our own fault (class H); the look counts as unknown"),
             (Meaning.NOTHING, "counts as unknown"),
             (Meaning.WELL, "counts as good evidence"),

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcp.cli.render import paint, status_word, width, wrap
-from bcp.detect.decide import TITLES, Decision, evidence_of
 from bcp.detect.planes import PlaneView
+from bcp.detect.reasons import evidence_of
+from bcp.detect.verdict import TITLES, Decision
 from bcp.detect.wording import ACTIONS, BARS
 from bcp.kernel.clock import clock_text, iso
 from bcp.kernel.units import format_duration

@@ -1,4 +1,4 @@
-"""What one vantage point saw through one probe: leaky counters and the share of failures. Pure.
+"""What one vantage point saw through one probe: leaky counters and shares of failures. Pure.
 
 The leaky counter is Mimecast's published idea (community.mimecast.com, Detection and Alert Process); the cap of 2K is
 ours. Flap percentage is Nagios' (base/flapping.c).
@@ -6,21 +6,31 @@ ours. Flap percentage is Nagios' (base/flapping.c).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bcp.contracts.probe import REJECTS, Result, Signal
 from bcp.detect.rules import Rules
 
 WINDOW = 20
-"""Looks that the share of failures is counted over."""
+"""Looks that the shares are counted over."""
+ALTERNATIONS = 3
+"""Stretches of refusals, with acceptances between them, that prove that a recipient exists. A directory that is being
+changed may answer either way for a while; that is one change, not three."""
 _MASK = (1 << WINDOW) - 1
+_RECENT = (1 << WINDOW // 2) - 1
+"""The newer half of the window."""
 
 
 def leak(value: int, result: Result, threshold: int) -> int:
-    """The counter after one more look: +1 on failure, -1 on success, nothing on degraded and unknown."""
+    """The counter after one more look: +1 on failure, -1 on success and on degraded, nothing on unknown.
+
+    *Degraded* drains: a part fails, so the service does not fail as a whole.
+    """
     if result is Result.FAIL:
         return min(2 * threshold, value + 1)
-    if result is Result.OK:
-        return max(0, value - 1)
-    return value
+    if result is Result.UNKNOWN:
+        return value
+    return max(0, value - 1)
 
 
 class Stream:
@@ -28,8 +38,11 @@ class Stream:
 
     __slots__ = (
         "_bad",
+        "_fail",
         "_known",
+        "_refused",
         "_run",
+        "began",
         "down",
         "first_failure",
         "known_at",
@@ -40,6 +53,7 @@ class Stream:
         "rejects",
         "seen",
         "value",
+        "well_at",
     )
 
     def __init__(self) -> None:
@@ -49,10 +63,13 @@ class Stream:
         """The last look, as it was taken: unknown where we do not believe it."""
         self.seen = Result.UNKNOWN
         """The last known result."""
-        self.known_at = self.looked_at = float("-inf")
+        self.known_at = self.looked_at = self.well_at = float("-inf")
+        """Steady times of the last known look, of the last look at all, and of the last one that went well."""
         self.first_failure: float | None = None
         """Wall time at which the counter last left zero."""
-        self._bad = self._known = self._run = 0
+        self.began: float | None = None
+        """The same in steady time."""
+        self._bad = self._fail = self._refused = self._known = self._run = 0
 
     def take(self, signal: Signal, now: float, rules: Rules) -> None:
         """One more look. ``now`` is steady time."""
@@ -61,21 +78,31 @@ class Stream:
         if result is Result.UNKNOWN:
             return
         self.seen, self.known_at = result, now
+        if result is Result.OK:
+            self.well_at = now
         before, self.value = self.value, leak(self.value, result, rules.threshold)
         self.down = self.value >= rules.threshold or (self.down and self.value > 0)
-        hard = min(rules.reject_threshold, rules.threshold)
         refused = result is Result.FAIL and signal.kind == REJECTS
-        self.rejects = leak(self.rejects, Result.FAIL if refused else Result.OK, hard)
-        self.rejecting = self.rejects >= hard or (self.rejecting and self.rejects > 0)
-        self._bad = (self._bad << 1 | (result is not Result.OK)) & _MASK
-        self._known = (self._known << 1 | 1) & _MASK
-        self.partial = self._partly(rules)
+        self._note(result, refused=refused)
+        self._reject(refused=refused, rules=rules)
+        self.partial = bool(self._bad) and self._partly(rules)
         if self.value == 0:
-            self.first_failure, self._run = None, 0
+            self.first_failure, self.began, self._run = None, None, 0
         else:
             self._run += 1
             if before == 0:
-                self.first_failure = signal.at
+                self.first_failure, self.began = signal.at, now
+
+    def _note(self, result: Result, *, refused: bool) -> None:
+        self._bad = (self._bad << 1 | (result is not Result.OK)) & _MASK
+        self._fail = (self._fail << 1 | (result is Result.FAIL)) & _MASK
+        self._refused = (self._refused << 1 | refused) & _MASK
+        self._known = (self._known << 1 | 1) & _MASK
+
+    def _reject(self, *, refused: bool, rules: Rules) -> None:
+        hard = min(rules.reject_threshold, rules.threshold)
+        self.rejects = leak(self.rejects, Result.FAIL if refused else Result.OK, hard)
+        self.rejecting = self.rejects >= hard or (self.rejecting and self.rejects > 0)
 
     def _partly(self, rules: Rules) -> bool:
         """Does it fail again and again? A single stretch of failures is a blip. It is over at half the share."""
@@ -83,28 +110,88 @@ class Stream:
         ratio = bad.bit_count() / known
         if self.partial:
             return ratio >= rules.partial_share / 2
-        bursts = (bad & ~(bad >> 1)).bit_count()
         lasting = self.seen is Result.DEGRADED and bad.bit_count() >= 5  # part of it fails, all the time
-        return known >= 5 and ratio >= rules.partial_share and bool(bad & 0x3FF) and (bursts >= 2 or lasting)
+        recent = bool(bad & _RECENT)
+        return known >= 5 and ratio >= rules.partial_share and recent and (_bursts(bad) >= 2 or lasting)
+
+    @property
+    def calm(self) -> bool:
+        """Nothing but well, as far back as the window goes."""
+        return not self._bad and self.value == 0
+
+    @property
+    def solid(self) -> bool:
+        """It goes well, and did not fail once in the newer half of the window."""
+        return self.seen is Result.OK and not self._fail & _RECENT
+
+    @property
+    def alternates(self) -> bool:
+        """Refused for good, accepted, and refused again in one window: the recipient exists, so the refusals are false."""
+        return _bursts(self._refused) >= ALTERNATIONS
+
+    def refused_looks(self) -> int:
+        """Permanent refusals in the window."""
+        return self._refused.bit_count()
+
+    def failing(self) -> bool:
+        """Does the last known look fail, and is it the last look?"""
+        return self.seen is Result.FAIL and self.looked_at == self.known_at
+
+    def counts(self) -> tuple[int, int]:
+        """(failed, known) looks: since it began when it is down, 20 at most; else of the last 20."""
+        looks = min(self._run, WINDOW) if self.down and self._run else self._known.bit_count()
+        mask = (1 << looks) - 1
+        return (self._fail & mask).bit_count(), looks
 
     def share(self) -> float:
-        """Share of looks that go badly. When down: of those since it began, 20 at most. When partly down: of the last 20. Else 0."""
+        """Share of looks that go badly. When down: that fail, since it began. When partly down: of the last 20. Else 0."""
         if self.down:
-            looks = min(self._run, WINDOW)
-            return (self._bad & (1 << looks) - 1).bit_count() / looks if looks else 1.0
+            failed, looks = self.counts()
+            return failed / looks if looks else 1.0
         return self._bad.bit_count() / self._known.bit_count() if self.partial else 0.0
+
+    def fail_share(self) -> float:
+        """Share of the last 20 looks that fail as a whole; degraded ones are not counted."""
+        known = self._known.bit_count()
+        return self._fail.bit_count() / known if known else 0.0
 
     def fresh(self, now: float, patience_s: float) -> bool:
         """Did it say anything lately that is known?"""
         return now - self.known_at <= patience_s
 
 
+def _bursts(bits: int) -> int:
+    """Stretches of ones."""
+    return (bits & ~(bits >> 1)).bit_count()
+
+
+Z = 1.645
+"""One-sided 95 %."""
+
+
+def wilson_low(bad: float, looks: int, z: float = Z) -> float:
+    """Lower bound of a share, 0 to 1, of which ``bad`` of ``looks`` independent looks failed (Wilson, 1927).
+
+    ``bad`` may be a fraction: looks that fail together count as one. Without a good look among them there is no
+    doubt about the share; how many bad ones it takes is the counter's business.
+    """
+    if looks <= 0:
+        return 0.0
+    p = min(1.0, max(0.0, bad / looks))
+    if p == 1.0:
+        return 1.0
+    square: float = z * z / looks
+    spread: float = z * ((p * (1 - p) / looks + square / (4 * looks)) ** 0.5)
+    return max(0.0, (p + square / 2 - spread) / (1 + square))
+
+
 NAGIOS_STATES = 21
 
 
-def flap_percent(states: tuple[bool, ...]) -> float:
+def flap_percent(states: Sequence[bool]) -> float:
     """Nagios' weighted share of changes in the last 21 states: recent changes count more (base/flapping.c). 0 to 100."""
-    padded = (states[:1] * max(0, NAGIOS_STATES - len(states)) + states)[-NAGIOS_STATES:] if states else ()
+    seen = tuple(states)
+    padded = (seen[:1] * max(0, NAGIOS_STATES - len(seen)) + seen)[-NAGIOS_STATES:] if seen else ()
     total = 0.0
     for x in range(1, len(padded)):
         if padded[x] != padded[x - 1]:

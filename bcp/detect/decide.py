@@ -1,91 +1,314 @@
-"""What a verdict is, and how planes become classes A to H with reasons, a proposal and a clock. Pure."""
+"""The one function that decides about MX. Asked by the detector each round, before a write, before a failback. Pure.
+
+``judge_now`` takes what is known of each domain (``Case``) and what else is so at this moment (``Moment``) and goes
+through a table of conditions. All must hold; the first that does not says what is proposed instead.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from bcp.contracts.probe import Role
-from bcp.detect.planes import PlaneView, WayView
 from bcp.detect.rules import GIVE_UP, Rules
+from bcp.detect.verdict import MOVED, SWITCHES, TITLES, Decision, classes_of, switch_helps
 from bcp.kernel.units import format_duration
-
-TITLES = {
-    "A": "mailbox access",
-    "B": "inbound transport",
-    "C": "outbound only",
-    "D": "authentication",
-    "E": "DNS, edge or WAN",
-    "F": "false permanent rejects",
-    "G": "gateway path only",
-    "H": "our own fault",
-}
-"""What the classes are called."""
-URGENCY = "FEBGDACH"
-"""Which of several classes is named first: the one that costs most to leave alone. E without DNS comes after A."""
-SWITCHES = frozenset("BEF")
-"""Classes in which moving MX can help at all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """The verdict.
+class Case:
+    """What is known of one domain, or of all of them (``domain`` empty), at this moment."""
 
-    ``state`` is what the service is now: healthy, suspect, down or unknown. ``stage`` is how far the incident is:
-    healthy, suspect, confirmed, decided, active, recovering, failback, draining, closed. ``action`` is what is proposed:
-    none, watch, wait, switch, ask, tell, direct, fix-own, hold, failback. Times are wall time.
-    """
-
-    state: str
+    domain: str = ""
+    state: str = "healthy"
     classes: tuple[str, ...] = ()
     planes: tuple[str, ...] = ()
-    since: float | None = None
-    evidence: tuple[str, ...] = ()
-    stage: str = "healthy"
-    confidence: int = 0
-    """0 to 100; see ``confidence_of``."""
-    reasons_for: tuple[str, ...] = ()
-    reasons_against: tuple[str, ...] = ()
-    action: str = "none"
-    why: str = ""
-    decide_at: float | None = None
-    clock: tuple[tuple[float, str], ...] = ()
-    """What happens when, if nothing is done."""
-    partial: bool = False
+    seen: bool = False
+    """A look of ours sees inbound mail or the MX host's name fail; it is not only told so."""
+    failing_now: bool = False
+    """The newest looks fail, by quorum."""
+    failed_s: float = 0.0
+    """Seconds of failure, over relapses."""
+    sure_share: float = 0.0
+    """Share of failing looks that is certain."""
+    share: float = 0.0
+    """Share of failing looks, for people."""
     flapping: bool = False
-    flap: float = 0.0
-    notes: tuple[str, ...] = ()
-    views: tuple[PlaneView, ...] = field(default=(), repr=False)
+    well: bool = False
+    """Inbound mail and the MX host's name are seen to be well, as far as they are looked at, and something looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What else is so now. ``None`` is: not asked."""
+
+    stage: str = "healthy"
+    relay_ready: bool | None = None
+    maintenance: str = ""
+    """Who declared that we work on it ourselves; empty: nobody."""
+    denied: str = ""
+    """Who says that it is no outage; empty: nobody."""
+    on_relay_s: float | None = None
+    """Seconds since mail was moved to the relay."""
+    gateway_down: bool = False
+    """The path through the relay or gateway fails while direct delivery is not confirmed down."""
+    fresh: bool = True
+    """Is there a look of now that this rests on?"""
+    flapping: bool = False
+    """Something is flapping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of a deed."""
+
+    id: str
+    says: str
+    """What must be so."""
+    holds: Callable[[Case, Moment, Rules], bool]
+    otherwise: str
+    """The action that is proposed where it is not so."""
+    why: str
+    """For people, where it is not so."""
+    change: str = ""
+    """What would change it; empty: nothing that one could wait for."""
+
+
+def _share_enough(c: Case, m: Moment, r: Rules) -> bool:
+    return "F" in c.classes or c.sure_share >= r.switch_share
+
+
+def _long_enough(c: Case, m: Moment, r: Rules) -> bool:
+    need = decide_after(c.classes, c.planes, r)
+    return need is not None and c.failed_s >= need - 1e-6
+
+
+CONDITIONS: tuple[Condition, ...] = (
+    Condition(
+        "not-maintenance",
+        "nobody has declared maintenance of our own",
+        lambda c, m, r: not m.maintenance,
+        "watch",
+        "we are in maintenance",
+        "the maintenance that was declared ends",
+    ),
+    Condition(
+        "not-denied",
+        "nobody on call says that it is no outage",
+        lambda c, m, r: not m.denied,
+        "watch",
+        "on call says that it is no outage",
+        "that word ends or is taken back",
+    ),
+    Condition(
+        "down",
+        "inbound mail, or the MX host's name, is confirmed down",
+        lambda c, m, r: c.state == "down" and bool(set(c.planes) & set(MOVED)),
+        "watch",
+        "not confirmed",
+        "it fails often enough, seen in two ways, to be confirmed",
+    ),
+    Condition(
+        "helps",
+        "the class is one in which moving MX keeps mail",
+        lambda c, m, r: switch_helps(c.classes, c.planes),
+        "tell",
+        "mail is not helped by moving MX: tell people, by channels that work",
+        "inbound mail fails too",
+    ),
+    Condition(
+        "seen",
+        "a look of our own sees it",
+        lambda c, m, r: c.seen,
+        "ask",
+        "only people say so, and nothing of ours sees it: a person decides",
+        "a probe of ours sees inbound mail fail",
+    ),
+    Condition(
+        "not-into-gateway",
+        "the way through the relay does not fail while direct delivery works",
+        lambda c, m, r: not m.gateway_down,
+        "direct",
+        "direct delivery works: do not fail over into the relay; where MX is there, fail back",
+        "direct delivery is confirmed down as well",
+    ),
+    Condition(
+        "steady",
+        "it does not come and go",
+        lambda c, m, r: not c.flapping,
+        "ask",
+        "it comes and goes: nothing is proposed by itself, a person decides",
+        "it stays down (or up) for a while",
+    ),
+    Condition(
+        "share",
+        "enough of the looks fail, with certainty",
+        _share_enough,
+        "ask",
+        "too few of the looks fail: a person decides",
+        "a larger share of the looks fails, for long enough to be no accident",
+    ),
+    Condition(
+        "fresh",
+        "it rests on looks of now",
+        lambda c, m, r: m.fresh,
+        "watch",
+        "nothing was looked at just now",
+        "the probes look again",
+    ),
+    Condition(
+        "failing-now",
+        "the newest looks still fail",
+        lambda c, m, r: c.failing_now,
+        "wait",
+        "at this moment it does not fail",
+        "the newest looks fail again",
+    ),
+    Condition(
+        "long-enough",
+        "it has failed for the decision time of its class, over all relapses",
+        _long_enough,
+        "wait",
+        "mail waits at the senders and is not lost yet",
+        "it goes on failing",
+    ),
+    Condition(
+        "relay-ready",
+        "the relay takes mail for the domain",
+        lambda c, m, r: m.relay_ready is not False,
+        "ask",
+        "the relay is not ready: moving MX there would lose mail",
+        "the relay is ready",
+    ),
+)
+"""Of a switch, in the order in which they are judged."""
+
+BACK: tuple[Condition, ...] = (
+    Condition(
+        "recovering",
+        "everything has been clear for long enough",
+        lambda c, m, r: m.stage == "recovering",
+        "hold",
+        "the relay takes the mail",
+        "everything is clear for long enough",
+    ),
+    Condition(
+        "seen-well",
+        "inbound mail and the MX host's name are seen to be well",
+        lambda c, m, r: c.well,
+        "hold",
+        "nobody sees whether inbound mail is well: not back into the unknown",
+        "the probes see inbound mail again, and see it well",
+    ),
+    Condition(
+        "fresh",
+        "it rests on looks of now",
+        lambda c, m, r: m.fresh,
+        "hold",
+        "nothing was looked at just now",
+        "the probes look again",
+    ),
+    Condition(
+        "steady",
+        "nothing comes and goes",
+        lambda c, m, r: not m.flapping,
+        "hold",
+        "it comes and goes: a person decides about the way back",
+        "it stays up for a while",
+    ),
+    Condition(
+        "dwell",
+        "mail has been on the relay for the shortest time",
+        lambda c, m, r: m.on_relay_s is None or m.on_relay_s >= r.dwell_s,
+        "hold",
+        "clear, but on the relay for too short a time",
+        "the shortest time on the relay is over",
+    ),
+)
+"""Of a failback."""
+
+DEEDS: dict[str, tuple[Condition, ...]] = {"switch": CONDITIONS, "failback": BACK}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A condition that does not hold for a domain."""
+
+    domain: str
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is right at this moment. ``action`` is the deed where ``domains`` may be moved, else what to do instead."""
+
+    action: str
+    why: str
+    domains: tuple[str, ...] = ()
+    """Those that may be moved; one empty text stands for all of them."""
+    reasons: tuple[str, ...] = ()
+    """Conditions that hold, in words."""
+    refusals: tuple[Refused, ...] = ()
+    """Every condition that does not, by domain."""
+    changes: tuple[str, ...] = ()
+    """What would change it."""
 
     @property
-    def outage_class(self) -> str:
-        """The most urgent class; empty when healthy or not sure."""
-        return self.classes[0] if self.classes else ""
+    def allowed(self) -> bool:
+        """May the deed be done, for some domain?"""
+        return bool(self.domains)
 
 
-def classes_of(planes: Sequence[PlaneView], *, names_fail: bool = False) -> tuple[str, ...]:
-    """Every class that these planes amount to, the most urgent first. Given the planes that are (or may be) down.
+_EAGER = ("wait", "ask", "direct", "tell", "hold", "watch")
+"""Of several domains that may not be moved, the one that is nearest to it speaks."""
 
-    ``names_fail``: beside them the MX host fails to resolve now and then, which is E too, but moves no clock.
+
+def judge_now(deed: str, cases: Sequence[Case], moment: Moment, rules: Rules) -> Judgement:
+    """May ``deed`` (``switch`` or ``failback``) be done now, for which of these domains, and why not for the others?
+
+    The same function judges in replay, in the daemon, before the first write and before a failback. To judge a plan
+    again, give the ``cases`` and the ``moment`` of a decision that is fresh, and what the facts say now
+    (``relay_ready``) with ``dataclasses.replace``. A failback needs every case.
     """
-    bad = {p.name: p for p in planes}
-    found: set[str] = {"E"} if names_fail else set()
-    if "inbound" in bad:
-        found.add("F" if bad["inbound"].rejecting else "B")
-    elif "gateway" in bad:
-        found.add("G")
-    if "outbound" in bad and "inbound" not in bad:
-        found.add("C")
-    for plane, letter in (("dns", "E"), ("edge", "E"), ("mailbox", "A"), ("auth", "D")):
-        if plane in bad:
-            found.add(letter)
-    order = URGENCY if "dns" in bad else "FBGDAECH"
-    return tuple(sorted(found, key=order.index))
+    conditions = DEEDS[deed]
+    failed = {c.domain: [x for x in conditions if not x.holds(c, moment, rules)] for c in cases}
+    refusals = tuple(Refused(d, x.id, x.why) for d, xs in failed.items() for x in xs)
+    fit = tuple(c.domain for c in cases if not failed[c.domain])
+    if fit and (deed == "switch" or len(fit) == len(cases)):
+        chosen = next(c for c in cases if c.domain == fit[0])
+        return Judgement(deed, _because(deed, chosen), fit, tuple(x.says for x in conditions), refusals)
+    firsts = [xs[0] for xs in failed.values() if xs]
+    if not firsts:
+        return Judgement("watch", "there is nothing to judge")
+    first = min(firsts, key=lambda x: _EAGER.index(x.otherwise))
+    held = tuple(x.says for x in conditions if all(x not in xs for xs in failed.values()))
+    missing = dict.fromkeys(x.change for xs in failed.values() for x in xs if x.change)
+    return Judgement(first.otherwise, first.why, (), held, refusals, tuple(missing))
 
 
-def switch_helps(classes: Sequence[str], planes: Sequence[str]) -> bool:
-    """Would moving MX keep mail? For B and F; for E only where the MX host does not resolve. Never for A, C, D, G, H."""
-    return any(c in "BF" for c in classes) or ("E" in classes and "dns" in planes)
+def _because(deed: str, case: Case) -> str:
+    if deed == "failback":
+        return "everything has been clear long enough: go back, after a canary"
+    reason = "valid recipients are refused for good" if "F" in case.classes else "the decision time is over"
+    return f"{reason}: move MX to the relay"
+
+
+def judge_decision(
+    deed: str, decision: Decision, rules: Rules, *, relay_ready: bool | None = None, domains: Sequence[str] = ()
+) -> Judgement:
+    """``judge_now`` of a fresh verdict, for these domains of a plan (empty: all), with what the facts say of the relay."""
+    moment = replace(decision.moment or Moment(), relay_ready=relay_ready)
+    cases = decision.cases or (Case(),)
+    named = {c.domain: c for c in cases}
+    general = named.get("")
+    if domains and set(named) != {""}:
+        wanted = [named.get(d) or (replace(general, domain=d) if general else Case(d)) for d in domains]
+    else:
+        wanted = list(cases)
+    return judge_now(deed, wanted, moment, rules)
+
+
+# -- what is proposed ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,82 +316,73 @@ class Setting:
     """What else there is to know for a proposal."""
 
     state: str
-    stage: str
-    flapping: bool
+    classes: tuple[str, ...]
     partial: bool
-    now: float
-    since: float | None
-    active_since: float | None
-    share: float
+    fails: bool
+    """Something failed as a whole lately; it is not only slow or degraded."""
+    disputed: bool = False
+    """Of inbound mail or the MX host's name, one way of looking is down and another is not."""
 
 
-def propose(classes: Sequence[str], planes: Sequence[str], s: Setting, rules: Rules) -> tuple[str, str, float | None]:
-    """The safest action, why, and until when it is to be decided (wall time)."""
-    if s.stage in {"active", "recovering", "failback", "draining", "decided"}:
-        return (*_while_active(classes, planes, s, rules), None)
-    if s.state == "healthy" and s.stage in {"healthy", "closed"} and not classes:
-        return "none", "everything that looks sees it well", None
-    if "H" in classes and (len(classes) == 1 or s.state == "unknown"):
-        return "fix-own", "it is on our side: tell IT, nobody else, and leave MX alone", None
-    if s.state != "down":
-        if s.partial:
-            return "ask", "part of it fails, again and again: a person decides", None
-        return (
-            "watch",
-            "not confirmed" if s.stage != "confirmed" else "it is clear again; the incident stays open",
-            None,
-        )
-    if not switch_helps(classes, planes):
-        if "G" in classes:
-            return (
-                "direct",
-                "direct delivery works: do not fail over into the relay; where MX is there, fail back",
-                None,
-            )
-        return "tell", "mail is not helped by moving MX: tell people, by channels that work", None
-    return _switching(classes, planes, s, rules)
+def propose(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> Judgement:
+    """The safest action and why."""
+    if moment.stage in {"active", "recovering", "failback", "draining", "decided"}:
+        return _while_active(s, cases, moment, rules)
+    if s.state == "healthy" and moment.stage in {"healthy", "closed"} and not s.classes:
+        return Judgement("none", "everything that looks sees it well")
+    if "H" in s.classes and (len(s.classes) == 1 or s.state == "unknown"):
+        return Judgement("fix-own", "it is on our side: tell IT, nobody else, and leave MX alone")
+    if s.state == "down":
+        return _down(s, cases, moment, rules)
+    if moment.maintenance or moment.denied:
+        return judge_now("switch", cases, moment, rules)
+    if (s.partial or s.disputed) and s.fails:
+        why = "part of it fails, again and again: a person decides"
+        if s.disputed:
+            why = "one way of looking sees it fail and another does not: a person decides"
+        return replace(judge_now("switch", cases, moment, rules), action="ask", why=why)
+    why = "not confirmed" if moment.stage != "confirmed" else "it is clear again; the incident stays open"
+    if s.partial:
+        why = "it is slow, or a part of it fails: nothing is moved for that"
+    return replace(judge_now("switch", cases, moment, rules), action="watch", why=why)
 
 
-def _switching(
-    classes: Sequence[str], planes: Sequence[str], s: Setting, rules: Rules
-) -> tuple[str, str, float | None]:
-    at = decide_at(classes, planes, s.since if s.since is not None else s.now, rules)
-    if s.flapping:
-        return "ask", "it comes and goes: nothing is proposed by itself, a person decides", at
-    if "F" not in classes and s.share < rules.switch_share:
-        return "ask", f"only {s.share:.0%} of the looks fail: a person decides", at
-    if at is not None and s.now >= at:
-        reason = "valid recipients are refused for good" if "F" in classes else "the decision time is over"
-        return "switch", f"{reason}: move MX to the relay", at
-    return "wait", "mail waits at the senders and is not lost yet", at
+def _down(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> Judgement:
+    moved = [c for c in cases if set(c.planes) & set(MOVED)]
+    if moved:
+        return judge_now("switch", moved, moment, rules)
+    held = judge_now("switch", cases, moment, rules)
+    if "G" in s.classes:
+        gateway = next(x for x in CONDITIONS if x.id == "not-into-gateway")
+        return replace(held, action="direct", why=gateway.why)
+    if moment.maintenance or moment.denied:
+        return held
+    return replace(held, action="tell", why=next(x for x in CONDITIONS if x.id == "helps").why)
 
 
-def _while_active(classes: Sequence[str], planes: Sequence[str], s: Setting, rules: Rules) -> tuple[str, str]:
-    if s.stage == "decided":
-        return "hold", "a playbook runs"
-    if s.stage in {"failback", "draining"}:
-        return "hold", "mail is on its way back"
-    if "G" in classes and s.state == "down":
-        return "direct", "the path through the relay fails and direct delivery works: fail back"
-    if s.stage == "active":
-        return "hold", "the relay takes the mail"
-    left = rules.dwell_s - (s.now - s.active_since) if s.active_since is not None else 0.0
-    if s.flapping:
-        return "hold", "it comes and goes: a person decides about the way back"
-    if left > 0:
-        return "hold", f"clear, but on the relay for too short a time: {format_duration(left)} more"
-    return "failback", "everything has been clear long enough: go back, after a canary"
+def _while_active(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> Judgement:
+    if moment.stage == "decided":
+        return Judgement("hold", "a playbook runs")
+    if moment.stage in {"failback", "draining"}:
+        return Judgement("hold", "mail is on its way back")
+    if "G" in s.classes and s.state == "down":
+        return Judgement("direct", "the path through the relay fails and direct delivery works: fail back")
+    found = judge_now("failback", cases, moment, rules)
+    if found.refusals and found.refusals[0].rule == "dwell" and moment.on_relay_s is not None:
+        left = format_duration(rules.dwell_s - moment.on_relay_s)
+        return replace(found, why=f"{found.why}: {left} more")
+    return found
 
 
-def decide_at(classes: Sequence[str], planes: Sequence[str], since: float, rules: Rules) -> float | None:
-    """The earliest decision time of the classes that move MX. E counts only where the MX host does not resolve."""
+def decide_after(classes: Sequence[str], planes: Sequence[str], rules: Rules) -> float | None:
+    """Seconds of failure after which the classes that move MX are decided. E counts only where the MX host does not resolve."""
     times = [
         rules.decide_s(c)
         for c in classes
         if c in "BF" or (c == "E" and "dns" in planes)  # DNS errors bounce; a dead web front door does not
     ]
     known = [t for t in times if t is not None]
-    return since + min(known) if known else None
+    return min(known) if known else None
 
 
 def clock_of(classes: Sequence[str], since: float | None, decide: float | None) -> tuple[tuple[float, str], ...]:
@@ -181,53 +395,19 @@ def clock_of(classes: Sequence[str], since: float | None, decide: float | None) 
     return tuple(sorted([*out, *((since + after, what) for after, what in GIVE_UP)]))
 
 
-def confidence_of(
-    planes: Sequence[PlaneView], vantages: int, controls: int, *, corroborated: bool, own: bool, partial: bool
-) -> tuple[int, list[str], list[str]]:
-    """How sure, with the reasons for and against.
-
-    50, and: two ways agree +20 · two vantages or more agree +15 · something corroborates +10 · control probes are well
-    +10 · no control -10 · one vantage only -10 · a way looks and sees it well -15 each, 30 at most · a vantage has a
-    fault of its own -15 · only partly down -15. Between 5 and 95.
-    """
-    score = 50
-    good: list[str] = []
-    bad: list[str] = []
-
-    def add(points: int, text: str) -> None:
-        nonlocal score
-        score += points
-        (good if points > 0 else bad).append(f"{text} ({points:+d})")
-
-    if any(p.agree >= 2 for p in planes):
-        add(20, "two independent ways of looking agree")
-    most = max((w.split[0] for p in planes for w in p.ways if w.down), default=0)
-    if most >= 2:
-        add(15, f"{most} of {vantages} vantage points see it")
-    elif vantages == 1:
-        add(-10, "there is only one vantage point")
-    if corroborated:
-        add(10, "something else corroborates it")
-    if controls:
-        add(10, "the control probes are well: our own network works")
-    else:
-        add(-10, "no control probe vouches for our own network")
-    against = [w for p in planes for w in p.against]
-    if against:
-        add(-min(30, 15 * len(against)), f"{', '.join(against)} see{'s' if len(against) == 1 else ''} it well")
-    if own:
-        add(-15, "something of our own is broken too")
-    if partial:
-        add(-15, "only part of it fails")
-    return max(5, min(95, score)), good, bad
-
-
-def evidence_of(way: WayView) -> str:
-    """One line for people."""
-    place = f" from {way.worst.vantage}" if way.worst is not None and way.worst.vantage else ""
-    many = f" ({way.down_targets} of {way.targets} targets)" if way.targets > 1 else ""
-    if way.worst is None:
-        return f"{way.way} fails{many}"
-    text = way.worst.evidence or way.worst.kind or "fails"
-    who = way.worst.probe if way.role is Role.LOOK else way.way
-    return f"{who}{place}: {text}{many}"
+__all__ = [
+    "BACK",
+    "CONDITIONS",
+    "GIVE_UP",
+    "SWITCHES",
+    "TITLES",
+    "Case",
+    "Decision",
+    "Judgement",
+    "Moment",
+    "Refused",
+    "classes_of",
+    "judge_decision",
+    "judge_now",
+    "switch_helps",
+]

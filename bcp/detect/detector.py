@@ -6,48 +6,29 @@ control probes of the same round decide whether the failures among them are beli
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from bcp.contracts.probe import DISPROVES, OWN, THROTTLED, Result, Role, Signal, Watched
-from bcp.detect.counter import NAGIOS_STATES, Stream, flap_percent
-from bcp.detect.decide import (
-    Decision,
-    Setting,
-    classes_of,
-    clock_of,
-    confidence_of,
-    decide_at,
-    evidence_of,
-    propose,
-    switch_helps,
-)
-from bcp.detect.planes import PlaneView, ProbeView, WayView, sick_media, view_plane, view_probe, view_way
+from bcp.contracts.probe import DISPROVES, OWN, Result, Role, Signal, Watched
+from bcp.detect import own, survey
+from bcp.detect.conclude import Round, conclude
+from bcp.detect.counter import Stream
+from bcp.detect.inbound import Around
+from bcp.detect.looks import MAIL, derived, refined, split
+from bcp.detect.memory import PlaneMemory
+from bcp.detect.planes import FRESH_LOOKS, PlaneView, ProbeView, sick_media, view_probe
 from bcp.detect.rules import Rules
-from bcp.detect.stage import Stage, after_event, after_look
+from bcp.detect.stage import Stage, after_event
+from bcp.detect.survey import Backing, Survey
+from bcp.detect.verdict import MOVED, Decision
+from bcp.detect.words import Word, active, backed_by
 
 HERE = "local"
 """Name of this machine as a vantage point, where nothing else is configured."""
 _ORDER = {Result.OK: 0, Result.UNKNOWN: 1, Result.DEGRADED: 2, Result.FAIL: 3}
-UNDECIDED = (0.2, 0.8)
-"""Share of bad looks, over 21 rounds, between which a plane may flap without ever changing its state."""
-HISTORY = 60
-"""Rounds kept for the sparkline."""
-
-
-@dataclass
-class _Plane:
-    """What is remembered of a plane between rounds."""
-
-    down_since: float | None = None
-    confirmed: bool = False
-    since: float | None = None
-    raw: deque[bool] | None = None
-    hard: deque[bool] = field(default_factory=lambda: deque(maxlen=NAGIOS_STATES))
-    percent: float = 0.0
-    flapping: bool = False
-    line: deque[str] | None = None
+DELIVERED_FOR = 1.5
+"""A mail that came through speaks for so many of its probe's intervals."""
 
 
 class Detector:
@@ -60,17 +41,28 @@ class Detector:
         *,
         vantages: Sequence[str] = (HERE,),
         here: str = HERE,
+        networks: Mapping[str, str] | None = None,
     ) -> None:
         self.rules, self.here = rules, here
         self.vantages = tuple(vantages) or (here,)
+        self.networks = {v: n for v, n in (networks or {}).items() if n}
         self._watched: dict[str, Watched] = {}
+        self._lanes: dict[str, Watched] = {}
         self._streams: dict[str, dict[str, Stream]] = {}
-        self._ways: dict[tuple[str, str], list[str]] = {}
-        self._planes: dict[str, _Plane] = defaultdict(_Plane)
+        self._memory: dict[tuple[str, str], PlaneMemory] = defaultdict(PlaneMemory)
         self._pending: list[Signal] = []
         self._own: dict[tuple[str, str], Signal] = {}
+        self._skews: dict[str, float] = {}
         self._skewed: dict[str, float] = {}
         self._declared: dict[tuple[str, str], tuple[float, Signal]] = {}
+        self._sublanes: dict[str, set[str]] = defaultdict(set)
+        self._divided: set[str] = set()
+        """Probes whose looks go to lanes of their own: of recipients, of domains."""
+        self._delivered: dict[str, tuple[float, float]] = {}
+        self._fresh_until = float("-inf")
+        self._looked: frozenset[str] = frozenset()
+        self._before: float | None = None
+        self._words: tuple[Word, ...] = ()
         self.stage = Stage()
         self.ignored = 0
         """Signals of probes or vantages that nobody configured."""
@@ -85,9 +77,7 @@ class Detector:
         self._watched[watched.probe] = watched
         self._streams.setdefault(watched.probe, {})
         if not watched.control:
-            names = self._ways.setdefault((watched.plane, watched.way), [])
-            if watched.probe not in names:
-                names.append(watched.probe)
+            self._lanes[watched.probe] = watched
 
     def take(self, signal: Signal) -> None:
         """One observation, to be settled with the round."""
@@ -96,6 +86,10 @@ class Detector:
     def event(self, name: str, now: float) -> None:
         """A person or a run did something: decided, undecided, active, failback, draining, closed."""
         self.stage = after_event(self.stage, name, now)
+
+    def heed(self, words: Iterable[Word]) -> None:
+        """All that persons have declared; which of it holds is judged each round."""
+        self._words = tuple(words)
 
     def decision(self) -> Decision:
         """The verdict of the last round."""
@@ -119,8 +113,10 @@ class Detector:
                 self.ignored += 1
                 continue
             if vantage != self.here:
-                self._check_clock(vantage, signal, wall)
+                self._skews[vantage] = signal.at - wall
             known.append((vantage, signal, watched))
+        if self._skews:
+            self._skewed = own.skewed(self._skews, self.here, self.rules.skew_s)
         for vantage, signal, watched in known:  # controls first: they judge the others of their round
             if watched.control:
                 self._stream(signal.probe, vantage).take(signal, now, self.rules)
@@ -130,36 +126,75 @@ class Detector:
                 self._take(vantage, signal, watched, sick[vantage], now)
 
     def _take(self, vantage: str, signal: Signal, watched: Watched, sick: set[str], now: float) -> None:
-        key = (signal.probe, vantage)
-        if signal.kind.startswith(OWN):
-            self._own[key] = signal
-            signal = replace(signal, result=Result.UNKNOWN)
-        else:
-            self._own.pop(key, None)  # the newest look speaks
+        """One look of a probe: what is our own fault is set aside, the rest goes to its lanes."""
+        plain = not signal.kind and not signal.parts and signal.probe not in self._sublanes
+        if plain and watched.role is Role.LOOK:
+            self._own.pop((signal.probe, vantage), None)  # the newest look speaks
+            if watched.way == "round-trip":
+                self._mail(vantage, signal, watched, now)
+            self._hear(signal.probe, vantage, signal, watched, sick, now)
+            return
+        signal = self._ours(vantage, refined(signal), watched)
         if watched.role is Role.DECLARED:
-            self._declared[key] = (now, signal)
-        bad = signal.result in {Result.FAIL, Result.DEGRADED}
-        alone = len(watched.vantages or self.vantages) == 1
-        if signal.kind == THROTTLED and alone:  # nobody else can tell whether it is the service or this address
+            self._declared[(signal.probe, vantage)] = (now, signal)
+        if watched.way == "round-trip":
+            self._mail(vantage, signal, watched, now)
+        for lane in self._spread(signal, watched):
+            self._hear(lane[0], vantage, lane[2], lane[1], sick, now)
+
+    def _ours(self, vantage: str, signal: Signal, watched: Watched) -> Signal:
+        """Our own faults, and limits of our own, are unknown and are said."""
+        key = (signal.probe, vantage)
+        limit = survey.is_limit(signal.kind) and (watched.medium != "smtp" or self._only_one(watched))
+        if signal.kind.startswith(OWN) and signal.kind != "own-zone":
             self._own[key] = signal
-        if bad and (
-            vantage in self._skewed
+            return replace(signal, result=Result.UNKNOWN)
+        if limit:  # nobody else can tell whether it is the service or us
+            self._own[key] = signal
+            return replace(signal, result=Result.UNKNOWN) if survey.failed(signal.result) else signal
+        self._own.pop(key, None)
+        return signal
+
+    def _only_one(self, watched: Watched) -> bool:
+        return len(watched.vantages or self.vantages) == 1
+
+    def _spread(self, signal: Signal, watched: Watched) -> Iterable[tuple[str, Watched, Signal]]:
+        """The lanes of a signal. One without parts of a probe that has had parts speaks for all of its lanes."""
+        apart = self._sublanes.get(signal.probe, set())
+        lanes = split(signal, watched)
+        if len(lanes) == 1 and lanes[0].name == watched.probe and apart:
+            lanes = [replace(lanes[0], name=n, watched=self._lanes[n]) for n in sorted(apart) if "#" not in n] or lanes
+        for lane in lanes:
+            for one in derived(lane, self._lanes):
+                if one.name not in self._lanes:
+                    self._lanes[one.name] = one.watched
+                    self._streams.setdefault(one.name, {})
+                if one.name != watched.probe:
+                    self._sublanes[signal.probe].add(one.name)
+                    if "#" not in one.name:
+                        self._divided.add(signal.probe)
+                yield one.name, one.watched, one.signal
+
+    def _mail(self, vantage: str, signal: Signal, watched: Watched, now: float) -> None:
+        """A mail that came through is the best evidence that there is. It speaks of the time at which it was sent."""
+        if signal.result in {Result.OK, Result.DEGRADED}:
+            took = signal.numbers.get("seconds", 0.0) or _seconds(signal)
+            self._delivered[vantage] = (now - max(0.0, took), now + DELIVERED_FOR * watched.every_s)
+        else:
+            self._delivered.pop(vantage, None)
+
+    def _hear(self, lane: str, vantage: str, signal: Signal, watched: Watched, sick: set[str], now: float) -> None:
+        if survey.failed(signal.result) and (
+            (vantage in self._skewed and vantage != self.here)
             or (watched.medium and (watched.medium in sick or "*" in sick))
-            or (signal.kind == THROTTLED and alone)
         ):
             signal = replace(signal, result=Result.UNKNOWN)
-        self._stream(signal.probe, vantage).take(signal, now, self.rules)
+        if signal.result is not Result.UNKNOWN and watched.plane in MOVED:
+            self._fresh_until = max(self._fresh_until, now + FRESH_LOOKS * max(watched.every_s, self.rules.interval_s))
+        self._stream(lane, vantage).take(signal, now, self.rules)
 
-    def _check_clock(self, vantage: str, signal: Signal, wall: float) -> None:
-        """Another machine's clock against ours. Old news and a wrong clock look the same, and are equally useless."""
-        skew = signal.at - wall
-        if abs(skew) > self.rules.skew_s:
-            self._skewed[vantage] = skew
-        else:
-            self._skewed.pop(vantage, None)
-
-    def _stream(self, probe: str, vantage: str) -> Stream:
-        streams = self._streams[probe]
+    def _stream(self, lane: str, vantage: str) -> Stream:
+        streams = self._streams[lane]
         if vantage not in streams:
             streams[vantage] = Stream()
         return streams[vantage]
@@ -178,254 +213,157 @@ class Detector:
     # -- out -----------------------------------------------------------------------------------------------------
 
     def _say(self, now: float, wall: float, *, beat: bool) -> Decision:
-        probes = {
-            n: view_probe(w, self._streams[n], self.vantages, now, self.rules)
-            for n, w in self._watched.items()
-            if not w.control
-        }
-        ways: dict[str, list[WayView]] = defaultdict(list)
-        for (plane, _), names in self._ways.items():
-            ways[plane].append(view_way([probes[n] for n in names], self.rules))
-        backing = self._corroboration(now)
-        views = self._views(ways, dict.fromkeys(ways, bool(backing)))
-        down = {v.name for v in views if v.status == "down"}
-        backed = {p: bool(backing) or bool(down - {p}) for p in ways}  # a plane that is down backs a doubtful other one
-        if "mailbox" in down:  # the web front end fails with the mailboxes behind it: that is no second outage
-            backed["edge"] = False
-        if backed != dict.fromkeys(ways, bool(backing)):
-            views = self._views(ways, backed)
+        passed = now - self._before if self._before is not None else 0.0
+        self._before = now
+        lanes = self._views(now)
+        self._looked = frozenset(n.split("#")[0] for n, s in self._streams.items() if s)
+        words = active(self._words, wall)
+        backing = self._backing(now, words)
+        around = Around(self._delivered_at(now))
+        whole = survey.survey(lanes.values(), backing, around, self.rules)
+        apart, spared = self._apart(lanes.values(), backing, around)
+        views = [
+            survey.merged(v, {d: p for d, s in apart.items() if (p := s.plane(v.name))}, len(apart) + len(spared))
+            if apart and v.name in survey.APART
+            else v
+            for v in whole.views
+        ]
         for view in views:
-            self._remember(view, now, wall, beat=beat)
-        self._said = self._verdict(tuple(views), probes, backing, now, wall)
+            self._memory[(view.name, "")].remember(view, now, wall, passed, self.rules, beat=beat)
+        self._remember_domains(apart, spared, now, wall, passed, beat=beat)
+        found = Round(
+            rules=self.rules,
+            now=now,
+            wall=wall,
+            stage=self.stage,
+            views=tuple(views),
+            whole=whole,
+            apart=apart,
+            spared=spared,
+            memory=self._memory,
+            lanes=lanes,
+            backing=backing,
+            own=tuple(self._own_faults(now)),
+            looked=self._looked,
+            interrupted=self._interrupted(),
+            vantages=self.vantages,
+            controls=sum(1 for w in self._watched.values() if w.control),
+            notes=tuple(self._notes(lanes, views, now)),
+            fresh=now <= self._fresh_until,
+            words=words,
+        )
+        self.stage, self._said = conclude(found)
         return self._said
 
-    def _views(self, ways: Mapping[str, Sequence[WayView]], backed: Mapping[str, bool]) -> list[PlaneView]:
-        return [view_plane(p, w, corroborated=backed[p], rules=self.rules) for p, w in ways.items() if p != "declared"]
+    def _views(self, now: float) -> dict[str, ProbeView]:
+        """Every lane. One whose looks all go to lanes of their own says nothing itself."""
+        return {
+            n: view_probe(w, self._streams[n], self.vantages, now, self.rules, self.networks)
+            for n, w in self._lanes.items()
+            if self._streams[n] or n not in self._divided
+        }
 
-    def _remember(self, view: PlaneView, now: float, wall: float, *, beat: bool) -> None:
-        """Since when a plane is down, whether that is confirmed, and how unsteady it is."""
-        plane = self._planes[view.name]
-        if view.status == "down":
-            if plane.down_since is None:
-                plane.down_since = now
-            held = now - plane.down_since >= self.rules.confirm_for_s - 1e-6
-            plane.confirmed = plane.confirmed or view.rejecting or (held and view.failing_now)
-        elif view.status != "unknown":  # blindness neither confirms nor clears
-            plane.down_since, plane.confirmed = None, False
-        if view.status in {"down", "suspect", "partial"}:
-            plane.since = view.since if view.since is not None else (plane.since or wall)
-        elif view.status == "ok":
-            plane.since = None
-        if beat:
-            if plane.raw is None or plane.line is None:
-                plane.raw, plane.line = deque(maxlen=NAGIOS_STATES), deque(maxlen=HISTORY)
-            if view.status != "unknown":
-                plane.raw.append(_raw(view))
-                plane.hard.append(view.status == "down")
-            plane.line.append(view.status)
-            self._flap(plane)
+    def _apart(
+        self, lanes: Iterable[ProbeView], backing: Backing, around: Around
+    ) -> tuple[dict[str, Survey], tuple[str, ...]]:
+        """Of the domains that are looked at apart: those that do not look well, each surveyed; and the others."""
+        named, general = survey.by_domain(lanes)
+        if not named:
+            return {}, ()
+        remembered = {d for (_, d), m in self._memory.items() if d and not m.idle}
+        bad = [d for d, mine in named.items() if d in remembered or any(survey.doubtful(x) for x in mine)]
+        if any(survey.doubtful(x) for x in general):
+            bad = list(named)
+        found = {d: survey.survey([*named[d], *general], backing, around, self.rules) for d in sorted(bad)}
+        return found, tuple(sorted(d for d in named if d not in found))
 
-    def _flap(self, plane: _Plane) -> None:
-        """Nagios' percent of two histories: of the plane as decided, and of the bare looks where it is neither up nor down."""
-        assert plane.raw is not None
-        bare = flap_percent(tuple(plane.raw))
-        share = sum(plane.raw) / len(plane.raw) if plane.raw else 0.0
-        if not UNDECIDED[0] <= share <= UNDECIDED[1]:  # nine looks of ten fail: that is down, not flapping
-            bare = 0.0
-        plane.percent = max(bare, flap_percent(tuple(plane.hard)))
-        rules = self.rules
-        plane.flapping = plane.percent >= rules.flap_high or (plane.flapping and plane.percent > rules.flap_low)
+    def _remember_domains(
+        self, apart: Mapping[str, Survey], spared: Sequence[str], now: float, wall: float, passed: float, *, beat: bool
+    ) -> None:
+        for domain, seen in apart.items():
+            for view in seen.views:
+                self._memory[(view.name, domain)].remember(view, now, wall, passed, self.rules, beat=beat)
+        for key in [k for k, m in self._memory.items() if k[1] and k[1] in spared and m.idle]:
+            del self._memory[key]
 
-    def _flapping(self, down: Sequence[PlaneView]) -> bool:
-        """Does what a proposal would rest on come and go? A steady outage is not excused by another plane that flaps."""
-        moved = [v for v in down if v.name in {"inbound", "dns"}]
-        if moved:
-            return all(self._planes[v.name].flapping for v in moved)
-        return any(p.flapping for p in self._planes.values())
+    def _delivered_at(self, now: float) -> float | None:
+        """When the newest mail that came through was sent, while that still speaks."""
+        return max((sent for sent, until in self._delivered.values() if now <= until), default=None)
 
-    def _corroboration(self, now: float) -> list[str]:
-        """What others declare: one that is sure, or two that are weak."""
-        strong, weak = [], []
+    def _backing(self, now: float, words: Sequence[Word]) -> Backing:
+        """What others declare: one that is sure, or two that are weak; and what persons on call have declared."""
+        strong: list[tuple[str, Signal]] = []
+        weak: list[tuple[str, Signal]] = []
         for (probe, _), (at, signal) in self._declared.items():
-            if now - at > self._patience(self._watched[probe]) or signal.kind == DISPROVES:
+            if now - at > self._patience(self._watched[probe]) or signal.kind in {DISPROVES, "advisory"}:
                 continue
             if signal.result is Result.FAIL:
-                strong.append(f"{probe}: {signal.evidence}")
+                strong.append((probe, signal))
             elif signal.result is Result.DEGRADED:
-                weak.append(f"{probe}: {signal.evidence}")
-        return strong + weak if strong or len({t.split(":")[0] for t in weak}) >= 2 else []
+                weak.append((probe, signal))
+        people = backed_by(words)
+        if not strong and len({p for p, _ in weak}) < 2:
+            return Backing(people=people)
+        texts = tuple(dict.fromkeys(f"{p}: {s.evidence}" for p, s in [*strong, *weak]))
+        named = [frozenset(s.data.get("planes", "").split()) for _, s in (strong or weak)]
+        return Backing(texts, frozenset().union(*named) if all(named) else None, people)
 
-    def _verdict(
-        self,
-        views: tuple[PlaneView, ...],
-        probes: Mapping[str, ProbeView],
-        backing: Sequence[str],
-        now: float,
-        wall: float,
-    ) -> Decision:
-        down = [v for v in views if self._planes[v.name].confirmed]
-        doubtful = [v for v in views if v.status in {"down", "partial", "suspect"} and v not in down]
-        if any(v.name == "inbound" for v in doubtful):  # the gateway is to blame only where direct delivery is well
-            down = [v for v in down if v.name != "gateway"]
-        throttled, own = _throttled(probes), self._own_faults(now)
-        shown = [v for v in down if v.status != "unknown"]
-        down = shown or down  # a proposal rests on what is seen now
-        serious = [v for v in doubtful if v.name not in throttled]
-        state = self._state(views, shown, doubtful, own, hidden=bool(down))
-        names = any(v.name == "dns" and v.status == "partial" for v in doubtful)
-        classes = classes_of(down or serious, names_fail=bool(down) and names)
-        if own and not shown:
-            classes = ("H", *classes) if state == "unknown" else (*classes, "H")
-        elif throttled and not classes:
-            classes = ("H",)
-        since = min((p.since for v in (down or serious) if (p := self._planes[v.name]).since is not None), default=None)
-        partial = any(v.status == "partial" for v in serious) and not down
-        clear = not serious and not down and any(v.status == "ok" for v in views)
-        before = self.stage.name
-        self.stage = after_look(
-            self.stage, down=bool(shown), suspect=state == "suspect", clear=clear, now=now, rules=self.rules
-        )
-        if before == "closed" and self.stage.name == "closed" and clear:
-            self.stage = Stage()
-        flap = max((p.percent for p in self._planes.values()), default=0.0)
-        fallen = tuple(v.name for v in down)
-        flapping = self._flapping(shown)
-        moved = [v for v in shown if v.name in {"inbound", "dns"}]  # the clock of a switch runs from these
-        first = min((p.since for v in moved if (p := self._planes[v.name]).since is not None), default=since)
-        setting = Setting(
-            state,
-            self.stage.name,
-            flapping,
-            partial,
-            wall,
-            first,
-            wall - (now - self.stage.active_since) if self.stage.active_since is not None else None,
-            max((v.share for v in moved), default=1.0),
-        )
-        action, why, by = propose(classes, fallen, setting, self.rules)
-        controls = sum(1 for w in self._watched.values() if w.control)
-        sure, good, bad = confidence_of(
-            down or serious, len(self.vantages), controls, corroborated=bool(backing), own=bool(own), partial=partial
-        )
-        evidence = [evidence_of(w) for v in (down or doubtful) for w in v.ways if w.down or w.suspect or w.share]
-        notes = [*(f"{v}: {t}" for v, t in own), *self._notes(views, probes, throttled, now)]
-        return Decision(
-            state,
-            classes,
-            fallen,
-            since,
-            tuple(notes if state == "unknown" else evidence or (notes if state != "healthy" else ())),
-            self.stage.name,
-            sure if classes else 0,
-            (*good, *backing) if classes else (),
-            tuple(bad) if classes else (),
-            action,
-            why,
-            by,
-            clock_of(classes, first, by) if down and switch_helps(classes, fallen) else (),
-            partial,
-            flapping,
-            flap,
-            tuple(notes),
-            views,
-        )
-
-    def _state(
-        self,
-        views: Sequence[PlaneView],
-        down: Sequence[PlaneView],
-        doubtful: Sequence[PlaneView],
-        own: Sequence[tuple[str, str]],
-        *,
-        hidden: bool,
-    ) -> str:
-        if down:
-            return "down"
-        if hidden:
-            return "unknown"
-        if doubtful or self._interrupted(views):
-            return "suspect"
-        blind = [v for v in views if v.status == "unknown" and any(w.role is Role.LOOK for w in v.ways)]
-        if not any(v.status == "ok" for v in views) or (blind and own):
-            return "unknown"
-        return "healthy"
-
-    def _interrupted(self, views: Sequence[PlaneView]) -> bool:
+    def _interrupted(self) -> bool:
         """The provider itself speaks of an interruption while we see nothing: people should look."""
-        return bool(views) and any(
-            s.result is Result.FAIL and s.kind == "interruption" for _, s in self._declared.values()
-        )
+        return any(s.result is Result.FAIL and s.kind == "interruption" for _, s in self._declared.values())
 
-    def _own_faults(self, now: float) -> list[tuple[str, str]]:
+    def _own_faults(self, now: float) -> list[own.Own]:
         """What is broken on our side, as (vantage, what)."""
-        out: list[tuple[str, str]] = []
+        out: list[own.Own] = []
         for vantage in self.vantages:
-            sick = self._sick(vantage, now)
-            if "*" in sick:
-                out.append((vantage, "every control probe fails: its own network is down, what it says is unknown"))
-            else:
-                out += [
-                    (vantage, f"control probes over {m} fail: what it says over {m} is unknown") for m in sorted(sick)
-                ]
+            out += own.cut_off(vantage, self._sick(vantage, now))
             if vantage in self._skewed:
-                out.append((vantage, f"its clock differs by {self._skewed[vantage]:+.0f} s: not believed"))
-        out += [(v, f"{p}: {s.evidence or s.kind}") for (p, v), s in sorted(self._own.items())]
-        return out
+                out.append(own.clock_words(vantage, self._skewed[vantage]))
+        return out + [(v, f"{p}: {s.evidence or s.kind}") for (p, v), s in sorted(self._own.items())]
 
-    def _notes(
-        self, views: Sequence[PlaneView], probes: Mapping[str, ProbeView], throttled: set[str], now: float
-    ) -> list[str]:
+    def _notes(self, lanes: Mapping[str, ProbeView], views: Sequence[PlaneView], now: float) -> list[str]:
         out = []
-        for name, view in probes.items():
+        for name, view in lanes.items():
             if view.alone:
                 who = ", ".join(view.alone)
                 what = "says that this address is throttled: per IP" if view.throttled else "sees it fail"
                 out.append(f"{name}: only {who} {what}; no quorum ({view.split[0]} of {sum(view.split)})")
                 if len(out) >= 20:
                     break
-        for vantage in self.vantages:
-            silent = [
-                n
-                for n, w in self._watched.items()
-                if vantage in (w.vantages or self.vantages)
-                and (s := self._streams[n].get(vantage)) is not None
-                and now - s.looked_at > self._patience(w)
-            ]
-            if silent:
-                out.append(
-                    f"{vantage}: silent: {', '.join(silent[:3])}{' ...' if len(silent) > 3 else ''} (silence is not failure)"
-                )
+        out += [t for v in self.vantages if (t := self._silence(v, now))]
         for (probe, _), (_, signal) in self._declared.items():
             if signal.result in {Result.FAIL, Result.DEGRADED} or signal.kind == DISPROVES:
                 out.append(f"{probe}: {signal.evidence}")
-        out += [
-            f"{v.name}: nothing can be told"
-            for v in views
-            if v.status == "unknown" and any(w.role is Role.LOOK for w in v.ways)
+        return out + [f"{v.name}: nothing can be told" for v in survey.blind(views, self._looked)]
+
+    def _silence(self, vantage: str, now: float) -> str:
+        silent = [
+            n
+            for n, w in self._watched.items()
+            if vantage in (w.vantages or self.vantages)
+            and (s := self._streams[n].get(vantage)) is not None
+            and now - s.looked_at > self._patience(w)
         ]
-        return out
+        if not silent:
+            return ""
+        more = " ..." if len(silent) > 3 else ""
+        return f"{vantage}: silent: {', '.join(silent[:3])}{more} (silence is not failure)"
 
     def lines(self) -> dict[str, tuple[str, ...]]:
         """Status of each plane over the last rounds, oldest first."""
-        return {n: tuple(p.line) for n, p in self._planes.items() if p.line}
+        return {n: tuple(m.line) for (n, d), m in self._memory.items() if not d and m.line}
 
 
-def _throttled(probes: Mapping[str, ProbeView]) -> set[str]:
-    """Planes about which nothing is wrong but that one vantage's own address is refused."""
-    bad: dict[str, list[bool]] = defaultdict(list)
-    for view in probes.values():
-        if view.down or view.suspect or view.share:
-            bad[view.watched.plane].append(view.throttled and not view.down)
-    return {plane for plane, only in bad.items() if all(only)}
-
-
-def _raw(view: PlaneView) -> bool:
-    """Does it fail now, before any hysteresis? What flaps is this."""
-    return any(w.role is Role.LOOK and w.known and w.raw for w in view.ways)
+def _seconds(signal: Signal) -> float:
+    """How long the mail was under way, as older probes say it."""
+    try:
+        return float(signal.data.get("seconds", "0"))
+    except ValueError:
+        return 0.0
 
 
 def _canonical(signal: Signal) -> tuple[float, str, str, int, str]:
     return (signal.at, signal.probe, signal.vantage, _ORDER[signal.result], signal.kind)
 
 
-__all__ = ["HERE", "Decision", "Detector", "decide_at"]
+__all__ = ["HERE", "MAIL", "Decision", "Detector"]

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bcp.contracts.probe import THROTTLED, Result, Role, Signal, Watched
+from bcp.contracts.kinds import Meaning, meaning_of
+from bcp.contracts.probe import REJECTS, THROTTLED, Result, Role, Signal, Watched
 from bcp.detect.counter import Stream
-from bcp.detect.quorum import agreed
+from bcp.detect.quorum import agreed, outvoted, votes
 from bcp.detect.rules import Rules
+
+FRESH_LOOKS = 2.5
+"""What happens *now* is what was seen in so many intervals of the probe."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeView:
-    """What all vantages together say of one probe."""
+    """What all vantages together say of one probe (of one lane of it)."""
 
     watched: Watched
     known: bool
@@ -31,6 +35,19 @@ class ProbeView:
     """Vantages that see it down, well, or do not know."""
     raw: bool = False
     """The last known looks fail, by quorum."""
+    accepted: bool = False
+    """Well everywhere that can tell, and for long enough."""
+    fail_share: float = 0.0
+    """Share of whole failures, the mean over vantages."""
+    refused_looks: int = 0
+    """Permanent refusals in the windows of all vantages."""
+    alternates: bool = False
+    began: float | None = None
+    """Steady time at which the first counter that is not zero left it."""
+    now_share: float = 0.0
+    """Share of the places whose last known look fails."""
+    unreachable: bool = False
+    """Where it fails no conversation comes about, while elsewhere it does: a broken path near those places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,21 @@ class WayView:
     split: tuple[int, int, int] = (0, 0, 0)
     raw: bool = False
     """Its last looks fail, by quorum and on enough targets, before any hysteresis."""
+    probes: tuple[ProbeView, ...] = ()
+    muted: str = ""
+    """Why it does not count, although it fails; empty where it does."""
+
+    @property
+    def fail_share(self) -> float:
+        """Share of whole failures of the targets that are down, or of all."""
+        chosen = [p for p in self.probes if p.down] or [p for p in self.probes if p.known]
+        return sum(p.fail_share for p in chosen) / len(chosen) if chosen else 0.0
+
+    @property
+    def accepted(self) -> bool:
+        """Every target of it is solidly well."""
+        known = [p for p in self.probes if p.known]
+        return bool(known) and all(p.accepted for p in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,63 +102,104 @@ class PlaneView:
     """Ways that say it is down."""
     against: tuple[str, ...] = ()
     """Ways that look themselves and see it well."""
+    domains: tuple[str, ...] = ()
+    """Of our domains, those for which it is so; empty is all of them."""
+    seen: bool = False
+    """A look of our own sees it down."""
+    grounds: tuple[str, ...] = ()
+    """Rules of evidence that made a difference (``bcp.detect.inbound``)."""
 
 
 def view_probe(
-    watched: Watched, streams: Mapping[str, Stream], vantages: Sequence[str], now: float, rules: Rules
+    watched: Watched,
+    streams: Mapping[str, Stream],
+    vantages: Sequence[str],
+    now: float,
+    rules: Rules,
+    networks: Mapping[str, str] | None = None,
 ) -> ProbeView:
-    """Vote of the vantages on one probe. ``streams`` is by vantage; those that are missing or silent do not vote."""
+    """Vote of the vantages on one probe. ``streams`` is by vantage; those that are missing or silent do not vote.
+
+    Vantages of one network (``networks``: network by vantage) have one vote together.
+    """
     where = watched.vantages or vantages
     patience = rules.stale_after * watched.every_s + rules.interval_s
-    down: list[str] = []
-    fine: list[str] = []
-    rejecting = failing = failing_here = suspect = failing_well = 0
-    since: float | None = None
-    worst: Signal | None = None
-    shares: list[float] = []
-    for vantage in where:
-        stream = streams.get(vantage)
-        if stream is None or not stream.fresh(now, patience):
-            continue
-        (down if stream.down else fine).append(vantage)
-        rejecting += stream.rejecting
-        failing += stream.seen is Result.FAIL
-        failing_here += stream.seen is Result.FAIL and stream.looked_at == stream.known_at
-        failing_well += stream.seen is not Result.FAIL
-        suspect += stream.value >= min(rules.suspect, rules.threshold)
-        shares.append(stream.share())
-        if stream.first_failure is not None and (since is None or stream.first_failure < since):
-            since = stream.first_failure
-        if stream.last is not None and stream.last.result is not Result.OK and (worst is None or stream.down):
-            worst = stream.last
-    n = len(where)
+    fresh = [(v, s) for v in where if (s := streams.get(v)) is not None and s.fresh(now, patience)]
+    if fresh and all(s.calm for _, s in fresh):
+        return _well(watched, len(fresh), len(where))
+    return _doubtful(watched, where, fresh, now, rules, networks or {})
+
+
+def _well(watched: Watched, known: int, places: int) -> ProbeView:
+    split = (0, known, places - known)
+    return ProbeView(watched, True, False, False, False, False, (), 0.0, None, None, False, split, False, accepted=True)
+
+
+def _doubtful(
+    watched: Watched,
+    where: Sequence[str],
+    fresh: Sequence[tuple[str, Stream]],
+    now: float,
+    rules: Rules,
+    networks: Mapping[str, str],
+) -> ProbeView:
+    n, poll = votes(where, [(v, s.down) for v, s in fresh], networks)
+    down, fine = [v for v, s in fresh if s.down], [v for v, s in fresh if not s.down]
+    _, refusals = votes(where, [(v, s.rejecting) for v, s in fresh], networks)
+    _, lately = votes(where, [(v, s.seen is Result.FAIL) for v, s in fresh], networks)
+    recent = now - FRESH_LOOKS * max(watched.every_s, rules.interval_s)
+    just = [(v, s) for v, s in fresh if s.known_at >= recent]
+    _, here = votes(where, [(v, s.failing()) for v, s in just if s.failing() or s.seen is not Result.FAIL], networks)
+    solid = sum(votes(where, [(v, s.solid) for v, s in fresh if s.solid], networks)[1])
     at_once = watched.role in {Role.PEOPLE, Role.TOLD}  # they have counted already
-    is_down = failing > 0 if at_once else agreed(n, len(down), len(fine))
-    refused = agreed(n, rejecting, len(down) + len(fine) - rejecting)
-    lately = sorted(shares)[len(shares) // 2] if len(shares) > 1 else (shares[0] if shares else 0.0)
+    failing = any(s.seen is Result.FAIL for _, s in fresh)
+    refused = agreed(n, *refusals) and not outvoted(refusals[0], solid)
+    is_down = failing if at_once else refused or (agreed(n, *poll) and not outvoted(poll[0], solid))
+    shares = sorted(s.share() for _, s in fresh)
+    worst = _worst(fresh)
     return ProbeView(
         watched,
-        bool(down or fine),
-        is_down or refused,
+        bool(fresh),
+        is_down,
         refused,
-        failing_here > 0 if at_once else agreed(n, failing_here, failing_well),
-        suspect > 0,
-        tuple(down) if down and not is_down and not refused else (),
-        lately,
-        since,
+        any(s.failing() for _, s in fresh) if at_once else agreed(n, *here),
+        any(s.value >= min(rules.suspect, rules.threshold) for _, s in fresh),
+        tuple(down) if down and not is_down else (),
+        shares[len(shares) // 2] if shares else 0.0,
+        min((s.first_failure for _, s in fresh if s.first_failure is not None), default=None),
         worst,
         worst is not None and worst.kind == THROTTLED,
-        (len(down), len(fine), n - len(down) - len(fine)),
-        agreed(n, failing, failing_well),
+        (len(down), len(fine), len(where) - len(fresh)),
+        agreed(n, *lately),
+        bool(fresh) and all(s.solid for _, s in fresh),
+        sum(s.fail_share() for _, s in fresh) / len(fresh) if fresh else 0.0,
+        sum(s.refused_looks() for _, s in fresh),
+        any(s.alternates for _, s in fresh),
+        min((s.began for _, s in fresh if s.began is not None), default=None),
+        sum(s.seen is Result.FAIL for _, s in fresh) / len(fresh) if fresh else 0.0,
+        bool(solid) and bool(down) and all(_unreachable(s.last) for _, s in fresh if s.down),
     )
 
 
+def _unreachable(signal: Signal | None) -> bool:
+    return signal is not None and meaning_of(signal.kind) is Meaning.UNREACHABLE
+
+
+def _worst(fresh: Sequence[tuple[str, Stream]]) -> Signal | None:
+    """The last look of a vantage that sees it fail, of a down one before others."""
+    worst: Signal | None = None
+    for _, stream in fresh:
+        if stream.last is not None and stream.last.result is not Result.OK and (worst is None or stream.down):
+            worst = stream.last
+    return worst
+
+
 def view_way(probes: Sequence[ProbeView], rules: Rules) -> WayView:
-    """Probes of one kind in one plane: down when enough of their targets are."""
+    """Probes of one kind in one plane: down when enough of their targets are, and more of them than are well."""
     known = [p for p in probes if p.known]
     down = [p for p in known if p.down]
     first = probes[0].watched
-    enough = bool(known) and len(down) / len(known) >= rules.target_share
+    enough = bool(known) and _most(len(down), len(known), rules)
     chosen = down or [p for p in known if p.worst is not None]
     return WayView(
         first.way,
@@ -142,46 +215,63 @@ def view_way(probes: Sequence[ProbeView], rules: Rules) -> WayView:
         min((p.since for p in (down or known) if p.since is not None), default=None),
         chosen[0].worst if chosen else None,
         max((p.split for p in (down or known)), default=(0, 0, 0)),
-        bool(known) and sum(p.raw for p in known) / len(known) >= rules.target_share,
+        bool(known) and _most(sum(p.raw for p in known), len(known), rules),
+        tuple(probes),
     )
 
 
-def view_plane(name: str, ways: Sequence[WayView], *, corroborated: bool, rules: Rules) -> PlaneView:
+def _most(bad: int, known: int, rules: Rules) -> bool:
+    """Enough of the targets; where the share asked for is a half or more, more bad ones than good ones."""
+    return bad / known >= rules.target_share and (rules.target_share < 0.5 or bad * 2 > known)
+
+
+def view_plane(
+    name: str, ways: Sequence[WayView], *, corroborated: bool, rules: Rules, halved: bool = False
+) -> PlaneView:
     """The rule of the house: two independent ways, or one and something that corroborates it, or the only one there is.
 
-    People's reports and other monitoring count beside a look. People alone are believed only where nothing looks;
-    another monitoring system alone never is.
+    People's reports and other monitoring count beside a look. People alone are believed only where nothing is set to
+    look; where looks are blind, nobody knows. Another monitoring system alone never is. ``halved``: good evidence
+    contradicts it, so that one way alone is not enough.
     """
-    looks = [w for w in ways if w.role is Role.LOOK and w.known]
+    watching = [w for w in ways if w.role is Role.LOOK]
+    looks = [w for w in watching if w.known and not w.muted]
     down = [w for w in looks if w.down]
     people = [w for w in ways if w.role is Role.PEOPLE and w.down]
     told = [w for w in ways if w.role is Role.TOLD and w.down]
     rejecting = any(w.rejecting for w in down)
-    enough = len(down) >= min(rules.need, len(looks)) > 0
-    is_down = bool(down) and (enough or rejecting or bool(people) or bool(told) or corroborated)
-    is_down = is_down or (not looks and bool(people))
+    enough = len(down) >= (rules.need if halved else min(rules.need, len(looks))) > 0
+    seen = bool(down) and (enough or rejecting or bool(people) or bool(told) or corroborated)
+    is_down = seen or (not watching and bool(people))
     agree = [*down, *people, *told]
     against = tuple(w.way for w in looks if not w.down and not w.suspect and not (rejecting and w.share == 0))
-    share = max((w.share for w in ways), default=0.0)
-    if is_down:
-        status = "down"
-    elif any((w.share and not w.down) or (w.down_targets and not w.down) for w in looks):
-        status = "partial"
-    elif down or people or told or any(w.suspect for w in ways):
-        status = "suspect"
-    else:
-        status = "ok" if looks else "unknown"
     return PlaneView(
         name,
-        status,
+        _status(ways, looks, agree, is_down=is_down),
         tuple(ways),
         rejecting,
         is_down and (any(w.failing_now for w in down) or (bool(people) and not down)),
-        share,
+        max((w.share for w in ways if not w.muted), default=0.0),
         min((w.since for w in (agree or ways) if w.since is not None), default=None),
         len(agree),
         against,
+        seen=seen,
     )
+
+
+def _status(ways: Sequence[WayView], looks: Sequence[WayView], agree: Sequence[WayView], *, is_down: bool) -> str:
+    if is_down:
+        return "down"
+    if any((w.share and not w.down) or (w.down_targets and not w.down) for w in looks):
+        return "partial"
+    if agree or any(w.suspect for w in ways):
+        return "suspect"
+    return "ok" if any(w.role is Role.LOOK and w.known for w in ways) else "unknown"
+
+
+def refuses(view: ProbeView) -> bool:
+    """Is what fails here a permanent refusal?"""
+    return view.rejecting or (view.down and view.worst is not None and view.worst.kind == REJECTS)
 
 
 def sick_media(controls: Iterable[tuple[Watched, Stream | None, bool]]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 HEALTHY_SHARE = 0.18
 """Route 53: at most this share of checkers may still see it healthy (docs: determining health of endpoints)."""
@@ -22,3 +23,31 @@ def agreed(vantages: int, failing: int, healthy: int) -> bool:
     if vantages <= 5:
         return known >= 2 and failing >= math.ceil(2 * vantages / 3)
     return known >= max(2, math.ceil(vantages / 2)) and healthy / known <= HEALTHY_SHARE
+
+
+OUTWEIGHS = 3
+"""One place that sees it solidly well weighs as much as so many that see it fail: a broken path near some places looks
+the same from there, and moving mail that is taken is harm."""
+
+
+def outvoted(failing: int, solidly_well: int) -> bool:
+    """Do too many places see it solidly well for the failing ones to speak for the service?"""
+    return solidly_well > 0 and failing < OUTWEIGHS * solidly_well
+
+
+def votes(
+    where: Sequence[str], said: Sequence[tuple[str, bool]], networks: Mapping[str, str]
+) -> tuple[int, tuple[int, int]]:
+    """(votes there are, (votes that say yes, votes that say no)). Vantages of one network have one vote together.
+
+    A network in which as many say yes as no has none: its own paths differ.
+    """
+    if not networks:
+        yes = sum(s for _, s in said)
+        return len(where), (yes, len(said) - yes)
+    poll: dict[str, int] = {}
+    for vantage, answer in said:
+        network = networks.get(vantage) or f"={vantage}"
+        poll[network] = poll.get(network, 0) + (1 if answer else -1)
+    places = len({networks.get(v) or f"={v}" for v in where})
+    return places, (sum(v > 0 for v in poll.values()), sum(v < 0 for v in poll.values()))

@@ -1,0 +1,329 @@
+"""What a round amounts to: state, classes, proposal, reasons. The last step of the detector. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bcp.detect import own as ours
+from bcp.detect import survey
+from bcp.detect.decide import (
+    Case,
+    Judgement,
+    Moment,
+    Setting,
+    clock_of,
+    decide_after,
+    propose,
+)
+from bcp.detect.evidence import BY_ID, says
+from bcp.detect.memory import PlaneMemory, raw_of
+from bcp.detect.planes import PlaneView, ProbeView
+from bcp.detect.reasons import changes_of, confidence_of, evidence_of
+from bcp.detect.rules import Rules
+from bcp.detect.stage import Stage, after_look
+from bcp.detect.survey import Backing, Survey
+from bcp.detect.verdict import MOVED, Decision, classes_of, switch_helps
+from bcp.detect.words import IS_NOT, MAINTENANCE, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Everything that one round has brought."""
+
+    rules: Rules
+    now: float
+    wall: float
+    stage: Stage
+    views: tuple[PlaneView, ...]
+    whole: Survey
+    apart: Mapping[str, Survey]
+    spared: tuple[str, ...]
+    memory: Mapping[tuple[str, str], PlaneMemory]
+    lanes: Mapping[str, ProbeView]
+    backing: Backing
+    own: tuple[ours.Own, ...]
+    looked: frozenset[str]
+    interrupted: bool
+    vantages: tuple[str, ...]
+    controls: int
+    notes: tuple[str, ...]
+    fresh: bool = True
+    """Is there a look at inbound mail or the MX host's name that is of now?"""
+    words: tuple[Word, ...] = ()
+
+    def of(self, plane: str, domain: str = "") -> PlaneMemory:
+        """What is remembered of a plane."""
+        return self.memory.get((plane, domain)) or PlaneMemory()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """The planes by how sure we are."""
+
+    down: tuple[PlaneView, ...]
+    """Confirmed; what is seen now before what is hidden."""
+    shown: tuple[PlaneView, ...]
+    """Of the confirmed, those that are seen now."""
+    doubtful: tuple[PlaneView, ...]
+    serious: tuple[PlaneView, ...]
+    """Doubtful planes that a class may rest on."""
+    throttled: frozenset[str]
+
+
+def conclude(r: Round) -> tuple[Stage, Decision]:
+    """The stage after this round, and the verdict."""
+    planes = _sort(r)
+    own = _own(r)
+    state = _state(r, planes, own)
+    classes = _classes(r, planes, own, state)
+    clear = _clear(r, planes)
+    stage = after_look(
+        r.stage, down=bool(planes.shown), suspect=state == "suspect", clear=clear, now=r.now, rules=r.rules
+    )
+    if r.stage.name == "closed" and stage.name == "closed" and clear:
+        stage = Stage()
+    partial = any(v.status == "partial" for v in planes.serious) and not planes.down
+    cases = _cases(r, planes, classes, state, partial)
+    moment = _moment(r, planes, stage)
+    fails = any(survey.fails_at_all(v) and r.of(v.name).lately() for v in planes.serious)
+    setting = Setting(state, classes, partial, fails, any(_disputed(v) for v in planes.serious))
+    judgement = propose(setting, cases, moment, r.rules)
+    return stage, _decision(r, planes, own, state, classes, stage, partial, cases, moment, judgement)
+
+
+def _sort(r: Round) -> _Sorted:
+    confirmed = tuple(v for v in r.views if r.of(v.name).confirmed)
+    doubtful = tuple(v for v in r.views if v.status in {"down", "partial", "suspect"} and v not in confirmed)
+    shown = tuple(v for v in confirmed if v.status != "unknown")
+    throttled = frozenset(survey.limited(r.lanes.values()))
+    serious = tuple(v for v in doubtful if v.name not in throttled and not _explained(r, v))
+    return _Sorted(shown or confirmed, shown, doubtful, serious, throttled)
+
+
+def _explained(r: Round, view: PlaneView) -> bool:
+    """Is all that is wrong with it explained by something that is no outage?"""
+    if view.name != "inbound":
+        return False
+    bad = [w for w in view.ways if w.down or w.suspect or w.share or w.down_targets]
+    gone = set(r.whole.weighed.removed)
+    return bool(bad) and all(
+        w.muted or (gone and all(p.watched.probe in gone or p.accepted for p in w.probes)) for w in bad
+    )
+
+
+def _disputed(view: PlaneView) -> bool:
+    """Is one way of looking down while the plane is not?"""
+    return view.name in MOVED and view.status == "suspect" and any(w.down and not w.muted for w in view.ways)
+
+
+def _own(r: Round) -> tuple[ours.Own, ...]:
+    """Faults of ours, and what turned out to be one when it was weighed."""
+    removed = ours.removed_words(r.whole.weighed.removed)
+    grounds = r.whole.weighed.grounds
+    limits = [("", says("delivered-throttled"))] if "delivered-throttled" in grounds else []
+    return (*r.own, *removed, *limits)
+
+
+def _state(r: Round, planes: _Sorted, own: Sequence[ours.Own]) -> str:
+    if planes.shown:
+        return "down"
+    if planes.down:
+        return "unknown"
+    blind = survey.blind(r.views, r.looked)
+    unseen = [v for v in blind if v.name in MOVED]
+    if (planes.doubtful or (r.views and r.interrupted)) and not (unseen and own and not planes.serious):
+        return "suspect"
+    if blind or not any(v.status == "ok" for v in r.views):
+        return "unknown"
+    return "healthy"
+
+
+def _classes(r: Round, planes: _Sorted, own: Sequence[ours.Own], state: str) -> tuple[str, ...]:
+    rest = planes.down or planes.serious
+    down = {v.name for v in planes.down}
+    if "gateway" in down and "inbound" not in down:  # doubtful direct delivery does not hide the gateway
+        rest = tuple(v for v in rest if v.name != "inbound")
+    names = bool(planes.down) and any(v.name == "dns" and v.status == "partial" for v in planes.doubtful)
+    partly = r.whole.weighed.refused_partly or any(s.weighed.refused_partly for s in r.apart.values())
+    alone = "rejects-alone" in r.whole.weighed.grounds and not planes.down
+    classes = classes_of(rest, names_fail=names, refused_partly=partly or alone)
+    if own and not planes.shown:
+        return ("H", *classes) if state == "unknown" else tuple(dict.fromkeys((*classes, "H")))
+    return ("H",) if planes.throttled and not classes else classes
+
+
+def _clear(r: Round, planes: _Sorted) -> bool:
+    """Nothing is wrong, and what MX is moved for is seen to be well."""
+    unseen = any(v.name in MOVED for v in survey.blind(r.views, r.looked))
+    return not planes.serious and not planes.down and not unseen and any(v.status == "ok" for v in r.views)
+
+
+def _moment(r: Round, planes: _Sorted, stage: Stage) -> Moment:
+    down = {v.name for v in planes.down}
+    said = {w.kind: w.who for w in r.words}
+    return Moment(
+        stage=stage.name,
+        maintenance=said.get(MAINTENANCE, ""),
+        denied=said.get(IS_NOT, ""),
+        on_relay_s=r.now - stage.active_since if stage.active_since is not None else None,
+        gateway_down="gateway" in down and "inbound" not in down,
+        fresh=r.fresh,
+        flapping=_flapping(r, planes.shown),
+    )
+
+
+def _flapping(r: Round, down: Sequence[PlaneView]) -> bool:
+    """Does what a proposal would rest on come and go? A steady outage is not excused by another plane that flaps."""
+    moved = [v for v in down if v.name in MOVED]
+    if moved:
+        return all(r.of(v.name).flapping for v in moved)
+    return any(m.flapping for (_, d), m in r.memory.items() if not d)
+
+
+# -- cases -----------------------------------------------------------------------------------------------------------
+
+
+def _cases(r: Round, planes: _Sorted, classes: tuple[str, ...], state: str, partial: bool) -> tuple[Case, ...]:
+    """One case for each domain that is looked at apart; one for all of them where none is."""
+    if not r.apart and not r.spared:
+        down = tuple(v.name for v in planes.down)
+        return (_case(r, "", r.views, state, classes, down),)
+    out = [_case_of(r, d, s, planes) for d, s in r.apart.items()]
+    return (*out, *(Case(d, "healthy", well=_well(r.views, spare=True)) for d in r.spared))
+
+
+def _case_of(r: Round, domain: str, seen: Survey, planes: _Sorted) -> Case:
+    confirmed = [v for v in seen.views if r.of(v.name, domain).confirmed and v.status != "unknown"]
+    general = [v for v in planes.shown if v.name not in survey.APART]
+    classes = classes_of([*confirmed, *general], refused_partly=seen.weighed.refused_partly)
+    state = "down" if confirmed else "healthy"
+    return _case(r, domain, seen.views, state, classes, tuple(v.name for v in confirmed))
+
+
+def _case(
+    r: Round, domain: str, views: Sequence[PlaneView], state: str, classes: tuple[str, ...], down: tuple[str, ...]
+) -> Case:
+    moved = [v for v in views if v.name in MOVED and v.name in down]
+    memories = [r.of(v.name, domain) for v in moved]
+    return Case(
+        domain,
+        state,
+        classes,
+        down,
+        seen=any(v.seen for v in moved),
+        failing_now=any(v.failing_now and raw_of(v) for v in moved),
+        failed_s=max((m.failed_s for m in memories), default=0.0),
+        sure_share=max((m.sure_share() for m in memories), default=0.0),
+        share=max((v.share for v in moved), default=0.0),
+        flapping=bool(memories) and all(m.flapping for m in memories),
+        well=_well(views),
+    )
+
+
+def _well(views: Sequence[PlaneView], *, spare: bool = False) -> bool:
+    """Is what MX is moved for seen to be well?"""
+    mine = [v for v in views if v.name in MOVED]
+    return bool(mine) and all(spare or v.status == "ok" for v in mine)
+
+
+# -- the decision ----------------------------------------------------------------------------------------------------
+
+
+def _decision(
+    r: Round,
+    planes: _Sorted,
+    own: Sequence[ours.Own],
+    state: str,
+    classes: tuple[str, ...],
+    stage: Stage,
+    partial: bool,
+    cases: tuple[Case, ...],
+    moment: Moment,
+    judgement: Judgement,
+) -> Decision:
+    bad = planes.down or planes.serious
+    fallen = tuple(v.name for v in planes.down)
+    since = min((s for v in bad if (s := r.of(v.name).since) is not None), default=None)
+    moved = [v for v in planes.shown if v.name in MOVED]
+    first = min((s for v in moved if (s := r.of(v.name).since) is not None), default=since)
+    sure, good, against = confidence_of(
+        bad, len(r.vantages), r.controls, corroborated=bool(r.backing.texts), own=bool(own), partial=partial
+    )
+    evidence = [
+        evidence_of(w) for v in (planes.down or planes.doubtful) for w in v.ways if w.down or w.suspect or w.share
+    ]
+    notes = (*(f"{v}: {t}" if v else t for v, t in own), *r.notes)
+    by = _decide_at(r, judgement, cases)
+    good += [says(g) for g in _grounds(r, "proves", "speaks", "keeps")]
+    against += [says(g) for g in _grounds(r, "vetoes", "halves", "abstains", "doubts", "is H")]
+    return Decision(
+        state,
+        classes,
+        fallen,
+        since,
+        tuple(notes if state == "unknown" else evidence or (notes if state != "healthy" else ())),
+        stage.name,
+        sure if classes else 0,
+        (*good, *r.backing.texts) if classes else (),
+        tuple(against) if classes else (),
+        judgement.action,
+        judgement.why,
+        by,
+        clock_of(classes, first, by) if planes.down and switch_helps(classes, fallen) else (),
+        partial,
+        moment.flapping,
+        max((m.percent for (_, d), m in r.memory.items() if not d), default=0.0),
+        notes,
+        r.views,
+        domains=_affected(planes, judgement),
+        spared=_spared(r, cases, judgement),
+        failing_now=any(c.failing_now for c in cases),
+        failed_s=max((c.failed_s for c in cases), default=0.0),
+        moves=_moves(r, planes, judgement, classes, fallen),
+        refusals=tuple(dict.fromkeys(x.rule for x in judgement.refusals)),
+        changes=tuple(changes_of(judgement, cases, r.rules, state=state, action=judgement.action)),
+        words=tuple(w.say() for w in r.words),
+        cases=cases,
+        moment=moment,
+    )
+
+
+def _grounds(r: Round, *effects: str) -> list[str]:
+    return [g for g in r.whole.weighed.grounds if BY_ID[g].effect in effects]
+
+
+def _decide_at(r: Round, judgement: Judgement, cases: Sequence[Case]) -> float | None:
+    """Wall time at which it is decided if it goes on failing."""
+    if judgement.action not in {"wait", "switch", "ask"}:
+        return None
+    times = [
+        r.wall + need - c.failed_s
+        for c in cases
+        if c.state == "down" and (need := decide_after(c.classes, c.planes, r.rules)) is not None
+    ]
+    return min(times) if times else None
+
+
+def _affected(planes: _Sorted, judgement: Judgement) -> tuple[str, ...]:
+    if judgement.action == "switch" and judgement.domains != ("",):
+        return judgement.domains
+    named = {d for v in planes.down for d in v.domains}
+    return tuple(sorted(named))
+
+
+def _spared(r: Round, cases: Sequence[Case], judgement: Judgement) -> tuple[str, ...]:
+    """Domains that are looked at apart and are not down."""
+    return tuple(sorted(c.domain for c in cases if c.domain and c.state != "down"))
+
+
+def _moves(r: Round, planes: _Sorted, judgement: Judgement, classes: tuple[str, ...], fallen: tuple[str, ...]) -> bool:
+    """May a playbook be recommended that moves MX? Not for what is slow, only at the edge, or near some places only."""
+    if judgement.action in {"switch", "wait"}:
+        return True
+    if judgement.action != "ask":
+        return False
+    if planes.down:
+        return switch_helps(classes, fallen)
+    inbound = [v for v in planes.serious if v.name == "inbound"]
+    return any(survey.fails_at_all(v) and not survey.only_places(v) and r.of(v.name).lately() for v in inbound)

@@ -1,0 +1,173 @@
+"""Weighing what is seen of inbound mail: good evidence against bad, known recipients before unknown ones. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from bcp.contracts.kinds import Meaning, meaning_of
+from bcp.contracts.probe import REJECTS, Role
+from bcp.detect.looks import MAIL
+from bcp.detect.planes import ProbeView, WayView, refuses, view_way
+from bcp.detect.rules import Rules
+
+UNKNOWN_WAY = "smtp-unknown"
+PARTLY = 3
+"""Permanent refusals in the windows of all places from which on a part that is refused is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What else is known beside the looks at inbound mail."""
+
+    delivered_at: float | None = None
+    """Steady time at which the newest mail that came through was sent; ``None``: none lately."""
+    backed: bool = False
+    """Others say that inbound mail fails: people, another monitor, a declaration."""
+    accepts_unknown: bool = False
+    """Unknown recipients are accepted: the recipient check is inverted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The ways of looking, as far as they count."""
+
+    ways: tuple[WayView, ...]
+    halved: bool = False
+    grounds: tuple[str, ...] = ()
+    """Ids of the rules that made a difference."""
+    removed: tuple[str, ...] = ()
+    """Probes whose one recipient is refused while others are not: class H."""
+    refused_partly: bool = False
+    """A part of the looks is refused for good, provably."""
+
+
+def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
+    """Apply the rules of ``bcp.detect.evidence`` that are about inbound mail."""
+    grounds: list[str] = []
+    mails = [w for w in ways if w.way == MAIL]
+    known = [w for w in ways if w.role is Role.LOOK and w.way not in {UNKNOWN_WAY, MAIL}]
+    removed: list[str] = []
+    partly = False
+    out: list[WayView] = []
+    for way in ways:
+        if any(way is k for k in known):
+            found = _refusals(way, around, mails, rules)
+            way, partly = found.way, partly or found.partly
+            removed += found.removed
+            grounds += found.grounds
+            way = _throttled(way, around, grounds)
+        elif way.way == UNKNOWN_WAY:
+            way = _unknown(way, known, grounds)
+            way = _throttled(way, around, grounds)
+        elif way.way == MAIL:
+            way = _mail(way)
+        out.append(way)
+    if any(w.raw for w in mails) and any(w.accepted for w in known):
+        grounds.append("not-taken")
+    halved = _delivered_since(around, [p for w in out if w.down for p in w.probes])
+    if halved:
+        grounds.append("delivered")
+    return Weighed(tuple(out), halved, tuple(dict.fromkeys(grounds)), tuple(removed), partly)
+
+
+def _unknown(way: WayView, known: Sequence[WayView], grounds: list[str]) -> WayView:
+    """What happens to unknown recipients counts only where nothing is known of known ones."""
+    speaking = [w for w in known if w.known]
+    if speaking and all(w.accepted for w in speaking):
+        if way.down or way.share or way.suspect:
+            grounds.append("accepted")
+            return replace(way, muted="accepted")
+    elif speaking and not (way.down or way.share or way.suspect) and way.known:
+        grounds.append("unknown-refused")
+        return replace(way, muted="unknown-refused")
+    return way
+
+
+def _mail(way: WayView) -> WayView:
+    """Whole mails: one that is taken now disproves what was before. Until enough were not, it is no way against others."""
+    if not way.raw:
+        return replace(way, down=False, suspect=False, share=0.0, down_targets=0, muted="" if way.known else way.muted)
+    return way if way.down else replace(way, muted="not-taken")
+
+
+def _throttled(way: WayView, around: Around, grounds: list[str]) -> WayView:
+    """Limits that our own addresses run into are no outage while mail comes through."""
+    bad = [p for p in way.probes if p.down or p.suspect or p.share]
+    limited = bool(bad) and all(p.worst is not None and meaning_of(p.worst.kind) is Meaning.LIMIT for p in bad)
+    if limited and _delivered_since(around, bad):
+        grounds.append("delivered-throttled")
+        return replace(way, muted="delivered-throttled")
+    return way
+
+
+def _delivered_since(around: Around, probes: Iterable[ProbeView]) -> bool:
+    """Was a mail that came through sent after these began to fail?"""
+    began = min((p.began for p in probes if p.began is not None), default=None)
+    return began is not None and around.delivered_at is not None and around.delivered_at > began
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusals:
+    way: WayView
+    partly: bool = False
+    removed: tuple[str, ...] = ()
+    grounds: tuple[str, ...] = ()
+
+
+def _refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rules) -> _Refusals:
+    """Is a permanent refusal of a known recipient a false one (F), or was the recipient removed (H)?"""
+    refused = [p for p in way.probes if p.known and refuses(p)]
+    if not refused:
+        return _partly(way, around, mails)
+    proof = _proof(refused, way, around, mails)
+    if proof in {"two-recipients", "rejects-backed", "rejects-alternate"}:
+        known = sum(p.known for p in way.probes)
+        others = known - len(refused)
+        if len(refused) > others:
+            return _Refusals(replace(way, rejecting=True, down=True), grounds=(proof,))
+        return _Refusals(way, partly=True, grounds=(proof,))
+    these = {id(p) for p in refused}
+    calm = [replace(p, down=False, rejecting=False, share=0.0, raw=False) if id(p) in these else p for p in way.probes]
+    seen = view_way(calm, rules)
+    names = tuple(p.watched.probe for p in refused) if proof == "rejects-contradicted" else ()
+    return _Refusals(replace(seen, suspect=True), removed=names, grounds=(proof,))
+
+
+def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Sequence[WayView]) -> str:
+    these = {id(p) for p in refused}
+    accepted = [p for p in way.probes if p.known and p.accepted and id(p) not in these]
+    delivered = _delivered_since(around, refused)
+    recipients = {recipient_of(p) for p in refused}
+    if any(p.alternates for p in refused) and not delivered and not accepted:
+        return "rejects-alternate"
+    if len(recipients) >= 2 and len(refused) > len(accepted) and not delivered:
+        return "two-recipients"
+    if accepted or delivered:
+        return "rejects-contradicted"
+    if around.backed or around.accepts_unknown or any(w.known and w.raw for w in mails):
+        return "rejects-backed"
+    return "rejects-alone"
+
+
+def _partly(way: WayView, around: Around, mails: Sequence[WayView]) -> _Refusals:
+    """A part of the looks is refused for good, again and again: mail is being lost, even if most of it is not."""
+    some = [p for p in way.probes if p.known and p.refused_looks >= PARTLY and p.share]
+    if not some:
+        return _Refusals(way)
+    recipients = {recipient_of(p) for p in some}
+    if any(p.alternates for p in some) or len(recipients) >= 2:
+        return _Refusals(way, partly=True, grounds=("rejects-alternate" if len(recipients) < 2 else "two-recipients",))
+    return _Refusals(way)
+
+
+def recipient_of(view: ProbeView) -> str:
+    """Whose mailbox a probe tries: the recipient it names, else the probe itself."""
+    named = [s for s in view.watched.shares if s.startswith("recipient:")]
+    return named[0] if named else view.watched.probe
+
+
+def only_refusals(ways: Sequence[WayView]) -> bool:
+    """Is all that fails here a refusal of recipients?"""
+    bad = [p for w in ways for p in w.probes if p.down or p.suspect]
+    return bool(bad) and all(p.worst is not None and p.worst.kind == REJECTS for p in bad)

@@ -1,0 +1,126 @@
+"""From a signal to the lanes that it speaks of: parts apart, what is not believed set aside. Pure.
+
+A *lane* is what a probe says of one thing: of one domain, one recipient, of names as a sender resolves them, of a whole
+mail. Addresses, address families and resolvers of one lane stand together: a sender tries the next, so a lane fails only
+when all of them do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from bcp.contracts.kinds import Meaning, meaning_of, refine
+from bcp.contracts.probe import REJECTS, Part, Result, Signal, Watched
+
+RESOLVE = "resolve"
+"""The way of looking that is left when a probe cannot find the address: names as a sender resolves them."""
+MAIL = "mail"
+"""The way of looking of a whole test mail: is it taken at all?"""
+ZONE = "zone"
+"""The plane of our own zone. No plane of the provider's: its fall is class H."""
+AUTHORITATIVE = "authoritative"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What a signal says of one thing."""
+
+    name: str
+    watched: Watched
+    signal: Signal
+
+
+def lane_of(watched: Watched, domain: str = "", recipient: str = "") -> tuple[str, Watched]:
+    """Name and description of the lane of a domain and a recipient."""
+    name = watched.probe + (f"<{recipient}>" if recipient else "") + (f"@{domain}" if domain else "")
+    shares = (f"recipient:{recipient}",) if recipient else watched.shares
+    return name, replace(watched, domains=(domain,) if domain else watched.domains, shares=shares)
+
+
+def merge(parts: Sequence[Part], signal: Signal) -> Signal:
+    """One lane's parts as one look: degraded while one of them is well."""
+    known = [p for p in parts if p.result is not Result.UNKNOWN]
+    if not known:
+        return replace(signal, result=Result.UNKNOWN, kind=parts[0].kind or signal.kind, parts=())
+    bad = [p for p in known if p.result is Result.FAIL]
+    if not bad:
+        soft = next((p for p in known if p.result is Result.DEGRADED), known[0])
+        return replace(signal, result=soft.result, kind=soft.kind, evidence=soft.evidence or signal.evidence, parts=())
+    kinds = Counter(p.kind for p in bad)
+    kind = REJECTS if kinds[REJECTS] * 2 > len(bad) else kinds.most_common(1)[0][0]
+    evidence = next(p.evidence for p in bad if p.kind == kind) or signal.evidence
+    result = Result.FAIL if _fails(known, bad, signal) else Result.DEGRADED
+    return replace(signal, result=result, kind=kind, evidence=evidence, parts=())
+
+
+def _fails(known: Sequence[Part], bad: Sequence[Part], signal: Signal) -> bool:
+    """Do all that a sender may try fail? Authoritative servers and resolvers are no alternatives to one another."""
+    if signal.kind == "bogus" and any(p.kind == "bogus" for p in bad):
+        return True
+    for direct in (True, False):
+        group = [p for p in known if (p.resolver == AUTHORITATIVE) is direct]
+        if group and all(p.result is Result.FAIL for p in group):
+            return True
+    return False
+
+
+def split(signal: Signal, watched: Watched) -> list[Lane]:
+    """The lanes of one signal: one for each domain and recipient among its parts."""
+    if not signal.parts:
+        return [Lane(watched.probe, watched, signal)]
+    groups: dict[tuple[str, str], list[Part]] = {}
+    for part in signal.parts:
+        groups.setdefault((part.domain.lower().rstrip("."), part.recipient.lower()), []).append(part)
+    if len(groups) == 1:
+        ((domain, _), parts) = next(iter(groups.items()))
+        if not domain or domain in watched.domains:
+            return [Lane(watched.probe, watched, merge(parts, signal))]
+    return [Lane(*lane_of(watched, *key), merge(parts, signal)) for key, parts in sorted(groups.items())]
+
+
+def derived(lane: Lane, there: Container[str]) -> Iterator[Lane]:
+    """The lane itself, and what it says about names, whole mails and our own zone.
+
+    A derived lane comes to be when it fails for the first time (``there`` has the names of those that did); from then on
+    it hears of every look.
+    """
+    signal, watched = lane.signal, lane.watched
+    if watched.plane == "inbound" and watched.medium == "smtp":
+        yield from _beside(lane, RESOLVE, "dns", "dns", there, fails=signal.kind == "unresolved")
+    if watched.way == "round-trip":
+        at_the_door = signal.kind in {"4xx-data", REJECTS}
+        fails = at_the_door or signal.kind == "not-taken"
+        yield from _beside(lane, MAIL, "inbound", watched.medium, there, fails=fails)
+        if at_the_door:  # it never got in: the way out is unseen
+            signal = replace(signal, result=Result.UNKNOWN)
+    if watched.plane == "dns":
+        zone = meaning_of(signal.kind) is Meaning.ZONE
+        yield from _beside(lane, ZONE, ZONE, watched.medium, there, fails=zone)
+        if zone:
+            signal = replace(signal, result=Result.UNKNOWN)
+    yield replace(lane, signal=signal)
+
+
+def _beside(lane: Lane, way: str, plane: str, medium: str, there: Container[str], *, fails: bool) -> Iterator[Lane]:
+    """The derived lane: failing, well where the look got so far, else unknown."""
+    name = f"{lane.name}#{way}"
+    if not fails and name not in there:
+        return
+    signal = lane.signal
+    result = Result.FAIL if fails else (Result.UNKNOWN if signal.result is Result.UNKNOWN else Result.OK)
+    watched = replace(lane.watched, way=way, plane=plane, medium=medium)
+    kind = (signal.kind or way) if fails else ""
+    yield Lane(name, watched, replace(signal, result=result, plane=plane, kind=kind, parts=()))
+
+
+def refined(signal: Signal) -> Signal:
+    """*rejects* is taken at its word only where the reply that is quoted says so; what it is instead counts so."""
+    if signal.kind != REJECTS:
+        return signal
+    kind = refine(signal.kind, signal.evidence)
+    if kind == REJECTS:
+        return signal
+    own = meaning_of(kind) is Meaning.OWN
+    return replace(signal, kind=kind, result=Result.UNKNOWN if own else signal.result)

@@ -1,0 +1,140 @@
+"""What is remembered of a plane between rounds: since when, for how many failing minutes, how surely, how unsteadily.
+
+Steady time decides; wall time is only shown. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from bcp.contracts.probe import Role
+from bcp.detect.counter import NAGIOS_STATES, flap_percent, wilson_low
+from bcp.detect.planes import PlaneView, WayView
+from bcp.detect.rules import Rules
+
+UNDECIDED = (0.2, 0.8)
+"""Share of bad looks, over 21 rounds, between which a plane may flap without ever changing its state."""
+HISTORY = 60
+"""Rounds kept for the sparkline."""
+SPAN = 120
+"""Rounds that the share of failures is judged over: one trial a round, as looks of one round may fail together."""
+RECENT = 20
+"""Rounds that must show the share as well: what was an hour ago is no reason now."""
+LATELY = 5
+"""Rounds in which something must have failed for anything to be asked about it."""
+FORGET = 0.25
+"""Failing minutes that one good minute takes away: an outage that relapses goes on where it was."""
+
+
+class PlaneMemory:
+    """One plane (of one domain, where domains are looked at apart)."""
+
+    __slots__ = (
+        "_failed_before",
+        "confirmed",
+        "down_since",
+        "failed_s",
+        "flapping",
+        "hard",
+        "line",
+        "percent",
+        "raw",
+        "shares",
+        "since",
+    )
+
+    def __init__(self) -> None:
+        self.down_since: float | None = None
+        self.confirmed = self.flapping = self._failed_before = False
+        self.since: float | None = None
+        """Wall time of the first failing look, for people."""
+        self.failed_s = 0.0
+        """Seconds of failure, summed over relapses."""
+        self.raw: deque[bool] = deque(maxlen=NAGIOS_STATES)
+        self.hard: deque[bool] = deque(maxlen=NAGIOS_STATES)
+        self.line: deque[str] = deque(maxlen=HISTORY)
+        self.shares: deque[float] = deque(maxlen=SPAN)
+        self.percent = 0.0
+
+    def remember(self, view: PlaneView, now: float, wall: float, passed_s: float, rules: Rules, *, beat: bool) -> None:
+        """Take one round in. ``passed_s``: steady seconds since the round before."""
+        self._confirm(view, now, rules)
+        self._clock(view, wall, passed_s)
+        if beat:
+            if view.status != "unknown":
+                self.raw.append(raw_of(view))
+                self.hard.append(view.status == "down")
+            self.line.append(view.status)
+            self._flap(rules)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing that would be missed."""
+        return not self.confirmed and self.failed_s == 0 and not self.shares and self.down_since is None
+
+    def _confirm(self, view: PlaneView, now: float, rules: Rules) -> None:
+        if view.status == "down":
+            if self.down_since is None:
+                self.down_since = now
+            held = now - self.down_since >= rules.confirm_for_s - 1e-6
+            self.confirmed = self.confirmed or view.rejecting or (held and view.failing_now)
+        elif view.status != "unknown":  # blindness neither confirms nor clears
+            self.down_since, self.confirmed = None, False
+
+    def _clock(self, view: PlaneView, wall: float, passed_s: float) -> None:
+        """Failing seconds and the share of failures. What nobody can see moves neither."""
+        if view.status == "unknown":
+            self._failed_before = False
+            return
+        failing = view.status == "down" or raw_of(view)
+        if failing and self._failed_before:
+            self.failed_s += max(0.0, passed_s)
+        elif not failing:
+            self.failed_s = max(0.0, self.failed_s - FORGET * max(0.0, passed_s))
+        self._failed_before = failing
+        if failing or self.shares or view.status != "ok":
+            self.shares.append(share_now(view))
+        if view.status in {"down", "suspect", "partial"}:
+            self.since = view.since if view.since is not None else (self.since or wall)
+        elif view.status == "ok":
+            self.since = None
+            if self.failed_s == 0 and not any(list(self.shares)[-RECENT:]):
+                self.shares.clear()
+
+    def sure_share(self) -> float:
+        """The share of failing looks that is certain (Wilson's lower bound), and no more than the recent share."""
+        if not self.shares:
+            return 0.0
+        recent = list(self.shares)[-RECENT:]
+        return min(wilson_low(sum(self.shares), len(self.shares)), sum(recent) / len(recent))
+
+    def lately(self) -> bool:
+        """Did any look fail in the last rounds?"""
+        return any(list(self.shares)[-LATELY:])
+
+    def _flap(self, rules: Rules) -> None:
+        """Nagios' percent of two histories: of the plane as decided, and of the bare looks where it is neither up nor down."""
+        bare = flap_percent(self.raw) if any(self.raw) else 0.0
+        share = sum(self.raw) / len(self.raw) if self.raw else 0.0
+        if not UNDECIDED[0] <= share <= UNDECIDED[1]:  # nine looks of ten fail: that is down, not flapping
+            bare = 0.0
+        self.percent = max(bare, flap_percent(self.hard) if any(self.hard) else 0.0)
+        self.flapping = self.percent >= rules.flap_high or (self.flapping and self.percent > rules.flap_low)
+
+
+def raw_of(view: PlaneView) -> bool:
+    """Does it fail now, before any hysteresis? What flaps is this."""
+    return any(w.raw and not w.muted for w in _looks(view.ways))
+
+
+def share_now(view: PlaneView) -> float:
+    """Share of the places and targets whose last look fails, the mean over the ways that see it fail."""
+    looks = [w for w in _looks(view.ways) if not w.muted]
+    chosen = [w for w in looks if w.down] or [w for w in looks if w.share or w.suspect] or looks
+    shares = [p.now_share for w in chosen for p in w.probes if p.known and (p.down or not w.down)]
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def _looks(ways: Sequence[WayView]) -> list[WayView]:
+    return [w for w in ways if w.role is Role.LOOK and w.known]

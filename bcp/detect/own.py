@@ -1,0 +1,38 @@
+"""What is broken on our side: places that are cut off, clocks that are wrong, credentials that are refused. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+Own = tuple[str, str]
+"""(vantage point, what is wrong there)."""
+
+
+def skewed(skews: Mapping[str, float], here: str, limit_s: float) -> dict[str, float]:
+    """Which clocks differ too much from what most of them say, and by how much. Our own is among them, at 0.
+
+    With two clocks nobody can tell which one is wrong: ours is believed. With more, the time that most agree on is.
+    """
+    clocks = {here: 0.0, **{v: s for v, s in skews.items() if v != here}}
+    best = min(clocks.values(), key=lambda c: (sum(abs(c - o) > limit_s for o in clocks.values()), abs(c)))
+    return {v: c - best for v, c in clocks.items() if abs(c - best) > limit_s}
+
+
+def cut_off(vantage: str, sick: Iterable[str]) -> list[Own]:
+    """What the control probes of one place say."""
+    media = sorted(sick)
+    if "*" in media:
+        return [(vantage, "every control probe fails: its own network is down, what it says is unknown")]
+    return [(vantage, f"control probes over {m} fail: what it says over {m} is unknown") for m in media]
+
+
+def clock_words(vantage: str, off_s: float) -> Own:
+    """A clock that is wrong."""
+    return (vantage, f"its clock differs by {off_s:+.0f} s: not believed")
+
+
+def removed_words(probes: Sequence[str]) -> list[Own]:
+    """Monitoring recipients that are refused while others are taken."""
+    return [
+        (p, "its recipient is refused while others are taken: was the mailbox removed or its licence?") for p in probes
+    ]

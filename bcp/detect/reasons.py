@@ -1,0 +1,94 @@
+"""Why, in sentences: how sure we are, with the reasons for and against, and what would change the verdict. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bcp.contracts.probe import Role
+from bcp.detect.decide import Case, Judgement, decide_after
+from bcp.detect.planes import PlaneView, WayView
+from bcp.detect.rules import Rules
+from bcp.kernel.units import format_duration
+
+
+def confidence_of(
+    planes: Sequence[PlaneView], vantages: int, controls: int, *, corroborated: bool, own: bool, partial: bool
+) -> tuple[int, list[str], list[str]]:
+    """How sure, with the reasons for and against.
+
+    50, and: two ways agree +20 · two vantages or more agree +15 · something corroborates +10 · control probes are well
+    +10 · no control -10 · one vantage only -10 · a way looks and sees it well -15 each, 30 at most · a vantage has a
+    fault of its own -15 · only partly down -15. Between 5 and 95.
+    """
+    score = 50
+    good: list[str] = []
+    bad: list[str] = []
+
+    def add(points: int, text: str) -> None:
+        nonlocal score
+        score += points
+        (good if points > 0 else bad).append(f"{text} ({points:+d})")
+
+    if any(p.agree >= 2 for p in planes):
+        add(20, "two independent ways of looking agree")
+    most = max((w.split[0] for p in planes for w in p.ways if w.down), default=0)
+    if most >= 2:
+        add(15, f"{most} of {vantages} vantage points see it")
+    elif vantages == 1:
+        add(-10, "there is only one vantage point")
+    if corroborated:
+        add(10, "something else corroborates it")
+    if controls:
+        add(10, "the control probes are well: our own network works")
+    else:
+        add(-10, "no control probe vouches for our own network")
+    against = [w for p in planes for w in p.against]
+    if against:
+        add(-min(30, 15 * len(against)), f"{', '.join(against)} see{'s' if len(against) == 1 else ''} it well")
+    if own:
+        add(-15, "something of our own is broken too")
+    if partial:
+        add(-15, "only part of it fails")
+    return max(5, min(95, score)), good, bad
+
+
+def evidence_of(way: WayView) -> str:
+    """One line for people."""
+    place = f" from {way.worst.vantage}" if way.worst is not None and way.worst.vantage else ""
+    many = f" ({way.down_targets} of {way.targets} targets)" if way.targets > 1 else ""
+    if way.worst is None:
+        return f"{way.way} fails{many}"
+    text = way.worst.evidence or way.worst.kind or "fails"
+    who = way.worst.probe if way.role is Role.LOOK else way.way
+    return f"{who}{place}: {text}{many}"
+
+
+def changes_of(judgement: Judgement, cases: Sequence[Case], rules: Rules, *, state: str, action: str) -> list[str]:
+    """What would change the verdict, as sentences for somebody who has to decide."""
+    if action == "none":
+        return [f"{rules.suspect} looks in a row that fail make it suspect; nothing is proposed for a single one"]
+    out = []
+    if action == "switch":
+        out.append("as soon as the newest looks do not fail any more, MX is not moved")
+        out.append("a known recipient that is accepted again, everywhere, takes the proposal back")
+    left = _left(cases, rules)
+    if action == "wait" and left:
+        out.append(f"after {format_duration(left)} more of failing, moving MX is proposed")
+    if action == "fix-own":
+        out.append("when our own fault is repaired, what the probes see counts again")
+    if state == "down":
+        looks = 2 * rules.threshold
+        out.append(
+            f"up to {looks} good looks in a row end it; it is closed {format_duration(rules.keep_firing_for_s)} later"
+        )
+    out += [f"it would be decided otherwise if {c}" for c in judgement.changes[:4]]
+    return list(dict.fromkeys(out))
+
+
+def _left(cases: Sequence[Case], rules: Rules) -> float:
+    times = [
+        need - c.failed_s
+        for c in cases
+        if (need := decide_after(c.classes, c.planes, rules)) is not None and need > c.failed_s
+    ]
+    return min(times) if times else 0.0

@@ -1,0 +1,177 @@
+"""From the lanes of all probes to the planes, of the service as a whole and of each domain that does not look well. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bcp.contracts.kinds import Meaning, meaning_of
+from bcp.contracts.probe import Result, Role
+from bcp.detect.evidence import BACKS
+from bcp.detect.inbound import UNKNOWN_WAY, Around, Weighed, weigh
+from bcp.detect.looks import ZONE
+from bcp.detect.planes import PlaneView, ProbeView, WayView, view_plane, view_way
+from bcp.detect.rules import Rules
+
+APART = frozenset({"dns", "inbound", "gateway", ZONE})
+"""Planes that are judged for each domain apart."""
+WHENEVER = frozenset({"queue"})
+"""Ways of looking that speak only when there is traffic: their silence is no blindness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """What others say, and about which planes."""
+
+    texts: tuple[str, ...] = ()
+    planes: frozenset[str] | None = None
+    """Planes that are named; ``None``: they speak of the service as a whole."""
+    people: frozenset[str] = frozenset()
+    """Planes that persons on call have declared down."""
+
+    def of(self, plane: str) -> bool:
+        """Does it back this plane?"""
+        told = bool(self.texts) and (self.planes is None or plane in self.planes)
+        return told or plane in self.people
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The planes, and what was set aside on the way to them."""
+
+    views: tuple[PlaneView, ...]
+    weighed: Weighed = field(default_factory=lambda: Weighed(()))
+
+    def plane(self, name: str) -> PlaneView | None:
+        """One of them."""
+        return next((v for v in self.views if v.name == name), None)
+
+
+def survey(lanes: Iterable[ProbeView], backing: Backing, around: Around, rules: Rules) -> Survey:
+    """Ways of looking, weighed against one another, as planes."""
+    groups: dict[tuple[str, str], list[ProbeView]] = defaultdict(list)
+    for lane in lanes:
+        groups[(lane.watched.plane, lane.watched.way)].append(lane)
+    ways: dict[str, list[WayView]] = defaultdict(list)
+    for (plane, _), probes in groups.items():
+        if plane != "declared":
+            ways[plane].append(view_way(probes, rules))
+    weighed = Weighed(())
+    if "inbound" in ways:
+        weighed = weigh(ways["inbound"], _around(around, ways["inbound"], backing), rules)
+        ways["inbound"] = list(weighed.ways)
+    views = _views(ways, {p: backing.of(p) for p in ways}, weighed, rules)
+    down = {v.name for v in views if v.status == "down"}
+    backed = {p: backing.of(p) or any(p in BACKS.get(d, ()) for d in down - {p}) for p in ways}
+    if "mailbox" in down:  # the web front end fails with the mailboxes behind it: that is no second outage
+        backed["edge"] = False
+    views = _views(ways, backed, weighed, rules)
+    return Survey(tuple(_with_grounds(v, weighed) for v in views), weighed)
+
+
+def _around(around: Around, ways: Sequence[WayView], backing: Backing) -> Around:
+    others = any(w.down and w.role in {Role.PEOPLE, Role.TOLD} for w in ways)
+    unknown = [p for w in ways if w.way == UNKNOWN_WAY for p in w.probes]
+    inverted = any(p.worst is not None and p.worst.kind == "accepts-unknown" for p in unknown)
+    return replace(around, backed=others or backing.of("inbound"), accepts_unknown=around.accepts_unknown or inverted)
+
+
+def _views(
+    ways: Mapping[str, Sequence[WayView]], backed: Mapping[str, bool], weighed: Weighed, rules: Rules
+) -> list[PlaneView]:
+    return [
+        view_plane(p, w, corroborated=backed[p], rules=rules, halved=weighed.halved and p == "inbound")
+        for p, w in ways.items()
+    ]
+
+
+def _with_grounds(view: PlaneView, weighed: Weighed) -> PlaneView:
+    return replace(view, grounds=weighed.grounds) if view.name == "inbound" and weighed.grounds else view
+
+
+def doubtful(lane: ProbeView) -> bool:
+    """Is anything wrong with it that a domain's own verdict could rest on?"""
+    return lane.down or lane.suspect or bool(lane.share) or lane.raw
+
+
+def by_domain(lanes: Iterable[ProbeView]) -> tuple[dict[str, list[ProbeView]], list[ProbeView]]:
+    """The lanes of each domain that is named and not well, with those of all domains; and the general ones."""
+    named: dict[str, list[ProbeView]] = defaultdict(list)
+    general: list[ProbeView] = []
+    for lane in lanes:
+        if lane.watched.plane not in APART:
+            continue
+        for domain in lane.watched.domains:
+            named[domain].append(lane)
+        if not lane.watched.domains:
+            general.append(lane)
+    return named, general
+
+
+def merged(view: PlaneView, own: Mapping[str, PlaneView], count: int) -> PlaneView:
+    """The plane as a whole, where domains are looked at apart: as bad as the worst, and of which domains."""
+    down = [d for d, v in own.items() if v.status == "down"]
+    if down:
+        worst = own[down[0]]
+        since = min((own[d].since for d in down if own[d].since is not None), default=None, key=lambda s: s or 0.0)
+        return replace(
+            view,
+            status="down",
+            rejecting=any(own[d].rejecting for d in down),
+            failing_now=any(own[d].failing_now for d in down),
+            share=max(own[d].share for d in down),
+            since=since,
+            agree=worst.agree,
+            against=worst.against,
+            domains=tuple(sorted(down)) if len(down) < count else (),
+            seen=any(own[d].seen for d in down),
+        )
+    if view.status == "down":  # of all targets together, while of no domain alone
+        return replace(view, status="partial", failing_now=False, rejecting=False, seen=False)
+    return view
+
+
+def blind(views: Iterable[PlaneView], looked: frozenset[str]) -> list[PlaneView]:
+    """Planes at which something is set to look and has looked, and of which nothing is known now."""
+    return [
+        v
+        for v in views
+        if v.status == "unknown"
+        and any(
+            w.role is Role.LOOK and w.way not in WHENEVER and any(p.watched.probe in looked for p in w.probes)
+            for w in v.ways
+        )
+    ]
+
+
+def limited(lanes: Iterable[ProbeView]) -> set[str]:
+    """Planes about which nothing is wrong but that some places' own addresses are refused."""
+    bad: dict[str, list[bool]] = defaultdict(list)
+    for lane in lanes:
+        if lane.down or lane.suspect or lane.share:
+            bad[lane.watched.plane].append(lane.throttled and not lane.down)
+    return {plane for plane, only in bad.items() if all(only)}
+
+
+def fails_at_all(view: PlaneView) -> bool:
+    """Does something of it fail as a whole, so that it is more than slow or degraded?"""
+    return any(p.fail_share for w in view.ways if not w.muted and w.role is Role.LOOK for p in w.probes) or any(
+        w.down for w in view.ways
+    )
+
+
+def only_places(view: PlaneView) -> bool:
+    """Is all that fails here a path near some places, while it is solidly well from others?"""
+    bad = [p for w in view.ways if not w.muted for p in w.probes if p.known and (p.split[0] or p.share)]
+    return bool(bad) and all(p.unreachable for p in bad)
+
+
+def is_limit(kind: str) -> bool:
+    """Is it a limit of ours?"""
+    return meaning_of(kind) is Meaning.LIMIT
+
+
+def failed(result: Result) -> bool:
+    """Is it a bad look?"""
+    return result in {Result.FAIL, Result.DEGRADED}

@@ -1,0 +1,112 @@
+"""What a verdict is: the words for it, and the data that everybody reads. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bcp.detect.planes import PlaneView
+
+if TYPE_CHECKING:
+    from bcp.detect.decide import Case, Moment
+
+TITLES = {
+    "A": "mailbox access",
+    "B": "inbound transport",
+    "C": "outbound only",
+    "D": "authentication",
+    "E": "DNS, edge or WAN",
+    "F": "false permanent rejects",
+    "G": "gateway path only",
+    "H": "our own fault",
+}
+"""What the classes are called."""
+URGENCY = "FEBGDACH"
+"""Which of several classes is named first: the one that costs most to leave alone. E without DNS comes after A."""
+SWITCHES = frozenset("BEF")
+"""Classes in which moving MX can help at all."""
+MOVED = ("inbound", "dns")
+"""Planes whose fall a switch of MX may answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict.
+
+    ``state`` is what the service is now: healthy, suspect, down or unknown. ``stage`` is how far the incident is:
+    healthy, suspect, confirmed, decided, active, recovering, failback, draining, closed. ``action`` is what is proposed:
+    none, watch, wait, switch, ask, tell, direct, fix-own, hold, failback. Times are wall time.
+    """
+
+    state: str
+    classes: tuple[str, ...] = ()
+    planes: tuple[str, ...] = ()
+    since: float | None = None
+    evidence: tuple[str, ...] = ()
+    stage: str = "healthy"
+    confidence: int = 0
+    """0 to 100; see ``bcp.detect.reasons``."""
+    reasons_for: tuple[str, ...] = ()
+    reasons_against: tuple[str, ...] = ()
+    action: str = "none"
+    why: str = ""
+    decide_at: float | None = None
+    clock: tuple[tuple[float, str], ...] = ()
+    """What happens when, if nothing is done."""
+    partial: bool = False
+    flapping: bool = False
+    flap: float = 0.0
+    notes: tuple[str, ...] = ()
+    views: tuple[PlaneView, ...] = field(default=(), repr=False)
+    domains: tuple[str, ...] = ()
+    """Of our domains, those that the outage is of; empty is all of them."""
+    spared: tuple[str, ...] = ()
+    """Our domains that are looked at apart and are well: a plan leaves them alone."""
+    failing_now: bool = False
+    """Do the newest looks still fail?"""
+    failed_s: float = 0.0
+    """Seconds of failure of what a switch would answer, summed over relapses."""
+    moves: bool = False
+    """May a playbook be recommended that moves MX?"""
+    refusals: tuple[str, ...] = ()
+    """Ids of the conditions of a switch that do not hold (``bcp.detect.decide.CONDITIONS``)."""
+    changes: tuple[str, ...] = ()
+    """What would change this verdict, in sentences."""
+    words: tuple[str, ...] = ()
+    """What persons have declared, while it holds."""
+    cases: tuple[Case, ...] = field(default=(), repr=False)
+    moment: Moment | None = field(default=None, repr=False)
+
+    @property
+    def outage_class(self) -> str:
+        """The most urgent class; empty when healthy or not sure."""
+        return self.classes[0] if self.classes else ""
+
+
+def classes_of(
+    planes: Sequence[PlaneView], *, names_fail: bool = False, refused_partly: bool = False
+) -> tuple[str, ...]:
+    """Every class that these planes amount to, the most urgent first. Given the planes that are (or may be) down.
+
+    ``names_fail``: beside them the MX host fails to resolve now and then, which is E too, but moves no clock.
+    ``refused_partly``: a part of the valid recipients is refused for good.
+    """
+    bad = {p.name: p for p in planes}
+    found: set[str] = {"E"} if names_fail else set()
+    if "inbound" in bad:
+        found.add("F" if bad["inbound"].rejecting or refused_partly else "B")
+    elif "gateway" in bad:
+        found.add("G")
+    if "outbound" in bad and "inbound" not in bad:
+        found.add("C")
+    for plane, letter in (("dns", "E"), ("edge", "E"), ("mailbox", "A"), ("auth", "D"), ("zone", "H")):
+        if plane in bad:
+            found.add(letter)
+    order = URGENCY if "dns" in bad else "FBGDAECH"
+    return tuple(sorted(found, key=order.index))
+
+
+def switch_helps(classes: Sequence[str], planes: Sequence[str]) -> bool:
+    """Would moving MX keep mail? For B and F; for E only where the MX host does not resolve. Never for A, C, D, G, H."""
+    return any(c in "BF" for c in classes) or ("E" in classes and "dns" in planes)
