@@ -197,7 +197,6 @@ def kinds() -> str:
             (Meaning.DEFERRED, "fails; senders keep the mail"),
             (Meaning.UNREACHABLE, "fails; senders keep the mail"),
             (Meaning.NAMES, "the name fails for senders (class E)"),
-            (Meaning.ZONE, "our own zone fails (class H): repair it, MX cannot help"),
             (Meaning.BROKEN, "fails"),
             (Meaning.SLOW, "works; never moves MX by itself"),
             (Meaning.LIMIT, "a limit of ours: no failure of the service unless networks of different providers agree"),

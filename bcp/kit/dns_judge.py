@@ -133,12 +133,25 @@ def _half(asked: Sequence[tuple[Reply, Reply]]) -> bool:
 
 
 def parts_of(told: Sequence[Told], seen: Name, *, host: str = "", domain: str = "") -> list[Part]:
-    """The parts of a look. Where the whole is only *degraded*, a resolver that fails alone among nobody is that too."""
-    parts = [t.part(host=host, domain=domain) for t in told]
-    resolvers = [p for p in parts if p.resolver != AUTHORITATIVE and p.result is not Result.UNKNOWN]
-    if seen.result is Result.DEGRADED and all(p.result is Result.FAIL for p in resolvers):
-        return [replace(p, result=Result.DEGRADED) if p in resolvers else p for p in parts]
-    return parts
+    """The parts of a look, which must not say more than the whole does.
+
+    A resolver that fails alone may be the sick one, and servers of the zone that are all silent may be out of our reach:
+    neither is a failure of its own. One silent server beside others that answer is one.
+    """
+    reached = any(t.own and not t.silent for t in told)
+    lone = seen.result is Result.DEGRADED and not any(t.well for t in told if not t.own and not t.silent)
+    out = []
+    for t in told:
+        part = t.part(host=host, domain=domain)
+        if t.own and t.silent and not reached:
+            quiet = seen.kind == "authoritative-silent"
+            part = replace(
+                part, result=Result.DEGRADED if quiet else Result.UNKNOWN, kind=seen.kind if quiet else part.kind
+            )
+        elif lone and not t.own and part.result is Result.FAIL:
+            part = replace(part, result=Result.DEGRADED)
+        out.append(part)
+    return out
 
 
 @dataclass(frozen=True, slots=True)

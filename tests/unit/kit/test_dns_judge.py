@@ -100,7 +100,10 @@ def test_parts_follow_the_whole() -> None:
     assert [p.result for p in parts_of(told, judge(told), domain="corp.example")] == [OK, FAIL, OK]
     told = [QUIET, DEAD, WELL]
     parts = parts_of(told, judge(told), host=NAME)
-    assert [(p.result, p.kind) for p in parts] == [(FAIL, "timeout"), (UNKNOWN, "no-resolver"), (OK, "")]
+    assert [(p.result, p.kind) for p in parts] == [(UNKNOWN, "timeout"), (UNKNOWN, "no-resolver"), (OK, "")]
+    quiet = parts_of(told, judge(told, answered_before=True))
+    assert [(p.result, p.kind) for p in quiet][0] == (DEGRADED, "authoritative-silent")
+    assert [p.result for p in parts_of([QUIET, own()], judge([QUIET, own()]))] == [FAIL, OK]
     assert [p.resolver for p in parts] == ["authoritative", "192.0.2.1", "192.0.2.1"] and parts[0].address == "192.0.2.53"
     assert own("no-route", silent=True).part().result is UNKNOWN
     assert Told("[2001:db8::1]:53", True, "", "x", half=True).part().kind == "tcp-only"
