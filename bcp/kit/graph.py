@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -66,6 +67,8 @@ class Graph:
             NoToken, OurCredential: sign-in failed.
             Permanent: Graph answers 4xx; ``Transient``: 429, 5xx, no answer in time.
         """
+        if self._client is None:  # seconds of imports: neither the deadline of a look nor the other looks pay for them
+            await asyncio.to_thread(importlib.import_module, "msgraph")
         from kiota_abstractions.api_error import APIError  # noqa: PLC0415 - msgraph loads 1,200 modules; only here
 
         try:
