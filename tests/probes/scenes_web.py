@@ -108,7 +108,8 @@ def vendors(kind: str, *, attributes: dict | None = None, **settings) -> Scene:
         world = Vendors(**(attributes or {}))
         await world.start("127.0.0.1", free_port("127.0.0.1"))
         where = {"authority": world.url} if kind == "entra" else {"api_url": world.url}
-        probe = make(kind, tenant_id="t", client_id="c", client_secret=secret, timeout="1500ms", **where, **settings)
+        hangs = (attributes or {}).get("entra") == "hang" or 0 in (attributes or {}).get("mailbox_faults", {}).values()
+        probe = make(kind, tenant_id="t", client_id="c", client_secret=secret, timeout="1500ms" if hangs else "15s", **where, **settings)
         try:
             return await probe.look()
         finally:
@@ -123,7 +124,7 @@ def graph_server(kind: str, server, **settings) -> Scene:
 
     async def play(folder: Path, secret: str) -> Signal:
         async with hostile.serving(server) as port:
-            probe = make(kind, tenant_id="t", client_id="c", client_secret=secret, api_url=f"http://127.0.0.1:{port}", **settings)
+            probe = make(kind, tenant_id="t", client_id="c", client_secret=secret, api_url=f"http://127.0.0.1:{port}", timeout="15s", **settings)
             try:
                 return await probe.look()
             finally:

@@ -102,7 +102,7 @@ def test_parts_follow_the_whole() -> None:
     parts = parts_of(told, judge(told), host=NAME)
     assert [(p.result, p.kind) for p in parts] == [(UNKNOWN, "timeout"), (UNKNOWN, "no-resolver"), (OK, "")]
     quiet = parts_of(told, judge(told, answered_before=True))
-    assert [(p.result, p.kind) for p in quiet][0] == (DEGRADED, "authoritative-silent")
+    assert next((p.result, p.kind) for p in quiet) == (DEGRADED, "authoritative-silent")
     assert [p.result for p in parts_of([QUIET, own()], judge([QUIET, own()]))] == [FAIL, OK]
     assert [p.resolver for p in parts] == ["authoritative", "192.0.2.1", "192.0.2.1"] and parts[0].address == "192.0.2.53"
     assert own("no-route", silent=True).part().result is UNKNOWN

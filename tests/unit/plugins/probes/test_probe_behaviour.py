@@ -134,7 +134,7 @@ def with_vendors(work, **attributes):
 
 
 def graph(kind, vendors, secret, **more):
-    return make(kind, tenant_id="t", client_id="c", client_secret=secret, api_url=vendors.url, **more)
+    return make(kind, tenant_id="t", client_id="c", client_secret=secret, api_url=vendors.url, **{"timeout": "15s", **more})
 
 
 EVERY_STATUS = ["serviceOperational", "investigating", "restoringService", "verifyingService", "serviceRestored", "postIncidentReviewPublished", "serviceDegradation", "serviceInterruption", "extendedRecovery", "falsePositive",
