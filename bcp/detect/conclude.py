@@ -17,7 +17,7 @@ from bcp.detect.decide import (
     propose,
 )
 from bcp.detect.evidence import BY_ID, says
-from bcp.detect.memory import PlaneMemory, raw_of
+from bcp.detect.memory import PlaneMemory, fails_now
 from bcp.detect.planes import PlaneView, ProbeView
 from bcp.detect.reasons import changes_of, confidence_of, evidence_of
 from bcp.detect.rules import Rules
@@ -87,7 +87,8 @@ def conclude(r: Round) -> tuple[Stage, Decision]:
     cases = _cases(r, planes, classes, state, partial)
     moment = _moment(r, planes, stage)
     fails = any(survey.fails_at_all(v) and r.of(v.name).lately() for v in planes.serious)
-    setting = Setting(state, classes, partial, fails, any(_disputed(v) for v in planes.serious))
+    disputed = any(_disputed(v) for v in planes.serious) or "rejects-alone" in r.whole.weighed.grounds
+    setting = Setting(state, classes, partial, fails, disputed)
     judgement = propose(setting, cases, moment, r.rules)
     return stage, _decision(r, planes, own, state, classes, stage, partial, cases, moment, judgement)
 
@@ -212,7 +213,7 @@ def _case(
         classes,
         down,
         seen=any(v.seen for v in moved),
-        failing_now=any(v.failing_now and raw_of(v) for v in moved),
+        failing_now=any(v.failing_now and fails_now(v) for v in moved),
         failed_s=max((m.failed_s for m in memories), default=0.0),
         sure_share=max((m.sure_share() for m in memories), default=0.0),
         share=max((v.share for v in moved), default=0.0),

@@ -53,7 +53,6 @@ class Stream:
         "rejects",
         "seen",
         "value",
-        "well_at",
     )
 
     def __init__(self) -> None:
@@ -63,8 +62,8 @@ class Stream:
         """The last look, as it was taken: unknown where we do not believe it."""
         self.seen = Result.UNKNOWN
         """The last known result."""
-        self.known_at = self.looked_at = self.well_at = float("-inf")
-        """Steady times of the last known look, of the last look at all, and of the last one that went well."""
+        self.known_at = self.looked_at = float("-inf")
+        """Steady times of the last known look, and of the last look at all."""
         self.first_failure: float | None = None
         """Wall time at which the counter last left zero."""
         self.began: float | None = None
@@ -78,8 +77,9 @@ class Stream:
         if result is Result.UNKNOWN:
             return
         self.seen, self.known_at = result, now
-        if result is Result.OK:
-            self.well_at = now
+        if result is Result.OK and not self._bad and not self.value:  # nothing to forget
+            self._known = (self._known << 1 | 1) & _MASK
+            return
         before, self.value = self.value, leak(self.value, result, rules.threshold)
         self.down = self.value >= rules.threshold or (self.down and self.value > 0)
         refused = result is Result.FAIL and signal.kind == REJECTS

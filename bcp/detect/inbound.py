@@ -131,7 +131,7 @@ def _refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rul
     calm = [replace(p, down=False, rejecting=False, share=0.0, raw=False) if id(p) in these else p for p in way.probes]
     seen = view_way(calm, rules)
     names = tuple(p.watched.probe for p in refused) if proof == "rejects-contradicted" else ()
-    return _Refusals(replace(seen, suspect=True), removed=names, grounds=(proof,))
+    return _Refusals(replace(seen, suspect=True, raw=way.raw, discounted=not seen.raw), removed=names, grounds=(proof,))
 
 
 def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Sequence[WayView]) -> str:

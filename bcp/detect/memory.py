@@ -87,7 +87,7 @@ class PlaneMemory:
         if view.status == "unknown":
             self._failed_before = False
             return
-        failing = view.status == "down" or raw_of(view)
+        failing = view.status == "down" or fails_now(view)
         if failing and self._failed_before:
             self.failed_s += max(0.0, passed_s)
         elif not failing:
@@ -126,6 +126,11 @@ class PlaneMemory:
 def raw_of(view: PlaneView) -> bool:
     """Does it fail now, before any hysteresis? What flaps is this."""
     return any(w.raw and not w.muted for w in _looks(view.ways))
+
+
+def fails_now(view: PlaneView) -> bool:
+    """The same of what is believed to be the service's failure."""
+    return any(w.raw and not w.muted and not w.discounted for w in _looks(view.ways))
 
 
 def share_now(view: PlaneView) -> float:

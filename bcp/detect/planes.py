@@ -73,6 +73,8 @@ class WayView:
     probes: tuple[ProbeView, ...] = ()
     muted: str = ""
     """Why it does not count, although it fails; empty where it does."""
+    discounted: bool = False
+    """What fails here is not proven to be the service's: it comes and goes, but makes no failing minutes."""
 
     @property
     def fail_share(self) -> float:

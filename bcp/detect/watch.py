@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from bcp.contracts.probe import Probe, Result, Signal
-from bcp.detect.decide import Decision
 from bcp.detect.detector import HERE, Detector
 from bcp.detect.rules import Rules
+from bcp.detect.verdict import MOVED, Decision
 from bcp.kernel.clock import Clock, iso
 
 Listen = Callable[[Signal], None]
@@ -37,6 +37,7 @@ class Watcher:
         concurrency: int = 500,
         vantages: Sequence[str] = (HERE,),
         here: str = HERE,
+        networks: Mapping[str, str] | None = None,
         listen: Sequence[Listen] = (),
         sources: Sequence[Source] = (),
         after: Sequence[Callable[[Decision], None]] = (),
@@ -45,7 +46,7 @@ class Watcher:
         self.probes, self.clock, self.overlap = probes, clock, overlap
         self.rules = replace(rules, interval_s=self.interval_s)
         watched = [p.watched(self.interval_s) for p in probes]
-        self.detector = Detector(self.rules, watched, vantages=vantages, here=here)
+        self.detector = Detector(self.rules, watched, vantages=vantages, here=here, networks=networks)
         self.mine = [p for p, w in zip(probes, watched, strict=True) if not w.vantages or here in w.vantages]
         self.listen, self.sources, self.concurrency = list(listen), list(sources), concurrency
         self.before: list[Callable[[], None]] = []
@@ -162,7 +163,11 @@ async def look_once(probe: Probe[Any]) -> Signal:
 
 
 class LiveLooker:
-    """Looks for actions: a watcher that is running, or a burst of its own. A verdict younger than ``reuse_s`` is used again."""
+    """Looks for actions: a watcher that is running, or a burst of its own.
+
+    Good and unknown verdicts younger than ``reuse_s`` are used again. A verdict of *down* never is: whoever asks is about
+    to act on it, and it may be over.
+    """
 
     def __init__(
         self, watcher: Watcher, *, looks: int = 2, apart_s: float = 0.5, reuse_s: float = 10.0, live: bool = False
@@ -173,9 +178,9 @@ class LiveLooker:
     async def verdict(self) -> Mapping[str, Any]:
         """The verdict as data (``to_data``)."""
         if self.live:
-            return to_data(self.watcher.decision())
+            return to_data(confirmed_by(self.watcher.decision(), None))
         now = self.watcher.clock.monotonic()
-        if self._said is not None and now - self._said[0] <= self.reuse_s:
+        if self._said is not None and now - self._said[0] <= self.reuse_s and self._said[1]["state"] != "down":
             return self._said[1]
         decision = await self.burst()
         self._said = (self.watcher.clock.monotonic(), to_data(decision))
@@ -205,6 +210,21 @@ class LiveLooker:
         return burst.settle()
 
 
+def confirmed_by(watch: Decision, burst: Decision | None) -> Decision:
+    """What the watch says, as far as looks of this moment bear it out.
+
+    ``burst``: looks that were made just now; ``None``: the newest round of the watch is of now. A watch that says *down*
+    needs a look that fails now: where every look goes well, or none can see, that is the verdict.
+    """
+    if watch.state != "down" or not set(watch.planes) & set(MOVED):
+        return watch
+    if burst is None:
+        if watch.failing_now:
+            return watch
+        return replace(watch, state="suspect", action="watch", why="at this moment it does not fail")
+    return watch if burst.state in {"down", "suspect"} else burst
+
+
 def to_data(decision: Decision) -> dict[str, Any]:
     """Plain data, as actions, plans and ``--output json`` see it. Times are ISO texts, except ``since`` in seconds."""
     return {
@@ -225,4 +245,11 @@ def to_data(decision: Decision) -> dict[str, Any]:
         "partial": decision.partial,
         "flapping": decision.flapping,
         "notes": list(decision.notes),
+        "domains": list(decision.domains),
+        "spared": list(decision.spared),
+        "failing_now": decision.failing_now,
+        "failed_s": round(decision.failed_s, 1),
+        "refusals": list(decision.refusals),
+        "changes": list(decision.changes),
+        "words": list(decision.words),
     }

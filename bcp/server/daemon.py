@@ -10,8 +10,8 @@ from typing import Any
 
 from bcp import registry
 from bcp.contracts.hook import Alert
-from bcp.detect.decide import Decision
-from bcp.detect.watch import LiveLooker, to_data
+from bcp.detect.verdict import Decision
+from bcp.detect.watch import LiveLooker, confirmed_by, to_data
 from bcp.engine.locks import FileLock
 from bcp.incident.model import Taken
 from bcp.incident.questions import unsettled
@@ -37,7 +37,7 @@ FRESH_S = 60.0
 
 
 class SharedLooker(LiveLooker):
-    """Looks for runs: what the watch says when it says *down*; else a look of their own, quick and now."""
+    """Looks for runs: a look of their own, quick and now, beside what the watch says."""
 
     def __init__(self, daemon: Daemon) -> None:
         r = daemon.app.settings.detect.recheck
@@ -45,11 +45,11 @@ class SharedLooker(LiveLooker):
         self.daemon = daemon
 
     async def verdict(self) -> Any:
-        """As data."""
+        """As data. What the watch calls *down* must fail in looks that are made now: it may be over since."""
         watch = self.daemon.decision
+        found = await self.daemon.look(fresh=watch is not None and watch.state == "down")
         if watch is not None and watch.state == "down":
-            return to_data(watch)
-        found = await self.daemon.look()
+            return to_data(confirmed_by(watch, found))
         return to_data(watch if watch is not None and watch.state == found.state else found)
 
 
@@ -101,10 +101,11 @@ class Daemon:
         soon = (rules.suspect + 1) * rules.interval_s
         return found if age <= soon or (age <= FRESH_S and mine.state != "healthy") else mine
 
-    async def look(self) -> Decision:
-        """A few looks now. Whoever asks meanwhile gets the same answer."""
+    async def look(self, *, fresh: bool = False) -> Decision:
+        """A few looks now. Whoever asks meanwhile gets the same answer; with ``fresh`` none that was made before."""
         if (
-            self._burst is not None
+            not fresh
+            and self._burst is not None
             and self.clock.monotonic() - self._burst[0] <= self.app.settings.detect.recheck.reuse
         ):
             return self._burst[1]

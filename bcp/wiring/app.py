@@ -263,6 +263,7 @@ class App:
             concurrency=d.concurrency,
             vantages=(d.vantage, *d.vantages),
             here=d.vantage,
+            networks={d.vantage: d.network, **{n: v.network for n, v in d.vantages.items()}},
         )
 
     def _probe_settings(self) -> Mapping[str, Any]:

@@ -100,7 +100,7 @@ def recommended(decision: Decision, books: Mapping[str, tuple[frozenset[str], bo
     """A playbook's name, or empty. Where MX is not to be moved, none that moves it is named."""
     if decision.action == "failback":
         return next((n for n in books if n.endswith("failback")), "")
-    moves = decision.moves
+    moves = decision.action in {"switch", "wait"} or (decision.action == "ask" and decision.moves)
     for letter in decision.classes:
         fitting = [n for n, (covers, mx) in books.items() if letter in covers and mx == (moves and letter in SWITCHES)]
         if fitting:

@@ -238,7 +238,7 @@ def test_nine_of_ten_is_down_and_not_flapping() -> None:
     """A heavy outage in which a tenth of the looks gets through must not tie our hands either."""
     game, rng = Play(), random.Random(3)
     game.rounds([OK] * 21)
-    last = game.rounds([OK if rng.random() < 0.1 else FAIL for _ in range(200)])
+    last = game.rounds([*(OK if rng.random() < 0.1 else FAIL for _ in range(200)), FAIL])
     assert last.state == "down" and not last.flapping and last.action == "switch"
 
 
@@ -253,7 +253,7 @@ def test_a_first_outage_is_not_flapping() -> None:
 # -- planes and classes ------------------------------------------------------------------------------------------
 
 KINDS = {
-    "smtp": smtp(), "smtp-unknown": Watched("smtp-unknown", "smtp-unknown", "inbound", medium="smtp"), "dns": Watched("dns", "dns", "dns", medium="dns"),
+    "smtp": smtp(), "smtp-2": smtp("smtp-2"), "smtp-unknown": Watched("smtp-unknown", "smtp-unknown", "inbound", medium="smtp"), "dns": Watched("dns", "dns", "dns", medium="dns"),
     "https": Watched("https", "https", "edge", medium="https"), "imap": Watched("imap", "imap", "edge", medium="https"), "mailbox": Watched("mailbox", "graph-mailbox", "mailbox", medium="https"),
     "entra": Watched("entra", "entra", "auth", medium="https"), "trip": Watched("trip", "round-trip", "outbound", medium="smtp"), "gate": Watched("gate", "queue", "gateway"),
     "graph": Watched("graph", "graph-health", "declared", Role.DECLARED, "https"), "page": Watched("page", "status-page", "declared", Role.DECLARED, "https"),
@@ -282,7 +282,8 @@ def lasting(game: Play, rounds: int, **results):
 def test_the_class_follows_from_what_fails(bad, classes, action) -> None:
     """Only some outages are helped by moving MX; where two hold at once both are said."""
     names = ["smtp", "dns", "https", "imap", "mailbox", "entra", "trip", "gate"]
-    found = lasting(world(*names), 7, **(dict.fromkeys(names, OK) | bad))
+    taken = {} if "smtp" not in bad else {"trip": (UNKNOWN, "not-taken")}  # what is refused cannot come through
+    found = lasting(world(*names), 7, **(dict.fromkeys(names, OK) | taken | bad))
     assert (found.state, found.classes, found.action) == ("down", classes, action)
     assert found.since == T0
     assert 5 <= found.confidence <= 95 and found.reasons_for + found.reasons_against
@@ -339,10 +340,12 @@ def test_people_are_believed_where_nothing_looks_and_beside_a_look() -> None:
 
 
 def test_false_rejects_are_confirmed_faster() -> None:
-    """Seconds matter: three looks, no waiting; a correct refusal of an unknown recipient speaks not against it."""
-    game = world("smtp", "smtp-unknown")
-    assert lasting(game, 2, smtp=(FAIL, "rejects"), **{"smtp-unknown": OK}).state == "suspect"
-    found = lasting(game, 1, smtp=(FAIL, "rejects"), **{"smtp-unknown": OK})
+    """Seconds matter: three looks, no waiting; a correct refusal of an unknown recipient speaks not against it.
+    Two recipients are refused: one alone may have been removed."""
+    game = world("smtp", "smtp-2", "smtp-unknown")
+    both = {"smtp": (FAIL, "rejects"), "smtp-2": (FAIL, "rejects"), "smtp-unknown": OK}
+    assert lasting(game, 2, **both).state == "suspect"
+    found = lasting(game, 1, **both)
     assert (found.state, found.classes, found.action) == ("down", ("F",), "switch")
 
 
