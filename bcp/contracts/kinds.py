@@ -78,22 +78,47 @@ KINDS: tuple[Kind, ...] = (
     Kind("timeout", Meaning.UNREACHABLE, "no answer in time", (*_SMTP, *_WEB, "imap")),
     Kind("refused", Meaning.UNREACHABLE, "the connection is refused", (*_SMTP, *_WEB, "imap")),
     Kind("closed", Meaning.UNREACHABLE, "the connection is cut in mid conversation", (*_SMTP, *_WEB, "imap")),
-    Kind("unreachable", Meaning.UNREACHABLE, "no route to the address", _SMTP),
+    Kind("unreachable", Meaning.UNREACHABLE, "no route to the address", (*_SMTP, *_WEB)),
     Kind("tls", Meaning.UNREACHABLE, "TLS fails, or its certificate is wrong", (*_SMTP, *_WEB, "imap")),
     # names
-    Kind("nxdomain", Meaning.NAMES, "the name does not exist, or has no address", ("dns",)),
-    Kind("servfail", Meaning.NAMES, "SERVFAIL", ("dns",)),
-    Kind("own-zone", Meaning.ZONE, "our own domain does not resolve for a sender: SERVFAIL, bogus, expired", ("dns",)),
-    Kind("no-mx", Meaning.ZONE, "our own domain has no MX for a sender", ("dns",)),
-    Kind("bogus", Meaning.NAMES, "validating resolvers refuse it (DNSSEC); without validation it resolves", ("dns",)),
-    Kind("lame", Meaning.ZONE, "a name server of our own zone does not serve it", ("dns",)),
-    Kind("wrong-answer", Meaning.NAMES, "a resolver gives another answer than the authoritative servers", ("dns",)),
-    Kind("tcp-only", Meaning.NAMES, "UDP is not answered, TCP is (or the other way round)", ("dns",), "degraded"),
-    Kind("authoritative-silent", Meaning.NAMES, "only caches still know it", ("dns",), "degraded"),
-    Kind("unresolved", Meaning.NAMES, "smtp cannot find an address: not well, whatever the reason", _SMTP, "unknown"),
-    Kind("no-resolver", Meaning.NOTHING, "no resolver answers from here: our own network?", ("dns",), "unknown"),
+    Kind("nxdomain", Meaning.NAMES, "the name does not exist, or has no address", ("dns", "own-mx")),
+    Kind("servfail", Meaning.NAMES, "SERVFAIL", ("dns", "own-mx")),
+    Kind(
+        "own-zone", Meaning.ZONE, "our own domain does not resolve for a sender: SERVFAIL, bogus, expired", ("own-mx",)
+    ),
+    Kind("no-mx", Meaning.ZONE, "our own domain has no MX for a sender", ("own-mx",)),
+    Kind(
+        "bogus",
+        Meaning.NAMES,
+        "validating resolvers refuse it (DNSSEC); without validation it resolves",
+        ("dns", "own-mx"),
+    ),
+    Kind("lame", Meaning.ZONE, "a name server of our own zone does not serve it", ("own-mx",)),
+    Kind(
+        "wrong-answer",
+        Meaning.NAMES,
+        "a resolver gives another answer than the authoritative servers",
+        ("dns", "own-mx"),
+    ),
+    Kind(
+        "tcp-only", Meaning.NAMES, "UDP is not answered, TCP is (or the other way round)", ("dns", "own-mx"), "degraded"
+    ),
+    Kind("authoritative-silent", Meaning.NAMES, "only caches still know it", ("dns", "own-mx"), "degraded"),
+    Kind(
+        "unresolved",
+        Meaning.NAMES,
+        "no address is found here: not well, whatever the reason (https, imap: fail)",
+        (*_SMTP, *_WEB, "imap"),
+        "unknown",
+    ),
+    Kind(
+        "no-resolver", Meaning.NOTHING, "no resolver answers from here: our own network?", ("dns", "own-mx"), "unknown"
+    ),
     # it answers that it is broken
     Kind("5xx", Meaning.BROKEN, "HTTP 5xx; or an SMTP 5xx that is no refusal of a valid recipient", (*_SMTP, *_WEB)),
+    Kind("unexpected", Meaning.BROKEN, "a status that `expect:` does not name", ("https",)),
+    Kind("not-http", Meaning.BROKEN, "it answers, and not in HTTP", ("https", "entra")),
+    Kind("not-imap", Meaning.BROKEN, "it answers, and not in IMAP", ("imap",)),
     Kind("bye", Meaning.BROKEN, "IMAP says BYE", ("imap",)),
     Kind("queue", Meaning.DEFERRED, "mail piles up; `queue` and `oldest` as numbers", ("queue",)),
     # late
@@ -102,12 +127,26 @@ KINDS: tuple[Kind, ...] = (
     ),
     # limits of ours
     Kind("throttled", Meaning.LIMIT, "this prober's address is limited or listed (4.7.500-699, 5.7.606)", _SMTP),
-    Kind("429", Meaning.LIMIT, "a limit of our application (Graph, Entra)", _WEB, "unknown"),
+    Kind(
+        "greylisted",
+        Meaning.LIMIT,
+        "a first contact is put off (450, 451 4.7.1, greylisting): passes by itself",
+        _SMTP,
+        "unknown",
+    ),
+    Kind(
+        "429",
+        Meaning.LIMIT,
+        "a limit of our application or address (Graph, Entra, a web site)",
+        (*_WEB, "graph-health"),
+        "unknown",
+    ),
     # our own fault
     Kind("own-credential", Meaning.OWN, "our secret is refused or over", _WEB, "unknown"),
     Kind("own-permission", Meaning.OWN, "our application may not (403)", _WEB, "unknown"),
+    Kind("own-tenant", Meaning.OWN, "no such tenant: is tenant_id right?", ("entra",), "unknown"),
     Kind("own-certificate", Meaning.OWN, "our certificate is over", _SMTP, "unknown"),
-    Kind("own-clock", Meaning.OWN, "our clock is wrong", _WEB, "unknown"),
+    Kind("own-clock", Meaning.OWN, "our clock is wrong", (*_WEB, "imap"), "unknown"),
     Kind("own-connector", Meaning.OWN, "our connector does not know us (5.7.64, 5.7.51)", _SMTP, "unknown"),
     Kind("own-recipient", Meaning.OWN, "the monitoring mailbox is full, disabled or moved (5.2.x)", _SMTP, "unknown"),
     Kind("own-sender", Meaning.OWN, "policy against our sender or address (5.7.x)", _SMTP, "unknown"),
@@ -116,16 +155,42 @@ KINDS: tuple[Kind, ...] = (
     Kind("own-declared", Meaning.OWN, "Microsoft says that it is on our side", ("graph-health",), "unknown"),
     # says nothing
     Kind(
+        "no-route",
+        Meaning.NOTHING,
+        "no way there from this machine: no IPv6 here, or a cable",
+        (*_SMTP, "dns"),
+        "unknown",
+    ),
+    Kind(
         "not-taken", Meaning.NOTHING, "the test mail was not taken: the way out is unseen", ("round-trip",), "unknown"
     ),
     Kind(
         "no-token", Meaning.NOTHING, "no sign-in, so nothing can be read", ("graph-mailbox", "graph-health"), "unknown"
     ),
     Kind("no-answer", Meaning.NOTHING, "the feed cannot be read", ("graph-health", "status-page"), "unknown"),
-    Kind("silent", Meaning.NOTHING, "no traffic, no report", ("queue", "people"), "unknown"),
+    Kind("silent", Meaning.NOTHING, "no traffic, no report", ("queue", "people", "alert"), "unknown"),
     Kind("overran", Meaning.NOTHING, "the probe ran past its deadline", (), "unknown"),
     Kind("broken-probe", Meaning.NOTHING, "the probe itself failed", (), "unknown"),
+    Kind(
+        "unreadable",
+        Meaning.NOTHING,
+        "an answer that is none of that service: HTML, another type, cut off",
+        ("entra", "graph-mailbox"),
+        "unknown",
+    ),
+    Kind("mailbox-outside", Meaning.NOTHING, "the mailbox outside cannot be read", ("round-trip",), "unknown"),
+    Kind("no-queue", Meaning.NOTHING, "the queue cannot be listed", ("queue",), "unknown"),
+    Kind("few", Meaning.NOTHING, "some people report it, fewer than count", ("people",), "unknown"),
+    Kind("stale", Meaning.NOTHING, "an alert that was neither repeated nor resolved", ("alert",), "unknown"),
+    Kind(
+        "none",
+        Meaning.NOTHING,
+        "words that are not understood, a status that means nothing",
+        ("graph-health", "status-page"),
+        "unknown",
+    ),
     # told
+    Kind("declared", Meaning.TOLD, "a public page speaks of an outage: weak", ("status-page",), "degraded"),
     Kind("people", Meaning.TOLD, "enough people report it, or one declares it", ("people",)),
     Kind("alert", Meaning.TOLD, "another monitoring system fires", ("alert",)),
     Kind("advisory", Meaning.TOLD, "Microsoft: an advisory; no incident", ("graph-health",), "degraded"),
@@ -141,6 +206,12 @@ _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPLY = re.compile(r"(?<![\d.])([45]\d\d)(?=[ -])")
 _CONNECTOR = {"5.7.64", "5.7.51"}
 """TenantAttribution, RestrictDomainsToIPAddresses: our connector does not know this sender."""
+
+_ABOUT_US = {(1, 7): "own-sender", (1, 8): "own-sender", (7, 25): "own-sender", (2, 2): "own-recipient"}
+"""By subject and detail, temporary or not: the sender's address or domain is not liked (X.1.7, X.1.8, RFC 3463), our
+address has no name (X.7.25, RFC 7372), the monitoring mailbox is full (X.2.2)."""
+_HELO = re.compile(r"\b(helo|ehlo)\b.{0,40}\b(reject|invalid|refus|not allowed)", re.IGNORECASE)
+"""Postfix puts off a refusal of HELO until RCPT."""
 
 
 def meaning_of(kind: str) -> Meaning:
@@ -167,6 +238,8 @@ def kind_of_reply(stage: str, code: int, text: str) -> str:
         return "own-connector"
     if subject == 7 and 500 <= detail <= 708:
         return "throttled"
+    if about_us := _ABOUT_US.get((subject, detail)) or ("own-greeting" if _HELO.search(text) else ""):
+        return about_us
     if 400 <= code < 500:
         return f"4xx-{stage}" if f"4xx-{stage}" in BY_NAME else "4xx"
     if code < 500:

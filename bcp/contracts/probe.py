@@ -208,9 +208,10 @@ class Probe(ABC, Generic[S]):
         *,
         parts: Sequence[Part] = (),
         numbers: Mapping[str, float] | None = None,
+        **data: str,
     ) -> Signal:
         """The same with its parts and numbers. ``result`` and ``kind`` sum them up for people and for old readers."""
-        return replace(self.saw(result, kind, evidence), parts=tuple(parts), numbers=numbers or {})
+        return replace(self.saw(result, kind, evidence, **data), parts=tuple(parts), numbers=numbers or {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from bcp.contracts.probe import DISPROVES, OWN, Result, Role, Signal, Watched
+from bcp.contracts.probe import DISPROVES, OWN, Part, Result, Role, Signal, Watched
 from bcp.detect import own, survey
 from bcp.detect.conclude import Round, conclude
 from bcp.detect.counter import Stream
@@ -145,7 +145,10 @@ class Detector:
     def _ours(self, vantage: str, signal: Signal, watched: Watched) -> Signal:
         """Our own faults, and limits of our own, are unknown and are said."""
         key = (signal.probe, vantage)
-        limit = survey.is_limit(signal.kind) and (watched.medium != "smtp" or self._only_one(watched))
+        alone = watched.medium != "smtp" or self._only_one(watched)
+        limit = survey.is_limit(signal.kind) and alone
+        if signal.parts:
+            signal = replace(signal, parts=tuple(_set_aside(p, alone) for p in signal.parts))
         if signal.kind.startswith(OWN) and signal.kind != "own-zone":
             self._own[key] = signal
             return replace(signal, result=Result.UNKNOWN)
@@ -360,6 +363,13 @@ def _seconds(signal: Signal) -> float:
         return float(signal.data.get("seconds", "0"))
     except ValueError:
         return 0.0
+
+
+def _set_aside(part: Part, alone: bool) -> Part:
+    """A part that is our own fault, or a limit where nobody else can tell, is unknown like a whole look."""
+    own = part.kind.startswith(OWN) and part.kind != "own-zone"
+    limit = alone and survey.is_limit(part.kind) and survey.failed(part.result)
+    return replace(part, result=Result.UNKNOWN) if own or limit else part
 
 
 def _canonical(signal: Signal) -> tuple[float, str, str, int, str]:

@@ -96,7 +96,7 @@ def derived(lane: Lane, there: Container[str]) -> Iterator[Lane]:
         if at_the_door:  # it never got in: the way out is unseen
             signal = replace(signal, result=Result.UNKNOWN)
     if watched.plane == "dns":
-        zone = meaning_of(signal.kind) is Meaning.ZONE
+        zone = meaning_of(signal.kind) is Meaning.ZONE and signal.result is Result.FAIL  # one lame server is no outage
         yield from _beside(lane, ZONE, ZONE, watched.medium, there, fails=zone)
         if zone:
             signal = replace(signal, result=Result.UNKNOWN)

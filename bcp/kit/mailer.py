@@ -18,6 +18,21 @@ from bcp.kit.resolve import addresses_of, mx_of_domain
 HEADER = "X-Bcp-Canary"
 
 
+def canary_message(recipient: str, tag: str, *, sender: str, at: float) -> EmailMessage:
+    """A mail that says what it is, to people and to filters, and that nobody needs to answer (RFC 3834)."""
+    message = EmailMessage()
+    domain = recipient.rpartition("@")[2]
+    message["From"] = sender or f"bcp-canary@{domain}"
+    message["To"] = recipient
+    message["Subject"] = f"bcp test mail {tag}"
+    message["Date"] = format_datetime(datetime.fromtimestamp(at, UTC))
+    message["Message-ID"] = f"<{tag}@bcp.invalid>"
+    message[HEADER] = tag
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content("This is an automatic test of the mail path. Nothing needs to be done.")
+    return message
+
+
 class CanaryMailer:
     """Sends test mails."""
 
@@ -61,7 +76,7 @@ class CanaryMailer:
                     await smtp.send(
                         address,
                         self.port,
-                        self._message(recipient, tag),
+                        canary_message(recipient, tag, sender=self.sender, at=self.clock.now()),
                         sender=self.sender,
                         recipient=recipient,
                         timeout_s=min(timeout_s, 30.0),
@@ -71,19 +86,6 @@ class CanaryMailer:
                 else:
                     return host
         raise Transient(f"no MX took the test mail: {'; '.join(reasons) or 'no address'}", hint="Mail does not flow.")
-
-    def _message(self, recipient: str, tag: str) -> EmailMessage:
-        message = EmailMessage()
-        domain = recipient.rpartition("@")[2]
-        message["From"] = self.sender or f"bcp-canary@{domain}"
-        message["To"] = recipient
-        message["Subject"] = f"bcp test mail {tag}"
-        message["Date"] = format_datetime(datetime.fromtimestamp(self.clock.now(), UTC))
-        message["Message-ID"] = f"<{tag}@bcp.invalid>"
-        message[HEADER] = tag
-        message["Auto-Submitted"] = "auto-generated"
-        message.set_content("This is an automatic test of the mail path. Nothing needs to be done.")
-        return message
 
     async def _wait(self, tag: str, timeout_s: float) -> float | None:
         deadline = self.clock.monotonic() + timeout_s

@@ -134,15 +134,7 @@ async def addresses_of(host: str, resolvers: Sequence[str], timeout_s: float) ->
 async def mx_of_domain(domain: str, resolvers: Sequence[str], timeout_s: float) -> list[tuple[int, str]]:
     """Published MX, best first; the domain itself when it has none (RFC 5321 section 5.1). Empty when nobody answers."""
     for endpoint in resolvers_of(resolvers):
-        reply = (
-            await exchange(
-                endpoint,
-                [dns.message.make_query(domain.rstrip(".") + ".", "MX")],
-                keyring=None,
-                timeout_s=timeout_s,
-                window=1,
-            )
-        )[0]
+        (reply,) = await _bounded(endpoint, [dns.message.make_query(domain.rstrip(".") + ".", "MX")], timeout_s)
         if isinstance(reply, Lost) or reply.rcode() != dns.rcode.NOERROR:
             continue
         found = sorted(

@@ -69,7 +69,7 @@ async def rcpt(
             await client.ehlo()
             if client.supports_extension("starttls"):
                 stage = "starttls"
-                tls, spki = await _start_tls(client, tls_name)
+                tls, spki = await start_tls(client, tls_name)
                 chain = _chain_of(client)
                 await client.ehlo()
             stage = "mail"
@@ -86,7 +86,7 @@ async def rcpt(
         if not isinstance(error, Exception):
             raise
         if stage != "done":
-            return _explain(stage, error, tls, spki)
+            return explain(stage, error, tls, spki)
     return Talk("done", 250, "accepted", "", tls, spki, second, chain)
 
 
@@ -97,7 +97,7 @@ async def _second(client: aiosmtplib.SMTP, recipient: str) -> int:
         return int(error.code)
 
 
-async def _start_tls(client: aiosmtplib.SMTP, name: str) -> tuple[str, str]:
+async def start_tls(client: aiosmtplib.SMTP, name: str) -> tuple[str, str]:
     """Opportunistic TLS; afterwards says whether the certificate would satisfy a strict sender, and its key's digest."""
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -152,7 +152,8 @@ def _judge_certificate(der: bytes, name: str) -> tuple[str, str]:
     return "ok", spki
 
 
-def _explain(stage: str, error: Exception, tls: str, spki: str) -> Talk:
+def explain(stage: str, error: Exception, tls: str, spki: str) -> Talk:
+    """What an exception of aiosmtplib at this stage means, as data."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         error = error.recipients[0]
     if isinstance(error, aiosmtplib.SMTPResponseException):
@@ -207,7 +208,7 @@ async def send(
             stage = "ehlo"
             await client.ehlo()
             if client.supports_extension("starttls"):
-                await _start_tls(client, "")
+                await start_tls(client, "")
                 await client.ehlo()
             stage = "mail"
             await client.mail(sender)
@@ -225,7 +226,7 @@ async def send(
             raise
         if stage == "done":
             return "accepted"
-        talk = _explain(stage, error, "", "")
+        talk = explain(stage, error, "", "")
         if stage == "data" and talk.kind not in {"4xx", "5xx"}:
             raise InDoubt(
                 f"{host} broke off after the text was sent: {talk.text}", hint="It may have been taken."

@@ -50,7 +50,7 @@ data_directory = {d}/data
 maillog_file = {d}/log
 maillog_file_prefixes = {d}
 inet_interfaces = all
-inet_protocols = ipv4
+inet_protocols = {protocols}
 smtpd_banner = $myhostname ESMTP
 mydestination =
 alias_maps =
@@ -96,6 +96,8 @@ class Net:
     folder: Path
     dns_kind: str = "bind"
     ttl: int = 5
+    protocols: str = "ipv4"
+    """What the Postfixes speak: ``ipv4`` or ``all``."""
     tag: str = field(default_factory=lambda: secrets.token_hex(2))
     secret: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
     processes: Processes = field(default_factory=Processes)
@@ -153,11 +155,12 @@ class Net:
         (d / "corp.test.zone").write_text(f"$TTL 60\n@ IN SOA ns1 hostmaster 1 3600 600 86400 5\n@ IN NS ns1\n@ {self.ttl} IN MX 0 primary.out.test.\nns1 IN A {IP['dns']}\n")
         (d / "out.test.zone").write_text(
             f"$TTL 60\n@ IN SOA ns1 hostmaster 1 3600 600 86400 5\n@ IN NS ns1\nns1 IN A {IP['dns']}\nprimary IN A {IP['primary']}\nrelay IN A {IP['relay']}\n")
+        more = self._more_zones(d)
         if self.dns_kind == "bind":
             (d / "named.conf").write_text(
                 f'options {{ directory "{d}"; listen-on {{ any; }}; listen-on-v6 {{ none; }}; recursion no; pid-file "{d}/pid"; session-keyfile "{d}/session.key"; notify no; dnssec-validation no;'
                 f' managed-keys-directory "{d}"; }};\ncontrols {{ }};\nkey "bcp." {{ algorithm hmac-sha256; secret "{self.secret}"; }};\n'
-                f'zone "corp.test" {{ type master; file "{d}/corp.test.zone"; update-policy {{ grant bcp. name corp.test. MX; }}; }};\nzone "out.test" {{ type master; file "{d}/out.test.zone"; }};\n')
+                f'zone "corp.test" {{ type master; file "{d}/corp.test.zone"; update-policy {{ grant bcp. name corp.test. MX; }}; }};\nzone "out.test" {{ type master; file "{d}/out.test.zone"; }};\n{more}')
             self.processes.start(NAMED, "-g", "-c", str(d / "named.conf"), "-n", "1", log=d / "log", prefix=self.inside("dns"))
             return
         (d / "db").mkdir()
@@ -166,6 +169,10 @@ class Net:
             f'acl:\n  - id: bcp\n    key: bcp.\n    action: update\n    update-type: [MX]\nzone:\n  - domain: corp.test\n    file: "{d}/corp.test.zone"\n    acl: bcp\n    journal-content: all\n'
             f'    zonefile-load: difference-no-serial\n  - domain: out.test\n    file: "{d}/out.test.zone"\n')
         self.processes.start(KNOTD, "-c", str(d / "knot.conf"), log=d / "log", prefix=self.inside("dns"))
+
+    def _more_zones(self, d: Path) -> str:
+        """For wider nets: write more zone files, and return what BIND's configuration says of them."""
+        return ""
 
     def _cache(self) -> None:
         d = self.folder / "cache"
@@ -184,7 +191,7 @@ class Net:
                 (d / part).mkdir(parents=True)
             os.chown(d / "data", owner.pw_uid, owner.pw_gid)
             os.chown(d / "mail", 65534, 65534)
-            (d / "main.cf").write_text(COMMON.format(d=d) + EXTRA[host].format(d=d))
+            (d / "main.cf").write_text(COMMON.format(d=d, protocols=self.protocols) + EXTRA[host].format(d=d))
             (d / "master.cf").write_text(MASTER)
             (d / "users").write_text("alice@corp.test alice/\n")
             (d / "transport").write_text(f"corp.test relay:[{IP['primary']}]:25\n")
@@ -211,7 +218,7 @@ class Net:
     def reconfigure(self, host: str, *lines: str) -> None:
         """Other settings of a Postfix, at once: main.cf is written anew and reloaded."""
         d = self.folder / host
-        (d / "main.cf").write_text(COMMON.format(d=d) + EXTRA[host].format(d=d) + "".join(f"{line}\n" for line in lines))
+        (d / "main.cf").write_text(COMMON.format(d=d, protocols=self.protocols) + EXTRA[host].format(d=d) + "".join(f"{line}\n" for line in lines))
         subprocess.run([*self.inside(host), "/usr/sbin/postfix", "-c", str(d), "reload"], capture_output=True, check=True)
 
     def lose_zone(self, zone: str, *, lost: bool) -> None:

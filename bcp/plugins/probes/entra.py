@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import OWN, THROTTLED, Probe, ProbePlugin, ProbeSettings, Result, Signal
+from bcp.contracts.probe import OWN, Probe, ProbePlugin, ProbeSettings, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
 from bcp.kit.fetch import Page, fetch
 from bcp.plugins.vendors.graph import OWN_CODES
+
+LIMITED, UNREADABLE = "429", "unreadable"
+_CODE = re.compile(r"AADSTS\d{4,8}")
 
 
 class EntraSettings(ProbeSettings):
@@ -65,14 +69,14 @@ class EntraProbe(Probe[EntraSettings]):
         if page.status in {400, 404}:
             return self.saw(Result.UNKNOWN, OWN + "tenant", f"OpenID metadata: {page.status}: is tenant_id right?")
         if page.status == 429:
-            return self.saw(Result.UNKNOWN, THROTTLED, "OpenID metadata: 429")
-        if page.status != 200:
-            return self.saw(Result.FAIL, f"{page.status // 100}xx", f"OpenID metadata: {page.status}")
-        try:
-            fine = "token_endpoint" in json.loads(page.body)
-        except (ValueError, TypeError):
-            fine = False
-        return None if fine else self.saw(Result.FAIL, "not-json", "OpenID metadata: unreadable")
+            return self.saw(Result.UNKNOWN, LIMITED, "OpenID metadata: 429: a limit, no outage")
+        if page.status >= 500:
+            return self.saw(Result.FAIL, "5xx", f"OpenID metadata: {page.status}")
+        found = _object(page)
+        if page.status != 200 or not isinstance(found.get("token_endpoint"), str):
+            text = f"OpenID metadata: {page.status}, and no metadata: {_start(page)}"
+            return self.saw(Result.UNKNOWN, UNREADABLE, text)
+        return None
 
     async def _token(self, base: str, secret: Secret) -> Signal:
         s = self.settings
@@ -83,20 +87,44 @@ class EntraProbe(Probe[EntraSettings]):
             "scope": s.scope,
         }
         page = await fetch(f"{base}/oauth2/v2.0/token", method="POST", data=form, timeout_s=s.timeout / 2)
-        if page.status == 200 and '"access_token"' in page.body:
+        found = _object(page)
+        token = found.get("access_token")
+        if page.status == 200 and isinstance(token, str) and token:
             self._next_token = self.clock.monotonic() + s.token_every
-            return self.saw(Result.OK, "", f"a fresh token in {page.seconds:.1f} s")
+            return self.saw_parts(
+                Result.OK, "", f"a fresh token in {page.seconds:.1f} s", numbers={"seconds": round(page.seconds, 3)}
+            )
         self._next_token = 0.0
+        return self._no_token(page, str(found.get("error_description") or found.get("error") or ""))
+
+    def _no_token(self, page: Page, said: str) -> Signal:
         if page.problem:
             return self.saw(Result.FAIL, page.problem, f"token: {page.problem} {page.detail}".strip())
-        code = next((c for c in OWN_CODES if c in page.body), "")
-        if code:
-            kind = OWN + ("clock" if code == "AADSTS700024" else "credential")
-            return self.saw(Result.UNKNOWN, kind, f"token: Entra refuses our credential ({code})")
+        own = next((c for c in OWN_CODES if f"{c}:" in f"{said}:"), "")
+        if own:
+            kind = OWN + ("clock" if own == "AADSTS700024" else "credential")
+            return self.saw(Result.UNKNOWN, kind, f"token: Entra refuses our credential ({own})")
         if page.status == 429:
-            return self.saw(Result.UNKNOWN, THROTTLED, "token: 429")
-        found = page.body[page.body.find("AADSTS") :][:14] if "AADSTS" in page.body else ""
-        return self.saw(Result.FAIL, f"{page.status // 100}xx", f"token: {page.status} {found}".strip())
+            return self.saw(Result.UNKNOWN, LIMITED, "token: 429: a limit, no outage")
+        if page.status >= 500:
+            return self.saw(Result.FAIL, "5xx", f"token: {page.status}")
+        code = _CODE.search(said)
+        if code is None:  # a proxy, a portal, a page: not Entra's word
+            return self.saw(Result.UNKNOWN, UNREADABLE, f"token: {page.status}, and no answer of Entra: {_start(page)}")
+        return self.saw(Result.FAIL, "4xx", f"token: {page.status} {code.group(0)}")
+
+
+def _object(page: Page) -> dict[str, object]:
+    """The body as a JSON object; empty when it is anything else."""
+    try:
+        found = json.loads(page.body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _start(page: Page) -> str:
+    return repr(" ".join(page.body.split())[:60])
 
 
 PLUGIN = ProbePlugin(api=1, settings=EntraSettings, make=EntraProbe)

@@ -36,6 +36,8 @@ class Issue:
     status: str
     origin: str
     title: str
+    advisory: bool = False
+    """Microsoft calls it an advisory: some people, some feature; no incident."""
 
 
 class GraphHealthSettings(GraphAccess):
@@ -63,6 +65,10 @@ class GraphHealthProbe(Probe[GraphHealthSettings]):
         super().__init__(name, settings, clock)
         self._graph: Graph | None = None
 
+    def shares(self) -> tuple[str, ...]:
+        """Graph limits an application, not a probe."""
+        return (f"graph:{self.settings.client_id}",)
+
     async def look(self) -> Signal:
         """One look."""
         s = self.settings
@@ -75,7 +81,7 @@ class GraphHealthProbe(Probe[GraphHealthSettings]):
         except NoToken as error:
             return self.saw(Result.UNKNOWN, "no-token", error.message)
         except BcpError as error:
-            kind = OWN + "permission" if (error.outputs or {}).get("status") == 403 else "no-answer"
+            kind = {403: OWN + "permission", 429: "429"}.get((error.outputs or {}).get("status", 0), "no-answer")
             return self.saw(Result.UNKNOWN, kind, f"service health cannot be read: {error.message}")
         return judge(self, s.service, status, issues)
 
@@ -86,7 +92,13 @@ class GraphHealthProbe(Probe[GraphHealthSettings]):
         mine = [o for o in (overviews.value if overviews else None) or () if (o.service or "").casefold() == wanted]
         found = await announcement.issues.get(request_configuration=configuration())
         issues = [
-            Issue(str(i.id), _text(i.status), _text(i.origin), str(i.title or ""))
+            Issue(
+                str(i.id)[:40],
+                _text(i.status),
+                _text(i.origin),
+                str(i.title or ""),
+                _text(i.classification) == "advisory",
+            )
             for i in (found.value if found else None) or ()
             if not i.is_resolved and (i.service or "").casefold() == wanted
         ]
@@ -119,6 +131,9 @@ def judge(probe: Probe[Any], service: str, status: str, issues: Sequence[Issue])
             Result.UNKNOWN, "none", f"Microsoft's status of {service} says nothing: {status or 'missing'}", issues=ids
         )
     result, kind, name, issue = worst
+    theirs = [i for i in issues if i.origin != "customer"]
+    if result is Result.FAIL and theirs and all(i.advisory for i in theirs):
+        result, kind = Result.DEGRADED, "advisory"  # the overview turns red for an advisory too
     party = " (third party)" if any(i.origin == "thirdParty" and i.id == issue for i in issues) else ""
     return probe.saw(
         result, kind, f"Microsoft says {name} for {service}{' ' + issue if issue else ''}{party}", issues=ids

@@ -6,8 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.probe import OWN, THROTTLED, Probe, ProbePlugin, ProbeSettings, Result, Signal
+from bcp.contracts.probe import OWN, Probe, ProbePlugin, ProbeSettings, Result, Signal
 from bcp.kit.fetch import Page, fetch
+
+LIMITED = "429"
 
 
 class HttpsProbeSettings(ProbeSettings):
@@ -18,7 +20,7 @@ class HttpsProbeSettings(ProbeSettings):
     url: Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/\S*)?$")]
     """Where to look. Without a login: it tells whether the front door stands, nothing about mailboxes."""
     expect: list[Annotated[int, Field(ge=100, le=599)]] = Field(default_factory=list)
-    """Status codes that are well. Empty: everything below 500 but 429; a redirect to a login page or a 401 is well."""
+    """Status codes that are well. Empty: everything below 500; a redirect to a login page or a 401 is well. 429 limits this prober, and says nothing."""
     slow: Annotated[float, Field(gt=0)] = 5.0
     """Seconds after which the answer is *degraded*."""
     verify: bool = True
@@ -42,13 +44,17 @@ class HttpsProbe(Probe[HttpsProbeSettings]):
             return self._broken(page, host)
         if s.control:  # whatever it says, HTTPS works from here
             return self.saw(Result.OK, "", f"{host} answers {page.status}")
-        good = page.status in s.expect if s.expect else page.status < 500 and page.status != 429
+        if page.status == 429 and 429 not in s.expect:
+            return self.saw(Result.UNKNOWN, LIMITED, f"{host} answers 429: it limits this address, and says no more")
+        good = page.status in s.expect if s.expect else page.status < 500
+        numbers = {"seconds": round(page.seconds, 3)}
         if not good:
-            kind = THROTTLED if page.status == 429 else f"{page.status // 100}xx"
-            return self.saw(Result.FAIL, kind, f"{host} answers {page.status}")
+            kind = "5xx" if page.status >= 500 else "unexpected"
+            return self.saw_parts(Result.FAIL, kind, f"{host} answers {page.status}", numbers=numbers)
         if page.seconds > s.slow:
-            return self.saw(Result.DEGRADED, "slow", f"{host} answers {page.status} after {page.seconds:.1f} s")
-        return self.saw(Result.OK, "", f"{host} answers {page.status}")
+            text = f"{host} answers {page.status} after {page.seconds:.1f} s"
+            return self.saw_parts(Result.DEGRADED, "slow", text, numbers=numbers)
+        return self.saw_parts(Result.OK, "", f"{host} answers {page.status}", numbers=numbers)
 
     def _broken(self, page: Page, host: str) -> Signal:
         if "not yet valid" in page.detail:

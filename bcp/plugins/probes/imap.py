@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Result, Signal
+from bcp.contracts.probe import OWN, Probe, ProbePlugin, ProbeSettings, Result, Signal
 
+_KINDS: dict[type[Exception], str] = {ConnectionRefusedError: "refused", socket.gaierror: "unresolved"}
 LINE = 1_024
 """A greeting is one short line (RFC 9051 section 7.1); more is not read."""
 
@@ -45,17 +47,26 @@ class ImapProbe(Probe[ImapProbeSettings]):
                 greeting = await self._greeting()
         except TimeoutError:
             return self.saw(Result.FAIL, "timeout", f"{s.host}:{s.port} does not greet in {s.timeout:g} s")
+        except ssl.SSLCertVerificationError as error:
+            if "not yet valid" in error.verify_message:
+                text = f"{s.host}: its certificate is not yet valid: is our clock wrong?"
+                return self.saw(Result.UNKNOWN, OWN + "clock", text)
+            return self.saw(Result.FAIL, "tls", f"{s.host}:{s.port}: TLS fails: {error.verify_message}")
         except ssl.SSLError as error:
             return self.saw(Result.FAIL, "tls", f"{s.host}:{s.port}: TLS fails: {error.reason or error}")
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
-            kind = "refused" if isinstance(error, ConnectionRefusedError) else "closed"
+            kind = _KINDS.get(type(error), "closed")
             return self.saw(
                 Result.FAIL, kind, f"{s.host}:{s.port}: {getattr(error, 'strerror', None) or type(error).__name__}"
             )
-        if greeting.startswith(b"* OK"):
+        if s.control:  # whatever it says, it answers
+            return self.saw(Result.OK, "", f"{s.host} answers")
+        if greeting.upper().startswith((b"* OK", b"* PREAUTH")):
             return self.saw(Result.OK, "", f"{s.host} greets")
         text = greeting.decode("ascii", "replace").strip()[:80]
-        return self.saw(Result.FAIL, "bye" if greeting.startswith(b"* BYE") else "not-imap", f"{s.host}: {text!r}")
+        return self.saw(
+            Result.FAIL, "bye" if greeting.upper().startswith(b"* BYE") else "not-imap", f"{s.host}: {text!r}"
+        )
 
     async def _greeting(self) -> bytes:
         s = self.settings

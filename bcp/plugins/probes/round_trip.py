@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from email import policy
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -10,10 +12,19 @@ from pydantic import Field, model_validator
 
 from bcp.contracts.plugin import Duration, Model
 from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Result, Signal
-from bcp.kernel.errors import BcpError, InDoubt, Transient
+from bcp.kernel.errors import BcpError
 from bcp.kernel.secret import Secret
 from bcp.kit.imap_search import holds
-from bcp.kit.mailer import HEADER, CanaryMailer
+from bcp.kit.mailer import HEADER, CanaryMailer, canary_message
+from bcp.kit.resolve import addresses_of, mx_of_domain
+from bcp.kit.smtp_judge import kind_of
+from bcp.kit.smtp_session import Mail, Session, converse
+
+HAND_OVER_S = 30.0
+"""Longest time for handing the mail over, at all addresses together."""
+MAX_TRIES = 6
+ASK_S = 20.0
+"""Longest time for one question to the mailbox."""
 
 
 class ImapMailbox(Model):
@@ -63,7 +74,7 @@ class RoundTripSettings(ProbeSettings):
 
 
 class RoundTripProbe(Probe[RoundTripSettings]):
-    """Sends a mail with a tag of its own and waits for exactly that one. Mail that is not taken says nothing here: the `smtp` probe judges that."""
+    """Sends a mail with a tag of its own and waits for exactly that one. A mail that came through is the best evidence there is. Mail that is not taken says nothing of the way out: the `smtp` probe judges that."""
 
     kind = "round-trip"
     plane = "outbound"
@@ -71,45 +82,82 @@ class RoundTripProbe(Probe[RoundTripSettings]):
     quick: ClassVar[bool] = False
     Settings = RoundTripSettings
 
+    def shares(self) -> tuple[str, ...]:
+        """The mailbox may be the one that other probes ask for."""
+        return (f"recipient:{self.settings.to.lower()}",)
+
     async def look(self) -> Signal:
         """One mail."""
         s = self.settings
         start = self.clock.monotonic()
         tag = f"rt-{secrets.token_hex(8)}"
-        mailer = CanaryMailer(
-            self.clock, to=s.to, sender=s.sender, resolvers=s.resolvers, port=s.port, arrival=s.arrival
-        )
-        try:
-            await mailer.canary(s.to, tag, timeout_s=min(30.0, s.timeout), expect="accepted")
-        except Transient as error:
-            return self.saw(
-                Result.UNKNOWN, "not-taken", f"not taken, so it says nothing of the way out: {error.message}"
-            )
-        while (took := self.clock.monotonic() - start) < s.timeout:
+        bad = await self._hand_over(tag, min(HAND_OVER_S, s.timeout * 0.5))
+        if bad is not None:
+            return bad
+        unread = ""
+        while (left := s.timeout - (self.clock.monotonic() - start)) > 0:
             try:
-                if await (mailer.arrived(tag) if s.imap is None else self._in_imap(tag)):
-                    return self._arrived(took)
-            except (BcpError, OSError) as error:
-                return self.saw(Result.UNKNOWN, "mailbox-outside", f"the mailbox outside cannot be read: {error}")
-            await self.clock.sleep(s.ask_every)
+                async with asyncio.timeout(min(ASK_S, left)):
+                    found, unread = await self._arrived(tag), ""
+            except (BcpError, OSError, TimeoutError) as error:
+                found, unread = False, getattr(error, "message", "") or str(error) or type(error).__name__
+            if found:
+                return self._came(self.clock.monotonic() - start)
+            await self.clock.sleep(min(s.ask_every, max(0.0, s.timeout - (self.clock.monotonic() - start))))
+        if unread:
+            return self.saw(Result.UNKNOWN, "mailbox-outside", f"the mailbox outside cannot be read: {unread}")
         return self.saw(Result.FAIL, "lost", f"taken, and not out again after {s.timeout:g} s ({tag})", tag=tag)
 
-    def _arrived(self, took: float) -> Signal:
+    def _came(self, took: float) -> Signal:
         slow = took > self.settings.slow
-        return self.saw(
-            Result.DEGRADED if slow else Result.OK,
-            "slow" if slow else "",
-            f"there and out again in {took:.0f} s",
-            seconds=f"{took:.1f}",
-        )
+        result, kind = (Result.DEGRADED, "slow") if slow else (Result.OK, "delivered")
+        text = f"there and out again in {took:.0f} s"
+        return self.saw_parts(result, kind, text, numbers={"seconds": round(took, 1)}, seconds=f"{took:.1f}")
 
-    async def _in_imap(self, tag: str) -> bool:
-        m = self.settings.imap
-        assert m is not None
+    async def _hand_over(self, tag: str, timeout_s: float) -> Signal | None:
+        """As a sender does: MX by preference, every address, until one takes it. ``None`` when it was taken."""
+        s = self.settings
+        message = canary_message(s.to, tag, sender=s.sender, at=self.clock.now())
+        mail = Mail(s.to, message.as_bytes(policy=policy.SMTP))
+        tried: list[Session] = []
         try:
-            return await holds(m.host, m.port, m.user, m.password.reveal(), HEADER, tag, timeout_s=20.0)
-        except InDoubt as error:
-            raise OSError(error.message) from error
+            async with asyncio.timeout(timeout_s):
+                for address in (await self._addresses(timeout_s / 3))[:MAX_TRIES]:
+                    session = await converse(
+                        address, s.port, recipients=[s.to], sender=s.sender, timeout_s=timeout_s / 2, mail=mail
+                    )
+                    tried.append(session)
+                    if session.data is not None and session.data[1].ok:
+                        return None
+        except TimeoutError:
+            pass
+        return self._not_taken(tried)
+
+    async def _addresses(self, timeout_s: float) -> list[str]:
+        s = self.settings
+        hosts = await mx_of_domain(s.to.rpartition("@")[2], s.resolvers, timeout_s)
+        return [a for _, host in hosts for a in await addresses_of(host, s.resolvers, timeout_s)]
+
+    def _not_taken(self, tried: list[Session]) -> Signal:
+        after = [x.data[1] for x in tried if x.data is not None]
+        if after:
+            kind = kind_of(after[-1])
+            kind = kind if kind.startswith(("4xx", "own-", "throttled")) else "not-taken"
+            result = Result.FAIL if kind.startswith("4xx") else Result.UNKNOWN
+            return self.saw(result, kind, f"every recipient is taken, the mail is not: {after[-1].say()}")
+        said = [x.opening if not x.opening.ok else x.answers[-1][1] for x in tried if x.answers or not x.opening.ok]
+        why = said[-1].say() if said else "no address of the MX was found in time"
+        return self.saw(Result.UNKNOWN, "not-taken", f"not taken, so it says nothing of the way out: {why}")
+
+    async def _arrived(self, tag: str) -> bool:
+        s = self.settings
+        if s.imap is None:
+            box = CanaryMailer(
+                self.clock, to=s.to, sender=s.sender, resolvers=s.resolvers, port=s.port, arrival=s.arrival
+            )
+            return bool(await box.arrived(tag))
+        m = s.imap
+        return await holds(m.host, m.port, m.user, m.password.reveal(), HEADER, tag, timeout_s=ASK_S - 5)
 
 
 PLUGIN = ProbePlugin(api=1, settings=RoundTripSettings, make=RoundTripProbe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -66,6 +67,8 @@ class Graph:
             NoToken, OurCredential: sign-in failed.
             Permanent: Graph answers 4xx; ``Transient``: 429, 5xx, no answer in time.
         """
+        if self._client is None:  # seconds of imports: neither the deadline of a look nor the other looks pay for them
+            await asyncio.to_thread(importlib.import_module, "msgraph")
         from kiota_abstractions.api_error import APIError  # noqa: PLC0415 - msgraph loads 1,200 modules; only here
 
         try:
@@ -81,7 +84,9 @@ class Graph:
                 outputs={"status": status},
             ) from error
         except TimeoutError as error:
-            raise Transient(f"Graph did not answer in {timeout_s:g} s", hint="Use the last snapshot.") from error
+            raise Transient(
+                f"Graph did not answer in {timeout_s:g} s", hint="Use the last snapshot.", outputs={"why": "timeout"}
+            ) from error
         except BcpError:
             raise
         except Exception as error:
@@ -121,7 +126,26 @@ def _other(error: Exception) -> BcpError:
         if any(code in text for code in OWN_CODES):
             return OurCredential(f"Entra refuses our credential: {text[:160]}", hint="Renew the secret.")
         return NoToken(f"no token: {text[:160]}", hint="Is Entra up?")
-    return Transient(f"Graph cannot be reached: {type(error).__name__}: {text[:160]}", hint="Use the last snapshot.")
+    why = _why(error)
+    words = "cannot be reached" if why != UNREADABLE else "answers what cannot be read"
+    said = f"Graph {words}: {type(error).__name__}: {text[:160]}"
+    return Transient(said, hint="Use the last snapshot.", outputs={"why": why})
+
+
+UNREADABLE = "unreadable"
+
+
+def _why(error: Exception) -> str:
+    """``timeout``, ``refused``, ``closed``: the way there; ``unreadable``: an answer came, and it is none of Graph's."""
+    import httpx  # noqa: PLC0415
+
+    if isinstance(error, httpx.TimeoutException):
+        return "timeout"
+    if isinstance(error, httpx.ConnectError):
+        return "refused"
+    if isinstance(error, (httpx.TransportError, OSError)) and not isinstance(error, httpx.DecodingError):
+        return "closed"
+    return UNREADABLE
 
 
 def _client(tenant_id: str, client_id: str, client_secret: str, api_url: str) -> tuple[Any, Any]:

@@ -36,6 +36,13 @@ from bcp.contracts.kinds import BY_NAME, KINDS, Meaning, kind_of_reply, meaning_
         ("greeting", 421, "4.3.2", "4xx-greeting"),
         ("starttls", 454, "4.7.0", "4xx"),
         ("rcpt", 354, "what?", "5xx"),
+        ("rcpt", 452, "4.2.2 mailbox full", "own-recipient"),
+        ("mail", 450, "4.1.8 sender address rejected: domain not found", "own-sender"),
+        ("rcpt", 553, "5.1.8 sender address rejected", "own-sender"),
+        ("rcpt", 450, "4.7.25 client host rejected: cannot find your hostname", "own-sender"),
+        ("rcpt", 504, "5.5.2 <x>: Helo command rejected: need fully-qualified hostname", "own-greeting"),
+        ("rcpt", 450, "4.7.1 <x>: Helo command rejected: Host not found", "own-greeting"),
+        ("rcpt", 550, "5.1.1 no such user; say ehlo to somebody else", "rejects"),
     ],
 )
 def test_a_reply_becomes_one_kind(stage, code, text, kind) -> None:
