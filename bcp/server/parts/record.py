@@ -38,8 +38,8 @@ class Recorder:
         firing = await self.core.do(lambda b: b.firing(name)) if name else 0
         self._begin(row, firing)
         self._heed(row, firing)
-        if found.state == "down" and found.classes and self.course.seen != "down" and not self.course.dismissed:
-            self.event("declared")  # a look of this moment, before the watch came to the same
+        if found.state == "down" and found.classes and self.course.seen != "down":
+            self.event("looked_down")  # a look of this moment, before the watch came to the same
         if row is None:
             row = await self._open(found)
         if row is not None:
@@ -68,7 +68,10 @@ class Recorder:
             if self._known is not None and self.course.open:
                 self.event("ended")
             return
-        if self._known is None or self._known.id != row.id:
+        fresh = self._known is None or self._known.id != row.id
+        if row.state == "declared" and (fresh or (self._known is not None and self._known.state != "declared")):
+            self.event("declared")  # by a person, at another door
+        elif fresh:
             self.event("alert" if firing else "reopened")
         elif firing and not self.course.alerts:
             self.event("alert")
