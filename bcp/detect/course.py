@@ -55,7 +55,7 @@ class Course:
     insisted: bool = False
     """A person declared it, or opened it again: looks end it only after all was clear for ``keep_firing_for``."""
     dismissed: bool = False
-    """A person closed the incident while it was down: this outage opens no other one."""
+    """A person closed the incident while it was down: looks at this outage open no other one; a new alert does."""
     clear_since: float | None = None
     """Since when every plane has been clear."""
     quiet: bool = False
@@ -128,7 +128,8 @@ def _after_run(course: Course, event: str, now: float) -> Course:
 def _after_word(course: Course, event: str, now: float) -> Course:
     if event == "alert":
         opens = course.record in {"none", "closed", "resolved"}
-        return replace(course, alerts=True, record="opened" if opens else course.record, news_at=now)
+        record = "opened" if opens else course.record
+        return replace(course, alerts=True, record=record, dismissed=False, news_at=now)
     if event == "alerts_over":
         ends = course.record == "opened" and course.seen in {"clear", "unknown"}
         return replace(course, alerts=False, record="resolved" if ends else course.record)

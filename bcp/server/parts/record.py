@@ -18,7 +18,9 @@ class Recorder:
     def __init__(self, core: Core) -> None:
         self.core, self.clock = core, core.clock
         self._known: Incident | None = None
-        """The incident as it was written last."""
+        """The incident as it was written last; ``None`` when it is over."""
+        self._last = ""
+        """Its id, also when it is over."""
         self._begun = False
 
     @property
@@ -46,6 +48,7 @@ class Recorder:
             row = await self._stronger(row)
             row = await self._move(row, found)
         self._known = row if row is not None and row.state != "closed" else None
+        self._last = row.id if row is not None else self._last
         return row
 
     # -- from the book to the course -----------------------------------------------------------------------------
@@ -72,7 +75,7 @@ class Recorder:
         if row.state == "declared" and (fresh or (self._known is not None and self._known.state != "declared")):
             self.event("declared")  # by a person, at another door
         elif fresh:
-            self.event("alert" if firing else "reopened")
+            self.event("reopened" if row.id == self._last or not firing else "alert")
         elif firing and not self.course.alerts:
             self.event("alert")
         if not firing and self.course.alerts:
