@@ -15,8 +15,8 @@ from bcp import registry
 from bcp.contracts.dns import MxSet
 from bcp.contracts.journal import Journal
 from bcp.contracts.services import RunInfo
+from bcp.contracts.store import Lease, Lock
 from bcp.engine.events import Listener, nobody
-from bcp.engine.locks import FileLock, Target
 from bcp.engine.runner import Ending, Runner, interrupt_handler, nodes_of
 from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
@@ -107,6 +107,7 @@ async def start(
     started: Callable[[str], None] | None = None,
     signals: bool = True,
     control: Callable[[Runner], None] | None = None,
+    incident: str = "",
 ) -> tuple[str, Ending]:
     """Run a plan, if it may still be run.
 
@@ -128,23 +129,29 @@ async def start(
             )
 
     data = plan.to_data()
-    run_id, target, lock = await app.runs.begin(
+    run_id, lease, lock = await app.runs.begin(
         data,
         nodes_of(loaded),
         app.rest(loaded),
         check,
         parent=plan.parent,
-        about={"objectives": loaded.book.objectives.model_dump(mode="json")},
+        about={"objectives": loaded.book.objectives.model_dump(mode="json"), "incident": incident},
     )
     try:
         if started is not None:
             started(run_id)
         return run_id, await _work(
-            app, run_id, request, plan, loaded, listener, hold=hold, signals=signals, control=control
+            app, run_id, request, plan, loaded, listener, lease, hold=hold, signals=signals, control=control
         )
     finally:
+        _let_go(lease)
         lock.release()
-        target.lock.release()
+
+
+def _let_go(lease: Lease) -> None:
+    """A lease that cannot be given back is no reason to lose how the run ended: its lock says that nobody works."""
+    with contextlib.suppress(StorageError):
+        lease.release()
 
 
 def _text_of(plan: Plan) -> str | None:
@@ -170,29 +177,19 @@ async def resume(
         raise Refused(f"run {run_id} is over ({view.state.status})", rule="run-over", hint="Start a new one.")
     plan = from_data(view.plan)
     loaded = loads(plan.playbook_text, plan.playbook_file)
-    target = Target(app.runs.state, f"{plan.group}#failback" if plan.parent else plan.group)
     with run_lock(app, run_id):
-        target.take()
+        lease = app.runs.lease(view.plan, run_id, plan.parent)
         try:
-            target.write_card(
-                **{**{k: v for k, v in target.card().items() if k != "group"}, "run": run_id, "pid": _pid()}
-            )
             request = replace(request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.peace_data())
             return await _work(
-                app, run_id, request, plan, loaded, listener, hold=hold, signals=signals, control=control
+                app, run_id, request, plan, loaded, listener, lease, hold=hold, signals=signals, control=control
             )
         finally:
-            target.lock.release()
-
-
-def _pid() -> int:
-    import os  # noqa: PLC0415
-
-    return os.getpid()
+            _let_go(lease)
 
 
 @contextlib.contextmanager
-def run_lock(app: App, run_id: str) -> Iterator[FileLock]:
+def run_lock(app: App, run_id: str) -> Iterator[Lock]:
     """The lock of whoever works on the run. Raises ``Refused`` while another process does."""
     lock = app.runs.lock(run_id)
     for _ in range(10):
@@ -233,12 +230,13 @@ async def _work(
     plan: Plan,
     loaded: Loaded,
     listener: Listener,
+    lease: Lease,
     *,
     hold: bool,
     signals: bool = True,
     control: Callable[[Runner], None] | None = None,
 ) -> Ending:
-    journal = app.runs.store.open(app.runs.path(run_id), app.clock)
+    journal = app.runs.open(run_id, lease)
     try:
         run = RunInfo(run_id, plan.playbook, plan.kind, plan.initiator, plan.checksum, plan.parent, app.clock.now())
         runner = _runner(app, request, plan, loaded, journal, run, dry=False, listener=listener, hold=hold)
@@ -249,8 +247,8 @@ async def _work(
     finally:
         journal.close()
         await app.close()
+    app.runs.anchor(run_id, app.runs.card(run_id).head, ending.status)
     if ending.status in FINAL:
-        app.runs.anchor(run_id, app.runs.view(run_id, effects=False).record.head, ending.status)
         _final_report(app, run_id)
     return ending
 
@@ -322,11 +320,11 @@ def failback_source(app: App, text: str) -> RunView:
     """The run to go back from: the one named, else the newest that holds, else the newest that moved MX."""
     if text:
         return app.runs.view(app.runs.find(text))
-    views = [v for i in reversed(app.runs.ids()) if not (v := app.runs.view(i)).record.meta.get("parent")]
-    holding = next((v for v in views if v.state.status == "holding"), None)
-    moved = next((v for v in views if recorded_mx(v) and v.state.status in {"stopped", "done"}), None)
-    if holding or moved:
-        return holding or moved  # type: ignore[return-value]
+    forward = app.runs.cards(parent="")
+    holding = next((c for c in forward if c.status == "holding" and not c.drill), None)
+    moved = next((c for c in forward if c.moved_at and c.status in {"stopped", "done"}), None)
+    if found := holding or next((c for c in forward if c.status == "holding"), None) or moved:
+        return app.runs.view(found.id)
     raise Invalid("there is no run to go back from", hint="Name one: bcp failback RUN")
 
 

@@ -273,7 +273,7 @@ async def answer(daemon: TheDaemon, token: Approver, question: Id, body: AnswerI
 async def runs(daemon: TheDaemon, _: Reader, limit: Limit = 20) -> list[RunOut]:
     """Of this state folder, whoever started them."""
     out = []
-    for run_id in list(reversed(daemon.app.runs.ids()))[:limit]:
+    for run_id in daemon.app.runs.newest(limit):
         try:
             out.append(run_out(daemon.app.runs.view(run_id, effects=False)))
         except BcpError:

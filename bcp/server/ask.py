@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bcp.contracts.channel import Channel, Choice
@@ -78,16 +77,15 @@ class Asker:
 
     async def _notice_gates(self) -> None:
         """Open gates of live runs, whoever started them."""
-        for run_id in self.daemon.app.runs.ids()[-20:]:
-            path = self.daemon.app.runs.path(run_id)
+        waiting = [c for c in await asyncio.to_thread(self.daemon.app.runs.cards, unfinished=True) if c.gate]
+        for card in waiting:
             try:
-                stamp = _touched(path)
-                if self._seen.get(run_id) == stamp:
+                if self._seen.get(card.id) == card.seq:
                     continue
-                view = self.daemon.app.runs.view(run_id, effects=False)
-            except (BcpError, OSError):
+                view = await asyncio.to_thread(self.daemon.app.runs.view, card.id, effects=False)
+            except BcpError:
                 continue
-            self._seen[run_id] = stamp
+            self._seen[card.id] = card.seq
             if view.plan.get("kind") == "drill" and not self._is_ours(view):
                 continue
             for step in view.state.steps.values():
@@ -317,12 +315,6 @@ class Asker:
             )
             if state != "sent":
                 LOG.warning("%s could not be told that a question is closed: %s", one.person, detail)
-
-
-def _touched(path: Path) -> float:
-    """When a run's file was written last; with a write-ahead log that is what is written."""
-    wal = path.with_name(path.name + "-wal")
-    return max(path.stat().st_mtime, wal.stat().st_mtime if wal.exists() else 0.0)
 
 
 def forecast_of(plan: Mapping[str, Any]) -> str:

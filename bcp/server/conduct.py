@@ -9,7 +9,6 @@ from bcp import operate, registry
 from bcp.contracts.action import Access
 from bcp.engine.events import Progress
 from bcp.engine.runner import Runner
-from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.incident.questions import ask
 from bcp.kernel.errors import BcpError, Refused
@@ -88,6 +87,7 @@ class Conductor:
                 listener=self._listen,
                 signals=False,
                 started=lambda i: self._started(incident, i),
+                incident=incident,
                 control=self._hold_on,
             )
         except Refused as error:
@@ -182,48 +182,32 @@ class Conductor:
             await app.close()
 
     def holding(self) -> list[RunView]:
-        """Runs that hold, the newest first. Drills are none of ours."""
+        """Runs that hold, the newest first, however many came after them. Drills are none of ours."""
         out = []
-        for run_id in reversed(self.app.runs.ids()[-50:]):
+        for card in self.app.runs.holding():
             try:
-                view = self.app.runs.view(run_id, effects=False)
+                out.append(self.app.runs.view(card.id, effects=False))
             except BcpError:
                 continue
-            if view.state.status == "holding" and view.plan.get("kind") != "drill":
-                out.append(view)
         return out
 
     def goes_back(self, parent: str) -> bool:
-        for run_id in self.app.runs.ids()[-20:]:
-            try:
-                view = self.app.runs.view(run_id, effects=False)
-            except BcpError:
-                continue
-            if view.record.meta.get("parent") == parent and view.state.status not in FINAL:
-                return True
-        return False
+        """Is somebody on the way back from it?"""
+        return bool(self.app.runs.children(parent, unfinished=True))
 
     async def mind(self) -> None:
         """Take over what holds with nobody there, and what this daemon was killed in the middle of."""
         while True:
-            for run_id in self.app.runs.ids()[-20:]:
-                if run_id in self.working:
-                    continue
-                try:
-                    view = self.app.runs.view(run_id, effects=False)
-                except BcpError:
-                    continue
-                if view.live or view.plan.get("kind") == "drill":
+            for card in reversed(await asyncio.to_thread(self.app.runs.cards, unfinished=True)):
+                if card.id in self.working or card.drill or self.app.runs.is_live(card.id):
                     continue
                 ours = (
-                    view.plan.get("initiator") == ME
-                    and view.status() in {"interrupted", "stopped"}
-                    and not view.state.doubtful()
+                    card.initiator == ME
+                    and self.app.runs.status_of(card) in {"interrupted", "stopped"}
+                    and not card.doubtful
                 )
-                if ours or view.state.status == "holding":
-                    self.working[run_id] = self.daemon.spawn(
-                        self._go_on(run_id, str(view.record.meta.get("parent") or "")), f"resume {run_id}"
-                    )
+                if ours or card.status == "holding":
+                    self.working[card.id] = self.daemon.spawn(self._go_on(card.id, card.parent), f"resume {card.id}")
             await self.clock.sleep(2.0)
 
     async def _go_on(self, run_id: str, parent: str) -> None:

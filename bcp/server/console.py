@@ -150,15 +150,12 @@ def event_row(e: Event) -> dict[str, Any]:
 def run_rows(site: Site, limit: int, *, drills: bool | None = None) -> list[dict[str, Any]]:
     """The newest first."""
     out = []
-    for run_id in reversed(site.daemon.app.runs.ids()):
+    kind = "" if drills is None else "drill" if drills else "real"
+    for card in site.daemon.app.runs.cards(kind=kind, newest=limit):
         try:
-            view = site.daemon.app.runs.view(run_id, effects=False)
+            out.append(run_row(site.daemon.app.runs.view(card.id, effects=False)))
         except BcpError:
             continue
-        if drills is None or (view.plan.get("kind") == "drill") == drills:
-            out.append(run_row(view))
-        if len(out) >= limit:
-            break
     return out
 
 
@@ -240,7 +237,7 @@ def view_of(site: Site, request: Request, *, effects: bool = False) -> RunView:
     """The run of this URL. Raises ``Invalid``."""
     all_ = site.daemon.app.runs
     name = str(request.path_params["run"])
-    if name not in all_.ids():
+    if not all_.room.runs.exists(name):
         raise Invalid(f"there is no run {name!r}", hint="See the list of runs.")
     return all_.view(name, effects=effects)
 

@@ -87,7 +87,6 @@ async def begin(site: Site, session: Session, plan: Plan, loaded: Loaded) -> Res
     """Start it, and wait for its first sign of life or for what refuses it."""
     service = site.daemon.app.settings.service
     current = await site.daemon.writer.do(lambda b: b.current(service))
-    before = set(site.daemon.app.runs.ids())
     incident = current.id if current else ""
     who = session.user.contact or session.user.name
     task = site.daemon.spawn(
@@ -95,9 +94,8 @@ async def begin(site: Site, session: Session, plan: Plan, loaded: Loaded) -> Res
     )
     await note(site, session, "run_asked_for", playbook=plan.playbook, plan=plan.id)
     for _ in range(100):
-        fresh = [i for i in site.daemon.app.runs.ids() if i not in before]
-        if fresh:
-            return to(f"/runs/{fresh[-1]}")
+        if fresh := site.daemon.app.runs.cards(checksum=plan.checksum, newest=1):
+            return to(f"/runs/{fresh[0].id}")
         if task.done():
             break
         await site.daemon.clock.sleep(0.05)

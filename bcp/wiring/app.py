@@ -41,13 +41,14 @@ from bcp.plan.build import Request
 from bcp.playbook.catalogue import Catalogue, ChannelSpec
 from bcp.playbook.load import Loaded, load, loads
 from bcp.settings import Configuration, DomainSettings
+from bcp.store.sqlite.state import SqliteState
 
 if TYPE_CHECKING:
     from bcp.reports.write import ReportWriter
 
 from bcp.wiring.catalogue import SHIPPED, action_specs, books_of, message_specs, recommended
 from bcp.wiring.services import Replies, SitePages, login_name
-from bcp.wiring.watching import Follower, rules_of, uses_of
+from bcp.wiring.watching import Follower, rules_of
 
 FACTS_LAST_S = 7 * 86_400.0
 """How long a run that is over vouches for what it made."""
@@ -138,14 +139,16 @@ class App:
         """
         out: set[str] = set()
         since = self.clock.now() - FACTS_LAST_S
-        for run_id in self.runs.ids()[-20:]:
+        cards = [
+            *self.runs.cards(status={"holding"}, kind="real"),
+            *self.runs.cards(status={"done"}, kind="real", since=since),
+        ]
+        for card in sorted(cards, key=lambda c: c.id):
+            if card.status == "done" and card.created < since:
+                continue
             try:
-                view = self.runs.view(run_id, effects=False)
+                view = self.runs.view(card.id, effects=False)
             except BcpError:
-                continue
-            if view.state.status not in {"holding", "done"} or view.plan.get("kind") == "drill":
-                continue
-            if view.state.status == "done" and float(view.plan["created"]) < since:
                 continue
             loaded, specs = loads(view.plan["playbook_text"]), action_specs()
             for placed in loaded.steps:
@@ -348,22 +351,9 @@ class App:
 
     def achieved(self, since: float) -> float | None:
         """RTA of receiving: seconds from ``since`` to the end of the first MX switch that began within a day; ``None`` without one."""
-        for run_id in self.runs.ids():
-            try:
-                view = self.runs.view(run_id, effects=False)
-            except BcpError:
-                continue
-            if (
-                view.plan.get("kind") == "drill"
-                or view.plan.get("parent")
-                or not 0 <= view.state.started - since < 86_400
-            ):
-                continue
-            for step, uses in uses_of(view).items():
-                state = view.state.steps.get(step)
-                if uses == "dns.mx.switch" and state is not None and state.status in {"ok", "unchanged"}:
-                    return round(state.ended - since, 1)
-        return None
+        cards = self.runs.cards(moves_mx=True, kind="real", parent="", since=since)
+        switched = [c for c in reversed(cards) if c.moved_at and 0 <= c.started - since < 86_400]
+        return round(switched[0].moved_at - since, 1) if switched else None
 
     def recommend(self, decision: Decision) -> str:
         """The playbook for this verdict: one that covers its most urgent class, and moves MX only where that is proposed."""
@@ -394,9 +384,14 @@ class App:
         )
 
     @cached_property
+    def room(self) -> SqliteState:
+        """The store room: everything durable, in the state folder."""
+        return SqliteState(self.configuration.state)
+
+    @cached_property
     def runs(self) -> Runs:
-        """The state folder."""
-        return Runs(self.configuration.state, registry.load("engines", "embedded").EmbeddedStore(), self.clock)
+        """The runs in it."""
+        return Runs(self.room, self.clock)
 
     # -- services ------------------------------------------------------------------------------------------------
 

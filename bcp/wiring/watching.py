@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from bcp.contracts.store import RunCard
 from bcp.detect.detector import Detector
 from bcp.detect.rules import Rules
 from bcp.engine.store import Runs, RunView
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import BcpError
 from bcp.settings import DetectSettings, Settings
-
-if TYPE_CHECKING:
-    pass
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -52,38 +47,37 @@ class Follower:
         self._told = ""
 
     def follow(self) -> None:
-        """Look at the newest runs."""
+        """Look at the runs that move MX."""
         event = self._event()
         if event and event != self._told:
             self.detector.event(event, self.clock.monotonic())
         self._told = event or self._told
 
     def _event(self) -> str:
-        for run_id in reversed(self.runs.ids()[-5:]):
-            try:
-                view = self.runs.view(run_id, effects=False)
-            except BcpError:
-                continue
-            if view.plan.get("kind") == "drill" or "dns.mx.switch" not in uses_of(view).values():
-                continue
-            return _event_of(view)
-        return ""
+        """Of the newest run that moves MX; one that holds counts however many came after it and moved nothing."""
+        cards = self.runs.cards(moves_mx=True, kind="real", newest=1)
+        newest = next(iter(cards), None)
+        if newest is not None and not newest.over:
+            return event_of(newest)
+        if newest is None:
+            return ""
+        gone_back = newest.parent if newest.status == "done" else ""  # it is being told
+        holds = any(c.moves_mx and c.id != gone_back for c in self.runs.holding())
+        return "active" if holds else event_of(newest)
+
+
+def event_of(card: RunCard) -> str:
+    """How far the incident is, by its newest run that moves MX."""
+    back = bool(card.parent)
+    if card.status in {"new", "running", "waiting", "undoing"}:
+        return ("draining" if card.draining else "failback") if back else "decided"
+    if card.status == "holding" and not back:
+        return "active"
+    if card.status in {"failed", "aborted"}:
+        return "undecided"
+    return "closed" if card.status == "done" and back else ""
 
 
 def uses_of(view: RunView) -> dict[str, str]:
     """The action of each step."""
     return {str(s["id"]): str(s["uses"]) for s in view.plan["steps"]}
-
-
-def _event_of(view: RunView) -> str:
-    """How far the incident is, by its newest run that moves MX."""
-    status, back = view.status(), bool(view.plan.get("parent"))
-    if status in {"new", "running", "waiting", "undoing"}:
-        drains = [step for step, uses in uses_of(view).items() if uses == "relay.drain"]
-        draining = any(view.state.steps[s].status in {"running", "ok"} for s in drains if s in view.state.steps)
-        return ("draining" if draining else "failback") if back else "decided"
-    if status == "holding" and not back:
-        return "active"
-    if status in {"failed", "aborted"}:
-        return "undecided"
-    return "closed" if status == "done" and back else ""

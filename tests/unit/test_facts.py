@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from support import ROOT
 
+from bcp.contracts.store import RunCard
 from bcp.testing.clock import FakeClock
 from bcp.wiring.app import App
 
@@ -20,7 +21,9 @@ def facts(*runs: tuple[str, str, float], kind: str = "real") -> frozenset[str]:
             return SimpleNamespace(status="ok")
 
     views = {str(i): SimpleNamespace(plan={"playbook_text": t, "kind": kind, "created": at}, state=SimpleNamespace(status=s, steps=Everything())) for i, (t, s, at) in enumerate(runs)}
-    app = SimpleNamespace(runs=SimpleNamespace(ids=lambda: list(views), view=lambda name, effects: views[name]), clock=FakeClock(100 * DAY))
+    cards = [RunCard(i, v.state.status, kind=kind, created=v.plan["created"], ended=v.plan["created"]) for i, v in views.items()]
+    asked = lambda status, kind, since=0.0: [c for c in cards if c.status in status and c.kind == kind and c.ended >= since]  # noqa: E731
+    app = SimpleNamespace(runs=SimpleNamespace(cards=asked, view=lambda name, effects: views[name]), clock=FakeClock(100 * DAY))
     return App.facts(app)
 
 
