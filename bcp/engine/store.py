@@ -208,6 +208,7 @@ class Runs:
                 **(about or {}),
             }
             self.room.runs.create(run_id, meta, fence=lease.fence)
+            self.room.leases.begun(run_id)
             self.anchor(run_id, self.room.runs.card(run_id).head, "begun")
         except BaseException:
             self._undo(run_id, lock, lease)

@@ -99,8 +99,7 @@ class Asker:
         if (view.id, step) in self._gates:
             return
         groups = self._groups(view, step, frozenset(gate["approvers"]))
-        incidents = await self.daemon.writer.do(lambda b: b.incidents(limit=20))
-        incident = next((i.id for i in incidents if view.id in i.runs), "")
+        incident = await self.daemon.writer.do(lambda b: b.incident_of(view.id))
         if not incident and view.plan.get("initiator") == "bcp-serve":
             self._seen.pop(view.id, None)  # its incident is being written down this moment
             return

@@ -211,8 +211,7 @@ class Conductor:
             await self.clock.sleep(2.0)
 
     async def _go_on(self, run_id: str, parent: str) -> None:
-        incidents = await self.daemon.writer.do(lambda b: b.incidents(limit=20))
-        incident = next((i.id for i in incidents if run_id in i.runs), "")
+        incident = await self.daemon.writer.do(lambda b: b.incident_of(run_id))
         await self.daemon.writer.do(lambda b: b.note("run_resumed", incident, "bcp", run=run_id))
         app = self.run_app()
         try:

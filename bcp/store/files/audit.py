@@ -14,20 +14,41 @@ from pathlib import Path
 from typing import Any
 
 from bcp.contracts.store import Anchor, Audit
-from bcp.kernel.errors import StorageError
+from bcp.kernel.errors import Invalid, StorageError
 from bcp.kernel.files import make_private
 from bcp.kernel.hashing import GENESIS, canonical, link
 from bcp.store.files.locks import alone
 
+KEY_BYTES = 32
 TAIL_BYTES = 8192
 """Enough for the last line."""
+
+
+KEY_FILE = "BCP_AUDIT_KEY_FILE"
+"""Environment variable with the path of the key: 32 bytes or more, outside of the state folder."""
+
+
+def key_of_environment() -> bytes:
+    """The key, or nothing. Raises ``Invalid`` when there should be one and it cannot be used: silence would unseal."""
+    name = os.environ.get(KEY_FILE, "")  # noqa: TID251 - documented
+    if not name:
+        return b""
+    try:
+        key = Path(name).read_bytes().strip()
+    except OSError as error:
+        raise Invalid(
+            f"{KEY_FILE}={name} cannot be read: {error.strerror}", hint="Give bcp the right to read it."
+        ) from error
+    if len(key) < KEY_BYTES:
+        raise Invalid(f"the key in {name} has fewer than {KEY_BYTES} bytes", hint="openssl rand -hex 32 makes one.")
+    return key
 
 
 class AuditLog:
     """See ``bcp.contracts.store.AuditFile``."""
 
-    def __init__(self, path: Path, key: bytes = b"") -> None:
-        self.path, self.key = path, key
+    def __init__(self, path: Path, key: bytes | None = None) -> None:
+        self.path, self.key = path, key_of_environment() if key is None else key
 
     def anchor(self, anchor: Anchor) -> None:
         """One line more, on disk when this returns. Raises ``StorageError``."""

@@ -21,7 +21,8 @@ SCHEMA = Schema(
         """
 create table lease(run text primary key, fence integer not null unique, parent text not null, pid integer not null,
   taken real not null, names text not null) without rowid;
-create table given(fence integer primary key autoincrement, run text not null, at real not null);
+create table given(fence integer primary key autoincrement, run text not null, at real not null,
+  begun integer not null default 0);
 """,
     ),
 )
@@ -131,7 +132,7 @@ class SqliteLeases:
         row = db.execute("select seq from sqlite_sequence where name = 'given'").fetchone()
         if row is None:
             known = max((c.fence for c in self.runs.cards(RunQuery())), default=0)
-            db.execute("insert into given values (?,?,?)", (known + 1, run, at))
+            db.execute("insert into given(fence, run, at) values (?,?,?)", (known + 1, run, at))
             return known + 1
         return int(db.execute("insert into given(run, at) values (?,?)", (run, at)).lastrowid or 0)
 
@@ -166,12 +167,18 @@ class SqliteLeases:
                 out.append(Holder(run, mine, fence, parent, pid, taken, live))
         return out
 
+    def begun(self, run: str) -> None:
+        """The run that a lease was taken for is there now."""
+        with self._use(write=True) as db:
+            db.execute("update given set begun = 1 where run = ?", (run,))
+
     def history(self) -> list[tuple[int, str]]:
-        """Every number that was given."""
+        """Every number that a run was begun with."""
         if not self.path.exists():
             return []
         with self._use() as db:
-            return [(int(f), str(r)) for f, r in db.execute("select fence, run from given order by fence")]
+            query = "select fence, run from given where begun = 1 order by fence"
+            return [(int(f), str(r)) for f, r in db.execute(query)]
 
 
 def related(run: str, parent: str, other: str, theirs: str) -> bool:

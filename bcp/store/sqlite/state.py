@@ -15,7 +15,7 @@ from bcp.store.sqlite.runs import SqliteRuns
 class SqliteState:
     """See ``bcp.contracts.store.State``. Nothing is opened or made before it is used."""
 
-    def __init__(self, folder: Path, *, audit_key: bytes = b"") -> None:
+    def __init__(self, folder: Path, *, audit_key: bytes | None = None) -> None:
         self.folder, self.audit_key = folder, audit_key
 
     @cached_property
