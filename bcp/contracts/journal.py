@@ -81,6 +81,9 @@ class Journal(Protocol):
     def claim_soon(self, key: str, step: str, request: Mapping[str, Any]) -> Awaitable[Claim]:
         """The same, put in line now; the effect waits for it."""
 
+    async def check(self) -> None:
+        """Before a write that comes long after its claim: may we still? Raises ``LeaseLost``."""
+
     async def settle(
         self, key: str, outcome: Mapping[str, Any], *, event: str = "", step: str = "", actor: str = "", **data: Any
     ) -> None:
@@ -98,8 +101,8 @@ class Journal(Protocol):
     async def unread(self) -> list[Signal]:
         """Signals not yet consumed, oldest first."""
 
-    async def consume(self, signals: Sequence[Signal]) -> None:
-        """Mark signals as read."""
+    async def consume(self, signals: Sequence[Signal], events: Sequence[tuple[str, str, Mapping[str, Any]]] = ()) -> None:
+        """Mark signals as read and, in the same commit, append what they mean: (kind, actor, data)."""
 
     def events(self) -> list[Event]:
         """All events, oldest first."""
