@@ -6,12 +6,13 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bcp.contracts.store import UNREADABLE, Holder, LeaseLost, RunCard, RunQuery, RunStore
+from bcp.contracts.store import Holder, LeaseLost, RunQuery, RunStore
 from bcp.kernel.errors import Invalid, Refused, StorageError
+from bcp.store.conflicts import check_unfinished, related, said, taken
 from bcp.store.sqlite.migrations import Schema, open_database
 from bcp.store.targets import overlap
 
@@ -107,7 +108,7 @@ class SqliteLeases:
                 )
         except StorageError as error:
             raise Refused(
-                f"{_said(wanted)}: nobody knows whether another run is on it: {error.message}",
+                f"{said(wanted)}: nobody knows whether another run is on it: {error.message}",
                 rule="one-run-per-target",
                 hint=error.hint,
             ) from error
@@ -119,11 +120,7 @@ class SqliteLeases:
             if other == run or not shared or related(run, parent, other, theirs):
                 continue
             if self.runs.is_live(other):
-                raise Refused(
-                    f"{_said(shared)}: run {other} is on it",
-                    rule="one-run-per-target",
-                    hint=f"Look at it: bcp status {other}",
-                )
+                raise taken(other, shared)
             if not self.runs.exists(other) or self.runs.card(other).over:
                 db.execute("delete from lease where run = ?", (other,))
 
@@ -159,12 +156,12 @@ class SqliteLeases:
         with self._use() as db:
             rows = db.execute("select run, fence, parent, pid, taken, names from lease order by fence").fetchall()
         out = []
-        for run, fence, parent, pid, taken, text in rows:
+        for run, fence, parent, pid, since, text in rows:
             mine = frozenset(json.loads(text))
             live = self.runs.is_live(run)
             free = not live and (not self.runs.exists(run) or self.runs.card(run).over)
             if not free and (not names or overlap(mine, names)):
-                out.append(Holder(run, mine, fence, parent, pid, taken, live))
+                out.append(Holder(run, mine, fence, parent, pid, since, live))
         return out
 
     def begun(self, run: str) -> None:
@@ -179,42 +176,3 @@ class SqliteLeases:
         with self._use() as db:
             query = "select fence, run from given where begun = 1 order by fence"
             return [(int(f), str(r)) for f, r in db.execute(query)]
-
-
-def related(run: str, parent: str, other: str, theirs: str) -> bool:
-    """A run and the one that goes back from it may work side by side."""
-    return (bool(parent) and other == parent) or (bool(theirs) and theirs == run)
-
-
-def check_unfinished(runs: RunStore, run: str, wanted: frozenset[str], parent: str) -> None:
-    """Runs that are not over keep their targets, whether anybody works on them or not. Raises ``Refused``."""
-    for card in runs.cards(RunQuery(unfinished=True)):
-        if card.id == run or related(run, parent, card.id, card.parent):
-            continue
-        unknown = card.status == UNREADABLE and not card.targets
-        shared = overlap(wanted, card.targets)
-        if shared or unknown:
-            raise unfinished(card, shared or wanted, runs.is_live)
-
-
-def unfinished(card: RunCard, shared: frozenset[str], is_live: Callable[[str], bool]) -> Refused:
-    """The refusal, with what to do about that run."""
-    if card.status == UNREADABLE:
-        return Refused(
-            f"{_said(shared)}: run {card.id} may still have it: {card.reason or 'its file cannot be read'}",
-            rule="one-run-per-target",
-            hint="Repair or restore its file; or, when you are sure that it is over, move the file out of the folder.",
-        )
-    live = is_live(card.id)
-    state = card.status if live or card.status not in {"new", "running", "waiting", "undoing"} else "interrupted"
-    goes = f"Go on with it (bcp resume {card.id}), end it (bcp abort {card.id})"
-    back = f", or go back (bcp failback {card.id})" if not card.parent else ""
-    return Refused(
-        f"{_said(shared)}: run {card.id} is not over ({state})", rule="one-run-per-target", hint=f"{goes}{back}."
-    )
-
-
-def _said(names: Collection[str]) -> str:
-    """Targets for people: three of them, and how many more."""
-    some = sorted(names)
-    return ", ".join(some[:3]) + (f" and {len(some) - 3} more" if len(some) > 3 else "")
