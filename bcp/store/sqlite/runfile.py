@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 from bcp.contracts.journal import Effect, Event, RunRecord
 from bcp.contracts.store import RunCard
+from bcp.kernel.bigjson import loads
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import make_private
 from bcp.kernel.hashing import GENESIS, canonical
@@ -140,9 +140,7 @@ class RunFile:
 def read_events(db: sqlite3.Connection) -> list[Event]:
     """All events of an open file."""
     rows = db.execute("select seq, at, kind, step, actor, data, hash from event order by seq")
-    return [
-        Event(seq, at, kind, step, actor, json.loads(data), found) for seq, at, kind, step, actor, data, found in rows
-    ]
+    return [Event(seq, at, kind, step, actor, loads(data), found) for seq, at, kind, step, actor, data, found in rows]
 
 
 def read_effects(db: sqlite3.Connection, prefix: str = "") -> list[Effect]:
@@ -152,12 +150,12 @@ def read_effects(db: sqlite3.Connection, prefix: str = "") -> list[Effect]:
         " where substr(key, 1, ?) = ? order by claimed, key",
         (len(prefix), prefix),
     )
-    return [Effect(k, s, st, c, se, json.loads(r), json.loads(o) if o else None) for k, s, st, c, se, r, o in rows]
+    return [Effect(k, s, st, c, se, loads(r), loads(o) if o else None) for k, s, st, c, se, r, o in rows]
 
 
 def read_meta(db: sqlite3.Connection) -> dict[str, Any]:
     """What the run was started with."""
-    return {k: json.loads(v) for k, v in read_texts(db).items()}
+    return {k: loads(v) for k, v in read_texts(db).items()}
 
 
 def read_texts(db: sqlite3.Connection) -> dict[str, str]:
@@ -191,7 +189,7 @@ def read_card(path: Path) -> RunCard:
         if has_tables_of_two(db):
             row = db.execute("select c.data, h.fence from card c, holder h").fetchone()
             if row is not None:
-                data = {**json.loads(row[0]), "id": path.stem, "fence": int(row[1])}
+                data = {**loads(row[0]), "id": path.stem, "fence": int(row[1])}
                 return card_from_data({**data, "seq": last[0], "head": last[1]} if last else data)
         meta = read_meta(db)
         seq, head = (int(last[0]), str(last[1])) if last else (0, genesis_of(read_texts(db)))
@@ -235,7 +233,7 @@ def _card_damage(db: sqlite3.Connection, path: Path, meta: Mapping[str, Any], ev
     if not has_tables_of_two(db):
         return ""
     row = db.execute("select data from card").fetchone()
-    kept = card_from_data({**json.loads(row[0]), "id": path.stem, "fence": 0, "seq": 0, "head": ""}) if row else None
+    kept = card_from_data({**loads(row[0]), "id": path.stem, "fence": 0, "seq": 0, "head": ""}) if row else None
     made = folded(path.stem, meta, events).card()
     return "" if kept is None or kept == made else "its card does not agree with its events"
 
