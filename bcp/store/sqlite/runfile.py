@@ -169,13 +169,38 @@ def verify_chain(db: sqlite3.Connection, genesis: str = GENESIS) -> tuple[int, s
     return verify_events(rows, genesis)
 
 
-def read_record(path: Path, *, effects: bool = True) -> RunRecord:
+class Metas:
+    """What some runs were started with, parsed once: it never changes, and a plan may be large.
+
+    A text is looked up by the beginning of its chain, which is its digest; files of format 1 have none and are parsed
+    each time.
+    """
+
+    def __init__(self, most: int = 4) -> None:
+        self._most = most
+        self._kept: dict[str, dict[str, Any]] = {}
+
+    def read(self, texts: Mapping[str, str], genesis: str) -> dict[str, Any]:
+        """The values of these texts. Nobody may change them."""
+        found = self._kept.pop(genesis, None)
+        if found is None:
+            found = {k: loads(v) for k, v in texts.items()}
+        if genesis != GENESIS:
+            self._kept[genesis] = found
+            while len(self._kept) > self._most:
+                self._kept.pop(next(iter(self._kept)), None)
+        return found
+
+
+def read_record(path: Path, *, effects: bool = True, metas: Metas | None = None) -> RunRecord:
     """One consistent picture of everything."""
 
     def everything(db: sqlite3.Connection) -> RunRecord:
-        meta = read_meta(db)
-        _, head, damage = verify_chain(db, genesis_of(read_texts(db)))
-        return RunRecord(path.stem, meta, read_events(db), read_effects(db) if effects else (), head, damage)
+        texts = read_texts(db)
+        genesis = genesis_of(texts)
+        meta = (metas or Metas(0)).read(texts, genesis)
+        _, head, damage = verify_chain(db, genesis)
+        return RunRecord(path.stem, dict(meta), read_events(db), read_effects(db) if effects else (), head, damage)
 
     with RunFile(path) as file:
         return file.read(everything)

@@ -22,6 +22,7 @@ class SqliteRuns:
     def __init__(self, state: Path) -> None:
         self.folder = state / "runs"
         self.index = Index(state / "index.db", self.folder)
+        self._metas = runfile.Metas()
 
     def path(self, run_id: str) -> Path:
         """The run's file. Raises ``Invalid`` for a name that leads elsewhere."""
@@ -42,7 +43,7 @@ class SqliteRuns:
 
     def view(self, run_id: str, *, effects: bool = True) -> RunRecord:
         """Everything in it."""
-        return runfile.read_record(self.path(run_id), effects=effects)
+        return runfile.read_record(self.path(run_id), effects=effects, metas=self._metas)
 
     def tell(self, run_id: str, kind: str, actor: str, data: Mapping[str, Any], at: float) -> None:
         """Tell it something."""
