@@ -91,9 +91,7 @@ class CardFold:
             self._steps[step] = ("running", 0.0)
 
     def _step_retry(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
-        self._doubts.discard(step)
-        if step in self._undo or step in self._mx:
-            self._steps[step] = ("waiting", 0.0)
+        self._mark(step, "waiting", 0.0)
 
     def _step_finished(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
         state = str(data.get("status", ""))
@@ -120,6 +118,7 @@ class CardFold:
     def _gate_opened(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
         self.status = "waiting"
         self._gates.add(step)
+        self._mark(step, "waiting", 0.0)
 
     def _gate_closed(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
         self.status = "running"
