@@ -92,19 +92,15 @@ class Index:
         return [str(r[0]) for r in self._ask(query, [text, size, text, size, text])]
 
     def _ask(self, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        """Ask; an index that is damaged is made anew, one that may not be written is kept in memory, and asked again."""
         with self._lock:
             for again in (False, True):
                 try:
-                    db = self._fresh()
-                    return db.execute(query, values).fetchall()
-                except sqlite3.OperationalError as error:
+                    return self._fresh().execute(query, values).fetchall()
+                except sqlite3.Error as error:
                     if again or "locked" in str(error):
                         raise _failed(self.path, error) from error
-                    self._begin_anew()
-                except sqlite3.Error as error:  # damaged: it is a cache
-                    if again:
-                        raise _failed(self.path, error) from error
-                    self._begin_anew()
+                    self._begin_anew(in_memory="readonly" in str(error))
         raise AssertionError("not reached")
 
     # -- keeping it ----------------------------------------------------------------------------------------------
@@ -142,16 +138,23 @@ class Index:
                 db.execute("pragma synchronous=normal")
                 migrate(db, SCHEMA, self.path)
             except (sqlite3.OperationalError, OSError, StorageError):  # a folder that we may only read
-                db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-                migrate(db, SCHEMA, self.path)
+                db = self._of_memory()
             self._db = db
         return self._db
 
-    def _begin_anew(self) -> None:
+    def _begin_anew(self, *, in_memory: bool) -> None:
         self.close()
+        if in_memory:
+            self._db = self._of_memory()
+            return
         for name in (self.path.name, f"{self.path.name}-journal", f"{self.path.name}-wal", f"{self.path.name}-shm"):
             with contextlib.suppress(OSError):
                 (self.path.parent / name).unlink()
+
+    def _of_memory(self) -> sqlite3.Connection:
+        db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        migrate(db, SCHEMA, self.path)
+        return db
 
     def _fresh(self) -> sqlite3.Connection:
         """The index, after a look at what may have changed."""
