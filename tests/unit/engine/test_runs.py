@@ -91,7 +91,7 @@ def test_whoever_loses_the_lease_during_the_check_does_not_begin(runs) -> None:
         (holder,) = runs.room.leases.holders()
         runs.room.leases.take(holder.run, holder.names)
 
-    with pytest.raises(Exception, match="lost|over") as caught:
+    with pytest.raises(Exception, match=r"lost|over") as caught:
         begin(runs, made(1, "a"), check=slept)
     assert caught.value.rule == "lease-lost" and runs.ids() == []
 
