@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bcp.contracts.store import FINAL, UNREADABLE, RunCard, RunQuery
-from bcp.kernel.errors import BcpError, StorageError
+from bcp.kernel.errors import BcpError, Refused, StorageError
 from bcp.kernel.hashing import canonical
 from bcp.store.cards import card_from_data, card_to_data
 from bcp.store.sqlite.connect import connect, make_file, wal_is_safe
@@ -137,7 +137,7 @@ class Index:
                 db = connect(self.path, "rw")
                 db.execute("pragma synchronous=normal")
                 migrate(db, SCHEMA, self.path)
-            except (sqlite3.OperationalError, OSError, StorageError):  # a folder that we may only read
+            except (sqlite3.OperationalError, OSError, StorageError, Refused):  # read-only, or of a newer bcp
                 db = self._of_memory()
             self._db = db
         return self._db
