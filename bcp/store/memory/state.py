@@ -146,7 +146,10 @@ class MemoryLease:
         """Is the number still ours?"""
         found = self._leases.rows.get(self.run)
         if found is None or found.fence != self.fence:
-            raise LeaseLost(f"{self.run} has lost its targets: lease {self.fence} is over")
+            raise LeaseLost(
+                f"{self.run} has lost its targets: lease {self.fence} is over",
+                hint=f"Another process went on meanwhile: bcp status {self.run}",
+            )
 
     def release(self) -> None:
         """The run keeps its targets until it is over."""
