@@ -25,10 +25,7 @@ class LeaseLost(StorageError):
     """Somebody else has the target, or works on the run, since. The holder must write nothing more, not even an undo."""
 
     exit_code = 3
-
-    def __init__(self, message: str, *, hint: str = "", rule: str = "lease-lost") -> None:
-        super().__init__(message, hint=hint)
-        self.rule = rule
+    rule = "lease-lost"
 
 
 @dataclass(frozen=True, slots=True)

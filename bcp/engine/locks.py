@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from bcp.store.files.locks import FileLock
+from bcp.store.files.locks import is_locked as held
 
-__all__ = ["FileLock"]
+__all__ = ["FileLock", "held"]

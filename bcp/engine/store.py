@@ -12,7 +12,7 @@ from bcp.contracts.journal import Journal, RunRecord
 from bcp.contracts.store import Anchor, Lease, Lock, RunCard, RunQuery, State
 from bcp.engine.state import Node, RunState, replay
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import Invalid, Refused, StorageError
+from bcp.kernel.errors import Invalid, Missing, Refused, StorageError
 from bcp.kernel.ids import new_id
 from bcp.kernel.units import format_duration
 from bcp.store.files.plans import plan_used
@@ -99,13 +99,16 @@ class Runs:
         newest = self.room.runs.newest(3)
         if not newest:
             where = self.state / "runs"
-            raise Invalid("there are no runs yet", hint=f"Looked in {where}. Is this the right bcp.yaml?")
+            hint = f"Looked in {where}. Is this the right bcp.yaml?"
+            raise Missing("there are no runs yet", rule="no-such-run", hint=hint)
         if text in {"", "last"}:
             return newest[0]
         found = self.room.runs.match(text)
         if len(found) != 1:
-            what = f"{len(found)} runs match" if found else "there is no run"
-            raise Invalid(f"{what} {text!r}", hint=f"Newest: {', '.join(reversed(newest))}")
+            hint = f"Newest: {', '.join(reversed(newest))}"
+            if found:
+                raise Invalid(f"{len(found)} runs match {text!r}", hint=hint, rule="ambiguous")
+            raise Missing(f"there is no run {text!r}", hint=hint, rule="no-such-run")
         return found[0]
 
     def cards(self, query: RunQuery | None = None, **fields: Any) -> list[RunCard]:

@@ -10,7 +10,7 @@ from bcp.contracts.book import Book
 from bcp.contracts.incident import Asked, Question
 from bcp.engine.gate import Answer
 from bcp.incident.codes import MAX_WRONG, codes_in, link_holds, link_nonce, sealed
-from bcp.kernel.errors import Invalid, Refused
+from bcp.kernel.errors import Missing, Refused
 from bcp.kernel.ids import new_id
 
 
@@ -78,15 +78,17 @@ def question(book: Book, name: str) -> Question:
     """One. Raises ``Invalid``."""
     found = book.question(name)
     if found is None:
-        raise Invalid(f"there is no question {name!r}", hint="bcp incident show")
+        raise Missing(f"there is no question {name!r}", hint="bcp incident show", rule="no-such-question")
     return found
 
 
-def close(book: Book, asked: Question, result: str) -> None:
-    """It is answered, or nobody may answer any more."""
+def close(book: Book, asked: Question, result: str, *, rule: str = "") -> None:
+    """It is answered, or nobody may answer any more. ``rule``: why, as a code; ``result``: for people."""
     with book:
         if book.close_question(asked.id, result):
-            book.note("question_closed", asked.incident, question=asked.id, run=asked.run, result=result[:300])
+            book.note(
+                "question_closed", asked.incident, question=asked.id, run=asked.run, result=result[:300], rule=rule
+            )
 
 
 # -- asking ----------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ class CardFold:
         plan: Mapping[str, Any] = meta.get("plan") or {}
         self._fixed = fixed_part(run_id, meta)
         nodes = [n for n in meta.get("nodes") or () if isinstance(n, Mapping)]
+        self._nodes = {str(n["id"]) for n in nodes}
         self._hold = {str(n["id"]) for n in nodes if n.get("phase") == "hold"}
         self._calm = {str(n["id"]) for n in nodes if n.get("optional") or n.get("phase") == "always"}
         self._undo = {str(n["id"]) for n in nodes if n.get("undo")}
@@ -116,13 +117,23 @@ class CardFold:
         self._doubts.discard(step)
 
     def _gate_opened(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
-        self.status = "waiting"
         self._gates.add(step)
         self._mark(step, "waiting", 0.0)
+        if step in self._nodes:  # while people are asked about an undo, the run itself goes on
+            self.status = "waiting"
 
     def _gate_closed(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
-        self.status = "running"
         self._gates.discard(step)
+        if step in self._nodes:
+            self.status = "running"
+
+    def _undo_asked(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
+        self._gates &= self._nodes  # an earlier question about it is over
+
+    def _undo_withheld(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
+        self._failing = self._aborting = False
+        self.reason = str(data.get("reason", ""))
+        self.status = "holding" if self.phase == "hold" else "running"
 
     def _undo_started(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
         self.status = "undoing"
@@ -157,6 +168,8 @@ _TURNS: dict[str, _Turn] = {
     "step_finished": CardFold._step_finished,
     "undo_started": CardFold._undo_started,
     "undo_finished": CardFold._undo_finished,
+    "undo_asked": CardFold._undo_asked,
+    "undo_withheld": CardFold._undo_withheld,
     "doubt_settled": CardFold._doubt_settled,
     "gate_opened": CardFold._gate_opened,
     "gate_closed": CardFold._gate_closed,

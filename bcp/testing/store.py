@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from bcp.contracts.journal import ClaimState
+from bcp.contracts.journal import ClaimState, Draft
 from bcp.contracts.store import Anchor, LeaseLost, RunQuery, State
 from bcp.kernel.errors import BcpError, Invalid, Refused, StorageError
 from bcp.testing.clock import FakeClock
@@ -182,9 +182,10 @@ class StoreSuite:
                 ("approve", "alice", {"n": 0}, 5.0),
                 ("abort", "alice", {"n": 1}, 6.0),
             ]
-            await journal.consume(heard[:1], [("approved", "alice", {"step": "gate"})])
+            await journal.consume(heard[:1], [Draft("approved", "gate", "alice", {"x": 1})])
             assert [s.kind for s in await journal.unread()] == ["abort"]
-            assert journal.events()[-1].kind == "approved" and journal.events()[-1].actor == "alice"
+            newest = journal.events()[-1]
+            assert (newest.kind, newest.step, newest.actor, newest.data) == ("approved", "gate", "alice", {"x": 1})
             journal.close()
 
         asyncio.run(work())
@@ -230,9 +231,9 @@ class StoreSuite:
         """Also in a process that asked before."""
         state = self.make(tmp_path)
         other = self.again(state)
-        add(state, "run-1", plan("a.test"), STARTED, ("gate_opened", "g", {}))
+        add(state, "run-1", plan("a.test"), STARTED, ("gate_opened", "mx", {}))
         assert other.runs.card("run-1").status == "waiting" and other.runs.card("run-1").gate
-        write(state, "run-1", ("gate_closed", "g", {}), *SWITCHED, DONE)
+        write(state, "run-1", ("gate_closed", "mx", {}), *SWITCHED, DONE)
         found = other.runs.card("run-1")
         assert (found.status, found.gate, found.changed, found.ended) == ("done", False, True, 1000.0)
         write(state, "run-1", ("acknowledged", "", {}))

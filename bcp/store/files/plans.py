@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bcp.kernel.errors import Invalid, Refused, StorageError
+from bcp.kernel.errors import Invalid, Missing, Refused, StorageError
 from bcp.kernel.files import make_private, sync_folder, write_atomic
 
 
@@ -37,7 +37,9 @@ class FilePlans:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise Invalid(f"there is no plan {plan_id!r}", hint="bcp plan PLAYBOOK makes one.") from error
+            raise Missing(
+                f"there is no plan {plan_id!r}", hint="bcp plan PLAYBOOK makes one.", rule="no-such-plan"
+            ) from error
         except (OSError, ValueError, RecursionError) as error:
             raise Invalid(f"{path} is not a plan file", hint="Make one with `bcp plan PLAYBOOK`.") from error
         if not isinstance(found, dict):

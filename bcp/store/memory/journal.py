@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bcp.contracts.journal import Claim, ClaimState, Effect, Event, RunRecord, Signal
+from bcp.contracts.journal import Claim, ClaimState, Draft, Effect, Event, RunRecord, Signal
 from bcp.contracts.store import Lease, LeaseLost, RunCard
 from bcp.kernel.clock import Clock
 from bcp.kernel.hashing import canonical, link_event
@@ -177,17 +177,15 @@ class MemoryJournal:
         """Signals not yet consumed, oldest first."""
         return list(self._run.unread)
 
-    async def consume(
-        self, signals: Sequence[Signal], events: Sequence[tuple[str, str, Mapping[str, Any]]] = ()
-    ) -> None:
+    async def consume(self, signals: Sequence[Signal], events: Sequence[Draft] = ()) -> None:
         """Mark signals as read, and write what they mean."""
         self._mine()
         ids = {s.id for s in signals}
         self._run.unread = [s for s in self._run.unread if s.id not in ids]
         if ids:
             self._append("heard", "", "", {"signals": {str(i): "" for i in sorted(ids)}})
-        for kind, actor, data in events:
-            self._append(kind, "", actor, data)
+        for event in events:
+            self._append(event.kind, event.step, event.actor, event.data)
 
     def events(self) -> list[Event]:
         """All events, oldest first."""

@@ -10,7 +10,7 @@ from typing import Any
 from bcp.contracts.journal import RunRecord, Signal
 from bcp.contracts.store import FINAL, Anchor, Audit, Holder, Lease, LeaseLost, RunCard, RunQuery
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import Invalid, StorageError
+from bcp.kernel.errors import Invalid, Missing, StorageError
 from bcp.store.conflicts import check_unfinished, related, taken
 from bcp.store.files.plans import plan_used
 from bcp.store.memory.journal import MemoryJournal, MemoryRun
@@ -55,7 +55,7 @@ class MemoryRuns:
 
     def _run(self, run_id: str) -> MemoryRun:
         if run_id not in self._runs:
-            raise Invalid(f"there is no run {run_id!r}", hint="bcp status --all")
+            raise Missing(f"there is no run {run_id!r}", hint="bcp status --all", rule="no-such-run")
         return self._runs[run_id]
 
     def create(self, run_id: str, meta: Mapping[str, Any], *, fence: int = 0) -> None:
@@ -223,7 +223,7 @@ class MemoryPlans:
     def read(self, plan_id: str) -> Mapping[str, Any]:
         """One."""
         if plan_id not in self._plans:
-            raise Invalid(f"there is no plan {plan_id!r}", hint="bcp plan PLAYBOOK makes one.")
+            raise Missing(f"there is no plan {plan_id!r}", hint="bcp plan PLAYBOOK makes one.", rule="no-such-plan")
         return self._plans[plan_id]
 
     def listed(self, newest: int = 0) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from bcp.contracts.incident import OPEN, Event, Incident
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import Invalid, StorageError
+from bcp.kernel.errors import Invalid, Missing, StorageError
 from bcp.kernel.hashing import GENESIS, canonical
 from bcp.kernel.ids import new_id
 from bcp.store.chain import link_book
@@ -180,12 +180,11 @@ class Book(QuestionRows, AlertRows):
             query = "select * from incident where substr(id, 1, ?) = ?"
             found = [_incident(r) for r in self.db.execute(query, (len(name), name))]
         if not found and name in {"", "last"}:
-            raise Invalid("there are no incidents yet", hint="`bcp serve` writes them down.")
+            raise Missing("there are no incidents yet", hint="`bcp serve` writes them down.", rule="no-such-incident")
         if len(found) != 1:
-            raise Invalid(
-                f"there is no incident {name!r}" if not found else f"several incidents begin with {name!r}",
-                hint="bcp incident list",
-            )
+            if found:
+                raise Invalid(f"several incidents begin with {name!r}", hint="bcp incident list", rule="ambiguous")
+            raise Missing(f"there is no incident {name!r}", hint="bcp incident list", rule="no-such-incident")
         return found[0]
 
     def current(self, service: str) -> Incident | None:

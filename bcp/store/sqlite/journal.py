@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from bcp.contracts.journal import Claim, ClaimState, Effect, Event, Signal
+from bcp.contracts.journal import Claim, ClaimState, Draft, Effect, Event, Signal
 from bcp.contracts.store import Lease, LeaseLost, RunCard
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, StorageError
@@ -119,7 +119,7 @@ class SqliteJournal:
             if future.done():
                 continue
             if isinstance(error, LeaseLost):
-                future.set_exception(LeaseLost(error.message, hint=error.hint, rule=error.rule))
+                future.set_exception(LeaseLost(error.message, hint=error.hint))
             else:
                 found = error if isinstance(error, BcpError) else runfile.failed(self.path, error)
                 future.set_exception(StorageError(found.message, hint=found.hint))
@@ -268,21 +268,17 @@ class SqliteJournal:
             raise runfile.failed(self.path, error) from error
         return [Signal(i, at, kind, actor, json.loads(data)) for i, at, kind, actor, data in rows]
 
-    async def consume(
-        self, signals: Sequence[Signal], events: Sequence[tuple[str, str, Mapping[str, Any]]] = ()
-    ) -> None:
-        """Mark signals as read and, in the same commit, write what they mean: (kind, actor, data)."""
+    async def consume(self, signals: Sequence[Signal], events: Sequence[Draft] = ()) -> None:
+        """Mark signals as read and, in the same commit, write what they mean."""
         await self._submit(lambda db: self._consume(db, [s.id for s in signals], events))
 
-    def _consume(
-        self, db: sqlite3.Connection, ids: Sequence[int], events: Sequence[tuple[str, str, Mapping[str, Any]]]
-    ) -> None:
+    def _consume(self, db: sqlite3.Connection, ids: Sequence[int], events: Sequence[Draft]) -> None:
         db.executemany("update signal set consumed=1 where id=?", [(i,) for i in ids])
         rows = [(i, db.execute("select hash from signal where id=?", (i,)).fetchone()) for i in ids]
         if heard := {str(i): row[0] for i, row in rows if row and row[0]}:
             self._append("heard", "", "", {"signals": heard})
-        for kind, actor, data in events:
-            self._append(kind, "", actor, data)
+        for event in events:
+            self._append(event.kind, event.step, event.actor, event.data)
 
     def events(self) -> list[Event]:
         """All events, oldest first."""

@@ -9,7 +9,7 @@ from typing import Any
 from bcp.contracts.journal import RunRecord
 from bcp.contracts.store import Lease, RunCard, RunQuery
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import Invalid
+from bcp.kernel.errors import Invalid, Missing
 from bcp.store.files.locks import FileLock, is_locked
 from bcp.store.sqlite import runfile
 from bcp.store.sqlite.index import Index
@@ -76,7 +76,7 @@ class SqliteRuns:
         """One of them. Raises ``Invalid``."""
         found = self.index.card(run_id)
         if found is None:
-            raise Invalid(f"there is no run {run_id!r}", hint="bcp status --all")
+            raise Missing(f"there is no run {run_id!r}", hint="bcp status --all", rule="no-such-run")
         return found
 
     def is_live(self, run_id: str) -> bool:
