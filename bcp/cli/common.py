@@ -69,12 +69,11 @@ def state_folder() -> Path:
 
 def runs() -> Runs:
     """The runs of the state folder, read without the configuration's plug-ins."""
-    from bcp.contracts.engine import EnginePlugin  # noqa: PLC0415
     from bcp.engine.store import Runs  # noqa: PLC0415
     from bcp.kernel.clock import SystemClock  # noqa: PLC0415
-    from bcp.registry import find  # noqa: PLC0415
+    from bcp.store.sqlite.state import SqliteState  # noqa: PLC0415
 
-    return Runs(state_folder(), find(EnginePlugin, "embedded").create(), SystemClock())
+    return Runs(SqliteState(state_folder()), SystemClock())
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
