@@ -17,7 +17,7 @@ from bcp.kernel.errors import Invalid
 DIGITS = 6
 MAX_WRONG = 5
 """Wrong codes of one person about one question; after that this person's codes and links are void."""
-_CODE = re.compile(rf"(?<![0-9A-Za-z])\d{{{DIGITS}}}(?![0-9A-Za-z])")
+_CODE = re.compile(rf"(?<![0-9A-Za-z])[0-9]{{{DIGITS}}}(?![0-9A-Za-z])")
 _MAC = 12
 
 
@@ -31,7 +31,7 @@ def new_code(taken: Collection[str]) -> str:
 
 def codes_in(text: str) -> list[str]:
     """Every six digits in what a person wrote; spaces and dashes within them do not matter."""
-    return list(dict.fromkeys(_CODE.findall(text) + _CODE.findall(re.sub(r"(?<=\d)[ -](?=\d)", "", text))))
+    return list(dict.fromkeys(_CODE.findall(text) + _CODE.findall(re.sub(r"(?<=[0-9])[ -](?=[0-9])", "", text))))
 
 
 def sealed(key: bytes, *parts: str) -> str:

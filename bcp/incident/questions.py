@@ -141,39 +141,56 @@ def unsettled(book: Book) -> int:
 # -- answers ---------------------------------------------------------------------------------------------------------
 
 
-def by_code(book: Book, people: Sequence[str], text: str, key: bytes) -> Found | None:
-    """An answer by digits from somebody at this address. Wrong ones are counted; ``None`` when it answers nothing.
+def by_code(book: Book, people: Sequence[str], text: str, key: bytes, at: float | None = None) -> Found | None:
+    """An answer by digits from somebody at this address; ``None`` when it answers nothing.
+
+    Every code in a text that is not one of theirs is a try, at each question that they were asked by then: a text with
+    many codes is many tries, and answers nothing. ``at`` is when it was written (epoch seconds): what is older than a
+    question says nothing about it. A question that is locked for somebody leaves the others open.
 
     Raises:
-        Refused: this person tried too often.
+        Refused: the code is right, and this person tried too often at that question.
     """
     given = codes_in(text)
     if not given:
         return None
     with book:
-        asked_them: list[tuple[Question, str]] = []
-        for asked in open_questions(book):
-            for person in people:
-                said = _said(book, asked, person, given, key)
-                if said is None:
-                    continue
-                check_tries(book, asked, person)
-                if len(said) == 1:
-                    return Found(asked, person, said.pop())
-                if not said:
-                    asked_them.append((asked, person))
-        for asked, person in asked_them:
-            _wrong(book, asked, person)
+        heard = [
+            (asked, person, said)
+            for asked in open_questions(book)
+            if at is None or at + SKEW_S >= asked.opened
+            for person in people
+            if (said := _said(book, asked, person, given, key)) is not None
+        ]
+        known = {code for _, _, said in heard for code in said}
+        if wrong := len(given) - len(known):  # right for one question is not wrong for the other
+            for asked, person, said in heard:
+                if len(given) > MOST_CODES or not said:
+                    _wrong(book, asked, person, wrong)
+        fits = [(asked, p, set(said.values())) for asked, p, said in heard if said and len(given) <= MOST_CODES]
+        clear = [(asked, p, meaning.pop()) for asked, p, meaning in fits if len(meaning) == 1]
+        for asked, person, yes in clear:
+            if book.wrong_tries(asked.id, person) < MAX_WRONG:
+                return Found(asked, person, yes)
+        for asked, person, _ in clear:
+            check_tries(book, asked, person)
     return None
 
 
-def _said(book: Book, asked: Question, person: str, given: Sequence[str], key: bytes) -> set[bool] | None:
-    """What these numbers say to a question: yes, no, both (our own text sent back) or nothing; ``None``: not asked."""
+SKEW_S = 2.0
+"""Twilio's dates have whole seconds, and clocks differ a little."""
+MOST_CODES = 4
+"""In one text: our own one quoted back, with the numbers of two questions."""
+
+
+def _said(book: Book, asked: Question, person: str, given: Sequence[str], key: bytes) -> dict[str, bool] | None:
+    """Which of these codes are this question's, and whether each says yes; ``None``: this person was not asked."""
     rows = book.proofs(asked.id, person)
     if not rows:
         return None
-    proofs = {sealed(key, asked.id, person, asked.checksum, code) for code in given}
-    return {meaning for yes, no in rows for meaning, proof in ((True, yes), (False, no)) if proof in proofs}
+    meaning = {proof: yes for both in rows for proof, yes in zip(both, (True, False), strict=True)}
+    proofs = {code: sealed(key, asked.id, person, asked.checksum, code) for code in given}
+    return {code: meaning[proof] for code, proof in proofs.items() if proof in meaning}
 
 
 def by_link(book: Book, token: str, key: bytes) -> tuple[Question, str]:
@@ -198,8 +215,11 @@ def check_tries(book: Book, asked: Question, person: str) -> None:
         raise Refused("too many wrong codes; answer in another way", rule="locked", hint="bcp approve, or the console.")
 
 
-def _wrong(book: Book, asked: Question, person: str) -> None:
-    book.note("wrong_code", asked.incident, person, question=asked.id, wrong=book.add_wrong(asked.id, person))
+def _wrong(book: Book, asked: Question, person: str, tries: int) -> None:
+    """So many wrong codes, up to where they lock: then codes of this person about this question are void."""
+    for _ in range(min(tries, MAX_WRONG - book.wrong_tries(asked.id, person))):
+        count = book.add_wrong(asked.id, person)
+        book.note("wrong_code", asked.incident, person, question=asked.id, wrong=count)
 
 
 def record(book: Book, asked: Question, person: str, *, yes: bool, how: str) -> bool:

@@ -55,7 +55,7 @@ class Hearer:
             if questions.was_heard(book, channel, message.id):
                 return None
             try:
-                return questions.by_code(book, people, message.text, key)
+                return questions.by_code(book, people, message.text, key, message.at)
             except Refused as error:
                 book.note("answer_refused", "", people[0], text=error.message, how=channel)
                 return error.message
