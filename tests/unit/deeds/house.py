@@ -12,8 +12,8 @@ from bcp.contracts.dns import MxHost, MxSet
 from bcp.deeds.who import Ground, Who
 from bcp.engine.runner import nodes_of
 from bcp.incident.book import Book
-from bcp.playbook.load import loads
 from bcp.plan.model import Plan, PlannedStep
+from bcp.playbook.load import loads
 from bcp.settings import load
 from bcp.wiring import make_app
 

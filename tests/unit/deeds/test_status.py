@@ -9,7 +9,17 @@ import pytest
 from support import ROOT
 
 from bcp.deeds.status import HEADINGS, exit_code, http_status
-from bcp.kernel.errors import BcpError, GateClosed, InDoubt, Invalid, Missing, Permanent, Refused, StorageError, Transient
+from bcp.kernel.errors import (
+    BcpError,
+    GateClosed,
+    InDoubt,
+    Invalid,
+    Missing,
+    Permanent,
+    Refused,
+    StorageError,
+    Transient,
+)
 
 
 @pytest.mark.parametrize(("error", "http", "code"), [
