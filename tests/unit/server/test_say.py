@@ -118,7 +118,11 @@ def test_people_on_call_are_told_each_and_each_place_once(tmp_path) -> None:
 
     asyncio.run(run())
     assert [d.address for d in text.got] == ["+12025550100"] and {d.address for d in place.got} == {"#ops"}
-    assert {k: core.last("told")[k] for k in ("text", "sent", "failed")} == {"text": "the relay is down", "sent": 1, "failed": 1}
+    assert {k: core.last("told")[k] for k in ("text", "sent", "failed")} == {
+        "text": "the relay is down",
+        "sent": 1,
+        "failed": 1,
+    }
 
 
 def test_without_people_on_call_the_places_are_told(tmp_path) -> None:

@@ -24,7 +24,9 @@ def books(*folders: Path, channels: tuple[str, ...] | None = None, **serve) -> P
     if channels is not None:
         from dataclasses import replace
 
-        known = replace(bare_catalogue(), channels={c: ChannelSpec("sms" if c == "sms" else "chat", ()) for c in channels})
+        known = replace(
+            bare_catalogue(), channels={c: ChannelSpec("sms" if c == "sms" else "chat", ()) for c in channels}
+        )
         made.catalogue = lambda facts=frozenset(): known
     return made
 
@@ -52,7 +54,12 @@ def test_a_playbook_by_path_and_one_that_is_not_there(tmp_path) -> None:
 
 def test_a_choice_that_is_not_taken_is_named() -> None:
     """It does not exist, is not for that class, or would move MX where a switch cannot help."""
-    wanted = {"A": "nowhere", "B": "exchange-outbound-failure", "D": "exchange-inbound-outage", "E": "exchange-inbound-outage"}
+    wanted = {
+        "A": "nowhere",
+        "B": "exchange-outbound-failure",
+        "D": "exchange-inbound-outage",
+        "E": "exchange-inbound-outage",
+    }
     found = books(playbooks=wanted).not_taken()
     assert found == {c: n for c, n in wanted.items() if c != "E"}
 
