@@ -20,7 +20,8 @@ from bcp.wiring.world import World
 
 
 class Playbooks:
-    """The organisation's own playbooks and the shipped ones. A file is read when it is asked for, so that an edit counts."""
+    """The organisation's own playbooks and the shipped ones. A file is read when it is asked for, so that an edit
+    counts."""
 
     def __init__(self, configuration: Configuration, people: People, world: World) -> None:
         self.configuration, self.settings = configuration, configuration.settings
@@ -66,11 +67,13 @@ class Playbooks:
     # -- which one -----------------------------------------------------------------------------------------------
 
     def recommend(self, decision: Decision) -> str:
-        """The playbook for this verdict: one that covers its most urgent class, and moves MX only where that is proposed."""
+        """The playbook for this verdict: one that covers its most urgent class, and moves MX only where that is
+        proposed."""
         return recommended(decision, self._candidates, self._wanted)
 
     def chosen(self) -> dict[str, tuple[str, str]]:
-        """For each outage class: the playbook when MX is to be moved, and when it is not (``bcp.wiring.choose.chosen``)."""
+        """For each outage class: the playbook when MX is to be moved, and when it is not
+        (``bcp.wiring.choose.chosen``)."""
         return chosen(self._candidates, self._wanted)
 
     def unready(self) -> dict[str, str]:
@@ -91,7 +94,8 @@ class Playbooks:
         return out
 
     def not_taken(self) -> dict[str, str]:
-        """Names of ``serve: playbooks:`` that are not chosen, by class: they do not exist, or are not for that class."""
+        """Names of ``serve: playbooks:`` that are not chosen, by class: they do not exist, or are not for that
+        class."""
         taken = self.chosen()
         return {c: n for c, n in self._wanted.items() if n not in taken[c]}
 

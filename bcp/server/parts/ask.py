@@ -1,4 +1,5 @@
-"""Asks people: every gate of every run here, and every plan that waits for a yes. The next group when nobody answers."""
+"""Asks people: every gate of every run here, and every plan that waits for a yes. The next group when nobody
+answers."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class Matter:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """How a question ended: the code of the rule (``approved``, ``rejected``, ``no-answer``, ...), and words for people."""
+    """How a question ended: the code of the rule (``approved``, ``rejected``, ``no-answer``, ...), and words for
+    people."""
 
     rule: str
     text: str
@@ -195,7 +197,8 @@ class Asker:
         return Closed(standing.rule, f"not approved: {standing.closed}") if standing.closed else None
 
     def _started(self, question: Question, approved: str) -> Closed:
-        """Start the plan that was approved. The question stays open until its run has begun, so that a yes outlives us."""
+        """Start the plan that was approved. The question stays open until its run has begun, so that a yes outlives
+        us."""
         if self.core.app.running.cards(RunQuery(checksum=question.checksum)):
             return Closed(APPROVED, approved)
         task = self._starting.get(question.id)

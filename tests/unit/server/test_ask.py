@@ -249,7 +249,8 @@ def test_two_gates_of_one_step_are_two_questions(tmp_path) -> None:
     ],
 )
 def test_how_a_gate_ended_is_a_code(tmp_path, events, status, rule, words) -> None:
-    """The words are for people; the code is what others decide by. Those who were asked hear of an end without a run."""
+    """The words are for people; the code is what others decide by. Those who were asked hear of an end without a
+    run."""
 
     async def run() -> None:
         w = World(tmp_path, SMS)
