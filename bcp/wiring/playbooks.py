@@ -7,8 +7,9 @@ from pathlib import Path
 
 from bcp.detect.decide import Decision
 from bcp.kernel.document import did_you_mean
-from bcp.kernel.errors import Missing
+from bcp.kernel.errors import Invalid, Missing
 from bcp.playbook.catalogue import Catalogue, ChannelSpec
+from bcp.playbook.lint import lint
 from bcp.playbook.load import Loaded, load
 from bcp.settings import Configuration
 from bcp.wiring.catalogue import action_specs, candidates_of, message_specs
@@ -71,6 +72,28 @@ class Playbooks:
     def chosen(self) -> dict[str, tuple[str, str]]:
         """For each outage class: the playbook when MX is to be moved, and when it is not (``bcp.wiring.choose.chosen``)."""
         return chosen(self._candidates, self._wanted)
+
+    def unready(self) -> dict[str, str]:
+        """Of the playbooks that would be chosen: why one cannot start here, by name. Empty: all of them can.
+
+        A shipped playbook that names a channel which is not configured is known before the day, not by a refusal on it.
+        """
+        out: dict[str, str] = {}
+        catalogue = self.catalogue()
+        for name in sorted({n for pair in self.chosen().values() for n in pair if n}):
+            try:
+                found = [p for p in lint(self.load(name), catalogue) if p.severity == "error"]
+            except Invalid as error:
+                found = error.problems
+            if found:
+                more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+                out[name] = f"{found[0].message}{more}"
+        return out
+
+    def not_taken(self) -> dict[str, str]:
+        """Names of ``serve: playbooks:`` that are not chosen, by class: they do not exist, or are not for that class."""
+        taken = self.chosen()
+        return {c: n for c, n in self._wanted.items() if n not in taken[c]}
 
     @cached_property
     def _candidates(self) -> dict[str, Candidate]:

@@ -84,8 +84,15 @@ def test_every_run_that_nobody_works_on_is_taken_over_once(tmp_path) -> None:
         core, conductor, deeds, minder = world(tmp_path)
         name = core.book.open(SERVICE, "t", "ask", "watch")[0].id
         core.book.change(name, "run_started", fields={"runs": ("old",)})
-        core.running.all = [RunCard("old", "holding", playbook="p"), RunCard("drill", "holding", kind="drill"), RunCard("live", "running")]
-        core.running.all += [RunCard(f"x{i}", "done") for i in range(100)] + [RunCard("mine", "holding"), RunCard("torn", "holding")]
+        core.running.all = [
+            RunCard("old", "holding", playbook="p"),
+            RunCard("drill", "holding", kind="drill"),
+            RunCard("live", "running"),
+        ]
+        core.running.all += [RunCard(f"x{i}", "done") for i in range(100)] + [
+            RunCard("mine", "holding"),
+            RunCard("torn", "holding"),
+        ]
         core.running.views = {"old": view("holding"), "live": SimpleNamespace(live=True), "mine": view("holding")}
         core.running.runs.is_live = lambda run_id: run_id == "live"
         core.running.views["torn"] = view("running")
