@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import write_atomic
+from bcp.store.files.locks import alone
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1a1a1a;--soft:#5a5a5a;--back:#fff;--card:#f4f5f7;--line:#d0d4da;--mark:#b3261e;--good:#17692f}
@@ -80,8 +80,7 @@ class Site:
     def _alone(self) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / ".lock").open("w") as handle:
-                fcntl.flock(handle, fcntl.LOCK_EX)
+            with (self.folder / ".lock").open("w") as handle, alone(handle.fileno()):
                 yield
         except OSError as error:
             raise StorageError(

@@ -91,6 +91,7 @@ def _console(app: FastAPI) -> None:
         ("/messages/stop", "operator", deeds.stop), ("/runs/{run}/settle", "operator", deeds.settle),
         ("/runs/{run}/acknowledge", "operator", deeds.acknowledge), ("/runs/{run}/resume", "operator", deeds.resume),
         ("/incidents", "operator", deeds.declare), ("/incidents/{incident}/close", "operator", deeds.close),
+        ("/incidents/{incident}/reopen", "operator", deeds.reopen),
         ("/account/password", "viewer", deeds.password), ("/account/passkey/remove", "viewer", deeds.remove_passkey),
         ("/logout", "viewer", login.leave),
     ):  # fmt: skip

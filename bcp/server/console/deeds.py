@@ -119,7 +119,7 @@ async def acknowledge(site: Site, request: Request, session: Session, form: Form
 async def resume(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Go on with a run that nobody works on."""
     view = may_resume(site.daemon.ground(), who_sits(session), view_of(site, request).id)
-    site.daemon.minder.take_over(view)
+    site.daemon.minder.take_over(site.daemon.app.running.runs.card(view.id))
     await note(site, session, "resume_asked_for", run=view.id)
     return to(f"/runs/{view.id}", "It is gone on with.")
 
@@ -154,6 +154,14 @@ async def close(site: Site, request: Request, session: Session, form: Form) -> R
     found = await incidents.close(site.daemon.ground(), who_sits(session), wanted)
     site.daemon.hub.changed()
     return to(f"/incidents/{found.id}", "It is closed.")
+
+
+async def reopen(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """It was not over."""
+    wanted = incidents.Close(str(request.path_params["incident"]), field(form, "reason"))
+    found = await incidents.reopen(site.daemon.ground(), who_sits(session), wanted)
+    site.daemon.hub.changed()
+    return to(f"/incidents/{found.id}", "It is open again.")
 
 
 async def password(site: Site, request: Request, session: Session, form: Form) -> Response:

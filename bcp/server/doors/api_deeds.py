@@ -100,7 +100,7 @@ async def acknowledge(daemon: TheDaemon, token: Operator, run: Id) -> Done:
 async def resume(daemon: TheDaemon, token: Operator, run: Id) -> Done:
     """Before its next write everything that it rests on is judged again."""
     found = may_resume(daemon.ground(), who_has(token), run)
-    daemon.minder.take_over(found)
+    daemon.minder.take_over(daemon.app.running.runs.card(found.id))
     return Done(done=f"{found.id} is gone on with", run=found.id)
 
 
@@ -157,6 +157,14 @@ async def declare(daemon: TheDaemon, token: Operator, body: DeclareIn) -> Incide
 async def close(daemon: TheDaemon, token: Operator, incident: Id, body: CloseIn) -> IncidentOut:
     """With a reason, when no run of it stands."""
     found = await incidents.close(daemon.ground(), who_has(token), incidents.Close(incident, body.reason))
+    daemon.hub.changed()
+    return incident_out(found)
+
+
+@router.post("/incidents/{incident}/reopen", summary="Open a closed incident again")
+async def reopen(daemon: TheDaemon, token: Operator, incident: Id, body: CloseIn) -> IncidentOut:
+    """With a reason: it was not over."""
+    found = await incidents.reopen(daemon.ground(), who_has(token), incidents.Close(incident, body.reason))
     daemon.hub.changed()
     return incident_out(found)
 

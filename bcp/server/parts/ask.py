@@ -13,7 +13,7 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.store import RunQuery
 from bcp.detect.decide import TITLES
 from bcp.engine.gate import Gate, judge
-from bcp.engine.state import UNDO
+from bcp.engine.moves import ANYWAY, GATE
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.incident.codes import new_code, new_link
@@ -218,7 +218,7 @@ class Asker:
             view = self.core.app.running.runs.view(question.run, effects=False)
             plan: Mapping[str, Any] = view.plan
             step = view.state.steps.get(question.step)
-            if step is not None and step.phase == UNDO:  # no plan: the consequence of an undo
+            if step is not None and question.step in {GATE, ANYWAY}:  # no plan: the consequence of an undo
                 about = str(step.gate.get("about", "")) or "mail goes back"
                 return Matter(str(plan["playbook"]), question.checksum, about, str(plan["kind"]), True)
         else:

@@ -10,9 +10,10 @@ import pytest
 from corefakes import SERVICE, Core
 
 from bcp.contracts.store import RunCard
+from bcp.deeds.answer import goes_on
 from bcp.engine.runner import Ending
 from bcp.kernel.errors import Refused
-from bcp.server.parts.mind import AGAIN_S, Minder, adoptable
+from bcp.server.parts.mind import AGAIN_S, Minder
 
 
 def view(status: str, shown: str = "", *, doubt: bool = False, by: str = "", initiator: str = "alice") -> Any:
@@ -40,7 +41,7 @@ def view(status: str, shown: str = "", *, doubt: bool = False, by: str = "", ini
 )
 def test_which_runs_are_taken_over(found, expected) -> None:
     """What a person stopped, a person resumes; what is in doubt, a person settles."""
-    assert adoptable(found) is expected
+    assert goes_on(found) is expected
 
 
 class Conductor:
