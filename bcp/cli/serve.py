@@ -120,6 +120,7 @@ def _check(app: App) -> None:
     found.append(("asks", ", ".join(people) or "NOBODY: nobody is in " + ", ".join(s.ask.groups)))
     by = s.ask.channels or [n for n, c in app.world.channels.items() if c.form in {"sms", "chat"}]
     found.append(("by", ", ".join(by) or "NO CHANNEL: nobody can be asked"))
+    found += _chosen(app)
     accounts = _accounts(app)
     found.append(("accounts", str(len(accounts.users())) if accounts.users() else "none yet: bcp user add"))
     accounts.close()
@@ -129,6 +130,21 @@ def _check(app: App) -> None:
     )
     if missing:
         raise typer.Exit(1)
+
+
+def _chosen(app: App) -> list[tuple[str, str]]:
+    """Which playbook an outage of each class starts, and why one cannot."""
+    books = app.playbooks
+    unready = books.unready()
+    out = []
+    for letter, (moved, kept) in books.chosen().items():
+        out += [(f"class {letter}", moved or kept)] if moved or kept else []
+        out += [(f"class {letter}, MX stays", kept)] if moved and kept else []
+    out += [
+        (f"class {c}", f"NOT {n}: it does not exist, or is not for this class") for c, n in books.not_taken().items()
+    ]
+    out += [(name, f"NOT READY: {why}") for name, why in unready.items()]
+    return out
 
 
 def _unit(path: Path, state: Path) -> str:

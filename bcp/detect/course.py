@@ -23,9 +23,11 @@ STAGES = ("healthy", "suspect", "confirmed", "decided", "active", "recovering", 
 RECORDS = ("none", "opened", "declared", "resolved", "closed")
 """What ``Course.record`` may be: as the book of incidents has it, or none."""
 STANDING = ("none", "decided", "active", "failback", "draining")
-"""What our runs do or leave standing: nothing; one works before its switch; MX was switched; one goes back; mail is drained."""
+"""What our runs do or leave standing: nothing; one works before its switch; MX was switched; one goes back; mail is
+drained."""
 RUN_EVENTS = ("decided", "switched", "failed", "undone", "failback", "draining", "back")
-"""A run began that may switch; its switch is verified; it ended without one (or the way back did not succeed); its switch
+"""A run began that may switch; its switch is verified; it ended without one (or the way back did not succeed); its
+switch
 was undone; the way back began; the relay is being drained; everything is back."""
 PEOPLE_EVENTS = ("alert", "alerts_over", "looked_down", "declared", "ended", "reopened")
 """A sender says something new is wrong; all of them say it is over; a look that a hook caused finds it down before
@@ -37,7 +39,8 @@ OPEN = frozenset({"opened", "declared", "resolved"})
 """Records of an incident that is not over."""
 NEVER = float("-inf")
 AGE_S = 86_400.0
-"""An incident that only alerts opened, which nobody here can look at and of which nothing new was heard, ends after this time."""
+"""An incident that only alerts opened, which nobody here can look at and of which nothing new was heard, ends after
+this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,8 @@ def _after_word(course: Course, event: str, now: float) -> Course:
 
 
 def after_look(course: Course, *, down: bool, suspect: bool, clear: bool, now: float, rules: Rules) -> Course:
-    """The course after one more round. ``clear``: every plane that can be seen is well and none that was down is hidden."""
+    """The course after one more round. ``clear``: every plane that can be seen is well and none that was down is
+    hidden."""
     since = (course.clear_since if course.clear_since is not None else now) if clear else None
     quiet = since is not None and now - since >= rules.keep_firing_for_s
     seen = "down" if down else "suspect" if suspect else "clear" if clear else "unknown"

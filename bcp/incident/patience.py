@@ -1,6 +1,7 @@
 """Which refusals can pass by themselves, and how long to wait before asking again. Pure.
 
-An outage goes on while a relay restarts or a name server hangs for twenty seconds. What was refused for such a reason is
+An outage goes on while a relay restarts or a name server hangs for twenty seconds. What was refused for such a
+reason is
 tried again for as long as the outage lasts, and said once.
 """
 

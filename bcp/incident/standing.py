@@ -17,7 +17,8 @@ WORKS = frozenset({"new", "running", "waiting", "undoing"})
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``what`` is one of ``bcp.detect.course.STANDING``; ``since`` when the first switch that stands was verified (epoch s)."""
+    """``what`` is one of ``bcp.detect.course.STANDING``; ``since`` when the first switch that stands was verified
+    (epoch s)."""
 
     what: str = "none"
     since: float = 0.0
@@ -28,7 +29,8 @@ class Standing:
 def standing(cards: Iterable[RunCard]) -> Standing:
     """What stands now, of all runs that are not over. Drills leave nothing.
 
-    Of several runs on different domains the one that is furthest on the way names it: draining, failback, active, decided.
+    Of several runs on different domains the one that is furthest on the way names it: draining, failback, active,
+    decided.
     A run whose switch is in doubt counts as one that works: MX may have moved, and a person finds out.
     """
     by: dict[str, list[RunCard]] = {}

@@ -1,4 +1,5 @@
-"""What every part of the daemon gets: time, the book, the settings of this moment, what is seen, and work beside the loops."""
+"""What every part of the daemon gets: time, the book, the settings of this moment, what is seen, and work beside the
+loops."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Core:
         self.asking = asyncio.Event()
         """Set when a gate was opened, a question was asked or an answer came: whoever asks people looks at once."""
         self.follow = app.follower().follow
-        """Let the course of the outage know at once what runs did; other processes' runs are followed round by round."""
+        """Let the course of the outage know at once what runs did; other processes' runs are followed round by
+        round."""
         self._group: asyncio.TaskGroup | None = None
 
     @property

@@ -53,7 +53,8 @@ class Sight:
         self.rounds, self.last_round = self.rounds + 1, self.clock.monotonic()
 
     def seen(self) -> Decision:
-        """The verdict now: the watch's, or that of a look that a hook caused a moment ago. The watch needs some rounds to
+        """The verdict now: the watch's, or that of a look that a hook caused a moment ago. The watch needs some
+        rounds to
         become suspicious; until then, and while it is, the look is believed."""
         mine = self.decision or self.watching.decision()
         if mine.state == "down" or self._burst is None or self._burst[1].state != "down":

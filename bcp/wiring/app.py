@@ -19,7 +19,8 @@ from bcp.wiring.world import World
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The makers of one configuration. Each makes its things when they are first asked for: to hold an app costs nothing."""
+    """The makers of one configuration. Each makes its things when they are first asked for: to hold an app costs
+    nothing."""
 
     configuration: Configuration
     clock: Clock
@@ -43,7 +44,8 @@ class App:
         self.watching.remember(self.follower().follow)
 
     def make_ready(self) -> None:
-        """Make now what the first run would have to wait for. Raises ``Invalid`` where people or channels cannot be made."""
+        """Make now what the first run would have to wait for. Raises ``Invalid`` where people or channels cannot be
+        made."""
         _ = (self.world.pack, self.people.directory, self.world.channels, self.world.dns, self.world.relays)
 
     async def close(self) -> None:

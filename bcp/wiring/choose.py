@@ -49,7 +49,8 @@ def recommended(decision: Decision, candidates: Candidates, wanted: Mapping[str,
 
 
 def way_back(classes: tuple[str, ...], candidates: Candidates, wanted: Mapping[str, str] | None = None) -> str:
-    """The ``recovery:`` of the playbook that moves MX for these classes; without one, of any that moves MX; else empty."""
+    """The ``recovery:`` of the playbook that moves MX for these classes; without one, of any that moves MX; else
+    empty."""
     names = [for_class(c, moves_mx=True, candidates=candidates, wanted=wanted) for c in classes]
     names += sorted(n for n, c in candidates.items() if c.moves_mx and c.covers)
     return next((candidates[n].recovery for n in names if n and candidates[n].recovery in candidates), "")

@@ -14,7 +14,8 @@ UNFINISHED = RunQuery(unfinished=True, moves_mx=True)
 
 
 class Follower:
-    """Keeps ``Course.standing`` what the runs say. Called before each round, and at once when a run here says something."""
+    """Keeps ``Course.standing`` what the runs say. Called before each round, and at once when a run here says
+    something."""
 
     def __init__(self, cards: Callable[[RunQuery], list[RunCard]], detector: Detector, clock: Clock) -> None:
         self.cards, self.detector, self.clock = cards, detector, clock

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from bcp.detect.decide import Decision
 from bcp.kernel.document import did_you_mean
-from bcp.kernel.errors import Missing
+from bcp.kernel.errors import Invalid, Missing
 from bcp.playbook.catalogue import Catalogue, ChannelSpec
+from bcp.playbook.lint import lint
 from bcp.playbook.load import Loaded, load
 from bcp.settings import Configuration
 from bcp.wiring.catalogue import action_specs, candidates_of, message_specs
@@ -19,7 +20,8 @@ from bcp.wiring.world import World
 
 
 class Playbooks:
-    """The organisation's own playbooks and the shipped ones. A file is read when it is asked for, so that an edit counts."""
+    """The organisation's own playbooks and the shipped ones. A file is read when it is asked for, so that an edit
+    counts."""
 
     def __init__(self, configuration: Configuration, people: People, world: World) -> None:
         self.configuration, self.settings = configuration, configuration.settings
@@ -62,12 +64,37 @@ class Playbooks:
     # -- which one -----------------------------------------------------------------------------------------------
 
     def recommend(self, decision: Decision) -> str:
-        """The playbook for this verdict: one that covers its most urgent class, and moves MX only where that is proposed."""
+        """The playbook for this verdict: one that covers its most urgent class, and moves MX only where that is
+        proposed."""
         return recommended(decision, self._candidates, self._wanted)
 
     def chosen(self) -> dict[str, tuple[str, str]]:
-        """For each outage class: the playbook when MX is to be moved, and when it is not (``bcp.wiring.choose.chosen``)."""
+        """For each outage class: the playbook when MX is to be moved, and when it is not
+        (``bcp.wiring.choose.chosen``)."""
         return chosen(self._candidates, self._wanted)
+
+    def unready(self) -> dict[str, str]:
+        """Of the playbooks that would be chosen: why one cannot start here, by name. Empty: all of them can.
+
+        A shipped playbook that names a channel which is not configured is known before the day, not by a refusal on it.
+        """
+        out: dict[str, str] = {}
+        catalogue = self.catalogue()
+        for name in sorted({n for pair in self.chosen().values() for n in pair if n}):
+            try:
+                found = [p for p in lint(self.load(name), catalogue) if p.severity == "error"]
+            except Invalid as error:
+                found = error.problems
+            if found:
+                more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+                out[name] = f"{found[0].message}{more}"
+        return out
+
+    def not_taken(self) -> dict[str, str]:
+        """Names of ``serve: playbooks:`` that are not chosen, by class: they do not exist, or are not for that
+        class."""
+        taken = self.chosen()
+        return {c: n for c, n in self._wanted.items() if n not in taken[c]}
 
     @cached_property
     def _candidates(self) -> dict[str, Candidate]:

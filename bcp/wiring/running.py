@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 
 class Running:
-    """What a run needs. ``seen`` is what is wrong now, for texts and standing approvals; ``looker`` looks before a write."""
+    """What a run needs. ``seen`` is what is wrong now, for texts and standing approvals; ``looker`` looks before a
+    write."""
 
     def __init__(
         self,

@@ -122,7 +122,7 @@ async def acknowledge(site: Site, request: Request, session: Session, form: Form
 async def resume(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Go on with a run that nobody works on."""
     view = may_resume(site.daemon.ground(), who_sits(session), view_of(site, request).id)
-    site.daemon.minder.take_over(view)
+    site.daemon.minder.take_over(site.daemon.app.running.runs.card(view.id))
     await note(site, session, "resume_asked_for", run=view.id)
     return to(f"/runs/{view.id}", "It is gone on with.")
 

@@ -100,7 +100,7 @@ async def acknowledge(daemon: TheDaemon, token: Operator, run: Id) -> Done:
 async def resume(daemon: TheDaemon, token: Operator, run: Id) -> Done:
     """Before its next write everything that it rests on is judged again."""
     found = may_resume(daemon.ground(), who_has(token), run)
-    daemon.minder.take_over(found)
+    daemon.minder.take_over(daemon.app.running.runs.card(found.id))
     return Done(done=f"{found.id} is gone on with", run=found.id)
 
 

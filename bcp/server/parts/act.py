@@ -47,7 +47,8 @@ class Actor:
         self._wishes.setdefault(incident, playbook)
 
     def forget(self, incident: str, playbook: str) -> None:
-        """What was proposed came to nothing, because it no longer held: while the outage lasts it may be proposed again."""
+        """What was proposed came to nothing, because it no longer held: while the outage lasts it may be proposed
+        again."""
         made = self._proposed.get(incident, set())
         made -= {(playbook, False), (playbook, True)}
 
@@ -134,7 +135,8 @@ class Actor:
         return name
 
     async def _was_proposed(self, current: Incident, name: str, *, due: bool) -> bool:
-        """Once in each stretch of an outage; and once more when the decision time is over and nobody had answered before."""
+        """Once in each stretch of an outage; and once more when the decision time is over and nobody had answered
+        before."""
         if current.id not in self._proposed:
             self._proposed[current.id] = await self.core.do(lambda b: proposals(newest_first(b, current.id)))
         made = self._proposed[current.id]

@@ -1,4 +1,5 @@
-"""Asks people: every gate of every run here, and every plan that waits for a yes. The next group when nobody answers."""
+"""Asks people: every gate of every run here, and every plan that waits for a yes. The next group when nobody
+answers."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.store import RunQuery
 from bcp.detect.decide import TITLES
 from bcp.engine.gate import Gate, judge
-from bcp.engine.state import UNDO
+from bcp.engine.moves import ANYWAY, GATE
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.incident.codes import new_code, new_link
@@ -49,7 +50,8 @@ class Matter:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """How a question ended: the code of the rule (``approved``, ``rejected``, ``no-answer``, ...), and words for people."""
+    """How a question ended: the code of the rule (``approved``, ``rejected``, ``no-answer``, ...), and words for
+    people."""
 
     rule: str
     text: str
@@ -196,7 +198,8 @@ class Asker:
         return Closed(standing.rule, f"not approved: {standing.closed}") if standing.closed else None
 
     def _started(self, question: Question, approved: str) -> Closed:
-        """Start the plan that was approved. The question stays open until its run has begun, so that a yes outlives us."""
+        """Start the plan that was approved. The question stays open until its run has begun, so that a yes outlives
+        us."""
         if self.core.app.running.cards(RunQuery(checksum=question.checksum)):
             return Closed(APPROVED, approved)
         task = self._starting.get(question.id)
@@ -216,7 +219,7 @@ class Asker:
             view = self.core.app.running.runs.view(question.run, effects=False)
             plan: Mapping[str, Any] = view.plan
             step = view.state.steps.get(question.step)
-            if step is not None and step.phase == UNDO:  # no plan: the consequence of an undo
+            if step is not None and question.step in {GATE, ANYWAY}:  # no plan: the consequence of an undo
                 about = str(step.gate.get("about", "")) or "mail goes back"
                 return Matter(str(plan["playbook"]), question.checksum, about, str(plan["kind"]), True)
         else:

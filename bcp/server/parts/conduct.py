@@ -63,7 +63,8 @@ class Conductor:
     def propose(
         self, incident: str, loaded: Loaded, *, automatic: bool = False, parent: str = "", domains: tuple[str, ...] = ()
     ) -> None:
-        """Start it up to its gate (or through, when it may start by itself); one without a gate is asked about first."""
+        """Start it up to its gate (or through, when it may start by itself); one without a gate is asked about
+        first."""
         writes = {kind: action.access == Access.WRITE for kind, action in registry.actions().items()}
         errand = Errand(incident=incident, loaded=loaded, automatic=automatic, parent=parent, domains=domains)
         if automatic or asks_first(loaded, writes, self.core.settings.oncall):
@@ -264,7 +265,8 @@ class Conductor:
         self.runners[runner.services.run.id] = runner
 
     def listen(self, progress: Progress) -> None:
-        """What a run of ours says: pages show it, gates are asked about, and the course of the outage follows at once."""
+        """What a run of ours says: pages show it, gates are asked about, and the course of the outage follows at
+        once."""
         self.core.follow()
         self.core.changed()
         if progress.kind == "gate":

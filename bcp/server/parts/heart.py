@@ -14,7 +14,8 @@ LOG = logger(__name__)
 
 
 def notify(text: str) -> bool:
-    """One datagram to systemd (sd_notify(3)): ``READY=1``, ``WATCHDOG=1``, ``STOPPING=1``. False where there is none."""
+    """One datagram to systemd (sd_notify(3)): ``READY=1``, ``WATCHDOG=1``, ``STOPPING=1``. False where there is
+    none."""
     path = os.environ.get("NOTIFY_SOCKET", "")  # noqa: TID251 - systemd's protocol
     if not path:
         return False

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bcp.contracts.store import RunQuery
+from bcp.contracts.store import RunCard, RunQuery
 from bcp.deeds.answer import goes_on
-from bcp.engine.store import RunView
 from bcp.kernel.errors import BcpError, Refused
 from bcp.kernel.log import logger
 from bcp.server.core import Core
@@ -39,13 +38,13 @@ class Minder:
             except BcpError:
                 continue
             if goes_on(view) and not view.live:
-                self.take_over(view)
+                self.take_over(card)
 
-    def take_over(self, view: RunView) -> None:
+    def take_over(self, card: RunCard) -> None:
         """Go on with a run that nobody works on, of its own accord or because a person wants it."""
-        if view.id not in self.conductor.working:
-            work = self._go_on(view.id, str(view.record.meta.get("parent") or ""), str(view.plan["playbook"]))
-            self.conductor.working[view.id] = self.core.spawn(work, f"resume {view.id}")
+        if card.id not in self.conductor.working:
+            work = self._go_on(card.id, card.parent, card.playbook)
+            self.conductor.working[card.id] = self.core.spawn(work, f"resume {card.id}")
 
     async def _go_on(self, run_id: str, parent: str, playbook: str) -> None:
         incident = await self.core.do(lambda b: b.incident_of(run_id))

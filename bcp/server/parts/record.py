@@ -13,7 +13,8 @@ from bcp.server.core import Core
 
 
 class Recorder:
-    """The book says what people and senders did; the course says what follows. What either has more of, the other gets."""
+    """The book says what people and senders did; the course says what follows. What either has more of, the other
+    gets."""
 
     def __init__(self, core: Core) -> None:
         self.core, self.clock = core, core.clock

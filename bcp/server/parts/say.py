@@ -36,7 +36,8 @@ class Speaker:
         self, channel: Channel[Any], address: str, template: str, language: str, values: Mapping[str, Any], key: str,
         choices: tuple[Choice, ...] = (), *, drill: bool = False, reply_url: str = "",
     ) -> tuple[str, str]:  # fmt: skip
-        """Say it; a refusal that is safe to repeat is repeated. A lost answer is not: the next turn asks again anyway."""
+        """Say it; a refusal that is safe to repeat is repeated. A lost answer is not: the next turn asks again
+        anyway."""
         app = self.core.app
         default = app.settings.organisation.language
         message = render(app.world.pack.get(template), channel.form, language or default, default, values, drill=drill)

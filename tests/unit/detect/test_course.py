@@ -185,7 +185,7 @@ def test_what_a_run_does_is_shown_while_it_does_it() -> None:
 def test_suspicion_comes_and_goes() -> None:
     """It is a stage of its own, and leaves nothing."""
     assert look(Course(), "suspect", 0.0).stage == "suspect"
-    assert look(look(Course(), "suspect", 0.0), "clear", 60.0) .stage == "healthy"
+    assert look(look(Course(), "suspect", 0.0), "clear", 60.0).stage == "healthy"
 
 
 # -- the record ------------------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ def test_what_can_pass_is_tried_again(rule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["", "relay-open", "dns.not-allowed", "dns.same-target", "approval-unanswerable", "plan-used", "automatic-limit"]
+    "rule",
+    ["", "relay-open", "dns.not-allowed", "dns.same-target", "approval-unanswerable", "plan-used", "automatic-limit"],
 )
 def test_what_lasts_is_not(rule: str) -> None:
     """Somebody must change something first."""

@@ -13,7 +13,19 @@ from bcp.contracts.store import FINAL, RunCard
 from bcp.detect.course import STANDING, Course, after_event
 from bcp.incident.standing import Standing, event_between, standing
 
-ALL = ("new", "running", "waiting", "undoing", "holding", "stopped", "in_doubt", "done", "failed", "aborted", "unreadable")
+ALL = (
+    "new",
+    "running",
+    "waiting",
+    "undoing",
+    "holding",
+    "stopped",
+    "in_doubt",
+    "done",
+    "failed",
+    "aborted",
+    "unreadable",
+)
 
 
 def card(name: str = "r", status: str = "running", **more) -> RunCard:

@@ -104,7 +104,10 @@ class Core:
         self.detector = Detector()
         self.sight = SimpleNamespace(decision=None, alive=True)
         self.running = Running()
-        people = {p: SimpleNamespace(id=p, phone=f"+1202555010{i}", slack="", language="en", optout=()) for i, p in enumerate(("alice", "bob"))}
+        people = {
+            p: SimpleNamespace(id=p, phone=f"+1202555010{i}", slack="", language="en", optout=())
+            for i, p in enumerate(("alice", "bob"))
+        }
         files = {p.stem: p for p in (ROOT / "playbooks").glob("*.yaml")}
         self.app = SimpleNamespace(
             settings=SimpleNamespace(service=SERVICE, serve=self.settings),

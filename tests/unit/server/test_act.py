@@ -96,7 +96,9 @@ def test_what_a_mode_does_with_a_verdict(tmp_path, mode, found, expected) -> Non
     w = World(tmp_path, mode)
     w.see(found, found, found)
     if expected is None:
-        assert w.runs.proposed == [] and w.speaker.told == [(w.records.row.id, f"proposed: {NAME}; start it with bcp run {NAME}")]
+        assert w.runs.proposed == [] and w.speaker.told == [
+            (w.records.row.id, f"proposed: {NAME}; start it with bcp run {NAME}")
+        ]
     elif expected == "waits":
         assert w.runs.proposed == [] and len(w.speaker.told) == 1 and "starts by itself at" in w.speaker.told[0][1]
     else:
@@ -279,7 +281,11 @@ def event(kind: str, **data: Any) -> Event:
 
 def test_proposals_are_those_of_the_present_stretch() -> None:
     """The newest come first; what was before all was well, or before it was opened again, does not count."""
-    mine = [event("proposed", playbook="b", action="wait"), event("told"), event("proposed", playbook="a", action="switch")]
+    mine = [
+        event("proposed", playbook="b", action="wait"),
+        event("told"),
+        event("proposed", playbook="a", action="switch"),
+    ]
     old = event("proposed", playbook="old", action="switch")
     for end in (event("moved", state="resolved"), event("reopened")):
         assert proposals([*mine, end, old]) == {("a", True), ("b", False)}

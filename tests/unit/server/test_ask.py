@@ -57,7 +57,14 @@ def view(*, gate: dict | None = None, status: str = "pending", events=(), live: 
     """A run with one gate."""
     step = SimpleNamespace(id="approve", gate=gate or {}, status=status, error="")
     state = SimpleNamespace(steps={"approve": step}, approvals=[{"step": "approve", "by": "alice"}], status="waiting")
-    about = {"playbook": NAME, "checksum": CHECKSUM, "kind": "real", "steps": [], "initiator": "carol", "configuration": "here"}
+    about = {
+        "playbook": NAME,
+        "checksum": CHECKSUM,
+        "kind": "real",
+        "steps": [],
+        "initiator": "carol",
+        "configuration": "here",
+    }
     return SimpleNamespace(
         id="run-1", state=state, live=live, status=lambda: "waiting", record=SimpleNamespace(events=events),
         plan={**about, "playbook_text": playbook(NAME).document.text, **plan},
@@ -66,7 +73,14 @@ def view(*, gate: dict | None = None, status: str = "pending", events=(), live: 
 
 def opened(deadline: float = START + 600.0, **more: Any) -> dict[str, Any]:
     """An open gate."""
-    return {"opened": START, "deadline": deadline, "count": 1, "approvers": ["alice", "bob"], "checksum": CHECKSUM, **more}
+    return {
+        "opened": START,
+        "deadline": deadline,
+        "count": 1,
+        "approvers": ["alice", "bob"],
+        "checksum": CHECKSUM,
+        **more,
+    }
 
 
 def closed(result: str, rule: str = "", at: float = START + 5.0) -> Event:
@@ -88,7 +102,9 @@ class World:
     def gate(self, found: Any, **card: Any) -> None:
         """A run that waits at its gate."""
         self.core.running.views["run-1"] = found
-        self.core.running.all = [RunCard("run-1", "waiting", gate=bool(found.state.steps["approve"].gate), seq=card.pop("seq", 1), **card)]
+        self.core.running.all = [
+            RunCard("run-1", "waiting", gate=bool(found.state.steps["approve"].gate), seq=card.pop("seq", 1), **card)
+        ]
 
     async def round(self) -> None:
         """What the loop does once."""
@@ -120,7 +136,14 @@ def test_a_gate_becomes_one_question_to_its_approvers(tmp_path) -> None:
         for _ in range(3):
             await w.round()
         q = w.question()
-        assert (q.run, q.step, q.checksum, q.opened, q.deadline, q.count) == ("run-1", "approve", CHECKSUM, START, START + 600.0, 2)
+        assert (q.run, q.step, q.checksum, q.opened, q.deadline, q.count) == (
+            "run-1",
+            "approve",
+            CHECKSUM,
+            START,
+            START + 600.0,
+            2,
+        )
         assert q.people == {"alice", "bob"} and w.core.kinds("question") == ["question"]
 
     going(run)
@@ -140,7 +163,12 @@ def test_a_gate_that_asks_about_another_consequence_binds_to_that_one(tmp_path) 
 
 @pytest.mark.parametrize(
     ("kind", "configuration", "live", "asked"),
-    [("real", "elsewhere", True, 1), ("drill", "here", True, 1), ("drill", "elsewhere", True, 0), ("real", "here", False, 0)],
+    [
+        ("real", "elsewhere", True, 1),
+        ("drill", "here", True, 1),
+        ("drill", "elsewhere", True, 0),
+        ("real", "here", False, 0),
+    ],
 )
 def test_whose_gates_are_asked_about(tmp_path, kind, configuration, live, asked) -> None:
     """Every live run here; of drills only ours: the lab's approvers are nobody's phones."""
@@ -221,7 +249,8 @@ def test_two_gates_of_one_step_are_two_questions(tmp_path) -> None:
     ],
 )
 def test_how_a_gate_ended_is_a_code(tmp_path, events, status, rule, words) -> None:
-    """The words are for people; the code is what others decide by. Those who were asked hear of an end without a run."""
+    """The words are for people; the code is what others decide by. Those who were asked hear of an end without a
+    run."""
 
     async def run() -> None:
         w = World(tmp_path, SMS)

@@ -46,7 +46,11 @@ class Deeds:
         """A run."""
         found = _next(self.starts)
         self.started.append((made, starter))
-        control(SimpleNamespace(services=SimpleNamespace(run=SimpleNamespace(id="run-1")), wake=lambda: self.woke.append("run-1")))
+        control(
+            SimpleNamespace(
+                services=SimpleNamespace(run=SimpleNamespace(id="run-1")), wake=lambda: self.woke.append("run-1")
+            )
+        )
         started("run-1")
         return "run-1", found
 
@@ -103,7 +107,12 @@ class World:
 
 @pytest.mark.parametrize(
     "trouble",
-    [Transient("DNS hangs"), plan("relay-not-ready"), plan("dns.unreadable", "cannot-plan"), Refused("x", rule="plan-stale")],
+    [
+        Transient("DNS hangs"),
+        plan("relay-not-ready"),
+        plan("dns.unreadable", "cannot-plan"),
+        Refused("x", rule="plan-stale"),
+    ],
     ids=["transient", "relay", "dns", "stale"],
 )
 @pytest.mark.parametrize("times", [1, 4])
@@ -120,7 +129,9 @@ def test_what_can_pass_is_tried_again_and_said_once(tmp_path, trouble, times, au
     assert w.core.kinds("run_ended") == ["run_ended"] and w.voided == []
 
 
-@pytest.mark.parametrize("trouble", [plan("relay-open"), plan("relay-not-ready", "relay-open"), Invalid("wrong"), StorageError("full")])
+@pytest.mark.parametrize(
+    "trouble", [plan("relay-open"), plan("relay-not-ready", "relay-open"), Invalid("wrong"), StorageError("full")]
+)
 def test_what_lasts_is_said_once_and_left_to_people(tmp_path, trouble) -> None:
     """No second try: somebody must change something first."""
     w = World(tmp_path, [trouble, plan()])
@@ -179,7 +190,12 @@ def test_an_automatic_run_that_may_not_start_again_today_is_asked_about(tmp_path
 
 @pytest.mark.parametrize(
     ("status", "moved_at", "automatic", "again"),
-    [("failed", 0.0, True, True), ("failed", 5.0, True, False), ("failed", 0.0, False, False), ("aborted", 0.0, True, False)],
+    [
+        ("failed", 0.0, True, True),
+        ("failed", 5.0, True, False),
+        ("failed", 0.0, False, False),
+        ("aborted", 0.0, True, False),
+    ],
 )
 def test_an_automatic_run_that_failed_before_it_moved_anything_may_be_proposed_again(
     tmp_path, status, moved_at, automatic, again
@@ -249,7 +265,11 @@ def test_a_run_is_noted_with_its_incident_and_can_be_woken_while_it_lives(tmp_pa
     assert w.conductor.runners == {} and w.conductor.working == {}
     w.conductor.wake("run-1")
     assert w.deeds.woke == []
-    w.conductor.control(SimpleNamespace(services=SimpleNamespace(run=SimpleNamespace(id="run-2")), wake=lambda: w.deeds.woke.append("run-2")))
+    w.conductor.control(
+        SimpleNamespace(
+            services=SimpleNamespace(run=SimpleNamespace(id="run-2")), wake=lambda: w.deeds.woke.append("run-2")
+        )
+    )
     w.conductor.wake("run-2")
     assert w.deeds.woke == ["run-2"]
 
@@ -284,7 +304,9 @@ def test_runs_that_hold_are_found_however_many_came_after_them(tmp_path) -> None
     assert [v.id for v in w.conductor.holding()] == ["run-a"]
 
 
-@pytest.mark.parametrize(("status", "expected"), [("running", True), ("waiting", True), ("done", False), ("failed", False)])
+@pytest.mark.parametrize(
+    ("status", "expected"), [("running", True), ("waiting", True), ("done", False), ("failed", False)]
+)
 def test_a_way_back_that_is_under_way_is_known(tmp_path, status, expected) -> None:
     """Whoever started it."""
     w = World(tmp_path)

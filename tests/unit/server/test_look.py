@@ -34,7 +34,9 @@ class Watching:
             for one in rounds:
                 yield one
 
-        self.watcher = SimpleNamespace(probes=[1] * probes, run=run, clock=clock, rules=RULES, settle=lambda: Decision("unknown"))
+        self.watcher = SimpleNamespace(
+            probes=[1] * probes, run=run, clock=clock, rules=RULES, settle=lambda: Decision("unknown")
+        )
         self.looker = SimpleNamespace(burst=self._burst)
 
     async def _burst(self) -> Decision:

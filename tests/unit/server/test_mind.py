@@ -10,9 +10,10 @@ import pytest
 from corefakes import SERVICE, Core
 
 from bcp.contracts.store import RunCard
+from bcp.deeds.answer import goes_on
 from bcp.engine.runner import Ending
 from bcp.kernel.errors import Refused
-from bcp.server.parts.mind import AGAIN_S, Minder, adoptable
+from bcp.server.parts.mind import AGAIN_S, Minder
 
 
 def view(status: str, shown: str = "", *, doubt: bool = False, by: str = "", initiator: str = "alice") -> Any:
@@ -40,7 +41,7 @@ def view(status: str, shown: str = "", *, doubt: bool = False, by: str = "", ini
 )
 def test_which_runs_are_taken_over(found, expected) -> None:
     """What a person stopped, a person resumes; what is in doubt, a person settles."""
-    assert adoptable(found) is expected
+    assert goes_on(found) is expected
 
 
 class Conductor:
@@ -83,8 +84,15 @@ def test_every_run_that_nobody_works_on_is_taken_over_once(tmp_path) -> None:
         core, conductor, deeds, minder = world(tmp_path)
         name = core.book.open(SERVICE, "t", "ask", "watch")[0].id
         core.book.change(name, "run_started", fields={"runs": ("old",)})
-        core.running.all = [RunCard("old", "holding", playbook="p"), RunCard("drill", "holding", kind="drill"), RunCard("live", "running")]
-        core.running.all += [RunCard(f"x{i}", "done") for i in range(100)] + [RunCard("mine", "holding"), RunCard("torn", "holding")]
+        core.running.all = [
+            RunCard("old", "holding", playbook="p"),
+            RunCard("drill", "holding", kind="drill"),
+            RunCard("live", "running"),
+        ]
+        core.running.all += [RunCard(f"x{i}", "done") for i in range(100)] + [
+            RunCard("mine", "holding"),
+            RunCard("torn", "holding"),
+        ]
         core.running.views = {"old": view("holding"), "live": SimpleNamespace(live=True), "mine": view("holding")}
         core.running.runs.is_live = lambda run_id: run_id == "live"
         core.running.views["torn"] = view("running")

@@ -50,7 +50,7 @@ def speaker(folder, *channels: Channel, **serve: Any) -> tuple[Core, Speaker]:
         language="en", said=lambda: {"name": "Corp", "hotline": "1", "status_page": "https://s", "signature": "IT"}
     )
     core.app.world = SimpleNamespace(channels={c.name: c for c in channels}, pack=PACK)
-    people = [core.app.people.directory.person(n) for n in ("alice", "bob")]
+    people = [core.app.people.directory.person("alice"), core.app.people.directory.person("bob")]
     core.app.people.directory = SimpleNamespace(members=lambda name: people, audiences={"oncall": ()})
     return core, Speaker(core)
 
@@ -118,7 +118,11 @@ def test_people_on_call_are_told_each_and_each_place_once(tmp_path) -> None:
 
     asyncio.run(run())
     assert [d.address for d in text.got] == ["+12025550100"] and {d.address for d in place.got} == {"#ops"}
-    assert {k: core.last("told")[k] for k in ("text", "sent", "failed")} == {"text": "the relay is down", "sent": 1, "failed": 1}
+    assert {k: core.last("told")[k] for k in ("text", "sent", "failed")} == {
+        "text": "the relay is down",
+        "sent": 1,
+        "failed": 1,
+    }
 
 
 def test_without_people_on_call_the_places_are_told(tmp_path) -> None:

@@ -8,12 +8,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from bcp.server.accounts import Accounts
 
 from bcp.contracts.store import RunQuery
 from bcp.detect.history import History
 from bcp.incident.questions import answers_of
 from bcp.kernel.errors import Refused
+from bcp.server.signin.accounts import Accounts
 from bcp.store.sqlite import runfile
 from bcp.store.sqlite.book import SCHEMA as BOOK
 from bcp.store.sqlite.book import Book, chain_damage

@@ -32,7 +32,12 @@ def facts(*runs: tuple[str, str, float], kind: str = "real") -> frozenset[str]:
 def test_a_run_that_holds_vouches_for_what_it_made() -> None:
     """And one that failed, a drill, or one of last month does not."""
     assert facts((OUT, "holding", 99 * DAY)) == {"mx-on-relay", "mail-flows"}
-    assert facts((OUT, "failed", 99 * DAY)) == facts((OUT, "holding", 99 * DAY), kind="drill") == facts((BACK, "done", 80 * DAY)) == frozenset()
+    assert (
+        facts((OUT, "failed", 99 * DAY))
+        == facts((OUT, "holding", 99 * DAY), kind="drill")
+        == facts((BACK, "done", 80 * DAY))
+        == frozenset()
+    )
 
 
 def test_after_the_way_back_people_may_be_told_so() -> None:
