@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from bcp.contracts.probe import DISPROVES, OWN, THROTTLED, Result, Role, Signal, Watched
 from bcp.detect.counter import NAGIOS_STATES, Stream, flap_percent
+from bcp.detect.course import Course, after_event, after_look
 from bcp.detect.decide import (
     Decision,
     Setting,
@@ -25,7 +26,6 @@ from bcp.detect.decide import (
 )
 from bcp.detect.planes import PlaneView, ProbeView, WayView, sick_media, view_plane, view_probe, view_way
 from bcp.detect.rules import Rules
-from bcp.detect.stage import Stage, after_event, after_look
 
 HERE = "local"
 """Name of this machine as a vantage point, where nothing else is configured."""
@@ -71,7 +71,7 @@ class Detector:
         self._own: dict[tuple[str, str], Signal] = {}
         self._skewed: dict[str, float] = {}
         self._declared: dict[tuple[str, str], tuple[float, Signal]] = {}
-        self.stage = Stage()
+        self.course = Course()
         self.ignored = 0
         """Signals of probes or vantages that nobody configured."""
         for one in watched:
@@ -94,8 +94,8 @@ class Detector:
         self._pending.append(signal)
 
     def event(self, name: str, now: float) -> None:
-        """A person or a run did something: decided, undecided, active, undone, failback, draining, closed."""
-        self.stage = after_event(self.stage, name, now)
+        """A person, a sender or a run did something: one of ``bcp.detect.course.EVENTS``."""
+        self.course = after_event(self.course, name, now)
 
     def decision(self) -> Decision:
         """The verdict of the last round."""
@@ -281,12 +281,9 @@ class Detector:
         since = min((p.since for v in (down or serious) if (p := self._planes[v.name]).since is not None), default=None)
         partial = any(v.status == "partial" for v in serious) and not down
         clear = not serious and not down and any(v.status == "ok" for v in views)
-        before = self.stage.name
-        self.stage = after_look(
-            self.stage, down=bool(shown), suspect=state == "suspect", clear=clear, now=now, rules=self.rules
+        self.course = course = after_look(
+            self.course, down=bool(shown), suspect=state == "suspect", clear=clear, now=now, rules=self.rules
         )
-        if before == "closed" and self.stage.name == "closed" and clear:
-            self.stage = Stage()
         flap = max((p.percent for p in self._planes.values()), default=0.0)
         fallen = tuple(v.name for v in down)
         flapping = self._flapping(shown)
@@ -294,12 +291,12 @@ class Detector:
         first = min((p.since for v in moved if (p := self._planes[v.name]).since is not None), default=since)
         setting = Setting(
             state,
-            self.stage.name,
+            course.stage,
             flapping,
             partial,
             wall,
             first,
-            wall - (now - self.stage.active_since) if self.stage.active_since is not None else None,
+            wall - (now - course.active_since) if course.active_since is not None else None,
             max((v.share for v in moved), default=1.0),
         )
         action, why, by = propose(classes, fallen, setting, self.rules)
@@ -315,7 +312,7 @@ class Detector:
             fallen,
             since,
             tuple(notes if state == "unknown" else evidence or (notes if state != "healthy" else ())),
-            self.stage.name,
+            course.stage,
             sure if classes else 0,
             (*good, *backing) if classes else (),
             tuple(bad) if classes else (),

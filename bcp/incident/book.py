@@ -160,6 +160,14 @@ class Book:
             raise Missing(f"there is no incident {name!r}", hint="bcp incident list", rule="no-such-incident")
         return found[0]
 
+    def incident_of(self, run_id: str) -> str:
+        """The incident that a run belongs to; empty: none."""
+        row = self.db.execute(
+            "select id from incident where instr(' ' || runs || ' ', ' ' || ? || ' ') order by opened desc limit 1",
+            (run_id,),
+        ).fetchone()
+        return str(row[0]) if row else ""
+
     def current(self, service: str) -> Incident | None:
         """The one that is not closed."""
         row = self.db.execute(

@@ -102,14 +102,16 @@ def question(book: Book, name: str) -> Question:
     return _question(row)
 
 
-def close(book: Book, asked: Question, result: str) -> None:
-    """It is answered, or nobody may answer any more."""
+def close(book: Book, asked: Question, result: str, *, rule: str = "") -> None:
+    """It is answered, or nobody may answer any more. ``rule``: why, as a code; ``result``: for people."""
     with book:
         changed = book.db.execute(
             "update question set state = 'closed', result = ? where id = ? and state = 'open'", (result[:300], asked.id)
         )
         if changed.rowcount:
-            book.note("question_closed", asked.incident, question=asked.id, run=asked.run, result=result[:300])
+            book.note(
+                "question_closed", asked.incident, question=asked.id, run=asked.run, result=result[:300], rule=rule
+            )
 
 
 # -- asking ----------------------------------------------------------------------------------------------------------

@@ -76,7 +76,8 @@ def curve(series: Sequence[tuple[float, float]], caption: str, first: str, last:
     most = max(max(n for _, n in series), 1.0)
     span = max(ended - began, 0.001)
     places = [
-        (max(0.0, min(1.0, (at - began) / span)) * WIDTH, FLOOR - max(0.0, n) / most * (FLOOR - HEAD)) for at, n in series
+        (max(0.0, min(1.0, (at - began) / span)) * WIDTH, FLOOR - max(0.0, n) / most * (FLOOR - HEAD))
+        for at, n in series
     ]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     words = f"{caption}: {series[0][1]:g} at {first}, {series[-1][1]:g} at {last}, {most:g} at most"

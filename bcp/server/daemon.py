@@ -24,6 +24,9 @@ from bcp.server.parts.hear import Hearer
 from bcp.server.parts.heart import heartbeat
 from bcp.server.parts.look import Looking
 from bcp.server.parts.mails import Mails
+from bcp.server.parts.mind import Minder
+from bcp.server.parts.perform import Deeds
+from bcp.server.parts.record import Recorder
 from bcp.server.parts.say import Speaker
 from bcp.server.parts.told import Told
 from bcp.server.warm import warm
@@ -49,8 +52,10 @@ class Daemon:
         self.sight = core.sight
         self.told = Told(core.state / "alerts")
         self.speaker = Speaker(core)
-        self.conductor = Conductor(core, self.speaker)
-        self.actor = Actor(core, self.speaker, self.conductor)
+        deeds = Deeds(core)
+        self.conductor = Conductor(core, self.speaker, deeds)
+        self.recorder = Recorder(core)
+        self.actor = Actor(core, self.speaker, self.conductor, self.recorder)
         self.conductor.voided = self.actor.forget
         looking = Looking(core, self.actor)
         self.asker = Asker(core, self.speaker, self.conductor)
@@ -62,14 +67,15 @@ class Daemon:
             lambda: bool(self.conductor.holding()),
             core.changed,
         )
+        self.minder = Minder(core, self.conductor, deeds)
         self.loops: list[tuple[str, Loop]] = [
             ("watch", looking.watch),
             ("look", looking.when_wanted),
             ("ask", self.asker.run),
             ("hear", self.hearer.run),
             ("told", self.told.run),
-            ("runs", self.conductor.mind),
             ("mails", self.mails.run),
+            ("runs", self.minder.run),
         ]
         if (wanted := core.settings.heartbeat) is not None:
             self.loops.append(("heartbeat", lambda: heartbeat(core.sight, wanted)))
@@ -119,6 +125,8 @@ class Daemon:
         self.told.hear(source, alerts, self.clock.now())
         if playbook and taken.incident:
             self.actor.wish(taken.incident, playbook)
+        if taken.new and not taken.resolved:
+            self.recorder.heard()
         if taken.new:
             self.hub.changed()
             self.want_look()

@@ -34,9 +34,13 @@ class App:
         """``bcp.yaml``."""
         return self.configuration.settings
 
+    def follower(self) -> Follower:
+        """Tells the watch what runs did."""
+        return Follower(self.running.cards, self.watching.watcher.detector, self.clock)
+
     def remember(self) -> None:
         """From now on the watch hears other vantage points, follows the runs and writes the history."""
-        self.watching.remember(Follower(self.running.runs, self.watching.watcher.detector, self.clock).follow)
+        self.watching.remember(self.follower().follow)
 
     def make_ready(self) -> None:
         """Make now what the first run would have to wait for. Raises ``Invalid`` where people or channels cannot be made."""

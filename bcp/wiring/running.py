@@ -12,6 +12,7 @@ from bcp.comms.courier import Courier, Pace
 from bcp.contracts.dns import MxSet
 from bcp.contracts.journal import Journal
 from bcp.contracts.services import Approvals, Halt, Looker, RunInfo, Services
+from bcp.contracts.store import RunCard, RunQuery
 from bcp.detect.decide import Decision
 from bcp.engine.approvals import DryApprovals, JournalApprovals
 from bcp.engine.dry import DryCourier, DryDns, DryMailer, DryOutside, DryPages, DryRelay, DryReports
@@ -23,6 +24,7 @@ from bcp.plan.build import Request
 from bcp.playbook.load import Loaded
 from bcp.settings import Configuration
 from bcp.wiring.facts import facts_of, switch_time
+from bcp.wiring.index import Cards
 from bcp.wiring.people import People
 from bcp.wiring.services import Replies, SitePages
 from bcp.wiring.world import World
@@ -51,6 +53,14 @@ class Running:
     def runs(self) -> Runs:
         """The runs of the state folder."""
         return Runs(self.configuration.state, registry.load("engines", "embedded").EmbeddedStore(), self.clock)
+
+    def cards(self, query: RunQuery) -> list[RunCard]:
+        """Runs as the index knows them, the newest first: asked for, never searched in a window."""
+        return self._index.find(query)
+
+    @cached_property
+    def _index(self) -> Cards:
+        return Cards(lambda: self.runs)
 
     def rest(self, loaded: Loaded) -> Rest:
         """Rules between runs, from the playbook."""

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from bcp.contracts.probe import Result, Role, Signal, Watched
 from bcp.detect.counter import Stream, flap_percent
+from bcp.detect.course import Course, after_event, after_look
 from bcp.detect.decide import GIVE_UP, SWITCHES, switch_helps
 from bcp.detect.detector import Detector
 from bcp.detect.quorum import agreed
 from bcp.detect.rules import Rules, in_words
-from bcp.detect.stage import Stage, after_event, after_look
 
 OK, FAIL, UNKNOWN, DEGRADED = Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED
 RULES = Rules(confirm_for_s=60.0)
@@ -531,14 +531,16 @@ def test_no_failback_before_the_dwell_time() -> None:
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans(), st.sampled_from([None, "decided", "undecided", "active", "failback", "draining", "closed"])), max_size=60))
 def test_stages_never_skip_confirmation(steps) -> None:
     """By looks alone an incident is confirmed before anything else; recovery only ever follows activity."""
-    stage, now, acted = Stage(), 0.0, False
+    course, now, acted = Course(), 0.0, False
     for down, suspect, clear, event in steps:
         if event:
-            stage, acted = after_event(stage, event, now), True
-        before = stage.name
-        stage = after_look(stage, down=down, suspect=suspect, clear=clear and not down and not suspect, now=now, rules=RULES)
-        if stage.name == "recovering":
+            course, acted = after_event(course, event, now), True
+        before = course.stage
+        course = after_look(
+            course, down=down, suspect=suspect, clear=clear and not down and not suspect, now=now, rules=RULES
+        )
+        if course.stage == "recovering":
             assert before in {"active", "recovering"}
         if not acted:
-            assert stage.name in {"healthy", "suspect", "confirmed", "closed"}
+            assert course.stage in {"healthy", "suspect", "confirmed", "closed"}
         now += 60.0

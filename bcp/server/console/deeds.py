@@ -122,10 +122,10 @@ async def acknowledge(site: Site, request: Request, session: Session, form: Form
 
 async def resume(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Go on with a run that nobody works on."""
-    run = may_resume(site.daemon.ground(), who_sits(session), view_of(site, request).id)
-    site.daemon.conductor.take_over(run)
-    await note(site, session, "resume_asked_for", run=run)
-    return to(f"/runs/{run}", "It is gone on with.")
+    view = may_resume(site.daemon.ground(), who_sits(session), view_of(site, request).id)
+    site.daemon.minder.take_over(view)
+    await note(site, session, "resume_asked_for", run=view.id)
+    return to(f"/runs/{view.id}", "It is gone on with.")
 
 
 async def send(site: Site, request: Request, session: Session, form: Form) -> Response:

@@ -100,8 +100,8 @@ async def acknowledge(daemon: TheDaemon, token: Operator, run: Id) -> Done:
 async def resume(daemon: TheDaemon, token: Operator, run: Id) -> Done:
     """Before its next write everything that it rests on is judged again."""
     found = may_resume(daemon.ground(), who_has(token), run)
-    daemon.conductor.take_over(found)
-    return Done(done=f"{found} is gone on with", run=found)
+    daemon.minder.take_over(found)
+    return Done(done=f"{found.id} is gone on with", run=found.id)
 
 
 @router.post("/runs/{run}/failback", summary="Plan the way back of a run")
