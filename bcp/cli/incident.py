@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     group.command(name="answer", help="Answer a question that waits: yes or no.")(answer)
     group.command(name="declare", help="Say that there is an outage; starts nothing.")(declare)
     group.command(name="close", help="Say that an outage is over, with a reason.")(close)
+    group.command(name="reopen", help="Open a closed incident again, with a reason.")(reopen)
     group.command(name="verify", help="Prove that nothing in the book of incidents was altered.")(verify)
     app.add_typer(group, name="incident")
 
@@ -167,6 +168,19 @@ def close(
     """Close by hand."""
     from bcp.deeds.incident import Close  # noqa: PLC0415
     from bcp.deeds.incident import close as say  # noqa: PLC0415
+
+    app = make_app()
+    _changed(wait_for(say(ground_of(app), who_is(app, as_), Close(incident, reason))))
+
+
+def reopen(
+    incident: Which = "last",
+    reason: Annotated[str, typer.Option("--reason", help="Why it is not over; it stands in the record.")] = "",
+    as_: Annotated[str, typer.Option("--as", metavar="CONTACT", help="Who says so; needs their approval code.")] = "",
+) -> None:
+    """Open a closed one again."""
+    from bcp.deeds.incident import Close  # noqa: PLC0415
+    from bcp.deeds.incident import reopen as say  # noqa: PLC0415
 
     app = make_app()
     _changed(wait_for(say(ground_of(app), who_is(app, as_), Close(incident, reason))))

@@ -90,6 +90,32 @@ async def close(ground: Ground, who: Who, wanted: Close) -> Incident:
     return await ground.do(work)
 
 
+async def reopen(ground: Ground, who: Who, wanted: Close) -> Incident:
+    """Open a closed incident again, with a reason: it was not over.
+
+    Raises:
+        Refused: ``not-allowed``, ``no-person``; ``incident-open`` (this one); ``other-open`` (one outage has one incident).
+        Missing: there is no such incident.
+        Invalid: no reason.
+    """
+    who.must(RUN)
+    who.must_be_a_person()
+    if not wanted.reason.strip():
+        raise Invalid("opening again needs a reason", hint="It stands in the record: --reason", rule="no-reason")
+
+    def work(book: Book) -> Incident:
+        found = book.incident(wanted.incident)
+        other = book.current(found.service)
+        if other is not None:
+            rule = "incident-open" if other.id == found.id else "other-open"
+            raise Refused(f"{other.id} is open", rule=rule, hint=f"bcp incident show {other.id}")
+        fields = {"state": "opened", "closed": 0.0, "resolved": 0.0}
+        book.change(found.id, "reopened", who.person, fields=fields, reason=wanted.reason[:500], how=who.how)
+        return book.incident(found.id)
+
+    return await ground.do(work)
+
+
 def _stands(ground: Ground, run: str) -> bool:
     """Is this run not over? One that cannot be read is taken for one that is not."""
     try:

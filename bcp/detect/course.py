@@ -27,9 +27,9 @@ STANDING = ("none", "decided", "active", "failback", "draining")
 RUN_EVENTS = ("decided", "switched", "failed", "undone", "failback", "draining", "back")
 """A run began that may switch; its switch is verified; it ended without one (or the way back did not succeed); its switch
 was undone; the way back began; the relay is being drained; everything is back."""
-PEOPLE_EVENTS = ("alert", "alerts_over", "declared", "ended", "reopened")
-"""A sender says something new is wrong; all of them say it is over; a person (or a look that a hook caused) declares it;
-a person ends the incident; a person opens it again."""
+PEOPLE_EVENTS = ("alert", "alerts_over", "looked_down", "declared", "ended", "reopened")
+"""A sender says something new is wrong; all of them say it is over; a look that a hook caused finds it down before
+the watch does; a person declares an outage; a person ends the incident; a person opens it again."""
 EVENTS = RUN_EVENTS + PEOPLE_EVENTS
 WORDS = {"active": "switched", "undecided": "failed", "closed": "back"}
 """What files of outages (``bcp replay``) call some of them."""
@@ -52,8 +52,10 @@ class Course:
     standing: str = "none"
     alerts: bool = False
     """Does a sender still say that something is wrong?"""
+    insisted: bool = False
+    """A person declared it, or opened it again: looks end it only after all was clear for ``keep_firing_for``."""
     dismissed: bool = False
-    """A person closed the incident while it was down: this outage opens no other one."""
+    """A person closed the incident while it was down: looks at this outage open no other one; a new alert does."""
     clear_since: float | None = None
     """Since when every plane has been clear."""
     quiet: bool = False
@@ -126,15 +128,20 @@ def _after_run(course: Course, event: str, now: float) -> Course:
 def _after_word(course: Course, event: str, now: float) -> Course:
     if event == "alert":
         opens = course.record in {"none", "closed", "resolved"}
-        return replace(course, alerts=True, record="opened" if opens else course.record, news_at=now)
+        record = "opened" if opens else course.record
+        return replace(course, alerts=True, record=record, dismissed=False, news_at=now)
     if event == "alerts_over":
         ends = course.record == "opened" and course.seen in {"clear", "unknown"}
         return replace(course, alerts=False, record="resolved" if ends else course.record)
+    if event == "looked_down":
+        return course if course.dismissed else replace(course, record="declared", news_at=now)
     if event == "declared":
-        return replace(course, record="declared", dismissed=False, news_at=now)
+        return replace(course, record="declared", dismissed=False, insisted=True, news_at=now)
     if event == "ended":
-        return replace(course, record="closed", alerts=False, dismissed=course.seen in {"down", "suspect"})
-    return replace(course, record="opened", dismissed=False, news_at=now)
+        return replace(
+            course, record="closed", alerts=False, insisted=False, dismissed=course.seen in {"down", "suspect"}
+        )
+    return replace(course, record="opened", dismissed=False, insisted=True, news_at=now)
 
 
 def after_look(course: Course, *, down: bool, suspect: bool, clear: bool, now: float, rules: Rules) -> Course:
@@ -151,7 +158,8 @@ def after_look(course: Course, *, down: bool, suspect: bool, clear: bool, now: f
         outage = "none"
     dismissed = course.dismissed and not quiet
     looked = replace(course, seen=seen, outage=outage, clear_since=since, quiet=quiet, dismissed=dismissed)
-    return replace(looked, record=_record(looked, now, rules))
+    record = _record(looked, now, rules)
+    return replace(looked, record=record, insisted=looked.insisted and record in {"opened", "declared"})
 
 
 def _record(course: Course, now: float, rules: Rules) -> str:
@@ -166,7 +174,7 @@ def _record(course: Course, now: float, rules: Rules) -> str:
     if course.seen == "clear" and course.clear_since is not None:
         calm = now - max(course.clear_since, course.news_at) >= rules.keep_firing_for_s
         believed = now - course.news_at >= (rules.suspect + 1) * rules.interval_s
-        if record in {"opened", "declared"} and (calm or (believed and not course.alerts)):
+        if record in {"opened", "declared"} and (calm or (believed and not course.alerts and not course.insisted)):
             return "resolved"
         if record == "resolved" and calm and course.standing == "none":
             return "closed"

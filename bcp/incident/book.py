@@ -249,7 +249,8 @@ class Book:
         row = self.db.execute(
             "select firing, incident from alert where source = ? and outage = ? and started = ?", key
         ).fetchone()
-        late = bool(row) and not row[0] and alert.firing and bool(alert.started) and bool(alert.identity)
+        # Its end came before its beginning. One that had begun, had ended and fires again is news, whatever its start.
+        late = bool(row) and not row[0] and not row[1] and alert.firing and bool(alert.started)
         incident, made, word = (str(row[1]) if row else ""), False, "ignored"
         if alert.firing and not late:
             found, made = self.open(service, alert.title, mode, source, outage=alert.outage[:300], url=alert.url[:300])

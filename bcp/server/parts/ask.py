@@ -55,12 +55,18 @@ class Closed:
     text: str
 
 
+STARTING = Closed("starting", "")
+"""It is approved, and its run is about to begin."""
+
+
 class Asker:
     """Notices questions, asks them turn by turn, and says how they ended."""
 
     def __init__(self, core: Core, speaker: Speaks, runs: Starts) -> None:
         self.core, self.clock, self.speaker, self.runs = core, core.clock, speaker, runs
         self._codes: set[str] = set()
+        self._starting: dict[str, asyncio.Task[Any]] = {}
+        """Approved plans whose run has not begun yet, by question."""
         self._seen: dict[str, int] = {}
         """Of each run the event up to which its gates are known."""
         self._gates: dict[tuple[str, str, float], Question] = {}
@@ -139,6 +145,8 @@ class Asker:
 
     async def _tend(self, question: Question) -> None:
         closed = self._gate_closed(question) if question.run else await self._plan_closed(question)
+        if closed is STARTING:
+            return
         if closed is not None:
             await self.core.do(lambda b: questions.close(b, question, closed.text, rule=closed.rule))
             self.core.changed()
@@ -184,17 +192,23 @@ class Asker:
         )
         standing = judge(gate, answers, self.clock.now())
         if standing.open:
-            path = self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json"
-            plan = read_plan(path)
-            if plan.checksum != question.checksum:
-                return Closed("plan-changed", "not approved: the plan file is not the one that was asked about")
-            loaded = loads(plan.playbook_text, plan.playbook_file)
-            self.core.spawn(
-                self.runs.go(question.incident, loaded, plan=plan, parent=plan.parent),
-                f"run {plan.playbook}",
-            )
-            return Closed(APPROVED, f"approved by {', '.join(standing.approved_by)}")
+            return self._started(question, f"approved by {', '.join(standing.approved_by)}")
         return Closed(standing.rule, f"not approved: {standing.closed}") if standing.closed else None
+
+    def _started(self, question: Question, approved: str) -> Closed:
+        """Start the plan that was approved. The question stays open until its run has begun, so that a yes outlives us."""
+        if self.core.app.running.cards(RunQuery(checksum=question.checksum)):
+            return Closed(APPROVED, approved)
+        task = self._starting.get(question.id)
+        if task is not None:
+            return Closed("refused", f"{approved}, and it could not be started") if task.done() else STARTING
+        plan = read_plan(self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json")
+        if plan.checksum != question.checksum:
+            return Closed("plan-changed", "not approved: the plan file is not the one that was asked about")
+        loaded = loads(plan.playbook_text, plan.playbook_file)
+        work = self.runs.go(question.incident, loaded, plan=plan, parent=plan.parent)
+        self._starting[question.id] = self.core.spawn(work, f"run {plan.playbook}")
+        return STARTING
 
     def matter(self, question: Question) -> Matter:
         """What it is about. Raises ``BcpError`` when the run or plan is gone."""

@@ -227,7 +227,7 @@ class Conductor:
         self.core.changed()
         if parent and status == "done":
             await self.deeds.end_parent(parent, run_id, ME, listener=self.listen)
-        elif status not in {"done", "stopped"}:
+        elif status not in {"done", "stopped", "holding"}:
             await self._tell(incident, f"run {run_id} is {status}{f': {reason}' if reason else ''}")
 
     async def _early_end(self, errand: Errand, run_id: str, ending: Ending) -> None:

@@ -18,7 +18,9 @@ class Recorder:
     def __init__(self, core: Core) -> None:
         self.core, self.clock = core, core.clock
         self._known: Incident | None = None
-        """The incident as it was written last."""
+        """The incident as it was written last; ``None`` when it is over."""
+        self._last = ""
+        """Its id, also when it is over."""
         self._begun = False
 
     @property
@@ -38,14 +40,15 @@ class Recorder:
         firing = await self.core.do(lambda b: b.firing(name)) if name else 0
         self._begin(row, firing)
         self._heed(row, firing)
-        if found.state == "down" and found.classes and self.course.seen != "down" and not self.course.dismissed:
-            self.event("declared")  # a look of this moment, before the watch came to the same
+        if found.state == "down" and found.classes and self.course.seen != "down":
+            self.event("looked_down")  # a look of this moment, before the watch came to the same
         if row is None:
             row = await self._open(found)
         if row is not None:
             row = await self._stronger(row)
             row = await self._move(row, found)
         self._known = row if row is not None and row.state != "closed" else None
+        self._last = row.id if row is not None else self._last
         return row
 
     # -- from the book to the course -----------------------------------------------------------------------------
@@ -68,8 +71,11 @@ class Recorder:
             if self._known is not None and self.course.open:
                 self.event("ended")
             return
-        if self._known is None or self._known.id != row.id:
-            self.event("alert" if firing else "reopened")
+        fresh = self._known is None or self._known.id != row.id
+        if row.state == "declared" and (fresh or (self._known is not None and self._known.state != "declared")):
+            self.event("declared")  # by a person, at another door
+        elif fresh:
+            self.event("reopened" if row.id == self._last or not firing else "alert")
         elif firing and not self.course.alerts:
             self.event("alert")
         if not firing and self.course.alerts:
