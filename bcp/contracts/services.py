@@ -232,7 +232,7 @@ class Reports(Protocol):
         """Returns the path of each format."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
     """Which run this is."""
 
@@ -245,7 +245,7 @@ class RunInfo:
     started: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything an action may touch."""
 

@@ -145,7 +145,7 @@ def _moves(ground: Ground, view: RunView) -> tuple[Consequence, list[str], int] 
     if not moved:
         return None
     app = ground.app
-    request = request_of_plan(plan, loaded)
+    request = request_of_plan(app, plan, loaded)
     scope = {**base_scope(request), "steps": _outputs(view)}
     towards = undo_towards(steps, actions, scope)
     found = consequence_of(view.id, towards, [view.state.steps[s.id].outputs for s in moved])

@@ -44,20 +44,20 @@ def request_for(
         raise Invalid(f"the domain {unknown[0]!r} is not in bcp.yaml", hint=did_you_mean(unknown[0], app.world.domains))
     recorded = recorded_mx(app.running.runs.view(parent)) if parent else {}
     return Request(
-        loaded,
-        input_values(loaded.book, dict(inputs)),
-        tuple(domains) or tuple(app.world.domains),
-        app.settings.service,
-        app.configuration.fingerprint(),
-        kind,
-        initiator or app.people.whoami(),
-        automatic,
-        dict(overrides or {}),
-        parent,
-        recorded,
-        new_id("plan", app.clock.now()),
-        app.settings.plan.valid_for,
-        app.world.peace_data(),
+        loaded=loaded,
+        inputs=input_values(loaded.book, dict(inputs)),
+        domains=tuple(domains) or tuple(app.world.domains),
+        service=app.settings.service,
+        configuration=app.configuration.fingerprint(),
+        kind=kind,
+        initiator=initiator or app.people.whoami(),
+        automatic=automatic,
+        overrides=dict(overrides or {}),
+        parent=parent,
+        recorded=recorded,
+        plan_id=new_id("plan", app.clock.now()),
+        valid_for_s=app.settings.plan.valid_for,
+        snapshot=app.world.peace_data(),
     )
 
 
@@ -125,26 +125,48 @@ async def make_plan(app: App, request: Request) -> Plan:
     """Read the facts and say what would be done. Writes nothing."""
     placeholder = "run-" + request.plan_id.removeprefix("plan-")  # as long as the real one: texts are counted with it
     run = RunInfo(
-        placeholder, request.loaded.book.name, request.kind, request.initiator, "", request.parent, app.clock.now()
+        id=placeholder,
+        playbook=request.loaded.book.name,
+        kind=request.kind,
+        initiator=request.initiator,
+        checksum="",
+        parent=request.parent,
+        started=app.clock.now(),
     )
     services = bind(app, app.running.services(request, run, journal=None, dry=True))
     return await build(request, registry.actions(), services)
 
 
-def request_of_plan(plan: Plan, loaded: Loaded, valid_for_s: float = 3600.0) -> Request:
-    """The request that gave this plan."""
+def request_of_plan(app: App, plan: Plan, loaded: Loaded, *, kind: str = "") -> Request:
+    """The request that gave this plan, whole: with the service and the peacetime that its expressions see.
+
+    ``kind``: another kind of run than the plan's, such as ``dry``.
+    """
     return Request(
-        loaded,
-        plan.inputs,
-        plan.domains,
-        "",
-        plan.configuration,
-        plan.kind,
-        plan.initiator,
-        plan.automatic,
-        plan.overrides,
-        plan.parent,
-        plan.recorded,
-        plan.id,
-        valid_for_s,
+        loaded=loaded,
+        inputs=plan.inputs,
+        domains=plan.domains,
+        service=app.settings.service,
+        configuration=plan.configuration,
+        kind=kind or plan.kind,
+        initiator=plan.initiator,
+        automatic=plan.automatic,
+        overrides=plan.overrides,
+        parent=plan.parent,
+        recorded=plan.recorded,
+        plan_id=plan.id,
+        snapshot=app.world.peace_data(),
+    )
+
+
+def run_info(app: App, plan: Plan, run_id: str, *, kind: str = "") -> RunInfo:
+    """Which run of this plan it is."""
+    return RunInfo(
+        id=run_id,
+        playbook=plan.playbook,
+        kind=kind or plan.kind,
+        initiator=plan.initiator,
+        checksum=plan.checksum,
+        parent=plan.parent,
+        started=app.clock.now(),
     )

@@ -7,7 +7,6 @@ import contextlib
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from bcp import registry
 from bcp.contracts.journal import Journal
 from bcp.contracts.services import RunInfo
 from bcp.deeds.bind import bind
-from bcp.deeds.plan import make_plan, request_of_plan
+from bcp.deeds.plan import make_plan, request_of_plan, run_info
 from bcp.engine.events import Listener, nobody
 from bcp.engine.judge import PlanJudge
 from bcp.engine.locks import FileLock, Target
@@ -50,7 +49,7 @@ async def start(
     loaded = loads(plan.playbook_text, plan.playbook_file)
     current = _text_of(plan)
     check_runnable(plan, app.clock.now(), configuration=app.configuration.fingerprint(), playbook_text=current)
-    request = replace(request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.world.peace_data())
+    request = request_of_plan(app, plan, loaded)
 
     async def check() -> None:
         fresh = await make_plan(app, request)
@@ -110,9 +109,7 @@ async def resume(
             target.write_card(
                 **{**{k: v for k, v in target.card().items() if k != "group"}, "run": run_id, "pid": _pid()}
             )
-            request = replace(
-                request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.world.peace_data()
-            )
+            request = request_of_plan(app, plan, loaded)
             return await _work(
                 app, run_id, request, plan, loaded, listener, hold=hold, signals=signals, control=control
             )
@@ -182,7 +179,7 @@ async def _work(
 ) -> Ending:
     journal = app.running.runs.store.open(app.running.runs.path(run_id), app.clock)
     try:
-        run = RunInfo(run_id, plan.playbook, plan.kind, plan.initiator, plan.checksum, plan.parent, app.clock.now())
+        run = run_info(app, plan, run_id)
         runner = _runner(app, request, plan, loaded, journal, run, dry=False, listener=listener, hold=hold)
         if control is not None:
             control(runner)
@@ -224,15 +221,13 @@ def _signals(runner: Runner) -> Iterator[None]:
 async def dry_run(app: App, plan: Plan, *, listener: Listener = nobody) -> tuple[Ending, list[dict[str, Any]]]:
     """The same path with services that write nothing; the journal is thrown away."""
     loaded = loads(plan.playbook_text, plan.playbook_file)
-    request = replace(
-        request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.world.peace_data(), kind="dry"
-    )
+    request = request_of_plan(app, plan, loaded, kind="dry")
     with tempfile.TemporaryDirectory(prefix="bcp-dry-") as folder:
         path = Path(folder) / "dry-run.db"
         app.running.runs.store.create(path, {"plan": {}, "nodes": []})
         journal = app.running.runs.store.open(path, app.clock)
         try:
-            run = RunInfo("dry-run", plan.playbook, "dry", plan.initiator, plan.checksum, plan.parent, app.clock.now())
+            run = run_info(app, plan, "dry-run", kind="dry")
             runner = _runner(app, request, plan, loaded, journal, run, dry=True, listener=listener, hold=True)
             with _signals(runner):
                 ending = await runner.work()
