@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -32,92 +32,30 @@ def report(run: Annotated[str, typer.Argument(help="Run id, its start or end, or
 
 def verify(run: Annotated[str, typer.Argument(help="Run id, or 'all'.")] = "all") -> None:
     """Verify."""
-    found = runs()
-    ids = found.ids() if run == "all" else [found.find(run)]
-    anchors, damage = _anchors()
-    damage = damage or (_book_damage() if run == "all" else "")
-    rows: list[dict[str, Any]] = []
-    for run_id in ids:
-        record = found.view(run_id, effects=False).record
-        wrong = record.damage or _ledger_damage(found, run_id)
-        anchored = anchors.get(run_id)
-        if not wrong and anchored and anchored not in {e.hash for e in record.events}:
-            wrong = (
-                "the chain does not contain the head that was written down when the run ended: the file was replaced"
-            )
-        rows.append(
-            {
-                "run": run_id,
-                "events": len(record.events),
-                "head": record.head,
-                "anchored": bool(anchored),
-                "damage": wrong,
-            }
-        )
-    missing = sorted(set(anchors) - set(found.ids())) if run == "all" else []
-    bad = [r for r in rows if r["damage"]]
-    text = (
-        render.table(
-            [
-                [
-                    render.status_word("fail" if r["damage"] else "ok"),
-                    r["run"],
-                    r["damage"]
-                    or f"{r['events']} events, head {r['head'][:16]}" + ("" if r["anchored"] else ", not over yet"),
-                ]
-                for r in rows
-            ]
-        )
-        or "No runs yet."
-    )
-    text += "".join(f"\n{render.status_word('fail')}  the file of {m} is gone" for m in missing) + (
-        f"\n{render.status_word('fail')}  {damage}" if damage else ""
-    )
-    render.emit("bcp.audit/1", {"runs": rows, "missing": missing, "damage": damage}, text)
-    if bad or missing or damage:
+    from bcp.store.sqlite.evidence import NOT_PROVED, examine  # noqa: PLC0415
+    from bcp.store.sqlite.state import SqliteState  # noqa: PLC0415
+
+    room = SqliteState(state_folder())
+    found = examine(room, () if run == "all" else [runs().find(run)])
+    table = [
+        [
+            render.status_word("fail" if r.damage else "ok"),
+            r.run,
+            r.damage or f"{r.events} events, head {r.head[:16]}" + ("" if r.anchored else ", not over yet"),
+        ]
+        for r in found.runs
+    ]
+    bad = render.status_word("fail")
+    lines = [render.table(table) or "No runs yet."]
+    lines += [f"{bad}  the file of {m} is gone" for m in found.missing]
+    lines += [f"{bad}  {found.damage}"] if found.damage else []
+    lines += [] if found.keyed else [render.wrap(NOT_PROVED)]
+    data = {
+        "runs": [asdict(r) for r in found.runs],
+        "missing": list(found.missing),
+        "damage": found.damage,
+        "keyed": found.keyed,
+    }
+    render.emit("bcp.audit/1", data, "\n".join(lines))
+    if found.broken:
         raise Refused("the audit chain is broken", rule="audit-chain", hint="Compare with a copy of the state folder.")
-
-
-def _ledger_damage(found: Any, run_id: str) -> str:
-    """Every settlement in the ledger must be one that the chain knows."""
-    record = found.view(run_id).record
-    known: dict[str, str] = {}
-    for event in record.events:
-        if "outcome" in event.data and "key" in event.data:
-            known[str(event.data["key"])] = str(event.data["outcome"])
-    from bcp.kernel.hashing import canonical  # noqa: PLC0415
-
-    for effect in record.effects:
-        if effect.state == "settled" and known.get(effect.key) != canonical(effect.outcome)[:2000]:
-            return f"the ledger's entry {effect.key} does not agree with the chain"
-    return ""
-
-
-def _book_damage() -> str:
-    """The chain of the book of incidents, where `bcp serve` keeps one."""
-    from bcp.incident.book import chain_damage  # noqa: PLC0415
-
-    path = state_folder() / "incidents.db"
-    found = chain_damage(path) if path.exists() else ""
-    return f"the book of incidents: {found}" if found else ""
-
-
-def _anchors() -> tuple[dict[str, str], str]:
-    from bcp.kernel.hashing import GENESIS, link  # noqa: PLC0415
-
-    path = state_folder() / "audit.jsonl"
-    out: dict[str, str] = {}
-    previous = GENESIS
-    if not path.exists():
-        return out, ""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-            claimed = row.pop("hash")
-        except (ValueError, KeyError):
-            return out, f"audit.jsonl:{number} cannot be read"
-        if link(previous, row) != claimed:
-            return out, f"audit.jsonl:{number} was changed"
-        previous = claimed
-        out[row["run"]] = row["head"]
-    return out, ""

@@ -71,9 +71,9 @@ def runs() -> Runs:
     """The runs of the state folder, read without the configuration's plug-ins."""
     from bcp.engine.store import Runs  # noqa: PLC0415
     from bcp.kernel.clock import SystemClock  # noqa: PLC0415
-    from bcp.registry import load  # noqa: PLC0415
+    from bcp.store.sqlite.state import SqliteState  # noqa: PLC0415
 
-    return Runs(state_folder(), load("engines", "embedded").EmbeddedStore(), SystemClock())
+    return Runs(SqliteState(state_folder()), SystemClock())
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:

@@ -17,14 +17,14 @@ def show(run: str = "last", *, everything: bool = False, timeline: bool = False)
     """Print how a run stands, or a line for every run."""
     found = runs()
     if everything:
-        views = [found.view(i, effects=False) for i in found.ids()]
-        rows = [[v.id, str(v.plan["playbook"]), render.status_word(v.status()), v.state.reason] for v in views]
+        cards = list(reversed(found.cards()))
+        rows = [[c.id, c.playbook, render.status_word(found.status_of(c)), c.reason] for c in cards]
         render.emit(
             "bcp.runs/1",
             {
                 "runs": [
-                    {"run": v.id, "playbook": v.plan["playbook"], "status": v.status(), "started": iso(v.state.started)}
-                    for v in views
+                    {"run": c.id, "playbook": c.playbook, "status": found.status_of(c), "started": iso(c.started)}
+                    for c in cards
                 ]
             },
             render.table(rows) or "No runs yet.",

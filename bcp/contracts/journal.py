@@ -91,6 +91,9 @@ class Journal(Protocol):
     def claim_soon(self, key: str, step: str, request: Mapping[str, Any]) -> Awaitable[Claim]:
         """The same, put in line now; the effect waits for it."""
 
+    async def check(self) -> None:
+        """Before a write that comes long after its claim: may we still? Raises ``LeaseLost``."""
+
     async def settle(
         self, key: str, outcome: Mapping[str, Any], *, event: str = "", step: str = "", actor: str = "", **data: Any
     ) -> None:

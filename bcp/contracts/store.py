@@ -25,10 +25,7 @@ class LeaseLost(StorageError):
     """Somebody else has the target, or works on the run, since. The holder must write nothing more, not even an undo."""
 
     exit_code = 3
-
-    def __init__(self, message: str, *, hint: str = "", rule: str = "lease-lost") -> None:
-        super().__init__(message, hint=hint)
-        self.rule = rule
+    rule = "lease-lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +172,9 @@ class Leases(Protocol):
                 (``run-live``) another process works on this very run.
         """
 
+    def begun(self, run: str) -> None:
+        """The run that a lease was taken for is there now."""
+
     def give_up(self, run: str) -> None:
         """A run that never came to be: what it took is free."""
 
@@ -182,7 +182,7 @@ class Leases(Protocol):
         """Runs that are not over and have one of these names, or any; the oldest first."""
 
     def history(self) -> list[tuple[int, str]]:
-        """Every number that was ever given, with its run: a witness for the audit."""
+        """Every number with the run that was begun with it: a witness for the audit."""
 
 
 class RunStore(Protocol):

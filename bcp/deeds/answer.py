@@ -16,9 +16,6 @@ from bcp.incident import questions
 from bcp.incident.model import Question
 from bcp.kernel.errors import Invalid, Missing, Refused
 
-SHORTEST = 12
-"""So many characters of a checksum are needed at least to name what was seen."""
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -101,8 +98,6 @@ async def answer(ground: Ground, who: Who, given: Answer) -> Answered:
     """
     who.must(APPROVE)
     who.must_be_a_person()
-    if given.checksum and len(given.checksum) < SHORTEST and not given.run:
-        raise Invalid(f"give at least {SHORTEST} characters of the checksum", rule="short-checksum")
     question = await _question(ground, given)
     view = _view(ground, question.run if question is not None else given.run)
     step = _gate(view, question.step if question is not None else given.step) if view is not None else None

@@ -13,11 +13,11 @@ from typing import Any
 from bcp import registry
 from bcp.contracts.journal import Journal
 from bcp.contracts.services import RunInfo
+from bcp.contracts.store import Lease, LeaseLost, Lock
 from bcp.deeds.bind import bind
 from bcp.deeds.plan import make_plan, request_of_plan, run_info
 from bcp.engine.events import Listener, nobody
 from bcp.engine.judge import PlanJudge
-from bcp.engine.locks import FileLock, Target
 from bcp.engine.runner import Ending, Runner, interrupt_handler, nodes_of
 from bcp.engine.state import FINAL
 from bcp.kernel.errors import Refused, StorageError
@@ -37,6 +37,7 @@ async def start(
     signals: bool = True,
     control: Callable[[Runner], None] | None = None,
     starter: str = "",
+    incident: str = "",
 ) -> tuple[str, Ending]:
     """Run a plan, if it may still be run.
 
@@ -60,23 +61,46 @@ async def start(
             )
 
     data = plan.to_data()
-    run_id, target, lock = await app.running.runs.begin(
+    run_id, lease, lock = await app.running.runs.begin(
         data,
         nodes_of(loaded),
         app.running.rest(loaded),
         check,
         parent=plan.parent,
-        about={"objectives": loaded.book.objectives.model_dump(mode="json"), "starter": starter},
+        about={
+            "objectives": loaded.book.objectives.model_dump(mode="json"),
+            "starter": starter,
+            "incident": incident,
+        },
     )
     try:
         if started is not None:
             started(run_id)
         return run_id, await _work(
-            app, run_id, request, plan, loaded, listener, hold=hold, signals=signals, control=control
+            app, run_id, request, plan, loaded, listener, lease, hold=hold, signals=signals, control=control
         )
     finally:
+        _let_go(lease)
         lock.release()
-        target.lock.release()
+
+
+def _let_go(lease: Lease) -> None:
+    """A lease that cannot be given back is no reason to lose how the run ended: its lock says that nobody works."""
+    with contextlib.suppress(StorageError):
+        lease.release()
+
+
+def _ours(lease: Lease) -> Callable[[], bool]:
+    """Is the target still ours? Asked before a write that follows a wait; a store that cannot say says no."""
+
+    def ours() -> bool:
+        try:
+            lease.check()
+        except (LeaseLost, StorageError):
+            return False
+        return True
+
+    return ours
 
 
 def _text_of(plan: Plan) -> str | None:
@@ -102,29 +126,19 @@ async def resume(
         raise Refused(f"run {run_id} is over ({view.state.status})", rule="run-over", hint="Start a new one.")
     plan = from_data(view.plan)
     loaded = loads(plan.playbook_text, plan.playbook_file)
-    target = Target(app.running.runs.state, f"{plan.group}#failback" if plan.parent else plan.group)
     with run_lock(app, run_id):
-        target.take()
+        lease = app.running.runs.lease(view.plan, run_id, plan.parent)
         try:
-            target.write_card(
-                **{**{k: v for k, v in target.card().items() if k != "group"}, "run": run_id, "pid": _pid()}
-            )
             request = request_of_plan(app, plan, loaded)
             return await _work(
-                app, run_id, request, plan, loaded, listener, hold=hold, signals=signals, control=control
+                app, run_id, request, plan, loaded, listener, lease, hold=hold, signals=signals, control=control
             )
         finally:
-            target.lock.release()
-
-
-def _pid() -> int:
-    import os  # noqa: PLC0415
-
-    return os.getpid()
+            _let_go(lease)
 
 
 @contextlib.contextmanager
-def run_lock(app: App, run_id: str) -> Iterator[FileLock]:
+def run_lock(app: App, run_id: str) -> Iterator[Lock]:
     """The lock of whoever works on the run. Raises ``Refused`` while another process does."""
     lock = app.running.runs.lock(run_id)
     for _ in range(10):
@@ -172,15 +186,18 @@ async def _work(
     plan: Plan,
     loaded: Loaded,
     listener: Listener,
+    lease: Lease,
     *,
     hold: bool,
     signals: bool = True,
     control: Callable[[Runner], None] | None = None,
 ) -> Ending:
-    journal = app.running.runs.store.open(app.running.runs.path(run_id), app.clock)
+    journal = app.running.runs.open(run_id, lease)
     try:
         run = run_info(app, plan, run_id)
-        runner = _runner(app, request, plan, loaded, journal, run, dry=False, listener=listener, hold=hold)
+        runner = _runner(
+            app, request, plan, loaded, journal, run, dry=False, listener=listener, hold=hold, lease=_ours(lease)
+        )
         if control is not None:
             control(runner)
         with _signals(runner) if signals else contextlib.nullcontext():
@@ -188,8 +205,8 @@ async def _work(
     finally:
         journal.close()
         await app.close()
+    app.running.runs.anchor(run_id, app.running.runs.card(run_id).head, ending.status)
     if ending.status in FINAL:
-        app.running.runs.anchor(run_id, app.running.runs.view(run_id, effects=False).record.head, ending.status)
         _final_report(app, run_id)
     return ending
 

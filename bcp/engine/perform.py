@@ -320,6 +320,7 @@ class Performer:
             settled = await self._resolve(placed, action, args, info, (0.0,))
             if settled is not None:
                 return settled
+            await self.journal.check()  # the probe may have taken long: somebody else may have gone on meanwhile
         try:
             await self._judged(placed)
             outcome = await self._bounded(action, args, info)

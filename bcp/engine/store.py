@@ -1,22 +1,26 @@
-"""The runs in a state folder: found by id, read while live, told things, started at most once per target."""
+"""Runs as procedures see them: found, viewed, told things, and begun at most once per target by the rules between runs."""
 
 from __future__ import annotations
 
-import json
-import os
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bcp.contracts.journal import JournalStore, RunRecord
-from bcp.engine.locks import FileLock, Target, held
-from bcp.engine.state import FINAL, Node, RunState, replay
+from bcp.contracts.journal import Journal, RunRecord
+from bcp.contracts.store import Anchor, Lease, Lock, RunCard, RunQuery, State
+from bcp.engine.state import Node, RunState, replay
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import Invalid, Missing, Refused, StorageError
-from bcp.kernel.files import make_private, write_atomic
 from bcp.kernel.ids import new_id
 from bcp.kernel.units import format_duration
+from bcp.store.files.plans import plan_used
+from bcp.store.sqlite.paths import EmbeddedStore
+from bcp.store.targets import targets_of
+
+BACK_FROM = frozenset({"holding", "done", "stopped", "failed", "aborted"})
+"""States of a run from which there is something to go back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,14 @@ class RunView:
 
     def status(self) -> str:
         """Its state; ``interrupted`` when it should be working and nobody is."""
-        if not self.live and self.state.status in {"new", "running", "waiting", "undoing"}:
-            return "interrupted"
-        return "in_doubt" if self.state.status == "stopped" and self.state.doubtful() else self.state.status
+        return said_status(self.state.status, live=self.live, doubtful=bool(self.state.doubtful()))
+
+
+def said_status(status: str, *, live: bool, doubtful: bool) -> str:
+    """The state of a run for people: it may be interrupted, or in doubt."""
+    if not live and status in {"new", "running", "waiting", "undoing"}:
+        return "interrupted"
+    return "in_doubt" if status == "stopped" and doubtful else status
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +64,31 @@ class Rest:
 
 
 class Runs:
-    """A state folder."""
+    """The runs of one organisation."""
 
-    def __init__(self, state: Path, store: JournalStore, clock: Clock) -> None:
-        self.state, self.store, self.clock = state, store, clock
-        self.folder = state / "runs"
+    def __init__(self, room: State, clock: Clock) -> None:
+        self.room, self.clock = room, clock
+        self.store: EmbeddedStore = getattr(room, "files", None) or EmbeddedStore()
+        """Run files by path."""
+
+    @property
+    def state(self) -> Path:
+        """The state folder."""
+        return Path(getattr(self.room, "folder", "."))
 
     def path(self, run_id: str) -> Path:
-        """The run's file."""
-        return self.folder / f"{run_id}{self.store.suffix}"
+        """The run's file, for those who copy or attach it."""
+        return self.state / "runs" / f"{run_id}{self.store.suffix}"
+
+    # -- finding -------------------------------------------------------------------------------------------------
 
     def ids(self) -> list[str]:
-        """All runs, oldest first."""
-        return sorted(p.stem for p in self.folder.glob(f"*{self.store.suffix}")) if self.folder.is_dir() else []
+        """All runs, oldest first. For a question about some of them ask ``cards``."""
+        return self.room.runs.ids()
+
+    def newest(self, count: int) -> list[str]:
+        """The newest runs, the newest first."""
+        return self.room.runs.newest(count)
 
     def find(self, text: str) -> str:
         """The run meant by an id, the end or start of one, or ``last``.
@@ -75,40 +96,77 @@ class Runs:
         Raises:
             Invalid: none or several.
         """
-        ids = self.ids()
-        if not ids:
-            raise Missing(
-                "there are no runs yet",
-                rule="no-such-run",
-                hint=f"Looked in {self.folder}. Is this the right bcp.yaml?",
-            )
+        newest = self.room.runs.newest(3)
+        if not newest:
+            where = self.state / "runs"
+            hint = f"Looked in {where}. Is this the right bcp.yaml?"
+            raise Missing("there are no runs yet", rule="no-such-run", hint=hint)
         if text in {"", "last"}:
-            return ids[-1]
-        found = [i for i in ids if i == text] or [i for i in ids if i.startswith(text) or i.endswith(text)]
+            return newest[0]
+        found = self.room.runs.match(text)
         if len(found) != 1:
-            hint = f"Newest: {', '.join(ids[-3:])}"
+            hint = f"Newest: {', '.join(reversed(newest))}"
             if found:
                 raise Invalid(f"{len(found)} runs match {text!r}", hint=hint, rule="ambiguous")
             raise Missing(f"there is no run {text!r}", hint=hint, rule="no-such-run")
         return found[0]
 
-    def lock(self, run_id: str) -> FileLock:
-        """The lock of whoever works on the run."""
-        return FileLock(self.folder / f"{run_id}.lock")
+    def cards(self, query: RunQuery | None = None, **fields: Any) -> list[RunCard]:
+        """Runs by target, status, parent, kind, ... (the fields of ``RunQuery``), the newest first. Reads no plan."""
+        return self.room.runs.cards(query or RunQuery(**fields))
 
-    def view(self, run_id: str, *, effects: bool = True) -> RunView:
-        """Read a run."""
-        record = self.store.view(self.path(run_id), effects=effects)
-        nodes = [Node(**{**n, "needs": tuple(n["needs"])}) for n in record.meta["nodes"]]
-        return RunView(record, replay(nodes, record.events), self.is_live(run_id))
+    def card(self, run_id: str) -> RunCard:
+        """How one run stands. Raises ``Invalid``."""
+        return self.room.runs.card(run_id)
+
+    def status_of(self, card: RunCard) -> str:
+        """Its state for people: ``interrupted`` when it should be working and nobody is."""
+        live = card.status not in {"new", "running", "waiting", "undoing"} or self.is_live(card.id)
+        return said_status(card.status, live=live, doubtful=card.doubtful)
+
+    def holding(self, *, drills: bool = False) -> list[RunCard]:
+        """Runs that hold, the newest first, however old they are."""
+        return [c for c in self.cards(status={"holding"}) if drills or not c.drill]
+
+    def children(self, parent: str, *, unfinished: bool = False) -> list[RunCard]:
+        """Runs that go back from this one, the newest first."""
+        return self.cards(parent=parent, unfinished=unfinished)
+
+    # -- one run -------------------------------------------------------------------------------------------------
+
+    def lock(self, run_id: str) -> Lock:
+        """The lock of whoever works on the run."""
+        return self.room.runs.lock(run_id)
 
     def is_live(self, run_id: str) -> bool:
         """Is a process working on it?"""
-        return held(self.folder / f"{run_id}.lock")
+        return self.room.runs.is_live(run_id)
+
+    def view(self, run_id: str, *, effects: bool = True) -> RunView:
+        """Read a run: its plan, its events, its ledger."""
+        record = self.room.runs.view(run_id, effects=effects)
+        nodes = [Node(**{**n, "needs": tuple(n["needs"])}) for n in record.meta["nodes"]]
+        return RunView(record, replay(nodes, record.events), self.is_live(run_id))
+
+    def open(self, run_id: str, lease: Lease | None = None) -> Journal:
+        """For writing. The caller holds the run's lock."""
+        return self.room.runs.open(run_id, self.clock, lease)
 
     def tell(self, run_id: str, kind: str, actor: str, **data: Any) -> None:
         """Tell a run something."""
-        self.store.tell(self.path(run_id), kind, actor, data, self.clock.now())
+        self.room.runs.tell(run_id, kind, actor, data, self.clock.now())
+
+    def lease(self, card_or_plan: RunCard | Mapping[str, Any], run_id: str, parent: str = "") -> Lease:
+        """The lease for going on with a run. The caller holds the run's lock. Raises ``Refused``."""
+        if isinstance(card_or_plan, RunCard):
+            return self.room.leases.take(run_id, card_or_plan.targets, parent=card_or_plan.parent, at=self.clock.now())
+        return self.room.leases.take(run_id, targets_of(card_or_plan), parent=parent, at=self.clock.now())
+
+    def anchor(self, run_id: str, head: str, status: str) -> None:
+        """Write the head of a run's chain into the audit file, so that a replaced or cut file is noticed."""
+        self.room.audit.anchor(Anchor(run_id, head, status, self.clock.now()))
+
+    # -- beginning -----------------------------------------------------------------------------------------------
 
     async def begin(
         self,
@@ -119,136 +177,91 @@ class Runs:
         *,
         parent: str = "",
         about: Mapping[str, Any] | None = None,
-    ) -> tuple[str, Target, FileLock]:
-        """Make a run of a plan, or refuse. Everything is checked again under the target's lock.
+    ) -> tuple[str, Lease, Lock]:
+        """Make a run of a plan, or refuse. Everything is checked again under the lease of its targets.
 
         Raises:
-            Refused: somebody else is on the target, it must rest, the plan was used, and whatever ``check`` says.
+            Refused: somebody else is on a target, it must rest, the plan was used, and whatever ``check`` says.
         """
-        group = str(plan["group"])
-        run_id = new_id("run", self.clock.now())
-        target = Target(self.state, f"{group}#failback" if parent else group)
-        target.take()
-        old = target.card()
+        run_id, checksum = new_id("run", self.clock.now()), str(plan["checksum"])
+        lock = self.lock(run_id)
+        if not lock.take():
+            raise StorageError(f"the lock of {run_id} is taken", hint="Start again.")
+        try:
+            lease = self.lease(plan, run_id, parent)
+        except BaseException:
+            self._undo(run_id, lock, None)
+            raise
         try:
             if parent:
                 self._check_parent(parent)
             else:
-                self._check_target(target, old, rest, automatic=bool(plan["automatic"]))
-            target.write_card(run=run_id, pid=os.getpid(), at=self.clock.now(), automatic=old.get("automatic", []))
-            self._check_unused(plan)
+                self._check_rest(lease.names, rest, automatic=bool(plan["automatic"]))
+            if by := self.room.plans.used_by(checksum):
+                raise plan_used(by)
             await check()
-            lock = self.lock(run_id)
-            if not lock.take():
-                raise StorageError(f"the lock of {run_id} is taken", hint="Start again.")
-            self._mark_used(plan, run_id)
-            self.store.create(
-                self.path(run_id),
-                {
-                    "plan": plan,
-                    "nodes": [asdict(n) for n in nodes],
-                    "run": run_id,
-                    "group": group,
-                    "parent": parent,
-                    **(about or {}),
-                },
-            )
-            if plan["automatic"]:
-                times = [*old.get("automatic", []), self.clock.now()][-20:]
-                target.write_card(run=run_id, pid=os.getpid(), at=self.clock.now(), automatic=times)
+            lease.check()
+            self.room.plans.mark_used(checksum, run_id, self.clock.now())
+            meta = {
+                "plan": plan,
+                "nodes": [asdict(n) for n in nodes],
+                "run": run_id,
+                "group": str(plan["group"]),
+                "parent": parent,
+                **(about or {}),
+            }
+            self.room.runs.create(run_id, meta, fence=lease.fence)
+            self.room.leases.begun(run_id)
+            self.anchor(run_id, self.room.runs.card(run_id).head, "begun")
         except BaseException:
-            if not self.path(run_id).exists():
-                target.write_card(**{k: v for k, v in old.items() if k not in {"group", "pid"}})
-            target.lock.release()
+            self._undo(run_id, lock, lease)
             raise
-        return run_id, target, lock
+        return run_id, lease, lock
 
-    def _check_target(self, target: Target, card: Mapping[str, Any], rest: Rest, *, automatic: bool) -> None:
-        last = str(card.get("run", ""))
-        now = self.clock.now()
-        if last and self.path(last).exists():
-            view = self.view(last, effects=False)
-            if view.state.status not in FINAL:
-                raise Refused(
-                    f"{target.group}: run {last} is not over ({view.status()})",
-                    rule="one-run-per-target",
-                    hint=f"Go on with it (bcp resume {last}), end it (bcp abort {last}), or go back (bcp failback {last}).",
-                )
-            resting = view.state.ended + rest.cooldown_s - now
-            if resting > 0 and _did_something(view) and not (view.state.acknowledged and rest.liftable):
-                hint = f"If you looked at it: bcp acknowledge {last}, then start again." if rest.liftable else "Wait."
-                raise Refused(
-                    f"{target.group}: run {last} ended {format_duration(now - view.state.ended)} ago; the target rests for another {format_duration(resting)}",
-                    rule="cooldown",
-                    hint=hint,
-                )
-        recent = [t for t in card.get("automatic", []) if now - t < rest.automatic_per_s]
-        if automatic and len(recent) >= rest.automatic_runs:
+    def _undo(self, run_id: str, lock: Lock, lease: Lease | None) -> None:
+        """A run that did not come to be leaves nothing; one that did keeps its targets."""
+        with contextlib.suppress(StorageError):
+            if lease is not None and not self.room.runs.exists(run_id):
+                self.room.leases.give_up(run_id)
+        lock.release()
+        if not self.room.runs.exists(run_id):
+            with contextlib.suppress(OSError):
+                self.path(run_id).with_suffix(".lock").unlink(missing_ok=True)
+
+    def _check_rest(self, names: frozenset[str], rest: Rest, *, automatic: bool) -> None:
+        """Cool-down and the limit of automatic runs, over every run whose targets overlap."""
+        now, said = self.clock.now(), ", ".join(sorted(names)[:3])
+        for card in self.cards(targets=names, parent="", since=now - rest.cooldown_s) if rest.cooldown_s else ():
+            resting = card.ended + rest.cooldown_s - now
+            if not card.over or resting <= 0 or not card.changed or (card.acknowledged and rest.liftable):
+                continue
+            hint = f"If you looked at it: bcp acknowledge {card.id}, then start again." if rest.liftable else "Wait."
             raise Refused(
-                f"{target.group}: {len(recent)} automatic run(s) in the last {format_duration(rest.automatic_per_s)}",
+                f"{said}: run {card.id} ended {format_duration(now - card.ended)} ago;"
+                f" the target rests for another {format_duration(resting)}",
+                rule="cooldown",
+                hint=hint,
+            )
+        if not automatic:
+            return
+        earliest = now - rest.automatic_per_s
+        recent = [
+            c
+            for c in self.cards(targets=names, parent="", automatic=True, since=earliest)
+            if max(c.started, c.created) > earliest
+        ]
+        if len(recent) >= rest.automatic_runs:
+            raise Refused(
+                f"{said}: {len(recent)} automatic run(s) in the last {format_duration(rest.automatic_per_s)}",
                 rule="automatic-limit",
                 hint="A person may start it: bcp run ...",
             )
 
     def _check_parent(self, parent: str) -> None:
-        status = self.view(parent, effects=False).state.status
-        if status not in {"holding", "done", "stopped", "failed", "aborted"}:
+        status = self.card(parent).status
+        if status not in BACK_FROM:
             raise Refused(
                 f"run {parent} is {status}: there is nothing to go back from yet",
                 rule="failback-too-early",
                 hint=f"bcp status {parent}",
             )
-
-    def _used_path(self, plan: Mapping[str, Any]) -> Path:
-        return self.state / "plans" / "used" / f"{plan['checksum']}.json"
-
-    def _check_unused(self, plan: Mapping[str, Any]) -> None:
-        try:
-            used = json.loads(self._used_path(plan).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return
-        raise Refused(
-            f"this plan was used by {used.get('run')}", rule="plan-used", hint="A plan is run once. Make a new one."
-        )
-
-    def _mark_used(self, plan: Mapping[str, Any], run_id: str) -> None:
-        make_private(self._used_path(plan).parent)
-        write_atomic(self._used_path(plan), json.dumps({"run": run_id, "at": self.clock.now()}))
-
-    def anchor(self, run_id: str, head: str, status: str) -> None:
-        """Write the head of a finished run's chain into a list that is itself a chain, so that a replaced file is noticed."""
-        from bcp.kernel.hashing import GENESIS, canonical, link  # noqa: PLC0415
-
-        path = self.state / "audit.jsonl"
-        lock = FileLock(self.state / "audit.lock")
-        for _ in range(200):
-            if lock.take():
-                break
-            import time  # noqa: PLC0415
-
-            time.sleep(0.01)  # noqa: TID251 - a few milliseconds at the end of a run
-        with lock:
-            previous = GENESIS
-            if path.exists():
-                lines = path.read_text(encoding="utf-8").splitlines()
-                previous = json.loads(lines[-1])["hash"] if lines else GENESIS
-            record = {"run": run_id, "head": head, "status": status, "at": self.clock.now()}
-            try:
-                with path.open("a", encoding="utf-8") as out:
-                    out.write(canonical({**record, "hash": link(previous, record)}) + "\n")
-                    out.flush()
-                    os.fsync(out.fileno())
-            except OSError as error:
-                raise StorageError(
-                    f"cannot write {path}: {error.strerror}", hint="Free space, then `bcp audit verify`."
-                ) from error
-
-
-def _did_something(view: RunView) -> bool:
-    """Did the run change anything? One that was turned away at a gate needs no rest."""
-    undoable = {n["id"] for n in view.record.meta["nodes"] if n["undo"]}
-    return any(
-        s.began and s.status not in {"failed", "skipped", "not_reached", "pending"}
-        for s in view.state.steps.values()
-        if s.id in undoable
-    )

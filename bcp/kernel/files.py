@@ -18,7 +18,7 @@ def write_atomic(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
     raw = data.encode() if isinstance(data, str) else data
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(handle, "wb") as out:
             out.write(raw)
@@ -44,13 +44,16 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_private(folder: Path) -> Path:
-    """Create a folder that only its owner can enter.
+    """Create a folder that only its owner can enter, and whatever is missing above it in the same way.
 
     Raises:
         StorageError: when it cannot be made.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not folder.is_dir():
+            if folder.parent != folder:
+                make_private(folder.parent)
+            folder.mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
         raise StorageError(
             f"cannot create {folder}: {error.strerror or error}", hint="Choose another state folder with --state."

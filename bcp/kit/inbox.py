@@ -1,53 +1,7 @@
-"""Answers that vendors told us by calling: one JSON line each in the state folder, so that every process counts them."""
+"""Answers that vendors told us by calling, under the name they had before the store room."""
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-from pathlib import Path
+from bcp.store.files.inbox import MAX_BYTES, NAME, add_answer, read_answers
 
-from bcp.contracts.channel import Inbound
-from bcp.kernel.errors import StorageError
-from bcp.kernel.files import make_private
-
-NAME = "answers.jsonl"
-MAX_BYTES = 20_000_000
-"""When it has grown to this, the older half is dropped."""
-
-
-def add_answer(folder: Path, message: Inbound) -> None:
-    """Append one. Raises ``StorageError``."""
-    path = make_private(folder) / NAME
-    line = json.dumps({"sender": message.sender, "text": message.text[:1600], "at": message.at, "id": message.id})
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "r+", encoding="utf-8") as out:
-            fcntl.flock(out, fcntl.LOCK_EX)
-            if out.seek(0, os.SEEK_END) > MAX_BYTES:
-                out.seek(MAX_BYTES // 2)
-                kept = out.read().partition("\n")[2]
-                out.seek(0)
-                out.truncate()
-                out.write(kept)
-            out.write(line + "\n")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}", hint="Free space or fix permissions.") from error
-
-
-def read_answers(folder: Path, since: float) -> list[Inbound]:
-    """Those since then; a line that is none is skipped."""
-    try:
-        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    out = []
-    for line in lines:
-        try:
-            raw = json.loads(line)
-            found = Inbound(str(raw["sender"]), str(raw["text"]), float(raw["at"]), str(raw["id"]))
-        except (ValueError, KeyError, TypeError):
-            continue
-        if found.at >= since:
-            out.append(found)
-    return out
+__all__ = ["MAX_BYTES", "NAME", "add_answer", "read_answers"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import write_atomic
 from bcp.pages.status import Entry, atom, json_feed, status_page
+from bcp.store.files.locks import alone
 
 __all__ = ["Entry", "Site"]
 MOST = 200
@@ -61,8 +61,7 @@ class Site:
     def _alone(self) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / ".lock").open("w") as handle:
-                fcntl.flock(handle, fcntl.LOCK_EX)
+            with (self.folder / ".lock").open("w") as handle, alone(handle.fileno()):
                 yield
         except OSError as error:
             raise StorageError(

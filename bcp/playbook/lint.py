@@ -379,7 +379,7 @@ def _book(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
     if switches and book.concurrency is None:
         yield document.problem(
             ("activation",),
-            "this playbook moves MX and has no concurrency group: two runs could meet",
+            "this playbook moves MX and names no concurrency group: only its domains are kept apart",
             rule="no-concurrency",
             key=True,
             hint="Add concurrency: {group: \"mx:{{ domains | join(',') }}\"}",

@@ -124,10 +124,10 @@ class Objectives(Model):
 
 
 class Concurrency(Model):
-    """One run per group. A second start is refused."""
+    """More targets of a run, beside the domains whose MX it moves. Two runs with a target in common never run side by side."""
 
     group: str
-    """Usually `mx:{{ domains | join(',') }}`."""
+    """`mx:{{ domains | join(',') }}` names domains, in any order; any other text is one target."""
 
 
 class Cooldown(Model):

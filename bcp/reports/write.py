@@ -52,9 +52,7 @@ class ReportWriter:
     def write_now(self, run_id: str, formats: Sequence[str] = ("html", "json")) -> dict[str, str]:
         """The same, without waiting."""
         view = self.runs.view(run_id)
-        children = [
-            v for i in self.runs.ids() if (v := self.runs.view(i, effects=False)).record.meta.get("parent") == run_id
-        ]
+        children = [self.runs.view(c.id, effects=False) for c in reversed(self.runs.children(run_id))]
         data = redact_data(
             report_data(
                 view, organisation=self.organisation, extra=self.extra, children=children, reported=self.reported

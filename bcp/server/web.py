@@ -94,6 +94,7 @@ def _console(app: FastAPI) -> None:
         ("/incidents", "operator", deeds.declare), ("/incidents/{incident}/close", "operator", deeds.close),
         ("/account/authenticator", "viewer", authenticator.offer),
         ("/account/authenticator/confirm", "viewer", authenticator.confirm),
+        ("/incidents/{incident}/reopen", "operator", deeds.reopen),
         ("/account/password", "viewer", deeds.password), ("/account/passkey/remove", "viewer", deeds.remove_passkey),
         ("/logout", "viewer", login.leave),
     ):  # fmt: skip

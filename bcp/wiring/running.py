@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from bcp import registry
 from bcp.comms.courier import Courier, Pace
 from bcp.contracts.dns import MxSet
 from bcp.contracts.journal import Journal
@@ -23,8 +22,8 @@ from bcp.kernel.errors import BcpError
 from bcp.plan.build import Request
 from bcp.playbook.load import Loaded
 from bcp.settings import Configuration
+from bcp.store.sqlite.state import SqliteState
 from bcp.wiring.facts import facts_of, switch_time
-from bcp.wiring.index import Cards
 from bcp.wiring.people import People
 from bcp.wiring.services import Replies, SitePages
 from bcp.wiring.world import World
@@ -51,16 +50,17 @@ class Running:
 
     @cached_property
     def runs(self) -> Runs:
-        """The runs of the state folder."""
-        return Runs(self.configuration.state, registry.load("engines", "embedded").EmbeddedStore(), self.clock)
+        """The runs in it."""
+        return Runs(self.room, self.clock)
+
+    @cached_property
+    def room(self) -> SqliteState:
+        """The store room: everything durable, in the state folder."""
+        return SqliteState(self.configuration.state)
 
     def cards(self, query: RunQuery) -> list[RunCard]:
         """Runs as the index knows them, the newest first: asked for, never searched in a window."""
-        return self._index.find(query)
-
-    @cached_property
-    def _index(self) -> Cards:
-        return Cards(lambda: self.runs)
+        return self.runs.cards(query)
 
     def rest(self, loaded: Loaded) -> Rest:
         """Rules between runs, from the playbook."""

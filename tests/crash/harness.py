@@ -29,6 +29,7 @@ from bcp.engine.state import replay  # noqa: E402
 from bcp.kernel.clock import SystemClock  # noqa: E402
 from bcp.playbook.load import loads  # noqa: E402
 from bcp.plugins.engines.embedded import EmbeddedStore, send_signal  # noqa: E402
+from bcp.store.sqlite.state import SqliteState  # noqa: E402
 from bcp.testing.effects import Effect, Recorder  # noqa: E402
 
 PLAYBOOK = """
@@ -69,21 +70,30 @@ def text(*, probe: bool, dies: bool) -> str:
     return PLAYBOOK.replace("PROBE", str(probe).lower()).replace("DIES", str(dies).lower())
 
 
+def file_of(folder: Path) -> Path:
+    """The run's file in the state folder of a trial."""
+    return folder / "runs" / f"{RUN}.db"
+
+
 def prepare(folder: Path, book: str) -> None:
     """The run's file, before its first process."""
     loaded = loads(book)
     from dataclasses import asdict
 
-    EmbeddedStore().create(folder / f"{RUN}.db", {"plan": {}, "nodes": [asdict(n) for n in nodes_of(loaded)]})
+    EmbeddedStore().create(file_of(folder), {"plan": {}, "nodes": [asdict(n) for n in nodes_of(loaded)]})
 
 
 def work(folder: Path, book: str) -> int:
     """What one process does."""
     loaded, recorder = loads(book), Recorder(folder / "effects")
-    path, clock = folder / f"{RUN}.db", SystemClock()
+    path, clock = file_of(folder), SystemClock()
 
     async def run() -> int:
-        journal = EmbeddedStore().open(path, clock)
+        state = SqliteState(folder)
+        lock = state.runs.lock(RUN)
+        assert lock.take(), "the kernel did not free the lock of the dead process"
+        lease = state.leases.take(RUN, {"mx:corp.test"})
+        journal = state.runs.open(RUN, clock, lease)
 
         def listen(progress: Progress) -> None:
             if progress.kind == "gate":
@@ -96,6 +106,8 @@ def work(folder: Path, book: str) -> int:
         runner = Runner(loaded, actions, given, journal, scope, {}, listener=listen)
         ending = await runner.work()
         journal.close()
+        lease.release()
+        lock.release()
         return ending.code
 
     import bcp.engine.perform as perform
@@ -164,9 +176,9 @@ def keys_done(lines: list[str]) -> set[str]:
 
 def look(folder: Path, outcome: Outcome, seed: int) -> None:
     """After a kill: whatever happened must be claimed; whatever is not settled counts as in doubt."""
-    record = EmbeddedStore().view(folder / f"{RUN}.db")
-    if record.damage:
-        outcome.wrong.append(f"{seed}: {record.damage}")
+    record = EmbeddedStore().view(file_of(folder))
+    if damage := SqliteState(folder).runs.damage(RUN):
+        outcome.wrong.append(f"{seed}: after a kill: {damage}")
     states = {e.key: e.state for e in record.effects}
     done = keys_done(Recorder(folder / "effects").lines())
     outcome.unreported += [f"{seed}: {k} happened without a claim" for k in done if k not in states]
@@ -177,12 +189,12 @@ def look(folder: Path, outcome: Outcome, seed: int) -> None:
 
 def settle_by_hand(folder: Path) -> int:
     """What a person does who looked into the other system's log."""
-    record = EmbeddedStore().view(folder / f"{RUN}.db")
+    record = EmbeddedStore().view(file_of(folder))
     done = keys_done(Recorder(folder / "effects").lines())
     doubtful = [e for e in record.effects if e.state == "in_doubt"]
 
     async def write() -> None:
-        journal = EmbeddedStore().open(folder / f"{RUN}.db", SystemClock())
+        journal = EmbeddedStore().open(file_of(folder), SystemClock())
         for effect in doubtful:
             state = {"state": "done", "summary": "by hand", "outputs": {"line": effect.key}, "changed": True} if effect.key in done else {"state": "void"}
             await journal.settle(effect.key, state, event="doubt_settled", step=effect.step, actor="harness")
@@ -223,20 +235,26 @@ def count(folder: Path, book: str, outcome: Outcome, seed: int, code: int | None
     wanted_code = 1 if dies else 0
     if code != wanted_code:
         fault = (folder / "fault").read_text() if (folder / "fault").exists() else ""
-        record = EmbeddedStore().view(folder / f"{RUN}.db")
+        record = EmbeddedStore().view(file_of(folder))
         ended = [f"{e.step} {e.data.get('status')} {e.data.get('error')}" for e in record.events if e.kind == "step_finished" and e.data.get("status") not in {"ok", "unchanged"}]
         outcome.wrong.append(f"{seed}: ended with {code}, not {wanted_code} {fault} {ended[:3]}")
         return
     once = Counter(_effect(line) for line in lines if line.startswith("do ") and not line.startswith(("do canary", "do http")))
     outcome.repeated += [f"{seed}: {what} {n} times" for what, n in once.items() if n > 1]
     wanted = {"e1", "e2", "e3", "each[0]", "each[1]", "each[2]", "e4", "e5", "mx relay.test.", "shell once", "page"} | {f"sms p{i}" for i in range(6)} | (set() if dies else {"last"})
-    view = EmbeddedStore().view(folder / f"{RUN}.db")
+    view = EmbeddedStore().view(file_of(folder))
     state = replay(nodes_of(loads(book)), view.events)
     outcome.lost += [f"{seed}: {what}; the run failed at {state.failed_step}: {state.reason}" for what in wanted - set(once)]
     if state.status != ("failed" if dies else "done"):
         outcome.wrong.append(f"{seed}: the run is {state.status}")
-    if view.damage:
-        outcome.wrong.append(f"{seed}: {view.damage}")
+    room = SqliteState(folder)
+    if damage := room.runs.damage(RUN):
+        outcome.wrong.append(f"{seed}: {damage}")
+    if room.runs.card(RUN).status != state.status or room.leases.holders():
+        outcome.wrong.append(f"{seed}: the index says {room.runs.card(RUN)}; {room.leases.holders()}")
+    fences = [e.data["fence"] for e in view.events if "fence" in e.data]
+    if fences != sorted(fences):
+        outcome.wrong.append(f"{seed}: numbers of leases go back: {fences}")
     if dies:
         undone = Counter(line for line in lines if line.startswith("undo "))
         outcome.repeated += [f"{seed}: {what} {n} times" for what, n in undone.items() if n > 1]

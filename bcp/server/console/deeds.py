@@ -160,6 +160,14 @@ async def close(site: Site, request: Request, session: Session, form: Form) -> R
     return to(f"/incidents/{found.id}", "It is closed.")
 
 
+async def reopen(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """It was not over."""
+    wanted = incidents.Close(str(request.path_params["incident"]), field(form, "reason"))
+    found = await incidents.reopen(site.daemon.ground(), who_sits(session), wanted)
+    site.daemon.hub.changed()
+    return to(f"/incidents/{found.id}", "It is open again.")
+
+
 async def password(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Another password; every session ends."""
     name, peer = session.user.name, site.peer(request)

@@ -161,6 +161,14 @@ async def close(daemon: TheDaemon, token: Operator, incident: Id, body: CloseIn)
     return incident_out(found)
 
 
+@router.post("/incidents/{incident}/reopen", summary="Open a closed incident again")
+async def reopen(daemon: TheDaemon, token: Operator, incident: Id, body: CloseIn) -> IncidentOut:
+    """With a reason: it was not over."""
+    found = await incidents.reopen(daemon.ground(), who_has(token), incidents.Close(incident, body.reason))
+    daemon.hub.changed()
+    return incident_out(found)
+
+
 @router.post("/reports", summary="Report a problem", status_code=202)
 async def report(daemon: TheDaemon, _: Reporter, body: ReportIn) -> Done:
     """People are a signal too; each counts once."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import sqlite3
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import Invalid, Refused, StorageError
-from bcp.kernel.sqlite import open_durable
+from bcp.kernel.errors import Invalid, Refused
+from bcp.store.sqlite.accounts import AccountTable
 
 ROLES = ("viewer", "operator", "approver", "admin")
 """Each may do what those before it may. viewer: look. operator: plan, start, send. approver: answer gates. admin: accounts."""
@@ -23,17 +21,6 @@ SCOPES = ("read", "run", "approve", "report")
 MIN_PASSWORD = 12
 TRIES, LOCK_S, ALL_TRIES = 5, 300.0, 50
 """Wrong passwords of one person from one address until it is locked, for how long, and from all addresses together."""
-_SCHEMA = """
-create table if not exists user(name text primary key, contact text not null, role text not null, email text not null default '',
-  password text not null, totp text not null default '', totp_last integer not null default 0, created real not null,
-  disabled integer not null default 0);
-create table if not exists passkey(id blob primary key, user text not null, key blob not null, count integer not null, label text not null,
-  created real not null);
-create table if not exists session(id text primary key, user text not null, csrf text not null, created real not null, last real not null, peer text not null);
-create table if not exists token(id text primary key, name text not null unique, scopes text not null, contact text not null, created real not null,
-  expires real not null, last real not null default 0);
-create table if not exists wrong(user text not null, peer text not null, at real not null);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +66,12 @@ class Accounts:
     def __init__(self, path: Path, clock: Clock, key: bytes, *, idle_s: float, session_s: float) -> None:
         self.path, self.clock, self.key = path, clock, key
         self.idle_s, self.session_s = idle_s, session_s
-        self._lock = threading.RLock()
-        try:
-            self.db = open_durable(path, _SCHEMA)
-        except sqlite3.Error as error:
-            raise StorageError(f"{path} cannot be used: {error}", hint="Free space, or fix its permissions.") from error
+        self._table = AccountTable(path)
+        self._do = self._table.run
 
     def close(self) -> None:
         """Let the file go."""
-        self.db.close()
-
-    def _do(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock:
-            try:
-                return self.db.execute(query, values).fetchall()
-            except sqlite3.IntegrityError as error:
-                raise Invalid("there is one of this name already", hint="Choose another name.") from error
-            except sqlite3.Error as error:
-                raise StorageError(
-                    f"{self.path} cannot be used: {error}", hint="Free space, or fix its permissions."
-                ) from error
+        self._table.close()
 
     def _digest(self, kind: str, value: str) -> str:
         return hmac.new(self.key, f"{kind}\x1f{value}".encode(), hashlib.sha256).hexdigest()

@@ -159,7 +159,7 @@ def test_a_question_about_a_plan_has_no_run_to_be_told(house) -> None:
 @pytest.mark.parametrize(("who", "checksum", "change", "expected"), [
     ("carol", SUM, {}, "not-an-approver"),
     ("alice", "b" * 64, {}, "wrong-checksum"),
-    ("alice", "short", {}, "short-checksum"),
+    ("alice", "short", {}, "wrong-checksum"),
     ("alice", SUM, {"deadline": 1.0}, "too-late"),
 ])
 def test_wrong_answers_to_questions(house, who, checksum, change, expected) -> None:

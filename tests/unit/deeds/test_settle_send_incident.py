@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bcp.deeds.incident import Close, Declare, close, declare
+from bcp.deeds.incident import Close, Declare, close, declare, reopen
 from bcp.deeds.resume import may_resume
 from bcp.deeds.send import Send, plan_send, sends, stop_send
 from bcp.deeds.settle import Settle, acknowledge, settle
@@ -183,3 +183,18 @@ def test_what_is_closed_is_not_closed_again(house) -> None:
 @pytest.mark.parametrize(("who", "wanted", "expected"), [(LOOKS, Declare("x"), "not-allowed"), (NOBODY, Declare("x"), "no-person"), (person("alice"), Declare("  "), "no-title"), (person("alice"), Declare("x", ("Z",)), "no-such-class")])
 def test_what_declaring_needs(house, who, wanted, expected) -> None:
     assert rule(house, declare(house.ground, who, wanted)) == expected
+
+
+def test_what_was_not_over_is_opened_again(house) -> None:
+    """With a reason; one outage has one incident."""
+    made = house.do(declare(house.ground, person("alice"), Declare("x")))
+    again = Close(made.id, "it came back")
+    assert rule(house, reopen(house.ground, person("alice"), again)) == "incident-open"
+    house.do(close(house.ground, person("alice"), Close(made.id, "over")))
+    for who, wanted, expected in ((LOOKS, again, "not-allowed"), (NOBODY, again, "no-person"), (person("alice"), Close(made.id, ""), "no-reason")):
+        assert rule(house, reopen(house.ground, who, wanted)) == expected
+    found = house.do(reopen(house.ground, person("bob"), again))
+    assert (found.id, found.state, found.closed) == (made.id, "opened", 0.0)
+    house.do(close(house.ground, person("alice"), Close(made.id, "over")))
+    other = house.do(declare(house.ground, person("alice"), Declare("y")))
+    assert other.id != made.id and rule(house, reopen(house.ground, person("bob"), again)) == "other-open"

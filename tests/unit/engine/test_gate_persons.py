@@ -79,7 +79,7 @@ def test_a_gate_that_could_never_open_says_so() -> None:
 
 def test_a_plan_refuses_a_gate_of_two_with_one_phone() -> None:
     """The dry approvals, which a plan is made with."""
-    dry = DryApprovals(lambda refs: frozenset({"alice", "bob"}), "ci", lambda people: dict.fromkeys(people, ["+1"]))
+    dry = DryApprovals(lambda refs: frozenset({"alice", "bob"}), "ci", lambda people: {p: ["+1"] for p in people})
     assert dry.answerable(["group:oncall"], 2, exclude_initiator=True)
     assert not dry.answerable(["group:oncall"], 1, exclude_initiator=True)
 

@@ -18,8 +18,8 @@ from bcp.incident.book import Book
 from bcp.incident.model import Incident
 from bcp.playbook.load import Loaded, load
 from bcp.settings.serve import ServeSettings
+from bcp.store.memory.state import fits
 from bcp.testing.clock import FakeClock
-from bcp.wiring.index import fits
 
 SERVICE = "exchange-online"
 DOWN = Decision("down", ("B",), ("inbound",), action="switch", why="it fails", evidence=("smtp: 451",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -81,7 +82,7 @@ async def _turns(bench: Bench, turns: list[bool]) -> list[float]:
 def test_it_counts_only_while_mx_is_held_and_begins_anew_each_time() -> None:
     bench = Bench(one=Relay(("a@corp.test",)))
     seen = asyncio.run(_turns(bench, [False, True, True, False, True]))
-    assert [b - a for a, b in zip(seen, seen[1:], strict=False)] == [NOTICE_S, EVERY_S, EVERY_S, NOTICE_S, EVERY_S]
+    assert [b - a for a, b in pairwise(seen)] == [NOTICE_S, EVERY_S, EVERY_S, NOTICE_S, EVERY_S]
     assert len(bench.mails.series) == 1 and bench.told == 3  # the first outage's curve is gone, the second has begun
 
 

@@ -1,0 +1,1 @@
+"""Small files of the state folder: locks, plans, the audit file, lists."""

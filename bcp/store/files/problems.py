@@ -1,0 +1,60 @@
+"""Reports of people, one JSON line each, appended under a lock. Small: old ones are dropped when it grows."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bcp.kernel.errors import StorageError
+from bcp.kernel.files import make_private
+from bcp.store.files.locks import alone
+
+MAX_BYTES = 1_000_000
+KEEP_S = 30 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One report. ``kind``: reported, declared, resolved."""
+
+    at: float
+    who: str
+    plane: str
+    kind: str
+    text: str
+
+
+def read_problems(path: Path) -> Iterator[Problem]:
+    """All that can be read; a line that is none is skipped."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            raw = json.loads(line)
+            yield Problem(float(raw["at"]), str(raw["who"]), str(raw["plane"]), str(raw["kind"]), str(raw["text"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+
+
+def add_problem(path: Path, problem: Problem) -> None:
+    """Append one. Raises ``StorageError``."""
+    try:
+        make_private(path.parent)
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with os.fdopen(number, "a+", encoding="utf-8") as handle, alone(number):
+            if handle.tell() > MAX_BYTES:
+                kept = [p for p in read_problems(path) if p.at >= problem.at - KEEP_S][-5_000:]
+                handle.truncate(0)
+                handle.writelines(json.dumps(asdict(p)) + "\n" for p in kept)
+            handle.write(json.dumps(asdict(problem), ensure_ascii=False) + "\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError as error:
+        raise StorageError(
+            f"the report cannot be written: {error.strerror or error}", hint=f"Check {path.parent}."
+        ) from error

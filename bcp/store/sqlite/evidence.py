@@ -1,0 +1,102 @@
+"""What ``bcp audit verify`` says: every chain of the state folder against itself, its anchors and its witnesses.
+
+Witnesses of a run: its own chain, the audit file (begun, stopped, ended), the leases (every number that was ever given)
+and the index (the head it saw last). They are in one folder: who may write all of it can make all of it agree, unless
+the audit file is sealed with a key that is kept elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bcp.contracts.store import FINAL, Anchor
+from bcp.kernel.errors import BcpError
+from bcp.store.chain import genesis_of
+from bcp.store.sqlite import runfile
+from bcp.store.sqlite.book import chain_damage
+from bcp.store.sqlite.state import SqliteState
+
+NOT_PROVED = (
+    "Not proved: the audit file has no key, so whoever may write the whole state folder could have made all of it agree."
+    " Set BCP_AUDIT_KEY_FILE to a key outside of the folder, or keep copies of audit.jsonl elsewhere."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvidence:
+    """What is proved of one run."""
+
+    run: str
+    events: int
+    head: str
+    anchored: bool
+    """Its end is in the audit file."""
+    damage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is proved of all."""
+
+    runs: tuple[RunEvidence, ...]
+    missing: tuple[str, ...]
+    """Runs that were begun and whose files are gone."""
+    damage: str
+    """Of the audit file, the leases or the book of incidents."""
+    keyed: bool
+
+    @property
+    def broken(self) -> bool:
+        """Is anything wrong?"""
+        return bool(self.missing or self.damage or any(r.damage for r in self.runs))
+
+
+def examine(room: SqliteState, only: Sequence[str] = ()) -> Evidence:
+    """Look at everything, or at these runs."""
+    audit = room.audit.read()
+    ids = list(only) or room.runs.ids()
+    rows = tuple(_run(room, i, audit.anchors.get(i)) for i in ids)
+    if only:
+        return Evidence(rows, (), audit.damage, audit.keyed)
+    damage, begun = [audit.damage] if audit.damage else [], {a for a in audit.anchors if a != "book"}
+    try:
+        begun |= {run for _, run in room.leases.history()}
+    except BcpError as error:
+        damage.append(error.message)
+    if wrong := chain_damage(room.folder / "incidents.db"):
+        damage.append(f"the book of incidents: {wrong}")
+    there = {p.stem for p in room.runs.folder.glob(f"*{runfile.SUFFIX}")} if room.runs.folder.is_dir() else set()
+    return Evidence(rows, tuple(sorted(begun - there)), "; ".join(damage), audit.keyed)
+
+
+def _run(room: SqliteState, run_id: str, anchor: Anchor | None) -> RunEvidence:
+    path = room.runs.path(run_id)
+    wrong = runfile.read_damage(path)
+    hashes, head = _hashes(path)
+    ended = anchor is not None and anchor.status in FINAL | {"acknowledged"}
+    if not wrong and anchor is not None and anchor.head not in hashes:
+        wrong = "the chain does not contain the head that was written down for it: the file was cut or replaced"
+    if not wrong and (card := _seen(room, run_id)) and card not in hashes:
+        wrong = "the chain does not contain the head that the index saw last: the file was cut or replaced"
+    return RunEvidence(run_id, max(0, len(hashes) - 1), head, ended, wrong)
+
+
+def _seen(room: SqliteState, run_id: str) -> str:
+    """The head that the index saw; empty when it does not know."""
+    try:
+        return room.runs.card(run_id).head
+    except BcpError:
+        return ""
+
+
+def _hashes(path: Path) -> tuple[set[str], str]:
+    """All hashes of a chain with its beginning, and the newest."""
+    try:
+        with runfile.RunFile(path) as file:
+            rows = file.read(lambda db: [str(r[0]) for r in db.execute("select hash from event order by seq")])
+            begin = file.read(lambda db: genesis_of(runfile.read_texts(db)))
+    except BcpError:
+        return set(), ""
+    return {begin, *rows}, rows[-1] if rows else begin
