@@ -92,7 +92,7 @@ def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) -> front
 
 
 def where_mx_is(views: Iterable[RunView]) -> front.Mx:
-    """Where our runs left MX: the newest one decides whose switch stands, whatever became of the run. The newest first."""
+    """Where our runs left MX: the newest one whose switch stands decides, whatever became of it. The newest first."""
     for view in views:
         for placed in reversed(_switches(view)):
             state = view.state.steps.get(placed.id)
