@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bcp.pages.palette import tone
 
-WIDTH, HEIGHT, FLOOR = 600, 120, 100
-"""Units of a curve's drawing; the floor is where nothing is."""
+WIDTH, FLOOR, HEAD = 600, 100, 4
+"""Units of a curve's drawing: the floor is where nothing is, the head is what stays free at the top."""
 BAR, GAP, TALL = 8, 2, 20
 """Units of a strip: a bar, the space after it, and the height of a bar that says *down*."""
 _HEIGHTS = {"ok": 6, "soft": 3, "busy": 10, "warn": 13, "bad": TALL}
@@ -65,7 +65,6 @@ class Curve:
     last: str
     most: str
     width: int = WIDTH
-    height: int = HEIGHT
     floor: int = FLOOR
 
 
@@ -77,7 +76,8 @@ def curve(series: Sequence[tuple[float, float]], caption: str, first: str, last:
     most = max(max(n for _, n in series), 1.0)
     span = max(ended - began, 0.001)
     places = [
-        (max(0.0, min(1.0, (at - began) / span)) * WIDTH, FLOOR - max(0.0, n) / most * (FLOOR - 16)) for at, n in series
+        (max(0.0, min(1.0, (at - began) / span)) * WIDTH, FLOOR - max(0.0, n) / most * (FLOOR - HEAD))
+        for at, n in series
     ]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     words = f"{caption}: {series[0][1]:g} at {first}, {series[-1][1]:g} at {last}, {most:g} at most"

@@ -56,10 +56,10 @@ def sentence(data: Data) -> str:
     status, reason = str(data["status"]), str(data.get("reason") or "").rstrip(".")
     broken = next((s for s in data["steps"] if s["status"] in {"failed", "undo_failed"}), None)
     doubts = [s["id"] for s in data["steps"] if s["status"] == "in_doubt"]
-    if status == "done":
-        return f"Everything that was planned is done{f', but {_name(broken)} failed' if broken else ''}."
-    if status == "holding":
-        return "Everything that was planned is done; it holds until somebody goes back."
+    if status in {"done", "holding"}:
+        but = f", but {_name(broken)} failed" if broken else ""
+        hold = "; it holds until somebody goes back" if status == "holding" else ""
+        return f"Everything that was planned is done{but}{hold}."
     if status == "in_doubt" or doubts:
         return f"A person must say what became of {listed(doubts) or 'a step'}: it was begun and not finished."
     if status == "failed":

@@ -16,10 +16,11 @@ WORDS = {
     "en": {
         "none": "No incident is reported.", "newest": "Newest first.", "times": "Times are {}.", "feed": "Feed",
         "ok": "Working", "warn": "Being watched", "bad": "Disturbed", "since": "Last news",
+        "again": "Load again for news",
     },
     "de": {
         "none": "Keine Störung gemeldet.", "newest": "Neuestes zuerst.", "times": "Zeiten in {}.", "feed": "Feed",
-        "ok": "In Betrieb", "warn": "Wird beobachtet", "bad": "Gestört", "since": "Stand",
+        "ok": "In Betrieb", "warn": "Wird beobachtet", "bad": "Gestört", "since": "Stand", "again": "Neu laden",
     },
 }  # fmt: skip
 """What the page itself says, by language; English where there is no other."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import axe_playwright_python
 import pytest
 from playwright.sync_api import sync_playwright
 
@@ -16,6 +17,7 @@ from real.test_pages import LONG, REPORT, _preview
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [pytest.mark.real, pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")]
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 A4 = {"width": 700, "height": 1000}
 """210 mm less 12.5 mm of margin on both sides, at 96 points an inch."""
 CUT = """() => [...document.querySelectorAll('*')].filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible' && e.clientWidth).map(e => e.tagName + '.' + e.className)
@@ -44,4 +46,23 @@ def test_nothing_is_cut_off_on_paper(tmp_path) -> None:
             assert sheet.evaluate(CUT) == [], name
             assert len(sheet.pdf(format="A4")) > 3000
             sheet.close()
+        browser.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")])
+def test_pages_that_stand_alone_are_clean_for_everybody(tmp_path, width, scheme) -> None:
+    """axe-core finds nothing: contrast in both schemes, headings in order, names for pictures and forms."""
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        sheet = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        for name, text in pages(tmp_path).items():
+            path = tmp_path / f"{name}.html"
+            path.write_text(text)
+            sheet.goto(path.as_uri())
+            client = sheet.context.new_cdp_session(sheet)  # past the page's own policy, which allows no script
+            client.send("Runtime.evaluate", {"expression": AXE})
+            run = "axe.run(document).then(r => JSON.stringify(r.violations.map(v => [v.id, v.nodes[0].html.slice(0, 200)])))"
+            found = client.send("Runtime.evaluate", {"expression": run, "awaitPromise": True, "returnByValue": True})
+            assert found["result"]["value"] == "[]", (name, found["result"]["value"])
+            assert sheet.evaluate("document.documentElement.scrollWidth") <= width, name
         browser.close()

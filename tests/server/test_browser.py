@@ -105,7 +105,7 @@ def test_an_outage_from_the_browser(world, browser, width, scheme) -> None:
     page.locator("#run-status", has_text=re.compile("^holding$")).wait_for(timeout=60_000)
     eye.check("run")
     page.get_by_role("link", name="Stop and undo").click()
-    page.get_by_text("This moves mail back to the").wait_for()
+    page.get_by_text("This moves mail back to exchange-online.").wait_for()
     page.get_by_role("button", name="Stop, and move mail back").click()  # the browser asks for the reason and the tick first
     assert page.url.endswith("/abort") and page.locator(".now.bad").count() == 1
     eye.check("abort")

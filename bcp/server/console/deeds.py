@@ -74,8 +74,9 @@ async def ask_abort(site: Site, request: Request, session: Session) -> Response:
     """What ending this run would do to mail, before anybody says yes."""
     shown = await ending.look(site.daemon.ground(), view_of(site, request).id)
     view = view_of(site, request)
+    service = site.daemon.app.settings.service
     may, undone = session.user.contact in shown.approvers, [] if shown.moves else would_undo(view)
-    return site.page(request, "abort.html", session, s=shown, may=may, r=run_row(view), undone=undone)
+    return site.page(request, "abort.html", session, s=shown, may=may, r=run_row(view), undone=undone, service=service)
 
 
 async def abort(site: Site, request: Request, session: Session, form: Form) -> Response:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bcp.contracts.store import RunQuery
 from bcp.detect.decide import TITLES, Decision
 from bcp.detect.watch import to_data
 from bcp.detect.wording import ACTIONS
-from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.incident import questions
+from bcp.kernel.errors import BcpError, Invalid
 from bcp.kit.inbox import read_answers
 from bcp.pages import front
 from bcp.pages.plots import curve, strip
 from bcp.pages.render import Times
-from bcp.playbook.load import loads
+from bcp.playbook.load import Placed, loads
 from bcp.server.console.page import Site
 from bcp.server.console.views import part, question_view, run_rows, title_of
 from bcp.server.signin.accounts import Session
-from bcp.wiring.facts import uses_of
 
 ROUNDS = 24
+"""Rounds that a strip shows."""
+SWITCH, TO_PRIMARY = "dns.mx.switch", frozenset({"before", "primary"})
 
 
 async def now(site: Site, request: Request, session: Session) -> Response:
@@ -51,7 +54,7 @@ async def now(site: Site, request: Request, session: Session) -> Response:
         "probes": len(daemon.app.watching.watcher.mine),
         "asked": asked,
         "incident": await daemon.writer.do(lambda b: b.current(daemon.app.settings.service)),
-        "runs": [r for r in run_rows(site, 10) if r["status"] not in FINAL],
+        "runs": run_rows(site, RunQuery(unfinished=True, newest=10)),
         "planes": plane_rows(site),
     }
     return part(site, request, session, "now.html", "_now.html", values)
@@ -61,7 +64,7 @@ def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) -> front
     """All that the words rest on."""
     daemon = site.daemon
     holding = daemon.conductor.holding()
-    mx = where_mx_is(holding)
+    mx = where_mx_is(moving_runs(site))
     told, failed = _told(holding)
     first = min(asked, key=lambda q: q["deadline"], default=None)
     return front.Situation(
@@ -88,15 +91,35 @@ def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) -> front
     )
 
 
-def where_mx_is(holding: list[RunView]) -> front.Mx:
-    """Where the newest run that holds left MX; a run that only tells people leaves it alone."""
-    for view in holding:
-        for step, uses in uses_of(view).items():
-            state = view.state.steps.get(step)
-            if uses == "dns.mx.switch" and state is not None and state.status in {"ok", "unchanged"}:
-                domains = tuple(str(d) for d in view.plan["domains"])
-                return front.Mx(True, state.ended, domains, view.id, str(view.plan["playbook"]))
+def where_mx_is(views: Iterable[RunView]) -> front.Mx:
+    """Where our runs left MX: the newest one whose switch stands decides, whatever became of it. The newest first."""
+    for view in views:
+        for placed in reversed(_switches(view)):
+            state = view.state.steps.get(placed.id)
+            if state is None or state.status not in {"ok", "unchanged"}:
+                continue
+            if placed.step.with_.get("to") in TO_PRIMARY:
+                return front.Mx(False)
+            domains = tuple(str(d) for d in view.plan["domains"])
+            return front.Mx(True, state.ended, domains, view.id, str(view.plan["playbook"]))
     return front.Mx(False)
+
+
+def _switches(view: RunView) -> list[Placed]:
+    try:
+        return [p for p in loads(view.plan["playbook_text"]).steps if p.step.uses == SWITCH]
+    except (Invalid, KeyError):
+        return []
+
+
+def moving_runs(site: Site) -> Iterator[RunView]:
+    """Real runs that move MX, the newest first; read one after the other, as far as somebody asks."""
+    running = site.daemon.app.running
+    for card in running.cards(RunQuery(kind="real", moves_mx=True)):
+        try:
+            yield running.runs.view(card.id, effects=False)
+        except BcpError:
+            continue
 
 
 def _told(holding: list[RunView]) -> tuple[int | None, int]:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from bcp.contracts.channel import Channel, Check
+from bcp.contracts.store import RunQuery
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.kernel.errors import BcpError, Invalid, Missing
@@ -24,6 +25,8 @@ from bcp.server.console.views import part, plan_title, question_view, run_row, r
 from bcp.server.parts.ask import forecast_of
 from bcp.server.signin.accounts import Session
 
+SHOWN = 100
+"""How many runs a list shows."""
 READY_S = 10.0
 """How long a channel may take to say that it works."""
 ALONE = (
@@ -35,13 +38,13 @@ ALONE = (
 
 async def runs(site: Site, request: Request, session: Session) -> Response:
     """All runs."""
-    found = run_rows(site, 100, drills=False)
+    found = run_rows(site, RunQuery(kind="real", newest=SHOWN))
     return site.page(request, "runs.html", session, heading="Runs", drills=False, checks=[], runs=found)
 
 
 async def drills(site: Site, request: Request, session: Session) -> Response:
     """Drills, and whether everything is ready."""
-    found, checks = run_rows(site, 100, drills=True), await readiness(site)
+    found, checks = run_rows(site, RunQuery(kind="drill", newest=SHOWN)), await readiness(site)
     return site.page(
         request, "runs.html", session, heading="Drills and readiness", drills=True, checks=checks, runs=found
     )

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from bcp.contracts.store import RunQuery
 from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.incident import questions
@@ -91,20 +92,9 @@ def plan_title(plan: Mapping[str, Any]) -> str:
         return str(plan["playbook"])
 
 
-def run_rows(site: Site, limit: int, *, drills: bool | None = None) -> list[dict[str, Any]]:
-    """The newest first."""
-    runs = site.daemon.app.running.runs
-    out = []
-    for run_id in reversed(runs.ids()):
-        try:
-            view = runs.view(run_id, effects=False)
-        except BcpError:
-            continue
-        if drills is None or (view.plan.get("kind") == "drill") == drills:
-            out.append(run_row(view))
-        if len(out) >= limit:
-            break
-    return out
+def run_rows(site: Site, query: RunQuery) -> list[dict[str, Any]]:
+    """The runs of this query, the newest first."""
+    return runs_of(site, [c.id for c in site.daemon.app.running.cards(query)])
 
 
 def runs_of(site: Site, ids: Sequence[str]) -> list[dict[str, Any]]:

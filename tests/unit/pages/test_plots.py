@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bcp.pages.plots import BAR, FLOOR, GAP, TALL, WIDTH, curve, spans, strip
+from bcp.pages.plots import BAR, FLOOR, GAP, HEAD, TALL, WIDTH, curve, spans, strip
 
 PLANE = st.sampled_from(["ok", "partial", "suspect", "down", "unknown", "never-heard-of"])
 
@@ -37,7 +37,7 @@ def test_a_strip_says_in_words_what_it_shows() -> None:
 def test_a_curve_stays_in_its_drawing(series) -> None:
     made = curve(sorted(series), "Mails", "a", "b")
     points = [tuple(map(float, p.split(","))) for p in made.points.split()]
-    assert len(points) == len(series) and all(0 <= x <= WIDTH and 16 <= y <= FLOOR for x, y in points)
+    assert len(points) == len(series) and all(0 <= x <= WIDTH and HEAD <= y <= FLOOR for x, y in points)
     assert made.area.startswith(f"0,{FLOOR} ") and made.area.endswith(f" {WIDTH},{FLOOR}")
 
 
@@ -48,7 +48,7 @@ def test_a_curve_needs_two_points() -> None:
 def test_a_curve_says_its_first_last_and_most() -> None:
     made = curve([(0.0, 0), (10.0, 40), (20.0, 7)], "Mails", "17:00", "17:20")
     assert made.words == "Mails: 0 at 17:00, 7 at 17:20, 40 at most" and made.most == "40"
-    assert made.points == f"0.0,{FLOOR}.0 300.0,16.0 600.0,85.3"
+    assert made.points == f"0.0,{FLOOR}.0 300.0,4.0 600.0,83.2"
 
 
 def test_nothing_held_is_a_flat_line_on_the_floor() -> None:

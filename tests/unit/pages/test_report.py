@@ -62,6 +62,7 @@ def test_each_status_has_a_sentence_and_a_page(status) -> None:
         ("done", [step()], "", "Everything that was planned is done."),
         ("done", [step("failed", "Tell employees")], "", "Everything that was planned is done, but Tell employees failed."),
         ("holding", [step()], "", "Everything that was planned is done; it holds until somebody goes back."),
+        ("holding", [step("failed", "Tell all")], "", "Everything that was planned is done, but Tell all failed; it holds until somebody goes back."),
         ("failed", [step("failed")], "no answer.", "It failed at Point MX at the backup relay: no answer."),
         ("failed", [], "", "It failed."),
         ("aborted", [step("undone")], "console as alice", "It was stopped, and what it had done was undone: console as alice."),

@@ -72,7 +72,7 @@ def test_the_page_asks_for_nothing() -> None:
     """No script, no address, and a policy that forbids both."""
     text = status_page("Corp", [entry("update")])
     assert "default-src 'none'" in text and "<script" not in text and "src=" not in text
-    assert set(re.findall(r'href="([^"]*)"', text)) == {"feed.atom"} and "url(" not in text and "@import" not in text
+    assert set(re.findall(r'href="([^"]*)"', text)) == {"feed.atom", "index.html"} and "url(" not in text and "@import" not in text
 
 
 def test_times_are_in_the_readers_zone_and_utc_for_machines() -> None:

@@ -460,5 +460,5 @@ def test_the_forecast_names_changes_first(tmp_path) -> None:
     changes = [{"target": f"MX {i}"} for i in range(5)]
     assert forecast_of({"steps": []}) == "no change"
     assert forecast_of({"steps": [{"changes": changes, "forecasts": [{"messages": 3}, {"messages": "4"}]}]}) == (
-        "5 change(s): MX 0, MX 1, MX 2; 7 message(s)"
+        "5 changes: MX 0, MX 1, MX 2 ...; 7 messages"
     )

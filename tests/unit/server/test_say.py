@@ -50,7 +50,7 @@ def speaker(folder, *channels: Channel, **serve: Any) -> tuple[Core, Speaker]:
         language="en", said=lambda: {"name": "Corp", "hotline": "1", "status_page": "https://s", "signature": "IT"}
     )
     core.app.world = SimpleNamespace(channels={c.name: c for c in channels}, pack=PACK)
-    people = [core.app.people.directory.person("alice"), core.app.people.directory.person("bob")]
+    people = [core.app.people.directory.person(n) for n in ("alice", "bob")]
     core.app.people.directory = SimpleNamespace(members=lambda name: people, audiences={"oncall": ()})
     return core, Speaker(core)
 
