@@ -128,7 +128,9 @@ class HookSuite(ConfiguredSuite):
             "another key": self.received(raw, key="another-key-0123456789"),
             "an empty key": self.received(raw, key=""),
             "a key that begins well": self.received(raw, key=KEY[:-1]),
-            "empty headers": Received(raw, {**self.more_headers(), **dict.fromkeys(headers, "")}, self.now, "192.0.2.1", ""),
+            "empty headers": Received(
+                raw, {**self.more_headers(), **dict.fromkeys(headers, "")}, self.now, "192.0.2.1", ""
+            ),
             "rubbish in the headers": Received(
                 raw,
                 {**self.more_headers(), **dict.fromkeys(headers, "\xff=,;v1,")},
@@ -232,8 +234,8 @@ class HookSuite(ConfiguredSuite):
         try:
             for alert in found:
                 _checked(alert)
-        except AssertionError as error:
-            return str(error)
+        except (AssertionError, ValueError, TypeError) as error:
+            return f"it cannot be stored or shown: {error}"
         return ""
 
 
