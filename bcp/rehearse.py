@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bcp import operate
 from bcp.contracts.dns import MxSet
+from bcp.deeds import failback as going_back
+from bcp.deeds import plan as planning
+from bcp.deeds import run as running
+from bcp.deeds.recorded import recorded_mx
 from bcp.detect.decide import Decision
 from bcp.drills.scenario import Scenario
 from bcp.drills.score import Result, shortfalls
@@ -186,17 +189,17 @@ class Drill:
             await decisions.until("healthy", 60)
             self.say("our own probes see it healthy; going back")
             child = await self._failback(app, run_id)
-            await operate.end_parent(app, run_id, child, "conductor")
+            await going_back.end_parent(app, run_id, child, "conductor")
             await work
             self.say("every mail is followed to its end")
             await world.settle(40)
             return self._score(app, run_id, child, detected, found)
 
     async def _plan(self, app: App, playbook: str, inputs: dict[str, str], parent: str) -> Plan:
-        request = operate.request_for(
+        request = planning.request_for(
             app, app.playbooks.load(playbook), inputs=inputs, kind="drill", initiator="conductor", parent=parent
         )
-        plan = await operate.make_plan(app, request)
+        plan = await planning.make_plan(app, request)
         self.show(plan)
         return plan
 
@@ -212,7 +215,7 @@ class Drill:
             if progress.kind == "holding":
                 held.set()
 
-        work = asyncio.create_task(operate.start(app, plan, listener=listen, started=ids.append, signals=False))
+        work = asyncio.create_task(running.start(app, plan, listener=listen, started=ids.append, signals=False))
         self.works.append(work)
         work.add_done_callback(lambda _: held.set())
         while not ids and not work.done():
@@ -270,7 +273,7 @@ class Drill:
             may_bounce=self.scenario.may_bounce,
             rto_receive_s=RTO_S,
         )
-        mx = MxSet.from_data(next(iter(operate.recorded_mx(app.running.runs.view(run_id)).values())))
+        mx = MxSet.from_data(next(iter(recorded_mx(app.running.runs.view(run_id)).values())))
         if world.published_mx() != ", ".join(f"{h.preference} {h.host}" for h in mx.hosts):
             wrong.append(f"the MX is {world.published_mx()}, not {mx} as before")
         if world.vendors.complaints:

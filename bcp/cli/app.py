@@ -8,10 +8,12 @@ import typer
 
 from bcp import __version__
 from bcp.cli import (
+    answer,
     audit,
     comms,
     contacts,
     drill,
+    end,
     incident,
     lab,
     look,
@@ -57,6 +59,8 @@ for module in (
     status,
     plan,
     run,
+    answer,
+    end,
     playbook,
     watch,
     look,

@@ -104,10 +104,10 @@ def preview(
     given: Values = None,
 ) -> None:
     """Preview."""
-    from bcp.announce import values as announced  # noqa: PLC0415
     from bcp.comms.pack import FORMS  # noqa: PLC0415
     from bcp.comms.preview import page  # noqa: PLC0415
     from bcp.comms.render import render as fill  # noqa: PLC0415
+    from bcp.deeds.announce import values as announced  # noqa: PLC0415
     from bcp.kernel.files import write_atomic  # noqa: PLC0415
 
     pack, _ = _pack()

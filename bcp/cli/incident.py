@@ -8,12 +8,14 @@ import typer
 
 from bcp.cli import render
 from bcp.cli.common import app as make_app
+from bcp.cli.common import wait_for
+from bcp.cli.person import ground_of, who_is
 from bcp.kernel.clock import iso
-from bcp.kernel.errors import Invalid, Refused
+from bcp.kernel.errors import Invalid, Missing, Refused
 
 if TYPE_CHECKING:
     from bcp.incident.book import Book
-    from bcp.incident.model import Question
+    from bcp.incident.model import Incident, Question
     from bcp.wiring import App
 
 Which = Annotated[str, typer.Argument(metavar="INCIDENT", help="Id, its beginning, or 'last'.")]
@@ -21,10 +23,15 @@ Which = Annotated[str, typer.Argument(metavar="INCIDENT", help="Id, its beginnin
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(help="Incidents: list, show, answer, verify.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(
+        help="Incidents: list, show, answer, declare, close, verify.", no_args_is_help=True, rich_markup_mode=None
+    )
     group.command(name="list", help="The newest first.")(list_)
     group.command(name="show", help="Timeline, what monitoring says, who was asked.")(show)
     group.command(name="answer", help="Answer a question that waits: yes or no.")(answer)
+    group.command(name="declare", help="Say that there is an outage; starts nothing.")(declare)
+    group.command(name="close", help="Say that an outage is over, with a reason.")(close)
+    group.command(name="reopen", help="Open a closed incident again, with a reason.")(reopen)
     group.command(name="verify", help="Prove that nothing in the book of incidents was altered.")(verify)
     app.add_typer(group, name="incident")
 
@@ -34,7 +41,7 @@ def _book(app: App) -> Book:
 
     path = app.configuration.state / "incidents.db"
     if not path.exists():
-        raise Invalid("there are no incidents yet", hint="`bcp serve` writes them down.")
+        raise Missing("there are no incidents yet", hint="`bcp serve` writes them down.", rule="no-such-incident")
     return Book(path, app.clock)
 
 
@@ -110,53 +117,78 @@ def answer(
     ] = "",
 ) -> None:
     """Answer."""
-    from bcp.cli.run import prove_person  # noqa: PLC0415
-    from bcp.incident import questions  # noqa: PLC0415
+    from bcp.deeds.answer import Answer  # noqa: PLC0415
+    from bcp.deeds.answer import answer as say  # noqa: PLC0415
 
     if yes is None:
         raise Invalid("say what you decide", hint="Add --yes or --no.")
     app = make_app()
-    book = _book(app)
-    asked = _question(book, which)
-    person = prove_person(app, as_)
+    asked = _question(_book(app), which)
     if checksum and not asked.checksum.startswith(checksum):
         raise Refused(
             f"the plan is {asked.checksum[:12]}, not {checksum}",
             rule="wrong-checksum",
             hint="Look again: bcp incident show",
         )
-    if person not in asked.people:
-        raise Refused(
-            f"{person} may not answer this", rule="not-an-approver", hint=f"It asks: {', '.join(sorted(asked.people))}"
-        )
-    if any(a.by == person for a in questions.answers_of(book, asked)):
-        raise Refused(
-            f"{person} has answered already", rule="answered", hint="An answer is used once. To stop a run: bcp abort"
-        )
-    if app.clock.now() > asked.deadline:
-        raise Refused("it is too late", rule="too-late", hint="Make a new plan: bcp plan")
-    if asked.run:
-        app.running.runs.tell(
-            asked.run,
-            "approve" if yes else "reject",
-            person,
-            checksum=asked.checksum,
-            step=asked.step,
-            how="command line",
-        )
-    questions.record(book, asked, person, yes=yes, how="command line")
+    given = Answer(yes, question=asked.id, checksum=asked.checksum)
+    done = wait_for(say(ground_of(app), who_is(app, as_), given))
     render.emit(
         "bcp.answer/1",
         {
-            "question": asked.id,
-            "run": asked.run,
-            "step": asked.step,
+            "question": done.question,
+            "run": done.run,
+            "step": done.step,
             "answer": "approve" if yes else "reject",
-            "by": person,
-            "checksum": asked.checksum,
+            "by": done.by,
+            "checksum": done.checksum,
         },
-        f"{'Yes' if yes else 'No'} from {person} to {asked.run or asked.step}, plan {asked.checksum[:12]}.",
+        f"{'Yes' if yes else 'No'} from {done.by} to {done.run or done.step}, plan {done.checksum[:12]}.",
     )
+
+
+def declare(
+    title: Annotated[str, typer.Argument(help="What is wrong, in one line.")],
+    letters: Annotated[str, typer.Option("--class", help="Classes of the outage, for example BE.")] = "",
+    as_: Annotated[str, typer.Option("--as", metavar="CONTACT", help="Who says so; needs their approval code.")] = "",
+) -> None:
+    """Declare. Starts nothing."""
+    from bcp.deeds.incident import Declare  # noqa: PLC0415
+    from bcp.deeds.incident import declare as say  # noqa: PLC0415
+
+    app = make_app()
+    found = wait_for(say(ground_of(app), who_is(app, as_), Declare(title, tuple(letters.upper()))))
+    _changed(found)
+
+
+def close(
+    incident: Which = "last",
+    reason: Annotated[str, typer.Option("--reason", help="Why it is over; it stands in the record.")] = "",
+    as_: Annotated[str, typer.Option("--as", metavar="CONTACT", help="Who says so; needs their approval code.")] = "",
+) -> None:
+    """Close by hand."""
+    from bcp.deeds.incident import Close  # noqa: PLC0415
+    from bcp.deeds.incident import close as say  # noqa: PLC0415
+
+    app = make_app()
+    _changed(wait_for(say(ground_of(app), who_is(app, as_), Close(incident, reason))))
+
+
+def reopen(
+    incident: Which = "last",
+    reason: Annotated[str, typer.Option("--reason", help="Why it is not over; it stands in the record.")] = "",
+    as_: Annotated[str, typer.Option("--as", metavar="CONTACT", help="Who says so; needs their approval code.")] = "",
+) -> None:
+    """Open a closed one again."""
+    from bcp.deeds.incident import Close  # noqa: PLC0415
+    from bcp.deeds.incident import reopen as say  # noqa: PLC0415
+
+    app = make_app()
+    _changed(wait_for(say(ground_of(app), who_is(app, as_), Close(incident, reason))))
+
+
+def _changed(found: Incident) -> None:
+    data = {"id": found.id, "state": found.state, "classes": list(found.classes), "title": found.title}
+    render.emit("bcp.incident-state/1", data, f"{found.id} is {found.state}: {found.title}")
 
 
 def _question(book: Book, which: str) -> Question:
@@ -164,16 +196,14 @@ def _question(book: Book, which: str) -> Question:
     from bcp.incident import questions  # noqa: PLC0415
 
     if which.startswith("q-"):
-        found = questions.question(book, which)
-        if found.state != "open":
-            raise Refused(f"this question is closed: {found.result}", rule="closed", hint="bcp incident show")
-        return found
+        return questions.question(book, which)
     incident = book.incident(which)
     open_ = [q for q in questions.questions_of(book, incident.id) if q.state == "open"]
     if not open_:
         raise Refused(f"nothing of {incident.id} waits for an answer", rule="no-open-gate", hint="bcp incident show")
     if len(open_) > 1:
-        raise Invalid("several questions wait", hint="Name one: " + ", ".join(q.id for q in open_))
+        names = ", ".join(q.id for q in open_)
+        raise Invalid("several questions wait", hint=f"Name one: {names}", rule="several-gates")
     return open_[0]
 
 

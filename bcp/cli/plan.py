@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +11,14 @@ import typer
 from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import pairs, wait_for
+from bcp.cli.person import ground_of, who_is
 from bcp.kernel.clock import iso
-from bcp.kernel.errors import Invalid
+from bcp.kernel.errors import GateClosed, Invalid
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
     from bcp.plan.model import Plan, PlannedStep
+    from bcp.wiring import App
 
 
 def register(app: typer.Typer) -> None:
@@ -53,28 +56,21 @@ def plan(
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the plan. Else the state folder.")] = None,
 ) -> None:
     """Make a plan."""
-    from bcp.operate import make_plan, request_for  # noqa: PLC0415
+    from bcp.deeds.plan import PlanRequest, make, plan_path  # noqa: PLC0415
 
     app = make_app()
+    wanted = PlanRequest(playbook, pairs(inputs, "input"), tuple(domains or ()), overrides(override, reason))
 
     async def work() -> Plan:
         try:
-            return await make_plan(
-                app,
-                request_for(
-                    app,
-                    app.playbooks.load(playbook),
-                    inputs=pairs(inputs, "input"),
-                    overrides=overrides(override, reason),
-                    domains=domains or (),
-                ),
-            )
+            return await make(ground_of(app), who_is(app), wanted)
         finally:
             await app.close()
 
     made = wait_for(work())
-    path = out or app.configuration.state / "plans" / f"{made.id}.json"
-    made.write(path)
+    path = out or plan_path(app, made.id)
+    if out is not None:
+        made.write(out)
     refused = made.refusals()
     data = {**made.to_data(), "fingerprint": made.fingerprint(), "file": str(path), "runnable": not refused}
     render.emit(
@@ -84,6 +80,26 @@ def plan(
     )
     if refused:
         raise typer.Exit(3)
+
+
+def ask_to_run(made: Plan) -> None:
+    """Ask whether to run this plan. Raises ``GateClosed``: nobody said yes."""
+    if not render.ask(f"\nRun this plan ({made.checksum[:12]})?"):
+        why = "" if sys.stdin.isatty() else " (there is no terminal to ask at)"
+        raise GateClosed(
+            f"not started: nobody said yes{why}",
+            rule="not-confirmed",
+            hint="Add --yes to start without this question. Approval gates still ask.",
+        )
+
+
+def confirm(app: App, made: Plan, *, ask: bool) -> None:
+    """May this plan be run, and does somebody want it? Raises ``Refused``, ``GateClosed``."""
+    from bcp.plan.model import check_runnable  # noqa: PLC0415
+
+    check_runnable(made, app.clock.now(), configuration=app.configuration.fingerprint(), playbook_text=None)
+    if ask:
+        ask_to_run(made)
 
 
 def describe(made: Plan) -> str:

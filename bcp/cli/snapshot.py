@@ -68,7 +68,7 @@ def snapshot(
 
 
 async def _take(app: App) -> Snapshot:
-    from bcp.peacetime import take  # noqa: PLC0415
+    from bcp.deeds.peacetime import take  # noqa: PLC0415
 
     try:
         return await take(app)

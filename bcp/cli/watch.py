@@ -289,7 +289,8 @@ class _Starter:
 
     async def start(self) -> int:
         """Plan and run, as an automatic run: a person still has to approve, unless one did so in advance."""
-        from bcp.operate import make_plan, request_for, start  # noqa: PLC0415
+        from bcp.deeds.plan import make_plan, request_for  # noqa: PLC0415
+        from bcp.deeds.run import start  # noqa: PLC0415
 
         app, loaded = self.app, self.loaded
         assert loaded is not None

@@ -18,6 +18,7 @@ from bcp.comms.words import Words, text_digest
 from bcp.contacts.directory import Directory
 from bcp.contracts.channel import Channel, Delivery, Message, NotSent, RateLimited, Receipt
 from bcp.contracts.contact import Contact
+from bcp.contracts.effect import step_of
 from bcp.contracts.journal import Claim, ClaimState, Journal
 from bcp.contracts.services import Halt, Order, SendForecast, Tally
 from bcp.kernel.calm import calm
@@ -169,7 +170,7 @@ class Courier:
         for name in order.channels:
             channel = self.channel(name)
             rows = self._recipients(order, channel).rows
-            await self._words.write_down(_step_of(key), (m for _, _, m in rows))
+            await self._words.write_down(step_of(key), (m for _, _, m in rows))
             for person, address, message in rows:
                 claim = await self._claim(name, f"{key}/{ARMED}/{name}/{person}", address, message)
                 if claim.state is ClaimState.DONE:
@@ -239,7 +240,7 @@ class Courier:
         channel, pace = self.channel(name), self.paces.get(name, Pace())
         found = self._recipients(order, channel, only)
         rows = found.rows
-        await self._words.write_down(_step_of(key), (m for _, _, m in rows))
+        await self._words.write_down(step_of(key), (m for _, _, m in rows))
         window, tally = Window(pace.concurrency), _Count()
         queue: Iterator[Row] = iter(rows)
         reached: set[str] = set()
@@ -302,7 +303,7 @@ class Courier:
             "text": text_digest(message.body),
             "segments": message.segments,
         }
-        return self.journal.claim_soon(key, _step_of(key), request)
+        return self.journal.claim_soon(key, step_of(key), request)
 
     async def _one(
         self,
@@ -358,7 +359,7 @@ class Courier:
             for text in texts:
                 if found := await channel.find(replace(delivery, message=text)):
                     return found
-        await self._words.retell(_step_of(claim.key), claim, delivery.message)
+        await self._words.retell(step_of(claim.key), claim, delivery.message)
         return None
 
     async def _send(self, channel: Channel[Any], delivery: Delivery, pace: Pace, window: Window) -> Receipt:
@@ -402,7 +403,3 @@ class Courier:
             if found is not None:
                 return found
         return None
-
-
-def _step_of(key: str) -> str:
-    return key.split("/")[1] if "/" in key else key

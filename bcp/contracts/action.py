@@ -125,6 +125,8 @@ class Action(ABC, Generic[A]):
     undoable: ClassVar[bool] = False
     claims_itself: ClassVar[bool] = False
     """True when it claims each of its effects in the ledger on its own, so that performing it again repeats none."""
+    moves_mx: ClassVar[bool] = False
+    """True when it changes where mail goes. Such a step is judged again before it writes, and its undo is gated."""
     waits: ClassVar[bool] = False
     """True when it only waits (approval, wait): it is interrupted at once when the run stops."""
 

@@ -39,7 +39,8 @@ class Alert:
     """One thing that a monitoring system says."""
 
     identity: str
-    """The same whenever the sender repeats itself; another one for each new event."""
+    """The id of the sender's message: the same when it is delivered again, another one for each new event. Empty where a
+    sender has none and repeats the state of an alert: then it is news when its state changes."""
     outage: str
     """What ties the beginning and the end of one outage together, at this sender."""
     firing: bool

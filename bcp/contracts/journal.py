@@ -67,6 +67,16 @@ class Signal:
     data: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event that is to be appended."""
+
+    kind: str
+    step: str = ""
+    actor: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Journal(Protocol):
     """One run's durable record. Every method that writes raises ``StorageError`` when it could not, and then wrote nothing."""
 
@@ -98,8 +108,8 @@ class Journal(Protocol):
     async def unread(self) -> list[Signal]:
         """Signals not yet consumed, oldest first."""
 
-    async def consume(self, signals: Sequence[Signal]) -> None:
-        """Mark signals as read."""
+    async def consume(self, signals: Sequence[Signal], events: Sequence[Draft] = ()) -> None:
+        """Mark signals as read and append what they mean, in one commit: what was accepted is never lost between the two."""
 
     def events(self) -> list[Event]:
         """All events, oldest first."""

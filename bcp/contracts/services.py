@@ -101,9 +101,21 @@ class Approvals(Protocol):
     """Asks people. Raises ``GateClosed`` on no, on silence, and on anything unclear."""
 
     async def wait(
-        self, step: str, approvers: Sequence[str], count: int, timeout_s: float, *, exclude_initiator: bool
+        self,
+        step: str,
+        approvers: Sequence[str],
+        count: int,
+        timeout_s: float,
+        *,
+        exclude_initiator: bool,
+        bound: str = "",
+        about: str = "",
     ) -> Verdict:
-        """Wait until enough different people said yes to exactly this plan."""
+        """Wait until enough different people said yes to exactly this plan.
+
+        ``bound``: the checksum of another consequence that they say yes to (an undo that moves mail), and ``about`` says it
+        in words. Approvals that were given in advance count for plans only.
+        """
 
     def answerable(self, approvers: Sequence[str], count: int, *, exclude_initiator: bool) -> str:
         """Empty, or why this gate could never open."""
@@ -187,6 +199,9 @@ class Looker(Protocol):
     async def verdict(self) -> Mapping[str, Any]:
         """``state``, ``class``, ``planes``, ``evidence``."""
 
+    async def fresh(self) -> Mapping[str, Any]:
+        """The same by a look of this moment, whatever a watch remembers: good evidence of now vetoes an old *down*."""
+
 
 class Answers(Protocol):
     """What people sent back."""
@@ -217,7 +232,7 @@ class Reports(Protocol):
         """Returns the path of each format."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
     """Which run this is."""
 
@@ -230,7 +245,7 @@ class RunInfo:
     started: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything an action may touch."""
 

@@ -27,14 +27,15 @@ STANDING = ("none", "decided", "active", "failback", "draining")
 RUN_EVENTS = ("decided", "switched", "failed", "undone", "failback", "draining", "back")
 """A run began that may switch; its switch is verified; it ended without one (or the way back did not succeed); its switch
 was undone; the way back began; the relay is being drained; everything is back."""
-PEOPLE_EVENTS = ("alert", "alerts_over", "declared", "ended", "reopened")
-"""A sender says something new is wrong; all of them say it is over; a person (or a look that a hook caused) declares it;
-a person ends the incident; a person opens it again."""
+PEOPLE_EVENTS = ("alert", "alerts_over", "looked_down", "declared", "ended", "reopened")
+"""A sender says something new is wrong; all of them say it is over; a look that a hook caused finds it down before
+the watch does; a person declares an outage; a person ends the incident; a person opens it again."""
 EVENTS = RUN_EVENTS + PEOPLE_EVENTS
 WORDS = {"active": "switched", "undecided": "failed", "closed": "back"}
 """What files of outages (``bcp replay``) call some of them."""
 OPEN = frozenset({"opened", "declared", "resolved"})
 """Records of an incident that is not over."""
+NEVER = float("-inf")
 AGE_S = 86_400.0
 """An incident that only alerts opened, which nobody here can look at and of which nothing new was heard, ends after this time."""
 
@@ -51,16 +52,18 @@ class Course:
     standing: str = "none"
     alerts: bool = False
     """Does a sender still say that something is wrong?"""
+    insisted: bool = False
+    """A person declared it, or opened it again: looks end it only after all was clear for ``keep_firing_for``."""
     dismissed: bool = False
-    """A person closed the incident while it was down: this outage opens no other one."""
+    """A person closed the incident while it was down: looks at this outage open no other one; a new alert does."""
     clear_since: float | None = None
     """Since when every plane has been clear."""
     quiet: bool = False
     """Has it been clear for ``keep_firing_for``?"""
     active_since: float | None = None
     """When the switch was verified."""
-    news_at: float = 0.0
-    """When somebody last said something new."""
+    news_at: float = NEVER
+    """When somebody last said that something is wrong: a sender, a person, a look that a hook caused."""
 
     @property
     def stage(self) -> str:
@@ -104,7 +107,7 @@ def after_event(course: Course, event: str, now: float) -> Course:
         return course
     if event in RUN_EVENTS:
         return _after_run(course, event, now)
-    return _after_word(replace(course, news_at=now), event)
+    return _after_word(course, event, now)
 
 
 def _after_run(course: Course, event: str, now: float) -> Course:
@@ -122,18 +125,23 @@ def _after_run(course: Course, event: str, now: float) -> Course:
     return replace(gone, outage="over", clear_since=since, dismissed=False)
 
 
-def _after_word(course: Course, event: str) -> Course:
+def _after_word(course: Course, event: str, now: float) -> Course:
     if event == "alert":
         opens = course.record in {"none", "closed", "resolved"}
-        return replace(course, alerts=True, record="opened" if opens else course.record)
+        record = "opened" if opens else course.record
+        return replace(course, alerts=True, record=record, dismissed=False, news_at=now)
     if event == "alerts_over":
         ends = course.record == "opened" and course.seen in {"clear", "unknown"}
         return replace(course, alerts=False, record="resolved" if ends else course.record)
+    if event == "looked_down":
+        return course if course.dismissed else replace(course, record="declared", news_at=now)
     if event == "declared":
-        return replace(course, record="declared", dismissed=False)
+        return replace(course, record="declared", dismissed=False, insisted=True, news_at=now)
     if event == "ended":
-        return replace(course, record="closed", alerts=False, dismissed=course.seen in {"down", "suspect"})
-    return replace(course, record="opened", dismissed=False)
+        return replace(
+            course, record="closed", alerts=False, insisted=False, dismissed=course.seen in {"down", "suspect"}
+        )
+    return replace(course, record="opened", dismissed=False, insisted=True, news_at=now)
 
 
 def after_look(course: Course, *, down: bool, suspect: bool, clear: bool, now: float, rules: Rules) -> Course:
@@ -150,18 +158,25 @@ def after_look(course: Course, *, down: bool, suspect: bool, clear: bool, now: f
         outage = "none"
     dismissed = course.dismissed and not quiet
     looked = replace(course, seen=seen, outage=outage, clear_since=since, quiet=quiet, dismissed=dismissed)
-    return replace(looked, record=_record(looked, now))
+    record = _record(looked, now, rules)
+    return replace(looked, record=record, insisted=looked.insisted and record in {"opened", "declared"})
 
 
-def _record(course: Course, now: float) -> str:
-    """The incident after a look."""
+def _record(course: Course, now: float, rules: Rules) -> str:
+    """The incident after a look.
+
+    What somebody has just said outweighs a watch that needs some rounds to become suspicious; an alert that is never
+    taken back outweighs it until all has been clear for ``keep_firing_for``.
+    """
     record = course.record
     if course.seen == "down":
         return record if course.dismissed else "declared"
-    if course.seen == "clear":
-        if record in {"opened", "declared"} and (course.quiet or not course.alerts):
+    if course.seen == "clear" and course.clear_since is not None:
+        calm = now - max(course.clear_since, course.news_at) >= rules.keep_firing_for_s
+        believed = now - course.news_at >= (rules.suspect + 1) * rules.interval_s
+        if record in {"opened", "declared"} and (calm or (believed and not course.alerts and not course.insisted)):
             return "resolved"
-        if record == "resolved" and course.quiet and course.standing == "none":
+        if record == "resolved" and calm and course.standing == "none":
             return "closed"
     if course.seen == "unknown" and course.outage == "none" and course.standing == "none":
         aged = now - course.news_at >= AGE_S

@@ -146,7 +146,7 @@ class Moment(Model):
     """True: no look arrives."""
     clock: Annotated[float, BeforeValidator(_signed), WithJsonSchema({"type": "string"})] | None = None
     """The clock of these vantage points differs by this: `+7h`, `-10m`."""
-    event: Literal["decided", "undecided", "active", "failback", "draining", "closed"] | None = None
+    event: Literal["decided", "undecided", "active", "undone", "failback", "draining", "closed"] | None = None
     """What a person or a run does."""
 
     @model_validator(mode="after")

@@ -181,6 +181,10 @@ class LiveLooker:
         self._said = (self.watcher.clock.monotonic(), to_data(decision))
         return self._said[1]
 
+    async def fresh(self) -> Mapping[str, Any]:
+        """A look of this moment, as data."""
+        return to_data(await self.burst())
+
     async def burst(self) -> Decision:
         """A few looks right after one another, all of which must fail; probes that take minutes are left out."""
         w = self.watcher

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from bcp.contracts.journal import Journal, Signal
+from bcp.contracts.journal import Journal
 from bcp.contracts.services import Verdict
 from bcp.engine.events import Listener, Progress
-from bcp.engine.gate import Answer, Gate, hopeless, judge
+from bcp.engine.gate import Answer, Gate, hopeless, judge, shared
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import GateClosed
 
 People = Callable[[Sequence[str]], frozenset[str]]
 """Turns ``group:oncall`` and the like into ids of people."""
+Record = Callable[..., Awaitable[None]]
+Ways = Callable[[Collection[str]], Mapping[str, Collection[str]]]
+"""Of each person the numbers and addresses by which they can answer."""
 StandingBy = Callable[[], Mapping[str, str]]
 """People who approved this kind of automatic run in advance, and how."""
 
@@ -33,10 +36,16 @@ class JournalApprovals:
         standing: StandingBy,
         listener: Listener,
         poll_s: float = 0.1,
+        ways: Ways | None = None,
+        also_initiators: Collection[str] = (),
     ) -> None:
+        self.ways: Ways = ways or (lambda people: {})
+        self.also_initiators = frozenset(also_initiators)
         self.journal, self.clock, self.people = journal, clock, people
         self.initiator, self.checksum, self.standing = initiator, checksum, standing
         self.listener, self.poll_s = listener, poll_s
+        self.record: Record = journal.record
+        """Where events go: the runner puts its own note here, so that its state knows of gates and approvals, too."""
         self.answers: list[Answer] = []
         self._news = asyncio.Event()
         self.opened: dict[str, Mapping[str, Any]] = {}
@@ -44,47 +53,54 @@ class JournalApprovals:
 
     def answerable(self, approvers: Sequence[str], count: int, *, exclude_initiator: bool) -> str:
         """Empty, or why this gate could never open."""
-        return hopeless(self.people(approvers), count, self.initiator, exclude_initiator=exclude_initiator)
+        return self._hopeless(self.people(approvers), count, exclude_initiator)
 
-    def take(self, signal: Signal) -> None:
-        """An answer from outside."""
-        self.answers.append(
-            Answer(
-                signal.actor,
-                signal.at,
-                signal.kind == "approve",
-                str(signal.data.get("checksum", "")),
-                str(signal.data.get("step", "")),
-            )
-        )
+    def _hopeless(self, people: frozenset[str], count: int, exclude: bool) -> str:
+        starters = self.also_initiators | {self.initiator}
+        return hopeless(people, count, starters, exclude_initiator=exclude, same=shared(self.ways(people)))
+
+    def remember(self, answers: Sequence[Mapping[str, Any]]) -> None:
+        """Answers that the journal has from before a restart: none of them is lost with the process that heard it."""
+        self.answers = [
+            Answer(str(a["by"]), float(a["at"]), bool(a["yes"]), str(a["checksum"]), str(a["step"])) for a in answers
+        ]
         self._news.set()
 
     async def wait(
-        self, step: str, approvers: Sequence[str], count: int, timeout_s: float, *, exclude_initiator: bool
+        self,
+        step: str,
+        approvers: Sequence[str],
+        count: int,
+        timeout_s: float,
+        *,
+        exclude_initiator: bool,
+        bound: str = "",
+        about: str = "",
     ) -> Verdict:
         """Wait for enough people. Raises ``GateClosed``."""
         people = self.people(approvers)
-        by_standing = {p: how for p, how in self.standing().items() if p in people}
+        by_standing = {} if bound else {p: how for p, how in self.standing().items() if p in people}
         if len(by_standing) >= count:
             for person, how in by_standing.items():
-                await self.journal.record("approved", step=step, actor=person, how=how, checksum=self.checksum)
+                await self.record("approved", step=step, actor=person, how=how, checksum=self.checksum)
             return Verdict(tuple(by_standing), self.clock.now(), "; ".join(by_standing.values()))
-        why = hopeless(people, count, self.initiator, exclude_initiator=exclude_initiator)
+        why = self._hopeless(people, count, exclude_initiator)
         if why:
             raise GateClosed(
                 f"{step}: nobody could open this gate: {why}",
                 rule="approval-unanswerable",
                 hint="Add people to the group.",
             )
-        gate = await self._open(step, people, count, timeout_s, exclude_initiator)
+        gate = await self._open(step, people, count, timeout_s, exclude_initiator, bound or self.checksum, about)
         started, allowed = self.clock.monotonic(), max(0.0, gate.deadline - self.clock.now())
         said: set[tuple[str, str]] = set()
         while True:
-            standing = judge(gate, self.answers, self.clock.now())
+            mine = [a for a in self.answers if a.step in {"", step}]
+            standing = judge(gate, mine, self.clock.now())
             for by, reason in standing.rejected:
                 if (by, reason) not in said:
                     said.add((by, reason))
-                    await self.journal.record("answer_refused", step=step, actor=by, reason=reason)
+                    await self.record("answer_refused", step=step, actor=by, reason=reason)
                     self.listener(
                         Progress(
                             self.clock.now(), "answer_refused", step, f"an answer of {by} does not count: {reason}"
@@ -92,14 +108,15 @@ class JournalApprovals:
                     )
             if standing.open:
                 for person in standing.approved_by:
-                    await self.journal.record("approved", step=step, actor=person, checksum=self.checksum)
-                await self.journal.record("gate_closed", step=step, result="approved")
+                    await self.record("approved", step=step, actor=person, checksum=gate.checksum)
+                await self._closed(step, "approved", "")
                 return Verdict(standing.approved_by, self.clock.now(), "answered")
-            closed = standing.closed
+            closed, rule = standing.closed, standing.rule
             if not closed and self.clock.monotonic() - started > allowed + 1:
                 closed = "no answer in time (by the monotonic clock: this machine's clock was changed)"
+                rule = "no-answer"
             if closed:
-                await self.journal.record("gate_closed", step=step, result=closed)
+                await self._closed(step, closed, rule)
                 raise GateClosed(
                     f"{step}: {closed}",
                     rule="gate-closed",
@@ -118,21 +135,29 @@ class JournalApprovals:
             tick.cancel()
         self._news.clear()
 
-    async def _open(self, step: str, people: frozenset[str], count: int, timeout_s: float, exclude: bool) -> Gate:
+    async def _closed(self, step: str, result: str, rule: str) -> None:
+        await self.record("gate_closed", step=step, result=result, rule=rule)
+        self.opened.pop(step, None)
+
+    async def _open(
+        self, step: str, people: frozenset[str], count: int, timeout_s: float, exclude: bool, checksum: str, about: str
+    ) -> Gate:
         before = self.opened.get(step)
         if before:
             opened, deadline = float(before["opened"]), float(before["deadline"])
         else:
             opened = self.clock.now()
             deadline = opened + timeout_s
-            await self.journal.record(
+            await self.record(
                 "gate_opened",
                 step=step,
                 opened=opened,
                 deadline=deadline,
                 count=count,
                 approvers=sorted(people),
-                checksum=self.checksum,
+                checksum=checksum,
+                starters=sorted(self.also_initiators | {self.initiator}) if exclude else [],
+                about=about,
             )
         self.listener(
             Progress(
@@ -140,24 +165,38 @@ class JournalApprovals:
                 "gate",
                 step,
                 f"waiting for {count} approval(s)",
-                {"deadline": deadline, "approvers": sorted(people), "checksum": self.checksum},
+                {"deadline": deadline, "approvers": sorted(people), "checksum": checksum, "about": about},
             )
         )
-        return Gate(step, self.checksum, opened, deadline, people, count, self.initiator, exclude)
+        same = shared(self.ways(people))
+        return Gate(
+            step, checksum, opened, deadline, people, count, self.initiator, exclude, self.also_initiators, same
+        )
 
 
 class DryApprovals:
     """A dry run asks nobody and says what would be asked."""
 
-    def __init__(self, people: People, initiator: str) -> None:
+    def __init__(self, people: People, initiator: str, ways: Ways | None = None) -> None:
         self.people, self.initiator = people, initiator
+        self.ways: Ways = ways or (lambda people: {})
 
     def answerable(self, approvers: Sequence[str], count: int, *, exclude_initiator: bool) -> str:
         """Empty, or why this gate could never open."""
-        return hopeless(self.people(approvers), count, self.initiator, exclude_initiator=exclude_initiator)
+        people = self.people(approvers)
+        same = shared(self.ways(people))
+        return hopeless(people, count, {self.initiator}, exclude_initiator=exclude_initiator, same=same)
 
     async def wait(
-        self, step: str, approvers: Sequence[str], count: int, timeout_s: float, *, exclude_initiator: bool
+        self,
+        step: str,
+        approvers: Sequence[str],
+        count: int,
+        timeout_s: float,
+        *,
+        exclude_initiator: bool,
+        bound: str = "",
+        about: str = "",
     ) -> Verdict:
         """Nobody is asked."""
         return Verdict((), 0.0, "not asked: dry run")

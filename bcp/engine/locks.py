@@ -113,3 +113,19 @@ def _alive(pid: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def held(path: Path) -> bool:
+    """Does a living process hold this lock? Looks only."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)

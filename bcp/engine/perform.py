@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
+from bcp.contracts import effect as effects
 from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, StepInfo
+from bcp.contracts.effect import EffectKey
 from bcp.contracts.journal import ClaimState, Effect, Journal
 from bcp.contracts.services import Services
 from bcp.engine.state import RunState
@@ -30,6 +31,8 @@ from bcp.playbook.load import Loaded, Placed, settle_timeout
 from bcp.playbook.model import Retry
 
 Note = Callable[..., Awaitable[None]]
+Judge = Callable[[Placed], Awaitable[None]]
+"""Asked before a step writes. Raises ``Refused`` when what the write rests on holds no longer."""
 DOUBT_PAUSES_S = (0.2, 2.0)
 """Waits before a probe after a lost answer: the effect may still be on its way."""
 _VOID = frozenset({"failed", "void"})
@@ -53,7 +56,9 @@ class Performer:
         state: RunState,
         note: Note,
         seen: Callable[[str, str, str, Mapping[str, Any]], None],
+        judge: Judge | None = None,
     ) -> None:
+        self._judge = judge
         self.loaded, self.actions, self.services, self.journal = loaded, actions, services, journal
         self.base_scope, self.planned, self.state, self.note, self.seen = dict(scope), planned, state, note, seen
         self._waits: set[asyncio.Event] = set()
@@ -121,12 +126,12 @@ class Performer:
         if action.access is Access.READ or action.claims_itself:
             await self.note("step_finished", step=placed.id, status="failed", error="interrupted; nothing more is done")
             return
-        base = f"{self.journal.run_id}/{placed.id}"
-        mine = [e for e in await self.journal.effects(base) if re.match(r"(@\d+)?(\[\d+\])?#\d+$", e.key[len(base) :])]
+        known = [(effects.parse(e.key), e) for e in await self.journal.effects(f"{self.journal.run_id}/{placed.id}")]
+        mine = [(k, e) for k, e in known if k.step == placed.id and k.attempt is not None and not (k.undo or k.parts)]
         done: dict[int, Mapping[str, Any]] = dict(self.state.steps[placed.id].items)
         try:
-            for effect in mine:
-                index = int(effect.key.rpartition("[")[2].partition("]")[0]) if step.for_each is not None else 0
+            for key, effect in mine:
+                index = key.item or 0
                 outcome = await self._concluded(placed, action, effect, index)
                 if outcome is not None:
                     done[index] = redact_data(dict(outcome.outputs))
@@ -156,7 +161,7 @@ class Performer:
         planned = {"outputs": self._planned(placed, item)}
         timeout = settle_timeout(placed, self.loaded.book)
         info = StepInfo(
-            placed.id, effect.key, int(effect.key.rpartition("#")[2]), item, timeout, effect.claimed_at, planned
+            placed.id, effect.key, effects.parse(effect.key).attempt or 0, item, timeout, effect.claimed_at, planned
         )
         outcome = await self._resolve(placed, action, args, info, (0.0,))
         if outcome is None:
@@ -178,6 +183,7 @@ class Performer:
             hint=getattr(error, "hint", ""),
             outputs=outputs,
             exit_code=code,
+            rule=getattr(error, "rule", ""),
         )
 
     async def _each(self, placed: Placed, scope: dict[str, Any], stop: asyncio.Event) -> Outcome:
@@ -267,14 +273,16 @@ class Performer:
         timeout = settle_timeout(placed, self.loaded.book)
         planned = {"outputs": self._planned(placed, item)}
         if action.access is Access.READ or action.claims_itself:
-            key = base if action.claims_itself else f"{base}#{attempt}"
+            key = str(base if action.claims_itself else base.try_(attempt))
+            if action.claims_itself and action.access is Access.WRITE:
+                await self._judged(placed)
             first = self.state.steps[placed.id].started
             await self.note("step_started", step=placed.id, attempt=attempt, key=key)
             info = StepInfo(placed.id, key, attempt, item, timeout, first or self.services.clock.now(), planned)
             work = self._bounded(action, args, info)
             return await (self._interruptible(work, stop) if action.waits else work)
         return await self._claimed(
-            placed, action, args, StepInfo(placed.id, f"{base}#{attempt}", attempt, item, timeout, 0.0, planned)
+            placed, action, args, StepInfo(placed.id, str(base.try_(attempt)), attempt, item, timeout, 0.0, planned)
         )
 
     def _planned(self, placed: Placed, item: int | None) -> Mapping[str, Any]:
@@ -284,9 +292,13 @@ class Performer:
         items = outputs.get("items", [])
         return items[item] if item < len(items) else {}
 
-    def _base_key(self, placed: Placed, item: int | None) -> str:
-        round_ = f"@{self.state.steps[placed.id].rounds}" if placed.phase == "hold" else ""
-        return f"{self.journal.run_id}/{placed.id}{round_}" + (f"[{item}]" if item is not None else "")
+    def _base_key(self, placed: Placed, item: int | None) -> EffectKey:
+        round_ = self.state.steps[placed.id].rounds if placed.phase == "hold" else None
+        return EffectKey(self.journal.run_id, placed.id, round_, item)
+
+    async def _judged(self, placed: Placed) -> None:
+        if self._judge is not None:
+            await self._judge(placed)
 
     async def _bounded(self, action: Action[Any], args: Any, info: StepInfo) -> Outcome:
         """Perform within the step's time. A gate has its own."""
@@ -321,6 +333,7 @@ class Performer:
             if settled is not None:
                 return settled
         try:
+            await self._judged(placed)
             outcome = await self._bounded(action, args, info)
         except (Transient, Permanent, Invalid, Refused) as error:
             await self._settle(

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from bcp.contracts.action import Action
-from bcp.contracts.journal import Event, Journal, Signal
+from bcp.contracts.journal import Draft, Event, Journal, Signal
 from bcp.contracts.services import Services
 from bcp.engine.approvals import JournalApprovals
 from bcp.engine.events import Listener, Progress, nobody
+from bcp.engine.holds import SAID
+from bcp.engine.judge import Judge
+from bcp.engine.moves import Moves
 from bcp.engine.perform import Performer
-from bcp.engine.state import SEQUENCE, Node, RunState, fold, next_in_phase, replay
+from bcp.engine.state import SEQUENCE, UNDO, Node, RunState, fold, next_in_phase, replay
 from bcp.engine.undo import undo_all
 from bcp.kernel.errors import StorageError
-from bcp.playbook.load import Loaded
+from bcp.playbook.load import Loaded, Placed
 
 POLL_S = 0.1
 
@@ -30,6 +33,8 @@ class Ending:
     code: int
     reason: str = ""
     hint: str = ""
+    rule: str = ""
+    """Code of the rule that ended it; empty: none did."""
 
 
 def nodes_of(loaded: Loaded) -> list[Node]:
@@ -51,6 +56,7 @@ class Runner:
         *,
         listener: Listener = nobody,
         hold: bool = True,
+        judge: Judge | None = None,
     ) -> None:
         self.loaded, self.services, self.journal, self.listener = loaded, services, journal, listener
         self.nodes = nodes_of(loaded)
@@ -58,6 +64,7 @@ class Runner:
         self.state: RunState = replay(self.nodes, journal.events())
         self._seq = self.state.last_seq
         self.stopping: str = ""
+        self.stopped_by: str = ""
         self.signum = 0
         self.broken: StorageError | None = None
         self._stop = asyncio.Event()
@@ -65,18 +72,35 @@ class Runner:
         self._told: asyncio.Task[Any] | None = None
         """Ends when somebody says stop; one for the whole run."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.moves = Moves(loaded, actions, services, self.state, self._note, judge, new=self.state.status == "new")
         self.performer = Performer(
-            loaded, actions, services, journal, scope, planned, self.state, self._note, self.seen
+            loaded,
+            actions,
+            services,
+            journal,
+            scope,
+            planned,
+            self.state,
+            self._note,
+            self.seen,
+            self.moves.before_write,
         )
+        self.moves.scope, self.moves.interrupt = self.performer.scope, self.performer.interrupt_waits
+        if isinstance(services.approvals, JournalApprovals):
+            services.approvals.record = self._note
+            services.approvals.remember(self.state.answers)
 
     # -- from outside --------------------------------------------------------------------------------------------
 
-    def stop(self, reason: str, signum: int = 0) -> None:
-        """Stop before the next step. Told twice: let go of what is under way too; it will be in doubt."""
+    def stop(self, reason: str, signum: int = 0, *, by: str = "") -> None:
+        """Stop before the next step. Told twice: let go of what is under way too; it will be in doubt.
+
+        ``by``: a code of who stops it; what a ``daemon`` stopped because it ends, a daemon goes on with.
+        """
         if self.stopping:
             for task in self._tasks.values():
                 task.cancel()
-        self.stopping, self.signum = reason, signum
+        self.stopping, self.signum, self.stopped_by = reason, signum, by or ("signal" if signum else "told")
         self._stop.set()
 
     def wake(self) -> None:
@@ -87,21 +111,21 @@ class Runner:
 
     async def work(self) -> Ending:
         """Go on until there is nothing to do here. Raises ``StorageError`` when the journal fails: the run is then paused."""
-        signals = asyncio.create_task(self._watch_signals())  # noqa: TID251 - cancelled below
         self._told = asyncio.create_task(self._stop.wait())  # noqa: TID251 - cancelled below
+        signals: asyncio.Task[None] | None = None
         try:
+            await self._note("run_started" if self.state.status == "new" else "resumed")
+            await self._hear()  # what was said while nobody was here comes before anything that is done
+            signals = asyncio.create_task(self._watch_signals())  # noqa: TID251 - cancelled below
             return await self._work()
         finally:
-            rest: list[asyncio.Task[Any]] = [signals, self._told, *self._tasks.values()]
+            rest: list[asyncio.Task[Any]] = [self._told, *self._tasks.values(), *self.moves.tasks()]
+            rest += [signals] if signals is not None else []
             for task in rest:
                 task.cancel()
             await asyncio.wait(rest, timeout=2)
 
     async def _work(self) -> Ending:
-        if self.state.status == "new":
-            await self._note("run_started")
-        else:
-            await self._note("resumed")
         await self._recover()
         reached = SEQUENCE.index(self.state.phase) if self.state.phase in SEQUENCE else 0
         for phase in SEQUENCE[reached:]:
@@ -123,6 +147,8 @@ class Runner:
         while True:
             if (ending := await self._check()) is not None:
                 return ending
+            await self._undo_decided()
+            await self.moves.withhold()
             todo = next_in_phase(self.nodes, self.state, phase)
             for step_id, how in todo.skip:
                 await self._note("step_finished", step=step_id, status=how)
@@ -165,6 +191,9 @@ class Runner:
         else:
             assert self._told is not None
             await asyncio.wait([self._told, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+        await self._reap()
+
+    async def _reap(self) -> None:
         for step_id in [s for s, t in self._tasks.items() if t.done()]:
             task = self._tasks.pop(step_id)
             if not task.cancelled() and task.exception() is not None:
@@ -187,7 +216,7 @@ class Runner:
         return await self._stopped()
 
     async def _stopped(self) -> Ending:
-        await self._note("stopped", reason=self.stopping)
+        await self._note("stopped", reason=self.stopping, by=self.stopped_by)
         code = 128 + self.signum if self.signum else 5
         return Ending("stopped", code, self.stopping, f"Go on with: bcp resume {self.journal.run_id}")
 
@@ -207,7 +236,7 @@ class Runner:
         for step in list(self.state.steps.values()):
             if step.gate and isinstance(approvals, JournalApprovals):
                 approvals.opened[step.id] = step.gate
-            if step.status not in {"running", "waiting", "in_doubt"}:
+            if step.phase == UNDO or step.status not in {"running", "waiting", "in_doubt"}:
                 continue
             if step.phase == "hold":
                 step.status = "ok"
@@ -215,12 +244,22 @@ class Runner:
                 await self.performer.conclude(self.loaded.step(step.id))
             else:
                 step.status = "pending"
+        self.moves.ask_again()
+
+    async def _undo_decided(self) -> None:
+        """While people are asked whether to undo what moved mail, nothing new begins."""
+        while (asking := self.moves.asking) is not None and not asking.done() and not self._stop.is_set():
+            assert self._told is not None
+            await asyncio.wait([asking, self._told, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+            if self._tasks:
+                await self._reap()
+        self.moves.raise_fault()
 
     # -- hold ----------------------------------------------------------------------------------------------------
 
     async def _holding(self) -> Ending | None:
         mine = self.loaded.phase("hold")
-        if not mine or self.state.recovered:
+        if self.state.recovered or not (mine or self.moves.left_on_relay()):
             return None
         if self.state.phase != "hold":
             await self._note("phase_started", phase="hold")
@@ -231,15 +270,27 @@ class Runner:
                 await self._wait_for_any()
             return None
         if not self.hold:
-            return Ending(
-                "holding", 0, "activation is done; the run holds", f"Back again: bcp failback {self.journal.run_id}"
-            )
+            await self._undo_decided()
+            await self.moves.withhold()
+            if not self.state.failing():
+                return self._left_holding()
+        await self._hold_on(mine)
+        ending = await self._check() if not (self.state.recovered or self.state.failing()) else None
+        while ending is None and self._tasks:
+            await self._wait_for_any()
+        return ending
+
+    async def _hold_on(self, mine: list[Placed]) -> None:
+        """Send updates until the run is recovered, aborted or told to stop."""
         clock = self.services.clock
         due = {p.id: max(self.state.steps[p.id].ended, self.state.hold_since) + float(p.step.every or 0) for p in mine}
-        self.listener(Progress(clock.now(), "holding", "", "holding until failback", {"next": min(due.values())}))
-        while not self.state.recovered and not self.state.failing():
-            if (ending := await self._check()) is not None:
-                return ending
+        until = min(due.values(), default=0.0)
+        self.listener(Progress(clock.now(), "holding", "", "holding until failback", {"next": until}))
+        while not self.state.recovered and not self.stopping and self.broken is None:
+            self.moves.raise_fault()
+            await self.moves.withhold()
+            if self.state.failing():
+                return
             for placed in mine:
                 if clock.now() >= due[placed.id] and placed.id not in self._tasks:
                     due[placed.id] = clock.now() + float(placed.step.every or 0)
@@ -247,10 +298,16 @@ class Runner:
             if self._tasks:
                 await self._wait_for_any()
             else:
-                await self._pause(min(POLL_S, max(0.0, min(due.values()) - clock.now())) or POLL_S)
-        while self._tasks:
-            await self._wait_for_any()
-        return None
+                left = min(due.values(), default=clock.now() + POLL_S) - clock.now()
+                await self._pause(min(POLL_S, max(0.0, left)) or POLL_S)
+
+    def _left_holding(self) -> Ending:
+        state, run_id = self.state, self.journal.run_id
+        hint = f"Back again: bcp failback {run_id}"
+        if state.withheld:
+            why = f"{state.held_after or 'abort'}: mail was left where it is, because {SAID[state.withheld]}"
+            return Ending("holding", 5, why, hint, state.withheld)
+        return Ending("holding", 0, "activation is done; the run holds", hint)
 
     async def _pause(self, seconds: float) -> None:
         """Sleep by the given clock, but wake at once when told to stop."""
@@ -268,18 +325,31 @@ class Runner:
         if self.state.failing():
             while self._tasks:
                 await self._wait_for_any()
+            if await self.moves.withhold():
+                return await self._held()
             await undo_all(self.loaded, self.nodes, self.state, self.performer, self._note)
+            await self.moves.correct()
             if any(s.status == "in_doubt" and s.phase != "always" for s in self.state.steps.values()):
                 return await self._in_doubt()  # what is certain was undone; a person must look at the rest
         ending = await self._phase("always")
         if ending is not None and ending.status != "in_doubt":
             return ending
         status, code, reason, hint = self._verdict()
-        await self._note("run_finished", status=status, reason=reason, code=code)
-        return Ending(status, code, reason, hint)
+        rule = self.state.rule if status != "done" else ""
+        await self._note("run_finished", status=status, reason=reason, code=code, rule=rule)
+        return Ending(status, code, reason, hint, rule)
+
+    async def _held(self) -> Ending:
+        """The undo was withheld when everything else was over: hold, or end where there is nothing to hold."""
+        ending = await self._holding()
+        return ending if ending is not None else await self._finish()
 
     def _verdict(self) -> tuple[str, int, str, str]:
         state = self.state
+        if state.withheld and not state.failing() and state.held_after and self.moves.goes_back():
+            step = state.steps[state.held_after]
+            why = f"{step.id}: {step.error}; MX was left where it points, because {SAID[state.withheld]}"
+            return "failed", 1, why, step.hint
         if state.aborting:
             return "aborted", 5, f"aborted by {state.aborting}" + (f": {state.reason}" if state.reason else ""), ""
         if state.failed_step:
@@ -305,6 +375,7 @@ class Runner:
     def seen(self, kind: str, step: str, actor: str, data: Mapping[str, Any]) -> None:
         """An event that is on disk already."""
         self._seq += 1
+        self.moves.heard(kind)
         at = self.services.clock.now()
         fold(self.state, Event(self._seq, at, kind, step, actor, data))
         self.listener(
@@ -315,11 +386,7 @@ class Runner:
         """Read what people say from the journal. A journal that cannot be read stops the run, it does not fail it."""
         while True:
             try:
-                signals = await self.journal.unread()
-                if signals:
-                    await self.journal.consume(signals)
-                    for signal in signals:
-                        await self._take(signal)
+                await self._hear()
             except StorageError as error:
                 self.broken = self.broken or error
                 self._stop.set()
@@ -328,15 +395,42 @@ class Runner:
                 await asyncio.wait_for(self._news.wait(), POLL_S)
             self._news.clear()
 
-    async def _take(self, signal: Signal) -> None:
+    async def _hear(self) -> None:
+        """Take what people said: it is marked as read and becomes events of this run in one commit."""
+        signals = await self.journal.unread()
+        if not signals:
+            return
+        meant = [(s, self._meaning(s)) for s in signals]
+        await self.journal.consume(signals, [d for _, drafts in meant for d in drafts])
+        for signal, drafts in meant:
+            for draft in drafts:
+                self.seen(draft.kind, draft.step, draft.actor, draft.data)
+            self._act_on(signal)
+
+    def _meaning(self, signal: Signal) -> list[Draft]:
+        """The events that a signal becomes. An abort that would move mail becomes a question, never a deed."""
+        data = dict(signal.data)
+        if signal.kind in {"approve", "reject"}:
+            said = {n: str(data.get(n, "")) for n in ("checksum", "how")}
+            yes = signal.kind == "approve"
+            return [Draft("answered", str(data.get("step", "")), signal.actor, {**said, "yes": yes, "at": signal.at})]
+        if signal.kind == "abort":
+            if not self.moves.moved():
+                return [Draft("aborting", "", signal.actor, {"reason": str(data.get("reason", ""))})]
+            return self.moves.asked_for(signal)
+        if signal.kind == "recovered":
+            return [Draft("recovered", "", signal.actor, {"run": str(data.get("run", ""))})]
+        return []
+
+    def _act_on(self, signal: Signal) -> None:
         approvals = self.services.approvals
         if signal.kind in {"approve", "reject"} and isinstance(approvals, JournalApprovals):
-            approvals.take(signal)
+            approvals.remember(self.state.answers)
         elif signal.kind == "abort":
-            await self._note("aborting", actor=signal.actor, reason=str(signal.data.get("reason", "")))
-            self.performer.interrupt_waits()
-        elif signal.kind == "recovered":
-            await self._note("recovered", actor=signal.actor, run=str(signal.data.get("run", "")))
+            if self.state.aborting:
+                self.performer.interrupt_waits()
+            else:
+                self.moves.ask_again()
         elif signal.kind == "stop":
             self.stop(str(signal.data.get("reason", "told to stop")))
 

@@ -40,6 +40,12 @@ class StepState:
     optional: bool = False
     gate: Mapping[str, Any] = field(default_factory=dict)
     exit_code: int = 1
+    rule: str = ""
+    """Code of the rule that stopped it."""
+
+
+UNDO = "undo"
+"""Phase of the gates that a run opens itself before it moves mail back."""
 
 
 @dataclass(slots=True)
@@ -60,6 +66,22 @@ class RunState:
     acknowledged: str = ""
     last_seq: int = 0
     handed_over: str = ""
+    answers: list[Mapping[str, Any]] = field(default_factory=list)
+    """What people said at gates, as it came: ``by``, ``at``, ``yes``, ``checksum``, ``step``. Kept over a restart."""
+    undo_asked: Mapping[str, Any] = field(default_factory=dict)
+    """Somebody wants to undo what moved mail, and people are asked; empty: nobody does."""
+    consent: Mapping[str, Any] = field(default_factory=dict)
+    """To which consequences people said yes when they aborted: ``codes``, ``at``."""
+    withheld: str = ""
+    """Code of why an undo that would move mail was not done; empty: none was withheld."""
+    corrected: list[str] = field(default_factory=list)
+    """Steps whose audience heard that mail was moved back."""
+    held_after: str = ""
+    """The step that failed before it."""
+    stopped_by: str = ""
+    """Code of what stopped it: ``daemon``, ``signal``, ``told``."""
+    rule: str = ""
+    """Code of the rule that ended it."""
 
     def of_phase(self, phase: str) -> list[StepState]:
         """The steps of a phase."""
@@ -139,14 +161,14 @@ def _step_finished(state: RunState, event: Event) -> None:
         str(data.get("hint", "")),
     )
     step.outputs, step.gate = data.get("outputs") or {}, {}
-    step.exit_code = int(data.get("exit_code", 1))
+    step.exit_code, step.rule = int(data.get("exit_code", 1)), str(data.get("rule", ""))
     step.started = step.started or event.at
     if step.phase == "hold":
         step.rounds, step.items = step.rounds + 1, {}
         return
     fatal = step.status == "failed" and not step.optional and step.phase != "always"
     if fatal and not state.failing():
-        state.failed_step, state.reason = step.id, step.error
+        state.failed_step, state.reason, state.rule = step.id, step.error, step.rule
 
 
 def _step_retry(state: RunState, event: Event) -> None:
@@ -155,14 +177,47 @@ def _step_retry(state: RunState, event: Event) -> None:
 
 
 def _gate_opened(state: RunState, event: Event) -> None:
-    state.steps[event.step].gate = event.data
-    state.steps[event.step].status = "waiting"
-    state.status = "waiting"
+    step = state.steps.setdefault(event.step, StepState(event.step, UNDO))
+    step.gate, step.status = event.data, "waiting"
+    step.started = step.started or event.at
+    if step.phase != UNDO:  # the run itself goes on while people are asked about an undo
+        state.status = "waiting"
 
 
 def _gate_closed(state: RunState, event: Event) -> None:
-    state.steps[event.step].gate = {}
+    step = state.steps[event.step]
+    step.gate = {}
+    if step.phase == UNDO:
+        yes = event.data.get("result") == "approved"
+        step.status, step.ended = ("ok" if yes else "failed"), event.at
+        step.error = "" if yes else str(event.data.get("result", ""))
+        return
     state.status = "running"
+
+
+def _answered(state: RunState, event: Event) -> None:
+    state.answers.append({"by": event.actor, "step": event.step, **event.data})
+
+
+def _undo_asked(state: RunState, event: Event) -> None:
+    state.undo_asked = {"by": event.actor, "at": event.at, **event.data}
+    for step in [s for s in state.steps.values() if s.phase == UNDO]:  # an earlier question is over
+        del state.steps[step.id]
+
+
+def _undo_refused(state: RunState, event: Event) -> None:
+    state.undo_asked = {}
+
+
+def _corrected(state: RunState, event: Event) -> None:
+    state.corrected.append(event.step)
+
+
+def _undo_withheld(state: RunState, event: Event) -> None:
+    state.withheld, state.held_after = str(event.data["code"]), state.failed_step or state.held_after
+    state.failed_step, state.aborting, state.consent = "", "", {}
+    state.reason = str(event.data.get("reason", ""))
+    state.status = "holding" if state.phase == "hold" else "running"
 
 
 def _approved(state: RunState, event: Event) -> None:
@@ -181,6 +236,7 @@ def _undo_finished(state: RunState, event: Event) -> None:
 
 def _stopped(state: RunState, event: Event) -> None:
     state.status, state.reason = "stopped", str(event.data.get("reason", ""))
+    state.stopped_by = str(event.data.get("by", ""))
 
 
 def _resumed(state: RunState, event: Event) -> None:
@@ -191,6 +247,7 @@ def _resumed(state: RunState, event: Event) -> None:
 
 def _aborting(state: RunState, event: Event) -> None:
     state.aborting, state.reason = event.actor or "unknown", str(event.data.get("reason", ""))
+    state.undo_asked, state.consent = {}, {"codes": event.data.get("consent", ()), "at": event.at}
 
 
 def _recovered(state: RunState, event: Event) -> None:
@@ -222,6 +279,11 @@ _HANDLERS = {
     "gate_opened": _gate_opened,
     "gate_closed": _gate_closed,
     "approved": _approved,
+    "answered": _answered,
+    "undo_asked": _undo_asked,
+    "undo_refused": _undo_refused,
+    "undo_withheld": _undo_withheld,
+    "corrected": _corrected,
     "undo_started": _undo_started,
     "undo_finished": _undo_finished,
     "stopped": _stopped,

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bcp.contracts.journal import JournalStore, RunRecord
-from bcp.engine.locks import FileLock, Target
+from bcp.engine.locks import FileLock, Target, held
 from bcp.engine.state import FINAL, Node, RunState, replay
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import Invalid, Refused, StorageError
+from bcp.kernel.errors import Invalid, Missing, Refused, StorageError
 from bcp.kernel.files import make_private, write_atomic
 from bcp.kernel.ids import new_id
 from bcp.kernel.units import format_duration
@@ -77,13 +77,19 @@ class Runs:
         """
         ids = self.ids()
         if not ids:
-            raise Invalid("there are no runs yet", hint=f"Looked in {self.folder}. Is this the right bcp.yaml?")
+            raise Missing(
+                "there are no runs yet",
+                rule="no-such-run",
+                hint=f"Looked in {self.folder}. Is this the right bcp.yaml?",
+            )
         if text in {"", "last"}:
             return ids[-1]
         found = [i for i in ids if i == text] or [i for i in ids if i.startswith(text) or i.endswith(text)]
         if len(found) != 1:
-            what = f"{len(found)} runs match" if found else "there is no run"
-            raise Invalid(f"{what} {text!r}", hint=f"Newest: {', '.join(ids[-3:])}")
+            hint = f"Newest: {', '.join(ids[-3:])}"
+            if found:
+                raise Invalid(f"{len(found)} runs match {text!r}", hint=hint, rule="ambiguous")
+            raise Missing(f"there is no run {text!r}", hint=hint, rule="no-such-run")
         return found[0]
 
     def lock(self, run_id: str) -> FileLock:
@@ -98,23 +104,7 @@ class Runs:
 
     def is_live(self, run_id: str) -> bool:
         """Is a process working on it?"""
-        path = self.folder / f"{run_id}.lock"
-        if not path.exists():
-            return False
-        import fcntl  # noqa: PLC0415
-
-        try:
-            handle = os.open(path, os.O_RDONLY)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        else:
-            return False
-        finally:
-            os.close(handle)
+        return held(self.folder / f"{run_id}.lock")
 
     def tell(self, run_id: str, kind: str, actor: str, **data: Any) -> None:
         """Tell a run something."""

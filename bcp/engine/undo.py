@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcp.contracts.action import Action, Outcome, StepInfo
+from bcp.contracts.effect import EffectKey
 from bcp.contracts.journal import ClaimState
 from bcp.engine.perform import Note, Performer
 from bcp.engine.state import Node, RunState, to_undo
@@ -47,7 +48,7 @@ async def _undo_one(placed: Placed, outputs: Mapping[str, Any], performer: Perfo
     spec, services, journal = placed.step.undo, performer.services, performer.journal
     timeout = settle_timeout(placed, performer.loaded.book)
     for attempt in range(3):
-        key = f"{journal.run_id}/{placed.id}!undo#{attempt}"
+        key = str(EffectKey(journal.run_id, placed.id, attempt=attempt, undo=True))
         info = StepInfo(placed.id, key, attempt, None, timeout)
         claim = await journal.claim(key, placed.id, {"undo": placed.id}, event="undo_claimed")
         if claim.state is ClaimState.DONE and (claim.outcome or {}).get("state") == "done":

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from bcp.contracts.hook import Alert
 from bcp.incident.model import OPEN, Event, Incident, Taken
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import Invalid, StorageError
+from bcp.kernel.errors import Invalid, Missing, StorageError
 from bcp.kernel.hashing import GENESIS, canonical, link
 from bcp.kernel.ids import new_id
 from bcp.kernel.sqlite import open_durable
@@ -153,13 +153,20 @@ class Book:
             query = "select * from incident where substr(id, 1, ?) = ?"
             found = [_incident(r) for r in self.db.execute(query, (len(name), name))]
         if not found and name in {"", "last"}:
-            raise Invalid("there are no incidents yet", hint="`bcp serve` writes them down.")
+            raise Missing("there are no incidents yet", hint="`bcp serve` writes them down.", rule="no-such-incident")
         if len(found) != 1:
-            raise Invalid(
-                f"there is no incident {name!r}" if not found else f"several incidents begin with {name!r}",
-                hint="bcp incident list",
-            )
+            if found:
+                raise Invalid(f"several incidents begin with {name!r}", hint="bcp incident list", rule="ambiguous")
+            raise Missing(f"there is no incident {name!r}", hint="bcp incident list", rule="no-such-incident")
         return found[0]
+
+    def incident_of(self, run_id: str) -> str:
+        """The incident that a run belongs to; empty: none."""
+        row = self.db.execute(
+            "select id from incident where instr(' ' || runs || ' ', ' ' || ? || ' ') order by opened desc limit 1",
+            (run_id,),
+        ).fetchone()
+        return str(row[0]) if row else ""
 
     def current(self, service: str) -> Incident | None:
         """The one that is not closed."""
@@ -242,7 +249,8 @@ class Book:
         row = self.db.execute(
             "select firing, incident from alert where source = ? and outage = ? and started = ?", key
         ).fetchone()
-        late = bool(row) and not row[0] and alert.firing and bool(alert.started) and bool(alert.identity)
+        # Its end came before its beginning. One that had begun, had ended and fires again is news, whatever its start.
+        late = bool(row) and not row[0] and not row[1] and alert.firing and bool(alert.started)
         incident, made, word = (str(row[1]) if row else ""), False, "ignored"
         if alert.firing and not late:
             found, made = self.open(service, alert.title, mode, source, outage=alert.outage[:300], url=alert.url[:300])

@@ -8,7 +8,7 @@ from typing import Any
 
 from bcp.contracts.incident import MODES, OPEN, Asked, Event, Incident, Question, Taken
 
-__all__ = ["MODES", "OPEN", "Asked", "Event", "Incident", "Plan", "Question", "Taken", "Turn", "next_state", "turns"]
+__all__ = ["MODES", "OPEN", "Asked", "Event", "Incident", "Plan", "Question", "Taken", "Turn", "turns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,3 @@ def turns(groups: Sequence[Sequence[str]], opened: float, deadline: float, plan:
             if at < deadline - 10.0 or wait == 0:
                 out.append(Turn(cycle, group, at))
     return out
-
-
-def next_state(state: str, *, down: bool, healthy: bool, alerts_firing: bool, holding: bool) -> str:
-    """Where an incident goes. Opened by an alert it becomes declared by our own look; resolved when all is well again;
-    closed when nothing of ours is left standing either. It never goes back, but from resolved to declared."""
-    if state in {"opened", "resolved"} and down:
-        return "declared"
-    if state in {"opened", "declared"} and healthy and not alerts_firing:
-        return "resolved"
-    if state == "resolved" and healthy and not alerts_firing and not holding:
-        return "closed"
-    return state

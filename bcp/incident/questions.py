@@ -11,7 +11,7 @@ from bcp.engine.gate import Answer
 from bcp.incident.book import Book
 from bcp.incident.codes import MAX_WRONG, codes_in, link_holds, link_nonce, sealed
 from bcp.incident.model import Question
-from bcp.kernel.errors import Invalid, Refused
+from bcp.kernel.errors import Missing, Refused
 from bcp.kernel.ids import new_id
 
 
@@ -98,18 +98,20 @@ def question(book: Book, name: str) -> Question:
     """One. Raises ``Invalid``."""
     row = book.db.execute("select * from question where id = ?", (name,)).fetchone()
     if row is None:
-        raise Invalid(f"there is no question {name!r}", hint="bcp incident show")
+        raise Missing(f"there is no question {name!r}", hint="bcp incident show", rule="no-such-question")
     return _question(row)
 
 
-def close(book: Book, asked: Question, result: str) -> None:
-    """It is answered, or nobody may answer any more."""
+def close(book: Book, asked: Question, result: str, *, rule: str = "") -> None:
+    """It is answered, or nobody may answer any more. ``rule``: why, as a code; ``result``: for people."""
     with book:
         changed = book.db.execute(
             "update question set state = 'closed', result = ? where id = ? and state = 'open'", (result[:300], asked.id)
         )
         if changed.rowcount:
-            book.note("question_closed", asked.incident, question=asked.id, run=asked.run, result=result[:300])
+            book.note(
+                "question_closed", asked.incident, question=asked.id, run=asked.run, result=result[:300], rule=rule
+            )
 
 
 # -- asking ----------------------------------------------------------------------------------------------------------

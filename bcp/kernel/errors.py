@@ -12,12 +12,18 @@ class BcpError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str = "", outputs: Mapping[str, Any] | None = None) -> None:
+    rule = ""
+    """Code of the rule or fault, for programs. Nothing decides by the words of a message."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", outputs: Mapping[str, Any] | None = None, rule: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.outputs = outputs
         """What was done before it failed, so that it can be undone."""
+        self.rule = rule or type(self).rule
 
 
 class Transient(BcpError):
@@ -30,8 +36,9 @@ class Transient(BcpError):
         hint: str = "",
         outputs: Mapping[str, Any] | None = None,
         retry_after_s: float | None = None,
+        rule: str = "",
     ) -> None:
-        super().__init__(message, hint=hint, outputs=outputs)
+        super().__init__(message, hint=hint, outputs=outputs, rule=rule)
         self.retry_after_s = retry_after_s
 
 
@@ -50,12 +57,6 @@ class Refused(BcpError):
     """A safety rule or a person said no. ``rule`` is the rule's name."""
 
     exit_code = 3
-
-    def __init__(
-        self, message: str, *, hint: str = "", outputs: Mapping[str, Any] | None = None, rule: str = ""
-    ) -> None:
-        super().__init__(message, hint=hint, outputs=outputs)
-        self.rule = rule
 
 
 class GateClosed(Refused):
@@ -107,8 +108,8 @@ class Invalid(BcpError):
 
     exit_code = 2
 
-    def __init__(self, message: str, *, hint: str = "", problems: list[Problem] | None = None) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, message: str, *, hint: str = "", problems: list[Problem] | None = None, rule: str = "") -> None:
+        super().__init__(message, hint=hint, rule=rule)
         self.problems: list[Problem] = list(problems or ())
 
     @classmethod
@@ -116,3 +117,9 @@ class Invalid(BcpError):
         """Make one error out of several problems."""
         count = len(problems)
         return cls(f"{count} problem{'s' if count != 1 else ''} found", problems=problems)
+
+
+class Missing(Invalid):
+    """What was asked for is not there. ``rule`` says what kind of thing: ``no-such-run`` and so on."""
+
+    rule = "not-found"

@@ -12,16 +12,20 @@ MOST = 1000
 
 
 def grouped(body: Any, link: str = "generatorURL") -> list[Alert]:
-    """Each alert judged alone: a firing group may hold resolved ones. A repeat has the same identity. Raises ``Invalid``."""
+    """Each alert judged alone: a firing group may hold resolved ones. Raises ``Invalid``.
+
+    These senders repeat the state of an alert and give a message no id. So an alert has no identity: it is news when its
+    state is another one than before, also when it fires again with the ``startsAt`` it had before its end. What ties the
+    two ends together is the fingerprint of its labels alone: the key of its group changes with the sender's configuration.
+    """
     top = mapping(body, "the body")
     found = top.get("alerts")
     if not isinstance(found, list):
         raise Invalid("the body has no list of alerts", hint="Is this the sender that the hook's kind says?")
-    group = text_of(top.get("groupKey"), 500)
-    return [_alert(mapping(a, "an alert"), group, link) for a in found[:MOST]]
+    return [_alert(mapping(a, "an alert"), link) for a in found[:MOST]]
 
 
-def _alert(alert: Mapping[str, Any], group: str, link: str) -> Alert:
+def _alert(alert: Mapping[str, Any], link: str) -> Alert:
     labels = mapping(alert.get("labels") or {}, "labels")
     notes = mapping(alert.get("annotations") or {}, "annotations")
     status = needed(alert, "status")
@@ -30,6 +34,6 @@ def _alert(alert: Mapping[str, Any], group: str, link: str) -> Alert:
     started = text_of(alert.get("startsAt"))
     mark = text_of(alert.get("fingerprint")) or repr(sorted((str(k), str(v)) for k, v in labels.items()))[:300]
     name = text_of(labels.get("alertname")) or "alert"
-    outage, title = f"{group}|{mark}", text_of(notes.get("summary")) or name
+    title = text_of(notes.get("summary")) or name
     url = text_of(alert.get(link) or alert.get("generatorURL"), 500)
-    return Alert(f"{outage}|{started}|{status}", outage, status == "firing", title, started, dict(labels), url)
+    return Alert("", mark, status == "firing", title, started, dict(labels), url)

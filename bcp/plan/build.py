@@ -19,9 +19,9 @@ from bcp.playbook.expr import ExpressionError
 from bcp.playbook.load import Loaded, Placed, settle_timeout
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is to be planned."""
+    """What is to be planned. By name only: fourteen values in a row are mixed up sooner or later."""
 
     loaded: Loaded
     inputs: Mapping[str, Any]
@@ -79,7 +79,7 @@ async def build(request: Request, actions: Mapping[str, Action[Any]], services: 
     scope = base_scope(request)
     scope["steps"] = {}
     for placed in request.loaded.steps:
-        planned = await _plan_step(placed, request, actions, services, scope, steps)
+        planned = await plan_step(placed, request, actions, services, scope, steps)
         steps[placed.id] = planned
         scope["steps"][placed.id] = {
             "outputs": dict(planned.outputs),
@@ -109,7 +109,7 @@ async def build(request: Request, actions: Mapping[str, Action[Any]], services: 
     ).sealed()
 
 
-async def _plan_step(
+async def plan_step(
     placed: Placed,
     request: Request,
     actions: Mapping[str, Action[Any]],
@@ -117,6 +117,7 @@ async def _plan_step(
     scope: dict[str, Any],
     done: Mapping[str, PlannedStep],
 ) -> PlannedStep:
+    """One step as of now. ``done``: what was planned before it. Writes nothing."""
     step, action = placed.step, actions[placed.step.uses]
     common: dict[str, Any] = {
         "id": placed.id,

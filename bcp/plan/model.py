@@ -138,7 +138,9 @@ def read_plan(path: Path) -> Plan:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise Invalid(f"cannot read {path}: {error.strerror or error}", hint="Check the path.") from error
+        raise Invalid(
+            f"cannot read {path}: {error.strerror or error}", hint="Check the path.", rule="plan-unreadable"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise Invalid(f"{path} is not a plan file", hint="Make one with `bcp plan PLAYBOOK`.") from error
     return from_data(data)

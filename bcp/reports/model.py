@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bcp.contracts.effect import step_of
 from bcp.engine.store import RunView
 from bcp.kernel.clock import iso
 
@@ -163,7 +164,7 @@ def receipts_of(view: RunView) -> dict[tuple[str, str], list[str]]:
     for effect in view.record.effects:
         outcome = effect.outcome or {}
         if effect.request.get("channel") is not None and outcome.get("state") == "sent" and outcome.get("receipt"):
-            key = (effect.key.split("/")[1], str(effect.request["channel"]))
+            key = (step_of(effect.key), str(effect.request["channel"]))
             out.setdefault(key, []).append(str(outcome["receipt"]))
     return out
 
@@ -175,7 +176,7 @@ def _messages(view: RunView, reported: Callable[[Sequence[str]], Mapping[str, st
         channel = effect.request.get("channel")
         if channel is None or effect.key.endswith("/back"):  # taking a scheduled one back is no delivery
             continue
-        step = effect.key.split("/")[1]
+        step = step_of(effect.key)
         row = table.setdefault(
             (step, str(channel)),
             {

@@ -38,6 +38,8 @@ class Core:
         self.sight = Sight(app.watching, app.clock)
         self.asking = asyncio.Event()
         """Set when a gate was opened, a question was asked or an answer came: whoever asks people looks at once."""
+        self.follow = app.follower().follow
+        """Let the course of the outage know at once what runs did; other processes' runs are followed round by round."""
         self._group: asyncio.TaskGroup | None = None
 
     @property

@@ -8,12 +8,14 @@ import os
 from typing import Any
 
 from bcp.contracts.hook import Alert
+from bcp.deeds.who import Ground
 from bcp.engine.locks import FileLock
 from bcp.incident.model import Taken
 from bcp.incident.questions import unsettled
 from bcp.incident.writer import Writer
 from bcp.kernel.errors import BcpError, Refused
 from bcp.server.core import Core, Loop, kept
+from bcp.server.ground import ground_of
 from bcp.server.keys import signing_key
 from bcp.server.parts.act import Actor
 from bcp.server.parts.ask import Asker
@@ -21,6 +23,9 @@ from bcp.server.parts.conduct import Conductor
 from bcp.server.parts.hear import Hearer
 from bcp.server.parts.heart import heartbeat
 from bcp.server.parts.look import Looking
+from bcp.server.parts.mind import Minder
+from bcp.server.parts.perform import Deeds
+from bcp.server.parts.record import Recorder
 from bcp.server.parts.say import Speaker
 from bcp.server.parts.told import Told
 from bcp.server.warm import warm
@@ -46,18 +51,22 @@ class Daemon:
         self.sight = core.sight
         self.told = Told(core.state / "alerts")
         self.speaker = Speaker(core)
-        self.conductor = Conductor(core, self.speaker)
-        self.actor = Actor(core, self.speaker, self.conductor)
+        deeds = Deeds(core)
+        self.conductor = Conductor(core, self.speaker, deeds)
+        self.recorder = Recorder(core)
+        self.actor = Actor(core, self.speaker, self.conductor, self.recorder)
+        self.conductor.voided = self.actor.forget
         looking = Looking(core, self.actor)
         self.asker = Asker(core, self.speaker, self.conductor)
-        self.hearer = Hearer(core, self.conductor)
+        self.hearer = Hearer(core, self.ground)
+        self.minder = Minder(core, self.conductor, deeds)
         self.loops: list[tuple[str, Loop]] = [
             ("watch", looking.watch),
             ("look", looking.when_wanted),
             ("ask", self.asker.run),
             ("hear", self.hearer.run),
             ("told", self.told.run),
-            ("runs", self.conductor.mind),
+            ("runs", self.minder.run),
         ]
         if (wanted := core.settings.heartbeat) is not None:
             self.loops.append(("heartbeat", lambda: heartbeat(core.sight, wanted)))
@@ -73,6 +82,10 @@ class Daemon:
     def settings(self) -> Any:
         """``serve:``."""
         return self.core.settings
+
+    def ground(self) -> Ground:
+        """What deeds stand on here."""
+        return ground_of(self.core, self.conductor)
 
     # -- loops ---------------------------------------------------------------------------------------------------
 
@@ -103,6 +116,8 @@ class Daemon:
         self.told.hear(source, alerts, self.clock.now())
         if playbook and taken.incident:
             self.actor.wish(taken.incident, playbook)
+        if taken.new and not taken.resolved:
+            self.recorder.heard()
         if taken.new:
             self.hub.changed()
             self.want_look()

@@ -18,7 +18,7 @@ def warm(app: App) -> None:
     """
     import aiohttp  # noqa: F401, PLC0415
 
-    from bcp import operate  # noqa: F401, PLC0415
+    from bcp.deeds import run  # noqa: F401, PLC0415
     from bcp.reports import write  # noqa: F401, PLC0415
 
     registry.actions()

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from bcp import __version__
 from bcp.contracts.channel import Page
+from bcp.deeds.status import http_status
 from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
@@ -19,7 +20,7 @@ from bcp.server.console import deeds, links, login
 from bcp.server.console import pages as console
 from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
-from bcp.server.doors import api
+from bcp.server.doors import api, api_deeds
 from bcp.server.doors.body import TooLarge, TooSlow, read
 from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of
 from bcp.server.doors.hooks import Hooks
@@ -44,6 +45,7 @@ def web(daemon: Daemon) -> FastAPI:
     app.state.daemon, app.state.accounts, app.state.hooks = daemon, accounts, Hooks(daemon)
     app.state.site = Site(daemon, accounts)
     app.include_router(api.router)
+    app.include_router(api_deeds.router)
     _vendors(app, daemon)
     _probes(app)
     if c.enabled:
@@ -79,7 +81,7 @@ def _console(app: FastAPI) -> None:
     for path, view in (
         ("/", console.now), ("/incidents", console.incidents), ("/incidents/{incident}", console.incident), ("/runs", console.runs),
         ("/runs/{run}", console.run), ("/runs/{run}/plan", console.run_plan), ("/runs/{run}/report", console.report),
-        ("/plans/{plan}", console.plan), ("/start", console.start), ("/messages", console.messages), ("/drills", console.drills),
+        ("/plans/{plan}", console.plan), ("/runs/{run}/abort", deeds.ask_abort), ("/start", console.start), ("/messages", console.messages), ("/drills", console.drills),
         ("/history", console.history), ("/audit", console.audit), ("/account", console.account), ("/events", console.events),
     ):  # fmt: skip
         app.add_route(path, guarded("viewer", view), methods=["GET"])
@@ -87,6 +89,9 @@ def _console(app: FastAPI) -> None:
         ("/questions/{question}/answer", "approver", deeds.answer), ("/plans", "operator", deeds.make_plan),
         ("/plans/{plan}/run", "operator", deeds.run_plan), ("/runs/{run}/abort", "operator", deeds.abort),
         ("/runs/{run}/failback", "operator", deeds.failback), ("/messages/send", "operator", deeds.send),
+        ("/messages/stop", "operator", deeds.stop), ("/runs/{run}/settle", "operator", deeds.settle),
+        ("/runs/{run}/acknowledge", "operator", deeds.acknowledge), ("/runs/{run}/resume", "operator", deeds.resume),
+        ("/incidents", "operator", deeds.declare), ("/incidents/{incident}/close", "operator", deeds.close),
         ("/account/password", "viewer", deeds.password), ("/account/passkey/remove", "viewer", deeds.remove_passkey),
         ("/logout", "viewer", login.leave),
     ):  # fmt: skip
@@ -104,9 +109,8 @@ def _console(app: FastAPI) -> None:
 def _errors(app: FastAPI) -> None:
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, BcpError)
-        rule = error.rule if isinstance(error, Refused) else ""
-        body = {"detail": error.message, "hint": error.hint, "rule": rule or ""}
-        return JSONResponse(body, api.status_of(error))
+        body = {"detail": error.message, "hint": error.hint, "rule": error.rule}
+        return JSONResponse(body, http_status(error))
 
     async def unexpected(request: Request, error: Exception) -> Response:
         LOG.error("unexpected, at %s", request.url.path, exc_info=error)

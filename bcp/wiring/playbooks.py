@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bcp.detect.decide import Decision
 from bcp.kernel.document import did_you_mean
-from bcp.kernel.errors import Invalid
+from bcp.kernel.errors import Missing
 from bcp.playbook.catalogue import Catalogue, ChannelSpec
 from bcp.playbook.load import Loaded, load
 from bcp.settings import Configuration
@@ -38,7 +38,7 @@ class Playbooks:
             return load(Path(name))
         files = self.files()
         if name not in files:
-            raise Invalid(f"there is no playbook {name!r}", hint=did_you_mean(name, files))
+            raise Missing(f"there is no playbook {name!r}", hint=did_you_mean(name, files), rule="no-such-playbook")
         return load(files[name])
 
     def catalogue(self, *, facts: frozenset[str] = frozenset()) -> Catalogue:

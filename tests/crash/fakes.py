@@ -219,6 +219,20 @@ def services(folder: Path, recorder: Recorder, journal: Any, approvals: Any, run
     pack = Pack([Template(MessageFile.model_validate(MESSAGE), parse("{}"))])
     clock = SystemClock()
     courier = Courier(directory, pack, {"sms": FileChannel(recorder)}, journal, clock, lambda extra: dict(extra), paces={"sms": Pace(concurrency=3, ask_after_s=(0.0,))})
-    run = RunInfo(run_id, "crash", "real", "nobody", checksum)
-    return Services(clock, run, False, {"corp.test": Domain("corp.test", "main", PRIMARY)}, {"main": FileDns(folder, recorder)}, {"mx-backup": world}, courier, approvals, world, world, world, world,
-                    world, {}, ("tool", "seen"))
+    run = RunInfo(id=run_id, playbook="crash", kind="real", initiator="nobody", checksum=checksum)
+    return Services(
+        clock=clock,
+        run=run,
+        dry=False,
+        domains={"corp.test": Domain("corp.test", "main", PRIMARY)},
+        dns={"main": FileDns(folder, recorder)},
+        relays={"mx-backup": world},
+        courier=courier,
+        approvals=approvals,
+        mailer=world,
+        outside=world,
+        pages=world,
+        looker=world,
+        reports=world,
+        allow_shell=("tool", "seen"),
+    )

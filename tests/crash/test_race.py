@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bcp import operate
+from bcp.deeds.plan import make_plan, request_for
+from bcp.deeds.run import start
 from bcp.kernel.errors import Refused
 from bcp.settings import load
 from bcp.wiring import make_app
@@ -44,8 +45,8 @@ def project(folder: Path, wait: str) -> Path:
 
 async def go(config: Path, *, automatic: bool = False) -> tuple[str, int]:
     app = make_app(load(config))
-    plan = await operate.make_plan(app, operate.request_for(app, app.playbooks.load("slow"), inputs={}, automatic=automatic))
-    run_id, ending = await operate.start(app, plan)
+    plan = await make_plan(app, request_for(app, app.playbooks.load("slow"), inputs={}, automatic=automatic))
+    run_id, ending = await start(app, plan)
     return run_id, ending.code
 
 

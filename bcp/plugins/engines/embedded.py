@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bcp.contracts.engine import EnginePlugin
-from bcp.contracts.journal import Claim, ClaimState, Effect, Event, RunRecord, Signal
+from bcp.contracts.journal import Claim, ClaimState, Draft, Effect, Event, RunRecord, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import StorageError
 from bcp.kernel.hashing import GENESIS, canonical, link_event
@@ -277,10 +277,16 @@ class EmbeddedJournal:
             raise _failed(self.path, error) from error
         return [Signal(i, at, kind, actor, json.loads(data)) for i, at, kind, actor, data in rows]
 
-    async def consume(self, signals: Sequence[Signal]) -> None:
-        """Mark signals as read."""
+    async def consume(self, signals: Sequence[Signal], events: Sequence[Draft] = ()) -> None:
+        """Mark signals as read and append what they mean, in one commit."""
         ids = [(s.id,) for s in signals]
-        await self._submit(lambda db: db.executemany("update signal set consumed=1 where id=?", ids) and None)
+
+        def operation(db: sqlite3.Connection) -> None:
+            db.executemany("update signal set consumed=1 where id=?", ids)
+            for event in events:
+                self._append(event.kind, event.step, event.actor, event.data)
+
+        await self._submit(operation)
 
     def events(self) -> list[Event]:
         """All events, oldest first."""

@@ -16,7 +16,7 @@ class AlertmanagerSettings(HookSettings):
 
 
 class Alertmanager(Hook[AlertmanagerSettings]):
-    """One group may hold alerts that fire and alerts that are resolved: each is judged alone. A repeat has the same identity."""
+    """One group may hold alerts that fire and alerts that are resolved: each is judged alone."""
 
     kind = "alertmanager"
     Settings = AlertmanagerSettings

@@ -1,162 +1,159 @@
-"""What the console changes: answers, plans, runs, messages, one's own account. Each is checked again here, whatever the page showed."""
+"""What the console changes: each form is parsed, the deed is called, its outcome is shown. The deed checks everything."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bcp import announce, operate
-from bcp.incident import questions
-from bcp.kernel.errors import Invalid, Refused
-from bcp.plan.model import Plan, read_plan
-from bcp.playbook.load import Loaded, loads
+from bcp.deeds import abort as ending
+from bcp.deeds import incident as incidents
+from bcp.deeds import settle as settling
+from bcp.deeds.abort import Abort
+from bcp.deeds.answer import Answer
+from bcp.deeds.answer import answer as say
+from bcp.deeds.failback import plan_back
+from bcp.deeds.plan import PlanRequest, kept, make
+from bcp.deeds.resume import may_resume
+from bcp.deeds.send import Send, plan_send, stop_send
+from bcp.deeds.settle import Settle
+from bcp.kernel.errors import Invalid, Missing, Refused
 from bcp.server.console.page import Site, field, in_thread, to
 from bcp.server.console.pages import view_of
+from bcp.server.ground import planning
 from bcp.server.signin.accounts import Session
+from bcp.server.signin.who import who_sits
 
 Form = dict[str, list[str]]
 
 
 async def answer(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Yes or no to exactly the plan that the page showed."""
-    q = await site.daemon.writer.do(lambda b: questions.question(b, str(request.path_params["question"])))
-    if field(form, "checksum") != q.checksum:
-        raise Refused("the question is about another plan now", rule="wrong-checksum", hint="Look at it again.")
     said = field(form, "answer")
     if said not in {"yes", "no"}:
         raise Invalid("answer yes or no")
-    if not session.user.contact:
-        raise Refused(
-            "your account belongs to no contact", rule="not-an-approver", hint="bcp user contact NAME CONTACT"
-        )
-    await site.daemon.hearer.answer(q, session.user.contact, yes=said == "yes", how=f"console as {session.user.name}")
-    return to(f"/runs/{q.run}" if q.run else "/", f"Your {said} is noted.")
+    question = str(request.path_params["question"])
+    checksum = field(form, "checksum") or "0" * 64  # a page without one has shown nothing
+    given = Answer(said == "yes", question=question, checksum=checksum)
+    done = await say(site.daemon.ground(), who_sits(session), given)
+    return to(f"/runs/{done.run}" if done.run else "/", f"Your {said} is noted.")
 
 
 async def make_plan(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Reads the facts; changes nothing."""
+    name = field(form, "playbook")
+    if name not in site.daemon.app.playbooks.files():
+        raise Missing(f"there is no playbook {name[:60]!r}", rule="no-such-playbook")
+    async with planning(site.daemon.core, site.daemon.conductor) as ground:
+        made = await make(ground, who_sits(session), PlanRequest(name, inputs_of(field(form, "inputs"))))
+    await note(site, session, "planned", playbook=made.playbook, plan=made.id)
+    return to(f"/plans/{made.id}")
+
+
+def inputs_of(text: str) -> dict[str, str]:
+    """``NAME=VALUE`` lines. Raises ``Invalid``."""
     inputs = {}
-    for line in field(form, "inputs").splitlines():
+    for line in text.splitlines():
         name, sign, value = line.partition("=")
         if line.strip() and not sign:
             raise Invalid(f"{line[:60]!r} is not NAME=VALUE")
         if line.strip():
             inputs[name.strip()] = value.strip()
-    name = field(form, "playbook")
-    if name not in site.daemon.app.playbooks.files():
-        raise Invalid(f"there is no playbook {name[:60]!r}")
-    made = await planned(site, site.daemon.app.playbooks.load(name), session, inputs=inputs)
-    return to(f"/plans/{made.id}")
-
-
-async def planned(
-    site: Site,
-    loaded: Loaded,
-    session: Session,
-    *,
-    inputs: dict[str, str],
-    parent: str = "",
-    domains: tuple[str, ...] = (),
-) -> Plan:
-    """A plan in the state folder, by whoever is logged in."""
-    app = site.daemon.core.run_app()
-    try:
-        who = session.user.contact or session.user.name
-        request = operate.request_for(app, loaded, inputs=inputs, initiator=who, parent=parent, domains=domains)
-        made = await operate.make_plan(app, request)
-    finally:
-        await app.close()
-    made.write(site.daemon.state / "plans" / f"{made.id}.json")
-    await note(site, session, "planned", playbook=made.playbook, plan=made.id)
-    return made
+    return inputs
 
 
 async def run_plan(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Run exactly the plan that the page showed."""
-    name = str(request.path_params["plan"])
-    path = site.daemon.state / "plans" / f"{name}.json"
-    if not name.replace("-", "").isalnum() or not path.is_file():
-        raise Invalid(f"there is no plan {name[:60]!r}")
-    plan = read_plan(path)
-    if field(form, "checksum") != plan.checksum:
-        raise Refused("this is another plan now", rule="wrong-checksum", hint="Look at it again.")
-    return await begin(site, session, plan, loads(plan.playbook_text, plan.playbook_file))
-
-
-async def begin(site: Site, session: Session, plan: Plan, loaded: Loaded) -> Response:
-    """Start it, and wait for its first sign of life or for what refuses it."""
-    service = site.daemon.app.settings.service
-    current = await site.daemon.writer.do(lambda b: b.current(service))
-    before = set(site.daemon.app.running.runs.ids())
-    incident = current.id if current else ""
-    who = session.user.contact or session.user.name
-    task = site.daemon.spawn(
-        site.daemon.conductor.go(incident, loaded, plan=plan, parent=plan.parent, initiator=who), f"run {plan.playbook}"
-    )
+    checksum = field(form, "checksum") or "0" * 64
+    plan = kept(site.daemon.app, str(request.path_params["plan"]), checksum)
     await note(site, session, "run_asked_for", playbook=plan.playbook, plan=plan.id)
-    for _ in range(100):
-        fresh = [i for i in site.daemon.app.running.runs.ids() if i not in before]
-        if fresh:
-            return to(f"/runs/{fresh[-1]}")
-        if task.done():
-            break
-        await site.daemon.clock.sleep(0.05)
-    events = await site.daemon.writer.do(lambda b: b.events(limit=20))
-    why = next(
-        (str(e.data.get("text")) for e in reversed(events) if e.kind in {"refused", "run_failed"}),
-        "it did not begin; see the log",
-    )
-    raise Refused(why, rule="refused", hint="Look at the incident's timeline.")
+    return to(f"/runs/{await site.daemon.conductor.begin(plan, who_sits(session).person)}")
+
+
+async def ask_abort(site: Site, request: Request, session: Session) -> Response:
+    """What ending this run would do to mail, before anybody says yes."""
+    shown = await ending.look(site.daemon.ground(), view_of(site, request).id)
+    return site.page(request, "abort.html", session, s=shown, may=session.user.contact in shown.approvers)
 
 
 async def abort(site: Site, request: Request, session: Session, form: Form) -> Response:
-    """Stop before the next step and undo."""
-    view = view_of(site, request)
-    if view.state.status in {"done", "failed", "aborted"}:
-        raise Refused(f"the run is over ({view.state.status})", rule="run-over")
-    site.daemon.app.running.runs.tell(
-        view.id, "abort", session.user.contact or session.user.name, reason=f"console as {session.user.name}"
-    )
-    await note(site, session, "abort_asked_for", run=view.id)
-    return to(f"/runs/{view.id}", "The run was told to stop and undo.")
+    """Stop before the next step and undo. One that moved mail: only with what the page showed."""
+    run = view_of(site, request).id
+    wanted = Abort(run, field(form, "reason")[:500], field(form, "consequence"), field(form, "anyway"))
+    try:
+        done = await ending.abort(site.daemon.ground(), who_sits(session), wanted)
+    except Refused as error:
+        if error.rule in {"consequence-not-shown", "second-yes", "wrong-checksum"}:
+            return to(f"/runs/{run}/abort", error.message)
+        raise
+    await note(site, session, "abort_asked_for", run=run)
+    return to(f"/runs/{run}", "People are asked about it." if done.asks else "The run was told to stop and undo.")
 
 
 async def failback(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Plan the way back of a run that holds."""
-    view = view_of(site, request)
-    recovery = loads(view.plan["playbook_text"]).book.recovery
-    if recovery is None:
-        raise Refused(
-            f"{view.plan['playbook']} has no way back", rule="no-recovery", hint="Add recovery: to the playbook."
-        )
-    made = await planned(
-        site,
-        site.daemon.app.playbooks.load(recovery.playbook),
-        session,
-        inputs={},
-        parent=view.id,
-        domains=tuple(view.plan["domains"]),
-    )
+    async with planning(site.daemon.core, site.daemon.conductor) as ground:
+        _, made = await plan_back(ground, who_sits(session), view_of(site, request).id)
+    await note(site, session, "planned", playbook=made.playbook, plan=made.id)
     return to(f"/plans/{made.id}")
+
+
+async def settle(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """A person's word about an effect in doubt."""
+    said = field(form, "happened")
+    if said not in {"yes", "no"}:
+        raise Invalid("say whether it happened")
+    run = view_of(site, request).id
+    found = Settle(run, field(form, "what"), said == "yes", field(form, "reason")[:500])
+    done = await settling.settle(site.daemon.ground(), who_sits(session), found)
+    await note(site, session, "settled", run=run, what=found.what, happened=said)
+    return to(f"/runs/{run}", f"{len(done.keys)} effect(s) settled. The run can be gone on with.")
+
+
+async def acknowledge(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """Somebody looked at a run that is over."""
+    done = await settling.acknowledge(site.daemon.ground(), who_sits(session), view_of(site, request).id)
+    await note(site, session, "acknowledged", run=done.run)
+    return to(f"/runs/{done.run}", "Its target is free again.")
+
+
+async def resume(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """Go on with a run that nobody works on."""
+    view = may_resume(site.daemon.ground(), who_sits(session), view_of(site, request).id)
+    site.daemon.minder.take_over(view)
+    await note(site, session, "resume_asked_for", run=view.id)
+    return to(f"/runs/{view.id}", "It is gone on with.")
 
 
 async def send(site: Site, request: Request, session: Session, form: Form) -> Response:
     """One message to one audience, as a run of its own."""
-    app = site.daemon.app
-    name, audience, letter = field(form, "message"), field(form, "audience"), field(form, "letter")[:1]
-    if (
-        name not in app.world.pack
-        or app.world.pack.get(name).file.draft
-        or audience not in app.people.directory.audiences
-        or letter not in "ABCDEFGH"
-    ):
-        raise Invalid("there is no such message or audience")
-    path = announce.playbook_of(app, audience, name, form.get("channel") or None, letter, {})
-    loaded = app.playbooks.load(str(path))
-    made = await planned(site, loaded, session, inputs={})
-    if refusals := made.refusals():
-        raise Refused(refusals[0][1].message, rule=refusals[0][1].rule, hint=refusals[0][1].hint)
-    return await begin(site, session, made, loaded)
+    wanted = Send(field(form, "message"), field(form, "audience"), form.get("channel") or (), field(form, "letter")[:1])
+    async with planning(site.daemon.core, site.daemon.conductor) as ground:
+        made = await plan_send(ground, who_sits(session), wanted)
+    await note(site, session, "run_asked_for", playbook=made.playbook, plan=made.id)
+    return to(f"/runs/{await site.daemon.conductor.begin(made, who_sits(session).person)}")
+
+
+async def stop(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """Stop a send, never another run."""
+    done = await stop_send(site.daemon.ground(), who_sits(session), field(form, "run"))
+    await note(site, session, "abort_asked_for", run=done.run)
+    return to(f"/runs/{done.run}", "What has not left stays here.")
+
+
+async def declare(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """A person says that there is an outage."""
+    wanted = incidents.Declare(field(form, "title"), tuple(field(form, "classes").upper()))
+    found = await incidents.declare(site.daemon.ground(), who_sits(session), wanted)
+    site.daemon.hub.changed()
+    return to(f"/incidents/{found.id}", "It is declared.")
+
+
+async def close(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """A person says that an outage is over."""
+    wanted = incidents.Close(str(request.path_params["incident"]), field(form, "reason"))
+    found = await incidents.close(site.daemon.ground(), who_sits(session), wanted)
+    site.daemon.hub.changed()
+    return to(f"/incidents/{found.id}", "It is closed.")
 
 
 async def password(site: Site, request: Request, session: Session, form: Form) -> Response:
@@ -165,7 +162,7 @@ async def password(site: Site, request: Request, session: Session, form: Form) -
     site.accounts.check_lock(name, peer)
     if not await in_thread(site.accounts.password_is, name, field(form, "old")):
         site.accounts.was_wrong(name, peer)
-        raise Refused("the present password is wrong", rule="wrong-password")
+        raise Refused("the present password is wrong", rule="old-password")
     await in_thread(site.accounts.set_password, name, field(form, "new"))
     await note(site, session, "password_changed")
     return to("/login")

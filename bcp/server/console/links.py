@@ -5,6 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bcp.deeds.status import HEADINGS, http_status
+from bcp.engine.moves import ANYWAY, GATE
 from bcp.incident import questions
 from bcp.incident.model import Question
 from bcp.kernel.errors import BcpError
@@ -60,10 +62,16 @@ async def _answer(request: Request, *, post: bool) -> Response:
         seen = "; ".join(found.evidence[:3]) or found.why
         return site.page(request, "answer.html", None, q=view, person=person, seen=seen, changes=_changes(site, asked))
     except BcpError as error:
-        return site.problem(request, None, 409, "Not answered", error.message, error.hint)
+        status = http_status(error)
+        return site.problem(request, None, status, HEADINGS.get(status, "Not answered"), error.message, error.hint)
 
 
 def _changes(site: Site, asked: Question) -> list[dict[str, str]]:
+    if asked.run and asked.step in {GATE, ANYWAY}:
+        view = site.daemon.app.running.runs.view(asked.run, effects=False)
+        step = view.state.steps.get(asked.step)
+        about = str(step.gate.get("about", "")) if step is not None else ""
+        return [{"target": "Undo", "before": "", "after": about or "mail goes back"}]
     if asked.run:
         steps = site.daemon.app.running.runs.view(asked.run, effects=False).plan["steps"]
     else:

@@ -15,8 +15,9 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from bcp.deeds.status import HEADINGS, http_status
 from bcp.kernel.clock import iso
-from bcp.kernel.errors import BcpError, Invalid, Refused, StorageError
+from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.log import logger
 from bcp.server.daemon import Daemon
 from bcp.server.doors.body import TooLarge, TooSlow, read
@@ -152,24 +153,10 @@ def guarded(role: str, view: View) -> Callable[[Request], Awaitable[Response]]:
             )
         try:
             return await view(site, request, session)
-        except Refused as error:
-            return site.problem(request, session, 409, "Refused", error.message, error.hint)
-        except StorageError as error:
-            return site.problem(request, session, 503, "It could not be written down", error.message, error.hint)
-        except Invalid as error:
-            if error.problems:
-                first = error.problems[0]
-                return site.problem(request, session, 400, "That cannot be done", first.message, first.hint)
-            return site.problem(
-                request,
-                session,
-                404 if error.message.startswith("there is no") else 400,
-                "That cannot be done",
-                error.message,
-                error.hint,
-            )
         except BcpError as error:
-            return site.problem(request, session, 500, "It failed", error.message, error.hint)
+            status = http_status(error)
+            first = error.problems[0] if isinstance(error, Invalid) and error.problems else error
+            return site.problem(request, session, status, HEADINGS.get(status, "It failed"), first.message, first.hint)
         except Exception:
             LOG.exception("unexpected, at %s", request.url.path)
             return site.problem(

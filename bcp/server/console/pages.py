@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from bcp import announce
+from bcp.deeds import announce
 from bcp.detect.decide import TITLES
 from bcp.detect.history import uptime
 from bcp.detect.watch import to_data
@@ -21,7 +21,7 @@ from bcp.incident.book import chain_damage
 from bcp.incident.model import Event, Question
 from bcp.incident.wording import event_words, tone
 from bcp.kernel.clock import clock_text
-from bcp.kernel.errors import BcpError, Invalid
+from bcp.kernel.errors import BcpError, Invalid, Missing
 from bcp.kernel.units import format_duration
 from bcp.plan.model import read_plan
 from bcp.playbook.load import load
@@ -178,6 +178,7 @@ def run_row(view: RunView) -> dict[str, Any]:
         "checksum": view.plan["checksum"],
         "approvals": ", ".join(str(a["by"]) for a in view.state.approvals),
         "holding": view.state.status == "holding",
+        "live": view.live,
         "stoppable": view.state.status not in {"done", "failed", "aborted"},
     }
 
@@ -241,7 +242,7 @@ def view_of(site: Site, request: Request, *, effects: bool = False) -> RunView:
     all_ = site.daemon.app.running.runs
     name = str(request.path_params["run"])
     if name not in all_.ids():
-        raise Invalid(f"there is no run {name!r}", hint="See the list of runs.")
+        raise Missing(f"there is no run {name!r}", hint="See the list of runs.", rule="no-such-run")
     return all_.view(name, effects=effects)
 
 
@@ -274,7 +275,9 @@ async def report(site: Site, request: Request, session: Session) -> Response:
     view = view_of(site, request)
     path = site.daemon.state / "reports" / view.id / "report.html"
     if not path.is_file():
-        raise Invalid(f"there is no report of {view.id}", hint="It is written when the run ends.")
+        raise Missing(
+            f"there is no report of {view.id}", hint="It is written when the run ends.", rule="no-such-report"
+        )
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     return HTMLResponse(path.read_text(encoding="utf-8"), headers={"Content-Security-Policy": policy})
 
@@ -289,7 +292,7 @@ async def plan(site: Site, request: Request, session: Session) -> Response:
     name = str(request.path_params["plan"])
     path = site.daemon.state / "plans" / f"{name}.json"
     if not name.replace("-", "").isalnum() or not path.is_file():
-        raise Invalid(f"there is no plan {name!r}", hint="Make a new one.")
+        raise Missing(f"there is no plan {name!r}", hint="Make a new one.", rule="no-such-plan")
     open_ = await site.daemon.writer.do(questions.open_questions)
     waits = any(q.step == f"plan:{name}" for q in open_)
     return plan_page(site, request, session, read_plan(path).to_data(), start=not waits)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from bcp.detect.decide import TITLES, Decision
-from bcp.incident import questions
-from bcp.incident.model import Event, Incident, next_state
+from bcp.detect.decide import Decision
+from bcp.incident.book import Book
+from bcp.incident.model import Event, Incident
 from bcp.kernel.clock import clock_text
 from bcp.kernel.errors import Invalid
 from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
 from bcp.server.parts.books import AUTOMATIC
-from bcp.server.parts.ports import Conducts, Tells
+from bcp.server.parts.ports import Conducts, Records, Tells
 from bcp.wiring import App
 
 UNDER_WAY = frozenset({"decided", "active", "recovering", "failback", "draining"})
 """Stages in which a playbook works already."""
+NO_ANSWER = "no-answer"
+"""Rule of a question that nobody answered in time."""
+PAGE = 200
 BACK_AGAIN_S = 3600.0
 """A question about the way back that nobody answered is asked again after this time."""
 
@@ -26,11 +28,12 @@ BACK_AGAIN_S = 3600.0
 class Actor:
     """One at a time decides; runs go on beside it."""
 
-    def __init__(self, core: Core, speaker: Tells, runs: Conducts) -> None:
-        self.core, self.clock, self.speaker, self.runs = core, core.clock, speaker, runs
+    def __init__(self, core: Core, speaker: Tells, runs: Conducts, recorder: Records) -> None:
+        self.core, self.clock, self.speaker, self.runs, self.recorder = core, core.clock, speaker, runs, recorder
         self._alone = asyncio.Lock()
         self._wishes: dict[str, str] = {}
-        self._proposed: set[tuple[str, ...]] | None = None
+        self._proposed: dict[str, set[tuple[str, bool]]] = {}
+        """By incident: playbooks that were proposed in its present stretch, and whether the decision time was over."""
         self._said: set[tuple[str, str]] = set()
         self._back_asked: dict[str, float] = {}
 
@@ -43,6 +46,11 @@ class Actor:
         """A hook names the playbook that it wants."""
         self._wishes.setdefault(incident, playbook)
 
+    def forget(self, incident: str, playbook: str) -> None:
+        """What was proposed came to nothing, because it no longer held: while the outage lasts it may be proposed again."""
+        made = self._proposed.get(incident, set())
+        made -= {(playbook, False), (playbook, True)}
+
     # -- what is seen --------------------------------------------------------------------------------------------
 
     async def consider(self, found: Decision, *, looked: bool = False) -> None:
@@ -51,52 +59,19 @@ class Actor:
             await self._consider(found, looked=looked)
 
     async def _consider(self, found: Decision, *, looked: bool) -> None:
-        down, do = found.state == "down", self.core.do
-        service, settings = self.app.settings.service, self.core.settings
-        known = await do(lambda b: b.current(service))
-        if known is None and (not down or not found.classes):
+        current = await self.recorder.take(found)
+        if current is None:
             return
-        watch = self.core.sight.decision
-        mine = watch is not None and watch.state == "down"
-        current = known or (await do(lambda b: b.open(service, title_of(found), settings.verdict, "watch")))[0]
-        if mine and current.stronger(settings.verdict) != current.mode:
-            current, _ = await do(lambda b: b.open(service, title_of(found), settings.verdict, "watch"))
-        current = await self._move(current, found)
-        if down:
+        if current.state in {"resolved", "closed"}:  # the next stretch of this outage is asked about anew
+            self._proposed.pop(current.id, None)
+        if current.state == "closed":
+            return
+        if found.state == "down":
             await self._act(current, found)
-        elif found.state == "healthy" and current.state != "closed":
+        elif found.state == "healthy":
             await self._back(current, found)
             if looked and current.state == "opened":
                 await self._once(current, "look_disagrees", "our own look finds the service well; the alert is noted")
-
-    async def _move(self, current: Incident, found: Decision) -> Incident:
-        do, identity = self.core.do, current.id
-        firing = await do(lambda b: b.firing(identity))
-        holding = bool(self.runs.holding())
-        state = next_state(
-            current.state,
-            down=found.state == "down",
-            healthy=found.state == "healthy",
-            alerts_firing=firing > 0,
-            holding=holding,
-        )
-        fields: dict[str, Any] = {}
-        if found.state == "down" and found.classes and found.classes != current.classes:
-            fields |= {"classes": found.classes, "title": title_of(found)}
-        if state != current.state:
-            fields |= {"state": state}
-            if not getattr(current, state, 1.0):
-                fields |= {state: self.clock.now()}
-        if not fields:
-            return current
-        if state == "resolved" and self._proposed is not None:
-            self._proposed = {p for p in self._proposed if p[0] != identity}
-        data = {"state": state, "classes": list(found.classes), "evidence": list(found.evidence[:4]), "why": found.why}
-        await do(
-            lambda b: b.change(identity, "moved", "watch" if self.core.sight.alive else "look", fields=fields, **data)
-        )
-        self.core.changed()
-        return await do(lambda b: b.incident(identity))
 
     async def _once(self, current: Incident, kind: str, text: str, *, tell: bool = False) -> None:
         """Say something once an incident."""
@@ -160,21 +135,20 @@ class Actor:
 
     async def _was_proposed(self, current: Incident, name: str, *, due: bool) -> bool:
         """Once in each stretch of an outage; and once more when the decision time is over and nobody had answered before."""
-        if self._proposed is None:
-            self._proposed = proposals(await self.core.do(lambda b: b.events(limit=5000)))
-        if (current.id, name) not in self._proposed:
+        if current.id not in self._proposed:
+            self._proposed[current.id] = await self.core.do(lambda b: proposals(newest_first(b, current.id)))
+        made = self._proposed[current.id]
+        if not made & {(name, False), (name, True)}:
             return False
-        if not due or (current.id, name, "due") in self._proposed:
+        if not due or (name, True) in made:
             return True
-        asked = await self.core.do(lambda b: questions.questions_of(b, current.id))
-        if not asked or asked[0].state == "open" or "no answer" not in asked[0].result:
+        if not await self.core.do(lambda b: nobody_answered(newest_first(b, current.id))):
             return True
-        self._proposed.add((current.id, name, "due"))
+        made.add((name, True))
         return False
 
     async def _propose(self, current: Incident, name: str, mode: str, found: Decision) -> None:
-        assert self._proposed is not None
-        self._proposed |= {(current.id, name), *({(current.id, name, "due")} if found.action == "switch" else ())}
+        self._proposed.setdefault(current.id, set()).add((name, found.action == "switch"))
         data = {
             "playbook": name,
             "mode": mode,
@@ -219,18 +193,30 @@ class Actor:
         await self.core.do(lambda b: b.note("failback_proposed", incident, "bcp", run=run, text=text))
 
 
-def title_of(found: Decision) -> str:
-    """``inbound transport (class B)``."""
-    return " and ".join(f"{TITLES.get(c, c)} (class {c})" for c in found.classes[:2]) or "an outage"
+def newest_first(book: Book, incident: str) -> Iterator[Event]:
+    """Everything that happened in an incident, the newest first, read a page at a time."""
+    before = 0
+    while page := book.events(incident, limit=PAGE, before=before):
+        yield from reversed(page)
+        before = page[0].seq
 
 
-def proposals(events: Sequence[Event]) -> set[tuple[str, ...]]:
-    """What was proposed in the present stretch of each incident: once all is well again, the next stretch asks anew."""
-    out: set[tuple[str, ...]] = set()
+def proposals(events: Iterable[Event]) -> set[tuple[str, bool]]:
+    """What was proposed in the present stretch of an incident; its events come the newest first."""
+    out: set[tuple[str, bool]] = set()
     for e in events:
+        if e.kind == "reopened" or (e.kind == "moved" and e.data.get("state") == "resolved"):
+            break  # what was proposed before was for a stretch that is over
         if e.kind == "proposed":
-            key = (e.incident, str(e.data.get("playbook")))
-            out |= {key, *({(*key, "due")} if e.data.get("action") == "switch" else ())}
-        elif e.kind == "moved" and e.data.get("state") == "resolved":
-            out = {p for p in out if p[0] != e.incident}
+            out.add((str(e.data.get("playbook")), e.data.get("action") == "switch"))
     return out
+
+
+def nobody_answered(events: Iterable[Event]) -> bool:
+    """Did the newest question of an incident end because nobody answered? False while it is open, and without one."""
+    for e in events:
+        if e.kind == "question_closed":
+            return bool(e.data.get("rule") == NO_ANSWER)
+        if e.kind == "question":
+            return False
+    return False

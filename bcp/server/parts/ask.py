@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bcp.contracts.channel import Channel, Choice
 from bcp.contracts.contact import Contact
+from bcp.contracts.store import RunQuery
 from bcp.detect.decide import TITLES
 from bcp.engine.gate import Gate, judge
+from bcp.engine.state import UNDO
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.incident.codes import new_code, new_link
@@ -30,6 +31,7 @@ POLL_S = 0.3
 PERSONAL = ("sms", "voice")
 """Forms that reach one person, who alone gets the codes in them."""
 EVERYBODY = "*"
+APPROVED, NO_ANSWER = "approved", "no-answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,29 @@ class Matter:
     """The way back: the service works again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How a question ended: the code of the rule (``approved``, ``rejected``, ``no-answer``, ...), and words for people."""
+
+    rule: str
+    text: str
+
+
+STARTING = Closed("starting", "")
+"""It is approved, and its run is about to begin."""
+
+
 class Asker:
     """Notices questions, asks them turn by turn, and says how they ended."""
 
     def __init__(self, core: Core, speaker: Speaks, runs: Starts) -> None:
         self.core, self.clock, self.speaker, self.runs = core, core.clock, speaker, runs
         self._codes: set[str] = set()
-        self._seen: dict[str, float] = {}
-        self._gates: dict[tuple[str, str], Question] = {}
+        self._starting: dict[str, asyncio.Task[Any]] = {}
+        """Approved plans whose run has not begun yet, by question."""
+        self._seen: dict[str, int] = {}
+        """Of each run the event up to which its gates are known."""
+        self._gates: dict[tuple[str, str, float], Question] = {}
 
     @property
     def _plan(self) -> Plan:
@@ -75,46 +92,47 @@ class Asker:
 
     async def _notice_gates(self) -> None:
         """Open gates of live runs, whoever started them."""
-        for run_id in self.core.app.running.runs.ids()[-20:]:
-            path = self.core.app.running.runs.path(run_id)
-            try:
-                stamp = _touched(path)
-                if self._seen.get(run_id) == stamp:
-                    continue
-                view = self.core.app.running.runs.view(run_id, effects=False)
-            except (BcpError, OSError):
+        running = self.core.app.running
+        for card in running.cards(RunQuery(unfinished=True)):
+            if not card.gate or self._seen.get(card.id) == card.seq:
                 continue
-            self._seen[run_id] = stamp
+            try:
+                view = running.runs.view(card.id, effects=False)
+            except BcpError:
+                continue
             if view.plan.get("kind") == "drill" and not self._is_ours(view):
                 continue
-            for step in view.state.steps.values():
-                if step.gate and view.live:
-                    await self._gate(view, step.id, step.gate)
+            gates = [(s.id, s.gate) for s in view.state.steps.values() if s.gate and view.live]
+            if all([await self._gate(view, step, gate) for step, gate in gates]) and gates:
+                self._seen[card.id] = card.seq
 
     def _is_ours(self, view: RunView) -> bool:
         return view.plan.get("configuration") == self.core.app.configuration.fingerprint()
 
-    async def _gate(self, view: RunView, step: str, gate: Mapping[str, Any]) -> None:
-        if (view.id, step) in self._gates:
-            return
+    async def _gate(self, view: RunView, step: str, gate: Mapping[str, Any]) -> bool:
+        """Write the question down; False when that has to wait a moment."""
+        key = (view.id, step, float(gate["opened"]))
+        if key in self._gates:
+            return True
         groups = self._groups(view, step, frozenset(gate["approvers"]))
-        incidents = await self.core.do(lambda b: b.incidents(limit=20))
-        incident = next((i.id for i in incidents if view.id in i.runs), "")
+        incident = await self.core.do(lambda b: b.incident_of(view.id))
         if not incident and view.plan.get("initiator") == "bcp-serve":
-            self._seen.pop(view.id, None)  # its incident is being written down this moment
-            return
+            return False  # its incident is being written down this moment
         made, _ = await self.core.do(
             lambda b: questions.ask(
-                b, incident=incident, run=view.id, step=step, checksum=str(view.plan["checksum"]), opened=float(gate["opened"]),
+                b, incident=incident, run=view.id, step=step, checksum=str(gate.get("checksum") or view.plan["checksum"]), opened=float(gate["opened"]),
                 deadline=float(gate["deadline"]), count=int(gate["count"]), groups=groups,
             )
         )  # fmt: skip
-        self._gates[(view.id, step)] = made
+        self._gates[key] = made
         self.core.changed()
+        return True
 
     def _groups(self, view: RunView, step: str, approvers: frozenset[str]) -> list[list[str]]:
         """Approvers in the order in which the playbook names their groups; each person once."""
-        references = groups_of(loads(view.plan["playbook_text"]), step.partition("@")[0])
+        loaded = loads(view.plan["playbook_text"])
+        known = any(s.id == step for s in loaded.steps)
+        references = groups_of(loaded, step) if known else []  # a gate of the run's own asks everybody at once
         left, out = set(approvers), []
         for reference in references:
             mine = sorted(self.core.app.people.approvers([reference]) & left)
@@ -125,34 +143,40 @@ class Asker:
     # -- one question --------------------------------------------------------------------------------------------
 
     async def _tend(self, question: Question) -> None:
-        if question.run:
-            result = self._gate_result(question)
-        else:
-            result = await self._plan_result(question)
-        if result:
-            await self.core.do(lambda b: questions.close(b, question, result))
+        closed = self._gate_closed(question) if question.run else await self._plan_closed(question)
+        if closed is STARTING:
+            return
+        if closed is not None:
+            await self.core.do(lambda b: questions.close(b, question, closed.text, rule=closed.rule))
             self.core.changed()
-            if not result.startswith("approved"):
-                self.core.spawn(self._say_closed(question, result), "question closed")
+            if closed.rule != APPROVED:
+                self.core.spawn(self._say_closed(question, closed), "question closed")
             return
         for turn in turns(question.groups, question.opened, question.deadline, self._plan, question.count):
             if turn.at <= self.clock.now():
                 await self._take(question, turn)
 
-    def _gate_result(self, question: Question) -> str:
-        """How a gate ended; empty while it is open."""
+    def _gate_closed(self, question: Question) -> Closed | None:
+        """How a gate ended; ``None`` while it is open."""
         try:
             view = self.core.app.running.runs.view(question.run, effects=False)
         except BcpError as error:
-            return f"the run cannot be read: {error.message}"
+            return Closed("unreadable", f"the run cannot be read: {error.message}")
         step = view.state.steps.get(question.step)
-        if step is not None and step.gate:
-            return "nobody works on the run any more" if not view.live and self.clock.now() > question.deadline else ""
-        if step is not None and step.status in {"ok", "unchanged"}:
-            return f"approved by {', '.join(str(a['by']) for a in view.state.approvals if a['step'] == question.step)}"
-        return f"not approved: {step.error if step is not None and step.error else view.status()}"
+        if step is not None and step.gate and float(step.gate["opened"]) == question.opened:
+            if not view.live and self.clock.now() > question.deadline:
+                return Closed(NO_ANSWER, "nobody works on the run any more")
+            return None
+        ended = [e for e in view.record.events if e.kind == "gate_closed" and e.step == question.step]
+        said = next((e for e in ended if e.at >= question.opened), None)
+        if said is not None and said.data.get("result") == "approved":
+            who = ", ".join(str(a["by"]) for a in view.state.approvals if a["step"] == question.step)
+            return Closed(APPROVED, f"approved by {who}")
+        if said is not None:
+            return Closed(str(said.data.get("rule") or "gate-closed"), f"not approved: {said.data.get('result')}")
+        return Closed("run-over", f"not approved: {step.error if step is not None and step.error else view.status()}")
 
-    async def _plan_result(self, question: Question) -> str:
+    async def _plan_closed(self, question: Question) -> Closed | None:
         """The same for a plan: the same rules decide, and an approved one is started."""
         answers = await self.core.do(lambda b: questions.answers_of(b, question))
         gate = Gate(
@@ -167,22 +191,33 @@ class Asker:
         )
         standing = judge(gate, answers, self.clock.now())
         if standing.open:
-            path = self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json"
-            plan = read_plan(path)
-            if plan.checksum != question.checksum:
-                return "not approved: the plan file is not the one that was asked about"
-            loaded = loads(plan.playbook_text, plan.playbook_file)
-            self.core.spawn(
-                self.runs.go(question.incident, loaded, plan=plan, parent=plan.parent),
-                f"run {plan.playbook}",
-            )
-            return f"approved by {', '.join(standing.approved_by)}"
-        return f"not approved: {standing.closed}" if standing.closed else ""
+            return self._started(question, f"approved by {', '.join(standing.approved_by)}")
+        return Closed(standing.rule, f"not approved: {standing.closed}") if standing.closed else None
+
+    def _started(self, question: Question, approved: str) -> Closed:
+        """Start the plan that was approved. The question stays open until its run has begun, so that a yes outlives us."""
+        if self.core.app.running.cards(RunQuery(checksum=question.checksum)):
+            return Closed(APPROVED, approved)
+        task = self._starting.get(question.id)
+        if task is not None:
+            return Closed("refused", f"{approved}, and it could not be started") if task.done() else STARTING
+        plan = read_plan(self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json")
+        if plan.checksum != question.checksum:
+            return Closed("plan-changed", "not approved: the plan file is not the one that was asked about")
+        loaded = loads(plan.playbook_text, plan.playbook_file)
+        work = self.runs.go(question.incident, loaded, plan=plan, parent=plan.parent)
+        self._starting[question.id] = self.core.spawn(work, f"run {plan.playbook}")
+        return STARTING
 
     def matter(self, question: Question) -> Matter:
         """What it is about. Raises ``BcpError`` when the run or plan is gone."""
         if question.run:
-            plan: Mapping[str, Any] = self.core.app.running.runs.view(question.run, effects=False).plan
+            view = self.core.app.running.runs.view(question.run, effects=False)
+            plan: Mapping[str, Any] = view.plan
+            step = view.state.steps.get(question.step)
+            if step is not None and step.phase == UNDO:  # no plan: the consequence of an undo
+                about = str(step.gate.get("about", "")) or "mail goes back"
+                return Matter(str(plan["playbook"]), question.checksum, about, str(plan["kind"]), True)
         else:
             plan = read_plan(self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json").to_data()
         return Matter(
@@ -289,10 +324,10 @@ class Asker:
             },
         }
 
-    async def _say_closed(self, question: Question, result: str) -> None:
+    async def _say_closed(self, question: Question, closed: Closed) -> None:
         """Everybody who was asked hears that nothing happened."""
         asked = await self.core.do(lambda b: questions.asked_of(b, question.id))
-        text = result.removeprefix("not approved: ")
+        text = closed.text.removeprefix("not approved: ")
         values = self._values(question, self.matter(question), result=text)
         told: set[tuple[str, str]] = set()
         for one in asked:
@@ -312,12 +347,6 @@ class Asker:
             )
             if state != "sent":
                 LOG.warning("%s could not be told that a question is closed: %s", one.person, detail)
-
-
-def _touched(path: Path) -> float:
-    """When a run's file was written last; with a write-ahead log that is what is written."""
-    wal = path.with_name(path.name + "-wal")
-    return max(path.stat().st_mtime, wal.stat().st_mtime if wal.exists() else 0.0)
 
 
 def forecast_of(plan: Mapping[str, Any]) -> str:

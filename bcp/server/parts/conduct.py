@@ -1,233 +1,291 @@
-"""Runs that the daemon starts, goes on with and ends; plans that people are asked about before there is a run."""
+"""Runs that the daemon starts and ends; plans that people are asked about before there is a run."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from bcp import operate, registry
+from bcp import registry
 from bcp.contracts.action import Access
+from bcp.contracts.store import RunQuery
 from bcp.engine.events import Progress
-from bcp.engine.runner import Runner
-from bcp.engine.state import FINAL
+from bcp.engine.runner import Ending, Runner
 from bcp.engine.store import RunView
+from bcp.incident.book import Book
+from bcp.incident.patience import PASSING, may_try_again, wait_s
 from bcp.incident.questions import ask
-from bcp.kernel.errors import BcpError, Refused
-from bcp.kernel.log import logger
+from bcp.kernel.errors import BcpError, Permanent, Refused
 from bcp.plan.model import Plan
-from bcp.playbook.load import Loaded
+from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
 from bcp.server.parts.books import asks_first
-from bcp.server.parts.ports import Tells
-from bcp.wiring import App
+from bcp.server.parts.ports import Performs, Tells
 
-LOG = logger(__name__)
+T = TypeVar("T")
 ME = "bcp-serve"
 """Who starts runs that nobody started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What is to be run, and for what."""
+
+    incident: str
+    loaded: Loaded
+    automatic: bool = False
+    parent: str = ""
+    """The run that it goes back from."""
+    domains: tuple[str, ...] = ()
+    initiator: str = ME
+    begun: asyncio.Future[str] | None = None
+    """Gets the run once it has begun, or what refuses it: a person waits for it."""
+
+    @property
+    def name(self) -> str:
+        """The playbook."""
+        return self.loaded.book.name
 
 
 class Conductor:
     """Every run is a task of its own with connections of its own; only the watch is shared."""
 
-    def __init__(self, core: Core, speaker: Tells) -> None:
-        self.core, self.clock, self.speaker = core, core.clock, speaker
+    def __init__(self, core: Core, speaker: Tells, deeds: Performs) -> None:
+        self.core, self.clock, self.speaker, self.deeds = core, core.clock, speaker, deeds
         self.runners: dict[str, Runner] = {}
         self.working: dict[str, asyncio.Task[Any]] = {}
+        self.voided: Callable[[str, str], None] = lambda incident, playbook: None
+        """Hears that what was proposed or approved came to nothing, so that it may be proposed again."""
 
-    @property
-    def app(self) -> App:
-        """The configuration now."""
-        return self.core.app
+    # -- starting ------------------------------------------------------------------------------------------------
 
     def propose(
         self, incident: str, loaded: Loaded, *, automatic: bool = False, parent: str = "", domains: tuple[str, ...] = ()
     ) -> None:
         """Start it up to its gate (or through, when it may start by itself); one without a gate is asked about first."""
         writes = {kind: action.access == Access.WRITE for kind, action in registry.actions().items()}
-        name = loaded.book.name
+        errand = Errand(incident=incident, loaded=loaded, automatic=automatic, parent=parent, domains=domains)
         if automatic or asks_first(loaded, writes, self.core.settings.oncall):
-            self.core.spawn(
-                self.go(incident, loaded, automatic=automatic, parent=parent, domains=domains), f"run {name}"
-            )
+            self.core.spawn(self._go(errand, None), f"run {errand.name}")
         else:
-            self.core.spawn(self._ask_before(incident, loaded, parent, domains), f"ask {name}")
+            self.core.spawn(self._ask_before(errand), f"ask {errand.name}")
 
     async def go(
         self, incident: str, loaded: Loaded, *, automatic: bool = False, plan: Plan | None = None, parent: str = "",
-        domains: tuple[str, ...] = (), initiator: str = ME,
+        domains: tuple[str, ...] = (), initiator: str = ME, begun: asyncio.Future[str] | None = None,
     ) -> None:  # fmt: skip
-        """Plan (unless there is one) and run, to the end. What is refused is noted and told."""
-        name, do = loaded.book.name, self.core.do
-        app = self.core.run_app()
-        try:
-            if plan is None:
-                request = operate.request_for(
-                    app, loaded, inputs={}, automatic=automatic, initiator=initiator, parent=parent, domains=domains
-                )
-                plan = await operate.make_plan(app, request)
-                plan.write(self.core.state / "plans" / f"{plan.id}.json")
-            if refusals := plan.refusals():
-                raise Refused(
-                    "; ".join(r.message for _, r in refusals[:3]), rule=refusals[0][1].rule, hint=refusals[0][1].hint
-                )
-            made = plan
-            run_id, ending = await operate.start(
-                app,
-                made,
-                listener=self._listen,
-                signals=False,
-                started=lambda i: self._started(incident, i),
-                control=self._hold_on,
-            )
-        except Refused as error:
-            why = {"rule": error.rule, "text": error.message, "hint": error.hint}
-            await do(lambda b: b.note("refused", incident, "bcp", playbook=name, **why))
-            if automatic and error.rule == "automatic-limit":
-                self.propose(incident, loaded)  # a person may
-                return
-            await self._tell(incident, f"{name} cannot start: {error.message}")
-            return
-        except BcpError as error:
-            why = {"text": error.message, "hint": error.hint}
-            await do(lambda b: b.note("run_failed", incident, "bcp", playbook=name, **why))
-            await self._tell(incident, f"{name} cannot start: {error.message}")
-            return
-        finally:
-            await app.close()
-        await self._over(incident, run_id, ending.status, ending.reason, parent)
+        """Plan (unless there is one) and run, to the end. What is refused is noted and told; what can pass is tried again."""
+        errand = Errand(
+            incident=incident,
+            loaded=loaded,
+            automatic=automatic,
+            parent=parent,
+            domains=domains,
+            initiator=initiator,
+            begun=begun,
+        )
+        await self._go(errand, plan)
 
-    async def _over(self, incident: str, run_id: str, status: str, reason: str, parent: str) -> None:
-        self.runners.pop(run_id, None)
-        self.working.pop(run_id, None)
-        await self.core.do(lambda b: b.note("run_ended", incident, "bcp", run=run_id, status=status, reason=reason))
+    async def begin(self, plan: Plan, starter: str) -> str:
+        """Start a plan that a person has seen; returns its run once it has begun.
+
+        Raises:
+            BcpError: whatever refuses it.
+        """
+        current = await self.core.do(lambda b: b.current(self.core.app.settings.service))
+        begun: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        loaded = loads(plan.playbook_text, plan.playbook_file)
+        work = self.go(
+            current.id if current else "", loaded, plan=plan, parent=plan.parent, initiator=starter, begun=begun
+        )
+        task = self.core.spawn(work, f"run {plan.playbook}")
+        await asyncio.wait([begun, task], return_when=asyncio.FIRST_COMPLETED)
+        if not begun.done():
+            raise Permanent("it did not begin", hint="The log of the daemon says why.", rule="not-begun")
+        return begun.result()
+
+    async def _go(self, errand: Errand, given: Plan | None) -> None:
+        async def once() -> tuple[str, Ending]:
+            return await self._start(errand, given or await self._planned(errand))
+
+        found = await self._patiently(errand, once)
+        if found is not None:
+            await self.over(errand.incident, *found, parent=errand.parent, playbook=errand.name)
+            await self._early_end(errand, *found)
+
+    async def _planned(self, errand: Errand) -> Plan:
+        """A plan that nothing speaks against. Raises ``Refused``."""
+        e = errand
+        made = await self.deeds.plan(
+            e.loaded, automatic=e.automatic, initiator=e.initiator, parent=e.parent, domains=e.domains
+        )
+        _check(made)
+        return made
+
+    async def _start(self, errand: Errand, plan: Plan) -> tuple[str, Ending]:
+        _check(plan)
+        return await self.deeds.start(
+            plan,
+            starter=errand.initiator,
+            listener=self.listen,
+            started=lambda run_id: self._started(errand, run_id),
+            control=self.control,
+        )
+
+    async def _ask_before(self, errand: Errand) -> None:
+        """A playbook that asks nobody: the plan is made, people are asked about it, and only then is it started."""
+        plan = await self._patiently(errand, lambda: self._planned(errand))
+        if plan is None:
+            return
+        settings, now = self.core.settings.ask, self.clock.now()
+        groups = [sorted(self.core.app.people.approvers([g])) for g in settings.groups]
+
+        def work(book: Book) -> None:
+            ask(
+                book,
+                incident=errand.incident,
+                run="",
+                step=f"plan:{plan.id}",
+                checksum=plan.checksum,
+                opened=now,
+                deadline=min(now + settings.timeout, plan.expires),
+                count=settings.min,
+                groups=groups,
+            )
+
+        await self.core.do(work)
+        self.core.asking.set()
+
+    # -- what is refused -----------------------------------------------------------------------------------------
+
+    async def _patiently(self, errand: Errand, work: Callable[[], Awaitable[T]]) -> T | None:
+        """Do it; what is refused for a reason that can pass is tried again while it is wanted, and said once.
+
+        ``None``: it was not done. A person who started it hears the refusal at once and decides.
+        """
+        attempt, told = 0, False
+        while True:
+            try:
+                return await work()
+            except BcpError as error:
+                again = errand.initiator == ME and may_try_again(error)
+                if await self._refused(errand, error, again=again, told=told):
+                    return None
+            told = True
+            await self.clock.sleep(wait_s(attempt))
+            attempt += 1
+            if not self._wanted(errand):
+                await self._note(errand, "given_up", text="it is not wanted any more", rule="not-wanted")
+                self.voided(errand.incident, errand.name)
+                return None
+
+    def _wanted(self, errand: Errand) -> bool:
+        """Does the outage go on (or, for a way back, is it still over)?"""
+        return (self.core.seen().state == "down") != bool(errand.parent)
+
+    async def _refused(self, errand: Errand, error: BcpError, *, again: bool, told: bool) -> bool:
+        """Say it; True when that is the end."""
+        if not again or not told:
+            kind = "refused" if isinstance(error, Refused) else "run_failed"
+            await self._note(errand, kind, text=error.message, hint=error.hint, rule=error.rule, again=again)
+        if errand.begun is not None and not errand.begun.done():
+            errand.begun.set_exception(error)
+            return True
+        if errand.automatic and error.rule == "automatic-limit":
+            self.propose(errand.incident, errand.loaded)  # a person may
+            return True
+        if not again:
+            await self._tell(errand.incident, f"{errand.name} cannot start: {error.message}")
+        elif not told:
+            text = f"{errand.name} cannot start yet, and is tried again while it is needed: {error.message}"
+            await self._tell(errand.incident, text)
+        return not again
+
+    async def _note(self, errand: Errand, kind: str, **data: Any) -> None:
+        await self.core.do(lambda b: b.note(kind, errand.incident, "bcp", playbook=errand.name, **data))
         self.core.changed()
-        if parent and status == "done":
-            await operate.end_parent(self.core.run_app(), parent, run_id, ME, listener=self._listen)
-        elif status not in {"done", "stopped"}:
-            await self._tell(incident, f"run {run_id} is {status}{f': {reason}' if reason else ''}")
 
     async def _tell(self, incident: str, text: str) -> None:
         """Tell the people on call. What belongs to no incident is known to whoever started it."""
         if incident:
             self.speaker.tell(await self.core.do(lambda b: b.incident(incident)), text)
 
-    def _started(self, incident: str, run_id: str) -> None:
+    # -- the end of a run ----------------------------------------------------------------------------------------
+
+    async def over(self, incident: str, run_id: str, ending: Ending, *, parent: str, playbook: str) -> None:
+        """A run is over, or stopped: it is noted, and told when it did not do what it was for."""
+        status, reason = ending.status, ending.reason
+        self.runners.pop(run_id, None)
+        self.working.pop(run_id, None)
+        await self.core.do(
+            lambda b: b.note("run_ended", incident, "bcp", run=run_id, status=status, reason=reason, rule=ending.rule)
+        )
+        if ending.rule == "no-longer-holds" and not parent:
+            self.voided(incident, playbook)  # what was approved is void: people are asked anew while it lasts
+        self.core.follow()
+        self.core.changed()
+        if parent and status == "done":
+            await self.deeds.end_parent(parent, run_id, ME, listener=self.listen)
+        elif status not in {"done", "stopped", "holding"}:
+            await self._tell(incident, f"run {run_id} is {status}{f': {reason}' if reason else ''}")
+
+    async def _early_end(self, errand: Errand, run_id: str, ending: Ending) -> None:
+        """An automatic run that failed before it moved anything is no reason to do nothing for the rest of the outage:
+        it may be proposed again. The limit on automatic runs makes the next one a question to people."""
+        if errand.automatic and ending.status == "failed":
+            card = next((c for c in self.core.app.running.cards(RunQuery(automatic=True)) if c.id == run_id), None)
+            if card is not None and not card.moved_at:
+                self.voided(errand.incident, errand.name)
+
+    def _started(self, errand: Errand, run_id: str) -> None:
+        incident = errand.incident
+        if errand.begun is not None and not errand.begun.done():
+            errand.begun.set_result(run_id)
         task = asyncio.current_task()
         if task is not None:
             self.working[run_id] = task
 
-        async def write() -> None:
-            def work(b: Any) -> None:
-                before = b.incident(incident).runs
-                b.change(incident, "run_started", "bcp", fields={"runs": (*before, run_id)}, run=run_id)
+        def work(book: Book) -> None:
+            before = book.incident(incident).runs
+            book.change(incident, "run_started", "bcp", fields={"runs": (*before, run_id)}, run=run_id)
 
+        async def write() -> None:
             if incident:
                 await self.core.do(work)
+            self.core.follow()
             self.core.changed()
             self.core.asking.set()
 
         self.core.spawn(write(), f"note {run_id}")
 
-    def _hold_on(self, runner: Runner) -> None:
+    def control(self, runner: Runner) -> None:
+        """A run of ours, to be woken and stopped."""
         self.runners[runner.services.run.id] = runner
 
-    def _listen(self, progress: Progress) -> None:
+    def listen(self, progress: Progress) -> None:
+        """What a run of ours says: pages show it, gates are asked about, and the course of the outage follows at once."""
+        self.core.follow()
         self.core.changed()
         if progress.kind == "gate":
             self.core.asking.set()
 
-    async def _ask_before(self, incident: str, loaded: Loaded, parent: str, domains: tuple[str, ...]) -> None:
-        """A playbook that asks nobody: the plan is made, people are asked about it, and only then is it started."""
-        settings = self.core.settings.ask
-        plan = await self._plan(incident, loaded, parent, domains)
-        if plan is None:
-            return
-        now = self.clock.now()
-        groups = [sorted(self.app.people.approvers([g])) for g in settings.groups]
-        until, step = min(now + settings.timeout, plan.expires), f"plan:{plan.id}"
-        about = {"incident": incident, "run": "", "step": step, "checksum": plan.checksum, "opened": now}
-        await self.core.do(
-            lambda b: ask(b, **about, deadline=until, count=settings.min, groups=groups)  # type: ignore[arg-type]
-        )
-        self.core.asking.set()
-
-    async def _plan(
-        self, incident: str, loaded: Loaded, parent: str = "", domains: tuple[str, ...] = ()
-    ) -> Plan | None:
-        app = self.core.run_app()
-        try:
-            request = operate.request_for(app, loaded, inputs={}, initiator=ME, parent=parent, domains=domains)
-            plan = await operate.make_plan(app, request)
-            plan.write(self.core.state / "plans" / f"{plan.id}.json")
-            return plan
-        except BcpError as error:
-            text = f"{loaded.book.name} cannot be planned: {error.message}"
-            await self.core.do(lambda b: b.note("refused", incident, "bcp", text=text))
-            await self._tell(incident, text)
-            return None
-        finally:
-            await app.close()
+    # -- what runs there are -------------------------------------------------------------------------------------
 
     def holding(self) -> list[RunView]:
-        """Runs that hold, the newest first. Drills are none of ours."""
+        """Runs that hold, the newest first, however many came after them. Drills are none of ours."""
         out = []
-        for run_id in reversed(self.app.running.runs.ids()[-50:]):
+        for card in self.core.app.running.cards(RunQuery(status={"holding"})):
             try:
-                view = self.app.running.runs.view(run_id, effects=False)
+                if not card.drill:
+                    out.append(self.core.app.running.runs.view(card.id, effects=False))
             except BcpError:
                 continue
-            if view.state.status == "holding" and view.plan.get("kind") != "drill":
-                out.append(view)
         return out
 
     def goes_back(self, parent: str) -> bool:
-        for run_id in self.app.running.runs.ids()[-20:]:
-            try:
-                view = self.app.running.runs.view(run_id, effects=False)
-            except BcpError:
-                continue
-            if view.record.meta.get("parent") == parent and view.state.status not in FINAL:
-                return True
-        return False
-
-    async def mind(self) -> None:
-        """Take over what holds with nobody there, and what this daemon was killed in the middle of."""
-        while True:
-            for run_id in self.app.running.runs.ids()[-20:]:
-                if run_id in self.working:
-                    continue
-                try:
-                    view = self.app.running.runs.view(run_id, effects=False)
-                except BcpError:
-                    continue
-                if view.live or view.plan.get("kind") == "drill":
-                    continue
-                ours = (
-                    view.plan.get("initiator") == ME
-                    and view.status() in {"interrupted", "stopped"}
-                    and not view.state.doubtful()
-                )
-                if ours or view.state.status == "holding":
-                    self.working[run_id] = self.core.spawn(
-                        self._go_on(run_id, str(view.record.meta.get("parent") or "")), f"resume {run_id}"
-                    )
-            await self.clock.sleep(2.0)
-
-    async def _go_on(self, run_id: str, parent: str) -> None:
-        incidents = await self.core.do(lambda b: b.incidents(limit=20))
-        incident = next((i.id for i in incidents if run_id in i.runs), "")
-        await self.core.do(lambda b: b.note("run_resumed", incident, "bcp", run=run_id))
-        app = self.core.run_app()
-        try:
-            ending = await operate.resume(app, run_id, listener=self._listen, signals=False, control=self._hold_on)
-        except Refused as error:
-            LOG.info("%s is not taken over: %s", run_id, error.message)
-            await self.clock.sleep(30.0)
-            self.working.pop(run_id, None)
-            return
-        finally:
-            await app.close()
-        await self._over(incident, run_id, ending.status, ending.reason, parent)
+        """Is a run on the way back from this one?"""
+        return bool(self.core.app.running.cards(RunQuery(parent=parent, unfinished=True)))
 
     def wake(self, run_id: str) -> None:
         """A run of ours reads at once what it was told."""
@@ -238,7 +296,15 @@ class Conductor:
     async def stop(self) -> None:
         """Every run stops before its next step; waits for those under way."""
         for runner in self.runners.values():
-            runner.stop("the daemon ends")
+            runner.stop("the daemon ends", by="daemon")
         tasks = [t for t in self.working.values() if not t.done()]
         if tasks:
             await asyncio.wait(tasks, timeout=30)
+
+
+def _check(plan: Plan) -> None:
+    """Raises ``Refused`` for what speaks against a plan; by a rule that lasts, where there is one."""
+    refusals = [r for _, r in plan.refusals()]
+    if refusals:
+        first = next((r for r in refusals if r.rule not in PASSING), refusals[0])
+        raise Refused("; ".join(r.message for r in refusals[:3]), rule=first.rule, hint=first.hint)

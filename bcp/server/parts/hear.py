@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bcp.contracts.channel import Inbound
+from bcp.deeds.answer import Answer, answer
+from bcp.deeds.who import APPROVE, Ground, Who
 from bcp.incident import questions
 from bcp.incident.book import Book
 from bcp.incident.model import Question
 from bcp.kernel.errors import BcpError, Refused
 from bcp.kernel.log import logger
 from bcp.server.core import Core
-from bcp.server.parts.ports import Wakes
 
 LOG = logger(__name__)
 ANSWERING = frozenset({"sms", "voice"})
@@ -20,8 +23,8 @@ BACK_S = 120.0
 class Hearer:
     """Every answer is proven, written into the chain, and only then told to the run."""
 
-    def __init__(self, core: Core, runs: Wakes) -> None:
-        self.core, self.clock, self.runs = core, core.clock, runs
+    def __init__(self, core: Core, ground: Callable[[], Ground]) -> None:
+        self.core, self.clock, self.ground = core, core.clock, ground
 
     async def run(self) -> None:
         """Poll the vendors' lists while a question is open."""
@@ -69,37 +72,12 @@ class Hearer:
         return said
 
     async def answer(self, question: Question, person: str, *, yes: bool, how: str) -> str:
-        """An answer that is proven. Raises ``Refused`` when it does not count any more."""
-        if question.state != "open":
-            raise Refused(f"this question is closed: {question.result}", rule="closed", hint="bcp incident show")
-        if person not in question.people:
-            await self.core.do(
-                lambda b: b.note("answer_refused", question.incident, person, question=question.id, how=how)
-            )
-            raise Refused(
-                f"{person} may not answer this question",
-                rule="not-an-approver",
-                hint="It asks: " + ", ".join(sorted(question.people)),
-            )
-        if self.clock.now() > question.deadline:
-            raise Refused("it came too late", rule="too-late", hint="Make a new plan: bcp plan")
-        before = await self.core.do(lambda b: questions.answers_of(b, question))
-        if any(a.by == person for a in before):
-            raise Refused(
-                f"{person} has answered already",
-                rule="answered",
-                hint="An answer is used once. To stop a run: bcp abort",
-            )
-        kind = "approve" if yes else "reject"
-        if question.run:  # first: what is written down twice does no harm, what is not told would
-            self.core.app.running.runs.tell(
-                question.run, kind, person, checksum=question.checksum, step=question.step, how=how, reason=how
-            )
-        await self.core.do(lambda b: questions.record(b, question, person, yes=yes, how=how))
-        self.runs.wake(question.run)
+        """An answer that is proven. Raises ``Refused`` when it does not count (any more)."""
+        who = Who(person, person, how, frozenset({APPROVE}))
+        done = await answer(self.ground(), who, Answer(yes, question=question.id))
         self.core.asking.set()
         self.core.changed()
-        return f"{'Yes' if yes else 'No'} from {person}, noted at {question.checksum[:12]}."
+        return f"{'Yes' if yes else 'No'} from {done.by}, noted at {done.checksum[:12]}."
 
 
 def _masked(address: str) -> str:

@@ -17,10 +17,10 @@ class Looking:
         self.core, self.sight, self.actor = core, core.sight, actor
 
     async def watch(self) -> None:
-        """Every round of the watch, for ever. Ends at once where there is nothing to look with."""
+        """Every round of the watch, for ever."""
         if not self.sight.looks:
             LOG.warning("nothing is configured to look: hooks will be noted, and nothing confirmed")
-            return
+            await self._blind()
         try:
             async for found in self.core.app.watching.watcher.run():
                 self.sight.noted(found)
@@ -31,6 +31,13 @@ class Looking:
                 self.core.changed()
         finally:
             self.sight.alive = False
+
+    async def _blind(self) -> None:
+        """Nobody looks: what senders and people say still ends, or grows old."""
+        watching = self.core.app.watching
+        while True:
+            await self.core.clock.sleep(watching.rules.interval_s)
+            await self.actor.consider(watching.watcher.settle())
 
     async def when_wanted(self) -> None:
         """A look of this moment, as often as somebody wants one."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from bcp.contracts.channel import Channel, Choice
 from bcp.detect.decide import Decision
+from bcp.engine.events import Listener, Progress
+from bcp.engine.runner import Ending, Runner
 from bcp.engine.store import RunView
 from bcp.incident.model import Incident
 from bcp.plan.model import Plan
@@ -61,11 +64,54 @@ class Conducts(Protocol):
         """Does a run go back from this one already?"""
 
 
+class Records(Protocol):
+    """Keeps the incident."""
+
+    async def take(self, found: Decision) -> Incident | None:
+        """After a look: the incident as it is now; ``None`` without one. Raises ``StorageError``."""
+
+
 class Considers(Protocol):
     """Acts on what is seen."""
 
     async def consider(self, found: Decision, *, looked: bool = False) -> None:
         """A verdict; ``looked``: a hook caused it. Raises ``StorageError``."""
+
+
+class Performs(Protocol):
+    """The deeds on runs. All raise ``BcpError``."""
+
+    async def plan(
+        self, loaded: Loaded, *, automatic: bool, initiator: str, parent: str, domains: tuple[str, ...]
+    ) -> Plan:
+        """Read the facts and write the plan down."""
+
+    async def start(
+        self, plan: Plan, *, starter: str, listener: Listener, started: Callable[[str], None],
+        control: Callable[[Runner], None],
+    ) -> tuple[str, Ending]:  # fmt: skip
+        """Run it to its end, or to where it stops."""
+
+    async def resume(self, run_id: str, *, listener: Listener, control: Callable[[Runner], None]) -> Ending:
+        """Go on with a run."""
+
+    async def end_parent(self, parent: str, child: str, actor: str, *, listener: Listener) -> None:
+        """After a way back: the run that held is over."""
+
+
+class Adopts(Protocol):
+    """Has the runs of this process."""
+
+    working: dict[str, asyncio.Task[Any]]
+
+    def listen(self, progress: Progress) -> None:
+        """What a run says."""
+
+    def control(self, runner: Runner) -> None:
+        """A run is performed here."""
+
+    async def over(self, incident: str, run_id: str, ending: Ending, *, parent: str, playbook: str) -> None:
+        """A run has ended, or stopped."""
 
 
 class Wakes(Protocol):

@@ -1,4 +1,4 @@
-"""What an operator does, as functions: plan, run, resume, go back. The command line and later the daemon call these."""
+"""Run a plan: start it, go on with it, try it dry."""
 
 from __future__ import annotations
 
@@ -6,96 +6,25 @@ import asyncio
 import contextlib
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from bcp import registry
-from bcp.contracts.dns import MxSet
 from bcp.contracts.journal import Journal
 from bcp.contracts.services import RunInfo
+from bcp.deeds.bind import bind
+from bcp.deeds.plan import make_plan, request_of_plan, run_info
 from bcp.engine.events import Listener, nobody
+from bcp.engine.judge import PlanJudge
 from bcp.engine.locks import FileLock, Target
 from bcp.engine.runner import Ending, Runner, interrupt_handler, nodes_of
 from bcp.engine.state import FINAL
-from bcp.engine.store import RunView
-from bcp.kernel.errors import Invalid, Refused, StorageError
-from bcp.kernel.ids import new_id
-from bcp.plan.build import Request, base_scope, build
+from bcp.kernel.errors import Refused, StorageError
+from bcp.plan.build import Request, base_scope
 from bcp.plan.model import Plan, check_runnable, differences, from_data
-from bcp.playbook.lint import lint
-from bcp.playbook.load import Loaded, input_values, loads
+from bcp.playbook.load import Loaded, loads
 from bcp.wiring import App
-
-
-def request_for(
-    app: App,
-    loaded: Loaded,
-    *,
-    inputs: Mapping[str, str],
-    kind: str = "real",
-    initiator: str = "",
-    automatic: bool = False,
-    overrides: Mapping[str, str] | None = None,
-    domains: Sequence[str] = (),
-    parent: str = "",
-) -> Request:
-    """What is to be planned. Raises ``Invalid``: lint errors, unknown domains, wrong inputs."""
-    facts = app.running.facts() if loaded.book.name == "comms-send" else frozenset[str]()
-    problems = [p for p in lint(loaded, app.playbooks.catalogue(facts=facts)) if p.severity == "error"]
-    if problems:
-        raise Invalid.of(problems)
-    unknown = [d for d in domains if d not in app.world.domains]
-    if unknown:
-        from bcp.kernel.document import did_you_mean  # noqa: PLC0415
-
-        raise Invalid(f"the domain {unknown[0]!r} is not in bcp.yaml", hint=did_you_mean(unknown[0], app.world.domains))
-    recorded = recorded_mx(app.running.runs.view(parent)) if parent else {}
-    return Request(
-        loaded,
-        input_values(loaded.book, dict(inputs)),
-        tuple(domains) or tuple(app.world.domains),
-        app.settings.service,
-        app.configuration.fingerprint(),
-        kind,
-        initiator or app.people.whoami(),
-        automatic,
-        dict(overrides or {}),
-        parent,
-        recorded,
-        new_id("plan", app.clock.now()),
-        app.settings.plan.valid_for,
-        app.world.peace_data(),
-    )
-
-
-async def make_plan(app: App, request: Request) -> Plan:
-    """Read the facts and say what would be done. Writes nothing."""
-    placeholder = "run-" + request.plan_id.removeprefix("plan-")  # as long as the real one: texts are counted with it
-    run = RunInfo(
-        placeholder, request.loaded.book.name, request.kind, request.initiator, "", request.parent, app.clock.now()
-    )
-    return await build(request, registry.actions(), app.running.services(request, run, journal=None, dry=True))
-
-
-def request_of_plan(plan: Plan, loaded: Loaded, valid_for_s: float = 3600.0) -> Request:
-    """The request that gave this plan."""
-    return Request(
-        loaded,
-        plan.inputs,
-        plan.domains,
-        "",
-        plan.configuration,
-        plan.kind,
-        plan.initiator,
-        plan.automatic,
-        plan.overrides,
-        plan.parent,
-        plan.recorded,
-        plan.id,
-        valid_for_s,
-    )
 
 
 async def start(
@@ -107,8 +36,11 @@ async def start(
     started: Callable[[str], None] | None = None,
     signals: bool = True,
     control: Callable[[Runner], None] | None = None,
+    starter: str = "",
 ) -> tuple[str, Ending]:
     """Run a plan, if it may still be run.
+
+    ``starter``: the person who starts it, who may be another than the one who made the plan. Neither may approve it.
 
     Raises:
         Refused: stale, changed, expired, used, somebody is on the target, it must rest.
@@ -117,7 +49,7 @@ async def start(
     loaded = loads(plan.playbook_text, plan.playbook_file)
     current = _text_of(plan)
     check_runnable(plan, app.clock.now(), configuration=app.configuration.fingerprint(), playbook_text=current)
-    request = replace(request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.world.peace_data())
+    request = request_of_plan(app, plan, loaded)
 
     async def check() -> None:
         fresh = await make_plan(app, request)
@@ -134,7 +66,7 @@ async def start(
         app.running.rest(loaded),
         check,
         parent=plan.parent,
-        about={"objectives": loaded.book.objectives.model_dump(mode="json")},
+        about={"objectives": loaded.book.objectives.model_dump(mode="json"), "starter": starter},
     )
     try:
         if started is not None:
@@ -177,9 +109,7 @@ async def resume(
             target.write_card(
                 **{**{k: v for k, v in target.card().items() if k != "group"}, "run": run_id, "pid": _pid()}
             )
-            request = replace(
-                request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.world.peace_data()
-            )
+            request = request_of_plan(app, plan, loaded)
             return await _work(
                 app, run_id, request, plan, loaded, listener, hold=hold, signals=signals, control=control
             )
@@ -220,12 +150,19 @@ def _runner(
     dry: bool,
     listener: Listener,
     hold: bool,
+    lease: Callable[[], bool] = lambda: True,
 ) -> Runner:
     """The runner of a plan; real and dry runs differ in the services alone."""
-    services = app.running.services(request, run, journal=journal, dry=dry, listener=listener)
+    starter = str(journal.meta().get("starter", ""))
+    services = bind(app, app.running.services(request, run, journal=journal, dry=dry, listener=listener), {starter})
+    reading = app.running.services(request, run, journal=None, dry=True)
+    ask = app.settings.serve.ask
+    judge = PlanJudge(plan, request, registry.actions(), reading, app.people.approvers, lease, (ask.groups, ask.min))
     planned = {s.id: s.outputs for s in plan.steps}
     scope = base_scope(request, run)
-    return Runner(loaded, registry.actions(), services, journal, scope, planned, listener=listener, hold=hold)
+    return Runner(
+        loaded, registry.actions(), services, journal, scope, planned, listener=listener, hold=hold, judge=judge
+    )
 
 
 async def _work(
@@ -242,7 +179,7 @@ async def _work(
 ) -> Ending:
     journal = app.running.runs.store.open(app.running.runs.path(run_id), app.clock)
     try:
-        run = RunInfo(run_id, plan.playbook, plan.kind, plan.initiator, plan.checksum, plan.parent, app.clock.now())
+        run = run_info(app, plan, run_id)
         runner = _runner(app, request, plan, loaded, journal, run, dry=False, listener=listener, hold=hold)
         if control is not None:
             control(runner)
@@ -284,15 +221,13 @@ def _signals(runner: Runner) -> Iterator[None]:
 async def dry_run(app: App, plan: Plan, *, listener: Listener = nobody) -> tuple[Ending, list[dict[str, Any]]]:
     """The same path with services that write nothing; the journal is thrown away."""
     loaded = loads(plan.playbook_text, plan.playbook_file)
-    request = replace(
-        request_of_plan(plan, loaded), service=app.settings.service, snapshot=app.world.peace_data(), kind="dry"
-    )
+    request = request_of_plan(app, plan, loaded, kind="dry")
     with tempfile.TemporaryDirectory(prefix="bcp-dry-") as folder:
         path = Path(folder) / "dry-run.db"
         app.running.runs.store.create(path, {"plan": {}, "nodes": []})
         journal = app.running.runs.store.open(path, app.clock)
         try:
-            run = RunInfo("dry-run", plan.playbook, "dry", plan.initiator, plan.checksum, plan.parent, app.clock.now())
+            run = run_info(app, plan, "dry-run", kind="dry")
             runner = _runner(app, request, plan, loaded, journal, run, dry=True, listener=listener, hold=True)
             with _signals(runner):
                 ending = await runner.work()
@@ -304,42 +239,3 @@ async def dry_run(app: App, plan: Plan, *, listener: Listener = nobody) -> tuple
             journal.close()
             await app.close()
     return ending, rows
-
-
-def recorded_mx(view: RunView) -> dict[str, Any]:
-    """The MX each domain had before a run, from what its switch steps recorded."""
-    out: dict[str, Any] = {}
-    for step in view.state.steps.values():
-        for one in step.outputs.get("items", [step.outputs]):
-            before = one.get("before") if isinstance(one, Mapping) else None
-            if isinstance(before, Mapping):
-                for domain, mx in before.items():
-                    if isinstance(mx, Mapping) and "hosts" in mx:
-                        MxSet.from_data(mx)
-                        out.setdefault(domain, mx)
-    return out
-
-
-def failback_source(app: App, text: str) -> RunView:
-    """The run to go back from: the one named, else the newest that holds, else the newest that moved MX."""
-    if text:
-        return app.running.runs.view(app.running.runs.find(text))
-    views = [
-        v for i in reversed(app.running.runs.ids()) if not (v := app.running.runs.view(i)).record.meta.get("parent")
-    ]
-    holding = next((v for v in views if v.state.status == "holding"), None)
-    moved = next((v for v in views if recorded_mx(v) and v.state.status in {"stopped", "done"}), None)
-    if holding or moved:
-        return holding or moved  # type: ignore[return-value]
-    raise Invalid("there is no run to go back from", hint="Name one: bcp failback RUN")
-
-
-async def end_parent(app: App, parent: str, child: str, actor: str, *, listener: Listener = nobody) -> Ending | None:
-    """After a failback: tell the run that holds; when nobody works on it, finish it here."""
-    view = app.running.runs.view(parent, effects=False)
-    if view.state.status in FINAL:
-        return None
-    app.running.runs.tell(parent, "recovered", actor, run=child)
-    if view.live:
-        return None
-    return await resume(app, parent, listener=listener)

@@ -1,0 +1,56 @@
+"""``bcp approve`` and ``bcp reject``: a yes or no at a gate of a run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bcp.cli import render
+from bcp.cli.common import app as make_app
+from bcp.cli.common import wait_for
+from bcp.cli.person import ground_of, who_is
+from bcp.cli.plan import Reason
+
+RunId = Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")]
+As = Annotated[
+    str, typer.Option("--as", help="Answer as this contact; their approval code is asked for (or BCP_APPROVAL_CODE).")
+]
+Step = Annotated[str, typer.Option("--step", help="Which gate, when several are open.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(name="approve", help="Say yes to exactly the plan that waits at a gate.")(approve)
+    app.command(name="reject", help="Say no at a gate: the run stops.")(reject)
+
+
+def approve(
+    run_id: RunId = "last",
+    as_: As = "",
+    step: Step = "",
+    checksum: Annotated[
+        str, typer.Option("--plan", help="First characters of the checksum you were shown; must agree.")
+    ] = "",
+) -> None:
+    """Approve."""
+    _answer(run_id, as_, step, checksum, "", yes=True)
+
+
+def reject(run_id: RunId = "last", as_: As = "", step: Step = "", reason: Reason = "") -> None:
+    """Reject."""
+    _answer(run_id, as_, step, "", reason, yes=False)
+
+
+def _answer(run: str, as_: str, step: str, checksum: str, reason: str, *, yes: bool) -> None:
+    from bcp.deeds.answer import Answer, answer  # noqa: PLC0415
+
+    app = make_app()
+    given = Answer(yes, run=run, step=step, checksum=checksum, reason=reason)
+    done = wait_for(answer(ground_of(app), who_is(app, as_), given))
+    kind, word = ("approve", "Approved") if yes else ("reject", "Rejected")
+    render.emit(
+        "bcp.answer/1",
+        {"run": done.run, "step": done.step, "answer": kind, "by": done.by, "checksum": done.checksum},
+        f"{word} {done.step} of {done.run} as {done.by}, plan {done.checksum[:12]}.",
+    )

@@ -1,0 +1,183 @@
+"""``bcp abort``, ``undo``, ``settle``, ``acknowledge``, ``failback``: how runs come to their end."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bcp.cli import render
+from bcp.cli.answer import As, RunId
+from bcp.cli.common import app as make_app
+from bcp.cli.common import wait_for
+from bcp.cli.live import Timeline
+from bcp.cli.person import ground_of, who_is
+from bcp.cli.plan import Override, Reason, confirm, describe, overrides
+from bcp.kernel.errors import GateClosed, Invalid
+
+if TYPE_CHECKING:
+    from bcp.deeds.abort import Shown
+    from bcp.deeds.who import Ground, Who
+    from bcp.plan.model import Plan
+    from bcp.wiring import App
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(name="abort", help="End a run: no further step, then undo what was done.")(abort)
+    app.command(name="undo", help="Undo what a run that is not over has done, last first.")(abort)
+    app.command(name="settle", help="Say whether an effect in doubt happened. By name, for the record.")(settle)
+    app.command(name="failback", help="Plan and run the way back of a run.")(failback)
+    app.command(name="acknowledge", help="Lift the rest after a run: you looked at it.")(acknowledge)
+
+
+def abort(
+    run_id: RunId = "last",
+    reason: Reason = "",
+    as_: As = "",
+    consequence: Annotated[
+        str, typer.Option("--consequence", help="Checksum of the consequence you were shown, instead of the question.")
+    ] = "",
+    anyway: Annotated[
+        str, typer.Option("--anyway", help="Checksum of the second yes, where a look speaks against moving mail back.")
+    ] = "",
+) -> None:
+    """Abort and undo. A run that moved mail is ended only by those who may approve its switch, shown where mail goes."""
+    from bcp.deeds.abort import (
+        Abort,  # noqa: PLC0415
+        look,  # noqa: PLC0415
+    )
+    from bcp.deeds.abort import abort as end  # noqa: PLC0415
+
+    app = make_app()
+    ground = ground_of(app)
+    shown = wait_for(look(ground, run_id))
+    who = who_is(app, as_)
+    if shown.moves is not None:
+        consequence, anyway = _consent(shown, consequence, anyway)
+    told = wait_for(end(ground, who, Abort(shown.run, reason, consequence, anyway)))
+    if told.live or (told.asks and ground.adopted):
+        what = "is asked about" if told.asks else "was told to stop and undo"
+        data = {"run": told.run, "told": "abort", "asks": told.asks}
+        render.emit("bcp.told/1", data, f"{told.run} {what}. See: bcp status {told.run}")
+        return
+    work_on(app, told.run, asks=told.asks)
+
+
+def _consent(shown: Shown, consequence: str, anyway: str) -> tuple[str, str]:
+    """Show where mail would go and ask, twice where a look speaks against it. Without a terminal: closed."""
+    assert shown.moves is not None
+    render.say(f"{render.paint('This moves mail', 'bad', sys.stderr)}: {shown.moves}")
+    render.say(f"Our own look now: {shown.seen}. It takes {shown.count} of: {', '.join(shown.approvers)}.")
+    render.say(
+        f"Consequence {shown.consequence[:12]}" + (f", in spite of it {shown.anyway[:12]}" if shown.anyway else "")
+    )
+    if consequence:
+        return consequence, anyway
+    if not render.ask("\nMove mail back?"):
+        raise GateClosed(_nobody(), rule="not-confirmed", hint=_how(shown))
+    if not shown.anyway:
+        return shown.consequence, ""
+    render.say(f"{render.paint('Careful', 'bad', sys.stderr)}: {shown.why()}.")
+    if not render.ask("Move mail there all the same?"):
+        raise GateClosed(_nobody(), rule="second-yes", hint="Mail stays where it is. The planned way: bcp failback")
+    return shown.consequence, shown.anyway
+
+
+def _nobody() -> str:
+    return "mail stays where it is: nobody said yes" + (
+        "" if sys.stdin.isatty() else " (there is no terminal to ask at)"
+    )
+
+
+def _how(shown: Shown) -> str:
+    more = f" --anyway {shown.anyway[:16]}" if shown.anyway else ""
+    return (
+        f"Without a terminal, having looked: bcp abort {shown.run} --as CONTACT --consequence {shown.consequence[:16]}{more}."
+        f" The planned way: bcp failback {shown.run}"
+    )
+
+
+def work_on(app: App, run: str, *, asks: bool) -> None:
+    """Nobody works on the run: do it here."""
+    from bcp.cli.run import result  # noqa: PLC0415
+    from bcp.deeds.run import resume  # noqa: PLC0415
+
+    timeline = Timeline(app.clock.now(), run)
+    try:
+        ending = wait_for(resume(app, run, listener=timeline, hold=not asks))
+    finally:
+        timeline.close()
+    if asks and ending.status == "holding":
+        raise GateClosed(f"{run} still holds: {ending.reason}", rule=ending.rule or "undo-refused", hint=ending.hint)
+    result(run, ending)
+
+
+def settle(
+    run_id: RunId,
+    what: Annotated[str, typer.Argument(metavar="STEP|KEY", help="Step in doubt, or one effect's key.")],
+    happened: Annotated[bool | None, typer.Option("--happened/--not-happened", help="What you found out.")] = None,
+    reason: Reason = "",
+) -> None:
+    """Settle."""
+    from bcp.deeds.settle import Settle  # noqa: PLC0415
+    from bcp.deeds.settle import settle as say  # noqa: PLC0415
+
+    if happened is None:
+        raise Invalid("say what you found out", hint="Add --happened or --not-happened.")
+    app = make_app()
+    done = wait_for(say(ground_of(app), who_is(app), Settle(run_id, what, happened, reason)))
+    word = "happened" if done.happened else "not happened"
+    render.emit(
+        "bcp.settled/1",
+        {"run": done.run, "keys": list(done.keys), "happened": done.happened, "by": done.by},
+        f"{len(done.keys)} effect(s) settled as {word} by {done.by}. Go on: bcp resume {done.run}",
+    )
+
+
+def acknowledge(run_id: RunId = "last") -> None:
+    """Acknowledge."""
+    from bcp.deeds.settle import acknowledge as note  # noqa: PLC0415
+
+    app = make_app()
+    done = wait_for(note(ground_of(app), who_is(app), run_id))
+    render.emit(
+        "bcp.acknowledged/1",
+        {"run": done.run, "by": done.by},
+        f"{done.run} was acknowledged by {done.by}; its target is free again.",
+    )
+
+
+def failback(
+    run_id: Annotated[str, typer.Argument(help="Run to go back from. Else the newest that holds.")] = "",
+    override: Override = None,
+    reason: Reason = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask whether to run the plan. Approval gates still ask.")
+    ] = False,
+) -> None:
+    """Failback."""
+    from bcp.cli.run import go, result  # noqa: PLC0415
+    from bcp.deeds.failback import end_parent  # noqa: PLC0415
+
+    app = make_app()
+    who, ground = who_is(app), ground_of(app)
+    parent, made = wait_for(_back(ground, who, run_id, overrides(override, reason)))
+    render.say(describe(made))
+    confirm(app, made, ask=not yes)
+    child, ending = go(app, made, hold=True, quiet_result=True)
+    told = wait_for(end_parent(make_app(), parent, child, who.person))
+    result(child, ending)
+    if told is not None:
+        render.say(f"{parent} {told.status}")
+
+
+async def _back(ground: Ground, who: Who, run: str, rules: dict[str, str]) -> tuple[str, Plan]:
+    from bcp.deeds.failback import plan_back  # noqa: PLC0415
+
+    try:
+        view, made = await plan_back(ground, who, run, rules)
+    finally:
+        await ground.app.close()
+    return view.id, made

@@ -1,0 +1,63 @@
+"""Go back: which run to come back from, and how the run that holds learns of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bcp.deeds.plan import PlanRequest, make
+from bcp.deeds.recorded import recorded_mx
+from bcp.deeds.run import resume
+from bcp.deeds.who import Ground, Who
+from bcp.engine.events import Listener, nobody
+from bcp.engine.runner import Ending
+from bcp.engine.state import FINAL
+from bcp.engine.store import RunView
+from bcp.kernel.errors import Missing, Refused
+from bcp.plan.model import Plan
+from bcp.playbook.load import loads
+from bcp.wiring import App
+
+
+def failback_source(app: App, text: str) -> RunView:
+    """The run to go back from: the one named, else the newest that holds, else the newest that moved MX."""
+    if text:
+        return app.running.runs.view(app.running.runs.find(text))
+    views = [
+        v for i in reversed(app.running.runs.ids()) if not (v := app.running.runs.view(i)).record.meta.get("parent")
+    ]
+    holding = next((v for v in views if v.state.status == "holding"), None)
+    moved = next((v for v in views if recorded_mx(v) and v.state.status in {"stopped", "done"}), None)
+    if holding or moved:
+        return holding or moved  # type: ignore[return-value]
+    raise Missing("there is no run to go back from", rule="no-run-to-go-back", hint="Name one: bcp failback RUN")
+
+
+async def plan_back(
+    ground: Ground, who: Who, run: str = "", overrides: Mapping[str, str] | None = None
+) -> tuple[RunView, Plan]:
+    """The plan of the way back of a run (of ``failback_source`` when none is named). Runs nothing.
+
+    Raises:
+        Refused: (``no-recovery``) its playbook has no way back; ``not-allowed``.
+        Missing: there is no such run.
+    """
+    view = failback_source(ground.app, run)
+    recovery = loads(view.plan["playbook_text"]).book.recovery
+    if recovery is None:
+        what = f"{view.plan['playbook']} has no way back"
+        raise Refused(what, rule="no-recovery", hint="Add recovery: {playbook: ...} to the playbook.")
+    wanted = PlanRequest(
+        recovery.playbook, domains=tuple(view.plan["domains"]), overrides=overrides or {}, parent=view.id
+    )
+    return view, await make(ground, who, wanted)
+
+
+async def end_parent(app: App, parent: str, child: str, actor: str, *, listener: Listener = nobody) -> Ending | None:
+    """After a failback: tell the run that holds; when nobody works on it, finish it here."""
+    view = app.running.runs.view(parent, effects=False)
+    if view.state.status in FINAL:
+        return None
+    app.running.runs.tell(parent, "recovered", actor, run=child)
+    if view.live:
+        return None
+    return await resume(app, parent, listener=listener)

@@ -1,0 +1,172 @@
+"""Make a plan: what a playbook would do now, and what speaks against it. Writes nothing but the plan itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bcp import registry
+from bcp.contracts.services import RunInfo
+from bcp.deeds.bind import bind
+from bcp.deeds.recorded import recorded_mx
+from bcp.deeds.who import RUN, Ground, Who
+from bcp.kernel.errors import Invalid, Missing, Refused
+from bcp.kernel.ids import new_id
+from bcp.plan.build import Request, build
+from bcp.plan.model import Plan, read_plan
+from bcp.playbook.lint import lint
+from bcp.playbook.load import Loaded, input_values
+from bcp.wiring import App
+
+
+def request_for(
+    app: App,
+    loaded: Loaded,
+    *,
+    inputs: Mapping[str, str],
+    kind: str = "real",
+    initiator: str = "",
+    automatic: bool = False,
+    overrides: Mapping[str, str] | None = None,
+    domains: Sequence[str] = (),
+    parent: str = "",
+) -> Request:
+    """What is to be planned. Raises ``Invalid``: lint errors, unknown domains, wrong inputs."""
+    facts = app.running.facts() if loaded.book.name == "comms-send" else frozenset[str]()
+    problems = [p for p in lint(loaded, app.playbooks.catalogue(facts=facts)) if p.severity == "error"]
+    if problems:
+        raise Invalid.of(problems)
+    unknown = [d for d in domains if d not in app.world.domains]
+    if unknown:
+        from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+
+        raise Invalid(f"the domain {unknown[0]!r} is not in bcp.yaml", hint=did_you_mean(unknown[0], app.world.domains))
+    recorded = recorded_mx(app.running.runs.view(parent)) if parent else {}
+    return Request(
+        loaded=loaded,
+        inputs=input_values(loaded.book, dict(inputs)),
+        domains=tuple(domains) or tuple(app.world.domains),
+        service=app.settings.service,
+        configuration=app.configuration.fingerprint(),
+        kind=kind,
+        initiator=initiator or app.people.whoami(),
+        automatic=automatic,
+        overrides=dict(overrides or {}),
+        parent=parent,
+        recorded=recorded,
+        plan_id=new_id("plan", app.clock.now()),
+        valid_for_s=app.settings.plan.valid_for,
+        snapshot=app.world.peace_data(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What somebody wants to have planned."""
+
+    playbook: str
+    """By name, or by path where the door lets people name files."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    domains: tuple[str, ...] = ()
+    """Empty: all in bcp.yaml."""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Rules that are to be overridden, each with its reason."""
+    parent: str = ""
+    """The run that is to be gone back from."""
+
+
+async def make(ground: Ground, who: Who, wanted: PlanRequest) -> Plan:
+    """Plan a playbook, and keep the plan. Reads the facts; writes nothing but the plan.
+
+    Raises:
+        Refused: ``not-allowed``.
+        Missing: ``no-such-playbook``.
+        Invalid: lint errors, wrong inputs, unknown domains.
+    """
+    who.must(RUN)
+    app = ground.app
+    request = request_for(
+        app,
+        app.playbooks.load(wanted.playbook),
+        inputs=wanted.inputs,
+        initiator=who.person,
+        overrides=wanted.overrides,
+        domains=wanted.domains,
+        parent=wanted.parent,
+    )
+    made = await make_plan(app, request)
+    made.write(plan_path(app, made.id))
+    return made
+
+
+def plan_path(app: App, plan: str) -> Path:
+    """Where a plan is kept."""
+    return app.configuration.state / "plans" / f"{plan}.json"
+
+
+def kept(app: App, plan: str, checksum: str = "") -> Plan:
+    """A plan that was made before. ``checksum``: the beginning of what was shown.
+
+    Raises:
+        Missing: ``no-such-plan``.
+        Refused: ``wrong-checksum``, ``plan-changed``.
+    """
+    path = plan_path(app, plan)
+    if not plan.replace("-", "").isalnum() or not path.is_file():
+        raise Missing(f"there is no plan {plan[:60]!r}", rule="no-such-plan", hint="Make a new one.")
+    found = read_plan(path)
+    if checksum and not found.checksum.startswith(checksum):
+        raise Refused("this is another plan now", rule="wrong-checksum", hint="Look at it again.")
+    return found
+
+
+async def make_plan(app: App, request: Request) -> Plan:
+    """Read the facts and say what would be done. Writes nothing."""
+    placeholder = "run-" + request.plan_id.removeprefix("plan-")  # as long as the real one: texts are counted with it
+    run = RunInfo(
+        id=placeholder,
+        playbook=request.loaded.book.name,
+        kind=request.kind,
+        initiator=request.initiator,
+        checksum="",
+        parent=request.parent,
+        started=app.clock.now(),
+    )
+    services = bind(app, app.running.services(request, run, journal=None, dry=True))
+    return await build(request, registry.actions(), services)
+
+
+def request_of_plan(app: App, plan: Plan, loaded: Loaded, *, kind: str = "") -> Request:
+    """The request that gave this plan, whole: with the service and the peacetime that its expressions see.
+
+    ``kind``: another kind of run than the plan's, such as ``dry``.
+    """
+    return Request(
+        loaded=loaded,
+        inputs=plan.inputs,
+        domains=plan.domains,
+        service=app.settings.service,
+        configuration=plan.configuration,
+        kind=kind or plan.kind,
+        initiator=plan.initiator,
+        automatic=plan.automatic,
+        overrides=plan.overrides,
+        parent=plan.parent,
+        recorded=plan.recorded,
+        plan_id=plan.id,
+        snapshot=app.world.peace_data(),
+    )
+
+
+def run_info(app: App, plan: Plan, run_id: str, *, kind: str = "") -> RunInfo:
+    """Which run of this plan it is."""
+    return RunInfo(
+        id=run_id,
+        playbook=plan.playbook,
+        kind=kind or plan.kind,
+        initiator=plan.initiator,
+        checksum=plan.checksum,
+        parent=plan.parent,
+        started=app.clock.now(),
+    )

@@ -1,0 +1,140 @@
+"""Read again what a write rests on, under the lease, and let ``holds`` decide. Writes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from bcp.contracts.action import Action
+from bcp.contracts.services import Services
+from bcp.engine.holds import Against, Ground
+from bcp.engine.state import RunState
+from bcp.kernel.errors import BcpError, StorageError
+from bcp.plan.build import Request, plan_step
+from bcp.plan.model import Plan, PlannedStep
+from bcp.playbook import expr
+from bcp.playbook.expr import ExpressionError
+from bcp.playbook.load import Loaded, Placed
+from bcp.playbook.scope import ancestors
+
+CHECKS = frozenset({"ready", "before"})
+"""Phases whose steps only read: they say whether the playbook fits what is there."""
+
+
+class Judge(Protocol):
+    """What a runner asks before it writes after a wait, and before it moves mail back."""
+
+    async def ground(self, placed: Placed, state: RunState, scope: Mapping[str, Any]) -> Ground:
+        """Everything that the step's write rests on, read now."""
+
+    async def seen(self) -> str:
+        """What a look of this moment says: healthy, suspect, down, unknown; empty: nobody looks."""
+
+    def began(self) -> str:
+        """What was seen when the plan was made; empty: nobody looked."""
+
+    def asks(self) -> tuple[list[str], int]:
+        """Whom to ask, and how many, where the playbook has no gate of its own."""
+
+
+class PlanJudge:
+    """Judges by the plan: its checks are made again, the step is planned again, and compared."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        request: Request,
+        actions: Mapping[str, Action[Any]],
+        reading: Services,
+        people: Callable[[Sequence[str]], frozenset[str]],
+        lease: Callable[[], bool] = lambda: True,
+        asks: tuple[Sequence[str], int] = (("group:oncall",), 1),
+    ) -> None:
+        self._asks = (list(asks[0]), asks[1])
+        self.plan, self.request, self.actions = plan, request, actions
+        self.reading, self.people, self.lease = reading, people, lease
+        self.loaded: Loaded = request.loaded
+
+    def began(self) -> str:
+        """What the plan's own look saw."""
+        looks = [s for s in self.plan.steps if s.uses == "verdict" and s.phase in CHECKS]
+        return str(looks[0].outputs.get("state", "")) if looks else ""
+
+    def asks(self) -> tuple[list[str], int]:
+        """As the settings say."""
+        return self._asks
+
+    async def seen(self) -> str:
+        """A fresh look. One that fails has seen nothing."""
+        try:
+            return str((await self.reading.looker.fresh()).get("state", "unknown"))
+        except StorageError:
+            raise
+        except (BcpError, TimeoutError, OSError):
+            return "unknown"
+
+    async def ground(self, placed: Placed, state: RunState, scope: Mapping[str, Any]) -> Ground:
+        """Checks, step, approvals and the look, side by side."""
+        checks = [s for s in self.loaded.steps if s.phase in CHECKS]
+        began = self.began()
+        look = asyncio.ensure_future(self.seen() if began == "down" else _nothing())
+        wanted = [*checks, placed] if self.actions[placed.step.uses].moves_mx else checks
+        again = await asyncio.gather(*(self._again(s, scope) for s in wanted))
+        seen = await look
+        refused = [(s.id, r) for s in again for r in s.refusals]
+        against = tuple(
+            Against(step, r.rule, r.message)
+            for step, r in refused
+            if not (r.overridable and r.rule in self.plan.overrides)
+        )
+        return Ground(
+            self.reading.clock.now(),
+            self.plan.created,
+            self.plan.expires,
+            self.lease(),
+            began,
+            seen,
+            against,
+            self._moved(placed, next((s for s in again if s.id == placed.id), None), state),
+            self._unapproved(placed, state, scope),
+        )
+
+    async def _again(self, placed: Placed, scope: Mapping[str, Any]) -> PlannedStep:
+        return await plan_step(placed, self.request, self.actions, self.reading, dict(scope), {})
+
+    def _moved(self, placed: Placed, now: PlannedStep | None, state: RunState) -> tuple[str, ...]:
+        """Facts that somebody else changed. Once the step has begun, its own work is among them: its guard decides then."""
+        before, step = self.plan.step(placed.id), state.steps[placed.id]
+        if before is None or now is None or before.would != "run" or step.attempts > 1 or step.items:
+            return ()
+        return () if dict(before.facts) == dict(now.facts) else (f"{placed.id} finds another MX than the plan",)
+
+    def _unapproved(self, placed: Placed, state: RunState, scope: Mapping[str, Any]) -> tuple[str, ...]:
+        """Gates before the step, enough of whose approvers may not approve any more."""
+        out = []
+        for gate in gates_before(self.loaded, placed.id):
+            given = {str(a["by"]) for a in state.approvals if a["step"] == gate.id}
+            references, count = gate_terms(gate, scope)
+            if len(given & self.people(references)) < count:
+                out.append(gate.id)
+        return tuple(out)
+
+
+async def _nothing() -> str:
+    return ""
+
+
+def gates_before(loaded: Loaded, step_id: str) -> list[Placed]:
+    """The approval steps that a step waits for, directly or through others; in file order."""
+    above = ancestors(loaded, step_id)
+    return [s for s in loaded.steps if s.step.uses == "approval" and s.id in above]
+
+
+def gate_terms(gate: Placed, scope: Mapping[str, Any]) -> tuple[list[str], int]:
+    """Whom a gate asks (references such as ``group:oncall``) and how many of them must say yes."""
+    try:
+        given = expr.resolve(dict(gate.step.with_), scope)
+        return [str(r) for r in given.get("from", ())], int(given.get("min", 1))
+    except (ExpressionError, TypeError, ValueError):
+        return [], 1

@@ -1,0 +1,54 @@
+"""Which refusals can pass by themselves, and how long to wait before asking again. Pure.
+
+An outage goes on while a relay restarts or a name server hangs for twenty seconds. What was refused for such a reason is
+tried again for as long as the outage lasts, and said once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bcp.kernel.errors import BcpError, InDoubt, Transient
+
+PASSING = frozenset(
+    {
+        "cannot-plan",  # a fact could not be read in time
+        "cooldown",  # the target rests; it ends, or a person lifts it
+        "dane.not-checked",
+        "dns-not-ready",
+        "dns.not-proven",
+        "dns.servers-disagree",  # a secondary that is late catches up
+        "dns.silent",
+        "dns.target-no-address",
+        "dns.target-unknown",
+        "dns.unreadable",
+        "mta-sts.unreadable",
+        "one-run-per-target",  # the other run ends
+        "plan-expired",
+        "plan-stale",  # the world moved while the plan was made: a fresh plan sees the new one
+        "relay-not-ready",
+        "run-live",
+        "steady-state",  # one look fell between two states
+    }
+)
+"""Rules whose no can become a yes without anybody changing the configuration or the playbook."""
+FIRST_S, MOST_S = 5.0, 60.0
+"""The first wait, and the longest, in seconds; each is twice the one before."""
+
+
+def may_pass(rules: Iterable[str]) -> bool:
+    """Can all of these pass? A single lasting one makes waiting useless."""
+    found = list(rules)
+    return bool(found) and all(r in PASSING for r in found)
+
+
+def may_try_again(error: BcpError) -> bool:
+    """The same for an error: transient by its kind or by its rule. What is in doubt is never tried again blindly."""
+    if isinstance(error, InDoubt):
+        return False
+    return isinstance(error, Transient) or error.rule in PASSING
+
+
+def wait_s(attempt: int) -> float:
+    """How long to wait after this attempt; the first is 0."""
+    return float(min(MOST_S, FIRST_S * 2 ** min(attempt, 10)))

@@ -1,0 +1,240 @@
+"""What the API takes and gives."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Text = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
+Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,80}$", description="An id, as the lists show it.")]
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+Checksum = Annotated[str, StringConstraints(max_length=64, pattern=r"^([0-9a-f]{12,64})?$")]
+PlaneName = Annotated[str, StringConstraints(pattern=r"^(inbound|outbound|mailbox|auth|edge)$")]
+
+
+class Out(BaseModel):
+    """What is answered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Wrong(Out):
+    """What went wrong, and what to do."""
+
+    detail: str
+    hint: str = ""
+    rule: str = ""
+
+
+class VerdictOut(Out):
+    """The verdict now."""
+
+    state: str = Field(description="healthy, suspect, down or unknown.")
+    classes: list[str]
+    stage: str
+    confidence: int
+    planes: list[str]
+    evidence: list[str]
+    action: str
+    why: str
+    since: str
+    decide_at: str
+    playbook: str
+    flapping: bool
+
+
+class IncidentOut(Out):
+    """An incident. Times are ISO 8601, empty when it has not come to that."""
+
+    id: str
+    service: str
+    state: str
+    opened: str
+    declared: str
+    resolved: str
+    closed: str
+    classes: list[str]
+    title: str
+    mode: str
+    playbook: str
+    runs: list[str]
+
+
+class EventOut(Out):
+    """One entry of the chain."""
+
+    seq: int
+    at: str
+    kind: str
+    actor: str
+    data: dict[str, Any]
+    hash: str
+
+
+class IncidentFull(IncidentOut):
+    """The same, with everything that happened."""
+
+    events: list[EventOut]
+    questions: list[QuestionOut]
+
+
+class QuestionOut(Out):
+    """What people are asked."""
+
+    id: str
+    incident: str
+    run: str
+    step: str
+    checksum: str
+    opened: str
+    until: str
+    needed: int
+    people: list[str]
+    state: str
+    result: str
+
+
+class AnswerIn(Out):
+    """Yes or no to exactly this plan."""
+
+    yes: bool
+    checksum: Annotated[str, StringConstraints(min_length=12, max_length=64, pattern=r"^[0-9a-f]+$")] = Field(
+        description="The plan's checksum as it was seen, at least its first 12 characters."
+    )
+
+
+class RunOut(Out):
+    """A run."""
+
+    id: str
+    playbook: str
+    kind: str
+    status: str
+    initiator: str
+    started: str
+    ended: str
+    parent: str
+    live: bool
+
+
+class StepOut(Out):
+    """A step of it."""
+
+    id: str
+    phase: str
+    status: str
+    summary: str
+    error: str
+
+
+class RunFull(RunOut):
+    """The same, with its steps."""
+
+    checksum: str
+    reason: str
+    steps: list[StepOut]
+
+
+class PlanIn(Out):
+    """What to plan."""
+
+    playbook: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+    inputs: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")], Text] = Field(
+        default_factory=dict
+    )
+    domains: list[Text] = Field(default_factory=list, max_length=1000)
+
+
+class PlanOut(Out):
+    """A plan: what it changes and what speaks against it."""
+
+    id: str
+    playbook: str
+    checksum: str
+    expires: str
+    changes: list[dict[str, Any]]
+    refusals: list[str]
+    runnable: bool
+
+
+class ReportIn(Out):
+    """Somebody has a problem."""
+
+    plane: PlaneName
+    text: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+    who: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+
+
+class Done(Out):
+    """It was done."""
+
+    done: str
+    run: str = Field(default="", description="The run that it is about, if any.")
+
+
+class AbortIn(Out):
+    """Why, and, for a run that moved mail, the consequence as it was shown (GET of the same address)."""
+
+    reason: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
+    consequence: Checksum = Field(default="", description="Checksum of the consequence.")
+    anyway: Checksum = Field(default="", description="Checksum of the second yes, where a look speaks against it.")
+
+
+class AbortOut(Out):
+    """What ending a run would do to mail."""
+
+    run: str
+    moves_mail: bool
+    text: str
+    mx: dict[str, list[str]] = Field(description="Of each domain: where mail goes now, and where it would go.")
+    seen: str = Field(description="What our own look says now.")
+    against: str = Field(description="Code of what speaks against it; empty: nothing.")
+    consequence: str
+    anyway: str
+    approvers: list[str]
+    count: int
+
+
+class SettleIn(Out):
+    """What a person found out."""
+
+    what: Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]+$")] = Field(
+        description="Step in doubt, or the key of one effect."
+    )
+    happened: bool
+    reason: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
+
+
+class SendIn(Out):
+    """One message to one audience."""
+
+    message: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+    audience: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+    channels: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]] = Field(
+        default_factory=list, max_length=50
+    )
+    letter: Annotated[str, StringConstraints(pattern=r"^[A-H]?$")] = Field(default="", description="Class of outage.")
+
+
+class StopIn(Out):
+    """Which send; empty: the newest that is not over."""
+
+    run: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9-]{0,80})?$")] = ""
+
+
+class DeclareIn(Out):
+    """A person says that there is an outage."""
+
+    title: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
+    classes: list[Annotated[str, StringConstraints(pattern=r"^[A-H]$")]] = Field(default_factory=list, max_length=8)
+
+
+class CloseIn(Out):
+    """A person says that an outage is over."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
+
+
+IncidentFull.model_rebuild()

@@ -1,0 +1,60 @@
+"""Minds runs that nobody works on: those that hold, and those that a killed process left in the middle."""
+
+from __future__ import annotations
+
+from bcp.contracts.store import RunQuery
+from bcp.deeds.answer import goes_on
+from bcp.engine.store import RunView
+from bcp.kernel.errors import BcpError, Refused
+from bcp.kernel.log import logger
+from bcp.server.core import Core
+from bcp.server.parts.ports import Adopts, Performs
+
+LOG = logger(__name__)
+EVERY_S = 2.0
+AGAIN_S = 30.0
+"""A run that could not be taken over is tried again after this time."""
+
+
+class Minder:
+    """Takes runs over, one task each."""
+
+    def __init__(self, core: Core, conductor: Adopts, deeds: Performs) -> None:
+        self.core, self.conductor, self.deeds = core, conductor, deeds
+
+    async def run(self) -> None:
+        """The loop."""
+        while True:
+            self.once()
+            await self.core.clock.sleep(EVERY_S)
+
+    def once(self) -> None:
+        """Look through every run that is not over."""
+        running = self.core.app.running
+        for card in running.cards(RunQuery(unfinished=True)):
+            if card.id in self.conductor.working or card.drill or running.runs.is_live(card.id):
+                continue
+            try:
+                view = running.runs.view(card.id, effects=False)
+            except BcpError:
+                continue
+            if goes_on(view) and not view.live:
+                self.take_over(view)
+
+    def take_over(self, view: RunView) -> None:
+        """Go on with a run that nobody works on, of its own accord or because a person wants it."""
+        if view.id not in self.conductor.working:
+            work = self._go_on(view.id, str(view.record.meta.get("parent") or ""), str(view.plan["playbook"]))
+            self.conductor.working[view.id] = self.core.spawn(work, f"resume {view.id}")
+
+    async def _go_on(self, run_id: str, parent: str, playbook: str) -> None:
+        incident = await self.core.do(lambda b: b.incident_of(run_id))
+        await self.core.do(lambda b: b.note("run_resumed", incident, "bcp", run=run_id))
+        try:
+            ending = await self.deeds.resume(run_id, listener=self.conductor.listen, control=self.conductor.control)
+        except Refused as error:
+            LOG.info("%s is not taken over: %s", run_id, error.message)
+            await self.core.clock.sleep(AGAIN_S)
+            self.conductor.working.pop(run_id, None)
+            return
+        await self.conductor.over(incident, run_id, ending, parent=parent, playbook=playbook)

@@ -1,0 +1,435 @@
+"""Questions: noticed, put to people turn by turn, ended with a code. The book, the gate's rules and time are real."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from corefakes import SERVICE, Core, Speaker, playbook
+
+from bcp.contracts.journal import Event
+from bcp.contracts.store import RunCard
+from bcp.incident import questions
+from bcp.incident.codes import codes_in
+from bcp.kernel.errors import StorageError
+from bcp.server.parts import ask as module
+from bcp.server.parts.ask import APPROVED, NO_ANSWER, Asker, forecast_of
+
+NAME = "exchange-inbound-outage"
+CHECKSUM = "c" * 64
+START = 1_800_000_000.0
+
+
+class Channel:
+    """A way to people."""
+
+    def __init__(self, name: str, form: str, broadcast: bool = False) -> None:
+        self.name, self.form, self.broadcast = name, form, broadcast
+
+    def address_of(self, person: Any) -> str:
+        """Of one person."""
+        return person.phone
+
+    def place(self) -> str:
+        """Of everybody."""
+        return "#oncall"
+
+
+SMS, CHAT, PLACE = Channel("twilio", "sms"), Channel("direct", "chat"), Channel("slack", "chat", broadcast=True)
+
+
+class Runs:
+    """Remembers what was started, and lasts until it is told to end."""
+
+    def __init__(self) -> None:
+        self.went: list[Any] = []
+        self.end = asyncio.Event()
+
+    async def go(self, incident, loaded, *, plan=None, parent="", **more) -> None:
+        """One run."""
+        self.went.append(plan)
+        await self.end.wait()
+
+
+def view(*, gate: dict | None = None, status: str = "pending", events=(), live: bool = True, **plan: Any) -> Any:
+    """A run with one gate."""
+    step = SimpleNamespace(id="approve", gate=gate or {}, status=status, error="")
+    state = SimpleNamespace(steps={"approve": step}, approvals=[{"step": "approve", "by": "alice"}], status="waiting")
+    about = {"playbook": NAME, "checksum": CHECKSUM, "kind": "real", "steps": [], "initiator": "carol", "configuration": "here"}
+    return SimpleNamespace(
+        id="run-1", state=state, live=live, status=lambda: "waiting", record=SimpleNamespace(events=events),
+        plan={**about, "playbook_text": playbook(NAME).document.text, **plan},
+    )  # fmt: skip
+
+
+def opened(deadline: float = START + 600.0, **more: Any) -> dict[str, Any]:
+    """An open gate."""
+    return {"opened": START, "deadline": deadline, "count": 1, "approvers": ["alice", "bob"], "checksum": CHECKSUM, **more}
+
+
+def closed(result: str, rule: str = "", at: float = START + 5.0) -> Event:
+    """How a gate ended."""
+    return Event(9, at, "gate_closed", "approve", "", {"result": result, "rule": rule})
+
+
+class World:
+    """An asker among fakes, in a loop of its own."""
+
+    def __init__(self, folder, *channels: Channel, **serve: Any) -> None:
+        self.core, self.speaker = Core(folder, **serve), Speaker()
+        self.speaker.by = list(channels)
+        self.core.app.world.channels = {c.name: c for c in channels}
+        self.incident = self.core.book.open(SERVICE, "t", "ask", "watch")[0].id
+        self.runs = Runs()
+        self.asker = Asker(self.core, self.speaker, self.runs)
+
+    def gate(self, found: Any, **card: Any) -> None:
+        """A run that waits at its gate."""
+        self.core.running.views["run-1"] = found
+        self.core.running.all = [RunCard("run-1", "waiting", gate=bool(found.state.steps["approve"].gate), seq=card.pop("seq", 1), **card)]
+
+    async def round(self) -> None:
+        """What the loop does once."""
+        await self.asker._notice_gates()
+        for question in questions.open_questions(self.core.book):
+            await self.asker._tend(question)
+        await asyncio.sleep(0)
+
+    def question(self, state: str = "") -> Any:
+        """The only one."""
+        (row,) = self.core.book.db.execute("select id from question").fetchall()
+        return questions.question(self.core.book, row[0])
+
+
+def going(work) -> None:
+    """Run it."""
+    asyncio.run(work())
+
+
+# -- noticing --------------------------------------------------------------------------------------------------------
+
+
+def test_a_gate_becomes_one_question_to_its_approvers(tmp_path) -> None:
+    """With the gate's own deadline, count and checksum; asked about once, however often it is looked at."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        w.gate(view(gate=opened(count=2)))
+        for _ in range(3):
+            await w.round()
+        q = w.question()
+        assert (q.run, q.step, q.checksum, q.opened, q.deadline, q.count) == ("run-1", "approve", CHECKSUM, START, START + 600.0, 2)
+        assert q.people == {"alice", "bob"} and w.core.kinds("question") == ["question"]
+
+    going(run)
+
+
+def test_a_gate_that_asks_about_another_consequence_binds_to_that_one(tmp_path) -> None:
+    """An undo that moves mail has a checksum of its own."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        w.gate(view(gate=opened(checksum="d" * 64)))
+        await w.round()
+        assert w.question().checksum == "d" * 64
+
+    going(run)
+
+
+@pytest.mark.parametrize(
+    ("kind", "configuration", "live", "asked"),
+    [("real", "elsewhere", True, 1), ("drill", "here", True, 1), ("drill", "elsewhere", True, 0), ("real", "here", False, 0)],
+)
+def test_whose_gates_are_asked_about(tmp_path, kind, configuration, live, asked) -> None:
+    """Every live run here; of drills only ours: the lab's approvers are nobody's phones."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        w.gate(view(gate=opened(), kind=kind, configuration=configuration, live=live))
+        await w.round()
+        assert len(w.core.kinds("question")) == asked
+
+    going(run)
+
+
+def test_a_run_of_ours_waits_for_its_incident_and_is_not_forgotten(tmp_path) -> None:
+    """It is being written down this moment; the next look finds it."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        w.gate(view(gate=opened(), initiator="bcp-serve"))
+        await w.round()
+        assert w.core.kinds("question") == []
+        w.core.book.change(w.incident, "run_started", fields={"runs": ("run-1",)})
+        await w.round()
+        assert w.question().incident == w.incident
+
+    going(run)
+
+
+def test_a_run_that_cannot_be_read_hides_no_other(tmp_path) -> None:
+    """It is looked at again."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        w.gate(view(gate=opened()))
+        whole = w.core.running.runs.view
+        torn = RunCard("run-0", "waiting", gate=True)
+        w.core.running.all.append(torn)
+
+        def read(run_id: str, effects: bool = False) -> Any:
+            if run_id == "run-0":
+                raise StorageError("torn")
+            return whole(run_id)
+
+        w.core.running.runs.view = read
+        await w.round()
+        assert len(w.core.kinds("question")) == 1
+
+    going(run)
+
+
+def test_two_gates_of_one_step_are_two_questions(tmp_path) -> None:
+    """A gate that is opened again asks again."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        w.gate(view(gate=opened()))
+        await w.round()
+        w.gate(view(gate=opened(opened=START + 50.0)), seq=2)
+        w.core.clock.wall = START + 60.0
+        await w.round()
+        assert len(w.core.kinds("question")) == 2
+
+    going(run)
+
+
+# -- how gates end ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("events", "status", "rule", "words"),
+    [
+        ([closed("approved")], "ok", APPROVED, "approved by alice"),
+        ([closed("rejected by bob", "rejected")], "failed", "rejected", "rejected by bob"),
+        ([closed("no answer in time: 0 of 1 approvals", NO_ANSWER)], "failed", NO_ANSWER, "no answer in time"),
+        ([closed("something of before there were codes")], "failed", "gate-closed", "something"),
+        ([closed("approved", at=START - 50.0)], "failed", "run-over", "waiting"),
+        ([], "failed", "run-over", "waiting"),
+    ],
+)
+def test_how_a_gate_ended_is_a_code(tmp_path, events, status, rule, words) -> None:
+    """The words are for people; the code is what others decide by. Those who were asked hear of an end without a run."""
+
+    async def run() -> None:
+        w = World(tmp_path, SMS)
+        w.gate(view(gate=opened()))
+        await w.round()
+        w.gate(view(status=status, events=events), seq=2)
+        await w.round()
+        await w.core.settle()
+        q, said = w.question(), w.core.last("question_closed")
+        assert (q.state, said["rule"]) == ("closed", rule) and words in q.result
+        told = [s for s in w.speaker.sent if s[2] == "question-closed"]
+        assert len(told) == (0 if rule == APPROVED else 2)
+
+    going(run)
+
+
+def test_a_gate_of_a_dead_run_ends_when_its_time_is_over(tmp_path) -> None:
+    """Not before: somebody may resume it. A run that is gone ends its question at once."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        w.gate(view(gate=opened()))
+        await w.round()
+        w.gate(view(gate=opened(), live=False))
+        await w.round()
+        assert w.question().state == "open"
+        w.core.clock.wall = START + 601.0
+        await w.round()
+        assert w.core.last("question_closed")["rule"] == NO_ANSWER
+
+    going(run)
+
+
+# -- plans that wait for a yes ---------------------------------------------------------------------------------------
+
+
+def planned(w: World, monkeypatch, checksum: str = CHECKSUM) -> Any:
+    """A plan that is asked about."""
+    made = SimpleNamespace(
+        id="p1", checksum=checksum, playbook=NAME, playbook_text=playbook(NAME).document.text, playbook_file="x.yaml", parent="",
+        to_data=lambda: {"playbook": NAME, "checksum": CHECKSUM, "kind": "real", "steps": [], "parent": ""},
+    )  # fmt: skip
+    monkeypatch.setattr(module, "read_plan", lambda path: made)
+    asked, _ = questions.ask(
+        w.core.book, incident=w.incident, run="", step="plan:p1", checksum=CHECKSUM, opened=START, deadline=START + 600.0,
+        count=1, groups=[["alice", "bob"]],
+    )  # fmt: skip
+    return asked
+
+
+def test_a_yes_is_kept_until_its_run_has_begun(tmp_path, monkeypatch) -> None:
+    """Started once; a daemon that was killed in between starts it after its restart; then the question is closed."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        asked = planned(w, monkeypatch)
+        questions.record(w.core.book, asked, "alice", yes=True, how="link")
+        await w.round()
+        await w.round()
+        assert len(w.runs.went) == 1 and w.question().state == "open"
+        again = Asker(w.core, w.speaker, w.runs)  # killed, and there again
+        w.asker = again
+        w.core.clock.wall = START + 700.0
+        await w.round()
+        assert len(w.runs.went) == 2 and w.question().state == "open"
+        w.core.running.all = [RunCard("run-9", "running", checksum=CHECKSUM)]
+        await w.round()
+        assert w.core.last("question_closed")["rule"] == APPROVED and w.question().result == "approved by alice"
+        assert w.speaker.sent == []
+        w.runs.end.set()
+        await w.core.settle()
+
+    going(run)
+
+
+def test_a_yes_whose_run_is_refused_is_said(tmp_path, monkeypatch) -> None:
+    """It never vanishes without a word."""
+
+    async def run() -> None:
+        w = World(tmp_path, SMS)
+        asked = planned(w, monkeypatch)
+        await w.round()
+        questions.record(w.core.book, asked, "bob", yes=True, how="link")
+        w.runs.end.set()
+        await w.round()
+        await w.core.settle()
+        await w.round()
+        await w.core.settle()
+        assert w.core.last("question_closed")["rule"] == "refused"
+        assert [s[2] for s in w.speaker.sent].count("question-closed") == 2
+
+    going(run)
+
+
+@pytest.mark.parametrize(
+    ("answers", "wait", "rule"),
+    [([("alice", False)], 0.0, "rejected"), ([], 601.0, NO_ANSWER), ([("mallory", True)], 601.0, NO_ANSWER)],
+)
+def test_a_plan_that_is_not_approved_is_not_started(tmp_path, monkeypatch, answers, wait, rule) -> None:
+    """The gate's own rules decide."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        asked = planned(w, monkeypatch)
+        for who, yes in answers:
+            questions.record(w.core.book, asked, who, yes=yes, how="link")
+        w.core.clock.wall += wait
+        await w.round()
+        await w.core.settle()
+        assert w.runs.went == [] and w.core.last("question_closed")["rule"] == rule
+
+    going(run)
+
+
+def test_a_plan_file_that_was_changed_is_not_started(tmp_path, monkeypatch) -> None:
+    """They said yes to another one."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        asked = planned(w, monkeypatch, checksum="f" * 64)
+        questions.record(w.core.book, asked, "alice", yes=True, how="link")
+        await w.round()
+        await w.core.settle()
+        assert w.runs.went == [] and w.core.last("question_closed")["rule"] == "plan-changed"
+
+    going(run)
+
+
+# -- asking ----------------------------------------------------------------------------------------------------------
+
+
+def test_each_person_gets_codes_of_their_own_and_each_place_buttons(tmp_path) -> None:
+    """Personal ways carry codes and a link; a place that many read carries none."""
+
+    async def run() -> None:
+        w = World(tmp_path, SMS, PLACE, public_url="https://bcp.example.org")
+        w.gate(view(gate=opened()))
+        await w.round()
+        await w.round()
+        texts = [s for s in w.speaker.sent if s[0] == "twilio"]
+        assert sorted(a for _, a, _, _ in texts) == ["+12025550100", "+12025550101"]
+        codes = [c for _, _, _, v in texts for c in (v["ask"]["yes"], v["ask"]["no"])]
+        assert len(set(codes)) == 4 and all(codes_in(c) == [c] for c in codes)
+        assert all(v["ask"]["link"].startswith("https://bcp.example.org/a/") for _, _, _, v in texts)
+        (place,) = [s for s in w.speaker.sent if s[0] == "slack"]
+        assert (place[1], place[3]["ask"]["yes"], place[3]["ask"]["link"]) == ("#oncall", "", "")
+        assert w.core.kinds("asked") == ["asked"] * 3
+
+    going(run)
+
+
+def test_who_opted_out_or_has_answered_is_not_asked(tmp_path) -> None:
+    """By this way; and a chat to one person carries no code."""
+
+    async def run() -> None:
+        w = World(tmp_path, SMS, CHAT)
+        people = w.core.app.people.directory
+        people.person("alice").optout = ("sms",)
+        w.gate(view(gate=opened(count=2)))
+        await w.asker._notice_gates()
+        questions.record(w.core.book, w.question(), "bob", yes=True, how="link")
+        await w.round()
+        assert [(s[0], s[1]) for s in w.speaker.sent] == [("direct", "+12025550100")]
+        assert w.speaker.sent[0][3]["ask"]["yes"] == ""
+
+    going(run)
+
+
+def test_the_next_turn_comes_in_its_time_and_codes_of_before_stay_good(tmp_path) -> None:
+    """Nobody answers: all are asked again after the pause, no more often."""
+
+    async def run() -> None:
+        w = World(tmp_path, SMS, ask={"after": "100s", "cycles": 2})
+        w.gate(view(gate=opened()))
+        await w.round()
+        first = {v["ask"]["yes"] for _, _, _, v in w.speaker.sent}
+        w.core.clock.wall += 99.0
+        await w.round()
+        assert len(w.speaker.sent) == 2
+        w.core.clock.wall += 1.0
+        await w.round()
+        await w.round()
+        assert len(w.speaker.sent) == 4 and len(first | {v["ask"]["yes"] for _, _, _, v in w.speaker.sent}) == 4
+        code = sorted(first)[0]
+        found = [questions.by_code(w.core.book, [p], code, w.core.key) for p in ("alice", "bob")]
+        assert [f for f in found if f is not None and f.yes]
+
+    going(run)
+
+
+def test_what_could_not_be_sent_is_in_the_record(tmp_path) -> None:
+    """Failed, or in doubt; the asking is settled all the same."""
+
+    async def run() -> None:
+        w = World(tmp_path, SMS)
+        w.speaker.state = ("failed", "no such number")
+        w.gate(view(gate=opened()))
+        await w.round()
+        assert w.core.last("asked")["state"] == "failed" and w.core.last("asked")["detail"] == "no such number"
+        assert questions.unsettled(w.core.book) == 0
+
+    going(run)
+
+
+def test_the_forecast_names_changes_first(tmp_path) -> None:
+    """In a line that fits a text."""
+    changes = [{"target": f"MX {i}"} for i in range(5)]
+    assert forecast_of({"steps": []}) == "no change"
+    assert forecast_of({"steps": [{"changes": changes, "forecasts": [{"messages": 3}, {"messages": "4"}]}]}) == (
+        "5 change(s): MX 0, MX 1, MX 2; 7 message(s)"
+    )

@@ -1,0 +1,298 @@
+"""Starting runs: patience with what can pass, one word about it, and no loss of what was approved. Time is virtual."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from corefakes import DOWN, HEALTHY, SERVICE, Core, Speaker, playbook
+
+from bcp.contracts.action import Refusal
+from bcp.contracts.store import RunCard
+from bcp.engine.events import Progress
+from bcp.engine.runner import Ending
+from bcp.incident import questions
+from bcp.incident.patience import wait_s
+from bcp.kernel.errors import Invalid, Refused, StorageError, Transient
+from bcp.server.parts.conduct import ME, Conductor
+
+NAME = "exchange-inbound-outage"
+
+
+def plan(*rules: str) -> Any:
+    """A plan with these refusals."""
+    refusals = [("s", Refusal(r, f"because of {r}", f"mend {r}")) for r in rules]
+    return SimpleNamespace(id="plan-1", checksum="c" * 64, expires=1_800_003_600.0, refusals=lambda: refusals)
+
+
+class Deeds:
+    """Does what the script says, one entry a call: an exception is raised, all else is the result."""
+
+    def __init__(self, plans: list[Any], starts: list[Any]) -> None:
+        self.plans, self.starts = plans, starts
+        self.asked: list[dict[str, Any]] = []
+        self.started: list[tuple[Any, str]] = []
+        self.ended: list[tuple[str, str]] = []
+
+    async def plan(self, loaded, **more) -> Any:
+        """A plan."""
+        self.asked.append(more)
+        return _next(self.plans)
+
+    async def start(self, made, *, starter, listener, started, control) -> tuple[str, Ending]:
+        """A run."""
+        found = _next(self.starts)
+        self.started.append((made, starter))
+        control(SimpleNamespace(services=SimpleNamespace(run=SimpleNamespace(id="run-1")), wake=lambda: self.woke.append("run-1")))
+        started("run-1")
+        return "run-1", found
+
+    woke: list[str] = []
+
+    async def end_parent(self, parent, child, actor, *, listener) -> None:
+        """The run that held."""
+        self.ended.append((parent, child))
+
+
+def _next(script: list[Any]) -> Any:
+    found = script.pop(0) if len(script) > 1 else script[0]
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+DONE, HOLDING = Ending("done", 0, "", ""), Ending("holding", 0, "", "")
+
+
+class World:
+    """A conductor among fakes."""
+
+    def __init__(self, folder, plans=(), starts=(HOLDING,)) -> None:
+        self.core, self.speaker = Core(folder), Speaker()
+        self.deeds = Deeds(list(plans) or [plan()], list(starts))
+        self.deeds.woke = []
+        self.conductor = Conductor(self.core, self.speaker, self.deeds)
+        self.voided: list[str] = []
+        self.conductor.voided = lambda incident, name: self.voided.append(name)
+        self.incident = self.core.book.open(SERVICE, "t", "auto", "watch")[0].id
+
+    def go(self, **more: Any) -> None:
+        """To the end."""
+
+        async def run() -> None:
+            await self.conductor.go(self.incident, playbook(NAME), **more)
+            await self.core.settle()
+
+        asyncio.run(run())
+
+    def propose(self, name: str = NAME, **more: Any) -> None:
+        """To the end."""
+
+        async def run() -> None:
+            self.conductor.propose(self.incident, playbook(name), **more)
+            await self.core.settle()
+
+        asyncio.run(run())
+
+
+# -- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [Transient("DNS hangs"), plan("relay-not-ready"), plan("dns.unreadable", "cannot-plan"), Refused("x", rule="plan-stale")],
+    ids=["transient", "relay", "dns", "stale"],
+)
+@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("automatic", [False, True])
+def test_what_can_pass_is_tried_again_and_said_once(tmp_path, trouble, times, automatic) -> None:
+    """A relay that was dead for twelve seconds: the run starts as soon as it is there, and nobody is told twice."""
+    w = World(tmp_path, [*[trouble] * times, plan()])
+    before = w.core.clock.steady
+    w.go(automatic=automatic)
+    assert len(w.deeds.started) == 1 and w.deeds.asked[0]["automatic"] is automatic
+    assert w.core.clock.steady - before == sum(wait_s(i) for i in range(times))
+    assert len(w.speaker.told) == 1 and "tried again" in w.speaker.told[0][1]
+    assert len(w.core.kinds("refused", "run_failed")) == 1
+    assert w.core.kinds("run_ended") == ["run_ended"] and w.voided == []
+
+
+@pytest.mark.parametrize("trouble", [plan("relay-open"), plan("relay-not-ready", "relay-open"), Invalid("wrong"), StorageError("full")])
+def test_what_lasts_is_said_once_and_left_to_people(tmp_path, trouble) -> None:
+    """No second try: somebody must change something first."""
+    w = World(tmp_path, [trouble, plan()])
+    w.go(automatic=True)
+    assert w.deeds.started == [] and len(w.speaker.told) == 1 and "cannot start:" in w.speaker.told[0][1]
+    assert w.core.clock.steady == 0.0
+
+
+def test_the_lasting_reason_is_the_one_that_is_named(tmp_path) -> None:
+    """Of several; with what to do about it."""
+    w = World(tmp_path, [plan("relay-not-ready", "relay-open")])
+    w.go()
+    said = w.core.last("refused")
+    assert (said["rule"], said["hint"], said["again"]) == ("relay-open", "mend relay-open", False)
+
+
+def test_patience_ends_with_the_outage(tmp_path) -> None:
+    """What is not wanted any more is given up, and may be proposed again when it comes back."""
+    w = World(tmp_path, [Transient("it hangs")])
+    sleep = w.core.clock.sleep
+
+    async def well_then(seconds: float) -> None:
+        await sleep(seconds)
+        if w.core.clock.steady > 30:
+            w.core.found = HEALTHY
+
+    w.core.clock.sleep = well_then
+    w.go(automatic=True)
+    assert w.deeds.started == [] and w.core.kinds("given_up") == ["given_up"] and w.voided == [NAME]
+
+
+@pytest.mark.parametrize("found", [DOWN, HEALTHY])
+def test_a_way_back_is_wanted_while_all_is_well(tmp_path, found) -> None:
+    """The other way round."""
+    w = World(tmp_path, [plan("relay-not-ready"), plan()], [DONE])
+    w.core.found = found
+    w.go(parent="run-0")
+    assert len(w.deeds.started) == (found is HEALTHY)
+    assert w.deeds.ended == ([("run-0", "run-1")] if found is HEALTHY else [])
+
+
+def test_who_starts_a_run_themselves_hears_the_refusal_at_once(tmp_path) -> None:
+    """No run begins minutes later behind the back of a person who has turned to something else."""
+    w = World(tmp_path, [plan("relay-not-ready"), plan()])
+    w.go(initiator="alice")
+    assert w.deeds.started == [] and w.core.clock.steady == 0.0 and w.core.last("refused")["again"] is False
+
+
+def test_an_automatic_run_that_may_not_start_again_today_is_asked_about(tmp_path) -> None:
+    """The limit on automatic runs is no reason to do nothing."""
+    w = World(tmp_path, [plan()], [Refused("twice", rule="automatic-limit"), HOLDING])
+    w.go(automatic=True)
+    assert [a["automatic"] for a in w.deeds.asked] == [True, False] and len(w.deeds.started) == 1
+    assert w.speaker.told == []
+
+
+@pytest.mark.parametrize(
+    ("status", "moved_at", "automatic", "again"),
+    [("failed", 0.0, True, True), ("failed", 5.0, True, False), ("failed", 0.0, False, False), ("aborted", 0.0, True, False)],
+)
+def test_an_automatic_run_that_failed_before_it_moved_anything_may_be_proposed_again(
+    tmp_path, status, moved_at, automatic, again
+) -> None:
+    """By a person's yes: the limit on automatic runs sees to that."""
+    w = World(tmp_path, starts=[Ending(status, 1, "why", "")])
+    w.core.running.all = [RunCard("run-1", status, automatic=automatic, moved_at=moved_at)]
+    w.go(automatic=automatic)
+    assert w.voided == ([NAME] if again else [])
+    assert w.speaker.told[-1][1] == f"run run-1 is {status}: why"
+
+
+def test_what_was_approved_and_no_longer_held_is_asked_about_anew(tmp_path) -> None:
+    """The engine says so by a code."""
+    w = World(tmp_path, starts=[Ending("aborted", 5, "the service is well", "", "no-longer-holds")])
+    w.go()
+    assert w.voided == [NAME] and w.core.last("run_ended")["rule"] == "no-longer-holds"
+
+
+def test_an_approved_plan_is_the_plan_that_is_started(tmp_path) -> None:
+    """Also after a wait: nobody approved another one."""
+    mine = plan()
+    w = World(tmp_path, [plan("relay-open")], [Transient("busy"), HOLDING])
+    w.go(plan=mine)
+    assert w.deeds.asked == [] and [p for p, _ in w.deeds.started] == [mine]
+
+
+# -- asking before ---------------------------------------------------------------------------------------------------
+
+
+def test_a_playbook_with_a_gate_asks_by_its_gate(tmp_path) -> None:
+    """It is started up to there; no second question is put."""
+    w = World(tmp_path)
+    w.propose()
+    assert len(w.deeds.started) == 1 and w.core.kinds("question") == []
+
+
+def test_a_playbook_that_asks_nobody_is_asked_about_with_its_plan(tmp_path) -> None:
+    """The people of ``serve: ask: groups``; no longer than the plan is good for."""
+    w = World(tmp_path)
+    w.propose("exchange-mailbox-access")
+    (asked,) = questions.open_questions(w.core.book)
+    assert (asked.step, asked.checksum, asked.people) == ("plan:plan-1", "c" * 64, {"alice", "bob"})
+    assert asked.deadline == min(w.core.clock.now() + w.core.settings.ask.timeout, plan().expires)
+    assert w.deeds.started == [] and w.core.asking.is_set()
+
+
+def test_nobody_is_asked_about_a_plan_that_cannot_start(tmp_path) -> None:
+    """It waits until nothing speaks against it."""
+    w = World(tmp_path, [plan("relay-not-ready"), plan("relay-not-ready"), plan()])
+    w.propose("exchange-mailbox-access")
+    assert len(questions.open_questions(w.core.book)) == 1 and len(w.speaker.told) == 1
+    w = World(tmp_path / "x") if (tmp_path / "x").mkdir() is None else w
+    w.deeds.plans = [plan("relay-open")]
+    w.propose("exchange-mailbox-access")
+    assert questions.open_questions(w.core.book) == []
+
+
+# -- runs of this process --------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_noted_with_its_incident_and_can_be_woken_while_it_lives(tmp_path) -> None:
+    """And let go when it is over."""
+    w = World(tmp_path)
+    w.go()
+    assert w.core.book.incident(w.incident).runs == ("run-1",) and w.core.book.incident_of("run-1") == w.incident
+    assert w.conductor.runners == {} and w.conductor.working == {}
+    w.conductor.wake("run-1")
+    assert w.deeds.woke == []
+    w.conductor.control(SimpleNamespace(services=SimpleNamespace(run=SimpleNamespace(id="run-2")), wake=lambda: w.deeds.woke.append("run-2")))
+    w.conductor.wake("run-2")
+    assert w.deeds.woke == ["run-2"]
+
+
+def test_what_a_run_says_reaches_the_course_at_once_and_a_gate_the_asker(tmp_path) -> None:
+    """No round of the watch in between."""
+    w = World(tmp_path)
+    follows = w.core.follows
+    w.conductor.listen(Progress(0.0, "step_finished", "mx"))
+    assert (w.core.follows, w.core.asking.is_set()) == (follows + 1, False)
+    w.conductor.listen(Progress(0.0, "gate", "approve"))
+    assert w.core.asking.is_set()
+
+
+def test_runs_that_hold_are_found_however_many_came_after_them(tmp_path) -> None:
+    """No drill; one that cannot be read hides no other."""
+    w = World(tmp_path)
+    running = w.core.running
+    running.all = [RunCard("run-a", "holding"), RunCard("run-b", "holding", kind="drill")]
+    running.all += [RunCard(f"run-x{i}", "done") for i in range(200)]
+    running.views = {"run-a": SimpleNamespace(id="run-a")}
+    assert [v.id for v in w.conductor.holding()] == ["run-a"]
+    broken = RunCard("run-c", "holding")
+    running.all.append(broken)
+
+    def view(run_id: str, effects: bool = False) -> Any:
+        if run_id == "run-c":
+            raise StorageError("torn")
+        return running.views[run_id]
+
+    running.runs.view = view
+    assert [v.id for v in w.conductor.holding()] == ["run-a"]
+
+
+@pytest.mark.parametrize(("status", "expected"), [("running", True), ("waiting", True), ("done", False), ("failed", False)])
+def test_a_way_back_that_is_under_way_is_known(tmp_path, status, expected) -> None:
+    """Whoever started it."""
+    w = World(tmp_path)
+    w.core.running.all = [RunCard("b", status, parent="a"), *(RunCard(f"z{i}", "done") for i in range(50))]
+    assert w.conductor.goes_back("a") is expected
+    assert w.conductor.goes_back("other") is False
+
+
+def test_me_is_who_the_chain_names() -> None:
+    """Other rooms know runs of the daemon by this name."""
+    assert ME == "bcp-serve" and replace(DOWN, state="down").state == "down"
