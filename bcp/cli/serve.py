@@ -52,7 +52,7 @@ def need_serve() -> None:
         import uvicorn  # noqa: F401, PLC0415
     except ImportError as error:
         raise Invalid(
-            f"the daemon needs the extra 'serve' ({error.name} is missing)", hint="pip install 'bcp[serve]'"
+            f"the daemon needs the extra 'serve' ({error.name} is missing)", hint="pip install 'bcp-mail[serve]'"
         ) from error
 
 

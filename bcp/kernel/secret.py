@@ -112,7 +112,7 @@ def _from_keyring(name: str) -> str:
     try:
         import keyring  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise Invalid("keyring: references need the extra 'keyring'", hint="pip install 'bcp[keyring]'") from error
+        raise Invalid("keyring: references need the extra 'keyring'", hint="pip install 'bcp-mail[keyring]'") from error
     value = keyring.get_password(service, user)
     if not value:
         raise Invalid(f"the keyring holds nothing for {service}/{user}", hint=f"keyring set {service} {user}")

@@ -16,7 +16,7 @@ def _library() -> Any:
     try:
         import dkim  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise Invalid("dkimpy is not installed", hint="pip install bcp[dkim]") from error
+        raise Invalid("dkimpy is not installed", hint="pip install 'bcp-mail[dkim]'") from error
     return dkim
 
 

@@ -101,7 +101,7 @@ class FakeVendor:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            asked = await _read(reader)
+            asked = await read_asked(reader)
             if asked is None:
                 return
             self.asked.append(asked)
@@ -130,7 +130,8 @@ async def _write(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ans
         await writer.drain()
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked | None:
+async def read_asked(reader: asyncio.StreamReader) -> Asked | None:
+    """One request from a stream. Raises what streams raise, and ``ValueError`` for what is none."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     method, target, _ = head[0].split(" ", 2)
     headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:] if line)}

@@ -43,7 +43,7 @@ class Apprise(Channel[AppriseSettings]):
         try:
             import apprise  # noqa: PLC0415 - an extra
         except ImportError as error:
-            raise Invalid("Apprise is not installed", hint="pip install bcp[apprise]") from error
+            raise Invalid("Apprise is not installed", hint="pip install 'bcp-mail[apprise]'") from error
         url = self.settings.url.reveal()
         schema = url.partition("://")[0].lower()
         if any(schema.startswith(r) for r in REFUSED):

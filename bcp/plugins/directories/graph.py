@@ -10,7 +10,8 @@ from pydantic import Field, StringConstraints
 
 from bcp.contracts.contact import Contact
 from bcp.contracts.directory import Changes, DirectoryPlugin, DirectorySettings, MailRecord
-from bcp.kernel.errors import Permanent
+from bcp.contracts.plugin import Duration
+from bcp.kernel.errors import Permanent, Transient
 from bcp.kernel.secret import Secret
 from bcp.plugins.vendors.graph import Graph
 
@@ -46,6 +47,8 @@ class GraphSettings(DirectorySettings):
     """Groups of contacts by name, each with the object id of a group in Entra; members of groups within count. Needs GroupMember.Read.All."""
     managers: bool = False
     """Also read who is above whom, for call trees."""
+    timeout: Duration = 120.0
+    """For one whole reading: people, members or managers."""
     api_url: str = ""
     """Another base URL, for tests."""
 
@@ -88,9 +91,7 @@ class GraphDirectory:
             else:
                 page = await client.users.delta.get(request_configuration=configuration(query))
             for _ in range(MAX_PAGES):
-                if page is None:
-                    break
-                for user in page.value or ():
+                for user in _rows(page):
                     if "@removed" in (user.additional_data or {}) or user.account_enabled is False:
                         found.pop(str(user.id), None)
                         gone[str(user.id)] = None
@@ -98,14 +99,16 @@ class GraphDirectory:
                         gone.pop(str(user.id), None)
                         found[str(user.id)] = _contact(user)
                 if not page.odata_next_link:
-                    return Changes(tuple(found.values()), tuple(gone), str(page.odata_delta_link or ""))
+                    if not page.odata_delta_link:
+                        raise _nonsense()
+                    return Changes(tuple(found.values()), tuple(gone), str(page.odata_delta_link))
                 _same_host(page.odata_next_link, url)
                 page = await client.users.delta.with_url(page.odata_next_link).get(
                     request_configuration=configuration()
                 )
             raise Permanent("Graph's pages of users have no end", hint="Report it; sync from a file meanwhile.")
 
-        return await self._ask(work, 120.0)
+        return await self._ask(work, self.settings.timeout)
 
     async def members(self, groups: Mapping[str, str]) -> dict[str, list[str]]:
         """`/groups/{id}/transitiveMembers/microsoft.graph.user` (learn.microsoft.com, group-list-transitivemembers)."""
@@ -123,7 +126,7 @@ class GraphDirectory:
                 out[name] = [str(u.id) async for u in pages]
             return out
 
-        return await self._ask(work, 120.0)
+        return await self._ask(work, self.settings.timeout)
 
     async def managers(self) -> dict[str, str]:
         """Changes do not carry the manager, so that everybody is read."""
@@ -137,7 +140,7 @@ class GraphDirectory:
             users = _pages(client.users, configuration, query, self.settings.api_url)
             return {str(u.id): str(u.manager.id) async for u in users if u.manager is not None and u.manager.id}
 
-        return await self._ask(work, 120.0)
+        return await self._ask(work, self.settings.timeout)
 
     async def mail_records(self, domain: str) -> list[MailRecord]:
         """MX of a domain from `/domains/{id}/serviceConfigurationRecords` (Domain.Read.All)."""
@@ -146,28 +149,23 @@ class GraphDirectory:
             page = await client.domains.by_domain_id(domain).service_configuration_records.get(
                 request_configuration=configuration()
             )
-            if page is None:
-                raise Permanent(f"Graph says nothing of {domain}", hint="Is it an accepted domain of this tenant?")
             found = (
                 MailRecord(str(r.mail_exchange), int(r.preference or 0), int(r.ttl or 0))
-                for r in page.value or ()
+                for r in _rows(page)
                 if getattr(r, "mail_exchange", None)  # other kinds of records stand there, too
             )
             return sorted(found, key=lambda r: (r.preference, r.host))
 
-        return await self._ask(work, 20.0)
+        return await self._ask(work, min(20.0, self.settings.timeout))
 
     async def health(self) -> dict[str, str]:
         """Status of every service (ServiceHealth.Read.All)."""
 
         async def work(client: Any, configuration: Any) -> dict[str, str]:
             page = await client.admin.service_announcement.health_overviews.get(request_configuration=configuration())
-            return {
-                str(o.service): str(getattr(o.status, "value", o.status) or "unknown")
-                for o in (page.value if page else None) or ()
-            }
+            return {str(o.service): str(getattr(o.status, "value", o.status) or "unknown") for o in _rows(page)}
 
-        return await self._ask(work, 20.0)
+        return await self._ask(work, min(20.0, self.settings.timeout))
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -177,15 +175,27 @@ async def _pages(builder: Any, configuration: Any, query: Any, api_url: str) -> 
     """Everything of a list, page by page."""
     page = await builder.get(request_configuration=configuration(query))
     for _ in range(MAX_PAGES):
-        if page is None:
-            return
-        for item in page.value or ():
+        for item in _rows(page):
             yield item
         if not page.odata_next_link:
             return
         _same_host(page.odata_next_link, api_url)
         page = await builder.with_url(page.odata_next_link).get(request_configuration=configuration())
     raise Permanent("Graph's pages have no end", hint="Report it; sync from a file meanwhile.")
+
+
+def _rows(page: Any) -> list[Any]:
+    """What a page of a list holds. A page without a list is none: an empty one would mean that everybody has left."""
+    rows = getattr(page, "value", None)
+    if not isinstance(rows, list) or any(
+        getattr(r, "id", None) is not None and not isinstance(r.id, str) for r in rows
+    ):
+        raise _nonsense()
+    return rows
+
+
+def _nonsense() -> Transient:
+    return Transient("Graph's address answers, but not as Graph does", hint="Is a proxy or a guest network in between?")
 
 
 def _same_host(link: str, api_url: str) -> None:

@@ -201,7 +201,7 @@ def parse_queue(text: str) -> list[QueuedMail]:
                     next((str(r["delay_reason"]) for r in recipients if r.get("delay_reason")), ""),
                 )
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Transient(
                 f"the queue listing is not what postqueue -j prints: {line[:80]!r}", hint="Check queue: in bcp.yaml."
             ) from error

@@ -42,7 +42,8 @@ Events: Issues, Workflow runs"""
 
     def _issue(self, top: Any, mark: str) -> list[Alert]:
         issue, action = mapping(top.get("issue"), "issue"), needed(top, "action")
-        labels = {text_of(x.get("name")) for x in issue.get("labels") or () if isinstance(x, dict)}
+        given = issue.get("labels")
+        labels = {text_of(x.get("name")) for x in given if isinstance(x, dict)} if isinstance(given, list) else set()
         if self.settings.label not in labels or action not in {"opened", "reopened", "labeled", "closed"}:
             return []
         firing = text_of(issue.get("state")) == "open"

@@ -18,7 +18,7 @@ def set_up(app: Any, endpoint: str) -> None:
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError as error:
-        raise Invalid("serve: traces: needs the extra 'otel'", hint="pip install 'bcp[otel]'") from error
+        raise Invalid("serve: traces: needs the extra 'otel'", hint="pip install 'bcp-mail[otel]'") from error
     provider = TracerProvider(resource=Resource.create({"service.name": "bcp"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
     app.add_middleware(Spans, tracer=provider.get_tracer("bcp"))
