@@ -6,6 +6,7 @@ it happens entirely or not at all. Retrying and reading back are not done here: 
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Literal
@@ -261,7 +262,8 @@ class Rfc2136(Writer):
         if self._key is None:
             key = self.settings.key
             try:
-                self._key = dns.tsig.Key(key.name, key.secret.reveal(), _ALGORITHMS[key.algorithm])
+                raw = base64.b64decode("".join(key.secret.reveal().split()), validate=True)
+                self._key = dns.tsig.Key(key.name, raw, _ALGORITHMS[key.algorithm])
             except (ValueError, dns.exception.DNSException) as error:
                 raise Permanent(
                     f"the TSIG secret of {key.name} is not base64", hint=f"Check {key.secret.reference}."
