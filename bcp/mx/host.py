@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bcp.contracts.dns import (
     Answer,
@@ -35,9 +36,11 @@ from bcp.contracts.dns_settings import DnsSettings
 from bcp.contracts.plugin import PluginSettings
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid, Permanent, Refused, Transient
-from bcp.kit.authority import Authority
-from bcp.kit.resolver import Resolver
 from bcp.mx.outcome import check_order, check_reading, decide, may_resend, still_old
+
+if TYPE_CHECKING:
+    from bcp.kit.authority import Authority
+    from bcp.kit.resolver import Resolver
 
 T = TypeVar("T")
 READ_AGAIN_S = 0.05
@@ -55,9 +58,20 @@ class Host:
     ) -> None:
         self.name, self.writer, self.settings, self.clock = name, writer, settings, clock
         self._zones = dict(zones)
-        own = writer.servers
-        self._resolver = Resolver(settings.resolvers, own, timeout_s=settings.timeout)
-        self._authority = Authority(settings.authoritative, own, self._resolver, timeout_s=settings.timeout)
+
+    @cached_property
+    def _resolver(self) -> Resolver:
+        """Made when the first name is looked up: a swap alone needs none, and is to begin at once."""
+        from bcp.kit.resolver import Resolver
+
+        return Resolver(self.settings.resolvers, self.writer.servers, timeout_s=self.settings.timeout)
+
+    @cached_property
+    def _authority(self) -> Authority:
+        from bcp.kit.authority import Authority
+
+        s = self.settings
+        return Authority(s.authoritative, self.writer.servers, self._resolver, timeout_s=s.timeout)
 
     @property
     def capabilities(self) -> Capabilities:
