@@ -18,6 +18,7 @@ from bcp.contracts.dns import (
     Guard,
     HostFacts,
     Permission,
+    Progress,
     Proof,
     Reading,
     Sent,
@@ -140,7 +141,7 @@ class Host:
             todo = retry
         if self.capabilities.guard is not Guard.STRONG:
             await self._look_again(orders, done)
-        return [done[i] for i in range(len(orders))]
+        return await self._with_progress([done[i] for i in range(len(orders))])
 
     async def _with_tokens(self, todo: Mapping[int, SwapOrder], done: dict[int, Swap]) -> dict[int, SwapOrder]:
         """Read again, so that the condition is about what stands there now, after comparing it with what the plan saw."""
@@ -205,15 +206,19 @@ class Host:
         for i, now in zip(mine, await self.read([orders[i].domain for i in mine]), strict=True):
             done[i] = decide(orders[i], Sent(orders[i].domain, SentState.ACCEPTED, change=done[i].change), now)
 
-    async def pending(self, swaps: Sequence[Swap]) -> list[str]:
-        """Domains whose change the host itself says is not yet at all its servers."""
-        if not self.capabilities.reports_progress:
-            return []
+    async def _with_progress(self, swaps: list[Swap]) -> list[Swap]:
+        """Where the host says that a change is not yet at all its servers, the swap says so too.
+
+        Nothing waits for it: the authoritative servers are asked anyway, and what they serve is what counts.
+        """
         asked = [Sent(s.domain, SentState.ACCEPTED, change=s.change) for s in swaps if s.change]
-        try:
-            return [p.domain for p in await self.writer.progress(asked) if p.step is Step.PENDING]
-        except Exception:  # noqa: BLE001 - the authoritative servers are asked anyway
-            return []
+        if not self.capabilities.reports_progress or not asked:
+            return swaps
+        found = await self._safely(self.writer.progress(asked), len(asked), Progress)
+        told = [] if isinstance(found, BaseException) else found
+        late = {p.domain for p in told if p.step is Step.PENDING}
+        said = "the host is still carrying it to its servers"
+        return [replace(s, message=said) if s.domain in late and not s.message else s for s in swaps]
 
     async def _safely(
         self, work: Coroutine[Any, Any, Sequence[T]], count: int, kind: type[T]
