@@ -268,7 +268,7 @@ class Host:
 
     async def mta_sts(self, domain: str) -> StsPolicy:
         """The policy that senders find now."""
-        from bcp.mx.sts import fetch_policy
+        from bcp.mx.sts_fetch import fetch_policy
 
         look_up: Callable[[str], Coroutine[Any, Any, HostFacts]] = self.look_up
         return await fetch_policy(
