@@ -96,6 +96,12 @@ def test_what_a_wildcard_says_is_not_what_was_written() -> None:
     assert decide(order, sent(SentState.ACCEPTED), own).state is SwapState.APPLIED
 
 
+def test_what_may_be_over_in_a_moment_is_named() -> None:
+    """Nothing was changed, so that the step's own retry may try the same again."""
+    assert {"throttled", "unreachable", "silent", "unreadable-now"} == PASSING
+    assert decide(ORDER, sent(SentState.LOST, hint=""), OLD).hint == "Read the MX at the host, then `bcp settle`."
+
+
 # -- sending again ---------------------------------------------------------------------------------------------------
 
 
