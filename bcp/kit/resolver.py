@@ -1,7 +1,7 @@
 """Names as a sender finds them: addresses, TXT, TLSA, name servers and DNSSEC, through resolvers, without a cache.
 
-Where no resolver gives a usable answer the servers that hold our own zones are asked; of them only answers with authority
-count, since a referral is no answer. *Nobody answered* and *there is none* are never the same result.
+Where no resolver gives a usable answer the servers that hold our own zones are asked; of them only answers with
+authority count, since a referral is no answer. *Nobody answered* and *there is none* are never the same result.
 """
 
 from __future__ import annotations

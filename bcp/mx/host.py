@@ -1,6 +1,7 @@
 """One DNS host as actions see it: a ``Writer`` (the plug-in) with what is the same for all hosts around it.
 
-A swap is sent, read back and judged (``outcome``). After a lost answer everything is read first: the new set found means that
+A swap is sent, read back and judged (``outcome``). After a lost answer everything is read first: the new set found
+means that
 it was applied; the old set found means that the same guarded order may be sent once more, where the host guards it.
 """
 
@@ -144,7 +145,8 @@ class Host:
         return await self._with_progress([done[i] for i in range(len(orders))])
 
     async def _with_tokens(self, todo: Mapping[int, SwapOrder], done: dict[int, Swap]) -> dict[int, SwapOrder]:
-        """Read again, so that the condition is about what stands there now, after comparing it with what the plan saw."""
+        """Read again, so that the condition is about what stands there now, after comparing it with what the plan
+        saw."""
         out = {}
         for (i, order), fresh in zip(todo.items(), await self.read([o.domain for o in todo.values()]), strict=True):
             found = check_reading(order, fresh)
@@ -168,7 +170,8 @@ class Host:
         return swaps, retry, pause
 
     async def _send(self, orders: Sequence[SwapOrder]) -> list[Sent]:
-        """What the host said. A fault of the back end may have come after the change: lost, unless it says otherwise."""
+        """What the host said. A fault of the back end may have come after the change: lost, unless it says
+        otherwise."""
         found = await self._safely(self.writer.swap(orders), len(orders), Sent)
         if not isinstance(found, BaseException):
             return found

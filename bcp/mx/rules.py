@@ -1,7 +1,7 @@
 """Safety rules of an MX switch: facts in, refusals and notes out. Nothing here reads, waits or looks at a clock.
 
-The numbers are those of the safety list in ``docs/explanation/mx-safety.md``. A refusal that is not ``overridable`` stands
-for what can never be right; the others may be overridden by a person, with a reason that is recorded.
+The numbers are those of the safety list in ``docs/explanation/mx-safety.md``. A refusal that is not ``overridable``
+stands for what can never be right; the others may be overridden by a person, with a reason that is recorded.
 """
 
 from __future__ import annotations
@@ -212,8 +212,8 @@ def wildcard_said(d: DomainFacts, facts: Facts) -> Judged:
     if wildcard is None:
         return CLEAR
     said = note(
-        f"{d.order.domain} has its MX from the wildcard {wildcard.owner}: it gets a record of its own; after the way back "
-        "that record stays, and says what the wildcard says now"
+        f"{d.order.domain} has its MX from the wildcard {wildcard.owner}: it gets a record of its own; "
+        "after the way back that record stays, and says what the wildcard says now"
     )
     if not wildcard.shadows:
         return said

@@ -10,7 +10,8 @@ MODES = ("enforce", "testing", "none")
 
 
 def record_of(texts: Sequence[str]) -> str:
-    """The TXT record that announces a policy; empty when there is none, or more than one (section 3.1: then none counts)."""
+    """The TXT record that announces a policy; empty when there is none, or more than one (section 3.1: then none
+    counts)."""
     found = [t for t in texts if t.replace(" ", "").lower().partition(";")[0] == "v=stsv1"]
     return found[0] if len(found) == 1 else ""
 

@@ -1,4 +1,5 @@
-"""Safety rules about the hosts that are to take mail, about DNS hosts and about time: facts in, refusals and notes out."""
+"""Safety rules about the hosts that are to take mail, about DNS hosts and about time: facts in, refusals and notes
+out."""
 
 from __future__ import annotations
 

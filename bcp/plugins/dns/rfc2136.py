@@ -1,7 +1,7 @@
 """RFC 2136 dynamic update with TSIG (RFC 8945) on dnspython: compare-and-swap of a whole MX RRset.
 
-One UPDATE carries the value-dependent prerequisite (section 2.4.2), *no CNAME here* (2.4.3) and the replacement, so that
-it happens entirely or not at all. Retrying and reading back are not done here: see ``bcp.mx.host``.
+One UPDATE carries the value-dependent prerequisite (section 2.4.2), *no CNAME here* (2.4.3) and the replacement, so
+that it happens entirely or not at all. Retrying and reading back are not done here: see ``bcp.mx.host``.
 """
 
 from __future__ import annotations
@@ -139,8 +139,8 @@ class Rfc2136(Writer):
     async def _own_or_wildcard(self, readings: Sequence[Reading]) -> list[Reading]:
         """Tell records of the name's own from those made up from a wildcard (RFC 4592), which look the same.
 
-        Only where a wildcard above says the same, the server is asked with an UPDATE that changes nothing: its prerequisite
-        *this name has an MX* (RFC 2136 section 2.4.1) looks at real records only.
+        Only where a wildcard above says the same, the server is asked with an UPDATE that changes nothing: its
+        prerequisite *this name has an MX* (RFC 2136 section 2.4.1) looks at real records only.
         """
         out = list(readings)
         for i, owners in (await self._wildcards_above(readings)).items():

@@ -167,4 +167,6 @@ def test_a_wildcards_order_needs_the_wildcard_still() -> None:
     order = SwapOrder(DOMAIN, PRIMARY, RELAY, wildcard="*.test")
     assert check_reading(order, MADE_UP) is None
     assert check_reading(order, OLD).state is SwapState.CONFLICT
+    same = SwapOrder(DOMAIN, PRIMARY, PRIMARY, wildcard="*.test")
+    assert check_reading(same, MADE_UP) is None, "what the wildcard says is not a record of its own"
     assert check_reading(ORDER, UNREAD).code in PASSING
