@@ -1,4 +1,5 @@
-"""DNS as actions see it, made once over any host: read, swap, every authoritative address, names as a sender finds them.
+"""DNS as actions see it, made once over any host: read, swap, every authoritative address, names as a sender finds
+them.
 
 ``Writer`` (``bcp.contracts.dns_writer``) is what a host does; ``Dns`` is what ``bcp.mx.host.Host`` makes of it.
 """
@@ -79,7 +80,8 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """Name servers of a zone: as the world is told, and as the host's own servers say. Empty: could not be found out."""
+    """Name servers of a zone: as the world is told, and as the host's own servers say. Empty: could not be found
+    out."""
 
     zone: str
     world: tuple[str, ...] = ()
@@ -102,7 +104,8 @@ class StsPolicy:
 
 
 class Dns(Protocol):
-    """One DNS host as actions see it. What goes wrong is in the results; errors of the tree where there is no result."""
+    """One DNS host as actions see it. What goes wrong is in the results; errors of the tree where there is no
+    result."""
 
     @property
     def capabilities(self) -> Capabilities:

@@ -1,23 +1,26 @@
-"""What a DNS host does: the plug-in's half of DNS (``Writer``). The half that all hosts share is in ``bcp.contracts.dns``.
+"""What a DNS host does: the plug-in's half of DNS (``Writer``). The half that all hosts share is in
+``bcp.contracts.dns``.
 
-A host reads the MX at its own interface, changes it, says how far a change has got, and can prove that we may change it.
-Asking every authoritative server, looking names up as a sender would, retrying and reading back after a lost answer are the
-same for all hosts: ``bcp.mx.host.Host`` does them over any ``Writer``.
+A host reads the MX at its own interface, changes it, says how far a change has got, and can prove that we may
+change it. Asking every authoritative server, looking names up as a sender would, retrying and reading back after a lost answer
+are the same for all hosts: ``bcp.mx.host.Host`` does them over any ``Writer``.
 
 How hosts fit (what each sends, as the vendors document it):
 
 - RFC 2136 (BIND, Knot, PowerDNS): one UPDATE with the old set as prerequisite; no token, no progress, ``STRONG``.
-- Route 53: DELETE of the set exactly as read and CREATE of the new one in one batch. ``token``: the set as read, TTL included;
-  ``Sent.change``: the change id; ``progress``: GetChange until INSYNC; ``THROTTLED`` for Throttling and
+- Route 53: DELETE of the set exactly as read and CREATE of the new one in one batch. ``token``: the set as read,
+  TTL included; ``Sent.change``: the change id; ``progress``: GetChange until INSYNC; ``THROTTLED`` for Throttling and
   PriorRequestNotComplete; ``prove``: a DELETE of a value that cannot exist. ``STRONG``, ``compares_ttl``.
-- Azure DNS: PATCH with ``If-Match``. ``token``: the ETag; 412 is ``STALE``, 409 ScopeLocked is ``REFUSED`` with ``code="locked"``;
-  ``warm`` says when the Entra token ends. ``STRONG``.
-- Google Cloud DNS: ``changes.create`` with exact deletions; 412, 409 and a missing deletion are ``STALE``; ``progress`` until done.
-- Cloudflare: one batch that deletes by record id and posts. ``token``: the ids; a vanished id is ``STALE``. ``WEAK``: an edit in
-  place keeps its id and would be overwritten; ``atomic=False``; ``min_ttl_s=60``; no proof that is sure: ``CANNOT_SAY``.
+- Azure DNS: PATCH with ``If-Match``. ``token``: the ETag; 412 is ``STALE``, 409 ScopeLocked is ``REFUSED`` with
+  ``code="locked"``; ``warm`` says when the Entra token ends. ``STRONG``.
+- Google Cloud DNS: ``changes.create`` with exact deletions; 412, 409 and a missing deletion are ``STALE``;
+  ``progress`` until done.
+- Cloudflare: one batch that deletes by record id and posts. ``token``: the ids; a vanished id is ``STALE``.
+  ``WEAK``: an edit in place keeps its id and would be overwritten; ``atomic=False``; ``min_ttl_s=60``; no proof that
+  is sure: ``CANNOT_SAY``.
 - octoDNS classes: ``NONE``, ``reads_whole_zone``; ``CANNOT_SAY``.
-- manual: ``swap`` answers ``ACCEPTED`` when a person says that it was entered, and only what the authoritative servers serve
-  counts: ``NONE``, ``reads_back=False``.
+- manual: ``swap`` answers ``ACCEPTED`` when a person says that it was entered, and only what the authoritative
+  servers serve counts: ``NONE``, ``reads_back=False``.
 """
 
 from __future__ import annotations
@@ -80,7 +83,8 @@ class Reading:
     """Why it could not be read, for people; ``trouble`` is the same for programs."""
     trouble: Trouble = Trouble.NONE
     token: str = ""
-    """What the host needs to make a write conditional on this reading (an ETag, record ids). Opaque to everybody else."""
+    """What the host needs to make a write conditional on this reading (an ETag, record ids). Opaque to everybody
+    else."""
     wildcard: Wildcard | None = None
     """Set when there is no record of its own: ``mx`` is then what the wildcard gives."""
     name_servers: tuple[str, ...] = ()
@@ -107,8 +111,8 @@ class SwapOrder:
     token: str = ""
     """The reading's token, for hosts that need one (``Capabilities.uses_token``)."""
     wildcard: str = ""
-    """Owner of the wildcard that ``old`` comes from. The condition is then that the name has no MX of its own (and, where
-    the host can check it, that the wildcard still says ``old``); a record of its own is made."""
+    """Owner of the wildcard that ``old`` comes from. The condition is then that the name has no MX of its own (and,
+    where the host can check it, that the wildcard still says ``old``); a record of its own is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,8 @@ class Sent:
     domain: str
     state: SentState
     code: str = ""
-    """``permission``, ``clock``, ``cname``, ``zone``, ``ttl``, ``locked``, ``credential``, ``server`` or the host's own word."""
+    """``permission``, ``clock``, ``cname``, ``zone``, ``ttl``, ``locked``, ``credential``, ``server`` or the host's
+    own word."""
     message: str = ""
     hint: str = ""
     change: str = ""
@@ -220,7 +225,8 @@ class Capabilities:
     min_ttl_s: int = 0
     max_ttl_s: int = 604_800
     compares_ttl: bool = False
-    """Its condition covers the TTL. A TTL that alone moved since the plan is no conflict: the set is read again first."""
+    """Its condition covers the TTL. A TTL that alone moved since the plan is no conflict: the set is read again
+    first."""
     uses_token: bool = False
     """A write needs the token of a fresh reading."""
     reads_back: bool = True
@@ -252,8 +258,9 @@ class Warmth:
 class Writer(Protocol):
     """One DNS host: the plug-in's half. It may subclass this, so that mypy checks it where it is written.
 
-    Every method takes many domains or orders and returns one result each, in their order. What goes wrong with one of them
-    is that result, never an exception; an exception counts as *lost* for all of them. Nothing is retried inside (also not by a
+    Every method takes many domains or orders and returns one result each, in their order. What goes wrong with one
+    of them is that result, never an exception; an exception counts as *lost* for all of them. Nothing is retried inside
+    (also not by a
     client library): after a lost answer ours reads first. A zone is never created, and a set never deleted before its
     successor is there.
     """

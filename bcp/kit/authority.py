@@ -20,7 +20,8 @@ MAX_SERVERS = 16
 class Authority:
     """The authoritative servers of zones.
 
-    ``fixed``: exactly these addresses, when the configuration names them. Else the addresses of the NS records, as the host's
+    ``fixed``: exactly these addresses, when the configuration names them. Else the addresses of the NS records, as
+    the host's
     ``own`` servers list them and as the world is told, and the ``own`` servers themselves (a hidden primary).
     """
 
@@ -83,7 +84,8 @@ class Authority:
         return [_answer(d, endpoint, r) for d, r in zip(names, replies, strict=True)]
 
     async def _find(self, zones: Sequence[str]) -> None:
-        """Addresses of the servers of each zone. Those that were found stay known; those that were not are asked again."""
+        """Addresses of the servers of each zone. Those that were found stay known; those that were not are asked
+        again."""
         if self._fixed:
             self._servers.update((z, self._fixed) for z in zones)
             return

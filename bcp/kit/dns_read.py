@@ -56,7 +56,8 @@ def names_in(reply: Reply, zone: str) -> tuple[str, ...]:
 
 
 def trouble_of(reply: Reply, *, authority: bool) -> Trouble:
-    """What is wrong with a reply as an answer about its name; ``authority``: the server must say that the zone is its own."""
+    """What is wrong with a reply as an answer about its name; ``authority``: the server must say that the zone is
+    its own."""
     if isinstance(reply, Lost):
         return Trouble(reply.code) if reply.code in set(Trouble) else Trouble.ERROR
     if reply.rcode() == dns.rcode.REFUSED:

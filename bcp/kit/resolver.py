@@ -1,12 +1,13 @@
 """Names as a sender finds them: addresses, TXT, TLSA, name servers and DNSSEC, through resolvers, without a cache.
 
-Where no resolver gives a usable answer the servers that hold our own zones are asked; of them only answers with authority
-count, since a referral is no answer. *Nobody answered* and *there is none* are never the same result.
+Where no resolver gives a usable answer the servers that hold our own zones are asked; of them only answers with
+authority count, since a referral is no answer. *Nobody answered* and *there is none* are never the same result.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from bcp.kit.dns_read import USABLE, Reply, cname_of, names_in, query, say_troub
 from bcp.kit.dnswire import Endpoint, Lost, exchange, parse_endpoint
 from bcp.kit.resolve import resolvers_of
 
+SILENT_S = 30.0
+"""So long a server that did not answer is asked last."""
 Question = tuple[str, str]
 """Name and type."""
 
@@ -31,12 +34,13 @@ class Resolver:
     def __init__(self, resolvers: Sequence[str], own: Sequence[str], *, timeout_s: float, window: int = 64) -> None:
         self._given, self._own = tuple(resolvers), tuple(parse_endpoint(t) for t in own)
         self._timeout_s, self._window = timeout_s, window
+        self._silent: dict[Endpoint, float] = {}
 
     async def ask(self, questions: Sequence[Question]) -> list[Reply]:
         """One reply each. A reply that is not usable stands for all servers that were asked."""
         replies: list[Reply] = [Lost("no resolver is configured") for _ in questions]
         todo = list(range(len(questions)))
-        for endpoint, authority in [*((e, False) for e in resolvers_of(self._given)), *((e, True) for e in self._own)]:
+        for endpoint, authority in self._order():
             if not todo:
                 break
             asked = [query(*questions[i], recurse=not authority, dnssec=True) for i in todo]
@@ -45,6 +49,15 @@ class Resolver:
                     replies[i] = _without_authority(endpoint, reply, authority)
             todo = [i for i in todo if trouble_of(replies[i], authority=False) is not Trouble.NONE]
         return replies
+
+    def _order(self) -> list[tuple[Endpoint, bool]]:
+        """Whom to ask, and who must have authority. Who was silent a moment ago comes last.
+
+        In an outage of DNS hundreds of look-ups would else each wait for the same dead resolver.
+        """
+        now = asyncio.get_running_loop().time()
+        order = [*((e, False) for e in resolvers_of(self._given)), *((e, True) for e in self._own)]
+        return sorted(order, key=lambda o: self._silent.get(o[0], 0.0) > now)
 
     async def look_up(self, host: str) -> HostFacts:
         """Addresses (A, AAAA) and alias of a host."""
@@ -70,11 +83,12 @@ class Resolver:
 
     async def text(self, name: str) -> tuple[str, ...]:
         """TXT records, the strings of each joined (RFC 7208 section 3.3)."""
-        return tuple(b"".join(rd.strings).decode("utf-8", "replace") for rd in await self._records(name, "TXT"))
+        found = await self._records(name, "TXT")
+        return tuple(sorted(b"".join(rd.strings).decode("utf-8", "replace") for rd in found))
 
     async def tlsa(self, host: str) -> tuple[str, ...]:
         """TLSA records for SMTP at this host (RFC 7672 section 2.2.3)."""
-        return tuple(rd.to_text() for rd in await self._records(f"_25._tcp.{host}", "TLSA"))
+        return tuple(sorted(rd.to_text() for rd in await self._records(f"_25._tcp.{host}", "TLSA")))
 
     async def name_servers(self, zones: Sequence[str]) -> list[tuple[str, ...]]:
         """NS names of each zone as resolvers tell them; empty where they do not."""
@@ -107,11 +121,15 @@ class Resolver:
         """As ``exchange``, with a deadline over all of it: a server that sends byte by byte gains nothing."""
         if not messages:
             return []
-        try:
+        replies: list[Reply] = [Lost(f"{endpoint} does not answer in time") for _ in messages]
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._timeout_s * 2):
-                return await exchange(endpoint, messages, keyring=None, timeout_s=self._timeout_s, window=self._window)
-        except TimeoutError:
-            return [Lost(f"{endpoint} does not answer in time") for _ in messages]
+                replies = await exchange(
+                    endpoint, messages, keyring=None, timeout_s=self._timeout_s, window=self._window
+                )
+        if all(isinstance(r, Lost) for r in replies):
+            self._silent[endpoint] = asyncio.get_running_loop().time() + SILENT_S
+        return replies
 
 
 def _said(reply: Reply) -> bool:

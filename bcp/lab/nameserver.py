@@ -140,7 +140,7 @@ class NameServer:
         zone = next((z for z in self.zones if z.name == name), None)
         if zone is None:
             return dns.rcode.NOTAUTH
-        for rrset in message.prerequisite:
+        for rrset in _whole(message.prerequisite):
             code = _prerequisite(zone, rrset)
             if code != dns.rcode.NOERROR:
                 return code
@@ -176,6 +176,18 @@ def _rrset(name: dns.name.Name, rdataset: dns.rdataset.Rdataset) -> dns.rrset.RR
 def _error(wire: bytes, code: dns.rcode.Rcode) -> bytes:
     """An unsigned error: header only, with the id of the question."""
     return wire[:2] + bytes([wire[2] | 0x80, code]) + b"\x00" * 8 if len(wire) >= 12 else b""
+
+
+def _whole(prerequisites: list[dns.rrset.RRset]) -> list[dns.rrset.RRset]:
+    """Value-dependent records of one name and type together: they are compared as a set (RFC 2136 section 3.2.3)."""
+    out: list[dns.rrset.RRset] = []
+    for rrset in prerequisites:
+        same = next((o for o in out if (o.name, o.rdtype, o.deleting) == (rrset.name, rrset.rdtype, None)), None)
+        if rrset.deleting is None and same is not None:
+            same.union_update(rrset)  # type: ignore[no-untyped-call]
+        else:
+            out.append(rrset)
+    return out
 
 
 def _prerequisite(zone: Zone, rrset: dns.rrset.RRset) -> dns.rcode.Rcode:

@@ -1,4 +1,5 @@
-"""What must be known before an MX is moved, as data: gathered by ``read``, judged by ``rules``. Nothing here decides."""
+"""What must be known before an MX is moved, as data: gathered by ``read``, judged by ``rules``. Nothing here
+decides."""
 
 from __future__ import annotations
 

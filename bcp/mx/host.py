@@ -1,6 +1,7 @@
 """One DNS host as actions see it: a ``Writer`` (the plug-in) with what is the same for all hosts around it.
 
-A swap is sent, read back and judged (``outcome``). After a lost answer everything is read first: the new set found means that
+A swap is sent, read back and judged (``outcome``). After a lost answer everything is read first: the new set found
+means that
 it was applied; the old set found means that the same guarded order may be sent once more, where the host guards it.
 """
 
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bcp.contracts.dns import (
     Answer,
@@ -17,6 +19,7 @@ from bcp.contracts.dns import (
     Guard,
     HostFacts,
     Permission,
+    Progress,
     Proof,
     Reading,
     Sent,
@@ -35,9 +38,11 @@ from bcp.contracts.dns_settings import DnsSettings
 from bcp.contracts.plugin import PluginSettings
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid, Permanent, Refused, Transient
-from bcp.kit.authority import Authority
-from bcp.kit.resolver import Resolver
 from bcp.mx.outcome import check_order, check_reading, decide, may_resend, still_old
+
+if TYPE_CHECKING:
+    from bcp.kit.authority import Authority
+    from bcp.kit.resolver import Resolver
 
 T = TypeVar("T")
 READ_AGAIN_S = 0.05
@@ -55,9 +60,20 @@ class Host:
     ) -> None:
         self.name, self.writer, self.settings, self.clock = name, writer, settings, clock
         self._zones = dict(zones)
-        own = writer.servers
-        self._resolver = Resolver(settings.resolvers, own, timeout_s=settings.timeout)
-        self._authority = Authority(settings.authoritative, own, self._resolver, timeout_s=settings.timeout)
+
+    @cached_property
+    def _resolver(self) -> Resolver:
+        """Made when the first name is looked up: a swap alone needs none, and is to begin at once."""
+        from bcp.kit.resolver import Resolver
+
+        return Resolver(self.settings.resolvers, self.writer.servers, timeout_s=self.settings.timeout)
+
+    @cached_property
+    def _authority(self) -> Authority:
+        from bcp.kit.authority import Authority
+
+        s = self.settings
+        return Authority(s.authoritative, self.writer.servers, self._resolver, timeout_s=s.timeout)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -126,10 +142,11 @@ class Host:
             todo = retry
         if self.capabilities.guard is not Guard.STRONG:
             await self._look_again(orders, done)
-        return [done[i] for i in range(len(orders))]
+        return await self._with_progress([done[i] for i in range(len(orders))])
 
     async def _with_tokens(self, todo: Mapping[int, SwapOrder], done: dict[int, Swap]) -> dict[int, SwapOrder]:
-        """Read again, so that the condition is about what stands there now, after comparing it with what the plan saw."""
+        """Read again, so that the condition is about what stands there now, after comparing it with what the plan
+        saw."""
         out = {}
         for (i, order), fresh in zip(todo.items(), await self.read([o.domain for o in todo.values()]), strict=True):
             found = check_reading(order, fresh)
@@ -153,7 +170,8 @@ class Host:
         return swaps, retry, pause
 
     async def _send(self, orders: Sequence[SwapOrder]) -> list[Sent]:
-        """What the host said. A fault of the back end may have come after the change: lost, unless it says otherwise."""
+        """What the host said. A fault of the back end may have come after the change: lost, unless it says
+        otherwise."""
         found = await self._safely(self.writer.swap(orders), len(orders), Sent)
         if not isinstance(found, BaseException):
             return found
@@ -191,15 +209,19 @@ class Host:
         for i, now in zip(mine, await self.read([orders[i].domain for i in mine]), strict=True):
             done[i] = decide(orders[i], Sent(orders[i].domain, SentState.ACCEPTED, change=done[i].change), now)
 
-    async def pending(self, swaps: Sequence[Swap]) -> list[str]:
-        """Domains whose change the host itself says is not yet at all its servers."""
-        if not self.capabilities.reports_progress:
-            return []
+    async def _with_progress(self, swaps: list[Swap]) -> list[Swap]:
+        """Where the host says that a change is not yet at all its servers, the swap says so too.
+
+        Nothing waits for it: the authoritative servers are asked anyway, and what they serve is what counts.
+        """
         asked = [Sent(s.domain, SentState.ACCEPTED, change=s.change) for s in swaps if s.change]
-        try:
-            return [p.domain for p in await self.writer.progress(asked) if p.step is Step.PENDING]
-        except Exception:  # noqa: BLE001 - the authoritative servers are asked anyway
-            return []
+        if not self.capabilities.reports_progress or not asked:
+            return swaps
+        found = await self._safely(self.writer.progress(asked), len(asked), Progress)
+        told = [] if isinstance(found, BaseException) else found
+        late = {p.domain for p in told if p.step is Step.PENDING}
+        said = "the host is still carrying it to its servers"
+        return [replace(s, message=said) if s.domain in late and not s.message else s for s in swaps]
 
     async def _safely(
         self, work: Coroutine[Any, Any, Sequence[T]], count: int, kind: type[T]
@@ -249,7 +271,7 @@ class Host:
 
     async def mta_sts(self, domain: str) -> StsPolicy:
         """The policy that senders find now."""
-        from bcp.mx.sts import fetch_policy
+        from bcp.mx.sts_fetch import fetch_policy
 
         look_up: Callable[[str], Coroutine[Any, Any, HostFacts]] = self.look_up
         return await fetch_policy(

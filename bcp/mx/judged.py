@@ -34,7 +34,8 @@ def note(*texts: str) -> Judged:
 
 def together(parts: Iterable[Judged]) -> Judged:
     """All of them, in order."""
-    out = CLEAR
+    refusals, notes = list[Refusal](), list[str]()
     for part in parts:
-        out += part
-    return out
+        refusals += part.refusals
+        notes += part.notes
+    return Judged(tuple(refusals), tuple(notes))

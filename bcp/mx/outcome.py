@@ -13,7 +13,8 @@ SETTLE_HINT = "Read the MX at the host, then `bcp settle`."
 
 
 def check_order(order: SwapOrder, capabilities: Capabilities) -> Swap | None:
-    """Why an order must not be sent at all; ``None`` when it may. The last line of defence: plans refuse this before."""
+    """Why an order must not be sent at all; ``None`` when it may. The last line of defence: plans refuse this
+    before."""
     why = ""
     if not order.new.hosts:
         why = f"refusing to leave {order.domain} without MX"
@@ -67,7 +68,8 @@ def _decide(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
 
 
 def stands(order: SwapOrder, now: Reading) -> bool:
-    """Does the new set stand there? Where the order is about the TTL alone, it counts; else the host may have its own."""
+    """Does the new set stand there? Where the order is about the TTL alone, it counts; else the host may have its
+    own."""
     if now.mx is None or now.wildcard is not None:
         return False
     about_ttl = order.new.same(order.old) and not order.wildcard
@@ -82,8 +84,8 @@ def still_old(order: SwapOrder, now: Reading) -> bool:
 def may_resend(order: SwapOrder, swap: Swap, sent: Sent, now: Reading, guard: Guard) -> bool:
     """May the same order be sent once more?
 
-    Only while the old set stands. After a throttle nothing was changed: yes. After a lost answer only where the host itself
-    refuses a stale order, because the first may still arrive.
+    Only while the old set stands. After a throttle nothing was changed: yes. After a lost answer only where the
+    host itself refuses a stale order, because the first may still arrive.
     """
     if not still_old(order, now) or swap.state in {SwapState.APPLIED, SwapState.ALREADY}:
         return False

@@ -45,7 +45,8 @@ async def read_all(domains: Sequence[str], services: Services) -> list[Reading]:
 async def gather(orders: Sequence[SwapOrder], readings: Mapping[str, Reading], services: Services, way: Way) -> Facts:
     """Everything that the rules want to know about these orders."""
     groups = by_back_end([o.domain for o in orders], services)
-    mine = {n: [o for o in orders if o.domain in set(d)] for n, d in groups.items()}
+    wanted = {o.domain: o for o in orders}
+    mine = {n: [wanted[d] for d in domains] for n, domains in groups.items()}
     parts = await _each(mine.items(), lambda g: _host(g[0], g[1], readings, services, way))
     targets = await _targets(orders, groups, services)
     ends = await _each(groups, lambda n: _credential(services.dns[n], groups[n]))

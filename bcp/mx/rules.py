@@ -1,7 +1,7 @@
 """Safety rules of an MX switch: facts in, refusals and notes out. Nothing here reads, waits or looks at a clock.
 
-The numbers are those of the safety list in ``docs/explanation/mx-safety.md``. A refusal that is not ``overridable`` stands
-for what can never be right; the others may be overridden by a person, with a reason that is recorded.
+The numbers are those of the safety list in ``docs/explanation/mx-safety.md``. A refusal that is not ``overridable``
+stands for what can never be right; the others may be overridden by a person, with a reason that is recorded.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def permitted(d: DomainFacts, facts: Facts) -> Judged:
         return CLEAR
     text = f"{d.order.domain}: {proof.message or 'this credential may not change its MX'}"
     if proof.permission is Permission.NOT_ALLOWED:
-        return no("dns.not-allowed", text, proof.hint)
+        return no("dns.not-allowed", text, proof.hint or "Give it the right to change MX here, and no other.")
     if not facts.hosts.get(d.dns, Capabilities()).proves:
         return note(f"{d.order.domain}: whether we may change it shows only when it is done ({d.dns} cannot say)")
     return no(
@@ -185,7 +185,7 @@ def delegated_here(d: DomainFacts, facts: Facts) -> Judged:
         )
     if only:
         return note(f"{zone}: the world is also sent to {only}, which this host does not name: changed there as well?")
-    return note(f"{zone}: {', '.join(sorted(host - world))} is named by this host only")
+    return note(f"{zone}: only this host names {', '.join(sorted(host - world))}")
 
 
 def signatures_hold(d: DomainFacts, facts: Facts) -> Judged:
@@ -212,8 +212,8 @@ def wildcard_said(d: DomainFacts, facts: Facts) -> Judged:
     if wildcard is None:
         return CLEAR
     said = note(
-        f"{d.order.domain} has its MX from the wildcard {wildcard.owner}: it gets a record of its own, which stays, with "
-        "what the wildcard says now, after the way back"
+        f"{d.order.domain} has its MX from the wildcard {wildcard.owner}: it gets a record of its own; "
+        "after the way back that record stays, and says what the wildcard says now"
     )
     if not wildcard.shadows:
         return said

@@ -1,4 +1,5 @@
-"""Safety rules about the hosts that are to take mail, about DNS hosts and about time: facts in, refusals and notes out."""
+"""Safety rules about the hosts that are to take mail, about DNS hosts and about time: facts in, refusals and notes
+out."""
 
 from __future__ import annotations
 
@@ -87,7 +88,7 @@ def promises(name: str, facts: Facts) -> Judged:
         said.append(f"{name}: no full compare-and-swap on this provider: an edit in place by somebody else may be lost")
     if not host.atomic:
         said.append(f"{name}: old and new records may be served together for a moment")
-    if host.calls_a_zone and host.calls_per_s:
+    if host.calls_per_s:
         seconds = max(0.0, zones * host.calls_a_zone - host.burst) / host.calls_per_s
         if seconds >= 1.0:
             said.append(f"{name}: {zones} domain(s) take at least {format_duration(seconds)} at its rate limit")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 DANE_TA, DANE_EE = 2, 3
-"""Certificate usages that SMTP senders use. PKIX-TA (0) and PKIX-EE (1) are unusable for SMTP (RFC 7672 section 3.1.3)."""
+"""Certificate usages that SMTP senders use. PKIX-TA (0) and PKIX-EE (1) are unusable for SMTP (RFC 7672 section
+3.1.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Shown:
     tls: bool
     chain: tuple[Certificate, ...] = ()
     names_host: bool = True
-    """Does the first certificate name the host? Needed for DANE-TA, not for DANE-EE (RFC 7672 sections 3.1.1, 3.1.2)."""
+    """Does the first certificate name the host? Needed for DANE-TA, not for DANE-EE (RFC 7672 sections 3.1.1,
+    3.1.2)."""
 
 
 class Match(StrEnum):

@@ -174,7 +174,8 @@ class DnsSuite(DnsStage):
         self.run(work())
 
     def test_of_many_writers_one_wins_and_the_others_are_told(self) -> None:
-        """With a compare-and-swap exactly one; without, whoever is overwritten is told, and the end is one whole set."""
+        """With a compare-and-swap exactly one; without, whoever is overwritten is told, and the end is one whole
+        set."""
 
         async def work() -> None:
             await self.reset()
@@ -271,7 +272,8 @@ class DnsSuite(DnsStage):
     # -- faults --------------------------------------------------------------------------------------------------
 
     def test_a_lost_answer_is_lost_and_not_repeated(self) -> None:
-        """Ours reads: the change was made. A back end (or its library) that sends again finds a conflict of its own making."""
+        """Ours reads: the change was made. A back end (or its library) that sends again finds a conflict of its own
+        making."""
 
         async def work() -> None:
             if not self.can_lose:

@@ -1,6 +1,7 @@
 """A DNS host in memory: an example of a back end for authors, and a host that can be told to misbehave for tests.
 
-``MemoryDns`` is the provider (its zones, its faults); ``MemoryWriter`` is the plug-in's half over it, with a credential.
+``MemoryDns`` is the provider (its zones, its faults); ``MemoryWriter`` is the plug-in's half over it, with a
+credential.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,9 @@ def said(tmp_path_factory) -> dict[str, str]:
         (folder / f"{name}.py").write_text(text)
     for kind in registry.kinds("dns"):
         module, settings = f"bcp.plugins.dns.{kind.replace('-', '_')}", registry.settings_class("dns", kind).__name__
-        text = f"from {module} import {settings}, create\nfrom bcp.contracts.dns import WriterFactory\n\nmade: WriterFactory[{settings}] = create\n"
+        made = "create" if inspect.ismodule(registry.load("dns", kind)) else "PLUGIN.make"
+        text = f"from {module} import {settings}, {made.partition('.')[0]}\nfrom bcp.contracts.dns import WriterFactory\n\n"
+        text += f"made: WriterFactory[{settings}] = {made}\n"
         (folder / f"ours_{kind.replace('-', '_')}.py").write_text(text)
     files = sorted(folder.glob("*.py"))
     ended = subprocess.run(

@@ -200,3 +200,17 @@ def test_an_unsigned_update_is_not_enough(server, zone) -> None:
     update = dns.update.UpdateMessage(zone)
     update.replace("@", 5, "MX", "10 evil.out.test.")
     assert dns.query.tcp(update, "127.0.0.1", port=server.port, timeout=3).rcode() != 0
+
+
+def test_a_clock_that_is_off_is_told_as_that(server, zone, tmp_path, monkeypatch) -> None:
+    """Safety item 15: a signature is good for five minutes; "wrong key" would send people looking in the wrong place."""
+    import time
+    import types
+
+    monkeypatch.setattr(dns.message, "time", types.SimpleNamespace(time=lambda: time.time() - 3600))
+    dns_ = back_end(server, tmp_path)
+    proof = asyncio.run(dns_.prove([SwapOrder(zone, PRIMARY, RELAY)]))[0]
+    assert not proof.allowed and "clocks differ" in proof.message and "NTP" in proof.hint
+    swap = asyncio.run(dns_.swap([SwapOrder(zone, PRIMARY, RELAY)]))[0]
+    assert (swap.state, swap.code) == (SwapState.REFUSED, "clock")
+    assert asyncio.run(dns_.read([zone]))[0].mx == PRIMARY

@@ -42,7 +42,8 @@ class SwitchArgs(Args):
     domains: list[str]
     """Domains from bcp.yaml, the most important first."""
     to: str = "relay"
-    """`relay`: the backup relay. `before`: what the run we come back from found. `primary`: the peacetime MX in bcp.yaml."""
+    """`relay`: the backup relay. `before`: what the run we come back from found. `primary`: the peacetime MX in
+    bcp.yaml."""
     relay: str = ""
     """Which relay, when there are several."""
     mode: Literal["switch", "standing"] = "switch"
@@ -72,7 +73,8 @@ class _Plan:
 
 
 class Switch(Action[SwitchArgs]):
-    """Compare-and-swap of each domain's whole MX RRset, read back at every authoritative address. Never leaves a domain without MX."""
+    """Compare-and-swap of each domain's whole MX RRset, read back at every authoritative address. Never leaves a
+    domain without MX."""
 
     kind = "dns.mx.switch"
     access = Access.WRITE

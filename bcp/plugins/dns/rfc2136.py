@@ -1,11 +1,12 @@
 """RFC 2136 dynamic update with TSIG (RFC 8945) on dnspython: compare-and-swap of a whole MX RRset.
 
-One UPDATE carries the value-dependent prerequisite (section 2.4.2), *no CNAME here* (2.4.3) and the replacement, so that
-it happens entirely or not at all. Retrying and reading back are not done here: see ``bcp.mx.host``.
+One UPDATE carries the value-dependent prerequisite (section 2.4.2), *no CNAME here* (2.4.3) and the replacement, so
+that it happens entirely or not at all. Retrying and reading back are not done here: see ``bcp.mx.host``.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Literal
@@ -137,8 +138,8 @@ class Rfc2136(Writer):
     async def _own_or_wildcard(self, readings: Sequence[Reading]) -> list[Reading]:
         """Tell records of the name's own from those made up from a wildcard (RFC 4592), which look the same.
 
-        Only where a wildcard above says the same, the server is asked with an UPDATE that changes nothing: its prerequisite
-        *this name has an MX* (RFC 2136 section 2.4.1) looks at real records only.
+        Only where a wildcard above says the same, the server is asked with an UPDATE that changes nothing: its
+        prerequisite *this name has an MX* (RFC 2136 section 2.4.1) looks at real records only.
         """
         out = list(readings)
         for i, owners in (await self._wildcards_above(readings)).items():
@@ -260,7 +261,8 @@ class Rfc2136(Writer):
         if self._key is None:
             key = self.settings.key
             try:
-                self._key = dns.tsig.Key(key.name, key.secret.reveal(), _ALGORITHMS[key.algorithm])
+                raw = base64.b64decode("".join(key.secret.reveal().split()), validate=True)
+                self._key = dns.tsig.Key(key.name, raw, _ALGORITHMS[key.algorithm])
             except (ValueError, dns.exception.DNSException) as error:
                 raise Permanent(
                     f"the TSIG secret of {key.name} is not base64", hint=f"Check {key.secret.reference}."

@@ -92,6 +92,33 @@ def test_the_next_resolver_is_asked_what_the_first_did_not_answer(bad) -> None:
     assert {a[0] for a in asked} == {"good"}
 
 
+def test_a_resolver_that_was_silent_is_not_waited_for_again_and_again() -> None:
+    """An outage of DNS takes one wait, not one for each name."""
+
+    async def many(resolver):
+        began = time.monotonic()
+        found = [await resolver.look_up("relay.corp.test.") for _ in range(8)]
+        return found, time.monotonic() - began
+
+    (found, took), asked = ask(many, resolvers=("bad", "good"), bad=silent, timeout=0.5)
+    assert all(f.addresses for f in found) and took < 2.5
+    assert sum(a[0] == "bad" for a in asked) <= 2
+
+
+def test_a_silent_resolver_is_still_asked_where_there_is_no_other() -> None:
+    calls: list[int] = []
+
+    def waking(query):
+        calls.append(1)
+        return None if len(calls) <= 2 else reply_to(query, ("x.test.", 5, "A", "192.0.2.1"))
+
+    async def twice(resolver):
+        return [(await resolver.look_up("x.test.")).addresses for _ in range(2)]
+
+    assert ask(twice, resolvers=("waking",), waking=waking, timeout=0.3)[0][0] == ()
+    assert len(calls) >= 2
+
+
 def test_own_servers_are_asked_last_and_only_with_authority() -> None:
     """A referral is no answer: it does not mean that there is no record."""
     assert look("relay.corp.test.", resolvers=("127.0.0.1:1",), own=("good",)).addresses
@@ -129,7 +156,7 @@ def test_a_server_that_drips_gains_nothing() -> None:
 
 
 def test_texts_are_joined_and_none_is_empty() -> None:
-    assert ask(lambda r: r.text("empty.corp.test"))[0] == ("v=STSv1; id=1", "other")
+    assert ask(lambda r: r.text("empty.corp.test"))[0] == ("other", "v=STSv1; id=1")
     assert ask(lambda r: r.text("relay.corp.test"))[0] == () == ask(lambda r: r.text("nobody.corp.test"))[0]
 
 

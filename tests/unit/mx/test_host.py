@@ -19,7 +19,6 @@ from bcp.contracts.dns import (
     Sent,
     SentState,
     Step,
-    Swap,
     SwapOrder,
     SwapState,
     Trouble,
@@ -312,23 +311,29 @@ def test_proofs_and_warmth_go_through() -> None:
     assert asyncio.run(host.warm([DOMAIN])).zones == {DOMAIN: DOMAIN}
 
 
-def test_a_host_that_reports_progress_is_asked_how_far_its_changes_have_got() -> None:
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ([Progress(DOMAIN, Step.PENDING)], "the host is still carrying it to its servers"),
+        ([Progress(DOMAIN, Step.DONE)], ""),
+        ([Progress(DOMAIN, Step.UNKNOWN)], ""),
+        ([], ""),
+        (Transient("x"), ""),
+    ],
+)
+def test_a_host_that_reports_progress_is_asked_how_far_its_change_has_got(answer, said) -> None:
+    """What it says is told; the swap stays what was read."""
+
     class Reporting(Scripted):
         async def progress(self, sent):
-            assert [s.change for s in sent] == ["c-1"]
-            return [Progress(DOMAIN, Step.PENDING)]
+            assert [s.change for s in sent] == ["change-1"]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
 
-    class Failing(Scripted):
-        async def progress(self, sent):
-            raise Transient("x")
-
-    swaps = [Swap(DOMAIN, SwapState.APPLIED, change="c-1"), Swap("two.test", SwapState.ALREADY)]
-    _, _, host = run(Reporting(reports_progress=True), [])
-    assert asyncio.run(host.pending(swaps)) == [DOMAIN]
-    host.writer = Failing(reports_progress=True)
-    assert asyncio.run(host.pending(swaps)) == []
-    host.writer = Reporting()
-    assert asyncio.run(host.pending(swaps)) == []
+    (swap,), _, _ = run(Reporting(reports_progress=True))
+    assert swap.state is SwapState.APPLIED and swap.message == said
+    assert run(Reporting())[0][0].message == ""
 
 
 def test_what_a_form_was_filled_with_is_what_the_servers_serve(monkeypatch) -> None:

@@ -96,6 +96,12 @@ def test_what_a_wildcard_says_is_not_what_was_written() -> None:
     assert decide(order, sent(SentState.ACCEPTED), own).state is SwapState.APPLIED
 
 
+def test_what_may_be_over_in_a_moment_is_named() -> None:
+    """Nothing was changed, so that the step's own retry may try the same again."""
+    assert {"throttled", "unreachable", "silent", "unreadable-now"} == PASSING
+    assert decide(ORDER, sent(SentState.LOST, hint=""), OLD).hint == "Read the MX at the host, then `bcp settle`."
+
+
 # -- sending again ---------------------------------------------------------------------------------------------------
 
 
@@ -161,4 +167,6 @@ def test_a_wildcards_order_needs_the_wildcard_still() -> None:
     order = SwapOrder(DOMAIN, PRIMARY, RELAY, wildcard="*.test")
     assert check_reading(order, MADE_UP) is None
     assert check_reading(order, OLD).state is SwapState.CONFLICT
+    same = SwapOrder(DOMAIN, PRIMARY, PRIMARY, wildcard="*.test")
+    assert check_reading(same, MADE_UP) is None, "what the wildcard says is not a record of its own"
     assert check_reading(ORDER, UNREAD).code in PASSING

@@ -279,7 +279,7 @@ def test_an_unknown_or_equal_delegation_decides_nothing(delegation) -> None:
 def test_a_delegation_that_differs_in_part_is_said() -> None:
     """Item 11: a second provider shows like this."""
     assert notes(domain(delegation=told(["a.test.", "b.test."], ["a.test."]))) == ["corp.test: the world is also sent to b.test., which this host does not name: changed there as well?"]
-    assert notes(domain(delegation=told(["a.test."], ["a.test.", "c.test."]))) == ["corp.test: c.test. is named by this host only"]
+    assert notes(domain(delegation=told(["a.test."], ["a.test.", "c.test."]))) == ["corp.test: only this host names c.test."]
 
 
 # -- item 24: DNSSEC -------------------------------------------------------------------------------------------------

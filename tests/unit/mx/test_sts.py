@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from bcp.contracts.dns import HostFacts, Trouble
 from bcp.kernel.errors import Transient
-from bcp.mx.sts import fetch_policy, parse_policy, policy_matches, read_policy, record_of
+from bcp.mx.sts import parse_policy, policy_matches, read_policy, record_of
+from bcp.mx.sts_fetch import fetch_policy
 
 POLICY = "version: STSv1\r\nmode: enforce\r\nmx: relay.out.test\r\nmx: *.Mail.Test.\r\nmax_age: 86400\r\n"
 

@@ -97,6 +97,58 @@ def test_targets_are_judged_with_the_domains() -> None:
     assert [r.rule for r in found] == ["dns.target-no-address", "dane.mismatch"]
 
 
+@pytest.mark.parametrize(
+    ("judged", "message", "hint"),
+    [
+        (
+            target_resolves(target(found=HostFacts(RELAY_HOST, (), "real.test."))),
+            "the MX target relay.out.test. is a CNAME to real.test.",
+            "Use the canonical name (RFC 2181 section 10.3).",
+        ),
+        (
+            target_resolves(target(found=HostFacts(RELAY_HOST, problem="x", trouble=Trouble.SILENT))),
+            "whether the MX target relay.out.test. has an address is not known: x",
+            "Check resolvers: in bcp.yaml, or try again.",
+        ),
+        (
+            target_resolves(target(found=HostFacts(RELAY_HOST, problem="x"))),
+            "the MX target relay.out.test. has no address (x)",
+            "Mail would have nowhere to go.",
+        ),
+        (
+            dane_holds(target(tlsa=(GOOD,))),
+            "relay.out.test. publishes TLSA records, and the certificates that they are about were not seen",
+            "Does it answer, and send its whole chain? Senders with DANE may not deliver there.",
+        ),
+        (
+            dane_holds(target(tlsa=(GOOD,), shown=(Shown("a", False),))),
+            "relay.out.test. publishes TLSA records and does not offer TLS",
+            "Senders with DANE would not deliver there. Repair the TLSA records or the certificate.",
+        ),
+        (
+            judge(facts(targets={}, credential_ends={"main": NOW})),
+            "the credential of main has ended",
+            "Renew it, then plan again.",
+        ),
+    ],
+)
+def test_every_refusal_says_what_is_wrong_and_what_to_do(judged, message, hint) -> None:
+    """Word for word: it is read at night."""
+    assert [(r.message, r.hint) for r in judged.refusals] == [(message, hint)]
+
+
+def test_every_note_says_what_to_know() -> None:
+    unusable = dane_holds(target(tlsa=("1 1 1 00",), shown=SHOWN)).notes
+    assert unusable == (
+        "relay.out.test. publishes TLSA records that senders of mail do not use (only usages 2 and 3 count, RFC 7672): "
+        "they encrypt without checking whose certificate it is",
+    )
+    unseen = dane_holds(target(tlsa=(GOOD,), ours=False)).notes
+    assert unseen == ("relay.out.test. publishes TLSA records; its certificate was not looked at: not checked",)
+    ends = judge(facts(credential_ends={"main": NOW + 60})).notes
+    assert "the credential of main ends in 1m: renew it before the way back" in ends
+
+
 # -- items 4, 7, 13: what a host cannot promise ----------------------------------------------------------------------
 
 
@@ -116,6 +168,7 @@ def said(host, *domains):
         (Capabilities(calls_a_zone=20, calls_per_s=5.0, burst=10), ["main: 1 domain(s) take at least 2s at its rate limit"]),
         (Capabilities(calls_a_zone=20, burst=10), []),
         (Capabilities(calls_per_s=0.001), []),
+        (Capabilities(calls_a_zone=4, calls_per_s=0.5, burst=4), []),
     ],
 )
 def test_a_plan_says_what_the_host_cannot(host, texts) -> None:
