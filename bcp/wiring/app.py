@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 from bcp.wiring.catalogue import SHIPPED, action_specs, books_of, message_specs, recommended
 from bcp.wiring.services import Replies, SitePages, login_name
+from bcp.wiring.usual_probes import Canary, Reachable, usual_probes
 from bcp.wiring.watching import Follower, rules_of, uses_of
 
 FACTS_LAST_S = 7 * 86_400.0
@@ -278,36 +279,22 @@ class App:
         return {n: self._in_state(s) for n, s in given.items()}
 
     def _usual_probes(self) -> dict[str, Any]:
-        hosts = {h.host for d in self.domains.values() if d.primary is not None for h in d.primary.hosts}
-        to, resolvers = self.settings.canary.to, self.settings.canary.resolvers
-        out: dict[str, Any] = {}
-        for i, host in enumerate(sorted(hosts)[:4], 1):
-            out[f"dns-{i}"] = registry.settings_class("probes", "dns")(
-                host=host, resolvers=resolvers, authoritative=[] if resolvers else "auto"
-            )
-            if to:
-                out[f"smtp-{i}"] = registry.settings_class("probes", "smtp")(
-                    host=host, recipient=to, port=self.settings.canary.port, resolvers=resolvers
-                )
-        if out and to:
-            self._relay_control(out)
-        return out
+        """What looks where nothing is configured."""
+        c = self.settings.canary
+        hosts = {n: [h.host for h in d.primary.hosts] for n, d in self.domains.items() if d.primary is not None}
+        arrival = str(c.arrival) if c.arrival is not None else ""
+        canary = Canary(c.to or "", tuple(c.known), c.sender, tuple(c.resolvers), c.port, arrival)
+        found = usual_probes(hosts, canary, self._reachable())
+        return {n: registry.settings_class("probes", s["kind"]).model_validate(s) for n, s in found.items()}
 
-    def _relay_control(self, out: dict[str, Any]) -> None:
-        """The first relay vouches for our own port 25, where its settings say how to reach it."""
+    def _reachable(self) -> Reachable | None:
+        """The first relay whose settings say how to reach it."""
         for name, relay in self.configuration.plugins["relays"].items():
-            hosts = getattr(relay, "hosts", ())
-            if hosts:
-                addresses = [str(a) for a in getattr(hosts[0], "addresses", ())]
-                out[f"{name}-control"] = registry.settings_class("probes", "smtp")(
-                    host=hosts[0].host,
-                    addresses=addresses,
-                    port=getattr(relay, "port", 25),
-                    recipient=getattr(relay, "probe_recipient", "") or f"postmaster@{self.settings.domains[0].name}",
-                    resolvers=self.settings.canary.resolvers,
-                    control=True,
-                )
-                return
+            if hosts := getattr(relay, "hosts", ()):
+                addresses = tuple(str(a) for a in getattr(hosts[0], "addresses", ()))
+                to = getattr(relay, "probe_recipient", "") or f"postmaster@{self.settings.domains[0].name}"
+                return Reachable(name, hosts[0].host, addresses, getattr(relay, "port", 25), to)
+        return None
 
     def _in_state(self, settings: Any) -> Any:
         """What a probe reads from the state folder, where nobody said otherwise."""
