@@ -13,7 +13,11 @@ from bcp import registry
 from bcp.contracts.probe import Result, Role, Watched
 from bcp.detect.decide import SWITCHES, Decision, switch_helps
 from bcp.detect.detector import Detector
-from bcp.detect.scenario import Expect, OutageFile, Player, When, offset_text
+from bcp.detect.harm import Score, Seen, score
+from bcp.detect.moments import When, offset_text
+from bcp.detect.play import Player
+from bcp.detect.scenario import Expect, OutageFile
+from bcp.detect.truth import stretches
 from bcp.kernel.document import Document, did_you_mean, explain, read
 from bcp.kernel.errors import Invalid, Problem
 from bcp.settings import DetectSettings
@@ -56,6 +60,8 @@ class Replay:
     """Rounds at which the verdict changed."""
     findings: tuple[Finding, ...] = field(default=())
     rounds: int = 0
+    score: Score | None = None
+    """Judged by its truth; ``None`` where the file names none."""
 
     @property
     def held(self) -> bool:
@@ -130,6 +136,7 @@ def _cross(file: OutageFile, document: Document) -> list[Problem]:
             for n in moment.vantage
             if n not in file.vantages
         ]
+    out += _parts_known(file, document)
     if file.length > LONGEST_S:
         out.append(document.problem(("length",), "longer than 14 days", rule="value"))
     try:
@@ -159,14 +166,38 @@ def _cross(file: OutageFile, document: Document) -> list[Problem]:
     return out
 
 
+def _parts_known(file: OutageFile, document: Document) -> list[Problem]:
+    """A moment speaks of parts that its probes have, and of networks of places that there are."""
+    out = []
+    for i, moment in enumerate(file.timeline):
+        mine = [p for n, p in file.probes.items() if n in moment.probe or "*" in moment.probe]
+        for name, value in moment.part.items():
+            if not any(str(value) in {str(v) for v in p.parts.get(name, ())} for p in mine):
+                text = f"no probe that is named here has a part {name}: {value}"
+                place = ("timeline", i, "part")
+                out.append(
+                    document.problem(place, text, rule="unknown-reference", hint="Name it in parts: of the probe.")
+                )
+    out += [
+        document.problem(
+            ("networks", n),
+            f"there is no vantage point {n!r}",
+            rule="unknown-reference",
+            hint=did_you_mean(n, file.vantages),
+        )
+        for n in file.networks
+        if n not in file.vantages
+    ]
+    return out
+
+
 def _watched(file: OutageFile, interval_s: float) -> list[Watched]:
     out = []
     for name, p in file.probes.items():
         cls = registry.probe_class(p.kind)
         every = max(interval_s, p.every or 0.0)
-        out.append(
-            Watched(name, p.kind, p.plane or cls.plane, cls.role, cls.medium, p.control, every, tuple(p.vantages))
-        )
+        plane, places, domains = p.plane or cls.plane, tuple(p.vantages), tuple(d.lower() for d in p.domains)
+        out.append(Watched(name, p.kind, plane, cls.role, cls.medium, p.control, every, places, domains))
     return out
 
 
@@ -177,7 +208,7 @@ def play(path: Path) -> Replay:
     rules = rules_from(detect, 3600)
     watched = _watched(file, rules.interval_s)
     baseline = {w.probe: Result.OK if w.role is Role.LOOK else Result.UNKNOWN for w in watched}
-    detector = Detector(rules, watched, vantages=file.vantages, here=file.vantages[0])
+    detector = Detector(rules, watched, vantages=file.vantages, here=file.vantages[0], networks=file.networks)
     books = shipped_books()
     beats: list[Beat] = []
     for round_ in Player(file, watched, rules.interval_s, baseline).rounds():
@@ -185,11 +216,17 @@ def play(path: Path) -> Replay:
             detector.event(event, round_.at)
         for signal in round_.signals:
             detector.take(signal)
+        detector.heed(round_.words)
         decision = detector.settle(round_.at, round_.wall)
         beats.append(Beat(round_.at, round_.wall, decision, recommended(decision, books)))
     findings = [_check(e, beats, file.start, document.place(("expect", i))[0]) for i, e in enumerate(file.expect)]
     findings.append(_safety(beats))
-    return Replay(file, str(path), tuple(_changes(beats)), tuple(findings), len(beats))
+    judged = None
+    if file.truth:
+        course = [Seen(b.at, b.decision, b.playbook) for b in beats]
+        judged = score(course, stretches(file.truth, file.start, file.length), rules)
+        findings += [Finding(f"by its truth: {h.say()}", False) for h in (*judged.harms, *judged.misses)]
+    return Replay(file, str(path), tuple(_changes(beats)), tuple(findings), len(beats), judged)
 
 
 def _changes(beats: list[Beat]) -> list[Beat]:
@@ -215,6 +252,8 @@ _CONDITIONS: Mapping[str, Callable[[Beat], Any]] = {
     "playbook": lambda b: b.playbook,
     "flapping": lambda b: b.decision.flapping,
     "partial": lambda b: b.decision.partial,
+    "domains": lambda b: sorted(b.decision.domains),
+    "spared": lambda b: sorted(b.decision.spared),
     "note": lambda b: " | ".join((*b.decision.notes, *b.decision.evidence)),
 }
 
@@ -227,11 +266,11 @@ def _wrong(expect: Expect, beat: Beat) -> list[str]:
         if wanted is None:
             continue
         got = read_(beat)
-        if name == "action":
+        if name in {"action", "state", "stage", "class_"}:
             fits = got in wanted
         elif name == "note":
             fits = wanted in got
-        elif name in {"classes", "planes"}:
+        elif name in {"classes", "planes", "domains", "spared"}:
             fits = got == sorted(wanted)
         else:
             fits = got == wanted
@@ -277,10 +316,12 @@ def _check(expect: Expect, beats: list[Beat], start: float, line: int) -> Findin
 
 
 def _check_by(expect: Expect, by: When, beats: list[Beat], start: float, words: str, line: int) -> Finding:
-    first = next((b for b in beats if not _wrong(expect, b)), None)
+    after = expect.after.seconds(start) if expect.after else 0.0
+    first = next((b for b in beats if b.at >= after and not _wrong(expect, b)), None)
     limit = by.seconds(start)
     early = expect.not_before.seconds(start) if expect.not_before else 0.0
-    text = f"by {offset_text(limit)}{f', not before {offset_text(early)}' if early else ''}: {words}"
+    since = f"first after {offset_text(after)}, " if expect.after else ""
+    text = f"{since}by {offset_text(limit)}{f', not before {offset_text(early)}' if early else ''}: {words}"
     if first is None:
         return Finding(text, False, "never", line)
     return Finding(text, early <= first.at <= limit, f"first at {offset_text(first.at)}", line)

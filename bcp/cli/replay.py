@@ -27,6 +27,10 @@ def replay(
     everything: Annotated[bool, typer.Option("--all", "-a", help="All shipped outages.")] = False,
     listing: Annotated[bool, typer.Option("--list", "-l", help="List the shipped outages.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Only what was expected, no timeline.")] = False,
+    scores: Annotated[
+        str,
+        typer.Option("--score", metavar="FOLDER", help="Table of all outage files of a folder, judged by their truth."),
+    ] = "",
     schema: Annotated[bool, typer.Option("--schema", help="JSON Schema of the format, for editors.")] = False,
 ) -> None:
     """Replay."""
@@ -43,6 +47,9 @@ def replay(
         found = {n: load(p)[0].title for n, p in shipped().items()}
         render.emit("bcp.outages/1", {"outages": found}, render.table([[n, t] for n, t in found.items()]))
         return
+    if scores:
+        _score(scores)
+        return
     names = list(shipped()) if everything else list(files or [])
     if not names:
         raise Invalid("which outage?", hint="A file, a name from bcp replay --list, or --all.")
@@ -51,6 +58,53 @@ def replay(
     render.emit("bcp.replay/1", {"replays": [_data(p) for p in played], "held": all(p.held for p in played)}, text)
     if not all(p.held for p in played):
         raise typer.Exit(1)
+
+
+def _score(folder: str) -> None:
+    """The table of a folder: right, harm, miss; and whether the file's own expectations hold."""
+    from pathlib import Path  # noqa: PLC0415
+
+    from bcp.replay import play  # noqa: PLC0415
+
+    files = sorted(Path(folder).glob("*.yaml"))
+    if not files:
+        raise Invalid(f"there is no outage file in {folder}", hint="Outage files end in .yaml.")
+    played = [play(f) for f in files]
+    rows = [_score_row(p) for p in played]
+    counts = {w: sum(r["verdict"] == w for r in rows) for w in ("right", "harm", "miss", "unjudged")}
+    held = sum(r["held"] for r in rows)
+    total = ", ".join(f"{n} {w}" for w, n in counts.items()) + f"; {held} of {len(rows)} hold what they expect"
+    lines = [
+        [
+            render.status_word(
+                "ok" if r["verdict"] == "right" else "failed" if r["verdict"] != "unjudged" else "unknown"
+            ),
+            r["name"],
+            r["truth"],
+            r["verdict"],
+            r["took"],
+            r["why"],
+        ]
+        for r in rows
+    ]
+    render.emit("bcp.score/1", {"files": rows, **counts, "held": held}, render.table(lines) + "\n" + total)
+    if counts["harm"] or counts["miss"] or held < len(rows):
+        raise typer.Exit(1)
+
+
+def _score_row(p: Replay) -> dict[str, Any]:
+    from bcp.kernel.units import format_duration  # noqa: PLC0415
+
+    s = p.score
+    broken = next((f.text for f in p.findings if not f.held), "")
+    if s is None:
+        verdict, why, took = "unjudged", broken or "it names no truth", ""
+    else:
+        verdict = "harm" if s.harms else ("miss" if s.misses else "right")
+        why = "; ".join(h.say() for h in (*s.harms, *s.misses)) or broken
+        took = format_duration(s.verdict_s) if s.verdict_s is not None else ""
+    truth = "+".join(s.truth) or "none" if s else "?"
+    return {"name": p.file.name, "truth": truth, "verdict": verdict, "took": took, "why": why, "held": p.held}
 
 
 def _text(p: Replay, *, timeline: bool) -> str:
@@ -75,7 +129,7 @@ def _text(p: Replay, *, timeline: bool) -> str:
 
 
 def _line(b: Beat) -> str:
-    from bcp.detect.scenario import offset_text  # noqa: PLC0415
+    from bcp.detect.moments import offset_text  # noqa: PLC0415
 
     d = b.decision
     what = f" class {'+'.join(d.classes)} {d.confidence} %" if d.classes else ""

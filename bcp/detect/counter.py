@@ -42,6 +42,7 @@ class Stream:
         "_known",
         "_refused",
         "_run",
+        "bad_kind",
         "began",
         "down",
         "first_failure",
@@ -66,6 +67,8 @@ class Stream:
         """Steady times of the last known look, and of the last look at all."""
         self.first_failure: float | None = None
         """Wall time at which the counter last left zero."""
+        self.bad_kind = ""
+        """Kind of the last look that failed."""
         self.began: float | None = None
         """The same in steady time."""
         self._bad = self._fail = self._refused = self._known = self._run = 0
@@ -80,6 +83,8 @@ class Stream:
         if result is Result.OK and not self._bad and not self.value:  # nothing to forget
             self._known = (self._known << 1 | 1) & _MASK
             return
+        if result is Result.FAIL:
+            self.bad_kind = signal.kind
         before, self.value = self.value, leak(self.value, result, rules.threshold)
         self.down = self.value >= rules.threshold or (self.down and self.value > 0)
         refused = result is Result.FAIL and signal.kind == REJECTS

@@ -189,7 +189,8 @@ class Detector:
     def _hear(self, lane: str, vantage: str, signal: Signal, watched: Watched, sick: set[str], now: float) -> None:
         if survey.failed(signal.result) and (
             (vantage in self._skewed and vantage != self.here)
-            or (watched.medium and (watched.medium in sick or "*" in sick))
+            or (watched.medium and watched.medium in sick)
+            or ("*" in sick and watched.role is not Role.PEOPLE)
         ):
             signal = replace(signal, result=Result.UNKNOWN)
         if signal.result is not Result.UNKNOWN and watched.plane in MOVED:

@@ -61,7 +61,7 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
             way = _unknown(way, known, grounds)
             way = _throttled(way, around, grounds)
         elif way.way == MAIL:
-            way = _mail(way)
+            way = _mail(way, known)
         out.append(way)
     if any(w.raw for w in mails) and any(w.accepted for w in known):
         grounds.append("not-taken")
@@ -84,8 +84,13 @@ def _unknown(way: WayView, known: Sequence[WayView], grounds: list[str]) -> WayV
     return way
 
 
-def _mail(way: WayView) -> WayView:
-    """Whole mails: one that is taken now disproves what was before. Until enough were not, it is no way against others."""
+def _mail(way: WayView, known: Sequence[WayView]) -> WayView:
+    """Whole mails: one that is taken now disproves what was before. Until enough were not, it is no way against others.
+
+    Mails are rare: where recipients are accepted at this moment, the last mail says nothing of this moment.
+    """
+    if any(w.known and not w.raw for w in known):
+        way = replace(way, failing_now=False)
     if not way.raw:
         return replace(way, down=False, suspect=False, share=0.0, down_targets=0, muted="" if way.known else way.muted)
     return way if way.down else replace(way, muted="not-taken")
@@ -94,11 +99,16 @@ def _mail(way: WayView) -> WayView:
 def _throttled(way: WayView, around: Around, grounds: list[str]) -> WayView:
     """Limits that our own addresses run into are no outage while mail comes through."""
     bad = [p for p in way.probes if p.down or p.suspect or p.share]
-    limited = bool(bad) and all(p.worst is not None and meaning_of(p.worst.kind) is Meaning.LIMIT for p in bad)
+    limited = bool(bad) and all(p.worst is not None and _may_be_us(p.worst.kind) for p in bad)
     if limited and _delivered_since(around, bad):
         grounds.append("delivered-throttled")
         return replace(way, muted="delivered-throttled")
     return way
+
+
+def _may_be_us(kind: str) -> bool:
+    """Does a server that answers so perhaps mean this prober alone?"""
+    return meaning_of(kind) is Meaning.LIMIT or kind == "5xx"
 
 
 def _delivered_since(around: Around, probes: Iterable[ProbeView]) -> bool:

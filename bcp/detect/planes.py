@@ -179,12 +179,12 @@ def _doubtful(
         any(s.alternates for _, s in fresh),
         min((s.began for _, s in fresh if s.began is not None), default=None),
         sum(s.seen is Result.FAIL for _, s in fresh) / len(fresh) if fresh else 0.0,
-        bool(solid) and bool(down) and all(_unreachable(s.last) for _, s in fresh if s.down),
+        bool(solid) and bool(down) and all(_unreachable(s.bad_kind) for _, s in fresh if s.down),
     )
 
 
-def _unreachable(signal: Signal | None) -> bool:
-    return signal is not None and meaning_of(signal.kind) is Meaning.UNREACHABLE
+def _unreachable(kind: str) -> bool:
+    return meaning_of(kind) is Meaning.UNREACHABLE
 
 
 def _worst(fresh: Sequence[tuple[str, Stream]]) -> Signal | None:
@@ -264,6 +264,9 @@ def view_plane(
 def _status(ways: Sequence[WayView], looks: Sequence[WayView], agree: Sequence[WayView], *, is_down: bool) -> str:
     if is_down:
         return "down"
+    watching = [w for w in ways if w.role is Role.LOOK]
+    if watching and not any(w.known for w in watching):  # what people say does not make us see
+        return "unknown"
     if any((w.share and not w.down) or (w.down_targets and not w.down) for w in looks):
         return "partial"
     if agree or any(w.suspect for w in ways):

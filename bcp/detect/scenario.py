@@ -5,58 +5,21 @@ The model is what ``docs/howto/write-an-outage.md`` describes. Chance is seeded:
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
 from bcp.contracts.plugin import Duration, Model
-from bcp.contracts.probe import PlaneName, Result, Signal, Watched
-from bcp.kernel.units import format_duration, parse_duration
+from bcp.contracts.probe import PlaneName
+from bcp.detect.moments import Moment_, when
+from bcp.detect.truth import TruthEntry
+from bcp.kernel.units import parse_duration
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 
 
-@dataclass(frozen=True, slots=True)
-class When:
-    """A moment: after the start, or at a date."""
-
-    offset: float | None
-    at: float | None
-
-    def seconds(self, start: float) -> float:
-        """Seconds after the start."""
-        return self.offset if self.offset is not None else (self.at or 0.0) - start
-
-
-def _when(value: Any) -> Any:
-    if isinstance(value, When):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("write 90s, 1h40m after the start, or a UTC time such as 2026-01-22T19:37:00Z")
-    try:
-        return When(parse_duration(value), None)
-    except ValueError:
-        pass
-    try:
-        parsed = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        raise ValueError(f"{value!r} is neither a duration (1h40m) nor a UTC time (2026-01-22T19:37:00Z)") from None
-    return When(None, parsed.replace(tzinfo=parsed.tzinfo or UTC).timestamp())
-
-
-Moment_ = Annotated[
-    When,
-    BeforeValidator(_when),
-    WithJsonSchema({"type": "string", "description": "1h40m after the start, or a UTC time."}),
-]
-
-
 def _date(value: Any) -> Any:
-    return _when(value).at if isinstance(value, str) else value
+    return when(value).at if isinstance(value, str) else value
 
 
 def _percent(value: Any) -> Any:
@@ -102,6 +65,14 @@ Names = Annotated[
 ]
 
 
+PartKey = Literal["recipient", "address", "family", "host", "resolver", "domain"]
+Letter = Annotated[str, StringConstraints(pattern=r"^[A-H]?$")]
+
+
+def _texts(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 class ScenarioProbe(Model):
     """A probe of the scenario. Plane, role and medium are those of its kind."""
 
@@ -115,6 +86,10 @@ class ScenarioProbe(Model):
     """Time between looks, where longer than the interval."""
     vantages: list[Name] = Field(default_factory=list)
     """From which vantage points. Empty: from all."""
+    domains: list[str] = Field(default_factory=list)
+    """Which of our domains it speaks of. Empty: all of them. Domains that are named are judged apart."""
+    parts: dict[PartKey, list[str | int]] = Field(default_factory=dict)
+    """What one look consists of: `{recipient: [a, b], family: [4, 6]}` is four parts. A moment may speak of some of them."""
 
 
 class Moment(Model):
@@ -135,7 +110,17 @@ class Moment(Model):
     otherwise: Literal["ok", "degraded", "fail", "unknown"] = "ok"
     """What the other looks find."""
     kind: str = ""
-    """Kind of failure: `rejects` and `throttled` and `own-...` matter to the class; others are for people."""
+    """What was seen, as a word of docs/reference/kinds.md."""
+    part: dict[PartKey, str | int] = Field(default_factory=dict)
+    """Only the parts of the look that are so: `{recipient: canary-1@example.org}`. Empty: the whole look."""
+    together: bool = False
+    """With `share`: the looks of one round share one fate, whatever probe and place; without it each has its own."""
+    seconds: Annotated[float, Field(ge=0)] | None = None
+    """Latency of the look, in seconds."""
+    queue: Annotated[float, Field(ge=0)] | None = None
+    """Length of the queue."""
+    planes: list[PlaneName] = Field(default_factory=list)
+    """Of a declaration: the planes that it names. Empty: the service as a whole."""
     evidence: str = ""
     """What is shown."""
     on: Duration | None = None
@@ -148,12 +133,20 @@ class Moment(Model):
     """The clock of these vantage points differs by this: `+7h`, `-10m`."""
     event: Literal["decided", "undecided", "active", "failback", "draining", "closed"] | None = None
     """What a person or a run does."""
+    word: Literal["is", "is-not", "maintenance"] | None = None
+    """What a person on call declares, from `at` to `until`: that it is an outage (`class`), that it is none, maintenance."""
+    class_: Letter = Field(default="", alias="class")
+    """With `word: is`: the class."""
+    who: str = "on-call"
+    """With `word`: who says so."""
 
     @model_validator(mode="after")
     def _whole(self) -> Moment:
-        said = [self.result is not None, self.silent, self.clock is not None, self.event is not None]
+        said = [self.result is not None, self.silent, self.clock is not None, self.event is not None, bool(self.word)]
         if sum(said) != 1:
-            raise ValueError("say exactly one of result:, silent:, clock: and event:")
+            raise ValueError("say exactly one of result:, silent:, clock:, event: and word:")
+        if self.word == "is" and not self.class_:
+            raise ValueError("word: is needs class:")
         if (self.result is not None or self.silent) and not self.probe:
             raise ValueError("name the probe: that sees it")
         if (self.on is None) != (self.off is None):
@@ -163,6 +156,15 @@ class Moment(Model):
         return self
 
 
+State = Literal["healthy", "suspect", "down", "unknown"]
+StageName = Literal[
+    "healthy", "suspect", "confirmed", "decided", "active", "recovering", "failback", "draining", "closed"
+]
+T = TypeVar("T")
+OneOf = Annotated[list[T], BeforeValidator(_texts)]
+"""One value, or a list of allowed ones."""
+
+
 class Expect(Model):
     """What must hold. One of at, by, never, always says when; everything else must be so at the same time."""
 
@@ -170,6 +172,8 @@ class Expect(Model):
     """At the first round at or after this moment."""
     by: Moment_ | None = None
     """At some round up to this moment ..."""
+    after: Moment_ | None = None
+    """... the first one at or after this moment (with `by`): rounds before do not count ..."""
     not_before: Moment_ | None = None
     """... and at none before this one (with `by`)."""
     never: bool = False
@@ -180,15 +184,12 @@ class Expect(Model):
     """With never, always: only from here ..."""
     until: Moment_ | None = None
     """... to here."""
-    state: Literal["healthy", "suspect", "down", "unknown"] | None = None
-    """State of the service."""
-    stage: (
-        Literal["healthy", "suspect", "confirmed", "decided", "active", "recovering", "failback", "draining", "closed"]
-        | None
-    ) = None
-    """Stage of the incident."""
-    class_: Annotated[str, StringConstraints(pattern=r"^[A-H]?$")] | None = Field(default=None, alias="class")
-    """The most urgent class; empty text for none."""
+    state: OneOf[State] | None = None
+    """State of the service; one of these."""
+    stage: OneOf[StageName] | None = None
+    """Stage of the incident; one of these."""
+    class_: OneOf[Letter] | None = Field(default=None, alias="class")
+    """The most urgent class; one of these; empty text for none."""
     classes: list[Annotated[str, StringConstraints(pattern=r"^[A-H]$")]] | None = None
     """All classes, in any order."""
     planes: list[PlaneName] | None = None
@@ -197,6 +198,10 @@ class Expect(Model):
     """The proposal; one of these."""
     playbook: str | None = None
     """The recommended playbook."""
+    domains: list[str] | None = None
+    """Exactly the domains that are down, where domains are judged apart; empty for all or none."""
+    spared: list[str] | None = None
+    """Exactly the domains that a plan leaves alone."""
     flapping: bool | None = None
     """Is it flapping?"""
     partial: bool | None = None
@@ -208,9 +213,16 @@ class Expect(Model):
     def _one_time(self) -> Expect:
         if sum([self.at is not None, self.by is not None, self.never, self.always]) != 1:
             raise ValueError("say exactly one of at:, by:, never: true and always: true")
-        if self.not_before is not None and self.by is None:
-            raise ValueError("not_before: belongs to by:")
+        if (self.not_before is not None or self.after is not None) and self.by is None:
+            raise ValueError("not_before: and after: belong to by:")
         return self
+
+
+def _truth(value: Any) -> Any:
+    """One class for the whole length, or a list of entries."""
+    if isinstance(value, str):
+        return [{"class": value}]
+    return value
 
 
 class OutageFile(Model):
@@ -236,97 +248,13 @@ class OutageFile(Model):
     """Rules that differ from the defaults: the keys of `detect:` in bcp.yaml."""
     vantages: Annotated[list[Name], Field(min_length=1)] = Field(default_factory=lambda: ["local"])
     """Vantage points; the first is this machine."""
+    networks: dict[Name, str] = Field(default_factory=dict)
+    """Network (provider) by vantage point; those of one network have one vote together."""
+    truth: Annotated[list[TruthEntry], BeforeValidator(_truth)] = Field(default_factory=list)
+    """What is really broken, whatever is seen: `A`, or a list of `{from, until, class, domain}`. Harm and misses are judged by it."""
     probes: Annotated[dict[Name, ScenarioProbe], Field(min_length=1)]
     """Probes by name. Before anything is said of them they find `ok`; people, alerts and declarations `unknown`."""
     timeline: list[Moment]
     """What is seen, and done. Where two entries speak of the same look, the later one in the file counts."""
     expect: Annotated[list[Expect], Field(min_length=1)]
     """What must hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One round of looks."""
-
-    at: float
-    """Seconds after the start."""
-    wall: float
-    """Wall time of this machine."""
-    signals: tuple[Signal, ...]
-    events: tuple[str, ...]
-
-
-class Player:
-    """Makes the rounds of a scenario."""
-
-    def __init__(
-        self, file: OutageFile, watched: Sequence[Watched], interval_s: float, baseline: dict[str, Result]
-    ) -> None:
-        self.file, self.watched, self.interval_s, self.baseline = file, watched, interval_s, baseline
-        start = file.start
-        self._entries = [
-            (m, m.at.seconds(start), m.until.seconds(start) if m.until else float("inf")) for m in file.timeline
-        ]
-        self._by_probe = {
-            w.probe: [e for e in self._entries if w.probe in e[0].probe or ("*" in e[0].probe and not w.control)]
-            for w in watched
-        }
-        self._clocks = [e for e in self._entries if e[0].clock is not None]
-        self._events = [(at, m.event) for m, at, _ in self._entries if m.event]
-
-    def rounds(self) -> Iterator[Round]:
-        """All rounds, in order."""
-        count = int(self.file.length / self.interval_s) + 1
-        before = -1.0
-        for n in range(count):
-            t = n * self.interval_s
-            here = self.file.start + t + self._skew(self.file.vantages[0], t)
-            signals = tuple(s for w in self.watched for s in self._looks(w, n, t))
-            yield Round(t, here, signals, tuple(e for at, e in self._events if before < at <= t and e))
-            before = t
-
-    def _skew(self, vantage: str, t: float) -> float:
-        found = [
-            m.clock for m, at, until in self._clocks if at <= t < until and (not m.vantage or vantage in m.vantage)
-        ]
-        return found[-1] or 0.0 if found else 0.0
-
-    def _looks(self, w: Watched, n: int, t: float) -> Iterator[Signal]:
-        every = max(1, round(w.every_s / self.interval_s))
-        if n % every:
-            return
-        for vantage in w.vantages or self.file.vantages:
-            entry = next(
-                (
-                    e
-                    for e in reversed(self._by_probe[w.probe])
-                    if e[1] <= t < e[2] and (not e[0].vantage or vantage in e[0].vantage)
-                ),
-                None,
-            )
-            result, kind, evidence = self._result(w, vantage, n, t, entry)
-            if result is not None:
-                at = self.file.start + t + self._skew(vantage, t)
-                name = vantage if vantage != self.file.vantages[0] else ""
-                yield Signal(w.probe, w.plane, result, at, kind, evidence, w.control, {}, name)
-
-    def _result(self, w: Watched, vantage: str, n: int, t: float, entry: Any) -> tuple[Result | None, str, str]:
-        calm = self.baseline[w.probe]
-        if entry is None:
-            return calm, "", ""
-        moment, start, end = entry
-        if moment.silent:
-            return None, "", ""
-        if moment.on is not None and (t - start) % (moment.on + moment.off) >= moment.on:
-            return Result(moment.otherwise), "", ""
-        low, high = moment.share
-        share = low + (high - low) * ((t - start) / (end - start) if high != low else 0.0)
-        chance = random.Random(f"{self.file.seed}/{w.probe}/{vantage}/{n}").random()
-        if share < 1.0 and chance >= share:
-            return Result(moment.otherwise), "", ""
-        return Result(moment.result), moment.kind, moment.evidence or moment.kind
-
-
-def offset_text(seconds: float) -> str:
-    """``+1h 40m``."""
-    return "+" + format_duration(seconds)
