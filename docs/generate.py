@@ -157,7 +157,7 @@ def playbook() -> str:
 def outage() -> str:
     """The outage file, its defaults, the kinds of probes and the shipped outages."""
     from bcp import registry
-    from bcp.detect.detector import UNDECIDED
+    from bcp.detect.memory import UNDECIDED
     from bcp.detect.rules import GIVE_UP, in_words
     from bcp.detect.scenario import OutageFile
     from bcp.replay import load, shipped

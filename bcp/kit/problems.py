@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,15 +43,29 @@ def read_problems(path: Path) -> Iterator[Problem]:
 
 def add_problem(path: Path, problem: Problem) -> None:
     """Append one. Raises ``StorageError``."""
+
+    def kept() -> list[str]:
+        young = [p for p in read_problems(path) if p.at >= problem.at - KEEP_S][-5_000:]
+        return [json.dumps(asdict(p), ensure_ascii=False) for p in young]
+
+    append_line(path, json.dumps(asdict(problem), ensure_ascii=False), kept)
+
+
+def append_line(path: Path, line: str, kept: Callable[[], list[str]] = list) -> None:
+    """Append a line under a lock and see it on disk; a file that has grown too large is cut to ``kept()`` first.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
     try:
         make_private(path.parent)
         with path.open("a+", encoding="utf-8") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             if handle.tell() > MAX_BYTES:
-                kept = [p for p in read_problems(path) if p.at >= problem.at - KEEP_S][-5_000:]
+                rest = kept()
                 handle.truncate(0)
-                handle.writelines(json.dumps(asdict(p)) + "\n" for p in kept)
-            handle.write(json.dumps(asdict(problem), ensure_ascii=False) + "\n")
+                handle.writelines(text + "\n" for text in rest)
+            handle.write(line + "\n")
             handle.flush()
             os.fsync(handle.fileno())
     except OSError as error:

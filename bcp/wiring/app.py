@@ -33,6 +33,7 @@ from bcp.kernel.clock import Clock, SystemClock, clock_text, iso
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.names import host_name
+from bcp.kit import words
 from bcp.kit.inbox import read_answers
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.optouts import read_optouts
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 from bcp.wiring.catalogue import SHIPPED, action_specs, books_of, message_specs, recommended
 from bcp.wiring.services import Replies, SitePages, login_name
 from bcp.wiring.usual_probes import Canary, Reachable, usual_probes
-from bcp.wiring.watching import Follower, rules_of, uses_of
+from bcp.wiring.watching import Follower, Heeder, rules_of, uses_of
 
 FACTS_LAST_S = 7 * 86_400.0
 """How long a run that is over vouches for what it made."""
@@ -326,6 +327,7 @@ class App:
         if self.settings.detect.vantages:
             w.sources.append(self.spool.read)
         w.before.append(Follower(self.runs, w.detector, self.clock).follow)
+        w.before.append(Heeder(self.configuration.state / words.FILE, w.detector).heed)
         w.after.append(self._keep)
 
     def _keep(self, d: Decision) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bcp.detect.detector import Detector
 from bcp.detect.rules import Rules
+from bcp.detect.words import Word
 from bcp.engine.store import Runs, RunView
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
+from bcp.kit.words import read_words
 from bcp.settings import DetectSettings, Settings
 
 if TYPE_CHECKING:
@@ -68,6 +71,26 @@ class Follower:
                 continue
             return _event_of(view)
         return ""
+
+
+class Heeder:
+    """Tells the detector what persons on call have declared (`bcp declare`)."""
+
+    def __init__(self, path: Path, detector: Detector) -> None:
+        self.path, self.detector = path, detector
+        self._read: tuple[float, int] | None = None
+
+    def heed(self) -> None:
+        """Read the file again where it has changed."""
+        try:
+            found = self.path.stat()
+            now: tuple[float, int] | None = (found.st_mtime, found.st_size)
+        except OSError:
+            now = None
+        if now != self._read:
+            self._read = now
+            lines = read_words(self.path)
+            self.detector.heed(Word(x.kind, x.who, x.at, x.until, x.outage_class, x.text) for x in lines)
 
 
 def uses_of(view: RunView) -> dict[str, str]:
