@@ -217,34 +217,25 @@ async def _peace(app: App) -> list[Check]:
 
 
 async def _detection(app: App) -> list[Check]:
+    """What the set of probes can tell apart, and what it would miss or misjudge: played through the detector."""
     from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.detect.coverage import assess, told_apart  # noqa: PLC0415
+    from bcp.detect.small_outages import Looking  # noqa: PLC0415
 
-    probes = [p.watched(app.watching.rules.interval_s) for p in app.watching.watcher.probes]
-    vouched = {w.medium for w in probes if w.control}
-    out = []
-    for medium in sorted({w.medium for w in probes if not w.control and w.medium} - vouched):
-        out.append(
-            Check(
-                "detection",
-                "warn",
-                f"no control probe over {medium}: our own network cannot be told from an outage",
-                "Add one with control: true.",
-            )
-        )
-    if len(app.watching.watcher.detector.vantages) < 3:
-        out.append(
-            Check(
-                "detection",
-                "warn",
-                f"{len(app.watching.watcher.detector.vantages)} vantage point(s)",
-                "Three in different networks are a good number: docs/howto/vantage-points.md",
-            )
-        )
-    return out or [
-        Check(
-            "detection", "ok", f"{len(probes)} probes from {len(app.watching.watcher.detector.vantages)} vantage points"
-        )
+    vantages = app.watching.watcher.detector.vantages
+    probes = [Looking(p.watched(app.watching.rules.interval_s), p.reach()) for p in app.watching.watcher.probes]
+    if not any(p.watched.medium and not p.watched.control for p in probes):
+        return []
+    told = assess(probes, app.watching.rules, vantages)
+    apart = ", ".join(told_apart(told)) or "none"
+    out = [
+        Check("detection", "ok", f"{len(probes)} probes, {len(vantages)} place(s): tells apart the classes {apart}"),
+        *(Check("detection", "warn", t.sentence, t.outage.hint) for t in told if t.sentence),
     ]
+    if len(vantages) < 3:
+        text = f"{len(vantages)} vantage point(s): where that one is limited or cut off, nothing is known"
+        out.append(Check("detection", "warn", text, "Three in different networks: docs/howto/vantage-points.md"))
+    return out
 
 
 async def _playbooks(app: App) -> list[Check]:

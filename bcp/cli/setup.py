@@ -69,7 +69,12 @@ audiences:
   oncall: {{groups: [oncall]}}
 canary:
   to: {canary}                # a mailbox in Exchange that may get test mails
+  {known}
+  # arrival: /var/mail/canary # a Maildir outside of Exchange to which a mail-flow rule sends them back: a round trip
+# What looks, where detect: probes: is empty: own MX, the MX host's name, SMTP to these recipients and to an unknown one,
+# and controls. What such a set cannot see, bcp doctor says. More of them: docs/howto/watch.md
 """
+_KNOWN = "# known: [second@{domain}]   # another that exists: with one alone, a deleted mailbox looks like an outage"
 _CONTACTS = "id,name,email,phone,slack,language,groups,logins\nalice,Alice Example,,,,en,staff;oncall,{login}\nbob,Bob Example,,,,en,staff;oncall,\n"
 
 
@@ -82,6 +87,10 @@ def init(
     relay: Annotated[str, typer.Option("--relay", help="Host name of the backup relay.")] = "",
     hotline: Annotated[str, typer.Option("--hotline", help="Number that people can call.")] = "",
     canary: Annotated[str, typer.Option("--canary", help="Mailbox for test mails.")] = "",
+    known: Annotated[
+        list[str] | None,
+        typer.Option("--known", help="Another mailbox that exists; it is asked for and gets no mail. May be repeated."),
+    ] = None,
     folder: Annotated[Path, typer.Option("--folder", help="Where to write.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
 ) -> None:
@@ -117,6 +126,7 @@ def init(
         secret=secret,
         relay=relay,
         canary=canary,
+        known=f"known: {json.dumps(known)}" if known else _KNOWN.format(domain=domain),
     )
     write_atomic(path, text, mode=0o640)
     written = [str(path)]
@@ -126,11 +136,21 @@ def init(
 
         write_atomic(people, _CONTACTS.format(login=login_name()))
         written.append(str(people))
+    looking = _usual(domain, [h for _, h in hosts], canary, known or [], relay)
     render.emit(
         "bcp.written/1",
-        {"files": written, "mx": [f"{p} {h}" for p, h in hosts]},
-        f"Written: {', '.join(written)}\n{told}\nNext: edit them, then bcp config check, then bcp doctor",
+        {"files": written, "mx": [f"{p} {h}" for p, h in hosts], "probes": looking},
+        f"Written: {', '.join(written)}\n{told}\nLooks: {', '.join(looking) or 'nothing yet, without primary:'}\n"
+        "Next: edit them, then bcp config check, then bcp doctor",
     )
+
+
+def _usual(domain: str, hosts: list[str], canary: str, known: list[str], relay: str) -> list[str]:
+    """Names of the probes that look from now on."""
+    from bcp.wiring.usual_probes import Canary, Reachable, usual_probes  # noqa: PLC0415
+
+    control = Reachable("mx-backup", relay, (), 25, f"postmaster@{domain}")
+    return list(usual_probes({domain: hosts}, Canary(canary, tuple(known)), control))
 
 
 def _mx_now(domain: str, server: str) -> tuple[list[tuple[int, str]], int, str]:

@@ -122,6 +122,20 @@ class Watched:
     """Planes that its failure corroborates beside its own; empty is its own alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far the looks of a probe go: what `bcp doctor` needs in order to say what a set of probes would miss."""
+
+    recipients: tuple[str, ...] = ()
+    """Recipients that exist and that it asks for."""
+    resolvers: int = 0
+    """How many resolvers it asks."""
+    authoritative: bool = False
+    """It asks the zone's own servers too."""
+    whole_mail: bool = False
+    """It hands over whole mails, and so sees what happens after DATA."""
+
+
 class ProbeSettings(PluginSettings):
     """What every probe has."""
 
@@ -194,6 +208,10 @@ class Probe(ABC, Generic[S]):
     def shares(self) -> tuple[str, ...]:
         """Causes that this probe shares with others (``Watched.shares``); empty is none."""
         return ()
+
+    def reach(self) -> Reach:
+        """How far its looks go."""
+        return Reach()
 
     def saw(self, result: Result, kind: str = "", evidence: str = "", **data: str) -> Signal:
         """A signal of this probe, dated now."""

@@ -203,7 +203,10 @@ def _case_of(r: Round, domain: str, seen: Survey, planes: _Sorted) -> Case:
 def _case(
     r: Round, domain: str, views: Sequence[PlaneView], state: str, classes: tuple[str, ...], down: tuple[str, ...]
 ) -> Case:
-    moved = [v for v in views if v.name in MOVED and v.name in down]
+    fallen = [v for v in views if v.name in MOVED and v.name in down]
+    live = [v for v in fallen if v.failing_now and fails_now(v)]
+    moved = live or fallen  # what does not fail at this moment lends its minutes to nothing else
+    down = tuple(n for n in down if n not in MOVED or n in {v.name for v in moved})
     memories = [r.of(v.name, domain) for v in moved]
     return Case(
         domain,
@@ -211,11 +214,12 @@ def _case(
         classes,
         down,
         seen=any(v.seen for v in moved),
-        failing_now=any(v.failing_now and fails_now(v) for v in moved),
+        failing_now=bool(live),
         failed_s=max((m.failed_s for m in memories), default=0.0),
         sure_share=max((m.sure_share() for m in memories), default=0.0),
         share=max((v.share for v in moved), default=0.0),
         flapping=bool(memories) and all(m.flapping for m in memories),
+        limited=bool(moved) and all(survey.only_limits(v) for v in moved),
         well=_well(views),
     )
 

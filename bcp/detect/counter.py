@@ -14,7 +14,7 @@ from bcp.detect.rules import Rules
 WINDOW = 20
 """Looks that the shares are counted over."""
 ALTERNATIONS = 3
-"""Stretches of refusals, with acceptances between them, that prove that a recipient exists. A directory that is being
+"""Times that a recipient is refused after it was accepted, that prove that a recipient exists. A directory that is being
 changed may answer either way for a while; that is one change, not three."""
 _MASK = (1 << WINDOW) - 1
 _RECENT = (1 << WINDOW // 2) - 1
@@ -41,7 +41,10 @@ class Stream:
         "_fail",
         "_known",
         "_refused",
+        "_returned",
         "_run",
+        "_took",
+        "bad_kind",
         "began",
         "down",
         "first_failure",
@@ -66,9 +69,13 @@ class Stream:
         """Steady times of the last known look, and of the last look at all."""
         self.first_failure: float | None = None
         """Wall time at which the counter last left zero."""
+        self.bad_kind = ""
+        """Kind of the last look that failed."""
         self.began: float | None = None
         """The same in steady time."""
-        self._bad = self._fail = self._refused = self._known = self._run = 0
+        self._bad = self._fail = self._refused = self._returned = self._known = self._run = 0
+        self._took = True
+        """Of the looks that were taken or refused for good, was the last one taken?"""
 
     def take(self, signal: Signal, now: float, rules: Rules) -> None:
         """One more look. ``now`` is steady time."""
@@ -80,6 +87,8 @@ class Stream:
         if result is Result.OK and not self._bad and not self.value:  # nothing to forget
             self._known = (self._known << 1 | 1) & _MASK
             return
+        if result is Result.FAIL:
+            self.bad_kind = signal.kind
         before, self.value = self.value, leak(self.value, result, rules.threshold)
         self.down = self.value >= rules.threshold or (self.down and self.value > 0)
         refused = result is Result.FAIL and signal.kind == REJECTS
@@ -97,6 +106,9 @@ class Stream:
         self._bad = (self._bad << 1 | (result is not Result.OK)) & _MASK
         self._fail = (self._fail << 1 | (result is Result.FAIL)) & _MASK
         self._refused = (self._refused << 1 | refused) & _MASK
+        self._returned = (self._returned << 1 | (refused and self._took)) & _MASK
+        if refused or result is Result.OK:
+            self._took = not refused
         self._known = (self._known << 1 | 1) & _MASK
 
     def _reject(self, *, refused: bool, rules: Rules) -> None:
@@ -127,7 +139,12 @@ class Stream:
     @property
     def alternates(self) -> bool:
         """Refused for good, accepted, and refused again in one window: the recipient exists, so the refusals are false."""
-        return _bursts(self._refused) >= ALTERNATIONS
+        return self._returned.bit_count() >= ALTERNATIONS
+
+    @property
+    def mixed(self) -> bool:
+        """Are there other failures than permanent refusals in the window?"""
+        return bool(self._fail & ~self._refused)
 
     def refused_looks(self) -> int:
         """Permanent refusals in the window."""

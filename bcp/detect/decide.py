@@ -33,6 +33,8 @@ class Case:
     share: float = 0.0
     """Share of failing looks, for people."""
     flapping: bool = False
+    limited: bool = False
+    """All that fails are limits that the addresses of our probers run into."""
     well: bool = False
     """Inbound mail and the MX host's name are seen to be well, as far as they are looked at, and something looks."""
 
@@ -130,6 +132,14 @@ CONDITIONS: tuple[Condition, ...] = (
         "direct",
         "direct delivery works: do not fail over into the relay; where MX is there, fail back",
         "direct delivery is confirmed down as well",
+    ),
+    Condition(
+        "not-limited",
+        "it is more than limits that our own probers run into",
+        lambda c, m, r: not c.limited,
+        "ask",
+        "only the addresses of our probers are limited, and nothing shows whether real mail is: a person decides",
+        "a test mail is not taken, or comes through",
     ),
     Condition(
         "steady",

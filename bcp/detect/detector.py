@@ -27,6 +27,8 @@ from bcp.detect.words import Word, active, backed_by
 HERE = "local"
 """Name of this machine as a vantage point, where nothing else is configured."""
 _ORDER = {Result.OK: 0, Result.UNKNOWN: 1, Result.DEGRADED: 2, Result.FAIL: 3}
+LOST_AFTER_S = 600.0
+"""A mail that is called lost was sent so long ago, where its probe does not say when."""
 DELIVERED_FOR = 1.5
 """A mail that came through speaks for so many of its probe's intervals."""
 
@@ -62,6 +64,9 @@ class Detector:
         self._fresh_until = float("-inf")
         self._looked: frozenset[str] = frozenset()
         self._before: float | None = None
+        self._drift: float | None = None
+        self._set_by = 0.0
+        """Seconds by which our own clock was set while we ran."""
         self._words: tuple[Word, ...] = ()
         self.course = Course()
         self.ignored = 0
@@ -101,8 +106,16 @@ class Detector:
         ``beat``: this round counts for flapping and the sparkline, once an interval.
         """
         pending, self._pending = self._pending, []
+        self._watch_own_clock(now, wall)
         self._believe(sorted(pending, key=_canonical), now, wall)
         return self._say(now, wall, beat=beat)
+
+    def _watch_own_clock(self, now: float, wall: float) -> None:
+        """Was our own clock set since the last round? Then it is not the others' clocks that differ."""
+        drift = wall - now
+        if self._drift is not None and abs(drift - self._drift) > self.rules.skew_s:
+            self._set_by += drift - self._drift
+        self._drift = drift
 
     def _believe(self, signals: Sequence[Signal], now: float, wall: float) -> None:
         known: list[tuple[str, Signal, Watched]] = []
@@ -113,7 +126,8 @@ class Detector:
                 self.ignored += 1
                 continue
             if vantage != self.here:
-                self._skews[vantage] = signal.at - wall
+                skew = signal.at - wall
+                self._skews[vantage] = min(skew, skew + self._set_by, key=abs)
             known.append((vantage, signal, watched))
         if self._skews:
             self._skewed = own.skewed(self._skews, self.here, self.rules.skew_s)
@@ -180,8 +194,9 @@ class Detector:
 
     def _mail(self, vantage: str, signal: Signal, watched: Watched, now: float) -> None:
         """A mail that came through is the best evidence that there is. It speaks of the time at which it was sent."""
-        if signal.result in {Result.OK, Result.DEGRADED}:
-            took = signal.numbers.get("seconds", 0.0) or _seconds(signal)
+        lost = signal.kind == "lost"  # it was taken, and that is what counts here
+        if lost or signal.result in {Result.OK, Result.DEGRADED}:
+            took = signal.numbers.get("seconds", 0.0) or _seconds(signal) or (LOST_AFTER_S if lost else 0.0)
             self._delivered[vantage] = (now - max(0.0, took), now + DELIVERED_FOR * watched.every_s)
         else:
             self._delivered.pop(vantage, None)
@@ -189,7 +204,8 @@ class Detector:
     def _hear(self, lane: str, vantage: str, signal: Signal, watched: Watched, sick: set[str], now: float) -> None:
         if survey.failed(signal.result) and (
             (vantage in self._skewed and vantage != self.here)
-            or (watched.medium and (watched.medium in sick or "*" in sick))
+            or (watched.medium and watched.medium in sick)
+            or ("*" in sick and watched.role is not Role.PEOPLE)
         ):
             signal = replace(signal, result=Result.UNKNOWN)
         if signal.result is not Result.UNKNOWN and watched.plane in MOVED:

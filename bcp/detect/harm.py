@@ -10,10 +10,12 @@ from bcp.detect.rules import Rules
 from bcp.detect.truth import MOVING, Stretch, letters, true_at
 from bcp.detect.verdict import Decision
 
-DRAIN_S = 900.0
-"""A text may go on speaking of an outage for so long after it is over: counters drain."""
+DRAIN_S = 3600.0
+"""A text may go on speaking of an outage for so long after it is over: the counters of slow probes drain."""
 LATE = 1.25
 """A verdict or a proposal is late after so many times the rule's own time (and two intervals)."""
+PART_S = 1800.0
+"""A part that fails is asked about in so long: it takes looks to tell a part from an accident."""
 MX_BOOKS = frozenset({"exchange-inbound-outage", "exchange-false-rejects"})
 TELLING = frozenset({"wait", "switch", "tell", "direct"})
 """Actions that come with words to people."""
@@ -125,6 +127,10 @@ def _misses(course: Sequence[Seen], s: Stretch, rules: Rules) -> list[Harm]:
     limits = [due_s(n, rules) for n in moving]
     due = min(x for x in limits if x is not None) * LATE + 2 * rules.interval_s
     asked = {"switch", "ask", "hold"} if s.part else {"switch", "ask", "hold", "failback"}
+    if s.part:
+        due = max(due, PART_S)
+    if any(x.decision.words for x in during):  # persons have spoken: what is proposed is theirs
+        return out
     if lasted > due and not any(x.decision.action in asked for x in during if x.at <= s.begin + due):
         out.append(Harm("late", s.begin + due, f"no proposal for class {'+'.join(moving)}"))
     return out

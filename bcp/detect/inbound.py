@@ -24,6 +24,8 @@ class Around:
     """Steady time at which the newest mail that came through was sent; ``None``: none lately."""
     backed: bool = False
     """Others say that inbound mail fails: people, another monitor, a declaration."""
+    names_fail: bool = False
+    """The MX host fails to resolve: a mail that is not taken may have failed for that."""
     accepts_unknown: bool = False
     """Unknown recipients are accepted: the recipient check is inverted."""
 
@@ -61,7 +63,7 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
             way = _unknown(way, known, grounds)
             way = _throttled(way, around, grounds)
         elif way.way == MAIL:
-            way = _mail(way)
+            way = _mail(way, known, around)
         out.append(way)
     if any(w.raw for w in mails) and any(w.accepted for w in known):
         grounds.append("not-taken")
@@ -74,6 +76,8 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
 def _unknown(way: WayView, known: Sequence[WayView], grounds: list[str]) -> WayView:
     """What happens to unknown recipients counts only where nothing is known of known ones."""
     speaking = [w for w in known if w.known]
+    if speaking and not any(w.raw for w in speaking):
+        way = replace(way, failing_now=False)  # at this moment known recipients are taken
     if speaking and all(w.accepted for w in speaking):
         if way.down or way.share or way.suspect:
             grounds.append("accepted")
@@ -84,8 +88,15 @@ def _unknown(way: WayView, known: Sequence[WayView], grounds: list[str]) -> WayV
     return way
 
 
-def _mail(way: WayView) -> WayView:
-    """Whole mails: one that is taken now disproves what was before. Until enough were not, it is no way against others."""
+def _mail(way: WayView, known: Sequence[WayView], around: Around) -> WayView:
+    """Whole mails: one that is taken now disproves what was before. Until enough were not, it is no way against others.
+
+    Mails are rare: where recipients are accepted at this moment, the last mail says nothing of this moment.
+    """
+    if any(w.known and not w.raw for w in known):
+        way = replace(way, failing_now=False)
+    if around.names_fail:  # it was not taken for that
+        return replace(way, down=False, muted="names")
     if not way.raw:
         return replace(way, down=False, suspect=False, share=0.0, down_targets=0, muted="" if way.known else way.muted)
     return way if way.down else replace(way, muted="not-taken")
@@ -94,11 +105,16 @@ def _mail(way: WayView) -> WayView:
 def _throttled(way: WayView, around: Around, grounds: list[str]) -> WayView:
     """Limits that our own addresses run into are no outage while mail comes through."""
     bad = [p for p in way.probes if p.down or p.suspect or p.share]
-    limited = bool(bad) and all(p.worst is not None and meaning_of(p.worst.kind) is Meaning.LIMIT for p in bad)
+    limited = bool(bad) and all(p.worst is not None and _may_be_us(p.worst.kind) for p in bad)
     if limited and _delivered_since(around, bad):
         grounds.append("delivered-throttled")
         return replace(way, muted="delivered-throttled")
     return way
+
+
+def _may_be_us(kind: str) -> bool:
+    """Does a server that answers so perhaps mean this prober alone?"""
+    return meaning_of(kind) is Meaning.LIMIT or kind == "5xx"
 
 
 def _delivered_since(around: Around, probes: Iterable[ProbeView]) -> bool:
@@ -139,13 +155,17 @@ def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Se
     accepted = [p for p in way.probes if p.known and p.accepted and id(p) not in these]
     delivered = _delivered_since(around, refused)
     recipients = {recipient_of(p) for p in refused}
-    if any(p.alternates for p in refused) and not delivered and not accepted:
+    now = {recipient_of(p) for p in refused if p.raw}
+    two = len(recipients) >= 2 and len(refused) > len(accepted)
+    if any(p.alternates for p in refused) and (two or not (delivered or accepted)):
         return "rejects-alternate"
-    if len(recipients) >= 2 and len(refused) > len(accepted) and not delivered:
+    if two and len(now) >= 2 and not delivered:
         return "two-recipients"
-    if accepted or delivered:
+    if accepted or delivered or any(p.known and not p.raw for p in way.probes):
         return "rejects-contradicted"
-    if around.backed or around.accepts_unknown or any(w.known and w.raw for w in mails):
+    not_taken = not around.names_fail and any(w.known and w.raw for w in mails)
+    pure = not any(p.mixed for p in refused)  # else what backs it may speak of the other failures
+    if around.accepts_unknown or (pure and (around.backed or not_taken)):
         return "rejects-backed"
     return "rejects-alone"
 

@@ -19,6 +19,8 @@ HISTORY = 60
 """Rounds kept for the sparkline."""
 SPAN = 120
 """Rounds that the share of failures is judged over: one trial a round, as looks of one round may fail together."""
+SECOND = frozenset({"smtp-unknown", "mail"})
+"""Ways that corroborate: the share is that of the known recipients, where they are looked at."""
 RECENT = 20
 """Rounds that must show the share as well: what was an hour ago is no reason now."""
 LATELY = 5
@@ -135,7 +137,8 @@ def fails_now(view: PlaneView) -> bool:
 
 def share_now(view: PlaneView) -> float:
     """Share of the places and targets whose last look fails, the mean over the ways that see it fail."""
-    looks = [w for w in _looks(view.ways) if not w.muted]
+    counted = [w for w in _looks(view.ways) if not w.muted]
+    looks = [w for w in counted if w.way not in SECOND] or counted
     chosen = [w for w in looks if w.down] or [w for w in looks if w.share or w.suspect] or looks
     shares = [p.now_share for w in chosen for p in w.probes if p.known and (p.down or not w.down)]
     return sum(shares) / len(shares) if shares else 0.0

@@ -42,6 +42,8 @@ class ProbeView:
     refused_looks: int = 0
     """Permanent refusals in the windows of all vantages."""
     alternates: bool = False
+    mixed: bool = False
+    """It fails in other ways than by permanent refusals, too."""
     began: float | None = None
     """Steady time at which the first counter that is not zero left it."""
     now_share: float = 0.0
@@ -145,8 +147,9 @@ def _doubtful(
     rules: Rules,
     networks: Mapping[str, str],
 ) -> ProbeView:
+    seen_by, fresh = fresh, _voting(fresh)
     n, poll = votes(where, [(v, s.down) for v, s in fresh], networks)
-    down, fine = [v for v, s in fresh if s.down], [v for v, s in fresh if not s.down]
+    down, fine = [v for v, s in seen_by if s.down], [v for v, s in seen_by if not s.down]
     _, refusals = votes(where, [(v, s.rejecting) for v, s in fresh], networks)
     _, lately = votes(where, [(v, s.seen is Result.FAIL) for v, s in fresh], networks)
     recent = now - FRESH_LOOKS * max(watched.every_s, rules.interval_s)
@@ -154,37 +157,44 @@ def _doubtful(
     _, here = votes(where, [(v, s.failing()) for v, s in just if s.failing() or s.seen is not Result.FAIL], networks)
     solid = sum(votes(where, [(v, s.solid) for v, s in fresh if s.solid], networks)[1])
     at_once = watched.role in {Role.PEOPLE, Role.TOLD}  # they have counted already
-    failing = any(s.seen is Result.FAIL for _, s in fresh)
+    failing = any(s.failing() for _, s in fresh)
     refused = agreed(n, *refusals) and not outvoted(refusals[0], solid)
     is_down = failing if at_once else refused or (agreed(n, *poll) and not outvoted(poll[0], solid))
     shares = sorted(s.share() for _, s in fresh)
-    worst = _worst(fresh)
+    worst = _worst(seen_by)
     return ProbeView(
         watched,
         bool(fresh),
         is_down,
         refused,
         any(s.failing() for _, s in fresh) if at_once else agreed(n, *here),
-        any(s.value >= min(rules.suspect, rules.threshold) for _, s in fresh),
+        any(s.value >= min(rules.suspect, rules.threshold) for _, s in seen_by),
         tuple(down) if down and not is_down else (),
         shares[len(shares) // 2] if shares else 0.0,
         min((s.first_failure for _, s in fresh if s.first_failure is not None), default=None),
         worst,
         worst is not None and worst.kind == THROTTLED,
-        (len(down), len(fine), len(where) - len(fresh)),
+        (len(down), len(fine), len(where) - len(seen_by)),
         agreed(n, *lately),
         bool(fresh) and all(s.solid for _, s in fresh),
         sum(s.fail_share() for _, s in fresh) / len(fresh) if fresh else 0.0,
         sum(s.refused_looks() for _, s in fresh),
         any(s.alternates for _, s in fresh),
+        any(s.mixed for _, s in fresh),
         min((s.began for _, s in fresh if s.began is not None), default=None),
         sum(s.seen is Result.FAIL for _, s in fresh) / len(fresh) if fresh else 0.0,
-        bool(solid) and bool(down) and all(_unreachable(s.last) for _, s in fresh if s.down),
+        bool(solid) and bool(down) and all(_unreachable(s.bad_kind) for _, s in fresh if s.down),
     )
 
 
-def _unreachable(signal: Signal | None) -> bool:
-    return signal is not None and meaning_of(signal.kind) is Meaning.UNREACHABLE
+def _voting(fresh: Sequence[tuple[str, Stream]]) -> Sequence[tuple[str, Stream]]:
+    """Places whose own address is limited cannot speak for the others; only when all are is there nobody else."""
+    rest = [(v, s) for v, s in fresh if not (s.value and meaning_of(s.bad_kind) is Meaning.LIMIT)]
+    return rest or fresh
+
+
+def _unreachable(kind: str) -> bool:
+    return meaning_of(kind) is Meaning.UNREACHABLE
 
 
 def _worst(fresh: Sequence[tuple[str, Stream]]) -> Signal | None:
@@ -264,6 +274,9 @@ def view_plane(
 def _status(ways: Sequence[WayView], looks: Sequence[WayView], agree: Sequence[WayView], *, is_down: bool) -> str:
     if is_down:
         return "down"
+    watching = [w for w in ways if w.role is Role.LOOK]
+    if watching and not any(w.known for w in watching):  # what people say does not make us see
+        return "unknown"
     if any((w.share and not w.down) or (w.down_targets and not w.down) for w in looks):
         return "partial"
     if agree or any(w.suspect for w in ways):

@@ -5,7 +5,8 @@ The model is what ``docs/howto/write-an-outage.md`` describes. Chance is seeded:
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
@@ -156,13 +157,28 @@ class Moment(Model):
         return self
 
 
-State = Literal["healthy", "suspect", "down", "unknown"]
-StageName = Literal[
-    "healthy", "suspect", "confirmed", "decided", "active", "recovering", "failback", "draining", "closed"
-]
-T = TypeVar("T")
-OneOf = Annotated[list[T], BeforeValidator(_texts)]
-"""One value, or a list of allowed ones."""
+STATES = ("healthy", "suspect", "down", "unknown")
+STAGES = ("healthy", "suspect", "confirmed", "decided", "active", "recovering", "failback", "draining", "closed")
+LETTERS = ("", *"ABCDEFGH")
+
+
+def _allowed(names: Sequence[str]) -> tuple[BeforeValidator, WithJsonSchema]:
+    """One of these names, or a list of some of them."""
+
+    def check(value: Any) -> Any:
+        given = _texts(value)
+        wrong = [v for v in given if v not in names] if isinstance(given, list) else [given]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is not one of {', '.join(n or repr(n) for n in names)}")
+        return given
+
+    one = {"type": "string", "enum": list(names)}
+    return BeforeValidator(check), WithJsonSchema({"anyOf": [one, {"type": "array", "items": one}]})
+
+
+States = Annotated[list[str], *_allowed(STATES)]
+Stages = Annotated[list[str], *_allowed(STAGES)]
+Letters = Annotated[list[str], *_allowed(LETTERS)]
 
 
 class Expect(Model):
@@ -184,11 +200,11 @@ class Expect(Model):
     """With never, always: only from here ..."""
     until: Moment_ | None = None
     """... to here."""
-    state: OneOf[State] | None = None
+    state: States | None = None
     """State of the service; one of these."""
-    stage: OneOf[StageName] | None = None
+    stage: Stages | None = None
     """Stage of the incident; one of these."""
-    class_: OneOf[Letter] | None = Field(default=None, alias="class")
+    class_: Letters | None = Field(default=None, alias="class")
     """The most urgent class; one of these; empty text for none."""
     classes: list[Annotated[str, StringConstraints(pattern=r"^[A-H]$")]] | None = None
     """All classes, in any order."""
@@ -216,6 +232,12 @@ class Expect(Model):
         if (self.not_before is not None or self.after is not None) and self.by is None:
             raise ValueError("not_before: and after: belong to by:")
         return self
+
+
+TRUTH_SCHEMA = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}],
+    "description": "A, none, or a list of {from, until, class, domain, part}.",
+}
 
 
 def _truth(value: Any) -> Any:
@@ -250,7 +272,9 @@ class OutageFile(Model):
     """Vantage points; the first is this machine."""
     networks: dict[Name, str] = Field(default_factory=dict)
     """Network (provider) by vantage point; those of one network have one vote together."""
-    truth: Annotated[list[TruthEntry], BeforeValidator(_truth)] = Field(default_factory=list)
+    truth: Annotated[list[TruthEntry], BeforeValidator(_truth), WithJsonSchema(TRUTH_SCHEMA)] = Field(
+        default_factory=list
+    )
     """What is really broken, whatever is seen: `A`, or a list of `{from, until, class, domain}`. Harm and misses are judged by it."""
     probes: Annotated[dict[Name, ScenarioProbe], Field(min_length=1)]
     """Probes by name. Before anything is said of them they find `ok`; people, alerts and declarations `unknown`."""

@@ -59,7 +59,7 @@ def survey(lanes: Iterable[ProbeView], backing: Backing, around: Around, rules: 
             ways[plane].append(view_way(probes, rules))
     weighed = Weighed(())
     if "inbound" in ways:
-        weighed = weigh(ways["inbound"], _around(around, ways["inbound"], backing), rules)
+        weighed = weigh(ways["inbound"], _around(around, ways["inbound"], ways.get("dns", ()), backing), rules)
         ways["inbound"] = list(weighed.ways)
     views = _views(ways, {p: backing.of(p) for p in ways}, weighed, rules)
     down = {v.name for v in views if v.status == "down"}
@@ -70,11 +70,14 @@ def survey(lanes: Iterable[ProbeView], backing: Backing, around: Around, rules: 
     return Survey(tuple(_with_grounds(v, weighed) for v in views), weighed)
 
 
-def _around(around: Around, ways: Sequence[WayView], backing: Backing) -> Around:
+def _around(around: Around, ways: Sequence[WayView], names: Sequence[WayView], backing: Backing) -> Around:
+    """What speaks beside the looks. A declaration that names no plane is too little to prove a refusal false."""
     others = any(w.down and w.role in {Role.PEOPLE, Role.TOLD} for w in ways)
     unknown = [p for w in ways if w.way == UNKNOWN_WAY for p in w.probes]
+    names_fail = any(p.fail_share for w in names for p in w.probes)
     inverted = any(p.worst is not None and p.worst.kind == "accepts-unknown" for p in unknown)
-    return replace(around, backed=others or backing.of("inbound"), accepts_unknown=around.accepts_unknown or inverted)
+    named = (backing.planes is not None and backing.of("inbound")) or "inbound" in backing.people
+    return replace(around, backed=others or named, accepts_unknown=inverted, names_fail=names_fail)
 
 
 def _views(
@@ -159,6 +162,13 @@ def fails_at_all(view: PlaneView) -> bool:
     return any(p.fail_share for w in view.ways if not w.muted and w.role is Role.LOOK for p in w.probes) or any(
         w.down for w in view.ways
     )
+
+
+def only_limits(view: PlaneView) -> bool:
+    """Is all that fails here a limit that our own addresses run into?"""
+    looks = [w for w in view.ways if not w.muted and w.role is Role.LOOK]
+    bad = [p for w in looks for p in w.probes if p.known and (p.down or p.suspect)]
+    return bool(bad) and all(p.worst is not None and is_limit(p.worst.kind) for p in bad)
 
 
 def only_places(view: PlaneView) -> bool:

@@ -277,7 +277,7 @@ class DetectSettings(Model):
     recheck: RecheckSettings = RecheckSettings()
     """Looks before a write."""
     probes: dict[Name, Any] = Field(default_factory=dict)
-    """Probes by name. Empty: one `dns` and one `smtp` probe for each primary MX host."""
+    """Probes by name. Empty: own MX, the MX hosts' names, SMTP to the canary, the known recipients and an unknown one, controls over DNS and (the first relay) SMTP, and a round trip where `canary: arrival:` is set."""
 
 
 class CanarySettings(Model):
@@ -285,6 +285,8 @@ class CanarySettings(Model):
 
     to: MailAddress | None = None
     """Mailbox that exists in Exchange and may get test mails."""
+    known: Annotated[list[MailAddress], Field(max_length=9)] = Field(default_factory=list)
+    """Other recipients that certainly exist. They are asked for and get no mail. With one at least, a mailbox that somebody deletes is told from an outage."""
     sender: str = ""
     """Envelope sender; empty is the null sender."""
     resolvers: list[str] = Field(default_factory=list)

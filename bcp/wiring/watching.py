@@ -15,7 +15,10 @@ from bcp.detect.rules import Rules
 from bcp.detect.watch import LiveLooker, Watcher, to_data
 from bcp.kernel.clock import Clock
 from bcp.settings import Configuration
+from bcp.store.files import words
+from bcp.wiring.heed import Heeder
 from bcp.wiring.rules import rules_of
+from bcp.wiring.usual_probes import Canary, Reachable, usual_probes
 from bcp.wiring.world import World
 
 
@@ -77,6 +80,7 @@ class Watching:
         if self.settings.detect.vantages:
             w.sources.append(self.spool.read)
         w.before.append(follow)
+        w.before.append(Heeder(self.configuration.state / words.FILE, w.detector).heed)
         w.after.append(self._keep)
 
     def _keep(self, d: Decision) -> None:
@@ -104,33 +108,18 @@ class Watching:
         return {n: registry.find(ProbePlugin, s.kind).placed(s, state) for n, s in given.items()}
 
     def _usual_probes(self) -> dict[str, Any]:
-        hosts = {h.host for d in self.world.domains.values() if d.primary is not None for h in d.primary.hosts}
-        to, resolvers = self.settings.canary.to, self.settings.canary.resolvers
-        out: dict[str, Any] = {}
-        for i, host in enumerate(sorted(hosts)[:4], 1):
-            out[f"dns-{i}"] = registry.settings_class("probes", "dns").model_validate(
-                {"host": host, "resolvers": resolvers, "authoritative": [] if resolvers else "auto"}
-            )
-            if to:
-                out[f"smtp-{i}"] = registry.settings_class("probes", "smtp").model_validate(
-                    {"host": host, "recipient": to, "port": self.settings.canary.port, "resolvers": resolvers}
-                )
-        if out and to:
-            self._relay_control(out)
-        return out
+        """What looks where nothing is configured."""
+        c, domains = self.settings.canary, self.world.domains
+        hosts = {n: [h.host for h in d.primary.hosts] for n, d in domains.items() if d.primary is not None}
+        arrival = str(c.arrival) if c.arrival is not None else ""
+        canary = Canary(c.to or "", tuple(c.known), c.sender, tuple(c.resolvers), c.port, arrival)
+        found = usual_probes(hosts, canary, self._reachable())
+        return {n: registry.settings_class("probes", s["kind"]).model_validate(s) for n, s in found.items()}
 
-    def _relay_control(self, out: dict[str, Any]) -> None:
-        """The first relay vouches for our own port 25, where its settings say how to reach it."""
+    def _reachable(self) -> Reachable | None:
+        """The first relay whose settings say how to reach it."""
         for name, relay in self.world.relay_settings.items():
-            way = relay.way_out()
-            if way is not None:
-                given = {
-                    "host": way.host,
-                    "addresses": list(way.addresses),
-                    "port": way.port,
-                    "recipient": way.recipient or f"postmaster@{self.settings.domains[0].name}",
-                    "resolvers": self.settings.canary.resolvers,
-                    "control": True,
-                }
-                out[f"{name}-control"] = registry.settings_class("probes", "smtp").model_validate(given)
-                return
+            if (way := relay.way_out()) is not None:
+                to = way.recipient or f"postmaster@{self.settings.domains[0].name}"
+                return Reachable(name, way.host, tuple(way.addresses), way.port, to)
+        return None

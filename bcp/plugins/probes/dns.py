@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Result, Signal
+from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Reach, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kit.dns_judge import ADDRESSES, Told, ask_authority, ask_resolver, judge, parts_of
 from bcp.kit.dns_servers import Endpoints, Servers
@@ -43,6 +43,11 @@ class DnsProbe(Probe[DnsProbeSettings]):
         self._servers = Servers(clock, settings.host, settings.resolvers, settings.authoritative)
         self._answered = False
         """Authoritative servers answered from here before: their silence means something."""
+
+    def reach(self) -> Reach:
+        """How many resolvers it asks, and whether it asks the zone's servers."""
+        s = self.settings
+        return Reach(resolvers=len(resolvers_of(s.resolvers)), authoritative=bool(s.authoritative))
 
     async def look(self) -> Signal:
         """One look."""

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import Part, Probe, ProbePlugin, ProbeSettings, Result, Signal
+from bcp.contracts.probe import Part, Probe, ProbePlugin, ProbeSettings, Reach, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kit.dns_judge import Name, Told, ask_authority, ask_resolver, judge, parts_of
 from bcp.kit.dns_servers import Endpoints, Servers
@@ -51,6 +51,11 @@ class OwnMxProbe(Probe[OwnMxSettings]):
         s = settings
         self._servers = {d: Servers(clock, d, s.resolvers, s.authoritative) for d in s.domains}
         self._answered: set[str] = set()
+
+    def reach(self) -> Reach:
+        """How many resolvers it asks, and whether it asks the zone's servers."""
+        s = self.settings
+        return Reach(resolvers=len(resolvers_of(s.resolvers)), authoritative=bool(s.authoritative))
 
     async def look(self) -> Signal:
         """One look at every domain, side by side."""

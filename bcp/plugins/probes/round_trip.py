@@ -11,12 +11,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from bcp.contracts.plugin import Duration, Model
-from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Result, Signal
+from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Reach, Result, Signal
 from bcp.kernel.errors import BcpError
 from bcp.kernel.secret import Secret
 from bcp.kit.imap_search import holds
 from bcp.kit.mailer import HEADER, CanaryMailer, canary_message
-from bcp.kit.resolve import addresses_of, mx_of_domain
+from bcp.kit.resolve import addresses_of, mx_of_domain, resolvers_of
 from bcp.kit.smtp_judge import kind_of
 from bcp.kit.smtp_session import Mail, Session, converse
 
@@ -85,6 +85,10 @@ class RoundTripProbe(Probe[RoundTripSettings]):
     def shares(self) -> tuple[str, ...]:
         """The mailbox may be the one that other probes ask for."""
         return (f"recipient:{self.settings.to.lower()}",)
+
+    def reach(self) -> Reach:
+        """Whole mails, to one mailbox."""
+        return Reach((self.settings.to,), len(resolvers_of(self.settings.resolvers)), whole_mail=True)
 
     async def look(self) -> Signal:
         """One mail."""

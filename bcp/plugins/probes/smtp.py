@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import Part, Probe, ProbePlugin, Result, Signal
+from bcp.contracts.probe import Part, Probe, ProbePlugin, Reach, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kit.mailer import canary_message
-from bcp.kit.resolve import addresses_of
+from bcp.kit.resolve import addresses_of, resolvers_of
 from bcp.kit.smtp_judge import FirstContact, SmtpTarget, count_text, look_at, parts_of, summarize
 from bcp.kit.smtp_session import Mail, Session
 
@@ -69,6 +69,11 @@ class SmtpProbe(Probe[SmtpProbeSettings]):
     def shares(self) -> tuple[str, ...]:
         """A recipient that is deleted is deleted for every probe that asks for it."""
         return tuple(f"recipient:{r.lower()}" for r in self.settings.everybody())
+
+    def reach(self) -> Reach:
+        """Its recipients, and whether it hands over whole mails."""
+        s = self.settings
+        return Reach(tuple(s.everybody()), len(resolvers_of(s.resolvers)), whole_mail=s.mail_to is not None)
 
     async def look(self) -> Signal:
         """One look at all addresses."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bcp.kernel.errors import StorageError
-from bcp.kernel.files import make_private
-from bcp.store.files.locks import alone
+from bcp.store.files.lines import MAX_BYTES, append_line
 
-MAX_BYTES = 1_000_000
+__all__ = ["KEEP_S", "MAX_BYTES", "Problem", "add_problem", "read_problems"]
 KEEP_S = 30 * 86_400.0
 
 
@@ -43,18 +40,9 @@ def read_problems(path: Path) -> Iterator[Problem]:
 
 def add_problem(path: Path, problem: Problem) -> None:
     """Append one. Raises ``StorageError``."""
-    try:
-        make_private(path.parent)
-        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with os.fdopen(number, "a+", encoding="utf-8") as handle, alone(number):
-            if handle.tell() > MAX_BYTES:
-                kept = [p for p in read_problems(path) if p.at >= problem.at - KEEP_S][-5_000:]
-                handle.truncate(0)
-                handle.writelines(json.dumps(asdict(p)) + "\n" for p in kept)
-            handle.write(json.dumps(asdict(problem), ensure_ascii=False) + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
-    except OSError as error:
-        raise StorageError(
-            f"the report cannot be written: {error.strerror or error}", hint=f"Check {path.parent}."
-        ) from error
+
+    def kept() -> list[str]:
+        young = [p for p in read_problems(path) if p.at >= problem.at - KEEP_S][-5_000:]
+        return [json.dumps(asdict(p), ensure_ascii=False) for p in young]
+
+    append_line(path, json.dumps(asdict(problem), ensure_ascii=False), kept)
