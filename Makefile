@@ -2,9 +2,11 @@
 PYTHON ?= python3
 SCENARIO ?= refuse
 PYTEST_ARGS ?=
+GAMES ?= 10000
+SEEDS ?= 1
 BIN := .venv/bin
 
-.PHONY: setup demo test lint bench docs clean
+.PHONY: setup demo test lint worlds bench docs clean
 
 setup: .venv/.ready ## environment from the lock file
 
@@ -29,6 +31,9 @@ lint: setup
 
 docs: setup ## reference pages and schemas from the code
 	$(BIN)/python docs/generate.py
+
+worlds: setup ## 10,000 made-up outages, judged by their truth: make worlds SEEDS="7" GAMES=10000
+	BCP_WORLDS=$(GAMES) BCP_WORLD_SEEDS="$(SEEDS)" $(BIN)/python -m pytest tests/unit/detect/test_worlds.py -k no_harm
 
 bench: setup ## ratios against peers, measured in one run
 	sh bench/run.sh

@@ -225,6 +225,32 @@ def kinds() -> str:
     )
 
 
+def judgement() -> str:
+    """The rules of evidence and the conditions of a deed, from the tables that the code runs."""
+    from bcp.detect.decide import BACK, CONDITIONS
+    from bcp.detect.evidence import BACKS, EVIDENCE
+
+    def conditions(table: Any) -> str:
+        rows = [f"| `{c.id}` | {c.says} | `{c.otherwise}`: {c.why} | {c.change or '-'} |" for c in table]
+        head = "| condition | what must be so | otherwise | what would change it |\n| --- | --- | --- | --- |\n"
+        return head + "\n".join(rows) + "\n"
+
+    rules = "\n".join(f"| `{e.id}` | {e.of} | {e.effect} | {e.says} |" for e in EVIDENCE)
+    backs = "\n".join(f"| {p} | {', '.join(sorted(b)) or 'nothing'} |" for p, b in BACKS.items())
+    return (
+        "# Rules of judgement\n\nMade from the code (`bcp/detect/evidence.py`, `bcp/detect/decide.py`).\n\n"
+        "## Evidence\n\n| rule | of | effect | in words |\n| --- | --- | --- | --- |\n"
+        + rules
+        + "\n\n## What a plane that is down backs\n\n| plane | backs a doubtful |\n| --- | --- |\n"
+        + backs
+        + "\n\n## Conditions of a switch of MX\n\nAll must hold, for each domain, at the moment of the deed; the first that does not "
+        "says what is proposed instead.\n\n"
+        + conditions(CONDITIONS)
+        + "\n## Conditions of a failback\n\n"
+        + conditions(BACK)
+    )
+
+
 def messages() -> str:
     """Every message of the pack, as it reads."""
     from bcp.comms.lint import LONG
@@ -326,6 +352,7 @@ def pages() -> dict[str, str]:
         "playbook.md": playbook(),
         "outage.md": outage(),
         "kinds.md": kinds(),
+        "judgement.md": judgement(),
         "messages.md": messages(),
         "hooks.md": hooks(),
         "api.md": api(),

@@ -31,6 +31,10 @@ def replay(
         str,
         typer.Option("--score", metavar="FOLDER", help="Table of all outage files of a folder, judged by their truth."),
     ] = "",
+    worlds: Annotated[
+        int, typer.Option("--worlds", metavar="N", help="Make up N outages and judge the verdicts by their truth.")
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="With --worlds: the number of the first one.")] = 1,
     schema: Annotated[bool, typer.Option("--schema", help="JSON Schema of the format, for editors.")] = False,
 ) -> None:
     """Replay."""
@@ -47,6 +51,9 @@ def replay(
         found = {n: load(p)[0].title for n, p in shipped().items()}
         render.emit("bcp.outages/1", {"outages": found}, render.table([[n, t] for n, t in found.items()]))
         return
+    if worlds:
+        _worlds(worlds, seed)
+        return
     if scores:
         _score(scores)
         return
@@ -57,6 +64,22 @@ def replay(
     text = "\n".join(_text(p, timeline=not check and not everything) for p in played)
     render.emit("bcp.replay/1", {"replays": [_data(p) for p in played], "held": all(p.held for p in played)}, text)
     if not all(p.held for p in played):
+        raise typer.Exit(1)
+
+
+def _worlds(count: int, seed: int) -> None:
+    """Made-up outages: those that went against their truth, by seed."""
+    from bcp.detect.worlds import make, play  # noqa: PLC0415
+
+    bad: dict[str, list[str]] = {}
+    for n in range(seed, seed + count):
+        course = play(make(n))
+        if course.harms or course.misses:
+            bad[str(n)] = [*course.harms[:3], *course.misses[:3]]
+    lines = [f"seed {n}: {'; '.join(texts)}" for n, texts in bad.items()]
+    good = f"{count - len(bad)} of {count} made-up outages went as their truth demands"
+    render.emit("bcp.worlds/1", {"played": count, "bad": bad}, "\n".join([*lines, good]))
+    if bad:
         raise typer.Exit(1)
 
 

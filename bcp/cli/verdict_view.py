@@ -85,17 +85,29 @@ def full(
     out = [wrap(headline(d, service), "  ", ""), *plane_lines(d, lines)]
     if d.since is not None and d.state in {"down", "suspect"}:
         out.append(f"Since {clock_text(d.since)} UTC ({format_duration(max(0.0, now - d.since))}).")
+    if d.domains or (d.spared and d.state == "down"):
+        out.append(wrap(f"It is of {', '.join(d.domains) or 'all domains'}{_spared(d)}.", "  ", ""))
     out += proposal(d, now, playbook)
+    out += [wrap(f"{w}.", "    ", "  ! ") for w in d.words]
     out += [wrap(e, "    ", "  - ") for e in d.evidence[:6]]
     if d.flapping:
         out.append(wrap(f"It is flapping ({d.flap:.0f} %): nothing is started by itself.", "    ", "  ! "))
     if reasons:
         out += ["For:", *(wrap(t, "    ", "  + ") for t in d.reasons_for or ("nothing",))]
         out += ["Against:", *(wrap(t, "    ", "  - ") for t in d.reasons_against or ("nothing",))]
+        out += ["What would change it:", *(wrap(t, "    ", "  > ") for t in d.changes or ("nothing that is known",))]
     if d.clock:
         out += ["Clock:", *clock_lines(d, now)]
     out += [wrap(n, "    ", "  . ") for n in d.notes[:8] if n not in d.evidence]
     return "\n".join(out)
+
+
+def _spared(d: Decision) -> str:
+    """Domains that a plan leaves alone."""
+    if not d.spared:
+        return ""
+    more = f" and {len(d.spared) - 5} more" if len(d.spared) > 5 else ""
+    return f"; {', '.join(d.spared[:5])}{more} {'is' if len(d.spared) == 1 else 'are'} well and left alone"
 
 
 def data_of(d: Decision, base: Mapping[str, Any], now: float, playbook: str) -> dict[str, Any]:

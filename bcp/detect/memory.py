@@ -19,7 +19,7 @@ HISTORY = 60
 """Rounds kept for the sparkline."""
 SPAN = 120
 """Rounds that the share of failures is judged over: one trial a round, as looks of one round may fail together."""
-SECOND = frozenset({"smtp-unknown", "mail"})
+SECOND = frozenset({"smtp-unknown"})
 """Ways that corroborate: the share is that of the known recipients, where they are looked at."""
 RECENT = 20
 """Rounds that must show the share as well: what was an hour ago is no reason now."""

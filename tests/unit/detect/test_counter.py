@@ -1,0 +1,95 @@
+"""Counters and shares of one place."""
+
+from __future__ import annotations
+
+import pytest
+
+from bcp.contracts.probe import Result, Signal
+from bcp.detect.counter import Stream, leak, wilson_low
+from bcp.detect.rules import Rules
+
+OK, FAIL, UNKNOWN, DEGRADED = Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED
+RULES = Rules()
+
+
+def feed(*looks):
+    stream = Stream()
+    for i, look in enumerate(looks):
+        result, kind = look if isinstance(look, tuple) else (look, "4xx" if look is FAIL else "")
+        stream.take(Signal("p", "inbound", result, 1000.0 + i, kind), float(i), RULES)
+    return stream
+
+
+def test_degraded_drains_as_good_looks_do() -> None:
+    """A part fails, so the whole does not."""
+    assert leak(3, DEGRADED, 5) == leak(3, OK, 5) == 2
+    assert leak(3, UNKNOWN, 5) == 3 and leak(10, FAIL, 5) == 10 and leak(0, OK, 5) == 0
+    assert not feed(*[FAIL] * 5, *[DEGRADED] * 5).down
+
+
+def test_degraded_all_the_time_is_partial_and_never_a_share_of_failures() -> None:
+    """It is noticed; it is no reason to move anything."""
+    stream = feed(*[DEGRADED] * 8)
+    assert stream.partial and not stream.down and stream.fail_share() == 0.0 and stream.share() == 1.0
+    assert not feed(*[DEGRADED] * 4).partial
+
+
+def test_a_refusal_between_acceptances_proves_that_a_recipient_exists() -> None:
+    """Three returns; other failures between are no acceptance."""
+    no = (FAIL, "rejects")
+    assert not feed(no, no, OK, no, OK).alternates
+    assert feed(no, OK, no, OK, no).alternates
+    assert not feed(no, FAIL, no, FAIL, no, FAIL, no).alternates
+    assert not feed(*[no] * 20).alternates
+    assert feed(no, FAIL).mixed and not feed(no, OK).mixed
+    assert feed(no, OK, no).refused_looks() == 2
+
+
+def test_solid_is_well_for_half_a_window() -> None:
+    """One failure ten looks ago is forgotten, one of nine looks ago is not."""
+    assert feed(FAIL, *[OK] * 10).solid
+    assert not feed(FAIL, *[OK] * 9).solid
+    assert not feed(*[OK] * 12, DEGRADED).solid and not feed(UNKNOWN).solid
+
+
+def test_failing_is_the_newest_look_and_nothing_else() -> None:
+    """Unknown after a failure says nothing of now."""
+    assert feed(OK, FAIL).failing() and not feed(FAIL, OK).failing() and not feed(FAIL, UNKNOWN).failing()
+    assert feed(OK, (FAIL, "timeout"), OK).bad_kind == "timeout"
+
+
+def test_when_it_began_is_forgotten_with_the_counter() -> None:
+    """In wall and in steady time."""
+    stream = feed(OK, FAIL, FAIL)
+    assert (stream.first_failure, stream.began) == (1001.0, 1.0)
+    stream = feed(OK, FAIL, OK)
+    assert (stream.first_failure, stream.began) == (None, None)
+    assert feed(FAIL, OK, FAIL).began == 2.0
+
+
+def test_calm_is_all_well() -> None:
+    """As far as the window goes."""
+    assert feed(OK, OK).calm and not feed(FAIL, OK).calm and not feed(DEGRADED).calm
+    assert feed(FAIL, *[OK] * 20).calm
+
+
+def test_share_since_it_is_down() -> None:
+    """Of the looks since it began, 20 at most."""
+    stream = feed(*[OK] * 10, *[FAIL] * 6)
+    assert stream.down and stream.share() == 1.0 and stream.counts() == (6, 6)
+    assert feed(*[OK] * 10, *[FAIL] * 6, OK).share() == pytest.approx(6 / 7)
+    assert feed(*[OK] * 5).share() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("bad", "looks", "low"), [(0, 10, 0.0), (5, 10, 0.2693), (54, 60, 0.8181), (18, 20, 0.7386), (7, 7, 1.0), (3, 0, 0.0)]
+)
+def test_wilson(bad, looks, low) -> None:
+    """Vectors computed by hand from the formula, z = 1.645; without a good look there is no doubt."""
+    assert wilson_low(bad, looks) == pytest.approx(low, abs=0.0005)
+
+
+def test_wilson_grows_with_looks_and_with_the_share() -> None:
+    """More of the same is surer."""
+    assert wilson_low(8, 10) < wilson_low(16, 20) < wilson_low(80, 100) < 0.8
+    assert wilson_low(70, 100) < wilson_low(80, 100)

@@ -1,0 +1,151 @@
+"""The table of conditions: each one alone refuses, and all together allow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bcp.detect.decide import BACK, CONDITIONS, Case, Moment, judge_decision, judge_now
+from bcp.detect.rules import Rules
+from bcp.detect.verdict import Decision
+
+RULES = Rules()
+B = Case("", "down", ("B",), ("inbound",), seen=True, failing_now=True, failed_s=7200.0, sure_share=0.6)
+NOW = Moment("confirmed")
+WELL = Case("", "healthy", well=True)
+BACK_NOW = Moment("recovering", on_relay_s=3600.0)
+
+BREAK = {
+    "not-maintenance": (B, replace(NOW, maintenance="Kim"), "watch"),
+    "not-denied": (B, replace(NOW, denied="Kim"), "watch"),
+    "down": (replace(B, state="suspect"), NOW, "watch"),
+    "helps": (replace(B, classes=("A",)), NOW, "tell"),
+    "seen": (replace(B, seen=False), NOW, "ask"),
+    "not-into-gateway": (B, replace(NOW, gateway_down=True), "direct"),
+    "not-limited": (replace(B, limited=True), NOW, "ask"),
+    "steady": (replace(B, flapping=True), NOW, "ask"),
+    "share": (replace(B, sure_share=0.599), NOW, "ask"),
+    "fresh": (B, replace(NOW, fresh=False), "watch"),
+    "failing-now": (replace(B, failing_now=False), NOW, "wait"),
+    "long-enough": (replace(B, failed_s=7199.0), NOW, "wait"),
+    "relay-ready": (B, replace(NOW, relay_ready=False), "ask"),
+}
+BREAK_BACK = {
+    "recovering": (WELL, replace(BACK_NOW, stage="active")),
+    "seen-well": (replace(WELL, well=False), BACK_NOW),
+    "fresh": (WELL, replace(BACK_NOW, fresh=False)),
+    "steady": (WELL, replace(BACK_NOW, flapping=True)),
+    "dwell": (WELL, replace(BACK_NOW, on_relay_s=3599.0)),
+}
+
+
+def test_all_conditions_together_allow_a_switch() -> None:
+    """At the border of every number."""
+    found = judge_now("switch", [B], NOW, RULES)
+    assert found.allowed and found.action == "switch" and found.domains == ("",) and not found.refusals
+    assert found.why == "the decision time is over: move MX to the relay"
+    assert len(found.reasons) == len(CONDITIONS)
+    assert judge_now("switch", [B], replace(NOW, relay_ready=True), RULES).allowed
+
+
+@pytest.mark.parametrize("condition", CONDITIONS, ids=lambda c: c.id)
+def test_each_condition_alone_refuses_a_switch(condition) -> None:
+    """With its own action and words; nothing else is said to be wrong."""
+    case, moment, action = BREAK[condition.id]
+    found = judge_now("switch", [case], moment, RULES)
+    assert not found.allowed and found.action == condition.otherwise == action
+    assert found.why == condition.why and found.domains == ()
+    assert condition.id in {r.rule for r in found.refusals}
+    assert {r.rule for r in found.refusals} - {condition.id} <= {"long-enough"}
+    assert condition.says not in found.reasons and condition.change in found.changes
+
+
+@pytest.mark.parametrize("condition", BACK, ids=lambda c: c.id)
+def test_each_condition_alone_refuses_a_failback(condition) -> None:
+    """Mail stays on the relay."""
+    found = judge_now("failback", [WELL], BACK_NOW, RULES)
+    assert found.allowed and found.action == "failback"
+    case, moment = BREAK_BACK[condition.id]
+    found = judge_now("failback", [case], moment, RULES)
+    assert not found.allowed and found.action == "hold" and [r.rule for r in found.refusals] == [condition.id]
+
+
+def test_a_failback_of_several_domains_needs_each_of_them() -> None:
+    """One that nobody sees keeps all on the relay; a switch takes those that fail."""
+    both = [replace(WELL, domain="a.example"), replace(WELL, domain="b.example", well=False)]
+    assert not judge_now("failback", both, BACK_NOW, RULES).allowed
+    both = [replace(B, domain="a.example"), Case("b.example", well=True)]
+    found = judge_now("switch", both, NOW, RULES)
+    assert found.domains == ("a.example",)
+    assert {r.domain for r in found.refusals} == {"b.example"}
+
+
+def test_of_several_that_may_not_be_moved_the_nearest_speaks() -> None:
+    """One waits, one is well: wait."""
+    both = [Case("b.example", well=True), replace(B, domain="a.example", failing_now=False)]
+    assert judge_now("switch", both, NOW, RULES).action == "wait"
+    assert judge_now("switch", [], NOW, RULES).action == "watch"
+
+
+def test_class_f_needs_no_time_and_no_share() -> None:
+    """Every minute bounces mail for good."""
+    case = replace(B, classes=("F",), failed_s=0.0, sure_share=0.0)
+    found = judge_now("switch", [case], NOW, RULES)
+    assert found.allowed and found.why.startswith("valid recipients are refused for good")
+
+
+def test_class_e_counts_only_where_the_mx_host_does_not_resolve() -> None:
+    """Half an hour then; never for the web front door."""
+    names = replace(B, classes=("E",), planes=("dns",), failed_s=1800.0)
+    assert judge_now("switch", [names], NOW, RULES).allowed
+    assert not judge_now("switch", [replace(names, failed_s=1799.0)], NOW, RULES).allowed
+    edge = replace(names, planes=("edge",))
+    assert judge_now("switch", [edge], NOW, RULES).action != "switch"
+
+
+def test_a_plan_is_judged_again_by_its_own_domains() -> None:
+    """The facts say that the relay is not ready; a domain that nobody looks at apart follows the general case."""
+    decision = Decision("down", cases=(B,), moment=NOW)
+    assert judge_decision("switch", decision, RULES, domains=["a.example"]).allowed
+    assert not judge_decision("switch", decision, RULES, relay_ready=False).allowed
+    apart = Decision("down", cases=(replace(B, domain="a.example"), Case("b.example", well=True)), moment=NOW)
+    assert judge_decision("switch", apart, RULES, domains=["a.example", "b.example"]).domains == ("a.example",)
+    assert not judge_decision("switch", apart, RULES, domains=["c.example"]).allowed
+    assert not judge_decision("switch", Decision("healthy"), RULES).allowed
+
+
+cases = st.builds(
+    Case,
+    st.just(""),
+    st.sampled_from(["healthy", "suspect", "down", "unknown"]),
+    st.sampled_from([("A",), ("B",), ("E",), ("F",), ("G",), ("H",), ("B", "A"), ()]),
+    st.sampled_from([("inbound",), ("dns",), ("edge",), ("mailbox",), ()]),
+    st.booleans(),
+    st.booleans(),
+    st.floats(0, 20_000),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@given(cases, st.booleans(), st.booleans())
+def test_more_good_evidence_never_makes_a_switch(case, maintenance, gateway) -> None:
+    """Monotone: whatever is better in a case that is not moved, it is not moved."""
+    moment = replace(NOW, maintenance="Kim" if maintenance else "", gateway_down=gateway)
+    if judge_now("switch", [case], moment, RULES).allowed:
+        return
+    better = [
+        replace(case, failing_now=False),
+        replace(case, seen=False),
+        replace(case, sure_share=case.sure_share / 2),
+        replace(case, failed_s=case.failed_s / 2),
+        replace(case, state="healthy"),
+        replace(case, flapping=True),
+    ]
+    assert not any(judge_now("switch", [b], moment, RULES).allowed for b in better)

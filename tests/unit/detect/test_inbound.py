@@ -1,0 +1,182 @@
+"""The rules of evidence about inbound mail, one by one: with each of them, and without what it needs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import bcp.detect
+from bcp.contracts.probe import Result, Role, Signal, Watched
+from bcp.detect.detector import Detector
+from bcp.detect.evidence import BACKS, BY_ID, EVIDENCE
+from bcp.detect.rules import Rules
+
+OK, FAIL, UNKNOWN, DEGRADED = Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED
+RULES = Rules(confirm_for_s=60.0, decide_b_s=600.0)
+WATCHED = {
+    "smtp": Watched("smtp", "smtp", "inbound", medium="smtp"),
+    "smtp-2": Watched("smtp-2", "smtp", "inbound", medium="smtp"),
+    "unknown": Watched("unknown", "smtp-unknown", "inbound", medium="smtp"),
+    "trip": Watched("trip", "round-trip", "outbound", medium="smtp"),
+    "people": Watched("people", "people", "inbound", Role.PEOPLE),
+    "graph": Watched("graph", "graph-health", "declared", Role.DECLARED, "https"),
+    "names": Watched("names", "dns", "dns", medium="dns"),
+    "boxes": Watched("boxes", "graph-mailbox", "mailbox", medium="https"),
+    "gate": Watched("gate", "smtp", "gateway", medium="smtp"),
+    "owa": Watched("owa", "https", "edge", medium="https"),
+    "imap": Watched("imap", "imap", "edge", medium="https"),
+}
+NO, LATER, OUR_LIMIT = (FAIL, "rejects"), (FAIL, "4xx-rcpt"), (FAIL, "throttled")
+NOT_TAKEN = (UNKNOWN, "not-taken")
+
+
+def last(rounds=30, places=("a",), networks=None, **looks):
+    """The verdict after so many equal rounds. A look is a result, (result, kind), or one of these by place."""
+    names = [n.replace("_", "-") for n in looks]
+    detector = Detector(RULES, [WATCHED[n] for n in names], vantages=places, here=places[0], networks=networks)
+    for n in range(rounds):
+        for name, look in zip(names, looks.values(), strict=True):
+            for place in places:
+                one = look.get(place, OK) if isinstance(look, dict) else look
+                result, kind, *data = one if isinstance(one, tuple) else (one, "")
+                w = WATCHED[name]
+                more = data[0] if data else {}
+                vantage = "" if place == places[0] else place
+                detector.take(Signal(name, w.plane, result, 60.0 * n, kind, kind, False, more, vantage))
+        found = detector.settle(60.0 * n, 60.0 * n)
+    return found
+
+
+def grounds(found):
+    return next(v.grounds for v in found.views if v.name == "inbound")
+
+
+def test_a_known_recipient_that_is_accepted_vetoes_what_happens_to_unknown_ones() -> None:
+    """With mailboxes down it is A; with the gateway down it is G; with an open declaration it is nothing."""
+    found = last(smtp=OK, unknown=LATER)
+    assert (found.state, found.action, found.classes) == ("suspect", "watch", ()) and "accepted" in grounds(found)
+    assert last(smtp=OK, unknown=LATER, boxes=FAIL).classes == ("A",)
+    assert last(smtp=OK, unknown=LATER, gate=LATER).action == "direct"
+    assert last(smtp=OK, unknown=LATER, graph=(FAIL, "degradation")).action == "watch"
+    assert last(smtp=LATER, unknown=LATER).action == "switch"
+
+
+def test_an_unknown_recipient_that_is_refused_says_nothing_of_known_ones() -> None:
+    """Known 451, unknown 550: the complete set of probes must not hide it."""
+    found = last(smtp=LATER, unknown=OK)
+    assert found.action == "switch" and found.classes == ("B",) and "unknown-refused" in grounds(found)
+    assert last(6, smtp=LATER, unknown=OK).state == "down"
+
+
+def test_limits_of_our_probers_are_no_outage_while_mail_comes_through() -> None:
+    """Without that mail a person decides; where it is not taken either, too."""
+    three = ("a", "b", "c")
+    found = last(smtp=OUR_LIMIT, unknown=OUR_LIMIT, trip=OK, places=three)
+    assert found.state == "suspect" and found.classes == ("H",) and "delivered-throttled" in grounds(found)
+    found = last(smtp=OUR_LIMIT, unknown=OUR_LIMIT, places=three)
+    assert (found.state, found.classes, found.action) == ("down", ("B",), "ask") and "not-limited" in found.refusals
+    assert last(smtp=OUR_LIMIT, places=("a",)).state == "unknown"
+
+
+def test_a_mail_that_comes_through_halves_one_way_of_looking() -> None:
+    """One way alone is asked about; two are believed."""
+    found = last(smtp=LATER, trip=OK)
+    assert (found.state, found.action) == ("suspect", "ask") and "delivered" in grounds(found)
+    assert last(smtp=LATER, trip=OK, unknown=LATER).action == "switch"
+    assert last(smtp=LATER, trip=NOT_TAKEN).action == "switch"
+
+
+@pytest.mark.parametrize(
+    ("looks", "ground", "classes", "action"),
+    [
+        ({"smtp": NO, "smtp_2": NO}, "two-recipients", ("F",), "switch"),
+        ({"smtp": NO, "trip": NOT_TAKEN}, "rejects-backed", ("F",), "switch"),
+        ({"smtp": NO, "people": FAIL}, "rejects-backed", ("F",), "switch"),
+        ({"smtp": NO, "unknown": (OK, "accepts-unknown")}, "rejects-alone", ("F",), "ask"),
+        ({"smtp": NO, "unknown": (DEGRADED, "accepts-unknown")}, "rejects-backed", ("F",), "switch"),
+        ({"smtp": NO, "graph": (FAIL, "degradation")}, "rejects-alone", ("F",), "ask"),
+        ({"smtp": NO, "graph": (FAIL, "degradation", {"planes": "inbound"})}, "rejects-backed", ("F",), "switch"),
+        ({"smtp": NO, "graph": (FAIL, "degradation", {"planes": "mailbox"})}, "rejects-alone", ("F",), "ask"),
+        ({"smtp": NO, "smtp_2": OK}, "rejects-contradicted", ("H",), "fix-own"),
+        ({"smtp": NO, "smtp_2": OK, "people": FAIL}, "rejects-contradicted", ("B", "H"), "ask"),
+        ({"smtp": NO, "smtp_2": NO, "trip": OK}, "rejects-contradicted", ("H",), "fix-own"),
+        ({"smtp": NO, "trip": OK}, "rejects-contradicted", ("H",), "fix-own"),
+        ({"smtp": NO, "trip": (FAIL, "lost")}, "rejects-contradicted", ("C",), "tell"),
+        ({"smtp": NO, "trip": NOT_TAKEN, "names": (FAIL, "servfail")}, "rejects-alone", ("E",), "ask"),
+    ],
+)
+def test_one_mailbox_is_not_the_service(looks, ground, classes, action) -> None:
+    """A refusal is false when two recipients are refused, or something else says so, and nothing contradicts it."""
+    found = last(**looks)
+    assert ground in grounds(found), grounds(found)
+    if "names" not in looks:
+        assert (found.classes, found.action) == (classes, action)
+    assert found.action == "switch" or "F" not in found.classes or found.state == "suspect"
+
+
+def test_a_third_of_refusals_is_f_and_asked_about() -> None:
+    """Mail is being lost, although most is not."""
+    detector = Detector(RULES, [WATCHED["smtp"]])
+    for n in range(30):
+        kind = "rejects" if n % 3 == 0 else ""
+        detector.take(Signal("smtp", "inbound", FAIL if kind else OK, 60.0 * n, kind, ""))
+        found = detector.settle(60.0 * n, 60.0 * n)
+    assert (found.state, found.classes, found.action, found.moves) == ("suspect", ("F",), "ask", True)
+
+
+def test_what_one_place_sees_is_outweighed_by_one_that_sees_it_well() -> None:
+    """Two of three; of one network it is not even that; four of five are believed."""
+    bad = {"a": OK, "b": (FAIL, "timeout"), "c": (FAIL, "timeout")}
+    found = last(smtp=bad, places=("a", "b", "c"))
+    assert found.state == "suspect" and not found.moves and found.action in {"watch", "ask"}
+    assert last(smtp=bad, places=("a", "b", "c"), networks={"b": "x", "c": "x"}).state == "suspect"
+    four = dict.fromkeys("bcde", (FAIL, "timeout"))
+    assert last(smtp=four, places=tuple("abcde")).action == "switch"
+    both = {"a": LATER, "b": LATER, "c": LATER}
+    assert last(smtp=both, places=("a", "b", "c"), networks={"a": "x", "b": "x", "c": "x"}).action == "switch"
+
+
+def test_a_limit_of_our_application_is_ours_from_everywhere() -> None:
+    """Graph answers 429 at all places: nobody is told that mailboxes are down."""
+    found = last(smtp=OK, boxes=(FAIL, "throttled"), places=("a", "b", "c"))
+    assert (found.classes, found.action) == (("H",), "fix-own") and found.state == "unknown"
+    assert last(smtp=OK, boxes=(UNKNOWN, "429"), places=("a", "b", "c")).classes == ("H",)
+
+
+def test_what_cannot_be_seen_is_neither_well_nor_down() -> None:
+    """And people do not change that."""
+    assert last(smtp=UNKNOWN, boxes=OK).state == "unknown"
+    found = last(smtp=(UNKNOWN, "overran"), people=FAIL, boxes=OK)
+    assert found.state != "down" and found.action not in {"switch", "wait"}
+
+
+def test_a_declaration_counts_for_the_planes_that_it_names() -> None:
+    """One of two ways at the edge; an advisory backs nothing."""
+    both = {"owa": FAIL, "imap": OK, "smtp": OK}
+    assert last(**both, graph=(FAIL, "degradation", {"planes": "edge"})).classes == ("E",)
+    assert last(**both, graph=(FAIL, "degradation", {"planes": "mailbox"})).state == "suspect"
+    assert last(**both, graph=(FAIL, "advisory")).state == "suspect"
+
+
+def test_slow_moves_nothing_and_names_no_playbook_that_does() -> None:
+    """However long."""
+    found = last(60, smtp=(DEGRADED, "slow"), trip=(DEGRADED, "slow"))
+    assert found.action == "watch" and not found.moves and found.state == "suspect"
+
+
+def test_our_own_zone_is_an_outage_and_ours() -> None:
+    """Moving MX needs that very zone."""
+    found = last(smtp=OK, names=(FAIL, "own-zone"))
+    assert (found.state, found.classes, found.action) == ("down", ("H",), "fix-own")
+
+
+def test_every_rule_that_the_code_names_is_in_the_table_and_the_other_way_round() -> None:
+    """A table that nobody applies would be a lie."""
+    code = "\n".join(p.read_text() for p in Path(bcp.detect.__file__).parent.glob("*.py") if p.name != "evidence.py")
+    applied = set(re.findall(r'"([a-z]+(?:-[a-z]+)*)"', code))
+    inbound = {e.id for e in EVIDENCE if e.of in {"B", "F"}} - {"unresolved", "own-reply", "throttled-alone"}
+    assert inbound <= applied
+    assert len(BY_ID) == len(EVIDENCE)
+    assert "mailbox" in BACKS and "inbound" not in BACKS["mailbox"]
