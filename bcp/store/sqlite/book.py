@@ -40,14 +40,16 @@ create table delivered(source text not null, identity text not null, at real not
   primary key(source, identity)) without rowid;
 create index delivered_at on delivered(at);
 create table alert(source text not null, outage text not null, started text not null, firing integer not null,
-  changed real not null, incident text not null, title text not null, primary key(source, outage, started)) without rowid;
+  changed real not null, incident text not null, title text not null,
+  primary key(source, outage, started)) without rowid;
 create index alert_incident on alert(incident, firing);
 create table question(id text primary key, incident text not null, run text not null, step text not null,
   checksum text not null, opened real not null, deadline real not null, count integer not null, groups text not null,
   state text not null, result text not null default '', unique(run, step, opened));
 create table asked(question text not null, person text not null, channel text not null, cycle integer not null,
   at real not null, state text not null, receipt text not null default '', yes text not null default '',
-  no text not null default '', link text not null default '', primary key(question, person, channel, cycle)) without rowid;
+  no text not null default '', link text not null default '',
+  primary key(question, person, channel, cycle)) without rowid;
 create table tries(question text not null, person text not null, wrong integer not null,
   primary key(question, person)) without rowid;
 create table heard(channel text not null, id text not null, at real not null, primary key(channel, id)) without rowid;

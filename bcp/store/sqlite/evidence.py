@@ -19,7 +19,7 @@ from bcp.store.sqlite.book import chain_damage
 from bcp.store.sqlite.state import SqliteState
 
 NOT_PROVED = (
-    "Not proved: the audit file has no key, so whoever may write the whole state folder could have made all of it agree."
+    "Not proved: the audit file has no key, so whoever may write the state folder could have made all of it agree."
     " Set BCP_AUDIT_KEY_FILE to a key outside of the folder, or keep copies of audit.jsonl elsewhere."
 )
 

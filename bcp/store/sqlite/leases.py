@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -13,6 +14,7 @@ from pathlib import Path
 from bcp.contracts.store import Holder, LeaseLost, RunQuery, RunStore
 from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.store.conflicts import check_unfinished, related, said, taken
+from bcp.store.sqlite.connect import connect
 from bcp.store.sqlite.migrations import Schema, open_database
 from bcp.store.targets import overlap
 
@@ -125,7 +127,7 @@ class SqliteLeases:
                 db.execute("delete from lease where run = ?", (other,))
 
     def _next(self, db: sqlite3.Connection, run: str, at: float) -> int:
-        """A number higher than any before, also when this file was lost: the runs know the one they were written with."""
+        """A number higher than any before, also when this file was lost: the runs know theirs."""
         row = db.execute("select seq from sqlite_sequence where name = 'given'").fetchone()
         if row is None:
             known = max((c.fence for c in self.runs.cards(RunQuery())), default=0)
@@ -173,6 +175,11 @@ class SqliteLeases:
         """Every number that a run was begun with."""
         if not self.path.exists():
             return []
-        with self._use() as db:
-            query = "select fence, run from given where begun = 1 order by fence"
-            return [(int(f), str(r)) for f, r in db.execute(query)]
+        try:
+            with contextlib.closing(connect(self.path, "ro")) as db:
+                query = "select fence, run from given where begun = 1 order by fence"
+                return [(int(f), str(r)) for f, r in db.execute(query)]
+        except sqlite3.Error as error:
+            raise StorageError(
+                f"the leases {self.path} cannot be read: {error}", hint="See `bcp status --all`."
+            ) from error
