@@ -1,8 +1,8 @@
 """What the store room promises: runs and their index, leases on targets, plans, and the audit file.
 
 Everything durable is asked for through these ports. ``bcp.store.sqlite`` keeps it in the state folder,
-``bcp.store.memory`` in memory (for tests and plug-in authors). All methods may raise ``StorageError``; none of them reads
-or writes the network.
+``bcp.store.memory`` in memory (for tests and plug-in authors). All methods may raise ``StorageError``; none of them
+uses the network.
 """
 
 from __future__ import annotations

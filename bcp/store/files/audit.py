@@ -24,6 +24,8 @@ TAIL_BYTES = 8192
 """Enough for the last line."""
 
 
+BOOK = "book"
+"""What the anchors of the book of incidents are called; those of runs have their ids."""
 KEY_FILE = "BCP_AUDIT_KEY_FILE"
 """Environment variable with the path of the key: 32 bytes or more, outside of the state folder."""
 

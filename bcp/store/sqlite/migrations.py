@@ -1,7 +1,7 @@
 """The one way in which a database of ours gets its tables: numbered steps, the number of the last one in the file.
 
-A file of an older version is copied beside itself, then migrated in one transaction when it is opened for writing. A
-file of a newer version is refused. ``pragma user_version`` holds the number; files of before there were numbers count as 1.
+A file of an older version is copied beside itself, then migrated in one transaction when it is opened for writing. One
+of a newer version is refused. ``pragma user_version`` holds the number; files of before there were numbers count as 1.
 """
 
 from __future__ import annotations
