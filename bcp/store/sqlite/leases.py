@@ -100,8 +100,13 @@ class SqliteLeases:
         if not wanted:
             raise Invalid("a run without targets", hint="A plan has at least one.")
         try:
+            with (
+                self._use() as db
+            ):  # most refusals need no lock: of many who start at once, nobody waits for the others
+                self._dead(db, run, wanted, parent)
             with self._use(write=True) as db:
-                self._check_rows(db, run, wanted, parent)
+                for other in self._dead(db, run, wanted, parent):
+                    db.execute("delete from lease where run = ?", (other,))
                 check_unfinished(self.runs, run, wanted, parent)
                 fence = self._next(db, run, at)
                 db.execute(
@@ -116,7 +121,9 @@ class SqliteLeases:
             ) from error
         return SqliteLease(self, run, wanted, fence)
 
-    def _check_rows(self, db: sqlite3.Connection, run: str, wanted: frozenset[str], parent: str) -> None:
+    def _dead(self, db: sqlite3.Connection, run: str, wanted: frozenset[str], parent: str) -> list[str]:
+        """Runs that had one of the names and need it no more. Raises ``Refused`` when a process has one now."""
+        out = []
         for other, theirs, names in db.execute("select run, parent, names from lease").fetchall():
             shared = overlap(wanted, json.loads(names))
             if other == run or not shared or related(run, parent, other, theirs):
@@ -124,7 +131,8 @@ class SqliteLeases:
             if self.runs.is_live(other):
                 raise taken(other, shared)
             if not self.runs.exists(other) or self.runs.card(other).over:
-                db.execute("delete from lease where run = ?", (other,))
+                out.append(other)
+        return out
 
     def _next(self, db: sqlite3.Connection, run: str, at: float) -> int:
         """A number higher than any before, also when this file was lost: the runs know theirs."""
