@@ -1,6 +1,7 @@
 """What the book of incidents promises: rows behind one chain of hashes, every deed in it one transaction.
 
-What an answer means, which codes are right and when a question is over is decided in ``bcp.incident``; the book keeps it.
+What an answer means, which codes are right and when a question is over is decided in ``bcp.incident``; the book
+keeps it.
 """
 
 from __future__ import annotations

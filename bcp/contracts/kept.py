@@ -1,4 +1,4 @@
-"""What else is kept: accounts, opt-outs, answers, problems, entries of the status page, snapshots, the history of looks."""
+"""What else is kept: accounts, opt-outs, answers, problems, documents."""
 
 from __future__ import annotations
 

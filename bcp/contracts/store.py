@@ -1,7 +1,8 @@
 """What the store room promises: runs and their index, leases on targets, plans, and the audit file.
 
-Everything durable is asked for through these ports. ``bcp.store.sqlite`` keeps it in the state folder, ``bcp.store.memory``
-in memory (for tests and plug-in authors). All methods may raise ``StorageError``; none of them reads or writes the network.
+Everything durable is asked for through these ports. ``bcp.store.sqlite`` keeps it in the state folder,
+``bcp.store.memory`` in memory (for tests and plug-in authors). All methods may raise ``StorageError``; none of them
+uses the network.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ UNREADABLE = "unreadable"
 
 
 class LeaseLost(StorageError):
-    """Somebody else has the target, or works on the run, since. The holder must write nothing more, not even an undo."""
+    """Somebody else has the target, or works on the run, since. The holder writes nothing more, not even an undo."""
 
     exit_code = 3
     rule = "lease-lost"
@@ -34,7 +35,7 @@ class RunCard:
 
     id: str
     status: str
-    """As in ``RunState.status``: new, running, waiting, holding, undoing, stopped, done, failed, aborted; or unreadable."""
+    """As in ``RunState``: new, running, waiting, holding, undoing, stopped, done, failed, aborted; or unreadable."""
     kind: str = "real"
     """``real`` or ``drill``."""
     playbook: str = ""

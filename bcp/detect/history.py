@@ -1,4 +1,4 @@
-"""What was seen, put together: outages as the verdicts tell them, uptime, and the page for Prometheus. The store keeps the rows."""
+"""What was seen, put together: outages as the verdicts tell them, uptime, the page for Prometheus. The store has the rows."""
 
 from __future__ import annotations
 

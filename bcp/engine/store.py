@@ -1,7 +1,8 @@
-"""Runs as procedures see them: found, viewed, told things, and begun at most once per target by the rules between runs."""
+"""Runs as procedures see them: found, viewed, told things, and begun at most once per target."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -147,6 +148,10 @@ class Runs:
         record = self.room.runs.view(run_id, effects=effects)
         nodes = [Node(**{**n, "needs": tuple(n["needs"])}) for n in record.meta["nodes"]]
         return RunView(record, replay(nodes, record.events), self.is_live(run_id))
+
+    async def look(self, run_id: str, *, effects: bool = False) -> RunView:
+        """``view`` in a thread, for whoever has a loop to keep going. For a question about many runs ask ``cards``."""
+        return await asyncio.to_thread(self.view, run_id, effects=effects)
 
     def open(self, run_id: str, lease: Lease | None = None) -> Journal:
         """For writing. The caller holds the run's lock."""

@@ -109,7 +109,7 @@ def _ledger_row(row: LedgerRow, claim: str, settled: Mapping[str, Any] | None) -
 
 
 def verify_signals(rows: Iterable[tuple[int, float, str, str, str, str]], last: int, heard: Mapping[int, str]) -> str:
-    """Signals (id, at, kind, actor, data, hash) against their hashes, the number given last, and those the run noted."""
+    """Signals (id, at, kind, actor, data, hash) against their hashes, the last number, and those the run noted."""
     previous, expected = GENESIS, 0
     for number, at, kind, actor, data, found in rows:
         expected = expected or number

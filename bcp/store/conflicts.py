@@ -1,4 +1,4 @@
-"""Who may work beside whom: the rules of leases that every store keeps. They ask the runs, and decide nothing by text."""
+"""Who may work beside whom: the rules of leases that every store keeps."""
 
 from __future__ import annotations
 

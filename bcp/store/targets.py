@@ -1,7 +1,7 @@
 """Which targets a plan writes to: a set of names, whatever the playbook's ``concurrency`` says. Pure.
 
 ``mx:example.org``   the MX of a domain: every domain of a plan that moves MX, whoever else is named beside it
-``comms:...``        any other text of ``concurrency: {group: ...}``; two runs with the same text do not run side by side
+``comms:...``        any other text of ``concurrency: {group: ...}``; runs with the same text exclude one another
 ``playbook:NAME``    plans that move no MX and name no group
 
 A group ``mx:a.test,b.test`` is read as the two names ``mx:a.test`` and ``mx:b.test``.
@@ -49,7 +49,7 @@ def targets_of(plan: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _domains_in(outputs: Mapping[str, Any]) -> set[str]:
-    """Domains that a step would write, by the *before* and *after* it is planned with; of every item of a ``for_each``."""
+    """Domains that a step would write, by its planned *before* and *after*; of every item of a ``for_each``."""
     found: set[str] = set()
     items = outputs.get("items")
     for one in items if isinstance(items, list) else [outputs]:

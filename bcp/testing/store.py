@@ -6,7 +6,7 @@
         def again(self, state):          # the same data, as another process sees it
             return MyState(...)
 
-Every test is a promise of ``bcp.contracts.store``. ``lease_machine`` in ``bcp.testing.lease_machine`` plays leases at random.
+Every test is a promise of ``bcp.contracts.store``. ``bcp.testing.lease_machine`` plays leases at random.
 """
 
 from __future__ import annotations

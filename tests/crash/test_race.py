@@ -21,7 +21,7 @@ version: 1
 organisation: {name: Corp}
 domains: [{name: corp.test, dns: main}]
 dns: {main: {kind: rfc2136, server: "127.0.0.1:1", key: {name: bcp, secret: "env:X"}}}
-shell: {allow: [touch]}
+shell: {allow: [touch, sh]}
 playbooks: [playbooks]
 """
 PLAYBOOK = """\
@@ -51,8 +51,12 @@ async def go(config: Path, *, automatic: bool = False) -> tuple[str, int]:
 
 
 def test_of_fifty_starters_one_runs_and_the_others_know_its_id(tmp_path) -> None:
-    """Two runs on one MX would undo each other."""
-    config = project(tmp_path, "6s")
+    """Two runs on one MX would undo each other. The one that runs goes on until all others have been answered."""
+    config, go_on = project(tmp_path, "1ms"), tmp_path / "go-on"
+    book = tmp_path / "playbooks" / "slow.yaml"
+    until = f"while [ ! -e {go_on} ]; do sleep 0.05; done"
+    step = f'{{id: until, uses: shell, with: {{run: [sh, -c, "{until}"]}}, timeout: 200s, irreversible: a test}}'
+    book.write_text(book.read_text() + f"  - {step}\n")
     start = time.time() + 1.0
     children = []
     for i in range(50):
@@ -72,6 +76,11 @@ def test_of_fifty_starters_one_runs_and_the_others_know_its_id(tmp_path) -> None
                 (tmp_path / f"out-{i}.json").write_text(json.dumps(out))
                 os._exit(0)
         children.append(pid)
+    deadline = time.monotonic() + 180
+    while len(list(tmp_path.glob("out-*.json"))) < 49:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    go_on.touch()
     for pid in children:
         os.waitpid(pid, 0)
     found = [json.loads((tmp_path / f"out-{i}.json").read_text()) for i in range(50)]

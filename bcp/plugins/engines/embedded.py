@@ -1,4 +1,4 @@
-"""The embedded engine: runs as SQLite files in the state folder. It lives in ``bcp.store``; this is its place as a plug-in."""
+"""The embedded engine: runs as SQLite files in the state folder. The code is in ``bcp.store``."""
 
 from __future__ import annotations
 

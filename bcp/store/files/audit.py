@@ -1,7 +1,7 @@
 """The audit file ``audit.jsonl``: heads of chains, in a chain of their own, outside of the files that they prove.
 
-Without a key whoever may write the state folder can rewrite all of it so that it agrees; with a key that is kept outside
-of the folder every line carries an HMAC-SHA256 (RFC 2104) that only its owner can make.
+Without a key whoever may write the state folder can rewrite all of it so that it agrees; with a key that is kept
+outside of the folder every line carries an HMAC-SHA256 (RFC 2104) that only its owner can make.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ TAIL_BYTES = 8192
 """Enough for the last line."""
 
 
+BOOK = "book"
+"""What the anchors of the book of incidents are called; those of runs have their ids."""
 KEY_FILE = "BCP_AUDIT_KEY_FILE"
 """Environment variable with the path of the key: 32 bytes or more, outside of the state folder."""
 
@@ -68,7 +70,7 @@ class AuditLog:
 
     @staticmethod
     def _last(handle: int) -> str:
-        """Hash of the last line that is whole; a line that was cut by a crash is left as it is and found by ``read``."""
+        """Hash of the last line that is whole; one that was cut by a crash stays as it is and is found by ``read``."""
         size = os.fstat(handle).st_size
         raw = os.pread(handle, TAIL_BYTES, max(0, size - TAIL_BYTES))
         for line in reversed(raw.splitlines()):

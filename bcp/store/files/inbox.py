@@ -1,4 +1,4 @@
-"""Answers that vendors told us by calling: one JSON line each in the state folder, so that every process counts them."""
+"""Answers that vendors told us by calling: one JSON line each, so that every process counts them."""
 
 from __future__ import annotations
 

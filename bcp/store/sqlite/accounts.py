@@ -1,4 +1,4 @@
-"""Accounts, passkeys, sessions and tokens as rows. Secrets come as digests or sealed; who may do what is judged elsewhere."""
+"""Accounts, passkeys, sessions and tokens as rows. Secrets come as digests or sealed."""
 
 from __future__ import annotations
 

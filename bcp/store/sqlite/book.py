@@ -6,6 +6,7 @@ A body from a monitoring system is known, joined to an incident and written into
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -14,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from bcp.contracts.incident import OPEN, Event, Incident
+from bcp.contracts.store import Anchor
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import Invalid, Missing, StorageError
 from bcp.kernel.hashing import GENESIS, canonical
 from bcp.kernel.ids import new_id
 from bcp.store.chain import link_book
+from bcp.store.files.audit import BOOK, AuditLog
 from bcp.store.files.witness import Witness
 from bcp.store.sqlite.book_alerts import AlertRows
 from bcp.store.sqlite.book_questions import QuestionRows
@@ -40,14 +43,16 @@ create table delivered(source text not null, identity text not null, at real not
   primary key(source, identity)) without rowid;
 create index delivered_at on delivered(at);
 create table alert(source text not null, outage text not null, started text not null, firing integer not null,
-  changed real not null, incident text not null, title text not null, primary key(source, outage, started)) without rowid;
+  changed real not null, incident text not null, title text not null,
+  primary key(source, outage, started)) without rowid;
 create index alert_incident on alert(incident, firing);
 create table question(id text primary key, incident text not null, run text not null, step text not null,
   checksum text not null, opened real not null, deadline real not null, count integer not null, groups text not null,
   state text not null, result text not null default '', unique(run, step, opened));
 create table asked(question text not null, person text not null, channel text not null, cycle integer not null,
   at real not null, state text not null, receipt text not null default '', yes text not null default '',
-  no text not null default '', link text not null default '', primary key(question, person, channel, cycle)) without rowid;
+  no text not null default '', link text not null default '',
+  primary key(question, person, channel, cycle)) without rowid;
 create table tries(question text not null, person text not null, wrong integer not null,
   primary key(question, person)) without rowid;
 create table heard(channel text not null, id text not null, at real not null, primary key(channel, id)) without rowid;
@@ -76,10 +81,15 @@ class Book(QuestionRows, AlertRows):
             self._tell_witness()
         except sqlite3.Error as error:
             raise failed(path, error) from error
-        self._grouped, self._depth = False, 0
+        self._grouped, self._depth, self._added = False, 0, False
 
     def close(self) -> None:
-        """Let the file go."""
+        """Let the file go. What was noted since it was opened is anchored in the audit file."""
+        newest = self._newest() if self._added else None
+        if newest is not None:
+            with contextlib.suppress(StorageError, Invalid):
+                audit = AuditLog(self.path.parent / "audit.jsonl")
+                audit.anchor(Anchor(BOOK, newest[1], "closed", self.clock.now(), newest[0]))
         self.witness.close()
         self.db.close()
 
@@ -140,7 +150,7 @@ class Book(QuestionRows, AlertRows):
             self.db.execute(
                 "insert into event values (?,?,?,?,?,?,?)", (seq + 1, at, incident, kind, actor, canonical(data), found)
             )
-            self._noted = True
+            self._noted = self._added = True
 
     def events(self, incident: str | None = None, *, limit: int = 500, before: int = 0) -> list[Event]:
         """The newest events, oldest first; of one incident, or of all."""
@@ -247,14 +257,24 @@ def failed(path: Path, error: Exception) -> StorageError:
     )
 
 
-def chain_damage(path: Path) -> str:
-    """The same for a file, beside its writer: a long chain takes a while to check. Also for one that is gone."""
+def chain_damage(path: Path, anchor: Anchor | None = None) -> str:
+    """The same for a file, beside its writer: a long chain takes a while to check. Also for one that is gone.
+
+    ``anchor``: what the audit file says of it.
+    """
     if not path.exists():
-        return "the whole book is gone" if Witness(path).known else ""
+        return "the whole book is gone" if Witness(path).known or anchor is not None else ""
     try:
         db = connect(path, "ro", timeout_s=2.0)
         try:
-            return damage_of(db, path)
+            wrong = damage_of(db, path)
+            if wrong or anchor is None:
+                return wrong
+            row = db.execute("select hash from event where seq = ?", (anchor.seq,)).fetchone()
+            kept = row is not None and row[0] == anchor.head
+            return (
+                "" if kept else f"event {anchor.seq} is not the one that the audit file knows: it was cut or replaced"
+            )
         finally:
             db.close()
     except sqlite3.Error as error:

@@ -31,7 +31,7 @@ def set_durable(db: sqlite3.Connection) -> None:
 
 
 def connect(path: Path, mode: str, *, timeout_s: float = BUSY_S) -> sqlite3.Connection:
-    """A connection in autocommit mode, for any thread. ``mode``: ``ro``, ``rw`` or ``rwc``. Raises ``sqlite3.Error``."""
+    """A connection in autocommit mode, for any thread. ``mode``: ``ro`` or ``rw``. Raises ``sqlite3.Error``."""
     uri = f"file:{quote(str(path))}?mode={mode}"
     db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout_s, check_same_thread=False)
     db.execute("pragma trusted_schema=off")

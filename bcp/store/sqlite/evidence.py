@@ -14,12 +14,13 @@ from pathlib import Path
 from bcp.contracts.store import FINAL, Anchor
 from bcp.kernel.errors import BcpError
 from bcp.store.chain import genesis_of
+from bcp.store.files.audit import BOOK
 from bcp.store.sqlite import runfile
 from bcp.store.sqlite.book import chain_damage
 from bcp.store.sqlite.state import SqliteState
 
 NOT_PROVED = (
-    "Not proved: the audit file has no key, so whoever may write the whole state folder could have made all of it agree."
+    "Not proved: the audit file has no key, so whoever may write the state folder could have made all of it agree."
     " Set BCP_AUDIT_KEY_FILE to a key outside of the folder, or keep copies of audit.jsonl elsewhere."
 )
 
@@ -60,12 +61,12 @@ def examine(room: SqliteState, only: Sequence[str] = ()) -> Evidence:
     rows = tuple(_run(room, i, audit.anchors.get(i)) for i in ids)
     if only:
         return Evidence(rows, (), audit.damage, audit.keyed)
-    damage, begun = [audit.damage] if audit.damage else [], {a for a in audit.anchors if a != "book"}
+    damage, begun = [audit.damage] if audit.damage else [], set(audit.anchors) - {BOOK}
     try:
         begun |= {run for _, run in room.leases.history()}
     except BcpError as error:
         damage.append(error.message)
-    if wrong := chain_damage(room.folder / "incidents.db"):
+    if wrong := chain_damage(room.folder / "incidents.db", audit.anchors.get(BOOK)):
         damage.append(f"the book of incidents: {wrong}")
     there = {p.stem for p in room.runs.folder.glob(f"*{runfile.SUFFIX}")} if room.runs.folder.is_dir() else set()
     return Evidence(rows, tuple(sorted(begun - there)), "; ".join(damage), audit.keyed)

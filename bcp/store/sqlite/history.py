@@ -33,7 +33,8 @@ create table seen(id integer primary key, stream integer not null, first real no
   looks integer not null, result integer not null, kind text not null, evidence text not null);
 create index seen_last on seen(last);
 create table verdict(id integer primary key, at real not null, state text not null, stage text not null,
-  classes text not null, planes text not null, action text not null, confidence integer not null, since real, evidence text not null);
+  classes text not null, planes text not null, action text not null, confidence integer not null,
+  since real, evidence text not null);
 create table latest(one integer primary key check(one = 1), at real not null, data text not null);
 """,
         "create index verdict_at on verdict(at);",
@@ -188,7 +189,8 @@ class LookRows:
             return
         self._said = said
         db.execute(
-            "insert into verdict(at, state, stage, classes, planes, action, confidence, since, evidence) values (?,?,?,?,?,?,?,?,?)",
+            "insert into verdict(at, state, stage, classes, planes, action, confidence, since, evidence)"
+            " values (?,?,?,?,?,?,?,?,?)",
             (
                 at,
                 d.state,
@@ -216,7 +218,8 @@ class LookRows:
             if not self._crowded(db):
                 break
             db.execute(
-                "delete from seen where id in (select id from seen order by last limit 1 + (select count(*) from seen) / 10)"
+                "delete from seen where id in"
+                " (select id from seen order by last limit 1 + (select count(*) from seen) / 10)"
             )
         alive = {row[0] for row in db.execute("select max(id) from seen group by stream")}
         self._runs = {s: r for s, r in self._runs.items() if r.row in alive}
@@ -249,7 +252,8 @@ class LookRows:
     def rows(self, since: float, *, probe: str = "", plane: str = "") -> Iterator[Row]:
         """Stretches that reach into the time after ``since``, oldest first."""
         for item in self._read(
-            "select probe, vantage, plane, result, kind, evidence, first, last, looks, control from seen join stream on stream.id = seen.stream"
+            "select probe, vantage, plane, result, kind, evidence, first, last, looks, control"
+            " from seen join stream on stream.id = seen.stream"
             " where last >= ? and (? = '' or probe = ?) and (? = '' or plane = ?) order by first, seen.id",
             since,
             probe,

@@ -1,7 +1,7 @@
 """The index of runs: one row a run, so that a question costs the same with ten old runs and with ten thousand.
 
 It is a cache and never the truth: every run file carries its own card, written in the same commit as the events that
-changed it. A row is read again when its file has changed (size, time), as long as the run is not over; rows of runs that
+changed it. A row is read again when its file has changed (size, time), as long as the run is not over. Rows of runs that
 are over are believed, and forgotten by whoever opens such a run for writing. New and vanished files are noticed by the
 time of their folder. A damaged or missing index is made anew.
 """
@@ -92,7 +92,7 @@ class Index:
         return [str(r[0]) for r in self._ask(query, [text, size, text, size, text])]
 
     def _ask(self, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
-        """Ask; an index that is damaged is made anew, one that may not be written is kept in memory, and asked again."""
+        """Ask. A damaged index is made anew, one that may not be written is kept in memory; then it is asked again."""
         with self._lock:
             for again in (False, True):
                 try:

@@ -50,12 +50,19 @@ class SqliteJournal:
         self._guard = threading.Lock()
         try:
             self._db = connect(path, "rw")
+        except sqlite3.Error as error:
+            raise runfile.failed(path, error) from error
+        try:
             set_durable(self._db)
             migrate(self._db, runfile.SCHEMA, path)
             self._load()
             self.fence = self._hold()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:
+            self._db.close()
             raise runfile.failed(path, error) from error
+        except BaseException:
+            self._db.close()
+            raise
 
     def _load(self) -> None:
         """Head and card, from the file."""

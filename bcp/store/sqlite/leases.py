@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -13,6 +14,7 @@ from pathlib import Path
 from bcp.contracts.store import Holder, LeaseLost, RunQuery, RunStore
 from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.store.conflicts import check_unfinished, related, said, taken
+from bcp.store.sqlite.connect import connect
 from bcp.store.sqlite.migrations import Schema, open_database
 from bcp.store.targets import overlap
 
@@ -98,8 +100,13 @@ class SqliteLeases:
         if not wanted:
             raise Invalid("a run without targets", hint="A plan has at least one.")
         try:
+            with (
+                self._use() as db
+            ):  # most refusals need no lock: of many who start at once, nobody waits for the others
+                self._dead(db, run, wanted, parent)
             with self._use(write=True) as db:
-                self._check_rows(db, run, wanted, parent)
+                for other in self._dead(db, run, wanted, parent):
+                    db.execute("delete from lease where run = ?", (other,))
                 check_unfinished(self.runs, run, wanted, parent)
                 fence = self._next(db, run, at)
                 db.execute(
@@ -114,7 +121,9 @@ class SqliteLeases:
             ) from error
         return SqliteLease(self, run, wanted, fence)
 
-    def _check_rows(self, db: sqlite3.Connection, run: str, wanted: frozenset[str], parent: str) -> None:
+    def _dead(self, db: sqlite3.Connection, run: str, wanted: frozenset[str], parent: str) -> list[str]:
+        """Runs that had one of the names and need it no more. Raises ``Refused`` when a process has one now."""
+        out = []
         for other, theirs, names in db.execute("select run, parent, names from lease").fetchall():
             shared = overlap(wanted, json.loads(names))
             if other == run or not shared or related(run, parent, other, theirs):
@@ -122,10 +131,11 @@ class SqliteLeases:
             if self.runs.is_live(other):
                 raise taken(other, shared)
             if not self.runs.exists(other) or self.runs.card(other).over:
-                db.execute("delete from lease where run = ?", (other,))
+                out.append(other)
+        return out
 
     def _next(self, db: sqlite3.Connection, run: str, at: float) -> int:
-        """A number higher than any before, also when this file was lost: the runs know the one they were written with."""
+        """A number higher than any before, also when this file was lost: the runs know theirs."""
         row = db.execute("select seq from sqlite_sequence where name = 'given'").fetchone()
         if row is None:
             known = max((c.fence for c in self.runs.cards(RunQuery())), default=0)
@@ -173,6 +183,11 @@ class SqliteLeases:
         """Every number that a run was begun with."""
         if not self.path.exists():
             return []
-        with self._use() as db:
-            query = "select fence, run from given where begun = 1 order by fence"
-            return [(int(f), str(r)) for f, r in db.execute(query)]
+        try:
+            with contextlib.closing(connect(self.path, "ro")) as db:
+                query = "select fence, run from given where begun = 1 order by fence"
+                return [(int(f), str(r)) for f, r in db.execute(query)]
+        except sqlite3.Error as error:
+            raise StorageError(
+                f"the leases {self.path} cannot be read: {error}", hint="See `bcp status --all`."
+            ) from error

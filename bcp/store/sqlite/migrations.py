@@ -1,6 +1,6 @@
 """The one way in which a database of ours gets its tables: numbered steps, the number of the last one in the file.
 
-A file of an older version is copied beside itself, then migrated in one transaction when it is opened for writing. A file
+A file of an older version is copied beside itself, then migrated in one transaction when it is opened for writing. One
 of a newer version is refused. ``pragma user_version`` holds the number; files of before there were numbers count as 1.
 """
 
@@ -17,7 +17,7 @@ from bcp.store.sqlite.connect import connect, make_file, set_durable
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The steps of one kind of database. ``steps[0]`` makes version 1 of an empty file; none is ever changed, only added."""
+    """The steps of one kind of database. ``steps[0]`` makes version 1; none is ever changed, only added."""
 
     what: str
     """For people: ``the book of incidents``."""
@@ -135,7 +135,8 @@ def open_database(path: Path, schema: Schema) -> sqlite3.Connection:
             f"cannot create {path}: {error.strerror or error}", hint="Check the state folder."
         ) from error
     try:
-        path.chmod(0o600)
+        with contextlib.suppress(OSError):  # somebody else's file that we may write
+            path.chmod(0o600)
         set_durable(db)
         migrate(db, schema, path)
     except BaseException:

@@ -29,8 +29,8 @@ SCHEMA = Schema(
     (
         """
 create table meta(key text primary key, value text not null) without rowid;
-create table event(seq integer primary key, at real not null, kind text not null, step text not null, actor text not null,
-  data text not null, hash text not null);
+create table event(seq integer primary key, at real not null, kind text not null, step text not null,
+  actor text not null, data text not null, hash text not null);
 create table effect(key text primary key, step text not null, claimed real not null, incarnation text not null,
   state text not null check(state in ('claimed','in_doubt','settled')), settled real, request text not null,
   outcome text) without rowid;
@@ -207,7 +207,7 @@ def read_record(path: Path, *, effects: bool = True, metas: Metas | None = None)
 
 
 def read_card(path: Path) -> RunCard:
-    """The card in the file; of a file that has none, the card that its events make. Parses no plan in the first case."""
+    """The card in the file; of a file that has none, the one that its events make. Parses no plan in the first case."""
 
     def work(db: sqlite3.Connection) -> RunCard:
         last = db.execute("select seq, hash from event order by seq desc limit 1").fetchone()

@@ -19,7 +19,10 @@ MOST = 256
 
 
 class Writer:
-    """``await writer.do(lambda book: book.note(...))``: returns when it is on disk. Raises ``StorageError``, and then nothing was done."""
+    """``await writer.do(lambda book: book.note(...))``: returns when it is on disk.
+
+    Raises ``StorageError``, and then nothing was done.
+    """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="book")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import sqlite3
 from pathlib import Path
@@ -13,7 +14,10 @@ from bcp.contracts.store import RunQuery
 from bcp.detect.history import History
 from bcp.incident.questions import answers_of
 from bcp.kernel.errors import Refused
+from bcp.kernel.hashing import GENESIS
 from bcp.server.signin.accounts import Accounts
+from bcp.store.chain import link_book
+from bcp.store.files.audit import AuditLog
 from bcp.store.sqlite import runfile
 from bcp.store.sqlite.book import SCHEMA as BOOK
 from bcp.store.sqlite.book import Book, chain_damage
@@ -167,5 +171,48 @@ def test_the_end_of_a_book_that_was_cut_is_noticed(tmp_path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("delete from event where kind = 'two'")
     assert "newest events are gone" in chain_damage(path)
+    path.with_suffix(".head").unlink()
+    anchor = AuditLog(tmp_path / "audit.jsonl").read().anchors["book"]
+    assert chain_damage(path) == "" and "audit file" in chain_damage(path, anchor)
     path.unlink()
-    assert "gone" in chain_damage(path)
+    assert "gone" in chain_damage(path, anchor) and chain_damage(path) == ""
+
+
+def test_a_book_that_was_written_anew_is_noticed(tmp_path) -> None:
+    """Every name in it changed, every hash made to fit."""
+    path = book_of(tmp_path)
+    book = Book(path, FakeClock())
+    book.note("one", "", "alice")
+    book.close()
+    with sqlite3.connect(path) as db:
+        head = GENESIS
+        for seq, at, incident, kind, _, data, _ in db.execute("select * from event order by seq").fetchall():
+            head = link_book(head, seq, at, incident, kind, "mallory", json.loads(data))
+            db.execute("update event set actor = 'mallory', hash = ? where seq = ?", (head, seq))
+    assert "anew" in chain_damage(path)
+
+
+def test_what_is_rolled_back_is_not_witnessed(tmp_path) -> None:
+    """The witness is never ahead of the book."""
+    book = Book(tmp_path / "incidents.db", FakeClock())
+    book.note("one")
+    for broken in (_raise_in_with, _rolled_back):
+        broken(book)
+    assert book.witness.seq == 1 and book.damage() == ""
+    book.begin()
+    book.note("two")
+    book.commit()
+    assert book.witness.seq == 2 and book.damage() == "" and [e.kind for e in book.events()] == ["one", "two"]
+    book.close()
+
+
+def _raise_in_with(book) -> None:
+    with pytest.raises(ValueError, match="no"), book:
+        book.note("never")
+        raise ValueError("no")
+
+
+def _rolled_back(book) -> None:
+    book.begin()
+    book.note("never")
+    book.rollback()
