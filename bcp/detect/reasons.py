@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bcp.contracts.probe import Role
-from bcp.detect.decide import Case, Judgement, decide_after
+from bcp.detect.cases import Case
+from bcp.detect.decide import Judgement, decide_after
 from bcp.detect.planes import PlaneView, WayView
 from bcp.detect.rules import Rules
 from bcp.kernel.units import format_duration

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from bcp.detect.cases import Case, Moment
 from bcp.detect.planes import PlaneView
-
-if TYPE_CHECKING:
-    from bcp.detect.decide import Case, Moment
 
 TITLES = {
     "A": "mailbox access",

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bcp.detect.decide import BACK, CONDITIONS, Case, Moment, judge_decision, judge_now
+from bcp.detect.cases import Case, Moment
+from bcp.detect.decide import BACK, CONDITIONS, judge_decision, judge_now
 from bcp.detect.rules import Rules
 from bcp.detect.verdict import Decision
 

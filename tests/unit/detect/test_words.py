@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bcp.detect.words import IS, IS_NOT, MAINTENANCE, WITHDRAWN, Word, active, backed_by
 from bcp.kit.words import Line, add_word, read_words
+
+from bcp.detect.words import IS, IS_NOT, MAINTENANCE, WITHDRAWN, Word, active, backed_by
 
 
 def word(kind=IS, who="Kim", at=100.0, until=200.0, letter="B"):
