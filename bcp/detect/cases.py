@@ -1,0 +1,50 @@
+"""What a decision rests on: what is known of each domain, and what else is so at the moment of deciding. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is known of one domain, or of all of them (``domain`` empty), at this moment."""
+
+    domain: str = ""
+    state: str = "healthy"
+    classes: tuple[str, ...] = ()
+    planes: tuple[str, ...] = ()
+    seen: bool = False
+    """A look of ours sees inbound mail or the MX host's name fail; it is not only told so."""
+    failing_now: bool = False
+    """The newest looks fail, by quorum."""
+    failed_s: float = 0.0
+    """Seconds of failure, over relapses."""
+    sure_share: float = 0.0
+    """Share of failing looks that is certain."""
+    share: float = 0.0
+    """Share of failing looks, for people."""
+    flapping: bool = False
+    limited: bool = False
+    """All that fails are limits that the addresses of our probers run into."""
+    well: bool = False
+    """Inbound mail and the MX host's name are seen to be well, as far as they are looked at, and something looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What else is so now. ``None`` is: not asked."""
+
+    stage: str = "healthy"
+    relay_ready: bool | None = None
+    maintenance: str = ""
+    """Who declared that we work on it ourselves; empty: nobody."""
+    denied: str = ""
+    """Who says that it is no outage; empty: nobody."""
+    on_relay_s: float | None = None
+    """Seconds since mail was moved to the relay."""
+    gateway_down: bool = False
+    """The path through the relay or gateway fails while direct delivery is not confirmed down."""
+    fresh: bool = True
+    """Is there a look of now that this rests on?"""
+    flapping: bool = False
+    """Something is flapping."""
