@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from bcp.contacts.directory import Audience, Directory
 from bcp.contacts.load import load_contacts
 from bcp.contacts.snapshot import Keys, read_snapshot
 from bcp.contracts.contact import Contact
+from bcp.engine.gate import apart, shared
 from bcp.kit.optouts import read_optouts
 from bcp.settings import Configuration
 
@@ -65,6 +66,19 @@ class People:
         login = login_name()
         found = self.directory.by_login(login)
         return found.id if found else login
+
+    def ways(self, people: Collection[str]) -> dict[str, set[str]]:
+        """Of people the numbers and addresses by which they can answer; who shares one counts as one person at a gate."""
+        found = {p: self.directory.person(p) for p in people}
+        return {
+            p: {w.casefold() for w in (c.phone, c.slack, c.email) if w} if c is not None else set()
+            for p, c in found.items()
+        }
+
+    def apart(self, references: Sequence[str]) -> int:
+        """How many persons are behind references, when those who share a way to answer count as one."""
+        people = self.approvers(references)
+        return apart(people, shared(self.ways(people)))
 
     def approvers(self, references: Sequence[str]) -> frozenset[str]:
         """Ids of the people behind references such as ``group:oncall``."""

@@ -53,7 +53,7 @@ class Playbooks:
             message_specs(self.world.pack),
             {n: len(directory.members(n)) for n in directory.audiences},
             channels,
-            lambda r: len(self.people.approvers([r])),
+            lambda r: self.people.apart([r]),
             {n: s.fate() for n, s in plugins["relays"].items()},
             tuple(sorted({f for d in self.settings.domains for f in fate.get(d.dns, ())})),
             (),
