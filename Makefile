@@ -4,7 +4,7 @@ SCENARIO ?= refuse
 PYTEST_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: setup demo test lint bench docs clean
+.PHONY: setup demo test lint bench docs light clean
 
 setup: .venv/.ready ## environment from the lock file
 
@@ -29,6 +29,9 @@ lint: setup
 
 docs: setup ## reference pages and schemas from the code
 	$(BIN)/python docs/generate.py
+
+light: ## one file, dist/bcp-light.pyz, for machines that only look: needs typer, pydantic, PyYAML, aiohttp, dnspython, idna
+	$(PYTHON) docs/light.py dist/bcp-light.pyz
 
 bench: setup ## ratios against peers, measured in one run
 	sh bench/run.sh
