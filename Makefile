@@ -6,7 +6,7 @@ GAMES ?= 10000
 SEEDS ?= 1
 BIN := .venv/bin
 
-.PHONY: setup demo test lint worlds bench docs clean
+.PHONY: setup demo test lint worlds bench docs light clean
 
 setup: .venv/.ready ## environment from the lock file
 
@@ -34,6 +34,9 @@ docs: setup ## reference pages and schemas from the code
 
 worlds: setup ## 10,000 made-up outages, judged by their truth: make worlds SEEDS="7" GAMES=10000
 	BCP_WORLDS=$(GAMES) BCP_WORLD_SEEDS="$(SEEDS)" $(BIN)/python -m pytest tests/unit/detect/test_worlds.py -k no_harm
+
+light: ## one file, dist/bcp-light.pyz, for machines that only look: needs typer, pydantic, PyYAML, aiohttp, dnspython, idna
+	$(PYTHON) docs/light.py dist/bcp-light.pyz
 
 bench: setup ## ratios against peers, measured in one run
 	sh bench/run.sh
