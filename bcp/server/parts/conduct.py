@@ -175,6 +175,7 @@ class Conductor:
                     return None
             told = True
             if not await self.core.pause(wait_s(attempt)):
+                await self._note(errand, "given_up", text="the daemon ends", rule="daemon-ends")
                 return None
             attempt += 1
             if not self._wanted(errand):
