@@ -37,6 +37,8 @@ class Core:
         self.writer, self.key = writer, key
         self.hub = Hub()
         self.sight = Sight(app.watching, app.clock)
+        self.ended = asyncio.Event()
+        """Set when the daemon ends."""
         self.asking = asyncio.Event()
         """Set when a gate was opened, a question was asked or an answer came: whoever asks people looks at once."""
         self.follow = app.follower().follow
@@ -70,6 +72,17 @@ class Core:
             seen=self.seen,
             looker=lambda: SharedLooker(self.sight, self.app.settings.detect.recheck),
         )
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait; False when the daemon ends meanwhile: then whatever waits lets go at once."""
+        ended = asyncio.ensure_future(self.ended.wait())
+        sleep = asyncio.ensure_future(self.clock.sleep(seconds))
+        try:
+            await asyncio.wait([ended, sleep], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+            sleep.cancel()
+        return not self.ended.is_set()
 
     # -- work beside the loops -----------------------------------------------------------------------------------
 

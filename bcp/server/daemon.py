@@ -79,7 +79,7 @@ class Daemon:
         ]
         if (wanted := core.settings.heartbeat) is not None:
             self.loops.append(("heartbeat", lambda: heartbeat(core.sight, wanted)))
-        self.ended = asyncio.Event()
+        self.ended = core.ended
         self.seen, self.spawn, self.want_look = core.seen, core.spawn, core.sight.want_look
 
     @property

@@ -206,10 +206,13 @@ def newest_first(book: Book, incident: str) -> Iterator[Event]:
 def proposals(events: Iterable[Event]) -> set[tuple[str, bool]]:
     """What was proposed in the present stretch of an incident; its events come the newest first."""
     out: set[tuple[str, bool]] = set()
+    given_up: set[str] = set()
     for e in events:
+        if e.kind == "given_up":
+            given_up.add(str(e.data.get("playbook")))
         if e.kind == "reopened" or (e.kind == "moved" and e.data.get("state") == "resolved"):
             break  # what was proposed before was for a stretch that is over
-        if e.kind == "proposed":
+        if e.kind == "proposed" and str(e.data.get("playbook")) not in given_up:
             out.add((str(e.data.get("playbook")), e.data.get("action") == "switch"))
     return out
 

@@ -174,7 +174,9 @@ class Conductor:
                 if await self._refused(errand, error, again=again, told=told):
                     return None
             told = True
-            await self.clock.sleep(wait_s(attempt))
+            if not await self.core.pause(wait_s(attempt)):
+                await self._note(errand, "given_up", text="the daemon ends", rule="daemon-ends")
+                return None
             attempt += 1
             if not self._wanted(errand):
                 await self._note(errand, "given_up", text="it is not wanted any more", rule="not-wanted")

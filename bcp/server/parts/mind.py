@@ -53,7 +53,7 @@ class Minder:
             ending = await self.deeds.resume(run_id, listener=self.conductor.listen, control=self.conductor.control)
         except Refused as error:
             LOG.info("%s is not taken over: %s", run_id, error.message)
-            await self.core.clock.sleep(AGAIN_S)
+            await self.core.pause(AGAIN_S)
             self.conductor.working.pop(run_id, None)
             return
         await self.conductor.over(incident, run_id, ending, parent=parent, playbook=playbook)

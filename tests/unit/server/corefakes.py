@@ -98,6 +98,7 @@ class Core:
         self.book = Book(folder / "incidents.db", self.clock)
         self.asking = asyncio.Event()
         self.changes = self.follows = 0
+        self.ending = False
         self.found = DOWN
         self.tasks: list[asyncio.Task[Any]] = []
         self.settings = ServeSettings(**serve)
@@ -128,6 +129,11 @@ class Core:
     async def do(self, work: Any) -> Any:
         """In one transaction."""
         return work(self.book)
+
+    async def pause(self, seconds: float) -> bool:
+        """Virtual time; the daemon does not end."""
+        await self.clock.sleep(seconds)
+        return not self.ending
 
     def changed(self) -> None:
         """Something is to be seen."""

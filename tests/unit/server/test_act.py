@@ -291,6 +291,7 @@ def test_proposals_are_those_of_the_present_stretch() -> None:
         assert proposals([*mine, end, old]) == {("a", True), ("b", False)}
     assert proposals([*mine, event("moved", state="declared"), old]) == {("a", True), ("b", False), ("old", True)}
     assert proposals([]) == set()
+    assert proposals([event("given_up", playbook="a"), *mine]) == {("b", False)}, "what was given up is proposed again"
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,14 @@ def test_patience_ends_with_the_outage(tmp_path) -> None:
     assert w.deeds.started == [] and w.core.kinds("given_up") == ["given_up"] and w.voided == [NAME]
 
 
+def test_patience_does_not_hold_up_the_end_of_the_daemon(tmp_path) -> None:
+    """It lets go at once; after the next start the outage is proposed as the chain says."""
+    w = World(tmp_path, [Transient("it hangs"), plan()])
+    w.core.ending = True
+    w.go(automatic=True)
+    assert w.deeds.started == [] and len(w.deeds.asked) == 1 and w.core.last("given_up")["rule"] == "daemon-ends"
+
+
 @pytest.mark.parametrize("found", [DOWN, HEALTHY])
 def test_a_way_back_is_wanted_while_all_is_well(tmp_path, found) -> None:
     """The other way round."""
