@@ -10,7 +10,7 @@ from bcp.detect.decide import Decision
 from bcp.detect.rules import Rules
 from bcp.detect.watch import LiveLooker, confirmed_by, to_data
 from bcp.kernel.clock import Clock
-from bcp.settings.model import RecheckSettings
+from bcp.settings.detect import RecheckSettings
 from bcp.wiring.watching import Watching
 
 FRESH_S = 60.0

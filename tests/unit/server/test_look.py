@@ -15,7 +15,7 @@ from bcp.detect.rules import Rules
 from bcp.kernel.errors import StorageError
 from bcp.server.parts.look import Looking
 from bcp.server.sight import FRESH_S, SharedLooker, Sight
-from bcp.settings.model import RecheckSettings
+from bcp.settings.detect import RecheckSettings
 from bcp.testing.clock import FakeClock
 
 SUSPECT = Decision("suspect")

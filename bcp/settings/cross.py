@@ -1,0 +1,82 @@
+"""Rules over the whole of ``bcp.yaml``: references between sections, and things that would fall together. One function each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bcp.contracts.hook import HookSettings
+from bcp.contracts.plugin import PluginSettings
+from bcp.contracts.relay import RelaySettings
+from bcp.kernel.document import Document, did_you_mean
+from bcp.kernel.errors import Problem
+from bcp.playbook.expr import ExpressionError, parse_expression
+from bcp.settings.families import flaws
+from bcp.settings.model import Settings
+
+Plugins = Mapping[str, Mapping[str, PluginSettings]]
+
+
+def cross(settings: Settings, document: Document, plugins: Plugins) -> list[Problem]:
+    """Everything that is wrong between sections, with its position."""
+    return [p for rule in RULES for p in rule(settings, document, plugins)]
+
+
+def _back_ends(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """Every domain names a DNS back end that there is."""
+    for i, domain in enumerate(settings.domains):
+        if domain.dns not in settings.dns:
+            text = f"there is no DNS back end {domain.dns!r}"
+            hint = did_you_mean(domain.dns, settings.dns)
+            yield document.problem(("domains", i, "dns"), text, rule="unknown-reference", hint=hint)
+
+
+def _twice(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """No domain stands here twice."""
+    seen: set[str] = set()
+    for i, domain in enumerate(settings.domains):
+        if domain.name in seen:
+            text = f"the domain {domain.name} stands here twice"
+            yield document.problem(("domains", i, "name"), text, rule="duplicate-domain", hint="Remove one.")
+        seen.add(domain.name)
+
+
+def _relays(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """No relay is the primary of a domain: a switch would change nothing."""
+    relays = [r for r in plugins["relays"].values() if isinstance(r, RelaySettings)]
+    hosts = {h.host for r in relays for h in r.published()}
+    for i, domain in enumerate(settings.domains):
+        for j, host in enumerate(domain.primary):
+            if host.host in hosts:
+                text = f"{host.host} is a relay and the primary of {domain.name}"
+                where = ("domains", i, "primary", j, "host")
+                yield document.problem(where, text, rule="relay-is-primary", hint="They must be different hosts.")
+
+
+def _plugins(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """What plug-ins say themselves: an e-mail channel that writes to mailboxes that are down, and the like."""
+    ours = tuple(d.name for d in settings.domains)
+    yield from flaws(document, plugins, ours, settings.serve.public_url)
+
+
+def _conditions(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """The condition of every hook can be evaluated."""
+    for name, hook in plugins["triggers"].items():
+        assert isinstance(hook, HookSettings)
+        try:
+            parse_expression(hook.when or "true")
+        except ExpressionError as error:
+            where, text = ("serve", "hooks", name, "when"), f"the condition of the hook {name!r}: {error}"
+            hint = "For example labels.service == 'exchange'."
+            yield document.problem(where, text, rule="expression", hint=hint)
+
+
+def _standing(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """A standing approval approves something."""
+    for i, standing in enumerate(settings.approvals.standing):
+        if not standing.classes:
+            where = ("approvals", "standing", i, "classes")
+            text = "a standing approval for no class approves nothing"
+            yield document.problem(where, text, rule="value", hint="classes: [F]")
+
+
+RULES = (_back_ends, _twice, _relays, _plugins, _conditions, _standing)
