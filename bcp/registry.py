@@ -85,7 +85,7 @@ def own(family: str) -> Mapping[str, str]:
 @cache
 def _points() -> tuple[EntryPoint, ...]:
     """All entry points in our groups. Unreadable metadata of some package hides none of the others."""
-    from importlib.metadata import distributions  # noqa: PLC0415 - only where a kind is not ours, or all are listed
+    from importlib.metadata import distributions  # only where a kind is not ours, or all are listed
 
     found: list[EntryPoint] = []
     seen = set()
@@ -260,7 +260,7 @@ def broken() -> list[Broken]:
 
 def settings_class(family: str, kind: str) -> type[PluginSettings]:
     """The settings model of a plug-in. Raises ``Invalid``."""
-    from bcp.contracts.plugin import Configured  # noqa: PLC0415 - pydantic, only where something is configured
+    from bcp.contracts.plugin import Configured  # pydantic, only where something is configured
 
     found = load(family, kind)
     if not isinstance(found, Configured):
@@ -272,7 +272,7 @@ def settings_class(family: str, kind: str) -> type[PluginSettings]:
 @cache
 def actions() -> dict[str, Action[Any]]:
     """All actions by kind, one object each."""
-    from bcp.contracts.action import ActionPlugin  # noqa: PLC0415
+    from bcp.contracts.action import ActionPlugin
 
     out = {}
     for kind, found in each(ActionPlugin.family).items():
@@ -288,7 +288,7 @@ def actions() -> dict[str, Action[Any]]:
 
 def probe_class(kind: str) -> type[Probe[Any]]:
     """The class of a kind of probe: what it is about, before there is one. Raises ``Invalid``."""
-    from bcp.contracts.probe import ProbePlugin  # noqa: PLC0415
+    from bcp.contracts.probe import ProbePlugin
 
     return find(ProbePlugin, kind).make
 

@@ -11,16 +11,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "crash"))
 
-from fakes import services  # noqa: E402
+from fakes import services
 
-from bcp.contracts.action import Access, Action, Outcome  # noqa: E402
-from bcp.contracts.plugin import Args  # noqa: E402
-from bcp.engine.approvals import DryApprovals  # noqa: E402
-from bcp.engine.runner import Runner, nodes_of  # noqa: E402
-from bcp.kernel.clock import SystemClock  # noqa: E402
-from bcp.playbook.load import loads  # noqa: E402
-from bcp.plugins.engines.embedded import EmbeddedStore  # noqa: E402
-from bcp.testing.effects import Recorder  # noqa: E402
+from bcp.contracts.action import Access, Action, Outcome
+from bcp.contracts.plugin import Args
+from bcp.engine.approvals import DryApprovals
+from bcp.engine.runner import Runner, nodes_of
+from bcp.kernel.clock import SystemClock
+from bcp.playbook.load import loads
+from bcp.plugins.engines.embedded import EmbeddedStore
+from bcp.testing.effects import Recorder
 
 
 class Noop(Action[Args]):

@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent / "crash"))
 
-from support import SPECS, bcp  # noqa: E402
+from support import SPECS, bcp
 
 SLOW = ("real/", "scenarios/", "server/", "crash/")
 

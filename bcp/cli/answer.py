@@ -43,7 +43,7 @@ def reject(run_id: RunId = "last", as_: As = "", step: Step = "", reason: Reason
 
 
 def _answer(run: str, as_: str, step: str, checksum: str, reason: str, *, yes: bool) -> None:
-    from bcp.deeds.answer import Answer, answer  # noqa: PLC0415
+    from bcp.deeds.answer import Answer, answer
 
     app = make_app()
     given = Answer(yes, run=run, step=step, checksum=checksum, reason=reason)

@@ -103,7 +103,7 @@ def _options(
     Place.config = config
     OUT.json, OUT.quiet, OUT.colour, OUT.debug, OUT.verbosity = output == "json", quiet, not no_color, debug, verbose
     if verbose or debug:
-        from bcp.kernel.log import set_up  # noqa: PLC0415
+        from bcp.kernel.log import set_up
 
         set_up(2 if debug else verbose)
     else:
@@ -111,7 +111,7 @@ def _options(
 
 
 def _quiet_libraries() -> None:
-    import logging  # noqa: PLC0415 - 3 ms, and vendors log at will
+    import logging  # 3 ms, and vendors log at will
 
     logging.getLogger().addHandler(logging.NullHandler())
     logging.getLogger().setLevel(logging.CRITICAL)

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def report(run: Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")] = "last") -> None:
     """Report."""
-    from bcp.cli.common import app as make_app  # noqa: PLC0415
+    from bcp.cli.common import app as make_app
 
     app = make_app()
     found = app.running.runs.find(run)
@@ -32,8 +32,8 @@ def report(run: Annotated[str, typer.Argument(help="Run id, its start or end, or
 
 def verify(run: Annotated[str, typer.Argument(help="Run id, or 'all'.")] = "all") -> None:
     """Verify."""
-    from bcp.store.sqlite.evidence import NOT_PROVED, examine  # noqa: PLC0415
-    from bcp.store.sqlite.state import SqliteState  # noqa: PLC0415
+    from bcp.store.sqlite.evidence import NOT_PROVED, examine
+    from bcp.store.sqlite.state import SqliteState
 
     room = SqliteState(state_folder())
     found = examine(room, () if run == "all" else [runs().find(run)])

@@ -28,7 +28,7 @@ def config_path() -> Path:
     Raises:
         Invalid: there is none.
     """
-    import os  # noqa: PLC0415
+    import os
 
     given = Place.config or os.environ.get("BCP_CONFIG", "")  # noqa: TID251 - documented
     if given:
@@ -47,8 +47,8 @@ def config_path() -> Path:
 
 def app() -> App:
     """Everything the configuration gives."""
-    from bcp.settings import load  # noqa: PLC0415
-    from bcp.wiring import make_app  # noqa: PLC0415
+    from bcp.settings import load
+    from bcp.wiring import make_app
 
     return make_app(load(config_path()))
 
@@ -56,7 +56,7 @@ def app() -> App:
 def state_folder() -> Path:
     """The state folder, without validating the configuration: for commands that must be quick and always work."""
     path = config_path()
-    import re  # noqa: PLC0415
+    import re
 
     try:
         text = path.read_text(encoding="utf-8")
@@ -69,18 +69,18 @@ def state_folder() -> Path:
 
 def runs() -> Runs:
     """The runs of the state folder, read without the configuration's plug-ins."""
-    from bcp.engine.store import Runs  # noqa: PLC0415
-    from bcp.kernel.clock import SystemClock  # noqa: PLC0415
-    from bcp.store.sqlite.state import SqliteState  # noqa: PLC0415
+    from bcp.engine.store import Runs
+    from bcp.kernel.clock import SystemClock
+    from bcp.store.sqlite.state import SqliteState
 
     return Runs(SqliteState(state_folder()), SystemClock())
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end. Errors inside groups come out alone."""
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from bcp.kernel.errors import BcpError  # noqa: PLC0415
+    from bcp.kernel.errors import BcpError
 
     try:
         return asyncio.run(work)

@@ -70,7 +70,7 @@ def forecast(
 
 
 def _row(app: App, r: SendForecast) -> dict[str, Any]:
-    from bcp.deeds.announce import cost  # noqa: PLC0415
+    from bcp.deeds.announce import cost
 
     return {
         "channel": r.channel,
@@ -88,7 +88,7 @@ def _row(app: App, r: SendForecast) -> dict[str, Any]:
 async def _forecast(
     app: App, audience: str, name: str, channels: list[str] | None, letter: str, given: dict[str, str]
 ) -> list[SendForecast]:
-    from bcp.deeds import announce  # noqa: PLC0415
+    from bcp.deeds import announce
 
     try:
         return await announce.forecast(app, audience, name, channels, letter, given)
@@ -106,8 +106,8 @@ def send(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same path with services that send nothing.")] = False,
 ) -> None:
     """Send."""
-    from bcp.cli.run import run  # noqa: PLC0415
-    from bcp.deeds.announce import playbook_of  # noqa: PLC0415
+    from bcp.cli.run import run
+    from bcp.deeds.announce import playbook_of
 
     path = playbook_of(make_app(), audience, name, channels, letter, pairs(given, "with"))
     run(str(path), yes=yes, dry_run=dry_run)
@@ -117,9 +117,9 @@ def stop(
     run_id: Annotated[str, typer.Argument(help="The send. Else the newest that is not over.")] = "",
 ) -> None:
     """Stop a send, never another run."""
-    from bcp.cli.end import work_on  # noqa: PLC0415
-    from bcp.cli.person import ground_of, who_is  # noqa: PLC0415
-    from bcp.deeds.send import stop_send  # noqa: PLC0415
+    from bcp.cli.end import work_on
+    from bcp.cli.person import ground_of, who_is
+    from bcp.deeds.send import stop_send
 
     app = make_app()
     done = wait_for(stop_send(ground_of(app), who_is(app), run_id))

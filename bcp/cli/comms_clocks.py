@@ -26,9 +26,9 @@ def clocks(
     notified: Annotated[str, typer.Option("--notified", help="When the notification went out.")] = "",
 ) -> None:
     """Clocks."""
-    from bcp.comms.clocks import due, load_clocks  # noqa: PLC0415
-    from bcp.kernel.clock import SystemClock, iso  # noqa: PLC0415
-    from bcp.wiring import SHIPPED  # noqa: PLC0415
+    from bcp.comms.clocks import due, load_clocks
+    from bcp.kernel.clock import SystemClock, iso
+    from bcp.wiring import SHIPPED
 
     path, now = SHIPPED / "clocks" / "regulators.yaml", SystemClock().now()
     try:
@@ -77,7 +77,7 @@ def clocks(
 
 
 def _moment(name: str, text: str) -> float:
-    from datetime import UTC, datetime  # noqa: PLC0415
+    from datetime import UTC, datetime
 
     try:
         found = datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -72,11 +72,11 @@ def _settled(view: Any, step: dict[str, Any]) -> int:
 
 def receipts(run_id: Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")] = "last") -> None:
     """Receipts."""
-    from collections import Counter  # noqa: PLC0415
+    from collections import Counter
 
-    from bcp.incident.book import Book  # noqa: PLC0415
-    from bcp.incident.receipts import note_receipt  # noqa: PLC0415
-    from bcp.reports.model import receipts_of  # noqa: PLC0415
+    from bcp.incident.book import Book
+    from bcp.incident.receipts import note_receipt
+    from bcp.reports.model import receipts_of
 
     app = make_app()
     view = app.running.runs.view(app.running.runs.find(run_id))
@@ -116,8 +116,8 @@ def answers(
     silent: Annotated[bool, typer.Option("--silent", help="Name everybody who is silent.")] = False,
 ) -> None:
     """Answers."""
-    from bcp.comms.answers import tally  # noqa: PLC0415
-    from bcp.kernel.clock import iso  # noqa: PLC0415
+    from bcp.comms.answers import tally
+    from bcp.kernel.clock import iso
 
     app = make_app()
     view = app.running.runs.view(app.running.runs.find(run_id), effects=False)
@@ -153,7 +153,7 @@ def answers(
 
 def _told(app: App, view: Any) -> list[tuple[str, str]]:
     """(audience, message) of each notify step of a run."""
-    from bcp.playbook.load import loads  # noqa: PLC0415
+    from bcp.playbook.load import loads
 
     loaded = loads(view.plan["playbook_text"], view.plan["playbook_file"])
     return [

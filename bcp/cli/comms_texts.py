@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def _pack() -> tuple[Pack, list[str]]:
     """The messages of the configuration, or the shipped ones, and the languages that must be complete."""
-    from bcp.comms.pack import load_pack  # noqa: PLC0415
-    from bcp.wiring import SHIPPED  # noqa: PLC0415
+    from bcp.comms.pack import load_pack
+    from bcp.wiring import SHIPPED
 
     try:
         config_path()
@@ -61,8 +61,8 @@ def lint(
     ] = None,
 ) -> None:
     """Lint."""
-    from bcp.comms.lint import lint_message  # noqa: PLC0415
-    from bcp.comms.pack import load_message  # noqa: PLC0415
+    from bcp.comms.lint import lint_message
+    from bcp.comms.pack import load_message
 
     pack, wanted = _pack()
     wanted = languages or wanted
@@ -104,11 +104,11 @@ def preview(
     given: Values = None,
 ) -> None:
     """Preview."""
-    from bcp.comms.pack import FORMS  # noqa: PLC0415
-    from bcp.comms.preview import page  # noqa: PLC0415
-    from bcp.comms.render import render as fill  # noqa: PLC0415
-    from bcp.deeds.announce import values as announced  # noqa: PLC0415
-    from bcp.kernel.files import write_atomic  # noqa: PLC0415
+    from bcp.comms.pack import FORMS
+    from bcp.comms.preview import page
+    from bcp.comms.render import render as fill
+    from bcp.deeds.announce import values as announced
+    from bcp.kernel.files import write_atomic
 
     pack, _ = _pack()
     template = pack.get(name)
@@ -147,7 +147,7 @@ def preview(
 
 
 def _shown(m: Message) -> str:
-    from bcp.comms.segments import count  # noqa: PLC0415
+    from bcp.comms.segments import count
 
     size = ""
     if m.form == "sms":

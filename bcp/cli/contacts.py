@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 def check(file: Annotated[Path | None, typer.Argument(help="CSV or YAML; else the one in bcp.yaml.")] = None) -> None:
     """Check."""
-    from bcp.contacts.load import load_people  # noqa: PLC0415
+    from bcp.contacts.load import load_people
 
     file = file or make_app().settings.contacts.file
     if file:
@@ -59,7 +59,7 @@ def check(file: Annotated[Path | None, typer.Argument(help="CSV or YAML; else th
 
 def list_(full: Annotated[bool, typer.Option("--full", help="Show addresses.")] = False) -> None:
     """List."""
-    from bcp.comms.recipients import mask  # noqa: PLC0415
+    from bcp.comms.recipients import mask
 
     directory = make_app().people.directory
     show = (lambda text: text) if full else (lambda text: mask(text) if text else "")
@@ -96,9 +96,9 @@ def sync(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; write nothing.")] = False,
 ) -> None:
     """Sync."""
-    from bcp.contacts.load import load_people  # noqa: PLC0415
-    from bcp.contacts.snapshot import differences, read_snapshot, write_snapshot  # noqa: PLC0415
-    from bcp.kernel.files import write_atomic  # noqa: PLC0415
+    from bcp.contacts.load import load_people
+    from bcp.contacts.snapshot import differences, read_snapshot, write_snapshot
+    from bcp.kernel.files import write_atomic
 
     app = make_app()
     path = out or app.settings.contacts.snapshot
@@ -136,7 +136,7 @@ def diff(
     new: Annotated[Path | None, typer.Argument(help="Another one; else what bcp.yaml has.")] = None,
 ) -> None:
     """Diff."""
-    from bcp.contacts.snapshot import differences  # noqa: PLC0415
+    from bcp.contacts.snapshot import differences
 
     app = make_app()
     found = differences(_people(app, old), _people(app, new) if new else app.people.directory.contacts)
@@ -146,10 +146,10 @@ def diff(
 
 
 def _people(app: App, path: Path) -> tuple[Contact, ...]:
-    import json  # noqa: PLC0415
+    import json
 
-    from bcp.contacts.load import load_contacts  # noqa: PLC0415
-    from bcp.contacts.snapshot import read_snapshot  # noqa: PLC0415
+    from bcp.contacts.load import load_contacts
+    from bcp.contacts.snapshot import read_snapshot
 
     if path.suffix == ".json":
         try:
@@ -165,8 +165,8 @@ def show(
     full: Annotated[bool, typer.Option("--full", help="Show addresses.")] = False,
 ) -> None:
     """Show."""
-    from bcp.comms.recipients import mask  # noqa: PLC0415
-    from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+    from bcp.comms.recipients import mask
+    from bcp.kernel.document import did_you_mean
 
     app = make_app()
     person = app.people.directory.person(who)
@@ -194,9 +194,9 @@ def export(
     full: Annotated[bool, typer.Option("--full", help="With addresses. Without it they are masked.")] = False,
 ) -> None:
     """Export."""
-    from bcp.comms.recipients import mask  # noqa: PLC0415
-    from bcp.contacts.export import to_csv  # noqa: PLC0415
-    from bcp.kernel.files import write_atomic  # noqa: PLC0415
+    from bcp.comms.recipients import mask
+    from bcp.contacts.export import to_csv
+    from bcp.kernel.files import write_atomic
 
     directory = make_app().people.directory
     people = directory.members(audience) if audience else list(directory.contacts)
@@ -211,8 +211,8 @@ def tree(
     audience: Annotated[str, typer.Option("--audience", help="Only this audience.")] = "",
 ) -> None:
     """Tree."""
-    from bcp.contacts.tree import page  # noqa: PLC0415
-    from bcp.kernel.files import write_atomic  # noqa: PLC0415
+    from bcp.contacts.tree import page
+    from bcp.kernel.files import write_atomic
 
     app = make_app()
     people = app.people.directory.members(audience) if audience else list(app.people.directory.contacts)
@@ -229,8 +229,8 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Forget."""
-    from bcp.contacts.snapshot import read_snapshot, write_snapshot  # noqa: PLC0415
-    from bcp.kernel.files import write_atomic  # noqa: PLC0415
+    from bcp.contacts.snapshot import read_snapshot, write_snapshot
+    from bcp.kernel.files import write_atomic
 
     app = make_app()
     if not yes and not render.ask(f"Forget {who} for good?"):
@@ -252,7 +252,7 @@ def forget(
 
 def _mark(who: str) -> str:
     """What is kept of somebody who is forgotten: enough to recognise the id, not to read it."""
-    from bcp.kernel.hashing import digest_text  # noqa: PLC0415
+    from bcp.kernel.hashing import digest_text
 
     return digest_text(f"forgotten:{who}")[:32]
 
@@ -264,9 +264,9 @@ def _forgotten(app: App) -> set[str]:
 
 def keygen() -> None:
     """Keygen."""
-    import json  # noqa: PLC0415
+    import json
 
-    from bcp.contacts.seal import new_signing_key  # noqa: PLC0415
+    from bcp.contacts.seal import new_signing_key
 
     private, public = new_signing_key()
     data = {"signing_key": private, "trusted_key": public}
@@ -282,8 +282,8 @@ def _from_graph(app: App, before: tuple[Contact, ...], *, full: bool) -> tuple[t
 
     A number that is not valid is left out and named: the person stays reachable by other channels.
     """
-    from bcp.contacts.load import check_phone  # noqa: PLC0415
-    from bcp.kernel.errors import Permanent  # noqa: PLC0415
+    from bcp.contacts.load import check_phone
+    from bcp.kernel.errors import Permanent
 
     source = app.world.source
     if source is None:
@@ -311,7 +311,7 @@ def _from_graph(app: App, before: tuple[Contact, ...], *, full: bool) -> tuple[t
 
 def _placed(app: App, source: DirectoryService, people: dict[str, Contact]) -> tuple[Contact, ...]:
     """The same people with their groups and managers in the directory, where these are to be read: as they are now."""
-    from bcp.contracts.directory import DirectorySettings  # noqa: PLC0415
+    from bcp.contracts.directory import DirectorySettings
 
     wanted = app.configuration.plugins["directories"][source.name]
     assert isinstance(wanted, DirectorySettings)

@@ -34,8 +34,8 @@ def declare(
     who: Annotated[str, typer.Option("--as", metavar="WHO", help="Who says so.")] = "",
 ) -> None:
     """Declare."""
-    from bcp.detect.words import IS, IS_NOT, LONGEST_S, MAINTENANCE, WITHDRAWN, Word  # noqa: PLC0415
-    from bcp.store.files.words import FILE, Line, add_word  # noqa: PLC0415
+    from bcp.detect.words import IS, IS_NOT, LONGEST_S, MAINTENANCE, WITHDRAWN, Word
+    from bcp.store.files.words import FILE, Line, add_word
 
     kinds = {"none": IS_NOT, "maintenance": MAINTENANCE, "withdraw": WITHDRAWN}
     letter = what.upper() if len(what) == 1 and what.upper() in "ABCDEFGH" else ""

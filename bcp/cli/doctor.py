@@ -47,9 +47,9 @@ def doctor() -> None:
 
 async def _checks(app: App) -> list[Check]:
     """Everything, side by side; one that breaks is a line, not an end."""
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.contracts.channel import Check
 
     async def guarded(subject: str, work: Any) -> list[Check]:
         try:
@@ -80,8 +80,8 @@ async def _checks(app: App) -> list[Check]:
 
 async def _plugins() -> list[Check]:
     """Packages from outside: which can be used, and what is wrong with the others."""
-    from bcp import registry  # noqa: PLC0415
-    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp import registry
+    from bcp.contracts.channel import Check
 
     out = [Check(f"plug-in {b.family}/{b.kind}", "warn", b.message, b.hint) for b in registry.broken()]
     bad = {(b.family, b.kind) for b in registry.broken()}
@@ -96,8 +96,8 @@ async def _plugins() -> list[Check]:
 
 async def _serve(app: App) -> list[Check]:
     """Could the daemon check who calls, and whom would it ask?"""
-    from bcp.contracts.channel import Check  # noqa: PLC0415
-    from bcp.kernel.secret import secrets_in  # noqa: PLC0415
+    from bcp.contracts.channel import Check
+    from bcp.kernel.secret import secrets_in
 
     s, hooks = app.settings.serve, app.configuration.plugins["triggers"]
     if not hooks and not (app.configuration.state / "accounts.db").exists():
@@ -122,10 +122,10 @@ async def _serve(app: App) -> list[Check]:
 
 
 async def _state(app: App) -> list[Check]:
-    import shutil  # noqa: PLC0415
+    import shutil
 
-    from bcp.contracts.channel import Check  # noqa: PLC0415
-    from bcp.kernel.files import make_private, write_atomic  # noqa: PLC0415
+    from bcp.contracts.channel import Check
+    from bcp.kernel.files import make_private, write_atomic
 
     folder = make_private(app.configuration.state)
     write_atomic(folder / ".doctor", "ok")
@@ -142,7 +142,7 @@ async def _state(app: App) -> list[Check]:
 
 
 async def _people(app: App) -> list[Check]:
-    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.contracts.channel import Check
 
     directory = app.people.directory
     out = [
@@ -166,7 +166,7 @@ async def _people(app: App) -> list[Check]:
 
 async def _messages(app: App) -> list[Check]:
     """An outage text looks like phishing: can people tell that ours is real?"""
-    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.contracts.channel import Check
 
     org = app.settings.organisation
     lacks = [
@@ -181,9 +181,9 @@ async def _messages(app: App) -> list[Check]:
 
 
 async def _peace(app: App) -> list[Check]:
-    from bcp.contracts.channel import Check  # noqa: PLC0415
-    from bcp.contracts.dns import MxHost, MxSet  # noqa: PLC0415
-    from bcp.kernel.units import format_duration  # noqa: PLC0415
+    from bcp.contracts.channel import Check
+    from bcp.contracts.dns import MxHost, MxSet
+    from bcp.kernel.units import format_duration
 
     last = app.world.peace
     if last is None:
@@ -218,9 +218,9 @@ async def _peace(app: App) -> list[Check]:
 
 async def _detection(app: App) -> list[Check]:
     """What the set of probes can tell apart, and what it would miss or misjudge: played through the detector."""
-    from bcp.contracts.channel import Check  # noqa: PLC0415
-    from bcp.detect.coverage import assess, told_apart  # noqa: PLC0415
-    from bcp.detect.small_outages import Looking  # noqa: PLC0415
+    from bcp.contracts.channel import Check
+    from bcp.detect.coverage import assess, told_apart
+    from bcp.detect.small_outages import Looking
 
     vantages = app.watching.watcher.detector.vantages
     probes = [Looking(p.watched(app.watching.rules.interval_s), p.reach()) for p in app.watching.watcher.probes]
@@ -239,8 +239,8 @@ async def _detection(app: App) -> list[Check]:
 
 
 async def _playbooks(app: App) -> list[Check]:
-    from bcp.contracts.channel import Check  # noqa: PLC0415
-    from bcp.playbook.lint import lint  # noqa: PLC0415
+    from bcp.contracts.channel import Check
+    from bcp.playbook.lint import lint
 
     catalogue, out = app.playbooks.catalogue(), []
     for name in app.playbooks.files():
@@ -261,8 +261,8 @@ async def _playbooks(app: App) -> list[Check]:
 
 
 async def _dns(app: App, name: str) -> list[Check]:
-    from bcp.contracts.channel import Check  # noqa: PLC0415
-    from bcp.contracts.dns import SwapOrder  # noqa: PLC0415
+    from bcp.contracts.channel import Check
+    from bcp.contracts.dns import SwapOrder
 
     out, back_end = [], app.world.dns[name]
     domains = [d.name for d in app.world.domains.values() if d.dns == name]
@@ -299,7 +299,7 @@ def _mx_state(permission: Permission, ttl: str) -> str:
 
 
 async def _relay(app: App, name: str) -> list[Check]:
-    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.contracts.channel import Check
 
     relay, out = app.world.relays[name], []
     for domain in list(app.world.domains)[:5]:
@@ -331,7 +331,7 @@ async def _relay(app: App, name: str) -> list[Check]:
 
 
 async def _service(app: App) -> list[Check]:
-    from bcp.contracts.channel import Check  # noqa: PLC0415
+    from bcp.contracts.channel import Check
 
     if not app.watching.watcher.probes:
         return [Check("service", "warn", "there is nothing to look at", "Give domains: primary: and canary: to:")]

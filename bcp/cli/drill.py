@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def list_() -> None:
     """List."""
-    from bcp.drills.scenario import SCENARIOS  # noqa: PLC0415
+    from bcp.drills.scenario import SCENARIOS
 
     rows = [[s.name, s.expected_class, s.title, s.playbook] for s in SCENARIOS.values()]
     render.emit(
@@ -44,15 +44,15 @@ def run(
     show_plans: Annotated[bool, typer.Option("--plans/--no-plans", help="Show each plan.")] = True,
 ) -> None:
     """Run."""
-    from bcp.cli.plan import describe  # noqa: PLC0415
-    from bcp.drills.scenario import scenario  # noqa: PLC0415
-    from bcp.lab.world import World  # noqa: PLC0415
-    from bcp.rehearse import Drill  # noqa: PLC0415
+    from bcp.cli.plan import describe
+    from bcp.drills.scenario import scenario
+    from bcp.lab.world import World
+    from bcp.rehearse import Drill
 
     found = scenario(name)
     where = (folder or Path(".bcp-drill") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     where.mkdir(parents=True, exist_ok=True)
-    timeline = Timeline(time.time())
+    timeline = Timeline(time.time())  # noqa: TID251 - a drill plays in real time
     render.say(
         f"{render.paint('Drill', 'bold')}: {found.title} ({found.name}). Everything is on loopback, in {where}.\n"
     )

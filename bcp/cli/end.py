@@ -45,10 +45,10 @@ def abort(
 ) -> None:
     """Abort and undo. A run that moved mail is ended only by those who may approve its switch, shown where mail goes."""
     from bcp.deeds.abort import (
-        Abort,  # noqa: PLC0415
-        look,  # noqa: PLC0415
+        Abort,
+        look,
     )
-    from bcp.deeds.abort import abort as end  # noqa: PLC0415
+    from bcp.deeds.abort import abort as end
 
     app = make_app()
     ground = ground_of(app)
@@ -101,8 +101,8 @@ def _how(shown: Shown) -> str:
 
 def work_on(app: App, run: str, *, asks: bool) -> None:
     """Nobody works on the run: do it here."""
-    from bcp.cli.run import result  # noqa: PLC0415
-    from bcp.deeds.run import resume  # noqa: PLC0415
+    from bcp.cli.run import result
+    from bcp.deeds.run import resume
 
     timeline = Timeline(app.clock.now(), run)
     try:
@@ -121,8 +121,8 @@ def settle(
     reason: Reason = "",
 ) -> None:
     """Settle."""
-    from bcp.deeds.settle import Settle  # noqa: PLC0415
-    from bcp.deeds.settle import settle as say  # noqa: PLC0415
+    from bcp.deeds.settle import Settle
+    from bcp.deeds.settle import settle as say
 
     if happened is None:
         raise Invalid("say what you found out", hint="Add --happened or --not-happened.")
@@ -138,7 +138,7 @@ def settle(
 
 def acknowledge(run_id: RunId = "last") -> None:
     """Acknowledge."""
-    from bcp.deeds.settle import acknowledge as note  # noqa: PLC0415
+    from bcp.deeds.settle import acknowledge as note
 
     app = make_app()
     done = wait_for(note(ground_of(app), who_is(app), run_id))
@@ -158,8 +158,8 @@ def failback(
     ] = False,
 ) -> None:
     """Failback."""
-    from bcp.cli.run import go, result  # noqa: PLC0415
-    from bcp.deeds.failback import end_parent  # noqa: PLC0415
+    from bcp.cli.run import go, result
+    from bcp.deeds.failback import end_parent
 
     app = make_app()
     who, ground = who_is(app), ground_of(app)
@@ -174,7 +174,7 @@ def failback(
 
 
 async def _back(ground: Ground, who: Who, run: str, rules: dict[str, str]) -> tuple[str, Plan]:
-    from bcp.deeds.failback import plan_back  # noqa: PLC0415
+    from bcp.deeds.failback import plan_back
 
     try:
         view, made = await plan_back(ground, who, run, rules)

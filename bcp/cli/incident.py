@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _book(app: App) -> Book:
-    from bcp.incident.book import Book  # noqa: PLC0415
+    from bcp.incident.book import Book
 
     path = app.configuration.state / "incidents.db"
     if not path.exists():
@@ -70,8 +70,8 @@ def list_() -> None:
 
 def show(incident: Which = "last") -> None:
     """Show."""
-    from bcp.incident import questions  # noqa: PLC0415
-    from bcp.incident.wording import event_words  # noqa: PLC0415
+    from bcp.incident import questions
+    from bcp.incident.wording import event_words
 
     book = _book(make_app())
     found = book.incident(incident)
@@ -117,8 +117,8 @@ def answer(
     ] = "",
 ) -> None:
     """Answer."""
-    from bcp.deeds.answer import Answer  # noqa: PLC0415
-    from bcp.deeds.answer import answer as say  # noqa: PLC0415
+    from bcp.deeds.answer import Answer
+    from bcp.deeds.answer import answer as say
 
     if yes is None:
         raise Invalid("say what you decide", hint="Add --yes or --no.")
@@ -146,8 +146,8 @@ def declare(
     as_: Annotated[str, typer.Option("--as", metavar="CONTACT", help="Who says so; needs their approval code.")] = "",
 ) -> None:
     """Declare. Starts nothing."""
-    from bcp.deeds.incident import Declare  # noqa: PLC0415
-    from bcp.deeds.incident import declare as say  # noqa: PLC0415
+    from bcp.deeds.incident import Declare
+    from bcp.deeds.incident import declare as say
 
     app = make_app()
     found = wait_for(say(ground_of(app), who_is(app, as_), Declare(title, tuple(letters.upper()))))
@@ -160,8 +160,8 @@ def close(
     as_: Annotated[str, typer.Option("--as", metavar="CONTACT", help="Who says so; needs their approval code.")] = "",
 ) -> None:
     """Close by hand."""
-    from bcp.deeds.incident import Close  # noqa: PLC0415
-    from bcp.deeds.incident import close as say  # noqa: PLC0415
+    from bcp.deeds.incident import Close
+    from bcp.deeds.incident import close as say
 
     app = make_app()
     _changed(wait_for(say(ground_of(app), who_is(app, as_), Close(incident, reason))))
@@ -173,8 +173,8 @@ def reopen(
     as_: Annotated[str, typer.Option("--as", metavar="CONTACT", help="Who says so; needs their approval code.")] = "",
 ) -> None:
     """Open a closed one again."""
-    from bcp.deeds.incident import Close  # noqa: PLC0415
-    from bcp.deeds.incident import reopen as say  # noqa: PLC0415
+    from bcp.deeds.incident import Close
+    from bcp.deeds.incident import reopen as say
 
     app = make_app()
     _changed(wait_for(say(ground_of(app), who_is(app, as_), Close(incident, reason))))
@@ -187,7 +187,7 @@ def _changed(found: Incident) -> None:
 
 def _question(book: Book, which: str) -> Question:
     """The question, or the only open one of an incident. Raises ``Invalid``."""
-    from bcp.incident import questions  # noqa: PLC0415
+    from bcp.incident import questions
 
     if which.startswith("q-"):
         return questions.question(book, which)

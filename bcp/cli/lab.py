@@ -37,12 +37,12 @@ def up(
 
 
 async def _up(folder: Path, seconds: float) -> None:
-    import asyncio  # noqa: PLC0415
-    import contextlib  # noqa: PLC0415
-    import signal  # noqa: PLC0415
+    import asyncio
+    import contextlib
+    import signal
 
-    from bcp.lab.world import World  # noqa: PLC0415
-    from bcp.rehearse import write_configuration  # noqa: PLC0415
+    from bcp.lab.world import World
+    from bcp.rehearse import write_configuration
 
     folder.mkdir(parents=True, exist_ok=True)
     world = World(folder)
@@ -100,8 +100,8 @@ def break_(
     folder: Folder = _DEFAULT,
 ) -> None:
     """Break."""
-    from bcp.kernel.document import did_you_mean  # noqa: PLC0415
-    from bcp.lab.world import ALIASES, BREAKS  # noqa: PLC0415
+    from bcp.kernel.document import did_you_mean
+    from bcp.lab.world import ALIASES, BREAKS
 
     if ALIASES.get(how, how) not in BREAKS:
         raise Invalid(f"{how!r} is not a way to break it", hint=did_you_mean(how, BREAKS))

@@ -67,7 +67,7 @@ class Timeline:
 
     def _on_step_started(self, p: Progress) -> str | None:
         if not OUT.json and sys.stderr.isatty() and OUT.colour:
-            from rich.console import Console  # noqa: PLC0415 - only for a person at a terminal
+            from rich.console import Console  # only for a person at a terminal
 
             self._rest()
             self._status = Console(stderr=True).status(f"{p.step} ...")

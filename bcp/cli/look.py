@@ -54,7 +54,7 @@ def probe(
     ] = False,
 ) -> None:
     """Probe."""
-    from bcp import registry  # noqa: PLC0415
+    from bcp import registry
 
     if kinds:
         about = {k: p.doc for k, p in registry.each("probes").items()}
@@ -84,7 +84,7 @@ def _counts(signal: Signal) -> bool:
 
 
 def _chosen(app: App, kind: str) -> list[Probe[Any]]:
-    from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+    from bcp.kernel.document import did_you_mean
 
     probes = app.watching.watcher.mine
     chosen = [p for p in probes if not kind or kind in {p.name, p.kind}]
@@ -98,9 +98,9 @@ def _chosen(app: App, kind: str) -> list[Probe[Any]]:
 
 
 async def _looks(app: App, probes: list[Probe[Any]]) -> list[Signal]:
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from bcp.detect.watch import look_once  # noqa: PLC0415
+    from bcp.detect.watch import look_once
 
     try:
         return list(await asyncio.gather(*(look_once(p) for p in probes)))
@@ -110,15 +110,15 @@ async def _looks(app: App, probes: list[Probe[Any]]) -> list[Signal]:
 
 async def _ad_hoc(kind: str, values: dict[str, str]) -> list[Signal]:
     """One look with settings from the command line. Lists are written with commas."""
-    import typing  # noqa: PLC0415
+    import typing
 
-    from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic import ValidationError
 
-    from bcp import registry  # noqa: PLC0415
-    from bcp.contracts.probe import ProbePlugin  # noqa: PLC0415
-    from bcp.detect.watch import look_once  # noqa: PLC0415
-    from bcp.kernel.clock import SystemClock  # noqa: PLC0415
-    from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+    from bcp import registry
+    from bcp.contracts.probe import ProbePlugin
+    from bcp.detect.watch import look_once
+    from bcp.kernel.clock import SystemClock
+    from bcp.kernel.document import did_you_mean
 
     plugin, model = registry.find(ProbePlugin, kind), registry.settings_class("probes", kind)
     data: dict[str, Any] = dict(values)
@@ -172,8 +172,8 @@ def _show(signals: list[Signal]) -> None:
 
 async def _report(app: App, where: str, *, once: bool) -> int:
     """Be a vantage point of another machine."""
-    from bcp.detect.agent import Agent, carrier  # noqa: PLC0415
-    from bcp.detect.remote import key_of  # noqa: PLC0415
+    from bcp.detect.agent import Agent, carrier
+    from bcp.detect.remote import key_of
 
     d = app.settings.detect
     if d.key is None:
@@ -198,7 +198,7 @@ async def _report(app: App, where: str, *, once: bool) -> int:
 
 def _receive(app: App) -> None:
     """Standard input to the spool, line by line; a line that is not genuine is said and skipped."""
-    from bcp.kernel.errors import Refused  # noqa: PLC0415
+    from bcp.kernel.errors import Refused
 
     taken = 0
     for line in sys.stdin:
@@ -220,10 +220,10 @@ def report(
     resolved: Annotated[bool, typer.Option("--resolved", help="It is over: earlier reports no longer count.")] = False,
 ) -> None:
     """Report."""
-    from bcp.kit.problems import Problem, add_problem  # noqa: PLC0415
+    from bcp.kit.problems import Problem, add_problem
 
     if plane not in PLANES:
-        from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+        from bcp.kernel.document import did_you_mean
 
         raise Invalid(f"--plane {plane!r}: one of {', '.join(PLANES)}", hint=did_you_mean(plane, PLANES))
     if declare and resolved:
@@ -264,7 +264,7 @@ def history(
         start = app.clock.now() - parse_duration(since)
     except ValueError as error:
         raise Invalid(str(error), hint="For example --since 24h") from error
-    from bcp.detect.history import uptime  # noqa: PLC0415
+    from bcp.detect.history import uptime
 
     incidents, verdicts = app.watching.history.incidents(start), app.watching.history.verdicts(start)
     up = uptime(app.watching.history.rows(start, probe=name, plane=plane))
@@ -330,10 +330,10 @@ def _history_text(data: dict[str, Any], rows: list[Any]) -> str:
 
 
 def _prometheus(app: App) -> None:
-    from collections import Counter  # noqa: PLC0415
+    from collections import Counter
 
-    from bcp.detect.decide import Decision  # noqa: PLC0415
-    from bcp.detect.history import prometheus  # noqa: PLC0415
+    from bcp.detect.decide import Decision
+    from bcp.detect.history import prometheus
 
     latest = app.watching.history.latest()
     if latest is None:

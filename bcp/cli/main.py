@@ -49,7 +49,7 @@ def quick_status(arguments: list[str]) -> bool:
             rest.append(word)
     if not rest or rest[0] != "status" or len(rest) > 2 or options["output"] not in {"text", "json"}:
         return False
-    from bcp.cli.status_view import show  # noqa: PLC0415
+    from bcp.cli.status_view import show
 
     Place.config = options["config"]
     OUT.json, OUT.quiet, OUT.colour = (
@@ -69,7 +69,7 @@ def main() -> None:
     """Entry point. No traceback reaches a person without --debug."""
     try:
         if not quick_status(sys.argv[1:]):
-            from bcp.cli.app import app, overview  # noqa: PLC0415 - Typer and its models cost 0.1 s
+            from bcp.cli.app import app, overview  # Typer and its models cost 0.1 s
 
             words = arrange(sys.argv[1:])
             (overview() if words in (["--help"], ["-h"]) else app)(args=words, prog_name="bcp")
@@ -83,9 +83,9 @@ def main() -> None:
     except SystemExit:
         raise
     except BaseExceptionGroup as group:
-        from bcp.cli.common import first  # noqa: PLC0415
+        from bcp.cli.common import first
 
         found = first(group)
         sys.exit(fail(found) if isinstance(found, BcpError) else unexpected(found))
-    except Exception as error:  # noqa: BLE001 - the last line of defence
+    except Exception as error:  # the last line of defence
         sys.exit(unexpected(error))

@@ -49,7 +49,7 @@ def prove_person(app: App, as_: str) -> str:
 
 def who_is(app: App, as_: str = "") -> Who:
     """Whoever sits here. A login may do everything here that its files let it; whether its word counts, the deed decides."""
-    from bcp.deeds.who import APPROVE, RUN, Who  # noqa: PLC0415
+    from bcp.deeds.who import APPROVE, RUN, Who
 
     person = prove_person(app, as_)
     return Who(person, person, "command line", frozenset({RUN, APPROVE}))
@@ -57,9 +57,9 @@ def who_is(app: App, as_: str = "") -> Who:
 
 def ground_of(app: App) -> Ground:
     """What deeds stand on at a terminal: the files of the state folder, and whatever daemon serves it."""
-    from bcp.deeds.who import Ground  # noqa: PLC0415
-    from bcp.engine.locks import held  # noqa: PLC0415
-    from bcp.incident.book import Book  # noqa: PLC0415
+    from bcp.deeds.who import Ground
+    from bcp.engine.locks import held
+    from bcp.incident.book import Book
 
     state = app.configuration.state
 

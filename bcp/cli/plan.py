@@ -56,7 +56,7 @@ def plan(
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the plan. Else the state folder.")] = None,
 ) -> None:
     """Make a plan."""
-    from bcp.deeds.plan import PlanRequest, make, plan_path  # noqa: PLC0415
+    from bcp.deeds.plan import PlanRequest, make, plan_path
 
     app = make_app()
     wanted = PlanRequest(playbook, pairs(inputs, "input"), tuple(domains or ()), overrides(override, reason))
@@ -95,7 +95,7 @@ def ask_to_run(made: Plan) -> None:
 
 def confirm(app: App, made: Plan, *, ask: bool) -> None:
     """May this plan be run, and does somebody want it? Raises ``Refused``, ``GateClosed``."""
-    from bcp.plan.model import check_runnable  # noqa: PLC0415
+    from bcp.plan.model import check_runnable
 
     check_runnable(made, app.clock.now(), configuration=app.configuration.fingerprint(), playbook_text=None)
     if ask:
@@ -104,7 +104,7 @@ def confirm(app: App, made: Plan, *, ask: bool) -> None:
 
 def describe(made: Plan) -> str:
     """The plan for people: changes first, then sends, then notes, refusals last, where the eye ends."""
-    from bcp.plan.model import said_by  # noqa: PLC0415
+    from bcp.plan.model import said_by
 
     lines = [
         f"{render.paint('Plan', 'bold')} {made.playbook}  {render.paint(made.checksum[:12], 'bold')}  valid until {iso(made.expires)}",

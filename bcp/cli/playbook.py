@@ -47,7 +47,7 @@ def _files() -> dict[str, Path]:
     try:
         config_path()
     except Invalid:
-        from bcp.wiring import SHIPPED  # noqa: PLC0415
+        from bcp.wiring import SHIPPED
 
         return {p.stem: p for p in sorted(SHIPPED.glob("*.yaml"))}
     return make_app().playbooks.files()
@@ -55,7 +55,7 @@ def _files() -> dict[str, Path]:
 
 def list_() -> None:
     """List."""
-    from bcp.playbook.load import load  # noqa: PLC0415
+    from bcp.playbook.load import load
 
     rows, data = [], []
     for name, path in _files().items():
@@ -71,7 +71,7 @@ def list_() -> None:
 
 def show(name: Annotated[str, typer.Argument(help="Playbook by name.")]) -> None:
     """Show."""
-    from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+    from bcp.kernel.document import did_you_mean
 
     files = _files()
     if name not in files:
@@ -81,7 +81,7 @@ def show(name: Annotated[str, typer.Argument(help="Playbook by name.")]) -> None
 
 
 def _catalogue() -> Catalogue:
-    from bcp.wiring import bare_catalogue  # noqa: PLC0415
+    from bcp.wiring import bare_catalogue
 
     try:
         config_path()
@@ -94,8 +94,8 @@ def lint(
     names: Annotated[list[str] | None, typer.Argument(help="Playbooks by name or path; else all.")] = None,
 ) -> None:
     """Lint."""
-    from bcp.playbook.lint import lint as check  # noqa: PLC0415
-    from bcp.playbook.load import load  # noqa: PLC0415
+    from bcp.playbook.lint import lint as check
+    from bcp.playbook.load import load
 
     catalogue, files = _catalogue(), _files()
     problems = []
@@ -126,8 +126,8 @@ def lint(
 
 def schema() -> None:
     """Schema."""
-    from bcp.playbook.schema import playbook_schema  # noqa: PLC0415
-    from bcp.wiring import bare_catalogue  # noqa: PLC0415
+    from bcp.playbook.schema import playbook_schema
+    from bcp.wiring import bare_catalogue
 
     render.raw(json.dumps(playbook_schema(bare_catalogue()), indent=1))
 
@@ -137,9 +137,9 @@ def new(
     folder: Annotated[Path, typer.Option("--folder", help="Where.")] = Path("playbooks"),
 ) -> None:
     """New."""
-    import re  # noqa: PLC0415
+    import re
 
-    from bcp.kernel.files import write_atomic  # noqa: PLC0415
+    from bcp.kernel.files import write_atomic
 
     if not re.match(r"^[a-z][a-z0-9-]{0,63}$", name):
         raise Invalid(f"{name!r} is not a name", hint="Small letters, digits and dashes, a letter first.")

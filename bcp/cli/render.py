@@ -190,7 +190,7 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
 
 
 def _bare(text: str) -> str:
-    import re  # noqa: PLC0415
+    import re
 
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
@@ -218,6 +218,6 @@ def ask_secret(question: str) -> str:
     """A line that is not echoed; empty without a terminal."""
     if not sys.stdin.isatty():
         return ""
-    import getpass  # noqa: PLC0415
+    import getpass
 
     return getpass.getpass(question + ": ", sys.stderr)

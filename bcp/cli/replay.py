@@ -38,12 +38,12 @@ def replay(
     schema: Annotated[bool, typer.Option("--schema", help="JSON Schema of the format, for editors.")] = False,
 ) -> None:
     """Replay."""
-    from bcp.replay import find, load, play, shipped  # noqa: PLC0415
+    from bcp.replay import find, load, play, shipped
 
     if schema:
-        import json  # noqa: PLC0415
+        import json
 
-        from bcp.detect.scenario import OutageFile  # noqa: PLC0415
+        from bcp.detect.scenario import OutageFile
 
         render.raw(json.dumps(OutageFile.model_json_schema(by_alias=True), indent=2))
         return
@@ -69,7 +69,7 @@ def replay(
 
 def _worlds(count: int, seed: int) -> None:
     """Made-up outages: those that went against their truth, by seed."""
-    from bcp.detect.worlds import make, play  # noqa: PLC0415
+    from bcp.detect.worlds import make, play
 
     bad: dict[str, list[str]] = {}
     for n in range(seed, seed + count):
@@ -85,9 +85,9 @@ def _worlds(count: int, seed: int) -> None:
 
 def _score(folder: str) -> None:
     """The table of a folder: right, harm, miss; and whether the file's own expectations hold."""
-    from pathlib import Path  # noqa: PLC0415
+    from pathlib import Path
 
-    from bcp.replay import play  # noqa: PLC0415
+    from bcp.replay import play
 
     files = sorted(Path(folder).glob("*.yaml"))
     if not files:
@@ -116,7 +116,7 @@ def _score(folder: str) -> None:
 
 
 def _score_row(p: Replay) -> dict[str, Any]:
-    from bcp.kernel.units import format_duration  # noqa: PLC0415
+    from bcp.kernel.units import format_duration
 
     s = p.score
     broken = next((f.text for f in p.findings if not f.held), "")
@@ -152,7 +152,7 @@ def _text(p: Replay, *, timeline: bool) -> str:
 
 
 def _line(b: Beat) -> str:
-    from bcp.detect.moments import offset_text  # noqa: PLC0415
+    from bcp.detect.moments import offset_text
 
     d = b.decision
     what = f" class {'+'.join(d.classes)} {d.confidence} %" if d.classes else ""

@@ -52,7 +52,7 @@ def run(
     """Run."""
     app = make_app()
     if what.endswith(".json"):
-        from bcp.plan.model import read_plan  # noqa: PLC0415
+        from bcp.plan.model import read_plan
 
         if inputs or domains or override:
             raise Invalid("a plan file holds its inputs already", hint="Make a new plan with these options.")
@@ -61,7 +61,7 @@ def run(
             render.say(describe(made))
             ask_to_run(made)
     else:
-        from bcp.deeds.plan import PlanRequest  # noqa: PLC0415
+        from bcp.deeds.plan import PlanRequest
 
         wanted = PlanRequest(what, pairs(inputs, "input"), tuple(domains or ()), overrides(override, reason))
         made = _plan_and_ask(app, wanted, ask=not yes and not dry_run)
@@ -72,7 +72,7 @@ def run(
 
 
 def _plan_and_ask(app: App, wanted: PlanRequest, *, ask: bool) -> Plan:
-    from bcp.deeds.plan import make  # noqa: PLC0415
+    from bcp.deeds.plan import make
 
     async def work() -> Plan:
         try:
@@ -87,7 +87,7 @@ def _plan_and_ask(app: App, wanted: PlanRequest, *, ask: bool) -> Plan:
 
 
 def _dry(app: App, made: Plan) -> None:
-    from bcp.deeds.run import dry_run  # noqa: PLC0415
+    from bcp.deeds.run import dry_run
 
     timeline = Timeline(app.clock.now())
     ending, rows = wait_for(dry_run(app, made, listener=timeline))
@@ -107,7 +107,7 @@ def _dry(app: App, made: Plan) -> None:
 
 def go(app: App, made: Plan, *, hold: bool, quiet_result: bool = False) -> tuple[str, Ending]:
     """Run a plan and show it live; its result too, unless it went well and ``quiet_result``."""
-    from bcp.deeds.run import start  # noqa: PLC0415
+    from bcp.deeds.run import start
 
     timeline = Timeline(app.clock.now())
 
@@ -128,8 +128,8 @@ def go(app: App, made: Plan, *, hold: bool, quiet_result: bool = False) -> tuple
 
 def result(run_id: str, ending: Ending) -> None:
     """Show how it ended, and leave with its exit code."""
-    from bcp.cli.common import runs  # noqa: PLC0415
-    from bcp.cli.status_view import status_data  # noqa: PLC0415
+    from bcp.cli.common import runs
+    from bcp.cli.status_view import status_data
 
     data = status_data(runs().view(run_id)) if render.OUT.json else {}
     text = (
@@ -144,7 +144,7 @@ def result(run_id: str, ending: Ending) -> None:
 
 def resume(run_id: RunId = "last", hold: Hold = True) -> None:
     """Resume."""
-    from bcp.deeds.run import resume as again  # noqa: PLC0415
+    from bcp.deeds.run import resume as again
 
     app = make_app()
     found = app.running.runs.find(run_id)

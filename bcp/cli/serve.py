@@ -47,9 +47,9 @@ def register(app: typer.Typer) -> None:
 def need_serve() -> None:
     """Raises ``Invalid`` without the extra."""
     try:
-        import argon2  # noqa: F401, PLC0415
-        import fastapi  # noqa: F401, PLC0415
-        import uvicorn  # noqa: F401, PLC0415
+        import argon2  # noqa: F401
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
     except ImportError as error:
         raise Invalid(
             f"the daemon needs the extra 'serve' ({error.name} is missing)", hint="pip install 'bcp-mail[serve]'"
@@ -66,10 +66,10 @@ def serve(
     ] = False,
 ) -> None:
     """Serve."""
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
-    from bcp.kernel.log import set_up_json  # noqa: PLC0415
-    from bcp.settings import load  # noqa: PLC0415
+    from bcp.kernel.log import set_up_json
+    from bcp.settings import load
 
     need_serve()
     path = config_path()
@@ -83,7 +83,7 @@ def serve(
     if check:
         _check(make_app())
         return
-    from bcp.server.serve import serve as work  # noqa: PLC0415
+    from bcp.server.serve import serve as work
 
     set_up_json(render.OUT.verbosity)
 
@@ -98,9 +98,9 @@ def serve(
 
 def _listening(listen: str, settings: ServeSettings) -> ServeSettings:
     """The settings with another address. Raises ``Invalid``."""
-    from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic import ValidationError
 
-    from bcp.settings.serve import ServeSettings  # noqa: PLC0415
+    from bcp.settings.serve import ServeSettings
 
     try:
         ServeSettings.model_validate({"listen": listen})
@@ -148,7 +148,7 @@ def _chosen(app: App) -> list[tuple[str, str]]:
 
 
 def _unit(path: Path, state: Path) -> str:
-    import shutil  # noqa: PLC0415
+    import shutil
 
     program = shutil.which("bcp") or "/usr/local/bin/bcp"
     return f"""[Unit]
@@ -199,8 +199,8 @@ WantedBy=multi-user.target
 
 def _accounts(app: App) -> Accounts:
     need_serve()
-    from bcp.server.keys import signing_key  # noqa: PLC0415
-    from bcp.server.signin.accounts import Accounts  # noqa: PLC0415
+    from bcp.server.keys import signing_key
+    from bcp.server.signin.accounts import Accounts
 
     c = app.settings.serve.console
     return Accounts(
@@ -213,7 +213,7 @@ Name = Annotated[str, typer.Argument(help="Name of the account.")]
 
 def _new_password(name: str) -> str:
     """From BCP_PASSWORD, else asked for twice at the terminal."""
-    import os  # noqa: PLC0415
+    import os
 
     given = os.environ.get("BCP_PASSWORD", "")  # noqa: TID251 - documented
     if given:
@@ -226,7 +226,7 @@ def _new_password(name: str) -> str:
 
 def _note(app: App, kind: str, **data: str) -> None:
     """Into the chain of the book."""
-    from bcp.incident.book import Book  # noqa: PLC0415
+    from bcp.incident.book import Book
 
     book = Book(app.configuration.state / "incidents.db", app.clock)
     book.note(kind, "", app.people.whoami(), **data)
@@ -262,7 +262,7 @@ def add_user(
 
 
 def _known_contact(app: App, contact: str) -> None:
-    from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+    from bcp.kernel.document import did_you_mean
 
     if contact and app.people.directory.person(contact) is None:
         raise Invalid(
@@ -272,7 +272,7 @@ def _known_contact(app: App, contact: str) -> None:
 
 
 def _otp_url(app: App, name: str, secret: str) -> str:
-    import pyotp  # noqa: PLC0415
+    import pyotp
 
     return str(pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=f"bcp {app.settings.organisation.name}"))
 
@@ -281,7 +281,7 @@ def _to_scan(url: str) -> str:
     """The code for the camera of a phone, where a person looks at a terminal."""
     if not sys.stdout.isatty():
         return ""
-    from bcp.pages.qr import code_of  # noqa: PLC0415
+    from bcp.pages.qr import code_of
 
     return f"\n\n{code_of(url).blocks}"
 
@@ -303,7 +303,7 @@ def list_users() -> None:
 
 
 def _existing(accounts: Accounts, name: str) -> None:
-    from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+    from bcp.kernel.document import did_you_mean
 
     if accounts.user(name) is None:
         raise Invalid(f"there is no account {name!r}", hint=did_you_mean(name, [u.name for u in accounts.users()]))

@@ -95,8 +95,8 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
 ) -> None:
     """Init."""
-    from bcp.kernel.files import write_atomic  # noqa: PLC0415
-    from bcp.kernel.names import domain_name  # noqa: PLC0415
+    from bcp.kernel.files import write_atomic
+    from bcp.kernel.names import domain_name
 
     path = folder / "bcp.yaml"
     if path.exists() and not force:
@@ -132,7 +132,7 @@ def init(
     written = [str(path)]
     people = folder / "contacts.csv"
     if not people.exists():
-        from bcp.wiring import login_name  # noqa: PLC0415
+        from bcp.wiring import login_name
 
         write_atomic(people, _CONTACTS.format(login=login_name()))
         written.append(str(people))
@@ -147,7 +147,7 @@ def init(
 
 def _usual(domain: str, hosts: list[str], canary: str, known: list[str], relay: str) -> list[str]:
     """Names of the probes that look from now on."""
-    from bcp.wiring.usual_probes import Canary, Reachable, usual_probes  # noqa: PLC0415
+    from bcp.wiring.usual_probes import Canary, Reachable, usual_probes
 
     control = Reachable("mx-backup", relay, (), 25, f"postmaster@{domain}")
     return list(usual_probes({domain: hosts}, Canary(canary, tuple(known)), control))
@@ -155,10 +155,10 @@ def _usual(domain: str, hosts: list[str], canary: str, known: list[str], relay: 
 
 def _mx_now(domain: str, server: str) -> tuple[list[tuple[int, str]], int, str]:
     """The MX as it stands, from the primary, for the peacetime record."""
-    from bcp.kit.dnswire import Lost, exchange, parse_endpoint  # noqa: PLC0415
+    from bcp.kit.dnswire import Lost, exchange, parse_endpoint
 
     async def work() -> Any:
-        import dns.message  # noqa: PLC0415
+        import dns.message
 
         return (
             await exchange(
@@ -176,7 +176,7 @@ def _mx_now(domain: str, server: str) -> tuple[list[tuple[int, str]], int, str]:
         raise Invalid(str(error), hint="For example --dns-server 192.0.2.53") from error
     if isinstance(reply, Lost):
         return [], 3600, f"The MX of {domain} could not be read now ({reply.reason}); fill in primary: by hand."
-    from bcp.kit.dns_read import mx_of  # noqa: PLC0415
+    from bcp.kit.dns_read import mx_of
 
     found = mx_of(reply, domain)
     if found is None:
@@ -205,8 +205,8 @@ def check() -> None:
 
 def schema() -> None:
     """Schema."""
-    from bcp.settings import Settings  # noqa: PLC0415
-    from bcp.settings.families import add_schemas  # noqa: PLC0415
+    from bcp.settings import Settings
+    from bcp.settings.families import add_schemas
 
     out = Settings.model_json_schema(by_alias=True)
     add_schemas(out)
@@ -225,6 +225,6 @@ def schema() -> None:
 
 def doctor() -> None:
     """Doctor."""
-    from bcp.cli.doctor import doctor as look  # noqa: PLC0415 - a long file that only this command needs
+    from bcp.cli.doctor import doctor as look  # a long file that only this command needs
 
     look()

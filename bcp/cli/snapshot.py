@@ -34,7 +34,7 @@ def snapshot(
     ] = False,
 ) -> None:
     """Snapshot."""
-    from bcp.detect.snapshot import differences  # noqa: PLC0415
+    from bcp.detect.snapshot import differences
 
     app = make_app()
     store = app.world.snapshots
@@ -68,7 +68,7 @@ def snapshot(
 
 
 async def _take(app: App) -> Snapshot:
-    from bcp.deeds.peacetime import take  # noqa: PLC0415
+    from bcp.deeds.peacetime import take
 
     try:
         return await take(app)

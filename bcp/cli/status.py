@@ -18,6 +18,6 @@ def status(
     timeline: Annotated[bool, typer.Option("--timeline", "-t", help="Every event.")] = False,
 ) -> None:
     """How a run stands."""
-    from bcp.cli.status_view import show  # noqa: PLC0415
+    from bcp.cli.status_view import show
 
     show(run, everything=all_, timeline=timeline)

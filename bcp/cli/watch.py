@@ -56,7 +56,7 @@ def explain(
     fresh: Annotated[bool, typer.Option("--fresh", help="Look now, even if a watch is running.")] = False,
 ) -> None:
     """Explain."""
-    from bcp.detect.rules import in_words  # noqa: PLC0415
+    from bcp.detect.rules import in_words
 
     app = make_app()
     words = in_words(app.watching.rules, len(app.watching.watcher.detector.vantages))
@@ -74,8 +74,8 @@ def explain(
 
 def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str]) -> None:
     """What the watch that is running thinks: it knows more than a burst of looks."""
-    from bcp.cli.verdict_view import spark  # noqa: PLC0415
-    from bcp.detect.wording import ACTIONS  # noqa: PLC0415
+    from bcp.cli.verdict_view import spark
+    from bcp.detect.wording import ACTIONS
 
     out = [f"As the watch saw it at {clock_text(at)} UTC:"]
     classes = ", ".join(data["classes"])
@@ -185,7 +185,7 @@ class _Screen:
         self._live: Any = None
         self._warned = ""
         if sys.stdout.isatty() and not render.OUT.json and render.OUT.colour:
-            from rich.live import Live  # noqa: PLC0415 - only for a person at a terminal
+            from rich.live import Live  # only for a person at a terminal
 
             self._live = Live(auto_refresh=False)
             self._live.start()
@@ -194,9 +194,9 @@ class _Screen:
         """The verdict of a round."""
         now = (found.state, found.classes, found.stage, found.action)
         if self._live is not None:
-            from rich.text import Text  # noqa: PLC0415
+            from rich.text import Text
 
-            from bcp.cli.verdict_view import full  # noqa: PLC0415
+            from bcp.cli.verdict_view import full
 
             app = self.app
             text = full(
@@ -215,10 +215,10 @@ class _Screen:
             self._write_metrics(found)
 
     def _write_metrics(self, found: Decision) -> None:
-        from pathlib import Path  # noqa: PLC0415
+        from pathlib import Path
 
-        from bcp.detect.history import prometheus  # noqa: PLC0415
-        from bcp.kernel.files import write_atomic  # noqa: PLC0415
+        from bcp.detect.history import prometheus
+        from bcp.kernel.files import write_atomic
 
         write_atomic(
             Path(self.metrics), prometheus(found, self.app.watching.history.totals, self.app.clock.now()), mode=0o644
@@ -289,8 +289,8 @@ class _Starter:
 
     async def start(self) -> int:
         """Plan and run, as an automatic run: a person still has to approve, unless one did so in advance."""
-        from bcp.deeds.plan import make_plan, request_for  # noqa: PLC0415
-        from bcp.deeds.run import start  # noqa: PLC0415
+        from bcp.deeds.plan import make_plan, request_for
+        from bcp.deeds.run import start
 
         app, loaded = self.app, self.loaded
         assert loaded is not None
@@ -316,8 +316,8 @@ def show(
     found: Decision, app: App, *, short: bool = False, reasons: bool = False, words: list[str] | None = None
 ) -> None:
     """A verdict. ``short``: a line and its evidence."""
-    from bcp.cli.verdict_view import data_of, full, headline, proposal  # noqa: PLC0415
-    from bcp.detect.watch import to_data  # noqa: PLC0415
+    from bcp.cli.verdict_view import data_of, full, headline, proposal
+    from bcp.detect.watch import to_data
 
     now, playbook = app.clock.now(), app.playbooks.recommend(found)
     if short:

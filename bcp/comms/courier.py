@@ -93,7 +93,7 @@ class Courier:
 
     def channel(self, name: str) -> Channel[Any]:
         """A channel by its name in the configuration. Raises ``Invalid``."""
-        from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+        from bcp.kernel.document import did_you_mean
 
         if name not in self.channels:
             raise Invalid(f"there is no channel {name!r}", hint=did_you_mean(name, self.channels))

@@ -54,7 +54,7 @@ def _unreadable(plain: str) -> str:
 
 def _known(compact: str) -> tuple[str, str]:
     """What the numbering plans say of it (libphonenumber's tables)."""
-    import phonenumbers  # noqa: PLC0415 - only where numbers come in
+    import phonenumbers  # only where numbers come in
 
     try:
         parsed = phonenumbers.parse(compact, None)

@@ -27,7 +27,7 @@ def zone_of(name: str) -> tzinfo:
     """The time zone; UTC for none. Raises ``ValueError``."""
     if not name or name == "UTC":
         return UTC
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
         return ZoneInfo(name)

@@ -14,8 +14,8 @@ SCHEMA = "bcp.contacts/2"
 
 
 def _key(secret: str) -> bytes:
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - 20 ms, only where it is used
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+    from cryptography.hazmat.primitives.hashes import SHA256  # 20 ms, only where it is used
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
     if len(secret.strip()) < 32:
         raise Invalid(
@@ -27,7 +27,7 @@ def _key(secret: str) -> bytes:
 
 def encrypt(header: Mapping[str, Any], people: Any, secret: str, nonce: bytes, signing_key: str = "") -> dict[str, Any]:
     """The envelope: a readable header (when, from where, how many), the people only with the key."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     head = {**header, "schema": SCHEMA}
     data = AESGCM(_key(secret)).encrypt(
@@ -46,8 +46,8 @@ def decrypt(envelope: Mapping[str, Any], secret: str, trusted_key: str = "") -> 
         Refused: another key, altered, or not signed by the trusted one.
         Invalid: it is no envelope.
     """
-    from cryptography.exceptions import InvalidSignature, InvalidTag  # noqa: PLC0415
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+    from cryptography.exceptions import InvalidSignature, InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     body = dict(envelope)
     signature = str(body.pop("signature", ""))
@@ -75,14 +75,14 @@ def decrypt(envelope: Mapping[str, Any], secret: str, trusted_key: str = "") -> 
 
 def new_signing_key() -> tuple[str, str]:
     """A private key to keep where snapshots are made, and the public one for everywhere else."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     key = Ed25519PrivateKey.generate()
     return _text(key.private_bytes_raw()), _text(key.public_key().public_bytes_raw())
 
 
 def _private(text: str) -> Any:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     try:
         return Ed25519PrivateKey.from_private_bytes(base64.b64decode(text.strip(), validate=True))
@@ -91,7 +91,7 @@ def _private(text: str) -> Any:
 
 
 def _public(text: str) -> Any:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
         return Ed25519PublicKey.from_public_bytes(base64.b64decode(text.strip(), validate=True))

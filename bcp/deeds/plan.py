@@ -39,7 +39,7 @@ def request_for(
         raise Invalid.of(problems)
     unknown = [d for d in domains if d not in app.world.domains]
     if unknown:
-        from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+        from bcp.kernel.document import did_you_mean
 
         raise Invalid(f"the domain {unknown[0]!r} is not in bcp.yaml", hint=did_you_mean(unknown[0], app.world.domains))
     recorded = recorded_mx(app.running.runs.view(parent)) if parent else {}

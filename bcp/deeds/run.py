@@ -144,7 +144,7 @@ def run_lock(app: App, run_id: str) -> Iterator[Lock]:
     for _ in range(10):
         if lock.take():
             break
-        import time  # noqa: PLC0415
+        import time
 
         time.sleep(0.03)  # noqa: TID251 - a reader may hold it for an instant
     else:

@@ -28,7 +28,7 @@ def carrier(where: str, write: Callable[[str], None]) -> Send:
     if where.startswith(("http://", "https://")):
 
         async def post(text: str, seq: int) -> None:
-            from bcp.kit.fetch import fetch  # noqa: PLC0415
+            from bcp.kit.fetch import fetch
 
             page = await fetch(where, method="POST", raw=text.encode(), headers={"Content-Type": "application/json"})
             if page.problem or page.status >= 500 or page.status == 429:

@@ -156,7 +156,7 @@ async def look_once(probe: Probe[Any]) -> Signal:
             "overran",
             f"the probe ran past its deadline of {probe.settings.timeout:g} s and was cut off",
         )
-    except Exception as error:  # noqa: BLE001 - a broken probe says nothing about the service
+    except Exception as error:  # a broken probe says nothing about the service
         return probe.saw(
             Result.UNKNOWN, "broken-probe", f"the probe itself failed: {type(error).__name__}: {error}"[:300]
         )

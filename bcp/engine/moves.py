@@ -302,7 +302,7 @@ class Moves:
                 order = self._correction(placed, template)
                 key = EffectKey(self.services.run.id, placed.id, parts=("correction",))
                 tallies = await self.services.courier.deliver(order, str(key))
-            except Exception as error:  # noqa: BLE001 - what cannot be corrected is said; the others still hear it
+            except Exception as error:  # what cannot be corrected is said; the others still hear it
                 if isinstance(error, StorageError) or (
                     isinstance(error, ExceptionGroup) and error.subgroup(StorageError) is not None
                 ):

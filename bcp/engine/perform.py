@@ -38,7 +38,7 @@ DOUBT_PAUSES_S = (0.2, 2.0)
 _VOID = frozenset({"failed", "void"})
 
 
-class Stopped(Exception):  # noqa: N818
+class Stopped(Exception):
     """A step that only waits was interrupted, because the run stops. It is not over."""
 
 
@@ -99,7 +99,7 @@ class Performer:
             if isinstance(error, StorageError):
                 raise
             await self._failed(placed, error)
-        except Exception as error:  # noqa: BLE001 - a fault in a plug-in must not take the run down
+        except Exception as error:  # a fault in a plug-in must not take the run down
             if isinstance(error, BaseExceptionGroup):
                 raise
             await self._failed(
@@ -345,7 +345,7 @@ class Performer:
             raise
         except StorageError:
             raise
-        except Exception as error:  # noqa: BLE001 - InDoubt, or a fault after which nobody knows
+        except Exception as error:  # InDoubt, or a fault after which nobody knows
             await self.journal.doubt(info.key, redact(str(error)))
             settled = await self._resolve(placed, action, args, info, DOUBT_PAUSES_S)
             if settled is not None:
@@ -414,7 +414,7 @@ class _Steps(Mapping[str, Any]):
         return len(self._state.steps)
 
 
-class _Void(Exception):  # noqa: N818
+class _Void(Exception):
     """This attempt was settled as failed in an earlier process: go on with the next number."""
 
 

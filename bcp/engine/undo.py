@@ -32,7 +32,7 @@ async def undo_all(loaded: Loaded, nodes: Sequence[Node], state: RunState, perfo
             outcome = await _undo_one(placed, step.outputs, performer)
         except StorageError:
             raise
-        except Exception as error:  # noqa: BLE001 - the next undo must still be tried
+        except Exception as error:  # the next undo must still be tried
             await note(
                 "undo_finished",
                 step=step_id,
@@ -87,7 +87,7 @@ async def _reverse(
         )
     done = []
     for index in reversed(range(len(items))):
-        from bcp.playbook import expr  # noqa: PLC0415
+        from bcp.playbook import expr
 
         values = expr.resolve(placed.step.for_each, scope)
         args = resolve_args(placed.id, placed.step.with_, action, {**scope, "item": values[index]})

@@ -33,7 +33,7 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait that many seconds; less than zero is zero."""
-        import asyncio  # noqa: PLC0415 - 25 ms of import that `status` does not need
+        import asyncio  # 25 ms of import that `status` does not need
 
         await asyncio.sleep(max(0.0, seconds))
 

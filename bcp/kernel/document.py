@@ -258,7 +258,7 @@ def _field(fields: Mapping[str, Any], name: str) -> Any:
 
 def _inner_model(annotation: Any) -> Any:
     """The model inside ``list[M]``, ``dict[str, M]``, ``M | None``."""
-    import typing  # noqa: PLC0415
+    import typing
 
     if hasattr(annotation, "model_fields"):
         return annotation

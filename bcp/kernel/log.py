@@ -15,7 +15,7 @@ class _Redacting(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+    def formatMessage(self, record: logging.LogRecord) -> str:  # the library's name
         record.message = one_line(record.message)
         return super().formatMessage(record)
 
@@ -37,8 +37,8 @@ class _Json(_Redacting):
     """One JSON object a line, for whatever collects logs."""
 
     def format(self, record: logging.LogRecord) -> str:
-        import json  # noqa: PLC0415
-        from datetime import UTC, datetime  # noqa: PLC0415
+        import json
+        from datetime import UTC, datetime
 
         data: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),

@@ -27,10 +27,10 @@ def domain_name(text: str) -> str:
 
 def _a_label(name: str) -> str:
     try:
-        import idna  # noqa: PLC0415
+        import idna
 
         return "for example " + idna.encode(name).decode()
-    except Exception:  # noqa: BLE001 - only a suggestion
+    except Exception:  # only a suggestion
         return "xn--..."
 
 

@@ -41,7 +41,7 @@ class BoundedContext(Context):
         super().__init__(*args, **kwargs)
         self.budget = Budget()
 
-    def derived(self, locals: dict[str, Any] | None = None) -> Context:  # noqa: A002 - Jinja2's name
+    def derived(self, locals: dict[str, Any] | None = None) -> Context:  # Jinja2's name
         """A part of the same evaluation pays from the same budget."""
         context = super().derived(locals)
         if isinstance(context, BoundedContext):
@@ -52,23 +52,23 @@ class BoundedContext(Context):
 class _Bounded(NodeTransformer):
     """Makes loops, joinings and comparisons pay."""
 
-    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802 - Jinja2's name
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # Jinja2's name
         if node.name.startswith("_"):
             raise SecurityError(f"there is no filter {node.name!r}")
         return self.generic_visit(node)
 
-    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
+    def visit_For(self, node: nodes.For) -> nodes.Node:
         data = sum(len(d.data) for d in node.find_all(nodes.TemplateData))
         self.generic_visit(node)
         assert isinstance(node.iter, nodes.Expr)
         node.iter = _filter(node.iter, _LOOP, nodes.Const(data))
         return node
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
         return _filter(nodes.List(node.nodes, lineno=node.lineno), _CONCAT)
 
-    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
         self.generic_visit(node)
         node.expr = _filter(node.expr, _WEIGH)
         for operand in node.ops:

@@ -47,7 +47,7 @@ class Secret:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """Accept a reference, refuse a literal (pydantic hook)."""
-        from pydantic_core import core_schema  # noqa: PLC0415 - the kernel must not load pydantic for `status`
+        from pydantic_core import core_schema  # the kernel must not load pydantic for `status`
 
         return core_schema.no_info_plain_validator_function(
             _validate, serialization=core_schema.plain_serializer_function_ser_schema(lambda s: s.reference)
@@ -89,7 +89,7 @@ def _validate(value: Any) -> Secret:
 def _read(reference: str, base: Path | None) -> str:
     kind, _, name = reference.partition(":")
     if kind == "env":
-        value = os.environ.get(name)
+        value = os.environ.get(name)  # noqa: TID251 - env: is a documented reference
         if not value:
             raise Invalid(
                 f"the environment variable {name} is not set", hint=f"Set {name}, or change the reference env:{name}."
@@ -110,7 +110,7 @@ def _read(reference: str, base: Path | None) -> str:
 def _from_keyring(name: str) -> str:
     service, _, user = name.partition("/")
     try:
-        import keyring  # noqa: PLC0415 - an extra
+        import keyring  # an extra
     except ImportError as error:
         raise Invalid("keyring: references need the extra 'keyring'", hint="pip install 'bcp-mail[keyring]'") from error
     value = keyring.get_password(service, user)
@@ -123,9 +123,9 @@ def remember(value: str) -> None:
     """From now on take this value out of all output. Values under four characters are too common to hide."""
     if len(value) < 4:
         return
-    from base64 import b64encode  # noqa: PLC0415 - only where there is a secret
-    from json import dumps  # noqa: PLC0415
-    from urllib.parse import quote  # noqa: PLC0415
+    from base64 import b64encode  # only where there is a secret
+    from json import dumps
+    from urllib.parse import quote
 
     for form in (value, dumps(value)[1:-1], quote(value, safe=""), b64encode(value.encode()).decode()):
         _known[form] = HIDDEN

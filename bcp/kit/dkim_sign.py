@@ -14,7 +14,7 @@ SIGNED = (b"from", b"to", b"subject", b"date", b"message-id", b"auto-submitted",
 
 def _library() -> Any:
     try:
-        import dkim  # noqa: PLC0415 - an extra
+        import dkim  # an extra
     except ImportError as error:
         raise Invalid("dkimpy is not installed", hint="pip install 'bcp-mail[dkim]'") from error
     return dkim

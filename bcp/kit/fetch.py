@@ -45,7 +45,7 @@ async def fetch(
     ``Accept-Encoding: identity``, and nothing is ever unpacked: a gzip bomb stays as small as it came. At most ``cap``
     bytes of the body are read.
     """
-    import aiohttp  # noqa: PLC0415 - 0.15 s of import
+    import aiohttp  # 0.15 s of import
 
     loop = asyncio.get_running_loop()
     start = loop.time()
@@ -99,7 +99,7 @@ async def fetch(
         return gone("not-http", error)
 
 
-class _NoTrust(Exception):  # noqa: N818 - never leaves this module
+class _NoTrust(Exception):  # never leaves this module
     """The file of certificates cannot be used."""
 
 

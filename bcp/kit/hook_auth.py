@@ -48,7 +48,7 @@ def same(given: str, secrets: Sequence[Secret]) -> bool:
 
 def current(secret: Secret) -> bytes:
     """Its value, read again after a few seconds: a rotation is seen, a storm does not read a file a thousand times."""
-    now = time.monotonic()
+    now = time.monotonic()  # noqa: TID251 - age of a cache
     known = _VALUES.get(secret)
     if known is None or now - known[0] > VALUE_S:
         known = _VALUES[secret] = (now, secret.reveal().encode())
@@ -117,7 +117,7 @@ async def _jwt(hook: Hook[Any], received: Received, wanted: JwtAuth) -> bool:
     if not token:
         return False
     keys = _KEYS.setdefault(wanted.keys, Keys(wanted.keys, hook.key_store))
-    claims = await keys.claims(token, issuer=wanted.issuer, audience=wanted.audience, now=time.monotonic())
+    claims = await keys.claims(token, issuer=wanted.issuer, audience=wanted.audience, now=time.monotonic())  # noqa: TID251 - age of a cache
     if claims is None:
         return False
     roles = claims.get("roles")

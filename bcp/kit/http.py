@@ -31,7 +31,7 @@ class Http:
 
     def _open(self) -> Any:
         if self._session is None:
-            import aiohttp  # noqa: PLC0415 - 0.15 s of import, only where HTTP is spoken
+            import aiohttp  # 0.15 s of import, only where HTTP is spoken
 
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections, limit_per_host=0),
@@ -59,7 +59,7 @@ class Http:
             Transient: it did not leave (no connection, no TLS). Safe to repeat.
             InDoubt: it left and no answer came. Not safe to repeat.
         """
-        import aiohttp  # noqa: PLC0415
+        import aiohttp
 
         if not url.startswith(("http://", "https://")):
             raise Invalid(f"{url.split('?')[0][:80]!r} is not an http(s) URL", hint="Write https://...")

@@ -29,7 +29,7 @@ class Keys:
 
     async def claims(self, token: str, *, issuer: str, audience: str, now: float) -> dict[str, Any] | None:
         """What a valid token says; ``None`` for any other."""
-        import jwt  # noqa: PLC0415
+        import jwt
 
         try:
             key_id = jwt.get_unverified_header(token).get("kid")
@@ -79,7 +79,7 @@ class Keys:
         if not self.source.startswith(("https://", "http://127.0.0.1", "http://localhost")):
             path = Path(self.source)
             return path.read_text(encoding="utf-8") if path.is_file() else ""
-        import aiohttp  # noqa: PLC0415
+        import aiohttp
 
         try:
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
@@ -91,7 +91,7 @@ class Keys:
 
 
 def _parsed(text: str) -> Any:
-    import jwt  # noqa: PLC0415
+    import jwt
 
     try:
         return jwt.PyJWKSet.from_dict(json.loads(text))

@@ -103,13 +103,13 @@ async def _rsync(mirror: RsyncMirror, folder: Path) -> None:
 
 
 async def _put(mirror: S3Mirror, name: str, body: bytes) -> None:
-    import aiohttp  # noqa: PLC0415
+    import aiohttp
 
     path = f"/{mirror.bucket}/{mirror.prefix}{name}"
     url = mirror.endpoint + quote(path)
     headers = {"Content-Type": TYPES[name], "Cache-Control": "max-age=30"}
     signed = sign(
-        "PUT", url, headers, body, datetime.now(UTC), region=mirror.region, access_key=mirror.access_key.reveal(),
+        "PUT", url, headers, body, datetime.now(UTC), region=mirror.region, access_key=mirror.access_key.reveal(),  # noqa: TID251 - a store judges the signature by the real clock
         secret_key=mirror.secret_key.reveal(),
     )  # fmt: skip
     try:

@@ -24,7 +24,7 @@ async def run_program(
         Permanent: it cannot be started.
         InDoubt: it ran longer than the deadline and was ended; or we were interrupted.
     """
-    own = {k: os.environ[k] for k in _INHERITED if k in os.environ} | dict(environment)
+    own = {k: os.environ[k] for k in _INHERITED if k in os.environ} | dict(environment)  # noqa: TID251 - the few that a program inherits
     try:
         process = await asyncio.create_subprocess_exec(
             *arguments,

@@ -30,7 +30,7 @@ def resolvers_of(texts: Sequence[str]) -> list[Endpoint]:
     """The given resolvers, else the system's (two at most)."""
     if texts:
         return [parse_endpoint(t) for t in texts]
-    from dns.resolver import NoResolverConfiguration, Resolver  # noqa: PLC0415
+    from dns.resolver import NoResolverConfiguration, Resolver
 
     try:
         return [Endpoint(str(a), 53) for a in Resolver().nameservers][:2]
@@ -119,7 +119,7 @@ async def name_servers_of(host: str, resolvers: Sequence[str], timeout_s: float)
 
 async def addresses_of(host: str, resolvers: Sequence[str], timeout_s: float) -> list[str]:
     """Addresses of a host, or of an address itself; empty when it has none or nobody answers."""
-    import ipaddress  # noqa: PLC0415
+    import ipaddress
 
     try:
         return [str(ipaddress.ip_address(host.strip("[]")))]

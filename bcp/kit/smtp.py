@@ -127,15 +127,15 @@ def _chain_of(client: aiosmtplib.SMTP) -> tuple[bytes, ...]:
 
 
 def _judge_certificate(der: bytes, name: str) -> tuple[str, str]:
-    import hashlib  # noqa: PLC0415
-    from datetime import UTC, datetime  # noqa: PLC0415
+    import hashlib
+    from datetime import UTC, datetime
 
-    from cryptography import x509  # noqa: PLC0415 - only when TLS was spoken
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
+    from cryptography import x509  # only when TLS was spoken
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     found = x509.load_der_x509_certificate(der)
     spki = hashlib.sha256(found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
-    now = datetime.now(UTC)  # noqa: TID251, DTZ005 - certificates are judged by the real clock
+    now = datetime.now(UTC)  # noqa: TID251 - certificates are judged by the real clock
     if not found.not_valid_before_utc <= now <= found.not_valid_after_utc:
         return f"certificate valid only until {found.not_valid_after_utc:%Y-%m-%d}", spki
     try:

@@ -121,7 +121,7 @@ class _Smtp(SMTP):  # type: ignore[misc]
         self._lab_open.discard(self.transport)
         super().connection_lost(error)
 
-    async def smtp_ETRN(self, argument: str) -> None:  # noqa: N802
+    async def smtp_ETRN(self, argument: str) -> None:
         if isinstance(self._lab_host, RelayHost):
             self._lab_host.flush()
             await self.push("250 2.0.0 Queuing started")
@@ -135,13 +135,13 @@ class _Handler:
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:  # noqa: N802
+    ) -> str:
         answer = await self.host.rcpt(address)
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
         return answer
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         return await self.host.take(envelope)
 
 

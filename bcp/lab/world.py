@@ -144,7 +144,7 @@ class World:
         )
 
     def _relay_numbers(self) -> list[bytes]:
-        from bcp.lab.mailhost import NUMBER  # noqa: PLC0415
+        from bcp.lab.mailhost import NUMBER
 
         out = []
         for path in (self.relay.spool / "new").iterdir():

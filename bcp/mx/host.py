@@ -121,7 +121,7 @@ class Host:
         """Zone ids, tokens, and when the credential ends."""
         try:
             return await self.writer.warm(domains)
-        except Exception as error:  # noqa: BLE001 - a plug-in of anybody's
+        except Exception as error:  # a plug-in of anybody's
             return Warmth(problems=dict.fromkeys(domains, _fault(error)[0]))
 
     async def swap(self, orders: Sequence[SwapOrder]) -> list[Swap]:
@@ -229,7 +229,7 @@ class Host:
         """Results of a back end, or what it raised. Too few, too many or other things are a fault of its too."""
         try:
             found = list(await work)
-        except Exception as error:  # noqa: BLE001 - a plug-in of anybody's
+        except Exception as error:  # a plug-in of anybody's
             return error
         if len(found) != count or not all(isinstance(f, kind) for f in found):
             return TypeError(f"{len(found)} result(s) for {count}, or of another type than {kind.__name__}")

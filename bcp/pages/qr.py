@@ -37,7 +37,7 @@ class Code:
 
 def code_of(text: str) -> Code:
     """The QR code of a text, with a medium share of repair (15 %)."""
-    import segno  # noqa: PLC0415 - only where a code is shown
+    import segno  # only where a code is shown
 
     made = segno.make_qr(text, error="m")
     return Code(tuple(tuple(int(on) for on in row) for row in made.matrix_iter(border=QUIET)))

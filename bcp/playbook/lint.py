@@ -199,7 +199,7 @@ def _expressions(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
 
 
 def _for_each(loaded: Loaded, placed: Placed, scope: dict[str, Any]) -> Iterator[Problem]:
-    from bcp.playbook.types import ANY  # noqa: PLC0415
+    from bcp.playbook.types import ANY
 
     value, place = placed.step.for_each, (*placed.path, "for_each")
     scope["item"] = ANY
@@ -229,7 +229,7 @@ def _arguments(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
             "steps": steps_scope({i: by_id[i] for i in ancestors(loaded, placed.id) if i in by_id}, catalogue),
         }
         if placed.step.for_each is not None:
-            from bcp.playbook.types import ANY  # noqa: PLC0415
+            from bcp.playbook.types import ANY
 
             scope["item"] = ANY
         yield from check_arguments(

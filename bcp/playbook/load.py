@@ -110,7 +110,7 @@ def input_values(book: Playbook, given: dict[str, str]) -> dict[str, Any]:
     Raises:
         Invalid: for unknown, missing and mistyped ones.
     """
-    from bcp.kernel.document import did_you_mean  # noqa: PLC0415
+    from bcp.kernel.document import did_you_mean
 
     out: dict[str, Any] = {}
     for name in given:

@@ -25,12 +25,12 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
         Invalid: the address is taken, the configuration lacks something.
         Refused: another daemon serves this state folder.
     """
-    import uvicorn  # noqa: PLC0415
+    import uvicorn
 
-    from bcp.server.doors.guard import GuardedProtocol, fit_descriptors  # noqa: PLC0415
-    from bcp.server.doors.slack_socket import listen  # noqa: PLC0415
-    from bcp.server.doors.traces import set_up  # noqa: PLC0415
-    from bcp.server.web import web  # noqa: PLC0415
+    from bcp.server.doors.guard import GuardedProtocol, fit_descriptors
+    from bcp.server.doors.slack_socket import listen
+    from bcp.server.doors.traces import set_up
+    from bcp.server.web import web
 
     fit_descriptors()
     daemon = Daemon(configuration)
@@ -57,7 +57,7 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
             serving = group.create_task(_served(server, sockets))
             dog = group.create_task(watchdog(daemon.sight))
             while not server.started and not serving.done():
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # noqa: TID251 - until the socket listens
             notify("READY=1")
             ready(f"http://{daemon.settings.listen}")
             await asyncio.wait([group.create_task(ended.wait()), working, serving], return_when=asyncio.FIRST_COMPLETED)
@@ -80,7 +80,7 @@ async def _served(server: Any, sockets: list[Any]) -> None:
 
 
 def _bound(config: Any, host: str, port: int) -> Any:
-    import socket  # noqa: PLC0415
+    import socket
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
@@ -100,7 +100,7 @@ def _bound(config: Any, host: str, port: int) -> Any:
 def reload(daemon: Daemon, app: Any, path: Path) -> None:
     """Take over hooks, playbooks, messages and people of a new bcp.yaml. A broken one changes nothing. Where to listen and
     where the state lies stay as they were until a restart; runs under way keep the configuration that they began with."""
-    from bcp.wiring import make_app  # noqa: PLC0415
+    from bcp.wiring import make_app
 
     notify("RELOADING=1")
     try:
@@ -130,5 +130,5 @@ async def _replaced(daemon: Daemon, old: Any) -> None:
     await daemon.writer.do(
         lambda b: b.note("reloaded", "", "bcp", configuration=daemon.app.configuration.fingerprint()[:12])
     )
-    await asyncio.sleep(30.0)  # what is being sent by the old channels may end
+    await asyncio.sleep(30.0)  # noqa: TID251 - what is being sent by the old channels may end
     await old.close()

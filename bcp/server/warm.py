@@ -16,10 +16,10 @@ def warm(app: App) -> None:
     Raises:
         Invalid: people, channels or texts cannot be read: a daemon that can tell nobody does not start.
     """
-    import aiohttp  # noqa: F401, PLC0415
+    import aiohttp  # noqa: F401
 
-    from bcp.deeds import run  # noqa: F401, PLC0415
-    from bcp.reports import write  # noqa: F401, PLC0415
+    from bcp.deeds import run  # noqa: F401
+    from bcp.reports import write  # noqa: F401
 
     registry.actions()
     app.make_ready()

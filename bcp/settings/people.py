@@ -34,7 +34,7 @@ class Organisation(Model):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        from bcp.contacts.quiet import zone_of  # noqa: PLC0415 - rarely set, and costs start-up
+        from bcp.contacts.quiet import zone_of  # rarely set, and costs start-up
 
         zone_of(value)
         return value
@@ -85,7 +85,7 @@ class AudienceSettings(Model):
     @field_validator("where")
     @classmethod
     def _expression(cls, value: str) -> str:
-        from bcp.contacts.directory import matcher  # noqa: PLC0415
+        from bcp.contacts.directory import matcher
 
         try:
             matcher(value)
@@ -96,7 +96,7 @@ class AudienceSettings(Model):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        from bcp.contacts.quiet import zone_of  # noqa: PLC0415
+        from bcp.contacts.quiet import zone_of
 
         zone_of(value)
         return value
@@ -117,7 +117,7 @@ class StandingApproval(Model):
     @field_validator("until")
     @classmethod
     def _date(cls, value: str) -> str:
-        from datetime import date  # noqa: PLC0415
+        from datetime import date
 
         return date.fromisoformat(value).isoformat()
 

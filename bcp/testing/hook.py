@@ -90,7 +90,7 @@ class HookSuite(ConfiguredSuite):
 
     def believes(self, received: Received) -> bool:
         """Is this request believed?"""
-        from bcp.kit.hook_auth import verify  # noqa: PLC0415 - what the daemon uses
+        from bcp.kit.hook_auth import verify  # what the daemon uses
 
         async def work() -> bool:
             try:

@@ -88,7 +88,7 @@ class People:
 def login_name() -> str:
     """The login of whoever runs this process, by user id, not by what the environment claims."""
     try:
-        import pwd  # noqa: PLC0415
+        import pwd
 
         return pwd.getpwuid(os.getuid()).pw_name
     except (ImportError, KeyError):

@@ -185,14 +185,14 @@ class Running:
 
     def reporter(self) -> ReportWriter:
         """Writes reports, with what vendors reported of each message."""
-        from bcp.reports.write import ReportWriter  # noqa: PLC0415 - only where one is written
+        from bcp.reports.write import ReportWriter  # only where one is written
 
         org, folder = self.settings.organisation, self.configuration.state / "reports"
         return ReportWriter(self.runs, folder, org.name, reported=self.reported, zone=org.timezone)
 
     def reported(self, receipts: Sequence[str]) -> dict[str, str]:
         """The last status that a vendor reported, by receipt."""
-        from bcp.incident.receipts import read_receipts  # noqa: PLC0415
+        from bcp.incident.receipts import read_receipts
 
         return read_receipts(self.configuration.state / "incidents.db", receipts)
 

@@ -19,18 +19,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fakes import services  # noqa: E402
+from fakes import services
 
-from bcp import registry  # noqa: E402
-from bcp.engine.approvals import JournalApprovals  # noqa: E402
-from bcp.engine.events import Progress  # noqa: E402
-from bcp.engine.runner import Runner, nodes_of  # noqa: E402
-from bcp.engine.state import replay  # noqa: E402
-from bcp.kernel.clock import SystemClock  # noqa: E402
-from bcp.playbook.load import loads  # noqa: E402
-from bcp.plugins.engines.embedded import EmbeddedStore, send_signal  # noqa: E402
-from bcp.store.sqlite.state import SqliteState  # noqa: E402
-from bcp.testing.effects import Effect, Recorder  # noqa: E402
+from bcp import registry
+from bcp.engine.approvals import JournalApprovals
+from bcp.engine.events import Progress
+from bcp.engine.runner import Runner, nodes_of
+from bcp.engine.state import replay
+from bcp.kernel.clock import SystemClock
+from bcp.playbook.load import loads
+from bcp.plugins.engines.embedded import EmbeddedStore, send_signal
+from bcp.store.sqlite.state import SqliteState
+from bcp.testing.effects import Effect, Recorder
 
 PLAYBOOK = """
 version: 1
@@ -127,7 +127,7 @@ def child(folder: Path, book: str, kill_after_s: float | None) -> int | None:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 2)
             code = work(folder, book)
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             (folder / "fault").write_text(repr(error))
         finally:
             os._exit(code)

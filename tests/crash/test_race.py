@@ -70,7 +70,7 @@ def test_of_fifty_starters_one_runs_and_the_others_know_its_id(tmp_path) -> None
                 out = {"ran": run_id, "code": code}
             except Refused as error:
                 out = {"refused": error.message, "rule": error.rule}
-            except BaseException as error:  # noqa: BLE001
+            except BaseException as error:
                 out = {"fault": repr(error)}
             finally:
                 (tmp_path / f"out-{i}.json").write_text(json.dumps(out))

@@ -41,7 +41,7 @@ class Apprise(Channel[AppriseSettings]):
     def _service(self) -> tuple[str, object]:
         """The schema and a loaded notifier. Raises ``Invalid``."""
         try:
-            import apprise  # noqa: PLC0415 - an extra
+            import apprise  # an extra
         except ImportError as error:
             raise Invalid("Apprise is not installed", hint="pip install 'bcp-mail[apprise]'") from error
         url = self.settings.url.reveal()

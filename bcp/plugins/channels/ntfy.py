@@ -134,7 +134,7 @@ class Ntfy(Channel[NtfySettings]):
 
 
 def _tag(key: str) -> str:
-    from bcp.kernel.hashing import digest_text  # noqa: PLC0415
+    from bcp.kernel.hashing import digest_text
 
     return "bcp-" + digest_text(key)[:16]
 

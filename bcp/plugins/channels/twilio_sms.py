@@ -93,7 +93,7 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
 
     async def schedule(self, delivery: Delivery, at: float) -> Receipt:
         """``ScheduleType=fixed``: 5 minutes to 35 days ahead."""
-        from datetime import UTC, datetime  # noqa: PLC0415
+        from datetime import UTC, datetime
 
         if why := self.can_schedule():
             raise Invalid(why, hint="Set messaging_service_sid: in bcp.yaml.")
@@ -109,7 +109,7 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
 
     async def unschedule(self, receipt_id: str) -> None:
         """Cancel it; one that has gone out or was cancelled before says so with a 4xx, and that is fine."""
-        from twilio.base.exceptions import TwilioException  # noqa: PLC0415
+        from twilio.base.exceptions import TwilioException
 
         try:
             await self._twilio.open().messages(receipt_id).update_async(status="canceled")

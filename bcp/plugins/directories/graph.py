@@ -77,7 +77,7 @@ class GraphDirectory:
         The delta query (learn.microsoft.com, delta-query-users): parameters go with the first request only, then the
         links carry them. A link that Graph no longer knows (410) is ``Permanent``: ask without one.
         """
-        from msgraph.generated.users.delta.delta_request_builder import DeltaRequestBuilder  # noqa: PLC0415
+        from msgraph.generated.users.delta.delta_request_builder import DeltaRequestBuilder
 
         query = DeltaRequestBuilder.DeltaRequestBuilderGetQueryParameters(select=FIELDS)
         url = self.settings.api_url
@@ -112,7 +112,7 @@ class GraphDirectory:
 
     async def members(self, groups: Mapping[str, str]) -> dict[str, list[str]]:
         """`/groups/{id}/transitiveMembers/microsoft.graph.user` (learn.microsoft.com, group-list-transitivemembers)."""
-        from msgraph.generated.groups.item.transitive_members.graph_user import (  # noqa: PLC0415
+        from msgraph.generated.groups.item.transitive_members.graph_user import (
             graph_user_request_builder as g,
         )
 
@@ -130,7 +130,7 @@ class GraphDirectory:
 
     async def managers(self) -> dict[str, str]:
         """Changes do not carry the manager, so that everybody is read."""
-        from msgraph.generated.users.users_request_builder import UsersRequestBuilder  # noqa: PLC0415
+        from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 
         query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
             select=["id"], expand=["manager($select=id)"], top=100

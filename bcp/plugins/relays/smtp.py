@@ -235,7 +235,7 @@ def _read_log(path: Path) -> str:
 
 
 async def _addresses(host: str) -> list[str]:
-    import socket  # noqa: PLC0415
+    import socket
 
     try:
         rows = await asyncio.get_running_loop().getaddrinfo(host.rstrip("."), None, type=socket.SOCK_STREAM)
@@ -246,7 +246,7 @@ async def _addresses(host: str) -> list[str]:
 
 async def _etrn(address: str, port: int, domains: Sequence[str], timeout_s: float) -> str:
     """One connection, one ETRN a domain."""
-    import aiosmtplib  # noqa: PLC0415
+    import aiosmtplib
 
     client = aiosmtplib.SMTP(hostname=address, port=port, timeout=timeout_s, start_tls=False, use_tls=False)
     said = []

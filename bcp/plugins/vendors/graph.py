@@ -69,7 +69,7 @@ class Graph:
         """
         if self._client is None:  # seconds of imports: neither the deadline of a look nor the other looks pay for them
             await asyncio.to_thread(importlib.import_module, "msgraph")
-        from kiota_abstractions.api_error import APIError  # noqa: PLC0415 - msgraph loads 1,200 modules; only here
+        from kiota_abstractions.api_error import APIError  # msgraph loads 1,200 modules; only here
 
         try:
             async with asyncio.timeout(timeout_s):
@@ -113,8 +113,8 @@ _HINTS = {
 
 
 def _configuration(query: Any = None, headers: Any = None) -> Any:
-    from kiota_abstractions.base_request_configuration import RequestConfiguration  # noqa: PLC0415
-    from kiota_http.middleware.options import RetryHandlerOption  # noqa: PLC0415
+    from kiota_abstractions.base_request_configuration import RequestConfiguration
+    from kiota_http.middleware.options import RetryHandlerOption
 
     return RequestConfiguration(query_parameters=query, options=[RetryHandlerOption(max_retries=0)])
 
@@ -137,7 +137,7 @@ UNREADABLE = "unreadable"
 
 def _why(error: Exception) -> str:
     """``timeout``, ``refused``, ``closed``: the way there; ``unreadable``: an answer came, and it is none of Graph's."""
-    import httpx  # noqa: PLC0415
+    import httpx
 
     if isinstance(error, httpx.TimeoutException):
         return "timeout"
@@ -150,19 +150,19 @@ def _why(error: Exception) -> str:
 
 def _client(tenant_id: str, client_id: str, client_secret: str, api_url: str) -> tuple[Any, Any]:
     """A client over a transport of ours: no middleware, so no hidden retry and no redirect; capped bodies."""
-    from msgraph import GraphRequestAdapter, GraphServiceClient  # noqa: PLC0415
+    from msgraph import GraphRequestAdapter, GraphServiceClient
 
-    from bcp.kit.capped import capped_client  # noqa: PLC0415
+    from bcp.kit.capped import capped_client
 
     http = capped_client()
     if api_url:
-        from kiota_abstractions.authentication import AnonymousAuthenticationProvider  # noqa: PLC0415
+        from kiota_abstractions.authentication import AnonymousAuthenticationProvider
 
         adapter = GraphRequestAdapter(AnonymousAuthenticationProvider(), client=http)
         adapter.base_url = api_url.rstrip("/") + "/v1.0"
         return GraphServiceClient(request_adapter=adapter), http.aclose
-    from azure.identity.aio import ClientSecretCredential  # noqa: PLC0415
-    from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider  # noqa: PLC0415
+    from azure.identity.aio import ClientSecretCredential
+    from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
 
     credential = ClientSecretCredential(tenant_id, client_id, client_secret)
     provider = AzureIdentityAuthenticationProvider(

@@ -23,8 +23,8 @@ class SlackClient:
 
     def _open(self) -> Any:
         if self._client is None:
-            import aiohttp  # noqa: PLC0415
-            from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415 - 0.2 s of import
+            import aiohttp
+            from slack_sdk.web.async_client import AsyncWebClient  # 0.2 s of import
 
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s), trace_configs=[_no_redirects()]
@@ -41,8 +41,8 @@ class SlackClient:
 
     async def call(self, method: str, **arguments: Any) -> Any:
         """One call. Raises ``RateLimited``, ``NotSent``, ``Permanent`` or ``InDoubt``."""
-        import aiohttp  # noqa: PLC0415
-        from slack_sdk.errors import SlackApiError, SlackClientError  # noqa: PLC0415
+        import aiohttp
+        from slack_sdk.errors import SlackApiError, SlackClientError
 
         try:
             answer = await getattr(self._open(), method)(**arguments)
@@ -85,7 +85,7 @@ def messages_of(answer: Any) -> list[Any]:
 
 def _no_redirects() -> Any:
     """Our token goes nowhere else: slack_sdk would follow a redirect, and post a second time."""
-    import aiohttp  # noqa: PLC0415
+    import aiohttp
 
     async def stop(session: Any, context: Any, parameters: Any) -> None:
         raise aiohttp.ClientError("it was redirected")

@@ -29,7 +29,7 @@ class Twilio:
     def open(self) -> Any:
         """``twilio.rest.Client``."""
         if self._client is None:
-            from twilio.rest import Client  # noqa: PLC0415 - 0.2 s of import, only when something is sent
+            from twilio.rest import Client  # 0.2 s of import, only when something is sent
 
             sid, token = self._who
             self._transport = transport(self._timeout_s, self._connections)
@@ -49,7 +49,7 @@ async def check_account(twilio: Twilio, name: str, sid: str, number: str | None,
     """What Twilio's API can tell before the day: the account, whether it is a trial, and whether the number can do this."""
     try:
         account = await twilio.open().api.accounts(sid).fetch_async()
-    except Exception as error:  # noqa: BLE001 - doctor reports whatever is wrong
+    except Exception as error:  # doctor reports whatever is wrong
         text = getattr(error, "message", None) or getattr(error, "msg", error)
         return [Check(name, "fail", f"Twilio: {text}", getattr(error, "hint", "") or "Check the credentials.")]
     active = str(account.status) == "active"
@@ -74,7 +74,7 @@ async def check_account(twilio: Twilio, name: str, sid: str, number: str | None,
         return out
     try:
         found = await twilio.open().incoming_phone_numbers.list_async(phone_number=number, limit=1)
-    except Exception:  # noqa: BLE001 - the number is a detail; the account was reached
+    except Exception:  # the number is a detail; the account was reached
         return [
             *out,
             Check(name, "warn", f"whether {number} may be used cannot be asked", "Look into the Twilio console."),
@@ -124,7 +124,7 @@ def form(data: Any) -> bytes | None:
 
 def _headers(given: tuple[tuple[str, str], ...], auth: tuple[str, str] | None, body: bool) -> Any:
     """The same for every message of a send: made once."""
-    from multidict import CIMultiDict  # noqa: PLC0415
+    from multidict import CIMultiDict
 
     out = CIMultiDict(given)
     if auth is not None:
@@ -136,12 +136,12 @@ def _headers(given: tuple[tuple[str, str], ...], auth: tuple[str, str] | None, b
 
 def transport(timeout_s: float, connections: int) -> Any:
     """A transport for twilio's client: one request is one request, with a deadline, and three typed outcomes."""
-    import aiohttp  # noqa: PLC0415
-    from twilio.http import AsyncHttpClient  # noqa: PLC0415
-    from twilio.http.response import Response  # noqa: PLC0415
-    from yarl import URL  # noqa: PLC0415
+    import aiohttp
+    from twilio.http import AsyncHttpClient
+    from twilio.http.response import Response
+    from yarl import URL
 
-    from bcp.kit.http import retry_after  # noqa: PLC0415
+    from bcp.kit.http import retry_after
 
     class SafeTransport(AsyncHttpClient):  # type: ignore[misc]
         """429: not taken. No connection: not sent. 5xx, time-out, broken answer: nobody knows."""

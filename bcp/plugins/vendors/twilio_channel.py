@@ -71,7 +71,7 @@ SENSELESS = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 @contextmanager
 def refusals() -> Iterator[None]:
     """Around a request: Twilio's own exception becomes one of ours, and an answer without sense is in doubt."""
-    from twilio.base.exceptions import TwilioException  # noqa: PLC0415
+    from twilio.base.exceptions import TwilioException
 
     try:
         yield
@@ -94,7 +94,7 @@ def receipt_of(created: Any) -> Receipt:
 @contextmanager
 def questions() -> Iterator[None]:
     """Around a look at a list: whatever goes wrong, nothing is known."""
-    from twilio.base.exceptions import TwilioException  # noqa: PLC0415
+    from twilio.base.exceptions import TwilioException
 
     try:
         yield

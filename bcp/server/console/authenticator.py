@@ -25,14 +25,14 @@ class Offered:
 
 def otp_url(organisation: str, name: str, secret: str) -> str:
     """What an authenticator app reads (Key URI format)."""
-    import pyotp  # noqa: PLC0415
+    import pyotp
 
     return str(pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=f"bcp {organisation}"))
 
 
 async def offer(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Show another secret to whoever knows the password. Nothing is changed yet."""
-    import pyotp  # noqa: PLC0415
+    import pyotp
 
     name, peer = session.user.name, site.peer(request)
     site.accounts.check_lock(name, peer)
@@ -52,7 +52,7 @@ def shown(site: Site, request: Request, session: Session, offered: Offered, erro
 
 async def confirm(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Use it once it works; every session ends."""
-    import pyotp  # noqa: PLC0415
+    import pyotp
 
     offered = PENDING.take(f"totp:{session.user.name}")
     if not isinstance(offered, Offered) or offered.name != session.user.name:

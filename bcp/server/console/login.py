@@ -34,12 +34,12 @@ class Pending:
 
     def put(self, name: str, value: Any) -> None:
         """Remember it. One a person: a second begins anew."""
-        self._out[name] = (time.monotonic(), value)
+        self._out[name] = (time.monotonic(), value)  # noqa: TID251 - a browser's real time
 
     def take(self, name: str) -> Any:
         """It, once; ``None`` when there is nothing or it is too old."""
         at, value = self._out.pop(name, (0.0, None))
-        return value if time.monotonic() - at <= CHALLENGE_S else None
+        return value if time.monotonic() - at <= CHALLENGE_S else None  # noqa: TID251 - a browser's real time
 
 
 PENDING = Pending()
@@ -88,7 +88,7 @@ async def enter(request: Request) -> Response:
     except Invalid as error:
         return form_page(site, request, error.message, 400)
     name, peer = field(form, "name").strip()[:100], site.peer(request)
-    mine = device.known(site.accounts.key, name, request.cookies.get(site.device_cookie, ""), time.time())
+    mine = device.known(site.accounts.key, name, request.cookies.get(site.device_cookie, ""), time.time())  # noqa: TID251 - a browser's real time
     peer_or_device = f"device:{name}" if mine else peer
     try:
         site.accounts.check_lock(name, peer_or_device, alone=mine)
@@ -155,11 +155,11 @@ async def _json(site: Site, request: Request) -> dict[str, Any]:
 
 async def passkey_login_begin(request: Request) -> Response:
     """A challenge for any passkey of ours."""
-    from webauthn import generate_authentication_options, options_to_json  # noqa: PLC0415
+    from webauthn import generate_authentication_options, options_to_json
 
     site: Site = request.app.state.site
     host, _ = _party(site, request)
-    mark, challenge = site.challenges.new(time.time())
+    mark, challenge = site.challenges.new(time.time())  # noqa: TID251 - a browser's real time
     options = generate_authentication_options(rp_id=host, challenge=challenge)
     answer = Response(options_to_json(options), media_type="application/json")
     answer.set_cookie(
@@ -170,9 +170,9 @@ async def passkey_login_begin(request: Request) -> Response:
 
 async def passkey_login_finish(request: Request) -> Response:
     """Who signed it?"""
-    from webauthn import verify_authentication_response  # noqa: PLC0415
-    from webauthn.helpers import base64url_to_bytes  # noqa: PLC0415
-    from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415
+    from webauthn import verify_authentication_response
+    from webauthn.helpers import base64url_to_bytes
+    from webauthn.helpers.exceptions import WebAuthnException
 
     site: Site = request.app.state.site
     host, origin = _party(site, request)
@@ -181,7 +181,7 @@ async def passkey_login_finish(request: Request) -> Response:
         body = await _json(site, request)
         site.accounts.check_lock("passkey", peer, alone=True)
         begun = request.cookies.get("bcp_challenge", "")
-        challenge, credential = site.challenges.of(begun, time.time()), dict(body.get("credential") or {})
+        challenge, credential = site.challenges.of(begun, time.time()), dict(body.get("credential") or {})  # noqa: TID251 - a browser's real time
         mark = base64url_to_bytes(str(credential["rawId"]))
         known = site.accounts.passkey(mark)
         if challenge is None or known is None:
@@ -207,8 +207,8 @@ async def passkey_login_finish(request: Request) -> Response:
 
 async def passkey_add_begin(request: Request) -> Response:
     """A challenge for a new passkey of whoever is logged in."""
-    from webauthn import generate_registration_options, options_to_json  # noqa: PLC0415
-    from webauthn.helpers.structs import (  # noqa: PLC0415
+    from webauthn import generate_registration_options, options_to_json
+    from webauthn.helpers.structs import (
         AuthenticatorSelectionCriteria,
         PublicKeyCredentialDescriptor,
         ResidentKeyRequirement,
@@ -241,8 +241,8 @@ async def passkey_add_begin(request: Request) -> Response:
 
 async def passkey_add_finish(request: Request) -> Response:
     """Keep it."""
-    from webauthn import verify_registration_response  # noqa: PLC0415
-    from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415
+    from webauthn import verify_registration_response
+    from webauthn.helpers.exceptions import WebAuthnException
 
     site: Site = request.app.state.site
     session, (host, origin) = site.session(request), _party(site, request)
@@ -277,8 +277,8 @@ async def passkey_add_finish(request: Request) -> Response:
 
 async def oidc_begin(request: Request) -> Response:
     """To the identity provider."""
-    import base64  # noqa: PLC0415
-    import hashlib  # noqa: PLC0415
+    import base64
+    import hashlib
 
     site: Site = request.app.state.site
     wanted = site.daemon.settings.console.oidc
@@ -346,11 +346,11 @@ async def _claims(site: Site, request: Request, facts: dict[str, Any], verifier:
     if answer is None or not isinstance(answer.get("id_token"), str):
         return None
     keys = Keys(facts["jwks_uri"], site.daemon.state / "keys")
-    return await keys.claims(answer["id_token"], issuer=wanted.issuer, audience=wanted.client_id, now=time.monotonic())
+    return await keys.claims(answer["id_token"], issuer=wanted.issuer, audience=wanted.client_id, now=time.monotonic())  # noqa: TID251 - age of a cache
 
 
 async def _fetch(method: str, url: str, form: dict[str, str] | None = None) -> dict[str, Any] | None:
-    import aiohttp  # noqa: PLC0415
+    import aiohttp
 
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=8)) as session:

@@ -92,7 +92,7 @@ class Site:
 
     def sign_in(self, response: Response, value: str, name: str) -> Response:
         """Set the cookies: not for scripts, not for other sites' requests, over TLS only where there is TLS."""
-        now = time.time()
+        now = time.time()  # noqa: TID251 - a browser's real time
         ages = {
             self.device_cookie: (device.mark(self.accounts.key, name, now), int(device.LASTS_S)),
             self.cookie: (value, int(self.daemon.settings.console.session)),
@@ -106,9 +106,9 @@ class Site:
     ) -> dict[str, Any] | None:
         """What the identity provider says of itself, asked at most twice a minute however many begin a log-in."""
         at, who, found = self._provider
-        if who != issuer or time.monotonic() - at > (300.0 if found else 30.0):
+        if who != issuer or time.monotonic() - at > (300.0 if found else 30.0):  # noqa: TID251 - age of a cache
             found = await fetch(issuer)
-            self._provider = (time.monotonic(), issuer, found)
+            self._provider = (time.monotonic(), issuer, found)  # noqa: TID251 - age of a cache
         return found
 
     def seal(self, text: str) -> str:
@@ -117,7 +117,7 @@ class Site:
 
     def unseal(self, text: str, lasts_s: float) -> str:
         """The same text; empty when it is not ours or too old."""
-        from cryptography.fernet import InvalidToken  # noqa: PLC0415
+        from cryptography.fernet import InvalidToken
 
         try:
             return bytes(self._fernet().decrypt(text.encode(), ttl=int(lasts_s))).decode()
@@ -125,7 +125,7 @@ class Site:
             return ""
 
     def _fernet(self) -> Any:
-        from cryptography.fernet import Fernet  # noqa: PLC0415
+        from cryptography.fernet import Fernet
 
         key = hashlib.sha256(b"sign-in\x1f" + self.accounts.key).digest()
         return Fernet(base64.urlsafe_b64encode(key))
@@ -156,7 +156,7 @@ def field(form: dict[str, list[str]], name: str) -> str:
 
 def to(path: str, done: str = "") -> Response:
     """Go there next, and say what was done."""
-    from urllib.parse import quote  # noqa: PLC0415
+    from urllib.parse import quote
 
     return RedirectResponse(path + (f"?done={quote(done)}" if done else ""), 303)
 
@@ -200,7 +200,7 @@ def deed(
     role: str, view: Callable[[Site, Request, Session, dict[str, list[str]]], Awaitable[Response]]
 ) -> Callable[[Request], Awaitable[Response]]:
     """The same for what changes something: from our own page only, with the session's token."""
-    import hmac  # noqa: PLC0415
+    import hmac
 
     async def checked(site: Site, request: Request, session: Session) -> Response:
         form = await site.form(request)

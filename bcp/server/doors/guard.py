@@ -70,13 +70,13 @@ class Throttle:
         """Too much lately?"""
         if peer not in self._wrong:
             return False
-        now = time.monotonic()
+        now = time.monotonic()  # noqa: TID251 - guesses are counted in real time
         times = [t for t in self._wrong[peer] if now - t < self.seconds]
         return len(times) >= self.most
 
     def count(self, peer: str) -> None:
         """One more."""
-        now = time.monotonic()
+        now = time.monotonic()  # noqa: TID251 - guesses are counted in real time
         times = [t for t in self._wrong.pop(peer, []) if now - t < self.seconds]
         self._wrong[peer] = [*times, now][-self.most :]
         while len(self._wrong) > self.addresses:
@@ -93,7 +93,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status = time.monotonic(), 0
+        began, status = time.monotonic(), 0  # noqa: TID251 - how long an answer took
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -121,7 +121,7 @@ class Guard:
                     "method": scope["method"],
                     "path": shown(scope["path"]),
                     "status": status,
-                    "ms": round((time.monotonic() - began) * 1000, 1),
+                    "ms": round((time.monotonic() - began) * 1000, 1),  # noqa: TID251 - how long an answer took
                 }
                 LOG.info("%s %s %s", facts["method"], facts["path"], status, extra={"facts": facts})
 
@@ -272,7 +272,7 @@ def fit_descriptors() -> int:
     Without this, idle connections take the last descriptors, and then no database, lock or vendor can be opened.
     Returns how many connections are taken.
     """
-    import resource  # noqa: PLC0415
+    import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)

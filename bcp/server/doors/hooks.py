@@ -70,7 +70,7 @@ class Hooks:
         received = Received(
             raw,
             {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in request.headers.raw},
-            time.time(),
+            time.time(),  # noqa: TID251 - signatures age in real time
             request.client.host if request.client else "",
             str(request.path_params.get("token") or ""),
         )

@@ -14,10 +14,10 @@ LOG = logger(__name__)
 
 async def listen(daemon: Daemon) -> None:
     """Until cancelled. The library reconnects by itself; every envelope is acknowledged before it is acted on."""
-    from slack_sdk.socket_mode.aiohttp import SocketModeClient  # noqa: PLC0415
-    from slack_sdk.socket_mode.request import SocketModeRequest  # noqa: PLC0415
-    from slack_sdk.socket_mode.response import SocketModeResponse  # noqa: PLC0415
-    from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415
+    from slack_sdk.socket_mode.aiohttp import SocketModeClient
+    from slack_sdk.socket_mode.request import SocketModeRequest
+    from slack_sdk.socket_mode.response import SocketModeResponse
+    from slack_sdk.web.async_client import AsyncWebClient
 
     settings = daemon.settings.slack
     base = {"base_url": settings.api_url.rstrip("/") + "/api/"} if settings.api_url else {}
@@ -42,7 +42,7 @@ async def listen(daemon: Daemon) -> None:
 
 async def _say(url: str, text: str, api_url: str) -> None:
     """Tell the one who pressed, only them. The URL came in a payload: it must be Slack's own."""
-    import aiohttp  # noqa: PLC0415
+    import aiohttp
 
     if not url.startswith(("https://hooks.slack.com/", *([api_url] if api_url else []))):
         LOG.warning("a response URL that is not Slack's was not called")

@@ -35,12 +35,12 @@ async def watchdog(sight: Sight) -> None:
     while period:
         if sight.healthy_watch() or not sight.rounds:
             notify("WATCHDOG=1")
-        await asyncio.sleep(period)
+        await asyncio.sleep(period)  # noqa: TID251 - systemd's protocol
 
 
 async def heartbeat(sight: Sight, wanted: HeartbeatSettings) -> None:
     """GET the check URL while the watch is alive. Redirects are not followed, the answer is not read."""
-    import aiohttp  # noqa: PLC0415
+    import aiohttp
 
     said = ""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
@@ -54,4 +54,4 @@ async def heartbeat(sight: Sight, wanted: HeartbeatSettings) -> None:
                 if problem and problem != said:
                     LOG.warning("the heartbeat check cannot be reached: %s", problem)
                 said = problem
-            await asyncio.sleep(wanted.every)
+            await asyncio.sleep(wanted.every)  # noqa: TID251 - others watch it in real time

@@ -55,7 +55,7 @@ class Told:
                     await asyncio.to_thread(self._write, source, text)
                 except StorageError:
                     self._dirty.add(source)
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(PAUSE_S)  # noqa: TID251 - real time, of the disk
 
     def _write(self, source: str, text: str) -> None:
         write_atomic(make_private(self.folder) / f"hook-{source}.json", text)

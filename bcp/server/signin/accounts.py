@@ -80,7 +80,7 @@ class Accounts:
 
     def add(self, name: str, contact: str, role: str, password: str, *, email: str = "") -> str:
         """A new account; returns the TOTP secret, which is shown once. Raises ``Invalid``."""
-        import pyotp  # noqa: PLC0415
+        import pyotp
 
         check_password(password, name)
         if role not in ROLES:
@@ -123,7 +123,7 @@ class Accounts:
 
     def set_totp(self, name: str, secret: str = "") -> str:
         """Another TOTP secret, shown once; its sessions end. ``secret``: one that an authenticator has already."""
-        import pyotp  # noqa: PLC0415
+        import pyotp
 
         secret = secret or pyotp.random_base32()
         self._do("update user set totp = ?, totp_last = 0 where name = ?", self._seal(secret), name)
@@ -152,7 +152,7 @@ class Accounts:
 
     def code_is(self, name: str, code: str) -> bool:
         """A TOTP code (RFC 6238), one step of 30 s early or late; each counts once."""
-        import pyotp  # noqa: PLC0415
+        import pyotp
 
         rows = self._do("select totp, totp_last from user where name = ?", name)
         if not rows or not (code.isascii() and code.isdigit()):
@@ -182,12 +182,12 @@ class Accounts:
         self._do("delete from wrong where user = ? and peer = ?", name, peer)
 
     def _seal(self, text: str) -> str:
-        from cryptography.fernet import Fernet  # noqa: PLC0415
+        from cryptography.fernet import Fernet
 
         return Fernet(self._fernet()).encrypt(text.encode()).decode()
 
     def _open(self, text: str) -> str:
-        from cryptography.fernet import Fernet, InvalidToken  # noqa: PLC0415
+        from cryptography.fernet import Fernet, InvalidToken
 
         try:
             return Fernet(self._fernet()).decrypt(text.encode()).decode()
@@ -197,7 +197,7 @@ class Accounts:
             ) from error
 
     def _fernet(self) -> bytes:
-        import base64  # noqa: PLC0415
+        import base64
 
         return base64.urlsafe_b64encode(hashlib.sha256(b"totp\x1f" + self.key).digest())
 
@@ -333,15 +333,15 @@ def check_password(password: str, name: str) -> None:
 
 def hashed(password: str) -> str:
     """argon2id with the library's present parameters (RFC 9106)."""
-    from argon2 import PasswordHasher  # noqa: PLC0415
+    from argon2 import PasswordHasher
 
     return PasswordHasher().hash(password)
 
 
 def verified(stored: str, password: str) -> bool:
     """Is it the one?"""
-    from argon2 import PasswordHasher  # noqa: PLC0415
-    from argon2.exceptions import Argon2Error, InvalidHashError  # noqa: PLC0415
+    from argon2 import PasswordHasher
+    from argon2.exceptions import Argon2Error, InvalidHashError
 
     try:
         return PasswordHasher().verify(stored, password[:500])

@@ -70,7 +70,7 @@ class Writer:
             self._undo()
             why = failed(self._path, error)
             return [(None, StorageError(why.message, hint=why.hint)) for _ in works]
-        except Exception as error:  # noqa: BLE001 - a bug in one must not leave the others waiting for ever
+        except Exception as error:  # a bug in one must not leave the others waiting for ever
             self._undo()
             return [(None, error) for _ in works]
         return out
