@@ -1,4 +1,5 @@
-"""Which plug-ins there are: the files of our own folder, and entry points of other packages. Nothing has to be registered.
+"""Which plug-ins there are: the files of our own folder, and entry points of other packages.
+Nothing has to be registered.
 
 Kinds are listed from file names and package metadata alone: no plug-in is imported before one of its kind is used.
 A package from outside can be wrong in any way (it does not import, it was written for another API, it gives something
@@ -190,7 +191,8 @@ def _kind_of(found: Plugin) -> str:
 
 
 def made(create: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a descriptor's ``create``. What comes out keeps the contract's names, or it is ``Invalid`` and says what lacks.
+    """Call a descriptor's ``create``. What comes out keeps the contract's names,
+    or it is ``Invalid`` and says what lacks.
 
     Types are mypy's business, in the plug-in's own file; this is for packages whose authors did not ask it.
     """

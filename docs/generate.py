@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -11,6 +12,11 @@ from typing import Any
 HERE = Path(__file__).parent / "reference"
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT))
+
+
+def told(thing: Any) -> str:
+    """A docstring without its indentation."""
+    return inspect.cleandoc(thing.__doc__ or "")
 
 
 def run(*arguments: str) -> str:
@@ -87,7 +93,7 @@ def actions() -> str:
         facts = f" Makes true: {', '.join(f'`{p}`' for p in action.provides)}." if action.provides else ""
         outputs = ", ".join(f"`{n}` ({t})" for n, t in action.outputs.items())
         parts.append(
-            f"## `{kind}`\n\n{(type(action).__doc__ or '').strip()}\n\nUndo: {undo}.{facts}\n\n{table(action.Args)}\n\nOutputs: {outputs}\n"
+            f"## `{kind}`\n\n{told(type(action))}\n\nUndo: {undo}.{facts}\n\n{table(action.Args)}\n\nOutputs: {outputs}\n"
         )
     return "\n".join(parts)
 
@@ -103,7 +109,7 @@ def configuration() -> str:
         table(Settings) + "\n",
     ]
     for name, model in sorted(_inner(Settings).items()):
-        parts.append(f"## {name}\n\n{(model.__doc__ or '').strip()}\n\n{table(model)}\n")
+        parts.append(f"## {name}\n\n{told(model)}\n\n{table(model)}\n")
     for family, title in (
         ("dns", "DNS back ends"),
         ("relays", "Relays"),
@@ -115,9 +121,9 @@ def configuration() -> str:
         parts.append(f"# {title}\n")
         for kind in registry.kinds(family):
             model = registry.settings_class(family, kind)
-            parts.append(f"## {family}: `{kind}`\n\n{(model.__doc__ or '').strip()}\n\n{table(model)}\n")
+            parts.append(f"## {family}: `{kind}`\n\n{told(model)}\n\n{table(model)}\n")
             parts += [
-                f"### {n}\n\n{(m.__doc__ or '').strip()}\n\n{table(m)}\n" for n, m in sorted(_inner(model).items())
+                f"### {n}\n\n{told(m)}\n\n{table(m)}\n" for n, m in sorted(_inner(model).items())
             ]
     return "\n".join(parts)
 
@@ -149,7 +155,7 @@ def playbook() -> str:
 
     parts = ["# Playbook\n", "Version 1. Made from the code.\n", table(Playbook) + "\n"]
     parts += [
-        f"## {name}\n\n{(model.__doc__ or '').strip()}\n\n{table(model)}\n"
+        f"## {name}\n\n{told(model)}\n\n{table(model)}\n"
         for name, model in sorted(_inner(Playbook).items())
     ]
     return "\n".join(parts)
@@ -171,7 +177,7 @@ def outage() -> str:
         table(OutageFile) + "\n",
     ]
     parts += [
-        f"## {name}\n\n{(model.__doc__ or '').strip()}\n\n{table(model)}\n"
+        f"## {name}\n\n{told(model)}\n\n{table(model)}\n"
         for name, model in sorted(_inner(OutageFile).items())
     ]
     parts += ["## Kinds of probes\n", "| kind | plane | role | medium | before anything is said of it |\n| --- | --- | --- | --- | --- |"]
@@ -298,6 +304,7 @@ def hooks() -> str:
     """Every kind of sender: how it is set up, how it proves itself."""
     from bcp import registry
     from bcp.contracts.hook import HookPlugin
+    from bcp.kernel.text import summary
 
     parts = [
         "# Hooks\n",
@@ -310,8 +317,8 @@ def hooks() -> str:
     for kind in registry.kinds("triggers"):
         hook, model = registry.find(HookPlugin, kind).make, registry.settings_class("triggers", kind)
         proof = f"HMAC in `{hook.signature}`" if hook.signature else "see below"
-        rows.append(f"| [`{kind}`](#{kind}) | {(hook.__doc__ or '').strip().splitlines()[0]} | {proof} |")
-        blocks.append(f"\n## {kind}\n\n{(model.__doc__ or '').strip()}\n\n```text\n{hook.example}\n```")
+        rows.append(f"| [`{kind}`](#{kind}) | {summary(hook)} | {proof} |")
+        blocks.append(f"\n## {kind}\n\n{told(model)}\n\n```text\n{hook.example}\n```")
     return "\n".join([*parts, *rows, *blocks])
 
 
@@ -339,7 +346,7 @@ def api() -> str:
         "| call | |\n| --- | --- |",
     ]
     for path, calls in document["paths"].items():
-        parts += [f"| `{method.upper()} {path}` | {call['summary']}. {call.get('description', '').splitlines()[0]} |" for method, call in calls.items()]
+        parts += [f"| `{method.upper()} {path}` | {call['summary']}. {' '.join(call.get('description', '').split(chr(10) * 2)[0].split())} |" for method, call in calls.items()]
     return "\n".join(parts)
 
 

@@ -1,4 +1,5 @@
-"""What several commands need: the configuration, an event loop, people's names. Imports are light; the heavy ones come when used."""
+"""What several commands need: the configuration, an event loop, people's names.
+Imports are light; the heavy ones come when used."""
 
 from __future__ import annotations
 

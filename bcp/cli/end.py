@@ -43,7 +43,8 @@ def abort(
         str, typer.Option("--anyway", help="Checksum of the second yes, where a look speaks against moving mail back.")
     ] = "",
 ) -> None:
-    """Abort and undo. A run that moved mail is ended only by those who may approve its switch, shown where mail goes."""
+    """Abort and undo. A run that moved mail is ended only by those who may approve its switch,
+    shown where mail goes."""
     from bcp.deeds.abort import (
         Abort,
         look,

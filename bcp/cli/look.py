@@ -1,4 +1,5 @@
-"""``bcp probe``, ``report-problem``, ``history``: single looks, other vantage points, people's reports, what was seen."""
+"""``bcp probe``, ``report-problem``, ``history``:
+single looks, other vantage points, people's reports, what was seen."""
 
 from __future__ import annotations
 

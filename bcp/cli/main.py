@@ -1,4 +1,5 @@
-"""The entry point. ``bcp status`` in its usual forms does not even load Typer: it is typed most, and when things are worst."""
+"""The entry point. ``bcp status`` in its usual forms does not even load Typer:
+it is typed most, and when things are worst."""
 
 from __future__ import annotations
 

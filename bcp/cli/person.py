@@ -48,7 +48,8 @@ def prove_person(app: App, as_: str) -> str:
 
 
 def who_is(app: App, as_: str = "") -> Who:
-    """Whoever sits here. A login may do everything here that its files let it; whether its word counts, the deed decides."""
+    """Whoever sits here. A login may do everything here that its files let it;
+    whether its word counts, the deed decides."""
     from bcp.deeds.who import APPROVE, RUN, Who
 
     person = prove_person(app, as_)

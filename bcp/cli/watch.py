@@ -241,8 +241,8 @@ class _Screen:
 
 
 class _Starter:
-    """When a watch with --run starts its playbook: confirmed, of a class it covers, not flapping, and, where nobody will
-    be asked because somebody approved in advance, only when the decision time is over."""
+    """When a watch with --run starts its playbook: confirmed, of a class it covers, not flapping, and, where nobody
+    will be asked because somebody approved in advance, only when the decision time is over."""
 
     def __init__(self, app: App, loaded: Loaded | None, *, hold: bool) -> None:
         self.app, self.loaded, self.hold = app, loaded, hold

@@ -37,7 +37,8 @@ class AnswerTally:
 
 
 def digit_of(text: str) -> str:
-    """The digit that an answer begins with; empty for anything else. ``1``, ``1 ok``, ``#2`` and ``(1)`` count; ``10`` does not."""
+    """The digit that an answer begins with; empty for anything else.
+    ``1``, ``1 ok``, ``#2`` and ``(1)`` count; ``10`` does not."""
     found = _DIGIT.match(text.strip())
     return found[1] if found else ""
 
@@ -45,7 +46,8 @@ def digit_of(text: str) -> str:
 def tally(
     people: Sequence[Contact], inbound: Iterable[Inbound], since: float, allowed: Mapping[str, str]
 ) -> AnswerTally:
-    """Who answered what since then. A later answer replaces an earlier one; one that is no digit asked for is unclear."""
+    """Who answered what since then. A later answer replaces an earlier one;
+    one that is no digit asked for is unclear."""
     by_address = {a: p.id for p in people for a in (p.phone, p.email, p.slack) if a}
     latest: dict[str, Answer] = {}
     for message in sorted(inbound, key=lambda m: m.at):

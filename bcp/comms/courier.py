@@ -164,7 +164,8 @@ class Courier:
         return next((f"{n}: {why}" for n in order.channels if (why := self.channel(n).can_schedule())), "")
 
     async def arm(self, order: Order, key: str, at: float, prefix: str) -> tuple[int, int]:
-        """Leave the message with the vendor for ``at``; then take back what was left there before. In this order: never without one."""
+        """Leave the message with the vendor for ``at``; then take back what was left there before.
+        In this order: never without one."""
         assert self.journal is not None
         left = 0
         for name in order.channels:
@@ -209,7 +210,8 @@ class Courier:
         return back
 
     async def _first(self, order: Order, key: str) -> list[Tally]:
-        """Each person by their first channel; by the next one where that has no address, is unwanted, or failed for good."""
+        """Each person by their first channel; by the next one where that has no address, is unwanted,
+        or failed for good."""
         places = [n for n in order.channels if self.channel(n).broadcast]
         orders = {c.id: self._own_order(c, order) for c in self.directory.members(order.audience)}
         sums: dict[str, Tally] = {}
@@ -349,7 +351,8 @@ class Courier:
     async def _settle_doubt(
         self, channel: Channel[Any], claim: Claim, delivery: Delivery, pace: Pace | None = None
     ) -> Receipt | None:
-        """Did a delivery that a crash left behind arrive, with the text it had then? ``None``: it did not, and may be sent with the text of now."""
+        """Did a delivery that a crash left behind arrive, with the text it had then? ``None``:
+        it did not, and may be sent with the text of now."""
         texts = self._words.under(claim)
         if texts is None:
             raise InDoubt("the text it had before the crash is not known", hint="Look at the vendor's log.")

@@ -54,7 +54,8 @@ def render(
 
 
 def _phrases(template: Template, language: str, default: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """``say``: what is said of this class of outage in this language. Absent without a class, and then an error where it is used."""
+    """``say``: what is said of this class of outage in this language.
+    Absent without a class, and then an error where it is used."""
     table = template.lexicon.get(str(variables.get("outage_class", "")), {})
     for choice in (language, language[:2], default):
         if choice in table:

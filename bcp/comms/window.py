@@ -33,7 +33,8 @@ class Window:
         self._room.set()
 
     def slow_down(self) -> None:
-        """The vendor said *too many*. What was in flight with it says the same thing again, and does not count again."""
+        """The vendor said *too many*. What was in flight with it says the same thing again,
+        and does not count again."""
         if self._deaf > 0:
             self._deaf -= 1
             return

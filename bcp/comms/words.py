@@ -1,6 +1,7 @@
 """The words of a run: every text lies in its journal before it leaves, and is found there after a crash.
 
-A text names times: the one that is rendered after a crash is another, and a vendor's list is searched for the one that left.
+A text names times: the one that is rendered after a crash is another, and a vendor's list is searched for the one that
+left.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""A contacts file in CSV (RFC 4180), as people and spreadsheets write it: one person a line, comma, semicolon or tab."""
+"""A contacts file in CSV (RFC 4180), as people and spreadsheets write it:
+one person a line, comma, semicolon or tab."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ class Audience:
     groups: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
     where: str = ""
-    """Expression over a contact: ``'sales' in groups and language == 'de'``. Alone it asks everybody; beside groups it narrows them."""
+    """Expression over a contact: ``'sales' in groups and language == 'de'``.
+    Alone it asks everybody; beside groups it narrows them."""
     first: tuple[str, ...] = ()
     """Who is told first: ids and ``group:NAME``."""
     quiet: str = ""

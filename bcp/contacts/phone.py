@@ -1,4 +1,5 @@
-"""Phone numbers as people write them, to E.164 (ITU-T E.164), or a reason why not. A doubtful number is never called good."""
+"""Phone numbers as people write them, to E.164 (ITU-T E.164), or a reason why not.
+A doubtful number is never called good."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ _SECOND = re.compile(r"/\s*\d{1,4}\s*$|[,;|]|\boder\b|\bor\b", re.IGNORECASE)
 
 
 def check_phone(text: str) -> tuple[str, str]:
-    """The number in E.164 and an empty reason; or an empty number and what is wrong, as ``the phone number ...`` goes on."""
+    """The number in E.164 and an empty reason; or an empty number and what is wrong,
+    as ``the phone number ...`` goes on."""
     plain = _plain(text)
     if not plain:
         return "", ""

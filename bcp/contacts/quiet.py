@@ -36,7 +36,8 @@ def zone_of(name: str) -> tzinfo:
 
 
 def is_quiet(at: float, hours: str, timezone: str) -> bool:
-    """Is it quiet now? Hours that do not parse protect nobody and disturb nobody: they are checked when they come in."""
+    """Is it quiet now? Hours that do not parse protect nobody and disturb nobody:
+    they are checked when they come in."""
     span = parse_quiet(hours)
     if span is None:
         return False

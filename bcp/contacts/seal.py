@@ -1,4 +1,5 @@
-"""Contacts at rest: encrypted and authenticated (AES-256-GCM), and signed (Ed25519) where a key is given. On `cryptography`."""
+"""Contacts at rest: encrypted and authenticated (AES-256-GCM), and signed (Ed25519) where a key is given.
+On `cryptography`."""
 
 from __future__ import annotations
 

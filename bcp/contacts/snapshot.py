@@ -1,4 +1,5 @@
-"""A dated copy of the directory, so that nobody has to be asked while the directory is down. Encrypted where there is a key."""
+"""A dated copy of the directory, so that nobody has to be asked while the directory is down.
+Encrypted where there is a key."""
 
 from __future__ import annotations
 

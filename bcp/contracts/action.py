@@ -119,7 +119,8 @@ class Action(ABC, Generic[A]):
     outputs: ClassVar[Mapping[str, str]] = {}
     """Name and type (``string``, ``number``, ``boolean``, ``list``, ``object``, ``any``) of what it leaves behind."""
     provides: ClassVar[tuple[str, ...]] = ()
-    """Facts that can be true once it is done and verified; messages may then claim them. Which ones, by its arguments: ``claims_facts``."""
+    """Facts that can be true once it is done and verified; messages may then claim them.
+    Which ones, by its arguments: ``claims_facts``."""
     final: ClassVar[str] = ""
     """Why it needs no undo by nature; empty when it does."""
     undoable: ClassVar[bool] = False

@@ -99,7 +99,8 @@ class Check:
 
 
 class Channel(ABC, Generic[S]):
-    """A way to reach people. Subclasses raise ``RateLimited``, ``NotSent``, ``Permanent`` or ``InDoubt``, nothing else."""
+    """A way to reach people. Subclasses raise ``RateLimited``, ``NotSent``, ``Permanent`` or ``InDoubt``,
+    nothing else."""
 
     kind: ClassVar[str]
     form: ClassVar[str]
@@ -135,7 +136,8 @@ class Channel(ABC, Generic[S]):
         return f"{self.kind} sends at once only"
 
     async def schedule(self, delivery: Delivery, at: float) -> Receipt:
-        """Leave a message with the vendor, to go out at ``at`` (epoch seconds) even if we are gone. Raises as ``send`` does."""
+        """Leave a message with the vendor, to go out at ``at`` (epoch seconds) even if we are gone.
+        Raises as ``send`` does."""
         raise Invalid(self.can_schedule())
 
     async def unschedule(self, receipt_id: str) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from bcp.kernel.text import summary
+
 API = 1
 """Version of all contracts together. It rises when a plug-in written for the last one would no longer work."""
 
@@ -30,7 +32,8 @@ class Maturity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """Base of the descriptors, one subclass a family (``ChannelPlugin``, ``RelayPlugin`` ...), each beside its contract.
+    """Base of the descriptors, one subclass a family (``ChannelPlugin``, ``RelayPlugin`` ...),
+    each beside its contract.
 
     A subclass narrows ``make`` to what the family's contract demands, and adds a ``create`` that calls it.
     """
@@ -38,7 +41,8 @@ class Plugin:
     family: ClassVar[str]
     """Name of the family and of its folder."""
     promises: ClassVar[type[Any] | None] = None
-    """What ``make`` must give: checked by mypy in the plug-in's own file, and again at run time where it came from outside."""
+    """What ``make`` must give: checked by mypy in the plug-in's own file,
+    and again at run time where it came from outside."""
 
     api: int
     """For which ``API`` it was written. Another version is refused in words, before anything of it is called."""
@@ -54,11 +58,7 @@ class Plugin:
 
     @property
     def doc(self) -> str:
-        """One line for people: what stands behind ``kind:`` in the module's docstring, else what ``make`` says of itself."""
+        """One line for people: what stands behind ``kind:`` in the module's docstring,
+        else what ``make`` says of itself."""
         module = sys.modules.get(getattr(self.make, "__module__", ""))
-        return _first_line(module).partition("``: ")[2] or _first_line(self.make)
-
-
-def _first_line(thing: object) -> str:
-    """The first line of a docstring; empty where there is none."""
-    return ((getattr(thing, "__doc__", "") or "").strip().splitlines() or [""])[0]
+        return summary(module).partition("``: ")[2] or summary(self.make)

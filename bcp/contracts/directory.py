@@ -1,4 +1,5 @@
-"""What a directory promises: in peacetime it says who there is, and what the tenant's own records are. Never asked during a run."""
+"""What a directory promises: in peacetime it says who there is, and what the tenant's own records are.
+Never asked during a run."""
 
 from __future__ import annotations
 

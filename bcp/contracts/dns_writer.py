@@ -2,8 +2,8 @@
 ``bcp.contracts.dns``.
 
 A host reads the MX at its own interface, changes it, says how far a change has got, and can prove that we may
-change it. Asking every authoritative server, looking names up as a sender would, retrying and reading back after a lost answer
-are the same for all hosts: ``bcp.mx.host.Host`` does them over any ``Writer``.
+change it. Asking every authoritative server, looking names up as a sender would, retrying and reading back after a lost
+answer are the same for all hosts: ``bcp.mx.host.Host`` does them over any ``Writer``.
 
 How hosts fit (what each sends, as the vendors document it):
 

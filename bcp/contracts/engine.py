@@ -1,4 +1,5 @@
-"""What an engine promises: a store of journals that no crash makes untrue. It is chosen by the program, not by ``bcp.yaml``."""
+"""What an engine promises: a store of journals that no crash makes untrue.
+It is chosen by the program, not by ``bcp.yaml``."""
 
 from __future__ import annotations
 

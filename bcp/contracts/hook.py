@@ -40,8 +40,8 @@ class Alert:
     """One thing that a monitoring system says."""
 
     identity: str
-    """The id of the sender's message: the same when it is delivered again, another one for each new event. Empty where a
-    sender has none and repeats the state of an alert: then it is news when its state changes."""
+    """The id of the sender's message: the same when it is delivered again, another one for each new event. Empty where
+    a sender has none and repeats the state of an alert: then it is news when its state changes."""
     outage: str
     """What ties the beginning and the end of one outage together, at this sender."""
     firing: bool
@@ -70,7 +70,8 @@ class JwtAuth(Model):
     audience: str
     """For whom."""
     keys: str
-    """URL (https) or file with the issuer's keys (JWKS). The last good ones are kept: the provider may be what is down."""
+    """URL (https) or file with the issuer's keys (JWKS).
+    The last good ones are kept: the provider may be what is down."""
     role: str = ""
     """App role that the token must carry."""
 
@@ -91,7 +92,8 @@ class ProxyAuth(Model):
 
 
 class HookAuth(Model):
-    """How the sender proves who it is. Any one that is configured suffices. Lists hold every secret that is valid now."""
+    """How the sender proves who it is. Any one that is configured suffices.
+    Lists hold every secret that is valid now."""
 
     bearer: list[Secret] = Field(default_factory=list)
     """Tokens for `Authorization: Bearer` (or the header named below)."""
@@ -106,7 +108,8 @@ class HookAuth(Model):
     timestamp_header: str = ""
     """Header with the signed time (Grafana: the one set there). Empty: no time is signed."""
     path: list[Secret] = Field(default_factory=list)
-    """Tokens at the end of the URL, for senders that can do nothing else. They are kept out of our logs, not out of others'."""
+    """Tokens at the end of the URL, for senders that can do nothing else.
+    They are kept out of our logs, not out of others'."""
     jwt: JwtAuth | None = None
     """Tokens of an identity provider."""
     proxy: ProxyAuth | None = None

@@ -34,7 +34,8 @@ class ClaimState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The answer to a claim. ``outcome`` is what was settled, when it was; ``request`` what was claimed before, when it was."""
+    """The answer to a claim. ``outcome`` is what was settled, when it was;
+    ``request`` what was claimed before, when it was."""
 
     key: str
     state: ClaimState
@@ -78,7 +79,8 @@ class Draft:
 
 
 class Journal(Protocol):
-    """One run's durable record. Every method that writes raises ``StorageError`` when it could not, and then wrote nothing."""
+    """One run's durable record. Every method that writes raises ``StorageError`` when it could not,
+    and then wrote nothing."""
 
     run_id: str
 
@@ -112,7 +114,8 @@ class Journal(Protocol):
         """Signals not yet consumed, oldest first."""
 
     async def consume(self, signals: Sequence[Signal], events: Sequence[Draft] = ()) -> None:
-        """Mark signals as read and append what they mean, in one commit: what was accepted is never lost between the two."""
+        """Mark signals as read and append what they mean, in one commit:
+        what was accepted is never lost between the two."""
 
     def events(self) -> list[Event]:
         """All events, oldest first."""

@@ -229,8 +229,8 @@ def kind_of_reply(stage: str, code: int, text: str) -> str:
     """The kind of an SMTP reply to *our valid* recipient.
 
     ``stage``: greeting, ehlo, starttls, mail, rcpt, data. Sources: RFC 5321 section 4.2, RFC 3463; Microsoft's
-    lists of NDR codes. A refusal counts as *rejects* only at RCPT or after DATA, with an enhanced code that speaks of the
-    address or of its routing (5.1.x, 5.4.1): everything else that is permanent may be about us.
+    lists of NDR codes. A refusal counts as *rejects* only at RCPT or after DATA, with an enhanced code that speaks of
+    the address or of its routing (5.1.x, 5.4.1): everything else that is permanent may be about us.
     """
     found = _ENHANCED.search(text)
     subject, detail = (int(found.group(2)), int(found.group(3))) if found else (-1, -1)

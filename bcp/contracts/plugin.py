@@ -49,7 +49,8 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What plug-ins' settings may be compared with: the rest of ``bcp.yaml``, as far as it is any plug-in's business."""
+    """What plug-ins' settings may be compared with:
+    the rest of ``bcp.yaml``, as far as it is any plug-in's business."""
 
     name: str
     """What this section is called."""

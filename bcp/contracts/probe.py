@@ -117,7 +117,8 @@ class Watched:
     domains: tuple[str, ...] = ()
     """Domains that it speaks of; empty is all of them."""
     shares: tuple[str, ...] = ()
-    """Causes it shares with others: ``graph:APPLICATION``, ``recipient:ADDRESS``, ``queue:HOST``. Probes that share one count once."""
+    """Causes it shares with others: ``graph:APPLICATION``, ``recipient:ADDRESS``, ``queue:HOST``.
+    Probes that share one count once."""
     backs: tuple[str, ...] = ()
     """Planes that its failure corroborates beside its own; empty is its own alone."""
 
@@ -144,7 +145,8 @@ class ProbeSettings(PluginSettings):
     timeout: Duration = 10.0
     """Deadline of one look. After it the look is over, whatever the other side does."""
     control: bool = False
-    """True: it looks at something unrelated to the service; any answer is well. When all controls of its medium get none, we are the sick one."""
+    """True: it looks at something unrelated to the service; any answer is well.
+    When all controls of its medium get none, we are the sick one."""
     plane: PlaneName | None = None
     """What it says something about, where that is not what its kind says: `gateway` for a path through a relay."""
     vantages: list[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]] = Field(default_factory=list)

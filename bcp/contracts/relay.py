@@ -65,7 +65,8 @@ class QueuedMail:
 
 @dataclass(frozen=True, slots=True)
 class MailFate:
-    """What became of one recipient of a queued message: ``sent``, ``bounced``, ``expired``, ``deleted`` (by a person)."""
+    """What became of one recipient of a queued message:
+    ``sent``, ``bounced``, ``expired``, ``deleted`` (by a person)."""
 
     queue_id: str
     recipient: str

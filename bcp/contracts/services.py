@@ -1,4 +1,5 @@
-"""The world as actions see it. A dry run hands in services that read through and write not; a drill hands in the lab."""
+"""The world as actions see it. A dry run hands in services that read through and write not;
+a drill hands in the lab."""
 
 from __future__ import annotations
 
@@ -79,7 +80,8 @@ class Courier(Protocol):
         """Deliver; a delivery that was settled before is not repeated, one in doubt is asked about first."""
 
     async def arm(self, order: Order, key: str, at: float, prefix: str) -> tuple[int, int]:
-        """Leave the message with the vendor for ``at``, and take back what was left there before under ``prefix``; both counted."""
+        """Leave the message with the vendor for ``at``, and take back what was left there before under ``prefix``;
+        both counted."""
 
     async def disarm(self, prefix: str) -> int:
         """Take back everything that still lies with a vendor under this prefix; how many."""
@@ -113,8 +115,8 @@ class Approvals(Protocol):
     ) -> Verdict:
         """Wait until enough different people said yes to exactly this plan.
 
-        ``bound``: the checksum of another consequence that they say yes to (an undo that moves mail), and ``about`` says it
-        in words. Approvals that were given in advance count for plans only.
+        ``bound``: the checksum of another consequence that they say yes to (an undo that moves mail), and ``about``
+        says it in words. Approvals that were given in advance count for plans only.
         """
 
     def answerable(self, approvers: Sequence[str], count: int, *, exclude_initiator: bool) -> str:
@@ -171,7 +173,8 @@ class Outside(Protocol):
     async def http(
         self, method: str, url: str, *, headers: Mapping[str, str], body: str, timeout_s: float, cap: int
     ) -> HttpResult:
-        """One request. Raises ``NotSent``-like ``Transient`` when it did not leave, ``InDoubt`` when the answer was lost."""
+        """One request. Raises ``NotSent``-like ``Transient`` when it did not leave,
+        ``InDoubt`` when the answer was lost."""
 
     def reveal(self, reference: str) -> str:
         """A secret by reference, at the last moment."""

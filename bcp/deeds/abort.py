@@ -1,4 +1,5 @@
-"""Abort: end a run. One that moved mail is ended by people who are shown where mail goes then, as bound as the switch itself."""
+"""Abort: end a run. One that moved mail is ended by people who are shown where mail goes then,
+as bound as the switch itself."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from bcp.playbook.load import Loaded, loads
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """End this run. ``consequence`` and ``anyway`` are checksums of what was shown (``look``); needed when mail moves."""
+    """End this run. ``consequence`` and ``anyway`` are checksums of what was shown (``look``);
+    needed when mail moves."""
 
     run: str
     reason: str = ""
@@ -92,11 +94,13 @@ async def look(ground: Ground, run: str) -> Shown:
 async def abort(ground: Ground, who: Who, wanted: Abort) -> Aborted:
     """End a run. What did not move mail stops before its next step and is undone.
 
-    A run that moved mail becomes a question to the approvers of its own gate; the word of whoever asks counts as one answer.
+    A run that moved mail becomes a question to the approvers of its own gate; the word of whoever asks counts as one
+    answer.
 
     Raises:
         Refused: ``run-over``; ``not-allowed``; for a run that moved mail: ``no-person``, ``not-an-approver``,
-            ``consequence-not-shown``, ``wrong-checksum`` (it is another one now), ``second-yes`` (a look speaks against it).
+            ``consequence-not-shown``, ``wrong-checksum`` (it is another one now), ``second-yes`` (a look speaks against
+            it).
     """
     shown = await look(ground, wanted.run)
     if shown.moves is None:

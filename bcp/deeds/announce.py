@@ -27,7 +27,8 @@ FACTS = {
 
 
 def values(app: App | None, letter: str, given: Mapping[str, str]) -> dict[str, Any]:
-    """Values to render with: long ones, then the organisation's own, then those given. The class: given, else the last verdict's, else B."""
+    """Values to render with: long ones, then the organisation's own, then those given.
+    The class: given, else the last verdict's, else B."""
     out: dict[str, Any] = {**LONG, **given}
     if app is not None:
         out["org"] = app.settings.organisation.said()

@@ -1,6 +1,7 @@
 """Answer: yes or no to exactly one plan or consequence, by somebody who was asked, while it counts.
 
-Every way of answering ends here: command line, console, API, links, texts, calls and buttons. The checks stand here once.
+Every way of answering ends here: command line, console, API, links, texts, calls and buttons. The checks stand here
+once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What deeds add to the services of a plan or run: who had a hand in its start, and which approvers share a way to answer."""
+"""What deeds add to the services of a plan or run:
+who had a hand in its start, and which approvers share a way to answer."""
 
 from __future__ import annotations
 

@@ -94,7 +94,8 @@ async def reopen(ground: Ground, who: Who, wanted: Close) -> Incident:
     """Open a closed incident again, with a reason: it was not over.
 
     Raises:
-        Refused: ``not-allowed``, ``no-person``; ``incident-open`` (this one); ``other-open`` (one outage has one incident).
+        Refused: ``not-allowed``, ``no-person``; ``incident-open`` (this one); ``other-open`` (one outage has one
+            incident).
         Missing: there is no such incident.
         Invalid: no reason.
     """

@@ -32,7 +32,8 @@ class Send:
 
 
 async def plan_send(ground: Ground, who: Who, wanted: Send) -> Plan:
-    """The plan of a send. A rule that says no is raised, not shown: there is nothing to look at in a send that may not be.
+    """The plan of a send. A rule that says no is raised, not shown:
+    there is nothing to look at in a send that may not be.
 
     Raises:
         Refused: ``not-allowed``; ``draft`` (a person must finish it); whatever rule of the plan says no.

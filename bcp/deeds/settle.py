@@ -1,4 +1,5 @@
-"""Settle: a named person says whether an effect in doubt happened. Acknowledge: a named person looked at a run that is over."""
+"""Settle: a named person says whether an effect in doubt happened.
+Acknowledge: a named person looked at a run that is over."""
 
 from __future__ import annotations
 
@@ -84,7 +85,8 @@ def _means(effect: Effect, what: str) -> bool:
 
 
 def outcome_of(effect: Effect, by: str, *, happened: bool) -> dict[str, Any]:
-    """What the ledger keeps of a person's word: of a delivery as its channel would have said it, else as a step would."""
+    """What the ledger keeps of a person's word: of a delivery as its channel would have said it,
+    else as a step would."""
     if "channel" in effect.request:
         reason = "" if happened else f"{by} says that it did not happen"
         return {"state": "sent" if happened else "failed", "reason": reason, "receipt": f"settled by {by}"}

@@ -1,4 +1,5 @@
-"""What a decision rests on: what is known of each domain, and what else is so at the moment of deciding. Values only."""
+"""What a decision rests on: what is known of each domain, and what else is so at the moment of deciding.
+Values only."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from bcp.detect.rules import Rules
 WINDOW = 20
 """Looks that the shares are counted over."""
 ALTERNATIONS = 3
-"""Times that a recipient is refused after it was accepted, that prove that a recipient exists. A directory that is being
-changed may answer either way for a while; that is one change, not three."""
+"""Times that a recipient is refused after it was accepted, that prove that a recipient exists. A directory that is
+being changed may answer either way for a while; that is one change, not three."""
 _MASK = (1 << WINDOW) - 1
 _RECENT = (1 << WINDOW // 2) - 1
 """The newer half of the window."""
@@ -138,7 +138,8 @@ class Stream:
 
     @property
     def alternates(self) -> bool:
-        """Refused for good, accepted, and refused again in one window: the recipient exists, so the refusals are false."""
+        """Refused for good, accepted, and refused again in one window:
+        the recipient exists, so the refusals are false."""
         return self._returned.bit_count() >= ALTERNATIONS
 
     @property
@@ -161,7 +162,8 @@ class Stream:
         return (self._fail & mask).bit_count(), looks
 
     def share(self) -> float:
-        """Share of looks that go badly. When down: that fail, since it began. When partly down: of the last 20. Else 0."""
+        """Share of looks that go badly. When down: that fail, since it began. When partly down: of the last 20.
+        Else 0."""
         if self.down:
             failed, looks = self.counts()
             return failed / looks if looks else 1.0
@@ -206,7 +208,8 @@ NAGIOS_STATES = 21
 
 
 def flap_percent(states: Sequence[bool]) -> float:
-    """Nagios' weighted share of changes in the last 21 states: recent changes count more (base/flapping.c). 0 to 100."""
+    """Nagios' weighted share of changes in the last 21 states: recent changes count more (base/flapping.c).
+    0 to 100."""
     seen = tuple(states)
     padded = (seen[:1] * max(0, NAGIOS_STATES - len(seen)) + seen)[-NAGIOS_STATES:] if seen else ()
     total = 0.0

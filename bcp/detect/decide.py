@@ -262,7 +262,8 @@ def _because(deed: str, case: Case) -> str:
 def judge_decision(
     deed: str, decision: Decision, rules: Rules, *, relay_ready: bool | None = None, domains: Sequence[str] = ()
 ) -> Judgement:
-    """``judge_now`` of a fresh verdict, for these domains of a plan (empty: all), with what the facts say of the relay."""
+    """``judge_now`` of a fresh verdict, for these domains of a plan (empty: all),
+    with what the facts say of the relay."""
     moment = replace(decision.moment or Moment(), relay_ready=relay_ready)
     cases = decision.cases or (Case(),)
     named = {c.domain: c for c in cases}
@@ -341,7 +342,8 @@ def _while_active(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rule
 
 
 def decide_after(classes: Sequence[str], planes: Sequence[str], rules: Rules) -> float | None:
-    """Seconds of failure after which the classes that move MX are decided. E counts only where the MX host does not resolve."""
+    """Seconds of failure after which the classes that move MX are decided.
+    E counts only where the MX host does not resolve."""
     times = [
         rules.decide_s(c)
         for c in classes

@@ -1,4 +1,5 @@
-"""The detector: signals in, one verdict a round out. It reads no clock and does no I/O, so that history can be replayed.
+"""The detector: signals in, one verdict a round out.
+It reads no clock and does no I/O, so that history can be replayed.
 
 Signals that arrive between two calls of ``settle`` are one round: their order of arrival does not matter, and the
 control probes of the same round decide whether the failures among them are believed.

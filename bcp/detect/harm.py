@@ -35,7 +35,8 @@ class Harm:
     """Something that should not have been proposed, or was not."""
 
     kind: str
-    """``switch``, ``failback``, ``text`` (false for what is broken), ``missed`` (class), ``late`` (no proposal in time)."""
+    """``switch``, ``failback``, ``text`` (false for what is broken), ``missed`` (class),
+    ``late`` (no proposal in time)."""
     at: float
     what: str
 

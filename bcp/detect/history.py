@@ -1,4 +1,5 @@
-"""What was seen, put together: outages as the verdicts tell them, uptime, the page for Prometheus. The store has the rows."""
+"""What was seen, put together: outages as the verdicts tell them, uptime, the page for Prometheus.
+The store has the rows."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ __all__ = ["History", "Incident", "Row", "incidents_of", "prometheus", "uptime"]
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One outage, from the first failure to the end, as the verdicts tell it. Times are wall time, 0 when it has not come."""
+    """One outage, from the first failure to the end, as the verdicts tell it.
+    Times are wall time, 0 when it has not come."""
 
     since: float
     confirmed: float

@@ -1,8 +1,8 @@
 """From a signal to the lanes that it speaks of: parts apart, what is not believed set aside. Pure.
 
 A *lane* is what a probe says of one thing: of one domain, one recipient, of names as a sender resolves them, of a whole
-mail. Addresses, address families and resolvers of one lane stand together: a sender tries the next, so a lane fails only
-when all of them do.
+mail. Addresses, address families and resolvers of one lane stand together: a sender tries the next, so a lane fails
+only when all of them do.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def split(signal: Signal, watched: Watched) -> list[Lane]:
 def derived(lane: Lane, there: Container[str]) -> Iterator[Lane]:
     """The lane itself, and what it says about names, whole mails and our own zone.
 
-    A derived lane comes to be when it fails for the first time (``there`` has the names of those that did); from then on
-    it hears of every look.
+    A derived lane comes to be when it fails for the first time (``there`` has the names of those that did); from then
+    on it hears of every look.
     """
     signal, watched = lane.signal, lane.watched
     if watched.plane == "inbound" and watched.medium == "smtp":

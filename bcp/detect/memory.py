@@ -116,7 +116,8 @@ class PlaneMemory:
         return any(list(self.shares)[-LATELY:])
 
     def _flap(self, rules: Rules) -> None:
-        """Nagios' percent of two histories: of the plane as decided, and of the bare looks where it is neither up nor down."""
+        """Nagios' percent of two histories: of the plane as decided,
+        and of the bare looks where it is neither up nor down."""
         bare = flap_percent(self.raw) if any(self.raw) else 0.0
         share = sum(self.raw) / len(self.raw) if self.raw else 0.0
         if not UNDECIDED[0] <= share <= UNDECIDED[1]:  # nine looks of ten fail: that is down, not flapping

@@ -1,4 +1,5 @@
-"""From looks to planes: vantages agree about a probe, probes of one kind are a way of looking, ways make a plane. Pure."""
+"""From looks to planes: vantages agree about a probe, probes of one kind are a way of looking, ways make a plane.
+Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Observations of other vantage points: sealed with a shared key, carried by a folder, a pipe or HTTP, each taken once."""
+"""Observations of other vantage points: sealed with a shared key, carried by a folder, a pipe or HTTP,
+each taken once."""
 
 from __future__ import annotations
 

@@ -15,13 +15,15 @@ class Rules:
     interval_s: float = 60.0
     """Between looks."""
     threshold: int = 5
-    """K of the leaky counter: failures less successes until a probe at a vantage is down. It clears at zero; it is capped at 2 K."""
+    """K of the leaky counter: failures less successes until a probe at a vantage is down.
+    It clears at zero; it is capped at 2 K."""
     reject_threshold: int = 3
     """The same for permanent refusals of a known-good recipient, which cost mail for good."""
     suspect: int = 2
     """The counter at which people are alerted. Nothing else happens."""
     need: int = 2
-    """Independent ways of looking that must agree about a plane; fewer when it has fewer, or when something corroborates."""
+    """Independent ways of looking that must agree about a plane;
+    fewer when it has fewer, or when something corroborates."""
     confirm_for_s: float = 0.0
     """How long a plane must be down, and still be failing, to be confirmed (Prometheus' ``for``)."""
     keep_firing_for_s: float = 1800.0
@@ -67,7 +69,8 @@ GIVE_UP: tuple[tuple[float, str], ...] = (
     (48 * 3600.0, "Exchange Server gives up"),
     (96 * 3600.0, "Exim gives up, Postfix a day later"),
 )
-"""When senders stop trying, counted from the first failure. Vendors' defaults; RFC 5321 section 4.5.4.1 says 4 to 5 days."""
+"""When senders stop trying, counted from the first failure.
+Vendors' defaults; RFC 5321 section 4.5.4.1 says 4 to 5 days."""
 
 
 def in_words(rules: Rules, vantages: int = 1) -> list[str]:

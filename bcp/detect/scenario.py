@@ -90,7 +90,8 @@ class ScenarioProbe(Model):
     domains: list[str] = Field(default_factory=list)
     """Which of our domains it speaks of. Empty: all of them. Domains that are named are judged apart."""
     parts: dict[PartKey, list[str | int]] = Field(default_factory=dict)
-    """What one look consists of: `{recipient: [a, b], family: [4, 6]}` is four parts. A moment may speak of some of them."""
+    """What one look consists of: `{recipient: [a, b], family: [4, 6]}` is four parts.
+    A moment may speak of some of them."""
 
 
 class Moment(Model):
@@ -135,7 +136,8 @@ class Moment(Model):
     event: Literal["decided", "undecided", "active", "undone", "failback", "draining", "closed"] | None = None
     """What a person or a run does."""
     word: Literal["is", "is-not", "maintenance"] | None = None
-    """What a person on call declares, from `at` to `until`: that it is an outage (`class`), that it is none, maintenance."""
+    """What a person on call declares, from `at` to `until`:
+    that it is an outage (`class`), that it is none, maintenance."""
     class_: Letter = Field(default="", alias="class")
     """With `word: is`: the class."""
     who: str = "on-call"
@@ -275,7 +277,8 @@ class OutageFile(Model):
     truth: Annotated[list[TruthEntry], BeforeValidator(_truth), WithJsonSchema(TRUTH_SCHEMA)] = Field(
         default_factory=list
     )
-    """What is really broken, whatever is seen: `A`, or a list of `{from, until, class, domain}`. Harm and misses are judged by it."""
+    """What is really broken, whatever is seen: `A`, or a list of `{from, until, class, domain}`.
+    Harm and misses are judged by it."""
     probes: Annotated[dict[Name, ScenarioProbe], Field(min_length=1)]
     """Probes by name. Before anything is said of them they find `ok`; people, alerts and declarations `unknown`."""
     timeline: list[Moment]

@@ -1,4 +1,5 @@
-"""What peace looked like: a dated file of every fact that an outage hides. Read by playbooks, compared, and shown its age."""
+"""What peace looked like: a dated file of every fact that an outage hides.
+Read by playbooks, compared, and shown its age."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""From the lanes of all probes to the planes, of the service as a whole and of each domain that does not look well. Pure."""
+"""From the lanes of all probes to the planes, of the service as a whole and of each domain that does not look well.
+Pure."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ class Decision:
     """The verdict.
 
     ``state`` is what the service is now: healthy, suspect, down or unknown. ``stage`` is how far the incident is:
-    healthy, suspect, confirmed, decided, active, recovering, failback, draining, closed. ``action`` is what is proposed:
-    none, watch, wait, switch, ask, tell, direct, fix-own, hold, failback. Times are wall time.
+    healthy, suspect, confirmed, decided, active, recovering, failback, draining, closed. ``action`` is what is
+    proposed: none, watch, wait, switch, ask, tell, direct, fix-own, hold, failback. Times are wall time.
     """
 
     state: str
@@ -105,5 +105,6 @@ def classes_of(
 
 
 def switch_helps(classes: Sequence[str], planes: Sequence[str]) -> bool:
-    """Would moving MX keep mail? For B and F; for E only where the MX host does not resolve. Never for A, C, D, G, H."""
+    """Would moving MX keep mail? For B and F; for E only where the MX host does not resolve.
+    Never for A, C, D, G, H."""
     return any(c in "BF" for c in classes) or ("E" in classes and "dns" in planes)

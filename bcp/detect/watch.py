@@ -165,8 +165,8 @@ async def look_once(probe: Probe[Any]) -> Signal:
 class LiveLooker:
     """Looks for actions: a watcher that is running, or a burst of its own.
 
-    Good and unknown verdicts younger than ``reuse_s`` are used again. A verdict of *down* never is: whoever asks is about
-    to act on it, and it may be over.
+    Good and unknown verdicts younger than ``reuse_s`` are used again. A verdict of *down* never is: whoever asks is
+    about to act on it, and it may be over.
     """
 
     def __init__(
@@ -217,8 +217,8 @@ class LiveLooker:
 def confirmed_by(watch: Decision, burst: Decision | None) -> Decision:
     """What the watch says, as far as looks of this moment bear it out.
 
-    ``burst``: looks that were made just now; ``None``: the newest round of the watch is of now. A watch that says *down*
-    needs a look that fails now: where every look goes well, or none can see, that is the verdict.
+    ``burst``: looks that were made just now; ``None``: the newest round of the watch is of now. A watch that says
+    *down* needs a look that fails now: where every look goes well, or none can see, that is the verdict.
     """
     if watch.state != "down" or not set(watch.planes) & set(MOVED):
         return watch

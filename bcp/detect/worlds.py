@@ -310,8 +310,8 @@ def play(
 ) -> Course:
     """Look at a world round by round, and judge what is proposed by its truth.
 
-    ``shuffle`` brings the looks of each round into another order; ``jumps=False`` leaves the clock alone; ``obey=False``:
-    nobody carries out what is proposed.
+    ``shuffle`` brings the looks of each round into another order; ``jumps=False`` leaves the clock alone;
+    ``obey=False``: nobody carries out what is proposed.
     """
     detector = Detector(rules, world.probes, vantages=world.places, here=world.places[0], networks=world.networks)
     eyes, decisions = Eyes(world), []

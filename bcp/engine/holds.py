@@ -1,7 +1,7 @@
 """Does what a deed rests on still hold? Asked before the first write after any wait, and before an undo. Pure.
 
-A plan was made of facts, a person said yes to it, a look saw an outage. Then somebody waited: a gate, a kill, a freeze, a
-restart. What was true then decides nothing now: everything is read again, and this says what no longer holds.
+A plan was made of facts, a person said yes to it, a look saw an outage. Then somebody waited: a gate, a kill, a freeze,
+a restart. What was true then decides nothing now: everything is read again, and this says what no longer holds.
 """
 
 from __future__ import annotations
@@ -72,8 +72,9 @@ def still_holds(ground: Ground) -> tuple[Broken, ...]:
 def against_undo(towards: str, began: str, seen: str) -> str:
     """Why mail should not be moved back by itself: a code, or empty.
 
-    ``towards``: ``primary`` (undo of a switch to the relay) or ``relay`` (undo of a way back). What nobody can see decides
-    nothing: when an outage (or its end) was seen at the start and nothing can be seen now, mail stays where it is.
+    ``towards``: ``primary`` (undo of a switch to the relay) or ``relay`` (undo of a way back). What nobody can see
+    decides nothing: when an outage (or its end) was seen at the start and nothing can be seen now, mail stays where
+    it is.
     """
     if towards == "primary":
         if seen == "down":

@@ -104,7 +104,8 @@ class PlanJudge:
         return await plan_step(placed, self.request, self.actions, self.reading, dict(scope), {})
 
     def _moved(self, placed: Placed, now: PlannedStep | None, state: RunState) -> tuple[str, ...]:
-        """Facts that somebody else changed. Once the step has begun, its own work is among them: its guard decides then."""
+        """Facts that somebody else changed. Once the step has begun, its own work is among them:
+        its guard decides then."""
         before, step = self.plan.step(placed.id), state.steps[placed.id]
         if before is None or now is None or before.would != "run" or step.attempts > 1 or step.items:
             return ()

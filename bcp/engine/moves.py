@@ -195,7 +195,8 @@ class Moves:
     # -- before an undo ------------------------------------------------------------------------------------------
 
     def asked_for(self, signal: Signal) -> list[Draft]:
-        """What an abort of a run that moved mail becomes: a question; while one is open, the word of one more person."""
+        """What an abort of a run that moved mail becomes: a question;
+        while one is open, the word of one more person."""
         data = {**signal.data, "told_at": signal.at}
         if not self.state.undo_asked:
             return [Draft("undo_asked", "", signal.actor, data)]

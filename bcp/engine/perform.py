@@ -121,7 +121,8 @@ class Performer:
         return "ok" if outcome.changed or action.access is Access.READ else "unchanged"
 
     async def conclude(self, placed: Placed) -> None:
-        """A step that a dead process had begun, in a run that is being undone: find out what it did, do nothing more."""
+        """A step that a dead process had begun, in a run that is being undone:
+        find out what it did, do nothing more."""
         step, action = placed.step, self.actions[placed.step.uses]
         if action.access is Access.READ or action.claims_itself:
             await self.note("step_finished", step=placed.id, status="failed", error="interrupted; nothing more is done")
@@ -362,7 +363,8 @@ class Performer:
     async def _resolve(
         self, placed: Placed, action: Action[Any], args: Any, info: StepInfo, pauses: tuple[float, ...]
     ) -> Outcome | None:
-        """Ask the action's probe. An outcome: it happened. ``None``: it did not. Raises ``InDoubt`` when nobody knows."""
+        """Ask the action's probe. An outcome: it happened. ``None``: it did not.
+        Raises ``InDoubt`` when nobody knows."""
         finding = Finding(Happened.UNKNOWN)
         for pause in pauses:
             await self.services.clock.sleep(pause)

@@ -110,7 +110,8 @@ class Runner:
     # -- the loop ------------------------------------------------------------------------------------------------
 
     async def work(self) -> Ending:
-        """Go on until there is nothing to do here. Raises ``StorageError`` when the journal fails: the run is then paused."""
+        """Go on until there is nothing to do here.
+        Raises ``StorageError`` when the journal fails: the run is then paused."""
         self._told = asyncio.create_task(self._stop.wait())  # noqa: TID251 - cancelled below
         signals: asyncio.Task[None] | None = None
         try:
@@ -231,7 +232,8 @@ class Runner:
         )
 
     async def _recover(self) -> None:
-        """After a restart: gates keep their deadlines, what was running is started again (its claims decide), doubts are asked about."""
+        """After a restart: gates keep their deadlines, what was running is started again (its claims decide),
+        doubts are asked about."""
         approvals = self.services.approvals
         for step in list(self.state.steps.values()):
             if step.gate and isinstance(approvals, JournalApprovals):

@@ -50,7 +50,8 @@ UNDO = "undo"
 
 @dataclass(slots=True)
 class RunState:
-    """What is known of a run. ``status``: new, running, waiting, holding, undoing, stopped, in_doubt, done, failed, aborted."""
+    """What is known of a run. ``status``: new, running, waiting, holding, undoing, stopped, in_doubt, done, failed,
+    aborted."""
 
     steps: dict[str, StepState] = field(default_factory=dict)
     status: str = "new"
@@ -298,7 +299,8 @@ _HANDLERS = {
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What may happen now. ``verdict`` is set when nothing is left: ``phase_over``, ``blocked`` (something is in doubt) or ``failing``."""
+    """What may happen now. ``verdict`` is set when nothing is left:
+    ``phase_over``, ``blocked`` (something is in doubt) or ``failing``."""
 
     start: tuple[str, ...] = ()
     skip: tuple[tuple[str, str], ...] = ()
@@ -340,7 +342,8 @@ def next_in_phase(nodes: Sequence[Node], state: RunState, phase: str) -> Next:
 
 
 def _fate(node: Node, steps: Mapping[str, StepState]) -> str:
-    """``start``, ``skipped``, ``not_reached``, or empty: not decided yet. Asked for every waiting step after every ending."""
+    """``start``, ``skipped``, ``not_reached``, or empty: not decided yet.
+    Asked for every waiting step after every ending."""
     skipped = lost = doubtful = False
     for name in node.needs:
         need = steps.get(name)

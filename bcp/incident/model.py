@@ -32,8 +32,8 @@ class Plan:
 
 
 def turns(groups: Sequence[Sequence[str]], opened: float, deadline: float, plan: Plan, count: int = 1) -> list[Turn]:
-    """All turns of a question. At once as many groups as could give the answers that are needed; then one after the other.
-    None is taken so late that nobody could answer (10 s)."""
+    """All turns of a question. At once as many groups as could give the answers that are needed; then one after the
+    other. None is taken so late that nobody could answer (10 s)."""
     out: list[Turn] = []
     filled = [i for i, g in enumerate(groups) if g]
     first, people = 0, set[str]()

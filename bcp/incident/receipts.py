@@ -1,4 +1,5 @@
-"""Delivery reports of vendors: what became of each message after it was taken. They come late, twice and in any order."""
+"""Delivery reports of vendors: what became of each message after it was taken.
+They come late, twice and in any order."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ RANKS = {
 
 
 def note_receipt(book: Book, mark: str, status: str, error: str = "") -> bool:
-    """Remember a report; False when it says less than what is known. ``read`` may follow ``delivered``, nothing follows it."""
+    """Remember a report; False when it says less than what is known.
+    ``read`` may follow ``delivered``, nothing follows it."""
     rank = RANKS.get(status)
     if rank is None:
         return False

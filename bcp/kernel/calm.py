@@ -1,4 +1,5 @@
-"""The garbage collector, calmed while many small things are made: it then does not look through everything that was loaded."""
+"""The garbage collector, calmed while many small things are made:
+it then does not look through everything that was loaded."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ _before: list[tuple[int, int, int]] = []
 
 @contextmanager
 def calm() -> Iterator[None]:
-    """What exists now is left alone until the end; what is made meanwhile is collected, less often. May be nested and side by side."""
+    """What exists now is left alone until the end; what is made meanwhile is collected, less often.
+    May be nested and side by side."""
     _before.append(gc.get_threshold())
     if len(_before) == 1:
         gc.freeze()

@@ -18,7 +18,8 @@ class Endpoint:
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """``192.0.2.1``, ``192.0.2.1:5300``, ``2001:db8::1``, ``[2001:db8::1]:5300``. Addresses only: a name would need DNS.
+    """``192.0.2.1``, ``192.0.2.1:5300``, ``2001:db8::1``, ``[2001:db8::1]:5300``.
+    Addresses only: a name would need DNS.
 
     Raises:
         ValueError: when it is none of these.

@@ -35,7 +35,8 @@ def link(previous: str, record: Any) -> str:
 
 
 def link_event(previous: str, seq: int, at: float, kind: str, step: str, actor: str, data: str) -> str:
-    """``link`` for an event of a run's journal: the same hash at a quarter of the cost, as a send writes two for each message."""
+    """``link`` for an event of a run's journal: the same hash at a quarter of the cost,
+    as a send writes two for each message."""
     text = (
         f'{previous}{{"actor":{_said(actor)},"at":{at!r},"data":{_said(data)},"kind":{_said(kind)},"seq":{seq},'
         f'"step":{_said(step)}}}'

@@ -38,7 +38,8 @@ def host_name(text: str) -> str:
     """An MX target: absolute, with its final dot.
 
     Raises:
-        ValueError: for address literals (RFC 5321 section 5.1 wants names), the null MX and anything that is no host name.
+        ValueError: for address literals (RFC 5321 section 5.1 wants names), the null MX and anything that is no host
+            name.
     """
     if text.strip() in {".", ""}:
         raise ValueError("a null MX tells the world that this domain takes no mail (RFC 7505); it is never published")

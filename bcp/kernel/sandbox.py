@@ -112,7 +112,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
-        """Nothing can be called: methods of values are not part of the language. Loops and macros in templates use none."""
+        """Nothing can be called: methods of values are not part of the language.
+        Loops and macros in templates use none."""
         raise SecurityError("calls are not part of the language; use a filter")
 
 

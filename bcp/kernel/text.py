@@ -17,6 +17,12 @@ def one_line(text: str, limit: int = 0) -> str:
     return text if not limit or len(text) <= limit else text[: limit - 1] + "…"
 
 
+def summary(thing: object) -> str:
+    """The first paragraph of a docstring as one line, for lists and help; empty where there is none."""
+    said = (getattr(thing, "__doc__", "") or "").strip().split("\n\n")[0]
+    return " ".join(said.split())
+
+
 def _shown(character: str) -> str:
     if character in _KEPT:
         return character
@@ -58,7 +64,8 @@ def _colour(text: str, at: int) -> int:
 
 
 def for_slack(text: str) -> str:
-    """Slack's three control characters escaped (api.slack.com, Formatting text): no mention, link or channel call is made.
+    """Slack's three control characters escaped (api.slack.com, Formatting text):
+    no mention, link or channel call is made.
 
     ``<!channel>`` in an alert's title must not ring everybody, and ``<https://evil|click here>`` must not be a link.
     """

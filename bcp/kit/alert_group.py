@@ -14,9 +14,10 @@ MOST = 1000
 def grouped(body: Any, link: str = "generatorURL") -> list[Alert]:
     """Each alert judged alone: a firing group may hold resolved ones. Raises ``Invalid``.
 
-    These senders repeat the state of an alert and give a message no id. So an alert has no identity: it is news when its
-    state is another one than before, also when it fires again with the ``startsAt`` it had before its end. What ties the
-    two ends together is the fingerprint of its labels alone: the key of its group changes with the sender's configuration.
+    These senders repeat the state of an alert and give a message no id. So an alert has no identity: it is news when
+    its state is another one than before, also when it fires again with the ``startsAt`` it had before its end. What
+    ties the two ends together is the fingerprint of its labels alone: the key of its group changes with the sender's
+    configuration.
     """
     top = mapping(body, "the body")
     found = top.get("alerts")

@@ -1,7 +1,7 @@
 """Read the whole body of an HTTP answer, up to a limit.
 
-``StreamReader.read(n)`` of aiohttp (and of asyncio) returns what has arrived so far, which may be the first packet only:
-a body that comes in two packets would be cut in half. Every reader of bodies uses this function instead.
+``StreamReader.read(n)`` of aiohttp (and of asyncio) returns what has arrived so far, which may be the first packet
+only: a body that comes in two packets would be cut in half. Every reader of bodies uses this function instead.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One DNS question to one server, over UDP or TCP, and every way in which the answer can be bad as data.
 
-For looking, not for changing: ``dnswire`` pipelines signed updates over TCP, this asks as a sender's resolver does. Asking
-the same twice, once with validation and once with *checking disabled* (CD, RFC 4035 section 3.2.2), tells a name that does
-not resolve from one whose DNSSEC signatures are wrong.
+For looking, not for changing: ``dnswire`` pipelines signed updates over TCP, this asks as a sender's resolver does.
+Asking the same twice, once with validation and once with *checking disabled* (CD, RFC 4035 section 3.2.2), tells a name
+that does not resolve from one whose DNSSEC signatures are wrong.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ async def ask(
 ) -> Reply:
     """One question. Never raises for what the other side does, and is over after ``timeout_s`` whatever it does.
 
-    ``recursive``: set RD; leave it out towards authoritative servers. ``checking=False`` sets CD: the resolver is to answer
-    without validating.
+    ``recursive``: set RD; leave it out towards authoritative servers. ``checking=False`` sets CD: the resolver is to
+    answer without validating.
     """
     server = str(endpoint)
     query = dns.message.make_query(name, rdtype, want_dnssec=True, payload=PAYLOAD)

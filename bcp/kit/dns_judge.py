@@ -1,6 +1,8 @@
-"""What the answers of resolvers and of a zone's own servers say of a name. Looks made here, judged here, reported by probes.
+"""What the answers of resolvers and of a zone's own servers say of a name.
+Looks made here, judged here, reported by probes.
 
-Three questions are kept apart: does this *server* work, does it know the *name*, and would a *validating* sender believe it?
+Three questions are kept apart: does this *server* work, does it know the *name*, and would a *validating* sender
+believe it?
 """
 
 from __future__ import annotations
@@ -135,8 +137,8 @@ def _half(asked: Sequence[tuple[Reply, Reply]]) -> bool:
 def parts_of(told: Sequence[Told], seen: Name, *, host: str = "", domain: str = "") -> list[Part]:
     """The parts of a look, which must not say more than the whole does.
 
-    A resolver that fails alone may be the sick one, and servers of the zone that are all silent may be out of our reach:
-    neither is a failure of its own. One silent server beside others that answer is one.
+    A resolver that fails alone may be the sick one, and servers of the zone that are all silent may be out of our
+    reach: neither is a failure of its own. One silent server beside others that answer is one.
     """
     reached = any(t.own and not t.silent for t in told)
     lone = seen.result is Result.DEGRADED and not any(t.well for t in told if not t.own and not t.silent)
@@ -164,7 +166,8 @@ class Name:
 
 
 def judge(told: Sequence[Told], *, answered_before: bool = False) -> Name:
-    """One result for a name. The zone's own servers first, for caches hide an outage; then what senders' resolvers make of it.
+    """One result for a name. The zone's own servers first, for caches hide an outage;
+    then what senders' resolvers make of it.
 
     ``answered_before``: the zone's own servers answered from here earlier, so that their silence means something.
     """
@@ -205,7 +208,8 @@ def _judge_resolvers(resolvers: Sequence[Told], *, seen_well: bool) -> Name:
 
 
 def _transports(told: Sequence[Told]) -> Name:
-    """A server that answers over one transport only is worth a word, unless that is so everywhere: then it is our network."""
+    """A server that answers over one transport only is worth a word, unless that is so everywhere:
+    then it is our network."""
     half = [t for t in told if t.half]
     if half and len(half) < len(told):
         return Name(Result.DEGRADED, "tcp-only", f"{half[0].server} does not answer both over UDP and over TCP")

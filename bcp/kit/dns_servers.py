@@ -66,7 +66,8 @@ async def _find(name: str, resolvers: Sequence[str], timeout_s: float) -> list[E
 
 
 async def _names(resolver: Endpoint, name: str, timeout_s: float) -> tuple[str, ...]:
-    """NS names of the zone that holds ``name``. Goes up one label only where it is certain that no zone begins there."""
+    """NS names of the zone that holds ``name``. Goes up one label only where it is certain that no zone begins
+    there."""
     labels = dns.name.from_text(name).labels
     for depth in range(len(labels), 1, -1):
         zone = dns.name.Name(labels[-depth:]).to_text()

@@ -1,4 +1,5 @@
-"""HTTP for looking, not for doing: bounded in time and in bytes, compressed bodies left alone, redirects not followed."""
+"""HTTP for looking, not for doing: bounded in time and in bytes, compressed bodies left alone,
+redirects not followed."""
 
 from __future__ import annotations
 

@@ -106,7 +106,8 @@ MAX_WAIT_S = 3_600.0
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds in a ``Retry-After`` header given as a number, between 0 and an hour; ``None`` otherwise (RFC 9110 section 10.2.3)."""
+    """Seconds in a ``Retry-After`` header given as a number, between 0 and an hour;
+    ``None`` otherwise (RFC 9110 section 10.2.3)."""
     try:
         seconds = float(headers.get("retry-after", ""))
     except ValueError:

@@ -18,7 +18,8 @@ AGE_S, PAUSE_S, MAX_BYTES = 3600.0, 60.0, 500_000
 
 
 class Keys:
-    """One provider's keys: asked for at most once a minute, and only when an unknown key id comes or they are an hour old."""
+    """One provider's keys: asked for at most once a minute,
+    and only when an unknown key id comes or they are an hour old."""
 
     def __init__(self, source: str, store: Path | None = None) -> None:
         self.source = source

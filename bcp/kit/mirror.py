@@ -68,7 +68,8 @@ Mirror = Annotated[RsyncMirror | S3Mirror, Field(discriminator="kind")]
 
 
 async def copy(mirror: RsyncMirror | S3Mirror, folder: Path) -> None:
-    """Copy the page and its feeds; the page last, so that it never names a feed entry that is not there. Raises ``MirrorFailed``."""
+    """Copy the page and its feeds; the page last, so that it never names a feed entry that is not there.
+    Raises ``MirrorFailed``."""
     if isinstance(mirror, RsyncMirror):
         await _rsync(mirror, folder)
         return

@@ -1,4 +1,5 @@
-"""Run a program: a list of arguments, a clean environment, a deadline, capped output without secrets, its own process group."""
+"""Run a program: a list of arguments, a clean environment, a deadline, capped output without secrets,
+its own process group."""
 
 from __future__ import annotations
 

@@ -132,7 +132,8 @@ async def addresses_of(host: str, resolvers: Sequence[str], timeout_s: float) ->
 
 
 async def mx_of_domain(domain: str, resolvers: Sequence[str], timeout_s: float) -> list[tuple[int, str]]:
-    """Published MX, best first; the domain itself when it has none (RFC 5321 section 5.1). Empty when nobody answers."""
+    """Published MX, best first; the domain itself when it has none (RFC 5321 section 5.1).
+    Empty when nobody answers."""
     for endpoint in resolvers_of(resolvers):
         (reply,) = await _bounded(endpoint, [dns.message.make_query(domain.rstrip(".") + ".", "MX")], timeout_s)
         if isinstance(reply, Lost) or reply.rcode() != dns.rcode.NOERROR:
@@ -145,7 +146,8 @@ async def mx_of_domain(domain: str, resolvers: Sequence[str], timeout_s: float) 
 
 
 async def texts_of(name: str, resolvers: Sequence[str], timeout_s: float) -> list[bytes]:
-    """TXT records of a name, strings of one record joined (RFC 7208 section 3.3); empty when there are none or nobody answers."""
+    """TXT records of a name, strings of one record joined (RFC 7208 section 3.3);
+    empty when there are none or nobody answers."""
     for endpoint in resolvers_of(resolvers):
         (reply,) = await _bounded(endpoint, [dns.message.make_query(name, "TXT")], timeout_s)
         if isinstance(reply, Lost) or reply.rcode() != dns.rcode.NOERROR:

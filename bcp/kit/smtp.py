@@ -1,4 +1,5 @@
-"""One SMTP conversation with one address (RFC 5321), with a deadline, and every way in which it can go wrong as data."""
+"""One SMTP conversation with one address (RFC 5321), with a deadline,
+and every way in which it can go wrong as data."""
 
 from __future__ import annotations
 
@@ -98,7 +99,8 @@ async def _second(client: aiosmtplib.SMTP, recipient: str) -> int:
 
 
 async def start_tls(client: aiosmtplib.SMTP, name: str) -> tuple[str, str]:
-    """Opportunistic TLS; afterwards says whether the certificate would satisfy a strict sender, and its key's digest."""
+    """Opportunistic TLS; afterwards says whether the certificate would satisfy a strict sender,
+    and its key's digest."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -112,7 +114,8 @@ async def start_tls(client: aiosmtplib.SMTP, name: str) -> tuple[str, str]:
 
 
 def _chain_of(client: aiosmtplib.SMTP) -> tuple[bytes, ...]:
-    """What was shown: the server's certificate, and those that it sent along where this Python can tell (for DANE-TA)."""
+    """What was shown: the server's certificate, and those that it sent along where this Python can tell (for
+    DANE-TA)."""
     connection = client.transport.get_extra_info("ssl_object") if client.transport is not None else None
     if connection is None:
         return ()

@@ -56,10 +56,11 @@ def kind_of(talk: Talk) -> str:
 
 
 class FirstContact:
-    """Greylisting refuses a sender that it sees for the first time (450 or 451 4.7.1), and lets it in some minutes later.
+    """Greylisting refuses a sender that it sees for the first time (450 or 451 4.7.1),
+    and lets it in some minutes later.
 
-    What looks like it is taken for it for a while, unless this recipient was accepted at this address before. Later it is
-    the temporary refusal that it says it is.
+    What looks like it is taken for it for a while, unless this recipient was accepted at this address before. Later it
+    is the temporary refusal that it says it is.
     """
 
     def __init__(self, patience_s: float) -> None:
@@ -139,8 +140,8 @@ def parts_of(
 ) -> list[Part]:
     """One part for each recipient at this address. Where the session did not come as far as RCPT, all share its end.
 
-    An acceptance at RCPT is worth nothing where whole mails are put off or nobody answers after DATA: then every recipient
-    has that for its part. A refusal of our own test mail for good speaks of that mailbox and that mail alone.
+    An acceptance at RCPT is worth nothing where whole mails are put off or nobody answers after DATA: then every
+    recipient has that for its part. A refusal of our own test mail for good speaks of that mailbox and that mail alone.
     """
     at = _At(session, target)
     if not session.opening.ok:
@@ -194,7 +195,8 @@ def _after_data(at: _At, parts: Sequence[Part], recipient: str, talk: Talk) -> l
 
 
 def summarize(parts: Sequence[Part]) -> tuple[Result, str, Part | None]:
-    """One result of all parts: all of what can be known fails, some of it does, none does; the kind of what fails; an example.
+    """One result of all parts: all of what can be known fails, some of it does, none does; the kind of what fails;
+    an example.
 
     Permanent refusals are named first, for they cost mail; else what fails most often.
     """

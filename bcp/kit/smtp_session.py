@@ -1,7 +1,9 @@
-"""One SMTP session that asks for several recipients, and may hand over a whole mail: what the server said to each, as data.
+"""One SMTP session that asks for several recipients, and may hand over a whole mail:
+what the server said to each, as data.
 
-RFC 5321 section 3.3: after MAIL, each RCPT has an answer of its own; a refusal of one does not end the others. What happens
-after DATA (section 4.2.5) is an answer of its own again: a server may take every recipient and then refuse every mail.
+RFC 5321 section 3.3: after MAIL, each RCPT has an answer of its own; a refusal of one does not end the others. What
+happens after DATA (section 4.2.5) is an answer of its own again: a server may take every recipient and then refuse
+every mail.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ async def converse(
     tls_name: str = "",
     mail: Mail | None = None,
 ) -> Session:
-    """Connect, EHLO, STARTTLS where offered, MAIL, every RCPT, RSET; with ``mail`` a second transaction with DATA; QUIT.
+    """Connect, EHLO, STARTTLS where offered, MAIL, every RCPT, RSET; with ``mail`` a second transaction with DATA;
+    QUIT.
 
     Never raises for what the other side does, and is over after ``timeout_s``.
     """

@@ -1,4 +1,5 @@
-"""Mail hosts of the lab: an Exchange stand-in that can break in several ways, and a backup relay with a queue on disk."""
+"""Mail hosts of the lab: an Exchange stand-in that can break in several ways,
+and a backup relay with a queue on disk."""
 
 from __future__ import annotations
 

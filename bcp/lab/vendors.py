@@ -382,7 +382,8 @@ class Vendors:
         return web.json_response(page)
 
     async def _delta(self, request: web.Request) -> web.Response:
-        """All users, page by page; with a delta token only what changed since (``changes``: users, or ids that are gone)."""
+        """All users, page by page; with a delta token only what changed since (``changes``: users, or ids that are
+        gone)."""
         await self._note(request, dict(request.query))
         base = f"{self.url}/v1.0/users/delta()"
         token = request.query.get("$deltatoken")

@@ -1,4 +1,5 @@
-"""Everything that can be known to be wrong with a playbook before it is run. Pure: a playbook and a catalogue in, problems out."""
+"""Everything that can be known to be wrong with a playbook before it is run.
+Pure: a playbook and a catalogue in, problems out."""
 
 from __future__ import annotations
 

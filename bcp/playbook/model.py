@@ -124,7 +124,8 @@ class Objectives(Model):
 
 
 class Concurrency(Model):
-    """More targets of a run, beside the domains whose MX it moves. Two runs with a target in common never run side by side."""
+    """More targets of a run, beside the domains whose MX it moves.
+    Two runs with a target in common never run side by side."""
 
     group: str
     """`mx:{{ domains | join(',') }}` names domains, in any order; any other text is one target."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """``string``, ``number``, ``boolean``, ``none``, ``any``, ``list`` (of ``item``) or ``object`` (with ``fields``)."""
+    """``string``, ``number``, ``boolean``, ``none``, ``any``,
+    ``list`` (of ``item``) or ``object`` (with ``fields``)."""
 
     name: str
     item: Type | None = None

@@ -1,1 +1,2 @@
-"""The always-on side: it watches, takes hooks, asks people, shows what happens. Everything it does the command line can do without it."""
+"""The always-on side: it watches, takes hooks, asks people, shows what happens.
+Everything it does the command line can do without it."""

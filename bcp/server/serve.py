@@ -98,8 +98,9 @@ def _bound(config: Any, host: str, port: int) -> Any:
 
 
 def reload(daemon: Daemon, app: Any, path: Path) -> None:
-    """Take over hooks, playbooks, messages and people of a new bcp.yaml. A broken one changes nothing. Where to listen and
-    where the state lies stay as they were until a restart; runs under way keep the configuration that they began with."""
+    """Take over hooks, playbooks, messages and people of a new bcp.yaml. A broken one changes nothing. Where to listen
+    and where the state lies stay as they were until a restart; runs under way keep the configuration that they began
+    with."""
     from bcp.wiring import make_app
 
     notify("RELOADING=1")

@@ -102,7 +102,8 @@ class SharedLooker(LiveLooker):
         self.sight = sight
 
     async def verdict(self) -> Mapping[str, Any]:
-        """As data (``to_data``). What the watch calls *down* must fail in looks that are made now: it may be over since."""
+        """As data (``to_data``). What the watch calls *down* must fail in looks that are made now:
+        it may be over since."""
         watch = self.sight.decision
         down = watch is not None and watch.state == "down"
         found = await self.sight.look(NEVER if down else self.reuse_s)

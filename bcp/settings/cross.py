@@ -1,4 +1,5 @@
-"""Rules over the whole of ``bcp.yaml``: references between sections, and things that would fall together. One function each."""
+"""Rules over the whole of ``bcp.yaml``: references between sections, and things that would fall together.
+One function each."""
 
 from __future__ import annotations
 

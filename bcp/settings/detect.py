@@ -42,7 +42,8 @@ class VantageSettings(Model):
     note: str = ""
     """Where it is, for people."""
     network: str = ""
-    """Its provider or network, such as `hetzner` or `our-office`. Vantage points of one network fail together and count once. Empty: a network of its own."""
+    """Its provider or network, such as `hetzner` or `our-office`.
+    Vantage points of one network fail together and count once. Empty: a network of its own."""
 
 
 class HistorySettings(Model):
@@ -69,13 +70,15 @@ class DetectSettings(Model):
     suspect: Annotated[int, Field(ge=1, le=100)] = 2
     """The counter at which the verdict is `suspect` and people are alerted."""
     need: Annotated[int, Field(ge=1, le=10)] = 2
-    """How many independent ways of looking must agree about a plane (all, when it has fewer); or one and something that corroborates."""
+    """How many independent ways of looking must agree about a plane (all, when it has fewer);
+    or one and something that corroborates."""
     confirm_for: Duration | None = None
     """How long the plane must be down, and still be failing. Empty: one interval."""
     keep_firing_for: Duration = 1800.0
     """How long everything must be clear before an outage counts as over."""
     flap_percent: Annotated[float, Field(ge=1, le=100)] = 20.0
-    """A plane that changed this much over the last 21 looks (Nagios' percent) is flapping: nothing is started by itself."""
+    """A plane that changed this much over the last 21 looks (Nagios' percent) is flapping:
+    nothing is started by itself."""
     flap_low: Annotated[float, Field(ge=0, le=100)] = 5.0
     """It stops flapping at this percent."""
     partial_share: Share = 0.2
@@ -85,13 +88,15 @@ class DetectSettings(Model):
     target_share: Share = 0.5
     """Share of the targets of one kind of probe that must be down for this way of looking to be down."""
     stale_after: Annotated[int, Field(ge=2, le=100)] = 5
-    """Looks without a known result after which a vantage point counts as silent. Silence is neither failure nor health."""
+    """Looks without a known result after which a vantage point counts as silent.
+    Silence is neither failure nor health."""
     clock_skew: Duration = 300.0
     """A vantage point whose clock differs by more is not believed."""
     decide: DecideSettings = DecideSettings()
     """Decision times."""
     dwell: Duration | None = None
-    """Shortest time on the relay before a failback is proposed. Empty: 60 min, or four times the peacetime TTL of MX."""
+    """Shortest time on the relay before a failback is proposed.
+    Empty: 60 min, or four times the peacetime TTL of MX."""
     vantage: Name = "local"
     """Name of this machine as a vantage point."""
     network: str = ""
@@ -107,7 +112,8 @@ class DetectSettings(Model):
     recheck: RecheckSettings = RecheckSettings()
     """Looks before a write."""
     probes: dict[Name, Any] = Field(default_factory=dict)
-    """Probes by name. Empty: own MX, the MX hosts' names, SMTP to the canary, the known recipients and an unknown one, controls over DNS and (the first relay) SMTP, and a round trip where `canary: arrival:` is set."""
+    """Probes by name. Empty: own MX, the MX hosts' names, SMTP to the canary, the known recipients and an unknown one,
+    controls over DNS and (the first relay) SMTP, and a round trip where `canary: arrival:` is set."""
 
 
 class CanarySettings(Model):
@@ -116,7 +122,8 @@ class CanarySettings(Model):
     to: MailAddress | None = None
     """Mailbox that exists in Exchange and may get test mails."""
     known: Annotated[list[MailAddress], Field(max_length=9)] = Field(default_factory=list)
-    """Other recipients that certainly exist. They are asked for and get no mail. With one at least, a mailbox that somebody deletes is told from an outage."""
+    """Other recipients that certainly exist. They are asked for and get no mail.
+    With one at least, a mailbox that somebody deletes is told from an outage."""
     sender: str = ""
     """Envelope sender; empty is the null sender."""
     resolvers: list[str] = Field(default_factory=list)

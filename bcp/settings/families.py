@@ -1,4 +1,5 @@
-"""The sections of ``bcp.yaml`` that belong to plug-ins: each is validated by the model of its ``kind``, ours or another's."""
+"""The sections of ``bcp.yaml`` that belong to plug-ins:
+each is validated by the model of its ``kind``, ours or another's."""
 
 from __future__ import annotations
 
@@ -101,7 +102,8 @@ def flaws(document: Document, plugins: Found, domains: tuple[str, ...], public_u
 
 
 def add_schemas(schema: dict[str, Any]) -> None:
-    """Put every kind's settings into the JSON Schema of ``bcp.yaml``: editors then complete plug-ins from outside, too."""
+    """Put every kind's settings into the JSON Schema of ``bcp.yaml``:
+    editors then complete plug-ins from outside, too."""
     for section in SECTIONS:
         place, above = schema, schema
         for part in section.path:

@@ -20,7 +20,8 @@ from bcp.settings.serve import ServeSettings
 
 
 class PrimaryMx(Model):
-    """One MX host of Exchange Online in peacetime. Take it from Graph `serviceConfigurationRecords`, never from a pattern."""
+    """One MX host of Exchange Online in peacetime.
+    Take it from Graph `serviceConfigurationRecords`, never from a pattern."""
 
     host: str
     """Host name."""

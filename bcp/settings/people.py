@@ -126,6 +126,7 @@ class ApprovalSettings(Model):
     """How approvals are proven and what was approved in advance."""
 
     codes: dict[str, Secret] = Field(default_factory=dict)
-    """Personal approval code of each contact id, for `bcp approve --as`. Without one, only the contact's own login may approve."""
+    """Personal approval code of each contact id, for `bcp approve --as`.
+    Without one, only the contact's own login may approve."""
     standing: list[StandingApproval] = Field(default_factory=list)
     """Approvals given in advance."""

@@ -19,7 +19,8 @@ class AskSettings(Model):
     """How people are asked when something is to be decided."""
 
     groups: Annotated[list[str], Field(min_length=1)] = ["group:oncall"]
-    """Whom to ask before a playbook that has no gate of its own: `group:NAME` or ids, in the order in which they are asked."""
+    """Whom to ask before a playbook that has no gate of its own:
+    `group:NAME` or ids, in the order in which they are asked."""
     min: Annotated[int, Field(ge=1, le=5)] = 1
     """How many of them must say yes (two-person rule: 2)."""
     timeout: Duration = 1800.0
@@ -46,7 +47,8 @@ class SlackInbound(Model):
 
 
 class TwilioInbound(Model):
-    """Calls of Twilio to us: answers, delivery reports, keys pressed. Needs `public_url`; without it the lists are polled."""
+    """Calls of Twilio to us: answers, delivery reports, keys pressed.
+    Needs `public_url`; without it the lists are polled."""
 
     auth_token: Secret
     """Token with which Twilio signs."""
@@ -99,12 +101,13 @@ class ServeSettings(Model):
     proxies: list[str] = Field(default_factory=list)
     """Addresses of proxies whose X-Forwarded-For is believed."""
     key: Secret | None = None
-    """Key that signs links and codes, 32 characters or more. Empty: a file in the state folder, made at the first start."""
+    """Key that signs links and codes, 32 characters or more.
+    Empty: a file in the state folder, made at the first start."""
     verdict: Literal["notify", "ask", "auto"] = "ask"
     """What may follow when our own detection confirms an outage."""
     playbooks: dict[Literal["A", "B", "C", "D", "E", "F", "G", "H"], Name] = Field(default_factory=dict)
-    """Which playbook to choose for an outage class, where several fit: `B: exchange-inbound-outage`. It counts where the
-    playbook covers the class and moves MX only where that is called for; `bcp serve --check` shows the choice."""
+    """Which playbook to choose for an outage class, where several fit: `B: exchange-inbound-outage`. It counts where
+    the playbook covers the class and moves MX only where that is called for; `bcp serve --check` shows the choice."""
     oncall: Name = "oncall"
     """Audience that is told of incidents, refusals and questions that nobody answered."""
     hooks: dict[Name, Any] = Field(default_factory=dict)

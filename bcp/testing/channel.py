@@ -234,7 +234,8 @@ class ChannelSuite(ConfiguredSuite):
         assert took < SLACK_S, f"cancelling took {took:.1f} s"
 
     def test_a_wrong_answer_is_an_outcome_and_no_yes(self) -> None:
-        """HTML, nothing, half of it, another type, another charset, without end: an error of the tree, never a receipt."""
+        """HTML, nothing, half of it, another type, another charset, without end:
+        an error of the tree, never a receipt."""
         if not self.speaks_http:
             return
 

@@ -1,4 +1,5 @@
-"""What every directory keeps, ours or anybody's: half an answer is no list of people, and nobody is forgotten by mistake."""
+"""What every directory keeps, ours or anybody's: half an answer is no list of people,
+and nobody is forgotten by mistake."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class DirectorySuite(ConfiguredSuite):
     # -- what an author gives --------------------------------------------------------------------------------------
 
     def respond(self, asked: Asked) -> Answer:
-        """What the directory answers when all is well: Alice and Bob are people, Alice is Bob's manager, Bob is on call.
+        """What the directory answers when all is well:
+        Alice and Bob are people, Alice is Bob's manager, Bob is on call.
 
         The people come on two pages at least, where the directory has pages. Asked for changes: Bob is gone.
         """

@@ -1,4 +1,5 @@
-"""What every engine keeps: a claim is on disk before the effect; what was claimed and not settled is in doubt, for ever."""
+"""What every engine keeps: a claim is on disk before the effect;
+what was claimed and not settled is in doubt, for ever."""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ class HookSuite(ConfiguredSuite):
     # -- what an author gives --------------------------------------------------------------------------------------
 
     def body(self, *, firing: bool, event: int = 1) -> Any:
-        """What the sender sends when the outage ``event`` begins, or is over: as its documents show it, as JSON data."""
+        """What the sender sends when the outage ``event`` begins, or is over:
+        as its documents show it, as JSON data."""
         raise NotImplementedError("say in body() what the sender sends")
 
     def proof(self, raw: bytes, key: str, at: float) -> tuple[Mapping[str, str], str]:

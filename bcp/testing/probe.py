@@ -75,13 +75,16 @@ HOSTILE: Mapping[str, Handler] = {
 
 
 class ProbeSuite(ConfiguredSuite):
-    """One dated look: it ends, it raises nothing, it says what it is about, and *well* means that it saw that it is well."""
+    """One dated look: it ends, it raises nothing, it says what it is about,
+    and *well* means that it saw that it is well."""
 
     plugin: ClassVar[ProbePlugin[Any]]
     connects: ClassVar[bool] = True
-    """False: it does not open TCP connections to ``self.port`` (it reads files, asks DNS). Then only the rest is looked at."""
+    """False: it does not open TCP connections to ``self.port`` (it reads files, asks DNS).
+    Then only the rest is looked at."""
     ok_too: ClassVar[frozenset[str]] = frozenset()
-    """Names in ``HOSTILE`` that are well for this probe, by what it promises to look at (``http, html`` is an answer)."""
+    """Names in ``HOSTILE`` that are well for this probe,
+    by what it promises to look at (``http, html`` is an answer)."""
     timeout: ClassVar[str] = "400ms"
 
     # -- what an author gives --------------------------------------------------------------------------------------
@@ -91,7 +94,8 @@ class ProbeSuite(ConfiguredSuite):
         raise NotImplementedError("say in well() how the service answers when all is well")
 
     def files_well(self) -> None:
-        """For a probe that does not connect: make what it reads so that all is well. Leave it where it cannot be well."""
+        """For a probe that does not connect: make what it reads so that all is well.
+        Leave it where it cannot be well."""
 
     # -- helpers -----------------------------------------------------------------------------------------------------
 

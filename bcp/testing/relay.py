@@ -1,4 +1,5 @@
-"""What every relay keeps, ours or anybody's: nothing counted twice, nothing lost, no garbage taken for an empty queue."""
+"""What every relay keeps, ours or anybody's: nothing counted twice, nothing lost,
+no garbage taken for an empty queue."""
 
 from __future__ import annotations
 
@@ -196,7 +197,8 @@ class RelaySuite(ConfiguredSuite):
             self.hides(found, getattr(found, "hint", ""))
 
     def test_a_probe_is_an_answer_and_in_time(self) -> None:
-        """Nobody there, or whoever there: lines about addresses, none of which accepts. Never an error of another kind."""
+        """Nobody there, or whoever there: lines about addresses, none of which accepts.
+        Never an error of another kind."""
 
         async def work() -> tuple[Any, float]:
             loop = asyncio.get_running_loop()

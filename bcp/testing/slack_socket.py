@@ -12,7 +12,8 @@ from bcp.testing.command import free_port
 
 
 class SlackSocket:
-    """Slack's Socket Mode: one call that gives a URL, one web socket that gives envelopes and takes acknowledgements."""
+    """Slack's Socket Mode: one call that gives a URL,
+    one web socket that gives envelopes and takes acknowledgements."""
 
     def __init__(self) -> None:
         self.sockets: list[web.WebSocketResponse] = []

@@ -16,8 +16,9 @@ attribute that a subclass may override. ``failures`` runs a suite without pytest
 How suites are written (all of them, so that authors learn one way):
 
 * ``test_...`` methods take nothing but ``self``, and each names the promise, as a sentence.
-* What differs between plug-ins is a class attribute or a method without a leading underscore; its docstring says what to
-  give. A promise that a plug-in does not make is switched off by an attribute (``can_find = False``), never by deleting a test.
+* What differs between plug-ins is a class attribute or a method without a leading underscore; its docstring says what
+  to give. A promise that a plug-in does not make is switched off by an attribute (``can_find = False``), never by
+  deleting a test.
 * Asynchronous work goes through ``self.run(...)``, which fails after ``seconds`` instead of hanging.
 * Cases of one promise are looked at in one method, and every one that fails is in the message (``self.all_hold``).
 * Nothing sleeps in order to wait; time is a ``FakeClock`` wherever the contract takes a clock.
@@ -90,7 +91,8 @@ SECRET = "s3cret-never-shown"  # noqa: S105 - the whole point is that everybody 
 
 
 def failures(suite: type[Suite], *only: str) -> dict[str, str]:
-    """Run every test of a suite (or only these) without pytest; by name, what failed. For scripts, and to test a suite."""
+    """Run every test of a suite (or only these) without pytest; by name, what failed.
+    For scripts, and to test a suite."""
     found = {}
     for name in sorted(only or (n for n in dir(suite) if n.startswith("test_"))):
         one = suite()

@@ -1,4 +1,5 @@
-"""A vendor over a real socket that answers well, badly or not at all, and the wrong answers that vendors give in life."""
+"""A vendor over a real socket that answers well, badly or not at all,
+and the wrong answers that vendors give in life."""
 
 from __future__ import annotations
 

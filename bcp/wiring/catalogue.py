@@ -9,6 +9,7 @@ from typing import Any
 from bcp import registry
 from bcp.comms.pack import Pack, load_pack
 from bcp.kernel.errors import Invalid
+from bcp.kernel.text import summary
 from bcp.playbook.catalogue import ActionSpec, Catalogue, MessageSpec
 from bcp.playbook.load import load
 from bcp.wiring.choose import Candidate
@@ -32,7 +33,7 @@ def action_specs() -> dict[str, ActionSpec]:
             except (TypeError, ValueError, AttributeError):
                 return ()
 
-        summary = (type(action).__doc__ or "").strip().splitlines()[0]
+        said = summary(type(action))
         out[kind] = ActionSpec(
             kind,
             action.access == "write",
@@ -41,7 +42,7 @@ def action_specs() -> dict[str, ActionSpec]:
             action.undoable,
             provides,
             action.final,
-            summary,
+            said,
         )
     return out
 

@@ -68,7 +68,8 @@ class People:
         return found.id if found else login
 
     def ways(self, people: Collection[str]) -> dict[str, set[str]]:
-        """Of people the numbers and addresses by which they can answer; who shares one counts as one person at a gate."""
+        """Of people the numbers and addresses by which they can answer;
+        who shares one counts as one person at a gate."""
         found = {p: self.directory.person(p) for p in people}
         return {
             p: {w.casefold() for w in (c.phone, c.slack, c.email) if w} if c is not None else set()

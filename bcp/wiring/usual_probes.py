@@ -44,7 +44,8 @@ class Canary:
 def usual_probes(
     domains: Mapping[str, Sequence[str]], canary: Canary, relay: Reachable | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Settings of the usual probes by name, as they would stand in bcp.yaml. ``domains``: MX hosts in peacetime of each.
+    """Settings of the usual probes by name, as they would stand in bcp.yaml.
+    ``domains``: MX hosts in peacetime of each.
 
     Own MX as a sender resolves it; every MX host's name; SMTP to the known recipients and to one that does not exist; a
     control for SMTP and one for DNS; a round trip where the test mail's arrival can be seen.

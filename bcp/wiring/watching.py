@@ -73,8 +73,8 @@ class Watching:
         return self.watcher.decision()
 
     def remember(self, follow: Callable[[], None]) -> None:
-        """From now on the watcher hears other vantage points, calls ``follow`` (what runs did) before it judges a round,
-        and writes the history."""
+        """From now on the watcher hears other vantage points, calls ``follow`` (what runs did) before it judges a
+        round, and writes the history."""
         w = self.watcher
         w.listen.append(self.history.note)
         if self.settings.detect.vantages:

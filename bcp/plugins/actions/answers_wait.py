@@ -1,4 +1,5 @@
-"""``answers.wait``: wait until enough people have answered, or the time is over; what happens then is the playbook's."""
+"""``answers.wait``: wait until enough people have answered, or the time is over;
+what happens then is the playbook's."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class AnswersWaitArgs(Args):
 
 
 class AnswersWait(Action[AnswersWaitArgs]):
-    """Ends as soon as enough have answered, and at the latest when the time is over. It never fails for want of answers: `when: "not steps.ID.outputs.enough"` tells the next group."""
+    """Ends as soon as enough have answered, and at the latest when the time is over.
+    It never fails for want of answers: `when: "not steps.ID.outputs.enough"` tells the next group."""
 
     kind = "answers.wait"
     access = Access.READ

@@ -31,7 +31,8 @@ class DeadmanArmArgs(Args):
 
 
 class DeadmanArm(Action[DeadmanArmArgs]):
-    """A dead man's switch at the vendor: in the hold phase, with `every:`, each round leaves a new message and takes the last one back. When this machine dies, it goes out and says that the promised update did not come."""
+    """A dead man's switch at the vendor: in the hold phase, with `every:`, each round leaves a new message and takes
+    the last one back. When this machine dies, it goes out and says that the promised update did not come."""
 
     kind = "deadman.arm"
     access = Access.WRITE

@@ -26,7 +26,8 @@ class HttpArgs(Args):
     timeout: Duration = 10.0
     """For the whole request."""
     idempotency_header: str = ""
-    """Header in which the receiver accepts an idempotency key. With it a request in doubt is sent again with the same key."""
+    """Header in which the receiver accepts an idempotency key.
+    With it a request in doubt is sent again with the same key."""
 
 
 class HttpCall(Action[HttpArgs]):

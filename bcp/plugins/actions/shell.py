@@ -29,7 +29,8 @@ class ShellArgs(Args):
     run: Annotated[list[str], Field(min_length=1, max_length=100)]
     """Program and arguments, each an item. The program must be allowed in bcp.yaml under `shell: allow`."""
     environment: dict[str, str] = {}
-    """Further environment variables. A value such as `env:TOKEN` is a secret by reference. Nothing else is inherited but PATH, HOME and LANG."""
+    """Further environment variables. A value such as `env:TOKEN` is a secret by reference.
+    Nothing else is inherited but PATH, HOME and LANG."""
     timeout: Duration = 60.0
     """It is ended after that."""
     output_cap: Annotated[int, Field(ge=0, le=1_000_000)] = 20_000

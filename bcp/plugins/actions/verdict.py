@@ -25,7 +25,8 @@ class VerdictArgs(Args):
     """The probes are configured in bcp.yaml."""
 
     must_be: Literal["", "healthy", "down"] = ""
-    """What it must see, or the step fails. `healthy` verifies `service-healthy`: a message may say that it works again."""
+    """What it must see, or the step fails. `healthy` verifies `service-healthy`:
+    a message may say that it works again."""
 
 
 class LookVerdict(Action[VerdictArgs]):

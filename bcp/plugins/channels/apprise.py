@@ -1,4 +1,5 @@
-"""``apprise``: the long tail: Telegram, Discord, Matrix, Signal, PagerDuty and many more, by Apprise. Never for text messages."""
+"""``apprise``: the long tail: Telegram, Discord, Matrix, Signal, PagerDuty and many more, by Apprise.
+Never for text messages."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class AppriseSettings(ChannelSettings):
 
 
 class Apprise(Channel[AppriseSettings]):
-    """One message to one place. Apprise says yes or no and no more: a *no* is never repeated, because it may have been taken."""
+    """One message to one place. Apprise says yes or no and no more:
+    a *no* is never repeated, because it may have been taken."""
 
     kind = "apprise"
     form = "chat"

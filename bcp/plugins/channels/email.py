@@ -30,7 +30,8 @@ class Dkim(BaseModel):
     key: Secret
     """An RSA private key as PEM, by reference."""
     domain: str = ""
-    """The domain that signs: the sender's own, or one above it (DMARC alignment, RFC 7489 section 3.1.1). Empty: the sender's."""
+    """The domain that signs: the sender's own, or one above it (DMARC alignment, RFC 7489 section 3.1.1).
+    Empty: the sender's."""
     resolvers: list[str] = Field(default_factory=list)
     """Where `bcp doctor` looks the public key up. Empty: the system's resolvers."""
 
@@ -51,7 +52,8 @@ class EmailSettings(ChannelSettings):
     dkim: Dkim | None = None
     """Sign here. Empty: the relay signs."""
     avoid_domains: list[str] = Field(default_factory=list)
-    """Addresses in these domains are skipped: their mailboxes are what is down. `bcp init` fills in your own domains."""
+    """Addresses in these domains are skipped: their mailboxes are what is down.
+    `bcp init` fills in your own domains."""
     timeout: Duration = 20.0
     """For one message."""
     concurrency: Annotated[int, Field(ge=1, le=50)] = 5
@@ -80,7 +82,8 @@ class EmailSettings(ChannelSettings):
 
 
 class Email(Channel[EmailSettings]):
-    """Mail to addresses that are not in the domains that are down. The Message-ID is made from our key: a repeat can be recognised."""
+    """Mail to addresses that are not in the domains that are down.
+    The Message-ID is made from our key: a repeat can be recognised."""
 
     kind = "email"
     form = "email"

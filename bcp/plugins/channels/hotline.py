@@ -21,7 +21,8 @@ class HotlineSettings(ChannelSettings):
     kind: Literal["hotline"] = "hotline"
     """Which plug-in."""
     file: Path
-    """Where the TwiML is written, relative to bcp.yaml. Serve it; in Twilio's console the number's voice URL points there (GET)."""
+    """Where the TwiML is written, relative to bcp.yaml.
+    Serve it; in Twilio's console the number's voice URL points there (GET)."""
     number: str = ""
     """The number that people call, for reports."""
 

@@ -45,7 +45,8 @@ class NtfySettings(ChannelSettings):
 
 
 class Ntfy(Channel[NtfySettings]):
-    """One message for everybody who subscribed. Our key travels as a tag, so that a lost answer can be looked up in the topic."""
+    """One message for everybody who subscribed. Our key travels as a tag,
+    so that a lost answer can be looked up in the topic."""
 
     kind = "ntfy"
     form = "chat"

@@ -1,4 +1,5 @@
-"""``slack-incident``: a channel of its own for each run: opened, people invited, the first message pinned, the rest in its thread."""
+"""``slack-incident``: a channel of its own for each run:
+opened, people invited, the first message pinned, the rest in its thread."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class SlackIncidentSettings(ChannelSettings):
     kind: Literal["slack-incident"] = "slack-incident"
     """Which plug-in."""
     token: Secret
-    """Bot token, by reference. Scopes: channels:manage (or groups:write), chat:write, pins:write, channels:history, channels:read."""
+    """Bot token, by reference. Scopes: channels:manage (or groups:write), chat:write, pins:write, channels:history,
+    channels:read."""
     prefix: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,30}$")] = "inc"
     """The channel is called prefix-DATE-ID."""
     private: bool = False
@@ -63,7 +65,8 @@ class SlackIncidentSettings(ChannelSettings):
 
 
 class SlackIncident(Channel[SlackIncidentSettings]):
-    """Chat. Opening, inviting and pinning can be repeated without harm; the message itself carries our key and is never posted twice."""
+    """Chat. Opening, inviting and pinning can be repeated without harm;
+    the message itself carries our key and is never posted twice."""
 
     kind = "slack-incident"
     form = "chat"

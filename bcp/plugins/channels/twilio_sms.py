@@ -43,7 +43,8 @@ class TwilioSmsSettings(TwilioAccount):
     concurrency: Annotated[int, Field(ge=1, le=200)] = 20
     """Requests under way at once."""
     status_callback: Annotated[str, Field(pattern=r"^$|^https?://\S+$")] = ""
-    """Where Twilio tells what became of each message: `https://bcp.example.org/twilio/status` of `bcp serve`. Empty: `bcp comms receipts` asks."""
+    """Where Twilio tells what became of each message: `https://bcp.example.org/twilio/status` of `bcp serve`.
+    Empty: `bcp comms receipts` asks."""
 
     @model_validator(mode="after")
     def _sender(self) -> TwilioSmsSettings:

@@ -35,7 +35,8 @@ class TwilioVoiceSettings(TwilioAccount):
     from_: Annotated[str, Field(alias="from", pattern=r"^\+[1-9]\d{6,14}$")]
     """Number in E.164 that may call."""
     answers_url: str = ""
-    """Where Twilio tells the digit that was pressed: `https://bcp.example.org/twilio/keys` of `bcp serve`. Empty: no digit is asked for."""
+    """Where Twilio tells the digit that was pressed: `https://bcp.example.org/twilio/keys` of `bcp serve`.
+    Empty: no digit is asked for."""
     ring: Duration = 30.0
     """How long it rings."""
     calls_per_second: Annotated[float, Field(gt=0, le=30)] = 1.0
@@ -47,7 +48,8 @@ class TwilioVoiceSettings(TwilioAccount):
 
 
 class TwilioVoice(TwilioChannel[TwilioVoiceSettings]):
-    """Voice. Like texts, calls have no idempotency key: a lost answer is asked about by the list of calls to this number since the claim."""
+    """Voice. Like texts, calls have no idempotency key:
+    a lost answer is asked about by the list of calls to this number since the claim."""
 
     kind = "twilio-voice"
     form = "voice"

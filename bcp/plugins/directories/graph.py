@@ -44,7 +44,8 @@ class GraphSettings(DirectorySettings):
         Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")],
         Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,64}$")],
     ] = Field(default_factory=dict)
-    """Groups of contacts by name, each with the object id of a group in Entra; members of groups within count. Needs GroupMember.Read.All."""
+    """Groups of contacts by name, each with the object id of a group in Entra; members of groups within count.
+    Needs GroupMember.Read.All."""
     managers: bool = False
     """Also read who is above whom, for call trees."""
     timeout: Duration = 120.0

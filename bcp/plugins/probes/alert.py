@@ -1,4 +1,5 @@
-"""``alert``: what another monitoring system says, as one signal among others. Alertmanager's webhook bodies, left in a folder."""
+"""``alert``: what another monitoring system says, as one signal among others.
+Alertmanager's webhook bodies, left in a folder."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class AlertSettings(StoredProbeSettings):
 
 
 class AlertProbe(Probe[AlertSettings]):
-    """Decides per alert, as a firing group may contain resolved ones. It counts beside a look of our own, never alone."""
+    """Decides per alert, as a firing group may contain resolved ones.
+    It counts beside a look of our own, never alone."""
 
     kind = "alert"
     plane = "inbound"
@@ -61,7 +63,8 @@ class AlertProbe(Probe[AlertSettings]):
 
 
 def alerts(path: Path, labels: Mapping[str, str]) -> list[tuple[str, float, bool, str]]:
-    """(key, when told, firing, text) of each alert of a body (Alertmanager webhook, version 4). Unreadable bodies hold none."""
+    """(key, when told, firing, text) of each alert of a body (Alertmanager webhook, version 4).
+    Unreadable bodies hold none."""
     try:
         if path.stat().st_size > MAX_BYTES:
             return []

@@ -25,13 +25,16 @@ class DnsProbeSettings(ProbeSettings):
     resolvers: Endpoints = Field(default_factory=list)
     """Resolvers to ask, each apart; two that are independent of each other. Empty: the system's."""
     authoritative: Literal["auto"] | Endpoints = Field(default_factory=list)
-    """Authoritative servers to ask as well, as caches hide an outage; `auto` finds them and remembers them for hours."""
+    """Authoritative servers to ask as well, as caches hide an outage;
+    `auto` finds them and remembers them for hours."""
     timeout: Duration = 5.0
     """Deadline of one look."""
 
 
 class DnsProbe(Probe[DnsProbeSettings]):
-    """A and AAAA at every server, over UDP and TCP. The authoritative ones decide where they can be asked from here; where they are well and the resolvers refuse the name (DNSSEC), that decides. An answer without addresses is a failure; no answer from anywhere is *unknown*. Notes whether a resolver validates the name."""
+    """A and AAAA at every server, over UDP and TCP. The authoritative ones decide where they can be asked from here;
+    where they are well and the resolvers refuse the name (DNSSEC), that decides. An answer without addresses is a
+    failure; no answer from anywhere is *unknown*. Notes whether a resolver validates the name."""
 
     kind = "dns"
     plane = "dns"

@@ -39,7 +39,8 @@ class EntraSettings(ProbeSettings):
 
 
 class EntraProbe(Probe[EntraSettings]):
-    """Client credentials are not covered by Entra's backup authentication: this fails when it fails. A refused credential of our own is our own fault, not an outage."""
+    """Client credentials are not covered by Entra's backup authentication: this fails when it fails.
+    A refused credential of our own is our own fault, not an outage."""
 
     kind = "entra"
     plane = "auth"

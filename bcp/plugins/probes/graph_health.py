@@ -1,4 +1,5 @@
-"""``graph-health``: what Microsoft itself says, through Graph's service health. Late, and behind the sign-in that may be down: it corroborates, it never decides."""
+"""``graph-health``: what Microsoft itself says, through Graph's service health.
+Late, and behind the sign-in that may be down: it corroborates, it never decides."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ class GraphHealthSettings(GraphAccess):
 
 
 class GraphHealthProbe(Probe[GraphHealthSettings]):
-    """Reads `/admin/serviceAnnouncement/healthOverviews` and `/issues`; every status of the enumeration has one meaning, an unknown one has none."""
+    """Reads `/admin/serviceAnnouncement/healthOverviews` and `/issues`;
+    every status of the enumeration has one meaning, an unknown one has none."""
 
     kind = "graph-health"
     plane = "declared"

@@ -15,8 +15,8 @@ from bcp.plugins.vendors.graph import UNREADABLE, Graph, GraphAccess, NoToken, O
 
 BY_STATUS = {401: "no-token", 403: OWN + "permission", 404: OWN + "mailbox", 429: "429"}
 FAILS = frozenset({"5xx", "timeout", "refused", "closed"})
-"""What is a failure of the service. A limit of our application (429), a mailbox that is not there, an answer that is none of
-Graph's say nothing of the others' mailboxes."""
+"""What is a failure of the service. A limit of our application (429), a mailbox that is not there, an answer that is
+none of Graph's say nothing of the others' mailboxes."""
 
 
 class GraphMailboxSettings(GraphAccess):
@@ -29,7 +29,9 @@ class GraphMailboxSettings(GraphAccess):
 
 
 class GraphMailboxProbe(Probe[GraphMailboxSettings]):
-    """Reads the inbox folder of each. Each is a part; half of those that say anything must fail for *fail*, fewer is *degraded*. 429 limits our application and is no outage. Without a token nothing can be said: the `entra` probe judges that."""
+    """Reads the inbox folder of each. Each is a part; half of those that say anything must fail for *fail*, fewer is
+    *degraded*. 429 limits our application and is no outage.
+    Without a token nothing can be said: the `entra` probe judges that."""
 
     kind = "graph-mailbox"
     plane = "mailbox"

@@ -20,7 +20,8 @@ class HttpsProbeSettings(ProbeSettings):
     url: Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/\S*)?$")]
     """Where to look. Without a login: it tells whether the front door stands, nothing about mailboxes."""
     expect: list[Annotated[int, Field(ge=100, le=599)]] = Field(default_factory=list)
-    """Status codes that are well. Empty: everything below 500; a redirect to a login page or a 401 is well. 429 limits this prober, and says nothing."""
+    """Status codes that are well. Empty: everything below 500; a redirect to a login page or a 401 is well.
+    429 limits this prober, and says nothing."""
     slow: Annotated[float, Field(gt=0)] = 5.0
     """Seconds after which the answer is *degraded*."""
     verify: bool = True

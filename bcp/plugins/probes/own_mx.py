@@ -1,4 +1,5 @@
-"""``own-mx``: do senders find the MX of our own domains: at two resolvers or more, with DNSSEC, and at our zones' own servers?"""
+"""``own-mx``: do senders find the MX of our own domains:
+at two resolvers or more, with DNSSEC, and at our zones' own servers?"""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from bcp.kit.resolve import resolvers_of
 NULL_MX = "0 ."
 """RFC 7505: this domain takes no mail."""
 OWN_ZONE = "own-zone"
-"""What a failure of our whole zone is called: it is ours to repair, and a new MX in a zone that nobody reads helps nobody."""
+"""What a failure of our whole zone is called: it is ours to repair,
+and a new MX in a zone that nobody reads helps nobody."""
 WHOLE = {"lame": OWN_ZONE, "servfail": OWN_ZONE, "bogus": OWN_ZONE, "nxdomain": OWN_ZONE, "no-mx": "no-mx"}
 
 
@@ -31,7 +33,8 @@ class OwnMxSettings(ProbeSettings):
     domains: Annotated[list[str], Field(min_length=1, max_length=50)]
     """Our mail domains. Each is a part of the look."""
     resolvers: Endpoints = Field(default_factory=list)
-    """Resolvers to ask, each apart; two or more that validate DNSSEC and are independent of each other. Empty: the system's."""
+    """Resolvers to ask, each apart; two or more that validate DNSSEC and are independent of each other.
+    Empty: the system's."""
     authoritative: Literal["auto"] | Endpoints = "auto"
     """Servers of the zones; `auto` finds them and remembers them for hours."""
     timeout: Duration = 8.0
@@ -39,7 +42,8 @@ class OwnMxSettings(ProbeSettings):
 
 
 class OwnMxProbe(Probe[OwnMxSettings]):
-    """MX of each domain at every resolver (where it says SERVFAIL, once more without validation) and at every server of its zone, over UDP and TCP: lame, silent, contradicting, bogus, missing at one resolver or at all."""
+    """MX of each domain at every resolver (where it says SERVFAIL, once more without validation) and at every server of
+    its zone, over UDP and TCP: lame, silent, contradicting, bogus, missing at one resolver or at all."""
 
     kind = "own-mx"
     plane = "dns"
@@ -103,7 +107,8 @@ def _no_mx(told: Told) -> Told:
 
 
 def compared(told: Sequence[Told]) -> list[Told]:
-    """Who says something else than most of the zone's own servers is marked. A resolver may lag by a TTL: see ``half``."""
+    """Who says something else than most of the zone's own servers is marked.
+    A resolver may lag by a TTL: see ``half``."""
     counts: dict[tuple[str, ...], int] = {}
     for t in told:
         if t.own and t.well:

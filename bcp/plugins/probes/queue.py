@@ -48,7 +48,8 @@ class Count:
 
 
 class QueueProbe(Probe[QueueSettings]):
-    """`postqueue -j`: deferred mails, the oldest, a histogram of the 4xx codes. Without traffic it says nothing: silence is not failure, and an empty queue is well only after mail has passed through it."""
+    """`postqueue -j`: deferred mails, the oldest, a histogram of the 4xx codes. Without traffic it says nothing:
+    silence is not failure, and an empty queue is well only after mail has passed through it."""
 
     kind = "queue"
     plane = "outbound"
@@ -101,7 +102,8 @@ class QueueProbe(Probe[QueueSettings]):
 
 
 def count(text: str, domains: set[str], now: float) -> Count:
-    """Read `postqueue -j` (one JSON object a line). Lines that are none are skipped: the list is cut while it is read."""
+    """Read `postqueue -j` (one JSON object a line).
+    Lines that are none are skipped: the list is cut while it is read."""
     out = Count()
     for line in text.splitlines():
         item = _item(line)

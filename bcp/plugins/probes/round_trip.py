@@ -46,7 +46,8 @@ class RoundTripSettings(ProbeSettings):
     kind: Literal["round-trip"] = "round-trip"
     """Which plug-in."""
     to: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
-    """Mailbox in Exchange. A mail-flow rule there redirects these mails to the mailbox outside: that needs neither Graph nor Entra."""
+    """Mailbox in Exchange. A mail-flow rule there redirects these mails to the mailbox outside:
+    that needs neither Graph nor Entra."""
     sender: str = ""
     """Envelope sender; empty is the null sender."""
     resolvers: list[str] = Field(default_factory=list)
@@ -74,7 +75,8 @@ class RoundTripSettings(ProbeSettings):
 
 
 class RoundTripProbe(Probe[RoundTripSettings]):
-    """Sends a mail with a tag of its own and waits for exactly that one. A mail that came through is the best evidence there is. Mail that is not taken says nothing of the way out: the `smtp` probe judges that."""
+    """Sends a mail with a tag of its own and waits for exactly that one. A mail that came through is the best evidence
+    there is. Mail that is not taken says nothing of the way out: the `smtp` probe judges that."""
 
     kind = "round-trip"
     plane = "outbound"

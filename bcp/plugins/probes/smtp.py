@@ -1,4 +1,5 @@
-"""``smtp``: speak SMTP with the primary up to RCPT for recipients that are known to be good; now and then a whole mail."""
+"""``smtp``: speak SMTP with the primary up to RCPT for recipients that are known to be good;
+now and then a whole mail."""
 
 from __future__ import annotations
 
@@ -30,13 +31,15 @@ class SmtpProbeSettings(SmtpTarget):
     recipients: Annotated[list[Recipient], Field(max_length=10)] = Field(default_factory=list)
     """More of them. Two or more: one that somebody deleted is then no outage."""
     mail_to: Recipient | None = None
-    """A monitoring mailbox that gets a whole test mail now and then: only that shows a refusal after DATA. Empty: the probe speaks up to RCPT and sends nothing."""
+    """A monitoring mailbox that gets a whole test mail now and then: only that shows a refusal after DATA.
+    Empty: the probe speaks up to RCPT and sends nothing."""
     mail_every: Duration = 300.0
     """Time between test mails; while one is refused, every look sends one."""
     greylisting: Duration = 1800.0
     """How long 451 4.7.1 is taken for greylisting of a first contact, and says nothing."""
     require_tls: bool = False
-    """True: a certificate that a strict sender (MTA-STS, DANE) would refuse counts as a failure. Set it when you publish such a policy."""
+    """True: a certificate that a strict sender (MTA-STS, DANE) would refuse counts as a failure.
+    Set it when you publish such a policy."""
 
     @model_validator(mode="after")
     def _somebody(self) -> SmtpProbeSettings:
@@ -51,7 +54,8 @@ class SmtpProbeSettings(SmtpTarget):
 
 
 class SmtpProbe(Probe[SmtpProbeSettings]):
-    """Connect, 220, EHLO, STARTTLS and certificate, MAIL, RCPT for every recipient, RSET, QUIT. Sends nothing unless `mail_to` is given. Every address and every recipient is a part: all must fail for *fail*, some for *degraded*."""
+    """Connect, 220, EHLO, STARTTLS and certificate, MAIL, RCPT for every recipient, RSET, QUIT. Sends nothing unless
+    `mail_to` is given. Every address and every recipient is a part: all must fail for *fail*, some for *degraded*."""
 
     kind = "smtp"
     plane = "inbound"

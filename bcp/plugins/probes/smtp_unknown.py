@@ -24,7 +24,8 @@ class SmtpUnknownSettings(SmtpTarget):
 
 
 class SmtpUnknownProbe(Probe[SmtpUnknownSettings]):
-    """A 5xx is right. A 250 is noted (no recipient check at the edge, or an inverted one), but is no outage. 4xx, time-outs and refusals of the connection are failures, at every address apart."""
+    """A 5xx is right. A 250 is noted (no recipient check at the edge, or an inverted one), but is no outage.
+    4xx, time-outs and refusals of the connection are failures, at every address apart."""
 
     kind = "smtp-unknown"
     plane = "inbound"

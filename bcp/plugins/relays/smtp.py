@@ -219,7 +219,8 @@ def parse_log(text: str, wanted: set[str], *, since: float = 0.0, now: float | N
 
 
 def _read_log(path: Path) -> str:
-    """The log with the file before it (``mail.log.1``, also packed), oldest first: logrotate may have come in between."""
+    """The log with the file before it (``mail.log.1``, also packed), oldest first:
+    logrotate may have come in between."""
     parts = []
     for name in (f"{path}.1.gz", f"{path}.1", str(path)):
         try:

@@ -9,7 +9,8 @@ from bcp.kernel.errors import Invalid
 
 
 class AzureMonitorSettings(HookSettings):
-    """An action group's webhook: a token in the URL (it can set no header), or a secure webhook with Entra's token (`jwt`)."""
+    """An action group's webhook: a token in the URL (it can set no header),
+    or a secure webhook with Entra's token (`jwt`)."""
 
     kind: Literal["azure-monitor"] = "azure-monitor"
     """Which plug-in."""

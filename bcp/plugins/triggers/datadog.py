@@ -1,4 +1,5 @@
-"""``datadog``: Datadog's webhooks integration, with the body we ask for (docs.datadoghq.com, integrations, webhooks)."""
+"""``datadog``: Datadog's webhooks integration, with the body we ask for (docs.datadoghq.com, integrations,
+webhooks)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""``gatus``: Gatus' custom alerting provider, with the body we ask for (github.com/TwiN/gatus, configuring custom alerts)."""
+"""``gatus``: Gatus' custom alerting provider, with the body we ask for (github.com/TwiN/gatus, configuring custom
+alerts)."""
 
 from __future__ import annotations
 

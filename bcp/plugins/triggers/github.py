@@ -1,4 +1,5 @@
-"""``github``: GitHub's webhooks: a watch that runs as a workflow, or an issue with a label (docs.github.com, webhooks)."""
+"""``github``: GitHub's webhooks: a watch that runs as a workflow,
+or an issue with a label (docs.github.com, webhooks)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""``grafana``: Grafana Alerting's webhook: Alertmanager's body and more, and an HMAC (grafana.com, webhook notifier)."""
+"""``grafana``: Grafana Alerting's webhook: Alertmanager's body and more,
+and an HMAC (grafana.com, webhook notifier)."""
 
 from __future__ import annotations
 

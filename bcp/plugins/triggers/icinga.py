@@ -1,4 +1,5 @@
-"""``icinga``: a notification command of Icinga or Nagios that posts the macros we ask for (icinga.com, runtime macros)."""
+"""``icinga``: a notification command of Icinga or Nagios that posts the macros we ask for (icinga.com, runtime
+macros)."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ class IcingaSettings(HookSettings):
 
 
 class Icinga(Hook[IcingaSettings]):
-    """PROBLEM begins and RECOVERY ends (each has a time of its own); acknowledgements, downtimes and flapping notices say nothing."""
+    """PROBLEM begins and RECOVERY ends (each has a time of its own);
+    acknowledgements, downtimes and flapping notices say nothing."""
 
     kind = "icinga"
     Settings = IcingaSettings

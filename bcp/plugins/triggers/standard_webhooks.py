@@ -1,4 +1,5 @@
-"""``standard-webhooks``: whoever signs as standardwebhooks.com says (specification, version 1): HMAC or Ed25519 over id.time.body."""
+"""``standard-webhooks``: whoever signs as standardwebhooks.com says (specification, version 1):
+HMAC or Ed25519 over id.time.body."""
 
 from __future__ import annotations
 

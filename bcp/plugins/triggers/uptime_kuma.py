@@ -1,4 +1,5 @@
-"""``uptime-kuma``: Uptime Kuma's webhook notification, JSON (github.com/louislam/uptime-kuma, notification-providers/webhook)."""
+"""``uptime-kuma``: Uptime Kuma's webhook notification,
+JSON (github.com/louislam/uptime-kuma, notification-providers/webhook)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ class ZabbixSettings(HookSettings):
 
 
 class Zabbix(Hook[ZabbixSettings]):
-    """`{EVENT.ID}` is that of the problem, also when it is over; `{EVENT.VALUE}` is 1 for a problem and 0 for its end."""
+    """`{EVENT.ID}` is that of the problem, also when it is over;
+    `{EVENT.VALUE}` is 1 for a problem and 0 for its end."""
 
     kind = "zabbix"
     Settings = ZabbixSettings

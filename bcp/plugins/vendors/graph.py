@@ -61,7 +61,8 @@ class Graph:
         self._close: Callable[[], Awaitable[None]] | None = None
 
     async def call(self, work: Callable[[Any, Any], Awaitable[T]], timeout_s: float) -> T:
-        """Run ``work(client, configuration)``; ``configuration(**query)`` makes a request configuration without retries.
+        """Run ``work(client, configuration)``; ``configuration(**query)`` makes a request configuration without
+        retries.
 
         Raises:
             NoToken, OurCredential: sign-in failed.
@@ -136,7 +137,8 @@ UNREADABLE = "unreadable"
 
 
 def _why(error: Exception) -> str:
-    """``timeout``, ``refused``, ``closed``: the way there; ``unreadable``: an answer came, and it is none of Graph's."""
+    """``timeout``, ``refused``, ``closed``: the way there;
+    ``unreadable``: an answer came, and it is none of Graph's."""
     import httpx
 
     if isinstance(error, httpx.TimeoutException):

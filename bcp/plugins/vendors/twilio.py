@@ -1,4 +1,5 @@
-"""Twilio's own client over a transport of ours: one request is one request, with a deadline, and three typed outcomes."""
+"""Twilio's own client over a transport of ours: one request is one request, with a deadline,
+and three typed outcomes."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ class Twilio:
 
 
 async def check_account(twilio: Twilio, name: str, sid: str, number: str | None, needs: str) -> list[Check]:
-    """What Twilio's API can tell before the day: the account, whether it is a trial, and whether the number can do this."""
+    """What Twilio's API can tell before the day: the account, whether it is a trial,
+    and whether the number can do this."""
     try:
         account = await twilio.open().api.accounts(sid).fetch_async()
     except Exception as error:  # doctor reports whatever is wrong
@@ -207,7 +209,8 @@ def transport(timeout_s: float, connections: int) -> Any:
 
 
 def translate(error: Any) -> BcpError:
-    """Twilio's error codes, by what to do about them. Codes get split over time: an unknown one means *use another channel*."""
+    """Twilio's error codes, by what to do about them.
+    Codes get split over time: an unknown one means *use another channel*."""
     code, text = getattr(error, "code", None), getattr(error, "msg", None) or str(error)
     code = code if isinstance(code, int) else None
     advice = {

@@ -1,4 +1,5 @@
-"""What every channel of Twilio shares: one account, one client, Twilio's refusals translated, and the look at its lists."""
+"""What every channel of Twilio shares: one account, one client, Twilio's refusals translated,
+and the look at its lists."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ class TwilioChannel(Channel[S]):
 
 
 SENSELESS = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
-"""What Twilio's library raises when an answer is not what its documents show: HTML of a proxy, half an object, another type."""
+"""What Twilio's library raises when an answer is not what its documents show:
+HTML of a proxy, half an object, another type."""
 
 
 @contextmanager

@@ -1,4 +1,5 @@
-"""What the console changes: each form is parsed, the deed is called, its outcome is shown. The deed checks everything."""
+"""What the console changes: each form is parsed, the deed is called, its outcome is shown.
+The deed checks everything."""
 
 from __future__ import annotations
 

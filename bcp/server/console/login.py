@@ -1,4 +1,5 @@
-"""Logging in without the identity provider that may be what is down: password and code, or a passkey. OIDC beside it."""
+"""Logging in without the identity provider that may be what is down: password and code, or a passkey.
+OIDC beside it."""
 
 from __future__ import annotations
 
@@ -327,7 +328,8 @@ def _return(site: Site, request: Request) -> str:
 
 
 async def _provider(issuer: str) -> dict[str, Any] | None:
-    """Discovery (OpenID Connect Discovery 1.0, section 4). The document must speak for this issuer and name https endpoints."""
+    """Discovery (OpenID Connect Discovery 1.0, section 4).
+    The document must speak for this issuer and name https endpoints."""
     found = await _fetch("GET", issuer.rstrip("/") + "/.well-known/openid-configuration")
     names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     if found is None or found.get("issuer") != issuer or not all(isinstance(found.get(n), str) for n in names):

@@ -60,7 +60,8 @@ def peer_of(request: Request, proxies: Sequence[str]) -> str:
 
 
 class Throttle:
-    """Counts what went wrong, by address; closed for an address with too much of it. Remembers a bounded number of addresses."""
+    """Counts what went wrong, by address; closed for an address with too much of it.
+    Remembers a bounded number of addresses."""
 
     def __init__(self, most: int, seconds: float, *, addresses: int = 10_000) -> None:
         self.most, self.seconds, self.addresses = most, seconds, addresses
@@ -199,7 +200,8 @@ class HooksFirst:
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Closes connections whose request line and headers do not come in time or have no end, and refuses more than so many.
+    """Closes connections whose request line and headers do not come in time or have no end,
+    and refuses more than so many.
 
     uvicorn's httptools protocol has no limit of its own for the size of a head.
     """

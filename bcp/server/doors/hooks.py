@@ -1,6 +1,7 @@
 """``POST /hooks/NAME``: who are you, what do you say, is it on disk; then the answer, in well under a second.
 
-401 no proof · 413 too large · 415 not JSON · 422 another shape · 429 too many wrong proofs · 503 not durable · 202 taken.
+401 no proof · 413 too large · 415 not JSON · 422 another shape · 429 too many wrong proofs · 503 not durable · 202
+taken.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What vendors call us with: texts, delivery reports, pressed keys (Twilio), pressed buttons (Slack). Each proves itself first."""
+"""What vendors call us with: texts, delivery reports, pressed keys (Twilio), pressed buttons (Slack).
+Each proves itself first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Traces by OpenTelemetry, where the extra is installed and an endpoint is configured: one span a request, without its path's secrets."""
+"""Traces by OpenTelemetry, where the extra is installed and an endpoint is configured:
+one span a request, without its path's secrets."""
 
 from __future__ import annotations
 

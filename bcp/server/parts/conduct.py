@@ -76,7 +76,8 @@ class Conductor:
         self, incident: str, loaded: Loaded, *, automatic: bool = False, plan: Plan | None = None, parent: str = "",
         domains: tuple[str, ...] = (), initiator: str = ME, begun: asyncio.Future[str] | None = None,
     ) -> None:  # fmt: skip
-        """Plan (unless there is one) and run, to the end. What is refused is noted and told; what can pass is tried again."""
+        """Plan (unless there is one) and run, to the end.
+        What is refused is noted and told; what can pass is tried again."""
         errand = Errand(
             incident=incident,
             loaded=loaded,

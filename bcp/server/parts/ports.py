@@ -36,7 +36,8 @@ class Speaks(Tells, Protocol):
         self, channel: Channel[Any], address: str, template: str, language: str, values: Mapping[str, Any], key: str,
         choices: tuple[Choice, ...] = (), *, drill: bool = False, reply_url: str = "",
     ) -> tuple[str, str]:  # fmt: skip
-        """State (sent, failed, doubt) and the receipt or what is wrong. Raises ``BcpError`` when it cannot be rendered."""
+        """State (sent, failed, doubt) and the receipt or what is wrong.
+        Raises ``BcpError`` when it cannot be rendered."""
 
 
 class Starts(Protocol):

@@ -15,7 +15,8 @@ from bcp.kernel.errors import Invalid, Refused
 from bcp.store.sqlite.accounts import AccountTable
 
 ROLES = ("viewer", "operator", "approver", "admin")
-"""Each may do what those before it may. viewer: look. operator: plan, start, send. approver: answer gates. admin: accounts."""
+"""Each may do what those before it may. viewer: look. operator: plan, start, send. approver: answer gates.
+admin: accounts."""
 SCOPES = ("read", "run", "approve", "report")
 """Of API tokens: look, start and stop, answer questions, report problems."""
 MIN_PASSWORD = 12

@@ -1,4 +1,5 @@
-"""Checking passwords is slow on purpose (argon2). A flood of tries must neither fill the memory nor keep others waiting."""
+"""Checking passwords is slow on purpose (argon2).
+A flood of tries must neither fill the memory nor keep others waiting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Files of one JSON line each, appended by several processes: under a lock, on disk when it returns, bounded in size."""
+"""Files of one JSON line each, appended by several processes:
+under a lock, on disk when it returns, bounded in size."""
 
 from __future__ import annotations
 

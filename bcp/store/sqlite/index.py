@@ -1,9 +1,9 @@
 """The index of runs: one row a run, so that a question costs the same with ten old runs and with ten thousand.
 
 It is a cache and never the truth: every run file carries its own card, written in the same commit as the events that
-changed it. A row is read again when its file has changed (size, time), as long as the run is not over. Rows of runs that
-are over are believed, and forgotten by whoever opens such a run for writing. New and vanished files are noticed by the
-time of their folder. A damaged or missing index is made anew.
+changed it. A row is read again when its file has changed (size, time), as long as the run is not over. Rows of runs
+that are over are believed, and forgotten by whoever opens such a run for writing. New and vanished files are noticed by
+the time of their folder. A damaged or missing index is made anew.
 """
 
 from __future__ import annotations
