@@ -173,7 +173,8 @@ def _checked(family: str, kind: str, there: Foreign) -> Plugin:
     if found.api != API:
         raise Invalid(
             f"{what} is written for API {found.api}, and this is API {API}",
-            hint=f"Install a {'newer' if found.api < API else 'older'} {there.package.partition(' ')[0]}, or another bcp.",
+            hint=f"Install a {'newer' if found.api < API else 'older'} {there.package.partition(' ')[0]}, or another "
+            "bcp.",
         )
     if found.family != family or _kind_of(found) != kind:
         raise Invalid(

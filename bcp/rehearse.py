@@ -59,7 +59,8 @@ relays:
     log: relay/maillog
     timeout: 3s
 channels:
-  sms: {{kind: twilio-sms, account_sid: "file:secrets/twilio-sid", auth_token: "file:secrets/twilio-token", from: "+15005550006", api_url: "{vendors}", timeout: 5s}}
+  sms: {{kind: twilio-sms, account_sid: "file:secrets/twilio-sid", auth_token: "file:secrets/twilio-token", \
+from: "+15005550006", api_url: "{vendors}", timeout: 5s}}
   slack: {{kind: slack, token: "file:secrets/slack", channel: C0LAB000001, api_url: "{vendors}", timeout: 5s}}
   status-page: {{kind: status-page, folder: public, url: "https://status.lab.invalid", title: Lab Corp status}}
 contacts: {{file: contacts.csv}}
@@ -77,8 +78,10 @@ detect:
   recheck: {{looks: 2, apart: 0.3s}}
   probes:
     mx-host: {{kind: dns, host: {exchange}, resolvers: ["{dns1}"], timeout: 2s}}
-    smtp-rcpt: {{kind: smtp, host: {exchange}, addresses: [{exchange_address}], port: {smtp_port}, recipient: "alice@{domain}", timeout: 2s}}
-    relay-control: {{kind: smtp, host: {relay}, addresses: [{relay_address}], port: {smtp_port}, recipient: "alice@{domain}", timeout: 2s, control: true}}
+    smtp-rcpt: {{kind: smtp, host: {exchange}, addresses: [{exchange_address}], port: {smtp_port}, \
+recipient: "alice@{domain}", timeout: 2s}}
+    relay-control: {{kind: smtp, host: {relay}, addresses: [{relay_address}], port: {smtp_port}, \
+recipient: "alice@{domain}", timeout: 2s, control: true}}
 serve:
   ask: {{poll: 1s}}
   hooks:
@@ -165,7 +168,8 @@ class Drill:
         app.watching.looker.live = True
         async with _watching(app) as decisions:
             self.say(
-                f"the lab is up: {DOMAIN} has MX {world.published_mx()}; a sender outside sends {1 / world.every_s:g} mails a second"
+                f"the lab is up: {DOMAIN} has MX {world.published_mx()}; "
+                f"a sender outside sends {1 / world.every_s:g} mails a second"
             )
             await asyncio.sleep(scenario.calm_s)
             self.say(f"BREAK: {scenario.title}")
@@ -173,7 +177,8 @@ class Drill:
             found = await decisions.until("down", 60)
             detected = time.time()
             self.say(
-                f"confirmed: class {found.outage_class} ({', '.join(found.planes)}): {found.evidence[0] if found.evidence else ''}"
+                f"confirmed: class {found.outage_class} ({', '.join(found.planes)}): "
+                f"{found.evidence[0] if found.evidence else ''}"
             )
             plan = await self._plan(app, scenario.playbook, {"ttl": str(world.ttl)}, "")
             run_id, held, work = await self._start(app, plan)
@@ -235,7 +240,8 @@ class Drill:
             await asyncio.sleep(0.1)
         if self.world.first_at_relay():
             self.say(
-                f"the relay took its first mail {self.world.first_at_relay() - self.world.broken_at:.1f} s after the break"
+                f"the relay took its first mail {self.world.first_at_relay() - self.world.broken_at:.1f} s after the "
+                "break"
             )
 
     async def _failback(self, app: App, run_id: str) -> str:

@@ -134,7 +134,8 @@ def answers(
     found = tally(people, inbound, view.state.started, allowed)
     by_digit = {d: [a.contact for a in found.answered if a.digit == d] for d in sorted({*allowed, *found.counts()})}
     lines = [
-        f"{view.id}: {len(people)} people, {len(found.answered)} answered, {len(found.unclear)} unclear, {len(found.silent)} silent"
+        f"{view.id}: {len(people)} people, {len(found.answered)} answered, {len(found.unclear)} unclear, "
+        f"{len(found.silent)} silent"
     ]
     lines += [f"  {d} {allowed.get(d, '')}: {len(who)}" for d, who in by_digit.items()]
     lines += [render.wrap(f"  unclear: {a.contact}: {a.text}", "    ", "") for a in found.unclear[:20]]

@@ -176,10 +176,14 @@ def show(
         )
     hide = (lambda t: t) if full else (lambda t: mask(t) if t else "")
     data = {
-        "id": person.id, "name": person.name, "title": person.title, "phone": hide(person.phone), "email": hide(person.email), "language": person.language,
-        "groups": list(person.groups), "manager": person.manager, "quiet": person.quiet, "timezone": person.timezone, "channels": list(person.channels), "optout": list(person.optout),
+        "id": person.id, "name": person.name, "title": person.title, "phone": hide(person.phone),
+        "email": hide(person.email), "language": person.language,
+        "groups": list(person.groups), "manager": person.manager, "quiet": person.quiet, "timezone": person.timezone,
+        "channels": list(person.channels), "optout": list(person.optout),
         "reachable_by": [n for n, c in app.world.channels.items() if not c.broadcast and c.address_of(person)],
-        "audiences": [n for n in app.people.directory.audiences if any(m.id == who for m in app.people.directory.members(n))],
+        "audiences": [
+            n for n in app.people.directory.audiences if any(m.id == who for m in app.people.directory.members(n))
+        ],
     }  # fmt: skip
     render.emit(
         "bcp.contact/1",
@@ -271,7 +275,8 @@ def keygen() -> None:
     private, public = new_signing_key()
     data = {"signing_key": private, "trusted_key": public}
     render.raw(
-        f"signing key (keep it where snapshots are made, contacts: signing_key:)\n  {private}\npublic key (everywhere, contacts: trusted_key:)\n  {public}"
+        f"signing key (keep it where snapshots are made, contacts: signing_key:)\n  {private}\n"
+        f"public key (everywhere, contacts: trusted_key:)\n  {public}"
         if not render.OUT.json
         else json.dumps({"schema": "bcp.keys/1", **data})
     )

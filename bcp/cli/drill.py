@@ -77,7 +77,8 @@ def run(
         "report": report,
     }
     lines = [
-        f"{result.sent} mails sent, {result.delivered} delivered, {len(result.bounced)} bounced, {len(result.lost)} lost, {len(result.duplicated)} doubled."
+        f"{result.sent} mails sent, {result.delivered} delivered, {len(result.bounced)} bounced, {len(result.lost)} "
+        f"lost, {len(result.duplicated)} doubled."
     ]
     if result.bounced:
         lines.append(

@@ -95,7 +95,8 @@ def _nobody() -> str:
 def _how(shown: Shown) -> str:
     more = f" --anyway {shown.anyway[:16]}" if shown.anyway else ""
     return (
-        f"Without a terminal, having looked: bcp abort {shown.run} --as CONTACT --consequence {shown.consequence[:16]}{more}."
+        "Without a terminal, having looked: "
+        f"bcp abort {shown.run} --as CONTACT --consequence {shown.consequence[:16]}{more}."
         f" The planned way: bcp failback {shown.run}"
     )
 

@@ -99,9 +99,13 @@ def show(incident: Which = "last") -> None:
         for e in events
     ]
     data: dict[str, Any] = {
-        "id": found.id, "state": found.state, "classes": list(found.classes), "title": found.title, "runs": list(found.runs),
+        "id": found.id, "state": found.state, "classes": list(found.classes), "title": found.title,
+        "runs": list(found.runs),
         "events": [{"at": iso(e.at), "kind": e.kind, "actor": e.actor, "data": dict(e.data)} for e in events],
-        "questions": [{"id": q.id, "run": q.run, "step": q.step, "state": q.state, "result": q.result, "until": iso(q.deadline)} for q in asked],
+        "questions": [
+            {"id": q.id, "run": q.run, "step": q.step, "state": q.state, "result": q.result, "until": iso(q.deadline)}
+            for q in asked
+        ],
     }  # fmt: skip
     render.emit("bcp.incident/1", data, "\n".join(lines))
 

@@ -52,7 +52,8 @@ async def _up(folder: Path, seconds: float) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
     render.say(
-        f"The lab is up. In another terminal: export BCP_CONFIG={path}\nBreak it: bcp lab break 451 --folder {folder}\nThen: bcp verdict, bcp run exchange-inbound-outage\nCtrl-C ends it."
+        f"The lab is up. In another terminal: export BCP_CONFIG={path}\nBreak it: "
+        f"bcp lab break 451 --folder {folder}\nThen: bcp verdict, bcp run exchange-inbound-outage\nCtrl-C ends it."
     )
     orders = folder / "order"
     began = asyncio.get_running_loop().time()

@@ -83,7 +83,9 @@ class Timeline:
         status = str(p.data["status"])
         mark = "*" if self._plain else _MARKS.get(status, "*")
         word = status_word(status, sys.stderr) if status not in {"ok"} else ""
-        return f"{paint(mark, 'ok' if status in {'ok', 'unchanged', 'would_run'} else 'warn', sys.stderr)} {paint(p.step, 'bold', sys.stderr)}{' ' + word if word else ''}{': ' + p.text if p.text else ''}"
+        colour = "ok" if status in {"ok", "unchanged", "would_run"} else "warn"
+        said = f"{' ' + word if word else ''}{': ' + p.text if p.text else ''}"
+        return f"{paint(mark, colour, sys.stderr)} {paint(p.step, 'bold', sys.stderr)}{said}"
 
     _on_undo_finished = _on_step_finished
 
@@ -101,7 +103,10 @@ class Timeline:
         return paint(f"! {p.text}", "warn", sys.stderr)
 
     def _on_holding(self, p: Progress) -> str:
-        return f"{status_word('holding', sys.stderr)}; next update at {clock_text(float(p.data['next']))} UTC. Back again: bcp failback {self.run_id}".rstrip()
+        at = clock_text(float(p.data["next"]))
+        return (
+            f"{status_word('holding', sys.stderr)}; next update at {at} UTC. Back again: bcp failback {self.run_id}"
+        ).rstrip()
 
     def _on_step_retry(self, p: Progress) -> str:
         return paint(f"  {p.step}: {p.text}; trying again", "soft", sys.stderr)

@@ -50,7 +50,8 @@ def probe(
         bool,
         typer.Option(
             "--receive",
-            help="Take reports of a vantage point from standard input: ssh there bcp probe --remote-to - | bcp probe --receive",
+            help="Take reports of a vantage point from standard input: "
+            "ssh there bcp probe --remote-to - | bcp probe --receive",
         ),
     ] = False,
 ) -> None:
@@ -185,7 +186,8 @@ async def _report(app: App, where: str, *, once: bool) -> int:
     send = carrier(where, render.raw)
     agent = Agent(app.watching.watcher, d.vantage, key_of(d.key.reveal()), app.clock, send)
     render.say(
-        f"Reporting to {where} as {d.vantage}, {len(app.watching.watcher.mine)} probe(s) every {app.watching.rules.interval_s:g} s. Ctrl-C ends."
+        f"Reporting to {where} as {d.vantage}, {len(app.watching.watcher.mine)} probe(s) every "
+        f"{app.watching.rules.interval_s:g} s. Ctrl-C ends."
     )
     try:
         if once:
@@ -315,7 +317,8 @@ def _history_text(data: dict[str, Any], rows: list[Any]) -> str:
             f", mail on the relay after {format_duration(i['rta_receive_s'])}" if i["rta_receive_s"] is not None else ""
         )
         out.append(
-            f"  {i['since'][:16].replace('T', ' ')} class {', '.join(i['classes']) or '?'}: found after {format_duration(i['detect_s'])}, {lasted}{rta}"
+            f"  {i['since'][:16].replace('T', ' ')} class {', '.join(i['classes']) or '?'}: "
+            f"found after {format_duration(i['detect_s'])}, {lasted}{rta}"
         )
     out += [
         f"  {p:<9} {u['share'] * 100:7.3f} % of {u['known']} looks went well"
@@ -323,7 +326,8 @@ def _history_text(data: dict[str, Any], rows: list[Any]) -> str:
         if u["share"] is not None
     ]
     out += [
-        f"  {clock_text(v['at'])} {v['state']}{' class ' + ','.join(v['classes']) if v['classes'] else ''} [{v['stage']}] {v['action']}"
+        f"  {clock_text(v['at'])} {v['state']}{' class ' + ','.join(v['classes']) if v['classes'] else ''} "
+        f"[{v['stage']}] {v['action']}"
         for v in data["verdicts"][-20:]
     ]
     out += [f"  {iso(r.first)} {r.probe}@{r.vantage} {r.result} x{r.looks} {r.evidence[:40]}" for r in rows]

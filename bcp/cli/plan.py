@@ -107,7 +107,8 @@ def describe(made: Plan) -> str:
     from bcp.plan.model import said_by
 
     lines = [
-        f"{render.paint('Plan', 'bold')} {made.playbook}  {render.paint(made.checksum[:12], 'bold')}  valid until {iso(made.expires)}",
+        f"{render.paint('Plan', 'bold')} {made.playbook}  {render.paint(made.checksum[:12], 'bold')}  valid until "
+        f"{iso(made.expires)}",
         f"Domains: {', '.join(made.domains[:6])}{' ...' if len(made.domains) > 6 else ''}",
     ]
     if made.kind == "drill":

@@ -161,7 +161,8 @@ def unexpected(error: BaseException) -> int:
         _write(
             sys.stderr,
             redact(
-                f"fault in bcp: {type(error).__name__}: {error}\n  Repeat with --debug and report it. What was journaled is safe: bcp status"
+                f"fault in bcp: {type(error).__name__}: {error}\n"
+                "  Repeat with --debug and report it. What was journaled is safe: bcp status"
             ),
         )
     return 1

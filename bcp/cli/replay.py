@@ -156,7 +156,9 @@ def _line(b: Beat) -> str:
 
     d = b.decision
     what = f" class {'+'.join(d.classes)} {d.confidence} %" if d.classes else ""
-    rest = f"{d.state}{what} [{d.stage}] {d.action}{' flapping' if d.flapping else ''}{f' ({b.playbook})' if b.playbook and d.action in {'switch', 'wait', 'tell', 'direct', 'failback'} else ''}"
+    named = b.playbook and d.action in {"switch", "wait", "tell", "direct", "failback"}
+    book = f" ({b.playbook})" if named else ""
+    rest = f"{d.state}{what} [{d.stage}] {d.action}{' flapping' if d.flapping else ''}{book}"
     return render.wrap(rest, " " * 26, f"  {iso(b.wall)[5:16].replace('T', ' ')} {offset_text(b.at):<10} ")
 
 

@@ -151,7 +151,8 @@ def resume(run_id: RunId = "last", hold: Hold = True) -> None:
     before = {e.key for e in app.running.runs.view(found).record.effects if e.state != "settled"}
     if before:
         render.say(
-            f"{len(before)} effect(s) were under way and are in doubt; asking what became of them: {', '.join(sorted(before)[:5])}"
+            f"{len(before)} effect(s) were under way and are in doubt; asking what became of them: "
+            f"{', '.join(sorted(before)[:5])}"
         )
     timeline = Timeline(app.clock.now(), found)
     try:

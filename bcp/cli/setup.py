@@ -71,11 +71,16 @@ canary:
   to: {canary}                # a mailbox in Exchange that may get test mails
   {known}
   # arrival: /var/mail/canary # a Maildir outside of Exchange to which a mail-flow rule sends them back: a round trip
-# What looks, where detect: probes: is empty: own MX, the MX host's name, SMTP to these recipients and to an unknown one,
+# What looks, where detect: probes: is empty: own MX, the MX host's name, SMTP to these recipients and to an unknown \
+one,
 # and controls. What such a set cannot see, bcp doctor says. More of them: docs/howto/watch.md
 """
 _KNOWN = "# known: [second@{domain}]   # another that exists: with one alone, a deleted mailbox looks like an outage"
-_CONTACTS = "id,name,email,phone,slack,language,groups,logins\nalice,Alice Example,,,,en,staff;oncall,{login}\nbob,Bob Example,,,,en,staff;oncall,\n"
+_CONTACTS = """\
+id,name,email,phone,slack,language,groups,logins
+alice,Alice Example,,,,en,staff;oncall,{login}
+bob,Bob Example,,,,en,staff;oncall,
+"""
 
 
 def init(
@@ -189,7 +194,10 @@ def check() -> None:
     app = make_app()
     people, messages = len(app.people.directory.contacts), len(app.world.pack.names())
     empty = [n for n in app.people.directory.audiences if not app.people.directory.members(n)]
-    text = f"{config_path()}: nothing wrong. {len(app.world.domains)} domain(s), {people} contact(s), {messages} message(s), {len(app.world.channels)} channel(s)."
+    text = (
+        f"{config_path()}: nothing wrong. {len(app.world.domains)} domain(s), {people} contact(s), "
+        f"{messages} message(s), {len(app.world.channels)} channel(s)."
+    )
     render.emit(
         "bcp.config/1",
         {

@@ -23,7 +23,8 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         name="snapshot",
-        help="Write down what peace looks like: MX and TTL, Graph's records, NS, SPF, DMARC, MTA-STS, TLSA, the relay's certificate.",
+        help="Write down what peace looks like: "
+        "MX and TTL, Graph's records, NS, SPF, DMARC, MTA-STS, TLSA, the relay's certificate.",
     )(snapshot)
 
 

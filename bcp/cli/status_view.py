@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bcp.cli import render
@@ -105,12 +106,17 @@ def next_step(view: RunView) -> str:
     )
 
 
+def _told(data: Mapping[str, Any]) -> Any:
+    return data.get("summary") or data.get("error") or data.get("reason") or ""
+
+
 def status_text(view: RunView, now: float, timeline: bool) -> str:
     """The same for people, what to do next last."""
     state, plan = view.state, view.plan
     took = format_duration((state.ended or now) - state.started) if state.started else ""
     lines = [
-        f"{render.paint(view.id, 'bold')}  {plan['playbook']}  {render.status_word(view.status())}{' for ' + took if not state.ended else ' after ' + took}"
+        f"{render.paint(view.id, 'bold')}  {plan['playbook']}  "
+        f"{render.status_word(view.status())}{' for ' + took if not state.ended else ' after ' + took}"
     ]
     if plan["kind"] == "drill":
         lines.append(render.paint("EXERCISE", "warn"))
@@ -134,7 +140,8 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
             lines += [
                 "",
                 render.wrap(
-                    f"{step.id} waits for {step.gate['count']} approval(s) from {', '.join(step.gate['approvers'])} until {clock_text(float(step.gate['deadline']))} UTC, plan {plan['checksum'][:12]}",
+                    f"{step.id} waits for {step.gate['count']} approval(s) from {', '.join(step.gate['approvers'])} "
+                    f"until {clock_text(float(step.gate['deadline']))} UTC, plan {plan['checksum'][:12]}",
                     "  ",
                     "? ",
                 ),
@@ -151,10 +158,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
     if timeline:
         lines += [
             "",
-            *(
-                f"{clock_text(e.at)} {e.kind} {e.step} {e.actor} {e.data.get('summary') or e.data.get('error') or e.data.get('reason') or ''}".rstrip()
-                for e in view.record.events
-            ),
+            *(f"{clock_text(e.at)} {e.kind} {e.step} {e.actor} {_told(e.data)}".rstrip() for e in view.record.events),
         ]
     if next_step(view):
         first, *others = next_step(view).split("   ")

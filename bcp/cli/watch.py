@@ -157,8 +157,10 @@ async def _watch(app: App, playbook: str, until: str, *, hold: bool, metrics: st
     loaded = app.playbooks.load(playbook) if playbook else None
     app.remember()
     screen = _Screen(app, metrics)
+    watcher, every = app.watching.watcher, app.settings.detect.interval
     render.say(
-        f"Watching {app.settings.service}: {len(app.watching.watcher.mine)} probe(s) every {app.settings.detect.interval:g} s, from {len(app.watching.watcher.detector.vantages)} vantage point(s). Ctrl-C ends."
+        f"Watching {app.settings.service}: {len(watcher.mine)} probe(s) every {every:g} s, "
+        f"from {len(watcher.detector.vantages)} vantage point(s). Ctrl-C ends."
     )
     act = _Starter(app, loaded, hold=hold)
     try:
@@ -263,13 +265,15 @@ class _Starter:
         moves = any(s.uses == "dns.mx.switch" for s in book.activation)
         if found.flapping:
             return self._not(
-                f"the service is flapping ({found.flap:.0f} %): nothing is started by itself. A person decides: bcp run {book.name}"
+                f"the service is flapping ({found.flap:.0f} %): nothing is started by itself. A person decides: "
+                f"bcp run {book.name}"
             )
         if moves and found.action not in {"switch", "wait"}:
             return self._not(f"{found.why}. bcp run {book.name}")
         if moves and found.action == "wait" and self._approved_in_advance(found):
             return self._not(
-                f"confirmed; approved in advance, so it starts at {clock_text(found.decide_at or 0)} UTC, or now with: bcp run {book.name}"
+                f"confirmed; approved in advance, so it starts at {clock_text(found.decide_at or 0)} UTC, or now "
+                f"with: bcp run {book.name}"
             )
         return True
 

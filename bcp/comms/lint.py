@@ -33,7 +33,8 @@ TAKEN = (
 )
 """Words that Twilio and carriers take for themselves (twilio.com, Advanced Opt-Out): answers are digits."""
 _ASKED = re.compile(
-    r"\b(?:reply|answer|text|respond|antwort\w*|antworten sie|senden sie|schreiben sie)\b(?:\s+(?:with|mit|back|sie))*\s*[:\"'=]*\s*(\w+)",
+    r"\b(?:reply|answer|text|respond|antwort\w*|antworten sie|senden sie|schreiben sie)"
+    r"\b(?:\s+(?:with|mit|back|sie))*\s*[:\"'=]*\s*(\w+)",
     re.IGNORECASE,
 )
 _PRODUCT = re.compile(r"\b(?:EX|MO|TM|SP)\d{5,8}\b")
@@ -175,7 +176,8 @@ def _fields(template: Template) -> Iterator[Problem]:
             if "org.hotline" not in text:
                 yield _at(
                     template, "email", language, "does not say how to check that it is real", "missing-check",
-                    "Write {{ org.hotline }}, the number in the phone book: an outage text looks like phishing.", "warning",
+                    "Write {{ org.hotline }}, the number in the phone book: an outage text looks like phishing.",
+                    "warning",
                 )  # fmt: skip
 
 

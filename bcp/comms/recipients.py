@@ -80,7 +80,8 @@ def warnings(rows: Iterable[Row]) -> Iterator[str]:
         size = count(message.body)
         if size.encoding == "UCS-2":
             worst = size.offenders[0]
-            yield f"{message.language}: {worst.character!r} at {worst.position + 1} makes it UCS-2: {size.segments} segments"
+            what = f"{worst.character!r} at {worst.position + 1}"
+            yield f"{message.language}: {what} makes it UCS-2: {size.segments} segments"
         elif size.segments > 1:
             yield f"{message.language}: {size.segments} segments"
 

@@ -97,7 +97,8 @@ def playbook_of(
     made = {"service-healthy"} | (app.running.facts() if claims else set())
     if missing := [c for c in claims if c not in made]:
         raise Invalid(
-            f"{name} says of class {covers[0]} that {' and '.join(FACTS.get(c, c) for c in missing)} ({', '.join(missing)}),"
+            f"{name} says of class {covers[0]} that {' and '.join(FACTS.get(c, c) for c in missing)} "
+            f"({', '.join(missing)}),"
             " and no run has made that true",
             hint="bcp status --all shows the runs. Send another phase, or say what you know in a message of your own.",
         )

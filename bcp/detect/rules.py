@@ -78,15 +78,21 @@ def in_words(rules: Rules, vantages: int = 1) -> list[str]:
     rule, rejects, step = rules.confirm_s(), rules.confirm_s(rejects=True), rules.interval_s
     f = format_duration
     out = [
-        f"An outage is confirmed {f(rule)} to {f(rule + step)} after it starts (plus the deadline of a look that hangs); one that lasts {f(rule) if rule else 'less than a look'} or less never is.",
+        f"An outage is confirmed {f(rule)} to {f(rule + step)} after it starts (plus the deadline of a look that "
+        f"hangs); one that lasts {f(rule) if rule else 'less than a look'} or less never is.",
         f"False rejects (class F) are confirmed {f(rejects)} to {f(rejects + step)} after they start.",
-        f"People are alerted (suspect) after {f((min(rules.suspect, rules.threshold) - 1) * step + step)} at the latest.",
-        f"A switch of MX is proposed {f(rules.decide_b_s)} after the first failure for class B, {f(rules.decide_e_s)} for class E when the MX host does not resolve, {'at once' if not rules.decide_f_s else f(rules.decide_f_s)} for class F, and never for A, C, D, G and H.",
-        f"An outage counts as over when every plane has been clear for {f(rules.keep_firing_for_s)}; a failback is proposed {f(rules.dwell_s)} after the switch at the earliest.",
+        f"People are alerted (suspect) after {f((min(rules.suspect, rules.threshold) - 1) * step + step)} at the "
+        "latest.",
+        f"A switch of MX is proposed {f(rules.decide_b_s)} after the first failure for class B, {f(rules.decide_e_s)} "
+        "for class E when the MX host does not resolve, "
+        f"{'at once' if not rules.decide_f_s else f(rules.decide_f_s)} for class F, and never for A, C, D, G and H.",
+        f"An outage counts as over when every plane has been clear for {f(rules.keep_firing_for_s)}; "
+        f"a failback is proposed {f(rules.dwell_s)} after the switch at the earliest.",
     ]
     if vantages == 1:
         out.append(
-            "There is one vantage point: what it alone cannot tell (its own address throttled, its own network) is unknown, not down. Use three."
+            "There is one vantage point: what it alone cannot tell (its own address throttled, its own network) is "
+            "unknown, not down. Use three."
         )
     elif vantages == 2:
         out.append("There are two vantage points: both must agree.")

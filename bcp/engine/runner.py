@@ -208,7 +208,8 @@ class Runner:
             await self._wait_for_any()
         if self._tasks and self.signum:  # a person at the keyboard: what only waits has ended by now, this has not
             busy = ", ".join(self._tasks)
-            text = f"stopping when {busy} is through; a second Ctrl-C lets go of it now, and `bcp resume` goes on from there"
+            lets_go = "a second Ctrl-C lets go of it now, and `bcp resume` goes on from there"
+            text = f"stopping when {busy} is through; {lets_go}"
             self.listener(Progress(self.services.clock.now(), "note", "", text))
         while self._tasks:
             await self._wait_for_any()
@@ -228,7 +229,8 @@ class Runner:
             "in_doubt",
             4,
             f"in doubt: {names}",
-            f"Find out what happened, then: bcp settle {self.journal.run_id} {names.split(',')[0]} --happened (or --not-happened), then bcp resume {self.journal.run_id}",
+            f"Find out what happened, then: bcp settle {self.journal.run_id} {names.split(',')[0]} --happened (or "
+            f"--not-happened), then bcp resume {self.journal.run_id}",
         )
 
     async def _recover(self) -> None:

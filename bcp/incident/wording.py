@@ -11,7 +11,8 @@ from bcp.pages.palette import look, tone
 _TITLES = {
     "opened": "Incident opened", "moved": "What is seen changed", "question": "People are asked",
     "asked": "Asked", "answered": "Answered", "answer_refused": "An answer does not count",
-    "wrong_code": "A wrong code came", "question_closed": "The question is closed", "told": "Told", "refused": "Refused",
+    "wrong_code": "A wrong code came", "question_closed": "The question is closed", "told": "Told",
+    "refused": "Refused",
     "run_started": "A run starts", "run_ended": "A run is over", "run_failed": "A run cannot start",
     "run_resumed": "A run goes on", "run_asked_for": "A run is asked for", "abort_asked_for": "A stop is asked for",
     "planned": "A plan is made", "proposed": "A playbook is proposed", "failback_proposed": "The way back is proposed",

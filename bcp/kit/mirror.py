@@ -126,7 +126,8 @@ async def _put(mirror: S3Mirror, name: str, body: bytes) -> None:
 
 
 def sign(
-    method: str, url: str, headers: Mapping[str, str], body: bytes, at: datetime, *, region: str, access_key: str, secret_key: str,
+    method: str, url: str, headers: Mapping[str, str], body: bytes, at: datetime, *, region: str, access_key: str,
+    secret_key: str,
     service: str = "s3",
 ) -> dict[str, str]:  # fmt: skip
     """AWS Signature Version 4 in the Authorization header (docs.aws.amazon.com, S3 API, sig-v4-header-based-auth)."""

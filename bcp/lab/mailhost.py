@@ -244,5 +244,6 @@ class RelayHost(MailHost):
     def _write_log(self, name: str, recipient: str, status: str, text: str) -> None:
         with self.log.open("a", encoding="utf-8") as out:
             out.write(
-                f"{time.strftime('%b %d %H:%M:%S')} relay postfix/smtp[1]: {name}: to=<{recipient}>, relay={self.next_hop[0]}, dsn=2.0.0, status={status} ({text})\n"
+                f"{time.strftime('%b %d %H:%M:%S')} relay postfix/smtp[1]: {name}: "
+                f"to=<{recipient}>, relay={self.next_hop[0]}, dsn=2.0.0, status={status} ({text})\n"
             )

@@ -90,7 +90,8 @@ class Sender:
     async def _deliver(self, mail: Mail, host: str, address: str) -> bool:
         """True when nothing more is to be tried now."""
         body = (
-            f"From: sender@outside.test\r\nTo: alice@{self.domain}\r\nSubject: mail {mail.number}\r\nMessage-ID: <lab-{mail.number}@outside.test>\r\n"
+            f"From: sender@outside.test\r\nTo: alice@{self.domain}\r\nSubject: mail {mail.number}\r\n"
+            f"Message-ID: <lab-{mail.number}@outside.test>\r\n"
             f"X-Lab-Number: {mail.number}\r\n\r\nMail number {mail.number}.\r\n"
         ).encode()
         try:

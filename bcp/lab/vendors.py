@@ -111,8 +111,10 @@ class Vendors:
         """Somebody texts back."""
         self.inbound.append(
             {
-                "sid": "SM" + secrets.token_hex(16), "to": to, "from": sender, "body": text, "status": "received", "direction": "inbound",
-                "account_sid": self.twilio_sid, "date_created": formatdate(time.time()), "date_sent": formatdate(time.time()), "num_segments": "1",
+                "sid": "SM" + secrets.token_hex(16), "to": to, "from": sender, "body": text, "status": "received",
+                "direction": "inbound",
+                "account_sid": self.twilio_sid, "date_created": formatdate(time.time()),
+                "date_sent": formatdate(time.time()), "num_segments": "1",
             }
         )  # fmt: skip
 

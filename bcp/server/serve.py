@@ -41,7 +41,8 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
     set_up(app, daemon.settings.traces)
     server = uvicorn.Server(
         uvicorn.Config(
-            app, host=host, port=port, http=GuardedProtocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False,
+            app, host=host, port=port, http=GuardedProtocol, ws="none", lifespan="off", log_config=None,
+            access_log=False, server_header=False, proxy_headers=False,
             timeout_keep_alive=15, timeout_graceful_shutdown=5, h11_max_incomplete_event_size=65_536,
         )
     )  # fmt: skip

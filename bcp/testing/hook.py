@@ -20,7 +20,8 @@ LONG = 2_000
 HOSTILE_JSON: tuple[Any, ...] = (
     None, True, False, 0, -1, 1e308, "", "x", "\0", "\ud800", "\x1b[2J", [], [[]], [None], [[[[[[]]]]]], {}, {"": None},
     {"a": {"a": {"a": {}}}}, ["x"] * 3, [{}], {"alerts": None}, {"alerts": {}}, {"alerts": [None, 1, "x", [], {}]},
-    {"status": [], "event": 7, "data": "x", "issue": [], "action": {}}, 10**400, "9" * 5_000, {"x" * 5_000: "y" * 5_000},
+    {"status": [], "event": 7, "data": "x", "issue": [], "action": {}}, 10**400, "9" * 5_000,
+    {"x" * 5_000: "y" * 5_000},
 )  # fmt: skip
 """JSON of every shape that is no body of anybody."""
 IN_PLACE: tuple[Any, ...] = (

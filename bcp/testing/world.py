@@ -255,7 +255,8 @@ class World:
                 raise AssertionError(f"the daemon ended: {self.errors.read_text()[-3000:]}")
             if time.monotonic() > deadline:
                 raise AssertionError(
-                    f"not in {seconds} s; {self.run('incident', 'show').stdout[-3000:]}\n{self.errors.read_text()[-2500:]}"
+                    f"not in {seconds} s; {self.run('incident', 'show').stdout[-3000:]}\n"
+                    f"{self.errors.read_text()[-2500:]}"
                 )
             time.sleep(0.05)
 

@@ -44,7 +44,8 @@ class Approval(Action[ApprovalArgs]):
         return Proposal(
             refusals=refusals,
             notes=(
-                f"{step.id}: {args.min} of {', '.join(args.from_)} must approve this plan within {args.timeout / 60:g} min",
+                f"{step.id}: {args.min} of {', '.join(args.from_)} must approve this plan within "
+                f"{args.timeout / 60:g} min",
             ),
             outputs={"approved_by": [], "how": ""},
         )

@@ -55,7 +55,8 @@ class DeadmanArm(Action[DeadmanArmArgs]):
         if why := services.courier.can_arm(_order(args)):
             refusals.append(Refusal("deadman.channel", f"{step.id}: {why}", "Use a Messaging Service."))
         people = sum(f.messages for f in await services.courier.forecast(_order(args)))
-        note = f"{step.id}: {people} message(s) wait at the vendor and go out {format_duration(args.after)} after the last round"
+        after = format_duration(args.after)
+        note = f"{step.id}: {people} message(s) wait at the vendor and go out {after} after the last round"
         return Proposal(
             refusals=tuple(refusals),
             notes=(note,),

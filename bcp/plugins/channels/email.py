@@ -72,7 +72,8 @@ class EmailSettings(ChannelSettings):
         sender = self.from_.rpartition("@")[2].lower()
         if self.dkim and self.dkim.domain and not f".{sender}".endswith(f".{self.dkim.domain.lower().rstrip('.')}"):
             raise ValueError(
-                f"dkim.domain {self.dkim.domain} is not {sender} or a domain above it: DMARC would not count the signature"
+                f"dkim.domain {self.dkim.domain} is not {sender} or a domain above it: "
+                "DMARC would not count the signature"
             )
         return self
 

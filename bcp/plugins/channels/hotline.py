@@ -47,7 +47,10 @@ class Hotline(Channel[HotlineSettings]):
         """Write the file anew."""
         language = LANGUAGES.get(delivery.message.language[:2], "en-GB")
         mark = digest_text(delivery.key)[:16]
-        text = f'<?xml version="1.0" encoding="UTF-8"?>\n<!-- {mark} -->\n<Response><Say language="{language}">{escape(delivery.message.body)}</Say></Response>\n'
+        text = (
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<!-- {mark} -->\n'
+            f'<Response><Say language="{language}">{escape(delivery.message.body)}</Say></Response>\n'
+        )
         try:
             write_atomic(self.settings.file, text, mode=0o644)
         except StorageError as error:

@@ -32,7 +32,10 @@ class StatusPageProbeSettings(ProbeSettings):
     """Which plug-in."""
     url: Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/\S*)?$")]
     """The page or feed."""
-    down: Pattern = r"(?i)(service (degradation|interruption)|outage|incident).{0,200}(exchange|outlook)|(exchange|outlook).{0,200}(service (degradation|interruption)|outage|incident)"
+    down: Pattern = (
+        r"(?i)(service (degradation|interruption)|outage|incident).{0,200}(exchange|outlook)"
+        r"|(exchange|outlook).{0,200}(service (degradation|interruption)|outage|incident)"
+    )
     """Text that says it is down. Tags are taken out before."""
     up: Pattern = (
         r"(?i)no (known )?(active )?(incidents|issues)|all systems operational|everything.{0,20}up and running"

@@ -26,7 +26,8 @@ class Datadog(Hook[DatadogSettings]):
     Settings = DatadogSettings
     example: ClassVar[str] = """URL http://127.0.0.1:8080/hooks/datadog
 Custom headers: {"Authorization": "Bearer ..."}
-Payload: {"alert_id": "$ALERT_ID", "cycle": "$ALERT_CYCLE_KEY", "aggregate": "$AGGREG_KEY", "transition": "$ALERT_TRANSITION",
+Payload: {"alert_id": "$ALERT_ID", "cycle": "$ALERT_CYCLE_KEY", "aggregate": "$AGGREG_KEY", \
+"transition": "$ALERT_TRANSITION",
  "title": "$EVENT_TITLE", "scope": "$ALERT_SCOPE", "tags": "$TAGS", "date": "$DATE", "link": "$LINK"}"""
 
     def alerts(self, body: Any, received: Received) -> list[Alert]:

@@ -26,7 +26,8 @@ class Icinga(Hook[IcingaSettings]):
     forms = True
     example: ClassVar[str] = """\
 # The token stands in a file that only the monitoring user reads: header = "Authorization: Bearer ..."
-# Fields go as a form, because outputs hold quotes. For hosts: host.state, host.output, host.last_state_change, no service.
+# Fields go as a form, because outputs hold quotes. For hosts: host.state, host.output, host.last_state_change, no \
+service.
 
 # Icinga 2
 object NotificationCommand "bcp" {
@@ -39,7 +40,10 @@ object NotificationCommand "bcp" {
 # Nagios
 define command {
   command_name bcp
-  command_line curl -fsS --max-time 10 --retry 3 -K /etc/nagios4/bcp.curl http://127.0.0.1:8080/hooks/icinga --data-urlencode "host=$HOSTNAME$" --data-urlencode "service=$SERVICEDESC$" --data-urlencode "state=$SERVICESTATE$" --data-urlencode "type=$NOTIFICATIONTYPE$" --data-urlencode "output=$SERVICEOUTPUT$" --data-urlencode "since=$LASTSERVICESTATECHANGE$"
+  command_line curl -fsS --max-time 10 --retry 3 -K /etc/nagios4/bcp.curl http://127.0.0.1:8080/hooks/icinga \
+--data-urlencode "host=$HOSTNAME$" --data-urlencode "service=$SERVICEDESC$" \
+--data-urlencode "state=$SERVICESTATE$" --data-urlencode "type=$NOTIFICATIONTYPE$" \
+--data-urlencode "output=$SERVICEOUTPUT$" --data-urlencode "since=$LASTSERVICESTATECHANGE$"
 }"""
 
     def alerts(self, body: Any, received: Received) -> list[Alert]:

@@ -32,7 +32,8 @@ class StandardWebhooks(Hook[StandardWebhooksSettings]):
     kind = "standard-webhooks"
     Settings = StandardWebhooksSettings
     example: ClassVar[str] = (
-        """{"type": "service.down", "timestamp": "2026-01-22T19:10:00Z", "data": {"id": "mx-1", "title": "Inbound mail fails"}}"""
+        """{"type": "service.down", "timestamp": "2026-01-22T19:10:00Z", """
+        """"data": {"id": "mx-1", "title": "Inbound mail fails"}}"""
     )
 
     def signed(self, received: Received) -> bool | None:

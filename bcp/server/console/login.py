@@ -293,7 +293,8 @@ async def oidc_begin(request: Request) -> Response:
     sealed = site.seal(json.dumps([state, verifier, nonce]))
     proof = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     query = {
-        "response_type": "code", "client_id": wanted.client_id, "redirect_uri": _return(site, request), "scope": "openid email profile",
+        "response_type": "code", "client_id": wanted.client_id, "redirect_uri": _return(site, request),
+        "scope": "openid email profile",
         "state": state, "nonce": nonce, "code_challenge": proof, "code_challenge_method": "S256",
     }  # fmt: skip
     answer = RedirectResponse(f"{facts['authorization_endpoint']}?{urlencode(query)}", 303)
@@ -341,7 +342,8 @@ async def _provider(issuer: str) -> dict[str, Any] | None:
 async def _claims(site: Site, request: Request, facts: dict[str, Any], verifier: str) -> dict[str, Any] | None:
     wanted = site.daemon.settings.console.oidc
     form = {
-        "grant_type": "authorization_code", "code": request.query_params.get("code", ""), "redirect_uri": _return(site, request),
+        "grant_type": "authorization_code", "code": request.query_params.get("code", ""),
+        "redirect_uri": _return(site, request),
         "client_id": wanted.client_id, "client_secret": wanted.client_secret.reveal(), "code_verifier": verifier,
     }  # fmt: skip
     answer = await _fetch("POST", facts["token_endpoint"], form)

@@ -30,7 +30,8 @@ from bcp.server.doors.api_models import (
 from bcp.server.signin.accounts import Accounts, Token
 
 WRONG: dict[int | str, dict[str, Any]] = {
-    400: {"model": Wrong}, 401: {"model": Wrong}, 403: {"model": Wrong}, 404: {"model": Wrong}, 409: {"model": Wrong}, 503: {"model": Wrong},
+    400: {"model": Wrong}, 401: {"model": Wrong}, 403: {"model": Wrong}, 404: {"model": Wrong}, 409: {"model": Wrong},
+    503: {"model": Wrong},
 }  # fmt: skip
 _bearer = HTTPBearer(auto_error=False, description="A token made with `bcp token add`.")
 
@@ -152,7 +153,8 @@ def incident_out(i: Incident) -> IncidentOut:
 def question_out(q: Question) -> QuestionOut:
     """As it is answered."""
     return QuestionOut(
-        id=q.id, incident=q.incident, run=q.run, step=q.step, checksum=q.checksum, opened=iso(q.opened), until=iso(q.deadline), needed=q.count,
+        id=q.id, incident=q.incident, run=q.run, step=q.step, checksum=q.checksum, opened=iso(q.opened),
+        until=iso(q.deadline), needed=q.count,
         people=sorted(q.people), state=q.state, result=q.result,
     )  # fmt: skip
 
@@ -161,7 +163,9 @@ def run_out(view: Any) -> RunOut:
     """As it is answered."""
     plan, state = view.plan, view.state
     return RunOut(
-        id=view.id, playbook=str(plan["playbook"]), kind=str(plan["kind"]), status=view.status(), initiator=str(plan["initiator"]),
-        started=iso(state.started) if state.started else "", ended=iso(state.ended) if state.ended else "", parent=str(view.record.meta.get("parent") or ""),
+        id=view.id, playbook=str(plan["playbook"]), kind=str(plan["kind"]), status=view.status(),
+        initiator=str(plan["initiator"]),
+        started=iso(state.started) if state.started else "", ended=iso(state.ended) if state.ended else "",
+        parent=str(view.record.meta.get("parent") or ""),
         live=view.live,
     )  # fmt: skip

@@ -123,7 +123,8 @@ class Asker:
             return False  # its incident is being written down this moment
         made, _ = await self.core.do(
             lambda b: questions.ask(
-                b, incident=incident, run=view.id, step=step, checksum=str(gate.get("checksum") or view.plan["checksum"]), opened=float(gate["opened"]),
+                b, incident=incident, run=view.id, step=step,
+                checksum=str(gate.get("checksum") or view.plan["checksum"]), opened=float(gate["opened"]),
                 deadline=float(gate["deadline"]), count=int(gate["count"]), groups=groups,
             )
         )  # fmt: skip

@@ -216,7 +216,8 @@ class Accounts:
     def passkey(self, mark: bytes) -> tuple[str, bytes, int] | None:
         """User, public key, counter."""
         rows = self._do(
-            "select p.user, p.key, p.count from passkey p join user u on u.name = p.user where p.id = ? and u.disabled = 0",
+            "select p.user, p.key, p.count from passkey p join user u on u.name = p.user where p.id = ? and "
+            "u.disabled = 0",
             mark,
         )
         return (str(rows[0][0]), bytes(rows[0][1]), int(rows[0][2])) if rows else None
