@@ -114,28 +114,7 @@ def _cross(file: OutageFile, document: Document) -> list[Problem]:
                     hint=did_you_mean(probe.kind, kinds),
                 )
             )
-    known = {"*", *file.probes}
-    for i, moment in enumerate(file.timeline):
-        out += [
-            document.problem(
-                ("timeline", i, "probe"),
-                f"there is no probe {n!r} in this file",
-                rule="unknown-reference",
-                hint=did_you_mean(n, known),
-            )
-            for n in moment.probe
-            if n not in known
-        ]
-        out += [
-            document.problem(
-                ("timeline", i, "vantage"),
-                f"there is no vantage point {n!r} in this file",
-                rule="unknown-reference",
-                hint=did_you_mean(n, file.vantages),
-            )
-            for n in moment.vantage
-            if n not in file.vantages
-        ]
+    out += _names_known(file, document)
     out += _parts_known(file, document)
     if file.length > LONGEST_S:
         out.append(document.problem(("length",), "longer than 14 days", rule="value"))
@@ -163,6 +142,34 @@ def _cross(file: OutageFile, document: Document) -> list[Problem]:
                 hint="Make it shorter, or detect: interval: longer.",
             )
         )
+    return out
+
+
+def _names_known(file: OutageFile, document: Document) -> list[Problem]:
+    """A moment speaks of probes and of vantage points of this file."""
+    out = []
+    known = {"*", *file.probes}
+    for i, moment in enumerate(file.timeline):
+        out += [
+            document.problem(
+                ("timeline", i, "probe"),
+                f"there is no probe {n!r} in this file",
+                rule="unknown-reference",
+                hint=did_you_mean(n, known),
+            )
+            for n in moment.probe
+            if n not in known
+        ]
+        out += [
+            document.problem(
+                ("timeline", i, "vantage"),
+                f"there is no vantage point {n!r} in this file",
+                rule="unknown-reference",
+                hint=did_you_mean(n, file.vantages),
+            )
+            for n in moment.vantage
+            if n not in file.vantages
+        ]
     return out
 
 

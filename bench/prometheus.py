@@ -144,7 +144,7 @@ OTHERS = (
 )
 
 
-async def bench(rounds: int) -> list[dict]:
+async def bench(rounds: int) -> list[dict]:  # noqa: C901 - one story, told in order
     from bcp import registry
     from bcp.detect.rules import Rules
     from bcp.detect.watch import Watcher

@@ -83,6 +83,16 @@ bob,Bob Example,,,,en,staff;oncall,
 """
 
 
+def _domain(text: str) -> str:
+    """The mail domain as DNS writes it (``domain_name``); raises ``Invalid`` for what is no domain."""
+    from bcp.kernel.names import domain_name
+
+    try:
+        return domain_name(text)
+    except ValueError as error:
+        raise Invalid(str(error), hint="For example --domain example.com") from error
+
+
 def init(
     domain: Annotated[str, typer.Option("--domain", help="Your mail domain.")] = "",
     name: Annotated[str, typer.Option("--name", help="Your organisation.")] = "",
@@ -101,16 +111,11 @@ def init(
 ) -> None:
     """Init."""
     from bcp.kernel.files import write_atomic
-    from bcp.kernel.names import domain_name
 
     path = folder / "bcp.yaml"
     if path.exists() and not force:
         raise Invalid(f"{path} exists already", hint="Add --force to overwrite it, or choose another --folder.")
-    domain = domain or render.ask_text("Your mail domain", "example.com")
-    try:
-        domain = domain_name(domain)
-    except ValueError as error:
-        raise Invalid(str(error), hint="For example --domain example.com") from error
+    domain = _domain(domain or render.ask_text("Your mail domain", "example.com"))
     name = name or render.ask_text("Your organisation", domain.partition(".")[0].capitalize())
     server = server or render.ask_text("Address of the DNS primary that takes updates", "192.0.2.53")
     relay = relay or render.ask_text("Host name of the backup relay", f"relay.{domain}")

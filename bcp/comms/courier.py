@@ -58,6 +58,25 @@ LIST_LAGS_S = 600.0
 ARMED = "armed"
 
 
+def _summed(channel: str, found: Recipients, count: _Count) -> Tally:
+    """What became of one channel's delivery, when all of it is settled."""
+    s = count.states
+    return Tally(
+        channel,
+        found.people,
+        s["sent"],
+        s["failed"],
+        s["unknown"],
+        len(found.missing),
+        s["already"],
+        count.segments,
+        tuple(count.failures[:20]),
+        s["stopped"],
+        len(found.opted_out),
+        len(found.quiet),
+    )
+
+
 def _plus(a: Tally, b: Tally) -> Tally:
     """Two turns of one channel together."""
     numbers = {f.name: getattr(a, f.name) + getattr(b, f.name) for f in fields(Tally) if f.name != "channel"}
@@ -281,21 +300,7 @@ class Courier:
                     group.create_task(worker())
             for settlement in tally.settling:
                 await settlement
-        s = tally.states
-        return Tally(
-            name,
-            found.people,
-            s["sent"],
-            s["failed"],
-            s["unknown"],
-            len(found.missing),
-            s["already"],
-            tally.segments,
-            tuple(tally.failures[:20]),
-            s["stopped"],
-            len(found.opted_out),
-            len(found.quiet),
-        ), reached
+        return _summed(name, found, tally), reached
 
     def _claim(self, channel: str, key: str, address: str, message: Message) -> Awaitable[Claim]:
         assert self.journal is not None, "a courier without a journal only forecasts"

@@ -124,31 +124,26 @@ def _fault(rng: random.Random, what: str, places: Sequence[str]) -> Fault:
     return Fault(what, begin, end, share, share < 1 and rng.random() < 0.3, on, off, some, kind)
 
 
-def _probes(rng: random.Random) -> tuple[Watched, ...]:
-    def there(chance: float) -> bool:
-        return rng.random() < chance
+_WATCHED: tuple[tuple[float, tuple[Watched, ...]], ...] = (
+    (0.6, (Watched("smtp-2", "smtp", "inbound", medium="smtp"),)),
+    (0.7, (Watched("unknown", "smtp-unknown", "inbound", medium="smtp"),)),
+    (0.9, (Watched("names", "dns", "dns", medium="dns"),)),
+    (0.8, (Watched("trip", "round-trip", "outbound", medium="smtp", every_s=300.0),)),
+    (0.8, (Watched("boxes", "graph-mailbox", "mailbox", medium="https"),)),
+    (0.6, (Watched("sign-in", "entra", "auth", medium="https"),)),
+    (0.7, (Watched("owa", "https", "edge", medium="https"), Watched("imap", "imap", "edge", medium="https"))),
+    (0.6, (Watched("gateway", "smtp", "gateway", medium="smtp"),)),
+    (0.6, (Watched("health", "graph-health", "declared", Role.DECLARED, "https"),)),
+    (0.5, (Watched("people", "people", "inbound", Role.PEOPLE),)),
+)
+"""Probes that a world may have, each with its chance between 0 and 1."""
 
+
+def _probes(rng: random.Random) -> tuple[Watched, ...]:
     out = [Watched("smtp-1", "smtp", "inbound", medium="smtp")]
-    if there(0.6):
-        out.append(Watched("smtp-2", "smtp", "inbound", medium="smtp"))
-    if there(0.7):
-        out.append(Watched("unknown", "smtp-unknown", "inbound", medium="smtp"))
-    if there(0.9):
-        out.append(Watched("names", "dns", "dns", medium="dns"))
-    if there(0.8):
-        out.append(Watched("trip", "round-trip", "outbound", medium="smtp", every_s=300.0))
-    if there(0.8):
-        out.append(Watched("boxes", "graph-mailbox", "mailbox", medium="https"))
-    if there(0.6):
-        out.append(Watched("sign-in", "entra", "auth", medium="https"))
-    if there(0.7):
-        out += [Watched("owa", "https", "edge", medium="https"), Watched("imap", "imap", "edge", medium="https")]
-    if there(0.6):
-        out.append(Watched("gateway", "smtp", "gateway", medium="smtp"))
-    if there(0.6):
-        out.append(Watched("health", "graph-health", "declared", Role.DECLARED, "https"))
-    if there(0.5):
-        out.append(Watched("people", "people", "inbound", Role.PEOPLE))
+    for chance, probes in _WATCHED:
+        if rng.random() < chance:
+            out += probes
     for medium, kind in (("smtp", "smtp"), ("https", "https"), ("dns", "dns")):
         out.append(Watched(f"control-{medium}", kind, "edge", medium=medium, control=True))
     return tuple(out)

@@ -66,6 +66,22 @@ class JournalApprovals:
         ]
         self._news.set()
 
+    async def _in_advance(self, step: str, found: Mapping[str, str]) -> Verdict:
+        """The verdict of approvals that were given before the outage: person, and how they gave it."""
+        for person, how in found.items():
+            await self.record("approved", step=step, actor=person, how=how, checksum=self.checksum)
+        return Verdict(tuple(found), self.clock.now(), "; ".join(found.values()))
+
+    async def _tell_rejected(self, step: str, rejected: Sequence[tuple[str, str]], said: set[tuple[str, str]]) -> None:
+        """Write down and show each answer that does not count (person, reason), once; ``said`` remembers which."""
+        for by, reason in rejected:
+            if (by, reason) in said:
+                continue
+            said.add((by, reason))
+            await self.record("answer_refused", step=step, actor=by, reason=reason)
+            text = f"an answer of {by} does not count: {reason}"
+            self.listener(Progress(self.clock.now(), "answer_refused", step, text))
+
     async def wait(
         self,
         step: str,
@@ -81,9 +97,7 @@ class JournalApprovals:
         people = self.people(approvers)
         by_standing = {} if bound else {p: how for p, how in self.standing().items() if p in people}
         if len(by_standing) >= count:
-            for person, how in by_standing.items():
-                await self.record("approved", step=step, actor=person, how=how, checksum=self.checksum)
-            return Verdict(tuple(by_standing), self.clock.now(), "; ".join(by_standing.values()))
+            return await self._in_advance(step, by_standing)
         why = self._hopeless(people, count, exclude_initiator)
         if why:
             raise GateClosed(
@@ -97,15 +111,7 @@ class JournalApprovals:
         while True:
             mine = [a for a in self.answers if a.step in {"", step}]
             standing = judge(gate, mine, self.clock.now())
-            for by, reason in standing.rejected:
-                if (by, reason) not in said:
-                    said.add((by, reason))
-                    await self.record("answer_refused", step=step, actor=by, reason=reason)
-                    self.listener(
-                        Progress(
-                            self.clock.now(), "answer_refused", step, f"an answer of {by} does not count: {reason}"
-                        )
-                    )
+            await self._tell_rejected(step, standing.rejected, said)
             if standing.open:
                 for person in standing.approved_by:
                     await self.record("approved", step=step, actor=person, checksum=gate.checksum)

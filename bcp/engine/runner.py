@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,8 +151,7 @@ class Runner:
             await self._undo_decided()
             await self.moves.withhold()
             todo = next_in_phase(self.nodes, self.state, phase)
-            for step_id, how in todo.skip:
-                await self._note("step_finished", step=step_id, status=how)
+            await self._skip(todo.skip)
             for step_id in todo.start:
                 self._start(step_id)
             if todo.skip:  # others may wait for these
@@ -165,7 +164,10 @@ class Runner:
             return None
 
     async def _skip_rest(self, phase: str) -> None:
-        for step_id, how in next_in_phase(self.nodes, self.state, phase).skip:
+        await self._skip(next_in_phase(self.nodes, self.state, phase).skip)
+
+    async def _skip(self, steps: Iterable[tuple[str, str]]) -> None:
+        for step_id, how in steps:
             await self._note("step_finished", step=step_id, status=how)
 
     def _start(self, step_id: str) -> None:

@@ -51,9 +51,6 @@ async def fetch(
     loop = asyncio.get_running_loop()
     start = loop.time()
 
-    def gone(problem: str, error: BaseException | None = None) -> Page:
-        return Page(seconds=loop.time() - start, problem=problem, detail=_say(error))
-
     try:
         async with asyncio.timeout(timeout_s):
             connector = aiohttp.TCPConnector(
@@ -84,20 +81,26 @@ async def fetch(
                         {k.lower(): v for k, v in answer.headers.items()},
                         loop.time() - start,
                     )
-    except TimeoutError:
-        return gone("timeout")
-    except _NoTrust as error:
-        return gone("tls", error)
-    except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
-        return gone("tls", error)
-    except aiohttp.ClientConnectorDNSError as error:
-        return gone("unresolved", error)
-    except aiohttp.ClientConnectorError as error:
-        return gone("refused" if isinstance(error.os_error, ConnectionRefusedError) else "unreachable", error)
-    except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionError) as error:
-        return gone("closed", error)
-    except (aiohttp.ClientError, ValueError, LookupError) as error:
-        return gone("not-http", error)
+    except (TimeoutError, _NoTrust, ConnectionError, aiohttp.ClientError, ValueError, LookupError) as error:
+        problem = _problem(error)
+        detail = "" if problem == "timeout" else _say(error)
+        return Page(seconds=loop.time() - start, problem=problem, detail=detail)
+
+
+def _problem(error: Exception) -> str:
+    """What ``Page.problem`` calls a request that got no answer in HTTP."""
+    import aiohttp
+
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, (_NoTrust, aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
+        return "tls"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "unresolved"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "refused" if isinstance(error.os_error, ConnectionRefusedError) else "unreachable"
+    closed = (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionError)
+    return "closed" if isinstance(error, closed) else "not-http"
 
 
 class _NoTrust(Exception):  # never leaves this module
@@ -146,9 +149,7 @@ def _decode(raw: bytes, charset: str) -> str:
         return raw.decode("utf-8", "replace")
 
 
-def _say(error: BaseException | None) -> str:
-    if error is None:
-        return ""
+def _say(error: BaseException) -> str:
     cause = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
     return str(getattr(cause, "verify_message", "") or getattr(cause, "strerror", "") or cause or type(cause).__name__)[
         :200

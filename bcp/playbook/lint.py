@@ -3,10 +3,10 @@ Pure: a playbook and a catalogue in, problems out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from bcp.kernel.document import did_you_mean
+from bcp.kernel.document import Document, Path_, did_you_mean
 from bcp.kernel.errors import Problem
 from bcp.playbook.catalogue import Catalogue
 from bcp.playbook.check import type_of, type_of_text
@@ -70,25 +70,29 @@ def _structure(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
         )
 
 
+def _needs(document: Document, placed: Placed, by_id: Mapping[str, Placed]) -> Iterator[Problem]:
+    for i, need in enumerate(placed.step.needs or ()):
+        place = (*placed.path, "needs", i)
+        if need == placed.id:
+            yield document.problem(place, f"{placed.id!r} needs itself", rule="cycle", hint="Remove it.")
+        elif need not in by_id:
+            yield document.problem(
+                place, f"needs an unknown step {need!r}", hint=did_you_mean(need, by_id), rule="unknown-need"
+            )
+        elif by_id[need].phase != placed.phase:
+            yield document.problem(
+                place,
+                f"needs {need!r}, which is in {by_id[need].phase}, not in {placed.phase}",
+                rule="need-across-phases",
+                hint="Earlier phases are always over; needs are for steps of the same phase.",
+            )
+
+
 def _flow(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
     by_id = {s.id: s for s in loaded.steps}
     document = loaded.document
     for placed in loaded.steps:
-        for i, need in enumerate(placed.step.needs or ()):
-            place = (*placed.path, "needs", i)
-            if need == placed.id:
-                yield document.problem(place, f"{placed.id!r} needs itself", rule="cycle", hint="Remove it.")
-            elif need not in by_id:
-                yield document.problem(
-                    place, f"needs an unknown step {need!r}", hint=did_you_mean(need, by_id), rule="unknown-need"
-                )
-            elif by_id[need].phase != placed.phase:
-                yield document.problem(
-                    place,
-                    f"needs {need!r}, which is in {by_id[need].phase}, not in {placed.phase}",
-                    rule="need-across-phases",
-                    hint="Earlier phases are always over; needs are for steps of the same phase.",
-                )
+        yield from _needs(document, placed, by_id)
         if placed.step.every is not None and placed.phase != "hold":
             yield document.problem(
                 (*placed.path, "every"),
@@ -166,11 +170,7 @@ def _expressions(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
         if step.for_each is not None:
             yield from _for_each(loaded, placed, scope)
         if step.when:
-            try:
-                if (kind := type_of(step.when, scope)).name not in {"boolean", "any"}:
-                    raise ExpressionError(f"a condition is true or false, this is a {kind}")
-            except ExpressionError as error:
-                yield document.problem((*path, "when"), f"when: {error}", rule="expression")
+            yield from _condition(document, (*path, "when"), step.when, scope)
             if step.when.strip().lower() in {"false", "not true"}:
                 never.add(placed.id)
                 yield document.problem(
@@ -189,14 +189,17 @@ def _expressions(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
                 hint="Remove the step.",
             )
         if step.expect:
-            try:
-                if (kind := type_of(step.expect, {**scope, "outputs": outputs_type(placed, catalogue)})).name not in {
-                    "boolean",
-                    "any",
-                }:
-                    raise ExpressionError(f"a condition is true or false, this is a {kind}")
-            except ExpressionError as error:
-                yield document.problem((*path, "expect"), f"expect: {error}", rule="expression")
+            seen = {**scope, "outputs": outputs_type(placed, catalogue)}
+            yield from _condition(document, (*path, "expect"), step.expect, seen)
+
+
+def _condition(document: Document, place: Path_, text: str, scope: Mapping[str, Any]) -> Iterator[Problem]:
+    """The problem of an expression that is neither true nor false, or cannot be understood; its key names it."""
+    try:
+        if (kind := type_of(text, scope)).name not in {"boolean", "any"}:
+            raise ExpressionError(f"a condition is true or false, this is a {kind}")
+    except ExpressionError as error:
+        yield document.problem(place, f"{place[-1]}: {error}", rule="expression")
 
 
 def _for_each(loaded: Loaded, placed: Placed, scope: dict[str, Any]) -> Iterator[Problem]:

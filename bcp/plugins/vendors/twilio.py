@@ -136,14 +136,36 @@ def _headers(given: tuple[tuple[str, str], ...], auth: tuple[str, str] | None, b
     return out
 
 
+def _no_answer(error: Exception, timeout_s: float) -> BcpError:
+    """What a request without an answer means: not sent, where there was no connection; else nobody knows."""
+    import aiohttp
+
+    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
+        return NotSent("Twilio cannot be reached", hint="Nothing was sent.")
+    if isinstance(error, TimeoutError):
+        return InDoubt(f"Twilio did not answer in {timeout_s:g} s")
+    return InDoubt(f"the connection to Twilio broke ({type(error).__name__})")
+
+
+def _check(status: int, headers: Mapping[str, str], size: int) -> None:
+    """Raises ``RateLimited`` (429: not taken) or ``InDoubt`` (5xx, or a body of more than ``MAX_BYTES`` bytes)."""
+    from bcp.kit.http import retry_after
+
+    if size > MAX_BYTES:
+        raise InDoubt(f"Twilio answers more than {MAX_BYTES} bytes")
+    if status == 429:
+        seconds = retry_after({k.lower(): v for k, v in headers.items()})
+        raise RateLimited("Twilio asks to slow down", retry_after_s=seconds)
+    if status >= 500:
+        raise InDoubt(f"Twilio answers {status}")
+
+
 def transport(timeout_s: float, connections: int) -> Any:
     """A transport for twilio's client: one request is one request, with a deadline, and three typed outcomes."""
     import aiohttp
     from twilio.http import AsyncHttpClient
     from twilio.http.response import Response
     from yarl import URL
-
-    from bcp.kit.http import retry_after
 
     class SafeTransport(AsyncHttpClient):  # type: ignore[misc]
         """429: not taken. No connection: not sent. 5xx, time-out, broken answer: nobody knows."""
@@ -184,20 +206,9 @@ def transport(timeout_s: float, connections: int) -> Any:
                         raw = await read_whole(answer.content, MAX_BYTES + 1)
                         text = raw.decode("utf-8", "replace")
                         status, found = answer.status, answer.headers
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-                raise NotSent("Twilio cannot be reached", hint="Nothing was sent.") from error
-            except TimeoutError as error:
-                raise InDoubt(f"Twilio did not answer in {timeout_s:g} s") from error
-            except aiohttp.ClientError as error:
-                raise InDoubt(f"the connection to Twilio broke ({type(error).__name__})") from error
-            if len(raw) > MAX_BYTES:
-                raise InDoubt(f"Twilio answers more than {MAX_BYTES} bytes")
-            if status == 429:
-                raise RateLimited(
-                    "Twilio asks to slow down", retry_after_s=retry_after({k.lower(): v for k, v in found.items()})
-                )
-            if status >= 500:
-                raise InDoubt(f"Twilio answers {status}")
+            except (TimeoutError, aiohttp.ClientError) as error:
+                raise _no_answer(error, timeout_s) from error
+            _check(status, found, len(raw))
             return Response(status, text, found)
 
         async def close(self) -> None:

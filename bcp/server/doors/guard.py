@@ -101,13 +101,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                if self.secure:
-                    headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-                if not scope["path"].startswith("/static/"):
-                    headers.setdefault("Cache-Control", "no-store")
+                self._add_headers(message, str(scope["path"]))
             await send(message)
 
         bounded = BoundedBody(receive, answer, self.limit)
@@ -126,6 +120,15 @@ class Guard:
                     "ms": round((time.monotonic() - began) * 1000, 1),  # noqa: TID251 - how long an answer took
                 }
                 LOG.info("%s %s %s", facts["method"], facts["path"], status, extra={"facts": facts})
+
+    def _add_headers(self, message: Message, path: str) -> None:
+        headers = MutableHeaders(scope=message)
+        for name, value in HEADERS.items():
+            headers.setdefault(name, value)
+        if self.secure:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        if not path.startswith("/static/"):
+            headers.setdefault("Cache-Control", "no-store")
 
 
 class BoundedBody:

@@ -257,17 +257,12 @@ def conditions(query: RunQuery) -> tuple[str, list[Any]]:
         add(f"status in ({_marks(query.status)})", *sorted(query.status))
     if query.unfinished:
         add(f"over = 0 and status not in ({_marks(FINAL)})", *sorted(FINAL))
-    if query.parent is not None:
-        add("parent = ?", query.parent)
+    for name in ("parent", "incident", "moves_mx", "automatic"):  # here an empty text and False are asked for, too
+        if (value := getattr(query, name)) is not None:
+            add(f"{name} = ?", int(value) if isinstance(value, bool) else value)
     for name in ("kind", "playbook", "checksum"):
         if value := getattr(query, name):
             add(f"{name} = ?", value)
-    if query.moves_mx is not None:
-        add("moves_mx = ?", int(query.moves_mx))
-    if query.automatic is not None:
-        add("automatic = ?", int(query.automatic))
-    if query.incident is not None:
-        add("incident = ?", query.incident)
     if query.since:
         add("touched >= ?", query.since)
     return " and ".join(parts), values
