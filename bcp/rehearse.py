@@ -20,8 +20,8 @@ from bcp.deeds.recorded import recorded_mx
 from bcp.detect.decide import Decision
 from bcp.drills.scenario import Scenario
 from bcp.drills.score import Result, shortfalls
+from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, Progress
-from bcp.engine.runner import Ending
 from bcp.kernel.errors import GateClosed, Interrupted, Permanent
 from bcp.kernel.files import make_private, write_atomic
 from bcp.lab.world import DOMAIN, EXCHANGE, RELAY, World

@@ -8,6 +8,7 @@ import typer
 
 from bcp import __version__
 from bcp.cli import (
+    accounts,
     answer,
     audit,
     comms,
@@ -68,6 +69,7 @@ for module in (
     replay,
     snapshot,
     serve,
+    accounts,
     incident,
     setup,
     contacts,

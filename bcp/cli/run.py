@@ -19,7 +19,7 @@ from bcp.kernel.errors import Invalid
 
 if TYPE_CHECKING:
     from bcp.deeds.plan import PlanRequest
-    from bcp.engine.runner import Ending
+    from bcp.engine.ending import Ending
     from bcp.plan.model import Plan
     from bcp.wiring import App
 

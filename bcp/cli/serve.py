@@ -1,22 +1,19 @@
-"""``bcp serve``, ``user``, ``token``: the daemon and who may use it."""
+"""``bcp serve``: the daemon."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bcp.cli import render
+from bcp.cli.accounts import accounts_of, need_serve
 from bcp.cli.common import app as make_app
 from bcp.cli.common import config_path, wait_for
-from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid
-from bcp.kernel.units import parse_duration
 
 if TYPE_CHECKING:
-    from bcp.server.signin.accounts import Accounts
     from bcp.settings.serve import ServeSettings
     from bcp.wiring import App
 
@@ -27,33 +24,6 @@ def register(app: typer.Typer) -> None:
         name="serve",
         help="The daemon: watch, take hooks, ask people, show it all in a browser. Ctrl-C ends; HUP reloads.",
     )(serve)
-    users = typer.Typer(
-        help="Accounts of the console: add, list, change, remove.", no_args_is_help=True, rich_markup_mode=None
-    )
-    users.command(name="add", help="Make an account; shows the secret for the authenticator app once.")(add_user)
-    users.command(name="list", help="All accounts.")(list_users)
-    users.command(name="role", help="Give an account another role; it has to log in again.")(role)
-    users.command(name="password", help="Set another password.")(password)
-    users.command(name="totp", help="Make another secret for the authenticator app.")(totp)
-    users.command(name="remove", help="Remove an account with its passkeys.")(remove_user)
-    app.add_typer(users, name="user")
-    tokens = typer.Typer(help="Tokens of the API: add, list, remove.", no_args_is_help=True, rich_markup_mode=None)
-    tokens.command(name="add", help="Make a token; shows it once.")(add_token)
-    tokens.command(name="list", help="All tokens, without their values.")(list_tokens)
-    tokens.command(name="remove", help="Make a token invalid.")(remove_token)
-    app.add_typer(tokens, name="token")
-
-
-def need_serve() -> None:
-    """Raises ``Invalid`` without the extra."""
-    try:
-        import argon2  # noqa: F401
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise Invalid(
-            f"the daemon needs the extra 'serve' ({error.name} is missing)", hint="pip install 'bcp-mail[serve]'"
-        ) from error
 
 
 def serve(
@@ -121,7 +91,7 @@ def _check(app: App) -> None:
     by = s.ask.channels or [n for n, c in app.world.channels.items() if c.form in {"sms", "chat"}]
     found.append(("by", ", ".join(by) or "NO CHANNEL: nobody can be asked"))
     found += _chosen(app)
-    accounts = _accounts(app)
+    accounts = accounts_of(app)
     found.append(("accounts", str(len(accounts.users())) if accounts.users() else "none yet: bcp user add"))
     accounts.close()
     missing = [b for _, b in found if b.startswith("NO")]
@@ -195,216 +165,3 @@ CapabilityBoundingSet=
 [Install]
 WantedBy=multi-user.target
 """
-
-
-def _accounts(app: App) -> Accounts:
-    need_serve()
-    from bcp.server.keys import signing_key
-    from bcp.server.signin.accounts import Accounts
-
-    c = app.settings.serve.console
-    return Accounts(
-        app.configuration.state / "accounts.db", app.clock, signing_key(app), idle_s=c.idle, session_s=c.session
-    )
-
-
-Name = Annotated[str, typer.Argument(help="Name of the account.")]
-
-
-def _new_password(name: str) -> str:
-    """From BCP_PASSWORD, else asked for twice at the terminal."""
-    import os
-
-    given = os.environ.get("BCP_PASSWORD", "")  # noqa: TID251 - documented
-    if given:
-        return given
-    first = render.ask_secret(f"Password for {name}, 12 characters or more")
-    if render.ask_secret("Once more") != first:
-        raise Invalid("the two are not the same", hint="Nothing was changed.")
-    return first
-
-
-def _note(app: App, kind: str, **data: str) -> None:
-    """Into the chain of the book."""
-    from bcp.incident.book import Book
-
-    book = Book(app.configuration.state / "incidents.db", app.clock)
-    book.note(kind, "", app.people.whoami(), **data)
-    book.close()
-
-
-def add_user(
-    name: Name,
-    role_: Annotated[str, typer.Option("--role", help="viewer, operator, approver or admin.")] = "viewer",
-    contact: Annotated[
-        str,
-        typer.Option("--contact", help="Whose answers it gives: id of a contact. Else the name, where there is one."),
-    ] = "",
-    email: Annotated[str, typer.Option("--email", help="Address, for sign-in by an identity provider.")] = "",
-) -> None:
-    """Add."""
-    app = make_app()
-    _known_contact(app, contact)
-    if role_ not in {"viewer", "operator", "approver", "admin"}:
-        raise Invalid(f"there is no role {role_!r}", hint="viewer | operator | approver | admin")
-    contact = contact or (name if app.people.directory.person(name) is not None else "")
-    accounts = _accounts(app)
-    secret = accounts.add(name, contact, role_, _new_password(name), email=email)
-    accounts.close()
-    _note(app, "user_added", name=name, role=role_, contact=contact)
-    url = _otp_url(app, name, secret)
-    render.emit(
-        "bcp.user/1",
-        {"name": name, "role": role_, "contact": contact, "totp": secret, "url": url},
-        f"Account {name}, {role_}" + (f", answers as {contact}" if contact else "") + ".\n"
-        f"Put this into an authenticator app now; it is not shown again:\n  {secret}\n  {url}{_to_scan(url)}",
-    )
-
-
-def _known_contact(app: App, contact: str) -> None:
-    from bcp.kernel.document import did_you_mean
-
-    if contact and app.people.directory.person(contact) is None:
-        raise Invalid(
-            f"there is no contact {contact!r}",
-            hint=did_you_mean(contact, [c.id for c in app.people.directory.contacts]),
-        )
-
-
-def _otp_url(app: App, name: str, secret: str) -> str:
-    import pyotp
-
-    return str(pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=f"bcp {app.settings.organisation.name}"))
-
-
-def _to_scan(url: str) -> str:
-    """The code for the camera of a phone, where a person looks at a terminal."""
-    if not sys.stdout.isatty():
-        return ""
-    from bcp.pages.qr import code_of
-
-    return f"\n\n{code_of(url).blocks}"
-
-
-def list_users() -> None:
-    """List."""
-    accounts = _accounts(make_app())
-    found = accounts.users()
-    accounts.close()
-    data = [
-        {"name": u.name, "role": u.role, "contact": u.contact, "email": u.email, "disabled": u.disabled} for u in found
-    ]
-    rows = [[u.name, u.role, u.contact, "closed" if u.disabled else ""] for u in found]
-    render.emit(
-        "bcp.users/1",
-        {"users": data},
-        render.table(rows, ["NAME", "ROLE", "ANSWERS AS", ""]) if rows else "No accounts yet: bcp user add NAME",
-    )
-
-
-def _existing(accounts: Accounts, name: str) -> None:
-    from bcp.kernel.document import did_you_mean
-
-    if accounts.user(name) is None:
-        raise Invalid(f"there is no account {name!r}", hint=did_you_mean(name, [u.name for u in accounts.users()]))
-
-
-def role(
-    name: Name, new: Annotated[str, typer.Argument(metavar="ROLE", help="viewer, operator, approver or admin.")]
-) -> None:
-    """Role."""
-    app = make_app()
-    accounts = _accounts(app)
-    _existing(accounts, name)
-    accounts.set_role(name, new)
-    _note(app, "user_role", name=name, role=new)
-    render.emit("bcp.user/1", {"name": name, "role": new}, f"{name} is {new} now.")
-
-
-def password(name: Name) -> None:
-    """Password."""
-    app = make_app()
-    accounts = _accounts(app)
-    _existing(accounts, name)
-    accounts.set_password(name, _new_password(name))
-    _note(app, "user_password", name=name)
-    render.emit("bcp.user/1", {"name": name}, f"{name} has another password; open sessions ended.")
-
-
-def totp(name: Name) -> None:
-    """TOTP."""
-    app = make_app()
-    accounts = _accounts(app)
-    _existing(accounts, name)
-    secret = accounts.set_totp(name)
-    _note(app, "user_totp", name=name)
-    url = _otp_url(app, name, secret)
-    render.emit(
-        "bcp.user/1", {"name": name, "totp": secret, "url": url}, f"Shown once:\n  {secret}\n  {url}{_to_scan(url)}"
-    )
-
-
-def remove_user(name: Name) -> None:
-    """Remove."""
-    app = make_app()
-    accounts = _accounts(app)
-    _existing(accounts, name)
-    accounts.remove(name)
-    _note(app, "user_removed", name=name)
-    render.emit("bcp.user/1", {"name": name, "removed": True}, f"{name} is removed.")
-
-
-def add_token(
-    name: Annotated[str, typer.Argument(help="Name of the token, for people.")],
-    scope: Annotated[list[str], typer.Option("--scope", help="read, run, approve or report; repeat it.")],
-    valid: Annotated[str, typer.Option("--valid", help="How long, such as 90d.")] = "90d",
-    contact: Annotated[str, typer.Option("--contact", help="Whose answers it gives; needed to approve.")] = "",
-) -> None:
-    """Add."""
-    app = make_app()
-    _known_contact(app, contact)
-    expires = app.clock.now() + parse_duration(valid)
-    accounts = _accounts(app)
-    value = accounts.add_token(name, scope, expires, contact)
-    accounts.close()
-    _note(app, "token_added", name=name, scopes=" ".join(scope), contact=contact)
-    render.emit(
-        "bcp.token/1",
-        {"name": name, "token": value, "scopes": scope, "expires": iso(expires)},
-        f"Token {name}, {', '.join(scope)}, until {iso(expires)}. It is not shown again:\n{value}",
-    )
-
-
-def list_tokens() -> None:
-    """List."""
-    accounts = _accounts(make_app())
-    found = accounts.tokens()
-    accounts.close()
-    data = [
-        {
-            "name": t.name,
-            "scopes": list(t.scopes),
-            "contact": t.contact,
-            "expires": iso(t.expires),
-            "last": iso(t.last or None),
-        }
-        for t in found
-    ]
-    rows = [[t.name, ",".join(t.scopes), iso(t.expires), iso(t.last or None) or "never used"] for t in found]
-    render.emit(
-        "bcp.tokens/1",
-        {"tokens": data},
-        render.table(rows, ["NAME", "SCOPES", "UNTIL", "LAST USED"])
-        if rows
-        else "No tokens yet: bcp token add NAME --scope read",
-    )
-
-
-def remove_token(name: Annotated[str, typer.Argument(help="Name of the token.")]) -> None:
-    """Remove."""
-    app = make_app()
-    accounts = _accounts(app)
-    if not accounts.remove_token(name):
-        raise Invalid(f"there is no token {name!r}", hint="bcp token list")
-    _note(app, "token_removed", name=name)
-    render.emit("bcp.token/1", {"name": name, "removed": True}, f"The token {name} is no longer valid.")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from zlib import crc32
@@ -13,6 +12,7 @@ from zlib import crc32
 from bcp.comms.pack import Pack, Template
 from bcp.comms.recipients import Recipients, Row, mask, recipients, warnings
 from bcp.comms.render import render
+from bcp.comms.tallies import Count, summed, together
 from bcp.comms.window import Window
 from bcp.comms.words import Words, text_digest
 from bcp.contacts.directory import Directory
@@ -42,45 +42,9 @@ class Pace:
     """Pauses before asking the vendor whether a delivery in doubt was taken."""
 
 
-@dataclass
-class _Count:
-    """A tally under way."""
-
-    states: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-    segments: int = 0
-    settling: list[Awaitable[Any]] = field(default_factory=list)
-    """Settlements on their way to disk. The next recipient does not wait for them; the end of the delivery does."""
-
-
 LIST_LAGS_S = 600.0
 """A vendor's list is asked more than once about claims younger than this."""
 ARMED = "armed"
-
-
-def _summed(channel: str, found: Recipients, count: _Count) -> Tally:
-    """What became of one channel's delivery, when all of it is settled."""
-    s = count.states
-    return Tally(
-        channel,
-        found.people,
-        s["sent"],
-        s["failed"],
-        s["unknown"],
-        len(found.missing),
-        s["already"],
-        count.segments,
-        tuple(count.failures[:20]),
-        s["stopped"],
-        len(found.opted_out),
-        len(found.quiet),
-    )
-
-
-def _plus(a: Tally, b: Tally) -> Tally:
-    """Two turns of one channel together."""
-    numbers = {f.name: getattr(a, f.name) + getattr(b, f.name) for f in fields(Tally) if f.name != "channel"}
-    return Tally(a.channel, **{**numbers, "failures": numbers["failures"][:20]})
 
 
 class Courier:
@@ -244,7 +208,7 @@ class Courier:
                     by_channel.setdefault(orders[person][turn], set()).add(person)
             for name in (n for n in order.channels if n in by_channel):
                 tally, reached = await self._channel(order, name, key, by_channel[name])
-                sums[name] = _plus(sums[name], tally) if name in sums else tally
+                sums[name] = together(sums[name], tally) if name in sums else tally
                 waiting -= reached
         return [sums[n] for n in order.channels if n in sums]
 
@@ -262,7 +226,7 @@ class Courier:
         found = self._recipients(order, channel, only)
         rows = found.rows
         await self._words.write_down(step_of(key), (m for _, _, m in rows))
-        window, tally = Window(pace.concurrency), _Count()
+        window, tally = Window(pace.concurrency), Count()
         queue: Iterator[Row] = iter(rows)
         reached: set[str] = set()
 
@@ -300,7 +264,7 @@ class Courier:
                     group.create_task(worker())
             for settlement in tally.settling:
                 await settlement
-        return _summed(name, found, tally), reached
+        return summed(name, found, tally), reached
 
     def _claim(self, channel: str, key: str, address: str, message: Message) -> Awaitable[Claim]:
         assert self.journal is not None, "a courier without a journal only forecasts"
@@ -320,7 +284,7 @@ class Courier:
         message: Message,
         pace: Pace,
         window: Window,
-        tally: _Count,
+        tally: Count,
     ) -> bool:
         """Deliver one; true when it was taken, or may have been."""
         journal, key = self.journal, claim.key

@@ -8,8 +8,8 @@ from bcp.deeds.plan import PlanRequest, make
 from bcp.deeds.recorded import recorded_mx
 from bcp.deeds.run import resume
 from bcp.deeds.who import Ground, Who
+from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, nobody
-from bcp.engine.runner import Ending
 from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.kernel.errors import Missing, Refused

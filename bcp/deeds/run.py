@@ -16,9 +16,10 @@ from bcp.contracts.services import RunInfo
 from bcp.contracts.store import Lease, LeaseLost, Lock
 from bcp.deeds.bind import bind
 from bcp.deeds.plan import make_plan, request_of_plan, run_info
+from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, nobody
 from bcp.engine.judge import PlanJudge
-from bcp.engine.runner import Ending, Runner, interrupt_handler, nodes_of
+from bcp.engine.runner import Runner, interrupt_handler, nodes_of
 from bcp.engine.state import FINAL
 from bcp.kernel.errors import Refused, StorageError
 from bcp.plan.build import Request, base_scope

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from bcp.contracts import effect as effects
@@ -11,6 +11,7 @@ from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, Ste
 from bcp.contracts.effect import EffectKey
 from bcp.contracts.journal import ClaimState, Effect, Journal
 from bcp.contracts.services import Services
+from bcp.engine.outcomes import VOID, Steps, Unexpected, VoidAttempt, from_record, pause_before, to_record
 from bcp.engine.state import RunState
 from bcp.kernel.errors import (
     BcpError,
@@ -28,14 +29,12 @@ from bcp.plan.build import resolve_args
 from bcp.playbook import expr
 from bcp.playbook.expr import ExpressionError
 from bcp.playbook.load import Loaded, Placed, settle_timeout
-from bcp.playbook.model import Retry
 
 Note = Callable[..., Awaitable[None]]
 Judge = Callable[[Placed], Awaitable[None]]
 """Asked before a step writes. Raises ``Refused`` when what the write rests on holds no longer."""
 DOUBT_PAUSES_S = (0.2, 2.0)
 """Waits before a probe after a lost answer: the effect may still be on its way."""
-_VOID = frozenset({"failed", "void"})
 
 
 class Stopped(Exception):
@@ -72,7 +71,7 @@ class Performer:
 
     def scope(self) -> dict[str, Any]:
         """What expressions see now."""
-        return {**self.base_scope, "steps": _Steps(self.state)}
+        return {**self.base_scope, "steps": Steps(self.state)}
 
     async def perform(self, placed: Placed, stop: asyncio.Event) -> None:
         """Do a step and note how it ended. Raises only ``StorageError`` (alone or in a group) and cancellation."""
@@ -153,7 +152,7 @@ class Performer:
         """What became of one claimed effect; ``None``: it did not happen."""
         if effect.state == "settled":
             record = effect.outcome or {}
-            return None if record.get("state") in _VOID else _from_record(record)
+            return None if record.get("state") in VOID else from_record(record)
         scope = self.scope()
         if placed.step.for_each is not None:
             scope["item"] = expr.resolve(placed.step.for_each, scope)[index]
@@ -221,16 +220,16 @@ class Performer:
                 outcome = await self._once(placed, scope, item, attempt, stop)
                 self._expect(placed, scope, outcome)
                 return outcome
-            except _Void:
+            except VoidAttempt:
                 attempt += 1
                 continue
-            except (Transient, _Unexpected) as error:
+            except (Transient, Unexpected) as error:
                 failures += 1
                 again = clock.monotonic() < patience
                 if (failures > retry.count and not again) or stop.is_set() or self.state.aborting or self.services.dry:
                     raise Permanent(error.message, hint=error.hint, outputs=error.outputs) from error
                 await self.note("step_retry", step=placed.id, error=redact(error.message), attempt=attempt)
-                await self._rest(_pause(retry, failures, error, again), stop)
+                await self._rest(pause_before(retry, failures, error, again), stop)
                 attempt += 1
 
     async def _rest(self, seconds: float, stop: asyncio.Event) -> None:
@@ -259,7 +258,7 @@ class Performer:
             return
         if not expr.condition(expectation, {**scope, "outputs": outcome.outputs}):
             seen = ", ".join(f"{k}={v}" for k, v in outcome.outputs.items() if isinstance(v, (str, int, float, bool)))
-            raise _Unexpected(
+            raise Unexpected(
                 f"expected {expectation}; seen {seen}",
                 hint="The world is not as this playbook needs it.",
                 outputs=outcome.outputs,
@@ -323,7 +322,7 @@ class Performer:
             info.key, placed.id, request, event="step_started", attempt=info.attempt, claimed=True
         )
         if claim.state is ClaimState.DONE:
-            return _from_record(claim.outcome or {})
+            return from_record(claim.outcome or {})
         if claim.state is ClaimState.GO:
             self.seen(
                 "step_started", placed.id, "", {"attempt": info.attempt, "key": info.key}
@@ -354,7 +353,7 @@ class Performer:
             await self._settle(placed, info, {"state": "void", "error": redact(str(error))})
             raise Transient(f"it did not happen: {error}", hint=getattr(error, "hint", "")) from error
         # In line before ``step_finished``, so that one sync serves both; ``perform`` waits for it.
-        self._settling.append(self.journal.settle_soon(info.key, _to_record(outcome)))
+        self._settling.append(self.journal.settle_soon(info.key, to_record(outcome)))
         return outcome
 
     async def _settle(self, placed: Placed, info: StepInfo, record: Mapping[str, Any]) -> None:
@@ -387,7 +386,7 @@ class Performer:
         )
         if finding.happened is Happened.YES:
             outcome = finding.outcome or Outcome("it had happened")
-            await self._settle(placed, info, _to_record(outcome))
+            await self._settle(placed, info, to_record(outcome))
             return outcome
         if finding.happened is Happened.NO:
             return None
@@ -396,53 +395,3 @@ class Performer:
             finding.detail or "nobody knows whether it happened",
             hint=f"Find out, then: bcp settle {self.journal.run_id} {placed.id} --happened (or --not-happened)",
         )
-
-
-class _Steps(Mapping[str, Any]):
-    """``steps`` in expressions: made only for the steps that are asked for."""
-
-    def __init__(self, state: RunState) -> None:
-        self._state = state
-
-    def __getitem__(self, name: str) -> dict[str, Any]:
-        step = self._state.steps[name]
-        outputs = dict(step.outputs)
-        return {"outputs": outputs, "state": step.status, "summary": step.summary, "attempts": step.attempts}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._state.steps)
-
-    def __len__(self) -> int:
-        return len(self._state.steps)
-
-
-class _Void(Exception):
-    """This attempt was settled as failed in an earlier process: go on with the next number."""
-
-
-class _Unexpected(Transient):
-    """``expect`` is false: repeated while ``within`` or ``retry`` allow, else a failure."""
-
-
-def _pause(retry: Retry, failures: int, error: BcpError, waiting: bool) -> float:
-    told = getattr(error, "retry_after_s", None)
-    if told is not None:
-        return float(min(told, 300.0))
-    if waiting and retry.count == 0:
-        return float(min(5.0, 0.25 * 2 ** min(failures, 5)))
-    return float(min(300.0, retry.delay * retry.backoff ** (failures - 1)))
-
-
-def _to_record(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "state": "done",
-        "summary": redact(outcome.summary),
-        "outputs": redact_data(dict(outcome.outputs)),
-        "changed": outcome.changed,
-    }
-
-
-def _from_record(record: Mapping[str, Any]) -> Outcome:
-    if record.get("state") in _VOID:
-        raise _Void
-    return Outcome(str(record.get("summary", "")), record.get("outputs") or {}, bool(record.get("changed", True)))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bcp.contracts.action import Action
-from bcp.contracts.journal import Draft, Event, Journal, Signal
+from bcp.contracts.journal import Event, Journal, Signal
 from bcp.contracts.services import Services
 from bcp.engine.approvals import JournalApprovals
+from bcp.engine.ending import Ending, finished, in_doubt, left_holding
 from bcp.engine.events import Listener, Progress, nobody
-from bcp.engine.holds import SAID
+from bcp.engine.heard import meaning
 from bcp.engine.judge import Judge
 from bcp.engine.moves import Moves
 from bcp.engine.perform import Performer
@@ -23,18 +23,6 @@ from bcp.kernel.errors import StorageError
 from bcp.playbook.load import Loaded, Placed
 
 POLL_S = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a process's work on a run ended. ``code`` is the exit code of DESIGN section 10."""
-
-    status: str
-    code: int
-    reason: str = ""
-    hint: str = ""
-    rule: str = ""
-    """Code of the rule that ended it; empty: none did."""
 
 
 def nodes_of(loaded: Loaded) -> list[Node]:
@@ -225,15 +213,9 @@ class Runner:
         return Ending("stopped", code, self.stopping, f"Go on with: bcp resume {self.journal.run_id}")
 
     async def _in_doubt(self) -> Ending:
-        names = ", ".join(s.id for s in self.state.doubtful())
-        await self._note("stopped", reason=f"in doubt: {names}")
-        return Ending(
-            "in_doubt",
-            4,
-            f"in doubt: {names}",
-            f"Find out what happened, then: bcp settle {self.journal.run_id} {names.split(',')[0]} --happened (or "
-            f"--not-happened), then bcp resume {self.journal.run_id}",
-        )
+        ending = in_doubt(self.state, self.journal.run_id)
+        await self._note("stopped", reason=ending.reason)
+        return ending
 
     async def _recover(self) -> None:
         """After a restart: gates keep their deadlines, what was running is started again (its claims decide),
@@ -279,7 +261,7 @@ class Runner:
             await self._undo_decided()
             await self.moves.withhold()
             if not self.state.failing():
-                return self._left_holding()
+                return left_holding(self.state, self.journal.run_id)
         await self._hold_on(mine)
         ending = await self._check() if not (self.state.recovered or self.state.failing()) else None
         while ending is None and self._tasks:
@@ -307,14 +289,6 @@ class Runner:
                 left = min(due.values(), default=clock.now() + POLL_S) - clock.now()
                 await self._pause(min(POLL_S, max(0.0, left)) or POLL_S)
 
-    def _left_holding(self) -> Ending:
-        state, run_id = self.state, self.journal.run_id
-        hint = f"Back again: bcp failback {run_id}"
-        if state.withheld:
-            why = f"{state.held_after or 'abort'}: mail was left where it is, because {SAID[state.withheld]}"
-            return Ending("holding", 5, why, hint, state.withheld)
-        return Ending("holding", 0, "activation is done; the run holds", hint)
-
     async def _pause(self, seconds: float) -> None:
         """Sleep by the given clock, but wake at once when told to stop."""
         sleep, stop = asyncio.create_task(self.services.clock.sleep(seconds)), asyncio.create_task(self._stop.wait())  # noqa: TID251
@@ -340,36 +314,14 @@ class Runner:
         ending = await self._phase("always")
         if ending is not None and ending.status != "in_doubt":
             return ending
-        status, code, reason, hint = self._verdict()
-        rule = self.state.rule if status != "done" else ""
-        await self._note("run_finished", status=status, reason=reason, code=code, rule=rule)
-        return Ending(status, code, reason, hint, rule)
+        over = finished(self.state, self.journal.run_id, goes_back=self.moves.goes_back())
+        await self._note("run_finished", status=over.status, reason=over.reason, code=over.code, rule=over.rule)
+        return over
 
     async def _held(self) -> Ending:
         """The undo was withheld when everything else was over: hold, or end where there is nothing to hold."""
         ending = await self._holding()
         return ending if ending is not None else await self._finish()
-
-    def _verdict(self) -> tuple[str, int, str, str]:
-        state = self.state
-        if state.withheld and not state.failing() and state.held_after and self.moves.goes_back():
-            step = state.steps[state.held_after]
-            why = f"{step.id}: {step.error}; MX was left where it points, because {SAID[state.withheld]}"
-            return "failed", 1, why, step.hint
-        if state.aborting:
-            return "aborted", 5, f"aborted by {state.aborting}" + (f": {state.reason}" if state.reason else ""), ""
-        if state.failed_step:
-            step = state.steps[state.failed_step]
-            return "failed", step.exit_code, f"{step.id}: {state.reason}", step.hint
-        doubts = [s.id for s in state.doubtful()]
-        if doubts:
-            return (
-                "done",
-                4,
-                f"done, but in doubt: {', '.join(doubts)}",
-                f"bcp settle {self.journal.run_id} {doubts[0]} ...",
-            )
-        return "done", 0, "", ""
 
     # -- bookkeeping ---------------------------------------------------------------------------------------------
 
@@ -406,27 +358,12 @@ class Runner:
         signals = await self.journal.unread()
         if not signals:
             return
-        meant = [(s, self._meaning(s)) for s in signals]
+        meant = [(s, meaning(s, self.moves)) for s in signals]
         await self.journal.consume(signals, [d for _, drafts in meant for d in drafts])
         for signal, drafts in meant:
             for draft in drafts:
                 self.seen(draft.kind, draft.step, draft.actor, draft.data)
             self._act_on(signal)
-
-    def _meaning(self, signal: Signal) -> list[Draft]:
-        """The events that a signal becomes. An abort that would move mail becomes a question, never a deed."""
-        data = dict(signal.data)
-        if signal.kind in {"approve", "reject"}:
-            said = {n: str(data.get(n, "")) for n in ("checksum", "how")}
-            yes = signal.kind == "approve"
-            return [Draft("answered", str(data.get("step", "")), signal.actor, {**said, "yes": yes, "at": signal.at})]
-        if signal.kind == "abort":
-            if not self.moves.moved():
-                return [Draft("aborting", "", signal.actor, {"reason": str(data.get("reason", ""))})]
-            return self.moves.asked_for(signal)
-        if signal.kind == "recovered":
-            return [Draft("recovered", "", signal.actor, {"run": str(data.get("run", ""))})]
-        return []
 
     def _act_on(self, signal: Signal) -> None:
         approvals = self.services.approvals

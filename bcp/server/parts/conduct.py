@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from bcp import registry
 from bcp.contracts.action import Access
 from bcp.contracts.store import RunQuery
+from bcp.engine.ending import Ending
 from bcp.engine.events import Progress
-from bcp.engine.runner import Ending, Runner
+from bcp.engine.runner import Runner
 from bcp.engine.store import RunView
 from bcp.incident.book import Book
 from bcp.incident.patience import PASSING, may_try_again, wait_s

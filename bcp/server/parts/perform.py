@@ -7,8 +7,9 @@ from collections.abc import Callable
 from bcp.deeds.failback import end_parent
 from bcp.deeds.plan import make_plan, request_for
 from bcp.deeds.run import resume, start
+from bcp.engine.ending import Ending
 from bcp.engine.events import Listener
-from bcp.engine.runner import Ending, Runner
+from bcp.engine.runner import Runner
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded
 from bcp.server.core import Core

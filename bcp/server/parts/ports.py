@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from bcp.contracts.channel import Channel, Choice
 from bcp.detect.decide import Decision
+from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, Progress
-from bcp.engine.runner import Ending, Runner
+from bcp.engine.runner import Runner
 from bcp.engine.store import RunView
 from bcp.incident.model import Incident
 from bcp.plan.model import Plan

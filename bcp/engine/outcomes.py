@@ -1,0 +1,71 @@
+"""What steps leave behind: outcomes as records of the ledger, why an attempt is repeated, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bcp.contracts.action import Outcome
+from bcp.engine.state import RunState
+from bcp.kernel.errors import BcpError, Transient
+from bcp.kernel.secret import redact, redact_data
+from bcp.playbook.model import Retry
+
+VOID = frozenset({"failed", "void"})
+"""States of a settled claim whose effect did not happen."""
+
+
+class Steps(Mapping[str, Any]):
+    """``steps`` in expressions: made only for the steps that are asked for."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        step = self._state.steps[name]
+        outputs = dict(step.outputs)
+        return {"outputs": outputs, "state": step.status, "summary": step.summary, "attempts": step.attempts}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._state.steps)
+
+    def __len__(self) -> int:
+        return len(self._state.steps)
+
+
+class VoidAttempt(Exception):
+    """This attempt was settled as failed in an earlier process: go on with the next number."""
+
+
+class Unexpected(Transient):
+    """``expect`` is false: repeated while ``within`` or ``retry`` allow, else a failure."""
+
+
+def pause_before(retry: Retry, failures: int, error: BcpError, waiting: bool) -> float:
+    """Seconds until the next attempt, 300 at most: what the other side asked for, else what ``retry`` says.
+
+    ``waiting``: attempts go on because ``within`` allows it; they then come quickly where ``retry`` says nothing.
+    """
+    told = getattr(error, "retry_after_s", None)
+    if told is not None:
+        return float(min(told, 300.0))
+    if waiting and retry.count == 0:
+        return float(min(5.0, 0.25 * 2 ** min(failures, 5)))
+    return float(min(300.0, retry.delay * retry.backoff ** (failures - 1)))
+
+
+def to_record(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as the ledger keeps it, without secrets."""
+    return {
+        "state": "done",
+        "summary": redact(outcome.summary),
+        "outputs": redact_data(dict(outcome.outputs)),
+        "changed": outcome.changed,
+    }
+
+
+def from_record(record: Mapping[str, Any]) -> Outcome:
+    """The outcome that the ledger kept. Raises ``VoidAttempt`` for an effect that did not happen."""
+    if record.get("state") in VOID:
+        raise VoidAttempt
+    return Outcome(str(record.get("summary", "")), record.get("outputs") or {}, bool(record.get("changed", True)))
