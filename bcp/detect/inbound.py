@@ -163,9 +163,9 @@ def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Se
         return "two-recipients"
     if accepted or delivered or any(p.known and not p.raw for p in way.probes):
         return "rejects-contradicted"
-    not_taken = not around.names_fail and any(w.known and w.raw for w in mails)
-    pure = not any(p.mixed for p in refused)  # else what backs it may speak of the other failures
-    if around.accepts_unknown or (pure and (around.backed or not_taken)):
+    not_taken = any(w.known and w.raw for w in mails)
+    other = around.names_fail or any(p.mixed for p in refused)  # what backs it may speak of that
+    if around.accepts_unknown or (not other and (around.backed or not_taken)):
         return "rejects-backed"
     return "rejects-alone"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bcp.kit.words import Line, add_word, read_words
+from bcp.store.files.words import Line, add_word, read_words
 
 from bcp.detect.words import IS, IS_NOT, MAINTENANCE, WITHDRAWN, Word, active, backed_by
 
