@@ -152,6 +152,10 @@ def _load() -> None:
     for name in _NEEDED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    with contextlib.suppress(ImportError):
+        from msgraph.generated.models.user import User  # noqa: PLC0415
+
+        User().get_field_deserializers()  # loads a thousand modules, which reading the first answer would
 
 
 def _why(error: Exception) -> str:
