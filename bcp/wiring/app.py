@@ -283,16 +283,23 @@ class App:
         to, resolvers = self.settings.canary.to, self.settings.canary.resolvers
         out: dict[str, Any] = {}
         for i, host in enumerate(sorted(hosts)[:4], 1):
+            mine = self._domains_at(host) if len(hosts) > 1 else []
             out[f"dns-{i}"] = registry.settings_class("probes", "dns")(
-                host=host, resolvers=resolvers, authoritative=[] if resolvers else "auto"
+                host=host, resolvers=resolvers, authoritative=[] if resolvers else "auto", domains=mine
             )
             if to:
                 out[f"smtp-{i}"] = registry.settings_class("probes", "smtp")(
-                    host=host, recipient=to, port=self.settings.canary.port, resolvers=resolvers
+                    host=host, recipient=to, port=self.settings.canary.port, resolvers=resolvers, domains=mine
                 )
         if out and to:
             self._relay_control(out)
         return out
+
+    def _domains_at(self, host: str) -> list[str]:
+        """Our domains whose mail goes to this host: what fails there moves no other."""
+        return [
+            n for n, d in self.domains.items() if d.primary is not None and host in {h.host for h in d.primary.hosts}
+        ]
 
     def _relay_control(self, out: dict[str, Any]) -> None:
         """The first relay vouches for our own port 25, where its settings say how to reach it."""
