@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bcp.contracts.kinds import Meaning, meaning_of
-from bcp.contracts.probe import REJECTS, Role
+from bcp.contracts.probe import Role
 from bcp.detect.looks import MAIL
 from bcp.detect.planes import ProbeView, WayView, refuses, view_way
 from bcp.detect.rules import Rules
@@ -163,9 +163,9 @@ def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Se
         return "two-recipients"
     if accepted or delivered or any(p.known and not p.raw for p in way.probes):
         return "rejects-contradicted"
-    not_taken = not around.names_fail and any(w.known and w.raw for w in mails)
-    pure = not any(p.mixed for p in refused)  # else what backs it may speak of the other failures
-    if around.accepts_unknown or (pure and (around.backed or not_taken)):
+    not_taken = any(w.known and w.raw for w in mails)
+    other = around.names_fail or any(p.mixed for p in refused)  # what backs it may speak of that
+    if around.accepts_unknown or (not other and (around.backed or not_taken)):
         return "rejects-backed"
     return "rejects-alone"
 
@@ -185,9 +185,3 @@ def recipient_of(view: ProbeView) -> str:
     """Whose mailbox a probe tries: the recipient it names, else the probe itself."""
     named = [s for s in view.watched.shares if s.startswith("recipient:")]
     return named[0] if named else view.watched.probe
-
-
-def only_refusals(ways: Sequence[WayView]) -> bool:
-    """Is all that fails here a refusal of recipients?"""
-    bad = [p for w in ways for p in w.probes if p.down or p.suspect]
-    return bool(bad) and all(p.worst is not None and p.worst.kind == REJECTS for p in bad)

@@ -21,29 +21,17 @@ NOT_YET = frozenset(
     contacts.signature
     deadman.after
     deadman.channel
-    draft
     empty-audience
-    failback-too-early
-    gate-closed
     message.name
     message.shape
-    no-open-gate
-    no-recovery
-    not-an-approver
     not-confirmed
     not-proven
     one-daemon
     outage.shape
-    plan-expired
     replayed
-    run-live
-    run-over
-    too-late
     ungated-switch
     unknown-vantage
-    wrong-checksum
     wrong-class
-    wrong-password
     yaml.depth
     """.split()
 )

@@ -166,7 +166,7 @@ def test_every_fault_is_found_as_its_class_in_time_and_cleared(field) -> None:
         rejects = letter == "F"
         assert found["class"] == letter, (name, found)
         assert evidence in " ".join(found["evidence"]), (name, found["evidence"])
-        assert found["action"] == ("switch" if rejects else "wait")
+        assert found["action"] == ("switch" if rejects else "wait"), (name, found["action"], found["why"], found["refusals"])
         faults.end(name)
         healed = time.time()
         watch.until(lambda v: v["state"] == "healthy", 90)

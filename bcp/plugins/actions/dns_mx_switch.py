@@ -80,6 +80,7 @@ class Switch(Action[SwitchArgs]):
     access = Access.WRITE
     Args = SwitchArgs
     undoable = True
+    moves_mx = True
     provides = ("mx-on-primary", "mx-on-relay")
     outputs = {
         "before": "object",

@@ -116,9 +116,9 @@ class SmtpProbe(Probe[SmtpProbeSettings]):
 
     def _judge(self, seen: list[Session], parts: list[Part]) -> Signal:
         s = self.settings
-        if s.control and (answering := next((x for x in seen if x.opening.code), None)):
-            return self.saw(Result.OK, "", f"{s.host} answers at {answering.address}")  # port 25 works from here
         result, kind, shown = summarize(parts)
+        if s.control and result is not Result.OK and (answering := next((x for x in seen if x.opening.code), None)):
+            return self.saw(Result.OK, "", f"{s.host} answers at {answering.address}")  # port 25 works from here
         numbers = {"seconds": max((x.seconds for x in seen), default=0.0)}
         tls = next((x.tls for x in seen if x.opening.ok), "none")
         if result is Result.OK:

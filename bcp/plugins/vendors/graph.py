@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -69,7 +70,7 @@ class Graph:
             Permanent: Graph answers 4xx; ``Transient``: 429, 5xx, no answer in time.
         """
         if self._client is None:  # seconds of imports: neither the deadline of a look nor the other looks pay for them
-            await asyncio.to_thread(importlib.import_module, "msgraph")
+            await asyncio.to_thread(_load)
         from kiota_abstractions.api_error import APIError  # msgraph loads 1,200 modules; only here
 
         try:
@@ -134,6 +135,28 @@ def _other(error: Exception) -> BcpError:
 
 
 UNREADABLE = "unreadable"
+_NEEDED = (
+    "msgraph",
+    "msgraph.generated.users.users_request_builder",
+    "msgraph.generated.users.delta.delta_request_builder",
+    "msgraph.generated.users.item.user_item_request_builder",
+    "msgraph.generated.groups.item.group_item_request_builder",
+    "msgraph.generated.domains.item.domain_item_request_builder",
+    "msgraph.generated.admin.service_announcement.service_announcement_request_builder",
+    "azure.identity.aio",
+)
+"""What the library would load at the first use of each part, in the middle of a request."""
+
+
+def _load() -> None:
+    """Seconds, once a process. A part that another version of the library does not have is loaded when it is used."""
+    for name in _NEEDED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    with contextlib.suppress(ImportError):
+        from msgraph.generated.models.user import User
+
+        User().get_field_deserializers()  # loads a thousand modules, which reading the first answer would
 
 
 def _why(error: Exception) -> str:

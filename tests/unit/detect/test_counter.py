@@ -93,3 +93,20 @@ def test_wilson_grows_with_looks_and_with_the_share() -> None:
     """More of the same is surer."""
     assert wilson_low(8, 10) < wilson_low(16, 20) < wilson_low(80, 100) < 0.8
     assert wilson_low(70, 100) < wilson_low(80, 100)
+
+
+def test_the_borders_of_partial() -> None:
+    """A fifth of the looks in two stretches or more, one of them lately; it ends below half of that."""
+    assert not feed(FAIL, OK, FAIL, OK).partial and feed(FAIL, OK, FAIL, OK, OK).partial
+    assert not feed(*[OK] * 16, *[FAIL] * 4).partial  # one stretch is a blip
+    assert feed(*[OK] * 14, FAIL, OK, FAIL, OK, FAIL, FAIL).partial
+    assert not feed(*[OK] * 15, FAIL, OK, FAIL, FAIL, OK).partial  # three of twenty
+    assert feed(FAIL, OK, FAIL, OK, OK, *[OK] * 15).partial  # two of twenty: half
+    assert not feed(FAIL, OK, FAIL, OK, OK, *[OK] * 16).partial
+
+
+def test_fresh_is_up_to_its_patience() -> None:
+    """Seen at 0: fresh at 5, not after."""
+    stream = feed(OK)
+    assert stream.fresh(5.0, 5.0) and not stream.fresh(5.1, 5.0)
+    assert not Stream().fresh(0.0, 1e9)

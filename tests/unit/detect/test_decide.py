@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcp.detect.cases import Case, Moment
-from bcp.detect.decide import BACK, CONDITIONS, judge_decision, judge_now
+from bcp.detect.decide import BACK, CONDITIONS, Setting, clock_of, judge_decision, judge_now, propose
 from bcp.detect.rules import Rules
 from bcp.detect.verdict import Decision
 
@@ -150,3 +150,51 @@ def test_more_good_evidence_never_makes_a_switch(case, maintenance, gateway) -> 
         replace(case, flapping=True),
     ]
     assert not any(judge_now("switch", [b], moment, RULES).allowed for b in better)
+
+
+def ask(state="suspect", classes=("B",), partial=False, fails=False, disputed=False, moment=NOW, case=None):
+    given = case or Case("", state, classes, ())
+    return propose(Setting(state, classes, partial, fails, disputed), [given], moment, RULES)
+
+
+@pytest.mark.parametrize(
+    ("given", "action", "why"),
+    [
+        ({"state": "healthy", "classes": (), "moment": Moment("healthy")}, "none", "everything"),
+        ({"state": "healthy", "classes": (), "moment": Moment("closed")}, "none", "everything"),
+        ({"state": "healthy", "classes": (), "moment": Moment("confirmed")}, "watch", "it is clear again"),
+        ({"moment": Moment("suspect")}, "watch", "not confirmed"),
+        ({"classes": ("H",)}, "fix-own", "it is on our side"),
+        ({"classes": ("H", "B"), "state": "unknown"}, "fix-own", "it is on our side"),
+        ({"classes": ("H", "B")}, "watch", "it is clear again"),
+        ({"partial": True, "fails": True}, "ask", "part of it fails"),
+        ({"disputed": True, "fails": True}, "ask", "one way of looking"),
+        ({"partial": True}, "watch", "it is slow"),
+        ({"partial": True, "fails": True, "moment": replace(NOW, maintenance="Kim")}, "watch", "we are in maintenance"),
+        ({"state": "down", "classes": ("G",)}, "direct", "direct delivery works"),
+        ({"state": "down", "classes": ("A",)}, "tell", "mail is not helped"),
+        ({"state": "down", "classes": ("A",), "moment": replace(NOW, denied="Kim")}, "watch", "on call says"),
+        ({"state": "down", "case": B}, "switch", "the decision time is over"),
+        ({"moment": Moment("decided")}, "hold", "a playbook runs"),
+        ({"moment": Moment("failback")}, "hold", "mail is on its way back"),
+        ({"moment": Moment("draining")}, "hold", "mail is on its way back"),
+        ({"moment": Moment("active")}, "hold", "the relay takes the mail"),
+        ({"moment": Moment("active"), "state": "down", "classes": ("G",)}, "direct", "the path through the relay"),
+        ({"moment": Moment("active"), "classes": ("G",)}, "hold", "the relay takes the mail"),
+        ({"moment": BACK_NOW, "state": "healthy", "case": WELL}, "failback", "everything has been clear"),
+        ({"moment": replace(BACK_NOW, on_relay_s=600.0), "case": WELL}, "hold", "clear, but on the relay for too short a time: 50m more"),
+        ({"moment": replace(BACK_NOW, on_relay_s=600.0), "case": Case()}, "hold", "nobody sees"),
+    ],
+)
+def test_what_is_proposed(given, action, why) -> None:
+    """In every stage, with its reason."""
+    found = ask(**given)
+    assert found.action == action and found.why.startswith(why)
+
+
+def test_the_clock_names_what_happens_to_senders() -> None:
+    """From the first failure; nothing for classes that move nothing."""
+    assert clock_of(("A",), 0.0, None) == () and clock_of(("B",), None, 5.0) == ()
+    times = clock_of(("B",), 1000.0, 8200.0)
+    assert times[0] == (8200.0, "decide") and times[1][0] == 1000.0 + 4 * 3600 and len(times) == 5
+    assert clock_of(("F",), 1000.0, None)[0] == (1000.0, "mail bounces for good, every minute")

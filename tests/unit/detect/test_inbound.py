@@ -18,6 +18,8 @@ RULES = Rules(confirm_for_s=60.0, decide_b_s=600.0)
 WATCHED = {
     "smtp": Watched("smtp", "smtp", "inbound", medium="smtp"),
     "smtp-2": Watched("smtp-2", "smtp", "inbound", medium="smtp"),
+    "smtp-3": Watched("smtp-3", "smtp", "inbound", medium="smtp"),
+    "smtp-4": Watched("smtp-4", "smtp", "inbound", medium="smtp"),
     "unknown": Watched("unknown", "smtp-unknown", "inbound", medium="smtp"),
     "trip": Watched("trip", "round-trip", "outbound", medium="smtp"),
     "people": Watched("people", "people", "inbound", Role.PEOPLE),
@@ -180,3 +182,58 @@ def test_every_rule_that_the_code_names_is_in_the_table_and_the_other_way_round(
     assert inbound <= applied
     assert len(BY_ID) == len(EVIDENCE)
     assert "mailbox" in BACKS and "inbound" not in BACKS["mailbox"]
+
+
+def test_more_recipients_must_be_refused_than_are_taken() -> None:
+    """Two of three are F, two of four were removed."""
+    assert last(smtp=NO, smtp_2=NO, smtp_3=OK).classes == ("F",)
+    assert last(smtp=NO, smtp_2=NO, smtp_3=NO).action == "switch"
+    found = last(smtp=NO, smtp_2=NO, smtp_3=OK, smtp_4=OK)
+    assert found.action not in {"switch", "wait"} and "F" not in found.classes
+
+
+def test_whole_mails_that_are_not_taken_are_asked_about_while_recipients_are_accepted() -> None:
+    """And one that is taken disproves at once what was before."""
+    found = last(smtp=OK, trip=NOT_TAKEN)
+    assert (found.state, found.action, found.classes) == ("suspect", "ask", ("B",)) and "not-taken" in grounds(found)
+    assert last(4, smtp=OK, trip=NOT_TAKEN).action == "watch"
+    detector = Detector(RULES, [WATCHED["smtp"], WATCHED["trip"]])
+    for n in range(40):
+        taken = n >= 30
+        detector.take(Signal("smtp", "inbound", OK, 60.0 * n))
+        detector.take(Signal("trip", "outbound", OK if taken else UNKNOWN, 60.0 * n, "" if taken else "not-taken"))
+        found = detector.settle(60.0 * n, 60.0 * n)
+        if taken:
+            assert found.state == "healthy" and not found.classes
+
+
+def test_a_mail_that_is_not_taken_because_of_the_name_is_no_second_outage() -> None:
+    """E is E."""
+    found = last(8, smtp=(UNKNOWN, "unresolved"), trip=NOT_TAKEN, names=(FAIL, "servfail"))
+    assert found.classes == ("E",) and found.planes == ("dns",)
+
+
+def test_mails_are_rare_and_say_nothing_of_this_moment_while_recipients_are_accepted() -> None:
+    """Recovered between two test mails: no switch in the round of the recovery."""
+    rare = Watched("trip", "round-trip", "outbound", medium="smtp", every_s=300.0)
+    detector = Detector(RULES, [WATCHED["smtp"], rare])
+    for n in range(60):
+        bad = n < 54
+        detector.take(Signal("smtp", "inbound", FAIL if bad else OK, 60.0 * n, "4xx-rcpt" if bad else ""))
+        if n % 5 == 0:
+            detector.take(Signal("trip", "outbound", UNKNOWN, 60.0 * n, "not-taken"))
+        found = detector.settle(60.0 * n, 60.0 * n)
+        assert (found.action == "switch") == (10 <= n < 54)
+
+
+def test_domains_that_are_looked_at_apart_are_judged_apart() -> None:
+    """The plan moves the one that fails; the other is named as spared."""
+    one = Watched("one", "smtp", "inbound", medium="smtp", domains=("one.example",))
+    two = Watched("two", "smtp", "inbound", medium="smtp", domains=("two.example",))
+    detector = Detector(RULES, [one, two])
+    for n in range(15):
+        detector.take(Signal("one", "inbound", FAIL, 60.0 * n, "4xx-rcpt"))
+        detector.take(Signal("two", "inbound", OK, 60.0 * n))
+        found = detector.settle(60.0 * n, 60.0 * n)
+    assert (found.state, found.action, found.domains, found.spared) == ("down", "switch", ("one.example",), ("two.example",))
+    assert {c.domain: c.state for c in found.cases} == {"one.example": "down", "two.example": "healthy"}

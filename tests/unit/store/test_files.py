@@ -11,7 +11,7 @@ import pytest
 
 from bcp.contracts.channel import Inbound
 from bcp.kernel.errors import Invalid, Refused, StorageError
-from bcp.store.files import inbox, problems
+from bcp.store.files import inbox, lines
 from bcp.store.files.inbox import add_answer, read_answers
 from bcp.store.files.locks import FileLock, is_locked
 from bcp.store.files.optouts import note_optout, read_optouts, word_of
@@ -115,7 +115,7 @@ def test_answers_of_many_threads_are_all_there(tmp_path) -> None:
 def test_problems_are_kept_for_a_month_when_there_are_many(tmp_path, monkeypatch) -> None:
     """Small, and private."""
     path = tmp_path / "problems.jsonl"
-    monkeypatch.setattr(problems, "MAX_BYTES", 500)
+    monkeypatch.setattr(lines, "MAX_BYTES", 500)
     day = 86_400.0
     for number in range(60):
         add_problem(path, Problem(number * day, "alice", "inbound", "reported", f"ä {number}"))

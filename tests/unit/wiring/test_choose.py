@@ -21,7 +21,7 @@ BOOKS = {
 
 def decision(action: str, *classes: str) -> Decision:
     """A verdict that proposes this for these classes."""
-    return Decision("down", classes, action=action)
+    return Decision("down", classes, action=action, moves=action == "ask")
 
 
 @pytest.mark.parametrize("letter", LETTERS)

@@ -122,6 +122,16 @@ class TestDns(ProbeSuite):
         return {"host": "mx.test", "resolvers": ["127.0.0.1:9"], "authoritative": []}
 
 
+class TestOwnMx(ProbeSuite):
+    """Asks resolvers and the zone's own servers, where nobody is: what it makes of answers is in the table of probes."""
+
+    plugin = registry.find(ProbePlugin, "own-mx")
+    connects = False
+
+    def settings(self) -> dict[str, Any]:
+        return {"domains": ["corp.test"], "resolvers": ["127.0.0.1:9"], "authoritative": []}
+
+
 class TestStatusPage(Http):
     """What the provider's page says."""
 

@@ -53,7 +53,7 @@ def suite_of(kind: str) -> type[Ours]:
     return type(
         "Test" + kind.title().replace("-", ""),
         (Ours,),
-        {"plugin": registry.find(HookPlugin, kind), "signs_body": "hmac" in given, "signs_time": kind in {"grafana", "standard-webhooks"}, "names_events": kind not in {"gatus", "uptime-kuma"}, "__module__": __name__},
+        {"plugin": registry.find(HookPlugin, kind), "signs_body": "hmac" in given, "signs_time": kind in {"grafana", "standard-webhooks"}, "names_events": kind not in {"alertmanager", "gatus", "grafana", "uptime-kuma"}, "__module__": __name__},
     )
 
 

@@ -1,0 +1,125 @@
+"""What is remembered of a plane: failing minutes, certain shares, flapping."""
+
+from __future__ import annotations
+
+import pytest
+
+from bcp.contracts.probe import Role, Watched
+from bcp.detect.memory import PlaneMemory, fails_now, raw_of, share_now
+from bcp.detect.planes import PlaneView, ProbeView, WayView
+from bcp.detect.rules import Rules
+
+RULES = Rules(confirm_for_s=60.0)
+SMTP = Watched("smtp", "smtp", "inbound")
+
+
+def way(*, down=False, raw=False, share=0.0, name="smtp", muted="", discounted=False, known=True, role=Role.LOOK):
+    probe = ProbeView(SMTP, known, down, False, raw, False, (), share, None, None, now_share=1.0 if raw else 0.0)
+    return WayView(
+        name, role, known, down, False, raw, down or raw, share, int(down), 1, None, None, raw=raw, probes=(probe,),
+        muted=muted, discounted=discounted,
+    )
+
+
+def plane(status, *ways, now=False, since=None, rejecting=False):
+    return PlaneView("inbound", status, ways, rejecting, now, 0.0, since)
+
+
+DOWN = plane("down", way(down=True, raw=True), now=True, since=100.0)
+WELL, BLIND = plane("ok", way()), plane("unknown", way(known=False))
+
+
+def feed(*views, step=60.0):
+    memory = PlaneMemory()
+    for i, view in enumerate(views):
+        memory.remember(view, i * step, 1000.0 + i * step, step if i else 0.0, RULES, beat=True)
+    return memory
+
+
+def test_failing_time_runs_between_failing_rounds_and_a_good_minute_takes_a_quarter() -> None:
+    """The first round of a failure adds nothing: it began there. Blindness moves nothing."""
+    assert feed(DOWN).failed_s == 0.0
+    assert feed(WELL, DOWN, DOWN, DOWN).failed_s == 120.0
+    assert feed(DOWN, DOWN, DOWN, WELL).failed_s == 105.0
+    assert feed(DOWN, DOWN, DOWN, WELL, DOWN, DOWN).failed_s == 165.0
+    assert feed(DOWN, DOWN, BLIND, BLIND, DOWN, DOWN).failed_s == 120.0
+    assert feed(DOWN, DOWN, *[WELL] * 5).failed_s == 0.0
+
+
+def test_relapses_add_up() -> None:
+    """110 minutes down, 15 up: ten more are enough for two hours."""
+    memory = feed(*[DOWN] * 111, *[WELL] * 15, *[DOWN] * 15)
+    assert memory.failed_s == 110 * 60 - 15 * 15 + 14 * 60
+    assert memory.failed_s >= 7200
+
+
+def test_it_is_confirmed_when_it_is_held_and_still_fails() -> None:
+    """Rejects at once; blindness neither confirms nor clears; one good round clears."""
+    assert not feed(DOWN).confirmed and feed(DOWN, DOWN).confirmed
+    assert not feed(DOWN, plane("down", way(down=True), now=False)).confirmed
+    assert feed(plane("down", way(down=True, raw=True), now=True, rejecting=True)).confirmed
+    assert feed(DOWN, DOWN, BLIND).confirmed and not feed(DOWN, DOWN, WELL).confirmed
+    assert not feed(DOWN, BLIND).confirmed
+
+
+def test_since_is_for_people() -> None:
+    """The first failing look, else the round; forgotten when it is well."""
+    assert feed(DOWN).since == 100.0 and feed(DOWN, WELL).since is None
+    assert feed(WELL, plane("suspect", way(raw=True))).since == 1060.0
+    assert feed(plane("suspect", way(raw=True)), plane("partial", way(raw=True))).since == 1000.0
+
+
+def test_the_share_is_certain_and_recent() -> None:
+    """All bad: no doubt. Nine of ten over two hours: sure. What was an hour ago is no reason now."""
+    assert feed(*[DOWN] * 7).sure_share() == 1.0 and PlaneMemory().sure_share() == 0.0
+    some = plane("down", way(down=True), now=False)
+    assert 0.8 < feed(*([DOWN] * 9 + [some]) * 12).sure_share() < 0.9
+    old = feed(*[DOWN] * 100, *[some] * 20)
+    assert old.sure_share() == 0.0
+    assert feed(*([DOWN] * 11 + [some] * 9) * 6).sure_share() < 0.55
+
+
+def test_lately_is_five_rounds() -> None:
+    """Then nobody is asked any more."""
+    assert feed(DOWN, *[WELL] * 4).lately() and not feed(DOWN, *[WELL] * 5).lately() and not feed(WELL).lately()
+
+
+def test_it_is_forgotten_when_all_is_well() -> None:
+    """Shares go when no minute is left and the last rounds are good."""
+    assert feed(WELL).idle and not feed(DOWN, DOWN).idle
+    assert feed(DOWN, DOWN, *[WELL] * 25).idle and not feed(DOWN, DOWN, *[WELL] * 10).idle
+
+
+def test_coming_and_going_is_flapping() -> None:
+    """Every other round; one change is none; nine of ten is down."""
+    raw = plane("suspect", way(raw=True))
+    assert feed(*[raw, WELL] * 12).flapping and not feed(*[WELL] * 10, *[DOWN] * 10).flapping
+    assert not feed(*([DOWN] * 9 + [plane("down", way(down=True))]) * 3).flapping
+    assert feed(*[raw, WELL] * 12, *[WELL] * 5).flapping and not feed(*[raw, WELL] * 12, *[WELL] * 40).flapping
+
+
+@pytest.mark.parametrize(
+    ("ways", "raw", "fails"),
+    [
+        ([way(raw=True)], True, True),
+        ([way(raw=True, discounted=True)], True, False),
+        ([way(raw=True, muted="accepted")], False, False),
+        ([way(raw=True, role=Role.PEOPLE)], False, False),
+        ([way(raw=True, known=False)], False, False),
+        ([way()], False, False),
+    ],
+)
+def test_what_counts_as_failing_now(ways, raw, fails) -> None:
+    """Looks of our own that are believed; what proves nothing comes and goes only."""
+    assert (raw_of(plane("down", *ways)), fails_now(plane("down", *ways))) == (raw, fails)
+
+
+def test_the_share_of_now_is_that_of_known_recipients() -> None:
+    """Unknown ones count only where nothing else looks; what is down before what is not."""
+    assert share_now(plane("partial", way(), way(raw=True, down=True, name="smtp-unknown"))) == 0.0
+    assert share_now(plane("down", way(raw=True, down=True, name="smtp-unknown"))) == 1.0
+    assert share_now(plane("down", way(raw=True, down=True), way(name="queue"))) == 1.0
+    assert share_now(plane("ok")) == 0.0
+    assert share_now(plane("suspect", way(raw=True), way(name="queue"))) == 1.0
+
+

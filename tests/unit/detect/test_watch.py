@@ -1,0 +1,72 @@
+"""The look before a write: made now, and never a stale *down*."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bcp.contracts.probe import Result, Signal
+from bcp.detect.rules import Rules
+from bcp.detect.verdict import Decision
+from bcp.detect.watch import LiveLooker, Watcher, confirmed_by
+from bcp.testing.clock import FakeClock
+
+DOWN = Decision("down", ("B",), ("inbound",), action="switch", failing_now=True)
+
+
+def test_a_watch_that_says_down_needs_a_look_that_fails_now() -> None:
+    """Well or unseen at this moment is the verdict; a look that fails, or half of them, bears the watch out."""
+    for state in ("healthy", "unknown"):
+        assert confirmed_by(DOWN, Decision(state)).state == state
+    for state in ("down", "suspect"):
+        assert confirmed_by(DOWN, Decision(state)) is DOWN
+    assert confirmed_by(DOWN, None) is DOWN
+    over = confirmed_by(Decision("down", ("B",), ("inbound",), action="switch"), None)
+    assert (over.state, over.action) == ("suspect", "watch")
+
+
+def test_what_moves_no_mx_is_taken_as_the_watch_says_it() -> None:
+    """Slow probes see mailboxes; a burst does not."""
+    for watch in (Decision("down", ("A",), ("mailbox",)), Decision("healthy")):
+        assert confirmed_by(watch, Decision("unknown")) is watch
+
+
+class Probe:
+    """Fails until it is told otherwise."""
+
+    name, kind, plane, quick = "smtp", "smtp", "inbound", True
+
+    class settings:
+        timeout, every, vantages = 1.0, None, ()
+
+    def __init__(self) -> None:
+        self.result, self.looks = Result.FAIL, 0
+
+    def watched(self, interval_s):
+        from bcp.contracts.probe import Watched
+
+        return Watched("smtp", "smtp", "inbound", medium="smtp")
+
+    async def look(self):
+        self.looks += 1
+        return Signal("smtp", "inbound", self.result, 0.0, "4xx-rcpt" if self.result is Result.FAIL else "")
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize(("first", "again"), [(Result.FAIL, 4), (Result.OK, 2)])
+def test_only_good_news_is_used_again(first, again) -> None:
+    """Down is looked at anew each time that somebody is about to act on it."""
+
+    async def run():
+        probe = Probe()
+        probe.result = first
+        looker = LiveLooker(Watcher([probe], Rules(), FakeClock()), looks=2, apart_s=0.0, reuse_s=60.0)
+        one = await looker.verdict()
+        probe.result = Result.OK
+        return one["state"], (await looker.verdict())["state"], probe.looks
+
+    before, after, looks = asyncio.run(run())
+    assert before == ("down" if first is Result.FAIL else "healthy") and after == "healthy" and looks == again
