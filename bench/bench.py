@@ -49,7 +49,10 @@ def row(what: str, ours: float, theirs: float, bar: float, against: str, unit: s
     """One line: the ratio, the bar, whether it holds."""
     ratio = ours / theirs
     ROWS.append({"what": what, "ratio": round(ratio, 3), "bar": bar, "held": ratio <= bar, "against": against})
-    print(f"  {'ok ' if ratio <= bar else 'NO '} {what:<46} {ratio:7.3f} x {against:<34} bar {bar:g}  ({unit}: {ours * 1000:.2f} to {theirs * 1000:.2f} ms)", flush=True)
+    print(
+        f"  {'ok ' if ratio <= bar else 'NO '} {what:<46} {ratio:7.3f} x {against:<34} bar {bar:g}  ({unit}: {ours * 1000:.2f} to {theirs * 1000:.2f} ms)",
+        flush=True,
+    )
 
 
 def start_up(rounds: int = 15) -> None:
@@ -60,13 +63,19 @@ def start_up(rounds: int = 15) -> None:
         (folder / "bcp.yaml").write_text("version: 1\n")
         from bcp.plugins.engines.embedded import EmbeddedStore
 
-        EmbeddedStore().create(folder / ".bcp" / "runs" / "run-x.db", {"plan": {"playbook": "x", "kind": "real", "checksum": "0" * 64, "initiator": "x"}, "nodes": []})
+        EmbeddedStore().create(
+            folder / ".bcp" / "runs" / "run-x.db",
+            {"plan": {"playbook": "x", "kind": "real", "checksum": "0" * 64, "initiator": "x"}, "nodes": []},
+        )
         env = {k: v for k, v in ENV.items() if k != "PYTHONPATH"}
-        found = turns({
-            "chaos": lambda: timed([str(PEERS / "chaos"), "--version"], folder, env),
-            "help": lambda: timed([str(Path(sys.executable).parent / "bcp"), "--help"], folder, env),
-            "status": lambda: timed([str(Path(sys.executable).parent / "bcp"), "status"], folder, env),
-        }, rounds)
+        found = turns(
+            {
+                "chaos": lambda: timed([str(PEERS / "chaos"), "--version"], folder, env),
+                "help": lambda: timed([str(Path(sys.executable).parent / "bcp"), "--help"], folder, env),
+                "status": lambda: timed([str(Path(sys.executable).parent / "bcp"), "status"], folder, env),
+            },
+            rounds,
+        )
     row("bcp --help", found["help"][0], found["chaos"][0], 0.8, "chaos --version")
     row("bcp status", found["status"][0], found["chaos"][0], 0.8, "chaos --version")
 
@@ -86,19 +95,39 @@ def steps() -> None:
         folder = Path(name)
         for count in (10, 210):
             tasks = "".join("    - ansible.builtin.assert: {that: [true], quiet: true}\n" for _ in range(count))
-            (folder / f"a{count}.yml").write_text(f"- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n{tasks}")
-            activities = [{"type": "probe", "name": f"n{i}", "tolerance": True, "provider": {"type": "python", "module": "os.path", "func": "exists", "arguments": {"path": "/"}}} for i in range(count)]
+            (folder / f"a{count}.yml").write_text(
+                f"- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n{tasks}"
+            )
+            activities = [
+                {
+                    "type": "probe",
+                    "name": f"n{i}",
+                    "tolerance": True,
+                    "provider": {"type": "python", "module": "os.path", "func": "exists", "arguments": {"path": "/"}},
+                }
+                for i in range(count)
+            ]
             (folder / f"c{count}.json").write_text(json.dumps({"title": "t", "description": "d", "method": activities}))
         contestants = {}
         for count in (10, 210):
             contestants[f"us{count}"] = lambda count=count: engine_run(count)
-            contestants[f"ansible{count}"] = lambda count=count: timed([str(PEERS / "ansible-playbook"), str(folder / f"a{count}.yml")], folder, {**os.environ, "ANSIBLE_NOCOWS": "1", "LC_ALL": "C.UTF-8"})
-            contestants[f"chaos{count}"] = lambda count=count: timed([str(PEERS / "chaos"), "--no-version-check", "run", str(folder / f"c{count}.json")], folder, dict(os.environ))
+            contestants[f"ansible{count}"] = lambda count=count: timed(
+                [str(PEERS / "ansible-playbook"), str(folder / f"a{count}.yml")],
+                folder,
+                {**os.environ, "ANSIBLE_NOCOWS": "1", "LC_ALL": "C.UTF-8"},
+            )
+            contestants[f"chaos{count}"] = lambda count=count: timed(
+                [str(PEERS / "chaos"), "--no-version-check", "run", str(folder / f"c{count}.json")],
+                folder,
+                dict(os.environ),
+            )
         found = turns(contestants, 5)
     slope = {n: [(found[f"{n}210"][k] - found[f"{n}10"][k]) / 200 for k in (0, 1)] for n in ("us", "ansible", "chaos")}
     row("durable no-op step", slope["us"][0], slope["ansible"][0], 1 / 15, "ansible.builtin.assert")
     row("durable no-op step", slope["us"][0], 0.001, 1.0, "1 ms")
-    print(f"      chaos toolkit, nothing kept: {slope['chaos'][0] * 1000:.3f} ms CPU a step (we pay for two synced commits; wall {slope['us'][1] * 1000:.2f} ms)")
+    print(
+        f"      chaos toolkit, nothing kept: {slope['chaos'][0] * 1000:.3f} ms CPU a step (we pay for two synced commits; wall {slope['us'][1] * 1000:.2f} ms)"
+    )
 
 
 def mx() -> None:
@@ -123,9 +152,18 @@ def mx() -> None:
             row("one switch", ours[0], found["bare"][0], 1.0, "bare dnspython script")
             row("one switch", ours[0], found["octodns"][0], 0.7, "octodns-sync --doit")
         else:
-            row("1,000 zones, update only", found["us-update"][1], found["nsupdate"][1], 1.0, "guarded nsupdate (wall)", "wall")
+            row(
+                "1,000 zones, update only",
+                found["us-update"][1],
+                found["nsupdate"][1],
+                1.0,
+                "guarded nsupdate (wall)",
+                "wall",
+            )
             row("1,000 zones with verification", ours[1], found["nsupdate"][1], 1.4, "guarded nsupdate (wall)", "wall")
-            row("1,000 zones with verification", ours[1], found["octodns"][1], 0.2, "octodns-sync --doit (wall)", "wall")
+            row(
+                "1,000 zones with verification", ours[1], found["octodns"][1], 0.2, "octodns-sync --doit (wall)", "wall"
+            )
 
 
 def _mx_contestants(server, folder: Path, count: int) -> dict[str, Callable[[], tuple[float, float]]]:
@@ -142,7 +180,18 @@ def _mx_contestants(server, folder: Path, count: int) -> dict[str, Callable[[], 
     def script(which: str) -> Callable[[], tuple[float, float]]:
         def play() -> tuple[float, float]:
             old, new = targets()
-            return timed([sys.executable, str(ROOT / "bench" / "mx.py"), which, str(server.port), str(folder / "tsig"), str(count), old, new])
+            return timed(
+                [
+                    sys.executable,
+                    str(ROOT / "bench" / "mx.py"),
+                    which,
+                    str(server.port),
+                    str(folder / "tsig"),
+                    str(count),
+                    old,
+                    new,
+                ]
+            )
 
         return play
 
@@ -150,7 +199,14 @@ def _mx_contestants(server, folder: Path, count: int) -> dict[str, Callable[[], 
         old, new = targets()
         lines = [f"server 127.0.0.1 {server.port}"]
         for i in range(count):
-            lines += [f"zone z{i}.test", f"prereq yxrrset z{i}.test. MX {old}", f"prereq nxrrset z{i}.test. CNAME", f"update delete z{i}.test. MX", f"update add z{i}.test. 60 MX {new}", "send"]
+            lines += [
+                f"zone z{i}.test",
+                f"prereq yxrrset z{i}.test. MX {old}",
+                f"prereq nxrrset z{i}.test. CNAME",
+                f"update delete z{i}.test. MX",
+                f"update add z{i}.test. 60 MX {new}",
+                "send",
+            ]
         (folder / "batch").write_text("\n".join(lines) + "\n")
         return timed(["nsupdate", "-v", "-y", f"hmac-sha256:bcp.:{server.secret}", str(folder / "batch")])
 
@@ -162,12 +218,24 @@ def _mx_contestants(server, folder: Path, count: int) -> dict[str, Callable[[], 
         for i in range(count):
             (zones / f"z{i}.test.yaml").write_text(
                 f"'':\n  - {{type: MX, ttl: 60, value: {{preference: {preference}, exchange: {exchange}}}}}\nsub:\n  - {{type: MX, ttl: 60, value: {{preference: 0, exchange: primary.out.test.}}}}\n"
-                "alias:\n  - {type: CNAME, ttl: 60, value: www.z%d.test.}\nns1:\n  - {type: A, ttl: 60, value: 127.0.0.1}\nwww:\n  - {type: A, ttl: 60, value: 127.0.0.1}\n" % i)
+                "alias:\n  - {type: CNAME, ttl: 60, value: www.z%d.test.}\nns1:\n  - {type: A, ttl: 60, value: 127.0.0.1}\nwww:\n  - {type: A, ttl: 60, value: 127.0.0.1}\n"
+                % i
+            )
         (folder / "octo.yaml").write_text(
             "manager: {max_workers: 1}\nproviders:\n  config: {class: octodns.provider.yaml.YamlProvider, directory: %s, enforce_order: false}\n"
-            "  bind: {class: octodns_bind.Rfc2136Provider, host: 127.0.0.1, port: %d, key_name: bcp., key_secret: %s, key_algorithm: hmac-sha256}\nzones:\n%s" % (
-                zones, server.port, server.secret, "".join(f"  z{i}.test.: {{sources: [config], targets: [bind]}}\n" for i in range(count))))
-        return timed([str(PEERS / "octodns-sync"), "--config-file", str(folder / "octo.yaml"), "--doit", "--force"], folder, dict(os.environ))
+            "  bind: {class: octodns_bind.Rfc2136Provider, host: 127.0.0.1, port: %d, key_name: bcp., key_secret: %s, key_algorithm: hmac-sha256}\nzones:\n%s"
+            % (
+                zones,
+                server.port,
+                server.secret,
+                "".join(f"  z{i}.test.: {{sources: [config], targets: [bind]}}\n" for i in range(count)),
+            )
+        )
+        return timed(
+            [str(PEERS / "octodns-sync"), "--config-file", str(folder / "octo.yaml"), "--doit", "--force"],
+            folder,
+            dict(os.environ),
+        )
 
     plays: dict[str, Callable[[], tuple[float, float]]] = {"us": script("us"), "octodns": octodns}
     if count == 1:
@@ -182,30 +250,59 @@ def sms() -> None:
     for delay in (0.0, 0.1):
         count = 2000
         print(f"{count} SMS, vendor answers after {delay * 1000:.0f} ms, 50 in flight")
-        stub = subprocess.Popen([sys.executable, str(ROOT / "bench" / "sms.py"), "serve", str(delay)], env=ENV, stdout=subprocess.PIPE, text=True)
+        stub = subprocess.Popen(
+            [sys.executable, str(ROOT / "bench" / "sms.py"), "serve", str(delay)],
+            env=ENV,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         port = stub.stdout.readline().strip()
         try:
             players = {"us": count, "twilio-async": count, "twilio-threads": count, "apprise": 60 if delay else 400}
             found = {}
-            for turn in range(3 if delay else 7):  # in turn, the best of each: what else the machine does disturbs all alike
+            for turn in range(
+                3 if delay else 7
+            ):  # in turn, the best of each: what else the machine does disturbs all alike
                 for who, n in players.items():
                     if who == "apprise" and turn:
                         continue
                     python = sys.executable if who != "apprise" else str(PEERS / "python")
-                    done = subprocess.run([python, str(ROOT / "bench" / "sms.py"), who, port, str(n)], env=ENV, capture_output=True, text=True)
+                    done = subprocess.run(
+                        [python, str(ROOT / "bench" / "sms.py"), who, port, str(n)],
+                        env=ENV,
+                        capture_output=True,
+                        text=True,
+                    )
                     if done.returncode:
                         raise SystemExit(done.stderr[-800:])
                     one = json.loads(done.stdout.splitlines()[-1])
                     before = found.get(who, {"rate": 0.0, "cpu": 1.0, "mib": 0.0})
-                    found[who] = {"rate": max(n / one["wall"], before["rate"]), "cpu": min(one["cpu"] / n, before["cpu"]), "mib": max(one["mib"], before["mib"])}
+                    found[who] = {
+                        "rate": max(n / one["wall"], before["rate"]),
+                        "cpu": min(one["cpu"] / n, before["cpu"]),
+                        "mib": max(one["mib"], before["mib"]),
+                    }
             for who, f in found.items():
                 print(f"      {who:<16} {f['rate']:8.0f}/s  {f['cpu'] * 1000:.3f} ms CPU a message  {f['mib']:.0f} MiB")
             if delay:
                 ceiling = 50 / delay
-                row("share of the ceiling left unused", 1 - found["us"]["rate"] / ceiling, 1.0, 0.1, "concurrency / latency", "share")
+                row(
+                    "share of the ceiling left unused",
+                    1 - found["us"]["rate"] / ceiling,
+                    1.0,
+                    0.1,
+                    "concurrency / latency",
+                    "share",
+                )
             else:
                 row("CPU a message, journaled", found["us"]["cpu"], 0.00025, 1.0, "0.25 ms")
-            row("CPU a message, journaled", found["us"]["cpu"], found["twilio-async"]["cpu"], 1.5, "twilio's async client (no journal)")
+            row(
+                "CPU a message, journaled",
+                found["us"]["cpu"],
+                found["twilio-async"]["cpu"],
+                1.5,
+                "twilio's async client (no journal)",
+            )
             row("time for a message", 1 / found["us"]["rate"], 1 / found["apprise"]["rate"], 1.0, "Apprise", "wall")
             _many(port, delay, found["us"])
         finally:
@@ -215,12 +312,20 @@ def sms() -> None:
 
 def slack() -> None:
     """2,000 posts, 20 in flight, beside slack_sdk alone: what the channel adds is our key, a deadline and typed outcomes."""
-    stub = subprocess.Popen([sys.executable, str(ROOT / "bench" / "sms.py"), "serve", "0"], env=ENV, stdout=subprocess.PIPE, text=True)
+    stub = subprocess.Popen(
+        [sys.executable, str(ROOT / "bench" / "sms.py"), "serve", "0"], env=ENV, stdout=subprocess.PIPE, text=True
+    )
     port = stub.stdout.readline().strip()
     try:
         best = {}
         for who in ("slack-us", "slack-sdk") * 3:
-            done = subprocess.run([sys.executable, str(ROOT / "bench" / "sms.py"), who, port, "2000"], env=ENV, capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [sys.executable, str(ROOT / "bench" / "sms.py"), who, port, "2000"],
+                env=ENV,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             cpu = json.loads(done.stdout.splitlines()[-1])["cpu"] / 2000
             best[who] = min(best.get(who, cpu), cpu)
         row("CPU a post to Slack", best["slack-us"], best["slack-sdk"], 1.2, "slack_sdk's async client alone")
@@ -231,18 +336,38 @@ def slack() -> None:
 
 def _many(port: str, delay: float, few: dict[str, float]) -> None:
     """Ten times as many: pace, CPU and memory must not change with the number of people."""
-    done = subprocess.run([sys.executable, str(ROOT / "bench" / "sms.py"), "us", port, "20000"], env=ENV, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "bench" / "sms.py"), "us", port, "20000"],
+        env=ENV,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     one = json.loads(done.stdout.splitlines()[-1])
-    print(f"      us, 20,000       {20000 / one['wall']:8.0f}/s  {one['cpu'] / 20000 * 1000:.3f} ms CPU a message  {one['mib']:.0f} MiB")
+    print(
+        f"      us, 20,000       {20000 / one['wall']:8.0f}/s  {one['cpu'] / 20000 * 1000:.3f} ms CPU a message  {one['mib']:.0f} MiB"
+    )
     if delay:
-        row("20,000: share of the ceiling left unused", 1 - 20000 / one["wall"] / (50 / delay), 1.0, 0.1, "concurrency / latency", "share")
+        row(
+            "20,000: share of the ceiling left unused",
+            1 - 20000 / one["wall"] / (50 / delay),
+            1.0,
+            0.1,
+            "concurrency / latency",
+            "share",
+        )
     row("CPU a message, 20,000", one["cpu"] / 20000, few["cpu"], 1.2, "the same with 2,000")
     row("memory, 20,000", one["mib"], few["mib"], 1.5, "the same with 2,000", "memory")
 
 
 def _script(name: str, *arguments: str) -> list[dict]:
     """Run one of the detection benches, show what it says, return its rows."""
-    done = subprocess.run([sys.executable, str(Path(__file__).parent / name), *arguments, "--json"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).parent / name), *arguments, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     *text, last = done.stdout.rstrip().splitlines()
     if not last.startswith("["):
         print(done.stdout)
@@ -255,8 +380,17 @@ def scale() -> None:
     """5,000 domains, three vantage points, one round."""
     rows = _script("scale.py", "50", "500", "5000")
     row("5,000 domains x 3, S1 and S2, one round", rows[-1]["round_s"], 60.0, 1.0, "60 s", "wall")
-    row("memory of the largest process", max(rows[-1]["mib_vantage"], rows[-1]["mib_main"]), 300.0, 1.0, "300 MiB", "memory")
-    row("CPU of a look at 5,000 domains", rows[-1]["cpu_ms_per_look"], rows[0]["cpu_ms_per_look"], 1.5, "the same at 50")
+    row(
+        "memory of the largest process",
+        max(rows[-1]["mib_vantage"], rows[-1]["mib_main"]),
+        300.0,
+        1.0,
+        "300 MiB",
+        "memory",
+    )
+    row(
+        "CPU of a look at 5,000 domains", rows[-1]["cpu_ms_per_look"], rows[0]["cpu_ms_per_look"], 1.5, "the same at 50"
+    )
 
 
 def detection() -> None:
@@ -279,7 +413,16 @@ def serve() -> None:
 
 def main() -> None:
     """All, or those named."""
-    every = {"start": start_up, "step": steps, "mx": mx, "sms": sms, "slack": slack, "scale": scale, "detect": detection, "serve": serve}
+    every = {
+        "start": start_up,
+        "step": steps,
+        "mx": mx,
+        "sms": sms,
+        "slack": slack,
+        "scale": scale,
+        "detect": detection,
+        "serve": serve,
+    }
     for name in sys.argv[1:] or every:
         every[name]()
     held = sum(r["held"] for r in ROWS)

@@ -39,7 +39,14 @@ async def us(port: int, secret: Path, count: int, old: str, new: str, *, verify:
         preference, host = text.split()
         return MxSet((MxHost(int(preference), host),), 60)
 
-    settings = Rfc2136Settings.model_validate({"kind": "rfc2136", "server": f"127.0.0.1:{port}", "key": {"name": "bcp.", "secret": "file:x"}, "authoritative": [f"127.0.0.1:{port}"]})
+    settings = Rfc2136Settings.model_validate(
+        {
+            "kind": "rfc2136",
+            "server": f"127.0.0.1:{port}",
+            "key": {"name": "bcp.", "secret": "file:x"},
+            "authoritative": [f"127.0.0.1:{port}"],
+        }
+    )
     settings = settings.model_copy(update={"key": settings.key.model_copy(update={"secret": Secret(f"file:{secret}")})})
     zones = [f"z{i}.test" for i in range(count)]
     clock = SystemClock()
@@ -49,7 +56,9 @@ async def us(port: int, secret: Path, count: int, old: str, new: str, *, verify:
     if not verify:
         from bcp.kit.dnswire import exchange
 
-        replies = await exchange(writer._server, [writer._update(o) for o in orders], keyring=writer._tsig(), timeout_s=5, window=64)
+        replies = await exchange(
+            writer._server, [writer._update(o) for o in orders], keyring=writer._tsig(), timeout_s=5, window=64
+        )
         assert all(r.rcode() == 0 for r in replies)
         return
     if count == 1:
@@ -58,7 +67,14 @@ async def us(port: int, secret: Path, count: int, old: str, new: str, *, verify:
     assert all(s.state == "applied" for s in swaps), swaps[0]
 
 
-which, port, secret, count, old, new = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), sys.argv[5], sys.argv[6]
+which, port, secret, count, old, new = (
+    sys.argv[1],
+    int(sys.argv[2]),
+    Path(sys.argv[3]),
+    int(sys.argv[4]),
+    sys.argv[5],
+    sys.argv[6],
+)
 if which == "bare":
     bare(port, secret.read_text(), count, old, new)
 else:

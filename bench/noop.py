@@ -35,14 +35,25 @@ class Noop(Action[Args]):
 
 
 async def main(count: int) -> None:
-    text = "version: 1\nname: noop\ntitle: t\nactivation:\n" + "".join(f"  - {{id: s{i}, uses: noop}}\n" for i in range(count))
+    text = "version: 1\nname: noop\ntitle: t\nactivation:\n" + "".join(
+        f"  - {{id: s{i}, uses: noop}}\n" for i in range(count)
+    )
     loaded = loads(text)
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "run.db"
         EmbeddedStore().create(path, {"plan": {}, "nodes": [asdict(n) for n in nodes_of(loaded)]})
         journal = EmbeddedStore().open(path, SystemClock())
-        given = services(Path(name), Recorder(Path(name) / "x"), journal, DryApprovals(lambda r: frozenset(), "x"), "run", "c")
-        ending = await Runner(loaded, {"noop": Noop()}, given, journal, {"domains": [], "inputs": {}, "vars": {}, "run": {}, "service": {}}, {}).work()
+        given = services(
+            Path(name), Recorder(Path(name) / "x"), journal, DryApprovals(lambda r: frozenset(), "x"), "run", "c"
+        )
+        ending = await Runner(
+            loaded,
+            {"noop": Noop()},
+            given,
+            journal,
+            {"domains": [], "inputs": {}, "vars": {}, "run": {}, "service": {}},
+            {},
+        ).work()
         assert ending.code == 0
         journal.close()
 

@@ -50,7 +50,11 @@ class Mail(asyncio.Protocol):
         for line in data.splitlines():
             verb = line[:4].upper()
             if verb == b"RCPT":
-                answer = {"451": b"451 4.3.2 temporary server issue", "550": b"550 5.4.1 Recipient address rejected", "throttled": b"451 4.7.500 Server busy"}.get(self.how, b"250 ok")
+                answer = {
+                    "451": b"451 4.3.2 temporary server issue",
+                    "550": b"550 5.4.1 Recipient address rejected",
+                    "throttled": b"451 4.7.500 Server busy",
+                }.get(self.how, b"250 ok")
             else:
                 answer = b"221 bye" if verb == b"QUIT" else b"250 ok"
             self.transport.write(answer + b"\r\n")
@@ -89,17 +93,37 @@ class Peers:
         self.processes = []
         bb, am, pr = port(), port(), port()
         (folder / "bb.yml").write_text(BLACKBOX)
-        (folder / "am.yml").write_text(f"route: {{receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}\nreceivers:\n  - name: hook\n    webhook_configs: [{{url: 'http://127.0.0.1:{hook}/', send_resolved: true}}]\n")
-        (folder / "rules.yml").write_text(f"groups:\n  - name: mail\n    interval: {INTERVAL:g}s\n    rules:\n      - alert: MailDown\n        expr: probe_success == 0\n        for: {FOR:g}s\n")
+        (folder / "am.yml").write_text(
+            f"route: {{receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}\nreceivers:\n  - name: hook\n    webhook_configs: [{{url: 'http://127.0.0.1:{hook}/', send_resolved: true}}]\n"
+        )
+        (folder / "rules.yml").write_text(
+            f"groups:\n  - name: mail\n    interval: {INTERVAL:g}s\n    rules:\n      - alert: MailDown\n        expr: probe_success == 0\n        for: {FOR:g}s\n"
+        )
         (folder / "prom.yml").write_text(
             f"global: {{scrape_interval: {INTERVAL:g}s, scrape_timeout: {INTERVAL:g}s, evaluation_interval: {INTERVAL:g}s}}\nrule_files: [rules.yml]\nalerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{am}']}}]}}]}}\n"
-            f"scrape_configs:\n  - job_name: smtp\n    metrics_path: /probe\n    params: {{module: [smtp_rcpt], target: ['127.0.0.1:{target}']}}\n    static_configs: [{{targets: ['127.0.0.1:{bb}']}}]\n")
+            f"scrape_configs:\n  - job_name: smtp\n    metrics_path: /probe\n    params: {{module: [smtp_rcpt], target: ['127.0.0.1:{target}']}}\n    static_configs: [{{targets: ['127.0.0.1:{bb}']}}]\n"
+        )
         for name, *arguments in (
             ("prometheus-blackbox-exporter", f"--config.file={folder}/bb.yml", f"--web.listen-address=127.0.0.1:{bb}"),
-            ("prometheus-alertmanager", f"--config.file={folder}/am.yml", f"--web.listen-address=127.0.0.1:{am}", f"--storage.path={folder}/am", "--cluster.listen-address="),
-            ("prometheus", f"--config.file={folder}/prom.yml", f"--web.listen-address=127.0.0.1:{pr}", f"--storage.tsdb.path={folder}/tsdb"),
+            (
+                "prometheus-alertmanager",
+                f"--config.file={folder}/am.yml",
+                f"--web.listen-address=127.0.0.1:{am}",
+                f"--storage.path={folder}/am",
+                "--cluster.listen-address=",
+            ),
+            (
+                "prometheus",
+                f"--config.file={folder}/prom.yml",
+                f"--web.listen-address=127.0.0.1:{pr}",
+                f"--storage.tsdb.path={folder}/tsdb",
+            ),
         ):
-            self.processes.append(subprocess.Popen([name, *arguments], cwd=folder, stdout=(folder / f"{name}.log").open("w"), stderr=subprocess.STDOUT))
+            self.processes.append(
+                subprocess.Popen(
+                    [name, *arguments], cwd=folder, stdout=(folder / f"{name}.log").open("w"), stderr=subprocess.STDOUT
+                )
+            )
 
     def stop(self) -> None:
         for process in self.processes:
@@ -166,12 +190,30 @@ async def bench(rounds: int) -> list[dict]:  # noqa: C901 - one story, told in o
 
     def probe(name: str, control: bool):
         model = registry.settings_class("probes", "smtp")
-        given = model.model_validate({"host": name + ".test", "addresses": ["127.0.0.1"], "port": ports[name], "recipient": "alice@corp.test", "timeout": f"{DEADLINE * 1000:g}ms", "control": control})
+        given = model.model_validate(
+            {
+                "host": name + ".test",
+                "addresses": ["127.0.0.1"],
+                "port": ports[name],
+                "recipient": "alice@corp.test",
+                "timeout": f"{DEADLINE * 1000:g}ms",
+                "control": control,
+            }
+        )
         return registry.load("probes", "smtp").create(name, given, SystemClock())
 
     rules = Rules(interval_s=INTERVAL, threshold=5, confirm_for_s=INTERVAL)
-    watcher = Watcher([probe("service", False), probe("relay", True)], rules, SystemClock(), interval_s=INTERVAL, after=[state.verdict])
-    print(f"ours: K = 5 every {INTERVAL:g} s, held {INTERVAL:g} s, deadline {DEADLINE:g} s: confirmed {rules.confirm_s():g} s after the first failing look. Theirs: scrape {INTERVAL:g} s, for {FOR:g} s, group_wait 0.", flush=True)
+    watcher = Watcher(
+        [probe("service", False), probe("relay", True)],
+        rules,
+        SystemClock(),
+        interval_s=INTERVAL,
+        after=[state.verdict],
+    )
+    print(
+        f"ours: K = 5 every {INTERVAL:g} s, held {INTERVAL:g} s, deadline {DEADLINE:g} s: confirmed {rules.confirm_s():g} s after the first failing look. Theirs: scrape {INTERVAL:g} s, for {FOR:g} s, group_wait 0.",
+        flush=True,
+    )
 
     async def watch() -> None:
         async for _ in watcher.run():
@@ -201,8 +243,21 @@ async def bench(rounds: int) -> list[dict]:  # noqa: C901 - one story, told in o
                     if who in state.when:
                         took[who].append(state.when[who] - start)
             a, b = (statistics.median(took[w]) if took[w] else float("nan") for w in ("ours", "theirs"))
-            rows.append({"fault": fault, "outage": True, "ours_s": a, "theirs_s": b, "class": state.when_class, "found": [len(took["ours"]), len(took["theirs"])], "of": rounds})
-            print(f"{fault:<28} ours {a:5.1f} s, class {state.when_class:<3} theirs {b:5.1f} s   {a / b:.2f} x", flush=True)
+            rows.append(
+                {
+                    "fault": fault,
+                    "outage": True,
+                    "ours_s": a,
+                    "theirs_s": b,
+                    "class": state.when_class,
+                    "found": [len(took["ours"]), len(took["theirs"])],
+                    "of": rounds,
+                }
+            )
+            print(
+                f"{fault:<28} ours {a:5.1f} s, class {state.when_class:<3} theirs {b:5.1f} s   {a / b:.2f} x",
+                flush=True,
+            )
         for title, truth, pattern, length in OTHERS:
             await calm()
             start = time.monotonic()
@@ -210,8 +265,20 @@ async def bench(rounds: int) -> list[dict]:  # noqa: C901 - one story, told in o
                 Mail.mode = {"service": "ok", "relay": "ok"} | pattern(t)
                 await asyncio.sleep(0.05)
             said = f"{state.ours_class or state.ours}{', left to a person' if state.asked else ''}"
-            rows.append({"fault": title, "outage": False, "ours_false": "ours" in state.when, "theirs_false": "theirs" in state.when, "ours_said": said, "truth": truth})
-            print(f"{title:<28} ours {'FALSE ALARM' if 'ours' in state.when else 'right'} ({said}), theirs {'FALSE ALARM' if 'theirs' in state.when else 'right'}; truth: {truth}", flush=True)
+            rows.append(
+                {
+                    "fault": title,
+                    "outage": False,
+                    "ours_false": "ours" in state.when,
+                    "theirs_false": "theirs" in state.when,
+                    "ours_said": said,
+                    "truth": truth,
+                }
+            )
+            print(
+                f"{title:<28} ours {'FALSE ALARM' if 'ours' in state.when else 'right'} ({said}), theirs {'FALSE ALARM' if 'theirs' in state.when else 'right'}; truth: {truth}",
+                flush=True,
+            )
     finally:
         task.cancel()
         peers.stop()
@@ -221,7 +288,9 @@ async def bench(rounds: int) -> list[dict]:  # noqa: C901 - one story, told in o
 
 
 def main() -> None:
-    missing = [n for n in ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter") if shutil.which(n) is None]
+    missing = [
+        n for n in ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter") if shutil.which(n) is None
+    ]
     if missing:
         print(f"detection: skipped, not installed: {', '.join(missing)}")
         return
@@ -230,7 +299,9 @@ def main() -> None:
     outages = [r for r in rows if r["outage"]]
     others = [r for r in rows if not r["outage"]]
     ratio = statistics.median(r["ours_s"] / r["theirs_s"] for r in outages) if outages else float("nan")
-    print(f"time to verdict: {ratio:.2f} x theirs (median of {len(outages)} faults); false verdicts: ours {sum(r['ours_false'] for r in others)} of {len(others)}, theirs {sum(r['theirs_false'] for r in others)} of {len(others)}")
+    print(
+        f"time to verdict: {ratio:.2f} x theirs (median of {len(outages)} faults); false verdicts: ours {sum(r['ours_false'] for r in others)} of {len(others)}, theirs {sum(r['theirs_false'] for r in others)} of {len(others)}"
+    )
     if "--json" in sys.argv:
         print(json.dumps(rows))
 

@@ -64,8 +64,15 @@ def vantage(name: str, domains: int, dns_port: int, smtp_port: int, out) -> None
     probes = []
     for i in range(domains):
         host = f"d{i}-example.mail.protection.outlook.test"
-        for kind, more in (("dns", {"resolvers": [f"127.0.0.1:{dns_port}"]}), ("smtp", {"addresses": ["127.0.0.1"], "port": smtp_port, "recipient": f"canary@d{i}.example"})):
-            probes.append(registry.load("probes", kind).create(f"{kind}-{i}", registry.settings_class("probes", kind)(host=host, **more), clock))
+        for kind, more in (
+            ("dns", {"resolvers": [f"127.0.0.1:{dns_port}"]}),
+            ("smtp", {"addresses": ["127.0.0.1"], "port": smtp_port, "recipient": f"canary@d{i}.example"}),
+        ):
+            probes.append(
+                registry.load("probes", kind).create(
+                    f"{kind}-{i}", registry.settings_class("probes", kind)(host=host, **more), clock
+                )
+            )
     watcher = Watcher(probes, Rules(interval_s=60.0), clock, concurrency=200)
 
     async def run():
@@ -86,7 +93,9 @@ def decide(domains: int, vantages: int) -> tuple[float, float]:
     from bcp.detect.rules import Rules
 
     names = tuple(f"v{i}" for i in range(vantages))
-    watched = [Watched(f"{k}-{i}", k, p, medium=k) for i in range(domains) for k, p in (("dns", "dns"), ("smtp", "inbound"))]
+    watched = [
+        Watched(f"{k}-{i}", k, p, medium=k) for i in range(domains) for k, p in (("dns", "dns"), ("smtp", "inbound"))
+    ]
     detector = Detector(Rules(), watched, vantages=names, here="v0")
     for r in range(3):
         start = time.process_time()
@@ -104,8 +113,12 @@ def main(sizes: list[int]) -> None:
     play = context.Process(target=server, args=(there,), daemon=True)
     play.start()
     ports = here.recv()
-    print(f"{os.cpu_count()} cores; S1 and S2 of each domain, from three vantage points at once, servers on the same machine")
-    print(f"{'domains':>8} {'looks':>7} {'round s':>8} {'CPU ms/look':>12} {'MiB each':>9} {'decide ms':>10} {'MiB main':>9}")
+    print(
+        f"{os.cpu_count()} cores; S1 and S2 of each domain, from three vantage points at once, servers on the same machine"
+    )
+    print(
+        f"{'domains':>8} {'looks':>7} {'round s':>8} {'CPU ms/look':>12} {'MiB each':>9} {'decide ms':>10} {'MiB main':>9}"
+    )
     rows, bar = [], True
     for size in sizes:
         pipes, workers = [], []
@@ -125,13 +138,26 @@ def main(sizes: list[int]) -> None:
         used, memory = pool.apply(decide, (size, 3))
         pool.close()
         each = max(f[3] for f in found)
-        rows.append({"domains": size, "round_s": wall, "cpu_ms_per_look": 1000 * cpu / looks, "mib_vantage": each, "decide_ms": 1000 * used, "mib_main": memory})
-        print(f"{size:>8} {looks:>7} {wall:>8.1f} {1000 * cpu / looks:>12.2f} {each:>9.0f} {1000 * used:>10.0f} {memory:>9.0f}")
+        rows.append(
+            {
+                "domains": size,
+                "round_s": wall,
+                "cpu_ms_per_look": 1000 * cpu / looks,
+                "mib_vantage": each,
+                "decide_ms": 1000 * used,
+                "mib_main": memory,
+            }
+        )
+        print(
+            f"{size:>8} {looks:>7} {wall:>8.1f} {1000 * cpu / looks:>12.2f} {each:>9.0f} {1000 * used:>10.0f} {memory:>9.0f}"
+        )
         assert all(f[4] == "healthy" for f in found)
         bar = wall <= 60 and max(each, memory) <= 300
         del start
     first, last = rows[0], rows[-1]
-    print(f"cost of a look at {last['domains']} domains: {last['cpu_ms_per_look'] / first['cpu_ms_per_look']:.2f} x that at {first['domains']}; the last round {'fits' if bar else 'DOES NOT FIT'} in 60 s and 300 MiB")
+    print(
+        f"cost of a look at {last['domains']} domains: {last['cpu_ms_per_look'] / first['cpu_ms_per_look']:.2f} x that at {first['domains']}; the last round {'fits' if bar else 'DOES NOT FIT'} in 60 s and 300 MiB"
+    )
     play.terminate()
     if "--json" in sys.argv:
         print(json.dumps(rows))

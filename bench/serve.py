@@ -57,7 +57,9 @@ def main() -> None:
         incidents, memory = len(w.api("/incidents")[1]), rss(w.process.pid)
         w.close()
         ratio = p95(rows["bcp"]) / p95(rows["bare"])
-        print(f"1,000 alerts, 60 connections: {lasted:.2f} s, p95 {p95(rows['bcp']) * 1000:.0f} ms = {ratio:.1f} x a bare server that stores nothing; {incidents} incident, {memory:.0f} MiB")
+        print(
+            f"1,000 alerts, 60 connections: {lasted:.2f} s, p95 {p95(rows['bcp']) * 1000:.0f} ms = {ratio:.1f} x a bare server that stores nothing; {incidents} incident, {memory:.0f} MiB"
+        )
         took = []
         for i in range(int(sys.argv[1]) if len(sys.argv) > 1 else 10):
             home = folder / f"b{i}"
@@ -80,9 +82,22 @@ def main() -> None:
             w.wait(lambda w=w, run=run: w.api(f"/runs/{run}")[1]["status"] == "holding")
             took.append(written(w, run) - began)
             w.close()
-        print(f"hook to first write, two looks 50 ms apart, no gate: median {statistics.median(took):.2f} s, p95 {p95(took):.2f} s of {len(took)} (bar 0.5 s)")
+        print(
+            f"hook to first write, two looks 50 ms apart, no gate: median {statistics.median(took):.2f} s, p95 {p95(took):.2f} s of {len(took)} (bar 0.5 s)"
+        )
         if "--json" in sys.argv:
-            print(json.dumps([{"p95_s": p95(rows["bcp"]), "bare_s": p95(rows["bare"]), "memory": memory, "first_write_s": p95(took)}]))
+            print(
+                json.dumps(
+                    [
+                        {
+                            "p95_s": p95(rows["bcp"]),
+                            "bare_s": p95(rows["bare"]),
+                            "memory": memory,
+                            "first_write_s": p95(took),
+                        }
+                    ]
+                )
+            )
     finally:
         lab.stop()
 

@@ -15,8 +15,24 @@ BODY = "Contoso IT: Exchange mailboxes cannot be opened. Mail is safe and waits.
 
 def serve(delay: float) -> None:
     """A bare stub on asyncio: reads a request, answers 200."""
-    answer = json.dumps({"ok": True, "ts": "1700000000.000100", "channel": "C0LAB000001", "sid": "SM" + "0" * 32, "status": "queued", "body": BODY, "to": "+12025550100", "date_created": None}).encode()
-    wire = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + str(len(answer)).encode() + b"\r\n\r\n" + answer
+    answer = json.dumps(
+        {
+            "ok": True,
+            "ts": "1700000000.000100",
+            "channel": "C0LAB000001",
+            "sid": "SM" + "0" * 32,
+            "status": "queued",
+            "body": BODY,
+            "to": "+12025550100",
+            "date_created": None,
+        }
+    ).encode()
+    wire = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+        + str(len(answer)).encode()
+        + b"\r\n\r\n"
+        + answer
+    )
 
     class Stub(asyncio.Protocol):
         def connection_made(self, transport):
@@ -28,7 +44,14 @@ def serve(delay: float) -> None:
                 head, found, rest = self.data.partition(b"\r\n\r\n")
                 if not found:
                     return
-                size = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0)
+                size = next(
+                    (
+                        int(line.split(b":")[1])
+                        for line in head.split(b"\r\n")
+                        if line.lower().startswith(b"content-length")
+                    ),
+                    0,
+                )
                 if len(rest) < size:
                     return
                 self.data = rest[size:]
@@ -60,13 +83,47 @@ async def us(url: str, count: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "s").write_text("AC" + "0" * 32)
-        settings = TwilioSmsSettings.model_validate({"kind": "twilio-sms", "account_sid": "file:s", "auth_token": "file:s", "from": "+15005550006", "api_url": url, "concurrency": 50})
-        channel = TwilioSms("sms", settings.model_copy(update={"account_sid": Secret("file:s", folder), "auth_token": Secret("file:s", folder)}))
+        settings = TwilioSmsSettings.model_validate(
+            {
+                "kind": "twilio-sms",
+                "account_sid": "file:s",
+                "auth_token": "file:s",
+                "from": "+15005550006",
+                "api_url": url,
+                "concurrency": 50,
+            }
+        )
+        channel = TwilioSms(
+            "sms",
+            settings.model_copy(
+                update={"account_sid": Secret("file:s", folder), "auth_token": Secret("file:s", folder)}
+            ),
+        )
         EmbeddedStore().create(folder / "run.db", {})
         journal = EmbeddedStore().open(folder / "run.db", SystemClock())
-        directory = Directory(tuple(Contact(f"p{i}", phone=f"+1202{i:07d}", groups=("staff",)) for i in range(count)), {"staff": Audience("staff", ("staff",))})
-        pack = Pack([Template(MessageFile.model_validate({"version": 1, "name": "m", "title": "m", "phase": "update", "sms": {"en": BODY}}), parse("{}"))])
-        courier = Courier(directory, pack, {"sms": channel}, journal, SystemClock(), lambda extra: dict(extra), paces={"sms": Pace(concurrency=50)})
+        directory = Directory(
+            tuple(Contact(f"p{i}", phone=f"+1202{i:07d}", groups=("staff",)) for i in range(count)),
+            {"staff": Audience("staff", ("staff",))},
+        )
+        pack = Pack(
+            [
+                Template(
+                    MessageFile.model_validate(
+                        {"version": 1, "name": "m", "title": "m", "phase": "update", "sms": {"en": BODY}}
+                    ),
+                    parse("{}"),
+                )
+            ]
+        )
+        courier = Courier(
+            directory,
+            pack,
+            {"sms": channel},
+            journal,
+            SystemClock(),
+            lambda extra: dict(extra),
+            paces={"sms": Pace(concurrency=50)},
+        )
         channel._twilio.open()
         began = (time.monotonic(), time.process_time())
         tally = (await courier.deliver(Order("staff", "m", ("sms",)), "run/tell"))[0]
@@ -84,7 +141,9 @@ async def slack_us(url: str, count: int) -> tuple[float, float]:
 
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "s").write_text("xoxb-bench")
-        settings = SlackSettings.model_validate({"kind": "slack", "token": "file:s", "channel": "C0LAB000001", "api_url": url})
+        settings = SlackSettings.model_validate(
+            {"kind": "slack", "token": "file:s", "channel": "C0LAB000001", "api_url": url}
+        )
         channel = Slack("slack", settings.model_copy(update={"token": Secret("file:s", Path(name))}))
         message, numbers = Message("m", "chat", "en", "", BODY), iter(range(count))
 
@@ -105,11 +164,18 @@ async def slack_sdk(url: str, count: int) -> tuple[float, float]:
     from slack_sdk.web.async_client import AsyncWebClient
 
     async with aiohttp.ClientSession() as session:
-        client, numbers = AsyncWebClient(token="xoxb-bench", base_url=url + "/api/", session=session), iter(range(count))
+        client, numbers = (
+            AsyncWebClient(token="xoxb-bench", base_url=url + "/api/", session=session),
+            iter(range(count)),
+        )
 
         async def worker():
             for _ in numbers:
-                await client.chat_postMessage(channel="C0LAB000001", text=BODY, blocks=[{"type": "section", "text": {"type": "mrkdwn", "text": BODY}}])
+                await client.chat_postMessage(
+                    channel="C0LAB000001",
+                    text=BODY,
+                    blocks=[{"type": "section", "text": {"type": "mrkdwn", "text": BODY}}],
+                )
 
         await client.chat_postMessage(channel="C0LAB000001", text=BODY)
         began = (time.monotonic(), time.process_time())
@@ -146,7 +212,11 @@ def twilio_threads(url: str, count: int) -> tuple[float, float]:
     client.api.base_url = url
     began = (time.monotonic(), time.process_time())
     with ThreadPoolExecutor(50) as pool:
-        list(pool.map(lambda i: client.messages.create(to=f"+1202{i:07d}", from_="+15005550006", body=BODY), range(count)))
+        list(
+            pool.map(
+                lambda i: client.messages.create(to=f"+1202{i:07d}", from_="+15005550006", body=BODY), range(count)
+            )
+        )
     return time.monotonic() - began[0], time.process_time() - began[1]
 
 
@@ -177,4 +247,6 @@ else:
         took = asyncio.run(together[sys.argv[1]](where, number))
     else:
         took = {"twilio-threads": twilio_threads, "apprise": apprise}[sys.argv[1]](where, number)
-    print(json.dumps({"wall": took[0], "cpu": took[1], "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(
+        json.dumps({"wall": took[0], "cpu": took[1], "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+    )

@@ -82,7 +82,18 @@ def test_approval_by_code_opens_and_others_do_not(lab, tmp_path) -> None:
     assert lab.run("approve", run_id, "--as", "alice", env={"BCP_APPROVAL_CODE": "wrong"}).returncode == 3
     assert lab.run("approve", run_id).returncode == 3
     assert lab.run("approve", run_id, "--as", "carol", env={"BCP_APPROVAL_CODE": "x"}).returncode == 3
-    assert lab.run("approve", run_id, "--as", "alice", "--plan", "feedbeef", env={"BCP_APPROVAL_CODE": lab.secret("code-alice")}).returncode == 3
+    assert (
+        lab.run(
+            "approve",
+            run_id,
+            "--as",
+            "alice",
+            "--plan",
+            "feedbeef",
+            env={"BCP_APPROVAL_CODE": lab.secret("code-alice")},
+        ).returncode
+        == 3
+    )
     assert not mark.exists()
     done = lab.run("approve", run_id, "--as", "alice", env={"BCP_APPROVAL_CODE": lab.secret("code-alice")})
     assert done.returncode == 0, done.stderr
@@ -126,16 +137,23 @@ def test_who_started_it_may_not_approve_it(lab, tmp_path) -> None:
 def test_a_signal_stops_before_the_next_step(lab, tmp_path, number, code) -> None:
     """No later step starts, the code is not zero, the journal is whole, resume finishes."""
     mark = tmp_path / "after"
-    path = lab.playbook(f"signal-{int(number)}", f"""\
+    path = lab.playbook(
+        f"signal-{int(number)}",
+        f"""\
 activation:
   - {{id: slow, uses: shell, with: {{run: [sleep, "1.2"]}}, irreversible: a test}}
   - {{id: after, uses: shell, with: {{run: [touch, "{mark}"]}}, irreversible: a test}}
-""")
+""",
+    )
     process = lab.start("run", path, "--yes")
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         done = lab.run("status", "--output", "json")
-        if done.returncode == 0 and (found := json.loads(done.stdout))["playbook"] == f"signal-{int(number)}" and found["steps"][0]["status"] == "running":
+        if (
+            done.returncode == 0
+            and (found := json.loads(done.stdout))["playbook"] == f"signal-{int(number)}"
+            and found["steps"][0]["status"] == "running"
+        ):
             break
         time.sleep(0.05)
     process.send_signal(number)
@@ -151,11 +169,14 @@ activation:
 def test_plan_then_run_then_refuse(lab, tmp_path) -> None:
     """A plan is run once; an edited one, a stale one and an expired one are refused."""
     mark = tmp_path / "ran"
-    path = lab.playbook("planned", f"""\
+    path = lab.playbook(
+        "planned",
+        f"""\
 activation:
   - {{id: look, uses: dns.mx.check, with: {{domains: "{{{{ domains }}}}"}}}}
   - {{id: act, uses: shell, with: {{run: [touch, "{mark}"]}}, irreversible: a test}}
-""")
+""",
+    )
     plan = tmp_path / "plan.json"
     assert lab.run("plan", path, "--out", str(plan)).returncode == 0
     data = json.loads(plan.read_text())
@@ -206,16 +227,34 @@ def test_a_healthy_service_refuses_the_outage_playbook(lab) -> None:
 
 def test_the_quick_help_is_the_help() -> None:
     """Word for word, and completion still knows every option."""
-    full = subprocess.run([sys.executable, "-c", "from bcp.cli.app import app; app(args=['--help'], prog_name='bcp')"], env={**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30, check=True)
+    full = subprocess.run(
+        [sys.executable, "-c", "from bcp.cli.app import app; app(args=['--help'], prog_name='bcp')"],
+        env={**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
     assert bcp("--help").stdout == bcp("-h").stdout == full.stdout
     words = {**os.environ, "_BCP_COMPLETE": "complete_bash", "COMP_WORDS": "bcp comms send --", "COMP_CWORD": "3"}
-    assert "--dry-run" in subprocess.run([str(Path(sys.executable).parent / "bcp")], env=words, capture_output=True, text=True, timeout=30).stdout
+    assert (
+        "--dry-run"
+        in subprocess.run(
+            [str(Path(sys.executable).parent / "bcp")], env=words, capture_output=True, text=True, timeout=30
+        ).stdout
+    )
 
 
 def test_completion_installs(tmp_path) -> None:
     """Shell completion."""
     env = {**os.environ, "HOME": str(tmp_path), "SHELL": "/bin/bash"}
-    done = subprocess.run(["bash", "-c", f"{Path(sys.executable).parent / 'bcp'} --show-completion; true"], env=env, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        ["bash", "-c", f"{Path(sys.executable).parent / 'bcp'} --show-completion; true"],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     assert "_BCP_COMPLETE" in done.stdout, done.stderr
 
 
@@ -239,12 +278,15 @@ def test_status_loads_no_vendor(tmp_path) -> None:
 def test_secrets_appear_nowhere(lab, tmp_path) -> None:
     """Not in output at any verbosity, files, journals, reports or the process list."""
     secrets = [p.read_text() for p in (lab.folder / "secrets").iterdir()]
-    path = lab.playbook("talk", """\
+    path = lab.playbook(
+        "talk",
+        """\
 activation:
   - {id: tell, uses: notify, with: {audience: employees, template: access-down, channels: [sms, slack, status-page]}}
   - {id: env, uses: shell, with: {run: [sh, -c, "echo $TOKEN; sleep 0.7"], environment: {TOKEN: "file:secrets/slack"}}, irreversible: a test}
 always: [{uses: report.write}]
-""")
+""",
+    )
     process = lab.start("run", path, "--yes", "--debug", "-vv")
     lines = ""
     while process.poll() is None:
@@ -257,8 +299,18 @@ always: [{uses: report.write}]
     out, err = process.communicate()
     assert process.returncode == 0, err
     status = lab.run("status", "-t", "--output", "json", "--debug")
-    written = "".join(p.read_bytes().decode("latin-1") for p in [*(lab.folder / "state").rglob("*"), *(lab.folder / "public").rglob("*")] if p.is_file())
+    written = "".join(
+        p.read_bytes().decode("latin-1")
+        for p in [*(lab.folder / "state").rglob("*"), *(lab.folder / "public").rglob("*")]
+        if p.is_file()
+    )
     for secret in secrets:
-        for where, text in {"out": out, "err": err, "status": status.stdout + status.stderr, "files": written, "processes": lines}.items():
+        for where, text in {
+            "out": out,
+            "err": err,
+            "status": status.stdout + status.stderr,
+            "files": written,
+            "processes": lines,
+        }.items():
             assert secret not in text, where
     assert "********" in written

@@ -17,9 +17,32 @@ from bcp.lab.vendors import Vendors
 
 def test_forecast_send_status(lab) -> None:
     """What it would take, then what it took; the report is written."""
-    done = lab.run("comms", "forecast", "employees", "employees-investigating", "--class", "A", "--channel", "sms", "--channel", "slack")
+    done = lab.run(
+        "comms",
+        "forecast",
+        "employees",
+        "employees-investigating",
+        "--class",
+        "A",
+        "--channel",
+        "sms",
+        "--channel",
+        "slack",
+    )
     assert done.returncode == 0 and "4 of 4" in done.stdout and "SEGMENTS" in done.stdout, done.stdout + done.stderr
-    done = lab.run("comms", "send", "employees", "employees-investigating", "--class", "A", "--channel", "sms", "--channel", "slack", "--yes")
+    done = lab.run(
+        "comms",
+        "send",
+        "employees",
+        "employees-investigating",
+        "--class",
+        "A",
+        "--channel",
+        "sms",
+        "--channel",
+        "slack",
+        "--yes",
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = json.loads(lab.run("comms", "status", "--output", "json").stdout)
     assert {(d["channel"], d["sent"], d["failed"]) for d in rows["deliveries"]} == {("sms", 4, 0), ("slack", 1, 0)}
@@ -30,9 +53,20 @@ def test_forecast_send_status(lab) -> None:
 def test_no_word_before_its_fact_and_no_draft_leaves(lab) -> None:
     """That the backup keeps mail cannot be said by a send of its own in class B; in class A nothing of the kind is said."""
     done = lab.run("comms", "send", "employees", "employees-identified", "--class", "B", "--channel", "sms", "--yes")
-    assert done.returncode == 2 and "mx-on-relay" in done.stderr and "no run has made that true" in " ".join(done.stderr.split())
-    assert lab.run("comms", "send", "employees", "employees-identified", "--class", "A", "--channel", "sms", "--yes").returncode == 0
-    draft = lab.run("comms", "send", "employees", "regulator-investigating", "--class", "A", "--channel", "sms", "--yes")
+    assert (
+        done.returncode == 2
+        and "mx-on-relay" in done.stderr
+        and "no run has made that true" in " ".join(done.stderr.split())
+    )
+    assert (
+        lab.run(
+            "comms", "send", "employees", "employees-identified", "--class", "A", "--channel", "sms", "--yes"
+        ).returncode
+        == 0
+    )
+    draft = lab.run(
+        "comms", "send", "employees", "regulator-investigating", "--class", "A", "--channel", "sms", "--yes"
+    )
     assert draft.returncode == 2
 
 
@@ -43,7 +77,18 @@ def test_shared_fate_is_refused(lab) -> None:
     path = lab.folder / "teams.yaml"
     path.write_text(text.replace("channels:\n", "channels:\n  teams: {kind: teams, url: 'file:secrets/teams'}\n", 1))
     try:
-        done = bcp("comms", "send", "employees", "employees-investigating", "--class", "A", "--channel", "teams", "--yes", env={"BCP_CONFIG": str(path)})
+        done = bcp(
+            "comms",
+            "send",
+            "employees",
+            "employees-investigating",
+            "--class",
+            "A",
+            "--channel",
+            "teams",
+            "--yes",
+            env={"BCP_CONFIG": str(path)},
+        )
         assert done.returncode == 2 and "microsoft" in done.stderr
     finally:
         path.unlink()
@@ -62,7 +107,8 @@ def many(tmp_path):
         (tmp_path / "bcp.yaml").write_text(
             "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
             f"channels: {{sms: {{kind: twilio-sms, account_sid: file:sid, auth_token: file:token, from: '+15005550006', api_url: '{url}', concurrency: 10}}}}\n"
-            "contacts: {file: contacts.csv}\naudiences: {employees: {groups: [staff]}}\n")
+            "contacts: {file: contacts.csv}\naudiences: {employees: {groups: [staff]}}\n"
+        )
         return {**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(tmp_path / "bcp.yaml"), "NONE": "eA=="}
 
     return write
@@ -77,7 +123,16 @@ def test_stop_send_takes_a_second_and_answers_are_counted(many, tmp_path) -> Non
         env = many(vendors.url)
 
         async def command(*words):
-            return await asyncio.create_subprocess_exec(sys.executable, "-m", "bcp", *words, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "bcp",
+                *words,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
 
         send = await command("comms", "send", "employees", "employees-investigating", "--class", "A", "--yes")
         try:
@@ -107,7 +162,11 @@ def test_stop_send_takes_a_second_and_answers_are_counted(many, tmp_path) -> Non
     assert kept["answers"] == answers["answers"] and kept["silent"] == answers["silent"]
     page = next((tmp_path / ".bcp" / "reports").glob("*/report.html")).read_text()
     assert "<h2>Answers</h2>" in page and f"Silent: {len(answers['silent'])}" in page
-    assert answers["answers"]["1"]["people"] == ["p0"] and answers["answers"]["2"]["people"] == ["p1"] and [u["who"] for u in answers["unclear"]] == ["p2"]
+    assert (
+        answers["answers"]["1"]["people"] == ["p0"]
+        and answers["answers"]["2"]["people"] == ["p1"]
+        and [u["who"] for u in answers["unclear"]] == ["p2"]
+    )
     assert len(answers["silent"]) == 1997
 
 
@@ -137,9 +196,21 @@ def test_the_next_group_is_told_when_nobody_answers(tmp_path, answers) -> None:
         (tmp_path / "bcp.yaml").write_text(
             "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
             f"channels: {{sms: {{kind: twilio-sms, account_sid: file:sid, auth_token: file:token, from: '+15005550006', api_url: '{vendors.url}'}}}}\n"
-            "contacts: {file: contacts.csv}\naudiences: {first: {groups: [one]}, second: {groups: [two]}}\n")
+            "contacts: {file: contacts.csv}\naudiences: {first: {groups: [one]}, second: {groups: [two]}}\n"
+        )
         env = {**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(tmp_path / "bcp.yaml"), "NONE": "eA=="}
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bcp", "run", str(tmp_path / "escalate.yaml"), "--yes", env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bcp",
+            "run",
+            str(tmp_path / "escalate.yaml"),
+            "--yes",
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         while not vendors.sms:
             assert process.returncode is None, await process.communicate()
             await asyncio.sleep(0.05)
@@ -160,14 +231,30 @@ def test_what_the_howto_shows_is_right(tmp_path) -> None:
     import re
 
     page = (ROOT / "docs" / "howto" / "tell-people.md").read_text()
-    assert bcp("init", "--domain", "example.com", "--dns-server", "127.0.0.1:1", "--relay", "relay.example.net", "--canary", "canary@example.com", cwd=tmp_path).returncode == 0
+    assert (
+        bcp(
+            "init",
+            "--domain",
+            "example.com",
+            "--dns-server",
+            "127.0.0.1:1",
+            "--relay",
+            "relay.example.net",
+            "--canary",
+            "canary@example.com",
+            cwd=tmp_path,
+        ).returncode
+        == 0
+    )
     text = (tmp_path / "bcp.yaml").read_text()
     own = re.search(r"```yaml\n# bcp.yaml, audiences:\n(.*?)```", page, re.DOTALL)[1]
     (tmp_path / "bcp.yaml").write_text(re.sub(r"audiences:\n(  .*\n)+", own + "  oncall: {groups: [oncall]}\n", text))
     done = bcp("config", "check", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     (tmp_path / "playbooks").mkdir()
-    (tmp_path / "playbooks" / "ask.yaml").write_text(re.search(r"```yaml\n# playbooks/ask.yaml\n(.*?)```", page, re.DOTALL)[1])
+    (tmp_path / "playbooks" / "ask.yaml").write_text(
+        re.search(r"```yaml\n# playbooks/ask.yaml\n(.*?)```", page, re.DOTALL)[1]
+    )
     done = bcp("playbook", "lint", "playbooks/ask.yaml", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -178,24 +265,53 @@ def test_contacts_follow_graph_by_delta(tmp_path) -> None:
     (tmp_path / "secret").chmod(0o600)
 
     def user(i, **more):
-        return {"id": f"u{i}", "displayName": f"User {i}", "mail": f"u{i}@corp.test", "userPrincipalName": f"u{i}@corp.test", "mobilePhone": f"+4915110000{i:03}", "preferredLanguage": "de-DE", "accountEnabled": True, "department": "staff", **more}
+        return {
+            "id": f"u{i}",
+            "displayName": f"User {i}",
+            "mail": f"u{i}@corp.test",
+            "userPrincipalName": f"u{i}@corp.test",
+            "mobilePhone": f"+4915110000{i:03}",
+            "preferredLanguage": "de-DE",
+            "accountEnabled": True,
+            "department": "staff",
+            **more,
+        }
 
     async def run():
         vendors = Vendors(users=[user(i) for i in range(5)])
         await vendors.start("127.0.0.1", free_port("127.0.0.1"))
         (tmp_path / "bcp.yaml").write_text(
             "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
-            f"contacts: {{snapshot: people.json}}\ngraph: {{tenant_id: t, client_id: c, client_secret: file:secret, api_url: '{vendors.url}'}}\n")
+            f"contacts: {{snapshot: people.json}}\ngraph: {{tenant_id: t, client_id: c, client_secret: file:secret, api_url: '{vendors.url}'}}\n"
+        )
 
         async def sync(*more):
-            process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bcp", "contacts", "sync", "--output", "json", *more, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "bcp",
+                "contacts",
+                "sync",
+                "--output",
+                "json",
+                *more,
+                cwd=tmp_path,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
             out, err = await process.communicate()
             assert process.returncode == 0, err.decode()
             data = json.loads(out)
             return data["people"], data["added"], data["removed"], data["changed"]
 
         seen = [await sync(), await sync()]
-        vendors.changes += [user(1, mobilePhone="+4915110000777"), {"id": "u2", "@removed": {"reason": "deleted"}}, user(9)]
+        vendors.changes += [
+            user(1, mobilePhone="+4915110000777"),
+            {"id": "u2", "@removed": {"reason": "deleted"}},
+            user(9),
+        ]
         before = len([r for r in vendors.log if "delta" in r[1]])
         seen.append(await sync())
         asked = len([r for r in vendors.log if "delta" in r[1]]) - before
@@ -213,17 +329,37 @@ def test_groups_and_managers_come_from_graph_too(tmp_path) -> None:
     """Members page by page, also those who joined since; who left a group leaves it here; the call tree knows who is above."""
     (tmp_path / "secret").write_text("s" * 20)
     (tmp_path / "secret").chmod(0o600)
-    users = [{"id": f"u{i}", "displayName": f"User {i}", "accountEnabled": True, "department": "staff", "manager": {"@odata.type": "#microsoft.graph.user", "id": "u0"} if i else None} for i in range(5)]
+    users = [
+        {
+            "id": f"u{i}",
+            "displayName": f"User {i}",
+            "accountEnabled": True,
+            "department": "staff",
+            "manager": {"@odata.type": "#microsoft.graph.user", "id": "u0"} if i else None,
+        }
+        for i in range(5)
+    ]
 
     async def run():
         vendors = Vendors(users=users, members={"g-1": ["u1", "u2", "u4"]})
         await vendors.start("127.0.0.1", free_port("127.0.0.1"))
         (tmp_path / "bcp.yaml").write_text(
             "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
-            f"contacts: {{snapshot: people.json}}\naudiences: {{oncall: {{groups: [oncall]}}}}\ngraph: {{tenant_id: t, client_id: c, client_secret: file:secret, groups: {{oncall: g-1}}, managers: true, api_url: '{vendors.url}'}}\n")
+            f"contacts: {{snapshot: people.json}}\naudiences: {{oncall: {{groups: [oncall]}}}}\ngraph: {{tenant_id: t, client_id: c, client_secret: file:secret, groups: {{oncall: g-1}}, managers: true, api_url: '{vendors.url}'}}\n"
+        )
 
         async def command(*words):
-            process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bcp", *words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "bcp",
+                *words,
+                cwd=tmp_path,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
             out, err = await process.communicate()
             assert process.returncode == 0, err.decode()
             return out.decode()
@@ -238,7 +374,9 @@ def test_groups_and_managers_come_from_graph_too(tmp_path) -> None:
 
     def who(text: str) -> tuple[list[str], dict[str, str]]:
         people = json.loads(text)["contacts"]
-        return sorted(p["id"] for p in people if "oncall" in p["groups"]), {p["id"]: p.get("manager", "") for p in people}
+        return sorted(p["id"] for p in people if "oncall" in p["groups"]), {
+            p["id"]: p.get("manager", "") for p in people
+        }
 
     first, second = asyncio.run(asyncio.wait_for(run(), 90))
     assert who(first)[0] == ["u1", "u2", "u4"] and who(second)[0] == ["u3"]
@@ -266,7 +404,9 @@ def test_a_dead_mans_switch_at_the_vendor(tmp_path) -> None:
     (tmp_path / "contacts.csv").write_text("id,name,phone,groups\na,A,+4915110000000,one\n")
     (tmp_path / "deadman.yaml").write_text(DEADMAN)
     (tmp_path / "messages").mkdir()
-    (tmp_path / "messages" / "access-update-due.yaml").write_text("version: 1\nname: access-update-due\ntitle: Due\nphase: update\nsms:\n  en: 'The promised update did not come. Speak now. Next news {{ next_update }}.'\n")
+    (tmp_path / "messages" / "access-update-due.yaml").write_text(
+        "version: 1\nname: access-update-due\ntitle: Due\nphase: update\nsms:\n  en: 'The promised update did not come. Speak now. Next news {{ next_update }}.'\n"
+    )
 
     async def run():
         vendors = Vendors()
@@ -274,11 +414,21 @@ def test_a_dead_mans_switch_at_the_vendor(tmp_path) -> None:
         (tmp_path / "bcp.yaml").write_text(
             "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\nmessages: [messages]\n"
             f"channels: {{sms: {{kind: twilio-sms, account_sid: file:sid, auth_token: file:token, messaging_service_sid: MG{'0' * 32}, api_url: '{vendors.url}'}}}}\n"
-            "contacts: {file: contacts.csv}\naudiences: {first: {groups: [one]}}\n")
+            "contacts: {file: contacts.csv}\naudiences: {first: {groups: [one]}}\n"
+        )
         env = {**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(tmp_path / "bcp.yaml"), "NONE": "eA=="}
 
         async def start(*words):
-            return await asyncio.create_subprocess_exec(sys.executable, "-m", "bcp", *words, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "bcp",
+                *words,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
 
         def waiting():
             return [m for m in vendors.sms if m["status"] == "scheduled"]

@@ -55,10 +55,21 @@ def test_look_and_explain(own) -> None:
     done = own.run("explain", "--fresh")
     assert done.returncode == 0 and "For:" in done.stdout and "Rules:" in done.stdout
     assert "confirmed 5s to 6s" in own.run("explain", "--rules").stdout
-    for command in (["verdict"], ["explain", "--fresh"], ["explain", "--rules"], ["history"], ["replay", "jan-2026-gls"], ["replay", "--list"]):
+    for command in (
+        ["verdict"],
+        ["explain", "--fresh"],
+        ["explain", "--rules"],
+        ["history"],
+        ["replay", "jan-2026-gls"],
+        ["replay", "--list"],
+    ):
         assert [line for line in own.run(*command).stdout.splitlines() if len(line) > 80] == [], command
     data = json.loads(own.run("verdict", "--output", "json").stdout)
-    assert data["schema"] == "bcp.verdict/2" and data["state"] == "healthy" and {p["name"] for p in data["planes"]} >= {"dns", "inbound"}
+    assert (
+        data["schema"] == "bcp.verdict/2"
+        and data["state"] == "healthy"
+        and {p["name"] for p in data["planes"]} >= {"dns", "inbound"}
+    )
 
 
 def test_a_probe_needs_no_configuration(tmp_path) -> None:
@@ -78,7 +89,9 @@ def test_doctor_asks_whether_people_can_check_a_text(own) -> None:
     assert "is real" not in own.run("doctor").stdout
     path = own.write(organisation={"name": "Corp"})
     said = " ".join(bcp("doctor", env={"BCP_CONFIG": str(path)}).stdout.split())
-    assert "no number to ask whether a text is real - Set organisation: hotline: to" in said and "no place to look" in said, said
+    assert (
+        "no number to ask whether a text is real - Set organisation: hotline: to" in said and "no place to look" in said
+    ), said
 
 
 def test_people_make_an_outage_that_nothing_looks_at(own) -> None:
@@ -89,7 +102,12 @@ def test_people_make_an_outage_that_nothing_looks_at(own) -> None:
     for who in ("carol", "dave", "bob"):
         assert own.run("report-problem", "Outlook does not open", "--as", who).returncode == 0
     done = own.run("verdict")
-    assert done.returncode == 1 and "class A" in done.stdout and "3 people" in done.stdout and "exchange-mailbox-access" in done.stdout, done.stdout
+    assert (
+        done.returncode == 1
+        and "class A" in done.stdout
+        and "3 people" in done.stdout
+        and "exchange-mailbox-access" in done.stdout
+    ), done.stdout
     assert own.run("report-problem", "--resolved").returncode == 0
     assert own.run("verdict").returncode == 0
 
@@ -100,22 +118,31 @@ def test_a_snapshot_is_taken_compared_and_read_by_playbooks(own, lab) -> None:
     secret = lab.folder / "secrets" / "graph"
     secret.write_text("s" * 20)
     secret.chmod(0o600)
-    path = own.write(graph={"tenant_id": "t", "client_id": "c", "client_secret": "file:secrets/graph", "api_url": vendors})
+    path = own.write(
+        graph={"tenant_id": "t", "client_id": "c", "client_secret": "file:secrets/graph", "api_url": vendors}
+    )
     done = own.run("snapshot")
     assert done.returncode == 0 and "the first one" in done.stdout, done.stdout + done.stderr
     shown = json.loads(own.run("snapshot", "--show", "--output", "json").stdout)
     facts = shown["domains"]["corp.test"]
-    assert facts["graph"][0]["host"] == "corp-test.mail.protection.outlook.com" and facts["mx"]["ttl_s"] > 0 and facts["spf"] == ["v=spf1 -all"]
+    assert (
+        facts["graph"][0]["host"] == "corp-test.mail.protection.outlook.com"
+        and facts["mx"]["ttl_s"] > 0
+        and facts["spf"] == ["v=spf1 -all"]
+    )
     assert shown["health"] == {"Exchange Online": "serviceOperational"} and facts["ns"]
     time.sleep(1.1)
     assert "nothing changed" in own.run("snapshot").stdout
     assert own.run("snapshot", "--diff").returncode == 0
     doctor = own.run("doctor").stdout
     assert "Graph says corp-test.mail.protection.outlook.com" in " ".join(doctor.split()), doctor
-    book = lab.playbook("peace", """concurrency: {group: peace}
+    book = lab.playbook(
+        "peace",
+        """concurrency: {group: peace}
 activation:
   - {id: age, uses: verify, with: {that: "{{ snapshot.age < 3600 and snapshot.domains['corp.test'].mx.ttl_s > 0 }}", otherwise: The snapshot is old}}
-""")
+""",
+    )
     done = bcp("run", book, "--yes", env={"BCP_CONFIG": str(path)})
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -126,7 +153,14 @@ def test_watch_history_and_metrics(own, lab) -> None:
     config = dict(own.data)
     config["detect"] = {**config["detect"], "interval": "500ms", "threshold": 3, "keep_firing_for": "1s"}
     path = own.write(**config)
-    process = subprocess.Popen([sys.executable, "-m", "bcp", "watch", "--output", "json", "--metrics", str(lab_own)], env={**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(path)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bcp", "watch", "--output", "json", "--metrics", str(lab_own)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     said = []
 
     def until(condition):
@@ -140,7 +174,12 @@ def test_watch_history_and_metrics(own, lab) -> None:
         until(lambda v: v["state"] == "healthy")
         assert lab.run("lab", "break", "451", "--folder", str(lab.folder)).returncode == 0
         found = until(lambda v: v["state"] == "down")
-        assert found["class"] == "B" and found["action"] == "wait" and found["decide_at"] and found["playbook"] == "exchange-inbound-outage"
+        assert (
+            found["class"] == "B"
+            and found["action"] == "wait"
+            and found["decide_at"]
+            and found["playbook"] == "exchange-inbound-outage"
+        )
         explained = own.run("explain", path=path)
         assert "As the watch saw it" in explained.stdout and "█" in explained.stdout and "Clock:" in explained.stdout
         assert lab.run("lab", "heal", "--folder", str(lab.folder)).returncode == 0
@@ -187,7 +226,9 @@ def test_another_vantage_point_reports_and_is_heard(own, lab) -> None:
     assert done.returncode == 0 and len(list((spool / "refused").iterdir())) == 1
     short = own.run("probe", "--remote-to", "ftp://x", "--once", path=far)
     assert short.returncode == 2
-    assert own.run("probe", "--remote-to", str(spool), "--once", path=main).returncode == 2  # it has no key to sign with
+    assert (
+        own.run("probe", "--remote-to", str(spool), "--once", path=main).returncode == 2
+    )  # it has no key to sign with
     secret.write_text("short")
     assert own.run("probe", "--remote-to", str(spool), "--once", path=far).returncode == 2
 
@@ -196,12 +237,32 @@ def test_what_the_howtos_show_is_right(tmp_path) -> None:
     """The configuration of the pages is valid, the outage of the page holds."""
     page = (PAGES / "write-an-outage.md").read_text()
     (tmp_path / "outages").mkdir()
-    (tmp_path / "outages" / "mine.yaml").write_text(re.search(r"```yaml\n# outages/mine.yaml\n(.*?)```", page, re.DOTALL)[1])
+    (tmp_path / "outages" / "mine.yaml").write_text(
+        re.search(r"```yaml\n# outages/mine.yaml\n(.*?)```", page, re.DOTALL)[1]
+    )
     done = bcp("replay", "outages/mine.yaml", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert bcp("init", "--domain", "example.com", "--dns-server", "127.0.0.1:1", "--relay", "relay.example.net", "--canary", "canary@example.com", cwd=tmp_path).returncode == 0
+    assert (
+        bcp(
+            "init",
+            "--domain",
+            "example.com",
+            "--dns-server",
+            "127.0.0.1:1",
+            "--relay",
+            "relay.example.net",
+            "--canary",
+            "canary@example.com",
+            cwd=tmp_path,
+        ).returncode
+        == 0
+    )
     base = (tmp_path / "bcp.yaml").read_text()
-    found = [b for name in ("watch.md", "vantage-points.md") for b in re.findall(r"```yaml\n# bcp.yaml, detect:\n(.*?)```", (PAGES / name).read_text(), re.DOTALL)]
+    found = [
+        b
+        for name in ("watch.md", "vantage-points.md")
+        for b in re.findall(r"```yaml\n# bcp.yaml, detect:\n(.*?)```", (PAGES / name).read_text(), re.DOTALL)
+    ]
     assert len(found) == 3
     for block in found:
         (tmp_path / "bcp.yaml").write_text(base + block)
@@ -215,7 +276,21 @@ def test_every_kind_and_key_that_the_outage_page_names_exists() -> None:
     page = (PAGES / "write-an-outage.md").read_text()
     schema = json.loads((ROOT / "docs" / "reference" / "outage.v1.schema.json").read_text())
     moment, expect = set(schema["$defs"]["Moment"]["properties"]), set(schema["$defs"]["Expect"]["properties"])
-    for word in ("at", "until", "probe", "vantage", "result", "share", "otherwise", "kind", "on", "off", "silent", "clock", "event"):
+    for word in (
+        "at",
+        "until",
+        "probe",
+        "vantage",
+        "result",
+        "share",
+        "otherwise",
+        "kind",
+        "on",
+        "off",
+        "silent",
+        "clock",
+        "event",
+    ):
         assert word in moment and f"{word}" in page
     for word in expect:
         assert re.search(rf"\b{word}\b", page), word

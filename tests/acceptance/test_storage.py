@@ -20,16 +20,29 @@ def small_disk(tmp_path):
         pytest.skip("mounting a small file system needs root")
     folder = tmp_path / "disk"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "none", str(folder)], capture_output=True).returncode != 0:
+    if (
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "none", str(folder)], capture_output=True).returncode
+        != 0
+    ):
         pytest.skip("mounting is not allowed here")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
 def project(lab, folder, tmp_path, body: str) -> str:
-    text = (lab.folder / "bcp.yaml").read_text().replace("state: state", f"state: {folder}/state").replace('"file:secrets', f'"file:{lab.folder}/secrets').replace(
-        "file: contacts.csv", f"file: {lab.folder}/contacts.csv").replace("log: relay", f"log: {lab.folder}/relay")
-    (tmp_path / "bcp.yaml").write_text(text.replace("shell: {allow: [touch, sh, sleep]}", "shell: {allow: [touch, sh, sleep, dd]}").replace("playbooks: [playbooks]", f"playbooks: [{tmp_path}]"))
+    text = (
+        (lab.folder / "bcp.yaml")
+        .read_text()
+        .replace("state: state", f"state: {folder}/state")
+        .replace('"file:secrets', f'"file:{lab.folder}/secrets')
+        .replace("file: contacts.csv", f"file: {lab.folder}/contacts.csv")
+        .replace("log: relay", f"log: {lab.folder}/relay")
+    )
+    (tmp_path / "bcp.yaml").write_text(
+        text.replace("shell: {allow: [touch, sh, sleep]}", "shell: {allow: [touch, sh, sleep, dd]}").replace(
+            "playbooks: [playbooks]", f"playbooks: [{tmp_path}]"
+        )
+    )
     path = tmp_path / "disk-test.yaml"
     path.write_text(f"version: 1\nname: disk-test\ntitle: A test\nactivation:\n{body}")
     return str(path)
@@ -38,10 +51,15 @@ def project(lab, folder, tmp_path, body: str) -> str:
 def test_a_full_disk_pauses_the_run(lab, small_disk, tmp_path, cli) -> None:
     """The disk fills in the middle of a run: the next effect does not happen, resume does it later."""
     mark = tmp_path / "mark"
-    path = project(lab, small_disk, tmp_path, f"""\
+    path = project(
+        lab,
+        small_disk,
+        tmp_path,
+        f"""\
   - {{id: fill, uses: shell, with: {{run: [sh, -c, "dd if=/dev/zero of={small_disk}/filler bs=1k count=2000 2>/dev/null; true"]}}, irreversible: a test}}
   - {{id: after, uses: shell, with: {{run: [touch, "{mark}"]}}, irreversible: a test}}
-""")
+""",
+    )
     env = {"BCP_CONFIG": str(tmp_path / "bcp.yaml")}
     done = cli("run", path, "--yes", env=env)
     assert done.returncode == 1, done.stdout + done.stderr
@@ -60,7 +78,12 @@ def test_a_full_disk_pauses_the_run(lab, small_disk, tmp_path, cli) -> None:
 def test_a_read_only_state_folder_starts_nothing(lab, small_disk, tmp_path, cli) -> None:
     """No durable claim, no effect."""
     mark = tmp_path / "mark"
-    path = project(lab, small_disk, tmp_path, f'  - {{id: act, uses: shell, with: {{run: [touch, "{mark}"]}}, irreversible: a test}}\n')
+    path = project(
+        lab,
+        small_disk,
+        tmp_path,
+        f'  - {{id: act, uses: shell, with: {{run: [touch, "{mark}"]}}, irreversible: a test}}\n',
+    )
     env = {"BCP_CONFIG": str(tmp_path / "bcp.yaml")}
     assert cli("plan", path, env=env).returncode == 0
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
@@ -72,13 +95,24 @@ def test_a_read_only_state_folder_starts_nothing(lab, small_disk, tmp_path, cli)
 def test_a_locked_journal_pauses_the_run(lab, tmp_path, cli) -> None:
     """Somebody else holds the file: nothing is done without a claim; afterwards resume finishes."""
     mark = tmp_path / "mark"
-    path = project(lab, tmp_path, tmp_path, f"""\
+    path = project(
+        lab,
+        tmp_path,
+        tmp_path,
+        f"""\
   - {{id: slow, uses: shell, with: {{run: [sleep, "1.5"]}}, irreversible: a test}}
   - {{id: act, uses: shell, with: {{run: [touch, "{mark}"]}}, irreversible: a test}}
-""")
+""",
+    )
     env = {"BCP_CONFIG": str(tmp_path / "bcp.yaml")}
-    process = subprocess.Popen([sys.executable, "-m", "bcp", "run", path, "--yes"], env={**os.environ, **env, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bcp", "run", path, "--yes"],
+        env={**os.environ, **env, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     deadline = time.monotonic() + 20
     files: list = []
     while time.monotonic() < deadline and not files:

@@ -21,9 +21,23 @@ PEOPLE = {"group:oncall": 3, "alice": 1}
 
 def catalogue() -> Catalogue:
     """A small organisation."""
-    channels = {"sms": ChannelSpec("sms"), "slack": ChannelSpec("chat"), "status-page": ChannelSpec("page"), "teams": ChannelSpec("sms", ("microsoft",))}
-    return Catalogue(action_specs(), bare_catalogue().messages, {"employees": 3, "oncall": 3}, channels, lambda r: PEOPLE.get(r, 0), {"mx-backup": ()}, (), (),
-                     frozenset(p.stem for p in SHIPPED.glob("*.yaml")))
+    channels = {
+        "sms": ChannelSpec("sms"),
+        "slack": ChannelSpec("chat"),
+        "status-page": ChannelSpec("page"),
+        "teams": ChannelSpec("sms", ("microsoft",)),
+    }
+    return Catalogue(
+        action_specs(),
+        bare_catalogue().messages,
+        {"employees": 3, "oncall": 3},
+        channels,
+        lambda r: PEOPLE.get(r, 0),
+        {"mx-backup": ()},
+        (),
+        (),
+        frozenset(p.stem for p in SHIPPED.glob("*.yaml")),
+    )
 
 
 def problems(path: Path) -> list[Problem]:

@@ -158,14 +158,18 @@ class FileWorld:
     async def arrived(self, tag: str) -> bool | None:
         return f"do canary {tag}" in self.recorder.lines()
 
-    async def process(self, arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int) -> ProcessResult:
+    async def process(
+        self, arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int
+    ) -> ProcessResult:
         if arguments[0] == "seen":
             return ProcessResult(0 if f"do shell {arguments[1]}" in self.recorder.lines() else 1, "", "")
         self.recorder.write(f"do shell {arguments[1]}")
         await asyncio.sleep(0.002)
         return ProcessResult(0, "", "")
 
-    async def http(self, method: str, url: str, *, headers: Mapping[str, str], body: str, timeout_s: float, cap: int) -> HttpResult:
+    async def http(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: str, timeout_s: float, cap: int
+    ) -> HttpResult:
         self.recorder.write(f"do http {url}")
         await asyncio.sleep(0.002)
         return HttpResult(200, "")
@@ -218,7 +222,15 @@ def services(folder: Path, recorder: Recorder, journal: Any, approvals: Any, run
     directory = Directory(PEOPLE, {"staff": Audience("staff", ("staff",))})
     pack = Pack([Template(MessageFile.model_validate(MESSAGE), parse("{}"))])
     clock = SystemClock()
-    courier = Courier(directory, pack, {"sms": FileChannel(recorder)}, journal, clock, lambda extra: dict(extra), paces={"sms": Pace(concurrency=3, ask_after_s=(0.0,))})
+    courier = Courier(
+        directory,
+        pack,
+        {"sms": FileChannel(recorder)},
+        journal,
+        clock,
+        lambda extra: dict(extra),
+        paces={"sms": Pace(concurrency=3, ask_after_s=(0.0,))},
+    )
     run = RunInfo(id=run_id, playbook="crash", kind="real", initiator="nobody", checksum=checksum)
     return Services(
         clock=clock,

@@ -99,7 +99,16 @@ def work(folder: Path, book: str) -> int:
             if progress.kind == "gate":
                 send_signal(path, "approve", "p1", {"checksum": CHECKSUM, "step": progress.step}, clock.now())
 
-        approvals = JournalApprovals(journal, clock, lambda refs: frozenset({"p1", "p2"}), initiator="nobody", checksum=CHECKSUM, standing=dict, listener=listen, poll_s=0.005)
+        approvals = JournalApprovals(
+            journal,
+            clock,
+            lambda refs: frozenset({"p1", "p2"}),
+            initiator="nobody",
+            checksum=CHECKSUM,
+            standing=dict,
+            listener=listen,
+            poll_s=0.005,
+        )
         given = services(folder, recorder, journal, approvals, RUN, CHECKSUM)
         actions = {**registry.actions(), "test.effect": Effect(recorder)}
         scope = {"domains": ["corp.test"], "inputs": {}, "vars": {}, "run": {"id": RUN}, "service": {"name": "x"}}
@@ -196,7 +205,11 @@ def settle_by_hand(folder: Path) -> int:
     async def write() -> None:
         journal = EmbeddedStore().open(file_of(folder), SystemClock())
         for effect in doubtful:
-            state = {"state": "done", "summary": "by hand", "outputs": {"line": effect.key}, "changed": True} if effect.key in done else {"state": "void"}
+            state = (
+                {"state": "done", "summary": "by hand", "outputs": {"line": effect.key}, "changed": True}
+                if effect.key in done
+                else {"state": "void"}
+            )
             await journal.settle(effect.key, state, event="doubt_settled", step=effect.step, actor="harness")
         journal.close()
 
@@ -236,15 +249,27 @@ def count(folder: Path, book: str, outcome: Outcome, seed: int, code: int | None
     if code != wanted_code:
         fault = (folder / "fault").read_text() if (folder / "fault").exists() else ""
         record = EmbeddedStore().view(file_of(folder))
-        ended = [f"{e.step} {e.data.get('status')} {e.data.get('error')}" for e in record.events if e.kind == "step_finished" and e.data.get("status") not in {"ok", "unchanged"}]
+        ended = [
+            f"{e.step} {e.data.get('status')} {e.data.get('error')}"
+            for e in record.events
+            if e.kind == "step_finished" and e.data.get("status") not in {"ok", "unchanged"}
+        ]
         outcome.wrong.append(f"{seed}: ended with {code}, not {wanted_code} {fault} {ended[:3]}")
         return
-    once = Counter(_effect(line) for line in lines if line.startswith("do ") and not line.startswith(("do canary", "do http")))
+    once = Counter(
+        _effect(line) for line in lines if line.startswith("do ") and not line.startswith(("do canary", "do http"))
+    )
     outcome.repeated += [f"{seed}: {what} {n} times" for what, n in once.items() if n > 1]
-    wanted = {"e1", "e2", "e3", "each[0]", "each[1]", "each[2]", "e4", "e5", "mx relay.test.", "shell once", "page"} | {f"sms p{i}" for i in range(6)} | (set() if dies else {"last"})
+    wanted = (
+        {"e1", "e2", "e3", "each[0]", "each[1]", "each[2]", "e4", "e5", "mx relay.test.", "shell once", "page"}
+        | {f"sms p{i}" for i in range(6)}
+        | (set() if dies else {"last"})
+    )
     view = EmbeddedStore().view(file_of(folder))
     state = replay(nodes_of(loads(book)), view.events)
-    outcome.lost += [f"{seed}: {what}; the run failed at {state.failed_step}: {state.reason}" for what in wanted - set(once)]
+    outcome.lost += [
+        f"{seed}: {what}; the run failed at {state.failed_step}: {state.reason}" for what in wanted - set(once)
+    ]
     if state.status != ("failed" if dies else "done"):
         outcome.wrong.append(f"{seed}: the run is {state.status}")
     room = SqliteState(folder)
@@ -259,7 +284,9 @@ def count(folder: Path, book: str, outcome: Outcome, seed: int, code: int | None
         undone = Counter(line for line in lines if line.startswith("undo "))
         outcome.repeated += [f"{seed}: {what} {n} times" for what, n in undone.items() if n > 1]
         missing = [s for s in ("e1", "e2", "e3", "each", "e4", "e5", "mx", "page") if state.steps[s].status != "undone"]
-        outcome.lost += [f"{seed}: {s} was not undone but is {state.steps[s].status} {state.steps[s].error}" for s in missing]
+        outcome.lost += [
+            f"{seed}: {s} was not undone but is {state.steps[s].status} {state.steps[s].error}" for s in missing
+        ]
 
 
 def _effect(line: str) -> str:
@@ -291,7 +318,11 @@ def main(trials: int, first: int = 0) -> Outcome:
 
 if __name__ == "__main__":
     found = main(int(sys.argv[1]) if len(sys.argv) > 1 else 100, int(sys.argv[2]) if len(sys.argv) > 2 else 0)
-    print(f"{found.trials} trials, {found.kills} kills, {found.in_doubt} in doubt (of which {found.happened} had happened), {found.asked_people} settled by a person")
-    print(f"repeated {len(found.repeated)}, lost {len(found.lost)}, unreported {len(found.unreported)}, wrong {len(found.wrong)}")
+    print(
+        f"{found.trials} trials, {found.kills} kills, {found.in_doubt} in doubt (of which {found.happened} had happened), {found.asked_people} settled by a person"
+    )
+    print(
+        f"repeated {len(found.repeated)}, lost {len(found.lost)}, unreported {len(found.unreported)}, wrong {len(found.wrong)}"
+    )
     for line in [*found.repeated, *found.lost, *found.unreported, *found.wrong][:20]:
         print("  ", line)

@@ -41,16 +41,31 @@ def configure(folder: Path, people: int, vendors: Vendors) -> list[str]:
         "dns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
         f"channels:\n  sms: {{kind: twilio-sms, from: '+15005550006', {base}}}\n  voice: {{kind: twilio-voice, from: '+15005550006', {base}}}\n"
         f"  slack: {{kind: slack, token: file:slack, channel: C0LAB000001, api_url: '{vendors.url}', timeout: 1s}}\n  status-page: {{kind: status-page, folder: public}}\n"
-        "contacts: {file: contacts.csv}\naudiences: {employees: {groups: [staff]}}\n")
+        "contacts: {file: contacts.csv}\naudiences: {employees: {groups: [staff]}}\n"
+    )
     return numbers
 
 
 async def command(folder: Path, *arguments: str, kill_after: float | None) -> int:
     """The command, as its own process; perhaps killed."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(folder / "bcp.yaml"), "NONE": "eA=="}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bcp", *arguments, env=env, stdin=subprocess.DEVNULL, stdout=(folder / "out").open("ab"), stderr=(folder / "err").open("ab"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bcp",
+        *arguments,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=(folder / "out").open("ab"),
+        stderr=(folder / "err").open("ab"),
+    )
     begun = time.monotonic()
-    while kill_after is not None and process.returncode is None and not list((folder / ".bcp" / "runs").glob("*.db")) and time.monotonic() < begun + 60:
+    while (
+        kill_after is not None
+        and process.returncode is None
+        and not list((folder / ".bcp" / "runs").glob("*.db"))
+        and time.monotonic() < begun + 60
+    ):
         await asyncio.sleep(0.02)  # a busy machine takes its time to begin; there is nothing to kill before
     try:
         return await asyncio.wait_for(process.wait(), kill_after) if kill_after is not None else await process.wait()
@@ -73,10 +88,24 @@ async def trial(people: int, seed: int) -> dict[str, int]:
         vendors.invalid_numbers, vendors.opted_out = set(marked[:cut]), set(marked[cut:])
         kills = 0
         channels = [a for c in CHANNELS for a in ("--channel", c)]
-        code = await command(folder, "comms", "send", "employees", "employees-investigating", "--class", "A", "--yes", "-q", *channels, kill_after=0.2 + rng.random() * (1 + people / 400))
+        code = await command(
+            folder,
+            "comms",
+            "send",
+            "employees",
+            "employees-investigating",
+            "--class",
+            "A",
+            "--yes",
+            "-q",
+            *channels,
+            kill_after=0.2 + rng.random() * (1 + people / 400),
+        )
         while code in {-9, 4, 1} and kills < 12:
             kills += code == -9
-            if people >= 5_000 and rng.random() < 0.7:  # by hand: the text names a time, and is another in the next minute
+            if (
+                people >= 5_000 and rng.random() < 0.7
+            ):  # by hand: the text names a time, and is another in the next minute
                 await asyncio.sleep(60 - time.time() % 60)
             again = rng.random() * (1 + people / 400) + 0.8 if kills < 3 and code == -9 and rng.random() < 0.5 else None
             code = await command(folder, "resume", "-q", kill_after=again)
@@ -90,7 +119,11 @@ async def trial(people: int, seed: int) -> dict[str, int]:
 
 def check(folder: Path, numbers: list[str], vendors: Vendors) -> dict[str, int]:
     """Ledger against the vendor's own books."""
-    (path,) = (folder / ".bcp" / "runs").glob("*.db") if list((folder / ".bcp" / "runs").glob("*.db")) else (folder / ".bcp" / "runs").glob("*" + EmbeddedStore().suffix)
+    (path,) = (
+        (folder / ".bcp" / "runs").glob("*.db")
+        if list((folder / ".bcp" / "runs").glob("*.db"))
+        else (folder / ".bcp" / "runs").glob("*" + EmbeddedStore().suffix)
+    )
     record = EmbeddedStore().view(path)
     ledger = {e.key: e for e in record.effects if e.key.count("/") >= 2}
     books = {"sms": Counter(m["to"] for m in vendors.sms), "voice": Counter(c["to"] for c in vendors.calls)}
@@ -105,7 +138,13 @@ def check(folder: Path, numbers: list[str], vendors: Vendors) -> dict[str, int]:
             state = "in_doubt" if effect.state != "settled" else str((effect.outcome or {})["state"])
             states[f"{channel} {state}"] += 1
             taken = book[number]
-            assert (state, taken) in {("sent", 1), ("failed", 0), ("in_doubt", 0), ("in_doubt", 1)}, (channel, number, state, taken, effect)
+            assert (state, taken) in {("sent", 1), ("failed", 0), ("in_doubt", 0), ("in_doubt", 1)}, (
+                channel,
+                number,
+                state,
+                taken,
+                effect,
+            )
             if number in vendors.invalid_numbers or (channel == "sms" and number in vendors.opted_out):
                 assert state in {"failed", "in_doubt"}
     slack = Counter(json.dumps((p.get("metadata") or {}).get("event_payload")) for p in vendors.posts)
@@ -115,7 +154,11 @@ def check(folder: Path, numbers: list[str], vendors: Vendors) -> dict[str, int]:
     if reported:
         told = reported[-1].data.get("outputs", {}).get("channels", {})
         for channel in books:
-            assert told[channel]["sent"] == states[f"{channel} sent"] == sum(books[channel].values()) - states_taken_in_doubt(ledger, channel, numbers, books[channel]), (channel, told[channel], states)
+            assert (
+                told[channel]["sent"]
+                == states[f"{channel} sent"]
+                == sum(books[channel].values()) - states_taken_in_doubt(ledger, channel, numbers, books[channel])
+            ), (channel, told[channel], states)
             assert told[channel]["failed"] == states[f"{channel} failed"]
     return dict(states)
 

@@ -39,7 +39,9 @@ activation:
 def project(folder: Path, wait: str) -> Path:
     (folder / "playbooks").mkdir()
     (folder / "bcp.yaml").write_text(CONFIG)
-    (folder / "playbooks" / "slow.yaml").write_text(PLAYBOOK.replace("MARK", str(folder / "mark")).replace("UNDO", str(folder / "undo")).replace("WAIT", wait))
+    (folder / "playbooks" / "slow.yaml").write_text(
+        PLAYBOOK.replace("MARK", str(folder / "mark")).replace("UNDO", str(folder / "undo")).replace("WAIT", wait)
+    )
     return folder / "bcp.yaml"
 
 
@@ -106,7 +108,9 @@ def test_a_target_rests_after_a_run_until_somebody_looked(tmp_path, cli) -> None
 def test_an_automatic_run_happens_once_a_day(tmp_path) -> None:
     """A flapping service must not move MX again and again."""
     config = project(tmp_path, "1ms")
-    text = (tmp_path / "playbooks" / "slow.yaml").read_text().replace("cooldown: {period: 60m, lift: acknowledge}\n", "")
+    text = (
+        (tmp_path / "playbooks" / "slow.yaml").read_text().replace("cooldown: {period: 60m, lift: acknowledge}\n", "")
+    )
     (tmp_path / "playbooks" / "slow.yaml").write_text(text)
     assert asyncio.run(go(config, automatic=True))[1] == 0
     with pytest.raises(Refused) as caught:
@@ -122,7 +126,14 @@ def test_abort_undoes_and_undo_is_last_in_first_out(tmp_path, cli) -> None:
     import subprocess
     import sys
 
-    process = subprocess.Popen([sys.executable, "-m", "bcp", "run", "slow", "--yes"], env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bcp", "run", "slow", "--yes"],
+        env={**os.environ, **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     deadline = time.monotonic() + 20
     while not (tmp_path / "mark").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -160,10 +171,22 @@ def test_a_run_holds_says_updates_and_ends_with_the_failback(tmp_path, cli) -> N
 
     config = project(tmp_path, "1ms")
     folder = tmp_path / "playbooks"
-    (folder / "slow.yaml").write_text((folder / "slow.yaml").read_text() + f"hold:\n  - {{id: beat, every: 1s, uses: shell, with: {{run: [touch, {tmp_path}/beat]}}}}\nrecovery: {{playbook: back}}\n")
-    (folder / "back.yaml").write_text(f"version: 1\nname: back\ntitle: Back\nconcurrency: {{group: target}}\nactivation:\n  - {{id: b, uses: shell, with: {{run: [touch, {tmp_path}/back]}}, irreversible: a test}}\n")
+    (folder / "slow.yaml").write_text(
+        (folder / "slow.yaml").read_text()
+        + f"hold:\n  - {{id: beat, every: 1s, uses: shell, with: {{run: [touch, {tmp_path}/beat]}}}}\nrecovery: {{playbook: back}}\n"
+    )
+    (folder / "back.yaml").write_text(
+        f"version: 1\nname: back\ntitle: Back\nconcurrency: {{group: target}}\nactivation:\n  - {{id: b, uses: shell, with: {{run: [touch, {tmp_path}/back]}}, irreversible: a test}}\n"
+    )
     env = {"BCP_CONFIG": str(config)}
-    process = subprocess.Popen([sys.executable, "-m", "bcp", "run", "slow", "--yes"], env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bcp", "run", "slow", "--yes"],
+        env={**os.environ, **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     deadline = time.monotonic() + 20
     while not (tmp_path / "beat").exists() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -24,12 +24,25 @@ def certificate(folder: Path, *, names=("localhost",), days=(-1, 30)) -> ssl.SSL
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     now = datetime.datetime.now(datetime.UTC)
-    alt = x509.SubjectAlternativeName([*(x509.DNSName(n) for n in names), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    alt = x509.SubjectAlternativeName(
+        [*(x509.DNSName(n) for n in names), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    )
     cert = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(now + datetime.timedelta(days=days[0])).not_valid_after(now + datetime.timedelta(days=days[1])).add_extension(alt, critical=False).sign(key, hashes.SHA256()))
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + datetime.timedelta(days=days[0]))
+        .not_valid_after(now + datetime.timedelta(days=days[1]))
+        .add_extension(alt, critical=False)
+        .sign(key, hashes.SHA256())
+    )
     path = folder / f"{names[0]}{days[1]}.pem"
-    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()) + cert.public_bytes(serialization.Encoding.PEM))
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + cert.public_bytes(serialization.Encoding.PEM)
+    )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(path)
     return context
@@ -151,12 +164,21 @@ BOMB = gzip.compress(b"\0" * 200_000_000, 9)
 HTTP = {
     "redirect-loop": http(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n"),
     "10-gb-body": http(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n", forever=b"x" * 65_536),
-    "endless-chunks": http(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", forever=b"10000\r\n" + b"x" * 65_536 + b"\r\n"),
-    "gzip-bomb": http(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Type: application/json\r\nContent-Length: " + str(len(BOMB)).encode() + b"\r\n", BOMB),
+    "endless-chunks": http(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", forever=b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+    ),
+    "gzip-bomb": http(
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Type: application/json\r\nContent-Length: "
+        + str(len(BOMB)).encode()
+        + b"\r\n",
+        BOMB,
+    ),
     "endless-headers": http(b"HTTP/1.1 200 OK\r\n", forever=b"X-More: yes\r\n" * 2000, end=b""),
     "megabyte-header": http(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1_000_000 + b"\r\nContent-Length: 0\r\n"),
     "slow-body": http(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n", forever=b"x", pause=0.1),
-    "wrong-charset": http(b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=klingon\r\nContent-Length: 5\r\n", b"\xff\xfe\x00\x80!"),
+    "wrong-charset": http(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=klingon\r\nContent-Length: 5\r\n", b"\xff\xfe\x00\x80!"
+    ),
     "lying-length": http(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n", b"short"),
     "negative-length": http(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n"),
     "http-0.9": http(b"<html>hello"),
@@ -167,9 +189,20 @@ HTTP = {
     "endless-line": endless_line,
 }
 SMTP = {
-    "endless-banner": endless_banner, "endless-line": endless_line, "megabyte-line": megabyte_line, "slow-bytes": slow_bytes, "wrong-encoding": wrong_encoding,
-    "garbage": garbage, "silence": silence, "hang-up": hang_up, "broken-starttls": broken_starttls,
+    "endless-banner": endless_banner,
+    "endless-line": endless_line,
+    "megabyte-line": megabyte_line,
+    "slow-bytes": slow_bytes,
+    "wrong-encoding": wrong_encoding,
+    "garbage": garbage,
+    "silence": silence,
+    "hang-up": hang_up,
+    "broken-starttls": broken_starttls,
 }
 DNS = {
-    "slow-bytes": slow_bytes, "silence": silence, "hang-up": hang_up, "garbage": garbage, "endless-line": endless_line,
+    "slow-bytes": slow_bytes,
+    "silence": silence,
+    "hang-up": hang_up,
+    "garbage": garbage,
+    "endless-line": endless_line,
 }

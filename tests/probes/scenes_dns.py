@@ -21,7 +21,12 @@ def silent(query, transport):
 
 
 def looks(
-    kind: str, resolvers: list[Answer], own: list[Answer] = (), *, then: tuple[list[Answer], list[Answer]] | None = None, **more
+    kind: str,
+    resolvers: list[Answer],
+    own: list[Answer] = (),
+    *,
+    then: tuple[list[Answer], list[Answer]] | None = None,
+    **more,
 ) -> Scene:
     """Resolvers and the zone's own servers answer so; ``then``: what they answer at a second look."""
 

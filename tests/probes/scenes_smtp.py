@@ -113,10 +113,22 @@ def trip(server, **settings) -> Callable[..., Awaitable[Signal]]:
         records = {("corp.example", "MX"): ["0 mx.corp.example."], ("mx.corp.example", "A"): ["127.0.0.1"]}
         if settings.get("no_mx"):
             records = {}
-        async with hostile.serving(server) as port, dns_server(zone(records, code=settings.get("code", "NOERROR"))) as resolver:
+        async with (
+            hostile.serving(server) as port,
+            dns_server(zone(records, code=settings.get("code", "NOERROR"))) as resolver,
+        ):
             more = {k: v for k, v in settings.items() if k in {"slow", "imap"}}
             where = {} if "imap" in more else {"arrival": str(folder)}
-            probe = make("round-trip", to=ONE, port=port, resolvers=[resolver], timeout="1500ms", ask_every="50ms", **where, **more)
+            probe = make(
+                "round-trip",
+                to=ONE,
+                port=port,
+                resolvers=[resolver],
+                timeout="1500ms",
+                ask_every="50ms",
+                **where,
+                **more,
+            )
             looking = asyncio.create_task(probe.look())
             if settings.get("arrives"):
                 while not server.taken:

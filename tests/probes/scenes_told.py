@@ -29,7 +29,12 @@ def alerts(*states: str, later: float = 0.0) -> Scene:
         store = folder / "alerts"
         store.mkdir()
         for n, state in enumerate(states):
-            alert = {"status": state, "fingerprint": "a", "labels": {"alertname": "MailDown"}, "startsAt": "2026-01-22T17:45:00Z"}
+            alert = {
+                "status": state,
+                "fingerprint": "a",
+                "labels": {"alertname": "MailDown"},
+                "startsAt": "2026-01-22T17:45:00Z",
+            }
             (store / f"{n}.json").write_text(json.dumps({"version": "4", "alerts": [alert]}))
         now = max([p.stat().st_mtime for p in store.glob("*")], default=0.0) + later
         return await make("alert", FakeClock(now), store=str(store), valid="1h").look()

@@ -109,7 +109,15 @@ def vendors(kind: str, *, attributes: dict | None = None, **settings) -> Scene:
         await world.start("127.0.0.1", free_port("127.0.0.1"))
         where = {"authority": world.url} if kind == "entra" else {"api_url": world.url}
         hangs = (attributes or {}).get("entra") == "hang" or 0 in (attributes or {}).get("mailbox_faults", {}).values()
-        probe = make(kind, tenant_id="t", client_id="c", client_secret=secret, timeout="1500ms" if hangs else "15s", **where, **settings)
+        probe = make(
+            kind,
+            tenant_id="t",
+            client_id="c",
+            client_secret=secret,
+            timeout="1500ms" if hangs else "15s",
+            **where,
+            **settings,
+        )
         try:
             return await probe.look()
         finally:
@@ -124,7 +132,15 @@ def graph_server(kind: str, server, **settings) -> Scene:
 
     async def play(folder: Path, secret: str) -> Signal:
         async with hostile.serving(server) as port:
-            probe = make(kind, tenant_id="t", client_id="c", client_secret=secret, api_url=f"http://127.0.0.1:{port}", timeout="15s", **settings)
+            probe = make(
+                kind,
+                tenant_id="t",
+                client_id="c",
+                client_secret=secret,
+                api_url=f"http://127.0.0.1:{port}",
+                timeout="15s",
+                **settings,
+            )
             try:
                 return await probe.look()
             finally:
@@ -144,7 +160,9 @@ def sign_in(metadata, token=None) -> Scene:
 
     async def play(folder: Path, secret: str) -> Signal:
         async with hostile.serving(handler) as port:
-            probe = make("entra", tenant_id="t", client_id="c", client_secret=secret, authority=f"http://127.0.0.1:{port}")
+            probe = make(
+                "entra", tenant_id="t", client_id="c", client_secret=secret, authority=f"http://127.0.0.1:{port}"
+            )
             return await probe.look()
 
     return play
@@ -157,7 +175,9 @@ ENTRA: dict[str, Scene] = {
     "metadata 503, or a token request that gets 503": vendors("entra", attributes={"entra": "token-503"}),
     "no answer in time": vendors("entra", attributes={"entra": "hang"}),
     "an AADSTS code that is not about us": vendors("entra", attributes={"entra": "AADSTS90033"}),
-    "our secret is refused or over (AADSTS7000215, AADSTS7000222)": vendors("entra", attributes={"entra": "AADSTS7000222"}),
+    "our secret is refused or over (AADSTS7000215, AADSTS7000222)": vendors(
+        "entra", attributes={"entra": "AADSTS7000222"}
+    ),
     "our clock is wrong (AADSTS700024)": vendors("entra", attributes={"entra": "AADSTS700024"}),
     "metadata 404: no such tenant": sign_in(body(b"404 No", b"{}")),
     "429": sign_in(METADATA, body(b"429 No", b"{}")),
@@ -191,7 +211,15 @@ def health(status: str, *issues: dict) -> Scene:
 
 
 def issue(**more) -> dict:
-    return {"id": "EX1", "service": "Exchange Online", "status": "serviceDegradation", "origin": "microsoft", "isResolved": False, "title": "x", **more}
+    return {
+        "id": "EX1",
+        "service": "Exchange Online",
+        "status": "serviceDegradation",
+        "origin": "microsoft",
+        "isResolved": False,
+        "title": "x",
+        **more,
+    }
 
 
 def page(text: bytes) -> Scene:
@@ -205,7 +233,9 @@ def page(text: bytes) -> Scene:
 DECLARED: dict[str, Scene] = {
     "graph-health: serviceInterruption": health("serviceInterruption"),
     "graph-health: serviceDegradation, extendedRecovery, restoringService": health("serviceDegradation"),
-    "graph-health: serviceDegradation, and every open issue is an advisory": health("serviceDegradation", issue(classification="advisory")),
+    "graph-health: serviceDegradation, and every open issue is an advisory": health(
+        "serviceDegradation", issue(classification="advisory")
+    ),
     "graph-health: investigating": health("investigating"),
     "graph-health: serviceOperational, serviceRestored, verifyingService": health("serviceOperational"),
     "graph-health: an issue whose origin is ourselves": health("serviceOperational", issue(origin="customer")),

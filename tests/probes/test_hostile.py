@@ -49,7 +49,9 @@ async def ordeal(probe, handler, tls=None, port_into=None):
 
 def check(found, *, may_be_ok: bool = False) -> None:
     signal, took, pause, memory = found
-    assert signal.result in ({Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED} if may_be_ok else {Result.FAIL, Result.UNKNOWN}), signal
+    assert signal.result in (
+        {Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED} if may_be_ok else {Result.FAIL, Result.UNKNOWN}
+    ), signal
     assert signal.kind != "broken-probe", signal.evidence
     assert took <= DEADLINE + GRACE_S + 5, f"{took:.1f} s"
     assert pause < 3.0, f"the loop stood still for {pause:.2f} s"
@@ -61,21 +63,34 @@ def check(found, *, may_be_ok: bool = False) -> None:
 @pytest.mark.parametrize("kind", ["smtp", "smtp-unknown"])
 def test_smtp(kind, how) -> None:
     """Banners without end, lines without end, bytes that trickle, TLS that is none."""
-    check(asyncio.run(ordeal(lambda port: make(kind, host="127.0.0.1", port=port, recipient="a@example.com"), hostile.SMTP[how])), may_be_ok=how == "wrong-encoding")
+    check(
+        asyncio.run(
+            ordeal(lambda port: make(kind, host="127.0.0.1", port=port, recipient="a@example.com"), hostile.SMTP[how])
+        ),
+        may_be_ok=how == "wrong-encoding",
+    )
 
 
 @pytest.mark.parametrize("how", sorted(hostile.HTTP))
 def test_https(how) -> None:
     """Redirect loops are answers; the rest is cut off."""
     found = asyncio.run(ordeal(lambda port: make("https", url=f"http://127.0.0.1:{port}/"), hostile.HTTP[how]))
-    check(found, may_be_ok=how in {"redirect-loop", "10-gb-body", "endless-chunks", "gzip-bomb", "wrong-charset", "slow-body", "lying-length"})
+    check(
+        found,
+        may_be_ok=how
+        in {"redirect-loop", "10-gb-body", "endless-chunks", "gzip-bomb", "wrong-charset", "slow-body", "lying-length"},
+    )
 
 
 @pytest.mark.parametrize("how", sorted(hostile.HTTP))
 def test_status_page_and_entra(how) -> None:
     """The same servers, with eyes for the text."""
     check(asyncio.run(ordeal(lambda port: make("status-page", url=f"http://127.0.0.1:{port}/"), hostile.HTTP[how])))
-    check(asyncio.run(ordeal(lambda port: make("entra", tenant_id="t", authority=f"http://127.0.0.1:{port}"), hostile.HTTP[how])))
+    check(
+        asyncio.run(
+            ordeal(lambda port: make("entra", tenant_id="t", authority=f"http://127.0.0.1:{port}"), hostile.HTTP[how])
+        )
+    )
 
 
 @pytest.mark.parametrize("how", sorted(hostile.HTTP))
@@ -85,14 +100,23 @@ def test_graph(how, tmp_path) -> None:
     (tmp_path / "s").chmod(0o600)
     base = {"tenant_id": "t", "client_id": "c", "client_secret": f"file:{tmp_path / 's'}"}
     for kind, more in (("graph-health", {}), ("graph-mailbox", {"mailboxes": ["a@example.com", "b@example.com"]})):
-        check(asyncio.run(ordeal(lambda port, k=kind, m=more: make(k, api_url=f"http://127.0.0.1:{port}", **base, **m), hostile.HTTP[how])))
+        check(
+            asyncio.run(
+                ordeal(
+                    lambda port, k=kind, m=more: make(k, api_url=f"http://127.0.0.1:{port}", **base, **m),
+                    hostile.HTTP[how],
+                )
+            )
+        )
     assert Secret is not None
 
 
 @pytest.mark.parametrize("how", sorted(hostile.DNS))
 def test_dns(how) -> None:
     """A resolver that trickles or floods is no answer: unknown."""
-    found = asyncio.run(ordeal(lambda port: make("dns", host="mail.example.com", resolvers=[f"127.0.0.1:{port}"]), hostile.DNS[how]))
+    found = asyncio.run(
+        ordeal(lambda port: make("dns", host="mail.example.com", resolvers=[f"127.0.0.1:{port}"]), hostile.DNS[how])
+    )
     check(found)
     assert found[0].result is Result.UNKNOWN
 
@@ -106,11 +130,19 @@ def test_imap(how) -> None:
 def test_invalid_tls(tmp_path) -> None:
     """Expired, for another name, unknown issuer: failures of the front door; SMTP only notes it unless TLS is required."""
     tls = hostile.certificate(tmp_path, names=("wrong.example",), days=(-30, -1))
-    found = asyncio.run(ordeal(lambda port: make("https", url=f"https://127.0.0.1:{port}/"), hostile.HTTP["redirect-loop"], tls))
+    found = asyncio.run(
+        ordeal(lambda port: make("https", url=f"https://127.0.0.1:{port}/"), hostile.HTTP["redirect-loop"], tls)
+    )
     assert (found[0].result, found[0].kind) == (Result.FAIL, "tls"), found[0]
     found = asyncio.run(ordeal(lambda port: make("imap", host="127.0.0.1", port=port), hostile.silence, tls))
     assert (found[0].result, found[0].kind) == (Result.FAIL, "tls"), found[0]
-    found = asyncio.run(ordeal(lambda port: make("https", url=f"https://127.0.0.1:{port}/", verify=False), hostile.HTTP["redirect-loop"], tls))
+    found = asyncio.run(
+        ordeal(
+            lambda port: make("https", url=f"https://127.0.0.1:{port}/", verify=False),
+            hostile.HTTP["redirect-loop"],
+            tls,
+        )
+    )
     assert found[0].result is Result.OK
 
 
@@ -122,11 +154,18 @@ def test_the_others_do_not_wait_for_a_hostile_one() -> None:
     async def run():
         good = hostile.http(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
         async with hostile.serving(good) as fine, hostile.serving(hostile.silence) as bad:
-            probes = [make("https", url=f"http://127.0.0.1:{fine}/") for _ in range(9)] + [make("https", url=f"http://127.0.0.1:{bad}/")]
+            probes = [make("https", url=f"http://127.0.0.1:{fine}/") for _ in range(9)] + [
+                make("https", url=f"http://127.0.0.1:{bad}/")
+            ]
             for i, p in enumerate(probes):
                 p.name = f"p{i}"
             times, start = {}, time.monotonic()
-            watcher = Watcher(probes, Rules(interval_s=60), SystemClock(), listen=[lambda s: times.__setitem__(s.probe, time.monotonic() - start)])
+            watcher = Watcher(
+                probes,
+                Rules(interval_s=60),
+                SystemClock(),
+                listen=[lambda s: times.__setitem__(s.probe, time.monotonic() - start)],
+            )
             await watcher.once()
             return times
 

@@ -17,11 +17,25 @@ EXAMPLE = (ROOT / "bcp" / "testing" / "memory_dns.py").read_text()
 BROKEN = {
     "whole": (None, ""),
     "no_progress": (("    async def progress(", "    async def progress_of("), "progress"),
-    "proves_bool": (("-> list[Proof]:\n        \"\"\"The strong host knows; the others cannot say.\"\"\"\n        return [self._prove(o.domain) for o in orders]",
-                     "-> bool:\n        \"\"\"No.\"\"\"\n        return True"), "prove"),
-    "swaps_one": (("async def swap(self, orders: Sequence[SwapOrder])", "async def swap(self, orders: SwapOrder)"), "swap"),
-    "answers_swap": (("-> list[Sent]:\n        \"\"\"Each order once.\"\"\"", "-> list[str]:\n        \"\"\"Each order once.\"\"\""), "swap"),
-    "other_factory": (("clock: Clock, zones: Mapping[str, str], /) -> None:", "clock: Clock, /) -> None:"), "WriterFactory"),
+    "proves_bool": (
+        (
+            '-> list[Proof]:\n        """The strong host knows; the others cannot say."""\n        return [self._prove(o.domain) for o in orders]',
+            '-> bool:\n        """No."""\n        return True',
+        ),
+        "prove",
+    ),
+    "swaps_one": (
+        ("async def swap(self, orders: Sequence[SwapOrder])", "async def swap(self, orders: SwapOrder)"),
+        "swap",
+    ),
+    "answers_swap": (
+        ('-> list[Sent]:\n        """Each order once."""', '-> list[str]:\n        """Each order once."""'),
+        "swap",
+    ),
+    "other_factory": (
+        ("clock: Clock, zones: Mapping[str, str], /) -> None:", "clock: Clock, /) -> None:"),
+        "WriterFactory",
+    ),
 }
 
 
@@ -43,8 +57,21 @@ def said(tmp_path_factory) -> dict[str, str]:
         (folder / f"ours_{kind.replace('-', '_')}.py").write_text(text)
     files = sorted(folder.glob("*.py"))
     ended = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), "--no-error-summary", *map(str, files)],
-        cwd=ROOT, capture_output=True, text=True, timeout=220, check=False,
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--config-file",
+            str(ROOT / "pyproject.toml"),
+            "--no-error-summary",
+            *map(str, files),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=220,
+        check=False,
     )
     assert not ended.stderr, ended.stderr
     return {f.stem: "\n".join(line for line in ended.stdout.splitlines() if f"{f.stem}.py" in line) for f in files}

@@ -10,18 +10,26 @@ from pathlib import Path
 import pytest
 from support import ROOT, bcp
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "howto").glob("*.md")), *sorted((ROOT / "docs" / "tutorial").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs" / "howto").glob("*.md")),
+    *sorted((ROOT / "docs" / "tutorial").glob("*.md")),
+]
 
 
 def commands(path: Path) -> list[str]:
     """Commands in the shell blocks of a page."""
     blocks = re.findall(r"```sh\n(.*?)```", path.read_text(), re.DOTALL)
-    return [line.strip() for block in blocks for line in block.splitlines() if line.strip() and not line.startswith("#")]
+    return [
+        line.strip() for block in blocks for line in block.splitlines() if line.strip() and not line.startswith("#")
+    ]
 
 
 def test_generated_pages_are_current() -> None:
     """`make docs` was not forgotten."""
-    done = subprocess.run([sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -66,8 +74,16 @@ def test_the_readmes_commands_run(tmp_path) -> None:
 
 def test_the_howtos_offline_commands_run(tmp_path) -> None:
     """Those that need neither a DNS server nor a relay."""
-    for line in ("bcp init --domain example.com --dns-server 127.0.0.1:1 --relay relay.example.net --canary canary@example.com", "bcp playbook new my-outage --folder playbooks",
-                 "bcp playbook lint playbooks/my-outage.yaml", "bcp playbook schema", "bcp playbook lint", "bcp config check", "bcp contacts list", "bcp audit verify"):
+    for line in (
+        "bcp init --domain example.com --dns-server 127.0.0.1:1 --relay relay.example.net --canary canary@example.com",
+        "bcp playbook new my-outage --folder playbooks",
+        "bcp playbook lint playbooks/my-outage.yaml",
+        "bcp playbook schema",
+        "bcp playbook lint",
+        "bcp config check",
+        "bcp contacts list",
+        "bcp audit verify",
+    ):
         done = bcp(*line.split()[1:], cwd=tmp_path)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
@@ -94,8 +110,25 @@ def test_messages_that_promise_one_segment_keep_it() -> None:
     from bcp.comms.pack import load_pack
     from bcp.comms.render import render
 
-    values = {"ask": LONG["ask"], "org": {"name": "Contoso Group", "hotline": "+49 30 12345678", "status_page": "https://status.contoso.example", "signature": "IT service desk"}, "next_update": "10:30 UTC", "now": "10:00 UTC",
-              "since": "09:45 UTC", "domains": ["contoso.example"], "run": {"id": "run-20260122-174500-x7kq"}, "inputs": {}, "service": "exchange-online", "outage_class": "B", "wrong": "Mail is down.", "right": "Calendars are down."}
+    values = {
+        "ask": LONG["ask"],
+        "org": {
+            "name": "Contoso Group",
+            "hotline": "+49 30 12345678",
+            "status_page": "https://status.contoso.example",
+            "signature": "IT service desk",
+        },
+        "next_update": "10:30 UTC",
+        "now": "10:00 UTC",
+        "since": "09:45 UTC",
+        "domains": ["contoso.example"],
+        "run": {"id": "run-20260122-174500-x7kq"},
+        "inputs": {},
+        "service": "exchange-online",
+        "outage_class": "B",
+        "wrong": "Mail is down.",
+        "right": "Calendars are down.",
+    }
     pack = load_pack([ROOT / "playbooks" / "messages"])
     for name in pack.names():
         file = pack.get(name).file
@@ -108,7 +141,13 @@ def test_messages_that_promise_one_segment_keep_it() -> None:
 
 def test_nothing_names_this_machine_or_an_index() -> None:
     """Lock file, docs and code travel."""
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("*.lock"), ROOT / "Makefile", *ROOT.glob("docs/**/*.md"), *ROOT.glob("bcp/**/*.py")]:
+    for path in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("*.lock"),
+        ROOT / "Makefile",
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("bcp/**/*.py"),
+    ]:
         text = path.read_text(encoding="utf-8")
         assert str(ROOT.parent) + "/" not in text, path
         assert not re.search(r"(?m)^--?(extra-)?index-url|pypi\.|pythonhosted|npmjs", text), path

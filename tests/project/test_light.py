@@ -20,17 +20,39 @@ sys.meta_path.insert(0, No())
 
 def test_one_file_looks_without_the_vendors_packages(tmp_path) -> None:
     """From any folder: kinds are listed, and a look is a look. The probe runs from inside the file."""
-    made = subprocess.run([sys.executable, str(ROOT / "docs" / "light.py"), str(tmp_path / "bcp-light.pyz")], capture_output=True, text=True)
+    made = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "light.py"), str(tmp_path / "bcp-light.pyz")],
+        capture_output=True,
+        text=True,
+    )
     assert made.returncode == 0, made.stderr
     (tmp_path / "sitecustomize.py").write_text(BLOCK)
     env = {k: v for k, v in os.environ.items() if not k.startswith("BCP_")} | {"PYTHONPATH": str(tmp_path)}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, str(tmp_path / "bcp-light.pyz"), *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            [sys.executable, str(tmp_path / "bcp-light.pyz"), *arguments],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
 
     kinds = run("probe", "https", "--with", "url=http://127.0.0.1:9/")
     assert kinds.returncode == 1 and "refused" in kinds.stdout, kinds.stdout + kinds.stderr
     helped = run("--help")
     assert helped.returncode == 0 and "probe" in helped.stdout, helped.stderr
-    mail = run("probe", "smtp", "--with", "host=mx.test", "--with", "addresses=127.0.0.1", "--with", "port=9", "--with", "recipient=a@corp.test")
+    mail = run(
+        "probe",
+        "smtp",
+        "--with",
+        "host=mx.test",
+        "--with",
+        "addresses=127.0.0.1",
+        "--with",
+        "port=9",
+        "--with",
+        "recipient=a@corp.test",
+    )
     assert "smtp" in mail.stdout and mail.returncode in {1, 3, 4}, mail.stdout + mail.stderr

@@ -46,10 +46,18 @@ def installed(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
     shutil.copytree(EXAMPLE, folder / "source")
-    done = subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(folder), str(folder / "source")], capture_output=True, text=True)
+    done = subprocess.run(
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(folder), str(folder / "source")],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     (wheel,) = folder.glob("*.whl")
-    done = subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", str(folder / "site"), str(wheel)], capture_output=True, text=True)
+    done = subprocess.run(
+        [*pip, "install", "--no-deps", "--no-index", "--target", str(folder / "site"), str(wheel)],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     return folder / "site"
 
@@ -67,7 +75,9 @@ def place(tmp_path_factory) -> Path:
     (folder / "box" / "queue.jsonl").touch()
     (folder / "box" / "up").touch()
     (folder / "book.json").write_text(json.dumps({"people": [{"id": "b", "name": "Bob", "groups": ["g1"]}]}))
-    (folder / "people.csv").write_text("id,name,email,phone,language,groups\nbob,Bob,bob@corp.test,+12025550101,en,oncall\n")
+    (folder / "people.csv").write_text(
+        "id,name,email,phone,language,groups\nbob,Bob,bob@corp.test,+12025550101,en,oncall\n"
+    )
     (folder / "playbooks" / "sound.yaml").write_text(BOOK)
     return folder
 
@@ -87,8 +97,15 @@ def test_a_package_from_outside_is_used_through_the_command(place, installed) ->
     assert all(f'"const": "acme-{k}"' in schema for k in ("zone", "box", "pager", "tap", "bell", "book"))
     doctor = json.loads(acme(place, installed, "doctor", "--output", "json").stdout)["checks"]
     said = {c["subject"]: c for c in doctor}
-    assert said["plug-in channels/acme-pager"]["state"] == "ok" and "acme-bcp 1.0, API 1, preview" in said["plug-in channels/acme-pager"]["message"]
-    assert said["relay box queue"]["message"] == "0 queued" and said["pager"]["state"] == "warn" and said["hook bell"]["state"] == "ok"
+    assert (
+        said["plug-in channels/acme-pager"]["state"] == "ok"
+        and "acme-bcp 1.0, API 1, preview" in said["plug-in channels/acme-pager"]["message"]
+    )
+    assert (
+        said["relay box queue"]["message"] == "0 queued"
+        and said["pager"]["state"] == "warn"
+        and said["hook bell"]["state"] == "ok"
+    )
     assert any(s.startswith("mx corp.test") for s in said), sorted(said)
     linted = acme(place, installed, "playbook", "lint", "sound")
     assert "no action" not in linted.stdout + linted.stderr and "acme.siren" not in linted.stderr, linted.stderr
@@ -104,7 +121,9 @@ def test_a_bad_package_beside_it_stops_nobody(place, installed, tmp_path) -> Non
     info = tmp_path / "evil-9.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 9\n")
-    (info / "entry_points.txt").write_text("[bcp.plugins.channels]\nevil = evil\n[bcp.plugins.actions]\nevil.do = evil\n")
+    (info / "entry_points.txt").write_text(
+        "[bcp.plugins.channels]\nevil = evil\n[bcp.plugins.actions]\nevil.do = evil\n"
+    )
     more = os.pathsep + str(tmp_path)
     assert acme(place, installed, "config", "check", more=more).returncode == 0
     doctor = json.loads(acme(place, installed, "doctor", "--output", "json", more=more).stdout)["checks"]
@@ -142,7 +161,10 @@ def test_mypy_refuses_what_does_not_keep_the_contract(tmp_path) -> None:
     for i, (file, old, new, _) in enumerate(BAD.values()):
         text = (EXAMPLE / "acme_bcp" / file).read_text()
         assert old in text, f"{file}: {old}"
-        text = text.replace(old, new).replace("from bcp.contracts.probe import", "from bcp.contracts.plugin import PluginSettings\nfrom bcp.contracts.probe import")
+        text = text.replace(old, new).replace(
+            "from bcp.contracts.probe import",
+            "from bcp.contracts.plugin import PluginSettings\nfrom bcp.contracts.probe import",
+        )
         (tmp_path / f"bad{i}.py").write_text(text)
     shutil.copy(EXAMPLE / "acme_bcp" / "pager.py", tmp_path / "good.py")
     done = subprocess.run(
@@ -155,7 +177,15 @@ def test_mypy_refuses_what_does_not_keep_the_contract(tmp_path) -> None:
         assert re.search(says, mine), f"mypy lets through {name}:\n{mine}\n{done.stdout[-2000:]}"
 
 
-DROPPED = {"channels/acme_pager.py": "pager.py", "probes/acme_tap.py": "tap.py", "relays/acme_box.py": "box.py", "triggers/acme_bell.py": "bell.py", "dns/acme_zone.py": "zone.py", "actions/acme_siren.py": "siren.py", "directories/acme_book.py": "book.py"}
+DROPPED = {
+    "channels/acme_pager.py": "pager.py",
+    "probes/acme_tap.py": "tap.py",
+    "relays/acme_box.py": "box.py",
+    "triggers/acme_bell.py": "bell.py",
+    "dns/acme_zone.py": "zone.py",
+    "actions/acme_siren.py": "siren.py",
+    "directories/acme_book.py": "book.py",
+}
 
 
 def test_one_more_file_in_our_own_tree_is_all(tmp_path, place) -> None:
@@ -167,14 +197,34 @@ def test_one_more_file_in_our_own_tree_is_all(tmp_path, place) -> None:
     env = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def run(*arguments: str, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=120
+        )
 
     code = "from bcp import registry\nprint([k for f in registry.families() for k in registry.each(f) if k.startswith('acme')], registry.broken())"
     found = run("-c", code)
-    assert found.stdout.strip() == "['acme.siren', 'acme-pager', 'acme-book', 'acme-zone', 'acme-tap', 'acme-box', 'acme-bell'] []", found.stdout + found.stderr
+    assert (
+        found.stdout.strip()
+        == "['acme.siren', 'acme-pager', 'acme-book', 'acme-zone', 'acme-tap', 'acme-box', 'acme-bell'] []"
+    ), found.stdout + found.stderr
     checked = run("-m", "bcp", "config", "check", cwd=place)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     made = run("docs/generate.py")
     assert made.returncode == 0, made.stderr
-    reference = "".join((tmp_path / "docs" / "reference" / n).read_text() for n in ("configuration.md", "actions.md", "hooks.md", "config.v1.schema.json"))
-    assert all(k in reference for k in ("channels: `acme-pager`", "probes: `acme-tap`", "relays: `acme-box`", "dns: `acme-zone`", "## `acme.siren`", "[`acme-bell`]", "directories: `acme-book`", '"const": "acme-pager"'))
+    reference = "".join(
+        (tmp_path / "docs" / "reference" / n).read_text()
+        for n in ("configuration.md", "actions.md", "hooks.md", "config.v1.schema.json")
+    )
+    assert all(
+        k in reference
+        for k in (
+            "channels: `acme-pager`",
+            "probes: `acme-tap`",
+            "relays: `acme-box`",
+            "dns: `acme-zone`",
+            "## `acme.siren`",
+            "[`acme-bell`]",
+            "directories: `acme-book`",
+            '"const": "acme-pager"',
+        )
+    )

@@ -30,11 +30,21 @@ def test_style_and_script_of_ours_can_be_read(path) -> None:
     assert max(map(len, path.read_text().splitlines())) <= 120
 
 
-@pytest.mark.parametrize("path", sorted(p for p in (ROOT / "bcp").rglob("*.py") if PAGES not in p.parents and "lab" not in p.parts), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path",
+    sorted(p for p in (ROOT / "bcp").rglob("*.py") if PAGES not in p.parents and "lab" not in p.parts),
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
 def test_no_html_among_the_python(path) -> None:
     """Text for people as HTML is a template's business. The lab imitates others' pages; docstrings may name a tag."""
     tree = ast.parse(path.read_text())
-    docstrings = {id(n.body[0].value) for n in ast.walk(tree) if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and n.body and isinstance(n.body[0], ast.Expr)}
+    docstrings = {
+        id(n.body[0].value)
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and n.body
+        and isinstance(n.body[0], ast.Expr)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             assert not MARKUP.search(node.value), f"{path.relative_to(ROOT)}:{node.lineno}: {node.value[:80]!r}"

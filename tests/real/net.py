@@ -16,7 +16,14 @@ from pathlib import Path
 
 from real.servers import KNOTD, NAMED, UNBOUND, Processes, wait_port
 
-IP = {"dns": "198.51.100.53", "cache": "198.51.100.54", "primary": "198.51.100.10", "relay": "198.51.100.20", "sender": "198.51.100.30", "ops": "198.51.100.40"}
+IP = {
+    "dns": "198.51.100.53",
+    "cache": "198.51.100.54",
+    "primary": "198.51.100.10",
+    "relay": "198.51.100.20",
+    "sender": "198.51.100.30",
+    "ops": "198.51.100.40",
+}
 POSTFIX_LIB = "/usr/lib/postfix/sbin"
 
 MASTER = """\
@@ -129,7 +136,11 @@ class Net:
                 return
             except AssertionError:
                 if attempt == 2:
-                    texts = [(self.folder / host / n).read_text(errors="replace")[-800:] for n in ("console", "log") if (self.folder / host / n).exists()]
+                    texts = [
+                        (self.folder / host / n).read_text(errors="replace")[-800:]
+                        for n in ("console", "log")
+                        if (self.folder / host / n).exists()
+                    ]
                     raise AssertionError(f"{host} does not start: {texts}") from None
                 self.postfix(host)
 
@@ -141,7 +152,21 @@ class Net:
             name = self.ns(host)
             run("ip", "netns", "add", name)
             run("ip", "-n", name, "link", "set", "lo", "up")
-            run("ip", "link", "add", f"v{self.tag}{host}"[:15], "netns", self.ns("hub"), "type", "veth", "peer", "name", "eth0", "netns", name)
+            run(
+                "ip",
+                "link",
+                "add",
+                f"v{self.tag}{host}"[:15],
+                "netns",
+                self.ns("hub"),
+                "type",
+                "veth",
+                "peer",
+                "name",
+                "eth0",
+                "netns",
+                name,
+            )
             run("ip", "-n", self.ns("hub"), "link", "set", f"v{self.tag}{host}"[:15], "master", "br0", "up")
             run("ip", "-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
             run("ip", "-n", name, "link", "set", "eth0", "up")
@@ -152,22 +177,29 @@ class Net:
     def _dns(self) -> None:
         d = self.folder / "dns"
         d.mkdir(parents=True)
-        (d / "corp.test.zone").write_text(f"$TTL 60\n@ IN SOA ns1 hostmaster 1 3600 600 86400 5\n@ IN NS ns1\n@ {self.ttl} IN MX 0 primary.out.test.\nns1 IN A {IP['dns']}\n")
+        (d / "corp.test.zone").write_text(
+            f"$TTL 60\n@ IN SOA ns1 hostmaster 1 3600 600 86400 5\n@ IN NS ns1\n@ {self.ttl} IN MX 0 primary.out.test.\nns1 IN A {IP['dns']}\n"
+        )
         (d / "out.test.zone").write_text(
-            f"$TTL 60\n@ IN SOA ns1 hostmaster 1 3600 600 86400 5\n@ IN NS ns1\nns1 IN A {IP['dns']}\nprimary IN A {IP['primary']}\nrelay IN A {IP['relay']}\n")
+            f"$TTL 60\n@ IN SOA ns1 hostmaster 1 3600 600 86400 5\n@ IN NS ns1\nns1 IN A {IP['dns']}\nprimary IN A {IP['primary']}\nrelay IN A {IP['relay']}\n"
+        )
         more = self._more_zones(d)
         if self.dns_kind == "bind":
             (d / "named.conf").write_text(
                 f'options {{ directory "{d}"; listen-on {{ any; }}; listen-on-v6 {{ none; }}; recursion no; pid-file "{d}/pid"; session-keyfile "{d}/session.key"; notify no; dnssec-validation no;'
                 f' managed-keys-directory "{d}"; }};\ncontrols {{ }};\nkey "bcp." {{ algorithm hmac-sha256; secret "{self.secret}"; }};\n'
-                f'zone "corp.test" {{ type master; file "{d}/corp.test.zone"; update-policy {{ grant bcp. name corp.test. MX; }}; }};\nzone "out.test" {{ type master; file "{d}/out.test.zone"; }};\n{more}')
-            self.processes.start(NAMED, "-g", "-c", str(d / "named.conf"), "-n", "1", log=d / "log", prefix=self.inside("dns"))
+                f'zone "corp.test" {{ type master; file "{d}/corp.test.zone"; update-policy {{ grant bcp. name corp.test. MX; }}; }};\nzone "out.test" {{ type master; file "{d}/out.test.zone"; }};\n{more}'
+            )
+            self.processes.start(
+                NAMED, "-g", "-c", str(d / "named.conf"), "-n", "1", log=d / "log", prefix=self.inside("dns")
+            )
             return
         (d / "db").mkdir()
         (d / "knot.conf").write_text(
             f'server:\n  rundir: "{d}"\n  listen: 0.0.0.0@53\nlog:\n  - target: stderr\n    any: info\ndatabase:\n  storage: "{d}/db"\nkey:\n  - id: bcp.\n    algorithm: hmac-sha256\n    secret: {self.secret}\n'
             f'acl:\n  - id: bcp\n    key: bcp.\n    action: update\n    update-type: [MX]\nzone:\n  - domain: corp.test\n    file: "{d}/corp.test.zone"\n    acl: bcp\n    journal-content: all\n'
-            f'    zonefile-load: difference-no-serial\n  - domain: out.test\n    file: "{d}/out.test.zone"\n')
+            f'    zonefile-load: difference-no-serial\n  - domain: out.test\n    file: "{d}/out.test.zone"\n'
+        )
         self.processes.start(KNOTD, "-c", str(d / "knot.conf"), log=d / "log", prefix=self.inside("dns"))
 
     def _more_zones(self, d: Path) -> str:
@@ -180,7 +212,8 @@ class Net:
         (d / "unbound.conf").write_text(
             f'server:\n  interface: {IP["cache"]}\n  interface: 127.0.0.1\n  access-control: 198.51.100.0/24 allow\n  access-control: 127.0.0.0/8 allow\n  do-daemonize: no\n  username: ""\n  chroot: ""\n'
             f'  directory: "{d}"\n  pidfile: "{d}/pid"\n  use-syslog: no\n  logfile: ""\n  local-zone: "test." nodefault\n  module-config: "iterator"\n  do-not-query-localhost: no\n'
-            f'stub-zone:\n  name: "corp.test"\n  stub-addr: {IP["dns"]}\nstub-zone:\n  name: "out.test"\n  stub-addr: {IP["dns"]}\nremote-control:\n  control-enable: no\n')
+            f'stub-zone:\n  name: "corp.test"\n  stub-addr: {IP["dns"]}\nstub-zone:\n  name: "out.test"\n  stub-addr: {IP["dns"]}\nremote-control:\n  control-enable: no\n'
+        )
         self.processes.start(UNBOUND, "-d", "-c", str(d / "unbound.conf"), log=d / "log", prefix=self.inside("cache"))
 
     def postfix(self, host: str) -> None:
@@ -218,14 +251,24 @@ class Net:
     def reconfigure(self, host: str, *lines: str) -> None:
         """Other settings of a Postfix, at once: main.cf is written anew and reloaded."""
         d = self.folder / host
-        (d / "main.cf").write_text(COMMON.format(d=d, protocols=self.protocols) + EXTRA[host].format(d=d) + "".join(f"{line}\n" for line in lines))
-        subprocess.run([*self.inside(host), "/usr/sbin/postfix", "-c", str(d), "reload"], capture_output=True, check=True)
+        (d / "main.cf").write_text(
+            COMMON.format(d=d, protocols=self.protocols)
+            + EXTRA[host].format(d=d)
+            + "".join(f"{line}\n" for line in lines)
+        )
+        subprocess.run(
+            [*self.inside(host), "/usr/sbin/postfix", "-c", str(d), "reload"], capture_output=True, check=True
+        )
 
     def lose_zone(self, zone: str, *, lost: bool) -> None:
         """The authoritative server no longer knows (or knows again) a zone: REFUSED there, SERVFAIL behind a cache."""
         conf = self.folder / "dns" / "named.conf"
         text = conf.read_text()
-        conf.write_text(text.replace(f'zone "{zone}"', f'zone "lost-{zone}"') if lost else text.replace(f'zone "lost-{zone}"', f'zone "{zone}"'))
+        conf.write_text(
+            text.replace(f'zone "{zone}"', f'zone "lost-{zone}"')
+            if lost
+            else text.replace(f'zone "lost-{zone}"', f'zone "{zone}"')
+        )
         self.signal_all("dns", signal.SIGHUP)
 
     def heal(self, how: str) -> None:
@@ -256,20 +299,35 @@ class Net:
             "        print(n, flush=True)\n"
             "    except (OSError, smtplib.SMTPException) as error:\n"
             "        print(f'not fed: {n}: {error}', flush=True)\n"
-            "    time.sleep(every)\n")
+            "    time.sleep(every)\n"
+        )
         (self.folder / "feed.py").write_text(script)
-        return self.processes.start("python3", str(self.folder / "feed.py"), str(every_s), str(seconds), log=self.folder / "feed.log", prefix=self.inside("sender"))
+        return self.processes.start(
+            "python3",
+            str(self.folder / "feed.py"),
+            str(every_s),
+            str(seconds),
+            log=self.folder / "feed.log",
+            prefix=self.inside("sender"),
+        )
 
     def fed(self) -> list[int]:
         """The numbers that our own Postfix took. One whose answer was lost is not among them and may arrive all the same."""
         return [int(line) for line in (self.folder / "feed.log").read_text().splitlines() if line.isdigit()]
 
     def queue(self, host: str) -> int:
-        done = subprocess.run([*self.inside(host), "postqueue", "-c", str(self.folder / host), "-j"], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*self.inside(host), "postqueue", "-c", str(self.folder / host), "-j"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return len(done.stdout.splitlines())
 
     def flush(self, host: str) -> None:
-        subprocess.run([*self.inside(host), "postqueue", "-c", str(self.folder / host), "-f"], capture_output=True, check=False)
+        subprocess.run(
+            [*self.inside(host), "postqueue", "-c", str(self.folder / host), "-f"], capture_output=True, check=False
+        )
 
     def first_at_relay(self, after: float) -> float | None:
         """When the relay took its first mail from the sender, by the relay's own files."""
@@ -281,7 +339,11 @@ class Net:
 
     def tails(self) -> str:
         """What the servers said last, for a test that failed."""
-        return "\n".join(f"--- {p.relative_to(self.folder)}\n{p.read_text(errors='replace')[-2500:]}" for p in [*sorted(self.folder.glob("*/log")), self.folder / "feed.log"] if p.exists())
+        return "\n".join(
+            f"--- {p.relative_to(self.folder)}\n{p.read_text(errors='replace')[-2500:]}"
+            for p in [*sorted(self.folder.glob("*/log")), self.folder / "feed.log"]
+            if p.exists()
+        )
 
     def numbers(self) -> list[int]:
         out = []

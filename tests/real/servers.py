@@ -43,7 +43,13 @@ class Processes:
 
     def start(self, *arguments: str, log: Path, prefix: list[str] | None = None) -> subprocess.Popen[bytes]:
         with log.open("ab") as out:
-            process = subprocess.Popen([*(prefix or []), *arguments], stdout=out, stderr=subprocess.STDOUT, start_new_session=True, stdin=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                [*(prefix or []), *arguments],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+            )
         self.started.append(process)
         return process
 
@@ -59,7 +65,12 @@ def wait_port(address: str, port: int, seconds: float = 15, prefix: list[str] | 
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if prefix:
-            if subprocess.run([*prefix, "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}"], capture_output=True, check=False).returncode == 0:
+            if (
+                subprocess.run(
+                    [*prefix, "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}"], capture_output=True, check=False
+                ).returncode
+                == 0
+            ):
                 return
         else:
             with contextlib.suppress(OSError), socket.create_connection((address, port), 0.5):
@@ -113,18 +124,24 @@ class DnsServer:
 
     def _bind(self) -> None:
         zones = "".join(
-            f'zone "{z}" {{ type master; file "{self.folder}/{z}.zone"; update-policy {{ grant bcp. subdomain {z}. MX; }}; }};\n' for z in self.zones
+            f'zone "{z}" {{ type master; file "{self.folder}/{z}.zone"; update-policy {{ grant bcp. subdomain {z}. MX; }}; }};\n'
+            for z in self.zones
         )
         (self.folder / "named.conf").write_text(
             f'options {{ directory "{self.folder}"; listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; pid-file "{self.folder}/named.pid";'
             f' session-keyfile "{self.folder}/session.key"; notify no; dnssec-validation no; managed-keys-directory "{self.folder}"; }};\n'
             f'controls {{ }};\nkey "bcp." {{ algorithm hmac-sha256; secret "{self.secret}"; }};\nkey "reader." {{ algorithm hmac-sha256; secret "{self.secret}"; }};\n{zones}zone "out.test" {{ type master; file "{self.folder}/out.test.zone"; }};\n'
         )
-        self.processes.start(NAMED, "-g", "-c", str(self.folder / "named.conf"), "-n", "1", log=self.folder / "named.log")
+        self.processes.start(
+            NAMED, "-g", "-c", str(self.folder / "named.conf"), "-n", "1", log=self.folder / "named.log"
+        )
 
     def _knot(self) -> None:
         (self.folder / "db").mkdir(exist_ok=True)
-        zones = "".join(f'  - domain: {z}\n    file: "{self.folder}/{z}.zone"\n    acl: bcp\n    journal-content: all\n    zonefile-load: difference-no-serial\n' for z in self.zones)
+        zones = "".join(
+            f'  - domain: {z}\n    file: "{self.folder}/{z}.zone"\n    acl: bcp\n    journal-content: all\n    zonefile-load: difference-no-serial\n'
+            for z in self.zones
+        )
         (self.folder / "knot.conf").write_text(
             f'server:\n  rundir: "{self.folder}"\n  listen: 127.0.0.1@{self.port}\nlog:\n  - target: stderr\n    any: info\ndatabase:\n  storage: "{self.folder}/db"\n'
             f"key:\n  - id: bcp.\n    algorithm: hmac-sha256\n    secret: {self.secret}\n  - id: reader.\n    algorithm: hmac-sha256\n    secret: {self.secret}\nacl:\n  - id: bcp\n    key: bcp.\n    action: update\n    update-type: [MX]\n"

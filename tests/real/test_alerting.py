@@ -24,7 +24,11 @@ from real.test_story import Ops, block
 PAGE = (ROOT / "docs" / "howto" / "alertmanager-drill.md").read_text()
 SERVERS = ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter")
 MISSING = [n for n in SERVERS if shutil.which(n) is None]
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
+]
 
 
 def free_port() -> int:
@@ -56,17 +60,37 @@ class Newcomer:
         """Commands of the page that hold this."""
         found = [line for _, text in self.blocks for line in text.splitlines() if word in line]
         assert found, word
-        return [c.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}").replace("127.0.0.1:9093", f"127.0.0.1:{self.alerts}") for c in found]
+        return [
+            c.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}").replace("127.0.0.1:9093", f"127.0.0.1:{self.alerts}")
+            for c in found
+        ]
 
     def run(self, command: str, code: int = 0) -> str:
-        done = subprocess.run(["bash", "-c", command], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+        )
         assert done.returncode == code, f"{command}: {done.stdout}{done.stderr}"
         assert all(len(line) <= 80 for line in done.stdout.splitlines() if not line.startswith("{")), done.stdout
         return done.stdout
 
     def start(self, command: str, name: str) -> None:
         log = (self.folder / f"{name}.log").open("w")
-        self.running.append(subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=self.folder, env=self.env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL))
+        self.running.append(
+            subprocess.Popen(
+                ["bash", "-c", f"exec {command}"],
+                cwd=self.folder,
+                env=self.env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        )
 
     def stop(self) -> None:
         for process in reversed(self.running):
@@ -90,14 +114,29 @@ def test_the_page_for_newcomers_works_word_by_word(tmp_path) -> None:
         serve = [c for c in n.commands("bcp --config lab/bcp.yaml serve") if not c.startswith("`")]
         assert "asks               alice, bob" in n.run(next(c for c in serve if "--check" in c))
         n.start(next(c for c in serve if "--check" not in c), "serve")
-        (tmp_path / "alertmanager.yml").write_text(re.search(r"```yaml\n# alertmanager.yml\n(.*?)```", PAGE, re.DOTALL)[1].replace("127.0.0.1:8080", f"127.0.0.1:{n.port}").replace("repeat_interval: 1m", "repeat_interval: 5s"))
+        (tmp_path / "alertmanager.yml").write_text(
+            re.search(r"```yaml\n# alertmanager.yml\n(.*?)```", PAGE, re.DOTALL)[1]
+            .replace("127.0.0.1:8080", f"127.0.0.1:{n.port}")
+            .replace("repeat_interval: 1m", "repeat_interval: 5s")
+        )
         n.start(n.commands("prometheus-alertmanager --config.file")[0], "am")
         until(lambda: "Serving" in (tmp_path / "serve.log").read_text(), 30, "the daemon")
         n.run(n.commands("bcp lab break")[0])
         fire = n.commands("curl -fsS")[0]
-        until(lambda: subprocess.run(["bash", "-c", fire], cwd=tmp_path, env=n.env, capture_output=True).returncode == 0, 20, "Alertmanager")
+        until(
+            lambda: subprocess.run(["bash", "-c", fire], cwd=tmp_path, env=n.env, capture_output=True).returncode == 0,
+            20,
+            "Alertmanager",
+        )
         show = n.commands("incident show")[0]
-        until(lambda: "question  open" in subprocess.run(["bash", "-c", show], cwd=tmp_path, env=n.env, capture_output=True, text=True).stdout, 40, "the question")
+        until(
+            lambda: (
+                "question  open"
+                in subprocess.run(["bash", "-c", show], cwd=tmp_path, env=n.env, capture_output=True, text=True).stdout
+            ),
+            40,
+            "the question",
+        )
         assert "waiting" in n.run(n.commands("bcp.yaml status")[0])
         answer = f"{n.commands('export BCP_APPROVAL_CODE')[0]}; {n.commands('incident answer --yes')[0]}"
         assert "Yes from alice" in n.run(answer)
@@ -110,7 +149,14 @@ def test_the_page_for_newcomers_works_word_by_word(tmp_path) -> None:
         n.run(fire.replace('"labels"', '"endsAt": "2020-01-01T00:00:00Z", "labels"'))
         until(lambda: "question  open" in n.run(show), 90, "the question of the way back")
         assert "Yes from alice" in n.run(answer)
-        until(lambda: any("failback" in line and ("done" in line or "running" in line) for line in n.run(n.commands("status --all")[0]).splitlines()), 60, "the way back")
+        until(
+            lambda: any(
+                "failback" in line and ("done" in line or "running" in line)
+                for line in n.run(n.commands("status --all")[0]).splitlines()
+            ),
+            60,
+            "the way back",
+        )
         assert "Unbroken" in n.run(n.commands("incident verify")[0])
     finally:
         n.stop()
@@ -130,24 +176,61 @@ def test_a_real_primary_dies_and_prometheus_says_so(tmp_path) -> None:
         ops = Ops(net, tmp_path / "ops")
         data = yaml.safe_load(block("bcp.yaml").replace("/srv/relay", f"{net.folder}/relay"))
         data["approvals"].pop("standing")
-        data["detect"] |= {"keep_firing_for": "3s", "dwell": "3s", "interval": "5s"}  # slow on purpose: the alert comes first
-        data["serve"] = {"verdict": "notify", "hooks": {"alertmanager": {"kind": "alertmanager", "mode": "ask", "playbook": "real-outage", "auth": {"bearer": ["file:am"]}}}}
+        data["detect"] |= {
+            "keep_firing_for": "3s",
+            "dwell": "3s",
+            "interval": "5s",
+        }  # slow on purpose: the alert comes first
+        data["serve"] = {
+            "verdict": "notify",
+            "hooks": {
+                "alertmanager": {
+                    "kind": "alertmanager",
+                    "mode": "ask",
+                    "playbook": "real-outage",
+                    "auth": {"bearer": ["file:am"]},
+                }
+            },
+        }
         (ops.folder / "am").write_text("real-alertmanager-token")
         (ops.folder / "bcp.yaml").write_text(yaml.safe_dump(data))
         base = tmp_path / "mon"
         base.mkdir()
-        (base / "bb.yml").write_text("modules:\n  smtp: {prober: tcp, timeout: 800ms, tcp: {query_response: [{expect: '^220'}]}}\n")
-        (base / "am.yml").write_text("route: {receiver: bcp, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 3s}\nreceivers:\n  - name: bcp\n    webhook_configs: [{url: 'http://127.0.0.1:8080/hooks/alertmanager', send_resolved: true, "
-                                     f"http_config: {{authorization: {{credentials_file: {ops.folder}/am}}}}}}]\n")
-        (base / "rules.yml").write_text("groups:\n  - {name: mail, interval: 1s, rules: [{alert: PrimarySmtpDown, expr: 'probe_success == 0', for: 2s, labels: {service: exchange-online}}]}\n")
-        (base / "prom.yml").write_text("global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nalerting: {alertmanagers: [{static_configs: [{targets: ['127.0.0.1:9093']}]}]}\n"
-                                       f"scrape_configs:\n  - {{job_name: smtp, metrics_path: /probe, params: {{module: [smtp], target: ['{IP['primary']}:25']}}, static_configs: [{{targets: ['127.0.0.1:9115']}}]}}\n")
+        (base / "bb.yml").write_text(
+            "modules:\n  smtp: {prober: tcp, timeout: 800ms, tcp: {query_response: [{expect: '^220'}]}}\n"
+        )
+        (base / "am.yml").write_text(
+            "route: {receiver: bcp, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 3s}\nreceivers:\n  - name: bcp\n    webhook_configs: [{url: 'http://127.0.0.1:8080/hooks/alertmanager', send_resolved: true, "
+            f"http_config: {{authorization: {{credentials_file: {ops.folder}/am}}}}}}]\n"
+        )
+        (base / "rules.yml").write_text(
+            "groups:\n  - {name: mail, interval: 1s, rules: [{alert: PrimarySmtpDown, expr: 'probe_success == 0', for: 2s, labels: {service: exchange-online}}]}\n"
+        )
+        (base / "prom.yml").write_text(
+            "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nalerting: {alertmanagers: [{static_configs: [{targets: ['127.0.0.1:9093']}]}]}\n"
+            f"scrape_configs:\n  - {{job_name: smtp, metrics_path: /probe, params: {{module: [smtp], target: ['{IP['primary']}:25']}}, static_configs: [{{targets: ['127.0.0.1:9115']}}]}}\n"
+        )
         serve = ops.start("serve")
         running.append(serve)
-        for name, *arguments in (("prometheus-blackbox-exporter", "--config.file=bb.yml", "--web.listen-address=127.0.0.1:9115"),
-                                 ("prometheus-alertmanager", "--config.file=am.yml", "--web.listen-address=127.0.0.1:9093", "--storage.path=am", "--cluster.listen-address="),
-                                 ("prometheus", "--config.file=prom.yml", "--web.listen-address=127.0.0.1:9090", "--storage.tsdb.path=tsdb")):
-            running.append(subprocess.Popen([*net.inside("ops"), name, *arguments], cwd=base, stdout=(base / f"{name}.log").open("w"), stderr=subprocess.STDOUT))
+        for name, *arguments in (
+            ("prometheus-blackbox-exporter", "--config.file=bb.yml", "--web.listen-address=127.0.0.1:9115"),
+            (
+                "prometheus-alertmanager",
+                "--config.file=am.yml",
+                "--web.listen-address=127.0.0.1:9093",
+                "--storage.path=am",
+                "--cluster.listen-address=",
+            ),
+            ("prometheus", "--config.file=prom.yml", "--web.listen-address=127.0.0.1:9090", "--storage.tsdb.path=tsdb"),
+        ):
+            running.append(
+                subprocess.Popen(
+                    [*net.inside("ops"), name, *arguments],
+                    cwd=base,
+                    stdout=(base / f"{name}.log").open("w"),
+                    stderr=subprocess.STDOUT,
+                )
+            )
         time.sleep(8)
         broken = net.break_("kill")
 
@@ -164,7 +247,9 @@ def test_a_real_primary_dies_and_prometheus_says_so(tmp_path) -> None:
         time.sleep(7)  # Alertmanager repeats every 3 s
         assert len(incident()["runs"]) == 1 and asked["run"] == incident()["runs"][0]
         net.heal("kill")
-        back = until(lambda: [q for q in incident()["questions"] if q["state"] == "open"], 90, "the question of the way back")[0]
+        back = until(
+            lambda: [q for q in incident()["questions"] if q["state"] == "open"], 90, "the question of the way back"
+        )[0]
         assert back["run"] != asked["run"] and any(e["kind"] == "alert_resolved" for e in incident()["events"])
         code, out = ops.run("incident", "answer", "--yes", "--as", "alice")
         assert code == 0, out

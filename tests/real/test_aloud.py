@@ -28,7 +28,9 @@ CALL_S = 45.0
 @cache
 def seconds(text: str, language: str) -> float:
     """How long it takes at the usual pace."""
-    made = subprocess.run([ESPEAK, "-v", language, "--stdout", text], capture_output=True, check=True, timeout=20).stdout
+    made = subprocess.run(
+        [ESPEAK, "-v", language, "--stdout", text], capture_output=True, check=True, timeout=20
+    ).stdout
     with wave.open(io.BytesIO(made)) as sound:
         return (len(made) - 44) / (sound.getframerate() * sound.getsampwidth() * sound.getnchannels())
 
@@ -36,7 +38,9 @@ def seconds(text: str, language: str) -> float:
 @cache
 def said(text: str, language: str) -> str:
     """The sounds."""
-    return subprocess.run([ESPEAK, "-v", language, "-q", "-x", text], capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+    return subprocess.run(
+        [ESPEAK, "-v", language, "-q", "-x", text], capture_output=True, text=True, check=True, timeout=20
+    ).stdout.strip()
 
 
 def calls(language: str):
@@ -64,7 +68,9 @@ def test_every_call_can_be_said(language) -> None:
         assert not re.search(r"[=/*_#<>{}|@\\`]", body), (name, letter, body)
         total[f"{name} {letter}"] = sum(n for n, _ in lengths)
     assert len(total) > 200
-    print(f"{language}: {len(total)} calls; the longest sentence {longest[0]:.1f} s, the longest call {max(total.values()):.0f} s")
+    print(
+        f"{language}: {len(total)} calls; the longest sentence {longest[0]:.1f} s, the longest call {max(total.values()):.0f} s"
+    )
 
 
 @pytest.mark.skipif(ESPEAK is None, reason="not installed: espeak-ng")

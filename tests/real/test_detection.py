@@ -48,7 +48,13 @@ class Watch:
         self.log = folder / "verdicts"
         env = {**os.environ, "TSIG": net.secret, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(folder / "bcp.yaml")}
         self.errors = folder / "errors"
-        self.process = subprocess.Popen([*net.inside("ops"), sys.executable, "-m", "bcp", "watch", "--output", "json"], env=env, stdin=subprocess.DEVNULL, stdout=self.log.open("w"), stderr=self.errors.open("w"))
+        self.process = subprocess.Popen(
+            [*net.inside("ops"), sys.executable, "-m", "bcp", "watch", "--output", "json"],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log.open("w"),
+            stderr=self.errors.open("w"),
+        )
         self.at = 0
 
     def until(self, wanted, seconds: float) -> dict:
@@ -72,10 +78,15 @@ class Watch:
 
 def talk(net: Net) -> str:
     """The last answers of one short SMTP session, as an outsider gets them in a second."""
-    script = ("import socket\ns = socket.create_connection(('%s', 25), 1); s.settimeout(1); f = s.makefile('rwb')\n"
-              "def r():\n    t = f.readline()\n    while t[3:4] == b'-': t = f.readline()\n    print(t.decode().strip(), flush=True)\nr()\n"
-              "for c in ('EHLO x', 'MAIL FROM:<>', 'RCPT TO:<alice@corp.test>'):\n    f.write(c.encode() + b'\\r\\n'); f.flush(); r()\n" % IP["primary"])
-    return subprocess.run([*net.inside("ops"), "python3", "-c", script], capture_output=True, text=True, check=False).stdout
+    script = (
+        "import socket\ns = socket.create_connection(('%s', 25), 1); s.settimeout(1); f = s.makefile('rwb')\n"
+        "def r():\n    t = f.readline()\n    while t[3:4] == b'-': t = f.readline()\n    print(t.decode().strip(), flush=True)\nr()\n"
+        "for c in ('EHLO x', 'MAIL FROM:<>', 'RCPT TO:<alice@corp.test>'):\n    f.write(c.encode() + b'\\r\\n'); f.flush(); r()\n"
+        % IP["primary"]
+    )
+    return subprocess.run(
+        [*net.inside("ops"), "python3", "-c", script], capture_output=True, text=True, check=False
+    ).stdout
 
 
 def wait_until(condition, seconds: float = 15) -> None:
@@ -102,11 +113,22 @@ class Faults:
             run("ip", "-n", net.ns("ops"), "link", "set", "eth0", "down")
             return time.time()
         lines = {
-            "421": ["smtpd_delay_reject = no", "smtpd_client_restrictions = check_client_access static:{421 4.3.2 Service not available}"],
-            "451": ["smtpd_recipient_restrictions = check_recipient_access static:{451 4.3.2 temporary server issue}, reject"],
-            "550": ["smtpd_recipient_restrictions = check_recipient_access static:{550 5.4.1 Recipient address rejected: Access denied}, reject"],
+            "421": [
+                "smtpd_delay_reject = no",
+                "smtpd_client_restrictions = check_client_access static:{421 4.3.2 Service not available}",
+            ],
+            "451": [
+                "smtpd_recipient_restrictions = check_recipient_access static:{451 4.3.2 temporary server issue}, reject"
+            ],
+            "550": [
+                "smtpd_recipient_restrictions = check_recipient_access static:{550 5.4.1 Recipient address rejected: Access denied}, reject"
+            ],
             "tarpit": ["smtpd_delay_reject = no", "smtpd_client_restrictions = sleep 20"],
-            "tls": ["smtpd_tls_security_level = may", f"smtpd_tls_chain_files = {self.folder}/localhost30.pem", "smtpd_tls_protocols = !SSLv2, !SSLv3, !TLSv1, !TLSv1.1, !TLSv1.2, !TLSv1.3"],
+            "tls": [
+                "smtpd_tls_security_level = may",
+                f"smtpd_tls_chain_files = {self.folder}/localhost30.pem",
+                "smtpd_tls_protocols = !SSLv2, !SSLv3, !TLSv1, !TLSv1.1, !TLSv1.2, !TLSv1.3",
+            ],
         }[name]
         if name == "tls":
             hostile.certificate(self.folder)
@@ -150,7 +172,17 @@ def field():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-CASES = [("kill", "B", "refused"), ("hang", "B", "no answer in time"), ("421", "B", "421"), ("451", "B", "451"), ("550", "F", "550"), ("servfail", "E", "REFUSED"), ("tarpit", "B", "no answer in time"), ("tls", "B", "TLS"), ("blackhole", "B", "")]
+CASES = [
+    ("kill", "B", "refused"),
+    ("hang", "B", "no answer in time"),
+    ("421", "B", "421"),
+    ("451", "B", "451"),
+    ("550", "F", "550"),
+    ("servfail", "E", "REFUSED"),
+    ("tarpit", "B", "no answer in time"),
+    ("tls", "B", "TLS"),
+    ("blackhole", "B", ""),
+]
 
 
 @pytest.mark.timeout(900)
@@ -166,11 +198,18 @@ def test_every_fault_is_found_as_its_class_in_time_and_cleared(field) -> None:
         rejects = letter == "F"
         assert found["class"] == letter, (name, found)
         assert evidence in " ".join(found["evidence"]), (name, found["evidence"])
-        assert found["action"] == ("switch" if rejects else "wait"), (name, found["action"], found["why"], found["refusals"])
+        assert found["action"] == ("switch" if rejects else "wait"), (
+            name,
+            found["action"],
+            found["why"],
+            found["refusals"],
+        )
         faults.end(name)
         healed = time.time()
         watch.until(lambda v: v["state"] == "healthy", 90)
-        table.append(f"{name:<10} class {letter} confirmed after {took:4.1f} s, clear {time.time() - healed:4.1f} s after the repair")
+        table.append(
+            f"{name:<10} class {letter} confirmed after {took:4.1f} s, clear {time.time() - healed:4.1f} s after the repair"
+        )
     print("\n".join(table))
 
 

@@ -44,11 +44,22 @@ def zone(server) -> str:
     return server.free.pop()
 
 
-def back_end(server: DnsServer, tmp_path: Path, *, secret: str = "", name: str = "bcp.", algorithm: str = "hmac-sha256", **more) -> Host:
+def back_end(
+    server: DnsServer, tmp_path: Path, *, secret: str = "", name: str = "bcp.", algorithm: str = "hmac-sha256", **more
+) -> Host:
     (tmp_path / "tsig").write_text(secret or server.secret)
     settings = Rfc2136Settings.model_validate(
-        {"kind": "rfc2136", "server": f"127.0.0.1:{server.port}", "authoritative": [f"127.0.0.1:{server.port}"], "resolvers": [f"127.0.0.1:{server.port}"],
-         "key": {"name": name, "algorithm": algorithm, "secret": "file:tsig"}, "timeout": "3s", "settle": "300ms", **more})
+        {
+            "kind": "rfc2136",
+            "server": f"127.0.0.1:{server.port}",
+            "authoritative": [f"127.0.0.1:{server.port}"],
+            "resolvers": [f"127.0.0.1:{server.port}"],
+            "key": {"name": name, "algorithm": algorithm, "secret": "file:tsig"},
+            "timeout": "3s",
+            "settle": "300ms",
+            **more,
+        }
+    )
     key = settings.key.model_copy(update={"secret": Secret("file:tsig", tmp_path)})
     settings, clock = settings.model_copy(update={"key": key}), SystemClock()
     return Host("main", Rfc2136("main", settings, clock, {}), settings, clock, {})
@@ -83,7 +94,9 @@ def test_a_concurrent_editor_is_told_and_nothing_is_overwritten(server, zone, tm
     asyncio.run(dns_.swap([SwapOrder(zone, PRIMARY, OTHER)]))
     swap = asyncio.run(dns_.swap([SwapOrder(zone, PRIMARY, RELAY)]))[0]
     assert swap.state is SwapState.CONFLICT
-    assert "other.out.test." in swap.message and "primary.out.test." in swap.message and "relay.out.test." in swap.message
+    assert (
+        "other.out.test." in swap.message and "primary.out.test." in swap.message and "relay.out.test." in swap.message
+    )
     assert asyncio.run(dns_.read([zone]))[0].mx == OTHER
 
 
@@ -127,7 +140,11 @@ def test_the_wire_dry_run_shows_permission_and_changes_nothing(server, zone, tmp
 @pytest.mark.parametrize("wrong", ["secret", "name", "algorithm"])
 def test_a_wrong_key_is_refused_with_a_reason(server, zone, tmp_path, wrong) -> None:
     """Safety item 14."""
-    more = {"secret": {"secret": "d3JvbmctcmF0aGVyLXdyb25nLXNlY3JldC1ieXRlcw=="}, "name": {"name": "nobody."}, "algorithm": {"algorithm": "hmac-sha512"}}[wrong]
+    more = {
+        "secret": {"secret": "d3JvbmctcmF0aGVyLXdyb25nLXNlY3JldC1ieXRlcw=="},
+        "name": {"name": "nobody."},
+        "algorithm": {"algorithm": "hmac-sha512"},
+    }[wrong]
     dns_ = back_end(server, tmp_path, **more)
     proof = asyncio.run(dns_.prove([SwapOrder(zone, PRIMARY, RELAY)]))[0]
     assert not proof.allowed and proof.message and proof.hint
@@ -151,13 +168,19 @@ def test_of_sixteen_writers_exactly_one_wins(server, zone, tmp_path) -> None:
 
     async def race() -> list:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(d.swap([SwapOrder(zone, PRIMARY, w)])) for d, w in zip(dns_, wanted, strict=True)]
+            tasks = [
+                group.create_task(d.swap([SwapOrder(zone, PRIMARY, w)])) for d, w in zip(dns_, wanted, strict=True)
+            ]
         return [t.result()[0] for t in tasks]
 
     swaps = asyncio.run(race())
     winners = [i for i, s in enumerate(swaps) if s.state is SwapState.APPLIED]
     assert len(winners) == 1
-    assert all(s.state is SwapState.CONFLICT and f"w{winners[0]}.out.test." in s.message for i, s in enumerate(swaps) if i != winners[0])
+    assert all(
+        s.state is SwapState.CONFLICT and f"w{winners[0]}.out.test." in s.message
+        for i, s in enumerate(swaps)
+        if i != winners[0]
+    )
 
 
 def test_a_lost_answer_is_decided_by_reading(server, zone, tmp_path, monkeypatch) -> None:
@@ -169,7 +192,10 @@ def test_a_lost_answer_is_decided_by_reading(server, zone, tmp_path, monkeypatch
 
     async def losing(endpoint, messages, **options):
         replies = await real(endpoint, messages, **options)
-        return [Lost("lost on the way") if isinstance(m, dns.update.UpdateMessage) else r for m, r in zip(messages, replies, strict=True)]
+        return [
+            Lost("lost on the way") if isinstance(m, dns.update.UpdateMessage) else r
+            for m, r in zip(messages, replies, strict=True)
+        ]
 
     monkeypatch.setattr(rfc2136, "exchange", losing)
     swap = asyncio.run(back_end(server, tmp_path).swap([SwapOrder(zone, PRIMARY, RELAY)]))[0]

@@ -57,7 +57,12 @@ class Rfc2136Suite(DnsSuite):
 
     def make(self, name: str = "bcp.") -> Writer:
         settings = Rfc2136Settings.model_validate(
-            {"kind": "rfc2136", "server": f"127.0.0.1:{self.proxy.port}", "key": {"name": name, "secret": "file:tsig"}, "timeout": "3s"}
+            {
+                "kind": "rfc2136",
+                "server": f"127.0.0.1:{self.proxy.port}",
+                "key": {"name": name, "secret": "file:tsig"},
+                "timeout": "3s",
+            }
         )
         key = settings.key.model_copy(update={"secret": Secret("file:tsig", Path(self.place.name))})
         return Rfc2136("main", settings.model_copy(update={"key": key}), SystemClock(), {})
@@ -91,7 +96,6 @@ class Rfc2136Suite(DnsSuite):
     def changes(self, domain: str) -> int | None:
         answer = self._ask(dns.message.make_query(domain, "SOA")).answer
         return answer[0][0].serial
-
 
     def read(self, *names: str, key: str = "bcp."):
         return self.run(self.make(key).read(names))

@@ -129,7 +129,9 @@ def more(page: Page, looks: int = 10) -> None:
 
 def test_every_click_in_a_storm_of_updates_counts_once(page, storm) -> None:
     """A click that an update swallows could be somebody's yes; one that counts twice, too."""
-    page.evaluate("window.hits = 0; document.addEventListener('mousedown', (e) => { window.hits += e.target.id === 'yes'; }, true)")
+    page.evaluate(
+        "window.hits = 0; document.addEventListener('mousedown', (e) => { window.hits += e.target.id === 'yes'; }, true)"
+    )
     for i in range(60):
         page.mouse.move(5, 5)
         more(page, 1)
@@ -185,7 +187,9 @@ def test_what_was_chosen_and_is_not_in_focus_stays(page) -> None:
 def test_opened_details_and_places_scrolled_to_stay(page) -> None:
     """Reading is work too."""
     page.locator("summary").click()
-    page.evaluate("document.getElementById('box').scrollTop = 200; document.getElementById('mark').scrollIntoView({block: 'center'})")
+    page.evaluate(
+        "document.getElementById('box').scrollTop = 200; document.getElementById('mark').scrollIntoView({block: 'center'})"
+    )
     top = "document.getElementById('mark').getBoundingClientRect().top"
     before = page.evaluate(top)
     more(page)

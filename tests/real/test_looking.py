@@ -88,7 +88,11 @@ class Watch:
     def looks(self) -> str:
         """One look of each probe, as a person takes it."""
         done = subprocess.run(
-            [*self.prefix, sys.executable, "-m", "bcp", "probe"], env={**self.env, "COLUMNS": "250"}, capture_output=True, text=True, check=False
+            [*self.prefix, sys.executable, "-m", "bcp", "probe"],
+            env={**self.env, "COLUMNS": "250"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return " ".join((done.stdout + done.stderr).split())
 
@@ -114,7 +118,9 @@ def field():
     try:
         net.start()
         net.people("alice", "bob")
-        wait_until(lambda: re.search(r"flags: [^;]*\bad\b", dig(net, f"@{IP['cache']}", "primary.out.test", "A", "+adflag")))
+        wait_until(
+            lambda: re.search(r"flags: [^;]*\bad\b", dig(net, f"@{IP['cache']}", "primary.out.test", "A", "+adflag"))
+        )
         (folder / "ops-home").mkdir()
         watch = Watch(net, folder / "ops-home")
         watch.until(healthy, 40)
@@ -195,7 +201,9 @@ def test_a_prober_that_is_throttled_is_our_own_limit(field) -> None:
     """Truth: H. The only place that looks is limited (4.7.500); real mail is taken."""
     net, watch = field
     began = time.time()
-    (net.folder / "primary" / "limited").write_text(f"{IP['ops']} 451 4.7.500 Server busy. Please try again later\n{IP6['ops']} 451 4.7.500 Server busy. Please try again later\n")
+    (net.folder / "primary" / "limited").write_text(
+        f"{IP['ops']} 451 4.7.500 Server busy. Please try again later\n{IP6['ops']} 451 4.7.500 Server busy. Please try again later\n"
+    )
     net.primary(f"smtpd_client_restrictions = check_client_access texthash:{net.folder}/primary/limited")
     try:
         found = watch.until(lambda v: "H" in v["classes"], 15)

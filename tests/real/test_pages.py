@@ -25,26 +25,97 @@ pytestmark = pytest.mark.real
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 LONG = "corp-test-with-a-very-long-name.mail.protection.outlook.example."
 REPORT = {
-    "organisation": "Corp", "kind": "drill", "playbook": "exchange-inbound-outage", "status": "done", "run": "run-20260122-174500-x7kq", "started": "2026-01-22T17:45:00Z", "ended": "2026-01-22T18:45:00Z",
-    "initiator": "alice", "reason": "", "checksum": "f" * 64, "overrides": {}, "approvals": [{"by": "bob", "at": "2026-01-22T17:46:00Z"}], "objectives": [{"objective": "rto_receive", "target_s": 1800, "achieved_s": 7, "met": True}],
-    "achieved": {"counted_from": "first failed look", "outage_since": "2026-01-22T17:44:00Z", "rto_receive_s": 7.0}, "changes": [{"target": "MX corp.test.", "before": LONG, "after": LONG, "undo": LONG}], "texts": [{"at": "2026-01-01T10:00:00Z", "step": "tell", "taken": 3, "template": "t", "form": "email", "language": "de", "subject": LONG, "body": f"Bitte nicht erneut senden.\n{LONG}"}],
+    "organisation": "Corp",
+    "kind": "drill",
+    "playbook": "exchange-inbound-outage",
+    "status": "done",
+    "run": "run-20260122-174500-x7kq",
+    "started": "2026-01-22T17:45:00Z",
+    "ended": "2026-01-22T18:45:00Z",
+    "initiator": "alice",
+    "reason": "",
+    "checksum": "f" * 64,
+    "overrides": {},
+    "approvals": [{"by": "bob", "at": "2026-01-22T17:46:00Z"}],
+    "objectives": [{"objective": "rto_receive", "target_s": 1800, "achieved_s": 7, "met": True}],
+    "achieved": {"counted_from": "first failed look", "outage_since": "2026-01-22T17:44:00Z", "rto_receive_s": 7.0},
+    "changes": [{"target": "MX corp.test.", "before": LONG, "after": LONG, "undo": LONG}],
+    "texts": [
+        {
+            "at": "2026-01-01T10:00:00Z",
+            "step": "tell",
+            "taken": 3,
+            "template": "t",
+            "form": "email",
+            "language": "de",
+            "subject": LONG,
+            "body": f"Bitte nicht erneut senden.\n{LONG}",
+        }
+    ],
     "messages": [],
-    "steps": [{"id": "tell-employees-with-a-long-name", "phase": "activation", "status": "ok", "summary": LONG * 3, "error": "", "hint": "", "from_s": 1.0, "to_s": 2.0}], "in_doubt": [], "doubts_settled": [],
-    "timeline": [{"at": "2026-01-22T17:45:00Z", "kind": "step_finished", "step": "mx", "actor": "", "status": "ok", "text": LONG * 2}], "audit": {"events": 3, "head": "a" * 64, "damage": ""}, "extra": {},
+    "steps": [
+        {
+            "id": "tell-employees-with-a-long-name",
+            "phase": "activation",
+            "status": "ok",
+            "summary": LONG * 3,
+            "error": "",
+            "hint": "",
+            "from_s": 1.0,
+            "to_s": 2.0,
+        }
+    ],
+    "in_doubt": [],
+    "doubts_settled": [],
+    "timeline": [
+        {
+            "at": "2026-01-22T17:45:00Z",
+            "kind": "step_finished",
+            "step": "mx",
+            "actor": "",
+            "status": "ok",
+            "text": LONG * 2,
+        }
+    ],
+    "audit": {"events": 3, "head": "a" * 64, "damage": ""},
+    "extra": {},
 }
 
 
 def _preview() -> str:
     pack = load_pack([Path(__file__).parents[2] / "playbooks" / "messages"])
     template = pack.get("employees-investigating")
-    return preview("employees-investigating", "class B", [render(template, f, x, x, {**LONG_VALUES, "outage_class": "B"}, drill=False) for f in FORMS for x in ("en", "de")])
+    return preview(
+        "employees-investigating",
+        "class B",
+        [
+            render(template, f, x, x, {**LONG_VALUES, "outage_class": "B"}, drill=False)
+            for f in FORMS
+            for x in ("en", "de")
+        ],
+    )
 
 
 async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
     """Open the page in Chromium at each width, light and dark; what it measured."""
     process = subprocess.Popen(
-        [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-port=0",
-         f"--user-data-dir={folder / 'profile'}", "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        [
+            str(BROWSER),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--remote-debugging-port=0",
+            f"--user-data-dir={folder / 'profile'}",
+            "about:blank",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     out = []
     try:
         port_file, deadline = folder / "profile" / "DevToolsActivePort", time.monotonic() + 30
@@ -74,8 +145,16 @@ async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
                 await call("Page.enable")
                 for width in widths:
                     for scheme in ("light", "dark"):
-                        await call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500)
-                        await call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+                        await call(
+                            "Emulation.setDeviceMetricsOverride",
+                            width=width,
+                            height=800,
+                            deviceScaleFactor=1,
+                            mobile=width < 500,
+                        )
+                        await call(
+                            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+                        )
                         await call("Page.navigate", url=url)
                         await asyncio.sleep(0.4)
                         script = "JSON.stringify({wide: document.documentElement.scrollWidth, back: getComputedStyle(document.body).backgroundColor, text: document.body.innerText.length, h1: document.querySelectorAll('h1').length})"
@@ -95,14 +174,33 @@ def test_pages_fit_a_phone_in_both_schemes_and_load_nothing(tmp_path, what) -> N
         pytest.skip("not installed: chromium")
     if what == "status":
         site = Site(tmp_path / "p", "Corp status", "")
-        site.put(Entry("k", 1_700_000_000.0, "Mail from outside arrives late", f"<p>Mail to {LONG} is kept.</p>", "x", "inbound-on-backup", "en"))
+        site.put(
+            Entry(
+                "k",
+                1_700_000_000.0,
+                "Mail from outside arrives late",
+                f"<p>Mail to {LONG} is kept.</p>",
+                "x",
+                "inbound-on-backup",
+                "en",
+            )
+        )
         path = tmp_path / "p" / "index.html"
     elif what == "preview":
         path = tmp_path / "preview.html"
         path.write_text(_preview())
     elif what == "tree":
         path = tmp_path / "tree.html"
-        people = [Contact(f"p{i}", f"Person with a rather long name {i}", phone=f"+49301234{i:03}", manager=f"p{i // 3}" if i else "", title="Head of Something Important") for i in range(60)]
+        people = [
+            Contact(
+                f"p{i}",
+                f"Person with a rather long name {i}",
+                phone=f"+49301234{i:03}",
+                manager=f"p{i // 3}" if i else "",
+                title="Head of Something Important",
+            )
+            for i in range(60)
+        ]
         path.write_text(tree(LONG, people, 1_700_000_000.0, "+4930123456"))
     else:
         path = tmp_path / "report.html"

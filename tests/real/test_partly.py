@@ -54,12 +54,16 @@ def world(tmp_path):
     server = DnsServer("bind", tmp_path / "dns", zones=NAMES).start()
     (tmp_path / "playbooks").mkdir()
     for name, more in (("three", ""), ("failing", LATER)):
-        (tmp_path / f"playbooks/{name}.yaml").write_text(BOOK.replace("NAME", name).replace("PYTHON", sys.executable) + more)
+        (tmp_path / f"playbooks/{name}.yaml").write_text(
+            BOOK.replace("NAME", name).replace("PYTHON", sys.executable) + more
+        )
     (tmp_path / "edit.py").write_text(EDIT.replace("PORT", str(server.port)))
     (tmp_path / "tsig").write_text(server.secret)
     (tmp_path / "contacts.csv").write_text("id,groups\nalice,oncall\n")
     domains = ", ".join(f"{{name: {n}, dns: main}}" for n in NAMES)
-    (tmp_path / "bcp.yaml").write_text(CONFIG.format(domains=domains, at=f"127.0.0.1:{server.port}", python=sys.executable))
+    (tmp_path / "bcp.yaml").write_text(
+        CONFIG.format(domains=domains, at=f"127.0.0.1:{server.port}", python=sys.executable)
+    )
     yield tmp_path, server
     server.stop()
 
@@ -67,7 +71,16 @@ def world(tmp_path):
 def run(folder, name):
     clean = {k: v for k, v in os.environ.items() if not k.startswith("BCP_")}
     arguments = [sys.executable, "-m", "bcp", "run", name, "--yes"]
-    return subprocess.run(arguments, cwd=folder, env={**clean, "COLUMNS": "200", "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False)
+    return subprocess.run(
+        arguments,
+        cwd=folder,
+        env={**clean, "COLUMNS": "200", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
 
 
 def mx(server, name):
@@ -82,7 +95,11 @@ def test_the_others_stay_where_they_were_moved_and_it_is_said_which_was_not(worl
     assert [mx(server, n) for n in NAMES] == ["10 relay.out.test.", "5 somebody.else.test.", "10 relay.out.test."]
     assert ended.returncode == 0, ended.stdout + ended.stderr
     said = ended.stdout + ended.stderr
-    assert "2 of 3 domain(s) switched" in said and "NOT moved: two.test: conflict" in said and "5 somebody.else.test." in said
+    assert (
+        "2 of 3 domain(s) switched" in said
+        and "NOT moved: two.test: conflict" in said
+        and "5 somebody.else.test." in said
+    )
 
 
 def test_a_later_failure_puts_back_what_was_moved_and_not_what_somebody_else_changed(world) -> None:

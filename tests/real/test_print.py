@@ -25,12 +25,43 @@ CUT = """() => [...document.querySelectorAll('*')].filter(e => e.scrollWidth > e
 
 
 def pages(folder: Path) -> dict[str, str]:
-    answers = {"people": 5, "at": "2026-01-01T00:00:00Z", "answers": {"1": {"means": "safe", "people": ["a", "b"]}}, "unclear": [], "silent": ["c", "d"]}
+    answers = {
+        "people": 5,
+        "at": "2026-01-01T00:00:00Z",
+        "answers": {"1": {"means": "safe", "people": ["a", "b"]}},
+        "unclear": [],
+        "silent": ["c", "d"],
+    }
     site = Site(folder / "site", "Corp status", "https://status.example")
     for i in range(3):
-        site.put(Entry(f"k{i}", 1_700_000_000 + i * 1800, f"Mail is late {LONG}", f"<p>Mail from outside is late. {LONG}</p>", "x", "t", "en"))
-    people = [Contact(f"p{i}", f"Person {i}", phone=f"+49151100000{i:02}", manager="" if i == 0 else f"p{(i - 1) // 3}", groups=("staff",), title="A rather long title of a post") for i in range(30)]
-    return {"report": page({**REPORT, "answers": answers}), "preview": _preview(), "tree": tree("Corp", people, 1_700_000_000.0, "+49 30 1"), "status": (folder / "site" / "index.html").read_text()}
+        site.put(
+            Entry(
+                f"k{i}",
+                1_700_000_000 + i * 1800,
+                f"Mail is late {LONG}",
+                f"<p>Mail from outside is late. {LONG}</p>",
+                "x",
+                "t",
+                "en",
+            )
+        )
+    people = [
+        Contact(
+            f"p{i}",
+            f"Person {i}",
+            phone=f"+49151100000{i:02}",
+            manager="" if i == 0 else f"p{(i - 1) // 3}",
+            groups=("staff",),
+            title="A rather long title of a post",
+        )
+        for i in range(30)
+    ]
+    return {
+        "report": page({**REPORT, "answers": answers}),
+        "preview": _preview(),
+        "tree": tree("Corp", people, 1_700_000_000.0, "+49 30 1"),
+        "status": (folder / "site" / "index.html").read_text(),
+    }
 
 
 def test_nothing_is_cut_off_on_paper(tmp_path) -> None:

@@ -39,10 +39,25 @@ class Ops:
         (folder / "contacts.csv").write_text("id,name,groups\nalice,Alice,staff;oncall\nbob,Bob,staff;oncall\n")
         (folder / "playbooks" / "real-outage.yaml").write_text(block("playbooks/real-outage.yaml"))
         (folder / "playbooks" / "real-failback.yaml").write_text(block("playbooks/real-failback.yaml"))
-        self.env = {**os.environ, "TSIG": net.secret, "CODE_ALICE": "7351", "BCP_APPROVAL_CODE": "7351", "BCP_CONFIG": str(folder / "bcp.yaml"), "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
+        self.env = {
+            **os.environ,
+            "TSIG": net.secret,
+            "CODE_ALICE": "7351",
+            "BCP_APPROVAL_CODE": "7351",
+            "BCP_CONFIG": str(folder / "bcp.yaml"),
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "80",
+        }
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen([*self.net.inside("ops"), sys.executable, "-m", "bcp", *arguments], env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL)
+        return subprocess.Popen(
+            [*self.net.inside("ops"), sys.executable, "-m", "bcp", *arguments],
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
 
     def run(self, *arguments: str, timeout: float = 60) -> tuple[int, str]:
         process = self.start(*arguments)
@@ -53,7 +68,9 @@ class Ops:
         return process.returncode, out
 
 
-@pytest.fixture(params=[("bind", "kill"), ("knot", "hang"), ("bind", "blackhole")], ids=["bind-kill", "knot-hang", "bind-blackhole"])
+@pytest.fixture(
+    params=[("bind", "kill"), ("knot", "hang"), ("bind", "blackhole")], ids=["bind-kill", "knot-hang", "bind-blackhole"]
+)
 def story(request):
     if why := able():
         pytest.skip(why)
@@ -121,7 +138,12 @@ def test_an_outage_from_break_to_all_clear(story, tmp_path) -> None:
     fed = net.fed()
     missing = [n for n in fed if n not in counted]
     doubled = [n for n, c in counted.items() if c > 1]
-    assert len(fed) > 50 and not missing and not doubled, (missing, doubled, {h: net.queue(h) for h in ("sender", "relay", "primary")}, (net.folder / "primary" / "log").read_text()[-1500:])
+    assert len(fed) > 50 and not missing and not doubled, (
+        missing,
+        doubled,
+        {h: net.queue(h) for h in ("sender", "relay", "primary")},
+        (net.folder / "primary" / "log").read_text()[-1500:],
+    )
     code, out = ops.run("audit", "verify")
     assert code == 0, out
     code, out = ops.run("status", "--all")

@@ -83,7 +83,17 @@ class Wide(Net):
 
     def six(self, host: str, *, on: bool) -> None:
         """IPv6 of a host, on or off."""
-        run("ip", "-n", self.ns(host), "addr", "add" if on else "del", f"{IP6[host]}/64", "dev", "eth0", *(["nodad"] if on else []))
+        run(
+            "ip",
+            "-n",
+            self.ns(host),
+            "addr",
+            "add" if on else "del",
+            f"{IP6[host]}/64",
+            "dev",
+            "eth0",
+            *(["nodad"] if on else []),
+        )
 
     # -- names ---------------------------------------------------------------------------------------------------
 
@@ -101,12 +111,16 @@ class Wide(Net):
 
         The keys stay well signed: resolvers keep a broken key for a minute."""
         self.serial += 1
-        text = OUT.format(serial=self.serial, dns=IP["dns"], primary=IP["primary"], primary6=IP6["primary"], relay=IP["relay"])
+        text = OUT.format(
+            serial=self.serial, dns=IP["dns"], primary=IP["primary"], primary6=IP6["primary"], relay=IP["relay"]
+        )
         zone = dns.zone.from_text(text, origin="out.test.", relativize=False)
         now, host, public = int(time.time()), dns.name.from_text("primary.out.test."), self._dnskey()
 
         def signer(txn, rrset) -> None:
-            begin, end = (now - 12 * DAY, now - 2 * DAY) if expired and rrset.name == host else (now - DAY, now + 10 * DAY)
+            begin, end = (
+                (now - 12 * DAY, now - 2 * DAY) if expired and rrset.name == host else (now - DAY, now + 10 * DAY)
+            )
             made = dns.dnssec.sign(rrset, self.key, zone.origin, public, inception=begin, expiration=end)
             txn.add(rrset.name, rrset.ttl, made)
 
@@ -130,7 +144,9 @@ class Wide(Net):
         """Start a resolver; ``more`` is a line of its configuration."""
         d = self.folder / name
         d.mkdir(exist_ok=True)
-        (d / "unbound.conf").write_text(UNBOUND_CONF.format(address=address, d=d, anchor=self.anchor(), dns=IP["dns"], more=more))
+        (d / "unbound.conf").write_text(
+            UNBOUND_CONF.format(address=address, d=d, anchor=self.anchor(), dns=IP["dns"], more=more)
+        )
         self.processes.start(UNBOUND, "-d", "-c", str(d / "unbound.conf"), log=d / "log", prefix=self.inside("cache"))
 
     def second_resolver(self, more: str) -> None:
@@ -158,7 +174,9 @@ class Wide(Net):
 
 def dig(net: Net, *arguments: str) -> str:
     """What dig prints in the operator's namespace."""
-    found = subprocess.run([*net.inside("ops"), "dig", "+time=1", "+tries=1", *arguments], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [*net.inside("ops"), "dig", "+time=1", "+tries=1", *arguments], capture_output=True, text=True, check=False
+    )
     return found.stdout
 
 

@@ -16,13 +16,26 @@ def test_a_drill_ends_with_every_mail_counted(cli, tmp_path, name) -> None:
     done = cli("drill", "run", name, "--folder", str(tmp_path / "lab"), timeout=150)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    assert set(found) >= {"scenario", "sent", "delivered", "lost", "duplicated", "detected_s", "failover_s", "rto_receive_s", "rto_communicate_s", "report"}
+    assert set(found) >= {
+        "scenario",
+        "sent",
+        "delivered",
+        "lost",
+        "duplicated",
+        "detected_s",
+        "failover_s",
+        "rto_receive_s",
+        "rto_communicate_s",
+        "report",
+    }
     assert found["lost"] == found["duplicated"] == 0
     assert found["delivered"] + found["bounced"] == found["sent"] > 40
     assert (found["bounced"] > 0) == (name == "550-valid-recipients")
     report = Path(found["report"])
     page, data = report.read_text(), json.loads(report.with_suffix(".json").read_text())
-    assert {t["form"] for t in data["texts"]} >= {"sms", "chat", "page"} and sum(t["taken"] for t in data["texts"]) == sum(m["sent"] for m in data["messages"])
+    assert {t["form"] for t in data["texts"]} >= {"sms", "chat", "page"} and sum(
+        t["taken"] for t in data["texts"]
+    ) == sum(m["sent"] for m in data["messages"])
     assert "What was said" in page and all(t["body"].split("\n")[0][:20] for t in data["texts"])
     assert "<script" not in page and "src=" not in page and 'name="viewport"' in page
     assert data["status"] == "done" and data["audit"]["damage"] == "" and not data["in_doubt"]
@@ -51,8 +64,14 @@ def test_ctrl_c_ends_a_drill_at_once(tmp_path) -> None:
 
     from support import ROOT
 
-    process = subprocess.Popen([sys.executable, "-m", "bcp", "drill", "run", "451", "--folder", str(tmp_path / "lab")], env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bcp", "drill", "run", "451", "--folder", str(tmp_path / "lab")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     deadline = time.monotonic() + 20
     while not list((tmp_path / "lab").glob("state/runs/*.db")) and time.monotonic() < deadline:
         time.sleep(0.05)

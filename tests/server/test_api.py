@@ -14,9 +14,29 @@ def test_schemathesis_finds_nothing(world, tmp_path) -> None:
     headers = ["--header", f"Authorization: Bearer {w.token()}"]
     program = Path(sys.executable).parent / "st"
     done = subprocess.run(
-        [str(program), "run", f"{w.base}/api/v1/openapi.json", *headers, "--max-examples", "25", "--seed", "7", "--workers", "1", "--request-timeout", "10", "--no-color",
-         "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,negative_data_rejection"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+        [
+            str(program),
+            "run",
+            f"{w.base}/api/v1/openapi.json",
+            *headers,
+            "--max-examples",
+            "25",
+            "--seed",
+            "7",
+            "--workers",
+            "1",
+            "--request-timeout",
+            "10",
+            "--no-color",
+            "--checks",
+            "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,negative_data_rejection",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert "Traceback" not in w.errors.read_text(), w.errors.read_text()[-3000:]
 
@@ -29,7 +49,9 @@ def test_tokens_scopes_and_ends(world) -> None:
     read = w.token("reads", "read")
     assert w.api("/verdict", token=read)[0] == 200
     assert w.api("/plans", {"playbook": "exchange-inbound-outage"}, token=read)[0] == 403
-    short = json.loads(w.run("token", "add", "short", "--scope", "read", "--valid", "1s", "--output", "json").stdout)["token"]
+    short = json.loads(w.run("token", "add", "short", "--scope", "read", "--valid", "1s", "--output", "json").stdout)[
+        "token"
+    ]
     w.wait(lambda: w.api("/verdict", token=short)[0] == 401, 10)
     assert w.run("token", "remove", "reads").returncode == 0
     assert w.api("/verdict", token=read)[0] == 401
@@ -52,7 +74,11 @@ def test_a_plan_by_the_api_asks_people_as_always(world) -> None:
     assert status == 200 and plan["runnable"] and plan["changes"], plan
     assert w.api(f"/plans/{plan['id']}/run", {})[0] == 202
     question = w.wait(lambda: [q for q in w.api("/questions")[1] if q["checksum"] == plan["checksum"]])[0]
-    status, said = w.api(f"/questions/{question['id']}/answer", {"yes": False, "checksum": question["checksum"]}, token=w.token("alices", "approve", contact="alice"))
+    status, said = w.api(
+        f"/questions/{question['id']}/answer",
+        {"yes": False, "checksum": question["checksum"]},
+        token=w.token("alices", "approve", contact="alice"),
+    )
     assert status == 200, said
     w.wait(lambda: w.api("/runs/last")[1]["status"] in {"failed", "aborted"})
     assert w.api("/reports", {"plane": "mailbox", "text": "Outlook does not open", "who": "carol"})[0] == 202
@@ -66,7 +92,17 @@ def test_metrics_health_and_what_is_closed(world) -> None:
     assert status == 200 and b'bcp_service_state{state="healthy"}' in text and b"bcp_incident_open 0" in text, text
     assert w.get("/metrics", {"X-Forwarded-For": "192.0.2.1"})[0] == 401
     assert w.get("/metrics", {"X-Forwarded-For": "192.0.2.1", "Authorization": f"Bearer {w.token()}"})[0] == 200
-    for path in ("/static/../accounts.db", "/static/%2e%2e/%2e%2e/bcp.yaml", "/status/%2e%2e%2fbcp.yaml", "/status/entries.json", "/runs/..%2f..%2fx/report", "/plans/..%2f..%2fserve", "/docs", "/redoc", "/a/" + "x" * 500):
+    for path in (
+        "/static/../accounts.db",
+        "/static/%2e%2e/%2e%2e/bcp.yaml",
+        "/status/%2e%2e%2fbcp.yaml",
+        "/status/entries.json",
+        "/runs/..%2f..%2fx/report",
+        "/plans/..%2f..%2fserve",
+        "/docs",
+        "/redoc",
+        "/a/" + "x" * 500,
+    ):
         assert w.get(path)[0] in {303, 400, 404, 410, 429}, path
 
 
@@ -81,7 +117,12 @@ def test_another_vantage_point_reports_over_http(world) -> None:
     import yaml
 
     data = json.loads(json.dumps(w.data))
-    data["state"], data["detect"]["vantage"], data["detect"]["key"], data["detect"]["vantages"] = str(w.folder / "far"), "berlin", "file:secrets/vantage", {}
+    data["state"], data["detect"]["vantage"], data["detect"]["key"], data["detect"]["vantages"] = (
+        str(w.folder / "far"),
+        "berlin",
+        "file:secrets/vantage",
+        {},
+    )
     far.write_text(yaml.safe_dump(data))
     done = w.run("probe", "--remote-to", f"{w.base}/observations", "--once", env={"BCP_CONFIG": str(far)})
     assert done.returncode == 0, done.stderr

@@ -29,12 +29,21 @@ class Eye:
     """A page, with what went wrong on it."""
 
     def __init__(self, browser, width: int, scheme: str) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=False, reduced_motion="reduce")
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=False, reduced_motion="reduce"
+        )
         self.page: Page = self.context.new_page()
         self.width, self.scheme = width, scheme
         self.foreign: list[str] = []
         self.complaints: list[str] = []
-        self.page.on("request", lambda r: self.foreign.append(r.url) if not re.match(r"(http://localhost:|http://127\.0\.0\.1:|data:)", r.url) else None)
+        self.page.on(
+            "request",
+            lambda r: (
+                self.foreign.append(r.url)
+                if not re.match(r"(http://localhost:|http://127\.0\.0\.1:|data:)", r.url)
+                else None
+            ),
+        )
         self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
 
@@ -44,9 +53,18 @@ class Eye:
             self.page.screenshot(path=f"{SHOTS}/{name}-{self.width}-{self.scheme}.png", full_page=True)
         wide = self.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= self.width, f"{name} is {wide} pixels wide at {self.width}"
-        client = self.context.new_cdp_session(self.page)  # past the policy, as an extension would: the page itself may not
+        client = self.context.new_cdp_session(
+            self.page
+        )  # past the policy, as an extension would: the page itself may not
         client.send("Runtime.evaluate", {"expression": AXE})
-        found = client.send("Runtime.evaluate", {"expression": "axe.run(document).then(r => JSON.stringify(r.violations.map(v => [v.id, v.help, v.nodes.map(n => n.html.slice(0, 150) + ' ' + n.failureSummary.slice(0, 300))])))", "awaitPromise": True, "returnByValue": True})
+        found = client.send(
+            "Runtime.evaluate",
+            {
+                "expression": "axe.run(document).then(r => JSON.stringify(r.violations.map(v => [v.id, v.help, v.nodes.map(n => n.html.slice(0, 150) + ' ' + n.failureSummary.slice(0, 300))])))",
+                "awaitPromise": True,
+                "returnByValue": True,
+            },
+        )
         assert json.loads(found["result"]["value"]) == [], (name, found["result"]["value"][:2000])
 
 
@@ -54,7 +72,16 @@ class Eye:
 def browser():
     """Chromium from Debian's package."""
     with sync_playwright() as p:
-        made = p.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"])
+        made = p.chromium.launch(
+            executable_path=BROWSER,
+            args=[
+                "--no-sandbox",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+            ],
+        )
         yield made
         made.close()
 
@@ -106,7 +133,9 @@ def test_an_outage_from_the_browser(world, browser, width, scheme) -> None:
     eye.check("run")
     page.get_by_role("link", name="Stop and undo").click()
     page.get_by_text("This moves mail back to exchange-online.").wait_for()
-    page.get_by_role("button", name="Stop, and move mail back").click()  # the browser asks for the reason and the tick first
+    page.get_by_role(
+        "button", name="Stop, and move mail back"
+    ).click()  # the browser asks for the reason and the tick first
     assert page.url.endswith("/abort") and page.locator(".now.bad").count() == 1
     eye.check("abort")
     page.get_by_role("link", name="Leave it as it is").click()
@@ -167,7 +196,18 @@ def test_keyboard_only_and_a_passkey(world, browser) -> None:
     page.get_by_role("heading", name="Now").wait_for()
     client = eye.context.new_cdp_session(page)
     client.send("WebAuthn.enable")
-    client.send("WebAuthn.addVirtualAuthenticator", {"options": {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True}})
+    client.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {
+            "options": {
+                "protocol": "ctap2",
+                "transport": "internal",
+                "hasResidentKey": True,
+                "hasUserVerification": True,
+                "isUserVerified": True,
+            }
+        },
+    )
     page.goto(w.base + "/account")
     page.get_by_label("Name of this device").fill("my phone")
     page.get_by_role("button", name="Add a passkey").click()

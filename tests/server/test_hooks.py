@@ -48,7 +48,9 @@ class Server:
 
         self.daemon = Daemon(self.configuration)
         self.app = web(self.daemon)
-        self.client = httpx.AsyncClient(transport=ASGITransport(app=self.app, client=("127.0.0.1", 40000)), base_url="http://bcp.test")
+        self.client = httpx.AsyncClient(
+            transport=ASGITransport(app=self.app, client=("127.0.0.1", 40000)), base_url="http://bcp.test"
+        )
         return self
 
     async def __aexit__(self, *error) -> None:
@@ -58,7 +60,9 @@ class Server:
         self.daemon.lock.release()
 
     async def post(self, kind: str, raw: bytes, path: str = "", headers: dict | None = None):
-        return await self.client.post(f"/hooks/{kind}{path}", content=raw, headers={"Content-Type": "application/json", **(headers or {})})
+        return await self.client.post(
+            f"/hooks/{kind}{path}", content=raw, headers={"Content-Type": "application/json", **(headers or {})}
+        )
 
 
 def hooks(*kinds: str) -> dict:
@@ -81,7 +85,12 @@ def test_a_published_body_opens_one_incident_and_ends_it(kind, tmp_path) -> None
             first = await server.post(kind, raw, path, headers)
             assert first.status_code == 202 and first.json()["opened"] and first.json()["incident"], first.text
             again = await server.post(kind, raw, path, headers)
-            assert again.status_code == 202 and again.json()["incident"] == first.json()["incident"] and not again.json()["opened"] and again.json()["repeated"] == 1
+            assert (
+                again.status_code == 202
+                and again.json()["incident"] == first.json()["incident"]
+                and not again.json()["opened"]
+                and again.json()["repeated"] == 1
+            )
             wrong_path, wrong = signed(kind, raw, key="x" * 20)
             assert (await server.post(kind, raw, wrong_path, wrong)).status_code == 401
             assert (await server.post(kind, raw)).status_code == 401
@@ -94,16 +103,27 @@ def test_a_published_body_opens_one_incident_and_ends_it(kind, tmp_path) -> None
                     headers["X-GitHub-Event"] = "issues"
                 assert (await server.post(kind, other, path, headers)).status_code == 422, other
             path, headers = signed(kind, raw)
-            assert (await server.client.post(f"/hooks/{kind}{path}", content=raw, headers={**headers, "Content-Type": "text/html"})).status_code == 415
+            assert (
+                await server.client.post(
+                    f"/hooks/{kind}{path}", content=raw, headers={**headers, "Content-Type": "text/html"}
+                )
+            ).status_code == 415
             large = b" " * 100_001
             path, headers = signed(kind, large)
             assert (await server.post(kind, large, path, headers)).status_code == 413
             over = body(kind, "resolved")
             path, headers = signed(kind, over, mark="msg_2")
             ended = await server.post(kind, over, path, headers)
-            assert ended.status_code == 202 and ended.json()["resolved"] and ended.json()["incident"] == first.json()["incident"], ended.text
+            assert (
+                ended.status_code == 202
+                and ended.json()["resolved"]
+                and ended.json()["incident"] == first.json()["incident"]
+            ), ended.text
             assert (await server.post("nobody", raw, path, headers)).status_code == 404
-            assert len(await server.daemon.writer.do(lambda b: b.incidents())) == 1 and await server.daemon.writer.do(lambda b: b.damage()) == ""
+            assert (
+                len(await server.daemon.writer.do(lambda b: b.incidents())) == 1
+                and await server.daemon.writer.do(lambda b: b.damage()) == ""
+            )
 
     asyncio.run(run())
 
@@ -132,7 +152,10 @@ def test_a_group_is_judged_alert_by_alert_in_any_order(tmp_path) -> None:
         async with Server(tmp_path, hooks("alertmanager")) as server:
             path, headers = signed("alertmanager", b"")
             group = json.loads(body("alertmanager", "firing"))
-            group["alerts"] = [{**group["alerts"][0], "fingerprint": f"f{i}", "status": "firing" if i % 2 else "resolved"} for i in range(6)]
+            group["alerts"] = [
+                {**group["alerts"][0], "fingerprint": f"f{i}", "status": "firing" if i % 2 else "resolved"}
+                for i in range(6)
+            ]
             first = (await server.post("alertmanager", json.dumps(group).encode(), path, headers)).json()
             assert (first["new"], first["ignored"]) == (3, 3)
             random.Random(1).shuffle(group["alerts"])
@@ -188,30 +211,59 @@ def test_tokens_of_an_identity_provider_with_keys_that_are_kept(tmp_path) -> Non
     key, other = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key())) | {"kid": "k1", "alg": "ES256", "use": "sig"}
     (tmp_path / "jwks.json").write_text(json.dumps({"keys": [jwk]}))
-    auth = {"jwt": {"issuer": "https://sts.example/t/", "audience": "api://bcp", "keys": str(tmp_path / "jwks.json"), "role": "ActionGroupsSecureWebhook"}}
+    auth = {
+        "jwt": {
+            "issuer": "https://sts.example/t/",
+            "audience": "api://bcp",
+            "keys": str(tmp_path / "jwks.json"),
+            "role": "ActionGroupsSecureWebhook",
+        }
+    }
 
     def token(signer=key, kid="k1", algorithm="ES256", **changes) -> str:
-        claims = {"iss": "https://sts.example/t/", "aud": "api://bcp", "exp": time.time() + 60, "roles": ["ActionGroupsSecureWebhook"], **changes}
-        return jwt.encode({k: v for k, v in claims.items() if v is not None}, signer, algorithm=algorithm, headers={"kid": kid})
+        claims = {
+            "iss": "https://sts.example/t/",
+            "aud": "api://bcp",
+            "exp": time.time() + 60,
+            "roles": ["ActionGroupsSecureWebhook"],
+            **changes,
+        }
+        return jwt.encode(
+            {k: v for k, v in claims.items() if v is not None}, signer, algorithm=algorithm, headers={"kid": kid}
+        )
 
     async def run() -> list[int]:
         out = []
         raw = body("azure-monitor", "firing")
         async with Server(tmp_path, {"azure-monitor": {"kind": "azure-monitor", "auth": auth}}) as server:
+
             async def give(value: str) -> int:
                 return (await server.post("azure-monitor", raw, "", {"Authorization": f"Bearer {value}"})).status_code
 
             out.append(await give(token()))
             (tmp_path / "jwks.json").unlink()
             out.append(await give(token()))
-            for wrong in (token(other), token(kid="k2"), token(iss="https://evil/"), token(aud="api://else"), token(roles=[]), token(exp=time.time() - 120), token(exp=None),
-                          token("x" * 32, algorithm="HS256"), "a.b.c", jwt.encode({"iss": "https://sts.example/t/"}, None, algorithm="none"), ""):
+            for wrong in (
+                token(other),
+                token(kid="k2"),
+                token(iss="https://evil/"),
+                token(aud="api://else"),
+                token(roles=[]),
+                token(exp=time.time() - 120),
+                token(exp=None),
+                token("x" * 32, algorithm="HS256"),
+                "a.b.c",
+                jwt.encode({"iss": "https://sts.example/t/"}, None, algorithm="none"),
+                "",
+            ):
                 out.append(await give(wrong))
         from bcp.kit import hook_auth
 
         hook_auth._KEYS.clear()  # a new process: the keys lie in the state folder
         async with Server(tmp_path, {"azure-monitor": {"kind": "azure-monitor", "auth": auth}}) as server:
-            out.append((await server.post("azure-monitor", raw, "", {"Authorization": f"Bearer {token()}"})).status_code)
+            out.append(
+                (await server.post("azure-monitor", raw, "", {"Authorization": f"Bearer {token()}"})).status_code
+            )
         return out
 
     codes = asyncio.run(run())
@@ -226,8 +278,15 @@ def test_a_client_certificate_counts_from_the_named_proxy_only(tmp_path) -> None
         async with Server(tmp_path, {"alertmanager": {"kind": "alertmanager", "auth": auth}}) as server:
             good = {"X-Client-Verify": "SUCCESS", "X-Client-DN": "CN=alertmanager", "Content-Type": "application/json"}
             raw, out = body("alertmanager", "firing"), []
-            for peer, headers in (("10.9.9.9", good), ("127.0.0.1", good), ("10.9.9.9", {**good, "X-Client-DN": "CN=else"}), ("10.9.9.9", {**good, "X-Client-Verify": "FAILED"})):
-                async with httpx.AsyncClient(transport=ASGITransport(app=server.app, client=(peer, 1)), base_url="http://bcp.test") as client:
+            for peer, headers in (
+                ("10.9.9.9", good),
+                ("127.0.0.1", good),
+                ("10.9.9.9", {**good, "X-Client-DN": "CN=else"}),
+                ("10.9.9.9", {**good, "X-Client-Verify": "FAILED"}),
+            ):
+                async with httpx.AsyncClient(
+                    transport=ASGITransport(app=server.app, client=(peer, 1)), base_url="http://bcp.test"
+                ) as client:
                     out.append((await client.post("/hooks/alertmanager", content=raw, headers=headers)).status_code)
             return out
 
@@ -242,12 +301,19 @@ def test_ed25519_of_standard_webhooks(tmp_path) -> None:
     (tmp_path / "whpk").write_text("whpk_" + base64.b64encode(key.public_key().public_bytes_raw()).decode())
 
     async def run() -> list[int]:
-        async with Server(tmp_path, {"standard-webhooks": {"kind": "standard-webhooks", "auth": {"hmac": ["file:whpk"]}}}) as server:
+        async with Server(
+            tmp_path, {"standard-webhooks": {"kind": "standard-webhooks", "auth": {"hmac": ["file:whpk"]}}}
+        ) as server:
             raw, moment = body("standard-webhooks", "firing"), str(int(time.time()))
             right = base64.b64encode(key.sign(f"m1.{moment}.".encode() + raw)).decode()
             wrong = base64.b64encode(key.sign(f"m2.{moment}.".encode() + raw)).decode()
             heads = {"webhook-id": "m1", "webhook-timestamp": moment}
-            return [(await server.post("standard-webhooks", raw, "", {**heads, "webhook-signature": f"v1a,{s}"})).status_code for s in (wrong, right)]
+            return [
+                (
+                    await server.post("standard-webhooks", raw, "", {**heads, "webhook-signature": f"v1a,{s}"})
+                ).status_code
+                for s in (wrong, right)
+            ]
 
     assert asyncio.run(run()) == [401, 202]
 
@@ -278,16 +344,38 @@ def test_a_form_is_taken_where_a_command_line_sends_it_and_nowhere_else(tmp_path
             headers = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
 
             async def post(raw: bytes, kind: str = "icinga"):
-                return await server.client.post(f"/hooks/{kind}{path}", content=raw, headers=headers if kind == "icinga" else {**signed(kind, b"")[1], "Content-Type": headers["Content-Type"]})
+                return await server.client.post(
+                    f"/hooks/{kind}{path}",
+                    content=raw,
+                    headers=headers
+                    if kind == "icinga"
+                    else {**signed(kind, b"")[1], "Content-Type": headers["Content-Type"]},
+                )
 
-            fields = {"host": "mx", "service": "smtp", "state": "CRITICAL", "type": "PROBLEM", "output": 'he said "no" & left\n2nd', "since": "1764000000.5"}
+            fields = {
+                "host": "mx",
+                "service": "smtp",
+                "state": "CRITICAL",
+                "type": "PROBLEM",
+                "output": 'he said "no" & left\n2nd',
+                "since": "1764000000.5",
+            }
             first = (await post(urlencode(fields).encode())).json()
             assert first["opened"] and (await post(urlencode(fields).encode())).json()["repeated"] == 1
-            over = (await post(urlencode({**fields, "type": "RECOVERY", "state": "OK", "since": "1764000060"}).encode())).json()
+            over = (
+                await post(urlencode({**fields, "type": "RECOVERY", "state": "OK", "since": "1764000060"}).encode())
+            ).json()
             assert over["resolved"] and over["incident"] == first["incident"]
             # A system that never saw it change says 0: that is no identity, and a later outage is another one.
             assert (await post(urlencode({**fields, "since": "0"}).encode())).json()["new"] == 1
-            for raw in (b"", b"x", b"\xff=\xfe&", b"&".join(b"a%d=1" % i for i in range(200)), b"host=mx", b'{"host": 1}'):
+            for raw in (
+                b"",
+                b"x",
+                b"\xff=\xfe&",
+                b"&".join(b"a%d=1" % i for i in range(200)),
+                b"host=mx",
+                b'{"host": 1}',
+            ):
                 assert (await post(raw)).status_code == 422, raw
             assert (await post(b"event_id=1&value=1", "zabbix")).status_code == 415
 
@@ -298,13 +386,22 @@ def test_conditions_choose_alerts_and_a_missing_label_is_no(tmp_path) -> None:
     """`when` is an expression of the playbook language."""
 
     async def run() -> list:
-        hook = {"kind": "alertmanager", **SETTINGS["alertmanager"], "when": "labels.service == 'exchange' and labels.team == 'mail'"}
+        hook = {
+            "kind": "alertmanager",
+            **SETTINGS["alertmanager"],
+            "when": "labels.service == 'exchange' and labels.team == 'mail'",
+        }
         async with Server(tmp_path, {"alertmanager": hook}) as server:
             path, headers = signed("alertmanager", b"")
-            out = [(await server.post("alertmanager", body("alertmanager", "firing"), path, headers)).json()["incident"]]
+            out = [
+                (await server.post("alertmanager", body("alertmanager", "firing"), path, headers)).json()["incident"]
+            ]
             data = json.loads(body("alertmanager", "firing"))
             data["alerts"][0]["labels"]["team"] = "mail"
-            return [*out, (await server.post("alertmanager", json.dumps(data).encode(), path, headers)).json()["incident"]]
+            return [
+                *out,
+                (await server.post("alertmanager", json.dumps(data).encode(), path, headers)).json()["incident"],
+            ]
 
     none, some = asyncio.run(run())
     assert none is None and some
@@ -316,10 +413,21 @@ def test_too_many_wrong_credentials_close_the_door_for_that_address(tmp_path) ->
     async def run() -> list[int]:
         async with Server(tmp_path, hooks("alertmanager")) as server:
             raw = body("alertmanager", "firing")
-            codes = [(await server.post("alertmanager", raw, "", {"Authorization": "Bearer no"})).status_code for _ in range(70)]
+            codes = [
+                (await server.post("alertmanager", raw, "", {"Authorization": "Bearer no"})).status_code
+                for _ in range(70)
+            ]
             path, headers = signed("alertmanager", raw)
-            async with httpx.AsyncClient(transport=ASGITransport(app=server.app, client=("127.0.0.2", 1)), base_url="http://bcp.test") as other:
-                codes.append((await other.post("/hooks/alertmanager", content=raw, headers={"Content-Type": "application/json", **headers})).status_code)
+            async with httpx.AsyncClient(
+                transport=ASGITransport(app=server.app, client=("127.0.0.2", 1)), base_url="http://bcp.test"
+            ) as other:
+                codes.append(
+                    (
+                        await other.post(
+                            "/hooks/alertmanager", content=raw, headers={"Content-Type": "application/json", **headers}
+                        )
+                    ).status_code
+                )
             return codes
 
     codes = asyncio.run(run())
@@ -343,15 +451,24 @@ def test_a_full_disk_is_503_and_nothing_is_taken(tmp_path, monkeypatch) -> None:
             path, headers = signed("alertmanager", raw)
             monkeypatch.setattr(Book, "commit", broken)
             out = [(await server.post("alertmanager", raw, path, headers)).status_code]
-            assert (await server.client.get("/readyz")).status_code == 503 and (await server.client.get("/healthz")).status_code == 200
+            assert (await server.client.get("/readyz")).status_code == 503 and (
+                await server.client.get("/healthz")
+            ).status_code == 200
             monkeypatch.setattr(Book, "commit", real)
-            out += [(await server.post("alertmanager", raw, path, headers)).status_code, len(await server.daemon.writer.do(lambda b: b.incidents()))]
+            out += [
+                (await server.post("alertmanager", raw, path, headers)).status_code,
+                len(await server.daemon.writer.do(lambda b: b.incidents())),
+            ]
             return out
 
     assert asyncio.run(run()) == [503, 202, 1]
 
 
-json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30), lambda c: st.lists(c, max_size=4) | st.dictionaries(st.text(max_size=12), c, max_size=4), max_leaves=12)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
+    lambda c: st.lists(c, max_size=4) | st.dictionaries(st.text(max_size=12), c, max_size=4),
+    max_leaves=12,
+)
 
 
 def mutate(rng: random.Random, raw: bytes) -> bytes:  # noqa: C901 - one branch a kind of damage
@@ -366,13 +483,40 @@ def mutate(rng: random.Random, raw: bytes) -> bytes:  # noqa: C901 - one branch 
         elif how == 2 and data:
             data[at % len(data)] = rng.randrange(256)
         elif how == 3:
-            data[at:at] = rng.choice([b"null", b"[]", b"{}", b'"\\ud800"', b"1e400", b"-" * 3, b"[" * 200, b'{"a":' * 150, b"9" * 5000, b"\x00"])
+            data[at:at] = rng.choice(
+                [
+                    b"null",
+                    b"[]",
+                    b"{}",
+                    b'"\\ud800"',
+                    b"1e400",
+                    b"-" * 3,
+                    b"[" * 200,
+                    b'{"a":' * 150,
+                    b"9" * 5000,
+                    b"\x00",
+                ]
+            )
         elif how == 4:
             piece = data[at : at + rng.randint(1, 60)]
             data[at:at] = piece
         elif how == 5:
             text = data.decode("latin-1")
-            for old in rng.sample(['"firing"', '"resolved"', '"alerts"', '"labels"', '"status"', '"fingerprint"', '"id"', '"data"', "true", "1"], 2):
+            for old in rng.sample(
+                [
+                    '"firing"',
+                    '"resolved"',
+                    '"alerts"',
+                    '"labels"',
+                    '"status"',
+                    '"fingerprint"',
+                    '"id"',
+                    '"data"',
+                    "true",
+                    "1",
+                ],
+                2,
+            ):
                 text = text.replace(old, rng.choice(['"x"', "[]", "{}", "null", "7", '"\\u0000"', '""']))
             data = bytearray(text.encode("latin-1"))
         elif how == 6:
@@ -407,7 +551,11 @@ def test_twenty_thousand_mutated_bodies_break_nothing(tmp_path) -> None:
                 if i == 4_000:
                     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             assert await server.daemon.writer.do(lambda b: b.damage()) == ""
-            return counted, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - grown, len(await server.daemon.writer.do(lambda b: b.incidents()))
+            return (
+                counted,
+                resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - grown,
+                len(await server.daemon.writer.do(lambda b: b.incidents())),
+            )
 
     counted, grown, incidents = asyncio.run(asyncio.wait_for(run(), 220))
     assert set(counted) <= {202, 422, 401} and counted[202] > 2_000 and counted[422] > 2_000, counted
@@ -418,7 +566,12 @@ def test_twenty_thousand_mutated_bodies_break_nothing(tmp_path) -> None:
 @pytest.fixture(scope="module")
 def parsers():
     """Every kind, with its settings."""
-    return {k: registry.load("triggers", k).create(k, registry.settings_class("triggers", k).model_validate({"kind": k, **SETTINGS[k]})) for k in BODIES}
+    return {
+        k: registry.load("triggers", k).create(
+            k, registry.settings_class("triggers", k).model_validate({"kind": k, **SETTINGS[k]})
+        )
+        for k in BODIES
+    }
 
 
 @given(data=st.data())
@@ -430,14 +583,23 @@ def test_any_json_is_understood_or_refused(parsers, data) -> None:
 
     kind = data.draw(st.sampled_from(sorted(BODIES)))
     base = BODIES[kind]("firing")
-    path = data.draw(st.lists(st.sampled_from(["event", "data", "alerts", "essentials", "monitor", "heartbeat", "issue", "check", "labels"]), max_size=3))
+    path = data.draw(
+        st.lists(
+            st.sampled_from(
+                ["event", "data", "alerts", "essentials", "monitor", "heartbeat", "issue", "check", "labels"]
+            ),
+            max_size=3,
+        )
+    )
     at = base
     for name in path:
         at = at.get(name, at) if isinstance(at, dict) else at
     if isinstance(at, dict) and at:
         at[data.draw(st.sampled_from(sorted(at)))] = data.draw(json_values)
     try:
-        found = parsers[kind].alerts(base, Received(b"", {"x-github-event": "issues", "x-github-delivery": "d"}, time.time()))
+        found = parsers[kind].alerts(
+            base, Received(b"", {"x-github-event": "issues", "x-github-delivery": "d"}, time.time())
+        )
     except Invalid:
         return
     except (TypeError, ValueError, AttributeError, KeyError):

@@ -141,7 +141,15 @@ def test_kill_between_receipt_and_answer_leaves_one_incident(world) -> None:
 
         def post(raw=raw, results=results) -> None:
             try:
-                results.append(w.ask("POST", "/hooks/alertmanager", raw, {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}, timeout=5)[0])
+                results.append(
+                    w.ask(
+                        "POST",
+                        "/hooks/alertmanager",
+                        raw,
+                        {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"},
+                        timeout=5,
+                    )[0]
+                )
             except (OSError, http.client.HTTPException):
                 results.append(0)
 
@@ -209,7 +217,10 @@ def test_nobody_answers_and_everybody_hears_that_nothing_was_done(world) -> None
 def test_asked_again_when_the_decision_time_is_over_and_nobody_had_answered(world) -> None:
     """Once more, no more; a no is not asked about again."""
     w = world()
-    gated = AUTO.replace("auto-mx", "gated").replace("activation:\n", "activation:\n  - {id: approve, uses: approval, with: {from: [group:oncall], min: 1, timeout: 3s}}\n")
+    gated = AUTO.replace("auto-mx", "gated").replace(
+        "activation:\n",
+        "activation:\n  - {id: approve, uses: approval, with: {from: [group:oncall], min: 1, timeout: 3s}}\n",
+    )
     (w.folder / "playbooks" / "gated.yaml").write_text(gated)
     w.data["serve"]["hooks"]["alertmanager"]["playbook"] = "gated"
     w.data["detect"]["decide"] = {"b": "9s", "e": "9s"}
@@ -268,7 +279,9 @@ def test_slow_requests_are_cut_off_and_others_served(world, how) -> None:
         if how == "head":
             s.sendall(b"POST /hooks/alertmanager HTTP/1.1\r\nHost: x\r\nX-A: ")
         else:
-            s.sendall(b"POST /hooks/alertmanager HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 1000\r\n\r\n{")
+            s.sendall(
+                b"POST /hooks/alertmanager HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 1000\r\n\r\n{"
+            )
         slow.append(s)
     start = time.monotonic()
     assert w.hook(alert())[0] == 202

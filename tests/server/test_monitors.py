@@ -31,7 +31,7 @@ def check(folder: Path) -> Path:
     path = folder / "check"
     path.write_text(f"#!/bin/sh\nif test -e {folder}/broken; then cat {folder}/output; exit 2; fi\necho well\n")
     path.chmod(0o755)
-    (folder / "output").write_text(OUTPUT + "\nmore lines, with \"quotes\"\n")
+    (folder / "output").write_text(OUTPUT + '\nmore lines, with "quotes"\n')
     return path
 
 
@@ -45,8 +45,18 @@ def icinga(folder: Path, url: str, curl: Path) -> list[str]:
         'object Host "mx" { check_command = "well", check_interval = 1s, max_check_attempts = 1 }\n'
         'object Service "smtp" { host_name = "mx", check_command = "file", check_interval = 1s, retry_interval = 1s, max_check_attempts = 1 }\n'
         f"{shown('icinga', url, curl)}\n"
-        'object Notification "n" { host_name = "mx", service_name = "smtp", command = "bcp", users = [ "duty" ], interval = 1s, types = [ Problem, Recovery ], states = [ Critical, OK ] }\n')
-    places = [f"-D{n}={folder}/{d}" for n, d in (("DataDir", "data"), ("LogDir", "log"), ("CacheDir", "cache"), ("InitRunDir", "run"), ("SpoolDir", "spool"))]
+        'object Notification "n" { host_name = "mx", service_name = "smtp", command = "bcp", users = [ "duty" ], interval = 1s, types = [ Problem, Recovery ], states = [ Critical, OK ] }\n'
+    )
+    places = [
+        f"-D{n}={folder}/{d}"
+        for n, d in (
+            ("DataDir", "data"),
+            ("LogDir", "log"),
+            ("CacheDir", "cache"),
+            ("InitRunDir", "run"),
+            ("SpoolDir", "spool"),
+        )
+    ]
     return [str(ICINGA), "daemon", "-c", str(folder / "icinga2.conf"), "-DRunAsUser=root", "-DRunAsGroup=root", *places]
 
 
@@ -59,12 +69,14 @@ def nagios(folder: Path, url: str, curl: Path) -> list[str]:
         "define timeperiod {\n timeperiod_name always\n alias always\n monday 00:00-24:00\n tuesday 00:00-24:00\n wednesday 00:00-24:00\n thursday 00:00-24:00\n friday 00:00-24:00\n saturday 00:00-24:00\n sunday 00:00-24:00\n}\n"
         "define contact {\n contact_name duty\n host_notification_period always\n service_notification_period always\n host_notification_options n\n service_notification_options c,r\n host_notification_commands bcp\n service_notification_commands bcp\n}\n"
         "define host {\n host_name mx\n address 127.0.0.1\n check_command well\n max_check_attempts 1\n check_interval 1\n contacts duty\n check_period always\n notification_period always\n}\n"
-        "define service {\n host_name mx\n service_description smtp\n check_command file\n max_check_attempts 1\n check_interval 1\n retry_interval 1\n notification_interval 2\n contacts duty\n check_period always\n notification_period always\n notification_options c,r\n}\n")
+        "define service {\n host_name mx\n service_description smtp\n check_command file\n max_check_attempts 1\n check_interval 1\n retry_interval 1\n notification_interval 2\n contacts duty\n check_period always\n notification_period always\n notification_options c,r\n}\n"
+    )
     (folder / "nagios.cfg").write_text(
         f"cfg_file={folder}/objects.cfg\nlog_file={folder}/nagios.log\nobject_cache_file={folder}/cache\nprecached_object_file={folder}/pre\nstatus_file={folder}/status\n"
         f"state_retention_file={folder}/retention\ntemp_file={folder}/tmp\ntemp_path={folder}\nlock_file={folder}/lock\ncheck_result_path={folder}/results\nquery_socket={folder}/qh\ncommand_file={folder}/cmd\n"
         "nagios_user=root\nnagios_group=root\ninterval_length=1\ncheck_external_commands=0\nuse_syslog=0\nenable_notifications=1\nexecute_service_checks=1\nenable_environment_macros=0\n"
-        "service_inter_check_delay_method=n\nmax_service_check_spread=1\nillegal_macro_output_chars=`~$&|'\"<>\n")
+        "service_inter_check_delay_method=n\nmax_service_check_spread=1\nillegal_macro_output_chars=`~$&|'\"<>\n"
+    )
     return [str(NAGIOS), str(folder / "nagios.cfg")]
 
 
@@ -89,13 +101,21 @@ def test_the_command_of_our_page_says_what_happened(world, tmp_path, system) -> 
     process = subprocess.Popen(configure(folder, w.base, curl), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def told() -> str:
-        return "\n".join(p.read_text(errors="replace")[-2000:] for p in (folder / "console", folder / "nagios.log", w.errors) if p.exists())
+        return "\n".join(
+            p.read_text(errors="replace")[-2000:]
+            for p in (folder / "console", folder / "nagios.log", w.errors)
+            if p.exists()
+        )
 
     try:
         time.sleep(3)  # it is well at first
         (folder / "broken").touch()
         (incident,) = w.wait(lambda: w.api("/incidents")[1], 60) or [told()]
-        assert incident["title"].startswith("refused") and "port 25" in incident["title"] and "ümlauts" in incident["title"], (incident, told())
+        assert (
+            incident["title"].startswith("refused")
+            and "port 25" in incident["title"]
+            and "ümlauts" in incident["title"]
+        ), (incident, told())
         assert system == "nagios" or incident["title"].startswith(OUTPUT), (incident, told())  # Nagios takes quotes out
         time.sleep(5)  # it tells again
         assert len(w.api("/incidents")[1]) == 1

@@ -39,7 +39,16 @@ class Browser:
 
     def __init__(self, w, name: str = "alice", role: str = "admin", **options) -> None:
         self.w, self.cookies, self.name = w, {}, name
-        done = w.run("user", "add", name, "--role", role, "--output", "json", *[x for k, v in options.items() for x in (f"--{k}", v)])
+        done = w.run(
+            "user",
+            "add",
+            name,
+            "--role",
+            role,
+            "--output",
+            "json",
+            *[x for k, v in options.items() for x in (f"--{k}", v)],
+        )
         assert done.returncode == 0, done.stderr
         self.totp = json.loads(done.stdout)["totp"]
 
@@ -56,7 +65,9 @@ class Browser:
         return status, got, body.decode()
 
     def log_in(self, password: str = "correct horse battery", code: str = ""):
-        return self.ask("POST", "/login", {"name": self.name, "password": password, "code": code or self.code(), "next": "/"})
+        return self.ask(
+            "POST", "/login", {"name": self.name, "password": password, "code": code or self.code(), "next": "/"}
+        )
 
     def csrf(self, path: str = "/account") -> str:
         return re.search(r'name="csrf" value="([^"]+)"', self.ask("GET", path)[2])[1]
@@ -95,8 +106,13 @@ def test_links_forged_of_others_and_of_other_plans(world) -> None:
     assert link_holds(key, token, question["id"], "alice", question["checksum"])
     assert not link_holds(key, token, question["id"], "bob", question["checksum"])
     assert not link_holds(key, token, question["id"], "alice", "0" * 64)
-    for wrong in (token[:-1] + ("A" if token[-1] != "A" else "B"), token[:10], "x" * len(token), new_link(b"k" * 32, question["id"], "alice", question["checksum"]),
-                  new_link(key, question["id"], "alice", question["checksum"])):  # even signed with our key: nobody was sent it
+    for wrong in (
+        token[:-1] + ("A" if token[-1] != "A" else "B"),
+        token[:10],
+        "x" * len(token),
+        new_link(b"k" * 32, question["id"], "alice", question["checksum"]),
+        new_link(key, question["id"], "alice", question["checksum"]),
+    ):  # even signed with our key: nobody was sent it
         assert w.ask("POST", f"/a/{wrong}", b"answer=yes", FORM)[0] in {404, 429}, wrong
     assert w.ask("POST", path, b"answer=maybe", FORM)[0] == 400
     assert w.ask("POST", path, b"answer=yes", {**FORM, "Origin": "https://evil.example"})[0] == 400
@@ -158,7 +174,11 @@ def test_the_console_needs_a_session_a_role_and_our_own_page(world) -> None:
     for path in ("/", "/incidents", "/runs", "/messages", "/audit", "/account", "/events", "/start"):
         status, headers, _ = w.ask("GET", path)
         assert status == 303 and headers["location"].startswith("/login"), path
-        assert "default-src 'none'" in headers["content-security-policy"] and headers["x-content-type-options"] == "nosniff" and headers["cache-control"] == "no-store"
+        assert (
+            "default-src 'none'" in headers["content-security-policy"]
+            and headers["x-content-type-options"] == "nosniff"
+            and headers["cache-control"] == "no-store"
+        )
     assert w.ask("POST", "/plans", b"playbook=x", FORM)[0] == 401
     viewer = Browser(w, "carol", "viewer")
     assert viewer.log_in()[0] == 303
@@ -169,7 +189,9 @@ def test_the_console_needs_a_session_a_role_and_our_own_page(world) -> None:
     boss = Browser(w, "alice", "admin")
     assert boss.log_in()[0] == 303
     assert boss.ask("POST", "/plans", {"csrf": "x", "playbook": "exchange-inbound-outage"})[0] == 403
-    assert boss.ask("POST", "/plans", {"csrf": token, "playbook": "exchange-inbound-outage"})[0] == 403  # another person's
+    assert (
+        boss.ask("POST", "/plans", {"csrf": token, "playbook": "exchange-inbound-outage"})[0] == 403
+    )  # another person's
     good = boss.csrf()
     for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
         assert boss.ask("POST", "/plans", {"csrf": good, "playbook": "exchange-inbound-outage"}, headers)[0] == 403
@@ -193,10 +215,21 @@ def test_logging_in(world) -> None:
     assert b.log_in(code="000000")[0] in {401, 303}
     code = b.code()
     status, headers, _ = b.log_in(code=code)
-    assert status == 303 and headers["location"] == "/" and "httponly" in headers["set-cookie"].lower() and "samesite=lax" in headers["set-cookie"].lower()
+    assert (
+        status == 303
+        and headers["location"] == "/"
+        and "httponly" in headers["set-cookie"].lower()
+        and "samesite=lax" in headers["set-cookie"].lower()
+    )
     b.cookies = {}
     assert b.log_in(code=code)[0] == 401  # used
-    for next_ in ("https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x=1"):
+    for next_ in (
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/a\r\nSet-Cookie: x=1",
+    ):
         found = b.ask("GET", f"/login?{urlencode({'next': next_})}")[2]
         assert 'name="next" value="/"' in found, next_
     for _ in range(6):
@@ -227,15 +260,32 @@ def test_oidc_vouches_for_accounts_that_exist(world) -> None:
         app = http.Application()
 
         async def discovery(request):
-            return http.json_response({"issuer": state["issuer"], "authorization_endpoint": state["issuer"] + "/auth", "token_endpoint": state["issuer"] + "/token", "jwks_uri": state["issuer"] + "/keys"})
+            return http.json_response(
+                {
+                    "issuer": state["issuer"],
+                    "authorization_endpoint": state["issuer"] + "/auth",
+                    "token_endpoint": state["issuer"] + "/token",
+                    "jwks_uri": state["issuer"] + "/keys",
+                }
+            )
 
         async def token(request):
             form = await request.post()
             import hashlib
-            proof = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
+
+            proof = (
+                base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
+            )
             if proof != state["challenge"] or form["client_secret"] != "oidc-secret-123":
                 return http.json_response({"error": "invalid_grant"}, status=400)
-            claims = {"iss": state["issuer"], "aud": "bcp", "exp": time.time() + 60, "nonce": state["nonce"], "email": "alice@corp.test", **state["claims"]}
+            claims = {
+                "iss": state["issuer"],
+                "aud": "bcp",
+                "exp": time.time() + 60,
+                "nonce": state["nonce"],
+                "email": "alice@corp.test",
+                **state["claims"],
+            }
             return http.json_response({"id_token": jwt.encode(claims, key, algorithm="RS256", headers={"kid": "r1"})})
 
         async def keys(request):
@@ -252,7 +302,9 @@ def test_oidc_vouches_for_accounts_that_exist(world) -> None:
 
     state["issuer"] = w.loop.do(provider())
     (w.lab.folder / "secrets" / "oidc").write_text("oidc-secret-123")
-    w.data["serve"]["console"] = {"oidc": {"issuer": state["issuer"], "client_id": "bcp", "client_secret": "file:secrets/oidc"}}
+    w.data["serve"]["console"] = {
+        "oidc": {"issuer": state["issuer"], "client_id": "bcp", "client_secret": "file:secrets/oidc"}
+    }
     w.write()
     w.start()
     b = Browser(w, "alice", "viewer", email="alice@corp.test")
@@ -263,7 +315,9 @@ def test_oidc_vouches_for_accounts_that_exist(world) -> None:
         assert status == 303
         query = {k: v[0] for k, v in parse_qs(urlsplit(headers["location"]).query).items()}
         state.update(challenge=query["code_challenge"], nonce=query["nonce"], claims=claims)
-        return b.ask("GET", "/login/oidc/return?" + urlencode({"code": "c", "state": "x" if tamper else query["state"]}))[0]
+        return b.ask(
+            "GET", "/login/oidc/return?" + urlencode({"code": "c", "state": "x" if tamper else query["state"]})
+        )[0]
 
     assert go() == 303 and b.ask("GET", "/")[0] == 200
     assert go(tamper=True) == 400
@@ -273,16 +327,32 @@ def test_oidc_vouches_for_accounts_that_exist(world) -> None:
     assert go(email_verified=False) == 401
 
 
-@pytest.mark.parametrize("title", ["<script>alert(1)</script>", "{{ 7*7 }}{% raw %}", "a\r\nX-Evil: 1", "../../etc/passwd", "\u202egnp.exe", "' or 1=1 --"])
+@pytest.mark.parametrize(
+    "title",
+    [
+        "<script>alert(1)</script>",
+        "{{ 7*7 }}{% raw %}",
+        "a\r\nX-Evil: 1",
+        "../../etc/passwd",
+        "\u202egnp.exe",
+        "' or 1=1 --",
+    ],
+)
 def test_what_an_alert_says_stays_text(world, title) -> None:
     """In pages, logs and texts: no markup, no template, no header."""
     w = world().start()
     b = Browser(w)
     b.log_in()
-    status, taken = w.hook(alert(name=title) | {"alerts": [alert()["alerts"][0] | {"annotations": {"summary": title}, "labels": {"alertname": title}}]})
+    status, taken = w.hook(
+        alert(name=title)
+        | {"alerts": [alert()["alerts"][0] | {"annotations": {"summary": title}, "labels": {"alertname": title}}]}
+    )
     assert status == 202
     page = b.ask("GET", f"/incidents/{taken['incident']}")[2]
-    assert "<script>alert" not in page and "49" not in re.sub(r"\d\d:\d\d:\d\d|inc-[\w-]+|\d{2} \w{3}", "", page).split("Timeline")[1]
+    assert (
+        "<script>alert" not in page
+        and "49" not in re.sub(r"\d\d:\d\d:\d\d|inc-[\w-]+|\d{2} \w{3}", "", page).split("Timeline")[1]
+    )
     assert not any("script" in m["body"] or "{{" in m["body"] for m in w.vendors.sms)
 
 
@@ -292,12 +362,27 @@ def test_secrets_are_in_no_page_log_metric_or_book(world) -> None:
     asked(w)
     b = Browser(w)
     b.log_in()
-    canaries = {n: (w.lab.folder / "secrets" / n).read_text() for n in ("am", "signing", "slack", "tsig", "code-alice")} | {"totp": b.totp, "key": (w.folder / "state" / "serve.key").read_text().strip()}
+    canaries = {
+        n: (w.lab.folder / "secrets" / n).read_text() for n in ("am", "signing", "slack", "tsig", "code-alice")
+    } | {"totp": b.totp, "key": (w.folder / "state" / "serve.key").read_text().strip()}
     canaries["cookie"] = b.cookies["bcp_session"]
-    pages = [b.ask("GET", p)[2] for p in ("/", "/incidents", "/audit", "/account", "/drills", "/messages?message=employees-investigating", "/history")]
+    pages = [
+        b.ask("GET", p)[2]
+        for p in (
+            "/",
+            "/incidents",
+            "/audit",
+            "/account",
+            "/drills",
+            "/messages?message=employees-investigating",
+            "/history",
+        )
+    ]
     pages.append(b.ask("GET", f"/runs/{w.api('/runs')[1][0]['id']}/plan")[2])
     codes = [c for m in w.vendors.sms for c in codes_in(m["body"]) if " = " in m["body"]]
-    everything = "\n".join([*pages, w.errors.read_text(), w.get("/metrics")[1].decode(), json.dumps(w.api("/incidents")[1])])
+    everything = "\n".join(
+        [*pages, w.errors.read_text(), w.get("/metrics")[1].decode(), json.dumps(w.api("/incidents")[1])]
+    )
     for name, value in canaries.items():
         assert value not in everything, name
     for path in (w.folder / "state").rglob("*"):

@@ -49,12 +49,25 @@ def by_socket(world, run: str) -> None:
 
 def by_http_button(world, run: str) -> None:
     question = world.api("/questions")[1][0]["id"]
-    payload = {"type": "block_actions", "user": {"id": "UBOB"}, "actions": [{"action_id": "bcp-answer-0", "value": f"{question}:yes"}]}
+    payload = {
+        "type": "block_actions",
+        "user": {"id": "UBOB"},
+        "actions": [{"action_id": "bcp-answer-0", "value": f"{question}:yes"}],
+    }
     raw = urlencode({"payload": json.dumps(payload)}).encode()
 
     def press(moment: float, key: bytes) -> int:
         mark = hmac.new(key, b"v0:%d:" % moment + raw, hashlib.sha256).hexdigest()
-        return world.ask("POST", "/slack/interactive", raw, {"Content-Type": "application/x-www-form-urlencoded", "X-Slack-Request-Timestamp": str(int(moment)), "X-Slack-Signature": f"v0={mark}"})[0]
+        return world.ask(
+            "POST",
+            "/slack/interactive",
+            raw,
+            {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "X-Slack-Request-Timestamp": str(int(moment)),
+                "X-Slack-Signature": f"v0={mark}",
+            },
+        )[0]
 
     assert press(time.time(), b"wrong") == 401
     assert press(time.time() - 400, b"slack-signing-secret") == 401
@@ -62,7 +75,13 @@ def by_http_button(world, run: str) -> None:
 
 
 def by_command(world, run: str) -> None:
-    done = world.run("approve", run, "--as", "alice", env={"BCP_APPROVAL_CODE": (world.lab.folder / "secrets" / "code-alice").read_text()})
+    done = world.run(
+        "approve",
+        run,
+        "--as",
+        "alice",
+        env={"BCP_APPROVAL_CODE": (world.lab.folder / "secrets" / "code-alice").read_text()},
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -73,7 +92,14 @@ def by_api(world, run: str) -> None:
     assert status == 200, said
 
 
-WAYS = {"text": by_text, "link": by_link, "socket": by_socket, "http-button": by_http_button, "command": by_command, "api": by_api}
+WAYS = {
+    "text": by_text,
+    "link": by_link,
+    "socket": by_socket,
+    "http-button": by_http_button,
+    "command": by_command,
+    "api": by_api,
+}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -97,7 +123,9 @@ def test_alert_question_answer_run_and_the_question_of_the_way_back(world, way) 
     w.wait(lambda: "mx.backup" in str(json.loads((w.lab.folder / "count.json").read_text())["mx"]), 5)
     if way == "command":  # nobody is told that all is well before it is
         done = w.run("comms", "send", "employees", "employees-restored", "--class", "A", "--channel", "sms", "--yes")
-        assert done.returncode != 0 and "must be healthy" in " ".join((done.stdout + done.stderr).split()), done.stdout + done.stderr
+        assert done.returncode != 0 and "must be healthy" in " ".join((done.stdout + done.stderr).split()), (
+            done.stdout + done.stderr
+        )
         done = w.run("comms", "send", "employees", "employees-restored", "--class", "B", "--channel", "sms", "--yes")
         assert done.returncode == 2 and "mx-on-primary" in done.stderr, done.stdout + done.stderr
     for _ in range(3):  # the sender repeats itself

@@ -52,7 +52,11 @@ def test_two_persons_by_two_ways(world) -> None:
     other = [m["body"] for m in w.vendors.sms if m["to"] == "+12025550102" and " = " in m["body"]][-1]
     assert w.ask("POST", re.search(r"(/a/\S+)", other)[1], b"answer=yes", FORM)[0] == 200
     w.wait(lambda: w.api(f"/runs/{question['run']}")[1]["status"] == "done")
-    report = json.loads((w.folder / "state" / "reports" / question["run"] / "report.json").read_text()) if (w.folder / "state" / "reports" / question["run"]).exists() else None
+    report = (
+        json.loads((w.folder / "state" / "reports" / question["run"] / "report.json").read_text())
+        if (w.folder / "state" / "reports" / question["run"]).exists()
+        else None
+    )
     timeline = w.run("status", question["run"], "--timeline").stdout
     assert "alice" in timeline and "bob" in timeline and report is None
 
@@ -60,7 +64,13 @@ def test_two_persons_by_two_ways(world) -> None:
 def test_a_key_pressed_in_a_call_answers_the_question(world) -> None:
     """The call says what it is about; 1 is yes. Unsigned or with another token: nothing."""
     w = world(twilio={"auth_token": "file:secrets/twilio-token"})
-    w.data["channels"]["voice"] = {"kind": "twilio-voice", "account_sid": "file:secrets/twilio-sid", "auth_token": "file:secrets/twilio-token", "from": "+15005550006", "api_url": w.vendors.url}
+    w.data["channels"]["voice"] = {
+        "kind": "twilio-voice",
+        "account_sid": "file:secrets/twilio-sid",
+        "auth_token": "file:secrets/twilio-token",
+        "from": "+15005550006",
+        "api_url": w.vendors.url,
+    }
     w.data["serve"]["ask"]["channels"] = ["voice"]
     w.write()
     w.start()
@@ -104,8 +114,20 @@ def test_reports_of_delivery_by_call_and_by_asking(world) -> None:
     validator = RequestValidator(w.vendors.twilio_token)
     for message, states in zip(sent, (["delivered", "sent"], ["sent", "undelivered"], ["sent"], []), strict=True):
         for state in states:
-            fields = {"MessageSid": message["sid"], "MessageStatus": state, "ErrorCode": "30003" if state == "undelivered" else ""}
-            assert w.ask("POST", "/twilio/status", urlencode(fields).encode(), {**FORM, "X-Twilio-Signature": validator.compute_signature(w.base + "/twilio/status", fields)})[0] == 204
+            fields = {
+                "MessageSid": message["sid"],
+                "MessageStatus": state,
+                "ErrorCode": "30003" if state == "undelivered" else "",
+            }
+            assert (
+                w.ask(
+                    "POST",
+                    "/twilio/status",
+                    urlencode(fields).encode(),
+                    {**FORM, "X-Twilio-Signature": validator.compute_signature(w.base + "/twilio/status", fields)},
+                )[0]
+                == 204
+            )
     run = w.run("report", "last")
     assert run.returncode == 0
     report = json.loads(next((w.folder / "state" / "reports").glob("*/report.json")).read_text())
@@ -125,10 +147,28 @@ def test_stop_and_start_by_text_are_remembered(world) -> None:
 
     def text(body: str, **more: str) -> bytes:
         fields = {"From": "+12025550103", "To": "+15005550006", "Body": body, "MessageSid": f"SM{body}", **more}
-        return w.ask("POST", "/twilio/sms", urlencode(fields).encode(), {**FORM, "X-Twilio-Signature": validator.compute_signature(w.base + "/twilio/sms", fields)})[2]
+        return w.ask(
+            "POST",
+            "/twilio/sms",
+            urlencode(fields).encode(),
+            {**FORM, "X-Twilio-Signature": validator.compute_signature(w.base + "/twilio/sms", fields)},
+        )[2]
 
     def reached() -> int:
-        return json.loads(w.run("comms", "forecast", "employees", "employees-investigating", "--channel", "sms", "--class", "A", "--output", "json").stdout)["channels"][0]["messages"]
+        return json.loads(
+            w.run(
+                "comms",
+                "forecast",
+                "employees",
+                "employees-investigating",
+                "--channel",
+                "sms",
+                "--class",
+                "A",
+                "--output",
+                "json",
+            ).stdout
+        )["channels"][0]["messages"]
 
     assert reached() == 4
     assert b"<Message>" not in text("Stop.")

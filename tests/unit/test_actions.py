@@ -25,7 +25,9 @@ STEP = StepInfo("mx", "run/mx#0")
 @pytest.fixture
 def world(tmp_path):
     """Services over files."""
-    return services(tmp_path, Recorder(tmp_path / "effects"), None, DryApprovals(lambda r: frozenset(), "x"), "run", "sum")
+    return services(
+        tmp_path, Recorder(tmp_path / "effects"), None, DryApprovals(lambda r: frozenset(), "x"), "run", "sum"
+    )
 
 
 def test_the_planned_change_is_the_recorded_effect(world) -> None:
@@ -39,14 +41,19 @@ def test_the_planned_change_is_the_recorded_effect(world) -> None:
     outcome = asyncio.run(action.perform(args, world, replace(STEP, extra={"outputs": plan.outputs})))
     assert str(world.dns["main"].now()) == plan.changes[0].after == str(RELAY)
     assert outcome.outputs["before"] == plan.outputs["before"] and outcome.outputs["everywhere"]
-    assert asyncio.run(action.probe(args, world, replace(STEP, extra={"outputs": plan.outputs}))).happened is Happened.YES
+    assert (
+        asyncio.run(action.probe(args, world, replace(STEP, extra={"outputs": plan.outputs}))).happened is Happened.YES
+    )
     asyncio.run(action.undo(args, outcome.outputs, world, STEP))
     assert world.dns["main"].now().same(PRIMARY)
 
 
 def test_the_swap_is_guarded_by_what_the_plan_saw(world) -> None:
     """Not by what stands there when the step runs."""
-    seen = {"before": {"corp.test": MxSet((MxHost(5, "other.test."),), 60).to_data()}, "after": {"corp.test": RELAY.to_data()}}
+    seen = {
+        "before": {"corp.test": MxSet((MxHost(5, "other.test."),), 60).to_data()},
+        "after": {"corp.test": RELAY.to_data()},
+    }
     with pytest.raises(Permanent, match="conflict"):
         asyncio.run(Switch().perform(SwitchArgs(domains=["corp.test"]), world, replace(STEP, extra={"outputs": seen})))
     assert world.dns["main"].now().same(PRIMARY)
@@ -65,7 +72,12 @@ def test_undo_leaves_alone_what_somebody_else_changed(world, monkeypatch) -> Non
     assert "primary.test." in caught.value.hint
 
 
-hosts = st.lists(st.builds(MxHost, st.integers(0, 100), st.sampled_from(["a.test.", "b.test.", "relay.test."])), min_size=1, max_size=3, unique_by=lambda h: h.host)
+hosts = st.lists(
+    st.builds(MxHost, st.integers(0, 100), st.sampled_from(["a.test.", "b.test.", "relay.test."])),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda h: h.host,
+)
 
 
 @given(hosts, st.sampled_from(["switch", "standing"]), st.sampled_from(["relay", "before", "primary"]), st.booleans())
@@ -97,9 +109,27 @@ def test_a_mail_by_the_relay_carries_our_key(tmp_path) -> None:
         host = MailHost("relay", {"outside.test"}, tmp_path / "spool")
         port = free_port("127.0.0.1")
         await host.start("127.0.0.1", port)
-        channel = Email("mail", EmailSettings.model_validate({"kind": "email", "host": "127.0.0.1", "port": port, "from": "it@backup.test", "avoid_domains": ["corp.test"]}))
+        channel = Email(
+            "mail",
+            EmailSettings.model_validate(
+                {
+                    "kind": "email",
+                    "host": "127.0.0.1",
+                    "port": port,
+                    "from": "it@backup.test",
+                    "avoid_domains": ["corp.test"],
+                }
+            ),
+        )
         assert channel.address_of(Contact("a", email="a@corp.test")) == ""
-        receipt = await channel.send(Delivery("run/tell/mail/a", "a@outside.test", Message("m", "email", "de", "Störung", "Bitte nicht erneut senden. Grüße"), time.time()))
+        receipt = await channel.send(
+            Delivery(
+                "run/tell/mail/a",
+                "a@outside.test",
+                Message("m", "email", "de", "Störung", "Bitte nicht erneut senden. Grüße"),
+                time.time(),
+            )
+        )
         with pytest.raises(Permanent):
             await channel.send(Delivery("k", "b@other.test", Message("m", "email", "en", "s", "b"), time.time()))
         assert (await channel.check())[0].state == "ok"
@@ -130,8 +160,12 @@ def test_a_signed_mail_verifies_as_it_arrives_and_doctor_sees_a_wrong_key(tmp_pa
 
     def pair():
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
-        public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        )
+        public = key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
         return pem.decode(), b"v=DKIM1; k=rsa; p=" + base64.b64encode(public)
 
     published: list[bytes] = []
@@ -160,12 +194,24 @@ def test_a_signed_mail_verifies_as_it_arrives_and_doctor_sees_a_wrong_key(tmp_pa
         told = [f"127.0.0.1:{names.sockets[0].getsockname()[1]}"]
         signing = {"selector": "bcp1", "domain": "backup.test", "key": f"file:{tmp_path}/dkim.pem", "resolvers": told}
         channel = Email("mail", EmailSettings.model_validate({**base, "port": port, "dkim": signing}))
-        await channel.send(Delivery("k", "a@outside.test", Message("m", "email", "de", "Störung bei E-Mail", ".\nGrüße\n\n" + "lang " * 300 + "\n.\n"), time.time()))
+        await channel.send(
+            Delivery(
+                "k",
+                "a@outside.test",
+                Message("m", "email", "de", "Störung bei E-Mail", ".\nGrüße\n\n" + "lang " * 300 + "\n.\n"),
+                time.time(),
+            )
+        )
         checks = [[c.state for c in await channel.check()]]
         for key in (public, pair()[1]):
             published[:] = [key]
             checks.append([c.state for c in await channel.check()])
-        bad = Email("mail", EmailSettings.model_validate({**base, "port": port, "dkim": {**signing, "key": f"file:{tmp_path}/none.pem"}}))
+        bad = Email(
+            "mail",
+            EmailSettings.model_validate(
+                {**base, "port": port, "dkim": {**signing, "key": f"file:{tmp_path}/none.pem"}}
+            ),
+        )
         with pytest.raises(Permanent, match=r"none\.pem"):
             await bad.send(Delivery("k2", "a@outside.test", Message("m", "email", "en", "s", "b"), time.time()))
         (tmp_path / "none.pem").write_text("no key")
@@ -181,6 +227,8 @@ def test_a_signed_mail_verifies_as_it_arrives_and_doctor_sees_a_wrong_key(tmp_pa
     raw = raw[raw.lower().index(b"dkim-signature:") :]
     raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     assert dkim.verify(raw, dnsfunc=lambda *_a, **_k: public)
-    assert not dkim.verify(raw.replace(b"Auto-Submitted: auto", b"Auto-Submitted: Auto-"), dnsfunc=lambda *_a, **_k: public)
+    assert not dkim.verify(
+        raw.replace(b"Auto-Submitted: auto", b"Auto-Submitted: Auto-"), dnsfunc=lambda *_a, **_k: public
+    )
     with pytest.raises(ValidationError, match="DMARC"):
         EmailSettings.model_validate({**base, "dkim": {"selector": "s", "domain": "other.test", "key": "env:K"}})

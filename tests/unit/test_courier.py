@@ -62,21 +62,42 @@ class Script(Channel[_Settings]):
 
 
 def people(count: int) -> Directory:
-    contacts = tuple(Contact(f"p{i}", f"P{i}", "", f"+120255501{i:02d}", "", "de" if i % 3 == 0 else "en", ("staff",)) for i in range(count))
-    return Directory((*contacts, Contact("nophone", groups=("staff",)), Contact("twin", phone=contacts[0].phone, groups=("staff",))), {"staff": Audience("staff", ("staff",))})
+    contacts = tuple(
+        Contact(f"p{i}", f"P{i}", "", f"+120255501{i:02d}", "", "de" if i % 3 == 0 else "en", ("staff",))
+        for i in range(count)
+    )
+    return Directory(
+        (*contacts, Contact("nophone", groups=("staff",)), Contact("twin", phone=contacts[0].phone, groups=("staff",))),
+        {"staff": Audience("staff", ("staff",))},
+    )
 
 
 def deliver(tmp_path, channel, *, times=1, count=6):
     path = tmp_path / "run.db"
     EmbeddedStore().create(path, {})
     pack = load_pack([SHIPPED / "messages"])
-    variables = {"org": {"name": "Corp", "hotline": "", "status_page": "", "signature": "IT"}, "next_update": "10:30 UTC", "now": "10:00 UTC", "since": "09:00 UTC", "domains": ["a.test"], "run": {"id": "r"}}
+    variables = {
+        "org": {"name": "Corp", "hotline": "", "status_page": "", "signature": "IT"},
+        "next_update": "10:30 UTC",
+        "now": "10:00 UTC",
+        "since": "09:00 UTC",
+        "domains": ["a.test"],
+        "run": {"id": "r"},
+    }
     out = []
 
     async def work():
         for _ in range(times):
             journal = EmbeddedStore().open(path, FakeClock())
-            courier = Courier(people(count), pack, {"sms": channel}, journal, FakeClock(), lambda extra: variables, paces={"sms": Pace(concurrency=3)})
+            courier = Courier(
+                people(count),
+                pack,
+                {"sms": channel},
+                journal,
+                FakeClock(),
+                lambda extra: variables,
+                paces={"sms": Pace(concurrency=3)},
+            )
             out.extend(await courier.deliver(Order("staff", "access-down", ("sms",)), "run/tell"))
             journal.close()
 
@@ -156,8 +177,23 @@ def test_a_text_that_names_a_time_is_found_after_a_crash_and_sent_once(tmp_path)
 
     async def process(minute: int):
         journal = EmbeddedStore().open(path, FakeClock())
-        variables = {"org": {"name": "Corp", "hotline": "", "status_page": "", "signature": "IT"}, "next_update": f"10:{minute} UTC", "now": "10:00 UTC", "since": "09:00 UTC", "domains": ["a.test"], "run": {"id": "r"}}
-        courier = Courier(people(1), pack, {"sms": vendor}, journal, FakeClock(), lambda extra: variables, paces={"sms": Pace(concurrency=1)})
+        variables = {
+            "org": {"name": "Corp", "hotline": "", "status_page": "", "signature": "IT"},
+            "next_update": f"10:{minute} UTC",
+            "now": "10:00 UTC",
+            "since": "09:00 UTC",
+            "domains": ["a.test"],
+            "run": {"id": "r"},
+        }
+        courier = Courier(
+            people(1),
+            pack,
+            {"sms": vendor},
+            journal,
+            FakeClock(),
+            lambda extra: variables,
+            paces={"sms": Pace(concurrency=1)},
+        )
         try:
             return (await courier.deliver(Order("staff", "access-down", ("sms",)), "run/tell"))[0]
         except BaseException as error:

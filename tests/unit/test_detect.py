@@ -41,7 +41,9 @@ class Play:
             probe, result, kind, vantage, at = (*item, *("", "", None)[len(item) - 2 :])[:5]
             w = self.watched[probe]
             kind = kind or ("4xx" if result is FAIL else "")
-            self.detector.take(Signal(probe, w.plane, result, self.wall if at is None else at, kind, "said so", w.control, {}, vantage))
+            self.detector.take(
+                Signal(probe, w.plane, result, self.wall if at is None else at, kind, "said so", w.control, {}, vantage)
+            )
         decision = self.detector.settle(self.now, self.wall)
         self.heard.append(decision)
         self.now += self.rules.interval_s
@@ -85,7 +87,9 @@ def test_unknown_moves_nothing_and_the_counter_stays_in_bounds(results) -> None:
             assert (stream.value, stream.down, stream.rejects, stream.seen) == before
 
 
-@pytest.mark.parametrize(("changes", "percent"), [(1, 6.25), (2, 12.37), (3, 18.36), (4, 24.21), (5, 29.93), (6, 35.53), (7, 40.99)])
+@pytest.mark.parametrize(
+    ("changes", "percent"), [(1, 6.25), (2, 12.37), (3, 18.36), (4, 24.21), (5, 29.93), (6, 35.53), (7, 40.99)]
+)
 def test_flap_percentage_is_nagios(changes, percent) -> None:
     """Vectors computed from Nagios' source."""
     states = [False] * 21
@@ -106,8 +110,28 @@ def test_flap_percentage_of_all_alternating_and_of_the_oldest_change() -> None:
 
 @pytest.mark.parametrize(
     ("vantages", "failing", "healthy", "down"),
-    [(1, 1, 0, True), (1, 0, 1, False), (2, 1, 1, False), (2, 1, 0, False), (2, 2, 0, True), (3, 2, 1, True), (3, 1, 0, False), (3, 2, 0, True), (4, 2, 2, False), (4, 3, 1, True),
-     (5, 3, 2, False), (5, 4, 1, True), (6, 5, 1, True), (6, 4, 2, False), (6, 2, 0, False), (6, 3, 0, True), (11, 9, 2, False), (12, 10, 2, True), (0, 0, 0, False)])
+    [
+        (1, 1, 0, True),
+        (1, 0, 1, False),
+        (2, 1, 1, False),
+        (2, 1, 0, False),
+        (2, 2, 0, True),
+        (3, 2, 1, True),
+        (3, 1, 0, False),
+        (3, 2, 0, True),
+        (4, 2, 2, False),
+        (4, 3, 1, True),
+        (5, 3, 2, False),
+        (5, 4, 1, True),
+        (6, 5, 1, True),
+        (6, 4, 2, False),
+        (6, 2, 0, False),
+        (6, 3, 0, True),
+        (11, 9, 2, False),
+        (12, 10, 2, True),
+        (0, 0, 0, False),
+    ],
+)
 def test_quorum(vantages, failing, healthy, down) -> None:
     """Two thirds up to five; Route 53's 18 % from six; silence votes for nothing."""
     assert agreed(vantages, failing, healthy) is down
@@ -127,7 +151,10 @@ def test_one_more_failing_vantage_never_makes_it_healthier(vantages, data) -> No
 
 
 @settings(max_examples=60)
-@given(st.lists(st.lists(st.sampled_from([OK, FAIL, UNKNOWN]), min_size=8, max_size=8), min_size=1, max_size=6), st.integers(0, 7))
+@given(
+    st.lists(st.lists(st.sampled_from([OK, FAIL, UNKNOWN]), min_size=8, max_size=8), min_size=1, max_size=6),
+    st.integers(0, 7),
+)
 def test_adding_a_failing_independent_vantage_never_makes_the_verdict_healthier(patterns, start) -> None:
     """The whole detector, not only the vote. The new one fails all the time: once it is sure, no verdict improves."""
     rank = {"healthy": 0, "unknown": 0, "suspect": 1, "down": 2}
@@ -138,7 +165,10 @@ def test_adding_a_failing_independent_vantage_never_makes_the_verdict_healthier(
         for i in range(5):
             game.round(*(("smtp", FAIL, "", n) for n in names[len(patterns) :]))
         for step in range(8):
-            game.round(*(("smtp", p[step], "", n) for n, p in zip(names, patterns, strict=False)), *(("smtp", FAIL, "", n) for n in names[len(patterns) :]))
+            game.round(
+                *(("smtp", p[step], "", n) for n, p in zip(names, patterns, strict=False)),
+                *(("smtp", FAIL, "", n) for n in names[len(patterns) :]),
+            )
         return [d.state for d in game.heard[5:]]
 
     for before, after in zip(play(len(patterns)), play(len(patterns) + 1), strict=True):
@@ -148,7 +178,15 @@ def test_adding_a_failing_independent_vantage_never_makes_the_verdict_healthier(
 # -- confirmation ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rules", [RULES, Rules(threshold=3, confirm_for_s=120.0), Rules(threshold=1, confirm_for_s=0.0), Rules(threshold=7, confirm_for_s=60.0, interval_s=10.0)])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        RULES,
+        Rules(threshold=3, confirm_for_s=120.0),
+        Rules(threshold=1, confirm_for_s=0.0),
+        Rules(threshold=7, confirm_for_s=60.0, interval_s=10.0),
+    ],
+)
 def test_the_words_are_true(rules) -> None:
     """An outage is confirmed within the rule's time plus one interval; one as long as the rule's time never is."""
     rule = rules.confirm_s()
@@ -186,10 +224,27 @@ def test_no_sequence_shorter_than_the_rule_confirms(results, threshold) -> None:
 
 
 @settings(max_examples=100)
-@given(st.lists(st.tuples(st.sampled_from(["smtp", "dns", "https", "ctl"]), st.sampled_from(["a", "b", "c"]), st.sampled_from([OK, FAIL, UNKNOWN])), min_size=1, max_size=12), st.integers(1, 9), st.randoms())
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["smtp", "dns", "https", "ctl"]),
+            st.sampled_from(["a", "b", "c"]),
+            st.sampled_from([OK, FAIL, UNKNOWN]),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(1, 9),
+    st.randoms(),
+)
 def test_the_order_of_arrival_inside_a_round_does_not_matter(items, rounds, rng) -> None:
     """Networks deliver in any order."""
-    watched = (smtp(), Watched("dns", "dns", "dns", medium="dns"), Watched("https", "https", "edge", medium="https"), Watched("ctl", "https", "edge", medium="smtp", control=True))
+    watched = (
+        smtp(),
+        Watched("dns", "dns", "dns", medium="dns"),
+        Watched("https", "https", "edge", medium="https"),
+        Watched("ctl", "https", "edge", medium="smtp", control=True),
+    )
 
     def play(shuffle: bool):
         game = Play(*watched, vantages=("a", "b", "c"))
@@ -253,12 +308,23 @@ def test_a_first_outage_is_not_flapping() -> None:
 # -- planes and classes ------------------------------------------------------------------------------------------
 
 KINDS = {
-    "smtp": smtp(), "smtp-2": smtp("smtp-2"), "smtp-unknown": Watched("smtp-unknown", "smtp-unknown", "inbound", medium="smtp"), "dns": Watched("dns", "dns", "dns", medium="dns"),
-    "https": Watched("https", "https", "edge", medium="https"), "imap": Watched("imap", "imap", "edge", medium="https"), "mailbox": Watched("mailbox", "graph-mailbox", "mailbox", medium="https"),
-    "entra": Watched("entra", "entra", "auth", medium="https"), "trip": Watched("trip", "round-trip", "outbound", medium="smtp"), "gate": Watched("gate", "queue", "gateway"),
-    "graph": Watched("graph", "graph-health", "declared", Role.DECLARED, "https"), "page": Watched("page", "status-page", "declared", Role.DECLARED, "https"),
-    "people": Watched("people", "people", "mailbox", Role.PEOPLE), "alert": Watched("alert", "alert", "inbound", Role.TOLD), "ctl": Watched("ctl", "smtp", "inbound", medium="smtp", control=True),
-    "web": Watched("web", "https", "edge", medium="https", control=True), "res": Watched("res", "dns", "dns", medium="dns", control=True),
+    "smtp": smtp(),
+    "smtp-2": smtp("smtp-2"),
+    "smtp-unknown": Watched("smtp-unknown", "smtp-unknown", "inbound", medium="smtp"),
+    "dns": Watched("dns", "dns", "dns", medium="dns"),
+    "https": Watched("https", "https", "edge", medium="https"),
+    "imap": Watched("imap", "imap", "edge", medium="https"),
+    "mailbox": Watched("mailbox", "graph-mailbox", "mailbox", medium="https"),
+    "entra": Watched("entra", "entra", "auth", medium="https"),
+    "trip": Watched("trip", "round-trip", "outbound", medium="smtp"),
+    "gate": Watched("gate", "queue", "gateway"),
+    "graph": Watched("graph", "graph-health", "declared", Role.DECLARED, "https"),
+    "page": Watched("page", "status-page", "declared", Role.DECLARED, "https"),
+    "people": Watched("people", "people", "mailbox", Role.PEOPLE),
+    "alert": Watched("alert", "alert", "inbound", Role.TOLD),
+    "ctl": Watched("ctl", "smtp", "inbound", medium="smtp", control=True),
+    "web": Watched("web", "https", "edge", medium="https", control=True),
+    "res": Watched("res", "dns", "dns", medium="dns", control=True),
 }
 
 
@@ -275,10 +341,23 @@ def lasting(game: Play, rounds: int, **results):
 
 @pytest.mark.parametrize(
     ("bad", "classes", "action"),
-    [({"smtp": FAIL}, ("B",), "wait"), ({"smtp": (FAIL, "rejects")}, ("F",), "switch"), ({"dns": FAIL}, ("E",), "wait"), ({"https": FAIL, "imap": FAIL}, ("E",), "tell"),
-     ({"mailbox": FAIL}, ("A",), "tell"), ({"entra": FAIL}, ("D",), "tell"), ({"trip": FAIL}, ("C",), "tell"), ({"gate": FAIL}, ("G",), "direct"),
-     ({"mailbox": FAIL, "entra": FAIL}, ("D", "A"), "tell"), ({"smtp": FAIL, "dns": FAIL}, ("E", "B"), "wait"), ({"smtp": FAIL, "gate": FAIL}, ("B",), "wait"),
-     ({"smtp": FAIL, "trip": FAIL}, ("B",), "wait"), ({"smtp": FAIL, "mailbox": FAIL}, ("B", "A"), "wait"), ({"entra": FAIL, "https": FAIL, "imap": FAIL}, ("D", "E"), "tell")])
+    [
+        ({"smtp": FAIL}, ("B",), "wait"),
+        ({"smtp": (FAIL, "rejects")}, ("F",), "switch"),
+        ({"dns": FAIL}, ("E",), "wait"),
+        ({"https": FAIL, "imap": FAIL}, ("E",), "tell"),
+        ({"mailbox": FAIL}, ("A",), "tell"),
+        ({"entra": FAIL}, ("D",), "tell"),
+        ({"trip": FAIL}, ("C",), "tell"),
+        ({"gate": FAIL}, ("G",), "direct"),
+        ({"mailbox": FAIL, "entra": FAIL}, ("D", "A"), "tell"),
+        ({"smtp": FAIL, "dns": FAIL}, ("E", "B"), "wait"),
+        ({"smtp": FAIL, "gate": FAIL}, ("B",), "wait"),
+        ({"smtp": FAIL, "trip": FAIL}, ("B",), "wait"),
+        ({"smtp": FAIL, "mailbox": FAIL}, ("B", "A"), "wait"),
+        ({"entra": FAIL, "https": FAIL, "imap": FAIL}, ("D", "E"), "tell"),
+    ],
+)
 def test_the_class_follows_from_what_fails(bad, classes, action) -> None:
     """Only some outages are helped by moving MX; where two hold at once both are said."""
     names = ["smtp", "dns", "https", "imap", "mailbox", "entra", "trip", "gate"]
@@ -290,7 +369,12 @@ def test_the_class_follows_from_what_fails(bad, classes, action) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from([*KINDS]), min_size=1, max_size=8, unique=True), st.integers(1, 4), st.integers(0, 2**32), st.integers(5, 200))
+@given(
+    st.lists(st.sampled_from([*KINDS]), min_size=1, max_size=8, unique=True),
+    st.integers(1, 4),
+    st.integers(0, 2**32),
+    st.integers(5, 200),
+)
 def test_mx_is_never_proposed_for_the_other_classes(names, vantages, seed, rounds) -> None:
     """A, C, D, G, H, and E without DNS: whatever is seen, for however long."""
     rng = random.Random(seed)
@@ -298,7 +382,18 @@ def test_mx_is_never_proposed_for_the_other_classes(names, vantages, seed, round
     game = world(*names, vantages=where, rules=Rules(threshold=2, confirm_for_s=0.0, decide_b_s=0.0, decide_e_s=0.0))
     lean = {n: rng.choice([OK, OK, FAIL, FAIL, UNKNOWN, DEGRADED]) for n in names}
     for _ in range(rounds):
-        d = game.round(*((n, rng.choice([lean[n], lean[n], OK, FAIL, UNKNOWN]), rng.choice(["", "rejects", "throttled", "own-credential"]), v) for n in names for v in where))
+        d = game.round(
+            *(
+                (
+                    n,
+                    rng.choice([lean[n], lean[n], OK, FAIL, UNKNOWN]),
+                    rng.choice(["", "rejects", "throttled", "own-credential"]),
+                    v,
+                )
+                for n in names
+                for v in where
+            )
+        )
         if d.action in {"switch", "wait"}:
             assert d.state == "down" and set(d.classes) & SWITCHES and switch_helps(d.classes, d.planes)
             assert {"inbound", "dns"} & set(d.planes)
@@ -531,7 +626,17 @@ def test_no_failback_before_the_dwell_time() -> None:
     assert game.rounds([OK] * 30).action == "failback"
 
 
-@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans(), st.sampled_from([None, "decided", "undecided", "active", "failback", "draining", "closed"])), max_size=60))
+@given(
+    st.lists(
+        st.tuples(
+            st.booleans(),
+            st.booleans(),
+            st.booleans(),
+            st.sampled_from([None, "decided", "undecided", "active", "failback", "draining", "closed"]),
+        ),
+        max_size=60,
+    )
+)
 def test_stages_never_skip_confirmation(steps) -> None:
     """By looks alone an incident is confirmed before anything else; recovery only ever follows activity."""
     course, now, acted = Course(), 0.0, False

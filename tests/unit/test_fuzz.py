@@ -25,15 +25,76 @@ CATALOGUE = bare_catalogue()
 TEXT = (SHIPPED / "exchange-inbound-outage.yaml").read_text()
 SCOPE = {"domains": list_of(STRING), "n": NUMBER, "run": object_of({"id": STRING})}
 VALUES = {"domains": ["a.test", "b.test"], "n": 3, "run": {"id": "x"}}
-WORDS = ["domains", "n", "run", "run.id", "'a'", "1", "-1", "2.5", "true", "none", "==", "!=", "<", "in", "not", "and", "or", "if", "else", "|", "join", "length", "(", ")", "[", "]", "{", "}", ",", ".", ":", "+",
-         "-", "*", "**", "/", "%", "~", "__class__", "first", "default", "is", "defined", "{{", "}}", "{%", "%}", "\\", "\"", "'", "\n", "10**9", "range", "loop", "self", "mro"]
+WORDS = [
+    "domains",
+    "n",
+    "run",
+    "run.id",
+    "'a'",
+    "1",
+    "-1",
+    "2.5",
+    "true",
+    "none",
+    "==",
+    "!=",
+    "<",
+    "in",
+    "not",
+    "and",
+    "or",
+    "if",
+    "else",
+    "|",
+    "join",
+    "length",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ".",
+    ":",
+    "+",
+    "-",
+    "*",
+    "**",
+    "/",
+    "%",
+    "~",
+    "__class__",
+    "first",
+    "default",
+    "is",
+    "defined",
+    "{{",
+    "}}",
+    "{%",
+    "%}",
+    "\\",
+    '"',
+    "'",
+    "\n",
+    "10**9",
+    "range",
+    "loop",
+    "self",
+    "mro",
+]
 
 
 @many
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=4), max_size=12).map(" ".join))
 def test_expressions(text) -> None:
     """Checked or refused; evaluated or refused."""
-    for function, arguments in ((type_of, (text, SCOPE)), (type_of_text, (text, SCOPE)), (condition, (text, VALUES)), (resolve, (text, VALUES))):
+    for function, arguments in (
+        (type_of, (text, SCOPE)),
+        (type_of_text, (text, SCOPE)),
+        (condition, (text, VALUES)),
+        (resolve, (text, VALUES)),
+    ):
         try:
             function(*arguments)
         except ExpressionError:
@@ -41,7 +102,41 @@ def test_expressions(text) -> None:
 
 
 @many
-@given(st.text(max_size=300) | st.lists(st.sampled_from(["a: ", "- ", "\n", "  ", "{", "}", "[", "]", "&x ", "*x", "!!int ", "|", ">", "'", '"', "? ", ": ", "#", "%YAML", "---", "...", "\t", "1", "~", "<<: "]), max_size=40).map("".join))
+@given(
+    st.text(max_size=300)
+    | st.lists(
+        st.sampled_from(
+            [
+                "a: ",
+                "- ",
+                "\n",
+                "  ",
+                "{",
+                "}",
+                "[",
+                "]",
+                "&x ",
+                "*x",
+                "!!int ",
+                "|",
+                ">",
+                "'",
+                '"',
+                "? ",
+                ": ",
+                "#",
+                "%YAML",
+                "---",
+                "...",
+                "\t",
+                "1",
+                "~",
+                "<<: ",
+            ]
+        ),
+        max_size=40,
+    ).map("".join)
+)
 def test_documents(text) -> None:
     """The loader."""
     try:
@@ -87,16 +182,84 @@ def test_durations(text) -> None:
 
 
 @many
-@given(st.lists(st.sampled_from(["run", "status", "plan", "approve", "--output", "json", "text", "-q", "--config", "x", "--", "--help", "--input", "a=b", "-v", "last", "playbook", "lint", "drill", "audit", "verify", "--as", "settle"])
-                | st.text(max_size=6), max_size=7))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "run",
+                "status",
+                "plan",
+                "approve",
+                "--output",
+                "json",
+                "text",
+                "-q",
+                "--config",
+                "x",
+                "--",
+                "--help",
+                "--input",
+                "a=b",
+                "-v",
+                "last",
+                "playbook",
+                "lint",
+                "drill",
+                "audit",
+                "verify",
+                "--as",
+                "settle",
+            ]
+        )
+        | st.text(max_size=6),
+        max_size=7,
+    )
+)
 def test_arguments_are_arranged_without_loss(words) -> None:
     """Common options are moved, nothing disappears."""
     assert sorted(arrange(words)) == sorted(words)
 
 
 @settings(max_examples=300, deadline=5000, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.sampled_from(["status", "plan", "approve", "reject", "settle", "report", "--output", "json", "-q", "--", "--input", "a=b", "last", "playbook", "lint", "list", "show", "audit", "verify", "--as", "config",
-                                 "check", "contacts", "--reason", "x", "--domain", "--override", "failback", "acknowledge"]) | st.text(max_size=6), max_size=6))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "status",
+                "plan",
+                "approve",
+                "reject",
+                "settle",
+                "report",
+                "--output",
+                "json",
+                "-q",
+                "--",
+                "--input",
+                "a=b",
+                "last",
+                "playbook",
+                "lint",
+                "list",
+                "show",
+                "audit",
+                "verify",
+                "--as",
+                "config",
+                "check",
+                "contacts",
+                "--reason",
+                "x",
+                "--domain",
+                "--override",
+                "failback",
+                "acknowledge",
+            ]
+        )
+        | st.text(max_size=6),
+        max_size=6,
+    )
+)
 def test_the_command_never_shows_a_traceback(words) -> None:
     """In a folder without configuration: any arguments, an exit code, no exception."""
     import contextlib
@@ -108,7 +271,12 @@ def test_the_command_never_shows_a_traceback(words) -> None:
     if "init" in words or "drill" in words or "lab" in words or "watch" in words:
         return
     out, err = io.StringIO(), io.StringIO()
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
         try:
             cli.app(args=arrange(words), prog_name="bcp")
         except BcpError:

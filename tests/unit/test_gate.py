@@ -14,7 +14,17 @@ from bcp.kernel.errors import GateClosed
 from bcp.testing.clock import FakeClock
 
 GATE = Gate("approve", "sum", 100.0, 700.0, frozenset({"alice", "bob", "me"}), 1, "me", True)
-answers = st.lists(st.builds(Answer, st.sampled_from(["alice", "bob", "me", "eve"]), st.floats(0, 1000), st.booleans(), st.sampled_from(["sum", "other"]), st.sampled_from(["", "approve", "gate2"])), max_size=6)
+answers = st.lists(
+    st.builds(
+        Answer,
+        st.sampled_from(["alice", "bob", "me", "eve"]),
+        st.floats(0, 1000),
+        st.booleans(),
+        st.sampled_from(["sum", "other"]),
+        st.sampled_from(["", "approve", "gate2"]),
+    ),
+    max_size=6,
+)
 
 
 @given(answers, st.floats(0, 1000), st.integers(1, 3))
@@ -23,7 +33,15 @@ def test_a_gate_opens_only_by_enough_right_answers(given_answers, now, count) ->
     gate = Gate(**{**{f: getattr(GATE, f) for f in GATE.__slots__}, "count": count})
     standing = judge(gate, given_answers, now)
     if standing.open:
-        good = {a.by for a in given_answers if a.yes and a.checksum == "sum" and a.by in {"alice", "bob"} and a.step in {"", "approve"} and 98 <= a.at <= min(700, now + 2)}
+        good = {
+            a.by
+            for a in given_answers
+            if a.yes
+            and a.checksum == "sum"
+            and a.by in {"alice", "bob"}
+            and a.step in {"", "approve"}
+            and 98 <= a.at <= min(700, now + 2)
+        }
         assert len(good) >= count
         assert set(standing.approved_by) <= good
         assert not standing.closed
@@ -51,7 +69,15 @@ class _Journal:
 
 
 def _wait(clock, answers_, *, initiator="me", count=1, approvers=frozenset({"alice", "bob"})):
-    approvals = JournalApprovals(_Journal(), clock, lambda refs: approvers, initiator=initiator, checksum="sum", standing=dict, listener=lambda p: None)
+    approvals = JournalApprovals(
+        _Journal(),
+        clock,
+        lambda refs: approvers,
+        initiator=initiator,
+        checksum="sum",
+        standing=dict,
+        listener=lambda p: None,
+    )
     approvals.answers = answers_
     return approvals, asyncio.run(_bounded(approvals.wait("approve", ["x"], count, 600, exclude_initiator=True)))
 

@@ -13,7 +13,14 @@ from bcp.kernel.hashing import GENESIS, canonical, link, link_event
 TEXT = st.text(st.characters(codec="utf-8")) | st.sampled_from(['"', "\\", "\n", "\x00", "\u2028", "é", "😀", ""])
 
 
-@given(st.integers(1, 2**40), st.floats(0, 4e9, allow_nan=False) | st.sampled_from([1e16, 1e-7, 0.0, 1764035000.123456]), TEXT, TEXT, TEXT, st.dictionaries(TEXT, TEXT | st.integers() | st.none()))
+@given(
+    st.integers(1, 2**40),
+    st.floats(0, 4e9, allow_nan=False) | st.sampled_from([1e16, 1e-7, 0.0, 1764035000.123456]),
+    TEXT,
+    TEXT,
+    TEXT,
+    st.dictionaries(TEXT, TEXT | st.integers() | st.none()),
+)
 def test_the_fast_link_is_the_link(seq, at, kind, step, actor, data) -> None:
     """Byte by byte; a chain written before is verified by it."""
     body = canonical(data)

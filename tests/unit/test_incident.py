@@ -55,7 +55,9 @@ def test_codes_never_collide() -> None:
 
 alerts = st.builds(
     lambda outage, started, firing: Alert("", outage, firing, f"title {outage}", started),
-    st.sampled_from("xyz"), st.sampled_from(["1", "2"]), st.booleans(),
+    st.sampled_from("xyz"),
+    st.sampled_from(["1", "2"]),
+    st.booleans(),
 )
 
 
@@ -124,8 +126,28 @@ def test_answers_count_once_and_codes_lock(tmp_path) -> None:
     """By person, question and plan."""
     clock = FakeClock(1000.0)
     book, key = Book(tmp_path / "b.db", clock), b"k" * 32
-    asked, new = questions.ask(book, incident="inc-1", run="run-1", step="s", checksum="c" * 64, opened=1000.0, deadline=2000.0, count=1, groups=[["a", "b"]])
-    again, fresh = questions.ask(book, incident="inc-1", run="run-1", step="s", checksum="c" * 64, opened=1000.0, deadline=2000.0, count=1, groups=[["a", "b"]])
+    asked, new = questions.ask(
+        book,
+        incident="inc-1",
+        run="run-1",
+        step="s",
+        checksum="c" * 64,
+        opened=1000.0,
+        deadline=2000.0,
+        count=1,
+        groups=[["a", "b"]],
+    )
+    again, fresh = questions.ask(
+        book,
+        incident="inc-1",
+        run="run-1",
+        step="s",
+        checksum="c" * 64,
+        opened=1000.0,
+        deadline=2000.0,
+        count=1,
+        groups=[["a", "b"]],
+    )
     assert new and not fresh and again == asked
     assert questions.claim(book, asked, "a", "sms", 0, yes="111111", no="222222", link="", key=key)
     assert not questions.claim(book, asked, "a", "sms", 0, yes="333333", no="444444", link="", key=key)
@@ -133,8 +155,20 @@ def test_answers_count_once_and_codes_lock(tmp_path) -> None:
     assert questions.by_code(book, ["a"], "111111 = yes, 222222 = no", key) is None  # our own text sent back
     found = questions.by_code(book, ["a"], "222222 please", key)
     assert found is not None and not found.yes
-    assert questions.record(book, asked, "a", yes=False, how="sms") and not questions.record(book, asked, "a", yes=True, how="link")
-    other, _ = questions.ask(book, incident="inc-1", run="run-2", step="s", checksum="d" * 64, opened=1001.0, deadline=2000.0, count=1, groups=[["a"]])
+    assert questions.record(book, asked, "a", yes=False, how="sms") and not questions.record(
+        book, asked, "a", yes=True, how="link"
+    )
+    other, _ = questions.ask(
+        book,
+        incident="inc-1",
+        run="run-2",
+        step="s",
+        checksum="d" * 64,
+        opened=1001.0,
+        deadline=2000.0,
+        count=1,
+        groups=[["a"]],
+    )
     questions.claim(book, other, "a", "sms", 0, yes="555555", no="666666", link="", key=key)
     for _ in range(9):  # right for one question is not wrong for the other
         assert questions.by_code(book, ["a"], "555555", key).question == other
@@ -151,7 +185,17 @@ def test_answers_count_once_and_codes_lock(tmp_path) -> None:
 def test_the_codes_of_a_question_that_may_have_left_stay_good(tmp_path) -> None:
     """Killed between the claim and the vendor's answer, as often as it happens: people may hold any of the texts."""
     book, key = Book(tmp_path / "b.db", FakeClock(1000.0)), b"k" * 32
-    asked, _ = questions.ask(book, incident="inc-1", run="run-1", step="s", checksum="c" * 64, opened=1000.0, deadline=2000.0, count=1, groups=[["a"]])
+    asked, _ = questions.ask(
+        book,
+        incident="inc-1",
+        run="run-1",
+        step="s",
+        checksum="c" * 64,
+        opened=1000.0,
+        deadline=2000.0,
+        count=1,
+        groups=[["a"]],
+    )
     codes = [(f"{n}11111", f"{n}22222") for n in range(1, 7)]
     for yes, no in codes:
         assert questions.claim(book, asked, "a", "sms", 0, yes=yes, no=no, link="", key=key)

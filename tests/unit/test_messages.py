@@ -23,14 +23,20 @@ CELLS = [f"{a}-{p}" for a in AUDIENCES for p in PHASES]
 def test_every_cell_is_complete(name) -> None:
     """Text message of one segment, chat, voice, long form, and a page for those outside; both languages, classes A to G; no placeholder left."""
     template = PACK.get(name)
-    needed = {"sms", "chat", "voice", "email"} | ({"page"} if name.split("-")[0] in {"employees", "customers", "partners"} else set())
+    needed = {"sms", "chat", "voice", "email"} | (
+        {"page"} if name.split("-")[0] in {"employees", "customers", "partners"} else set()
+    )
     assert needed <= template.forms() and template.file.one_segment
     for form in template.forms():
         assert {"en", "de"} <= set(getattr(template.file, form))
         for language in ("en", "de"):
             for letter in "ABCDEFG":
                 message = render(template, form, language, language, {**LONG, "outage_class": letter}, drill=False)
-                assert (message.body and "{{" not in message.body and "  " not in message.body.replace("\n", " ").replace("   ", "  ")) or form in {"email", "page", "chat"}
+                assert (
+                    message.body
+                    and "{{" not in message.body
+                    and "  " not in message.body.replace("\n", " ").replace("   ", "  ")
+                ) or form in {"email", "page", "chat"}
                 if form == "sms":
                     assert message.segments == 1 and message.encoding == "GSM-7", (letter, language, message.body)
 
@@ -43,7 +49,9 @@ def test_the_shipped_pack_has_no_problem() -> None:
 def test_a_drill_is_marked_first_and_last_also_in_voice() -> None:
     """Nobody mistakes an exercise."""
     for form in ("sms", "chat", "voice"):
-        body = render(PACK.get("employees-investigating"), form, "en", "en", {**LONG, "outage_class": "A"}, drill=True).body
+        body = render(
+            PACK.get("employees-investigating"), form, "en", "en", {**LONG, "outage_class": "A"}, drill=True
+        ).body
         assert body.startswith("EXERCISE") and body.endswith("EXERCISE")
 
 
@@ -60,29 +68,47 @@ def test_claims_depend_on_the_class() -> None:
 
 def test_nobody_is_told_the_opposite_by_another_cell() -> None:
     """In class F people are to resend once new mail is safe, and not before; in class G nobody blames Microsoft or says that all has arrived."""
+
     def text(name: str, letter: str) -> str:
         return render(PACK.get(name), "sms", "en", "en", {**LONG, "outage_class": letter}, drill=False).body
 
     for audience in ("customers", "partners"):
-        assert "resend" not in text(f"{audience}-identified", "F") and "send it again" in text(f"{audience}-identified", "F")
+        assert "resend" not in text(f"{audience}-identified", "F") and "send it again" in text(
+            f"{audience}-identified", "F"
+        )
     assert "send it again" in text("customers-monitoring", "F")
     for name in CELLS:
         assert "Microsoft" not in text(name, "G"), name
-    assert "may still come in" in text("customers-restored", "G") and "may still come in" in text("employees-restored", "G")
+    assert "may still come in" in text("customers-restored", "G") and "may still come in" in text(
+        "employees-restored", "G"
+    )
     for letter in "ABCDEFG":
-        (draft,) = (render(PACK.get("regulator-investigating"), "email", "en", "en", {**LONG, "outage_class": letter}, drill=False).body,)
+        (draft,) = (
+            render(
+                PACK.get("regulator-investigating"), "email", "en", "en", {**LONG, "outage_class": letter}, drill=False
+            ).body,
+        )
         assert ("third party" in draft) == (letter != "G")
 
 
 def test_an_organisation_overrides_a_single_phrase_and_a_single_message(tmp_path) -> None:
     """Without forking the pack."""
     (tmp_path / "_lexicon.yaml").write_text('version: 1\nclasses:\n  A:\n    en: {do: "Use the red phone."}\n')
-    own = (ROOT / "playbooks" / "messages" / "customers-after.yaml").read_text().replace("We are sorry that", "We apologise that")
+    own = (
+        (ROOT / "playbooks" / "messages" / "customers-after.yaml")
+        .read_text()
+        .replace("We are sorry that", "We apologise that")
+    )
     (tmp_path / "customers-after.yaml").write_text(own)
     pack = load_pack([ROOT / "playbooks" / "messages", tmp_path])
-    text = render(pack.get("employees-investigating"), "sms", "en", "en", {**LONG, "outage_class": "A"}, drill=False).body
+    text = render(
+        pack.get("employees-investigating"), "sms", "en", "en", {**LONG, "outage_class": "A"}, drill=False
+    ).body
     assert "Use the red phone. Exchange mailboxes" in text
-    assert "We apologise" in render(pack.get("customers-after"), "sms", "en", "en", {**LONG, "outage_class": "A"}, drill=False).body
+    assert (
+        "We apologise"
+        in render(pack.get("customers-after"), "sms", "en", "en", {**LONG, "outage_class": "A"}, drill=False).body
+    )
 
 
 MESSAGE = """version: 1
@@ -109,8 +135,18 @@ def problems(tmp_path, sms="It is down. Next news {{ next_update }}.", **changes
 
 @pytest.mark.parametrize(
     ("sms", "rule", "words"),
-    [("It is down: https://bit.ly/x1", "link-shortener", "bit.ly"), ("Down. Reply STOP if read.", "taken-word", "STOP"), ("Down. Reply YES if read.", "taken-word", "YES"), ("Down. Antworten Sie END.", "taken-word", "END"),
-     ("Down. Answer with CANCEL.", "taken-word", "CANCEL"), ("EX1112414 is down.", "product-code", "EX1112414"), ("It is down \u2013 caf\u00ea " + "x" * 80, "two-segments", "'ê'"), ("long " * 40, "two-segments", "segments"), ("{{ nothing }}", "message.render", "nothing")])
+    [
+        ("It is down: https://bit.ly/x1", "link-shortener", "bit.ly"),
+        ("Down. Reply STOP if read.", "taken-word", "STOP"),
+        ("Down. Reply YES if read.", "taken-word", "YES"),
+        ("Down. Antworten Sie END.", "taken-word", "END"),
+        ("Down. Answer with CANCEL.", "taken-word", "CANCEL"),
+        ("EX1112414 is down.", "product-code", "EX1112414"),
+        ("It is down \u2013 caf\u00ea " + "x" * 80, "two-segments", "'ê'"),
+        ("long " * 40, "two-segments", "segments"),
+        ("{{ nothing }}", "message.render", "nothing"),
+    ],
+)
 def test_lint_refuses(tmp_path, sms, rule, words) -> None:
     """At its line, with what to do."""
     found = [p for p in problems(tmp_path, sms) if p.severity == "error"]
@@ -133,7 +169,15 @@ def test_lint_wants_every_language_and_every_field(tmp_path) -> None:
     assert [p.rule for p in found] == ["missing-field"] and "next_update" in found[0].message
 
 
-@pytest.mark.parametrize(("voice", "noise"), [("Reply 1 = read.", "="), ("Look at run-20260122-174500-x7kq.", "run-"), ("Look at b c p status", "s"), ("Use EDI / phone.", "/")])
+@pytest.mark.parametrize(
+    ("voice", "noise"),
+    [
+        ("Reply 1 = read.", "="),
+        ("Look at run-20260122-174500-x7kq.", "run-"),
+        ("Look at b c p status", "s"),
+        ("Use EDI / phone.", "/"),
+    ],
+)
 def test_lint_hears_what_cannot_be_said(tmp_path, voice, noise) -> None:
     """Marks, numbers of runs, an end without a pause: a warning."""
     path = tmp_path / "mine.yaml"
@@ -161,8 +205,16 @@ def test_digits_are_fine_as_answers(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "language", "spoken"),
-    [("Next news at 10:30 UTC.", "en", "Next news at ten thirty U T C."), ("at 09:05", "en", "at nine oh five"), ("at 07:00 UTC", "en", "at zero seven hundred hours U T C"), ("um 21:45 UTC", "de", "um einundzwanzig Uhr fünfundvierzig U T C"),
-     ("um 13:01", "de", "um dreizehn Uhr eins"), ("*Call* +49 30 123456", "en", "Call plus, four nine, three zero, one two three four five six"), ("https://status.example.com/now.", "en", "status.example.com / now.")])
+    [
+        ("Next news at 10:30 UTC.", "en", "Next news at ten thirty U T C."),
+        ("at 09:05", "en", "at nine oh five"),
+        ("at 07:00 UTC", "en", "at zero seven hundred hours U T C"),
+        ("um 21:45 UTC", "de", "um einundzwanzig Uhr fünfundvierzig U T C"),
+        ("um 13:01", "de", "um dreizehn Uhr eins"),
+        ("*Call* +49 30 123456", "en", "Call plus, four nine, three zero, one two three four five six"),
+        ("https://status.example.com/now.", "en", "status.example.com / now."),
+    ],
+)
 def test_texts_for_the_ear(text, language, spoken) -> None:
     """Times in words, numbers digit by digit, no marks."""
     assert speak(text, language) == spoken
@@ -183,7 +235,12 @@ def test_previews_escape_and_need_no_network() -> None:
     messages = [render(PACK.get("employees-investigating"), f, "en", "en", values, drill=False) for f in FORMS]
     text = page("x", "y", messages)
     assert "<strong>Do not resend mail.</strong>" in text
-    assert "<script" not in text and "&lt;script&gt;" in text and "http" not in text.split("</style>")[1].replace("https://status.contoso.example", "").replace("http-equiv", "")
+    assert (
+        "<script" not in text
+        and "&lt;script&gt;" in text
+        and "http"
+        not in text.split("</style>")[1].replace("https://status.contoso.example", "").replace("http-equiv", "")
+    )
 
 
 def test_the_command_line(tmp_path) -> None:
@@ -192,8 +249,14 @@ def test_the_command_line(tmp_path) -> None:
     assert done.returncode == 0 and "employees-investigating" in done.stdout
     done = bcp("comms", "lint", cwd=tmp_path)
     assert done.returncode == 0 and "0 error(s), 0 warning(s)" in done.stdout
-    done = bcp("comms", "preview", "employees-identified", "--class", "E", "--language", "de", "--html", "p.html", cwd=tmp_path)
-    assert done.returncode == 0 and "Ersatzsystem" in done.stdout and (tmp_path / "p.html").read_text().startswith("<!doctype html>")
+    done = bcp(
+        "comms", "preview", "employees-identified", "--class", "E", "--language", "de", "--html", "p.html", cwd=tmp_path
+    )
+    assert (
+        done.returncode == 0
+        and "Ersatzsystem" in done.stdout
+        and (tmp_path / "p.html").read_text().startswith("<!doctype html>")
+    )
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
     wrong = bcp("comms", "preview", "employes-identified", cwd=tmp_path)
     assert wrong.returncode == 2 and "employees-identified" in wrong.stderr

@@ -17,18 +17,30 @@ from bcp.kit.mirror import S3Mirror, copy, sign
 
 def test_the_signature_is_that_of_amazons_own_example() -> None:
     """docs.aws.amazon.com, S3 API reference, "Example: PUT Object"."""
-    found = sign("PUT", "https://examplebucket.s3.amazonaws.com/test%24file.text", {"Date": "Fri, 24 May 2013 00:00:00 GMT", "x-amz-storage-class": "REDUCED_REDUNDANCY"}, b"Welcome to Amazon S3.",
-                 datetime(2013, 5, 24, tzinfo=UTC), region="us-east-1", access_key="AKIAIOSFODNN7EXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+    found = sign(
+        "PUT",
+        "https://examplebucket.s3.amazonaws.com/test%24file.text",
+        {"Date": "Fri, 24 May 2013 00:00:00 GMT", "x-amz-storage-class": "REDUCED_REDUNDANCY"},
+        b"Welcome to Amazon S3.",
+        datetime(2013, 5, 24, tzinfo=UTC),
+        region="us-east-1",
+        access_key="AKIAIOSFODNN7EXAMPLE",
+        secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    )
     assert found["Authorization"].endswith("Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd")
 
 
 def channel(folder, mirror: dict):
     model = registry.settings_class("channels", "status-page")
-    return registry.load("channels", "status-page").create("page", model.model_validate({"folder": str(folder / "public"), "mirrors": [mirror]}))
+    return registry.load("channels", "status-page").create(
+        "page", model.model_validate({"folder": str(folder / "public"), "mirrors": [mirror]})
+    )
 
 
 def entry(key: str = "run/tell/page") -> Delivery:
-    return Delivery(key, "page", Message("t", "page", "en", "Mail is late", "Mail is late.", "<p>Mail is late.</p>"), time.time())
+    return Delivery(
+        key, "page", Message("t", "page", "en", "Mail is late", "Mail is late.", "<p>Mail is late.</p>"), time.time()
+    )
 
 
 def test_a_bucket_gets_the_page_last_and_signed(tmp_path) -> None:
@@ -41,7 +53,16 @@ def test_a_bucket_gets_the_page_last_and_signed(tmp_path) -> None:
         body = await request.read()
         heads = {k: v for k, v in request.headers.items() if k.lower() in {"content-type", "cache-control"}}
         at = datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        right = sign("PUT", f"http://{request.host}{request.raw_path}", heads, body, at, region="eu-central-1", access_key="AKID", secret_key="secret-key")["Authorization"]
+        right = sign(
+            "PUT",
+            f"http://{request.host}{request.raw_path}",
+            heads,
+            body,
+            at,
+            region="eu-central-1",
+            access_key="AKID",
+            secret_key="secret-key",
+        )["Authorization"]
         if request.headers["Authorization"] != right:
             return web.Response(status=403, text="<Code>SignatureDoesNotMatch</Code>")
         got.append((request.path, request.headers["Content-Type"]))
@@ -55,7 +76,15 @@ def test_a_bucket_gets_the_page_last_and_signed(tmp_path) -> None:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
-        mirror = {"kind": "s3", "endpoint": url, "bucket": "status-page", "prefix": "corp/", "region": "eu-central-1", "access_key": f"file:{tmp_path}/a", "secret_key": f"file:{tmp_path}/s"}
+        mirror = {
+            "kind": "s3",
+            "endpoint": url,
+            "bucket": "status-page",
+            "prefix": "corp/",
+            "region": "eu-central-1",
+            "access_key": f"file:{tmp_path}/a",
+            "secret_key": f"file:{tmp_path}/s",
+        }
         page = channel(tmp_path, mirror)
         receipt = await page.send(entry())
         (tmp_path / "s").write_text("another-key")
@@ -69,7 +98,11 @@ def test_a_bucket_gets_the_page_last_and_signed(tmp_path) -> None:
             await runner.cleanup()
 
     said = asyncio.run(run())
-    assert [p for p, _ in got][-1] == "/status-page/corp/index.html" and len(got) == 3 and got[-1][1].startswith("text/html")
+    assert (
+        [p for p, _ in got][-1] == "/status-page/corp/index.html"
+        and len(got) == 3
+        and got[-1][1].startswith("text/html")
+    )
     assert said.startswith("MirrorFailed") and "403" in said and "another-key" not in said
 
 

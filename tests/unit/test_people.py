@@ -27,7 +27,16 @@ from bcp.kernel.errors import Invalid, Permanent, Refused
 from bcp.testing.clock import FakeClock
 
 SECRET = "k" * 32
-ANNA = Contact("anna", "Anna", "anna@x.example", "+4930123456", language="de", groups=("staff", "sales"), manager="boss", timezone="Europe/Berlin")
+ANNA = Contact(
+    "anna",
+    "Anna",
+    "anna@x.example",
+    "+4930123456",
+    language="de",
+    groups=("staff", "sales"),
+    manager="boss",
+    timezone="Europe/Berlin",
+)
 BOSS = Contact("boss", "Boss", "boss@x.example", "+4930123457", groups=("staff", "board"))
 CARL = Contact("carl", "Carl", "", "", groups=("staff",), manager="anna", optout=("sms",))
 
@@ -49,9 +58,20 @@ sAMAccountName: gone
 mail: gone@x.example
 userAccountControl: 514
 """
-SCIM = {"Resources": [
-    {"userName": "anna@x.example", "displayName": "Anna", "active": True, "emails": [{"value": "b@x.example"}, {"value": "anna@x.example", "primary": True}], "phoneNumbers": [{"type": "work", "value": "+4930999999"}, {"type": "mobile", "value": "tel:+4930123456"}], "preferredLanguage": "de-DE", "groups": [{"display": "staff"}]},
-    {"userName": "gone@x.example", "active": False}]}
+SCIM = {
+    "Resources": [
+        {
+            "userName": "anna@x.example",
+            "displayName": "Anna",
+            "active": True,
+            "emails": [{"value": "b@x.example"}, {"value": "anna@x.example", "primary": True}],
+            "phoneNumbers": [{"type": "work", "value": "+4930999999"}, {"type": "mobile", "value": "tel:+4930123456"}],
+            "preferredLanguage": "de-DE",
+            "groups": [{"display": "staff"}],
+        },
+        {"userName": "gone@x.example", "active": False},
+    ]
+}
 
 
 def test_ldif_and_scim(tmp_path) -> None:
@@ -59,9 +79,22 @@ def test_ldif_and_scim(tmp_path) -> None:
     (tmp_path / "ad.ldif").write_text(LDIF)
     (tmp_path / "idp.json").write_text(json.dumps(SCIM))
     (anna,) = load_contacts(tmp_path / "ad.ldif")
-    assert (anna.id, anna.name, anna.phone, anna.groups, anna.title, anna.manager) == ("anna", "Anna Schmödt", "+4930123456", ("sales-team",), "Head of Sales", "boss")
+    assert (anna.id, anna.name, anna.phone, anna.groups, anna.title, anna.manager) == (
+        "anna",
+        "Anna Schmödt",
+        "+4930123456",
+        ("sales-team",),
+        "Head of Sales",
+        "boss",
+    )
     (other,) = load_contacts(tmp_path / "idp.json")
-    assert (other.id, other.email, other.phone, other.language, other.groups) == ("anna", "anna@x.example", "+4930123456", "de", ("staff",))
+    assert (other.id, other.email, other.phone, other.language, other.groups) == (
+        "anna",
+        "anna@x.example",
+        "+4930123456",
+        "de",
+        ("staff",),
+    )
     for name, text in (("x.ldif", "no colon here\n"), ("x.ldif", "a:: !!!\n"), ("x.json", "{"), ("x.json", "{}")):
         (tmp_path / name).write_text(text)
         with pytest.raises(Invalid):
@@ -70,8 +103,14 @@ def test_ldif_and_scim(tmp_path) -> None:
 
 def test_audiences_by_expression_and_who_first() -> None:
     """Narrowed, asked of everybody, ordered; a bad expression is said."""
-    directory = Directory((ANNA, BOSS, CARL), {
-        "sales": Audience("sales", where="'sales' in groups and language == 'de'"), "phones": Audience("phones", ("staff",), where="phone != ''"), "all": Audience("all", ("staff",), first=("group:board", "carl"))})
+    directory = Directory(
+        (ANNA, BOSS, CARL),
+        {
+            "sales": Audience("sales", where="'sales' in groups and language == 'de'"),
+            "phones": Audience("phones", ("staff",), where="phone != ''"),
+            "all": Audience("all", ("staff",), first=("group:board", "carl")),
+        },
+    )
     assert [c.id for c in directory.members("sales")] == ["anna"]
     assert [c.id for c in directory.members("phones")] == ["anna", "boss"]
     assert [c.id for c in directory.members("all")] == ["boss", "carl", "anna"]
@@ -80,7 +119,18 @@ def test_audiences_by_expression_and_who_first() -> None:
             matcher(bad)
 
 
-@pytest.mark.parametrize(("hours", "at", "quiet"), [("22:00-07:00", "23:30", True), ("22:00-07:00", "06:59", True), ("22:00-07:00", "07:00", False), ("22:00-07:00", "12:00", False), ("12:00-13:00", "12:30", True), ("12:00-13:00", "13:00", False), ("", "03:00", False)])
+@pytest.mark.parametrize(
+    ("hours", "at", "quiet"),
+    [
+        ("22:00-07:00", "23:30", True),
+        ("22:00-07:00", "06:59", True),
+        ("22:00-07:00", "07:00", False),
+        ("22:00-07:00", "12:00", False),
+        ("12:00-13:00", "12:30", True),
+        ("12:00-13:00", "13:00", False),
+        ("", "03:00", False),
+    ],
+)
 def test_quiet_hours(hours, at, quiet) -> None:
     """Over midnight too."""
     hour, minute = at.split(":")
@@ -113,7 +163,12 @@ def test_a_sealed_snapshot_shows_nothing_and_needs_the_key(tmp_path) -> None:
     keys = Keys(SECRET, private, public)
     write_snapshot(path, [ANNA, BOSS], taken_at=1.0, source="test", keys=keys)
     text = path.read_text()
-    assert "anna" not in text.lower() and "+49" not in text and json.loads(text)["count"] == 2 and path.stat().st_mode & 0o777 == 0o600
+    assert (
+        "anna" not in text.lower()
+        and "+49" not in text
+        and json.loads(text)["count"] == 2
+        and path.stat().st_mode & 0o777 == 0o600
+    )
     assert read_snapshot(path, keys)[0] == (ANNA, BOSS)
     for bad in (Keys("x" * 32, "", public), Keys(SECRET, "", new_signing_key()[1])):
         with pytest.raises(Refused):
@@ -134,28 +189,47 @@ def test_a_sealed_snapshot_shows_nothing_and_needs_the_key(tmp_path) -> None:
 
 def test_differences() -> None:
     """Who came, went, changed, and in what."""
-    assert differences([ANNA, CARL], [replace(ANNA, phone="+4930999"), BOSS]) == [("changed", "anna", ("phone",)), ("added", "boss", ()), ("removed", "carl", ())]
+    assert differences([ANNA, CARL], [replace(ANNA, phone="+4930999"), BOSS]) == [
+        ("changed", "anna", ("phone",)),
+        ("added", "boss", ()),
+        ("removed", "carl", ()),
+    ]
 
 
 def test_the_call_tree_leaves_nobody_out() -> None:
     """Circles, unknown managers, hostile names; no script, no request."""
-    loop = [replace(ANNA, manager="boss"), replace(BOSS, manager="anna", name="<script>x</script>"), CARL, Contact("dora", "Dora", manager="nobody")]
+    loop = [
+        replace(ANNA, manager="boss"),
+        replace(BOSS, manager="anna", name="<script>x</script>"),
+        CARL,
+        Contact("dora", "Dora", manager="nobody"),
+    ]
     text = page("Corp", loop, 0.0, "+4930")
-    assert "<script" not in text and all(text.count(n) == 1 for n in ("Anna", "Carl", "Dora", "&lt;script&gt;")) and "http" not in text
+    assert (
+        "<script" not in text
+        and all(text.count(n) == 1 for n in ("Anna", "Carl", "Dora", "&lt;script&gt;"))
+        and "http" not in text
+    )
 
 
 def test_the_command_line(tmp_path) -> None:
     """Sync, diff, show, export, tree, forget; masked by default; forgotten people do not come back."""
     (tmp_path / "bcp.yaml").write_text(
         "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
-        "contacts: {snapshot: people.json, key: 'env:PEOPLE_KEY'}\naudiences: {all: {groups: [staff]}}\n")
-    (tmp_path / "hr.csv").write_text("id,name,phone,email,groups,manager\nanna,Anna,+4930123456,anna@x.example,staff,boss\nboss,=cmd(),+4930123457,,staff,\n")
+        "contacts: {snapshot: people.json, key: 'env:PEOPLE_KEY'}\naudiences: {all: {groups: [staff]}}\n"
+    )
+    (tmp_path / "hr.csv").write_text(
+        "id,name,phone,email,groups,manager\nanna,Anna,+4930123456,anna@x.example,staff,boss\nboss,=cmd(),+4930123457,,staff,\n"
+    )
     env = {"PEOPLE_KEY": SECRET}
 
     def run(*words):
         return bcp("contacts", *words, cwd=tmp_path, env=env)
 
-    assert "2 added" in run("sync", "--from-file", "hr.csv", "--dry-run").stdout and not (tmp_path / "people.json").exists()
+    assert (
+        "2 added" in run("sync", "--from-file", "hr.csv", "--dry-run").stdout
+        and not (tmp_path / "people.json").exists()
+    )
     assert "2 added" in run("sync", "--from-file", "hr.csv").stdout
     assert "0 added, 0 removed, 0 changed" in run("sync", "--from-file", "hr.csv").stdout
     shown = run("show", "anna").stdout
@@ -225,16 +299,35 @@ class Ledger:
 def told(people, channels, *, at=1_800_000_000.0, audience=None, ledger=None, halt=None, **order):
     clock = FakeClock(at)
     directory = Directory(tuple(people), {"all": audience or Audience("all", ("staff",))})
-    values = {"org": {"name": "Corp", "hotline": "", "status_page": "s", "signature": "IT"}, "next_update": "10:30 UTC", "since": "09:00 UTC", "now": "10:00 UTC", "outage_class": "A", "run": {"id": "r"}}
-    courier = Courier(directory, load_pack([ROOT / "playbooks" / "messages"]), {c.name: c for c in channels}, ledger or Ledger(), clock, lambda extra: {**values, **extra}, halt=halt)
-    return asyncio.run(courier.deliver(Order("all", "employees-investigating", tuple(c.name for c in channels), **order), "run/step"))
+    values = {
+        "org": {"name": "Corp", "hotline": "", "status_page": "s", "signature": "IT"},
+        "next_update": "10:30 UTC",
+        "since": "09:00 UTC",
+        "now": "10:00 UTC",
+        "outage_class": "A",
+        "run": {"id": "r"},
+    }
+    courier = Courier(
+        directory,
+        load_pack([ROOT / "playbooks" / "messages"]),
+        {c.name: c for c in channels},
+        ledger or Ledger(),
+        clock,
+        lambda extra: {**values, **extra},
+        halt=halt,
+    )
+    return asyncio.run(
+        courier.deliver(Order("all", "employees-investigating", tuple(c.name for c in channels), **order), "run/step")
+    )
 
 
 def test_first_tries_each_persons_channels_in_their_order() -> None:
     """Anna wants calls first; Boss's text fails and he is called; who has nothing is counted; repeating sends nothing again."""
     anna = replace(ANNA, channels=("voice",))
     sms, voice, ledger = Recording("sms", "sms", fails=("boss",)), Recording("voice", "voice"), Ledger()
-    tallies = told([anna, BOSS, replace(CARL, phone="+4930123458", optout=())], [sms, voice], ledger=ledger, strategy="first")
+    tallies = told(
+        [anna, BOSS, replace(CARL, phone="+4930123458", optout=())], [sms, voice], ledger=ledger, strategy="first"
+    )
     assert sms.sent == ["carl"] and sorted(voice.sent) == ["anna", "boss"]
     assert {t.channel: (t.sent, t.failed) for t in tallies} == {"sms": (1, 1), "voice": (2, 0)}
     told([anna, BOSS, replace(CARL, phone="+4930123458", optout=())], [sms, voice], ledger=ledger, strategy="first")
@@ -248,8 +341,12 @@ def test_opt_outs_and_quiet_hours_are_kept_and_counted() -> None:
     audience = Audience("all", ("staff",), quiet="22:00-07:00", timezone="UTC")
     sms, chat = Recording("sms", "sms"), Recording("chat", "chat")
     tallies = {t.channel: t for t in told(people, [sms, chat], at=night, audience=audience)}
-    assert (tallies["sms"].sent, tallies["sms"].quiet, tallies["sms"].opted_out) == (0, 2, 1) and tallies["chat"].sent == 3
-    tallies = {t.channel: t for t in told(people, [sms], at=night, audience=audience, override_quiet="the plant stands still")}
+    assert (tallies["sms"].sent, tallies["sms"].quiet, tallies["sms"].opted_out) == (0, 2, 1) and tallies[
+        "chat"
+    ].sent == 3
+    tallies = {
+        t.channel: t for t in told(people, [sms], at=night, audience=audience, override_quiet="the plant stands still")
+    }
     assert (tallies["sms"].sent, tallies["sms"].opted_out) == (2, 1)
 
 
@@ -271,7 +368,21 @@ def test_stop_leaves_the_rest_here() -> None:
 # -- answers and clocks ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "digit"), [("1", "1"), (" 2 ", "2"), ("1 ok", "1"), ("#1", "1"), ("(2)", "2"), ("1.", "1"), ("10", ""), ("yes", ""), ("", ""), ("in 1 hour", "")])
+@pytest.mark.parametrize(
+    ("text", "digit"),
+    [
+        ("1", "1"),
+        (" 2 ", "2"),
+        ("1 ok", "1"),
+        ("#1", "1"),
+        ("(2)", "2"),
+        ("1.", "1"),
+        ("10", ""),
+        ("yes", ""),
+        ("", ""),
+        ("in 1 hour", ""),
+    ],
+)
 def test_answers_are_digits(text, digit) -> None:
     """What a person on the way types."""
     from bcp.comms.answers import digit_of
@@ -279,7 +390,11 @@ def test_answers_are_digits(text, digit) -> None:
     assert digit_of(text) == digit
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["1", "2", "9", "thanks", ""]), st.floats(0, 100)), max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.sampled_from(["1", "2", "9", "thanks", ""]), st.floats(0, 100)), max_size=30
+    )
+)
 def test_everybody_is_in_exactly_one_place(replies) -> None:
     """Answered, unclear or silent; strangers count nowhere."""
     from bcp.comms.answers import tally
@@ -312,5 +427,7 @@ def test_reporting_clocks() -> None:
     pack = load_pack([ROOT / "playbooks" / "messages"])
     assert all(c.draft in pack and pack.get(c.draft).file.draft and c.source for c in clocks)
     found = {d.clock.name: d.at for d in due(clocks, {"aware": 0.0, "classified": 22 * 3600.0})}
-    assert found["dora-initial"] == 24 * 3600 and found["nis2-early-warning"] == 24 * 3600 and found["dora-final"] is None
+    assert (
+        found["dora-initial"] == 24 * 3600 and found["nis2-early-warning"] == 24 * 3600 and found["dora-final"] is None
+    )
     assert due(clocks, {"aware": 0.0, "classified": 3600.0})[0].at == 5 * 3600

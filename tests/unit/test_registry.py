@@ -148,7 +148,11 @@ def test_a_wrong_package_is_refused_in_words_and_stops_nobody_else(source, says,
     with pytest.raises(Invalid, match=says) as caught:
         registry.load("channels", "pager")
     assert "bad-pager 1.0" in caught.value.message and caught.value.hint
-    assert "beeper" in registry.each("channels") and "ntfy" in registry.each("channels") and "pager" not in registry.each("channels")
+    assert (
+        "beeper" in registry.each("channels")
+        and "ntfy" in registry.each("channels")
+        and "pager" not in registry.each("channels")
+    )
     (found,) = registry.broken()
     assert (found.family, found.kind, found.package) == ("channels", "pager", "bad-pager 1.0") and says in found.message
 
@@ -231,4 +235,6 @@ def test_kinds_are_listed_without_importing_any_plug_in() -> None:
 
 def test_names_of_a_contract_are_its_own() -> None:
     """Names with an underscore and object's own are no promise."""
-    assert registry._names(DnsPlugin.promises) and not [n for n in registry._names(DnsPlugin.promises) if n.startswith("_")]
+    assert registry._names(DnsPlugin.promises) and not [
+        n for n in registry._names(DnsPlugin.promises) if n.startswith("_")
+    ]

@@ -21,7 +21,22 @@ from bcp.mx.sts import parse_policy, policy_matches
 from bcp.plugins.relays.smtp import parse_log, parse_queue
 
 
-@pytest.mark.parametrize("text", ["", ".", "192.0.2.1", "[192.0.2.1]", "2001:db8::1", "a..b", "-a.test", "one", "faß.test", "a b.test", "x" * 64 + ".test"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        "192.0.2.1",
+        "[192.0.2.1]",
+        "2001:db8::1",
+        "a..b",
+        "-a.test",
+        "one",
+        "faß.test",
+        "a b.test",
+        "x" * 64 + ".test",
+    ],
+)
 def test_what_may_never_be_an_mx_target(text) -> None:
     """Servers accept all of these; senders lose mail by them."""
     with pytest.raises(ValueError):
@@ -34,8 +49,15 @@ def test_names_have_one_form() -> None:
     assert domain_name("Corp.Test.") == "corp.test"
 
 
-@pytest.mark.parametrize(("pattern", "host", "covered"), [("*.mail.protection.outlook.com", "a.mail.protection.outlook.com.", True), ("*.outlook.com", "a.b.outlook.com.", False), ("mx.relay.test", "MX.relay.test.", True),
-                                                         ("mx.relay.test", "mx2.relay.test.", False)])
+@pytest.mark.parametrize(
+    ("pattern", "host", "covered"),
+    [
+        ("*.mail.protection.outlook.com", "a.mail.protection.outlook.com.", True),
+        ("*.outlook.com", "a.b.outlook.com.", False),
+        ("mx.relay.test", "MX.relay.test.", True),
+        ("mx.relay.test", "mx2.relay.test.", False),
+    ],
+)
 def test_mta_sts_patterns(pattern, host, covered) -> None:
     """RFC 8461 section 4.1: a wildcard is one label."""
     assert policy_matches(pattern, host) is covered
@@ -43,21 +65,41 @@ def test_mta_sts_patterns(pattern, host, covered) -> None:
 
 def test_mta_sts_policy_is_read() -> None:
     """Mode and patterns, whatever the line ends."""
-    assert parse_policy("version: STSv1\r\nmode: enforce\r\nmx: *.outlook.com\r\nmx: mx.relay.test\r\nmax_age: 86400\r\n") == ("enforce", ["*.outlook.com", "mx.relay.test"])
+    assert parse_policy(
+        "version: STSv1\r\nmode: enforce\r\nmx: *.outlook.com\r\nmx: mx.relay.test\r\nmax_age: 86400\r\n"
+    ) == ("enforce", ["*.outlook.com", "mx.relay.test"])
 
 
 def test_a_queue_and_its_log_are_read() -> None:
     """What Postfix prints."""
-    line = {"queue_name": "deferred", "queue_id": "4XYZ12abc", "arrival_time": 1700000000, "message_size": 10, "sender": "a@b.c", "recipients": [{"address": "alice@corp.test", "delay_reason": "connect refused"}]}
+    line = {
+        "queue_name": "deferred",
+        "queue_id": "4XYZ12abc",
+        "arrival_time": 1700000000,
+        "message_size": 10,
+        "sender": "a@b.c",
+        "recipients": [{"address": "alice@corp.test", "delay_reason": "connect refused"}],
+    }
     assert parse_queue(json.dumps(line) + "\n")[0].recipients == ("alice@corp.test",)
-    log = ("Nov 24 x relay postfix/smtp[1]: 4XYZ12abc: to=<alice@corp.test>, relay=none, status=deferred (x)\n"
-           "Nov 24 x relay postfix/smtp[1]: 4XYZ12abc: to=<alice@corp.test>, relay=p[192.0.2.1]:25, delay=1, dsn=2.0.0, status=sent (250 ok)\n"
-           "Nov 24 x relay postfix/smtp[1]: OTHER1234: to=<bob@corp.test>, status=bounced (550 no)\n")
+    log = (
+        "Nov 24 x relay postfix/smtp[1]: 4XYZ12abc: to=<alice@corp.test>, relay=none, status=deferred (x)\n"
+        "Nov 24 x relay postfix/smtp[1]: 4XYZ12abc: to=<alice@corp.test>, relay=p[192.0.2.1]:25, delay=1, dsn=2.0.0, status=sent (250 ok)\n"
+        "Nov 24 x relay postfix/smtp[1]: OTHER1234: to=<bob@corp.test>, status=bounced (550 no)\n"
+    )
     assert [(f.queue_id, f.status) for f in parse_log(log, {"4XYZ12abc"})] == [("4XYZ12abc", "sent")]
 
 
-@pytest.mark.parametrize(("row", "rule"), [("x y,A,,,,en,,", "contact.id"), ("a,A,nomail,,,en,,", "contact.email"), ("a,A,,030 123,,en,,", "contact.phone"), ("a,A,,+49,,en,,", "contact.phone"),
-                                           ("a,A,,+1202555,,en,,", "contact.phone"), ("a,A,,,,en,,\na,B,,,,en,,", "contact.duplicate")])
+@pytest.mark.parametrize(
+    ("row", "rule"),
+    [
+        ("x y,A,,,,en,,", "contact.id"),
+        ("a,A,nomail,,,en,,", "contact.email"),
+        ("a,A,,030 123,,en,,", "contact.phone"),
+        ("a,A,,+49,,en,,", "contact.phone"),
+        ("a,A,,+1202555,,en,,", "contact.phone"),
+        ("a,A,,,,en,,\na,B,,,,en,,", "contact.duplicate"),
+    ],
+)
 def test_bad_contacts_are_named_with_their_line(tmp_path, row, rule) -> None:
     """Before the day, not on it."""
     path = tmp_path / "c.csv"
@@ -91,7 +133,13 @@ def test_a_revealed_secret_is_taken_out_in_every_form(tmp_path) -> None:
     assert "canary" not in repr(Secret("env:X"))
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=3), x, max_size=3), max_leaves=8))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=3), x, max_size=3),
+        max_leaves=8,
+    )
+)
 def test_a_digest_depends_on_content_not_on_order(data) -> None:
     """Plans are approved by it."""
     again = json.loads(json.dumps(data))
@@ -108,7 +156,12 @@ def test_the_status_page_is_whole_and_safe(tmp_path) -> None:
     for _ in range(2):
         site.put(Entry("k1", 1_700_000_000.0, "Mail & <b>more</b>", "<p>text</p>", "text", "inbound-on-backup", "en"))
     page = (tmp_path / "p" / "index.html").read_text()
-    assert page.count("<article") == 1 and "<b>more" not in page and "<script" not in page and "prefers-color-scheme" in page
+    assert (
+        page.count("<article") == 1
+        and "<b>more" not in page
+        and "<script" not in page
+        and "prefers-color-scheme" in page
+    )
     feed = ET.fromstring((tmp_path / "p" / "feed.atom").read_text())
     assert len(feed.findall("{http://www.w3.org/2005/Atom}entry")) == 1
     assert json.loads((tmp_path / "p" / "feed.json").read_text())["items"][0]["id"] == "k1"

@@ -40,13 +40,22 @@ def test_every_graph_ends_and_respects_its_needs(nodes, data) -> None:
         for step, how in todo.skip:
             note("step_finished", step, status=how)
         for step in todo.start:
-            assert all(state.steps[n].status in DONE or (by_id[n].optional and state.steps[n].status in OVER) for n in by_id[step].needs)
+            assert all(
+                state.steps[n].status in DONE or (by_id[n].optional and state.steps[n].status in OVER)
+                for n in by_id[step].needs
+            )
             assert not state.failing()
             note("step_started", step, attempt=0)
             running.append(step)
         if running:
             step = running.pop(data.draw(st.integers(0, len(running) - 1)))
-            note("step_finished", step, status=data.draw(st.sampled_from(["ok", "unchanged", "failed", "skipped", "in_doubt"])), error="x", outputs={"a": 1})
+            note(
+                "step_finished",
+                step,
+                status=data.draw(st.sampled_from(["ok", "unchanged", "failed", "skipped", "in_doubt"])),
+                error="x",
+                outputs={"a": 1},
+            )
         elif not todo.skip and not todo.start:
             break
     assert not running

@@ -14,7 +14,12 @@ from bcp.contracts.channel import NotSent
 from bcp.kernel.errors import InDoubt
 from bcp.plugins.vendors.twilio import form, transport
 
-VALUES = st.text(st.characters(codec="utf-8")) | st.from_regex(r"\A\+?[0-9٠-٩]{0,16}\Z") | st.integers() | st.lists(st.text(st.characters(codec="utf-8")), max_size=3)
+VALUES = (
+    st.text(st.characters(codec="utf-8"))
+    | st.from_regex(r"\A\+?[0-9٠-٩]{0,16}\Z")
+    | st.integers()
+    | st.lists(st.text(st.characters(codec="utf-8")), max_size=3)
+)
 
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1), VALUES, min_size=1))

@@ -43,7 +43,10 @@ def against(specs: Path):
 
 def _twilio(document, method, path, parameters) -> list[str]:
     for template, item in document["paths"].items():
-        if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template).replace(".json", r"\.json"), path) and method.lower() in item:
+        if (
+            re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template).replace(".json", r"\.json"), path)
+            and method.lower() in item
+        ):
             operation = item[method.lower()]
             if method == "POST":
                 schema = operation["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]
@@ -68,7 +71,9 @@ def _slack(methods, name, parameters) -> list[str]:
     if name not in methods:
         return [f"slack: no method {name}"]
     known = methods[name]["args"]
-    return [f"slack: unknown argument {n}" for n in parameters if n not in known and n != "token"] + [f"slack: {n} is missing" for n, a in known.items() if a["required"] and n != "token" and n not in parameters]
+    return [f"slack: unknown argument {n}" for n in parameters if n not in known and n != "token"] + [
+        f"slack: {n} is missing" for n, a in known.items() if a["required"] and n != "token" and n not in parameters
+    ]
 
 
 def _graph(document, method, path, parameters) -> list[str]:
@@ -76,7 +81,13 @@ def _graph(document, method, path, parameters) -> list[str]:
     if item is None or method.lower() not in item:
         return [f"graph: no operation {method} {path}"]
     known = {p["name"]: p for p in item[method.lower()].get("parameters", []) if "name" in p}
-    wrong = [f"graph: unknown parameter {n}" for n in parameters if n not in known and n not in {"$skiptoken", "$deltatoken"} and not any("$ref" in p for p in item[method.lower()].get("parameters", []))]
+    wrong = [
+        f"graph: unknown parameter {n}"
+        for n in parameters
+        if n not in known
+        and n not in {"$skiptoken", "$deltatoken"}
+        and not any("$ref" in p for p in item[method.lower()].get("parameters", []))
+    ]
     allowed = known.get("$select", {}).get("schema", {}).get("items", {}).get("enum")
     if allowed and "$select" in parameters:
         wrong += [f"graph: $select={f} is not allowed" for f in parameters["$select"].split(",") if f not in allowed]
@@ -100,13 +111,30 @@ def run(work) -> tuple[Any, Vendors]:
 def twilio(vendors: Vendors, tmp_path, **more) -> TwilioSms:
     (tmp_path / "sid").write_text(vendors.twilio_sid)
     (tmp_path / "token").write_text(more.pop("token", vendors.twilio_token))
-    settings = TwilioSmsSettings.model_validate({"kind": "twilio-sms", "account_sid": "file:sid", "auth_token": "file:token", "from": "+15005550006", "api_url": vendors.url, "timeout": "1s", **more})
-    return TwilioSms("sms", settings.model_copy(update={"account_sid": Secret("file:sid", tmp_path), "auth_token": Secret("file:token", tmp_path)}))
+    settings = TwilioSmsSettings.model_validate(
+        {
+            "kind": "twilio-sms",
+            "account_sid": "file:sid",
+            "auth_token": "file:token",
+            "from": "+15005550006",
+            "api_url": vendors.url,
+            "timeout": "1s",
+            **more,
+        }
+    )
+    return TwilioSms(
+        "sms",
+        settings.model_copy(
+            update={"account_sid": Secret("file:sid", tmp_path), "auth_token": Secret("file:token", tmp_path)}
+        ),
+    )
 
 
 def slack(vendors: Vendors, tmp_path) -> Slack:
     (tmp_path / "slack").write_text(vendors.slack_token)
-    settings = SlackSettings.model_validate({"kind": "slack", "token": "file:slack", "channel": "C0LAB000001", "api_url": vendors.url, "timeout": "1s"})
+    settings = SlackSettings.model_validate(
+        {"kind": "slack", "token": "file:slack", "channel": "C0LAB000001", "api_url": vendors.url, "timeout": "1s"}
+    )
     return Slack("slack", settings.model_copy(update={"token": Secret("file:slack", tmp_path)}))
 
 
@@ -116,7 +144,16 @@ def test_requests_conform_to_the_published_documents(specs, tmp_path) -> None:
 
     async def work(vendors: Vendors):
         vendors.checker = check
-        vendors.users = [{"id": str(i), "displayName": f"U{i}", "userPrincipalName": f"u{i}@corp.test", "mobilePhone": "+12025550101", "accountEnabled": True} for i in range(5)]
+        vendors.users = [
+            {
+                "id": str(i),
+                "displayName": f"U{i}",
+                "userPrincipalName": f"u{i}@corp.test",
+                "mobilePhone": "+12025550101",
+                "accountEnabled": True,
+            }
+            for i in range(5)
+        ]
         sms, chat = twilio(vendors, tmp_path), slack(vendors, tmp_path)
         delivery = Delivery("k1", "+12025550101", SMS, time.time())
         await sms.send(delivery)
@@ -127,7 +164,9 @@ def test_requests_conform_to_the_published_documents(specs, tmp_path) -> None:
         assert (await chat.check())[0].state == "ok"
         (tmp_path / "graph").write_text("s")
         (tmp_path / "graph").chmod(0o600)
-        given = GraphSettings(tenant_id="t", client_id="c", client_secret=Secret("file:graph", tmp_path), api_url=vendors.url)
+        given = GraphSettings(
+            tenant_id="t", client_id="c", client_secret=Secret("file:graph", tmp_path), api_url=vendors.url
+        )
         users = (await GraphDirectory("graph", given).changes()).people
         await sms.close()
         await chat.close()
@@ -136,7 +175,13 @@ def test_requests_conform_to_the_published_documents(specs, tmp_path) -> None:
     users, vendors = run(work)
     assert len(users) == 5
     assert not vendors.complaints
-    assert {p.rsplit("/", 1)[-1].split(".json")[0] for p in seen} >= {"Messages", "chat.postMessage", "conversations.history", "auth.test", "delta()"}
+    assert {p.rsplit("/", 1)[-1].split(".json")[0] for p in seen} >= {
+        "Messages",
+        "chat.postMessage",
+        "conversations.history",
+        "auth.test",
+        "delta()",
+    }
 
 
 @pytest.mark.parametrize("vendor", ["twilio", "slack"])
@@ -157,7 +202,11 @@ def test_outcomes_are_typed_and_one_request_is_one_request(tmp_path, vendor, fau
         return found
 
     found, vendors = run(work)
-    posts = [entry for entry in vendors.log if entry[0] == "POST" and entry[1].endswith(("Messages.json", "chat.postMessage"))]
+    posts = [
+        entry
+        for entry in vendors.log
+        if entry[0] == "POST" and entry[1].endswith(("Messages.json", "chat.postMessage"))
+    ]
     assert len(posts) == 1
     assert (found is not None) == (fault != "429")
 
@@ -195,7 +244,12 @@ def test_an_opted_out_and_an_invalid_number_are_permanent(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     ("numbers", "state", "words"),
-    [({"+15551234567": ("sms", "voice")}, "ok", "can sms"), ({"+15551234567": ("voice",)}, "fail", "cannot sms"), ({}, "fail", "not a number of this account")])
+    [
+        ({"+15551234567": ("sms", "voice")}, "ok", "can sms"),
+        ({"+15551234567": ("voice",)}, "fail", "cannot sms"),
+        ({}, "fail", "not a number of this account"),
+    ],
+)
 def test_doctor_asks_whether_the_number_can_text(tmp_path, numbers, state, words) -> None:
     """Before the day, not on it."""
 

@@ -36,7 +36,9 @@ class Scripted(Probe[ProbeSettings]):
     kind, plane, medium, Settings = "scripted", "inbound", "", ProbeSettings
 
     def __init__(self, name, work, *, timeout="1s", **more):
-        super().__init__(name, ProbeSettings.model_validate({"kind": "scripted", "timeout": timeout, **more}), SystemClock())
+        super().__init__(
+            name, ProbeSettings.model_validate({"kind": "scripted", "timeout": timeout, **more}), SystemClock()
+        )
         self.work, self.looks = work, 0
 
     async def look(self):
@@ -103,8 +105,14 @@ def test_every_is_kept_and_other_vantages_probes_are_not_run_here() -> None:
     """A probe for every fifth beat, and one for another place."""
 
     async def run():
-        often, seldom, elsewhere = Scripted("a", well), Scripted("b", well, every="250ms"), Scripted("c", well, vantages=["far"])
-        watcher = Watcher([often, seldom, elsewhere], Rules(), SystemClock(), interval_s=0.05, vantages=("local", "far"))
+        often, seldom, elsewhere = (
+            Scripted("a", well),
+            Scripted("b", well, every="250ms"),
+            Scripted("c", well, vantages=["far"]),
+        )
+        watcher = Watcher(
+            [often, seldom, elsewhere], Rules(), SystemClock(), interval_s=0.05, vantages=("local", "far")
+        )
         count = 0
         async for _ in watcher.run():
             count += 1
@@ -282,21 +290,51 @@ def test_incidents_come_from_the_verdicts() -> None:
     """One that comes back before it is closed is the same; times are kept."""
 
     def v(at, state, stage, classes="", action="wait", since=None):
-        return {"at": at, "state": state, "stage": stage, "classes": classes.split(), "planes": [], "action": action, "confidence": 50, "since": since, "evidence": "e"}
+        return {
+            "at": at,
+            "state": state,
+            "stage": stage,
+            "classes": classes.split(),
+            "planes": [],
+            "action": action,
+            "confidence": 50,
+            "since": since,
+            "evidence": "e",
+        }
 
-    found = incidents_of([v(0, "healthy", "healthy"), v(100, "suspect", "suspect"), v(200, "down", "confirmed", "B", since=90.0), v(400, "healthy", "confirmed"), v(500, "down", "confirmed", "E B", since=450.0),
-                          v(900, "healthy", "confirmed"), v(2700, "healthy", "closed"), v(5000, "down", "confirmed", "A", since=4900.0)])
-    assert [(i.since, i.confirmed, i.clear, i.closed, i.classes) for i in found] == [(90.0, 200, 900, 2700, ("B", "E")), (4900.0, 5000, 0.0, 0.0, ("A",))]
+    found = incidents_of(
+        [
+            v(0, "healthy", "healthy"),
+            v(100, "suspect", "suspect"),
+            v(200, "down", "confirmed", "B", since=90.0),
+            v(400, "healthy", "confirmed"),
+            v(500, "down", "confirmed", "E B", since=450.0),
+            v(900, "healthy", "confirmed"),
+            v(2700, "healthy", "closed"),
+            v(5000, "down", "confirmed", "A", since=4900.0),
+        ]
+    )
+    assert [(i.since, i.confirmed, i.clear, i.closed, i.classes) for i in found] == [
+        (90.0, 200, 900, 2700, ("B", "E")),
+        (4900.0, 5000, 0.0, 0.0, ("A",)),
+    ]
     assert found[0].detect_s() == 110.0
 
 
 def test_prometheus_text_is_valid() -> None:
     """Every line is a comment or a sample; each metric has its type once."""
-    text = prometheus(Decision("down", ("B",), ("inbound",), decide_at=200.0), {("inbound", "local", "ok"): 3}, 100.0, {"inbound": "down"})
+    text = prometheus(
+        Decision("down", ("B",), ("inbound",), decide_at=200.0),
+        {("inbound", "local", "ok"): 3},
+        100.0,
+        {"inbound": "down"},
+    )
     names = re.findall(r"# TYPE (\w+) (gauge|counter)", text)
     assert len(names) == len(set(names)) >= 6
     for line in text.splitlines():
-        assert line.startswith("# ") or re.fullmatch(r'bcp_\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? -?\d+(\.\d+)?', line), line
+        assert line.startswith("# ") or re.fullmatch(r'bcp_\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? -?\d+(\.\d+)?', line), (
+            line
+        )
     assert 'bcp_outage_class{class="B"} 1' in text and "bcp_decide_seconds 100" in text
 
 
@@ -306,8 +344,19 @@ def test_prometheus_text_is_valid() -> None:
 def test_snapshots_are_dated_compared_and_proven(tmp_path) -> None:
     """An altered file is not read; what could not be read is no change."""
     store = Snapshots(tmp_path)
-    one = Snapshot(1_000_000.0, {"a.example": {"mx": {"hosts": [[0, "x."]], "ttl_s": 300}, "spf": ["v=spf1"]}}, {"r": {"probe": {}}}, {"Exchange Online": "serviceOperational"})
-    two = Snapshot(1_000_060.0, {"a.example": {"mx": {"hosts": [[0, "y."]], "ttl_s": 300}, "spf": []}}, {"r": {"probe": {}}}, {}, ("a.example spf", "health"))
+    one = Snapshot(
+        1_000_000.0,
+        {"a.example": {"mx": {"hosts": [[0, "x."]], "ttl_s": 300}, "spf": ["v=spf1"]}},
+        {"r": {"probe": {}}},
+        {"Exchange Online": "serviceOperational"},
+    )
+    two = Snapshot(
+        1_000_060.0,
+        {"a.example": {"mx": {"hosts": [[0, "y."]], "ttl_s": 300}, "spf": []}},
+        {"r": {"probe": {}}},
+        {},
+        ("a.example spf", "health"),
+    )
     store.write(one)
     path = store.write(two)
     assert store.latest() == two
@@ -319,8 +368,18 @@ def test_snapshots_are_dated_compared_and_proven(tmp_path) -> None:
 def test_the_recommended_playbook() -> None:
     """MX is only moved by a playbook where that is proposed."""
     books = shipped_candidates()
-    for action, classes, name in (("switch", ("F",), "exchange-false-rejects"), ("wait", ("B", "A"), "exchange-inbound-outage"), ("wait", ("E", "B"), "exchange-inbound-outage"), ("tell", ("A",), "exchange-mailbox-access"),
-                                  ("tell", ("D", "E"), "exchange-mailbox-access"), ("tell", ("E",), "exchange-mailbox-access"), ("tell", ("C",), "exchange-outbound-failure"), ("direct", ("G",), "exchange-gateway-path"), ("failback", (), "exchange-failback"), ("fix-own", ("H",), "")):
+    for action, classes, name in (
+        ("switch", ("F",), "exchange-false-rejects"),
+        ("wait", ("B", "A"), "exchange-inbound-outage"),
+        ("wait", ("E", "B"), "exchange-inbound-outage"),
+        ("tell", ("A",), "exchange-mailbox-access"),
+        ("tell", ("D", "E"), "exchange-mailbox-access"),
+        ("tell", ("E",), "exchange-mailbox-access"),
+        ("tell", ("C",), "exchange-outbound-failure"),
+        ("direct", ("G",), "exchange-gateway-path"),
+        ("failback", (), "exchange-failback"),
+        ("fix-own", ("H",), ""),
+    ):
         assert recommended(Decision("down", classes, action=action), books) == name, (action, classes)
 
 
@@ -360,9 +419,23 @@ expect:
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "text"),
-    [("kind: smtp}", "kind: smpt}", 7, "smpt"), ("probe: smtp", "probe: smpt", 9, "smpt"), ("result: fail", "result: failed", 9, "result"), ("at: 10m", "at: 10", 9, "at"), ("length: 1h", "length: 1y", 5, "length"),
-     ("state: down", "state: dwon", 11, "state"), ("at: 20m, state", "state", 11, "exactly one"), ("until: 30m,", "until: 30m, share: 30,", 9, "30%"), ("until: 30m,", "share: 10%..20%,", 9, "until"), ("title: A test", "titel: A test", 3, "titel"),
-     ('start: "2026-01-01T00:00:00Z"', "start: yesterday", 4, "start"), ("length: 1h", "length: 300d", 5, "14 days"), ("kind: 4xx,", "vantage: far, kind: 4xx,", 9, "far"), ("length: 1h", "length: 1h\ndetect: {treshold: 3}", 6, "treshold")])
+    [
+        ("kind: smtp}", "kind: smpt}", 7, "smpt"),
+        ("probe: smtp", "probe: smpt", 9, "smpt"),
+        ("result: fail", "result: failed", 9, "result"),
+        ("at: 10m", "at: 10", 9, "at"),
+        ("length: 1h", "length: 1y", 5, "length"),
+        ("state: down", "state: dwon", 11, "state"),
+        ("at: 20m, state", "state", 11, "exactly one"),
+        ("until: 30m,", "until: 30m, share: 30,", 9, "30%"),
+        ("until: 30m,", "share: 10%..20%,", 9, "until"),
+        ("title: A test", "titel: A test", 3, "titel"),
+        ('start: "2026-01-01T00:00:00Z"', "start: yesterday", 4, "start"),
+        ("length: 1h", "length: 300d", 5, "14 days"),
+        ("kind: 4xx,", "vantage: far, kind: 4xx,", 9, "far"),
+        ("length: 1h", "length: 1h\ndetect: {treshold: 3}", 6, "treshold"),
+    ],
+)
 def test_a_broken_outage_file_gets_its_line(tmp_path, old, new, line, text) -> None:
     """File, line, what is wrong; exit code 2."""
     path = tmp_path / "broken.yaml"
@@ -378,7 +451,12 @@ def test_an_expectation_that_does_not_hold_is_shown(tmp_path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(BASE.replace("class: B", "class: A"))
     done = bcp("replay", str(path))
-    assert done.returncode == 1 and "FAILED" in done.stdout and "class B" in done.stdout and "mine.yaml:11" in "".join(done.stdout.split())
+    assert (
+        done.returncode == 1
+        and "FAILED" in done.stdout
+        and "class B" in done.stdout
+        and "mine.yaml:11" in "".join(done.stdout.split())
+    )
     path.write_text(BASE)
     done = bcp("replay", str(path), "--output", "json")
     assert done.returncode == 0 and json.loads(done.stdout)["replays"][0]["held"] is True

@@ -101,7 +101,10 @@ def test_every_bad_row_is_named_up_to_fifty(tmp_path) -> None:
 def test_yaml_that_eats_a_plus(tmp_path) -> None:
     """A number with its plus is read as it was written; one without is refused, and so is an id that became a number."""
     assert read(tmp_path, "x.yaml", "- {id: a, phone: +491701234567}\n")["a"].phone == "+491701234567"
-    assert read(tmp_path, "x.yaml", "contacts:\n  - id: a\n    phone: +491701234567  # mobile\n")["a"].phone == "+491701234567"
+    assert (
+        read(tmp_path, "x.yaml", "contacts:\n  - id: a\n    phone: +491701234567  # mobile\n")["a"].phone
+        == "+491701234567"
+    )
     assert wrong(tmp_path, "x.yaml", "- id: a\n  phone: 491701234567\n")[0][:2] == (2, "contact.phone")
     assert wrong(tmp_path, "x.yaml", "- id: 7\n")[0][:2] == (1, "contact.text")
     assert wrong(tmp_path, "x.yaml", "- id: a\n  groups: [1]\n")[0][:2] == (2, "contact.text")
@@ -113,7 +116,10 @@ def test_yaml_that_eats_a_plus(tmp_path) -> None:
 
 def test_names_with_escaped_commas(tmp_path) -> None:
     """Group, manager (also a disabled one), hex escapes, base64, other spacing and case of the same name."""
-    people = read(tmp_path, "x.ldif", """dn: CN=Doe\\, Jane,OU=B,DC=x
+    people = read(
+        tmp_path,
+        "x.ldif",
+        """dn: CN=Doe\\, Jane,OU=B,DC=x
 sAMAccountName: jdoe
 mail: j@x.example
 manager: cn=Boss\\2C Bob, ou=B,dc=x
@@ -128,7 +134,8 @@ userAccountControl: 66050
 dn: CN=No Blank Line,DC=x
 uid: next
 mail: n@x.example
-""")
+""",
+    )
     assert set(people) == {"jdoe", "next"}
     assert people["jdoe"].manager == "bboss"
     assert people["jdoe"].groups == ("notfall-berlin", "büro", "team-a")
@@ -136,7 +143,9 @@ mail: n@x.example
 
 def test_several_mobiles(tmp_path) -> None:
     """The first usable one, and it is said; none usable: refused by row."""
-    text = "dn: CN=A,DC=x\nuid: a\nmail: a@x.example\nmobile: 0170 1\nmobile: +49 170 1234567\nmobile: +49 170 1234568\n"
+    text = (
+        "dn: CN=A,DC=x\nuid: a\nmail: a@x.example\nmobile: 0170 1\nmobile: +49 170 1234567\nmobile: +49 170 1234568\n"
+    )
     (tmp_path / "x.ldif").write_text(text)
     found = load_people(tmp_path / "x.ldif")
     assert found.people[0].phone == "+491701234567"
@@ -146,7 +155,14 @@ def test_several_mobiles(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["dn: CN=a\nchangetype: delete\n", "dn: CN=a\nchangetype: modify\n", "uid:< file:///etc/passwd\n", "uid:: !!\n", "no colon\n"]
+    "text",
+    [
+        "dn: CN=a\nchangetype: delete\n",
+        "dn: CN=a\nchangetype: modify\n",
+        "uid:< file:///etc/passwd\n",
+        "uid:: !!\n",
+        "no colon\n",
+    ],
 )
 def test_what_is_no_list_of_people_is_refused(tmp_path, text) -> None:
     """A deletion is never an addition."""
@@ -155,7 +171,11 @@ def test_what_is_no_list_of_people_is_refused(tmp_path, text) -> None:
 
 def test_folding_comments_and_odd_separators(tmp_path) -> None:
     """A folded comment is a comment; a line separator inside of a name is no new line."""
-    people = read(tmp_path, "x.ldif", "version: 1\n# a\n  mail: evil@x.example\ndn: CN=A\nuid: a\nmail: a@\n x.example\ndisplayName: A\u2028B\n")
+    people = read(
+        tmp_path,
+        "x.ldif",
+        "version: 1\n# a\n  mail: evil@x.example\ndn: CN=A\nuid: a\nmail: a@\n x.example\ndisplayName: A\u2028B\n",
+    )
     assert people["a"].email == "a@x.example" and people["a"].name == "A B"
 
 
@@ -167,7 +187,20 @@ def users(*given, **more):
     return json.dumps({"Resources": list(given), **more})
 
 
-@pytest.mark.parametrize(("active", "there"), [(True, True), ("True", True), (None, True), (1, True), (False, False), ("False", False), ("false", False), ("0", False), (0, False)])
+@pytest.mark.parametrize(
+    ("active", "there"),
+    [
+        (True, True),
+        ("True", True),
+        (None, True),
+        (1, True),
+        (False, False),
+        ("False", False),
+        ("false", False),
+        ("0", False),
+        (0, False),
+    ],
+)
 def test_leavers_stay_out(tmp_path, active, there) -> None:
     """Booleans, and the text that Entra sends."""
     assert ("a" in read(tmp_path, "x.json", users({"userName": "a@x.example", "active": active}))) is there
@@ -181,7 +214,15 @@ def test_active_that_says_neither(tmp_path) -> None:
 def test_two_domains_one_local_part(tmp_path) -> None:
     """Two people; who is alone keeps the short id. Managers are found by the provider's id."""
     above = {"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"manager": {"value": "u1"}}}
-    people = read(tmp_path, "x.json", users({"userName": "anna@a.example", "id": "u1"}, {"userName": "Anna@b.example"}, {"userName": "ben@a.example", **above}))
+    people = read(
+        tmp_path,
+        "x.json",
+        users(
+            {"userName": "anna@a.example", "id": "u1"},
+            {"userName": "Anna@b.example"},
+            {"userName": "ben@a.example", **above},
+        ),
+    )
     assert set(people) == {"anna@a.example", "Anna@b.example", "ben"} and people["ben"].manager == "anna@a.example"
 
 
@@ -204,6 +245,20 @@ def test_json_that_is_no_list_of_users(tmp_path, text) -> None:
 
 def test_hostile_users(tmp_path) -> None:
     """Wrong types everywhere: nobody, or refused by row."""
-    people = read(tmp_path, "x.json", users(5, None, {"userName": "a", "name": 5, "emails": "x", "phoneNumbers": [5, {"type": 5, "value": 5}], "groups": {"a": 1}}))
+    people = read(
+        tmp_path,
+        "x.json",
+        users(
+            5,
+            None,
+            {
+                "userName": "a",
+                "name": 5,
+                "emails": "x",
+                "phoneNumbers": [5, {"type": 5, "value": 5}],
+                "groups": {"a": 1},
+            },
+        ),
+    )
     assert list(people) == ["a"]
     assert wrong(tmp_path, "x.json", users({"userName": []}))[0][1] == "contact.id"

@@ -85,14 +85,48 @@ class House:
         """Await a deed."""
         return asyncio.run(work)
 
-    def run(self, name: str = "run-1", *, text: str = BOOK, initiator: str = "carol", starter: str = "", events: list[tuple[str, str, dict]] | None = None,
-            effects: list[tuple[str, str, dict]] | None = None, seen: str = "down") -> str:
+    def run(
+        self,
+        name: str = "run-1",
+        *,
+        text: str = BOOK,
+        initiator: str = "carol",
+        starter: str = "",
+        events: list[tuple[str, str, dict]] | None = None,
+        effects: list[tuple[str, str, dict]] | None = None,
+        seen: str = "down",
+    ) -> str:
         """A run that was started, and in which this happened."""
         loaded = loads(text)
         looks = (PlannedStep("look", "before", "verdict", "look", "run", outputs={"state": seen}),) if seen else ()
         steps = (*looks, *(PlannedStep(s.id, s.phase, s.step.uses, s.id, "run") for s in loaded.steps))
-        plan = Plan(f"plan-{name}", self.now, self.now + 3600, loaded.book.name, "", text, {}, ("corp.test",), self.app.configuration.fingerprint(), "real", initiator, False, steps, group=name).sealed()
-        self.create(name, {"plan": plan.to_data(), "nodes": [asdict(n) for n in nodes_of(loaded)], "run": name, "group": name, "parent": "", "starter": starter})
+        plan = Plan(
+            f"plan-{name}",
+            self.now,
+            self.now + 3600,
+            loaded.book.name,
+            "",
+            text,
+            {},
+            ("corp.test",),
+            self.app.configuration.fingerprint(),
+            "real",
+            initiator,
+            False,
+            steps,
+            group=name,
+        ).sealed()
+        self.create(
+            name,
+            {
+                "plan": plan.to_data(),
+                "nodes": [asdict(n) for n in nodes_of(loaded)],
+                "run": name,
+                "group": name,
+                "parent": "",
+                "starter": starter,
+            },
+        )
 
         async def write() -> None:
             journal = self.open(name)
@@ -115,6 +149,7 @@ class House:
 
     def signals(self, name: str) -> list[Any]:
         """What the run was told and has not read."""
+
         async def read() -> list[Any]:
             journal = self.open(name)
             found = await journal.unread()
@@ -123,10 +158,37 @@ class House:
 
         return self.do(read())
 
-    def gate(self, *, opened: float = -10.0, deadline: float = 600.0, starters: tuple[str, ...] = ("carol",), people: tuple[str, ...] = ("alice", "bob"), checksum: str = "a" * 64) -> tuple[str, str, dict]:
+    def gate(
+        self,
+        *,
+        opened: float = -10.0,
+        deadline: float = 600.0,
+        starters: tuple[str, ...] = ("carol",),
+        people: tuple[str, ...] = ("alice", "bob"),
+        checksum: str = "a" * 64,
+    ) -> tuple[str, str, dict]:
         """A gate that is open."""
-        return ("gate_opened", "gate", {"opened": self.now + opened, "deadline": self.now + deadline, "count": 1, "approvers": list(people), "checksum": checksum, "starters": list(starters)})
+        return (
+            "gate_opened",
+            "gate",
+            {
+                "opened": self.now + opened,
+                "deadline": self.now + deadline,
+                "count": 1,
+                "approvers": list(people),
+                "checksum": checksum,
+                "starters": list(starters),
+            },
+        )
 
     def holding(self, name: str = "run-1", **given: Any) -> str:
         """A run whose switch is verified, and that holds."""
-        return self.run(name, events=[("step_started", "mx", {}), ("step_finished", "mx", {"status": "ok", "outputs": MOVED}), ("phase_started", "", {"phase": "hold"})], **given)
+        return self.run(
+            name,
+            events=[
+                ("step_started", "mx", {}),
+                ("step_finished", "mx", {"status": "ok", "outputs": MOVED}),
+                ("phase_started", "", {"phase": "hold"}),
+            ],
+            **given,
+        )

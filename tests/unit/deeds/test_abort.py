@@ -26,12 +26,20 @@ def refused(house: House, who, wanted: Abort) -> str:
     return caught.value.rule
 
 
-@pytest.mark.parametrize("events", [
-    [], [("phase_started", "", {"phase": "hold"})],
-    [("step_started", "mx", {}), ("step_finished", "mx", {"status": "failed", "error": "x"})],
-    [("step_started", "mx", {}), ("step_finished", "mx", {"status": "unchanged"})],
-    [("step_started", "mx", {}), ("step_finished", "mx", {"status": "ok"}), ("undo_finished", "mx", {"status": "undone"})],
-])
+@pytest.mark.parametrize(
+    "events",
+    [
+        [],
+        [("phase_started", "", {"phase": "hold"})],
+        [("step_started", "mx", {}), ("step_finished", "mx", {"status": "failed", "error": "x"})],
+        [("step_started", "mx", {}), ("step_finished", "mx", {"status": "unchanged"})],
+        [
+            ("step_started", "mx", {}),
+            ("step_finished", "mx", {"status": "ok"}),
+            ("undo_finished", "mx", {"status": "undone"}),
+        ],
+    ],
+)
 def test_a_run_that_moved_no_mail_is_stopped_by_whoever_may_run(house, events) -> None:
     """No look, no question; also by a token that belongs to nobody."""
     run = house.run(events=events)
@@ -59,6 +67,7 @@ def test_what_is_over_cannot_be_ended(house, status) -> None:
 def test_every_state_in_which_mail_may_have_moved_is_gated(house, last, outputs) -> None:
     """Done, in doubt, done in part, under way."""
     from .house import MOVED
+
     events = [("step_started", "mx", {})]
     if last != "running":
         events.append(("step_finished", "mx", {"status": last, "outputs": MOVED if outputs else {}}))
@@ -76,18 +85,24 @@ def test_what_is_shown_says_where_mail_goes_and_what_looks_say(house) -> None:
     assert found.anyway and found.anyway != found.consequence and "dead" in found.why()
 
 
-@pytest.mark.parametrize(("seen", "against"), [("healthy", ""), ("down", "primary-down"), ("unknown", "primary-unseen"), ("suspect", "primary-unseen")])
+@pytest.mark.parametrize(
+    ("seen", "against"),
+    [("healthy", ""), ("down", "primary-down"), ("unknown", "primary-unseen"), ("suspect", "primary-unseen")],
+)
 def test_a_second_yes_is_asked_for_unless_the_service_is_seen_well(house, seen, against) -> None:
     house.seen = seen
     found = shown(house, house.holding())
     assert found.against == against and bool(found.anyway) is bool(against)
 
 
-@pytest.mark.parametrize(("who", "expected"), [
-    (person("bob", can=RUN_ONLY), "not-allowed"),
-    (replace(person("token:ci"), contact=""), "no-person"),
-    (person("carol"), "not-an-approver"),
-])
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [
+        (person("bob", can=RUN_ONLY), "not-allowed"),
+        (replace(person("token:ci"), contact=""), "no-person"),
+        (person("carol"), "not-an-approver"),
+    ],
+)
 def test_who_may_not_approve_the_switch_may_not_undo_it(house, who, expected) -> None:
     """Even with the right consequence in hand."""
     run = house.holding()
@@ -95,19 +110,26 @@ def test_who_may_not_approve_the_switch_may_not_undo_it(house, who, expected) ->
     assert refused(house, who, Abort(run, consequence=found.consequence, anyway=found.anyway)) == expected
 
 
-@pytest.mark.parametrize(("seen", "consequence", "anyway", "expected"), [
-    ("healthy", "", "", "consequence-not-shown"),
-    ("healthy", "0" * 64, "", "wrong-checksum"),
-    ("down", "right", "", "second-yes"),
-    ("down", "right", "0" * 64, "second-yes"),
-    ("down", "", "right", "consequence-not-shown"),
-])
+@pytest.mark.parametrize(
+    ("seen", "consequence", "anyway", "expected"),
+    [
+        ("healthy", "", "", "consequence-not-shown"),
+        ("healthy", "0" * 64, "", "wrong-checksum"),
+        ("down", "right", "", "second-yes"),
+        ("down", "right", "0" * 64, "second-yes"),
+        ("down", "", "right", "consequence-not-shown"),
+    ],
+)
 def test_a_yes_is_bound_to_exactly_what_was_shown(house, seen, consequence, anyway, expected) -> None:
     house.seen = seen
     run = house.holding()
     found = shown(house, run)
     pick = {"right": (found.consequence, found.anyway)}
-    wanted = Abort(run, consequence=pick.get(consequence, (consequence,))[0], anyway=pick[anyway][1] if anyway == "right" else anyway)
+    wanted = Abort(
+        run,
+        consequence=pick.get(consequence, (consequence,))[0],
+        anyway=pick[anyway][1] if anyway == "right" else anyway,
+    )
     assert refused(house, person("alice"), wanted) == expected
 
 
@@ -117,14 +139,18 @@ def test_a_yes_to_an_unseen_service_is_none_to_a_dead_one(house) -> None:
     run = house.holding()
     found = shown(house, run)
     house.seen = "down"
-    assert refused(house, person("alice"), Abort(run, consequence=found.consequence, anyway=found.anyway)) == "second-yes"
+    assert (
+        refused(house, person("alice"), Abort(run, consequence=found.consequence, anyway=found.anyway)) == "second-yes"
+    )
 
 
 def test_a_right_yes_is_told_with_what_it_was_bound_to(house) -> None:
     """The run itself asks on if more people are needed, and judges again."""
     run = house.holding()
     found = shown(house, run)
-    done = house.do(abort(house.ground, person("alice"), Abort(run, "drill", found.consequence[:16], found.anyway[:16])))
+    done = house.do(
+        abort(house.ground, person("alice"), Abort(run, "drill", found.consequence[:16], found.anyway[:16]))
+    )
     assert done.asks
     (told,) = house.signals(run)
     assert (told.data["consequence"], told.data["anyway"]) == (found.consequence, found.anyway)
@@ -143,7 +169,9 @@ def test_a_playbook_without_a_gate_asks_the_people_on_call(house) -> None:
 
 
 def test_the_strictest_gate_decides(house) -> None:
-    text = BOOK.replace("  - {id: mx,", "  - {id: second, uses: approval, with: {from: [alice, carol, bob], min: 2}}\n  - {id: mx,")
+    text = BOOK.replace(
+        "  - {id: mx,", "  - {id: second, uses: approval, with: {from: [alice, carol, bob], min: 2}}\n  - {id: mx,"
+    )
     found = shown(house, house.holding(text=text))
     assert (found.count, found.approvers) == (2, ("alice", "bob", "carol"))
 

@@ -28,19 +28,22 @@ def test_a_right_answer_counts(checksum, yes, now) -> None:
     assert rule(GOOD, checksum=checksum, yes=yes, now=now) == ""
 
 
-@pytest.mark.parametrize(("change", "given", "expected"), [
-    ({"over": "done"}, {}, "run-over"),
-    ({"over": "aborted"}, {"yes": False}, "run-over"),
-    ({"closed": "approved by bob"}, {}, "closed"),
-    ({}, {"checksum": "b" * 12}, "wrong-checksum"),
-    ({}, {"by": "eve"}, "not-an-approver"),
-    ({}, {"by": "carol"}, "not-an-approver"),
-    ({"people": frozenset({"alice", "carol"})}, {"by": "carol"}, "initiator"),
-    ({"answered": {"alice"}}, {}, "answered"),
-    ({}, {"now": 1000.1}, "too-late"),
-    ({"performed": False}, {}, "nobody-performs"),
-    ({"performed": False}, {"yes": False}, "nobody-performs"),
-])
+@pytest.mark.parametrize(
+    ("change", "given", "expected"),
+    [
+        ({"over": "done"}, {}, "run-over"),
+        ({"over": "aborted"}, {"yes": False}, "run-over"),
+        ({"closed": "approved by bob"}, {}, "closed"),
+        ({}, {"checksum": "b" * 12}, "wrong-checksum"),
+        ({}, {"by": "eve"}, "not-an-approver"),
+        ({}, {"by": "carol"}, "not-an-approver"),
+        ({"people": frozenset({"alice", "carol"})}, {"by": "carol"}, "initiator"),
+        ({"answered": {"alice"}}, {}, "answered"),
+        ({}, {"now": 1000.1}, "too-late"),
+        ({"performed": False}, {}, "nobody-performs"),
+        ({"performed": False}, {"yes": False}, "nobody-performs"),
+    ],
+)
 def test_what_is_wrong_has_a_code(change, given, expected) -> None:
     """One by one; for a no as for a yes."""
     assert rule(replace(GOOD, **change), **given) == expected
@@ -91,14 +94,17 @@ def test_what_a_person_stopped_no_daemon_goes_on_with(house) -> None:
     assert house.do(answer(house.ground, person("alice"), Answer(True, run=its))).run == its
 
 
-@pytest.mark.parametrize(("who", "given", "expected"), [
-    (person("alice", can=frozenset({"run"})), {}, "not-allowed"),
-    (replace(person("alice"), contact=""), {}, "no-person"),
-    (person("carol"), {}, "not-an-approver"),
-    (person("alice"), {"checksum": "beef"}, "wrong-checksum"),
-    (person("alice"), {"step": "other"}, "no-open-gate"),
-    (person("alice"), {"run": "run-9"}, "no-such-run"),
-])
+@pytest.mark.parametrize(
+    ("who", "given", "expected"),
+    [
+        (person("alice", can=frozenset({"run"})), {}, "not-allowed"),
+        (replace(person("alice"), contact=""), {}, "no-person"),
+        (person("carol"), {}, "not-an-approver"),
+        (person("alice"), {"checksum": "beef"}, "wrong-checksum"),
+        (person("alice"), {"step": "other"}, "no-open-gate"),
+        (person("alice"), {"run": "run-9"}, "no-such-run"),
+    ],
+)
 def test_each_wrong_answer_leaves_the_run_alone(house, who, given, expected) -> None:
     house.adopted = True
     run = waiting(house)
@@ -128,7 +134,9 @@ def test_two_open_gates_have_to_be_told_apart(house) -> None:
 
 def test_a_run_that_is_over_takes_no_answer(house) -> None:
     house.adopted = True
-    run = house.run(events=[house.gate(), ("gate_closed", "gate", {"result": "x"}), ("run_finished", "", {"status": "failed"})])
+    run = house.run(
+        events=[house.gate(), ("gate_closed", "gate", {"result": "x"}), ("run_finished", "", {"status": "failed"})]
+    )
     assert refused(house, person("alice"), Answer(True, run=run)) == "run-over"
 
 
@@ -136,7 +144,16 @@ def test_a_run_that_is_over_takes_no_answer(house) -> None:
 
 
 def asked(house: House, run: str = "", **given):
-    data = {"incident": "", "run": run, "step": "gate" if run else "plan:p1", "checksum": SUM, "opened": house.now - 10, "deadline": house.now + 600, "count": 1, "groups": [["alice", "bob"]]}
+    data = {
+        "incident": "",
+        "run": run,
+        "step": "gate" if run else "plan:p1",
+        "checksum": SUM,
+        "opened": house.now - 10,
+        "deadline": house.now + 600,
+        "count": 1,
+        "groups": [["alice", "bob"]],
+    }
     return questions.ask(house.book, **{**data, **given})[0]
 
 
@@ -156,12 +173,15 @@ def test_a_question_about_a_plan_has_no_run_to_be_told(house) -> None:
     assert refused(house, person("bob"), Answer(True, question=q.id, checksum=SUM)) == "answered"
 
 
-@pytest.mark.parametrize(("who", "checksum", "change", "expected"), [
-    ("carol", SUM, {}, "not-an-approver"),
-    ("alice", "b" * 64, {}, "wrong-checksum"),
-    ("alice", "short", {}, "wrong-checksum"),
-    ("alice", SUM, {"deadline": 1.0}, "too-late"),
-])
+@pytest.mark.parametrize(
+    ("who", "checksum", "change", "expected"),
+    [
+        ("carol", SUM, {}, "not-an-approver"),
+        ("alice", "b" * 64, {}, "wrong-checksum"),
+        ("alice", "short", {}, "wrong-checksum"),
+        ("alice", SUM, {"deadline": 1.0}, "too-late"),
+    ],
+)
 def test_wrong_answers_to_questions(house, who, checksum, change, expected) -> None:
     q = asked(house, **change)
     assert refused(house, person(who), Answer(True, question=q.id, checksum=checksum)) == expected
@@ -177,7 +197,11 @@ def test_somebody_who_was_not_asked_is_in_the_record(house) -> None:
 
 def test_a_closed_question_says_how_it_ended(house) -> None:
     q = asked(house)
-    questions.close(house.book, q, *(["approved by bob"] if questions.close.__code__.co_argcount == 3 else ["approved", "approved by bob"]))
+    questions.close(
+        house.book,
+        q,
+        *(["approved by bob"] if questions.close.__code__.co_argcount == 3 else ["approved", "approved by bob"]),
+    )
     assert refused(house, person("alice"), Answer(True, question=q.id, checksum=SUM)) == "closed"
 
 
@@ -195,15 +219,25 @@ def test_what_is_not_there(house) -> None:
     assert issubclass(Missing, Invalid) and not issubclass(Missing, Refused)
 
 
-@pytest.mark.parametrize(("events", "expected"), [
-    ([], True),  # killed
-    ([("phase_started", "", {"phase": "hold"})], True),
-    ([("stopped", "", {"by": "daemon"})], True),
-    ([("stopped", "", {"by": "signal"})], False),
-    ([("stopped", "", {"by": "told"})], False),
-    ([("step_started", "mx", {}), ("step_finished", "mx", {"status": "in_doubt"}), ("stopped", "", {"by": "daemon"})], False),
-    ([("run_finished", "", {"status": "done"})], False),
-])
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([], True),  # killed
+        ([("phase_started", "", {"phase": "hold"})], True),
+        ([("stopped", "", {"by": "daemon"})], True),
+        ([("stopped", "", {"by": "signal"})], False),
+        ([("stopped", "", {"by": "told"})], False),
+        (
+            [
+                ("step_started", "mx", {}),
+                ("step_finished", "mx", {"status": "in_doubt"}),
+                ("stopped", "", {"by": "daemon"}),
+            ],
+            False,
+        ),
+        ([("run_finished", "", {"status": "done"})], False),
+    ],
+)
 def test_which_runs_a_daemon_goes_on_with(house, events, expected) -> None:
     """Whoever started them."""
     assert goes_on(house.runs.view(house.run(events=events))) is expected

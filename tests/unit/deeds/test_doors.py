@@ -17,7 +17,12 @@ from bcp.cli.app import app as command_line
 from bcp.server import web
 from bcp.server.doors import api, api_deeds
 
-SOURCES = {"cli": "cli", "api": "server/doors/api_deeds.py", "console": "server/console/deeds.py", "hear": "server/parts/hear.py"}
+SOURCES = {
+    "cli": "cli",
+    "api": "server/doors/api_deeds.py",
+    "console": "server/console/deeds.py",
+    "hear": "server/parts/hear.py",
+}
 """Where each door calls deeds from. Texts, calls, links and buttons all come in through ``hear``."""
 DEEDS = {
     # deed: (command, API call, console form)
@@ -75,7 +80,11 @@ def calls() -> set[str]:
     made = FastAPI()
     made.include_router(api.router)
     made.include_router(api_deeds.router)
-    return {f"{method.upper()} {path.removeprefix('/api/v1')}" for path, methods in made.openapi()["paths"].items() for method in methods}
+    return {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, methods in made.openapi()["paths"].items()
+        for method in methods
+    }
 
 
 def forms() -> set[str]:
@@ -90,7 +99,9 @@ def test_every_door_has_every_deed(deed: str) -> None:
     """By its address, and by calling the deed itself: no door does it on its own."""
     command, call, form = DEEDS[deed]
     module, _, name = deed.partition(".")
-    assert inspect.isfunction(getattr(importlib.import_module(f"bcp.deeds.{module}"), name)), "the table names something that is no deed"
+    assert inspect.isfunction(getattr(importlib.import_module(f"bcp.deeds.{module}"), name)), (
+        "the table names something that is no deed"
+    )
     assert deed in called(SOURCES["api"]) and call in calls()
     assert deed in called(SOURCES["console"])
     assert form in forms()
@@ -112,9 +123,21 @@ def test_no_deed_is_forgotten_in_the_table() -> None:
     for path in Path(bcp.deeds.__file__).parent.glob("*.py"):
         module = importlib.import_module(f"bcp.deeds.{path.stem}") if path.stem != "__init__" else bcp.deeds
         for name, thing in vars(module).items():
-            if inspect.isfunction(thing) and thing.__module__ == module.__name__ and not name.startswith("_") and "who" in inspect.signature(thing).parameters:
+            if (
+                inspect.isfunction(thing)
+                and thing.__module__ == module.__name__
+                and not name.startswith("_")
+                and "who" in inspect.signature(thing).parameters
+            ):
                 found.add(f"{path.stem}.{name}")
-    assert found == {d for d in DEEDS if "who" in inspect.signature(getattr(importlib.import_module(f"bcp.deeds.{d.split('.')[0]}"), d.split(".")[1])).parameters}
+    assert found == {
+        d
+        for d in DEEDS
+        if "who"
+        in inspect.signature(
+            getattr(importlib.import_module(f"bcp.deeds.{d.split('.')[0]}"), d.split(".")[1])
+        ).parameters
+    }
     assert not NO_DOOR & set(DEEDS)
 
 
@@ -125,11 +148,16 @@ def test_no_door_tells_a_run_anything_by_itself(source: str) -> None:
         assert "runs.tell(" not in path.read_text(), path
 
 
-@pytest.mark.parametrize("rule", ["not-an-approver", "wrong-checksum", "run-over", "no-recovery", "initiator", "too-late", "answered"])
+@pytest.mark.parametrize(
+    "rule", ["not-an-approver", "wrong-checksum", "run-over", "no-recovery", "initiator", "too-late", "answered"]
+)
 def test_each_check_stands_in_the_deeds_alone(rule: str) -> None:
     """It stood in up to four files; what a door may do is look a code up, not raise it."""
     for folder in ("cli", "server"):
         for path in (Path(ROOT) / "bcp" / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and any(k.arg == "rule" and isinstance(k.value, ast.Constant) and k.value.value == rule for k in node.keywords):
+                if isinstance(node, ast.Call) and any(
+                    k.arg == "rule" and isinstance(k.value, ast.Constant) and k.value.value == rule
+                    for k in node.keywords
+                ):
                     raise AssertionError(f"{path}:{node.lineno} raises {rule}")

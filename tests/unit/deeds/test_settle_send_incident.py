@@ -32,7 +32,13 @@ def rule(house: House, work) -> str:
 
 
 def doubtful(house: House) -> str:
-    return house.run(effects=[("run-1/mx#0", "mx", {}), ("run-1/send/sms/alice", "send", {"channel": "sms"}), ("run-1/tool#0", "tool", {})])
+    return house.run(
+        effects=[
+            ("run-1/mx#0", "mx", {}),
+            ("run-1/send/sms/alice", "send", {"channel": "sms"}),
+            ("run-1/tool#0", "tool", {}),
+        ]
+    )
 
 
 # -- settle --------------------------------------------------------------------------------------------------------------
@@ -60,7 +66,14 @@ def test_a_delivery_is_settled_as_its_channel_would_have(house, happened, state)
     assert outcome["state"] == state and outcome["receipt"] == "settled by alice"
 
 
-@pytest.mark.parametrize(("who", "what", "expected"), [(LOOKS, "mx", "not-allowed"), (person("alice"), "other", "nothing-in-doubt"), (person("alice"), "run-1/mx#1", "nothing-in-doubt")])
+@pytest.mark.parametrize(
+    ("who", "what", "expected"),
+    [
+        (LOOKS, "mx", "not-allowed"),
+        (person("alice"), "other", "nothing-in-doubt"),
+        (person("alice"), "run-1/mx#1", "nothing-in-doubt"),
+    ],
+)
 def test_what_cannot_be_settled(house, who, what, expected) -> None:
     run = doubtful(house)
     assert rule(house, settle(house.ground, who, Settle(run, what, True))) == expected
@@ -96,7 +109,11 @@ def test_what_may_be_gone_on_with(house) -> None:
     run = house.run(events=[("stopped", "", {"by": "signal"})])
     assert may_resume(house.ground, NOBODY, run).id == run
     over = house.run("run-2", events=[("run_finished", "", {"status": "done"})])
-    for who, name, expected in ((LOOKS, run, "not-allowed"), (person("bob"), over, "run-over"), (person("bob"), "run-9", "no-such-run")):
+    for who, name, expected in (
+        (LOOKS, run, "not-allowed"),
+        (person("bob"), over, "run-over"),
+        (person("bob"), "run-9", "no-such-run"),
+    ):
         with pytest.raises(BcpError) as caught:
             may_resume(house.ground, who, name)
         assert caught.value.rule == expected
@@ -134,13 +151,16 @@ def test_a_send_that_is_over_cannot_be_stopped(house) -> None:
     assert rule(house, stop_send(house.ground, person("alice"), run)) == "run-over"
 
 
-@pytest.mark.parametrize(("who", "wanted", "expected"), [
-    (LOOKS, Send("inbound-failing", "staff"), "not-allowed"),
-    (person("bob"), Send("no-such", "staff"), "no-such-message"),
-    (person("bob"), Send("inbound-failing", "nobody"), "no-such-audience"),
-    (person("bob"), Send("regulator-after", "staff"), "draft"),
-    (person("bob"), Send("inbound-failing", "staff", letter="Z"), ""),
-])
+@pytest.mark.parametrize(
+    ("who", "wanted", "expected"),
+    [
+        (LOOKS, Send("inbound-failing", "staff"), "not-allowed"),
+        (person("bob"), Send("no-such", "staff"), "no-such-message"),
+        (person("bob"), Send("inbound-failing", "nobody"), "no-such-audience"),
+        (person("bob"), Send("regulator-after", "staff"), "draft"),
+        (person("bob"), Send("inbound-failing", "staff", letter="Z"), ""),
+    ],
+)
 def test_sends_that_are_refused_before_anything_is_planned(house, who, wanted, expected) -> None:
     assert rule(house, plan_send(house.ground, who, wanted)) == expected
 
@@ -165,10 +185,15 @@ def test_an_incident_whose_run_holds_is_not_closed(house) -> None:
     house.book.change(made.id, "run_started", fields={"runs": (house.holding(),)})
     assert rule(house, close(house.ground, person("alice"), Close(made.id, "over"))) == "still-holding"
     house.book.change(made.id, "run_started", fields={"runs": ("run-lost",)})
-    assert rule(house, close(house.ground, person("alice"), Close(made.id, "over"))) == "still-holding", "one that cannot be read is not over"
+    assert rule(house, close(house.ground, person("alice"), Close(made.id, "over"))) == "still-holding", (
+        "one that cannot be read is not over"
+    )
 
 
-@pytest.mark.parametrize(("who", "reason", "expected"), [(LOOKS, "over", "not-allowed"), (NOBODY, "over", "no-person"), (person("alice"), " ", "no-reason")])
+@pytest.mark.parametrize(
+    ("who", "reason", "expected"),
+    [(LOOKS, "over", "not-allowed"), (NOBODY, "over", "no-person"), (person("alice"), " ", "no-reason")],
+)
 def test_what_closing_needs(house, who, reason, expected) -> None:
     made = house.do(declare(house.ground, person("alice"), Declare("x")))
     assert rule(house, close(house.ground, who, Close(made.id, reason))) == expected
@@ -180,7 +205,15 @@ def test_what_is_closed_is_not_closed_again(house) -> None:
     assert rule(house, close(house.ground, person("alice"), Close(made.id, "over"))) == "closed"
 
 
-@pytest.mark.parametrize(("who", "wanted", "expected"), [(LOOKS, Declare("x"), "not-allowed"), (NOBODY, Declare("x"), "no-person"), (person("alice"), Declare("  "), "no-title"), (person("alice"), Declare("x", ("Z",)), "no-such-class")])
+@pytest.mark.parametrize(
+    ("who", "wanted", "expected"),
+    [
+        (LOOKS, Declare("x"), "not-allowed"),
+        (NOBODY, Declare("x"), "no-person"),
+        (person("alice"), Declare("  "), "no-title"),
+        (person("alice"), Declare("x", ("Z",)), "no-such-class"),
+    ],
+)
 def test_what_declaring_needs(house, who, wanted, expected) -> None:
     assert rule(house, declare(house.ground, who, wanted)) == expected
 
@@ -191,7 +224,11 @@ def test_what_was_not_over_is_opened_again(house) -> None:
     again = Close(made.id, "it came back")
     assert rule(house, reopen(house.ground, person("alice"), again)) == "incident-open"
     house.do(close(house.ground, person("alice"), Close(made.id, "over")))
-    for who, wanted, expected in ((LOOKS, again, "not-allowed"), (NOBODY, again, "no-person"), (person("alice"), Close(made.id, ""), "no-reason")):
+    for who, wanted, expected in (
+        (LOOKS, again, "not-allowed"),
+        (NOBODY, again, "no-person"),
+        (person("alice"), Close(made.id, ""), "no-reason"),
+    ):
         assert rule(house, reopen(house.ground, who, wanted)) == expected
     found = house.do(reopen(house.ground, person("bob"), again))
     assert (found.id, found.state, found.closed) == (made.id, "opened", 0.0)

@@ -82,7 +82,8 @@ def test_share_since_it_is_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bad", "looks", "low"), [(0, 10, 0.0), (5, 10, 0.2693), (54, 60, 0.8181), (18, 20, 0.7386), (7, 7, 1.0), (3, 0, 0.0)]
+    ("bad", "looks", "low"),
+    [(0, 10, 0.0), (5, 10, 0.2693), (54, 60, 0.8181), (18, 20, 0.7386), (7, 7, 1.0), (3, 0, 0.0)],
 )
 def test_wilson(bad, looks, low) -> None:
     """Vectors computed by hand from the formula, z = 1.645; without a good look there is no doubt."""

@@ -14,9 +14,13 @@ BY_NAME = {o.name: o for o in SMALL}
 PLACES = ("office", "cloud-a", "cloud-b")
 
 
-def probe(way: str, plane: str, medium: str = "", *, recipients=(), resolvers=0, whole=False, control=False, name="") -> Looking:
+def probe(
+    way: str, plane: str, medium: str = "", *, recipients=(), resolvers=0, whole=False, control=False, name=""
+) -> Looking:
     shares = tuple(f"recipient:{r}" for r in recipients)
-    watched = Watched(name or way + ("-control" if control else ""), way, plane, medium=medium, control=control, shares=shares)
+    watched = Watched(
+        name or way + ("-control" if control else ""), way, plane, medium=medium, control=control, shares=shares
+    )
     return Looking(watched, Reach(tuple(recipients), resolvers, resolvers > 0, whole))
 
 

@@ -182,7 +182,11 @@ def ask(state="suspect", classes=("B",), partial=False, fails=False, disputed=Fa
         ({"moment": Moment("active"), "state": "down", "classes": ("G",)}, "direct", "the path through the relay"),
         ({"moment": Moment("active"), "classes": ("G",)}, "hold", "the relay takes the mail"),
         ({"moment": BACK_NOW, "state": "healthy", "case": WELL}, "failback", "everything has been clear"),
-        ({"moment": replace(BACK_NOW, on_relay_s=600.0), "case": WELL}, "hold", "clear, but on the relay for too short a time: 50m more"),
+        (
+            {"moment": replace(BACK_NOW, on_relay_s=600.0), "case": WELL},
+            "hold",
+            "clear, but on the relay for too short a time: 50m more",
+        ),
         ({"moment": replace(BACK_NOW, on_relay_s=600.0), "case": Case()}, "hold", "nobody sees"),
     ],
 )

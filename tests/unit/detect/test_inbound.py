@@ -235,5 +235,10 @@ def test_domains_that_are_looked_at_apart_are_judged_apart() -> None:
         detector.take(Signal("one", "inbound", FAIL, 60.0 * n, "4xx-rcpt"))
         detector.take(Signal("two", "inbound", OK, 60.0 * n))
         found = detector.settle(60.0 * n, 60.0 * n)
-    assert (found.state, found.action, found.domains, found.spared) == ("down", "switch", ("one.example",), ("two.example",))
+    assert (found.state, found.action, found.domains, found.spared) == (
+        "down",
+        "switch",
+        ("one.example",),
+        ("two.example",),
+    )
     assert {c.domain: c.state for c in found.cases} == {"one.example": "down", "two.example": "healthy"}

@@ -29,12 +29,24 @@ def test_a_look_without_parts_is_one_lane() -> None:
 
 def test_recipients_and_domains_are_lanes_of_their_own() -> None:
     """Addresses and families of one recipient are not."""
-    signal = seen(DEGRADED, "", SMTP, part(FAIL, "rejects", recipient="A@x", family=4), part(FAIL, "rejects", recipient="a@x", family=6), part(OK, recipient="b@x"))
+    signal = seen(
+        DEGRADED,
+        "",
+        SMTP,
+        part(FAIL, "rejects", recipient="A@x", family=4),
+        part(FAIL, "rejects", recipient="a@x", family=6),
+        part(OK, recipient="b@x"),
+    )
     lanes = {x.name: x for x in split(signal, SMTP)}
     assert set(lanes) == {"smtp<a@x>", "smtp<b@x>"}
     assert (lanes["smtp<a@x>"].signal.result, lanes["smtp<a@x>"].signal.kind) == (FAIL, "rejects")
     assert lanes["smtp<a@x>"].watched.shares == ("recipient:a@x",)
-    domains = {x.name: x for x in split(seen(DEGRADED, "", SMTP, part(FAIL, "4xx", domain="a.example."), part(OK, domain="b.example")), SMTP)}
+    domains = {
+        x.name: x
+        for x in split(
+            seen(DEGRADED, "", SMTP, part(FAIL, "4xx", domain="a.example."), part(OK, domain="b.example")), SMTP
+        )
+    }
     assert set(domains) == {"smtp@a.example", "smtp@b.example"}
     assert domains["smtp@a.example"].watched.domains == ("a.example",)
     assert domains["smtp@a.example"].signal.parts == ()
@@ -50,9 +62,21 @@ def test_recipients_and_domains_are_lanes_of_their_own() -> None:
         ([part(UNKNOWN, "overran"), part(UNKNOWN)], UNKNOWN, "overran"),
         ([part(UNKNOWN, "overran"), part(FAIL, "4xx")], FAIL, "4xx"),
         ([part(DEGRADED, "slow"), part(OK)], DEGRADED, "slow"),
-        ([part(OK, resolver=AUTHORITATIVE), part(FAIL, "servfail", resolver="r1"), part(FAIL, "servfail", resolver="r2")], FAIL, "servfail"),
+        (
+            [
+                part(OK, resolver=AUTHORITATIVE),
+                part(FAIL, "servfail", resolver="r1"),
+                part(FAIL, "servfail", resolver="r2"),
+            ],
+            FAIL,
+            "servfail",
+        ),
         ([part(FAIL, "servfail", resolver=AUTHORITATIVE), part(OK, resolver="r1")], FAIL, "servfail"),
-        ([part(OK, resolver=AUTHORITATIVE), part(FAIL, "nxdomain", resolver="r1"), part(OK, resolver="r2")], DEGRADED, "nxdomain"),
+        (
+            [part(OK, resolver=AUTHORITATIVE), part(FAIL, "nxdomain", resolver="r1"), part(OK, resolver="r2")],
+            DEGRADED,
+            "nxdomain",
+        ),
     ],
 )
 def test_parts_of_one_lane_stand_together(parts, result, kind) -> None:
@@ -69,7 +93,10 @@ def test_bogus_fails_although_resolvers_that_do_not_validate_answer() -> None:
 
 
 def lanes_of(signal, watched, there=()):
-    return {x.name: (x.signal.result, x.watched.plane, x.watched.way, x.signal.kind) for x in derived(Lane(watched.probe, watched, signal), there)}
+    return {
+        x.name: (x.signal.result, x.watched.plane, x.watched.way, x.signal.kind)
+        for x in derived(Lane(watched.probe, watched, signal), there)
+    }
 
 
 def test_an_address_that_cannot_be_found_fails_names_as_a_sender_resolves_them() -> None:

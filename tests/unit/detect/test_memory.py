@@ -16,8 +16,22 @@ SMTP = Watched("smtp", "smtp", "inbound")
 def way(*, down=False, raw=False, share=0.0, name="smtp", muted="", discounted=False, known=True, role=Role.LOOK):
     probe = ProbeView(SMTP, known, down, False, raw, False, (), share, None, None, now_share=1.0 if raw else 0.0)
     return WayView(
-        name, role, known, down, False, raw, down or raw, share, int(down), 1, None, None, raw=raw, probes=(probe,),
-        muted=muted, discounted=discounted,
+        name,
+        role,
+        known,
+        down,
+        False,
+        raw,
+        down or raw,
+        share,
+        int(down),
+        1,
+        None,
+        None,
+        raw=raw,
+        probes=(probe,),
+        muted=muted,
+        discounted=discounted,
     )
 
 
@@ -121,5 +135,3 @@ def test_the_share_of_now_is_that_of_known_recipients() -> None:
     assert share_now(plane("down", way(raw=True, down=True), way(name="queue"))) == 1.0
     assert share_now(plane("ok")) == 0.0
     assert share_now(plane("suspect", way(raw=True), way(name="queue"))) == 1.0
-
-

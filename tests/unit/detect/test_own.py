@@ -18,8 +18,12 @@ def test_the_time_that_most_agree_on_is_right() -> None:
 
 def test_words_for_what_is_ours() -> None:
     """Each names the place."""
-    assert cut_off("x", {"*", "smtp"}) == [("x", "every control probe fails: its own network is down, what it says is unknown")]
-    assert [t for _, t in cut_off("x", {"smtp", "dns"})] == [f"control probes over {m} fail: what it says over {m} is unknown" for m in ("dns", "smtp")]
+    assert cut_off("x", {"*", "smtp"}) == [
+        ("x", "every control probe fails: its own network is down, what it says is unknown")
+    ]
+    assert [t for _, t in cut_off("x", {"smtp", "dns"})] == [
+        f"control probes over {m} fail: what it says over {m} is unknown" for m in ("dns", "smtp")
+    ]
     assert cut_off("x", ()) == []
     assert "+25200 s" in clock_words("x", 25_200)[1]
     assert removed_words(["smtp-1"])[0][0] == "smtp-1"

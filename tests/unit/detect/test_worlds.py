@@ -45,7 +45,9 @@ def test_a_clock_that_is_set_changes_nothing(seed) -> None:
     """Not the state, not the class, not the moment of a proposal."""
     world = replace(make(seed), jumps=((20, 10_800.0), (60, -40_000.0)))
     jumped, calm = play(world), play(world, jumps=False)
-    assert [(d.state, d.action, d.classes) for d in jumped.decisions] == [(d.state, d.action, d.classes) for d in calm.decisions]
+    assert [(d.state, d.action, d.classes) for d in jumped.decisions] == [
+        (d.state, d.action, d.classes) for d in calm.decisions
+    ]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -54,11 +56,20 @@ def test_a_further_place_that_sees_all_well_never_makes_a_switch(seed) -> None:
     world = make(seed)
     faults = tuple(replace(f, places=f.places or world.places) for f in world.faults)
     world = replace(world, faults=faults, answers=False, jumps=())
-    more = replace(world, places=(*world.places, "well"), networks={**world.networks, "well": "well"} if world.networks else {})
+    more = replace(
+        world, places=(*world.places, "well"), networks={**world.networks, "well": "well"} if world.networks else {}
+    )
     assert play(more).switches() <= play(world).switches()
 
 
-ALL = tuple(Watched(n, k, p, medium=m) for n, k, p, m in (("smtp-1", "smtp", "inbound", "smtp"), ("names", "dns", "dns", "dns"), ("control-smtp", "smtp", "edge", "smtp")))
+ALL = tuple(
+    Watched(n, k, p, medium=m)
+    for n, k, p, m in (
+        ("smtp-1", "smtp", "inbound", "smtp"),
+        ("names", "dns", "dns", "dns"),
+        ("control-smtp", "smtp", "edge", "smtp"),
+    )
+)
 
 
 def test_truth_is_known_without_the_detector() -> None:
@@ -77,7 +88,9 @@ def test_a_harmful_switch_is_seen() -> None:
     """The judge is not the detector: a proposal in peace, and for a part, is harm; for the outage it is none."""
     from bcp.detect.verdict import Decision
 
-    world = World(1, ("a",), {}, ALL, (Fault("inbound", 10, 20), Fault("mailbox", 30, 40), Fault("inbound", 50, 60, share=0.5)))
+    world = World(
+        1, ("a",), {}, ALL, (Fault("inbound", 10, 20), Fault("mailbox", 30, 40), Fault("inbound", 50, 60, share=0.5))
+    )
     switch, back = Decision("down", action="switch"), Decision("healthy", action="failback")
     assert worlds.harm_of(world, 5, switch) and worlds.harm_of(world, 35, switch) and worlds.harm_of(world, 55, switch)
     assert not worlds.harm_of(world, 15, switch)
@@ -88,5 +101,7 @@ def test_eyes_see_what_is_on_the_way() -> None:
     """A place that is cut off sees nothing but time-outs, its controls too."""
     world = World(1, ("place-0", "b"), {}, ALL, (Fault("cut-off", 0, 9, places=("b",)), Fault("names", 5, 9)))
     found = {(s.vantage, s.probe): s.result.value for s in Eyes(world).signals(0, 0.0)}
-    assert {v for (p, _), v in found.items() if p == "b"} == {"fail"} and {v for (p, _), v in found.items() if not p} == {"ok"}
+    assert {v for (p, _), v in found.items() if p == "b"} == {"fail"} and {
+        v for (p, _), v in found.items() if not p
+    } == {"ok"}
     assert {s.kind for s in Eyes(world).signals(5, 0.0) if not s.vantage} == {"unresolved", "servfail"}

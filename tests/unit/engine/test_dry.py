@@ -27,7 +27,11 @@ def dry(guard=Guard.STRONG, *, allowed=True):
 
 @pytest.mark.parametrize(
     ("guard", "allowed", "state"),
-    [(Guard.STRONG, True, SwapState.APPLIED), (Guard.STRONG, False, SwapState.REFUSED), (Guard.NONE, True, SwapState.APPLIED)],
+    [
+        (Guard.STRONG, True, SwapState.APPLIED),
+        (Guard.STRONG, False, SwapState.REFUSED),
+        (Guard.NONE, True, SwapState.APPLIED),
+    ],
 )
 def test_a_swap_is_proved_and_not_made(guard, allowed, state) -> None:
     """A host that cannot say is not one that says no."""

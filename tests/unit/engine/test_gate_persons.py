@@ -93,13 +93,24 @@ class Journal:
 
 
 def approvals(**given) -> JournalApprovals:
-    return JournalApprovals(Journal(), FakeClock(1000.0), lambda refs: PEOPLE, initiator="ci", checksum="plan", standing=given.pop("standing", dict), listener=lambda p: None, **given)
+    return JournalApprovals(
+        Journal(),
+        FakeClock(1000.0),
+        lambda refs: PEOPLE,
+        initiator="ci",
+        checksum="plan",
+        standing=given.pop("standing", dict),
+        listener=lambda p: None,
+        **given,
+    )
 
 
 def wait(a: JournalApprovals, **given):
     async def work():
         async with asyncio.timeout(10):
-            return await a.wait("approve", ["group:oncall"], given.pop("count", 1), 600, exclude_initiator=True, **given)
+            return await a.wait(
+                "approve", ["group:oncall"], given.pop("count", 1), 600, exclude_initiator=True, **given
+            )
 
     return asyncio.run(work())
 
@@ -115,8 +126,12 @@ def test_answers_from_before_a_restart_count() -> None:
 def test_a_yes_to_the_plan_is_none_to_an_undo() -> None:
     """A gate of its own consequence takes only answers to exactly that; what was given in advance does not count either."""
     a = approvals(standing=lambda: {"alice": "standing", "bob": "standing"})
-    a.remember([{"by": "alice", "at": 1000.0, "yes": True, "checksum": "plan", "step": "approve"},
-                {"by": "bob", "at": 1000.0, "yes": True, "checksum": "undo-sum", "step": "approve"}])
+    a.remember(
+        [
+            {"by": "alice", "at": 1000.0, "yes": True, "checksum": "plan", "step": "approve"},
+            {"by": "bob", "at": 1000.0, "yes": True, "checksum": "undo-sum", "step": "approve"},
+        ]
+    )
     assert wait(a, bound="undo-sum", about="mail goes back").approved_by == ("bob",)
     opened = next(d for k, d in a.journal.rows if k == "gate_opened")
     assert opened["checksum"] == "undo-sum" and opened["about"] == "mail goes back"
@@ -125,7 +140,11 @@ def test_a_yes_to_the_plan_is_none_to_an_undo() -> None:
 def test_an_answer_at_another_gate_is_not_even_looked_at() -> None:
     """Each gate has its own answers."""
     a = approvals()
-    a.remember([{"by": "alice", "at": 1000.0, "yes": True, "checksum": "plan", "step": "other"},
-                {"by": "bob", "at": 1000.0, "yes": True, "checksum": "plan", "step": "approve"}])
+    a.remember(
+        [
+            {"by": "alice", "at": 1000.0, "yes": True, "checksum": "plan", "step": "other"},
+            {"by": "bob", "at": 1000.0, "yes": True, "checksum": "plan", "step": "approve"},
+        ]
+    )
     assert wait(a).approved_by == ("bob",)
     assert not [k for k, _ in a.journal.rows if k == "answer_refused"]

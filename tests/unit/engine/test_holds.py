@@ -22,27 +22,33 @@ def test_what_still_holds_is_done() -> None:
     assert rules(GOOD) == []
 
 
-@pytest.mark.parametrize(("change", "rule"), [
-    ({"leased": False}, "lease-lost"),
-    ({"now": 800.0}, "clock-set-back"),
-    ({"now": 4500.1}, "plan-expired"),
-    ({"unapproved": ("approve",)}, "approval-void"),
-    ({"seen": "healthy"}, "service-well"),
-    ({"against": (Against("outage-is-real", "steady-state", "it is healthy"),)}, "steady-state"),
-    ({"moved": ("mx finds another MX than the plan",)}, "facts-moved"),
-])
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"leased": False}, "lease-lost"),
+        ({"now": 800.0}, "clock-set-back"),
+        ({"now": 4500.1}, "plan-expired"),
+        ({"unapproved": ("approve",)}, "approval-void"),
+        ({"seen": "healthy"}, "service-well"),
+        ({"against": (Against("outage-is-real", "steady-state", "it is healthy"),)}, "steady-state"),
+        ({"moved": ("mx finds another MX than the plan",)}, "facts-moved"),
+    ],
+)
 def test_each_thing_that_no_longer_holds_is_named(change: dict, rule: str) -> None:
     """One by one."""
     assert rules(replace(GOOD, **change)) == [rule]
 
 
-@pytest.mark.parametrize("change", [
-    {"now": 840.0},  # within what clocks differ by
-    {"now": 4500.0},
-    {"seen": "unknown"},  # the playbook's own check decides, not the veto
-    {"began": "", "seen": ""},
-    {"began": "healthy", "seen": "healthy"},  # the way back
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"now": 840.0},  # within what clocks differ by
+        {"now": 4500.0},
+        {"seen": "unknown"},  # the playbook's own check decides, not the veto
+        {"began": "", "seen": ""},
+        {"began": "healthy", "seen": "healthy"},  # the way back
+    ],
+)
 def test_what_is_no_reason(change: dict) -> None:
     """At the edges."""
     assert rules(replace(GOOD, **change)) == []
@@ -78,15 +84,18 @@ def test_every_code_has_words(towards: str, began: str, seen: str) -> None:
     assert not code or SAID[code]
 
 
-@pytest.mark.parametrize(("codes", "code", "age", "counts"), [
-    ((), "", 0.0, False),
-    (("plain",), "", 0.0, True),
-    (("plain",), "primary-down", 0.0, False),
-    (("plain", "primary-down"), "primary-down", 0.0, True),
-    (("plain", "primary-unseen"), "primary-down", 0.0, False),
-    (("plain", "primary-down"), "", CONSENT_S, True),
-    (("plain", "primary-down"), "primary-down", CONSENT_S + 0.1, False),
-])
+@pytest.mark.parametrize(
+    ("codes", "code", "age", "counts"),
+    [
+        ((), "", 0.0, False),
+        (("plain",), "", 0.0, True),
+        (("plain",), "primary-down", 0.0, False),
+        (("plain", "primary-down"), "primary-down", 0.0, True),
+        (("plain", "primary-unseen"), "primary-down", 0.0, False),
+        (("plain", "primary-down"), "", CONSENT_S, True),
+        (("plain", "primary-down"), "primary-down", CONSENT_S + 0.1, False),
+    ],
+)
 def test_a_yes_counts_for_what_was_shown_and_not_for_ever(codes, code, age, counts) -> None:
     """Another consequence, or too long ago: people are asked again."""
     assert consented(codes, code, 1000.0, 1000.0 + age) is counts

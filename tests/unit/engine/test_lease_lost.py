@@ -75,7 +75,9 @@ def runner(state, tmp_path, comes, prepare=None):
         journal = state.runs.open("run-1", SystemClock(), lease)
         if prepare is not None:
             await prepare(journal)
-        given = services(tmp_path, Recorder(tmp_path / "x"), journal, DryApprovals(lambda r: frozenset(), "x"), "run-1", "c")
+        given = services(
+            tmp_path, Recorder(tmp_path / "x"), journal, DryApprovals(lambda r: frozenset(), "x"), "run-1", "c"
+        )
         scope = {"domains": [], "inputs": {}, "vars": {}, "run": {}, "service": {}}
         return await Runner(loaded, {"slow": action}, given, journal, scope, {}).work()
 

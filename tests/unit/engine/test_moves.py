@@ -61,7 +61,9 @@ class Judge:
 class Game:
     """One run in a folder; each ``process`` is what one process does with it."""
 
-    def __init__(self, folder: Path, *, text: str = BOOK, dies: bool = False, to: str = "relay", count: int = 1, parent: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, text: str = BOOK, dies: bool = False, to: str = "relay", count: int = 1, parent: str = ""
+    ) -> None:
         self.folder, self.parent = folder, parent
         self.text = text.replace("DIES", str(dies).lower()).replace("TO", to).replace("MIN", str(count))
         self.path, self.recorder, self.clock = folder / f"{RUN}.db", Recorder(folder / "effects"), SystemClock()
@@ -94,12 +96,23 @@ class Game:
                 for who in self.yes.get(progress.step, []):
                     self.tell("approve", who, checksum=progress.data["checksum"], step=progress.step)
 
-        approvals = JournalApprovals(journal, self.clock, lambda refs: frozenset({"p1", "p2"}), initiator="p9", checksum=SUM, standing=dict, listener=listen, poll_s=0.005)
+        approvals = JournalApprovals(
+            journal,
+            self.clock,
+            lambda refs: frozenset({"p1", "p2"}),
+            initiator="p9",
+            checksum=SUM,
+            standing=dict,
+            listener=listen,
+            poll_s=0.005,
+        )
         given = services(self.folder, self.recorder, journal, approvals, RUN, SUM)
         given = replace(given, run=replace(given.run, parent=self.parent))
         actions = {**registry.actions(), "test.effect": Effect(self.recorder)}
         scope = {"domains": ["corp.test"], "inputs": {}, "vars": {}, "run": {"id": RUN}, "service": {"name": "x"}}
-        self.runner = runner = Runner(loads(self.text), actions, given, journal, scope, {}, listener=listen, hold=hold, judge=self.judge)
+        self.runner = runner = Runner(
+            loads(self.text), actions, given, journal, scope, {}, listener=listen, hold=hold, judge=self.judge
+        )
         task = asyncio.ensure_future(runner.work())
         async with asyncio.timeout(20):
             while until is not None and not task.done() and not until(runner):
@@ -147,10 +160,18 @@ def test_after_the_gate_everything_is_judged_again(game) -> None:
     assert judged == ["mx"]
 
 
-@pytest.mark.parametrize("change", [
-    {"seen": "healthy"}, {"expires": 950.0}, {"leased": False}, {"now": 0.0}, {"unapproved": ("gate",)},
-    {"against": (Against("real", "steady-state", "it is healthy"),)}, {"moved": ("mx finds another MX",)},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seen": "healthy"},
+        {"expires": 950.0},
+        {"leased": False},
+        {"now": 0.0},
+        {"unapproved": ("gate",)},
+        {"against": (Against("real", "steady-state", "it is healthy"),)},
+        {"moved": ("mx finds another MX",)},
+    ],
+)
 def test_what_no_longer_holds_ends_the_run_and_moves_nothing(game, change) -> None:
     """Approved in time, but the world is another one: no switch, a code, and nothing to undo."""
     game.judge.change = change
@@ -183,10 +204,17 @@ def test_a_run_that_moved_mail_is_not_stopped_from_telling_people(tmp_path) -> N
 # -- an undo after a failure ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("seen", "began", "mx"), [
-    ("down", "down", "relay.test."), ("unknown", "down", "relay.test."), ("suspect", "down", "relay.test."),
-    ("healthy", "down", "primary.test."), ("unknown", "", "primary.test."), ("down", "", "relay.test."),
-])
+@pytest.mark.parametrize(
+    ("seen", "began", "mx"),
+    [
+        ("down", "down", "relay.test."),
+        ("unknown", "down", "relay.test."),
+        ("suspect", "down", "relay.test."),
+        ("healthy", "down", "primary.test."),
+        ("unknown", "", "primary.test."),
+        ("down", "", "relay.test."),
+    ],
+)
 def test_a_failed_step_never_moves_mail_to_a_dead_server(tmp_path, seen, began, mx) -> None:
     """It stays, held and said; where the service works it is put back as always."""
     game = Game(tmp_path, dies=True)
@@ -287,7 +315,9 @@ def test_whoever_asks_has_said_yes_to_exactly_what_they_were_shown(tmp_path, mon
     """Their word counts once; a word about something else does not."""
     monkeypatch.setattr("bcp.engine.moves.UNDO_TIMEOUT_S", 0.3)
     game = held(tmp_path)
-    shown = consequence_of(RUN, "primary", [{"before": {"corp.test": PRIMARY.to_data()}, "after": {"corp.test": RELAY.to_data()}}])
+    shown = consequence_of(
+        RUN, "primary", [{"before": {"corp.test": PRIMARY.to_data()}, "after": {"corp.test": RELAY.to_data()}}]
+    )
     game.tell("abort", "p2", consequence="0" * 64, anyway="0" * 64)
     assert game.process().status == "holding"
     game.tell("abort", "p2", consequence=shown.checksum, anyway=shown.anyway("primary-unseen"))
@@ -301,7 +331,9 @@ def test_who_may_not_approve_the_switch_does_not_undo_it_alone(tmp_path, monkeyp
     monkeypatch.setattr("bcp.engine.moves.UNDO_TIMEOUT_S", 0.3)
     game = held(tmp_path)
     game.judge.seen_ = "healthy"
-    shown = consequence_of(RUN, "primary", [{"before": {"corp.test": PRIMARY.to_data()}, "after": {"corp.test": RELAY.to_data()}}])
+    shown = consequence_of(
+        RUN, "primary", [{"before": {"corp.test": PRIMARY.to_data()}, "after": {"corp.test": RELAY.to_data()}}]
+    )
     game.tell("abort", "p9", consequence=shown.checksum)
     assert game.process().status == "holding" and game.mx() == "relay.test."
 
@@ -377,8 +409,13 @@ def test_a_consequence_is_bound_to_run_and_way() -> None:
     """Another run, another domain, another target: another checksum; the second yes is bound to its danger."""
     one = {"before": {"a.test": PRIMARY.to_data()}, "after": {"a.test": RELAY.to_data()}}
     two = {"before": {"b.test": PRIMARY.to_data()}, "after": {"b.test": RELAY.to_data()}}
-    found = [consequence_of("r1", "primary", [one]), consequence_of("r2", "primary", [one]), consequence_of("r1", "relay", [one]),
-             consequence_of("r1", "primary", [one, two]), consequence_of("r1", "primary", [{"items": [two]}])]
+    found = [
+        consequence_of("r1", "primary", [one]),
+        consequence_of("r2", "primary", [one]),
+        consequence_of("r1", "relay", [one]),
+        consequence_of("r1", "primary", [one, two]),
+        consequence_of("r1", "primary", [{"items": [two]}]),
+    ]
     assert len({c.checksum for c in found}) == len(found)
     assert found[0].anyway("primary-down") not in {found[0].checksum, found[0].anyway("primary-unseen")}
     assert "a.test" in str(found[0]) and "relay.test." in str(found[0]) and "primary.test." in str(found[0])

@@ -182,5 +182,14 @@ def test_views_say_who_is_interrupted(runs) -> None:
     run = begin(runs, made(1, "a"), leave=False)
     assert asyncio.run(runs.look(run)).state.status == "new"
     assert runs.view(run).status() == "new" and runs.status_of(runs.card(run)) == "new" and runs.view(run).live
-    write(runs.room, run, STARTED, ("step_started", "mx", {}), ("step_finished", "mx", {"status": "in_doubt"}), ("stopped", "", {"reason": "r"}))
-    assert runs.view(run).status() == runs.status_of(runs.card(run)) == "in_doubt" and runs.view(run).plan["domains"] == ["a"]
+    write(
+        runs.room,
+        run,
+        STARTED,
+        ("step_started", "mx", {}),
+        ("step_finished", "mx", {"status": "in_doubt"}),
+        ("stopped", "", {"reason": "r"}),
+    )
+    assert runs.view(run).status() == runs.status_of(runs.card(run)) == "in_doubt" and runs.view(run).plan[
+        "domains"
+    ] == ["a"]

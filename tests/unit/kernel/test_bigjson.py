@@ -40,7 +40,14 @@ def test_what_is_no_json_is_refused(text, tail) -> None:
 
 def test_no_piece_is_large(monkeypatch) -> None:
     """The parser that lets nobody else run gets a domain at a time, not the plan."""
-    plan = {"steps": [{"id": "mx", "outputs": {"before": {f"d{i}.test": {"hosts": ["mx." * 10], "ttl": 300} for i in range(3000)}}}]}
+    plan = {
+        "steps": [
+            {
+                "id": "mx",
+                "outputs": {"before": {f"d{i}.test": {"hosts": ["mx." * 10], "ttl": 300} for i in range(3000)}},
+            }
+        ]
+    }
     pieces = []
     inside = bigjson._C
 

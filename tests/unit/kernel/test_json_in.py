@@ -10,7 +10,23 @@ from bcp.kernel.errors import Invalid
 from bcp.kernel.json_in import MAX_DEPTH, loads
 
 
-@pytest.mark.parametrize("raw", ["", "{", "nul", b"\xff", "[" * 100_000 + "]" * 100_000, "[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2), '{"a":' * 101 + "1" + "}" * 101, "NaN", "[Infinity]", "9" * 5000, b"\x00", '"\\ud800'])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "",
+        "{",
+        "nul",
+        b"\xff",
+        "[" * 100_000 + "]" * 100_000,
+        "[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2),
+        '{"a":' * 101 + "1" + "}" * 101,
+        "NaN",
+        "[Infinity]",
+        "9" * 5000,
+        b"\x00",
+        '"\\ud800',
+    ],
+)
 def test_what_is_refused(raw) -> None:
     """With one kind of error."""
     with pytest.raises(Invalid):

@@ -68,13 +68,19 @@ BOMBS = [
     "{% set a = 'xxxxxxxxxxxxxxxxxxxx' %}" + "{% set a = a ~ a ~ a ~ a ~ a ~ a ~ a ~ a %}" * 9 + "{{ a | length }}",
     "{% set a = 'xxxxxxxxxxxxxxxxxxxx' %}" + "{% set a = a + a + a + a + a + a + a + a %}" * 9 + "{{ a | length }}",
     "{% set a = ['x'] %}" + "{% set a = a + a + a + a + a + a + a + a %}" * 9 + "{{ a | length }}",
-    "".join(f"{{% for i{n} in 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' | list %}}" for n in range(7)) + "." + "{% endfor %}" * 7,
+    "".join(f"{{% for i{n} in 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' | list %}}" for n in range(7))
+    + "."
+    + "{% endfor %}" * 7,
     "{% for a in domains %}{% for b in domains %}{% if a in domains %}{% endif %}{% endfor %}{% endfor %}",
     "{% for a in domains %}{% for b in domains %}" + "x" * 500 + "{% endfor %}{% endfor %}",
     "{% set a = 'x' %}" + GROW + "{{ a }}",
     "{% set a = 'x' %}" + GROW + "{{ a | string | length }}",
     "{% set a = 'x' %}" + GROW + "{{ a ~ 'x' }}",
-    "{% set a = 'x' %}" + GROW + "{% set b = 'x' %}" + GROW.replace("a", "b").replace("set b = [b", "set b = [b") + "{{ a == b }}",
+    "{% set a = 'x' %}"
+    + GROW
+    + "{% set b = 'x' %}"
+    + GROW.replace("a", "b").replace("set b = [b", "set b = [b")
+    + "{{ a == b }}",
     "{% set a = 'x' %}" + GROW + "{{ a | join | length }}",
     "{% set a = 'x' %}" + GROW + "{{ a | sort }}",
     "{{ 1.5 | round(1000000000) }}",
@@ -98,7 +104,20 @@ def test_what_grows_is_refused_before_it_has_grown(text) -> None:
     assert after.ru_maxrss - before.ru_maxrss < 100_000  # KiB
 
 
-@pytest.mark.parametrize("text", ["{{ 'a'._loop }}", "{{ 'a' | _loop(0) }}", "{{ 'a' | _concat }}", "{{ [] | map('e') }}", "{{ domains.append('x') }}", "{{ ''.__class__ }}", "{{ cycler }}", "{{ range(9) }}", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'a'._loop }}",
+        "{{ 'a' | _loop(0) }}",
+        "{{ 'a' | _concat }}",
+        "{{ [] | map('e') }}",
+        "{{ domains.append('x') }}",
+        "{{ ''.__class__ }}",
+        "{{ cycler }}",
+        "{{ range(9) }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    ],
+)
 def test_what_is_not_there(text) -> None:
     """Neither calls nor globals nor our own filters."""
     with pytest.raises(TemplateError):
@@ -126,7 +145,9 @@ def test_the_budget_counts_what_it_is_given() -> None:
     Budget().text(MAX_TEXT)
 
 
-WORDS = st.sampled_from(["domains", "'x'", "n", "[n, 'x']", "missing", "deep", "none", "{'a': domains}", "-1", "1e9", "true"])
+WORDS = st.sampled_from(
+    ["domains", "'x'", "n", "[n, 'x']", "missing", "deep", "none", "{'a': domains}", "-1", "1e9", "true"]
+)
 ARGS = st.sampled_from(["", "(900000000)", "('x', 'yy')", "(true, 5)", "(-1)", "(none)", "('')", "(domains)"])
 
 

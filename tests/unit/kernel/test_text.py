@@ -31,7 +31,11 @@ def test_one_line(text, shown) -> None:
 
 def test_one_line_is_cut_with_a_mark() -> None:
     """At the limit, not before."""
-    assert one_line("abcdef", 6) == "abcdef" and one_line("abcdefg", 6) == "abcde…" and len(one_line("\x00" * 50 + "x" * 50, 6)) == 6
+    assert (
+        one_line("abcdef", 6) == "abcdef"
+        and one_line("abcdefg", 6) == "abcde…"
+        and len(one_line("\x00" * 50 + "x" * 50, 6)) == 6
+    )
 
 
 @given(st.text())
@@ -62,7 +66,10 @@ def test_for_terminal(text, shown) -> None:
 
 def test_for_slack() -> None:
     """No mention, no link; what was escaped is shown as it was written."""
-    assert for_slack("<!channel> <https://evil|click> a & b &lt;") == "&lt;!channel&gt; &lt;https://evil|click&gt; a &amp; b &amp;lt;"
+    assert (
+        for_slack("<!channel> <https://evil|click> a & b &lt;")
+        == "&lt;!channel&gt; &lt;https://evil|click&gt; a &amp; b &amp;lt;"
+    )
 
 
 def test_a_log_line_is_one_line() -> None:

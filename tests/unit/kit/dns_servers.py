@@ -68,7 +68,9 @@ class Servers:
             while True:
                 size = int.from_bytes(await reader.readexactly(2), "big")
                 query = dns.message.from_wire(await reader.readexactly(size))
-                self.asked.append((name, query.question[0].name.to_text(), dns.rdatatype.to_text(query.question[0].rdtype)))
+                self.asked.append(
+                    (name, query.question[0].name.to_text(), dns.rdatatype.to_text(query.question[0].rdtype))
+                )
                 found = self.answering[name](query)
                 if found is None:
                     await asyncio.sleep(60)

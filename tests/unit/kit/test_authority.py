@@ -40,7 +40,9 @@ def answers(zones=None, **more):
 
 def test_each_address_is_asked_and_told_apart() -> None:
     found = answers(fixed=("a", "b"), a=zone(OLD), b=zone(NEW))
-    assert found["a"].mx == MxSet((MxHost(0, "old.out.test."),), 60) and found["b"].mx == MxSet((MxHost(10, "new.out.test."),), 60)
+    assert found["a"].mx == MxSet((MxHost(0, "old.out.test."),), 60) and found["b"].mx == MxSet(
+        (MxHost(10, "new.out.test."),), 60
+    )
     assert all(a.authoritative and not a.problem and a.trouble is Trouble.NONE for a in found.values())
 
 
@@ -74,7 +76,9 @@ def test_servers_are_found_from_ns_records_of_the_host_and_of_the_world(monkeypa
 
     async def work(made, there):
         ports.update({"127.0.0.2": 1, "127.0.0.3": 1})
-        return [a.address for a in await made.answers({"corp.test": "corp.test"})], await made.delegations(["corp.test"])
+        return [a.address for a in await made.answers({"corp.test": "corp.test"})], await made.delegations(
+            ["corp.test"]
+        )
 
     found, told = with_authority(
         work,
@@ -90,7 +94,10 @@ def test_servers_are_found_from_ns_records_of_the_host_and_of_the_world(monkeypa
 def test_a_name_server_without_address_is_unverified_and_not_left_out() -> None:
     found = answers(own=("primary",), resolvers=("world",), primary=zone({**OLD, **NS}), world=zone(NS))
     assert found["primary"].mx is not None
-    assert found["ns1.corp.test."].trouble is Trouble.UNREACHABLE and "its address is not known: the name does not exist" in found["ns1.corp.test."].problem
+    assert (
+        found["ns1.corp.test."].trouble is Trouble.UNREACHABLE
+        and "its address is not known: the name does not exist" in found["ns1.corp.test."].problem
+    )
     assert set(found) == {"primary", "ns1.corp.test.", "ns2.corp.test."}
 
 
@@ -113,12 +120,16 @@ def test_the_zone_of_a_name_is_found_at_the_host_and_else_from_the_world() -> No
 def test_what_was_found_is_not_looked_up_again_and_what_was_not_is() -> None:
     async def work(made, there):
         await made.answers({"corp.test": "corp.test"})
-        there.answering["world"] = zone({**NS, ("ns1.corp.test.", "A"): ["127.0.0.1"], ("ns2.corp.test.", "A"): ["127.0.0.1"]})
+        there.answering["world"] = zone(
+            {**NS, ("ns1.corp.test.", "A"): ["127.0.0.1"], ("ns2.corp.test.", "A"): ["127.0.0.1"]}
+        )
         first = len(there.asked)
         await made.answers({"corp.test": "corp.test"})
         second = len(there.asked)
         await made.answers({"corp.test": "corp.test"})
         return first, second, [a for a in there.asked[second:] if a[2] != "MX"]
 
-    first, second, third = with_authority(work, own=("primary",), resolvers=("world",), primary=zone({**OLD, **NS}), world=zone(NS), timeout=0.3)
+    first, second, third = with_authority(
+        work, own=("primary",), resolvers=("world",), primary=zone({**OLD, **NS}), world=zone(NS), timeout=0.3
+    )
     assert second > first + 1 and third == []

@@ -74,7 +74,9 @@ def test_the_silence_of_servers_that_answered_before_means_something() -> None:
 def test_order_does_not_matter() -> None:
     """Every order of four servers gives the same result and kind."""
     told = [own(), own("servfail"), GONE, WELL]
-    assert len({(judge(p).result, judge(p).kind) for p in itertools.permutations(told)}) <= 2  # the kind named first may differ
+    assert (
+        len({(judge(p).result, judge(p).kind) for p in itertools.permutations(told)}) <= 2
+    )  # the kind named first may differ
     assert {judge(p).result for p in itertools.permutations(told)} == {DEGRADED}
 
 
@@ -104,7 +106,9 @@ def test_parts_follow_the_whole() -> None:
     quiet = parts_of(told, judge(told, answered_before=True))
     assert next((p.result, p.kind) for p in quiet) == (DEGRADED, "authoritative-silent")
     assert [p.result for p in parts_of([QUIET, own()], judge([QUIET, own()]))] == [FAIL, OK]
-    assert [p.resolver for p in parts] == ["authoritative", "192.0.2.1", "192.0.2.1"] and parts[0].address == "192.0.2.53"
+    assert [p.resolver for p in parts] == ["authoritative", "192.0.2.1", "192.0.2.1"] and parts[
+        0
+    ].address == "192.0.2.53"
     assert own("no-route", silent=True).part().result is UNKNOWN
     assert Told("[2001:db8::1]:53", True, "", "x", half=True).part().kind == "tcp-only"
     assert Told("2001:db8::1", True, "", "x").part().family == 6 and own().part().family == 4

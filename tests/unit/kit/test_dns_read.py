@@ -32,7 +32,9 @@ def test_the_mx_of_this_name_is_taken_and_no_others() -> None:
 
 def test_an_alias_of_this_name_is_found() -> None:
     reply = reply_to(MX, ("corp.test.", 5, "CNAME", "www.test."), ("www.test.", 5, "CNAME", "x."))
-    assert cname_of(reply, "corp.test") == "www.test." and cname_of(reply, "y.test") == "" == cname_of(reply_to(MX), "corp.test")
+    assert cname_of(reply, "corp.test") == "www.test." and cname_of(reply, "y.test") == "" == cname_of(
+        reply_to(MX), "corp.test"
+    )
 
 
 def test_name_servers_of_this_zone_are_taken() -> None:
@@ -77,7 +79,7 @@ def test_the_zone_is_the_name_or_the_nearest_parent_with_a_start_of_authority() 
 
 
 def test_a_silent_server_is_not_one_without_the_zone() -> None:
-    """"not authoritative" would be a guess."""
+    """ "not authoritative" would be a guess."""
     got = found(["corp.test"], lambda m: Lost("no answer in time"))
     assert got == {"corp.test": ZoneFound("", Trouble.SILENT, "no answer in time")}
 

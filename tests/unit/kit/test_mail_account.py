@@ -10,7 +10,15 @@ from bcp.kit.mail_account import account
 
 IDS = st.sampled_from(["A", "B", "C"])
 PEOPLE = st.sampled_from(["a@x", "B@x", "c@x"])
-FATES = st.lists(st.builds(MailFate, IDS, st.sampled_from(["a@x", "b@x", "c@x", ""]), st.sampled_from(["sent", "bounced", "expired", "deleted"])), max_size=8)
+FATES = st.lists(
+    st.builds(
+        MailFate,
+        IDS,
+        st.sampled_from(["a@x", "b@x", "c@x", ""]),
+        st.sampled_from(["sent", "bounced", "expired", "deleted"]),
+    ),
+    max_size=8,
+)
 
 
 @given(st.dictionaries(IDS, st.lists(PEOPLE, max_size=4)), FATES)
@@ -33,6 +41,17 @@ def test_nothing_is_sent_that_the_relay_did_not_say(seen, fates) -> None:
 
 def test_words() -> None:
     """Each by its name, with why."""
-    found = account({"Q": ("a@x", "b@x", "c@x", "d@x")}, [MailFate("Q", "a@x", "sent"), MailFate("Q", "b@x", "bounced", "(550 no)"), MailFate("Q", "d@x", "deleted", "by a person")])
-    assert found.by_name() == ["Q to b@x: bounced (550 no)", "Q to c@x: gone from the queue without a record", "Q to d@x: deleted by a person"]
+    found = account(
+        {"Q": ("a@x", "b@x", "c@x", "d@x")},
+        [
+            MailFate("Q", "a@x", "sent"),
+            MailFate("Q", "b@x", "bounced", "(550 no)"),
+            MailFate("Q", "d@x", "deleted", "by a person"),
+        ],
+    )
+    assert found.by_name() == [
+        "Q to b@x: bounced (550 no)",
+        "Q to c@x: gone from the queue without a record",
+        "Q to d@x: deleted by a person",
+    ]
     assert found.summary() == "4 recipient(s) of 1 message(s): 1 delivered, 1 bounced, 2 without a record of delivery"

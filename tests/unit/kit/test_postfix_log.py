@@ -70,13 +70,17 @@ def test_a_queue_id_of_an_older_message() -> None:
     assert told(*old, line("A1B2C3D4", "removed", daemon="postsuper"))["A1B2C3D4"]["*"] == "deleted"
 
 
-@pytest.mark.parametrize("when", ["Oct 27 10:00:01", "2026-10-27T10:00:01.123456+00:00", "2026-10-27T10:00:01+0000", "2026-10-27T10:00:01"])
+@pytest.mark.parametrize(
+    "when", ["Oct 27 10:00:01", "2026-10-27T10:00:01.123456+00:00", "2026-10-27T10:00:01+0000", "2026-10-27T10:00:01"]
+)
 def test_lines_older_than_the_message_are_not_about_it(when) -> None:
     """Same id, same recipient, a month ago; and the last one has no record at all."""
     text = line("A1B2C3D4", to("a@x.example", "sent"), when)
     assert told(text, since=TODAY) == {}
     assert told(text, since=0.0) == {"A1B2C3D4": {"a@x.example": "sent"}}
-    assert told(text.replace("Oct", "Nov").replace("-10-", "-11-"), since=TODAY) == {"A1B2C3D4": {"a@x.example": "sent"}}
+    assert told(text.replace("Oct", "Nov").replace("-10-", "-11-"), since=TODAY) == {
+        "A1B2C3D4": {"a@x.example": "sent"}
+    }
 
 
 def test_a_date_without_a_year_is_the_last_one_that_was() -> None:
@@ -84,7 +88,12 @@ def test_a_date_without_a_year_is_the_last_one_that_was() -> None:
     january = datetime(2027, 1, 1, 1, tzinfo=UTC).timestamp()
     text = line("A1B2C3D4", to("a@x.example", "sent"), "Dec 31 23:00:00")
     assert fates_of(text, ["A1B2C3D4"], since=january - 7200, now=january)
-    assert not fates_of(text, ["A1B2C3D4"], since=datetime(2027, 2, 9, tzinfo=UTC).timestamp(), now=datetime(2027, 2, 10, tzinfo=UTC).timestamp())
+    assert not fates_of(
+        text,
+        ["A1B2C3D4"],
+        since=datetime(2027, 2, 9, tzinfo=UTC).timestamp(),
+        now=datetime(2027, 2, 10, tzinfo=UTC).timestamp(),
+    )
 
 
 def test_requeued_again_and_again() -> None:
@@ -98,11 +107,24 @@ def test_requeued_again_and_again() -> None:
 
 def test_ids_that_follow_each_other_in_a_circle_end() -> None:
     """A log that lies."""
-    lines = [line("A1B2C3D4", "orig_id=B1B2C3D4", daemon="pickup"), line("B1B2C3D4", "orig_id=A1B2C3D4", daemon="pickup")]
+    lines = [
+        line("A1B2C3D4", "orig_id=B1B2C3D4", daemon="pickup"),
+        line("B1B2C3D4", "orig_id=A1B2C3D4", daemon="pickup"),
+    ]
     assert told(*lines) == {"A1B2C3D4": {}}
 
 
-@pytest.mark.parametrize("junk", ["", "\0\0", "Nov 27", "x" * 100_000, "Nov 27 10:00:01 relay postfix/smtp[1]: ", "Feb 30 10:00:01 relay postfix/smtp[11]: A1B2C3D4: to=<a@x>, status=deferred"])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "",
+        "\0\0",
+        "Nov 27",
+        "x" * 100_000,
+        "Nov 27 10:00:01 relay postfix/smtp[1]: ",
+        "Feb 30 10:00:01 relay postfix/smtp[11]: A1B2C3D4: to=<a@x>, status=deferred",
+    ],
+)
 def test_junk_is_passed_over(junk) -> None:
     """Half lines, binary, dates that do not exist."""
     assert told(junk, line("A1B2C3D4", to("a@x.example", "sent")), since=TODAY)["A1B2C3D4"]["a@x.example"] == "sent"

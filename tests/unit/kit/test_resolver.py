@@ -45,7 +45,10 @@ def test_addresses_of_both_families_are_found() -> None:
     assert set(found.addresses) == {"192.0.2.4", "192.0.2.5"} and not found.problem and found.trouble is Trouble.NONE
 
 
-@pytest.mark.parametrize(("host", "said"), [("nobody.corp.test.", "the name does not exist"), ("empty.corp.test.", "it has no A and no AAAA record")])
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("nobody.corp.test.", "the name does not exist"), ("empty.corp.test.", "it has no A and no AAAA record")],
+)
 def test_no_address_is_a_certain_answer(host, said) -> None:
     found = look(host)
     assert (found.addresses, found.problem, found.trouble) == ((), said, Trouble.NONE)
@@ -61,7 +64,8 @@ def test_an_alias_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("server", "trouble"), [(silent, Trouble.SILENT), (failing, Trouble.ERROR), (lambda q: reply_to(q, rcode="REFUSED"), Trouble.NOT_ALLOWED)]
+    ("server", "trouble"),
+    [(silent, Trouble.SILENT), (failing, Trouble.ERROR), (lambda q: reply_to(q, rcode="REFUSED"), Trouble.NOT_ALLOWED)],
 )
 def test_a_server_that_gives_no_usable_answer_has_not_said_that_there_is_none(server, trouble) -> None:
     found = look("relay.corp.test.", resolvers=("bad",), bad=server, timeout=0.2)
@@ -75,7 +79,11 @@ def test_a_server_that_is_away_is_unreachable() -> None:
 
 def test_half_an_answer_with_an_address_is_enough_and_without_one_is_not() -> None:
     def half(query):
-        return reply_to(query, ("x.corp.test.", 5, "A", "192.0.2.1")) if query.question[0].rdtype == 1 else reply_to(query, rcode="SERVFAIL")
+        return (
+            reply_to(query, ("x.corp.test.", 5, "A", "192.0.2.1"))
+            if query.question[0].rdtype == 1
+            else reply_to(query, rcode="SERVFAIL")
+        )
 
     def empty(query):
         return reply_to(query) if query.question[0].rdtype == 1 else reply_to(query, rcode="SERVFAIL")
@@ -147,7 +155,9 @@ def test_a_server_that_drips_gains_nothing() -> None:
 
         server = await asyncio.start_server(drip, "127.0.0.1", 0)
         began = time.monotonic()
-        found = await Resolver([f"127.0.0.1:{server.sockets[0].getsockname()[1]}"], [], timeout_s=0.3).look_up("x.test.")
+        found = await Resolver([f"127.0.0.1:{server.sockets[0].getsockname()[1]}"], [], timeout_s=0.3).look_up(
+            "x.test."
+        )
         server.close()
         return found, time.monotonic() - began
 
@@ -174,7 +184,10 @@ def test_tlsa_is_asked_at_the_smtp_port() -> None:
 
 
 def test_name_servers_are_told_in_one_form() -> None:
-    assert ask(lambda r: r.name_servers(["corp.test", "relay.corp.test"]))[0] == [("ns1.corp.test.", "ns2.corp.test."), ()]
+    assert ask(lambda r: r.name_servers(["corp.test", "relay.corp.test"]))[0] == [
+        ("ns1.corp.test.", "ns2.corp.test."),
+        (),
+    ]
     assert ask(lambda r: r.name_servers(["corp.test"]), resolvers=("127.0.0.1:1",))[0] == [()]
 
 

@@ -117,7 +117,14 @@ def test_an_exception_of_the_back_end_is_a_lost_answer(error) -> None:
     assert run(writer)[0][0].state is SwapState.UNKNOWN
 
 
-@pytest.mark.parametrize(("error", "code"), [(Transient("no way", hint="wait"), "unreachable"), (Permanent("no key", hint="key"), "fault"), (Refused("no", hint="h"), "fault")])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Transient("no way", hint="wait"), "unreachable"),
+        (Permanent("no key", hint="key"), "fault"),
+        (Refused("no", hint="h"), "fault"),
+    ],
+)
 def test_an_error_of_the_tree_says_that_nothing_was_done(error, code) -> None:
     writer = Scripted(error)
     (swap,), _, _ = run(writer)
@@ -201,7 +208,11 @@ def test_an_accepted_change_that_never_shows_is_in_doubt() -> None:
     """Not a conflict: nobody else's set stands there."""
     writer = Slow(10_000)
     (swap,), clock, _ = run(writer, settle="4s")
-    assert (swap.state, swap.code) == (SwapState.UNKNOWN, "not-visible") and 4 <= clock.monotonic() < 6 and len(writer.sent) == 1
+    assert (
+        (swap.state, swap.code) == (SwapState.UNKNOWN, "not-visible")
+        and 4 <= clock.monotonic() < 6
+        and len(writer.sent) == 1
+    )
 
 
 def test_a_swap_that_cannot_be_read_back_is_in_doubt() -> None:

@@ -34,12 +34,54 @@ def sent(state, **more):
 
 
 TABLE = {
-    SentState.ACCEPTED: {"new": "applied", "old": "unknown", "foreign": "conflict", "nothing": "conflict", "alias": "refused", "unread": "unknown"},
-    SentState.STALE: {"new": "already", "old": "conflict", "foreign": "conflict", "nothing": "conflict", "alias": "refused", "unread": "unknown"},
-    SentState.REFUSED: {"new": "already", "old": "refused", "foreign": "refused", "nothing": "refused", "alias": "refused", "unread": "refused"},
-    SentState.THROTTLED: {"new": "already", "old": "refused", "foreign": "refused", "nothing": "refused", "alias": "refused", "unread": "refused"},
-    SentState.NOT_SENT: {"new": "already", "old": "refused", "foreign": "refused", "nothing": "refused", "alias": "refused", "unread": "refused"},
-    SentState.LOST: {"new": "already", "old": "unknown", "foreign": "unknown", "nothing": "unknown", "alias": "refused", "unread": "unknown"},
+    SentState.ACCEPTED: {
+        "new": "applied",
+        "old": "unknown",
+        "foreign": "conflict",
+        "nothing": "conflict",
+        "alias": "refused",
+        "unread": "unknown",
+    },
+    SentState.STALE: {
+        "new": "already",
+        "old": "conflict",
+        "foreign": "conflict",
+        "nothing": "conflict",
+        "alias": "refused",
+        "unread": "unknown",
+    },
+    SentState.REFUSED: {
+        "new": "already",
+        "old": "refused",
+        "foreign": "refused",
+        "nothing": "refused",
+        "alias": "refused",
+        "unread": "refused",
+    },
+    SentState.THROTTLED: {
+        "new": "already",
+        "old": "refused",
+        "foreign": "refused",
+        "nothing": "refused",
+        "alias": "refused",
+        "unread": "refused",
+    },
+    SentState.NOT_SENT: {
+        "new": "already",
+        "old": "refused",
+        "foreign": "refused",
+        "nothing": "refused",
+        "alias": "refused",
+        "unread": "refused",
+    },
+    SentState.LOST: {
+        "new": "already",
+        "old": "unknown",
+        "foreign": "unknown",
+        "nothing": "unknown",
+        "alias": "refused",
+        "unread": "unknown",
+    },
 }
 SEEN = {"new": NEW, "old": OLD, "foreign": FOREIGN, "nothing": NOTHING, "alias": ALIAS, "unread": UNREAD}
 
@@ -75,7 +117,11 @@ def test_reasons_and_codes_of_the_host_are_kept() -> None:
     throttled = decide(ORDER, sent(SentState.THROTTLED, message=""), OLD)
     assert throttled.code == "throttled" in PASSING and "wait" in throttled.message
     lost = decide(ORDER, sent(SentState.LOST, message="reset"), OLD)
-    assert "(reset)" in lost.message and lost.hint == "h" and "settle" in decide(ORDER, sent(SentState.LOST, hint=""), OLD).hint
+    assert (
+        "(reset)" in lost.message
+        and lost.hint == "h"
+        and "settle" in decide(ORDER, sent(SentState.LOST, hint=""), OLD).hint
+    )
     assert decide(ORDER, sent(SentState.ACCEPTED), UNREAD).message == "the change was sent, and no answer"
 
 
@@ -113,7 +159,17 @@ def test_an_order_goes_out_again_only_where_it_can_do_no_harm(state, seen, guard
     assert may_resend(ORDER, decide(ORDER, said, now), said, now, guard) is right
 
 
-@pytest.mark.parametrize(("reading", "right"), [(OLD, True), (NEW, False), (FOREIGN, False), (NOTHING, False), (replace(OLD, problem="x"), False), (replace(OLD, cname="x."), False)])
+@pytest.mark.parametrize(
+    ("reading", "right"),
+    [
+        (OLD, True),
+        (NEW, False),
+        (FOREIGN, False),
+        (NOTHING, False),
+        (replace(OLD, problem="x"), False),
+        (replace(OLD, cname="x."), False),
+    ],
+)
 def test_the_old_set_stands_only_where_it_was_read(reading, right) -> None:
     assert still_old(ORDER, reading) is right
     assert still_old(SwapOrder(DOMAIN, RELAY, MxSet(RELAY.hosts, 60)), NEW) is True
@@ -140,7 +196,10 @@ def test_the_last_line_of_defence_holds_without_any_plan(order, said) -> None:
 
 @pytest.mark.parametrize("ttl", [60, 3600])
 def test_a_sound_order_passes(ttl) -> None:
-    assert check_order(SwapOrder(DOMAIN, PRIMARY, MxSet(RELAY.hosts, ttl)), Capabilities(min_ttl_s=60, max_ttl_s=3600)) is None
+    assert (
+        check_order(SwapOrder(DOMAIN, PRIMARY, MxSet(RELAY.hosts, ttl)), Capabilities(min_ttl_s=60, max_ttl_s=3600))
+        is None
+    )
 
 
 @pytest.mark.parametrize(

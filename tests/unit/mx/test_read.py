@@ -60,7 +60,11 @@ class FakeDns:
 
     async def answers(self, domains):
         self._note("answers", tuple(domains))
-        return [Answer(d, a, m, 0, True, "" if m else "no answer", Trouble.NONE if m else Trouble.SILENT) for d in domains for a, m in self.served.items()]
+        return [
+            Answer(d, a, m, 0, True, "" if m else "no answer", Trouble.NONE if m else Trouble.SILENT)
+            for d in domains
+            for a, m in self.served.items()
+        ]
 
     async def delegations(self, domains):
         self._note("delegations", tuple(domains))
@@ -100,9 +104,15 @@ class FakeRelay:
 
 
 def world(dns=None, relays=None, **more):
-    domains = {DOMAIN: Domain(DOMAIN, "main", PRIMARY), "two.test": Domain("two.test", "second"), "three.test": Domain("three.test", "main")}
+    domains = {
+        DOMAIN: Domain(DOMAIN, "main", PRIMARY),
+        "two.test": Domain("two.test", "second"),
+        "three.test": Domain("three.test", "main"),
+    }
     found = {"main": dns or FakeDns(), "second": FakeDns("second")}
-    return SimpleNamespace(domains=domains, dns=found, relays=relays or {"mx-backup": FakeRelay()}, clock=FakeClock(NOW), dry=False, **more)
+    return SimpleNamespace(
+        domains=domains, dns=found, relays=relays or {"mx-backup": FakeRelay()}, clock=FakeClock(NOW), dry=False, **more
+    )
 
 
 def facts_of(services, way=Way.TO_RELAY, domains=(DOMAIN, "two.test")):
@@ -112,7 +122,10 @@ def facts_of(services, way=Way.TO_RELAY, domains=(DOMAIN, "two.test")):
 
 
 def test_domains_are_grouped_by_their_host_in_order() -> None:
-    assert by_back_end(["three.test", "two.test", DOMAIN], world()) == {"main": ["three.test", DOMAIN], "second": ["two.test"]}
+    assert by_back_end(["three.test", "two.test", DOMAIN], world()) == {
+        "main": ["three.test", DOMAIN],
+        "second": ["two.test"],
+    }
     with pytest.raises(Invalid, match=r"'corp.tset' is not in bcp.yaml") as caught:
         by_back_end(["corp.tset"], world())
     assert "corp.test" in caught.value.hint
@@ -120,7 +133,11 @@ def test_domains_are_grouped_by_their_host_in_order() -> None:
 
 def test_readings_come_in_the_order_asked_whoever_holds_them() -> None:
     services = world()
-    assert [r.domain for r in asyncio.run(read_all(["three.test", "two.test", DOMAIN], services))] == ["three.test", "two.test", DOMAIN]
+    assert [r.domain for r in asyncio.run(read_all(["three.test", "two.test", DOMAIN], services))] == [
+        "three.test",
+        "two.test",
+        DOMAIN,
+    ]
     assert services.dns["main"].asked == [("read", ("three.test", DOMAIN))]
     assert asyncio.run(read_all([], services)) == []
 
@@ -130,11 +147,24 @@ def test_every_fact_is_gathered_from_the_host_that_knows_it() -> None:
     found = facts_of(services)
     first, second = found.domains
     assert (first.order.domain, first.dns, first.primary, first.proof.message) == (DOMAIN, "main", PRIMARY, "main")
-    assert (second.order.domain, second.dns, second.primary, second.proof.message) == ("two.test", "second", None, "second")
-    assert [a.domain for a in first.answers] == [DOMAIN] and first.delegation.zone == DOMAIN and first.signed.chain is Chain.SECURE
+    assert (second.order.domain, second.dns, second.primary, second.proof.message) == (
+        "two.test",
+        "second",
+        None,
+        "second",
+    )
+    assert (
+        [a.domain for a in first.answers] == [DOMAIN]
+        and first.delegation.zone == DOMAIN
+        and first.signed.chain is Chain.SECURE
+    )
     assert first.sts.mode == "testing" and first.reading.domain == DOMAIN and first.way is Way.TO_RELAY
     assert set(found.hosts) == {"main", "second"} and found.credential_ends == {"main": NOW + 5} and found.now == NOW
-    assert list(found.targets) == [RELAY_HOST] and found.targets[RELAY_HOST].ours and found.targets[RELAY_HOST].found.addresses
+    assert (
+        list(found.targets) == [RELAY_HOST]
+        and found.targets[RELAY_HOST].ours
+        and found.targets[RELAY_HOST].found.addresses
+    )
 
 
 def test_on_the_way_back_no_policy_is_fetched() -> None:
@@ -168,7 +198,11 @@ def test_a_target_is_looked_up_once_for_all_domains() -> None:
 
 
 def test_the_relay_is_asked_for_its_certificate_only_where_there_are_records() -> None:
-    relay = FakeRelay(RelayProbe("192.0.2.9:25", True, tls="ok", spki_sha256="ab", host=RELAY_HOST), RelayProbe("192.0.2.8:25", True, tls="ok", host="other."), RelayProbe("192.0.2.7:25", False))
+    relay = FakeRelay(
+        RelayProbe("192.0.2.9:25", True, tls="ok", spki_sha256="ab", host=RELAY_HOST),
+        RelayProbe("192.0.2.8:25", True, tls="ok", host="other."),
+        RelayProbe("192.0.2.7:25", False),
+    )
     assert facts_of(world(relays={"r": relay})).targets[RELAY_HOST].shown == ()
     dns = FakeDns(records=("3 1 1 ab",))
     shown = facts_of(world(dns, {"r": relay}), domains=(DOMAIN,)).targets[RELAY_HOST].shown
@@ -185,11 +219,16 @@ def test_a_probe_becomes_what_the_dane_rules_see(tmp_path) -> None:
 
     certificate(tmp_path)
     found = x509.load_pem_x509_certificate((tmp_path / "server.pem").read_bytes())
-    der, spki = found.public_bytes(Encoding.DER), found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    der, spki = (
+        found.public_bytes(Encoding.DER),
+        found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+    )
     shown = shown_of(RelayProbe("a", True, tls="ok", chain=(der, b"no certificate")))
     assert shown.tls and shown.names_host and [c.der for c in shown.chain] == [der, b"no certificate"]
     assert [c.spki for c in shown.chain] == [spki, b""]
-    other = shown_of(RelayProbe("a", True, tls="certificate does not name relay", spki_sha256=hashlib.sha256(spki).hexdigest()))
+    other = shown_of(
+        RelayProbe("a", True, tls="certificate does not name relay", spki_sha256=hashlib.sha256(spki).hexdigest())
+    )
     assert other.tls and not other.names_host and other.chain[0].spki_sha256
     assert not shown_of(RelayProbe("a", True, tls="none")).tls and not shown_of(RelayProbe("a", True)).tls
 
@@ -198,7 +237,13 @@ def test_a_probe_becomes_what_the_dane_rules_see(tmp_path) -> None:
 
 
 def test_answers_are_compared_with_what_was_written() -> None:
-    answers = [Answer(DOMAIN, "a", RELAY, 0, True), Answer(DOMAIN, "b", OTHER, 0, True), Answer(DOMAIN, "c", None, 0, True), Answer(DOMAIN, "d", None, problem="no answer in time"), Answer(DOMAIN, "e", MxSet(RELAY.hosts, 1))]
+    answers = [
+        Answer(DOMAIN, "a", RELAY, 0, True),
+        Answer(DOMAIN, "b", OTHER, 0, True),
+        Answer(DOMAIN, "c", None, 0, True),
+        Answer(DOMAIN, "d", None, problem="no answer in time"),
+        Answer(DOMAIN, "e", MxSet(RELAY.hosts, 1)),
+    ]
     seen = compare(answers, {DOMAIN: RELAY})
     assert seen.lagging == (f"b serves {OTHER} for corp.test", "c serves no MX for corp.test")
     assert seen.unverified == ("d: no answer in time",) and not seen.everywhere

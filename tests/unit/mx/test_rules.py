@@ -98,7 +98,10 @@ def test_a_domain_is_never_left_without_mx() -> None:
 @pytest.mark.parametrize("hosts", [NULL.hosts, (*RELAY.hosts, *NULL.hosts)])
 def test_a_null_mx_is_never_written(hosts) -> None:
     """Not even beside others, and not on the way back."""
-    for d in (domain(order=SwapOrder(DOMAIN, PRIMARY, MxSet(hosts, 300))), back(order=SwapOrder(DOMAIN, RELAY, MxSet(hosts, 300)), primary=None)):
+    for d in (
+        domain(order=SwapOrder(DOMAIN, PRIMARY, MxSet(hosts, 300))),
+        back(order=SwapOrder(DOMAIN, RELAY, MxSet(hosts, 300)), primary=None),
+    ):
         found = refusals(d)
         assert set(found) == {"dns.null-target"}
         assert not found["dns.null-target"].overridable and "7505" in found["dns.null-target"].message
@@ -159,7 +162,10 @@ def test_a_ttl_that_the_host_does_not_take_is_refused(ttl, refused) -> None:
     assert ("dns.ttl-out-of-range" in found) is refused
     if refused:
         assert f"ttl: {60 if ttl < 60 else 3600} " in found["dns.ttl-out-of-range"].hint
-        assert "from 60 to 3600 s" in found["dns.ttl-out-of-range"].message and not found["dns.ttl-out-of-range"].overridable
+        assert (
+            "from 60 to 3600 s" in found["dns.ttl-out-of-range"].message
+            and not found["dns.ttl-out-of-range"].overridable
+        )
 
 
 def test_a_host_that_nobody_described_has_the_usual_limits() -> None:
@@ -192,8 +198,12 @@ def test_a_proof_that_could_be_had_and_was_not_refuses_too(proof) -> None:
 def test_a_host_that_cannot_say_is_said_in_the_plan() -> None:
     d = domain(proof=Proof(DOMAIN, Permission.CANNOT_SAY, "no way"))
     assert refusals(d, host=Capabilities(proves=False)) == {}
-    assert notes(d, host=Capabilities(proves=False)) == ["corp.test: whether we may change it shows only when it is done (main cannot say)"]
-    assert set(refusals(domain(proof=Proof(DOMAIN, Permission.NOT_ALLOWED)), host=Capabilities(proves=False))) == {"dns.not-allowed"}
+    assert notes(d, host=Capabilities(proves=False)) == [
+        "corp.test: whether we may change it shows only when it is done (main cannot say)"
+    ]
+    assert set(refusals(domain(proof=Proof(DOMAIN, Permission.NOT_ALLOWED)), host=Capabilities(proves=False))) == {
+        "dns.not-allowed"
+    }
 
 
 # -- items 3, 9, 10: all servers agree -------------------------------------------------------------------------------
@@ -212,7 +222,10 @@ def test_an_address_that_serves_something_else_is_refused(mx) -> None:
     found = refusals(domain(answers=(GOOD, served(mx))))
     assert set(found) == {"dns.servers-disagree"}
     assert found["dns.servers-disagree"].overridable
-    assert found["dns.servers-disagree"].message == f"192.0.2.2 serves {mx or 'no MX'} for corp.test, the host has {PRIMARY}"
+    assert (
+        found["dns.servers-disagree"].message
+        == f"192.0.2.2 serves {mx or 'no MX'} for corp.test, the host has {PRIMARY}"
+    )
 
 
 @pytest.mark.parametrize("d", [domain, back])
@@ -261,16 +274,23 @@ def test_a_zone_that_is_delegated_elsewhere_is_refused() -> None:
     found = refusals(domain(delegation=told(["ns1.new.test.", "ns2.new.test."], ["ns1.old.test."])))
     assert set(found) == {"dns.delegated-elsewhere"}
     assert found["dns.delegated-elsewhere"].overridable
-    assert found["dns.delegated-elsewhere"].message == "corp.test is delegated to ns1.new.test., ns2.new.test.; this host has ns1.old.test."
+    assert (
+        found["dns.delegated-elsewhere"].message
+        == "corp.test is delegated to ns1.new.test., ns2.new.test.; this host has ns1.old.test."
+    )
 
 
 def test_what_the_host_says_itself_counts_before_its_servers() -> None:
     reading = Reading(DOMAIN, DOMAIN, PRIMARY, name_servers=("ns1.new.test.",))
     assert refusals(domain(reading=reading, delegation=told(["ns1.new.test."], ["ns1.old.test."]))) == {}
-    assert set(refusals(domain(reading=reading, delegation=told(["ns1.test."], ["ns1.test."])))) == {"dns.delegated-elsewhere"}
+    assert set(refusals(domain(reading=reading, delegation=told(["ns1.test."], ["ns1.test."])))) == {
+        "dns.delegated-elsewhere"
+    }
 
 
-@pytest.mark.parametrize("delegation", [None, told([], ["a.test."]), told(["a.test."], []), told(["a.test."], ["a.test."])])
+@pytest.mark.parametrize(
+    "delegation", [None, told([], ["a.test."]), told(["a.test."], []), told(["a.test."], ["a.test."])]
+)
 def test_an_unknown_or_equal_delegation_decides_nothing(delegation) -> None:
     d = domain(delegation=delegation)
     assert refusals(d) == {} and notes(d) == []
@@ -278,8 +298,12 @@ def test_an_unknown_or_equal_delegation_decides_nothing(delegation) -> None:
 
 def test_a_delegation_that_differs_in_part_is_said() -> None:
     """Item 11: a second provider shows like this."""
-    assert notes(domain(delegation=told(["a.test.", "b.test."], ["a.test."]))) == ["corp.test: the world is also sent to b.test., which this host does not name: changed there as well?"]
-    assert notes(domain(delegation=told(["a.test."], ["a.test.", "c.test."]))) == ["corp.test: only this host names c.test."]
+    assert notes(domain(delegation=told(["a.test.", "b.test."], ["a.test."]))) == [
+        "corp.test: the world is also sent to b.test., which this host does not name: changed there as well?"
+    ]
+    assert notes(domain(delegation=told(["a.test."], ["a.test.", "c.test."]))) == [
+        "corp.test: only this host names c.test."
+    ]
 
 
 # -- item 24: DNSSEC -------------------------------------------------------------------------------------------------
@@ -303,7 +327,9 @@ def test_all_other_states_are_no_reason(chain) -> None:
 )
 def test_signatures_that_end_within_a_day_are_said(left, said) -> None:
     found = notes(domain(signed=Signed(Chain.SECURE, NOW + left)))
-    assert found == ([] if said is None else [f"corp.test: signatures of its MX {said}; see that the zone is signed again"])
+    assert found == (
+        [] if said is None else [f"corp.test: signatures of its MX {said}; see that the zone is signed again"]
+    )
 
 
 # -- item 32: wildcards ----------------------------------------------------------------------------------------------
@@ -373,7 +399,9 @@ def test_on_the_way_back_the_policy_is_not_asked_about() -> None:
     """It names the primary, or peacetime mail would not arrive either."""
     for policy in (sts(patterns=["x.test"]), StsPolicy(True, problem="x"), StsPolicy(unasked="x")):
         d = back(sts=policy)
-        assert refusals(d) == {} and notes(d) == ["caches may keep the old MX for up to 5m after the switch; senders that failed before try again on their own schedule"]
+        assert refusals(d) == {} and notes(d) == [
+            "caches may keep the old MX for up to 5m after the switch; senders that failed before try again on their own schedule"
+        ]
 
 
 # -- together --------------------------------------------------------------------------------------------------------
@@ -390,11 +418,19 @@ def test_every_domain_and_every_rule_is_judged() -> None:
 
 def test_what_may_pass_is_named() -> None:
     """An automatic start tries these again; all others it says once."""
-    assert {"dns.silent", "dns.not-proven", "dns.target-unknown", "mta-sts.unreadable", "dane.not-checked"} == rules.PASSING
+    assert {
+        "dns.silent",
+        "dns.not-proven",
+        "dns.target-unknown",
+        "mta-sts.unreadable",
+        "dane.not-checked",
+    } == rules.PASSING
 
 
 names = st.sampled_from(["a.test.", "b.test.", ".", RELAY_HOST])
-sets = st.builds(MxSet, st.lists(st.builds(MxHost, st.integers(0, 50), names), max_size=3).map(tuple), st.integers(1, 90_000))
+sets = st.builds(
+    MxSet, st.lists(st.builds(MxHost, st.integers(0, 50), names), max_size=3).map(tuple), st.integers(1, 90_000)
+)
 
 
 @given(sets, sets, st.sampled_from(Way))

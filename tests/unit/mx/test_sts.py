@@ -23,9 +23,18 @@ POLICY = "version: STSv1\r\nmode: enforce\r\nmx: relay.out.test\r\nmx: *.Mail.Te
 
 
 def test_a_policy_is_read_whatever_its_line_ends_and_order() -> None:
-    for text in (POLICY, POLICY.replace("\r\n", "\n"), "max_age:86400\nmx:relay.out.test\nmx: *.mail.test\nmode: ENFORCE\nversion:STSv1\nextension: x\n\n"):
+    for text in (
+        POLICY,
+        POLICY.replace("\r\n", "\n"),
+        "max_age:86400\nmx:relay.out.test\nmx: *.mail.test\nmode: ENFORCE\nversion:STSv1\nextension: x\n\n",
+    ):
         found = read_policy(text)
-        assert (found.mode, found.patterns, found.max_age_s, found.problem) == ("enforce", ("relay.out.test", "*.mail.test"), 86400, "")
+        assert (found.mode, found.patterns, found.max_age_s, found.problem) == (
+            "enforce",
+            ("relay.out.test", "*.mail.test"),
+            86400,
+            "",
+        )
         assert parse_policy(text) == ("enforce", ["relay.out.test", "*.mail.test"])
 
 
@@ -102,7 +111,13 @@ def certificate(folder, name="mta-sts.corp.test"):
     now = datetime.now(UTC)
 
     def make(subject, issuer, key, signer, *, authority):
-        built = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key()).serial_number(x509.random_serial_number())
+        built = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+        )
         built = built.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
         built = built.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         if not authority:
@@ -111,6 +126,7 @@ def certificate(folder, name="mta-sts.corp.test"):
 
     def called(text):
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
     root, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca = make(called("test root"), called("test root"), root, root, authority=True)
     leaf = make(called(name), called("test root"), own, root, authority=False)
@@ -123,7 +139,9 @@ def certificate(folder, name="mta-sts.corp.test"):
     return context
 
 
-def fetch(folder, answer: bytes, *, announced=("v=STSv1; id=1",), ca=True, name="mta-sts.corp.test", facts=None, asked=None):
+def fetch(
+    folder, answer: bytes, *, announced=("v=STSv1; id=1",), ca=True, name="mta-sts.corp.test", facts=None, asked=None
+):
     """What ``fetch_policy`` makes of a server on loopback that says ``answer``."""
 
     async def serve(reader, writer):
@@ -146,7 +164,9 @@ def fetch(folder, answer: bytes, *, announced=("v=STSv1; id=1",), ca=True, name=
         server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=certificate(folder, name))
         async with server:
             port = server.sockets[0].getsockname()[1]
-            return await fetch_policy("corp.test", texts, look_up, ca_file=folder / "ca.pem" if ca else None, timeout_s=5, port=port)
+            return await fetch_policy(
+                "corp.test", texts, look_up, ca_file=folder / "ca.pem" if ca else None, timeout_s=5, port=port
+            )
 
     return asyncio.run(work())
 

@@ -81,11 +81,22 @@ def test_which_relay_is_meant(relays, to, name, found) -> None:
     assert relay_hosts(relays, to, name) == found
 
 
-hosts = st.lists(st.builds(MxHost, st.integers(0, 65535), st.sampled_from(["a.test.", "b.test.", "relay.out.test."])), min_size=1, max_size=4).map(tuple)
+hosts = st.lists(
+    st.builds(MxHost, st.integers(0, 65535), st.sampled_from(["a.test.", "b.test.", "relay.out.test."])),
+    min_size=1,
+    max_size=4,
+).map(tuple)
 sets = st.builds(MxSet, hosts, st.integers(0, 90_000))
 
 
-@given(st.sampled_from(["relay", "before", "primary"]), st.sampled_from(["switch", "standing"]), sets, st.none() | sets, st.none() | sets, hosts)
+@given(
+    st.sampled_from(["relay", "before", "primary"]),
+    st.sampled_from(["switch", "standing"]),
+    sets,
+    st.none() | sets,
+    st.none() | sets,
+    hosts,
+)
 def test_no_target_is_ever_empty(to, mode, now, primary, recorded, relay) -> None:
     found = target(Wish(to, mode, None, relay), Known(DOMAIN, now, primary, recorded))
     assert isinstance(found, Refusal) or found.hosts

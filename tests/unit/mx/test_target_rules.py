@@ -88,7 +88,9 @@ def test_records_about_certificates_that_were_not_seen_are_refused_for_our_relay
 
 def test_a_failing_look_up_of_tlsa_is_said() -> None:
     judged = dane_holds(target(tlsa_problem="SERVFAIL", tlsa=(BAD,), shown=SHOWN))
-    assert judged.refusals == () and judged.notes == (f"TLSA of {RELAY_HOST} could not be looked up (SERVFAIL): not checked",)
+    assert judged.refusals == () and judged.notes == (
+        f"TLSA of {RELAY_HOST} could not be looked up (SERVFAIL): not checked",
+    )
 
 
 def test_targets_are_judged_with_the_domains() -> None:
@@ -160,12 +162,21 @@ def said(host, *domains):
     ("host", "texts"),
     [
         (Capabilities(), []),
-        (Capabilities(guard=Guard.NONE), ["main: no compare-and-swap on this provider: who writes last wins, also over somebody else"]),
-        (Capabilities(guard=Guard.WEAK), ["main: no full compare-and-swap on this provider: an edit in place by somebody else may be lost"]),
+        (
+            Capabilities(guard=Guard.NONE),
+            ["main: no compare-and-swap on this provider: who writes last wins, also over somebody else"],
+        ),
+        (
+            Capabilities(guard=Guard.WEAK),
+            ["main: no full compare-and-swap on this provider: an edit in place by somebody else may be lost"],
+        ),
         (Capabilities(atomic=False), ["main: old and new records may be served together for a moment"]),
         (Capabilities(calls_a_zone=4, calls_per_s=5.0), []),
         (Capabilities(calls_a_zone=5, calls_per_s=5.0), ["main: 1 domain(s) take at least 1s at its rate limit"]),
-        (Capabilities(calls_a_zone=20, calls_per_s=5.0, burst=10), ["main: 1 domain(s) take at least 2s at its rate limit"]),
+        (
+            Capabilities(calls_a_zone=20, calls_per_s=5.0, burst=10),
+            ["main: 1 domain(s) take at least 2s at its rate limit"],
+        ),
         (Capabilities(calls_a_zone=20, burst=10), []),
         (Capabilities(calls_per_s=0.001), []),
         (Capabilities(calls_a_zone=4, calls_per_s=0.5, burst=4), []),
@@ -177,10 +188,15 @@ def test_a_plan_says_what_the_host_cannot(host, texts) -> None:
 
 def test_only_the_hosts_own_domains_count_against_its_rate() -> None:
     host = Capabilities(calls_a_zone=5, calls_per_s=5.0)
-    assert said(host, domain(), domain(), domain(dns="elsewhere")) == ["main: 2 domain(s) take at least 2s at its rate limit"]
+    assert said(host, domain(), domain(), domain(dns="elsewhere")) == [
+        "main: 2 domain(s) take at least 2s at its rate limit"
+    ]
 
 
-@pytest.mark.parametrize(("left", "rule", "note"), [(-1, True, False), (0, True, False), (1, False, True), (3599, False, True), (3600, False, False)])
+@pytest.mark.parametrize(
+    ("left", "rule", "note"),
+    [(-1, True, False), (0, True, False), (1, False, True), (3599, False, True), (3600, False, False)],
+)
 def test_a_credential_that_has_ended_refuses_and_one_that_ends_soon_is_said(left, rule, note) -> None:
     """Items 14 and 28: the way back needs it too."""
     judged = judge(facts(credential_ends={"main": NOW + left}))

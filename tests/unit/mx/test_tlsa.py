@@ -38,7 +38,22 @@ def test_pkix_usages_are_unusable_even_where_they_match(usage) -> None:
     assert judge([record(usage, 1, 1), record(3, 1, 1, CA)], [SHOWN]) is Match.MISMATCH
 
 
-@pytest.mark.parametrize("text", ["3 2 1 " + "0" * 64, "3 1 3 " + "0" * 64, "3 1 1 " + "0" * 63, "3 1 1 " + "0" * 65, "3 1 2 " + "0" * 64, "2 0 1 00", "no record", "", "3 1 1", "3 1 1 xyz", "-3 1 1 " + "0" * 64])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3 2 1 " + "0" * 64,
+        "3 1 3 " + "0" * 64,
+        "3 1 1 " + "0" * 63,
+        "3 1 1 " + "0" * 65,
+        "3 1 2 " + "0" * 64,
+        "2 0 1 00",
+        "no record",
+        "",
+        "3 1 1",
+        "3 1 1 xyz",
+        "-3 1 1 " + "0" * 64,
+    ],
+)
 def test_what_senders_do_not_understand_is_unusable(text) -> None:
     assert judge([text], [SHOWN]) is Match.UNUSABLE
 

@@ -13,9 +13,38 @@ from bcp.pages.front import Mails, Mx, Situation, if_nothing, next_step, numbers
 
 T = 1_769_109_000.0  # 2026-01-22 19:10:00 UTC
 HOME, AWAY = Mx(False), Mx(True, T + 120, ("corp.test", "corp.example"), "run-1", "book")
-WELL = Situation("exchange-online", "healthy", "healthy", "", None, T + 600, looked=True, watching=True, proposal="nothing to do", why="all is well", mx=HOME)
-DOWN = replace(WELL, state="down", stage="decided", what="inbound transport", since=T, proposal=ACTIONS["wait"], why="mail waits", decide_at=T + 900)
-HELD = replace(DOWN, stage="active", mx=AWAY, mails=Mails(42, T + 590), proposal="hold", why="the relay takes the mail", decide_at=None)
+WELL = Situation(
+    "exchange-online",
+    "healthy",
+    "healthy",
+    "",
+    None,
+    T + 600,
+    looked=True,
+    watching=True,
+    proposal="nothing to do",
+    why="all is well",
+    mx=HOME,
+)
+DOWN = replace(
+    WELL,
+    state="down",
+    stage="decided",
+    what="inbound transport",
+    since=T,
+    proposal=ACTIONS["wait"],
+    why="mail waits",
+    decide_at=T + 900,
+)
+HELD = replace(
+    DOWN,
+    stage="active",
+    mx=AWAY,
+    mails=Mails(42, T + 590),
+    proposal="hold",
+    why="the relay takes the mail",
+    decide_at=None,
+)
 
 
 def value(s: Situation, label: str) -> str:
@@ -42,7 +71,9 @@ def test_times_are_the_readers_own() -> None:
 def test_where_mail_goes_is_said_in_every_state_and_never_wrongly(state, mx) -> None:
     said = sentence(replace(DOWN, state=state, mx=mx))
     assert ("backup relay" in said) is mx.relay and f"is {state}" in said
-    assert value(replace(DOWN, state=state, mx=mx), "Mail goes to") == ("backup relay" if mx.relay else "exchange-online")
+    assert value(replace(DOWN, state=state, mx=mx), "Mail goes to") == (
+        "backup relay" if mx.relay else "exchange-online"
+    )
 
 
 def test_a_question_that_waits_comes_before_everything() -> None:
@@ -64,7 +95,17 @@ def test_nobody_who_looks_is_the_next_thing_to_mend() -> None:
     assert "nothing looks" in next_step(blind) and page_tone(blind) == "warn"
 
 
-@pytest.mark.parametrize(("s", "colour"), [(WELL, "ok"), (DOWN, "bad"), (HELD, "bad"), (replace(HELD, state="healthy"), "warn"), (replace(WELL, state="suspect"), "warn"), (replace(WELL, state="unknown"), "warn")])
+@pytest.mark.parametrize(
+    ("s", "colour"),
+    [
+        (WELL, "ok"),
+        (DOWN, "bad"),
+        (HELD, "bad"),
+        (replace(HELD, state="healthy"), "warn"),
+        (replace(WELL, state="suspect"), "warn"),
+        (replace(WELL, state="unknown"), "warn"),
+    ],
+)
 def test_the_colour(s, colour) -> None:
     """Green is only what is well and at home: mail that still lies at the relay is not."""
     assert page_tone(s) == colour
@@ -89,7 +130,9 @@ def test_the_numbers_that_matter() -> None:
     assert value(HELD, "Mails held") == "42" and value(HELD, "Next decision") == "none due"
     assert value(replace(HELD, mails=Mails(problem="mx-backup cannot say")), "Mails held") == "not known"
     assert value(replace(DOWN, now=T + 1000), "Next decision") == "now"
-    assert "Mails held" not in {n["label"] for n in numbers(DOWN)} and "People told" not in {n["label"] for n in numbers(DOWN)}
+    assert "Mails held" not in {n["label"] for n in numbers(DOWN)} and "People told" not in {
+        n["label"] for n in numbers(DOWN)
+    }
 
 
 def test_people_told_and_answered() -> None:

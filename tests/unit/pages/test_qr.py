@@ -16,13 +16,23 @@ URL = "otpauth://totp/bcp%20Corp:alice?secret=JBSWY3DPEHPK3PXP&issuer=bcp%20Corp
 def test_the_path_covers_the_dark_modules_and_no_others(text) -> None:
     made = code_of(text)
     drawn = {(int(x), int(y)) for x, y in re.findall(r"M(\d+) (\d+)h1v1h-1z", made.path)}
-    wanted = {(x + QUIET, y + QUIET) for y, row in enumerate(segno.make_qr(text, error="m").matrix) for x, on in enumerate(row) if on}
+    wanted = {
+        (x + QUIET, y + QUIET)
+        for y, row in enumerate(segno.make_qr(text, error="m").matrix)
+        for x, on in enumerate(row)
+        if on
+    }
     assert drawn == wanted and made.path.count("M") == len(drawn)
 
 
 def test_there_is_a_quiet_zone_on_every_side() -> None:
     made = code_of(URL)
-    edge = [*made.rows[:QUIET], *made.rows[-QUIET:], *zip(*[r[:QUIET] for r in made.rows], strict=True), *zip(*[r[-QUIET:] for r in made.rows], strict=True)]
+    edge = [
+        *made.rows[:QUIET],
+        *made.rows[-QUIET:],
+        *zip(*[r[:QUIET] for r in made.rows], strict=True),
+        *zip(*[r[-QUIET:] for r in made.rows], strict=True),
+    ]
     assert not any(on for line in edge for on in line) and all(len(r) == made.size for r in made.rows)
 
 

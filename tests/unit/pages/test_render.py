@@ -11,7 +11,17 @@ T = 1_769_109_000.0
 HOSTILE = "<b>&\"'</b>\n<script>x</script>"
 
 
-@pytest.mark.parametrize(("zone", "clock", "name"), [("", "19:10", "UTC"), ("UTC", "19:10", "UTC"), ("Europe/Berlin", "20:10", "CET"), ("Asia/Kolkata", "00:40", "IST"), ("No/Where", "19:10", "UTC"), ("../etc/passwd", "19:10", "UTC")])
+@pytest.mark.parametrize(
+    ("zone", "clock", "name"),
+    [
+        ("", "19:10", "UTC"),
+        ("UTC", "19:10", "UTC"),
+        ("Europe/Berlin", "20:10", "CET"),
+        ("Asia/Kolkata", "00:40", "IST"),
+        ("No/Where", "19:10", "UTC"),
+        ("../etc/passwd", "19:10", "UTC"),
+    ],
+)
 def test_times_in_a_zone(zone, clock, name) -> None:
     times = Times(zone)
     assert times.clock(T) == clock and times.name(T) == name and times.minute(T) == f"{clock} {name}"
@@ -50,9 +60,15 @@ def test_chat_marks_are_shown_and_nothing_else_becomes_markup() -> None:
 
 
 def test_small_words() -> None:
-    assert plural(1, "mail") == "1 mail" and plural(0, "mail") == "0 mails" and plural(2, "entry", "entries") == "2 entries"
+    assert (
+        plural(1, "mail") == "1 mail"
+        and plural(0, "mail") == "0 mails"
+        and plural(2, "entry", "entries") == "2 entries"
+    )
     assert listed([]) == "" and listed(["a"]) == "a" and listed(iter("abc")) == "a, b and c"
-    assert capital("dNS fails") == "DNS fails" and capital("") == "" and duration(None) == "" and duration(90) == "1m 30s"
+    assert (
+        capital("dNS fails") == "DNS fails" and capital("") == "" and duration(None) == "" and duration(90) == "1m 30s"
+    )
 
 
 def test_a_missing_value_is_an_error_not_an_empty_place() -> None:

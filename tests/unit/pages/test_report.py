@@ -19,8 +19,19 @@ RUNS = sorted({"new", "running", "waiting", "holding", "undoing", "stopped", "in
 
 def step(status: str = "ok", name: str = "Point MX at the backup relay", **more: Any) -> dict[str, Any]:
     return {
-        "id": "mx", "name": name, "phase": "activation", "status": status, "summary": "1 of 1 domain(s) switched", "error": "", "hint": "",
-        "attempts": 1, "rounds": 0, "from_s": 1.0, "to_s": 3.5, "outputs": {}, **more,
+        "id": "mx",
+        "name": name,
+        "phase": "activation",
+        "status": status,
+        "summary": "1 of 1 domain(s) switched",
+        "error": "",
+        "hint": "",
+        "attempts": 1,
+        "rounds": 0,
+        "from_s": 1.0,
+        "to_s": 3.5,
+        "outputs": {},
+        **more,
     }
 
 
@@ -60,12 +71,27 @@ def test_each_status_has_a_sentence_and_a_page(status) -> None:
     ("status", "steps", "reason", "said"),
     [
         ("done", [step()], "", "Everything that was planned is done."),
-        ("done", [step("failed", "Tell employees")], "", "Everything that was planned is done, but Tell employees failed."),
+        (
+            "done",
+            [step("failed", "Tell employees")],
+            "",
+            "Everything that was planned is done, but Tell employees failed.",
+        ),
         ("holding", [step()], "", "Everything that was planned is done; it holds until somebody goes back."),
-        ("holding", [step("failed", "Tell all")], "", "Everything that was planned is done, but Tell all failed; it holds until somebody goes back."),
+        (
+            "holding",
+            [step("failed", "Tell all")],
+            "",
+            "Everything that was planned is done, but Tell all failed; it holds until somebody goes back.",
+        ),
         ("failed", [step("failed")], "no answer.", "It failed at Point MX at the backup relay: no answer."),
         ("failed", [], "", "It failed."),
-        ("aborted", [step("undone")], "console as alice", "It was stopped, and what it had done was undone: console as alice."),
+        (
+            "aborted",
+            [step("undone")],
+            "console as alice",
+            "It was stopped, and what it had done was undone: console as alice.",
+        ),
         ("in_doubt", [step("in_doubt")], "", "A person must say what became of mx: it was begun and not finished."),
         ("waiting", [step("waiting")], "", "It waits for somebody's answer."),
         ("interrupted", [], "", "It was interrupted: nobody goes on with it now."),
@@ -94,7 +120,14 @@ def test_a_report_of_the_first_release_still_renders() -> None:
 
 def test_the_numbers() -> None:
     found = {n["label"]: n["big"] for n in numbers(data())}
-    assert found == {"Outage since": "17:44", "MX moved after": "6m 40s", "First mail path after": "7m", "Messages": "3", "Answered": "3 of 5", "Objectives met": "1 of 1"}
+    assert found == {
+        "Outage since": "17:44",
+        "MX moved after": "6m 40s",
+        "First mail path after": "7m",
+        "Messages": "3",
+        "Answered": "3 of 5",
+        "Objectives met": "1 of 1",
+    }
     assert next(n for n in numbers(data()) if n["label"] == "Objectives met")["small"] == "1 not measured"
 
 
@@ -105,7 +138,12 @@ def test_without_a_look_before_it_the_outage_is_not_said_to_have_begun() -> None
 
 def test_times_are_the_readers_own_and_say_so() -> None:
     text = report_page(data(), "Europe/Berlin")
-    assert "18:44" in text and "CET" in text and 'datetime="2026-01-22T17:45:00Z"' in text and "Times are Europe/Berlin." in text
+    assert (
+        "18:44" in text
+        and "CET" in text
+        and 'datetime="2026-01-22T17:45:00Z"' in text
+        and "Times are Europe/Berlin." in text
+    )
 
 
 def test_what_became_of_the_messages() -> None:
@@ -115,7 +153,9 @@ def test_what_became_of_the_messages() -> None:
 def test_an_objective_that_was_not_measured_is_not_met() -> None:
     text = report_page(data())
     assert "not measured" in text and text.count("✓") >= 1
-    assert "missed" in report_page(data(objectives=[{"objective": "rto_receive", "target_s": 1.0, "achieved_s": 2.0, "met": False}]))
+    assert "missed" in report_page(
+        data(objectives=[{"objective": "rto_receive", "target_s": 1.0, "achieved_s": 2.0, "met": False}])
+    )
 
 
 @pytest.mark.parametrize("damage", ["", "event 3 was changed"])
@@ -126,18 +166,34 @@ def test_the_chain_is_shown_as_it_is(damage) -> None:
 
 def test_doubts_are_listed_and_their_absence_is_said() -> None:
     assert "Nothing." in report_page(data())
-    doubt = data(in_doubt=[{"key": "run/mx/0", "state": "in_doubt", "claimed": "2026-01-22T17:50:00Z"}], doubts_settled=[{"step": "mx", "by": "bob", "happened": True, "at": "2026-01-22T17:55:00Z"}])
+    doubt = data(
+        in_doubt=[{"key": "run/mx/0", "state": "in_doubt", "claimed": "2026-01-22T17:50:00Z"}],
+        doubts_settled=[{"step": "mx", "by": "bob", "happened": True, "at": "2026-01-22T17:55:00Z"}],
+    )
     text = report_page(doubt)
     assert "run/mx/0" in text and "bob said of Point MX at the backup relay" in text and "Nothing." not in text
 
 
 def test_every_mail_of_a_drill_is_counted() -> None:
-    text = report_page(data(kind="drill", extra={"sent": 90, "delivered": 88, "bounced": 2, "lost": 0, "duplicated": 0, "bounced_numbers": [3, 4]}))
-    assert "EXERCISE" in text and "Every mail counted" in text and "3, 4" in text and "EXERCISE" not in report_page(data())
+    text = report_page(
+        data(
+            kind="drill",
+            extra={"sent": 90, "delivered": 88, "bounced": 2, "lost": 0, "duplicated": 0, "bounced_numbers": [3, 4]},
+        )
+    )
+    assert (
+        "EXERCISE" in text and "Every mail counted" in text and "3, 4" in text and "EXERCISE" not in report_page(data())
+    )
 
 
 def test_many_silent_people_are_counted_not_all_listed() -> None:
-    answers = {"people": 300, "at": "2026-01-22T18:00:00Z", "answers": {}, "unclear": [], "silent": [f"p{i}" for i in range(250)]}
+    answers = {
+        "people": 300,
+        "at": "2026-01-22T18:00:00Z",
+        "answers": {},
+        "unclear": [],
+        "silent": [f"p{i}" for i in range(250)],
+    }
     text = report_page(data(answers=answers))
     assert "Silent: 250" in text and "and 50 more" in text and "p200" not in text
 
@@ -145,7 +201,20 @@ def test_many_silent_people_are_counted_not_all_listed() -> None:
 def poisoned(value: Any) -> Any:
     """The same data with every text made hostile but those that steer."""
     if isinstance(value, dict):
-        steer = {"status", "kind", "at", "started", "ended", "phase", "counted_from", "outage_since", "form", "schema", "state", "claimed"}
+        steer = {
+            "status",
+            "kind",
+            "at",
+            "started",
+            "ended",
+            "phase",
+            "counted_from",
+            "outage_since",
+            "form",
+            "schema",
+            "state",
+            "claimed",
+        }
         return {k: v if k in steer else poisoned(v) for k, v in value.items()}
     if isinstance(value, list):
         return [poisoned(v) for v in value]
@@ -153,7 +222,13 @@ def poisoned(value: Any) -> Any:
 
 
 def test_hostile_text_stays_text_in_every_place() -> None:
-    raw = copy.deepcopy(data(reason="x", overrides={"rule": "why"}, in_doubt=[{"key": "k", "state": "in_doubt", "claimed": "2026-01-22T17:50:00Z"}]))
+    raw = copy.deepcopy(
+        data(
+            reason="x",
+            overrides={"rule": "why"},
+            in_doubt=[{"key": "k", "state": "in_doubt", "claimed": "2026-01-22T17:50:00Z"}],
+        )
+    )
     raw["mails"] = []
     text = report_page(poisoned(raw))
     assert "<script" not in text and "<img" not in text and text.count("</style>") == 1 and "&lt;script&gt;" in text
@@ -165,8 +240,15 @@ def test_the_page_asks_for_nothing() -> None:
     assert "default-src 'none'" in text and "src=" not in text and "url(" not in text and "href=" not in text
 
 
-@given(st.sampled_from(RUNS), st.lists(st.tuples(st.sampled_from(["ok", "failed", "pending", "in_doubt"]), st.none() | st.floats(0, 1e5)), max_size=8))
+@given(
+    st.sampled_from(RUNS),
+    st.lists(
+        st.tuples(st.sampled_from(["ok", "failed", "pending", "in_doubt"]), st.none() | st.floats(0, 1e5)), max_size=8
+    ),
+)
 def test_any_mixture_of_steps_renders(status, steps) -> None:
-    rows = [step(s, id=f"s{i}", from_s=at, to_s=None if at is None or i % 2 else at + 1) for i, (s, at) in enumerate(steps)]
+    rows = [
+        step(s, id=f"s{i}", from_s=at, to_s=None if at is None or i % 2 else at + 1) for i, (s, at) in enumerate(steps)
+    ]
     text = report_page(data(status=status, steps=rows, timeline=[]))
     assert text.startswith("<!doctype html>") and text.count("s-none") == 0

@@ -22,7 +22,13 @@ def names(people: list[Person]) -> list[str]:
 
 
 def test_everybody_stands_in_the_tree_once_also_those_in_a_circle() -> None:
-    people = [Contact("a", "A", manager="b"), Contact("b", "B", manager="a"), Contact("c", "C", manager="c"), Contact("d", "D", manager="gone"), Contact("e", "E", manager="c")]
+    people = [
+        Contact("a", "A", manager="b"),
+        Contact("b", "B", manager="a"),
+        Contact("c", "C", manager="c"),
+        Contact("d", "D", manager="gone"),
+        Contact("e", "E", manager="c"),
+    ]
     assert sorted(names(branches(people))) == ["A", "B", "C", "D", "E"]
     assert [p.name for p in branches(people)] == ["C", "D", "A"] and branches(people)[0].below[0].name == "E"
 
@@ -38,7 +44,9 @@ def test_the_tree_says_who_has_no_phone_and_is_safe() -> None:
 def test_each_form_has_its_frame(form) -> None:
     text = preview("t", "s", [Message("t", form, "de", "Subject", f"*strong* {HOSTILE}", segments=2, encoding="GSM-7")])
     assert "<script" not in text and NAMES.get(form, form) in text and '<section lang="de">' in text
-    assert ('class="phone"' in text) is (form in {"sms", "voice"}) and ("<strong>strong</strong>" in text) is (form == "chat")
+    assert ('class="phone"' in text) is (form in {"sms", "voice"}) and ("<strong>strong</strong>" in text) is (
+        form == "chat"
+    )
     assert ("Subject" in text) is (form not in {"sms", "voice"})
 
 

@@ -27,7 +27,15 @@ def banner(text: str) -> str:
 
 @pytest.mark.parametrize(
     ("phase", "colour"),
-    [("restored", "good"), ("after", "good"), ("monitoring", "warn"), ("investigating", "bad"), ("identified", "bad"), ("update", "bad"), ("", "bad")],
+    [
+        ("restored", "good"),
+        ("after", "good"),
+        ("monitoring", "warn"),
+        ("investigating", "bad"),
+        ("identified", "bad"),
+        ("update", "bad"),
+        ("", "bad"),
+    ],
 )
 @pytest.mark.parametrize("name", ["customers-after", "alles-gut", "not-restored-yet", "inbound-restored"])
 def test_the_phase_of_the_newest_entry_decides_not_a_word_in_its_name(phase, colour, name) -> None:
@@ -35,11 +43,15 @@ def test_the_phase_of_the_newest_entry_decides_not_a_word_in_its_name(phase, col
 
 
 def test_a_new_outage_after_an_all_clear_is_red_again() -> None:
-    assert banner(status_page("Corp", [entry("investigating", 3), entry("restored", 2), entry("identified", 1)])) == "bad"
+    assert (
+        banner(status_page("Corp", [entry("investigating", 3), entry("restored", 2), entry("identified", 1)])) == "bad"
+    )
 
 
 def test_each_entry_has_its_own_colour_in_the_story() -> None:
-    text = status_page("Corp", [entry("correction", 3), entry("restored", 2), entry("correction", 1), entry("identified", 0)])
+    text = status_page(
+        "Corp", [entry("correction", 3), entry("restored", 2), entry("correction", 1), entry("identified", 0)]
+    )
     assert re.findall(r'<article id="e\d" class="([a-z]+)"', text) == ["ok", "ok", "bad", "bad"]
 
 
@@ -72,25 +84,38 @@ def test_the_page_asks_for_nothing() -> None:
     """No script, no address, and a policy that forbids both."""
     text = status_page("Corp", [entry("update")])
     assert "default-src 'none'" in text and "<script" not in text and "src=" not in text
-    assert set(re.findall(r'href="([^"]*)"', text)) == {"feed.atom", "index.html"} and "url(" not in text and "@import" not in text
+    assert (
+        set(re.findall(r'href="([^"]*)"', text)) == {"feed.atom", "index.html"}
+        and "url(" not in text
+        and "@import" not in text
+    )
 
 
 def test_times_are_in_the_readers_zone_and_utc_for_machines() -> None:
     text = status_page("Corp", [entry("update")], "Europe/Berlin")
-    assert 'datetime="2023-11-14T22:13:20Z"' in text and "14 Nov 23:13:20 CET" in text and "Times are Europe/Berlin." in text
+    assert (
+        'datetime="2023-11-14T22:13:20Z"' in text
+        and "14 Nov 23:13:20 CET" in text
+        and "Times are Europe/Berlin." in text
+    )
 
 
 def test_the_atom_feed_is_well_formed_whatever_people_write() -> None:
     feed = ET.fromstring(atom(HOSTILE, "", [entry("update", title=HOSTILE)]))
     name = "{http://www.w3.org/2005/Atom}"
     assert feed.find(f"{name}title").text == HOSTILE and feed.find(f"{name}entry/{name}title").text == HOSTILE
-    assert feed.find(f"{name}entry/{name}content").text == "<p>Body 0</p>" and feed.find(f"{name}id").text == "urn:bcp:status"
+    assert (
+        feed.find(f"{name}entry/{name}content").text == "<p>Body 0</p>"
+        and feed.find(f"{name}id").text == "urn:bcp:status"
+    )
     assert ET.fromstring(atom("x", "https://s.example", [])).find(f"{name}updated").text == "1970-01-01T00:00:00Z"
 
 
 def test_the_json_feed_carries_text_and_html() -> None:
     feed = json.loads(json_feed("Corp", [entry("update", 1), entry("restored")]))
-    assert [i["id"] for i in feed["items"]] == ["k1", "k0"] and feed["items"][1]["date_published"] == "2023-11-14T22:13:20Z"
+    assert [i["id"] for i in feed["items"]] == ["k1", "k0"] and feed["items"][1][
+        "date_published"
+    ] == "2023-11-14T22:13:20Z"
 
 
 # -- the folder ------------------------------------------------------------------------------------------------------
@@ -108,7 +133,17 @@ def test_entries_come_back_with_their_phase_and_the_newest_first(tmp_path) -> No
 
 def test_a_page_of_the_first_release_keeps_its_all_clear(tmp_path) -> None:
     """Its entries had no phase; writing the page anew must not turn it red."""
-    old = [{"key": "k", "at": AT, "title": "Mail works", "html": "<p>x</p>", "text": "x", "template": "customers-restored", "language": "en"}]
+    old = [
+        {
+            "key": "k",
+            "at": AT,
+            "title": "Mail works",
+            "html": "<p>x</p>",
+            "text": "x",
+            "template": "customers-restored",
+            "language": "en",
+        }
+    ]
     (tmp_path / "entries.json").write_text(json.dumps(old))
     site = Site(tmp_path, "Corp", "")
     site.write()

@@ -40,7 +40,10 @@ def test_a_look_that_names_nobody_spares_nobody(spared) -> None:
 
 def test_only_domains_of_the_plan_count() -> None:
     """In the order of the plan."""
-    assert well_in({"spared": ["c.example", "b.example"]}, ("b.example", "a.example", "c.example")) == ("b.example", "c.example")
+    assert well_in({"spared": ["c.example", "b.example"]}, ("b.example", "a.example", "c.example")) == (
+        "b.example",
+        "c.example",
+    )
 
 
 def made(request: Request):

@@ -38,13 +38,20 @@ def propose(work, monkeypatch):
     return asyncio.run(build._propose(placed, request, Plain(work), services, {}, None))
 
 
-@pytest.mark.parametrize(("error", "hint"), [(Transient("no answer", hint="try again"), "try again"), (Permanent("no key"), "")])
+@pytest.mark.parametrize(
+    ("error", "hint"), [(Transient("no answer", hint="try again"), "try again"), (Permanent("no key"), "")]
+)
 def test_an_error_is_a_refusal_that_names_the_step(error, hint, monkeypatch) -> None:
     async def work():
         raise error
 
     (refusal,) = propose(work, monkeypatch).refusals
-    assert (refusal.rule, refusal.message, refusal.hint, refusal.overridable) == ("cannot-plan", f"mx: {error.message}", hint, False)
+    assert (refusal.rule, refusal.message, refusal.hint, refusal.overridable) == (
+        "cannot-plan",
+        f"mx: {error.message}",
+        hint,
+        False,
+    )
 
 
 def test_a_step_that_does_not_end_is_a_refusal(monkeypatch) -> None:

@@ -36,7 +36,11 @@ class View:
 
     def __post_init__(self) -> None:
         self.state = SimpleNamespace(steps={"mx": SimpleNamespace(status=self.status, ended=1000.0)})
-        self.plan = {"playbook_text": self.text or BOOK.format(to=self.to), "domains": ["corp.test"], "playbook": "book"}
+        self.plan = {
+            "playbook_text": self.text or BOOK.format(to=self.to),
+            "domains": ["corp.test"],
+            "playbook": "book",
+        }
 
 
 def test_the_book_of_these_tests_is_one() -> None:
@@ -49,7 +53,10 @@ def test_a_switch_that_stands_decides(status) -> None:
     assert found.relay and found.since == 1000.0 and found.domains == ("corp.test",) and found.run == "r1"
 
 
-@pytest.mark.parametrize("status", ["pending", "running", "failed", "undone", "undo_failed", "in_doubt", "skipped", "not_reached", "would_run"])
+@pytest.mark.parametrize(
+    "status",
+    ["pending", "running", "failed", "undone", "undo_failed", "in_doubt", "skipped", "not_reached", "would_run"],
+)
 def test_one_that_was_not_done_or_was_undone_decides_nothing(status) -> None:
     assert not where_mx_is([View("r1", "relay", status)]).relay
     assert where_mx_is([View("r2", "before", status), View("r1", "relay", "ok")]).run == "r1"

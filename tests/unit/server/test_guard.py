@@ -16,7 +16,9 @@ PROXIES = ("10.0.0.1", "10.0.0.2")
 
 def request(client: str, *lines: str) -> Request:
     """A request with these X-Forwarded-For lines."""
-    return Request({"type": "http", "client": (client, 1), "headers": [(b"x-forwarded-for", x.encode()) for x in lines]})
+    return Request(
+        {"type": "http", "client": (client, 1), "headers": [(b"x-forwarded-for", x.encode()) for x in lines]}
+    )
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,9 @@ class Relay:
 class Bench:
     def __init__(self, **relays: Relay) -> None:
         self.clock, self.relays, self.held, self.told = FakeClock(), relays, True, 0
-        self.mails = Mails(self.clock, lambda: self.relays, lambda: ["Corp.test", "corp.example"], lambda: self.held, self.tell)
+        self.mails = Mails(
+            self.clock, lambda: self.relays, lambda: ["Corp.test", "corp.example"], lambda: self.held, self.tell
+        )
 
     def tell(self) -> None:
         self.told += 1
@@ -37,7 +39,8 @@ class Bench:
 
 def test_ours_are_counted_once_each_over_all_relays() -> None:
     bench = Bench(
-        one=Relay(("a@corp.test",), ("a@corp.test", "b@corp.example"), ("x@other.example",)), two=Relay(("c@CORP.TEST",), ("x@corp.test.evil.example",))
+        one=Relay(("a@corp.test",), ("a@corp.test", "b@corp.example"), ("x@other.example",)),
+        two=Relay(("c@CORP.TEST",), ("x@corp.test.evil.example",)),
     )
     asyncio.run(bench.mails.look())
     assert list(bench.mails.series) == [(bench.clock.now(), 3)] and bench.mails.problem == "" and bench.told == 1
@@ -45,7 +48,11 @@ def test_ours_are_counted_once_each_over_all_relays() -> None:
 
 @pytest.mark.parametrize(
     ("relay", "said"),
-    [(Relay(can_count=False), "one cannot say what it holds"), (Relay(wrong=Transient("no answer from the relay")), "no answer from the relay"), (Relay(wrong=TimeoutError()), "one did not answer in 10 s")],
+    [
+        (Relay(can_count=False), "one cannot say what it holds"),
+        (Relay(wrong=Transient("no answer from the relay")), "no answer from the relay"),
+        (Relay(wrong=TimeoutError()), "one did not answer in 10 s"),
+    ],
 )
 def test_a_relay_that_cannot_say_is_named_and_no_number_is_made_up(relay, said) -> None:
     bench = Bench(one=relay, two=Relay(("a@corp.test",)))

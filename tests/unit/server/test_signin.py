@@ -23,7 +23,16 @@ def test_a_known_browser_is_recognised_and_nothing_else() -> None:
     assert device.known(KEY, "anna", mark, 1000.0 + device.LASTS_S)
     assert not device.known(KEY, "anna", mark, 1001.0 + device.LASTS_S)
     assert not device.known(KEY, "ben", mark, 1000.0) and not device.known(b"x" * 32, "anna", mark, 1000.0)
-    for forged in ("", ".", "x.y", "99999999999.", mark[:-1], mark.replace(".", "9.", 1), "²²." + mark, "9" * 50 + ".x"):
+    for forged in (
+        "",
+        ".",
+        "x.y",
+        "99999999999.",
+        mark[:-1],
+        mark.replace(".", "9.", 1),
+        "²²." + mark,
+        "9" * 50 + ".x",
+    ):
         assert not device.known(KEY, "anna", forged, 1000.0)
 
 
@@ -63,7 +72,9 @@ def test_wrong_passkeys_of_one_address_leave_others_open(accounts) -> None:
     """However many."""
     for _ in range(200):
         accounts.was_wrong("passkey", "203.0.113.7")
-    assert locked(accounts, "passkey", "203.0.113.7", alone=True) and not locked(accounts, "passkey", "198.51.100.9", alone=True)
+    assert locked(accounts, "passkey", "203.0.113.7", alone=True) and not locked(
+        accounts, "passkey", "198.51.100.9", alone=True
+    )
 
 
 def test_a_code_of_other_digits_is_wrong(accounts) -> None:

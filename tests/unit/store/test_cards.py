@@ -18,18 +18,32 @@ NODES = [
 ]
 META = {
     "nodes": [{"id": n.id, "phase": n.phase, "needs": [], "optional": n.optional, "undo": n.undo} for n in NODES],
-    "plan": {"steps": [{"id": "mx", "uses": "dns.mx.switch"}, {"id": "drain", "uses": "relay.drain"}], "domains": ["a.test"], "playbook": "p"},
+    "plan": {
+        "steps": [{"id": "mx", "uses": "dns.mx.switch"}, {"id": "drain", "uses": "relay.drain"}],
+        "domains": ["a.test"],
+        "playbook": "p",
+    },
 }
 STEP = st.sampled_from([n.id for n in NODES])
 STATUS = st.sampled_from(["ok", "unchanged", "failed", "skipped", "not_reached", "in_doubt", "would_run"])
 EVENTS = st.one_of(
     st.tuples(st.just("run_started"), st.just(""), st.just({})),
-    st.tuples(st.just("phase_started"), st.just(""), st.fixed_dictionaries({"phase": st.sampled_from(["ready", "activation", "hold", "always"])})),
+    st.tuples(
+        st.just("phase_started"),
+        st.just(""),
+        st.fixed_dictionaries({"phase": st.sampled_from(["ready", "activation", "hold", "always"])}),
+    ),
     st.tuples(st.just("step_started"), STEP, st.fixed_dictionaries({"attempt": st.integers(0, 3)})),
     st.tuples(st.just("step_retry"), STEP, st.just({"error": "e"})),
-    st.tuples(st.just("step_finished"), STEP, st.fixed_dictionaries({"status": STATUS, "error": st.sampled_from(["", "x"])})),
+    st.tuples(
+        st.just("step_finished"), STEP, st.fixed_dictionaries({"status": STATUS, "error": st.sampled_from(["", "x"])})
+    ),
     st.tuples(st.just("undo_started"), st.just(""), st.just({})),
-    st.tuples(st.just("undo_finished"), STEP, st.fixed_dictionaries({"status": st.sampled_from(["undone", "undo_failed", "in_doubt"])})),
+    st.tuples(
+        st.just("undo_finished"),
+        STEP,
+        st.fixed_dictionaries({"status": st.sampled_from(["undone", "undo_failed", "in_doubt"])}),
+    ),
     st.tuples(st.just("doubt_settled"), STEP, st.just({})),
     st.tuples(st.just("gate_opened"), STEP, st.just({"deadline": 1.0})),
     st.tuples(st.just("gate_closed"), STEP, st.just({})),
@@ -37,7 +51,11 @@ EVENTS = st.one_of(
     st.tuples(st.just("resumed"), st.just(""), st.sampled_from([{}, {"undo": "alice"}])),
     st.tuples(st.just("aborting"), st.just(""), st.just({"reason": "enough"})),
     st.tuples(st.just("recovered"), st.just(""), st.just({"run": "run-2"})),
-    st.tuples(st.just("run_finished"), st.just(""), st.fixed_dictionaries({"status": st.sampled_from(["done", "failed", "aborted"])})),
+    st.tuples(
+        st.just("run_finished"),
+        st.just(""),
+        st.fixed_dictionaries({"status": st.sampled_from(["done", "failed", "aborted"])}),
+    ),
     st.tuples(st.just("acknowledged"), st.just(""), st.just({})),
     st.tuples(st.just("claimed"), STEP, st.just({"key": "k"})),
 )
@@ -55,7 +73,12 @@ def test_card_and_state_machine_agree(given_) -> None:
             before, turned = fold.card(), fold.take(e.kind, e.at, e.step, e.actor, e.data)
             assert turned or before == fold.card(), "a change that nobody is told of"
         state, card = replay(NODES, events[:n]), fold.card()
-        assert (card.status, card.phase, card.started, card.ended) == (state.status, state.phase, state.started, state.ended)
+        assert (card.status, card.phase, card.started, card.ended) == (
+            state.status,
+            state.phase,
+            state.started,
+            state.ended,
+        )
         assert card.acknowledged == state.acknowledged and card.reason == state.reason
         assert card.doubtful == bool(state.doubtful())
         assert card.gate == any(s.gate for s in state.steps.values())
@@ -78,7 +101,12 @@ def test_a_card_survives_json_and_what_a_later_version_adds() -> None:
 def test_a_run_stands_until_it_is_over_or_undone() -> None:
     """What MX does depends on it."""
     fold = CardFold("run-1", META)
-    for kind, step, data in (("run_started", "", {}), ("step_started", "mx", {}), ("step_finished", "mx", {"status": "ok"}), ("phase_started", "", {"phase": "hold"})):
+    for kind, step, data in (
+        ("run_started", "", {}),
+        ("step_started", "mx", {}),
+        ("step_finished", "mx", {"status": "ok"}),
+        ("phase_started", "", {"phase": "hold"}),
+    ):
         fold.take(kind, 5.0, step, "", data)
     assert fold.card().stands and not fold.card().over and not fold.card().drill
     fold.take("run_finished", 6.0, "", "", {"status": "done"})

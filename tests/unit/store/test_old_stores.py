@@ -40,7 +40,11 @@ def old(request, tmp_path) -> SqliteState:
 def test_old_runs_are_found_by_how_they_stand(old) -> None:
     """One holds, one is done, one was killed; the index is made from files that carry no card."""
     cards = old.runs.cards(RunQuery())
-    assert [(c.playbook, c.status) for c in reversed(cards)] == [("held", "holding"), ("done", "done"), ("killed", "running")]
+    assert [(c.playbook, c.status) for c in reversed(cards)] == [
+        ("held", "holding"),
+        ("done", "done"),
+        ("killed", "running"),
+    ]
     assert [c.playbook for c in old.runs.cards(RunQuery(unfinished=True))] == ["killed", "held"]
     assert cards[0].targets == ("playbook:killed",) and all(c.fence == 0 for c in cards)
 

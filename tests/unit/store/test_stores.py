@@ -36,9 +36,13 @@ class TestSqlite(StoreSuite):
 
 def _checked(machine, examples):
     case = machine.TestCase
-    case.settings = settings(max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+    case.settings = settings(
+        max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     return case
 
 
 TestMemoryLeases = _checked(lease_machine(lambda folder: MemoryState(), lambda s: s), 60)
-TestSqliteLeases = _checked(lease_machine(lambda folder: SqliteState(folder / "state"), lambda s: SqliteState(s.folder)), 12)
+TestSqliteLeases = _checked(
+    lease_machine(lambda folder: SqliteState(folder / "state"), lambda s: SqliteState(s.folder)), 12
+)

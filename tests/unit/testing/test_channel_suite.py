@@ -53,7 +53,13 @@ class Beeper(Channel[BeeperSettings]):
     async def ask(self, method: str, data: str = "") -> Reply:
         http = Http()
         try:
-            return await http.request(method, self.settings.url, data=data or None, headers={"Token": self.settings.token.reveal()}, timeout_s=self.settings.timeout)
+            return await http.request(
+                method,
+                self.settings.url,
+                data=data or None,
+                headers={"Token": self.settings.token.reveal()},
+                timeout_s=self.settings.timeout,
+            )
         finally:
             await http.close()
 
@@ -202,7 +208,12 @@ class CannotBeCancelled(Beeper):
 class WaitsForEver(Beeper):
     def judged(self, reply: Reply) -> Receipt:
         if reply.status == 429:
-            raise RateLimited("slower", retry_after_s=float(reply.headers.get("retry-after", "1") or 1) if reply.headers.get("retry-after") != "soon" else None)
+            raise RateLimited(
+                "slower",
+                retry_after_s=float(reply.headers.get("retry-after", "1") or 1)
+                if reply.headers.get("retry-after") != "soon"
+                else None,
+            )
         return super().judged(reply)
 
 
@@ -285,6 +296,12 @@ def test_settings_that_hide_nothing_are_caught() -> None:
         def settings(self) -> dict[str, Any]:
             return {"url": self.url, "token": "s3cret-never-shown"}
 
-    assert {"test_every_setting_is_described", "test_settings_show_no_secret", "test_unknown_settings_are_refused"} <= set(
-        failures(Bad, "test_every_setting_is_described", "test_settings_show_no_secret", "test_unknown_settings_are_refused")
+    assert {
+        "test_every_setting_is_described",
+        "test_settings_show_no_secret",
+        "test_unknown_settings_are_refused",
+    } <= set(
+        failures(
+            Bad, "test_every_setting_is_described", "test_settings_show_no_secret", "test_unknown_settings_are_refused"
+        )
     )

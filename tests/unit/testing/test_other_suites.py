@@ -240,7 +240,15 @@ class WholeBox(RelaySuite):
         return {"folder": str(self.folder)}
 
     def hold(self, mails: Sequence[QueuedMail]) -> None:
-        rows = [{"queue_id": m.queue_id, "sender": m.sender, "arrival_time": m.arrived, "recipients": [{"address": r} for r in m.recipients]} for m in mails]
+        rows = [
+            {
+                "queue_id": m.queue_id,
+                "sender": m.sender,
+                "arrival_time": m.arrived,
+                "recipients": [{"address": r} for r in m.recipients],
+            }
+            for m in mails
+        ]
         (self.folder / "queue").write_text("".join(json.dumps(r) + "\n" for r in rows))
 
     def garble(self, listing: bytes) -> None:
@@ -373,7 +381,14 @@ class Bell(Hook[BellSettings]):
         return [self.alert(bell, state, labels if isinstance(labels, Mapping) else {})]
 
     def alert(self, bell: str, state: str, labels: Mapping[str, Any]) -> Alert:
-        return Alert(f"{bell}|{state}", bell, state == "rings", f"{bell} {state}", "", {text_of(k): text_of(v) for k, v in labels.items()})
+        return Alert(
+            f"{bell}|{state}",
+            bell,
+            state == "rings",
+            f"{bell} {state}",
+            "",
+            {text_of(k): text_of(v) for k, v in labels.items()},
+        )
 
 
 class WholeBell(HookSuite):
@@ -545,7 +560,13 @@ class WholeBook(DirectorySuite):
             return Answer(200, {"rows": [], "gone": ["b"]})
         if asked.path == "/people":
             last = "page" in asked.fields
-            return Answer(200, {"rows": [{"id": "b", "name": "Bob"}] if last else [{"id": "a", "name": "Alice"}], "next": None if last else "/people?page=2"})
+            return Answer(
+                200,
+                {
+                    "rows": [{"id": "b", "name": "Bob"}] if last else [{"id": "a", "name": "Alice"}],
+                    "next": None if last else "/people?page=2",
+                },
+            )
         return Answer(200, {"rows": [{"id": "b", "manager": "a"}]})
 
 
@@ -589,7 +610,9 @@ def test_a_good_directory_keeps_every_promise() -> None:
 )
 def test_a_bad_directory_is_caught(bad, promise, says) -> None:
     """Half an answer taken for a list of people."""
-    caught(type("Bad", (WholeBook,), {"plugin": DirectoryPlugin(api=1, settings=BookSettings, make=bad)}), promise, says)
+    caught(
+        type("Bad", (WholeBook,), {"plugin": DirectoryPlugin(api=1, settings=BookSettings, make=bad)}), promise, says
+    )
 
 
 # -- engines ---------------------------------------------------------------------------------------------------------
@@ -600,9 +623,13 @@ class AgainStore(EmbeddedStore):
 
     def open(self, path: Path, clock: Any, *more: Any) -> Any:
         class Again(EmbeddedJournal):
-            async def claim(self, key: str, step: str, request: Mapping[str, Any], *, event: str = "", **data: Any) -> Claim:
+            async def claim(
+                self, key: str, step: str, request: Mapping[str, Any], *, event: str = "", **data: Any
+            ) -> Claim:
                 found = await super().claim(key, step, request, event=event, **data)
-                return Claim(key, ClaimState.GO, None, found.claimed_at) if found.state is ClaimState.IN_DOUBT else found
+                return (
+                    Claim(key, ClaimState.GO, None, found.claimed_at) if found.state is ClaimState.IN_DOUBT else found
+                )
 
         return Again(path, clock)
 
@@ -612,7 +639,9 @@ class LateStore(EmbeddedStore):
 
     def open(self, path: Path, clock: Any, *more: Any) -> Any:
         class Late(EmbeddedJournal):
-            async def claim(self, key: str, step: str, request: Mapping[str, Any], *, event: str = "", **data: Any) -> Claim:
+            async def claim(
+                self, key: str, step: str, request: Mapping[str, Any], *, event: str = "", **data: Any
+            ) -> Claim:
                 return Claim(key, ClaimState.GO, None, 1.0)
 
         return Late(path, clock)

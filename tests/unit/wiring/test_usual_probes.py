@@ -28,15 +28,22 @@ def test_the_usual_set() -> None:
     assert found["smtp-1"]["recipients"] == ["canary@corp.example", "second@corp.example"]
     assert found["own-mx"]["domains"] == ["corp.example"]
     assert all(s["resolvers"] == ["192.0.2.1", "192.0.2.2"] for s in found.values())
-    assert found["own-mx"]["authoritative"] == [] and usual_probes({"a.example": [HOST]}, Canary())["own-mx"]["authoritative"] == "auto"
+    assert (
+        found["own-mx"]["authoritative"] == []
+        and usual_probes({"a.example": [HOST]}, Canary())["own-mx"]["authoritative"] == "auto"
+    )
 
 
-@pytest.mark.parametrize("canary", [CANARY, Canary(), Canary("c@corp.example", arrival="/var/mail/c"), Canary(known=("x@corp.example",))])
+@pytest.mark.parametrize(
+    "canary", [CANARY, Canary(), Canary("c@corp.example", arrival="/var/mail/c"), Canary(known=("x@corp.example",))]
+)
 def test_every_setting_is_one_that_the_probe_takes(canary) -> None:
     """Each can be made, and vouches for or looks over a medium that a control vouches for."""
     found = usual_probes({"corp.example": [HOST], "other.example": [OTHER]}, canary, RELAY)
     made = [
-        registry.load("probes", s["kind"]).create(n, registry.settings_class("probes", s["kind"]).model_validate(s), SystemClock())
+        registry.load("probes", s["kind"]).create(
+            n, registry.settings_class("probes", s["kind"]).model_validate(s), SystemClock()
+        )
         for n, s in found.items()
     ]
     watched = [p.watched(60.0) for p in made]
@@ -49,7 +56,10 @@ def test_a_host_is_asked_only_for_recipients_of_its_own_domains() -> None:
     """A stranger is refused, rightly: that would look like false rejects. Each probe speaks of the domains of its host."""
     found = usual_probes({"corp.example": [HOST], "other.example": [OTHER]}, CANARY)
     assert {s["host"] for s in found.values() if s["kind"] == "smtp"} == {HOST}
-    assert {s["host"]: s["domains"] for s in found.values() if s["kind"] == "dns" and not s.get("control")} == {HOST: ["corp.example"], OTHER: ["other.example"]}
+    assert {s["host"]: s["domains"] for s in found.values() if s["kind"] == "dns" and not s.get("control")} == {
+        HOST: ["corp.example"],
+        OTHER: ["other.example"],
+    }
     shared = usual_probes({"corp.example": [HOST], "other.example": [HOST]}, CANARY)
     assert all("domains" not in s for s in shared.values() if s["kind"] == "smtp")
     foreign = usual_probes({"corp.example": [HOST]}, Canary("canary@elsewhere.example"))

@@ -33,7 +33,9 @@ class World:
         self.clock = FakeClock()
         writer = MemoryWriter("main", MemorySettings(kind="memory", guard=guard), self.clock, {})
         writer.provider = self.provider
-        self.host = Host("main", writer, DnsSettings.model_validate({"kind": "memory", "settle": "100ms"}), self.clock, {})
+        self.host = Host(
+            "main", writer, DnsSettings.model_validate({"kind": "memory", "settle": "100ms"}), self.clock, {}
+        )
         for name in ("look_up", "text", "tlsa", "signed", "delegations", "mta_sts", "answers"):
             setattr(self.host, name, getattr(self, name))
         self.services = SimpleNamespace(
@@ -98,8 +100,14 @@ class World:
 
 def test_a_plan_shows_before_and_after_of_every_domain() -> None:
     plan = World().plan()
-    assert [(c.target, c.before, c.after) for c in plan.changes] == [(f"MX {n}.", str(PRIMARY), str(RELAY)) for n in NAMES]
-    assert plan.refusals == () and plan.outputs["after"]["one.test"] == RELAY.to_data() and plan.outputs["old_ttl_s"] == 3600
+    assert [(c.target, c.before, c.after) for c in plan.changes] == [
+        (f"MX {n}.", str(PRIMARY), str(RELAY)) for n in NAMES
+    ]
+    assert (
+        plan.refusals == ()
+        and plan.outputs["after"]["one.test"] == RELAY.to_data()
+        and plan.outputs["old_ttl_s"] == 3600
+    )
     assert plan.facts == {"mx": {n: PRIMARY.to_data() for n in NAMES}} and plan.outputs["safe_at"] == 0
     assert all(c.felt_after_s == 3600.0 and "caches keep the old MX for up to 1h" in c.note for c in plan.changes)
 
@@ -340,7 +348,12 @@ def check(world, **args):
 def test_the_check_reads_compares_and_proves() -> None:
     world = World()
     outcome = check(world)
-    assert outcome.outputs == {"mx": {n: PRIMARY.to_data() for n in NAMES}, "agree": True, "max_ttl_s": 3600, "writable": True}
+    assert outcome.outputs == {
+        "mx": {n: PRIMARY.to_data() for n in NAMES},
+        "agree": True,
+        "max_ttl_s": 3600,
+        "writable": True,
+    }
     assert outcome.summary == "3 domain(s) readable and writable" and world.provider.changes == {}
     assert check(world, write=False).summary == "3 domain(s) readable"
 

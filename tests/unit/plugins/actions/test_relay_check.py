@@ -39,14 +39,22 @@ def test_a_relay_that_takes_mail_for_every_domain_is_ready() -> None:
     relay = Relay(GOOD, GOOD, held=3)
     found, perform = plan(relay)
     assert found.refusals == () and found.notes == ("mx-backup accepts at 4 addresses, 3 queued",)
-    assert relay.asked == ["one.test", "two.test"] and perform().outputs == {"accepts": True, "open_relay": False, "queued": 3}
+    assert relay.asked == ["one.test", "two.test"] and perform().outputs == {
+        "accepts": True,
+        "open_relay": False,
+        "queued": 3,
+    }
 
 
 def test_one_address_that_does_not_take_it_refuses() -> None:
     """Safety item 26: a sender may choose any address."""
     found, perform = plan(Relay(GOOD, RelayProbe("192.0.2.8:25", False, message="450 later")))
     (refusal,) = found.refusals
-    assert refusal.rule == "relay-not-ready" and not refusal.overridable and "192.0.2.8:25 does not take mail for one.test: 450 later" in refusal.message
+    assert (
+        refusal.rule == "relay-not-ready"
+        and not refusal.overridable
+        and "192.0.2.8:25 does not take mail for one.test: 450 later" in refusal.message
+    )
     with pytest.raises(Transient):
         perform()
 

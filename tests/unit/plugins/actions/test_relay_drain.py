@@ -63,13 +63,25 @@ def test_a_recipient_that_left_the_queue_earlier_is_counted() -> None:
         [MailFate("Q1", "a@x.example", "sent"), MailFate("Q1", "b@x.example", "bounced", "(550)")],
     )
     found = drained(relay).outputs
-    assert (found["seen"], found["recipients"], found["sent"], found["bounced"], found["unaccounted"]) == (1, 2, 1, 1, 0)
+    assert (found["seen"], found["recipients"], found["sent"], found["bounced"], found["unaccounted"]) == (
+        1,
+        2,
+        1,
+        1,
+        0,
+    )
     assert found["by_name"] == ["Q1 to b@x.example: bounced (550)"]
 
 
 def test_strangers_mail_is_not_ours() -> None:
     """Messages for others are neither waited for nor counted; of a shared message only our recipients are."""
-    relay = Scripted([[mail("Q1", "a@x.example", "z@other.example"), mail("Q2", "z@other.example")], [mail("Q2", "z@other.example")]], [MailFate("Q1", "a@x.example", "sent")])
+    relay = Scripted(
+        [
+            [mail("Q1", "a@x.example", "z@other.example"), mail("Q2", "z@other.example")],
+            [mail("Q2", "z@other.example")],
+        ],
+        [MailFate("Q1", "a@x.example", "sent")],
+    )
     found = drained(relay)
     assert found.outputs["recipients"] == found.outputs["sent"] == 1 and found.changed
 
@@ -77,7 +89,9 @@ def test_strangers_mail_is_not_ours() -> None:
 @pytest.mark.parametrize("trouble", [Transient("no answer"), InDoubt("it did not end in 10 s")])
 def test_a_relay_that_does_not_answer_once_is_asked_again(trouble) -> None:
     """And its silence is not an empty queue."""
-    relay = Scripted([trouble, trouble, [mail("Q1", "a@x.example")], []], [MailFate("Q1", "a@x.example", "sent")], [trouble])
+    relay = Scripted(
+        [trouble, trouble, [mail("Q1", "a@x.example")], []], [MailFate("Q1", "a@x.example", "sent")], [trouble]
+    )
     assert drained(relay).outputs["sent"] == 1
 
 
@@ -115,6 +129,7 @@ def test_a_relay_that_cannot_count_is_asked_and_said() -> None:
 
 def test_plan_says_what_it_knows() -> None:
     """Not zero where nobody looked."""
+
     def notes(relay):
         services = SimpleNamespace(clock=FakeClock(), relays={"r": relay}, domains={"x.example": 1})
         return asyncio.run(Drain().plan(DrainArgs(relay="r"), services, STEP)).notes[0]

@@ -14,7 +14,9 @@ from bcp.plugins.actions.shell import Shell, ShellArgs
 STEP = StepInfo("run-it", "run/run-it#0")
 
 
-@pytest.mark.parametrize(("allowed", "refused"), [((), True), (("other",), True), (("tool",), False), (("tool-box",), True)])
+@pytest.mark.parametrize(
+    ("allowed", "refused"), [((), True), (("other",), True), (("tool",), False), (("tool-box",), True)]
+)
 def test_a_program_that_is_not_named_is_refused_in_the_plan_and_not_run(allowed, refused) -> None:
     services = SimpleNamespace(allow_shell=allowed, outside=None)
     found = asyncio.run(Shell().plan(ShellArgs(run=["tool", "x"]), services, STEP))

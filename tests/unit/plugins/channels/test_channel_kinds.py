@@ -42,7 +42,12 @@ def make(kind: str, url: str, tmp_path, **more) -> Channel:
 
 def delivery(channel: Channel, key: str = "run/step/c/alice") -> Delivery:
     address = channel.place() if channel.broadcast else "+12025550101"
-    return Delivery(key, address, Message("t", channel.form, "en", "Mail is late", "Do not resend mail.", "<p>Do not resend mail.</p>", 1), NOW)
+    return Delivery(
+        key,
+        address,
+        Message("t", channel.form, "en", "Mail is late", "Do not resend mail.", "<p>Do not resend mail.</p>", 1),
+        NOW,
+    )
 
 
 def test_a_call_says_the_text_and_escapes_it(tmp_path) -> None:
@@ -95,7 +100,11 @@ class Workspace:
 
     async def handle(self, request: web.Request) -> web.Response:
         method = request.path.rsplit("/", 1)[1]
-        data = await request.json() if request.content_type == "application/json" else {**request.query, **(dict(await request.post()))}
+        data = (
+            await request.json()
+            if request.content_type == "application/json"
+            else {**request.query, **(dict(await request.post()))}
+        )
         return web.json_response(getattr(self, method.replace(".", "_"))(data))
 
     def conversations_create(self, data):
@@ -105,14 +114,21 @@ class Workspace:
         return {"ok": True, "channel": {"id": self.rooms[data["name"]], "name": data["name"]}}
 
     def conversations_list(self, data):
-        return {"ok": True, "channels": [{"id": i, "name": n} for n, i in self.rooms.items()], "response_metadata": {"next_cursor": ""}}
+        return {
+            "ok": True,
+            "channels": [{"id": i, "name": n} for n, i in self.rooms.items()],
+            "response_metadata": {"next_cursor": ""},
+        }
 
     def conversations_invite(self, data):
         self.invited.append(data["users"].split(","))
         return {"ok": True}
 
     def conversations_history(self, data):
-        return {"ok": True, "messages": [p for p in reversed(self.posts) if p["channel"] == data["channel"] and not p.get("thread_ts")]}
+        return {
+            "ok": True,
+            "messages": [p for p in reversed(self.posts) if p["channel"] == data["channel"] and not p.get("thread_ts")],
+        }
 
     def pins_add(self, data):
         self.pins.append(data["timestamp"])
@@ -120,7 +136,9 @@ class Workspace:
 
     def chat_postMessage(self, data):
         meta = data.get("metadata")
-        self.posts.append({**data, "ts": f"{len(self.posts) + 1}.0", "metadata": json.loads(meta) if isinstance(meta, str) else meta})
+        self.posts.append(
+            {**data, "ts": f"{len(self.posts) + 1}.0", "metadata": json.loads(meta) if isinstance(meta, str) else meta}
+        )
         return {"ok": True, "channel": data["channel"], "ts": self.posts[-1]["ts"]}
 
 
@@ -139,7 +157,10 @@ def test_an_incident_channel_is_opened_once_filled_pinned_and_threaded(tmp_path)
         HTTP["slack-incident"] = {"token": "file:token", "invite": [f"U{i:07}" for i in range(450)]}
         try:
             first, second = make("slack-incident", url, tmp_path), make("slack-incident", url, tmp_path)
-            one, two = delivery(first, "run-20260122-174500-x7kq/tell/slack/all"), delivery(first, "run-20260122-174500-x7kq/update#1/slack/all")
+            one, two = (
+                delivery(first, "run-20260122-174500-x7kq/tell/slack/all"),
+                delivery(first, "run-20260122-174500-x7kq/update#1/slack/all"),
+            )
             assert await first.find(one) is None
             await first.send(one)
             await second.send(two)

@@ -12,7 +12,12 @@ from bcp.contracts.channel import ChannelPlugin
 from bcp.testing.channel import ChannelSuite
 from bcp.testing.vendor import WRONG_ANSWERS, Answer, Asked
 
-ROW = {"sid": "CA1", "status": "queued", "body": "Mail is late. Do not resend it.", "date_created": "Fri, 15 Jan 2027 08:00:05 +0000"}
+ROW = {
+    "sid": "CA1",
+    "status": "queued",
+    "body": "Mail is late. Do not resend it.",
+    "date_created": "Fri, 15 Jan 2027 08:00:05 +0000",
+}
 
 
 class Twilio(ChannelSuite):
@@ -21,7 +26,12 @@ class Twilio(ChannelSuite):
     can_find = True
 
     def settings(self) -> dict[str, Any]:
-        return {"account_sid": self.secret("sid", "AC" + "0" * 32), "auth_token": self.secret("token"), "from": "+15005550006", "api_url": self.url}
+        return {
+            "account_sid": self.secret("sid", "AC" + "0" * 32),
+            "auth_token": self.secret("token"),
+            "from": "+15005550006",
+            "api_url": self.url,
+        }
 
     def respond(self, asked: Asked) -> Answer:
         if asked.method == "POST":
@@ -88,7 +98,9 @@ class TestSlackIncident(TestSlack):
     def respond(self, asked: Asked) -> Answer:
         if asked.path.endswith(("conversations.create", "conversations.list")):
             room = {"id": "C0LAB000001", "name": "inc-20270115-080000-aaaa"}
-            return Answer(200, {"ok": True, "channel": room, "channels": [room], "response_metadata": {"next_cursor": ""}})
+            return Answer(
+                200, {"ok": True, "channel": room, "channels": [room], "response_metadata": {"next_cursor": ""}}
+            )
         return super().respond(asked)
 
 
@@ -104,7 +116,10 @@ class TestNtfy(ChannelSuite):
 
     def respond(self, asked: Asked) -> Answer:
         if asked.path.endswith("/json"):
-            return Answer(200, "\n".join(json.dumps({"id": "n1", "event": "message", "tags": t.json()["tags"]}) for t in self.taken))
+            return Answer(
+                200,
+                "\n".join(json.dumps({"id": "n1", "event": "message", "tags": t.json()["tags"]}) for t in self.taken),
+            )
         return Answer(200, {"id": "n1", "healthy": True})
 
 
@@ -127,7 +142,11 @@ class TestApprise(ChannelSuite):
 
     plugin = registry.find(ChannelPlugin, "apprise")
     tells_refusal = tells_rate = False
-    yes_too = frozenset(n for n, a in WRONG_ANSWERS.items() if n.startswith(("cut", "a length")) or (isinstance(a, Answer) and a.status == 200))
+    yes_too = frozenset(
+        n
+        for n, a in WRONG_ANSWERS.items()
+        if n.startswith(("cut", "a length")) or (isinstance(a, Answer) and a.status == 200)
+    )
     timeout = "2s"  # Apprise reads the status alone
 
     def settings(self) -> dict[str, Any]:

@@ -12,7 +12,13 @@ from bcp.testing.vendor import Answer, Asked
 
 def user(name: str, **more: Any) -> dict[str, Any]:
     """A user as Graph has it."""
-    return {"id": f"id-{name}", "displayName": name, "userPrincipalName": f"{name.lower()}@corp.test", "accountEnabled": True, **more}
+    return {
+        "id": f"id-{name}",
+        "displayName": name,
+        "userPrincipalName": f"{name.lower()}@corp.test",
+        "accountEnabled": True,
+        **more,
+    }
 
 
 class TestGraph(DirectorySuite):
@@ -21,26 +27,56 @@ class TestGraph(DirectorySuite):
     plugin = registry.find(DirectoryPlugin, "graph")
 
     def settings(self) -> dict[str, Any]:
-        return {"tenant_id": "t", "client_id": "c", "client_secret": self.secret("graph"), "api_url": self.url, "groups": self.groups, "managers": True}
+        return {
+            "tenant_id": "t",
+            "client_id": "c",
+            "client_secret": self.secret("graph"),
+            "api_url": self.url,
+            "groups": self.groups,
+            "managers": True,
+        }
 
     def respond(self, asked: Asked) -> Answer:
         base, path = f"{self.url}/v1.0", asked.path
         if "delta" in path:
             if "deltatoken" in asked.target:
-                return Answer(200, {"value": [{"id": "id-Bob", "@removed": {"reason": "deleted"}}], "@odata.deltaLink": f"{base}/users/delta()?$deltatoken=2"})
+                return Answer(
+                    200,
+                    {
+                        "value": [{"id": "id-Bob", "@removed": {"reason": "deleted"}}],
+                        "@odata.deltaLink": f"{base}/users/delta()?$deltatoken=2",
+                    },
+                )
             if "skiptoken" in asked.target:
                 return Answer(200, {"value": [user("Bob")], "@odata.deltaLink": f"{base}/users/delta()?$deltatoken=1"})
             return Answer(200, {"value": [user("Alice")], "@odata.nextLink": f"{base}/users/delta()?$skiptoken=1"})
         if "transitiveMembers" in path:
             return Answer(200, {"value": [{"@odata.type": "#microsoft.graph.user", "id": "id-Bob"}]})
         if path.endswith("/serviceConfigurationRecords"):
-            return Answer(200, {"value": [{"@odata.type": "#microsoft.graph.domainDnsMxRecord", "id": "1", "mailExchange": "corp-test.mail.protection.outlook.test", "preference": 0, "ttl": 3600}]})
+            return Answer(
+                200,
+                {
+                    "value": [
+                        {
+                            "@odata.type": "#microsoft.graph.domainDnsMxRecord",
+                            "id": "1",
+                            "mailExchange": "corp-test.mail.protection.outlook.test",
+                            "preference": 0,
+                            "ttl": 3600,
+                        }
+                    ]
+                },
+            )
         if path.endswith("/healthOverviews"):
-            return Answer(200, {"value": [{"id": "Exchange", "service": "Exchange Online", "status": "serviceOperational"}]})
+            return Answer(
+                200, {"value": [{"id": "Exchange", "service": "Exchange Online", "status": "serviceOperational"}]}
+            )
         boss = {"manager": {"@odata.type": "#microsoft.graph.user", "id": "id-Alice"}}
         return Answer(200, {"value": [user("Alice"), user("Bob", **boss)]})
 
 
 def test_every_directory_of_ours_is_here() -> None:
     """A new one joins."""
-    assert {c.plugin.kind for c in DirectorySuite.__subclasses__() if hasattr(c, "plugin")} == set(registry.own("directories"))
+    assert {c.plugin.kind for c in DirectorySuite.__subclasses__() if hasattr(c, "plugin")} == set(
+        registry.own("directories")
+    )

@@ -35,7 +35,10 @@ class TestLab(DnsSuite):
 
     def setup_method(self) -> None:
         super().setup_method()
-        self.zones = {d: Zone(d, [("@", 3600, "MX", ["10 primary.out.test."]), ("@", 60, "NS", [f"ns1.{d}."])]) for d in self.domains}
+        self.zones = {
+            d: Zone(d, [("@", 3600, "MX", ["10 primary.out.test."]), ("@", 60, "NS", [f"ns1.{d}."])])
+            for d in self.domains
+        }
         self.loop, self.port = asyncio.new_event_loop(), free_port("127.0.0.1")
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.server = NameServer(list(self.zones.values()), {"bcp.": SECRET})
@@ -51,7 +54,9 @@ class TestLab(DnsSuite):
 
     async def put(self, domain: str, mx: MxSet) -> None:
         zone = self.zones[domain]
-        zone.sets[(zone.name, dns.rdatatype.MX)] = dns.rdataset.from_text("IN", "MX", mx.ttl_s, *(str(h) for h in mx.hosts))
+        zone.sets[(zone.name, dns.rdatatype.MX)] = dns.rdataset.from_text(
+            "IN", "MX", mx.ttl_s, *(str(h) for h in mx.hosts)
+        )
         zone.serial += 1
 
     async def served(self, domain: str) -> MxSet | None:
@@ -66,7 +71,12 @@ class TestLab(DnsSuite):
 
 def writer(suite, server):
     settings = Rfc2136Settings.model_validate(
-        {"kind": "rfc2136", "server": server, "key": {"name": "bcp.", "secret": suite.secret("tsig", SECRET)}, "timeout": "500ms"}
+        {
+            "kind": "rfc2136",
+            "server": server,
+            "key": {"name": "bcp.", "secret": suite.secret("tsig", SECRET)},
+            "timeout": "500ms",
+        }
     )
     return Rfc2136("main", settings, FakeClock(), {})
 

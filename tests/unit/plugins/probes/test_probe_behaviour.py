@@ -64,7 +64,14 @@ def test_smtp_asks_every_address_apart() -> None:
             server = await asyncio.start_server(hostile.silence, "127.0.0.2", port) if second == "hang" else None
             try:
                 start = time.monotonic()
-                found = await make("smtp", host="mail.example.com", addresses=["127.0.0.1", "127.0.0.2"] if second != "both" else ["127.0.0.3", "127.0.0.2"], port=port, recipient="a@example.com", timeout="1s").look()
+                found = await make(
+                    "smtp",
+                    host="mail.example.com",
+                    addresses=["127.0.0.1", "127.0.0.2"] if second != "both" else ["127.0.0.3", "127.0.0.2"],
+                    port=port,
+                    recipient="a@example.com",
+                    timeout="1s",
+                ).look()
                 return found, time.monotonic() - start
             finally:
                 if server:
@@ -96,18 +103,41 @@ def test_smtp_notes_a_bad_certificate_and_fails_on_it_only_where_strict_senders_
             await writer.drain()
 
     loose = asyncio.run(at(handler, lambda p: make("smtp", host="127.0.0.1", port=p, recipient="a@example.com")))
-    strict = asyncio.run(at(handler, lambda p: make("smtp", host="127.0.0.1", port=p, recipient="a@example.com", require_tls=True)))
+    strict = asyncio.run(
+        at(handler, lambda p: make("smtp", host="127.0.0.1", port=p, recipient="a@example.com", require_tls=True))
+    )
     assert loose.result is OK and "certificate" in loose.evidence
     assert (strict.result, strict.kind) == (FAIL, "tls")
 
 
 def test_a_control_is_content_with_any_answer() -> None:
     """It vouches for the network, not for what is at the other end."""
-    assert asyncio.run(at(smtp_server({"RCPT": "550 5.1.1 no such user"}), lambda p: make("smtp", host="127.0.0.1", port=p, recipient="a@example.com", control=True))).result is OK
-    assert asyncio.run(at(hostile.http(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n"), lambda p: make("https", url=f"http://127.0.0.1:{p}/", control=True))).result is OK
-    for found in (asyncio.run(make("smtp", host="127.0.0.1", port=1, recipient="a@example.com", control=True).look()), asyncio.run(make("https", url="http://127.0.0.1:1/", control=True).look())):
+    assert (
+        asyncio.run(
+            at(
+                smtp_server({"RCPT": "550 5.1.1 no such user"}),
+                lambda p: make("smtp", host="127.0.0.1", port=p, recipient="a@example.com", control=True),
+            )
+        ).result
+        is OK
+    )
+    assert (
+        asyncio.run(
+            at(
+                hostile.http(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n"),
+                lambda p: make("https", url=f"http://127.0.0.1:{p}/", control=True),
+            )
+        ).result
+        is OK
+    )
+    for found in (
+        asyncio.run(make("smtp", host="127.0.0.1", port=1, recipient="a@example.com", control=True).look()),
+        asyncio.run(make("https", url="http://127.0.0.1:1/", control=True).look()),
+    ):
         assert found.result is FAIL and found.control
-    assert asyncio.run(make("dns", host="example.com", resolvers=["127.0.0.1:1"], control=True).look()).result is UNKNOWN
+    assert (
+        asyncio.run(make("dns", host="example.com", resolvers=["127.0.0.1:1"], control=True).look()).result is UNKNOWN
+    )
 
 
 # -- vendors -----------------------------------------------------------------------------------------------------
@@ -134,11 +164,32 @@ def with_vendors(work, **attributes):
 
 
 def graph(kind, vendors, secret, **more):
-    return make(kind, tenant_id="t", client_id="c", client_secret=secret, api_url=vendors.url, **{"timeout": "15s", **more})
+    return make(
+        kind, tenant_id="t", client_id="c", client_secret=secret, api_url=vendors.url, **{"timeout": "15s", **more}
+    )
 
 
-EVERY_STATUS = ["serviceOperational", "investigating", "restoringService", "verifyingService", "serviceRestored", "postIncidentReviewPublished", "serviceDegradation", "serviceInterruption", "extendedRecovery", "falsePositive",
-                "investigationSuspended", "resolved", "mitigatedExternal", "mitigated", "resolvedExternal", "confirmed", "reported", "unknownFutureValue", "someNewValueOfNextYear"]
+EVERY_STATUS = [
+    "serviceOperational",
+    "investigating",
+    "restoringService",
+    "verifyingService",
+    "serviceRestored",
+    "postIncidentReviewPublished",
+    "serviceDegradation",
+    "serviceInterruption",
+    "extendedRecovery",
+    "falsePositive",
+    "investigationSuspended",
+    "resolved",
+    "mitigatedExternal",
+    "mitigated",
+    "resolvedExternal",
+    "confirmed",
+    "reported",
+    "unknownFutureValue",
+    "someNewValueOfNextYear",
+]
 
 
 @pytest.mark.parametrize("status", EVERY_STATUS)
@@ -164,7 +215,15 @@ def test_graph_health_reads_issues(secret) -> None:
     """The worst open issue of our service counts; one of our own making is our own fault; others' services do not matter."""
 
     def issue(**more):
-        return {"id": "EX1", "service": "Exchange Online", "status": "serviceDegradation", "origin": "microsoft", "isResolved": False, "title": "x", **more}
+        return {
+            "id": "EX1",
+            "service": "Exchange Online",
+            "status": "serviceDegradation",
+            "origin": "microsoft",
+            "isResolved": False,
+            "title": "x",
+            **more,
+        }
 
     async def work(vendors):
         probe = graph("graph-health", vendors, secret)
@@ -206,14 +265,27 @@ def test_entra_asks_for_fresh_tokens_slowly_and_at_every_look_while_it_fails(sec
 
 
 def postqueue(*mails):
-    return "".join(json.dumps({"queue_name": q, "queue_id": i, "arrival_time": at, "recipients": [{"address": to, **({"delay_reason": why} if why else {})}]}) + "\n" for q, i, at, to, why in mails)
+    return "".join(
+        json.dumps(
+            {
+                "queue_name": q,
+                "queue_id": i,
+                "arrival_time": at,
+                "recipients": [{"address": to, **({"delay_reason": why} if why else {})}],
+            }
+        )
+        + "\n"
+        for q, i, at, to, why in mails
+    )
 
 
 def test_queue_counts_and_silence_is_not_failure(tmp_path) -> None:
     """Growth is a failure, passing mail is well, an empty queue says nothing."""
     path = tmp_path / "queue"
     clock = FakeClock(10_000.0)
-    probe = make("queue", clock, command=["cat", str(path)], domains=["x.example"], deferred=2, oldest="5m", plane="gateway")
+    probe = make(
+        "queue", clock, command=["cat", str(path)], domains=["x.example"], deferred=2, oldest="5m", plane="gateway"
+    )
 
     def look(*mails):
         path.write_text(postqueue(*mails) + "not json\n")
@@ -221,14 +293,26 @@ def test_queue_counts_and_silence_is_not_failure(tmp_path) -> None:
 
     assert look().kind == "no-queue"  # it prints something, and that is no queue
     old = ("deferred", "A", 9_000, "u@x.example", "host mx said: 451 4.3.2 temporary server issue")
-    found = look(old, ("deferred", "B", 9_100, "v@x.example", "connect to mx: Connection timed out"), ("deferred", "C", 9_000, "w@other.example", "451 no"))
-    assert found.result is FAIL and found.plane == "gateway" and found.data["deferred"] == "2" and "451:1" in found.data["codes"]
+    found = look(
+        old,
+        ("deferred", "B", 9_100, "v@x.example", "connect to mx: Connection timed out"),
+        ("deferred", "C", 9_000, "w@other.example", "451 no"),
+    )
+    assert (
+        found.result is FAIL
+        and found.plane == "gateway"
+        and found.data["deferred"] == "2"
+        and "451:1" in found.data["codes"]
+    )
     assert look(old).result is OK  # B has passed
     assert look(("deferred", "D", 9_990, "u@x.example", "451 x")).result is OK
     assert look(("active", "E", 9_999, "u@x.example", "")).result is OK
     assert look(("active", "E", 9_999, "u@x.example", "")).result is UNKNOWN
     broken = make("queue", command=["false"])
-    assert (asyncio.run(broken.look()).result, asyncio.run(make("queue", command=["/no/such"]).look()).kind) == (UNKNOWN, "no-queue")
+    assert (asyncio.run(broken.look()).result, asyncio.run(make("queue", command=["/no/such"]).look()).kind) == (
+        UNKNOWN,
+        "no-queue",
+    )
 
 
 def test_alert_reads_alertmanagers_bodies(tmp_path) -> None:
@@ -239,7 +323,23 @@ def test_alert_reads_alertmanagers_bodies(tmp_path) -> None:
     store.mkdir()
 
     def body(name, *alerts):
-        (store / name).write_text(json.dumps({"version": "4", "status": "firing", "alerts": [{"status": s, "fingerprint": f, "labels": {"alertname": "MailDown", "service": sv}, "startsAt": "2026-01-22T17:45:00Z"} for s, f, sv in alerts]}))
+        (store / name).write_text(
+            json.dumps(
+                {
+                    "version": "4",
+                    "status": "firing",
+                    "alerts": [
+                        {
+                            "status": s,
+                            "fingerprint": f,
+                            "labels": {"alertname": "MailDown", "service": sv},
+                            "startsAt": "2026-01-22T17:45:00Z",
+                        }
+                        for s, f, sv in alerts
+                    ],
+                }
+            )
+        )
 
     (store / "0.json").write_text("{broken")
     body("1.json", ("firing", "a", "exchange-online"), ("firing", "b", "other"))

@@ -98,7 +98,14 @@ def test_test_mails_go_round_and_to_every_address_while_one_is_refused() -> None
             "smtp", clock, host="mx", port=port, addresses=["127.0.0.1", "127.0.0.2"], recipient=ONE, mail_to=ONE
         )
         counts = []
-        for change, pause in (("", 60), ("", 300), ("", 300), ("451 4.3.2 later", 60), ("451 4.3.2 later", 60), ("", 60)):
+        for change, pause in (
+            ("", 60),
+            ("", 300),
+            ("", 300),
+            ("451 4.3.2 later", 60),
+            ("451 4.3.2 later", 60),
+            ("", 60),
+        ):
             first.after_data = second.after_data = change or "250 2.0.0 queued"
             found = await probe.look()
             counts.append((len(first.taken), len(second.taken), found.result, found.kind))
@@ -206,7 +213,19 @@ def test_a_first_contact_is_believed_for_a_while_and_once() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "result"),
-    [("", OK), ("accepted", OK), ("delivered", OK), ("greylisted", UNKNOWN), ("own-sender", UNKNOWN), ("no-route", UNKNOWN), ("throttled", FAIL), ("4xx-rcpt", FAIL), ("rejects", FAIL), ("refused", FAIL), ("new-word", FAIL)],
+    [
+        ("", OK),
+        ("accepted", OK),
+        ("delivered", OK),
+        ("greylisted", UNKNOWN),
+        ("own-sender", UNKNOWN),
+        ("no-route", UNKNOWN),
+        ("throttled", FAIL),
+        ("4xx-rcpt", FAIL),
+        ("rejects", FAIL),
+        ("refused", FAIL),
+        ("new-word", FAIL),
+    ],
 )
 def test_the_result_that_goes_with_a_kind(kind, result) -> None:
     """What is our own, or says nothing, never counts against the service."""
@@ -224,7 +243,10 @@ def test_the_sum_of_parts() -> None:
     assert summarize([part(OK, "accepted"), part(OK, "delivered", "b")])[:2] == (OK, "delivered")
     assert summarize([part(FAIL, "refused"), part(OK, "accepted", "b")])[:2] == (DEGRADED, "refused")
     assert summarize([part(FAIL, "refused"), part(UNKNOWN, "no-route", "b")])[:2] == (FAIL, "refused")
-    assert summarize([part(FAIL, "4xx-rcpt"), part(FAIL, "4xx-rcpt", "a", TWO), part(FAIL, "rejects", "b")])[1] == "rejects"
+    assert (
+        summarize([part(FAIL, "4xx-rcpt"), part(FAIL, "4xx-rcpt", "a", TWO), part(FAIL, "rejects", "b")])[1]
+        == "rejects"
+    )
     assert summarize([part(FAIL, "timeout"), part(FAIL, "4xx-rcpt", "b"), part(FAIL, "4xx-rcpt", "c")])[1] == "4xx-rcpt"
     assert summarize([part(FAIL, "rejects"), part(OK, "accepted", "a", TWO)])[0] is DEGRADED
 

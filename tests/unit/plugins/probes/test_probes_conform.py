@@ -150,13 +150,26 @@ class TestEntra(Http):
     plugin = registry.find(ProbePlugin, "entra")
 
     def settings(self) -> dict[str, Any]:
-        return {"tenant_id": "corp.test", "client_id": "c", "client_secret": self.secret("graph"), "authority": self.url}
+        return {
+            "tenant_id": "corp.test",
+            "client_id": "c",
+            "client_secret": self.secret("graph"),
+            "authority": self.url,
+        }
 
     def answer(self, asked: Asked) -> Answer:
         if asked.method == "POST":
             return Answer(200, {"access_token": "t", "token_type": "Bearer", "expires_in": 3599})
         at = f"{self.url}/corp.test"
-        return Answer(200, {"issuer": f"{at}/v2.0", "token_endpoint": f"{at}/oauth2/v2.0/token", "authorization_endpoint": f"{at}/oauth2/v2.0/authorize", "jwks_uri": f"{at}/keys"})
+        return Answer(
+            200,
+            {
+                "issuer": f"{at}/v2.0",
+                "token_endpoint": f"{at}/oauth2/v2.0/token",
+                "authorization_endpoint": f"{at}/oauth2/v2.0/authorize",
+                "jwks_uri": f"{at}/keys",
+            },
+        )
 
 
 class Graph(Http):
@@ -174,7 +187,15 @@ class TestGraphHealth(Graph):
     def answer(self, asked: Asked) -> Answer:
         if asked.path.endswith("/issues"):
             return Answer(200, {"value": []})
-        return Answer(200, {"id": "Exchange", "service": "Exchange Online", "status": "serviceOperational", "value": [{"id": "Exchange", "service": "Exchange Online", "status": "serviceOperational"}]})
+        return Answer(
+            200,
+            {
+                "id": "Exchange",
+                "service": "Exchange Online",
+                "status": "serviceOperational",
+                "value": [{"id": "Exchange", "service": "Exchange Online", "status": "serviceOperational"}],
+            },
+        )
 
 
 class TestGraphMailbox(Graph):

@@ -25,7 +25,17 @@ class TestSmtp(RelaySuite):
         }  # fmt: skip
 
     def hold(self, mails: Sequence[QueuedMail]) -> None:
-        rows = [{"queue_name": "deferred", "queue_id": m.queue_id, "arrival_time": m.arrived, "message_size": 1, "sender": m.sender, "recipients": [{"address": r, "delay_reason": "later"} for r in m.recipients]} for m in mails]
+        rows = [
+            {
+                "queue_name": "deferred",
+                "queue_id": m.queue_id,
+                "arrival_time": m.arrived,
+                "message_size": 1,
+                "sender": m.sender,
+                "recipients": [{"address": r, "delay_reason": "later"} for r in m.recipients],
+            }
+            for m in mails
+        ]
         (self.folder / "queue").write_text("".join(json.dumps(r) + "\n" for r in rows))
 
     def garble(self, listing: bytes) -> None:
@@ -34,7 +44,9 @@ class TestSmtp(RelaySuite):
     def end(self, fates: Sequence[MailFate]) -> None:
         with (self.folder / "log").open("a") as log:
             for f in fates:
-                log.write(f"Jan 22 17:45:01 relay postfix/smtp[1]: {f.queue_id}: to=<{f.recipient}>, relay=mx.test[192.0.2.1]:25, delay=1, dsn=2.0.0, status={f.status} ({f.detail})\n")
+                log.write(
+                    f"Jan 22 17:45:01 relay postfix/smtp[1]: {f.queue_id}: to=<{f.recipient}>, relay=mx.test[192.0.2.1]:25, delay=1, dsn=2.0.0, status={f.status} ({f.detail})\n"
+                )
 
 
 def test_every_relay_of_ours_is_here() -> None:

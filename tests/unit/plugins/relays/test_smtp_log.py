@@ -16,7 +16,17 @@ from bcp.plugins.relays.smtp import SmtpRelay, SmtpRelaySettings
 def relay(tmp_path, queue=""):
     """One whose queue is a file."""
     (tmp_path / "queue").write_text(queue)
-    return SmtpRelay("r", SmtpRelaySettings.model_validate({"kind": "smtp", "hosts": [{"host": "r.test"}], "log": tmp_path / "mail.log", "queue": {"command": ["cat", str(tmp_path / "queue")]}}))
+    return SmtpRelay(
+        "r",
+        SmtpRelaySettings.model_validate(
+            {
+                "kind": "smtp",
+                "hosts": [{"host": "r.test"}],
+                "log": tmp_path / "mail.log",
+                "queue": {"command": ["cat", str(tmp_path / "queue")]},
+            }
+        ),
+    )
 
 
 def sent(when, ident="A1B2C3D4"):
@@ -42,7 +52,10 @@ def test_what_was_sent_before_the_message_arrived_is_another_message(tmp_path) -
     """The queue says when it arrived."""
     now = time.time()
     (tmp_path / "mail.log").write_text(sent(now - 30 * 86_400))
-    one = relay(tmp_path, f'{{"queue_id": "A1B2C3D4", "arrival_time": {int(now)}, "sender": "s", "recipients": [{{"address": "a@x.example"}}]}}\n')
+    one = relay(
+        tmp_path,
+        f'{{"queue_id": "A1B2C3D4", "arrival_time": {int(now)}, "sender": "s", "recipients": [{{"address": "a@x.example"}}]}}\n',
+    )
     assert asyncio.run(one.fates(["A1B2C3D4"])) != []
     asyncio.run(one.queue())
     assert asyncio.run(one.fates(["A1B2C3D4"])) == []

@@ -29,7 +29,11 @@ class Ours(HookSuite):
     def settings(self) -> dict[str, Any]:
         key = self.secret("key")
         whsec = self.secret("whsec", "whsec_" + base64.b64encode(b"s3cret-never-shown-key").decode())
-        text = json.dumps(SETTINGS[self.plugin.kind]).replace('"file:key"', json.dumps(key)).replace('"file:whsec"', json.dumps(whsec))
+        text = (
+            json.dumps(SETTINGS[self.plugin.kind])
+            .replace('"file:key"', json.dumps(key))
+            .replace('"file:whsec"', json.dumps(whsec))
+        )
         return json.loads(text.replace('"file:old"', json.dumps(self.secret("old"))))
 
     def body(self, *, firing: bool, event: int = 1) -> Any:
@@ -53,7 +57,13 @@ def suite_of(kind: str) -> type[Ours]:
     return type(
         "Test" + kind.title().replace("-", ""),
         (Ours,),
-        {"plugin": registry.find(HookPlugin, kind), "signs_body": "hmac" in given, "signs_time": kind in {"grafana", "standard-webhooks"}, "names_events": kind not in {"alertmanager", "gatus", "grafana", "uptime-kuma"}, "__module__": __name__},
+        {
+            "plugin": registry.find(HookPlugin, kind),
+            "signs_body": "hmac" in given,
+            "signs_time": kind in {"grafana", "standard-webhooks"},
+            "names_events": kind not in {"alertmanager", "gatus", "grafana", "uptime-kuma"},
+            "__module__": __name__,
+        },
     )
 
 

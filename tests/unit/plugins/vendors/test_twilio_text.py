@@ -22,19 +22,48 @@ def row(body, at=AT + 1, direction="outbound-api"):
     return SimpleNamespace(sid="SM1", body=body, date_created=made, direction=direction, status="sent")
 
 
-@pytest.mark.parametrize("body", [BODY, "Sent from your Twilio trial account - " + BODY, BODY + " Reply STOP to unsubscribe.", BODY.replace(" ", "  "), BODY.upper()])
+@pytest.mark.parametrize(
+    "body",
+    [
+        BODY,
+        "Sent from your Twilio trial account - " + BODY,
+        BODY + " Reply STOP to unsubscribe.",
+        BODY.replace(" ", "  "),
+        BODY.upper(),
+    ],
+)
 def test_it_is_found(body) -> None:
     """With what Twilio adds."""
     assert text_among([row("else"), row(body)], WANTED).id == "SM1"
 
 
-@pytest.mark.parametrize("rows", [[], [row("Your parcel arrives")], [row(BODY, AT - 60)], [row("", AT - 60)], [row(BODY, direction="inbound")], [row("", direction="inbound")]])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [row("Your parcel arrives")],
+        [row(BODY, AT - 60)],
+        [row("", AT - 60)],
+        [row(BODY, direction="inbound")],
+        [row("", direction="inbound")],
+    ],
+)
 def test_it_is_provably_not_there(rows) -> None:
     """Nothing since the claim that could be it."""
     assert text_among(rows, WANTED) is None
 
 
-@pytest.mark.parametrize("rows", [[row("")], [row(None)], [row("***")], [row(BODY, None)], [row(BODY[:50])], [row(BODY.replace("late", "delayed now"))]])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row("")],
+        [row(None)],
+        [row("***")],
+        [row(BODY, None)],
+        [row(BODY[:50])],
+        [row(BODY.replace("late", "delayed now"))],
+    ],
+)
 def test_what_may_be_it_is_in_doubt(rows) -> None:
     """Redacted, undated, cut, changed: it is not sent again."""
     with pytest.raises(InDoubt):
