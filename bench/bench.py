@@ -50,7 +50,8 @@ def row(what: str, ours: float, theirs: float, bar: float, against: str, unit: s
     ratio = ours / theirs
     ROWS.append({"what": what, "ratio": round(ratio, 3), "bar": bar, "held": ratio <= bar, "against": against})
     print(
-        f"  {'ok ' if ratio <= bar else 'NO '} {what:<46} {ratio:7.3f} x {against:<34} bar {bar:g}  ({unit}: {ours * 1000:.2f} to {theirs * 1000:.2f} ms)",
+        f"  {'ok ' if ratio <= bar else 'NO '} {what:<46} {ratio:7.3f} x {against:<34} bar {bar:g}  ({unit}: "
+        f"{ours * 1000:.2f} to {theirs * 1000:.2f} ms)",
         flush=True,
     )
 
@@ -89,7 +90,8 @@ def engine_run(count: int) -> tuple[float, float]:
 
 
 def steps() -> None:
-    """A durable no-op step: the slope between few and many, against ansible's assert and Chaos Toolkit (which keeps nothing)."""
+    """A durable no-op step: the slope between few and many,
+    against ansible's assert and Chaos Toolkit (which keeps nothing)."""
     print("durable no-op step (slope between 10 and 210 steps)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -126,7 +128,8 @@ def steps() -> None:
     row("durable no-op step", slope["us"][0], slope["ansible"][0], 1 / 15, "ansible.builtin.assert")
     row("durable no-op step", slope["us"][0], 0.001, 1.0, "1 ms")
     print(
-        f"      chaos toolkit, nothing kept: {slope['chaos'][0] * 1000:.3f} ms CPU a step (we pay for two synced commits; wall {slope['us'][1] * 1000:.2f} ms)"
+        f"      chaos toolkit, nothing kept: {slope['chaos'][0] * 1000:.3f} ms CPU a step (we pay for two synced "
+        f"commits; wall {slope['us'][1] * 1000:.2f} ms)"
     )
 
 
@@ -217,13 +220,16 @@ def _mx_contestants(server, folder: Path, count: int) -> dict[str, Callable[[], 
         zones.mkdir(exist_ok=True)
         for i in range(count):
             (zones / f"z{i}.test.yaml").write_text(
-                f"'':\n  - {{type: MX, ttl: 60, value: {{preference: {preference}, exchange: {exchange}}}}}\nsub:\n  - {{type: MX, ttl: 60, value: {{preference: 0, exchange: primary.out.test.}}}}\n"
-                "alias:\n  - {type: CNAME, ttl: 60, value: www.z%d.test.}\nns1:\n  - {type: A, ttl: 60, value: 127.0.0.1}\nwww:\n  - {type: A, ttl: 60, value: 127.0.0.1}\n"
-                % i
+                f"'':\n  - {{type: MX, ttl: 60, value: {{preference: {preference}, exchange: {exchange}}}}}\nsub:\n"
+                f"  - {{type: MX, ttl: 60, value: {{preference: 0, exchange: primary.out.test.}}}}\n"
+                "alias:\n  - {type: CNAME, ttl: 60, value: www.z%d.test.}\nns1:\n"
+                "  - {type: A, ttl: 60, value: 127.0.0.1}\nwww:\n  - {type: A, ttl: 60, value: 127.0.0.1}\n" % i
             )
         (folder / "octo.yaml").write_text(
-            "manager: {max_workers: 1}\nproviders:\n  config: {class: octodns.provider.yaml.YamlProvider, directory: %s, enforce_order: false}\n"
-            "  bind: {class: octodns_bind.Rfc2136Provider, host: 127.0.0.1, port: %d, key_name: bcp., key_secret: %s, key_algorithm: hmac-sha256}\nzones:\n%s"
+            "manager: {max_workers: 1}\nproviders:\n"
+            "  config: {class: octodns.provider.yaml.YamlProvider, directory: %s, enforce_order: false}\n"
+            "  bind: {class: octodns_bind.Rfc2136Provider, host: 127.0.0.1, port: %d, key_name: bcp., key_secret: "
+            "%s, key_algorithm: hmac-sha256}\nzones:\n%s"
             % (
                 zones,
                 server.port,
@@ -311,7 +317,8 @@ def sms() -> None:
 
 
 def slack() -> None:
-    """2,000 posts, 20 in flight, beside slack_sdk alone: what the channel adds is our key, a deadline and typed outcomes."""
+    """2,000 posts, 20 in flight, beside slack_sdk alone:
+    what the channel adds is our key, a deadline and typed outcomes."""
     stub = subprocess.Popen(
         [sys.executable, str(ROOT / "bench" / "sms.py"), "serve", "0"], env=ENV, stdout=subprocess.PIPE, text=True
     )
@@ -345,7 +352,8 @@ def _many(port: str, delay: float, few: dict[str, float]) -> None:
     )
     one = json.loads(done.stdout.splitlines()[-1])
     print(
-        f"      us, 20,000       {20000 / one['wall']:8.0f}/s  {one['cpu'] / 20000 * 1000:.3f} ms CPU a message  {one['mib']:.0f} MiB"
+        f"      us, 20,000       {20000 / one['wall']:8.0f}/s  {one['cpu'] / 20000 * 1000:.3f} ms CPU a message  "
+        f"{one['mib']:.0f} MiB"
     )
     if delay:
         row(

@@ -1,4 +1,5 @@
-"""One process that switches N zones: ``us`` (our back end, read + swap + verify), ``us-update`` (swap only), ``bare`` (dnspython alone)."""
+"""One process that switches N zones: ``us`` (our back end, read + swap + verify), ``us-update`` (swap only),
+``bare`` (dnspython alone)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Side by side on the same faults: our detector, and Prometheus with blackbox exporter and Alertmanager. Same interval, same `for`.
+"""Side by side on the same faults: our detector, and Prometheus with blackbox exporter and Alertmanager.
+Same interval, same `for`.
 
-What is compared is the time from the fault to the verdict, and what each makes of things that are no outage of the service.
+What is compared is the time from the fault to the verdict, and what each makes of things that are no outage of the
+service.
 """
 
 from __future__ import annotations
@@ -94,14 +96,21 @@ class Peers:
         bb, am, pr = port(), port(), port()
         (folder / "bb.yml").write_text(BLACKBOX)
         (folder / "am.yml").write_text(
-            f"route: {{receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}\nreceivers:\n  - name: hook\n    webhook_configs: [{{url: 'http://127.0.0.1:{hook}/', send_resolved: true}}]\n"
+            "route: {receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}\n"
+            "receivers:\n  - name: hook\n"
+            f"    webhook_configs: [{{url: 'http://127.0.0.1:{hook}/', send_resolved: true}}]\n"
         )
         (folder / "rules.yml").write_text(
-            f"groups:\n  - name: mail\n    interval: {INTERVAL:g}s\n    rules:\n      - alert: MailDown\n        expr: probe_success == 0\n        for: {FOR:g}s\n"
+            f"groups:\n  - name: mail\n    interval: {INTERVAL:g}s\n    rules:\n      - alert: MailDown\n"
+            f"        expr: probe_success == 0\n        for: {FOR:g}s\n"
         )
         (folder / "prom.yml").write_text(
-            f"global: {{scrape_interval: {INTERVAL:g}s, scrape_timeout: {INTERVAL:g}s, evaluation_interval: {INTERVAL:g}s}}\nrule_files: [rules.yml]\nalerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{am}']}}]}}]}}\n"
-            f"scrape_configs:\n  - job_name: smtp\n    metrics_path: /probe\n    params: {{module: [smtp_rcpt], target: ['127.0.0.1:{target}']}}\n    static_configs: [{{targets: ['127.0.0.1:{bb}']}}]\n"
+            f"global: {{scrape_interval: {INTERVAL:g}s, scrape_timeout: {INTERVAL:g}s, evaluation_interval: "
+            f"{INTERVAL:g}s}}\nrule_files: [rules.yml]\n"
+            f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{am}']}}]}}]}}\n"
+            "scrape_configs:\n  - job_name: smtp\n    metrics_path: /probe\n"
+            f"    params: {{module: [smtp_rcpt], target: ['127.0.0.1:{target}']}}\n"
+            f"    static_configs: [{{targets: ['127.0.0.1:{bb}']}}]\n"
         )
         for name, *arguments in (
             ("prometheus-blackbox-exporter", f"--config.file={folder}/bb.yml", f"--web.listen-address=127.0.0.1:{bb}"),
@@ -211,7 +220,9 @@ async def bench(rounds: int) -> list[dict]:  # noqa: C901 - one story, told in o
         after=[state.verdict],
     )
     print(
-        f"ours: K = 5 every {INTERVAL:g} s, held {INTERVAL:g} s, deadline {DEADLINE:g} s: confirmed {rules.confirm_s():g} s after the first failing look. Theirs: scrape {INTERVAL:g} s, for {FOR:g} s, group_wait 0.",
+        f"ours: K = 5 every {INTERVAL:g} s, held {INTERVAL:g} s, deadline {DEADLINE:g} s: confirmed "
+        f"{rules.confirm_s():g} s after the first failing look. Theirs: scrape {INTERVAL:g} s, for {FOR:g} s, "
+        "group_wait 0.",
         flush=True,
     )
 
@@ -276,7 +287,8 @@ async def bench(rounds: int) -> list[dict]:  # noqa: C901 - one story, told in o
                 }
             )
             print(
-                f"{title:<28} ours {'FALSE ALARM' if 'ours' in state.when else 'right'} ({said}), theirs {'FALSE ALARM' if 'theirs' in state.when else 'right'}; truth: {truth}",
+                f"{title:<28} ours {'FALSE ALARM' if 'ours' in state.when else 'right'} ({said}), theirs "
+                f"{'FALSE ALARM' if 'theirs' in state.when else 'right'}; truth: {truth}",
                 flush=True,
             )
     finally:
@@ -300,7 +312,9 @@ def main() -> None:
     others = [r for r in rows if not r["outage"]]
     ratio = statistics.median(r["ours_s"] / r["theirs_s"] for r in outages) if outages else float("nan")
     print(
-        f"time to verdict: {ratio:.2f} x theirs (median of {len(outages)} faults); false verdicts: ours {sum(r['ours_false'] for r in others)} of {len(others)}, theirs {sum(r['theirs_false'] for r in others)} of {len(others)}"
+        f"time to verdict: {ratio:.2f} x theirs (median of {len(outages)} faults); false verdicts: ours "
+        f"{sum(r['ours_false'] for r in others)} of {len(others)}, theirs {sum(r['theirs_false'] for r in others)} of "
+        f"{len(others)}"
     )
     if "--json" in sys.argv:
         print(json.dumps(rows))

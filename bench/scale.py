@@ -114,10 +114,12 @@ def main(sizes: list[int]) -> None:
     play.start()
     ports = here.recv()
     print(
-        f"{os.cpu_count()} cores; S1 and S2 of each domain, from three vantage points at once, servers on the same machine"
+        f"{os.cpu_count()} cores; S1 and S2 of each domain, from three vantage points at once, servers on the same "
+        "machine"
     )
     print(
-        f"{'domains':>8} {'looks':>7} {'round s':>8} {'CPU ms/look':>12} {'MiB each':>9} {'decide ms':>10} {'MiB main':>9}"
+        f"{'domains':>8} {'looks':>7} {'round s':>8} {'CPU ms/look':>12} {'MiB each':>9} {'decide ms':>10} "
+        f"{'MiB main':>9}"
     )
     rows, bar = [], True
     for size in sizes:
@@ -149,14 +151,16 @@ def main(sizes: list[int]) -> None:
             }
         )
         print(
-            f"{size:>8} {looks:>7} {wall:>8.1f} {1000 * cpu / looks:>12.2f} {each:>9.0f} {1000 * used:>10.0f} {memory:>9.0f}"
+            f"{size:>8} {looks:>7} {wall:>8.1f} {1000 * cpu / looks:>12.2f} {each:>9.0f} {1000 * used:>10.0f} "
+            f"{memory:>9.0f}"
         )
         assert all(f[4] == "healthy" for f in found)
         bar = wall <= 60 and max(each, memory) <= 300
         del start
     first, last = rows[0], rows[-1]
     print(
-        f"cost of a look at {last['domains']} domains: {last['cpu_ms_per_look'] / first['cpu_ms_per_look']:.2f} x that at {first['domains']}; the last round {'fits' if bar else 'DOES NOT FIT'} in 60 s and 300 MiB"
+        f"cost of a look at {last['domains']} domains: {last['cpu_ms_per_look'] / first['cpu_ms_per_look']:.2f} x "
+        f"that at {first['domains']}; the last round {'fits' if bar else 'DOES NOT FIT'} in 60 s and 300 MiB"
     )
     play.terminate()
     if "--json" in sys.argv:

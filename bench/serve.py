@@ -23,7 +23,8 @@ from starlette.routing import Route
 async def hook(request):
     json.loads(await request.body())
     return JSONResponse({"incident": None}, 202)
-uvicorn.run(Starlette(routes=[Route("/hooks/alertmanager", hook, methods=["POST"])]), port=int(sys.argv[1]), http="httptools", access_log=False, log_level="error")
+uvicorn.run(Starlette(routes=[Route("/hooks/alertmanager", hook, methods=["POST"])]), port=int(sys.argv[1]), \
+http="httptools", access_log=False, log_level="error")
 """
 
 
@@ -58,7 +59,8 @@ def main() -> None:
         w.close()
         ratio = p95(rows["bcp"]) / p95(rows["bare"])
         print(
-            f"1,000 alerts, 60 connections: {lasted:.2f} s, p95 {p95(rows['bcp']) * 1000:.0f} ms = {ratio:.1f} x a bare server that stores nothing; {incidents} incident, {memory:.0f} MiB"
+            f"1,000 alerts, 60 connections: {lasted:.2f} s, p95 {p95(rows['bcp']) * 1000:.0f} ms = {ratio:.1f} x a "
+            f"bare server that stores nothing; {incidents} incident, {memory:.0f} MiB"
         )
         took = []
         for i in range(int(sys.argv[1]) if len(sys.argv) > 1 else 10):
@@ -83,7 +85,8 @@ def main() -> None:
             took.append(written(w, run) - began)
             w.close()
         print(
-            f"hook to first write, two looks 50 ms apart, no gate: median {statistics.median(took):.2f} s, p95 {p95(took):.2f} s of {len(took)} (bar 0.5 s)"
+            "hook to first write, two looks 50 ms apart, no gate: "
+            f"median {statistics.median(took):.2f} s, p95 {p95(took):.2f} s of {len(took)} (bar 0.5 s)"
         )
         if "--json" in sys.argv:
             print(

@@ -1,4 +1,5 @@
-"""2,000 texts by one client: ``us`` (courier, ledger, twilio's client over our transport), twilio's own clients, Apprise."""
+"""2,000 texts by one client: ``us`` (courier, ledger, twilio's client over our transport), twilio's own clients,
+Apprise."""
 
 from __future__ import annotations
 

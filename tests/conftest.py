@@ -17,8 +17,8 @@ SLOW = ("real/", "scenarios/", "server/", "crash/")
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """Each worker begins with its share of what takes long, most of it waiting for real time; a file stays in one piece,
-    as its fixtures are shared."""
+    """Each worker begins with its share of what takes long, most of it waiting for real time; a file stays in one
+    piece, as its fixtures are shared."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     files: dict[str, list] = {}
     for item in items:

@@ -269,7 +269,12 @@ def test_init_makes_a_configuration_that_is_valid(cli, tmp_path) -> None:
 
 def test_status_loads_no_vendor(tmp_path) -> None:
     """It must work when everything else is broken, and at once."""
-    code = "import sys; sys.argv=['bcp','status']\nfrom bcp.cli.main import main\ntry:\n    main()\nexcept SystemExit: pass\nprint([m for m in ('pydantic','jinja2','dns','twilio','slack_sdk','aiohttp','msgraph','rich') if m in sys.modules])"
+    code = (
+        "import sys; sys.argv=['bcp','status']\nfrom bcp.cli.main import main\ntry:\n    main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('pydantic','jinja2','dns','twilio','slack_sdk','aiohttp','msgraph','rich') if m in "
+        "sys.modules])"
+    )
     (tmp_path / "bcp.yaml").write_text("version: 1\n")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=30)
     assert done.stdout.strip().endswith("[]"), done.stdout
@@ -283,7 +288,8 @@ def test_secrets_appear_nowhere(lab, tmp_path) -> None:
         """\
 activation:
   - {id: tell, uses: notify, with: {audience: employees, template: access-down, channels: [sms, slack, status-page]}}
-  - {id: env, uses: shell, with: {run: [sh, -c, "echo $TOKEN; sleep 0.7"], environment: {TOKEN: "file:secrets/slack"}}, irreversible: a test}
+  - {id: env, uses: shell, with: {run: [sh, -c, "echo $TOKEN; sleep 0.7"], environment: {TOKEN: \
+"file:secrets/slack"}}, irreversible: a test}
 always: [{uses: report.write}]
 """,
     )

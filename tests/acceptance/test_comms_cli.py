@@ -51,7 +51,8 @@ def test_forecast_send_status(lab) -> None:
 
 
 def test_no_word_before_its_fact_and_no_draft_leaves(lab) -> None:
-    """That the backup keeps mail cannot be said by a send of its own in class B; in class A nothing of the kind is said."""
+    """That the backup keeps mail cannot be said by a send of its own in class B;
+    in class A nothing of the kind is said."""
     done = lab.run("comms", "send", "employees", "employees-identified", "--class", "B", "--channel", "sms", "--yes")
     assert (
         done.returncode == 2
@@ -105,8 +106,10 @@ def many(tmp_path):
 
     def write(url: str):
         (tmp_path / "bcp.yaml").write_text(
-            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
-            f"channels: {{sms: {{kind: twilio-sms, account_sid: file:sid, auth_token: file:token, from: '+15005550006', api_url: '{url}', concurrency: 10}}}}\n"
+            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\n"
+            "dns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
+            f"channels: {{sms: {{kind: twilio-sms, account_sid: file:sid, auth_token: file:token, from: "
+            f"'+15005550006', api_url: '{url}', concurrency: 10}}}}\n"
             "contacts: {file: contacts.csv}\naudiences: {employees: {groups: [staff]}}\n"
         )
         return {**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(tmp_path / "bcp.yaml"), "NONE": "eA=="}
@@ -177,7 +180,8 @@ concurrency: {group: escalate}
 activation:
   - {id: ask, uses: notify, with: {audience: first, template: access-down, channels: [sms]}}
   - {id: wait, uses: answers.wait, with: {audience: first, min: 1, within: WITHIN, digits: ["1"], ask_every: 200ms}}
-  - {id: next, uses: notify, when: "not steps.wait.outputs.enough", with: {audience: second, template: access-down, channels: [sms]}}
+  - {id: next, uses: notify, when: "not steps.wait.outputs.enough", with: {audience: second, template: access-down, \
+channels: [sms]}}
 """
 
 
@@ -194,8 +198,10 @@ def test_the_next_group_is_told_when_nobody_answers(tmp_path, answers) -> None:
         vendors = Vendors()
         await vendors.start("127.0.0.1", free_port("127.0.0.1"))
         (tmp_path / "bcp.yaml").write_text(
-            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
-            f"channels: {{sms: {{kind: twilio-sms, account_sid: file:sid, auth_token: file:token, from: '+15005550006', api_url: '{vendors.url}'}}}}\n"
+            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\n"
+            "dns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
+            f"channels: {{sms: {{kind: twilio-sms, account_sid: file:sid, auth_token: file:token, from: "
+            f"'+15005550006', api_url: '{vendors.url}'}}}}\n"
             "contacts: {file: contacts.csv}\naudiences: {first: {groups: [one]}, second: {groups: [two]}}\n"
         )
         env = {**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(tmp_path / "bcp.yaml"), "NONE": "eA=="}
@@ -260,7 +266,8 @@ def test_what_the_howto_shows_is_right(tmp_path) -> None:
 
 
 def test_contacts_follow_graph_by_delta(tmp_path) -> None:
-    """All at first, page by page; then only changes; who is gone goes; a link that is too old begins anew; the documents have no complaint."""
+    """All at first, page by page; then only changes; who is gone goes; a link that is too old begins anew;
+    the documents have no complaint."""
     (tmp_path / "secret").write_text("s" * 20)
     (tmp_path / "secret").chmod(0o600)
 
@@ -281,8 +288,10 @@ def test_contacts_follow_graph_by_delta(tmp_path) -> None:
         vendors = Vendors(users=[user(i) for i in range(5)])
         await vendors.start("127.0.0.1", free_port("127.0.0.1"))
         (tmp_path / "bcp.yaml").write_text(
-            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
-            f"contacts: {{snapshot: people.json}}\ngraph: {{tenant_id: t, client_id: c, client_secret: file:secret, api_url: '{vendors.url}'}}\n"
+            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\n"
+            "dns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
+            f"contacts: {{snapshot: people.json}}\n"
+            f"graph: {{tenant_id: t, client_id: c, client_secret: file:secret, api_url: '{vendors.url}'}}\n"
         )
 
         async def sync(*more):
@@ -326,7 +335,8 @@ def test_contacts_follow_graph_by_delta(tmp_path) -> None:
 
 
 def test_groups_and_managers_come_from_graph_too(tmp_path) -> None:
-    """Members page by page, also those who joined since; who left a group leaves it here; the call tree knows who is above."""
+    """Members page by page, also those who joined since; who left a group leaves it here;
+    the call tree knows who is above."""
     (tmp_path / "secret").write_text("s" * 20)
     (tmp_path / "secret").chmod(0o600)
     users = [
@@ -344,8 +354,11 @@ def test_groups_and_managers_come_from_graph_too(tmp_path) -> None:
         vendors = Vendors(users=users, members={"g-1": ["u1", "u2", "u4"]})
         await vendors.start("127.0.0.1", free_port("127.0.0.1"))
         (tmp_path / "bcp.yaml").write_text(
-            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
-            f"contacts: {{snapshot: people.json}}\naudiences: {{oncall: {{groups: [oncall]}}}}\ngraph: {{tenant_id: t, client_id: c, client_secret: file:secret, groups: {{oncall: g-1}}, managers: true, api_url: '{vendors.url}'}}\n"
+            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\n"
+            "dns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
+            f"contacts: {{snapshot: people.json}}\naudiences: {{oncall: {{groups: [oncall]}}}}\n"
+            f"graph: {{tenant_id: t, client_id: c, client_secret: file:secret, groups: {{oncall: g-1}}, managers: "
+            f"true, api_url: '{vendors.url}'}}\n"
         )
 
         async def command(*words):
@@ -390,7 +403,8 @@ concurrency: {group: deadman}
 activation:
   - {id: arm, uses: deadman.arm, with: {audience: first, template: access-update-due, channels: [sms], after: 45m}}
 hold:
-  - {id: again, uses: deadman.arm, every: 30s, with: {audience: first, template: access-update-due, channels: [sms], after: 45m}}
+  - {id: again, uses: deadman.arm, every: 30s, with: {audience: first, template: access-update-due, channels: [sms], \
+after: 45m}}
 always:
   - {id: off, uses: deadman.disarm}
 """
@@ -405,15 +419,18 @@ def test_a_dead_mans_switch_at_the_vendor(tmp_path) -> None:
     (tmp_path / "deadman.yaml").write_text(DEADMAN)
     (tmp_path / "messages").mkdir()
     (tmp_path / "messages" / "access-update-due.yaml").write_text(
-        "version: 1\nname: access-update-due\ntitle: Due\nphase: update\nsms:\n  en: 'The promised update did not come. Speak now. Next news {{ next_update }}.'\n"
+        "version: 1\nname: access-update-due\ntitle: Due\nphase: update\nsms:\n"
+        "  en: 'The promised update did not come. Speak now. Next news {{ next_update }}.'\n"
     )
 
     async def run():
         vendors = Vendors()
         await vendors.start("127.0.0.1", free_port("127.0.0.1"))
         (tmp_path / "bcp.yaml").write_text(
-            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\nmessages: [messages]\n"
-            f"channels: {{sms: {{kind: twilio-sms, account_sid: file:sid, auth_token: file:token, messaging_service_sid: MG{'0' * 32}, api_url: '{vendors.url}'}}}}\n"
+            "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: "
+            "rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\nmessages: [messages]\n"
+            f"channels: {{sms: {{kind: twilio-sms, account_sid: file:sid, auth_token: file:token, "
+            f"messaging_service_sid: MG{'0' * 32}, api_url: '{vendors.url}'}}}}\n"
             "contacts: {file: contacts.csv}\naudiences: {first: {groups: [one]}}\n"
         )
         env = {**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(tmp_path / "bcp.yaml"), "NONE": "eA=="}

@@ -140,7 +140,8 @@ def test_a_snapshot_is_taken_compared_and_read_by_playbooks(own, lab) -> None:
         "peace",
         """concurrency: {group: peace}
 activation:
-  - {id: age, uses: verify, with: {that: "{{ snapshot.age < 3600 and snapshot.domains['corp.test'].mx.ttl_s > 0 }}", otherwise: The snapshot is old}}
+  - {id: age, uses: verify, with: {that: "{{ snapshot.age < 3600 and snapshot.domains['corp.test'].mx.ttl_s > 0 }}", \
+otherwise: The snapshot is old}}
 """,
     )
     done = bcp("run", book, "--yes", env={"BCP_CONFIG": str(path)})

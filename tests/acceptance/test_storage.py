@@ -56,7 +56,8 @@ def test_a_full_disk_pauses_the_run(lab, small_disk, tmp_path, cli) -> None:
         small_disk,
         tmp_path,
         f"""\
-  - {{id: fill, uses: shell, with: {{run: [sh, -c, "dd if=/dev/zero of={small_disk}/filler bs=1k count=2000 2>/dev/null; true"]}}, irreversible: a test}}
+  - {{id: fill, uses: shell, with: {{run: [sh, -c, "dd if=/dev/zero of={small_disk}/filler bs=1k count=2000 \
+2>/dev/null; true"]}}, irreversible: a test}}
   - {{id: after, uses: shell, with: {{run: [touch, "{mark}"]}}, irreversible: a test}}
 """,
     )

@@ -1,4 +1,5 @@
-"""Kill a run at any instant, resume it, kill it again, and count: nothing done twice, nothing lost, everything in flight in doubt.
+"""Kill a run at any instant, resume it, kill it again, and count:
+nothing done twice, nothing lost, everything in flight in doubt.
 
 Each process is forked from one that has imported everything, so that a trial costs a few hundredths of a second.
 Run more by hand: python tests/crash/harness.py 1000
@@ -51,7 +52,8 @@ activation:
   - {id: tell, uses: notify, with: {audience: staff, template: hello, channels: [sms]}, needs: [mx]}
   - {id: page, uses: status_page.publish, with: {template: hello}, needs: [e1], undo: automatic}
   - {id: tool, uses: shell, with: {run: [tool, once], probe: [seen, once]}, needs: [e1], irreversible: a test}
-  - {id: hook, uses: http.call, with: {url: "http://x.test/", idempotency_header: Idempotency-Key}, needs: [e2], irreversible: a test}
+  - {id: hook, uses: http.call, with: {url: "http://x.test/", idempotency_header: Idempotency-Key}, needs: [e2], \
+irreversible: a test}
   - {id: canary, uses: mail.canary, with: {to: a@corp.test}, needs: [e2]}
   - {id: nap, uses: wait, with: {for: 5ms}, needs: [e3]}
   - {id: sure, uses: verify, with: {that: "{{ steps.mx.outputs.everywhere }}"}, needs: [mx]}
@@ -319,10 +321,12 @@ def main(trials: int, first: int = 0) -> Outcome:
 if __name__ == "__main__":
     found = main(int(sys.argv[1]) if len(sys.argv) > 1 else 100, int(sys.argv[2]) if len(sys.argv) > 2 else 0)
     print(
-        f"{found.trials} trials, {found.kills} kills, {found.in_doubt} in doubt (of which {found.happened} had happened), {found.asked_people} settled by a person"
+        f"{found.trials} trials, {found.kills} kills, {found.in_doubt} in doubt (of which {found.happened} had "
+        f"happened), {found.asked_people} settled by a person"
     )
     print(
-        f"repeated {len(found.repeated)}, lost {len(found.lost)}, unreported {len(found.unreported)}, wrong {len(found.wrong)}"
+        f"repeated {len(found.repeated)}, lost {len(found.lost)}, unreported {len(found.unreported)}, wrong "
+        f"{len(found.wrong)}"
     )
     for line in [*found.repeated, *found.lost, *found.unreported, *found.wrong][:20]:
         print("  ", line)

@@ -1,4 +1,5 @@
-"""A send to many people, with a hostile vendor and kill -9 in the middle: nobody twice, nobody forgotten, everybody in one state.
+"""A send to many people, with a hostile vendor and kill -9 in the middle:
+nobody twice, nobody forgotten, everybody in one state.
 
 By hand, twenty seeds and 10,000 people: python tests/crash/send.py 10000 20
 """
@@ -39,8 +40,10 @@ def configure(folder: Path, people: int, vendors: Vendors) -> list[str]:
     (folder / "bcp.yaml").write_text(
         f"version: 1\norganisation: {{name: Corp, languages: [en, de]}}\ndomains: [{{name: corp.test, dns: main}}]\n"
         "dns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
-        f"channels:\n  sms: {{kind: twilio-sms, from: '+15005550006', {base}}}\n  voice: {{kind: twilio-voice, from: '+15005550006', {base}}}\n"
-        f"  slack: {{kind: slack, token: file:slack, channel: C0LAB000001, api_url: '{vendors.url}', timeout: 1s}}\n  status-page: {{kind: status-page, folder: public}}\n"
+        f"channels:\n  sms: {{kind: twilio-sms, from: '+15005550006', {base}}}\n"
+        f"  voice: {{kind: twilio-voice, from: '+15005550006', {base}}}\n"
+        f"  slack: {{kind: slack, token: file:slack, channel: C0LAB000001, api_url: '{vendors.url}', timeout: 1s}}\n"
+        f"  status-page: {{kind: status-page, folder: public}}\n"
         "contacts: {file: contacts.csv}\naudiences: {employees: {groups: [staff]}}\n"
     )
     return numbers

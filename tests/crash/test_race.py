@@ -1,4 +1,5 @@
-"""One run per target: fifty processes start at once, one runs, the others are told its id. And the rules between runs."""
+"""One run per target: fifty processes start at once, one runs, the others are told its id.
+And the rules between runs."""
 
 from __future__ import annotations
 
@@ -173,10 +174,12 @@ def test_a_run_holds_says_updates_and_ends_with_the_failback(tmp_path, cli) -> N
     folder = tmp_path / "playbooks"
     (folder / "slow.yaml").write_text(
         (folder / "slow.yaml").read_text()
-        + f"hold:\n  - {{id: beat, every: 1s, uses: shell, with: {{run: [touch, {tmp_path}/beat]}}}}\nrecovery: {{playbook: back}}\n"
+        + f"hold:\n  - {{id: beat, every: 1s, uses: shell, with: {{run: [touch, {tmp_path}/beat]}}}}\n"
+        f"recovery: {{playbook: back}}\n"
     )
     (folder / "back.yaml").write_text(
-        f"version: 1\nname: back\ntitle: Back\nconcurrency: {{group: target}}\nactivation:\n  - {{id: b, uses: shell, with: {{run: [touch, {tmp_path}/back]}}, irreversible: a test}}\n"
+        f"version: 1\nname: back\ntitle: Back\nconcurrency: {{group: target}}\nactivation:\n"
+        f"  - {{id: b, uses: shell, with: {{run: [touch, {tmp_path}/back]}}, irreversible: a test}}\n"
     )
     env = {"BCP_CONFIG": str(config)}
     process = subprocess.Popen(

@@ -14,7 +14,8 @@ import send
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_nobody_twice_nobody_forgotten(seed) -> None:
-    """Two languages, four channels, 3 % invalid numbers, 1 % opted out, bursts of 429, 503 after acceptance, hangs, kill -9; the tally is the vendor's."""
+    """Two languages, four channels, 3 % invalid numbers, 1 % opted out, bursts of 429, 503 after acceptance, hangs,
+    kill -9; the tally is the vendor's."""
     found = asyncio.run(asyncio.wait_for(send.trial(300, seed), 150))
     assert found["kills"] >= 1
     assert found["sms sent"] + found["sms failed"] + found.get("sms in_doubt", 0) == 300
@@ -22,7 +23,8 @@ def test_nobody_twice_nobody_forgotten(seed) -> None:
 
 
 def test_ctrl_c_says_what_it_waits_for_and_a_second_one_lets_go(tmp_path) -> None:
-    """A send at a carrier's pace may take hours. What was under way is settled by `resume`, and nobody is told twice."""
+    """A send at a carrier's pace may take hours. What was under way is settled by `resume`,
+    and nobody is told twice."""
 
     async def work() -> tuple[int, str, int, int, dict[str, int]]:
         vendors = send.Vendors()
@@ -32,7 +34,8 @@ def test_ctrl_c_says_what_it_waits_for_and_a_second_one_lets_go(tmp_path) -> Non
         env = {**os.environ, "PYTHONPATH": str(send.ROOT), "BCP_CONFIG": str(tmp_path / "bcp.yaml"), "NONE": "eA=="}
         told = tmp_path / "told"
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bcp", "comms", "send", "employees", "employees-investigating", "--class", "A", "--yes", *channels,
+            sys.executable, "-m", "bcp", "comms", "send", "employees", "employees-investigating", "--class", "A",
+            "--yes", *channels,
             env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=told.open("wb"))  # fmt: skip
 
         async def until(what) -> None:

@@ -1,4 +1,5 @@
-"""What web and Graph probes may see, by the words of docs/reference/probes.md. Each scene takes (folder, secret reference)."""
+"""What web and Graph probes may see, by the words of docs/reference/probes.md.
+Each scene takes (folder, secret reference)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Servers that say what a test tells them to, over real sockets on loopback: SMTP by verb and recipient, DNS over UDP and TCP."""
+"""Servers that say what a test tells them to, over real sockets on loopback:
+SMTP by verb and recipient, DNS over UDP and TCP."""
 
 from __future__ import annotations
 
@@ -88,7 +89,8 @@ def zone(
     authoritative: bool = True,
     over: str = "both",
 ) -> Answer:
-    """Answers by (name, type). ``code`` for everything; ``bare``: the code with checking disabled; ``over`` udp, tcp or both."""
+    """Answers by (name, type). ``code`` for everything; ``bare``: the code with checking disabled;
+    ``over`` udp, tcp or both."""
 
     def answer(query: dns.message.Message, transport: str) -> dns.message.Message | None:
         if over not in {"both", transport}:

@@ -25,7 +25,8 @@ def make(kind: str, **settings):
 
 
 async def ordeal(probe, handler, tls=None, port_into=None):
-    """One look; returns the signal, how long it took, the longest pause of the event loop, and the memory it took in MiB."""
+    """One look; returns the signal, how long it took, the longest pause of the event loop,
+    and the memory it took in MiB."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     worst = 0.0
 
@@ -128,7 +129,8 @@ def test_imap(how) -> None:
 
 
 def test_invalid_tls(tmp_path) -> None:
-    """Expired, for another name, unknown issuer: failures of the front door; SMTP only notes it unless TLS is required."""
+    """Expired, for another name, unknown issuer: failures of the front door;
+    SMTP only notes it unless TLS is required."""
     tls = hostile.certificate(tmp_path, names=("wrong.example",), days=(-30, -1))
     found = asyncio.run(
         ordeal(lambda port: make("https", url=f"https://127.0.0.1:{port}/"), hostile.HTTP["redirect-loop"], tls)

@@ -19,7 +19,8 @@ BROKEN = {
     "no_progress": (("    async def progress(", "    async def progress_of("), "progress"),
     "proves_bool": (
         (
-            '-> list[Proof]:\n        """The strong host knows; the others cannot say."""\n        return [self._prove(o.domain) for o in orders]',
+            '-> list[Proof]:\n        """The strong host knows; the others cannot say."""\n'
+            "        return [self._prove(o.domain) for o in orders]",
             '-> bool:\n        """No."""\n        return True',
         ),
         "prove",
@@ -52,7 +53,10 @@ def said(tmp_path_factory) -> dict[str, str]:
     for kind in registry.kinds("dns"):
         module, settings = f"bcp.plugins.dns.{kind.replace('-', '_')}", registry.settings_class("dns", kind).__name__
         made = "create" if inspect.ismodule(registry.load("dns", kind)) else "PLUGIN.make"
-        text = f"from {module} import {settings}, {made.partition('.')[0]}\nfrom bcp.contracts.dns import WriterFactory\n\n"
+        text = (
+            f"from {module} import {settings}, {made.partition('.')[0]}\nfrom bcp.contracts.dns import WriterFactory\n"
+            "\n"
+        )
         text += f"made: WriterFactory[{settings}] = {made}\n"
         (folder / f"ours_{kind.replace('-', '_')}.py").write_text(text)
     files = sorted(folder.glob("*.py"))

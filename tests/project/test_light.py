@@ -12,7 +12,8 @@ BLOCK = """
 import sys
 class No:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"msgraph", "azure", "kiota_http", "kiota_abstractions", "twilio", "slack_sdk", "phonenumbers", "cryptography", "fastapi", "jinja2", "rich", "aiosmtpd"}:
+        if name.partition(".")[0] in {"msgraph", "azure", "kiota_http", "kiota_abstractions", "twilio", "slack_sdk", \
+"phonenumbers", "cryptography", "fastapi", "jinja2", "rich", "aiosmtpd"}:
             raise ImportError(f"{name} is not on this machine")
 sys.meta_path.insert(0, No())
 """

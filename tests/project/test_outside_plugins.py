@@ -143,15 +143,21 @@ def test_the_example_passes_its_own_tests(installed) -> None:
 
 BAD = {
     "a channel without send": ("pager.py", "async def send(", "async def sent(", "type-abstract"),
-    "a channel that returns something else": ("pager.py", "async def send(self, delivery: Delivery) -> Receipt:", "async def send(self, delivery: Delivery) -> bool:", r'"send" incompatible with return type'),
+    "a channel that returns something else": ("pager.py", "async def send(self, delivery: Delivery) -> Receipt:",
+    "async def send(self, delivery: Delivery) -> bool:", r'"send" incompatible with return type'),
     "a relay without fates": ("box.py", "async def fates(", "async def ends(", "incompatible type|arg-type"),
-    "a relay that counts in another type": ("box.py", "async def queue(self) -> list[QueuedMail]:", "async def queue(self) -> int:", "incompatible type|arg-type"),
-    "a DNS host whose proof is a yes": ("zone.py", "async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:", "async def prove(self, orders: Sequence[SwapOrder]) -> bool:", r'"prove" incompatible with return type'),
-    "a DNS host made otherwise": ("zone.py", "clock: Clock, zones: Mapping[str, str], /) -> None:", "clock: Clock) -> None:", "incompatible type|arg-type"),
+    "a relay that counts in another type": ("box.py", "async def queue(self) -> list[QueuedMail]:",
+    "async def queue(self) -> int:", "incompatible type|arg-type"),
+    "a DNS host whose proof is a yes": ("zone.py", "async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:",
+    "async def prove(self, orders: Sequence[SwapOrder]) -> bool:", r'"prove" incompatible with return type'),
+    "a DNS host made otherwise": ("zone.py", "clock: Clock, zones: Mapping[str, str], /) -> None:",
+    "clock: Clock) -> None:", "incompatible type|arg-type"),
     "a probe without a look": ("tap.py", "async def look(", "async def watch(", "type-abstract"),
     "a hook that says yes": ("bell.py", "-> list[Alert]:", "-> bool:", r'"alerts" incompatible with return type'),
-    "settings of another family": ("tap.py", "class TapSettings(ProbeSettings)", "class TapSettings(PluginSettings)", "type-var|not a subtype|must be|Value of type variable"),
-    "a directory without managers": ("book.py", "async def managers(", "async def bosses(", "incompatible type|arg-type"),
+    "settings of another family": ("tap.py", "class TapSettings(ProbeSettings)", "class TapSettings(PluginSettings)",
+    "type-var|not a subtype|must be|Value of type variable"),
+    "a directory without managers": ("book.py", "async def managers(", "async def bosses(",
+    "incompatible type|arg-type"),
     "an action that performs nothing": ("siren.py", "async def perform(", "async def act(", "type-abstract"),
 }  # fmt: skip
 
@@ -169,7 +175,8 @@ def test_mypy_refuses_what_does_not_keep_the_contract(tmp_path) -> None:
     shutil.copy(EXAMPLE / "acme_bcp" / "pager.py", tmp_path / "good.py")
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), "."],
-        cwd=tmp_path, env={**os.environ, "MYPYPATH": str(ROOT), "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=200,
+        cwd=tmp_path, env={**os.environ, "MYPYPATH": str(ROOT), "PYTHONPATH": str(ROOT)}, capture_output=True,
+        text=True, timeout=200,
     )  # fmt: skip
     assert "good.py" not in done.stdout, done.stdout
     for i, (name, (_, _, _, says)) in enumerate(BAD.items()):
@@ -201,7 +208,10 @@ def test_one_more_file_in_our_own_tree_is_all(tmp_path, place) -> None:
             [sys.executable, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=120
         )
 
-    code = "from bcp import registry\nprint([k for f in registry.families() for k in registry.each(f) if k.startswith('acme')], registry.broken())"
+    code = (
+        "from bcp import registry\n"
+        "print([k for f in registry.families() for k in registry.each(f) if k.startswith('acme')], registry.broken())"
+    )
     found = run("-c", code)
     assert (
         found.stdout.strip()

@@ -11,9 +11,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "bcp" / "pages"
 TEMPLATES = sorted(p for p in (PAGES / "templates").rglob("*") if p.is_file())
-BLOCK = r"address|article|aside|blockquote|body|button|dd|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|head|header|html|input|legend|li|main|nav|ol|option|p|section|select|style|summary|svg|table|tbody|td|textarea|th|thead|title|tr|ul"
+BLOCK = (
+    r"address|article|aside|blockquote|body|button|dd|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|head|"
+    r"header|html|input|legend|li|main|nav|ol|option|p|section|select|style|summary|svg|table|tbody|td|textarea|th|"
+    r"thead|title|tr|ul"
+)
 OPENING = re.compile(rf"<({BLOCK})\b", re.I)
-NAMES = "br|div|p|span|td|tr|li|ul|ol|table|html|head|body|h[1-6]|a|strong|b|code|style|script|svg|main|section|article|form|button"
+NAMES = (
+    "br|div|p|span|td|tr|li|ul|ol|table|html|head|body|h[1-6]|a|strong|b|code|style|script|svg|main|section|article|"
+    "form|button"
+)
 MARKUP = re.compile(rf"<!doctype|</?(?:{NAMES})(?:\s[^<>]*)?/?>", re.I)
 
 

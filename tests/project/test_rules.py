@@ -35,7 +35,8 @@ NOT_YET = frozenset(
     yaml.depth
     """.split()
 )
-"""Rules that no test names yet. Only ever take away from this list: a name that has a test, or is gone, must leave it."""
+"""Rules that no test names yet. Only ever take away from this list:
+a name that has a test, or is gone, must leave it."""
 
 
 def rules_of(source: str) -> set[str]:

@@ -1,4 +1,5 @@
-"""A TCP proxy in front of a DNS server that loses answers to updates after they were made, or answers SERVFAIL itself."""
+"""A TCP proxy in front of a DNS server that loses answers to updates after they were made,
+or answers SERVFAIL itself."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ UPDATE = 5
 
 
 class DnsProxy:
-    """``lose``: so many answers to updates are thrown away. ``fail``: zones (with final dot) whose updates end in SERVFAIL."""
+    """``lose``: so many answers to updates are thrown away.
+    ``fail``: zones (with final dot) whose updates end in SERVFAIL."""
 
     def __init__(self, port: int) -> None:
         self.upstream, self.lose, self.fail, self.updates = ("127.0.0.1", port), 0, set(), 0

@@ -1,4 +1,5 @@
-"""A small internet in network namespaces: DNS primary, cache, three Postfixes. Nothing outside these namespaces is touched."""
+"""A small internet in network namespaces: DNS primary, cache, three Postfixes.
+Nothing outside these namespaces is touched."""
 
 from __future__ import annotations
 
@@ -69,12 +70,17 @@ smtpd_error_sleep_time = 0
 smtpd_timeout = 60s
 """
 EXTRA = {
-    "primary": "myhostname = primary.out.test\nvirtual_mailbox_domains = corp.test\nvirtual_mailbox_base = {d}/mail\nvirtual_mailbox_maps = texthash:{d}/users\n"
-    "virtual_minimum_uid = 100\nvirtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\nmynetworks = 127.0.0.0/8\n",
-    "relay": "myhostname = relay.out.test\nrelay_domains = corp.test\nrelay_recipient_maps = texthash:{d}/users\ntransport_maps = texthash:{d}/transport\nmynetworks = 127.0.0.0/8\n"
-    "fast_flush_domains = corp.test\nsmtpd_etrn_restrictions = permit\nminimal_backoff_time = 300s\nmaximal_backoff_time = 300s\nqueue_run_delay = 300s\nsmtp_connect_timeout = 3s\nsmtp_helo_timeout = 3s\n"
+    "primary": "myhostname = primary.out.test\nvirtual_mailbox_domains = corp.test\nvirtual_mailbox_base = {d}/mail\n"
+    "virtual_mailbox_maps = texthash:{d}/users\n"
+    "virtual_minimum_uid = 100\nvirtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\n"
+    "mynetworks = 127.0.0.0/8\n",
+    "relay": "myhostname = relay.out.test\nrelay_domains = corp.test\nrelay_recipient_maps = texthash:{d}/users\n"
+    "transport_maps = texthash:{d}/transport\nmynetworks = 127.0.0.0/8\n"
+    "fast_flush_domains = corp.test\nsmtpd_etrn_restrictions = permit\nminimal_backoff_time = 300s\n"
+    "maximal_backoff_time = 300s\nqueue_run_delay = 300s\nsmtp_connect_timeout = 3s\nsmtp_helo_timeout = 3s\n"
     "smtp_destination_concurrency_failed_cohort_limit = 100\n",
-    "sender": "myhostname = sender.outside.test\nmynetworks = 127.0.0.0/8\nminimal_backoff_time = 5s\nmaximal_backoff_time = 5s\nqueue_run_delay = 5s\nsmtp_connect_timeout = 5s\nsmtp_helo_timeout = 5s\n"
+    "sender": "myhostname = sender.outside.test\nmynetworks = 127.0.0.0/8\nminimal_backoff_time = 5s\n"
+    "maximal_backoff_time = 5s\nqueue_run_delay = 5s\nsmtp_connect_timeout = 5s\nsmtp_helo_timeout = 5s\n"
     "smtp_mail_timeout = 5s\nsmtp_rcpt_timeout = 5s\nsmtp_quit_timeout = 5s\nsmtp_connection_cache_on_demand = no\n",
 }
 
@@ -129,7 +135,8 @@ class Net:
         return self
 
     def _await_postfix(self, host: str) -> None:
-        """Until it listens. Three that start at once sometimes trip over each other: one that did not come up is started again."""
+        """Until it listens. Three that start at once sometimes trip over each other:
+        one that did not come up is started again."""
         for attempt in range(3):
             try:
                 wait_port("127.0.0.1", 25, 15, prefix=self.inside(host))
@@ -178,17 +185,22 @@ class Net:
         d = self.folder / "dns"
         d.mkdir(parents=True)
         (d / "corp.test.zone").write_text(
-            f"$TTL 60\n@ IN SOA ns1 hostmaster 1 3600 600 86400 5\n@ IN NS ns1\n@ {self.ttl} IN MX 0 primary.out.test.\nns1 IN A {IP['dns']}\n"
+            "$TTL 60\n@ IN SOA ns1 hostmaster 1 3600 600 86400 5\n@ IN NS ns1\n"
+            f"@ {self.ttl} IN MX 0 primary.out.test.\nns1 IN A {IP['dns']}\n"
         )
         (d / "out.test.zone").write_text(
-            f"$TTL 60\n@ IN SOA ns1 hostmaster 1 3600 600 86400 5\n@ IN NS ns1\nns1 IN A {IP['dns']}\nprimary IN A {IP['primary']}\nrelay IN A {IP['relay']}\n"
+            f"$TTL 60\n@ IN SOA ns1 hostmaster 1 3600 600 86400 5\n@ IN NS ns1\nns1 IN A {IP['dns']}\n"
+            f"primary IN A {IP['primary']}\nrelay IN A {IP['relay']}\n"
         )
         more = self._more_zones(d)
         if self.dns_kind == "bind":
             (d / "named.conf").write_text(
-                f'options {{ directory "{d}"; listen-on {{ any; }}; listen-on-v6 {{ none; }}; recursion no; pid-file "{d}/pid"; session-keyfile "{d}/session.key"; notify no; dnssec-validation no;'
-                f' managed-keys-directory "{d}"; }};\ncontrols {{ }};\nkey "bcp." {{ algorithm hmac-sha256; secret "{self.secret}"; }};\n'
-                f'zone "corp.test" {{ type master; file "{d}/corp.test.zone"; update-policy {{ grant bcp. name corp.test. MX; }}; }};\nzone "out.test" {{ type master; file "{d}/out.test.zone"; }};\n{more}'
+                f'options {{ directory "{d}"; listen-on {{ any; }}; listen-on-v6 {{ none; }}; recursion no; pid-file '
+                f'"{d}/pid"; session-keyfile "{d}/session.key"; notify no; dnssec-validation no;'
+                f' managed-keys-directory "{d}"; }};\ncontrols {{ }};\nkey "bcp." {{ algorithm hmac-sha256; '
+                f'secret "{self.secret}"; }};\n'
+                f'zone "corp.test" {{ type master; file "{d}/corp.test.zone"; update-policy {{ grant bcp. name '
+                f'corp.test. MX; }}; }};\nzone "out.test" {{ type master; file "{d}/out.test.zone"; }};\n{more}'
             )
             self.processes.start(
                 NAMED, "-g", "-c", str(d / "named.conf"), "-n", "1", log=d / "log", prefix=self.inside("dns")
@@ -196,8 +208,10 @@ class Net:
             return
         (d / "db").mkdir()
         (d / "knot.conf").write_text(
-            f'server:\n  rundir: "{d}"\n  listen: 0.0.0.0@53\nlog:\n  - target: stderr\n    any: info\ndatabase:\n  storage: "{d}/db"\nkey:\n  - id: bcp.\n    algorithm: hmac-sha256\n    secret: {self.secret}\n'
-            f'acl:\n  - id: bcp\n    key: bcp.\n    action: update\n    update-type: [MX]\nzone:\n  - domain: corp.test\n    file: "{d}/corp.test.zone"\n    acl: bcp\n    journal-content: all\n'
+            f'server:\n  rundir: "{d}"\n  listen: 0.0.0.0@53\nlog:\n  - target: stderr\n    any: info\ndatabase:\n'
+            f'  storage: "{d}/db"\nkey:\n  - id: bcp.\n    algorithm: hmac-sha256\n    secret: {self.secret}\n'
+            "acl:\n  - id: bcp\n    key: bcp.\n    action: update\n    update-type: [MX]\nzone:\n"
+            f'  - domain: corp.test\n    file: "{d}/corp.test.zone"\n    acl: bcp\n    journal-content: all\n'
             f'    zonefile-load: difference-no-serial\n  - domain: out.test\n    file: "{d}/out.test.zone"\n'
         )
         self.processes.start(KNOTD, "-c", str(d / "knot.conf"), log=d / "log", prefix=self.inside("dns"))
@@ -210,9 +224,12 @@ class Net:
         d = self.folder / "cache"
         d.mkdir()
         (d / "unbound.conf").write_text(
-            f'server:\n  interface: {IP["cache"]}\n  interface: 127.0.0.1\n  access-control: 198.51.100.0/24 allow\n  access-control: 127.0.0.0/8 allow\n  do-daemonize: no\n  username: ""\n  chroot: ""\n'
-            f'  directory: "{d}"\n  pidfile: "{d}/pid"\n  use-syslog: no\n  logfile: ""\n  local-zone: "test." nodefault\n  module-config: "iterator"\n  do-not-query-localhost: no\n'
-            f'stub-zone:\n  name: "corp.test"\n  stub-addr: {IP["dns"]}\nstub-zone:\n  name: "out.test"\n  stub-addr: {IP["dns"]}\nremote-control:\n  control-enable: no\n'
+            f"server:\n  interface: {IP['cache']}\n  interface: 127.0.0.1\n  access-control: 198.51.100.0/24 allow\n"
+            '  access-control: 127.0.0.0/8 allow\n  do-daemonize: no\n  username: ""\n  chroot: ""\n'
+            f'  directory: "{d}"\n  pidfile: "{d}/pid"\n  use-syslog: no\n  logfile: ""\n'
+            '  local-zone: "test." nodefault\n  module-config: "iterator"\n  do-not-query-localhost: no\n'
+            f'stub-zone:\n  name: "corp.test"\n  stub-addr: {IP["dns"]}\nstub-zone:\n  name: "out.test"\n'
+            f"  stub-addr: {IP['dns']}\nremote-control:\n  control-enable: no\n"
         )
         self.processes.start(UNBOUND, "-d", "-c", str(d / "unbound.conf"), log=d / "log", prefix=self.inside("cache"))
 
@@ -295,7 +312,9 @@ class Net:
             "    n += 1\n"
             "    try:\n"
             "        with smtplib.SMTP('127.0.0.1', 25, timeout=20) as s:\n"
-            "            s.sendmail('out@outside.test', ['alice@corp.test'], f'From: out@outside.test\\r\\nTo: alice@corp.test\\r\\nMessage-ID: <lab-{n}@outside.test>\\r\\nX-Lab-Number: {n}\\r\\n\\r\\nmail {n}\\r\\n')\n"
+            "            s.sendmail('out@outside.test', ['alice@corp.test'], f'From: out@outside.test\\r\\n"
+            "To: alice@corp.test\\r\\nMessage-ID: <lab-{n}@outside.test>\\r\\nX-Lab-Number: {n}\\r\\n\\r\\n"
+            "mail {n}\\r\\n')\n"
             "        print(n, flush=True)\n"
             "    except (OSError, smtplib.SMTPException) as error:\n"
             "        print(f'not fed: {n}: {error}', flush=True)\n"
@@ -312,7 +331,8 @@ class Net:
         )
 
     def fed(self) -> list[int]:
-        """The numbers that our own Postfix took. One whose answer was lost is not among them and may arrive all the same."""
+        """The numbers that our own Postfix took. One whose answer was lost is not among them and may arrive all the
+        same."""
         return [int(line) for line in (self.folder / "feed.log").read_text().splitlines() if line.isdigit()]
 
     def queue(self, host: str) -> int:

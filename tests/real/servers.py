@@ -1,4 +1,5 @@
-"""BIND, Knot, Unbound and Postfix from Debian's packages, on loopback ports or in network namespaces of the test's own."""
+"""BIND, Knot, Unbound and Postfix from Debian's packages,
+on loopback ports or in network namespaces of the test's own."""
 
 from __future__ import annotations
 
@@ -124,13 +125,18 @@ class DnsServer:
 
     def _bind(self) -> None:
         zones = "".join(
-            f'zone "{z}" {{ type master; file "{self.folder}/{z}.zone"; update-policy {{ grant bcp. subdomain {z}. MX; }}; }};\n'
+            f'zone "{z}" '
+            f'{{ type master; file "{self.folder}/{z}.zone"; update-policy {{ grant bcp. subdomain {z}. MX; }}; }};\n'
             for z in self.zones
         )
         (self.folder / "named.conf").write_text(
-            f'options {{ directory "{self.folder}"; listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; pid-file "{self.folder}/named.pid";'
-            f' session-keyfile "{self.folder}/session.key"; notify no; dnssec-validation no; managed-keys-directory "{self.folder}"; }};\n'
-            f'controls {{ }};\nkey "bcp." {{ algorithm hmac-sha256; secret "{self.secret}"; }};\nkey "reader." {{ algorithm hmac-sha256; secret "{self.secret}"; }};\n{zones}zone "out.test" {{ type master; file "{self.folder}/out.test.zone"; }};\n'
+            f'options {{ directory "{self.folder}"; listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ '
+            f'none; }}; recursion no; pid-file "{self.folder}/named.pid";'
+            f' session-keyfile "{self.folder}/session.key"; notify no; dnssec-validation no; '
+            f'managed-keys-directory "{self.folder}"; }};\n'
+            f'controls {{ }};\nkey "bcp." {{ algorithm hmac-sha256; secret "{self.secret}"; }};\n'
+            f'key "reader." {{ algorithm hmac-sha256; secret "{self.secret}"; }};\n'
+            f'{zones}zone "out.test" {{ type master; file "{self.folder}/out.test.zone"; }};\n'
         )
         self.processes.start(
             NAMED, "-g", "-c", str(self.folder / "named.conf"), "-n", "1", log=self.folder / "named.log"
@@ -139,12 +145,16 @@ class DnsServer:
     def _knot(self) -> None:
         (self.folder / "db").mkdir(exist_ok=True)
         zones = "".join(
-            f'  - domain: {z}\n    file: "{self.folder}/{z}.zone"\n    acl: bcp\n    journal-content: all\n    zonefile-load: difference-no-serial\n'
+            f'  - domain: {z}\n    file: "{self.folder}/{z}.zone"\n    acl: bcp\n    journal-content: all\n'
+            "    zonefile-load: difference-no-serial\n"
             for z in self.zones
         )
         (self.folder / "knot.conf").write_text(
-            f'server:\n  rundir: "{self.folder}"\n  listen: 127.0.0.1@{self.port}\nlog:\n  - target: stderr\n    any: info\ndatabase:\n  storage: "{self.folder}/db"\n'
-            f"key:\n  - id: bcp.\n    algorithm: hmac-sha256\n    secret: {self.secret}\n  - id: reader.\n    algorithm: hmac-sha256\n    secret: {self.secret}\nacl:\n  - id: bcp\n    key: bcp.\n    action: update\n    update-type: [MX]\n"
+            f'server:\n  rundir: "{self.folder}"\n  listen: 127.0.0.1@{self.port}\nlog:\n  - target: stderr\n'
+            f'    any: info\ndatabase:\n  storage: "{self.folder}/db"\n'
+            f"key:\n  - id: bcp.\n    algorithm: hmac-sha256\n    secret: {self.secret}\n  - id: reader.\n"
+            f"    algorithm: hmac-sha256\n    secret: {self.secret}\nacl:\n  - id: bcp\n    key: bcp.\n"
+            "    action: update\n    update-type: [MX]\n"
             f'zone:\n{zones}  - domain: out.test\n    file: "{self.folder}/out.test.zone"\n'
         )
         self.processes.start(KNOTD, "-c", str(self.folder / "knot.conf"), log=self.folder / "knot.log")

@@ -1,4 +1,5 @@
-"""Real Prometheus, blackbox exporter and Alertmanager fire into a real daemon: by the docs' own words, and on a real Postfix's death."""
+"""Real Prometheus, blackbox exporter and Alertmanager fire into a real daemon:
+by the docs' own words, and on a real Postfix's death."""
 
 from __future__ import annotations
 
@@ -164,7 +165,8 @@ def test_the_page_for_newcomers_works_word_by_word(tmp_path) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_real_primary_dies_and_prometheus_says_so(tmp_path) -> None:
-    """Postfix killed: probe, rule, Alertmanager, hook, our own look, question, answer, switch; then the repair, `resolved`, the way back."""
+    """Postfix killed: probe, rule, Alertmanager, hook, our own look, question, answer, switch;
+    then the repair, `resolved`, the way back."""
     if why := able():
         pytest.skip(why)
     folder = Path(tempfile.mkdtemp(prefix="bcp-al-"))
@@ -200,15 +202,20 @@ def test_a_real_primary_dies_and_prometheus_says_so(tmp_path) -> None:
             "modules:\n  smtp: {prober: tcp, timeout: 800ms, tcp: {query_response: [{expect: '^220'}]}}\n"
         )
         (base / "am.yml").write_text(
-            "route: {receiver: bcp, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 3s}\nreceivers:\n  - name: bcp\n    webhook_configs: [{url: 'http://127.0.0.1:8080/hooks/alertmanager', send_resolved: true, "
+            "route: {receiver: bcp, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 3s}\n"
+            "receivers:\n  - name: bcp\n"
+            "    webhook_configs: [{url: 'http://127.0.0.1:8080/hooks/alertmanager', send_resolved: true, "
             f"http_config: {{authorization: {{credentials_file: {ops.folder}/am}}}}}}]\n"
         )
         (base / "rules.yml").write_text(
-            "groups:\n  - {name: mail, interval: 1s, rules: [{alert: PrimarySmtpDown, expr: 'probe_success == 0', for: 2s, labels: {service: exchange-online}}]}\n"
+            "groups:\n  - {name: mail, interval: 1s, rules: [{alert: PrimarySmtpDown, expr: "
+            "'probe_success == 0', for: 2s, labels: {service: exchange-online}}]}\n"
         )
         (base / "prom.yml").write_text(
-            "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nalerting: {alertmanagers: [{static_configs: [{targets: ['127.0.0.1:9093']}]}]}\n"
-            f"scrape_configs:\n  - {{job_name: smtp, metrics_path: /probe, params: {{module: [smtp], target: ['{IP['primary']}:25']}}, static_configs: [{{targets: ['127.0.0.1:9115']}}]}}\n"
+            "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\n"
+            "alerting: {alertmanagers: [{static_configs: [{targets: ['127.0.0.1:9093']}]}]}\n"
+            f"scrape_configs:\n  - {{job_name: smtp, metrics_path: /probe, params: {{module: [smtp], target: "
+            f"['{IP['primary']}:25']}}, static_configs: [{{targets: ['127.0.0.1:9115']}}]}}\n"
         )
         serve = ops.start("serve")
         running.append(serve)

@@ -1,4 +1,5 @@
-"""The message pack, read aloud by a speech synthesiser: what takes too long for one breath, or cannot be said, is not plain."""
+"""The message pack, read aloud by a speech synthesiser:
+what takes too long for one breath, or cannot be said, is not plain."""
 
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ def test_every_call_can_be_said(language) -> None:
         total[f"{name} {letter}"] = sum(n for n, _ in lengths)
     assert len(total) > 200
     print(
-        f"{language}: {len(total)} calls; the longest sentence {longest[0]:.1f} s, the longest call {max(total.values()):.0f} s"
+        f"{language}: {len(total)} calls; "
+        f"the longest sentence {longest[0]:.1f} s, the longest call {max(total.values()):.0f} s"
     )
 
 

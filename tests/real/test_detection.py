@@ -1,4 +1,5 @@
-"""Real faults of a real Postfix, BIND and Unbound: each is confirmed as its class, in the rule's time, and cleared again."""
+"""Real faults of a real Postfix, BIND and Unbound:
+each is confirmed as its class, in the rule's time, and cleared again."""
 
 from __future__ import annotations
 
@@ -33,9 +34,12 @@ detect:
   threshold: {THRESHOLD}
   probes:
     rcpt: {{kind: smtp, host: primary.out.test, addresses: [{IP["primary"]}], recipient: alice@corp.test, timeout: 2s}}
-    unknown: {{kind: smtp-unknown, host: primary.out.test, addresses: [{IP["primary"]}], recipient: nobody-at-all@corp.test, timeout: 2s}}
-    mx-host: {{kind: dns, host: primary.out.test, resolvers: [{IP["cache"]}], authoritative: [{IP["dns"]}], timeout: 2s}}
-    relay-port: {{kind: smtp, host: relay.out.test, addresses: [{IP["relay"]}], recipient: alice@corp.test, timeout: 2s, control: true}}
+    unknown: {{kind: smtp-unknown, host: primary.out.test, addresses: [{IP["primary"]}], recipient: \
+nobody-at-all@corp.test, timeout: 2s}}
+    mx-host: {{kind: dns, host: primary.out.test, resolvers: [{IP["cache"]}], authoritative: [{IP["dns"]}], timeout: \
+2s}}
+    relay-port: {{kind: smtp, host: relay.out.test, addresses: [{IP["relay"]}], recipient: alice@corp.test, timeout: \
+2s, control: true}}
     resolver: {{kind: dns, host: ns1.corp.test, resolvers: [{IP["cache"]}], timeout: 2s, control: true}}
 """
 
@@ -80,9 +84,10 @@ def talk(net: Net) -> str:
     """The last answers of one short SMTP session, as an outsider gets them in a second."""
     script = (
         "import socket\ns = socket.create_connection(('%s', 25), 1); s.settimeout(1); f = s.makefile('rwb')\n"
-        "def r():\n    t = f.readline()\n    while t[3:4] == b'-': t = f.readline()\n    print(t.decode().strip(), flush=True)\nr()\n"
-        "for c in ('EHLO x', 'MAIL FROM:<>', 'RCPT TO:<alice@corp.test>'):\n    f.write(c.encode() + b'\\r\\n'); f.flush(); r()\n"
-        % IP["primary"]
+        "def r():\n    t = f.readline()\n    while t[3:4] == b'-': t = f.readline()\n"
+        "    print(t.decode().strip(), flush=True)\nr()\n"
+        "for c in ('EHLO x', 'MAIL FROM:<>', 'RCPT TO:<alice@corp.test>'):\n"
+        "    f.write(c.encode() + b'\\r\\n'); f.flush(); r()\n" % IP["primary"]
     )
     return subprocess.run(
         [*net.inside("ops"), "python3", "-c", script], capture_output=True, text=True, check=False
@@ -118,10 +123,12 @@ class Faults:
                 "smtpd_client_restrictions = check_client_access static:{421 4.3.2 Service not available}",
             ],
             "451": [
-                "smtpd_recipient_restrictions = check_recipient_access static:{451 4.3.2 temporary server issue}, reject"
+                "smtpd_recipient_restrictions = check_recipient_access static:{451 4.3.2 temporary server issue}, "
+                "reject"
             ],
             "550": [
-                "smtpd_recipient_restrictions = check_recipient_access static:{550 5.4.1 Recipient address rejected: Access denied}, reject"
+                "smtpd_recipient_restrictions = check_recipient_access static:{550 5.4.1 Recipient address rejected: "
+                "Access denied}, reject"
             ],
             "tarpit": ["smtpd_delay_reject = no", "smtpd_client_restrictions = sleep 20"],
             "tls": [
@@ -188,7 +195,8 @@ CASES = [
 @pytest.mark.timeout(900)
 def test_every_fault_is_found_as_its_class_in_time_and_cleared(field) -> None:
     """One after the other, on one watch that runs all the time. The rule, an interval and a look's deadline are 6 s;
-    a busy machine adds its own, so what is asserted here is the class, and the seconds are printed (bench measures them)."""
+    a busy machine adds its own, so what is asserted here is the class, and the seconds are printed (bench measures
+    them)."""
     net, watch, faults = field
     table = []
     for name, letter, evidence in CASES:
@@ -208,7 +216,8 @@ def test_every_fault_is_found_as_its_class_in_time_and_cleared(field) -> None:
         healed = time.time()
         watch.until(lambda v: v["state"] == "healthy", 90)
         table.append(
-            f"{name:<10} class {letter} confirmed after {took:4.1f} s, clear {time.time() - healed:4.1f} s after the repair"
+            f"{name:<10} class {letter} confirmed after {took:4.1f} s, clear {time.time() - healed:4.1f} s after the "
+            "repair"
         )
     print("\n".join(table))
 

@@ -229,7 +229,8 @@ def test_an_unsigned_update_is_not_enough(server, zone) -> None:
 
 
 def test_a_clock_that_is_off_is_told_as_that(server, zone, tmp_path, monkeypatch) -> None:
-    """Safety item 15: a signature is good for five minutes; "wrong key" would send people looking in the wrong place."""
+    """Safety item 15: a signature is good for five minutes;
+    "wrong key" would send people looking in the wrong place."""
     import time
     import types
 

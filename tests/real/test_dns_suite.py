@@ -39,7 +39,8 @@ class Rfc2136Suite(DnsSuite):
         cls.place = tempfile.TemporaryDirectory(prefix="bcp-suite-")
         more = (
             "*.wild 3600 IN MX 10 primary.out.test.\n*.more 3600 IN MX 10 primary.out.test.\n*.more 60 IN A 192.0.2.1\n"
-            '*.more 60 IN TXT "x"\n*.null 60 IN MX 0 .\nown.wild 3600 IN MX 10 primary.out.test.\nhost.wild 60 IN A 192.0.2.2\n'
+            '*.more 60 IN TXT "x"\n*.null 60 IN MX 0 .\nown.wild 3600 IN MX 10 primary.out.test.\n'
+            "host.wild 60 IN A 192.0.2.2\n"
         )
         cls.server = DnsServer(cls.kind, Path(cls.place.name), zones=cls.domains, more=more).start()
         cls.proxy = DnsProxy(cls.server.port)

@@ -24,8 +24,10 @@ PART = """<p id="count">{n}</p><ul>{news}</ul><section id="questions">{question}
 <div id="box" style="height:3rem;overflow:auto"><div style="height:60rem">long {n}</div></div>
 <p style="height:20rem">tall</p><p id="mark">mark</p><p style="height:100rem">tall</p>"""
 QUESTION = """<article id="question-1"><form id="answer-1" method="post" action="/answer">
-<input type="hidden" name="csrf" value="x"><p><label for="reason">Why</label><textarea id="reason" name="reason"></textarea></p>
-<p><label for="name">Name</label><input id="name" name="name"></p><label><input type="checkbox" id="sure" name="sure">Sure</label>
+<input type="hidden" name="csrf" value="x"><p><label for="reason">Why</label><textarea id="reason" \
+name="reason"></textarea></p>
+<p><label for="name">Name</label><input id="name" name="name"></p><label><input type="checkbox" id="sure" \
+name="sure">Sure</label>
 <select id="pick" name="pick"><option>a</option><option>b</option></select>
 <button id="yes" name="answer" value="yes">Yes {n}</button></form></article>"""
 
@@ -130,7 +132,8 @@ def more(page: Page, looks: int = 10) -> None:
 def test_every_click_in_a_storm_of_updates_counts_once(page, storm) -> None:
     """A click that an update swallows could be somebody's yes; one that counts twice, too."""
     page.evaluate(
-        "window.hits = 0; document.addEventListener('mousedown', (e) => { window.hits += e.target.id === 'yes'; }, true)"
+        "window.hits = 0; document.addEventListener('mousedown', (e) => { window.hits += e.target.id === 'yes'; }, "
+        "true)"
     )
     for i in range(60):
         page.mouse.move(5, 5)
@@ -188,7 +191,8 @@ def test_opened_details_and_places_scrolled_to_stay(page) -> None:
     """Reading is work too."""
     page.locator("summary").click()
     page.evaluate(
-        "document.getElementById('box').scrollTop = 200; document.getElementById('mark').scrollIntoView({block: 'center'})"
+        "document.getElementById('box').scrollTop = 200; "
+        "document.getElementById('mark').scrollIntoView({block: 'center'})"
     )
     top = "document.getElementById('mark').getBoundingClientRect().top"
     before = page.evaluate(top)

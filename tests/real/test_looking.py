@@ -36,11 +36,16 @@ detect:
   threshold: 3
   decide: {{b: 1s, e: 1s, f: 0s}}
   probes:
-    rcpt: {{kind: smtp, host: primary.out.test, resolvers: [{IP["cache"]}, {SECOND}], recipients: [alice@corp.test, bob@corp.test], mail_to: alice@corp.test, mail_every: 1s, timeout: 2s}}
-    unknown: {{kind: smtp-unknown, host: primary.out.test, resolvers: [{IP["cache"]}, {SECOND}], recipient: nobody-at-all@corp.test, timeout: 2s}}
-    mx-host: {{kind: dns, host: primary.out.test, resolvers: [{IP["cache"]}, {SECOND}], authoritative: [{IP["dns"]}], timeout: 2s}}
-    our-mx: {{kind: own-mx, domains: [corp.test], resolvers: [{IP["cache"]}, {SECOND}], authoritative: [{IP["dns"]}], timeout: 2s}}
-    relay-port: {{kind: smtp, host: relay.ctl.test, addresses: [{IP["relay"]}], recipient: alice@corp.test, timeout: 2s, control: true}}
+    rcpt: {{kind: smtp, host: primary.out.test, resolvers: [{IP["cache"]}, {SECOND}], recipients: [alice@corp.test, \
+bob@corp.test], mail_to: alice@corp.test, mail_every: 1s, timeout: 2s}}
+    unknown: {{kind: smtp-unknown, host: primary.out.test, resolvers: [{IP["cache"]}, {SECOND}], recipient: \
+nobody-at-all@corp.test, timeout: 2s}}
+    mx-host: {{kind: dns, host: primary.out.test, resolvers: [{IP["cache"]}, {SECOND}], authoritative: [{IP["dns"]}], \
+timeout: 2s}}
+    our-mx: {{kind: own-mx, domains: [corp.test], resolvers: [{IP["cache"]}, {SECOND}], authoritative: [{IP["dns"]}], \
+timeout: 2s}}
+    relay-port: {{kind: smtp, host: relay.ctl.test, addresses: [{IP["relay"]}], recipient: alice@corp.test, timeout: \
+2s, control: true}}
     resolver-1: {{kind: dns, host: www.ctl.test, resolvers: [{IP["cache"]}], timeout: 2s, control: true}}
     resolver-2: {{kind: dns, host: www.ctl.test, resolvers: [{SECOND}], timeout: 2s, control: true}}
 """
@@ -202,7 +207,8 @@ def test_a_prober_that_is_throttled_is_our_own_limit(field) -> None:
     net, watch = field
     began = time.time()
     (net.folder / "primary" / "limited").write_text(
-        f"{IP['ops']} 451 4.7.500 Server busy. Please try again later\n{IP6['ops']} 451 4.7.500 Server busy. Please try again later\n"
+        f"{IP['ops']} 451 4.7.500 Server busy. Please try again later\n"
+        f"{IP6['ops']} 451 4.7.500 Server busy. Please try again later\n"
     )
     net.primary(f"smtpd_client_restrictions = check_client_access texthash:{net.folder}/primary/limited")
     try:

@@ -1,4 +1,5 @@
-"""The status page and the report in a real browser: no sideways scrolling on a phone, dark and light, nothing loaded, no script."""
+"""The status page and the report in a real browser:
+no sideways scrolling on a phone, dark and light, nothing loaded, no script."""
 
 from __future__ import annotations
 
@@ -157,7 +158,11 @@ async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
                         )
                         await call("Page.navigate", url=url)
                         await asyncio.sleep(0.4)
-                        script = "JSON.stringify({wide: document.documentElement.scrollWidth, back: getComputedStyle(document.body).backgroundColor, text: document.body.innerText.length, h1: document.querySelectorAll('h1').length})"
+                        script = (
+                            "JSON.stringify({wide: document.documentElement.scrollWidth, back: "
+                            "getComputedStyle(document.body).backgroundColor, text: document.body.innerText.length, "
+                            "h1: document.querySelectorAll('h1').length})"
+                        )
                         found = await call("Runtime.evaluate", expression=script)
                         out.append({"width": width, "scheme": scheme, **json.loads(found["result"]["value"])})
                 out.append({"requests": [r for r in requests if r not in {url, "about:blank"}]})

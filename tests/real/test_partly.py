@@ -1,4 +1,5 @@
-"""One of three domains is changed by somebody else while the run is under way: the whole command, against a real server."""
+"""One of three domains is changed by somebody else while the run is under way:
+the whole command, against a real server."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ CONFIG = """version: 1
 organisation: {{name: T}}
 state: state
 domains: [{domains}]
-dns: {{main: {{kind: rfc2136, server: "{at}", authoritative: ["{at}"], resolvers: ["{at}"], key: {{name: bcp., secret: "file:tsig"}}, timeout: 2s, settle: 500ms}}}}
+dns: {{main: {{kind: rfc2136, server: "{at}", authoritative: ["{at}"], resolvers: ["{at}"], key: {{name: bcp., secret: \
+"file:tsig"}}, timeout: 2s, settle: 500ms}}}}
 relays: {{mx-backup: {{kind: smtp, hosts: [{{host: relay.out.test, addresses: [127.0.0.1]}}], port: 9}}}}
 contacts: {{file: contacts.csv}}
 audiences: {{oncall: {{groups: [oncall]}}}}

@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.real, pytest.mark.skipif(BROWSER is None, reason="Chro
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 A4 = {"width": 700, "height": 1000}
 """210 mm less 12.5 mm of margin on both sides, at 96 points an inch."""
-CUT = """() => [...document.querySelectorAll('*')].filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible' && e.clientWidth).map(e => e.tagName + '.' + e.className)
+CUT = """() => [...document.querySelectorAll('*')].filter(e => e.scrollWidth > e.clientWidth + 1 && \
+getComputedStyle(e).overflowX !== 'visible' && e.clientWidth).map(e => e.tagName + '.' + e.className)
   .concat(document.documentElement.scrollWidth > 700 ? ['page ' + document.documentElement.scrollWidth] : [])"""
 
 
@@ -92,7 +93,10 @@ def test_pages_that_stand_alone_are_clean_for_everybody(tmp_path, width, scheme)
             sheet.goto(path.as_uri())
             client = sheet.context.new_cdp_session(sheet)  # past the page's own policy, which allows no script
             client.send("Runtime.evaluate", {"expression": AXE})
-            run = "axe.run(document).then(r => JSON.stringify(r.violations.map(v => [v.id, v.nodes[0].html.slice(0, 200)])))"
+            run = (
+                "axe.run(document).then(r => JSON.stringify(r.violations.map(v => [v.id, v.nodes[0].html.slice(0, "
+                "200)])))"
+            )
             found = client.send("Runtime.evaluate", {"expression": run, "awaitPromise": True, "returnByValue": True})
             assert found["result"]["value"] == "[]", (name, found["result"]["value"])
             assert sheet.evaluate("document.documentElement.scrollWidth") <= width, name

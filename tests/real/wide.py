@@ -1,4 +1,5 @@
-"""The small internet of ``net``, made wider: IPv6, a signed zone, two validating resolvers, a second zone for controls."""
+"""The small internet of ``net``, made wider: IPv6, a signed zone, two validating resolvers,
+a second zone for controls."""
 
 from __future__ import annotations
 
@@ -107,7 +108,8 @@ class Wide(Net):
         return f"out.test. DS {ds.to_text()}"
 
     def sign(self, *, expired: bool = False) -> None:
-        """Write the signed zone anew; ``expired``: the signatures of the MX host ended two days ago (Unbound forgives one).
+        """Write the signed zone anew; ``expired``:
+        the signatures of the MX host ended two days ago (Unbound forgives one).
 
         The keys stay well signed: resolvers keep a broken key for a minute."""
         self.serial += 1

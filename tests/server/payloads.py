@@ -1,4 +1,5 @@
-"""Bodies as the senders publish them (their documentation pages are named), begun and over; names and hosts are theirs or example ones."""
+"""Bodies as the senders publish them (their documentation pages are named), begun and over;
+names and hosts are theirs or example ones."""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ def _alertmanager(status: str) -> dict:
 
 
 def _grafana(status: str) -> dict:
-    # grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/
+    # https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/
     return {
         "receiver": "My Super Webhook",
         "status": status,
@@ -148,14 +149,16 @@ def _azure(status: str) -> dict:
         "schemaId": "azureMonitorCommonAlertSchema",
         "data": {
             "essentials": {
-                "alertId": "/subscriptions/11111111-1111-1111-1111-111111111111/providers/Microsoft.AlertsManagement/alerts/12345678-1234-1234-1234-1234567890ab",
+                "alertId": "/subscriptions/11111111-1111-1111-1111-111111111111/providers/"
+                "Microsoft.AlertsManagement/alerts/12345678-1234-1234-1234-1234567890ab",
                 "alertRule": "test-metricAlertRule",
                 "targetResourceType": "microsoft.compute/virtualmachines",
                 "alertTargetIDs": [
                     "/subscriptions/11111111/resourcegroups/test-RG/providers/microsoft.compute/virtualmachines/test-VM"
                 ],
                 "configurationItems": ["test-VM"],
-                "originAlertId": "11111111-1111_test-RG_microsoft.insights_metricAlerts_test-metricAlertRule_1234567890",
+                "originAlertId": "11111111-1111_test-RG_microsoft.insights_"
+                "metricAlerts_test-metricAlertRule_1234567890",
                 "firedDateTime": "2019-03-22T13:58:24.3713213Z",
                 "resolvedDateTime": "2019-03-22T14:03:16.2246313Z",
                 "severity": "Sev3",

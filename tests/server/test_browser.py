@@ -1,6 +1,7 @@
 """The console in a real browser: log in, see an outage come, read the diff, approve, watch it run, publish an update.
 
-At 360 and 1280 pixels, light and dark; axe-core finds no violation; no request leaves the host; the policy reports nothing.
+At 360 and 1280 pixels, light and dark; axe-core finds no violation; no request leaves the host; the policy reports
+nothing.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class Eye:
         found = client.send(
             "Runtime.evaluate",
             {
-                "expression": "axe.run(document).then(r => JSON.stringify(r.violations.map(v => [v.id, v.help, v.nodes.map(n => n.html.slice(0, 150) + ' ' + n.failureSummary.slice(0, 300))])))",
+                "expression": "axe.run(document).then(r => JSON.stringify(r.violations.map(v => "
+                "[v.id, v.help, v.nodes.map(n => n.html.slice(0, 150) + ' ' + n.failureSummary.slice(0, 300))])))",
                 "awaitPromise": True,
                 "returnByValue": True,
             },

@@ -336,7 +336,8 @@ def test_the_token_in_a_path_is_in_no_log(tmp_path, caplog) -> None:
 
 
 def test_a_form_is_taken_where_a_command_line_sends_it_and_nowhere_else(tmp_path) -> None:
-    """`curl --data-urlencode` quotes what a shell and JSON would not; a form that is none is refused, without a trace of ours."""
+    """`curl --data-urlencode` quotes what a shell and JSON would not;
+    a form that is none is refused, without a trace of ours."""
 
     async def run() -> None:
         async with Server(tmp_path, hooks("icinga", "zabbix")) as server:
@@ -534,7 +535,8 @@ def mutate(rng: random.Random, raw: bytes) -> bytes:  # noqa: C901 - one branch 
 
 
 def test_twenty_thousand_mutated_bodies_break_nothing(tmp_path) -> None:
-    """With good signatures, so that all of them are parsed: no 5xx, no growth, one incident at most, the chain holds."""
+    """With good signatures, so that all of them are parsed:
+    no 5xx, no growth, one incident at most, the chain holds."""
     rng = random.Random(20_000)
 
     async def run() -> tuple[dict[int, int], float, int]:

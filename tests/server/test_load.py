@@ -1,4 +1,5 @@
-"""A storm of alerts, a kill in the middle, an automatic start, reload, resume: what the daemon promises under pressure."""
+"""A storm of alerts, a kill in the middle, an automatic start, reload, resume:
+what the daemon promises under pressure."""
 
 from __future__ import annotations
 
@@ -48,7 +49,10 @@ async def storm(port: int, requests: int, connections: int) -> list[float]:
             i = left.pop()
             raw = json.dumps(alert(key=f"fp{i}", name=f"Smtp{i}")).encode()
             start = time.perf_counter()
-            head = f"POST /hooks/alertmanager HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(raw)}\r\n\r\n"
+            head = (
+                "POST /hooks/alertmanager HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                f"Authorization: Bearer {TOKEN}\r\nContent-Length: {len(raw)}\r\n\r\n"
+            )
             writer.write(head.encode() + raw)
             answer = await reader.readuntil(b"\r\n\r\n")
             size = int(re.search(rb"content-length: (\d+)", answer.lower())[1])
@@ -280,7 +284,8 @@ def test_slow_requests_are_cut_off_and_others_served(world, how) -> None:
             s.sendall(b"POST /hooks/alertmanager HTTP/1.1\r\nHost: x\r\nX-A: ")
         else:
             s.sendall(
-                b"POST /hooks/alertmanager HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 1000\r\n\r\n{"
+                b"POST /hooks/alertmanager HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n"
+                b"Content-Length: 1000\r\n\r\n{"
             )
         slow.append(s)
     start = time.monotonic()

@@ -41,11 +41,14 @@ def icinga(folder: Path, url: str, curl: Path) -> list[str]:
         (folder / name).mkdir()
     (folder / "icinga2.conf").write_text(
         'object CheckerComponent "checker" {}\nobject NotificationComponent "notification" {}\nobject User "duty" {}\n'
-        f'object CheckCommand "file" {{ command = [ "{check(folder)}" ] }}\nobject CheckCommand "well" {{ command = [ "/bin/true" ] }}\n'
+        f'object CheckCommand "file" {{ command = [ "{check(folder)}" ] }}\n'
+        f'object CheckCommand "well" {{ command = [ "/bin/true" ] }}\n'
         'object Host "mx" { check_command = "well", check_interval = 1s, max_check_attempts = 1 }\n'
-        'object Service "smtp" { host_name = "mx", check_command = "file", check_interval = 1s, retry_interval = 1s, max_check_attempts = 1 }\n'
+        'object Service "smtp" { host_name = "mx", check_command = "file", check_interval = 1s, retry_interval = 1s, '
+        "max_check_attempts = 1 }\n"
         f"{shown('icinga', url, curl)}\n"
-        'object Notification "n" { host_name = "mx", service_name = "smtp", command = "bcp", users = [ "duty" ], interval = 1s, types = [ Problem, Recovery ], states = [ Critical, OK ] }\n'
+        'object Notification "n" { host_name = "mx", service_name = "smtp", command = "bcp", users = [ "duty" ], '
+        "interval = 1s, types = [ Problem, Recovery ], states = [ Critical, OK ] }\n"
     )
     places = [
         f"-D{n}={folder}/{d}"
@@ -65,11 +68,19 @@ def nagios(folder: Path, url: str, curl: Path) -> list[str]:
     (folder / "results").mkdir()
     (folder / "objects.cfg").write_text(
         f"{shown('nagios', url, curl)}\n"
-        f"define command {{\n command_name file\n command_line {check(folder)}\n}}\ndefine command {{\n command_name well\n command_line /bin/true\n}}\n"
-        "define timeperiod {\n timeperiod_name always\n alias always\n monday 00:00-24:00\n tuesday 00:00-24:00\n wednesday 00:00-24:00\n thursday 00:00-24:00\n friday 00:00-24:00\n saturday 00:00-24:00\n sunday 00:00-24:00\n}\n"
-        "define contact {\n contact_name duty\n host_notification_period always\n service_notification_period always\n host_notification_options n\n service_notification_options c,r\n host_notification_commands bcp\n service_notification_commands bcp\n}\n"
-        "define host {\n host_name mx\n address 127.0.0.1\n check_command well\n max_check_attempts 1\n check_interval 1\n contacts duty\n check_period always\n notification_period always\n}\n"
-        "define service {\n host_name mx\n service_description smtp\n check_command file\n max_check_attempts 1\n check_interval 1\n retry_interval 1\n notification_interval 2\n contacts duty\n check_period always\n notification_period always\n notification_options c,r\n}\n"
+        f"define command {{\n command_name file\n command_line {check(folder)}\n}}\n"
+        f"define command {{\n command_name well\n command_line /bin/true\n}}\n"
+        "define timeperiod {\n timeperiod_name always\n alias always\n monday 00:00-24:00\n tuesday 00:00-24:00\n"
+        " wednesday 00:00-24:00\n thursday 00:00-24:00\n friday 00:00-24:00\n saturday 00:00-24:00\n"
+        " sunday 00:00-24:00\n}\n"
+        "define contact {\n contact_name duty\n host_notification_period always\n service_notification_period always\n"
+        " host_notification_options n\n service_notification_options c,r\n host_notification_commands bcp\n"
+        " service_notification_commands bcp\n}\n"
+        "define host {\n host_name mx\n address 127.0.0.1\n check_command well\n max_check_attempts 1\n"
+        " check_interval 1\n contacts duty\n check_period always\n notification_period always\n}\n"
+        "define service {\n host_name mx\n service_description smtp\n check_command file\n max_check_attempts 1\n"
+        " check_interval 1\n retry_interval 1\n notification_interval 2\n contacts duty\n check_period always\n"
+        " notification_period always\n notification_options c,r\n}\n"
     )
     (folder / "nagios.cfg").write_text(
         f"cfg_file={folder}/objects.cfg\nlog_file={folder}/nagios.log\nobject_cache_file={folder}/cache\nprecached_object_file={folder}/pre\nstatus_file={folder}/status\n"

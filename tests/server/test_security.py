@@ -1,4 +1,5 @@
-"""What must be refused: answers that are forged, late, used, of another person or plan; pages without a session; other sites."""
+"""What must be refused: answers that are forged, late, used, of another person or plan; pages without a session;
+other sites."""
 
 from __future__ import annotations
 
@@ -208,7 +209,8 @@ def test_the_console_needs_a_session_a_role_and_our_own_page(world) -> None:
 
 
 def test_logging_in(world) -> None:
-    """Password and code, a code once, locked after five wrong ones from one address, no open redirect, no name that answers faster."""
+    """Password and code, a code once, locked after five wrong ones from one address, no open redirect,
+    no name that answers faster."""
     w = world().start()
     b = Browser(w)
     assert b.log_in("wrong password here")[0] == 401

@@ -104,7 +104,8 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_alert_question_answer_run_and_the_question_of_the_way_back(world, way) -> None:
-    """Repeats of the alert start nothing; the answer of each way starts the switch; when all is well the way back is asked about."""
+    """Repeats of the alert start nothing; the answer of each way starts the switch;
+    when all is well the way back is asked about."""
     w = world(**SLACK)
     w.data["serve"]["slack"]["api_url"] = w.slack.url
     w.write()

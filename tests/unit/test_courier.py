@@ -151,7 +151,8 @@ def test_an_opt_out_fails_for_good(tmp_path) -> None:
 
 
 def test_a_text_that_names_a_time_is_found_after_a_crash_and_sent_once(tmp_path) -> None:
-    """The text rendered after the crash is another; what is asked for is the one that left, through any number of crashes."""
+    """The text rendered after the crash is another;
+    what is asked for is the one that left, through any number of crashes."""
 
     class Vendor(Script):
         """Keeps a list by number and text, as Twilio does; loses power at a chosen moment."""

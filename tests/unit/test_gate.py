@@ -29,7 +29,8 @@ answers = st.lists(
 
 @given(answers, st.floats(0, 1000), st.integers(1, 3))
 def test_a_gate_opens_only_by_enough_right_answers(given_answers, now, count) -> None:
-    """Whatever comes in, an open gate has enough people who were asked, in time, for this plan, and not the initiator."""
+    """Whatever comes in, an open gate has enough people who were asked, in time, for this plan,
+    and not the initiator."""
     gate = Gate(**{**{f: getattr(GATE, f) for f in GATE.__slots__}, "count": count})
     standing = judge(gate, given_answers, now)
     if standing.open:

@@ -1,4 +1,5 @@
-"""The pure parts of incidents: whose turn it is, where an incident goes, what a code is; the book under chance orders."""
+"""The pure parts of incidents: whose turn it is, where an incident goes, what a code is;
+the book under chance orders."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ groups = st.lists(st.lists(st.sampled_from("abcdef"), max_size=3).map(tuple), mi
 
 @given(groups, st.integers(1, 3), st.integers(1, 4), st.floats(1, 600), st.floats(11, 5000))
 def test_everybody_is_asked_in_order_and_in_time(found, count, cycles, after, lasts) -> None:
-    """At once enough people for the answers needed (where there are so many); nobody too late; groups in their order."""
+    """At once enough people for the answers needed (where there are so many); nobody too late;
+    groups in their order."""
     out = turns(found, 100.0, 100.0 + lasts, Plan(after, cycles), count)
     filled = [i for i, g in enumerate(found) if g]
     now = {p for t in out if t.at == 100.0 for p in found[t.group]}
@@ -64,8 +66,8 @@ alerts = st.builds(
 @given(st.lists(st.lists(alerts, max_size=4), max_size=12), st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
 def test_any_order_of_bodies_with_repeats_gives_one_incident(tmp_path_factory, bodies, rng) -> None:
-    """All alerts of one service are one incident; what changes nothing is no news; an end that came before its beginning
-    is an end, and one that had begun before may begin again."""
+    """All alerts of one service are one incident; what changes nothing is no news; an end that came before its
+    beginning is an end, and one that had begun before may begin again."""
     folder = tmp_path_factory.mktemp("book")
     book = Book(folder / "b.db", FakeClock(1_000_000.0))
     said: dict[tuple[str, str], bool] = {}

@@ -21,7 +21,8 @@ CELLS = [f"{a}-{p}" for a in AUDIENCES for p in PHASES]
 
 @pytest.mark.parametrize("name", CELLS)
 def test_every_cell_is_complete(name) -> None:
-    """Text message of one segment, chat, voice, long form, and a page for those outside; both languages, classes A to G; no placeholder left."""
+    """Text message of one segment, chat, voice, long form, and a page for those outside;
+    both languages, classes A to G; no placeholder left."""
     template = PACK.get(name)
     needed = {"sms", "chat", "voice", "email"} | (
         {"page"} if name.split("-")[0] in {"employees", "customers", "partners"} else set()
@@ -67,7 +68,8 @@ def test_claims_depend_on_the_class() -> None:
 
 
 def test_nobody_is_told_the_opposite_by_another_cell() -> None:
-    """In class F people are to resend once new mail is safe, and not before; in class G nobody blames Microsoft or says that all has arrived."""
+    """In class F people are to resend once new mail is safe, and not before;
+    in class G nobody blames Microsoft or says that all has arrived."""
 
     def text(name: str, letter: str) -> str:
         return render(PACK.get(name), "sms", "en", "en", {**LONG, "outage_class": letter}, drill=False).body
@@ -189,7 +191,10 @@ def test_lint_hears_what_cannot_be_said(tmp_path, voice, noise) -> None:
 def test_lint_wants_a_way_to_check_that_it_is_real(tmp_path) -> None:
     """A warning for an e-mail within the company; strangers have no phone book of ours."""
     path = tmp_path / "mine.yaml"
-    mail = 'email:\n  en: {subject: Down, body: "It is down since {{ since }}. Next news at {{ next_update }}. {{ org.signature }}"}\n'
+    mail = (
+        'email:\n  en: {subject: Down, body: "It is down since {{ since }}. Next news at {{ next_update }}. {{ '
+        'org.signature }}"}\n'
+    )
     path.write_text(MESSAGE.replace("SMS", "Down.") + mail)
     (found,) = lint_message(load_message(path), languages=("en",))
     assert (found.rule, found.severity) == ("missing-check", "warning") and "org.hotline" in found.hint

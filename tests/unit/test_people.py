@@ -215,7 +215,8 @@ def test_the_call_tree_leaves_nobody_out() -> None:
 def test_the_command_line(tmp_path) -> None:
     """Sync, diff, show, export, tree, forget; masked by default; forgotten people do not come back."""
     (tmp_path / "bcp.yaml").write_text(
-        "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\ndns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
+        "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: main}]\n"
+        "dns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
         "contacts: {snapshot: people.json, key: 'env:PEOPLE_KEY'}\naudiences: {all: {groups: [staff]}}\n"
     )
     (tmp_path / "hr.csv").write_text(
@@ -322,7 +323,8 @@ def told(people, channels, *, at=1_800_000_000.0, audience=None, ledger=None, ha
 
 
 def test_first_tries_each_persons_channels_in_their_order() -> None:
-    """Anna wants calls first; Boss's text fails and he is called; who has nothing is counted; repeating sends nothing again."""
+    """Anna wants calls first; Boss's text fails and he is called; who has nothing is counted;
+    repeating sends nothing again."""
     anna = replace(ANNA, channels=("voice",))
     sms, voice, ledger = Recording("sms", "sms", fails=("boss",)), Recording("voice", "voice"), Ledger()
     tallies = told(

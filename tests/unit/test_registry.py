@@ -101,7 +101,10 @@ def test_a_typed_look_gives_the_family_or_refuses(outside) -> None:
     with pytest.raises(Invalid, match="there is no kind 'ntfi' of channels") as caught:
         registry.find(ChannelPlugin, "ntfi")
     assert "ntfy" in caught.value.hint
-    liar = "from bcp.contracts.relay import RelayPlugin, RelaySettings\nPLUGIN = RelayPlugin(api=1, settings=RelaySettings, make=print)\n"
+    liar = (
+        "from bcp.contracts.relay import RelayPlugin, RelaySettings\n"
+        "PLUGIN = RelayPlugin(api=1, settings=RelaySettings, make=print)\n"
+    )
     outside("liar", "liar_module", liar, "channels/liar = liar_module")
     with pytest.raises(Invalid, match="says it is relays/"):
         registry.find(ChannelPlugin, "liar")
@@ -227,7 +230,8 @@ def test_kinds_are_listed_without_importing_any_plug_in() -> None:
     """Start-up pays for none of them, nor for pydantic."""
     code = (
         "import sys\nfrom bcp import registry\n[registry.kinds(f) for f in registry.families()]\n"
-        "assert not [m for m in sys.modules if m.startswith('bcp.plugins.')], 'a plug-in'\nassert 'pydantic' not in sys.modules, 'pydantic'"
+        "assert not [m for m in sys.modules if m.startswith('bcp.plugins.')], 'a plug-in'\n"
+        "assert 'pydantic' not in sys.modules, 'pydantic'"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -83,7 +83,8 @@ def test_a_queue_and_its_log_are_read() -> None:
     assert parse_queue(json.dumps(line) + "\n")[0].recipients == ("alice@corp.test",)
     log = (
         "Nov 24 x relay postfix/smtp[1]: 4XYZ12abc: to=<alice@corp.test>, relay=none, status=deferred (x)\n"
-        "Nov 24 x relay postfix/smtp[1]: 4XYZ12abc: to=<alice@corp.test>, relay=p[192.0.2.1]:25, delay=1, dsn=2.0.0, status=sent (250 ok)\n"
+        "Nov 24 x relay postfix/smtp[1]: 4XYZ12abc: "
+        "to=<alice@corp.test>, relay=p[192.0.2.1]:25, delay=1, dsn=2.0.0, status=sent (250 ok)\n"
         "Nov 24 x relay postfix/smtp[1]: OTHER1234: to=<bob@corp.test>, status=bounced (550 no)\n"
     )
     assert [(f.queue_id, f.status) for f in parse_log(log, {"4XYZ12abc"})] == [("4XYZ12abc", "sent")]

@@ -1,4 +1,5 @@
-"""Our transport under Twilio's client: what it gets is what the standard library would send; what may have left is said so."""
+"""Our transport under Twilio's client: what it gets is what the standard library would send;
+what may have left is said so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What the adapters send, checked against the vendors' own documents; what they do when things go wrong, over real sockets."""
+"""What the adapters send, checked against the vendors' own documents;
+what they do when things go wrong, over real sockets."""
 
 from __future__ import annotations
 

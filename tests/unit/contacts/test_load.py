@@ -99,7 +99,8 @@ def test_every_bad_row_is_named_up_to_fifty(tmp_path) -> None:
 
 
 def test_yaml_that_eats_a_plus(tmp_path) -> None:
-    """A number with its plus is read as it was written; one without is refused, and so is an id that became a number."""
+    """A number with its plus is read as it was written;
+    one without is refused, and so is an id that became a number."""
     assert read(tmp_path, "x.yaml", "- {id: a, phone: +491701234567}\n")["a"].phone == "+491701234567"
     assert (
         read(tmp_path, "x.yaml", "contacts:\n  - id: a\n    phone: +491701234567  # mobile\n")["a"].phone

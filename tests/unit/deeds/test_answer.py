@@ -64,7 +64,7 @@ def waiting(house: House, **given) -> str:
     return house.run(events=[house.gate(**given)])
 
 
-# -- at a gate of a run, as the command line gives it --------------------------------------------------------------------
+# -- at a gate of a run, as the command line gives it ------------------------------------------------------------------
 
 
 def test_a_yes_is_told_to_the_run_with_what_it_was_bound_to(house) -> None:
@@ -140,7 +140,7 @@ def test_a_run_that_is_over_takes_no_answer(house) -> None:
     assert refused(house, person("alice"), Answer(True, run=run)) == "run-over"
 
 
-# -- to a question of the book, as every other door gives it -------------------------------------------------------------
+# -- to a question of the book, as every other door gives it -----------------------------------------------------------
 
 
 def asked(house: House, run: str = "", **given):

@@ -41,7 +41,8 @@ DEEDS = {
     "incident.reopen": ("incident reopen", "POST /incidents/{incident}/reopen", "/incidents/{incident}/reopen"),
     "incident.close": ("incident close", "POST /incidents/{incident}/close", "/incidents/{incident}/close"),
 }
-"""An empty place: the command line does it with the same parts in another form (a plan file; resume works in its own process; send asks first)."""
+"""An empty place: the command line does it with the same parts in another form (a plan file; resume works in its own
+process; send asks first)."""
 NO_DOOR = {"run.start", "run.resume", "run.dry_run", "plan.make_plan", "failback.end_parent", "peacetime.take"}
 """Work that deeds and the daemon share, behind the deeds."""
 

@@ -41,7 +41,7 @@ def doubtful(house: House) -> str:
     )
 
 
-# -- settle --------------------------------------------------------------------------------------------------------------
+# -- settle ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("happened", [True, False])
@@ -89,7 +89,7 @@ def test_while_a_process_works_on_it_nobody_settles(house) -> None:
         assert rule(house, settle(house.ground, person("alice"), Settle(run, "mx", True))) == "run-live"
 
 
-# -- acknowledge, resume -------------------------------------------------------------------------------------------------
+# -- acknowledge, resume -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", ["done", "failed", "aborted"])
@@ -124,7 +124,7 @@ def test_what_may_be_gone_on_with(house) -> None:
     assert caught.value.rule == "run-live"
 
 
-# -- sends ---------------------------------------------------------------------------------------------------------------
+# -- sends -------------------------------------------------------------------------------------------------------------
 
 
 def test_stop_knows_only_sends(house) -> None:
@@ -165,7 +165,7 @@ def test_sends_that_are_refused_before_anything_is_planned(house, who, wanted, e
     assert rule(house, plan_send(house.ground, who, wanted)) == expected
 
 
-# -- incidents -----------------------------------------------------------------------------------------------------------
+# -- incidents ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_person_declares_an_outage_and_closes_it_with_a_reason(house) -> None:

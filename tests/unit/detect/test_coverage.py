@@ -1,4 +1,5 @@
-"""What `bcp doctor` says of a set of probes is what the detector makes of it: with the remedy the sentence goes away."""
+"""What `bcp doctor` says of a set of probes is what the detector makes of it:
+with the remedy the sentence goes away."""
 
 from __future__ import annotations
 
@@ -60,17 +61,21 @@ def test_the_usual_set_says_what_it_cannot_see() -> None:
 @pytest.mark.parametrize(
     ("poor", "richer", "outage", "says"),
     [
-        ([smtp(ONE), UNKNOWN_RECIPIENT, DNS, *CONTROLS], [smtp(ONE, TWO), UNKNOWN_RECIPIENT, DNS, *CONTROLS], "deleted", "looks like class B and F"),
-        ([smtp(ONE), UNKNOWN_RECIPIENT, DNS, *CONTROLS], [smtp(ONE, TWO), UNKNOWN_RECIPIENT, DNS, *CONTROLS], "rejected", "only suspected"),
+        ([smtp(ONE), UNKNOWN_RECIPIENT, DNS, *CONTROLS], [smtp(ONE, TWO), UNKNOWN_RECIPIENT, DNS, *CONTROLS], "deleted",
+        "looks like class B and F"),
+        ([smtp(ONE), UNKNOWN_RECIPIENT, DNS, *CONTROLS], [smtp(ONE, TWO), UNKNOWN_RECIPIENT, DNS, *CONTROLS],
+        "rejected", "only suspected"),
         ([smtp(ONE, TWO), DNS], [smtp(ONE, TWO), DNS, *CONTROLS], "own-network", "MX would be moved for nothing"),
         ([smtp(ONE, TWO), DNS], [smtp(ONE, TWO), DNS, *CONTROLS], "own-port-25", "MX would be moved for nothing"),
         ([smtp(ONE, TWO), DNS, *CONTROLS], [smtp(ONE, TWO), DNS, OWN_MX, *CONTROLS], "own-zone", "class H is missed"),
-        ([smtp(ONE, TWO), *CONTROLS], [smtp(ONE, TWO, whole=True), *CONTROLS], "deferred-after-data", "class B is missed"),
+        ([smtp(ONE, TWO), *CONTROLS], [smtp(ONE, TWO, whole=True), *CONTROLS], "deferred-after-data",
+        "class B is missed"),
         ([DNS, *CONTROLS], [DNS, smtp(ONE, TWO), UNKNOWN_RECIPIENT, *CONTROLS], "deferred", "class B is missed"),
         (USUAL, [*USUAL, probe("graph-mailbox", "mailbox", "https")], "mailboxes", "class A is missed"),
         (USUAL, [*USUAL, probe("entra", "auth", "https")], "sign-in", "class D is missed"),
         (USUAL, [*USUAL, probe("queue", "gateway", name="gw")], "gateway", "class G is missed"),
-        (USUAL, [*USUAL, probe("round-trip", "outbound", "smtp", recipients=("rt@x",), whole=True)], "outbound", "class C is missed"),
+        (USUAL, [*USUAL, probe("round-trip", "outbound", "smtp", recipients=("rt@x",), whole=True)], "outbound",
+        "class C is missed"),
     ],
 )  # fmt: skip
 def test_a_sentence_is_true_and_its_hint_helps(poor, richer, outage, says) -> None:

@@ -124,7 +124,8 @@ def test_answers_from_before_a_restart_count() -> None:
 
 
 def test_a_yes_to_the_plan_is_none_to_an_undo() -> None:
-    """A gate of its own consequence takes only answers to exactly that; what was given in advance does not count either."""
+    """A gate of its own consequence takes only answers to exactly that;
+    what was given in advance does not count either."""
     a = approvals(standing=lambda: {"alice": "standing", "bob": "standing"})
     a.remember(
         [

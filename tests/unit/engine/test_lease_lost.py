@@ -1,4 +1,5 @@
-"""A process that slept while another went on with its run stops where it is: it writes nothing more and undoes nothing."""
+"""A process that slept while another went on with its run stops where it is:
+it writes nothing more and undoes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Runs that move mail: judged before they write, gated before they undo, corrected afterwards. Over a real journal, with fakes around."""
+"""Runs that move mail: judged before they write, gated before they undo, corrected afterwards.
+Over a real journal, with fakes around."""
 
 from __future__ import annotations
 
@@ -83,7 +84,8 @@ class Game:
         return str(FileDns(self.folder, self.recorder).now().hosts[0].host)
 
     def process(self, *, hold: bool = False, until=None) -> Ending:
-        """Work on the run: to its end, or ``until`` a condition holds, when it is stopped as a daemon that ends does it."""
+        """Work on the run: to its end, or ``until`` a condition holds,
+        when it is stopped as a daemon that ends does it."""
         return asyncio.run(self._process(hold, until))
 
     async def _process(self, hold: bool, until) -> Ending:
@@ -149,7 +151,7 @@ def held(tmp_path, **given) -> Game:
     return game
 
 
-# -- before a write ------------------------------------------------------------------------------------------------------
+# -- before a write ----------------------------------------------------------------------------------------------------
 
 
 def test_after_the_gate_everything_is_judged_again(game) -> None:
@@ -201,7 +203,7 @@ def test_a_run_that_moved_mail_is_not_stopped_from_telling_people(tmp_path) -> N
     assert any("do sms" in line for line in game.recorder.lines())
 
 
-# -- an undo after a failure ---------------------------------------------------------------------------------------------
+# -- an undo after a failure -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -250,7 +252,7 @@ def test_a_failed_way_back_stays_where_the_service_works(tmp_path) -> None:
     assert game.event("undo_withheld").data["code"] == "primary-well"
 
 
-# -- an abort ------------------------------------------------------------------------------------------------------------
+# -- an abort ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_run_that_moved_nothing_is_stopped_at_once(tmp_path) -> None:
@@ -378,7 +380,7 @@ def test_an_abort_that_nobody_heard_comes_before_everything_else(tmp_path) -> No
     assert game.process().status == "aborted" and "do mx" not in "".join(game.recorder.lines())
 
 
-# -- the truth afterwards ------------------------------------------------------------------------------------------------
+# -- the truth afterwards ----------------------------------------------------------------------------------------------
 
 
 def test_whoever_heard_where_mail_goes_hears_the_correction_once(tmp_path, monkeypatch) -> None:

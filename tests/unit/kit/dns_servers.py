@@ -25,7 +25,8 @@ def reply_to(query, *rrsets, rcode="NOERROR", aa=True, ad=False):
 
 
 def zone(records, *, soa="corp.test.", aa=True):
-    """Answers from a table ``{(name, type): [texts]}``; NXDOMAIN for names that are not in it, REFUSED outside of ``soa``."""
+    """Answers from a table ``{(name, type): [texts]}``;
+    NXDOMAIN for names that are not in it, REFUSED outside of ``soa``."""
 
     def answer(query):
         question = query.question[0]

@@ -95,7 +95,8 @@ def test_one_more_good_answer_never_makes_it_worse() -> None:
 
 
 def test_parts_follow_the_whole() -> None:
-    """A lone resolver that may be the sick one is a degraded part; a silent one is unknown; an own server that is silent fails."""
+    """A lone resolver that may be the sick one is a degraded part; a silent one is unknown;
+    an own server that is silent fails."""
     told = [own(), GONE]
     assert [p.result for p in parts_of(told, judge(told))] == [OK, DEGRADED]
     told = [own(), GONE, WELL]

@@ -99,8 +99,10 @@ def test_a_date_without_a_year_is_the_last_one_that_was() -> None:
 def test_requeued_again_and_again() -> None:
     """The fate is found under the last id, for the first."""
     assert told(
-        line("A1B2C3D4", "requeued", daemon="postsuper"), line("B1B2C3D4", "uid=1 from=<s> orig_id=A1B2C3D4", daemon="pickup"),
-        line("B1B2C3D4", "requeued", daemon="postsuper"), line("C1B2C3D4", "uid=1 from=<s> orig_id=B1B2C3D4", daemon="pickup"),
+        line("A1B2C3D4", "requeued", daemon="postsuper"),
+        line("B1B2C3D4", "uid=1 from=<s> orig_id=A1B2C3D4", daemon="pickup"),
+        line("B1B2C3D4", "requeued", daemon="postsuper"),
+        line("C1B2C3D4", "uid=1 from=<s> orig_id=B1B2C3D4", daemon="pickup"),
         line("C1B2C3D4", to("a@x.example", "sent")),
     ) == {"A1B2C3D4": {"a@x.example": "sent"}}  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""What a mail host shows after STARTTLS: its certificate and those it sends along, as DANE records may be about any of them."""
+"""What a mail host shows after STARTTLS: its certificate and those it sends along,
+as DANE records may be about any of them."""
 
 from __future__ import annotations
 

@@ -29,7 +29,10 @@ from bcp.mx import rules
 from bcp.mx.facts import Way
 from bcp.mx.rules import judge, readable
 
-TTL_NOTE = "caches may keep the old MX for up to 1h after the switch; senders that failed before try again on their own schedule"
+TTL_NOTE = (
+    "caches may keep the old MX for up to 1h after the switch; senders that failed before try again on their own "
+    "schedule"
+)
 
 
 def refusals(*domains, **more):
@@ -400,7 +403,8 @@ def test_on_the_way_back_the_policy_is_not_asked_about() -> None:
     for policy in (sts(patterns=["x.test"]), StsPolicy(True, problem="x"), StsPolicy(unasked="x")):
         d = back(sts=policy)
         assert refusals(d) == {} and notes(d) == [
-            "caches may keep the old MX for up to 5m after the switch; senders that failed before try again on their own schedule"
+            "caches may keep the old MX for up to 5m after the switch; "
+            "senders that failed before try again on their own schedule"
         ]
 
 

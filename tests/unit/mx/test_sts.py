@@ -172,7 +172,10 @@ def fetch(
 
 
 def http(body: str, status: str = "200 OK", more: str = "") -> bytes:
-    return f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n{more}Connection: close\r\n\r\n{body}".encode()
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n{more}Connection: close\r\n"
+        f"\r\n{body}"
+    ).encode()
 
 
 def test_a_policy_behind_a_private_authority_is_fetched(tmp_path) -> None:

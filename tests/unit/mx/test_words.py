@@ -1,4 +1,5 @@
-"""What the rules say, word for word: it is read at night, by somebody who did not write it. A change of words is a change here."""
+"""What the rules say, word for word: it is read at night, by somebody who did not write it.
+A change of words is a change here."""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ REFUSALS = [
     (
         back(primary=OTHER),
         "dns.primary-moved",
-        "corp.test: the recorded MX is 0 corp-test.mail.test. (TTL 3600), the configuration says 5 other.test. (TTL 60)",
+        "corp.test: the recorded MX is 0 corp-test.mail.test. "
+        "(TTL 3600), the configuration says 5 other.test. (TTL 60)",
         "Exchange may have moved this domain to another host. Check it, then correct bcp.yaml.",
     ),
     (
@@ -143,7 +145,8 @@ REFUSALS = [
             sts=StsPolicy(True, "enforce", ("x.test",)),
         ),
         "mta-sts.relay-missing",
-        "corp.test enforces MTA-STS and its policy does not name relay.out.test., other.test.: senders would not deliver there",
+        "corp.test enforces MTA-STS and its policy does not name relay.out.test., other.test.: "
+        "senders would not deliver there",
         "Add the relay to the policy in peacetime; cached policies live for max_age.",
     ),
 ]
@@ -163,7 +166,8 @@ NOTES = [
     ),
     (
         domain(reading=Reading(DOMAIN, "test", PRIMARY, wildcard=Wildcard("*.test"))),
-        "corp.test has its MX from the wildcard *.test: it gets a record of its own; after the way back that record stays, and says what the wildcard says now",
+        "corp.test has its MX from the wildcard *.test: it gets a record of its own; "
+        "after the way back that record stays, and says what the wildcard says now",
     ),
     (
         domain(

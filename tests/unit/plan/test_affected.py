@@ -63,7 +63,8 @@ def ask(monkeypatch):
 
     def plan(*domains: str, **more):
         request = Request(
-            loaded=load(PLAYBOOKS / f"{more.pop('playbook', 'exchange-inbound-outage')}.yaml"), inputs={}, domains=domains,
+            loaded=load(PLAYBOOKS / f"{more.pop('playbook', 'exchange-inbound-outage')}.yaml"), inputs={},
+            domains=domains,
             service="s", configuration="c", kind="real", initiator="i",
         )  # fmt: skip
         return asyncio.run(planning.make_plan(None, replace(request, **more))).domains

@@ -290,12 +290,14 @@ def test_a_gate_of_a_dead_run_ends_when_its_time_is_over(tmp_path) -> None:
 def planned(w: World, monkeypatch, checksum: str = CHECKSUM) -> Any:
     """A plan that is asked about."""
     made = SimpleNamespace(
-        id="p1", checksum=checksum, playbook=NAME, playbook_text=playbook(NAME).document.text, playbook_file="x.yaml", parent="",
+        id="p1", checksum=checksum, playbook=NAME, playbook_text=playbook(NAME).document.text, playbook_file="x.yaml",
+        parent="",
         to_data=lambda: {"playbook": NAME, "checksum": CHECKSUM, "kind": "real", "steps": [], "parent": ""},
     )  # fmt: skip
     monkeypatch.setattr(module, "read_plan", lambda path: made)
     asked, _ = questions.ask(
-        w.core.book, incident=w.incident, run="", step="plan:p1", checksum=CHECKSUM, opened=START, deadline=START + 600.0,
+        w.core.book, incident=w.incident, run="", step="plan:p1", checksum=CHECKSUM, opened=START,
+        deadline=START + 600.0,
         count=1, groups=[["alice", "bob"]],
     )  # fmt: skip
     return asked

@@ -85,7 +85,8 @@ def test_what_nobody_touched_is_whole(state) -> None:
     [
         "delete from effect where key = 'k'",
         "delete from effect where key = 'l'",
-        "insert into effect select 'z', step, claimed, incarnation, 'settled', claimed, request, '{}', fence from effect limit 1",
+        "insert into effect select 'z', step, claimed, incarnation, 'settled', claimed, request, '{}', fence from "
+        "effect limit 1",
         "update effect set request = '{\"to\":\"other\"}' where key = 'k'",
         "update effect set request = '{\"to\":\"other\"}' where key = 'l'",
         "update effect set step = 'other' where key = 'k'",

@@ -1,4 +1,5 @@
-"""The suite of channels bites: each bad channel is caught, by the promise that it breaks, and a good one passes whole."""
+"""The suite of channels bites: each bad channel is caught, by the promise that it breaks,
+and a good one passes whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The suites of probes, relays, hooks, directories and engines bite: each bad plug-in is caught, a good one passes whole."""
+"""The suites of probes, relays, hooks, directories and engines bite:
+each bad plug-in is caught, a good one passes whole."""
 
 from __future__ import annotations
 

@@ -53,7 +53,8 @@ def test_every_setting_is_one_that_the_probe_takes(canary) -> None:
 
 
 def test_a_host_is_asked_only_for_recipients_of_its_own_domains() -> None:
-    """A stranger is refused, rightly: that would look like false rejects. Each probe speaks of the domains of its host."""
+    """A stranger is refused, rightly: that would look like false rejects.
+    Each probe speaks of the domains of its host."""
     found = usual_probes({"corp.example": [HOST], "other.example": [OTHER]}, CANARY)
     assert {s["host"] for s in found.values() if s["kind"] == "smtp"} == {HOST}
     assert {s["host"]: s["domains"] for s in found.values() if s["kind"] == "dns" and not s.get("control")} == {

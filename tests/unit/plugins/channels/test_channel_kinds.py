@@ -143,7 +143,8 @@ class Workspace:
 
 
 def test_an_incident_channel_is_opened_once_filled_pinned_and_threaded(tmp_path) -> None:
-    """One channel a run, people in batches, the first message pinned, later ones in its thread; a second process finds it again."""
+    """One channel a run, people in batches, the first message pinned, later ones in its thread;
+    a second process finds it again."""
 
     async def work():
         slack = Workspace()

@@ -181,7 +181,8 @@ class TestStatusPage(ChannelSuite):
 
 
 def test_every_channel_of_ours_is_here_or_has_a_reason() -> None:
-    """A new one joins, or says why not. E-mail speaks SMTP: tests/real and tests/unit/plugins/channels/test_email.py."""
+    """A new one joins, or says why not. E-mail speaks SMTP:
+    tests/real and tests/unit/plugins/channels/test_email.py."""
     here = {c.plugin.kind for c in _all(ChannelSuite) if hasattr(c, "plugin")}
     assert here | {"email"} == set(registry.own("channels"))
 

@@ -212,7 +212,8 @@ def test_graph_health_maps_every_status(status, secret) -> None:
 
 
 def test_graph_health_reads_issues(secret) -> None:
-    """The worst open issue of our service counts; one of our own making is our own fault; others' services do not matter."""
+    """The worst open issue of our service counts; one of our own making is our own fault;
+    others' services do not matter."""
 
     def issue(**more):
         return {

@@ -123,7 +123,8 @@ class TestDns(ProbeSuite):
 
 
 class TestOwnMx(ProbeSuite):
-    """Asks resolvers and the zone's own servers, where nobody is: what it makes of answers is in the table of probes."""
+    """Asks resolvers and the zone's own servers, where nobody is:
+    what it makes of answers is in the table of probes."""
 
     plugin = registry.find(ProbePlugin, "own-mx")
     connects = False

@@ -21,7 +21,8 @@ class TestSmtp(RelaySuite):
         (self.folder / "log").touch()
         return {
             "hosts": [{"host": "Backup.Relay.test", "addresses": ["127.0.0.1"]}], "port": 9,
-            "queue": {"command": ["cat", str(self.folder / "queue")]}, "log": str(self.folder / "log"), "drain": "command", "drain_command": ["true"],
+            "queue": {"command": ["cat", str(self.folder / "queue")]}, "log": str(self.folder / "log"),
+            "drain": "command", "drain_command": ["true"],
         }  # fmt: skip
 
     def hold(self, mails: Sequence[QueuedMail]) -> None:
@@ -45,7 +46,8 @@ class TestSmtp(RelaySuite):
         with (self.folder / "log").open("a") as log:
             for f in fates:
                 log.write(
-                    f"Jan 22 17:45:01 relay postfix/smtp[1]: {f.queue_id}: to=<{f.recipient}>, relay=mx.test[192.0.2.1]:25, delay=1, dsn=2.0.0, status={f.status} ({f.detail})\n"
+                    f"Jan 22 17:45:01 relay postfix/smtp[1]: {f.queue_id}: to=<{f.recipient}>, "
+                    f"relay=mx.test[192.0.2.1]:25, delay=1, dsn=2.0.0, status={f.status} ({f.detail})\n"
                 )
 
 

@@ -54,7 +54,8 @@ def test_what_was_sent_before_the_message_arrived_is_another_message(tmp_path) -
     (tmp_path / "mail.log").write_text(sent(now - 30 * 86_400))
     one = relay(
         tmp_path,
-        f'{{"queue_id": "A1B2C3D4", "arrival_time": {int(now)}, "sender": "s", "recipients": [{{"address": "a@x.example"}}]}}\n',
+        f'{{"queue_id": "A1B2C3D4", "arrival_time": {int(now)}, "sender": "s", '
+        '"recipients": [{"address": "a@x.example"}]}\n',
     )
     assert asyncio.run(one.fates(["A1B2C3D4"])) != []
     asyncio.run(one.queue())

@@ -14,8 +14,10 @@ from bcp.contracts.hook import HookPlugin
 from bcp.testing.hook import HookSuite
 
 SECOND = {
-    "alertmanager": ("alerts", 0, "fingerprint"), "grafana": ("alerts", 0, "fingerprint"), "pagerduty": ("event", "data", "id"), "datadog": ("cycle",),
-    "azure-monitor": ("data", "essentials", "alertId"), "uptime-kuma": ("monitor", "id"), "gatus": ("endpoint",), "icinga": ("host",), "zabbix": ("event_id",),
+    "alertmanager": ("alerts", 0, "fingerprint"), "grafana": ("alerts", 0, "fingerprint"),
+    "pagerduty": ("event", "data", "id"), "datadog": ("cycle",),
+    "azure-monitor": ("data", "essentials", "alertId"), "uptime-kuma": ("monitor", "id"), "gatus": ("endpoint",),
+    "icinga": ("host",), "zabbix": ("event_id",),
     "github": ("issue", "number"), "standard-webhooks": ("data", "id"), "generic": ("check", "name"),
 }  # fmt: skip
 """What is different in another outage of the same sender."""
