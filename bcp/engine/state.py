@@ -50,8 +50,10 @@ UNDO = "undo"
 
 @dataclass(slots=True)
 class RunState:
-    """What is known of a run. ``status``: new, running, waiting, holding, undoing, stopped, in_doubt, done, failed,
-    aborted."""
+    """What is known of a run.
+
+    ``status``: new, running, waiting, holding, undoing, stopped, in_doubt, done, failed, aborted.
+    """
 
     steps: dict[str, StepState] = field(default_factory=dict)
     status: str = "new"
