@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
 
 def need_serve() -> None:
-    """Raises ``Invalid`` without the extra."""
+    """Raise ``Invalid`` where the packages of the extra 'serve' are missing."""
     try:
         import argon2  # noqa: F401
         import fastapi  # noqa: F401
@@ -95,7 +95,7 @@ def add_user(
     ] = "",
     email: Annotated[str, typer.Option("--email", help="Address, for sign-in by an identity provider.")] = "",
 ) -> None:
-    """Add."""
+    """Make a console account; print its authenticator secret once."""
     app = make_app()
     _known_contact(app, contact)
     if role_ not in {"viewer", "operator", "approver", "admin"}:
@@ -140,7 +140,7 @@ def _to_scan(url: str) -> str:
 
 
 def list_users() -> None:
-    """List."""
+    """List the console accounts."""
     accounts = accounts_of(make_app())
     found = accounts.users()
     accounts.close()
@@ -165,7 +165,7 @@ def _existing(accounts: Accounts, name: str) -> None:
 def role(
     name: Name, new: Annotated[str, typer.Argument(metavar="ROLE", help="viewer, operator, approver or admin.")]
 ) -> None:
-    """Role."""
+    """Give an account another role; its sessions end."""
     app = make_app()
     accounts = accounts_of(app)
     _existing(accounts, name)
@@ -175,7 +175,7 @@ def role(
 
 
 def password(name: Name) -> None:
-    """Password."""
+    """Set another password of an account; its sessions end."""
     app = make_app()
     accounts = accounts_of(app)
     _existing(accounts, name)
@@ -185,7 +185,7 @@ def password(name: Name) -> None:
 
 
 def totp(name: Name) -> None:
-    """TOTP."""
+    """Make another authenticator secret (TOTP, RFC 6238) for an account."""
     app = make_app()
     accounts = accounts_of(app)
     _existing(accounts, name)
@@ -198,7 +198,7 @@ def totp(name: Name) -> None:
 
 
 def remove_user(name: Name) -> None:
-    """Remove."""
+    """Remove an account with its passkeys."""
     app = make_app()
     accounts = accounts_of(app)
     _existing(accounts, name)
@@ -213,7 +213,7 @@ def add_token(
     valid: Annotated[str, typer.Option("--valid", help="How long, such as 90d.")] = "90d",
     contact: Annotated[str, typer.Option("--contact", help="Whose answers it gives; needed to approve.")] = "",
 ) -> None:
-    """Add."""
+    """Make an API token; print its value once."""
     app = make_app()
     _known_contact(app, contact)
     expires = app.clock.now() + parse_duration(valid)
@@ -229,7 +229,7 @@ def add_token(
 
 
 def list_tokens() -> None:
-    """List."""
+    """List the API tokens, without their values."""
     accounts = accounts_of(make_app())
     found = accounts.tokens()
     accounts.close()
@@ -254,7 +254,7 @@ def list_tokens() -> None:
 
 
 def remove_token(name: Annotated[str, typer.Argument(help="Name of the token.")]) -> None:
-    """Remove."""
+    """Make an API token invalid."""
     app = make_app()
     accounts = accounts_of(app)
     if not accounts.remove_token(name):

@@ -33,12 +33,12 @@ def approve(
         str, typer.Option("--plan", help="First characters of the checksum you were shown; must agree.")
     ] = "",
 ) -> None:
-    """Approve."""
+    """Answer a gate of a run with yes."""
     _answer(run_id, as_, step, checksum, "", yes=True)
 
 
 def reject(run_id: RunId = "last", as_: As = "", step: Step = "", reason: Reason = "") -> None:
-    """Reject."""
+    """Answer a gate of a run with no."""
     _answer(run_id, as_, step, "", reason, yes=False)
 
 

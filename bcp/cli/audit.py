@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(run: Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")] = "last") -> None:
-    """Report."""
+    """Write the report of a run."""
     from bcp.cli.common import app as make_app
 
     app = make_app()
@@ -31,7 +31,7 @@ def report(run: Annotated[str, typer.Argument(help="Run id, its start or end, or
 
 
 def verify(run: Annotated[str, typer.Argument(help="Run id, or 'all'.")] = "all") -> None:
-    """Verify."""
+    """Check the hash chains of runs and of the audit file."""
     from bcp.store.sqlite.evidence import NOT_PROVED, examine
     from bcp.store.sqlite.state import SqliteState
 

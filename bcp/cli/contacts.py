@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(file: Annotated[Path | None, typer.Argument(help="CSV or YAML; else the one in bcp.yaml.")] = None) -> None:
-    """Check."""
+    """Check a contacts file, or the configured one."""
     from bcp.contacts.load import load_people
 
     file = file or make_app().settings.contacts.file
@@ -135,7 +135,7 @@ def diff(
     old: Annotated[Path, typer.Argument(help="A snapshot or contacts file.")],
     new: Annotated[Path | None, typer.Argument(help="Another one; else what bcp.yaml has.")] = None,
 ) -> None:
-    """Diff."""
+    """Say what differs between two sets of contacts."""
     from bcp.contacts.snapshot import differences
 
     app = make_app()
@@ -164,7 +164,7 @@ def show(
     who: Annotated[str, typer.Argument(help="A contact's id.")],
     full: Annotated[bool, typer.Option("--full", help="Show addresses.")] = False,
 ) -> None:
-    """Show."""
+    """Show one person, with numbers and addresses masked unless asked for in full."""
     from bcp.comms.recipients import mask
     from bcp.kernel.document import did_you_mean
 
@@ -232,7 +232,7 @@ def forget(
     who: Annotated[str, typer.Argument(help="A contact's id.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Forget."""
+    """Take a person out for good (erasure)."""
     from bcp.contacts.snapshot import read_snapshot, write_snapshot
     from bcp.kernel.files import write_atomic
 
@@ -267,7 +267,7 @@ def _forgotten(app: App) -> set[str]:
 
 
 def keygen() -> None:
-    """Keygen."""
+    """Make a key pair that signs snapshots of the contacts."""
     import json
 
     from bcp.contacts.seal import new_signing_key

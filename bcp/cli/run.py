@@ -49,7 +49,7 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same path with services that write nothing.")] = False,
     hold: Hold = True,
 ) -> None:
-    """Run."""
+    """Plan and run a playbook."""
     app = make_app()
     if what.endswith(".json"):
         from bcp.plan.model import read_plan
@@ -143,7 +143,7 @@ def result(run_id: str, ending: Ending) -> None:
 
 
 def resume(run_id: RunId = "last", hold: Hold = True) -> None:
-    """Resume."""
+    """Go on with a run that stopped."""
     from bcp.deeds.run import resume as again
 
     app = make_app()

@@ -35,7 +35,7 @@ def serve(
         bool, typer.Option("--systemd-unit", help="Print a hardened systemd unit for this configuration.")
     ] = False,
 ) -> None:
-    """Serve."""
+    """Run the daemon, or only check what it would serve, or print a systemd unit."""
     from dataclasses import replace
 
     from bcp.kernel.log import set_up_json

@@ -109,7 +109,7 @@ def init(
     folder: Annotated[Path, typer.Option("--folder", help="Where to write.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
 ) -> None:
-    """Init."""
+    """Write a first bcp.yaml and contacts.csv, from options or from answers at the terminal."""
     from bcp.kernel.files import write_atomic
 
     path = folder / "bcp.yaml"
@@ -195,7 +195,7 @@ def _mx_now(domain: str, server: str) -> tuple[list[tuple[int, str]], int, str]:
 
 
 def check() -> None:
-    """Check."""
+    """Check bcp.yaml and all that it names."""
     app = make_app()
     people, messages = len(app.people.directory.contacts), len(app.world.pack.names())
     empty = [n for n in app.people.directory.audiences if not app.people.directory.members(n)]
@@ -217,7 +217,7 @@ def check() -> None:
 
 
 def schema() -> None:
-    """Schema."""
+    """Print the JSON Schema of bcp.yaml."""
     from bcp.settings import Settings
     from bcp.settings.families import add_schemas
 

@@ -18,13 +18,13 @@ class QuestionRows(Protocol):
     """Questions and whom they were put to."""
 
     def add_question(self, question: Question) -> None:
-        """A new one."""
+        """Write down a new question."""
 
     def question_at(self, run: str, step: str, opened: float) -> Question | None:
         """The question about this gate, when it was written down before."""
 
     def question(self, name: str) -> Question | None:
-        """One by id."""
+        """The question with this id; ``None`` when there is none."""
 
     def questions(self, *, incident: str | None = None, state: str = "", newest: int = 0) -> list[Question]:
         """Of an incident the newest first, else by the time they were opened."""
@@ -36,7 +36,7 @@ class QuestionRows(Protocol):
         """Claim one asking, with the digests of its codes and its link; False when it was claimed before."""
 
     def settle_asked(self, question: str, person: str, channel: str, cycle: int, state: str, receipt: str) -> None:
-        """How an asking ended."""
+        """Write down how an asking ended: its state, and the receipt of the channel."""
 
     def asked_of(self, question: str) -> list[Asked]:
         """Who was asked, by what, the first one first."""
@@ -51,13 +51,13 @@ class QuestionRows(Protocol):
         """Askings that were claimed and never settled: put aside, so that they are made again; how many."""
 
     def wrong_tries(self, question: str, person: str) -> int:
-        """How often this person was wrong."""
+        """How many wrong codes this person has given to this question."""
 
     def add_wrong(self, question: str, person: str) -> int:
-        """Once more; returns how often."""
+        """Count one more wrong code of this person; returns how many there are now."""
 
     def answers(self, question: Question) -> list[Event]:
-        """What was answered, in order."""
+        """The answers to this question, the oldest first."""
 
 
 class Book(QuestionRows, Protocol):
@@ -73,16 +73,16 @@ class Book(QuestionRows, Protocol):
         """Several calls become one transaction."""
 
     def commit(self) -> None:
-        """It is on disk."""
+        """End the transaction; it is on disk when this returns."""
 
     def rollback(self) -> None:
-        """Nothing of it was done."""
+        """End the transaction and undo every change that was made in it."""
 
     def close(self) -> None:
-        """Let it go."""
+        """Close the database."""
 
     def note(self, kind: str, incident: str = "", actor: str = "", **data: Any) -> None:
-        """Append to the chain."""
+        """Append an event to the hash chain."""
 
     def events(self, incident: str | None = None, *, limit: int = 500, before: int = 0) -> list[Event]:
         """The newest events, oldest first; of one incident, or of all."""
@@ -91,16 +91,16 @@ class Book(QuestionRows, Protocol):
         """What is wrong with the chain; empty: nothing."""
 
     def head(self) -> str:
-        """Hash of the newest event."""
+        """Hash of the newest event of the chain."""
 
     def incidents(self, *, limit: int = 50) -> list[Incident]:
-        """The newest first."""
+        """The newest incidents, the newest first, ``limit`` at most."""
 
     def incident(self, name: str) -> Incident:
         """One of them; ``last`` is the newest, and the beginning of an id is enough. Raises ``Invalid``."""
 
     def current(self, service: str) -> Incident | None:
-        """The one that is not closed."""
+        """This service's incident that is not closed; ``None`` when there is none."""
 
     def incident_of(self, run_id: str) -> str:
         """The incident that a run belongs to; empty: none."""
@@ -109,7 +109,7 @@ class Book(QuestionRows, Protocol):
         """The current incident, or a new one; True when it is new."""
 
     def change(self, incident: str, kind: str, actor: str = "bcp", *, fields: Mapping[str, Any], **data: Any) -> None:
-        """Change some of it, and say so in the chain."""
+        """Change ``fields`` of an incident, and append the event ``kind`` to the chain."""
 
     def receive(self, source: str, service: str, alerts: Sequence[Alert], mode: str) -> Taken:
         """Take one body of a monitoring system: everything or nothing."""
@@ -121,10 +121,10 @@ class Book(QuestionRows, Protocol):
         """What the senders said of this incident, the newest first."""
 
     def was_heard(self, channel: str, name: str) -> bool:
-        """Was this message handled?"""
+        """Was the message with this id, on this channel, handled before?"""
 
     def note_heard(self, channel: str, name: str) -> None:
-        """It is handled."""
+        """Remember that the message with this id, on this channel, is handled."""
 
     def note_receipt(self, mark: str, status: str, rank: int, error: str) -> bool:
         """A delivery report; False when it says no more than what is known."""

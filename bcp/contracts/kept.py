@@ -15,50 +15,50 @@ class AccountRows(Protocol):
         """One statement of ``bcp.store.sqlite.accounts``. Raises ``Invalid`` (it exists), ``StorageError``."""
 
     def close(self) -> None:
-        """Let it go."""
+        """Close the database."""
 
 
 class OptOuts(Protocol):
     """Numbers whose owners told a vendor STOP."""
 
     def read(self) -> frozenset[str]:
-        """All of them."""
+        """All numbers that opted out, in E.164."""
 
     def write(self, numbers: frozenset[str]) -> None:
-        """All of them, anew."""
+        """Replace the whole set."""
 
 
 class Answers(Protocol):
     """What people sent back and a vendor told us by calling."""
 
     def add(self, message: Inbound) -> None:
-        """One more."""
+        """Keep one more answer."""
 
     def since(self, at: float) -> list[Inbound]:
-        """Those since then."""
+        """Answers that came at this time (epoch seconds) or later."""
 
 
 class Lines(Protocol):
     """Records that are only ever added to, bounded: the oldest go first."""
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """One more; it is on disk when this returns."""
+        """Append a record; it is on disk when this returns."""
 
     def read(self) -> Iterator[Mapping[str, Any]]:
-        """All that can be read."""
+        """All records that can be read, the oldest first; damaged lines are left out."""
 
 
 class Documents(Protocol):
     """Small named documents, each replaced as a whole."""
 
     def write(self, name: str, data: str) -> str:
-        """Keep one; returns where it is, for people."""
+        """Keep a document; returns where it is, for people."""
 
     def read(self, name: str) -> str | None:
-        """One; ``None``: there is none."""
+        """The document with this name; ``None`` when there is none."""
 
     def names(self) -> list[str]:
-        """All, in alphabetical order."""
+        """Names of all documents, in alphabetical order."""
 
     def remove(self, name: str) -> None:
-        """Take one away."""
+        """Remove the document with this name."""

@@ -82,7 +82,7 @@ class RunCard:
 
     @property
     def drill(self) -> bool:
-        """It was an exercise."""
+        """The run was an exercise (``kind`` is ``drill``)."""
         return self.kind == "drill"
 
     @property
@@ -118,10 +118,10 @@ class Lock(Protocol):
     """An exclusive lock that dies with its process."""
 
     def take(self) -> bool:
-        """Try once."""
+        """Try to take the lock, without waiting; False when somebody else has it."""
 
     def release(self) -> None:
-        """Let go; nothing happens when it is not held."""
+        """Release the lock; nothing happens when it is not held."""
 
     def __enter__(self) -> Lock: ...
 
@@ -193,19 +193,19 @@ class RunStore(Protocol):
         """A new run; refuses an id that exists. ``meta``: plan, nodes, run, group, parent, incident, objectives."""
 
     def open(self, run_id: str, clock: Clock, lease: Lease | None = None) -> Journal:
-        """For writing. With a lease every claim is written with its number, and only while it holds."""
+        """Open a run for writing. With a lease every claim is written with its number, and only while it holds."""
 
     def view(self, run_id: str, *, effects: bool = True) -> RunRecord:
         """Everything in it, also while it is live. Parses the plan: ask for a card where that is enough."""
 
     def tell(self, run_id: str, kind: str, actor: str, data: Mapping[str, Any], at: float) -> None:
-        """Tell a run something, from any process."""
+        """Leave a signal for a run (approve, reject, abort, recovered, stop), from any process."""
 
     def exists(self, run_id: str) -> bool:
-        """Is there such a run?"""
+        """Is there a run with this id?"""
 
     def ids(self) -> list[str]:
-        """All, the oldest first."""
+        """Ids of all runs, the oldest first."""
 
     def match(self, text: str) -> list[str]:
         """The run with this id; else those whose ids begin or end so, the oldest first."""
@@ -217,10 +217,10 @@ class RunStore(Protocol):
         """Runs as the index knows them, the newest first."""
 
     def card(self, run_id: str) -> RunCard:
-        """One of them. Raises ``Invalid``."""
+        """The card of one run. Raises ``Invalid`` when there is no such run."""
 
     def is_live(self, run_id: str) -> bool:
-        """Does a process work on it?"""
+        """Does a process work on this run now?"""
 
     def lock(self, run_id: str) -> Lock:
         """The lock of whoever works on it."""
@@ -236,16 +236,16 @@ class PlanStore(Protocol):
         """Keep a plan; returns where it is, for people."""
 
     def read(self, plan_id: str) -> Mapping[str, Any]:
-        """One. Raises ``Invalid``."""
+        """The plan with this id. Raises ``Invalid`` when there is none."""
 
     def listed(self, newest: int = 0) -> list[str]:
-        """Ids, the newest first."""
+        """Ids of plans, the newest first; ``newest`` at most, 0: all."""
 
     def used_by(self, checksum: str) -> str:
         """The run that used this plan; empty: none did."""
 
     def mark_used(self, checksum: str, run_id: str, at: float) -> None:
-        """A plan is run once. Raises ``Refused`` (``plan-used``)."""
+        """Write down that this run uses the plan, as a plan is run once. Raises ``Refused`` (``plan-used``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,10 +273,10 @@ class AuditFile(Protocol):
     """Heads of chains, written down one after the other in a chain of their own."""
 
     def anchor(self, anchor: Anchor) -> None:
-        """Write one down; it is on disk when this returns."""
+        """Write an anchor down; it is on disk when this returns."""
 
     def read(self) -> Audit:
-        """All of them."""
+        """The last anchor of each chain, and what is wrong with the file."""
 
 
 class State(Protocol):

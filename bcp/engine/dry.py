@@ -44,11 +44,11 @@ class DryDns:
 
     @property
     def capabilities(self) -> Capabilities:
-        """The same."""
+        """The capabilities of the real host."""
         return self.real.capabilities
 
     async def read(self, domains: Sequence[str]) -> list[Reading]:
-        """Read."""
+        """Read the records for real."""
         return await self.real.read(domains)
 
     async def swap(self, orders: Sequence[SwapOrder]) -> list[Swap]:
@@ -57,7 +57,7 @@ class DryDns:
         return [_would(o, p) for o, p in zip(orders, proofs, strict=True)]
 
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
-        """Prove."""
+        """Prove on the wire that a change would be allowed, without making it."""
         return await self.real.prove(orders)
 
     async def answers(self, domains: Sequence[str]) -> list[Answer]:
@@ -109,7 +109,7 @@ class DryRelay:
         self.real, self.name, self.mx, self.can_count = real, real.name, real.mx, real.can_count
 
     async def probe(self, domain: str, recipient: str) -> list[RelayProbe]:
-        """Probe."""
+        """Probe the relay for real."""
         return await self.real.probe(domain, recipient)
 
     async def queue(self) -> list[QueuedMail]:
@@ -118,11 +118,11 @@ class DryRelay:
         return []
 
     async def drain(self, domains: Sequence[str]) -> str:
-        """Not asked."""
+        """Ask for no delivery; say that it would be asked for."""
         return "would be asked to deliver"
 
     async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
-        """Nothing was drained."""
+        """No fates: nothing was drained."""
         return []
 
 
@@ -133,7 +133,7 @@ class DryCourier:
         self.real = real
 
     async def forecast(self, order: Order) -> list[SendForecast]:
-        """Count."""
+        """Count people and messages for real."""
         return await self.real.forecast(order)
 
     async def deliver(self, order: Order, key: str) -> list[Tally]:
@@ -144,15 +144,15 @@ class DryCourier:
         ]
 
     async def arm(self, order: Order, key: str, at: float, prefix: str) -> tuple[int, int]:
-        """Nothing is left anywhere."""
+        """Leave nothing with the vendor; count the messages that would be left."""
         return sum(f.messages for f in await self.real.forecast(order)), 0
 
     async def disarm(self, prefix: str) -> int:
-        """Nothing is taken back."""
+        """Take nothing back."""
         return 0
 
     def can_arm(self, order: Order) -> str:
-        """The same."""
+        """What stands against it, as the real courier says."""
         return self.real.can_arm(order)
 
 
@@ -163,11 +163,11 @@ class DryMailer:
         self.real = real
 
     async def canary(self, to: str, tag: str, *, timeout_s: float, expect: str) -> CanaryResult:
-        """Not sent."""
+        """Send nothing; a result as if the test mail had arrived where that is expected."""
         return CanaryResult(tag, "(not sent)", 0.0, 0.0 if expect == "delivered" else None)
 
     async def arrived(self, tag: str) -> bool | None:
-        """Look."""
+        """Look for the test mail for real."""
         return await self.real.arrived(tag)
 
 

@@ -14,13 +14,13 @@ class Hub:
         self._moved = asyncio.Event()
 
     def changed(self) -> None:
-        """Something is to be seen."""
+        """Wake everybody who waits: there is something new to show."""
         self.version += 1
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
     def close(self) -> None:
-        """Let everybody go."""
+        """Wake everybody who waits, and let open pages end: the daemon stops."""
         self.closing = True
         self.changed()
 

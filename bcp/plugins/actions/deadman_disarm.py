@@ -22,11 +22,11 @@ class DeadmanDisarm(Action[DeadmanDisarmArgs]):
     final = "It only takes back."
 
     async def plan(self, args: DeadmanDisarmArgs, services: Services, step: StepInfo) -> Proposal:
-        """Say so."""
+        """Proposes no change: a note that waiting messages are taken back."""
         return Proposal(notes=(f"{step.id}: what waits at a vendor is taken back",), outputs={"taken_back": 0})
 
     async def perform(self, args: DeadmanDisarmArgs, services: Services, step: StepInfo) -> Outcome:
-        """Take back."""
+        """Take this run's waiting messages back from the vendor."""
         back = await services.courier.disarm(services.run.id)
         return Outcome(f"{back} taken back", {"taken_back": back}, changed=bool(back))
 

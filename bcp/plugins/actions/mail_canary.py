@@ -38,7 +38,7 @@ class Canary(Action[CanaryArgs]):
     }
 
     async def plan(self, args: CanaryArgs, services: Services, step: StepInfo) -> Proposal:
-        """Say so."""
+        """Proposes no change: a note of where the test mail goes."""
         return Proposal(
             notes=(f"{step.id}: sends one test mail to {args.to or 'the canary address'}",),
             outputs={"tag": "", "accepted_by": "", "by_relay": False, "arrived": False, "latency_s": 0},

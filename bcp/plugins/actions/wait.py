@@ -26,11 +26,11 @@ class Wait(Action[WaitArgs]):
     outputs = {"waited_s": "number"}
 
     async def plan(self, args: WaitArgs, services: Services, step: StepInfo) -> Proposal:
-        """Say so."""
+        """Proposes no change: a note of how long it waits."""
         return Proposal(notes=(f"{step.id}: waits {format_duration(args.for_)}",), outputs={"waited_s": args.for_})
 
     async def perform(self, args: WaitArgs, services: Services, step: StepInfo) -> Outcome:
-        """Wait for what is left."""
+        """Wait; after a restart only for the rest of the time."""
         begun = step.claimed_at or services.clock.now()
         left = args.for_ - max(0.0, services.clock.now() - begun)
         if left > 0:

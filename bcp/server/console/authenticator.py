@@ -43,7 +43,7 @@ async def offer(site: Site, request: Request, session: Session, form: Form) -> R
 
 
 def shown(site: Site, request: Request, session: Session, offered: Offered, error: str = "") -> Response:
-    """The page with the code."""
+    """The page that offers a new authenticator secret, as text and as a QR code."""
     url = otp_url(site.daemon.app.settings.organisation.name, offered.name, offered.secret)
     PENDING.put(f"totp:{offered.name}", offered)
     values = {"qr": code_of(url), "secret": offered.secret, "error": error}

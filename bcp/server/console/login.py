@@ -112,7 +112,7 @@ async def enter(request: Request) -> Response:
 
 
 async def entered(site: Site, request: Request, name: str, how: str, next_: str) -> Response:
-    """They are in."""
+    """The answer to a successful log-in: a new session, its cookies, and on to the page that was asked for."""
     peer = site.peer(request)
     for one in (peer, f"device:{name}"):
         site.accounts.was_right(name, one)
@@ -121,7 +121,7 @@ async def entered(site: Site, request: Request, name: str, how: str, next_: str)
 
 
 async def leave(site: Site, request: Request, session: Session, form: dict[str, list[str]]) -> Response:
-    """POST /logout."""
+    """POST /logout: end the session."""
     site.accounts.end(request.cookies.get(site.cookie, ""))
     await noted(site, "logout", session.user.name, site.peer(request))
     answer = RedirectResponse("/login", 303)
@@ -130,7 +130,7 @@ async def leave(site: Site, request: Request, session: Session, form: dict[str, 
 
 
 async def noted(site: Site, kind: str, name: str, peer: str, **data: Any) -> None:
-    """Into the chain."""
+    """Append a log-in event to the chain of the book."""
     await site.daemon.writer.do(lambda b: b.note(kind, "", name, peer=peer, **data))
 
 
@@ -170,7 +170,7 @@ async def passkey_login_begin(request: Request) -> Response:
 
 
 async def passkey_login_finish(request: Request) -> Response:
-    """Who signed it?"""
+    """Check the signature of a passkey and log its user in."""
     from webauthn import verify_authentication_response
     from webauthn.helpers import base64url_to_bytes
     from webauthn.helpers.exceptions import WebAuthnException
@@ -241,7 +241,7 @@ async def passkey_add_begin(request: Request) -> Response:
 
 
 async def passkey_add_finish(request: Request) -> Response:
-    """Keep it."""
+    """Check a new passkey and keep it."""
     from webauthn import verify_registration_response
     from webauthn.helpers.exceptions import WebAuthnException
 
@@ -277,7 +277,7 @@ async def passkey_add_finish(request: Request) -> Response:
 
 
 async def oidc_begin(request: Request) -> Response:
-    """To the identity provider."""
+    """Send the browser to the identity provider's log-in page (OpenID Connect)."""
     import base64
     import hashlib
 
@@ -303,7 +303,7 @@ async def oidc_begin(request: Request) -> Response:
 
 
 async def oidc_end(request: Request) -> Response:
-    """Back from it."""
+    """Take the answer of the identity provider and log the person in."""
     site: Site = request.app.state.site
     wanted = site.daemon.settings.console.oidc
     state = request.query_params.get("state", "")

@@ -52,7 +52,7 @@ def needs(*scopes: str) -> Callable[..., Token]:
 
 
 def daemon_of(request: Request) -> Daemon:
-    """The daemon."""
+    """The daemon that serves this request."""
     found: Daemon = request.app.state.daemon
     return found
 
@@ -135,7 +135,7 @@ async def playbooks(daemon: TheDaemon, _: Reader) -> list[str]:
 
 
 def incident_out(i: Incident) -> IncidentOut:
-    """As it is answered."""
+    """An incident in the form in which the API answers it."""
     times = {n: iso(getattr(i, n)) if getattr(i, n) else "" for n in ("opened", "declared", "resolved", "closed")}
     return IncidentOut(
         id=i.id,
@@ -151,7 +151,7 @@ def incident_out(i: Incident) -> IncidentOut:
 
 
 def question_out(q: Question) -> QuestionOut:
-    """As it is answered."""
+    """A question in the form in which the API answers it."""
     return QuestionOut(
         id=q.id, incident=q.incident, run=q.run, step=q.step, checksum=q.checksum, opened=iso(q.opened),
         until=iso(q.deadline), needed=q.count,
@@ -160,7 +160,7 @@ def question_out(q: Question) -> QuestionOut:
 
 
 def run_out(view: Any) -> RunOut:
-    """As it is answered."""
+    """A run in the form in which the API answers it."""
     plan, state = view.plan, view.state
     return RunOut(
         id=view.id, playbook=str(plan["playbook"]), kind=str(plan["kind"]), status=view.status(),

@@ -179,7 +179,7 @@ async def report(daemon: TheDaemon, _: Reporter, body: ReportIn) -> Done:
 
 
 def plan_out(made: Plan) -> PlanOut:
-    """As it is answered."""
+    """A plan in the form in which the API answers it."""
     refused = [r.message for _, r in made.refusals()]
     changes = [c for s in made.to_data()["steps"] for c in s["changes"]]
     return PlanOut(

@@ -11,11 +11,11 @@ SECONDS = 10.0
 
 
 class TooLarge(Exception):
-    """More than we read."""
+    """The body has more bytes than are read."""
 
 
 class TooSlow(Exception):
-    """It came in drops."""
+    """The body did not come within the time that is allowed."""
 
 
 async def read_or_refuse(request: Request, limit: int) -> bytes | Response:

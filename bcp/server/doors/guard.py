@@ -69,7 +69,7 @@ class Throttle:
         self._wrong: OrderedDict[str, list[float]] = OrderedDict()
 
     def closed(self, peer: str) -> bool:
-        """Too much lately?"""
+        """Did this address make too many mistakes lately (``most`` within ``seconds``)?"""
         if peer not in self._wrong:
             return False
         now = time.monotonic()  # noqa: TID251 - guesses are counted in real time
@@ -77,7 +77,7 @@ class Throttle:
         return len(times) >= self.most
 
     def count(self, peer: str) -> None:
-        """One more."""
+        """Count one more mistake of this address."""
         now = time.monotonic()  # noqa: TID251 - guesses are counted in real time
         times = [t for t in self._wrong.pop(peer, []) if now - t < self.seconds]
         self._wrong[peer] = [*times, now][-self.most :]

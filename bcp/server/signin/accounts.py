@@ -71,7 +71,7 @@ class Accounts:
         self._do = self._table.run
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the database of accounts."""
         self._table.close()
 
     def _digest(self, kind: str, value: str) -> str:
@@ -94,11 +94,11 @@ class Accounts:
         return secret
 
     def users(self) -> list[User]:
-        """All, by name."""
+        """All accounts, by name."""
         return [_user(r) for r in self._do("select name, contact, role, email, totp, disabled from user order by name")]
 
     def user(self, name: str) -> User | None:
-        """One."""
+        """The account with this name; ``None`` when there is none."""
         rows = self._do("select name, contact, role, email, totp, disabled from user where name = ?", name)
         return _user(rows[0]) if rows else None
 
@@ -175,11 +175,11 @@ class Accounts:
             raise Refused("too many wrong tries; wait five minutes, or answer by text or `bcp approve`", rule="locked")
 
     def was_wrong(self, name: str, peer: str) -> None:
-        """Count it."""
+        """Count a wrong password or code of this account, given from this address."""
         self._do("insert into wrong values (?,?,?)", name[:100], peer, self.clock.now())
 
     def was_right(self, name: str, peer: str) -> None:
-        """Forget the wrong ones from there."""
+        """Forget the wrong tries from this address."""
         self._do("delete from wrong where user = ? and peer = ?", name, peer)
 
     def _seal(self, text: str) -> str:
@@ -209,12 +209,12 @@ class Accounts:
         self._do("insert into passkey values (?,?,?,?,?,?)", mark, user, key, count, label[:60], self.clock.now())
 
     def passkeys(self, user: str) -> list[dict[str, Any]]:
-        """Those of a user."""
+        """The passkeys of a user: id, label, time of registration."""
         rows = self._do("select id, label, created from passkey where user = ? order by created", user)
         return [{"id": bytes(i), "label": label, "created": at} for i, label, at in rows]
 
     def passkey(self, mark: bytes) -> tuple[str, bytes, int] | None:
-        """User, public key, counter."""
+        """User, public key and counter of a passkey (WebAuthn); ``None`` when it is not known or its user is closed."""
         rows = self._do(
             "select p.user, p.key, p.count from passkey p join user u on u.name = p.user where p.id = ? and "
             "u.disabled = 0",
@@ -223,11 +223,11 @@ class Accounts:
         return (str(rows[0][0]), bytes(rows[0][1]), int(rows[0][2])) if rows else None
 
     def used_passkey(self, mark: bytes, count: int) -> None:
-        """Remember its counter."""
+        """Remember the signature counter of a passkey (WebAuthn section 6.1.1)."""
         self._do("update passkey set count = ? where id = ?", count, mark)
 
     def remove_passkey(self, user: str, mark: bytes) -> None:
-        """Forget one."""
+        """Remove one of a user's passkeys."""
         self._do("delete from passkey where user = ? and id = ?", user, mark)
 
     # -- sessions ------------------------------------------------------------------------------------------------
@@ -265,11 +265,11 @@ class Accounts:
         return Session(user, str(csrf), float(created))
 
     def end(self, value: str) -> None:
-        """Log out."""
+        """End one session (log out)."""
         self._do("delete from session where id = ?", self._digest("session", value))
 
     def end_sessions(self, name: str) -> None:
-        """Log out everywhere."""
+        """End every session of a user."""
         self._do("delete from session where user = ?", name)
 
     # -- tokens --------------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ class Accounts:
         return value
 
     def token(self, value: str) -> Token | None:
-        """Which token this is, while it lasts."""
+        """The token with this value, while it has not expired; else ``None``."""
         mark, now = self._digest("token", value), self.clock.now()
         rows = self._do("select name, scopes, contact, created, expires, last from token where id = ?", mark)
         if not rows or rows[0][4] < now:
@@ -300,7 +300,7 @@ class Accounts:
         return _token(rows[0])
 
     def tokens(self) -> list[Token]:
-        """All, by name."""
+        """All tokens of the API, by name, without their values."""
         return [
             _token(r) for r in self._do("select name, scopes, contact, created, expires, last from token order by name")
         ]
@@ -341,7 +341,7 @@ def hashed(password: str) -> str:
 
 
 def verified(stored: str, password: str) -> bool:
-    """Is it the one?"""
+    """Does this password belong to the stored hash? False also for a hash that cannot be read."""
     from argon2 import PasswordHasher
     from argon2.exceptions import Argon2Error, InvalidHashError
 

@@ -20,7 +20,7 @@ class Challenges:
         self._used: OrderedDict[str, None] = OrderedDict()
 
     def new(self, now: float) -> tuple[str, bytes]:
-        """(mark, challenge)."""
+        """A new pair: the mark for the cookie of the browser, and the challenge that belongs to it."""
         mark = f"{int(now + LASTS_S)}.{secrets.token_urlsafe(24)}"
         return mark, self._of(mark)
 
@@ -31,7 +31,7 @@ class Challenges:
         return self._of(mark) if fresh and mark not in self._used else None
 
     def use(self, mark: str) -> None:
-        """It counts once."""
+        """Make a challenge invalid, so that an answer to it counts once."""
         self._used[mark] = None
         while len(self._used) > USED:
             self._used.popitem(last=False)
