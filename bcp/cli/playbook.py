@@ -106,18 +106,7 @@ def lint(
         except Invalid as error:
             problems += error.problems or [Problem(error.message, hint=error.hint)]
     errors = [p for p in problems if p.severity == "error"]
-    data = [
-        {
-            "file": p.file,
-            "line": p.line,
-            "column": p.column,
-            "message": p.message,
-            "hint": p.hint,
-            "rule": p.rule,
-            "severity": p.severity,
-        }
-        for p in problems
-    ]
+    data = [render.problem_data(p) for p in problems]
     text = "\n".join(str(p) for p in problems) or f"{len(names or files)} playbook(s), nothing wrong."
     render.emit("bcp.lint/1", {"problems": data, "errors": len(errors)}, text)
     if errors:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bcp.kernel.errors import BcpError, Invalid, Refused
+from bcp.kernel.errors import BcpError, Invalid, Problem, Refused
 from bcp.kernel.secret import redact, redact_data
 from bcp.kernel.text import for_terminal
 from bcp.pages.palette import tone
@@ -108,6 +108,19 @@ def _write(stream: Any, text: str) -> None:
         stream.write(text.encode("ascii", "backslashreplace").decode() + "\n")
 
 
+def problem_data(p: Problem) -> dict[str, Any]:
+    """A problem of a file as ``--output json`` shows it. Line and column count from 1; 0 where there is none."""
+    return {
+        "file": p.file,
+        "line": p.line,
+        "column": p.column,
+        "message": p.message,
+        "hint": p.hint,
+        "rule": p.rule,
+        "severity": p.severity,
+    }
+
+
 def fail(error: BcpError) -> int:
     """Say what went wrong and what to do; returns the exit code."""
     if OUT.debug:
@@ -115,18 +128,7 @@ def fail(error: BcpError) -> int:
     problems = error.problems if isinstance(error, Invalid) else []
     rule = error.rule if isinstance(error, Refused) else ""
     if OUT.json:
-        found = [
-            {
-                "file": p.file,
-                "line": p.line,
-                "column": p.column,
-                "message": p.message,
-                "hint": p.hint,
-                "rule": p.rule,
-                "severity": p.severity,
-            }
-            for p in problems
-        ]
+        found = [problem_data(p) for p in problems]
         emit(
             "bcp.error/1",
             {

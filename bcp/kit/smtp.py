@@ -39,6 +39,22 @@ class Talk:
         return self.stage == "done"
 
 
+def plain_client(host: str, port: int, timeout_s: float, helo: str) -> aiosmtplib.SMTP:
+    """A client that is not connected yet and begins no TLS by itself: whoever talks decides and judges the certificate.
+
+    ``timeout_s``: for each command, in seconds. ``helo``: the name that it gives after EHLO.
+    """
+    return aiosmtplib.SMTP(
+        hostname=host,
+        port=port,
+        timeout=timeout_s,
+        local_hostname=helo,
+        start_tls=False,
+        use_tls=False,
+        validate_certs=False,
+    )
+
+
 async def rcpt(
     host: str,
     port: int,
@@ -52,15 +68,7 @@ async def rcpt(
 ) -> Talk:
     """Connect, EHLO, STARTTLS where offered, MAIL, RCPT, RSET, QUIT. Nothing is sent."""
     stage = "connect"
-    client = aiosmtplib.SMTP(
-        hostname=host,
-        port=port,
-        timeout=timeout_s,
-        local_hostname=helo,
-        start_tls=False,
-        use_tls=False,
-        validate_certs=False,
-    )
+    client = plain_client(host, port, timeout_s, helo)
     tls, spki, second = "none", "", 0
     chain: tuple[bytes, ...] = ()
     try:
@@ -196,15 +204,7 @@ async def send(
         InDoubt: the connection broke after the text was sent, before the answer: it may have been taken (RFC 1047).
     """
     stage = "connect"
-    client = aiosmtplib.SMTP(
-        hostname=host,
-        port=port,
-        timeout=timeout_s,
-        local_hostname=helo,
-        start_tls=False,
-        use_tls=False,
-        validate_certs=False,
-    )
+    client = plain_client(host, port, timeout_s, helo)
     try:
         async with asyncio.timeout(timeout_s):
             await client.connect()

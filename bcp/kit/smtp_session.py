@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
-from bcp.kit.smtp import Talk, explain, start_tls
+from bcp.kit.smtp import Talk, explain, plain_client, start_tls
 
 HELO = "bcp.invalid"
 
@@ -63,15 +63,7 @@ async def converse(
 
     Never raises for what the other side does, and is over after ``timeout_s``.
     """
-    client = aiosmtplib.SMTP(
-        hostname=address,
-        port=port,
-        timeout=timeout_s,
-        local_hostname=helo or HELO,
-        start_tls=False,
-        use_tls=False,
-        validate_certs=False,
-    )
+    client = plain_client(address, port, timeout_s, helo or HELO)
     loop = asyncio.get_running_loop()
     start, talker = loop.time(), _Talker(client, sender)
     try:

@@ -9,9 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from bcp.contracts.plugin import Duration
 from bcp.contracts.probe import DISPROVES, OWN, Probe, ProbePlugin, Result, Role, Signal
-from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
-from bcp.plugins.vendors.graph import Graph, GraphAccess, NoToken, OurCredential
+from bcp.plugins.vendors.graph import GraphAccess, GraphProbe, NoToken, OurCredential
 
 STATUS: dict[str, tuple[Result, str]] = {
     "serviceInterruption": (Result.FAIL, "interruption"),
@@ -52,7 +51,7 @@ class GraphHealthSettings(GraphAccess):
     """Not more often: Graph allows 240 requests in 60 s and 800 an hour to one application."""
 
 
-class GraphHealthProbe(Probe[GraphHealthSettings]):
+class GraphHealthProbe(GraphProbe[GraphHealthSettings]):
     """Reads `/admin/serviceAnnouncement/healthOverviews` and `/issues`;
     every status of the enumeration has one meaning, an unknown one has none."""
 
@@ -63,21 +62,11 @@ class GraphHealthProbe(Probe[GraphHealthSettings]):
     quick: ClassVar[bool] = False
     Settings = GraphHealthSettings
 
-    def __init__(self, name: str, settings: GraphHealthSettings, clock: Clock) -> None:
-        super().__init__(name, settings, clock)
-        self._graph: Graph | None = None
-
-    def shares(self) -> tuple[str, ...]:
-        """Graph limits an application, not a probe."""
-        return (f"graph:{self.settings.client_id}",)
-
     async def look(self) -> Signal:
         """One look."""
         s = self.settings
-        if self._graph is None:
-            self._graph = Graph(s.tenant_id, s.client_id, s.client_secret.reveal(), api_url=s.api_url)
         try:
-            status, issues = await self._graph.call(self._read, s.timeout)
+            status, issues = await self.graph().call(self._read, s.timeout)
         except OurCredential as error:
             return self.saw(Result.UNKNOWN, OWN + "credential", error.message)
         except NoToken as error:
@@ -105,10 +94,6 @@ class GraphHealthProbe(Probe[GraphHealthSettings]):
             if not i.is_resolved and (i.service or "").casefold() == wanted
         ]
         return (_text(mine[0].status) if mine else ""), issues
-
-    async def close(self) -> None:
-        if self._graph is not None:
-            await self._graph.close()
 
 
 def _text(value: Any) -> str:

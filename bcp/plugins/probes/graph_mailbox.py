@@ -8,10 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from bcp.contracts.probe import OWN, Part, Probe, ProbePlugin, Result, Signal
-from bcp.kernel.clock import Clock
+from bcp.contracts.probe import OWN, Part, ProbePlugin, Result, Signal
 from bcp.kernel.errors import BcpError
-from bcp.plugins.vendors.graph import UNREADABLE, Graph, GraphAccess, NoToken, OurCredential
+from bcp.plugins.vendors.graph import UNREADABLE, Graph, GraphAccess, GraphProbe, NoToken, OurCredential
 
 BY_STATUS = {401: "no-token", 403: OWN + "permission", 404: OWN + "mailbox", 429: "429"}
 FAILS = frozenset({"5xx", "timeout", "refused", "closed"})
@@ -28,7 +27,7 @@ class GraphMailboxSettings(GraphAccess):
     """Monitor mailboxes; three or more, in different regions or on different databases."""
 
 
-class GraphMailboxProbe(Probe[GraphMailboxSettings]):
+class GraphMailboxProbe(GraphProbe[GraphMailboxSettings]):
     """Reads the inbox folder of each. Each is a part; half of those that say anything must fail for *fail*, fewer is
     *degraded*. 429 limits our application and is no outage.
     Without a token nothing can be said: the `entra` probe judges that."""
@@ -38,20 +37,10 @@ class GraphMailboxProbe(Probe[GraphMailboxSettings]):
     medium: ClassVar[str] = "https"
     Settings = GraphMailboxSettings
 
-    def __init__(self, name: str, settings: GraphMailboxSettings, clock: Clock) -> None:
-        super().__init__(name, settings, clock)
-        self._graph: Graph | None = None
-
-    def shares(self) -> tuple[str, ...]:
-        """Graph limits an application, not a probe."""
-        return (f"graph:{self.settings.client_id}",)
-
     async def look(self) -> Signal:
         """One look at every mailbox."""
         s = self.settings
-        if self._graph is None:
-            self._graph = Graph(s.tenant_id, s.client_id, s.client_secret.reveal(), api_url=s.api_url)
-        parts = await asyncio.gather(*(self._one(self._graph, m) for m in s.mailboxes))
+        parts = await asyncio.gather(*(self._one(self.graph(), m) for m in s.mailboxes))
         known = [p for p in parts if p.result is not Result.UNKNOWN]
         if not known:
             own = next((p for p in parts if p.kind.startswith(OWN)), parts[0])
@@ -90,10 +79,6 @@ class GraphMailboxProbe(Probe[GraphMailboxSettings]):
         if not isinstance(getattr(found, "id", None), str):
             return UNREADABLE, f"{mailbox}: Graph answers without a folder"
         return "", f"{mailbox} can be opened"
-
-    async def close(self) -> None:
-        if self._graph is not None:
-            await self._graph.close()
 
 
 PLUGIN = ProbePlugin(api=1, settings=GraphMailboxSettings, make=GraphMailboxProbe)

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from bcp.contracts.plugin import Duration
-from bcp.contracts.probe import ProbeSettings
+from bcp.contracts.probe import Probe, ProbeSettings
+from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Permanent, Transient
 from bcp.kernel.secret import Secret
 
@@ -199,3 +200,30 @@ def _client(tenant_id: str, client_id: str, client_secret: str, api_url: str) ->
         await http.aclose()
 
     return GraphServiceClient(request_adapter=GraphRequestAdapter(provider, client=http)), close
+
+
+A = TypeVar("A", bound=GraphAccess)
+
+
+class GraphProbe(Probe[A]):
+    """What probes over Graph have in common: one client, made at the first look, and the limit of its application."""
+
+    def __init__(self, name: str, settings: A, clock: Clock) -> None:
+        super().__init__(name, settings, clock)
+        self._graph: Graph | None = None
+
+    def shares(self) -> tuple[str, ...]:
+        """Graph limits an application, not a probe."""
+        return (f"graph:{self.settings.client_id}",)
+
+    def graph(self) -> Graph:
+        """The client, made when it is first needed."""
+        if self._graph is None:
+            s = self.settings
+            self._graph = Graph(s.tenant_id, s.client_id, s.client_secret.reveal(), api_url=s.api_url)
+        return self._graph
+
+    async def close(self) -> None:
+        """Close the client, where there is one."""
+        if self._graph is not None:
+            await self._graph.close()
