@@ -86,13 +86,14 @@ class House:
         return asyncio.run(work)
 
     def run(self, name: str = "run-1", *, text: str = BOOK, initiator: str = "carol", starter: str = "", events: list[tuple[str, str, dict]] | None = None,
-            effects: list[tuple[str, str, dict]] | None = None, seen: str = "down") -> str:
+            effects: list[tuple[str, str, dict]] | None = None, seen: str = "down",
+            parent: str = "") -> str:
         """A run that was started, and in which this happened."""
         loaded = loads(text)
         looks = (PlannedStep("look", "before", "verdict", "look", "run", outputs={"state": seen}),) if seen else ()
         steps = (*looks, *(PlannedStep(s.id, s.phase, s.step.uses, s.id, "run") for s in loaded.steps))
         plan = Plan(f"plan-{name}", self.now, self.now + 3600, loaded.book.name, "", text, {}, ("corp.test",), self.app.configuration.fingerprint(), "real", initiator, False, steps, group=name).sealed()
-        self.create(name, {"plan": plan.to_data(), "nodes": [asdict(n) for n in nodes_of(loaded)], "run": name, "group": name, "parent": "", "starter": starter})
+        self.create(name, {"plan": plan.to_data(), "nodes": [asdict(n) for n in nodes_of(loaded)], "run": name, "group": name, "parent": parent, "starter": starter})
 
         async def write() -> None:
             journal = self.open(name)
