@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bcp.store.files.words import Line, add_word, read_words
-
 from bcp.detect.words import IS, IS_NOT, MAINTENANCE, WITHDRAWN, Word, active, backed_by
+from bcp.store.files.words import Line, add_word, read_words
 
 
 def word(kind=IS, who="Kim", at=100.0, until=200.0, letter="B"):
