@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from bcp.cli import end
+from bcp.deeds import run as deed
+from bcp.engine.runner import Ending
 from bcp.kernel.errors import GateClosed
 
 from .conftest import Terminal
@@ -54,3 +56,27 @@ def test_a_yes_is_bound_to_what_was_shown(house, abort) -> None:
     (told,) = house.signals("run-1")
     assert (told.kind, told.actor, told.data["reason"]) == ("abort", "alice", "a test")
     assert len(told.data["consequence"]) == 64
+
+
+def ends(house, monkeypatch, ending: Ending) -> None:
+    """Nobody works on the run: it is gone on with here, and ends like this."""
+
+    async def resume(*args, **more) -> Ending:
+        return ending
+
+    monkeypatch.setattr(deed, "resume", resume)
+    house.holding()
+    end.work_on(house.app, "run-1", asks=True)
+
+
+@pytest.mark.parametrize(("said", "rule"), [("", "undo-refused"), ("service-well", "service-well")])
+def test_a_run_that_holds_after_its_end_was_asked_for_is_a_closed_gate(house, monkeypatch, said, rule) -> None:
+    """Whoever gave the command hears that mail was not moved, by an exit code of its own."""
+    with pytest.raises(GateClosed, match="run-1 still holds: nobody said yes") as caught:
+        ends(house, monkeypatch, Ending("holding", 0, "nobody said yes", "bcp abort run-1", said))
+    assert (caught.value.rule, caught.value.exit_code, caught.value.hint) == (rule, 5, "bcp abort run-1")
+
+
+def test_a_run_that_was_undone_is_no_error(house, monkeypatch, capsys) -> None:
+    ends(house, monkeypatch, Ending("aborted", 0, "a test", ""))
+    assert "run-1" in capsys.readouterr().out

@@ -1,10 +1,10 @@
-"""YAML as it is accepted here: how deep it may be nested."""
+"""YAML as it is accepted here: how deep it may be nested, what may be a key, and in which encoding."""
 
 from __future__ import annotations
 
 import pytest
 
-from bcp.kernel.document import MAX_DEPTH, parse
+from bcp.kernel.document import MAX_DEPTH, parse, read
 from bcp.kernel.errors import Invalid
 
 
@@ -43,3 +43,32 @@ def test_what_is_nested_beyond_any_sense_is_no_fault_of_the_parser(depth: int) -
     with pytest.raises(Invalid) as caught:
         parse(lists(depth))
     assert [p.rule for p in caught.value.problems] == ["yaml.syntax"]
+
+
+@pytest.mark.parametrize("text", ["? [a, b]\n: 1\n", "? {a: 1}\n: 1\n", "x: 1\n? [a]\n: 1\n"])
+def test_only_text_is_a_key(text: str) -> None:
+    """Other keys have no name that a message or a path could show."""
+    with pytest.raises(Invalid) as caught:
+        parse(text)
+    (problem,) = caught.value.problems
+    assert problem.rule == "yaml.key" and problem.line == (2 if text.startswith("x") else 1)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_file_in_another_encoding_is_named_with_its_line(tmp_path, encoding: str) -> None:
+    """No question mark ever stands in somebody's name."""
+    path = tmp_path / "x.yaml"
+    path.write_bytes("a: 1\nb: Müller\n".encode(encoding))
+    with pytest.raises(Invalid) as caught:
+        read(path)
+    (problem,) = caught.value.problems
+    assert (problem.rule, problem.file) == ("yaml.encoding", str(path)) and "UTF-8" in problem.hint
+    assert problem.line == (2 if encoding == "cp1252" else 1)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_utf_8_is_read_with_and_without_its_mark(tmp_path, encoding: str) -> None:
+    """Windows' editors write one."""
+    path = tmp_path / "x.yaml"
+    path.write_bytes("b: Müller\n".encode(encoding))
+    assert read(path).data == {"b": "Müller"}
