@@ -23,6 +23,8 @@ def test_an_empty_book_has_no_incident(book, name) -> None:
     with pytest.raises(Missing) as caught:
         book.incident(name)
     assert caught.value.rule == "no-such-incident" and caught.value.hint
+    said = "there are no incidents yet" if name in {"", "last"} else repr(name)
+    assert said in caught.value.message
     assert book.incidents() == [] and book.events() == []
 
 
