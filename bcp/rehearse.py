@@ -77,7 +77,7 @@ detect:
   recheck: {{looks: 2, apart: 0.3s}}
   probes:
     mx-host: {{kind: dns, host: {exchange}, resolvers: ["{dns1}"], timeout: 2s}}
-    smtp-rcpt: {{kind: smtp, host: {exchange}, addresses: [{exchange_address}], port: {smtp_port}, recipient: "alice@{domain}", timeout: 2s}}
+    smtp-rcpt: {{kind: smtp, host: {exchange}, addresses: [{exchange_address}], port: {smtp_port}, recipients: ["alice@{domain}", "bob@{domain}"], timeout: 2s}}
     relay-control: {{kind: smtp, host: {relay}, addresses: [{relay_address}], port: {smtp_port}, recipient: "alice@{domain}", timeout: 2s, control: true}}
 serve:
   ask: {{poll: 1s}}

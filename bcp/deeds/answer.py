@@ -162,12 +162,18 @@ async def _asked(ground: Ground, question: Question | None, view: RunView | None
         closed = (question.result if question is not None else "") or "the gate is closed"
         return Asked("", 0.0, (), closed=closed, run=view.id, over="" if question is not None else over)
     gate = step.gate
+    deadline, closed = float(gate["deadline"]), ""
+    if question is not None:  # what was sent speaks of this question: the sooner end counts, and exactly this plan
+        deadline = min(deadline, question.deadline)
+        other = question.checksum != str(gate["checksum"])
+        closed = "it is about another plan" if other else "" if question.state == "open" else question.result
     return Asked(
         str(gate["checksum"]),
-        float(gate["deadline"]),
+        deadline,
         frozenset(gate["approvers"]),
         _starters(view, gate),
         _answered(view, step.id, gate),
+        closed,
         run=view.id,
         performed=view.live or (ground.adopted and goes_on(view)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bcp import registry
@@ -13,6 +13,8 @@ from bcp.deeds.recorded import recorded_mx
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.kernel.errors import Invalid, Missing, Refused
 from bcp.kernel.ids import new_id
+from bcp.plan.affected import RULE as DOMAIN_WELL
+from bcp.plan.affected import moves_to_relay, well_domains
 from bcp.plan.build import Request, build
 from bcp.plan.model import Plan, read_plan
 from bcp.playbook.lint import lint
@@ -58,6 +60,7 @@ def request_for(
         plan_id=new_id("plan", app.clock.now()),
         valid_for_s=app.settings.plan.valid_for,
         snapshot=app.world.peace_data(),
+        all_domains=not domains and not parent,
     )
 
 
@@ -130,7 +133,31 @@ def _is_file(path: Path) -> bool:
 
 
 async def make_plan(app: App, request: Request) -> Plan:
-    """Read the facts and say what would be done. Writes nothing."""
+    """Read the facts and say what would be done. Writes nothing.
+
+    Where mail would be moved to the relay, a domain that our own look sees well apart from the others is left out; one
+    that somebody named is refused, unless that is overridden.
+
+    Raises:
+        Refused: ``domain-well``.
+    """
+    made = await _built(app, request)
+    well = () if request.parent else well_domains(made)
+    if not well or not moves_to_relay(request.loaded, registry.actions()):
+        return made
+    left = tuple(d for d in request.domains if d not in well)
+    if request.all_domains and left:
+        return await _built(app, replace(request, domains=left, all_domains=False))
+    if DOMAIN_WELL in request.overrides:
+        return made
+    raise Refused(
+        f"{', '.join(well)}: our own look sees inbound mail well there; it is not moved",
+        rule=DOMAIN_WELL,
+        hint=f"Name the others with --domain, or say that you know better: --override {DOMAIN_WELL} --reason '...'",
+    )
+
+
+async def _built(app: App, request: Request) -> Plan:
     placeholder = "run-" + request.plan_id.removeprefix("plan-")  # as long as the real one: texts are counted with it
     run = RunInfo(
         id=placeholder,

@@ -37,6 +37,8 @@ class Ground:
     """What was seen when the plan was made: down, healthy, ...; empty: nobody looked."""
     seen: str = ""
     """What a look of this moment says; empty: nobody looks."""
+    well: tuple[str, ...] = ()
+    """Domains of the plan that a look of this moment sees well apart from the others, and that nobody insisted on."""
     against: tuple[Against, ...] = ()
     moved: tuple[str, ...] = ()
     """Facts of the step that are not what the plan has, in words."""
@@ -64,6 +66,7 @@ def still_holds(ground: Ground) -> tuple[Broken, ...]:
     out += [Broken("approval-void", f"the approval at {gate} does not count any more") for gate in ground.unapproved]
     if ground.began == "down" and ground.seen == "healthy":
         out.append(Broken("service-well", "the service works again"))
+    out += [Broken("domain-well", f"inbound mail of {domain} works again") for domain in ground.well]
     out += [Broken(a.rule, f"{a.step}: {a.message}") for a in ground.against]
     out += [Broken("facts-moved", text) for text in ground.moved]
     return tuple(out)

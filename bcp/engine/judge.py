@@ -11,6 +11,8 @@ from bcp.contracts.services import Services
 from bcp.engine.holds import Against, Ground
 from bcp.engine.state import RunState
 from bcp.kernel.errors import BcpError, StorageError
+from bcp.plan.affected import RULE as DOMAIN_WELL
+from bcp.plan.affected import well_in
 from bcp.plan.build import Request, plan_step
 from bcp.plan.model import Plan, PlannedStep
 from bcp.playbook import expr
@@ -67,18 +69,28 @@ class PlanJudge:
 
     async def seen(self) -> str:
         """A fresh look. One that fails has seen nothing."""
+        return str((await self._look()).get("state", "unknown"))
+
+    async def _look(self) -> Mapping[str, Any]:
         try:
-            return str((await self.reading.looker.fresh()).get("state", "unknown"))
+            return await self.reading.looker.fresh()
         except StorageError:
             raise
         except (BcpError, TimeoutError, OSError):
-            return "unknown"
+            return {"state": "unknown"}
+
+    def _well(self, placed: Placed, seen: Mapping[str, Any]) -> tuple[str, ...]:
+        """Domains that should not be moved any more; only where the step moves mail to the relay."""
+        to_relay = self.actions[placed.step.uses].moves_mx and placed.step.with_.get("to", "relay") == "relay"
+        if not to_relay or self.plan.parent or DOMAIN_WELL in self.plan.overrides:
+            return ()
+        return well_in(seen, self.plan.domains)
 
     async def ground(self, placed: Placed, state: RunState, scope: Mapping[str, Any]) -> Ground:
         """Checks, step, approvals and the look, side by side."""
         checks = [s for s in self.loaded.steps if s.phase in CHECKS]
         began = self.began()
-        look = asyncio.ensure_future(self.seen() if began == "down" else _nothing())
+        look = asyncio.ensure_future(self._look() if began == "down" else _nothing())
         wanted = [*checks, placed] if self.actions[placed.step.uses].moves_mx else checks
         again = await asyncio.gather(*(self._again(s, scope) for s in wanted))
         seen = await look
@@ -94,7 +106,8 @@ class PlanJudge:
             self.plan.expires,
             self.lease(),
             began,
-            seen,
+            str(seen.get("state", "")),
+            self._well(placed, seen),
             against,
             self._moved(placed, next((s for s in again if s.id == placed.id), None), state),
             self._unapproved(placed, state, scope),
@@ -121,8 +134,8 @@ class PlanJudge:
         return tuple(out)
 
 
-async def _nothing() -> str:
-    return ""
+async def _nothing() -> Mapping[str, Any]:
+    return {}
 
 
 def gates_before(loaded: Loaded, step_id: str) -> list[Placed]:

@@ -21,7 +21,7 @@ from bcp.playbook.load import Loaded, Placed, settle_timeout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is to be planned. By name only: fourteen values in a row are mixed up sooner or later."""
+    """What is to be planned. By name only: so many values in a row are mixed up sooner or later."""
 
     loaded: Loaded
     inputs: Mapping[str, Any]
@@ -38,6 +38,8 @@ class Request:
     valid_for_s: float = 3600.0
     snapshot: Mapping[str, Any] = field(default_factory=dict)
     """What peace looked like."""
+    all_domains: bool = False
+    """Nobody named the domains: those that are well by themselves are left out."""
 
 
 def base_scope(request: Request, run: RunInfo | None = None) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def test_who_started_it_may_not_approve_it(lab, tmp_path) -> None:
         process = lab.start("run", path, "--yes")
         run_id = wait_for_gate(lab, process)
         done = lab.run("approve", run_id)
-        assert done.returncode == 3 and "started this run" in done.stderr
+        assert done.returncode == 3 and "[initiator]" in done.stderr and "had a hand in the start" in done.stderr
         process.communicate(timeout=60)
         assert process.returncode == 5
         assert not mark.exists()

@@ -108,7 +108,10 @@ def test_hook_to_first_write_of_an_automatic_playbook(world) -> None:
     w.wait(lambda: w.api(f"/runs/{run}")[1]["status"] == "holding")
     print(f"hook to first write: {written(w, run) - began:.2f} s")
     assert w.events("proposed")[-1]["data"]["mode"] == "auto"
-    assert w.api(f"/runs/{run}/abort", {})[0] == 200
+    assert w.api(f"/runs/{run}/abort", {})[0] == 409  # it moved mail: the consequence has to be seen
+    shown = w.api(f"/runs/{run}/abort")[1]
+    assert shown["moves_mail"] and shown["anyway"]  # towards a service that looks dead: a second yes
+    assert w.api(f"/runs/{run}/abort", {"consequence": shown["consequence"], "anyway": shown["anyway"]})[0] == 200
     w.wait(lambda: w.api(f"/runs/{run}")[1]["status"] == "aborted")
     w.heal()
     w.hook(alert("resolved"))

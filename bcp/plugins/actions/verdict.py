@@ -50,9 +50,11 @@ class LookVerdict(Action[VerdictArgs]):
             + (f", class {seen['class']}" if seen.get("class") else "")
             + (f": {evidence[0]}" if evidence else "")
         )
+        spared = [str(d) for d in seen.get("spared") or ()]
+        notes = (note, *([f"well by themselves, and left alone: {', '.join(spared)}"] if spared else []))
         wrong = () if _fits(args, seen) else (Refusal("steady-state", _told(args, seen), HINT),)
         return Proposal(
-            notes=(note,), refusals=wrong, outputs=seen, facts={"state": seen["state"], "class": seen.get("class", "")}
+            notes=notes, refusals=wrong, outputs=seen, facts={"state": seen["state"], "class": seen.get("class", "")}
         )
 
     async def perform(self, args: VerdictArgs, services: Services, step: StepInfo) -> Outcome:

@@ -26,6 +26,8 @@ from bcp.server.parts.ports import Performs, Tells
 T = TypeVar("T")
 ME = "bcp-serve"
 """Who starts runs that nobody started."""
+STOP_S = 30.0
+"""How long a daemon that ends waits for the steps that its runs are in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,12 +300,15 @@ class Conductor:
             runner.wake()
 
     async def stop(self) -> None:
-        """Every run stops before its next step; waits for those under way."""
-        for runner in self.runners.values():
-            runner.stop("the daemon ends", by="daemon")
-        tasks = [t for t in self.working.values() if not t.done()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=30)
+        """Every run stops before its next step; waits for those under way, also for one that was just being started."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + STOP_S
+        while (tasks := [t for t in self.working.values() if not t.done()]) and loop.time() < until:
+            for runner in self.runners.values():
+                runner.stop("the daemon ends", by="daemon")
+            await asyncio.wait(tasks, timeout=0.5)
+        for task in tasks:
+            task.cancel()  # what it claimed is in doubt, as after a kill; the next daemon goes on with it
 
 
 def _check(plan: Plan) -> None:

@@ -28,7 +28,9 @@ class Minder:
             await self.core.clock.sleep(EVERY_S)
 
     def once(self) -> None:
-        """Look through every run that is not over."""
+        """Look through every run that is not over. Once the daemon ends none is taken over: it would keep it from ending."""
+        if self.core.ended.is_set():
+            return
         running = self.core.app.running
         for card in running.cards(RunQuery(unfinished=True)):
             if card.id in self.conductor.working or card.drill or running.runs.is_live(card.id):

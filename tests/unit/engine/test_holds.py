@@ -90,3 +90,8 @@ def test_every_code_has_words(towards: str, began: str, seen: str) -> None:
 def test_a_yes_counts_for_what_was_shown_and_not_for_ever(codes, code, age, counts) -> None:
     """Another consequence, or too long ago: people are asked again."""
     assert consented(codes, code, 1000.0, 1000.0 + age) is counts
+
+
+def test_a_domain_that_works_again_is_not_moved() -> None:
+    """Though the others still fail."""
+    assert [b.rule for b in still_holds(replace(GOOD, well=("b.example",)))] == ["domain-well"]

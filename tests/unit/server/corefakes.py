@@ -96,7 +96,7 @@ class Core:
         self.clock = FakeClock()
         self.state, self.key = folder, b"k" * 32
         self.book = Book(folder / "incidents.db", self.clock)
-        self.asking = asyncio.Event()
+        self.asking, self.ended = asyncio.Event(), asyncio.Event()
         self.changes = self.follows = 0
         self.ending = False
         self.found = DOWN

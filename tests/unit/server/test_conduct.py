@@ -377,3 +377,43 @@ def test_a_way_back_that_is_under_way_is_known(tmp_path, status, expected) -> No
 def test_me_is_who_the_chain_names() -> None:
     """Other rooms know runs of the daemon by this name."""
     assert ME == "bcp-serve" and replace(DOWN, state="down").state == "down"
+
+
+def test_a_run_that_starts_while_the_daemon_ends_is_stopped_too(tmp_path) -> None:
+    """Its runner comes after the first word; the daemon waits for it, and for nothing else."""
+
+    async def run() -> None:
+        conductor = Conductor.__new__(Conductor)
+        conductor.runners, conductor.working = {}, {}
+        told = asyncio.Event()
+
+        def stop(reason: str, *, by: str) -> None:
+            assert by == "daemon"
+            told.set()
+
+        async def late() -> None:
+            await asyncio.sleep(0)
+            conductor.runners["run-1"] = SimpleNamespace(stop=stop)
+            await told.wait()
+
+        conductor.working["run-1"] = asyncio.ensure_future(late())
+        await asyncio.wait_for(conductor.stop(), 10)
+        assert told.is_set() and conductor.working["run-1"].done()
+        await asyncio.wait_for(conductor.stop(), 10)
+
+    asyncio.run(run())
+
+
+def test_a_run_that_does_not_stop_is_left_in_doubt(tmp_path, monkeypatch) -> None:
+    """The daemon ends all the same; the next one goes on with it."""
+
+    async def run() -> None:
+        monkeypatch.setattr("bcp.server.parts.conduct.STOP_S", 0.05)
+        conductor = Conductor.__new__(Conductor)
+        conductor.runners = {"run-1": SimpleNamespace(stop=lambda reason, *, by: None)}
+        conductor.working = {"run-1": asyncio.ensure_future(asyncio.Event().wait())}
+        await asyncio.wait_for(conductor.stop(), 10)
+        await asyncio.sleep(0)
+        assert conductor.working["run-1"].cancelled()
+
+    asyncio.run(run())

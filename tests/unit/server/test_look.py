@@ -123,10 +123,16 @@ def test_the_watch_is_alive_while_its_rounds_are_young() -> None:
 
 @pytest.mark.parametrize(
     ("watch", "burst", "looked", "state"),
-    [(DOWN, HEALTHY, 0, "down"), (HEALTHY, DOWN, 1, "down"), (HEALTHY, HEALTHY, 1, "healthy"), (None, DOWN, 1, "down")],
+    [
+        (DOWN, HEALTHY, 1, "healthy"),
+        (DOWN, DOWN, 1, "down"),
+        (HEALTHY, DOWN, 1, "down"),
+        (HEALTHY, HEALTHY, 1, "healthy"),
+        (None, DOWN, 1, "down"),
+    ],
 )
-def test_a_run_looks_by_itself_unless_the_watch_says_down(watch, burst, looked, state) -> None:
-    """*fresh* looks whatever the watch remembers: good evidence of now vetoes an old *down*."""
+def test_a_run_looks_by_itself(watch, burst, looked, state) -> None:
+    """Whatever the watch remembers: good evidence of now vetoes an old *down*."""
     _, watching, seen = sight()
     watching.bursts = [burst]
     if watch is not None:

@@ -122,3 +122,18 @@ def test_one_that_cannot_be_taken_over_is_tried_again_later(tmp_path) -> None:
         assert deeds.resumed == ["a", "a"]
 
     asyncio.run(run())
+
+
+def test_a_daemon_that_ends_takes_nothing_over(tmp_path) -> None:
+    """It would wait for what it has just begun, and never end."""
+
+    async def run() -> None:
+        core, conductor, deeds, minder = world(tmp_path)
+        core.running.all = [RunCard("old", "holding", playbook="p")]
+        core.running.views = {"old": view("holding")}
+        core.ended.set()
+        minder.once()
+        await core.settle()
+        assert deeds.resumed == [] and not conductor.working
+
+    asyncio.run(run())

@@ -1,0 +1,32 @@
+"""Which domains a plan may move: those that the outage is of. A domain that is well by itself is left alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bcp.plan.model import Plan
+from bcp.playbook.load import Loaded
+
+RULE = "domain-well"
+
+
+def moves_to_relay(loaded: Loaded, actions: Mapping[str, Any]) -> bool:
+    """Does a step of this playbook move mail away from where it goes in peacetime?"""
+    return any(
+        s.step.uses in actions and actions[s.step.uses].moves_mx and s.step.with_.get("to", "relay") == "relay"
+        for s in loaded.steps
+    )
+
+
+def well_in(seen: Mapping[str, Any], domains: tuple[str, ...]) -> tuple[str, ...]:
+    """Of these domains those that a look (``detect.watch.to_data``) sees well apart from the others."""
+    spared = seen.get("spared")
+    told = set(spared) if isinstance(spared, (list, tuple)) else set()
+    return tuple(d for d in domains if d in told)
+
+
+def well_domains(plan: Plan) -> tuple[str, ...]:
+    """Of the plan's domains those that its own look sees well."""
+    looks = [s.outputs for s in plan.steps if s.uses == "verdict"]
+    return well_in(looks[0], plan.domains) if looks else ()

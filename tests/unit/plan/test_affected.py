@@ -1,0 +1,97 @@
+"""A plan moves only the domains that fail, and says which not."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bcp import registry
+from bcp.deeds import plan as planning
+from bcp.kernel.errors import Refused
+from bcp.plan.affected import RULE, moves_to_relay, well_domains, well_in
+from bcp.plan.build import Request
+from bcp.playbook.load import load
+
+PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
+SEEN = {"state": "down", "spared": ["b.example"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "moves"),
+    [
+        ("exchange-inbound-outage", True), ("exchange-false-rejects", True), ("exchange-failback", False),
+        ("exchange-mailbox-access", False), ("exchange-gateway-path", False),
+    ],
+)  # fmt: skip
+def test_which_playbooks_move_mail_to_the_relay(name, moves) -> None:
+    """The way back does not."""
+    assert moves_to_relay(load(PLAYBOOKS / f"{name}.yaml"), registry.actions()) is moves
+
+
+@pytest.mark.parametrize("spared", [None, "b.example", 5, {"b.example": 1}])
+def test_a_look_that_names_nobody_spares_nobody(spared) -> None:
+    """Other types are no list of domains."""
+    assert well_in({"spared": spared}, ("a.example", "b.example")) == () and well_in({}, ("a.example",)) == ()
+
+
+def test_only_domains_of_the_plan_count() -> None:
+    """In the order of the plan."""
+    assert well_in({"spared": ["c.example", "b.example"]}, ("b.example", "a.example", "c.example")) == ("b.example", "c.example")
+
+
+def made(request: Request):
+    """A plan whose look saw what ``SEEN`` says."""
+    steps = (SimpleNamespace(uses="verdict", outputs=SEEN), SimpleNamespace(uses="dns.mx.switch", outputs={}))
+    return SimpleNamespace(domains=request.domains, steps=steps)
+
+
+@pytest.fixture
+def ask(monkeypatch):
+    """Plan for these domains, with a look that sees one of them well."""
+
+    async def built(app, request):
+        return made(request)
+
+    monkeypatch.setattr(planning, "_built", built)
+
+    def plan(*domains: str, **more):
+        request = Request(
+            loaded=load(PLAYBOOKS / f"{more.pop('playbook', 'exchange-inbound-outage')}.yaml"), inputs={}, domains=domains,
+            service="s", configuration="c", kind="real", initiator="i",
+        )  # fmt: skip
+        return asyncio.run(planning.make_plan(None, replace(request, **more))).domains
+
+    return plan
+
+
+def test_a_domain_that_is_well_is_left_out_where_nobody_named_it(ask) -> None:
+    """The others are moved."""
+    assert ask("a.example", "b.example", all_domains=True) == ("a.example",)
+
+
+def test_a_domain_that_is_well_and_was_named_is_refused(ask) -> None:
+    """Also when it is the only one there is."""
+    for domains, more in ((("a.example", "b.example"), {}), (("b.example",), {"all_domains": True})):
+        with pytest.raises(Refused, match=r"b\.example") as caught:
+            ask(*domains, **more)
+        assert caught.value.rule == RULE == "domain-well"
+
+
+def test_who_knows_better_says_so(ask) -> None:
+    """With the rule's name and a reason."""
+    assert ask("a.example", "b.example", overrides={RULE: "known"}) == ("a.example", "b.example")
+
+
+def test_ways_back_and_playbooks_that_move_nothing_are_not_asked(ask) -> None:
+    """Well is what they are for."""
+    assert ask("b.example", playbook="exchange-failback", parent="run-1") == ("b.example",)
+    assert ask("b.example", playbook="exchange-mailbox-access") == ("b.example",)
+
+
+def test_a_plan_without_a_look_spares_nobody() -> None:
+    """A playbook of one's own that does not look."""
+    assert well_domains(SimpleNamespace(domains=("a",), steps=())) == ()
