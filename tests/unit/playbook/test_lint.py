@@ -22,7 +22,9 @@ def found(steps: str, people: int = 9) -> list[Problem]:
     return lint(loads(HEAD + steps), Catalogue(action_specs(), approvers=lambda ref: people))
 
 
-@pytest.mark.parametrize("steps", [MX, MX + GATE, GATE + BESIDE, BESIDE + GATE], ids=["none", "after", "beside", "first"])
+@pytest.mark.parametrize(
+    "steps", [MX, MX + GATE, GATE + BESIDE, BESIDE + GATE], ids=["none", "after", "beside", "first"]
+)
 def test_a_switch_that_waits_for_nobody_is_warned_of(steps: str) -> None:
     """A gate that stands before it in the file, and that it does not wait for, stops nothing."""
     (problem,) = found(steps)
@@ -31,7 +33,9 @@ def test_a_switch_that_waits_for_nobody_is_warned_of(steps: str) -> None:
     assert "approval" in problem.hint
 
 
-@pytest.mark.parametrize("steps", [GATE + MX, AFTER_ALL + GATE.replace("with:", "needs: [], with:")], ids=["in-order", "by-needs"])
+@pytest.mark.parametrize(
+    "steps", [GATE + MX, AFTER_ALL + GATE.replace("with:", "needs: [], with:")], ids=["in-order", "by-needs"]
+)
 def test_a_switch_behind_a_gate_is_not(steps: str) -> None:
     """By the order of steps, or by what it needs."""
     assert found(steps) == []

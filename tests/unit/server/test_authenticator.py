@@ -28,9 +28,7 @@ class World:
         self.accounts = Accounts(folder / "accounts.db", self.core.clock, b"k" * 32, idle_s=60, session_s=600)
         self.secrets = {n: self.accounts.add(n, n, "admin", PASSWORD) for n in ("anna", "ben")}
         self.pages: list[dict[str, Any]] = []
-        daemon = SimpleNamespace(
-            app=self.core.app, clock=self.core.clock, writer=SimpleNamespace(do=self.core.do)
-        )
+        daemon = SimpleNamespace(app=self.core.app, clock=self.core.clock, writer=SimpleNamespace(do=self.core.do))
         self.site = SimpleNamespace(
             daemon=daemon, accounts=self.accounts, peer=lambda request: "192.0.2.1", page=self.page
         )

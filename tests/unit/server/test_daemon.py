@@ -19,7 +19,7 @@ relays: {mx-backup: {kind: smtp, hosts: [{host: relay.test, preference: 10}]}}
 
 
 def test_a_second_daemon_of_a_folder_is_refused_and_touches_nothing(tmp_path) -> None:
-    """Whoever holds the lock works; the book, the keys and everything else are theirs. With a folder of its own it may."""
+    """Whoever holds the lock works; the book, the keys and everything else are theirs."""
     (tmp_path / "bcp.yaml").write_text(CONFIG)
     configuration = load(tmp_path / "bcp.yaml")
     first = FileLock(configuration.state / "serve.lock")

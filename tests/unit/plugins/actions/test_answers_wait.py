@@ -42,9 +42,7 @@ def services(answers) -> SimpleNamespace:
 
 def plan(answers, minimum: int):
     """The proposal."""
-    return asyncio.run(
-        AnswersWait().plan(AnswersWaitArgs(audience="oncall", min=minimum), services(answers), STEP)
-    )
+    return asyncio.run(AnswersWait().plan(AnswersWaitArgs(audience="oncall", min=minimum), services(answers), STEP))
 
 
 @pytest.mark.parametrize(("people", "minimum", "fits"), [(2, 2, True), (3, 2, True), (1, 2, False), (0, 1, False)])

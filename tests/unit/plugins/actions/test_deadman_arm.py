@@ -57,7 +57,7 @@ def rules(courier: Courier, after: str = "45m") -> list[str]:
     [("299s", False), ("5m", True), ("45m", True), ("35d", True), ("3024001s", False), ("0s", False)],
 )
 def test_the_vendor_keeps_a_message_five_minutes_to_thirty_five_days(after, fits) -> None:
-    """twilio.com/docs/api/errors/35115. Refused in the plan, and by the step itself if somebody runs it all the same."""
+    """twilio.com/docs/api/errors/35115. Refused in the plan, and by the step if it is run all the same."""
     assert rules(Courier(), after) == ([] if fits else ["deadman.after"])
     courier = Courier()
     work = DeadmanArm().perform(args(after), services(courier), STEP)
