@@ -42,7 +42,8 @@ def prove_person(app: App, as_: str) -> str:
             hint=f"Set approvals: codes: {as_}: in bcp.yaml, or let them answer from their own login.",
         )
     given = os.environ.get("BCP_APPROVAL_CODE", "") or render.ask_secret(f"Approval code of {as_}")  # noqa: TID251 - documented
-    if not hmac.compare_digest(given.encode(), secret.reveal().encode()):
+    # an environment may hold bytes that are no UTF-8 (PEP 383)
+    if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), secret.reveal().encode()):
         raise Refused(f"this is not the approval code of {as_}", rule="not-proven", hint="Nothing was answered.")
     return as_
 

@@ -116,12 +116,20 @@ def kept(app: App, plan: str, checksum: str = "") -> Plan:
         Refused: ``wrong-checksum``, ``plan-changed``.
     """
     path = plan_path(app, plan)
-    if not plan.replace("-", "").isalnum() or not path.is_file():
+    if not plan.replace("-", "").isalnum() or not _is_file(path):
         raise Missing(f"there is no plan {plan[:60]!r}", rule="no-such-plan", hint="Make a new one.")
     found = read_plan(path)
     if checksum and not found.checksum.startswith(checksum):
         raise Refused("this is another plan now", rule="wrong-checksum", hint="Look at it again.")
     return found
+
+
+def _is_file(path: Path) -> bool:
+    """A name that is longer than a file's may be is no file, and no fault."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 async def make_plan(app: App, request: Request) -> Plan:

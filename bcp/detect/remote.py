@@ -3,6 +3,7 @@ each taken once."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -79,7 +80,7 @@ def unseal(line: str | bytes, keys: Mapping[str, bytes]) -> Batch:
         raise Refused(
             f"nobody knows the vantage point {vantage!r}", rule="unknown-vantage", hint="Add it to detect: vantages:."
         )
-    if not hmac.compare_digest(mac, _mac(body, keys[vantage])):
+    if not _is_sealed(body, mac, keys[vantage]):
         raise Refused(f"the seal of {vantage} is wrong", rule="bad-seal", hint="Do both ends have the same key?")
     try:
         signals = tuple(_from_data(s, vantage) for s in body["signals"])
@@ -90,6 +91,15 @@ def unseal(line: str | bytes, keys: Mapping[str, bytes]) -> Batch:
 
 def _mac(body: Mapping[str, Any], key: bytes) -> str:
     return hmac.new(key, canonical(body).encode(), hashlib.sha256).hexdigest()
+
+
+def _is_sealed(body: Mapping[str, Any], mac: str, key: bytes) -> bool:
+    """Is this the seal of this body? What no seal can cover (1e400, half of a surrogate pair) was never sealed."""
+    try:
+        expected = _mac(body, key)
+    except ValueError:
+        return False
+    return hmac.compare_digest(mac.encode("utf-8", "replace"), expected.encode())
 
 
 def _to_data(s: Signal) -> dict[str, Any]:
@@ -178,15 +188,16 @@ class Spool:
         batch = unseal(path.read_bytes(), self.keys)
         if batch.seq <= self._seen.get(batch.vantage, -1):
             raise Refused(f"{batch.vantage} sent batch {batch.seq} again, or out of order", rule="replayed")
+        path.unlink()  # first: what cannot be removed is read again, and neither lost nor called a copy
         self._seen[batch.vantage] = batch.seq
-        path.unlink()
         return batch.signals
 
     def _aside(self, path: Path) -> None:
-        aside = make_private(self.folder / "refused")
-        path.replace(aside / path.name)
-        for old in sorted(aside.glob("*.json"))[:-100]:
-            old.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, StorageError):  # it stays, and is refused again: it harms nobody
+            aside = make_private(self.folder / "refused")
+            path.replace(aside / path.name)
+            for old in sorted(aside.glob("*.json"))[:-100]:
+                old.unlink(missing_ok=True)
 
     def _remembered(self) -> dict[str, int]:
         try:

@@ -278,13 +278,16 @@ def _undo(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
 
 
 def _approvals(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
-    gated = False
+    gates = {s.id for s in loaded.steps if s.step.uses == "approval"}
     for placed in loaded.steps:
         step = placed.step
         if step.uses == "approval":
-            gated = True
             yield from _one_gate(loaded, placed, catalogue)
-        elif step.uses == "dns.mx.switch" and not gated and placed.phase == "activation":
+        elif (
+            step.uses == "dns.mx.switch"
+            and placed.phase == "activation"
+            and not gates & ancestors(loaded, placed.id)  # one that stands before it and is not waited for is no gate
+        ):
             yield loaded.document.problem(
                 placed.path,
                 f"{placed.id!r} moves MX and nobody is asked before",

@@ -65,8 +65,6 @@ def _load(document: Document) -> Loaded:
         book = Playbook.model_validate(document.data)
     except ValidationError as error:
         raise Invalid.of(explain(document, error, (), Playbook)) from error
-    except RecursionError as error:
-        raise Invalid.of([document.problem((), "nested too deeply", rule="yaml.depth")]) from error
     return Loaded(book, document, tuple(_place(book)))
 
 

@@ -162,6 +162,15 @@ def test_lint_names_the_place_of_an_expensive_character(tmp_path) -> None:
     assert "'ê' at 7 makes it UCS-2" in found.message
 
 
+@pytest.mark.parametrize(("words", "rules"), [(22, []), (23, ["long-sentence"])])
+def test_lint_warns_of_a_sentence_that_nobody_reads_to_its_end(tmp_path, words, rules) -> None:
+    """Once, with its length; two short ones are none."""
+    found = problems(tmp_path, " ".join(["go"] * words) + ".")
+    assert [(p.rule, p.severity) for p in found] == [(r, "warning") for r in rules]
+    assert not rules or f"{words} words" in found[0].message
+    assert problems(tmp_path, " ".join(["go"] * 12) + ". " + " ".join(["go"] * 12) + ".") == []
+
+
 def test_lint_wants_every_language_and_every_field(tmp_path) -> None:
     """A missing cell, a notice without its next update."""
     path = tmp_path / "mine.yaml"

@@ -12,12 +12,12 @@ from starlette.responses import HTMLResponse, Response
 
 from bcp.contracts.channel import Channel, Check
 from bcp.contracts.store import RunQuery
+from bcp.deeds.plan import kept
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.kernel.errors import BcpError, Invalid, Missing
 from bcp.pages.front import Mx
 from bcp.pages.report import sentence
-from bcp.plan.model import read_plan
 from bcp.playbook.load import load
 from bcp.server.console.front import where_mx_is
 from bcp.server.console.page import Site
@@ -142,12 +142,10 @@ async def run_plan(site: Site, request: Request, session: Session) -> Response:
 async def plan(site: Site, request: Request, session: Session) -> Response:
     """A plan that is not run yet."""
     name = str(request.path_params["plan"])
-    path = site.daemon.state / "plans" / f"{name}.json"
-    if not name.replace("-", "").isalnum() or not path.is_file():
-        raise Missing(f"there is no plan {name!r}", hint="Make a new one.", rule="no-such-plan")
+    data = kept(site.daemon.app, name).to_data()
     open_ = await site.daemon.writer.do(questions.open_questions)
     waits = any(q.step == f"plan:{name}" for q in open_)
-    return plan_page(site, request, session, read_plan(path).to_data(), start=not waits)
+    return plan_page(site, request, session, data, start=not waits)
 
 
 def plan_page(site: Site, request: Request, session: Session, data: Mapping[str, Any], *, start: bool) -> Response:

@@ -57,8 +57,8 @@ class Closed:
     text: str
 
 
-STARTING = Closed("starting", "")
-"""It is approved, and its run is about to begin."""
+STARTING = Closed("", "")
+"""Not closed yet: it is approved, and its run is about to begin."""
 
 
 class Asker:
@@ -206,7 +206,10 @@ class Asker:
         task = self._starting.get(question.id)
         if task is not None:
             return Closed("refused", f"{approved}, and it could not be started") if task.done() else STARTING
-        plan = read_plan(self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json")
+        try:
+            plan = read_plan(self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json")
+        except BcpError as error:  # said of this question; the others are asked all the same
+            return Closed(error.rule or "plan-unreadable", f"not approved: its plan cannot be read: {error.message}")
         if plan.checksum != question.checksum:
             return Closed("plan-changed", "not approved: the plan file is not the one that was asked about")
         loaded = loads(plan.playbook_text, plan.playbook_file)
@@ -333,7 +336,11 @@ class Asker:
         """Everybody who was asked hears that nothing happened."""
         asked = await self.core.do(lambda b: questions.asked_of(b, question.id))
         text = closed.text.removeprefix("not approved: ")
-        values = self._values(question, self.matter(question), result=text)
+        try:
+            matter = self.matter(question)
+        except BcpError:  # what it was about cannot be read any more; that it is over can be said all the same
+            matter = Matter(question.step.removeprefix("plan:"), question.checksum, "", "", False)
+        values = self._values(question, matter, result=text)
         told: set[tuple[str, str]] = set()
         for one in asked:
             if (

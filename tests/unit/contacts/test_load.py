@@ -72,7 +72,8 @@ def test_cells_and_columns(tmp_path) -> None:
 )  # fmt: skip
 def test_a_first_line_that_names_no_columns(tmp_path, head, why) -> None:
     """Said at line 1, or where it stands."""
-    assert why in wrong(tmp_path, "x.csv", head)[0][2]
+    ((line, rule, message), *_) = wrong(tmp_path, "x.csv", head)
+    assert (line, rule) == (max(1, line), "contact.column") and why in message
 
 
 def test_other_encodings_are_named_with_the_line(tmp_path) -> None:
@@ -234,6 +235,7 @@ def test_one_page_of_many_is_not_everybody(tmp_path) -> None:
     assert len(found.people) == 1
     with pytest.raises(Invalid) as caught:
         found.whole()
+    assert [p.rule for p in caught.value.problems] == ["contact.incomplete"]
     assert "1 of 3" in caught.value.problems[0].message and "startIndex=2" in caught.value.problems[0].hint
 
 

@@ -95,6 +95,7 @@ class House:
         events: list[tuple[str, str, dict]] | None = None,
         effects: list[tuple[str, str, dict]] | None = None,
         seen: str = "down",
+        parent: str = "",
     ) -> str:
         """A run that was started, and in which this happened."""
         loaded = loads(text)
@@ -123,7 +124,7 @@ class House:
                 "nodes": [asdict(n) for n in nodes_of(loaded)],
                 "run": name,
                 "group": name,
-                "parent": "",
+                "parent": parent,
                 "starter": starter,
             },
         )

@@ -168,6 +168,6 @@ class Core:
 
 
 def _missing(name: str) -> Loaded:
-    from bcp.kernel.errors import Invalid
+    from bcp.kernel.errors import Missing
 
-    raise Invalid(f"there is no playbook {name!r}")
+    raise Missing(f"there is no playbook {name!r}", rule="no-such-playbook")

@@ -381,6 +381,36 @@ def test_a_plan_file_that_was_changed_is_not_started(tmp_path, monkeypatch) -> N
     going(run)
 
 
+@pytest.mark.parametrize("left", [None, b"{", b"{}", b"\xff"], ids=["gone", "torn", "empty", "no-text"])
+def test_a_plan_file_that_cannot_be_read_ends_its_own_question_alone(tmp_path, left) -> None:
+    """Whoever said yes hears of it; the next question is put all the same."""
+
+    async def run() -> None:
+        w = World(tmp_path, SMS)
+        for name, opened_at in (("p1", START), ("p2", START + 1.0)):
+            questions.ask(
+                w.core.book, incident=w.incident, run="", step=f"plan:{name}", checksum=CHECKSUM, opened=opened_at,
+                deadline=START + 600.0, count=1, groups=[["alice", "bob"]],
+            )  # fmt: skip
+        if left is not None:
+            (tmp_path / "plans").mkdir()
+            (tmp_path / "plans" / "p1.json").write_bytes(left)
+        first = next(q for q in questions.open_questions(w.core.book) if q.step == "plan:p1")
+        questions.claim(w.core.book, first, "bob", SMS.name, 0, yes="11", no="12", link="", key=w.core.key)
+        questions.settle(w.core.book, first, "bob", SMS.name, 0, "sent", "receipt")
+        questions.record(w.core.book, first, "alice", yes=True, how="link")
+        await w.round()
+        await w.core.settle()
+        assert w.runs.went == [] and "cannot be read" in w.core.last("question_closed")["result"]
+        assert left is not None or w.core.last("question_closed")["rule"] == "plan-unreadable"
+        assert [q.step for q in questions.open_questions(w.core.book)] == ["plan:p2"]
+        ((_, address, _, values),) = [s for s in w.speaker.sent if s[2] == "question-closed"]
+        assert address == "+12025550101" and values["ask"]["playbook"] == "p1"
+        assert "cannot be read" in values["ask"]["result"]
+
+    going(run)
+
+
 # -- asking ----------------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from bcp.engine.events import Progress
 from bcp.engine.runner import Ending
 from bcp.incident import questions
 from bcp.incident.patience import wait_s
-from bcp.kernel.errors import Invalid, Refused, StorageError, Transient
+from bcp.kernel.errors import Invalid, Permanent, Refused, StorageError, Transient
 from bcp.server.parts.conduct import ME, Conductor
 
 NAME = "exchange-inbound-outage"
@@ -161,6 +161,7 @@ def test_patience_ends_with_the_outage(tmp_path) -> None:
     w.core.clock.sleep = well_then
     w.go(automatic=True)
     assert w.deeds.started == [] and w.core.kinds("given_up") == ["given_up"] and w.voided == [NAME]
+    assert w.core.last("given_up")["rule"] == "not-wanted" and w.core.last("given_up")["playbook"] == NAME
 
 
 def test_patience_does_not_hold_up_the_end_of_the_daemon(tmp_path) -> None:
@@ -260,6 +261,58 @@ def test_nobody_is_asked_about_a_plan_that_cannot_start(tmp_path) -> None:
     w.deeds.plans = [plan("relay-open")]
     w.propose("exchange-mailbox-access")
     assert questions.open_questions(w.core.book) == []
+
+
+# -- what a person starts --------------------------------------------------------------------------------------------
+
+
+def shown() -> Any:
+    """A plan that a person has seen."""
+    made, loaded = plan(), playbook(NAME)
+    made.playbook_text, made.playbook_file, made.playbook, made.parent = loaded.document.text, "", NAME, ""
+    return made
+
+
+def begin(w: World) -> str:
+    """Alice starts it, and waits until it has begun or not; then everything comes to its end, whatever broke."""
+
+    async def run() -> str:
+        try:
+            return await w.conductor.begin(shown(), "alice")
+        finally:
+            await asyncio.gather(*w.core.tasks, return_exceptions=True)
+
+    return asyncio.run(run())
+
+
+def test_who_starts_a_plan_gets_its_run(tmp_path) -> None:
+    w = World(tmp_path)
+    assert begin(w) == "run-1" and [starter for _, starter in w.deeds.started] == ["alice"]
+
+
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("a fault of ours"), asyncio.CancelledError()], ids=["fault", "cancelled"]
+)
+def test_what_breaks_before_it_begins_is_said_to_whoever_waits(tmp_path, fault) -> None:
+    """Alice does not wait for ever, and is not told of a run that is not there."""
+    w = World(tmp_path)
+
+    async def breaks(*args: Any, **more: Any) -> Any:
+        raise fault
+
+    w.deeds.start = breaks
+    with pytest.raises(Permanent) as caught:
+        begin(w)
+    assert caught.value.rule == "not-begun" and "log" in caught.value.hint
+    assert w.core.book.incident(w.incident).runs == () and w.core.kinds("run_started", "run_ended") == []
+
+
+def test_what_refuses_to_begin_is_heard_by_its_own_rule(tmp_path) -> None:
+    """Not as if something had broken."""
+    w = World(tmp_path, starts=[Refused("old", rule="plan-expired")])
+    with pytest.raises(Refused) as caught:
+        begin(w)
+    assert caught.value.rule == "plan-expired" and w.speaker.told == []
 
 
 # -- runs of this process --------------------------------------------------------------------------------------------

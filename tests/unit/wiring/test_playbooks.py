@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from support import ROOT
 
-from bcp.kernel.errors import Invalid
+from bcp.kernel.errors import Missing
 from bcp.playbook.catalogue import ChannelSpec
 from bcp.settings.serve import ServeSettings
 from bcp.wiring import bare_catalogue
@@ -47,9 +47,18 @@ def test_a_playbook_by_path_and_one_that_is_not_there(tmp_path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(MINE)
     assert books().load(str(path)).book.name == "exchange-inbound-outage"
-    with pytest.raises(Invalid) as error:
+    with pytest.raises(Missing) as error:
         books().load("exchange-inbound-outag")
-    assert "exchange-inbound-outage" in error.value.hint
+    assert error.value.rule == "no-such-playbook" and "exchange-inbound-outage" in error.value.hint
+
+
+@pytest.mark.parametrize("name", ["", "nowhere", "Exchange-Inbound-Outage", "exchange-inbound-outage ", "messages"])
+def test_only_a_name_of_a_playbook_is_one(tmp_path, name) -> None:
+    """Letter by letter: the wrong playbook is worse than none."""
+    (tmp_path / "notes.txt").write_text("no playbook")
+    with pytest.raises(Missing) as error:
+        books(tmp_path).load(name)
+    assert error.value.rule == "no-such-playbook" and repr(name) in error.value.message
 
 
 def test_a_choice_that_is_not_taken_is_named() -> None:

@@ -1,0 +1,58 @@
+"""A plan is started by a yes, and by nothing else."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from bcp.cli.plan import confirm
+from bcp.cli.run import run
+from bcp.kernel.errors import GateClosed, Refused
+from bcp.plan.model import Plan
+
+from .conftest import Terminal
+
+
+def made(house, **more) -> Plan:
+    """A plan that could be run now."""
+    given = {"created": house.now, "expires": house.now + 3600, **more}
+    return Plan(
+        "plan-1", given["created"], given["expires"], "out", "", "", {}, ("corp.test",),
+        house.app.configuration.fingerprint(), "real", "carol", False, (),
+    ).sealed()  # fmt: skip
+
+
+def test_a_plan_file_is_not_started_where_nobody_can_be_asked(house) -> None:
+    """What stands in a pipe is no answer. There is no run, and the plan is not used up."""
+    path = house.folder / "plan.json"
+    plan = made(house)
+    plan.write(path)
+    with pytest.raises(GateClosed) as caught:
+        run(str(path))
+    assert caught.value.rule == "not-confirmed" and caught.value.exit_code == 5
+    assert "there is no terminal" in caught.value.message and "--yes" in caught.value.hint
+    assert house.runs.ids() == [] and house.runs.room.plans.used_by(plan.checksum) == ""
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "n\n", "no\n", "yep\n", "j\n"])
+def test_what_is_typed_and_is_no_yes_starts_nothing(house, monkeypatch, typed) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    with pytest.raises(GateClosed) as caught:
+        confirm(house.app, made(house), ask=True)
+    assert caught.value.rule == "not-confirmed" and "terminal" not in caught.value.message
+
+
+@pytest.mark.parametrize("typed", ["y\n", " YES \n"])
+def test_a_yes_starts_it(house, monkeypatch, typed) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    confirm(house.app, made(house), ask=True)
+
+
+def test_what_may_not_be_run_is_not_asked_about(house, monkeypatch) -> None:
+    """A yes to an old plan would be a yes to nothing."""
+    typed = Terminal("y\n")
+    monkeypatch.setattr(sys, "stdin", typed)
+    with pytest.raises(Refused) as caught:
+        confirm(house.app, made(house, created=house.now - 20, expires=house.now - 10), ask=True)
+    assert caught.value.rule == "plan-expired" and typed.tell() == 0
