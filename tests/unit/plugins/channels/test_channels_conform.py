@@ -188,4 +188,4 @@ def test_every_channel_of_ours_is_here_or_has_a_reason() -> None:
 
 
 def _all(cls: type) -> list[type]:
-    return [s for c in cls.__subclasses__() for s in (c, *_all(c))]
+    return [s for c in cls.__subclasses__() for s in (c, *_all(c)) if s.__module__ == __name__]
