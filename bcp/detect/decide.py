@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bcp.detect.cases import Case, Moment
+from bcp.detect.counter import WINDOW
 from bcp.detect.rules import GIVE_UP, Rules
 from bcp.detect.verdict import MOVED, SWITCHES, TITLES, Decision, classes_of, switch_helps
 from bcp.kernel.units import format_duration
@@ -237,7 +238,7 @@ def judge_now(deed: str, cases: Sequence[Case], moment: Moment, rules: Rules) ->
     (``relay_ready``) with ``dataclasses.replace``. A failback needs every case.
     """
     conditions = DEEDS[deed]
-    failed = {c.domain: [x for x in conditions if not x.holds(c, moment, rules)] for c in cases}
+    failed = {c.domain: _patient(c, [x for x in conditions if not x.holds(c, moment, rules)], rules) for c in cases}
     refusals = tuple(Refused(d, x.id, x.why) for d, xs in failed.items() for x in xs)
     fit = tuple(c.domain for c in cases if not failed[c.domain])
     if fit and (deed == "switch" or len(fit) == len(cases)):
@@ -250,6 +251,15 @@ def judge_now(deed: str, cases: Sequence[Case], moment: Moment, rules: Rules) ->
     held = tuple(x.says for x in conditions if all(x not in xs for xs in failed.values()))
     missing = dict.fromkeys(x.change for xs in failed.values() for x in xs if x.change)
     return Judgement(first.otherwise, first.why, (), held, refusals, tuple(missing))
+
+
+def _patient(case: Case, failed: list[Condition], rules: Rules) -> list[Condition]:
+    """What does not hold, the weightiest first. While the window of looks is not full yet and enough of those so far fail,
+    there is nothing to ask a person: more looks make it certain."""
+    young = case.failed_s < WINDOW * rules.interval_s and any(x.id == "long-enough" for x in failed)
+    if case.share < rules.switch_share or not young:
+        return failed
+    return sorted(failed, key=lambda x: x.id == "share")
 
 
 def _because(deed: str, case: Case) -> str:

@@ -202,3 +202,11 @@ def test_the_clock_names_what_happens_to_senders() -> None:
     times = clock_of(("B",), 1000.0, 8200.0)
     assert times[0] == (8200.0, "decide") and times[1][0] == 1000.0 + 4 * 3600 and len(times) == 5
     assert clock_of(("F",), 1000.0, None)[0] == (1000.0, "mail bounces for good, every minute")
+
+
+def test_nobody_is_asked_about_a_share_that_only_few_looks_leave_open() -> None:
+    """All looks so far fail and the time is not over: wait. Half of them fail, or the time is over: a person decides."""
+    young = Case("", "down", ("B",), ("inbound",), seen=True, failing_now=True, failed_s=60.0, sure_share=0.4, share=1.0)
+    assert judge_now("switch", [young], Moment(), Rules()).action == "wait"
+    assert judge_now("switch", [replace(young, share=0.5)], Moment(), Rules()).action == "ask"
+    assert judge_now("switch", [replace(young, failed_s=9000.0)], Moment(), Rules()).action == "ask"
