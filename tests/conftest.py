@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("patient", deadline=None)  # a busy machine is slow; that is no finding
-settings.load_profile("patient")
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent / "crash"))
 
 from support import SPECS, bcp
+
+settings.register_profile("patient", deadline=None)  # a busy machine is slow; that is no finding
+settings.load_profile("patient")
 
 SLOW = ("real/", "scenarios/", "server/", "crash/")
 

@@ -254,8 +254,8 @@ def judge_now(deed: str, cases: Sequence[Case], moment: Moment, rules: Rules) ->
 
 
 def _patient(case: Case, failed: list[Condition], rules: Rules) -> list[Condition]:
-    """What does not hold, the weightiest first. While the window of looks is not full yet and the newest ones fail, there
-    is nothing to ask a person about their share: more looks make it certain."""
+    """What does not hold, the weightiest first. While the window of looks is not full yet and the newest ones fail,
+    there is nothing to ask a person about their share: more looks make it certain."""
     young = case.failed_s < WINDOW * rules.interval_s and any(x.id == "long-enough" for x in failed)
     if not (young and case.failing_now):
         return failed

@@ -206,7 +206,7 @@ def test_every_fault_is_found_as_its_class_in_time_and_cleared(field) -> None:
         rejects = letter == "F"
         assert found["class"] == letter, (name, found)
         assert evidence in " ".join(found["evidence"]), (name, found["evidence"])
-        # one fault after the other on one watch is an outage that comes and goes: from the second on a person may be asked
+        # one fault after the other on one watch is an outage that comes and goes: then a person may be asked
         assert found["action"] in ({"switch"} if rejects else {"wait"} if not table else {"wait", "ask"}), (
             name,
             found["action"],

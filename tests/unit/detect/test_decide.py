@@ -205,8 +205,10 @@ def test_the_clock_names_what_happens_to_senders() -> None:
 
 
 def test_nobody_is_asked_about_a_share_that_only_few_looks_leave_open() -> None:
-    """The newest looks fail and the time is not over: wait. The window is full, or the time is over: a person decides."""
-    young = Case("", "down", ("B",), ("inbound",), seen=True, failing_now=True, failed_s=60.0, sure_share=0.4, share=1.0)
+    """The newest looks fail and the time is not over: wait. The window is full, or the time is over: ask."""
+    young = Case(
+        "", "down", ("B",), ("inbound",), seen=True, failing_now=True, failed_s=60.0, sure_share=0.4, share=1.0
+    )
     assert judge_now("switch", [young], Moment(), Rules()).action == "wait"
     assert judge_now("switch", [replace(young, failed_s=1500.0)], Moment(), Rules()).action == "ask"
     assert judge_now("switch", [replace(young, failed_s=9000.0)], Moment(), Rules()).action == "ask"

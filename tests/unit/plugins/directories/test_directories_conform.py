@@ -77,6 +77,6 @@ class TestGraph(DirectorySuite):
 
 def test_every_directory_of_ours_is_here() -> None:
     """A new one joins."""
-    assert {c.plugin.kind for c in DirectorySuite.__subclasses__() if c.__module__ == __name__ and hasattr(c, "plugin")} == set(
-        registry.own("directories")
-    )
+    assert {
+        c.plugin.kind for c in DirectorySuite.__subclasses__() if c.__module__ == __name__ and hasattr(c, "plugin")
+    } == set(registry.own("directories"))
