@@ -204,12 +204,18 @@ def made(create: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         raise Invalid(
             f"{what} cannot be made: {type(error).__name__}: {error}", hint="Report it to its author."
         ) from error
-    lacks = [n for n in _names(of.promises) if not hasattr(thing, n)] if of.promises is not None else []
+    lacks = [n for n in _names(of.promises) if not _kept(thing, of.promises, n)] if of.promises is not None else []
     if lacks:
         raise Invalid(
             f"{what} does not keep its contract: it has no {', '.join(lacks)}", hint="Report it to its author."
         )
     return thing
+
+
+def _kept(thing: object, contract: Any, name: str) -> bool:
+    """Is it there? A method that a protocol only names, and a subclass of it only inherits, is not: it would do nothing."""
+    named_only = getattr(contract, "_is_protocol", False) and name in vars(contract)
+    return hasattr(thing, name) and not (named_only and getattr(type(thing), name, None) is vars(contract)[name])
 
 
 def _names(contract: Any) -> tuple[str, ...]:

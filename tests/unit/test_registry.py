@@ -187,6 +187,16 @@ def test_what_lacks_a_promise_is_refused_when_it_is_made(outside) -> None:
         registry.made(pager.create, "p", pager.settings())
 
 
+def test_what_is_only_inherited_from_a_contract_is_missing(outside) -> None:
+    """A subclass of a protocol inherits its methods, which do nothing and give nothing."""
+    source = RELAY.replace("class Box:", "class Box(Relay):").replace("import RelayPlugin", "import Relay, RelayPlugin")
+    assert "class Box(Relay):" in source and "import Relay, " in source
+    outside("box", "heir_relay", source, "relays/box = heir_relay")
+    plugin = registry.find(RelayPlugin, "box")
+    with pytest.raises(Invalid, match="does not keep its contract: it has no fates, probe"):
+        registry.made(plugin.create, "b", plugin.settings())
+
+
 def test_an_action_that_cannot_be_made_is_left_out(outside) -> None:
     """All actions are made at once, for lint and for plans: one bad one may not stop them."""
     source = '''
