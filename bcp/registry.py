@@ -12,6 +12,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from inspect import isfunction
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
@@ -180,7 +181,22 @@ def _checked(family: str, kind: str, there: Foreign) -> Plugin:
         raise Invalid(
             f"{what} says it is {found.family}/{_kind_of(found)}", hint="Its entry point and its PLUGIN must agree."
         )
+    if lacks := _unwritten(found):
+        raise Invalid(
+            f"{what} does not keep its contract: it has no {', '.join(lacks)}", hint="Report it to its author."
+        )
     return found
+
+
+def _unwritten(found: Plugin) -> list[str]:
+    """Methods of the contract that its class has not; empty where ``make`` is no class, or finds them otherwise."""
+    of, made_of = found.promises, found.make
+    if of is None or not isinstance(made_of, type) or hasattr(made_of, "__getattr__"):
+        return []
+    named = [n for n in _names(of) if isfunction(vars(of).get(n))]
+    if not getattr(of, "_is_protocol", False):
+        return [n for n in named if n in getattr(made_of, "__abstractmethods__", ())]
+    return [n for n in named if getattr(made_of, n, vars(of)[n]) is vars(of)[n]]
 
 
 def _kind_of(found: Plugin) -> str:
@@ -207,12 +223,18 @@ def made(create: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         raise Invalid(
             f"{what} cannot be made: {type(error).__name__}: {error}", hint="Report it to its author."
         ) from error
-    lacks = [n for n in _names(of.promises) if not hasattr(thing, n)] if of.promises is not None else []
+    lacks = [n for n in _names(of.promises) if not _kept(thing, of.promises, n)] if of.promises is not None else []
     if lacks:
         raise Invalid(
             f"{what} does not keep its contract: it has no {', '.join(lacks)}", hint="Report it to its author."
         )
     return thing
+
+
+def _kept(thing: object, contract: Any, name: str) -> bool:
+    """Is it there? What a protocol only names, and a subclass of it only inherits, is not: it would do nothing."""
+    named_only = getattr(contract, "_is_protocol", False) and name in vars(contract)
+    return hasattr(thing, name) and not (named_only and getattr(type(thing), name, None) is vars(contract)[name])
 
 
 def _names(contract: Any) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from bcp.cli.common import wait_for
 from bcp.kernel.errors import BcpError, Invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
     from bcp.contracts.channel import Check
     from bcp.contracts.dns import Permission
     from bcp.wiring import App
@@ -60,6 +62,7 @@ async def _checks(app: App) -> list[Check]:
         except TimeoutError:
             return [Check(subject, "fail", "no answer in 30 s", "Is it reachable from here?")]
 
+    broken: list[Check] = []
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(guarded("plug-ins", _plugins())),
@@ -71,11 +74,23 @@ async def _checks(app: App) -> list[Check]:
             group.create_task(guarded("detection", _detection(app))),
             group.create_task(guarded("serve", _serve(app))),
         ]
-        tasks += [group.create_task(guarded(f"dns {n}", _dns(app, n))) for n in app.world.dns]
-        tasks += [group.create_task(guarded(f"relay {n}", _relay(app, n))) for n in app.world.relays]
-        tasks += [group.create_task(guarded(f"channel {n}", c.check())) for n, c in app.world.channels.items()]
+        for family, made, look in _families(app):
+            try:
+                tasks += [group.create_task(guarded(f"{family} {n}", look(n))) for n in made()]
+            except BcpError as error:  # a plug-in that cannot be made
+                broken.append(Check(family, "fail", error.message, error.hint))
         tasks.append(group.create_task(guarded("service", _service(app))))
-    return [c for t in tasks for c in t.result()]
+    return broken + [c for t in tasks for c in t.result()]
+
+
+def _families(app: App) -> tuple[tuple[str, Callable[[], Iterable[str]], Callable[[str], Awaitable[list[Check]]]], ...]:
+    """What is looked at one by one: its family, the names there are, and the look at one."""
+    world = app.world
+    return (
+        ("dns", lambda: world.dns, lambda name: _dns(app, name)),
+        ("relay", lambda: world.relays, lambda name: _relay(app, name)),
+        ("channel", lambda: world.channels, lambda name: world.channels[name].check()),
+    )
 
 
 async def _plugins() -> list[Check]:

@@ -25,7 +25,7 @@ How hosts fit (what each sends, as the vendors document it):
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -258,6 +258,9 @@ class Warmth:
 class Writer(Protocol):
     """One DNS host: the plug-in's half. It may subclass this, so that mypy checks it where it is written.
 
+    Write each of the six methods with ``async def``. A subclass that leaves one out is refused too:
+    see ``WholeWriter``.
+
     Every method takes many domains or orders and returns one result each, in their order. What goes wrong with one
     of them is that result, never an exception; an exception counts as *lost* for all of them. Nothing is retried inside
     (also not by a
@@ -275,29 +278,49 @@ class Writer(Protocol):
         """Addresses of DNS servers that only this host's settings name, such as a hidden primary; else empty."""
         ...
 
-    async def warm(self, domains: Sequence[str]) -> Warmth:
+    def warm(self, domains: Sequence[str]) -> Awaitable[Warmth]:
         """Fetch zone ids and tokens, and say when the credential ends. Called in peacetime, again and again."""
         ...
 
-    async def read(self, domains: Sequence[str]) -> list[Reading]:
+    def read(self, domains: Sequence[str]) -> Awaitable[list[Reading]]:
         """What stands where it is written, in order."""
         ...
 
-    async def swap(self, orders: Sequence[SwapOrder]) -> list[Sent]:
+    def swap(self, orders: Sequence[SwapOrder]) -> Awaitable[list[Sent]]:
         """Send each order once, each atomic by itself as far as the host can, in order of importance."""
         ...
 
-    async def progress(self, sent: Sequence[Sent]) -> list[Progress]:
+    def progress(self, sent: Sequence[Sent]) -> Awaitable[list[Progress]]:
         """How far accepted changes have got. ``DONE`` where a host has nothing to wait for."""
         ...
 
-    async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
+    def prove(self, orders: Sequence[SwapOrder]) -> Awaitable[list[Proof]]:
         """May we make this change? Must be harmless even if the server ignored every condition."""
         ...
 
-    async def close(self) -> None:
+    def close(self) -> Awaitable[None]:
         """Let connections go. May be called twice."""
         ...
+
+
+class WholeWriter(Writer, Protocol):
+    """A writer that has every method. ``WriterFactory`` must give one.
+
+    A subclass of ``Writer`` inherits what it does not write itself, and would pass for a writer. What it inherits is
+    an ``Awaitable``, though, and here a coroutine is asked for: so mypy refuses it where ``PLUGIN`` is made.
+    """
+
+    async def warm(self, domains: Sequence[str]) -> Warmth: ...
+
+    async def read(self, domains: Sequence[str]) -> list[Reading]: ...
+
+    async def swap(self, orders: Sequence[SwapOrder]) -> list[Sent]: ...
+
+    async def progress(self, sent: Sequence[Sent]) -> list[Progress]: ...
+
+    async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]: ...
+
+    async def close(self) -> None: ...
 
 
 S_contra = TypeVar("S_contra", contravariant=True)
@@ -309,6 +332,6 @@ class WriterFactory(Protocol[S_contra]):
     ``zones``: by domain, the zone that the configuration names; a domain that is missing is found by the host.
     """
 
-    def __call__(self, name: str, settings: S_contra, clock: Any, zones: Mapping[str, str], /) -> Writer:
+    def __call__(self, name: str, settings: S_contra, clock: Any, zones: Mapping[str, str], /) -> WholeWriter:
         """Make it. No input or output: connections open when they are first needed."""
         ...

@@ -146,20 +146,37 @@ class Watcher:
 
 
 async def look_once(probe: Probe[Any]) -> Signal:
-    """One look that never raises and never outlives its deadline: what goes wrong in the probe is *unknown*."""
+    """One look that never raises and never outlives its deadline: what goes wrong in the probe is *unknown*.
+
+    It is not waited for until a probe that is cut off has ended: one that swallows the cancellation never would.
+    """
+    task = asyncio.ensure_future(_look_of(probe))
     try:
-        async with asyncio.timeout(probe.settings.timeout + GRACE_S):
-            return await probe.look()
-    except TimeoutError:
+        done, _ = await asyncio.wait({task}, timeout=probe.settings.timeout + GRACE_S)
+    finally:
+        task.cancel()
+    if not done:
         return probe.saw(
             Result.UNKNOWN,
             "overran",
             f"the probe ran past its deadline of {probe.settings.timeout:g} s and was cut off",
         )
-    except Exception as error:  # a broken probe says nothing about the service
-        return probe.saw(
-            Result.UNKNOWN, "broken-probe", f"the probe itself failed: {type(error).__name__}: {error}"[:300]
-        )
+    if task.cancelled():
+        return probe.saw(Result.UNKNOWN, "broken-probe", "the probe itself failed: it cancelled itself")
+    return task.result()
+
+
+async def _look_of(probe: Probe[Any]) -> Signal:
+    """What it says, or that it is broken."""
+    try:
+        found: object = await probe.look()
+    except Exception as error:
+        said = f"the probe itself failed: {type(error).__name__}: {error}"
+    else:
+        if isinstance(found, Signal):
+            return found
+        said = f"the probe itself failed: it gave {type(found).__name__} in place of a signal"
+    return probe.saw(Result.UNKNOWN, "broken-probe", said[:300])
 
 
 class LiveLooker:

@@ -7,7 +7,7 @@ it was applied; the old set found means that the same guarded order may be sent 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -223,9 +223,7 @@ class Host:
         said = "the host is still carrying it to its servers"
         return [replace(s, message=said) if s.domain in late and not s.message else s for s in swaps]
 
-    async def _safely(
-        self, work: Coroutine[Any, Any, Sequence[T]], count: int, kind: type[T]
-    ) -> list[T] | BaseException:
+    async def _safely(self, work: Awaitable[Sequence[T]], count: int, kind: type[T]) -> list[T] | BaseException:
         """Results of a back end, or what it raised. Too few, too many or other things are a fault of its too."""
         try:
             found = list(await work)

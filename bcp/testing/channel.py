@@ -24,6 +24,10 @@ SLACK_S = 2.0
 """How much longer than its time-out a channel may take on a busy machine."""
 
 
+LEFT_S = 1.0
+"""So long is waited for what a send leaves behind."""
+
+
 class ChannelSuite(ConfiguredSuite):
     """One message for one address, an honest outcome, no hidden repeat, no secret shown, no wait without end."""
 
@@ -176,6 +180,7 @@ class ChannelSuite(ConfiguredSuite):
         async def one(fault: Answer | bytes, kind: type[BcpError]) -> str:
             async with self.at(fault) as (channel, vendor):
                 found = await self.outcome(channel.send(self.delivery(channel)))
+                await _work_left_behind()
                 sends = len([a for a in vendor.asked if self.is_send(a)])
             if type(found) is not kind:
                 return f"{found!r} instead of {kind.__name__}"
@@ -346,6 +351,7 @@ class ChannelSuite(ConfiguredSuite):
                         channel, vars(channel), channel.settings, channel.place(), found, getattr(found, "hint", "")
                     )
                     self.hides(*await channel.check(), await self.outcome(channel.find(self.delivery(channel))))
+                    self.hides(*[await self.outcome(ask(NOW)) for ask in (channel.answers, channel.reports)])
 
         try:
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
@@ -381,6 +387,14 @@ class ChannelSuite(ConfiguredSuite):
             assert isinstance(found, (Invalid, Permanent)), f"it says it cannot ({why}), and does {found!r}"
         else:
             assert isinstance(found, Receipt) and found.id, f"{found!r}"
+
+
+async def _work_left_behind() -> None:
+    """Wait for what goes on in the background after a send has ended: a repeat there is hidden too."""
+    mine = {asyncio.current_task(), *(t for t in asyncio.all_tasks() if "FakeVendor" in str(t.get_coro()))}
+    left = [t for t in asyncio.all_tasks() - mine if "Suite." not in str(t.get_coro())]
+    if left:
+        await asyncio.wait(left, timeout=LEFT_S)
 
 
 def _checks_wrong(found: object) -> str:

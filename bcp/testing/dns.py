@@ -34,10 +34,19 @@ from bcp.contracts.dns import (
     SwapState,
     Trouble,
     Warmth,
+    Writer,
 )
 from bcp.testing.dns_stage import DnsStage, mx
 
 METHODS = ("warm", "read", "swap", "progress", "prove", "close")
+
+
+def _method_wrong(writer: object, name: str) -> str:
+    """What is wrong with a method; empty: nothing."""
+    there = getattr(type(writer), name, None)
+    if there is None or there is getattr(Writer, name):
+        return "is missing"
+    return "" if inspect.iscoroutinefunction(getattr(writer, name)) else "is no coroutine function"
 
 
 class DnsSuite(DnsStage):
@@ -48,10 +57,7 @@ class DnsSuite(DnsStage):
     def test_it_has_every_method_of_the_contract(self) -> None:
         """A missing one would be found in the middle of an outage."""
         writer = self.make()
-        found = {
-            m: "" if inspect.iscoroutinefunction(getattr(writer, m, None)) else "is no coroutine function"
-            for m in METHODS
-        }
+        found = {m: _method_wrong(writer, m) for m in METHODS}
         found["capabilities"] = "" if isinstance(writer.capabilities, Capabilities) else "is no Capabilities"
         servers = getattr(writer, "servers", None)
         right = isinstance(servers, tuple) and all(isinstance(s, str) for s in servers)

@@ -28,9 +28,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import tempfile
+import threading
 import traceback
 from collections.abc import Coroutine, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -42,6 +46,8 @@ class Suite:
 
     seconds: ClassVar[float] = 20.0
     """No single promise may take longer: a plug-in that never ends is caught by this."""
+    grace: ClassVar[float] = 5.0
+    """How much longer it may take to end once it was told to."""
 
     def setup_method(self) -> None:
         """Before each test. Call ``super().setup_method()`` when you override it."""
@@ -71,7 +77,25 @@ class Suite:
                 raise AssertionError(f"it did not end within {self.seconds:g} s")
             return task.result()
 
-        return asyncio.run(watched())
+        found: Future[T] = Future()
+
+        def go() -> None:
+            try:
+                found.set_result(asyncio.run(watched()))
+            except BaseException as error:  # handed to whoever waits
+                found.set_exception(error)
+
+        # A thread of its own: what holds the event loop, or goes on when it is cancelled, cannot be ended from within.
+        threading.Thread(target=contextvars.copy_context().run, args=(go,), daemon=True).start()
+        try:
+            return found.result(self.seconds + self.grace)
+        except FutureTimeout:
+            if found.done():
+                raise  # its own
+            raise AssertionError(
+                f"it did not end within {self.seconds:g} s, and not when it was cancelled either: it holds the event "
+                "loop (a call that blocks), or swallows CancelledError"
+            ) from None
 
     def all_hold(self, found: Mapping[str, str]) -> None:
         """Fail with every case that has something to say; an empty text means that the case held."""

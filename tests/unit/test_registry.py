@@ -182,16 +182,51 @@ def test_a_family_that_is_none_is_named(outside) -> None:
     assert "no family 'channel'" in found.message and "channels" in found.hint
 
 
-def test_what_lacks_a_promise_is_refused_when_it_is_made(outside) -> None:
-    """For authors who did not ask mypy: the names that are missing are said."""
+def test_what_lacks_a_promise_is_refused_before_it_is_made(outside) -> None:
+    """For authors who did not ask mypy: the names that are missing are said, also by doctor and `config check`."""
     outside("box", "box_relay", RELAY, "relays/box = box_relay")
+    with pytest.raises(Invalid, match="does not keep its contract: it has no fates, probe"):
+        registry.find(RelayPlugin, "box")
+    assert [b.message.rpartition(": ")[2] for b in registry.broken()] == ["it has no fates, probe"]
+    outside("pager", "half_pager", CHANNEL.replace("address_of", "adress_of"), "channels/pager = half_pager")
+    with pytest.raises(Invalid, match=r"does not keep its contract: it has no address_of"):
+        registry.find(ChannelPlugin, "pager")
+
+
+def test_what_lacks_a_promise_is_refused_when_it_is_made(outside) -> None:
+    """Where a function makes it, nothing is known before."""
+    source = RELAY.replace("make=Box", "make=lambda name, settings: Box(name, settings)")
+    outside("box", "box_relay", source, "relays/box = box_relay")
     plugin = registry.find(RelayPlugin, "box")
     with pytest.raises(Invalid, match="does not keep its contract: it has no fates, probe"):
         registry.made(plugin.create, "b", plugin.settings())
-    outside("pager", "half_pager", CHANNEL.replace("address_of", "adress_of"), "channels/pager = half_pager")
+    raising = CHANNEL.replace(
+        "class Pager(Channel[PagerSettings]):",
+        "class Pager(Channel[PagerSettings]):\n    def __init__(self, name, settings): raise TypeError('oh')",
+    )
+    assert raising != CHANNEL
+    outside("pager", "half_pager", raising, "channels/pager = half_pager")
     pager = registry.find(ChannelPlugin, "pager")
-    with pytest.raises(Invalid, match=r"cannot be made: TypeError.*address_of"):
+    with pytest.raises(Invalid, match=r"cannot be made: TypeError: oh"):
         registry.made(pager.create, "p", pager.settings())
+
+
+def test_what_is_only_inherited_from_a_contract_is_missing(outside) -> None:
+    """A subclass of a protocol inherits its methods, which do nothing and give nothing."""
+    source = RELAY.replace("class Box:", "class Box(Relay):").replace("import RelayPlugin", "import Relay, RelayPlugin")
+    assert "class Box(Relay):" in source and "import Relay, " in source
+    outside("box", "heir_relay", source, "relays/box = heir_relay")
+    with pytest.raises(Invalid, match="does not keep its contract: it has no fates, probe"):
+        registry.find(RelayPlugin, "box")
+    outside(
+        "can",
+        "heir_can",
+        source.replace('"box"', '"can"').replace("make=Box", "make=lambda n, s: Box(n, s)"),
+        "relays/can = heir_can",
+    )
+    plugin = registry.find(RelayPlugin, "can")
+    with pytest.raises(Invalid, match="does not keep its contract: it has no fates, probe"):
+        registry.made(plugin.create, "b", plugin.settings())
 
 
 def test_an_action_that_cannot_be_made_is_left_out(outside) -> None:
@@ -213,7 +248,17 @@ def test_an_action_that_cannot_be_made_is_left_out(outside) -> None:
     '''
     outside("calls", "pager_calls", source, "actions/pager.call = pager_calls")
     assert "notify" in registry.actions() and "pager.call" not in registry.actions()
-    assert "cannot be made" in registry.broken()[0].message
+    assert "it has no perform" in registry.broken()[0].message
+    lines = (
+        'kind = "pager.ring"',
+        'def __init__(self): raise RuntimeError("oh")',
+        "async def perform(self, args, services, step): ...",
+    )
+    body = "\n        ".join(lines)
+    made = source.replace('kind = "pager.call"', body)
+    outside("rings", "pager_rings", made, "actions/pager.ring = pager_rings")
+    assert "notify" in registry.actions() and "pager.ring" not in registry.actions()
+    assert any("cannot be made" in b.message for b in registry.broken())
 
 
 def test_metadata_of_a_stranger_may_be_rubbish(outside, tmp_path) -> None:

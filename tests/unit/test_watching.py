@@ -71,6 +71,61 @@ def test_a_broken_probe_is_unknown() -> None:
     assert (found.result, found.kind) == (UNKNOWN, "broken-probe") and "RuntimeError" in found.evidence
 
 
+async def deaf(probe):
+    """Goes on when it is cancelled, until the test lets it go."""
+    while not probe.free:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            probe.cut += 1
+
+
+async def cancels_itself(probe):
+    raise asyncio.CancelledError
+
+
+async def yes(probe):
+    return True
+
+
+def test_a_probe_that_swallows_its_cancellation_holds_up_nobody(monkeypatch) -> None:
+    """It is cut off like any other, and not waited for."""
+    monkeypatch.setattr("bcp.detect.watch.GRACE_S", 0.0)
+
+    async def work() -> None:
+        probe = Scripted("p", deaf, timeout="10ms")
+        probe.free, probe.cut = False, 0
+        found = await asyncio.wait_for(look_once(probe), 5)
+        assert (found.result, found.kind) == (UNKNOWN, "overran")
+        await asyncio.sleep(0)
+        assert probe.cut == 1
+        probe.free = True
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(("look", "says"), [(cancels_itself, "cancelled itself"), (yes, "gave bool")])
+def test_what_is_no_signal_is_a_broken_probe(look, says) -> None:
+    """Whatever the plug-in gives in place of one, the round goes on."""
+    found = asyncio.run(look_once(Scripted("p", look)))
+    assert (found.result, found.kind) == (UNKNOWN, "broken-probe") and says in found.evidence
+
+
+def test_a_look_that_is_cancelled_takes_its_probe_along() -> None:
+    """The watch ends when it is told to."""
+
+    async def work() -> None:
+        task = asyncio.ensure_future(look_once(Scripted("p", forever)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(work())
+
+
 def test_a_probe_that_outlives_its_deadline_is_cut_off() -> None:
     """And that is unknown: our probe is at fault."""
     found = asyncio.run(look_once(Scripted("p", forever, timeout="100ms")))

@@ -7,7 +7,7 @@ the audit file is sealed with a key that is kept elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,13 +63,23 @@ def examine(room: SqliteState, only: Sequence[str] = ()) -> Evidence:
         return Evidence(rows, (), audit.damage, audit.keyed)
     damage, begun = [audit.damage] if audit.damage else [], set(audit.anchors) - {BOOK}
     try:
-        begun |= {run for _, run in room.leases.history()}
+        leased = {run for _, run in room.leases.history()}
+        begun |= leased
+        damage += _unwitnessed(rows, leased - audit.anchors.keys())
     except BcpError as error:
         damage.append(error.message)
     if wrong := chain_damage(room.folder / "incidents.db", audit.anchors.get(BOOK)):
         damage.append(f"the book of incidents: {wrong}")
     there = {p.stem for p in room.runs.folder.glob(f"*{runfile.SUFFIX}")} if room.runs.folder.is_dir() else set()
     return Evidence(rows, tuple(sorted(begun - there)), "; ".join(damage), audit.keyed)
+
+
+def _unwitnessed(rows: Sequence[RunEvidence], without: Collection[str]) -> list[str]:
+    """Runs that did something, and of which the audit file has no line: one is written before a run's first event."""
+    lost = [r.run for r in rows if r.run in without and r.events]
+    names = ", ".join(lost[:3])
+    said = f"audit.jsonl has no line of {names}, begun and written to ({len(lost)} in all): lines of it are gone"
+    return [said] if lost else []
 
 
 def _run(room: SqliteState, run_id: str, anchor: Anchor | None) -> RunEvidence:

@@ -80,6 +80,22 @@ def test_what_nobody_touched_is_whole(state) -> None:
     assert not examine(state, ["run-1"]).broken
 
 
+def test_an_audit_file_that_is_gone_is_said(state) -> None:
+    """The leases know which runs were begun; a line is written before the first event of each."""
+    state.folder.joinpath("audit.jsonl").unlink()
+    found = examine(SqliteState(state.folder))
+    assert found.broken and "audit.jsonl has no line of run-1, run-2, begun and written to (2 in all)" in found.damage
+
+
+def test_a_run_that_died_before_its_first_event_needs_no_line(tmp_path) -> None:
+    """Killed between its making and its line in the audit file: nothing was done, and nothing is wrong."""
+    state = SqliteState(tmp_path / "state")
+    state.leases.take("run-1", ["mx:a.test"])
+    state.runs.create("run-1", meta(plan("a.test")), fence=1)
+    state.leases.begun("run-1")
+    assert not examine(state).broken
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -149,6 +149,19 @@ class Repeats(Beeper):
         return await super().ask(method, data) if reply.status == 503 else reply
 
 
+class RepeatsBehind(Beeper):
+    async def ask(self, method: str, data: str = "") -> Reply:
+        reply = await super().ask(method, data)
+        if reply.status == 503:
+            self.later = asyncio.ensure_future(super().ask(method, data))
+        return reply
+
+
+class ShowsWhenAskedForAnswers(Beeper):
+    async def answers(self, since: float) -> list[Any]:
+        raise Transient(f"it cannot be asked with {self.settings.token.reveal()}")
+
+
 class RaisesItsOwn(Beeper):
     def judged(self, reply: Reply) -> Receipt:
         if reply.status >= 300:
@@ -255,6 +268,8 @@ class Halved(Channel[BeeperSettings]):
         (ShowsInLogs, "test_a_secret_shows_nowhere", "a secret shows"),
         (Prints, "test_a_secret_shows_nowhere", "a secret shows"),
         (Repeats, "test_outcomes_are_typed_and_nothing_is_repeated", "503: 2 requests"),
+        (RepeatsBehind, "test_outcomes_are_typed_and_nothing_is_repeated", "503: 2 requests"),
+        (ShowsWhenAskedForAnswers, "test_a_secret_shows_nowhere", "a secret shows"),
         (RaisesItsOwn, "test_outcomes_are_typed_and_nothing_is_repeated", "RuntimeError"),
         (RaisesItsOwn, "test_a_wrong_answer_is_an_outcome_and_no_yes", "raised RuntimeError outside of the error tree"),
         (TrustsJson, "test_a_wrong_answer_is_an_outcome_and_no_yes", "html: raised JSONDecodeError"),

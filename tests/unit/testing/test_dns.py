@@ -273,3 +273,51 @@ def test_the_example_has_no_failure_of_its_own(guard) -> None:
 
     Whole.guard = guard
     assert failures(Whole) == {}
+
+
+class Heir(Writer):
+    """Everything but ``prove``, which it inherits from the contract."""
+
+    def __init__(self, *given) -> None:
+        self._real = MemoryWriter(*given)
+        self.provider = self._real.provider
+
+    capabilities = property(lambda self: self._real.capabilities)
+    servers = property(lambda self: ())
+
+    async def warm(self, domains):
+        return await self._real.warm(domains)
+
+    async def read(self, domains):
+        return await self._real.read(domains)
+
+    async def swap(self, orders):
+        return await self._real.swap(orders)
+
+    async def progress(self, sent):
+        return await self._real.progress(sent)
+
+    async def close(self):
+        return None
+
+
+class Shape:
+    """Without the contract, and without ``prove``."""
+
+    capabilities, servers = MemoryWriter.capabilities, ()
+    __init__ = MemoryWriter.__init__
+    warm, read, swap, progress, close = (
+        MemoryWriter.warm,
+        MemoryWriter.read,
+        MemoryWriter.swap,
+        MemoryWriter.progress,
+        MemoryWriter.close,
+    )
+
+
+@pytest.mark.parametrize("writer", [Heir, Shape])
+def test_a_method_that_is_missing_is_named(writer) -> None:
+    """Also where a subclass of the contract inherits it."""
+    suite = type("Broken", (Memory,), {"writer": writer})
+    found = failures(suite, "test_it_has_every_method_of_the_contract")
+    assert "prove: is missing" in found["test_it_has_every_method_of_the_contract"], found

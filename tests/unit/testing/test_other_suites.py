@@ -4,8 +4,10 @@ each bad plug-in is caught, a good one passes whole."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -97,6 +99,37 @@ class WholeTap(ProbeSuite):
 class NeverEnds(Tap):
     async def look(self) -> Signal:
         return self.judged(await self.read())
+
+
+class GoesOnWhenCancelled(Tap):
+    async def look(self) -> Signal:
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.05)
+            if FREE.is_set():
+                return self.saw(Result.UNKNOWN, "free")
+
+
+class Blocks(Tap):
+    async def look(self) -> Signal:
+        FREE.wait(60)
+        return self.saw(Result.UNKNOWN, "free")
+
+
+FREE = threading.Event()
+"""Lets those go that hold the thread of a test that is over."""
+
+
+@pytest.mark.parametrize("probe", [GoesOnWhenCancelled, Blocks])
+def test_a_probe_that_never_ends_ends_the_test(probe) -> None:
+    """Also one that holds the event loop, and one that swallows its cancellation."""
+    FREE.clear()
+    plugin = ProbePlugin(api=1, settings=TapSettings, make=probe)
+    suite = type("Broken", (WholeTap,), {"plugin": plugin, "seconds": 0.2, "grace": 0.2})
+    try:
+        caught(suite, "test_nobody_there_is_no_ok", "did not end within 0.2 s, and not when it was cancelled")
+    finally:
+        FREE.set()
 
 
 class Raises(Tap):
