@@ -636,7 +636,7 @@ def test_a_good_directory_keeps_every_promise() -> None:
     ("bad", "promise", "says"),
     [
         (HalfIsEnough, "test_a_wrong_answer_is_an_error_and_no_empty_list", "an empty object: taken for an answer"),
-        (HalfIsEnough, "test_half_of_the_people_are_nobody", "nothing: 1 people"),
+        (HalfIsEnough, "test_half_of_the_people_are_nobody", "changes, nothing: 1 given"),
         (FirstPage, "test_people_are_read_whole", "not everybody"),
         (ForgetsTheGone, "test_changes_are_changes", "gone"),
         (ShowsItsSecret, "test_a_secret_shows_nowhere", "a secret shows"),
