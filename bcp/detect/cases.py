@@ -26,6 +26,8 @@ class Case:
     flapping: bool = False
     limited: bool = False
     """All that fails are limits that the addresses of our probers run into."""
+    delivered: bool = False
+    """A mail came through that was sent after inbound mail began to fail, while every look of some place fails."""
     well: bool = False
     """Inbound mail and the MX host's name are seen to be well, as far as they are looked at, and something looks."""
 

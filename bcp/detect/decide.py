@@ -91,11 +91,19 @@ CONDITIONS: tuple[Condition, ...] = (
     ),
     Condition(
         "not-limited",
-        "it is more than limits that our own probers run into",
+        "it is more than limits and refusals that may speak of our own probers",
         lambda c, m, r: not c.limited,
         "ask",
-        "only the addresses of our probers are limited, and nothing shows whether real mail is: a person decides",
+        "only our probers are limited or refused, and nothing shows whether real mail is: a person decides",
         "a test mail is not taken, or comes through",
+    ),
+    Condition(
+        "not-delivered",
+        "no mail comes through of which every look says that it cannot",
+        lambda c, m, r: not c.delivered,
+        "ask",
+        "every look fails and yet a mail came through: a person decides whom to believe",
+        "test mails are no longer taken",
     ),
     Condition(
         "steady",

@@ -60,7 +60,7 @@ class Detector:
         self._sublanes: dict[str, set[str]] = defaultdict(set)
         self._divided: set[str] = set()
         """Probes whose looks go to lanes of their own: of recipients, of domains."""
-        self._delivered: dict[str, tuple[float, float]] = {}
+        self._delivered: dict[tuple[str, str], tuple[float, float]] = {}
         self._fresh_until = float("-inf")
         self._looked: frozenset[str] = frozenset()
         self._before: float | None = None
@@ -197,9 +197,9 @@ class Detector:
         lost = signal.kind == "lost"  # it was taken, and that is what counts here
         if lost or signal.result in {Result.OK, Result.DEGRADED}:
             took = signal.numbers.get("seconds", 0.0) or _seconds(signal) or (LOST_AFTER_S if lost else 0.0)
-            self._delivered[vantage] = (now - max(0.0, took), now + DELIVERED_FOR * watched.every_s)
+            self._delivered[(signal.probe, vantage)] = (now - max(0.0, took), now + DELIVERED_FOR * watched.every_s)
         else:
-            self._delivered.pop(vantage, None)
+            self._delivered.pop((signal.probe, vantage), None)
 
     def _hear(self, lane: str, vantage: str, signal: Signal, watched: Watched, sick: set[str], now: float) -> None:
         if survey.failed(signal.result) and (
@@ -240,7 +240,7 @@ class Detector:
         backing = self._backing(now, words)
         around = Around(self._delivered_at(now))
         whole = survey.survey(lanes.values(), backing, around, self.rules)
-        apart, spared = self._apart(lanes.values(), backing, around)
+        apart, spared = self._apart(lanes.values(), backing, now)
         views = [
             survey.merged(v, {d: p for d, s in apart.items() if (p := s.plane(v.name))}, len(apart) + len(spared))
             if apart and v.name in survey.APART
@@ -283,7 +283,7 @@ class Detector:
         }
 
     def _apart(
-        self, lanes: Iterable[ProbeView], backing: Backing, around: Around
+        self, lanes: Iterable[ProbeView], backing: Backing, now: float
     ) -> tuple[dict[str, Survey], tuple[str, ...]]:
         """Of the domains that are looked at apart: those that do not look well, each surveyed; and the others."""
         named, general = survey.by_domain(lanes)
@@ -293,7 +293,9 @@ class Detector:
         bad = [d for d, mine in named.items() if d in remembered or any(survey.doubtful(x) for x in mine)]
         if any(survey.doubtful(x) for x in general):
             bad = list(named)
-        found = {d: survey.survey([*named[d], *general], backing, around, self.rules) for d in sorted(bad)}
+        down = {d for d, mine in named.items() if any(x.down for x in mine)}
+        around = {d: Around(self._delivered_at(now, d, alike=len(down) == len(named))) for d in bad}
+        found = {d: survey.survey([*named[d], *general], backing, around[d], self.rules) for d in sorted(bad)}
         return found, tuple(sorted(d for d in named if d not in found))
 
     def _remember_domains(
@@ -305,9 +307,12 @@ class Detector:
         for key in [k for k, m in self._memory.items() if k[1] and k[1] in spared and m.idle]:
             del self._memory[key]
 
-    def _delivered_at(self, now: float) -> float | None:
-        """When the newest mail that came through was sent, while that still speaks."""
-        return max((sent for sent, until in self._delivered.values() if now <= until), default=None)
+    def _delivered_at(self, now: float, domain: str = "", *, alike: bool = True) -> float | None:
+        """When the newest mail that came through, to ``domain`` where one is given, was sent, while that still speaks.
+
+        A mail that names no domain speaks of one only where all fare ``alike`` (*delivered-elsewhere*)."""
+        speaks = {p for p, w in self._watched.items() if not domain or domain in w.domains or (alike and not w.domains)}
+        return max((sent for (p, _), (sent, until) in self._delivered.items() if p in speaks and now <= until), default=None)
 
     def _backing(self, now: float, words: Sequence[Word]) -> Backing:
         """What others declare: one that is sure, or two that are weak; and what persons on call have declared."""

@@ -36,6 +36,13 @@ class Weighed:
 
     ways: tuple[WayView, ...]
     halved: bool = False
+    """A mail came through that was sent after it began to fail."""
+    delivered: bool = False
+    """The same, while every look of some place fails and whole mails do not: the looks contradict the mail.
+
+    Where looks succeed now and then a mail that comes through contradicts nothing: most of it may still fail."""
+    through: bool = False
+    """A mail came through that was sent after any part of it began to fail."""
     grounds: tuple[str, ...] = ()
     """Ids of the rules that made a difference."""
     removed: tuple[str, ...] = ()
@@ -70,7 +77,11 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
     halved = _delivered_since(around, [p for w in out if w.down for p in w.probes])
     if halved:
         grounds.append("delivered")
-    return Weighed(tuple(out), halved, tuple(dict.fromkeys(grounds)), tuple(removed), partly)
+    fails = [p for w in out if not w.muted and w.role is Role.LOOK for p in w.probes if p.down or p.share]
+    delivered = halved and not any(w.raw for w in mails) and any(p.only_fails for w in out if w.down for p in w.probes)
+    if delivered:
+        grounds.append("delivered-contradicts")
+    return Weighed(tuple(out), halved, delivered, _delivered_since(around, fails), tuple(dict.fromkeys(grounds)), tuple(removed), partly)
 
 
 def _unknown(way: WayView, known: Sequence[WayView], grounds: list[str]) -> WayView:
@@ -105,14 +116,14 @@ def _mail(way: WayView, known: Sequence[WayView], around: Around) -> WayView:
 def _throttled(way: WayView, around: Around, grounds: list[str]) -> WayView:
     """Limits that our own addresses run into are no outage while mail comes through."""
     bad = [p for p in way.probes if p.down or p.suspect or p.share]
-    limited = bool(bad) and all(p.worst is not None and _may_be_us(p.worst.kind) for p in bad)
+    limited = bool(bad) and all(p.worst is not None and may_be_us(p.worst.kind) for p in bad)
     if limited and _delivered_since(around, bad):
         grounds.append("delivered-throttled")
         return replace(way, muted="delivered-throttled")
     return way
 
 
-def _may_be_us(kind: str) -> bool:
+def may_be_us(kind: str) -> bool:
     """Does a server that answers so perhaps mean this prober alone?"""
     return meaning_of(kind) is Meaning.LIMIT or kind == "5xx"
 
@@ -121,6 +132,15 @@ def _delivered_since(around: Around, probes: Iterable[ProbeView]) -> bool:
     """Was a mail that came through sent after these began to fail?"""
     began = min((p.began for p in probes if p.began is not None), default=None)
     return began is not None and around.delivered_at is not None and around.delivered_at > began
+
+
+def sees_known(ways: Sequence[WayView]) -> bool:
+    """Is a known recipient looked at now, by direct delivery? True where nothing is set to try one.
+
+    While MX is on the relay, a whole mail goes there, and what happens to unknown recipients says nothing of known ones.
+    """
+    known = [w for w in ways if w.role is Role.LOOK and w.way not in {UNKNOWN_WAY, MAIL}]
+    return not known or any(w.known for w in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +160,9 @@ def _refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rul
     if proof in {"two-recipients", "rejects-backed", "rejects-alternate"}:
         known = sum(p.known for p in way.probes)
         others = known - len(refused)
+        if any(p.accepted for p in way.probes if p.known and not refuses(p)):
+            part = replace(way, down=False, rejecting=False)
+            return _Refusals(part, partly=True, grounds=(proof, "rejects-some"))
         if len(refused) > others:
             return _Refusals(replace(way, rejecting=True, down=True), grounds=(proof,))
         return _Refusals(way, partly=True, grounds=(proof,))

@@ -42,6 +42,7 @@ def last(rounds=30, places=("a",), networks=None, **looks):
         for name, look in zip(names, looks.values(), strict=True):
             for place in places:
                 one = look.get(place, OK) if isinstance(look, dict) else look
+                one = one[n % len(one)] if isinstance(one, list) else one
                 result, kind, *data = one if isinstance(one, tuple) else (one, "")
                 w = WATCHED[name]
                 more = data[0] if data else {}
@@ -83,10 +84,15 @@ def test_limits_of_our_probers_are_no_outage_while_mail_comes_through() -> None:
 
 
 def test_a_mail_that_comes_through_halves_one_way_of_looking() -> None:
-    """One way alone is asked about; two are believed."""
+    """One way alone is asked about; two that always fail are, too: a mail came through. Now and then contradicts nothing."""
     found = last(smtp=LATER, trip=OK)
     assert (found.state, found.action) == ("suspect", "ask") and "delivered" in grounds(found)
-    assert last(smtp=LATER, trip=OK, unknown=LATER).action == "switch"
+    found = last(smtp=LATER, trip=OK, unknown=LATER)
+    assert (found.state, found.action) == ("down", "ask") and "not-delivered" in found.refusals
+    assert "delivered-contradicts" in grounds(found)
+    assert last(smtp=LATER, trip=(FAIL, "4xx-data"), unknown=LATER).action == "switch"
+    mostly = last(smtp=[LATER] * 6 + [OK], trip=OK, unknown=[LATER] * 6 + [OK], rounds=61)
+    assert mostly.action == "switch" and "delivered" in grounds(mostly)
     assert last(smtp=LATER, trip=NOT_TAKEN).action == "switch"
 
 
