@@ -58,15 +58,14 @@ class Detector:
         self._skewed: dict[str, float] = {}
         self._declared: dict[tuple[str, str], tuple[float, Signal]] = {}
         self._sublanes: dict[str, set[str]] = defaultdict(set)
-        self._divided: set[str] = set()
-        """Probes whose looks go to lanes of their own: of recipients, of domains."""
+        self._divided: set[str] = set()  # probes whose looks go to lanes of their own: of recipients, of domains
         self._delivered: dict[tuple[str, str], tuple[float, float]] = {}
+        self._last_delivered: float | None = None
         self._fresh_until = float("-inf")
         self._looked: frozenset[str] = frozenset()
         self._before: float | None = None
         self._drift: float | None = None
-        self._set_by = 0.0
-        """Seconds by which our own clock was set while we ran."""
+        self._set_by = 0.0  # seconds by which our own clock was set while we ran
         self._words: tuple[Word, ...] = ()
         self.course = Course()
         self.ignored = 0
@@ -197,7 +196,9 @@ class Detector:
         lost = signal.kind == "lost"  # it was taken, and that is what counts here
         if lost or signal.result in {Result.OK, Result.DEGRADED}:
             took = signal.numbers.get("seconds", 0.0) or _seconds(signal) or (LOST_AFTER_S if lost else 0.0)
-            self._delivered[(signal.probe, vantage)] = (now - max(0.0, took), now + DELIVERED_FOR * watched.every_s)
+            sent, until = now - max(0.0, took), now + DELIVERED_FOR * watched.every_s
+            self._delivered[(signal.probe, vantage)] = (sent, until)
+            self._last_delivered = max(sent, self._last_delivered or sent)
         else:
             self._delivered.pop((signal.probe, vantage), None)
 
@@ -238,7 +239,7 @@ class Detector:
         self._looked = frozenset(n.split("#")[0] for n, s in self._streams.items() if s)
         words = active(self._words, wall)
         backing = self._backing(now, words)
-        around = Around(self._delivered_at(now))
+        around = Around(self._delivered_at(now), self._last_delivered)
         whole = survey.survey(lanes.values(), backing, around, self.rules)
         apart, spared = self._apart(lanes.values(), backing, now)
         views = [
@@ -293,8 +294,8 @@ class Detector:
         bad = [d for d, mine in named.items() if d in remembered or any(survey.doubtful(x) for x in mine)]
         if any(survey.doubtful(x) for x in general):
             bad = list(named)
-        down = {d for d, mine in named.items() if any(x.down for x in mine)}
-        around = {d: Around(self._delivered_at(now, d, alike=len(down) == len(named))) for d in bad}
+        alike = all(any(x.down for x in mine) for mine in named.values())
+        around = {d: Around(self._delivered_at(now, d, alike=alike), self._last_delivered if alike else None) for d in bad}
         found = {d: survey.survey([*named[d], *general], backing, around[d], self.rules) for d in sorted(bad)}
         return found, tuple(sorted(d for d in named if d not in found))
 
@@ -370,8 +371,7 @@ class Detector:
         ]
         if not silent:
             return ""
-        more = " ..." if len(silent) > 3 else ""
-        return f"{vantage}: silent: {', '.join(silent[:3])}{more} (silence is not failure)"
+        return f"{vantage}: silent: {', '.join(silent[:3])}{' ...' * (len(silent) > 3)} (silence is not failure)"
 
     def lines(self) -> dict[str, tuple[str, ...]]:
         """Status of each plane over the last rounds, oldest first."""

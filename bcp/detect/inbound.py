@@ -15,6 +15,9 @@ UNKNOWN_WAY = "smtp-unknown"
 PARTLY = 3
 """Permanent refusals in the windows of all places from which on a part that is refused is looked at."""
 
+LATER_S = 900.0
+"""Another recipient that begins to fail so long after the first was refused was taken in between."""
+
 
 @dataclass(frozen=True, slots=True)
 class Around:
@@ -22,6 +25,8 @@ class Around:
 
     delivered_at: float | None = None
     """Steady time at which the newest mail that came through was sent; ``None``: none lately."""
+    last_delivered: float | None = None
+    """The same of the newest mail ever, however long ago."""
     backed: bool = False
     """Others say that inbound mail fails: people, another monitor, a declaration."""
     names_fail: bool = False
@@ -168,7 +173,9 @@ def _refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rul
         return _Refusals(way, partly=True, grounds=(proof,))
     these = {id(p) for p in refused}
     calm = [replace(p, down=False, rejecting=False, share=0.0, raw=False) if id(p) in these else p for p in way.probes]
-    seen = view_way(calm, rules)
+    rest = [p for p in way.probes if p.known and id(p) not in these]
+    another = proof == "rejects-contradicted" and any(p.down for p in rest)  # a removed recipient does not dilute it
+    seen = view_way(rest if another else calm, rules)
     names = tuple(p.watched.probe for p in refused) if proof == "rejects-contradicted" else ()
     return _Refusals(replace(seen, suspect=True, raw=way.raw, discounted=not seen.raw), removed=names, grounds=(proof,))
 
@@ -184,13 +191,24 @@ def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Se
         return "rejects-alternate"
     if two and len(now) >= 2 and not delivered:
         return "two-recipients"
-    if accepted or delivered or any(p.known and not p.raw for p in way.probes):
+    if accepted or delivered or any(p.known and not p.raw for p in way.probes) or _well_since(refused, way, around):
         return "rejects-contradicted"
     not_taken = any(w.known and w.raw for w in mails)
     other = around.names_fail or any(p.mixed for p in refused)  # what backs it may speak of that
     if around.accepts_unknown or (not other and (around.backed or not_taken)):
         return "rejects-backed"
     return "rejects-alone"
+
+
+def _well_since(refused: Sequence[ProbeView], way: WayView, around: Around) -> bool:
+    """Were others taken while these were already refused? What fails later is another outage and proves nothing."""
+    began = min((p.began for p in refused if p.began is not None), default=None)
+    if began is None:
+        return False
+    if around.last_delivered is not None and around.last_delivered > began:
+        return True
+    these = {id(p) for p in refused}
+    return any(p.began is not None and p.began > began + LATER_S for p in way.probes if p.known and id(p) not in these)
 
 
 def _partly(way: WayView, around: Around, mails: Sequence[WayView]) -> _Refusals:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -243,3 +244,91 @@ def test_domains_that_are_looked_at_apart_are_judged_apart() -> None:
         found = detector.settle(60.0 * n, 60.0 * n)
     assert (found.state, found.action, found.domains, found.spared) == ("down", "switch", ("one.example",), ("two.example",))
     assert {c.domain: c.state for c in found.cases} == {"one.example": "down", "two.example": "healthy"}
+
+
+ONE, TWO = ("one.example",), ("two.example",)
+
+
+def by_domain(rounds=30, trip_of=(), **looks):
+    """The verdict where ``smtp`` looks at one domain and ``smtp-2`` at another; the round trip at those that it names."""
+    watched = [replace(WATCHED["smtp"], domains=ONE), replace(WATCHED["smtp-2"], domains=TWO)]
+    watched.append(replace(WATCHED["trip"], domains=trip_of))
+    detector = Detector(RULES, watched, vantages=("a",), here="a")
+    for n in range(rounds):
+        for w in watched:
+            look = looks.get(w.probe.replace("-", "_"), OK)
+            result, kind = look if isinstance(look, tuple) else (look, "")
+            detector.take(Signal(w.probe, w.plane, result, 60.0 * n, kind, kind))
+        found = detector.settle(60.0 * n, 60.0 * n)
+    return found
+
+
+def test_a_mail_that_names_no_domain_does_not_excuse_one_of_several() -> None:
+    """It may have gone to those that are well. One that names the domain does; so does one where all fail alike."""
+    found = by_domain(smtp=LATER)
+    assert (found.action, found.domains, found.spared) == ("switch", ONE, TWO)
+    assert by_domain(smtp=LATER, trip_of=TWO).action == "switch"
+    assert by_domain(smtp=LATER, trip_of=ONE).action == "ask"
+    assert by_domain(smtp=LATER, smtp_2=LATER).action == "ask"
+    assert by_domain(smtp=LATER, smtp_2=LATER, trip=NOT_TAKEN).action == "switch"
+
+
+def test_recipients_that_are_refused_beside_one_that_is_accepted_are_asked_about() -> None:
+    """Two of three were removed, or a part of the directory is false: a person can tell, no rule can."""
+    found = last(smtp=NO, smtp_2=NO, smtp_3=OK)
+    assert (found.state, found.action, found.outage_class) == ("suspect", "ask", "F") and "rejects-some" in grounds(found)
+    assert last(smtp=NO, smtp_2=NO, smtp_3=NO).action == "switch"
+    assert last(smtp=NO, smtp_2=NO, smtp_3=LATER).action == "switch"
+
+
+def in_turn(*phases):
+    """The verdict of looks that change: each phase is (rounds, looks)."""
+    names = list(phases[0][1])
+    detector = Detector(RULES, [WATCHED[n.replace("_", "-")] for n in names], vantages=("a",), here="a")
+    n = 0
+    for rounds, looks in phases:
+        for _ in range(rounds):
+            for name in names:
+                look = looks[name]
+                result, kind = look if isinstance(look, tuple) else (look, "")
+                w = WATCHED[name.replace("_", "-")]
+                detector.take(Signal(w.probe, w.plane, result, 60.0 * n, kind, kind))
+            found = detector.settle(60.0 * n, 60.0 * n)
+            n += 1
+    return found
+
+
+def test_what_fails_long_after_a_removed_recipient_does_not_prove_its_refusal_false() -> None:
+    """A recipient was deleted; an hour later the others get 451: class B by its own clock, and never F."""
+    removed = {"smtp": NO, "smtp_2": OK, "trip": OK}
+    later = {"smtp": NO, "smtp_2": LATER, "trip": NOT_TAKEN}
+    found = in_turn((60, removed), (7, later))
+    assert "F" not in found.classes and found.action == "ask" and "rejects-contradicted" in grounds(found)
+    assert in_turn((60, removed), (120, later)).action == "switch"
+    assert "F" in in_turn((10, {"smtp": OK, "smtp_2": OK, "trip": OK}), (20, later)).classes
+    without = [{k: v for k, v in x.items() if k != "trip"} for x in (removed, later)]
+    assert "F" not in in_turn((60, without[0]), (7, without[1])).classes
+
+
+def test_replies_that_may_speak_of_us_are_asked_about_until_whole_mails_are_not_taken() -> None:
+    """A 5xx that is no refusal of a recipient: a greeting, a block list. Or the service: then no mail is taken."""
+    found = last(smtp=(FAIL, "5xx"))
+    assert (found.state, found.action) == ("down", "ask") and "not-limited" in found.refusals
+    assert last(smtp=(FAIL, "5xx"), trip=NOT_TAKEN).action == "switch"
+    assert last(smtp=LATER).action == "switch"
+
+
+def test_known_recipients_that_are_not_seen_are_not_well() -> None:
+    """While MX is on the relay, whole mails go there, and what happens to unknown ones says nothing of known ones."""
+    blind = (UNKNOWN, "overran")
+    assert last(smtp=OK, unknown=OK, trip=OK).cases[0].well
+    assert last(unknown=OK, trip=OK).cases[0].well
+    seen = {"smtp": LATER, "unknown": LATER, "trip": NOT_TAKEN}
+    assert not in_turn((5, seen), (60, {"smtp": blind, "unknown": OK, "trip": OK})).cases[0].well
+    assert in_turn((5, seen), (60, {"smtp": OK, "unknown": OK, "trip": OK})).cases[0].well
+
+
+def test_where_mail_comes_through_a_part_that_fails_names_no_playbook_that_moves_mx() -> None:
+    """One of two targets fails: a person is asked, and not pushed."""
+    assert not last(smtp=LATER, smtp_2=OK, trip=OK).moves
+    assert last(smtp=LATER, smtp_2=OK).moves
