@@ -52,6 +52,8 @@ class Round:
     fresh: bool = True
     """Is there a look at inbound mail or the MX host's name that is of now?"""
     words: tuple[Word, ...] = ()
+    relay_unseen: bool = False
+    """From no place does a control over SMTP answer: the relay is dead, or our way to it is."""
 
     def of(self, plane: str, domain: str = "") -> PlaneMemory:
         """What is remembered of a plane."""
@@ -164,6 +166,7 @@ def _moment(r: Round, planes: _Sorted, course: Course) -> Moment:
     said = {w.kind: w.who for w in r.words}
     return Moment(
         stage=course.stage,
+        relay_ready=False if r.relay_unseen else None,
         maintenance=said.get(MAINTENANCE, ""),
         denied=said.get(IS_NOT, ""),
         on_relay_s=r.now - course.active_since if course.active_since is not None else None,

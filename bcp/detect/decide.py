@@ -271,7 +271,8 @@ def judge_decision(
     deed: str, decision: Decision, rules: Rules, *, relay_ready: bool | None = None, domains: Sequence[str] = ()
 ) -> Judgement:
     """``judge_now`` of a fresh verdict, for these domains of a plan (empty: all), with what the facts say of the relay."""
-    moment = replace(decision.moment or Moment(), relay_ready=relay_ready)
+    moment = decision.moment or Moment()
+    moment = moment if relay_ready is None else replace(moment, relay_ready=relay_ready)
     cases = decision.cases or (Case(),)
     named = {c.domain: c for c in cases}
     general = named.get("")

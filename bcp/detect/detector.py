@@ -271,6 +271,7 @@ class Detector:
             notes=tuple(self._notes(lanes, views, now)),
             fresh=now <= self._fresh_until,
             words=words,
+            relay_unseen=all("smtp" in self._sick(v, now) for v in self.vantages),
         )
         self.course, self._said = conclude(found)
         return self._said
@@ -347,14 +348,12 @@ class Detector:
         return out + [(v, f"{p}: {s.evidence or s.kind}") for (p, v), s in sorted(self._own.items())]
 
     def _notes(self, lanes: Mapping[str, ProbeView], views: Sequence[PlaneView], now: float) -> list[str]:
-        out = []
+        out: list[str] = []
         for name, view in lanes.items():
-            if view.alone:
+            if view.alone and len(out) < 20:
                 who = ", ".join(view.alone)
                 what = "says that this address is throttled: per IP" if view.throttled else "sees it fail"
                 out.append(f"{name}: only {who} {what}; no quorum ({view.split[0]} of {sum(view.split)})")
-                if len(out) >= 20:
-                    break
         out += [t for v in self.vantages if (t := self._silence(v, now))]
         for (probe, _), (_, signal) in self._declared.items():
             if signal.result in {Result.FAIL, Result.DEGRADED} or signal.kind == DISPROVES:

@@ -44,6 +44,14 @@ BREAK_BACK = {
 }
 
 
+def test_what_the_facts_do_not_say_of_the_relay_is_what_the_looks_say() -> None:
+    """No control over SMTP answers: the relay is not believed to be ready, unless the facts say so."""
+    unseen = Decision("down", cases=(B,), moment=replace(NOW, relay_ready=False))
+    assert judge_decision("switch", unseen, RULES).action == "ask"
+    assert judge_decision("switch", unseen, RULES, relay_ready=True).allowed
+    assert not judge_decision("switch", replace(unseen, moment=NOW), RULES, relay_ready=False).allowed
+
+
 def test_all_conditions_together_allow_a_switch() -> None:
     """At the border of every number."""
     found = judge_now("switch", [B], NOW, RULES)

@@ -142,7 +142,7 @@ def test_what_one_place_sees_is_outweighed_by_one_that_sees_it_well() -> None:
     assert found.state == "suspect" and not found.moves and found.action in {"watch", "ask"}
     assert last(smtp=bad, places=("a", "b", "c"), networks={"b": "x", "c": "x"}).state == "suspect"
     four = dict.fromkeys("bcde", (FAIL, "timeout"))
-    assert last(smtp=four, places=tuple("abcde")).action == "switch"
+    assert last(60, smtp=four, places=tuple("abcde")).action == "switch"
     both = {"a": LATER, "b": LATER, "c": LATER}
     assert last(smtp=both, places=("a", "b", "c"), networks={"a": "x", "b": "x", "c": "x"}).action == "switch"
 
@@ -332,3 +332,17 @@ def test_where_mail_comes_through_a_part_that_fails_names_no_playbook_that_moves
     """One of two targets fails: a person is asked, and not pushed."""
     assert not last(smtp=LATER, smtp_2=OK, trip=OK).moves
     assert last(smtp=LATER, smtp_2=OK).moves
+
+
+@pytest.mark.parametrize(("answers", "action"), [(OK, "switch"), ((FAIL, "refused"), "ask"), ((UNKNOWN, "overran"), "ask")])
+def test_mail_is_not_moved_to_a_relay_that_no_place_reaches(answers, action) -> None:
+    """The MX host does not resolve, which is seen over DNS; the control over SMTP, which is the relay, is dead."""
+    controls = [Watched("relay", "smtp", "inbound", medium="smtp", control=True)]
+    controls.append(Watched("web", "https", "edge", medium="https", control=True))
+    detector = Detector(replace(RULES, decide_e_s=600.0), [WATCHED["names"], *controls], vantages=("a",), here="a")
+    for n in range(40):
+        for probe, look in (("names", (FAIL, "servfail")), ("relay", answers), ("web", OK)):
+            result, kind = look if isinstance(look, tuple) else (look, "")
+            detector.take(Signal(probe, "dns", result, 60.0 * n, kind, kind))
+        found = detector.settle(60.0 * n, 60.0 * n)
+    assert (found.outage_class, found.action) == ("E", action)
