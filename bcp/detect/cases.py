@@ -21,6 +21,8 @@ class Case:
     """Seconds of failure, over relapses."""
     sure_share: float = 0.0
     """Share of failing looks that is certain."""
+    likely_share: float = 0.0
+    """The same, less surely (95 %): enough to wait for the decision time, not to move."""
     share: float = 0.0
     """Share of failing looks, for people."""
     flapping: bool = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from bcp.detect import own as ours
 from bcp.detect import survey
+from bcp.detect.counter import Z
 from bcp.detect.course import Course, after_look
 from bcp.detect.decide import (
     Case,
@@ -222,6 +223,7 @@ def _case(
         failing_now=bool(live),
         failed_s=max((m.failed_s for m in memories), default=0.0),
         sure_share=max((m.sure_share() for m in memories), default=0.0),
+        likely_share=max((m.sure_share(Z) for m in memories), default=0.0),
         share=max((v.share for v in moved), default=0.0),
         flapping=bool(memories) and all(m.flapping for m in memories),
         delivered=seen.weighed.delivered and all(v.name != "dns" for v in moved),

@@ -32,7 +32,8 @@ class Condition:
 
 
 def _share_enough(c: Case, m: Moment, r: Rules) -> bool:
-    return "F" in c.classes or c.sure_share >= r.switch_share
+    early = c.likely_share >= r.switch_share and not _long_enough(c, m, r)  # there is time to become sure
+    return "F" in c.classes or c.sure_share >= r.switch_share or early
 
 
 def _long_enough(c: Case, m: Moment, r: Rules) -> bool:

@@ -107,12 +107,12 @@ class PlaneMemory:
             if self.failed_s == 0 and not any(list(self.shares)[-RECENT:]):
                 self.shares.clear()
 
-    def sure_share(self) -> float:
-        """The share of failing looks that is certain (Wilson's lower bound, ``SURE``), and no more than the recent share."""
+    def sure_share(self, z: float = SURE) -> float:
+        """The share of failing looks that is certain (Wilson's lower bound at ``z``), and no more than the recent share."""
         if not self.shares:
             return 0.0
         recent = list(self.shares)[-RECENT:]
-        return min(wilson_low(sum(self.shares), len(self.shares), SURE), sum(recent) / len(recent))
+        return min(wilson_low(sum(self.shares), len(self.shares), z), sum(recent) / len(recent))
 
     def lately(self) -> bool:
         """Did any look fail in the last rounds?"""

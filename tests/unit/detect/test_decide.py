@@ -44,6 +44,14 @@ BREAK_BACK = {
 }
 
 
+def test_before_the_decision_time_a_likely_share_is_enough_to_wait() -> None:
+    """At the decision time it must be sure."""
+    case = replace(B, sure_share=0.5, likely_share=0.6)
+    assert judge_now("switch", [replace(case, failed_s=7199.0)], NOW, RULES).action == "wait"
+    assert judge_now("switch", [case], NOW, RULES).action == "ask"
+    assert judge_now("switch", [replace(case, failed_s=0.0, likely_share=0.59)], NOW, RULES).action == "ask"
+
+
 def test_what_the_facts_do_not_say_of_the_relay_is_what_the_looks_say() -> None:
     """No control over SMTP answers: the relay is not believed to be ready, unless the facts say so."""
     unseen = Decision("down", cases=(B,), moment=replace(NOW, relay_ready=False))
