@@ -22,11 +22,15 @@ class Case:
     """Seconds of failure, over relapses."""
     sure_share: float = 0.0
     """Share of failing looks that is certain."""
+    likely_share: float = 0.0
+    """The same, less surely (95 %): enough to wait for the decision time, not to move."""
     share: float = 0.0
     """Share of failing looks, for people."""
     flapping: bool = False
     limited: bool = False
     """All that fails are limits that the addresses of our probers run into."""
+    delivered: bool = False
+    """A mail came through that was sent after inbound mail began to fail, while every look of some place fails."""
     well: bool = False
     """Inbound mail and the MX host's name are seen to be well, as far as they are looked at, and something looks."""
 

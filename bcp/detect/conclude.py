@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bcp.detect import own as ours
 from bcp.detect import survey
+from bcp.detect.counter import Z
 from bcp.detect.course import Course, after_look
 from bcp.detect.decide import (
     Case,
@@ -18,6 +19,7 @@ from bcp.detect.decide import (
     propose,
 )
 from bcp.detect.evidence import BY_ID, says
+from bcp.detect.inbound import sees_known
 from bcp.detect.memory import PlaneMemory, fails_now
 from bcp.detect.planes import PlaneView, ProbeView
 from bcp.detect.reasons import changes_of, confidence_of, evidence_of
@@ -51,6 +53,8 @@ class Round:
     fresh: bool = True
     """Is there a look at inbound mail or the MX host's name that is of now?"""
     words: tuple[Word, ...] = ()
+    relay_unseen: bool = False
+    """From no place does a control over SMTP answer: the relay is dead, or our way to it is."""
 
     def of(self, plane: str, domain: str = "") -> PlaneMemory:
         """What is remembered of a plane."""
@@ -163,6 +167,7 @@ def _moment(r: Round, planes: _Sorted, course: Course) -> Moment:
     said = {w.kind: w.who for w in r.words}
     return Moment(
         stage=course.stage,
+        relay_ready=False if r.relay_unseen else None,
         maintenance=said.get(MAINTENANCE, ""),
         denied=said.get(IS_NOT, ""),
         on_relay_s=r.now - course.active_since if course.active_since is not None else None,
@@ -187,7 +192,7 @@ def _cases(r: Round, planes: _Sorted, classes: tuple[str, ...], state: str, part
     """One case for each domain that is looked at apart; one for all of them where none is."""
     if not r.apart and not r.spared:
         down = tuple(v.name for v in planes.down)
-        return (_case(r, "", r.views, state, classes, down),)
+        return (_case(r, "", replace(r.whole, views=r.views), state, classes, down),)
     out = [_case_of(r, d, s, planes) for d, s in r.apart.items()]
     return (*out, *(Case(d, "healthy", well=_well(r.views, spare=True)) for d in r.spared))
 
@@ -197,12 +202,11 @@ def _case_of(r: Round, domain: str, seen: Survey, planes: _Sorted) -> Case:
     general = [v for v in planes.shown if v.name not in survey.APART]
     classes = classes_of([*confirmed, *general], refused_partly=seen.weighed.refused_partly)
     state = "down" if confirmed else "healthy"
-    return _case(r, domain, seen.views, state, classes, tuple(v.name for v in confirmed))
+    return _case(r, domain, seen, state, classes, tuple(v.name for v in confirmed))
 
 
-def _case(
-    r: Round, domain: str, views: Sequence[PlaneView], state: str, classes: tuple[str, ...], down: tuple[str, ...]
-) -> Case:
+def _case(r: Round, domain: str, seen: Survey, state: str, classes: tuple[str, ...], down: tuple[str, ...]) -> Case:
+    views = seen.views
     fallen = [v for v in views if v.name in MOVED and v.name in down]
     live = [v for v in fallen if v.failing_now and fails_now(v)]
     moved = live or fallen  # what does not fail at this moment lends its minutes to nothing else
@@ -217,8 +221,10 @@ def _case(
         failing_now=bool(live),
         failed_s=max((m.failed_s for m in memories), default=0.0),
         sure_share=max((m.sure_share() for m in memories), default=0.0),
+        likely_share=max((m.sure_share(Z) for m in memories), default=0.0),
         share=max((v.share for v in moved), default=0.0),
         flapping=bool(memories) and all(m.flapping for m in memories),
+        delivered=seen.weighed.delivered and all(v.name != "dns" for v in moved),
         limited=bool(moved) and all(survey.only_limits(v) for v in moved),
         well=_well(views),
     )
@@ -227,7 +233,11 @@ def _case(
 def _well(views: Sequence[PlaneView], *, spare: bool = False) -> bool:
     """Is what MX is moved for seen to be well?"""
     mine = [v for v in views if v.name in MOVED]
-    return bool(mine) and all(spare or v.status == "ok" for v in mine)
+    return bool(mine) and all(spare or (v.status == "ok" and _known_seen(v)) for v in mine)
+
+
+def _known_seen(view: PlaneView) -> bool:
+    return view.name != "inbound" or sees_known(view.ways)
 
 
 # -- the decision ----------------------------------------------------------------------------------------------------
@@ -328,5 +338,7 @@ def _moves(r: Round, planes: _Sorted, judgement: Judgement, classes: tuple[str, 
         return False
     if planes.down:
         return switch_helps(classes, fallen)
+    if r.whole.weighed.through:
+        return False
     inbound = [v for v in planes.serious if v.name == "inbound"]
     return any(survey.fails_at_all(v) and not survey.only_places(v) and r.of(v.name).lately() for v in inbound)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bcp.detect.cases import Case, Moment
-from bcp.detect.counter import WINDOW
 from bcp.detect.rules import GIVE_UP, Rules
 from bcp.detect.verdict import MOVED, SWITCHES, TITLES, Decision, classes_of, switch_helps
 from bcp.kernel.units import format_duration
@@ -33,7 +32,8 @@ class Condition:
 
 
 def _share_enough(c: Case, m: Moment, r: Rules) -> bool:
-    return "F" in c.classes or c.sure_share >= r.switch_share
+    early = c.likely_share >= r.switch_share and not _long_enough(c, m, r)  # there is time to become sure
+    return "F" in c.classes or c.sure_share >= r.switch_share or early
 
 
 def _long_enough(c: Case, m: Moment, r: Rules) -> bool:
@@ -92,11 +92,19 @@ CONDITIONS: tuple[Condition, ...] = (
     ),
     Condition(
         "not-limited",
-        "it is more than limits that our own probers run into",
+        "it is more than limits and refusals that may speak of our own probers",
         lambda c, m, r: not c.limited,
         "ask",
-        "only the addresses of our probers are limited, and nothing shows whether real mail is: a person decides",
+        "only our probers are limited or refused, and nothing shows whether real mail is: a person decides",
         "a test mail is not taken, or comes through",
+    ),
+    Condition(
+        "not-delivered",
+        "no mail comes through of which every look says that it cannot",
+        lambda c, m, r: not c.delivered,
+        "ask",
+        "every look fails and yet a mail came through: a person decides whom to believe",
+        "test mails are no longer taken",
     ),
     Condition(
         "steady",
@@ -238,7 +246,7 @@ def judge_now(deed: str, cases: Sequence[Case], moment: Moment, rules: Rules) ->
     (``relay_ready``) with ``dataclasses.replace``. A failback needs every case.
     """
     conditions = DEEDS[deed]
-    failed = {c.domain: _patient(c, [x for x in conditions if not x.holds(c, moment, rules)], rules) for c in cases}
+    failed = {c.domain: [x for x in conditions if not x.holds(c, moment, rules)] for c in cases}
     refusals = tuple(Refused(d, x.id, x.why) for d, xs in failed.items() for x in xs)
     fit = tuple(c.domain for c in cases if not failed[c.domain])
     if fit and (deed == "switch" or len(fit) == len(cases)):
@@ -253,15 +261,6 @@ def judge_now(deed: str, cases: Sequence[Case], moment: Moment, rules: Rules) ->
     return Judgement(first.otherwise, first.why, (), held, refusals, tuple(missing))
 
 
-def _patient(case: Case, failed: list[Condition], rules: Rules) -> list[Condition]:
-    """What does not hold, the weightiest first. While the window of looks is not full yet and the newest ones fail,
-    there is nothing to ask a person about their share: more looks make it certain."""
-    young = case.failed_s < WINDOW * rules.interval_s and any(x.id == "long-enough" for x in failed)
-    if not (young and case.failing_now):
-        return failed
-    return sorted(failed, key=lambda x: x.id == "share")
-
-
 def _because(deed: str, case: Case) -> str:
     if deed == "failback":
         return "everything has been clear long enough: go back, after a canary"
@@ -274,7 +273,8 @@ def judge_decision(
 ) -> Judgement:
     """``judge_now`` of a fresh verdict, for these domains of a plan (empty: all),
     with what the facts say of the relay."""
-    moment = replace(decision.moment or Moment(), relay_ready=relay_ready)
+    moment = decision.moment or Moment()
+    moment = moment if relay_ready is None else replace(moment, relay_ready=relay_ready)
     cases = decision.cases or (Case(),)
     named = {c.domain: c for c in cases}
     general = named.get("")

@@ -1,5 +1,4 @@
-"""The detector: signals in, one verdict a round out.
-It reads no clock and does no I/O, so that history can be replayed.
+"""The detector: signals in, one verdict a round out. No clock and no I/O, so that history can be replayed.
 
 Signals that arrive between two calls of ``settle`` are one round: their order of arrival does not matter, and the
 control probes of the same round decide whether the failures among them are believed.
@@ -59,15 +58,14 @@ class Detector:
         self._skewed: dict[str, float] = {}
         self._declared: dict[tuple[str, str], tuple[float, Signal]] = {}
         self._sublanes: dict[str, set[str]] = defaultdict(set)
-        self._divided: set[str] = set()
-        """Probes whose looks go to lanes of their own: of recipients, of domains."""
-        self._delivered: dict[str, tuple[float, float]] = {}
+        self._divided: set[str] = set()  # probes whose looks go to lanes of their own: of recipients, of domains
+        self._delivered: dict[tuple[str, str], tuple[float, float]] = {}
+        self._last_delivered: float | None = None
         self._fresh_until = float("-inf")
         self._looked: frozenset[str] = frozenset()
         self._before: float | None = None
         self._drift: float | None = None
-        self._set_by = 0.0
-        """Seconds by which our own clock was set while we ran."""
+        self._set_by = 0.0  # seconds by which our own clock was set while we ran
         self._words: tuple[Word, ...] = ()
         self.course = Course()
         self.ignored = 0
@@ -198,9 +196,11 @@ class Detector:
         lost = signal.kind == "lost"  # it was taken, and that is what counts here
         if lost or signal.result in {Result.OK, Result.DEGRADED}:
             took = signal.numbers.get("seconds", 0.0) or _seconds(signal) or (LOST_AFTER_S if lost else 0.0)
-            self._delivered[vantage] = (now - max(0.0, took), now + DELIVERED_FOR * watched.every_s)
+            sent, until = now - max(0.0, took), now + DELIVERED_FOR * watched.every_s
+            self._delivered[(signal.probe, vantage)] = (sent, until)
+            self._last_delivered = max(sent, self._last_delivered or sent)
         else:
-            self._delivered.pop(vantage, None)
+            self._delivered.pop((signal.probe, vantage), None)
 
     def _hear(self, lane: str, vantage: str, signal: Signal, watched: Watched, sick: set[str], now: float) -> None:
         if survey.failed(signal.result) and (
@@ -239,9 +239,9 @@ class Detector:
         self._looked = frozenset(n.split("#")[0] for n, s in self._streams.items() if s)
         words = active(self._words, wall)
         backing = self._backing(now, words)
-        around = Around(self._delivered_at(now))
+        around = Around(self._delivered_at(now), self._last_delivered)
         whole = survey.survey(lanes.values(), backing, around, self.rules)
-        apart, spared = self._apart(lanes.values(), backing, around)
+        apart, spared = self._apart(lanes.values(), backing, now)
         views = [
             survey.merged(v, {d: p for d, s in apart.items() if (p := s.plane(v.name))}, len(apart) + len(spared))
             if apart and v.name in survey.APART
@@ -271,6 +271,7 @@ class Detector:
             notes=tuple(self._notes(lanes, views, now)),
             fresh=now <= self._fresh_until,
             words=words,
+            relay_unseen=all("smtp" in self._sick(v, now) for v in self.vantages),
         )
         self.course, self._said = conclude(found)
         return self._said
@@ -284,7 +285,7 @@ class Detector:
         }
 
     def _apart(
-        self, lanes: Iterable[ProbeView], backing: Backing, around: Around
+        self, lanes: Iterable[ProbeView], backing: Backing, now: float
     ) -> tuple[dict[str, Survey], tuple[str, ...]]:
         """Of the domains that are looked at apart: those that do not look well, each surveyed; and the others."""
         named, general = survey.by_domain(lanes)
@@ -294,7 +295,10 @@ class Detector:
         bad = [d for d, mine in named.items() if d in remembered or any(survey.doubtful(x) for x in mine)]
         if any(survey.doubtful(x) for x in general):
             bad = list(named)
-        found = {d: survey.survey([*named[d], *general], backing, around, self.rules) for d in sorted(bad)}
+        alike = all(any(x.down for x in mine) for mine in named.values())
+        last = self._last_delivered if alike else None
+        around = {d: Around(self._delivered_at(now, d, alike=alike), last) for d in bad}
+        found = {d: survey.survey([*named[d], *general], backing, around[d], self.rules) for d in sorted(bad)}
         return found, tuple(sorted(d for d in named if d not in found))
 
     def _remember_domains(
@@ -306,9 +310,13 @@ class Detector:
         for key in [k for k, m in self._memory.items() if k[1] and k[1] in spared and m.idle]:
             del self._memory[key]
 
-    def _delivered_at(self, now: float) -> float | None:
-        """When the newest mail that came through was sent, while that still speaks."""
-        return max((sent for sent, until in self._delivered.values() if now <= until), default=None)
+    def _delivered_at(self, now: float, domain: str = "", *, alike: bool = True) -> float | None:
+        """When the newest mail that came through, to ``domain`` where one is given, was sent, while that still speaks.
+
+        A mail that names no domain speaks of one only where all fare ``alike`` (*delivered-elsewhere*)."""
+        speaks = {p for p, w in self._watched.items() if not domain or domain in w.domains or (alike and not w.domains)}
+        fresh = [sent for (p, _), (sent, until) in self._delivered.items() if p in speaks and now <= until]
+        return max(fresh, default=None)
 
     def _backing(self, now: float, words: Sequence[Word]) -> Backing:
         """What others declare: one that is sure, or two that are weak; and what persons on call have declared."""
@@ -342,14 +350,12 @@ class Detector:
         return out + [(v, f"{p}: {s.evidence or s.kind}") for (p, v), s in sorted(self._own.items())]
 
     def _notes(self, lanes: Mapping[str, ProbeView], views: Sequence[PlaneView], now: float) -> list[str]:
-        out = []
+        out: list[str] = []
         for name, view in lanes.items():
-            if view.alone:
+            if view.alone and len(out) < 20:
                 who = ", ".join(view.alone)
                 what = "says that this address is throttled: per IP" if view.throttled else "sees it fail"
                 out.append(f"{name}: only {who} {what}; no quorum ({view.split[0]} of {sum(view.split)})")
-                if len(out) >= 20:
-                    break
         out += [t for v in self.vantages if (t := self._silence(v, now))]
         for (probe, _), (_, signal) in self._declared.items():
             if signal.result in {Result.FAIL, Result.DEGRADED} or signal.kind == DISPROVES:
@@ -364,10 +370,8 @@ class Detector:
             and (s := self._streams[n].get(vantage)) is not None
             and now - s.looked_at > self._patience(w)
         ]
-        if not silent:
-            return ""
-        more = " ..." if len(silent) > 3 else ""
-        return f"{vantage}: silent: {', '.join(silent[:3])}{more} (silence is not failure)"
+        told = f"{vantage}: silent: {', '.join(silent[:3])}{' ...' * (len(silent) > 3)} (silence is not failure)"
+        return told if silent else ""
 
     def lines(self) -> dict[str, tuple[str, ...]]:
         """Status of each plane over the last rounds, oldest first."""

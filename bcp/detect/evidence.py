@@ -27,10 +27,22 @@ EVIDENCE: tuple[Evidence, ...] = (
     Evidence("delivered-throttled", "B", "vetoes", "a mail came through: our probers are limited, the service is not"),
     Evidence("delivered", "B", "halves", "a mail came through: one way of looking alone is not enough"),
     Evidence(
+        "delivered-contradicts",
+        "B",
+        "doubts",
+        "a mail came through while every look of some place fails: is it the service, or our looks? A person decides",
+    ),
+    Evidence(
         "unknown-refused",
         "B",
         "abstains",
         "an unknown recipient is refused, as it should be: it says nothing of known ones",
+    ),
+    Evidence(
+        "delivered-elsewhere",
+        "all",
+        "abstains",
+        "of several domains some are well: a mail that names none of them may have gone to those",
     ),
     Evidence("outvoted", "all", "vetoes", "a place that sees it solidly well weighs as much as three that see it fail"),
     Evidence("others-well", "all", "vetoes", "as many targets are well as fail: a part fails, a person decides"),
@@ -40,6 +52,12 @@ EVIDENCE: tuple[Evidence, ...] = (
     # rejects
     Evidence(
         "two-recipients", "F", "proves", "two different recipients are refused for good, and more than are accepted"
+    ),
+    Evidence(
+        "rejects-some",
+        "F",
+        "halves",
+        "recipients are refused for good while others are accepted: a part fails, a person decides",
     ),
     Evidence("rejects-backed", "F", "proves", "one recipient is refused for good, and something else says so too"),
     Evidence("rejects-alternate", "F", "proves", "one recipient is refused and accepted by turns: it exists"),
@@ -79,6 +97,12 @@ EVIDENCE: tuple[Evidence, ...] = (
     Evidence("not-taken", "B", "speaks", "whole mails are not taken although their recipient is accepted"),
     # what others say
     Evidence("declared-plane", "all", "once", "a declaration counts for the planes that it names"),
+    Evidence(
+        "known-unseen",
+        "all",
+        "no vote",
+        "known recipients are not seen: the way back needs one that is accepted directly",
+    ),
     Evidence("advisory", "all", "no vote", "an advisory is not an incident"),
     Evidence("people", "all", "speaks", "people count beside a look, and alone only where nothing is set to look"),
     Evidence(

@@ -15,6 +15,9 @@ UNKNOWN_WAY = "smtp-unknown"
 PARTLY = 3
 """Permanent refusals in the windows of all places from which on a part that is refused is looked at."""
 
+LATER_S = 900.0
+"""Another recipient that begins to fail so long after the first was refused was taken in between."""
+
 
 @dataclass(frozen=True, slots=True)
 class Around:
@@ -22,6 +25,8 @@ class Around:
 
     delivered_at: float | None = None
     """Steady time at which the newest mail that came through was sent; ``None``: none lately."""
+    last_delivered: float | None = None
+    """The same of the newest mail ever, however long ago."""
     backed: bool = False
     """Others say that inbound mail fails: people, another monitor, a declaration."""
     names_fail: bool = False
@@ -36,6 +41,13 @@ class Weighed:
 
     ways: tuple[WayView, ...]
     halved: bool = False
+    """A mail came through that was sent after it began to fail."""
+    delivered: bool = False
+    """The same, while every look of some place fails and whole mails do not: the looks contradict the mail.
+
+    Where looks succeed now and then a mail that comes through contradicts nothing: most of it may still fail."""
+    through: bool = False
+    """A mail came through that was sent after any part of it began to fail."""
     grounds: tuple[str, ...] = ()
     """Ids of the rules that made a difference."""
     removed: tuple[str, ...] = ()
@@ -70,7 +82,19 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
     halved = _delivered_since(around, [p for w in out if w.down for p in w.probes])
     if halved:
         grounds.append("delivered")
-    return Weighed(tuple(out), halved, tuple(dict.fromkeys(grounds)), tuple(removed), partly)
+    fails = [p for w in out if not w.muted and w.role is Role.LOOK for p in w.probes if p.down or p.share]
+    delivered = halved and not any(w.raw for w in mails) and any(p.only_fails for w in out if w.down for p in w.probes)
+    if delivered:
+        grounds.append("delivered-contradicts")
+    return Weighed(
+        tuple(out),
+        halved,
+        delivered,
+        _delivered_since(around, fails),
+        tuple(dict.fromkeys(grounds)),
+        tuple(removed),
+        partly,
+    )
 
 
 def _unknown(way: WayView, known: Sequence[WayView], grounds: list[str]) -> WayView:
@@ -105,14 +129,14 @@ def _mail(way: WayView, known: Sequence[WayView], around: Around) -> WayView:
 def _throttled(way: WayView, around: Around, grounds: list[str]) -> WayView:
     """Limits that our own addresses run into are no outage while mail comes through."""
     bad = [p for p in way.probes if p.down or p.suspect or p.share]
-    limited = bool(bad) and all(p.worst is not None and _may_be_us(p.worst.kind) for p in bad)
+    limited = bool(bad) and all(p.worst is not None and may_be_us(p.worst.kind) for p in bad)
     if limited and _delivered_since(around, bad):
         grounds.append("delivered-throttled")
         return replace(way, muted="delivered-throttled")
     return way
 
 
-def _may_be_us(kind: str) -> bool:
+def may_be_us(kind: str) -> bool:
     """Does a server that answers so perhaps mean this prober alone?"""
     return meaning_of(kind) is Meaning.LIMIT or kind == "5xx"
 
@@ -121,6 +145,15 @@ def _delivered_since(around: Around, probes: Iterable[ProbeView]) -> bool:
     """Was a mail that came through sent after these began to fail?"""
     began = min((p.began for p in probes if p.began is not None), default=None)
     return began is not None and around.delivered_at is not None and around.delivered_at > began
+
+
+def sees_known(ways: Sequence[WayView]) -> bool:
+    """Is a known recipient looked at now, by direct delivery? True where nothing is set to try one.
+
+    While MX is on the relay, a whole mail goes there; what happens to unknown recipients says nothing of known ones.
+    """
+    known = [w for w in ways if w.role is Role.LOOK and w.way not in {UNKNOWN_WAY, MAIL}]
+    return not known or any(w.known for w in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +173,17 @@ def _refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rul
     if proof in {"two-recipients", "rejects-backed", "rejects-alternate"}:
         known = sum(p.known for p in way.probes)
         others = known - len(refused)
+        if any(p.accepted for p in way.probes if p.known and not refuses(p)):
+            part = replace(way, down=False, rejecting=False)
+            return _Refusals(part, partly=True, grounds=(proof, "rejects-some"))
         if len(refused) > others:
             return _Refusals(replace(way, rejecting=True, down=True), grounds=(proof,))
         return _Refusals(way, partly=True, grounds=(proof,))
     these = {id(p) for p in refused}
     calm = [replace(p, down=False, rejecting=False, share=0.0, raw=False) if id(p) in these else p for p in way.probes]
-    seen = view_way(calm, rules)
+    rest = [p for p in way.probes if p.known and id(p) not in these]
+    another = proof == "rejects-contradicted" and any(p.down for p in rest)  # a removed recipient does not dilute it
+    seen = view_way(rest if another else calm, rules)
     names = tuple(p.watched.probe for p in refused) if proof == "rejects-contradicted" else ()
     return _Refusals(replace(seen, suspect=True, raw=way.raw, discounted=not seen.raw), removed=names, grounds=(proof,))
 
@@ -161,13 +199,24 @@ def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Se
         return "rejects-alternate"
     if two and len(now) >= 2 and not delivered:
         return "two-recipients"
-    if accepted or delivered or any(p.known and not p.raw for p in way.probes):
+    if accepted or delivered or any(p.known and not p.raw for p in way.probes) or _well_since(refused, way, around):
         return "rejects-contradicted"
     not_taken = any(w.known and w.raw for w in mails)
     other = around.names_fail or any(p.mixed for p in refused)  # what backs it may speak of that
     if around.accepts_unknown or (not other and (around.backed or not_taken)):
         return "rejects-backed"
     return "rejects-alone"
+
+
+def _well_since(refused: Sequence[ProbeView], way: WayView, around: Around) -> bool:
+    """Were others taken while these were already refused? What fails later is another outage and proves nothing."""
+    began = min((p.began for p in refused if p.began is not None), default=None)
+    if began is None:
+        return False
+    if around.last_delivered is not None and around.last_delivered > began:
+        return True
+    these = {id(p) for p in refused}
+    return any(p.began is not None and p.began > began + LATER_S for p in way.probes if p.known and id(p) not in these)
 
 
 def _partly(way: WayView, around: Around, mails: Sequence[WayView]) -> _Refusals:

@@ -49,6 +49,8 @@ class ProbeView:
     """Steady time at which the first counter that is not zero left it."""
     now_share: float = 0.0
     """Share of the places whose last known look fails."""
+    only_fails: bool = False
+    """There is a place at which every look has failed since it began."""
     unreachable: bool = False
     """Where it fails no conversation comes about, while elsewhere it does: a broken path near those places."""
 
@@ -184,6 +186,7 @@ def _doubtful(
         any(s.mixed for _, s in fresh),
         min((s.began for _, s in fresh if s.began is not None), default=None),
         sum(s.seen is Result.FAIL for _, s in fresh) / len(fresh) if fresh else 0.0,
+        any(s.down and s.share() == 1.0 for _, s in fresh),
         bool(solid) and bool(down) and all(_unreachable(s.bad_kind) for _, s in fresh if s.down),
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import Result, Role
 from bcp.detect.evidence import BACKS
-from bcp.detect.inbound import UNKNOWN_WAY, Around, Weighed, weigh
+from bcp.detect.inbound import UNKNOWN_WAY, Around, Weighed, may_be_us, weigh
 from bcp.detect.looks import MAIL, ZONE
 from bcp.detect.planes import PlaneView, ProbeView, WayView, view_plane, view_way
 from bcp.detect.rules import Rules
@@ -166,10 +166,11 @@ def fails_at_all(view: PlaneView) -> bool:
 
 
 def only_limits(view: PlaneView) -> bool:
-    """Is all that fails here a limit that our own addresses run into?"""
+    """Is all that fails here a limit, or a refusal that no whole mail confirms, that may speak of our own addresses?"""
     looks = [w for w in view.ways if not w.muted and w.role is Role.LOOK and w.way != MAIL]
     bad = [p for w in looks for p in w.probes if p.known and (p.down or p.suspect)]
-    return bool(bad) and all(p.worst is not None and is_limit(p.worst.kind) for p in bad)
+    speaks = is_limit if any(w.raw for w in view.ways if w.way == MAIL) else may_be_us
+    return bool(bad) and all(p.worst is not None and speaks(p.worst.kind) for p in bad)
 
 
 def only_places(view: PlaneView) -> bool:

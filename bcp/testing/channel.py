@@ -22,8 +22,6 @@ ABOUT_AN_HOUR_S = 86_400.0
 OUTCOMES = (RateLimited, NotSent, Permanent, InDoubt)
 SLACK_S = 2.0
 """How much longer than its time-out a channel may take on a busy machine."""
-
-
 LEFT_S = 1.0
 """So long is waited for what a send leaves behind."""
 
@@ -239,8 +237,7 @@ class ChannelSuite(ConfiguredSuite):
         assert took < SLACK_S, f"cancelling took {took:.1f} s"
 
     def test_a_wrong_answer_is_an_outcome_and_no_yes(self) -> None:
-        """HTML, nothing, half of it, another type, another charset, without end:
-        an error of the tree, never a receipt."""
+        """HTML, nothing, half of it, another type or charset, without end: an error of the tree, never a receipt."""
         if not self.speaks_http:
             return
 
@@ -383,17 +380,15 @@ class ChannelSuite(ConfiguredSuite):
                 return why, found
 
         why, found = self.run(work())
-        if why:
-            assert isinstance(found, (Invalid, Permanent)), f"it says it cannot ({why}), and does {found!r}"
-        else:
-            assert isinstance(found, Receipt) and found.id, f"{found!r}"
+        wanted: tuple[type, ...] = (Invalid, Permanent) if why else (Receipt,)
+        assert isinstance(found, wanted), f"whether it can: {why or 'yes'}; and it does {found!r}"
+        assert why or found.id, f"a receipt without an id: {found!r}"
 
 
 async def _work_left_behind() -> None:
     """Wait for what goes on in the background after a send has ended: a repeat there is hidden too."""
-    mine = {asyncio.current_task(), *(t for t in asyncio.all_tasks() if "FakeVendor" in str(t.get_coro()))}
-    left = [t for t in asyncio.all_tasks() - mine if "Suite." not in str(t.get_coro())]
-    if left:
+    others = ((t, str(t.get_coro())) for t in asyncio.all_tasks() if t is not asyncio.current_task())
+    if left := [t for t, name in others if "FakeVendor" not in name and "Suite." not in name]:
         await asyncio.wait(left, timeout=LEFT_S)
 
 

@@ -33,7 +33,8 @@ detect:
   interval: 1s
   threshold: {THRESHOLD}
   probes:
-    rcpt: {{kind: smtp, host: primary.out.test, addresses: [{IP["primary"]}], recipient: alice@corp.test, timeout: 2s}}
+    rcpt: {{kind: smtp, host: primary.out.test, addresses: [{IP["primary"]}], recipients: [alice@corp.test, \
+bob@corp.test], timeout: 2s}}
     unknown: {{kind: smtp-unknown, host: primary.out.test, addresses: [{IP["primary"]}], recipient: \
 nobody-at-all@corp.test, timeout: 2s}}
     mx-host: {{kind: dns, host: primary.out.test, resolvers: [{IP["cache"]}], authoritative: [{IP["dns"]}], timeout: \
@@ -168,6 +169,8 @@ def field():
     try:
         net.start()
         wait_until(lambda: "250 2.1.5" in talk(net))
+        (folder / "primary" / "users").write_text("alice@corp.test alice/\nbob@corp.test bob/\n")
+        net.reconfigure("primary")  # one recipient that is refused may have been deleted; two were not
         (folder / "ops-home").mkdir()
         watch = Watch(net, folder / "ops-home")
         watch.until(lambda v: v["state"] == "healthy", 60)

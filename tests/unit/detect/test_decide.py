@@ -27,6 +27,7 @@ BREAK = {
     "seen": (replace(B, seen=False), NOW, "ask"),
     "not-into-gateway": (B, replace(NOW, gateway_down=True), "direct"),
     "not-limited": (replace(B, limited=True), NOW, "ask"),
+    "not-delivered": (replace(B, delivered=True), NOW, "ask"),
     "steady": (replace(B, flapping=True), NOW, "ask"),
     "share": (replace(B, sure_share=0.599), NOW, "ask"),
     "fresh": (B, replace(NOW, fresh=False), "watch"),
@@ -41,6 +42,22 @@ BREAK_BACK = {
     "steady": (WELL, replace(BACK_NOW, flapping=True)),
     "dwell": (WELL, replace(BACK_NOW, on_relay_s=3599.0)),
 }
+
+
+def test_before_the_decision_time_a_likely_share_is_enough_to_wait() -> None:
+    """At the decision time it must be sure."""
+    case = replace(B, sure_share=0.5, likely_share=0.6)
+    assert judge_now("switch", [replace(case, failed_s=7199.0)], NOW, RULES).action == "wait"
+    assert judge_now("switch", [case], NOW, RULES).action == "ask"
+    assert judge_now("switch", [replace(case, failed_s=0.0, likely_share=0.59)], NOW, RULES).action == "ask"
+
+
+def test_what_the_facts_do_not_say_of_the_relay_is_what_the_looks_say() -> None:
+    """No control over SMTP answers: the relay is not believed to be ready, unless the facts say so."""
+    unseen = Decision("down", cases=(B,), moment=replace(NOW, relay_ready=False))
+    assert judge_decision("switch", unseen, RULES).action == "ask"
+    assert judge_decision("switch", unseen, RULES, relay_ready=True).allowed
+    assert not judge_decision("switch", replace(unseen, moment=NOW), RULES, relay_ready=False).allowed
 
 
 def test_all_conditions_together_allow_a_switch() -> None:
@@ -202,13 +219,3 @@ def test_the_clock_names_what_happens_to_senders() -> None:
     times = clock_of(("B",), 1000.0, 8200.0)
     assert times[0] == (8200.0, "decide") and times[1][0] == 1000.0 + 4 * 3600 and len(times) == 5
     assert clock_of(("F",), 1000.0, None)[0] == (1000.0, "mail bounces for good, every minute")
-
-
-def test_nobody_is_asked_about_a_share_that_only_few_looks_leave_open() -> None:
-    """The newest looks fail and the time is not over: wait. The window is full, or the time is over: ask."""
-    young = Case(
-        "", "down", ("B",), ("inbound",), seen=True, failing_now=True, failed_s=60.0, sure_share=0.4, share=1.0
-    )
-    assert judge_now("switch", [young], Moment(), Rules()).action == "wait"
-    assert judge_now("switch", [replace(young, failed_s=1500.0)], Moment(), Rules()).action == "ask"
-    assert judge_now("switch", [replace(young, failed_s=9000.0)], Moment(), Rules()).action == "ask"

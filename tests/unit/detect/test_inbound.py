@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ def last(rounds=30, places=("a",), networks=None, **looks):
         for name, look in zip(names, looks.values(), strict=True):
             for place in places:
                 one = look.get(place, OK) if isinstance(look, dict) else look
+                one = one[n % len(one)] if isinstance(one, list) else one
                 result, kind, *data = one if isinstance(one, tuple) else (one, "")
                 w = WATCHED[name]
                 more = data[0] if data else {}
@@ -83,10 +85,15 @@ def test_limits_of_our_probers_are_no_outage_while_mail_comes_through() -> None:
 
 
 def test_a_mail_that_comes_through_halves_one_way_of_looking() -> None:
-    """One way alone is asked about; two are believed."""
+    """One way alone is asked about; two that always fail, too: mail came through. Now and then contradicts nothing."""
     found = last(smtp=LATER, trip=OK)
     assert (found.state, found.action) == ("suspect", "ask") and "delivered" in grounds(found)
-    assert last(smtp=LATER, trip=OK, unknown=LATER).action == "switch"
+    found = last(smtp=LATER, trip=OK, unknown=LATER)
+    assert (found.state, found.action) == ("down", "ask") and "not-delivered" in found.refusals
+    assert "delivered-contradicts" in grounds(found)
+    assert last(smtp=LATER, trip=(FAIL, "4xx-data"), unknown=LATER).action == "switch"
+    mostly = last(smtp=[LATER] * 6 + [OK], trip=OK, unknown=[LATER] * 6 + [OK], rounds=61)
+    assert mostly.action == "switch" and "delivered" in grounds(mostly)
     assert last(smtp=LATER, trip=NOT_TAKEN).action == "switch"
 
 
@@ -135,7 +142,7 @@ def test_what_one_place_sees_is_outweighed_by_one_that_sees_it_well() -> None:
     assert found.state == "suspect" and not found.moves and found.action in {"watch", "ask"}
     assert last(smtp=bad, places=("a", "b", "c"), networks={"b": "x", "c": "x"}).state == "suspect"
     four = dict.fromkeys("bcde", (FAIL, "timeout"))
-    assert last(smtp=four, places=tuple("abcde")).action == "switch"
+    assert last(60, smtp=four, places=tuple("abcde")).action == "switch"
     both = {"a": LATER, "b": LATER, "c": LATER}
     assert last(smtp=both, places=("a", "b", "c"), networks={"a": "x", "b": "x", "c": "x"}).action == "switch"
 
@@ -242,3 +249,109 @@ def test_domains_that_are_looked_at_apart_are_judged_apart() -> None:
         ("two.example",),
     )
     assert {c.domain: c.state for c in found.cases} == {"one.example": "down", "two.example": "healthy"}
+
+
+ONE, TWO = ("one.example",), ("two.example",)
+
+
+def by_domain(rounds=30, trip_of=(), **looks):
+    """The verdict where ``smtp`` looks at one domain, ``smtp-2`` at another; the round trip at those that it names."""
+    watched = [replace(WATCHED["smtp"], domains=ONE), replace(WATCHED["smtp-2"], domains=TWO)]
+    watched.append(replace(WATCHED["trip"], domains=trip_of))
+    detector = Detector(RULES, watched, vantages=("a",), here="a")
+    for n in range(rounds):
+        for w in watched:
+            look = looks.get(w.probe.replace("-", "_"), OK)
+            result, kind = look if isinstance(look, tuple) else (look, "")
+            detector.take(Signal(w.probe, w.plane, result, 60.0 * n, kind, kind))
+        found = detector.settle(60.0 * n, 60.0 * n)
+    return found
+
+
+def test_a_mail_that_names_no_domain_does_not_excuse_one_of_several() -> None:
+    """It may have gone to those that are well. One that names the domain does; so does one where all fail alike."""
+    found = by_domain(smtp=LATER)
+    assert (found.action, found.domains, found.spared) == ("switch", ONE, TWO)
+    assert by_domain(smtp=LATER, trip_of=TWO).action == "switch"
+    assert by_domain(smtp=LATER, trip_of=ONE).action == "ask"
+    assert by_domain(smtp=LATER, smtp_2=LATER).action == "ask"
+    assert by_domain(smtp=LATER, smtp_2=LATER, trip=NOT_TAKEN).action == "switch"
+
+
+def test_recipients_that_are_refused_beside_one_that_is_accepted_are_asked_about() -> None:
+    """Two of three were removed, or a part of the directory is false: a person can tell, no rule can."""
+    found = last(smtp=NO, smtp_2=NO, smtp_3=OK)
+    assert (found.state, found.action, found.outage_class) == ("suspect", "ask", "F") and "rejects-some" in grounds(
+        found
+    )
+    assert last(smtp=NO, smtp_2=NO, smtp_3=NO).action == "switch"
+    assert last(smtp=NO, smtp_2=NO, smtp_3=LATER).action == "switch"
+
+
+def in_turn(*phases):
+    """The verdict of looks that change: each phase is (rounds, looks)."""
+    names = list(phases[0][1])
+    detector = Detector(RULES, [WATCHED[n.replace("_", "-")] for n in names], vantages=("a",), here="a")
+    n = 0
+    for rounds, looks in phases:
+        for _ in range(rounds):
+            for name in names:
+                look = looks[name]
+                result, kind = look if isinstance(look, tuple) else (look, "")
+                w = WATCHED[name.replace("_", "-")]
+                detector.take(Signal(w.probe, w.plane, result, 60.0 * n, kind, kind))
+            found = detector.settle(60.0 * n, 60.0 * n)
+            n += 1
+    return found
+
+
+def test_what_fails_long_after_a_removed_recipient_does_not_prove_its_refusal_false() -> None:
+    """A recipient was deleted; an hour later the others get 451: class B by its own clock, and never F."""
+    removed = {"smtp": NO, "smtp_2": OK, "trip": OK}
+    later = {"smtp": NO, "smtp_2": LATER, "trip": NOT_TAKEN}
+    found = in_turn((60, removed), (7, later))
+    assert "F" not in found.classes and found.action == "ask" and "rejects-contradicted" in grounds(found)
+    assert in_turn((60, removed), (120, later)).action == "switch"
+    assert "F" in in_turn((10, {"smtp": OK, "smtp_2": OK, "trip": OK}), (20, later)).classes
+    without = [{k: v for k, v in x.items() if k != "trip"} for x in (removed, later)]
+    assert "F" not in in_turn((60, without[0]), (7, without[1])).classes
+
+
+def test_replies_that_may_speak_of_us_are_asked_about_until_whole_mails_are_not_taken() -> None:
+    """A 5xx that is no refusal of a recipient: a greeting, a block list. Or the service: then no mail is taken."""
+    found = last(smtp=(FAIL, "5xx"))
+    assert (found.state, found.action) == ("down", "ask") and "not-limited" in found.refusals
+    assert last(smtp=(FAIL, "5xx"), trip=NOT_TAKEN).action == "switch"
+    assert last(smtp=LATER).action == "switch"
+
+
+def test_known_recipients_that_are_not_seen_are_not_well() -> None:
+    """While MX is on the relay, whole mails go there, and what happens to unknown ones says nothing of known ones."""
+    blind = (UNKNOWN, "overran")
+    assert last(smtp=OK, unknown=OK, trip=OK).cases[0].well
+    assert last(unknown=OK, trip=OK).cases[0].well
+    seen = {"smtp": LATER, "unknown": LATER, "trip": NOT_TAKEN}
+    assert not in_turn((5, seen), (60, {"smtp": blind, "unknown": OK, "trip": OK})).cases[0].well
+    assert in_turn((5, seen), (60, {"smtp": OK, "unknown": OK, "trip": OK})).cases[0].well
+
+
+def test_where_mail_comes_through_a_part_that_fails_names_no_playbook_that_moves_mx() -> None:
+    """One of two targets fails: a person is asked, and not pushed."""
+    assert not last(smtp=LATER, smtp_2=OK, trip=OK).moves
+    assert last(smtp=LATER, smtp_2=OK).moves
+
+
+@pytest.mark.parametrize(
+    ("answers", "action"), [(OK, "switch"), ((FAIL, "refused"), "ask"), ((UNKNOWN, "overran"), "ask")]
+)
+def test_mail_is_not_moved_to_a_relay_that_no_place_reaches(answers, action) -> None:
+    """The MX host does not resolve, which is seen over DNS; the control over SMTP, which is the relay, is dead."""
+    controls = [Watched("relay", "smtp", "inbound", medium="smtp", control=True)]
+    controls.append(Watched("web", "https", "edge", medium="https", control=True))
+    detector = Detector(replace(RULES, decide_e_s=600.0), [WATCHED["names"], *controls], vantages=("a",), here="a")
+    for n in range(40):
+        for probe, look in (("names", (FAIL, "servfail")), ("relay", answers), ("web", OK)):
+            result, kind = look if isinstance(look, tuple) else (look, "")
+            detector.take(Signal(probe, "dns", result, 60.0 * n, kind, kind))
+        found = detector.settle(60.0 * n, 60.0 * n)
+    assert (found.outage_class, found.action) == ("E", action)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from bcp.contracts.probe import Role, Watched
@@ -135,3 +137,20 @@ def test_the_share_of_now_is_that_of_known_recipients() -> None:
     assert share_now(plane("down", way(raw=True, down=True), way(name="queue"))) == 1.0
     assert share_now(plane("ok")) == 0.0
     assert share_now(plane("suspect", way(raw=True), way(name="queue"))) == 1.0
+
+
+def test_ten_hours_of_55_percent_are_hardly_ever_certain() -> None:
+    """The share is asked about every round: what 95 % of certainty allows by luck, once in ten days, is too much."""
+    wrong = sum(_certain(0.55, 600, seed) for seed in range(40))
+    assert wrong <= 1
+    assert all(_certain(0.85, 160, seed) for seed in range(40))
+
+
+def _certain(share: float, rounds: int, seed: int) -> bool:
+    """Is 60 % certain, at some round from the decision time on, where so many rounds fail by chance?"""
+    chance, memory = random.Random(seed), PlaneMemory()
+    for n in range(rounds):
+        memory.shares.append(float(chance.random() < share))
+        if n >= 119 and memory.shares[-1] and memory.sure_share() >= 0.6:
+            return True
+    return False
