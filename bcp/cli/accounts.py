@@ -79,7 +79,7 @@ def _new_password(name: str) -> str:
 
 def _note(app: App, kind: str, **data: str) -> None:
     """Into the chain of the book."""
-    from bcp.incident.book import Book
+    from bcp.store.sqlite.book import Book
 
     book = Book(app.configuration.state / "incidents.db", app.clock)
     book.note(kind, "", app.people.whoami(), **data)

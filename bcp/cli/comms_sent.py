@@ -74,9 +74,9 @@ def receipts(run_id: Annotated[str, typer.Argument(help="Run id, its start or en
     """Receipts."""
     from collections import Counter
 
-    from bcp.incident.book import Book
     from bcp.incident.receipts import note_receipt
     from bcp.reports.model import receipts_of
+    from bcp.store.sqlite.book import Book
 
     app = make_app()
     view = app.running.runs.view(app.running.runs.find(run_id))

@@ -14,8 +14,8 @@ from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid, Missing, Refused
 
 if TYPE_CHECKING:
-    from bcp.incident.book import Book
     from bcp.incident.model import Incident, Question
+    from bcp.store.sqlite.book import Book
     from bcp.wiring import App
 
 Which = Annotated[str, typer.Argument(metavar="INCIDENT", help="Id, its beginning, or 'last'.")]
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _book(app: App) -> Book:
-    from bcp.incident.book import Book
+    from bcp.store.sqlite.book import Book
 
     path = app.configuration.state / "incidents.db"
     if not path.exists():

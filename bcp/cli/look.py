@@ -223,7 +223,7 @@ def report(
     resolved: Annotated[bool, typer.Option("--resolved", help="It is over: earlier reports no longer count.")] = False,
 ) -> None:
     """Report."""
-    from bcp.kit.problems import Problem, add_problem
+    from bcp.store.files.problems import Problem, add_problem
 
     if plane not in PLANES:
         from bcp.kernel.document import did_you_mean

@@ -13,7 +13,7 @@ from bcp.kernel.errors import Missing, Refused
 
 if TYPE_CHECKING:
     from bcp.deeds.who import Ground, Who
-    from bcp.incident.book import Book
+    from bcp.store.sqlite.book import Book
     from bcp.wiring import App
 
 T = TypeVar("T")
@@ -60,8 +60,8 @@ def who_is(app: App, as_: str = "") -> Who:
 def ground_of(app: App) -> Ground:
     """What deeds stand on at a terminal: the files of the state folder, and whatever daemon serves it."""
     from bcp.deeds.who import Ground
-    from bcp.engine.locks import held
-    from bcp.incident.book import Book
+    from bcp.store.files.locks import is_locked as held
+    from bcp.store.sqlite.book import Book
 
     state = app.configuration.state
 

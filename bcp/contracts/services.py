@@ -271,10 +271,6 @@ class Services:
     halt: Halt = field(default_factory=Halt)
     answers: Answers = field(default_factory=NoAnswers)
 
-    def dns_of(self, domain: str) -> Dns:
-        """The back end that holds this domain's MX."""
-        return self.dns[self.domains[domain].dns]
-
 
 __all__ = [
     "Answer",

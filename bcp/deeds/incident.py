@@ -7,9 +7,9 @@ from typing import Any
 
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.engine.state import FINAL
-from bcp.incident.book import Book
 from bcp.incident.model import Incident
 from bcp.kernel.errors import BcpError, Invalid, Refused
+from bcp.store.sqlite.book import Book
 
 CLASSES = frozenset("ABCDEFGH")
 

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from bcp.incident.book import Book
 from bcp.kernel.errors import Refused
+from bcp.store.sqlite.book import Book
 from bcp.wiring import App
 
 T = TypeVar("T")

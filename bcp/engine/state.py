@@ -86,10 +86,6 @@ class RunState:
     rule: str = ""
     """Code of the rule that ended it."""
 
-    def of_phase(self, phase: str) -> list[StepState]:
-        """The steps of a phase."""
-        return [s for s in self.steps.values() if s.phase == phase]
-
     def failing(self) -> bool:
         """Did something fail that the run cannot go on without, or was it aborted?"""
         return bool(self.aborting or self.failed_step)

@@ -1,4 +1,4 @@
-"""The book of incidents under the name it had before the store room."""
+"""The book of incidents under the name it had before the store room, for those who wrote against it."""
 
 from __future__ import annotations
 

@@ -1,13 +1,10 @@
 """Which refusals can pass by themselves, and how long to wait before asking again. Pure.
 
 An outage goes on while a relay restarts or a name server hangs for twenty seconds. What was refused for such a
-reason is
-tried again for as long as the outage lasts, and said once.
+reason is tried again for as long as the outage lasts, and said once.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from bcp.kernel.errors import BcpError, InDoubt, Transient
 
@@ -37,14 +34,8 @@ FIRST_S, MOST_S = 5.0, 60.0
 """The first wait, and the longest, in seconds; each is twice the one before."""
 
 
-def may_pass(rules: Iterable[str]) -> bool:
-    """Can all of these pass? A single lasting one makes waiting useless."""
-    found = list(rules)
-    return bool(found) and all(r in PASSING for r in found)
-
-
 def may_try_again(error: BcpError) -> bool:
-    """The same for an error: transient by its kind or by its rule. What is in doubt is never tried again blindly."""
+    """Can this pass: transient by its kind or by its rule? What is in doubt is never tried again blindly."""
     if isinstance(error, InDoubt):
         return False
     return isinstance(error, Transient) or error.rule in PASSING

@@ -46,6 +46,12 @@ def cname_of(reply: dns.message.Message, name: str) -> str:
     return next((str(s[0].target) for s in reply.answer if s.rdtype == dns.rdatatype.CNAME and s.name == own), "")
 
 
+def addresses_in(replies: Iterable[dns.message.Message]) -> tuple[str, ...]:
+    """Addresses (A, AAAA) in these replies, each once, in their order."""
+    kinds = (dns.rdatatype.A, dns.rdatatype.AAAA)
+    return tuple(dict.fromkeys(rd.address for r in replies for s in r.answer if s.rdtype in kinds for rd in s))
+
+
 def names_in(reply: Reply, zone: str) -> tuple[str, ...]:
     """NS names of a zone in a reply, in lower case, sorted; empty when there are none."""
     if isinstance(reply, Lost):

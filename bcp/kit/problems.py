@@ -1,4 +1,4 @@
-"""Reports of people, under the name they had before the store room."""
+"""Reports of people, for plug-ins: they see the kit, not the store room."""
 
 from __future__ import annotations
 

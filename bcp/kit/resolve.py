@@ -12,6 +12,7 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
+from bcp.kit.dns_read import addresses_in
 from bcp.kit.dnswire import Endpoint, Lost, exchange, parse_endpoint
 
 
@@ -48,15 +49,7 @@ async def ask_address(host: str, resolvers: Sequence[str], timeout_s: float, *, 
         known = [r for r in replies if not isinstance(r, Lost)]
         if not known:
             return Told(str(endpoint), "")
-        addresses = tuple(
-            dict.fromkeys(
-                rd.address
-                for r in known
-                for s in r.answer
-                if s.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
-                for rd in s
-            )
-        )
+        addresses = addresses_in(known)
         worst = next((dns.rcode.to_text(r.rcode()) for r in known if r.rcode() != dns.rcode.NOERROR), "NOERROR")
         secure = bool(addresses) and all(bool(r.flags & dns.flags.AD) for r in known)
         return Told(str(endpoint), "NOERROR" if addresses else worst, addresses, secure)
@@ -105,16 +98,6 @@ async def names_of_servers(domain: str, resolvers: Sequence[str], timeout_s: flo
     if found is None:
         raise ValueError(f"no resolver tells the name servers of {domain}")
     return found[1]
-
-
-async def name_servers_of(host: str, resolvers: Sequence[str], timeout_s: float) -> list[str]:
-    """Addresses of the authoritative servers of the zone that holds ``host``; empty when that cannot be found out."""
-    found = await _name_servers(host, resolvers, timeout_s)
-    if found is None:
-        return []
-    endpoint, names = found
-    told = [await ask_address(n, [str(endpoint)], timeout_s) for n in names[:4]]
-    return [a for answers in told for t in answers for a in t.addresses[:1]]
 
 
 async def addresses_of(host: str, resolvers: Sequence[str], timeout_s: float) -> list[str]:

@@ -18,7 +18,7 @@ import dns.rdatatype
 
 from bcp.contracts.dns import Chain, HostFacts, Signed, Trouble
 from bcp.kernel.errors import Transient
-from bcp.kit.dns_read import USABLE, Reply, cname_of, names_in, query, say_trouble, trouble_of
+from bcp.kit.dns_read import USABLE, Reply, addresses_in, cname_of, names_in, query, say_trouble, trouble_of
 from bcp.kit.dnswire import Endpoint, Lost, exchange, parse_endpoint
 from bcp.kit.resolve import resolvers_of
 
@@ -63,15 +63,7 @@ class Resolver:
         """Addresses (A, AAAA) and alias of a host."""
         replies = await self.ask([(host, "A"), (host, "AAAA")])
         known = [r for r in replies if not isinstance(r, Lost) and r.rcode() in USABLE]
-        addresses = tuple(
-            dict.fromkeys(
-                rd.address
-                for r in known
-                for s in r.answer
-                if s.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
-                for rd in s
-            )
-        )
+        addresses = addresses_in(known)
         cname = next((c for r in known if (c := cname_of(r, host))), "")
         if addresses:
             return HostFacts(host, addresses, cname)

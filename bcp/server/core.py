@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bcp.detect.decide import Decision
-from bcp.incident.book import Book
-from bcp.incident.writer import Writer
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
 from bcp.kernel.log import logger
 from bcp.server.hub import Hub
 from bcp.server.sight import SharedLooker, Sight
 from bcp.settings.serve import ServeSettings
+from bcp.store.sqlite.book import Book
+from bcp.store.sqlite.writer import Writer
 from bcp.wiring import App, make_app
 
 LOG = logger(__name__)

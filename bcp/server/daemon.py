@@ -9,10 +9,8 @@ from typing import Any
 
 from bcp.contracts.hook import Alert
 from bcp.deeds.who import Ground
-from bcp.engine.locks import FileLock
 from bcp.incident.model import Taken
 from bcp.incident.questions import unsettled
-from bcp.incident.writer import Writer
 from bcp.kernel.errors import BcpError, Refused
 from bcp.server.core import Core, Loop, kept
 from bcp.server.ground import ground_of
@@ -31,6 +29,8 @@ from bcp.server.parts.say import Speaker
 from bcp.server.parts.told import Told
 from bcp.server.warm import warm
 from bcp.settings import Configuration
+from bcp.store.files.locks import FileLock
+from bcp.store.sqlite.writer import Writer
 from bcp.wiring import App, make_app
 
 

@@ -12,8 +12,8 @@ from bcp.contacts.load import load_contacts
 from bcp.contacts.snapshot import Keys, read_snapshot
 from bcp.contracts.contact import Contact
 from bcp.engine.gate import apart, shared
-from bcp.kit.optouts import read_optouts
 from bcp.settings import Configuration
+from bcp.store.files.optouts import read_optouts
 
 
 class People:

@@ -18,12 +18,12 @@ from bcp.contracts.relay import Relay, RelayPlugin, RelaySettings
 from bcp.detect.snapshot import Snapshot, Snapshots
 from bcp.kernel.clock import Clock, iso
 from bcp.kernel.names import host_name
-from bcp.kit.inbox import read_answers
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
 from bcp.mx.host import make_host
 from bcp.registry import made
 from bcp.settings import Configuration, DomainSettings
+from bcp.store.files.inbox import read_answers
 from bcp.wiring.shipped import SHIPPED
 
 

@@ -15,7 +15,6 @@ from bcp.detect.wording import ACTIONS
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.kernel.errors import BcpError, Invalid
-from bcp.kit.inbox import read_answers
 from bcp.pages import front
 from bcp.pages.plots import curve, strip
 from bcp.pages.render import Times
@@ -23,6 +22,7 @@ from bcp.playbook.load import Placed, loads
 from bcp.server.console.page import Site
 from bcp.server.console.views import part, question_view, run_rows, title_of
 from bcp.server.signin.accounts import Session
+from bcp.store.files.inbox import read_answers
 
 ROUNDS = 24
 """Rounds that a strip shows."""

@@ -14,13 +14,13 @@ from bcp.deeds import announce
 from bcp.detect.decide import TITLES
 from bcp.detect.history import uptime
 from bcp.incident import questions
-from bcp.incident.book import chain_damage
 from bcp.incident.wording import incident_sentence
 from bcp.kernel.units import format_duration
 from bcp.pages.render import Times, listed
 from bcp.server.console.page import Site, in_thread
 from bcp.server.console.views import event_row, part, question_view, runs_of
 from bcp.server.signin.accounts import Session
+from bcp.store.sqlite.book import chain_damage
 
 
 async def incidents(site: Site, request: Request, session: Session) -> Response:

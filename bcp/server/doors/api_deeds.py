@@ -18,7 +18,6 @@ from bcp.deeds.resume import may_resume
 from bcp.deeds.send import Send, plan_send, stop_send
 from bcp.deeds.settle import Settle
 from bcp.kernel.clock import iso
-from bcp.kit.problems import Problem, add_problem
 from bcp.plan.model import Plan
 from bcp.server.doors.api import WRONG, Approver, Ender, Operator, Reader, Reporter, TheDaemon, incident_out
 from bcp.server.doors.api_models import (
@@ -39,6 +38,7 @@ from bcp.server.doors.api_models import (
 )
 from bcp.server.ground import planning
 from bcp.server.signin.who import who_has
+from bcp.store.files.problems import Problem, add_problem
 
 router = APIRouter(prefix="/api/v1", responses=WRONG)
 NO_ABORT, NO_STOP = AbortIn(), StopIn()

@@ -20,10 +20,10 @@ from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.json_in import loads
 from bcp.kernel.log import logger
 from bcp.kit.hook_auth import fresh
-from bcp.kit.inbox import add_answer
-from bcp.kit.optouts import note_optout, word_of
 from bcp.server.daemon import Daemon
 from bcp.server.doors.body import read_or_refuse
+from bcp.store.files.inbox import add_answer
+from bcp.store.files.optouts import note_optout, word_of
 
 LOG = logger(__name__)
 MAX = 100_000

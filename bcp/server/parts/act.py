@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable, Iterator
 
 from bcp.detect.decide import Decision
-from bcp.incident.book import Book
 from bcp.incident.model import Event, Incident
 from bcp.kernel.clock import clock_text
 from bcp.kernel.errors import Invalid
@@ -14,6 +13,7 @@ from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
 from bcp.server.parts.books import AUTOMATIC
 from bcp.server.parts.ports import Conducts, Records, Tells
+from bcp.store.sqlite.book import Book
 from bcp.wiring import App
 
 UNDER_WAY = frozenset({"decided", "active", "recovering", "failback", "draining"})

@@ -14,7 +14,6 @@ from bcp.engine.ending import Ending
 from bcp.engine.events import Progress
 from bcp.engine.runner import Runner
 from bcp.engine.store import RunView
-from bcp.incident.book import Book
 from bcp.incident.patience import PASSING, may_try_again, wait_s
 from bcp.incident.questions import ask
 from bcp.kernel.errors import BcpError, Permanent, Refused
@@ -23,6 +22,7 @@ from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
 from bcp.server.parts.books import asks_first
 from bcp.server.parts.ports import Performs, Tells
+from bcp.store.sqlite.book import Book
 
 T = TypeVar("T")
 ME = "bcp-serve"

@@ -8,11 +8,11 @@ from bcp.contracts.channel import Inbound
 from bcp.deeds.answer import Answer, answer
 from bcp.deeds.who import APPROVE, Ground, Who
 from bcp.incident import questions
-from bcp.incident.book import Book
 from bcp.incident.model import Question
 from bcp.kernel.errors import BcpError, Refused
 from bcp.kernel.log import logger
 from bcp.server.core import Core
+from bcp.store.sqlite.book import Book
 
 LOG = logger(__name__)
 ANSWERING = frozenset({"sms", "voice"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bcp.incident.patience import FIRST_S, MOST_S, PASSING, may_pass, may_try_again, wait_s
+from bcp.incident.patience import FIRST_S, MOST_S, PASSING, may_try_again, wait_s
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Refused, StorageError, Transient
 
 
@@ -28,13 +28,6 @@ def test_errors_by_their_kind() -> None:
     assert may_try_again(Transient("it hangs"))
     for error in (InDoubt("who knows"), Invalid("wrong"), Permanent("gone"), StorageError("full")):
         assert not may_try_again(error)
-
-
-def test_a_single_lasting_rule_makes_waiting_useless() -> None:
-    """All of them must be able to pass."""
-    assert may_pass(["relay-not-ready", "dns.unreadable"])
-    assert not may_pass(["relay-not-ready", "relay-open"])
-    assert not may_pass([])
 
 
 def test_waits_double_up_to_a_minute_and_never_overflow() -> None:

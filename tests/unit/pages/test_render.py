@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from jinja2 import UndefinedError
 
@@ -80,6 +82,16 @@ def test_a_missing_value_is_an_error_not_an_empty_place() -> None:
 def test_every_template_can_be_compiled_and_escapes(name) -> None:
     made = environment()
     assert made.get_template(name) is not None and made.autoescape is True
+
+
+@pytest.mark.parametrize("name", [n for n in environment().list_templates() if n.endswith(".html")])
+def test_a_fixed_id_stands_once_in_a_template(name) -> None:
+    """Labels, links and updates find their element by it: a form that stands there twice is a mistake."""
+    loader = environment().loader
+    assert loader is not None
+    text, _, _ = loader.get_source(environment(), name)
+    ids = re.findall(r'\bid="([a-z][a-z0-9-]*)"', text)
+    assert sorted(set(ids)) == sorted(ids)
 
 
 def test_a_zone_of_a_name() -> None:

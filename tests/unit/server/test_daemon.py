@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bcp.engine.locks import FileLock
 from bcp.kernel.errors import Refused
 from bcp.server.daemon import Daemon
 from bcp.settings import load
+from bcp.store.files.locks import FileLock
 
 CONFIG = """\
 version: 1
