@@ -31,9 +31,10 @@ def declare(
     until: Annotated[
         str, typer.Option("--until", metavar="TIME", help="It ends at this time of day (UTC): 14:00.")
     ] = "",
-    who: Annotated[str, typer.Option("--as", metavar="WHO", help="Who says so.")] = "",
+    as_: Annotated[str, typer.Option("--as", metavar="CONTACT", help="Who says so; needs their approval code.")] = "",
 ) -> None:
     """Declare."""
+    from bcp.cli.person import prove_person
     from bcp.detect.words import IS, IS_NOT, LONGEST_S, MAINTENANCE, WITHDRAWN, Word
     from bcp.store.files.words import FILE, Line, add_word
 
@@ -46,7 +47,7 @@ def declare(
     end = _end(now, lasts, until)
     if end - now > LONGEST_S:
         raise Invalid(f"a word ends after {format_duration(LONGEST_S)} at the latest", hint="Say it again then.")
-    word = Word(kinds.get(what, IS), app.people.whoami(who), now, end, letter, " ".join(text.split())[:300])
+    word = Word(kinds.get(what, IS), prove_person(app, as_), now, end, letter, " ".join(text.split())[:300])
     line = Line(word.kind, word.who, word.at, word.until, word.outage_class, word.text)
     add_word(app.configuration.state / FILE, line)
     render.emit(

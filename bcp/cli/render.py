@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import shutil
@@ -17,6 +19,7 @@ from bcp.kernel.secret import redact, redact_data
 from bcp.kernel.text import for_terminal
 from bcp.pages.palette import tone
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _COLOURS = {"ok": "32", "bad": "31", "warn": "33", "soft": "2", "bold": "1", "blue": "36"}
 _STYLE = {"ok": "ok", "bad": "bad", "warn": "warn", "busy": "blue", "soft": "soft"}
 """The terminal's style for each tone of the palette."""
@@ -156,7 +159,14 @@ def fail(error: BcpError) -> int:
 
 
 def unexpected(error: BaseException) -> int:
-    """A fault of ours. One line, and the traceback only with --debug."""
+    """A fault of ours, or no room for what we print. One line, and the traceback only with --debug."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM and not OUT.debug:
+        text = (
+            f"error: it could not be written: {error.strerror}\n  Free space where this output goes, then: bcp status"
+        )
+        with contextlib.suppress(OSError):
+            _write(sys.stderr, text)
+        return 1
     if OUT.debug:
         _write(sys.stderr, redact("".join(traceback.format_exception(error))))
     else:

@@ -60,7 +60,7 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
     """Apply the rules of ``bcp.detect.evidence`` that are about inbound mail."""
     grounds: list[str] = []
     mails = [w for w in ways if w.way == MAIL]
-    known = [w for w in ways if w.role is Role.LOOK and w.way not in {UNKNOWN_WAY, MAIL}]
+    known = _known_looks(ways)
     removed: list[str] = []
     partly = False
     out: list[WayView] = []
@@ -152,8 +152,13 @@ def sees_known(ways: Sequence[WayView]) -> bool:
 
     While MX is on the relay, a whole mail goes there; what happens to unknown recipients says nothing of known ones.
     """
-    known = [w for w in ways if w.role is Role.LOOK and w.way not in {UNKNOWN_WAY, MAIL}]
+    known = _known_looks(ways)
     return not known or any(w.known for w in known)
+
+
+def _known_looks(ways: Iterable[WayView]) -> list[WayView]:
+    """The looks at recipients that exist."""
+    return [w for w in ways if w.role is Role.LOOK and w.way not in {UNKNOWN_WAY, MAIL}]
 
 
 @dataclass(frozen=True, slots=True)

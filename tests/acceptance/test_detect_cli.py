@@ -112,6 +112,16 @@ def test_people_make_an_outage_that_nothing_looks_at(own) -> None:
     assert own.run("verdict").returncode == 0
 
 
+def test_nobody_declares_in_the_name_of_another(own) -> None:
+    """What on call says is believed by the judgement: it needs the login or the approval code of who says it."""
+    words = own.folder / "state" / "words.jsonl"
+    for name, code in (("bob", 3), ("nobody-of-that-name", 2)):
+        done = own.run("declare", "none", "all is well", "--as", name, env={"BCP_APPROVAL_CODE": "wrong"})
+        assert done.returncode == code and not done.stdout, done.stdout + done.stderr
+    assert not words.exists()
+    assert own.run("declare", "maintenance", "we move").returncode == 0 and words.exists()
+
+
 def test_a_snapshot_is_taken_compared_and_read_by_playbooks(own, lab) -> None:
     """Graph's record wins over DNS; a playbook reads it; doctor knows its age and whether bcp.yaml agrees."""
     vendors = own.data["channels"]["sms"]["api_url"]

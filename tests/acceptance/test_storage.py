@@ -76,6 +76,23 @@ def test_a_full_disk_pauses_the_run(lab, small_disk, tmp_path, cli) -> None:
     assert mark.exists()
 
 
+@pytest.mark.parametrize("arguments", [["playbook", "list"], ["--output", "json", "playbook", "list"], ["doctor"]])
+def test_output_that_has_no_room_is_no_fault_of_ours(lab, arguments) -> None:
+    """A plain sentence and exit 1; nobody is asked to report a full disk."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bcp", *arguments],
+            env={**os.environ, "BCP_CONFIG": str(lab.folder / "bcp.yaml")},
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1 and "No space left" in done.stderr, done.stderr
+    assert "fault in bcp" not in done.stderr and "Traceback" not in done.stderr
+
+
 def test_a_read_only_state_folder_starts_nothing(lab, small_disk, tmp_path, cli) -> None:
     """No durable claim, no effect."""
     mark = tmp_path / "mark"
