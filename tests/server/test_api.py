@@ -37,7 +37,7 @@ def test_schemathesis_finds_nothing(world, tmp_path) -> None:
         timeout=200,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert done.returncode == 0, [line[:300] for line in (done.stdout[-60000:] + done.stderr[-2000:]).splitlines()]
     assert "Traceback" not in w.errors.read_text(), w.errors.read_text()[-3000:]
 
 
