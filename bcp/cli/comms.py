@@ -13,6 +13,7 @@ from bcp.cli.comms_clocks import clocks
 from bcp.cli.comms_options import Channels, Class, Values
 from bcp.cli.comms_sent import answers, receipts, status
 from bcp.cli.comms_texts import lint, list_, preview
+from bcp.cli.plan import Since
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def send(
     channels: Channels = None,
     letter: Class = "",
     given: Values = None,
+    since: Since = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same path with services that send nothing.")] = False,
 ) -> None:
@@ -110,7 +112,7 @@ def send(
     from bcp.deeds.announce import playbook_of
 
     path = playbook_of(make_app(), audience, name, channels, letter, pairs(given, "with"))
-    run(str(path), yes=yes, dry_run=dry_run)
+    run(str(path), since=since, yes=yes, dry_run=dry_run)
 
 
 def stop(

@@ -285,7 +285,7 @@ def history(
                 "action": i.action,
                 "detect_s": round(i.detect_s(), 1),
                 "lasted_s": round(i.clear - i.since, 1) if i.clear else None,
-                "rta_receive_s": r,
+                "switched_s": r,
             }
             for i, r in zip(incidents, rta, strict=True)
         ],
@@ -313,9 +313,7 @@ def _history_text(data: dict[str, Any], rows: list[Any]) -> str:
     out = [f"Since {data['since']}:", f"{len(data['incidents'])} outage(s) confirmed"]
     for i in data["incidents"]:
         lasted = f"lasted {format_duration(i['lasted_s'])}" if i["lasted_s"] is not None else "not over"
-        rta = (
-            f", mail on the relay after {format_duration(i['rta_receive_s'])}" if i["rta_receive_s"] is not None else ""
-        )
+        rta = f", MX moved after {format_duration(i['rta_receive_s'])}" if i["switched_s"] is not None else ""
         out.append(
             f"  {i['since'][:16].replace('T', ' ')} class {', '.join(i['classes']) or '?'}: "
             f"found after {format_duration(i['detect_s'])}, {lasted}{rta}"

@@ -39,6 +39,15 @@ Override = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is journaled.")]
 
+Since = Annotated[
+    str,
+    typer.Option(
+        "--since",
+        metavar="WHEN",
+        help="When the outage began, if you know better than the watch: 45m (ago), 09:45 (UTC), 2026-01-22T09:45Z.",
+    ),
+]
+
 
 def overrides(rules: list[str] | None, reason: str) -> dict[str, str]:
     """Rules with their reason. Raises ``Invalid``."""
@@ -53,13 +62,16 @@ def plan(
     domains: Domains = None,
     override: Override = None,
     reason: Reason = "",
+    since: Since = "",
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the plan. Else the state folder.")] = None,
 ) -> None:
     """Make a plan."""
     from bcp.deeds.plan import PlanRequest, make, plan_path
 
     app = make_app()
-    wanted = PlanRequest(playbook, pairs(inputs, "input"), tuple(domains or ()), overrides(override, reason))
+    wanted = PlanRequest(
+        playbook, pairs(inputs, "input"), tuple(domains or ()), overrides(override, reason), since=since
+    )
 
     async def work() -> Plan:
         try:

@@ -14,7 +14,7 @@ from bcp.cli.common import app as make_app
 from bcp.cli.common import pairs, wait_for
 from bcp.cli.live import Timeline
 from bcp.cli.person import ground_of, who_is
-from bcp.cli.plan import Domains, Inputs, Override, Reason, ask_to_run, confirm, describe, overrides
+from bcp.cli.plan import Domains, Inputs, Override, Reason, Since, ask_to_run, confirm, describe, overrides
 from bcp.kernel.errors import Invalid
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def run(
     domains: Domains = None,
     override: Override = None,
     reason: Reason = "",
+    since: Since = "",
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask whether to run the plan. Approval gates still ask.")
     ] = False,
@@ -54,7 +55,7 @@ def run(
     if what.endswith(".json"):
         from bcp.plan.model import read_plan
 
-        if inputs or domains or override:
+        if inputs or domains or override or since:
             raise Invalid("a plan file holds its inputs already", hint="Make a new plan with these options.")
         made = read_plan(Path(what))
         if not yes and not dry_run:
@@ -63,7 +64,9 @@ def run(
     else:
         from bcp.deeds.plan import PlanRequest
 
-        wanted = PlanRequest(what, pairs(inputs, "input"), tuple(domains or ()), overrides(override, reason))
+        wanted = PlanRequest(
+            what, pairs(inputs, "input"), tuple(domains or ()), overrides(override, reason), since=since
+        )
         made = _plan_and_ask(app, wanted, ask=not yes and not dry_run)
     if dry_run:
         _dry(app, made)

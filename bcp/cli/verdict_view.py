@@ -11,7 +11,7 @@ from bcp.detect.planes import PlaneView
 from bcp.detect.reasons import evidence_of
 from bcp.detect.verdict import TITLES, Decision
 from bcp.detect.wording import ACTIONS, BARS
-from bcp.kernel.clock import clock_text, iso
+from bcp.kernel.clock import clock_text, iso, moment_text
 from bcp.kernel.units import format_duration
 
 _PLAIN = {"ok": "_", "suspect": "-", "partial": "=", "down": "#", "unknown": "."}
@@ -79,12 +79,14 @@ def proposal(d: Decision, now: float, playbook: str, *, fold: bool = True) -> li
 
 
 def full(
-    d: Decision, service: str, now: float, lines: Mapping[str, Sequence[str]], playbook: str, *, reasons: bool = False
-) -> str:
-    """Everything, for a person who has to decide."""
+    d: Decision, service: str, now: float, lines: Mapping[str, Sequence[str]], playbook: str, *, reasons: bool = False,
+    exact: bool = True,
+) -> str:  # fmt: skip
+    """Everything, for a person who has to decide. ``exact``: is it known when it began, or only at least since when?"""
     out = [wrap(headline(d, service), "  ", ""), *plane_lines(d, lines)]
     if d.since is not None and d.state in {"down", "suspect"}:
-        out.append(f"Since {clock_text(d.since)} UTC ({format_duration(max(0.0, now - d.since))}).")
+        since = "Since" if exact else "At least since"
+        out.append(f"{since} {moment_text(d.since, now)} ({format_duration(max(0.0, now - d.since))}).")
     if d.domains or (d.spared and d.state == "down"):
         out.append(wrap(f"It is of {', '.join(d.domains) or 'all domains'}{_spared(d)}.", "  ", ""))
     out += proposal(d, now, playbook)

@@ -321,9 +321,13 @@ def show(
 ) -> None:
     """A verdict. ``short``: a line and its evidence."""
     from bcp.cli.verdict_view import data_of, full, headline, proposal
+    from bcp.detect.onset import since_onset
     from bcp.detect.watch import to_data
 
     now, playbook = app.clock.now(), app.playbooks.recommend(found)
+    onset = app.running.onset()
+    if not short:  # what the watch itself shows is what it saw
+        found = since_onset(found, onset, app.watching.rules, now)
     if short:
         lines = [render.wrap(f"{clock_text(now)} {headline(found, app.settings.service)}", "         ", "")]
         lines += [render.wrap(e, "             ", "           - ") for e in found.evidence[:6]]
@@ -333,8 +337,8 @@ def show(
             ]
         text = "\n".join(lines)
     else:
-        text = full(found, app.settings.service, now, {}, playbook, reasons=reasons)
+        text = full(found, app.settings.service, now, {}, playbook, reasons=reasons, exact=onset.exact)
     if words:
         text += "\nRules:\n" + "\n".join(render.wrap(w, "    ", "  - ") for w in words)
-    data = data_of(found, to_data(found), now, playbook)
+    data = {**data_of(found, to_data(found), now, playbook), "since_exact": onset.exact}
     render.emit("bcp.verdict/2", {**data, "rules": words} if words else data, text)

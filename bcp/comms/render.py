@@ -30,7 +30,7 @@ def render(
         Invalid: when a value is missing (with the place in the message file), or the result is too long or empty.
     """
     used, subject, body = template.text(form, language, default_language)
-    variables = {**variables, **_phrases(template, used, default_language, variables)}
+    variables = {**variables, **_phrases(template, used, default_language, variables), **_since(variables, used)}
     text = _fill(template, form, used, body, variables).strip()
     title = _fill(template, form, used, subject, variables).strip() if subject else ""
     if not text:
@@ -61,6 +61,17 @@ def _phrases(template: Template, language: str, default: str, variables: Mapping
         if choice in table:
             return {"say": dict(table[choice])}
     return {}
+
+
+_AT_LEAST = {"en": "{} or earlier", "de": "{} oder früher"}
+"""How a text says that an outage began then at the latest. Another language says it in English."""
+
+
+def _since(variables: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """``since`` for this language: only our own look of the moment knows it, so it may have begun earlier."""
+    if variables.get("since_exact", True) or "since" not in variables:
+        return {}
+    return {"since": _AT_LEAST.get(language[:2], _AT_LEAST["en"]).format(variables["since"])}
 
 
 def _fill(template: Template, form: str, language: str, text: str, variables: Mapping[str, Any]) -> str:

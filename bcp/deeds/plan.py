@@ -33,8 +33,12 @@ def request_for(
     overrides: Mapping[str, str] | None = None,
     domains: Sequence[str] = (),
     parent: str = "",
+    since: str = "",
 ) -> Request:
-    """What is to be planned. Raises ``Invalid``: lint errors, unknown domains, wrong inputs."""
+    """What is to be planned. ``since``: when the outage began, as a person says it.
+
+    Raises ``Invalid``: lint errors, unknown domains, wrong inputs, a time that is none.
+    """
     facts = app.running.facts() if loaded.book.name == "comms-send" else frozenset[str]()
     problems = [p for p in lint(loaded, app.playbooks.catalogue(facts=facts)) if p.severity == "error"]
     if problems:
@@ -60,6 +64,7 @@ def request_for(
         plan_id=new_id("plan", app.clock.now()),
         valid_for_s=app.settings.plan.valid_for,
         snapshot=app.world.peace_data(),
+        outage=app.running.onset(since, parent).to_data(),
         all_domains=not domains and not parent,
     )
 
@@ -77,6 +82,8 @@ class PlanRequest:
     """Rules that are to be overridden, each with its reason."""
     parent: str = ""
     """The run that is to be gone back from."""
+    since: str = ""
+    """When the outage began, as a person says it (``bcp.detect.onset.read_since``); empty: what we know ourselves."""
 
 
 async def make(ground: Ground, who: Who, wanted: PlanRequest) -> Plan:
@@ -97,6 +104,7 @@ async def make(ground: Ground, who: Who, wanted: PlanRequest) -> Plan:
         overrides=wanted.overrides,
         domains=wanted.domains,
         parent=wanted.parent,
+        since=wanted.since,
     )
     made = await make_plan(app, request)
     made.write(plan_path(app, made.id))
@@ -191,6 +199,7 @@ def request_of_plan(app: App, plan: Plan, loaded: Loaded, *, kind: str = "") -> 
         recorded=plan.recorded,
         plan_id=plan.id,
         snapshot=app.world.peace_data(),
+        outage=plan.outage,
     )
 
 

@@ -29,6 +29,8 @@ class Send:
     letter: str = ""
     """Class of the outage; empty: that of the last verdict."""
     values: Mapping[str, str] = field(default_factory=dict)
+    since: str = ""
+    """When the outage began, as a person says it; empty: what we know ourselves."""
 
 
 async def plan_send(ground: Ground, who: Who, wanted: Send) -> Plan:
@@ -53,7 +55,7 @@ async def plan_send(ground: Ground, who: Who, wanted: Send) -> Plan:
     path = announce.playbook_of(
         app, wanted.audience, wanted.message, list(wanted.channels) or None, wanted.letter, wanted.values
     )
-    made = await make(ground, who, PlanRequest(str(path)))
+    made = await make(ground, who, PlanRequest(str(path), since=wanted.since))
     refusals = made.refusals()
     if refusals:
         _, first = refusals[0]

@@ -48,3 +48,10 @@ def iso(at: float | None) -> str:
 def clock_text(at: float) -> str:
     """``17:45:03`` in UTC, for timelines."""
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
+
+
+def moment_text(at: float, now: float) -> str:
+    """``17:45 UTC`` for people, and ``26 Jan 17:45 UTC`` when that was another day than ``now``."""
+    then, today = datetime.fromtimestamp(at, UTC), datetime.fromtimestamp(now, UTC)
+    day = "" if then.date() == today.date() else f"{then.day} {then:%b} "
+    return f"{day}{then:%H:%M} UTC"

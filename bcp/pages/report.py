@@ -77,15 +77,16 @@ def numbers(data: Data, zone: str = "") -> list[dict[str, str]]:
     achieved, times = data["achieved"], Times(zone)
     out = [
         {
-            "label": "Outage since" if achieved["counted_from"] != "start of the run" else "Started",
+            "label": _since_label(achieved),
             "big": times.clock(achieved["outage_since"]) or "not known",
             "small": f"{times.name(achieved['outage_since'])}, {times.day(achieved['outage_since'])}",
         }
     ]
     for key, label in (
         ("switched_s", "MX moved after"),
-        ("rto_receive_s", "First mail path after"),
-        ("rto_communicate_s", "People told after"),
+        ("test_mail_s", "Test mail taken after"),
+        ("rto_receive_s", "First mail on the relay after"),
+        ("rto_communicate_s", "All audiences told after"),
         ("caches_safe_s", "Old MX forgotten after"),
     ):
         if achieved.get(key) is not None:
@@ -111,6 +112,12 @@ def numbers(data: Data, zone: str = "") -> list[dict[str, str]]:
     return out
 
 
+def _since_label(achieved: Data) -> str:
+    if achieved.get("exact"):
+        return "Outage since"
+    return "Started" if str(achieved["counted_from"]).startswith("the start") else "Outage at least since"
+
+
 def _names(data: Data) -> dict[str, str]:
     return {s["id"]: str(s.get("name") or s["id"]) for s in data["steps"]}
 
@@ -121,8 +128,9 @@ def _name(step: Data) -> str:
 
 def _objective(o: Data) -> dict[str, str]:
     titles = {"rto_receive": "Receive mail again", "rto_communicate": "Tell people", "rpo_messages": "Mail lost"}
+    title = titles.get(str(o["objective"]), str(o["objective"]))
     return {
-        "title": titles.get(str(o["objective"]), str(o["objective"])),
+        "title": f"{title}: {o['audience']}" if o.get("audience") else title,
         "id": str(o["objective"]),
         "target": format_duration(o["target_s"]),
         "achieved": format_duration(o["achieved_s"]) if o["achieved_s"] is not None else "not measured",

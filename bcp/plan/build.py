@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from bcp.contracts.action import Access, Action, Proposal, Refusal, StepInfo
 from bcp.contracts.services import RunInfo, Services
+from bcp.detect.onset import from_data, looked
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.plan.model import Plan, PlannedStep
 from bcp.playbook import expr
@@ -38,6 +39,8 @@ class Request:
     valid_for_s: float = 3600.0
     snapshot: Mapping[str, Any] = field(default_factory=dict)
     """What peace looked like."""
+    outage: Mapping[str, Any] = field(default_factory=dict)
+    """When the outage began, as ``bcp.detect.onset`` writes it; empty: nothing is known."""
     all_domains: bool = False
     """Nobody named the domains: those that are well by themselves are left out."""
 
@@ -108,7 +111,14 @@ async def build(request: Request, actions: Mapping[str, Action[Any]], services: 
         parent=request.parent,
         recorded=dict(request.recorded),
         group=group_of(request),
+        outage=_outage(request, steps, now),
     ).sealed()
+
+
+def _outage(request: Request, steps: Mapping[str, PlannedStep], now: float) -> dict[str, Any]:
+    """When it began: what was known before, else what the plan's own looks saw."""
+    seen = [at for s in steps.values() if isinstance(at := s.outputs.get("since"), int | float) and at > 0]
+    return looked(from_data(request.outage), min(seen, default=0.0), now).to_data()
 
 
 async def plan_step(

@@ -56,6 +56,8 @@ class Plan:
     parent: str = ""
     recorded: Mapping[str, Any] = field(default_factory=dict)
     group: str = ""
+    outage: Mapping[str, Any] = field(default_factory=dict)
+    """When the outage began, as ``bcp.detect.onset`` writes it."""
     schema: str = SCHEMA
     checksum: str = ""
 

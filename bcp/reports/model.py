@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from bcp.contracts.effect import step_of
@@ -11,6 +11,7 @@ from bcp.engine.store import RunView
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid
 from bcp.playbook.load import loads
+from bcp.reports.achieved import achieved_times, objectives
 
 SCHEMA = "bcp.report/1"
 _TIMELINE = {
@@ -42,11 +43,12 @@ def report_data(
     extra: Mapping[str, Any] | None = None,
     children: Sequence[RunView] = (),
     reported: Callable[[Sequence[str]], Mapping[str, str]] | None = None,
+    internal: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Everything a report says, as plain data."""
+    """Everything a report says, as plain data. ``internal``: audiences of the people on call."""
     plan, state = view.plan, view.state
     names = {s["id"]: s["name"] for s in plan["steps"]}
-    achieved = achieved_times(view)
+    achieved = achieved_times(view, internal, children)
     return {
         "schema": SCHEMA,
         "organisation": organisation,
@@ -94,57 +96,6 @@ def report_data(
         "follows": [{"run": c.id, "playbook": c.plan["playbook"], "status": c.status()} for c in children],
         "extra": dict(extra or {}),
     }
-
-
-def achieved_times(view: RunView) -> dict[str, Any]:
-    """Seconds from the first failure seen (else from the start of the run) to what the objectives are about."""
-    state, began = view.state, view.state.started
-    since = next((float(s.outputs["since"]) for s in state.steps.values() if s.outputs.get("since")), 0.0) or began
-    switch = next(
-        (s for s in state.steps.values() if s.outputs.get("safe_at") and s.status in {"ok", "unchanged"}), None
-    )
-    canary = next((s for s in state.steps.values() if s.outputs.get("accepted_by") and s.status == "ok"), None)
-    told = next(
-        (s for s in state.steps.values() if s.outputs.get("sent") and s.status == "ok" and s.phase == "activation"),
-        None,
-    )
-    out: dict[str, Any] = {
-        "outage_since": iso(since),
-        "counted_from": "first failed look" if since != began else "start of the run",
-    }
-    if switch is not None:
-        out |= {
-            "switched_s": round(switch.ended - since, 1),
-            "caches_safe_s": round(float(switch.outputs["safe_at"]) - since, 1),
-        }
-    if canary is not None:
-        out["rto_receive_s"] = round(canary.ended - since, 1)
-    elif switch is not None:
-        out["rto_receive_s"] = out["switched_s"]
-    if view.record.meta.get("parent"):  # the way back has no recovery time of its own
-        out.pop("rto_receive_s", None)
-        return out
-    if told is not None:
-        out["rto_communicate_s"] = round(told.ended - since, 1)
-    return out
-
-
-def objectives(view: RunView, achieved: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each target beside what was achieved."""
-    wanted = view.record.meta.get("objectives") or {}
-    rows = []
-    for name, key in (("rto_receive", "rto_receive_s"), ("rto_communicate", "rto_communicate_s")):
-        if wanted.get(name) is not None:
-            got = achieved.get(key)
-            rows.append(
-                {
-                    "objective": name,
-                    "target_s": wanted[name],
-                    "achieved_s": got,
-                    "met": None if got is None else got <= wanted[name],
-                }
-            )
-    return rows
 
 
 def _title(plan: Mapping[str, Any]) -> str:

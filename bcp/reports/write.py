@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ Reported = Callable[[Sequence[str]], Mapping[str, str]]
 
 
 class ReportWriter:
-    """Reports go to one folder per run. ``zone`` is the time zone (IANA) of the page; the data are in UTC."""
+    """Reports go to one folder per run. ``zone`` is the time zone (IANA) of the page; the data are in UTC.
+    ``internal``: audiences of the people on call, whom to tell is no objective."""
 
     def __init__(
         self,
@@ -28,9 +29,10 @@ class ReportWriter:
         extra: Mapping[str, Any] | None = None,
         reported: Reported | None = None,
         zone: str = "",
+        internal: Collection[str] = (),
     ) -> None:
         self.runs, self.folder, self.organisation, self.extra = runs, folder, organisation, extra
-        self.zone = zone
+        self.zone, self.internal = zone, frozenset(internal)
         self.reported = reported
 
     def keep_answers(self, run_id: str, answers: Mapping[str, Any]) -> dict[str, str]:
@@ -55,7 +57,12 @@ class ReportWriter:
         children = [self.runs.view(c.id, effects=False) for c in reversed(self.runs.children(run_id))]
         data = redact_data(
             report_data(
-                view, organisation=self.organisation, extra=self.extra, children=children, reported=self.reported
+                view,
+                organisation=self.organisation,
+                extra=self.extra,
+                children=children,
+                reported=self.reported,
+                internal=self.internal,
             )
         )
         data["answers"] = self._answers(run_id)

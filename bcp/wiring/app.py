@@ -83,5 +83,6 @@ def make_app(
             world,
             seen=seen or watch.decision,
             looker=looker or (lambda: watch.looker),
+            watching=lambda: watch,
         ),
     )

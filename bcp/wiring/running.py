@@ -13,19 +13,22 @@ from bcp.contracts.journal import Journal
 from bcp.contracts.services import Approvals, Halt, Looker, RunInfo, Services
 from bcp.contracts.store import RunCard, RunQuery
 from bcp.detect.decide import Decision
+from bcp.detect.onset import Onset, from_data, looked
 from bcp.engine.approvals import DryApprovals, JournalApprovals
 from bcp.engine.dry import DryCourier, DryDns, DryMailer, DryOutside, DryPages, DryRelay, DryReports
 from bcp.engine.events import Listener, nobody
 from bcp.engine.store import Rest, Runs, RunView
-from bcp.kernel.clock import Clock, clock_text, iso
+from bcp.kernel.clock import Clock, clock_text, iso, moment_text
 from bcp.kernel.errors import BcpError
 from bcp.plan.build import Request
 from bcp.playbook.load import Loaded
 from bcp.settings import Configuration
 from bcp.store.sqlite.state import SqliteState
 from bcp.wiring.facts import facts_of, switch_time
+from bcp.wiring.onset import onset_of
 from bcp.wiring.people import People
 from bcp.wiring.services import Replies, SitePages
+from bcp.wiring.watching import Watching
 from bcp.wiring.world import World
 
 if TYPE_CHECKING:
@@ -45,9 +48,11 @@ class Running:
         *,
         seen: Callable[[], Decision],
         looker: Callable[[], Looker],
+        watching: Callable[[], Watching],
     ) -> None:
         self.configuration, self.settings, self.clock = configuration, configuration.settings, clock
         self.people, self.world, self.seen, self._looker = people, world, seen, looker
+        self.watching = watching
 
     @cached_property
     def runs(self) -> Runs:
@@ -90,6 +95,20 @@ class Running:
                 yield self.runs.view(run_id, effects=False)
             except BcpError:
                 continue
+
+    def onset(self, said: str = "", parent: str = "") -> Onset:
+        """When the outage began, as far as anybody here knows (``bcp.wiring.onset``). Raises ``Invalid``."""
+        watching = self.watching()
+        return onset_of(
+            self.configuration.state,
+            self.settings.service,
+            self.clock,
+            watching.history,
+            self.runs,
+            watching.rules.keep_firing_for_s,
+            said=said,
+            parent=parent,
+        )
 
     # -- services of one run -------------------------------------------------------------------------------------
 
@@ -166,6 +185,7 @@ class Running:
         book = request.loaded.book
         every = min((s.every for s in book.hold if s.every), default=1800.0)
         decision = self.seen()
+        onset = looked(from_data(request.outage), decision.since or 0.0, run.started or now)
         return {
             "org": self.settings.organisation.said(),
             "service": self.settings.service,
@@ -176,7 +196,8 @@ class Running:
             "inputs": dict(request.inputs),
             "run": {"id": run.id, "kind": run.kind, "playbook": run.playbook},
             "now": clock_text(now)[:5] + " UTC",
-            "since": clock_text(decision.since or run.started or now)[:5] + " UTC",
+            "since": moment_text(onset.at, now),
+            "since_exact": onset.exact or "since" in extra,
             "next_update": clock_text(now + every)[:5] + " UTC",
             **extra,
         }
@@ -188,7 +209,19 @@ class Running:
         from bcp.reports.write import ReportWriter  # only where one is written
 
         org, folder = self.settings.organisation, self.configuration.state / "reports"
-        return ReportWriter(self.runs, folder, org.name, reported=self.reported, zone=org.timezone)
+        return ReportWriter(
+            self.runs,
+            folder,
+            org.name,
+            reported=self.reported,
+            zone=org.timezone,
+            internal=self._internal(),
+        )
+
+    def _internal(self) -> frozenset[str]:
+        """Audiences of the people on call."""
+        serve = self.settings.serve
+        return frozenset({serve.oncall, *(g.removeprefix("group:") for g in serve.ask.groups)})
 
     def reported(self, receipts: Sequence[str]) -> dict[str, str]:
         """The last status that a vendor reported, by receipt."""

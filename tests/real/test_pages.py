@@ -39,7 +39,12 @@ REPORT = {
     "overrides": {},
     "approvals": [{"by": "bob", "at": "2026-01-22T17:46:00Z"}],
     "objectives": [{"objective": "rto_receive", "target_s": 1800, "achieved_s": 7, "met": True}],
-    "achieved": {"counted_from": "first failed look", "outage_since": "2026-01-22T17:44:00Z", "rto_receive_s": 7.0},
+    "achieved": {
+        "counted_from": "the first failed look: it began then or earlier",
+        "exact": False,
+        "outage_since": "2026-01-22T17:44:00Z",
+        "rto_receive_s": 7.0,
+    },
     "changes": [{"target": "MX corp.test.", "before": LONG, "after": LONG, "undo": LONG}],
     "texts": [
         {

@@ -110,7 +110,7 @@ def test_an_outage_from_break_to_all_clear(story, tmp_path) -> None:
     assert next(s for s in status["steps"] if s["id"] == "mx")["outputs"]["everywhere"] is True
 
     seen = json.loads(ops.run("history", "--output", "json")[1])["incidents"][-1]
-    assert seen["classes"] == ["B"] and 0 < seen["rta_receive_s"] <= rto + 1, seen
+    assert seen["classes"] == ["B"] and 0 < seen["switched_s"] <= rto + 1, seen
 
     time.sleep(5)
     net.heal(how)

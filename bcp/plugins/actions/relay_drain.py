@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,9 @@ from bcp.contracts.services import Services
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
 from bcp.kit.mail_account import account
+
+ARRIVALS = 50
+"""How many of the first arrivals are kept: when the relay took its first mail is read from them."""
 
 
 class DrainArgs(Args):
@@ -46,6 +49,7 @@ class Drain(Action[DrainArgs]):
         "bounced": "number",
         "unaccounted": "number",
         "left": "number",
+        "arrivals": "list",
         "by_name": "list",
     }
 
@@ -60,7 +64,9 @@ class Drain(Action[DrainArgs]):
             except (Transient, InDoubt) as error:
                 note = f"it is not known what {args.relay} holds: {error.message}"
         empty = dict.fromkeys(("recipients", "bounced", "unaccounted", "left"), 0)
-        return Proposal(notes=(note,), outputs={"seen": waiting, "sent": waiting, **empty, "by_name": []})
+        return Proposal(
+            notes=(note,), outputs={"seen": waiting, "sent": waiting, **empty, "arrivals": [], "by_name": []}
+        )
 
     async def perform(self, args: DrainArgs, services: Services, step: StepInfo) -> Outcome:
         """Ask, look, repeat, until nothing was left for the quiet time."""
@@ -85,7 +91,7 @@ class Drain(Action[DrainArgs]):
             if queue:
                 await self._ask(relay, domains, watch)
             await clock.sleep(args.ask_every)
-        return await self._account(relay, watch.seen)
+        return await self._account(relay, watch)
 
     async def _look(self, relay: Relay, args: DrainArgs, services: Services, watch: _Watch) -> list[QueuedMail] | None:
         """What it holds for us now; ``None`` when it does not say, which is not *nothing*."""
@@ -104,8 +110,8 @@ class Drain(Action[DrainArgs]):
         except (Transient, InDoubt) as error:
             watch.trouble = error.message
 
-    async def _account(self, relay: Relay, seen: Mapping[str, Collection[str]]) -> Outcome:
-        found = account(seen, await relay.fates(list(seen)))
+    async def _account(self, relay: Relay, watch: _Watch) -> Outcome:
+        found = account(watch.seen, await relay.fates(list(watch.seen)))
         outputs: dict[str, Any] = {
             "seen": found.messages,
             "recipients": len(found.entries),
@@ -113,9 +119,10 @@ class Drain(Action[DrainArgs]):
             "bounced": found.bounced,
             "unaccounted": found.unaccounted,
             "left": 0,
+            "arrivals": sorted(watch.arrivals)[:ARRIVALS],
             "by_name": found.by_name()[:1000],
         }
-        return Outcome(found.summary(), outputs, changed=bool(seen))
+        return Outcome(found.summary(), outputs, changed=bool(watch.seen))
 
     async def probe(self, args: DrainArgs, services: Services, step: StepInfo) -> Finding:
         """Asking again does no harm."""
@@ -136,11 +143,15 @@ class _Watch:
     seen: dict[str, dict[str, None]] = field(default_factory=dict)
     """Recipients of ours by queue id. ``postqueue`` lists only those that are left: what was seen once is kept."""
     trouble: str = ""
+    arrivals: set[float] = field(default_factory=set)
+    """When the relay took them, by its own record."""
 
     def note(self, queue: Sequence[QueuedMail], domains: set[str]) -> None:
         for mail in queue:
             ours = (r for r in mail.recipients if _domain(r) in domains)
             self.seen.setdefault(mail.queue_id, {}).update(dict.fromkeys(ours))
+            if mail.arrived > 0:
+                self.arrivals.add(mail.arrived)
 
 
 def _late(args: DrainArgs, queue: Sequence[QueuedMail] | None, watch: _Watch) -> Transient:

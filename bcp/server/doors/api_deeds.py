@@ -115,7 +115,7 @@ async def failback(daemon: TheDaemon, token: Operator, run: Id) -> PlanOut:
 @router.post("/plans", summary="Make a plan")
 async def plan(daemon: TheDaemon, token: Operator, body: PlanIn) -> PlanOut:
     """Reads the facts; writes nothing but the plan."""
-    wanted = PlanRequest(body.playbook, body.inputs, tuple(body.domains))
+    wanted = PlanRequest(body.playbook, body.inputs, tuple(body.domains), since=body.since)
     async with planning(daemon.core, daemon.conductor) as ground:
         made = await make(ground, who_has(token), wanted)
     return plan_out(made)
@@ -132,7 +132,7 @@ async def run_plan(daemon: TheDaemon, token: Operator, plan: Id) -> Done:
 @router.post("/sends", summary="Send one message to one audience", status_code=202)
 async def send(daemon: TheDaemon, token: Operator, body: SendIn) -> Done:
     """As a run of its own."""
-    wanted = Send(body.message, body.audience, tuple(body.channels), body.letter)
+    wanted = Send(body.message, body.audience, tuple(body.channels), body.letter, since=body.since)
     async with planning(daemon.core, daemon.conductor) as ground:
         made = await plan_send(ground, who_has(token), wanted)
     return Done(done="it begins", run=await daemon.conductor.begin(made, who_has(token).person))

@@ -137,6 +137,13 @@ class RunFull(RunOut):
     steps: list[StepOut]
 
 
+Since = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9TZ:+.dhms-]{0,32}$"),
+    Field(description="When the outage began: 45m (ago), 09:45 (UTC), 2026-01-22T09:45Z. Empty: what is known here."),
+]
+
+
 class PlanIn(Out):
     """What to plan."""
 
@@ -145,6 +152,7 @@ class PlanIn(Out):
         default_factory=dict
     )
     domains: list[Text] = Field(default_factory=list, max_length=1000)
+    since: Since = ""
 
 
 class PlanOut(Out):
@@ -216,6 +224,7 @@ class SendIn(Out):
         default_factory=list, max_length=50
     )
     letter: Annotated[str, StringConstraints(pattern=r"^[A-H]?$")] = Field(default="", description="Class of outage.")
+    since: Since = ""
 
 
 class StopIn(Out):

@@ -243,6 +243,21 @@ class Book(QuestionRows, AlertRows):
             self.note(kind, incident, actor, **data)
 
 
+def opened_at(path: Path, service: str) -> float:
+    """When the incident that is not closed was opened, read beside the writer of the book; 0: there is none, or it
+    cannot be read."""
+    if not path.exists():
+        return 0.0
+    marks = ",".join("?" * len(OPEN))
+    query = f"select min(opened) from incident where service = ? and state in ({marks})"  # noqa: S608 - only marks
+    try:
+        with contextlib.closing(connect(path, "ro", timeout_s=2.0)) as db:
+            row = db.execute(query, (service, *OPEN)).fetchone()
+    except sqlite3.Error:
+        return 0.0
+    return float(row[0] or 0.0) if row else 0.0
+
+
 def _incident(row: Sequence[Any]) -> Incident:
     mark, service, state, opened, declared, resolved, closed, classes, title, mode, playbook, runs = row
     times = (float(opened), float(declared), float(resolved), float(closed))

@@ -46,7 +46,8 @@ def data(**more: Any) -> dict[str, Any]:
         "approvals": [{"by": "bob", "at": "2026-01-22T17:46:00Z", "step": "approve", "how": "sms"}],
         "objectives": [{"objective": "rto_receive", "target_s": 1800.0, "achieved_s": 420.0, "met": True},
         {"objective": "rto_communicate", "target_s": 900.0, "achieved_s": None, "met": None}],
-        "achieved": {"outage_since": "2026-01-22T17:44:00Z", "counted_from": "first failed look", "switched_s": 400.0,
+        "achieved": {"outage_since": "2026-01-22T17:44:00Z", "exact": True,
+        "counted_from": "the first failure that the watch saw", "switched_s": 400.0,
         "rto_receive_s": 420.0},
         "steps": [step()],
         "changes": [{"target": "MX corp.test.", "before": "0 old.", "after": "10 new.", "undo": "swap back",
@@ -139,7 +140,7 @@ def test_the_numbers() -> None:
     assert found == {
         "Outage since": "17:44",
         "MX moved after": "6m 40s",
-        "First mail path after": "7m",
+        "First mail on the relay after": "7m",
         "Messages": "3",
         "Answered": "3 of 5",
         "Objectives met": "1 of 1",
@@ -148,7 +149,7 @@ def test_the_numbers() -> None:
 
 
 def test_without_a_look_before_it_the_outage_is_not_said_to_have_begun() -> None:
-    found = numbers(data(achieved={"outage_since": "2026-01-22T17:45:00Z", "counted_from": "start of the run"}))
+    found = numbers(data(achieved={"outage_since": "2026-01-22T17:45:00Z", "counted_from": "the start of the run"}))
     assert found[0]["label"] == "Started" and not any("after" in n["label"] for n in found)
 
 

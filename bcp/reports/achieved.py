@@ -1,0 +1,126 @@
+"""What a run achieved against its objectives: counted from when the outage began, and only what was reached. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from bcp.detect.onset import Onset, from_data, looked
+from bcp.engine.state import FINAL
+from bcp.engine.store import RunView
+from bcp.kernel.clock import iso
+
+WELL = frozenset({"ok", "unchanged"})
+SOURCES = {
+    "person": "what a person said",
+    "parent": "the run that it goes back from",
+    "watch": "the first failure that the watch saw",
+    "incident": "when the incident was opened",
+    "look": "the first failed look: it began then or earlier",
+    "start": "the start of the run: when it began is not known",
+}
+
+
+def onset_of_run(view: RunView) -> Onset:
+    """When the outage began: as the plan knows it, else what a step of the run saw, else the start of the run."""
+    kept = from_data(view.plan.get("outage"))
+    seen = (s.outputs.get("since") for s in view.state.steps.values())
+    first = min((float(t) for t in seen if isinstance(t, int | float) and t > 0), default=0.0)
+    if kept.at and kept.source != "start":
+        return kept
+    return looked(Onset(), first, view.state.started)
+
+
+def achieved_times(view: RunView, internal: Collection[str] = (), children: Sequence[RunView] = ()) -> dict[str, Any]:
+    """Seconds from the beginning of the outage to what the objectives are about.
+
+    ``internal``: audiences of the people on call; telling them is work, not communication. ``children``: the runs that
+    went back from this one; their drain knows the first mail that the relay took.
+    """
+    onset = onset_of_run(view)
+    switch = next((s for s in view.state.steps.values() if s.outputs.get("safe_at") and s.status in WELL), None)
+    out: dict[str, Any] = {
+        "outage_since": iso(onset.at),
+        "exact": onset.exact,
+        "counted_from": SOURCES.get(onset.source, SOURCES["start"]),
+    }
+    if switch is not None:
+        out["switched_s"] = round(switch.ended - onset.at, 1)
+        out["caches_safe_s"] = round(float(switch.outputs["safe_at"]) - onset.at, 1)
+    if view.record.meta.get("parent"):  # the way back has no recovery time of its own
+        return out
+    canary = next((s for s in view.state.steps.values() if s.outputs.get("accepted_by") and s.status == "ok"), None)
+    if canary is not None:
+        out["test_mail_s"] = round(canary.ended - onset.at, 1)
+    if switch is not None and (first := first_mail((view, *children), switch.started)):
+        out["rto_receive_s"] = round(first - onset.at, 1)
+    told = audiences_told(view, internal)
+    out["told_s"] = {name: None if at is None else round(at - onset.at, 1) for name, at in told.items()}
+    known = [t for t in out["told_s"].values() if t is not None]
+    if told and len(known) == len(told):
+        out["rto_communicate_s"] = max(known)
+    return out
+
+
+def first_mail(views: Iterable[RunView], switched: float) -> float:
+    """When the relay took the first mail after the switch, by its own record; 0: nobody read that.
+
+    Our own test mails are none: what arrived while one was under way does not count, so that the figure is rather too
+    late than too early.
+    """
+    steps = [s for view in views for s in view.state.steps.values()]
+    tests = [(s.started - 1.0, s.ended + 1.0) for s in steps if s.outputs.get("accepted_by")]
+    found = [
+        float(at)
+        for step in steps
+        for at in _numbers(step.outputs.get("arrivals"))
+        if at >= switched and not any(a <= at <= b for a, b in tests)
+    ]
+    return min(found, default=0.0)
+
+
+def _numbers(value: object) -> list[float]:
+    return [float(x) for x in value if isinstance(x, int | float)] if isinstance(value, list) else []
+
+
+def audiences_told(view: RunView, internal: Collection[str] = ()) -> dict[str, float | None]:
+    """When each audience of the activation was first told by a channel that took it; ``None``: it was not."""
+    out: dict[str, float | None] = {}
+    for planned in view.plan["steps"]:
+        audiences = {str(f["audience"]) for f in planned["forecasts"]} - set(internal)
+        if planned["phase"] != "activation" or not audiences:
+            continue
+        step = view.state.steps.get(str(planned["id"]))
+        at = step.ended if step is not None and step.status in WELL and step.outputs.get("sent") else None
+        for name in audiences:
+            before = out.get(name)
+            out[name] = at if before is None else min(before, at) if at is not None else before
+    return out
+
+
+def objectives(view: RunView, achieved: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each target beside what was achieved; communication for each audience apart.
+
+    ``met`` is ``None`` where nothing was measured and the run may still come to it, or where nobody knows since when
+    the outage lasted. A run that was rejected, aborted or
+    failed meets no objective that it did not reach.
+    """
+    wanted = view.record.meta.get("objectives") or {}
+    rows = []
+    if (target := wanted.get("rto_receive")) is not None and not view.record.meta.get("parent"):
+        rows.append(_row(view, "rto_receive", "", target, achieved.get("rto_receive_s")))
+    if (target := wanted.get("rto_communicate")) is not None:
+        told = achieved.get("told_s") or {"": None}
+        rows += [_row(view, "rto_communicate", name, target, at) for name, at in told.items()]
+    return rows
+
+
+def _row(view: RunView, objective: str, audience: str, target: float, got: float | None) -> dict[str, Any]:
+    failed = view.status() in FINAL and view.status() != "done"
+    if got is None:
+        met = False if failed or (objective == "rto_communicate" and view.status() in FINAL) else None
+    elif got > target or (failed and objective == "rto_receive"):
+        met = False
+    else:
+        met = True if onset_of_run(view).exact else None  # it may have begun earlier than what was seen
+    return {"objective": objective, "audience": audience, "target_s": target, "achieved_s": got, "met": met}
