@@ -56,16 +56,18 @@ def app() -> App:
 
 def state_folder() -> Path:
     """The state folder, without validating the configuration: for commands that must be quick and always work."""
-    path = config_path()
-    import re
+    return basics()[0]
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"cannot read {path}: {error}", hint="Check the path.") from error
-    found = re.search(r"^state:[ \t]*(['\"]?)([^'\"#\n]+?)\1[ \t]*(?:#.*)?$", text, re.MULTILINE)
-    folder = Path(found[2].strip()) if found else Path(".bcp")
-    return folder if folder.is_absolute() else path.resolve().parent / folder
+
+def basics() -> tuple[Path, str, str]:
+    """The state folder, the service's name and the organisation's time zone, read as ``state_folder`` reads."""
+    from bcp.kernel.glance import glance
+
+    path = config_path()
+    state, service, zone = ("state",), ("service",), ("organisation", "timezone")
+    found = glance(path, (state, service, zone))
+    folder = path.resolve().parent / (found.get(state) or ".bcp")  # an absolute one stays as it is
+    return folder, found.get(service, "exchange-online"), found.get(zone, "")
 
 
 def runs() -> Runs:

@@ -72,6 +72,11 @@ def read(path: Path, *, limit: int = MAX_BYTES) -> Document:
     Raises:
         Invalid: when it cannot be read, is not UTF-8 or is not the YAML accepted here.
     """
+    return parse(read_text(path, limit=limit), str(path))
+
+
+def read_text(path: Path, *, limit: int = MAX_BYTES) -> str:
+    """The text of a file of ``limit`` bytes at most. Raises ``Invalid``: it cannot be read, or is not UTF-8."""
     try:
         size = path.stat().st_size
         if size > limit:
@@ -82,12 +87,11 @@ def read(path: Path, *, limit: int = MAX_BYTES) -> Document:
             f"cannot read {path}: {error.strerror or error}", hint="Check the path and its permissions."
         ) from error
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         problem = Problem("this byte is not UTF-8", str(path), line, 1, "Save the file as UTF-8.", "yaml.encoding")
         raise Invalid.of([problem]) from error
-    return parse(text, str(path))
 
 
 def parse(text: str, file: str = "<text>") -> Document:
@@ -97,7 +101,7 @@ def parse(text: str, file: str = "<text>") -> Document:
         loader = _Loader(text)
         node = loader.get_single_node()
     except yaml.YAMLError as error:
-        raise Invalid.of([_yaml_problem(error, file)]) from error
+        raise Invalid.of([yaml_problem(error, file)]) from error
     except (ValueError, RecursionError) as error:  # characters YAML forbids; nesting beyond any sense
         raise Invalid.of([Problem(f"this is not YAML: {error}", file, 1, 1, "", "yaml.syntax")]) from error
     finally:
@@ -110,7 +114,8 @@ def parse(text: str, file: str = "<text>") -> Document:
     return Document(file, text, data, walk.keys, walk.values)
 
 
-def _yaml_problem(error: yaml.YAMLError, file: str) -> Problem:
+def yaml_problem(error: yaml.YAMLError, file: str) -> Problem:
+    """What is wrong with a text that is no YAML, and where."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     what = getattr(error, "problem", None) or str(error).splitlines()[0]

@@ -10,18 +10,16 @@ from pydantic import ValidationError
 from bcp.contracts.plugin import Model
 from bcp.kernel.document import explain, read
 from bcp.kernel.errors import Invalid, Problem
+from bcp.kernel.glance import MAX_BYTES
 from bcp.kernel.secret import Secret
 from bcp.settings.cross import cross
 from bcp.settings.families import read_sections
 from bcp.settings.model import Configuration, Settings
 
-MAX_CONFIG_BYTES = 20_000_000
-"""Ten thousand domains with their probes."""
-
 
 def load(path: Path) -> Configuration:
     """Read ``bcp.yaml``. Raises ``Invalid`` with every problem found."""
-    document = read(path, limit=MAX_CONFIG_BYTES)
+    document = read(path, limit=MAX_BYTES)
     if not isinstance(document.data, dict):
         raise Invalid.of(
             [
