@@ -52,5 +52,5 @@ def _answer(run: str, as_: str, step: str, checksum: str, reason: str, *, yes: b
     render.emit(
         "bcp.answer/1",
         {"run": done.run, "step": done.step, "answer": kind, "by": done.by, "checksum": done.checksum},
-        f"{word} {done.step} of {done.run} as {done.by}, plan {done.checksum[:12]}.",
+        f"{word} by {done.by}: plan {done.checksum[:12]} of {done.run} (gate {done.step}).",
     )

@@ -31,6 +31,7 @@ from bcp.cli import (
 )
 from bcp.cli.common import Place
 from bcp.cli.render import OUT
+from bcp.cli.surface import Surface
 
 HELP = """Keep mail and people going when Exchange Online fails.
 
@@ -46,6 +47,7 @@ COMMON = "Anywhere: --config FILE, --output json, --quiet, --no-color, --debug, 
 def _empty() -> typer.Typer:
     return typer.Typer(
         name="bcp",
+        cls=Surface,
         help=HELP,
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -123,7 +125,7 @@ def overview() -> typer.Typer:
     """The same commands without their options: ``bcp --help`` lists names, and options cost a third of its time."""
     top = _empty()
     for command in app.registered_commands:
-        top.command(name=command.name, help=command.help)(_nothing)
+        top.command(name=command.name, help=command.help, hidden=command.hidden)(_nothing)
     for group in app.registered_groups:
         assert group.typer_instance is not None
         top.command(name=group.name, help=str(group.typer_instance.info.help))(_nothing)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(name="abort", help="End a run: no further step, then undo what was done.")(abort)
-    app.command(name="undo", help="Undo what a run that is not over has done, last first.")(abort)
+    app.command(name="undo", help="The same as abort.", hidden=True)(abort)
     app.command(name="settle", help="Say whether an effect in doubt happened. By name, for the record.")(settle)
     app.command(name="failback", help="Plan and run the way back of a run.")(failback)
     app.command(name="acknowledge", help="Lift the rest after a run: you looked at it.")(acknowledge)
@@ -69,11 +69,9 @@ def abort(
 def _consent(shown: Shown, consequence: str, anyway: str) -> tuple[str, str]:
     """Show where mail would go and ask, twice where a look speaks against it. Without a terminal: closed."""
     assert shown.moves is not None
-    render.say(f"{render.paint('This moves mail', 'bad', sys.stderr)}: {shown.moves}")
-    render.say(f"Our own look now: {shown.seen}. It takes {shown.count} of: {', '.join(shown.approvers)}.")
-    render.say(
-        f"Consequence {shown.consequence[:12]}" + (f", in spite of it {shown.anyway[:12]}" if shown.anyway else "")
-    )
+    render.say(render.wrap(f"{shown.moves}", "  ", f"{render.paint('This moves mail', 'bad', sys.stderr)}: "))
+    render.say(render.wrap(f"Our own look says now: {shown.seen}.", "  ", ""))
+    render.say(render.wrap(f"It takes a yes of {shown.count} of: {', '.join(shown.approvers)}.", "  ", ""))
     if consequence:
         return consequence, anyway
     if not render.ask("\nMove mail back?"):

@@ -21,6 +21,19 @@ _MARKS = {
     "undone": "↶",
     "undo_failed": "✗",
 }
+PHASE_WORDS = {
+    "ready": "Is everything ready?",
+    "before": "Is it true?",
+    "activation": "Activation",
+    "after": "Does it hold?",
+    "hold": "Holding",
+    "always": "At the end",
+}
+
+
+def phase_words(phase: str) -> str:
+    """A phase of a playbook, as a person asks about it."""
+    return PHASE_WORDS.get(phase, phase)
 
 
 def _can(mark: str) -> bool:
@@ -37,6 +50,7 @@ class Timeline:
     def __init__(self, start: float | None = None, run_id: str = "") -> None:
         self.start, self.run_id = start, run_id
         self._status: Any = None
+        self._retried: dict[str, str] = {}
         self._plain = not _can("✓")
 
     def __call__(self, progress: Progress) -> None:
@@ -55,12 +69,12 @@ class Timeline:
         if handler is not None:
             return handler(p)  # type: ignore[no-any-return]
         texts = {
-            "phase_started": paint(f"phase {p.data.get('phase')}", "bold", sys.stderr),
+            "phase_started": paint(phase_words(str(p.data.get("phase"))), "bold", sys.stderr),
             "resumed": "resumed",
             "undo_started": paint("undoing", "warn", sys.stderr),
             "stopped": status_word("stopped", sys.stderr) + f" {p.text}",
             "aborting": paint(f"aborting {p.text}", "warn", sys.stderr),
-            "recovered": "failed back",
+            "recovered": "mail is back where it was",
             "note": p.text,
         }
         return texts.get(p.kind)
@@ -103,12 +117,15 @@ class Timeline:
         return paint(f"! {p.text}", "warn", sys.stderr)
 
     def _on_holding(self, p: Progress) -> str:
-        at = clock_text(float(p.data["next"]))
+        at = clock_text(float(p.data["next"]))[:5]
         return (
-            f"{status_word('holding', sys.stderr)}; next update at {at} UTC. Back again: bcp failback {self.run_id}"
+            f"{status_word('holding', sys.stderr)}; next update at {at} UTC. The way back: bcp failback {self.run_id}"
         ).rstrip()
 
-    def _on_step_retry(self, p: Progress) -> str:
+    def _on_step_retry(self, p: Progress) -> str | None:
+        if self._retried.get(p.step) == p.text:  # once is enough: it goes on until the step ends
+            return None
+        self._retried[p.step] = p.text
         return paint(f"  {p.step}: {p.text}; trying again", "soft", sys.stderr)
 
     def _on_run_finished(self, p: Progress) -> str:

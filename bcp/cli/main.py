@@ -66,14 +66,38 @@ def quick_status(arguments: list[str]) -> bool:
     return True
 
 
+def _typer(arguments: list[str]) -> int:
+    """Every other command; returns the exit code. Raises ``Invalid`` for a line that cannot be understood."""
+    from bcp.cli.app import app, overview  # Typer and its models cost 0.1 s
+    from bcp.cli.usage import Abort, UsageError, help_asked, invalid
+
+    words = help_asked(arrange(arguments))
+    chosen = overview() if words in (["--help"], ["-h"]) else app
+    try:
+        code = chosen(args=words, prog_name="bcp", standalone_mode=False)
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            return int(error.exit_code)
+        OUT.json = OUT.json or _wants_json(words)
+        raise invalid(error, words) from error
+    except Abort as error:  # Ctrl-D at a question
+        raise KeyboardInterrupt from error
+    return code if isinstance(code, int) else 0
+
+
+def _wants_json(words: list[str]) -> bool:
+    """Was JSON asked for on a line that Typer did not read to its end?"""
+    from itertools import pairwise
+
+    return "--output=json" in words or any(a in {"--output", "-o"} and b == "json" for a, b in pairwise(words))
+
+
 def main() -> None:
     """Entry point. No traceback reaches a person without --debug."""
     try:
         if not quick_status(sys.argv[1:]):
-            from bcp.cli.app import app, overview  # Typer and its models cost 0.1 s
-
-            words = arrange(sys.argv[1:])
-            (overview() if words in (["--help"], ["-h"]) else app)(args=words, prog_name="bcp")
+            sys.exit(_typer(sys.argv[1:]))
     except BcpError as error:
         sys.exit(fail(error))
     except (KeyboardInterrupt, Interrupted):

@@ -12,7 +12,7 @@ from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import pairs, wait_for
 from bcp.cli.person import ground_of, who_is
-from bcp.kernel.clock import iso
+from bcp.kernel.clock import moment_text
 from bcp.kernel.errors import GateClosed, Invalid
 from bcp.kernel.units import format_duration
 
@@ -120,7 +120,7 @@ def describe(made: Plan) -> str:
 
     lines = [
         f"{render.paint('Plan', 'bold')} {made.playbook}  {render.paint(made.checksum[:12], 'bold')}  valid until "
-        f"{iso(made.expires)}",
+        f"{moment_text(made.expires, made.created)}",
         f"Domains: {', '.join(made.domains[:6])}{' ...' if len(made.domains) > 6 else ''}",
     ]
     if made.kind == "drill":

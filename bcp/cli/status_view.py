@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bcp.cli import render
-from bcp.cli.common import runs
+from bcp.cli.common import basics, runs
 from bcp.kernel.clock import clock_text, iso
+from bcp.kernel.errors import Missing
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
-    from bcp.engine.store import RunView
+    from bcp.engine.store import Runs, RunView
 
 
 def show(run: str = "last", *, everything: bool = False, timeline: bool = False) -> None:
@@ -31,14 +32,43 @@ def show(run: str = "last", *, everything: bool = False, timeline: bool = False)
             render.table(rows) or "No runs yet.",
         )
         return
+    if run in {"", "last"} and _whole(found, timeline=timeline):
+        return
     view = found.view(found.find(run))
     data = status_data(view)
     if timeline:
-        data["timeline"] = [
-            {"at": iso(e.at), "kind": e.kind, "step": e.step, "actor": e.actor, "data": dict(e.data)}
-            for e in view.record.events
-        ]
+        data["timeline"] = timeline_data(view)
     render.emit("bcp.status/1", data, status_text(view, found.clock.now(), timeline))
+
+
+def _whole(found: Runs, *, timeline: bool) -> bool:
+    """How things stand as a whole, then the newest run. False: nothing was ever looked at or run here."""
+    from bcp.cli import situation as now
+
+    state, service, zone = basics()
+    try:
+        view = found.view(found.find("last"))
+        s = now.situation(found, state, service, zone, view)
+    except Missing:
+        s = now.situation(found, state, service, zone)
+        if not s.looked:
+            return False
+        render.emit("bcp.status/1", {"run": "", "situation": now.data(s)}, now.words(s, (), "") + "\n\nNo run yet.")
+        return True
+    data = {**status_data(view), "situation": now.data(s)}
+    if timeline:
+        data["timeline"] = timeline_data(view)
+    head = now.words(s, now.holding_runs(found), view.id)
+    render.emit("bcp.status/1", data, head + "\n\n" + status_text(view, found.clock.now(), timeline))
+    return True
+
+
+def timeline_data(view: RunView) -> list[dict[str, Any]]:
+    """Every event."""
+    return [
+        {"at": iso(e.at), "kind": e.kind, "step": e.step, "actor": e.actor, "data": dict(e.data)}
+        for e in view.record.events
+    ]
 
 
 def status_data(view: RunView) -> dict[str, Any]:
@@ -113,7 +143,8 @@ def _told(data: Mapping[str, Any]) -> Any:
 def status_text(view: RunView, now: float, timeline: bool) -> str:
     """The same for people, what to do next last."""
     state, plan = view.state, view.plan
-    took = format_duration((state.ended or now) - state.started) if state.started else ""
+    took = format_duration(round(max(0.0, (state.ended or now) - state.started))) if state.started else ""
+    names = {str(s["id"]): str(s.get("name") or "") for s in plan["steps"]}
     lines = [
         f"{render.paint(view.id, 'bold')}  {plan['playbook']}  "
         f"{render.status_word(view.status())}{' for ' + took if not state.ended else ' after ' + took}"
@@ -129,7 +160,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
                 [
                     s.id,
                     render.status_word(s.status),
-                    (s.error or s.summary) + (f" (round {s.rounds})" if s.rounds else ""),
+                    (s.error or s.summary or names.get(s.id, "")) + (f" (round {s.rounds})" if s.rounds else ""),
                 ]
                 for s in state.steps.values()
             ]

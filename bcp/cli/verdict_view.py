@@ -10,7 +10,7 @@ from bcp.cli.render import paint, status_word, width, wrap
 from bcp.detect.planes import PlaneView
 from bcp.detect.reasons import evidence_of
 from bcp.detect.verdict import TITLES, Decision
-from bcp.detect.wording import ACTIONS, BARS
+from bcp.detect.wording import ACTIONS, BARS, STAGES
 from bcp.kernel.clock import clock_text, iso, moment_text
 from bcp.kernel.units import format_duration
 
@@ -37,7 +37,7 @@ def headline(d: Decision, service: str) -> str:
     """One line: what it is."""
     what = " and ".join(f"{c} ({TITLES[c]})" for c in d.classes)
     sure = f", {d.confidence} % sure" if d.classes and d.confidence else ""
-    stage = f" [{d.stage}]" if d.stage not in {d.state, "healthy"} else ""
+    stage = f" ({STAGES[d.stage]})" if d.stage in STAGES else ""
     return f"{service} is {status_word(d.state)}" + (f", class {what}{sure}" if what else "") + stage
 
 
@@ -62,8 +62,8 @@ def clock_lines(d: Decision, now: float) -> list[str]:
     out = []
     for at, what in d.clock:
         left = at - now
-        when = f"in {format_duration(left)}" if left > 0 else f"{format_duration(-left)} ago"
-        text = wrap(f"{what} ({when})", " " * 19, f"  {iso(at)[5:16].replace('T', ' ')} UTC  ")
+        when = f"in {format_duration(round(left))}" if left > 0 else f"{format_duration(round(-left))} ago"
+        text = wrap(f"{what} ({when})", " " * 20, f"  {moment_text(at, now):<16}  ")
         out.append(paint(text, "warn") if what == "decide" else text)
     return out
 
@@ -86,7 +86,7 @@ def full(
     out = [wrap(headline(d, service), "  ", ""), *plane_lines(d, lines)]
     if d.since is not None and d.state in {"down", "suspect"}:
         since = "Since" if exact else "At least since"
-        out.append(f"{since} {moment_text(d.since, now)} ({format_duration(max(0.0, now - d.since))}).")
+        out.append(f"{since} {moment_text(d.since, now)} ({format_duration(max(1, round(now - d.since)))}).")
     if d.domains or (d.spared and d.state == "down"):
         out.append(wrap(f"It is of {', '.join(d.domains) or 'all domains'}{_spared(d)}.", "  ", ""))
     out += proposal(d, now, playbook)

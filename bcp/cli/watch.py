@@ -75,14 +75,14 @@ def explain(
 def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str]) -> None:
     """What the watch that is running thinks: it knows more than a burst of looks."""
     from bcp.cli.verdict_view import spark
-    from bcp.detect.wording import ACTIONS
+    from bcp.detect.wording import ACTIONS, STAGES
 
     out = [f"As the watch saw it at {clock_text(at)} UTC:"]
     classes = ", ".join(data["classes"])
     out.append(
         f"{app.settings.service} is {render.status_word(data['state'])}"
         + (f", class {classes}, {data['confidence']} % sure" if classes else "")
-        + f" [{data['stage']}]"
+        + (f" ({STAGES[data['stage']]})" if data["stage"] in STAGES else "")
     )
     out += [
         f"  {name:<9} {spark(line)} {line[-1]}"

@@ -41,6 +41,8 @@ def _long_enough(c: Case, m: Moment, r: Rules) -> bool:
     return need is not None and c.failed_s >= need - 1e-6
 
 
+GOES_ON = "it goes on failing"
+"""What changes a decision that only waits for its time."""
 CONDITIONS: tuple[Condition, ...] = (
     Condition(
         "not-maintenance",
@@ -144,7 +146,7 @@ CONDITIONS: tuple[Condition, ...] = (
         _long_enough,
         "wait",
         "mail waits at the senders and is not lost yet",
-        "it goes on failing",
+        GOES_ON,
     ),
     Condition(
         "relay-ready",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bcp.contracts.probe import Role
 from bcp.detect.cases import Case
-from bcp.detect.decide import Judgement, decide_after
+from bcp.detect.decide import GOES_ON, Judgement, decide_after
 from bcp.detect.planes import PlaneView, WayView
 from bcp.detect.rules import Rules
 from bcp.kernel.units import format_duration
@@ -82,7 +82,8 @@ def changes_of(judgement: Judgement, cases: Sequence[Case], rules: Rules, *, sta
         out.append(
             f"up to {looks} good looks in a row end it; it is closed {format_duration(rules.keep_firing_for_s)} later"
         )
-    out += [f"it would be decided otherwise if {c}" for c in judgement.changes[:4]]
+    waits = action == "wait" and bool(left)
+    out += [f"if {c}" for c in judgement.changes[:4] if not (waits and c == GOES_ON)]
     return list(dict.fromkeys(out))
 
 

@@ -14,4 +14,13 @@ ACTIONS = {
     "hold": "hold",
     "failback": "go back",
 }
+STAGES = {
+    "decided": "a playbook runs",
+    "active": "MX is on the relay",
+    "recovering": "well again for long enough; MX is on the relay",
+    "failback": "on the way back",
+    "draining": "MX is back; the relay delivers what it kept",
+    "closed": "the outage is over",
+}
+"""How far it is, where the state does not say it already."""
 BARS = {"ok": "▁", "suspect": "▃", "partial": "▅", "down": "█", "unknown": "·"}

@@ -26,7 +26,7 @@ from bcp.kernel.errors import (
 )
 from bcp.kernel.secret import redact, redact_data
 from bcp.plan.build import resolve_args
-from bcp.playbook import expr
+from bcp.playbook import expr, saying
 from bcp.playbook.expr import ExpressionError
 from bcp.playbook.load import Loaded, Placed, settle_timeout
 
@@ -86,7 +86,9 @@ class Performer:
         try:
             scope = self.scope()
             if step.when and not expr.condition(step.when, scope):
-                await self.note("step_finished", step=placed.id, status="skipped", summary=f"{step.when} is false")
+                await self.note(
+                    "step_finished", step=placed.id, status="skipped", summary="not needed as things are now"
+                )
                 return
             if step.for_each is None:
                 outcome = await self._attempts(placed, scope, None, stop)
@@ -257,9 +259,9 @@ class Performer:
         if not expectation or (self.services.dry and self.actions[placed.step.uses].access is Access.WRITE):
             return
         if not expr.condition(expectation, {**scope, "outputs": outcome.outputs}):
-            seen = ", ".join(f"{k}={v}" for k, v in outcome.outputs.items() if isinstance(v, (str, int, float, bool)))
+            there = outcome.summary or saying.seen(expectation, outcome.outputs)
             raise Unexpected(
-                f"expected {expectation}; seen {seen}",
+                f"{there}; expected: {saying.wanted(expectation)}",
                 hint="The world is not as this playbook needs it.",
                 outputs=outcome.outputs,
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bcp.kernel.units import format_duration
 from bcp.pages.palette import tone
-from bcp.pages.render import Times, listed, plural
+from bcp.pages.times import Times, listed, plural
 
 HOLD_ON = frozenset({"active", "recovering", "failback", "draining"})
 """Stages in which MX is, or was just now, on the relay."""
@@ -58,6 +58,8 @@ class Situation:
     news_at: float = 0.0
     """When people hear from us next."""
     zone: str = ""
+    looked_at: float = 0.0
+    """When something looked last, where nothing looks now; 0: never."""
 
 
 def page_tone(s: Situation) -> str:
@@ -72,13 +74,27 @@ def page_tone(s: Situation) -> str:
 def sentence(s: Situation) -> str:
     """How it stands: the service, since when, and where mail goes."""
     times = Times(s.zone)
+    if not s.watching:
+        return f"{_unwatched(s, times)} {_where(s, times)}"
     since = f" since {times.minute(s.since)}" if s.since and s.state in {"down", "suspect"} else ""
     what = f" ({s.what})" if s.what and s.state == "down" else ""
     return f"{s.service} is {s.state}{since}{what}. {_where(s, times)}"
 
 
+def _unwatched(s: Situation, times: Times) -> str:
+    """What was seen last, where nothing looks now."""
+    if not s.looked_at:
+        return f"Nothing has looked at {s.service} yet."
+    ago = format_duration(max(0, round(s.now - s.looked_at)))
+    return f"{s.service} was {s.state} at {times.minute(s.looked_at)}; nothing has looked since ({ago})."
+
+
 def _where(s: Situation, times: Times) -> str:
     if not s.mx.relay:
+        if s.mx.since:
+            return f"MX points to it again since {times.minute(s.mx.since)}; the relay delivers what it kept."
+        if not s.watching:
+            return "No run of ours has moved MX."
         if s.state == "down":
             return "MX still points to it."
         return "MX points to it." if s.state == "healthy" else "MX was not moved."
@@ -96,6 +112,8 @@ def next_step(s: Situation) -> str:
     if not s.watching:
         return "Next: find out why nothing looks. What stands here may be old."
     why = f": {s.why}" if s.why else ""
+    if s.stage in {"failback", "draining"}:
+        return "Next: nothing; the way back runs, and says when it is over."
     if s.mx.relay and s.state == "healthy":
         return f"Next: plan the way back{why}." if s.stage != "active" else f"Next: hold{why}."
     if s.decide_at and not s.mx.relay and s.state == "down":

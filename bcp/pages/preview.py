@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bcp.pages.render import page, plural
+from bcp.pages.render import page
+from bcp.pages.times import plural
 
 NAMES = {"sms": "Text message", "chat": "Chat", "voice": "Call, read aloud", "page": "Status page", "email": "E-mail"}
 WORDS_A_SECOND = 2.3

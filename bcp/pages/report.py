@@ -8,7 +8,8 @@ from typing import Any
 from bcp.kernel.units import format_duration
 from bcp.pages.palette import look, tone
 from bcp.pages.plots import curve, spans
-from bcp.pages.render import Times, listed, page, plural, seconds_of
+from bcp.pages.render import page
+from bcp.pages.times import Times, listed, plural, seconds_of
 
 Data = Mapping[str, Any]
 SILENT_SHOWN = 200

@@ -15,7 +15,7 @@ from bcp.contracts.services import RunInfo, Services
 from bcp.detect.onset import from_data, looked
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.plan.model import Plan, PlannedStep
-from bcp.playbook import expr
+from bcp.playbook import expr, saying
 from bcp.playbook.expr import ExpressionError
 from bcp.playbook.load import Loaded, Placed, settle_timeout
 
@@ -143,7 +143,7 @@ async def plan_step(
         if skipped:
             return PlannedStep(**common, would="skip", notes=(f"needs {skipped}, which is skipped",))
         if step.when and not expr.condition(step.when, scope):
-            return PlannedStep(**common, would="skip", notes=(f"when: {step.when} is false",))
+            return PlannedStep(**common, would="skip", notes=("not needed as things are now",))
         items = [None] if step.for_each is None else list(expr.resolve(step.for_each, scope))
         proposals = [
             await _propose(
@@ -239,12 +239,12 @@ def _expectation(
             return ()
     except ExpressionError as error:
         return (Refusal("steady-state", str(error), "Correct expect:."),)
-    seen = {k: v for k, v in outputs.items() if isinstance(v, (str, bool, int, float)) and v != ""}
+    there = saying.seen(step.expect, outputs) or "not known"
     return (
         Refusal(
             "steady-state",
-            f"expected {step.expect}; seen {', '.join(f'{k}={v}' for k, v in seen.items()) or 'nothing'}",
-            "The playbook is not for what is there now.",
+            f"this playbook is for when {saying.wanted(step.expect)}; now {there}",
+            "bcp explain says what is seen, and why.",
             overridable=True,
         ),
     )

@@ -30,6 +30,7 @@ from bcp.server.parts.told import Told
 from bcp.server.warm import warm
 from bcp.settings import Configuration
 from bcp.store.files.locks import FileLock
+from bcp.store.files.mails import note_mails
 from bcp.store.sqlite.writer import Writer
 from bcp.wiring import App, make_app
 
@@ -67,6 +68,7 @@ class Daemon:
             lambda: list(self.app.world.domains),
             lambda: bool(self.conductor.holding()),
             core.changed,
+            lambda at, count: note_mails(core.state, at, count),
         )
         self.loops: list[tuple[str, Loop]] = [
             ("watch", looking.watch),

@@ -13,7 +13,7 @@ from bcp.contracts.contact import Contact
 from bcp.kernel.errors import StorageError
 from bcp.kit.mirror import Mirror, MirrorFailed, RsyncMirror, copy
 from bcp.kit.site import Entry, Site
-from bcp.pages.render import known_zone
+from bcp.pages.times import known_zone
 
 
 class StatusPageSettings(ChannelSettings):

@@ -17,7 +17,7 @@ from bcp.incident import questions
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.pages import front
 from bcp.pages.plots import curve, strip
-from bcp.pages.render import Times
+from bcp.pages.times import Times
 from bcp.playbook.load import Placed, loads
 from bcp.server.console.page import Site
 from bcp.server.console.views import part, question_view, run_rows, title_of

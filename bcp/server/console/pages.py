@@ -16,7 +16,7 @@ from bcp.detect.history import uptime
 from bcp.incident import questions
 from bcp.incident.wording import incident_sentence
 from bcp.kernel.units import format_duration
-from bcp.pages.render import Times, listed
+from bcp.pages.times import Times, listed
 from bcp.server.console.page import Site, in_thread
 from bcp.server.console.views import event_row, part, question_view, runs_of
 from bcp.server.signin.accounts import Session

@@ -21,7 +21,7 @@ from bcp.incident.model import Plan, Question, Turn, turns
 from bcp.kernel.clock import clock_text
 from bcp.kernel.errors import BcpError
 from bcp.kernel.log import logger
-from bcp.pages.render import plural
+from bcp.pages.times import plural
 from bcp.plan.model import read_plan
 from bcp.playbook.load import loads
 from bcp.server.core import Core

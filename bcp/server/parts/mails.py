@@ -27,9 +27,11 @@ class Mails:
         domains: Callable[[], Sequence[str]],
         wanted: Callable[[], bool],
         changed: Callable[[], None],
+        noted: Callable[[float, int], None] = lambda at, count: None,
     ) -> None:
         self._clock, self._relays, self._domains = clock, relays, domains
         self._wanted, self._changed = wanted, changed
+        self._noted = noted
         self.series: deque[tuple[float, int]] = deque(maxlen=MOST)
         self.problem = ""
 
@@ -59,6 +61,7 @@ class Mails:
                 problem = getattr(error, "message", "") or f"{name} did not answer in {WAIT_S:g} s"
         if not problem:
             self.series.append((self._clock.now(), total))
+            await asyncio.to_thread(self._noted, *self.series[-1])
         self.problem = problem
         self._changed()
 

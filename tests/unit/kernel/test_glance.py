@@ -76,7 +76,9 @@ TREES = st.recursive(
 
 
 @given(tree=st.dictionaries(NAMES, TREES, min_size=1, max_size=4))
-def test_it_finds_what_the_whole_reader_finds(tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object]) -> None:
+def test_it_finds_what_the_whole_reader_finds(
+    tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object]
+) -> None:
     import yaml
 
     text = yaml.safe_dump(tree)

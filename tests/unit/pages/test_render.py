@@ -7,7 +7,8 @@ import re
 import pytest
 from jinja2 import UndefinedError
 
-from bcp.pages.render import Times, capital, chat, duration, environment, lines, listed, machine, page, plural, zone_of
+from bcp.pages.render import capital, chat, duration, environment, lines, machine, page
+from bcp.pages.times import Times, listed, plural, zone_of
 
 T = 1_769_109_000.0
 HOSTILE = "<b>&\"'</b>\n<script>x</script>"

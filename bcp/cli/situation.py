@@ -1,0 +1,148 @@
+"""How things stand, in one sentence from the state folder alone: where mail goes, what was seen last, what to do next.
+
+Nothing is asked of the world: it must be quick and always work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bcp.cli import render
+from bcp.contracts.store import RunCard, RunQuery
+from bcp.incident.standing import Standing, standing
+from bcp.kernel.clock import iso
+from bcp.kernel.errors import BcpError
+from bcp.pages.front import Mails, Mx, Situation, next_step, sentence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bcp.engine.store import Runs, RunView
+
+FRESH_S = 180.0
+"""A watch that said nothing for this long does not look any more."""
+HOLD = "the relay keeps mail and nothing bounces; go back once it works again"
+
+
+def situation(runs: Runs, state: Path, service: str, zone: str, view: RunView | None = None) -> Situation:
+    """What the files say now. ``view``: the newest run, which may wait for people and may have looked itself."""
+    now = runs.clock.now()
+    at, seen = _seen(state)
+    if view is not None and (mine := _own_look(view)) is not None and mine[0] > at:
+        at, seen = mine
+    stands, mx = _mx(runs)
+    gate = _gate(view) if view is not None and view.live else {}
+    return Situation(
+        service=service,
+        state=str(seen.get("state") or "unknown"),
+        stage=_stage(str(seen.get("stage") or ""), stands),
+        what=" and ".join(f"class {c}" for c in seen.get("classes") or ()),
+        since=float(seen.get("since") or 0.0) or None,
+        now=now,
+        looked=bool(at),
+        watching=bool(at) and now - at <= FRESH_S,
+        proposal=_proposal(str(seen.get("action") or ("hold" if mx.relay else "watch"))),
+        why=str(seen.get("why") or (HOLD if mx.relay and seen.get("state") != "healthy" else "")),
+        mx=mx,
+        mails=_mails(state, mx, now),
+        zone=zone,
+        looked_at=at,
+        asked_until=float(gate.get("deadline", 0.0)),
+        asked_people=tuple(gate.get("approvers", ())),
+    )
+
+
+def words(s: Situation, holding: Sequence[RunCard], shown: str) -> str:
+    """The sentence, what to do next, and every run that still holds beside the one that is ``shown`` below."""
+    out = [render.wrap(sentence(s), "", ""), render.wrap(next_step(s), "      ", "")]
+    if s.mx.relay and s.mx.run != shown:
+        out.append(f"The way back: bcp failback {s.mx.run}")
+    out += [f"Still holding: {c.id}  {c.playbook}  (bcp status {c.id})" for c in holding if c.id != shown]
+    return "\n".join(out)
+
+
+def data(s: Situation) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "sentence": sentence(s),
+        "next": next_step(s),
+        "service": s.service,
+        "state": s.state,
+        "since": iso(s.since),
+        "looked_at": iso(s.looked_at or None),
+        "watching": s.watching,
+        "mx": "relay" if s.mx.relay else "not-moved",
+        "mx_since": iso(s.mx.since or None),
+        "mx_run": s.mx.run,
+        "mails_held": s.mails.count,
+        "mails_at": iso(s.mails.at or None),
+    }
+
+
+def holding_runs(runs: Runs) -> list[RunCard]:
+    """Runs whose switch stands, however many came after them; the newest first."""
+    found = {c.id: c for c in runs.cards(RunQuery(unfinished=True, moves_mx=True))}
+    stands = standing(found.values())
+    return [found[i] for i in stands.runs] if stands.what == "active" else []
+
+
+def _seen(state: Path) -> tuple[float, dict[str, Any]]:
+    from bcp.detect.history import History
+
+    try:
+        latest = History(state / "history.db").latest()
+    except BcpError:
+        latest = None
+    return latest if latest is not None else (0.0, {})
+
+
+def _own_look(view: RunView) -> tuple[float, dict[str, Any]] | None:
+    """What the run's own look saw, and when."""
+    looks = [s for s in view.state.steps.values() if s.outputs.get("state") and "evidence" in s.outputs]
+    last = max(looks, key=lambda s: s.ended, default=None)
+    if last is None:
+        return None
+    letter = str(last.outputs.get("class") or "")
+    since = (view.plan.get("outage") or {}).get("at") or last.outputs.get("since")
+    return last.ended, {"state": last.outputs["state"], "classes": [letter] if letter else [], "since": since}
+
+
+def _gate(view: RunView) -> Mapping[str, Any]:
+    return next((s.gate for s in view.state.steps.values() if s.gate), {})
+
+
+def _mx(runs: Runs) -> tuple[Standing, Mx]:
+    """Where our runs left MX, by the index of runs."""
+    found = {c.id: c for c in runs.cards(RunQuery(unfinished=True, moves_mx=True))}
+    stands = standing(found.values())
+    if stands.what not in {"active", "failback", "draining"}:
+        return stands, Mx(False)
+    back = [c.moved_at for c in found.values() if c.parent and c.moved_at and not c.drill]
+    if back:
+        return stands, Mx(False, max(back))
+    holds = [c for c in found.values() if c.stands and not c.parent and not c.drill]
+    if not holds:
+        return stands, Mx(False)
+    domains = tuple(t.removeprefix("mx:") for c in holds for t in c.targets if t.startswith("mx:"))
+    return stands, Mx(True, min(c.moved_at for c in holds), domains, holds[0].id, holds[0].playbook)
+
+
+def _stage(stage: str, stands: Standing) -> str:
+    """The watch's stage, unless what runs did says more."""
+    return stage if stands.what == "none" or stage == "recovering" else stands.what
+
+
+def _proposal(action: str) -> str:
+    from bcp.detect.wording import ACTIONS
+
+    return ACTIONS.get(action, action)
+
+
+def _mails(state: Path, mx: Mx, now: float) -> Mails:
+    from bcp.store.files.mails import read_mails
+
+    found = read_mails(state) if mx.relay else None
+    if found is None or found[0] < mx.since or found[0] > now + FRESH_S:
+        return Mails(problem="the relay was not asked since MX moved")
+    return Mails(found[1], found[0])

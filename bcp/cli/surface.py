@@ -1,0 +1,38 @@
+"""The commands in the order in which people need them: at night, by day, to set up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperGroup
+
+SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "At night",
+        ("status", "verdict", "explain", "plan", "run", "approve", "reject", "failback", "abort", "resume", "settle",
+         "acknowledge", "comms", "incident", "declare", "report-problem"),
+    ),
+    (
+        "By day",
+        ("watch", "history", "report", "drill", "doctor", "contacts", "playbook", "replay", "probe", "snapshot",
+         "audit"),
+    ),
+    ("To set up", ("init", "config", "serve", "user", "token", "lab")),
+)  # fmt: skip
+"""Every command that is shown stands in one of them; a test sees to it."""
+
+
+class Surface(TyperGroup):
+    """The top group: its help lists commands under these headings."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the sections; what stands in none of them comes last."""
+        shown = {n: c for n in self.list_commands(ctx) if (c := self.get_command(ctx, n)) is not None and not c.hidden}
+        known = {n for _, names in SECTIONS for n in names}
+        rest = ("More", tuple(n for n in shown if n not in known))
+        limit = formatter.width - 6 - max(len(n) for n in shown)
+        for title, names in (*SECTIONS, rest):
+            rows = [(n, shown[n].get_short_help_str(limit)) for n in names if n in shown]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)

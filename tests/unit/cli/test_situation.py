@@ -1,0 +1,144 @@
+"""The first sentence at night: where mail goes, what was seen, what to do; from the files alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bcp.cli.situation import data, holding_runs, situation, words
+from bcp.contracts.store import RunCard, RunQuery
+from bcp.engine.state import StepState
+from bcp.pages.front import next_step, sentence
+from bcp.store.files.mails import note_mails, read_mails
+from bcp.store.sqlite.history import LookRows
+from bcp.testing.clock import FakeClock
+
+SERVICE = "exchange-online"
+
+
+class Runs:
+    def __init__(self, *cards: RunCard) -> None:
+        self.clock, self.given = FakeClock(), cards
+
+    def cards(self, query: RunQuery) -> list[RunCard]:
+        return [c for c in self.given if not c.over and c.moves_mx] if query.unfinished else list(self.given)
+
+
+def card(name: str = "run-1", status: str = "holding", **more: Any) -> RunCard:
+    given = {"moves_mx": True, "targets": ("mx:corp.test",), "playbook": "exchange-inbound-outage", **more}
+    return RunCard(name, status, **given)
+
+
+def seen(state: Path, at: float, **more: Any) -> None:
+    rows = LookRows(state / "history.db")
+    said = SimpleNamespace(
+        state="down", stage="active", classes=("B",), planes=(), action="hold", confidence=90, since=at, evidence=()
+    )
+    rows.round(said, at, {"state": "down", "stage": "active", "classes": ["B"], "since": at - 600, **more})
+    rows.close()
+
+
+def view(step: StepState | None = None, *, live: bool = True) -> Any:
+    steps = {step.id: step} if step is not None else {}
+    return SimpleNamespace(state=SimpleNamespace(steps=steps), plan={"outage": {}}, live=live, id="run-1")
+
+
+def test_nothing_was_ever_seen_or_run(tmp_path: Path) -> None:
+    s = situation(Runs(), tmp_path, SERVICE, "")
+    assert sentence(s) == "Nothing has looked at exchange-online yet. No run of ours has moved MX."
+    assert not s.looked
+
+
+def test_mail_is_on_the_relay_and_the_watch_sees_it_down(tmp_path: Path) -> None:
+    runs = Runs(card(moved_at=FakeClock().now() - 300))
+    now = runs.clock.now()
+    seen(tmp_path, now - 5, action="hold", why="the relay takes the mail")
+    note_mails(tmp_path, now - 10, 312)
+    s = situation(runs, tmp_path, SERVICE, "")
+    assert "is down since" in sentence(s)
+    assert sentence(s).endswith("which holds 312 mails.")
+    assert next_step(s) == "Next: hold: the relay takes the mail."
+    assert data(s)["mx_run"] == "run-1"
+    assert data(s)["mails_held"] == 312
+
+
+def test_a_count_of_before_the_switch_is_no_count(tmp_path: Path) -> None:
+    runs = Runs(card(moved_at=FakeClock().now() - 300))
+    note_mails(tmp_path, runs.clock.now() - 301, 312)
+    assert situation(runs, tmp_path, SERVICE, "").mails.count is None
+
+
+def test_a_watch_that_ended_is_said_to_be_old(tmp_path: Path) -> None:
+    runs = Runs()
+    seen(tmp_path, runs.clock.now() - 3600)
+    said = sentence(situation(runs, tmp_path, SERVICE, ""))
+    assert "was down at" in said
+    assert "nothing has looked since (1h)" in said
+
+
+def test_the_runs_own_look_counts_where_nothing_watches(tmp_path: Path) -> None:
+    runs = Runs()
+    now = runs.clock.now()
+    look = StepState(
+        "real", "before", "ok", ended=now - 4, outputs={"state": "down", "class": "B", "evidence": [], "since": now - 9}
+    )
+    s = situation(runs, tmp_path, SERVICE, "", view(look))
+    assert sentence(s).startswith("exchange-online is down since")
+    assert "(class B)" in sentence(s)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_gate_that_waits_is_what_is_next(tmp_path: Path, live: bool) -> None:
+    runs = Runs()
+    seen(tmp_path, runs.clock.now() - 5)
+    gate = StepState(
+        "approve", "activation", "waiting", gate={"deadline": runs.clock.now() + 600, "approvers": ["alice", "bob"]}
+    )
+    said = next_step(situation(runs, tmp_path, SERVICE, "", view(gate, live=live)))
+    assert ("an answer by alice and bob until" in said) is live
+
+
+def test_a_run_that_holds_is_shown_however_old(tmp_path: Path) -> None:
+    runs = Runs(card("run-9", "done", moves_mx=False), card("run-1", moved_at=5.0))
+    held = holding_runs(runs)
+    assert [c.id for c in held] == ["run-1"]
+    said = words(situation(runs, tmp_path, SERVICE, ""), held, "run-9")
+    assert "Still holding: run-1" in said
+    assert "The way back: bcp failback run-1" in said
+    assert "Still holding" not in words(situation(runs, tmp_path, SERVICE, ""), held, "run-1")
+
+
+def test_on_the_way_back_nothing_is_to_be_done(tmp_path: Path) -> None:
+    back = card("run-2", "running", parent="run-1")
+    runs = Runs(back, card("run-1", moved_at=FakeClock().now() - 300))
+    s = situation(runs, tmp_path, SERVICE, "")
+    assert s.mx.relay
+    seen(tmp_path, runs.clock.now() - 5, state="healthy", stage="recovering")
+    moved = Runs(card("run-2", "running", parent="run-1", moved_at=runs.clock.now() - 9, draining=True), runs.given[1])
+    s = situation(moved, tmp_path, SERVICE, "")
+    assert "MX points to it again since" in sentence(s)
+
+
+def test_a_drill_moves_nothing(tmp_path: Path) -> None:
+    assert not situation(Runs(card(kind="drill", moved_at=5.0)), tmp_path, SERVICE, "").mx.relay
+
+
+@pytest.mark.parametrize("junk", ["", "{", "[]", '{"at": 1}', '{"at": true, "count": 1}', '{"at": 1, "count": -1}'])
+def test_a_damaged_count_is_none(tmp_path: Path, junk: str) -> None:
+    (tmp_path / "mails.json").write_text(junk)
+    assert read_mails(tmp_path) is None
+
+
+def test_a_count_is_kept(tmp_path: Path) -> None:
+    note_mails(tmp_path, 7.5, 3)
+    assert read_mails(tmp_path) == (7.5, 3)
+    assert json.loads((tmp_path / "mails.json").read_text())["count"] == 3
+
+
+def test_a_history_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "history.db").write_bytes(b"no database" * 99)
+    assert not situation(Runs(), tmp_path, SERVICE, "").looked
