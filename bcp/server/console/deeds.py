@@ -9,6 +9,7 @@ from starlette.responses import Response
 from bcp.deeds import abort as ending
 from bcp.deeds import incident as incidents
 from bcp.deeds import settle as settling
+from bcp.deeds import word as saying
 from bcp.deeds.abort import Abort
 from bcp.deeds.answer import Answer
 from bcp.deeds.answer import answer as say
@@ -151,6 +152,15 @@ async def declare(site: Site, request: Request, session: Session, form: Form) ->
     found = await incidents.declare(site.daemon.ground(), who_sits(session), wanted)
     site.daemon.hub.changed()
     return to(f"/incidents/{found.id}", "It is declared.")
+
+
+async def give_word(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """A person's word about what is going on; the next look takes it in."""
+    wanted = saying.Give(*(field(form, name).strip() for name in ("what", "text", "lasts", "until")))
+    word = await saying.give(site.daemon.ground(), who_sits(session), wanted)
+    site.daemon.want_look()
+    site.daemon.hub.changed()
+    return to("/", f"Noted: {word.say()}.")
 
 
 async def close(site: Site, request: Request, session: Session, form: Form) -> Response:

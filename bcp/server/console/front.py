@@ -20,7 +20,7 @@ from bcp.pages.plots import curve, strip
 from bcp.pages.render import Times
 from bcp.playbook.load import Placed, loads
 from bcp.server.console.page import Site
-from bcp.server.console.views import part, question_view, run_rows, title_of
+from bcp.server.console.views import part, question_view, run_rows, title_of, word_form
 from bcp.server.signin.accounts import Session
 from bcp.store.files.inbox import read_answers
 
@@ -56,6 +56,7 @@ async def now(site: Site, request: Request, session: Session) -> Response:
         "incident": await daemon.writer.do(lambda b: b.current(daemon.app.settings.service)),
         "runs": run_rows(site, RunQuery(unfinished=True, newest=10)),
         "planes": plane_rows(site),
+        **word_form(site),
     }
     return part(site, request, session, "now.html", "_now.html", values)
 

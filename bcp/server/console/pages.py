@@ -18,7 +18,7 @@ from bcp.incident.wording import incident_sentence
 from bcp.kernel.units import format_duration
 from bcp.pages.render import Times, listed
 from bcp.server.console.page import Site, in_thread
-from bcp.server.console.views import event_row, part, question_view, runs_of
+from bcp.server.console.views import event_row, part, question_view, runs_of, word_form
 from bcp.server.signin.accounts import Session
 from bcp.store.sqlite.book import chain_damage
 
@@ -46,6 +46,7 @@ async def incident(site: Site, request: Request, session: Session) -> Response:
         "asked": asked,
         "alerts": alerts,
         "runs": runs,
+        **word_form(site),
     }
     return part(site, request, session, "incident.html", "_incident.html", values)
 

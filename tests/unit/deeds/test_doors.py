@@ -39,6 +39,7 @@ DEEDS = {
     "send.stop_send": ("comms stop", "POST /sends/stop", "/messages/stop"),
     "incident.declare": ("incident declare", "POST /incidents", "/incidents"),
     "incident.reopen": ("incident reopen", "POST /incidents/{incident}/reopen", "/incidents/{incident}/reopen"),
+    "word.give": ("declare", "POST /words", "/words"),
     "incident.close": ("incident close", "POST /incidents/{incident}/close", "/incidents/{incident}/close"),
 }
 """An empty place: the command line does it with the same parts in another form (a plan file; resume works in its own
