@@ -118,13 +118,15 @@ async def _serve(app: App) -> list[Check]:
     if not hooks and not (app.configuration.state / "accounts.db").exists():
         return []
     out = []
-    for name, settings in hooks.items():
+    named = [(f"hook {n}", h) for n, h in hooks.items()]
+    named += [(f"caller {n}", c) for n, c in app.configuration.plugins["callers"].items()]
+    for name, settings in named:
         try:
             for secret in secrets_in(settings):
                 secret.reveal()
-            out.append(Check(f"hook {name}", "ok", f"{settings.kind}, its secrets can be read"))
+            out.append(Check(name, "ok", f"{settings.kind}, its secrets can be read"))
         except BcpError as error:
-            out.append(Check(f"hook {name}", "fail", error.message, error.hint))
+            out.append(Check(name, "fail", error.message, error.hint))
     people = {p for g in s.ask.groups for p in app.people.approvers([g])}
     state = "ok" if len(people) >= s.ask.min else "fail"
     hint = "" if state == "ok" else "Nobody could answer: see serve: ask: groups: and the contacts."

@@ -80,11 +80,20 @@ def _listening(listen: str, settings: ServeSettings) -> ServeSettings:
 
 
 def _check(app: App) -> None:
+    from bcp.settings.families import place_of
+
     s = app.settings.serve
     found = [("listen", s.listen), ("public url", s.public_url or "none: no links in texts, vendors are polled")]
     found += [
         (f"hook {n}", f"POST /hooks/{n} ({h.kind}, {getattr(h, 'mode', '')})")
         for n, h in app.configuration.plugins["triggers"].items()
+    ]
+    found += [
+        (
+            f"caller {n}",
+            f"POST {place_of('callers', n)}/... ({c.kind})" if c.takes_calls() else f"{c.kind} (not called)",
+        )
+        for n, c in app.world.callers.items()
     ]
     people = sorted({p for g in s.ask.groups for p in app.people.approvers([g])})
     found.append(("asks", ", ".join(people) or "NOBODY: nobody is in " + ", ".join(s.ask.groups)))

@@ -23,7 +23,9 @@ dns: {zone: {kind: acme-zone, folder: zones, timeout: 200ms, authoritative: [127
 relays: {box: {kind: acme-box, host: box.acme.test, folder: box}}
 channels: {pager: {kind: acme-pager, url: "http://127.0.0.1:9", token: "file:token", timeout: 1s}}
 detect: {probes: {tap: {kind: acme-tap, port: 9, timeout: 200ms}}}
-serve: {hooks: {bell: {kind: acme-bell, auth: {hmac: ["file:token"]}}}}
+serve:
+  hooks: {bell: {kind: acme-bell, auth: {hmac: ["file:token"]}}}
+  callers: {phone: {kind: acme-phone, key: "file:token"}}
 directories: {book: {kind: acme-book, file: book.json, groups: {oncall: g1}}}
 contacts: {file: people.csv}
 audiences: {oncall: {groups: [oncall]}}
@@ -94,7 +96,7 @@ def test_a_package_from_outside_is_used_through_the_command(place, installed) ->
     without = bcp("config", "check", cwd=place)
     assert without.returncode == 2 and "there is no kind 'acme-zone' of dns" in without.stderr
     schema = acme(place, installed, "config", "schema").stdout
-    assert all(f'"const": "acme-{k}"' in schema for k in ("zone", "box", "pager", "tap", "bell", "book"))
+    assert all(f'"const": "acme-{k}"' in schema for k in ("zone", "box", "pager", "tap", "bell", "phone", "book"))
     doctor = json.loads(acme(place, installed, "doctor", "--output", "json").stdout)["checks"]
     said = {c["subject"]: c for c in doctor}
     assert (
@@ -105,6 +107,7 @@ def test_a_package_from_outside_is_used_through_the_command(place, installed) ->
         said["relay box queue"]["message"] == "0 queued"
         and said["pager"]["state"] == "warn"
         and said["hook bell"]["state"] == "ok"
+        and said["caller phone"]["message"] == "acme-phone, its secrets can be read"
     )
     assert any(s.startswith("mx corp.test") for s in said), sorted(said)
     linted = acme(place, installed, "playbook", "lint", "sound")
@@ -154,6 +157,9 @@ BAD = {
     "clock: Clock) -> None:", "incompatible type|arg-type"),
     "a probe without a look": ("tap.py", "async def look(", "async def watch(", "type-abstract"),
     "a hook that says yes": ("bell.py", "-> list[Alert]:", "-> bool:", r'"alerts" incompatible with return type'),
+    "a caller that proves nothing": ("phone.py", "async def prove(", "async def believe(", "type-abstract"),
+    "a caller that hears no thing that is said": ("phone.py", "def heard(self, call: Call) -> Said:",
+    "def heard(self, call: Call) -> str:", r'"heard" incompatible with return type'),
     "settings of another family": ("tap.py", "class TapSettings(ProbeSettings)", "class TapSettings(PluginSettings)",
     "type-var|not a subtype|must be|Value of type variable"),
     "a directory without managers": ("book.py", "async def managers(", "async def bosses(",
@@ -189,6 +195,7 @@ DROPPED = {
     "probes/acme_tap.py": "tap.py",
     "relays/acme_box.py": "box.py",
     "triggers/acme_bell.py": "bell.py",
+    "callers/acme_phone.py": "phone.py",
     "dns/acme_zone.py": "zone.py",
     "actions/acme_siren.py": "siren.py",
     "directories/acme_book.py": "book.py",
@@ -215,7 +222,8 @@ def test_one_more_file_in_our_own_tree_is_all(tmp_path, place) -> None:
     found = run("-c", code)
     assert (
         found.stdout.strip()
-        == "['acme.siren', 'acme-pager', 'acme-book', 'acme-zone', 'acme-tap', 'acme-box', 'acme-bell'] []"
+        == "['acme.siren', 'acme-phone', 'acme-pager', 'acme-book', 'acme-zone', 'acme-tap', 'acme-box', "
+        "'acme-bell'] []"
     ), found.stdout + found.stderr
     checked = run("-m", "bcp", "config", "check", cwd=place)
     assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -223,7 +231,7 @@ def test_one_more_file_in_our_own_tree_is_all(tmp_path, place) -> None:
     assert made.returncode == 0, made.stderr
     reference = "".join(
         (tmp_path / "docs" / "reference" / n).read_text()
-        for n in ("configuration.md", "actions.md", "hooks.md", "config.v1.schema.json")
+        for n in ("configuration.md", "actions.md", "hooks.md", "callers.md", "config.v1.schema.json")
     )
     assert all(
         k in reference
@@ -234,6 +242,8 @@ def test_one_more_file_in_our_own_tree_is_all(tmp_path, place) -> None:
             "dns: `acme-zone`",
             "## `acme.siren`",
             "[`acme-bell`]",
+            "[`acme-phone`]",
+            "callers: `acme-phone`",
             "directories: `acme-book`",
             '"const": "acme-pager"',
         )
