@@ -100,6 +100,7 @@ def _check(app: App) -> None:
     by = s.ask.channels or [n for n, c in app.world.channels.items() if c.form in {"sms", "chat"}]
     found.append(("by", ", ".join(by) or "NO CHANNEL: nobody can be asked"))
     found += _chosen(app)
+    found += _troubles(app)
     accounts = accounts_of(app)
     found.append(("accounts", str(len(accounts.users())) if accounts.users() else "none yet: bcp user add"))
     accounts.close()
@@ -109,6 +110,14 @@ def _check(app: App) -> None:
     )
     if missing:
         raise typer.Exit(1)
+
+
+def _troubles(app: App) -> list[tuple[str, str]]:
+    """What is wrong with the state folder that the daemon would serve."""
+    from bcp.store.sqlite.health import troubles
+    from bcp.store.sqlite.state import SqliteState
+
+    return [(t.subject, f"NOT WHOLE: {t.message}. {t.hint}") for t in troubles(SqliteState(app.configuration.state))]
 
 
 def _chosen(app: App) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from bcp.kernel.clock import clock_text, iso
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
-    from bcp.engine.store import RunView
+    from bcp.engine.store import Runs, RunView
 
 
 def show(run: str = "last", *, everything: bool = False, timeline: bool = False) -> None:
@@ -30,8 +30,10 @@ def show(run: str = "last", *, everything: bool = False, timeline: bool = False)
             },
             render.table(rows) or "No runs yet.",
         )
+        _warn_of_lost(found)
         return
     view = found.view(found.find(run))
+    _warn_of_lost(found)
     data = status_data(view)
     if timeline:
         data["timeline"] = [
@@ -39,6 +41,16 @@ def show(run: str = "last", *, everything: bool = False, timeline: bool = False)
             for e in view.record.events
         ]
     render.emit("bcp.status/1", data, status_text(view, found.clock.now(), timeline))
+
+
+def _warn_of_lost(found: Runs) -> None:
+    """Runs whose files are gone: nothing else would say that their targets are held."""
+    for h in found.lost():
+        names = ", ".join(sorted(h.names)[:3])
+        hint = (
+            f"Put runs/{h.run}.db back from a copy; if there is none, see where MX points, then bcp acknowledge {h.run}"
+        )
+        render.warn(f"the file of run {h.run} is gone, and it was not over: it keeps {names}. {hint}")
 
 
 def status_data(view: RunView) -> dict[str, Any]:

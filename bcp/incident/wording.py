@@ -17,6 +17,7 @@ _TITLES = {
     "run_resumed": "A run goes on", "run_asked_for": "A run is asked for", "abort_asked_for": "A stop is asked for",
     "planned": "A plan is made", "proposed": "A playbook is proposed", "failback_proposed": "The way back is proposed",
     "word": "A person says what it is",
+    "lost_run_acknowledged": "A run whose file is gone is said to be over",
     "alert": "An alert came", "closed": "Incident closed", "started": "The daemon starts", "stopped": "The daemon ends",
     "login": "Logged in", "logout": "Logged out", "login_wrong": "A log-in was wrong",
     "login_locked": "A log-in was locked",

@@ -117,9 +117,10 @@ async def settle(site: Site, request: Request, session: Session, form: Form) -> 
 
 async def acknowledge(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Somebody looked at a run that is over."""
-    done = await settling.acknowledge(site.daemon.ground(), who_sits(session), view_of(site, request).id)
+    done = await settling.acknowledge(site.daemon.ground(), who_sits(session), str(request.path_params["run"]))
     await note(site, session, "acknowledged", run=done.run)
-    return to(f"/runs/{done.run}", "Its target is free again.")
+    there = site.daemon.app.running.runs.room.runs.exists(done.run)
+    return to(f"/runs/{done.run}" if there else "/runs", "Its target is free again.")
 
 
 async def resume(site: Site, request: Request, session: Session, form: Form) -> Response:

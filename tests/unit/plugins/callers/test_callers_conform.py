@@ -17,6 +17,7 @@ from bcp import registry
 from bcp.contracts.caller import Answered, Keyed, Pressed, Reported, Said, Texted
 from bcp.contracts.channel import Inbound
 from bcp.contracts.plugin import Around
+from bcp.kernel.errors import Missing
 from bcp.plugins.callers import slack, twilio
 from bcp.testing.caller import KEY, CallerSuite
 from bcp.testing.slack_socket import SlackSocket
@@ -48,6 +49,13 @@ class TestTwilio(CallerSuite):
         path, _, headers = self.request(Texted(Inbound("+1", "", 0.0)))
         call = twilio.Call(path, "u", urlencode(fields).encode(), headers, 5.0)
         assert self.make().heard(call) == Texted(Inbound("+12025550101", "arrêt", 5.0, "SM1"), "stop")
+
+    def test_where_it_has_nothing_to_say_it_is_missing(self) -> None:
+        """The door answers 404."""
+        for path in ("", "nowhere", "sms/more", "gather/"):
+            with pytest.raises(Missing) as caught:
+                self.make().heard(twilio.Call(path, "u", b"", FORM, 0.0))
+            assert caught.value.rule == "no-such-path"
 
     def test_it_needs_an_address_of_ours(self) -> None:
         """Twilio signs the address that it calls."""
