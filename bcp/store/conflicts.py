@@ -31,8 +31,8 @@ def unfinished(card: RunCard, shared: frozenset[str], is_live: Callable[[str], b
         return Refused(
             f"{said(shared)}: run {card.id} may still have it: {card.reason or 'its file cannot be read'}",
             rule="one-run-per-target",
-            hint="Repair or restore its file; or, when you are sure that it is over, move the file out of the folder, then"
-            f" `bcp acknowledge {card.id}`.",
+            hint="Repair or restore its file; or, when you are sure that it is over, move the file out of the folder,"
+            f" then `bcp acknowledge {card.id}`.",
         )
     live = is_live(card.id)
     state = card.status if live or card.status not in {"new", "running", "waiting", "undoing"} else "interrupted"

@@ -119,7 +119,7 @@ async def acknowledge(site: Site, request: Request, session: Session, form: Form
     """Somebody looked at a run that is over."""
     done = await settling.acknowledge(site.daemon.ground(), who_sits(session), str(request.path_params["run"]))
     await note(site, session, "acknowledged", run=done.run)
-    there = site.daemon.app.running.runs.room.runs.exists(done.run)
+    there = done.run in site.daemon.app.running.runs.ids()
     return to(f"/runs/{done.run}" if there else "/runs", "Its target is free again.")
 
 

@@ -54,7 +54,7 @@ async def now(site: Site, request: Request, session: Session) -> Response:
         "probes": len(daemon.app.watching.watcher.mine),
         "asked": asked,
         "incident": await daemon.writer.do(lambda b: b.current(daemon.app.settings.service)),
-        "runs": run_rows(site, RunQuery(unfinished=True, newest=10)),
+        "runs": run_rows(site, RunQuery(unfinished=True)),
         "planes": plane_rows(site),
         **word_form(site),
     }

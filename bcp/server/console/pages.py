@@ -34,7 +34,7 @@ async def incident(site: Site, request: Request, session: Session) -> Response:
     do, name = site.daemon.writer.do, str(request.path_params["incident"])
     found = await do(lambda b: b.incident(name))
     events = await do(lambda b: b.events(found.id, limit=500))
-    asked = [await question_view(site, session, q) for q in await do(lambda b: questions.questions_of(b, found.id))]
+    asked = [await question_view(site, session, q) for q in await do(lambda b: questions.waiting_of(b, found.id))]
     alerts = await do(lambda b: b.alerts(found.id))
     runs = runs_of(site, found.runs)
     titles = {r["id"]: r["title"] for r in runs}
