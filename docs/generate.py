@@ -129,6 +129,7 @@ def configuration() -> str:
         ("channels", "Channels"),
         ("probes", "Probes"),
         ("triggers", "Hooks"),
+        ("callers", "Callers"),
         ("directories", "Directories"),
     ):
         parts.append(f"# {title}\n")
@@ -335,6 +336,30 @@ def hooks() -> str:
     return "\n".join([*parts, *rows, *blocks])
 
 
+def callers() -> str:
+    """Every kind of vendor that calls us: how it is set up, how it proves itself."""
+    from bcp import registry
+    from bcp.contracts.caller import CallerPlugin
+    from bcp.kernel.text import summary
+    from bcp.settings.families import place_of
+
+    parts = [
+        "# Callers\n",
+        "Vendors that tell us what people answered and what became of messages: `serve: callers:`, by kind. Made from the code."
+        " Each call proves itself first. Answers: 404 no such caller or path, 401 no proof, 408 too slow, 413 too large, 415 or 422"
+        " another shape, 503 not durable: call again; else what the vendor expects.\n",
+        "| kind | called at | proof |\n| --- | --- | --- |",
+    ]
+    rows, blocks = [], []
+    for kind in registry.kinds("callers"):
+        caller, model = registry.find(CallerPlugin, kind).make, registry.settings_class("callers", kind)
+        place = place_of("callers", kind)
+        rows.append(f"| [`{kind}`](#{kind}) | `{place}/...` | {summary(caller)} |")
+        example = caller.example.replace("{url}", f"https://bcp.example.org{place}")
+        blocks.append(f"\n## {kind}\n\n{told(model)}\n\n```text\n{example}\n```")
+    return "\n".join([*parts, *rows, *blocks])
+
+
 def openapi() -> dict[str, Any]:
     """The document of the API, without a daemon."""
     from fastapi import FastAPI
@@ -375,6 +400,7 @@ def pages() -> dict[str, str]:
         "judgement.md": judgement(),
         "messages.md": messages(),
         "hooks.md": hooks(),
+        "callers.md": callers(),
         "api.md": api(),
         "openapi.json": json.dumps(openapi(), indent=1, sort_keys=True),
         "playbook.v1.schema.json": run("playbook", "schema"),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bcp.cli import render
 from bcp.cli.common import runs, state_folder
 from bcp.kernel.errors import Refused
+
+if TYPE_CHECKING:
+    from bcp.store.sqlite.evidence import RunEvidence
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +21,19 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The audit chain: verify.", no_args_is_help=True, rich_markup_mode=None)
     group.command(name="verify", help="Prove that no event of a run was changed, removed or added since.")(verify)
     app.add_typer(group, name="audit")
+
+
+UNWITNESSED = (
+    "A run is over in its own chain, and audit.jsonl does not say so: its process ended between the two, or could not"
+    " write. `bcp acknowledge RUN` writes it down."
+)
+
+
+def _end(found: RunEvidence) -> str:
+    """How the end of a run is proved."""
+    if found.anchored:
+        return ""
+    return ", over; its end is not in audit.jsonl" if found.over else ", not over yet"
 
 
 def report(run: Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")] = "last") -> None:
@@ -41,13 +57,15 @@ def verify(run: Annotated[str, typer.Argument(help="Run id, or 'all'.")] = "all"
         [
             render.status_word("fail" if r.damage else "ok"),
             r.run,
-            r.damage or f"{r.events} events, head {r.head[:16]}" + ("" if r.anchored else ", not over yet"),
+            r.damage or f"{r.events} events, head {r.head[:16]}{_end(r)}",
         ]
         for r in found.runs
     ]
     bad = render.status_word("fail")
     lines = [render.table(table) or "No runs yet."]
     lines += [f"{bad}  the file of {m} is gone" for m in found.missing]
+    if any(r.over and not r.anchored for r in found.runs):
+        lines.append(render.wrap(UNWITNESSED))
     lines += [f"{bad}  {found.damage}"] if found.damage else []
     lines += [] if found.keyed else [render.wrap(NOT_PROVED)]
     data = {

@@ -9,6 +9,7 @@ import typer
 from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
+from bcp.contracts.traits import Trait, has
 from bcp.kernel.errors import Invalid
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def status(run_id: Annotated[str, typer.Argument(help="Run id, its start or end,
     """Status."""
     app = make_app()
     view = app.running.runs.view(app.running.runs.find(run_id))
-    steps = {s["id"]: s for s in view.plan["steps"] if s["uses"] == "notify"}
+    steps = {s["id"]: s for s in view.plan["steps"] if has(s, Trait.TELLS)}
     data = []
     for step_id, step in steps.items():
         state = view.state.steps[step_id]
@@ -121,7 +122,7 @@ def answers(
 
     app = make_app()
     view = app.running.runs.view(app.running.runs.find(run_id), effects=False)
-    steps = [s for s in view.plan["steps"] if s["uses"] == "notify"]
+    steps = [s for s in view.plan["steps"] if has(s, Trait.TELLS)]
     if not steps:
         raise Invalid(f"{view.id} told nobody anything", hint="Name a run that has a notify step.")
     loaded = _told(app, view)
@@ -157,10 +158,11 @@ def _told(app: App, view: Any) -> list[tuple[str, str]]:
     from bcp.playbook.load import loads
 
     loaded = loads(view.plan["playbook_text"], view.plan["playbook_file"])
+    told = {str(s["id"]) for s in view.plan["steps"] if has(s, Trait.TELLS)}
     return [
         (str(s.step.with_["audience"]), str(s.step.with_["template"]))
         for s in loaded.steps
-        if s.step.uses == "notify" and s.step.with_.get("audience") in app.people.directory.audiences
+        if s.id in told and s.step.with_.get("audience") in app.people.directory.audiences
     ]
 
 

@@ -67,6 +67,7 @@ async def _checks(app: App) -> list[Check]:
         tasks = [
             group.create_task(guarded("plug-ins", _plugins())),
             group.create_task(guarded("state", _state(app))),
+            group.create_task(guarded("state", _stores(app))),
             group.create_task(guarded("contacts", _people(app))),
             group.create_task(guarded("messages", _messages(app))),
             group.create_task(guarded("playbooks", _playbooks(app))),
@@ -118,13 +119,15 @@ async def _serve(app: App) -> list[Check]:
     if not hooks and not (app.configuration.state / "accounts.db").exists():
         return []
     out = []
-    for name, settings in hooks.items():
+    named = [(f"hook {n}", h) for n, h in hooks.items()]
+    named += [(f"caller {n}", c) for n, c in app.configuration.plugins["callers"].items()]
+    for name, settings in named:
         try:
             for secret in secrets_in(settings):
                 secret.reveal()
-            out.append(Check(f"hook {name}", "ok", f"{settings.kind}, its secrets can be read"))
+            out.append(Check(name, "ok", f"{settings.kind}, its secrets can be read"))
         except BcpError as error:
-            out.append(Check(f"hook {name}", "fail", error.message, error.hint))
+            out.append(Check(name, "fail", error.message, error.hint))
     people = {p for g in s.ask.groups for p in app.people.approvers([g])}
     state = "ok" if len(people) >= s.ask.min else "fail"
     hint = "" if state == "ok" else "Nobody could answer: see serve: ask: groups: and the contacts."
@@ -154,6 +157,18 @@ async def _state(app: App) -> list[Check]:
             "Free some space." if free <= 100 else "",
         )
     ]
+
+
+async def _stores(app: App) -> list[Check]:
+    """Databases that cannot be used, and runs whose files are gone."""
+    from bcp.contracts.channel import Check
+    from bcp.store.sqlite.health import KNOWN, troubles
+    from bcp.store.sqlite.state import SqliteState
+
+    found = troubles(SqliteState(app.configuration.state))
+    whole = [n for n in KNOWN if (app.configuration.state / n).exists() and n not in {t.subject for t in found}]
+    out = [Check(f"state {t.subject}", "fail", t.message, t.hint) for t in found]
+    return [Check("state databases", "ok", f"whole: {', '.join(whole)}"), *out] if whole else out
 
 
 async def _people(app: App) -> list[Check]:

@@ -196,7 +196,7 @@ def _question(book: Book, which: str) -> Question:
     if which.startswith("q-"):
         return questions.question(book, which)
     incident = book.incident(which)
-    open_ = [q for q in questions.questions_of(book, incident.id) if q.state == "open"]
+    open_ = questions.waiting_of(book, incident.id)
     if not open_:
         raise Refused(f"nothing of {incident.id} waits for an answer", rule="no-open-gate", hint="bcp incident show")
     if len(open_) > 1:

@@ -138,7 +138,7 @@ def fail(error: BcpError) -> int:
                 "error": type(error).__name__,
                 "message": error.message,
                 "hint": error.hint,
-                "rule": rule,
+                "rule": error.rule,
                 "problems": found,
                 "exit_code": error.exit_code,
             },

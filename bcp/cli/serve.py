@@ -80,17 +80,27 @@ def _listening(listen: str, settings: ServeSettings) -> ServeSettings:
 
 
 def _check(app: App) -> None:
+    from bcp.settings.families import place_of
+
     s = app.settings.serve
     found = [("listen", s.listen), ("public url", s.public_url or "none: no links in texts, vendors are polled")]
     found += [
         (f"hook {n}", f"POST /hooks/{n} ({h.kind}, {getattr(h, 'mode', '')})")
         for n, h in app.configuration.plugins["triggers"].items()
     ]
+    found += [
+        (
+            f"caller {n}",
+            f"POST {place_of('callers', n)}/... ({c.kind})" if c.takes_calls() else f"{c.kind} (not called)",
+        )
+        for n, c in app.world.callers.items()
+    ]
     people = sorted({p for g in s.ask.groups for p in app.people.approvers([g])})
     found.append(("asks", ", ".join(people) or "NOBODY: nobody is in " + ", ".join(s.ask.groups)))
     by = s.ask.channels or [n for n, c in app.world.channels.items() if c.form in {"sms", "chat"}]
     found.append(("by", ", ".join(by) or "NO CHANNEL: nobody can be asked"))
     found += _chosen(app)
+    found += _troubles(app)
     accounts = accounts_of(app)
     found.append(("accounts", str(len(accounts.users())) if accounts.users() else "none yet: bcp user add"))
     accounts.close()
@@ -100,6 +110,14 @@ def _check(app: App) -> None:
     )
     if missing:
         raise typer.Exit(1)
+
+
+def _troubles(app: App) -> list[tuple[str, str]]:
+    """What is wrong with the state folder that the daemon would serve."""
+    from bcp.store.sqlite.health import troubles
+    from bcp.store.sqlite.state import SqliteState
+
+    return [(t.subject, f"NOT WHOLE: {t.message}. {t.hint}") for t in troubles(SqliteState(app.configuration.state))]
 
 
 def _chosen(app: App) -> list[tuple[str, str]]:

@@ -31,10 +31,12 @@ def show(run: str = "last", *, everything: bool = False, timeline: bool = False)
             },
             render.table(rows) or "No runs yet.",
         )
+        _warn_of_lost(found)
         return
     if run in {"", "last"} and _whole(found, timeline=timeline):
         return
     view = found.view(found.find(run))
+    _warn_of_lost(found)
     data = status_data(view)
     if timeline:
         data["timeline"] = timeline_data(view)
@@ -55,6 +57,7 @@ def _whole(found: Runs, *, timeline: bool) -> bool:
             return False
         render.emit("bcp.status/1", {"run": "", "situation": now.data(s)}, now.words(s, (), "") + "\n\nNo run yet.")
         return True
+    _warn_of_lost(found)
     data = {**status_data(view), "situation": now.data(s)}
     if timeline:
         data["timeline"] = timeline_data(view)
@@ -69,6 +72,16 @@ def timeline_data(view: RunView) -> list[dict[str, Any]]:
         {"at": iso(e.at), "kind": e.kind, "step": e.step, "actor": e.actor, "data": dict(e.data)}
         for e in view.record.events
     ]
+
+
+def _warn_of_lost(found: Runs) -> None:
+    """Runs whose files are gone: nothing else would say that their targets are held."""
+    for h in found.lost():
+        names = ", ".join(sorted(h.names)[:3])
+        hint = (
+            f"Put runs/{h.run}.db back from a copy; if there is none, see where MX points, then bcp acknowledge {h.run}"
+        )
+        render.warn(f"the file of run {h.run} is gone, and it was not over: it keeps {names}. {hint}")
 
 
 def status_data(view: RunView) -> dict[str, Any]:

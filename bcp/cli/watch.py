@@ -252,6 +252,8 @@ class _Starter:
 
     def wants(self, found: Decision) -> bool:
         """Start now? Raises ``Refused`` for an outage of another class."""
+        from bcp.wiring.catalogue import moves_mx
+
         assert self.loaded is not None
         book = self.loaded.book
         if found.state != "down":
@@ -262,7 +264,7 @@ class _Starter:
                 rule="wrong-class",
                 hint="See `bcp playbook list`.",
             )
-        moves = any(s.uses == "dns.mx.switch" for s in book.activation)
+        moves = moves_mx(book)
         if found.flapping:
             return self._not(
                 f"the service is flapping ({found.flap:.0f} %): nothing is started by itself. A person decides: "

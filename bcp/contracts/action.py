@@ -13,6 +13,8 @@ from bcp.contracts.plugin import Args
 from bcp.contracts.services import Services
 
 A = TypeVar("A", bound=Args)
+TO_PRIMARY = ("primary", "before")
+"""What ``to:`` of an action that moves MX says on the way back."""
 
 
 class Access(StrEnum):
@@ -128,6 +130,18 @@ class Action(ABC, Generic[A]):
     """True when it claims each of its effects in the ledger on its own, so that performing it again repeats none."""
     moves_mx: ClassVar[bool] = False
     """True when it changes where mail goes. Such a step is judged again before it writes, and its undo is gated."""
+    drains: ClassVar[bool] = False
+    """True when it empties the relay's queue."""
+    gate: ClassVar[bool] = False
+    """True when it waits for people to say yes; its arguments are those of ``approval``."""
+    looks: ClassVar[bool] = False
+    """True when it looks at the service; its outputs hold ``state`` as ``verdict`` gives it."""
+    tells: ClassVar[bool] = False
+    """True when it sends ``template`` to the people of ``audience`` by ``channels``."""
+    speaks: ClassVar[bool] = False
+    """True when it says ``template``, to people or in public: lint checks what the message claims."""
+    tries: ClassVar[bool] = False
+    """True when it writes only in order to check: it may be repeated until it is right (``within``)."""
     waits: ClassVar[bool] = False
     """True when it only waits (approval, wait): it is interrupted at once when the run stops."""
 
@@ -146,6 +160,10 @@ class Action(ABC, Generic[A]):
     async def undo(self, args: A, before: Mapping[str, Any], services: Services, step: StepInfo) -> Outcome:
         """Reverse what ``perform`` did, from the outputs it recorded."""
         raise NotImplementedError
+
+    def to_relay(self, given: Mapping[str, Any]) -> bool:
+        """Of one that moves MX: away from where mail goes in peacetime? ``given``: ``with:`` as the playbook has it."""
+        return given.get("to", "relay") not in TO_PRIMARY
 
     def claims_facts(self, args: A) -> tuple[str, ...]:
         """Facts this step makes true with these arguments."""

@@ -118,7 +118,7 @@ class Book(QuestionRows, Protocol):
         """How many alerts of this incident still fire."""
 
     def alerts(self, incident: str, *, limit: int = 50) -> list[dict[str, Any]]:
-        """What the senders said of this incident, the newest first."""
+        """What the senders said of it: what still fires before what does not, each the newest first."""
 
     def was_heard(self, channel: str, name: str) -> bool:
         """Was the message with this id, on this channel, handled before?"""

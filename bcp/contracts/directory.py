@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar, final
 
 from pydantic import Field, StringConstraints
 
@@ -46,8 +46,13 @@ class DirectorySettings(PluginSettings):
     """Also read who is above whom, for call trees."""
 
 
-class DirectoryService(Protocol):
-    """One directory. Every method raises errors of the tree and nothing else, and ends within its own deadline."""
+@final
+class DirectoryService(Protocol):  # type: ignore[misc] # a protocol that nobody inherits from: that is meant
+    """One directory. Every method raises errors of the tree and nothing else, and ends within its own deadline.
+
+    Not to be inherited from: whoever did would inherit every method that they forget, and pass for whole. Write a class
+    of its own; mypy compares it with this one where ``PLUGIN`` is made.
+    """
 
     name: str
 

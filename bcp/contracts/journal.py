@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
 from bcp.kernel.clock import Clock
 
@@ -140,8 +140,13 @@ class RunRecord:
     """What is wrong with the hash chain; empty: nothing."""
 
 
-class JournalStore(Protocol):
-    """Makes, opens and reads run files. All methods raise ``StorageError``."""
+@final
+class JournalStore(Protocol):  # type: ignore[misc] # a protocol that nobody inherits from: that is meant
+    """Makes, opens and reads run files. All methods raise ``StorageError``.
+
+    Not to be inherited from: whoever did would inherit every method that they forget, and pass for whole. Write a class
+    of its own; mypy compares it with this one where ``PLUGIN`` is made.
+    """
 
     suffix: str
 

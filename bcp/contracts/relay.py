@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, final
 
 from bcp.contracts.dns import MxHost
 from bcp.contracts.plugin import Configured, Dependent
@@ -75,8 +75,13 @@ class MailFate:
     detail: str = ""
 
 
-class Relay(Protocol):
-    """A backup mail host."""
+@final
+class Relay(Protocol):  # type: ignore[misc] # a protocol that nobody inherits from: that is meant
+    """A backup mail host.
+
+    Not to be inherited from: whoever did would inherit every method that they forget, and pass for whole. Write a class
+    of its own; mypy compares it with this one where ``PLUGIN`` is made.
+    """
 
     name: str
     mx: tuple[MxHost, ...]

@@ -18,6 +18,8 @@ from bcp.kernel.errors import StorageError
 
 FINAL = frozenset({"done", "failed", "aborted"})
 """States of a run in which nothing more happens: its targets are free."""
+ENDED = FINAL | {"acknowledged"}
+"""What the last anchor of a run says when the run is over."""
 UNREADABLE = "unreadable"
 """State of a card whose run file cannot be read. It is never taken for one that is over."""
 
@@ -157,6 +159,8 @@ class Holder:
     taken: float
     live: bool
     """A process works on it now."""
+    lost: bool = False
+    """The run was begun, is not known to be over, and its file is gone."""
 
 
 class Leases(Protocol):
@@ -177,10 +181,13 @@ class Leases(Protocol):
         """The run that a lease was taken for is there now."""
 
     def give_up(self, run: str) -> None:
-        """A run that never came to be: what it took is free."""
+        """What it took is free: the run never came to be, or is lost and a person says that it is over."""
 
     def holders(self, names: Collection[str] = ()) -> list[Holder]:
-        """Runs that are not over and have one of these names, or any; the oldest first."""
+        """Runs that are not over and have one of these names, or any; the oldest first.
+
+        A run whose file is gone keeps its names: what it did to mail is not undone by deleting what says so.
+        """
 
     def history(self) -> list[tuple[int, str]]:
         """Every number with the run that was begun with it: a witness for the audit."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bcp import registry
+from bcp.contracts.traits import Trait, has
 from bcp.deeds.plan import request_of_plan
 from bcp.deeds.who import APPROVE, RUN, Ground, Who
 from bcp.engine.holds import SAID, against_undo
@@ -160,13 +161,13 @@ def _moves(ground: Ground, view: RunView) -> tuple[Consequence, list[str], int] 
 
 def terms(loaded: Loaded, steps: Collection[str], scope: Mapping[str, Any]) -> tuple[list[str], int] | None:
     """Whom the gates before these steps ask, and how many of them; the strictest gate. ``None``: there is no gate."""
-    gates = {g.id: g for s in steps for g in gates_before(loaded, s)}
+    gates = {g.id: g for s in steps for g in gates_before(loaded, s, registry.actions())}
     return max((gate_terms(g, scope) for g in gates.values()), key=lambda t: t[1], default=None)
 
 
 def began(plan: Mapping[str, Any]) -> str:
     """What was seen when this plan was made; empty: nobody looked."""
-    looks = [s for s in plan["steps"] if s["uses"] == "verdict" and s["phase"] in {"ready", "before"}]
+    looks = [s for s in plan["steps"] if has(s, Trait.LOOKS) and s["phase"] in {"ready", "before"}]
     return str(looks[0]["outputs"].get("state", "")) if looks else ""
 
 

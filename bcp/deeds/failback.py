@@ -22,13 +22,13 @@ def failback_source(app: App, text: str) -> RunView:
     """The run to go back from: the one named, else the newest that holds, else the newest that moved MX."""
     if text:
         return app.running.runs.view(app.running.runs.find(text))
-    views = [
-        v for i in reversed(app.running.runs.ids()) if not (v := app.running.runs.view(i)).record.meta.get("parent")
-    ]
-    holding = next((v for v in views if v.state.status == "holding"), None)
-    moved = next((v for v in views if recorded_mx(v) and v.state.status in {"stopped", "done"}), None)
-    if holding or moved:
-        return holding or moved  # type: ignore[return-value]
+    runs = app.running.runs
+    for card in runs.cards(status={"holding"}, parent="", newest=1):
+        return runs.view(card.id)
+    for card in runs.cards(status={"stopped", "done"}, parent="", moves_mx=True):
+        view = runs.view(card.id)
+        if recorded_mx(view):
+            return view
     raise Missing("there is no run to go back from", rule="no-run-to-go-back", hint="Name one: bcp failback RUN")
 
 

@@ -193,20 +193,22 @@ async def _work(
     signals: bool = True,
     control: Callable[[Runner], None] | None = None,
 ) -> Ending:
-    journal = app.running.runs.open(run_id, lease)
     try:
-        run = run_info(app, plan, run_id)
-        runner = _runner(
-            app, request, plan, loaded, journal, run, dry=False, listener=listener, hold=hold, lease=_ours(lease)
-        )
-        if control is not None:
-            control(runner)
-        with _signals(runner) if signals else contextlib.nullcontext():
-            ending = await runner.work()
+        journal = app.running.runs.open(run_id, lease)
+        try:
+            run = run_info(app, plan, run_id)
+            runner = _runner(
+                app, request, plan, loaded, journal, run, dry=False, listener=listener, hold=hold, lease=_ours(lease)
+            )
+            if control is not None:
+                control(runner)
+            with _signals(runner) if signals else contextlib.nullcontext():
+                ending = await runner.work()
+        finally:
+            journal.close()
+        app.running.runs.anchor(run_id, app.running.runs.card(run_id).head, ending.status)
     finally:
-        journal.close()
         await app.close()
-    app.running.runs.anchor(run_id, app.running.runs.card(run_id).head, ending.status)
     if ending.status in FINAL:
         _final_report(app, run_id)
     return ending

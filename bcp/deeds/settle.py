@@ -12,6 +12,7 @@ from bcp.deeds.run import run_lock
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.engine.state import FINAL
 from bcp.kernel.errors import Missing, Refused
+from bcp.store.sqlite.book import Book
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,17 @@ def outcome_of(effect: Effect, by: str, *, happened: bool) -> dict[str, Any]:
 
 
 async def acknowledge(ground: Ground, who: Who, run: str) -> Acknowledged:
-    """Lift the rest after a run: somebody looked at it.
+    """Lift the rest after a run: somebody looked at it. Of one whose file is gone: it is over, its targets are free.
 
     Raises:
+        Refused: ``no-person`` (that a lost run is over only a named person can say).
         Refused: ``not-allowed``; ``not-over`` (only a run that is over is acknowledged); ``run-live``.
         Missing: there is no such run.
     """
     who.must(RUN)
     runs = ground.app.running.runs
+    if any(h.run == run for h in runs.lost()):
+        return await _lost(ground, who, run)
     run_id = runs.find(run)
     status = runs.view(run_id, effects=False).state.status
     if status not in FINAL:
@@ -116,3 +120,17 @@ async def acknowledge(ground: Ground, who: Who, run: str) -> Acknowledged:
             journal.close()
     runs.anchor(run_id, runs.view(run_id, effects=False).record.head, "acknowledged")
     return Acknowledged(run_id, who.person)
+
+
+async def _lost(ground: Ground, who: Who, run: str) -> Acknowledged:
+    """A named person says of a run whose file is gone that it is over: into the book and the audit file, then free."""
+    who.must_be_a_person()
+    runs = ground.app.running.runs
+
+    def work(book: Book) -> None:
+        book.note("lost_run_acknowledged", book.incident_of(run), who.person, run=run, how=who.how)
+
+    await ground.do(work)
+    runs.anchor(run, "", "acknowledged")
+    runs.room.leases.give_up(run)
+    return Acknowledged(run, who.person)

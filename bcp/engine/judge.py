@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from bcp.contracts.action import Action
 from bcp.contracts.services import Services
+from bcp.contracts.traits import Trait
 from bcp.engine.holds import Against, Ground
 from bcp.engine.state import RunState
 from bcp.kernel.errors import BcpError, StorageError
@@ -60,7 +61,7 @@ class PlanJudge:
 
     def began(self) -> str:
         """What the plan's own look saw."""
-        looks = [s for s in self.plan.steps if s.uses == "verdict" and s.phase in CHECKS]
+        looks = [s for s in self.plan.steps if s.has(Trait.LOOKS) and s.phase in CHECKS]
         return str(looks[0].outputs.get("state", "")) if looks else ""
 
     def asks(self) -> tuple[list[str], int]:
@@ -81,7 +82,8 @@ class PlanJudge:
 
     def _well(self, placed: Placed, seen: Mapping[str, Any]) -> tuple[str, ...]:
         """Domains that should not be moved any more; only where the step moves mail to the relay."""
-        to_relay = self.actions[placed.step.uses].moves_mx and placed.step.with_.get("to", "relay") == "relay"
+        action = self.actions[placed.step.uses]
+        to_relay = action.moves_mx and action.to_relay(placed.step.with_)
         if not to_relay or self.plan.parent or DOMAIN_WELL in self.plan.overrides:
             return ()
         return well_in(seen, self.plan.domains)
@@ -127,7 +129,7 @@ class PlanJudge:
     def _unapproved(self, placed: Placed, state: RunState, scope: Mapping[str, Any]) -> tuple[str, ...]:
         """Gates before the step, enough of whose approvers may not approve any more."""
         out = []
-        for gate in gates_before(self.loaded, placed.id):
+        for gate in gates_before(self.loaded, placed.id, self.actions):
             given = {str(a["by"]) for a in state.approvals if a["step"] == gate.id}
             references, count = gate_terms(gate, scope)
             if len(given & self.people(references)) < count:
@@ -139,10 +141,10 @@ async def _nothing() -> Mapping[str, Any]:
     return {}
 
 
-def gates_before(loaded: Loaded, step_id: str) -> list[Placed]:
+def gates_before(loaded: Loaded, step_id: str, actions: Mapping[str, Action[Any]]) -> list[Placed]:
     """The approval steps that a step waits for, directly or through others; in file order."""
     above = ancestors(loaded, step_id)
-    return [s for s in loaded.steps if s.step.uses == "approval" and s.id in above]
+    return [s for s in loaded.steps if s.id in above and s.step.uses in actions and actions[s.step.uses].gate]
 
 
 def gate_terms(gate: Placed, scope: Mapping[str, Any]) -> tuple[list[str], int]:

@@ -259,7 +259,7 @@ class Moves:
 
     def _terms(self) -> tuple[list[str], int, bool]:
         """Whom to ask: as bound as the switch itself. Without a gate in the playbook: the people on call."""
-        gates = {g.id: g for s in self.moved() for g in gates_before(self.loaded, s.id)}
+        gates = {g.id: g for s in self.moved() for g in gates_before(self.loaded, s.id, self.actions)}
         terms = [
             (*gate_terms(g, self.scope()), not g.step.with_.get("initiator_may_approve", False)) for g in gates.values()
         ]
@@ -320,10 +320,10 @@ class Moves:
         for placed in self.loaded.steps:
             step = self.state.steps[placed.id]
             later = placed.phase == "hold" or bool(moved & ancestors(self.loaded, placed.id))
-            if placed.step.uses == "notify" and later and step.began:
+            if self.actions[placed.step.uses].tells and later and step.began:
                 out.setdefault(digest([placed.step.with_.get("audience"), placed.step.with_.get("channels")]), placed)
         return list(out.values())
 
     def _correction(self, placed: Placed, template: str) -> Order:
         args = resolve_args(placed.id, placed.step.with_, self.actions[placed.step.uses], self.scope())
-        return Order(args.audience, template, tuple(args.channels), dict(args.variables))
+        return Order(args.audience, template, tuple(args.channels), dict(getattr(args, "variables", None) or {}))

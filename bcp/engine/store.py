@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bcp.contracts.journal import Journal, RunRecord
-from bcp.contracts.store import Anchor, Lease, Lock, RunCard, RunQuery, State
+from bcp.contracts.store import Anchor, Holder, Lease, Lock, RunCard, RunQuery, State
 from bcp.engine.state import Node, RunState, replay
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import Invalid, Missing, Refused, StorageError
@@ -20,6 +20,11 @@ from bcp.store.files.plans import plan_used
 from bcp.store.sqlite.paths import EmbeddedStore
 from bcp.store.targets import targets_of
 
+LOST = (
+    "It keeps its targets. Put the file back from a copy; if there is none, see where MX points, then"
+    " `bcp acknowledge RUN`."
+)
+"""What to do about a run whose file is gone."""
 BACK_FROM = frozenset({"holding", "done", "stopped", "failed", "aborted"})
 """States of a run from which there is something to go back."""
 
@@ -107,6 +112,8 @@ class Runs:
         found = self.room.runs.match(text)
         if len(found) != 1:
             hint = f"Newest: {', '.join(reversed(newest))}"
+            if not found and any(h.run == text for h in self.lost()):
+                raise Missing(f"the file of run {text} is gone, and it was not over", rule="run-lost", hint=LOST)
             if found:
                 raise Invalid(f"{len(found)} runs match {text!r}", hint=hint, rule="ambiguous")
             raise Missing(f"there is no run {text!r}", hint=hint, rule="no-such-run")
@@ -128,6 +135,13 @@ class Runs:
     def holding(self, *, drills: bool = False) -> list[RunCard]:
         """Runs that hold, the newest first, however old they are."""
         return [c for c in self.cards(status={"holding"}) if drills or not c.drill]
+
+    def lost(self) -> list[Holder]:
+        """Runs that were begun, are not known to be over, and whose files are gone. None where nobody can say."""
+        try:
+            return [h for h in self.room.leases.holders() if h.lost]
+        except StorageError:
+            return []
 
     def children(self, parent: str, *, unfinished: bool = False) -> list[RunCard]:
         """Runs that go back from this one, the newest first."""

@@ -71,7 +71,12 @@ def open_questions(book: Book) -> list[Question]:
 
 def questions_of(book: Book, incident: str) -> list[Question]:
     """All of an incident, the newest first."""
-    return book.questions(incident=incident, newest=50)
+    return book.questions(incident=incident)
+
+
+def waiting_of(book: Book, incident: str) -> list[Question]:
+    """Those of an incident that wait for an answer, however many were asked since; the newest first."""
+    return book.questions(incident=incident, state="open")
 
 
 def question(book: Book, name: str) -> Question:

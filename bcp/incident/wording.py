@@ -16,6 +16,8 @@ _TITLES = {
     "run_started": "A run starts", "run_ended": "A run is over", "run_failed": "A run cannot start",
     "run_resumed": "A run goes on", "run_asked_for": "A run is asked for", "abort_asked_for": "A stop is asked for",
     "planned": "A plan is made", "proposed": "A playbook is proposed", "failback_proposed": "The way back is proposed",
+    "word": "A person says what it is",
+    "lost_run_acknowledged": "A run whose file is gone is said to be over",
     "alert": "An alert came", "closed": "Incident closed", "started": "The daemon starts", "stopped": "The daemon ends",
     "login": "Logged in", "logout": "Logged out", "login_wrong": "A log-in was wrong",
     "login_locked": "A log-in was locked",
@@ -25,6 +27,9 @@ _TONES = {
     "wrong_code": "warn", "login_wrong": "warn", "login_locked": "bad", "closed": "ok", "run_started": "busy",
     "run_resumed": "busy", "abort_asked_for": "warn", "failback_proposed": "busy", "proposed": "busy",
 }  # fmt: skip
+
+
+_WORDS = {"is-not": "It is no outage", "maintenance": "We are in maintenance", "withdrawn": "Takes it back"}
 
 
 def event_title(kind: str) -> str:
@@ -57,6 +62,12 @@ def event_words(e: Event, but: Collection[str] = ()) -> str:
         return f"{person} by {d.get('channel')}: {d.get('state')}" + (
             f" ({d.get('detail')})" if d.get("state") != "sent" else ""
         )
+    if e.kind == "word":
+        what = (
+            " ".join(("It is class", *d.get("classes", []))) if d.get("classes") else _WORDS.get(str(d.get("word")), "")
+        )
+        until = "" if d.get("word") == "withdrawn" else f", until {d.get('until')}"
+        return f"{what}{until}" + (f": {d.get('text')}" if d.get("text") else "")
     if e.kind == "question":
         return f"{', '.join(d.get('people', []))} about plan {str(d.get('checksum'))[:12]}"
     names = ("title", "playbook", "mode", "run", "status", "result", "text", "reason", "why", "how", "peer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bcp.contracts.traits import Trait
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded
 
@@ -14,7 +15,7 @@ RULE = "domain-well"
 def moves_to_relay(loaded: Loaded, actions: Mapping[str, Any]) -> bool:
     """Does a step of this playbook move mail away from where it goes in peacetime?"""
     return any(
-        s.step.uses in actions and actions[s.step.uses].moves_mx and s.step.with_.get("to", "relay") == "relay"
+        s.step.uses in actions and actions[s.step.uses].moves_mx and actions[s.step.uses].to_relay(s.step.with_)
         for s in loaded.steps
     )
 
@@ -28,5 +29,5 @@ def well_in(seen: Mapping[str, Any], domains: tuple[str, ...]) -> tuple[str, ...
 
 def well_domains(plan: Plan) -> tuple[str, ...]:
     """Of the plan's domains those that its own look sees well."""
-    looks = [s.outputs for s in plan.steps if s.uses == "verdict"]
+    looks = [s.outputs for s in plan.steps if s.has(Trait.LOOKS)]
     return well_in(looks[0], plan.domains) if looks else ()

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from bcp.contracts.action import Access, Action, Proposal, Refusal, StepInfo
 from bcp.contracts.services import RunInfo, Services
+from bcp.contracts.traits import traits_of
 from bcp.detect.onset import from_data, looked
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.plan.model import Plan, PlannedStep
@@ -137,6 +138,7 @@ async def plan_step(
         "uses": step.uses,
         "name": step.name or placed.id,
         "needs": placed.needs,
+        "traits": traits_of(action),
     }
     skipped = next((n for n in placed.needs if n in done and done[n].would == "skip"), "")
     try:

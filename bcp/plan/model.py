@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bcp.contracts.action import Change, Forecast, Refusal
+from bcp.contracts.traits import BEFORE, Trait
 from bcp.kernel.errors import Invalid, Refused
 from bcp.kernel.files import write_atomic
 from bcp.kernel.hashing import digest
@@ -33,6 +34,12 @@ class PlannedStep:
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    traits: tuple[str, ...] | None = None
+    """What its action means to others (``contracts.traits``); ``None`` in plans of the time before they said it."""
+
+    def has(self, trait: Trait) -> bool:
+        """Has its action this trait?"""
+        return trait in (self.traits if self.traits is not None else BEFORE.get(self.uses, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +89,12 @@ class Plan:
         return next((s for s in self.steps if s.id == step_id), None)
 
     def to_data(self) -> dict[str, Any]:
-        """Plain data."""
-        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+        """Plain data. A step that does not say its traits has no such key: an old plan keeps its checksum."""
+        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        for step in data["steps"]:
+            if step["traits"] is None:
+                del step["traits"]
+        return data
 
     def sealed(self) -> Plan:
         """The plan with its checksum."""
@@ -128,6 +139,7 @@ def _step(data: Mapping[str, Any]) -> PlannedStep:
             **data,
             "needs": tuple(data["needs"]),
             "notes": tuple(data["notes"]),
+            "traits": tuple(data["traits"]) if "traits" in data else None,
             "changes": tuple(Change(**c) for c in data["changes"]),
             "refusals": tuple(Refusal(**r) for r in data["refusals"]),
             "forecasts": tuple(Forecast(**{**f, "warnings": tuple(f["warnings"])}) for f in data["forecasts"]),

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bcp.contracts.traits import Trait
+
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
@@ -21,6 +23,10 @@ class ActionSpec:
     final: str = ""
     """Why it needs no undo by nature; empty when it does."""
     summary: str = ""
+    traits: frozenset[Trait] = frozenset()
+    """What it means to others."""
+    to_relay: Callable[[Mapping[str, Any]], bool] = lambda given: False
+    """Of one that moves MX: does it lead away from where mail goes in peacetime, with these arguments?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +75,7 @@ class Catalogue:
     """What is down in the outage this product is for."""
     facts: frozenset[str] = frozenset()
     """What is true now because a run that holds made and verified it."""
+
+    def has(self, uses: str, trait: Trait) -> bool:
+        """Has the action of this name the trait? One that there is not has none."""
+        return uses in self.actions and trait in self.actions[uses].traits

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from bcp.contracts.traits import Trait
 from bcp.kernel.document import Document, Path_, did_you_mean
 from bcp.kernel.errors import Problem
 from bcp.playbook.catalogue import Catalogue
@@ -119,7 +120,7 @@ def _flow(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
         if (
             placed.step.within is not None
             and catalogue.actions[placed.step.uses].writes
-            and placed.step.uses != "mail.canary"
+            and not catalogue.has(placed.step.uses, Trait.TRIES)
         ):
             yield document.problem(
                 (*placed.path, "within"),
@@ -278,13 +279,13 @@ def _undo(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
 
 
 def _approvals(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
-    gates = {s.id for s in loaded.steps if s.step.uses == "approval"}
+    gates = {s.id for s in loaded.steps if catalogue.has(s.step.uses, Trait.GATE)}
     for placed in loaded.steps:
         step = placed.step
-        if step.uses == "approval":
+        if placed.id in gates:
             yield from _one_gate(loaded, placed, catalogue)
         elif (
-            step.uses == "dns.mx.switch"
+            catalogue.has(step.uses, Trait.MOVES_MX)
             and placed.phase == "activation"
             and not gates & ancestors(loaded, placed.id)  # one that stands before it and is not waited for is no gate
         ):
@@ -370,12 +371,10 @@ def _book(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
             rule="playbook-name",
             hint="Make them equal.",
         )
-    switches = any(s.step.uses == "dns.mx.switch" and s.phase == "activation" for s in loaded.steps)
+    moving = [s for s in loaded.steps if catalogue.has(s.step.uses, Trait.MOVES_MX)]
+    switches = any(s.phase == "activation" for s in moving)
     harmful = sorted(set(book.covers) & set("ACDGH"))
-    to_relay = any(
-        s.step.uses == "dns.mx.switch" and s.step.with_.get("to", "relay") not in {"primary", "before"}
-        for s in loaded.steps
-    )
+    to_relay = any(catalogue.actions[s.step.uses].to_relay(s.step.with_) for s in moving)
     if switches and to_relay and harmful:
         yield document.problem(
             ("covers",),

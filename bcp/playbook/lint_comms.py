@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bcp.contracts.traits import Trait
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import Problem
 from bcp.playbook.catalogue import Catalogue
@@ -15,8 +16,9 @@ from bcp.playbook.scope import ancestors
 def check_notify(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
     """Audiences, messages, channels and claims of every step that speaks."""
     for placed in loaded.steps:
-        if placed.step.uses not in {"notify", "status_page.publish"}:
+        if not catalogue.has(placed.step.uses, Trait.SPEAKS):
             continue
+        tells = catalogue.has(placed.step.uses, Trait.TELLS)
         with_, place = placed.step.with_, (*placed.path, "with")
         yield from _audience(loaded, place, with_.get("audience"), catalogue)
         name = with_.get("template")
@@ -38,10 +40,10 @@ def check_notify(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
                 f"the message {name!r} is written for {', '.join(message.audiences)}, not for {audience}",
                 rule="template-audience",
             )
-        channels = with_.get("channels", ()) if placed.step.uses == "notify" else ()
+        channels = with_.get("channels", ()) if tells else ()
         yield from _channels(loaded, place, name, channels, catalogue)
         yield from _claims(loaded, placed, message.claims_in(loaded.book.covers), catalogue)
-        if message.draft and placed.step.uses == "notify":
+        if message.draft and tells:
             yield loaded.document.problem(
                 (*place, "template"),
                 f"{name!r} is a draft for a person; it is never sent by us",
@@ -127,7 +129,7 @@ def check_shared_fate(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]
     down = set(catalogue.fails_with)
     for placed in loaded.steps:
         with_, place = placed.step.with_, (*placed.path, "with")
-        if placed.step.uses == "dns.mx.switch" and down & set(catalogue.dns_fate):
+        if catalogue.has(placed.step.uses, Trait.MOVES_MX) and down & set(catalogue.dns_fate):
             yield _fate(
                 loaded,
                 placed.path,
@@ -138,7 +140,7 @@ def check_shared_fate(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]
             yield _fate(
                 loaded, (*place, "relay"), f"{placed.id!r} -> relay {relay!r} -> {_both(down, catalogue.relays[relay])}"
             )
-        if placed.step.uses != "notify":
+        if not catalogue.has(placed.step.uses, Trait.TELLS):
             continue
         if down & set(catalogue.contacts_fate):
             yield _fate(

@@ -28,16 +28,14 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
     import uvicorn
 
     from bcp.server.doors.guard import GuardedProtocol, fit_descriptors
-    from bcp.server.doors.slack_socket import listen
     from bcp.server.doors.traces import set_up
     from bcp.server.web import web
 
     fit_descriptors()
     daemon = Daemon(configuration)
-    if daemon.settings.slack is not None and daemon.settings.slack.app_token is not None:
-        daemon.loops.append(("slack", lambda: listen(daemon)))
     host, port = daemon.settings.address()
     app = web(daemon)
+    daemon.loops += app.state.callers.loops()
     set_up(app, daemon.settings.traces)
     server = uvicorn.Server(
         uvicorn.Config(

@@ -22,10 +22,11 @@ from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
 from bcp.server.doors import api, api_deeds
 from bcp.server.doors.body import TooLarge, TooSlow, read
+from bcp.server.doors.callers import Callers
 from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of
 from bcp.server.doors.hooks import Hooks
-from bcp.server.doors.inbound import SlackCalls, TwilioCalls
 from bcp.server.signin.accounts import Accounts
+from bcp.settings.families import alone
 
 LOG = logger(__name__)
 LOCAL = {"127.0.0.1", "::1"}
@@ -58,12 +59,10 @@ def web(daemon: Daemon) -> FastAPI:
 
 
 def _vendors(app: FastAPI, daemon: Daemon) -> None:
-    twilio, slack = TwilioCalls(daemon), SlackCalls(daemon)
-    app.add_route("/twilio/sms", twilio.text, methods=["POST"])
-    app.add_route("/twilio/keys", twilio.keys, methods=["POST"])
-    app.add_route("/twilio/gather/{token}", twilio.gather, methods=["POST"])
-    app.add_route("/twilio/status", twilio.status, methods=["POST"])
-    app.add_route("/slack/interactive", slack.pressed, methods=["POST"])
+    app.state.callers = callers = Callers(daemon)
+    app.add_route("/callers/{name}/{path:path}", callers.__call__, methods=["POST"])
+    for kind in alone("callers"):
+        app.add_route(f"/{kind}/{{path:path}}", callers.__call__, methods=["POST"])
     app.add_route("/a/{token}", links.show, methods=["GET"])
     app.add_route("/a/{token}", links.take, methods=["POST"])
     app.add_route("/observations", observed, methods=["POST"])
@@ -93,7 +92,8 @@ def _console(app: FastAPI) -> None:
         ("/runs/{run}/failback", "operator", deeds.failback), ("/messages/send", "operator", deeds.send),
         ("/messages/stop", "operator", deeds.stop), ("/runs/{run}/settle", "operator", deeds.settle),
         ("/runs/{run}/acknowledge", "operator", deeds.acknowledge), ("/runs/{run}/resume", "operator", deeds.resume),
-        ("/incidents", "operator", deeds.declare), ("/incidents/{incident}/close", "operator", deeds.close),
+        ("/incidents", "operator", deeds.declare), ("/words", "operator", deeds.give_word),
+        ("/incidents/{incident}/close", "operator", deeds.close),
         ("/account/authenticator", "viewer", authenticator.offer),
         ("/account/authenticator/confirm", "viewer", authenticator.confirm),
         ("/incidents/{incident}/reopen", "operator", deeds.reopen),

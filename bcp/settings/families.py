@@ -34,9 +34,22 @@ SECTIONS = (
     Section("channels", ("channels",)),
     Section("probes", ("detect", "probes")),
     Section("triggers", ("serve", "hooks")),
+    Section("callers", ("serve", "callers")),
+    Section("callers", ("serve", "twilio"), kind="twilio"),
+    Section("callers", ("serve", "slack"), kind="slack"),
     Section("directories", ("directories",)),
     Section("directories", ("graph",), kind="graph"),
 )
+
+
+def alone(family: str) -> tuple[str, ...]:
+    """Kinds of a family that have a section of their own: their name is their kind."""
+    return tuple(s.kind for s in SECTIONS if s.family == family and s.kind)
+
+
+def place_of(family: str, name: str) -> str:
+    """The path below which a plug-in of ``serve:`` is called from outside."""
+    return f"/{name}" if name in alone(family) else f"/{family}/{name}"
 
 
 def read_sections(document: Document, problems: list[Problem]) -> dict[str, dict[str, PluginSettings]]:

@@ -35,25 +35,6 @@ class AskSettings(Model):
     """How often vendors are asked for answers while a question is open, where they cannot call us."""
 
 
-class SlackInbound(Model):
-    """Buttons in Slack."""
-
-    app_token: Secret | None = None
-    """App-level token (xapp-..., scope connections:write) for Socket Mode: no public address is needed."""
-    signing_secret: Secret | None = None
-    """Signing secret, for requests to /slack/interactive instead."""
-    api_url: str = ""
-    """Another base URL, for tests."""
-
-
-class TwilioInbound(Model):
-    """Calls of Twilio to us: answers, delivery reports, keys pressed.
-    Needs `public_url`; without it the lists are polled."""
-
-    auth_token: Secret
-    """Token with which Twilio signs."""
-
-
 class OidcSettings(Model):
     """Sign-in by an identity provider, beside the local one. It may be the very thing that is down."""
 
@@ -116,10 +97,12 @@ class ServeSettings(Model):
     """Largest body that is read, in bytes."""
     ask: AskSettings = AskSettings()
     """Questions."""
-    slack: SlackInbound | None = None
-    """Buttons in Slack."""
-    twilio: TwilioInbound | None = None
-    """Calls of Twilio to us."""
+    callers: dict[Name, Any] = Field(default_factory=dict)
+    """Vendors that call us, by name; `kind` chooses the plug-in. The URL of each is `/callers/NAME/...`."""
+    slack: Any = None
+    """Buttons in Slack: a caller of the kind `slack` under this name, without saying so. Its URL is `/slack/...`."""
+    twilio: Any = None
+    """Calls of Twilio: a caller of the kind `twilio` under this name, without saying so. Its URL is `/twilio/...`."""
     console: ConsoleSettings = ConsoleSettings()
     """The console."""
     heartbeat: HeartbeatSettings | None = None
@@ -148,8 +131,6 @@ class ServeSettings(Model):
         url = self.public_url
         if url.startswith("http://") and not url.removeprefix("http://").startswith(LOOPBACK):
             raise ValueError("public_url must be https, except on this machine: approvals travel over it")
-        if self.twilio is not None and not url:
-            raise ValueError("twilio: needs public_url: Twilio signs the URL that it calls")
         return self
 
     def address(self) -> tuple[str, int]:

@@ -10,7 +10,8 @@ from dataclasses import fields
 from typing import Any
 
 from bcp.contracts.store import RunCard
-from bcp.store.targets import DRAINS, MOVES_MX, targets_of
+from bcp.contracts.traits import Trait, has
+from bcp.store.targets import moves_mx, targets_of
 
 _NOTHING = frozenset({"failed", "skipped", "not_reached", "pending"})
 """Step states that leave nothing behind."""
@@ -31,9 +32,9 @@ class CardFold:
         self._hold = {str(n["id"]) for n in nodes if n.get("phase") == "hold"}
         self._calm = {str(n["id"]) for n in nodes if n.get("optional") or n.get("phase") == "always"}
         self._undo = {str(n["id"]) for n in nodes if n.get("undo")}
-        uses = {str(s.get("id")): str(s.get("uses")) for s in plan.get("steps") or ()}
-        self._mx = {s for s, u in uses.items() if u in MOVES_MX}
-        self._drain = {s for s, u in uses.items() if u in DRAINS}
+        steps = plan.get("steps") or ()
+        self._mx = {str(s.get("id")) for s in steps if has(s, Trait.MOVES_MX)}
+        self._drain = {str(s.get("id")) for s in steps if has(s, Trait.DRAINS)}
         self._watched = self._mx | self._drain | self._undo
         self.status, self.phase, self.reason, self.acknowledged = "new", "", "", ""
         self.started = self.ended = 0.0
@@ -194,7 +195,7 @@ def fixed_part(run_id: str, meta: Mapping[str, Any]) -> dict[str, Any]:
         "playbook": str(plan.get("playbook") or ""),
         "parent": str(meta.get("parent") or plan.get("parent") or ""),
         "targets": tuple(sorted(targets_of({"group": meta.get("group", ""), **plan}))),
-        "moves_mx": any(s.get("uses") in MOVES_MX for s in steps),
+        "moves_mx": moves_mx(steps),
         "initiator": str(plan.get("initiator") or ""),
         "automatic": bool(plan.get("automatic")),
         "checksum": str(plan.get("checksum") or ""),

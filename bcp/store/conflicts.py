@@ -31,7 +31,8 @@ def unfinished(card: RunCard, shared: frozenset[str], is_live: Callable[[str], b
         return Refused(
             f"{said(shared)}: run {card.id} may still have it: {card.reason or 'its file cannot be read'}",
             rule="one-run-per-target",
-            hint="Repair or restore its file; or, when you are sure that it is over, move the file out of the folder.",
+            hint="Repair or restore its file; or, when you are sure that it is over, move the file out of the folder,"
+            f" then `bcp acknowledge {card.id}`.",
         )
     live = is_live(card.id)
     state = card.status if live or card.status not in {"new", "running", "waiting", "undoing"} else "interrupted"
@@ -46,6 +47,15 @@ def said(names: Collection[str]) -> str:
     """Targets for people: three of them, and how many more."""
     some = sorted(names)
     return ", ".join(some[:3]) + (f" and {len(some) - 3} more" if len(some) > 3 else "")
+
+
+def lost(run: str, shared: Collection[str]) -> Refused:
+    """That run was begun, nothing says that it ended, and its file is gone."""
+    return Refused(
+        f"{said(shared)}: the file of run {run} is gone, and the run was not over: nobody knows where it left mail",
+        rule="one-run-per-target",
+        hint=f"Put the file back from a copy. If there is none: see where MX points, then `bcp acknowledge {run}`.",
+    )
 
 
 def taken(run: str, shared: Collection[str]) -> Refused:

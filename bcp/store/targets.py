@@ -12,11 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bcp.contracts.traits import Trait, has
+
 MX = "mx:"
-MOVES_MX = frozenset({"dns.mx.switch"})
-"""Actions that write MX records."""
-DRAINS = frozenset({"relay.drain"})
-"""Actions that empty the relay's queue."""
 
 
 def mx_name(domain: str) -> str:
@@ -26,7 +24,7 @@ def mx_name(domain: str) -> str:
 
 def moves_mx(steps: Iterable[Mapping[str, Any]]) -> bool:
     """Does one of the planned steps write MX?"""
-    return any(s.get("uses") in MOVES_MX for s in steps)
+    return any(has(s, Trait.MOVES_MX) for s in steps)
 
 
 def split_group(group: str) -> frozenset[str]:
@@ -43,7 +41,7 @@ def targets_of(plan: Mapping[str, Any]) -> frozenset[str]:
     if moves_mx(steps):
         names |= {mx_name(str(d)) for d in plan.get("domains") or ()}
         for step in steps:
-            if step.get("uses") in MOVES_MX:
+            if has(step, Trait.MOVES_MX):
                 names |= {mx_name(d) for d in _domains_in(step.get("outputs") or {})}
     return frozenset(names) or frozenset({f"playbook:{plan.get('playbook', '')}"})
 

@@ -8,10 +8,12 @@ from typing import Any
 
 from bcp import registry
 from bcp.comms.pack import Pack, load_pack
+from bcp.contracts.traits import traits_of
 from bcp.kernel.errors import Invalid
 from bcp.kernel.text import summary
 from bcp.playbook.catalogue import ActionSpec, Catalogue, MessageSpec
 from bcp.playbook.load import load
+from bcp.playbook.model import Playbook
 from bcp.wiring.choose import Candidate
 from bcp.wiring.shipped import SHIPPED
 
@@ -43,6 +45,8 @@ def action_specs() -> dict[str, ActionSpec]:
             provides,
             action.final,
             said,
+            frozenset(traits_of(action)),
+            action.to_relay,
         )
     return out
 
@@ -71,6 +75,12 @@ def bare_catalogue() -> Catalogue:
     )
 
 
+def moves_mx(book: Playbook) -> bool:
+    """Does a step of its activation change where mail goes?"""
+    known = registry.actions()
+    return any(s.uses in known and known[s.uses].moves_mx for s in book.activation)
+
+
 def candidates_of(files: Mapping[str, Path]) -> dict[str, Candidate]:
     """Every playbook that can be read, as the choice for an outage sees it."""
     out: dict[str, Candidate] = {}
@@ -79,7 +89,7 @@ def candidates_of(files: Mapping[str, Path]) -> dict[str, Candidate]:
             book = load(path).book
         except Invalid:
             continue
-        moves = any(s.uses == "dns.mx.switch" for s in book.activation)
+        moves = moves_mx(book)
         out[name] = Candidate(frozenset(book.covers), moves, book.recovery.playbook if book.recovery else "")
     return out
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bcp.contracts.traits import Trait, has
 from bcp.engine.store import RunView
 from bcp.playbook.load import loads
 from bcp.wiring.catalogue import action_specs
@@ -44,19 +45,14 @@ def _vouches(view: RunView, now: float) -> bool:
     return view.state.status == "holding" or float(view.plan["created"]) >= now - FACTS_LAST_S
 
 
-def uses_of(view: RunView) -> dict[str, str]:
-    """The action of each step."""
-    return {str(s["id"]): str(s["uses"]) for s in view.plan["steps"]}
-
-
 def switch_time(views: Iterable[RunView], since: float) -> float | None:
     """Seconds from ``since`` to the end of the first MX switch that began within a day of it; ``None`` without one."""
     for view in views:
         other = view.plan.get("kind") == "drill" or view.plan.get("parent")
         if other or not 0 <= view.state.started - since < SAME_OUTAGE_S:
             continue
-        for step, uses in uses_of(view).items():
-            state = view.state.steps.get(step)
-            if uses == "dns.mx.switch" and state is not None and state.status in {"ok", "unchanged"}:
+        for step in view.plan["steps"]:
+            state = view.state.steps.get(str(step["id"]))
+            if has(step, Trait.MOVES_MX) and state is not None and state.status in {"ok", "unchanged"}:
                 return round(state.ended - since, 1)
     return None

@@ -24,7 +24,7 @@ from bcp.plan.build import Request
 from bcp.playbook.load import Loaded
 from bcp.settings import Configuration
 from bcp.store.sqlite.state import SqliteState
-from bcp.wiring.facts import facts_of, switch_time
+from bcp.wiring.facts import FACTS_LAST_S, facts_of, switch_time
 from bcp.wiring.onset import onset_of
 from bcp.wiring.people import People
 from bcp.wiring.services import Replies, SitePages
@@ -82,15 +82,17 @@ class Running:
 
     def facts(self) -> frozenset[str]:
         """What a message outside of a run may claim (``bcp.wiring.facts.facts_of``)."""
-        return facts_of(self._views(), self.clock.now())
+        now = self.clock.now()
+        vouching = (RunQuery(status={"holding"}), RunQuery(status={"done"}, since=max(now - FACTS_LAST_S, 1.0)))
+        return facts_of(self._views(*vouching), now)
 
     def achieved(self, since: float) -> float | None:
         """RTA of receiving in seconds (``bcp.wiring.facts.switch_time``)."""
-        return switch_time(self._views(), since)
+        return switch_time(self._views(RunQuery(moves_mx=True, parent="", since=since)), since)
 
-    def _views(self) -> Iterator[RunView]:
-        """Every run that can be read, the oldest first."""
-        for run_id in self.runs.ids():
+    def _views(self, *queries: RunQuery) -> Iterator[RunView]:
+        """Runs that one of these asks for and that can be read, the oldest first."""
+        for run_id in sorted({c.id for q in queries for c in self.cards(q)}):
             try:
                 yield self.runs.view(run_id, effects=False)
             except BcpError:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from bcp import registry
 from bcp.comms.pack import Pack, load_pack
+from bcp.contracts.caller import Caller, CallerPlugin
 from bcp.contracts.channel import Channel, ChannelPlugin, Inbound
 from bcp.contracts.directory import DirectoryPlugin, DirectoryService
 from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
@@ -23,6 +24,7 @@ from bcp.kit.outside import RealOutside
 from bcp.mx.host import make_host
 from bcp.registry import made
 from bcp.settings import Configuration, DomainSettings
+from bcp.settings.families import place_of
 from bcp.store.files.inbox import read_answers
 from bcp.wiring.shipped import SHIPPED
 
@@ -85,6 +87,20 @@ class World:
         found = {n: made(registry.find(ChannelPlugin, s.kind).create, n, s) for n, s in given.items()}
         self._open += found.values()
         return found
+
+    @cached_property
+    def callers(self) -> dict[str, Caller[Any]]:
+        """Vendors that call us, by name. They hold no connection."""
+        given = self.configuration.plugins["callers"]
+        return {n: made(registry.find(CallerPlugin, s.kind).create, n, s) for n, s in given.items()}
+
+    def reply_url(self, channel: str, link: str) -> str:
+        """Where a key pressed in a call of this kind of channel comes back to us; empty: nowhere."""
+        base = self.settings.serve.public_url
+        for name, caller in self.callers.items():
+            if base and channel in caller.voices and caller.takes_calls():
+                return f"{base}{place_of('callers', name)}/{caller.answer_path.format(link=link)}"
+        return ""
 
     @cached_property
     def pack(self) -> Pack:

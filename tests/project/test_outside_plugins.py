@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from support import ROOT, bcp
 
+from bcp import registry
+
 EXAMPLE = ROOT / "docs" / "howto" / "example-plugin"
 CONFIG = """\
 version: 1
@@ -23,7 +25,9 @@ dns: {zone: {kind: acme-zone, folder: zones, timeout: 200ms, authoritative: [127
 relays: {box: {kind: acme-box, host: box.acme.test, folder: box}}
 channels: {pager: {kind: acme-pager, url: "http://127.0.0.1:9", token: "file:token", timeout: 1s}}
 detect: {probes: {tap: {kind: acme-tap, port: 9, timeout: 200ms}}}
-serve: {hooks: {bell: {kind: acme-bell, auth: {hmac: ["file:token"]}}}}
+serve:
+  hooks: {bell: {kind: acme-bell, auth: {hmac: ["file:token"]}}}
+  callers: {phone: {kind: acme-phone, key: "file:token"}}
 directories: {book: {kind: acme-book, file: book.json, groups: {oncall: g1}}}
 contacts: {file: people.csv}
 audiences: {oncall: {groups: [oncall]}}
@@ -94,7 +98,7 @@ def test_a_package_from_outside_is_used_through_the_command(place, installed) ->
     without = bcp("config", "check", cwd=place)
     assert without.returncode == 2 and "there is no kind 'acme-zone' of dns" in without.stderr
     schema = acme(place, installed, "config", "schema").stdout
-    assert all(f'"const": "acme-{k}"' in schema for k in ("zone", "box", "pager", "tap", "bell", "book"))
+    assert all(f'"const": "acme-{k}"' in schema for k in ("zone", "box", "pager", "tap", "bell", "phone", "book"))
     doctor = json.loads(acme(place, installed, "doctor", "--output", "json").stdout)["checks"]
     said = {c["subject"]: c for c in doctor}
     assert (
@@ -105,6 +109,7 @@ def test_a_package_from_outside_is_used_through_the_command(place, installed) ->
         said["relay box queue"]["message"] == "0 queued"
         and said["pager"]["state"] == "warn"
         and said["hook bell"]["state"] == "ok"
+        and said["caller phone"]["message"] == "acme-phone, its secrets can be read"
     )
     assert any(s.startswith("mx corp.test") for s in said), sorted(said)
     linted = acme(place, installed, "playbook", "lint", "sound")
@@ -154,31 +159,111 @@ BAD = {
     "clock: Clock) -> None:", "incompatible type|arg-type"),
     "a probe without a look": ("tap.py", "async def look(", "async def watch(", "type-abstract"),
     "a hook that says yes": ("bell.py", "-> list[Alert]:", "-> bool:", r'"alerts" incompatible with return type'),
+    "a caller that proves nothing": ("phone.py", "async def prove(", "async def believe(", "type-abstract"),
+    "a caller that hears no thing that is said": ("phone.py", "def heard(self, call: Call) -> Said:",
+    "def heard(self, call: Call) -> str:", r'"heard" incompatible with return type'),
     "settings of another family": ("tap.py", "class TapSettings(ProbeSettings)", "class TapSettings(PluginSettings)",
     "type-var|not a subtype|must be|Value of type variable"),
     "a directory without managers": ("book.py", "async def managers(", "async def bosses(",
     "incompatible type|arg-type"),
     "an action that performs nothing": ("siren.py", "async def perform(", "async def act(", "type-abstract"),
+    "a relay that inherits what it forgot": ("box.py", "class Box:", "class Box(Relay):", "inherit from final class"),
+    "a relay that a function makes of anything": ("box.py", "make=Box)", "make=lambda name, settings: settings.host)",
+    "incompatible type|arg-type|return-value"),
+    "a directory that inherits what it forgot": ("book.py", "class Book:", "class Book(DirectoryService):",
+    "inherit from final class"),
+    "a directory whose changes are a list": ("book.py", "async def changes(self, since: str = \"\") -> Changes:",
+    "async def changes(self, since: str = \"\") -> list[Changes]:", "incompatible type|arg-type"),
+    "a directory that is made otherwise": ("book.py", "def __init__(self, name: str, settings: BookSettings)",
+    "def __init__(self, settings: BookSettings)", "incompatible type|arg-type"),
+    "a DNS host that inherits what it forgot": ("zone.py", "async def progress(", "async def got_far(",
+    "incompatible type|arg-type"),
+    "an action that performs to a text": ("siren.py", "-> Outcome:", "-> str:",
+    r'"perform" incompatible with return type'),
+    "a probe that looks to a yes": ("tap.py", "async def look(self) -> Signal:", "async def look(self) -> bool:",
+    r'"look" incompatible with return type'),
+    "a hook without alerts": ("bell.py", "def alerts(", "def alarms(", "type-abstract"),
+    "an engine without view": ("engine", "def view(", "def look(", "incompatible type|arg-type"),
+    "an engine whose view is a dictionary": ("engine", "-> RunRecord:", "-> dict[str, Any]:",
+    "incompatible type|arg-type"),
+    "an engine whose journal cannot claim": ("engine", "-> Journal:", "-> str:", "incompatible type|arg-type"),
+    "an engine that inherits what it forgot": ("engine", "class Store:", "class Store(JournalStore):",
+    "inherit from final class"),
+    "an engine that is made of a path": ("engine", "def __init__(self)", "def __init__(self, folder: Path)",
+    "incompatible type|arg-type"),
 }  # fmt: skip
+ENGINE = '''\
+"""``acme-engine``: keeps runs nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bcp.contracts.engine import EnginePlugin
+from bcp.contracts.journal import Journal, JournalStore, RunRecord
+from bcp.kernel.clock import Clock
+from bcp.kernel.errors import StorageError
+
+
+class Store:
+    suffix = ".acme"
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def create(self, path: Path, meta: Mapping[str, Any]) -> None:
+        raise StorageError("no")
+
+    def open(self, path: Path, clock: Clock) -> Journal:
+        raise StorageError("no")
+
+    def view(self, path: Path, *, effects: bool = True) -> RunRecord:
+        raise StorageError("no")
+
+    def tell(self, path: Path, kind: str, actor: str, data: Mapping[str, Any], at: float) -> None:
+        raise StorageError("no")
+
+
+PLUGIN = EnginePlugin(api=1, called="acme-engine", make=Store)
+'''
+
+
+def source_of(file: str) -> str:
+    """A good plug-in of the example, or the engine above."""
+    return ENGINE if file == "engine" else (EXAMPLE / "acme_bcp" / file).read_text()
+
+
+def test_every_family_has_a_bad_one_that_mypy_refuses() -> None:
+    """A new family joins."""
+    known = {"pager.py": "channels", "box.py": "relays", "zone.py": "dns", "tap.py": "probes", "bell.py": "triggers",
+             "book.py": "directories", "siren.py": "actions", "phone.py": "callers", "engine": "engines"}  # fmt: skip
+    assert {known[file] for file, *_ in BAD.values()} == set(registry.families())
 
 
 def test_mypy_refuses_what_does_not_keep_the_contract(tmp_path) -> None:
     """In the author's own file, where PLUGIN is made: a method that lacks, a wrong type, another factory."""
     for i, (file, old, new, _) in enumerate(BAD.values()):
-        text = (EXAMPLE / "acme_bcp" / file).read_text()
+        text = source_of(file)
         assert old in text, f"{file}: {old}"
         text = text.replace(old, new).replace(
             "from bcp.contracts.probe import",
             "from bcp.contracts.plugin import PluginSettings\nfrom bcp.contracts.probe import",
         )
+        text = text.replace("import MailFate,", "import MailFate, Relay,").replace(
+            "import Changes,", "import Changes, DirectoryService,"
+        )
         (tmp_path / f"bad{i}.py").write_text(text)
-    shutil.copy(EXAMPLE / "acme_bcp" / "pager.py", tmp_path / "good.py")
+    good = {f for f, *_ in BAD.values()}
+    for file in good:
+        (tmp_path / f"good_{file.removesuffix('.py')}.py").write_text(source_of(file))
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), "."],
         cwd=tmp_path, env={**os.environ, "MYPYPATH": str(ROOT), "PYTHONPATH": str(ROOT)}, capture_output=True,
         text=True, timeout=200,
     )  # fmt: skip
-    assert "good.py" not in done.stdout, done.stdout
+    assert "good_" not in done.stdout, done.stdout
     for i, (name, (_, _, _, says)) in enumerate(BAD.items()):
         mine = "\n".join(line for line in done.stdout.splitlines() if line.startswith(f"bad{i}.py"))
         assert re.search(says, mine), f"mypy lets through {name}:\n{mine}\n{done.stdout[-2000:]}"
@@ -189,6 +274,7 @@ DROPPED = {
     "probes/acme_tap.py": "tap.py",
     "relays/acme_box.py": "box.py",
     "triggers/acme_bell.py": "bell.py",
+    "callers/acme_phone.py": "phone.py",
     "dns/acme_zone.py": "zone.py",
     "actions/acme_siren.py": "siren.py",
     "directories/acme_book.py": "book.py",
@@ -215,7 +301,8 @@ def test_one_more_file_in_our_own_tree_is_all(tmp_path, place) -> None:
     found = run("-c", code)
     assert (
         found.stdout.strip()
-        == "['acme.siren', 'acme-pager', 'acme-book', 'acme-zone', 'acme-tap', 'acme-box', 'acme-bell'] []"
+        == "['acme.siren', 'acme-phone', 'acme-pager', 'acme-book', 'acme-zone', 'acme-tap', 'acme-box', "
+        "'acme-bell'] []"
     ), found.stdout + found.stderr
     checked = run("-m", "bcp", "config", "check", cwd=place)
     assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -223,7 +310,7 @@ def test_one_more_file_in_our_own_tree_is_all(tmp_path, place) -> None:
     assert made.returncode == 0, made.stderr
     reference = "".join(
         (tmp_path / "docs" / "reference" / n).read_text()
-        for n in ("configuration.md", "actions.md", "hooks.md", "config.v1.schema.json")
+        for n in ("configuration.md", "actions.md", "hooks.md", "callers.md", "config.v1.schema.json")
     )
     assert all(
         k in reference
@@ -234,6 +321,8 @@ def test_one_more_file_in_our_own_tree_is_all(tmp_path, place) -> None:
             "dns: `acme-zone`",
             "## `acme.siren`",
             "[`acme-bell`]",
+            "[`acme-phone`]",
+            "callers: `acme-phone`",
             "directories: `acme-book`",
             '"const": "acme-pager"',
         )

@@ -169,6 +169,31 @@ def test_twilio_calls_are_signed_over_the_public_url(world) -> None:
     assert question
 
 
+def test_a_word_is_given_by_api_and_console_under_the_name_of_who_is_proven(world) -> None:
+    """The token's contact, the account's contact; a token that may only look gives none; both are in the chain."""
+    w = world().start()
+    status, word = w.api("/words", {"what": "maintenance", "lasts": "30m", "text": "we move"})
+    assert status == 201 and (word["who"], word["kind"], word["class"]) == ("bob", "maintenance", ""), word
+    assert w.api("/words", {"what": "B", "who": "alice"})[0] == 422, "there is no field for another's name"
+    assert w.api("/words", {"what": "B"}, token=w.token("reads", "read"))[0] == 403
+    boss = Browser(w, "alice", "admin", contact="alice")
+    viewer = Browser(w, "carol", "viewer")
+    assert boss.log_in()[0] == 303 and viewer.log_in()[0] == 303
+    shown = boss.ask("GET", "/")[2]
+    assert 'action="/words"' in shown and "bob has declared maintenance: we move" in shown
+    assert 'action="/words"' not in viewer.ask("GET", "/")[2]
+    assert viewer.ask("POST", "/words", {"csrf": viewer.csrf(), "what": "none"})[0] == 403
+    said = {"csrf": boss.csrf(), "what": "none", "who": "bob", "as": "bob", "lasts": "1h", "text": "", "until": ""}
+    assert boss.ask("POST", "/words", said)[0] == 303
+    assert [(x["who"], x["kind"]) for x in w.api("/words")[1]] == [("bob", "maintenance"), ("alice", "is-not")]
+    chain = Book(w.folder / "state" / "incidents.db", SystemClock()).events()
+    noted = [(e.actor, e.data["word"], e.data["how"]) for e in chain if e.kind == "word"]
+    assert noted == [("bob", "maintenance", "api token all"), ("alice", "is-not", "console as alice")]
+    assert w.run("incident", "verify").returncode == 0
+    assert w.api("/words", {"what": "withdraw"})[0] == 201 and w.api("/words", {"what": "withdraw"})[0] == 409
+    assert [x["who"] for x in w.api("/words")[1]] == ["alice"]
+
+
 def test_the_console_needs_a_session_a_role_and_our_own_page(world) -> None:
     """No session: to the login. Viewer: looks, does not act. Another site, a stale token, a foreign origin: refused."""
     w = world().start()

@@ -29,6 +29,7 @@ class Approval(Action[ApprovalArgs]):
 
     kind = "approval"
     access = Access.READ
+    gate = True
     Args = ApprovalArgs
     outputs = {"approved_by": "list", "how": "string"}
     waits = True

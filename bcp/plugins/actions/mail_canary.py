@@ -26,6 +26,7 @@ class Canary(Action[CanaryArgs]):
 
     kind = "mail.canary"
     access = Access.WRITE
+    tries = True
     Args = CanaryArgs
     provides = ("mail-flows",)
     final = "A test mail cannot be taken back."

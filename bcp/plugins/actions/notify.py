@@ -32,6 +32,7 @@ class Notify(Action[NotifyArgs]):
 
     kind = "notify"
     access = Access.WRITE
+    tells = speaks = True
     Args = NotifyArgs
     claims_itself = True
     outputs = {"sent": "number", "failed": "number", "unknown": "number", "unreachable": "number", "channels": "object"}

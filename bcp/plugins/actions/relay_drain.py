@@ -38,6 +38,7 @@ class Drain(Action[DrainArgs]):
 
     kind = "relay.drain"
     access = Access.WRITE
+    drains = True
     Args = DrainArgs
     claims_itself = True
     provides = ("queue-drained",)

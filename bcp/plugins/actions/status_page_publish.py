@@ -26,6 +26,7 @@ class Publish(Action[PublishArgs]):
 
     kind = "status_page.publish"
     access = Access.WRITE
+    speaks = True
     Args = PublishArgs
     undoable = True
     outputs = {"where": "string", "key": "string"}

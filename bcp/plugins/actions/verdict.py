@@ -34,6 +34,7 @@ class LookVerdict(Action[VerdictArgs]):
 
     kind = "verdict"
     access = Access.READ
+    looks = True
     Args = VerdictArgs
     provides = ("service-healthy",)
     outputs = {"state": "string", "class": "string", "evidence": "list"}

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from bcp.deeds import abort as ending
 from bcp.deeds import incident as incidents
 from bcp.deeds import settle as settling
+from bcp.deeds import word as saying
 from bcp.deeds.abort import Abort
 from bcp.deeds.answer import Answer
 from bcp.deeds.answer import answer as say
@@ -116,9 +117,10 @@ async def settle(site: Site, request: Request, session: Session, form: Form) -> 
 
 async def acknowledge(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Somebody looked at a run that is over."""
-    done = await settling.acknowledge(site.daemon.ground(), who_sits(session), view_of(site, request).id)
+    done = await settling.acknowledge(site.daemon.ground(), who_sits(session), str(request.path_params["run"]))
     await note(site, session, "acknowledged", run=done.run)
-    return to(f"/runs/{done.run}", "Its target is free again.")
+    there = done.run in site.daemon.app.running.runs.ids()
+    return to(f"/runs/{done.run}" if there else "/runs", "Its target is free again.")
 
 
 async def resume(site: Site, request: Request, session: Session, form: Form) -> Response:
@@ -151,6 +153,15 @@ async def declare(site: Site, request: Request, session: Session, form: Form) ->
     found = await incidents.declare(site.daemon.ground(), who_sits(session), wanted)
     site.daemon.hub.changed()
     return to(f"/incidents/{found.id}", "It is declared.")
+
+
+async def give_word(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """A person's word about what is going on; the next look takes it in."""
+    wanted = saying.Give(*(field(form, name).strip() for name in ("what", "text", "lasts", "until")))
+    word = await saying.give(site.daemon.ground(), who_sits(session), wanted)
+    site.daemon.want_look()
+    site.daemon.hub.changed()
+    return to("/", f"Noted: {word.say()}.")
 
 
 async def close(site: Site, request: Request, session: Session, form: Form) -> Response:

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bcp import registry
 from bcp.contracts.store import RunQuery
 from bcp.detect.decide import TITLES, Decision
 from bcp.detect.watch import to_data
@@ -20,13 +21,12 @@ from bcp.pages.plots import curve, strip
 from bcp.pages.times import Times
 from bcp.playbook.load import Placed, loads
 from bcp.server.console.page import Site
-from bcp.server.console.views import part, question_view, run_rows, title_of
+from bcp.server.console.views import part, question_view, run_rows, title_of, word_form
 from bcp.server.signin.accounts import Session
 from bcp.store.files.inbox import read_answers
 
 ROUNDS = 24
 """Rounds that a strip shows."""
-SWITCH, TO_PRIMARY = "dns.mx.switch", frozenset({"before", "primary"})
 
 
 async def now(site: Site, request: Request, session: Session) -> Response:
@@ -54,8 +54,9 @@ async def now(site: Site, request: Request, session: Session) -> Response:
         "probes": len(daemon.app.watching.watcher.mine),
         "asked": asked,
         "incident": await daemon.writer.do(lambda b: b.current(daemon.app.settings.service)),
-        "runs": run_rows(site, RunQuery(unfinished=True, newest=10)),
+        "runs": run_rows(site, RunQuery(unfinished=True)),
         "planes": plane_rows(site),
+        **word_form(site),
     }
     return part(site, request, session, "now.html", "_now.html", values)
 
@@ -98,7 +99,7 @@ def where_mx_is(views: Iterable[RunView]) -> front.Mx:
             state = view.state.steps.get(placed.id)
             if state is None or state.status not in {"ok", "unchanged"}:
                 continue
-            if placed.step.with_.get("to") in TO_PRIMARY:
+            if not registry.actions()[placed.step.uses].to_relay(placed.step.with_):
                 return front.Mx(False)
             domains = tuple(str(d) for d in view.plan["domains"])
             return front.Mx(True, state.ended, domains, view.id, str(view.plan["playbook"]))
@@ -107,7 +108,9 @@ def where_mx_is(views: Iterable[RunView]) -> front.Mx:
 
 def _switches(view: RunView) -> list[Placed]:
     try:
-        return [p for p in loads(view.plan["playbook_text"]).steps if p.step.uses == SWITCH]
+        known = registry.actions()
+        steps = loads(view.plan["playbook_text"]).steps
+        return [p for p in steps if p.step.uses in known and known[p.step.uses].moves_mx]
     except (Invalid, KeyError):
         return []
 

@@ -18,7 +18,7 @@ from bcp.incident.wording import incident_sentence
 from bcp.kernel.units import format_duration
 from bcp.pages.times import Times, listed
 from bcp.server.console.page import Site, in_thread
-from bcp.server.console.views import event_row, part, question_view, runs_of
+from bcp.server.console.views import event_row, part, question_view, runs_of, word_form
 from bcp.server.signin.accounts import Session
 from bcp.store.sqlite.book import chain_damage
 
@@ -34,7 +34,7 @@ async def incident(site: Site, request: Request, session: Session) -> Response:
     do, name = site.daemon.writer.do, str(request.path_params["incident"])
     found = await do(lambda b: b.incident(name))
     events = await do(lambda b: b.events(found.id, limit=500))
-    asked = [await question_view(site, session, q) for q in await do(lambda b: questions.questions_of(b, found.id))]
+    asked = [await question_view(site, session, q) for q in await do(lambda b: questions.waiting_of(b, found.id))]
     alerts = await do(lambda b: b.alerts(found.id))
     runs = runs_of(site, found.runs)
     titles = {r["id"]: r["title"] for r in runs}
@@ -46,6 +46,7 @@ async def incident(site: Site, request: Request, session: Session) -> Response:
         "asked": asked,
         "alerts": alerts,
         "runs": runs,
+        **word_form(site),
     }
     return part(site, request, session, "incident.html", "_incident.html", values)
 

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from bcp.contracts.store import RunQuery
+from bcp.deeds import word as saying
+from bcp.detect.decide import TITLES
 from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.incident import questions
@@ -59,6 +61,12 @@ async def question_view(site: Site, session: Session | None, q: Question, person
         "may": not why and q.state == "open",
         "why_not": why,
     }
+
+
+def word_form(site: Site) -> dict[str, Any]:
+    """What the form for a person's word shows: words that hold now, and the classes that can be said."""
+    held = [{"text": w.say(), "until": w.until} for w in saying.words(site.daemon.ground())]
+    return {"words": held, "classes": list(TITLES.items())}
 
 
 def event_row(e: Event, runs: Mapping[str, str] | None = None, *, within: bool = False) -> dict[str, Any]:

@@ -106,8 +106,10 @@ async def open_questions(daemon: TheDaemon, _: Reader) -> list[QuestionOut]:
 @router.get("/runs", summary="Runs, the newest first")
 async def runs(daemon: TheDaemon, _: Reader, limit: Limit = 20) -> list[RunOut]:
     """Of this state folder, whoever started them."""
-    out = []
-    for run_id in list(reversed(daemon.app.running.runs.ids()))[:limit]:
+    out: list[RunOut] = []
+    for run_id in reversed(daemon.app.running.runs.ids()):
+        if len(out) == limit:  # of those that can be read: others take nobody's place
+            break
         try:
             out.append(run_out(daemon.app.running.runs.view(run_id, effects=False)))
         except BcpError:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body
 from bcp.deeds import abort as ending
 from bcp.deeds import incident as incidents
 from bcp.deeds import settle as settling
+from bcp.deeds import word as saying
 from bcp.deeds.abort import Abort
 from bcp.deeds.answer import Answer
 from bcp.deeds.answer import answer as say
@@ -17,6 +18,7 @@ from bcp.deeds.plan import PlanRequest, kept, make
 from bcp.deeds.resume import may_resume
 from bcp.deeds.send import Send, plan_send, stop_send
 from bcp.deeds.settle import Settle
+from bcp.detect.words import Word
 from bcp.kernel.clock import iso
 from bcp.plan.model import Plan
 from bcp.server.doors.api import WRONG, Approver, Ender, Operator, Reader, Reporter, TheDaemon, incident_out
@@ -35,6 +37,8 @@ from bcp.server.doors.api_models import (
     SendIn,
     SettleIn,
     StopIn,
+    WordIn,
+    WordOut,
 )
 from bcp.server.ground import planning
 from bcp.server.signin.who import who_has
@@ -153,6 +157,22 @@ async def declare(daemon: TheDaemon, token: Operator, body: DeclareIn) -> Incide
     return incident_out(found)
 
 
+@router.post("/words", summary="Say what it is", status_code=201)
+async def give_word(daemon: TheDaemon, token: Operator, body: WordIn) -> WordOut:
+    """As the contact that the token belongs to. It weighs in the verdict, is shown, and ends by itself."""
+    wanted = saying.Give(body.what, body.text, body.lasts, body.until)
+    word = await saying.give(daemon.ground(), who_has(token), wanted)
+    daemon.want_look()
+    daemon.hub.changed()
+    return word_out(word)
+
+
+@router.get("/words", summary="What people say that it is")
+async def words(daemon: TheDaemon, _: Reader) -> list[WordOut]:
+    """Those that hold now, the oldest first."""
+    return [word_out(w) for w in saying.words(daemon.ground())]
+
+
 @router.post("/incidents/{incident}/close", summary="Close an incident by hand")
 async def close(daemon: TheDaemon, token: Operator, incident: Id, body: CloseIn) -> IncidentOut:
     """With a reason, when no run of it stands."""
@@ -176,6 +196,12 @@ async def report(daemon: TheDaemon, _: Reporter, body: ReportIn) -> Done:
     add_problem(store, Problem(daemon.clock.now(), body.who, body.plane, "reported", body.text))
     daemon.want_look()
     return Done(done="noted")
+
+
+def word_out(word: Word) -> WordOut:
+    """A person's word in the form in which the API answers it."""
+    times = {"at": iso(word.at), "until": iso(word.until)}
+    return WordOut(kind=word.kind, class_=word.outage_class, who=word.who, text=word.text, **times)
 
 
 def plan_out(made: Plan) -> PlanOut:

@@ -240,6 +240,36 @@ class DeclareIn(Out):
     classes: list[Annotated[str, StringConstraints(pattern=r"^[A-H]$")]] = Field(default_factory=list, max_length=8)
 
 
+class WordIn(Out):
+    """What a person says about what is going on. Whose word it is, the token says."""
+
+    what: Annotated[str, StringConstraints(pattern=r"^([A-H]|none|maintenance|withdraw)$")] = Field(
+        description="A class; `none`: it is no outage; `maintenance`; `withdraw`: take back what you said."
+    )
+    text: Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00]*$")] = Field(
+        default="", description="Why, for the others."
+    )
+    lasts: Annotated[str, StringConstraints(max_length=20, pattern=r"^[0-9smhd ]*$")] = Field(
+        default="", description="It ends after so long, a day at most: `2h`. Nothing: an hour."
+    )
+    until: Annotated[str, StringConstraints(pattern=r"^([0-2]?[0-9]:[0-5][0-9])?$")] = Field(
+        default="", description="It ends at this time of day in UTC: `14:00`. Instead of `lasts`."
+    )
+
+
+class WordOut(Out):
+    """A person's word. Times are ISO 8601."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    kind: str = Field(description="is, is-not, maintenance or withdrawn.")
+    class_: str = Field(alias="class", description="With `is`: A to H.")
+    who: str = Field(description="The contact who said so.")
+    at: str
+    until: str
+    text: str
+
+
 class CloseIn(Out):
     """A person says that an outage is over."""
 

@@ -31,7 +31,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 """On every answer. The status page, which holds its own style, brings its own policy."""
-_SECRET_PATH = re.compile(r"^(/hooks/[^/]+/|/a/|/twilio/gather/).+")
+_SECRET_PATH = re.compile(r"^(/hooks/[^/]+/|/a/|/twilio/gather/|/callers/[^/]+/[^/]+/).+")
 HEAD_S, CONNECTIONS = 10.0, 2000
 HEAD_BYTES = 65_536
 """Of a request line with its headers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 
+from bcp.contracts.traits import Trait, has
 from bcp.detect.decide import Decision
 from bcp.incident.model import Event, Incident
 from bcp.kernel.clock import clock_text
@@ -177,7 +178,7 @@ class Actor:
     async def _back(self, current: Incident, found: Decision) -> None:
         """All is well again: ask whether to go back. Always a person's decision."""
         for view in self.runs.holding():
-            moves = any(s["uses"] == "dns.mx.switch" for s in view.plan["steps"])
+            moves = any(has(s, Trait.MOVES_MX) for s in view.plan["steps"])
             if moves and found.action != "failback":
                 continue
             if self.clock.now() - self._back_asked.get(view.id, 0.0) < BACK_AGAIN_S or self.runs.goes_back(view.id):

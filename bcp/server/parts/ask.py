@@ -266,7 +266,7 @@ class Asker:
         self._codes |= {yes, no} - {""}
         base = self.core.settings.public_url
         url = f"{base}/a/{link}" if link else ""
-        reply = f"{base}/twilio/gather/{link}" if link and channel.form == "voice" and self.core.settings.twilio else ""
+        reply = self.core.app.world.reply_url(channel.kind, link) if link and channel.form == "voice" else ""
         language = person.language if person is not None else ""
         try:
             matter = self.matter(question)

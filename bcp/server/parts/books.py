@@ -12,19 +12,20 @@ AUTOMATIC = frozenset("BEF")
 """Classes in which a playbook may start by itself: in the others nothing is lost by asking."""
 
 
-def asks_first(loaded: Loaded, writes: Mapping[str, bool], oncall: str) -> bool:
+def asks_first(loaded: Loaded, actions: Mapping[str, Any], oncall: str) -> bool:
     """Does everything that it writes wait for an approval of its own? Telling the people on call is free."""
     nodes = {n.id: n for n in nodes_of(loaded)}
-    gates = {s.id for s in loaded.steps if s.step.uses == "approval"}
+    gates = {s.id for s in loaded.steps if s.step.uses in actions and actions[s.step.uses].gate}
 
     def behind(step: str, seen: frozenset[str] = frozenset()) -> bool:
         needs = nodes[step].needs
         return any(n in gates or (n not in seen and behind(n, seen | {n})) for n in needs)
 
     for placed in loaded.steps:
-        if placed.phase != "activation" or placed.step.uses == "approval" or not writes.get(placed.step.uses, True):
+        action = actions.get(placed.step.uses)
+        if placed.phase != "activation" or placed.id in gates or (action is not None and action.access == "read"):
             continue
-        free = placed.step.uses == "notify" and placed.step.with_.get("audience") == oncall
+        free = action is not None and action.tells and placed.step.with_.get("audience") == oncall
         if not free and not behind(placed.id):
             return False
     return bool(gates)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bcp import registry
-from bcp.contracts.action import Access
 from bcp.contracts.store import RunQuery
 from bcp.engine.ending import Ending
 from bcp.engine.events import Progress
@@ -68,9 +67,8 @@ class Conductor:
     ) -> None:
         """Start it up to its gate (or through, when it may start by itself); one without a gate is asked about
         first."""
-        writes = {kind: action.access == Access.WRITE for kind, action in registry.actions().items()}
         errand = Errand(incident=incident, loaded=loaded, automatic=automatic, parent=parent, domains=domains)
-        if automatic or asks_first(loaded, writes, self.core.settings.oncall):
+        if automatic or asks_first(loaded, registry.actions(), self.core.settings.oncall):
             self.core.spawn(self._go(errand, None), f"run {errand.name}")
         else:
             self.core.spawn(self._ask_before(errand), f"ask {errand.name}")

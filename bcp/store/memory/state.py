@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Any
 
 from bcp.contracts.journal import RunRecord, Signal
-from bcp.contracts.store import FINAL, Anchor, Audit, Holder, Lease, LeaseLost, RunCard, RunQuery
+from bcp.contracts.store import ENDED, FINAL, Anchor, Audit, Holder, Lease, LeaseLost, RunCard, RunQuery
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import Invalid, Missing, StorageError
-from bcp.store.conflicts import check_unfinished, related, taken
+from bcp.store.conflicts import check_unfinished, lost, related, taken
 from bcp.store.files.plans import plan_used
 from bcp.store.memory.journal import MemoryJournal, MemoryRun
 from bcp.store.targets import overlap
@@ -158,8 +158,8 @@ class MemoryLease:
 class MemoryLeases:
     """See ``bcp.contracts.store.Leases``."""
 
-    def __init__(self, runs: MemoryRuns) -> None:
-        self.runs = runs
+    def __init__(self, runs: MemoryRuns, ended: Callable[[str], bool] = lambda run: False) -> None:
+        self.runs, self.ended = runs, ended
         self.rows: dict[str, Holder] = {}
         self._given: list[tuple[int, str]] = []
         self._begun: set[str] = set()
@@ -175,6 +175,8 @@ class MemoryLeases:
                 continue
             if self.runs.is_live(other.run):
                 raise taken(other.run, shared)
+            if self._lost(other.run):
+                raise lost(other.run, shared)
             if self._free(other.run):
                 del self.rows[other.run]
         check_unfinished(self.runs, run, wanted, parent)
@@ -183,8 +185,13 @@ class MemoryLeases:
         self.rows[run] = Holder(run, wanted, fence, parent, os.getpid(), at, live=True)
         return MemoryLease(self, run, wanted, fence)
 
+    def _lost(self, run: str) -> bool:
+        return not self.runs.exists(run) and run in self._begun and not self.ended(run)
+
     def _free(self, run: str) -> bool:
-        return not self.runs.is_live(run) and (not self.runs.exists(run) or self.runs.card(run).over)
+        if self.runs.is_live(run):
+            return False
+        return self.runs.card(run).over if self.runs.exists(run) else not self._lost(run)
 
     def begun(self, run: str) -> None:
         """The run is there now."""
@@ -198,7 +205,7 @@ class MemoryLeases:
         """Runs that are not over and have one of these names, or any; the oldest first."""
         rows = sorted(self.rows.values(), key=lambda h: h.fence)
         return [
-            Holder(h.run, h.names, h.fence, h.parent, h.pid, h.taken, self.runs.is_live(h.run))
+            Holder(h.run, h.names, h.fence, h.parent, h.pid, h.taken, self.runs.is_live(h.run), self._lost(h.run))
             for h in rows
             if not self._free(h.run) and (not names or overlap(h.names, names))
         ]
@@ -262,6 +269,11 @@ class MemoryState:
 
     def __init__(self) -> None:
         self.runs = MemoryRuns()
-        self.leases = MemoryLeases(self.runs)
         self.plans = MemoryPlans()
-        self.audit = MemoryAudit()
+        self.audit = audit = MemoryAudit()
+
+        def ended(run: str) -> bool:
+            found = audit.read().anchors.get(run)
+            return found is not None and found.status in ENDED
+
+        self.leases = MemoryLeases(self.runs, ended)

@@ -107,9 +107,10 @@ class AlertRows:
         return int(row[0])
 
     def alerts(self, incident: str, *, limit: int = 50) -> list[dict[str, Any]]:
-        """What the senders said of this incident, the newest first."""
+        """What the senders said of this incident: what still fires before what does not, the newest first."""
         rows = self.db.execute(
-            "select source, title, firing, changed from alert where incident = ? order by changed desc limit ?",
+            "select source, title, firing, changed from alert where incident = ?"
+            " order by firing desc, changed desc limit ?",
             (incident, limit),
         )
         return [{"source": s, "title": t, "firing": bool(f), "at": at} for s, t, f, at in rows]

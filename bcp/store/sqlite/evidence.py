@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bcp.contracts.store import FINAL, Anchor
+from bcp.contracts.store import ENDED, Anchor, RunCard
 from bcp.kernel.errors import BcpError
 from bcp.store.chain import genesis_of
 from bcp.store.files.audit import BOOK
@@ -35,6 +35,8 @@ class RunEvidence:
     anchored: bool
     """Its end is in the audit file."""
     damage: str
+    over: bool = False
+    """It is over, as its own chain says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +88,21 @@ def _run(room: SqliteState, run_id: str, anchor: Anchor | None) -> RunEvidence:
     path = room.runs.path(run_id)
     wrong = runfile.read_damage(path)
     hashes, head = _hashes(path)
-    ended = anchor is not None and anchor.status in FINAL | {"acknowledged"}
+    ended = anchor is not None and anchor.status in ENDED
     if not wrong and anchor is not None and anchor.head not in hashes:
         wrong = "the chain does not contain the head that was written down for it: the file was cut or replaced"
-    if not wrong and (card := _seen(room, run_id)) and card not in hashes:
+    card = _seen(room, run_id)
+    if not wrong and card is not None and card.head and card.head not in hashes:
         wrong = "the chain does not contain the head that the index saw last: the file was cut or replaced"
-    return RunEvidence(run_id, max(0, len(hashes) - 1), head, ended, wrong)
+    return RunEvidence(run_id, max(0, len(hashes) - 1), head, ended, wrong, card is not None and card.over)
 
 
-def _seen(room: SqliteState, run_id: str) -> str:
-    """The head that the index saw; empty when it does not know."""
+def _seen(room: SqliteState, run_id: str) -> RunCard | None:
+    """What the index saw; ``None`` when it does not know the run."""
     try:
-        return room.runs.card(run_id).head
+        return room.runs.card(run_id)
     except BcpError:
-        return ""
+        return None
 
 
 def _hashes(path: Path) -> tuple[set[str], str]:

@@ -7,13 +7,13 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bcp.contracts.store import Holder, LeaseLost, RunQuery, RunStore
 from bcp.kernel.errors import Invalid, Refused, StorageError
-from bcp.store.conflicts import check_unfinished, related, said, taken
+from bcp.store.conflicts import check_unfinished, lost, related, said, taken
 from bcp.store.sqlite.connect import connect
 from bcp.store.sqlite.migrations import Schema, open_database
 from bcp.store.targets import overlap
@@ -55,8 +55,9 @@ class SqliteLease:
 class SqliteLeases:
     """Safe for threads; the file keeps processes apart."""
 
-    def __init__(self, path: Path, runs: RunStore) -> None:
-        self.path, self.runs = path, runs
+    def __init__(self, path: Path, runs: RunStore, ended: Callable[[str], bool] = lambda run: False) -> None:
+        """``ended``: does anything besides the run's own file say that it is over?"""
+        self.path, self.runs, self.ended = path, runs, ended
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
 
@@ -130,9 +131,22 @@ class SqliteLeases:
                 continue
             if self.runs.is_live(other):
                 raise taken(other, shared)
-            if not self.runs.exists(other) or self.runs.card(other).over:
+            if self._lost(db, other):
+                raise lost(other, shared)
+            if self._free(db, other):
                 out.append(other)
         return out
+
+    def _lost(self, db: sqlite3.Connection, run: str) -> bool:
+        """Was it begun, and is its file gone without anything that says that it ended?"""
+        if self.runs.exists(run):
+            return False
+        begun = db.execute("select 1 from given where run = ? and begun = 1 limit 1", (run,)).fetchone()
+        return begun is not None and not self.ended(run)
+
+    def _free(self, db: sqlite3.Connection, run: str) -> bool:
+        """A run that nobody works on needs its names no more: it is over, or never came to be."""
+        return self.runs.card(run).over if self.runs.exists(run) else not self._lost(db, run)
 
     def _next(self, db: sqlite3.Connection, run: str, at: float) -> int:
         """A number higher than any before, also when this file was lost: the runs know theirs."""
@@ -152,9 +166,11 @@ class SqliteLeases:
         return int(row[0]) if row else 0
 
     def let_go(self, run: str, fence: int) -> None:
-        """The process that had this number is done. The run keeps its targets until it is over."""
+        """The process that had this number is done. The run keeps its targets until it is over; then its row goes."""
+        over = self.runs.exists(run) and self.runs.card(run).over
         with self._use(write=True) as db:
-            db.execute("update lease set pid = 0 where run = ? and fence = ?", (run, fence))
+            query = "delete from lease" if over else "update lease set pid = 0"
+            db.execute(f"{query} where run = ? and fence = ?", (run, fence))
 
     def give_up(self, run: str) -> None:
         """A run that never came to be."""
@@ -165,13 +181,12 @@ class SqliteLeases:
         """Runs that are not over and have one of these names, or any; the oldest first."""
         with self._use() as db:
             rows = db.execute("select run, fence, parent, pid, taken, names from lease order by fence").fetchall()
-        out = []
-        for run, fence, parent, pid, since, text in rows:
-            mine = frozenset(json.loads(text))
-            live = self.runs.is_live(run)
-            free = not live and (not self.runs.exists(run) or self.runs.card(run).over)
-            if not free and (not names or overlap(mine, names)):
-                out.append(Holder(run, mine, fence, parent, pid, since, live))
+            out = []
+            for run, fence, parent, pid, since, text in rows:
+                mine = frozenset(json.loads(text))
+                live = self.runs.is_live(run)
+                if (live or not self._free(db, run)) and (not names or overlap(mine, names)):
+                    out.append(Holder(run, mine, fence, parent, pid, since, live, not live and self._lost(db, run)))
         return out
 
     def begun(self, run: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from bcp.contracts.store import ENDED
 from bcp.store.files.audit import AuditLog
 from bcp.store.files.plans import FilePlans
 from bcp.store.sqlite.leases import SqliteLeases
@@ -31,7 +32,12 @@ class SqliteState:
     @cached_property
     def leases(self) -> SqliteLeases:
         """Who may write where."""
-        return SqliteLeases(self.folder / "leases.db", self.runs)
+        return SqliteLeases(self.folder / "leases.db", self.runs, self._ended)
+
+    def _ended(self, run: str) -> bool:
+        """Does the audit file say that this run is over?"""
+        found = self.audit.read().anchors.get(run)
+        return found is not None and found.status in ENDED
 
     @cached_property
     def plans(self) -> FilePlans:

@@ -48,3 +48,22 @@ def test_of_one_run_the_others_do_not_count(house, said) -> None:
     assert len(said) == 1
     with pytest.raises(Missing):
         audit.verify("run-9")
+
+
+@pytest.mark.parametrize(
+    ("events", "anchor", "words"),
+    [
+        ([], "begun", ", not over yet"),
+        ([("run_finished", "", {"status": "done"})], "begun", ", over; its end is not in audit.jsonl"),
+        ([("run_finished", "", {"status": "done"})], "done", "head "),
+    ],
+)
+def test_a_run_that_is_over_is_never_called_not_over(house, monkeypatch, events, anchor, words) -> None:
+    """Its process may have ended between its last event and the audit file: `bcp acknowledge` mends that."""
+    out: list[str] = []
+    monkeypatch.setattr(render, "emit", lambda schema, data, text: out.append(text))
+    house.run("run-1", events=events)
+    house.runs.anchor("run-1", house.runs.card("run-1").head, anchor)
+    audit.verify()
+    assert words in out[0] and ("not over yet" in out[0]) == (not events)
+    assert ("bcp acknowledge RUN" in " ".join(out[0].split())) == (anchor == "begun" and bool(events))

@@ -53,6 +53,7 @@ def test_a_wrong_line_is_json_where_json_is_wanted(bcp, words: tuple[str, ...], 
     assert found["schema"] == "bcp.error/1"
     assert found["message"]
     assert found["hint"]
+    assert found["rule"] == ("no-such-command" if words[-1] in {"stauts", "sned"} else "usage")
 
 
 @pytest.mark.parametrize("words", [("help",), ("help", "plan"), ("help", "comms", "send")])

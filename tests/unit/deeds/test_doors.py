@@ -39,6 +39,7 @@ DEEDS = {
     "send.stop_send": ("comms stop", "POST /sends/stop", "/messages/stop"),
     "incident.declare": ("incident declare", "POST /incidents", "/incidents"),
     "incident.reopen": ("incident reopen", "POST /incidents/{incident}/reopen", "/incidents/{incident}/reopen"),
+    "word.give": ("declare", "POST /words", "/words"),
     "incident.close": ("incident close", "POST /incidents/{incident}/close", "/incidents/{incident}/close"),
 }
 """An empty place: the command line does it with the same parts in another form (a plan file; resume works in its own
@@ -113,7 +114,7 @@ def test_every_door_has_every_deed(deed: str) -> None:
 def test_texts_links_calls_and_buttons_answer_by_the_same_deed() -> None:
     """One set of checks for all of them."""
     assert "answer.answer" in called(SOURCES["hear"])
-    for door in ("server/console/links.py", "server/doors/inbound.py"):
+    for door in ("server/console/links.py", "server/doors/callers.py"):
         text = (Path(ROOT) / "bcp" / door).read_text()
         assert "hearer.answer(" in text and ".tell(" not in text
 

@@ -53,3 +53,20 @@ def test_the_newest_that_holds_is_taken_before_one_that_is_done(house) -> None:
     house.run("run-3", events=[("step_started", "mx", {}), FINISHED, DONE])
     assert failback_source(house.app, "").id == "run-2"
     assert failback_source(house.app, "run-3").id == "run-3"
+
+
+def test_a_run_that_holds_is_found_behind_many_others(house) -> None:
+    """By the index: the others are not even read."""
+    house.holding("run-000")
+    for number in range(1, 60):
+        house.run(f"run-{number:03}", events=[("run_finished", "", {"status": "done"})])
+    read: list[str] = []
+    view = house.app.running.runs.view
+
+    def watched(run_id, **given):
+        read.append(run_id)
+        return view(run_id, **given)
+
+    house.app.running.runs.view = watched
+    assert failback_source(house.app, "").id == "run-000" and read == ["run-000"]
+    assert "mx-on-relay" in house.app.running.facts()

@@ -235,3 +235,39 @@ def test_what_was_not_over_is_opened_again(house) -> None:
     house.do(close(house.ground, person("alice"), Close(made.id, "over")))
     other = house.do(declare(house.ground, person("alice"), Declare("y")))
     assert other.id != made.id and rule(house, reopen(house.ground, person("bob"), again)) == "other-open"
+
+
+# -- a run whose file is gone ----------------------------------------------------------------------------------------
+
+
+def lost(house: House) -> str:
+    """A run that held when somebody deleted its file."""
+    run = house.holding()
+    lock = house.runs.lock(run)
+    assert lock.take()
+    house.runs.room.leases.take(run, ["mx:corp.test"])
+    house.runs.room.leases.begun(run)
+    lock.release()
+    house.runs.path(run).unlink()
+    return run
+
+
+def test_that_a_lost_run_is_over_a_named_person_says(house) -> None:
+    """It stands in the book and in the audit file, and its targets are free."""
+    run = lost(house)
+    assert [h.run for h in house.runs.lost()] == [run]
+    assert rule(house, acknowledge(house.ground, NOBODY, run)) == "no-person"
+    assert rule(house, acknowledge(house.ground, LOOKS, run)) == "not-allowed"
+    done = house.do(acknowledge(house.ground, person("alice"), run))
+    assert done.by == "alice" and house.runs.lost() == []
+    assert house.runs.room.audit.read().anchors[run].status == "acknowledged"
+    event = house.book.events()[-1]
+    assert (event.kind, event.actor, event.data["run"]) == ("lost_run_acknowledged", "alice", run)
+
+
+def test_a_lost_run_that_is_looked_at_says_what_to_do(house) -> None:
+    run = lost(house)
+    house.run("run-2")
+    with pytest.raises(BcpError) as caught:
+        house.runs.find(run)
+    assert caught.value.rule == "run-lost" and "bcp acknowledge" in caught.value.hint

@@ -14,6 +14,7 @@ from bcp.deeds import plan as planning
 from bcp.kernel.errors import Refused
 from bcp.plan.affected import RULE, moves_to_relay, well_domains, well_in
 from bcp.plan.build import Request
+from bcp.plan.model import PlannedStep
 from bcp.playbook.load import load
 
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
@@ -48,7 +49,10 @@ def test_only_domains_of_the_plan_count() -> None:
 
 def made(request: Request):
     """A plan whose look saw what ``SEEN`` says."""
-    steps = (SimpleNamespace(uses="verdict", outputs=SEEN), SimpleNamespace(uses="dns.mx.switch", outputs={}))
+    steps = (
+        PlannedStep("look", "before", "verdict", "look", "run", outputs=SEEN),
+        PlannedStep("mx", "activation", "dns.mx.switch", "mx", "run"),
+    )
     return SimpleNamespace(domains=request.domains, steps=steps)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from bcp.contracts.action import TO_PRIMARY
 from bcp.playbook.load import loads
-from bcp.server.console.front import TO_PRIMARY, where_mx_is
+from bcp.server.console.front import where_mx_is
 
 BOOK = """version: 1
 name: book

@@ -9,10 +9,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from acme_bcp import bell, box, pager, tap, zone
+from acme_bcp import bell, box, pager, phone, tap, zone
 
+from bcp.contracts.caller import Reported, Said, Texted
 from bcp.contracts.dns import MxSet, Writer
 from bcp.contracts.relay import MailFate, QueuedMail
+from bcp.testing.caller import CallerSuite
 from bcp.testing.channel import ChannelSuite
 from bcp.testing.clock import FakeClock
 from bcp.testing.dns import DnsSuite
@@ -90,6 +92,26 @@ class TestBell(HookSuite):
 
     def proof(self, raw: bytes, key: str, at: float) -> tuple[Mapping[str, str], str]:
         return {"x-acme-signature": hmac.new(key.encode(), raw, hashlib.sha256).hexdigest()}, ""
+
+
+class TestPhone(CallerSuite):
+    """With a key that the suite knows."""
+
+    plugin = phone.PLUGIN
+
+    def settings(self) -> dict[str, object]:
+        return {"key": self.secret("key")}
+
+    def request(self, said: Said) -> tuple[str, bytes, Mapping[str, str]]:
+        if isinstance(said, Texted):
+            m = said.message
+            return "texts", json.dumps({"from": m.sender, "words": m.text, "number": m.id}).encode(), {}
+        assert isinstance(said, Reported)
+        body = {"number": said.receipt, "end": said.status, "why": said.error}
+        return "reports", json.dumps(body).encode(), {}
+
+    def proof(self, raw: bytes, url: str, key: str, at: float) -> Mapping[str, str]:
+        return {"x-acme-signature": hmac.new(key.encode(), raw, hashlib.sha256).hexdigest()}
 
 
 class TestZone(DnsSuite):

@@ -1,0 +1,1 @@
+"""Vendors that call us back, one file a kind."""

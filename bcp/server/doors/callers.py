@@ -1,0 +1,155 @@
+"""``POST /callers/NAME/PATH``: vendors tell us what people answered and what became of messages.
+
+404 no such caller or path · 401 no proof · 413, 408 too large, too slow · 415, 422 another shape · 503 not durable: the
+vendor calls again. Kinds that have a section of their own in ``serve:`` (``twilio:``) are called at ``/twilio/PATH``.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from bcp.contracts.caller import Answered, Call, Caller, Keyed, Pressed, Reported, Said, Texted, Unauthentic
+from bcp.incident import questions
+from bcp.incident.receipts import note_receipt
+from bcp.kernel.errors import BcpError, Invalid, Missing, Refused, StorageError
+from bcp.kernel.log import logger
+from bcp.server.daemon import Daemon
+from bcp.server.doors.body import read_or_refuse
+from bcp.store.files.inbox import add_answer
+from bcp.store.files.optouts import note_optout, word_of
+
+LOG = logger(__name__)
+MAX = 100_000
+SENSELESS = (TypeError, ValueError, AttributeError, LookupError, RecursionError)
+"""What a plug-in may raise for a body that it did not expect."""
+NOT_OURS = "This is no button of ours."
+
+
+class Callers:
+    """Proves a call, hears what it says, and answers the vendor in its own form."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self.daemon = daemon
+
+    async def __call__(self, request: Request) -> Response:
+        """One request."""
+        name = str(request.path_params.get("name") or request.url.path.split("/")[1])
+        caller = self.daemon.app.world.callers.get(name)
+        if caller is None or not caller.takes_calls():
+            return PlainTextResponse("not configured", 404)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if caller.forms and kind not in caller.forms:
+            return PlainTextResponse(f"expected: {', '.join(caller.forms)}", 415)
+        raw = await read_or_refuse(request, MAX)
+        if isinstance(raw, Response):
+            return raw
+        query = f"?{request.url.query}" if request.url.query else ""
+        url = self.daemon.settings.public_url + request.url.path + query
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in request.headers.raw}
+        return await self._take(caller, Call(str(request.path_params["path"]), url, raw, headers, time.time()))  # noqa: TID251 - signatures age in real time
+
+    async def _take(self, caller: Caller[Any], call: Call) -> Response:
+        try:
+            await caller.prove(call)
+            said = caller.heard(call)
+        except Unauthentic:
+            LOG.warning("a call that says it is %s is not proven", caller.name)
+            return PlainTextResponse("not signed", 401)
+        except Missing as error:
+            return PlainTextResponse(error.message, 404)
+        except Invalid as error:
+            return PlainTextResponse(error.message, 422)
+        except BcpError as error:  # our own secret cannot be read
+            LOG.error("caller %s: %s", caller.name, error.message)
+            return PlainTextResponse("it cannot be checked now", 503)
+        except SENSELESS:
+            LOG.warning("caller %s: a call of an unknown shape", caller.name, exc_info=True)
+            return PlainTextResponse("the call has another shape than this kind of caller's", 422)
+        try:
+            words = await self._hear(caller.name, said)
+        except BcpError as error:
+            LOG.error("what %s says could not be taken: %s", caller.name, error.message)
+            return PlainTextResponse("try again", 503)
+        answer = caller.reply(said, words)
+        return Response(answer.body, answer.status, media_type=answer.media)
+
+    def loops(self) -> list[tuple[str, Any]]:
+        """Of every caller that opens a connection itself: its name, and what listens."""
+        found = self.daemon.app.world.callers
+        return [(n, partial(c.listen, partial(self.hear, n))) for n, c in found.items() if c.listens()]
+
+    async def hear(self, name: str, said: Said) -> str:
+        """What came over a connection of ours: the words for whoever said it. Never raises one of our errors."""
+        try:
+            return await self._hear(name, said)
+        except BcpError as error:
+            LOG.error("what %s says could not be taken: %s", name, error.message)
+            return "It could not be written down; try again."
+
+    async def _hear(self, name: str, said: Said) -> str:
+        """Written down and acted on. Raises ``StorageError``."""
+        match said:
+            case Texted():
+                return await self._texted(name, said)
+            case Keyed(message):
+                if message.text:
+                    add_answer(self.daemon.state, message)
+                return "Thank you." if message.text else ""
+            case Answered(link, yes):
+                return await self._answered(link, yes)
+            case Pressed(sender, value):
+                return await self._pressed(name, sender, value)
+            case Reported(receipt, status, error):
+                if receipt and status:
+                    await self.daemon.writer.do(lambda b: note_receipt(b, receipt, status, error))
+                return ""
+
+    async def _texted(self, name: str, said: Texted) -> str:
+        word = said.opt or word_of(said.message.text)
+        try:
+            if word in {"stop", "start"}:
+                await self._opted(said.message.sender, word)
+                return ""  # the vendor itself answers these
+            add_answer(self.daemon.state, said.message)
+            return await self.daemon.hearer.text(name, said.message)
+        except Refused as error:
+            return error.message
+
+    async def _opted(self, number: str, word: str) -> None:
+        if note_optout(self.daemon.state, number, word):
+            person = next((c.id for c in self.daemon.app.people.directory.contacts if c.phone == number), "")
+            await self.daemon.writer.do(lambda b: b.note(f"texts_{word}", "", person))
+            self.daemon.app.people.forget()
+
+    async def _answered(self, link: str, yes: bool | None) -> str:
+        key = self.daemon.key
+        if yes is None:
+            return "Nothing was answered."
+        try:
+            asked, person = await self.daemon.writer.do(lambda b: questions.by_link(b, link, key))
+            words = await self.daemon.hearer.answer(asked, person, yes=yes, how="call")
+        except BcpError as error:
+            return error.message
+        return words.partition(",")[0]
+
+    async def _pressed(self, name: str, sender: str, value: str) -> str:
+        question, _, word = value.partition(":")
+        if not sender or word not in {"yes", "no"}:
+            return NOT_OURS
+        people = self.daemon.app.people.directory.contacts
+        person = next((c.id for c in people if sender in (c.slack, c.phone, c.email)), "")
+        if not person:
+            return "Your account belongs to nobody in the contacts; answer in another way."
+        try:
+            asked = await self.daemon.writer.do(lambda b: questions.question(b, question))
+            return await self.daemon.hearer.answer(asked, person, yes=word == "yes", how=f"{name} button")
+        except StorageError as error:
+            LOG.error("a button could not be taken: %s", error.message)
+            return "It could not be written down; press again."
+        except (Refused, Invalid) as error:
+            return f"{error.message}. {error.hint}"
