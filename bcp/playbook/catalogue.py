@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bcp.contracts.roles import Carrier, usual
+
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
@@ -57,6 +59,8 @@ class Catalogue:
     audiences: Mapping[str, int] | None = None
     """Name and number of people."""
     channels: Mapping[str, ChannelSpec] | None = None
+    roles: Mapping[str, tuple[str, ...]] | None = None
+    """Which channels play each role, as the configuration says. ``None``: whatever fits (``bcp.contracts.roles``)."""
     approvers: Callable[[str], int] | None = None
     """How many people a reference such as ``group:oncall`` leads to."""
     relays: Mapping[str, tuple[str, ...]] | None = None
@@ -69,3 +73,10 @@ class Catalogue:
     """What is down in the outage this product is for."""
     facts: frozenset[str] = frozenset()
     """What is true now because a run that holds made and verified it."""
+
+    @property
+    def playing(self) -> Mapping[str, tuple[str, ...]]:
+        """The channels of each role."""
+        if self.roles is not None:
+            return self.roles
+        return usual({n: Carrier(c.form, c.shares_fate_with) for n, c in (self.channels or {}).items()})

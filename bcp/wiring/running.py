@@ -133,6 +133,7 @@ class Running:
             drill=request.kind == "drill",
             paces={n: Pace(concurrency=c.settings.at_once()) for n, c in self.world.channels.items()},
             halt=halt,
+            roles=self.world.roles,
         )
 
     def _approvals(self, request: Request, run: RunInfo, journal: Journal | None, listener: Listener) -> Approvals:
