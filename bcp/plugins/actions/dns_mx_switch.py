@@ -330,6 +330,8 @@ def _summary(swaps: Sequence[Swap], after: Mapping[str, MxSet], seen: Seen) -> s
         if applied
         else f"{len(after)} domain(s) point to {first} already"
     )
+    if warned := [f"{s.domain}: {s.message}" for s in swaps if s.state in DONE and s.message]:
+        text += "; " + "; ".join(warned[:3])
     if seen.lagging:
         return f"{text}; NOT everywhere: {'; '.join(seen.lagging[:3])}"
     if seen.unverified:
