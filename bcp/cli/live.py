@@ -93,8 +93,9 @@ class Timeline:
         left = format_duration(max(0.0, float(p.data["deadline"]) - p.at))
         who = ", ".join(p.data["approvers"])
         run = f" bcp approve {self.run_id}" if self.run_id else " bcp approve"
+        about = f"\n{p.data['about']}" if p.data.get("about") else ""
         return paint(
-            f"? {p.step}: {p.text} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}",
+            f"? {p.step}: {p.text} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}{about}",
             "warn",
             sys.stderr,
         )

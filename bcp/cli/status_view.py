@@ -75,6 +75,7 @@ def status_data(view: RunView) -> dict[str, Any]:
                 "deadline": iso(float(s.gate["deadline"])),
                 "approvers": s.gate["approvers"],
                 "count": s.gate["count"],
+                "about": str(s.gate.get("about", "")),
             }
             for s in state.steps.values()
             if s.gate
@@ -145,6 +146,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
                     "  ",
                     "? ",
                 ),
+                *str(step.gate.get("about", "")).splitlines(),
             ]
         if step.hint and step.status in {"failed", "in_doubt", "undo_failed"}:
             lines += ["", render.wrap(f"{step.id}: {step.hint}", "  ", "! ")]

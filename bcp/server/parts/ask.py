@@ -223,9 +223,12 @@ class Asker:
             view = self.core.app.running.runs.view(question.run, effects=False)
             plan: Mapping[str, Any] = view.plan
             step = view.state.steps.get(question.step)
-            if step is not None and question.step in {GATE, ANYWAY}:  # no plan: the consequence of an undo
-                about = str(step.gate.get("about", "")) or "mail goes back"
-                return Matter(str(plan["playbook"]), question.checksum, about, str(plan["kind"]), True)
+            undo, about = question.step in {GATE, ANYWAY}, str(step.gate.get("about", "")) if step is not None else ""
+            if about or (step is not None and undo):  # no plan: the consequence of an undo, or records to enter
+                back = undo or bool(plan.get("parent"))
+                return Matter(
+                    str(plan["playbook"]), question.checksum, about or "mail goes back", str(plan["kind"]), back
+                )
         else:
             plan = read_plan(self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json").to_data()
         return Matter(
