@@ -81,7 +81,8 @@ def _answered(
     _refuse(memory.settle(tuple(first), raw, kept, defaults=alone))
     if not alone:
         if kept:
-            render.say(f"Going on where you stopped: {len(kept)} answer(s) are kept. --anew begins again.")
+            count = sum(not k.startswith("found_") for k in kept)
+            render.say(f"Going on where you stopped: {count} answer(s) are kept. --anew begins again.")
         render.say("Enter takes what stands in brackets. Ctrl-C stops; what was answered is kept.")
         _ask(folder, first, kept)
     mx = _look(kept)
@@ -93,7 +94,7 @@ def _answered(
 
 def _refuse(wrong: list[str]) -> None:
     if wrong:
-        raise Invalid(f"{len(wrong)} answer(s) cannot be used: {'; '.join(wrong)}", rule="answers", hint="bcp init -h")
+        raise Invalid(f"{len(wrong)} answer(s) cannot be used: {'; '.join(wrong)}", hint="bcp init -h")
 
 
 def _ask(folder: Path, asked: Any, kept: dict[str, Any]) -> None:
@@ -149,7 +150,6 @@ def _line(folder: Path, q: Question, kept: Mapping[str, Any]) -> str:
         memory.keep(folder, kept)
         raise Invalid(
             f"stopped at {q.key!r}: {q.ask}",
-            rule="answers.ended",
             hint=f"Answers are kept in {folder / memory.NAME}: bcp init goes on. Without a terminal: --answers",
         )
     return line.strip()

@@ -60,15 +60,12 @@ def settle(
 
     ``defaults``: take the default of what was not answered; nobody will be asked.
     """
-    wrong = []
+    wrong: dict[str, str] = {}
     for q in asked:
         if q.key in answers or not q.when(answers) or (q.key not in raw and (q.silent or not defaults)):
             continue
         try:
             answers[q.key] = taken(q, raw.get(q.key, [] if q.many else ""), answers)
         except ValueError as error:
-            wrong.append(f"{q.key}: {error}")
-            answers.setdefault(q.key, None)
-    for key in [k for k, v in answers.items() if v is None]:
-        del answers[key]
-    return wrong
+            wrong[q.key] = f"{q.key}: {error}"
+    return list(wrong.values())
