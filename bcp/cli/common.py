@@ -48,10 +48,13 @@ def config_path() -> Path:
 
 def app() -> App:
     """Everything the configuration gives."""
+    from bcp.cli.render import OUT
     from bcp.settings import load
     from bcp.wiring import make_app
 
-    return make_app(load(config_path()))
+    configuration = load(config_path())
+    OUT.zone = configuration.settings.organisation.timezone
+    return make_app(configuration)
 
 
 def state_folder() -> Path:
@@ -63,6 +66,11 @@ def state_folder() -> Path:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid(f"cannot read {path}: {error}", hint="Check the path.") from error
+    from bcp.cli.render import OUT
+
+    about = re.search(r"^organisation:.*(?:\n(?:[ \t#].*)?)*", text, re.MULTILINE)
+    zone = re.search(r"\btimezone:[ \t]*['\"]?([\w+/-]+)", about[0]) if about else None
+    OUT.zone = zone[1] if zone else "UTC"
     found = re.search(r"^state:[ \t]*(['\"]?)([^'\"#\n]+?)\1[ \t]*(?:#.*)?$", text, re.MULTILINE)
     folder = Path(found[2].strip()) if found else Path(".bcp")
     return folder if folder.is_absolute() else path.resolve().parent / folder

@@ -53,7 +53,7 @@ def declare(
     render.emit(
         "bcp.word/1",
         {"kind": word.kind, "class": letter, "who": word.who, "until": iso(end), "text": word.text},
-        f"Noted: {word.say()}. It ends at {iso(end)[11:16]} UTC. The next look takes it in.",
+        f"Noted: {word.say()}. It ends at {render.clock(end, seconds=False)}. The next look takes it in.",
     )
 
 

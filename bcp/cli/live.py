@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from bcp.cli.render import OUT, paint, say, status_word
+from bcp.cli.render import OUT, clock, paint, say, status_word
 from bcp.engine.events import Progress
-from bcp.kernel.clock import clock_text
 from bcp.kernel.units import format_duration
 
 _MARKS = {
@@ -47,7 +46,7 @@ class Timeline:
         if line is None:
             return
         self._rest()
-        stamp = f"+{progress.at - self.start:6.1f}s" if self.start is not None else clock_text(progress.at)
+        stamp = f"+{progress.at - self.start:6.1f}s" if self.start is not None else clock(progress.at)
         say(f"{paint(stamp, 'soft', sys.stderr)}  {line}")
 
     def _line(self, p: Progress) -> str | None:
@@ -104,9 +103,9 @@ class Timeline:
         return paint(f"! {p.text}", "warn", sys.stderr)
 
     def _on_holding(self, p: Progress) -> str:
-        at = clock_text(float(p.data["next"]))
+        at = clock(float(p.data["next"]))
         return (
-            f"{status_word('holding', sys.stderr)}; next update at {at} UTC. Back again: bcp failback {self.run_id}"
+            f"{status_word('holding', sys.stderr)}; next update at {at}. Back again: bcp failback {self.run_id}"
         ).rstrip()
 
     def _on_step_retry(self, p: Progress) -> str:

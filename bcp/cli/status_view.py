@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bcp.cli import render
 from bcp.cli.common import runs
-from bcp.kernel.clock import clock_text, iso
+from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
                 "",
                 render.wrap(
                     f"{step.id} waits for {step.gate['count']} approval(s) from {', '.join(step.gate['approvers'])} "
-                    f"until {clock_text(float(step.gate['deadline']))} UTC, plan {plan['checksum'][:12]}",
+                    f"until {render.clock(float(step.gate['deadline']))}, plan {plan['checksum'][:12]}",
                     "  ",
                     "? ",
                 ),
@@ -160,7 +160,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
     if timeline:
         lines += [
             "",
-            *(f"{clock_text(e.at)} {e.kind} {e.step} {e.actor} {_told(e.data)}".rstrip() for e in view.record.events),
+            *(f"{render.clock(e.at)} {e.kind} {e.step} {e.actor} {_told(e.data)}".rstrip() for e in view.record.events),
         ]
     if next_step(view):
         first, *others = next_step(view).split("   ")

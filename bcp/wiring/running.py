@@ -17,7 +17,7 @@ from bcp.engine.approvals import DryApprovals, JournalApprovals
 from bcp.engine.dry import DryCourier, DryDns, DryMailer, DryOutside, DryPages, DryRelay, DryReports
 from bcp.engine.events import Listener, nobody
 from bcp.engine.store import Rest, Runs, RunView
-from bcp.kernel.clock import Clock, clock_text, iso
+from bcp.kernel.clock import Clock, iso, local_text
 from bcp.kernel.errors import BcpError
 from bcp.plan.build import Request
 from bcp.playbook.load import Loaded
@@ -166,7 +166,7 @@ class Running:
         now = self.clock.now()
         book = request.loaded.book
         every = min((s.every for s in book.hold if s.every), default=1800.0)
-        decision = self.seen()
+        decision, zone = self.seen(), self.settings.organisation.timezone
         return {
             "org": self.settings.organisation.said(),
             "service": self.settings.service,
@@ -176,9 +176,9 @@ class Running:
             "domains": list(request.domains),
             "inputs": dict(request.inputs),
             "run": {"id": run.id, "kind": run.kind, "playbook": run.playbook},
-            "now": clock_text(now)[:5] + " UTC",
-            "since": clock_text(decision.since or run.started or now)[:5] + " UTC",
-            "next_update": clock_text(now + every)[:5] + " UTC",
+            "now": local_text(now, zone),
+            "since": local_text(decision.since or run.started or now, zone),
+            "next_update": local_text(now + every, zone),
             **extra,
         }
 

@@ -18,7 +18,7 @@ from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.incident.codes import new_code, new_link
 from bcp.incident.model import Plan, Question, Turn, turns
-from bcp.kernel.clock import clock_text
+from bcp.kernel.clock import local_text
 from bcp.kernel.errors import BcpError
 from bcp.kernel.log import logger
 from bcp.pages.render import plural
@@ -324,7 +324,7 @@ class Asker:
                 "forecast": matter.forecast,
                 "run": question.run,
                 "incident": question.incident or question.run,
-                "until": clock_text(question.deadline)[:5] + " UTC",
+                "until": local_text(question.deadline, self.core.app.settings.organisation.timezone),
                 "count": question.count,
                 "yes": yes,
                 "no": no,
