@@ -48,10 +48,13 @@ def config_path() -> Path:
 
 def app() -> App:
     """Everything the configuration gives."""
+    from bcp.cli.render import OUT
     from bcp.settings import load
     from bcp.wiring import make_app
 
-    return make_app(load(config_path()))
+    configuration = load(config_path())
+    OUT.zone = configuration.settings.organisation.timezone
+    return make_app(configuration)
 
 
 def state_folder() -> Path:
@@ -60,14 +63,19 @@ def state_folder() -> Path:
 
 
 def basics() -> tuple[Path, str, str]:
-    """The state folder, the service's name and the organisation's time zone, read as ``state_folder`` reads."""
+    """The state folder, the service's name and the organisation's time zone, read as ``state_folder`` reads.
+
+    What is printed from now on is in that zone.
+    """
+    from bcp.cli.render import OUT
     from bcp.kernel.glance import glance
 
     path = config_path()
     state, service, zone = ("state",), ("service",), ("organisation", "timezone")
     found = glance(path, (state, service, zone))
+    OUT.zone = found.get(zone, "") or "UTC"
     folder = path.resolve().parent / (found.get(state) or ".bcp")  # an absolute one stays as it is
-    return folder, found.get(service, "exchange-online"), found.get(zone, "")
+    return folder, found.get(service, "exchange-online"), OUT.zone
 
 
 def runs() -> Runs:

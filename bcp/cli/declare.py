@@ -36,7 +36,7 @@ def declare(
 
     app = make_app()
     word = wait_for(saying.give(ground_of(app), who_is(app, as_), saying.Give(what, text, lasts, until)))
-    ends = "" if word.kind == WITHDRAWN else f" It ends at {iso(word.until)[11:16]} UTC."
+    ends = "" if word.kind == WITHDRAWN else f" It ends at {render.clock(word.until, seconds=False)}."
     render.emit(
         "bcp.word/1",
         {"kind": word.kind, "class": word.outage_class, "who": word.who, "until": iso(word.until), "text": word.text},

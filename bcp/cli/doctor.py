@@ -293,6 +293,7 @@ async def _playbooks(app: App) -> list[Check]:
 async def _dns(app: App, name: str) -> list[Check]:
     from bcp.contracts.channel import Check
     from bcp.contracts.dns import SwapOrder
+    from bcp.wiring.world import UNMOVED
 
     out, back_end = [], app.world.dns[name]
     domains = [d.name for d in app.world.domains.values() if d.dns == name]
@@ -303,6 +304,10 @@ async def _dns(app: App, name: str) -> list[Check]:
                     f"mx {reading.domain}", "fail", reading.problem or "no MX", "Check domains: and dns: in bcp.yaml."
                 )
             )
+            continue
+        if name == UNMOVED:
+            text = f"{reading.mx}; no DNS back end: MX is never moved by us"
+            out.append(Check(f"mx {reading.domain}", "warn", text, "Look and talk work. To move MX: dns: in bcp.yaml."))
             continue
         proof = (await back_end.prove([SwapOrder(reading.domain, reading.mx, reading.mx)]))[0]
         ttl = "" if reading.mx.ttl_s <= 3600 else f"; its TTL of {reading.mx.ttl_s} s delays a switch, lower it"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from bcp.cli.render import OUT, paint, say, status_word
+from bcp.cli.render import OUT, clock, paint, say, status_word
 from bcp.engine.events import Progress
-from bcp.kernel.clock import clock_text
 from bcp.kernel.units import format_duration
 
 _MARKS = {
@@ -61,7 +60,7 @@ class Timeline:
         if line is None:
             return
         self._rest()
-        stamp = f"+{progress.at - self.start:6.1f}s" if self.start is not None else clock_text(progress.at)
+        stamp = f"+{progress.at - self.start:6.1f}s" if self.start is not None else clock(progress.at)
         say(f"{paint(stamp, 'soft', sys.stderr)}  {line}")
 
     def _line(self, p: Progress) -> str | None:
@@ -107,8 +106,9 @@ class Timeline:
         left = format_duration(max(0.0, float(p.data["deadline"]) - p.at))
         who = ", ".join(p.data["approvers"])
         run = f" bcp approve {self.run_id}" if self.run_id else " bcp approve"
+        about = f"\n{p.data['about']}" if p.data.get("about") else ""
         return paint(
-            f"? {p.step}: {p.text} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}",
+            f"? {p.step}: {p.text} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}{about}",
             "warn",
             sys.stderr,
         )
@@ -117,9 +117,9 @@ class Timeline:
         return paint(f"! {p.text}", "warn", sys.stderr)
 
     def _on_holding(self, p: Progress) -> str:
-        at = clock_text(float(p.data["next"]))[:5]
+        at = clock(float(p.data["next"]), seconds=False)
         return (
-            f"{status_word('holding', sys.stderr)}; next update at {at} UTC. The way back: bcp failback {self.run_id}"
+            f"{status_word('holding', sys.stderr)}; next update at {at}. The way back: bcp failback {self.run_id}"
         ).rstrip()
 
     def _on_step_retry(self, p: Progress) -> str | None:

@@ -120,7 +120,7 @@ def describe(made: Plan) -> str:
 
     lines = [
         f"{render.paint('Plan', 'bold')} {made.playbook}  {render.paint(made.checksum[:12], 'bold')}  valid until "
-        f"{moment_text(made.expires, made.created)}",
+        f"{moment_text(made.expires, made.created, render.OUT.zone)}",
         f"Domains: {', '.join(made.domains[:6])}{' ...' if len(made.domains) > 6 else ''}",
     ]
     if made.kind == "drill":

@@ -26,7 +26,7 @@ activation:
   - id: tell-employees
     name: Tell employees
     uses: notify
-    with: {{audience: employees, template: access-down, channels: [sms, slack]}}
+    with: {{audience: employees, template: access-down, channels: [urgent, chat, page]}}
 always:
   - {{uses: report.write}}
 """

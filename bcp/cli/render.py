@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bcp.kernel.clock import local_text
 from bcp.kernel.errors import BcpError, Invalid, Problem, Refused
 from bcp.kernel.secret import redact, redact_data
 from bcp.kernel.text import for_terminal
@@ -34,6 +35,8 @@ class Output:
     colour: bool = True
     debug: bool = False
     verbosity: int = 0
+    zone: str = "UTC"
+    """The organisation's time zone (IANA): what people read. JSON is in UTC."""
 
 
 OUT = Output()
@@ -178,6 +181,11 @@ def unexpected(error: BaseException) -> int:
             ),
         )
     return 1
+
+
+def clock(at: float, *, seconds: bool = True) -> str:
+    """``17:45:03 CET``: a time as people here read it."""
+    return local_text(at, OUT.zone, seconds=seconds)
 
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:

@@ -14,6 +14,7 @@ from bcp.cli.common import config_path, wait_for
 from bcp.kernel.errors import Invalid
 
 if TYPE_CHECKING:
+    from bcp.settings import Configuration
     from bcp.settings.serve import ServeSettings
     from bcp.wiring import App
 
@@ -48,7 +49,7 @@ def serve(
         given = _listening(listen, configuration.settings.serve)
         configuration = replace(configuration, settings=configuration.settings.model_copy(update={"serve": given}))
     if unit:
-        render.raw(_unit(path.resolve(), configuration.state))
+        render.raw(_unit(configuration, path.resolve()))
         return
     if check:
         _check(make_app())
@@ -135,51 +136,13 @@ def _chosen(app: App) -> list[tuple[str, str]]:
     return out
 
 
-def _unit(path: Path, state: Path) -> str:
-    import shutil
+def _unit(configuration: Configuration, path: Path) -> str:
+    """The unit, for the program that runs now and the folders that this configuration writes to."""
+    import sys
 
-    program = shutil.which("bcp") or "/usr/local/bin/bcp"
-    return f"""[Unit]
-Description=bcp continuity daemon
-After=network-online.target
-Wants=network-online.target
+    from bcp.contracts.channel import Page
+    from bcp.deeds.unit import program, unit
+    from bcp.wiring import make_app as wired
 
-[Service]
-Type=notify
-ExecStart={program} --config {path} serve
-ExecReload=/bin/kill -HUP $MAINPID
-User=bcp
-Group=bcp
-Restart=on-failure
-RestartSec=2
-WatchdogSec=120
-TimeoutStopSec=60
-KillMode=mixed
-UMask=0077
-NoNewPrivileges=yes
-ProtectSystem=strict
-ProtectHome=read-only
-ReadWritePaths={state}
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-ProtectHostname=yes
-ProtectProc=invisible
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallErrorNumber=EPERM
-CapabilityBoundingSet=
-
-[Install]
-WantedBy=multi-user.target
-"""
+    pages = [c.folder for c in wired(configuration).world.channels.values() if isinstance(c, Page)]
+    return unit(program(sys.argv[0], sys.executable), path, [f.absolute() for f in (configuration.state, *pages)])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bcp.cli import render
 from bcp.cli.common import basics, runs
-from bcp.kernel.clock import clock_text, iso
+from bcp.kernel.clock import iso
 from bcp.kernel.errors import Missing
 from bcp.kernel.units import format_duration
 
@@ -118,6 +118,7 @@ def status_data(view: RunView) -> dict[str, Any]:
                 "deadline": iso(float(s.gate["deadline"])),
                 "approvers": s.gate["approvers"],
                 "count": s.gate["count"],
+                "about": str(s.gate.get("about", "")),
             }
             for s in state.steps.values()
             if s.gate
@@ -185,10 +186,11 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
                 "",
                 render.wrap(
                     f"{step.id} waits for {step.gate['count']} approval(s) from {', '.join(step.gate['approvers'])} "
-                    f"until {clock_text(float(step.gate['deadline']))} UTC, plan {plan['checksum'][:12]}",
+                    f"until {render.clock(float(step.gate['deadline']))}, plan {plan['checksum'][:12]}",
                     "  ",
                     "? ",
                 ),
+                *str(step.gate.get("about", "")).splitlines(),
             ]
         if step.hint and step.status in {"failed", "in_doubt", "undo_failed"}:
             lines += ["", render.wrap(f"{step.id}: {step.hint}", "  ", "! ")]
@@ -202,7 +204,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
     if timeline:
         lines += [
             "",
-            *(f"{clock_text(e.at)} {e.kind} {e.step} {e.actor} {_told(e.data)}".rstrip() for e in view.record.events),
+            *(f"{render.clock(e.at)} {e.kind} {e.step} {e.actor} {_told(e.data)}".rstrip() for e in view.record.events),
         ]
     if next_step(view):
         first, *others = next_step(view).split("   ")

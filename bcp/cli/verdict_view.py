@@ -6,12 +6,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bcp.cli.render import paint, status_word, width, wrap
+from bcp.cli.render import OUT, clock, paint, status_word, width, wrap
 from bcp.detect.planes import PlaneView
 from bcp.detect.reasons import evidence_of
 from bcp.detect.verdict import TITLES, Decision
 from bcp.detect.wording import ACTIONS, BARS, STAGES
-from bcp.kernel.clock import clock_text, iso, moment_text
+from bcp.kernel.clock import iso, moment_text
 from bcp.kernel.units import format_duration
 
 _PLAIN = {"ok": "_", "suspect": "-", "partial": "=", "down": "#", "unknown": "."}
@@ -63,14 +63,14 @@ def clock_lines(d: Decision, now: float) -> list[str]:
     for at, what in d.clock:
         left = at - now
         when = f"in {format_duration(round(left))}" if left > 0 else f"{format_duration(round(-left))} ago"
-        text = wrap(f"{what} ({when})", " " * 20, f"  {moment_text(at, now):<16}  ")
+        text = wrap(f"{what} ({when})", " " * 20, f"  {moment_text(at, now, OUT.zone):<16}  ")
         out.append(paint(text, "warn") if what == "decide" else text)
     return out
 
 
 def proposal(d: Decision, now: float, playbook: str, *, fold: bool = True) -> list[str]:
     """What to do, and with what."""
-    by = f", by {clock_text(d.decide_at)[:5]} UTC" if d.decide_at is not None and d.decide_at > now else ""
+    by = f", by {clock(d.decide_at, seconds=False)}" if d.decide_at is not None and d.decide_at > now else ""
     text = f"{ACTIONS.get(d.action, d.action)}{by}: {d.why}"
     out = [wrap(text, "          ", "Proposal: ") if fold else f"Proposal: {text}"]
     if playbook and d.action not in {"none", "watch", "fix-own", "hold"}:
@@ -86,7 +86,8 @@ def full(
     out = [wrap(headline(d, service), "  ", ""), *plane_lines(d, lines)]
     if d.since is not None and d.state in {"down", "suspect"}:
         since = "Since" if exact else "At least since"
-        out.append(f"{since} {moment_text(d.since, now)} ({format_duration(max(1, round(now - d.since)))}).")
+        lasted = format_duration(max(1, round(now - d.since)))
+        out.append(f"{since} {moment_text(d.since, now, OUT.zone)} ({lasted}).")
     if d.domains or (d.spared and d.state == "down"):
         out.append(wrap(f"It is of {', '.join(d.domains) or 'all domains'}{_spared(d)}.", "  ", ""))
     out += proposal(d, now, playbook)

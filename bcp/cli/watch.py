@@ -11,7 +11,6 @@ from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.cli.live import Timeline
-from bcp.kernel.clock import clock_text
 from bcp.kernel.errors import Invalid, Refused
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str])
     from bcp.cli.verdict_view import spark
     from bcp.detect.wording import ACTIONS, STAGES
 
-    out = [f"As the watch saw it at {clock_text(at)} UTC:"]
+    out = [f"As the watch saw it at {render.clock(at)}:"]
     classes = ", ".join(data["classes"])
     out.append(
         f"{app.settings.service} is {render.status_word(data['state'])}"
@@ -208,7 +207,7 @@ class _Screen:
                 app.watching.watcher.detector.lines(),
                 app.playbooks.recommend(found),
             )
-            self._live.update(Text.from_ansi(f"{clock_text(app.clock.now())} UTC  {text}"), refresh=True)
+            self._live.update(Text.from_ansi(f"{render.clock(app.clock.now())}  {text}"), refresh=True)
         elif now != self._last:
             show(found, self.app, short=True)
         self._last = now
@@ -274,7 +273,7 @@ class _Starter:
             return self._not(f"{found.why}. bcp run {book.name}")
         if moves and found.action == "wait" and self._approved_in_advance(found):
             return self._not(
-                f"confirmed; approved in advance, so it starts at {clock_text(found.decide_at or 0)} UTC, or now "
+                f"confirmed; approved in advance, so it starts at {render.clock(found.decide_at or 0)}, or now "
                 f"with: bcp run {book.name}"
             )
         return True
@@ -331,7 +330,7 @@ def show(
     if not short:  # what the watch itself shows is what it saw
         found = since_onset(found, onset, app.watching.rules, now)
     if short:
-        lines = [render.wrap(f"{clock_text(now)} {headline(found, app.settings.service)}", "         ", "")]
+        lines = [render.wrap(f"{render.clock(now)} {headline(found, app.settings.service)}", "         ", "")]
         lines += [render.wrap(e, "             ", "           - ") for e in found.evidence[:6]]
         if found.action not in {"none", "watch"}:
             lines += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ from bcp.contracts.channel import Channel, Delivery, Message, NotSent, RateLimit
 from bcp.contracts.contact import Contact
 from bcp.contracts.effect import step_of
 from bcp.contracts.journal import Claim, ClaimState, Journal
+from bcp.contracts.roles import expand
 from bcp.contracts.services import Halt, Order, SendForecast, Tally
 from bcp.kernel.calm import calm
 from bcp.kernel.clock import Clock
@@ -63,11 +64,13 @@ class Courier:
         drill: bool = False,
         paces: Mapping[str, Pace] | None = None,
         halt: Halt | None = None,
+        roles: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.directory, self.pack, self.channels = directory, pack, channels
         self.journal, self.clock, self.variables = journal, clock, variables
         self.language, self.drill, self.paces = language, drill, dict(paces or {})
         self.halt = halt or Halt()
+        self.roles = dict(roles or {})
 
     @cached_property
     def _words(self) -> Words:
@@ -81,6 +84,13 @@ class Courier:
         if name not in self.channels:
             raise Invalid(f"there is no channel {name!r}", hint=did_you_mean(name, self.channels))
         return self.channels[name]
+
+    def names(self, order: Order) -> tuple[str, ...]:
+        """The channels of an order: roles are those who play them and have a form for this message."""
+        forms = self.pack.get(order.template).forms()
+        asked = frozenset(order.channels)
+        found = expand(order.channels, self.channels, self.roles)
+        return tuple(n for n in found if n in asked or self.channel(n).form in forms)
 
     def render_for(self, order: Order, form: str, language: str) -> Message:
         """The finished message of an order in one form and language. Raises ``Invalid``."""
@@ -106,7 +116,7 @@ class Courier:
     async def forecast(self, order: Order) -> list[SendForecast]:
         """Render for everybody and count; send nothing. Raises ``Invalid`` as ``deliver`` would."""
         out = []
-        for name in order.channels:
+        for name in self.names(order):
             channel = self.channel(name)
             found = self._recipients(order, channel)
             rows = found.rows
@@ -132,26 +142,26 @@ class Courier:
         """Deliver. Repeating with the same key repeats no delivery that was settled."""
         if order.strategy == "first":
             return await self._first(order, key)
-        tallies: dict[str, Tally] = {}
+        names, tallies = self.names(order), dict[str, Tally]()
 
         async def one(name: str) -> None:
             tallies[name], _ = await self._channel(order, name, key)
 
         async with asyncio.TaskGroup() as group:
-            for name in order.channels:
+            for name in names:
                 group.create_task(one(name))
-        return [tallies[name] for name in order.channels]
+        return [tallies[name] for name in names]
 
     def can_arm(self, order: Order) -> str:
         """Empty, or why it cannot be left with a vendor."""
-        return next((f"{n}: {why}" for n in order.channels if (why := self.channel(n).can_schedule())), "")
+        return next((f"{n}: {why}" for n in self.names(order) if (why := self.channel(n).can_schedule())), "")
 
     async def arm(self, order: Order, key: str, at: float, prefix: str) -> tuple[int, int]:
         """Leave the message with the vendor for ``at``; then take back what was left there before.
         In this order: never without one."""
         assert self.journal is not None
         left = 0
-        for name in order.channels:
+        for name in self.names(order):
             channel = self.channel(name)
             rows = self._recipients(order, channel).rows
             await self._words.write_down(step_of(key), (m for _, _, m in rows))
@@ -195,6 +205,7 @@ class Courier:
     async def _first(self, order: Order, key: str) -> list[Tally]:
         """Each person by their first channel; by the next one where that has no address, is unwanted,
         or failed for good."""
+        order = replace(order, channels=self.names(order))
         places = [n for n in order.channels if self.channel(n).broadcast]
         orders = {c.id: self._own_order(c, order) for c in self.directory.members(order.audience)}
         sums: dict[str, Tally] = {}

@@ -85,17 +85,26 @@ class Template:
         return self.file.name
 
     def forms(self) -> set[str]:
-        """Which forms it has."""
-        return {f for f in FORMS if getattr(self.file, f)}
+        """Which forms it has. What stands on a page or in a chat can go by e-mail, too."""
+        written = {f for f in FORMS if getattr(self.file, f)}
+        return written | {"email"} if written & {"page", "chat"} else written
 
     def text(self, form: str, language: str, default_language: str) -> tuple[str, str, str]:
         """Language used, subject and body; falls back to the default language, then to any."""
         table: Mapping[str, Any] = getattr(self.file, form)
+        if form == "email" and not table:
+            chat = {n: Text(subject=self.file.title, body=_plain(t)) for n, t in self.file.chat.items()}
+            table = self.file.page or chat
         for choice in (language, language[:2], default_language, *sorted(table)):
             if choice in table:
                 found = table[choice]
                 return (choice, "", found) if isinstance(found, str) else (choice, found.subject, found.body)
         raise Invalid(f"the message {self.name!r} has no {form} form", hint=f"Add {form}: to {self.document.file}.")
+
+
+def _plain(chat: str) -> str:
+    """A chat's text without its marks for bold and code."""
+    return chat.replace("*", "").replace("`", "")
 
 
 class Pack:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bcp.contracts.dns_writer import (
+    ByHand,
     Capabilities,
     Guard,
     Permission,
@@ -176,6 +177,7 @@ class Domain:
 __all__ = [
     "NULL_HOST",
     "Answer",
+    "ByHand",
     "Capabilities",
     "Chain",
     "Delegation",

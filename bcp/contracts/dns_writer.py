@@ -19,13 +19,13 @@ How hosts fit (what each sends, as the vendors document it):
   ``WEAK``: an edit in place keeps its id and would be overwritten; ``atomic=False``; ``min_ttl_s=60``; no proof that
   is sure: ``CANNOT_SAY``.
 - octoDNS classes: ``NONE``, ``reads_whole_zone``; ``CANNOT_SAY``.
-- manual: ``swap`` answers ``ACCEPTED`` when a person says that it was entered, and only what the authoritative
-  servers serve counts: ``NONE``, ``reads_back=False``.
+- manual: a person enters the records (``by_hand``): asked, reminded and checked by ``bcp.mx.by_hand``; only what the
+  authoritative servers serve counts. ``swap`` by itself refuses. ``NONE``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -216,6 +216,24 @@ class Guard(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """There is no interface: a named person enters the records."""
+
+    who: tuple[str, ...]
+    """Who is asked first: ids of contacts, ``group:NAME``."""
+    escalate: tuple[str, ...]
+    """Who is asked when nothing changes."""
+    words: Callable[[Sequence[SwapOrder]], str]
+    """Exactly what to enter, and where, in the words of the form."""
+    remind_s: float = 600.0
+    """So long nothing may change before others are asked."""
+    give_up_s: float = 3300.0
+    """So long altogether."""
+    appear_s: float = 120.0
+    """So long the servers may take after somebody said that it is entered."""
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a host can promise. A plan prints what it cannot (``bcp.mx.promises``) and refuses what it may not do."""
 
@@ -241,6 +259,8 @@ class Capabilities:
     """The account's rate limit. 0: none known."""
     burst: int = 0
     """Calls that may be made at once before the rate counts."""
+    by_hand: ByHand | None = None
+    """Set where a person makes the change: then nothing is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ async def forecast(
         app.clock,
         lambda extra: {**filled, **extra},
         language=app.settings.organisation.language,
+        roles=app.world.roles,
     )
     return await courier.forecast(Order(audience, name, tuple(fitting(app, name, channels))))
 

@@ -11,7 +11,7 @@ from bcp.contracts.services import Verdict
 from bcp.engine.events import Listener, Progress
 from bcp.engine.gate import Answer, Gate, hopeless, judge, shared
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import GateClosed
+from bcp.kernel.errors import GateClosed, NoAnswer
 
 People = Callable[[Sequence[str]], frozenset[str]]
 """Turns ``group:oncall`` and the like into ids of people."""
@@ -123,7 +123,7 @@ class JournalApprovals:
                 rule = "no-answer"
             if closed:
                 await self._closed(step, closed, rule)
-                raise GateClosed(
+                raise (NoAnswer if rule == "no-answer" else GateClosed)(
                     f"{step}: {closed}",
                     rule="gate-closed",
                     hint="Nothing was changed by this step. Start again when people can answer.",

@@ -50,8 +50,32 @@ def clock_text(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
 
 
-def moment_text(at: float, now: float) -> str:
-    """``17:45 UTC`` for people, and ``26 Jan 17:45 UTC`` when that was another day than ``now``."""
-    then, today = datetime.fromtimestamp(at, UTC), datetime.fromtimestamp(now, UTC)
+def local(at: float, zone: str) -> datetime:
+    """A time in this zone (IANA); in UTC where the zone is not known here."""
+    found = datetime.fromtimestamp(at, UTC)
+    if zone and zone != "UTC":
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # not needed by most commands
+
+        try:
+            return found.astimezone(ZoneInfo(zone))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return found
+    return found
+
+
+def local_text(at: float, zone: str, *, seconds: bool = False) -> str:
+    """``17:45 CET``: a time as people of this zone read it, with the zone's name.
+
+    Zones that have no letters of their own are named by their distance: ``UTC+03``.
+    """
+    found = local(at, zone)
+    name = found.strftime("%Z")
+    clock = found.strftime("%H:%M:%S" if seconds else "%H:%M")
+    return f"{clock} {name if name[:1].isalpha() else f'UTC{name}'}"
+
+
+def moment_text(at: float, now: float, zone: str = "") -> str:
+    """``17:45 CET`` for people, and ``26 Jan 17:45 CET`` when that was another day than ``now``."""
+    then, today = local(at, zone), local(now, zone)
     day = "" if then.date() == today.date() else f"{then.day} {then:%b} "
-    return f"{day}{then:%H:%M} UTC"
+    return f"{day}{local_text(at, zone)}"

@@ -65,6 +65,10 @@ class GateClosed(Refused):
     exit_code = 5
 
 
+class NoAnswer(GateClosed):
+    """Nobody answered in time."""
+
+
 class InDoubt(BcpError):
     """An effect was begun and its outcome is not known. It is never simply done again."""
 

@@ -207,7 +207,8 @@ class Host:
             return
         await self.clock.sleep(self.settings.settle)
         for i, now in zip(mine, await self.read([orders[i].domain for i in mine]), strict=True):
-            done[i] = decide(orders[i], Sent(orders[i].domain, SentState.ACCEPTED, change=done[i].change), now)
+            sent = Sent(orders[i].domain, SentState.ACCEPTED, message=done[i].message, change=done[i].change)
+            done[i] = decide(orders[i], sent, now)
 
     async def _with_progress(self, swaps: list[Swap]) -> list[Swap]:
         """Where the host says that a change is not yet at all its servers, the swap says so too.

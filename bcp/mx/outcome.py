@@ -56,7 +56,7 @@ def _decide(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
         return _alias(order, now)
     if stands(order, now):
         state = SwapState.APPLIED if sent.state is SentState.ACCEPTED else SwapState.ALREADY
-        return Swap(order.domain, state, now.mx)
+        return Swap(order.domain, state, now.mx, sent.message if state is SwapState.APPLIED else "")
     if sent.state is SentState.ACCEPTED:
         return _accepted_unseen(order, now)
     if sent.state is SentState.STALE:

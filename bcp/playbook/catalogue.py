@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bcp.contracts.roles import Carrier, usual
 from bcp.contracts.traits import Trait
 
 
@@ -63,6 +64,8 @@ class Catalogue:
     audiences: Mapping[str, int] | None = None
     """Name and number of people."""
     channels: Mapping[str, ChannelSpec] | None = None
+    roles: Mapping[str, tuple[str, ...]] | None = None
+    """Which channels play each role, as the configuration says. ``None``: whatever fits (``bcp.contracts.roles``)."""
     approvers: Callable[[str], int] | None = None
     """How many people a reference such as ``group:oncall`` leads to."""
     relays: Mapping[str, tuple[str, ...]] | None = None
@@ -79,3 +82,10 @@ class Catalogue:
     def has(self, uses: str, trait: Trait) -> bool:
         """Has the action of this name the trait? One that there is not has none."""
         return uses in self.actions and trait in self.actions[uses].traits
+
+    @property
+    def playing(self) -> Mapping[str, tuple[str, ...]]:
+        """The channels of each role."""
+        if self.roles is not None:
+            return self.roles
+        return usual({n: Carrier(c.form, c.shares_fate_with) for n, c in (self.channels or {}).items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bcp.contracts.roles import expand
 from bcp.contracts.traits import Trait
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import Problem
@@ -42,6 +43,8 @@ def check_notify(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
             )
         channels = with_.get("channels", ()) if tells else ()
         yield from _channels(loaded, place, name, channels, catalogue)
+        if placed.step.uses == "notify":
+            yield from _nobody(loaded, place, name, channels, catalogue)
         yield from _claims(loaded, placed, message.claims_in(loaded.book.covers), catalogue)
         if message.draft and tells:
             yield loaded.document.problem(
@@ -80,11 +83,13 @@ def _channels(
     for i, name in enumerate(channels):
         if not isinstance(name, str) or "{{" in name:
             continue
+        if name not in catalogue.channels and name in catalogue.playing:
+            continue  # whoever plays it and has no form for this message is left out
         if name not in catalogue.channels:
             yield loaded.document.problem(
                 (*place, "channels", i),
-                f"there is no channel {name!r}",
-                hint=did_you_mean(name, catalogue.channels),
+                f"there is no channel and no role {name!r}",
+                hint=did_you_mean(name, [*catalogue.channels, *catalogue.playing]),
                 rule="unknown-channel",
             )
         elif catalogue.channels[name].form not in catalogue.messages[message].forms:
@@ -95,6 +100,29 @@ def _channels(
                 rule="missing-form",
                 hint=f"Add {form}: to the message.",
             )
+
+
+def _nobody(
+    loaded: Loaded, place: tuple[str | int, ...], message: str, channels: Any, catalogue: Catalogue
+) -> Iterator[Problem]:
+    """A step whose roles nobody plays here tells nobody, and is not a failure: said before the day."""
+    if not _names(channels) or catalogue.channels is None:
+        return
+    forms = catalogue.messages[message].forms
+    names = expand(channels, catalogue.channels, catalogue.playing)
+    if not [n for n in names if n in channels or catalogue.channels[n].form in forms]:
+        yield loaded.document.problem(
+            (*place, "channels"),
+            f"no channel here plays {' or '.join(channels)} for {message!r}: this step tells nobody",
+            rule="no-channel",
+            severity="warning",
+            hint="Add a channel, or say under roles: in bcp.yaml who plays it.",
+        )
+
+
+def _names(channels: Any) -> bool:
+    """Are these channels written out, so that they can be judged?"""
+    return isinstance(channels, list) and all(isinstance(c, str) and "{{" not in c for c in channels)
 
 
 def _claims(loaded: Loaded, placed: Placed, claims: tuple[str, ...], catalogue: Catalogue) -> Iterator[Problem]:
@@ -146,9 +174,10 @@ def check_shared_fate(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]
             yield _fate(
                 loaded, placed.path, f"{placed.id!r} -> the contact list -> {_both(down, catalogue.contacts_fate)}"
             )
-        channels = with_.get("channels")
+        given = with_.get("channels")
         known = catalogue.channels or {}
-        if isinstance(channels, list) and channels and all(isinstance(c, str) and c in known for c in channels):
+        channels = expand(given or (), known, catalogue.playing) if _names(given) else ()
+        if channels and all(c in known for c in channels):
             fates = [down & set(known[c].shares_fate_with) for c in channels]
             if all(fates):
                 yield _fate(

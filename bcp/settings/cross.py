@@ -25,7 +25,7 @@ def cross(settings: Settings, document: Document, plugins: Plugins) -> list[Prob
 def _back_ends(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
     """Every domain names a DNS back end that there is."""
     for i, domain in enumerate(settings.domains):
-        if domain.dns not in settings.dns:
+        if domain.dns is not None and domain.dns not in settings.dns:
             text = f"there is no DNS back end {domain.dns!r}"
             hint = did_you_mean(domain.dns, settings.dns)
             yield document.problem(("domains", i, "dns"), text, rule="unknown-reference", hint=hint)
@@ -51,6 +51,16 @@ def _relays(settings: Settings, document: Document, plugins: Plugins) -> Iterato
                 text = f"{host.host} is a relay and the primary of {domain.name}"
                 where = ("domains", i, "primary", j, "host")
                 yield document.problem(where, text, rule="relay-is-primary", hint="They must be different hosts.")
+
+
+def _roles(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """Whoever plays a role is a channel."""
+    for role, names in settings.roles.items():
+        for i, name in enumerate(names):
+            if name not in settings.channels:
+                text = f"the role {role!r} is played by {name!r}, and there is no such channel"
+                hint = did_you_mean(name, settings.channels)
+                yield document.problem(("roles", role, i), text, rule="unknown-reference", hint=hint)
 
 
 def _plugins(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
@@ -80,4 +90,4 @@ def _standing(settings: Settings, document: Document, plugins: Plugins) -> Itera
             yield document.problem(where, text, rule="value", hint="classes: [F]")
 
 
-RULES = (_back_ends, _twice, _relays, _plugins, _conditions, _standing)
+RULES = (_back_ends, _twice, _relays, _roles, _plugins, _conditions, _standing)

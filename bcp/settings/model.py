@@ -39,8 +39,8 @@ class DomainSettings(Model):
 
     name: str
     """The domain, in A-label form."""
-    dns: Name
-    """Which back end under `dns:` holds its MX."""
+    dns: Name | None = None
+    """Which back end under `dns:` holds its MX. Left out: its MX is never moved by us; we look and talk."""
     zone: str = ""
     """The zone, where it is not found by itself."""
     primary: list[PrimaryMx] = Field(default_factory=list)
@@ -93,12 +93,15 @@ class Settings(Model):
     """Folder for runs, plans and reports, relative to this file. On a local disk."""
     domains: Annotated[list[DomainSettings], Field(min_length=1)]
     """Our mail domains, the most important first."""
-    dns: dict[Name, Any]
-    """DNS back ends by name; `kind` chooses the plug-in."""
+    dns: dict[Name, Any] = Field(default_factory=dict)
+    """DNS back ends by name; `kind` chooses the plug-in. None: MX is never moved; we look and talk."""
     relays: dict[Name, Any] = Field(default_factory=dict)
     """Backup relays by name."""
     channels: dict[Name, Any] = Field(default_factory=dict)
     """Channels by name."""
+    roles: dict[Name, list[Name]] = Field(default_factory=dict)
+    """Which channels play each role that playbooks name: `urgent`, `chat`, `page`, or one of your own. What is left out
+    is played by what fits: text messages, else e-mail; chat; the status page."""
     contacts: ContactsSettings = ContactsSettings()
     """People."""
     audiences: dict[Name, AudienceSettings] = Field(default_factory=dict)

@@ -41,6 +41,7 @@ def recommended(decision: Decision, candidates: Candidates, wanted: Mapping[str,
     if decision.action == "failback":
         return way_back(decision.classes, candidates, wanted)
     moves = decision.action in {"switch", "wait"} or (decision.action == "ask" and decision.moves)
+    moves = moves and any(c.moves_mx for c in candidates.values())  # else there is only talking
     for letter in decision.classes:
         moves_mx = moves and letter in SWITCHES
         if found := for_class(letter, moves_mx=moves_mx, candidates=candidates, wanted=wanted):

@@ -53,9 +53,10 @@ class Playbooks:
             message_specs(self.world.pack),
             {n: len(directory.members(n)) for n in directory.audiences},
             channels,
+            self.world.roles,
             lambda r: self.people.apart([r]),
             {n: s.fate() for n, s in plugins["relays"].items()},
-            tuple(sorted({f for d in self.settings.domains for f in fate.get(d.dns, ())})),
+            tuple(sorted({f for d in self.settings.domains for f in fate.get(d.dns or "", ())})),
             (),
             frozenset(self.files()),
             facts=facts,
@@ -98,7 +99,9 @@ class Playbooks:
 
     @cached_property
     def _candidates(self) -> dict[str, Candidate]:
-        return candidates_of(self.files())
+        """Those that this configuration can carry out: without a DNS back end none that moves MX."""
+        found = candidates_of(self.files())
+        return found if self.settings.dns else {n: c for n, c in found.items() if not c.moves_mx}
 
     @cached_property
     def _wanted(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ from bcp.engine.approvals import DryApprovals, JournalApprovals
 from bcp.engine.dry import DryCourier, DryDns, DryMailer, DryOutside, DryPages, DryRelay, DryReports
 from bcp.engine.events import Listener, nobody
 from bcp.engine.store import Rest, Runs, RunView
-from bcp.kernel.clock import Clock, clock_text, iso, moment_text
+from bcp.kernel.clock import Clock, iso, local_text, moment_text
 from bcp.kernel.errors import BcpError
 from bcp.plan.build import Request
 from bcp.playbook.load import Loaded
@@ -154,6 +154,7 @@ class Running:
             drill=request.kind == "drill",
             paces={n: Pace(concurrency=c.settings.at_once()) for n, c in self.world.channels.items()},
             halt=halt,
+            roles=self.world.roles,
         )
 
     def _approvals(self, request: Request, run: RunInfo, journal: Journal | None, listener: Listener) -> Approvals:
@@ -186,7 +187,7 @@ class Running:
         now = self.clock.now()
         book = request.loaded.book
         every = min((s.every for s in book.hold if s.every), default=1800.0)
-        decision = self.seen()
+        decision, zone = self.seen(), self.settings.organisation.timezone
         onset = looked(from_data(request.outage), decision.since or 0.0, run.started or now)
         return {
             "org": self.settings.organisation.said(),
@@ -197,10 +198,10 @@ class Running:
             "domains": list(request.domains),
             "inputs": dict(request.inputs),
             "run": {"id": run.id, "kind": run.kind, "playbook": run.playbook},
-            "now": clock_text(now)[:5] + " UTC",
-            "since": moment_text(onset.at, now),
+            "now": local_text(now, zone),
+            "since": moment_text(onset.at, now, zone),
             "since_exact": onset.exact or "since" in extra,
-            "next_update": clock_text(now + every)[:5] + " UTC",
+            "next_update": local_text(now + every, zone),
             **extra,
         }
 

@@ -14,19 +14,24 @@ from bcp.contracts.caller import Caller, CallerPlugin
 from bcp.contracts.channel import Channel, ChannelPlugin, Inbound
 from bcp.contracts.directory import DirectoryPlugin, DirectoryService
 from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
-from bcp.contracts.dns_settings import DnsPlugin
+from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.contracts.relay import Relay, RelayPlugin, RelaySettings
+from bcp.contracts.roles import Carrier, played
 from bcp.detect.snapshot import Snapshot, Snapshots
 from bcp.kernel.clock import Clock, iso
 from bcp.kernel.names import host_name
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
 from bcp.mx.host import make_host
+from bcp.mx.looking import Looking
 from bcp.registry import made
 from bcp.settings import Configuration, DomainSettings
 from bcp.settings.families import place_of
 from bcp.store.files.inbox import read_answers
 from bcp.wiring.shipped import SHIPPED
+
+UNMOVED = "none"
+"""Name of the back end of domains for which ``bcp.yaml`` names none: it reads, and writes never."""
 
 
 class Closable(Protocol):
@@ -48,7 +53,7 @@ class World:
     @cached_property
     def domains(self) -> dict[str, Domain]:
         """Our domains, in order of importance."""
-        return {d.name: Domain(d.name, d.dns, self._peacetime_mx(d), d.zone) for d in self.settings.domains}
+        return {d.name: Domain(d.name, d.dns or UNMOVED, self._peacetime_mx(d), d.zone) for d in self.settings.domains}
 
     @cached_property
     def dns(self) -> dict[str, Dns]:
@@ -59,6 +64,9 @@ class World:
         for n, s in given.items():
             writer = made(registry.find(DnsPlugin, s.kind).create, n, s, self.clock, zones)
             found[n] = make_host(n, writer, s, self.clock, zones)
+        if any(d.dns is None for d in self.settings.domains):
+            look = DnsSettings(kind="none", resolvers=list(self.settings.canary.resolvers))
+            found[UNMOVED] = make_host(UNMOVED, Looking(look), look, self.clock, zones)
         self._open += found.values()
         return found
 
@@ -101,6 +109,12 @@ class World:
             if base and channel in caller.voices and caller.takes_calls():
                 return f"{base}{place_of('callers', name)}/{caller.answer_path.format(link=link)}"
         return ""
+
+    @cached_property
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """Which channels play each role."""
+        carriers = {n: Carrier(c.form, c.fate()) for n, c in self.channels.items()}
+        return played(carriers, self.settings.roles)
 
     @cached_property
     def pack(self) -> Pack:

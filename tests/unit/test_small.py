@@ -168,3 +168,25 @@ def test_the_status_page_is_whole_and_safe(tmp_path) -> None:
     assert json.loads((tmp_path / "p" / "feed.json").read_text())["items"][0]["id"] == "k1"
     site.remove("k1")
     assert not site.has("k1")
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "right"),
+    [
+        ("UTC", 1_769_103_903, "17:45 UTC"),
+        ("", 1_769_103_903, "17:45 UTC"),
+        ("Nowhere/At-All", 1_769_103_903, "17:45 UTC"),
+        ("Europe/Berlin", 1_769_103_903, "18:45 CET"),
+        ("Europe/Berlin", 1_784_742_303, "19:45 CEST"),
+        ("America/New_York", 1_769_103_903, "12:45 EST"),
+        ("Europe/Istanbul", 1_769_103_903, "20:45 UTC+03"),
+        ("Asia/Kolkata", 1_769_103_903, "23:15 IST"),
+    ],
+)
+def test_people_read_their_own_time_with_its_name(zone, at, right) -> None:
+    """In winter and summer; a zone that this machine does not know is UTC and says so."""
+    from bcp.kernel.clock import local_text
+
+    assert local_text(at, zone) == right
+    clock, _, name = right.partition(" ")
+    assert local_text(at, zone, seconds=True) == f"{clock}:03 {name}"

@@ -26,6 +26,7 @@ from bcp.contracts.services import Services
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
 from bcp.kernel.units import format_duration
+from bcp.mx.by_hand import entered, requested
 from bcp.mx.converge import Seen, converge
 from bcp.mx.facts import Way
 from bcp.mx.outcome import PASSING
@@ -112,12 +113,13 @@ class Switch(Action[SwitchArgs]):
                 notes.append(f"{reading.domain} points there already: {reading.mx}")
         orders = plan.orders([d for d in args.domains if d in plan.after])
         by_name = {r.domain: r for r in readings}
+        asked = requested(orders, services)
         judged = judge(await gather(orders, by_name, services, _way(args)))
         return Proposal(
             tuple(_change(o, services) for o in orders),
-            (*refusals, *judged.refusals),
+            (*refusals, *judged.refusals, *asked.refusals),
             (),
-            (*notes, *judged.notes),
+            (*notes, *judged.notes, *asked.notes),
             {"mx": {r.domain: r.mx.to_data() if r.mx else None for r in readings}},
             _outputs(plan, orders, [], Seen(), 0.0),
         )
@@ -126,7 +128,7 @@ class Switch(Action[SwitchArgs]):
         """Swap, then look everywhere."""
         plan = await _planned(args, services, step)
         orders = plan.orders(args.domains)
-        swaps = await _swap(orders, services)
+        swaps = await _swap(orders, services, step)
         switched_at = services.clock.now()
         outputs = _outputs(plan, orders, swaps, Seen(), switched_at, everywhere=False)
         _raise_unless_moved(swaps, outputs)
@@ -161,7 +163,7 @@ class Switch(Action[SwitchArgs]):
         ours = [d for d in old if not old[d].equal(new[d]) and states.get(d, "applied") not in {"conflict", "refused"}]
         readings = {r.domain: r for r in await read_all(ours, services)}
         orders = [SwapOrder(d, new[d], old[d]) for d in ours if _ours_stands(readings[d], old[d], new[d])]
-        swaps = await _swap(orders, services)
+        swaps = await _swap(orders, services, step)
         _raise_for_undo(ours, old, new, readings, swaps)
         return Outcome(f"{len(swaps)} domain(s) put back", {"states": {s.domain: str(s.state) for s in swaps}})
 
@@ -218,11 +220,13 @@ async def _planned(args: SwitchArgs, services: Services, step: StepInfo) -> _Pla
     return plan
 
 
-async def _swap(orders: Sequence[SwapOrder], services: Services) -> list[Swap]:
+async def _swap(orders: Sequence[SwapOrder], services: Services, step: StepInfo) -> list[Swap]:
     out: dict[str, Swap] = {}
     for name, group in by_back_end([o.domain for o in orders], services).items():
-        wanted = set(group)
-        out.update((s.domain, s) for s in await services.dns[name].swap([o for o in orders if o.domain in wanted]))
+        wanted, dns = set(group), services.dns[name]
+        mine, hands = [o for o in orders if o.domain in wanted], dns.capabilities.by_hand
+        done = await (dns.swap(mine) if hands is None else entered(mine, hands, dns, services, step))
+        out.update((s.domain, s) for s in done)
     return [out[o.domain] for o in orders]
 
 
@@ -330,6 +334,8 @@ def _summary(swaps: Sequence[Swap], after: Mapping[str, MxSet], seen: Seen) -> s
         if applied
         else f"{len(after)} domain(s) point to {first} already"
     )
+    if warned := [f"{s.domain}: {s.message}" for s in swaps if s.state in DONE and s.message]:
+        text += "; " + "; ".join(warned[:3])
     if seen.lagging:
         return f"{text}; NOT everywhere: {'; '.join(seen.lagging[:3])}"
     if seen.unverified:

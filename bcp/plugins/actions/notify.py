@@ -9,6 +9,9 @@ from bcp.contracts.plugin import Args
 from bcp.contracts.services import Order, Services, Tally
 from bcp.kernel.errors import InDoubt, Permanent
 
+NOBODY: dict[str, Any] = {"sent": 0, "failed": 0, "unknown": 0, "unreachable": 0, "channels": {}}
+"""Outputs of a step that told nobody."""
+
 
 class NotifyArgs(Args):
     """Whom, what, how."""
@@ -18,7 +21,8 @@ class NotifyArgs(Args):
     template: str
     """Message by name."""
     channels: list[str]
-    """Channels from bcp.yaml. Each carries its own form of the message."""
+    """Roles (`urgent`, `chat`, `page`), or channels by their names in bcp.yaml. Each channel carries its form of the
+    message; a role that nobody plays here is left out."""
     variables: dict[str, Any] = {}
     """Further values for the message."""
     strategy: Literal["all", "first"] = "all"
@@ -58,6 +62,7 @@ class Notify(Action[NotifyArgs]):
         facts = {r.channel: [r.messages, r.digest] for r in rows}  # not the rendered text: it holds the time
         return Proposal(
             forecasts=forecasts,
+            notes=() if rows else (f"{step.id}: {_nobody(args)}",),
             facts=facts,
             outputs={
                 "sent": sum(r.messages for r in rows),
@@ -71,11 +76,15 @@ class Notify(Action[NotifyArgs]):
     async def perform(self, args: NotifyArgs, services: Services, step: StepInfo) -> Outcome:
         """Deliver."""
         tallies = await services.courier.deliver(_order(args), step.key)
-        return _outcome(tallies)
+        return _outcome(tallies) if tallies else Outcome(_nobody(args), dict(NOBODY), changed=False)
 
 
 def _order(args: NotifyArgs) -> Order:
     return Order(args.audience, args.template, tuple(args.channels), args.variables, args.strategy, args.override_quiet)
+
+
+def _nobody(args: NotifyArgs) -> str:
+    return f"no channel here plays {' or '.join(args.channels) or 'any role'}: nobody is told"
 
 
 def _outcome(tallies: list[Tally]) -> Outcome:

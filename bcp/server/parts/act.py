@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from bcp.contracts.traits import Trait, has
 from bcp.detect.decide import Decision
 from bcp.incident.model import Event, Incident
-from bcp.kernel.clock import clock_text
+from bcp.kernel.clock import local_text
 from bcp.kernel.errors import Invalid
 from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
@@ -101,10 +101,12 @@ class Actor:
         if mode == "auto":
             why = self._not_by_itself(loaded, found)
             if why == "wait":
+                zone = self.app.settings.organisation.timezone
+                at = local_text(found.decide_at or 0, zone, seconds=True)
                 await self._once(
                     current,
                     "waits",
-                    f"{name} starts by itself at {clock_text(found.decide_at or 0)} UTC, or now with: bcp run {name}",
+                    f"{name} starts by itself at {at}, or now with: bcp run {name}",
                     tell=True,
                 )
                 return

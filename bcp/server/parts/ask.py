@@ -18,7 +18,7 @@ from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.incident.codes import new_code, new_link
 from bcp.incident.model import Plan, Question, Turn, turns
-from bcp.kernel.clock import clock_text
+from bcp.kernel.clock import local_text
 from bcp.kernel.errors import BcpError
 from bcp.kernel.log import logger
 from bcp.pages.times import plural
@@ -223,9 +223,12 @@ class Asker:
             view = self.core.app.running.runs.view(question.run, effects=False)
             plan: Mapping[str, Any] = view.plan
             step = view.state.steps.get(question.step)
-            if step is not None and question.step in {GATE, ANYWAY}:  # no plan: the consequence of an undo
-                about = str(step.gate.get("about", "")) or "mail goes back"
-                return Matter(str(plan["playbook"]), question.checksum, about, str(plan["kind"]), True)
+            undo, about = question.step in {GATE, ANYWAY}, str(step.gate.get("about", "")) if step is not None else ""
+            if about or (step is not None and undo):  # no plan: the consequence of an undo, or records to enter
+                back = undo or bool(plan.get("parent"))
+                return Matter(
+                    str(plan["playbook"]), question.checksum, about or "mail goes back", str(plan["kind"]), back
+                )
         else:
             plan = read_plan(self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json").to_data()
         return Matter(
@@ -321,7 +324,7 @@ class Asker:
                 "forecast": matter.forecast,
                 "run": question.run,
                 "incident": question.incident or question.run,
-                "until": clock_text(question.deadline)[:5] + " UTC",
+                "until": local_text(question.deadline, self.core.app.settings.organisation.timezone),
                 "count": question.count,
                 "yes": yes,
                 "no": no,

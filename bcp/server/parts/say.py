@@ -8,7 +8,7 @@ from typing import Any
 from bcp.comms.render import render
 from bcp.contracts.channel import Channel, Choice, Delivery, NotSent, RateLimited
 from bcp.incident.model import Incident
-from bcp.kernel.clock import clock_text
+from bcp.kernel.clock import local_text
 from bcp.kernel.errors import BcpError, Permanent
 from bcp.kernel.secret import redact
 from bcp.server.core import Core
@@ -60,7 +60,7 @@ class Speaker:
         return {
             "org": settings.organisation.said(),
             "service": settings.service,
-            "now": clock_text(self.clock.now())[:5] + " UTC",
+            "now": local_text(self.clock.now(), settings.organisation.timezone),
         }
 
     def tell(self, incident: Incident, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bcp.playbook.catalogue import Catalogue
+from bcp.playbook.catalogue import Catalogue, ChannelSpec
 from bcp.playbook.lint import lint
 from bcp.playbook.load import loads
 from bcp.wiring import action_specs, bare_catalogue
@@ -41,3 +41,45 @@ def test_an_audience_without_people_is_warned_of_at_its_line(
     got = [p for p in lint(loads(TEXT), catalogue) if p.rule in {"empty-audience", "unknown-audience"}]
     assert [(p.rule, p.severity, p.line) for p in got] == rules
     assert all("staff" in p.message for p in got)
+
+
+ROLES = """\
+version: 1
+name: x
+title: X
+activation:
+  - id: tell
+    uses: notify
+    with: {template: access-down, audience: staff, channels: [%s]}
+"""
+
+
+def told(channels: str, have: dict[str, ChannelSpec], roles: dict[str, tuple[str, ...]] | None = None) -> list[tuple]:
+    """Rules and severities that lint says of a step which speaks by these."""
+    catalogue = Catalogue(action_specs(), bare_catalogue().messages, {"staff": 1}, have, roles)
+    mine = {"unknown-channel", "missing-form", "no-channel", "shared-fate"}
+    return [(p.rule, p.severity) for p in lint(loads(ROLES % channels), catalogue) if p.rule in mine]
+
+
+SMS, CALL, TEAMS = ChannelSpec("sms"), ChannelSpec("voice"), ChannelSpec("chat", ("microsoft",))
+MAIL, PAGE = ChannelSpec("email"), ChannelSpec("page")
+
+
+@pytest.mark.parametrize(
+    ("channels", "have", "roles", "rules"),
+    [
+        ("urgent, chat, page", {"sms": SMS, "page": PAGE}, None, []),
+        ("urgent, chat, page", {"page": PAGE}, None, []),
+        ("urgent, chat", {"page": PAGE}, None, [("no-channel", "warning")]),
+        ("urgent, chat", {"teams": TEAMS}, None, [("shared-fate", "error")]),
+        ("chat", {"teams": TEAMS, "mail": MAIL}, None, []),
+        ("chat", {"teams": TEAMS, "mail": MAIL}, {"chat": ("teams",)}, [("shared-fate", "error")]),
+        ("pager", {"sms": SMS}, None, [("unknown-channel", "error")]),
+        ("board", {"sms": SMS}, {"board": ("sms",)}, []),
+        ("urgent", {"call": CALL}, {"urgent": ("call",)}, [("no-channel", "warning")]),
+        ("call", {"call": CALL}, None, [("missing-form", "error")]),
+    ],
+)
+def test_roles_are_judged_by_who_plays_them_here(channels, have, roles, rules) -> None:
+    """A role that nobody plays is no error: the step tells nobody, and that is said before the day."""
+    assert told(channels, have, roles) == rules

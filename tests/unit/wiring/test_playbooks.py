@@ -17,9 +17,9 @@ from bcp.wiring.playbooks import Playbooks
 MINE = (ROOT / "playbooks" / "exchange-inbound-outage.yaml").read_text()
 
 
-def books(*folders: Path, channels: tuple[str, ...] | None = None, **serve) -> Playbooks:
-    """Over these folders; ``channels``: those that are configured."""
-    settings = SimpleNamespace(playbooks=list(folders), serve=ServeSettings(**serve))
+def books(*folders: Path, channels: tuple[str, ...] | None = None, moves: bool = True, **serve) -> Playbooks:
+    """Over these folders; ``channels``: those that are configured; ``moves``: there is a DNS back end."""
+    settings = SimpleNamespace(playbooks=list(folders), serve=ServeSettings(**serve), dns={"main": {}} if moves else {})
     made = Playbooks(SimpleNamespace(settings=settings), SimpleNamespace(), SimpleNamespace())
     if channels is not None:
         from dataclasses import replace
@@ -75,7 +75,25 @@ def test_a_choice_that_is_not_taken_is_named() -> None:
 
 def test_what_cannot_start_here_is_known_before_the_day(tmp_path) -> None:
     """A channel that the playbook names and nobody configured; a file that cannot be read."""
-    why = books(channels=("sms",)).unready()
+    branded = tmp_path / "branded"
+    branded.mkdir()
+    (branded / "exchange-inbound-outage.yaml").write_text(MINE.replace("chat]", "slack]"))
+    why = books(branded, channels=("sms",)).unready()
     assert "exchange-inbound-outage" in why and "slack" in why["exchange-inbound-outage"]
-    (tmp_path / "exchange-inbound-outage.yaml").write_text(MINE.replace("slack", "sms"))
+    (tmp_path / "exchange-inbound-outage.yaml").write_text(MINE.replace("chat]", "sms]"))
     assert "slack" not in books(tmp_path, channels=("sms",)).unready().get("exchange-inbound-outage", "")
+
+
+def test_where_mx_is_not_ours_to_move_only_talking_is_proposed() -> None:
+    """For whoever detects and talks: every class that can be told has a playbook, and none of them moves MX."""
+    talks = books(moves=False)
+    moved = {c: m for c, (m, _) in talks.chosen().items() if m}
+    kept = {c: k for c, (_, k) in talks.chosen().items() if k}
+    assert moved == {}
+    assert (kept["B"], kept["F"], kept["A"]) == (
+        "exchange-tell-inbound",
+        "exchange-tell-inbound",
+        "exchange-mailbox-access",
+    )
+    wanted = books(moves=False, playbooks={"E": "exchange-tell-inbound"})
+    assert wanted.chosen()["E"][1] == "exchange-tell-inbound" and wanted.not_taken() == {}

@@ -1,0 +1,184 @@
+"""Checks of one answer each: text in, value out, ``ValueError`` with what is wrong and what would be right. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bcp.kernel.endpoint import parse_endpoint
+from bcp.kernel.names import domain_name, host_name
+
+Answers = Mapping[str, Any]
+Check = Callable[[str, Answers], Any]
+
+_REFERENCE = re.compile(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|keyring:[^/]+/.+)$")
+_ADDRESS = re.compile(r"^[^@\s,;<>]+@[^@\s,;<>]+$")
+
+
+def words(text: str) -> list[str]:
+    """What stands between commas, semicolons or blanks."""
+    return [w for w in re.split(r"[,;\s]+", text) if w]
+
+
+def text(given: str, answers: Answers) -> str:
+    """Anything on one line."""
+    if any(ord(c) < 32 for c in given):
+        raise ValueError("it holds a control character; write it on one line")
+    return given
+
+
+def domains(given: str, answers: Answers) -> list[str]:
+    """Mail domains, the most important first, each once."""
+    found = list(dict.fromkeys(domain_name(w) for w in words(given)))
+    if not found:
+        raise ValueError("at least one, such as corp.example")
+    return found
+
+
+def zone(given: str, answers: Answers) -> str:
+    """An IANA time zone."""
+    from bcp.contacts.quiet import zone_of
+
+    zone_of(given)
+    return given
+
+
+def phone(given: str, answers: Answers) -> str:
+    """A number in E.164; empty stays empty."""
+    from bcp.contacts.phone import check_phone
+
+    number, why = check_phone(given)
+    if why:
+        raise ValueError(f"the number {why}; write it with its country code, such as +49 170 ...")
+    return number
+
+
+def host(given: str, answers: Answers) -> str:
+    """A host's name, without its final dot; empty stays empty."""
+    if not given:
+        return ""
+    found = host_name(given).rstrip(".")
+    if found in answers.get("domains", ()):
+        raise ValueError(f"{found} is the mail domain itself; the name of a host is wanted")
+    return found
+
+
+def endpoint(given: str, answers: Answers) -> str:
+    """An address, with a port where it is another than the usual."""
+    parse_endpoint(given)
+    return given.strip()
+
+
+def endpoints(given: str, answers: Answers) -> list[str]:
+    """Several of them."""
+    return [endpoint(w, answers) for w in words(given)]
+
+
+def key_name(given: str, answers: Answers) -> str:
+    """The name of a TSIG key."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", given):
+        raise ValueError("the name of a key has letters, digits, dots and dashes only")
+    return given
+
+
+def secret(given: str, answers: Answers) -> str:
+    """A reference to a secret. Whatever else is given is not repeated: it may be the secret."""
+    if not _REFERENCE.match(given):
+        raise ValueError(
+            "this must say where the secret is, not the secret: env:NAME, file:PATH or keyring:SERVICE/USER. "
+            "It was not kept"
+        )
+    return given
+
+
+def mailbox(given: str, answers: Answers) -> str:
+    """An address in one of our domains; empty stays empty."""
+    if given and (not _ADDRESS.match(given) or _domain_of(given) not in answers.get("domains", ())):
+        ours = ", ".join(answers.get("domains", ()))
+        raise ValueError(f"{given!r} is no address in {ours}")
+    return given
+
+
+def mailboxes(given: str, answers: Answers) -> list[str]:
+    """Several of them."""
+    return [mailbox(w, answers) for w in words(given)]
+
+
+def sender(given: str, answers: Answers) -> str:
+    """An address to write from."""
+    if not _ADDRESS.match(given):
+        raise ValueError(f"{given!r} is no e-mail address")
+    return given
+
+
+def slack_channel(given: str, answers: Answers) -> str:
+    """Slack's id of a channel."""
+    if not re.fullmatch(r"[CGD][A-Z0-9]{2,}", given):
+        raise ValueError("Slack's id of the channel is wanted (in Slack: its name, About, at the end), such as C0...")
+    return given
+
+
+def url(given: str, answers: Answers) -> str:
+    """An http(s) address; empty stays empty."""
+    if given and not re.fullmatch(r"https?://[^\s/]+\S*", given):
+        raise ValueError("an address that begins with https:// is wanted")
+    return given.rstrip("/")
+
+
+def port(given: str, answers: Answers) -> int:
+    """A TCP port."""
+    if not given.isascii() or not given.isdigit() or not 0 < int(given) < 65536:
+        raise ValueError("a port is a number from 1 to 65535")
+    return int(given)
+
+
+def one_of(*choices: str) -> Check:
+    """One of these words."""
+
+    def check(given: str, answers: Answers) -> str:
+        word = given.strip().lower()
+        if word not in choices:
+            raise ValueError(f"one of {', '.join(choices)} is wanted, not {given!r}")
+        return word
+
+    return check
+
+
+def some_of(*choices: str) -> Check:
+    """Some of these words, each once, at least one."""
+
+    def check(given: str, answers: Answers) -> list[str]:
+        found = [one_of(*choices)(w, answers) for w in words(given)]
+        if not found:
+            raise ValueError(f"at least one of {', '.join(choices)}")
+        return list(dict.fromkeys(found))
+
+    return check
+
+
+def person(given: str, answers: Answers) -> dict[str, str]:
+    """``Name, mobile, private e-mail``: in this order, what is missing left out."""
+    parts = [p.strip() for p in given.split(",")]
+    name, rest = text(parts[0], answers), [p for p in parts[1:] if p]
+    if not name or "@" in name or name.startswith("+"):
+        raise ValueError("the name comes first: Name, mobile number, private e-mail")
+    found = {"name": name, "phone": "", "email": ""}
+    for part in rest:
+        where = "email" if "@" in part else "phone"
+        if found[where]:
+            raise ValueError(f"one {where} for a person; a comma stands between people's parts only")
+        found[where] = _private(part, answers) if where == "email" else phone(part, answers)
+    return found
+
+
+def _private(given: str, answers: Answers) -> str:
+    if not _ADDRESS.match(given):
+        raise ValueError(f"{given!r} is no e-mail address")
+    if _domain_of(given) in answers.get("domains", ()):
+        raise ValueError(f"{given} is a mailbox that is down when Exchange is: a private address is wanted, or none")
+    return given
+
+
+def _domain_of(address: str) -> str:
+    return address.rpartition("@")[2].lower()

@@ -1,0 +1,194 @@
+"""What is asked for a first configuration, in order. Pure: each question is data, each check a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bcp.deeds.begin import checks
+from bcp.deeds.begin.checks import Answers, Check
+
+CHANNELS = ("twilio", "slack", "teams", "email", "status-page")
+"""Ways to reach people that are asked for. More of them: the reference of the configuration."""
+MAX_PEOPLE = 20
+
+
+def _always(answers: Answers) -> bool:
+    return True
+
+
+def _nothing(answers: Answers) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question. An empty answer takes ``default``; where that is empty too, nothing is kept (or, if ``needed``, it
+    is asked again)."""
+
+    key: str
+    """Its name in files of answers."""
+    ask: str
+    check: Check
+    why: str = ""
+    default: Callable[[Answers], str] = _nothing
+    when: Callable[[Answers], bool] = _always
+    needed: bool = False
+    many: bool = False
+    """Asked again and again, until the answer is empty."""
+    silent: bool = False
+    """Never asked; it may stand in a file of answers. For networks that are not like others, and for tests."""
+
+
+def _has(channel: str) -> Callable[[Answers], bool]:
+    return lambda a: channel in a.get("channels", ())
+
+
+def _moves(answers: Answers) -> bool:
+    return bool(answers.get("relay"))
+
+
+def _at(kind: str) -> Callable[[Answers], bool]:
+    return lambda a: _moves(a) and a.get("dns") == kind
+
+
+def _name(answers: Answers) -> str:
+    first: str = answers["domains"][0]
+    return first.partition(".")[0].capitalize()
+
+
+def _secret(name: str) -> Callable[[Answers], str]:
+    return lambda a: f"env:{name}"
+
+
+def _fixed(value: str) -> Callable[[Answers], str]:
+    return lambda a: value
+
+
+def questions(kinds: tuple[str, ...], zone: str = "UTC") -> tuple[Question, ...]:
+    """All of them. ``kinds``: DNS back ends that there are; ``zone``: the time zone of this machine."""
+    return (*_ourselves(zone), *_mail(kinds), *_channels(), *_people())
+
+
+def _ourselves(zone: str) -> Iterator[Question]:
+    q = Question
+    yield q(
+        "domains", "Your mail domains, the most important first", checks.domains, "such as: corp.example", needed=True
+    )
+    yield q("name", "Your organisation, as your people call it", checks.text, default=_name)
+    yield q("timezone", "Time zone in which your people read times", checks.zone, default=_fixed(zone))
+    yield q("hotline", "Number that people can call when in doubt", checks.phone, "empty: none")
+    yield q("resolvers", "Resolvers", checks.endpoints, silent=True)
+    yield q("authoritative", "Authoritative servers", checks.endpoints, silent=True)
+
+
+def _mail(kinds: tuple[str, ...]) -> Iterator[Question]:
+    q, why = Question, "a host outside of Microsoft that takes mail for you; empty: MX is never moved, we look and talk"
+    yield q("relay", "Host name of your backup relay", checks.host, why)
+    yield q("relay_address", "Address of the relay", checks.endpoint, silent=True, when=_moves)
+    yield q(
+        "dns",
+        "Where your zone is kept",
+        checks.one_of(*kinds),
+        "rfc2136: a server of your own; manual: no interface, a person enters records",
+        default=lambda a: str(a.get("found_dns", "manual")),
+        when=_moves,
+    )
+    at = _at("rfc2136")
+    yield q("dns_server", "Address of the primary that takes updates", checks.endpoint, needed=True, when=at)
+    yield q("tsig_key", "Name of its TSIG key", checks.key_name, default=_fixed("bcp"), when=at)
+    yield q("tsig_secret", "Where the key's secret is", checks.secret, default=_secret("BCP_TSIG_SECRET"), when=at)
+    at, token = _at("cloudflare"), _secret("CLOUDFLARE_API_TOKEN")
+    yield q("cloudflare_token", "Where the API token is", checks.secret, "Zone: DNS: Edit", default=token, when=at)
+    yield q("cloudflare_api", "Address of the API", checks.url, silent=True, when=at)
+    at = _at("manual")
+    yield q(
+        "registrar", "Whose form records are entered in", checks.text, "such as: IONOS", default=_registrar, when=at
+    )
+    yield q("registrar_url", "Address of that form", checks.url, "empty: they know it", when=at)
+    yield q("canary", "A mailbox of yours that may get test mails", checks.mailbox, "it must exist; empty: none yet")
+    yield q("known", "Other mailboxes that exist", checks.mailboxes, "asked for, and sent nothing; empty: none")
+    yield q("smtp_port", "Port of mail hosts", checks.port, silent=True)
+
+
+def _registrar(answers: Answers) -> str:
+    return str(answers.get("found_host", ""))
+
+
+def _channels() -> Iterator[Question]:
+    q, why = Question, f"some of: {', '.join(CHANNELS)}"
+    yield q(
+        "channels",
+        "How you reach people when mail is down",
+        checks.some_of(*CHANNELS),
+        why,
+        default=_fixed("status-page"),
+    )
+    on = _has("twilio")
+    account = _secret("TWILIO_ACCOUNT_SID")
+    yield q("twilio_account", "Where Twilio's account SID is", checks.secret, default=account, when=on)
+    yield q("twilio_token", "Where its auth token is", checks.secret, default=_secret("TWILIO_AUTH_TOKEN"), when=on)
+    yield q("twilio_from", "The number that texts come from", checks.phone, "with country code", needed=True, when=on)
+    yield q("twilio_api", "Address of Twilio's API", checks.url, silent=True, when=on)
+    on = _has("slack")
+    yield q("slack_token", "Where the bot token is", checks.secret, default=_secret("SLACK_BOT_TOKEN"), when=on)
+    yield q("slack_channel", "Id of the Slack channel", checks.slack_channel, needed=True, when=on)
+    yield q("slack_api", "Address of Slack's API", checks.url, silent=True, when=on)
+    on = _has("teams")
+    yield q("teams_url", "Where the workflow's URL is", checks.secret, default=_secret("TEAMS_WORKFLOW_URL"), when=on)
+    on = _has("email")
+    why = "not at Microsoft"
+    yield q("email_host", "Host that takes our e-mail", checks.host, why, default=_relay, needed=True, when=on)
+    yield q("email_port", "Its port", checks.port, silent=True, when=on)
+    yield q("email_from", "Address we write from", checks.sender, needed=True, when=on)
+    on = _has("status-page")
+    yield q("page_folder", "Folder for the status page", checks.text, default=_fixed("public"), when=on)
+    yield q("page_url", "Where people read it", checks.url, "not at Microsoft; empty: not yet known", when=on)
+
+
+def _relay(answers: Answers) -> str:
+    return str(answers.get("relay", ""))
+
+
+def _people() -> Iterator[Question]:
+    yield Question(
+        "people",
+        "Who decides at night",
+        checks.person,
+        "Name, mobile, private e-mail; you first, then who approves what you start; empty: that is all",
+        many=True,
+    )
+
+
+def waiting(asked: tuple[Question, ...], answers: Mapping[str, Any]) -> Iterator[Question]:
+    """Questions that are not answered yet and that these answers call for, in order. ``silent`` ones are left out."""
+    for q in asked:
+        if not q.silent and q.key not in answers and q.when(answers):
+            yield q
+
+
+def taken(question: Question, given: Any, answers: Mapping[str, Any]) -> Any:
+    """The value of an answer as typed, or as a file of answers has it (a list, a mapping, a number).
+
+    Raises:
+        ValueError: what is wrong, in words.
+    """
+    if question.many:
+        rows = given if isinstance(given, list) else [given]
+        if len(rows) > MAX_PEOPLE:
+            raise ValueError(f"{MAX_PEOPLE} are enough here; more in contacts.csv")
+        return [question.check(_line(r), answers) for r in rows if r]
+    line = _line(given).strip() or question.default(answers)
+    if not line and question.needed:
+        raise ValueError("this is needed")
+    return question.check(line, answers) if line else ""
+
+
+def _line(given: Any) -> str:
+    """What a person would have typed."""
+    if isinstance(given, dict):
+        return ", ".join(str(v) for k in ("name", "phone", "email") if (v := given.get(k)))
+    if isinstance(given, (list, tuple)):
+        return ", ".join(str(g) for g in given)
+    return "" if given is None else str(given)

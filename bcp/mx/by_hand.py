@@ -1,0 +1,139 @@
+"""A change that a person makes: asked for in exact words, waited for, and believed only when the servers serve it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bcp.contracts.action import StepInfo
+from bcp.contracts.dns import ByHand, Dns, MxSet, Reading, Swap, SwapOrder, SwapState
+from bcp.contracts.services import Services
+from bcp.kernel.errors import GateClosed, NoAnswer
+from bcp.kernel.hashing import digest
+from bcp.mx.judged import Judged, no, note, together
+from bcp.mx.read import by_back_end
+
+LOOK_EVERY_S = 2.0
+"""Between two looks at the authoritative servers."""
+
+
+@dataclass
+class _Hand:
+    """One request to people, for the domains of one host."""
+
+    orders: Sequence[SwapOrder]
+    hands: ByHand
+    dns: Dns
+    services: Services
+    step: StepInfo
+    seen: dict[str, Reading] = field(default_factory=dict)
+
+    async def look(self) -> bool:
+        """Is everything served as it was asked for?"""
+        self.seen = {r.domain: r for r in await self.dns.read([o.domain for o in self.orders])}
+        return all(stands(o, self.seen[o.domain].mx) for o in self.orders)
+
+    async def until_seen(self, seconds: float) -> bool:
+        """Look again and again."""
+        clock = self.services.clock
+        end = clock.monotonic() + seconds
+        while not await self.look():
+            if clock.monotonic() >= end or self.services.halt.on:
+                return False
+            await clock.sleep(LOOK_EVERY_S)
+        return True
+
+    async def ask(self, who: Sequence[str], seconds: float, why: str) -> bool:
+        """Ask these people, and look meanwhile. True: it is seen, or somebody says that it is done.
+
+        Raises:
+            GateClosed: somebody says no, or nobody could be asked.
+        """
+        text = f"{why}{self.hands.words(self.orders)}"
+        bound = digest([[o.domain, o.old.to_data(), o.new.to_data()] for o in self.orders])
+        approvals = self.services.approvals
+        asked = asyncio.ensure_future(
+            approvals.wait(self.step.id, who, 1, seconds, exclude_initiator=False, bound=bound, about=text)
+        )
+        looked = asyncio.ensure_future(self.until_seen(seconds))
+        try:
+            await asyncio.wait([asked, looked], return_when=asyncio.FIRST_COMPLETED)
+            if looked.done() and looked.result():
+                return True
+            if looked.done() and self.services.halt.on:
+                return False
+            await asked
+            return True
+        except NoAnswer:
+            return False
+        finally:
+            for task in (asked, looked):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, GateClosed):
+                    await task
+
+
+def requested(orders: Sequence[SwapOrder], services: Services) -> Judged:
+    """Where people enter records: what they will be asked to do; refused where nobody could be asked."""
+    out = []
+    for name, group in by_back_end([o.domain for o in orders], services).items():
+        hands = services.dns[name].capabilities.by_hand
+        if hands is None:
+            continue
+        why = services.approvals.answerable(hands.who, 1, exclude_initiator=False)
+        if why:
+            hint = f"Name somebody: dns: {name}: who: in bcp.yaml."
+            out.append(no("dns.nobody-enters", f"{name}: nobody could be asked to enter records: {why}", hint))
+        out.append(note(f"{name}: {hands.words([o for o in orders if o.domain in set(group)])}"))
+    return together(out)
+
+
+def stands(order: SwapOrder, mx: MxSet | None) -> bool:
+    """Is the new set served? A form may have a TTL of its own; where the order is about the TTL, it counts."""
+    return order.new.equal(mx) if order.new.same(order.old) else order.new.same(mx)
+
+
+async def entered(
+    orders: Sequence[SwapOrder], hands: ByHand, dns: Dns, services: Services, step: StepInfo
+) -> list[Swap]:
+    """Have these records entered by a person, and say how each domain ended.
+
+    The first person is asked; when nothing changes in time, or a yes is not seen, others are asked, until it is given
+    up. Nothing is ever believed but what every authoritative server serves.
+    """
+    hand, clock = _Hand(orders, hands, dns, services, step), services.clock
+    end, who, why = clock.monotonic() + hands.give_up_s, hands.who, ""
+    if await hand.look():
+        return [_end(o, hand.seen, "") for o in orders]
+    while (left := end - clock.monotonic()) > 0 and not services.halt.on:
+        try:
+            said = await hand.ask(who, min(hands.remind_s, left), why)
+        except GateClosed as no:
+            return [_end(o, hand.seen, no.message, refused=True) for o in orders]
+        if said and await hand.until_seen(min(hands.appear_s, max(0.0, end - clock.monotonic()))):
+            break
+        who = hands.escalate
+        why = "Said to be done, and the servers do not serve it. " if said else "Nothing has changed yet. "
+    return [_end(o, hand.seen, "") for o in orders]
+
+
+def _end(order: SwapOrder, seen: Mapping[str, Reading], why: str, *, refused: bool = False) -> Swap:
+    """How one domain ended, by what the servers serve."""
+    domain, reading = order.domain, seen[order.domain]
+    if stands(order, reading.mx):
+        assert reading.mx is not None
+        odd = "" if reading.mx.ttl_s == order.new.ttl_s else f"entered with a TTL of {reading.mx.ttl_s} s"
+        return Swap(domain, SwapState.APPLIED, reading.mx, odd)
+    if reading.mx is not None and not order.old.same(reading.mx):
+        text = f"expected {order.new}, and the servers serve {reading.mx}"
+        return Swap(
+            domain, SwapState.CONFLICT, reading.mx, text, "Somebody entered something else. Look, then plan again."
+        )
+    if refused:
+        text, hint = f"it was not entered: {why}", "Nothing was changed. Plan again when somebody can enter it."
+        return Swap(domain, SwapState.REFUSED, reading.mx, text, hint, "by-hand")
+    text = f"it is not served: {reading.problem or reading.mx}; somebody may still enter it"
+    hint = "See whether it was entered and saved at the registrar, then `bcp settle`."
+    return Swap(domain, SwapState.UNKNOWN, reading.mx, text, hint, "not-visible")

@@ -1,0 +1,152 @@
+"""Cloudflare's zones and records as ours, and what its answer to a batch means. Pure: what it says is not trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bcp.contracts.dns import MxHost, MxSet, Sent, SentState, SwapOrder, Trouble
+from bcp.kernel.names import host_name
+from bcp.plugins.vendors.cloudflare import End, Told
+
+AUTOMATIC_TTL, AUTOMATIC_S = 1, 300
+"""TTL 1 means *automatic*, which is 300 s (developers.cloudflare.com/dns/manage-dns-records/reference/ttl)."""
+GONE = 81044
+"""The record does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneAt:
+    """Where a domain is kept."""
+
+    id: str = ""
+    name: str = ""
+    problem: str = ""
+    trouble: Trouble = Trouble.NONE
+    name_servers: tuple[str, ...] = ()
+
+
+def rows(result: Any) -> list[dict[str, Any]]:
+    """What is a list of mappings; anything else is none."""
+    return [r for r in result if isinstance(r, dict)] if isinstance(result, list) else []
+
+
+def zone_of(name: str, found: Sequence[Mapping[str, Any]]) -> ZoneAt:
+    """The one zone of this name that we may use, or why there is none."""
+    if len(found) > 1:
+        text = f"there are {len(found)} zones {name} at Cloudflare; say which: zone_ids: in bcp.yaml"
+        return ZoneAt(problem=text, trouble=Trouble.TWO_ZONES)
+    (zone,) = found
+    status, kind = zone.get("status", "active"), zone.get("type", "full")
+    if status != "active" or kind != "full" or zone.get("paused") is True:
+        text = f"the zone {name} is {status}, {kind} at Cloudflare: what is changed there is not what the world sees"
+        return ZoneAt(problem=text, trouble=Trouble.ERROR)
+    names = zone.get("name_servers")
+    return ZoneAt(str(zone["id"]), name, name_servers=tuple(map(str, names)) if isinstance(names, list) else ())
+
+
+def is_at(record: Mapping[str, Any], name: str) -> bool:
+    """Is this a record of exactly this name, with what we need of it? Filters are not trusted."""
+    at, kind, ident = record.get("name"), record.get("type"), record.get("id")
+    good = isinstance(at, str) and isinstance(kind, str) and isinstance(ident, str)
+    return good and str(at).rstrip(".").lower() == name
+
+
+def set_of(records: Sequence[Mapping[str, Any]]) -> MxSet | None:
+    """Records as a set. Their TTLs may differ: the longest is how long caches keep one. Raises ``ValueError``."""
+    if not records:
+        return None
+    hosts = []
+    for r in records:
+        priority, content = r.get("priority"), r.get("content")
+        if not isinstance(priority, int) or not isinstance(content, str):
+            raise ValueError(f"{priority!r} {content!r}"[:200])
+        hosts.append(MxHost(priority, content if content == "." else host_name(content)))
+    return MxSet(tuple(hosts), max(_ttl(r.get("ttl")) for r in records))
+
+
+def lenient(records: Sequence[Mapping[str, Any]]) -> MxSet | None:
+    """The same; ``None`` where it is no set."""
+    try:
+        return set_of(records)
+    except ValueError:
+        return None
+
+
+def _ttl(given: Any) -> int:
+    seconds = given if isinstance(given, int) else AUTOMATIC_TTL
+    return AUTOMATIC_S if seconds <= AUTOMATIC_TTL else seconds
+
+
+def post_of(domain: str, host: MxHost, new: MxSet) -> dict[str, Any]:
+    """One record to be made. An MX is never proxied."""
+    record = {"type": "MX", "name": domain, "content": host.host.rstrip("."), "priority": host.preference}
+    return {**record, "ttl": new.ttl_s, "proxied": False}
+
+
+def said(told: Told) -> str:
+    """A sentence for people."""
+    return told.message or f"Cloudflare answers: {told.end}"
+
+
+def trouble_of(told: Told) -> Trouble:
+    """The same for programs."""
+    return {
+        End.CREDENTIAL: Trouble.NOT_ALLOWED,
+        End.NOT_SENT: Trouble.UNREACHABLE,
+        End.LOST: Trouble.SILENT,
+        End.THROTTLED: Trouble.SILENT,
+    }.get(told.end, Trouble.ERROR)
+
+
+def unread(domain: str, trouble: Trouble, problem: str, told: Told | None = None) -> Sent:
+    """Before the batch the records are read; where that failed, nothing was sent."""
+    if told is not None and told.end is End.THROTTLED:
+        return Sent(domain, SentState.THROTTLED, "throttled", problem, retry_after_s=told.wait_s)
+    if trouble.passing:
+        return Sent(domain, SentState.NOT_SENT, str(trouble), problem)
+    codes = {Trouble.NO_ZONE: "zone", Trouble.TWO_ZONES: "zone", Trouble.NOT_ALLOWED: "credential"}
+    code = codes.get(trouble, "server")
+    return Sent(domain, SentState.REFUSED, code, problem, told.hint if told else "")
+
+
+def sent_of(order: SwapOrder, told: Told) -> Sent:
+    """What the answer to the batch means. It is believed only as far as reading back confirms it."""
+    domain = order.domain
+    if told.good:
+        return _accepted(order, told)
+    if told.end is End.THROTTLED:
+        return Sent(domain, SentState.THROTTLED, "throttled", told.message, retry_after_s=told.wait_s)
+    if told.end is End.NOT_SENT:
+        return Sent(domain, SentState.NOT_SENT, "unreachable", told.message, told.hint)
+    if told.end is End.LOST:
+        return Sent(domain, SentState.LOST, "silent", told.message, told.hint)
+    if told.end is End.CREDENTIAL:
+        return Sent(domain, SentState.REFUSED, "permission", told.message, told.hint)
+    if told.code == GONE:
+        return Sent(domain, SentState.STALE, "stale", told.message)
+    locked = "email routing" in told.message.lower()
+    hint = "Turn Email Routing off for this zone: it owns the MX." if locked else ""
+    return Sent(domain, SentState.REFUSED, "locked" if locked else "server", told.message, hint)
+
+
+def _accepted(order: SwapOrder, told: Told) -> Sent:
+    """Applied. What the batch says that it deleted is compared with what was read: an edit in place shows there."""
+    result = told.result if isinstance(told.result, dict) else {}
+    posted = [str(r["id"]) for r in rows(result.get("posts")) if isinstance(r.get("id"), str)]
+    gone = lenient([r for r in rows(result.get("deletes")) if r.get("type") == "MX"])
+    message = ""
+    if gone is not None and not order.wildcard and not order.old.same(gone):
+        message = f"somebody changed it to {gone} in the moment before, and that was overwritten"
+    return Sent(order.domain, SentState.ACCEPTED, message=message, change=",".join(posted))
+
+
+def ends(result: Any) -> float | None:
+    """When the token ends, in seconds since the epoch; ``None``: never, or not said."""
+    text = result.get("expires_on") if isinstance(result, dict) else None
+    try:
+        return datetime.fromisoformat(str(text)).timestamp() if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,122 @@
+"""``bcp init`` as people meet it: at a terminal, stopped and gone on with, from a file, from options."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from support import bcp
+
+from bcp.testing.command import environment
+
+ANSWERS = """\
+domains: [corp.test]
+name: Corp
+timezone: Europe/Berlin
+resolvers: 127.0.0.1:1
+channels: [status-page]
+page_url: https://status.out.test
+people:
+  - Alice Weber, +491701234567
+  - {name: Bob, email: bob@private.test}
+"""
+
+
+def test_a_file_of_answers_asks_nothing_and_is_valid(tmp_path) -> None:
+    (tmp_path / "answers.yaml").write_text(ANSWERS)
+    done = bcp("--output", "json", "init", "--answers", "answers.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["schema"] == "bcp.written/1" and len(told["files"]) == 4
+    assert bcp("config", "check", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "secrets" / "code-alice").stat().st_mode & 0o077 == 0
+    again = bcp("init", "--answers", "answers.yaml", cwd=tmp_path)
+    assert again.returncode == 2 and "exists already" in again.stderr
+
+
+def test_codes_and_people_that_are_there_are_not_replaced(tmp_path) -> None:
+    (tmp_path / "answers.yaml").write_text(ANSWERS)
+    assert bcp("init", "--answers", "answers.yaml", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "secrets" / "code-alice").read_text()
+    (tmp_path / "contacts.csv").write_text("id,name\nalice,Alice\n")
+    assert bcp("init", "--force", "--answers", "answers.yaml", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "secrets" / "code-alice").read_text() == before
+    assert (tmp_path / "contacts.csv").read_text() == "id,name\nalice,Alice\n"
+
+
+def test_wrong_answers_are_all_told_and_nothing_is_written(tmp_path) -> None:
+    (tmp_path / "a.yaml").write_text(ANSWERS.replace("Europe/Berlin", "Nowhere") + "canary: me@else.test\n")
+    done = bcp("--output", "json", "init", "--answers", "a.yaml", cwd=tmp_path)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["exit_code"]) == (2, 2)
+    assert "timezone" in told["message"] and "canary" in told["message"]
+    assert not (tmp_path / "bcp.yaml").exists()
+
+
+def test_the_end_of_input_keeps_what_was_answered_and_a_later_start_goes_on(tmp_path) -> None:
+    """Each answer is checked when it is given: a wrong one is asked again and not kept."""
+    first = bcp("init", cwd=tmp_path, stdin="corp\ncorp.test\n\nNowhere\nEurope/Berlin\n")
+    assert first.returncode == 2 and "stopped at 'hotline'" in first.stderr
+    assert "only one label" in first.stderr and "Nowhere" in first.stderr
+    kept = json.loads((tmp_path / ".bcp-init.json").read_text())
+    assert (kept["domains"], kept["name"], kept["timezone"]) == (["corp.test"], "Corp", "Europe/Berlin")
+    rest = "\n\n\n\n\n\nhttps://status.out.test\nAlice, +491701234567\n"
+    second = bcp("init", cwd=tmp_path, stdin=rest)
+    assert second.returncode == 2 and "3 answer(s) are kept" in second.stderr
+    third = bcp("init", cwd=tmp_path, stdin="Bob\n\n")
+    assert third.returncode == 0, third.stderr
+    assert not (tmp_path / ".bcp-init.json").exists()
+    assert (tmp_path / "contacts.csv").read_text().count("staff;oncall") == 2, "Alice was answered before the stop"
+
+
+def test_a_literal_secret_is_never_kept_nor_shown(tmp_path) -> None:
+    lines = "corp.test\n\n\n\nmx.out.test\nrfc2136\n192.0.2.53\n\nhunter2hunter2\n"
+    done = bcp("init", cwd=tmp_path, stdin=lines)
+    assert done.returncode == 2 and "not the secret" in done.stderr
+    assert "hunter2" not in done.stderr + (tmp_path / ".bcp-init.json").read_text()
+
+
+def test_anew_forgets(tmp_path) -> None:
+    bcp("init", cwd=tmp_path, stdin="corp.test\n")
+    done = bcp("init", "--anew", cwd=tmp_path, stdin="")
+    assert "stopped at 'domains'" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of Unix")
+def test_control_c_at_a_terminal_keeps_what_was_answered(tmp_path) -> None:
+    parent, child = pty.openpty()
+    command = [sys.executable, "-m", "bcp", "init"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=child, stdout=child, stderr=child, env=environment()) as process:
+        os.close(child)
+        read_until(parent, b"mail domains")
+        os.write(parent, b"corp.test\n")
+        read_until(parent, b"Your organisation")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        os.close(parent)
+    assert json.loads((tmp_path / ".bcp-init.json").read_text())["domains"] == ["corp.test"]
+
+
+def read_until(descriptor: int, words: bytes, seconds: float = 30.0) -> bytes:
+    """What came up to these words; fails when they do not come."""
+    seen, end = b"", time.monotonic() + seconds
+    while words not in seen:
+        left = end - time.monotonic()
+        assert left > 0 and select.select([descriptor], [], [], left)[0], seen
+        seen += os.read(descriptor, 4096)
+    return seen
+
+
+def test_options_alone_are_enough_and_several_domains_are_taken(tmp_path) -> None:
+    done = bcp("init", "--domain", "corp.test", "--domain", "b.test", "--relay", "mx.out.test", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "bcp.yaml").read_text()
+    assert "- name: b.test" in text and "kind: manual" in text
+    assert bcp("config", "check", cwd=tmp_path).returncode == 0

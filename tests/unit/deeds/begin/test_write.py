@@ -1,0 +1,115 @@
+"""Every mixture of answers gives a configuration that is valid as it stands, holds no secret and no invented value."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bcp.contacts.load import load_contacts
+from bcp.contracts.mx import MxHost, MxSet
+from bcp.deeds.begin import memory, write
+from bcp.deeds.begin.questions import CHANNELS, questions
+from bcp.kernel.errors import Invalid
+from bcp.settings import load
+from bcp.wiring import make_app
+
+KINDS = ("cloudflare", "manual", "rfc2136")
+MX = MxSet((MxHost(0, "corp-test.mail.protection.outlook.test."),), 3600)
+FULL = {
+    "domains": ["corp.test", "b.test"], "name": 'Corp "of" {{ x }} # & Söhne', "timezone": "Europe/Berlin",
+    "hotline": "+493012345678", "dns_server": "192.0.2.53", "registrar": "IONOS", "canary": "canary@corp.test",
+    "known": "second@corp.test", "twilio_from": "+12025550123", "slack_channel": "C0123", "email_from": "sos@corp.test",
+    "email_host": "smtp.out.test", "page_url": "https://status.out.test",
+    "people": ["Änne O'Neill, +491701234567, a@private.test", 'Änne "B"', "=cmd()"],
+}  # fmt: skip
+
+
+def answered(**more) -> dict:
+    """As ``bcp init --answers`` would have them."""
+    answers: dict = {}
+    wrong = memory.settle(questions(KINDS), {**FULL, **more}, answers, defaults=True)
+    assert wrong == []
+    return answers
+
+
+def written(folder, answers, mx=MX):
+    texts = write.files(answers, {"corp.test": mx, "b.test": None}, "me", lambda: "0123456789ab")
+    for path, text in texts.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text)
+    return texts
+
+
+SOME = st.lists(st.sampled_from(CHANNELS), min_size=1, unique=True)
+
+
+@given(SOME, st.sampled_from(KINDS), st.booleans())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_answered_the_configuration_is_valid(tmp_path, channels, kind, moves) -> None:
+    """And people are read back as they were given."""
+    answers = answered(channels=channels, dns=kind, relay="mx.backup.test" if moves else "")
+    texts = written(tmp_path, answers)
+    found = load(tmp_path / "bcp.yaml")
+    assert found.settings.organisation.name == FULL["name"]
+    assert [d.name for d in found.settings.domains] == FULL["domains"]
+    assert (found.settings.domains[0].dns, set(found.settings.dns)) == (("main", {"main"}) if moves else (None, set()))
+    people = load_contacts(tmp_path / "contacts.csv")
+    assert [p.id for p in people] == ["anne", "anne-2", "cmd"] and people[0].phone == "+491701234567"
+    assert all("secrets/code-" + p.id in texts for p in people)
+    if not moves:
+        chosen = make_app(found).playbooks.chosen()
+        assert {chosen[c] for c in "BEF"} == {("", "exchange-tell-inbound")}
+    shown = texts["bcp.yaml"]
+    assert not re.search(r"0123456789ab|\+15005550006|C0000000000|192\.0\.2\.53(?!\")", shown)
+
+
+@pytest.mark.parametrize("channels", [["status-page"], ["teams", "email"], ["twilio"], ["email"], ["slack"]])
+def test_shipped_playbooks_fit_the_channels_that_are_there(tmp_path, channels) -> None:
+    """No error of lint, and the daemon could start each that it would choose."""
+    written(tmp_path, answered(channels=channels, dns="manual", relay="mx.backup.test"))
+    assert make_app(load(tmp_path / "bcp.yaml")).playbooks.unready() == {}
+
+
+def test_teams_alone_is_said_to_fall_with_exchange(tmp_path) -> None:
+    written(tmp_path, answered(channels=["teams"], relay=""))
+    why = make_app(load(tmp_path / "bcp.yaml")).playbooks.unready()
+    assert why and all("depends on what is down" in text for text in why.values())
+
+
+def test_an_mx_that_could_not_be_read_is_left_open_and_a_null_mx_is_none(tmp_path) -> None:
+    for mx in (None, MxSet((MxHost(0, "."),), 300)):
+        texts = written(tmp_path, answered(channels=["status-page"], relay=""), mx)
+        assert texts["bcp.yaml"].count("primary: [] ") == 2
+        load(tmp_path / "bcp.yaml")
+
+
+def test_answers_are_kept_read_back_and_forgotten(tmp_path) -> None:
+    assert memory.recall(tmp_path) == {}
+    memory.keep(tmp_path / "new", {"name": "Ü"})
+    assert memory.recall(tmp_path / "new") == {"name": "Ü"}
+    assert (tmp_path / "new" / memory.NAME).stat().st_mode & 0o077 == 0
+    (tmp_path / "new" / memory.NAME).write_text("[broken")
+    assert memory.recall(tmp_path / "new") == {}
+    memory.forget(tmp_path / "new")
+    memory.forget(tmp_path / "new")
+    assert not (tmp_path / "new" / memory.NAME).exists()
+
+
+@pytest.mark.parametrize(("text", "rule"), [("- a", "answers.shape"), ("domans: x", "answers.unknown")])
+def test_a_file_of_answers_is_checked_with_its_place(tmp_path, text, rule) -> None:
+    path = tmp_path / "answers.yaml"
+    path.write_text(text)
+    with pytest.raises(Invalid) as caught:
+        memory.from_file(path, questions(KINDS))
+    assert [p.rule for p in caught.value.problems] == [rule] and caught.value.problems[0].line == 1
+
+
+def test_all_that_is_wrong_with_answers_is_told_at_once() -> None:
+    answers: dict = {}
+    raw = {"domains": "corp.test", "timezone": "Nowhere", "canary": "x", "channels": "fax", "relay": "r.test"}
+    wrong = memory.settle(questions(KINDS), raw, answers, defaults=True)
+    assert [w.partition(":")[0] for w in wrong] == ["timezone", "canary", "channels"]
+    assert "timezone" not in answers

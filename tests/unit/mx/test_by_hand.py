@@ -1,0 +1,132 @@
+"""A change that a person makes: every way it can go, in virtual time. Only what the servers serve is believed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bcp.contracts.action import StepInfo
+from bcp.contracts.dns import ByHand, Capabilities, Domain, Guard, MxHost, MxSet, Reading, SwapOrder, SwapState
+from bcp.contracts.services import Halt, Verdict
+from bcp.kernel.errors import GateClosed, NoAnswer
+from bcp.mx.by_hand import entered, requested, stands
+from bcp.testing.clock import FakeClock
+
+OLD, NEW = MxSet((MxHost(0, "old.test."),), 3600), MxSet((MxHost(10, "relay.test."),), 300)
+OTHER, LONG = MxSet((MxHost(10, "else.test."),), 300), MxSet(NEW.hosts, 3600)
+ORDER = SwapOrder("corp.test", OLD, NEW)
+HANDS = ByHand(("alice",), ("group:oncall",), lambda orders: f"enter {orders[0].new}", 600.0, 3300.0, 120.0)
+
+
+class Town:
+    """People who answer at a time, and servers that change at a time."""
+
+    def __init__(self, served: dict[float, MxSet | None], answers: list[tuple[float, bool] | None]) -> None:
+        self.clock, self.start = FakeClock(), 0.0
+        self.start = self.clock.monotonic()
+        self.changes, self.script, self.halt = served, list(answers), Halt()
+        self.asked: list[tuple[float, tuple[str, ...], str, str]] = []
+        self.dns = {"main": self}
+        self.domains = {"corp.test": Domain("corp.test", "main")}
+        self.approvals = self
+        self.hopeless, self.capabilities = "", Capabilities(guard=Guard.NONE, by_hand=HANDS)
+
+    @property
+    def now(self) -> float:
+        return self.clock.monotonic() - self.start
+
+    async def read(self, domains):
+        mx: MxSet | None = OLD
+        for at, there in sorted(self.changes.items()):
+            mx = there if self.now >= at else mx
+        return [Reading(d, d, mx, problem="" if mx else "the servers do not agree") for d in domains]
+
+    def answerable(self, who, count, *, exclude_initiator):
+        return self.hopeless
+
+    async def wait(self, step, approvers, count, timeout_s, *, exclude_initiator, bound="", about=""):
+        assert (step, count, exclude_initiator) == ("mx", 1, False)
+        self.asked.append((self.now, tuple(approvers), about, bound))
+        answer = self.script.pop(0) if self.script else None
+        if answer is None:
+            await self.clock.sleep(timeout_s)
+            raise NoAnswer("no answer in time")
+        await self.clock.sleep(answer[0])
+        if not answer[1]:
+            raise GateClosed("rejected by alice")
+        return Verdict(("alice",), self.clock.now())
+
+    def play(self):
+        async def work():
+            (swap,) = await entered([ORDER], HANDS, self, self, StepInfo("mx", "key"))
+            return swap
+
+        return asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("served", "answers", "state", "asked"),
+    [
+        ({0: NEW}, [], SwapState.APPLIED, []),
+        ({90: NEW}, [(100, True)], SwapState.APPLIED, ["alice"]),
+        ({90: NEW}, [None], SwapState.APPLIED, ["alice"]),
+        ({150: NEW}, [(100, True)], SwapState.APPLIED, ["alice"]),
+        ({700: NEW}, [None, None], SwapState.APPLIED, ["alice", "group:oncall"]),
+        ({700: NEW}, [(100, True), None], SwapState.APPLIED, ["alice", "group:oncall"]),
+        ({}, [(100, False)], SwapState.REFUSED, ["alice"]),
+        ({}, [], SwapState.UNKNOWN, ["alice"] + ["group:oncall"] * 5),
+        ({50: OTHER}, [(100, False)], SwapState.CONFLICT, ["alice"]),
+        ({50: None}, [], SwapState.UNKNOWN, ["alice"] + ["group:oncall"] * 5),
+    ],
+)
+def test_only_what_the_servers_serve_is_believed(served, answers, state, asked) -> None:
+    """A yes alone is nothing; entered without a yes is enough; nothing changed: others are asked, at last in doubt."""
+    town = Town(served, answers)
+    swap = town.play()
+    assert swap.state is state, swap
+    assert [who[0] for _, who, _, _ in town.asked] == asked
+    assert town.now <= HANDS.give_up_s + HANDS.appear_s
+    assert len({bound for *_, bound in town.asked}) <= 1, "a yes is bound to these records"
+
+
+def test_what_went_wrong_stands_before_the_words() -> None:
+    town = Town({2000: NEW}, [(100, True), None, None, None])
+    assert town.play().state is SwapState.APPLIED
+    first, second, third, *_ = [about for _, _, about, _ in town.asked]
+    assert first == "enter 10 relay.test. (TTL 300)" or first.startswith("enter ")
+    assert second.startswith("Said to be done, and the servers do not serve it. enter")
+    assert third.startswith("Nothing has changed yet. enter")
+
+
+def test_another_ttl_than_asked_for_is_taken_and_told() -> None:
+    """Forms have their own TTLs; the hosts are what mail follows."""
+    swap = Town({10: LONG}, [None]).play()
+    assert swap.state is SwapState.APPLIED and "3600 s" in swap.message
+    assert not stands(SwapOrder("corp.test", LONG, NEW), LONG), "where only the TTL is to move, it counts"
+
+
+def test_a_run_that_is_aborted_waits_for_nobody() -> None:
+    town = Town({}, [])
+    town.halt.on = True
+    assert town.play().state is SwapState.UNKNOWN and not town.asked
+    late = Town({}, [])
+
+    async def work():
+        task = asyncio.ensure_future(entered([ORDER], HANDS, late, late, StepInfo("mx", "key")))
+        await asyncio.sleep(0.01)
+        late.halt.on = True
+        return await task
+
+    (swap,) = asyncio.run(work())
+    assert swap.state is SwapState.UNKNOWN and len(late.asked) <= 8
+
+
+def test_a_plan_shows_the_words_and_is_refused_where_nobody_could_be_asked() -> None:
+    town = Town({}, [])
+    found = requested([ORDER], town)
+    assert found.notes and found.notes[0].startswith("main: enter ") and not found.refusals
+    town.hopeless = "nobody is in it"
+    assert [r.rule for r in requested([ORDER], town).refusals] == ["dns.nobody-enters"]
+    town.capabilities = Capabilities()
+    assert requested([ORDER], town).notes == ()
