@@ -11,7 +11,8 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-from bcp.contracts.dns import MxHost, MxSet, Trouble
+from bcp.contracts.dns_writer import Trouble
+from bcp.contracts.mx import MxHost, MxSet
 from bcp.kit.dnswire import Lost
 
 Reply = dns.message.Message | Lost

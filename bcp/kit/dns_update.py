@@ -1,7 +1,8 @@
 """RFC 2136 dynamic update with TSIG (RFC 8945) on dnspython: compare-and-swap of a whole MX RRset.
 
 One UPDATE carries the value-dependent prerequisite (section 2.4.2), *no CNAME here* (2.4.3) and the replacement, so
-that it happens entirely or not at all. Retrying and reading back are not done here: see ``bcp.mx.host``.
+that it happens entirely or not at all. Retrying and reading back are not done here: see ``bcp.mx.host``. No settings
+model is loaded here either: a switch is to begin at once.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Protocol
 
 import dns.exception
 import dns.message
@@ -20,12 +21,10 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.tsig
 import dns.update
-from pydantic import Field, field_validator
 
-from bcp.contracts.dns import (
+from bcp.contracts.dns_writer import (
     Capabilities,
     Guard,
-    MxHost,
     Permission,
     Progress,
     Proof,
@@ -39,8 +38,7 @@ from bcp.contracts.dns import (
     Wildcard,
     Writer,
 )
-from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
-from bcp.contracts.plugin import Model
+from bcp.contracts.mx import MxHost
 from bcp.kernel.clock import Clock
 from bcp.kernel.endpoint import parse_endpoint
 from bcp.kernel.errors import Permanent
@@ -56,40 +54,53 @@ SHADOWED = ("A", "AAAA", "TXT")
 """Types that a name may get from a wildcard beside its MX, and that matter for mail and web."""
 
 
-class TsigKey(Model):
-    """A shared key."""
+class Key(Protocol):
+    """A shared key (TSIG)."""
 
-    name: str
-    """Name of the key, as in the server's configuration."""
-    algorithm: Literal["hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"] = "hmac-sha256"
-    """Algorithm; the server must have the same."""
-    secret: Secret
-    """Base64 secret, by reference."""
+    @property
+    def name(self) -> str:
+        """Name of the key, as in the server's configuration."""
+        ...
+
+    @property
+    def algorithm(self) -> str:
+        """Such as ``hmac-sha256``; the server must have the same."""
+        ...
+
+    @property
+    def secret(self) -> Secret:
+        """Base64, by reference."""
+        ...
 
 
-class Rfc2136Settings(DnsSettings):
-    """A DNS primary that takes signed dynamic updates: BIND, Knot, PowerDNS and others."""
+class Primary(Protocol):
+    """The server that takes updates. What the settings of a plug-in say of it, or whoever has no settings file."""
 
-    kind: Literal["rfc2136"] = "rfc2136"
-    """Which plug-in."""
-    server: str
-    """Address of the primary that takes updates: `192.0.2.1` or `192.0.2.1:5300`."""
-    key: TsigKey
-    """Key that may change MX, and best nothing else."""
-    window: Annotated[int, Field(ge=1, le=256)] = 64
-    """Requests under way at once on one connection."""
+    @property
+    def server(self) -> str:
+        """Its address: ``192.0.2.1`` or ``192.0.2.1:5300``."""
+        ...
 
-    @field_validator("server")
-    @classmethod
-    def _endpoint(cls, value: str) -> str:
-        parse_endpoint(value)
-        return value
+    @property
+    def key(self) -> Key:
+        """The key that may change MX."""
+        ...
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for one answer."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """Requests under way at once on one connection."""
+        ...
 
 
 class Rfc2136(Writer):
     """The back end. Connections live for one batch."""
 
-    def __init__(self, name: str, settings: Rfc2136Settings, clock: Clock, zones: Mapping[str, str], /) -> None:
+    def __init__(self, name: str, settings: Primary, clock: Clock, zones: Mapping[str, str], /) -> None:
         self.name, self.settings = name, settings
         self._server = parse_endpoint(settings.server)
         self._zones: dict[str, ZoneFound] = {d: ZoneFound(z) for d, z in zones.items()}
@@ -346,6 +357,3 @@ def _explain(code: str) -> tuple[str, str, str]:
         "SERVFAIL": ("server", "the server failed", "Look at its log; Knot needs its journal folder."),
         "NOTIMP": ("server", "the server does not do dynamic updates", "Turn them on (PowerDNS: dnsupdate=yes)."),
     }.get(code, ("server", f"the server answers {code}", "Look at its log."))
-
-
-PLUGIN = DnsPlugin(api=1, settings=Rfc2136Settings, make=Rfc2136)

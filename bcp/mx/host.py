@@ -10,23 +10,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from bcp.contracts.dns import (
-    Answer,
+from bcp.contracts.dns_writer import (
     Capabilities,
-    Delegation,
     Guard,
-    HostFacts,
     Permission,
     Progress,
     Proof,
     Reading,
     Sent,
     SentState,
-    Signed,
     Step,
-    StsPolicy,
     Swap,
     SwapOrder,
     SwapState,
@@ -34,13 +29,15 @@ from bcp.contracts.dns import (
     Warmth,
     Writer,
 )
-from bcp.contracts.dns_settings import DnsSettings
-from bcp.contracts.plugin import PluginSettings
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid, Permanent, Refused, Transient
 from bcp.mx.outcome import check_order, check_reading, decide, may_resend, still_old
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bcp.contracts.dns import Answer, Delegation, HostFacts, Signed, StsPolicy
+    from bcp.contracts.plugin import PluginSettings
     from bcp.kit.authority import Authority
     from bcp.kit.resolver import Resolver
 
@@ -52,11 +49,40 @@ THROTTLE_S = 60.0
 THROTTLE_TRIES = 4
 
 
+class HostSettings(Protocol):
+    """What a host must know beside its writer: ``DnsSettings``, or whoever has no settings file."""
+
+    @property
+    def authoritative(self) -> Sequence[str]:
+        """Addresses of all authoritative servers. Empty: found from the NS records."""
+        ...
+
+    @property
+    def resolvers(self) -> Sequence[str]:
+        """Resolvers for looking up hosts. Empty: the system's."""
+        ...
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for one answer."""
+        ...
+
+    @property
+    def settle(self) -> float:
+        """Seconds to keep reading back before a change that was accepted counts as not visible."""
+        ...
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Certificates (PEM) of a private authority for the MTA-STS policy host."""
+        ...
+
+
 class Host:
     """The host of these settings (``bcp.contracts.dns.Dns``)."""
 
     def __init__(
-        self, name: str, writer: Writer, settings: DnsSettings, clock: Clock, zones: Mapping[str, str]
+        self, name: str, writer: Writer, settings: HostSettings, clock: Clock, zones: Mapping[str, str]
     ) -> None:
         self.name, self.writer, self.settings, self.clock = name, writer, settings, clock
         self._zones = dict(zones)
@@ -292,6 +318,8 @@ def make_host(name: str, writer: Writer, settings: PluginSettings, clock: Clock,
     Raises:
         Invalid: the back end's settings lack what every host needs (``DnsSettings``).
     """
+    from bcp.contracts.dns_settings import DnsSettings  # a settings model: only for whoever read settings
+
     if not isinstance(settings, DnsSettings):
         raise Invalid(f"the settings of the DNS back end {settings.kind!r} must be a subclass of DnsSettings")
     return Host(name, writer, settings, clock, zones)

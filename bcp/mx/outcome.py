@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bcp.contracts.dns import Capabilities, Guard, MxSet, Reading, Sent, SentState, Swap, SwapOrder, SwapState
+from bcp.contracts.dns_writer import Capabilities, Guard, Reading, Sent, SentState, Swap, SwapOrder, SwapState
+from bcp.contracts.mx import MxSet
 
 PASSING = frozenset({"throttled", "unreachable", "silent", "unreadable-now"})
 """Codes of a refusal that may be over in a moment: nothing was changed, and the same order may be sent again later."""
