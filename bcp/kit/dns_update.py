@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import dns.exception
 import dns.message
@@ -25,17 +25,11 @@ import dns.update
 from bcp.contracts.dns_writer import (
     Capabilities,
     Guard,
-    Permission,
-    Progress,
-    Proof,
     Reading,
     Sent,
     SentState,
-    Step,
     SwapOrder,
     Trouble,
-    Warmth,
-    Wildcard,
     Writer,
 )
 from bcp.contracts.mx import MxHost
@@ -45,6 +39,9 @@ from bcp.kernel.errors import Permanent
 from bcp.kernel.secret import Secret
 from bcp.kit.dns_read import Reply, ZoneFound, cname_of, find_zones, mx_of, query, say_trouble, trouble_of
 from bcp.kit.dnswire import Lost, exchange
+
+if TYPE_CHECKING:
+    from bcp.contracts.dns_proof import Progress, Proof, Warmth
 
 _ALGORITHMS = {
     n: getattr(dns.tsig, n.replace("-", "_").upper())
@@ -118,6 +115,8 @@ class Rfc2136(Writer):
 
     async def warm(self, domains: Sequence[str]) -> Warmth:
         """The zone of each domain. A TSIG key does not end by itself."""
+        from bcp.contracts.dns_proof import Warmth
+
         await self._find_zones(domains)
         problems = {d: z.problem for d in domains if (z := self._zone(d)).problem}
         return Warmth({d: z.zone for d in domains if (z := self._zone(d)).zone}, None, problems)
@@ -200,6 +199,8 @@ class Rfc2136(Writer):
         return message
 
     async def _made_up(self, reading: Reading, owner: str) -> Reading:
+        from bcp.contracts.dns_proof import Wildcard
+
         replies = await self._ask([query(reading.domain, k) for k in SHADOWED])
         shadows = tuple(
             kind
@@ -238,6 +239,8 @@ class Rfc2136(Writer):
 
     async def progress(self, sent: Sequence[Sent]) -> list[Progress]:
         """The primary has a change or has it not; the other servers are asked by ours."""
+        from bcp.contracts.dns_proof import Progress, Step
+
         return [Progress(s.domain, Step.DONE) for s in sent]
 
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
@@ -322,6 +325,8 @@ def _sent(order: SwapOrder, reply: Reply) -> Sent:
 
 
 def _proof(domain: str, reply: Reply) -> Proof:
+    from bcp.contracts.dns_proof import Permission, Proof
+
     if isinstance(reply, Lost):
         certain = reply.definite and reply.code != "unreachable"
         permission = Permission.NOT_ALLOWED if certain else Permission.CANNOT_SAY
@@ -333,6 +338,8 @@ def _proof(domain: str, reply: Reply) -> Proof:
 
 
 def _unproved(sent: Sent) -> Proof:
+    from bcp.contracts.dns_proof import Permission, Proof
+
     passing = sent.state is SentState.NOT_SENT
     permission = Permission.CANNOT_SAY if passing else Permission.NOT_ALLOWED
     return Proof(sent.domain, permission, sent.message, sent.hint)

@@ -15,18 +15,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from bcp.contracts.dns_writer import (
     Capabilities,
     Guard,
-    Permission,
-    Progress,
-    Proof,
     Reading,
     Sent,
     SentState,
-    Step,
     Swap,
     SwapOrder,
     SwapState,
     Trouble,
-    Warmth,
     Writer,
 )
 from bcp.kernel.clock import Clock
@@ -37,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bcp.contracts.dns import Answer, Delegation, HostFacts, Signed, StsPolicy
+    from bcp.contracts.dns_proof import Proof, Warmth
     from bcp.contracts.plugin import PluginSettings
     from bcp.kit.authority import Authority
     from bcp.kit.resolver import Resolver
@@ -133,6 +129,8 @@ class Host:
 
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         """May we? Whatever goes wrong is *cannot say*, unless the host said no."""
+        from bcp.contracts.dns_proof import Permission, Proof
+
         if not orders:
             return []
         found = await self._safely(self.writer.prove(orders), len(orders), Proof)
@@ -148,6 +146,8 @@ class Host:
         try:
             return await self.writer.warm(domains)
         except Exception as error:  # a plug-in of anybody's
+            from bcp.contracts.dns_proof import Warmth
+
             return Warmth(problems=dict.fromkeys(domains, _fault(error)[0]))
 
     async def swap(self, orders: Sequence[SwapOrder]) -> list[Swap]:
@@ -243,11 +243,13 @@ class Host:
         asked = [Sent(s.domain, SentState.ACCEPTED, change=s.change) for s in swaps if s.change]
         if not self.capabilities.reports_progress or not asked:
             return swaps
+        from bcp.contracts.dns_proof import Progress, Step
+
         found = await self._safely(self.writer.progress(asked), len(asked), Progress)
         told = [] if isinstance(found, BaseException) else found
         late = {p.domain for p in told if p.step is Step.PENDING}
         said = "the host is still carrying it to its servers"
-        return [replace(s, message=said) if s.domain in late and not s.message else s for s in swaps]
+        return [s._replace(message=said) if s.domain in late and not s.message else s for s in swaps]
 
     async def _safely(self, work: Awaitable[Sequence[T]], count: int, kind: type[T]) -> list[T] | BaseException:
         """Results of a back end, or what it raised. Too few, too many or other things are a fault of its too."""
