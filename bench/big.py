@@ -54,9 +54,8 @@ def made(count: int, configuration: str = "", kind: str = "real"):
     )  # fmt: skip
 
 
-def run_of(plan, state: Path, run_id: str = "run-20261127-000000-big0") -> str:
+async def run_of(plan, state: Path, run_id: str = "run-20261127-000000-big0") -> str:
     """A run of this plan that switched everything and holds, in this state folder. Nobody works on it."""
-    import asyncio
     from dataclasses import asdict
 
     from bcp.engine.runner import nodes_of
@@ -69,17 +68,13 @@ def run_of(plan, state: Path, run_id: str = "run-20261127-000000-big0") -> str:
     meta = {"plan": data, "nodes": [asdict(n) for n in nodes_of(loads(BOOK))], "run": run_id, "group": "", "parent": ""}
     room.runs.create(run_id, meta)
 
-    async def play() -> None:
-        journal = room.runs.open(run_id, clock)
-        await journal.record("run_started")
-        await journal.record("phase_started", phase="activation")
-        await journal.record("step_started", step="mx")
-        await journal.record(
-            "step_finished", step="mx", status="ok", summary=f"{len(plan.domains)} domains", outputs=outputs
-        )
-        await journal.record("phase_started", phase="hold")
-        journal.close()
-
-    asyncio.run(play())
-    room.close()
+    journal = room.runs.open(run_id, clock)
+    await journal.record("run_started")
+    await journal.record("phase_started", phase="activation")
+    await journal.record("step_started", step="mx")
+    summary = f"{len(plan.domains)} domains"
+    await journal.record("step_finished", step="mx", status="ok", summary=summary, outputs=outputs)
+    await journal.record("phase_started", phase="hold")
+    journal.close()
+    room.runs.close()
     return run_id

@@ -65,7 +65,7 @@ class Daemon:
             core.clock,
             lambda: self.app.world.relays,
             lambda: list(self.app.world.domains),
-            lambda: bool(self.conductor.holding()),
+            self.conductor.holds,
             core.changed,
         )
         self.loops: list[tuple[str, Loop]] = [
