@@ -1,10 +1,15 @@
-"""N durable no-op steps on the real engine and journal."""
+"""N durable no-op steps: ``us N`` on the real engine and journal, ``bare N`` in a bare loop over SQLite.
+
+Both sync two commits a step to disk, in the same mode: one before the step and one after it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,6 +39,24 @@ class Noop(Action[Args]):
         return Outcome("")
 
 
+def bare(count: int) -> None:
+    """What a bare loop needs for the same promise: a row before, settled after, each synced."""
+    from bcp.store.sqlite.connect import set_durable
+
+    with tempfile.TemporaryDirectory() as name:
+        db = sqlite3.connect(Path(name) / "bare.db", isolation_level=None)
+        set_durable(db)
+        db.execute("create table step(key text primary key, state text, claimed real, settled real) without rowid")
+        for i in range(count):
+            db.execute("begin immediate")
+            db.execute("insert into step values(?,'claimed',?,null)", (f"s{i}", time.time()))
+            db.execute("commit")
+            db.execute("begin immediate")
+            db.execute("update step set state='settled', settled=? where key=?", (time.time(), f"s{i}"))
+            db.execute("commit")
+        db.close()
+
+
 async def main(count: int) -> None:
     text = "version: 1\nname: noop\ntitle: t\nactivation:\n" + "".join(
         f"  - {{id: s{i}, uses: noop}}\n" for i in range(count)
@@ -58,4 +81,8 @@ async def main(count: int) -> None:
         journal.close()
 
 
-asyncio.run(main(int(sys.argv[1])))
+if __name__ == "__main__":
+    if sys.argv[1] == "bare":
+        bare(int(sys.argv[2]))
+    else:
+        asyncio.run(main(int(sys.argv[2])))

@@ -45,6 +45,7 @@ def main() -> None:
         bare = subprocess.Popen([sys.executable, "-c", BARE, str(port)])
         time.sleep(2)
         rows["bare"] = asyncio.run(storm(port, 1000, 60))
+        bare_memory = rss(bare.pid)
         bare.terminate()
         bare.wait()
         (folder / "a").mkdir()
@@ -96,6 +97,7 @@ def main() -> None:
                             "p95_s": p95(rows["bcp"]),
                             "bare_s": p95(rows["bare"]),
                             "memory": memory,
+                            "bare_memory": bare_memory,
                             "first_write_s": p95(took),
                         }
                     ]

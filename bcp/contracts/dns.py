@@ -11,23 +11,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from bcp.contracts.dns_proof import Permission, Progress, Proof, Step, Warmth, Wildcard
 from bcp.contracts.dns_writer import (
     ByHand,
     Capabilities,
     Guard,
-    Permission,
-    Progress,
-    Proof,
     Reading,
     Sent,
     SentState,
-    Step,
     Swap,
     SwapOrder,
     SwapState,
     Trouble,
-    Warmth,
-    Wildcard,
     Writer,
     WriterFactory,
 )

@@ -21,16 +21,22 @@ How hosts fit (what each sends, as the vendors document it):
 - octoDNS classes: ``NONE``, ``reads_whole_zone``; ``CANNOT_SAY``.
 - manual: a person enters the records (``by_hand``): asked, reminded and checked by ``bcp.mx.by_hand``; only what the
   authoritative servers serve counts. ``swap`` by itself refuses. ``NONE``.
+
+Only what every switch needs is defined here, because a switch is to begin at once. What is said before and after one
+(permission, progress, what was warmed, wildcards) is in ``bcp.contracts.dns_proof``; ``bcp.contracts.dns`` has both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from bcp.contracts.mx import MxSet
+
+if TYPE_CHECKING:
+    from bcp.contracts.dns_proof import Progress, Proof, Warmth, Wildcard
 
 
 class Trouble(StrEnum):
@@ -56,16 +62,6 @@ class Trouble(StrEnum):
     def passing(self) -> bool:
         """May it be over in a moment?"""
         return self in {Trouble.SILENT, Trouble.UNREACHABLE}
-
-
-@dataclass(frozen=True, slots=True)
-class Wildcard:
-    """The MX of a name is made up from a wildcard (RFC 4592): the name has no record of its own."""
-
-    owner: str
-    """Such as ``*.shops.example``."""
-    shadows: tuple[str, ...] = ()
-    """Types (A, TXT ...) the name gets from wildcards too. They end when the name gets a record of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +111,7 @@ class SwapOrder:
     where the host can check it, that the wildcard still says ``old``); a record of its own is made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Swap:
+class Swap(NamedTuple):
     """The end of one order. On a conflict ``found`` is what stood there instead."""
 
     domain: str
@@ -147,8 +142,7 @@ class SentState(StrEnum):
     """No usable answer: it may be applied, now or in a moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """A host's answer to one order. It is believed only as far as reading back confirms it."""
 
     domain: str
@@ -161,47 +155,6 @@ class Sent:
     change: str = ""
     """The host's id of the change; empty where there is none."""
     retry_after_s: float = 0.0
-
-
-class Step(StrEnum):
-    """How far a change has got at the host's own servers."""
-
-    DONE = "done"
-    PENDING = "pending"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far one change has got, as the host says. The authoritative servers are asked anyway."""
-
-    domain: str
-    step: Step
-    message: str = ""
-
-
-class Permission(StrEnum):
-    """May this credential make this change, here and now?"""
-
-    ALLOWED = "allowed"
-    NOT_ALLOWED = "not-allowed"
-    CANNOT_SAY = "cannot-say"
-    """The host has no way to show it without a change, or did not answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What a dry run on the wire showed. Nothing was changed, and nothing could have been."""
-
-    domain: str
-    permission: Permission
-    message: str = ""
-    hint: str = ""
-
-    @property
-    def allowed(self) -> bool:
-        """Was it shown that we may?"""
-        return self.permission is Permission.ALLOWED
 
 
 class Guard(StrEnum):
@@ -261,18 +214,6 @@ class Capabilities:
     """Calls that may be made at once before the rate counts."""
     by_hand: ByHand | None = None
     """Set where a person makes the change: then nothing is sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Warmth:
-    """What was fetched in peacetime, so that an outage need not wait for it."""
-
-    zones: Mapping[str, str] = field(default_factory=dict)
-    """The host's zone id (or name) of each domain."""
-    credential_ends: float | None = None
-    """When the credential or its token ends, in seconds since the epoch. ``None``: not known, or never."""
-    problems: Mapping[str, str] = field(default_factory=dict)
-    """By domain: why it is not ready."""
 
 
 class Writer(Protocol):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 NULL_HOST = "."
 """The host of a null MX (RFC 7505): *this domain takes no mail*."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class MxHost:
+class MxHost(NamedTuple):
     """One MX record's data: lower preference is tried first (RFC 5321 section 5.1)."""
 
     preference: int

@@ -205,6 +205,14 @@ class RunStore(Protocol):
     def view(self, run_id: str, *, effects: bool = True) -> RunRecord:
         """Everything in it, also while it is live. Parses the plan: ask for a card where that is enough."""
 
+    def brief(self, run_id: str) -> RunRecord:
+        """What people look at: no ledger, no proof of the chain, and values of steps and of their outputs that are
+        large may be missing (a list of a planned step is then empty: see ``planned``). Its readers change nothing."""
+
+    def planned(self, run_id: str, what: str, first: int, count: int) -> tuple[list[Any], int]:
+        """``changes``, ``forecasts``, ``notes`` or ``refusals`` of all steps of its plan: ``count`` of them from
+        ``first``, and how many there are."""
+
     def tell(self, run_id: str, kind: str, actor: str, data: Mapping[str, Any], at: float) -> None:
         """Leave a signal for a run (approve, reject, abort, recovered, stop), from any process."""
 

@@ -3,6 +3,7 @@ as bound as the switch itself."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +17,10 @@ from bcp.engine.judge import gate_terms, gates_before
 from bcp.engine.moves import Consequence, consequence_of, moved_by, undo_towards
 from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
+from bcp.kernel.calm import still
 from bcp.kernel.errors import GateClosed, Refused
 from bcp.plan.build import base_scope
-from bcp.plan.model import from_data
+from bcp.plan.model import bare
 from bcp.playbook.load import Loaded, loads
 
 
@@ -79,17 +81,26 @@ async def look(ground: Ground, run: str) -> Shown:
         Refused: (``run-over``) there is nothing to end.
         Missing: there is no such run.
     """
-    runs = ground.app.running.runs
-    view = runs.view(runs.find(run), effects=False)
-    _must_go_on(view)
-    found = _moves(ground, view)
+    name, live, when, found = await asyncio.to_thread(_read, ground, run)
     if found is None:
-        return Shown(view.id, view.live, None)
+        return Shown(name, live, None)
     consequence, references, count = found
     seen = str((await ground.fresh()).get("state", "unknown"))
-    code = against_undo(consequence.towards, began(view.plan), seen)
+    code = against_undo(consequence.towards, when, seen)
     people = tuple(sorted(ground.app.people.approvers(references)))
-    return Shown(view.id, view.live, consequence, seen, code, people, count)
+    return Shown(name, live, consequence, seen, code, people, count)
+
+
+def _read(ground: Ground, run: str) -> tuple[str, bool, str, tuple[Consequence, list[str], int] | None]:
+    """The run's id, whether somebody works on it, what was seen when it was planned, and what ending it does to mail.
+
+    For a thread: with thousands of domains it takes its time.
+    """
+    runs = ground.app.running.runs
+    with still():
+        view = runs.view(runs.find(run), effects=False)
+        _must_go_on(view)
+        return view.id, view.live, began(view.plan), _moves(ground, view)
 
 
 async def abort(ground: Ground, who: Who, wanted: Abort) -> Aborted:
@@ -143,7 +154,7 @@ def _must_go_on(view: RunView) -> None:
 
 def _moves(ground: Ground, view: RunView) -> tuple[Consequence, list[str], int] | None:
     """What ending this run does to mail, and whom that needs; as the run's own process sees it."""
-    plan, actions = from_data(view.plan), registry.actions()
+    plan, actions = bare(view.plan), registry.actions()
     loaded = loads(plan.playbook_text, plan.playbook_file)
     steps = [s for s in loaded.steps if s.step.uses in actions and actions[s.step.uses].moves_mx]
     moved = moved_by(steps, view.state)

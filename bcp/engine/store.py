@@ -159,13 +159,23 @@ class Runs:
 
     def view(self, run_id: str, *, effects: bool = True) -> RunView:
         """Read a run: its plan, its events, its ledger."""
-        record = self.room.runs.view(run_id, effects=effects)
+        return self._viewed(self.room.runs.view(run_id, effects=effects))
+
+    def _viewed(self, record: RunRecord) -> RunView:
         nodes = [Node(**{**n, "needs": tuple(n["needs"])}) for n in record.meta["nodes"]]
-        return RunView(record, replay(nodes, record.events), self.is_live(run_id))
+        return RunView(record, replay(nodes, record.events), self.is_live(record.run_id))
 
     async def look(self, run_id: str, *, effects: bool = False) -> RunView:
         """``view`` in a thread, for whoever has a loop to keep going. For a question about many runs ask ``cards``."""
         return await asyncio.to_thread(self.view, run_id, effects=effects)
+
+    async def glance(self, run_id: str) -> RunView:
+        """What people look at, in a thread and without what is large in it (``RunStore.brief``)."""
+        return await asyncio.to_thread(lambda: self._viewed(self.room.runs.brief(run_id)))
+
+    async def planned(self, run_id: str, what: str, first: int, count: int) -> tuple[list[Any], int]:
+        """A page of the changes (forecasts, notes, refusals) of its plan, and how many there are."""
+        return await asyncio.to_thread(self.room.runs.planned, run_id, what, first, count)
 
     def open(self, run_id: str, lease: Lease | None = None) -> Journal:
         """For writing. The caller holds the run's lock."""

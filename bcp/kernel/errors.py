@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class BcpError(Exception):
@@ -87,8 +86,7 @@ class Interrupted(BaseException):
         self.signum = signum
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong with an input, and where: lines and columns count from 1."""
 
     message: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import dns.flags
 import dns.message
@@ -11,7 +11,8 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-from bcp.contracts.dns import MxHost, MxSet, Trouble
+from bcp.contracts.dns_writer import Trouble
+from bcp.contracts.mx import MxHost, MxSet
 from bcp.kit.dnswire import Lost
 
 Reply = dns.message.Message | Lost
@@ -87,8 +88,7 @@ def say_trouble(reply: Reply, server: str, domain: str, *, authority: bool) -> s
     return f"{server} answers {dns.rcode.to_text(reply.rcode())}"
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneFound:
+class ZoneFound(NamedTuple):
     """The zone that holds a name at one server, or why that is not known."""
 
     zone: str = ""

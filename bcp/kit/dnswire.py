@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import dns.exception
 import dns.message
@@ -22,8 +21,7 @@ BURST = 8
 """Messages in one write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(NamedTuple):
     """No usable answer. ``definite``: it is certain that the server did not act."""
 
     reason: str

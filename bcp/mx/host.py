@@ -10,37 +10,30 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from bcp.contracts.dns import (
-    Answer,
+from bcp.contracts.dns_writer import (
     Capabilities,
-    Delegation,
     Guard,
-    HostFacts,
-    Permission,
-    Progress,
-    Proof,
     Reading,
     Sent,
     SentState,
-    Signed,
-    Step,
-    StsPolicy,
     Swap,
     SwapOrder,
     SwapState,
     Trouble,
-    Warmth,
     Writer,
 )
-from bcp.contracts.dns_settings import DnsSettings
-from bcp.contracts.plugin import PluginSettings
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid, Permanent, Refused, Transient
 from bcp.mx.outcome import check_order, check_reading, decide, may_resend, still_old
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bcp.contracts.dns import Answer, Delegation, HostFacts, Signed, StsPolicy
+    from bcp.contracts.dns_proof import Proof, Warmth
+    from bcp.contracts.plugin import PluginSettings
     from bcp.kit.authority import Authority
     from bcp.kit.resolver import Resolver
 
@@ -52,11 +45,40 @@ THROTTLE_S = 60.0
 THROTTLE_TRIES = 4
 
 
+class HostSettings(Protocol):
+    """What a host must know beside its writer: ``DnsSettings``, or whoever has no settings file."""
+
+    @property
+    def authoritative(self) -> Sequence[str]:
+        """Addresses of all authoritative servers. Empty: found from the NS records."""
+        ...
+
+    @property
+    def resolvers(self) -> Sequence[str]:
+        """Resolvers for looking up hosts. Empty: the system's."""
+        ...
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for one answer."""
+        ...
+
+    @property
+    def settle(self) -> float:
+        """Seconds to keep reading back before a change that was accepted counts as not visible."""
+        ...
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Certificates (PEM) of a private authority for the MTA-STS policy host."""
+        ...
+
+
 class Host:
     """The host of these settings (``bcp.contracts.dns.Dns``)."""
 
     def __init__(
-        self, name: str, writer: Writer, settings: DnsSettings, clock: Clock, zones: Mapping[str, str]
+        self, name: str, writer: Writer, settings: HostSettings, clock: Clock, zones: Mapping[str, str]
     ) -> None:
         self.name, self.writer, self.settings, self.clock = name, writer, settings, clock
         self._zones = dict(zones)
@@ -107,6 +129,8 @@ class Host:
 
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         """May we? Whatever goes wrong is *cannot say*, unless the host said no."""
+        from bcp.contracts.dns_proof import Permission, Proof
+
         if not orders:
             return []
         found = await self._safely(self.writer.prove(orders), len(orders), Proof)
@@ -122,6 +146,8 @@ class Host:
         try:
             return await self.writer.warm(domains)
         except Exception as error:  # a plug-in of anybody's
+            from bcp.contracts.dns_proof import Warmth
+
             return Warmth(problems=dict.fromkeys(domains, _fault(error)[0]))
 
     async def swap(self, orders: Sequence[SwapOrder]) -> list[Swap]:
@@ -218,11 +244,13 @@ class Host:
         asked = [Sent(s.domain, SentState.ACCEPTED, change=s.change) for s in swaps if s.change]
         if not self.capabilities.reports_progress or not asked:
             return swaps
+        from bcp.contracts.dns_proof import Progress, Step
+
         found = await self._safely(self.writer.progress(asked), len(asked), Progress)
         told = [] if isinstance(found, BaseException) else found
         late = {p.domain for p in told if p.step is Step.PENDING}
         said = "the host is still carrying it to its servers"
-        return [replace(s, message=said) if s.domain in late and not s.message else s for s in swaps]
+        return [s._replace(message=said) if s.domain in late and not s.message else s for s in swaps]
 
     async def _safely(self, work: Awaitable[Sequence[T]], count: int, kind: type[T]) -> list[T] | BaseException:
         """Results of a back end, or what it raised. Too few, too many or other things are a fault of its too."""
@@ -293,6 +321,8 @@ def make_host(name: str, writer: Writer, settings: PluginSettings, clock: Clock,
     Raises:
         Invalid: the back end's settings lack what every host needs (``DnsSettings``).
     """
+    from bcp.contracts.dns_settings import DnsSettings  # a settings model: only for whoever read settings
+
     if not isinstance(settings, DnsSettings):
         raise Invalid(f"the settings of the DNS back end {settings.kind!r} must be a subclass of DnsSettings")
     return Host(name, writer, settings, clock, zones)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from bcp.contracts.dns import Capabilities, Guard, MxSet, Reading, Sent, SentState, Swap, SwapOrder, SwapState
+from bcp.contracts.dns_writer import Capabilities, Guard, Reading, Sent, SentState, Swap, SwapOrder, SwapState
+from bcp.contracts.mx import MxSet
 
 PASSING = frozenset({"throttled", "unreachable", "silent", "unreadable-now"})
 """Codes of a refusal that may be over in a moment: nothing was changed, and the same order may be sent again later."""
@@ -46,7 +45,7 @@ def check_reading(order: SwapOrder, fresh: Reading) -> Swap | None:
 
 def decide(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
     """How one order ended, after it was read back."""
-    return replace(_decide(order, sent, now), change=sent.change)
+    return _decide(order, sent, now)._replace(change=sent.change)
 
 
 def _decide(order: SwapOrder, sent: Sent, now: Reading) -> Swap:

@@ -66,7 +66,7 @@ class Daemon:
             core.clock,
             lambda: self.app.world.relays,
             lambda: list(self.app.world.domains),
-            lambda: bool(self.conductor.holding()),
+            self.conductor.holds,
             core.changed,
             lambda at, count: note_mails(core.state, at, count),
         )

@@ -185,10 +185,10 @@ def test_of_sixteen_writers_exactly_one_wins(server, zone, tmp_path) -> None:
 
 def test_a_lost_answer_is_decided_by_reading(server, zone, tmp_path, monkeypatch) -> None:
     """Safety item 6: the answer is thrown away; the swap was made; it is found."""
+    from bcp.kit import dns_update
     from bcp.kit.dnswire import Lost
-    from bcp.plugins.dns import rfc2136
 
-    real = rfc2136.exchange
+    real = dns_update.exchange
 
     async def losing(endpoint, messages, **options):
         replies = await real(endpoint, messages, **options)
@@ -197,7 +197,7 @@ def test_a_lost_answer_is_decided_by_reading(server, zone, tmp_path, monkeypatch
             for m, r in zip(messages, replies, strict=True)
         ]
 
-    monkeypatch.setattr(rfc2136, "exchange", losing)
+    monkeypatch.setattr(dns_update, "exchange", losing)
     swap = asyncio.run(back_end(server, tmp_path).swap([SwapOrder(zone, PRIMARY, RELAY)]))[0]
     assert swap.state is SwapState.ALREADY
     assert swap.found == RELAY

@@ -3,6 +3,9 @@ The deed checks everything."""
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any, cast
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,7 +23,7 @@ from bcp.deeds.send import Send, plan_send, stop_send
 from bcp.deeds.settle import Settle
 from bcp.kernel.errors import Invalid, Missing, Refused
 from bcp.server.console.page import Site, field, in_thread, to
-from bcp.server.console.runs import view_of, would_undo
+from bcp.server.console.runs import run_id_of, view_of, would_undo
 from bcp.server.console.views import run_row
 from bcp.server.ground import planning
 from bcp.server.signin.accounts import Session
@@ -74,16 +77,17 @@ async def run_plan(site: Site, request: Request, session: Session, form: Form) -
 
 async def ask_abort(site: Site, request: Request, session: Session) -> Response:
     """What ending this run would do to mail, before anybody says yes."""
-    shown = await ending.look(site.daemon.ground(), view_of(site, request).id)
-    view = view_of(site, request)
+    view = await view_of(site, request)
+    shown = await ending.look(site.daemon.ground(), view.id)
     service = site.daemon.app.settings.service
     may, undone = session.user.contact in shown.approvers, [] if shown.moves else would_undo(view)
-    return site.page(request, "abort.html", session, s=shown, may=may, r=run_row(view), undone=undone, service=service)
+    values: dict[str, Any] = {"s": shown, "may": may, "r": run_row(view), "undone": undone, "service": service}
+    return cast(Response, await in_thread(partial(site.page, request, "abort.html", session, **values)))
 
 
 async def abort(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Stop before the next step and undo. One that moved mail: only with what the page showed."""
-    run = view_of(site, request).id
+    run = run_id_of(site, request)
     wanted = Abort(run, field(form, "reason")[:500], field(form, "consequence"), field(form, "anyway"))
     try:
         done = await ending.abort(site.daemon.ground(), who_sits(session), wanted)
@@ -98,7 +102,7 @@ async def abort(site: Site, request: Request, session: Session, form: Form) -> R
 async def failback(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Plan the way back of a run that holds."""
     async with planning(site.daemon.core, site.daemon.conductor) as ground:
-        _, made = await plan_back(ground, who_sits(session), view_of(site, request).id)
+        _, made = await plan_back(ground, who_sits(session), run_id_of(site, request))
     await note(site, session, "planned", playbook=made.playbook, plan=made.id)
     return to(f"/plans/{made.id}")
 
@@ -108,7 +112,7 @@ async def settle(site: Site, request: Request, session: Session, form: Form) -> 
     said = field(form, "happened")
     if said not in {"yes", "no"}:
         raise Invalid("say whether it happened")
-    run = view_of(site, request).id
+    run = run_id_of(site, request)
     found = Settle(run, field(form, "what"), said == "yes", field(form, "reason")[:500])
     done = await settling.settle(site.daemon.ground(), who_sits(session), found)
     await note(site, session, "settled", run=run, what=found.what, happened=said)
@@ -117,7 +121,7 @@ async def settle(site: Site, request: Request, session: Session, form: Form) -> 
 
 async def acknowledge(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Somebody looked at a run that is over."""
-    done = await settling.acknowledge(site.daemon.ground(), who_sits(session), str(request.path_params["run"]))
+    done = await settling.acknowledge(site.daemon.ground(), who_sits(session), run_id_of(site, request))
     await note(site, session, "acknowledged", run=done.run)
     there = done.run in site.daemon.app.running.runs.ids()
     return to(f"/runs/{done.run}" if there else "/runs", "Its target is free again.")
@@ -125,7 +129,7 @@ async def acknowledge(site: Site, request: Request, session: Session, form: Form
 
 async def resume(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Go on with a run that nobody works on."""
-    view = may_resume(site.daemon.ground(), who_sits(session), view_of(site, request).id)
+    view = may_resume(site.daemon.ground(), who_sits(session), run_id_of(site, request))
     site.daemon.minder.take_over(site.daemon.app.running.runs.card(view.id))
     await note(site, session, "resume_asked_for", run=view.id)
     return to(f"/runs/{view.id}", "It is gone on with.")

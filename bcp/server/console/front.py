@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.requests import Request
@@ -34,7 +34,7 @@ async def now(site: Site, request: Request, session: Session) -> Response:
     daemon = site.daemon
     found = daemon.seen()
     asked = [await question_view(site, session, q) for q in await daemon.writer.do(questions.open_questions)]
-    s = situation(site, found, [q for q in asked if q["state"] == "open"])
+    s = await situation(site, found, [q for q in asked if q["state"] == "open"])
     playbook = daemon.app.playbooks.recommend(found) if found.classes else ""
     values = {
         "v": to_data(found),
@@ -54,18 +54,18 @@ async def now(site: Site, request: Request, session: Session) -> Response:
         "probes": len(daemon.app.watching.watcher.mine),
         "asked": asked,
         "incident": await daemon.writer.do(lambda b: b.current(daemon.app.settings.service)),
-        "runs": run_rows(site, RunQuery(unfinished=True)),
+        "runs": await run_rows(site, RunQuery(unfinished=True)),
         "planes": plane_rows(site),
         **word_form(site),
     }
     return part(site, request, session, "now.html", "_now.html", values)
 
 
-def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) -> front.Situation:
+async def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) -> front.Situation:
     """All that the words rest on."""
     daemon = site.daemon
-    holding = daemon.conductor.holding()
-    mx = where_mx_is(moving_runs(site))
+    holding = await daemon.conductor.holding()
+    mx = await where_mx_is_now(site)
     told, failed = _told(holding)
     first = min(asked, key=lambda q: q["deadline"], default=None)
     return front.Situation(
@@ -94,16 +94,33 @@ def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) -> front
 
 def where_mx_is(views: Iterable[RunView]) -> front.Mx:
     """Where our runs left MX: the newest one whose switch stands decides, whatever became of it. The newest first."""
-    for view in views:
-        for placed in reversed(_switches(view)):
-            state = view.state.steps.get(placed.id)
-            if state is None or state.status not in {"ok", "unchanged"}:
-                continue
-            if not registry.actions()[placed.step.uses].to_relay(placed.step.with_):
-                return front.Mx(False)
-            domains = tuple(str(d) for d in view.plan["domains"])
-            return front.Mx(True, state.ended, domains, view.id, str(view.plan["playbook"]))
+    return next((mx for mx in map(_left_by, views) if mx is not None), front.Mx(False))
+
+
+async def where_mx_is_now(site: Site) -> front.Mx:
+    """The same of all real runs that move MX; they are read one after the other, as far as the answer lies."""
+    running = site.daemon.app.running
+    for card in running.cards(RunQuery(kind="real", moves_mx=True)):
+        try:
+            found = _left_by(await running.runs.glance(card.id))
+        except BcpError:
+            continue
+        if found is not None:
+            return found
     return front.Mx(False)
+
+
+def _left_by(view: RunView) -> front.Mx | None:
+    """Where this run left MX; ``None``: none of its switches stands."""
+    for placed in reversed(_switches(view)):
+        state = view.state.steps.get(placed.id)
+        if state is None or state.status not in {"ok", "unchanged"}:
+            continue
+        if not registry.actions()[placed.step.uses].to_relay(placed.step.with_):
+            return front.Mx(False)
+        domains = tuple(str(d) for d in view.plan["domains"])
+        return front.Mx(True, state.ended, domains, view.id, str(view.plan["playbook"]))
+    return None
 
 
 def _switches(view: RunView) -> list[Placed]:
@@ -113,16 +130,6 @@ def _switches(view: RunView) -> list[Placed]:
         return [p for p in steps if p.step.uses in known and known[p.step.uses].moves_mx]
     except (Invalid, KeyError):
         return []
-
-
-def moving_runs(site: Site) -> Iterator[RunView]:
-    """Real runs that move MX, the newest first; read one after the other, as far as somebody asks."""
-    running = site.daemon.app.running
-    for card in running.cards(RunQuery(kind="real", moves_mx=True)):
-        try:
-            yield running.runs.view(card.id, effects=False)
-        except BcpError:
-            continue
 
 
 def _told(holding: list[RunView]) -> tuple[int | None, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,11 +13,13 @@ from bcp.incident import questions
 from bcp.incident.model import Question
 from bcp.kernel.errors import BcpError
 from bcp.plan.model import read_plan
-from bcp.server.console.page import Site, field
+from bcp.server.console.page import Site, field, in_thread
 from bcp.server.console.views import question_view
 from bcp.server.doors.guard import Throttle
 
 WRONG = Throttle(20, 300.0)
+MOST = 50
+"""Changes that a question shows."""
 
 
 async def _asked(site: Site, request: Request) -> tuple[Question, str]:
@@ -60,20 +64,20 @@ async def _answer(request: Request, *, post: bool) -> Response:
             return site.problem(request, None, 410, "Nothing to answer", text)
         found = site.daemon.seen()
         seen = "; ".join(found.evidence[:3]) or found.why
-        return site.page(request, "answer.html", None, q=view, person=person, seen=seen, changes=_changes(site, asked))
+        changes = await _changes(site, asked)
+        return site.page(request, "answer.html", None, q=view, person=person, seen=seen, changes=changes)
     except BcpError as error:
         status = http_status(error)
         return site.problem(request, None, status, HEADINGS.get(status, "Not answered"), error.message, error.hint)
 
 
-def _changes(site: Site, asked: Question) -> list[dict[str, str]]:
+async def _changes(site: Site, asked: Question) -> list[dict[str, str]]:
     if asked.run and asked.step in {GATE, ANYWAY}:
-        view = site.daemon.app.running.runs.view(asked.run, effects=False)
+        view = await site.daemon.app.running.runs.glance(asked.run)
         step = view.state.steps.get(asked.step)
         about = str(step.gate.get("about", "")) if step is not None else ""
         return [{"target": "Undo", "before": "", "after": about or "mail goes back"}]
     if asked.run:
-        steps = site.daemon.app.running.runs.view(asked.run, effects=False).plan["steps"]
-    else:
-        steps = read_plan(site.daemon.state / "plans" / f"{asked.step.removeprefix('plan:')}.json").to_data()["steps"]
-    return [c for s in steps for c in s["changes"]][:50]
+        return (await site.daemon.app.running.runs.planned(asked.run, "changes", 0, MOST))[0]
+    path = site.daemon.state / "plans" / f"{asked.step.removeprefix('plan:')}.json"
+    return [asdict(c) for c in (await in_thread(read_plan, path)).changes()[:MOST]]

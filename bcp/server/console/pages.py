@@ -36,7 +36,7 @@ async def incident(site: Site, request: Request, session: Session) -> Response:
     events = await do(lambda b: b.events(found.id, limit=500))
     asked = [await question_view(site, session, q) for q in await do(lambda b: questions.waiting_of(b, found.id))]
     alerts = await do(lambda b: b.alerts(found.id))
-    runs = runs_of(site, found.runs)
+    runs = await runs_of(site, found.runs)
     titles = {r["id"]: r["title"] for r in runs}
     values = {
         "i": found,

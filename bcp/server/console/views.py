@@ -32,7 +32,7 @@ def part(site: Site, request: Request, session: Session, page: str, inner: str, 
 async def question_view(site: Site, session: Session | None, q: Question, person: str = "") -> dict[str, Any]:
     """A question, with whether this person may answer it."""
     try:
-        matter = site.daemon.asker.matter(q)
+        matter = await site.daemon.asker.matter(q)
     except BcpError:
         matter = None
     who = person or (session.user.contact if session else "")
@@ -100,17 +100,17 @@ def plan_title(plan: Mapping[str, Any]) -> str:
         return str(plan["playbook"])
 
 
-def run_rows(site: Site, query: RunQuery) -> list[dict[str, Any]]:
+async def run_rows(site: Site, query: RunQuery) -> list[dict[str, Any]]:
     """The runs of this query, the newest first."""
-    return runs_of(site, [c.id for c in site.daemon.app.running.cards(query)])
+    return await runs_of(site, [c.id for c in site.daemon.app.running.cards(query)])
 
 
-def runs_of(site: Site, ids: Sequence[str]) -> list[dict[str, Any]]:
+async def runs_of(site: Site, ids: Sequence[str]) -> list[dict[str, Any]]:
     """These runs; one that cannot be read is left out."""
     out = []
     for run_id in ids:
         try:
-            out.append(run_row(site.daemon.app.running.runs.view(run_id, effects=False)))
+            out.append(run_row(await site.daemon.app.running.runs.glance(run_id)))
         except BcpError:
             continue
     return out

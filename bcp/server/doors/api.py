@@ -111,7 +111,7 @@ async def runs(daemon: TheDaemon, _: Reader, limit: Limit = 20) -> list[RunOut]:
         if len(out) == limit:  # of those that can be read: others take nobody's place
             break
         try:
-            out.append(run_out(daemon.app.running.runs.view(run_id, effects=False)))
+            out.append(run_out(await daemon.app.running.runs.glance(run_id)))
         except BcpError:
             continue
     return out
@@ -120,7 +120,7 @@ async def runs(daemon: TheDaemon, _: Reader, limit: Limit = 20) -> list[RunOut]:
 @router.get("/runs/{run}", summary="One run with its steps")
 async def run(daemon: TheDaemon, _: Reader, run: Id) -> RunFull:
     """Where it stands."""
-    view = daemon.app.running.runs.view(daemon.app.running.runs.find(run), effects=False)
+    view = await daemon.app.running.runs.glance(daemon.app.running.runs.find(run))
     steps = [
         StepOut(id=s.id, phase=s.phase, status=s.status, summary=s.summary, error=s.error)
         for s in view.state.steps.values()

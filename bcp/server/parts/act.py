@@ -179,7 +179,7 @@ class Actor:
 
     async def _back(self, current: Incident, found: Decision) -> None:
         """All is well again: ask whether to go back. Always a person's decision."""
-        for view in self.runs.holding():
+        for view in await self.runs.holding():
             moves = any(has(s, Trait.MOVES_MX) for s in view.plan["steps"])
             if moves and found.action != "failback":
                 continue

@@ -4,7 +4,7 @@ answers."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from bcp.kernel.clock import local_text
 from bcp.kernel.errors import BcpError
 from bcp.kernel.log import logger
 from bcp.pages.times import plural
+from bcp.plan.model import Plan as Sealed
 from bcp.plan.model import read_plan
 from bcp.playbook.load import loads
 from bcp.server.core import Core
@@ -33,6 +34,8 @@ POLL_S = 0.3
 PERSONAL = ("sms", "voice")
 """Forms that reach one person, who alone gets the codes in them."""
 EVERYBODY = "*"
+NAMED, SENDS = 3, 1000
+"""Changes that a question names, and sends that it counts."""
 APPROVED, NO_ANSWER = "approved", "no-answer"
 
 
@@ -100,7 +103,7 @@ class Asker:
             if not card.gate or self._seen.get(card.id) == card.seq:
                 continue
             try:
-                view = running.runs.view(card.id, effects=False)
+                view = await running.runs.glance(card.id)
             except BcpError:
                 continue
             if view.plan.get("kind") == "drill" and not self._is_ours(view):
@@ -147,7 +150,7 @@ class Asker:
     # -- one question --------------------------------------------------------------------------------------------
 
     async def _tend(self, question: Question) -> None:
-        closed = self._gate_closed(question) if question.run else await self._plan_closed(question)
+        closed = await self._gate_closed(question) if question.run else await self._plan_closed(question)
         if closed is STARTING:
             return
         if closed is not None:
@@ -160,10 +163,10 @@ class Asker:
             if turn.at <= self.clock.now():
                 await self._take(question, turn)
 
-    def _gate_closed(self, question: Question) -> Closed | None:
+    async def _gate_closed(self, question: Question) -> Closed | None:
         """How a gate ended; ``None`` while it is open."""
         try:
-            view = self.core.app.running.runs.view(question.run, effects=False)
+            view = await self.core.app.running.runs.glance(question.run)
         except BcpError as error:
             return Closed("unreadable", f"the run cannot be read: {error.message}")
         step = view.state.steps.get(question.step)
@@ -217,23 +220,26 @@ class Asker:
         self._starting[question.id] = self.core.spawn(work, f"run {plan.playbook}")
         return STARTING
 
-    def matter(self, question: Question) -> Matter:
+    async def matter(self, question: Question) -> Matter:
         """What it is about. Raises ``BcpError`` when the run or plan is gone."""
         if question.run:
-            view = self.core.app.running.runs.view(question.run, effects=False)
-            plan: Mapping[str, Any] = view.plan
+            runs = self.core.app.running.runs
+            view = await runs.glance(question.run)
+            plan = view.plan
             step = view.state.steps.get(question.step)
             undo, about = question.step in {GATE, ANYWAY}, str(step.gate.get("about", "")) if step is not None else ""
             if about or (step is not None and undo):  # no plan: the consequence of an undo, or records to enter
                 back = undo or bool(plan.get("parent"))
-                return Matter(
-                    str(plan["playbook"]), question.checksum, about or "mail goes back", str(plan["kind"]), back
-                )
-        else:
-            plan = read_plan(self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json").to_data()
-        return Matter(
-            str(plan["playbook"]), str(plan["checksum"]), forecast_of(plan), str(plan["kind"]), bool(plan.get("parent"))
-        )
+                said = about or "mail goes back"
+                return Matter(str(plan["playbook"]), question.checksum, said, str(plan["kind"]), back)
+            changes, count = await runs.planned(question.run, "changes", 0, NAMED)
+            sends, _ = await runs.planned(question.run, "forecasts", 0, SENDS)
+            said = forecast_of([str(c["target"]) for c in changes], count, [int(f["messages"]) for f in sends])
+            parent = bool(plan.get("parent"))
+            return Matter(str(plan["playbook"]), str(plan["checksum"]), said, str(plan["kind"]), parent)
+        path = self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json"
+        kept = await asyncio.to_thread(read_plan, path)
+        return Matter(kept.playbook, kept.checksum, _forecast(kept), kept.kind, bool(kept.parent))
 
     # -- asking --------------------------------------------------------------------------------------------------
 
@@ -272,7 +278,7 @@ class Asker:
         reply = self.core.app.world.reply_url(channel.kind, link) if link and channel.form == "voice" else ""
         language = person.language if person is not None else ""
         try:
-            matter = self.matter(question)
+            matter = await self.matter(question)
             values = self._values(question, matter, yes=yes, no=no, link=url, keys=bool(reply))
             choices = (
                 ()
@@ -340,7 +346,7 @@ class Asker:
         asked = await self.core.do(lambda b: questions.asked_of(b, question.id))
         text = closed.text.removeprefix("not approved: ")
         try:
-            matter = self.matter(question)
+            matter = await self.matter(question)
         except BcpError:  # what it was about cannot be read any more; that it is over can be said all the same
             matter = Matter(question.step.removeprefix("plan:"), question.checksum, "", "", False)
         values = self._values(question, matter, result=text)
@@ -364,12 +370,18 @@ class Asker:
                 LOG.warning("%s could not be told that a question is closed: %s", one.person, detail)
 
 
-def forecast_of(plan: Mapping[str, Any]) -> str:
-    """What it changes and sends, in a line: the changes first."""
-    changes = [c for s in plan["steps"] for c in s["changes"]]
-    forecasts = [f for s in plan["steps"] for f in s["forecasts"]]
-    targets = ", ".join(str(c["target"]) for c in changes[:3]) + (" ..." if len(changes) > 3 else "")
-    parts = [f"{plural(len(changes), 'change')}: {targets}" if changes else "no change"]
-    if forecasts:
-        parts.append(plural(sum(int(f["messages"]) for f in forecasts), "message"))
+def forecast_of(targets: Sequence[str], changes: int, messages: Sequence[int]) -> str:
+    """What a plan changes and sends, in a line: the changes first. ``targets``: of the first changes, ``changes``: how
+    many there are, ``messages``: of each send."""
+    named = ", ".join(targets[:NAMED]) + (" ..." if changes > NAMED else "")
+    parts = [f"{plural(changes, 'change')}: {named}" if changes else "no change"]
+    if messages:
+        parts.append(plural(sum(messages), "message"))
     return "; ".join(parts)
+
+
+def _forecast(plan: Sealed) -> str:
+    """The same of a plan that is not run yet."""
+    changes = [c for s in plan.steps for c in s.changes]
+    messages = [f.messages for s in plan.steps for f in s.forecasts]
+    return forecast_of([c.target for c in changes[:NAMED]], len(changes), messages)

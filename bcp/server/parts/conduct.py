@@ -278,16 +278,20 @@ class Conductor:
 
     # -- what runs there are -------------------------------------------------------------------------------------
 
-    def holding(self) -> list[RunView]:
+    async def holding(self) -> list[RunView]:
         """Runs that hold, the newest first, however many came after them. Drills are none of ours."""
         out = []
         for card in self.core.app.running.cards(RunQuery(status={"holding"})):
             try:
                 if not card.drill:
-                    out.append(self.core.app.running.runs.view(card.id, effects=False))
+                    out.append(await self.core.app.running.runs.glance(card.id))
             except BcpError:
                 continue
         return out
+
+    def holds(self) -> bool:
+        """Does a run hold? Drills are none of ours."""
+        return any(not c.drill for c in self.core.app.running.cards(RunQuery(status={"holding"})))
 
     def goes_back(self, parent: str) -> bool:
         """Is a run on the way back from this one?"""

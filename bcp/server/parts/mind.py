@@ -24,10 +24,10 @@ class Minder:
     async def run(self) -> None:
         """The loop."""
         while True:
-            self.once()
+            await self.once()
             await self.core.clock.sleep(EVERY_S)
 
-    def once(self) -> None:
+    async def once(self) -> None:
         """Look through every run that is not over.
         Once the daemon ends none is taken over: it would keep it from ending."""
         if self.core.ended.is_set():
@@ -37,7 +37,7 @@ class Minder:
             if card.id in self.conductor.working or card.drill or running.runs.is_live(card.id):
                 continue
             try:
-                view = running.runs.view(card.id, effects=False)
+                view = await running.runs.glance(card.id)
             except BcpError:
                 continue
             if goes_on(view) and not view.live:

@@ -59,7 +59,7 @@ class Conducts(Protocol):
     ) -> None:
         """Start it up to its gate (or through, when it may start by itself)."""
 
-    def holding(self) -> list[RunView]:
+    async def holding(self) -> list[RunView]:
         """Runs that hold, the newest first."""
 
     def goes_back(self, parent: str) -> bool:

@@ -72,6 +72,15 @@ class MemoryRuns:
         """Everything in it."""
         return self._run(run_id).record(effects=effects)
 
+    def brief(self, run_id: str) -> RunRecord:
+        """The same without the ledger: here nothing has to be read."""
+        return self._run(run_id).record(effects=False)
+
+    def planned(self, run_id: str, what: str, first: int, count: int) -> tuple[list[Any], int]:
+        """A page of what its plan has."""
+        found = [x for step in self.view(run_id).meta["plan"]["steps"] for x in step[what]]
+        return found[first : first + count], len(found)
+
     def tell(self, run_id: str, kind: str, actor: str, data: Mapping[str, Any], at: float) -> None:
         """Tell it something."""
         run = self._run(run_id)

@@ -12,6 +12,7 @@ from bcp.kernel.clock import Clock
 from bcp.kernel.errors import Invalid, Missing
 from bcp.store.files.locks import FileLock, is_locked
 from bcp.store.sqlite import runfile
+from bcp.store.sqlite.brief import Briefs, read_planned
 from bcp.store.sqlite.index import Index
 from bcp.store.sqlite.journal import SqliteJournal
 
@@ -22,7 +23,7 @@ class SqliteRuns:
     def __init__(self, state: Path) -> None:
         self.folder = state / "runs"
         self.index = Index(state / "index.db", self.folder)
-        self._metas = runfile.Metas()
+        self._metas, self._briefs = runfile.Metas(), Briefs()
 
     def path(self, run_id: str) -> Path:
         """The run's file. Raises ``Invalid`` for a name that leads elsewhere."""
@@ -44,6 +45,14 @@ class SqliteRuns:
     def view(self, run_id: str, *, effects: bool = True) -> RunRecord:
         """Everything in it."""
         return runfile.read_record(self.path(run_id), effects=effects, metas=self._metas)
+
+    def brief(self, run_id: str) -> RunRecord:
+        """What people look at."""
+        return self._briefs.read(self.path(run_id))
+
+    def planned(self, run_id: str, what: str, first: int, count: int) -> tuple[list[Any], int]:
+        """A page of what its plan has."""
+        return read_planned(self.path(run_id), what, first, count)
 
     def tell(self, run_id: str, kind: str, actor: str, data: Mapping[str, Any], at: float) -> None:
         """Tell it something."""

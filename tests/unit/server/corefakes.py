@@ -51,7 +51,17 @@ class Running:
         self.all: list[RunCard] = []
         self.views: dict[str, Any] = {}
         self.told: list[tuple[Any, ...]] = []
+
+        async def glance(run_id: str) -> Any:
+            return self.runs.view(run_id)
+
+        async def planned(run_id: str, what: str, first: int, count: int) -> tuple[list[Any], int]:
+            found = [x for s in self.runs.view(run_id).plan["steps"] for x in s[what]]
+            return found[first : first + count], len(found)
+
         self.runs = SimpleNamespace(
+            glance=glance,
+            planned=planned,
             view=lambda run_id, effects=False: self.views[run_id],
             is_live=lambda run_id: self.views[run_id].live,
             tell=lambda *a, **k: self.told.append((*a, k)),

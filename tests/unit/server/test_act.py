@@ -30,7 +30,7 @@ class Runs:
         """One run."""
         self.proposed.append((incident, loaded.book.name, automatic, parent))
 
-    def holding(self) -> list[Any]:
+    async def holding(self) -> list[Any]:
         """Runs that hold."""
         return self.held
 

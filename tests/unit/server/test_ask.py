@@ -291,8 +291,7 @@ def planned(w: World, monkeypatch, checksum: str = CHECKSUM) -> Any:
     """A plan that is asked about."""
     made = SimpleNamespace(
         id="p1", checksum=checksum, playbook=NAME, playbook_text=playbook(NAME).document.text, playbook_file="x.yaml",
-        parent="",
-        to_data=lambda: {"playbook": NAME, "checksum": CHECKSUM, "kind": "real", "steps": [], "parent": ""},
+        parent="", kind="real", steps=(),
     )  # fmt: skip
     monkeypatch.setattr(module, "read_plan", lambda path: made)
     asked, _ = questions.ask(
@@ -489,8 +488,8 @@ def test_what_could_not_be_sent_is_in_the_record(tmp_path) -> None:
 
 def test_the_forecast_names_changes_first(tmp_path) -> None:
     """In a line that fits a text."""
-    changes = [{"target": f"MX {i}"} for i in range(5)]
-    assert forecast_of({"steps": []}) == "no change"
-    assert forecast_of({"steps": [{"changes": changes, "forecasts": [{"messages": 3}, {"messages": "4"}]}]}) == (
-        "5 changes: MX 0, MX 1, MX 2 ...; 7 messages"
-    )
+    targets = [f"MX {i}" for i in range(5)]
+    assert forecast_of([], 0, []) == "no change"
+    assert forecast_of(targets, 5, [3, 4]) == "5 changes: MX 0, MX 1, MX 2 ...; 7 messages"
+    assert forecast_of(targets[:3], 3, []) == "3 changes: MX 0, MX 1, MX 2"
+    assert forecast_of(targets[:3], 10_000, [1]) == "10000 changes: MX 0, MX 1, MX 2 ...; 1 message"

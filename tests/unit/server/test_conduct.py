@@ -352,7 +352,7 @@ def test_runs_that_hold_are_found_however_many_came_after_them(tmp_path) -> None
     running.all = [RunCard("run-a", "holding"), RunCard("run-b", "holding", kind="drill")]
     running.all += [RunCard(f"run-x{i}", "done") for i in range(200)]
     running.views = {"run-a": SimpleNamespace(id="run-a")}
-    assert [v.id for v in w.conductor.holding()] == ["run-a"]
+    assert [v.id for v in asyncio.run(w.conductor.holding())] == ["run-a"]
     broken = RunCard("run-c", "holding")
     running.all.append(broken)
 
@@ -362,7 +362,7 @@ def test_runs_that_hold_are_found_however_many_came_after_them(tmp_path) -> None
         return running.views[run_id]
 
     running.runs.view = view
-    assert [v.id for v in w.conductor.holding()] == ["run-a"]
+    assert [v.id for v in asyncio.run(w.conductor.holding())] == ["run-a"]
 
 
 @pytest.mark.parametrize(

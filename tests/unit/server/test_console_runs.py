@@ -43,7 +43,7 @@ def site(tmp_path) -> Site:
 
 def show(view: Any, site: Site, **params: str) -> Response:
     """What this page is."""
-    return asyncio.run(view(site, SimpleNamespace(path_params=params), None))
+    return asyncio.run(view(site, SimpleNamespace(path_params=params, query_params={}), None))
 
 
 def refused(view: Any, site: Site, **params: str) -> str:

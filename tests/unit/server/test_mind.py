@@ -97,8 +97,8 @@ def test_every_run_that_nobody_works_on_is_taken_over_once(tmp_path) -> None:
         core.running.runs.is_live = lambda run_id: run_id == "live"
         core.running.views["torn"] = view("running")
         conductor.working["mine"] = object()
-        minder.once()
-        minder.once()
+        await minder.once()
+        await minder.once()
         await core.settle()
         assert deeds.resumed == ["old"] and conductor.ended == [(name, "old", "done")]
         assert core.kinds("run_resumed") == ["run_resumed"]
@@ -114,10 +114,10 @@ def test_one_that_cannot_be_taken_over_is_tried_again_later(tmp_path) -> None:
         core.running.all = [RunCard("a", "holding")]
         core.running.views = {"a": view("holding")}
         core.running.runs.is_live = lambda run_id: False
-        minder.once()
+        await minder.once()
         await core.settle()
         assert core.clock.steady == AGAIN_S and conductor.working == {} and conductor.ended == []
-        minder.once()
+        await minder.once()
         await core.settle()
         assert deeds.resumed == ["a", "a"]
 
@@ -132,7 +132,7 @@ def test_a_daemon_that_ends_takes_nothing_over(tmp_path) -> None:
         core.running.all = [RunCard("old", "holding", playbook="p")]
         core.running.views = {"old": view("holding")}
         core.ended.set()
-        minder.once()
+        await minder.once()
         await core.settle()
         assert deeds.resumed == [] and not conductor.working
 

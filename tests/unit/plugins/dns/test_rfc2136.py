@@ -16,11 +16,12 @@ from bcp.contracts.dns import MxSet, Permission, Progress, SentState, Step, Swap
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.errors import Permanent
 from bcp.kernel.secret import Secret
+from bcp.kit import dns_update
+from bcp.kit.dns_update import _own, _proof, _sent
 from bcp.kit.dnswire import Lost
 from bcp.lab.nameserver import NameServer, Zone
 from bcp.lab.net import free_port
-from bcp.plugins.dns import rfc2136
-from bcp.plugins.dns.rfc2136 import Rfc2136, Rfc2136Settings, _own, _proof, _sent
+from bcp.plugins.dns.rfc2136 import Rfc2136, Rfc2136Settings
 from bcp.testing.clock import FakeClock
 from bcp.testing.dns import DnsSuite
 
@@ -164,7 +165,7 @@ def test_a_silent_answer_about_the_zone_is_not_kept(away, monkeypatch) -> None:
     async def exchange(endpoint, messages, **_):
         return [script[0]] * len(messages)
 
-    monkeypatch.setattr(rfc2136, "exchange", exchange)
+    monkeypatch.setattr(dns_update, "exchange", exchange)
     assert asyncio.run(away.warm([DOMAIN])).problems[DOMAIN] == "late"
     good = dns.message.make_response(dns.message.make_query(DOMAIN, "SOA"))
     good.flags |= dns.flags.AA
