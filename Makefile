@@ -28,7 +28,7 @@ coverage: setup ## all tests, measured; fails below 90 % of lines and branches, 
 	sh tests/install-servers.sh
 	rm -rf .coverage
 	mkdir -p .coverage
-	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage run -m pytest -o timeout=600 $(PYTEST_ARGS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage json -q --fail-under=0
 	$(BIN)/coverage report --skip-covered
