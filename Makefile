@@ -6,7 +6,7 @@ GAMES ?= 10000
 SEEDS ?= 1
 BIN := .venv/bin
 
-.PHONY: setup demo test lint worlds bench docs light clean
+.PHONY: setup demo test coverage lint worlds bench docs light clean
 
 setup: .venv/.ready ## environment from the lock file
 
@@ -23,6 +23,16 @@ test: setup ## lint, types, floors and all tests; real servers where this is roo
 	sh tests/install-servers.sh
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+coverage: setup ## all tests, measured; fails below 90 % of lines and branches, or 85 % of a room
+	sh tests/install-servers.sh
+	rm -rf .coverage
+	mkdir -p .coverage
+	$(BIN)/coverage run -m pytest -o timeout=600 $(PYTEST_ARGS)
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage json -q --fail-under=0
+	$(BIN)/coverage report --skip-covered
+	$(BIN)/python tests/rooms.py .coverage/report.json
 
 lint: setup
 	$(BIN)/ruff check bcp tests bench
@@ -42,4 +52,4 @@ bench: setup ## ratios against peers, measured in one run
 	sh bench/run.sh
 
 clean:
-	rm -rf .venv .bcp-drill .bcp-lab .bench
+	rm -rf .venv .bcp-drill .bcp-lab .bench .coverage

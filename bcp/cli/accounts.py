@@ -216,7 +216,10 @@ def add_token(
     """Make an API token; print its value once."""
     app = make_app()
     _known_contact(app, contact)
-    expires = app.clock.now() + parse_duration(valid)
+    try:
+        expires = app.clock.now() + parse_duration(valid)
+    except ValueError as error:
+        raise Invalid(f"--valid: {error}", hint="For example --valid 90d.") from error
     accounts = accounts_of(app)
     value = accounts.add_token(name, scope, expires, contact)
     accounts.close()

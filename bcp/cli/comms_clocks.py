@@ -10,7 +10,7 @@ from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import config_path
 from bcp.kernel.errors import Invalid
-from bcp.kernel.units import format_duration
+from bcp.kernel.units import LONGEST_S, format_duration
 
 if TYPE_CHECKING:
     from bcp.wiring import App
@@ -39,7 +39,7 @@ def clocks(
     if app is not None and app.settings.regulators is not None:
         path = app.settings.regulators
     given = {"aware": aware, "classified": classified, "initial-sent": initial_sent, "notified": notified}
-    happened = {k: _moment(k, v) for k, v in given.items() if v}
+    happened = {k: _moment(k, v, now) for k, v in given.items() if v}
     if "aware" not in happened and app is not None and (past := app.watching.history.incidents(0.0)):
         happened["aware"] = past[-1].confirmed
     found = due(load_clocks(path), happened)
@@ -76,11 +76,16 @@ def clocks(
     render.emit("bcp.clocks/1", {"clocks": data}, text)
 
 
-def _moment(name: str, text: str) -> float:
+def _moment(name: str, text: str, now: float) -> float:
+    """Seconds since the epoch; UTC where no zone is named. Raises ``Invalid``, also for a year that cannot be meant."""
     from datetime import UTC, datetime
 
+    hint = "For example 2026-01-22T17:45Z"
     try:
         found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as error:
-        raise Invalid(f"--{name} {text!r} is no time", hint="For example 2026-01-22T17:45Z") from error
-    return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
+        raise Invalid(f"--{name} {text!r} is no time", hint=hint) from error
+    at = found.replace(tzinfo=found.tzinfo or UTC).timestamp()
+    if not 0 <= at <= now + LONGEST_S:
+        raise Invalid(f"--{name} {text!r}: that is no time of an outage", hint=hint)
+    return at

@@ -76,7 +76,10 @@ def show(name: Annotated[str, typer.Argument(help="Playbook by name.")]) -> None
     files = _files()
     if name not in files:
         raise Invalid(f"there is no playbook {name!r}", hint=did_you_mean(name, files))
-    text = files[name].read_text(encoding="utf-8").rstrip()
+    try:
+        text = files[name].read_text(encoding="utf-8").rstrip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"cannot read {files[name]}: {error}", hint="Playbooks are text in UTF-8.") from error
     render.emit("bcp.playbook-text/1", {"name": name, "file": str(files[name]), "text": text}, text)
 
 
@@ -130,7 +133,7 @@ def new(
 
     from bcp.kernel.files import write_atomic
 
-    if not re.match(r"^[a-z][a-z0-9-]{0,63}$", name):
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,63}", name):
         raise Invalid(f"{name!r} is not a name", hint="Small letters, digits and dashes, a letter first.")
     path = folder / f"{name}.yaml"
     if path.exists():

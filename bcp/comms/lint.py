@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bcp.comms.pack import FORMS, Pack, Template
+from bcp.comms.pack import FORMS, Template
 from bcp.comms.render import render
 from bcp.comms.segments import count
 from bcp.kernel.errors import Invalid, Problem
@@ -77,14 +77,6 @@ LONG = {
     "right": "Calendars are down.",
 }
 """Plausible long values. A promise of one segment must hold with them."""
-
-
-def lint_pack(pack: Pack, *, languages: Sequence[str] = ("en",), names: Iterable[str] = ()) -> list[Problem]:
-    """Every problem of these messages (of all, without names), errors before warnings of the same line."""
-    out: list[Problem] = []
-    for name in list(names) or pack.names():
-        out += lint_message(pack.get(name), languages=languages)
-    return sorted(out, key=lambda p: (p.file, p.line, p.severity != "error"))
 
 
 def lint_message(template: Template, *, languages: Sequence[str] = ("en",)) -> list[Problem]:

@@ -52,8 +52,8 @@ class Keys:
 
     async def _key(self, key_id: str, now: float) -> Any:
         async with self._lock:
-            if self._set is None and self.path is not None and self.path.exists():
-                self._set = _parsed(self.path.read_text(encoding="utf-8"))
+            if self._set is None and self.path is not None:
+                self._set = _parsed(_text_of(self.path))
             known = self._find(key_id)
             if (known is None or now - self._got > AGE_S) and now - self._asked > PAUSE_S:
                 self._asked = now
@@ -78,8 +78,7 @@ class Keys:
 
     async def _fetch(self) -> str:
         if not self.source.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-            path = Path(self.source)
-            return path.read_text(encoding="utf-8") if path.is_file() else ""
+            return _text_of(Path(self.source))
         import aiohttp
 
         try:
@@ -89,6 +88,14 @@ class Keys:
                     return raw.decode() if answer.status == 200 else ""
         except (aiohttp.ClientError, TimeoutError, UnicodeDecodeError, OSError):
             return ""
+
+
+def _text_of(path: Path) -> str:
+    """What a file holds; empty for one that is not there or is damaged: then the provider is asked."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _parsed(text: str) -> Any:

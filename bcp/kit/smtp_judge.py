@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import Field
@@ -107,17 +107,6 @@ async def look_at(
             )
         )
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a look at several addresses for several recipients comes to."""
-
-    result: Result
-    kind: str
-    evidence: str
-    parts: tuple[Part, ...] = ()
-    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 def result_of(kind: str) -> Result:

@@ -16,12 +16,6 @@ def record_of(texts: Sequence[str]) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def parse_policy(text: str) -> tuple[str, list[str]]:
-    """Mode and ``mx`` patterns of a policy (section 3.2). An unknown mode is no mode: empty."""
-    policy = read_policy(text)
-    return policy.mode, list(policy.patterns)
-
-
 def read_policy(text: str) -> StsPolicy:
     """A policy's body, or what is wrong with it. Unknown keys are allowed; the first of a repeated key counts."""
     fields: dict[str, str] = {}

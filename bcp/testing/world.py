@@ -156,10 +156,12 @@ class World:
         return self.process.wait(40)
 
     def close(self) -> None:
-        """Everything."""
+        """Everything. The daemon is asked to end, so that what it ran can be counted; else it is killed."""
         if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(10)
+            try:
+                self.stop()
+            except subprocess.TimeoutExpired:
+                self.kill()
         self.loop.do(self.vendors.stop())
         self.loop.do(self.slack.stop())
         self.loop.stop()

@@ -17,7 +17,7 @@ from bcp.kernel.hashing import digest
 from bcp.kernel.names import domain_name, host_name
 from bcp.kernel.secret import Secret, redact
 from bcp.kit.site import Entry, Site
-from bcp.mx.sts import parse_policy, policy_matches
+from bcp.mx.sts import policy_matches, read_policy
 from bcp.plugins.relays.smtp import parse_log, parse_queue
 
 
@@ -65,9 +65,10 @@ def test_mta_sts_patterns(pattern, host, covered) -> None:
 
 def test_mta_sts_policy_is_read() -> None:
     """Mode and patterns, whatever the line ends."""
-    assert parse_policy(
+    found = read_policy(
         "version: STSv1\r\nmode: enforce\r\nmx: *.outlook.com\r\nmx: mx.relay.test\r\nmax_age: 86400\r\n"
-    ) == ("enforce", ["*.outlook.com", "mx.relay.test"])
+    )
+    assert (found.mode, found.patterns) == ("enforce", ("*.outlook.com", "mx.relay.test"))
 
 
 def test_a_queue_and_its_log_are_read() -> None:

@@ -1,0 +1,243 @@
+"""What commands print: words for people, one JSON object for programs, and what happens when it cannot be printed."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import sys
+
+import pytest
+from unit.cli.conftest import Terminal
+
+from bcp.cli import render
+from bcp.kernel.errors import Invalid, Missing, Problem, Refused
+
+
+@pytest.fixture(autouse=True)
+def out(monkeypatch: pytest.MonkeyPatch) -> render.Output:
+    """Each test begins with the usual way of talking, 80 columns wide."""
+    fresh = render.Output()
+    monkeypatch.setattr(render, "OUT", fresh)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return fresh
+
+
+class Broken(io.StringIO):
+    """A stream that fails like this when it is written to."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, text: str, /) -> int:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("given", "painted"),
+    [
+        ({}, True),
+        ({"colour": False}, False),
+        ({"json": True}, False),
+    ],
+)
+def test_colour_is_for_people_at_a_terminal(out, given, painted) -> None:
+    for name, value in given.items():
+        setattr(out, name, value)
+    assert (render.paint("down", "bad", Terminal()) == "\x1b[31mdown\x1b[0m") is painted
+
+
+def test_no_colour_without_a_terminal_or_where_the_surroundings_ask_for_none(monkeypatch) -> None:
+    assert render.paint("down", "bad", io.StringIO()) == "down"
+    assert render.paint("down", "no-such-style", Terminal()) == "down"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert render.paint("down", "bad", Terminal()) == "down"
+
+
+def test_a_state_has_the_colour_of_its_tone() -> None:
+    assert render.status_word("failed", Terminal()) == "\x1b[31mfailed\x1b[0m"
+    assert render.status_word("a state that is none", Terminal()) == "a state that is none"
+
+
+def test_the_width_is_bounded_on_both_sides(monkeypatch) -> None:
+    for columns, wanted in (("10", 40), ("72", 72), ("500", 100)):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert render.width() == wanted
+
+
+def test_text_is_folded_and_empty_lines_stay(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    found = render.wrap("word " * 20 + "\n\nend", "  ", "> ")
+    lines = found.splitlines()
+    assert lines[0].startswith("> word") and lines[1].startswith("  word")
+    assert max(map(len, lines)) <= 40 and lines[-2:] == ["  ", "  end"]
+
+
+def test_a_result_is_one_json_object_or_its_text(out, capsys) -> None:
+    render.emit("bcp.x/1", {"n": 1}, "one")
+    assert capsys.readouterr().out == "one\n"
+    render.emit("bcp.x/1", {"n": 1}, "")
+    assert capsys.readouterr().out == ""
+    out.json = True
+    render.emit("bcp.x/1", {"n": 1, "s": {3}}, "one")
+    assert json.loads(capsys.readouterr().out) == {"schema": "bcp.x/1", "n": 1, "s": "{3}"}
+
+
+def test_progress_can_be_silenced_and_a_warning_cannot(out, capsys) -> None:
+    render.say("step 1")
+    render.warn("look here")
+    assert capsys.readouterr().err == "step 1\nwarning: look here\n"
+    out.quiet = True
+    render.say("step 1")
+    render.warn("look here")
+    assert capsys.readouterr().err == "warning: look here\n"
+
+
+def test_control_characters_of_a_stranger_do_not_reach_the_terminal(capsys) -> None:
+    render.raw("a\x1b]0;title\x07b")
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_stream_that_cannot_show_a_letter_gets_its_number(monkeypatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    monkeypatch.setattr(sys, "stdout", stream)
+    render.raw("für")
+    stream.flush()
+    assert stream.buffer.getvalue() == b"f\\xfcr\n"
+
+
+def test_nobody_reads_any_more(monkeypatch) -> None:
+    """``bcp audit show | head``: it ends at once with 128 + SIGPIPE, without a word."""
+    codes: list[int] = []
+    monkeypatch.setattr(render.os, "_exit", codes.append)
+    monkeypatch.setattr(sys, "stdout", Broken(BrokenPipeError()))
+    render.raw("line")
+    assert codes == [141]
+
+
+def test_an_error_says_what_and_what_to_do_next(capsys) -> None:
+    assert render.fail(Missing("there is no run run-9", hint="bcp status --all")) == Missing("x").exit_code
+    told = capsys.readouterr().err
+    assert told == "error: there is no run run-9\n  bcp status --all\n"
+
+
+def test_a_refusal_names_its_rule(capsys) -> None:
+    code = render.fail(Refused("not now", rule="cooldown", hint="Wait."))
+    assert capsys.readouterr().err == "refused: not now [cooldown]\n  Wait.\n"
+    assert code == Refused.exit_code
+
+
+def test_problems_of_a_file_are_listed_and_counted(capsys, out) -> None:
+    one = Problem("an unknown key", "a.yaml", 3, 5, "Did you mean x?", "unknown-key")
+    two = Problem("a second", "a.yaml", 9, 1)
+    wrong = Invalid("wrong", hint="Mend it.", problems=[one])
+    render.fail(wrong)
+    told = capsys.readouterr().err
+    assert "a.yaml:3:5" in told and "problems" not in told and "Mend it." in told
+    render.fail(Invalid("wrong", problems=[one, two]))
+    assert capsys.readouterr().err.splitlines()[-1] == "2 problems"
+    out.json = True
+    assert render.fail(Invalid("wrong", problems=[one])) == Invalid.exit_code
+    found = json.loads(capsys.readouterr().out)
+    assert found["exit_code"] == Invalid.exit_code and found["error"] == "Invalid"
+    assert found["problems"] == [
+        {
+            "file": "a.yaml",
+            "line": 3,
+            "column": 5,
+            "message": "an unknown key",
+            "hint": "Did you mean x?",
+            "rule": "unknown-key",
+            "severity": one.severity,
+        }
+    ]
+
+
+def test_the_traceback_is_shown_only_to_who_asks_for_it(out, capsys) -> None:
+    try:
+        raise Refused("not now", rule="cooldown")
+    except Refused as error:
+        render.fail(error)
+        assert "Traceback" not in capsys.readouterr().err
+        out.debug = True
+        render.fail(error)
+        assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_fault_of_ours_is_one_line_and_asks_for_a_report(out, capsys) -> None:
+    assert render.unexpected(KeyError("x")) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("fault in bcp: KeyError: 'x'") and "--debug" in told and "Traceback" not in told
+    out.debug = True
+    assert render.unexpected(KeyError("x")) == 1
+    assert "Traceback" not in told and "KeyError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])
+def test_no_room_for_what_we_print_is_no_fault_of_ours(capsys, number) -> None:
+    assert render.unexpected(OSError(number, "no room")) == 1
+    told = capsys.readouterr().err
+    assert "it could not be written: no room" in told and "fault" not in told
+
+
+def test_where_not_even_that_can_be_said_it_ends_all_the_same(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Broken(OSError(errno.ENOSPC, "no room")))
+    assert render.unexpected(OSError(errno.ENOSPC, "no room")) == 1
+
+
+def test_a_table_aligns_its_columns_and_folds_the_last(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert render.table([]) == ""
+    found = render.table([["a", "short"], ["long name", "many words " * 5]], ["ID", "WHAT"]).splitlines()
+    assert found[0] == "ID         WHAT" and found[1] == "a          short"
+    assert found[2].startswith("long name  many words") and found[3].startswith("           ")
+    assert max(map(len, found)) <= 40
+
+
+def test_colour_does_not_count_as_width() -> None:
+    painted = render.table([["\x1b[31mbad\x1b[0m", "x"], ["good", "y"]]).splitlines()
+    assert painted[0].index("x") - len("\x1b[31m\x1b[0m") == painted[1].index("y")
+
+
+@pytest.mark.parametrize(
+    ("typed", "yes"), [("y\n", True), (" YES \n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_only_a_yes_is_a_yes(monkeypatch, capsys, typed, yes) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    assert render.ask("Go?") is yes
+    assert "Go? [y/N]" in capsys.readouterr().err
+
+
+def test_an_interrupted_question_is_a_no(monkeypatch) -> None:
+    class Interrupted(Terminal):
+        def readline(self, *_: int) -> str:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdin", Interrupted())
+    assert render.ask("Go?") is False
+
+
+def test_without_a_terminal_nobody_is_asked(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    assert render.ask("Go?") is False
+    assert render.ask_text("Why?", "because") == "because"
+    assert render.ask_secret("Password") == ""
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_line_that_is_asked_for(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(" Contoso \n\n"))
+    assert render.ask_text("Name?", "Corp") == "Contoso"
+    assert render.ask_text("Name?", "Corp") == "Corp"
+    assert "Name? [Corp]:" in capsys.readouterr().err
+
+
+def test_a_secret_is_not_echoed(monkeypatch) -> None:
+    import getpass
+
+    asked: list[str] = []
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(getpass, "getpass", lambda prompt, stream: asked.append(prompt) or "s3cret")
+    assert render.ask_secret("Password") == "s3cret" and asked == ["Password: "]

@@ -1,0 +1,98 @@
+"""The verdict as a person reads it at night: what it is, since when, what to do and by when."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from bcp.cli import verdict_view as view
+from bcp.detect.verdict import Decision
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "no-such-encoding"])
+def test_where_blocks_cannot_be_drawn_there_are_letters(monkeypatch, encoding) -> None:
+    class Old(io.StringIO):
+        pass
+
+    Old.encoding = encoding
+    monkeypatch.setattr(sys, "stdout", Old())
+    assert view.can_draw() is False
+    assert view.spark(["ok", "down", "odd"], 5) == "  _#?"
+
+
+def test_only_the_last_rounds_are_drawn() -> None:
+    assert len(view.spark(["ok"] * 99, 10)) == 10 and len(view.spark([], 10)) == 10
+
+
+@pytest.mark.parametrize(
+    ("decision", "line"),
+    [
+        (Decision("healthy"), "x is healthy"),
+        (Decision("healthy", stage="clearing"), "x is healthy [clearing]"),
+        (Decision("unknown", stage="unknown"), "x is unknown"),
+    ],
+)
+def test_the_headline(decision, line) -> None:
+    assert view.headline(decision, "x") == line
+
+
+def test_the_headline_names_every_class_in_words() -> None:
+    told = view.headline(Decision("down", ("B", "E"), confidence=80, stage="confirmed"), "x")
+    assert told.startswith("x is down, class B (") and " and E (" in told and told.endswith("), 80 % sure [confirmed]")
+
+
+def test_the_clock_counts_down_and_up() -> None:
+    decision = Decision("down", clock=((100.0, "decide"), (40.0, "confirmed")))
+    first, second = view.clock_lines(decision, 70.0)
+    assert "decide (in 30s)" in first and "confirmed (30s ago)" in second and "01-01 00:01 UTC" in first
+
+
+@pytest.mark.parametrize(
+    ("action", "playbook", "count"),
+    [("switch", "book", 2), ("switch", "", 1), ("watch", "book", 1), ("none", "book", 1), ("fix-own", "book", 1)],
+)
+def test_a_playbook_is_named_where_there_is_something_to_do(action, playbook, count) -> None:
+    found = view.proposal(Decision("down", action=action, why="mail bounces"), 0.0, playbook)
+    assert len(found) == count and "mail bounces" in found[0]
+
+
+@pytest.mark.parametrize(("at", "told"), [(3600.0, True), (0.0, False), (None, False)])
+def test_a_time_to_decide_that_is_past_is_not_named(at, told) -> None:
+    (line,) = view.proposal(Decision("down", action="watch", why="w", decide_at=at), 1.0, "")
+    assert ("by 01:00 UTC" in line) is told
+
+
+@pytest.mark.parametrize(
+    ("spared", "words"),
+    [
+        ((), "It is of a.test."),
+        (("b.test",), "b.test is well and left alone"),
+        (tuple(f"{n}.test" for n in "bcdefgh"), "and 2 more are well and left alone"),
+    ],
+)
+def test_domains_that_are_well_are_left_alone_by_name(spared, words) -> None:
+    told = view.full(Decision("down", domains=("a.test",), spared=spared), "x", 0.0, {}, "")
+    assert words in " ".join(told.split())
+
+
+def test_everything_for_a_person_who_has_to_decide() -> None:
+    decision = Decision(
+        "down", ("B",), since=100.0, action="switch", why="mail is put off", evidence=("421 too busy",),
+        notes=("421 too busy", "a note"), flapping=True, flap=62.0, words=("alice says that it is B",),
+        clock=((100.0, "confirmed"),),
+    )  # fmt: skip
+    told = view.full(decision, "x", 190.0, {}, "book", reasons=True)
+    assert "Since 00:01:40 UTC (1m 30s)." in told and "! alice says that it is B." in told
+    assert "It is flapping (62 %)" in told and "Playbook: book (bcp plan book)" in told
+    assert told.count("421 too busy") == 1 and ". a note" in told
+    for head in ("For:\n  + nothing", "Against:\n  - nothing", "What would change it:\n  > nothing that is known"):
+        assert head in told
+    assert "For:" not in view.full(decision, "x", 190.0, {}, "book")

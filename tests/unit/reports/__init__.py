@@ -1,0 +1,1 @@
+"""Reports, from what a run wrote down."""
