@@ -15,6 +15,7 @@ from bcp.detect import own, survey
 from bcp.detect.conclude import Round, conclude
 from bcp.detect.counter import Stream
 from bcp.detect.course import Course, after_event
+from bcp.detect.evidence import NO_INCIDENT
 from bcp.detect.inbound import Around
 from bcp.detect.looks import MAIL, derived, refined, split
 from bcp.detect.memory import PlaneMemory
@@ -323,12 +324,10 @@ class Detector:
         strong: list[tuple[str, Signal]] = []
         weak: list[tuple[str, Signal]] = []
         for (probe, _), (at, signal) in self._declared.items():
-            if now - at > self._patience(self._watched[probe]) or signal.kind in {DISPROVES, "advisory"}:
+            if now - at > self._patience(self._watched[probe]) or signal.kind in NO_INCIDENT:
                 continue
-            if signal.result is Result.FAIL:
-                strong.append((probe, signal))
-            elif signal.result is Result.DEGRADED:
-                weak.append((probe, signal))
+            if survey.failed(signal.result):
+                (strong if signal.result is Result.FAIL else weak).append((probe, signal))
         people = backed_by(words)
         if not strong and len({p for p, _ in weak}) < 2:
             return Backing(people=people)
