@@ -1,9 +1,9 @@
 """Mutation testing of what decides: `make mutants`, or `make mutants ROOM=detect`.
 
-mutmut changes one thing in one function at a time: a comparison, a number, an argument, a code. Here the tests of a room
-are collected once; then each mutant gets a process of its own, forked from there, in which the tests that reach the
-changed function run, the quickest first. A change that no test notices has survived. A module in which less than 90 of
-100 die fails.
+mutmut changes one thing in one function at a time: a comparison, a number, an argument, a code. Here the tests of a
+room are collected once; then each mutant gets a process of its own, forked from there, in which the tests that reach
+the changed function run, the quickest first. A change that no test notices has survived. A module in which less than
+90 of 100 die fails.
 
 Not changed: text for people. A literal with a space in it is words, and so is an f-string; their wording is no
 behaviour. Codes (no space in them) are changed. What is the same program in other words is listed in ``equals`` of
@@ -25,7 +25,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import libcst as cst
 import pytest
@@ -176,9 +175,9 @@ class Judge:
             set_mutant_under_test("stats")
             reached, cost = defaultdict(list), []
             for n, item in enumerate(items):
-                began = time.process_time()
+                began = time.monotonic()
                 _run(item, items[n + 1] if n + 1 < len(items) else None)
-                cost.append(time.process_time() - began)
+                cost.append(time.monotonic() - began)
                 for function in state()._stats:
                     reached[function].append(n)
                 state()._stats.clear()
@@ -281,7 +280,8 @@ def show(rows: Sequence[Row]) -> bool:
     print(f"\n{'room':11} {'module':32} {'mutants':>8} {'killed':>7} {'survived':>9} {'equal':>6} {'%':>6}")
     total = Row("", "all", *(sum(getattr(r, n) for r in rows) for n in ("dead", "alive", "equal")))
     for r in [*rows, total]:
-        print(f"{r.room:11} {r.path:32} {r.dead + r.alive + r.equal:8} {r.dead:7} {r.alive:9} {r.equal:6} {r.share:6.1f}")
+        every = r.dead + r.alive + r.equal
+        print(f"{r.room:11} {r.path:32} {every:8} {r.dead:7} {r.alive:9} {r.equal:6} {r.share:6.1f}")
     return all(r.share >= NEED for r in rows)
 
 
@@ -293,12 +293,10 @@ def play(room: Room, args: argparse.Namespace, equals: Sequence[Mapping[str, str
         room.found = {}
     wanted = [m for m in room.mutants if room.found.get(m) not in DEAD and args.module in room.mutants[m]]
     if wanted and not args.tell:
-        os.chdir("mutants")
-        where = args.tests.split() or room.tests
-        options = ["--rootdir=.", "-qq", "-s", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "_hypothesis_pytestplugin"]
-        judge = Judge(room, wanted)
-        os.chdir("..")
-        code = pytest.main([*options, "--hypothesis-profile=mutants", *(f"mutants/{w}" for w in where)], plugins=[judge])
+        where = [f"mutants/{w}" for w in args.tests.split() or room.tests]
+        options = ["--rootdir=.", "-qq", "-s", "-o", "addopts=", "-p", "no:cacheprovider"]
+        options += ["-p", "_hypothesis_pytestplugin", "--hypothesis-profile=mutants"]
+        code = pytest.main([*options, *where], plugins=[Judge(room, wanted)])
         if code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
             sys.exit(f"{room.name}: pytest ended with {code}")
     return account(room, equals, used)
@@ -310,7 +308,7 @@ def main() -> int:
     parser.add_argument("room", nargs="?", default="")
     parser.add_argument("--module", default="", help="only mutants of modules whose path has this in it")
     parser.add_argument("--tests", default="", help="other tests than those of the room")
-    parser.add_argument("--again", action="store_true", help="what is dead stays dead, as long as its function is the same")
+    parser.add_argument("--again", action="store_true", help="what is dead stays dead while its function is the same")
     parser.add_argument("--tell", action="store_true", help="judge nothing: what the last time found")
     args = parser.parse_args()
     table = tomllib.loads((HERE / "mutants.toml").read_text())
