@@ -97,6 +97,8 @@ class Room:
     name: str
     paths: list[str]
     tests: list[str]
+    then: list[str]
+    """Slower tests, which judge what survived the first ones."""
     mutants: dict[str, str] = field(default_factory=dict)
     """Path by mutant."""
     marks: dict[str, str] = field(default_factory=dict)
@@ -291,14 +293,14 @@ def play(room: Room, args: argparse.Namespace, equals: Sequence[Mapping[str, str
     room.recall()
     if not args.again and not args.tell:
         room.found = {}
-    wanted = [m for m in room.mutants if room.found.get(m) not in DEAD and args.module in room.mutants[m]]
-    if wanted and not args.tell:
-        where = [f"mutants/{w}" for w in args.tests.split() or room.tests]
-        options = ["--rootdir=.", "-qq", "-s", "-o", "addopts=", "-p", "no:cacheprovider"]
-        options += ["-p", "_hypothesis_pytestplugin", "--hypothesis-profile=mutants"]
-        code = pytest.main([*options, *where], plugins=[Judge(room, wanted)])
-        if code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
-            sys.exit(f"{room.name}: pytest ended with {code}")
+    for tests in [] if args.tell else [args.tests.split()] if args.tests else [room.tests, room.then]:
+        wanted = [m for m in room.mutants if room.found.get(m) not in DEAD and args.module in room.mutants[m]]
+        if wanted and tests:
+            options = ["--rootdir=.", "-qq", "-s", "-o", "addopts=", "-p", "no:cacheprovider"]
+            options += ["-p", "_hypothesis_pytestplugin", "--hypothesis-profile=mutants"]
+            code = pytest.main([*options, *(f"mutants/{t}" for t in tests)], plugins=[Judge(room, wanted)])
+            if code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+                sys.exit(f"{room.name}: pytest ended with {code}")
     return account(room, equals, used)
 
 
@@ -319,8 +321,8 @@ def main() -> int:
     rows, used, equals = [], set[int](), table.get("equals", [])
     for name, entry in table["room"].items():
         if args.room in {"", name}:
-            room = Room(name, [f"{entry['under']}/{m}.py" for m in entry["mutate"]], entry["tests"])
-            rows += play(room, args, equals, used)
+            paths = [f"{entry['under']}/{m}.py" for m in entry["mutate"]]
+            rows += play(Room(name, paths, entry["tests"], entry.get("then", [])), args, equals, used)
     mine = {r.path for r in rows}
     stale = [e for i, e in enumerate(equals) if e["in"] in mine and i not in used]
     held = show(rows)
