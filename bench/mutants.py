@@ -205,7 +205,7 @@ class Judge:
     def _in_child(self, mutant: str, items: Sequence[pytest.Item], chosen: Iterable[int]) -> str:
         chosen = list(chosen)
         if (pid := os.fork()) == 0:
-            limit = int(3 + 5 * sum(self.cost[n] for n in chosen))
+            limit = int(2 + 2 * sum(self.cost[n] for n in chosen))
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             signal.alarm(60 + 20 * limit)  # one that waits for what never comes
