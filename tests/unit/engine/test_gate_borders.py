@@ -125,6 +125,8 @@ PEOPLE = frozenset({"ann", "bob", "kim"})
          " (ann, bob share a number or an address and count as one)"),
         (3, ("kim",), True, {"kim": "ann", "ann": "ann"}, "3 approval(s) are needed and 2 person(s) could give one"
          " (kim starts the run and may not approve it)"),
+        (2, ("kim",), True, {"ann": "ann", "bob": "ann"}, "2 approval(s) are needed and 1 person(s) could give one"
+         " (kim starts the run and may not approve it) (ann, bob share a number or an address and count as one)"),
     ],
 )  # fmt: skip
 def test_a_gate_that_can_never_open_says_why(count, starters, exclude, same, why) -> None:

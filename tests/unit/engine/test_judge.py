@@ -31,6 +31,8 @@ activation:
   - {id: mx, uses: dns.mx.switch, needs: [again], with: {domains: [a.test, b.test], to: relay}}
   - {id: back, uses: dns.mx.switch, needs: [mx], with: {domains: [a.test], to: primary}}
   - {id: tell, uses: notify, needs: [mx], with: {audience: staff, template: hello, channels: [sms]}}
+  - {id: plain, uses: dns.mx.switch, needs: [mx], with: {domains: [a.test]}}
+  - {id: nobody, uses: approval, needs: [], with: {min: 2}}
   - {id: other, uses: approval, needs: [], with: {from: [oncall]}}
 """
 LOADED = loads(BOOK)
@@ -55,6 +57,7 @@ class World:
             "mx": planned("mx"),
             "back": planned("back"),
             "tell": planned("tell"),
+            "plain": planned("plain"),
         }
         self.before = {**steps, **plan.pop("steps", {})}
         self.plan = SimpleNamespace(
@@ -165,6 +168,7 @@ def test_a_look_that_fails_has_seen_nothing(world, look, seen) -> None:
     """And is no reason to stop."""
     world.look = look
     assert asyncio.run(world.judge.seen()) == seen
+    assert look == {} or world.ground().seen == seen
 
 
 def test_a_store_that_fails_is_no_look_that_failed(world) -> None:
@@ -179,7 +183,7 @@ def test_a_store_that_fails_is_no_look_that_failed(world) -> None:
 def test_domains_that_are_well_by_themselves_are_told(world) -> None:
     """Only where mail goes to the relay, nobody insisted, and the plan is no way back of another one."""
     world.look = {"state": "down", "spared": ["b.test", "c.test"]}
-    assert world.ground().well == ("b.test",)
+    assert world.ground().well == ("b.test",) == world.ground("plain").well
     assert world.ground("back").well == () and world.ground("tell").well == ()
     world.plan.parent = "plan-1"
     assert world.ground().well == ()
@@ -253,6 +257,7 @@ def test_a_step_waits_for_gates_also_through_others() -> None:
     [
         ("ask", {}, (["oncall", "boss"], 2)),
         ("other", {}, (["oncall"], 1)),
+        ("nobody", {}, ([], 2)),
         ("again", {"who": "ann"}, (["ann"], 1)),
         ("again", {}, ([], 1)),
     ],
