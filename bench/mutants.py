@@ -31,6 +31,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from mutmut.configuration import config
 from mutmut.mutation import mutators
+from mutmut.mutation.data import MutantLineSpans
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.mutation.file_mutation import mutate_file_contents
 from mutmut.mutation.trampoline import set_mutant_under_test
@@ -122,6 +123,7 @@ class Room:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             made = mutate_file_contents(path, (ROOT / path).read_text())
             Path("mutants", path).write_text(made.code)
+            MutantLineSpans(path=Path(path), span_by_function_name=made.line_span_by_function_name).save()
             for name in made.mutant_names:
                 key = get_mutant_name(Path(path), name)
                 self.mutants[key] = path
