@@ -294,3 +294,9 @@ def test_a_plan_says_what_waits(relay, waiting, note) -> None:
         "left": 0,
         "by_name": [],
     }
+
+
+def test_the_domain_of_an_address_is_what_stands_after_its_last_at() -> None:
+    """A quoted local part may hold one (RFC 5321, section 4.1.2)."""
+    relay = Diary([[mail("Q1", '"a@b"@x.example')], []])
+    assert run(relay).outputs["recipients"] == 1
