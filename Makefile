@@ -4,9 +4,10 @@ SCENARIO ?= refuse
 PYTEST_ARGS ?=
 GAMES ?= 10000
 SEEDS ?= 1
+ROOM ?=
 BIN := .venv/bin
 
-.PHONY: setup demo test coverage lint worlds bench docs light clean
+.PHONY: setup demo test coverage lint worlds mutants bench docs light clean
 
 setup: .venv/.ready ## environment from the lock file
 
@@ -44,6 +45,9 @@ docs: setup ## reference pages and schemas from the code
 
 worlds: setup ## 10,000 made-up outages, judged by their truth: make worlds SEEDS="7" GAMES=10000
 	BCP_WORLDS=$(GAMES) BCP_WORLD_SEEDS="$(SEEDS)" $(BIN)/python -m pytest tests/unit/detect/test_worlds.py -k no_harm
+
+mutants: setup ## one change at a time in what decides, and does a fast test notice? make mutants ROOM=detect
+	sh bench/mutants.sh $(ROOM)
 
 light: ## one file, dist/bcp-light.pyz, for machines that only look: needs typer, pydantic, PyYAML, aiohttp, dnspython, idna
 	$(PYTHON) docs/light.py dist/bcp-light.pyz

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent / "crash"))
 from support import SPECS, bcp
 
 settings.register_profile("patient", deadline=None)  # a busy machine is slow; that is no finding
+settings.register_profile("mutants", deadline=None, max_examples=25, derandomize=True, database=None)  # make mutants
 settings.load_profile("patient")
 
 SLOW = ("real/", "scenarios/", "server/", "crash/")

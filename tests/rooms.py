@@ -47,9 +47,7 @@ def room_of(path: str) -> str:
 def files_of(report: Mapping[str, Any]) -> dict[str, Count]:
     """What the report says of each file."""
     return {
-        path: Count(
-            s["num_statements"] + s.get("num_branches", 0), s["covered_lines"] + s.get("covered_branches", 0)
-        )
+        path: Count(s["num_statements"] + s.get("num_branches", 0), s["covered_lines"] + s.get("covered_branches", 0))
         for path, s in ((path, file["summary"]) for path, file in report["files"].items())
     }
 

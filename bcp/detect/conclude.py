@@ -48,7 +48,8 @@ class Round:
     looked: frozenset[str]
     interrupted: bool
     vantages: tuple[str, ...]
-    controls: int
+    controls: int | None
+    """How many control probes there are; ``None``: one fails somewhere."""
     notes: tuple[str, ...]
     fresh: bool = True
     """Is there a look at inbound mail or the MX host's name that is of now?"""
@@ -89,8 +90,9 @@ def conclude(r: Round) -> tuple[Course, Decision]:
     cases = _cases(r, planes, classes, state, partial)
     moment = _moment(r, planes, course)
     fails = any(survey.fails_at_all(v) and r.of(v.name).lately() for v in planes.serious)
-    disputed = any(_disputed(v) for v in planes.serious) or "rejects-alone" in r.whole.weighed.grounds
-    setting = Setting(state, classes, partial, fails, disputed)
+    disputed = any(_disputed(v) for v in planes.serious)
+    alone = says("rejects-alone") if "rejects-alone" in r.whole.weighed.grounds else ""
+    setting = Setting(state, classes, partial, fails, disputed, alone)
     judgement = propose(setting, cases, moment, r.rules)
     return course, _decision(r, planes, own, state, classes, course, partial, cases, moment, judgement)
 

@@ -301,6 +301,15 @@ class Setting:
     """Something failed as a whole lately; it is not only slow or degraded."""
     disputed: bool = False
     """Of inbound mail or the MX host's name, one way of looking is down and another is not."""
+    alone: str = ""
+    """Why a refusal that nothing else speaks of is left to a person; empty: there is none."""
+
+
+_STAYS_OPEN = {
+    "healthy": "it is clear again; the incident stays open",
+    "suspect": "it is no longer confirmed, and not clear either; the incident stays open",
+    "unknown": "nobody can see it now; the incident stays open",
+}
 
 
 def propose(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> Judgement:
@@ -315,12 +324,12 @@ def propose(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> 
         return _down(s, cases, moment, rules)
     if moment.maintenance or moment.denied:
         return judge_now("switch", cases, moment, rules)
-    if (s.partial or s.disputed) and s.fails:
-        why = "part of it fails, again and again: a person decides"
+    if (s.partial or s.disputed or s.alone) and s.fails:
+        why = s.alone or "part of it fails, again and again: a person decides"
         if s.disputed:
             why = "one way of looking sees it fail and another does not: a person decides"
         return replace(judge_now("switch", cases, moment, rules), action="ask", why=why)
-    why = "not confirmed" if moment.stage != "confirmed" else "it is clear again; the incident stays open"
+    why = _STAYS_OPEN.get(s.state, "") if moment.stage == "confirmed" else "not confirmed"
     if s.partial:
         why = "it is slow, or a part of it fails: nothing is moved for that"
     return replace(judge_now("switch", cases, moment, rules), action="watch", why=why)

@@ -15,6 +15,7 @@ from bcp.detect import own, survey
 from bcp.detect.conclude import Round, conclude
 from bcp.detect.counter import Stream
 from bcp.detect.course import Course, after_event
+from bcp.detect.evidence import NO_INCIDENT
 from bcp.detect.inbound import Around
 from bcp.detect.looks import MAIL, derived, refined, split
 from bcp.detect.memory import PlaneMemory
@@ -251,6 +252,7 @@ class Detector:
         for view in views:
             self._memory[(view.name, "")].remember(view, now, wall, passed, self.rules, beat=beat)
         self._remember_domains(apart, spared, now, wall, passed, beat=beat)
+        sick = [self._sick(v, now) for v in self.vantages]
         found = Round(
             rules=self.rules,
             now=now,
@@ -267,11 +269,11 @@ class Detector:
             looked=self._looked,
             interrupted=self._interrupted(),
             vantages=self.vantages,
-            controls=sum(1 for w in self._watched.values() if w.control),
+            controls=None if any(sick) else sum(1 for w in self._watched.values() if w.control),
             notes=tuple(self._notes(lanes, views, now)),
             fresh=now <= self._fresh_until,
             words=words,
-            relay_unseen=all("smtp" in self._sick(v, now) for v in self.vantages),
+            relay_unseen=all("smtp" in s for s in sick),
         )
         self.course, self._said = conclude(found)
         return self._said
@@ -323,12 +325,10 @@ class Detector:
         strong: list[tuple[str, Signal]] = []
         weak: list[tuple[str, Signal]] = []
         for (probe, _), (at, signal) in self._declared.items():
-            if now - at > self._patience(self._watched[probe]) or signal.kind in {DISPROVES, "advisory"}:
+            if now - at > self._patience(self._watched[probe]) or signal.kind in NO_INCIDENT:
                 continue
-            if signal.result is Result.FAIL:
-                strong.append((probe, signal))
-            elif signal.result is Result.DEGRADED:
-                weak.append((probe, signal))
+            if survey.failed(signal.result):
+                (strong if signal.result is Result.FAIL else weak).append((probe, signal))
         people = backed_by(words)
         if not strong and len({p for p, _ in weak}) < 2:
             return Backing(people=people)
@@ -357,10 +357,10 @@ class Detector:
                 what = "says that this address is throttled: per IP" if view.throttled else "sees it fail"
                 out.append(f"{name}: only {who} {what}; no quorum ({view.split[0]} of {sum(view.split)})")
         out += [t for v in self.vantages if (t := self._silence(v, now))]
-        for (probe, _), (_, signal) in self._declared.items():
-            if signal.result in {Result.FAIL, Result.DEGRADED} or signal.kind == DISPROVES:
-                out.append(f"{probe}: {signal.evidence}")
-        return out + [f"{v.name}: nothing can be told" for v in survey.blind(views, self._looked)]
+        declared = [(p, s) for (p, _), (_, s) in self._declared.items()]
+        out += [f"{p}: {s.evidence}" for p, s in declared if survey.failed(s.result) or s.kind == DISPROVES]
+        out += [f"{v.name}: nothing can be told" for v in survey.blind(views, self._looked)]
+        return list(dict.fromkeys(out))  # several places hear the same declaration
 
     def _silence(self, vantage: str, now: float) -> str:
         silent = [
@@ -370,8 +370,8 @@ class Detector:
             and (s := self._streams[n].get(vantage)) is not None
             and now - s.looked_at > self._patience(w)
         ]
-        told = f"{vantage}: silent: {', '.join(silent[:3])}{' ...' * (len(silent) > 3)} (silence is not failure)"
-        return told if silent else ""
+        more = " ..." * (len(silent) > 3)
+        return f"{vantage}: silent: {', '.join(silent[:3])}{more} (silence is not failure)" if silent else ""
 
     def lines(self) -> dict[str, tuple[str, ...]]:
         """Status of each plane over the last rounds, oldest first."""

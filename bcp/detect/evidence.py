@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bcp.contracts.probe import DISPROVES
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -133,3 +135,9 @@ BACKS: dict[str, frozenset[str]] = {
     "zone": frozenset(),
 }
 """Of a plane that is down: the doubtful planes that it backs. Broken mailboxes say nothing of the way in."""
+
+SAME: dict[str, frozenset[str]] = {"mailbox": frozenset({"edge"})}
+"""Of a plane that is down: planes that fail with it. Their failure is the same outage seen twice (*front-door*), and
+nothing backs it."""
+NO_INCIDENT = frozenset({DISPROVES, "advisory"})
+"""Kinds of declarations that back nothing (*advisory*)."""

@@ -13,13 +13,13 @@ from bcp.kernel.units import format_duration
 
 
 def confidence_of(
-    planes: Sequence[PlaneView], vantages: int, controls: int, *, corroborated: bool, own: bool, partial: bool
+    planes: Sequence[PlaneView], vantages: int, controls: int | None, *, corroborated: bool, own: bool, partial: bool
 ) -> tuple[int, list[str], list[str]]:
     """How sure, with the reasons for and against.
 
     50, and: two ways agree +20 · two vantages or more agree +15 · something corroborates +10 · control probes are well
-    +10 · no control -10 · one vantage only -10 · a way looks and sees it well -15 each, 30 at most · a vantage has a
-    fault of its own -15 · only partly down -15. Between 5 and 95.
+    +10, one fails 0 · no control -10 · one vantage only -10 · a way looks and sees it well -15 each, 30 at most · a
+    vantage has a fault of its own -15 · only partly down -15. Between 5 and 95.
     """
     score = 50
     good: list[str] = []
@@ -28,7 +28,7 @@ def confidence_of(
     def add(points: int, text: str) -> None:
         nonlocal score
         score += points
-        (good if points > 0 else bad).append(f"{text} ({points:+d})")
+        (good if points > 0 else bad).append(f"{text} ({points:+d})" if points else text)
 
     if any(p.agree >= 2 for p in planes):
         add(20, "two independent ways of looking agree")
@@ -39,10 +39,7 @@ def confidence_of(
         add(-10, "there is only one vantage point")
     if corroborated:
         add(10, "something else corroborates it")
-    if controls:
-        add(10, "the control probes are well: our own network works")
-    else:
-        add(-10, "no control probe vouches for our own network")
+    add(*_controls(controls))
     against = [w for p in planes for w in p.against]
     if against:
         add(-min(30, 15 * len(against)), f"{', '.join(against)} see{'s' if len(against) == 1 else ''} it well")
@@ -51,6 +48,14 @@ def confidence_of(
     if partial:
         add(-15, "only part of it fails")
     return max(5, min(95, score)), good, bad
+
+
+def _controls(number: int | None) -> tuple[int, str]:
+    if number is None:
+        return 0, "a control probe fails too"
+    if number:
+        return 10, "the control probes are well: our own network works"
+    return -10, "no control probe vouches for our own network"
 
 
 def evidence_of(way: WayView) -> str:

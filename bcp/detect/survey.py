@@ -4,12 +4,12 @@ Pure."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import Result, Role
-from bcp.detect.evidence import BACKS
+from bcp.detect.evidence import BACKS, SAME
 from bcp.detect.inbound import UNKNOWN_WAY, Around, Weighed, may_be_us, weigh
 from bcp.detect.looks import MAIL, ZONE
 from bcp.detect.planes import PlaneView, ProbeView, WayView, view_plane, view_way
@@ -64,11 +64,15 @@ def survey(lanes: Iterable[ProbeView], backing: Backing, around: Around, rules: 
         ways["inbound"] = list(weighed.ways)
     views = _views(ways, {p: backing.of(p) for p in ways}, weighed, rules)
     down = {v.name for v in views if v.status == "down"}
-    backed = {p: backing.of(p) or any(p in BACKS.get(d, ()) for d in down - {p}) for p in ways}
-    if "mailbox" in down:  # the web front end fails with the mailboxes behind it: that is no second outage
-        backed["edge"] = False
-    views = _views(ways, backed, weighed, rules)
+    views = _views(ways, {p: _backed(p, down, backing) for p in ways}, weighed, rules)
     return Survey(tuple(_with_grounds(v, weighed) for v in views), weighed)
+
+
+def _backed(plane: str, down: Collection[str], backing: Backing) -> bool:
+    """Does something else say that this plane is down? Not where it only fails with another one."""
+    if any(plane in SAME.get(d, ()) for d in down):
+        return False
+    return backing.of(plane) or any(plane in BACKS.get(d, ()) for d in down)
 
 
 def _around(around: Around, ways: Sequence[WayView], names: Sequence[WayView], backing: Backing) -> Around:

@@ -12,6 +12,7 @@ from bcp.contracts.relay import QueuedMail, Relay
 from bcp.contracts.services import Services
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
+from bcp.kernel.units import format_duration
 from bcp.kit.mail_account import account
 
 ARRIVALS = 50
@@ -161,6 +162,11 @@ def _late(args: DrainArgs, queue: Sequence[QueuedMail] | None, watch: _Watch) ->
         return Transient(
             f"{args.relay} does not say what it holds: {watch.trouble}",
             hint="The relay keeps its mail. Look at it by hand; `bcp resume` asks again.",
+        )
+    if not queue:
+        return Transient(
+            f"the queue of {args.relay} is empty, but not yet for {format_duration(args.quiet)} (quiet:)",
+            hint="`bcp resume` goes on watching; timeout: has to be longer than quiet:.",
         )
     left = ", ".join(f"{m.queue_id} for {', '.join(m.recipients)} ({m.reason})" for m in queue[:5])
     trouble = f"; the last request failed: {watch.trouble}" if watch.trouble else ""

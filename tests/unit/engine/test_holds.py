@@ -104,3 +104,9 @@ def test_a_yes_counts_for_what_was_shown_and_not_for_ever(codes, code, age, coun
 def test_a_domain_that_works_again_is_not_moved() -> None:
     """Though the others still fail."""
     assert [b.rule for b in still_holds(replace(GOOD, well=("b.example",)))] == ["domain-well"]
+
+
+def test_what_was_moved_is_told_as_it_was_found() -> None:
+    """And a rule by its step."""
+    bad = replace(GOOD, moved=("mx finds another MX than the plan",), against=(Against("relay", "r", "it is full"),))
+    assert [b.said for b in still_holds(bad)] == ["relay: it is full", "mx finds another MX than the plan"]

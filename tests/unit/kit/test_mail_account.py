@@ -55,3 +55,15 @@ def test_words() -> None:
         "Q to d@x: deleted by a person",
     ]
     assert found.summary() == "4 recipient(s) of 1 message(s): 1 delivered, 1 bounced, 2 without a record of delivery"
+
+
+def test_a_word_for_the_whole_message_counts_for_who_has_none_of_their_own() -> None:
+    """Of that message alone, and however an address is written; each recipient once."""
+    fates = [MailFate("Q", "", "deleted", "by a person"), MailFate("Q", "A@x", "sent"), MailFate("R", "", "sent")]
+    found = account({"Q": ["a@X", "b@x", "b@x"], "S": ["c@x"]}, fates)
+    assert [(e.queue_id, e.recipient, e.status, e.detail) for e in found.entries] == [
+        ("Q", "a@X", "sent", ""),
+        ("Q", "b@x", "deleted", "by a person"),
+        ("S", "c@x", "unknown", ""),
+    ]
+    assert (found.messages, found.sent, found.bounced, found.unaccounted) == (2, 1, 0, 2)

@@ -137,3 +137,44 @@ def test_other_instances_and_transports() -> None:
     for daemon in ("relay/smtp", "lmtp", "local", "pipe"):
         assert told(line("A1B2C3D4", to("a@x.example", "sent"), daemon=daemon))
     assert told("Nov 27 10:00:01 relay postfix-out/smtp[1]: A1B2C3D4: " + to("a@x.example", "sent"))
+
+
+@pytest.mark.parametrize(
+    ("when", "counts"),
+    [
+        ("2026-11-26T08:00:00+01:00", True),
+        ("2026-11-26T08:00:00+00:00", True),
+        ("2026-11-26T08:00:00+02:00", False),
+        ("2026-11-26T07:00:00", True),
+        ("2026-11-26T06:59:59", False),
+        ("Nov 26 07:00:00", True),
+        ("Nov 26 06:59:59", False),
+        ("Nov 28 14:00:00", True),
+    ],
+)
+def test_the_age_of_a_line_is_by_its_own_zone(when, counts) -> None:
+    """A day and two hours are how far a relay's local time may be off."""
+    found = told(line("A1B2C3D4", to("a@x.example", "sent"), when), since=TODAY)
+    assert found == ({"A1B2C3D4": {"a@x.example": "sent"}} if counts else {})
+
+
+def test_lines_of_any_system_are_read() -> None:
+    """With a carriage return, without a date."""
+    assert told(line("A1B2C3D4", to("a@x.example", "sent")) + "\r") == {"A1B2C3D4": {"a@x.example": "sent"}}
+    text = line("A1B2C3D4", to("a@x.example", "sent"), "").strip()
+    assert fates_of(text, ["A1B2C3D4"], since=TODAY)["A1B2C3D4"].fates["a@x.example"] == ("sent", "(250 2.0.0 Ok)")
+    assert fates_of(line("A1B2C3D4", to("a@x.example", "sent", "x" * 400)), ["A1B2C3D4"])["A1B2C3D4"].fates == {
+        "a@x.example": ("sent", "x" * 300)
+    }
+
+
+@pytest.mark.parametrize("daemon", ["qmgr", "postsuper"])
+def test_a_message_that_was_removed_is_over(daemon) -> None:
+    """What is said of its id later is of another one, but for what ends with it."""
+    first = [line("A1B2C3D4", to("a@x.example", "sent")), line("A1B2C3D4", "removed", daemon=daemon)]
+    ended = fates_of("\n".join([*first, line("A1B2C3D4", "sender non-delivery notification: B")]), ["A1B2C3D4"])
+    assert ended["A1B2C3D4"].over and ended["A1B2C3D4"].fates
+    again = fates_of("\n".join([*first, line("A1B2C3D4", "removed")]), ["A1B2C3D4"])["A1B2C3D4"]
+    assert again.fates and again.over
+    other = fates_of("\n".join([*first, line("A1B2C3D4", "from=<s@y.example>, size=1")]), ["A1B2C3D4"])
+    assert not other["A1B2C3D4"].fates and not other["A1B2C3D4"].over

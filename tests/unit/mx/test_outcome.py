@@ -229,3 +229,61 @@ def test_a_wildcards_order_needs_the_wildcard_still() -> None:
     same = SwapOrder(DOMAIN, PRIMARY, PRIMARY, wildcard="*.test")
     assert check_reading(same, MADE_UP) is None, "what the wildcard says is not a record of its own"
     assert check_reading(ORDER, UNREAD).code in PASSING
+
+
+# -- whole answers: domain, state, what stands there, what to do, and the code -----------------------------------------
+
+
+def parts(swap):
+    """All of a swap but its words."""
+    return swap.domain, str(swap.state), swap.found, swap.code
+
+
+@pytest.mark.parametrize(
+    ("order", "code"),
+    [
+        (SwapOrder(DOMAIN, PRIMARY, MxSet((), 300)), "invalid"),
+        (SwapOrder(DOMAIN, PRIMARY, NULL), "invalid"),
+        (SwapOrder(DOMAIN, NULL, RELAY), "invalid"),
+        (SwapOrder(DOMAIN, PRIMARY, MxSet(RELAY.hosts, 59)), "ttl"),
+    ],
+)
+def test_an_order_that_must_not_leave_has_a_code(order, code) -> None:
+    assert parts(check_order(order, Capabilities(min_ttl_s=60))) == (DOMAIN, "refused", None, code)
+
+
+@pytest.mark.parametrize(
+    ("reading", "right"),
+    [
+        (NEW, (DOMAIN, "already", RELAY, "")),
+        (FOREIGN, (DOMAIN, "conflict", OTHER, "stale")),
+        (NOTHING, (DOMAIN, "conflict", None, "stale")),
+        (MADE_UP, (DOMAIN, "conflict", PRIMARY, "stale")),
+        (ALIAS, (DOMAIN, "refused", None, "cname")),
+        (replace(ALIAS, mx=PRIMARY), (DOMAIN, "refused", PRIMARY, "cname")),
+        (UNREAD, (DOMAIN, "refused", None, "unreadable-now")),
+    ],
+)
+def test_a_fresh_reading_is_answered_with_what_stands_there(reading, right) -> None:
+    """And why, as a code."""
+    assert parts(check_reading(ORDER, reading)) == right
+    assert check_reading(ORDER, UNREAD).message == "no answer"
+    assert "RFC 1034" in check_reading(ORDER, ALIAS).hint
+
+
+@pytest.mark.parametrize(
+    ("state", "reading", "right"),
+    [
+        (SentState.LOST, OLD, (DOMAIN, "unknown", PRIMARY, "c")),
+        (SentState.LOST, UNREAD, (DOMAIN, "unknown", None, "unread")),
+        (SentState.ACCEPTED, UNREAD, (DOMAIN, "unknown", None, "unread")),
+        (SentState.ACCEPTED, OLD, (DOMAIN, "unknown", PRIMARY, "not-visible")),
+        (SentState.STALE, OLD, (DOMAIN, "conflict", PRIMARY, "stale")),
+        (SentState.STALE, ALIAS, (DOMAIN, "refused", None, "cname")),
+    ],
+)
+def test_what_is_not_certain_says_how_to_find_out(state, reading, right) -> None:
+    """By reading at the host, and settling."""
+    swap = decide(ORDER, sent(state, hint=""), reading)
+    assert parts(swap) == right
+    assert ("settle" in swap.hint) is (right[1] == "unknown")

@@ -231,3 +231,17 @@ def test_a_file_of_certificates_that_cannot_be_read_is_said(tmp_path) -> None:
     for name in ("missing.pem", "no.pem"):
         found = asyncio.run(fetch_policy("corp.test", texts, look_up, ca_file=tmp_path / name, timeout_s=5, port=1))
         assert name in found.problem and found.problem.startswith("its certificate is not valid")
+
+
+def test_a_policy_that_is_read_was_announced() -> None:
+    """Its patterns without the root's dot, and only up to the first colon is the key; without one it is no line."""
+    found = read_policy("version: STSv1\nmode: testing\nmx: mx.a.test.\nmx: x.\nnote: a:b\nmx\nmax_age: 60\n")
+    assert (found.announced, found.mode, found.patterns, found.max_age_s) == (True, "testing", ("mx.a.test", "x"), 60)
+    wrong = read_policy("version: STSv1\nmode: testing\nmode: enforce\nmx: a\nmax_age: x\n")
+    assert (wrong.announced, wrong.max_age_s, wrong.mode) == (True, 0, "testing") and "max_age" in wrong.problem
+    assert read_policy("version: STSv1: 2\nmode: none\nmax_age: 1\n").problem != ""
+
+
+def test_a_record_may_say_more_after_its_version() -> None:
+    """An id, and what comes later."""
+    assert record_of(["v=STSv1; id=1; x=2;"]) == "v=STSv1; id=1; x=2;"

@@ -341,9 +341,7 @@ def test_a_link_shows_the_question_and_a_press_of_its_button_answers(place) -> N
         asked = v.question(found.id)
         token = new_link(v.daemon.key, asked.id, "alice", asked.checksum)
         with v.house.book:
-            assert questions.claim(
-                v.house.book, asked, "alice", "sms", 0, yes="", no="", link=token, key=v.daemon.key
-            )
+            assert questions.claim(v.house.book, asked, "alice", "sms", 0, yes="", no="", link=token, key=v.daemon.key)
         assert 'name="answer" value="yes"' in await v.get(f"/a/{token}")
         await v.post(f"/a/{token}", 400, answer="perhaps")
         answer = await v.browser.post(f"/a/{token}", data={"answer": "yes"}, headers={"Origin": "https://evil.test"})

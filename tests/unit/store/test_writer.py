@@ -84,9 +84,7 @@ def test_one_that_is_refused_takes_nobody_with_it(path) -> None:
 )  # fmt: skip
 def test_what_cannot_be_written_is_an_error_of_all_and_nothing_stays(path, error, seen) -> None:
     async def do(writer: Writer) -> list[Any]:
-        out = list(
-            await asyncio.gather(writer.do(note("a")), writer.do(note("b", error)), return_exceptions=True)
-        )
+        out = list(await asyncio.gather(writer.do(note("a")), writer.do(note("b", error)), return_exceptions=True))
         out.append(await writer.do(note("later")))
         return out
 

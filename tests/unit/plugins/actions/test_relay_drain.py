@@ -143,3 +143,160 @@ def test_unknown_relay() -> None:
     """Did you mean."""
     with pytest.raises(Invalid, match="no relay"):
         asyncio.run(Drain().plan(DrainArgs(relay="x"), SimpleNamespace(relays={"r": 1}, domains={}), STEP))
+
+
+# -- exactly what is asked, when, and what is handed on ----------------------------------------------------------------
+
+
+def services_of(relay, clock=None, domains=("x.example",)):
+    return SimpleNamespace(clock=clock or FakeClock(), relays={"r": relay}, domains=dict.fromkeys(domains, 1))
+
+
+@dataclass
+class Diary(Scripted):
+    """A relay that writes down when it was asked for what."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    asks: list = field(default_factory=list)
+    ids: list = field(default_factory=list)
+
+    async def drain(self, domains):
+        self.asks.append((self.clock.steady, list(domains)))
+        return await super().drain(domains)
+
+    async def fates(self, ids):
+        self.ids.append(list(ids))
+        return await super().fates(ids)
+
+
+def run(relay, configured=("x.example",), **args):
+    given = DrainArgs(relay="r", **args)
+    return asyncio.run(Drain().perform(given, services_of(relay, relay.clock, configured), STEP))
+
+
+def test_delivery_is_asked_for_our_domains_until_nothing_is_left() -> None:
+    """At each look that finds something; of those that are named, or of all that are configured."""
+    one = [mail("Q1", "a@x.example")]
+    relay = Diary([one, one, []])
+    run(relay, ("x.example", "y.example"))
+    assert relay.asks == [(0.0, ["x.example", "y.example"]), (2.0, ["x.example", "y.example"])]
+    relay = Diary([one, []])
+    run(relay, ("x.example", "y.example"), domains=["x.example"], ask_every="7s")
+    assert relay.asks == [(0.0, ["x.example"])] and relay.clock.steady == 7.0 and relay.ids == [["Q1"]]
+
+
+def test_domains_that_are_named_are_waited_for_and_no_others() -> None:
+    """However they are written."""
+    relay = Diary([[mail("Q1", "a@y.example"), mail("Q2", "B@X.EXAMPLE")], []], [MailFate("Q2", "b@x.example", "sent")])
+    found = run(relay, ("x.example", "y.example"), domains=["X.example"])
+    assert (found.outputs["seen"], found.outputs["sent"]) == (1, 1)
+
+
+def test_nothing_is_asked_of_an_empty_queue_nor_of_one_that_is_not_told() -> None:
+    """It is looked at again."""
+    relay = Diary([Transient("busy"), []])
+    run(relay)
+    assert relay.asks == [] and relay.clock.steady == 2.0
+
+
+@pytest.mark.parametrize(("quiet", "looks", "ends"), [("0s", 1, 0.0), ("4s", 3, 4.0), ("3s", 3, 4.0)])
+def test_it_is_over_when_it_was_quiet_for_long_enough(quiet, looks, ends) -> None:
+    """Counted from the first empty look."""
+    relay = Diary([[]])
+    run(relay, quiet=quiet, ask_every="2s")
+    assert (relay.asked, relay.clock.steady) == (looks, ends)
+
+
+def test_a_queue_that_is_not_told_interrupts_the_quiet() -> None:
+    """Silence is not *nothing*."""
+    relay = Diary([[], Transient("busy"), []])
+    run(relay, quiet="2s", ask_every="2s")
+    assert relay.asked == 4
+
+
+def test_the_time_is_over_exactly_then() -> None:
+    """With what is left, five of them at most."""
+    many = [mail(f"Q{n}", f"a{n}@x.example", "z@y.example") for n in range(7)]
+    relay = Diary([many])
+    with pytest.raises(Transient) as caught:
+        run(relay, timeout="10s", ask_every="2s")
+    assert relay.clock.steady == 10.0 and len(relay.asks) == 5
+    text = str(caught.value)
+    assert text.startswith("7 message(s) are still in the queue of r: Q0 for a0@x.example, z@y.example (later), Q1")
+    assert "Q4" in text and "Q5" not in text and "request failed" not in text
+    assert "bcp resume" in caught.value.hint
+
+
+def test_what_was_quiet_in_time_is_done_even_at_the_last_moment() -> None:
+    """And what was not quiet for long enough is late, with nothing in the queue."""
+    relay = Diary([[mail("Q1", "a@x.example")], []], [MailFate("Q1", "a@x.example", "sent")])
+    assert run(relay, timeout="2s", ask_every="2s").outputs["sent"] == 1
+    with pytest.raises(Transient, match=r"^the queue of r is empty, but not yet for 1m \(quiet:\)") as caught:
+        run(Diary([[]]), timeout="4s", quiet="60s", ask_every="2s")
+    assert "bcp resume" in caught.value.hint
+
+
+def test_the_account_is_whole() -> None:
+    """Every number, and by name those that did not get it, a thousand at most."""
+    people = [f"p{n}@x.example" for n in range(1003)]
+    relay = Diary(
+        [[mail("Q1", *people)], []], [MailFate("Q1", "p0@x.example", "sent"), MailFate("Q1", "p1@x.example", "expired")]
+    )
+    found = run(relay)
+    assert {k: v for k, v in found.outputs.items() if k != "by_name"} == {
+        "seen": 1,
+        "recipients": 1003,
+        "sent": 1,
+        "bounced": 1,
+        "unaccounted": 1001,
+        "left": 0,
+    }
+    assert len(found.outputs["by_name"]) == 1000 and found.changed is True
+    assert found.outputs["by_name"][0] == "Q1 to p1@x.example: expired"
+    assert found.summary.startswith("1003 recipient(s) of 1 message(s): 1 delivered, 1 bounced, 1001 without")
+
+
+def test_a_relay_that_cannot_count_is_asked_once_and_not_believed() -> None:
+    """Nobody knows what became of the mail."""
+    relay = Diary([[]], can_count=False)
+    with pytest.raises(Permanent, match="cannot say what it holds") as caught:
+        run(relay)
+    assert relay.asks == [(0.0, ["x.example"])] and relay.asked == 0 and "queue:" in caught.value.hint
+
+
+def test_a_relay_that_is_not_configured() -> None:
+    """With the name that was meant."""
+    with pytest.raises(Invalid) as caught:
+        asyncio.run(Drain().perform(DrainArgs(relay="rr"), services_of(Diary([[]])), STEP))
+    assert "'rr'" in str(caught.value) and "r" in caught.value.hint
+    assert asyncio.run(Drain().probe(DrainArgs(relay="r"), services_of(Diary([[]])), STEP)).happened == "no"
+
+
+@pytest.mark.parametrize(
+    ("relay", "waiting", "note"),
+    [
+        (Scripted([[mail("Q1", "a@x.example"), mail("Q2", "z@y.example")]]), 1, "r holds 1 message(s) for us"),
+        (Scripted([Transient("busy")]), 0, "it is not known what r holds: busy"),
+        (Scripted([InDoubt("it hung")]), 0, "it is not known what r holds: it hung"),
+        (Scripted([[mail("Q1", "a@x.example")]], can_count=False), 0, "r cannot say what it holds"),
+    ],
+)
+def test_a_plan_says_what_waits(relay, waiting, note) -> None:
+    """As far as it is known; nothing is asked for."""
+    found = asyncio.run(Drain().plan(DrainArgs(relay="r"), services_of(relay), STEP))
+    assert found.notes == (note,)
+    assert found.outputs == {
+        "seen": waiting,
+        "sent": waiting,
+        "recipients": 0,
+        "bounced": 0,
+        "unaccounted": 0,
+        "left": 0,
+        "by_name": [],
+    }
+
+
+def test_the_domain_of_an_address_is_what_stands_after_its_last_at() -> None:
+    """A quoted local part may hold one (RFC 5321, section 4.1.2)."""
+    relay = Diary([[mail("Q1", '"a@b"@x.example')], []])
+    assert run(relay).outputs["recipients"] == 1
