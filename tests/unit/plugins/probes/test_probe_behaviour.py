@@ -136,7 +136,10 @@ def test_a_control_is_content_with_any_answer() -> None:
     ):
         assert found.result is FAIL and found.control
     assert (
-        asyncio.run(make("dns", host="example.com", resolvers=["127.0.0.1:1"], control=True).look()).result is UNKNOWN
+        asyncio.run(
+            make("dns", host="example.com", resolvers=["127.0.0.1:1"], control=True, timeout="500ms").look()
+        ).result
+        is UNKNOWN
     )
 
 
