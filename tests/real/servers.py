@@ -61,7 +61,7 @@ class Processes:
             process.wait(timeout=10)
 
 
-def wait_port(address: str, port: int, seconds: float = 15, prefix: list[str] | None = None) -> None:
+def wait_port(address: str, port: int, seconds: float = 90, prefix: list[str] | None = None) -> None:
     """Until somebody listens there."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
