@@ -18,3 +18,8 @@ def after_rounds(home: Path, more: int, alive: Callable[[], bool], seconds: floa
             assert alive(), "the watch has ended"
             assert time.monotonic() < deadline, f"no new round in {seconds} s"
             time.sleep(0.05)
+
+
+def whole_lines(path: Path) -> list[str]:
+    """The lines of a file that is being written; the last one may be half there."""
+    return path.read_text().rpartition("\n")[0].splitlines()

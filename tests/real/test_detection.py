@@ -17,7 +17,7 @@ from probes import hostile
 from support import ROOT
 
 from real.net import IP, Net, able, run
-from real.rounds import after_rounds
+from real.rounds import after_rounds, whole_lines
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -68,7 +68,7 @@ class Watch:
         deadline = time.time() + seconds
         self.at -= again and self.at > 0
         while time.time() < deadline:
-            lines = self.log.read_text().splitlines()
+            lines = whole_lines(self.log)
             for i in range(self.at, len(lines)):
                 found = json.loads(lines[i])
                 if wanted(found):
@@ -244,7 +244,7 @@ def test_a_prober_without_a_network_is_our_own_fault(field) -> None:
         assert found["class"] == "H" and found["action"] == "fix-own", found
         assert "own network" in " ".join(found["evidence"])
         watch.rounds(2 * THRESHOLD + 2)
-        later = [json.loads(line) for line in watch.log.read_text().splitlines()[watch.at :]]
+        later = [json.loads(line) for line in whole_lines(watch.log)[watch.at :]]
         assert not any(v["state"] == "down" for v in later), later
     finally:
         faults.end("no-network")

@@ -19,7 +19,7 @@ import pytest
 from support import ROOT
 
 from real.net import IP, able
-from real.rounds import after_rounds
+from real.rounds import after_rounds, whole_lines
 from real.wide import IP6, SECOND, Wide, dig
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -67,7 +67,7 @@ class Watch:
         self.at = 0
 
     def new(self) -> list[dict]:
-        lines = self.log.read_text().splitlines()
+        lines = whole_lines(self.log)
         found = [json.loads(line) for line in lines[self.at :]]
         self.at = len(lines)
         return found
@@ -86,7 +86,7 @@ class Watch:
 
     def during(self, rounds: int) -> list[dict]:
         """Every verdict of so many rounds, the one before them first."""
-        last = json.loads(self.log.read_text().splitlines()[-1])
+        last = json.loads(whole_lines(self.log)[-1])
         self.new()
         after_rounds(self.log.parent, rounds, lambda: self.process.poll() is None)
         return [last, *self.new()]
