@@ -29,8 +29,9 @@ import yaml
 from aiohttp import web
 
 from bcp.incident.book import Book
+from bcp.incident.questions import questions_of
 from bcp.kernel.clock import SystemClock, iso
-from bcp.kernel.errors import Invalid
+from bcp.kernel.errors import BcpError
 from bcp.lab.vendors import Vendors
 from bcp.testing.command import environment, free_port, run_bcp
 from bcp.testing.lab import Lab
@@ -272,21 +273,8 @@ class World:
         return [e for e in found if not kind or e["kind"] == kind]
 
     def incident(self, which: str = "last") -> dict[str, Any]:
-        """What `bcp incident show` says, read in this process, with the daemon or without; empty: none."""
-        path = Path(self.data["state"]) / "incidents.db"
-        if not path.exists():
-            return {}
-        book = Book(path, SystemClock())
-        try:
-            found = book.incident(which)
-            events = [
-                {"at": iso(e.at), "kind": e.kind, "actor": e.actor, "data": dict(e.data)} for e in book.events(found.id)
-            ]
-        except Invalid:
-            return {}
-        finally:
-            book.close()
-        return {"id": found.id, "state": found.state, "runs": list(found.runs), "events": events}
+        """What `bcp incident show` says; empty: there is none."""
+        return incident_in(Path(self.data["state"]), which)
 
     def rounds(self, more: int = 3) -> None:
         """Until the daemon has looked, and judged what it saw, so many times more: what it would do it has done."""
@@ -319,6 +307,31 @@ class World:
     def heal(self) -> None:
         """And works again."""
         self.lab.order("heal")
+
+
+def incident_in(state: Path, which: str = "last") -> dict[str, Any]:
+    """What `bcp incident show` says, read in this process, with a daemon or without one; empty: there is none.
+
+    A process for every look costs a second of a core, and whoever waits looks often.
+    """
+    path = state / "incidents.db"
+    if not path.exists():
+        return {}
+    book = Book(path, SystemClock())
+    try:
+        found = book.incident(which)
+        events, asked = book.events(found.id), questions_of(book, found.id)
+    except BcpError:
+        return {}
+    finally:
+        book.close()
+    return {
+        "id": found.id,
+        "state": found.state,
+        "runs": list(found.runs),
+        "events": [{"at": iso(e.at), "kind": e.kind, "actor": e.actor, "data": dict(e.data)} for e in events],
+        "questions": [{"id": q.id, "run": q.run, "step": q.step, "state": q.state} for q in asked],
+    }
 
 
 def alert(

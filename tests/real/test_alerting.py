@@ -19,6 +19,7 @@ import pytest
 import yaml
 from support import ROOT
 
+from bcp.testing.world import incident_in
 from real.net import IP, Net, able
 from real.test_story import Ops, block
 
@@ -135,12 +136,10 @@ def test_the_page_for_newcomers_works_word_by_word(tmp_path) -> None:
         )
         show = n.commands("incident show")[0]
         until(
-            lambda: (
-                "question  open"
-                in subprocess.run(["bash", "-c", show], cwd=tmp_path, env=n.env, capture_output=True, text=True).stdout
-            ),
+            lambda: any(q["state"] == "open" for q in incident_in(tmp_path / "lab" / "state").get("questions", [])),
             "the question",
         )
+        assert "question  open" in n.run(show)
         assert "waiting" in n.run(n.commands("bcp.yaml status")[0])
         answer = f"{n.commands('export BCP_APPROVAL_CODE')[0]}; {n.commands('incident answer --yes')[0]}"
         assert "Yes from alice" in n.run(answer)
@@ -152,7 +151,11 @@ def test_the_page_for_newcomers_works_word_by_word(tmp_path) -> None:
         assert len(runs) == 1, runs
         n.run(n.commands("bcp lab heal")[0])
         n.run(fire.replace('"labels"', '"endsAt": "2020-01-01T00:00:00Z", "labels"'))
-        until(lambda: "question  open" in n.run(show), "the question of the way back")
+        until(
+            lambda: any(q["state"] == "open" for q in incident_in(tmp_path / "lab" / "state")["questions"]),
+            "the question of the way back",
+        )
+        assert "question  open" in n.run(show)
         assert "Yes from alice" in n.run(answer)
         until(
             lambda: any(
@@ -248,8 +251,7 @@ def test_a_real_primary_dies_and_prometheus_says_so(tmp_path) -> None:
         broken = net.break_("kill")
 
         def incident() -> dict:
-            code, out = ops.run("incident", "show", "--output", "json")
-            return json.loads(out) if code == 0 else {"questions": [], "events": [], "runs": []}
+            return incident_in(ops.folder / "state") or {"questions": [], "events": [], "runs": [], "state": ""}
 
         asked = until(lambda: [q for q in incident()["questions"] if q["state"] == "open"], "the question")[0]
         after = time.time() - broken

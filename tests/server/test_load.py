@@ -131,7 +131,7 @@ def test_hook_to_first_write_of_an_automatic_playbook(world) -> None:
     w.wait(lambda: w.api(f"/runs/{run}")[1]["status"] == "aborted")
     w.heal()
     w.hook(alert("resolved"))
-    w.wait(lambda: json.loads(w.run("incident", "show", "--output", "json").stdout)["state"] == "closed")
+    w.wait(lambda: w.incident()["state"] == "closed")
     w.break_("refuse")
     assert w.hook(alert(started="2026-01-23T08:00:00Z"))[1]["opened"]
     question = w.wait(lambda: w.api("/questions")[1])[0]  # the second time in 24 h a person decides
@@ -253,7 +253,7 @@ def test_asked_again_when_the_decision_time_is_over_and_nobody_had_answered(worl
     assert len(w.events("question")) == 2 and [e["data"]["action"] for e in w.events("proposed")] == ["wait", "switch"]
     w.heal()
     w.hook(alert("resolved"))
-    w.wait(lambda: json.loads(w.run("incident", "show", "--output", "json").stdout)["state"] == "closed")
+    w.wait(lambda: w.incident()["state"] == "closed")
     assert w.run("audit", "verify").returncode == 0
 
 

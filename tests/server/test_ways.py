@@ -247,4 +247,4 @@ def test_an_alert_without_an_outage_is_noted_and_nothing_else(world) -> None:
     w.wait(lambda: w.events("look_disagrees"))
     assert not w.api("/runs")[1] and not w.vendors.sms
     w.hook(alert("resolved"))
-    w.wait(lambda: json.loads(w.run("incident", "show", "--output", "json").stdout)["state"] == "closed")
+    w.wait(lambda: w.incident()["state"] == "closed")
