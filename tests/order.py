@@ -21,6 +21,7 @@ TOGETHER = {
 }
 """Files whose tests share something that is long in the making, and what a whole one takes."""
 ALONE = {
+    "test_schemathesis_finds_nothing": 45.0,
     "real/test_alerting.py": 70.0,
     "real/test_story.py": 60.0,
     "scenarios/": 30.0,
@@ -30,16 +31,15 @@ ALONE = {
     "project/": 5.0,
     "test_worlds": 15.0,
 }
-"""Others, by the beginning of a path below ``tests/`` or a part of it, and what one of their tests takes."""
-SHORT_S = 0.05
+"""Others, by a part of their path below ``tests/`` or their name, and what one of their tests takes."""
 
 
-def weight_of(path: str) -> tuple[bool, float]:
+def weight_of(path: str, name: str = "") -> tuple[bool, float]:
     """Does the file stay in one piece, and the seconds of the whole (of one test, where it does not)?"""
     below = path.replace("\\", "/").removeprefix("tests/")
     if below in TOGETHER:
         return True, TOGETHER[below]
-    return next(((False, s) for part, s in ALONE.items() if part in below), (True, 0.0))
+    return next(((False, s) for part, s in ALONE.items() if part in f"{below}::{name}"), (True, 0.0))
 
 
 def shares(places: Sequence[tuple[str, str]], workers: int) -> list[list[int]]:
@@ -63,7 +63,7 @@ def _units(places: Sequence[tuple[str, str]]) -> list[tuple[float, list[int]]]:
     units: list[tuple[float, list[int]]] = []
     for path, members in files.items():
         together, seconds = weight_of(path)
-        units += [(seconds, members)] if together else [(seconds, [i]) for i in members]
+        units += [(seconds, members)] if together else [(weight_of(*places[i])[1], [i]) for i in members]
     return units
 
 
