@@ -83,7 +83,7 @@ class ChannelSuite(ConfiguredSuite):
     def model(self, **more: object) -> Any:
         """Validated settings, with a short time-out where there is one."""
         if "timeout" in self.plugin.settings.model_fields:
-            more = {"timeout": self.timeout, **more}
+            more = {"timeout": self.stretched(self.timeout), **more}
         return super().model(**more)
 
     @contextlib.asynccontextmanager

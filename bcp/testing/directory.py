@@ -50,7 +50,7 @@ class DirectorySuite(ConfiguredSuite):
 
     def make(self) -> DirectoryService:
         """The directory of ``settings()``."""
-        more = {"timeout": self.timeout} if "timeout" in self.plugin.settings.model_fields else {}
+        more = {"timeout": self.stretched(self.timeout)} if "timeout" in self.plugin.settings.model_fields else {}
         return self.plugin.create("d", self.model(**more))
 
     @contextlib.asynccontextmanager

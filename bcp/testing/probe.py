@@ -112,7 +112,7 @@ class ProbeSuite(ConfiguredSuite):
 
     def model(self, **more: object) -> Any:
         """Validated settings, with a short deadline and its place in the state folder."""
-        return self.plugin.placed(super().model(**{"timeout": self.timeout, **more}), Path(self.folder))
+        return self.plugin.placed(super().model(**{"timeout": self.stretched(self.timeout), **more}), Path(self.folder))
 
     def make(self, **more: object) -> Probe[Any]:
         """The probe of ``settings()``, with a clock that does not move by itself."""

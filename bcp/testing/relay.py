@@ -62,7 +62,9 @@ class RelaySuite(ConfiguredSuite):
 
     def make(self, **more: object) -> Relay:
         """The relay of ``settings()``."""
-        given = self.model(**({"timeout": "2s"} if "timeout" in self.plugin.settings.model_fields else {}), **more)
+        given = self.model(
+            **({"timeout": self.stretched("2s")} if "timeout" in self.plugin.settings.model_fields else {}), **more
+        )
         return self.plugin.create("r", given)
 
     def mails(self, count: int) -> list[QueuedMail]:

@@ -39,6 +39,8 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from bcp.kernel.units import parse_duration
+
 T = TypeVar("T")
 
 
@@ -55,6 +57,10 @@ class Suite:
 
         As many times as there are processes that want each core; 1 on a quiet machine, 10 at most."""
         return busy()
+
+    def stretched(self, duration: str) -> str:
+        """A deadline as ``bcp.yaml`` holds it (``500ms``), stretched in the same way."""
+        return f"{parse_duration(duration) * self.patience() * 1000:.0f}ms"
 
     def setup_method(self) -> None:
         """Before each test. Call ``super().setup_method()`` when you override it."""

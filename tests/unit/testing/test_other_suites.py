@@ -721,6 +721,13 @@ def test_limits_of_time_stretch_with_the_load_of_the_machine(monkeypatch, load, 
     assert busy() == stretched
 
 
+def test_a_deadline_of_a_setting_stretches_too(monkeypatch) -> None:
+    """A good answer is not late because others compute."""
+    monkeypatch.setattr("bcp.testing.suite.busy", lambda: 3.0)
+    assert (Suite().stretched("400ms"), Suite().stretched("2s")) == ("1200ms", "6000ms")
+    assert unstretched(Suite)().stretched("400ms") == "400ms"
+
+
 def test_where_the_load_is_not_known_nothing_is_stretched(monkeypatch) -> None:
     """Some systems do not tell."""
 

@@ -35,7 +35,7 @@ def make(kind: str, url: str, tmp_path, **more) -> Channel:
         (tmp_path / name).chmod(0o600)
     given = {"kind": kind, **(HTTP.get(kind) or FILES.get(kind) or {}), **more}
     if url:
-        given |= {"timeout": "1s", "api_url": url}
+        given |= {"timeout": "60s", "api_url": url}
     settings = registry.settings_class("channels", kind).model_validate(given)
     return registry.load("channels", kind).create("c", _anchor(settings, tmp_path))
 
