@@ -166,8 +166,11 @@ class Judge:
             if n % 25 == 24:
                 self.room.write()
                 alive = sum(self.room.found.get(m) not in DEAD for m in self.wanted[: n + 1])
-                print(f"{self.room.name}: {n + 1} of {len(self.wanted)}, {alive} alive, "
-                      f"{time.monotonic() - began:.0f} s", file=sys.__stderr__, flush=True)
+                print(
+                    f"{self.room.name}: {n + 1} of {len(self.wanted)}, {alive} alive, {time.monotonic() - began:.0f} s",
+                    file=sys.__stderr__,
+                    flush=True,
+                )
         self.room.write()
         return True
 

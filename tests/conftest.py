@@ -1,9 +1,10 @@
-"""What every test may use."""
+"""What every test may use, and in which order tests begin."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,29 +13,19 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent / "crash"))
 
+from order import shares
 from support import SPECS, bcp
 
 settings.register_profile("patient", deadline=None)  # a busy machine is slow; that is no finding
 settings.register_profile("mutants", deadline=None, max_examples=25, derandomize=True, database=None)  # make mutants
 settings.load_profile("patient")
 
-SLOW = ("real/", "scenarios/", "server/", "crash/")
 
-
-def pytest_collection_modifyitems(items) -> None:
-    """Each worker begins with its share of what takes long, most of it waiting for real time; a file stays in one
-    piece, as its fixtures are shared."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each worker begins with its share of what takes long, most of it waiting for real time."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    files: dict[str, list] = {}
-    for item in items:
-        files.setdefault(item.location[0], []).append(item)
-    slow = sorted((f for f in files if any(s in f for s in SLOW)), key=lambda f: [s in f for s in SLOW].index(True))
-    shares: list[list] = [[] for _ in range(workers)]
-    for i, name in enumerate(slow):
-        shares[i % workers].extend(files[name])
-    for name in (f for f in files if f not in slow):
-        min(shares, key=len).extend(files[name])
-    items[:] = [item for share in shares for item in share]
+    places: Sequence[tuple[str, str]] = [(item.location[0], item.name) for item in items]
+    items[:] = [items[i] for share in shares(places, workers) for i in share]
 
 
 @pytest.fixture

@@ -147,9 +147,14 @@ class Stream:
         """Are there other failures than permanent refusals in the window?"""
         return bool(self._fail & ~self._refused)
 
-    def refused_looks(self) -> int:
-        """Permanent refusals in the window."""
-        return self._refused.bit_count()
+    def refused_looks(self, *, of_this_failure: bool = False) -> int:
+        """Permanent refusals in the window.
+
+        ``of_this_failure``: only those since the counter left zero, where it has. What was refused in an outage that
+        was over before this one began says nothing of this one.
+        """
+        looks = min(self._run, WINDOW) if of_this_failure and self.value else WINDOW
+        return (self._refused & ((1 << looks) - 1)).bit_count()
 
     def failing(self) -> bool:
         """Does the last known look fail, and is it the last look?"""

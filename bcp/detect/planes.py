@@ -41,7 +41,7 @@ class ProbeView:
     fail_share: float = 0.0
     """Share of whole failures, the mean over vantages."""
     refused_looks: int = 0
-    """Permanent refusals in the windows of all vantages."""
+    """Permanent refusals in the windows of all vantages; where it is down, those of this outage."""
     alternates: bool = False
     mixed: bool = False
     """It fails in other ways than by permanent refusals, too."""
@@ -181,7 +181,7 @@ def _doubtful(
         agreed(n, *lately),
         bool(fresh) and all(s.solid for _, s in fresh),
         sum(s.fail_share() for _, s in fresh) / len(fresh) if fresh else 0.0,
-        sum(s.refused_looks() for _, s in fresh),
+        sum(s.refused_looks(of_this_failure=is_down) for _, s in fresh),
         any(s.alternates for _, s in fresh),
         any(s.mixed for _, s in fresh),
         min((s.began for _, s in fresh if s.began is not None), default=None),

@@ -83,7 +83,7 @@ class ChannelSuite(ConfiguredSuite):
     def model(self, **more: object) -> Any:
         """Validated settings, with a short time-out where there is one."""
         if "timeout" in self.plugin.settings.model_fields:
-            more = {"timeout": self.timeout, **more}
+            more = {"timeout": self.stretched(self.timeout), **more}
         return super().model(**more)
 
     @contextlib.asynccontextmanager
@@ -126,9 +126,9 @@ class ChannelSuite(ConfiguredSuite):
         async def one(name: str, answer: Answer | bytes) -> tuple[str, str]:
             async with gate:
                 try:
-                    return name, await asyncio.wait_for(look(answer), 10)
+                    return name, await asyncio.wait_for(look(answer), 10 * self.patience())
                 except TimeoutError:
-                    return name, "no end within 10 s"
+                    return name, f"no end within {10 * self.patience():.0f} s"
                 except Exception as error:  # exactly this is what is looked for
                     return name, f"raised {type(error).__name__} outside of the error tree: {str(error)[:80]}"
 
@@ -214,7 +214,7 @@ class ChannelSuite(ConfiguredSuite):
                     times.append(loop.time() - start)
             return max(times)
 
-        took, allowed = self.run(work()), float(getattr(self.model(), "timeout", 10.0)) + SLACK_S
+        took, allowed = self.run(work()), float(getattr(self.model(), "timeout", 10.0)) + SLACK_S * self.patience()
         assert took <= allowed, f"it took {took:.1f} s, {allowed:.1f} s are allowed"
 
     def test_a_send_can_be_cancelled_at_once(self) -> None:
@@ -234,7 +234,7 @@ class ChannelSuite(ConfiguredSuite):
                 return loop.time() - start
 
         took = self.run(work())
-        assert took < SLACK_S, f"cancelling took {took:.1f} s"
+        assert took < SLACK_S * self.patience(), f"cancelling took {took:.1f} s"
 
     def test_a_wrong_answer_is_an_outcome_and_no_yes(self) -> None:
         """HTML, nothing, half of it, another type or charset, without end: an error of the tree, never a receipt."""

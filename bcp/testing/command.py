@@ -25,7 +25,7 @@ def run_bcp(
     *arguments: str,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    timeout: float = 60,
+    timeout: float = 180,
     stdin: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """``bcp ARGUMENTS``: 80 columns, no terminal, none of our own ``BCP_`` variables."""

@@ -50,7 +50,7 @@ class DirectorySuite(ConfiguredSuite):
 
     def make(self) -> DirectoryService:
         """The directory of ``settings()``."""
-        more = {"timeout": self.timeout} if "timeout" in self.plugin.settings.model_fields else {}
+        more = {"timeout": self.stretched(self.timeout)} if "timeout" in self.plugin.settings.model_fields else {}
         return self.plugin.create("d", self.model(**more))
 
     @contextlib.asynccontextmanager
@@ -138,14 +138,16 @@ class DirectorySuite(ConfiguredSuite):
                     loop = asyncio.get_running_loop()
                     start = loop.time()
                     try:
-                        found = await asyncio.wait_for(ask(), 8)
+                        found = await asyncio.wait_for(ask(), 8 * self.patience())
                         out.append((f"{what}, {name}", f"taken for an answer: {str(found)[:60]}"))
                     except BcpError as error:
                         self.hides(error, error.hint)
                         took = loop.time() - start
-                        out.append((f"{what}, {name}", "" if took < 2 + SLACK_S else f"it took {took:.1f} s"))
+                        out.append(
+                            (f"{what}, {name}", "" if took < 2 + SLACK_S * self.patience() else f"it took {took:.1f} s")
+                        )
                     except TimeoutError:
-                        out.append((f"{what}, {name}", "no end within 8 s"))
+                        out.append((f"{what}, {name}", f"no end within {8 * self.patience():.0f} s"))
                     except Exception as error:  # exactly this is what is looked for
                         out.append((f"{what}, {name}", f"raised {type(error).__name__} outside of the error tree"))
             return out

@@ -112,7 +112,7 @@ class ProbeSuite(ConfiguredSuite):
 
     def model(self, **more: object) -> Any:
         """Validated settings, with a short deadline and its place in the state folder."""
-        return self.plugin.placed(super().model(**{"timeout": self.timeout, **more}), Path(self.folder))
+        return self.plugin.placed(super().model(**{"timeout": self.stretched(self.timeout), **more}), Path(self.folder))
 
     def make(self, **more: object) -> Probe[Any]:
         """The probe of ``settings()``, with a clock that does not move by itself."""
@@ -214,7 +214,7 @@ class ProbeSuite(ConfiguredSuite):
         async def one(name: str, handler: Handler) -> tuple[str, str]:
             async with gate, self.at(handler) as probe:
                 loop = asyncio.get_running_loop()
-                start, allowed = loop.time(), probe.settings.timeout + SLACK_S
+                start, allowed = loop.time(), probe.settings.timeout + SLACK_S * self.patience()
                 try:
                     found = await asyncio.wait_for(probe.look(), allowed + 3)
                 except TimeoutError:
@@ -256,7 +256,7 @@ class ProbeSuite(ConfiguredSuite):
                 return loop.time() - start
 
         took = self.run(work())
-        assert took < SLACK_S, f"cancelling took {took:.1f} s"
+        assert took < SLACK_S * self.patience(), f"cancelling took {took:.1f} s"
 
     def test_looks_leave_nothing_open(self) -> None:
         """A watch looks for months: connections and files do not add up."""

@@ -62,7 +62,9 @@ class RelaySuite(ConfiguredSuite):
 
     def make(self, **more: object) -> Relay:
         """The relay of ``settings()``."""
-        given = self.model(**({"timeout": "2s"} if "timeout" in self.plugin.settings.model_fields else {}), **more)
+        given = self.model(
+            **({"timeout": self.stretched("2s")} if "timeout" in self.plugin.settings.model_fields else {}), **more
+        )
         return self.plugin.create("r", given)
 
     def mails(self, count: int) -> list[QueuedMail]:
@@ -211,7 +213,10 @@ class RelaySuite(ConfiguredSuite):
             assert all(isinstance(f, RelayProbe) and f.address for f in found), f"{found}"
         else:
             assert isinstance(found, BcpError), f"{found!r}"
-        limit = float(getattr(self.model(), "timeout", 10.0)) * max(1, len(self.model().published())) + SLACK_S
+        limit = (
+            float(getattr(self.model(), "timeout", 10.0)) * max(1, len(self.model().published()))
+            + SLACK_S * self.patience()
+        )
         assert took <= limit, f"it took {took:.1f} s"
 
     def test_a_secret_shows_nowhere(self) -> None:

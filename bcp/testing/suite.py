@@ -29,6 +29,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import os
 import tempfile
 import threading
 import traceback
@@ -37,6 +38,8 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+
+from bcp.kernel.units import parse_duration
 
 T = TypeVar("T")
 
@@ -48,6 +51,16 @@ class Suite:
     """No single promise may take longer: a plug-in that never ends is caught by this."""
     grace: ClassVar[float] = 5.0
     """How much longer it may take to end once it was told to."""
+
+    def patience(self) -> float:
+        """By how much limits of time are stretched: a machine that is busy with other things makes no plug-in slow.
+
+        As many times as there are processes that want each core; 1 on a quiet machine, 10 at most."""
+        return busy()
+
+    def stretched(self, duration: str) -> str:
+        """A deadline as ``bcp.yaml`` holds it (``500ms``), stretched in the same way."""
+        return f"{parse_duration(duration) * self.patience() * 1000:.0f}ms"
 
     def setup_method(self) -> None:
         """Before each test. Call ``super().setup_method()`` when you override it."""
@@ -69,12 +82,14 @@ class Suite:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run it to its end, or fail: what hangs is a broken promise."""
 
+        seconds = self.seconds * self.patience()
+
         async def watched() -> T:
             task = asyncio.ensure_future(work)
-            done, _ = await asyncio.wait({task}, timeout=self.seconds)
+            done, _ = await asyncio.wait({task}, timeout=seconds)
             if not done:
                 task.cancel()
-                raise AssertionError(f"it did not end within {self.seconds:g} s")
+                raise AssertionError(f"it did not end within {seconds:g} s")
             return task.result()
 
         found: Future[T] = Future()
@@ -88,12 +103,12 @@ class Suite:
         # A thread of its own: what holds the event loop, or goes on when it is cancelled, cannot be ended from within.
         threading.Thread(target=contextvars.copy_context().run, args=(go,), daemon=True).start()
         try:
-            return found.result(self.seconds + self.grace)
+            return found.result(seconds + self.grace * self.patience())
         except FutureTimeout:
             if found.done():
                 raise  # its own
             raise AssertionError(
-                f"it did not end within {self.seconds:g} s, and not when it was cancelled either: it holds the event "
+                f"it did not end within {seconds:g} s, and not when it was cancelled either: it holds the event "
                 "loop (a call that blocks), or swallows CancelledError"
             ) from None
 
@@ -108,6 +123,14 @@ class Suite:
         for text in texts:
             if SECRET in str(text) or SECRET in repr(text):
                 raise AssertionError(f"a secret shows: {text!r}")
+
+
+def busy() -> float:
+    """How many processes want each core, by the load of the last minute: from 1 to 10."""
+    try:
+        return min(10.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+    except OSError:  # not known here
+        return 1.0
 
 
 SECRET = "s3cret-never-shown"  # noqa: S105 - the whole point is that everybody may know it

@@ -21,12 +21,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from aiohttp import web
 
+from bcp.incident.book import Book
+from bcp.incident.questions import questions_of
+from bcp.kernel.clock import SystemClock, iso
+from bcp.kernel.errors import BcpError
 from bcp.lab.vendors import Vendors
 from bcp.testing.command import environment, free_port, run_bcp
 from bcp.testing.lab import Lab
@@ -35,6 +40,8 @@ from bcp.testing.slack_socket import SlackSocket
 TOKEN = "am-token-0123456789"  # noqa: S105 - of a lab
 HMAC = "hmac-key-0123456789"
 T = TypeVar("T")
+PATIENT_S = 90.0
+"""How long is waited for what will come: no busy machine needs it, and a fault is told in the end."""
 
 
 class Loop:
@@ -45,7 +52,7 @@ class Loop:
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
 
-    def do(self, work: Coroutine[Any, Any, T], seconds: float = 10) -> T:
+    def do(self, work: Coroutine[Any, Any, T], seconds: float = PATIENT_S) -> T:
         """Run it there, and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
 
@@ -140,20 +147,20 @@ class World:
             stderr=self.errors.open("a"),
             text=True,
         )
-        self.wait(lambda: self.get("/healthz")[0] == 200, 40)
+        self.wait(lambda: self.get("/healthz")[0] == 200)
         return self
 
     def kill(self) -> None:
         """As a power cut would."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def stop(self) -> int:
         """As systemd would."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(40)
+        return self.process.wait(120)
 
     def close(self) -> None:
         """Everything. The daemon is asked to end, so that what it ran can be counted; else it is killed."""
@@ -175,7 +182,7 @@ class World:
         path: str,
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
-        timeout: float = 20,
+        timeout: float = 60,
     ) -> tuple[int, dict[str, str], bytes]:
         """One request."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -246,7 +253,7 @@ class World:
             known[name] = json.loads(done.stdout)["token"]
         return known[name]
 
-    def wait(self, condition: Callable[[], T], seconds: float = 30) -> T:
+    def wait(self, condition: Callable[[], T], seconds: float = PATIENT_S) -> T:
         """Until it is true; returns it."""
         deadline = time.monotonic() + seconds
         while True:
@@ -264,18 +271,69 @@ class World:
 
     def events(self, kind: str = "") -> list[dict[str, Any]]:
         """Events of the newest incident."""
-        done = self.run("incident", "show", "--output", "json")
-        found = json.loads(done.stdout)["events"] if done.returncode == 0 else []
+        found = self.incident().get("events", [])
         return [e for e in found if not kind or e["kind"] == kind]
+
+    def incident(self, which: str = "last") -> dict[str, Any]:
+        """What `bcp incident show` says; empty: there is none."""
+        return incident_in(Path(self.data["state"]), which)
+
+    def rounds(self, more: int = 3) -> None:
+        """Until the daemon has looked, and judged what it saw, so many times more: what it would do it has done."""
+        for _ in range(more):
+            before = self.looked()
+            self.wait(partial(self._looked_since, before))
+
+    def _looked_since(self, before: str) -> bool:
+        return self.looked() != before
+
+    def fetched(self, more: int = 2) -> None:
+        """Until the daemon has fetched what people texted back so many times more, and a round has gone by since."""
+
+        def asks() -> int:
+            return sum(1 for method, path, _ in self.vendors.log if method == "GET" and path.endswith("/Messages.json"))
+
+        wanted = asks() + more
+        self.wait(lambda: asks() >= wanted)
+        self.rounds(1)
+
+    def looked(self) -> str:
+        """A mark that changes with every round of looks."""
+        lines = self.ask("GET", "/metrics")[2].decode().splitlines()
+        return "\n".join(line for line in lines if line.startswith("bcp_looks_total"))
 
     def break_(self, how: str) -> None:
         """The lab's Exchange fails."""
-        assert self.lab.run("lab", "break", how, "--folder", str(self.lab.folder)).returncode == 0
+        self.lab.order(how)
 
     def heal(self) -> None:
         """And works again."""
-        assert self.lab.run("lab", "heal", "--folder", str(self.lab.folder)).returncode == 0
-        time.sleep(0.5)
+        self.lab.order("heal")
+
+
+def incident_in(state: Path, which: str = "last") -> dict[str, Any]:
+    """What `bcp incident show` says, read in this process, with a daemon or without one; empty: there is none.
+
+    A process for every look costs a second of a core, and whoever waits looks often.
+    """
+    path = state / "incidents.db"
+    if not path.exists():
+        return {}
+    book = Book(path, SystemClock())
+    try:
+        found = book.incident(which)
+        events, asked = book.events(found.id), questions_of(book, found.id)
+    except BcpError:
+        return {}
+    finally:
+        book.close()
+    return {
+        "id": found.id,
+        "state": found.state,
+        "runs": list(found.runs),
+        "events": [{"at": iso(e.at), "kind": e.kind, "actor": e.actor, "data": dict(e.data)} for e in events],
+        "questions": [{"id": q.id, "run": q.run, "step": q.step, "state": q.state} for q in asked],
+    }
 
 
 def alert(

@@ -112,13 +112,14 @@ def test_a_read_only_state_folder_starts_nothing(lab, small_disk, tmp_path, cli)
 
 def test_a_locked_journal_pauses_the_run(lab, tmp_path, cli) -> None:
     """Somebody else holds the file: nothing is done without a claim; afterwards resume finishes."""
-    mark = tmp_path / "mark"
+    mark, begun, go_on = tmp_path / "mark", tmp_path / "begun", tmp_path / "go-on"
+    wait = f"touch {begun}; while [ ! -e {go_on} ]; do sleep 0.05; done"
     path = project(
         lab,
         tmp_path,
         tmp_path,
         f"""\
-  - {{id: slow, uses: shell, with: {{run: [sleep, "1.5"]}}, irreversible: a test}}
+  - {{id: slow, uses: shell, with: {{run: [sh, -c, "{wait}"]}}, timeout: 300s, irreversible: a test}}
   - {{id: act, uses: shell, with: {{run: [touch, "{mark}"]}}, irreversible: a test}}
 """,
     )
@@ -131,15 +132,15 @@ def test_a_locked_journal_pauses_the_run(lab, tmp_path, cli) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 20
-    files: list = []
-    while time.monotonic() < deadline and not files:
-        files = list((tmp_path / "state" / "runs").glob("*.db"))
+    deadline = time.monotonic() + 120
+    while not begun.exists():
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.02)
-    time.sleep(0.8)
+    files = list((tmp_path / "state" / "runs").glob("*.db"))
     db = sqlite3.connect(files[0], isolation_level=None)
     db.execute("begin exclusive")
-    out, err = process.communicate(timeout=40)
+    go_on.touch()
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 1, out + err
     assert "locked" in err and not mark.exists()
     db.execute("rollback")

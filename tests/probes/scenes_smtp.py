@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from bcp.contracts.probe import Signal
+from bcp.kernel.clock import SystemClock
 from bcp.testing.clock import FakeClock
 from probes import hostile
 from probes.scripted import Smtp, dns_server, make, zone
@@ -106,7 +107,9 @@ UNKNOWN_RECIPIENT: dict[str, Scene] = {
 
 
 def trip(server, **settings) -> Callable[..., Awaitable[Signal]]:
-    """A round trip over a scripted mail host and name server; ``arrives``: into the Maildir that the probe reads."""
+    """A round trip over a scripted mail host and name server; ``arrives``: into the Maildir that the probe reads.
+
+    Where nothing will arrive the clock jumps over the waiting; where it does, it is real, and the deadline patient."""
 
     async def play(folder) -> Signal:
         (folder / "new").mkdir(parents=True)
@@ -119,21 +122,12 @@ def trip(server, **settings) -> Callable[..., Awaitable[Signal]]:
         ):
             more = {k: v for k, v in settings.items() if k in {"slow", "imap"}}
             where = {} if "imap" in more else {"arrival": str(folder)}
-            probe = make(
-                "round-trip",
-                to=ONE,
-                port=port,
-                resolvers=[resolver],
-                timeout="1500ms",
-                ask_every="50ms",
-                **where,
-                **more,
-            )
+            clock = SystemClock() if settings.get("arrives") else FakeClock()
+            given = {"to": ONE, "port": port, "resolvers": [resolver], "ask_every": "50ms", **where, **more}
+            probe = make("round-trip", clock, **given)
             looking = asyncio.create_task(probe.look())
             if settings.get("arrives"):
-                while not server.taken:
-                    await asyncio.sleep(0.01)
-                (folder / "new" / "1").write_bytes(server.taken[0])
+                (folder / "new" / "1").write_bytes(await server.first())
             return await looking
 
     return play

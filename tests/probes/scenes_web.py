@@ -14,7 +14,7 @@ from bcp.kit.fetch import Page
 from bcp.lab.net import free_port
 from bcp.lab.vendors import Vendors
 from probes import hostile
-from probes.scripted import make
+from probes.scripted import PATIENT, make
 
 Scene = Callable[[Path, str], Awaitable[Signal]]
 EMPTY = b"Content-Length: 0\r\n"
@@ -28,7 +28,7 @@ def body(status: bytes, text: bytes, kind: bytes = b"application/json"):
 def web(server, **settings) -> Scene:
     async def play(folder: Path, secret: str) -> Signal:
         async with hostile.serving(server) as port:
-            return await make("https", url=f"http://127.0.0.1:{port}/", timeout="800ms", **settings).look()
+            return await make("https", url=f"http://127.0.0.1:{port}/", **settings).look()
 
     return play
 
@@ -65,7 +65,7 @@ async def _no_name(folder: Path, secret: str) -> Signal:
     return await make("https", url="http://no-such-host.invalid/").look()
 
 
-def greets(text: bytes) -> Scene:
+def greets(text: bytes, timeout: str = PATIENT) -> Scene:
     async def handler(reader, writer):
         writer.write(text)
         await writer.drain()
@@ -73,7 +73,7 @@ def greets(text: bytes) -> Scene:
 
     async def play(folder: Path, secret: str) -> Signal:
         async with hostile.serving(handler) as port:
-            return await make("imap", host="127.0.0.1", port=port, tls=False, timeout="500ms").look()
+            return await make("imap", host="127.0.0.1", port=port, tls=False, timeout=timeout).look()
 
     return play
 
@@ -89,7 +89,7 @@ HTTPS: dict[str, Scene] = {
     "https: 429": web(hostile.http(b"HTTP/1.1 429 No\r\n" + EMPTY)),
     "https: an answer that is late": web(web_ok, slow=0.0000001),
     "https: the port is closed": _refused,
-    "https: no answer in time": web(hostile.silence),
+    "https: no answer in time": web(hostile.silence, timeout="800ms"),
     "https: the name does not resolve": _no_name,
     "https: a certificate that is expired": secured((-30, -1)),
     "https: a certificate that is not yet valid": _not_yet,
@@ -97,7 +97,7 @@ HTTPS: dict[str, Scene] = {
     "imap: a greeting": greets(b"* OK ready\r\n"),
     "imap: BYE": greets(b"* BYE busy\r\n"),
     "imap: another greeting": greets(b"SSH-2.0-x\r\n"),
-    "imap: no greeting in time": greets(b""),
+    "imap: no greeting in time": greets(b"", "500ms"),
     "imap: the port is closed": _imap_refused,
 }
 
@@ -115,7 +115,7 @@ def vendors(kind: str, *, attributes: dict | None = None, **settings) -> Scene:
             tenant_id="t",
             client_id="c",
             client_secret=secret,
-            timeout="1500ms" if hangs else "15s",
+            timeout="1500ms" if hangs else PATIENT,
             **where,
             **settings,
         )
@@ -139,7 +139,7 @@ def graph_server(kind: str, server, **settings) -> Scene:
                 client_id="c",
                 client_secret=secret,
                 api_url=f"http://127.0.0.1:{port}",
-                timeout="15s",
+                timeout=PATIENT,
                 **settings,
             )
             try:

@@ -18,11 +18,13 @@ from bcp import registry
 from bcp.kernel.clock import SystemClock
 
 MX, A, AAAA, NS = "MX", "A", "AAAA", "NS"
+PATIENT = "60s"
+"""Deadline of a look that ends by an answer: no busy machine reaches it. Scenes that play silence set a short one."""
 
 
 def make(kind: str, clock=None, **settings):
     """A probe of this kind."""
-    given = registry.settings_class("probes", kind).model_validate({"timeout": "2s", **settings})
+    given = registry.settings_class("probes", kind).model_validate({"timeout": PATIENT, **settings})
     return registry.load("probes", kind).create("p", given, clock or SystemClock())
 
 
@@ -38,6 +40,7 @@ class Smtp:
     after_data: str = "250 2.0.0 queued"
     taken: list[bytes] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not await self._say(writer, self.greeting):
@@ -53,6 +56,11 @@ class Smtp:
             if not await self._say(writer, answers.get(verb, "250 ok")):
                 return
 
+    async def first(self) -> bytes:
+        """The first mail, once it has come."""
+        await self._arrived.wait()
+        return self.taken[0]
+
     def _rcpt(self, rest: str) -> str:
         name = rest.partition("<")[2].partition(">")[0]
         if rest.upper().startswith("TO:"):
@@ -64,6 +72,7 @@ class Smtp:
             return False
         if self.data.startswith("354"):
             self.taken.append(await reader.readuntil(b"\r\n.\r\n"))
+            self._arrived.set()
             return await self._say(writer, self.after_data)
         return True
 

@@ -37,7 +37,7 @@ def test_one_file_looks_without_the_vendors_packages(tmp_path) -> None:
             env=env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
 
     kinds = run("probe", "https", "--with", "url=http://127.0.0.1:9/")

@@ -55,7 +55,7 @@ def test_a_wheel_works_in_any_folder(tmp_path) -> None:
             env=env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout

@@ -139,7 +139,7 @@ class Net:
         one that did not come up is started again."""
         for attempt in range(3):
             try:
-                wait_port("127.0.0.1", 25, 15, prefix=self.inside(host))
+                wait_port("127.0.0.1", 25, 30, prefix=self.inside(host))
                 return
             except AssertionError:
                 if attempt == 2:
@@ -295,7 +295,10 @@ class Net:
         if how == "hang":
             self.signal_all("primary", signal.SIGCONT)
             return
-        time.sleep(0.5)
+        deadline = time.monotonic() + 60
+        while self.pids("primary"):  # killed, and not all of them gone yet
+            assert time.monotonic() < deadline, self.pids("primary")
+            time.sleep(0.05)
         for path in (self.folder / "primary" / "queue" / "pid").glob("*"):
             path.unlink()
         self.postfix("primary")

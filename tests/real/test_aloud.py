@@ -30,7 +30,7 @@ CALL_S = 45.0
 def seconds(text: str, language: str) -> float:
     """How long it takes at the usual pace."""
     made = subprocess.run(
-        [ESPEAK, "-v", language, "--stdout", text], capture_output=True, check=True, timeout=20
+        [ESPEAK, "-v", language, "--stdout", text], capture_output=True, check=True, timeout=120
     ).stdout
     with wave.open(io.BytesIO(made)) as sound:
         return (len(made) - 44) / (sound.getframerate() * sound.getsampwidth() * sound.getnchannels())
@@ -40,7 +40,7 @@ def seconds(text: str, language: str) -> float:
 def said(text: str, language: str) -> str:
     """The sounds."""
     return subprocess.run(
-        [ESPEAK, "-v", language, "-q", "-x", text], capture_output=True, text=True, check=True, timeout=20
+        [ESPEAK, "-v", language, "-q", "-x", text], capture_output=True, text=True, check=True, timeout=120
     ).stdout.strip()
 
 

@@ -75,7 +75,7 @@ class Rfc2136Suite(DnsSuite):
         return SystemClock()
 
     def _ask(self, message):
-        return dns.query.tcp(message, "127.0.0.1", port=self.server.port, timeout=5)
+        return dns.query.tcp(message, "127.0.0.1", port=self.server.port, timeout=60)
 
     async def put(self, domain: str, mx: MxSet) -> None:
         zone = next(z for z in self.domains if domain.endswith(z))

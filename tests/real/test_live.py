@@ -117,6 +117,7 @@ def storm():
 @pytest.fixture
 def page(chromium, storm):
     made = chromium.new_page(viewport={"width": 800, "height": 600})
+    made.set_default_timeout(120_000)  # of a machine that is busy; no update is waited for so long
     made.goto(storm.url)
     made.wait_for_function("Number(document.getElementById('count').textContent) > 2")
     yield made

@@ -124,7 +124,7 @@ async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
     )
     out = []
     try:
-        port_file, deadline = folder / "profile" / "DevToolsActivePort", time.monotonic() + 30
+        port_file, deadline = folder / "profile" / "DevToolsActivePort", time.monotonic() + 120
         while not port_file.exists() or not port_file.read_text().strip():
             assert time.monotonic() < deadline, "Chromium does not start"
             await asyncio.sleep(0.1)

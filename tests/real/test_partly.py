@@ -45,7 +45,7 @@ LATER = '  - {id: later, uses: shell, with: {run: ["false"]}, irreversible: it f
 EDIT = """import base64, dns.query, dns.tsig, dns.update
 update = dns.update.UpdateMessage("two.test", keyring=dns.tsig.Key("bcp.", open("tsig").read(), dns.tsig.HMAC_SHA256))
 update.replace("two.test.", 60, "MX", "5 somebody.else.test.")
-assert dns.query.tcp(update, "127.0.0.1", port=PORT, timeout=5).rcode() == 0
+assert dns.query.tcp(update, "127.0.0.1", port=PORT, timeout=60).rcode() == 0
 """
 
 
@@ -86,7 +86,7 @@ def run(folder, name):
 
 
 def mx(server, name):
-    reply = dns.query.tcp(dns.message.make_query(name, "MX"), "127.0.0.1", port=server.port, timeout=5)
+    reply = dns.query.tcp(dns.message.make_query(name, "MX"), "127.0.0.1", port=server.port, timeout=60)
     return reply.answer[0][0].to_text()
 
 

@@ -13,6 +13,11 @@ def test_schemathesis_finds_nothing(world, tmp_path) -> None:
     w = world().start()
     headers = ["--header", f"Authorization: Bearer {w.token()}"]
     program = Path(sys.executable).parent / "st"
+    # a body that violates the schema and is larger than what is read is refused as that
+    (tmp_path / "schemathesis.toml").write_text(
+        "[checks.negative_data_rejection]\nexpected-statuses = "
+        '[400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 422, 428, 429, "5xx"]\n'
+    )
     done = subprocess.run(
         [
             str(program),
@@ -26,7 +31,7 @@ def test_schemathesis_finds_nothing(world, tmp_path) -> None:
             "--workers",
             "1",
             "--request-timeout",
-            "10",
+            "60",
             "--no-color",
             "--checks",
             "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,negative_data_rejection",
@@ -34,10 +39,11 @@ def test_schemathesis_finds_nothing(world, tmp_path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=500,
         check=False,
     )
-    assert done.returncode == 0, [line[:300] for line in (done.stdout[-60000:] + done.stderr[-2000:]).splitlines()]
+    said = [line[:300] for line in (*done.stdout.splitlines()[-120:], *done.stderr.splitlines()[-20:])]
+    assert done.returncode == 0, "\n".join(said)
     assert "Traceback" not in w.errors.read_text(), w.errors.read_text()[-3000:]
 
 
@@ -52,7 +58,7 @@ def test_tokens_scopes_and_ends(world) -> None:
     short = json.loads(w.run("token", "add", "short", "--scope", "read", "--valid", "1s", "--output", "json").stdout)[
         "token"
     ]
-    w.wait(lambda: w.api("/verdict", token=short)[0] == 401, 10)
+    w.wait(lambda: w.api("/verdict", token=short)[0] == 401)
     assert w.run("token", "remove", "reads").returncode == 0
     assert w.api("/verdict", token=read)[0] == 401
     listed = w.run("token", "list").stdout
@@ -66,7 +72,7 @@ def test_a_plan_by_the_api_asks_people_as_always(world) -> None:
     status, plan = w.api("/plans", {"playbook": "exchange-inbound-outage"})
     assert status == 200 and not plan["runnable"], plan  # there is no outage
     w.break_("refuse")
-    w.wait(lambda: w.api("/questions")[1], 30)  # the daemon's own
+    w.wait(lambda: w.api("/questions")[1])  # the daemon's own
     status, said = w.api("/runs/last/abort", {})
     assert status == 200, said
     w.wait(lambda: w.api("/runs/last")[1]["status"] == "aborted")

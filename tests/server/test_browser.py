@@ -21,6 +21,8 @@ from bcp.pages.qr import code_of
 from server.world import alert
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENT_MS = 120_000
+"""How long a page may take on a busy machine."""
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 SHOTS = os.environ.get("BCP_SHOTS", "")
 pytestmark = [pytest.mark.real, pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")]
@@ -33,6 +35,7 @@ class Eye:
         self.context = browser.new_context(
             viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=False, reduced_motion="reduce"
         )
+        self.context.set_default_timeout(PATIENT_MS)
         self.page: Page = self.context.new_page()
         self.width, self.scheme = width, scheme
         self.foreign: list[str] = []
@@ -109,7 +112,6 @@ def log_in(w, eye: Eye, totp: str) -> None:
     eye.page.get_by_role("heading", name="Now").wait_for()
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark"), (360, "dark"), (1280, "light")])
 def test_an_outage_from_the_browser(world, browser, width, scheme) -> None:
     """The whole way with clicks; the page follows by itself."""
@@ -117,12 +119,12 @@ def test_an_outage_from_the_browser(world, browser, width, scheme) -> None:
     eye = Eye(browser, width, scheme)
     page = eye.page
     log_in(w, eye, totp)
-    page.get_by_text("exchange-online is healthy").wait_for(timeout=20_000)
+    page.get_by_text("exchange-online is healthy").wait_for()
     eye.check("now-healthy")
     w.break_("refuse")
     w.hook(alert())
-    page.get_by_text("exchange-online is down").wait_for(timeout=30_000)  # without a reload
-    page.get_by_role("button", name="Yes, start it").wait_for(timeout=30_000)
+    page.get_by_text("exchange-online is down").wait_for()  # without a reload
+    page.get_by_role("button", name="Yes, start it").wait_for()
     eye.check("now-down")
     page.locator("article dd a code").first.click()
     page.get_by_role("heading", name="Plan: Inbound mail to Exchange Online fails").wait_for()
@@ -131,7 +133,7 @@ def test_an_outage_from_the_browser(world, browser, width, scheme) -> None:
     page.go_back()
     page.get_by_role("button", name="Yes, start it").click()
     page.locator("#run-status").wait_for()
-    page.locator("#run-status", has_text=re.compile("^holding$")).wait_for(timeout=60_000)
+    page.locator("#run-status", has_text=re.compile("^holding$")).wait_for()
     eye.check("run")
     page.get_by_role("link", name="Stop and undo").click()
     page.get_by_text("This moves mail back to exchange-online.").wait_for()
@@ -158,7 +160,7 @@ def test_an_outage_from_the_browser(world, browser, width, scheme) -> None:
         box.set_checked("status-page" in box.get_attribute("value"))
     page.get_by_role("button", name="Send it now").click()
     page.get_by_role("heading", name="comms-send").wait_for()
-    page.locator("#run-status", has_text=re.compile("^done$")).wait_for(timeout=30_000)
+    page.locator("#run-status", has_text=re.compile("^done$")).wait_for()
     assert "index.html" in {p.name for p in (w.folder / "public").iterdir()}
     status, body = w.get("/status/index.html")
     assert status == 200 and len(body) > 500
@@ -182,7 +184,6 @@ def test_an_outage_from_the_browser(world, browser, width, scheme) -> None:
     eye.context.close()
 
 
-@pytest.mark.timeout(120)
 def test_keyboard_only_and_a_passkey(world, browser) -> None:
     """Everything by Tab and Enter, with a visible focus; a passkey registered and used (a virtual authenticator)."""
     w, totp = start(world)
@@ -224,7 +225,6 @@ def test_keyboard_only_and_a_passkey(world, browser) -> None:
     eye.context.close()
 
 
-@pytest.mark.timeout(120)
 def test_another_authenticator_by_its_qr_code(world, browser) -> None:
     """The code on the screen is the secret; the old one counts until the new one has worked."""
     w, totp = start(world)
@@ -254,7 +254,6 @@ def test_another_authenticator_by_its_qr_code(world, browser) -> None:
     eye.context.close()
 
 
-@pytest.mark.timeout(120)
 def test_without_scripts_and_by_the_link_in_a_text(world, browser) -> None:
     """The page of a link needs neither a login nor a script; on a phone."""
     w, _ = start(world)
@@ -262,6 +261,7 @@ def test_without_scripts_and_by_the_link_in_a_text(world, browser) -> None:
     w.hook(alert())
     text = w.wait(lambda: [m["body"] for m in w.vendors.sms if "/a/" in m["body"]])[0]
     context = browser.new_context(viewport={"width": 360, "height": 700}, java_script_enabled=False)
+    context.set_default_timeout(PATIENT_MS)
     page = context.new_page()
     page.goto(re.search(r"(http://\S+/a/\S+)", text)[1])
     assert page.get_by_text("Without an answer nothing happens").is_visible()

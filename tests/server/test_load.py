@@ -7,6 +7,7 @@ import asyncio
 import http.client
 import json
 import re
+import socket
 import statistics
 import threading
 import time
@@ -73,6 +74,18 @@ def rss(pid: int) -> float:
     return 0.0
 
 
+def still_open(s: socket.socket) -> bool:
+    """Has the other side neither answered nor hung up?"""
+    s.setblocking(False)
+    try:
+        s.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def test_a_thousand_alerts_are_one_incident_and_one_question(world) -> None:
     """Each its own request, all at once; answers stay quick, memory small."""
     w = world().start()
@@ -83,7 +96,7 @@ def test_a_thousand_alerts_are_one_incident_and_one_question(world) -> None:
     took = asyncio.run(storm(w.port, 1000, 60))
     lasted = time.perf_counter() - began
     question = w.wait(lambda: w.api("/questions")[1])
-    time.sleep(1.5)
+    w.rounds()
     assert len(w.api("/incidents")[1]) == 1 and len(w.api("/questions")[1]) == len(question) == 1
     assert len(w.api("/runs")[1]) == 1
     p95 = statistics.quantiles(took, n=20)[-1]
@@ -104,7 +117,6 @@ def test_hook_to_first_write_of_an_automatic_playbook(world) -> None:
     w.start()
     w.wait(lambda: w.get("/readyz")[0] == 200)
     w.break_("refuse")
-    time.sleep(0.5)
     began = time.time()
     status, first = w.hook(alert())
     assert status == 202 and first["opened"]
@@ -119,11 +131,10 @@ def test_hook_to_first_write_of_an_automatic_playbook(world) -> None:
     w.wait(lambda: w.api(f"/runs/{run}")[1]["status"] == "aborted")
     w.heal()
     w.hook(alert("resolved"))
-    w.wait(lambda: json.loads(w.run("incident", "show", "--output", "json").stdout)["state"] == "closed", 40)
+    w.wait(lambda: w.incident()["state"] == "closed")
     w.break_("refuse")
-    time.sleep(1.5)
     assert w.hook(alert(started="2026-01-23T08:00:00Z"))[1]["opened"]
-    question = w.wait(lambda: w.api("/questions")[1], 40)[0]  # the second time in 24 h a person decides
+    question = w.wait(lambda: w.api("/questions")[1])[0]  # the second time in 24 h a person decides
     assert question["step"].startswith("plan:") and not question["run"]
     assert w.events("refused")[-1]["data"]["rule"] == "automatic-limit"
     assert len(w.api("/runs")[1]) == 1
@@ -185,18 +196,18 @@ def test_a_killed_daemon_goes_on_with_its_run(world) -> None:
     w.kill()
     w.start()
     run = question["run"]
-    w.wait(lambda: w.api(f"/runs/{run}")[1]["live"], 20)
+    w.wait(lambda: w.api(f"/runs/{run}")[1]["live"])
     # The first text, whether or not we had written down that it left: its number stays good.
     text = next(m["body"] for m in w.vendors.sms if m["to"] == "+12025550101" and " = " in m["body"])
     w.vendors.reply("+12025550101", "+15005550006", re.findall(r"(\d{6}) = ", text)[0])
-    w.wait(lambda: w.api(f"/runs/{run}")[1]["status"] == "holding", 60)
+    w.wait(lambda: w.api(f"/runs/{run}")[1]["status"] == "holding")
     w.kill()
     assert not json.loads(w.run("status", run, "--output", "json").stdout).get("live")
     w.start()
-    w.wait(lambda: w.api(f"/runs/{run}")[1]["live"], 20)
+    w.wait(lambda: w.api(f"/runs/{run}")[1]["live"])
     assert w.stop() == 0
     w.start()
-    w.wait(lambda: w.api(f"/runs/{run}")[1]["live"], 20)
+    w.wait(lambda: w.api(f"/runs/{run}")[1]["live"])
     assert w.run("audit", "verify").returncode == 0
 
 
@@ -214,7 +225,7 @@ def test_nobody_answers_and_everybody_hears_that_nothing_was_done(world) -> None
     w.wait(lambda: any(" = " in m["body"] for m in w.vendors.sms if m["to"] == "+12025550101"))
     assert not any(" = " in m["body"] for m in w.vendors.sms if m["to"] == "+12025550102")
     w.wait(lambda: any(" = " in m["body"] for m in w.vendors.sms if m["to"] == "+12025550102"))
-    w.wait(lambda: not w.api("/questions")[1], 30)
+    w.wait(lambda: not w.api("/questions")[1])
     told = w.wait(lambda: [m["body"] for m in w.vendors.sms if "Nothing was done" in m["body"]])
     assert told
     assert w.events("question_closed")[-1]["data"]["result"].startswith("not approved: no answer in time")
@@ -236,13 +247,13 @@ def test_asked_again_when_the_decision_time_is_over_and_nobody_had_answered(worl
     w.break_("refuse")
     w.hook(alert())
     w.wait(lambda: len(w.events("question")) == 1)
-    w.wait(lambda: len(w.events("question")) == 2, 40)
-    w.wait(lambda: len(w.events("question_closed")) == 2, 20)
-    time.sleep(3)
+    w.wait(lambda: len(w.events("question")) == 2)
+    w.wait(lambda: len(w.events("question_closed")) == 2)
+    w.rounds(6)  # one question more would have been asked by now
     assert len(w.events("question")) == 2 and [e["data"]["action"] for e in w.events("proposed")] == ["wait", "switch"]
     w.heal()
     w.hook(alert("resolved"))
-    w.wait(lambda: json.loads(w.run("incident", "show", "--output", "json").stdout)["state"] == "closed", 30)
+    w.wait(lambda: w.incident()["state"] == "closed")
     assert w.run("audit", "verify").returncode == 0
 
 
@@ -266,18 +277,17 @@ def test_a_new_configuration_without_a_restart_and_a_broken_one_changes_nothing(
 def test_a_second_daemon_is_refused_and_a_taken_port_is_said(world) -> None:
     """Exit codes as documented."""
     w = world().start()
-    second = w.run("serve", timeout=30)
+    second = w.run("serve", timeout=120)
     assert second.returncode == 3 and "another daemon" in second.stderr, second.stderr
     w.data["state"] = str(w.folder / "other")
     w.write()
-    taken = w.run("serve", timeout=30)
+    taken = w.run("serve", timeout=120)
     assert taken.returncode == 2 and "cannot listen" in taken.stderr, taken.stderr
 
 
 @pytest.mark.parametrize("how", ["head", "body"])
 def test_slow_requests_are_cut_off_and_others_served(world, how) -> None:
     """Slowloris: many connections that send a byte now and then."""
-    import socket
 
     w = world().start()
     slow = []
@@ -291,11 +301,10 @@ def test_slow_requests_are_cut_off_and_others_served(world, how) -> None:
                 b"Content-Length: 1000\r\n\r\n{"
             )
         slow.append(s)
-    start = time.monotonic()
     assert w.hook(alert())[0] == 202
-    assert time.monotonic() - start < 5
+    assert any(still_open(s) for s in slow)  # others were served before these were cut off
     ended = 0
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     for s in slow:
         s.settimeout(max(0.1, deadline - time.monotonic()))
         try:

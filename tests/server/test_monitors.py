@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,8 @@ def shown(system: str, url: str, curl: Path) -> str:
 def check(folder: Path) -> Path:
     """A plug-in: well until a file says otherwise."""
     path = folder / "check"
-    path.write_text(f"#!/bin/sh\nif test -e {folder}/broken; then cat {folder}/output; exit 2; fi\necho well\n")
+    broken = f"if test -e {folder}/broken; then cat {folder}/output; exit 2; fi"
+    path.write_text(f"#!/bin/sh\n{broken}\n: > {folder}/well\necho well\n")
     path.chmod(0o755)
     (folder / "output").write_text(OUTPUT + '\nmore lines, with "quotes"\n')
     return path
@@ -94,6 +94,11 @@ def nagios(folder: Path, url: str, curl: Path) -> list[str]:
 SYSTEMS = {"icinga": (icinga, ICINGA), "nagios": (nagios, NAGIOS)}
 
 
+def told_of(w) -> int:
+    """How many notifications the daemon took."""
+    return w.errors.read_text().count("POST /hooks/icinga 202")
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_the_command_of_our_page_says_what_happened(world, tmp_path, system) -> None:
     """Broken: one incident, however often it is told; output with quotes and all. Well: resolved."""
@@ -119,19 +124,19 @@ def test_the_command_of_our_page_says_what_happened(world, tmp_path, system) -> 
         )
 
     try:
-        time.sleep(3)  # it is well at first
+        w.wait((folder / "well").exists)  # it is well at first
         (folder / "broken").touch()
-        (incident,) = w.wait(lambda: w.api("/incidents")[1], 60) or [told()]
+        (incident,) = w.wait(lambda: w.api("/incidents")[1]) or [told()]
         assert (
             incident["title"].startswith("refused")
             and "port 25" in incident["title"]
             and "ümlauts" in incident["title"]
         ), (incident, told())
         assert system == "nagios" or incident["title"].startswith(OUTPUT), (incident, told())  # Nagios takes quotes out
-        time.sleep(5)  # it tells again
+        w.wait(lambda: told_of(w) >= 2)  # it tells again
         assert len(w.api("/incidents")[1]) == 1
         (folder / "broken").unlink()
-        w.wait(lambda: w.api("/incidents")[1][0]["state"] == "closed", 60)
+        w.wait(lambda: w.api("/incidents")[1][0]["state"] == "closed")
     except AssertionError as error:
         raise AssertionError(f"{error}\n{told()}") from error
     finally:
@@ -141,6 +146,6 @@ def test_the_command_of_our_page_says_what_happened(world, tmp_path, system) -> 
         except subprocess.TimeoutExpired:
             process.kill()
         log.close()
-    sent = w.errors.read_text().count("POST /hooks/icinga 202")
-    assert sent >= 2 and "POST /hooks/icinga 4" not in w.errors.read_text(), told()
+    sent = told_of(w)
+    assert sent >= 3 and "POST /hooks/icinga 4" not in w.errors.read_text(), told()
     print(f"{system}: {sent} notifications, one incident")

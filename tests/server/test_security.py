@@ -89,7 +89,7 @@ def test_wrong_codes_are_counted_and_the_right_one_of_another_person_is_none(wor
         w.vendors.reply("+12025550102", "+15005550006", "000000")
     w.wait(lambda: len(w.events("wrong_code")) >= 5)
     w.vendors.reply("+12025550102", "+15005550006", bobs[0])  # right, too late
-    time.sleep(2)
+    w.fetched()
     assert w.api("/questions")[1] and not w.events("answered")
     w.vendors.reply("+12025550101", "+15005550006", f"{alices[1]} - no")
     w.wait(lambda: w.events("answered"))
@@ -137,7 +137,7 @@ def test_an_answer_for_one_plan_never_opens_another(world) -> None:
     w.wait(lambda: w.api("/questions")[1])
     w.vendors.reply("+12025550101", "+15005550006", codes_in(old)[0])
     assert w.ask("POST", re.search(r"(/a/\S+)", old)[1], b"answer=yes", FORM)[0] in {409, 410}
-    time.sleep(1.5)
+    w.fetched()
     assert w.api("/questions")[1] and not w.events("answered")
 
 

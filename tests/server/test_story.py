@@ -120,7 +120,7 @@ def test_alert_question_answer_run_and_the_question_of_the_way_back(world, way) 
     if way == "socket":
         w.wait(lambda: w.slack.sockets)
     WAYS[way](w, run)
-    w.wait(lambda: w.api(f"/runs/{run}")[1]["status"] == "holding", 60)
+    w.wait(lambda: w.api(f"/runs/{run}")[1]["status"] == "holding")
     w.wait(lambda: "mx.backup" in str(json.loads((w.lab.folder / "count.json").read_text())["mx"]), 5)
     if way == "command":  # nobody is told that all is well before it is
         done = w.run("comms", "send", "employees", "employees-restored", "--class", "A", "--channel", "sms", "--yes")
@@ -135,7 +135,7 @@ def test_alert_question_answer_run_and_the_question_of_the_way_back(world, way) 
     w.heal()
     status, over = w.hook(alert("resolved"))
     assert status == 202 and over["resolved"] and over["incident"] == first["incident"]
-    back = w.wait(lambda: [q for q in w.api("/questions")[1] if q["run"] != run], 60)[0]
+    back = w.wait(lambda: [q for q in w.api("/questions")[1] if q["run"] != run])[0]
     assert w.api(f"/runs/{back['run']}")[1]["playbook"] == "exchange-failback"
     assert len([r for r in w.api("/runs")[1] if not r["parent"]]) == 1
     if way == "command":
@@ -145,7 +145,7 @@ def test_alert_question_answer_run_and_the_question_of_the_way_back(world, way) 
     if way in {"text", "api"}:
         status, said = w.api(f"/questions/{back['id']}/answer", {"yes": True, "checksum": back["checksum"]})
         assert status == 200, said
-        w.wait(lambda: w.api(f"/runs/{back['run']}")[1]["steps"][2]["status"] in {"ok", "running"}, 60)
+        w.wait(lambda: w.api(f"/runs/{back['run']}")[1]["steps"][2]["status"] in {"ok", "running"})
     assert w.run("incident", "verify").returncode == 0
     assert w.stop() == 0, w.errors.read_text()[-2000:]
     assert "Traceback" not in w.errors.read_text()

@@ -84,7 +84,7 @@ def _wait(clock, answers_, *, initiator="me", count=1, approvers=frozenset({"ali
 
 
 async def _bounded(work):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         return await work
 
 

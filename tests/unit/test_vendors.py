@@ -106,7 +106,7 @@ def run(work) -> tuple[Any, Vendors]:
         finally:
             await vendors.stop()
 
-    return asyncio.run(asyncio.wait_for(main(), 40))
+    return asyncio.run(asyncio.wait_for(main(), 120))
 
 
 def twilio(vendors: Vendors, tmp_path, **more) -> TwilioSms:

@@ -100,15 +100,16 @@ class RoundTripProbe(Probe[RoundTripSettings]):
         bad = await self._hand_over(tag, min(HAND_OVER_S, s.timeout * 0.5))
         if bad is not None:
             return bad
-        unread = ""
+        unread, read = "", False
         while (left := s.timeout - (self.clock.monotonic() - start)) > 0:
             try:
                 async with asyncio.timeout(min(ASK_S, left)):
-                    found, unread = await self._arrived(tag), ""
+                    if await self._arrived(tag):
+                        return self._came(self.clock.monotonic() - start)
+                unread, read = "", True
             except (BcpError, OSError, TimeoutError) as error:
-                found, unread = False, getattr(error, "message", "") or str(error) or type(error).__name__
-            if found:
-                return self._came(self.clock.monotonic() - start)
+                if not (read and left < ASK_S):  # the end cut it short; before, the mailbox could be read
+                    unread = getattr(error, "message", "") or str(error) or type(error).__name__
             await self.clock.sleep(min(s.ask_every, max(0.0, s.timeout - (self.clock.monotonic() - start))))
         if unread:
             return self.saw(Result.UNKNOWN, "mailbox-outside", f"the mailbox outside cannot be read: {unread}")

@@ -20,6 +20,7 @@ from bcp.server.doors.api_models import (
     IncidentFull,
     IncidentOut,
     Limit,
+    NotRead,
     QuestionOut,
     RunFull,
     RunOut,
@@ -31,7 +32,7 @@ from bcp.server.signin.accounts import Accounts, Token
 
 WRONG: dict[int | str, dict[str, Any]] = {
     400: {"model": Wrong}, 401: {"model": Wrong}, 403: {"model": Wrong}, 404: {"model": Wrong}, 409: {"model": Wrong},
-    503: {"model": Wrong},
+    408: {"model": NotRead}, 413: {"model": NotRead}, 503: {"model": Wrong},
 }  # fmt: skip
 _bearer = HTTPBearer(auto_error=False, description="A token made with `bcp token add`.")
 

@@ -28,6 +28,12 @@ class Wrong(Out):
     rule: str = ""
 
 
+class NotRead(Out):
+    """Why a body was not read to its end: it is too large (413), or came too slowly (408)."""
+
+    error: str
+
+
 class VerdictOut(Out):
     """The verdict now."""
 

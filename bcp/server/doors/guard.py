@@ -219,27 +219,36 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         GuardedProtocol.alive += 1
         self._counted, self._head_size, self._in_head = True, 0, True
+        self._tail, self._heads = b"", 0
         if GuardedProtocol.alive > GuardedProtocol.most:
             transport.close()
             return
         self._head = asyncio.get_running_loop().call_later(HEAD_S, self._slow)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes. Those of a head are counted, whatever it is made of."""
-        if self._in_head:
-            self._head_size += len(data)
-            if self._head_size > HEAD_BYTES:
-                self._end(
-                    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-                )
-                return
+        """Bytes. Those of a head are counted, whatever it is made of; what of a body comes along with it is not."""
+        head, heads = self._head_of(data) if self._in_head else 0, self._heads
+        self._head_size += head
+        if self._head_size > HEAD_BYTES:
+            self._end(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            return
         if not self.transport.is_closing():
             super().data_received(data)
+        if self._in_head and heads == self._heads:  # what looked like its end was none
+            self._head_size += len(data) - head
+
+    def _head_of(self, data: bytes) -> int:
+        """How many of these bytes belong to the head: a busy machine reads it and much of the body at once."""
+        before, seen = len(self._tail), self._tail + data
+        ends = [i + len(mark) for mark in (b"\n\r\n", b"\n\n") if (i := seen.find(mark)) >= 0]
+        self._tail = seen[-2:]
+        return max(0, min(ends) - before) if ends else len(data)
 
     def on_headers_complete(self) -> None:
         """The head came."""
         self._head.cancel()
-        self._in_head, self._head_size = False, 0
+        self._in_head, self._head_size, self._tail = False, 0, b""
+        self._heads += 1
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

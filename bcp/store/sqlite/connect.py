@@ -16,6 +16,15 @@ from urllib.parse import quote
 from bcp.kernel.files import make_private
 
 BUSY_S = 5.0
+_NEEDS_A_WRITER = frozenset(
+    {
+        sqlite3.SQLITE_READONLY_ROLLBACK,
+        sqlite3.SQLITE_READONLY_RECOVERY,
+        sqlite3.SQLITE_READONLY_CANTINIT,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+"""A rollback journal, or the index of a write-ahead log, that only who may write can bring in order."""
 
 
 def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
@@ -35,6 +44,32 @@ def connect(path: Path, mode: str, *, timeout_s: float = BUSY_S) -> sqlite3.Conn
     uri = f"file:{quote(str(path))}?mode={mode}"
     db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout_s, check_same_thread=False)
     db.execute("pragma trusted_schema=off")
+    return db
+
+
+def connect_to_read(path: Path, *, timeout_s: float = BUSY_S) -> sqlite3.Connection:
+    """A connection that only reads, also beside a writer, and after one that was killed while it wrote.
+
+    A writer that dies in mid-transaction leaves a hot rollback journal, which SQLite lets only a connection that may
+    write roll back (SQLITE_READONLY_ROLLBACK); then the file is opened for that, and nothing else is written through
+    it. Raises ``sqlite3.Error``.
+    """
+    db = connect(path, "ro", timeout_s=timeout_s)
+    try:
+        db.execute("select 1 from sqlite_master limit 1").fetchone()
+    except sqlite3.OperationalError as error:
+        db.close()
+        if error.sqlite_errorcode not in _NEEDS_A_WRITER:
+            raise
+    else:
+        return db
+    db = connect(path, "rw", timeout_s=timeout_s)
+    try:
+        db.execute("select 1 from sqlite_master limit 1").fetchone()
+        db.execute("pragma query_only=on")
+    except BaseException:
+        db.close()
+        raise
     return db
 
 

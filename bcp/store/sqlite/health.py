@@ -11,7 +11,7 @@ from pathlib import Path
 from bcp.kernel.errors import BcpError
 from bcp.store.files.audit import BOOK
 from bcp.store.sqlite.book import chain_damage
-from bcp.store.sqlite.connect import connect
+from bcp.store.sqlite.connect import connect_to_read
 from bcp.store.sqlite.state import SqliteState
 
 KNOWN = {
@@ -66,7 +66,7 @@ def database_damage(path: Path) -> str:
     if not path.exists():
         return ""
     try:
-        with contextlib.closing(connect(path, "ro", timeout_s=2.0)) as db:
+        with contextlib.closing(connect_to_read(path, timeout_s=2.0)) as db:
             said = str(db.execute("pragma quick_check(1)").fetchone()[0])
             return "" if said == "ok" else f"it is damaged: {said[:200]}"
     except (sqlite3.Error, OSError) as error:

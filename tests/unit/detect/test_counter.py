@@ -45,6 +45,17 @@ def test_a_refusal_between_acceptances_proves_that_a_recipient_exists() -> None:
     assert feed(no, OK, no).refused_looks() == 2
 
 
+def test_refusals_of_an_outage_that_is_over_are_none_of_the_next() -> None:
+    """In the window they are all there; since the counter left zero only those of now."""
+    no, late = (FAIL, "rejects"), (FAIL, "timeout")
+    over = [no, no, no, OK, OK, OK]
+    assert feed(*over, late, late).refused_looks() == 3
+    assert feed(*over, late, late).refused_looks(of_this_failure=True) == 0
+    assert feed(*over, late, no, late).refused_looks(of_this_failure=True) == 1
+    assert feed(*over).refused_looks(of_this_failure=True) == 3  # nothing has begun since
+    assert feed(*[no] * 30).refused_looks(of_this_failure=True) == 20  # as far as the window goes
+
+
 def test_solid_is_well_for_half_a_window() -> None:
     """One failure ten looks ago is forgotten, one of nine looks ago is not."""
     assert feed(FAIL, *[OK] * 10).solid

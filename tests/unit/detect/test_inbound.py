@@ -355,3 +355,53 @@ def test_mail_is_not_moved_to_a_relay_that_no_place_reaches(answers, action) -> 
             detector.take(Signal(probe, "dns", result, 60.0 * n, kind, kind))
         found = detector.settle(60.0 * n, 60.0 * n)
     assert (found.outage_class, found.action) == ("E", action)
+
+
+def after_refusals(now, *, places=("a",), late=0):
+    """Two recipients refused for good, well again for as long as it takes, and then ``now`` until it is down."""
+    detector = Detector(RULES, [WATCHED["smtp"], WATCHED["smtp-2"]], vantages=places, here=places[0])
+    seen, n = [], 0
+
+    def round_of(look):
+        nonlocal n
+        for name in ("smtp", "smtp-2"):
+            for i, place in enumerate(places):
+                result, kind = OK if look is OK or (look is now and i == 2 and len(seen) < late) else FAIL, ""
+                if result is FAIL:
+                    kind = look[1]
+                vantage = "" if i == 0 else place
+                detector.take(Signal(name, "inbound", result, 60.0 * n, kind, kind, vantage=vantage))
+        found = detector.settle(60.0 * n, 60.0 * n)
+        n += 1
+        return found
+
+    for _ in range(3):
+        found = round_of(NO)
+    assert found.classes == ("F",) and found.state == "down"
+    while round_of(OK).state != "healthy":
+        assert n < 20
+    while True:
+        seen.append(round_of(now))
+        if seen[-1].state == "down" or n > 60:
+            return seen[-1]
+
+
+@pytest.mark.parametrize("now", [(FAIL, "timeout"), (FAIL, "refused"), LATER])
+def test_an_outage_that_is_over_lends_its_refusals_to_no_other(now) -> None:
+    """Minutes after false rejects servers fall silent: senders wait, nothing bounces, so it is B and there is time."""
+    found = after_refusals(now)
+    assert (found.state, found.classes) == ("down", ("B",)), found.reasons_for
+    assert found.action in {"wait", "ask"}  # it comes and goes: a person may be asked, nothing is moved by itself
+    assert after_refusals(NO).classes == ("F",)
+
+
+def test_nor_does_a_place_that_has_not_counted_to_the_end_yet() -> None:
+    """Two of three places are sure; the third began to see it a look later, and remembers the refusals too."""
+    found = after_refusals((FAIL, "timeout"), places=("a", "b", "c"), late=1)
+    assert (found.state, found.classes) == ("down", ("B",)), found.reasons_for
+
+
+def test_refusals_among_other_failures_of_one_outage_are_of_it() -> None:
+    """Silence most of the time, and every third look refused for good: mail is being lost, F."""
+    found = last(rounds=12, smtp=[(FAIL, "timeout"), (FAIL, "timeout"), NO], smtp_2=[(FAIL, "timeout"), NO, NO])
+    assert found.classes == ("F",) and found.state == "down"

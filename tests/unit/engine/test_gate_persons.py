@@ -107,7 +107,7 @@ def approvals(**given) -> JournalApprovals:
 
 def wait(a: JournalApprovals, **given):
     async def work():
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             return await a.wait(
                 "approve", ["group:oncall"], given.pop("count", 1), 600, exclude_initiator=True, **given
             )

@@ -116,7 +116,7 @@ class Game:
             loads(self.text), actions, given, journal, scope, {}, listener=listen, hold=hold, judge=self.judge
         )
         task = asyncio.ensure_future(runner.work())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while until is not None and not task.done() and not until(runner):
                 await asyncio.sleep(0.002)
             if until is not None:

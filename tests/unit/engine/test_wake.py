@@ -52,10 +52,10 @@ def test_an_answer_ends_the_wait_without_a_poll(yes: bool) -> None:
             await asyncio.sleep(0)
         service.remember([answer(yes)])
         if yes:
-            assert (await asyncio.wait_for(waiting, 5)).approved_by == ("alice",)
+            assert (await asyncio.wait_for(waiting, 120)).approved_by == ("alice",)
         else:
             with pytest.raises(GateClosed):
-                await asyncio.wait_for(waiting, 5)
+                await asyncio.wait_for(waiting, 120)
         assert journal.events[-1] == "gate_closed"
 
     asyncio.run(run())
@@ -69,7 +69,7 @@ def test_an_answer_that_came_before_the_wait_is_not_waited_for() -> None:
         service = approvals(journal)
         service.opened = {"gate": {"opened": SystemClock().now() - 5.0, "deadline": SystemClock().now() + 600.0}}
         service.remember([answer(True)])
-        found = await asyncio.wait_for(service.wait("gate", ["x"], 1, 600.0, exclude_initiator=True), 5)
+        found = await asyncio.wait_for(service.wait("gate", ["x"], 1, 600.0, exclude_initiator=True), 120)
         assert found.approved_by == ("alice",)
 
     asyncio.run(run())

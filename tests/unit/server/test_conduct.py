@@ -399,9 +399,9 @@ def test_a_run_that_starts_while_the_daemon_ends_is_stopped_too(tmp_path) -> Non
             await told.wait()
 
         conductor.working["run-1"] = asyncio.ensure_future(late())
-        await asyncio.wait_for(conductor.stop(), 10)
+        await asyncio.wait_for(conductor.stop(), 120)
         assert told.is_set() and conductor.working["run-1"].done()
-        await asyncio.wait_for(conductor.stop(), 10)
+        await asyncio.wait_for(conductor.stop(), 120)
 
     asyncio.run(run())
 
@@ -414,7 +414,7 @@ def test_a_run_that_does_not_stop_is_left_in_doubt(tmp_path, monkeypatch) -> Non
         conductor = Conductor.__new__(Conductor)
         conductor.runners = {"run-1": SimpleNamespace(stop=lambda reason, *, by: None)}
         conductor.working = {"run-1": asyncio.ensure_future(asyncio.Event().wait())}
-        await asyncio.wait_for(conductor.stop(), 10)
+        await asyncio.wait_for(conductor.stop(), 120)
         await asyncio.sleep(0)
         assert conductor.working["run-1"].cancelled()
 

@@ -7,6 +7,8 @@ import resource
 
 import pytest
 from starlette.requests import Request
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 
 from bcp.server.doors import guard
 from bcp.server.doors.guard import Guard, GuardedProtocol, fit_descriptors, peer_of
@@ -121,3 +123,94 @@ def test_room_for_everything_but_connections(monkeypatch) -> None:
         assert fit_descriptors() == guard.CONNECTIONS
     finally:
         GuardedProtocol.most = guard.CONNECTIONS
+
+
+# -- the size of a head ----------------------------------------------------------------------------------------------
+
+
+class Wire(asyncio.Transport):
+    """The other side of a connection: keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written, self.closed = b"", False
+
+    def write(self, data) -> None:
+        self.written += bytes(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_extra_info(self, name, default=None):
+        return {"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)}.get(name, default)
+
+    def pause_reading(self) -> None:
+        """As much as fits has been read."""
+
+    def resume_reading(self) -> None:
+        """More may come."""
+
+
+def said_to(*reads: bytes) -> bytes:
+    """The status line that these reads of one connection are answered with; the application echoes the body's size."""
+
+    async def app(scope, receive, send) -> None:
+        size, more = 0, True
+        while more:
+            message = await receive()
+            size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-size", str(size).encode())]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def work() -> bytes:
+        config = Config(app, lifespan="off", log_config=None, ws="none")
+        config.load()
+        protocol, wire = GuardedProtocol(config, ServerState(), {}), Wire()
+        protocol.connection_made(wire)
+        for data in reads:
+            protocol.data_received(data)
+            for _ in range(20):
+                await asyncio.sleep(0)
+        protocol.connection_lost(None)
+        return wire.written
+
+    return asyncio.run(work())
+
+
+BODY = b"x" * 200_000
+HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n"
+LONG = b"X-A: " + b"a" * 70_000 + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        (HEAD + BODY,),  # as a busy machine reads it
+        (HEAD, BODY),
+        (HEAD[:-1], HEAD[-1:] + BODY),
+        (HEAD[:-3], HEAD[-3:] + BODY[:100_000], BODY[100_000:]),
+        (*(HEAD[i : i + 1] for i in range(len(HEAD) - 2)), HEAD[-2:] + BODY),
+    ],
+)
+def test_a_body_that_is_read_together_with_its_head_is_no_large_head(reads) -> None:
+    """However the bytes are cut: how busy we are decides that, not the sender."""
+    said = said_to(*reads)
+    assert said.startswith(b"HTTP/1.1 200") and b"x-size: 200000" in said, said[:200]
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        (b"GET / HTTP/1.1\r\n" + LONG + b"\r\n",),
+        (b"GET / HTTP/1.1\r\n", LONG[:40_000], LONG[40_000:]),
+        (b"GET /" + b"a" * 70_000,),
+        tuple(b"\r\n\r\n" * 5_000 for _ in range(10)),  # a head never begins
+        (HEAD + BODY, b"GET / HTTP/1.1\r\n" + LONG),  # the second on the same connection
+    ],
+)
+def test_a_head_without_an_end_is_refused(reads) -> None:
+    """In one piece or in many, with blank lines before it, and after a request that was well."""
+    assert b"HTTP/1.1 431 " in said_to(*reads)

@@ -68,7 +68,7 @@ def test_of_many_processes_one_uses_a_plan(tmp_path) -> None:
     workers = [context.Process(target=_mark, args=(tmp_path, f"run-{i}", out)) for i in range(8)]
     for w in workers:
         w.start()
-    won = [r for r in (out.get(timeout=30) for _ in workers) if r]
+    won = [r for r in (out.get(timeout=120) for _ in workers) if r]
     for w in workers:
         w.join()
     assert len(won) == 1 and FilePlans(tmp_path).used_by("c" * 64) == won[0]

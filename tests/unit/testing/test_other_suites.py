@@ -32,13 +32,18 @@ from bcp.testing.engine import EngineSuite
 from bcp.testing.hook import HookSuite
 from bcp.testing.probe import ProbeSuite
 from bcp.testing.relay import RelaySuite
-from bcp.testing.suite import Suite, failures
+from bcp.testing.suite import Suite, busy, failures
 from bcp.testing.vendor import Answer, Asked
+
+
+def unstretched(suite: type[Suite]) -> type[Suite]:
+    """With the limits of a quiet machine: what is caught here is too slow by a little."""
+    return type(suite.__name__, (suite,), {"patience": lambda self: 1.0})
 
 
 def caught(suite: type[Suite], promise: str, says: str) -> None:
     """By this promise, in words that say how."""
-    found = failures(suite, promise)
+    found = failures(unstretched(suite), promise)
     assert re.search(says, found.get(promise, "it passed")), found
 
 
@@ -701,3 +706,33 @@ class OverStore(EmbeddedStore):
 def test_a_bad_engine_is_caught(bad, promise, says) -> None:
     """Repeating, answering too early, overwriting."""
     caught(type("Bad", (EngineSuite,), {"plugin": EnginePlugin(api=1, called="bad", make=bad)}), promise, says)
+
+
+# -- a busy machine --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("load", "cores", "stretched"), [(0.2, 2, 1.0), (2.0, 2, 1.0), (6.0, 2, 3.0), (400.0, 2, 10.0)]
+)
+def test_limits_of_time_stretch_with_the_load_of_the_machine(monkeypatch, load, cores, stretched) -> None:
+    """On a quiet machine they are what they say; they are never without end."""
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    assert busy() == stretched
+
+
+def test_a_deadline_of_a_setting_stretches_too(monkeypatch) -> None:
+    """A good answer is not late because others compute."""
+    monkeypatch.setattr("bcp.testing.suite.busy", lambda: 3.0)
+    assert (Suite().stretched("400ms"), Suite().stretched("2s")) == ("1200ms", "6000ms")
+    assert unstretched(Suite)().stretched("400ms") == "400ms"
+
+
+def test_where_the_load_is_not_known_nothing_is_stretched(monkeypatch) -> None:
+    """Some systems do not tell."""
+
+    def unknown():
+        raise OSError
+
+    monkeypatch.setattr("os.getloadavg", unknown)
+    assert busy() == 1.0

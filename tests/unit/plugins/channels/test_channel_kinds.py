@@ -35,7 +35,7 @@ def make(kind: str, url: str, tmp_path, **more) -> Channel:
         (tmp_path / name).chmod(0o600)
     given = {"kind": kind, **(HTTP.get(kind) or FILES.get(kind) or {}), **more}
     if url:
-        given |= {"timeout": "1s", "api_url": url}
+        given |= {"timeout": "60s", "api_url": url}
     settings = registry.settings_class("channels", kind).model_validate(given)
     return registry.load("channels", kind).create("c", _anchor(settings, tmp_path))
 
@@ -173,7 +173,7 @@ def test_an_incident_channel_is_opened_once_filled_pinned_and_threaded(tmp_path)
             await runner.cleanup()
         return slack, found
 
-    slack, found = asyncio.run(asyncio.wait_for(work(), 30))
+    slack, found = asyncio.run(asyncio.wait_for(work(), 120))
     assert list(slack.rooms) == ["inc-20260122-174500-x7kq"] and found.id == "1.0"
     assert [len(b) for b in slack.invited[:3]] == [200, 200, 50] and slack.pins == ["1.0"]
     assert slack.posts[1]["thread_ts"] == "1.0" and all(p["text"] and p["blocks"] for p in slack.posts)

@@ -70,7 +70,7 @@ def test_smtp_asks_every_address_apart() -> None:
                     addresses=["127.0.0.1", "127.0.0.2"] if second != "both" else ["127.0.0.3", "127.0.0.2"],
                     port=port,
                     recipient="a@example.com",
-                    timeout="1s",
+                    timeout="3s",
                 ).look()
                 return found, time.monotonic() - start
             finally:
@@ -80,7 +80,7 @@ def test_smtp_asks_every_address_apart() -> None:
     found, _ = asyncio.run(run("refuse"))
     assert found.result is DEGRADED and "1 of 2 addresses" in found.evidence
     found, took = asyncio.run(run("hang"))
-    assert found.result is DEGRADED and took < 5
+    assert found.result is DEGRADED and took < 30
     found, _ = asyncio.run(run("both"))
     assert (found.result, found.kind) == (FAIL, "refused")
 
@@ -136,7 +136,10 @@ def test_a_control_is_content_with_any_answer() -> None:
     ):
         assert found.result is FAIL and found.control
     assert (
-        asyncio.run(make("dns", host="example.com", resolvers=["127.0.0.1:1"], control=True).look()).result is UNKNOWN
+        asyncio.run(
+            make("dns", host="example.com", resolvers=["127.0.0.1:1"], control=True, timeout="500ms").look()
+        ).result
+        is UNKNOWN
     )
 
 

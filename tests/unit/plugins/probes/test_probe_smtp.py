@@ -11,6 +11,7 @@ from probes import hostile
 from probes.scripted import Smtp, make
 
 from bcp.contracts.probe import Part, Result
+from bcp.detect.watch import GRACE_S
 from bcp.kit.smtp import Talk
 from bcp.kit.smtp_judge import FirstContact, SmtpTarget, kind_of, parts_of, result_of, summarize
 from bcp.kit.smtp_session import Mail, Session, converse
@@ -189,13 +190,13 @@ def test_a_resolver_and_a_host_that_both_hang_end_within_the_deadline() -> None:
 
     async def run():
         async with hostile.serving(hostile.silence) as dead:
-            probe = make("smtp", host="mx.example", resolvers=[f"127.0.0.1:{dead}"], recipient=ONE, timeout="1s")
+            probe = make("smtp", host="mx.example", resolvers=[f"127.0.0.1:{dead}"], recipient=ONE, timeout="3s")
             start = time.monotonic()
             found = await probe.look()
             return found, time.monotonic() - start
 
     found, took = asyncio.run(run())
-    assert found.kind == "unresolved" and took < 1.5
+    assert found.kind == "unresolved" and took < 3 + GRACE_S
 
 
 def test_a_first_contact_is_believed_for_a_while_and_once() -> None:
