@@ -121,7 +121,9 @@ class Core:
         }
         files = {p.stem: p for p in (ROOT / "playbooks").glob("*.yaml")}
         self.app = SimpleNamespace(
-            settings=SimpleNamespace(service=SERVICE, serve=self.settings),
+            settings=SimpleNamespace(
+                service=SERVICE, serve=self.settings, organisation=SimpleNamespace(timezone="UTC")
+            ),
             configuration=SimpleNamespace(fingerprint=lambda: "here"),
             watching=SimpleNamespace(watcher=SimpleNamespace(detector=self.detector), rules=Rules()),
             running=self.running,
@@ -133,7 +135,7 @@ class Core:
                 load=lambda name: playbook(name) if name in files else _missing(name),
                 recommend=lambda found: "exchange-inbound-outage" if set(found.classes) & set("BE") else "",
             ),
-            world=SimpleNamespace(channels={}),
+            world=SimpleNamespace(channels={}, reply_url=lambda channel, link: ""),
         )
 
     async def do(self, work: Any) -> Any:
