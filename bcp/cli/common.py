@@ -54,18 +54,41 @@ def app() -> App:
     return make_app(load(config_path()))
 
 
+STATE = ".bcp"
+"""The state folder beside ``bcp.yaml`` where it names none."""
+
+
 def state_folder() -> Path:
     """The state folder, without validating the configuration: for commands that must be quick and always work."""
     path = config_path()
-    import re
-
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid(f"cannot read {path}: {error}", hint="Check the path.") from error
-    found = re.search(r"^state:[ \t]*(['\"]?)([^'\"#\n]+?)\1[ \t]*(?:#.*)?$", text, re.MULTILINE)
-    folder = Path(found[2].strip()) if found else Path(".bcp")
+    folder = Path(_plain(text) or _state_in(text, path))
     return folder if folder.is_absolute() else path.resolve().parent / folder
+
+
+def _plain(text: str) -> str:
+    """The folder where it is written in the plain way, or not at all: then YAML need not be imported (15 ms)."""
+    import re
+
+    if len(found := re.findall(r"state['\"]?\s*:|<<|\\", text)) > 1:
+        return ""
+    plain = re.findall(r"^state: +([A-Za-z0-9_.-]*/[A-Za-z0-9_./-]+) *$", text, re.MULTILINE)
+    return plain[0] if plain else "" if found else STATE
+
+
+def _state_in(text: str, path: Path) -> str:
+    """What ``state:`` at the top of a configuration says. Raises ``Invalid`` for what is no YAML."""
+    import yaml
+
+    try:
+        data = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe ones
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise Invalid(f"{path} is no YAML: {str(error)[:200]}", hint="bcp config check") from error
+    found = data.get("state") if isinstance(data, dict) else None
+    return found if isinstance(found, str) and found else STATE
 
 
 def runs() -> Runs:
