@@ -14,7 +14,7 @@ from bcp.contracts.channel import Channel, ChannelPlugin, Check, Delivery, Messa
 from bcp.contracts.contact import Contact
 from bcp.kernel.errors import BcpError, InDoubt, Invalid, Permanent, Transient
 from bcp.testing.plugin import ConfiguredSuite
-from bcp.testing.vendor import HANG, WRONG_ANSWERS, Answer, Asked, FakeVendor
+from bcp.testing.vendor import HANG, WRONG_ANSWERS, Answer, Asked, FakeVendor, work_left_behind
 
 NOW = 1_800_000_000.0
 FORMS = frozenset({"sms", "voice", "chat", "email", "page"})
@@ -22,8 +22,6 @@ ABOUT_AN_HOUR_S = 86_400.0
 OUTCOMES = (RateLimited, NotSent, Permanent, InDoubt)
 SLACK_S = 2.0
 """How much longer than its time-out a channel may take on a busy machine."""
-LEFT_S = 1.0
-"""So long is waited for what a send leaves behind."""
 
 
 class ChannelSuite(ConfiguredSuite):
@@ -152,17 +150,20 @@ class ChannelSuite(ConfiguredSuite):
         assert found == ("" if not channel.broadcast else channel.address_of(Contact("alice"))), f"{found!r}"
 
     def test_a_message_is_taken_once_and_has_a_receipt(self) -> None:
-        """One message is one request, and the receipt has an id."""
+        """One message is one request, which holds the message and whom it is for; and the receipt has an id."""
 
-        async def work() -> tuple[Any, int]:
+        async def work() -> tuple[Any, list[Asked]]:
             async with self.at() as (channel, vendor):
                 found = await self.outcome(channel.send(self.delivery(channel)))
-                return found, len([a for a in vendor.asked if self.is_send(a)])
+                return found, [a for a in vendor.asked if self.is_send(a)]
 
-        found, sends = self.run(work())
+        found, sent = self.run(work())
         assert isinstance(found, Receipt), f"no receipt, but {found!r}"
         assert isinstance(found.id, str) and found.id and found.id != "None", f"the receipt has no id: {found!r}"
-        assert sends == 1 or not self.speaks_http, f"{sends} requests for one message"
+        assert len(sent) == 1 or not self.speaks_http, f"{len(sent)} requests for one message"
+        whom = {} if self.plugin.make.broadcast else {"whom_it_is_for": "12025550101"}
+        lacks = sent[0].lacks(the_message="resend", **whom) if self.speaks_http else ""
+        assert not lacks, lacks
 
     def test_outcomes_are_typed_and_nothing_is_repeated(self) -> None:
         """Slow down, no, nobody knows, not sent: four different errors, and one request each."""
@@ -178,7 +179,7 @@ class ChannelSuite(ConfiguredSuite):
         async def one(fault: Answer | bytes, kind: type[BcpError]) -> str:
             async with self.at(fault) as (channel, vendor):
                 found = await self.outcome(channel.send(self.delivery(channel)))
-                await _work_left_behind()
+                await work_left_behind()
                 sends = len([a for a in vendor.asked if self.is_send(a)])
             if type(found) is not kind:
                 return f"{found!r} instead of {kind.__name__}"
@@ -383,13 +384,6 @@ class ChannelSuite(ConfiguredSuite):
         wanted: tuple[type, ...] = (Invalid, Permanent) if why else (Receipt,)
         assert isinstance(found, wanted), f"whether it can: {why or 'yes'}; and it does {found!r}"
         assert why or getattr(found, "id", ""), f"a receipt without an id: {found!r}"
-
-
-async def _work_left_behind() -> None:
-    """Wait for what goes on in the background after a send has ended: a repeat there is hidden too."""
-    others = ((t, str(t.get_coro())) for t in asyncio.all_tasks() if t is not asyncio.current_task())
-    if left := [t for t, name in others if "FakeVendor" not in name and "Suite." not in name]:
-        await asyncio.wait(left, timeout=LEFT_S)
 
 
 def _checks_wrong(found: object) -> str:

@@ -116,6 +116,18 @@ class RelaySuite(ConfiguredSuite):
                 "when they arrived"
             )
 
+    def test_what_came_and_went_since_is_counted(self) -> None:
+        """The queue of this moment: an old answer would show an outage's mail as still there, or as delivered."""
+        if not self.counts:
+            return
+        relay, (first, second) = self.make(), self.mails(2)
+        for wanted in ([first], [second], [first, second], []):
+            self.hold(wanted)
+            found = self.run(self.outcome(relay.queue()))
+            assert isinstance(found, list), f"{found!r}"
+            told, held = {m.queue_id for m in found}, {m.queue_id for m in wanted}
+            assert told == held, f"an old queue is told: {sorted(told)} instead of {sorted(held)}"
+
     def test_an_empty_queue_is_empty(self) -> None:
         """Nothing held is nothing counted."""
         if not self.counts:

@@ -20,6 +20,7 @@ from bcp.contracts.journal import ClaimState, Draft
 from bcp.contracts.store import Anchor, LeaseLost, RunQuery, State
 from bcp.kernel.errors import BcpError, Invalid, Refused, StorageError
 from bcp.testing.clock import FakeClock
+from bcp.testing.suite import Spoken
 
 
 def plan(
@@ -95,7 +96,7 @@ def fails(kind: type[BcpError], work: Callable[[], object]) -> BcpError:
     raise AssertionError(f"no {kind.__name__}")
 
 
-class StoreSuite:
+class StoreSuite(Spoken):
     """What every store must do."""
 
     def make(self, folder: Path) -> State:

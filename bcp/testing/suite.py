@@ -29,22 +29,55 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import inspect
 import os
 import tempfile
 import threading
 import traceback
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from functools import wraps
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from bcp.kernel.units import parse_duration
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Suite:
+class Spoken:
+    """Promises whose breach is a sentence: an assertion without words gets the promise, and what did not hold.
+
+    (pytest shows the values of an assertion in an author's own file alone, not in a suite that they import.)
+    """
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        for name, thing in list(vars(cls).items()):
+            if name.startswith("test_") and inspect.isfunction(thing):
+                setattr(cls, name, _spoken(thing))
+
+
+def _spoken(test: Callable[P, T]) -> Callable[P, T]:
+    promise = (inspect.getdoc(test) or "").partition("\n")[0] or test.__name__
+
+    @wraps(test)
+    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return test(*args, **kwargs)
+        except AssertionError as error:
+            if str(error):
+                raise
+            line = traceback.extract_tb(error.__traceback__)[-1].line or ""
+            what = line.strip().removeprefix("assert ")
+            raise AssertionError(f"{test.__name__}: {promise} This does not hold: {what}") from error
+
+    return told
+
+
+class Suite(Spoken):
     """A set of promises. Subclass it in a class whose name begins with ``Test``."""
 
     seconds: ClassVar[float] = 20.0

@@ -64,10 +64,20 @@ class Token:
 class Accounts:
     """All methods are quick but ``password_is``, which is slow on purpose (argon2): call it in a thread."""
 
-    def __init__(self, path: Path, clock: Clock, key: bytes, *, idle_s: float, session_s: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        key: bytes,
+        *,
+        idle_s: float,
+        session_s: float,
+        table: AccountTable | None = None,
+    ) -> None:
+        """``table``: where the rows are, instead of a file at ``path``."""
         self.path, self.clock, self.key = path, clock, key
         self.idle_s, self.session_s = idle_s, session_s
-        self._table = AccountTable(path)
+        self._table = table or AccountTable(path)
         self._do = self._table.run
 
     def close(self) -> None:

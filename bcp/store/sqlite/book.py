@@ -296,9 +296,9 @@ def chain_damage(path: Path, anchor: Anchor | None = None) -> str:
         return f"it cannot be read: {error}"
 
 
-def damage_of(db: sqlite3.Connection, path: Path) -> str:
+def damage_of(db: sqlite3.Connection, path: Path, witness: Witness | None = None) -> str:
     """What is wrong with the chain of an open book, or with what its witness saw last."""
-    witness = Witness(path)
+    witness = witness or Witness(path)
     head, expected, seen = GENESIS, 1, ""
     for seq, at, incident, kind, actor, data, digest in db.execute("select * from event order by seq"):
         if seq != expected or link_book(head, seq, at, incident, kind, actor, json.loads(data)) != digest:

@@ -143,3 +143,10 @@ def open_database(path: Path, schema: Schema) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def memory_database(schema: Schema) -> sqlite3.Connection:
+    """The same tables in the memory of this process, gone when they are closed."""
+    db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    migrate(db, schema, Path(":memory:"))
+    return db

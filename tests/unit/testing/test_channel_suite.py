@@ -64,9 +64,12 @@ class Beeper(Channel[BeeperSettings]):
         finally:
             await http.close()
 
+    def body(self, delivery: Delivery) -> str:
+        return json.dumps({"key": delivery.key, "to": delivery.address, "text": delivery.message.body})
+
     async def send(self, delivery: Delivery) -> Receipt:
         try:
-            reply = await self.ask("POST", json.dumps({"key": delivery.key, "to": delivery.address}))
+            reply = await self.ask("POST", self.body(delivery))
         except Transient as error:
             raise NotSent(error.message, hint=error.hint) from error
         return self.judged(reply)
