@@ -36,8 +36,9 @@ def configure(folder: Path, people: int, vendors: Vendors) -> list[str]:
     numbers = [f"+49151{10_000_000 + i}" for i in range(people)]
     rows = [f"p{i},Person {i},{n},{'de' if i % 2 else 'en'},staff" for i, n in enumerate(numbers)]
     (folder / "contacts.csv").write_text("id,name,phone,language,groups\n" + "\n".join(rows) + "\n")
-    wait = "1s" if vendors.chaos else "60s"  # only a hostile vendor hangs; a busy machine is late, and that is no doubt
-    base = f"account_sid: file:sid, auth_token: file:token, api_url: '{vendors.url}', timeout: {wait}, concurrency: 40"
+    wait = "1s" if vendors.chaos else "60s"  # only a hostile vendor hangs; a busy machine is late
+    keys = "account_sid: file:sid, auth_token: file:token"
+    base = f"{keys}, api_url: '{vendors.url}', timeout: {wait}, concurrency: 40"
     (folder / "bcp.yaml").write_text(
         f"version: 1\norganisation: {{name: Corp, languages: [en, de]}}\ndomains: [{{name: corp.test, dns: main}}]\n"
         "dns: {main: {kind: rfc2136, server: 127.0.0.1:1, key: {name: k, secret: 'env:NONE'}}}\n"
