@@ -40,7 +40,7 @@ from bcp.testing.slack_socket import SlackSocket
 TOKEN = "am-token-0123456789"  # noqa: S105 - of a lab
 HMAC = "hmac-key-0123456789"
 T = TypeVar("T")
-PATIENT_S = 90.0
+PATIENT_S = 150.0
 """How long is waited for what will come: no busy machine needs it, and a fault is told in the end."""
 
 
