@@ -1,118 +1,19 @@
-"""The console and the API as a browser and a program meet them: a daemon's application, asked in process.
-
-Nothing loops here: what is asked for is answered from what is written down.
-"""
+"""The console, and the doors without a person, as a browser and a sender meet them: an application in process."""
 
 from __future__ import annotations
 
-import asyncio
-import re
 import sqlite3
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pyotp
 import pytest
-from unit.deeds.house import CONFIG, CONTACTS, House
+from visits import GOOD, Visit, place
 
 from bcp.incident import questions
 from bcp.incident.codes import new_link
-from bcp.server.console import links
-from bcp.server.daemon import Daemon
-from bcp.server.doors.guard import Throttle
-from bcp.server.web import web
-from bcp.settings import load
 
-GOOD = "correct horse battery"
-SERVE = "serve: {hooks: {am: {kind: alertmanager, auth: {bearer: ['file:am.key']}}}}\n"
+__all__ = ["place"]
 PAGES = ("/", "/incidents", "/runs", "/start", "/messages", "/drills", "/history", "/audit", "/account")
-
-
-class Place:
-    """An organisation whose daemon's application answers. ``alice`` is an admin and may approve."""
-
-    def __init__(self, folder: Path) -> None:
-        (folder / "bcp.yaml").write_text(CONFIG + SERVE)
-        (folder / "contacts.csv").write_text(CONTACTS)
-        (folder / "am.key").write_text("a-bearer-of-monitoring\n")
-        (folder / "playbooks").mkdir()
-        (folder / ".bcp").mkdir()
-        self.house = House(folder)
-
-    def visit(self, work: Callable[[Visit], Awaitable[None]]) -> None:
-        """Somebody comes by; everything is closed afterwards."""
-
-        async def main() -> None:
-            daemon = Daemon(load(self.house.folder / "bcp.yaml"))
-            app = web(daemon)
-            accounts = app.state.accounts
-            try:
-                transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-                async with httpx.AsyncClient(transport=transport, base_url="http://bcp.test") as browser:
-                    await work(Visit(self.house, daemon, accounts, browser))
-            finally:
-                accounts.close()
-                await daemon.writer.close()
-                await daemon.app.close()
-                daemon.lock.release()
-
-        asyncio.run(main())
-
-
-class Visit:
-    """A browser, and what it sees."""
-
-    def __init__(self, house: House, daemon: Daemon, accounts: Any, browser: httpx.AsyncClient) -> None:
-        self.house, self.daemon, self.accounts, self.browser = house, daemon, accounts, browser
-        self.csrf = ""
-
-    async def log_in(self, name: str = "alice", role: str = "admin") -> None:
-        """By password and code."""
-        if self.accounts.user(name) is None:
-            secret = self.accounts.add(name, name, role, GOOD)
-            self.code = pyotp.TOTP(secret).now()
-        form = {"name": name, "password": GOOD, "code": self.code, "next": "/runs"}
-        answer = await self.browser.post("/login", data=form)
-        assert (answer.status_code, answer.headers["location"]) == (303, "/runs")
-        page = await self.browser.get("/account")
-        self.csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)[1]
-
-    async def get(self, path: str, status: int = 200) -> str:
-        answer = await self.browser.get(path)
-        assert answer.status_code == status, (path, answer.status_code, answer.text[:300])
-        return answer.text
-
-    async def post(self, path: str, status: int = 303, **fields: str) -> str:
-        """A form of ours. Where it leads, or the page."""
-        answer = await self.browser.post(path, data={"csrf": self.csrf, **fields})
-        assert answer.status_code == status, (path, answer.status_code, answer.text[:300])
-        return answer.headers.get("location", "") or answer.text
-
-    async def api(self, method: str, path: str, *scopes: str, body: Any = None) -> httpx.Response:
-        """A program with these scopes, that answers for Alice."""
-        headers = {}
-        if scopes:
-            name = f"t{len(self.accounts.tokens())}"
-            token = self.accounts.add_token(name, scopes, self.daemon.clock.now() + 60, "alice")
-            headers["Authorization"] = f"Bearer {token}"
-        return await self.browser.request(method, f"/api/v1{path}", json=body, headers=headers)
-
-    def question(self, incident: str, run: str = "run-gate") -> Any:
-        """One that waits for Alice or Bob."""
-        now = self.house.app.clock.now()
-        made, _ = questions.ask(
-            self.house.book, incident=incident, run=run, step="gate", checksum="a" * 64, opened=now - 10,
-            deadline=now + 600, count=1, groups=[["alice", "bob"]],
-        )  # fmt: skip
-        return made
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch) -> Place:
-    monkeypatch.setattr(links, "WRONG", Throttle(20, 300.0))
-    return Place(tmp_path)
 
 
 # -- who may come in -------------------------------------------------------------------------------------------------
@@ -350,80 +251,6 @@ def test_a_link_shows_the_question_and_a_press_of_its_button_answers(place) -> N
 
     place.visit(work)
     assert [s.kind for s in place.house.signals("run-gate")] == ["approve"]
-
-
-# -- the API ---------------------------------------------------------------------------------------------------------
-
-READ = ("/verdict", "/incidents", "/questions", "/runs", "/playbooks")
-
-
-def test_the_api_needs_a_token_with_the_scope(place) -> None:
-    async def work(v: Visit) -> None:
-        for path in READ:
-            assert (await v.api("GET", path)).status_code == 401
-            assert (await v.api("GET", path, "report")).status_code == 403
-            assert (await v.api("GET", path, "read")).status_code == 200
-
-    place.visit(work)
-
-
-def test_what_is_read_is_what_is_written_down(place) -> None:
-    run = place.house.holding()
-    found, _ = place.house.book.open("exchange-online", "no mail", "auto", "watch")
-
-    async def work(v: Visit) -> None:
-        one = (await v.api("GET", f"/runs/{run}", "read")).json()
-        assert one["id"] == run and {s["id"] for s in one["steps"]} >= {"mx"}
-        assert (await v.api("GET", f"/incidents/{found.id}", "read")).json()["title"] == "no mail"
-        shown = await v.api("GET", f"/runs/{run}/abort", "read")
-        assert shown.status_code == 200
-        for path in ("/runs/run-none", "/incidents/inc-none", "/runs/run-none/abort"):
-            answer = await v.api("GET", path, "read")
-            assert answer.status_code == 404 and answer.json()["rule"]
-
-    place.visit(work)
-
-
-@pytest.mark.parametrize(
-    ("path", "scope", "body", "status"),
-    [
-        ("/questions/q-none/answer", "approve", {"answer": "yes", "checksum": "a" * 12}, {404, 422}),
-        ("/runs/run-none/abort", "run", {"reason": "x"}, {404}),
-        ("/runs/run-none/settle", "run", {"what": "mx", "happened": True}, {404, 422}),
-        ("/runs/run-none/acknowledge", "run", None, {404}),
-        ("/runs/run-none/resume", "run", None, {404}),
-        ("/runs/run-none/failback", "run", None, {404}),
-        ("/plans", "run", {"playbook": "no-such"}, {400, 404}),
-        ("/plans", "run", {"playbook": 7}, {422}),
-        ("/plans/none/run", "run", None, {404}),
-        ("/sends", "run", {"message": "no-such", "audience": "staff"}, {400, 404}),
-        ("/sends/stop", "run", {}, {404, 409}),
-        ("/incidents", "run", {"title": " "}, {400, 422}),
-        ("/incidents/inc-none/close", "run", {"reason": "x"}, {404}),
-        ("/incidents/inc-none/reopen", "run", {"reason": "x"}, {404}),
-        ("/reports", "report", {"text": "x", "who": "a", "plane": "no-such"}, {400, 422}),
-    ],
-)
-def test_what_a_program_cannot_do_has_a_status_and_a_reason(place, path, scope, body, status) -> None:
-    async def work(v: Visit) -> None:
-        assert (await v.api("POST", path, "read", body=body)).status_code == 403
-        answer = await v.api("POST", path, scope, body=body)
-        assert answer.status_code in status and answer.json()["detail"], (answer.status_code, answer.text)
-
-    place.visit(work)
-
-
-def test_a_program_declares_closes_and_reports(place) -> None:
-    async def work(v: Visit) -> None:
-        made = await v.api("POST", "/incidents", "run", body={"title": "no mail", "classes": ["B"]})
-        assert made.status_code == 201 and made.json()["state"] == "declared"
-        name = made.json()["id"]
-        assert (await v.api("POST", f"/incidents/{name}/close", "run", body={"reason": "ok"})).status_code == 200
-        assert (await v.api("POST", f"/incidents/{name}/reopen", "run", body={"reason": "no"})).status_code == 200
-        told = await v.api("POST", "/reports", "report", body={"text": "slow", "plane": "mailbox", "who": "a"})
-        assert told.status_code == 202 and (place.house.folder / ".bcp" / "problems.jsonl").exists()
-
-    place.visit(work)
 
 
 # -- doors without a person ------------------------------------------------------------------------------------------
