@@ -13,6 +13,7 @@ behaviour. Codes (no space in them) are changed. What is the same program in oth
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import json
 import os
@@ -154,6 +155,8 @@ class Judge:
     reached: dict[str, set[int]] = field(default_factory=dict)
     """By mangled function: the tests that reach it."""
     cost: list[float] = field(default_factory=list)
+    killers: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """By mangled function: tests that killed mutants of it, the last one first. They are tried before others."""
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Instead of running the tests once."""
@@ -162,6 +165,7 @@ class Judge:
         if self._in_child("", items, range(len(items))) != SURVIVED:
             sys.exit(f"{self.room.name}: the tests are not green without a mutant, run one after the other")
         began = time.monotonic()
+        gc.freeze()  # so that no child copies what it only counts
         for n, mutant in enumerate(self.wanted):
             self.room.found[mutant] = self._judge(mutant, items)
             if n % 25 == 24:
@@ -196,9 +200,11 @@ class Judge:
         return {k: set(v) for k, v in reached.items()}, cost
 
     def _judge(self, mutant: str, items: Sequence[pytest.Item]) -> str:
-        tests = sorted(self.reached.get(mangled_name_from_mutant_name(mutant), ()), key=lambda n: self.cost[n])
+        function = mangled_name_from_mutant_name(mutant)
+        before = self.killers[function]
+        rest = sorted(self.reached.get(function, set()) - set(before), key=lambda n: self.cost[n])
         chosen, spent = [], 0.0
-        for n in tests:
+        for n in [*before, *rest]:
             spent += self.cost[n]
             if spent > BUDGET_S and chosen:
                 break
@@ -207,6 +213,7 @@ class Judge:
 
     def _in_child(self, mutant: str, items: Sequence[pytest.Item], chosen: Iterable[int]) -> str:
         chosen = list(chosen)
+        read, write = os.pipe()
         if (pid := os.fork()) == 0:
             limit = int(2 + 2 * sum(self.cost[n] for n in chosen))
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
@@ -218,9 +225,16 @@ class Judge:
                 os.dup2(quiet, 1), os.dup2(quiet, 2)
             for i, n in enumerate(chosen):
                 if not _run(items[n], items[chosen[i + 1]] if i + 1 < len(chosen) else None):
+                    os.write(write, str(n).encode())
                     os._exit(1)
             os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as told:
+            killer = told.read()
         _, status = os.waitpid(pid, 0)
+        if killer:
+            before = self.killers[mangled_name_from_mutant_name(mutant)] if mutant else []
+            before[:] = [int(killer), *(n for n in before if n != int(killer))][:8]
         if os.WIFSIGNALED(status):
             return TIMEOUT
         return SURVIVED if os.WEXITSTATUS(status) == 0 else KILLED
