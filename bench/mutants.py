@@ -161,9 +161,9 @@ class Judge:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Instead of running the tests once."""
         items = session.items
-        self.reached, self.cost = self._reach(items)
-        if self._in_child("", items, range(len(items))) != SURVIVED:
-            sys.exit(f"{self.room.name}: the tests are not green without a mutant, run one after the other")
+        self.reached, self.cost, red = self._reach(items)
+        if red:
+            sys.exit(f"{self.room.name}: red without any mutant: {', '.join(red)}")
         began = time.monotonic()
         gc.freeze()  # so that no child copies what it only counts
         for n, mutant in enumerate(self.wanted):
@@ -171,33 +171,37 @@ class Judge:
             if n % 25 == 24:
                 self.room.write()
                 alive = sum(self.room.found.get(m) not in DEAD for m in self.wanted[: n + 1])
-                print(f"{self.room.name}: {n + 1} of {len(self.wanted)}, {alive} alive, "
-                      f"{time.monotonic() - began:.0f} s", file=sys.__stderr__, flush=True)
+                print(
+                    f"{self.room.name}: {n + 1} of {len(self.wanted)}, {alive} alive, {time.monotonic() - began:.0f} s",
+                    file=sys.__stderr__,
+                    flush=True,
+                )
         self.room.write()
         return True
 
-    def _reach(self, items: Sequence[pytest.Item]) -> tuple[dict[str, set[int]], list[float]]:
-        """Which test reaches which function, and how long it takes; found in a process that is thrown away."""
+    def _reach(self, items: Sequence[pytest.Item]) -> tuple[dict[str, set[int]], list[float], list[str]]:
+        """Which test reaches which function, how long it takes, and which is red as it is. In another process."""
         read, write = os.pipe()
         if (pid := os.fork()) == 0:
             os.close(read)
             set_mutant_under_test("stats")
-            reached, cost = defaultdict(list), []
+            reached, cost, red = defaultdict(list), [], []
             for n, item in enumerate(items):
                 began = time.monotonic()
-                _run(item, items[n + 1] if n + 1 < len(items) else None)
+                if not _run(item, items[n + 1] if n + 1 < len(items) else None):
+                    red.append(item.nodeid)
                 cost.append(time.monotonic() - began)
                 for function in state()._stats:
                     reached[function].append(n)
                 state()._stats.clear()
             with os.fdopen(write, "w") as out:
-                json.dump((reached, cost), out)
+                json.dump((reached, cost, red), out)
             os._exit(0)
         os.close(write)
         with os.fdopen(read) as told:
-            reached, cost = json.load(told)
+            reached, cost, red = json.load(told)
         os.waitpid(pid, 0)
-        return {k: set(v) for k, v in reached.items()}, cost
+        return {k: set(v) for k, v in reached.items()}, cost, red
 
     def _judge(self, mutant: str, items: Sequence[pytest.Item]) -> str:
         function = mangled_name_from_mutant_name(mutant)
@@ -221,8 +225,8 @@ class Judge:
             signal.alarm(60 + 20 * limit)  # one that waits for what never comes
             set_mutant_under_test(mutant)
             quiet = os.open(os.devnull, os.O_WRONLY)
-            if mutant:
-                os.dup2(quiet, 1), os.dup2(quiet, 2)
+            os.dup2(quiet, 1)
+            os.dup2(quiet, 2)
             for i, n in enumerate(chosen):
                 if not _run(items[n], items[chosen[i + 1]] if i + 1 < len(chosen) else None):
                     os.write(write, str(n).encode())
@@ -233,7 +237,7 @@ class Judge:
             killer = told.read()
         _, status = os.waitpid(pid, 0)
         if killer:
-            before = self.killers[mangled_name_from_mutant_name(mutant)] if mutant else []
+            before = self.killers[mangled_name_from_mutant_name(mutant)]
             before[:] = [int(killer), *(n for n in before if n != int(killer))][:8]
         if os.WIFSIGNALED(status):
             return TIMEOUT
@@ -243,10 +247,7 @@ class Judge:
 def _run(item: pytest.Item, following: pytest.Item | None) -> bool:
     """One test; False when it fails."""
     reports = runtestprotocol(item, nextitem=following, log=False)
-    bad = [r for r in reports if r.failed]
-    if bad and not os.environ.get("MUTANT_UNDER_TEST"):
-        print(bad[0].longreprtext)
-    return not bad
+    return not any(r.failed for r in reports)
 
 
 # -- the account -------------------------------------------------------------------------------------------------------
