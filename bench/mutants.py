@@ -162,8 +162,8 @@ class Judge:
         """Instead of running the tests once."""
         items = session.items
         self.reached, self.cost, red = self._reach(items)
-        if red:
-            sys.exit(f"{self.room.name}: red without any mutant: {', '.join(red)}")
+        if red:  # they look at names in the source, for example, where each function has many now
+            print(f"{self.room.name}: red as it is, judge nothing: {', '.join(red)}", file=sys.__stderr__, flush=True)
         began = time.monotonic()
         gc.freeze()  # so that no child copies what it only counts
         for n, mutant in enumerate(self.wanted):
@@ -190,6 +190,7 @@ class Judge:
                 began = time.monotonic()
                 if not _run(item, items[n + 1] if n + 1 < len(items) else None):
                     red.append(item.nodeid)
+                    state()._stats.clear()
                 cost.append(time.monotonic() - began)
                 for function in state()._stats:
                     reached[function].append(n)
