@@ -44,8 +44,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 WORK = ROOT / ".bench" / "mutants"
 NEED = 90.0
-BUDGET_S = 2.0
-"""So much of its tests judges a mutant, the quickest first: what a slow one says alone, a small one should say."""
+BUDGET_S = 5.0
+"""So much of its tests judges a mutant, the quickest first: what a slow one says alone, a small one should say. Wall
+time, as they took it once: on a busy machine give it more (``--budget``)."""
 MEMORY = 4 << 30
 KILLED, SURVIVED, UNREACHED, TIMEOUT = "killed", "survived", "no test", "timeout"
 DEAD = frozenset({KILLED, TIMEOUT})
@@ -152,6 +153,7 @@ class Judge:
 
     room: Room
     wanted: list[str]
+    budget_s: float = BUDGET_S
     reached: dict[str, set[int]] = field(default_factory=dict)
     """By mangled function: the tests that reach it."""
     cost: list[float] = field(default_factory=list)
@@ -211,7 +213,7 @@ class Judge:
         chosen, spent = [], 0.0
         for n in [*before, *rest]:
             spent += self.cost[n]
-            if spent > BUDGET_S and chosen:
+            if spent > self.budget_s and chosen:
                 break
             chosen.append(n)
         return self._in_child(mutant, items, chosen) if chosen else UNREACHED
@@ -330,7 +332,7 @@ def play(room: Room, args: argparse.Namespace, equals: Sequence[Mapping[str, str
         if wanted and tests:
             options = ["--rootdir=.", "-qq", "-s", "-o", "addopts=", "-p", "no:cacheprovider"]
             options += ["-p", "_hypothesis_pytestplugin", "--hypothesis-profile=mutants"]
-            code = pytest.main([*options, *(f"mutants/{t}" for t in tests)], plugins=[Judge(room, wanted)])
+            code = pytest.main([*options, *(f"mutants/{t}" for t in tests)], plugins=[Judge(room, wanted, args.budget)])
             if code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
                 sys.exit(f"{room.name}: pytest ended with {code}")
     return account(room, equals, used)
@@ -343,6 +345,7 @@ def main() -> int:
     parser.add_argument("--module", default="", help="only mutants of modules whose path has this in it")
     parser.add_argument("--tests", default="", help="other tests than those of the room")
     parser.add_argument("--sample", type=int, default=0, help="so many mutants of each module; 0: all")
+    parser.add_argument("--budget", type=float, default=BUDGET_S, help="seconds of tests that judge a mutant")
     parser.add_argument("--again", action="store_true", help="what is dead stays dead while its function is the same")
     parser.add_argument("--tell", action="store_true", help="judge nothing: what the last time found")
     args = parser.parse_args()

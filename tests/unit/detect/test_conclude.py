@@ -49,6 +49,22 @@ WORLDS = {
     "our network": lambda: said(20, smtp=OUT, boxes=OK, control=OUT),
     "contradicted": lambda: said(smtp=LATER, trip=OK, unknown=LATER),
     "not taken": lambda: said(smtp=OK, trip=NOT_TAKEN),
+    "on the relay": lambda: said(20, smtp=LATER, events={12: ["active"]}),
+    "not back yet": lambda: said(50, smtp=lambda n: LATER if n < 8 else OK, events={10: ["active"]}),
+    "back": lambda: said(80, smtp=lambda n: LATER if n < 8 else OK, events={10: ["active"]}),
+    "back into the unknown": lambda: said(80, smtp=lambda n: LATER if n < 8 else UNKNOWN, events={10: ["active"]}),
+    "gateway on the relay": lambda: said(40, smtp=OK, gate=lambda n: LATER if n > 20 else OK, events={5: ["active"]}),
+    "our clock": lambda: said(10, THREE, smtp=LATER, clock={"b": 4000.0}),
+    "limits only": lambda: said(20, THREE, smtp=OUR_LIMIT),
+    "one place": lambda: said(20, THREE, smtp={"b": OUT}),
+    "queue of one domain": lambda: said(
+        20, smtp=LATER, names=(FAIL, "servfail"), domains={"smtp": ("a.test",), "names": ("b.test",)}
+    ),
+    "mailboxes and one domain": lambda: said(
+        20, smtp=LATER, smtp_2=OK, boxes=OUT, domains={"smtp": ("a.test",), "smtp_2": ("b.test",)}
+    ),
+    "sick and down": lambda: said(20, smtp=LATER, boxes=OUR_LIMIT),
+    "refused by turns": lambda: said(60, smtp=[NO, OK, OK, OK]),
 }
 
 
