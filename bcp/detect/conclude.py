@@ -270,7 +270,7 @@ def _decision(
     ]
     notes = (*(f"{v}: {t}" if v else t for v, t in own), *r.notes)
     by = _decide_at(r, judgement, cases)
-    good += [says(g) for g in _grounds(r, "proves", "speaks", "keeps")]
+    good += [says(g) for g in _grounds(r, "proves", "speaks")]
     against += [says(g) for g in _grounds(r, "vetoes", "halves", "abstains", "doubts", "is H")]
     return Decision(
         state,

@@ -314,7 +314,7 @@ def next_in_phase(nodes: Sequence[Node], state: RunState, phase: str) -> Next:
     steps = state.steps
     start: list[str] = []
     skip: list[tuple[str, str]] = []
-    open_ = busy = doubtful = False
+    busy = doubtful = False
     for node in nodes:
         if node.phase != phase:
             continue
@@ -322,7 +322,6 @@ def next_in_phase(nodes: Sequence[Node], state: RunState, phase: str) -> Next:
         if status in OVER:
             doubtful = doubtful or (status == "in_doubt" and not node.optional)
             continue
-        open_ = True
         if status != "pending":
             busy = True
         elif failing:
@@ -335,7 +334,7 @@ def next_in_phase(nodes: Sequence[Node], state: RunState, phase: str) -> Next:
     if skip or start or busy:
         return Next(tuple(start), tuple(skip))
     if failing:
-        return Next(verdict="" if open_ else "failing")
+        return Next(verdict="failing")
     return Next(verdict="blocked" if doubtful else "phase_over")
 
 

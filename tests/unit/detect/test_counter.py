@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bcp.contracts.probe import Result, Signal
-from bcp.detect.counter import Stream, leak, wilson_low
+from bcp.detect.counter import Stream, flap_percent, leak, wilson_low
 from bcp.detect.rules import Rules
 
 OK, FAIL, UNKNOWN, DEGRADED = Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED
@@ -122,3 +126,107 @@ def test_fresh_is_up_to_its_patience() -> None:
     stream = feed(OK)
     assert stream.fresh(5.0, 5.0) and not stream.fresh(5.1, 5.0)
     assert not Stream().fresh(0.0, 1e9)
+
+
+# -- against a model in plain lists ------------------------------------------------------------------------------------
+
+
+class Model:
+    """What a stream should say, from the whole list of its looks."""
+
+    def __init__(self, looks) -> None:
+        self.value = self.rejects = 0
+        self.down = self.rejecting = self.partial = False
+        self.began = self.seen = None
+        self.known, self.run = [], 0
+        took, self.returned = True, []
+        for n, (result, kind) in enumerate(looks):
+            if result is UNKNOWN:
+                continue
+            no = result is FAIL and kind == "rejects"
+            before = self.value
+            self.value = max(0, min(10, self.value + (1 if result is FAIL else -1)))
+            self.rejects = max(0, min(6, self.rejects + (1 if no else -1)))
+            self.down = self.value >= 5 or (self.down and self.value > 0)
+            self.rejecting = self.rejects >= 3 or (self.rejecting and self.rejects > 0)
+            self.seen, self.known = result, [*self.known, (result, no)][-20:]
+            self.returned = [*self.returned, no and took][-20:]
+            took = not no if no or result is OK else took
+            self.run = self.run + 1 if self.value else 0
+            self.began = None if not self.value else n if not before else self.began
+            self.partial = self._partial()
+
+    def _partial(self):
+        bad = [r is not OK for r, _ in self.known]
+        share = sum(bad) / len(bad)
+        if self.partial:
+            return share >= 0.1
+        bursts = sum(b and not before for b, before in zip(bad, [False, *bad], strict=False))
+        lasting = self.seen is DEGRADED and sum(bad) >= 5
+        return len(bad) >= 5 and share >= 0.2 and any(bad[-10:]) and (bursts >= 2 or lasting)
+
+    def says(self):
+        fails = [r is FAIL for r, _ in self.known]
+        bad = [r is not OK for r, _ in self.known]
+        looks = min(self.run, 20) if self.down and self.run else len(fails)
+        failed = sum(fails[len(fails) - looks :])
+        share = failed / looks if self.down else sum(bad) / len(bad) if self.partial else 0.0
+        return {
+            "value": self.value,
+            "rejects": self.rejects,
+            "down": self.down,
+            "rejecting": self.rejecting,
+            "partial": self.partial,
+            "began": None if self.began is None else float(self.began),
+            "first_failure": None if self.began is None else 1000.0 + self.began,
+            "calm": not any(bad) and not self.value,
+            "solid": self.seen is OK and not any(fails[-10:]),
+            "alternates": sum(self.returned) >= 3,
+            "mixed": any(r is FAIL and not no for r, no in self.known),
+            "refused_looks": sum(no for _, no in self.known),
+            "counts": (failed, looks),
+            "share": share,
+            "fail_share": sum(fails) / len(fails) if fails else 0.0,
+        }
+
+
+LOOKS = st.sampled_from([(OK, ""), (OK, ""), (FAIL, "4xx"), (FAIL, "rejects"), (DEGRADED, "slow"), (UNKNOWN, "")])
+
+
+def runs(draws):
+    """Looks in stretches, as outages have them."""
+    return [look for look, times in draws for _ in range(times)]
+
+
+@given(st.lists(st.tuples(LOOKS, st.integers(1, 8)), max_size=10).map(runs))
+def test_a_stream_says_what_a_list_of_its_looks_says(looks) -> None:
+    """Whatever comes in."""
+    stream, model = feed(*looks), Model(looks).says()
+    found = {k: getattr(stream, k) for k in model}
+    assert {k: v() if callable(v) else v for k, v in found.items()} == model
+
+
+def test_streams_of_many_kinds_say_what_their_lists_say() -> None:
+    """The same by chance that is always the same, long enough for windows to turn over."""
+    chance = random.Random(11)
+    kinds = [(OK, ""), (FAIL, "4xx"), (FAIL, "rejects"), (DEGRADED, "slow"), (UNKNOWN, "")]
+    for _ in range(120):
+        weights = [chance.random() ** 2 + 0.01 for _ in kinds]
+        looks = chance.choices(kinds, weights, k=chance.randrange(1, 60))
+        stream, model = feed(*looks), Model(looks).says()
+        found = {k: getattr(stream, k) for k in model}
+        assert {k: v() if callable(v) else v for k, v in found.items()} == model
+
+
+def nagios(states):
+    """The percent as Nagios computes it (base/flapping.c): changes, weighed from 0.75 for the oldest to 1.25."""
+    low, high, last = 0.75, 1.25, 20
+    changes = sum((x - 1) * (high - low) / (last - 1) + low for x in range(1, last + 1) if states[x] != states[x - 1])
+    return changes * 100.0 / last
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_flapping_is_what_nagios_says(states) -> None:
+    """Of the last 21 states; what was before the first is as the first."""
+    padded = ([states[0]] * 21 + states)[-21:] if states else [False] * 21
+    assert flap_percent(states) == pytest.approx(nagios(padded))

@@ -52,9 +52,9 @@ SILENT = None
 THREE = ("a", "b", "c")
 
 
-def said(rounds=30, places=("a",), networks=None, rules=RULES, domains=None, clock=None, **looks):
+def said(rounds=30, places=("a",), networks=None, rules=RULES, domains=None, clock=None, events=None, **looks):
     """The verdict after so many rounds. A look is a result, (result, kind[, data[, evidence]]), one of these by place
-    in a dict, a list of them by turns, a function of the round, or nothing."""
+    in a dict, a list of them by turns, a function of the round, or nothing; ``events`` are by round."""
     watched = [replace(WATCHED[n], domains=(domains or {}).get(n, ())) for n in looks]
     detector = Detector(rules, watched, vantages=places, here=places[0], networks=networks)
     for n in range(rounds):
@@ -71,6 +71,8 @@ def said(rounds=30, places=("a",), networks=None, rules=RULES, domains=None, clo
                 at = now + (clock or {}).get(place, 0.0)
                 vantage = "" if place == places[0] else place
                 detector.take(Signal(w.probe, w.plane, result, at, kind, text, w.control, data, vantage))
+        for event in (events or {}).get(n, ()):
+            detector.event(event, now)
         found = detector.settle(now, now)
     return found
 

@@ -27,7 +27,7 @@ from bcp.contracts.dns import (
 )
 from bcp.mx import rules
 from bcp.mx.facts import Way
-from bcp.mx.rules import judge, readable
+from bcp.mx.rules import judge, permitted, readable
 
 TTL_NOTE = (
     "caches may keep the old MX for up to 1h after the switch; senders that failed before try again on their own "
@@ -443,3 +443,9 @@ def test_no_facts_let_a_domain_lose_its_mx(old, new, way) -> None:
     found = [r for r in judge(facts(domain(order=SwapOrder(DOMAIN, old, new), way=way))).refusals if not r.overridable]
     if not new.hosts or new.null:
         assert {"dns.no-target", "dns.null-target"} & {r.rule for r in found}
+
+
+def test_a_host_of_which_nothing_is_known_takes_what_a_host_takes() -> None:
+    """It is judged by what hosts are by themselves."""
+    unknown = facts(domain(proof=Proof(DOMAIN, Permission.CANNOT_SAY)), hosts={})
+    assert permitted(unknown.domains[0], unknown) == permitted(unknown.domains[0], facts(host=Capabilities()))

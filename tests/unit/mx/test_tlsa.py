@@ -105,3 +105,13 @@ def test_text_is_read_as_servers_print_it() -> None:
     assert str(Tlsa(3, 1, 1, "0123456789")) == "3 1 1 01234567..."
     assert parse("3 1 x 00") is None is parse("3 1 1 0g")
     assert not Tlsa(3, 1, 0, "").usable and Tlsa(3, 1, 0, "00").usable
+
+
+def test_each_record_is_tried_whichever_does_not_speak_of_this_host() -> None:
+    """A DANE-TA record of a certificate that does not name the host is passed over, and the next one counts."""
+    der = b"leaf"
+    own = Certificate(der=der, spki=b"key")
+    shown = Shown("192.0.2.1", True, (own,), names_host=False)
+    records = ["2 0 0 " + b"ca".hex(), "3 0 0 " + der.hex()]
+    assert judge(records, [shown]) is Match.OK
+    assert judge(records[:1], [shown]) is Match.MISMATCH
