@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import sys
 import tempfile
@@ -83,6 +82,7 @@ async def look(folder: Path, count: int, rounds: int = 3) -> dict[str, float]:
     import httpx
     from big import made, run_of
 
+    from bcp.kernel.calm import leave_alone
     from bcp.server.daemon import Daemon
     from bcp.server.web import web
     from bcp.settings import load
@@ -111,7 +111,7 @@ async def look(folder: Path, count: int, rounds: int = 3) -> dict[str, float]:
             assert answer.status_code == 200, f"{url}: {answer.status_code} {answer.text[:300]}"
 
         await ask("/account")
-        gc.collect()
+        leave_alone()  # as the daemon does once it has begun
         for name, url in views(run, plan_id, incident.id).items():
             seen = [(await held_up(lambda url=url: ask(url)))[0] for _ in range(rounds)]
             out[name] = max(seen)
