@@ -156,10 +156,9 @@ def steps() -> None:
                 dict(os.environ),
             )
         found = turns(contestants, 5)
-    slope = {
-        n: [(found[f"{n}210"][k] - found[f"{n}10"][k]) / 200 for k in (0, 1)]
-        for n in ("us", "bare", "ansible", "chaos")
-    }
+    slope = {}
+    for n in ("us", "bare", "ansible", "chaos"):
+        slope[n] = [(found[f"{n}210"][k] - found[f"{n}10"][k]) / 200 for k in (0, 1)]
     row("durable no-op step", slope["us"][0], slope["ansible"][0], 1 / 15, "ansible.builtin.assert")
     row("durable no-op step", slope["us"][0], slope["bare"][0], 1.5, "a bare SQLite loop, two synced commits")
     print(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import sys
 import tempfile
@@ -83,7 +82,9 @@ async def look(folder: Path, count: int, rounds: int = 3) -> dict[str, float]:
     import httpx
     from big import made, run_of
 
+    from bcp.kernel.calm import leave_alone
     from bcp.server.daemon import Daemon
+    from bcp.server.warm import warm
     from bcp.server.web import web
     from bcp.settings import load
 
@@ -110,8 +111,10 @@ async def look(folder: Path, count: int, rounds: int = 3) -> dict[str, float]:
             answer = await client.get(url, headers=headers)
             assert answer.status_code == 200, f"{url}: {answer.status_code} {answer.text[:300]}"
 
+        await asyncio.to_thread(warm, daemon.app)  # as the daemon does before it serves
         await ask("/account")
-        gc.collect()
+        await ask("/api/v1/playbooks")
+        leave_alone()  # as the daemon does once it has begun
         for name, url in views(run, plan_id, incident.id).items():
             seen = [(await held_up(lambda url=url: ask(url)))[0] for _ in range(rounds)]
             out[name] = max(seen)

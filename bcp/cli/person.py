@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from bcp.cli import render
-from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import Missing, Refused
 
 if TYPE_CHECKING:
@@ -31,6 +29,8 @@ def prove_person(app: App, as_: str) -> str:
     contact = app.people.directory.person(as_)
     if contact is None:
         known = [c.id for c in app.people.directory.contacts]
+        from bcp.kernel.document import did_you_mean  # YAML, which `--help` does not need
+
         raise Missing(f"there is no contact {as_!r}", hint=did_you_mean(as_, known), rule="no-such-contact")
     if app.people.whoami() == as_:
         return as_
@@ -43,6 +43,8 @@ def prove_person(app: App, as_: str) -> str:
         )
     given = os.environ.get("BCP_APPROVAL_CODE", "") or render.ask_secret(f"Approval code of {as_}")  # noqa: TID251 - documented
     # an environment may hold bytes that are no UTF-8 (PEP 383)
+    import hmac
+
     if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), secret.reveal().encode()):
         raise Refused(f"this is not the approval code of {as_}", rule="not-proven", hint="Nothing was answered.")
     return as_

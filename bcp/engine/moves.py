@@ -15,7 +15,7 @@ from bcp.engine.holds import SAID, against_undo, consented, still_holds
 from bcp.engine.judge import Judge, gate_terms, gates_before
 from bcp.engine.state import DONE, RunState
 from bcp.kernel.errors import BcpError, GateClosed, Refused, StorageError
-from bcp.kernel.hashing import digest
+from bcp.kernel.hashing import digest, digest_of_large
 from bcp.kernel.secret import redact
 from bcp.plan.build import resolve_args
 from bcp.playbook.expr import ExpressionError
@@ -46,7 +46,8 @@ class Consequence:
     @property
     def checksum(self) -> str:
         """What a yes is bound to."""
-        return digest({"run": self.run, "towards": self.towards, "mx": {d: list(m) for d, m in self.mx.items()}})
+        mx = {d: list(m) for d, m in self.mx.items()}
+        return digest_of_large({"run": self.run, "towards": self.towards, "mx": mx})
 
     def anyway(self, code: str) -> str:
         """What a second yes is bound to: the same although a look speaks against it."""

@@ -11,6 +11,7 @@ from bcp.contracts.hook import Alert
 from bcp.deeds.who import Ground
 from bcp.incident.model import Taken
 from bcp.incident.questions import unsettled
+from bcp.kernel.calm import leave_alone
 from bcp.kernel.errors import BcpError, Refused
 from bcp.server.core import Core, Loop, kept
 from bcp.server.ground import ground_of
@@ -104,6 +105,7 @@ class Daemon:
         """Until ``stop``. Each loop says what broke it and goes on."""
         self.app.remember()
         await asyncio.to_thread(warm, self.app)
+        leave_alone()
         await self.core.do(unsettled)
         await self.core.do(lambda b: b.note("started", "", "bcp", pid=os.getpid()))
         try:
