@@ -29,7 +29,7 @@ class Organisation(Model):
     languages: list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]] = Field(default_factory=list)
     """Languages in which every message must be complete (`bcp comms lint`). Empty: not checked."""
     timezone: str = "UTC"
-    """IANA time zone in which people read times, with its name: pages, messages, terminal. JSON and feeds are in UTC."""
+    """IANA time zone in which people read times, with its name: pages, messages, terminal. JSON and feeds: UTC."""
 
     @field_validator("timezone")
     @classmethod
