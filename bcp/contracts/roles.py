@@ -14,6 +14,7 @@ MEANINGS = {
     "urgent": "reaches each person for himself, at once: text messages, else e-mail to private addresses",
     "chat": "a place where people talk; e-mail beside it where that place may be down too",
     "page": "a page that anybody can read",
+    "duty": "an alarm or a ticket for the people on duty; nobody else sees it",
 }
 """The roles of the shipped playbooks."""
 DOWN = "microsoft"
@@ -26,6 +27,8 @@ class Carrier:
 
     form: str
     shares_fate_with: tuple[str, ...] = ()
+    duty: bool = False
+    """An alarm or a ticket."""
 
 
 def usual(carriers: Mapping[str, Carrier]) -> dict[str, tuple[str, ...]]:
@@ -34,12 +37,14 @@ def usual(carriers: Mapping[str, Carrier]) -> dict[str, tuple[str, ...]]:
     Texts are urgent; without them e-mail is. Where no chat would be left in an outage of Microsoft (Teams alone),
     e-mail carries the same beside it.
     """
-    by_form = {f: tuple(n for n, c in carriers.items() if c.form == f) for f in ("sms", "email", "chat", "page")}
+    open_ = {n: c for n, c in carriers.items() if not c.duty}
+    by_form = {f: tuple(n for n, c in open_.items() if c.form == f) for f in ("sms", "email", "chat", "page")}
     safe = any(DOWN not in carriers[n].shares_fate_with for n in by_form["chat"])
     return {
         "urgent": by_form["sms"] or by_form["email"],
         "chat": by_form["chat"] if safe else by_form["chat"] + by_form["email"],
         "page": by_form["page"],
+        "duty": tuple(n for n, c in carriers.items() if c.duty),
     }
 
 

@@ -36,6 +36,7 @@ class ChannelSpec:
 
     form: str
     shares_fate_with: tuple[str, ...] = ()
+    duty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +89,4 @@ class Catalogue:
         """The channels of each role."""
         if self.roles is not None:
             return self.roles
-        return usual({n: Carrier(c.form, c.shares_fate_with) for n, c in (self.channels or {}).items()})
+        return usual({n: Carrier(c.form, c.shares_fate_with, c.duty) for n, c in (self.channels or {}).items()})

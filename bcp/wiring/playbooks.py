@@ -47,7 +47,7 @@ class Playbooks:
         """Everything that playbooks can refer to. ``facts``: what earlier runs have made true."""
         directory, plugins = self.people.directory, self.configuration.plugins
         fate = {n: s.fate() for n, s in plugins["dns"].items()}
-        channels = {n: ChannelSpec(c.form, c.fate()) for n, c in self.world.channels.items()}
+        channels = {n: ChannelSpec(c.form, c.fate(), c.duty) for n, c in self.world.channels.items()}
         return Catalogue(
             action_specs(),
             message_specs(self.world.pack),

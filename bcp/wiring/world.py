@@ -113,7 +113,7 @@ class World:
     @cached_property
     def roles(self) -> dict[str, tuple[str, ...]]:
         """Which channels play each role."""
-        carriers = {n: Carrier(c.form, c.fate()) for n, c in self.channels.items()}
+        carriers = {n: Carrier(c.form, c.fate(), c.duty) for n, c in self.channels.items()}
         return played(carriers, self.settings.roles)
 
     @cached_property

@@ -28,13 +28,19 @@ TEAMS, CALL = Carrier("chat", ("microsoft",)), Carrier("voice")
 )
 def test_what_fits_plays_a_role(have, urgent, chat, page) -> None:
     """Texts before e-mail; a chat that falls with Exchange is never alone where e-mail is there."""
-    assert usual(have) == {"urgent": urgent, "chat": chat, "page": page}
+    assert usual(have) == {"urgent": urgent, "chat": chat, "page": page, "duty": ()}
+
+
+def test_alarms_and_tickets_are_for_the_people_on_duty_alone() -> None:
+    """Employees are never told by an alarm, and an alarm is never the only chat."""
+    found = usual({"pager": Carrier("chat", (), True), "sms": SMS})
+    assert found == {"urgent": ("sms",), "chat": (), "page": (), "duty": ("pager",)}
 
 
 def test_the_configuration_has_the_last_word_role_by_role() -> None:
     have = {"sms": SMS, "slack": SLACK}
     found = played(have, {"chat": ["sms"], "board": ["slack"], "page": []})
-    assert found == {"urgent": ("sms",), "chat": ("sms",), "page": (), "board": ("slack",)}
+    assert found == {"urgent": ("sms",), "chat": ("sms",), "page": (), "duty": (), "board": ("slack",)}
 
 
 def test_a_channels_own_name_wins_and_what_nobody_knows_stays() -> None:

@@ -189,3 +189,53 @@ def test_every_channel_of_ours_is_here_or_has_a_reason() -> None:
 
 def _all(cls: type) -> list[type]:
     return [s for c in cls.__subclasses__() for s in (c, *_all(c)) if s.__module__ == __name__]
+
+
+class TestPagerDuty(ChannelSuite):
+    """An alarm, merged by our key."""
+
+    plugin = registry.find(ChannelPlugin, "pagerduty")
+
+    def settings(self) -> dict[str, Any]:
+        return {"routing_key": self.secret("key"), "api_url": self.url}
+
+    def respond(self, asked: Asked) -> Answer:
+        told = {"status": "success", "message": "Event processed", "dedup_key": asked.json()["dedup_key"]}
+        return Answer(202, told)
+
+    def refusal(self) -> Answer:
+        return Answer(400, {"status": "invalid event", "message": "Event object is invalid", "errors": ["Invalid key"]})
+
+
+class TestServiceNow(ChannelSuite):
+    """A record, found by our correlation id before one is made."""
+
+    plugin = registry.find(ChannelPlugin, "servicenow")
+    asks_first = 1
+
+    def settings(self) -> dict[str, Any]:
+        return {"url": self.url, "user": "bcp", "password": self.secret("password")}
+
+    def respond(self, asked: Asked) -> Answer:
+        if asked.method == "GET":
+            return Answer(200, {"result": []})
+        return Answer(201, {"result": {"sys_id": "a1"}})
+
+    def refusal(self) -> Answer:
+        return Answer(403, {"error": {"message": "Operation Failed"}, "status": "failure"})
+
+
+class TestJira(ChannelSuite):
+    """An issue, found by our label before one is made."""
+
+    plugin = registry.find(ChannelPlugin, "jira")
+    asks_first = 1
+
+    def settings(self) -> dict[str, Any]:
+        return {"url": self.url, "user": "bcp@out.test", "token": self.secret("token"), "project": "OPS"}
+
+    def respond(self, asked: Asked) -> Answer:
+        return Answer(200, {"issues": []}) if asked.method == "GET" else Answer(201, {"id": "1", "key": "OPS-1"})
+
+    def refusal(self) -> Answer:
+        return Answer(400, {"errorMessages": [], "errors": {"project": "project is required"}})
