@@ -72,7 +72,7 @@ def basics() -> tuple[Path, str, str]:
 
     path = config_path()
     state, service, zone = ("state",), ("service",), ("organisation", "timezone")
-    found = glance(path, (state, service, zone))
+    found = glance(path, (state, service, zone), must=state)
     OUT.zone = found.get(zone, "") or "UTC"
     folder = path.resolve().parent / (found.get(state) or ".bcp")  # an absolute one stays as it is
     return folder, found.get(service, "exchange-online"), OUT.zone

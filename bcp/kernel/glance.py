@@ -17,14 +17,16 @@ MAX_BYTES = 20_000_000
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def glance(path: Path, wanted: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+def glance(path: Path, wanted: Collection[tuple[str, ...]], must: tuple[str, ...] = ()) -> dict[tuple[str, ...], str]:
     """The scalars at these paths of mappings (``("organisation", "timezone")``), as they are written; no others.
 
     Read as YAML and not by a pattern: a key in a comment, in a block of text or deeper in another mapping is not the
     one that is meant. Of a key that is given twice the first counts; whoever checks the file refuses it.
 
+    ``must``: the one that is needed. What is no YAML after it is forgiven, and what stands after that is not found.
+
     Raises:
-        Invalid: the file cannot be read, or is no YAML up to where the last of them stands.
+        Invalid: the file cannot be read, or is no YAML up to where the last of them (or ``must``) stands.
     """
     text = read_text(path, limit=MAX_BYTES)
     found: dict[tuple[str, ...], str] = {}
@@ -35,7 +37,8 @@ def glance(path: Path, wanted: Collection[tuple[str, ...]]) -> dict[tuple[str, .
             if len(found) == len(wanted):
                 break
     except yaml.YAMLError as error:
-        raise Invalid.of([yaml_problem(error, str(path))]) from error
+        if not must or must not in found:  # what was read before it stands
+            raise Invalid.of([yaml_problem(error, str(path))]) from error
     return found
 
 

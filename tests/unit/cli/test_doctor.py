@@ -323,7 +323,7 @@ def daemon(house: Any, *, hooks: dict[str, Any], minimum: int = 1, url: str = "h
     serve = SimpleNamespace(ask=SimpleNamespace(groups=["group:oncall"], min=minimum), public_url=url)
     return SimpleNamespace(
         settings=SimpleNamespace(serve=serve),
-        configuration=SimpleNamespace(plugins={"triggers": hooks}, state=house.app.configuration.state),
+        configuration=SimpleNamespace(plugins={"triggers": hooks, "callers": {}}, state=house.app.configuration.state),
         people=house.app.people,
     )
 

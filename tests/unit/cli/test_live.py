@@ -32,12 +32,12 @@ def lines(capsys, *progress: Progress, start: float | None = 0.0, run: str = "")
 @pytest.mark.parametrize(
     ("progress", "told"),
     [
-        (Progress(0, "phase_started", data={"phase": "hold"}), "phase hold"),
+        (Progress(0, "phase_started", data={"phase": "hold"}), "Holding"),
         (Progress(0, "resumed"), "resumed"),
         (Progress(0, "undo_started"), "undoing"),
         (Progress(0, "stopped", text="by alice"), "stopped by alice"),
         (Progress(0, "aborting", text="wrong button"), "aborting wrong button"),
-        (Progress(0, "recovered"), "failed back"),
+        (Progress(0, "recovered"), "mail is back where it was"),
         (Progress(0, "note", text="look"), "look"),
         (Progress(0, "step_finished", "mx", data={"status": "ok"}), "✓ mx"),
         (Progress(0, "step_finished", "mx", "no", {"status": "failed"}), "✗ mx failed: no"),
@@ -59,7 +59,7 @@ def test_what_nobody_wants_to_know_is_no_line(capsys) -> None:
 
 def test_times_count_from_the_start_or_are_those_of_the_clock(capsys) -> None:
     assert lines(capsys, Progress(62.5, "resumed"), start=60.0) == ["+   2.5s  resumed"]
-    assert lines(capsys, Progress(62.5, "resumed"), start=None) == ["00:01:02  resumed"]
+    assert lines(capsys, Progress(62.5, "resumed"), start=None) == ["00:01:02 UTC  resumed"]
 
 
 def test_a_gate_says_who_can_answer_how_and_until_when(capsys) -> None:
@@ -72,7 +72,7 @@ def test_a_gate_says_who_can_answer_how_and_until_when(capsys) -> None:
 
 def test_a_run_that_holds_says_what_comes_next(capsys) -> None:
     (told,) = lines(capsys, Progress(0, "holding", data={"next": 3600.0}), run="run-7")
-    assert told.endswith("holding; next update at 01:00:00 UTC. Back again: bcp failback run-7")
+    assert told.endswith("holding; next update at 01:00 UTC. The way back: bcp failback run-7")
 
 
 def test_quiet_is_quiet(capsys, out) -> None:

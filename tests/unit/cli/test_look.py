@@ -206,8 +206,8 @@ def test_what_was_seen_is_told_for_people() -> None:
     data = {
         "since": "2026-01-22T00:00:00Z",
         "incidents": [
-            {**outage, "rta_receive_s": 600.0},
-            {**outage, "classes": [], "lasted_s": None, "rta_receive_s": None},
+            {**outage, "switched_s": 600.0},
+            {**outage, "classes": [], "lasted_s": None, "switched_s": None},
         ],
         "uptime": {"inbound": {"share": 0.5, "known": 4}, "auth": {"share": None, "known": 0}},
         "verdicts": [{"at": 0.0, "state": "down", "classes": ["B"], "stage": "confirmed", "action": "switch"}],
@@ -218,7 +218,7 @@ def test_what_was_seen_is_told_for_people() -> None:
     lines = look._history_text(data, [row]).splitlines()
     assert lines[1:4] == [
         "2 outage(s) confirmed",
-        "  2026-01-22 17:45 class B: found after 1m 30s, lasted 1h, mail on the relay after 10m",
+        "  2026-01-22 17:45 class B: found after 1m 30s, lasted 1h, MX moved after 10m",
         "  2026-01-22 17:45 class ?: found after 1m 30s, not over",
     ]
     assert lines[4] == "  inbound    50.000 % of 4 looks went well" and "auth" not in "\n".join(lines)

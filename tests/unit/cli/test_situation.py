@@ -33,8 +33,8 @@ def card(name: str = "run-1", status: str = "holding", **more: Any) -> RunCard:
     return RunCard(name, status, **given)
 
 
-def seen(state: Path, at: float, **more: Any) -> None:
-    rows = LookRows(state / "history.db")
+def seen(folder: Path, at: float, **more: Any) -> None:
+    rows = LookRows(folder / "history.db")
     said = SimpleNamespace(
         state="down", stage="active", classes=("B",), planes=(), action="hold", confidence=90, since=at, evidence=()
     )

@@ -36,7 +36,8 @@ def test_only_the_last_rounds_are_drawn() -> None:
     ("decision", "line"),
     [
         (Decision("healthy"), "x is healthy"),
-        (Decision("healthy", stage="clearing"), "x is healthy [clearing]"),
+        (Decision("healthy", stage="closed"), "x is healthy (the outage is over)"),
+        (Decision("down", stage="confirmed"), "x is down"),
         (Decision("unknown", stage="unknown"), "x is unknown"),
     ],
 )
@@ -46,13 +47,23 @@ def test_the_headline(decision, line) -> None:
 
 def test_the_headline_names_every_class_in_words() -> None:
     told = view.headline(Decision("down", ("B", "E"), confidence=80, stage="confirmed"), "x")
-    assert told.startswith("x is down, class B (") and " and E (" in told and told.endswith("), 80 % sure [confirmed]")
+    assert told.startswith("x is down, class B (") and " and E (" in told and told.endswith("), 80 % sure")
+
+
+def test_another_day_is_named() -> None:
+    (line,) = view.clock_lines(Decision("down", clock=((86_500.0, "decide"),)), 70.0)
+    assert line.startswith("  2 Jan 00:01 UTC ")
+
+
+def test_what_is_only_known_to_be_at_least_says_so() -> None:
+    told = view.full(Decision("down", ("B",), since=100.0), "x", 100.3, {}, "", exact=False)
+    assert "At least since 00:01 UTC (1s)." in told
 
 
 def test_the_clock_counts_down_and_up() -> None:
     decision = Decision("down", clock=((100.0, "decide"), (40.0, "confirmed")))
     first, second = view.clock_lines(decision, 70.0)
-    assert "decide (in 30s)" in first and "confirmed (30s ago)" in second and "01-01 00:01 UTC" in first
+    assert "decide (in 30s)" in first and "confirmed (30s ago)" in second and "00:01 UTC" in first
 
 
 @pytest.mark.parametrize(
@@ -90,7 +101,7 @@ def test_everything_for_a_person_who_has_to_decide() -> None:
         clock=((100.0, "confirmed"),),
     )  # fmt: skip
     told = view.full(decision, "x", 190.0, {}, "book", reasons=True)
-    assert "Since 00:01:40 UTC (1m 30s)." in told and "! alice says that it is B." in told
+    assert "Since 00:01 UTC (1m 30s)." in told and "! alice says that it is B." in told
     assert "It is flapping (62 %)" in told and "Playbook: book (bcp plan book)" in told
     assert told.count("421 too busy") == 1 and ". a note" in told
     for head in ("For:\n  + nothing", "Against:\n  - nothing", "What would change it:\n  > nothing that is known"):
