@@ -313,7 +313,7 @@ def _history_text(data: dict[str, Any], rows: list[Any]) -> str:
     out = [f"Since {data['since']}:", f"{len(data['incidents'])} outage(s) confirmed"]
     for i in data["incidents"]:
         lasted = f"lasted {format_duration(i['lasted_s'])}" if i["lasted_s"] is not None else "not over"
-        rta = f", MX moved after {format_duration(i['rta_receive_s'])}" if i["switched_s"] is not None else ""
+        rta = f", MX moved after {format_duration(i['switched_s'])}" if i["switched_s"] is not None else ""
         out.append(
             f"  {i['since'][:16].replace('T', ' ')} class {', '.join(i['classes']) or '?'}: "
             f"found after {format_duration(i['detect_s'])}, {lasted}{rta}"
