@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from bcp.contracts.action import Access, Action, Proposal, Refusal, StepInfo
 from bcp.contracts.services import RunInfo, Services
-from bcp.kernel.errors import BcpError, Invalid
+from bcp.kernel.errors import BcpError, Invalid, fault_in
 from bcp.plan.model import Plan, PlannedStep
 from bcp.playbook import expr
 from bcp.playbook.expr import ExpressionError
@@ -191,8 +191,11 @@ async def _propose(
                 ),
             )
         )
-    except BcpError as error:
-        return Proposal(refusals=(Refusal("cannot-plan", f"{placed.id}: {error.message}", error.hint),))
+    except ExpressionError:
+        raise
+    except Exception as error:  # also a fault in a plug-in: what cannot be planned is refused
+        why = error if isinstance(error, BcpError) else fault_in(placed.step.uses, error)
+        return Proposal(refusals=(Refusal("cannot-plan", f"{placed.id}: {why.message}", why.hint),))
 
 
 def resolve_args(step_id: str, given: Mapping[str, Any], action: Action[Any], scope: Mapping[str, Any]) -> Any:

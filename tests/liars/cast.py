@@ -37,7 +37,7 @@ def all_parts(house: str, asked: Asked) -> list[Part]:
 
 def sampled(parts: Iterable[Part], count: int, seed: int) -> list[Part]:
     """So many of them: every point with as many kinds as there is room for, windows by chance."""
-    chance = random.Random(seed)  # noqa: S311 - a draw of tests
+    chance = random.Random(seed)
     piles: dict[str, list[Part]] = defaultdict(list)
     for part in parts:
         piles[part.point].append(part)

@@ -89,8 +89,8 @@ def email_ntfy(at: Place) -> House:
             "own-mx": {"kind": "own-mx", "domains": ["corp.test"], "resolvers": [at.resolver], "timeout": "3s"},
         },
         steps=(
-            f'  - {{id: ticket, uses: http.call, with: {{url: "{at.web}/ticket", body: "{{}}", timeout: 5s}}, needs: [mx],'
-            " continue_on_error: true, irreversible: A ticket stays.}\n"
+            f'  - {{id: ticket, uses: http.call, with: {{url: "{at.web}/ticket", body: "{{}}", timeout: 5s}},'
+            " needs: [mx], continue_on_error: true, irreversible: A ticket stays.}\n"
         ),
         forms=("email",),
     )  # fmt: skip

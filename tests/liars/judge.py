@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from bcp.contracts import effect as effects
 from bcp.kernel.errors import Invalid, Refused
-from bcp.engine.state import FINAL
 from liars.play import Game, Leg
 from liars.script import Part
-from liars.stage import MAILS, PHONES, PRIMARY_MX, RELAY_MX, STAFF, ONCALL, Stage
+from liars.stage import MAILS, ONCALL, PHONES, PRIMARY_MX, RELAY_MX, STAFF, Stage
 
 DONE = frozenset({"ok", "unchanged"})
 TARGET = {"over": RELAY_MX, "back": PRIMARY_MX}

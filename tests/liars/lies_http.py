@@ -13,6 +13,8 @@ from bcp.testing.vendor import DRIP, HANG, WRONG_ANSWERS, Answer, Asked
 from liars.web import Honest, HttpLie, Stream
 
 JSON = {"Content-Type": "application/json"}
+FLOOD_S = 0.05
+"""Between two pieces of a flood. Without it nothing would ever be left to wait for, and time would stand still."""
 HTML = "<!doctype html><html><body>Guest network: please log in</body></html>"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -119,12 +121,14 @@ INSTEAD: Mapping[str, HttpLie] = {
     "accepted, then silence in the head": raw(b"HTTP/1.1 200", hold=True),
     "accepted, then silence in the body": raw(HEAD + b"Content-Length: 99\r\n\r\n{", hold=True),
     "drips in the head": raw(b"HTTP/1.1 200 OK\r\n", more=b"X", pause_s=0.2),
-    "endless body": raw(HEAD + b"\r\n", more=b" " * 262_144),
-    "endless chunks": raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", more=b"40000\r\n" + b" " * 262_144 + b"\r\n"),
-    "endless headers": raw(b"HTTP/1.1 200 OK\r\n", more=b"X-More: yes\r\n" * 4_000),
+    "endless body": raw(HEAD + b"\r\n", more=b" " * 262_144, pause_s=FLOOD_S),
+    "endless chunks": raw(
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n", more=b"40000\r\n" + b" " * 262_144 + b"\r\n", pause_s=FLOOD_S
+    ),
+    "endless headers": raw(b"HTTP/1.1 200 OK\r\n", more=b"X-More: yes\r\n" * 4_000, pause_s=FLOOD_S),
     "early hints without end": raw(b"", more=b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 50, pause_s=0.1),
     "continue, and no more": raw(b"HTTP/1.1 100 Continue\r\n\r\n", hold=True),
-    "switching protocols": raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", hold=True),
+    "switching protocols": raw(b"HTTP/1.1 101 X\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", hold=True),
     "a longer body than it says": raw(HEAD + b'Content-Length: 2\r\n\r\n{}{"ok": true}'),
     "two lengths": raw(HEAD + b"Content-Length: 2\r\nContent-Length: 999\r\n\r\n{}"),
     "a length that is none": raw(HEAD + b"Content-Length: many\r\n\r\n{}"),

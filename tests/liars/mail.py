@@ -88,7 +88,8 @@ class _Talk:
             return await self.say("other", b"502 5.5.1 not implemented\r\n")
         if stage in {"mail", "rset"}:
             self.recipients = []
-        return await self.say(stage, b"250-mail.test\r\n250 ENHANCEDSTATUSCODES\r\n" if stage == "ehlo" else b"250 ok\r\n")
+        features = b"250-mail.test\r\n250 ENHANCEDSTATUSCODES\r\n"
+        return await self.say(stage, features if stage == "ehlo" else b"250 ok\r\n")
 
     async def _rcpt(self, to: str) -> bool:
         if self.host.broken:

@@ -242,6 +242,7 @@ class _Play:
             return
         back = self.game.legs.get("back")
         if back is None or not back.run or self._status(back.run) != "done":
+            await self.app.clock.sleep(60)
             again = await self.leg(HONEST, over.run)
             if self.stage.published() == RELAY_MX:
                 why = again.refused.message if again.refused else again.ending
@@ -284,4 +285,3 @@ class _Play:
 
 def _sum(plan: Plan | None) -> str:
     return plan.checksum if plan is not None else ""
-

@@ -110,9 +110,13 @@ class Stage:
             await thing.stop()
 
     def _queue(self) -> str:
-        row = {"queue_name": "deferred", "arrival_time": int(self.clock.now()), "message_size": 1, "sender": "x@y.example"}
+        row = {"queue_name": "deferred", "arrival_time": int(self.clock.now()), "sender": "x@y.example"}
         people = [{"address": f"alice@{DOMAIN}", "delay_reason": "held"}]
         return "".join(json.dumps({**row, "queue_id": q, "recipients": people}) + "\n" for q in self.queue)
+
+    def kinds(self, house: str) -> dict[str, str]:
+        """The kind behind each channel."""
+        return {n: str(s.kind) for n, s in self._configuration(house).plugins["channels"].items()}
 
     # -- truth -------------------------------------------------------------------------------------------------------
 
@@ -195,8 +199,9 @@ class Stage:
         rows = "id,name,email,phone,slack,language,groups,logins\n" + "\n".join(PEOPLE) + "\n"
         write_atomic(folder / "contacts.csv", rows)
         data = yaml.safe_load(CONFIG.format(
-            domain=DOMAIN, exchange=EXCHANGE, relay=RELAY, dns1=f"{AUTH1}:{self.dns_port}", dns2=f"{AUTH2}:{self.dns_port}",
-            resolver=f"{RESOLVER}:{self.dns_port}", smtp_port=self.smtp_port, web=self.web.url, mail1=MAIL1, mail2=MAIL2,
+            domain=DOMAIN, exchange=EXCHANGE, relay=RELAY, smtp_port=self.smtp_port, web=self.web.url,
+            dns1=f"{AUTH1}:{self.dns_port}", dns2=f"{AUTH2}:{self.dns_port}", resolver=f"{RESOLVER}:{self.dns_port}",
+            mail1=MAIL1, mail2=MAIL2,
         ))  # fmt: skip
         found = HOUSES[house](Place(self.web.url, f"{RESOLVER}:{self.dns_port}", MAIL3, self.smtp_port))
         data["channels"].update(found.channels)
@@ -220,9 +225,8 @@ def _write_texts(folder: Path, house: House) -> None:
     for path in (SHIPPED / "messages").glob("inbound-*.yaml") if house.forms else ():
         message = yaml.safe_load(path.read_text(encoding="utf-8"))
         for form in house.forms:
-            words = {k: v for k, v in message["chat"].items()}
-            subject = {k: message["title"] for k in words}
-            message[form] = words if form == "voice" else {k: {"subject": subject[k], "body": w} for k, w in words.items()}
+            words, mail = dict(message["chat"]), form == "email"
+            message[form] = {k: {"subject": message["title"], "body": w} if mail else w for k, w in words.items()}
         write_atomic(folder / "messages" / path.name, yaml.safe_dump(message, allow_unicode=True))
 
 
@@ -267,4 +271,3 @@ detect:
     relay-control: {{kind: smtp, host: {relay}, addresses: [{mail2}], port: {smtp_port},
       recipient: "alice@{domain}", timeout: 2s, control: true}}
 """
-

@@ -129,7 +129,7 @@ class Web:
             (path.endswith("openid-configuration"), "entra.openid", self._openid),
             (path.endswith("/healthOverviews"), "graph.health", lambda a: Answer(200, {"value": [_HEALTH]})),
             (path.endswith("/issues"), "graph.issues", lambda a: Answer(200, {"value": []})),
-            (path.endswith("/mailFolders/inbox"), "graph.inbox", lambda a: Answer(200, {"id": "x", "totalItemCount": 3})),
+            (path.endswith("/mailFolders/inbox"), "graph.inbox", lambda a: Answer(200, {"id": "x"})),
             (path == "/provider", "provider.page", lambda a: Answer(200, "<p>All systems operational</p>")),
             (path == "/owa", "owa.page", lambda a: Answer(200, "<p>sign in</p>")),
         ]
@@ -183,7 +183,8 @@ class Web:
         return Answer(200, {"ok": True, "messages": rows, "has_more": False})
 
     def _channels(self, asked: Asked) -> Answer:
-        return Answer(200, {"ok": True, "channels": self.rows.get("rooms", []), "response_metadata": {"next_cursor": ""}})
+        rooms = self.rows.get("rooms", [])
+        return Answer(200, {"ok": True, "channels": rooms, "response_metadata": {"next_cursor": ""}})
 
     def _slack_other(self, asked: Asked) -> Answer:
         data = _slack_data(asked)
