@@ -20,7 +20,7 @@ def lies_at(point: str) -> Mapping[str, Any]:
     if point.startswith("dns."):
         return {**DNS, **UPDATE} if point.endswith(".update") else DNS
     if point.startswith("smtp."):
-        return {**SMTP, **DOT} if point.endswith(".dot") else SMTP
+        return DOT if point.endswith(".dot") else SMTP
     return HTTP
 
 

@@ -53,7 +53,13 @@ SAID: Mapping[str, bytes] = {
     "drips": DRIP,
 }
 SMTP: Mapping[str, SmtpLie] = {name: SmtpLie(said) for name, said in SAID.items()}
+YES = frozenset({
+    "a code alone", "a bare line feed", "zeroes", "1,000 lines", "two answers", "yes and no", "starttls that is none",
+    "a line of a megabyte",
+})  # fmt: skip
+"""After the dot these are a yes, badly said: whoever says so has taken the mail."""
 DOT: Mapping[str, SmtpLie] = {
+    **{name: SmtpLie(said, takes=name in YES) for name, said in SAID.items()},
     "taken, and cut": SmtpLie(CUT, takes=True),
     "taken, and silence": SmtpLie(SILENCE, takes=True),
     "taken, and drips": SmtpLie(DRIP, takes=True),
