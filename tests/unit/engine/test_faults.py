@@ -59,10 +59,9 @@ def performer(action, notes):
     book = SimpleNamespace(defaults=SimpleNamespace(retry=SimpleNamespace(count=0, delay=1, backoff=1)))
     services = SimpleNamespace(clock=FakeClock(), dry=False)
     loaded = SimpleNamespace(book=book)
-    found = Performer(
+    return Performer(
         loaded, {"some": action}, services, Ledger(), {}, {}, SimpleNamespace(steps={}), note, lambda *a: None, None
     )  # type: ignore[arg-type]
-    return found
 
 
 def placed(**more):
@@ -142,7 +141,7 @@ def test_a_write_that_happened_is_done() -> None:
 
 def test_a_definite_failure_stays_one() -> None:
     """It is settled as failed, and raised as it is."""
-    action, error = Step(Permanent("no")), None
+    action = Step(Permanent("no"))
     found = performer(action, [])
     with pytest.raises(Permanent) as error:
         asyncio.run(found._claimed(placed(), action, Args(), StepInfo("tell", "run/tell#0", 0, None, 5.0)))
