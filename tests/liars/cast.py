@@ -10,6 +10,7 @@ from typing import Any
 from liars.lies_dns import DNS, UPDATE
 from liars.lies_http import HTTP
 from liars.lies_smtp import DOT, SMTP
+from liars.lies_text import FILE, LOG, PROGRAM
 from liars.script import WINDOWS, Part
 
 Asked = Mapping[tuple[str, str], int]
@@ -21,7 +22,7 @@ def lies_at(point: str) -> Mapping[str, Any]:
         return {**DNS, **UPDATE} if point.endswith(".update") else DNS
     if point.startswith("smtp."):
         return DOT if point.endswith(".dot") else SMTP
-    return HTTP
+    return {"program.queue": PROGRAM, "program.drain": PROGRAM, "file.log": LOG, "file.page": FILE}.get(point, HTTP)
 
 
 def all_parts(house: str, asked: Asked) -> list[Part]:

@@ -7,7 +7,7 @@ make every vendor's calls, each at the points where a company with that vendor w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 GRAPH = {"tenant_id": "t", "client_id": "c", "client_secret": "file:secrets/graph", "timeout": "3s"}
@@ -118,9 +118,22 @@ def whatsapp_incident(at: Place) -> House:
     )  # fmt: skip
 
 
+def programs(at: Place) -> House:
+    """A relay that is asked by programs and told of by a log; a texting service and a chat."""
+    return replace(
+        twilio_slack(at),
+        probes={},
+        relay={
+            "queue": {"command": ["postqueue", "-j"]}, "drain": "command", "drain_command": ["postqueue", "-f"],
+            "log": "maillog",
+        },
+    )  # fmt: skip
+
+
 HOUSES: Mapping[str, Callable[[Place], House]] = {
     "twilio-slack": twilio_slack,
     "voice-teams": voice_teams,
     "email-ntfy": email_ntfy,
     "whatsapp-incident": whatsapp_incident,
+    "programs": programs,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import itertools
 import json
@@ -24,6 +25,7 @@ from bcp.store.memory.state import MemoryState
 from bcp.wiring import App, make_app
 from bcp.wiring.shipped import SHIPPED
 from liars.houses import HOUSES, House, Place
+from liars.machine import machine
 from liars.mail import MailFake
 from liars.names import NameFake
 from liars.script import Script
@@ -75,6 +77,7 @@ class Stage:
     queue: list[str] = field(default_factory=list)
     _configurations: dict[str, Configuration] = field(default_factory=dict)
     _shared: dict[str, App] = field(default_factory=dict)
+    _machine: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _games: itertools.count[int] = field(default_factory=itertools.count)
 
     async def start(self) -> None:
@@ -101,11 +104,13 @@ class Stage:
         self.submission = MailFake("smtp.submission", self.script)
         for host, address in ((self.exchange, MAIL1), (self.relay, MAIL2), (self.submission, MAIL3)):
             await host.start(address, self.smtp_port)
+        self._machine.enter_context(machine(self.script, self._queue, self.queue.clear))
         self.web = Web(self.script, self.clock.now, queue=self._queue)
         await self.web.start()
 
     async def stop(self) -> None:
         """Everything."""
+        self._machine.close()
         for thing in (*self.names, self.exchange, self.relay, self.submission, self.web):
             await thing.stop()
 

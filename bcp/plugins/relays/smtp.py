@@ -141,7 +141,7 @@ class SmtpRelay:
                     f"{source.command[0]} ended with {ended.code}: {ended.stderr.strip()[-200:]}",
                     hint="Run it by hand.",
                 )
-            return parse_queue(ended.stdout)
+            return parse_queue(_whole(ended.stdout, ended.truncated))
         if source.url:
             http = Http()
             try:
@@ -150,7 +150,7 @@ class SmtpRelay:
                 await http.close()
             if reply.status != 200:
                 raise Transient(f"the queue of {self.name} answers {reply.status}", hint="Check queue: url:")
-            return parse_queue(reply.body)
+            return parse_queue(_whole(reply.body, reply.cut))
         raise Permanent(f"{self.name} has no way to say what it holds", hint="Set queue: in bcp.yaml.")
 
     async def drain(self, domains: Sequence[str]) -> str:
@@ -181,6 +181,13 @@ class SmtpRelay:
         text = await asyncio.to_thread(_read_log, self.settings.log)
         since = min((self._arrived[q] for q in queue_ids if q in self._arrived), default=0.0)
         return parse_log(text, set(queue_ids), since=since, now=time.time())  # noqa: TID251 - dates lines of a file
+
+
+def _whole(text: str, cut: bool) -> str:
+    """A listing that was cut, be it at the end of a line, shows fewer mails than there are."""
+    if cut:
+        raise Transient("the queue listing is longer than 50 MB", hint="Look at the relay: such a queue is no backup.")
+    return text
 
 
 def parse_queue(text: str) -> list[QueuedMail]:

@@ -176,13 +176,16 @@ def key_of(message: Any) -> str:
 
 def translate(error: Any) -> Permanent | RateLimited | InDoubt:
     """Slack's errors, by what to do about them."""
-    status = getattr(error.response, "status_code", 0)
-    name = error.response.get("error", "") if isinstance(getattr(error.response, "data", None), dict) else ""
+    from bcp.kit.http import retry_after
+
+    status, data = getattr(error.response, "status_code", 0), getattr(error.response, "data", None)
+    said = data.get("error") if isinstance(data, dict) else None
+    name = said if isinstance(said, str) else ""
     if status == 429 or name == "ratelimited":
-        wait = (error.response.headers or {}).get("Retry-After")
-        return RateLimited(
-            "Slack asks to slow down", retry_after_s=float(str(wait)) if str(wait or "").isdigit() else None
-        )
+        headers = {str(k).lower(): str(v) for k, v in dict(error.response.headers or {}).items()}
+        return RateLimited("Slack asks to slow down", retry_after_s=retry_after(headers))
+    if status < 300 and not (name and isinstance(data, dict) and data.get("ok") is False):
+        return InDoubt("Slack's answer is neither yes nor no")  # the library takes what is no yes for a no
     if status >= 500 or name in {"internal_error", "fatal_error", "request_timeout", "service_unavailable"}:
         return InDoubt(f"Slack answers {name or status}")
     hints = {
