@@ -4,9 +4,10 @@ SCENARIO ?= refuse
 PYTEST_ARGS ?=
 GAMES ?= 10000
 SEEDS ?= 1
+LIARS ?= all
 BIN := .venv/bin
 
-.PHONY: setup demo test lint worlds bench docs light clean
+.PHONY: setup demo test lint worlds liars bench docs light clean
 
 setup: .venv/.ready ## environment from the lock file
 
@@ -34,6 +35,9 @@ docs: setup ## reference pages and schemas from the code
 
 worlds: setup ## 10,000 made-up outages, judged by their truth: make worlds SEEDS="7" GAMES=10000
 	BCP_WORLDS=$(GAMES) BCP_WORLD_SEEDS="$(SEEDS)" $(BIN)/python -m pytest tests/unit/detect/test_worlds.py -k no_harm
+
+liars: setup ## a failover and a failback for every outside call and every wrong answer: make liars LIARS=10000 SEEDS=7
+	BCP_LIARS=$(LIARS) BCP_LIARS_SEED="$(SEEDS)" $(BIN)/python -m pytest -n 2 tests/liars $(PYTEST_ARGS)
 
 light: ## one file, dist/bcp-light.pyz, for machines that only look: needs typer, pydantic, PyYAML, aiohttp, dnspython, idna
 	$(PYTHON) docs/light.py dist/bcp-light.pyz

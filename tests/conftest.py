@@ -36,6 +36,15 @@ def pytest_collection_modifyitems(items) -> None:
     items[:] = [item for share in shares for item in share]
 
 
+def pytest_terminal_summary(terminalreporter) -> None:
+    """How many wrong answers were tried, by kind."""
+    from liars.summary import lines_of
+
+    reports = [r for rs in terminalreporter.stats.values() for r in rs if hasattr(r, "user_properties")]
+    for line in lines_of(pair for r in reports for pair in r.user_properties):
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture
 def cli():
     """The command."""

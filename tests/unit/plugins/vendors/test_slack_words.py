@@ -31,7 +31,7 @@ def test_a_no_with_a_reason() -> None:
     "data",
     [
         {}, None, [], "<html>", {"ok": None}, {"ok": None, "error": None}, {"ok": False}, {"ok": False, "error": None},
-        {"ok": False, "error": ["x"]}, {"ok": False, "error": {"a": 1}}, {"ok": 0, "error": "x"}, {"ok": "", "error": "x"},
+        {"ok": False, "error": ["x"]}, {"ok": False, "error": {"a": 1}}, {"ok": 0, "error": "x"},
         {"error": "x"}, {"ok": False, "error": 7}, {"ok": False, "error": ""},
     ],
     ids=str,
