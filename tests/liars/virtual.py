@@ -16,12 +16,15 @@ LOOKS = 2
 """So often in a row nothing must be there before time moves: the kernel may still carry a packet."""
 PATIENCE_S = 0.0005
 REAL_WAIT_S = 0.05
+STALL_S = 5.0
+"""Of real time: a thread that is still at work then is not waited for any longer."""
 
 
 class _Selector(selectors.DefaultSelector):  # type: ignore[valid-type,misc]
     """Polls; moves the loop's time where there is nothing else to wait for."""
 
     loop: VirtualLoop
+    _waited = 0.0
 
     def select(self, timeout: float | None = None) -> list[Any]:
         found = super().select(0)
@@ -30,10 +33,16 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[valid-type,misc]
         for _ in range(LOOKS):
             if found := super().select(PATIENCE_S):
                 return found
-        if self.loop.elsewhere or timeout is None:
+        if timeout is None or (self.loop.elsewhere and self._patient()):
             return super().select(REAL_WAIT_S)
+        self._waited = 0.0
         self.loop.moved += timeout
         return []
+
+    def _patient(self) -> bool:
+        """A thread is waited for, but not for ever."""
+        self._waited += REAL_WAIT_S
+        return self._waited <= STALL_S
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
