@@ -40,7 +40,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
     """How many wrong answers were tried, by kind."""
     from liars.summary import lines_of
 
-    reports = [r for rs in terminalreporter.stats.values() for r in rs if hasattr(r, "user_properties")]
+    reports = [r for rs in terminalreporter.stats.values() for r in rs if getattr(r, "when", "") == "call"]
     for line in lines_of(pair for r in reports for pair in r.user_properties):
         terminalreporter.write_line(line)
 
