@@ -5,9 +5,10 @@ PYTEST_ARGS ?=
 GAMES ?= 10000
 SEEDS ?= 1
 ROOM ?=
+LIARS ?= all
 BIN := .venv/bin
 
-.PHONY: setup demo test coverage lint worlds mutants bench docs light clean
+.PHONY: setup demo test coverage lint worlds mutants liars bench docs light clean
 
 setup: .venv/.ready ## environment from the lock file
 
@@ -48,6 +49,9 @@ worlds: setup ## 10,000 made-up outages, judged by their truth: make worlds SEED
 
 mutants: setup ## one change at a time in what decides, and does a fast test notice? make mutants ROOM=detect
 	sh bench/mutants.sh $(ROOM)
+
+liars: setup ## a failover and a failback for every outside call and every wrong answer: make liars LIARS=10000 SEEDS=7
+	BCP_LIARS=$(LIARS) BCP_LIARS_SEED="$(SEEDS)" $(BIN)/python -m pytest -n 2 tests/liars $(PYTEST_ARGS)
 
 light: ## one file, dist/bcp-light.pyz, for machines that only look: needs typer, pydantic, PyYAML, aiohttp, dnspython, idna
 	$(PYTHON) docs/light.py dist/bcp-light.pyz

@@ -28,6 +28,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [items[i] for share in shares(places, workers) for i in share]
 
 
+def pytest_terminal_summary(terminalreporter) -> None:
+    """How many wrong answers were tried, by kind."""
+    from liars.summary import lines_of
+
+    reports = [r for rs in terminalreporter.stats.values() for r in rs if getattr(r, "when", "") == "call"]
+    for line in lines_of(pair for r in reports for pair in r.user_properties):
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture
 def cli():
     """The command."""

@@ -24,8 +24,9 @@ from bcp.contracts.roles import expand
 from bcp.contracts.services import Halt, Order, SendForecast, Tally
 from bcp.kernel.calm import calm
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import BcpError, InDoubt, Invalid, Permanent, Transient
+from bcp.kernel.errors import BcpError, InDoubt, Invalid, Permanent, Transient, fault_in, storage_in
 from bcp.kernel.hashing import digest_text
+from bcp.kernel.secret import redact
 
 Variables = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -306,22 +307,22 @@ class Courier:
             tally.states["already" if taken else "failed"] += 1
             return taken
         try:
-            if claim.state is ClaimState.IN_DOUBT:
-                receipt = await self._settle_doubt(channel, claim, delivery, pace)
-                if receipt is None:
-                    receipt = await self._send(channel, delivery, pace, window)
-            else:
-                receipt = await self._send(channel, delivery, pace, window)
-        except InDoubt as error:
-            await journal.doubt(key, error.message)
-            tally.states["unknown"] += 1
-            tally.failures.append(f"{mask(address)}: in doubt: {error.message}")
-            return True
+            receipt = (
+                await self._settle_doubt(channel, claim, delivery, pace) if claim.state is ClaimState.IN_DOUBT else None
+            ) or await self._send(channel, delivery, pace, window)
         except (Permanent, Transient, Invalid) as error:
             await journal.settle(key, {"state": "failed", "reason": error.message})
             tally.states["failed"] += 1
             tally.failures.append(f"{mask(address)}: {error.message}")
             return False
+        except Exception as error:  # in doubt, or a fault of the channel, after which nobody knows
+            if storage_in(error):
+                raise
+            why = error.message if isinstance(error, BcpError) else fault_in(channel.kind, error).message
+            await journal.doubt(key, redact(why))
+            tally.states["unknown"] += 1
+            tally.failures.append(f"{mask(address)}: in doubt: {redact(why)}")
+            return True
         else:
             tally.settling.append(journal.settle_soon(key, {"state": "sent", "receipt": receipt.id}))
             tally.states["sent"] += 1
@@ -340,10 +341,19 @@ class Courier:
         for pause in (pace or Pace()).ask_after_s if young else (0.0,):
             await self.clock.sleep(pause)
             for text in texts:
-                if found := await channel.find(replace(delivery, message=text)):
+                if found := await self._find(channel, replace(delivery, message=text)):
                     return found
         await self._words.retell(step_of(claim.key), claim, delivery.message)
         return None
+
+    async def _find(self, channel: Channel[Any], delivery: Delivery) -> Receipt | None:
+        """Ask the vendor. Where its list shows numbers alone, what is known to be another delivery's is left out."""
+        if channel.by_number:
+            assert self.journal is not None
+            effects = await self.journal.effects(delivery.key.partition("/")[0])
+            known = ((e.outcome or {}).get("receipt") for e in effects if e.key != delivery.key)
+            delivery = replace(delivery, others=frozenset(str(r) for r in known if r))
+        return await channel.find(delivery)
 
     async def _send(self, channel: Channel[Any], delivery: Delivery, pace: Pace, window: Window) -> Receipt:
         last: BcpError | None = None
@@ -382,7 +392,7 @@ class Courier:
         """Ask the vendor. A *no* counts only when it is said after every pause."""
         for pause in pauses:
             await self.clock.sleep(pause)
-            found = await channel.find(delivery)
+            found = await self._find(channel, delivery)
             if found is not None:
                 return found
         return None

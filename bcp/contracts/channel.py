@@ -68,6 +68,8 @@ class Delivery:
     choices: tuple[Choice, ...] = ()
     reply_url: str = ""
     """Where the vendor tells a pressed key, for a call about one question. Empty: the channel's own way."""
+    others: frozenset[str] = frozenset()
+    """Receipts that other deliveries of this run have, for a channel that finds ``by_number``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,9 @@ class Channel(ABC, Generic[S]):
     """True for alarms and tickets, which are for the people on duty alone: it plays the role ``duty`` and no other."""
     shares_fate_with: ClassVar[tuple[str, ...]] = ()
     """Outside parties whose outage takes this channel down, e.g. ``microsoft``."""
+    by_number: ClassVar[bool] = False
+    """True: the vendor's list shows to whom and when, and not what was said. ``find`` must not take one message for
+    another: it is given the receipts of the others."""
     Settings: ClassVar[type[ChannelSettings]]
 
     def __init__(self, name: str, settings: S) -> None:

@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 
 from bcp.contracts.plugin import Configured, Duration, PluginSettings
 from bcp.kernel.clock import Clock
+from bcp.kernel.text import sound
 
 PLANES = ("dns", "inbound", "gateway", "outbound", "mailbox", "auth", "edge", "declared")
 """What an outage can be of. ``declared`` is what others say; it only corroborates."""
@@ -76,6 +77,10 @@ class Part:
     numbers: Mapping[str, float] = field(default_factory=dict)
     """``seconds``, ``queue``, ``oldest``."""
 
+    def __post_init__(self) -> None:
+        """As of the whole look."""
+        object.__setattr__(self, "evidence", sound(self.evidence))
+
 
 @dataclass(frozen=True, slots=True)
 class Signal:
@@ -97,6 +102,12 @@ class Signal:
     """What the look consists of. Empty: the look is one thing."""
     numbers: Mapping[str, float] = field(default_factory=dict)
     """``seconds`` of latency, ``queue`` of waiting mails, ``oldest`` of them in seconds."""
+
+    def __post_init__(self) -> None:
+        """Words from outside are kept such that they can be written down."""
+        object.__setattr__(self, "evidence", sound(self.evidence))
+        if not all(v.isascii() for v in self.data.values()):
+            object.__setattr__(self, "data", {k: sound(v) for k, v in self.data.items()})
 
 
 @dataclass(frozen=True, slots=True)

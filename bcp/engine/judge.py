@@ -11,7 +11,7 @@ from bcp.contracts.services import Services
 from bcp.contracts.traits import Trait
 from bcp.engine.holds import Against, Ground
 from bcp.engine.state import RunState
-from bcp.kernel.errors import BcpError, StorageError
+from bcp.kernel.errors import storage_in
 from bcp.plan.affected import RULE as DOMAIN_WELL
 from bcp.plan.affected import well_in
 from bcp.plan.build import Request, plan_step
@@ -75,9 +75,9 @@ class PlanJudge:
     async def _look(self) -> Mapping[str, Any]:
         try:
             return await self.reading.looker.fresh()
-        except StorageError:
-            raise
-        except (BcpError, TimeoutError, OSError):
+        except Exception as error:
+            if storage_in(error):
+                raise
             return {"state": "unknown"}
 
     def _well(self, placed: Placed, seen: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from bcp.contracts.services import Order, Services
 from bcp.engine.holds import SAID, against_undo, consented, still_holds
 from bcp.engine.judge import Judge, gate_terms, gates_before
 from bcp.engine.state import DONE, RunState
-from bcp.kernel.errors import BcpError, GateClosed, Refused, StorageError
+from bcp.kernel.errors import BcpError, GateClosed, Refused, storage_in
 from bcp.kernel.hashing import digest, digest_of_large
 from bcp.kernel.secret import redact
 from bcp.plan.build import resolve_args
@@ -305,9 +305,7 @@ class Moves:
                 key = EffectKey(self.services.run.id, placed.id, parts=("correction",))
                 tallies = await self.services.courier.deliver(order, str(key))
             except Exception as error:  # what cannot be corrected is said; the others still hear it
-                if isinstance(error, StorageError) or (
-                    isinstance(error, ExceptionGroup) and error.subgroup(StorageError) is not None
-                ):
+                if storage_in(error):
                     raise
                 first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
                 await self.note("correction_failed", step=placed.id, error=redact(str(first)))

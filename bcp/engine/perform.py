@@ -21,8 +21,9 @@ from bcp.kernel.errors import (
     PartlyDone,
     Permanent,
     Refused,
-    StorageError,
     Transient,
+    fault_in,
+    storage_in,
 )
 from bcp.kernel.secret import redact, redact_data
 from bcp.plan.build import resolve_args
@@ -96,16 +97,11 @@ class Performer:
                 outcome = await self._each(placed, scope, stop)
         except Stopped:
             return
-        except (ExpressionError, BcpError) as error:
-            if isinstance(error, StorageError):
+        except Exception as error:  # also a fault in a plug-in, alone or in a group, must not take the run down
+            if storage_in(error):
                 raise
-            await self._failed(placed, error)
-        except Exception as error:  # a fault in a plug-in must not take the run down
-            if isinstance(error, BaseExceptionGroup):
-                raise
-            await self._failed(
-                placed, Permanent(f"fault in {step.uses}: {type(error).__name__}: {error}", hint="Please report this.")
-            )
+            known = isinstance(error, (ExpressionError, BcpError))
+            await self._failed(placed, error if known else fault_in(step.uses, error))
         else:
             await self.note(
                 "step_finished",
@@ -345,9 +341,9 @@ class Performer:
                 {"state": "failed", "error": redact(error.message), "outputs": redact_data(dict(error.outputs or {}))},
             )
             raise
-        except StorageError:
-            raise
         except Exception as error:  # InDoubt, or a fault after which nobody knows
+            if storage_in(error):
+                raise
             await self.journal.doubt(info.key, redact(str(error)))
             settled = await self._resolve(placed, action, args, info, DOUBT_PAUSES_S)
             if settled is not None:
@@ -372,8 +368,8 @@ class Performer:
             try:
                 async with asyncio.timeout(info.timeout_s):
                     finding = await action.probe(args, self.services, info)
-            except (BcpError, TimeoutError) as error:
-                if isinstance(error, StorageError):
+            except Exception as error:  # also a fault in the probe: nobody knows
+                if storage_in(error):
                     raise
                 finding = Finding(Happened.UNKNOWN, detail=str(error))
             if finding.happened is Happened.YES:

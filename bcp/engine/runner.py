@@ -170,10 +170,9 @@ class Runner:
         except StorageError as error:
             self.broken = self.broken or error
         except BaseExceptionGroup as group:
-            storage, rest = group.split(StorageError)
-            if rest is not None:
+            storage, _ = group.split(StorageError)
+            if storage is None:
                 raise
-            assert storage is not None
             self.broken = self.broken or _first(storage)
 
     async def _wait_for_any(self) -> None:

@@ -78,6 +78,20 @@ class StorageError(BcpError):
     """The journal could not be written or read. The run pauses; no step fails and nothing is undone."""
 
 
+def storage_in(error: BaseException) -> bool:
+    """Is it a ``StorageError``, or a group with one in it? Then the run pauses, whatever else went wrong beside it."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(storage_in(e) for e in error.exceptions)
+    return isinstance(error, StorageError)
+
+
+def fault_in(what: str, error: BaseException) -> Permanent:
+    """An exception that is none of this tree, as a failure of ``what``. Of a group the first is named."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return Permanent(f"fault in {what}: {type(error).__name__}: {error}", hint="Please report this.")
+
+
 class Interrupted(BaseException):
     """A signal asked us to stop. Not an ``Exception``, so that no plug-in can swallow it."""
 

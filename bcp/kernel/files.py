@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from bcp.kernel.errors import StorageError
+from bcp.kernel.text import sound
 
 
 def write_atomic(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
@@ -15,7 +16,7 @@ def write_atomic(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
     Raises:
         StorageError: when the disk is full, the folder read-only, and the like. The old file stays.
     """
-    raw = data.encode() if isinstance(data, str) else data
+    raw = sound(data).encode() if isinstance(data, str) else data
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         make_private(path.parent)

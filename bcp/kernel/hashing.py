@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bcp.kernel.text import sound
+
 GENESIS = "0" * 64
 """What the first link of every chain points at."""
 
@@ -17,7 +19,7 @@ _said = _ENCODER.encode
 
 def canonical(data: Any) -> str:
     """JSON with sorted keys and no spaces: the same data always gives the same text."""
-    return _said(data)
+    return sound(_said(data))
 
 
 WIDE = 500

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from bcp.kernel.errors import Invalid
+from bcp.kernel.text import sound
 
 MAX_DEPTH = 100
 """Deeper than anything that a monitoring system or vendor sends; shallower than what ends a recursion."""
@@ -25,8 +26,17 @@ def loads(raw: bytes | str, *, depth: int = MAX_DEPTH) -> Any:
     for _ in range(depth + 1):
         level = [inner for one in level for inner in _inside(one)]
         if not level:
-            return value
+            return _sound(value)
     raise Invalid(f"this JSON is nested deeper than {depth} levels")
+
+
+def _sound(value: Any) -> Any:
+    """Every text in it able to be written: JSON can spell half of a character."""
+    if isinstance(value, str):
+        return sound(value)
+    if isinstance(value, dict):
+        return {sound(k): _sound(v) for k, v in value.items()}
+    return [_sound(v) for v in value] if isinstance(value, list) else value
 
 
 def _inside(value: Any) -> list[Any]:

@@ -8,9 +8,10 @@ which each evaluation gets anew.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, nodes, pass_context
+from jinja2 import StrictUndefined, Template, nodes, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -88,10 +89,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self, **options: Any) -> None:
         super().__init__(undefined=StrictUndefined, optimized=False, finalize=_finalize, **options)
         self.context_class = BoundedContext
+        self._compiled = lru_cache(maxsize=256)(super().from_string)
         self.globals.clear()
         self.filters = {name: _paying(name, self.filters[name]) for name in FILTERS}
         self.filters |= {_LOOP: _loop, _CONCAT: _concat, _WEIGH: _weigh}
         self.tests = {name: self.tests[name] for name in TESTS if name in self.tests}
+
+    def from_string(self, source: Any, *args: Any, **kwargs: Any) -> Template:
+        """As Jinja's; a text that was compiled before is not compiled again."""
+        if isinstance(source, str) and not args and not kwargs:
+            return self._compiled(source)
+        return super().from_string(source, *args, **kwargs)
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
         return super()._generate(_Bounded().visit(source), *args, **kwargs)

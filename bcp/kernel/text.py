@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that a terminal obeys or that change what a reader sees: controls, direction marks, surrogates."""
 _KEPT = frozenset("\u200d\u200c")
 """Joiners (Cf) that some scripts and emoji need."""
+
+
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+def sound(text: str) -> str:
+    """The same, able to be written: half of a character (a lone surrogate) is U+FFFD.
+
+    JSON can spell one (``"\\ud800"``, RFC 8259 section 8.2), and no file, socket or database takes it as UTF-8.
+    """
+    return text if text.isascii() else _LONE.sub("\ufffd", text)
 
 
 def one_line(text: str, limit: int = 0) -> str:

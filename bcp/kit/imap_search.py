@@ -28,5 +28,5 @@ async def holds(host: str, port: int, user: str, password: str, header: str, val
     try:
         async with asyncio.timeout(timeout_s + 5):
             return await asyncio.to_thread(search)
-    except (OSError, imaplib.IMAP4.error, TimeoutError) as error:
+    except (OSError, imaplib.IMAP4.error, TimeoutError, ValueError, TypeError, LookupError) as error:
         raise InDoubt(f"{host}: {type(error).__name__}", hint="Check imap: of the probe.") from error

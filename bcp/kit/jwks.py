@@ -103,5 +103,5 @@ def _parsed(text: str) -> Any:
 
     try:
         return jwt.PyJWKSet.from_dict(json.loads(text))
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
         return None

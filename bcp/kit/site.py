@@ -34,7 +34,7 @@ class Site:
             return [_entry(e) for e in json.loads(path.read_text(encoding="utf-8"))]
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise StorageError(f"{path} cannot be read", hint="Restore it, or remove it to begin anew.") from error
 
     def has(self, key: str) -> bool:
@@ -82,4 +82,8 @@ class Site:
 def _entry(data: dict[str, str | float]) -> Entry:
     """An entry of the file. Those of 0.1.0 came without a phase: shipped all-clears were known by their names."""
     entry = Entry(**data)  # type: ignore[arg-type]
+    words = (entry.key, entry.title, entry.html, entry.text, entry.template, entry.language, entry.phase)
+    dated = isinstance(entry.at, (int, float)) and not isinstance(entry.at, bool) and 0 <= entry.at < 1e11
+    if not dated or not all(isinstance(w, str) for w in words):
+        raise ValueError("a field of another type")
     return replace(entry, phase="restored") if not entry.phase and "restored" in entry.template else entry

@@ -186,6 +186,10 @@ def explain(stage: str, error: Exception, tls: str, spki: str) -> Talk:
     return Talk(stage, 0, f"{type(error).__name__}: {error}"[:300], "closed", tls, spki)
 
 
+NO_START = 250
+"""Said to DATA, where 354 belongs, it means that no text was sent. After the text it is a yes, and no error."""
+
+
 async def send(
     host: str,
     port: int,
@@ -201,7 +205,8 @@ async def send(
     Raises:
         Transient: it was not taken (4xx, no connection); nothing was handed over.
         Permanent: it was refused (5xx).
-        InDoubt: the connection broke after the text was sent, before the answer: it may have been taken (RFC 1047).
+        InDoubt: the connection broke after the text was sent, before the answer (RFC 1047), or the answer is neither
+            yes nor no (RFC 5321 section 4.2.1): it may have been taken.
     """
     stage = "connect"
     client = plain_client(host, port, timeout_s, helo)
@@ -230,7 +235,7 @@ async def send(
         if stage == "done":
             return "accepted"
         talk = explain(stage, error, "", "")
-        if stage == "data" and talk.kind not in {"4xx", "5xx"}:
+        if stage == "data" and not (400 <= talk.code < 600 or talk.code == NO_START):
             raise InDoubt(
                 f"{host} broke off after the text was sent: {talk.text}", hint="It may have been taken."
             ) from error

@@ -14,7 +14,7 @@ from bcp.contracts.action import Access, Action, Proposal, Refusal, StepInfo
 from bcp.contracts.services import RunInfo, Services
 from bcp.contracts.traits import traits_of
 from bcp.detect.onset import from_data, looked
-from bcp.kernel.errors import BcpError, Invalid
+from bcp.kernel.errors import BcpError, Invalid, fault_in
 from bcp.plan.model import Plan, PlannedStep
 from bcp.playbook import expr, saying
 from bcp.playbook.expr import ExpressionError
@@ -203,8 +203,11 @@ async def _propose(
                 ),
             )
         )
-    except BcpError as error:
-        return Proposal(refusals=(Refusal("cannot-plan", f"{placed.id}: {error.message}", error.hint),))
+    except ExpressionError:
+        raise
+    except Exception as error:  # also a fault in a plug-in: what cannot be planned is refused
+        why = error if isinstance(error, BcpError) else fault_in(placed.step.uses, error)
+        return Proposal(refusals=(Refusal("cannot-plan", f"{placed.id}: {why.message}", why.hint),))
 
 
 def resolve_args(step_id: str, given: Mapping[str, Any], action: Action[Any], scope: Mapping[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, nodes
@@ -82,11 +83,21 @@ def parse_template(text: str) -> nodes.Template:
         raise ExpressionError("this template is nested too deeply") from error
 
 
-def evaluate(text: str, scope: Mapping[str, Any]) -> Any:
-    """The value of a bare expression."""
+@lru_cache(maxsize=512)
+def _compiled(text: str) -> Any:
+    """An expression that was parsed and compiled, which takes a millisecond: plan, run and judge evaluate the same."""
     parse_expression(text)
     try:
-        found = environment.compile_expression(text, undefined_to_none=False)(**scope)
+        return environment.compile_expression(text, undefined_to_none=False)
+    except _EVALUATION_ERRORS as error:
+        raise ExpressionError(f"cannot evaluate {text!r}: {error}") from error
+
+
+def evaluate(text: str, scope: Mapping[str, Any]) -> Any:
+    """The value of a bare expression."""
+    compiled = _compiled(text)
+    try:
+        found = compiled(**scope)
         if isinstance(found, StrictUndefined):
             str(found)  # raises, with the name
     except _EVALUATION_ERRORS as error:

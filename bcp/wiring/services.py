@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from bcp.comms.answers import tally
@@ -10,7 +11,7 @@ from bcp.comms.courier import Courier
 from bcp.contracts.channel import Page
 from bcp.contracts.services import Order
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import Invalid
+from bcp.kernel.errors import Invalid, StorageError, Transient
 from bcp.wiring.people import People
 from bcp.wiring.world import World
 
@@ -58,12 +59,24 @@ class SitePages:
 
     async def publish(self, entry: Mapping[str, Any], *, key: str) -> str:
         """Publish it."""
-        return self._page().publish(key, self.clock.now(), entry)
+        with _page_alone():
+            return self._page().publish(key, self.clock.now(), entry)
 
     async def has(self, key: str) -> bool:
         """Is it there?"""
-        return self._page().has(key)
+        with _page_alone():
+            return self._page().has(key)
 
     async def withdraw(self, key: str) -> None:
         """Take it back."""
-        self._page().withdraw(key)
+        with _page_alone():
+            self._page().withdraw(key)
+
+
+@contextmanager
+def _page_alone() -> Iterator[None]:
+    """A page whose folder fails is that step's failure: only a journal that fails pauses the run."""
+    try:
+        yield
+    except StorageError as error:
+        raise Transient(error.message, hint=error.hint) from error

@@ -52,7 +52,9 @@ class Script(Channel[_Settings]):
             raise Permanent("opted out")
         if what in {"lost-after", "lost-before"}:
             raise InDoubt("no answer")
-        return Receipt("id")
+        if what == "fault":
+            raise ZeroDivisionError
+        return Receipt("id-\ud800" if what == "half" else "id")
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         self.asked += 1
@@ -216,3 +218,21 @@ def test_a_text_that_names_a_time_is_found_after_a_crash_and_sent_once(tmp_path)
     assert tally.sent == 1 and len(vendor.list) == 1 and "10:32" in vendor.list[0][1]
     texts = [e.data["body"] for e in EmbeddedStore().view(path).events if e.kind == "text"]
     assert len(texts) == 4 and all(f"10:{m}" in t for m, t in zip((30, 31, 32, 33), texts, strict=True))
+
+
+def test_a_channel_that_breaks_its_promise_is_one_message_in_doubt(tmp_path) -> None:
+    """Nobody knows whether it was taken; the others get theirs, and it is never sent again blindly."""
+    channel = Script({"+12025550102": ["fault"], "+12025550103": ["lost-before"], "blind": True})
+    out, record = deliver(tmp_path, channel, times=2)
+    assert (out[0].sent, out[0].unknown, out[0].failed) == (4, 2, 0)
+    assert any("fault in script: ZeroDivisionError" in f for f in out[0].failures)
+    assert channel.taken.count("+12025550102") == 0 and (out[1].already, out[1].unknown) == (4, 2)
+    assert sum(e.state == "in_doubt" for e in record.effects) == 2
+
+
+def test_half_a_character_in_a_receipt_is_written_down(tmp_path) -> None:
+    """JSON can spell one; the journal cannot hold it."""
+    channel = Script({"+12025550100": ["half"]})
+    out, record = deliver(tmp_path, channel)
+    assert out[0].sent == 6
+    assert any((e.outcome or {}).get("receipt") == "id-\ufffd" for e in record.effects)

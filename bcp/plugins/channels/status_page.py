@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from bcp.contracts.channel import Channel, ChannelPlugin, ChannelSettings, Check, Delivery, NotSent, Page, Receipt
 from bcp.contracts.contact import Contact
-from bcp.kernel.errors import StorageError
+from bcp.kernel.errors import InDoubt, StorageError
 from bcp.kit.mirror import Mirror, MirrorFailed, RsyncMirror, copy
 from bcp.kit.site import Entry, Site
 from bcp.pages.times import known_zone
@@ -94,7 +94,10 @@ class StatusPage(Channel[StatusPageSettings], Page):
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         """Is it there?"""
-        return Receipt(delivery.key, "found") if self.site.has(delivery.key) else None
+        try:
+            return Receipt(delivery.key, "found") if self.site.has(delivery.key) else None
+        except StorageError as error:
+            raise InDoubt(error.message, hint=error.hint) from error
 
     async def check(self) -> list[Check]:
         """Can the folder be written?"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from xml.sax.saxutils import escape
 
 from pydantic import Field
@@ -53,7 +53,13 @@ class TwilioVoice(TwilioChannel[TwilioVoiceSettings]):
 
     kind = "twilio-voice"
     form = "voice"
+    by_number: ClassVar[bool] = True
     Settings = TwilioVoiceSettings
+
+    def __init__(self, name: str, settings: TwilioVoiceSettings) -> None:
+        super().__init__(name, settings)
+        self._given: dict[str, str] = {}
+        """Whose call each receipt is: the key of its delivery."""
 
     def seconds_for(self, segments: Sequence[int]) -> float:
         """By the account's rate of calls; the last call has to be listened to."""
@@ -82,13 +88,22 @@ class TwilioVoice(TwilioChannel[TwilioVoiceSettings]):
             created = await self._twilio.open().calls.create_async(
                 to=delivery.address, from_=s.from_, twiml=twiml, timeout=int(s.ring)
             )
-        return receipt_of(created)
+        return self._mine(receipt_of(created), delivery)
 
     async def find(self, delivery: Delivery) -> Receipt | None:
-        """A call to this number, made since the claim (2 s allowed for clocks and rounding)."""
+        """A call to this number, made since the claim (2 s allowed for clocks and rounding), that is no other
+        delivery's: two steps may call the same person within a minute, and the list does not show what was said."""
         with questions():
             found = await self._twilio.open().calls.list_async(to=delivery.address, limit=20)
-        return made_since(found, delivery, lambda call: True)
+            receipt = made_since(found, delivery, lambda call: self._free(str(call.sid), delivery))
+        return self._mine(receipt, delivery) if receipt is not None else None
+
+    def _mine(self, receipt: Receipt, delivery: Delivery) -> Receipt:
+        self._given[receipt.id] = delivery.key
+        return receipt
+
+    def _free(self, sid: str, delivery: Delivery) -> bool:
+        return sid not in delivery.others and self._given.get(sid, delivery.key) == delivery.key
 
     async def reports(self, since: float) -> dict[str, tuple[str, str]]:
         """From the list of calls."""

@@ -71,7 +71,7 @@ def alerts(path: Path, labels: Mapping[str, str]) -> list[tuple[str, float, bool
         told = path.stat().st_mtime
         body: Any = json.loads(path.read_bytes())
         found = body["alerts"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     out = []
     for alert in found if isinstance(found, list) else ():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import json
 import time
 import zlib
 from collections.abc import Sequence
@@ -16,7 +15,8 @@ from pydantic import Field, field_validator
 from bcp.contracts.dns import MxHost
 from bcp.contracts.plugin import Duration, Model
 from bcp.contracts.relay import MailFate, QueuedMail, RelayPlugin, RelayProbe, RelaySettings, WayOut
-from bcp.kernel.errors import Permanent, Transient
+from bcp.kernel.errors import Invalid, Permanent, Transient
+from bcp.kernel.json_in import loads
 from bcp.kernel.names import host_name
 from bcp.kit import smtp
 from bcp.kit.http import Http
@@ -141,7 +141,7 @@ class SmtpRelay:
                     f"{source.command[0]} ended with {ended.code}: {ended.stderr.strip()[-200:]}",
                     hint="Run it by hand.",
                 )
-            return parse_queue(ended.stdout)
+            return parse_queue(_whole(ended.stdout, ended.truncated))
         if source.url:
             http = Http()
             try:
@@ -150,7 +150,7 @@ class SmtpRelay:
                 await http.close()
             if reply.status != 200:
                 raise Transient(f"the queue of {self.name} answers {reply.status}", hint="Check queue: url:")
-            return parse_queue(reply.body)
+            return parse_queue(_whole(reply.body, reply.cut))
         raise Permanent(f"{self.name} has no way to say what it holds", hint="Set queue: in bcp.yaml.")
 
     async def drain(self, domains: Sequence[str]) -> str:
@@ -183,29 +183,48 @@ class SmtpRelay:
         return parse_log(text, set(queue_ids), since=since, now=time.time())  # noqa: TID251 - dates lines of a file
 
 
+def _whole(text: str, cut: bool) -> str:
+    """A listing that was cut, be it at the end of a line, shows fewer mails than there are."""
+    if cut:
+        raise Transient("the queue listing is longer than 50 MB", hint="Look at the relay: such a queue is no backup.")
+    return text
+
+
 def parse_queue(text: str) -> list[QueuedMail]:
     """Lines of JSON as printed by ``postqueue -j`` (postqueue(1))."""
     found = []
     for line in text.splitlines():
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-            recipients = row["recipients"]
-            found.append(
-                QueuedMail(
-                    str(row["queue_id"]),
-                    str(row.get("sender", "")),
-                    tuple(str(r["address"]) for r in recipients),
-                    float(row.get("arrival_time", 0)),
-                    next((str(r["delay_reason"]) for r in recipients if r.get("delay_reason")), ""),
-                )
-            )
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        mail = _queued(line)
+        if mail is None:
             raise Transient(
                 f"the queue listing is not what postqueue -j prints: {line[:80]!r}", hint="Check queue: in bcp.yaml."
-            ) from error
+            )
+        found.append(mail)
     return found
+
+
+MAX_TIME = 1e11
+"""Seconds: beyond the year 5000 no mail arrived."""
+
+
+def _queued(line: str) -> QueuedMail | None:
+    """One line; ``None`` where it is not what Postfix writes: a mail that is not counted would be lost from sight."""
+    try:
+        row = loads(line)
+    except Invalid:
+        return None
+    if not isinstance(row, dict) or not isinstance(row.get("recipients"), list):
+        return None
+    ident, arrived, sender = row.get("queue_id"), row.get("arrival_time", 0), row.get("sender", "")
+    people = [r for r in row["recipients"] if isinstance(r, dict) and isinstance(r.get("address"), str)]
+    named = isinstance(ident, str) and ident and isinstance(sender, str) and len(people) == len(row["recipients"])
+    timed = isinstance(arrived, (int, float)) and not isinstance(arrived, bool) and 0 <= arrived < MAX_TIME
+    if not (named and timed):
+        return None
+    reason = next((str(r["delay_reason"]) for r in people if r.get("delay_reason")), "")
+    return QueuedMail(str(ident), sender, tuple(r["address"] for r in people), float(arrived), reason)
 
 
 def parse_log(text: str, wanted: set[str], *, since: float = 0.0, now: float | None = None) -> list[MailFate]:

@@ -27,7 +27,9 @@ class SlackClient:
             from slack_sdk.web.async_client import AsyncWebClient  # 0.2 s of import
 
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._timeout_s), trace_configs=[_no_redirects()]
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+                trace_configs=[_no_redirects()],
+                response_class=_bounded(),
             )
             options: dict[str, Any] = {"base_url": self._api_url.rstrip("/") + "/api/"} if self._api_url else {}
             self._client = AsyncWebClient(
@@ -81,6 +83,30 @@ def messages_of(answer: Any) -> list[Any]:
     if not isinstance(found, list):
         raise InDoubt("Slack's answer holds no list of messages")
     return [m for m in found if isinstance(m, dict)]
+
+
+MAX_BYTES = 8_000_000
+"""Longest answer that is read: a page of a channel's history is a hundredth of it."""
+
+
+def _bounded() -> Any:
+    """An answer that is read to ``MAX_BYTES`` and no further: slack_sdk reads whatever comes, for as long as it
+    comes."""
+    import aiohttp
+
+    from bcp.kit.body import read_whole
+
+    class Bounded(aiohttp.ClientResponse):
+        async def read(self) -> bytes:
+            if self._body is None:
+                raw = await read_whole(self.content, MAX_BYTES + 1)
+                if len(raw) > MAX_BYTES:
+                    self.close()
+                    raise aiohttp.ClientPayloadError(f"the answer is longer than {MAX_BYTES} bytes")
+                self._body = raw
+            return self._body
+
+    return Bounded
 
 
 def _no_redirects() -> Any:
@@ -150,13 +176,16 @@ def key_of(message: Any) -> str:
 
 def translate(error: Any) -> Permanent | RateLimited | InDoubt:
     """Slack's errors, by what to do about them."""
-    status = getattr(error.response, "status_code", 0)
-    name = error.response.get("error", "") if isinstance(getattr(error.response, "data", None), dict) else ""
+    from bcp.kit.http import retry_after
+
+    status, data = getattr(error.response, "status_code", 0), getattr(error.response, "data", None)
+    said = data.get("error") if isinstance(data, dict) else None
+    name = said if isinstance(said, str) else ""
     if status == 429 or name == "ratelimited":
-        wait = (error.response.headers or {}).get("Retry-After")
-        return RateLimited(
-            "Slack asks to slow down", retry_after_s=float(str(wait)) if str(wait or "").isdigit() else None
-        )
+        headers = {str(k).lower(): str(v) for k, v in dict(error.response.headers or {}).items()}
+        return RateLimited("Slack asks to slow down", retry_after_s=retry_after(headers))
+    if status < 300 and not (name and isinstance(data, dict) and data.get("ok") is False):
+        return InDoubt("Slack's answer is neither yes nor no")  # the library takes what is no yes for a no
     if status >= 500 or name in {"internal_error", "fatal_error", "request_timeout", "service_unavailable"}:
         return InDoubt(f"Slack answers {name or status}")
     hints = {

@@ -361,6 +361,6 @@ async def _fetch(method: str, url: str, form: dict[str, str] | None = None) -> d
             async with session.request(method, url, data=form, allow_redirects=False) as answer:
                 found = json.loads(await read_whole(answer.content, 200_000))
                 return found if answer.status == 200 and isinstance(found, dict) else None
-    except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
+    except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError, OSError) as error:
         LOG.warning("the identity provider: %s", type(error).__name__)
         return None

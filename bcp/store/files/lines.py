@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import make_private
+from bcp.kernel.text import sound
 from bcp.store.files.locks import alone
 
 MAX_BYTES = 1_000_000
@@ -29,7 +30,7 @@ def append_line(path: Path, line: str, kept: Callable[[], list[str]] = list) -> 
                 rest = kept()
                 handle.truncate(0)
                 handle.writelines(text + "\n" for text in rest)
-            handle.write(line + "\n")
+            handle.write(sound(line) + "\n")
             handle.flush()
             os.fsync(handle.fileno())
     except OSError as error:

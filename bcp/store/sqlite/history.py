@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from bcp.contracts.probe import Result, Signal
 from bcp.kernel.errors import Refused, StorageError
+from bcp.kernel.text import sound
 from bcp.store.sqlite.connect import connect, connect_to_read, make_file
 from bcp.store.sqlite.migrations import Schema, migrate
 
@@ -124,7 +125,9 @@ class LookRows:
             for signal in pending:
                 self._see(db, signal)
             self._verdict(db, decision, at)
-            db.execute("insert or replace into latest values (1, ?, ?)", (at, json.dumps(data, ensure_ascii=False)))
+            db.execute(
+                "insert or replace into latest values (1, ?, ?)", (at, sound(json.dumps(data, ensure_ascii=False)))
+            )
             if at - self._flushed >= (FLUSH_S if len(self._runs) > MANY else QUICK_FLUSH_S):
                 self._flush(db)
                 self._flushed = at

@@ -46,3 +46,9 @@ def test_any_bytes(raw) -> None:
         loads(raw)
     except Invalid:
         pass
+
+
+def test_half_of_a_character_becomes_a_mark() -> None:
+    """No file and no database takes it as UTF-8. Pairs are one character, and stay."""
+    found = loads('{"\\ud800": ["\\udfff x", {"a": "\\ud83d\\ude00"}], "n": 1}')
+    assert found == {"\ufffd": ["\ufffd x", {"a": "\U0001f600"}], "n": 1}

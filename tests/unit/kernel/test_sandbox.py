@@ -161,3 +161,19 @@ def test_any_chain_of_filters_ends_in_a_moment(word, chain) -> None:
     except (TemplateError, TypeError, ValueError, ArithmeticError, AttributeError, KeyError):
         pass
     assert time.process_time() - began < 3.0
+
+
+def test_a_text_is_compiled_once_and_filled_each_time() -> None:
+    """The same template object, and never the values of the last time."""
+    box = Sandbox()
+    first = box.from_string("{{ n }} of {{ domains | length }}")
+    assert box.from_string("{{ n }} of {{ domains | length }}") is first
+    assert [first.render(n=i, domains=["a"] * i) for i in (1, 2)] == ["1 of 1", "2 of 2"]
+
+
+def test_a_text_that_does_not_compile_fails_each_time() -> None:
+    """An error is not kept as a template."""
+    box = Sandbox()
+    for _ in range(2):
+        with pytest.raises(TemplateError):
+            box.from_string("{{ n ")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcp.kernel.log import _Redacting
-from bcp.kernel.text import for_slack, for_terminal, one_line
+from bcp.kernel.text import for_slack, for_terminal, one_line, sound
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,20 @@ def test_a_log_line_is_one_line() -> None:
     """An alert's title cannot write another entry."""
     record = logging.LogRecord("bcp", logging.WARNING, "x", 1, "hook: %s", ("a\n2026-01-01 INFO forged",), None)
     assert "\n" not in _Redacting("%(levelname)s %(message)s").format(record)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("", ""), ("plain", "plain"), ("M\xfcnchen \u6771", "M\xfcnchen \u6771"), ("a\ud800b", "a\ufffdb"),
+     ("\udfff", "\ufffd"), ("\U0001f600", "\U0001f600"), ("\x00", "\x00")],
+)  # fmt: skip
+def test_what_cannot_be_written_is_marked(text, wanted) -> None:
+    """Lone surrogates alone: everything else is UTF-8."""
+    assert sound(text) == wanted
+    sound(text).encode()
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=40))
+def test_any_text_can_be_written(text) -> None:
+    """And what could be written before is the same."""
+    assert sound(text).encode()[:0] == b"" and (sound(text) == text or any("\ud800" <= c <= "\udfff" for c in text))

@@ -32,7 +32,7 @@ class Plain(Action[Args]):
 
 def propose(work, monkeypatch):
     monkeypatch.setattr(build, "settle_timeout", lambda placed, book: 0.05)
-    placed = SimpleNamespace(id="mx", step=SimpleNamespace(with_={}))
+    placed = SimpleNamespace(id="mx", step=SimpleNamespace(with_={}, uses="plain"))
     request = SimpleNamespace(loaded=SimpleNamespace(book=None))
     services = SimpleNamespace(run=SimpleNamespace(id="run"))
     return asyncio.run(build._propose(placed, request, Plain(work), services, {}, None))
@@ -72,3 +72,16 @@ def test_what_can_be_planned_is_what_the_action_says(monkeypatch) -> None:
         return Proposal(notes=("fine",))
 
     assert propose(work, monkeypatch) == Proposal(notes=("fine",))
+
+
+@pytest.mark.parametrize("error", [TypeError("no list"), ExceptionGroup("two", [KeyError("sid"), ValueError("x")])])
+def test_a_fault_in_a_plug_in_is_a_refusal_that_says_so(error, monkeypatch) -> None:
+    """It does not end the planning, and the first of several is named."""
+
+    async def work():
+        raise error
+
+    (refusal,) = propose(work, monkeypatch).refusals
+    first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+    assert refusal.rule == "cannot-plan" and refusal.hint == "Please report this."
+    assert f"fault in {Plain.kind}: {type(first).__name__}" in refusal.message

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
@@ -190,3 +192,41 @@ def test_apprise_carries_no_texts_and_no_teams(tmp_path) -> None:
         settings = registry.settings_class("channels", "apprise").model_validate({"kind": "apprise", "url": "file:url"})
         channel = registry.load("channels", "apprise").create("c", _anchor(settings, tmp_path))
         assert asyncio.run(channel.check())[0].state == "fail"
+
+
+def _calls(*sids: str):
+    """Twilio's list of calls, all to one number and made just now."""
+    made = datetime.fromtimestamp(NOW + 1, UTC)
+
+    async def listed(**query):
+        return [SimpleNamespace(sid=sid, status="queued", date_created=made) for sid in sids]
+
+    return SimpleNamespace(calls=SimpleNamespace(list_async=listed))
+
+
+@pytest.mark.parametrize(
+    ("listed", "others", "wanted"),
+    [
+        (("CA2", "CA1"), {"CA2"}, "CA1"),  # the newer one is another step's
+        (("CA2",), {"CA2"}, None),
+        (("CA2",), (), "CA2"),
+        ((), {"CA1"}, None),
+    ],
+)
+def test_a_call_of_another_delivery_is_not_found_as_ours(listed, others, wanted, tmp_path, monkeypatch) -> None:
+    """Two steps may call one person within a minute, and Twilio's list shows the number alone."""
+    channel = make("twilio-voice", "", tmp_path)
+    monkeypatch.setattr(channel._twilio, "open", lambda: _calls(*listed))
+    mine = Delivery("r/one/sms/a", "+12025550101", Message("t", "voice", "en", "", "x"), NOW, others=frozenset(others))
+    found = asyncio.run(channel.find(mine))
+    assert (found.id if found else None) == wanted
+
+
+def test_one_call_is_found_for_one_of_two_lost_answers(tmp_path, monkeypatch) -> None:
+    """The second is told that there is none, whatever order they ask in."""
+    channel = make("twilio-voice", "", tmp_path)
+    monkeypatch.setattr(channel._twilio, "open", lambda: _calls("CA1"))
+    message = Message("t", "voice", "en", "", "x")
+    first, second = (Delivery(f"r/{s}/sms/a", "+12025550101", message, NOW) for s in ("one", "two"))
+    assert asyncio.run(channel.find(first)).id == "CA1"
+    assert asyncio.run(channel.find(second)) is None and asyncio.run(channel.find(first)).id == "CA1"

@@ -1,0 +1,287 @@
+"""One game: look, plan, fail over, heal, look, plan the way back, go back, and bring what is left to its end.
+
+What an honest game does before the lie is told is played once for each house and kept: a game whose lie is told on the
+way back begins with a failover that came through, one whose lie is told in the run begins with a plan that was made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+from unittest.mock import patch
+
+from bcp.contracts.journal import Effect
+from bcp.deeds import failback as going_back
+from bcp.deeds import plan as planning
+from bcp.deeds import run as running
+from bcp.deeds.settle import outcome_of
+from bcp.detect.watch import look_once
+from bcp.engine import runner
+from bcp.engine.ending import Ending
+from bcp.engine.events import Progress
+from bcp.engine.runner import Runner
+from bcp.engine.state import FINAL
+from bcp.engine.store import RunView
+from bcp.kernel.errors import BcpError
+from bcp.plan.model import Plan
+from bcp.wiring import App
+from liars.script import Part, Script
+from liars.stage import RELAY_MX, Kept, Stage
+
+POLL_S = 600.0
+"""How often a run looks for what other processes told it: there are none here, and an hour of polling is not free."""
+LONGEST_S = 20 * 3600.0
+"""Of the game's own time: what is not over by then does not end."""
+HOUSE_END = FINAL | {"holding"}
+THERE, BACK = ("plan", "run", "moved"), ("back-plan", "back-run", "back-moved")
+HONEST = ("", "", "")
+
+
+@dataclass(slots=True)
+class Leg:
+    """A failover or a failback: what became of it. ``refused``: its plan or its start was, and why."""
+
+    before: str
+    plan: Plan | None = None
+    run: str = ""
+    ending: Ending | None = None
+    refused: BcpError | None = None
+    view: RunView | None = None
+    after: str = ""
+
+
+@dataclass(slots=True)
+class Game:
+    """Everything that is to be judged."""
+
+    part: Part | None
+    legs: dict[str, Leg] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    """What must never be: an exception that is none of ours, a traceback in the log, a probe that broke."""
+    open: list[str] = field(default_factory=list)
+    """Runs that no single command could bring to their end, with the network honest again."""
+    at_last: str = ""
+    """The MX when all was over."""
+    taken: list[tuple[str, str, str]] = field(default_factory=list)
+    """What vendors took of these legs: where, for whom, which text."""
+
+
+class _Ears(logging.Handler):
+    def __init__(self, game: Game) -> None:
+        super().__init__(logging.WARNING)
+        self.game = game
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info or "Traceback" in record.getMessage() or record.levelno >= logging.ERROR:
+            self.game.faults.append(f"log: {record.name}: {record.getMessage()[:300]} {record.exc_info or ''}")
+
+
+@dataclass(slots=True)
+class Rehearsed:
+    """What an honest game left on the way: the plan, the failover that holds, the plan of the way back."""
+
+    planned: tuple[Kept, Plan]
+    held: tuple[Kept, Leg]
+    back: tuple[Kept, Plan]
+
+
+async def play(stage: Stage, house: str, part: Part | None, lie: Any, rehearsed: Rehearsed | None = None) -> Game:
+    """Play it to its end."""
+    game = Game(part)
+    app = stage.reset(house)
+    ears = _Ears(game)
+    stage.script.begin(part, lie)
+    logging.getLogger().addHandler(ears)
+    stage.loop.set_exception_handler(lambda loop, context: game.faults.append(f"loop: {context}"))
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            await _Play(app, game, stage, rehearsed).all()
+    except TimeoutError:
+        game.faults.append("the game does not end")
+    except Exception as error:  # exactly this is what is looked for
+        game.faults.append(f"escaped: {type(error).__name__}: {error}")
+    finally:
+        stage.script.window = ""
+        logging.getLogger().removeHandler(ears)
+        await app.close()
+        for probe in app.watching.watcher.mine:
+            await probe.close()
+    game.at_last = stage.published()
+    return game
+
+
+async def rehearse(stage: Stage, house: str) -> Rehearsed:
+    """An honest game, kept at three places."""
+    app, game = stage.reset(house), Game(None)
+    stage.script.begin(None, None)
+    one = _Play(app, game, stage, None)
+    stage.break_()
+    plan = await one.plan("")
+    planned = stage.keep(app), plan
+    over = await one.leg(HONEST, "", plan)
+    stage.heal()
+    await app.clock.sleep(60)
+    held = stage.keep(app), over
+    back = await one.plan(over.run)
+    found = Rehearsed(planned, held, (stage.keep(app), back))
+    await app.close()
+    return found
+
+
+class _Play:
+    def __init__(self, app: App, game: Game, stage: Stage, rehearsed: Rehearsed | None) -> None:
+        self.app, self.game, self.stage, self.rehearsed = app, game, stage, rehearsed
+        self.script: Script = stage.script
+
+    async def all(self) -> None:
+        """Both ways, and the end."""
+        over = await self._there()
+        self.game.legs["over"] = over
+        self.stage.heal()
+        if over.ending is not None and over.ending.status == "holding":
+            self.game.legs["back"] = await self._back(over)
+        self.script.window = ""
+        await self._end()
+
+    async def _there(self) -> Leg:
+        window = self.script.part.window if self.script.part else ""
+        kept = self.rehearsed
+        if kept is not None and window.startswith("back-"):
+            self.stage.restore(self.app, kept.held[0])
+            return replace(kept.held[1])
+        self.stage.break_()
+        if kept is not None and window in {"run", "moved"}:
+            self.stage.restore(self.app, kept.planned[0])
+            return await self.leg(THERE, "", kept.planned[1])
+        if window in {"", "watch"}:
+            await self._look("watch")
+        return await self.leg(THERE, "")
+
+    async def _back(self, over: Leg) -> Leg:
+        window = self.script.part.window if self.script.part else ""
+        kept = self.rehearsed
+        if kept is not None and window in {"back-run", "back-moved"}:
+            self.stage.restore(self.app, kept.back[0])
+            return await self.leg(BACK, over.run, kept.back[1])
+        if not (kept is not None and window.startswith("back-")):
+            await self.app.clock.sleep(60)
+        if window in {"", "back-watch"}:
+            await self._look("back-watch")
+        return await self.leg(BACK, over.run)
+
+    async def _look(self, window: str) -> None:
+        """One look of every probe."""
+        self.script.window = window
+        found = await asyncio.gather(*(look_once(p) for p in self.app.watching.watcher.mine))
+        self.game.faults += [f"broken probe: {s.probe}: {s.evidence}" for s in found if s.kind == "broken-probe"]
+
+    # -- one way -----------------------------------------------------------------------------------------------------
+
+    async def leg(self, windows: tuple[str, str, str], parent: str, plan: Plan | None = None) -> Leg:
+        """Plan and run. What is refused is no fault."""
+        leg, runs = Leg(self.stage.published(), plan), self.app.running.runs
+        try:
+            self.script.window = windows[0]
+            leg.plan = plan or await self.plan(parent)
+            self.script.window = windows[1]
+            leg.run, leg.ending = await self._run(leg.plan, windows[2])
+        except BcpError as error:
+            leg.refused = error
+        self.script.window = ""
+        if not leg.run and (found := [c.id for c in runs.cards(parent=parent) if c.checksum == _sum(leg.plan)]):
+            leg.run = found[0]
+        leg.view = runs.view(leg.run) if leg.run else None
+        leg.after = self.stage.published()
+        return leg
+
+    async def plan(self, parent: str) -> Plan:
+        """The shipped playbook's plan."""
+        name = "exchange-failback" if parent else "exchange-inbound-outage"
+        inputs = {"ttl": "5", "ask_every": "1s", "quiet": "3s"} if parent else {"ttl": "5"}
+        loaded = self.app.playbooks.load(name)
+        request = planning.request_for(self.app, loaded, inputs=inputs, initiator="carol", parent=parent)
+        return await planning.make_plan(self.app, request)
+
+    async def _run(self, plan: Plan, moved: str) -> tuple[str, Ending]:
+        ids: list[str] = []
+        with patch.object(runner, "POLL_S", POLL_S):
+            return await running.start(
+                self.app, plan, listener=self._listener(ids, moved), hold=False, started=ids.append, signals=False,
+                control=self._keep,
+            )  # fmt: skip
+
+    def _keep(self, found: Runner) -> None:
+        self.runner = found
+
+    def _listener(self, ids: list[str], moved: str) -> Callable[[Progress], None]:
+        def listen(progress: Progress) -> None:
+            if progress.kind == "gate":
+                data = {"checksum": progress.data["checksum"], "step": progress.step}
+                self.app.running.runs.tell(ids[0], "approve", "alice", **data)
+                self.runner.wake()
+            if progress.kind == "step_finished" and progress.step == "mx":
+                self.script.window = moved
+
+        return listen
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    async def _end(self) -> None:
+        """The network is honest again: every run is one command from its end, and mail can go back."""
+        for leg in list(self.game.legs.values()):
+            if leg.run and self._status(leg.run) not in HOUSE_END:
+                await self._finish(leg.run)
+            leg.view = self.app.running.runs.view(leg.run) if leg.run else None
+        web, mail = self.stage.web.taken, self.stage.submission.taken
+        self.game.taken = [(t.point, t.to, t.text) for t in web] + [("mail", to, b.decode("latin-1")) for to, b in mail]
+        over = self.game.legs["over"]
+        if not over.run or self._status(over.run) != "holding":
+            return
+        back = self.game.legs.get("back")
+        if back is None or not back.run or self._status(back.run) != "done":
+            await self.app.clock.sleep(60)
+            again = await self.leg(HONEST, over.run)
+            if self.stage.published() == RELAY_MX:
+                why = again.refused.message if again.refused else again.ending
+                self.game.open.append(f"mail cannot go back: {why}")
+                return
+        with patch.object(runner, "POLL_S", POLL_S):
+            await going_back.end_parent(self.app, over.run, back.run if back else "", "alice")
+        if self._status(over.run) not in FINAL:
+            self.game.open.append(f"the failover is still {self._status(over.run)}")
+
+    def _status(self, run: str) -> str:
+        return str(self.app.running.runs.view(run).state.status)
+
+    async def _finish(self, run: str) -> None:
+        """Go on; what nobody knows is settled by a person who looked; go on."""
+        for _ in range(2):
+            with patch.object(runner, "POLL_S", POLL_S):
+                ending = await running.resume(
+                    self.app, run, listener=self._listener([run], ""), hold=False, signals=False, control=self._keep
+                )
+            if ending.status in HOUSE_END:
+                return
+            await self._settle(run)
+        self.game.open.append(f"{run} cannot be brought to an end: {ending.status}: {ending.reason}")
+
+    async def _settle(self, run: str) -> None:
+        journal = self.app.running.runs.open(run)
+        for effect in self.app.running.runs.view(run).record.effects:
+            if effect.state != "settled":
+                found = outcome_of(effect, "alice", happened=self._happened(effect))
+                await journal.settle(effect.key, found, event="doubt_settled", step=effect.step, actor="alice")
+
+    def _happened(self, effect: Effect) -> bool:
+        if "channel" in effect.request:
+            return True
+        if effect.step == "mx":
+            return bool((self.stage.published() == RELAY_MX) == ("back" not in self.game.legs))
+        return any(t.point == "webhook" for t in self.stage.web.taken)
+
+
+def _sum(plan: Plan | None) -> str:
+    return plan.checksum if plan is not None else ""

@@ -1,0 +1,104 @@
+"""Every outside call of a failover and a failback, answered wrongly: MX, words and people are judged by the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from liars import cast, judge
+from liars.houses import HOUSES
+from liars.play import Rehearsed, play, rehearse
+from liars.script import Part
+from liars.stage import Stage
+from liars.virtual import VirtualLoop
+
+GAMES = os.environ.get("BCP_LIARS", "2080")
+"""How many games; ``all``: the whole cross product (`make liars`)."""
+SEED = int(os.environ.get("BCP_LIARS_SEED", "1"))
+EACH = 20
+"""Games of one test."""
+LEAST = 40
+"""Kinds of wrong answers at every point."""
+SLICES = 26 if GAMES == "all" else max(1, int(GAMES) // len(HOUSES) // EACH)
+
+
+@dataclass
+class Theatre:
+    """One stage for all games of this process, and what an honest game of each house is."""
+
+    loop: VirtualLoop
+    stage: Stage
+    parts: dict[str, list[Part]] = field(default_factory=dict)
+    kept: dict[str, Rehearsed] = field(default_factory=dict)
+    kinds: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def open(self, house: str) -> list[str]:
+        """Play this house honestly; what was wrong."""
+        if house in self.parts:
+            return []
+        honest = self.loop.run_until_complete(play(self.stage, house, None, None))
+        self.parts[house] = cast.all_parts(house, self.stage.script.asked)
+        self.kinds[house] = self.stage.kinds(house)
+        wrong = judge.wrong(honest, self.stage) + judge.untrue(honest, self.kinds[house])
+        self.kept[house] = self.loop.run_until_complete(rehearse(self.stage, house))
+        states = {state for _, _, state in judge.counted(honest)}
+        return wrong + ([] if states == {"sent"} else [f"an honest game leaves {states}"])
+
+    def game(self, part: Part) -> list[str]:
+        """One lie; what was wrong."""
+        lie = cast.lies_at(part.point)[part.kind]
+        game = self.loop.run_until_complete(play(self.stage, part.world, part, lie, self.kept[part.world]))
+        return judge.wrong(game, self.stage) + judge.untrue(game, self.kinds[part.world])
+
+
+@pytest.fixture(scope="module")
+def theatre(tmp_path_factory) -> Iterator[Theatre]:
+    """Fakes on loopback, and a loop whose time is free."""
+    loop = VirtualLoop()
+    stage = Stage(tmp_path_factory.mktemp("liars"), loop)
+    loop.run_until_complete(stage.start())
+    yield Theatre(loop, stage)
+    loop.run_until_complete(stage.stop())
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+
+@pytest.mark.parametrize("house", HOUSES)
+def test_an_honest_network(theatre, house) -> None:
+    """Without a lie mail goes there and back, and everybody is told."""
+    assert theatre.open(house) == []
+
+
+@pytest.mark.parametrize("house", HOUSES)
+def test_forty_kinds_at_every_point(theatre, house) -> None:
+    """No point of either way has fewer than forty kinds of wrong answers."""
+    theatre.open(house)
+    kinds = {}
+    for part in theatre.parts[house]:
+        kinds.setdefault((part.window, part.point), set()).add(part.kind)
+    assert {at: len(found) for at, found in kinds.items() if len(found) < LEAST} == {}
+
+
+@pytest.mark.timeout(0 if GAMES == "all" else 240)
+@pytest.mark.parametrize("number", range(SLICES))
+@pytest.mark.parametrize("house", HOUSES)
+def test_lies(theatre, house, number, record_property) -> None:
+    """The MX is where the approved plan says, people were told or it is said that they were not, and nothing broke."""
+    theatre.open(house)
+    parts = theatre.parts[house]
+    chosen = cast.sampled(parts, len(parts) if GAMES == "all" else SLICES * EACH, SEED)[number::SLICES]
+    found = {part: wrong for part in chosen if (wrong := theatre.game(part))}
+    record_property("liars", json.dumps(Counter(p.kind for p in chosen)))
+    assert chosen
+    assert not found, "\n".join(judge.say(p, w) for p, w in list(found.items())[:10])
+
+
+def test_the_sample_is_large_enough() -> None:
+    """At least 2,000 games, unless somebody asked for fewer."""
+    assert "BCP_LIARS" in os.environ or SLICES * EACH * len(HOUSES) >= 2_000
