@@ -4,9 +4,10 @@ SCENARIO ?= refuse
 PYTEST_ARGS ?=
 GAMES ?= 10000
 SEEDS ?= 1
+STEPS ?= 40
 BIN := .venv/bin
 
-.PHONY: setup demo test lint worlds bench docs light clean
+.PHONY: setup demo test lint worlds players bench docs light clean
 
 setup: .venv/.ready ## environment from the lock file
 
@@ -34,6 +35,10 @@ docs: setup ## reference pages and schemas from the code
 
 worlds: setup ## 10,000 made-up outages, judged by their truth: make worlds SEEDS="7" GAMES=10000
 	BCP_WORLDS=$(GAMES) BCP_WORLD_SEEDS="$(SEEDS)" $(BIN)/python -m pytest tests/unit/detect/test_worlds.py -k no_harm
+
+players: setup ## a random player presses everything, with kills: make players SEEDS="7 8" GAMES=40 STEPS=40
+	for seed in $(SEEDS); do BCP_SEED=$$seed BCP_GAMES=$(if $(filter 10000,$(GAMES)),40,$(GAMES)) BCP_STEPS=$(STEPS) \
+		$(BIN)/python -m pytest -n 0 tests/players || exit 1; done
 
 light: ## one file, dist/bcp-light.pyz, for machines that only look: needs typer, pydantic, PyYAML, aiohttp, dnspython, idna
 	$(PYTHON) docs/light.py dist/bcp-light.pyz

@@ -161,7 +161,7 @@ class House:
         data["playbooks"] = [str(books)]
         from bcp.wiring.shipped import SHIPPED
 
-        for name in ("exchange-inbound-outage", "exchange-failback"):
+        for name in ("exchange-inbound-outage", "exchange-false-rejects", "exchange-failback"):
             text = (SHIPPED / f"{name}.yaml").read_text()
             text = text.replace("min: 1", f"min: {approvals}").replace("cooldown: {period: 60m", "cooldown: {period: 5m")
             text = text.replace("default: 10m, description: How long the relay", "default: 30s, description: How long")

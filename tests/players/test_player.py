@@ -21,6 +21,8 @@ from players.house import ON_CALL
 from players.player import BOOKS, Player
 
 GAMES, STEPS, SEED = (int(os.environ.get(n, d)) for n, d in (("BCP_GAMES", "8"), ("BCP_STEPS", "25"), ("BCP_SEED", "0")))
+STORIES = os.environ.get("BCP_STORIES", "")
+"""A folder in which the story of each game is kept."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - a game syncs often, and what it leaves is removed
 person = st.sampled_from(ON_CALL)
 anybody = st.sampled_from([*ON_CALL, "dave", "robot", "reader", "nobody"])
@@ -149,6 +151,21 @@ class Game(RuleBasedStateMachine):
         for one in (who, ON_CALL[(ON_CALL.index(who) + 1) % 3]):
             self.p.answer(one, "api", pick, yes=True)
 
+    @rule(who=person, pick=pick, seconds=st.sampled_from([20.0, 60.0]))
+    def two_answer_and_time_passes(self, who: str, pick: int, seconds: float) -> None:
+        self.two_answer(who, pick)
+        self.p.wait(seconds)
+
+    @rule(how=st.sampled_from(["refuse", "451"]))
+    def an_outage_is_noticed(self, how: str) -> None:
+        self.p.break_(how)
+        self.p.wait(130.0)
+
+    @rule()
+    def the_outage_is_over(self) -> None:
+        self.p.heal()
+        self.p.wait(150.0)
+
     @rule(who=anybody, pick=pick, way=st.sampled_from(["api", "wrong-api"]))
     def wrong_answer(self, who: str, pick: int, way: str) -> None:
         self.p.answer(who, way, pick, yes=True)
@@ -232,6 +249,8 @@ class Game(RuleBasedStateMachine):
             if sys.exc_info()[0] is None:
                 finish(self.player)
         finally:
+            if STORIES:
+                (Path(STORIES) / self.folder.name).write_text("\n".join([*self.player.truth.broken, *self.player.story]))
             COUNT["kills"] += self.player.kills
             COUNT["moves"] += sum(m.ours for m in self.player.house.moves)
             self.player.house.close()
@@ -239,6 +258,7 @@ class Game(RuleBasedStateMachine):
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+@pytest.mark.timeout(0)  # its length is what was asked for
 def test_whatever_is_pressed(capsys) -> None:
     """MX moves only by an approved plan, words agree with the truth, and everything can be ended."""
     game: type = seed(SEED)(Game) if SEED else Game

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import os
 import threading
 import time as real
 from collections.abc import Callable, Coroutine
@@ -21,6 +22,8 @@ T = TypeVar("T")
 LIFE: ContextVar[Life | None] = ContextVar("life", default=None)
 STUCK_S = 60.0
 """Real time after which a game that waits for a thread is broken."""
+SPIN = 100_000
+"""Turns of the loop in one instant after which something waits for itself."""
 GRAVEYARD: list[Any] = []
 """What killed lives left: kept, so that no ``finally`` of theirs is run by the collector."""
 
@@ -66,7 +69,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._heard = False
         """Did packets come in this instant? Then others may follow."""
         self._lock = threading.Lock()
-        self.steps = 0
+        self.steps = self._rounds = 0
         self.set_task_factory(_factory)
 
     def time(self) -> float:
@@ -118,10 +121,24 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             handle = heapq.heappop(scheduled)
             handle._scheduled = False
             ready.append(handle)
+        self._rounds = self._rounds + 1 if events or ready else 0
+        if self._rounds > SPIN:
+            raise AssertionError(f"the loop turns without time passing: {[repr(h) for h in list(ready)[:6]]}")
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle._cancelled and not self._is_dead(handle):
                 handle._run()
+
+    def _process_events(self, event_list: Any) -> None:
+        """Sockets of the dead are heard no more: what lies in them would wake us for ever."""
+        alive = []
+        for key, mask in event_list:
+            lives = [_life_of(h._context) for h in key.data if h is not None]
+            if any(life is not None and life.dead for life in lives):
+                self._selector.unregister(key.fileobj)
+            else:
+                alive.append((key, mask))
+        super()._process_events(alive)
 
     def _idle(self) -> Any:
         """Nothing is ready: wait for threads, else for late packets, else let time pass."""
@@ -129,14 +146,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         while True:
             with self._lock:
                 busy = self._busy
-            events = self._selector.select(0.05 if busy else 0.001 if self._heard else 0)
+            events = self._selector.select(0.05 if busy else 0)
+            if not events and not busy and self._heard:  # loopback delivers at once, as good as always
+                os.sched_yield()
+                events = self._selector.select(0)
             if events or self._ready:
                 return events
             if not busy:
                 break
             if real.monotonic() - began > STUCK_S:
                 raise AssertionError("the game waits for a thread that does not end")
-        self._heard = False
+        self._heard, self._rounds = False, 0
         if self._scheduled:
             self._virtual = max(self._virtual, self._scheduled[0]._when)
         return []
