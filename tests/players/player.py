@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from bcp.engine.state import FINAL
-from players.house import FROM, PHONES, House
+from players.house import FROM, ON_CALL, PHONES, House
 from players.truth import Truth, Yes, consent_of
 
 SWITCH = "exchange-inbound-outage"
@@ -103,6 +103,16 @@ class Player:
         self.house.start()
         self.tell("the daemon is restarted")
 
+    def outage(self, how: str) -> None:
+        """It fails for long enough to be noticed."""
+        self.break_(how)
+        self.wait(130.0)
+
+    def over(self) -> None:
+        """It works for long enough to be believed."""
+        self.heal()
+        self.wait(150.0)
+
     # -- monitoring ----------------------------------------------------------------------------------------------
 
     def hook(self, source: str, state: str, key: str) -> None:
@@ -121,8 +131,7 @@ class Player:
             kind = "incident.triggered" if firing else "incident.resolved"
             data = {"id": key, "title": "mail", "created_at": began, "service": {"summary": "mail"}}
             body = {"event": {"id": str(self.hooks), "event_type": kind, "occurred_at": "", "data": data}}
-        token = {} if source != "pagerduty" else {}
-        status, said = self.house.hook(source, body, **token)
+        status, said = self.house.hook(source, body)
         self.tell(f"hook {source} {state} {key}: {status} {said}")
 
     # -- what there is -------------------------------------------------------------------------------------------
@@ -149,6 +158,12 @@ class Player:
             return
         asked = open_[pick % len(open_)] if open_ else {}
         getattr(self, f"_by_{way.replace('-', '_')}")(who, asked, yes)
+
+    def two_answer(self, who: str, pick: int, seconds: float) -> None:
+        """Two people say yes, and time passes."""
+        for one in (who, ON_CALL[(ON_CALL.index(who) + 1) % len(ON_CALL)]):
+            self.answer(one, "api", pick, yes=True)
+        self.wait(seconds)
 
     def _by_api(self, who: str, asked: dict[str, Any], yes: bool) -> None:
         status, said = self.house.api(who, f"/questions/{asked['id']}/answer", {"yes": yes, "checksum": asked["checksum"]})  # fmt: skip

@@ -25,7 +25,7 @@ from bcp.store.files.audit import BOOK, AuditLog
 from bcp.store.files.witness import Witness
 from bcp.store.sqlite.book_alerts import AlertRows
 from bcp.store.sqlite.book_questions import QuestionRows
-from bcp.store.sqlite.connect import connect
+from bcp.store.sqlite.connect import connect_reading
 from bcp.store.sqlite.migrations import Schema, open_database
 
 SCHEMA = Schema(
@@ -265,7 +265,7 @@ def chain_damage(path: Path, anchor: Anchor | None = None) -> str:
     if not path.exists():
         return "the whole book is gone" if Witness(path).known or anchor is not None else ""
     try:
-        db = connect(path, "ro", timeout_s=2.0)
+        db = connect_reading(path, timeout_s=2.0)
         try:
             wrong = damage_of(db, path)
             if wrong or anchor is None:

@@ -38,6 +38,26 @@ def connect(path: Path, mode: str, *, timeout_s: float = BUSY_S) -> sqlite3.Conn
     return db
 
 
+def connect_reading(path: Path, *, timeout_s: float = BUSY_S) -> sqlite3.Connection:
+    """A connection for reading. Raises ``sqlite3.Error``.
+
+    A process that was killed in the middle of a commit leaves a rollback journal, which only a writer may roll back
+    (https://www.sqlite.org/lockingv3.html, hot journals): until somebody does, whoever opens the file for reading alone
+    is told *attempt to write a readonly database*. That is no damage. It is rolled back here.
+    """
+    db = connect(path, "ro", timeout_s=timeout_s)
+    try:
+        db.execute("select 1 from sqlite_master limit 1").fetchone()
+    except sqlite3.OperationalError as error:
+        db.close()
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+            raise
+        db = connect(path, "rw", timeout_s=timeout_s)
+        db.execute("select 1 from sqlite_master limit 1").fetchone()
+        db.execute("pragma query_only=on")
+    return db
+
+
 def make_file(path: Path) -> None:
     """An empty file that only its owner can read, in a folder that only its owner can enter, unless it exists.
 

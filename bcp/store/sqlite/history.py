@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from bcp.contracts.probe import Result, Signal
 from bcp.kernel.errors import Refused, StorageError
-from bcp.store.sqlite.connect import connect, make_file
+from bcp.store.sqlite.connect import connect, connect_reading, make_file
 from bcp.store.sqlite.migrations import Schema, migrate
 
 FLUSH_S, QUICK_FLUSH_S, MANY = 60.0, 5.0, 200
@@ -239,7 +239,7 @@ class LookRows:
         if not self.path.exists():
             return []
         try:
-            db = connect(self.path, "ro", timeout_s=2.0)
+            db = connect_reading(self.path, timeout_s=2.0)
             try:
                 return db.execute(query, parameters).fetchall()
             finally:

@@ -14,7 +14,7 @@ from pathlib import Path
 from bcp.contracts.store import Holder, LeaseLost, RunQuery, RunStore
 from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.store.conflicts import check_unfinished, related, said, taken
-from bcp.store.sqlite.connect import connect
+from bcp.store.sqlite.connect import connect_reading
 from bcp.store.sqlite.migrations import Schema, open_database
 from bcp.store.targets import overlap
 
@@ -184,7 +184,7 @@ class SqliteLeases:
         if not self.path.exists():
             return []
         try:
-            with contextlib.closing(connect(self.path, "ro")) as db:
+            with contextlib.closing(connect_reading(self.path)) as db:
                 query = "select fence, run from given where begun = 1 order by fence"
                 return [(int(f), str(r)) for f, r in db.execute(query)]
         except sqlite3.Error as error:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from bcp.store.sqlite.connect import connect
+from bcp.store.sqlite.connect import connect_reading
 
 
 def read_receipts(path: Path, marks: Sequence[str]) -> dict[str, str]:
@@ -15,7 +15,7 @@ def read_receipts(path: Path, marks: Sequence[str]) -> dict[str, str]:
         return {}
     out: dict[str, str] = {}
     try:
-        db = connect(path, "ro", timeout_s=2.0)
+        db = connect_reading(path, timeout_s=2.0)
         try:
             for i in range(0, len(marks), 500):
                 part = list(marks[i : i + 500])

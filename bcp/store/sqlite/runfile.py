@@ -16,7 +16,7 @@ from bcp.kernel.files import make_private
 from bcp.kernel.hashing import GENESIS, canonical
 from bcp.store.cards import card_from_data, card_to_data, folded
 from bcp.store.chain import LedgerRow, genesis_of, signal_hash, verify_events, verify_ledger, verify_signals
-from bcp.store.sqlite.connect import connect
+from bcp.store.sqlite.connect import connect, connect_reading
 from bcp.store.sqlite.migrations import Schema, check_version
 
 FORMAT = 2
@@ -108,15 +108,10 @@ class RunFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._db = connect(path, "ro")
+            self._db = connect_reading(path)
             self._db.execute("select 1 from meta limit 1").fetchone()
-        except sqlite3.Error:
-            # A process that was killed in mid-commit left a rollback journal; only a writer may roll it back.
-            try:
-                self._db = connect(path, "rw")
-                self._db.execute("select 1 from meta limit 1").fetchone()
-            except sqlite3.Error as error:
-                raise failed(path, error) from error
+        except sqlite3.Error as error:
+            raise failed(path, error) from error
         check_version(self._db, SCHEMA, path)
 
     def __enter__(self) -> RunFile:
