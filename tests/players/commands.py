@@ -1,4 +1,4 @@
-"""The command line inside a game: each command in a thread of its own, its work in the game's loop, its life killable."""
+"""The command line inside a game: each command in a thread of its own, its work in the loop, its life killable."""
 
 from __future__ import annotations
 
@@ -134,6 +134,7 @@ class Commands:
 
     def wait(self, done: Done, seconds: float) -> Done:
         """Let time pass until it ended, for so many virtual seconds at most."""
+
         async def until() -> None:
             end = self.loop.time() + seconds
             while done.code is None and self.loop.time() < end:

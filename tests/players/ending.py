@@ -126,7 +126,9 @@ def _close(player: Player) -> None:
     _, found = player.house.api("reader", "/incidents")
     for incident in found or ():
         if incident["state"] != "closed":
-            done = player.house.run("incident", "close", incident["id"], "--reason", "the game is over", "--as", "alice")
+            done = player.house.run(
+                "incident", "close", incident["id"], "--reason", "the game is over", "--as", "alice"
+            )
             if done.code:
                 player.truth.say(f"{incident['id']} cannot be closed: {done.code} {done.text}")
             player.tell(f"closed {incident['id']}: {done.code}")

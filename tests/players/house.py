@@ -163,7 +163,9 @@ class House:
 
         for name in ("exchange-inbound-outage", "exchange-false-rejects", "exchange-failback"):
             text = (SHIPPED / f"{name}.yaml").read_text()
-            text = text.replace("min: 1", f"min: {approvals}").replace("cooldown: {period: 60m", "cooldown: {period: 5m")
+            text = text.replace("min: 1", f"min: {approvals}").replace(
+                "cooldown: {period: 60m", "cooldown: {period: 5m"
+            )
             text = text.replace("default: 10m, description: How long the relay", "default: 30s, description: How long")
             text = text.replace("timeout: 12h, ask", "timeout: 20m, ask").replace("timeout: 13h", "timeout: 25m")
             text = text.replace("within: 2h", "within: 10m").replace("every: 30m", "every: 5m")
@@ -246,7 +248,9 @@ class House:
 
     # -- doors ---------------------------------------------------------------------------------------------------
 
-    def ask(self, method: str, path: str, body: Any = None, *, token: str = "", seconds: float = 120.0) -> tuple[int, Any]:  # fmt: skip
+    def ask(
+        self, method: str, path: str, body: Any = None, *, token: str = "", seconds: float = 120.0
+    ) -> tuple[int, Any]:
         """A request; status 0 when nobody listens, or it died meanwhile."""
         if not self.up:
             return 0, None
@@ -346,13 +350,6 @@ def place_of(mx: str) -> str:
 
 def _preload() -> None:
     """Modules that are imported when used: they must be there when the clock is replaced."""
-    import bcp.cli.app
-    import bcp.cli.main
-    import bcp.deeds.run
-    import bcp.rehearse
-    import bcp.reports.write
-    import bcp.server.daemon
-    import bcp.server.web
     from bcp import registry
 
     registry.actions()

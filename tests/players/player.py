@@ -17,6 +17,9 @@ from players.truth import Truth, Yes, consent_of
 SWITCH = "exchange-inbound-outage"
 BOOKS = (SWITCH, "exchange-false-rejects", "exchange-mailbox-access", "exchange-failback", "exchange-access-restored")
 
+CONSENT = re.compile(r"--consequence (\S+?)(?: --anyway (\S+?))?\. The")
+"""What ``bcp abort`` says can be given in place of an answer."""
+
 
 class Player:
     """Plays in one house; ``story`` is what was done, for whoever reads a failure."""
@@ -121,10 +124,27 @@ class Player:
         began = "2026-01-22T19:10:00Z"
         firing = state == "firing"
         if source == "alertmanager":
-            one = {"status": state, "labels": {"alertname": key, "service": "exchange"}, "annotations": {},
-                   "startsAt": began, "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": key}  # fmt: skip
-            body: Any = {"version": "4", "groupKey": key, "truncatedAlerts": 0, "status": state, "receiver": "bcp",
-                         "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "", "alerts": [one]}  # fmt: skip
+            one = {
+                "status": state,
+                "labels": {"alertname": key, "service": "exchange"},
+                "annotations": {},
+                "startsAt": began,
+                "endsAt": "0001-01-01T00:00:00Z",
+                "generatorURL": "",
+                "fingerprint": key,
+            }
+            body: Any = {
+                "version": "4",
+                "groupKey": key,
+                "truncatedAlerts": 0,
+                "status": state,
+                "receiver": "bcp",
+                "groupLabels": {},
+                "commonLabels": {},
+                "commonAnnotations": {},
+                "externalURL": "",
+                "alerts": [one],
+            }
         elif source == "generic":
             body = {"state": state, "outage": key, "title": "mail", "id": str(self.hooks)}
         else:
@@ -166,7 +186,9 @@ class Player:
         self.wait(seconds)
 
     def _by_api(self, who: str, asked: dict[str, Any], yes: bool) -> None:
-        status, said = self.house.api(who, f"/questions/{asked['id']}/answer", {"yes": yes, "checksum": asked["checksum"]})  # fmt: skip
+        status, said = self.house.api(
+            who, f"/questions/{asked['id']}/answer", {"yes": yes, "checksum": asked["checksum"]}
+        )
         self.tell(f"{who} says {yes} to {asked['step']} of {asked['run']} by the API: {status} {said}")
         if yes and status in {0, 200}:
             self._yes(who, asked["run"], asked["step"], sure=status == 200, question=asked["id"])
@@ -179,7 +201,9 @@ class Player:
 
     def _by_text(self, who: str, asked: dict[str, Any], yes: bool) -> None:
         phone = PHONES[who]
-        texts = [m["body"] for m in self.house.lab.vendors.sms if m["to"] == phone and re.search(r"\d{6} = ", m["body"])]  # fmt: skip
+        texts = [
+            m["body"] for m in self.house.lab.vendors.sms if m["to"] == phone and re.search(r"\d{6} = ", m["body"])
+        ]
         if not texts:
             return
         codes = re.findall(r"(\d{6}) = ", texts[-1])
@@ -190,12 +214,18 @@ class Player:
                 self._yes(who, q["run"], q["step"], sure=False)
 
     def _by_slack(self, who: str, asked: dict[str, Any], yes: bool) -> None:
-        payload = {"type": "block_actions", "user": {"id": f"U{who.upper()}"},
-                   "actions": [{"action_id": "bcp-answer-0", "value": f"{asked['id']}:{'yes' if yes else 'no'}"}]}  # fmt: skip
+        payload = {
+            "type": "block_actions",
+            "user": {"id": f"U{who.upper()}"},
+            "actions": [{"action_id": "bcp-answer-0", "value": f"{asked['id']}:{'yes' if yes else 'no'}"}],
+        }
         raw, moment = urlencode({"payload": json.dumps(payload)}).encode(), int(self.house.clock.time())
         mark = hmac.new(b"slack-signing-secret", b"v0:%d:" % moment + raw, hashlib.sha256).hexdigest()
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Slack-Request-Timestamp": str(moment),
-                   "X-Slack-Signature": f"v0={mark}"}  # fmt: skip
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Slack-Request-Timestamp": str(moment),
+            "X-Slack-Signature": f"v0={mark}",
+        }
         status, said = self.house.raw("POST", "/slack/interactive", raw, headers)
         self.tell(f"{who} presses {yes} in Slack: {status} {said}")
         if yes:
@@ -277,7 +307,8 @@ class Player:
         run = found[pick % len(found)].id
         words, body = ["abort", run, "--as", who], {}
         first = self.house.run(*words, seconds=seconds)
-        if shown and first.code == 5 and (given := re.search(r"--consequence (\S+?)(?: --anyway (\S+?))?\. The", " ".join(first.text.split()))):  # fmt: skip
+        given = CONSENT.search(" ".join(first.text.split()))
+        if shown and first.code == 5 and given:
             body = {"consequence": given[1], "anyway": given[2] or ""}
             more = ["--consequence", given[1], *(["--anyway", given[2]] if given[2] else [])]
             done = self.house.commands.start(*words, *more)

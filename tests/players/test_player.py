@@ -22,14 +22,17 @@ from players.ending import finish
 from players.house import ON_CALL
 from players.player import BOOKS, Player
 
-GAMES, STEPS, SEED = (int(os.environ.get(n, d)) for n, d in (("BCP_GAMES", "8"), ("BCP_STEPS", "25"), ("BCP_SEED", "0")))
+GAMES, STEPS, SEED = (
+    int(os.environ.get(n, d)) for n, d in (("BCP_GAMES", "8"), ("BCP_STEPS", "25"), ("BCP_SEED", "0"))
+)
 STORIES = os.environ.get("BCP_STORIES", "")
-MEMORY = Path("/dev/shm")  # noqa: S108 - a game syncs often, and what it leaves is removed
+MEMORY = Path("/dev/shm")
 COUNT = {"games": 0, "steps": 0, "kills": 0, "moves": 0}
 one_of = st.sampled_from
 anybody = one_of([*ON_CALL, "dave", "robot", "reader", "nobody"])
 person, pick, yes = one_of(ON_CALL), st.integers(0, 3), one_of([True, True, True, False])
 dies = one_of([-1, -1, -1, 5, 20, 60, 150, 400])
+RELAY = "10 mx.backup.test."
 EXCHANGE = "0 corp-test.mail.protection.outlook.test."
 LOOKS = (
     ("status",), ("status", "--all"), ("verdict",), ("incident", "show"), ("incident", "list"), ("comms", "stop"),
@@ -44,7 +47,7 @@ TABLE: tuple[tuple[str, int, dict[str, Any]], ...] = (
     ("over", 2, {}),
     ("relay", 1, {"how": one_of(["ok", "ok", "refuse", "hang", "451"])}),
     ("names", 1, {"how": one_of(["ok", "ok", "silent", "no-updates"])}),
-    ("somebody_else", 1, {"mx": one_of([EXCHANGE, "10 mx.backup.test.", "10 mx.elsewhere.test.", "5 mx.backup.test."])}),
+    ("somebody_else", 1, {"mx": one_of([EXCHANGE, RELAY, "10 mx.elsewhere.test.", "5 mx.backup.test."])}),
     ("vendor", 1, {"which": one_of(["twilio", "slack"]), "how": one_of(["429", "503-after", "hang-after"]),
                    "times": st.integers(1, 6)}),
     ("step_clock", 1, {"seconds": one_of([-3600, -90, -5, 5, 90, 3600])}),
@@ -111,9 +114,9 @@ class Game(RuleBasedStateMachine):
     @rule(deed=press)
     def press(self, deed: tuple[str, dict[str, Any]]) -> None:
         """One deed."""
-        name, given = deed
+        name, given = deed[0], dict(deed[1])
         COUNT["steps"] += 1
-        getattr(self.player, name)(**given)
+        getattr(self.player, name)(*given.pop("words", ()), **given)
 
     @invariant()
     def holds(self) -> None:
@@ -130,7 +133,9 @@ class Game(RuleBasedStateMachine):
                 finish(self.player)
         finally:
             if STORIES:
-                (Path(STORIES) / self.folder.name).write_text("\n".join([*self.player.truth.broken, *self.player.story]))
+                (Path(STORIES) / self.folder.name).write_text(
+                    "\n".join([*self.player.truth.broken, *self.player.story])
+                )
             COUNT["kills"] += self.player.kills
             COUNT["moves"] += sum(m.ours for m in self.player.house.moves)
             self.player.house.close()

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from server.world import World, alert
 
 from bcp.testing.command import environment
 from bcp.testing.lab import Lab
 from bcp.wiring.shipped import SHIPPED
-from server.world import World, alert
 
 GAMES, SEED = int(os.environ.get("BCP_KILL_GAMES", "1")), int(os.environ.get("BCP_SEED", "0"))
 OVER = {"done", "failed", "aborted"}
@@ -191,14 +191,27 @@ class Processes:
         self.lab.stop()
 
 
-DEEDS = ("breaks", "heals", "hook", "hook", "answer", "answer", "kill", "kill", "command", "kill_command", "wait", "wait")
+DEEDS = (
+    "breaks",
+    "heals",
+    "hook",
+    "hook",
+    "answer",
+    "answer",
+    "kill",
+    "kill",
+    "command",
+    "kill_command",
+    "wait",
+    "wait",
+)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("game", range(GAMES))
 def test_processes_are_killed_by_the_kernel(tmp_path, game) -> None:
-    chance = random.Random(f"{SEED}/{game}")  # noqa: S311 - a game
+    chance = random.Random(f"{SEED}/{game}")
     house = Processes(tmp_path, chance)
     try:
         house.breaks()
