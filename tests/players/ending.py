@@ -39,6 +39,7 @@ def finish(player: Player) -> None:
 
 
 def _heal(player: Player) -> None:
+    player.disk("ok")
     player.heal()
     player.relay("ok")
     player.names("ok")

@@ -6,11 +6,13 @@ import hashlib
 import hmac
 import json
 import re
+import resource
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from bcp.engine.state import FINAL
+from bcp.kernel.errors import StorageError
 from players.house import FROM, ON_CALL, PHONES, House
 from players.truth import Truth, Yes, consent_of
 
@@ -77,6 +79,15 @@ class Player:
         self.truth.vendors_wrong = self.house.now
         self.tell(f"{which}: {how} {times}")
 
+    def disk(self, how: str) -> None:
+        """Nothing can be written for a while, or again (RLIMIT_FSIZE: every write ends in EFBIG)."""
+        full = how == "full"
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0 if full else hard, hard))
+        self.truth.disk_full = full
+        self.truth.disk_was_full = self.truth.disk_was_full or full
+        self.tell(f"disk: {how}")
+
     def step_clock(self, seconds: float) -> None:
         """Somebody sets the machine's clock."""
         self.house.clock.offset += seconds
@@ -97,14 +108,19 @@ class Player:
     def start(self) -> None:
         """And started."""
         if not self.house.up:
-            self.house.start()
-            self.tell("the daemon starts")
+            try:
+                self.house.start()
+            except StorageError as error:
+                self.house.life = None
+                self.tell(f"the daemon does not start: {error.message}")
+            else:
+                self.tell("the daemon starts")
 
     def restart(self) -> None:
         """As systemd does."""
         self.house.stop()
-        self.house.start()
-        self.tell("the daemon is restarted")
+        self.tell("the daemon is stopped")
+        self.start()
 
     def outage(self, how: str) -> None:
         """It fails for long enough to be noticed."""
@@ -394,7 +410,7 @@ class Player:
 
     def settled(self) -> None:
         """After some quiet: words agree with the truth, and every yes was heeded."""
-        if self.house.up:
+        if self.house.up and not self.truth.disk_full:
             self.wait(90.0)
             self.truth.public()
             self.truth.heeded()

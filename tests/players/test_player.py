@@ -50,6 +50,7 @@ TABLE: tuple[tuple[str, int, dict[str, Any]], ...] = (
     ("somebody_else", 1, {"mx": one_of([EXCHANGE, RELAY, "10 mx.elsewhere.test.", "5 mx.backup.test."])}),
     ("vendor", 1, {"which": one_of(["twilio", "slack"]), "how": one_of(["429", "503-after", "hang-after"]),
                    "times": st.integers(1, 6)}),
+    ("disk", 1, {"how": one_of(["ok", "ok", "full"])}),
     ("step_clock", 1, {"seconds": one_of([-3600, -90, -5, 5, 90, 3600])}),
     ("wait", 3, {"seconds": one_of([1.0, 10.0, 45.0, 120.0, 400.0])}),
     ("kill", 3, {"after": one_of([0, 3, 30, 100, 300])}),
@@ -132,6 +133,7 @@ class Game(RuleBasedStateMachine):
             if sys.exc_info()[0] is None:
                 finish(self.player)
         finally:
+            self.player.disk("ok")
             if STORIES:
                 (Path(STORIES) / self.folder.name).write_text(
                     "\n".join([*self.player.truth.broken, *self.player.story])

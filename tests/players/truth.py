@@ -49,6 +49,7 @@ class Truth:
         self._changed = {"exchange": -1e9, "relay": -1e9}
         self.vendors_wrong = -1e9
         self.foreign = -1e9
+        self.disk_full = self.disk_was_full = False
         house.watchers.append(self.moved)
 
     # -- the world -----------------------------------------------------------------------------------------------
@@ -156,9 +157,10 @@ class Truth:
         """No fault of ours at any door."""
         house = self.house
         for method, path, status, said in house.answers:
-            if status >= 500:
+            if status >= 500 and not (status == 503 and self.disk_was_full):
                 self.say(f"{method} {path} gives {status}: {said}")
         house.answers.clear()
+        self.disk_was_full = self.disk_full
         for done in house.commands.started:
             if done.code is None or done.code == -9:
                 continue
@@ -181,6 +183,11 @@ class Truth:
         for yes in [y for y in self.consents if y.sure]:
             if yes.run and not self._heeded_by_run(yes):
                 self.say(f"the yes of {yes.person} to {yes.step} of {yes.run} led to nothing")
+        status, asked = self.house.api("reader", "/questions")
+        for one in asked if status == 200 else ():
+            said = {y.person for y in self.consents if y.sure and y.question == one["id"]}
+            if not one["run"] and len(said) >= one["needed"]:
+                self.say(f"{sorted(said)} said yes to {one['step']}, and it is still open")
 
     def _heeded_by_run(self, yes: Yes) -> bool:
         view = self.house.daemon.app.running.runs.view(yes.run, effects=False)
