@@ -111,7 +111,8 @@ class Player:
             try:
                 self.house.start()
             except StorageError as error:
-                self.house.life = None
+                assert self.house.life is not None
+                self.house.life.kill()  # its process ends
                 self.tell(f"the daemon does not start: {error.message}")
             else:
                 self.tell("the daemon starts")
