@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time as real
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import dns.rdatatype
 import httpx
 import yaml
 
+from bcp.kernel.errors import StorageError
 from bcp.lab.world import DOMAIN, EXCHANGE, RELAY
 from bcp.lab.world import World as Lab
 from bcp.store.files.locks import FileLock
@@ -244,7 +246,12 @@ class House:
             self.daemon.stop()
             self.until(lambda: self.task.done(), 120.0)
             assert self.task.done(), "the daemon does not end"
+            error = self.task.exception()
+            if error is not None and not isinstance(error, StorageError):
+                self.faults.found.append("the daemon ended with " + "".join(traceback.format_exception(error))[-3000:])
             self.app.state.accounts.close()
+            assert self.life is not None
+            self.life.kill()  # its process ends
 
     # -- doors ---------------------------------------------------------------------------------------------------
 

@@ -186,8 +186,13 @@ class Truth:
         status, asked = self.house.api("reader", "/questions")
         for one in asked if status == 200 else ():
             said = {y.person for y in self.consents if y.sure and y.question == one["id"]}
-            if not one["run"] and len(said) >= one["needed"]:
+            if not one["run"] and len(said) >= one["needed"] and not self._told_why(one):
                 self.say(f"{sorted(said)} said yes to {one['step']}, and it is still open")
+
+    def _told_why(self, asked: Mapping[str, Any]) -> bool:
+        """Was it said that what was approved cannot start yet?"""
+        status, found = self.house.api("reader", f"/incidents/{asked['incident']}")
+        return status != 200 or any(e["kind"] in {"refused", "run_failed"} for e in found["events"])
 
     def _heeded_by_run(self, yes: Yes) -> bool:
         view = self.house.daemon.app.running.runs.view(yes.run, effects=False)
