@@ -384,8 +384,8 @@ class Player:
         if what == "declare":
             status, said = self.house.api(who, "/incidents", {"title": "mail is down", "classes": ["B"]})
         else:
-            _, found = self.house.api("reader", "/incidents")
-            if not found:
+            status, found = self.house.api("reader", "/incidents")
+            if status != 200 or not found:
                 return
             status, said = self.house.api(who, f"/incidents/{found[0]['id']}/{what}", {"reason": "a game"})
         self.tell(f"{who}: incident {what}: {status} {said}")

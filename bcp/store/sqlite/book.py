@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -255,6 +255,20 @@ def failed(path: Path, error: Exception) -> StorageError:
         f"the book of incidents {path} cannot be used: {error}",
         hint="Free space, fix permissions, or end the process that holds it; nothing was taken.",
     )
+
+
+@contextlib.contextmanager
+def opened(path: Path, clock: Clock) -> Iterator[Book]:
+    """The book for one piece of work, beside whoever else writes it. Raises ``StorageError``, whatever is wrong with
+    the file or its disk."""
+    book = Book(path, clock)
+    try:
+        yield book
+    except (sqlite3.Error, OSError) as error:
+        raise failed(path, error) from error
+    finally:
+        with contextlib.suppress(sqlite3.Error, OSError):
+            book.close()
 
 
 def chain_damage(path: Path, anchor: Anchor | None = None) -> str:
