@@ -209,7 +209,8 @@ class House:
         from bcp.server.web import web
         from bcp.settings import load
 
-        self.life = Life("serve")
+        self.bury()
+        self.life, self.began = Life("serve"), self.now
 
         def make() -> None:
             self.daemon = Daemon(load(self.folder / "bcp.yaml"))
@@ -246,12 +247,18 @@ class House:
             self.daemon.stop()
             self.until(lambda: self.task.done(), 120.0)
             assert self.task.done(), "the daemon does not end"
-            error = self.task.exception()
-            if error is not None and not isinstance(error, StorageError):
-                self.faults.found.append("the daemon ended with " + "".join(traceback.format_exception(error))[-3000:])
             self.app.state.accounts.close()
-            assert self.life is not None
-            self.life.kill()  # its process ends
+            self.bury()
+
+    def bury(self) -> None:
+        """A daemon that ended is a process that ended. One that cannot write does not begin; nothing else ends it."""
+        if self.life is None or self.life.dead or not self.task.done():
+            return
+        error = None if self.task.cancelled() else self.task.exception()
+        early = self.now - self.began < 5.0 or self.daemon.core.ended.is_set()
+        if error is not None and not (early and isinstance(error, StorageError)):
+            self.faults.found.append("the daemon ended with " + "".join(traceback.format_exception(error))[-3000:])
+        self.life.kill()
 
     # -- doors ---------------------------------------------------------------------------------------------------
 

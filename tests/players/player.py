@@ -405,6 +405,7 @@ class Player:
 
     def check(self) -> None:
         """After every deed."""
+        self.house.bury()
         self.truth.doors()
         if self.truth.broken:
             raise AssertionError("\n".join([*self.truth.broken, "", "The story:", *self.story]))
