@@ -213,7 +213,7 @@ class Player:
     def _by_wrong_api(self, who: str, asked: dict[str, Any], yes: bool) -> None:
         status, said = self.house.api(who, f"/questions/{asked['id']}/answer", {"yes": yes, "checksum": "0" * 64})
         self.tell(f"{who} answers something else: {status} {said}")
-        if status not in {0, 401, 403, 409}:
+        if status not in {0, 401, 403, 409, 503}:
             self.truth.say(f"a yes to another plan gives {status} {said}")
 
     def _by_text(self, who: str, asked: dict[str, Any], yes: bool) -> None:
