@@ -167,9 +167,7 @@ class Conductor:
 
     # -- what is refused -----------------------------------------------------------------------------------------
 
-    async def _patiently(
-        self, errand: Errand, work: Callable[[], Awaitable[T]], *, approved: bool = False
-    ) -> T | None:
+    async def _patiently(self, errand: Errand, work: Callable[[], Awaitable[T]], *, approved: bool = False) -> T | None:
         """Do it; what is refused for a reason that can pass is tried again while it is wanted, and said once.
 
         ``None``: it was not done. A person who started it hears the refusal at once and decides. ``approved``: it is
