@@ -6,9 +6,10 @@ GAMES ?= 10000
 SEEDS ?= 1
 ROOM ?=
 LIARS ?= all
+STEPS ?= 40
 BIN := .venv/bin
 
-.PHONY: setup demo test coverage lint worlds mutants liars bench docs light clean
+.PHONY: setup demo test coverage lint worlds mutants liars players bench docs light clean
 
 setup: .venv/.ready ## environment from the lock file
 
@@ -52,6 +53,10 @@ mutants: setup ## one change at a time in what decides, and does a fast test not
 
 liars: setup ## a failover and a failback for every outside call and every wrong answer: make liars LIARS=10000 SEEDS=7
 	BCP_LIARS=$(LIARS) BCP_LIARS_SEED="$(SEEDS)" $(BIN)/python -m pytest -n 2 tests/liars $(PYTEST_ARGS)
+
+players: setup ## a random player presses everything, with kills: make players SEEDS="7 8" GAMES=40 STEPS=40
+	for seed in $(SEEDS); do BCP_SEED=$$seed BCP_GAMES=$(if $(filter 10000,$(GAMES)),40,$(GAMES)) BCP_STEPS=$(STEPS) \
+		$(BIN)/python -m pytest -n 0 tests/players || exit 1; done
 
 light: ## one file, dist/bcp-light.pyz, for machines that only look: needs typer, pydantic, PyYAML, aiohttp, dnspython, idna
 	$(PYTHON) docs/light.py dist/bcp-light.pyz

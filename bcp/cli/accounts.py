@@ -79,11 +79,10 @@ def _new_password(name: str) -> str:
 
 def _note(app: App, kind: str, **data: str) -> None:
     """Into the chain of the book."""
-    from bcp.store.sqlite.book import Book
+    from bcp.store.sqlite.book import opened
 
-    book = Book(app.configuration.state / "incidents.db", app.clock)
-    book.note(kind, "", app.people.whoami(), **data)
-    book.close()
+    with opened(app.configuration.state / "incidents.db", app.clock) as book:
+        book.note(kind, "", app.people.whoami(), **data)
 
 
 def add_user(

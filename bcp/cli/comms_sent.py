@@ -77,19 +77,17 @@ def receipts(run_id: Annotated[str, typer.Argument(help="Run id, its start or en
 
     from bcp.incident.receipts import note_receipt
     from bcp.reports.model import receipts_of
-    from bcp.store.sqlite.book import Book
+    from bcp.store.sqlite.book import opened
 
     app = make_app()
     view = app.running.runs.view(app.running.runs.find(run_id))
     given = receipts_of(view)
     asked = wait_for(_reports(app, view.state.started, {c for _, c in given}))
-    book = Book(app.configuration.state / "incidents.db", app.clock)
     wanted = {r for rows in given.values() for r in rows}
-    with book:
+    with opened(app.configuration.state / "incidents.db", app.clock) as book, book:
         for mark, (state, error) in asked.items():
             if mark in wanted:
                 note_receipt(book, mark, state, error)
-    book.close()
     data: list[dict[str, Any]] = []
     for (step, channel), rows in given.items():
         known = app.running.reported(rows)

@@ -63,15 +63,12 @@ def ground_of(app: App) -> Ground:
     """What deeds stand on at a terminal: the files of the state folder, and whatever daemon serves it."""
     from bcp.deeds.who import Ground
     from bcp.store.files.locks import is_locked as held
-    from bcp.store.sqlite.book import Book
+    from bcp.store.sqlite.book import opened
 
     state = app.configuration.state
 
     async def do(work: Callable[[Book], T], /) -> T:
-        book = Book(state / "incidents.db", app.clock)
-        try:
+        with opened(state / "incidents.db", app.clock) as book:
             return work(book)
-        finally:
-            book.close()
 
     return Ground(app, do, held(state / "serve.lock"), app.watching.looker.fresh)

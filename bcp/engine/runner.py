@@ -11,6 +11,7 @@ from bcp.contracts.action import Action
 from bcp.contracts.journal import Event, Journal, Signal
 from bcp.contracts.services import Services
 from bcp.engine.approvals import JournalApprovals
+from bcp.engine.beat import Beat
 from bcp.engine.ending import Ending, finished, in_doubt, left_holding
 from bcp.engine.events import Listener, Progress, nobody
 from bcp.engine.heard import meaning
@@ -269,24 +270,23 @@ class Runner:
 
     async def _hold_on(self, mine: list[Placed]) -> None:
         """Send updates until the run is recovered, aborted or told to stop."""
-        clock = self.services.clock
-        due = {p.id: max(self.state.steps[p.id].ended, self.state.hold_since) + float(p.step.every or 0) for p in mine}
-        until = min(due.values(), default=0.0)
-        self.listener(Progress(clock.now(), "holding", "", "holding until failback", {"next": until}))
+        clock, since = self.services.clock, self.state.hold_since
+        last = {p.id: max(self.state.steps[p.id].ended, since) for p in mine}
+        beat = Beat({p.id: float(p.step.every or 0) for p in mine}, last, clock.monotonic(), clock.now())
+        self.listener(Progress(clock.now(), "holding", "", "holding until failback", {"next": beat.first}))
         while not self.state.recovered and not self.stopping and self.broken is None:
             self.moves.raise_fault()
             await self.moves.withhold()
             if self.state.failing():
                 return
-            for placed in mine:
-                if clock.now() >= due[placed.id] and placed.id not in self._tasks:
-                    due[placed.id] = clock.now() + float(placed.step.every or 0)
-                    self._start(placed.id)
+            for name in beat.ripe(clock.monotonic(), clock.now()):
+                if name not in self._tasks:
+                    beat.again(name, clock.monotonic(), clock.now())
+                    self._start(name)
             if self._tasks:
                 await self._wait_for_any()
             else:
-                left = min(due.values(), default=clock.now() + POLL_S) - clock.now()
-                await self._pause(min(POLL_S, max(0.0, left)) or POLL_S)
+                await self._pause(beat.rest(clock.monotonic(), clock.now(), POLL_S))
 
     async def _pause(self, seconds: float) -> None:
         """Sleep by the given clock, but wake at once when told to stop."""

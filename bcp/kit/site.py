@@ -28,7 +28,7 @@ class Site:
         self.folder, self.title, self.url, self.zone = folder, title, url.rstrip("/"), zone
 
     def entries(self) -> list[Entry]:
-        """All entries, newest first."""
+        """All entries, the one that was published last first."""
         path = self.folder / "entries.json"
         try:
             return [_entry(e) for e in json.loads(path.read_text(encoding="utf-8"))]
@@ -42,10 +42,16 @@ class Site:
         return any(e.key == key for e in self.entries())
 
     def put(self, entry: Entry) -> None:
-        """Add or replace an entry."""
+        """Add an entry, or replace the one with its key, which keeps its place.
+
+        What was published last stands first, whatever the clock says: one that was set back must not put the newest
+        word below an older one that it corrects.
+        """
         with self._alone():
-            kept = [e for e in self.entries() if e.key != entry.key]
-            self._write(sorted([entry, *kept], key=lambda e: -e.at)[:MOST])
+            there = self.entries()
+            known = any(e.key == entry.key for e in there)
+            now = [entry if e.key == entry.key else e for e in there] if known else [entry, *there]
+            self._write(now[:MOST])
 
     def remove(self, key: str) -> None:
         """Take an entry back."""

@@ -41,7 +41,7 @@ class Entry:
 
 
 def status_page(title: str, entries: Sequence[Entry], zone: str = "") -> str:
-    """The page. ``entries`` are sorted, the newest first."""
+    """The page. ``entries`` are in the order in which they were published, the newest first."""
     language = entries[0].language if entries else "en"
     words = WORDS.get(language[:2], WORDS["en"])
     tone = page_tone([e.phase for e in entries])
@@ -79,7 +79,7 @@ def _from_here(entries: Sequence[Entry]) -> list[list[str]]:
 
 def atom(title: str, url: str, entries: Sequence[Entry]) -> str:
     """The Atom feed (RFC 4287)."""
-    updated = entries[0].at if entries else 0.0
+    updated = max((e.at for e in entries), default=0.0)
     return page("feed.atom", {"title": title, "id": url or "urn:bcp:status", "updated": updated, "entries": entries})
 
 

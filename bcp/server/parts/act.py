@@ -47,9 +47,10 @@ class Actor:
         """A hook names the playbook that it wants."""
         self._wishes.setdefault(incident, playbook)
 
-    def forget(self, incident: str, playbook: str) -> None:
+    def forget(self, incident: str, playbook: str, parent: str = "") -> None:
         """What was proposed came to nothing, because it no longer held: while the outage lasts it may be proposed
-        again."""
+        again. ``parent``: a way back from this run came to nothing; it is asked about at the next look."""
+        self._back_asked.pop(parent, None)
         made = self._proposed.get(incident, set())
         made -= {(playbook, False), (playbook, True)}
 
@@ -183,7 +184,8 @@ class Actor:
             moves = any(has(s, Trait.MOVES_MX) for s in view.plan["steps"])
             if moves and found.action != "failback":
                 continue
-            if self.clock.now() - self._back_asked.get(view.id, 0.0) < BACK_AGAIN_S or self.runs.goes_back(view.id):
+            asked = self.clock.now() - self._back_asked.get(view.id, 0.0)
+            if 0.0 <= asked < BACK_AGAIN_S or self.runs.goes_back(view.id):  # less than 0: the clock was set back
                 continue
             recovery = loads(view.plan["playbook_text"]).book.recovery
             if recovery is None:

@@ -26,6 +26,8 @@ from bcp.store.sqlite.book import Book
 T = TypeVar("T")
 ME = "bcp-serve"
 """Who starts runs that nobody started."""
+OF_THE_PLAN = frozenset({"plan-expired", "plan-stale", "plan-used"})
+"""Rules that say no to one very plan. A fresh plan passes them; the one that people said yes to never will."""
 STOP_S = 30.0
 """How long a daemon that ends waits for the steps that its runs are in."""
 
@@ -57,8 +59,9 @@ class Conductor:
         self.core, self.clock, self.speaker, self.deeds = core, core.clock, speaker, deeds
         self.runners: dict[str, Runner] = {}
         self.working: dict[str, asyncio.Task[Any]] = {}
-        self.voided: Callable[[str, str], None] = lambda incident, playbook: None
-        """Hears that what was proposed or approved came to nothing, so that it may be proposed again."""
+        self.voided: Callable[[str, str, str], None] = lambda incident, playbook, parent: None
+        """Hears that what was proposed or approved came to nothing, so that it may be proposed again. ``parent``: the
+        run that it would have gone back from."""
 
     # -- starting ------------------------------------------------------------------------------------------------
 
@@ -112,7 +115,7 @@ class Conductor:
         async def once() -> tuple[str, Ending]:
             return await self._start(errand, given or await self._planned(errand))
 
-        found = await self._patiently(errand, once)
+        found = await self._patiently(errand, once, approved=given is not None)
         if found is not None:
             await self.over(errand.incident, *found, parent=errand.parent, playbook=errand.name)
             await self._early_end(errand, *found)
@@ -162,18 +165,22 @@ class Conductor:
 
     # -- what is refused -----------------------------------------------------------------------------------------
 
-    async def _patiently(self, errand: Errand, work: Callable[[], Awaitable[T]]) -> T | None:
+    async def _patiently(self, errand: Errand, work: Callable[[], Awaitable[T]], *, approved: bool = False) -> T | None:
         """Do it; what is refused for a reason that can pass is tried again while it is wanted, and said once.
 
-        ``None``: it was not done. A person who started it hears the refusal at once and decides.
+        ``None``: it was not done. A person who started it hears the refusal at once and decides. ``approved``: it is
+        one plan that people said yes to; what says no to that plan does not pass, and they are asked anew.
         """
         attempt, told = 0, False
         while True:
             try:
                 return await work()
             except BcpError as error:
-                again = errand.initiator == ME and may_try_again(error)
+                void = approved and errand.initiator == ME and error.rule in OF_THE_PLAN
+                again = errand.initiator == ME and may_try_again(error) and not void
                 if await self._refused(errand, error, again=again, told=told):
+                    if void:
+                        self.voided(errand.incident, errand.name, errand.parent)
                     return None
             told = True
             if not await self.core.pause(wait_s(attempt)):
@@ -182,7 +189,7 @@ class Conductor:
             attempt += 1
             if not self._wanted(errand):
                 await self._note(errand, "given_up", text="it is not wanted any more", rule="not-wanted")
-                self.voided(errand.incident, errand.name)
+                self.voided(errand.incident, errand.name, "")
                 return None
 
     def _wanted(self, errand: Errand) -> bool:
@@ -227,7 +234,7 @@ class Conductor:
             lambda b: b.note("run_ended", incident, "bcp", run=run_id, status=status, reason=reason, rule=ending.rule)
         )
         if ending.rule == "no-longer-holds" and not parent:
-            self.voided(incident, playbook)  # what was approved is void: people are asked anew while it lasts
+            self.voided(incident, playbook, "")  # what was approved is void: people are asked anew while it lasts
         self.core.follow()
         self.core.changed()
         if parent and status == "done":
@@ -241,7 +248,7 @@ class Conductor:
         if errand.automatic and ending.status == "failed":
             card = next((c for c in self.core.app.running.cards(RunQuery(automatic=True)) if c.id == run_id), None)
             if card is not None and not card.moved_at:
-                self.voided(errand.incident, errand.name)
+                self.voided(errand.incident, errand.name, "")
 
     def _started(self, errand: Errand, run_id: str) -> None:
         incident = errand.incident

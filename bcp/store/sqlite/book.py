@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -241,6 +241,20 @@ class Book(QuestionRows, AlertRows):
                 query = f"update incident set {name} = ? where id = ?"  # noqa: S608 - a known column
                 self.db.execute(query, (stored, incident))
             self.note(kind, incident, actor, **data)
+
+
+@contextlib.contextmanager
+def opened(path: Path, clock: Clock) -> Iterator[Book]:
+    """The book for one piece of work, beside whoever else writes it. Raises ``StorageError``, whatever is wrong with
+    the file or its disk."""
+    book = Book(path, clock)
+    try:
+        yield book
+    except (sqlite3.Error, OSError) as error:
+        raise failed(path, error) from error
+    finally:
+        with contextlib.suppress(sqlite3.Error, OSError):
+            book.close()
 
 
 def opened_at(path: Path, service: str) -> float:

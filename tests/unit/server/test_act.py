@@ -245,6 +245,31 @@ def test_the_way_back_is_asked_when_all_has_been_clear_long_enough(tmp_path) -> 
     assert len(w.runs.proposed) == 2
 
 
+def test_a_way_back_that_came_to_nothing_is_asked_about_at_once(tmp_path) -> None:
+    """People said yes, and their plan was void: they are not left to wait for an hour."""
+    w = World(tmp_path)
+    w.runs.held = [held("r1"), held("r2")]
+    back = replace(HEALTHY, action="failback")
+    w.see(back)
+    w.actor.forget(w.records.row.id, "exchange-failback", "r1")
+    w.see(back)
+    assert [p[3] for p in w.runs.proposed] == ["r1", "r2", "r1"]
+
+
+def test_a_clock_that_was_set_back_does_not_put_off_the_way_back(tmp_path) -> None:
+    """The hour until it is asked about again does not become two."""
+    w = World(tmp_path)
+    w.runs.held = [held()]
+    back = replace(HEALTHY, action="failback")
+    w.see(back)
+    w.core.clock.wall -= 7200.0
+    w.see(back)
+    assert len(w.runs.proposed) == 2
+    w.core.clock.wall += BACK_AGAIN_S - 1
+    w.see(back)
+    assert len(w.runs.proposed) == 2
+
+
 def test_a_run_that_moved_nothing_goes_back_as_soon_as_it_is_well(tmp_path) -> None:
     """People are told that access is restored; no dwell is needed for that."""
     w = World(tmp_path)

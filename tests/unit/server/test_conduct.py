@@ -80,7 +80,13 @@ class World:
         self.deeds.woke = []
         self.conductor = Conductor(self.core, self.speaker, self.deeds)
         self.voided: list[str] = []
-        self.conductor.voided = lambda incident, name: self.voided.append(name)
+        self.asked_anew: list[str] = []
+
+        def voided(incident: str, name: str, parent: str) -> None:
+            self.voided.append(name)
+            self.asked_anew += [parent] if parent else []
+
+        self.conductor.voided = voided
         self.incident = self.core.book.open(SERVICE, "t", "auto", "watch")[0].id
 
     def go(self, **more: Any) -> None:
@@ -233,6 +239,33 @@ def test_an_approved_plan_is_the_plan_that_is_started(tmp_path) -> None:
 
 
 # -- asking before ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", ["plan-stale", "plan-expired", "plan-used"])
+@pytest.mark.parametrize("parent", ["", "run-0"])
+def test_a_yes_to_a_plan_that_is_void_is_said_and_asked_about_anew(tmp_path, rule, parent) -> None:
+    """That plan never passes: trying it again for ever would keep the question open and the yes without effect."""
+    w = World(tmp_path, starts=[Refused("the world has moved", rule=rule), HOLDING])
+    w.go(plan=plan(), parent=parent)
+    assert w.deeds.asked == [] and w.core.kinds("refused", "run_started", "given_up") == ["refused"]
+    assert w.core.last("refused")["again"] is False and w.core.last("refused")["rule"] == rule
+    (told,) = w.speaker.told
+    assert "cannot start: the world has moved" in told[1]
+    assert w.voided == [NAME] and w.asked_anew == [p for p in [parent] if p]
+
+
+def test_a_fresh_plan_that_went_stale_while_it_was_made_is_made_again(tmp_path) -> None:
+    """Nobody said yes to it yet: nothing is lost with it."""
+    w = World(tmp_path, starts=[Refused("the world has moved", rule="plan-stale"), HOLDING])
+    w.go()
+    assert len(w.deeds.asked) == 2 and w.core.kinds("run_started") == ["run_started"] and w.voided == []
+
+
+def test_who_starts_a_stale_plan_themselves_is_told_and_nobody_is_asked(tmp_path) -> None:
+    """They have it in their hands."""
+    w = World(tmp_path, starts=[Refused("the world has moved", rule="plan-stale")])
+    w.go(plan=plan(), initiator="alice")
+    assert w.core.kinds("refused", "run_started") == ["refused"] and w.voided == []
 
 
 def test_a_playbook_with_a_gate_asks_by_its_gate(tmp_path) -> None:

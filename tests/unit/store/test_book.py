@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 from bcp.incident.book import Book
-from bcp.kernel.errors import Invalid, Missing
+from bcp.kernel.errors import Invalid, Missing, StorageError
+from bcp.store.sqlite.book import opened
 from bcp.testing.clock import FakeClock
 
 
@@ -45,3 +48,22 @@ def test_a_beginning_that_fits_several_is_ambiguous_not_missing(book) -> None:
     with pytest.raises(Invalid) as caught:
         book.incident("inc-")
     assert caught.value.rule == "ambiguous" and not isinstance(caught.value, Missing)
+
+
+@pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), OSError(28, "No space left on device")])
+def test_a_disk_without_room_is_a_storage_error_at_every_door(tmp_path, error) -> None:
+    """Not a fault of ours: nothing was taken, and it says what to do."""
+    with pytest.raises(StorageError) as caught, opened(tmp_path / "incidents.db", FakeClock()) as book:
+        book.note("said", "", "ann")
+        raise error
+    assert "cannot be used" in caught.value.message and "Free space" in caught.value.hint
+    with opened(tmp_path / "incidents.db", FakeClock()) as book:
+        assert [e.kind for e in book.events()] == ["said"]
+
+
+def test_an_answer_of_the_book_is_no_storage_error(tmp_path) -> None:
+    """What it refuses comes out as it is, and the file is let go."""
+    with pytest.raises(Missing), opened(tmp_path / "incidents.db", FakeClock()) as book:
+        book.incident("nothing")
+    with pytest.raises(sqlite3.ProgrammingError):
+        book.db.execute("select 1")
