@@ -150,9 +150,16 @@ async def dns_server(answer: Answer, address: str = "127.0.0.1") -> AsyncIterato
         writer.close()
 
     loop = asyncio.get_running_loop()
-    tcp = await asyncio.start_server(over_tcp, address, 0, family=socket.AF_INET)
-    port = tcp.sockets[0].getsockname()[1]
-    udp, _ = await loop.create_datagram_endpoint(lambda: _Udp(answer), local_addr=(address, port))
+    for attempt in range(20):  # what is free for TCP may be another test's for UDP
+        tcp = await asyncio.start_server(over_tcp, address, 0, family=socket.AF_INET)
+        port = tcp.sockets[0].getsockname()[1]
+        try:
+            udp, _ = await loop.create_datagram_endpoint(lambda: _Udp(answer), local_addr=(address, port))
+            break
+        except OSError:
+            tcp.close()
+            if attempt == 19:
+                raise
     try:
         yield f"{address}:{port}"
     finally:
