@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bcp.deeds.answer import Answer, Asked, answer, goes_on, why_not
+from bcp.deeds.who import Who
 from bcp.incident import questions
 from bcp.kernel.errors import BcpError, Invalid, Missing, Refused
 
@@ -245,3 +246,26 @@ def test_which_runs_a_daemon_goes_on_with(house, events, expected) -> None:
 
 def test_rights_are_the_doors_word() -> None:
     assert ALL == {"run", "approve"}
+
+
+def test_whoever_is_refused_is_told_what_to_do() -> None:
+    """Not only that they may not."""
+    used = why_not(replace(GOOD, answered={"alice"}), "alice", yes=True, checksum=SUM, now=900.0)
+    assert used is not None and "bcp abort" in used.hint
+    nobody = Who("ci")
+    for must, hint in ((lambda: nobody.must("run"), "bcp user"), (nobody.must_be_a_person, "--as CONTACT")):
+        with pytest.raises(Refused) as caught:
+            must()
+        assert hint in caught.value.hint
+
+
+def test_a_no_is_told_as_one_also_by_who_started(house) -> None:
+    """With its reason, and by which door it came."""
+    house.adopted = True
+    run = waiting(house, people=("alice", "carol"))
+    who = person("carol")
+    assert refused(house, who, Answer(True, run=run)) == "initiator"
+    done = house.do(answer(house.ground, who, Answer(False, run=run, reason="not now")))
+    assert (done.yes, done.by, done.question) == (False, "carol", "")
+    (told,) = house.signals(run)
+    assert (told.kind, told.actor, told.data["reason"], told.data["how"]) == ("reject", "carol", "not now", who.how)

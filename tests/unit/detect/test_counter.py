@@ -230,3 +230,9 @@ def test_flapping_is_what_nagios_says(states) -> None:
     """Of the last 21 states; what was before the first is as the first."""
     padded = ([states[0]] * 21 + states)[-21:] if states else [False] * 21
     assert flap_percent(states) == pytest.approx(nagios(padded))
+
+
+def test_a_window_of_good_looks_is_full_with_twenty() -> None:
+    """What was well counts, look by look."""
+    assert feed(*[OK] * 20, FAIL).fail_share() == 1 / 20 and feed(*[OK] * 5, FAIL).fail_share() == 1 / 6
+    assert feed(*[OK] * 20, FAIL).counts() == (1, 20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -154,3 +155,24 @@ def _certain(share: float, rounds: int, seed: int) -> bool:
         if n >= 119 and memory.shares[-1] and memory.sure_share() >= 0.6:
             return True
     return False
+
+
+def test_rounds_may_be_short_and_a_clock_that_runs_back_moves_nothing() -> None:
+    """Half a second counts as that."""
+    assert feed(DOWN, DOWN, DOWN, step=0.5).failed_s == 1.0
+    assert feed(*[DOWN] * 9, WELL, step=0.5).failed_s == 4.0 - 0.125
+    back = feed(DOWN, DOWN)
+    back.remember(DOWN, 0.0, 0.0, -5.0, RULES, beat=False)
+    assert back.failed_s == 60.0
+    back.remember(WELL, 0.0, 0.0, -5.0, RULES, beat=False)
+    assert back.failed_s == 60.0
+
+
+def test_the_share_of_now_is_the_mean_over_targets() -> None:
+    """Of those that are known; where the way is down, of those that are down."""
+    one = way(raw=True, down=True)
+    half = replace(one.probes[0], now_share=0.5)
+    assert share_now(plane("down", replace(one, probes=(half, one.probes[0])))) == 0.75
+    well = replace(half, down=False, now_share=0.0)
+    assert share_now(plane("down", replace(one, probes=(half, well)))) == 0.5
+    assert share_now(plane("partial", replace(one, down=False, share=0.2, probes=(half, well)))) == 0.25

@@ -366,6 +366,7 @@ def test_when_it_began_and_how_much_of_it_fails() -> None:
     assert plane(way("e", since=7.0), way("f", since=6.0)).since == 6.0
     assert plane(DOWN, replace(FINE, share=0.4)).share == 1.0
     assert plane(replace(DOWN, muted="x"), replace(FINE, share=0.4)).share == 0.4
+    assert plane(replace(DOWN, muted="x")).share == 0.0
 
 
 def test_what_fails_now_is_what_is_down_and_fails_now() -> None:

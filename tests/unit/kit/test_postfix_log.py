@@ -178,3 +178,10 @@ def test_a_message_that_was_removed_is_over(daemon) -> None:
     assert again.fates and again.over
     other = fates_of("\n".join([*first, line("A1B2C3D4", "from=<s@y.example>, size=1")]), ["A1B2C3D4"])
     assert not other["A1B2C3D4"].fates and not other["A1B2C3D4"].over
+
+
+def test_a_carriage_return_hides_no_end_and_a_line_that_cannot_be_dated_is_believed() -> None:
+    """``removed`` is the whole text; without *now* a date without a year says nothing."""
+    text = line("A1B2C3D4", to("a@x.example", "sent")) + "\n" + line("A1B2C3D4", "removed") + "\r"
+    assert fates_of(text, ["A1B2C3D4"])["A1B2C3D4"].over
+    assert fates_of(text, ["A1B2C3D4"], since=TODAY)["A1B2C3D4"].fates

@@ -245,3 +245,9 @@ def test_a_policy_that_is_read_was_announced() -> None:
 def test_a_record_may_say_more_after_its_version() -> None:
     """An id, and what comes later."""
     assert record_of(["v=STSv1; id=1; x=2;"]) == "v=STSv1; id=1; x=2;"
+
+
+def test_only_the_first_colon_ends_a_key_and_only_dots_end_a_name() -> None:
+    """A value may hold colons; capital letters are letters."""
+    assert read_policy("version: STSv1\nmode: enforce:x\nmx: a\nmax_age: 1\n").problem == "its mode is 'enforce:x'"
+    assert policy_matches("mx", "MX.") and policy_matches("MX.", "mx")
