@@ -198,11 +198,7 @@ def test_somebody_who_was_not_asked_is_in_the_record(house) -> None:
 
 def test_a_closed_question_says_how_it_ended(house) -> None:
     q = asked(house)
-    questions.close(
-        house.book,
-        q,
-        *(["approved by bob"] if questions.close.__code__.co_argcount == 3 else ["approved", "approved by bob"]),
-    )
+    questions.close(house.book, q, "approved by bob")
     assert refused(house, person("alice"), Answer(True, question=q.id, checksum=SUM)) == "closed"
 
 
