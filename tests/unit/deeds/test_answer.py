@@ -198,11 +198,7 @@ def test_somebody_who_was_not_asked_is_in_the_record(house) -> None:
 
 def test_a_closed_question_says_how_it_ended(house) -> None:
     q = asked(house)
-    questions.close(
-        house.book,
-        q,
-        *(["approved by bob"] if questions.close.__code__.co_argcount == 3 else ["approved", "approved by bob"]),
-    )
+    questions.close(house.book, q, "approved by bob")
     assert refused(house, person("alice"), Answer(True, question=q.id, checksum=SUM)) == "closed"
 
 
@@ -269,3 +265,42 @@ def test_a_no_is_told_as_one_also_by_who_started(house) -> None:
     assert (done.yes, done.by, done.question) == (False, "carol", "")
     (told,) = house.signals(run)
     assert (told.kind, told.actor, told.data["reason"], told.data["how"]) == ("reject", "carol", "not now", who.how)
+
+
+def test_what_is_written_into_the_book_of_an_answer(house) -> None:
+    """By which door it came; of one that does not count, to which question and why."""
+    q = asked(house, incident="inc-1")
+    who = person("alice")
+    house.do(answer(house.ground, who, Answer(True, question=q.id)))
+    assert [h["how"] for h in questions.how_of(house.book, q)] == [who.how]
+    eve = person("carol")
+    refused(house, eve, Answer(True, question=q.id))
+    last = house.book.events()[-1]
+    about = {"question": q.id, "how": eve.how, "rule": "not-an-approver"}
+    assert (last.kind, last.incident, last.actor, dict(last.data)) == ("answer_refused", "inc-1", "carol", about)
+
+
+def test_nothing_is_asked_where_neither_a_run_nor_a_question_is_named(house) -> None:
+    """With its code."""
+    assert refused(house, person("alice"), Answer(True)) == "no-open-gate"
+
+
+def test_a_question_leads_to_its_own_gate(house) -> None:
+    """Of several that are open."""
+    house.adopted = True
+    kind, _, data = house.gate()
+    run = house.run(events=[(kind, "gate", data), (kind, "second", data)])
+    q = asked(house, run, step="gate")
+    assert house.do(answer(house.ground, person("alice"), Answer(True, question=q.id))).step == "gate"
+
+
+def test_what_is_refused_names_its_run(house) -> None:
+    """And a gate that somebody else closed in the book is closed."""
+    run = waiting(house)
+    with pytest.raises(Refused) as caught:
+        house.do(answer(house.ground, person("alice"), Answer(True, run=run)))
+    assert caught.value.rule == "nobody-performs" and run in str(caught.value) and run in caught.value.hint
+    house.adopted = True
+    q = asked(house, run)
+    questions.close(house.book, q, "approved by bob")
+    assert refused(house, person("alice"), Answer(True, question=q.id)) == "closed"
