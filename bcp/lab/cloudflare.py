@@ -26,7 +26,7 @@ EDIT, READ = "edit", "read"
 MAX_ZONES_PAGE = 50
 
 
-class Wrong(Exception):
+class SaysNo(Exception):
     """A call that Cloudflare refuses: status, code, words."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
@@ -121,10 +121,10 @@ class CloudflareLab:
             try:
                 right = self.tokens.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
                 if right is None:
-                    raise Wrong(403, 9109, "Invalid access token")
+                    raise SaysNo(403, 9109, "Invalid access token")
                 answer: web.StreamResponse = await work(request, right)
                 return answer
-            except Wrong as no:
+            except SaysNo as no:
                 errors = [{"code": no.code, "message": no.message}]
                 return web.json_response(
                     {"success": False, "errors": errors, "messages": [], "result": None}, status=no.status
@@ -139,7 +139,7 @@ class CloudflareLab:
     async def _list_zones(self, request: web.Request, right: str) -> web.Response:
         size = int(request.query.get("per_page", "20"))
         if not 5 <= size <= MAX_ZONES_PAGE:
-            raise Wrong(400, 1003, "per_page is out of range")
+            raise SaysNo(400, 1003, "per_page is out of range")
         name = request.query.get("name", "")
         found = [z for z in self.zones if not name or z.name == name]
         rows = [{"id": z.id, "name": z.name, "status": z.status, "type": z.type, "paused": False} for z in found]
@@ -158,7 +158,7 @@ class CloudflareLab:
         for zone in self.zones:
             if zone.id == ident:
                 return zone
-        raise Wrong(404, 7003, "Could not route to /zones/..., perhaps your object identifier is invalid?")
+        raise SaysNo(404, 7003, "Could not route to /zones/..., perhaps your object identifier is invalid?")
 
     async def _batch(self, request: web.Request, right: str) -> web.StreamResponse:
         zone, body = self._zone(request), json.loads(await request.text())
@@ -168,10 +168,10 @@ class CloudflareLab:
             headers = {"Retry-After": "2"}
             return web.json_response({"success": False, "errors": error}, status=429, headers=headers)
         if right != EDIT:
-            raise Wrong(403, 10000, "Authentication error")
+            raise SaysNo(403, 10000, "Authentication error")
         names = {p.get("name") for p in body.get("posts", ())}
         if names & self.failing or self._takes("fail"):
-            raise Wrong(500, 1, "internal error")
+            raise SaysNo(500, 1, "internal error")
         result = self._transact(zone, body.get("deletes", []), body.get("posts", []))
         self.batches += 1
         if self._takes("lose"):
@@ -186,7 +186,7 @@ class CloudflareLab:
         """All or nothing: deletes, then posts."""
         missing = [d["id"] for d in deletes if d["id"] not in zone.records]
         if missing:
-            raise Wrong(404, 81044, "Record does not exist.")
+            raise SaysNo(404, 81044, "Record does not exist.")
         left = {i: r for i, r in zone.records.items() if i not in {d["id"] for d in deletes}}
         made = [_checked(p, left, zone.name) for p in posts]
         gone = [zone.records[d["id"]] for d in deletes]
@@ -223,15 +223,15 @@ class CloudflareLab:
 def _checked(post: dict[str, Any], left: dict[str, dict[str, Any]], zone: str) -> dict[str, Any]:
     """A record as it would be made. A name outside the zone becomes relative to it, as at Cloudflare."""
     if post["ttl"] != 1 and not 60 <= post["ttl"] <= 86_400:
-        raise Wrong(400, 9021, "Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic.")
+        raise SaysNo(400, 9021, "Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic.")
     if post.get("proxied"):
-        raise Wrong(400, 9004, "This record type cannot be proxied.")
+        raise SaysNo(400, 9004, "This record type cannot be proxied.")
     name = post["name"] if post["name"] == zone or post["name"].endswith("." + zone) else f"{post['name']}.{zone}"
     same = [r for r in left.values() if r["name"] == name]
     if any(r["type"] == "CNAME" for r in same):
-        raise Wrong(400, 81054, "A CNAME record with that host already exists.")
+        raise SaysNo(400, 81054, "A CNAME record with that host already exists.")
     if any((r["type"], r.get("content"), r.get("priority")) == ("MX", post["content"], post["priority"]) for r in same):
-        raise Wrong(400, 81058, "An identical record already exists.")
+        raise SaysNo(400, 81058, "An identical record already exists.")
     return {**post, "name": name}
 
 

@@ -65,8 +65,6 @@ class Catalogue:
     audiences: Mapping[str, int] | None = None
     """Name and number of people."""
     channels: Mapping[str, ChannelSpec] | None = None
-    roles: Mapping[str, tuple[str, ...]] | None = None
-    """Which channels play each role, as the configuration says. ``None``: whatever fits (``bcp.contracts.roles``)."""
     approvers: Callable[[str], int] | None = None
     """How many people a reference such as ``group:oncall`` leads to."""
     relays: Mapping[str, tuple[str, ...]] | None = None
@@ -79,6 +77,8 @@ class Catalogue:
     """What is down in the outage this product is for."""
     facts: frozenset[str] = frozenset()
     """What is true now because a run that holds made and verified it."""
+    roles: Mapping[str, tuple[str, ...]] | None = None
+    """Which channels play each role, as the configuration says. ``None``: whatever fits (``bcp.contracts.roles``)."""
 
     def has(self, uses: str, trait: Trait) -> bool:
         """Has the action of this name the trait? One that there is not has none."""

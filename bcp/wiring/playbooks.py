@@ -53,13 +53,13 @@ class Playbooks:
             message_specs(self.world.pack),
             {n: len(directory.members(n)) for n in directory.audiences},
             channels,
-            self.world.roles,
             lambda r: self.people.apart([r]),
             {n: s.fate() for n, s in plugins["relays"].items()},
             tuple(sorted({f for d in self.settings.domains for f in fate.get(d.dns or "", ())})),
             (),
             frozenset(self.files()),
             facts=facts,
+            roles=self.world.roles,
         )
 
     # -- which one -----------------------------------------------------------------------------------------------

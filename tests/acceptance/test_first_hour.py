@@ -23,6 +23,7 @@ from aiohttp import web
 from support import ROOT
 
 from bcp.lab.cloudflare import EDIT, CloudflareLab
+from bcp.lab.mailhost import MailHost
 from bcp.lab.net import free_port
 from bcp.lab.world import EXCHANGE, RELAY, World
 from bcp.testing.command import environment
@@ -74,6 +75,9 @@ class Town:
             self.posts.append(await request.json())
             return web.Response(status=202)
 
+        self.private = MailHost("private", {"private.test"}, self.world.folder / "private")
+        self.mail_port = free_port("127.0.0.1")
+        await self.private.start("127.0.0.1", self.mail_port)
         app = web.Application()
         app.router.add_post("/workflow", post)
         self.teams = web.AppRunner(app, access_log=None)
@@ -83,6 +87,7 @@ class Town:
 
     async def _stop(self) -> None:
         await self.teams.cleanup()
+        await self.private.stop()
         await self.cloud.stop()
         await self.world.stop()
 
@@ -128,7 +133,7 @@ class Town:
         out += f"smtp_port: {w.smtp_port}\nrelay_address: {w.relay_address}\n"
         out += f"cloudflare_api: {self.cloud.url}\n" if "cloudflare" in text else ""
         out += f"twilio_api: {w.vendors.url}\n" if "twilio" in text else ""
-        return out + (f"email_port: {w.smtp_port}\n" if "email_host" in text else "")
+        return out + (f"email_port: {self.mail_port}\n" if "email_host" in text else "")
 
     def type(self, line: str) -> None:
         """One line, as it stands. One that ends with & goes on in the background; an approval waits for its gate."""
@@ -160,9 +165,9 @@ class Town:
                 break
             time.sleep(0.5)
         self.said.append((line, done.returncode, done.stdout + done.stderr))
-        if line.startswith("bcp init"):
-            with (self.folder / "bcp.yaml").open("a") as file:
-                file.write(FAST)
+        if line.startswith("bcp init") and done.returncode == 0:
+            path = self.folder / "bcp.yaml"  # names of the lab are known to its own resolver only
+            path.write_text(path.read_text().replace('host: "mx.backup.test"\n', "host: 127.0.0.1\n") + FAST)
 
     def happen(self, what: str) -> None:
         """Something in the world."""
@@ -232,7 +237,8 @@ def test_the_first_hour_works_as_it_stands(town, page) -> None:
     if page == "hour-bind-twilio":
         assert {m["to"] for m in town.world.vendors.sms} == {"+12025550101", "+12025550102"}
     if page == "hour-cloudflare-teams":
-        assert len(town.posts) >= 3 and town.cloud.batches == 2
+        assert len(town.posts) >= 2 and town.cloud.batches == 2
+        assert len(list((town.world.folder / "private").rglob("new/*"))) >= 4, "nobody got e-mail"
     if page == "hour-no-api":
         assert "Points to: mx.backup.test" in everything and "Points to: corp-test.mail" in everything
         assert (town.folder / "public" / "index.html").exists()

@@ -56,7 +56,7 @@ activation:
 
 def told(channels: str, have: dict[str, ChannelSpec], roles: dict[str, tuple[str, ...]] | None = None) -> list[tuple]:
     """Rules and severities that lint says of a step which speaks by these."""
-    catalogue = Catalogue(action_specs(), bare_catalogue().messages, {"staff": 1}, have, roles)
+    catalogue = Catalogue(action_specs(), bare_catalogue().messages, {"staff": 1}, have, roles=roles)
     mine = {"unknown-channel", "missing-form", "no-channel", "shared-fate"}
     return [(p.rule, p.severity) for p in lint(loads(ROLES % channels), catalogue) if p.rule in mine]
 

@@ -77,10 +77,10 @@ def test_what_cannot_start_here_is_known_before_the_day(tmp_path) -> None:
     """A channel that the playbook names and nobody configured; a file that cannot be read."""
     branded = tmp_path / "branded"
     branded.mkdir()
-    (branded / "exchange-inbound-outage.yaml").write_text(MINE.replace("chat]", "slack]"))
+    (branded / "exchange-inbound-outage.yaml").write_text(MINE.replace("[urgent, chat, page]", "[slack]"))
     why = books(branded, channels=("sms",)).unready()
     assert "exchange-inbound-outage" in why and "slack" in why["exchange-inbound-outage"]
-    (tmp_path / "exchange-inbound-outage.yaml").write_text(MINE.replace("chat]", "sms]"))
+    (tmp_path / "exchange-inbound-outage.yaml").write_text(MINE.replace("[urgent, chat, page]", "[sms]"))
     assert "slack" not in books(tmp_path, channels=("sms",)).unready().get("exchange-inbound-outage", "")
 
 
