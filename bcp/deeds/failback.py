@@ -19,12 +19,16 @@ from bcp.wiring import App
 
 
 def failback_source(app: App, text: str) -> RunView:
-    """The run to go back from: the one named, else the newest that holds, else the newest that moved MX."""
+    """The run to go back from: the one named, else the newest that holds, else one that is under way and has moved MX
+    (starting says that it is too early), else the newest that is over and moved it."""
     if text:
         return app.running.runs.view(app.running.runs.find(text))
     runs = app.running.runs
     for card in runs.cards(status={"holding"}, parent="", newest=1):
         return runs.view(card.id)
+    for card in runs.cards(unfinished=True, parent="", moves_mx=True):
+        if card.moved_at:
+            return runs.view(card.id)
     for card in runs.cards(status={"stopped", "done"}, parent="", moves_mx=True):
         view = runs.view(card.id)
         if recorded_mx(view):

@@ -70,3 +70,10 @@ def test_a_run_that_holds_is_found_behind_many_others(house) -> None:
     house.app.running.runs.view = watched
     assert failback_source(house.app, "").id == "run-000" and read == ["run-000"]
     assert "mx-on-relay" in house.app.running.facts()
+
+
+def test_a_run_that_moved_mail_and_is_under_way_is_found(house) -> None:
+    """Whether it is too early to go back, the start of the way back says: that there is none would not be true."""
+    house.run("run-1", events=[("step_started", "mx", {}), FINISHED])
+    house.run("run-2", events=[("step_started", "gate", {})])
+    assert failback_source(house.app, "").id == "run-1"
