@@ -340,7 +340,7 @@ def _moves(r: Round, planes: _Sorted, judgement: Judgement, classes: tuple[str, 
         return False
     if planes.down:
         return switch_helps(classes, fallen)
-    if r.whole.weighed.through:
+    if r.whole.weighed.through or "rejects-alone" in r.whole.weighed.grounds:
         return False
     inbound = [v for v in planes.serious if v.name == "inbound"]
     return any(survey.fails_at_all(v) and not survey.only_places(v) and r.of(v.name).lately() for v in inbound)

@@ -16,6 +16,8 @@ WINDOW = 20
 ALTERNATIONS = 3
 """Times that a recipient is refused after it was accepted, that prove that a recipient exists. A directory that is
 being changed may answer either way for a while; that is one change, not three."""
+OVER = 6
+"""Looks in a row that fail in another way, after which permanent refusals are over: what fails now is another thing."""
 _MASK = (1 << WINDOW) - 1
 _RECENT = (1 << WINDOW // 2) - 1
 """The newer half of the window."""
@@ -102,6 +104,12 @@ class Stream:
             if before == 0:
                 self.first_failure, self.began = signal.at, now
 
+    def forget(self) -> None:
+        """It was unseen for long and is well now: what was counted before is too old to say anything of now."""
+        self.value = self.rejects = self._run = 0
+        self.down = self.rejecting = False
+        self.first_failure = self.began = None
+
     def _note(self, result: Result, *, refused: bool) -> None:
         self._bad = (self._bad << 1 | (result is not Result.OK)) & _MASK
         self._fail = (self._fail << 1 | (result is Result.FAIL)) & _MASK
@@ -151,8 +159,12 @@ class Stream:
         """Permanent refusals in the window.
 
         ``of_this_failure``: only those since the counter left zero, where it has. What was refused in an outage that
-        was over before this one began says nothing of this one.
+        was over before this one began says nothing of this one, and so does what was refused before it began to fail
+        in another way.
         """
+        newest = (1 << OVER) - 1
+        if self._fail & newest == newest and not self._refused & newest:
+            return 0
         looks = min(self._run, WINDOW) if of_this_failure and self.value else WINDOW
         return (self._refused & ((1 << looks) - 1)).bit_count()
 

@@ -10,14 +10,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from bcp.contracts.probe import DISPROVES, OWN, Part, Result, Role, Signal, Watched
+from bcp.contracts.probe import DISPROVES, OWN, Result, Role, Signal, Watched
 from bcp.detect import own, survey
 from bcp.detect.conclude import Round, conclude
 from bcp.detect.counter import Stream
 from bcp.detect.course import Course, after_event
 from bcp.detect.evidence import NO_INCIDENT
 from bcp.detect.inbound import Around
-from bcp.detect.looks import MAIL, derived, refined, split
+from bcp.detect.looks import MAIL, derived, refined, seconds_of, set_aside, split
 from bcp.detect.memory import PlaneMemory
 from bcp.detect.planes import FRESH_LOOKS, PlaneView, ProbeView, sick_media, view_probe
 from bcp.detect.rules import Rules
@@ -162,7 +162,7 @@ class Detector:
         alone = watched.medium != "smtp" or self._only_one(watched)
         limit = survey.is_limit(signal.kind) and alone
         if signal.parts:
-            signal = replace(signal, parts=tuple(_set_aside(p, alone) for p in signal.parts))
+            signal = replace(signal, parts=tuple(set_aside(p, alone) for p in signal.parts))
         if signal.kind.startswith(OWN) and signal.kind != "own-zone":
             self._own[key] = signal
             return replace(signal, result=Result.UNKNOWN)
@@ -196,7 +196,7 @@ class Detector:
         """A mail that came through is the best evidence that there is. It speaks of the time at which it was sent."""
         lost = signal.kind == "lost"  # it was taken, and that is what counts here
         if lost or signal.result in {Result.OK, Result.DEGRADED}:
-            took = signal.numbers.get("seconds", 0.0) or _seconds(signal) or (LOST_AFTER_S if lost else 0.0)
+            took = signal.numbers.get("seconds", 0.0) or seconds_of(signal) or (LOST_AFTER_S if lost else 0.0)
             sent, until = now - max(0.0, took), now + DELIVERED_FOR * watched.every_s
             self._delivered[(signal.probe, vantage)] = (sent, until)
             self._last_delivered = max(sent, self._last_delivered or sent)
@@ -206,13 +206,16 @@ class Detector:
     def _hear(self, lane: str, vantage: str, signal: Signal, watched: Watched, sick: set[str], now: float) -> None:
         if survey.failed(signal.result) and (
             (vantage in self._skewed and vantage != self.here)
-            or (watched.medium and watched.medium in sick)
+            or (watched.medium and watched.medium in sick and not self._answered(signal, watched, vantage))
             or ("*" in sick and watched.role is not Role.PEOPLE)
         ):
             signal = replace(signal, result=Result.UNKNOWN)
         if signal.result is not Result.UNKNOWN and watched.plane in MOVED:
             self._fresh_until = max(self._fresh_until, now + FRESH_LOOKS * max(watched.every_s, self.rules.interval_s))
-        self._stream(lane, vantage).take(signal, now, self.rules)
+        stream = self._stream(lane, vantage)
+        if signal.result is Result.OK and stream.value and not stream.fresh(now, self._patience(watched)):
+            stream.forget()
+        stream.take(signal, now, self.rules)
 
     def _stream(self, lane: str, vantage: str) -> Stream:
         streams = self._streams[lane]
@@ -227,6 +230,13 @@ class Detector:
             if w.control and vantage in (w.vantages or self.vantages)
             for s in (self._streams[w.probe].get(vantage),)
         )
+
+    def _answered(self, signal: Signal, watched: Watched, vantage: str) -> bool:
+        lasts = [s.last for w in self._controls("smtp") if (s := self._streams[w.probe].get(vantage)) is not None]
+        return watched.medium == "smtp" and own.came_through(signal, [x for x in lasts if x is not None])
+
+    def _controls(self, medium: str) -> list[Watched]:
+        return [w for w in self._watched.values() if w.control and w.medium == medium]
 
     def _patience(self, watched: Watched) -> float:
         return self.rules.stale_after * watched.every_s + self.rules.interval_s
@@ -376,21 +386,6 @@ class Detector:
     def lines(self) -> dict[str, tuple[str, ...]]:
         """Status of each plane over the last rounds, oldest first."""
         return {n: tuple(m.line) for (n, d), m in self._memory.items() if not d and m.line}
-
-
-def _seconds(signal: Signal) -> float:
-    """How long the mail was under way, as older probes say it."""
-    try:
-        return float(signal.data.get("seconds", "0"))
-    except ValueError:
-        return 0.0
-
-
-def _set_aside(part: Part, alone: bool) -> Part:
-    """A part that is our own fault, or a limit where nobody else can tell, is unknown like a whole look."""
-    own = part.kind.startswith(OWN) and part.kind != "own-zone"
-    limit = alone and survey.is_limit(part.kind) and survey.failed(part.result)
-    return replace(part, result=Result.UNKNOWN) if own or limit else part
 
 
 def _canonical(signal: Signal) -> tuple[float, str, str, int, str]:

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bcp.contracts.kinds import Meaning, meaning_of, refine
-from bcp.contracts.probe import REJECTS, Part, Result, Signal, Watched
+from bcp.contracts.probe import OWN, REJECTS, Part, Result, Signal, Watched
 
 RESOLVE = "resolve"
 """The way of looking that is left when a probe cannot find the address: names as a sender resolves them."""
@@ -124,3 +124,18 @@ def refined(signal: Signal) -> Signal:
         return signal
     own = meaning_of(kind) is Meaning.OWN
     return replace(signal, kind=kind, result=Result.UNKNOWN if own else signal.result)
+
+
+def seconds_of(signal: Signal) -> float:
+    """How long the mail was under way, as older probes say it."""
+    try:
+        return float(signal.data.get("seconds", "0"))
+    except ValueError:
+        return 0.0
+
+
+def set_aside(part: Part, alone: bool) -> Part:
+    """A part that is our own fault, or a limit where nobody else can tell, is unknown like a whole look."""
+    own = part.kind.startswith(OWN) and part.kind != "own-zone"
+    limit = alone and meaning_of(part.kind) is Meaning.LIMIT and part.result in {Result.FAIL, Result.DEGRADED}
+    return replace(part, result=Result.UNKNOWN) if own or limit else part

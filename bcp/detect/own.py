@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from bcp.contracts.kinds import Meaning, meaning_of
+from bcp.contracts.probe import Signal
+
 Own = tuple[str, str]
 """(vantage point, what is wrong there)."""
 
@@ -24,6 +27,20 @@ def cut_off(vantage: str, sick: Iterable[str]) -> list[Own]:
     if "*" in media:
         return [(vantage, "every control probe fails: its own network is down, what it says is unknown")]
     return [(vantage, f"control probes over {m} fail: what it says over {m} is unknown") for m in media]
+
+
+ANSWERS = frozenset({Meaning.DEFERRED, Meaning.LOST, Meaning.LIMIT, Meaning.BROKEN})
+"""What a server has to answer to be said: a conversation came about."""
+
+
+def came_through(signal: Signal, controls: Iterable[Signal]) -> bool:
+    """Did the service itself answer, while what we check our way with (the relay) does not answer at all?
+
+    An answer came through our network, whoever else is dead. Something in between that answers for everybody, a
+    filter at our own provider, would have answered the control probes too.
+    """
+    answered = meaning_of(signal.kind) in ANSWERS
+    return answered and not any(meaning_of(c.kind) in ANSWERS for c in controls)
 
 
 def clock_words(vantage: str, off_s: float) -> Own:

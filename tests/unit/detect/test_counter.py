@@ -60,6 +60,26 @@ def test_refusals_of_an_outage_that_is_over_are_none_of_the_next() -> None:
     assert feed(*[no] * 30).refused_looks(of_this_failure=True) == 20  # as far as the window goes
 
 
+@pytest.mark.parametrize(("others", "refused"), [(5, 4), (6, 0), (9, 0)])
+def test_refusals_are_over_when_it_has_failed_in_another_way_for_six_looks(others, refused) -> None:
+    """Valid recipients were refused, and now all mail is put off: that is another outage, with another clock."""
+    s = feed(*[(FAIL, "rejects")] * 4, *[(FAIL, "4xx-rcpt")] * others)
+    assert s.down and s.refused_looks() == refused == s.refused_looks(of_this_failure=True)
+
+
+@pytest.mark.parametrize("between", [(OK, ""), (DEGRADED, "slow"), (FAIL, "rejects")])
+def test_refusals_among_other_looks_are_not_over(between) -> None:
+    s = feed(*[(FAIL, "rejects")] * 4, *[(FAIL, "4xx-rcpt")] * 3, between, *[(FAIL, "4xx-rcpt")] * 3)
+    assert s.refused_looks() >= 4
+
+
+def test_forgetting_leaves_no_counter_and_keeps_the_window() -> None:
+    s = feed(*[(FAIL, "rejects")] * 8)
+    s.forget()
+    assert (s.value, s.rejects, s.down, s.rejecting, s.began, s.first_failure) == (0, 0, False, False, None, None)
+    assert s.fail_share() == 1.0 and s.failing()
+
+
 def test_solid_is_well_for_half_a_window() -> None:
     """One failure ten looks ago is forgotten, one of nine looks ago is not."""
     assert feed(FAIL, *[OK] * 10).solid
@@ -171,6 +191,7 @@ class Model:
         looks = min(self.run, 20) if self.down and self.run else len(fails)
         failed = sum(fails[len(fails) - looks :])
         share = failed / looks if self.down else sum(bad) / len(bad) if self.partial else 0.0
+        over = len(fails) >= 6 and all(fails[-6:]) and not any(no for _, no in self.known[-6:])
         return {
             "value": self.value,
             "rejects": self.rejects,
@@ -183,7 +204,7 @@ class Model:
             "solid": self.seen is OK and not any(fails[-10:]),
             "alternates": sum(self.returned) >= 3,
             "mixed": any(r is FAIL and not no for r, no in self.known),
-            "refused_looks": sum(no for _, no in self.known),
+            "refused_looks": 0 if over else sum(no for _, no in self.known),
             "counts": (failed, looks),
             "share": share,
             "fail_share": sum(fails) / len(fails) if fails else 0.0,

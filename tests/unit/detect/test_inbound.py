@@ -288,10 +288,10 @@ def test_recipients_that_are_refused_beside_one_that_is_accepted_are_asked_about
     assert last(smtp=NO, smtp_2=NO, smtp_3=LATER).action == "switch"
 
 
-def in_turn(*phases):
+def in_turn(*phases, rules=RULES):
     """The verdict of looks that change: each phase is (rounds, looks)."""
     names = list(phases[0][1])
-    detector = Detector(RULES, [WATCHED[n.replace("_", "-")] for n in names], vantages=("a",), here="a")
+    detector = Detector(rules, [WATCHED[n.replace("_", "-")] for n in names], vantages=("a",), here="a")
     n = 0
     for rounds, looks in phases:
         for _ in range(rounds):
@@ -355,6 +355,52 @@ def test_mail_is_not_moved_to_a_relay_that_no_place_reaches(answers, action) -> 
             detector.take(Signal(probe, "dns", result, 60.0 * n, kind, kind))
         found = detector.settle(60.0 * n, 60.0 * n)
     assert (found.outage_class, found.action) == ("E", action)
+
+
+@pytest.mark.parametrize(
+    ("kind", "relay", "said"),
+    [
+        ("4xx-rcpt", "timeout", ("down", "B", "ask", "relay-ready")),
+        ("4xx-rcpt", "", ("down", "B", "ask", "relay-ready")),
+        ("4xx-rcpt", "4xx-greeting", ("unknown", "H", "fix-own", "")),
+        ("timeout", "timeout", ("unknown", "H", "fix-own", "")),
+    ],
+)
+def test_a_dead_relay_hides_no_answer_of_the_service(kind, relay, said) -> None:
+    """What vouches for our way over SMTP is the relay. Where the service itself answers, the way is there."""
+    controls = [Watched("relay", "smtp", "inbound", medium="smtp", control=True)]
+    controls.append(Watched("web", "https", "edge", medium="https", control=True))
+    places = ("a", "b", "c")
+    detector = Detector(RULES, [WATCHED["smtp"], *controls], vantages=places, here="a")
+    for n in range(40):
+        for place in places:
+            for probe, look in (("smtp", (FAIL, kind)), ("relay", (FAIL, relay)), ("web", (OK, ""))):
+                at = "" if place == "a" else place
+                detector.take(Signal(probe, "inbound", look[0], 60.0 * n, look[1], look[1], vantage=at))
+        found = detector.settle(60.0 * n, 60.0 * n)
+    assert (found.state, found.outage_class, found.action) == said[:3]
+    assert said[3] in (*found.refusals, "")
+
+
+def test_the_first_good_look_after_a_long_blindness_ends_what_was_counted_before() -> None:
+    """What was seen hours ago says nothing of now: nobody is told at the first good look that it is down."""
+    fails, hidden = {"smtp": LATER, "unknown": LATER}, {"smtp": (UNKNOWN, "no-route"), "unknown": (UNKNOWN, "no-route")}
+    well = {"smtp": OK, "unknown": OK}
+    assert in_turn((20, fails), (10, hidden)).state == "unknown"
+    assert in_turn((20, fails), (10, hidden), (1, well)).state == "healthy"
+    assert in_turn((20, fails), (4, hidden), (1, well)).state == "down"  # a moment of blindness ends nothing
+    assert in_turn((20, fails), (10, hidden), (1, fails)).state == "down"
+
+
+def test_false_rejects_that_turn_into_deferrals_wait_as_deferrals_do() -> None:
+    """F has no decision time, and B has: who is put off loses nothing yet."""
+    rejected, later = {"smtp": NO, "smtp_2": NO, "trip": NOT_TAKEN}, {"smtp": LATER, "smtp_2": LATER, "trip": NOT_TAKEN}
+    before = in_turn((5, {"smtp": OK, "smtp_2": OK, "trip": OK}), (5, rejected))
+    assert (before.outage_class, before.action) == ("F", "switch")
+    slow = replace(RULES, decide_b_s=7200.0)
+    assert in_turn((5, rejected), (7, later), rules=slow).classes == ("B",)
+    after = in_turn((5, rejected), (20, later), rules=slow)
+    assert (after.outage_class, after.action) == ("B", "wait")
 
 
 def after_refusals(now, *, places=("a",), late=0):

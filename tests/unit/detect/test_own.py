@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bcp.detect.own import clock_words, cut_off, removed_words, skewed
+import pytest
+
+from bcp.contracts.probe import Result, Signal
+from bcp.detect.own import came_through, clock_words, cut_off, removed_words, skewed
 
 
 def test_the_time_that_most_agree_on_is_right() -> None:
@@ -27,3 +30,26 @@ def test_words_for_what_is_ours() -> None:
     assert cut_off("x", ()) == []
     assert "+25200 s" in clock_words("x", 25_200)[1]
     assert removed_words(["smtp-1"])[0][0] == "smtp-1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "controls", "through"),
+    [
+        ("4xx-rcpt", ["timeout"], True),
+        ("rejects", ["refused"], True),
+        ("throttled", [""], True),
+        ("4xx-greeting", [], True),
+        ("4xx-rcpt", ["4xx-greeting"], False),
+        ("4xx-rcpt", ["timeout", "5xx"], False),
+        ("timeout", ["timeout"], False),
+        ("closed", ["refused"], False),
+        ("", ["timeout"], False),
+    ],
+)
+def test_an_answer_of_the_service_came_through_whoever_else_is_dead(kind, controls, through) -> None:
+    """A filter that answers for everybody answers the control too, and then nothing came through."""
+
+    def look(kind):
+        return Signal("p", "inbound", Result.FAIL, 0.0, kind)
+
+    assert came_through(look(kind), [look(c) for c in controls]) is through
