@@ -53,6 +53,7 @@ class Detector:
         self._lanes: dict[str, Watched] = {}
         self._streams: dict[str, dict[str, Stream]] = {}
         self._memory: dict[tuple[str, str], PlaneMemory] = defaultdict(PlaneMemory)
+        self._seen: dict[str, ProbeView] = {}  # lanes as the last round saw them
         self._pending: list[Signal] = []
         self._own: dict[tuple[str, str], Signal] = {}
         self._skews: dict[str, float] = {}
@@ -161,8 +162,9 @@ class Detector:
         key = (signal.probe, vantage)
         alone = watched.medium != "smtp" or self._only_one(watched)
         limit = survey.is_limit(signal.kind) and alone
-        if signal.parts:
-            signal = replace(signal, parts=tuple(_set_aside(p, alone) for p in signal.parts))
+        if any(_is_ours(p, alone) for p in signal.parts):
+            parts = (replace(p, result=Result.UNKNOWN) if _is_ours(p, alone) else p for p in signal.parts)
+            signal = replace(signal, parts=tuple(parts))
         if signal.kind.startswith(OWN) and signal.kind != "own-zone":
             self._own[key] = signal
             return replace(signal, result=Result.UNKNOWN)
@@ -215,10 +217,7 @@ class Detector:
         self._stream(lane, vantage).take(signal, now, self.rules)
 
     def _stream(self, lane: str, vantage: str) -> Stream:
-        streams = self._streams[lane]
-        if vantage not in streams:
-            streams[vantage] = Stream()
-        return streams[vantage]
+        return self._streams[lane].get(vantage) or self._streams[lane].setdefault(vantage, Stream())
 
     def _sick(self, vantage: str, now: float) -> set[str]:
         return sick_media(
@@ -280,11 +279,12 @@ class Detector:
 
     def _views(self, now: float) -> dict[str, ProbeView]:
         """Every lane. One whose looks all go to lanes of their own says nothing itself."""
-        return {
-            n: view_probe(w, self._streams[n], self.vantages, now, self.rules, self.networks)
+        self._seen = {
+            n: view_probe(w, self._streams[n], self.vantages, now, self.rules, self.networks, self._seen.get(n))
             for n, w in self._lanes.items()
             if self._streams[n] or n not in self._divided
         }
+        return self._seen
 
     def _apart(
         self, lanes: Iterable[ProbeView], backing: Backing, now: float
@@ -386,11 +386,10 @@ def _seconds(signal: Signal) -> float:
         return 0.0
 
 
-def _set_aside(part: Part, alone: bool) -> Part:
-    """A part that is our own fault, or a limit where nobody else can tell, is unknown like a whole look."""
+def _is_ours(part: Part, alone: bool) -> bool:
+    """Is it our own fault, or a limit where nobody else can tell? It is unknown then, like a whole look."""
     own = part.kind.startswith(OWN) and part.kind != "own-zone"
-    limit = alone and survey.is_limit(part.kind) and survey.failed(part.result)
-    return replace(part, result=Result.UNKNOWN) if own or limit else part
+    return own or (alone and survey.failed(part.result) and survey.is_limit(part.kind))
 
 
 def _canonical(signal: Signal) -> tuple[float, str, str, int, str]:
