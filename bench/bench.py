@@ -51,12 +51,12 @@ for _ in range(4000):
 
 @cache
 def calibrated() -> float:
-    """CPU seconds of ``WORK``, without the start of Python: the least of five. 0.15 s where the bars were set."""
+    """CPU seconds of ``WORK``, without the start of Python: the least of five. 0.079 s where the bars were set."""
     found = [timed([sys.executable, "-c", WORK])[0] - timed([sys.executable, "-c", ""])[0] for _ in range(5)]
     return min(found)
 
 
-REFERENCE_S = 0.15
+REFERENCE_S = 0.079
 """``calibrated`` where the bars in seconds were set; a bar of so many seconds there is a multiple of it here."""
 
 

@@ -53,6 +53,7 @@ class Detector:
         self._lanes: dict[str, Watched] = {}
         self._streams: dict[str, dict[str, Stream]] = {}
         self._memory: dict[tuple[str, str], PlaneMemory] = defaultdict(PlaneMemory)
+        self._seen: dict[str, ProbeView] = {}  # lanes as the last round saw them
         self._pending: list[Signal] = []
         self._own: dict[tuple[str, str], Signal] = {}
         self._skews: dict[str, float] = {}
@@ -162,7 +163,9 @@ class Detector:
         alone = watched.medium != "smtp" or self._only_one(watched)
         limit = survey.is_limit(signal.kind) and alone
         if signal.parts:
-            signal = replace(signal, parts=tuple(set_aside(p, alone) for p in signal.parts))
+            parts = tuple(set_aside(p, alone) for p in signal.parts)
+            if any(a is not b for a, b in zip(parts, signal.parts, strict=True)):
+                signal = replace(signal, parts=parts)
         if signal.kind.startswith(OWN) and signal.kind != "own-zone":
             self._own[key] = signal
             return replace(signal, result=Result.UNKNOWN)
@@ -218,10 +221,7 @@ class Detector:
         stream.take(signal, now, self.rules)
 
     def _stream(self, lane: str, vantage: str) -> Stream:
-        streams = self._streams[lane]
-        if vantage not in streams:
-            streams[vantage] = Stream()
-        return streams[vantage]
+        return self._streams[lane].get(vantage) or self._streams[lane].setdefault(vantage, Stream())
 
     def _sick(self, vantage: str, now: float) -> set[str]:
         return sick_media(
@@ -290,11 +290,12 @@ class Detector:
 
     def _views(self, now: float) -> dict[str, ProbeView]:
         """Every lane. One whose looks all go to lanes of their own says nothing itself."""
-        return {
-            n: view_probe(w, self._streams[n], self.vantages, now, self.rules, self.networks)
+        self._seen = {
+            n: view_probe(w, self._streams[n], self.vantages, now, self.rules, self.networks, self._seen.get(n))
             for n, w in self._lanes.items()
             if self._streams[n] or n not in self._divided
         }
+        return self._seen
 
     def _apart(
         self, lanes: Iterable[ProbeView], backing: Backing, now: float

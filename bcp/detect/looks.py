@@ -100,7 +100,7 @@ def derived(lane: Lane, there: Container[str]) -> Iterator[Lane]:
         yield from _beside(lane, ZONE, ZONE, watched.medium, there, fails=zone)
         if zone:
             signal = replace(signal, result=Result.UNKNOWN)
-    yield replace(lane, signal=signal)
+    yield lane if signal is lane.signal else replace(lane, signal=signal)
 
 
 def _beside(lane: Lane, way: str, plane: str, medium: str, there: Container[str], *, fails: bool) -> Iterator[Lane]:

@@ -4,7 +4,7 @@ Pure."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import REJECTS, THROTTLED, Result, Role, Signal, Watched
@@ -53,6 +53,8 @@ class ProbeView:
     """There is a place at which every look has failed since it began."""
     unreachable: bool = False
     """Where it fails no conversation comes about, while elsewhere it does: a broken path near those places."""
+    calm: bool = field(default=False, compare=False)
+    """Nothing but well from everywhere that can tell, as far back as the windows go: all other fields follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +126,33 @@ def view_probe(
     now: float,
     rules: Rules,
     networks: Mapping[str, str] | None = None,
+    before: ProbeView | None = None,
 ) -> ProbeView:
     """Vote of the vantages on one probe. ``streams`` is by vantage; those that are missing or silent do not vote.
 
-    Vantages of one network (``networks``: network by vantage) have one vote together.
+    Vantages of one network (``networks``: network by vantage) have one vote together. ``before``: the view of the round
+    before, which is given again where a well probe still looks the same; thousands do.
     """
     where = watched.vantages or vantages
     patience = rules.stale_after * watched.every_s + rules.interval_s
-    fresh = [(v, s) for v in where if (s := streams.get(v)) is not None and s.fresh(now, patience)]
-    if fresh and all(s.calm for _, s in fresh):
-        return _well(watched, len(fresh), len(where))
+    fresh, calm = [], True
+    for vantage in where:
+        stream = streams.get(vantage)
+        if stream is not None and stream.fresh(now, patience):
+            fresh.append((vantage, stream))
+            calm = calm and stream.calm
+    if fresh and calm:
+        return _well(watched, len(fresh), len(where), before)
     return _doubtful(watched, where, fresh, now, rules, networks or {})
 
 
-def _well(watched: Watched, known: int, places: int) -> ProbeView:
+def _well(watched: Watched, known: int, places: int, before: ProbeView | None) -> ProbeView:
     split = (0, known, places - known)
-    return ProbeView(watched, True, False, False, False, False, (), 0.0, None, None, False, split, False, accepted=True)
+    if before is not None and before.calm and before.split == split and before.watched is watched:
+        return before
+    return ProbeView(
+        watched, True, False, False, False, False, (), 0.0, None, None, split=split, accepted=True, calm=True
+    )
 
 
 def _doubtful(

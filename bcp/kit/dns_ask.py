@@ -13,21 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import dns.asyncquery
 import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
-import dns.name
-import dns.query
 import dns.rcode
-import dns.rdatatype
 
+from bcp.kit.dns_question import Question, over_tcp, over_udp, question
 from bcp.kit.dnswire import Endpoint
 
 Transport = Literal["udp", "tcp"]
-PAYLOAD = 1232
-"""Size of a UDP answer that we offer (DNS flag day 2020): larger ones come truncated, and are asked for over TCP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +69,11 @@ async def ask(
     answer without validating.
     """
     server = str(endpoint)
-    query = dns.message.make_query(name, rdtype, want_dnssec=True, payload=PAYLOAD)
-    if not recursive:
-        query.flags &= ~dns.flags.RD
-    if not checking:
-        query.flags |= dns.flags.CD
+    asked = question(name, rdtype, recursive=recursive, checking=checking)
     try:
         async with asyncio.timeout(timeout_s):
-            if transport == "udp":
-                answer = await dns.asyncquery.udp(
-                    query, endpoint.address, timeout_s, endpoint.port, ignore_unexpected=True, ignore_errors=True
-                )
-            else:
-                answer = await dns.asyncquery.tcp(query, endpoint.address, timeout_s, endpoint.port)
-    except (TimeoutError, dns.exception.Timeout):
+            answer = await (over_udp if transport == "udp" else over_tcp)(endpoint, asked)
+    except TimeoutError:
         return Reply(server, transport, problem="timeout")
     except ConnectionRefusedError:
         return Reply(server, transport, problem="refused")
@@ -97,12 +83,11 @@ async def ask(
         return Reply(server, transport, problem="closed" if has_route(endpoint.address) else "no-route")
     except (dns.exception.DNSException, ValueError):
         return Reply(server, transport, problem="unreadable")
-    return _read(answer, query, server, transport)
+    return _read(answer, asked, server, transport)
 
 
-def _read(answer: dns.message.Message, query: dns.message.Message, server: str, transport: Transport) -> Reply:
-    wanted = query.question[0].rdtype
-    found = [rd.to_text() for rrset in answer.answer if rrset.rdtype == wanted for rd in rrset]
+def _read(answer: dns.message.Message, asked: Question, server: str, transport: Transport) -> Reply:
+    found = [rd.to_text() for rrset in answer.answer if rrset.rdtype == asked.rdtype for rd in rrset]
     errors = [o for o in answer.options if isinstance(o, dns.edns.EDEOption)]
     return Reply(
         server,
@@ -136,15 +121,19 @@ def has_route(address: str) -> bool:
     return True
 
 
-async def ask_both(
-    endpoint: Endpoint, name: str, rdtype: str, *, timeout_s: float, recursive: bool = True
-) -> tuple[Reply, Reply]:
-    """The same question over UDP and TCP, side by side."""
-    udp, tcp = await asyncio.gather(
-        ask(endpoint, name, rdtype, timeout_s=timeout_s, transport="udp", recursive=recursive),
-        ask(endpoint, name, rdtype, timeout_s=timeout_s, transport="tcp", recursive=recursive),
+async def ask_each(
+    endpoint: Endpoint, name: str, rdtypes: Sequence[str], *, timeout_s: float, recursive: bool = True
+) -> list[tuple[Reply, Reply]]:
+    """The same question for each type over UDP and TCP, all side by side: pairs of UDP and TCP, by type."""
+    ways: tuple[Transport, ...] = ("udp", "tcp")
+    said = await asyncio.gather(
+        *(
+            ask(endpoint, name, t, timeout_s=timeout_s, transport=way, recursive=recursive)
+            for t in rdtypes
+            for way in ways
+        )
     )
-    return udp, tcp
+    return list(zip(said[::2], said[1::2], strict=True))
 
 
 def best(replies: Sequence[Reply]) -> Reply:

@@ -7,12 +7,11 @@ believe it?
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bcp.contracts.probe import Part, Result
-from bcp.kit.dns_ask import Reply, ask, ask_both, best
+from bcp.kit.dns_ask import Reply, ask, ask_each, best
 from bcp.kit.dnswire import Endpoint
 
 AUTHORITATIVE = "authoritative"
@@ -66,7 +65,7 @@ class Told:
 async def ask_resolver(endpoint: Endpoint, name: str, rdtypes: Sequence[str], timeout_s: float) -> Told:
     """A name at one resolver, over UDP and TCP; where it says SERVFAIL, once more without validation."""
     server = str(endpoint)
-    asked = await asyncio.gather(*(ask_both(endpoint, name, t, timeout_s=timeout_s * FIRST) for t in rdtypes))
+    asked = await ask_each(endpoint, name, rdtypes, timeout_s=timeout_s * FIRST)
     finals = [best(pair) for pair in asked]
     known = [r for r in finals if r.answered]
     if not known:
@@ -100,7 +99,7 @@ async def ask_authority(
     """A name at one of its zone's own servers, over UDP and TCP. ``unserved``: what it is called when a server that is
     named does not serve the zone; *lame* where the zone is our own."""
     server = str(endpoint)
-    asked = await asyncio.gather(*(ask_both(endpoint, name, t, timeout_s=timeout_s, recursive=False) for t in rdtypes))
+    asked = await ask_each(endpoint, name, rdtypes, timeout_s=timeout_s, recursive=False)
     finals = [best(pair) for pair in asked]
     known = [r for r in finals if r.answered]
     if not known:

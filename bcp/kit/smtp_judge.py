@@ -90,23 +90,20 @@ async def look_at(
 ) -> list[Session]:
     """A session with every address, side by side, each with the whole deadline. ``mails``: by address."""
     given = mails or {}
-    return list(
-        await asyncio.gather(
-            *(
-                converse(
-                    a,
-                    target.port,
-                    recipients=recipients,
-                    sender=target.sender,
-                    timeout_s=timeout_s,
-                    helo=target.helo,
-                    tls_name=target.host,
-                    mail=given.get(a),
-                )
-                for a in addresses
-            )
+    talks = [
+        converse(
+            a,
+            target.port,
+            recipients=recipients,
+            sender=target.sender,
+            timeout_s=timeout_s,
+            helo=target.helo,
+            tls_name=target.host,
+            mail=given.get(a),
         )
-    )
+        for a in addresses
+    ]
+    return [await talks[0]] if len(talks) == 1 else list(await asyncio.gather(*talks))
 
 
 def result_of(kind: str) -> Result:
