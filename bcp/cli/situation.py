@@ -12,7 +12,6 @@ from bcp.cli import render
 from bcp.contracts.store import RunCard, RunQuery
 from bcp.incident.standing import Standing, standing
 from bcp.kernel.clock import iso
-from bcp.kernel.errors import BcpError
 from bcp.pages.front import Mails, Mx, Situation, next_step, sentence
 
 if TYPE_CHECKING:
@@ -88,13 +87,9 @@ def holding_runs(runs: Runs) -> list[RunCard]:
 
 
 def _seen(state: Path) -> tuple[float, dict[str, Any]]:
-    from bcp.detect.history import History
+    from bcp.store.sqlite.latest import read_latest
 
-    try:
-        latest = History(state / "history.db").latest()
-    except BcpError:
-        latest = None
-    return latest if latest is not None else (0.0, {})
+    return read_latest(state / "history.db") or (0.0, {})
 
 
 def _own_look(view: RunView) -> tuple[float, dict[str, Any]] | None:

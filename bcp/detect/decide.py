@@ -385,18 +385,6 @@ def clock_of(classes: Sequence[str], since: float | None, decide: float | None) 
 
 
 __all__ = [
-    "BACK",
-    "CONDITIONS",
-    "GIVE_UP",
-    "SWITCHES",
-    "TITLES",
-    "Case",
-    "Decision",
-    "Judgement",
-    "Moment",
-    "Refused",
-    "classes_of",
-    "judge_decision",
-    "judge_now",
-    "switch_helps",
-]
+    "BACK", "CONDITIONS", "GIVE_UP", "SWITCHES", "TITLES", "Case", "Decision", "Judgement", "Moment", "Refused",
+    "classes_of", "judge_decision", "judge_now", "switch_helps",
+]  # fmt: skip

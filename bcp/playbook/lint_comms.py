@@ -43,7 +43,7 @@ def check_notify(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
             )
         channels = with_.get("channels", ()) if tells else ()
         yield from _channels(loaded, place, name, channels, catalogue)
-        if placed.step.uses == "notify":
+        if tells and channels:
             yield from _nobody(loaded, place, name, channels, catalogue)
         yield from _claims(loaded, placed, message.claims_in(loaded.book.covers), catalogue)
         if message.draft and tells:

@@ -163,7 +163,7 @@ class Town:
             )
             if "bcp approve" not in line or done.returncode == 0 or time.monotonic() > end:
                 break
-            time.sleep(0.5)
+            time.sleep(0.3)
         self.said.append((line, done.returncode, done.stdout + done.stderr))
         if line.startswith("bcp init") and done.returncode == 0:
             path = self.folder / "bcp.yaml"  # names of the lab are known to its own resolver only
@@ -201,7 +201,7 @@ class Town:
             if words in done.stdout or (what == "back" and self.world.published_mx() == f"0 {EXCHANGE}"):
                 return
             assert time.monotonic() < end, f"{what}: {done.stdout}{done.stderr}{self.said[-3:]}"
-            time.sleep(0.5)
+            time.sleep(0.3)
 
     def ended(self, line: str) -> list[int]:
         """Exit codes of a command, each time that it stood there."""

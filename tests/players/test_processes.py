@@ -152,7 +152,7 @@ class Processes:
             for r in left:
                 self.end(r)
             self.answer()
-            time.sleep(1.5)
+            time.sleep(0.4)
         else:
             raise AssertionError(f"these runs do not end: {left}")
         for found in self.api("/incidents")[1]:

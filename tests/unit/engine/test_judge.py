@@ -36,7 +36,14 @@ activation:
   - {id: other, uses: approval, needs: [], with: {from: [oncall]}}
 """
 LOADED = loads(BOOK)
-ACTIONS = {s.step.uses: SimpleNamespace(moves_mx=s.step.uses == "dns.mx.switch") for s in LOADED.steps}
+ACTIONS = {
+    s.step.uses: SimpleNamespace(
+        moves_mx=s.step.uses == "dns.mx.switch",
+        gate=s.step.uses == "approval",
+        to_relay=lambda given: given.get("to") == "relay",
+    )
+    for s in LOADED.steps
+}
 FACTS = {"mx": "old"}
 
 
@@ -246,7 +253,7 @@ def test_a_step_waits_for_gates_also_through_others() -> None:
     """In the order of the file; a gate beside it is none of its own, and no gate waits for itself."""
 
     def names(step):
-        return [g.id for g in gates_before(LOADED, step)]
+        return [g.id for g in gates_before(LOADED, step, ACTIONS)]
 
     assert names("mx") == ["ask", "again"] == names("tell") and names("again") == ["ask"]
     assert names("ask") == [] == names("other")

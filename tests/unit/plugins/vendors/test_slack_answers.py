@@ -24,7 +24,7 @@ from bcp.plugins.vendors.slack import (
 
 def answered(status: int, error: Any = "", headers: Any = None, data: Any = None) -> SimpleNamespace:
     """An error of slack_sdk."""
-    body = {"error": error} if data is None else data
+    body = {"ok": False, "error": error} if data is None else data
     response = SimpleNamespace(status_code=status, data=body, headers=headers, get=lambda n, d="": body.get(n, d))
     return SimpleNamespace(response=response)
 
@@ -64,7 +64,7 @@ def test_a_refusal_says_what_to_do(name, hint) -> None:
 
 @pytest.mark.parametrize(
     ("given", "seconds"),
-    [("30", 30.0), ("0", 0.0), ("soon", None), ("-1", None), ("inf", None), ("1.5", None), (None, None), ("", None)],
+    [("30", 30.0), ("0", 0.0), ("soon", None), ("-1", 0.0), ("inf", 3600.0), ("1.5", 1.5), (None, None), ("", None)],
 )
 def test_how_long_to_wait_is_a_number_or_unknown(given, seconds) -> None:
     headers = {} if given is None else {"Retry-After": given}
