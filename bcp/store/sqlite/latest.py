@@ -1,4 +1,4 @@
-"""The last verdict of a watch, read beside its writer and without loading what judges: for commands that must be quick."""
+"""The last verdict of a watch, read beside its writer and without loading what judges: for quick commands."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ def site(tmp_path) -> Site:
     return Site(tmp_path / "public", "Corp status", "https://status.example")
 
 
-@pytest.mark.parametrize("later", [200.0, 100.0, -3500.0])
+@pytest.mark.parametrize("later", [200_000.0, 100_000.0, 96_400.0])
 def test_the_last_word_stands_first_whatever_the_clock_says(site, later) -> None:
     """A clock that was set back by an hour must not hide a correction below what it corrects."""
-    site.put(entry("mail is kept", 100.0))
+    site.put(entry("mail is kept", 100_000.0))
     site.put(entry("correction", later))
     assert [e.key for e in site.entries()] == ["correction", "mail is kept"]
     page = (site.folder / "index.html").read_text()

@@ -47,7 +47,9 @@ def speaker(folder, *channels: Channel, **serve: Any) -> tuple[Core, Speaker]:
     """One among fakes; the texts are the shipped ones."""
     core = Core(folder, **serve)
     core.app.settings.organisation = SimpleNamespace(
-        language="en", said=lambda: {"name": "Corp", "hotline": "1", "status_page": "https://s", "signature": "IT"}
+        language="en",
+        timezone="UTC",
+        said=lambda: {"name": "Corp", "hotline": "1", "status_page": "https://s", "signature": "IT"},
     )
     core.app.world = SimpleNamespace(channels={c.name: c for c in channels}, pack=PACK)
     people = [core.app.people.directory.person(n) for n in ("alice", "bob")]

@@ -250,6 +250,7 @@ def test_the_account_is_whole() -> None:
         "bounced": 1,
         "unaccounted": 1001,
         "left": 0,
+        "arrivals": [1.0],
     }
     assert len(found.outputs["by_name"]) == 1000 and found.changed is True
     assert found.outputs["by_name"][0] == "Q1 to p1@x.example: expired"
@@ -292,6 +293,7 @@ def test_a_plan_says_what_waits(relay, waiting, note) -> None:
         "bounced": 0,
         "unaccounted": 0,
         "left": 0,
+        "arrivals": [],
         "by_name": [],
     }
 
