@@ -210,6 +210,7 @@ class Stage:
         ))  # fmt: skip
         found = HOUSES[house](Place(self.web.url, f"{RESOLVER}:{self.dns_port}", MAIL3, self.smtp_port))
         data["channels"].update(found.channels)
+        data["roles"] = {"urgent": ["sms"], "chat": ["slack"], "page": ["status-page"]}
         data["detect"]["probes"].update(found.probes)
         data["relays"]["mx-backup"].update(found.relay)
         _write_texts(folder, found)

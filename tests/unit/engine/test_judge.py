@@ -40,7 +40,7 @@ ACTIONS = {
     s.step.uses: SimpleNamespace(
         moves_mx=s.step.uses == "dns.mx.switch",
         gate=s.step.uses == "approval",
-        to_relay=lambda given: given.get("to") == "relay",
+        to_relay=lambda given: given.get("to", "relay") == "relay",
     )
     for s in LOADED.steps
 }
