@@ -311,6 +311,9 @@ class Moves:
                 await self.note("correction_failed", step=placed.id, error=redact(str(first)))
                 continue
             counts = {"sent": sum(t.sent for t in tallies), "failed": sum(t.failed + t.unknown for t in tallies)}
+            if cut := sum(t.stopped for t in tallies):
+                await self.note("correction_failed", step=placed.id, error=f"{cut} messages were stopped", **counts)
+                continue
             await self.note("corrected", step=placed.id, audience=order.audience, template=template, **counts)
 
     def _told_after(self, moved: set[str]) -> list[Placed]:

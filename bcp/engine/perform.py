@@ -61,12 +61,15 @@ class Performer:
         self._judge = judge
         self.loaded, self.actions, self.services, self.journal = loaded, actions, services, journal
         self.base_scope, self.planned, self.state, self.note, self.seen = dict(scope), planned, state, note, seen
+        self.correcting = False
+        """Mail was moved back, and people are told: nothing stops that any more."""
         self._waits: set[asyncio.Event] = set()
         self._settling: list[Awaitable[Any]] = []
 
     def interrupt_waits(self) -> None:
-        """Wake every step that only waits: the run is being aborted."""
-        self.services.halt.on = True
+        """Wake every step that only waits: the run is being aborted. Sends stop too, but not corrections: whoever was
+        told that mail went elsewhere hears that it is back, however often the run is ended."""
+        self.services.halt.on = not self.correcting
         for event in self._waits:
             event.set()
 

@@ -307,6 +307,7 @@ class Runner:
             if await self.moves.withhold():
                 return await self._held()
             await undo_all(self.loaded, self.nodes, self.state, self.performer, self._note)
+            self.performer.correcting = True
             await self.moves.correct()
             if any(s.status == "in_doubt" and s.phase != "always" for s in self.state.steps.values()):
                 return await self._in_doubt()  # what is certain was undone; a person must look at the rest

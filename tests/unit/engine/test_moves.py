@@ -407,6 +407,25 @@ def test_a_correction_that_cannot_be_sent_is_said_and_ends_nothing(tmp_path) -> 
     assert "inbound-undone" in game.event("correction_failed").data["error"]
 
 
+def test_a_second_abort_does_not_silence_the_correction(tmp_path, monkeypatch) -> None:
+    """Two people end the run one after the other: those who were told that mail goes elsewhere still hear it."""
+    module = __import__("bcp.engine.moves", fromlist=["x"])
+    monkeypatch.setitem(module.BACK_TEMPLATES, "primary", "hello")
+    original = module.Moves._correction
+
+    def meanwhile(self, placed, template):
+        self.interrupt()  # what the runner does when it hears an abort
+        return original(self, placed, template)
+
+    monkeypatch.setattr(module.Moves, "_correction", meanwhile)
+    game = held(tmp_path)
+    game.judge.seen_ = "healthy"
+    game.yes[GATE] = ["p2"]
+    game.tell("abort", "p9")
+    assert game.process().status == "aborted"
+    assert game.event("corrected").data["sent"] == 6 and game.event("correction_failed") is None
+
+
 def test_a_consequence_is_bound_to_run_and_way() -> None:
     """Another run, another domain, another target: another checksum; the second yes is bound to its danger."""
     one = {"before": {"a.test": PRIMARY.to_data()}, "after": {"a.test": RELAY.to_data()}}
