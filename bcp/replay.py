@@ -11,13 +11,13 @@ from pydantic import ValidationError
 
 from bcp import registry
 from bcp.contracts.probe import Result, Role, Watched
-from bcp.detect.decide import SWITCHES, Decision, switch_helps
 from bcp.detect.detector import Detector
 from bcp.detect.harm import Score, Seen, score
 from bcp.detect.moments import When, offset_text
 from bcp.detect.play import Player
 from bcp.detect.scenario import Expect, OutageFile
 from bcp.detect.truth import stretches
+from bcp.detect.verdict import SWITCHES, Decision, switch_helps
 from bcp.kernel.document import Document, did_you_mean, explain, read
 from bcp.kernel.errors import Invalid, Problem
 from bcp.settings import DetectSettings

@@ -74,10 +74,11 @@ def explain(
 def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str]) -> None:
     """What the watch that is running thinks: it knows more than a burst of looks."""
     from bcp.cli.verdict_view import spark
+    from bcp.detect.verdict import TITLES
     from bcp.detect.wording import ACTIONS, STAGES
 
     out = [f"As the watch saw it at {render.clock(at)}:"]
-    classes = ", ".join(data["classes"])
+    classes = " and ".join(f"{c} ({TITLES.get(c, c)})" for c in data["classes"])
     out.append(
         f"{app.settings.service} is {render.status_word(data['state'])}"
         + (f", class {classes}, {data['confidence']} % sure" if classes else "")
@@ -89,13 +90,17 @@ def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str])
         if set(line) != {"unknown"}
     ]
     out.append(render.wrap(f"{ACTIONS.get(data['action'], data['action'])}: {data['why']}", "          ", "Proposal: "))
+    if data.get("domains"):
+        out.append(render.wrap(f"It is of {', '.join(data['domains'])}.", "  ", ""))
     for title, key, mark in (
+        ("On call has said:", "words", "!"),
         ("Evidence:", "evidence", "-"),
         ("For:", "for", "+"),
         ("Against:", "against", "-"),
+        ("What would change it:", "changes", ">"),
         ("Notes:", "notes", "."),
     ):
-        if data[key]:
+        if data.get(key):
             out += [title, *(render.wrap(str(t), "    ", f"  {mark} ") for t in data[key])]
     if data["clock"]:
         out += ["Clock:", *(f"  {c['at']}  {c['what']}" for c in data["clock"])]

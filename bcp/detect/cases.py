@@ -18,6 +18,8 @@ class Case:
     """A look of ours sees inbound mail or the MX host's name fail; it is not only told so."""
     failing_now: bool = False
     """The newest looks fail, by quorum."""
+    lately: bool = True
+    """Something of it failed in the last few rounds."""
     failed_s: float = 0.0
     """Seconds of failure, over relapses."""
     sure_share: float = 0.0

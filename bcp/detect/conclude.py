@@ -14,10 +14,9 @@ from bcp.detect.decide import (
     Judgement,
     Moment,
     Setting,
-    clock_of,
-    decide_after,
     propose,
 )
+from bcp.detect.due import clock_of, decide_after
 from bcp.detect.evidence import BY_ID, says
 from bcp.detect.inbound import sees_known
 from bcp.detect.memory import PlaneMemory, fails_now
@@ -221,6 +220,7 @@ def _case(r: Round, domain: str, seen: Survey, state: str, classes: tuple[str, .
         down,
         seen=any(v.seen for v in moved),
         failing_now=bool(live),
+        lately=not memories or any(m.lately() for m in memories),
         failed_s=max((m.failed_s for m in memories), default=0.0),
         sure_share=max((m.sure_share() for m in memories), default=0.0),
         likely_share=max((m.sure_share(Z) for m in memories), default=0.0),

@@ -104,12 +104,6 @@ class Stream:
             if before == 0:
                 self.first_failure, self.began = signal.at, now
 
-    def forget(self) -> None:
-        """It was unseen for long and is well now: what was counted before is too old to say anything of now."""
-        self.value = self.rejects = self._run = 0
-        self.down = self.rejecting = False
-        self.first_failure = self.began = None
-
     def _note(self, result: Result, *, refused: bool) -> None:
         self._bad = (self._bad << 1 | (result is not Result.OK)) & _MASK
         self._fail = (self._fail << 1 | (result is Result.FAIL)) & _MASK

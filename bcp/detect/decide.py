@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bcp.detect.cases import Case, Moment
-from bcp.detect.rules import GIVE_UP, Rules
-from bcp.detect.verdict import MOVED, SWITCHES, TITLES, Decision, classes_of, switch_helps
+from bcp.detect.due import decide_after
+from bcp.detect.rules import Rules
+from bcp.detect.verdict import MOVED, TITLES, Decision, classes_of, switch_helps
 from bcp.kernel.units import format_duration
 
 
@@ -33,7 +34,8 @@ class Condition:
 
 def _share_enough(c: Case, m: Moment, r: Rules) -> bool:
     early = c.likely_share >= r.switch_share and not _long_enough(c, m, r)  # there is time to become sure
-    return "F" in c.classes or c.sure_share >= r.switch_share or early
+    over = not c.lately  # then that is the reason, and not how much of it failed before
+    return "F" in c.classes or c.sure_share >= r.switch_share or early or over
 
 
 def _long_enough(c: Case, m: Moment, r: Rules) -> bool:
@@ -41,6 +43,8 @@ def _long_enough(c: Case, m: Moment, r: Rules) -> bool:
     return need is not None and c.failed_s >= need - 1e-6
 
 
+UNCONFIRMED = "it fails often enough, seen in two ways, to be confirmed"
+"""What changes a decision about something that is in doubt."""
 GOES_ON = "it goes on failing"
 """What changes a decision that only waits for its time."""
 CONDITIONS: tuple[Condition, ...] = (
@@ -66,14 +70,14 @@ CONDITIONS: tuple[Condition, ...] = (
         lambda c, m, r: c.state == "down" and bool(set(c.planes) & set(MOVED)),
         "watch",
         "not confirmed",
-        "it fails often enough, seen in two ways, to be confirmed",
+        UNCONFIRMED,
     ),
     Condition(
         "helps",
         "the class is one in which moving MX keeps mail",
         lambda c, m, r: switch_helps(c.classes, c.planes),
         "tell",
-        "mail is not helped by moving MX: tell people, by channels that work",
+        "moving MX would not help; use channels that do not fail with it",
         "inbound mail fails too",
     ),
     Condition(
@@ -81,7 +85,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "a look of our own sees it",
         lambda c, m, r: c.seen,
         "ask",
-        "only people say so, and nothing of ours sees it: a person decides",
+        "only people say so, and nothing of ours sees it",
         "a probe of ours sees inbound mail fail",
     ),
     Condition(
@@ -89,7 +93,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "the way through the relay does not fail while direct delivery works",
         lambda c, m, r: not m.gateway_down,
         "direct",
-        "direct delivery works: do not fail over into the relay; where MX is there, fail back",
+        "direct delivery works, and the way through the relay does not",
         "direct delivery is confirmed down as well",
     ),
     Condition(
@@ -97,7 +101,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "it is more than limits and refusals that may speak of our own probers",
         lambda c, m, r: not c.limited,
         "ask",
-        "only our probers are limited or refused, and nothing shows whether real mail is: a person decides",
+        "only our probers are limited or refused, and nothing shows whether real mail is",
         "a test mail is not taken, or comes through",
     ),
     Condition(
@@ -105,7 +109,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "no mail comes through of which every look says that it cannot",
         lambda c, m, r: not c.delivered,
         "ask",
-        "every look fails and yet a mail came through: a person decides whom to believe",
+        "every look fails and yet a mail came through: which of them is to be believed?",
         "test mails are no longer taken",
     ),
     Condition(
@@ -113,7 +117,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "it does not come and go",
         lambda c, m, r: not c.flapping,
         "ask",
-        "it comes and goes: nothing is proposed by itself, a person decides",
+        "it comes and goes, so nothing is proposed by itself",
         "it stays down (or up) for a while",
     ),
     Condition(
@@ -121,7 +125,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "enough of the looks fail, with certainty",
         _share_enough,
         "ask",
-        "too few of the looks fail: a person decides",
+        "only a part of the looks fails",
         "a larger share of the looks fails, for long enough to be no accident",
     ),
     Condition(
@@ -189,7 +193,7 @@ BACK: tuple[Condition, ...] = (
         "nothing comes and goes",
         lambda c, m, r: not m.flapping,
         "hold",
-        "it comes and goes: a person decides about the way back",
+        "it comes and goes, so the way back is not proposed by itself",
         "it stays up for a while",
     ),
     Condition(
@@ -265,9 +269,10 @@ def judge_now(deed: str, cases: Sequence[Case], moment: Moment, rules: Rules) ->
 
 def _because(deed: str, case: Case) -> str:
     if deed == "failback":
-        return "everything has been clear long enough: go back, after a canary"
-    reason = "valid recipients are refused for good" if "F" in case.classes else "the decision time is over"
-    return f"{reason}: move MX to the relay"
+        return "everything has been clear for long enough; a test mail goes first"
+    if "F" in case.classes:
+        return "valid recipients are refused for good: every minute mail bounces"
+    return "it still fails, and the decision time is over"
 
 
 def judge_decision(
@@ -319,15 +324,15 @@ def propose(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> 
     if s.state == "healthy" and moment.stage in {"healthy", "closed"} and not s.classes:
         return Judgement("none", "everything that looks sees it well")
     if "H" in s.classes and (len(s.classes) == 1 or s.state == "unknown"):
-        return Judgement("fix-own", "it is on our side: tell IT, nobody else, and leave MX alone")
+        return Judgement("fix-own", "it is on our side: tell IT, and nobody else")
     if s.state == "down":
         return _down(s, cases, moment, rules)
     if moment.maintenance or moment.denied:
         return judge_now("switch", cases, moment, rules)
     if (s.partial or s.disputed or s.alone) and s.fails:
-        why = s.alone or "part of it fails, again and again: a person decides"
+        why = s.alone or "part of it fails, again and again"
         if s.disputed:
-            why = "one way of looking sees it fail and another does not: a person decides"
+            why = "one way of looking sees it fail and another does not"
         return replace(judge_now("switch", cases, moment, rules), action="ask", why=why)
     why = _STAYS_OPEN.get(s.state, "") if moment.stage == "confirmed" else "not confirmed"
     if s.partial:
@@ -354,7 +359,7 @@ def _while_active(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rule
     if moment.stage in {"failback", "draining"}:
         return Judgement("hold", "mail is on its way back")
     if "G" in s.classes and s.state == "down":
-        return Judgement("direct", "the path through the relay fails and direct delivery works: fail back")
+        return Judgement("direct", "the path through the relay fails and direct delivery works")
     found = judge_now("failback", cases, moment, rules)
     if found.refusals and found.refusals[0].rule == "dwell" and moment.on_relay_s is not None:
         left = format_duration(rules.dwell_s - moment.on_relay_s)
@@ -362,29 +367,17 @@ def _while_active(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rule
     return found
 
 
-def decide_after(classes: Sequence[str], planes: Sequence[str], rules: Rules) -> float | None:
-    """Seconds of failure after which the classes that move MX are decided.
-    E counts only where the MX host does not resolve."""
-    times = [
-        rules.decide_s(c)
-        for c in classes
-        if c in "BF" or (c == "E" and "dns" in planes)  # DNS errors bounce; a dead web front door does not
-    ]
-    known = [t for t in times if t is not None]
-    return min(known) if known else None
-
-
-def clock_of(classes: Sequence[str], since: float | None, decide: float | None) -> tuple[tuple[float, str], ...]:
-    """What happens when, if nothing is done, in order."""
-    if since is None or not any(c in SWITCHES for c in classes):
-        return ()
-    out = [(decide, "decide")] if decide is not None else []
-    if "F" in classes:
-        out.append((since, "mail bounces for good, every minute"))
-    return tuple(sorted([*out, *((since + after, what) for after, what in GIVE_UP)]))
-
-
 __all__ = [
-    "BACK", "CONDITIONS", "GIVE_UP", "SWITCHES", "TITLES", "Case", "Decision", "Judgement", "Moment", "Refused",
-    "classes_of", "judge_decision", "judge_now", "switch_helps",
-]  # fmt: skip
+    "BACK",
+    "CONDITIONS",
+    "TITLES",
+    "Case",
+    "Decision",
+    "Judgement",
+    "Moment",
+    "Refused",
+    "classes_of",
+    "judge_decision",
+    "judge_now",
+    "switch_helps",
+]

@@ -215,10 +215,7 @@ class Detector:
             signal = replace(signal, result=Result.UNKNOWN)
         if signal.result is not Result.UNKNOWN and watched.plane in MOVED:
             self._fresh_until = max(self._fresh_until, now + FRESH_LOOKS * max(watched.every_s, self.rules.interval_s))
-        stream = self._stream(lane, vantage)
-        if signal.result is Result.OK and stream.value and not stream.fresh(now, self._patience(watched)):
-            stream.forget()
-        stream.take(signal, now, self.rules)
+        self._stream(lane, vantage).take(signal, now, self.rules)
 
     def _stream(self, lane: str, vantage: str) -> Stream:
         return self._streams[lane].get(vantage) or self._streams[lane].setdefault(vantage, Stream())

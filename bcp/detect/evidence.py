@@ -90,7 +90,13 @@ EVIDENCE: tuple[Evidence, ...] = (
     Evidence(
         "blind", "all", "no vote", "what we cannot see is neither well nor down; people's word does not change that"
     ),
-    Evidence("controls", "all", "no vote", "the control probes of a place fail: what it says of failures is unknown"),
+    Evidence(
+        "controls",
+        "all",
+        "no vote",
+        "the control probes of a place fail: what it says of failures is unknown, unless the service itself answers "
+        "there and only the relay does not",
+    ),
     Evidence("stale", "all", "no vote", "what was seen long ago says nothing of now"),
     # names
     Evidence("unresolved", "E", "speaks", "probes cannot find the address although control names resolve"),

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, time
 from typing import Any
 
-from bcp.detect.decide import clock_of, decide_after
+from bcp.detect.due import clock_of, decide_after
 from bcp.detect.history import Incident
 from bcp.detect.rules import Rules
 from bcp.detect.verdict import Decision
@@ -145,6 +145,6 @@ def since_onset(seen: Decision, onset: Onset, rules: Rules, now: float) -> Decis
     clock = clock_of(seen.classes, onset.at, by) if seen.clock else ()
     found = replace(seen, since=onset.at, decide_at=by, clock=clock)
     if seen.action == "wait" and seen.failing_now and by is not None and by <= now:
-        why = "it has failed for longer than the decision time of its class: a person decides"
+        why = "it has failed for longer than the decision time of its class"
         return replace(found, action="ask", why=why)
     return found

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from bcp.contracts.probe import Role
 from bcp.detect.cases import Case
-from bcp.detect.decide import GOES_ON, Judgement, decide_after
+from bcp.detect.decide import GOES_ON, UNCONFIRMED, Judgement
+from bcp.detect.due import decide_after
 from bcp.detect.planes import PlaneView, WayView
 from bcp.detect.rules import Rules
 from bcp.kernel.units import format_duration
@@ -63,7 +64,7 @@ def evidence_of(way: WayView) -> str:
     place = f" from {way.worst.vantage}" if way.worst is not None and way.worst.vantage else ""
     many = f" ({way.down_targets} of {way.targets} targets)" if way.targets > 1 else ""
     if way.worst is None:
-        return f"{way.way} fails{many}"
+        return f"{way.way}: failed lately; the newest looks are well{many}"
     text = way.worst.evidence or way.worst.kind or "fails"
     who = way.worst.probe if way.role is Role.LOOK else way.way
     return f"{who}{place}: {text}{many}"
@@ -87,9 +88,23 @@ def changes_of(judgement: Judgement, cases: Sequence[Case], rules: Rules, *, sta
         out.append(
             f"up to {looks} good looks in a row end it; it is closed {format_duration(rules.keep_firing_for_s)} later"
         )
+    if state == "healthy" and action == "watch":
+        return [
+            f"{rules.suspect} looks in a row that fail make it suspect again",
+            f"when all has been clear for {format_duration(rules.keep_firing_for_s)} the incident is closed",
+        ]
     waits = action == "wait" and bool(left)
-    out += [f"if {c}" for c in judgement.changes[:4] if not (waits and c == GOES_ON)]
+    out += [f"if {c}" for c in _missing(judgement.changes, state)[:4] if not (waits and c == GOES_ON)]
     return list(dict.fromkeys(out))
+
+
+def _missing(changes: Sequence[str], state: str) -> list[str]:
+    """What is missing for another proposal. What would have to follow upon a confirmation is not judged before it."""
+    if UNCONFIRMED not in changes:
+        return list(changes)
+    if state == "down":  # something else than what MX is moved for
+        return ["inbound mail, or the MX host's name, fails too"]
+    return list(changes[: list(changes).index(UNCONFIRMED) + 1])
 
 
 def _left(cases: Sequence[Case], rules: Rules) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bcp.detect.decide import SWITCHES, Decision
+from bcp.detect.verdict import SWITCHES, Decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from bcp.contracts.probe import Result, Role, Signal, Watched
 from bcp.detect.counter import Stream, flap_percent
 from bcp.detect.course import Course, after_event, after_look
-from bcp.detect.decide import GIVE_UP, SWITCHES, switch_helps
 from bcp.detect.detector import Detector
 from bcp.detect.quorum import agreed
-from bcp.detect.rules import Rules, in_words
+from bcp.detect.rules import GIVE_UP, Rules, in_words
+from bcp.detect.verdict import SWITCHES, switch_helps
 
 OK, FAIL, UNKNOWN, DEGRADED = Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED
 RULES = Rules(confirm_for_s=60.0)

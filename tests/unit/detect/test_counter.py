@@ -73,13 +73,6 @@ def test_refusals_among_other_looks_are_not_over(between) -> None:
     assert s.refused_looks() >= 4
 
 
-def test_forgetting_leaves_no_counter_and_keeps_the_window() -> None:
-    s = feed(*[(FAIL, "rejects")] * 8)
-    s.forget()
-    assert (s.value, s.rejects, s.down, s.rejecting, s.began, s.first_failure) == (0, 0, False, False, None, None)
-    assert s.fail_share() == 1.0 and s.failing()
-
-
 def test_solid_is_well_for_half_a_window() -> None:
     """One failure ten looks ago is forgotten, one of nine looks ago is not."""
     assert feed(FAIL, *[OK] * 10).solid

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcp.detect.cases import Case, Moment
-from bcp.detect.decide import BACK, CONDITIONS, Setting, clock_of, judge_decision, judge_now, propose
+from bcp.detect.decide import BACK, CONDITIONS, Setting, judge_decision, judge_now, propose
+from bcp.detect.due import clock_of
 from bcp.detect.rules import Rules
 from bcp.detect.verdict import Decision
 
@@ -64,7 +65,7 @@ def test_all_conditions_together_allow_a_switch() -> None:
     """At the border of every number."""
     found = judge_now("switch", [B], NOW, RULES)
     assert found.allowed and found.action == "switch" and found.domains == ("",) and not found.refusals
-    assert found.why == "the decision time is over: move MX to the relay"
+    assert found.why == "it still fails, and the decision time is over"
     assert len(found.reasons) == len(CONDITIONS)
     assert judge_now("switch", [B], replace(NOW, relay_ready=True), RULES).allowed
 
@@ -190,9 +191,9 @@ def ask(state="suspect", classes=("B",), partial=False, fails=False, disputed=Fa
         ({"partial": True}, "watch", "it is slow"),
         ({"partial": True, "fails": True, "moment": replace(NOW, maintenance="Kim")}, "watch", "we are in maintenance"),
         ({"state": "down", "classes": ("G",)}, "direct", "direct delivery works"),
-        ({"state": "down", "classes": ("A",)}, "tell", "mail is not helped"),
+        ({"state": "down", "classes": ("A",)}, "tell", "moving MX would not help"),
         ({"state": "down", "classes": ("A",), "moment": replace(NOW, denied="Kim")}, "watch", "on call says"),
-        ({"state": "down", "case": B}, "switch", "the decision time is over"),
+        ({"state": "down", "case": B}, "switch", "it still fails, and the decision time is over"),
         ({"moment": Moment("decided")}, "hold", "a playbook runs"),
         ({"moment": Moment("failback")}, "hold", "mail is on its way back"),
         ({"moment": Moment("draining")}, "hold", "mail is on its way back"),
@@ -220,3 +221,12 @@ def test_the_clock_names_what_happens_to_senders() -> None:
     times = clock_of(("B",), 1000.0, 8200.0)
     assert times[0] == (8200.0, "decide") and times[1][0] == 1000.0 + 4 * 3600 and len(times) == 5
     assert clock_of(("F",), 1000.0, None)[0] == (1000.0, "mail bounces for good, every minute")
+
+
+def test_after_some_good_rounds_that_is_the_reason_and_not_how_much_failed_before() -> None:
+    """A person who is asked about a part that fails finds nothing that fails: it waits instead."""
+    few = replace(B, sure_share=0.3, likely_share=0.3, failing_now=False)
+    assert judge_now("switch", [few], NOW, RULES).action == "ask"
+    over = judge_now("switch", [replace(few, lately=False)], NOW, RULES)
+    assert (over.action, over.why) == ("wait", "at this moment it does not fail")
+    assert not judge_now("switch", [replace(B, sure_share=0.3, failing_now=True)], NOW, RULES).allowed

@@ -382,16 +382,6 @@ def test_a_dead_relay_hides_no_answer_of_the_service(kind, relay, said) -> None:
     assert said[3] in (*found.refusals, "")
 
 
-def test_the_first_good_look_after_a_long_blindness_ends_what_was_counted_before() -> None:
-    """What was seen hours ago says nothing of now: nobody is told at the first good look that it is down."""
-    fails, hidden = {"smtp": LATER, "unknown": LATER}, {"smtp": (UNKNOWN, "no-route"), "unknown": (UNKNOWN, "no-route")}
-    well = {"smtp": OK, "unknown": OK}
-    assert in_turn((20, fails), (10, hidden)).state == "unknown"
-    assert in_turn((20, fails), (10, hidden), (1, well)).state == "healthy"
-    assert in_turn((20, fails), (4, hidden), (1, well)).state == "down"  # a moment of blindness ends nothing
-    assert in_turn((20, fails), (10, hidden), (1, fails)).state == "down"
-
-
 def test_false_rejects_that_turn_into_deferrals_wait_as_deferrals_do() -> None:
     """F has no decision time, and B has: who is put off loses nothing yet."""
     rejected, later = {"smtp": NO, "smtp_2": NO, "trip": NOT_TAKEN}, {"smtp": LATER, "smtp_2": LATER, "trip": NOT_TAKEN}

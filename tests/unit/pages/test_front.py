@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from bcp.detect.decide import clock_of
+from bcp.detect.due import clock_of
 from bcp.detect.wording import ACTIONS
 from bcp.pages.front import Mails, Mx, Situation, if_nothing, next_step, numbers, page_tone, sentence
 

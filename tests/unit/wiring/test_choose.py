@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bcp.detect.decide import SWITCHES, Decision
+from bcp.detect.verdict import SWITCHES, Decision
 from bcp.wiring.catalogue import shipped_candidates
 from bcp.wiring.choose import Candidate, chosen, for_class, recommended, way_back
 
