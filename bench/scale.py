@@ -12,19 +12,29 @@ import time
 
 
 def server(ready) -> None:
-    """DNS over TCP that answers everything with one address, and SMTP that takes every recipient."""
+    """DNS over UDP and TCP that answers everything with one address, and SMTP that takes every recipient."""
     import dns.message
     import dns.rrset
+
+    def answer(wire):
+        query = dns.message.from_wire(wire)
+        reply = dns.message.make_response(query)
+        if query.question[0].rdtype == 1:
+            reply.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", "A", "127.0.0.1"))
+        return reply.to_wire()
+
+    class Datagrams(asyncio.DatagramProtocol):
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def datagram_received(self, data, addr):
+            self.transport.sendto(answer(data), addr)
 
     async def names(reader, writer):
         try:
             while True:
                 size = int.from_bytes(await reader.readexactly(2), "big")
-                query = dns.message.from_wire(await reader.readexactly(size))
-                reply = dns.message.make_response(query)
-                if query.question[0].rdtype == 1:
-                    reply.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", "A", "127.0.0.1"))
-                wire = reply.to_wire()
+                wire = answer(await reader.readexactly(size))
                 writer.write(len(wire).to_bytes(2, "big") + wire)
         except (OSError, asyncio.IncompleteReadError):
             writer.close()
@@ -45,6 +55,7 @@ def server(ready) -> None:
     async def run():
         loop = asyncio.get_running_loop()
         one = await asyncio.start_server(names, "127.0.0.1", 0, backlog=2048)
+        await loop.create_datagram_endpoint(Datagrams, one.sockets[0].getsockname())
         two = await loop.create_server(Smtp, "127.0.0.1", 0, backlog=2048)
         ready.send((one.sockets[0].getsockname()[1], two.sockets[0].getsockname()[1]))
         await asyncio.sleep(3600)

@@ -97,10 +97,24 @@ def _read(ground: Ground, run: str) -> tuple[str, bool, str, tuple[Consequence, 
     For a thread: with thousands of domains it takes its time.
     """
     runs = ground.app.running.runs
+    name = runs.find(run)
+    short = runs.brief(name)
+    _must_go_on(short)
+    if not _touched_mail(short):  # nothing of the bulk of its plan is needed
+        return short.id, short.live, "", None
     with still():
-        view = runs.view(runs.find(run), effects=False)
+        view = runs.view(name, effects=False)
         _must_go_on(view)
         return view.id, view.live, began(view.plan), _moves(ground, view)
+
+
+def _touched_mail(view: RunView) -> bool:
+    """May there be anything to move back (``moved_by``)? What a failed step did is not in a short view."""
+    actions = registry.actions()
+    loaded = loads(str(view.plan["playbook_text"]), str(view.plan["playbook_file"]))
+    moving = [s for s in loaded.steps if s.step.uses in actions and actions[s.step.uses].moves_mx]
+    failed = any(view.state.steps[s.id].status == "failed" for s in moving)
+    return failed or bool(moved_by(moving, view.state))
 
 
 async def abort(ground: Ground, who: Who, wanted: Abort) -> Aborted:

@@ -171,7 +171,11 @@ class Runs:
 
     async def glance(self, run_id: str) -> RunView:
         """What people look at, in a thread and without what is large in it (``RunStore.brief``)."""
-        return await asyncio.to_thread(lambda: self._viewed(self.room.runs.brief(run_id)))
+        return await asyncio.to_thread(self.brief, run_id)
+
+    def brief(self, run_id: str) -> RunView:
+        """The same, for whoever is in a thread already."""
+        return self._viewed(self.room.runs.brief(run_id))
 
     async def planned(self, run_id: str, what: str, first: int, count: int) -> tuple[list[Any], int]:
         """A page of the changes (forecasts, notes, refusals) of its plan, and how many there are."""

@@ -187,3 +187,18 @@ def test_ending_a_way_back_moves_mail_to_the_relay(house) -> None:
 def test_what_was_seen_at_the_start() -> None:
     step = {"uses": "verdict", "phase": "before", "outputs": {"state": "down"}}
     assert began({"steps": [step]}) == "down" and began({"steps": [{**step, "phase": "activation"}]}) == ""
+
+
+def test_the_bulk_of_a_run_that_moved_no_mail_is_not_read(house, monkeypatch) -> None:
+    """A plan of thousands of domains holds everybody up; nothing of it is needed where nothing moves back."""
+    from bcp.engine.store import Runs
+
+    def whole(*_: object, **__: object) -> None:
+        raise AssertionError("read whole")
+
+    still_there = house.run(events=[("step_started", "mx", {}), ("step_finished", "mx", {"status": "unchanged"})])
+    moved = house.run("run-2", events=[("step_started", "mx", {})])
+    monkeypatch.setattr(Runs, "view", whole)
+    assert shown(house, still_there).moves is None
+    with pytest.raises(AssertionError, match="read whole"):
+        shown(house, moved)
