@@ -137,6 +137,7 @@ def test_the_command_of_our_page_says_what_happened(world, tmp_path, system) -> 
         assert len(w.api("/incidents")[1]) == 1
         (folder / "broken").unlink()
         w.wait(lambda: w.api("/incidents")[1][0]["state"] == "closed")
+        w.wait(lambda: told_of(w) >= 3)  # it is well again, says the monitoring system too
     except AssertionError as error:
         raise AssertionError(f"{error}\n{told()}") from error
     finally:
