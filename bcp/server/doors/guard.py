@@ -227,14 +227,15 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes. Those of a head are counted, whatever it is made of; what of a body comes along with it is not."""
-        head, heads = self._head_of(data) if self._in_head else 0, self._heads
+        began, heads = self._in_head, self._heads
+        head = self._head_of(data) if began else 0
         self._head_size += head
         if self._head_size > HEAD_BYTES:
             self._end(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
             return
         if not self.transport.is_closing():
             super().data_received(data)
-        if self._in_head and heads == self._heads:  # what looked like its end was none
+        if began and self._in_head and heads == self._heads:  # what looked like its end was none
             self._head_size += len(data) - head
 
     def _head_of(self, data: bytes) -> int:

@@ -214,3 +214,17 @@ def test_a_body_that_is_read_together_with_its_head_is_no_large_head(reads) -> N
 def test_a_head_without_an_end_is_refused(reads) -> None:
     """In one piece or in many, with blank lines before it, and after a request that was well."""
     assert b"HTTP/1.1 431 " in said_to(*reads)
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        (HEAD, BODY, HEAD, BODY, HEAD + BODY),
+        (HEAD + BODY[:10], BODY[10:], HEAD[:-1], HEAD[-1:] + BODY),
+        (HEAD + BODY, HEAD + BODY, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ],
+)
+def test_the_end_of_one_body_is_no_part_of_the_next_head(reads) -> None:
+    """On a connection that is kept."""
+    said = said_to(*reads)
+    assert b" 431 " not in said and said.count(b"HTTP/1.1 200") == 3 - (reads[1] != BODY and len(reads) == 4)
