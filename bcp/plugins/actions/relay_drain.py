@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +93,7 @@ class Drain(Action[DrainArgs]):
             if queue:
                 await self._ask(relay, domains, watch)
             await clock.sleep(args.ask_every)
-        return await self._account(relay, watch)
+        return await self._account(relay, watch.seen, watch.arrivals)
 
     async def _look(self, relay: Relay, args: DrainArgs, services: Services, watch: _Watch) -> list[QueuedMail] | None:
         """What it holds for us now; ``None`` when it does not say, which is not *nothing*."""
@@ -112,8 +112,10 @@ class Drain(Action[DrainArgs]):
         except (Transient, InDoubt) as error:
             watch.trouble = error.message
 
-    async def _account(self, relay: Relay, watch: _Watch) -> Outcome:
-        found = account(watch.seen, await relay.fates(list(watch.seen)))
+    async def _account(
+        self, relay: Relay, seen: Mapping[str, Collection[str]], arrivals: Collection[float] = ()
+    ) -> Outcome:
+        found = account(seen, await relay.fates(list(seen)))
         outputs: dict[str, Any] = {
             "seen": found.messages,
             "recipients": len(found.entries),
@@ -121,10 +123,10 @@ class Drain(Action[DrainArgs]):
             "bounced": found.bounced,
             "unaccounted": found.unaccounted,
             "left": 0,
-            "arrivals": sorted(watch.arrivals)[:ARRIVALS],
+            "arrivals": sorted(arrivals)[:ARRIVALS],
             "by_name": found.by_name()[:1000],
         }
-        return Outcome(found.summary(), outputs, changed=bool(watch.seen))
+        return Outcome(found.summary(), outputs, changed=bool(seen))
 
     async def probe(self, args: DrainArgs, services: Services, step: StepInfo) -> Finding:
         """Asking again does no harm."""
