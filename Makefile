@@ -55,7 +55,7 @@ liars: setup ## a failover and a failback for every outside call and every wrong
 	BCP_LIARS=$(LIARS) BCP_LIARS_SEED="$(SEEDS)" $(BIN)/python -m pytest -n 2 tests/liars $(PYTEST_ARGS)
 
 players: setup ## a random player presses everything, with kills: make players SEEDS="7 8" GAMES=40 STEPS=40
-	for seed in $(SEEDS); do BCP_SEED=$$seed BCP_GAMES=$(if $(filter 10000,$(GAMES)),40,$(GAMES)) BCP_STEPS=$(STEPS) \
+	for seed in $(SEEDS); do BCP_SEED=$$seed BCP_KILL_GAMES=1 BCP_GAMES=$(if $(filter 10000,$(GAMES)),40,$(GAMES)) BCP_STEPS=$(STEPS) \
 		$(BIN)/python -m pytest -n 0 tests/players || exit 1; done
 
 light: ## one file, dist/bcp-light.pyz, for machines that only look: needs typer, pydantic, PyYAML, aiohttp, dnspython, idna

@@ -23,7 +23,7 @@ from players.house import ON_CALL
 from players.player import BOOKS, Player
 
 GAMES, STEPS, SEED = (
-    int(os.environ.get(n, d)) for n, d in (("BCP_GAMES", "14"), ("BCP_STEPS", "25"), ("BCP_SEED", "0"))
+    int(os.environ.get(n, d)) for n, d in (("BCP_GAMES", "4"), ("BCP_STEPS", "25"), ("BCP_SEED", "0"))
 )
 STORIES = os.environ.get("BCP_STORIES", "")
 MEMORY = Path("/dev/shm")

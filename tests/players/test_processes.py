@@ -23,7 +23,7 @@ from bcp.testing.command import environment
 from bcp.testing.lab import Lab
 from bcp.wiring.shipped import SHIPPED
 
-GAMES, SEED = int(os.environ.get("BCP_KILL_GAMES", "1")), int(os.environ.get("BCP_SEED", "0"))
+GAMES, SEED = int(os.environ.get("BCP_KILL_GAMES", "0")), int(os.environ.get("BCP_SEED", "0"))
 OVER = {"done", "failed", "aborted"}
 
 
