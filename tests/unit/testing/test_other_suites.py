@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
 import threading
@@ -458,10 +459,13 @@ class SignsOnlyTheKey(Bell):
         return len(received.headers.get("x-bell", "")) == 64
 
 
+NUMBERS = itertools.count()
+
+
 class UnstableIdentity(Bell):
     def alert(self, bell: str, state: str, labels: Mapping[str, Any]) -> Alert:
         found = super().alert(bell, state, labels)
-        return Alert(f"{id(found)}", found.outage, found.firing, found.title)
+        return Alert(f"{next(NUMBERS)}", found.outage, found.firing, found.title)
 
 
 class OneIdentity(Bell):
