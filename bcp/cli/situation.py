@@ -24,13 +24,15 @@ FRESH_S = 180.0
 HOLD = "the relay keeps mail and nothing bounces; go back once it works again"
 
 
-def situation(runs: Runs, state: Path, service: str, zone: str, view: RunView | None = None) -> Situation:
-    """What the files say now. ``view``: the newest run, which may wait for people and may have looked itself."""
-    now = runs.clock.now()
+def situation(
+    cards: Sequence[RunCard], now: float, state: Path, service: str, zone: str, view: RunView | None = None
+) -> Situation:
+    """What the files say now. ``cards``: see ``unfinished``; ``view``: the newest run, which may wait for people and
+    may have looked itself."""
     at, seen = _seen(state)
     if view is not None and (mine := _own_look(view)) is not None and mine[0] > at:
         at, seen = mine
-    stands, mx = _mx(runs)
+    stands, mx = _mx(cards)
     gate = _gate(view) if view is not None and view.live else {}
     return Situation(
         service=service,
@@ -79,11 +81,15 @@ def data(s: Situation) -> dict[str, Any]:
     }
 
 
-def holding_runs(runs: Runs) -> list[RunCard]:
-    """Runs whose switch stands, however many came after them; the newest first."""
-    found = {c.id: c for c in runs.cards(RunQuery(unfinished=True, moves_mx=True))}
-    stands = standing(found.values())
-    return [found[i] for i in stands.runs] if stands.what == "active" else []
+def unfinished(runs: Runs) -> list[RunCard]:
+    """Every run that is not over and moves MX, however many came after it; the newest first."""
+    return runs.cards(RunQuery(unfinished=True, moves_mx=True))
+
+
+def holding_runs(cards: Sequence[RunCard]) -> list[RunCard]:
+    """Those of them whose switch stands."""
+    stands = standing(cards)
+    return [c for c in cards if c.id in stands.runs] if stands.what == "active" else []
 
 
 def _seen(state: Path) -> tuple[float, dict[str, Any]]:
@@ -93,7 +99,9 @@ def _seen(state: Path) -> tuple[float, dict[str, Any]]:
 
 
 def _own_look(view: RunView) -> tuple[float, dict[str, Any]] | None:
-    """What the run's own look saw, and when."""
+    """What the run's own look saw, and when. A drill looks at a world of its own."""
+    if view.plan.get("kind") == "drill":
+        return None
     looks = [s for s in view.state.steps.values() if s.outputs.get("state") and "evidence" in s.outputs]
     last = max(looks, key=lambda s: s.ended, default=None)
     if last is None:
@@ -107,16 +115,15 @@ def _gate(view: RunView) -> Mapping[str, Any]:
     return next((s.gate for s in view.state.steps.values() if s.gate), {})
 
 
-def _mx(runs: Runs) -> tuple[Standing, Mx]:
+def _mx(cards: Sequence[RunCard]) -> tuple[Standing, Mx]:
     """Where our runs left MX, by the index of runs."""
-    found = {c.id: c for c in runs.cards(RunQuery(unfinished=True, moves_mx=True))}
-    stands = standing(found.values())
+    stands = standing(cards)
     if stands.what not in {"active", "failback", "draining"}:
         return stands, Mx(False)
-    back = [c.moved_at for c in found.values() if c.parent and c.moved_at and not c.drill]
+    back = [c.moved_at for c in cards if c.parent and c.moved_at and not c.drill]
     if back:
         return stands, Mx(False, max(back))
-    holds = [c for c in found.values() if c.stands and not c.parent and not c.drill]
+    holds = [c for c in cards if c.stands and not c.parent and not c.drill]
     if not holds:
         return stands, Mx(False)
     domains = tuple(t.removeprefix("mx:") for c in holds for t in c.targets if t.startswith("mx:"))

@@ -47,12 +47,13 @@ def _whole(found: Runs, *, timeline: bool) -> bool:
     """How things stand as a whole, then the newest run. False: nothing was ever looked at or run here."""
     from bcp.cli import situation as now
 
-    state, service, zone = basics()
+    (state, service, zone), clock = basics(), found.clock.now()
+    cards = now.unfinished(found)
     try:
         view = found.view(found.find("last"))
-        s = now.situation(found, state, service, zone, view)
+        s = now.situation(cards, clock, state, service, zone, view)
     except Missing:
-        s = now.situation(found, state, service, zone)
+        s = now.situation(cards, clock, state, service, zone)
         if not s.looked:
             return False
         render.emit("bcp.status/1", {"run": "", "situation": now.data(s)}, now.words(s, (), "") + "\n\nNo run yet.")
@@ -61,7 +62,7 @@ def _whole(found: Runs, *, timeline: bool) -> bool:
     data = {**status_data(view), "situation": now.data(s)}
     if timeline:
         data["timeline"] = timeline_data(view)
-    head = now.words(s, now.holding_runs(found), view.id)
+    head = now.words(s, now.holding_runs(cards), view.id)
     render.emit("bcp.status/1", data, head + "\n\n" + status_text(view, found.clock.now(), timeline))
     return True
 

@@ -2,10 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from bcp.contracts.dns import Answer, MxSet, Reading, Trouble
-from bcp.kit.authority import Authority
+from bcp.contracts.dns import Answer, MxSet, Progress, Reading, Sent, Step, Trouble
+from bcp.contracts.dns_settings import DnsSettings
+
+if TYPE_CHECKING:
+    from bcp.kit.authority import Authority
+
+
+class Served:
+    """The half of a DNS host that nothing can be sent to: what is served is all that is known of it."""
+
+    def __init__(self, settings: DnsSettings, zones: Mapping[str, str] | None = None) -> None:
+        self._way, self._zones = settings, dict(zones or {})
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """None of its own: those that the zone names."""
+        return ()
+
+    @cached_property
+    def _authority(self) -> Authority:
+        from bcp.kit.authority import Authority
+        from bcp.kit.resolver import Resolver
+
+        s = self._way
+        return Authority(s.authoritative, (), Resolver(s.resolvers, (), timeout_s=s.timeout), timeout_s=s.timeout)
+
+    async def read(self, domains: Sequence[str]) -> list[Reading]:
+        """What every authoritative server serves."""
+        return await read_served(self._authority, domains, self._zones)
+
+    async def progress(self, sent: Sequence[Sent]) -> list[Progress]:
+        """Nothing is under way: only what is served counts."""
+        return [Progress(s.domain, Step.DONE) for s in sent]
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
 
 
 async def read_served(authority: Authority, domains: Sequence[str], given: dict[str, str]) -> list[Reading]:

@@ -10,6 +10,7 @@ from bcp.engine.store import Runs
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
 from bcp.store.sqlite.book import opened_at
+from bcp.store.sqlite.latest import read_latest
 
 WATCHED_S = 86_400.0
 """A watch that ended longer ago knows nothing of the outage of now."""
@@ -44,10 +45,10 @@ def _plan(runs: Runs, parent: str) -> dict[str, object]:
 
 def _watched(history: History, now: float, gap_s: float) -> Onset:
     """What the watch saw begin. A watch that never saw it well knows only that it is at least as old."""
+    latest = read_latest(history.path)
+    if latest is None or now - latest[0] > WATCHED_S:
+        return UNKNOWN
     try:
-        latest = history.latest()
-        if latest is None or now - latest[0] > WATCHED_S:
-            return UNKNOWN
         verdicts = history.verdicts(now - LONGEST_S)
     except BcpError:
         return UNKNOWN

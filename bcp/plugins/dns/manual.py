@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,12 +14,9 @@ from bcp.contracts.dns import (
     Guard,
     MxSet,
     Permission,
-    Progress,
     Proof,
-    Reading,
     Sent,
     SentState,
-    Step,
     SwapOrder,
     Warmth,
     Writer,
@@ -28,9 +24,7 @@ from bcp.contracts.dns import (
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.contracts.plugin import Duration
 from bcp.kernel.clock import Clock
-
-if TYPE_CHECKING:
-    from bcp.kit.authority import Authority
+from bcp.kit.served import Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +76,12 @@ class ManualSettings(DnsSettings):
     """So long the servers may take to serve what was saved."""
 
 
-class Manual(Writer):
+class Manual(Served, Writer):
     """The back end. It reads what the world is served, and writes nothing."""
 
     def __init__(self, name: str, settings: ManualSettings, clock: Clock, zones: Mapping[str, str], /) -> None:
-        self.name, self.settings, self._zones = name, settings, dict(zones)
+        super().__init__(settings, zones)
+        self.name, self.settings = name, settings
 
     @property
     def capabilities(self) -> Capabilities:
@@ -94,19 +89,6 @@ class Manual(Writer):
         s = self.settings
         hands = ByHand(tuple(s.who), tuple(s.escalate), self._words, s.remind, s.give_up, s.appear)
         return Capabilities(guard=Guard.NONE, atomic=False, proves=False, by_hand=hands)
-
-    @property
-    def servers(self) -> tuple[str, ...]:
-        """None of its own."""
-        return ()
-
-    @cached_property
-    def _authority(self) -> Authority:
-        from bcp.kit.authority import Authority
-        from bcp.kit.resolver import Resolver
-
-        s = self.settings
-        return Authority(s.authoritative, (), Resolver(s.resolvers, (), timeout_s=s.timeout), timeout_s=s.timeout)
 
     def _words(self, orders: Sequence[SwapOrder]) -> str:
         return words(orders, self.settings, self._zones)
@@ -117,28 +99,15 @@ class Manual(Writer):
         problems = {r.domain: r.problem for r in readings if r.problem}
         return Warmth({r.domain: r.zone for r in readings if r.zone}, None, problems)
 
-    async def read(self, domains: Sequence[str]) -> list[Reading]:
-        """What every authoritative server serves."""
-        from bcp.kit.served import read_served
-
-        return await read_served(self._authority, domains, self._zones)
-
     async def swap(self, orders: Sequence[SwapOrder]) -> list[Sent]:
         """Nothing can be sent: a person is asked (``Capabilities.by_hand``)."""
         text, hint = "a person has to enter this", "Use a run: it asks the person and waits."
         return [Sent(o.domain, SentState.REFUSED, "by-hand", text, hint) for o in orders]
 
-    async def progress(self, sent: Sequence[Sent]) -> list[Progress]:
-        """Only what is served counts."""
-        return [Progress(s.domain, Step.DONE) for s in sent]
-
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         """Whether the person can log in shows only when they do: try it in a drill."""
         text = f"{', '.join(self.settings.who)} must be able to log in{_at(self.settings)}"
         return [Proof(o.domain, Permission.CANNOT_SAY, text, "Let them try it in a drill.") for o in orders]
-
-    async def close(self) -> None:
-        """Nothing is kept open."""
 
 
 def words(orders: Sequence[SwapOrder], settings: ManualSettings, zones: Mapping[str, str]) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bcp.cli.situation import data, holding_runs, situation, words
+from bcp.cli.situation import data, holding_runs, unfinished, words
+from bcp.cli.situation import situation as of_cards
 from bcp.contracts.store import RunCard, RunQuery
 from bcp.engine.state import StepState
 from bcp.pages.front import next_step, sentence
@@ -28,6 +29,10 @@ class Runs:
         return [c for c in self.given if not c.over and c.moves_mx] if query.unfinished else list(self.given)
 
 
+def situation(runs: Runs, *rest: Any) -> Any:
+    return of_cards(unfinished(runs), runs.clock.now(), *rest)  # type: ignore[arg-type]
+
+
 def card(name: str = "run-1", status: str = "holding", **more: Any) -> RunCard:
     given = {"moves_mx": True, "targets": ("mx:corp.test",), "playbook": "exchange-inbound-outage", **more}
     return RunCard(name, status, **given)
@@ -42,9 +47,9 @@ def seen(folder: Path, at: float, **more: Any) -> None:
     rows.close()
 
 
-def view(step: StepState | None = None, *, live: bool = True) -> Any:
+def view(step: StepState | None = None, *, live: bool = True, kind: str = "real") -> Any:
     steps = {step.id: step} if step is not None else {}
-    return SimpleNamespace(state=SimpleNamespace(steps=steps), plan={"outage": {}}, live=live, id="run-1")
+    return SimpleNamespace(state=SimpleNamespace(steps=steps), plan={"outage": {}, "kind": kind}, live=live, id="run-1")
 
 
 def test_nothing_was_ever_seen_or_run(tmp_path: Path) -> None:
@@ -91,6 +96,13 @@ def test_the_runs_own_look_counts_where_nothing_watches(tmp_path: Path) -> None:
     assert "(class B)" in sentence(s)
 
 
+def test_what_a_drill_saw_is_not_how_things_stand(tmp_path: Path) -> None:
+    runs = Runs()
+    look = StepState("real", "before", "ok", ended=runs.clock.now() - 4, outputs={"state": "down", "evidence": []})
+    said = sentence(situation(runs, tmp_path, SERVICE, "", view(look, kind="drill")))
+    assert said.startswith("Nothing has looked at exchange-online yet.")
+
+
 @pytest.mark.parametrize("live", [True, False])
 def test_a_gate_that_waits_is_what_is_next(tmp_path: Path, live: bool) -> None:
     runs = Runs()
@@ -104,7 +116,7 @@ def test_a_gate_that_waits_is_what_is_next(tmp_path: Path, live: bool) -> None:
 
 def test_a_run_that_holds_is_shown_however_old(tmp_path: Path) -> None:
     runs = Runs(card("run-9", "done", moves_mx=False), card("run-1", moved_at=5.0))
-    held = holding_runs(runs)
+    held = holding_runs(unfinished(runs))
     assert [c.id for c in held] == ["run-1"]
     said = words(situation(runs, tmp_path, SERVICE, ""), held, "run-9")
     assert "Still holding: run-1" in said

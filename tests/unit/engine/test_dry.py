@@ -9,7 +9,8 @@ from unit.mx.worlds import DOMAIN, PRIMARY, RELAY
 
 from bcp.contracts.dns import Guard, Permission, Proof, SwapOrder, SwapState
 from bcp.contracts.dns_settings import DnsSettings
-from bcp.engine.dry import DryDns
+from bcp.contracts.relay import QueuedMail
+from bcp.engine.dry import DryDns, DryRelay
 from bcp.mx.host import Host
 from bcp.testing.clock import FakeClock
 from bcp.testing.memory_dns import MemoryDns, MemorySettings, MemoryWriter
@@ -58,3 +59,24 @@ def test_everything_else_goes_through() -> None:
 
     asyncio.run(work())
     assert dns.capabilities == writer.capabilities
+
+
+def test_what_the_relay_holds_is_really_read() -> None:
+    """A plan of the way back that says *0 held* has looked."""
+    mails = [QueuedMail("Q1", "a@x.test", ("b@corp.test",), 1.0)]
+
+    class Real:
+        name, mx, can_count = "mx-backup", (), True
+        asked = 0
+
+        async def queue(self):
+            return mails
+
+        async def drain(self, domains):
+            self.asked += 1
+
+    real = Real()
+    relay = DryRelay(real)
+    assert asyncio.run(relay.queue()) == mails
+    asyncio.run(relay.drain(["corp.test"]))
+    assert real.asked == 0
