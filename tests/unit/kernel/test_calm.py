@@ -1,14 +1,26 @@
-"""The garbage collector is as it was afterwards, and what was left alone for good stays so."""
+"""The garbage collector is as it was afterwards, and what was left alone for good stays so.
+
+Each in a process of its own: what another test left alone for good cannot be taken back in this one.
+"""
 
 from __future__ import annotations
 
-import gc
 import subprocess
 import sys
 
-from bcp.kernel.calm import THRESHOLD, calm
+import pytest
 
-CHILD = """
+NESTED = """
+import gc
+from bcp.kernel.calm import THRESHOLD, calm
+before = gc.get_threshold()
+with calm():
+    with calm():
+        assert gc.get_freeze_count() > 0 and gc.get_threshold()[0] >= THRESHOLD > before[0]
+    assert gc.get_freeze_count() > 0
+assert gc.get_freeze_count() == 0 and gc.get_threshold() == before
+"""
+FOR_GOOD = """
 import gc
 from bcp.kernel.calm import calm, leave_alone
 leave_alone()
@@ -19,17 +31,8 @@ assert gc.get_freeze_count() == frozen > 1000 and gc.get_threshold()[0] == 700
 """
 
 
-def test_what_exists_is_left_alone_while_it_is_calm_and_only_then() -> None:
-    """Also where one lies in another."""
-    before = gc.get_threshold()
-    with calm():
-        with calm():
-            assert gc.get_freeze_count() > 0 and gc.get_threshold()[0] >= THRESHOLD
-        assert gc.get_freeze_count() > 0
-    assert gc.get_freeze_count() == 0 and gc.get_threshold() == before
-
-
-def test_what_was_left_alone_for_good_outlives_a_calm() -> None:
-    """In a process of its own: it cannot be taken back."""
-    done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("code", [NESTED, FOR_GOOD], ids=["what exists, also where one lies in another", "for good"])
+def test_what_is_left_alone(code: str) -> None:
+    """What exists is left alone while it is calm and only then; what was left alone for good outlives it."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
