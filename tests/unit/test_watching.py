@@ -22,7 +22,7 @@ from bcp.detect.snapshot import Snapshot, Snapshots, differences
 from bcp.detect.watch import Watcher, look_once
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.errors import BcpError, Invalid, Refused, Transient
-from bcp.replay import play, shipped
+from bcp.replay import load, play, shipped
 from bcp.testing.clock import FakeClock
 from bcp.wiring import recommended, shipped_candidates
 
@@ -452,7 +452,7 @@ def test_every_shipped_outage_holds(name) -> None:
 
 def test_there_are_enough_outages() -> None:
     """Sixteen real shapes with sources, and our own faults."""
-    files = {n: play(p).file for n, p in shipped().items()}
+    files = {n: load(p)[0] for n, p in shipped().items()}
     real = [f for f in files.values() if f.sources]
     assert len(real) >= 16 and all(f.shape for f in real)
     assert sum(n.startswith("own-") for n in files) >= 5
