@@ -128,6 +128,9 @@ class Timeline:
         self._retried[p.step] = p.text
         return paint(f"  {p.step}: {p.text}; trying again", "soft", sys.stderr)
 
+    def _on_step_progress(self, p: Progress) -> str:
+        return paint(f"  {p.step}: {p.text}", "soft", sys.stderr)
+
     def _on_run_finished(self, p: Progress) -> str:
         return f"{status_word(str(p.data['status']), sys.stderr)}{' ' + p.text if p.text else ''}"
 

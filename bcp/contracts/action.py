@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
@@ -99,6 +99,10 @@ class Finding:
     detail: str = ""
 
 
+async def unheard(text: str) -> None:
+    """Nobody listens to how far a step is."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepInfo:
     """Which step, which item of its ``for_each``, which attempt. ``key`` is stable over ambiguous failures."""
@@ -110,6 +114,8 @@ class StepInfo:
     timeout_s: float = 60.0
     claimed_at: float = 0.0
     extra: Mapping[str, Any] = field(default_factory=dict)
+    say: Callable[[str], Awaitable[None]] = unheard
+    """Says how far a long step is, in one line: it stands in the run's events and on the terminal."""
 
 
 class Action(ABC, Generic[A]):
@@ -160,6 +166,11 @@ class Action(ABC, Generic[A]):
     async def undo(self, args: A, before: Mapping[str, Any], services: Services, step: StepInfo) -> Outcome:
         """Reverse what ``perform`` did, from the outputs it recorded."""
         raise NotImplementedError
+
+    def least_s(self, args: A, services: Services) -> float:
+        """Seconds that it needs in any case, such as those of a vendor's rate limit: the step's time is that much
+        longer."""
+        return 0.0
 
     def to_relay(self, given: Mapping[str, Any]) -> bool:
         """Of one that moves MX: away from where mail goes in peacetime? ``given``: ``with:`` as the playbook has it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from bcp.contracts.action import Outcome
@@ -69,3 +69,12 @@ def from_record(record: Mapping[str, Any]) -> Outcome:
     if record.get("state") in VOID:
         raise VoidAttempt
     return Outcome(str(record.get("summary", "")), record.get("outputs") or {}, bool(record.get("changed", True)))
+
+
+def teller(note: Callable[..., Awaitable[None]], step: str) -> Callable[[str], Awaitable[None]]:
+    """What a step is given to say how far it is."""
+
+    async def say(text: str) -> None:
+        await note("step_progress", step=step, summary=redact(text))
+
+    return say

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bcp.contracts import effect as effects
@@ -11,7 +12,7 @@ from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, Ste
 from bcp.contracts.effect import EffectKey
 from bcp.contracts.journal import ClaimState, Effect, Journal
 from bcp.contracts.services import Services
-from bcp.engine.outcomes import VOID, Steps, Unexpected, VoidAttempt, from_record, pause_before, to_record
+from bcp.engine.outcomes import VOID, Steps, Unexpected, VoidAttempt, from_record, pause_before, teller, to_record
 from bcp.engine.state import RunState
 from bcp.kernel.errors import (
     BcpError,
@@ -160,7 +161,7 @@ class Performer:
         args = resolve_args(placed.id, placed.step.with_, action, scope)
         item = index if placed.step.for_each is not None else None
         planned = {"outputs": self._planned(placed, item)}
-        timeout = settle_timeout(placed, self.loaded.book)
+        timeout = settle_timeout(placed, self.loaded.book) + action.least_s(args, self.services)
         info = StepInfo(
             placed.id, effect.key, effects.parse(effect.key).attempt or 0, item, timeout, effect.claimed_at, planned
         )
@@ -271,7 +272,7 @@ class Performer:
         action = self.actions[placed.step.uses]
         args = resolve_args(placed.id, placed.step.with_, action, scope)
         base = self._base_key(placed, item)
-        timeout = settle_timeout(placed, self.loaded.book)
+        timeout = settle_timeout(placed, self.loaded.book) + action.least_s(args, self.services)
         planned = {"outputs": self._planned(placed, item)}
         if action.access is Access.READ or action.claims_itself:
             key = str(base if action.claims_itself else base.try_(attempt))
@@ -282,9 +283,9 @@ class Performer:
             info = StepInfo(placed.id, key, attempt, item, timeout, first or self.services.clock.now(), planned)
             work = self._bounded(action, args, info)
             return await (self._interruptible(work, stop) if action.waits else work)
-        return await self._claimed(
-            placed, action, args, StepInfo(placed.id, str(base.try_(attempt)), attempt, item, timeout, 0.0, planned)
-        )
+        say = teller(self.note, placed.id)
+        info = StepInfo(placed.id, str(base.try_(attempt)), attempt, item, timeout, 0.0, planned, say)
+        return await self._claimed(placed, action, args, info)
 
     def _planned(self, placed: Placed, item: int | None) -> Mapping[str, Any]:
         outputs = self.planned.get(placed.id, {})
@@ -328,7 +329,7 @@ class Performer:
             self.seen(
                 "step_started", placed.id, "", {"attempt": info.attempt, "key": info.key}
             )  # on disk with the claim
-        info = StepInfo(info.id, info.key, info.attempt, info.item, info.timeout_s, claim.claimed_at, info.extra)
+        info = replace(info, claimed_at=claim.claimed_at)
         if claim.state is ClaimState.IN_DOUBT:
             settled = await self._resolve(placed, action, args, info, (0.0,))
             if settled is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from bcp.contracts.action import Action, Outcome, StepInfo
 from bcp.contracts.effect import EffectKey
 from bcp.contracts.journal import ClaimState
+from bcp.engine.outcomes import teller
 from bcp.engine.perform import Note, Performer
 from bcp.engine.state import Node, RunState, to_undo
 from bcp.kernel.errors import BcpError, StorageError
@@ -46,10 +47,10 @@ async def undo_all(loaded: Loaded, nodes: Sequence[Node], state: RunState, perfo
 
 async def _undo_one(placed: Placed, outputs: Mapping[str, Any], performer: Performer) -> Outcome:
     spec, services, journal = placed.step.undo, performer.services, performer.journal
-    timeout = settle_timeout(placed, performer.loaded.book)
+    timeout = _time(placed, performer)
     for attempt in range(3):
         key = str(EffectKey(journal.run_id, placed.id, attempt=attempt, undo=True))
-        info = StepInfo(placed.id, key, attempt, None, timeout)
+        info = StepInfo(placed.id, key, attempt, None, timeout, say=teller(performer.note, placed.id))
         claim = await journal.claim(key, placed.id, {"undo": placed.id}, event="undo_claimed")
         if claim.state is ClaimState.DONE and (claim.outcome or {}).get("state") == "done":
             return Outcome(str((claim.outcome or {}).get("summary", "")))
@@ -69,6 +70,15 @@ async def _undo_one(placed: Placed, outputs: Mapping[str, Any], performer: Perfo
         await journal.settle(key, {"state": "done", "summary": redact(outcome.summary)}, step=placed.id)
         return outcome
     raise BcpError("it could not be undone", hint="Undo it by hand.")
+
+
+def _time(placed: Placed, performer: Performer) -> float:
+    """Seconds that this undo may take."""
+    own, action = settle_timeout(placed, performer.loaded.book), performer.actions[placed.step.uses]
+    if isinstance(placed.step.undo, Undo) or placed.step.for_each is not None:
+        return own
+    args = resolve_args(placed.id, placed.step.with_, action, performer.scope())
+    return own + action.least_s(args, performer.services)
 
 
 async def _reverse(

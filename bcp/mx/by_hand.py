@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bcp.contracts.action import StepInfo
 from bcp.contracts.dns import ByHand, Dns, MxSet, Reading, Swap, SwapOrder, SwapState
-from bcp.contracts.services import Services
+from bcp.contracts.services import Halt, Services
 from bcp.kernel.errors import GateClosed, NoAnswer
 from bcp.kernel.hashing import digest
 from bcp.mx.judged import Judged, no, note, together
@@ -28,6 +28,7 @@ class _Hand:
     dns: Dns
     services: Services
     step: StepInfo
+    halt: Halt
     seen: dict[str, Reading] = field(default_factory=dict)
 
     async def look(self) -> bool:
@@ -40,7 +41,7 @@ class _Hand:
         clock = self.services.clock
         end = clock.monotonic() + seconds
         while not await self.look():
-            if clock.monotonic() >= end or self.services.halt.on:
+            if clock.monotonic() >= end or self.halt.on:
                 return False
             await clock.sleep(LOOK_EVERY_S)
         return True
@@ -62,7 +63,7 @@ class _Hand:
             await asyncio.wait([asked, looked], return_when=asyncio.FIRST_COMPLETED)
             if looked.done() and looked.result():
                 return True
-            if looked.done() and self.services.halt.on:
+            if looked.done() and self.halt.on:
                 return False
             await asked
             return True
@@ -96,18 +97,18 @@ def stands(order: SwapOrder, mx: MxSet | None) -> bool:
 
 
 async def entered(
-    orders: Sequence[SwapOrder], hands: ByHand, dns: Dns, services: Services, step: StepInfo
+    orders: Sequence[SwapOrder], hands: ByHand, dns: Dns, services: Services, step: StepInfo, halt: Halt
 ) -> list[Swap]:
     """Have these records entered by a person, and say how each domain ended.
 
     The first person is asked; when nothing changes in time, or a yes is not seen, others are asked, until it is given
-    up. Nothing is ever believed but what every authoritative server serves.
+    up or ``halt`` is set. Nothing is ever believed but what every authoritative server serves.
     """
-    hand, clock = _Hand(orders, hands, dns, services, step), services.clock
+    hand, clock = _Hand(orders, hands, dns, services, step, halt), services.clock
     end, who, why = clock.monotonic() + hands.give_up_s, hands.who, ""
     if await hand.look():
         return [_end(o, hand.seen, "") for o in orders]
-    while (left := end - clock.monotonic()) > 0 and not services.halt.on:
+    while (left := end - clock.monotonic()) > 0 and not halt.on:
         try:
             said = await hand.ask(who, min(hands.remind_s, left), why)
         except GateClosed as no:

@@ -27,6 +27,7 @@ from bcp.contracts.dns_writer import (
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid, Permanent, Refused, Transient
 from bcp.mx.outcome import check_order, check_reading, decide, may_resend, still_old
+from bcp.mx.pace import Pace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +98,10 @@ class Host:
         s = self.settings
         return Authority(s.authoritative, self.writer.servers, self._resolver, timeout_s=s.timeout)
 
+    @cached_property
+    def _pace(self) -> Pace:
+        return Pace(self.capabilities, self.clock)
+
     @property
     def capabilities(self) -> Capabilities:
         """What the host can promise."""
@@ -108,14 +113,18 @@ class Host:
         """What stands where it is written, in order. A fault of the back end is a reading's problem."""
         if not domains:
             return []
-        found = await self._safely(self.writer.read(domains), len(domains), Reading)
-        if isinstance(found, BaseException):
-            problem, trouble = _fault(found)
-            return [Reading(d, self._zones.get(d, ""), None, problem=problem, trouble=trouble) for d in domains]
+        found = await self._pace.each(domains, 1, self._read)
         self._zones.update({r.domain: r.zone for r in found if r.zone})
         if self.capabilities.reads_back:
             return found
         return await self._as_served(found)
+
+    async def _read(self, domains: Sequence[str]) -> list[Reading]:
+        found = await self._safely(self.writer.read(domains), len(domains), Reading)
+        if isinstance(found, BaseException):
+            problem, trouble = _fault(found)
+            return [Reading(d, self._zones.get(d, ""), None, problem=problem, trouble=trouble) for d in domains]
+        return found
 
     async def _as_served(self, readings: Sequence[Reading]) -> list[Reading]:
         """For a host that cannot show what it has: what its authoritative servers serve, once they agree."""
@@ -129,10 +138,11 @@ class Host:
 
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         """May we? Whatever goes wrong is *cannot say*, unless the host said no."""
+        return await self._pace.each(orders, 1, self._prove) if orders else []
+
+    async def _prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         from bcp.contracts.dns_proof import Permission, Proof
 
-        if not orders:
-            return []
         found = await self._safely(self.writer.prove(orders), len(orders), Proof)
         if not isinstance(found, BaseException):
             return found
@@ -198,6 +208,10 @@ class Host:
     async def _send(self, orders: Sequence[SwapOrder]) -> list[Sent]:
         """What the host said. A fault of the back end may have come after the change: lost, unless it says
         otherwise."""
+        reads = 3  # before, back, and once more: taken where they are made
+        return await self._pace.each(orders, max(1, self.capabilities.calls_a_zone - reads), self._send_some)
+
+    async def _send_some(self, orders: Sequence[SwapOrder]) -> list[Sent]:
         found = await self._safely(self.writer.swap(orders), len(orders), Sent)
         if not isinstance(found, BaseException):
             return found

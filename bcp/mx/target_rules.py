@@ -10,6 +10,7 @@ from bcp.kernel.units import format_duration
 from bcp.mx import tlsa
 from bcp.mx.facts import DomainFacts, Facts, TargetFacts
 from bcp.mx.judged import CLEAR, Judged, no, note
+from bcp.mx.pace import swap_seconds
 
 HIGH_TTL_S = 3600
 CREDENTIAL_ENDS_S = 3600.0
@@ -88,10 +89,8 @@ def promises(name: str, facts: Facts) -> Judged:
         said.append(f"{name}: no full compare-and-swap on this provider: an edit in place by somebody else may be lost")
     if not host.atomic:
         said.append(f"{name}: old and new records may be served together for a moment")
-    if host.calls_per_s:
-        seconds = max(0.0, zones * host.calls_a_zone - host.burst) / host.calls_per_s
-        if seconds >= 1.0:
-            said.append(f"{name}: {zones} domain(s) take at least {format_duration(seconds)} at its rate limit")
+    if (seconds := swap_seconds(zones, host)) >= 1.0:
+        said.append(f"{name}: {zones} domain(s) take at least {format_duration(seconds)} at its rate limit")
     return note(*said)
 
 

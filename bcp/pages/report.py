@@ -16,7 +16,8 @@ SILENT_SHOWN = 200
 _KINDS = {
     "run_started": ("The run starts", "busy"), "phase_started": ("Phase", ""), "gate_opened": ("Asks", "warn"),
     "approved": ("Approved", "ok"), "answer_refused": ("An answer does not count", "warn"),
-    "step_retry": ("Tries again", "warn"), "undo_started": ("Undo begins", "warn"), "undo_finished": ("Undo", ""),
+    "step_retry": ("Tries again", "warn"), "step_progress": ("How far it is", "busy"),
+    "undo_started": ("Undo begins", "warn"), "undo_finished": ("Undo", ""),
     "doubt_settled": ("A person says what happened", "ok"), "doubt_stands": ("Still in doubt", "warn"),
     "in_doubt": ("In doubt", "warn"), "stopped": ("Stops", "warn"), "resumed": ("Goes on", "busy"),
     "aborting": ("Is told to stop", "warn"), "recovered": ("The way back is done", "ok"),

@@ -22,6 +22,7 @@ _TIMELINE = {
     "approved",
     "answer_refused",
     "step_retry",
+    "step_progress",
     "undo_started",
     "undo_finished",
     "doubt_settled",

@@ -71,7 +71,7 @@ class ManualSettings(DnsSettings):
     remind: Duration = 600.0
     """So long nothing may change before others are asked."""
     give_up: Duration = 3300.0
-    """So long altogether; less than the step's `timeout`."""
+    """So long altogether. The time of the step is that much longer."""
     appear: Duration = 120.0
     """So long the servers may take to serve what was saved."""
 

@@ -59,7 +59,7 @@ class Town:
 
     def play(self):
         async def work():
-            (swap,) = await entered([ORDER], HANDS, self, self, StepInfo("mx", "key"))
+            (swap,) = await entered([ORDER], HANDS, self, self, StepInfo("mx", "key"), self.halt)
             return swap
 
         return asyncio.run(work())
@@ -113,7 +113,7 @@ def test_a_run_that_is_aborted_waits_for_nobody() -> None:
     late = Town({}, [])
 
     async def work():
-        task = asyncio.ensure_future(entered([ORDER], HANDS, late, late, StepInfo("mx", "key")))
+        task = asyncio.ensure_future(entered([ORDER], HANDS, late, late, StepInfo("mx", "key"), late.halt))
         await asyncio.sleep(0.01)
         late.halt.on = True
         return await task

@@ -12,6 +12,7 @@ from unit.mx.worlds import NULL, OTHER, PRIMARY, RELAY
 from bcp.contracts.action import Happened, StepInfo
 from bcp.contracts.dns import Capabilities, Domain, Guard, MxHost, MxSet, Reading, Swap, SwapState, Trouble, Wildcard
 from bcp.contracts.dns_settings import DnsSettings
+from bcp.contracts.services import Halt
 from bcp.engine.dry import DryDns
 from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
 from bcp.mx.host import Host
@@ -45,6 +46,7 @@ class World:
             dns={"main": self.host},
             relays=relays or {"mx-backup": SimpleNamespace(mx=RELAY.hosts)},
             recorded={},
+            halt=Halt(),
         )
 
     async def answers(self, domains):
@@ -395,3 +397,29 @@ def test_a_reading_from_a_wildcard_is_not_what_was_written() -> None:
     assert _moved(Reading("a", "a", MxSet(PRIMARY.hosts, 60)), plan) and not _moved(Reading("a", "a", PRIMARY), plan)
     assert not _ours_stands(Reading("a", "a", PRIMARY, problem="x"), RELAY, PRIMARY)
     assert MxHost(1, "a.") < MxHost(2, "a.")
+
+
+# -- a run that is ended ---------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_ended_before_its_turn_moves_nothing_and_its_undo_is_not_held_up() -> None:
+    """To stop is why an undo begins: it moves mail back however firmly the run was told to stop."""
+    world = World()
+    plan = world.plan()
+    world.services.halt.on = True
+    with pytest.raises(Permanent, match="ended before its turn"):
+        world.perform(plan)
+    assert world.mx == [PRIMARY] * 3
+    world.services.halt.on = False
+    done = world.perform(plan)
+    world.services.halt.on = True
+    world.undo(done.outputs)
+    assert world.mx == [PRIMARY] * 3
+
+
+def test_the_time_of_the_step_covers_what_the_rate_limit_leaves() -> None:
+    """Three domains of five calls each at one call a second take 15 seconds in any case."""
+    world = World()
+    assert Switch().least_s(ARGS, world.services) == 0.0
+    world.services.dns["main"] = SimpleNamespace(capabilities=Capabilities(calls_a_zone=5, calls_per_s=1.0))
+    assert Switch().least_s(ARGS, world.services) == pytest.approx(15.0)

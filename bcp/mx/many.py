@@ -1,0 +1,133 @@
+"""Many domains over several hosts: hosts side by side, each in order of importance and inside its own rate limit.
+
+What goes wrong at one host ends nothing at another. How far it is, and how long it will still take, is said meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bcp.contracts.action import StepInfo
+from bcp.contracts.dns import Capabilities, Dns, Swap, SwapOrder, SwapState
+from bcp.contracts.services import Halt, Services
+from bcp.kernel.errors import fault_in
+from bcp.kernel.units import format_duration
+from bcp.mx.by_hand import entered
+from bcp.mx.pace import AT_ONCE, swap_seconds
+from bcp.mx.read import by_back_end
+
+PORTION = 250
+"""Domains of one portion at a host without a rate limit."""
+SAY_EVERY_S = 5.0
+"""Between two lines about how far it is."""
+NOT_BEGUN = "not-begun"
+"""Code of an order that was never sent, because the run is being ended."""
+MOVED = frozenset({SwapState.APPLIED, SwapState.ALREADY})
+
+
+@dataclass
+class _Course:
+    """How far it is, over all hosts."""
+
+    total: int
+    services: Services
+    step: StepInfo
+    halt: Halt
+    began: float = 0.0
+    said: float = 0.0
+    moved: int = 0
+    left: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.began = self.said = self.services.clock.monotonic()
+
+    async def on(self, swaps: Sequence[Swap]) -> None:
+        """Some more are done, one way or the other."""
+        self.moved += sum(1 for s in swaps if s.state in MOVED)
+        self.left += [s.domain for s in swaps if s.state not in MOVED]
+        now, done = self.services.clock.monotonic(), self.moved + len(self.left)
+        if done >= self.total or now - self.said < SAY_EVERY_S:
+            return
+        self.said = now
+        await self.step.say(how_far(self.moved, self.left, self.total, now - self.began))
+
+
+def how_far(moved: int, left: Sequence[str], total: int, seconds: float) -> str:
+    """One line: so many of all, which did not move, and how long the rest takes at this speed."""
+    done = moved + len(left)
+    ahead = format_duration(max(1.0, seconds / done * (total - done))) if done else "an unknown time"
+    more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+    without = f", not moved: {', '.join(left[:3])}{more}" if left else ""
+    return f"{moved} of {total} domains moved{without}; about {ahead} to go"
+
+
+async def swap_all(
+    orders: Sequence[SwapOrder], services: Services, step: StepInfo, halt: Halt | None = None
+) -> list[Swap]:
+    """Send every order; how each ended, in the order given, the most important first.
+
+    ``halt``: what is not begun when it is set is not sent. An undo has none: it is what the end of a run asks for.
+    """
+    course, wanted = _Course(len(orders), services, step, halt or Halt()), {o.domain: o for o in orders}
+    groups = by_back_end([o.domain for o in orders], services)
+    work = [_host(services.dns[n], [wanted[d] for d in group], course) for n, group in groups.items()]
+    done = {s.domain: s for part in await asyncio.gather(*work) for s in part}
+    return [done[o.domain] for o in orders]
+
+
+async def _host(dns: Dns, orders: Sequence[SwapOrder], course: _Course) -> list[Swap]:
+    """The domains of one host."""
+    host: Capabilities | None = getattr(dns, "capabilities", None)  # a host that promises nothing has no hands
+    if host is not None and (hands := host.by_hand) is not None:
+        return await _surely(
+            orders, lambda some: entered(some, hands, dns, course.services, course.step, course.halt), course
+        )
+    size, out = AT_ONCE if host is not None and host.calls_per_s else PORTION, list[Swap]()
+    for start in range(0, len(orders), size):
+        part = orders[start : start + size]
+        out += await _surely(part, dns.swap, course) if not course.halt.on else _not_begun(part)
+    return out
+
+
+async def _surely(
+    orders: Sequence[SwapOrder], work: Callable[[Sequence[SwapOrder]], Awaitable[list[Swap]]], course: _Course
+) -> list[Swap]:
+    """A fault at one host is how its domains ended: nobody knows whether the change was sent before it."""
+    try:
+        swaps = await work(orders)
+    except Exception as error:  # also of a fake or a plug-in
+        why, hint = fault_in("dns", error).message, "Read the MX at the host, then `bcp settle`."
+        swaps = [Swap(o.domain, SwapState.UNKNOWN, None, why, hint, "fault") for o in orders]
+    await course.on(swaps)
+    return swaps
+
+
+def _not_begun(orders: Sequence[SwapOrder]) -> list[Swap]:
+    why, hint = "the run was ended before its turn; nothing was sent", "Plan again for the domains that are left."
+    return [Swap(o.domain, SwapState.REFUSED, None, why, hint, NOT_BEGUN) for o in orders]
+
+
+def least_seconds(domains: Iterable[str], services: Services) -> float:
+    """The time that switching these domains needs in any case, in seconds: what the rate limits of their hosts
+    leave, and how long people may take to enter records by hand.
+
+    Hosts work side by side, so the slowest counts.
+    """
+    known = [d for d in domains if d in services.domains and services.domains[d].dns in services.dns]
+    counts: Mapping[str, int] = {n: len(g) for n, g in by_back_end(known, services).items()}
+    hosts = ((n, getattr(services.dns[n], "capabilities", None)) for n in counts)
+    return max((_least(counts[n], host) for n, host in hosts if host is not None), default=0.0)
+
+
+def _least(domains: int, host: Capabilities) -> float:
+    by_hand = host.by_hand.give_up_s + host.by_hand.appear_s if host.by_hand else 0.0
+    return by_hand + swap_seconds(domains, host)
+
+
+def elsewhere(swaps: Sequence[Swap], hosts: Mapping[str, str]) -> bool:
+    """Is all that is in doubt at other hosts than what moved, and did something move? ``hosts``: by domain."""
+    moved = {hosts[s.domain] for s in swaps if s.state in MOVED}
+    doubtful = {hosts[s.domain] for s in swaps if s.state is SwapState.UNKNOWN}
+    return bool(moved) and not moved & doubtful
