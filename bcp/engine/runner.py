@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -49,6 +48,7 @@ class Runner:
     ) -> None:
         self.loaded, self.services, self.journal, self.listener = loaded, services, journal, listener
         self.nodes = nodes_of(loaded)
+        self._placed = {s.id: s for s in loaded.steps}
         self.hold = hold
         self.state: RunState = replay(self.nodes, journal.events())
         self._seq = self.state.last_seq
@@ -58,6 +58,8 @@ class Runner:
         self.broken: StorageError | None = None
         self._stop = asyncio.Event()
         self._news = asyncio.Event()
+        self._turn = asyncio.Event()
+        """Set when a step ends and when somebody says stop: what the loop waits for."""
         self._told: asyncio.Task[Any] | None = None
         """Ends when somebody says stop; one for the whole run."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -90,7 +92,11 @@ class Runner:
             for task in self._tasks.values():
                 task.cancel()
         self.stopping, self.signum, self.stopped_by = reason, signum, by or ("signal" if signum else "told")
+        self._halt()
+
+    def _halt(self) -> None:
         self._stop.set()
+        self._turn.set()
 
     def wake(self) -> None:
         """Something was told to the run by this very process: read it now, not at the next poll."""
@@ -167,7 +173,7 @@ class Runner:
 
     async def _guarded(self, step_id: str) -> None:
         try:
-            await self.performer.perform(self.loaded.step(step_id), self._stop)
+            await self.performer.perform(self._placed[step_id], self._stop)
         except StorageError as error:
             self.broken = self.broken or error
         except BaseExceptionGroup as group:
@@ -175,13 +181,15 @@ class Runner:
             if storage is None:
                 raise
             self.broken = self.broken or _first(storage)
+        finally:
+            self._turn.set()
 
     async def _wait_for_any(self) -> None:
         if self._stop.is_set():  # nothing but the tasks is left to wait for
             await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED, timeout=POLL_S)
         else:
-            assert self._told is not None
-            await asyncio.wait([self._told, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+            await self._turn.wait()
+        self._turn.clear()
         await self._reap()
 
     async def _reap(self) -> None:
@@ -342,15 +350,19 @@ class Runner:
 
     async def _watch_signals(self) -> None:
         """Read what people say from the journal. A journal that cannot be read stops the run, it does not fail it."""
+        loop = asyncio.get_running_loop()
         while True:
             try:
                 await self._hear()
             except StorageError as error:
                 self.broken = self.broken or error
-                self._stop.set()
+                self._halt()
                 return
-            with contextlib.suppress(TimeoutError):  # other processes live in real time
-                await asyncio.wait_for(self._news.wait(), POLL_S)
+            timer = loop.call_later(POLL_S, self._news.set)  # other processes live in real time, and cannot wake us
+            try:
+                await self._news.wait()
+            finally:
+                timer.cancel()
             self._news.clear()
 
     async def _hear(self) -> None:
