@@ -13,6 +13,7 @@ from bcp.engine.approvals import JournalApprovals
 from bcp.engine.beat import Beat
 from bcp.engine.ending import Ending, finished, in_doubt, left_holding
 from bcp.engine.events import Listener, Progress, nobody
+from bcp.engine.frontier import Frontier
 from bcp.engine.heard import meaning
 from bcp.engine.judge import Judge
 from bcp.engine.moves import Moves
@@ -49,12 +50,9 @@ class Runner:
         self.loaded, self.services, self.journal, self.listener = loaded, services, journal, listener
         self.nodes = nodes_of(loaded)
         self._placed = {s.id: s for s in loaded.steps}
-        self.hold = hold
+        self.hold, self.stopping, self.stopped_by, self.signum = hold, "", "", 0
         self.state: RunState = replay(self.nodes, journal.events())
         self._seq = self.state.last_seq
-        self.stopping: str = ""
-        self.stopped_by: str = ""
-        self.signum = 0
         self.broken: StorageError | None = None
         self._stop = asyncio.Event()
         self._news = asyncio.Event()
@@ -92,9 +90,6 @@ class Runner:
             for task in self._tasks.values():
                 task.cancel()
         self.stopping, self.signum, self.stopped_by = reason, signum, by or ("signal" if signum else "told")
-        self._halt()
-
-    def _halt(self) -> None:
         self._stop.set()
         self._turn.set()
 
@@ -140,12 +135,13 @@ class Runner:
             return await self._holding()
         if self.state.phase != phase and any(n.phase == phase for n in self.nodes):
             await self._note("phase_started", phase=phase)
+        frontier = Frontier(self.nodes, phase)
         while True:
             if (ending := await self._check()) is not None:
                 return ending
             await self._undo_decided()
             await self.moves.withhold()
-            todo = next_in_phase(self.nodes, self.state, phase)
+            todo = frontier.next(self.state)
             await self._skip(todo.skip)
             for step_id in todo.start:
                 self._start(step_id)
@@ -166,9 +162,8 @@ class Runner:
             await self._note("step_finished", step=step_id, status=how)
 
     def _start(self, step_id: str) -> None:
-        self.state.steps[
-            step_id
-        ].status = "running"  # before its first event is on disk, so that it is not started twice
+        # before its first event is on disk, so that it is not started twice
+        self.state.steps[step_id].status = "running"
         self._tasks[step_id] = asyncio.create_task(self._guarded(step_id), name=step_id)  # noqa: TID251 - awaited in _wait_for_any
 
     async def _guarded(self, step_id: str) -> None:
@@ -356,13 +351,12 @@ class Runner:
                 await self._hear()
             except StorageError as error:
                 self.broken = self.broken or error
-                self._halt()
+                self._stop.set()
+                self._turn.set()
                 return
             timer = loop.call_later(POLL_S, self._news.set)  # other processes live in real time, and cannot wake us
-            try:
-                await self._news.wait()
-            finally:
-                timer.cancel()
+            await self._news.wait()
+            timer.cancel()
             self._news.clear()
 
     async def _hear(self) -> None:

@@ -1,7 +1,7 @@
 """One thread that does what it is handed, in order: one hop there, one hop back.
 
-``run_in_executor`` makes two futures, chains them through locks and wakes the loop by a callback of a callback; a run that
-commits twice a step pays that more often than for its SQL.
+``run_in_executor`` makes two futures, chains them through locks and wakes the loop by a callback of a callback; a run
+that commits twice a step would pay more for that than for its SQL.
 """
 
 from __future__ import annotations
