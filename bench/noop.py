@@ -10,7 +10,6 @@ import sqlite3
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,7 @@ async def main(count: int) -> None:
     loaded = loads(text)
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "run.db"
-        EmbeddedStore().create(path, {"plan": {}, "nodes": [asdict(n) for n in nodes_of(loaded)]})
+        EmbeddedStore().create(path, {"plan": {}, "nodes": [n.to_data() for n in nodes_of(loaded)]})
         journal = EmbeddedStore().open(path, SystemClock())
         given = services(
             Path(name), Recorder(Path(name) / "x"), journal, DryApprovals(lambda r: frozenset(), "x"), "run", "c"

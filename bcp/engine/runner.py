@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from bcp.engine.approvals import JournalApprovals
 from bcp.engine.beat import Beat
 from bcp.engine.ending import Ending, finished, in_doubt, left_holding
 from bcp.engine.events import Listener, Progress, nobody
+from bcp.engine.frontier import Frontier
 from bcp.engine.heard import meaning
 from bcp.engine.judge import Judge
 from bcp.engine.moves import Moves
@@ -49,15 +49,15 @@ class Runner:
     ) -> None:
         self.loaded, self.services, self.journal, self.listener = loaded, services, journal, listener
         self.nodes = nodes_of(loaded)
-        self.hold = hold
+        self._placed = {s.id: s for s in loaded.steps}
+        self.hold, self.stopping, self.stopped_by, self.signum = hold, "", "", 0
         self.state: RunState = replay(self.nodes, journal.events())
         self._seq = self.state.last_seq
-        self.stopping: str = ""
-        self.stopped_by: str = ""
-        self.signum = 0
         self.broken: StorageError | None = None
         self._stop = asyncio.Event()
         self._news = asyncio.Event()
+        self._turn = asyncio.Event()
+        """Set when a step ends and when somebody says stop: what the loop waits for."""
         self._told: asyncio.Task[Any] | None = None
         """Ends when somebody says stop; one for the whole run."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -91,6 +91,7 @@ class Runner:
                 task.cancel()
         self.stopping, self.signum, self.stopped_by = reason, signum, by or ("signal" if signum else "told")
         self._stop.set()
+        self._turn.set()
 
     def wake(self) -> None:
         """Something was told to the run by this very process: read it now, not at the next poll."""
@@ -134,12 +135,13 @@ class Runner:
             return await self._holding()
         if self.state.phase != phase and any(n.phase == phase for n in self.nodes):
             await self._note("phase_started", phase=phase)
+        frontier = Frontier(self.nodes, phase)
         while True:
             if (ending := await self._check()) is not None:
                 return ending
             await self._undo_decided()
             await self.moves.withhold()
-            todo = next_in_phase(self.nodes, self.state, phase)
+            todo = frontier.next(self.state)
             await self._skip(todo.skip)
             for step_id in todo.start:
                 self._start(step_id)
@@ -160,14 +162,13 @@ class Runner:
             await self._note("step_finished", step=step_id, status=how)
 
     def _start(self, step_id: str) -> None:
-        self.state.steps[
-            step_id
-        ].status = "running"  # before its first event is on disk, so that it is not started twice
+        # before its first event is on disk, so that it is not started twice
+        self.state.steps[step_id].status = "running"
         self._tasks[step_id] = asyncio.create_task(self._guarded(step_id), name=step_id)  # noqa: TID251 - awaited in _wait_for_any
 
     async def _guarded(self, step_id: str) -> None:
         try:
-            await self.performer.perform(self.loaded.step(step_id), self._stop)
+            await self.performer.perform(self._placed[step_id], self._stop)
         except StorageError as error:
             self.broken = self.broken or error
         except BaseExceptionGroup as group:
@@ -175,13 +176,15 @@ class Runner:
             if storage is None:
                 raise
             self.broken = self.broken or _first(storage)
+        finally:
+            self._turn.set()
 
     async def _wait_for_any(self) -> None:
         if self._stop.is_set():  # nothing but the tasks is left to wait for
             await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED, timeout=POLL_S)
         else:
-            assert self._told is not None
-            await asyncio.wait([self._told, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+            await self._turn.wait()
+        self._turn.clear()
         await self._reap()
 
     async def _reap(self) -> None:
@@ -342,15 +345,18 @@ class Runner:
 
     async def _watch_signals(self) -> None:
         """Read what people say from the journal. A journal that cannot be read stops the run, it does not fail it."""
+        loop = asyncio.get_running_loop()
         while True:
             try:
                 await self._hear()
             except StorageError as error:
                 self.broken = self.broken or error
                 self._stop.set()
+                self._turn.set()
                 return
-            with contextlib.suppress(TimeoutError):  # other processes live in real time
-                await asyncio.wait_for(self._news.wait(), POLL_S)
+            timer = loop.call_later(POLL_S, self._news.set)  # other processes live in real time, and cannot wake us
+            await self._news.wait()
+            timer.cancel()
             self._news.clear()
 
     async def _hear(self) -> None:

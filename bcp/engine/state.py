@@ -106,6 +106,16 @@ class Node:
     """``continue_on_error``."""
     undo: bool = False
 
+    def to_data(self) -> dict[str, Any]:
+        """As it is kept in the run's file. ``asdict`` would copy every value, and a run may have thousands of steps."""
+        return {
+            "id": self.id,
+            "phase": self.phase,
+            "needs": self.needs,
+            "optional": self.optional,
+            "undo": self.undo,
+        }
+
 
 def initial(nodes: Sequence[Node]) -> RunState:
     """A run before its first event."""

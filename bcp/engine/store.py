@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -237,7 +237,7 @@ class Runs:
             self.room.plans.mark_used(checksum, run_id, self.clock.now())
             meta = {
                 "plan": plan,
-                "nodes": [asdict(n) for n in nodes],
+                "nodes": [n.to_data() for n in nodes],
                 "run": run_id,
                 "group": str(plan["group"]),
                 "parent": parent,

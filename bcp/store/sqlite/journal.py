@@ -8,7 +8,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,20 @@ from bcp.store.chain import claim_digest, genesis_of, outcome_digest
 from bcp.store.sqlite import runfile
 from bcp.store.sqlite.connect import connect, set_durable
 from bcp.store.sqlite.migrations import migrate
+from bcp.store.worker import Worker
 
 LINGER_S = 0.015
 """How long a crowd of writers waits for more company before one sync ..."""
 CROWD = 8
 """... and how many make one. A handful of steps side by side never waits."""
 Operation = Callable[[sqlite3.Connection], Any]
+_Waiting = tuple[Operation, asyncio.Future[Any]]
 _CLAIM = "insert into effect values(?,?,?,?,'claimed',null,?,null,?) on conflict do nothing"
+
+
+def _unread(db: sqlite3.Connection) -> list[Signal]:
+    rows = db.execute("select id, at, kind, actor, data from signal where consumed=0 order by id").fetchall()
+    return [Signal(i, at, kind, actor, json.loads(data)) for i, at, kind, actor, data in rows]
 
 
 class SqliteJournal:
@@ -41,10 +48,9 @@ class SqliteJournal:
         self.incarnation = new_token(12)
         self.closed: Callable[[RunCard], None] | None = None
         """Told how the run stands when this journal lets it go."""
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._pending: list[tuple[Operation, asyncio.Future[Any]]] = []
-        self._flushing: asyncio.Task[None] | None = None
-        self._crowded = self._claims = self._turned = False
+        self._worker = Worker("journal")
+        self._pending: list[_Waiting] = []
+        self._busy = self._crowded = self._claims = self._turned = False
         self._rows: list[tuple[int, float, str, str, str, str, str]] = []
         """Events of the commit under way: written together at its end."""
         self._guard = threading.Lock()
@@ -95,38 +101,47 @@ class SqliteJournal:
     # -- writing -------------------------------------------------------------------------------------------------
 
     def _enqueue(self, operation: Operation) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
         self._pending.append((operation, future))
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())  # noqa: TID251 - awaited by its futures
+        if not self._busy:
+            self._busy = True
+            self._next(loop)
         return future
 
-    async def _submit(self, operation: Operation) -> Any:
-        return await self._enqueue(operation)
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The next commit: at the end of this turn of the loop, so that whoever writes in it too is in; or an instant
+        later while many are writing, so that one sync serves them all."""
+        if self._crowded:
+            loop.call_later(LINGER_S, self._hand_over)  # real time, of the disk
+        else:
+            loop.call_soon(self._hand_over)
 
-    async def _flush(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._pending:
-            if self._crowded:  # many are writing: wait an instant, so that one sync serves them all
-                await asyncio.sleep(LINGER_S)  # noqa: TID251 - real time, of the disk
-            batch, self._pending = self._pending, []
-            self._crowded = len(batch) > CROWD
-            try:
-                results = await loop.run_in_executor(self._thread, self._commit, [op for op, _ in batch])
-            except (sqlite3.Error, OSError, StorageError) as error:
-                self._refuse([f for _, f in batch], error)
-                continue
-            for (_, future), result in zip(batch, results, strict=True):
-                if not future.done():
-                    future.set_result(result)
+    def _hand_over(self) -> None:
+        batch, self._pending = self._pending, []
+        self._crowded = len(batch) > CROWD
+        self._worker.hand(partial(self._commit, [op for op, _ in batch]), partial(self._committed, batch))
 
-    def _refuse(self, futures: Sequence[asyncio.Future[Any]], error: Exception) -> None:
-        """Everybody who waited hears it, each with an error of his own."""
+    def _committed(self, batch: Sequence[_Waiting], results: Sequence[Any] | None, error: BaseException | None) -> None:
+        if error is not None:
+            self._refuse([f for _, f in batch], error)
+        for (_, future), result in zip(batch, results or (), strict=results is not None):
+            if not future.done():
+                future.set_result(result)
+        if self._pending:
+            self._next(asyncio.get_running_loop())
+        else:
+            self._busy = False
+
+    def _refuse(self, futures: Sequence[asyncio.Future[Any]], error: BaseException) -> None:
+        """Everybody who waited hears it, each with an error of his own; a fault of ours is one and the same."""
         for future in futures:
             if future.done():
                 continue
             if isinstance(error, LeaseLost):
                 future.set_exception(LeaseLost(error.message, hint=error.hint))
+            elif not isinstance(error, (sqlite3.Error, OSError, StorageError)):
+                future.set_exception(error)
             else:
                 found = error if isinstance(error, BcpError) else runfile.failed(self.path, error)
                 future.set_exception(StorageError(found.message, hint=found.hint))
@@ -170,11 +185,11 @@ class SqliteJournal:
 
     async def record(self, kind: str, *, step: str = "", actor: str = "", **data: Any) -> None:
         """Append an event and wait until it is on disk."""
-        await self._submit(lambda db: self._append(kind, step, actor, data))
+        await self._enqueue(lambda db: self._append(kind, step, actor, data))
 
     async def claim(self, key: str, step: str, request: Mapping[str, Any], *, event: str = "", **data: Any) -> Claim:
         """Claim an effect. A claim of an earlier process that was never settled is in doubt."""
-        return await self._submit(lambda db: self._claim(db, key, step, request, event, data))  # type: ignore[no-any-return]
+        return await self._enqueue(lambda db: self._claim(db, key, step, request, event, data))  # type: ignore[no-any-return]
 
     def claim_soon(self, key: str, step: str, request: Mapping[str, Any]) -> asyncio.Future[Claim]:
         """The same, put in line now and awaited later."""
@@ -206,7 +221,7 @@ class SqliteJournal:
     async def check(self) -> None:
         """Before a write that comes long after its claim: is the lease still ours? Raises ``LeaseLost``."""
         if self.lease is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self.lease.check)
+            await self._worker.do(self.lease.check)
 
     async def settle(
         self,
@@ -219,7 +234,7 @@ class SqliteJournal:
         **data: Any,
     ) -> None:
         """Say how a claimed effect ended; a second settlement changes nothing."""
-        await self._submit(lambda db: self._settle(db, key, outcome, event, step, actor, data))
+        await self._enqueue(lambda db: self._settle(db, key, outcome, event, step, actor, data))
 
     def settle_soon(self, key: str, outcome: Mapping[str, Any]) -> asyncio.Future[Any]:
         """The same, not waited for: a crash before it is on disk leaves the effect in doubt, never repeated."""
@@ -253,31 +268,30 @@ class SqliteJournal:
             if changed.rowcount:
                 self._append("in_doubt", "", "", {"key": key, "reason": reason})
 
-        await self._submit(operation)
+        await self._enqueue(operation)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     async def effects(self, prefix: str = "") -> list[Effect]:
         """Rows of the ledger whose key starts so."""
-        return await self._submit(lambda db: runfile.read_effects(db, prefix))  # type: ignore[no-any-return]
+        return await self._enqueue(lambda db: runfile.read_effects(db, prefix))  # type: ignore[no-any-return]
 
     async def unread(self) -> list[Signal]:
-        """Signals not yet consumed. Reads only: costs no commit."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._unread)
+        """Signals not yet consumed. Reads only: costs no commit, and no way of its own where one is made anyway."""
+        if self._busy:
+            return await self._enqueue(_unread)  # type: ignore[no-any-return]
+        return await self._worker.do(self._look)
 
-    def _unread(self) -> list[Signal]:
+    def _look(self) -> list[Signal]:
         try:
             with self._guard:
-                rows = self._db.execute(
-                    "select id, at, kind, actor, data from signal where consumed=0 order by id"
-                ).fetchall()
+                return _unread(self._db)
         except sqlite3.Error as error:
             raise runfile.failed(self.path, error) from error
-        return [Signal(i, at, kind, actor, json.loads(data)) for i, at, kind, actor, data in rows]
 
     async def consume(self, signals: Sequence[Signal], events: Sequence[Draft] = ()) -> None:
         """Mark signals as read and, in the same commit, write what they mean."""
-        await self._submit(lambda db: self._consume(db, [s.id for s in signals], events))
+        await self._enqueue(lambda db: self._consume(db, [s.id for s in signals], events))
 
     def _consume(self, db: sqlite3.Connection, ids: Sequence[int], events: Sequence[Draft]) -> None:
         db.executemany("update signal set consumed=1 where id=?", [(i,) for i in ids])
@@ -303,7 +317,7 @@ class SqliteJournal:
 
     def close(self) -> None:
         """Let the file go."""
-        self._thread.shutdown(wait=True)
+        self._worker.close()
         self._db.close()
         if self.closed is not None:
             self.closed(self.card())
