@@ -28,6 +28,8 @@ class Case:
     """The same, less surely (95 %): enough to wait for the decision time, not to move."""
     share: float = 0.0
     """Share of failing looks, for people."""
+    refused: bool = False
+    """What fails now are permanent refusals of valid recipients, and of no mere part of them."""
     flapping: bool = False
     limited: bool = False
     """All that fails are limits that the addresses of our probers run into."""

@@ -225,6 +225,7 @@ def _case(r: Round, domain: str, seen: Survey, state: str, classes: tuple[str, .
         sure_share=max((m.sure_share() for m in memories), default=0.0),
         likely_share=max((m.sure_share(Z) for m in memories), default=0.0),
         share=max((v.share for v in moved), default=0.0),
+        refused=any(v.rejecting for v in moved),
         flapping=bool(memories) and all(m.flapping for m in memories),
         delivered=seen.weighed.delivered and all(v.name != "dns" for v in moved),
         limited=bool(moved) and all(survey.only_limits(v) for v in moved),

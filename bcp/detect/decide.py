@@ -35,7 +35,7 @@ class Condition:
 def _share_enough(c: Case, m: Moment, r: Rules) -> bool:
     early = c.likely_share >= r.switch_share and not _long_enough(c, m, r)  # there is time to become sure
     over = not c.lately  # then that is the reason, and not how much of it failed before
-    return "F" in c.classes or c.sure_share >= r.switch_share or early or over
+    return c.refused or c.sure_share >= r.switch_share or early or over
 
 
 def _long_enough(c: Case, m: Moment, r: Rules) -> bool:

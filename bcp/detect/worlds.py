@@ -22,6 +22,8 @@ RULES = Rules(
 )
 ROUNDS = 110
 START = 1_770_000_000.0
+LATEST = 5
+"""Rounds from one look of the rarest probe to its next."""
 SURE = 0.8
 """Shares of failing looks from here on must be found; below the configured share a switch is harm."""
 
@@ -336,11 +338,27 @@ def harm_of(world: World, n: int, found: Decision) -> list[str]:
     worth = [f for f in broken if _CLASS[f.what] in _MOVING and (f.share >= RULES.switch_share or f.what == "rejects")]
     if found.action == "switch" and not worth:
         several = [f for f in broken if _CLASS[f.what] in _MOVING]
-        if 1 - _product(1 - f.share for f in several) < RULES.switch_share:
+        if 1 - _product(1 - f.share for f in several) < RULES.switch_share and not unseen_end(world, n):
             return [f"round {n}: switch while {_names(world, n)} is broken"]
     if found.action == "failback" and world.broken(n) & _MOVING:
         return [f"round {n}: failback while {_names(world, n)} is broken"]
     return []
+
+
+def unseen_end(world: World, n: int) -> bool:
+    """Is this a round in which nobody can know that an outage is over, as no look has met its end?
+
+    A look every five minutes, and a recipient that was removed in the meantime, see the same whether it goes on or
+    not. Judged by playing on: were the fault still there, every look since would have found the same.
+    """
+    for i, fault in enumerate(world.faults):
+        if _CLASS.get(fault.what) not in _MOVING or fault.on or not fault.end <= n < fault.end + LATEST:
+            continue
+        on = replace(world, faults=(*world.faults[:i], replace(fault, end=n + 1), *world.faults[i + 1 :]))
+        here, there = Eyes(world), Eyes(on)
+        if all(list(here.signals(k, 0.0)) == list(there.signals(k, 0.0)) for k in range(fault.end, n + 1)):
+            return True
+    return False
 
 
 def _product(numbers: Iterator[float]) -> float:

@@ -111,9 +111,17 @@ def test_of_several_that_may_not_be_moved_the_nearest_speaks() -> None:
 
 def test_class_f_needs_no_time_and_no_share() -> None:
     """Every minute bounces mail for good."""
-    case = replace(B, classes=("F",), failed_s=0.0, sure_share=0.0)
+    case = replace(B, classes=("F",), failed_s=0.0, sure_share=0.0, refused=True)
     found = judge_now("switch", [case], NOW, RULES)
     assert found.allowed and found.why.startswith("valid recipients are refused for good")
+
+
+def test_a_part_that_was_refused_for_good_lends_its_haste_to_nothing_else() -> None:
+    """Some looks were refused for good and the newest ones are deferred: how much of it fails has to be sure first."""
+    part = replace(B, classes=("F",), failed_s=0.0, sure_share=0.4)
+    found = judge_now("switch", [part], NOW, RULES)
+    assert (found.action, [r.rule for r in found.refusals]) == ("ask", ["share"])
+    assert judge_now("switch", [replace(part, sure_share=0.6)], NOW, RULES).allowed  # most fails, and mail is lost
 
 
 def test_class_e_counts_only_where_the_mx_host_does_not_resolve() -> None:

@@ -97,6 +97,28 @@ def test_a_harmful_switch_is_seen() -> None:
     assert worlds.harm_of(world, 15, back) and not worlds.harm_of(world, 25, back)
 
 
+def test_an_end_that_no_look_has_met_is_nobodys_fault() -> None:
+    """Rejects end while a removed recipient goes on refusing: only the next mail, minutes later, can tell."""
+    from bcp.detect.verdict import Decision
+
+    trip = Watched("trip", "round-trip", "outbound", medium="smtp", every_s=300.0)
+    faults = (Fault("rejects", 10, 51), Fault("removed", 30, 90))
+    world = World(1, ("a",), {}, (ALL[0], trip), faults)
+    switch = Decision("down", action="switch")
+    assert not any(worlds.harm_of(world, n, switch) for n in range(51, 55)) and worlds.unseen_end(world, 54)
+    assert worlds.harm_of(world, 55, switch) and worlds.harm_of(world, 56, switch)  # that mail came through
+    shown = replace(world, probes=(*world.probes, Watched("smtp-2", "smtp", "inbound", medium="smtp")))
+    assert worlds.harm_of(shown, 51, switch)  # another recipient is accepted again
+    assert not worlds.unseen_end(replace(world, faults=faults[1:]), 51) and not worlds.unseen_end(world, 56)
+
+
+@pytest.mark.parametrize("number", [1_001_089, 1_001_793])
+def test_worlds_that_were_judged_wrong_once(number) -> None:
+    """What was refused for good before lends its haste to nothing else, and an end that nobody saw is no harm."""
+    course = play(make(number))
+    assert not course.harms and not course.misses
+
+
 def test_eyes_see_what_is_on_the_way() -> None:
     """A place that is cut off sees nothing but time-outs, its controls too."""
     world = World(1, ("place-0", "b"), {}, ALL, (Fault("cut-off", 0, 9, places=("b",)), Fault("names", 5, 9)))
