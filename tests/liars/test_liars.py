@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections import Counter
@@ -103,3 +104,23 @@ def test_lies(theatre, house, number, record_property) -> None:
 def test_no_fewer_games_are_played_than_were_asked_for() -> None:
     """Slices are rounded up."""
     assert GAMES == "all" or SLICES * EACH * len(HOUSES) >= int(GAMES)
+
+
+class _Counted(VirtualLoop):
+    """It gives up when it turns and turns."""
+
+    turns = 0
+
+    def _run_once(self) -> None:
+        self.turns += 1
+        assert self.turns < 1_000, "a timer is never due"
+        super()._run_once()
+
+
+def test_time_goes_on_after_thirty_years_of_games() -> None:
+    """Every game is a day of its loop: what is due now is due, however large the number that now has."""
+    loop = _Counted()
+    loop.moved = began = 30 * 365 * 86_400.0
+    with contextlib.closing(loop):
+        loop.run_until_complete(asyncio.sleep(0.1))
+    assert loop.moved - began == pytest.approx(0.1, abs=1e-5)

@@ -16,6 +16,9 @@ LOOKS = 2
 """So often in a row nothing must be there before time moves: the kernel may still carry a packet."""
 PATIENCE_S = 0.0005
 REAL_WAIT_S = 0.05
+RESOLUTION_S = 1e-6
+"""What is due within this is due now. asyncio adds the clock's own, a nanosecond, and after 2^24 seconds of games a
+nanosecond more is the same number: a timer of this very instant was never due, and the loop turned without end."""
 STALL_S = 5.0
 """Of real time: a thread that is still at work then is not waited for any longer."""
 
@@ -55,6 +58,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.elsewhere = 0
         """Threads and programs at work: while there are any, time does not move."""
         super().__init__(selector)
+        self._clock_resolution = RESOLUTION_S
 
     def time(self) -> float:
         return self.moved
