@@ -11,6 +11,7 @@ import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dns.name
 import dns.rdataset
@@ -62,6 +63,7 @@ class Kept:
     at: float
     room: Any
     mx: Any
+    serial: int
     held: Any
     mailed: list[tuple[str, bytes]]
     broken: str
@@ -97,6 +99,8 @@ class Stage:
         self.names = [
             NameFake(role, self.zones, {"bcp.": TSIG}, self.script) for role in ("primary", "secondary", "resolver")
         ]
+        for server in self.names:
+            server.published = self.published
         for server, address in zip(self.names, (AUTH1, AUTH2, RESOLVER), strict=True):
             await server.start([address], self.dns_port)
         self.exchange = MailFake("smtp.exchange", self.script)
@@ -104,6 +108,7 @@ class Stage:
         self.submission = MailFake("smtp.submission", self.script)
         for host, address in ((self.exchange, MAIL1), (self.relay, MAIL2), (self.submission, MAIL3)):
             await host.start(address, self.smtp_port)
+        self._machine.enter_context(patch("os.fsync", lambda _: None))  # nobody pulls the plug here
         self._machine.enter_context(machine(self.script, self._queue, self.queue.clear))
         self.web = Web(self.script, self.clock.now, queue=self._queue)
         await self.web.start()
@@ -145,7 +150,7 @@ class Stage:
         self.loop.moved += DAY_S
         self.clock.start = START - self.loop.time()
         self.zones[0].sets[MX_KEY] = dns.rdataset.from_text("IN", "MX", 5, PRIMARY_MX)
-        self.zones[0].serial += 1
+        self.zones[0].serial = 1
         self.queue[:] = [QUEUED]
         for host in (self.exchange, self.relay, self.submission):
             host.broken = ""
@@ -169,6 +174,7 @@ class Stage:
             self.clock.now(),
             copy.deepcopy(app.running.room),
             self.zones[0].sets[MX_KEY],
+            self.zones[0].serial,
             copy.deepcopy((self.web.taken, self.web.rows, self.queue, self.exchange.taken, self.relay.taken)),
             list(self.submission.taken),
             self.exchange.broken,
@@ -179,7 +185,7 @@ class Stage:
         self.clock.start = kept.at - self.loop.time()
         vars(app.running)["room"] = copy.deepcopy(kept.room)
         self.zones[0].sets[MX_KEY] = kept.mx
-        self.zones[0].serial += 1
+        self.zones[0].serial = kept.serial
         taken, rows, queue, exchange, relay = copy.deepcopy(kept.held)
         self.web.taken[:], self.queue[:] = taken, queue
         self.web.rows.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 from collections import Counter
@@ -25,6 +26,8 @@ GAMES = os.environ.get("BCP_LIARS", "0")
 SEED = int(os.environ.get("BCP_LIARS_SEED", "1"))
 EACH = 20
 """Games of one test."""
+WHOLE = 20
+"""One in so many games is played to its end, also where the rest is what was rehearsed."""
 LEAST = 40
 """Kinds of wrong answers at every point."""
 SLICES = 26 if GAMES == "all" else -(-int(GAMES) // len(HOUSES) // EACH)
@@ -39,6 +42,7 @@ class Theatre:
     parts: dict[str, list[Part]] = field(default_factory=dict)
     kept: dict[str, Rehearsed] = field(default_factory=dict)
     kinds: dict[str, dict[str, str]] = field(default_factory=dict)
+    numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def open(self, house: str) -> list[str]:
         """Play this house honestly; what was wrong."""
@@ -55,7 +59,8 @@ class Theatre:
     def game(self, part: Part) -> list[str]:
         """One lie; what was wrong."""
         lie = cast.lies_at(part.point)[part.kind]
-        game = self.loop.run_until_complete(play(self.stage, part.world, part, lie, self.kept[part.world]))
+        whole = next(self.numbers) % WHOLE == 0
+        game = self.loop.run_until_complete(play(self.stage, part.world, part, lie, self.kept[part.world], whole))
         return judge.wrong(game, self.stage) + judge.untrue(game, self.kinds[part.world])
 
 
