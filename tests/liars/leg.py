@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,15 +57,13 @@ def _essence(plan: Plan) -> str:
     return NAMES.sub("", json.dumps(data, sort_keys=True))
 
 
-def same_way(one: Leg, other: Leg) -> bool:
-    """Did both end alike: every step, every delivery, every fault, and where mail goes?"""
-    if one.view is None or other.view is None or one.ending is None or other.ending is None:
-        return False
-    return one.after == other.after and _became(one) == _became(other)
-
-
-def _became(leg: Leg) -> tuple[Any, ...]:
-    assert leg.view is not None and leg.ending is not None
-    steps = {s.id: (s.status, s.error) for s in leg.view.state.steps.values()}
+def became(leg: Leg) -> str:
+    """How it ended: every step, every effect, and where mail goes. Words of faults apart: what follows from a way does
+    not hang on them. Empty: it was refused."""
+    if leg.view is None or leg.ending is None:
+        return ""
+    steps = {s.id: (str(s.status), bool(s.error)) for s in leg.view.state.steps.values()}
+    effects_ = Counter((e.step, e.state, str((e.outcome or {}).get("state"))) for e in leg.view.record.effects)
     changes = [[c.before, c.after] for c in leg.plan.changes()] if leg.plan is not None else []
-    return leg.ending.status, steps, sorted(rows_of(leg)), changes
+    place = (leg.before, leg.after, leg.ending.status)
+    return repr((place, steps, sorted(effects_.items()), sorted(rows_of(leg)), changes))

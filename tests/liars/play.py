@@ -3,13 +3,15 @@
 What an honest game does before the lie is told is played once for each house and kept: a game whose lie is told on the
 way back begins with a failover that came through, one whose lie is told in the run begins with a plan that was made.
 What follows once the lie is over is not played again where it can only be the honest game: a look leaves nothing
-behind, the plan is the honest plan, every step and every delivery ended as in the honest run. Some are played whole.
+behind, the plan is the honest plan, every step and every effect ended as in a run whose rest was played. Some games are
+played whole.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,9 +31,10 @@ from bcp.engine.state import FINAL
 from bcp.kernel.errors import BcpError
 from bcp.plan.model import Plan
 from bcp.wiring import App
-from liars.leg import Leg, same_plan, same_way
+from liars.leg import Leg, became, same_plan
 from liars.script import Part, Script
 from liars.stage import PRIMARY_MX, RELAY_MX, Kept, Stage
+from liars.web import Taken
 
 POLL_S = 600.0
 """How often a run looks for what other processes told it: there are none here, and an hour of polling is not free."""
@@ -77,7 +80,8 @@ class Rehearsed:
     planned: tuple[Kept, Plan]
     held: tuple[Kept, Leg]
     back: tuple[Kept, Plan]
-    returned: Leg
+    known: set[str]
+    """Ends of ways from which the rest was played already: by honest games, and by those with a lie."""
 
 
 async def play(
@@ -121,7 +125,9 @@ async def rehearse(stage: Stage, house: str) -> Rehearsed:
     held = stage.keep(app), over
     back = await one.plan(over.run)
     kept = stage.keep(app), back
-    found = Rehearsed(planned, held, kept, await one.leg(HONEST, over.run, back))
+    returned = await one.leg(HONEST, over.run, back)
+    known = {one.place(held[0].taken, "over", over), one.place(stage.web.taken, "back", returned)}
+    found = Rehearsed(planned, held, kept, known)
     await app.close()
     return found
 
@@ -138,6 +144,7 @@ class _Play:
     def __init__(self, app: App, game: Game, stage: Stage, rehearsed: Rehearsed | None, whole: bool) -> None:
         self.app, self.game, self.stage, self.rehearsed = app, game, stage, rehearsed
         self.quick = None if whole else rehearsed
+        self.passed: list[str] = []
         self.script: Script = stage.script
 
     async def all(self) -> None:
@@ -150,6 +157,8 @@ class _Play:
             return
         self.script.window = ""
         await self._end()
+        if self.rehearsed and not self.game.open:
+            self.rehearsed.known.update(filter(None, self.passed))
 
     async def _ways(self) -> None:
         window, quick = self.script.part.window if self.script.part else "", self.quick
@@ -158,8 +167,8 @@ class _Play:
             await self._look("watch")
             raise _AsRehearsed(PRIMARY_MX)
         self.game.legs["over"] = over = await self._there()
-        if quick and window in {"run", "moved"} and same_way(over, quick.held[1]):
-            raise _AsRehearsed(RELAY_MX)
+        if not window.startswith("back-"):
+            self._ended("over", over)
         self.stage.heal()
         if over.ending is None or over.ending.status != "holding":
             return
@@ -167,8 +176,20 @@ class _Play:
             await self._look("back-watch")
             raise _AsRehearsed(RELAY_MX)
         self.game.legs["back"] = back = await self._back(over)
-        if quick and window in {"back-run", "back-moved"} and same_way(back, quick.returned):
-            raise _AsRehearsed(PRIMARY_MX)
+        self._ended("back", back)
+
+    def _ended(self, way: str, leg: Leg) -> None:
+        """From here on the network is honest: the same end is followed by the same game."""
+        here = self.place(self.stage.web.taken, way, leg)
+        if self.quick and here in self.quick.known:
+            raise _AsRehearsed(leg.after)
+        self.passed.append(here)
+
+    @staticmethod
+    def place(taken: list[Taken], way: str, leg: Leg) -> str:
+        """All that the rest of a game hangs on; empty: it is not said."""
+        ended = became(leg)
+        return f"{way} {ended} {sorted(Counter((t.point, t.to) for t in taken).items())}" if ended else ""
 
     async def _there(self) -> Leg:
         window = self.script.part.window if self.script.part else ""

@@ -31,7 +31,7 @@ from liars.mail import MailFake
 from liars.names import NameFake
 from liars.script import Script
 from liars.virtual import LoopClock, VirtualLoop
-from liars.web import Web
+from liars.web import Taken, Web
 
 DOMAIN, EXCHANGE, RELAY = "corp.test", "corp-test.mail.protection.outlook.test.", "mx.backup.test."
 PRIMARY_MX, RELAY_MX = f"0 {EXCHANGE}", f"10 {RELAY}"
@@ -67,6 +67,11 @@ class Kept:
     held: Any
     mailed: list[tuple[str, bytes]]
     broken: str
+
+    @property
+    def taken(self) -> list[Taken]:
+        """What vendors had taken."""
+        return list(self.held[0])
 
 
 @dataclass
