@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from liars import cast, judge
-from liars.houses import HOUSES
+from liars.houses import HOUSES, Place
 from liars.play import Rehearsed, play, rehearse
 from liars.script import Part
 from liars.stage import Stage
@@ -29,8 +29,6 @@ LEAST = 40
 """Kinds of wrong answers at every point."""
 SLICES = 26 if GAMES == "all" else 1
 """Tests of one house: each begins with an honest game of it."""
-EACH = 0 if GAMES == "all" else -(-int(GAMES) // len(HOUSES))
-"""Games of one house; 0: all."""
 GAME_S = 120.0
 """Real seconds that a game may take on a busy machine; on a quiet one it takes a tenth of one."""
 
@@ -51,7 +49,7 @@ class Theatre:
         if house in self.parts:
             return []
         honest = self.loop.run_until_complete(play(self.stage, house, None, None))
-        self.parts[house] = cast.all_parts(house, self.stage.script.asked)
+        self.parts[house] = cast.all_parts(house, self.stage.script.asked, HOUSES[house](self.stage.place()).only)
         self.kinds[house] = self.stage.kinds(house)
         wrong = judge.wrong(honest, self.stage) + judge.untrue(honest, self.kinds[house])
         self.kept[house] = self.loop.run_until_complete(rehearse(self.stage, house))
@@ -90,14 +88,21 @@ def test_a_lying_network(theatre, house, number, record_property) -> None:
     assert theatre.open(house) == []
     parts = theatre.parts[house]
     assert _points_with_few_kinds(parts) == {}
-    chosen = cast.sampled(parts, EACH or len(parts), SEED)[number::SLICES]
+    wanted = len(parts) if GAMES == "all" else -(-int(GAMES) * HOUSES[house](theatre.stage.place()).share // 100)
+    chosen = cast.sampled(parts, wanted, SEED)[number::SLICES]
     found = {}
     for part in chosen:
         if wrong := theatre.game(part):
             found[part] = wrong
     record_property("liars", json.dumps(Counter(p.kind for p in chosen)))
-    assert len(chosen) >= EACH
+    assert len(chosen) == wanted or GAMES == "all"
     assert not found, "\n".join(judge.say(p, w) for p, w in list(found.items())[:10])
+
+
+def test_the_shares_of_the_houses_are_the_whole() -> None:
+    """No fewer games are played than were asked for."""
+    place = Place("http://127.0.0.1:1", "127.0.0.1:1", "127.0.0.1", 1, 1)
+    assert sum(make(place).share for make in HOUSES.values()) == 100
 
 
 def _points_with_few_kinds(parts: list[Part]) -> dict[tuple[str, str], int]:
