@@ -26,7 +26,7 @@ ALONE = {
     "real/test_story.py": 60.0,
     "scenarios/": 45.0,
     "players/": 80.0,
-    "liars/": 10.0,
+    "liars/": 25.0,
     "acceptance/test_first_hour.py": 30.0,
     "crash/": 15.0,
     "real/": 3.0,

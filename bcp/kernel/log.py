@@ -8,6 +8,9 @@ import sys
 from bcp.kernel.secret import redact
 from bcp.kernel.text import one_line
 
+CHATTY = ("asyncio", "aiosmtpd", "mail.log", "twilio", "slack_sdk", "azure", "httpx", "apprise", "urllib3")
+"""Libraries that log what vendors say, with tracebacks, and addresses that are secrets (urllib3: the whole URL)."""
+
 
 class _Redacting(logging.Formatter):
     """Takes secrets out of the finished line, tracebacks included. What came from outside stays on its line."""
@@ -29,8 +32,8 @@ def set_up(verbosity: int) -> None:
     root.setLevel(logging.WARNING)
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG)
     logging.getLogger("bcp").setLevel(level)
-    for chatty in ("asyncio", "aiosmtpd", "mail.log", "twilio", "slack_sdk", "azure", "httpx"):
-        logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 class _Json(_Redacting):

@@ -41,7 +41,7 @@ async def exchange(
 ) -> list[dns.message.Message | Lost]:
     """Send all, with at most ``window`` unanswered, and return the answers in the order of the messages.
 
-    A message without a verified answer in ``timeout_s`` after the last progress is ``Lost``; it may have been acted on.
+    A message without a verified answer in ``timeout_s`` after the last answer is ``Lost``; it may have been acted on.
     One that was never written is not sent again over a second connection more than once.
     """
     results: list[dns.message.Message | Lost | None] = [None] * len(messages)
@@ -96,8 +96,10 @@ async def _one_connection(
                 chunk = await reader.read(262_144)
                 if not chunk:
                     break
-                patience.reschedule(loop.time() + timeout_s)  # progress was made
+                before = len(flying)
                 buffer = _take_frames(endpoint, buffer + chunk, messages, flying, results, keyring)
+                if len(flying) < before:  # an answer is progress; bytes are not: they may drip for hours
+                    patience.reschedule(loop.time() + timeout_s)
     except (OSError, TimeoutError):
         pass
     finally:

@@ -20,15 +20,21 @@ def lies_at(point: str) -> Mapping[str, Any]:
     """The lies that can be told at a point."""
     if point.startswith("dns."):
         return {**DNS, **UPDATE} if point.endswith(".update") else DNS
-    if point.startswith("smtp."):
+    if point.startswith(("smtp.", "imap.")):
         return DOT if point.endswith(".dot") else SMTP
-    return {"program.queue": PROGRAM, "program.drain": PROGRAM, "file.log": LOG, "file.page": FILE}.get(point, HTTP)
+    if point.startswith("program."):
+        return PROGRAM
+    if point.startswith("file."):
+        return LOG if point == "file.log" else FILE
+    return HTTP
 
 
-def all_parts(house: str, asked: Asked) -> list[Part]:
-    """The whole cross product of one house, from what an honest game asked."""
+def all_parts(house: str, asked: Asked, only: tuple[str, ...] = ("",)) -> list[Part]:
+    """The whole cross product of one house, from what an honest game asked; ``only``: beginnings of points."""
     out = []
     for window, point in sorted(asked, key=lambda k: (WINDOWS.index(k[0]), k[1])):
+        if not point.startswith(only):
+            continue
         for kind in lies_at(point):
             out.append(Part(house, point, kind, window, True))
             if asked[window, point] > 1 or point.endswith((".send", ".post", ".call", ".update", ".dot")):

@@ -28,6 +28,7 @@ class Place:
     resolver: str
     mail: str
     smtp_port: int
+    imap_port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,10 @@ class House:
     probes: Mapping[str, Any] = field(default_factory=dict)
     steps: str = ""
     forms: tuple[str, ...] = ()
+    only: tuple[str, ...] = ("",)
+    """Lies are told at points that begin so: what is asked in every house alike is lied to in one."""
+    share: int = 10
+    """Of a hundred games."""
     relay: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -52,22 +57,32 @@ def twilio_slack(at: Place) -> House:
             "slack": {"kind": "slack", "channel": "C0LAB000001", "api_url": at.web, **SLACK},
         },
         {"owa": {"kind": "https", "url": f"{at.web}/owa", "timeout": "2s"}},
+        share=34,
     )
 
 
 def voice_teams(at: Place) -> House:
-    """Calls, a Teams workflow, and what the provider says of itself."""
+    """Calls, and a Teams workflow."""
     return House(
         {
             "sms": {"kind": "twilio-voice", "api_url": at.web, **TWILIO},
             "slack": {"kind": "teams", "url": "file:secrets/teams", "timeout": "5s"},
         },
-        {
+        forms=("voice",),
+        only=("twilio.", "teams."),
+    )
+
+
+def graph(at: Place) -> House:
+    """What the provider says of itself, and mailboxes that are opened."""
+    return replace(
+        twilio_slack(at),
+        probes={
             "provider": {"kind": "status-page", "url": f"{at.web}/provider", "timeout": "2s"},
             "health": {"kind": "graph-health", "api_url": at.web, **GRAPH},
             "boxes": {"kind": "graph-mailbox", "api_url": at.web, "mailboxes": ["a@corp.test"], **GRAPH},
         },
-        forms=("voice",),
+        only=("provider.", "graph.", "entra."),
     )
 
 
@@ -93,6 +108,8 @@ def email_ntfy(at: Place) -> House:
             " needs: [mx], continue_on_error: true, irreversible: A ticket stays.}\n"
         ),
         forms=("email",),
+        only=("smtp.submission", "ntfy.", "entra.", "webhook", "dns."),
+        share=16,
     )  # fmt: skip
 
 
@@ -115,6 +132,8 @@ def whatsapp_incident(at: Place) -> House:
             "  - {id: heard, uses: answers.wait, with: {audience: employees, min: 1, within: 20s}, needs: [mx],"
             " continue_on_error: true}\n"
         ),
+        only=("twilio.", "slack.", "smtp."),
+        share=12,
     )  # fmt: skip
 
 
@@ -127,6 +146,29 @@ def programs(at: Place) -> House:
             "queue": {"command": ["postqueue", "-j"]}, "drain": "command", "drain_command": ["postqueue", "-f"],
             "log": "maillog",
         },
+        only=("program.", "file.", "relay."),
+    )  # fmt: skip
+
+
+def told(at: Place) -> House:
+    """One place for everybody by Apprise; and probes of what others say: a queue, a front door, alerts, people, a mail
+    that goes round."""
+    usual = twilio_slack(at)
+    return replace(
+        usual,
+        channels={**usual.channels, "slack": {"kind": "apprise", "url": "file:secrets/apprise", "timeout": "10s"}},
+        probes={
+            "queue": {"kind": "queue", "command": ["postqueue", "-j"], "timeout": "2s"},
+            "door": {"kind": "imap", "host": at.mail, "port": at.imap_port, "tls": False, "timeout": "2s"},
+            "alerts": {"kind": "alert"},
+            "people": {"kind": "people"},
+            "round": {
+                "kind": "round-trip", "to": "alice@corp.test", "resolvers": [at.resolver], "port": at.smtp_port,
+                "arrival": "maildir", "timeout": "20s",
+            },
+        },
+        only=("apprise.", "imap.", "program.probe", "file.alerts", "file.problems", "file.arrival"),
+        share=8,
     )  # fmt: skip
 
 
@@ -136,4 +178,6 @@ HOUSES: Mapping[str, Callable[[Place], House]] = {
     "email-ntfy": email_ntfy,
     "whatsapp-incident": whatsapp_incident,
     "programs": programs,
+    "graph": graph,
+    "told": told,
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from bcp.contracts import effect as effects
 from bcp.kernel.errors import Invalid, Refused
-from liars.play import Game, Leg
+from liars.leg import Leg, rows_of
+from liars.play import Game
 from liars.script import Part
 from liars.stage import MAILS, ONCALL, PHONES, PRIMARY_MX, RELAY_MX, STAFF, Stage
 
@@ -24,14 +24,14 @@ def wrong(game: Game, stage: Stage) -> list[str]:
     for name, leg in game.legs.items():
         out += [f"{name}: {w}" for w in (*_mx(name, leg), *_words(leg), *_people(leg, stage), *_faults(leg))]
     out += [*game.open, *_doubled(game)]
-    if not game.open and game.at_last != PRIMARY_MX and not _told_to_stay(game):
+    if not game.open and game.at_last != game.expected and not _told_to_stay(game):
         out.append(f"at last the MX is {game.at_last}")
     return out
 
 
 def _told_to_stay(game: Game) -> bool:
     """Did the failover end with a word that mail stays at the relay?"""
-    ending = game.legs["over"].ending
+    ending = game.legs["over"].ending if "over" in game.legs else None
     return ending is not None and ending.status != "holding" and "relay" in ending.reason
 
 
@@ -72,22 +72,10 @@ def _faults(leg: Leg) -> Iterator[str]:
 # -- people ----------------------------------------------------------------------------------------------------------
 
 
-def _rows(leg: Leg) -> list[tuple[str, str, str, str]]:
-    """Step, channel, person or place, and state of each delivery in the ledger."""
-    assert leg.view is not None
-    out = []
-    for effect in leg.view.record.effects:
-        if "channel" in effect.request:
-            key = effects.parse(effect.key)
-            state = str((effect.outcome or {}).get("state", effect.state)) if effect.state == "settled" else "in_doubt"
-            out.append((key.step, str(effect.request["channel"]), key.parts[-1] if key.parts else "", state))
-    return out
-
-
 def _people(leg: Leg, stage: Stage) -> Iterator[str]:
     if leg.view is None:
         return
-    rows = _rows(leg)
+    rows = rows_of(leg)
     for step_id, people in AUDIENCE.items():
         step = leg.view.state.steps.get(step_id)
         if step is None or step.status not in DONE:
@@ -107,7 +95,7 @@ def counted(game: Game) -> Counter[tuple[str, str, str]]:
     out: Counter[tuple[str, str, str]] = Counter()
     for leg in game.legs.values():
         if leg.view is not None:
-            out.update((channel, who, state) for _, channel, who, state in _rows(leg))
+            out.update((channel, who, state) for _, channel, who, state in rows_of(leg))
     return out
 
 
@@ -128,7 +116,7 @@ def untrue(game: Game, kinds: Mapping[str, str]) -> list[str]:
             to = _address(channel, person, kinds) if kind in PERSONAL else ""
             there = sum(n for (p, t), n in held.items() if p == point and (t == to or not to))
             sent, doubt, failed = (rows[channel, person, s] for s in ("sent", "in_doubt", "failed"))
-            if there < sent:
+            if there < sent and kind not in BELIEVING:
                 out.append(f"{channel} {person}: {sent} said to be sent, {there} taken")
             if there > sent + doubt:
                 out.append(f"{channel} {person}: {there} taken, {sent} sent and {doubt} in doubt ({failed} failed)")
@@ -140,6 +128,8 @@ POINTS = {
     "slack-incident": "slack.post", "teams": "teams.post", "ntfy": "ntfy.post", "apprise": "apprise.post",
     "email": "mail",
 }  # fmt: skip
+BELIEVING = frozenset({"apprise"})
+"""Its library says yes to whatever is 2xx, and shows no more: a page of a proxy is a yes. The docs say so."""
 PERSONAL = frozenset({"twilio-sms", "twilio-whatsapp", "twilio-voice", "email"})
 
 

@@ -28,6 +28,7 @@ class MailFake:
     point: str
     script: Script
     broken: str = ""
+    greets: bytes = b"220 mail.test ESMTP\r\n"
     taken: list[tuple[str, bytes]] = field(default_factory=list)
     on_etrn: Callable[[], None] = lambda: None
     _server: asyncio.Server | None = None
@@ -65,7 +66,7 @@ class _Talk:
         self.recipients: list[str] = []
 
     async def hold(self) -> None:
-        if not await self.say("greeting", b"220 mail.test ESMTP\r\n"):
+        if not await self.say("greeting", self.host.greets):
             return
         while line := await self.reader.readline():
             verb = line[:4].decode("latin-1").strip().upper()

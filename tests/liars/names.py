@@ -42,14 +42,16 @@ class NameFake(NameServer):
     def __init__(self, role: str, zones: list[Zone], keys: dict[str, str], script: Script) -> None:
         super().__init__(zones, keys)
         self.role, self.script = role, script
-        self._kept: dict[tuple[int, bytes], bytes] = {}
+        self._kept: dict[tuple[int, str, bytes], bytes] = {}
+        self.published: Callable[[], str] = str
+        """What changes in the zones, beside the serial."""
 
     def reply(self, wire: bytes) -> tuple[Wire, DnsLie | None]:
         """The answer, and the lie that it is."""
         lie: DnsLie | None = self.script.cue(f"dns.{self.role}.{_what(wire)}")
 
         def honest() -> bytes | None:
-            key = (self.zones[0].serial, wire[2:])
+            key = (self.zones[0].serial, self.published(), wire[2:])
             if (kept := self._kept.get(key)) is not None:  # all but the id was asked before, and the zones are the same
                 return wire[:2] + kept
             found = NameServer.answer(self, wire)

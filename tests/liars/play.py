@@ -2,12 +2,16 @@
 
 What an honest game does before the lie is told is played once for each house and kept: a game whose lie is told on the
 way back begins with a failover that came through, one whose lie is told in the run begins with a plan that was made.
+What follows once the lie is over is not played again where it can only be the honest game: a look leaves nothing
+behind, the plan is the honest plan, every step and every effect ended as in a run whose rest was played. Some games are
+played whole.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,12 +28,13 @@ from bcp.engine.ending import Ending
 from bcp.engine.events import Progress
 from bcp.engine.runner import Runner
 from bcp.engine.state import FINAL
-from bcp.engine.store import RunView
 from bcp.kernel.errors import BcpError
 from bcp.plan.model import Plan
 from bcp.wiring import App
+from liars.leg import Leg, became, same_plan
 from liars.script import Part, Script
-from liars.stage import RELAY_MX, Kept, Stage
+from liars.stage import PRIMARY_MX, RELAY_MX, Kept, Stage
+from liars.web import Taken
 
 POLL_S = 600.0
 """How often a run looks for what other processes told it: there are none here, and an hour of polling is not free."""
@@ -38,19 +43,6 @@ LONGEST_S = 20 * 3600.0
 HOUSE_END = FINAL | {"holding"}
 THERE, BACK = ("plan", "run", "moved"), ("back-plan", "back-run", "back-moved")
 HONEST = ("", "", "")
-
-
-@dataclass(slots=True)
-class Leg:
-    """A failover or a failback: what became of it. ``refused``: its plan or its start was, and why."""
-
-    before: str
-    plan: Plan | None = None
-    run: str = ""
-    ending: Ending | None = None
-    refused: BcpError | None = None
-    view: RunView | None = None
-    after: str = ""
 
 
 @dataclass(slots=True)
@@ -65,6 +57,8 @@ class Game:
     """Runs that no single command could bring to their end, with the network honest again."""
     at_last: str = ""
     """The MX when all was over."""
+    expected: str = PRIMARY_MX
+    """Where it must be then: elsewhere where the rest of the game is the honest one's, and was not played again."""
     taken: list[tuple[str, str, str]] = field(default_factory=list)
     """What vendors took of these legs: where, for whom, which text."""
 
@@ -86,10 +80,14 @@ class Rehearsed:
     planned: tuple[Kept, Plan]
     held: tuple[Kept, Leg]
     back: tuple[Kept, Plan]
+    known: set[str]
+    """Ends of ways from which the rest was played already: by honest games, and by those with a lie."""
 
 
-async def play(stage: Stage, house: str, part: Part | None, lie: Any, rehearsed: Rehearsed | None = None) -> Game:
-    """Play it to its end."""
+async def play(
+    stage: Stage, house: str, part: Part | None, lie: Any, rehearsed: Rehearsed | None = None, whole: bool = False
+) -> Game:
+    """Play it to its end; unless ``whole``, to where the rest is what was rehearsed."""
     game = Game(part)
     app = stage.reset(house)
     ears = _Ears(game)
@@ -98,7 +96,7 @@ async def play(stage: Stage, house: str, part: Part | None, lie: Any, rehearsed:
     stage.loop.set_exception_handler(lambda loop, context: game.faults.append(f"loop: {context}"))
     try:
         async with asyncio.timeout(LONGEST_S):
-            await _Play(app, game, stage, rehearsed).all()
+            await _Play(app, game, stage, rehearsed, whole).all()
     except TimeoutError:
         game.faults.append("the game does not end")
     except Exception as error:  # exactly this is what is looked for
@@ -117,7 +115,7 @@ async def rehearse(stage: Stage, house: str) -> Rehearsed:
     """An honest game, kept at three places."""
     app, game = stage.reset(house), Game(None)
     stage.script.begin(None, None)
-    one = _Play(app, game, stage, None)
+    one = _Play(app, game, stage, None, whole=True)
     stage.break_()
     plan = await one.plan("")
     planned = stage.keep(app), plan
@@ -126,25 +124,72 @@ async def rehearse(stage: Stage, house: str) -> Rehearsed:
     await app.clock.sleep(60)
     held = stage.keep(app), over
     back = await one.plan(over.run)
-    found = Rehearsed(planned, held, (stage.keep(app), back))
+    kept = stage.keep(app), back
+    returned = await one.leg(HONEST, over.run, back)
+    known = {one.place(held[0].taken, "over", over), one.place(stage.web.taken, "back", returned)}
+    found = Rehearsed(planned, held, kept, known)
     await app.close()
     return found
 
 
+class _AsRehearsed(Exception):
+    """What is left is the honest game. ``place``: the MX now."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        self.place = place
+
+
 class _Play:
-    def __init__(self, app: App, game: Game, stage: Stage, rehearsed: Rehearsed | None) -> None:
+    def __init__(self, app: App, game: Game, stage: Stage, rehearsed: Rehearsed | None, whole: bool) -> None:
         self.app, self.game, self.stage, self.rehearsed = app, game, stage, rehearsed
+        self.quick = None if whole else rehearsed
+        self.passed: list[str] = []
         self.script: Script = stage.script
 
     async def all(self) -> None:
         """Both ways, and the end."""
-        over = await self._there()
-        self.game.legs["over"] = over
-        self.stage.heal()
-        if over.ending is not None and over.ending.status == "holding":
-            self.game.legs["back"] = await self._back(over)
+        try:
+            await self._ways()
+        except _AsRehearsed as known:
+            self.game.expected = known.place
+            self._hold_against()
+            return
         self.script.window = ""
         await self._end()
+        if self.rehearsed and not self.game.open:
+            self.rehearsed.known.update(filter(None, self.passed))
+
+    async def _ways(self) -> None:
+        window, quick = self.script.part.window if self.script.part else "", self.quick
+        if quick and window == "watch":
+            self.stage.break_()
+            await self._look("watch")
+            raise _AsRehearsed(PRIMARY_MX)
+        self.game.legs["over"] = over = await self._there()
+        if not window.startswith("back-"):
+            self._ended("over", over)
+        self.stage.heal()
+        if over.ending is None or over.ending.status != "holding":
+            return
+        if quick and window == "back-watch":
+            await self._look("back-watch")
+            raise _AsRehearsed(RELAY_MX)
+        self.game.legs["back"] = back = await self._back(over)
+        self._ended("back", back)
+
+    def _ended(self, way: str, leg: Leg) -> None:
+        """From here on the network is honest: the same end is followed by the same game."""
+        here = self.place(self.stage.web.taken, way, leg)
+        if self.quick and here in self.quick.known:
+            raise _AsRehearsed(leg.after)
+        self.passed.append(here)
+
+    @staticmethod
+    def place(taken: list[Taken], way: str, leg: Leg) -> str:
+        """All that the rest of a game hangs on; empty: it is not said."""
+        ended = became(leg)
+        return f"{way} {ended} {sorted(Counter((t.point, t.to) for t in taken).items())}" if ended else ""
 
     async def _there(self) -> Leg:
         window = self.script.part.window if self.script.part else ""
@@ -186,6 +231,7 @@ class _Play:
         try:
             self.script.window = windows[0]
             leg.plan = plan or await self.plan(parent)
+            self._known(leg.plan, windows[0])
             self.script.window = windows[1]
             leg.run, leg.ending = await self._run(leg.plan, windows[2])
         except BcpError as error:
@@ -196,6 +242,14 @@ class _Play:
         leg.view = runs.view(leg.run) if leg.run else None
         leg.after = self.stage.published()
         return leg
+
+    def _known(self, plan: Plan, window: str) -> None:
+        """A plan that was lied to and became the honest one is carried out as that one is."""
+        part, quick = self.script.part, self.quick
+        if quick and part is not None and part.window == window:
+            honest, place = (quick.planned[1], PRIMARY_MX) if window == "plan" else (quick.back[1], RELAY_MX)
+            if same_plan(plan, honest):
+                raise _AsRehearsed(place)
 
     async def plan(self, parent: str) -> Plan:
         """The shipped playbook's plan."""
@@ -235,8 +289,7 @@ class _Play:
             if leg.run and self._status(leg.run) not in HOUSE_END:
                 await self._finish(leg.run)
             leg.view = self.app.running.runs.view(leg.run) if leg.run else None
-        web, mail = self.stage.web.taken, self.stage.submission.taken
-        self.game.taken = [(t.point, t.to, t.text) for t in web] + [("mail", to, b.decode("latin-1")) for to, b in mail]
+        self._hold_against()
         over = self.game.legs["over"]
         if not over.run or self._status(over.run) != "holding":
             return
@@ -252,6 +305,11 @@ class _Play:
             await going_back.end_parent(self.app, over.run, back.run if back else "", "alice")
         if self._status(over.run) not in FINAL:
             self.game.open.append(f"the failover is still {self._status(over.run)}")
+
+    def _hold_against(self) -> None:
+        """What vendors took is what the ledger is judged by."""
+        web, mail = self.stage.web.taken, self.stage.submission.taken
+        self.game.taken = [(t.point, t.to, t.text) for t in web] + [("mail", to, b.decode("latin-1")) for to, b in mail]
 
     def _status(self, run: str) -> str:
         return str(self.app.running.runs.view(run).state.status)

@@ -5,19 +5,24 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
+import functools
 import itertools
 import json
+import logging
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dns.name
 import dns.rdataset
 import dns.rdatatype
+import httpx
 import yaml
 
 from bcp.kernel.files import write_atomic
+from bcp.kernel.log import CHATTY
 from bcp.lab.nameserver import Zone
 from bcp.lab.net import free_port
 from bcp.settings import Configuration, load
@@ -25,12 +30,12 @@ from bcp.store.memory.state import MemoryState
 from bcp.wiring import App, make_app
 from bcp.wiring.shipped import SHIPPED
 from liars.houses import HOUSES, House, Place
-from liars.machine import machine
+from liars.machine import machine, spools
 from liars.mail import MailFake
 from liars.names import NameFake
 from liars.script import Script
 from liars.virtual import LoopClock, VirtualLoop
-from liars.web import Web
+from liars.web import Taken, Web
 
 DOMAIN, EXCHANGE, RELAY = "corp.test", "corp-test.mail.protection.outlook.test.", "mx.backup.test."
 PRIMARY_MX, RELAY_MX = f"0 {EXCHANGE}", f"10 {RELAY}"
@@ -62,9 +67,15 @@ class Kept:
     at: float
     room: Any
     mx: Any
+    serial: int
     held: Any
     mailed: list[tuple[str, bytes]]
     broken: str
+
+    @property
+    def taken(self) -> list[Taken]:
+        """What vendors had taken."""
+        return list(self.held[0])
 
 
 @dataclass
@@ -97,27 +108,45 @@ class Stage:
         self.names = [
             NameFake(role, self.zones, {"bcp.": TSIG}, self.script) for role in ("primary", "secondary", "resolver")
         ]
+        for server in self.names:
+            server.published = self.published
         for server, address in zip(self.names, (AUTH1, AUTH2, RESOLVER), strict=True):
             await server.start([address], self.dns_port)
         self.exchange = MailFake("smtp.exchange", self.script)
         self.relay = MailFake("smtp.relay", self.script, on_etrn=self.queue.clear)
         self.submission = MailFake("smtp.submission", self.script)
+        self.imap_port = free_port(MAIL3)
+        self.imap = MailFake("imap", self.script, greets=b"* OK IMAP4rev1 ready\r\n")
+        await self.imap.start(MAIL3, self.imap_port)
         for host, address in ((self.exchange, MAIL1), (self.relay, MAIL2), (self.submission, MAIL3)):
             await host.start(address, self.smtp_port)
+        for name in CHATTY:  # as every command has it
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        trusting = functools.cache(httpx._config.create_ssl_context)  # reading all authorities of the world takes 45 ms
+        self._machine.enter_context(patch("httpx._transports.default.create_ssl_context", trusting))
+        self._machine.enter_context(patch("os.fsync", lambda _: None))  # nobody pulls the plug here
         self._machine.enter_context(machine(self.script, self._queue, self.queue.clear))
+        self._machine.enter_context(spools(self.script, self._queue, self._gone_round, self._down))
         self.web = Web(self.script, self.clock.now, queue=self._queue)
         await self.web.start()
 
     async def stop(self) -> None:
         """Everything."""
         self._machine.close()
-        for thing in (*self.names, self.exchange, self.relay, self.submission, self.web):
+        for thing in (*self.names, self.exchange, self.relay, self.submission, self.imap, self.web):
             await thing.stop()
 
     def _queue(self) -> str:
         row = {"queue_name": "deferred", "arrival_time": int(self.clock.now()), "sender": "x@y.example"}
         people = [{"address": f"alice@{DOMAIN}", "delay_reason": "held"}]
         return "".join(json.dumps({**row, "queue_id": q, "recipients": people}) + "\n" for q in self.queue)
+
+    def _down(self) -> bool:
+        return bool(self.exchange.broken)
+
+    def _gone_round(self) -> list[bytes]:
+        """Mails that Exchange took; one of them goes to a mailbox outside."""
+        return [body for _, body in self.exchange.taken]
 
     def kinds(self, house: str) -> dict[str, str]:
         """The kind behind each channel."""
@@ -145,7 +174,7 @@ class Stage:
         self.loop.moved += DAY_S
         self.clock.start = START - self.loop.time()
         self.zones[0].sets[MX_KEY] = dns.rdataset.from_text("IN", "MX", 5, PRIMARY_MX)
-        self.zones[0].serial += 1
+        self.zones[0].serial = 1
         self.queue[:] = [QUEUED]
         for host in (self.exchange, self.relay, self.submission):
             host.broken = ""
@@ -169,6 +198,7 @@ class Stage:
             self.clock.now(),
             copy.deepcopy(app.running.room),
             self.zones[0].sets[MX_KEY],
+            self.zones[0].serial,
             copy.deepcopy((self.web.taken, self.web.rows, self.queue, self.exchange.taken, self.relay.taken)),
             list(self.submission.taken),
             self.exchange.broken,
@@ -179,7 +209,7 @@ class Stage:
         self.clock.start = kept.at - self.loop.time()
         vars(app.running)["room"] = copy.deepcopy(kept.room)
         self.zones[0].sets[MX_KEY] = kept.mx
-        self.zones[0].serial += 1
+        self.zones[0].serial = kept.serial
         taken, rows, queue, exchange, relay = copy.deepcopy(kept.held)
         self.web.taken[:], self.queue[:] = taken, queue
         self.web.rows.clear()
@@ -188,6 +218,10 @@ class Stage:
         self.submission.taken[:] = kept.mailed
         self.exchange.broken = kept.broken
         vars(app.running).pop("runs", None)
+
+    def place(self) -> Place:
+        """Where everything listens."""
+        return Place(self.web.url, f"{RESOLVER}:{self.dns_port}", MAIL3, self.smtp_port, self.imap_port)
 
     def _configuration(self, house: str) -> Configuration:
         if house not in self._configurations:
@@ -198,7 +232,7 @@ class Stage:
         folder = self.folder / f"house-{house}"
         for name, value in {
             "tsig": TSIG, "twilio-sid": "AC" + "0" * 32, "twilio-token": "t", "slack": "xoxb-lab", "code": "4711-4711",
-            "graph": "s", "teams": f"{self.web.url}/teams", "apprise": f"json://127.0.0.1:{self.web.port}/apprise",
+            "graph": "s", "teams": f"{self.web.url}/teams", "apprise": f"json://127.0.0.1:{self.web.port}/apprise?rto=0.3&cto=0.3",
         }.items():  # fmt: skip
             write_atomic(folder / "secrets" / name, value)
         rows = "id,name,email,phone,slack,language,groups,logins\n" + "\n".join(PEOPLE) + "\n"
@@ -208,7 +242,7 @@ class Stage:
             dns1=f"{AUTH1}:{self.dns_port}", dns2=f"{AUTH2}:{self.dns_port}", resolver=f"{RESOLVER}:{self.dns_port}",
             mail1=MAIL1, mail2=MAIL2,
         ))  # fmt: skip
-        found = HOUSES[house](Place(self.web.url, f"{RESOLVER}:{self.dns_port}", MAIL3, self.smtp_port))
+        found = HOUSES[house](self.place())
         data["channels"].update(found.channels)
         data["roles"] = {"urgent": ["sms"], "chat": ["slack"], "page": ["status-page"]}
         data["detect"]["probes"].update(found.probes)

@@ -7,7 +7,9 @@ a loop that finds nothing readable, no thread at work and no program running has
 from __future__ import annotations
 
 import asyncio
+import io
 import selectors
+import time as real
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -16,6 +18,9 @@ LOOKS = 2
 """So often in a row nothing must be there before time moves: the kernel may still carry a packet."""
 PATIENCE_S = 0.0005
 REAL_WAIT_S = 0.05
+RESOLUTION_S = 1e-6
+"""What is due within this is due now. asyncio adds the clock's own, a nanosecond, and after 2^24 seconds of games a
+nanosecond more is the same number: a timer of this very instant was never due, and the loop turned without end."""
 STALL_S = 5.0
 """Of real time: a thread that is still at work then is not waited for any longer."""
 
@@ -27,6 +32,7 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[valid-type,misc]
     _waited = 0.0
 
     def select(self, timeout: float | None = None) -> list[Any]:
+        self.loop.lose_patience()
         found = super().select(0)
         if found or timeout == 0:
             return found
@@ -54,10 +60,30 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.moved = 0.0
         self.elsewhere = 0
         """Threads and programs at work: while there are any, time does not move."""
+        self._patience_s = self._since = 0.0
         super().__init__(selector)
+        self._clock_resolution = RESOLUTION_S
 
     def time(self) -> float:
         return self.moved
+
+    @property
+    def patience_s(self) -> float:
+        """Real seconds from now after which a game that still goes on has failed; 0: none."""
+        return self._patience_s
+
+    @patience_s.setter
+    def patience_s(self, seconds: float) -> None:
+        self._patience_s, self._since = seconds, real.monotonic()
+
+    def lose_patience(self) -> None:
+        """Raises ``AssertionError`` with the stack of every task, when patience is over."""
+        if self._patience_s and real.monotonic() - self._since > self._patience_s:
+            self.patience_s = 0.0
+            out = io.StringIO()
+            for task in asyncio.all_tasks(self):
+                task.print_stack(file=out)
+            raise AssertionError(f"the game does not end; it is {self.moved} in it\n{out.getvalue()}")
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         """As it is, and counted until it is done."""

@@ -38,6 +38,8 @@ class ImapMailbox(Model):
     """Login."""
     password: Secret
     """Password, by reference."""
+    ca_file: Path | None = None
+    """Certificates of a private authority, beside the system's."""
 
 
 class RoundTripSettings(ProbeSettings):
@@ -164,7 +166,8 @@ class RoundTripProbe(Probe[RoundTripSettings]):
             )
             return bool(await box.arrived(tag))
         m = s.imap
-        return await holds(m.host, m.port, m.user, m.password.reveal(), HEADER, tag, timeout_s=ASK_S - 5)
+        password, patience = m.password.reveal(), ASK_S - 1
+        return await holds(m.host, m.port, m.user, password, HEADER, tag, timeout_s=patience, ca_file=m.ca_file)
 
 
 PLUGIN = ProbePlugin(api=1, settings=RoundTripSettings, make=RoundTripProbe)

@@ -34,7 +34,7 @@ def read_problems(path: Path) -> Iterator[Problem]:
         try:
             raw = json.loads(line)
             yield Problem(float(raw["at"]), str(raw["who"]), str(raw["plane"]), str(raw["kind"]), str(raw["text"]))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue
 
 

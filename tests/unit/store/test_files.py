@@ -125,6 +125,15 @@ def test_problems_are_kept_for_a_month_when_there_are_many(tmp_path, monkeypatch
     assert list(read_problems(tmp_path / "none")) == []
 
 
+@pytest.mark.parametrize("line", ['{"at": 1' + "0" * 400 + "}", '{"at": ' * 50_000, "[" * 200_000, "null", '{"at": []}'])
+def test_a_report_that_is_none_is_passed_over(tmp_path, line) -> None:
+    """Whatever stands in a line, the others are read."""
+    path = tmp_path / "problems.jsonl"
+    add_problem(path, Problem(7.0, "alice", "inbound", "reported", "nothing opens"))
+    path.open("a").write(line.replace("}", ', "who": "a", "plane": "b", "kind": "c", "text": "d"}') + "\n")
+    assert [p.at for p in read_problems(path)] == [7.0]
+
+
 def test_optouts(tmp_path) -> None:
     """STOP is remembered, START takes it back; a damaged file holds none."""
     assert word_of(" Stop. ") == "stop" and word_of("START") == "start" and word_of("stop it") == ""

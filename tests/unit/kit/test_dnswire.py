@@ -1,0 +1,68 @@
+"""Many questions over one connection: what is progress, and what is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import dns.message
+import pytest
+from unit.kit.dns_servers import reply_to
+
+from bcp.kernel.endpoint import Endpoint
+from bcp.kit.dnswire import Lost, exchange
+
+TIME_S = 0.4
+
+
+def framed(message) -> bytes:
+    wire = message.to_wire()
+    return len(wire).to_bytes(2, "big") + wire
+
+
+def asked(handler, count=1):
+    """What became of so many questions, and how long it took."""
+
+    async def inside():
+        server = await asyncio.start_server(handler, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        questions = [dns.message.make_query(f"n{i}.corp.test.", "MX") for i in range(count)]
+        began = time.monotonic()
+        async with asyncio.timeout(20):
+            found = await exchange(Endpoint("127.0.0.1", port), questions, keyring=None, timeout_s=TIME_S, window=1)
+        server.close()
+        return found, time.monotonic() - began
+
+    return asyncio.run(inside())
+
+
+async def one(reader):
+    return dns.message.from_wire(await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big")))
+
+
+@pytest.mark.parametrize("piece", [b"\x00", b"\xff", b"\x00\x0c" + b"\x00" * 12])
+def test_bytes_that_drip_are_no_answer(piece) -> None:
+    """Half a frame, or whole ones that answer nothing, a little at a time and without end."""
+
+    async def drip(reader, writer):
+        await one(reader)
+        for _ in range(200):
+            writer.write(piece)
+            await asyncio.sleep(TIME_S / 8)
+
+    (found,), took = asked(drip)
+    assert isinstance(found, Lost) and not found.definite and took < TIME_S * 6
+
+
+def test_an_answer_gives_the_next_one_its_time() -> None:
+    """A slow server that answers one question after the other is waited for, as often as it answers."""
+
+    async def slowly(reader, writer):
+        while True:
+            query = await one(reader)
+            await asyncio.sleep(TIME_S * 0.6)
+            writer.write(framed(reply_to(query, (query.question[0].name.to_text(), 60, "MX", "0 a.corp.test."))))
+
+    found, took = asked(slowly, 4)
+    assert [f.answer[0].name.to_text() for f in found] == [f"n{i}.corp.test." for i in range(4)]
+    assert took > TIME_S * 2
