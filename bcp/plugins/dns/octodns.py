@@ -174,7 +174,7 @@ class OctoDns(Writer):
             try:
                 known = provider.populate(zone, target=True, lenient=True)
             except Exception as error:
-                if fault_of(error).trouble is not Trouble.ERROR and not _no_transfer(error):
+                if fault_of(error).trouble is not Trouble.ERROR:
                     raise
                 first = first or error
                 continue
@@ -262,11 +262,6 @@ class OctoDns(Writer):
         """Nothing is kept open: each piece of work has a provider of its own."""
 
 
-def _no_transfer(error: Exception) -> bool:
-    """A zone transfer that a server refuses: perhaps the zone is another one further up."""
-    return type(error).__name__ == "AxfrSourceZoneTransferFailed"
-
-
 def _told(domain: str, told: Fault, begun: bool) -> Sent:
     """What an exception means for one order. Before the write began nothing was sent, whatever it was."""
     if not begun and told.state is SentState.LOST:
@@ -280,4 +275,20 @@ def _least_ttl(provider: Any) -> int:
     return max([n for n in found if isinstance(n, int)], default=0)
 
 
-PLUGIN = DnsPlugin(api=1, settings=OctodnsSettings, make=OctoDns)
+def policy(settings: OctodnsSettings, zones: Mapping[str, str], /) -> str:
+    """What the credential must be able to do. The words are general: the host behind the class is not known here."""
+    names = sorted(set(zones.values()))
+    return "\n".join(
+        [
+            f"# {settings.path}",
+            "# octoDNS reads the whole zone before it writes. The credential needs to",
+            "#   read every record of these zones, and list zones where the provider does",
+            "#   change MX records there",
+            "# and nothing else. It need not create or delete zones. Where the host can",
+            "# limit a credential to zones or to types of records, do so.",
+            *(f"zone {name}: read all, change MX" for name in names),
+        ]
+    )
+
+
+PLUGIN = DnsPlugin(api=1, settings=OctodnsSettings, make=OctoDns, policy=policy)

@@ -10,7 +10,7 @@ from bcp.kernel.errors import BcpError
 from bcp.kernel.secret import redact
 
 REFUSED = "Give the credential the right to change these zones."
-_SILENT = {"Timeout", "TimeoutError", "ReadTimeout", "TransferError"}
+_SILENT = {"Timeout", "TimeoutError", "ReadTimeout"}
 _UNREACHABLE = {"ConnectionError", "ConnectionRefusedError", "ConnectTimeout", "NewConnectionError", "gaierror"}
 _NOT_SENT = {
     "ConnectTimeout",
@@ -22,7 +22,7 @@ _NOT_SENT = {
 }
 _KEY = {"PeerBadKey", "PeerBadSignature", "UnknownTSIGKey", "BadSignature"}
 _CLOCK = {"PeerBadTime", "BadTime"}
-_SAID_NO = {"Rfc2136ProviderUpdateFailed", "SupportsException", "ValidationError"}
+_SAID_NO = {"Rfc2136ProviderUpdateFailed", "AxfrSourceZoneTransferFailed", "SupportsException", "ValidationError"}
 """The server answered, and its answer was no."""
 
 
@@ -50,7 +50,7 @@ def fault_of(error: BaseException) -> Fault:
         return Fault(SentState.REFUSED, Trouble.NOT_ALLOWED, "clock", text, "Set the clock: signatures carry the time.")
     if names & _KEY or any("Unauthorized" in n or "Forbidden" in n for n in names):
         return Fault(SentState.REFUSED, Trouble.NOT_ALLOWED, "permission", text, REFUSED)
-    if names & _SAID_NO:
+    if names & _SAID_NO and not names & (_SILENT | _UNREACHABLE):
         return Fault(SentState.REFUSED, Trouble.ERROR, "refused", text, REFUSED)
     if names & _NOT_SENT:
         return Fault(SentState.NOT_SENT, Trouble.UNREACHABLE, "unreachable", text)
