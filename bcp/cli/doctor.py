@@ -74,6 +74,7 @@ async def _checks(app: App) -> list[Check]:
             group.create_task(guarded("snapshot", _peace(app))),
             group.create_task(guarded("detection", _detection(app))),
             group.create_task(guarded("serve", _serve(app))),
+            group.create_task(guarded("forecast", _forecast(app))),
         ]
         for family, made, look in _families(app):
             try:
@@ -266,6 +267,13 @@ async def _detection(app: App) -> list[Check]:
         text = f"{len(vantages)} vantage point(s): where that one is limited or cut off, nothing is known"
         out.append(Check("detection", "warn", text, "Three in different networks: docs/howto/vantage-points.md"))
     return out
+
+
+async def _forecast(app: App) -> list[Check]:
+    """How long an outage would last for senders, as things stand now."""
+    from bcp.deeds.forecast import readiness
+
+    return [c for c in [await readiness(app)] if c is not None]
 
 
 async def _playbooks(app: App) -> list[Check]:

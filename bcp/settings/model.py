@@ -78,6 +78,8 @@ class PlanSettings(Model):
 
     valid_for: Duration = 3600.0
     """A plan older than this is refused."""
+    approval: Duration = 600.0
+    """How long an approval usually takes, for forecasts, until there were some in real runs."""
 
 
 class Settings(Model):
