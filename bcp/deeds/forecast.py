@@ -19,7 +19,7 @@ LONG_S = 4 * 3600.0
 async def now(app: App, timeout_s: float = 10.0) -> Forecast | None:
     """The forecast with the TTLs that the hosts have now; where they cannot be read, those of peacetime. ``None``: no
     domain's MX is moved by us."""
-    domains = {n: d for n, d in app.world.domains.items() if d.dns != UNMOVED}
+    domains = {n: d for n, d in app.world.domains.items() if d.dns != UNMOVED and d.dns in app.world.dns}
     if not domains:
         return None
     ttls = {n: float(d.primary.ttl_s) for n, d in domains.items() if d.primary is not None}

@@ -214,7 +214,7 @@ class Running:
         seconds. ``before``: only approvals of runs that were made before that time count."""
         hosts: dict[str, int] = {}
         for domain in ttls:
-            if (d := self.world.domains.get(domain)) is not None and d.dns != UNMOVED:
+            if (d := self.world.domains.get(domain)) is not None and d.dns != UNMOVED and d.dns in self.world.dns:
                 hosts[d.dns] = hosts.get(d.dns, 0) + 1
         if not hosts:
             return None
