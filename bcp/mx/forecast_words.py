@@ -11,11 +11,11 @@ WORDS = {
     Term.APPROVAL: "the approval",
     Term.HOST: "the change at the DNS host",
     Term.TTL: "the TTL of the old MX",
-    Term.RETRY: "the senders' own pauses between attempts",
+    Term.RETRY: "the senders' own pauses",
 }
 DEEDS = {
-    Term.DETECTION: "detect: interval: or threshold: so that an outage is confirmed within {then}",
-    Term.DECISION: "detect: decide: so that the decision adds {then} at most",
+    Term.DETECTION: "a shorter detect: interval: or a lower threshold: (so that an outage is confirmed within {then})",
+    Term.DECISION: "a shorter detect: decide: (so that it adds {then} at most)",
     Term.APPROVAL: "approvals within {then} (an approval in advance, a second way to reach people)",
     Term.HOST: "a DNS host with an interface",
     Term.TTL: "a TTL of {then}",
@@ -36,7 +36,7 @@ def advice(found: Advice | None) -> str:
     if found is None:
         return ""
     deed = DEEDS[found.term].format(then=format_duration(found.then_s))
-    return f"with {deed} 95 % would be there {format_duration(found.gain_s)} sooner"
+    return f"with {deed}, 95 % would be there {format_duration(found.gain_s)} sooner"
 
 
 def rows(found: Forecast) -> list[tuple[str, str]]:
