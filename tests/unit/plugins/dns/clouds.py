@@ -4,7 +4,13 @@ has beside it (policies, twins, private zones, pages in between)."""
 from __future__ import annotations
 
 import asyncio
+import datetime
+import ipaddress
+import ssl
 import threading
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
 
 import dns.name
 import dns.rdatatype
@@ -15,6 +21,30 @@ from bcp.lab.nameserver import Zone
 from bcp.lab.net import free_port
 from bcp.testing.dns import DnsSuite
 from bcp.testing.dns_stage import mx
+
+
+@cache
+def certificate() -> Path:
+    """Key and certificate of 127.0.0.1 in one file, signed by itself: made once."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "lab")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(7).not_valid_before(now - datetime.timedelta(days=1))
+    made = made.not_valid_after(now + datetime.timedelta(days=1))
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = made.add_extension(names, critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    signed = made.sign(key, hashes.SHA256())
+    plain = serialization.NoEncryption()
+    text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    path = Path(mkdtemp(prefix="bcp-lab-tls-")) / "lab.pem"
+    path.write_bytes(text + signed.public_bytes(serialization.Encoding.PEM))
+    return path
 
 
 def without_suite(cls: type) -> type:
@@ -60,25 +90,35 @@ class Cloud(DnsSuite):
         """Settings that say that this zone is meant."""
         return {"zone_ids": {zone.name: zone.id}}
 
+    def tls(self) -> ssl.SSLContext | None:
+        """Of the emulator; ``None``: plain HTTP."""
+        return None
+
     # -- the stage -----------------------------------------------------------------------------------------------
 
     def setup_method(self) -> None:
         super().setup_method()
-        self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.loop, self.ours = asyncio.new_event_loop(), asyncio.new_event_loop()
+        for loop in (self.loop, self.ours):
+            threading.Thread(target=loop.run_forever, daemon=True).start()
         self.lab, self.zones = self.emulator(), {}
         for d in self.domains:
             more = [("*.shops", 3600, "MX", ["10 primary.out.test."])] if d == "one.test" else []
             self.zones[d] = self.lab.add(Zone(d, [("@", 3600, "MX", ["10 primary.out.test."]), *more]))
-        self.call(self.lab.start("127.0.0.1", free_port("127.0.0.1")))
+        self.call(self.lab.start("127.0.0.1", free_port("127.0.0.1"), self.tls()))
 
     def teardown_method(self) -> None:
         self.call(self.lab.stop())
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        for loop in (self.loop, self.ours):
+            loop.call_soon_threadsafe(loop.stop)
         super().teardown_method()
 
     def call(self, work):
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
+
+    def run(self, work):
+        """All of one test in one event loop, as in one process: connections are kept between calls."""
+        return asyncio.run_coroutine_threadsafe(work, self.ours).result(self.seconds * self.patience())
 
     def make(self) -> Writer:
         return self.writer()
