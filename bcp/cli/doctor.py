@@ -327,6 +327,10 @@ async def _dns(app: App, name: str) -> list[Check]:
                 proof.hint,
             )
         )
+    if leans := back_end.capabilities.leans:
+        text = f"its tokens come from {', '.join(leans)}: when sign-in there is down no new one is to be had"
+        hint = "Keep a daemon running, which holds one for an hour; better: a second DNS host, or RFC 2136."
+        out.append(Check(f"dns {name}", "warn", text, hint))
     bad = [a for a in await back_end.answers(domains) if a.problem]
     out += [Check(f"dns {a.address}", "warn", f"{a.problem} for {a.domain}", "Is this server up?") for a in bad]
     return out
