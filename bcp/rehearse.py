@@ -50,6 +50,7 @@ dns:
     resolvers: ["{resolver}"]
     key: {{name: bcp., algorithm: hmac-sha256, secret: "file:secrets/tsig"}}
     timeout: 2s
+resolvers: {{outside: "{resolver}"}}
 relays:
   mx-backup:
     kind: smtp

@@ -5,6 +5,7 @@ set -eu
 need=""
 command -v named >/dev/null 2>&1 || [ -x /usr/sbin/named ] || need="$need bind9 bind9-dnsutils"
 [ -x /usr/sbin/knotd ] || need="$need knot"
+[ -x /usr/sbin/pdns_server ] || need="$need pdns-server pdns-backend-sqlite3"
 [ -x /usr/sbin/unbound ] || need="$need unbound"
 [ -x /usr/sbin/postfix ] || need="$need postfix"
 [ -x /usr/sbin/ip ] || [ -x /sbin/ip ] || need="$need iproute2"

@@ -14,6 +14,7 @@ from bcp.cli import (
     comms,
     contacts,
     declare,
+    dns,
     drill,
     end,
     incident,
@@ -80,6 +81,7 @@ for module in (
     declare,
     comms,
     audit,
+    dns,
     drill,
     lab,
 ):

@@ -74,6 +74,7 @@ async def _checks(app: App) -> list[Check]:
             group.create_task(guarded("snapshot", _peace(app))),
             group.create_task(guarded("detection", _detection(app))),
             group.create_task(guarded("serve", _serve(app))),
+            group.create_task(guarded("forecast", _forecast(app))),
         ]
         for family, made, look in _families(app):
             try:
@@ -268,6 +269,13 @@ async def _detection(app: App) -> list[Check]:
     return out
 
 
+async def _forecast(app: App) -> list[Check]:
+    """How long an outage would last for senders, as things stand now."""
+    from bcp.deeds.forecast import readiness
+
+    return [c for c in [await readiness(app)] if c is not None]
+
+
 async def _playbooks(app: App) -> list[Check]:
     from bcp.contracts.channel import Check
     from bcp.playbook.lint import lint
@@ -319,6 +327,10 @@ async def _dns(app: App, name: str) -> list[Check]:
                 proof.hint,
             )
         )
+    if leans := back_end.capabilities.leans:
+        text = f"its tokens come from {', '.join(leans)}: when sign-in there is down no new one is to be had"
+        hint = "Keep a daemon running, which holds one for an hour; better: a second DNS host, or RFC 2136."
+        out.append(Check(f"dns {name}", "warn", text, hint))
     bad = [a for a in await back_end.answers(domains) if a.problem]
     out += [Check(f"dns {a.address}", "warn", f"{a.problem} for {a.domain}", "Is this server up?") for a in bad]
     return out

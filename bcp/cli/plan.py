@@ -17,6 +17,7 @@ from bcp.kernel.errors import GateClosed, Invalid
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
+    from bcp.mx.forecast import Forecast
     from bcp.plan.model import Plan, PlannedStep
     from bcp.wiring import App
 
@@ -83,12 +84,21 @@ def plan(
     path = out or plan_path(app, made.id)
     if out is not None:
         made.write(out)
-    refused = made.refusals()
-    data = {**made.to_data(), "fingerprint": made.fingerprint(), "file": str(path), "runnable": not refused}
+    refused, found = made.refusals(), app.running.forecast_of(made.to_data())
+    data = {
+        **made.to_data(),
+        "forecast": found.to_data() if found is not None else None,
+        "fingerprint": made.fingerprint(),
+        "file": str(path),
+        "runnable": not refused,
+    }
     render.emit(
         "bcp.plan-result/1",
         {k: v for k, v in data.items() if k not in {"playbook_text", "schema"}},
-        describe(made) + f"\n\nWritten to {path}" + ("" if refused else f"\nRun it: bcp run {path}"),
+        describe(made)
+        + forecast_text(found)
+        + f"\n\nWritten to {path}"
+        + ("" if refused else f"\nRun it: bcp run {path}"),
     )
     if refused:
         raise typer.Exit(3)
@@ -155,6 +165,16 @@ def describe(made: Plan) -> str:
                     render.wrap(f"If you know better: --override {refusal.rule} --reason '...'", "    ", "    ")
                 )
     return "\n".join(lines)
+
+
+def forecast_text(found: Forecast | None) -> str:
+    """How long it would take for senders, with what would make it shorter; empty where nothing is moved."""
+    if found is None:
+        return ""
+    from bcp.mx.forecast_words import advice, sentence
+
+    said = [f"{line[0].upper()}{line[1:]}." for line in (sentence(found), advice(found.advice)) if line]
+    return "\n".join(["", "", render.paint("Forecast", "bold"), *(render.wrap(t, "    ", "  - ") for t in said)])
 
 
 def _changes(made: Plan) -> list[str]:

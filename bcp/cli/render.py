@@ -188,21 +188,21 @@ def clock(at: float, *, seconds: bool = True) -> str:
     return local_text(at, OUT.zone, seconds=seconds)
 
 
-def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
-    """Columns aligned with spaces; the last one is folded."""
+def table(rows: Sequence[Sequence[str]], head: Sequence[str] = (), room: int = 0) -> str:
+    """Columns aligned with spaces; the last one is folded. ``room``: columns of the whole; 0: those of the terminal."""
     everything = [[" ".join(c.split("\n")) for c in r] for r in ([head, *rows] if head else rows)]
     if not everything:
         return ""
     columns = len(everything[0])
     widths = [min(34, max(len(_bare(r[i])) for r in everything)) for i in range(columns - 1)]
-    indent = " " * (sum(widths) + 2 * len(widths))
+    indent, wide = " " * (sum(widths) + 2 * len(widths)), room or width()
     lines = []
     for row in everything:
         left = "".join(cell + " " * max(2, w + 2 - len(_bare(cell))) for cell, w in zip(row[:-1], widths, strict=True))
-        room = max(20, width() - len(indent))
+        last = max(20, wide - len(indent))
         parts = (
-            textwrap.wrap(row[-1], room, break_long_words=False, break_on_hyphens=False)
-            if len(_bare(row[-1])) > room
+            textwrap.wrap(row[-1], last, break_long_words=False, break_on_hyphens=False)
+            if len(_bare(row[-1])) > last
             else [row[-1]]
         )
         lines.append((left + (parts[0] if parts else "")).rstrip())

@@ -14,7 +14,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "By day",
-        ("watch", "history", "report", "drill", "doctor", "contacts", "playbook", "replay", "probe", "snapshot",
+        ("watch", "history", "report", "drill", "doctor", "dns", "contacts", "playbook", "replay", "probe", "snapshot",
          "audit"),
     ),
     ("To set up", ("init", "config", "serve", "user", "token", "lab")),

@@ -26,7 +26,6 @@ MEANT = {
     "check": "bcp doctor checks everything here; bcp config check the configuration alone.",
     "test": "bcp doctor checks everything here; bcp drill run plays a whole outage.",
     "mx": "bcp status says where mail goes; bcp snapshot shows what DNS serves.",
-    "dns": "bcp status says where mail goes; bcp doctor checks DNS.",
     "send": "bcp comms send AUDIENCE MESSAGE sends one message.",
     "sms": "bcp comms send AUDIENCE MESSAGE --channel sms sends one message.",
     "log": "bcp status --timeline shows every event of a run; bcp incident show those of an incident.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -38,6 +38,21 @@ class DnsSettings(Dependent):
 
 
 S = TypeVar("S", bound=DnsSettings)
+S_contra = TypeVar("S_contra", bound=DnsSettings, contravariant=True)
+
+
+class PolicyText(Protocol[S_contra]):
+    """The least privilege that a host can give: MX of these domains, and nothing else where the host knows such a
+    thing. The text is ready to paste: a policy document of the vendor, lines of a server's configuration, or, where
+    there is no document, the words of the form in which it is set. It holds no secret."""
+
+    def __call__(self, settings: S_contra, zones: Mapping[str, str], /) -> str:
+        """``zones``: by domain, the zone that it is kept in (the domain itself, where it is the top of its zone).
+
+        No input or output: what is not known (the id of a zone) is left as wide as it must be, and the text says so
+        where its format has room for a remark.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +64,8 @@ class DnsPlugin(Configured[S], Generic[S]):
 
     make: WriterFactory[S]
     """The back end's class, or a function that makes one of a name, settings, a clock and zones."""
+    policy: PolicyText[S] | None = None
+    """What its credential should be allowed, as text to paste. ``None``: the back end has nothing to say about it."""
 
     def create(self, name: str, settings: S, clock: Clock, zones: Mapping[str, str]) -> Writer:
         """The back end of these settings. ``zones`` names the zone of each domain for which the operator wrote one."""

@@ -212,6 +212,8 @@ class Capabilities:
     """The account's rate limit. 0: none known."""
     burst: int = 0
     """Calls that may be made at once before the rate counts."""
+    leans: tuple[str, ...] = ()
+    """Outside parties who give it its tokens (``PluginSettings.leans``)."""
     by_hand: ByHand | None = None
     """Set where a person makes the change: then nothing is sent."""
 

@@ -70,6 +70,11 @@ class PluginSettings(Model):
         """Outside parties whose outage takes this down, e.g. ``microsoft``."""
         return ()
 
+    def leans(self) -> tuple[str, ...]:
+        """Outside parties that it needs from time to time only (a token for an hour): their outage takes it down
+        later. Lint warns of it, where it refuses what is in ``fate``."""
+        return ()
+
     def flaws(self, around: Around) -> Sequence[Flaw]:
         """What does not go with the rest of the configuration. Reads nothing but its arguments."""
         return ()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bcp.kernel.errors import InDoubt, Invalid, Transient
@@ -25,8 +27,8 @@ class Reply:
 class Http:
     """A shared connection pool for one event loop. Redirects are not followed: a redirect is an answer."""
 
-    def __init__(self, *, connections: int = 100) -> None:
-        self._connections = connections
+    def __init__(self, *, connections: int = 100, ca_file: Path | None = None) -> None:
+        self._connections, self._ca_file = connections, ca_file
         self._session: Any = None
 
     def _open(self) -> Any:
@@ -34,12 +36,26 @@ class Http:
             import aiohttp  # 0.15 s of import, only where HTTP is spoken
 
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, limit_per_host=0),
+                connector=aiohttp.TCPConnector(limit=self._connections, limit_per_host=0, ssl=self._trust()),
                 trust_env=False,
                 auto_decompress=True,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+    def _trust(self) -> ssl.SSLContext | bool:
+        """The system's certificates, and those of a private authority where there is one.
+
+        Raises ``Invalid``: its file cannot be read.
+        """
+        if self._ca_file is None:
+            return True
+        context = ssl.create_default_context()
+        try:
+            context.load_verify_locations(self._ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise Invalid(f"the certificates in {self._ca_file} cannot be read: {error.strerror or error}") from error
+        return context
 
     async def request(
         self,

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from bcp.contracts.dns import Answer, Delegation, Dns, HostFacts, Proof, Reading, Signed, StsPolicy, SwapOrder, Trouble
+from bcp.contracts.dns import (
+    Answer,
+    Delegation,
+    Dns,
+    Domain,
+    HostFacts,
+    Proof,
+    Reading,
+    Signed,
+    StsPolicy,
+    SwapOrder,
+    Trouble,
+)
 from bcp.contracts.relay import Relay, RelayProbe
-from bcp.contracts.services import Services
+from bcp.kernel.clock import Clock
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.mx.facts import DomainFacts, Facts, TargetFacts, Way
@@ -20,7 +32,23 @@ AT_ONCE = 32
 """Look-ups under way at once."""
 
 
-def by_back_end(domains: Iterable[str], services: Services) -> dict[str, list[str]]:
+class Reach(Protocol):
+    """What is read through: services of a run, or the world of a configuration."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def domains(self) -> Mapping[str, Domain]: ...
+
+    @property
+    def dns(self) -> Mapping[str, Dns]: ...
+
+    @property
+    def relays(self) -> Mapping[str, Relay]: ...
+
+
+def by_back_end(domains: Iterable[str], services: Reach) -> dict[str, list[str]]:
     """Domains by the back end that holds their MX, in the order given.
 
     Raises:
@@ -34,7 +62,7 @@ def by_back_end(domains: Iterable[str], services: Services) -> dict[str, list[st
     return groups
 
 
-async def read_all(domains: Sequence[str], services: Services) -> list[Reading]:
+async def read_all(domains: Sequence[str], services: Reach) -> list[Reading]:
     """What each host has for its domains, all hosts side by side, in the order given."""
     groups = by_back_end(domains, services)
     parts = await _each(groups.items(), lambda g: services.dns[g[0]].read(g[1]))
@@ -42,7 +70,7 @@ async def read_all(domains: Sequence[str], services: Services) -> list[Reading]:
     return [found[d] for d in domains]
 
 
-async def gather(orders: Sequence[SwapOrder], readings: Mapping[str, Reading], services: Services, way: Way) -> Facts:
+async def gather(orders: Sequence[SwapOrder], readings: Mapping[str, Reading], services: Reach, way: Way) -> Facts:
     """Everything that the rules want to know about these orders."""
     groups = by_back_end([o.domain for o in orders], services)
     wanted = {o.domain: o for o in orders}
@@ -60,7 +88,7 @@ async def gather(orders: Sequence[SwapOrder], readings: Mapping[str, Reading], s
 
 
 async def _host(
-    name: str, orders: Sequence[SwapOrder], readings: Mapping[str, Reading], services: Services, way: Way
+    name: str, orders: Sequence[SwapOrder], readings: Mapping[str, Reading], services: Reach, way: Way
 ) -> list[DomainFacts]:
     """Facts about the domains of one host."""
     dns, domains = services.dns[name], [o.domain for o in orders]
@@ -107,7 +135,7 @@ async def _credential(dns: Dns, domains: Sequence[str]) -> float | None:
 
 
 async def _targets(
-    orders: Sequence[SwapOrder], groups: Mapping[str, Sequence[str]], services: Services
+    orders: Sequence[SwapOrder], groups: Mapping[str, Sequence[str]], services: Reach
 ) -> dict[str, TargetFacts]:
     """Facts about each host that would take mail, looked up once, by the first host's resolvers that know of it."""
     host_of = {d: n for n, domains in groups.items() for d in domains}
@@ -121,7 +149,7 @@ async def _targets(
     return {t.host: t for t in found}
 
 
-async def _target(host: str, domain: str, dns: Dns, services: Services) -> TargetFacts:
+async def _target(host: str, domain: str, dns: Dns, services: Reach) -> TargetFacts:
     try:
         found = await dns.look_up(host)
     except BcpError as error:

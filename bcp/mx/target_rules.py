@@ -87,6 +87,9 @@ def promises(name: str, facts: Facts) -> Judged:
         said.append(f"{name}: no compare-and-swap on this provider: who writes last wins, also over somebody else")
     elif host.guard is Guard.WEAK:
         said.append(f"{name}: no full compare-and-swap on this provider: an edit in place by somebody else may be lost")
+    if host.leans:
+        who = ", ".join(host.leans)
+        said.append(f"{name}: its tokens come from {who}: when sign-in there is down, only one that is held works on")
     if not host.atomic:
         said.append(f"{name}: old and new records may be served together for a moment")
     if (seconds := swap_seconds(zones, host)) >= 1.0:

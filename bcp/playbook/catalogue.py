@@ -79,6 +79,8 @@ class Catalogue:
     """What is true now because a run that holds made and verified it."""
     roles: Mapping[str, tuple[str, ...]] | None = None
     """Which channels play each role, as the configuration says. ``None``: whatever fits (``bcp.contracts.roles``)."""
+    dns_leans: tuple[str, ...] = ()
+    """Of whom the DNS back ends of our domains need tokens (``PluginSettings.leans``)."""
 
     def has(self, uses: str, trait: Trait) -> bool:
         """Has the action of this name the trait? One that there is not has none."""

@@ -163,6 +163,15 @@ def check_shared_fate(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]
                 placed.path,
                 f"{placed.id!r} -> the DNS back end of the domains -> {_both(down, catalogue.dns_fate)}",
             )
+        elif catalogue.has(placed.step.uses, Trait.MOVES_MX) and down & set(catalogue.dns_leans):
+            yield loaded.document.problem(
+                placed.path,
+                f"{placed.id!r} -> the DNS back end of the domains -> its tokens come from "
+                f"{_both(down, catalogue.dns_leans)}: one that is held works on, a new one is not to be had",
+                rule="shared-fate-later",
+                severity="warning",
+                hint="Keep a daemon running, which holds a token; better: a DNS host that needs nobody else's sign-in.",
+            )
         relay = with_.get("relay")
         if isinstance(relay, str) and catalogue.relays and down & set(catalogue.relays.get(relay, ())):
             yield _fate(

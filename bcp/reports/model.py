@@ -10,6 +10,8 @@ from bcp.contracts.effect import step_of
 from bcp.engine.store import RunView
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid
+from bcp.mx.forecast import Forecast, compare
+from bcp.mx.forecast_words import comparison, sentence
 from bcp.playbook.load import loads
 from bcp.reports.achieved import achieved_times, objectives
 
@@ -45,8 +47,10 @@ def report_data(
     children: Sequence[RunView] = (),
     reported: Callable[[Sequence[str]], Mapping[str, str]] | None = None,
     internal: Collection[str] = (),
+    forecast: Forecast | None = None,
 ) -> dict[str, Any]:
-    """Everything a report says, as plain data. ``internal``: audiences of the people on call."""
+    """Everything a report says, as plain data. ``internal``: audiences of the people on call. ``forecast``: what was
+    expected before the run, to stand beside what was achieved."""
     plan, state = view.plan, view.state
     names = {s["id"]: s["name"] for s in plan["steps"]}
     achieved = achieved_times(view, internal, children)
@@ -72,6 +76,7 @@ def report_data(
         ],
         "objectives": objectives(view, achieved),
         "achieved": achieved,
+        "forecast": _forecast(forecast, achieved),
         "steps": [_step(s, state.started, names) for s in state.steps.values()],
         "changes": [c for s in plan["steps"] for c in s["changes"]],
         "messages": _messages(view, reported),
@@ -97,6 +102,15 @@ def report_data(
         "follows": [{"run": c.id, "playbook": c.plan["playbook"], "status": c.status()} for c in children],
         "extra": dict(extra or {}),
     }
+
+
+def _forecast(found: Forecast | None, achieved: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was expected, and how far it held."""
+    if found is None:
+        return None
+    rows = compare(found, achieved.get("switched_s"), achieved.get("rto_receive_s"))
+    said = [{"what": r.what, "forecast_s": r.forecast_s, "achieved_s": r.achieved_s, "held": r.held} for r in rows]
+    return {**found.to_data(), "compared": said, "said": [sentence(found), *map(comparison, rows)]}
 
 
 def _title(plan: Mapping[str, Any]) -> str:

@@ -10,9 +10,12 @@ from typing import Any
 from bcp.engine.store import Runs
 from bcp.kernel.files import write_atomic
 from bcp.kernel.secret import redact, redact_data
+from bcp.mx.forecast import Forecast
 from bcp.reports.model import report_data
 from bcp.reports.page import page
 
+Foretell = Callable[[Mapping[str, Any]], Forecast | None]
+"""The forecast for a plan (its data); ``None`` where it moves no MX to the relay."""
 Reported = Callable[[Sequence[str]], Mapping[str, str]]
 """Given receipts: what vendors reported of each."""
 
@@ -30,10 +33,11 @@ class ReportWriter:
         reported: Reported | None = None,
         zone: str = "",
         internal: Collection[str] = (),
+        forecast: Foretell | None = None,
     ) -> None:
         self.runs, self.folder, self.organisation, self.extra = runs, folder, organisation, extra
         self.zone, self.internal = zone, frozenset(internal)
-        self.reported = reported
+        self.reported, self.forecast = reported, forecast
 
     def keep_answers(self, run_id: str, answers: Mapping[str, Any]) -> dict[str, str]:
         """What people answered so far becomes part of the report, which is written anew."""
@@ -63,6 +67,7 @@ class ReportWriter:
                 children=children,
                 reported=self.reported,
                 internal=self.internal,
+                forecast=self.forecast(view.plan) if self.forecast is not None else None,
             )
         )
         data["answers"] = self._answers(run_id)

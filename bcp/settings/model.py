@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, field_validator
 
 from bcp.contracts.plugin import Duration, Model, PluginSettings
 from bcp.kernel.document import Document
+from bcp.kernel.endpoint import parse_endpoint
 from bcp.kernel.hashing import digest
 from bcp.kernel.names import domain_name, host_name
 from bcp.settings.detect import CanarySettings, DetectSettings
@@ -78,6 +79,8 @@ class PlanSettings(Model):
 
     valid_for: Duration = 3600.0
     """A plan older than this is refused."""
+    approval: Duration = 600.0
+    """How long an approval usually takes, for forecasts, until there were some in real runs."""
 
 
 class Settings(Model):
@@ -95,6 +98,10 @@ class Settings(Model):
     """Our mail domains, the most important first."""
     dns: dict[Name, Any] = Field(default_factory=dict)
     """DNS back ends by name; `kind` chooses the plug-in. None: MX is never moved; we look and talk."""
+    resolvers: dict[Name, str] = Field(
+        default_factory=lambda: {"google": "8.8.8.8", "cloudflare": "1.1.1.1", "quad9": "9.9.9.9"}
+    )
+    """Public resolvers that `bcp dns watch` asks what senders are told, by name; addresses with an optional port."""
     relays: dict[Name, Any] = Field(default_factory=dict)
     """Backup relays by name."""
     channels: dict[Name, Any] = Field(default_factory=dict)
@@ -134,6 +141,13 @@ class Settings(Model):
     """The daemon."""
     plan: PlanSettings = PlanSettings()
     """Plans."""
+
+    @field_validator("resolvers")
+    @classmethod
+    def _addresses(cls, value: dict[str, str]) -> dict[str, str]:
+        for text in value.values():
+            parse_endpoint(text)
+        return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class Playbooks:
         """Everything that playbooks can refer to. ``facts``: what earlier runs have made true."""
         directory, plugins = self.people.directory, self.configuration.plugins
         fate = {n: s.fate() for n, s in plugins["dns"].items()}
+        leans = {n: s.leans() for n, s in plugins["dns"].items()}
         channels = {n: ChannelSpec(c.form, c.fate(), c.duty) for n, c in self.world.channels.items()}
         return Catalogue(
             action_specs(),
@@ -60,6 +61,7 @@ class Playbooks:
             frozenset(self.files()),
             facts=facts,
             roles=self.world.roles,
+            dns_leans=tuple(sorted({f for d in self.settings.domains for f in leans.get(d.dns or "", ())})),
         )
 
     # -- which one -----------------------------------------------------------------------------------------------

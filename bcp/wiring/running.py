@@ -20,16 +20,18 @@ from bcp.engine.events import Listener, nobody
 from bcp.engine.store import Rest, Runs, RunView
 from bcp.kernel.clock import Clock, iso, local_text, moment_text
 from bcp.kernel.errors import BcpError
+from bcp.mx.forecast import Forecast
 from bcp.plan.build import Request
 from bcp.playbook.load import Loaded
 from bcp.settings import Configuration
 from bcp.store.sqlite.state import SqliteState
 from bcp.wiring.facts import FACTS_LAST_S, facts_of, switch_time
+from bcp.wiring.forecast import LOOKED_AT, approval_waits, class_of, expected, ttls_of
 from bcp.wiring.onset import onset_of
 from bcp.wiring.people import People
 from bcp.wiring.services import Replies, SitePages
 from bcp.wiring.watching import Watching
-from bcp.wiring.world import World
+from bcp.wiring.world import UNMOVED, World
 
 if TYPE_CHECKING:
     from bcp.reports.write import ReportWriter
@@ -205,6 +207,35 @@ class Running:
             **extra,
         }
 
+    # -- forecasts -----------------------------------------------------------------------------------------------
+
+    def forecast(self, ttls: Mapping[str, float], outage_class: str = "B", before: float = 0.0) -> Forecast | None:
+        """How long an outage would last for senders. ``ttls``: the TTL of the MX of each domain that would be moved, in
+        seconds. ``before``: only approvals of runs that were made before that time count."""
+        hosts: dict[str, int] = {}
+        for domain in ttls:
+            if (d := self.world.domains.get(domain)) is not None and d.dns != UNMOVED and d.dns in self.world.dns:
+                hosts[d.dns] = hosts.get(d.dns, 0) + 1
+        if not hosts:
+            return None
+        waits = approval_waits(self._views(RunQuery(kind="real", moves_mx=True, newest=LOOKED_AT)), before)
+        can = {n: self.world.dns[n].capabilities for n in hosts}
+        return expected(
+            self.watching().rules,
+            self.settings.plan.approval,
+            waits,
+            {n: (can[n], z) for n, z in hosts.items()},
+            max(ttls.values()),
+            outage_class,
+        )
+
+    def forecast_of(self, plan: Mapping[str, Any]) -> Forecast | None:
+        """The same for a plan (its data), with the TTLs that it found; ``None`` where it moves nothing to the relay."""
+        if plan.get("parent"):
+            return None
+        ttls = ttls_of(plan)
+        return self.forecast(ttls, class_of(plan), float(plan["created"])) if ttls else None
+
     # -- reports -------------------------------------------------------------------------------------------------
 
     def reporter(self) -> ReportWriter:
@@ -219,6 +250,7 @@ class Running:
             reported=self.reported,
             zone=org.timezone,
             internal=self._internal(),
+            forecast=self.forecast_of,
         )
 
     def _internal(self) -> frozenset[str]:

@@ -273,4 +273,18 @@ class CloudflareDns(Writer):
         await self._api.close()
 
 
-PLUGIN = DnsPlugin(api=1, settings=CloudflareSettings, make=CloudflareDns)
+def policy(settings: CloudflareSettings, zones: Mapping[str, str], /) -> str:
+    """The token, in the words of Cloudflare's form (My Profile, API Tokens, Create Custom Token). Pure.
+
+    Cloudflare has no permission for one type of records or one name: DNS, Edit of the zone is the least.
+    """
+    lines = ["Permissions:     Zone | DNS | Edit"]
+    for n, zone in enumerate(sorted({zone or domain for domain, zone in zones.items()})):
+        ident = f" ({settings.zone_ids[zone]})" if zone in settings.zone_ids else ""
+        lines.append(f"{'Zone Resources:' if n == 0 else '':<17}Include | Specific zone | {zone}{ident}")
+    lines.append("IP filtering:    Is in | the addresses from which bcp calls")
+    lines.append("TTL:             an end date; bcp says when it is near")
+    return "\n".join(lines) + "\n"
+
+
+PLUGIN = DnsPlugin(api=1, settings=CloudflareSettings, make=CloudflareDns, policy=policy)

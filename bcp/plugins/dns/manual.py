@@ -142,4 +142,18 @@ def _row(form: Form, host: str, new: MxSet, index: int) -> str:
     )
 
 
-PLUGIN = DnsPlugin(api=1, settings=ManualSettings, make=Manual)
+def policy(settings: ManualSettings, zones: Mapping[str, str], /) -> str:
+    """What the persons' account at the registrar should be allowed: in words, because each form has its own. Pure."""
+    place = settings.registrar or "the registrar"
+    kept = sorted({zone or domain for domain, zone in zones.items()})
+    lines = [
+        f"An account at {place} for each person who enters records ({', '.join(settings.who)}), not one for all:",
+        f"- it may edit DNS records of {', '.join(kept)}",
+        "- it may not transfer or delete a domain, change its name servers or pay, where the form can tell these apart",
+        "- a second factor that works while Exchange Online and the sign-in of Microsoft do not: no code by e-mail",
+        "- its password and second factor lie where these persons find them without a mailbox",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+PLUGIN = DnsPlugin(api=1, settings=ManualSettings, make=Manual, policy=policy)

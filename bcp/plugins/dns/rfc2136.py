@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -12,7 +13,7 @@ from bcp.kernel.endpoint import parse_endpoint
 from bcp.kernel.secret import Secret
 from bcp.kit.dns_update import Rfc2136
 
-__all__ = ["PLUGIN", "Rfc2136", "Rfc2136Settings", "TsigKey"]
+__all__ = ["PLUGIN", "Rfc2136", "Rfc2136Settings", "TsigKey", "policy"]
 
 
 class TsigKey(Model):
@@ -45,4 +46,37 @@ class Rfc2136Settings(DnsSettings):
         return value
 
 
-PLUGIN = DnsPlugin(api=1, settings=Rfc2136Settings, make=Rfc2136)
+def policy(settings: Rfc2136Settings, zones: Mapping[str, str], /) -> str:
+    """Lines for BIND's and Knot's configuration: this key may change MX at these names, and nothing else. Pure.
+
+    Sources: BIND 9 ARM, ``update-policy``; Knot DNS, ``acl`` section (``update-type``, ``update-owner``). PowerDNS
+    knows a key for a whole zone only (``TSIG-ALLOW-DNSUPDATE``).
+    """
+    key, by_zone = settings.key.name.rstrip("."), _by_zone(zones)
+    out = ["# BIND 9 (named.conf): one block a zone"]
+    for zone, names in by_zone.items():
+        grants = " ".join(f"grant {key} name {n} MX;" for n in names)
+        out.append(f'zone "{zone}" {{ update-policy {{ {grants} }}; }};')
+    out += ["", "# Knot DNS (knot.conf)", "acl:"]
+    for zone, names in by_zone.items():
+        out += [f"  - id: bcp-mx-{zone}", f"    key: {key}", "    action: update", "    update-type: [MX]"]
+        out += ["    update-owner: name", "    update-owner-match: equal"]
+        out.append(f"    update-owner-name: [{', '.join(f'{n}.' for n in names)}]")
+    out.append("zone:")
+    for zone in by_zone:
+        out += [f"  - domain: {zone}", f"    acl: [bcp-mx-{zone}]"]
+    out += ["", "# PowerDNS: the key may change all of the zone; there is no finer right"]
+    for zone in by_zone:
+        out.append(f"pdnsutil set-meta {zone} TSIG-ALLOW-DNSUPDATE {key}")
+    return "\n".join(out) + "\n"
+
+
+def _by_zone(zones: Mapping[str, str]) -> dict[str, list[str]]:
+    """The names of each zone, sorted."""
+    found: dict[str, list[str]] = {}
+    for domain in sorted(zones):
+        found.setdefault(zones[domain] or domain, []).append(domain)
+    return dict(sorted(found.items()))
+
+
+PLUGIN = DnsPlugin(api=1, settings=Rfc2136Settings, make=Rfc2136, policy=policy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from bcp.contracts.channel import Channel, Check
 from bcp.contracts.store import RunQuery
+from bcp.deeds.forecast import readiness as readiness_of
 from bcp.deeds.plan import kept
 from bcp.engine.store import RunView
 from bcp.incident import questions
@@ -70,7 +72,10 @@ async def readiness(site: Site) -> list[dict[str, Any]]:
         except (BcpError, TimeoutError) as error:
             return [Check(name, "fail", getattr(error, "message", "") or f"no answer in {READY_S:g} s")]
 
-    groups = await asyncio.gather(*(one(n, c) for n, c in site.daemon.app.world.channels.items()))
+    app = site.daemon.app
+    groups = await asyncio.gather(*(one(n, c) for n, c in app.world.channels.items()))
+    with contextlib.suppress(BcpError):  # a host that cannot be made is said by the check of dns
+        groups.append([c for c in [await readiness_of(app, READY_S)] if c is not None])
     order = ("fail", "warn", "ok")
     found = sorted((c for g in groups for c in g), key=lambda c: order.index(c.state) if c.state in order else 0)
     return [{"subject": c.subject, "state": c.state, "message": c.message, "hint": c.hint} for c in found]

@@ -13,7 +13,7 @@ import typer
 from bcp import registry
 from bcp.cli import doctor, render
 from bcp.contracts.channel import Check
-from bcp.contracts.dns import Answer, Domain, MxHost, MxSet, Permission, Proof, Reading
+from bcp.contracts.dns import Answer, Capabilities, Domain, MxHost, MxSet, Permission, Proof, Reading
 from bcp.contracts.relay import RelayProbe
 from bcp.detect.snapshot import Snapshot
 from bcp.kernel.errors import Permanent
@@ -218,6 +218,8 @@ def test_facts_that_could_not_be_read_are_counted() -> None:
 class Host:
     """A DNS host that answers this."""
 
+    capabilities = Capabilities()
+
     def __init__(self, reading: Reading, proof: Proof, *answers: Answer) -> None:
         self.reading, self.proof, self.served = reading, proof, list(answers)
 
@@ -267,6 +269,14 @@ def test_may_we_change_the_mx(permission, mx, state) -> None:
 def test_an_mx_that_cannot_be_read_fails_and_nothing_is_proven(reading, message) -> None:
     (found,) = look(doctor._dns(on(Host(reading, None)), "main"))
     assert (found.state, found.message) == ("fail", message)
+
+
+def test_a_host_whose_tokens_come_from_elsewhere_is_warned_of() -> None:
+    host = Host(Reading("corp.test", "corp.test", MX), Proof("corp.test", Permission.ALLOWED))
+    host.capabilities = Capabilities(leans=("microsoft",))
+    found = look(doctor._dns(on(host), "main"))
+    assert states(found) == {"mx corp.test": "ok", "dns main": "warn"}
+    assert "microsoft" in found[1].message and "RFC 2136" in found[1].hint
 
 
 def test_a_server_of_the_zone_that_is_down_is_named() -> None:

@@ -170,6 +170,10 @@ def said(host, *domains):
             Capabilities(guard=Guard.WEAK),
             ["main: no full compare-and-swap on this provider: an edit in place by somebody else may be lost"],
         ),
+        (
+            Capabilities(leans=("microsoft",)),
+            ["main: its tokens come from microsoft: when sign-in there is down, only one that is held works on"],
+        ),
         (Capabilities(atomic=False), ["main: old and new records may be served together for a moment"]),
         (Capabilities(calls_a_zone=4, calls_per_s=5.0), []),
         (Capabilities(calls_a_zone=5, calls_per_s=5.0), ["main: 1 domain(s) take at least 1s at its rate limit"]),

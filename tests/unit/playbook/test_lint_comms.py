@@ -61,6 +61,35 @@ def told(channels: str, have: dict[str, ChannelSpec], roles: dict[str, tuple[str
     return [(p.rule, p.severity) for p in lint(loads(ROLES % channels), catalogue) if p.rule in mine]
 
 
+MOVES = """\
+version: 1
+name: x
+title: X
+activation:
+  - id: mx
+    uses: dns.mx.switch
+    with: {domains: [corp.test], to: relay}
+    undo: automatic
+"""
+
+
+@pytest.mark.parametrize(
+    ("fate", "leans", "right"),
+    [
+        ((), (), []),
+        ((), ("microsoft",), [("shared-fate-later", "warning")]),
+        (("microsoft",), ("microsoft",), [("shared-fate", "error")]),
+        ((), ("elsewhere",), []),
+    ],
+)
+def test_a_dns_host_whose_tokens_come_from_what_is_down_is_warned_of(fate, leans, right) -> None:
+    """It works while a token is held: no refusal, and no silence."""
+    catalogue = Catalogue(action_specs(), dns_fate=fate, dns_leans=leans)
+    found = [p for p in lint(loads(MOVES), catalogue) if p.rule.startswith("shared-fate")]
+    assert [(p.rule, p.severity) for p in found] == right
+    assert all("microsoft" in p.message and p.hint for p in found)
+
+
 SMS, CALL, TEAMS = ChannelSpec("sms"), ChannelSpec("voice"), ChannelSpec("chat", ("microsoft",))
 MAIL, PAGE = ChannelSpec("email"), ChannelSpec("page")
 

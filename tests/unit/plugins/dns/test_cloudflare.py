@@ -14,7 +14,7 @@ from bcp.kernel.secret import Secret
 from bcp.lab.cloudflare import EDIT, READ, CloudflareLab, CloudflareZone
 from bcp.lab.nameserver import Zone
 from bcp.lab.net import free_port
-from bcp.plugins.dns.cloudflare import CloudflareDns, CloudflareSettings
+from bcp.plugins.dns.cloudflare import PLUGIN, CloudflareDns, CloudflareSettings, policy
 from bcp.plugins.vendors.cloudflare_records import lenient, set_of
 from bcp.testing.clock import FakeClock
 from bcp.testing.dns import DnsSuite
@@ -288,3 +288,15 @@ def test_the_global_key_and_odd_settings_are_refused() -> None:
     for bad in ({"token": "literal"}, {"zone_ids": {"a.test": "short"}}, {"min_ttl": 1}, {"api_url": "ftp://x"}):
         with pytest.raises((ValidationError, ValueError)):
             CloudflareSettings.model_validate({**good, **bad})
+
+
+def test_the_policy_names_the_zones_once_and_the_least_permission() -> None:
+    given = CloudflareSettings.model_validate(
+        {"kind": "cloudflare", "token": "env:X", "zone_ids": {"b.test": "a" * 32}}
+    )
+    text = policy(given, {"b.test": "b.test", "mail.b.test": "b.test", "a.test": ""})
+    assert "Zone | DNS | Edit" in text and PLUGIN.policy is policy
+    assert [ln.partition("zone | ")[2] for ln in text.splitlines() if "Specific" in ln] == [
+        "a.test",
+        f"b.test ({'a' * 32})",
+    ]

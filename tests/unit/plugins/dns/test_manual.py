@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from bcp.contracts.dns import MxHost, MxSet, Permission, Sent, SentState, SwapOrder, Writer
 from bcp.lab.nameserver import NameServer, Zone
 from bcp.lab.net import free_port
-from bcp.plugins.dns.manual import FORMS, Manual, ManualSettings, words
+from bcp.plugins.dns.manual import FORMS, PLUGIN, Manual, ManualSettings, policy, words
 from bcp.testing.clock import FakeClock
 from bcp.testing.dns import DnsSuite
 
@@ -135,3 +135,9 @@ def test_nothing_is_ever_sent_and_nothing_is_said_to_be_proven() -> None:
 def test_settings_that_could_not_work_are_refused(bad) -> None:
     with pytest.raises(ValidationError):
         settings(**bad)
+
+
+def test_the_policy_is_what_the_persons_account_should_be() -> None:
+    text = policy(settings(registrar="IONOS", who=["anna", "group:dns"]), {"a.b.test": "b.test", "c.test": ""})
+    assert "at IONOS" in text and "(anna, group:dns)" in text and "records of b.test, c.test" in text
+    assert "at the registrar" in policy(settings(), {"c.test": "c.test"}) and PLUGIN.policy is policy

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
+import shutil
+import subprocess
 import threading
 
 import dns.message
@@ -21,7 +24,7 @@ from bcp.kit.dns_update import _own, _proof, _sent
 from bcp.kit.dnswire import Lost
 from bcp.lab.nameserver import NameServer, Zone
 from bcp.lab.net import free_port
-from bcp.plugins.dns.rfc2136 import Rfc2136, Rfc2136Settings
+from bcp.plugins.dns.rfc2136 import PLUGIN, Rfc2136, Rfc2136Settings, policy
 from bcp.testing.clock import FakeClock
 from bcp.testing.dns import DnsSuite
 
@@ -188,3 +191,30 @@ def test_addresses_are_checked_when_the_configuration_is_read(field) -> None:
     given = {"kind": "rfc2136", "server": "192.0.2.1", "key": {"name": "k", "secret": "env:X"}}
     with pytest.raises(ValidationError, match="is not an address"):
         Rfc2136Settings.model_validate({**given, field: "ns1.corp.test" if field == "server" else ["ns1.corp.test"]})
+
+
+KEY = {"name": "bcp.", "secret": "env:X"}
+ZONES = {"corp.test": "corp.test", "mail.corp.test": "corp.test", "b.test": ""}
+
+
+def test_the_policy_lets_the_key_change_mx_at_these_names_alone() -> None:
+    text = policy(Rfc2136Settings.model_validate({"kind": "rfc2136", "server": "192.0.2.1", "key": KEY}), ZONES)
+    assert PLUGIN.policy is policy
+    assert 'zone "b.test" { update-policy { grant bcp name b.test MX; }; };' in text
+    assert "grant bcp name corp.test MX; grant bcp name mail.corp.test MX;" in text
+    assert text.count("update-type: [MX]") == 2 and "[corp.test., mail.corp.test.]" in text
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not (shutil.which("named-checkconf") and shutil.which("knotc")), reason="needs BIND and Knot")
+def test_bind_and_knot_take_the_policy_as_it_is_printed(tmp_path) -> None:
+    text = policy(Rfc2136Settings.model_validate({"kind": "rfc2136", "server": "192.0.2.1", "key": KEY}), ZONES)
+    bind, rest = text.split("# Knot DNS (knot.conf)")
+    knot = rest.split("# PowerDNS")[0]
+    key = 'key "bcp" { algorithm hmac-sha256; secret "c2VjcmV0"; };\n'
+    bind = re.sub(r'zone "(.*?)" {', r'zone "\1" { type primary; file "\1.db";', bind)
+    (tmp_path / "named.conf").write_text(key + bind)
+    subprocess.run(["named-checkconf", tmp_path / "named.conf"], check=True)
+    keys = "key:\n  - id: bcp\n    algorithm: hmac-sha256\n    secret: c2VjcmV0\n"
+    (tmp_path / "knot.conf").write_text(keys + knot)
+    subprocess.run(["knotc", "-c", tmp_path / "knot.conf", "conf-check"], check=True)

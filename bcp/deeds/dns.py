@@ -1,0 +1,212 @@
+"""Looks at DNS that change nothing: could MX be moved, what should the credential be allowed, who serves what."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from bcp import registry
+from bcp.contracts.dns import Capabilities, MxSet, SwapOrder
+from bcp.contracts.dns_settings import DnsPlugin
+from bcp.deeds import forecast
+from bcp.kernel.clock import SystemClock
+from bcp.kernel.document import did_you_mean
+from bcp.kernel.endpoint import Endpoint, parse_endpoint
+from bcp.kernel.errors import Invalid
+from bcp.kernel.secret import Secret
+from bcp.kit.dns_read import mx_of, query, say_trouble
+from bcp.kit.dnswire import Lost, exchange
+from bcp.mx.check import Line, lines_of, unreadable
+from bcp.mx.facts import Way
+from bcp.mx.forecast import Forecast
+from bcp.mx.judged import together
+from bcp.mx.read import gather, read_all
+from bcp.mx.rules import readable
+from bcp.mx.serving import Served
+from bcp.mx.target import RELAY_TTL_S
+from bcp.mx.target_rules import HOST_RULES
+from bcp.wiring import App
+from bcp.wiring.world import UNMOVED
+
+LOOK_S = 3.0
+"""How long one resolver may take to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found."""
+
+    lines: tuple[Line, ...] = ()
+    hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What each host does not promise, by the name of the back end."""
+    forecast: Forecast | None = None
+
+
+def chosen(app: App, domains: Sequence[str]) -> list[str]:
+    """The domains that are meant: those that are named, else all whose MX we move.
+
+    Raises:
+        Invalid: one of them is not in the configuration, or there is none that we move.
+    """
+    for domain in domains:
+        if domain not in app.world.domains:
+            raise Invalid(f"the domain {domain!r} is not in bcp.yaml", hint=did_you_mean(domain, app.world.domains))
+    found = list(domains) or [n for n, d in app.world.domains.items() if d.dns != UNMOVED]
+    if not found:
+        raise Invalid("bcp.yaml names no DNS back end: no MX is moved by us", hint="Add one under dns:.")
+    return found
+
+
+async def check(app: App, domains: Sequence[str] = ()) -> Checked:
+    """Read everything that a switch to the relay would need, and judge it. Changes nothing."""
+    names = chosen(app, domains)
+    readings = {r.domain: r for r in await read_all(names, app.world)}
+    lines: dict[str, list[Line]] = {}
+    orders = []
+    for name in names:
+        reading = readings[name]
+        why = readable(reading)
+        if why is not None or reading.mx is None:
+            lines[name] = unreadable(reading, why) if why is not None else []
+        else:
+            orders.append(SwapOrder(name, reading.mx, _target(app, reading.mx, app.world.domains[name].dns)))
+    facts = await gather(orders, readings, app.world, Way.TO_RELAY)
+    judged = {n: together(rule(n, facts) for rule in HOST_RULES) for n in facts.hosts}
+    for d in facts.domains:
+        name = d.order.domain
+        credential = [Line(name, "credential", "fail", r.message, r.rule, r.hint) for r in judged[d.dns].refusals]
+        lines[name] = lines_of(d, facts) + credential
+    said = {n: j.notes for n, j in judged.items()}
+    return Checked(tuple(x for n in names for x in lines.get(n, [])), said, await forecast.now(app))
+
+
+def _target(app: App, now: MxSet, dns: str) -> MxSet:
+    """Where a switch would point: the only relay. With several, or none, the same hosts: the right is the same."""
+    relays = list(app.world.relay_settings.values())
+    hosts = tuple(relays[0].published()) if len(relays) == 1 else now.hosts
+    can = app.world.dns[dns].capabilities
+    return MxSet(hosts, min(max(RELAY_TTL_S, can.min_ttl_s), can.max_ttl_s))
+
+
+def policies(app: App, back_ends: Sequence[str] = ()) -> dict[str, str]:
+    """What each back end's credential should be allowed, as text to paste. Asks its host for the zones' names only
+    where the configuration does not say them.
+
+    Raises:
+        Invalid: there is no such back end.
+    """
+    given = app.configuration.plugins["dns"]
+    for name in back_ends:
+        if name not in given:
+            raise Invalid(f"there is no DNS back end {name!r}", hint=did_you_mean(name, given))
+    out = {}
+    for name in back_ends or list(given):
+        plugin, settings = registry.find(DnsPlugin, given[name].kind), given[name]
+        mine = [d for d in app.world.domains.values() if d.dns == name]
+        zones = {d.name: d.zone or d.name for d in mine}
+        policy = plugin.policy
+        out[name] = policy(settings, zones) if policy is not None else ""
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of back end."""
+
+    kind: str
+    doc: str
+    capabilities: Capabilities
+    """As it is configured here; else with the defaults of its settings."""
+    back_ends: tuple[str, ...] = ()
+    """Those of this kind in the configuration."""
+
+
+def kinds(app: App | None) -> list[Kind]:
+    """Every kind of DNS host that is supported, and what it promises. Asks nobody."""
+    given = app.configuration.plugins["dns"] if app is not None else {}
+    out = []
+    for kind, plugin in registry.each("dns").items():
+        names = tuple(n for n, s in given.items() if s.kind == kind)
+        if app is not None and names:
+            can = app.world.dns[names[0]].capabilities
+        else:
+            can = registry.find(DnsPlugin, kind).create(kind, _sample(kind), SystemClock(), {}).capabilities
+        out.append(Kind(kind, plugin.doc, can, names))
+    return out
+
+
+def _sample(kind: str) -> Any:
+    """Settings of a kind with nothing but defaults, and placeholders where there is none: only to ask what it can."""
+    return _filled(registry.find(DnsPlugin, kind).settings)
+
+
+def _filled(model: type[BaseModel]) -> Any:
+    places: dict[Any, Any] = {str: "127.0.0.1", int: 1, Secret: Secret("env:NONE")}
+    values = {}
+    for name, field_ in model.model_fields.items():
+        if field_.is_required():
+            kind: Any = field_.annotation
+            inner = isinstance(kind, type) and issubclass(kind, BaseModel)
+            values[name] = _filled(kind) if inner else places.get(kind, {})
+    return model.model_construct(**values)
+
+
+# -- who serves what -------------------------------------------------------------------------------------------------
+
+
+async def look(app: App, domains: Sequence[str], resolvers: Mapping[str, str]) -> list[Served]:
+    """Every authoritative address and every named resolver asked once, side by side."""
+    by_host: dict[str, list[str]] = {}
+    for domain in domains:
+        by_host.setdefault(app.world.domains[domain].dns, []).append(domain)
+    sources = [_authoritative(app, n, group) for n, group in by_host.items()]
+    caches = [_cached(app, n, parse_endpoint(a), domains) for n, a in resolvers.items()]
+    return [s for part in await asyncio.gather(*sources, *caches) for s in part]
+
+
+async def _authoritative(app: App, name: str, domains: Sequence[str]) -> list[Served]:
+    found = await app.world.dns[name].answers(domains)
+    now = app.clock.now()
+    return [Served(a.domain, a.address, False, a.mx, a.problem, now) for a in found]
+
+
+async def _cached(app: App, name: str, endpoint: Endpoint, domains: Sequence[str]) -> list[Served]:
+    asked = [query(d, "MX", recurse=True) for d in domains]
+    try:
+        async with asyncio.timeout(2 * LOOK_S):
+            replies = await exchange(endpoint, asked, keyring=None, timeout_s=LOOK_S, window=16)
+    except TimeoutError:
+        replies = [Lost(f"{endpoint} does not answer in time") for _ in domains]
+    now, out = app.clock.now(), []
+    for domain, reply in zip(domains, replies, strict=True):
+        problem = say_trouble(reply, name, domain, authority=False)
+        mx = None if isinstance(reply, Lost) else mx_of(reply, domain)
+        out.append(Served(domain, name, True, mx, problem, now))
+    return out
+
+
+async def wanted(app: App, domains: Sequence[str], to: str = "") -> dict[str, MxSet]:
+    """What is waited for: the relay's hosts, the primary, or, unless said otherwise, what each host has now.
+
+    Raises:
+        Invalid: the host cannot be read, there is no such MX, or ``to`` is another word.
+    """
+    if to not in {"", "relay", "primary"}:
+        raise Invalid(f"--to {to!r}: relay or primary", hint="Without it: what the DNS host has now.")
+    out: dict[str, MxSet] = {}
+    for reading in [] if to else await read_all(domains, app.world):
+        if reading.mx is None:
+            text = f"{reading.domain}: {reading.problem or 'no MX'}"
+            raise Invalid(text, hint="Say what is waited for: --to relay or --to primary.")
+        out[reading.domain] = reading.mx
+    for domain in domains if to else ():
+        d = app.world.domains[domain]
+        found = d.primary if to == "primary" else _target(app, MxSet((), 0), d.dns)
+        if found is None or not found.hosts:
+            raise Invalid(f"bcp.yaml does not say which MX {to} is for {domain}", hint="domains: primary:, or relays:.")
+        out[domain] = found
+    return out

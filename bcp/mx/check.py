@@ -1,0 +1,128 @@
+"""Could this domain's MX be moved today? One line for each thing that a switch needs. Pure: facts in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bcp.contracts.action import Refusal
+from bcp.contracts.dns import Chain, Permission, Reading, Trouble
+from bcp.kernel.clock import iso
+from bcp.kernel.units import format_duration
+from bcp.mx.facts import DomainFacts, Facts
+from bcp.mx.judged import CLEAR, Judged, no, note
+from bcp.mx.rules import (
+    delegated_here,
+    permitted,
+    servers_agree,
+    signatures_hold,
+    sts_names_target,
+    ttl_fits,
+    wildcard_said,
+)
+from bcp.mx.target_rules import HIGH_TTL_S
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that was looked at."""
+
+    domain: str
+    aspect: str
+    """``reach``, ``right``, ``servers``, ``delegation``, ``dnssec``, ``ttl``, ``wildcard``, ``mta-sts``."""
+    state: str
+    """``ok``, ``warn``, ``fail``."""
+    message: str
+    rule: str = ""
+    hint: str = ""
+
+
+def unreadable(reading: Reading, why: Refusal) -> list[Line]:
+    """The only line about a domain with which no switch can begin."""
+    return [Line(reading.domain, "reach", "fail", why.message, why.rule, why.hint)]
+
+
+def lines_of(d: DomainFacts, facts: Facts) -> list[Line]:
+    """All lines about a domain that can be read."""
+    out = [Line(d.order.domain, "reach", "ok", f"{d.reading.mx or d.order.old}, zone {d.reading.zone}")]
+    for aspect, rules, fine in ASPECTS:
+        judged = CLEAR
+        for rule in rules:
+            judged += rule(d, facts)
+        out += _lines(d.order.domain, aspect, judged) or [Line(d.order.domain, aspect, "ok", fine(d))]
+    return [line for line in out if line.message]
+
+
+def _lines(domain: str, aspect: str, judged: Judged) -> list[Line]:
+    failed = [Line(domain, aspect, "fail", r.message, r.rule, r.hint) for r in judged.refusals]
+    return failed + [Line(domain, aspect, "warn", text) for text in judged.notes]
+
+
+def not_lame(d: DomainFacts, facts: Facts) -> Judged:
+    """Item 12: a server that the world is sent to and that does not know the zone answers a part of all senders with
+    nothing."""
+    lame = sorted({a.address for a in d.answers if a.trouble is Trouble.LAME})
+    if not lame:
+        return CLEAR
+    return no(
+        "dns.lame",
+        f"{', '.join(lame)} is named as a server of {d.order.domain} and answers without authority",
+        "Repair it, or take it out of the delegation.",
+        overridable=True,
+    )
+
+
+def ttl_is_short(d: DomainFacts, facts: Facts) -> Judged:
+    """Item 22: the old TTL is what an outage costs after the switch."""
+    ttl = d.order.old.ttl_s
+    if ttl <= HIGH_TTL_S:
+        return CLEAR
+    return note(f"TTL {ttl} s: senders keep the old MX for up to {format_duration(ttl)}; lower it in peacetime")
+
+
+def _right(d: DomainFacts) -> str:
+    sure = d.proof is not None and d.proof.permission is Permission.ALLOWED
+    return "we may change it (tried behind a condition that cannot hold)" if sure else ""
+
+
+def _servers(d: DomainFacts) -> str:
+    count = sum(1 for a in d.answers if not a.problem)
+    return f"{count} authoritative address(es) serve what the host has"
+
+
+def _delegation(d: DomainFacts) -> str:
+    world = d.delegation.world if d.delegation is not None else ()
+    return f"delegated to {', '.join(world)}" if world else "name servers are not known to the resolvers"
+
+
+def _dnssec(d: DomainFacts) -> str:
+    until = f", signatures until {iso(d.signed.expires)}" if d.signed.expires is not None else ""
+    said = {
+        Chain.SECURE: "signed and validated",
+        Chain.INSECURE: "signed, not validated by this resolver" if until else "not signed",
+        Chain.UNKNOWN: "not known: no resolver answers",
+    }
+    return said.get(d.signed.chain, "") + until
+
+
+def _ttl(d: DomainFacts) -> str:
+    return f"TTL {d.order.old.ttl_s} s: senders follow within {format_duration(d.order.old.ttl_s)} of a switch"
+
+
+Rule = Callable[[DomainFacts, Facts], Judged]
+ASPECTS: tuple[tuple[str, tuple[Rule, ...], Callable[[DomainFacts], str]], ...] = (
+    ("right", (permitted,), _right),
+    ("servers", (servers_agree,), _servers),
+    ("delegation", (delegated_here, not_lame), _delegation),
+    ("dnssec", (signatures_hold,), _dnssec),
+    ("ttl", (ttl_is_short, ttl_fits), _ttl),
+    ("wildcard", (wildcard_said,), lambda d: "a record of its own"),
+    ("mta-sts", (sts_names_target,), lambda d: "none announced" if not d.sts.announced else "names every target"),
+)
+"""What is looked at, the rules about it, and what is said where they have nothing to say (empty: nothing)."""
+
+
+def worst(lines: list[Line]) -> str:
+    """``fail``, ``warn`` or ``ok``."""
+    states = {line.state for line in lines}
+    return next((s for s in ("fail", "warn") if s in states), "ok")

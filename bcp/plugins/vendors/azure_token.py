@@ -1,0 +1,143 @@
+"""Tokens of Microsoft Entra by azure-identity, in a thread; held, renewed in good time, and used until they end.
+
+Source: learn.microsoft.com, azure.identity; error codes: learn.microsoft.com/entra, reference-error-codes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bcp.contracts.dns import SentState
+from bcp.kernel.clock import Clock
+from bcp.kernel.secret import Secret
+from bcp.plugins.vendors.hosted import Fault
+from bcp.plugins.vendors.in_thread import in_thread
+
+SCOPE = "https://management.azure.com/.default"
+RENEW_S = 1_200.0
+"""A token lives for about an hour. With less than this left a new one is asked for, and the old one used if that
+fails."""
+LOAD_S = 20.0
+"""For loading the library, beside the time-out of the call."""
+CLOCK_CODES = ("AADSTS700024", "AADSTS500133")
+OWN_CODES = ("AADSTS",)
+"""Everything else that Entra itself says about us: a wrong or ended secret, an unknown application or tenant."""
+NO_TENANT = "Unable to get authority configuration"
+"""What the library says when Entra knows no such tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are. ``kind``: secret, certificate, managed, workload; empty: what the environment gives."""
+
+    kind: str = ""
+    tenant_id: str = ""
+    client_id: str = ""
+    secret: Secret | None = None
+    certificate: Path | None = None
+    token_file: Path | None = None
+    authority_url: str = ""
+    scope: str = SCOPE
+    ca_file: Path | None = None
+
+
+class Tokens:
+    """The token of one identity."""
+
+    def __init__(self, identity: Identity, clock: Clock, timeout_s: float) -> None:
+        self.identity, self._clock, self._timeout_s = identity, clock, timeout_s
+        self._credential: Any = None
+        self._token, self.ends = "", 0.0
+        self._lock = asyncio.Lock()
+
+    async def bearer(self) -> str:
+        """A token that is good now. Raises ``Fault``."""
+        async with self._lock:
+            left = self.ends - self._clock.now()
+            if not self._token or left < RENEW_S:
+                try:
+                    await self._renew()
+                except Fault:
+                    if not self._token or left <= 0:
+                        raise  # one that is still good is used on: sign-in may be what is down
+            return self._token
+
+    def forget(self) -> None:
+        """The token was refused: ask for another one next time."""
+        self._token, self.ends, self._credential = "", 0.0, None
+
+    async def _renew(self) -> None:
+        try:
+            found = await in_thread(self._ask, self._timeout_s + LOAD_S)
+        except Fault:
+            raise
+        except TimeoutError as error:
+            raise away("it did not answer in time") from error
+        except Exception as error:  # of azure-identity and whatever is below it
+            raise fault_of(error) from error
+        self._token, self.ends = str(found.token), float(found.expires_on)
+
+    def _ask(self) -> Any:
+        """In a thread: imports, and a request to Entra or to the machine's metadata."""
+        if self._credential is None:
+            self._credential = self._make()
+        return self._credential.get_token(self.identity.scope)
+
+    def _make(self) -> Any:
+        logging.getLogger("azure.identity").setLevel(logging.CRITICAL)  # it warns of what is told as a Fault
+        try:
+            from azure import identity as lib  # 0.2 s of imports
+        except ImportError as error:
+            text = "the DNS back end 'azure' needs azure-identity"
+            raise Fault(SentState.REFUSED, "extra", text, "pip install azure-identity.") from error
+        me = self.identity
+        more: dict[str, Any] = {
+            "retry_total": 0,
+            "connection_timeout": self._timeout_s,
+            "read_timeout": self._timeout_s,
+        }
+        if me.ca_file is not None:
+            more["connection_verify"] = os.fspath(me.ca_file)
+        if me.authority_url:
+            more |= {"authority": me.authority_url, "disable_instance_discovery": True}
+        if me.kind == "secret":
+            assert me.secret is not None
+            return lib.ClientSecretCredential(me.tenant_id, me.client_id, me.secret.reveal(), **more)
+        if me.kind == "certificate":
+            password = {"password": me.secret.reveal()} if me.secret is not None else {}
+            path = os.fspath(me.certificate or "")
+            return lib.CertificateCredential(me.tenant_id, me.client_id, path, **password, **more)
+        if me.kind == "managed":
+            return lib.ManagedIdentityCredential(client_id=me.client_id or None)
+        if me.kind == "workload":
+            given = {"tenant_id": me.tenant_id, "client_id": me.client_id, "token_file_path": me.token_file}
+            named = {k: os.fspath(v) for k, v in given.items() if v}
+            return lib.WorkloadIdentityCredential(**named, **more)
+        chain = [lib.EnvironmentCredential(**more), lib.ManagedIdentityCredential()]
+        return lib.ChainedTokenCredential(*chain)
+
+
+def away(why: str) -> Fault:
+    """Entra gives no answer: nothing was sent to Azure DNS."""
+    hint = "Tokens of Azure come from Entra: keep a daemon running (it holds one), and a second DNS host at hand."
+    return Fault(SentState.NOT_SENT, "unreachable", f"Microsoft's sign-in gives no token: {why}", hint)
+
+
+def fault_of(error: Exception) -> Fault:
+    """What an exception of azure-identity means. Pure."""
+    text = " ".join(str(error).split())
+    kind = type(error).__name__
+    if any(code in text for code in CLOCK_CODES):
+        return Fault(SentState.REFUSED, "clock", f"this machine's clock is not Entra's: {text[:200]}", "Set it (NTP).")
+    if any(word in text for word in (*OWN_CODES, NO_TENANT)):
+        hint = "Renew the secret or certificate, and check tenant_id: and client_id:."
+        return Fault(SentState.REFUSED, "credential", f"Entra refuses our credential: {text[:250]}", hint)
+    if kind == "CredentialUnavailableError" or isinstance(error, (ValueError, OSError)):
+        hint = "Set tenant_id:, client_id: and client_secret:, or give this machine a managed identity."
+        return Fault(SentState.REFUSED, "credential", f"there is no credential for Azure: {text[:250]}", hint)
+    return away(f"{kind}: {text[:200]}")

@@ -1,0 +1,226 @@
+"""Amazon Route 53 by botocore's client: one attempt a call, in a thread, every end typed.
+
+Sources: docs.aws.amazon.com/Route53/latest/APIReference (actions, CommonErrors) and the DeveloperGuide, DNSLimitations.
+botocore is loaded when the first call is made (extra ``route53``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bcp.contracts.dns import SentState
+from bcp.kernel.secret import Secret
+from bcp.plugins.vendors.hosted import Fault
+from bcp.plugins.vendors.in_thread import in_thread
+
+START_S = 30.0
+"""For loading botocore and finding a credential (instance metadata is asked over the network)."""
+BATCH = "InvalidChangeBatch"
+THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "PriorRequestNotComplete"})
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
+UNKNOWN_KEY = frozenset(
+    {
+        "InvalidClientTokenId",
+        "InvalidAccessKeyId",
+        "UnrecognizedClientException",
+        "MissingAuthenticationToken",
+        "IncompleteSignature",
+        "OptInRequired",
+    }
+)
+CLOCK = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the account is reached. Without keys and profile: AWS's own chain (environment, files, SSO, web identity,
+    container, instance)."""
+
+    region: str = "us-east-1"
+    endpoint_url: str = ""
+    profile: str = ""
+    key_id: Secret | None = None
+    key: Secret | None = None
+    session_token: Secret | None = None
+
+
+class Route53:
+    """One account. The client is made when it is first needed."""
+
+    def __init__(self, access: Access, timeout_s: float) -> None:
+        self.access, self.timeout_s = access, timeout_s
+        self._client: Any = None
+        self._credentials: Any = None
+        self._lock = threading.Lock()
+
+    async def call(self, operation: str, **given: Any) -> Mapping[str, Any]:
+        """One call, sent once. Raises ``Fault``."""
+        client = await self._ready()
+
+        def work() -> Mapping[str, Any]:
+            found: Mapping[str, Any] = getattr(client, operation)(**given)
+            return found
+
+        try:
+            return await in_thread(work, self.timeout_s * 2)
+        except TimeoutError as error:
+            text = f"Route 53 did not answer in {self.timeout_s * 2:g} s"
+            raise Fault(SentState.LOST, "silent", text) from error
+        except Exception as error:  # of botocore, or of what it made of a wrong answer
+            raise fault_of(error) from error
+
+    async def ends(self) -> float | None:
+        """When the credential ends, where it says so (roles, SSO, web identity); ``None``: never, or not known."""
+        await self._ready()
+        until = getattr(self._credentials, "_expiry_time", None)  # botocore has no public name for it
+        return float(until.timestamp()) if until is not None else None
+
+    async def _ready(self) -> Any:
+        if self._client is None:
+            try:
+                await in_thread(self._make, START_S)
+            except Fault:
+                raise
+            except Exception as error:  # of botocore: profiles, metadata, files
+                raise fault_of(error) from error
+        return self._client
+
+    def _make(self) -> None:
+        """In a thread: half a second of imports, and look-ups in files and over the network."""
+        with self._lock:
+            if self._client is not None:
+                return
+            try:
+                import botocore.session  # an extra
+                from botocore.config import Config
+            except ImportError as error:
+                text = "the DNS back end 'route53' needs the extra 'route53'"
+                raise Fault(SentState.REFUSED, "extra", text, "pip install 'bcp-mail[route53]'.") from error
+            access = self.access
+            session = botocore.session.Session(profile=access.profile or None)
+            if access.key_id is not None and access.key is not None:
+                token = access.session_token.reveal() if access.session_token else None
+                session.set_credentials(access.key_id.reveal(), access.key.reveal(), token)
+            self._credentials = session.get_credentials()
+            if self._credentials is None:
+                raise no_credential("no AWS credential was found in settings, environment, files or instance metadata")
+            config = Config(
+                retries={"total_max_attempts": 1},
+                connect_timeout=self.timeout_s,
+                read_timeout=self.timeout_s,
+                proxies={},
+                user_agent_extra="bcp",
+            )
+            self._client = session.create_client(
+                "route53", region_name=access.region, endpoint_url=access.endpoint_url or None, config=config
+            )
+
+    def close(self) -> None:
+        """Let connections go."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
+def no_credential(text: str) -> Fault:
+    """Nothing was sent, because there is nothing to sign with."""
+    hint = "Set access_key_id: and secret_access_key:, profile:, or give this machine a role."
+    return Fault(SentState.REFUSED, "credential", text, hint)
+
+
+def fault_of(error: Exception) -> Fault:
+    """What an exception of botocore means. Pure."""
+    from botocore import exceptions as aws  # whoever gets here has it loaded
+
+    if isinstance(error, aws.ClientError):
+        return _told(error.response)
+    if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.ProfileNotFound)):
+        return no_credential(f"AWS credential: {_words(error)}")
+    tokens = (aws.CredentialRetrievalError, aws.TokenRetrievalError, aws.SSOError, aws.MetadataRetrievalError)
+    if isinstance(error, tokens):
+        return no_credential(f"the AWS credential cannot be had: {_words(error)}")
+    away = (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ProxyConnectionError, aws.SSLError)
+    if isinstance(error, away):
+        hint = "Check the network and endpoint_url:; nothing was sent."
+        return Fault(SentState.NOT_SENT, "unreachable", f"Route 53 cannot be reached: {_words(error)}", hint)
+    if isinstance(error, (aws.ParamValidationError, aws.InvalidRegionError)) or type(error) is ValueError:
+        return Fault(SentState.REFUSED, "invalid", f"this cannot be said to Route 53: {_words(error)}")
+    if isinstance(error, (aws.ReadTimeoutError, aws.ConnectionClosedError)):
+        return Fault(SentState.LOST, "silent", f"Route 53 broke off: {_words(error)}")
+    return not_route53(type(error).__name__)
+
+
+def not_route53(what: object) -> Fault:
+    """An answer that is none of Route 53."""
+    hint = "Is a proxy or a log-in page in between? Check endpoint_url:."
+    return Fault(SentState.LOST, "server", f"what answers ({what}) is not Route 53", hint)
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _told(response: Mapping[str, Any]) -> Fault:
+    """What an error answer means."""
+    code, message = _code(response)
+    meta = response.get("ResponseMetadata")
+    status = meta.get("HTTPStatusCode", 0) if isinstance(meta, Mapping) else 0
+    if code in THROTTLED or status == 429:
+        text = (
+            "Route 53 still works on the change before"
+            if code == "PriorRequestNotComplete"
+            else "Route 53 asks us to slow down"
+        )
+        return Fault(SentState.THROTTLED, "throttled", text, wait_s=2.0)
+    if not code or code.isdigit():
+        return not_route53(status)
+    if (fault := _credential(code, message)) is not None:
+        return fault
+    if status >= 500:
+        return Fault(SentState.LOST, "server", f"Route 53 failed ({status} {code}): {message}")
+    if code == "NoSuchHostedZone":
+        return Fault(
+            SentState.REFUSED, "zone", f"Route 53 has no such zone: {message}", "Check zone_ids: and the account."
+        )
+    return Fault(SentState.REFUSED, code if code == BATCH else "server", f"Route 53 refuses: {message} ({code})")
+
+
+def _credential(code: str, message: str) -> Fault | None:
+    """Errors about who we are."""
+    if code in DENIED:
+        hint = "Attach the policy that `bcp dns policy` prints to this user or role."
+        return Fault(SentState.REFUSED, "permission", f"AWS does not allow it: {message}", hint)
+    if code in EXPIRED:
+        hint = "Log in again, or use a credential that renews itself (a role)."
+        return Fault(SentState.REFUSED, "credential", f"the AWS credential has ended ({code})", hint)
+    skewed = "Signature expired" in message or "not yet current" in message
+    if code in CLOCK or (code == "SignatureDoesNotMatch" and skewed):
+        hint = "Set this machine's clock (NTP)."
+        return Fault(SentState.REFUSED, "clock", f"this machine's clock is not AWS's: {message}", hint)
+    if code in {"SignatureDoesNotMatch", "InvalidSignatureException"}:
+        if "region" in message:
+            hint = "Set region: as AWS says (us-east-1, for China cn-northwest-1)."
+            return Fault(SentState.REFUSED, "credential", f"AWS refuses the region of the signature: {message}", hint)
+        return Fault(SentState.REFUSED, "credential", "AWS refuses the signature", "Check the secret access key.")
+    if code in UNKNOWN_KEY:
+        hint = "Make a new one, or check which profile or environment it comes from."
+        return Fault(SentState.REFUSED, "credential", f"AWS does not know the access key ({code})", hint)
+    return None
+
+
+def _code(response: Mapping[str, Any]) -> tuple[str, str]:
+    """Code and words. An older form is a document of messages, to which botocore gives no code."""
+    error = response.get("Error")
+    found = error if isinstance(error, Mapping) else {}
+    code, message = str(found.get("Code") or ""), " ".join(str(found.get("Message") or "").split())[:400]
+    messages = response.get("Messages", response.get("messages"))
+    if isinstance(messages, Mapping):
+        messages = messages.get("Message")
+    if messages and (not code or code == BATCH):
+        texts = messages if isinstance(messages, list) else [messages]
+        return BATCH, " ".join(" ".join(map(str, texts)).split())[:400]
+    return code, message

@@ -1,0 +1,99 @@
+"""One line for each thing that a switch needs: what is fine is said too, and what is not carries its rule."""
+
+from __future__ import annotations
+
+import pytest
+from unit.mx.worlds import DOMAIN, NOW, PRIMARY, RELAY, domain, facts
+
+from bcp.contracts.dns import (
+    Answer,
+    Capabilities,
+    Chain,
+    Delegation,
+    MxSet,
+    Permission,
+    Proof,
+    Reading,
+    Signed,
+    StsPolicy,
+    SwapOrder,
+    Trouble,
+    Wildcard,
+)
+from bcp.mx.check import Line, lines_of, not_lame, unreadable, worst
+from bcp.mx.rules import readable
+
+ASPECTS = ["reach", "right", "servers", "delegation", "dnssec", "ttl", "wildcard", "mta-sts"]
+
+
+def lines(host: Capabilities | None = None, **changes) -> dict[str, Line]:
+    d = domain(**changes)
+    return {x.aspect: x for x in lines_of(d, facts(d, host=host))}
+
+
+def test_where_all_is_well_every_aspect_says_so() -> None:
+    found = lines()
+    assert (
+        list(found) == ASPECTS and {x.state for x in found.values()} == {"ok"} and worst(list(found.values())) == "ok"
+    )
+    assert found["reach"].message == f"{PRIMARY}, zone {DOMAIN}"
+    assert found["ttl"].message == "TTL 3600 s: senders follow within 1h of a switch"
+    assert found["dnssec"].message == "not known: no resolver answers"
+
+
+LAME = (Answer(DOMAIN, "192.0.2.1", PRIMARY), Answer(DOMAIN, "192.0.2.2", None, problem="x", trouble=Trouble.LAME))
+
+
+@pytest.mark.parametrize(
+    ("changes", "aspect", "state", "rule", "words"),
+    [
+        ({"proof": Proof(DOMAIN, Permission.NOT_ALLOWED, "no")}, "right", "fail", "dns.not-allowed", "no"),
+        ({"proof": Proof(DOMAIN, Permission.CANNOT_SAY, "busy")}, "right", "fail", "dns.not-proven", "busy"),
+        ({"answers": (Answer(DOMAIN, "192.0.2.1", RELAY),)}, "servers", "warn", "", "already"),
+        ({"answers": (Answer(DOMAIN, "192.0.2.1", None),)}, "servers", "fail", "dns.servers-disagree", "no MX"),
+        ({"answers": LAME}, "delegation", "fail", "dns.lame", "192.0.2.2"),
+        ({"delegation": Delegation(DOMAIN, ("a.test.",), ("b.test.",))}, "delegation", "fail",
+         "dns.delegated-elsewhere", "a.test."),
+        ({"signed": Signed(Chain.BOGUS)}, "dnssec", "fail", "dns.bogus", "do not hold"),
+        ({"signed": Signed(Chain.SECURE, NOW + 3600)}, "dnssec", "warn", "", "end in 1h"),
+        ({"signed": Signed(Chain.SECURE, NOW + 864_000)}, "dnssec", "ok", "", "signed and validated, signatures until"),
+        ({"signed": Signed(Chain.INSECURE)}, "dnssec", "ok", "", "not signed"),
+        ({"signed": Signed(Chain.INSECURE, NOW + 864_000)}, "dnssec", "ok", "", "not validated"),
+        ({"order": SwapOrder(DOMAIN, MxSet(PRIMARY.hosts, 86_400), RELAY)}, "ttl", "warn", "", "1d"),
+        ({"sts": StsPolicy(True, "enforce", ("other.test",))}, "mta-sts", "fail", "mta-sts.relay-missing", "enforces"),
+    ],
+)  # fmt: skip
+def test_what_is_not_well_is_a_line_with_its_rule(changes, aspect, state, rule, words) -> None:
+    found = lines(**changes)
+    assert (found[aspect].state, found[aspect].rule) == (state, rule) and words in found[aspect].message
+    expected = ({"servers": "warn"} if rule == "dns.lame" else {}) | ({aspect: state} if state != "ok" else {})
+    assert {a: x.state for a, x in found.items() if x.state != "ok"} == expected
+
+
+def test_a_ttl_that_the_host_does_not_take_is_a_failure() -> None:
+    found = lines(Capabilities(min_ttl_s=3600))
+    assert found["ttl"].rule == "dns.ttl-out-of-range"
+
+
+def test_a_host_that_cannot_say_is_a_warning() -> None:
+    found = lines(Capabilities(proves=False), proof=Proof(DOMAIN, Permission.CANNOT_SAY))
+    assert found["right"].state == "warn" and "only when it is done" in found["right"].message
+
+
+def test_a_wildcard_is_told() -> None:
+    given = Reading(DOMAIN, DOMAIN, PRIMARY, wildcard=Wildcard("*.corp.test"))
+    assert "*.corp.test" in lines(reading=given)["wildcard"].message
+
+
+def test_silence_is_not_lame() -> None:
+    silent = (Answer(DOMAIN, "192.0.2.2", None, problem="x", trouble=Trouble.SILENT),)
+    assert not not_lame(domain(answers=silent), facts()).refusals
+
+
+def test_what_cannot_be_read_is_one_line_with_its_rule() -> None:
+    reading = Reading(DOMAIN, "", None, problem="two of them", trouble=Trouble.TWO_ZONES)
+    why = readable(reading)
+    assert why is not None
+    (line,) = unreadable(reading, why)
+    assert (line.aspect, line.state, line.rule) == ("reach", "fail", "dns.two-zones") and line.hint
+    assert worst([line]) == "fail"
