@@ -97,7 +97,10 @@ def start_up(rounds: int = 15) -> None:
 
         EmbeddedStore().create(
             folder / ".bcp" / "runs" / "run-x.db",
-            {"plan": {"playbook": "x", "kind": "real", "checksum": "0" * 64, "initiator": "x", "steps": []}, "nodes": []},
+            {
+                "plan": {"playbook": "x", "kind": "real", "checksum": "0" * 64, "initiator": "x", "steps": []},
+                "nodes": [],
+            },
         )
         env = {k: v for k, v in ENV.items() if k != "PYTHONPATH"}
         found = turns(
