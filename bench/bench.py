@@ -97,7 +97,10 @@ def start_up(rounds: int = 15) -> None:
 
         EmbeddedStore().create(
             folder / ".bcp" / "runs" / "run-x.db",
-            {"plan": {"playbook": "x", "kind": "real", "checksum": "0" * 64, "initiator": "x"}, "nodes": []},
+            {
+                "plan": {"playbook": "x", "kind": "real", "checksum": "0" * 64, "initiator": "x", "steps": []},
+                "nodes": [],
+            },
         )
         env = {k: v for k, v in ENV.items() if k != "PYTHONPATH"}
         found = turns(
@@ -474,11 +477,15 @@ def seal() -> None:
     print(f"      {ours:.3f} s of CPU")
 
 
+LONGEST_BLOCK_S = 0.020
+"""What was asked for, on the machine where the bars in seconds were set."""
+
+
 def look() -> None:
     """A run with a plan of 8 MB is looked at in the daemon."""
     worst, ours, theirs = _size("block")
-    row("longest block of the loop by a look", ours, theirs, 0.25, "json.loads of the plan")
-    print(f"      {ours * 1000:.1f} ms of CPU, by: {worst} (20 ms where json.loads takes 80)")
+    row("longest block of the loop by a look", ours, seconds_here(LONGEST_BLOCK_S), 1.0, "20 ms in calibrated work")
+    print(f"      by: {worst}; json.loads of the plan alone, on the loop, would be {theirs * 1000:.1f} ms")
 
 
 def _size(what: str) -> list:
@@ -506,7 +513,11 @@ def main() -> None:
         "serve": serve,
     }
     for name in sys.argv[1:] or every:
-        every[name]()
+        try:
+            every[name]()
+        except (Exception, SystemExit) as error:  # the other lines are wanted all the same
+            ROWS.append({"what": name, "ratio": None, "bar": None, "held": False, "against": f"broke: {error}"})
+            print(f"  NO  {name} broke: {type(error).__name__}: {error}", flush=True)
     held = sum(r["held"] for r in ROWS)
     print(f"\n{held} of {len(ROWS)} bars held")
     print(json.dumps({"schema": "bcp.bench/1", "rows": ROWS}))

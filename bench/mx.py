@@ -96,6 +96,9 @@ def main() -> None:
     if which == "bare":
         bare(int(port), secret, int(count), old, new)
         return
+    from bcp.kernel.calm import begin
+
+    begin()  # as every command of ours does
     import asyncio
 
     asyncio.run(ours(which, int(port), secret, int(count), old, new))

@@ -7,6 +7,7 @@ import sys
 
 from bcp.cli.common import Place
 from bcp.cli.render import OUT, fail, unexpected
+from bcp.kernel.calm import begin
 from bcp.kernel.errors import BcpError, Interrupted
 
 _GLOBAL_VALUE = {"--config": True, "-c": True, "--output": True, "-o": True}
@@ -95,6 +96,7 @@ def _wants_json(words: list[str]) -> bool:
 
 def main() -> None:
     """Entry point. No traceback reaches a person without --debug."""
+    begin()
     try:
         if not quick_status(sys.argv[1:]):
             sys.exit(_typer(sys.argv[1:]))

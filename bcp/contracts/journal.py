@@ -83,6 +83,9 @@ class Journal(Protocol):
     and then wrote nothing."""
 
     run_id: str
+    untold: int
+    """Grows with each commit that found that nobody had told the run anything since the last ``unread``: who polls need
+    not look then. A journal that cannot know it leaves it as it is."""
 
     async def record(self, kind: str, *, step: str = "", actor: str = "", **data: Any) -> None:
         """Append an event and wait until it is on disk."""

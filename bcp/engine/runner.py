@@ -11,6 +11,7 @@ from bcp.contracts.journal import Event, Journal, Signal
 from bcp.contracts.services import Services
 from bcp.engine.approvals import JournalApprovals
 from bcp.engine.beat import Beat
+from bcp.engine.ear import Ear
 from bcp.engine.ending import Ending, finished, in_doubt, left_holding
 from bcp.engine.events import Listener, Progress, nobody
 from bcp.engine.frontier import Frontier
@@ -55,7 +56,7 @@ class Runner:
         self._seq = self.state.last_seq
         self.broken: StorageError | None = None
         self._stop = asyncio.Event()
-        self._news = asyncio.Event()
+        self._ear = Ear(journal)
         self._turn = asyncio.Event()
         """Set when a step ends and when somebody says stop: what the loop waits for."""
         self._told: asyncio.Task[Any] | None = None
@@ -95,7 +96,7 @@ class Runner:
 
     def wake(self) -> None:
         """Something was told to the run by this very process: read it now, not at the next poll."""
-        self._news.set()
+        self._ear.wake()
 
     # -- the loop ------------------------------------------------------------------------------------------------
 
@@ -345,7 +346,6 @@ class Runner:
 
     async def _watch_signals(self) -> None:
         """Read what people say from the journal. A journal that cannot be read stops the run, it does not fail it."""
-        loop = asyncio.get_running_loop()
         while True:
             try:
                 await self._hear()
@@ -354,10 +354,7 @@ class Runner:
                 self._stop.set()
                 self._turn.set()
                 return
-            timer = loop.call_later(POLL_S, self._news.set)  # other processes live in real time, and cannot wake us
-            await self._news.wait()
-            timer.cancel()
-            self._news.clear()
+            await self._ear.next(POLL_S)
 
     async def _hear(self) -> None:
         """Take what people said: it is marked as read and becomes events of this run in one commit."""

@@ -83,7 +83,7 @@ class MemoryJournal:
 
     def __init__(self, run: MemoryRun, clock: Clock, lease: Lease | None = None) -> None:
         self._run, self.clock, self.lease = run, clock, lease
-        self.run_id = run.id
+        self.run_id, self.untold = run.id, 0
         if lease is not None and lease.fence < run.fence:
             raise self._lost()
         self.fence = run.fence = lease.fence if lease is not None else run.fence

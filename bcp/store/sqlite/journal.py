@@ -34,9 +34,10 @@ _Waiting = tuple[Operation, asyncio.Future[Any]]
 _CLAIM = "insert into effect values(?,?,?,?,'claimed',null,?,null,?) on conflict do nothing"
 
 
-def _unread(db: sqlite3.Connection) -> list[Signal]:
-    rows = db.execute("select id, at, kind, actor, data from signal where consumed=0 order by id").fetchall()
-    return [Signal(i, at, kind, actor, json.loads(data)) for i, at, kind, actor, data in rows]
+def _version(db: sqlite3.Connection) -> int:
+    """Another one after every commit of another connection (https://www.sqlite.org/pragma.html, data_version)."""
+    (found,) = db.execute("pragma data_version").fetchone()
+    return int(found)
 
 
 class SqliteJournal:
@@ -46,6 +47,7 @@ class SqliteJournal:
         self.path, self.clock, self.lease = path, clock, lease
         self.run_id = path.stem
         self.incarnation = new_token(12)
+        self.untold, self._read_at = 0, -1
         self.closed: Callable[[RunCard], None] | None = None
         """Told how the run stands when this journal lets it go."""
         self._worker = Worker("journal")
@@ -154,6 +156,7 @@ class SqliteJournal:
             db = self._db
             try:
                 db.execute("begin immediate")
+                untold = _version(db) == self._read_at
                 if self.lease is not None:
                     (fence,) = db.execute("select fence from holder").fetchone()
                     if fence != self.fence:
@@ -165,6 +168,7 @@ class SqliteJournal:
                 if self._turned:
                     db.execute("update card set data=?", (canonical(card_to_data(self._fold.card())),))
                 db.execute("commit")
+                self.untold += untold
             except BaseException:
                 self._head = head
                 with contextlib.suppress(sqlite3.Error):
@@ -277,17 +281,19 @@ class SqliteJournal:
         return await self._enqueue(lambda db: runfile.read_effects(db, prefix))  # type: ignore[no-any-return]
 
     async def unread(self) -> list[Signal]:
-        """Signals not yet consumed. Reads only: costs no commit, and no way of its own where one is made anyway."""
-        if self._busy:
-            return await self._enqueue(_unread)  # type: ignore[no-any-return]
-        return await self._worker.do(self._look)
+        """Signals not yet consumed. Reads only: costs no commit."""
+        return await self._worker.do(self._unread)
 
-    def _look(self) -> list[Signal]:
+    def _unread(self) -> list[Signal]:
         try:
             with self._guard:
-                return _unread(self._db)
+                self._read_at = _version(self._db)
+                rows = self._db.execute(
+                    "select id, at, kind, actor, data from signal where consumed=0 order by id"
+                ).fetchall()
         except sqlite3.Error as error:
             raise runfile.failed(self.path, error) from error
+        return [Signal(i, at, kind, actor, json.loads(data)) for i, at, kind, actor, data in rows]
 
     async def consume(self, signals: Sequence[Signal], events: Sequence[Draft] = ()) -> None:
         """Mark signals as read and, in the same commit, write what they mean."""

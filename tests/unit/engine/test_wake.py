@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from bcp.engine.approvals import JournalApprovals
+from bcp.engine.ear import Ear
 from bcp.engine.runner import Runner
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.errors import GateClosed
+from bcp.store.memory.journal import MemoryJournal, MemoryRun
 
 NEVER_S = 3_600.0
 """A poll that no test waits for."""
@@ -81,7 +83,7 @@ def test_a_woken_runner_reads_what_it_was_told(monkeypatch) -> None:
 
     async def run() -> None:
         runner = object.__new__(Runner)
-        runner._news, runner.broken, reads = asyncio.Event(), None, []
+        runner._ear, runner.broken, reads = Ear(MemoryJournal(MemoryRun.made("run", {}, 0), SystemClock())), None, []
 
         async def hear() -> None:
             reads.append(1)

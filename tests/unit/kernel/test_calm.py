@@ -30,8 +30,23 @@ with calm():
 assert gc.get_freeze_count() == frozen > 1000 and gc.get_threshold()[0] == 700
 """
 
+BEGUN = """
+import gc, weakref
+from bcp.kernel.calm import THRESHOLD, begin, calm
+begin()
+with calm():
+    pass
+assert gc.isenabled() and gc.get_threshold()[0] == THRESHOLD
+class Ring: pass
+ring = Ring(); ring.itself = ring; gone = weakref.ref(ring); del ring
+kept = [[] for _ in range(2 * THRESHOLD)]
+assert gone() is None
+"""
+CASES = [NESTED, FOR_GOOD, BEGUN]
+NAMES = ["what exists, also where one lies in another", "for good", "garbage of a process that began so is collected"]
 
-@pytest.mark.parametrize("code", [NESTED, FOR_GOOD], ids=["what exists, also where one lies in another", "for good"])
+
+@pytest.mark.parametrize("code", CASES, ids=NAMES)
 def test_what_is_left_alone(code: str) -> None:
     """What exists is left alone while it is calm and only then; what was left alone for good outlives it."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

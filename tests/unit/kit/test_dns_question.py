@@ -229,3 +229,32 @@ async def test_each_type_has_its_pair() -> None:
         pairs = await ask_each(server, "a.example", ["A", "AAAA"], timeout_s=5)
     assert [(u.transport, u.answered, t.transport, t.answered) for u, t in pairs] == [("udp", True, "tcp", False)] * 2
     assert [u.records for u, _ in pairs] == [("192.0.2.1",), ()]
+
+
+def test_the_same_answer_is_read_once_and_keeps_its_own_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """UDP and TCP say the same but for the number; a large answer, and one that differs, are read by themselves."""
+    query = dns.message.make_query("once.example", "A").to_wire()
+    wires = [answer(query, a).to_wire() for a in ("192.0.2.1", "192.0.2.2")]
+    whole = answer(query)
+    whole.additional.append(dns.rrset.from_text("big.example.", 60, "IN", "TXT", " ".join(["x" * 200] * 7)))
+    large = whole.to_wire(max_size=65_535)
+    read: list[bytes] = []
+    from_wire = dns.message.from_wire
+    monkeypatch.setattr(dns.message, "from_wire", lambda data: (read.append(data), from_wire(data))[1])
+    dns_question._parsed.cache_clear()
+
+    one, two = (dns_question.message(n.to_bytes(2, "big") + wires[0][2:]) for n in (7, 4711))
+    assert (one.id, two.id, len(read)) == (7, 4711, 1)
+    assert one.to_text().splitlines()[1:] == from_wire(wires[0]).to_text().splitlines()[1:]
+    assert [rd.to_text() for rd in dns_question.message(wires[1]).answer[0]] == ["192.0.2.2"] and len(read) == 2
+    for _ in range(2):
+        dns_question.message(large)
+    assert len(read) == 4, "a large answer is kept"
+
+
+@pytest.mark.parametrize("data", [b"", b"\x01", b"\x00\x07", b"\x00\x07" + b"\x81\x80" + bytes(5)])
+def test_what_is_too_short_is_no_message_however_often_it_comes(data: bytes) -> None:
+    """Nothing of it is kept."""
+    for _ in range(2):
+        with pytest.raises(dns.exception.DNSException):
+            dns_question.message(data)
