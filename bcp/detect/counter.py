@@ -203,7 +203,7 @@ Z = 1.645
 """One-sided 95 %."""
 
 
-def wilson_low(bad: float, looks: int, z: float = Z) -> float:
+def wilson_low(bad: float, looks: float, z: float = Z) -> float:
     """Lower bound of a share, 0 to 1, of which ``bad`` of ``looks`` independent looks failed (Wilson, 1927).
 
     ``bad`` may be a fraction: looks that fail together count as one. Without a good look among them there is no
