@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bcp.contracts.probe import Role
 from bcp.detect.inbound import sees_known
 from bcp.detect.planes import PlaneView
+from bcp.detect.verdict import MOVED
 
 WORKS = {
     "inbound": "mail from outside is taken for recipients that exist",
@@ -23,7 +24,8 @@ WORKS = {
 
 def works_of(views: Sequence[PlaneView]) -> tuple[str, ...]:
     """What is seen to work, as sentences without a full stop."""
-    return tuple(WORKS[v.name] for v in views if v.name in WORKS and _works(v))
+    inside = any(v.name in MOVED and v.status != "ok" for v in views)
+    return tuple(WORKS[v.name] for v in views if v.name in WORKS and _works(v) and not (inside and _goes_round(v)))
 
 
 def unseen_of(views: Sequence[PlaneView]) -> tuple[str, ...]:
@@ -33,6 +35,11 @@ def unseen_of(views: Sequence[PlaneView]) -> tuple[str, ...]:
 
 def _works(view: PlaneView) -> bool:
     return view.status == "ok" and not _unseen(view) and not any(w.raw for w in view.ways if not w.muted)
+
+
+def _goes_round(view: PlaneView) -> bool:
+    """Is the way out known from mails alone that have to come in first? While they may not, it is not known now."""
+    return view.name == "outbound" and all(w.way == "round-trip" for w in view.ways)
 
 
 def _unseen(view: PlaneView) -> bool:

@@ -53,3 +53,12 @@ def test_where_nothing_is_set_to_look_nothing_is_missed() -> None:
     """People that say nothing are not blindness."""
     assert unseen_of([plane("inbound", "unknown", way("people", role=Role.PEOPLE))]) == ()
     assert set(MOVED) <= set(WORKS)
+
+
+def test_the_way_out_is_not_said_to_work_from_mails_that_cannot_come_in() -> None:
+    """The newest mail that went round is older than the outage."""
+    bad, out = plane("inbound", "down", way(raw=True)), plane("outbound", "ok", way("round-trip"))
+    assert works_of([bad, out]) == () and works_of([plane("dns", "partial"), out]) == ()
+    assert works_of([plane("inbound"), out])[-1] == WORKS["outbound"]
+    queue = plane("outbound", "ok", way("round-trip"), way("queue"))
+    assert works_of([bad, queue]) == (WORKS["outbound"],)
