@@ -11,6 +11,7 @@ from bcp.detect.planes import PlaneView
 from bcp.detect.reasons import evidence_of
 from bcp.detect.verdict import TITLES, Decision
 from bcp.detect.wording import ACTIONS, BARS, STAGES
+from bcp.detect.works import unseen_of, works_of
 from bcp.kernel.clock import iso, moment_text
 from bcp.kernel.units import format_duration
 
@@ -90,6 +91,7 @@ def full(
         out.append(f"{since} {moment_text(d.since, now, OUT.zone)} ({lasted}).")
     if d.domains or (d.spared and d.state == "down"):
         out.append(wrap(f"It is of {', '.join(d.domains) or 'all domains'}{_spared(d)}.", "  ", ""))
+    out += works_lines(d)
     out += proposal(d, now, playbook)
     out += [wrap(f"{w}.", "    ", "  ! ") for w in d.words]
     out += [wrap(e, "    ", "  - ") for e in d.evidence[:6]]
@@ -103,6 +105,15 @@ def full(
         out += ["Clock:", *clock_lines(d, now)]
     out += [wrap(n, "    ", "  . ") for n in d.notes[:8] if n not in d.evidence]
     return "\n".join(out)
+
+
+def works_lines(d: Decision) -> list[str]:
+    """What is not broken, and what nobody can see; nothing while all is well."""
+    if d.state == "healthy":
+        return []
+    works, unseen = works_of(d.views), unseen_of(d.views)
+    out = [wrap(f"Not broken: {'; '.join(works)}.", "  ", "")] if works else []
+    return out + ([wrap(f"Nobody can see whether {', or whether '.join(unseen)}.", "  ", "")] if unseen else [])
 
 
 def _spared(d: Decision) -> str:

@@ -90,6 +90,10 @@ def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str])
         if set(line) != {"unknown"}
     ]
     out.append(render.wrap(f"{ACTIONS.get(data['action'], data['action'])}: {data['why']}", "          ", "Proposal: "))
+    if data["state"] != "healthy" and data.get("works"):
+        out.append(render.wrap(f"Not broken: {'; '.join(data['works'])}.", "  ", ""))
+    if data["state"] != "healthy" and data.get("unseen"):
+        out.append(render.wrap(f"Nobody can see whether {', or whether '.join(data['unseen'])}.", "  ", ""))
     if data.get("domains"):
         out.append(render.wrap(f"It is of {', '.join(data['domains'])}.", "  ", ""))
     for title, key, mark in (

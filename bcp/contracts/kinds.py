@@ -80,6 +80,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("closed", Meaning.UNREACHABLE, "the connection is cut in mid conversation", (*_SMTP, *_WEB, "imap")),
     Kind("unreachable", Meaning.UNREACHABLE, "no route to the address", (*_SMTP, *_WEB)),
     Kind("tls", Meaning.UNREACHABLE, "TLS fails, or its certificate is wrong", (*_SMTP, *_WEB, "imap")),
+    Kind(
+        "ipv4-dead",
+        Meaning.UNREACHABLE,
+        "IPv4 fails while IPv6 works: whoever has IPv4 alone cannot deliver (made of a look's parts)",
+        _SMTP,
+        "degraded",
+    ),
     # names
     Kind("nxdomain", Meaning.NAMES, "the name does not exist, or has no address", ("dns", "own-mx")),
     Kind("servfail", Meaning.NAMES, "SERVFAIL", ("dns", "own-mx")),

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from bcp.detect import own as ours
 from bcp.detect import survey
-from bcp.detect.counter import Z
 from bcp.detect.course import Course, after_look
 from bcp.detect.decide import (
     Case,
@@ -19,7 +18,7 @@ from bcp.detect.decide import (
 from bcp.detect.due import clock_of, decide_after
 from bcp.detect.evidence import BY_ID, says
 from bcp.detect.inbound import sees_known
-from bcp.detect.memory import PlaneMemory, fails_now
+from bcp.detect.memory import PlaneMemory, fails_now, share_now
 from bcp.detect.planes import PlaneView, ProbeView
 from bcp.detect.reasons import changes_of, confidence_of, evidence_of
 from bcp.detect.rules import Rules
@@ -88,10 +87,12 @@ def conclude(r: Round) -> tuple[Course, Decision]:
     partial = any(v.status == "partial" for v in planes.serious) and not planes.down
     cases = _cases(r, planes, classes, state, partial)
     moment = _moment(r, planes, course)
-    fails = any(survey.fails_at_all(v) and r.of(v.name).lately() for v in planes.serious)
+    cut = any(survey.cuts_off(v) for v in planes.serious)
     disputed = any(_disputed(v) for v in planes.serious)
     alone = says("rejects-alone") if "rejects-alone" in r.whole.weighed.grounds else ""
-    setting = Setting(state, classes, partial, fails, disputed, alone)
+    doubted = [v for v in planes.serious if alone or v.status == "partial" or _disputed(v)]
+    fails = cut or any(survey.fails_at_all(v, r.rules) and r.of(v.name).lately() for v in doubted)
+    setting = Setting(state, classes, partial, fails, disputed, alone or (says("family-alone") if cut else ""))
     judgement = propose(setting, cases, moment, r.rules)
     return course, _decision(r, planes, own, state, classes, course, partial, cases, moment, judgement)
 
@@ -195,7 +196,7 @@ def _cases(r: Round, planes: _Sorted, classes: tuple[str, ...], state: str, part
         down = tuple(v.name for v in planes.down)
         return (_case(r, "", replace(r.whole, views=r.views), state, classes, down),)
     out = [_case_of(r, d, s, planes) for d, s in r.apart.items()]
-    return (*out, *(Case(d, "healthy", well=_well(r.views, spare=True)) for d in r.spared))
+    return (*out, *(Case(d, "healthy", well=_well(r.views, r.rules, spare=True)) for d in r.spared))
 
 
 def _case_of(r: Round, domain: str, seen: Survey, planes: _Sorted) -> Case:
@@ -211,6 +212,7 @@ def _case(r: Round, domain: str, seen: Survey, state: str, classes: tuple[str, .
     fallen = [v for v in views if v.name in MOVED and v.name in down]
     live = [v for v in fallen if v.failing_now and fails_now(v)]
     moved = live or fallen  # what does not fail at this moment lends its minutes to nothing else
+    moved = [v for v in moved if not survey.only_limits(v)] or moved  # nor do limits of ours
     down = tuple(n for n in down if n not in MOVED or n in {v.name for v in moved})
     memories = [r.of(v.name, domain) for v in moved]
     return Case(
@@ -223,20 +225,24 @@ def _case(r: Round, domain: str, seen: Survey, state: str, classes: tuple[str, .
         lately=not memories or any(m.lately() for m in memories),
         failed_s=max((m.failed_s for m in memories), default=0.0),
         sure_share=max((m.sure_share() for m in memories), default=0.0),
-        likely_share=max((m.sure_share(Z) for m in memories), default=0.0),
+        likely_share=max((m.likely_share() for m in memories), default=0.0),
         share=max((v.share for v in moved), default=0.0),
         refused=any(v.rejecting for v in moved),
         flapping=bool(memories) and all(m.flapping for m in memories),
         delivered=seen.weighed.delivered and all(v.name != "dns" for v in moved),
         limited=bool(moved) and all(survey.only_limits(v) for v in moved),
-        well=_well(views),
+        well=_well(views, r.rules),
     )
 
 
-def _well(views: Sequence[PlaneView], *, spare: bool = False) -> bool:
-    """Is what MX is moved for seen to be well?"""
+def _well(views: Sequence[PlaneView], rules: Rules, *, spare: bool = False) -> bool:
+    """Is what MX is moved for seen to be well? Not where the newest looks fail, although no counter says so yet."""
     mine = [v for v in views if v.name in MOVED]
-    return bool(mine) and all(spare or (v.status == "ok" and _known_seen(v)) for v in mine)
+    return bool(mine) and all(spare or (v.status == "ok" and _known_seen(v) and _goes(v, rules)) for v in mine)
+
+
+def _goes(view: PlaneView, rules: Rules) -> bool:
+    return share_now(view)[0] < rules.partial_share
 
 
 def _known_seen(view: PlaneView) -> bool:
@@ -343,5 +349,7 @@ def _moves(r: Round, planes: _Sorted, judgement: Judgement, classes: tuple[str, 
         return switch_helps(classes, fallen)
     if r.whole.weighed.through or "rejects-alone" in r.whole.weighed.grounds:
         return False
-    inbound = [v for v in planes.serious if v.name == "inbound"]
-    return any(survey.fails_at_all(v) and not survey.only_places(v) and r.of(v.name).lately() for v in inbound)
+    inbound = [v for v in planes.serious if v.name == "inbound" and sees_known(v.ways)]
+    if any(survey.cuts_off(v) for v in inbound):
+        return True
+    return any(survey.fails_at_all(v, r.rules) and not survey.only_places(v) and r.of(v.name).lately() for v in inbound)

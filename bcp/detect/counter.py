@@ -18,6 +18,8 @@ ALTERNATIONS = 3
 being changed may answer either way for a while; that is one change, not three."""
 OVER = 6
 """Looks in a row that fail in another way, after which permanent refusals are over: what fails now is another thing."""
+CALM = 8
+"""Good looks in a row after which refusals by turns are over: who is refused later may be removed by then."""
 _MASK = (1 << WINDOW) - 1
 _RECENT = (1 << WINDOW // 2) - 1
 """The newer half of the window."""
@@ -109,6 +111,8 @@ class Stream:
         self._fail = (self._fail << 1 | (result is Result.FAIL)) & _MASK
         self._refused = (self._refused << 1 | refused) & _MASK
         self._returned = (self._returned << 1 | (refused and self._took)) & _MASK
+        if not self._bad & ((1 << CALM) - 1):
+            self._returned = 0
         if refused or result is Result.OK:
             self._took = not refused
         self._known = (self._known << 1 | 1) & _MASK
@@ -199,7 +203,7 @@ Z = 1.645
 """One-sided 95 %."""
 
 
-def wilson_low(bad: float, looks: int, z: float = Z) -> float:
+def wilson_low(bad: float, looks: float, z: float = Z) -> float:
     """Lower bound of a share, 0 to 1, of which ``bad`` of ``looks`` independent looks failed (Wilson, 1927).
 
     ``bad`` may be a fraction: looks that fail together count as one. Without a good look among them there is no

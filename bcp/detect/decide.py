@@ -307,7 +307,8 @@ class Setting:
     disputed: bool = False
     """Of inbound mail or the MX host's name, one way of looking is down and another is not."""
     alone: str = ""
-    """Why a refusal that nothing else speaks of is left to a person; empty: there is none."""
+    """Why something that nothing else speaks of is left to a person: one recipient that is refused for good, senders
+    with IPv4 alone that are cut off. Empty: there is nothing of the kind."""
 
 
 _STAYS_OPEN = {

@@ -47,6 +47,12 @@ EVIDENCE: tuple[Evidence, ...] = (
         "of several domains some are well: a mail that names none of them may have gone to those",
     ),
     Evidence("outvoted", "all", "vetoes", "a place that sees it solidly well weighs as much as three that see it fail"),
+    Evidence(
+        "family-alone",
+        "B",
+        "speaks",
+        "IPv4 fails and IPv6 works: whoever has IPv4 alone cannot deliver, and that is most senders; a person decides",
+    ),
     Evidence("others-well", "all", "vetoes", "as many targets are well as fail: a part fails, a person decides"),
     Evidence(
         "degraded", "all", "drains", "a part fails, so the whole does not: the counter drains as with a good look"

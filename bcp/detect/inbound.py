@@ -70,6 +70,7 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
             way, partly = found.way, partly or found.partly
             removed += found.removed
             grounds += found.grounds
+            way = way if found.partly else _another(way)
             way = _throttled(way, around, grounds)
         elif way.way == UNKNOWN_WAY:
             way = _unknown(way, known, grounds)
@@ -79,10 +80,12 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
         out.append(way)
     if any(w.raw for w in mails) and any(w.accepted for w in known):
         grounds.append("not-taken")
+    if any(p.cut for w in out if not w.muted for p in w.probes):
+        grounds.append("family-alone")
     halved = _delivered_since(around, [p for w in out if w.down for p in w.probes])
     if halved:
         grounds.append("delivered")
-    fails = [p for w in out if not w.muted and w.role is Role.LOOK for p in w.probes if p.down or p.share]
+    fails = [p for w in out if not w.muted and w.role is Role.LOOK for p in w.probes if _any(p)]
     delivered = halved and not any(w.raw for w in mails) and any(p.only_fails for w in out if w.down for p in w.probes)
     if delivered:
         grounds.append("delivered-contradicts")
@@ -95,6 +98,19 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
         tuple(removed),
         partly,
     )
+
+
+def _any(view: ProbeView) -> bool:
+    """Does it fail, or a part of it, if only from some places?"""
+    return view.down or bool(view.share) or bool(view.alone)
+
+
+def _another(way: WayView) -> WayView:
+    """Refusals for good that prove nothing are another thing than what made it fail: now it does not fail for that."""
+    failing = [p for p in way.probes if p.known and p.raw]
+    if way.rejecting or not failing or not all(p.refused_now for p in failing):
+        return way
+    return replace(way, failing_now=False)
 
 
 def _unknown(way: WayView, known: Sequence[WayView], grounds: list[str]) -> WayView:
@@ -129,7 +145,7 @@ def _mail(way: WayView, known: Sequence[WayView], around: Around) -> WayView:
 def _throttled(way: WayView, around: Around, grounds: list[str]) -> WayView:
     """Limits that our own addresses run into are no outage while mail comes through."""
     bad = [p for p in way.probes if p.down or p.suspect or p.share]
-    limited = bool(bad) and all(p.worst is not None and may_be_us(p.worst.kind) for p in bad)
+    limited = bool(bad) and all(p.fails_by and all(may_be_us(k) for k in p.fails_by) for p in bad)
     if limited and _delivered_since(around, bad):
         grounds.append("delivered-throttled")
         return replace(way, muted="delivered-throttled")
@@ -144,7 +160,7 @@ def may_be_us(kind: str) -> bool:
 def _delivered_since(around: Around, probes: Iterable[ProbeView]) -> bool:
     """Was a mail that came through sent after these began to fail?"""
     began = min((p.began for p in probes if p.began is not None), default=None)
-    return began is not None and around.delivered_at is not None and around.delivered_at > began
+    return began is not None and around.delivered_at is not None and around.delivered_at >= began
 
 
 def sees_known(ways: Sequence[WayView]) -> bool:

@@ -21,6 +21,10 @@ MAIL = "mail"
 ZONE = "zone"
 """The plane of our own zone. No plane of the provider's: its fall is class H."""
 AUTHORITATIVE = "authoritative"
+IPV4_DEAD = "ipv4-dead"
+"""Kind of a look of which IPv4 fails as a whole and IPv6 does not."""
+ALONE = 4
+"""The address family that many senders have alone; hardly one has only the other. Who has both tries both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,12 @@ def merge(parts: Sequence[Part], signal: Signal) -> Signal:
     kinds = Counter(p.kind for p in bad)
     kind = REJECTS if kinds[REJECTS] * 2 > len(bad) else kinds.most_common(1)[0][0]
     evidence = next(p.evidence for p in bad if p.kind == kind) or signal.evidence
-    result = Result.FAIL if _fails(known, bad, signal) else Result.DEGRADED
+    if _fails(known, bad, signal):
+        return replace(signal, result=Result.FAIL, kind=kind, evidence=evidence, parts=())
+    result = Result.DEGRADED
+    if _cut_off(known):
+        cut = next(p.evidence for p in bad if p.family == ALONE)
+        kind, evidence = IPV4_DEAD, cut or "IPv4 fails, IPv6 works"
     return replace(signal, result=result, kind=kind, evidence=evidence, parts=())
 
 
@@ -64,6 +73,14 @@ def _fails(known: Sequence[Part], bad: Sequence[Part], signal: Signal) -> bool:
         if group and all(p.result is Result.FAIL for p in group):
             return True
     return False
+
+
+def _cut_off(known: Sequence[Part]) -> bool:
+    """Does the family fail that many senders have alone, while another one works?"""
+    alone = [p for p in known if p.family == ALONE]
+    others = [p for p in known if p.family not in {0, ALONE}]
+    dead = bool(alone) and all(p.result is Result.FAIL for p in alone)
+    return dead and any(p.result is not Result.FAIL for p in others)
 
 
 def split(signal: Signal, watched: Watched) -> list[Lane]:

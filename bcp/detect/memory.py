@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from bcp.contracts.probe import Role
-from bcp.detect.counter import NAGIOS_STATES, flap_percent, wilson_low
+from bcp.detect.counter import NAGIOS_STATES, Z, flap_percent, wilson_low
 from bcp.detect.planes import PlaneView, WayView
 from bcp.detect.rules import Rules
 
@@ -27,7 +27,7 @@ SURE = 2.576
 """Wilson's z of 99.5 %, one-sided. The share is asked about every round: over ten hours of 55 %, 95 % would be
 wrong once in ten times, by luck alone."""
 LATELY = 5
-"""Rounds in which something must have failed for anything to be asked about it."""
+"""Rounds in which something must have failed for anything to be asked about it, and most of it for MX to be moved."""
 FORGET = 0.25
 """Failing minutes that one good minute takes away: an outage that relapses goes on where it was."""
 
@@ -43,6 +43,7 @@ class PlaneMemory:
         "flapping",
         "hard",
         "line",
+        "once",
         "percent",
         "raw",
         "shares",
@@ -60,12 +61,14 @@ class PlaneMemory:
         self.hard: deque[bool] = deque(maxlen=NAGIOS_STATES)
         self.line: deque[str] = deque(maxlen=HISTORY)
         self.shares: deque[float] = deque(maxlen=SPAN)
+        self.once = 1.0
+        """Rounds that one look of those stands for from which the share is taken: it is one look all the same."""
         self.percent = 0.0
 
     def remember(self, view: PlaneView, now: float, wall: float, passed_s: float, rules: Rules, *, beat: bool) -> None:
         """Take one round in. ``passed_s``: steady seconds since the round before."""
         self._confirm(view, now, rules)
-        self._clock(view, wall, passed_s)
+        self._clock(view, wall, passed_s, rules.interval_s)
         if beat:
             if view.status != "unknown":
                 self.raw.append(raw_of(view))
@@ -87,7 +90,7 @@ class PlaneMemory:
         elif view.status != "unknown":  # blindness neither confirms nor clears
             self.down_since, self.confirmed = None, False
 
-    def _clock(self, view: PlaneView, wall: float, passed_s: float) -> None:
+    def _clock(self, view: PlaneView, wall: float, passed_s: float, interval_s: float) -> None:
         """Failing seconds and the share of failures. What nobody can see moves neither."""
         if view.status == "unknown":
             self._failed_before = False
@@ -99,7 +102,9 @@ class PlaneMemory:
             self.failed_s = max(0.0, self.failed_s - FORGET * max(0.0, passed_s))
         self._failed_before = failing
         if failing or self.shares or view.status != "ok":
-            self.shares.append(share_now(view))
+            share, every_s = share_now(view)
+            self.once = max(1.0, every_s / interval_s)
+            self.shares.append(share)
         if view.status in {"down", "suspect", "partial"}:
             self.since = view.since if view.since is not None else (self.since or wall)
         elif view.status == "ok":
@@ -107,12 +112,14 @@ class PlaneMemory:
             if self.failed_s == 0 and not any(list(self.shares)[-RECENT:]):
                 self.shares.clear()
 
-    def sure_share(self, z: float = SURE) -> float:
-        """The certain share of failing looks (Wilson's lower bound at ``z``), and no more than the recent share."""
-        if not self.shares:
-            return 0.0
-        recent = list(self.shares)[-RECENT:]
-        return min(wilson_low(sum(self.shares), len(self.shares), z), sum(recent) / len(recent))
+    def sure_share(self) -> float:
+        """The certain share of failing looks, and no more than that of the newest ones: enough to move MX on."""
+        return min(self.likely_share(SURE), _mean(list(self.shares)[-LATELY:]))
+
+    def likely_share(self, z: float = Z) -> float:
+        """The same, less surely (Wilson's lower bound at ``z``), and no more than the recent share."""
+        bad, looks = sum(self.shares) / self.once, len(self.shares) / self.once
+        return min(wilson_low(bad, looks, z), _mean(list(self.shares)[-RECENT:]))
 
     def lately(self) -> bool:
         """Did any look fail in the last rounds?"""
@@ -129,6 +136,10 @@ class PlaneMemory:
         self.flapping = self.percent >= rules.flap_high or (self.flapping and self.percent > rules.flap_low)
 
 
+def _mean(shares: Sequence[float]) -> float:
+    return sum(shares) / len(shares) if shares else 0.0
+
+
 def raw_of(view: PlaneView) -> bool:
     """Does it fail now, before any hysteresis? What flaps is this."""
     return any(w.raw and not w.muted for w in _looks(view.ways))
@@ -139,13 +150,19 @@ def fails_now(view: PlaneView) -> bool:
     return any(w.raw and not w.muted and not w.discounted for w in _looks(view.ways))
 
 
-def share_now(view: PlaneView) -> float:
-    """Share of the places and targets whose last look fails, the mean over the ways that see it fail."""
+def share_now(view: PlaneView) -> tuple[float, float]:
+    """Share of the places and targets whose last look fails, the mean over the ways that see it fail, and the seconds
+    between these looks.
+
+    Ways that look seldom speak only where no other does: one unlucky mail would stand for all rounds until the next.
+    """
     counted = [w for w in _looks(view.ways) if not w.muted]
     looks = [w for w in counted if w.way not in SECOND] or counted
     chosen = [w for w in looks if w.down] or [w for w in looks if w.share or w.suspect] or looks
-    shares = [p.now_share for w in chosen for p in w.probes if p.known and (p.down or not w.down)]
-    return sum(shares) / len(shares) if shares else 0.0
+    probes = [p for w in chosen for p in w.probes if p.known and (p.down or not w.down)]
+    every_s = min((p.watched.every_s for p in probes), default=0.0)
+    shares = [p.now_share for p in probes if p.watched.every_s == every_s]
+    return (sum(shares) / len(shares) if shares else 0.0), every_s
 
 
 def _looks(ways: Sequence[WayView]) -> list[WayView]:

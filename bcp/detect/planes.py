@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import REJECTS, THROTTLED, Result, Role, Signal, Watched
 from bcp.detect.counter import Stream
+from bcp.detect.looks import IPV4_DEAD
 from bcp.detect.quorum import agreed, outvoted, votes
 from bcp.detect.rules import Rules
 
@@ -53,8 +54,19 @@ class ProbeView:
     """There is a place at which every look has failed since it began."""
     unreachable: bool = False
     """Where it fails no conversation comes about, while elsewhere it does: a broken path near those places."""
+    kinds: frozenset[str] = frozenset()
+    """Kinds of the last look that failed, of the places where it fails: a look since that says nothing changes none."""
+    refused_now: bool = False
+    """Where it fails now, it is a permanent refusal everywhere."""
+    cut: bool = False
+    """Its newest looks find, by quorum, that senders with IPv4 alone cannot deliver while others can."""
     calm: bool = field(default=False, compare=False)
     """Nothing but well from everywhere that can tell, as far back as the windows go: all other fields follow."""
+
+    @property
+    def fails_by(self) -> frozenset[str]:
+        """In which ways it fails; empty: nobody can tell."""
+        return self.kinds or (frozenset({self.worst.kind}) if self.worst is not None else frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +183,7 @@ def _doubtful(
     recent = now - FRESH_LOOKS * max(watched.every_s, rules.interval_s)
     just = [(v, s) for v, s in fresh if s.known_at >= recent]
     _, here = votes(where, [(v, s.failing()) for v, s in just if s.failing() or s.seen is not Result.FAIL], networks)
+    _, cut = votes(where, [(v, _cuts(s) or s.failing()) for v, s in fresh], networks)
     solid = sum(votes(where, [(v, s.solid) for v, s in fresh if s.solid], networks)[1])
     at_once = watched.role in {Role.PEOPLE, Role.TOLD}  # they have counted already
     failing = any(s.failing() for _, s in fresh)
@@ -201,6 +214,9 @@ def _doubtful(
         sum(s.seen is Result.FAIL for _, s in fresh) / len(fresh) if fresh else 0.0,
         any(s.down and s.share() == 1.0 for _, s in fresh),
         bool(solid) and bool(down) and all(_unreachable(s.bad_kind) for _, s in fresh if s.down),
+        frozenset(s.bad_kind for _, s in fresh if s.value and s.bad_kind),
+        failing and all(s.bad_kind == REJECTS for _, s in fresh if s.failing()),
+        any(_cuts(s) for _, s in fresh) and agreed(n, *cut) and not outvoted(cut[0], solid),
     )
 
 
@@ -208,6 +224,11 @@ def _voting(fresh: Sequence[tuple[str, Stream]]) -> Sequence[tuple[str, Stream]]
     """Places whose own address is limited cannot speak for the others; only when all are is there nobody else."""
     rest = [(v, s) for v, s in fresh if not (s.value and meaning_of(s.bad_kind) is Meaning.LIMIT)]
     return rest or fresh
+
+
+def _cuts(stream: Stream) -> bool:
+    last = stream.last
+    return last is not None and last.result is Result.DEGRADED and last.kind == IPV4_DEAD
 
 
 def _unreachable(kind: str) -> bool:

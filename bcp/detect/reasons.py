@@ -62,7 +62,7 @@ def _controls(number: int | None) -> tuple[int, str]:
 def evidence_of(way: WayView) -> str:
     """One line for people."""
     place = f" from {way.worst.vantage}" if way.worst is not None and way.worst.vantage else ""
-    many = f" ({way.down_targets} of {way.targets} targets)" if way.targets > 1 else ""
+    many = f" ({way.down_targets} of {way.targets} targets)" if way.targets > 1 and way.down_targets else ""
     if way.worst is None:
         return f"{way.way}: failed lately; the newest looks are well{many}"
     text = way.worst.evidence or way.worst.kind or "fails"
@@ -94,7 +94,7 @@ def changes_of(judgement: Judgement, cases: Sequence[Case], rules: Rules, *, sta
             f"when all has been clear for {format_duration(rules.keep_firing_for_s)} the incident is closed",
         ]
     waits = action == "wait" and bool(left)
-    out += [f"if {c}" for c in _missing(judgement.changes, state)[:4] if not (waits and c == GOES_ON)]
+    out += [f"it is judged anew if {c}" for c in _missing(judgement.changes, state)[:4] if not (waits and c == GOES_ON)]
     return list(dict.fromkeys(out))
 
 

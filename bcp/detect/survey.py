@@ -162,11 +162,17 @@ def limited(lanes: Iterable[ProbeView]) -> set[str]:
     return {plane for plane, only in bad.items() if all(only)}
 
 
-def fails_at_all(view: PlaneView) -> bool:
-    """Does something of it fail as a whole, so that it is more than slow or degraded?"""
-    return any(p.fail_share for w in view.ways if not w.muted and w.role is Role.LOOK for p in w.probes) or any(
-        w.down for w in view.ways
-    )
+def fails_at_all(view: PlaneView, rules: Rules) -> bool:
+    """Does so much of it fail as a whole that it is more than slow or degraded, and no single look?"""
+    looks = [w for w in view.ways if not w.muted and w.role is Role.LOOK]
+    often = any(p.fail_share >= rules.partial_share for w in looks for p in w.probes)
+    return often or any(w.down for w in view.ways)
+
+
+def cuts_off(view: PlaneView) -> bool:
+    """Is a part of the senders cut off for good, again and again, although it works for others (*family-alone*)?"""
+    looks = [w for w in view.ways if not w.muted and w.role is Role.LOOK]
+    return view.status == "partial" and any(p.cut for w in looks for p in w.probes)
 
 
 def only_limits(view: PlaneView) -> bool:
@@ -174,7 +180,7 @@ def only_limits(view: PlaneView) -> bool:
     looks = [w for w in view.ways if not w.muted and w.role is Role.LOOK and w.way != MAIL]
     bad = [p for w in looks for p in w.probes if p.known and (p.down or p.suspect)]
     speaks = is_limit if any(w.raw for w in view.ways if w.way == MAIL) else may_be_us
-    return bool(bad) and all(p.worst is not None and speaks(p.worst.kind) for p in bad)
+    return bool(bad) and all(p.fails_by and all(speaks(k) for k in p.fails_by) for p in bad)
 
 
 def only_places(view: PlaneView) -> bool:

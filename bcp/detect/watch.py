@@ -11,6 +11,7 @@ from bcp.contracts.probe import Probe, Result, Signal
 from bcp.detect.detector import HERE, Detector
 from bcp.detect.rules import Rules
 from bcp.detect.verdict import MOVED, Decision
+from bcp.detect.works import unseen_of, works_of
 from bcp.kernel.clock import Clock, iso
 
 Listen = Callable[[Signal], None]
@@ -272,5 +273,7 @@ def to_data(decision: Decision) -> dict[str, Any]:
         "failed_s": round(decision.failed_s, 1),
         "refusals": list(decision.refusals),
         "changes": list(decision.changes),
+        "works": list(works_of(decision.views)),
+        "unseen": list(unseen_of(decision.views)),
         "words": list(decision.words),
     }

@@ -6,6 +6,7 @@ through a real detector in virtual time and returns what went against the truth.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,8 @@ RULES = Rules(
 )
 ROUNDS = 110
 START = 1_770_000_000.0
+RECENT = 20
+"""Rounds that the share of an outage that goes on is judged over."""
 LATEST = 5
 """Rounds from one look of the rarest probe to its next."""
 SURE = 0.8
@@ -337,8 +340,8 @@ def harm_of(world: World, n: int, found: Decision) -> list[str]:
     broken = [f for f in world.faults if f.what in _CLASS and f.active(n)]
     worth = [f for f in broken if _CLASS[f.what] in _MOVING and (f.share >= RULES.switch_share or f.what == "rejects")]
     if found.action == "switch" and not worth:
-        several = [f for f in broken if _CLASS[f.what] in _MOVING]
-        if 1 - _product(1 - f.share for f in several) < RULES.switch_share and not unseen_end(world, n):
+        rounds = range(n - RECENT + 1, n + 1) if any(_CLASS[f.what] in _MOVING for f in broken) else (n,)
+        if sum(_failing(world, k) for k in rounds) < RULES.switch_share * len(rounds) and not unseen_end(world, n):
             return [f"round {n}: switch while {_names(world, n)} is broken"]
     if found.action == "failback" and world.broken(n) & _MOVING:
         return [f"round {n}: failback while {_names(world, n)} is broken"]
@@ -346,26 +349,19 @@ def harm_of(world: World, n: int, found: Decision) -> list[str]:
 
 
 def unseen_end(world: World, n: int) -> bool:
-    """Is this a round in which nobody can know that an outage is over, as no look has met its end?
-
-    A look every five minutes, and a recipient that was removed in the meantime, see the same whether it goes on or
-    not. Judged by playing on: were the fault still there, every look since would have found the same.
-    """
+    """Can nobody know in this round that an outage is over? Were it still there, every look would find the same."""
     for i, fault in enumerate(world.faults):
         if _CLASS.get(fault.what) not in _MOVING or fault.on or not fault.end <= n < fault.end + LATEST:
             continue
         on = replace(world, faults=(*world.faults[:i], replace(fault, end=n + 1), *world.faults[i + 1 :]))
-        here, there = Eyes(world), Eyes(on)
-        if all(list(here.signals(k, 0.0)) == list(there.signals(k, 0.0)) for k in range(fault.end, n + 1)):
+        if all(list(Eyes(world).signals(k, 0.0)) == list(Eyes(on).signals(k, 0.0)) for k in range(fault.end, n + 1)):
             return True
     return False
 
 
-def _product(numbers: Iterator[float]) -> float:
-    out = 1.0
-    for number in numbers:
-        out *= number
-    return out
+def _failing(world: World, n: int) -> float:
+    """Share of looks that fail for what moves MX."""
+    return 1 - math.prod(1 - f.share for f in world.faults if _CLASS.get(f.what) in _MOVING and f.active(n))
 
 
 def _names(world: World, n: int) -> str:

@@ -107,3 +107,18 @@ def test_everything_for_a_person_who_has_to_decide() -> None:
     for head in ("For:\n  + nothing", "Against:\n  - nothing", "What would change it:\n  > nothing that is known"):
         assert head in told
     assert "For:" not in view.full(decision, "x", 190.0, {}, "book")
+
+
+def test_it_says_what_is_not_broken_and_what_nobody_can_see() -> None:
+    """People ask for it first. While all is well there is nothing to say."""
+    from bcp.contracts.probe import Role
+    from bcp.detect.planes import PlaneView, WayView
+
+    look = WayView("x", Role.LOOK, True, False, False, False, False, 0.0, 0, 1, None, None)
+    views = tuple(PlaneView(n, s, (look,)) for n, s in (("mailbox", "ok"), ("auth", "ok"), ("dns", "unknown")))
+    text = view.full(Decision("down", ("B",), views=views), "x", 0.0, {}, "")
+    assert "Not broken: mailboxes can be opened; people can sign in." in text
+    assert "Nobody can see whether the MX host's name resolves." in text
+    calm = view.full(Decision("healthy", views=views), "x", 0.0, {}, "")
+    assert "Not broken" not in calm and "Nobody can see" not in calm
+    assert view.works_lines(Decision("down")) == []

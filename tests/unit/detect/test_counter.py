@@ -45,6 +45,8 @@ def test_a_refusal_between_acceptances_proves_that_a_recipient_exists() -> None:
     assert feed(no, OK, no, OK, no).alternates
     assert not feed(no, FAIL, no, FAIL, no, FAIL, no).alternates
     assert not feed(*[no] * 20).alternates
+    assert feed(no, OK, no, OK, no, *[OK] * 7).alternates
+    assert not feed(no, OK, no, OK, no, *[OK] * 8, no).alternates  # that is another episode: was it removed?
     assert feed(no, FAIL).mixed and not feed(no, OK).mixed
     assert feed(no, OK, no).refused_looks() == 2
 
@@ -164,6 +166,8 @@ class Model:
             self.rejecting = self.rejects >= 3 or (self.rejecting and self.rejects > 0)
             self.seen, self.known = result, [*self.known, (result, no)][-20:]
             self.returned = [*self.returned, no and took][-20:]
+            if all(r is OK for r, _ in self.known[-8:]):
+                self.returned = []
             took = not no if no or result is OK else took
             self.run = self.run + 1 if self.value else 0
             self.began = None if not self.value else n if not before else self.began

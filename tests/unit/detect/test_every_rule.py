@@ -166,6 +166,11 @@ WITHOUT = {
         lambda failing, well: False,
         lambda: said(smtp={"b": OUT, "c": OUT}, places=THREE).state == "suspect",
     ),
+    "family-alone": Without(
+        "bcp.detect.planes._cuts",
+        lambda stream: False,
+        lambda: said(smtp=(DEGRADED, "ipv4-dead"), trip=OK, places=THREE).action == "ask",
+    ),
     "others-well": Without(
         "bcp.detect.planes._most",
         lambda bad, known, rules: bad / known >= rules.target_share,
@@ -542,3 +547,71 @@ def test_another_number_makes_a_truth_false(number) -> None:
 def test_every_number_has_a_truth() -> None:
     """None is only a default."""
     assert set(NUMBERS) == {f.name for f in fields(Rules)}
+
+
+# -- what share of the senders can deliver -----------------------------------------------------------------------------
+
+CUT = (DEGRADED, "ipv4-dead")
+
+
+def test_ipv4_dead_is_asked_about_and_ipv6_dead_is_watched() -> None:
+    """Most senders still use IPv4, and whoever has nothing else cannot deliver; nobody is cut off the other way."""
+    found = said(smtp=CUT, unknown=OK, trip=OK, places=THREE)
+    assert (found.state, found.classes, found.action) == ("suspect", ("B",), "ask")
+    assert "IPv4" in found.why and found.moves and any("IPv4" in r for r in found.reasons_for)
+    assert said(smtp=(DEGRADED, "timeout"), unknown=OK, trip=OK, places=THREE).action == "watch"
+    assert said(rounds=300, smtp=CUT, people=(FAIL, "people"), places=THREE).action == "ask"
+
+
+@pytest.mark.parametrize(
+    ("by_place", "action"),
+    [
+        ({"a": CUT}, "watch"),
+        ({"a": CUT, "b": CUT}, "watch"),  # the third sees it solidly well: a path near two places
+        ({"a": CUT, "b": CUT, "c": OUT}, "ask"),  # a place without IPv6 sees nothing else
+        ({"a": CUT, "b": CUT, "c": CUT}, "ask"),
+    ],
+)
+def test_ipv4_dead_near_some_places_is_their_path(by_place, action) -> None:
+    """As with anything else, places vote."""
+    assert said(smtp=by_place, places=THREE).action in {action, "none"}
+
+
+def test_ipv4_dead_for_a_moment_is_nothing() -> None:
+    """It has to last, and is over when it is over."""
+    assert said(smtp=lambda n: CUT if n == 29 else OK, places=THREE).action in {"none", "watch"}
+    assert said(rounds=60, smtp=lambda n: CUT if n < 30 else OK, places=THREE).action in {"none", "watch"}
+
+
+# -- what lends nothing to anything else -------------------------------------------------------------------------------
+
+
+def test_a_recipient_that_is_removed_in_the_end_does_not_keep_an_outage_failing() -> None:
+    """Deferred for long, then only refused for good, and nothing else speaks of it: that is another thing."""
+    found = said(rounds=32, smtp=lambda n: LATER if n < 30 else NO, unknown=lambda n: LATER if n < 30 else OK)
+    assert found.action != "switch" and not found.failing_now
+    assert said(rounds=30, smtp=LATER, unknown=LATER).failing_now
+
+
+def test_limits_of_ours_lend_no_share_to_names_that_fail_now_and_then() -> None:
+    """All are throttled, and half of the looks cannot resolve the name: neither moves MX."""
+    chance = [(UNKNOWN, "unresolved"), OUR_LIMIT]
+    looks = {"smtp": chance, "names": [(FAIL, "servfail"), OK]}
+    assert all(said(rounds=n, places=THREE, **looks).action != "switch" for n in range(40, 60))
+
+
+def test_no_way_back_in_the_very_round_in_which_it_fails_again() -> None:
+    """No counter says so yet."""
+    moved = {0: ["active"]}
+    rules = replace(RULES, keep_firing_for_s=600.0, dwell_s=600.0)
+    well = said(rounds=40, rules=rules, events=moved, smtp=OK, unknown=OK)
+    assert well.action == "failback"
+    again = said(rounds=40, rules=rules, events=moved, smtp=lambda n: OUT if n == 39 else OK, unknown=OK)
+    assert again.action == "hold" and "seen-well" in again.refusals
+
+
+def test_few_whole_failures_among_slow_looks_are_no_part_that_fails() -> None:
+    """One in twenty: nobody is asked about MX for that. One in four is."""
+    slow = (DEGRADED, "slow")
+    assert said(rounds=60, smtp=[OUT, *[slow] * 19]).action == "watch"
+    assert said(rounds=60, smtp=[OUT, slow, slow, slow]).action == "ask"

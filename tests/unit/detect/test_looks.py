@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bcp.contracts.probe import Part, Result, Signal, Watched
@@ -50,6 +52,32 @@ def test_recipients_and_domains_are_lanes_of_their_own() -> None:
     assert set(domains) == {"smtp@a.example", "smtp@b.example"}
     assert domains["smtp@a.example"].watched.domains == ("a.example",)
     assert domains["smtp@a.example"].signal.parts == ()
+
+
+@pytest.mark.parametrize(
+    ("four", "six", "result", "kind"),
+    [
+        ((FAIL, FAIL), (OK,), DEGRADED, "ipv4-dead"),  # who has IPv4 alone cannot deliver
+        ((FAIL,), (DEGRADED, FAIL), DEGRADED, "ipv4-dead"),
+        ((OK,), (FAIL,), DEGRADED, "timeout"),  # who has IPv6 has IPv4 as well
+        ((FAIL, OK), (OK,), DEGRADED, "timeout"),  # another address of it is well
+        ((FAIL, UNKNOWN), (OK,), DEGRADED, "ipv4-dead"),
+        ((FAIL,), (UNKNOWN,), FAIL, "timeout"),  # nobody knows of the other
+        ((FAIL,), (FAIL,), FAIL, "timeout"),
+        ((OK,), (OK,), OK, ""),
+        ((UNKNOWN,), (OK,), OK, ""),  # no IPv4 here says nothing of it
+    ],
+)
+def test_what_share_of_the_senders_can_deliver(four, six, result, kind) -> None:
+    """Who has both families tries both; many senders have IPv4 alone, and hardly one has IPv6 alone."""
+    parts = [part(r, "timeout" if r is FAIL else "", family=f) for f, rs in ((4, four), (6, six)) for r in rs]
+    found = merge(parts, seen(DEGRADED, "", SMTP))
+    assert (found.result, found.kind) == (result, kind) and found == merge(parts[::-1], seen(DEGRADED, "", SMTP))
+    assert merge([*parts, part(OK)], seen(DEGRADED, "", SMTP)).result in {DEGRADED, OK}
+    if kind == "ipv4-dead":
+        assert found.evidence == "said timeout"
+        silent = [replace(p, evidence="") for p in parts]
+        assert merge(silent, seen(DEGRADED, "", SMTP)).evidence == "IPv4 fails, IPv6 works"
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,20 @@ RULES = Rules(confirm_for_s=60.0)
 SMTP = Watched("smtp", "smtp", "inbound")
 
 
-def way(*, down=False, raw=False, share=0.0, name="smtp", muted="", discounted=False, known=True, role=Role.LOOK):
-    probe = ProbeView(SMTP, known, down, False, raw, False, (), share, None, None, now_share=1.0 if raw else 0.0)
+def way(
+    *,
+    down=False,
+    raw=False,
+    share=0.0,
+    name="smtp",
+    muted="",
+    discounted=False,
+    known=True,
+    role=Role.LOOK,
+    every_s=60.0,
+):
+    watched = replace(SMTP, every_s=every_s)
+    probe = ProbeView(watched, known, down, False, raw, False, (), share, None, None, now_share=1.0 if raw else 0.0)
     return WayView(
         name,
         role,
@@ -90,7 +102,9 @@ def test_the_share_is_certain_and_recent() -> None:
     """All bad: no doubt. Nine of ten over two hours: sure. What was an hour ago is no reason now."""
     assert feed(*[DOWN] * 7).sure_share() == 1.0 and PlaneMemory().sure_share() == 0.0
     some = plane("down", way(down=True), now=False)
-    assert 0.8 < feed(*([DOWN] * 9 + [some]) * 12).sure_share() < 0.9
+    assert 0.8 < feed(*([some] + [DOWN] * 9) * 12).sure_share() < 0.9
+    assert feed(*[DOWN] * 115, some, some, some, DOWN, DOWN).sure_share() == 0.4  # of the newest five
+    assert feed(*[DOWN] * 115, some, some, some, DOWN, DOWN).likely_share() == 0.85  # of the last twenty
     old = feed(*[DOWN] * 100, *[some] * 20)
     assert old.sure_share() == 0.0
     assert feed(*([DOWN] * 11 + [some] * 9) * 6).sure_share() < 0.55
@@ -133,11 +147,11 @@ def test_what_counts_as_failing_now(ways, raw, fails) -> None:
 
 def test_the_share_of_now_is_that_of_known_recipients() -> None:
     """Unknown ones count only where nothing else looks; what is down before what is not."""
-    assert share_now(plane("partial", way(), way(raw=True, down=True, name="smtp-unknown"))) == 0.0
-    assert share_now(plane("down", way(raw=True, down=True, name="smtp-unknown"))) == 1.0
-    assert share_now(plane("down", way(raw=True, down=True), way(name="queue"))) == 1.0
-    assert share_now(plane("ok")) == 0.0
-    assert share_now(plane("suspect", way(raw=True), way(name="queue"))) == 1.0
+    assert share_now(plane("partial", way(), way(raw=True, down=True, name="smtp-unknown")))[0] == 0.0
+    assert share_now(plane("down", way(raw=True, down=True, name="smtp-unknown")))[0] == 1.0
+    assert share_now(plane("down", way(raw=True, down=True), way(name="queue")))[0] == 1.0
+    assert share_now(plane("ok"))[0] == 0.0
+    assert share_now(plane("suspect", way(raw=True), way(name="queue")))[0] == 1.0
 
 
 def test_ten_hours_of_55_percent_are_hardly_ever_certain() -> None:
@@ -157,6 +171,20 @@ def _certain(share: float, rounds: int, seed: int) -> bool:
     return False
 
 
+def test_a_mail_that_stands_for_five_rounds_is_one_look() -> None:
+    """Its last result is that of every round until the next: looks of every round speak where there are any."""
+    looks, mail = way(raw=True, down=True), way(raw=True, down=True, name="mail", every_s=300.0)
+    half = replace(looks, probes=(replace(looks.probes[0], now_share=0.5),))
+    assert share_now(plane("down", half, mail)) == (0.5, 60.0) and share_now(plane("down", mail, half)) == (0.5, 60.0)
+    assert share_now(plane("down", mail)) == (1.0, 300.0) and share_now(plane("ok")) == (0.0, 0.0)
+    some = replace(mail, probes=(replace(mail.probes[0], now_share=0.0),))
+    often = feed(*([plane("down", half)] * 20), *[plane("down", looks)] * 80)
+    seldom = feed(*[plane("down", some)] * 10, *[plane("down", mail)] * 90)
+    assert often.once == 1.0 and seldom.once == 5.0
+    assert often.sure_share() > 0.79 > seldom.sure_share() > 0.5  # 0.9 of 100 looks, and of 20
+    assert seldom.likely_share(0.0) == pytest.approx(0.9)
+
+
 def test_rounds_may_be_short_and_a_clock_that_runs_back_moves_nothing() -> None:
     """Half a second counts as that."""
     assert feed(DOWN, DOWN, DOWN, step=0.5).failed_s == 1.0
@@ -172,7 +200,7 @@ def test_the_share_of_now_is_the_mean_over_targets() -> None:
     """Of those that are known; where the way is down, of those that are down."""
     one = way(raw=True, down=True)
     half = replace(one.probes[0], now_share=0.5)
-    assert share_now(plane("down", replace(one, probes=(half, one.probes[0])))) == 0.75
+    assert share_now(plane("down", replace(one, probes=(half, one.probes[0]))))[0] == 0.75
     well = replace(half, down=False, now_share=0.0)
-    assert share_now(plane("down", replace(one, probes=(half, well)))) == 0.5
-    assert share_now(plane("partial", replace(one, down=False, share=0.2, probes=(half, well)))) == 0.25
+    assert share_now(plane("down", replace(one, probes=(half, well))))[0] == 0.5
+    assert share_now(plane("partial", replace(one, down=False, share=0.2, probes=(half, well))))[0] == 0.25

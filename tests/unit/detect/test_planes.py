@@ -75,6 +75,7 @@ def test_a_probe_that_is_down() -> None:
         now_share=1.0,
         only_fails=True,
         unreachable=False,
+        kinds=frozenset({"4xx-rcpt"}),
     )
     assert probe({"a": BAD}) == right
     assert probe({"a": BAD, "b": BAD}) == replace(right, split=(2, 0, 0))

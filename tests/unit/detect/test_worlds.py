@@ -112,7 +112,9 @@ def test_an_end_that_no_look_has_met_is_nobodys_fault() -> None:
     assert not worlds.unseen_end(replace(world, faults=faults[1:]), 51) and not worlds.unseen_end(world, 56)
 
 
-@pytest.mark.parametrize("number", [1_001_089, 1_001_793])
+@pytest.mark.parametrize(
+    "number", [1_001_089, 1_001_793, 2_002_266, 2_003_202, 3_002_747, 3_003_294, 3_004_612, 3_005_709]
+)
 def test_worlds_that_were_judged_wrong_once(number) -> None:
     """What was refused for good before lends its haste to nothing else, and an end that nobody saw is no harm."""
     course = play(make(number))

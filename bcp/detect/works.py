@@ -1,0 +1,51 @@
+"""What is not broken, and what nobody can see, in sentences for somebody who has to calm others. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bcp.contracts.probe import Role
+from bcp.detect.inbound import sees_known
+from bcp.detect.planes import PlaneView
+from bcp.detect.verdict import MOVED
+
+WORKS = {
+    "inbound": "mail from outside is taken for recipients that exist",
+    "dns": "the MX host's name resolves",
+    "gateway": "the way through the relay works",
+    "outbound": "mail to the outside goes out",
+    "mailbox": "mailboxes can be opened",
+    "auth": "people can sign in",
+    "edge": "the web front door answers",
+    "zone": "our own zone answers",
+}
+"""By plane, where it is seen to be well."""
+
+
+def works_of(views: Sequence[PlaneView]) -> tuple[str, ...]:
+    """What is seen to work, as sentences without a full stop."""
+    inside = any(v.name in MOVED and v.status != "ok" for v in views)
+    return tuple(WORKS[v.name] for v in views if v.name in WORKS and _works(v) and not (inside and _goes_round(v)))
+
+
+def unseen_of(views: Sequence[PlaneView]) -> tuple[str, ...]:
+    """Of what something is set to look at: what nobody can see now, as clauses after *whether*."""
+    return tuple(WORKS[v.name] for v in views if v.name in WORKS and _looked_at(v) and _unseen(v))
+
+
+def _works(view: PlaneView) -> bool:
+    return view.status == "ok" and not _unseen(view) and not any(w.raw for w in view.ways if not w.muted)
+
+
+def _goes_round(view: PlaneView) -> bool:
+    """Is the way out known from mails alone that have to come in first? While they may not, it is not known now."""
+    return view.name == "outbound" and all(w.way == "round-trip" for w in view.ways)
+
+
+def _unseen(view: PlaneView) -> bool:
+    blind = view.name == "inbound" and view.status == "ok" and not sees_known(view.ways)
+    return view.status == "unknown" or blind
+
+
+def _looked_at(view: PlaneView) -> bool:
+    return any(w.role is Role.LOOK for w in view.ways)
