@@ -218,7 +218,10 @@ class TestServiceNow(ChannelSuite):
 
     def respond(self, asked: Asked) -> Answer:
         if asked.method == "GET":
-            return Answer(200, {"result": []})
+            shown = asked.fields.get("sysparm_display_value") == "true"
+            return Answer(200, {"result": self.__dict__.get("made", []) if shown else []})
+        row = {"sys_id": "a1", "work_notes": "", "close_notes": "", **asked.json()}
+        self.__dict__["made"] = [row]
         return Answer(201, {"result": {"sys_id": "a1"}})
 
     def refusal(self) -> Answer:
@@ -235,7 +238,13 @@ class TestJira(ChannelSuite):
         return {"url": self.url, "user": "bcp@out.test", "token": self.secret("token"), "project": "OPS"}
 
     def respond(self, asked: Asked) -> Answer:
-        return Answer(200, {"issues": []}) if asked.method == "GET" else Answer(201, {"id": "1", "key": "OPS-1"})
+        if asked.path.endswith("/comment"):
+            return Answer(200, {"comments": []})
+        if asked.method == "GET":
+            shown = asked.fields["fields"] == "description"
+            return Answer(200, {"issues": self.__dict__.get("made", []) if shown else []})
+        self.__dict__["made"] = [{"id": "1", "key": "OPS-1", "fields": asked.json()["fields"]}]
+        return Answer(201, {"id": "1", "key": "OPS-1"})
 
     def refusal(self) -> Answer:
         return Answer(400, {"errorMessages": [], "errors": {"project": "project is required"}})
