@@ -211,6 +211,7 @@ class TestServiceNow(ChannelSuite):
     """A record, found by our correlation id before one is made."""
 
     plugin = registry.find(ChannelPlugin, "servicenow")
+    can_find = True
     asks_first = 1
 
     def settings(self) -> dict[str, Any]:
@@ -232,6 +233,7 @@ class TestJira(ChannelSuite):
     """An issue, found by our label before one is made."""
 
     plugin = registry.find(ChannelPlugin, "jira")
+    can_find = True
     asks_first = 1
 
     def settings(self) -> dict[str, Any]:
