@@ -25,7 +25,7 @@ def declare(
     text: Annotated[str, typer.Argument(help="Why, for the others.")] = "",
     lasts: Annotated[str, typer.Option("--for", metavar="TIME", help="It ends after so long; a day at most.")] = "",
     until: Annotated[
-        str, typer.Option("--until", metavar="TIME", help="It ends at this time of day (UTC): 14:00.")
+        str, typer.Option("--until", metavar="TIME", help="It ends at this time of day, as clocks show it here: 14:00.")
     ] = "",
     as_: Annotated[str, typer.Option("--as", metavar="CONTACT", help="Who says so; needs their approval code.")] = "",
 ) -> None:
@@ -35,7 +35,8 @@ def declare(
     from bcp.detect.words import WITHDRAWN
 
     app = make_app()
-    word = wait_for(saying.give(ground_of(app), who_is(app, as_), saying.Give(what, text, lasts, until)))
+    wanted = saying.Give(what, text, lasts, until, zone=app.settings.organisation.timezone)
+    word = wait_for(saying.give(ground_of(app), who_is(app, as_), wanted))
     ends = "" if word.kind == WITHDRAWN else f" It ends at {render.clock(word.until, seconds=False)}."
     render.emit(
         "bcp.word/1",

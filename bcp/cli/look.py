@@ -11,7 +11,7 @@ import typer
 from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import pairs, wait_for
-from bcp.kernel.clock import clock_text, iso
+from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid
 from bcp.kernel.units import format_duration, parse_duration
 
@@ -306,16 +306,18 @@ def history(
             for r in rows
         ],
     }
-    render.emit("bcp.history/1", data, _history_text(data, rows))
+    began = [i.since for i in incidents]
+    render.emit("bcp.history/1", data, _history_text(data, rows, start, began, app.clock.now()))
 
 
-def _history_text(data: dict[str, Any], rows: list[Any]) -> str:
-    out = [f"Since {data['since']}:", f"{len(data['incidents'])} outage(s) confirmed"]
-    for i in data["incidents"]:
+def _history_text(data: dict[str, Any], rows: list[Any], start: float, began: list[float], now: float) -> str:
+    """``began``: epoch seconds of each outage, in their order. Times are the reader's own, with the zone's name."""
+    out = [f"Since {render.moment(start, now)}:", f"{len(data['incidents'])} outage(s) confirmed"]
+    for i, since in zip(data["incidents"], began, strict=True):
         lasted = f"lasted {format_duration(i['lasted_s'])}" if i["lasted_s"] is not None else "not over"
         rta = f", MX moved after {format_duration(i['switched_s'])}" if i["switched_s"] is not None else ""
         out.append(
-            f"  {i['since'][:16].replace('T', ' ')} class {', '.join(i['classes']) or '?'}: "
+            f"  {render.moment(since, now)} class {', '.join(i['classes']) or '?'}: "
             f"found after {format_duration(i['detect_s'])}, {lasted}{rta}"
         )
     out += [
@@ -324,11 +326,14 @@ def _history_text(data: dict[str, Any], rows: list[Any]) -> str:
         if u["share"] is not None
     ]
     out += [
-        f"  {clock_text(v['at'])} {v['state']}{' class ' + ','.join(v['classes']) if v['classes'] else ''} "
+        f"  {render.moment(v['at'], now)} {v['state']}"
+        f"{' class ' + ','.join(v['classes']) if v['classes'] else ''} "
         f"[{v['stage']}] {v['action']}"
         for v in data["verdicts"][-20:]
     ]
-    out += [f"  {iso(r.first)} {r.probe}@{r.vantage} {r.result} x{r.looks} {r.evidence[:40]}" for r in rows]
+    out += [
+        f"  {render.moment(r.first, now)} {r.probe}@{r.vantage} {r.result} x{r.looks} {r.evidence[:40]}" for r in rows
+    ]
     return "\n".join(out)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bcp.kernel.clock import local_text
+from bcp.kernel.clock import local_text, moment_text
 from bcp.kernel.errors import BcpError, Invalid, Problem, Refused
 from bcp.kernel.secret import redact, redact_data
 from bcp.kernel.text import for_terminal
@@ -186,6 +186,11 @@ def unexpected(error: BaseException) -> int:
 def clock(at: float, *, seconds: bool = True) -> str:
     """``17:45:03 CET``: a time as people here read it."""
     return local_text(at, OUT.zone, seconds=seconds)
+
+
+def moment(at: float, now: float) -> str:
+    """``17:45 CET``, and ``26 Jan 17:45 CET`` when that was another day: as people here read it."""
+    return moment_text(at, now, OUT.zone)
 
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str] = (), room: int = 0) -> str:

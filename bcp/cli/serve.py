@@ -98,7 +98,7 @@ def _check(app: App) -> None:
     ]
     people = sorted({p for g in s.ask.groups for p in app.people.approvers([g])})
     found.append(("asks", ", ".join(people) or "NOBODY: nobody is in " + ", ".join(s.ask.groups)))
-    by = s.ask.channels or [n for n, c in app.world.channels.items() if c.form in {"sms", "chat"}]
+    by = app.world.askers
     found.append(("by", ", ".join(by) or "NO CHANNEL: nobody can be asked"))
     found += _chosen(app)
     found += _troubles(app)

@@ -7,7 +7,7 @@ wins over a role of the same name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 MEANINGS = {
@@ -58,3 +58,17 @@ def expand(names: Iterable[str], channels: Iterable[str], roles: Mapping[str, It
     known = frozenset(channels)
     found = (one for name in names for one in ((name,) if name in known or name not in roles else roles[name]))
     return tuple(dict.fromkeys(found))
+
+
+def asking(
+    named: Sequence[str], forms: Mapping[str, str], roles: Mapping[str, Iterable[str]], carries: Collection[str]
+) -> tuple[str, ...]:
+    """Channels by which a question goes out. ``named``: channels or roles; none: every one of texts and chat.
+
+    ``forms``: of each channel. ``carries``: forms that a question has; who plays a role and has none of them is left
+    out, and so is a name that is nobody's.
+    """
+    if not named:
+        return tuple(n for n, form in forms.items() if form in {"sms", "chat"})
+    found = expand(named, forms, roles)
+    return tuple(n for n in found if n in forms and (n in named or forms[n] in carries))

@@ -246,6 +246,8 @@ class RunInfo:
     checksum: str
     parent: str = ""
     started: float = 0.0
+    zone: str = "UTC"
+    """Time zone (IANA) of the people who read what it says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,6 +175,7 @@ async def _built(app: App, request: Request) -> Plan:
         checksum="",
         parent=request.parent,
         started=app.clock.now(),
+        zone=app.settings.organisation.timezone,
     )
     services = bind(app, app.running.services(request, run, journal=None, dry=True))
     return await build(request, registry.actions(), services)
@@ -213,4 +214,5 @@ def run_info(app: App, plan: Plan, run_id: str, *, kind: str = "") -> RunInfo:
         checksum=plan.checksum,
         parent=plan.parent,
         started=app.clock.now(),
+        zone=app.settings.organisation.timezone,
     )

@@ -7,11 +7,11 @@ nobody gives or takes back another's.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.detect.words import IS, IS_NOT, LONGEST_S, MAINTENANCE, PLANES_OF, WITHDRAWN, Word, active
-from bcp.kernel.clock import iso
+from bcp.kernel.clock import iso, local
 from bcp.kernel.errors import Invalid, Refused
 from bcp.kernel.units import format_duration, parse_duration
 from bcp.store.files.words import FILE, Line, add_word, read_words
@@ -34,7 +34,9 @@ class Give:
     lasts: str = ""
     """It ends after so long (``2h``) ..."""
     until: str = ""
-    """... or at this time of day in UTC (``14:00``). Neither: after an hour."""
+    """... or at this time of day (``14:00``). Neither: after an hour."""
+    zone: str = "UTC"
+    """Time zone (IANA) of that time of day: a person's own; machines say UTC."""
 
 
 async def give(ground: Ground, who: Who, wanted: Give) -> Word:
@@ -54,7 +56,7 @@ async def give(ground: Ground, who: Who, wanted: Give) -> Word:
         hint = f"{', '.join(PLANES_OF)}, {', '.join(KINDS)}."
         raise Invalid(f"{wanted.what[:40]!r} cannot be declared", hint=hint, rule="no-such-word")
     kind = KINDS.get(wanted.what, IS)
-    end = now if kind == WITHDRAWN else end_of(now, wanted.lasts, wanted.until)
+    end = now if kind == WITHDRAWN else end_of(now, wanted.lasts, wanted.until, wanted.zone)
     if kind == WITHDRAWN and not any(w.who == who.person for w in words(ground)):
         raise Refused(
             f"no word of {who.person} holds now", hint="bcp watch --once shows what holds.", rule="nothing-said"
@@ -81,15 +83,15 @@ def words(ground: Ground) -> tuple[Word, ...]:
     return tuple(sorted(found, key=lambda w: w.at))
 
 
-def end_of(now: float, lasts: str, until: str) -> float:
-    """When a word ends. ``until`` is the next time at which a clock in UTC shows it.
+def end_of(now: float, lasts: str, until: str, zone: str = "UTC") -> float:
+    """When a word ends. ``until`` is the next time at which a clock in this zone (IANA) shows it.
 
     Raises:
         Invalid: ``no-such-time``, ``word-too-long``.
     """
     if lasts and until:
         raise Invalid("how long and until when contradict each other", hint="Give one.", rule="no-such-time")
-    end = _at(now, until) if until else now + _seconds(lasts or USUAL)
+    end = _at(now, until, zone) if until else now + _seconds(lasts or USUAL)
     if end - now > LONGEST_S:
         longest = format_duration(LONGEST_S)
         raise Invalid(f"a word ends after {longest} at the latest", hint="Say it again then.", rule="word-too-long")
@@ -106,11 +108,13 @@ def _seconds(lasts: str) -> float:
     return found
 
 
-def _at(now: float, until: str) -> float:
+def _at(now: float, until: str, zone: str) -> float:
     try:
         time = datetime.strptime(until, "%H:%M")
     except ValueError as error:
-        hint = "For example 14:00 (UTC)"
+        hint = f"For example 14:00 ({local(now, zone):%Z})"
         raise Invalid(f"{until[:20]!r} is no time of day", hint=hint, rule="no-such-time") from error
-    today = datetime.fromtimestamp(now, UTC).replace(hour=time.hour, minute=time.minute, second=0, microsecond=0)
-    return (today if today.timestamp() > now else today + timedelta(days=1)).timestamp()
+    today = local(now, zone).replace(hour=time.hour, minute=time.minute, second=0, microsecond=0)
+    # an hour that comes twice, when the clock is set back, is meant as the next of both
+    shown = (today.replace(fold=0), today.replace(fold=1), today.replace(fold=0) + timedelta(days=1))
+    return min(at for at in (s.timestamp() for s in shown) if at > now)

@@ -116,7 +116,7 @@ async def _put(mirror: S3Mirror, name: str, body: bytes) -> None:
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=mirror.timeout)) as session:
             async with session.put(url, data=body, headers=signed, allow_redirects=False) as answer:
-                if answer.status >= 300:
+                if not 200 <= answer.status < 300:
                     text = redact((await read_whole(answer.content, 300)).decode(errors="replace"))
                     raise MirrorFailed(
                         f"{mirror.bucket} answers {answer.status}: {text}", hint="Check bucket, region and keys."

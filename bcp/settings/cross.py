@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from bcp.contracts.hook import HookSettings
 from bcp.contracts.plugin import PluginSettings
 from bcp.contracts.relay import RelaySettings
+from bcp.contracts.roles import MEANINGS
 from bcp.kernel.document import Document, did_you_mean
 from bcp.kernel.errors import Problem
 from bcp.playbook.expr import ExpressionError, parse_expression
@@ -63,6 +64,16 @@ def _roles(settings: Settings, document: Document, plugins: Plugins) -> Iterator
                 yield document.problem(("roles", role, i), text, rule="unknown-reference", hint=hint)
 
 
+def _askers(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """Questions go out by channels that there are: a name that is none would ask nobody, on the day."""
+    known = {*settings.channels, *settings.roles, *MEANINGS}
+    for i, name in enumerate(settings.serve.ask.channels):
+        if name not in known:
+            text = f"questions go out by {name!r}, and there is no such channel or role"
+            hint = did_you_mean(name, known)
+            yield document.problem(("serve", "ask", "channels", i), text, rule="unknown-reference", hint=hint)
+
+
 def _plugins(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
     """What plug-ins say themselves: an e-mail channel that writes to mailboxes that are down, and the like."""
     ours = tuple(d.name for d in settings.domains)
@@ -90,4 +101,4 @@ def _standing(settings: Settings, document: Document, plugins: Plugins) -> Itera
             yield document.problem(where, text, rule="value", hint="classes: [F]")
 
 
-RULES = (_back_ends, _twice, _relays, _roles, _plugins, _conditions, _standing)
+RULES = (_back_ends, _twice, _relays, _roles, _askers, _plugins, _conditions, _standing)

@@ -26,7 +26,7 @@ class AskSettings(Model):
     timeout: Duration = 1800.0
     """How long such a question stands. A gate of a playbook has its own `timeout`."""
     channels: list[Name] = Field(default_factory=list)
-    """By which channels. Empty: every one that carries `sms` or `chat`."""
+    """By which channels, or roles (`urgent`, `chat`). Empty: every one that carries `sms` or `chat`."""
     after: Duration = 300.0
     """When nobody of a group has answered for this long, the next group is asked too."""
     cycles: Annotated[int, Field(ge=1, le=10)] = 2

@@ -16,7 +16,7 @@ from bcp.contracts.directory import DirectoryPlugin, DirectoryService
 from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.contracts.relay import Relay, RelayPlugin, RelaySettings
-from bcp.contracts.roles import Carrier, played
+from bcp.contracts.roles import Carrier, asking, played
 from bcp.detect.snapshot import Snapshot, Snapshots
 from bcp.kernel.clock import Clock, iso
 from bcp.kernel.names import host_name
@@ -115,6 +115,12 @@ class World:
         """Which channels play each role."""
         carriers = {n: Carrier(c.form, c.fate(), c.duty) for n, c in self.channels.items()}
         return played(carriers, self.settings.roles)
+
+    @cached_property
+    def askers(self) -> tuple[str, ...]:
+        """Channels by which questions go out, as ``serve: ask: channels`` says."""
+        forms = {n: c.form for n, c in self.channels.items()}
+        return asking(self.settings.serve.ask.channels, forms, self.roles, self.pack.get("question").forms())
 
     @cached_property
     def pack(self) -> Pack:

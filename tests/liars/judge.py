@@ -105,6 +105,8 @@ def _address(channel: str, who: str, kinds: Mapping[str, str]) -> str:
 
 def untrue(game: Game, kinds: Mapping[str, str]) -> list[str]:
     """What the ledger says of people against what the vendors hold. ``kinds``: kind of each channel."""
+    if game.part is not None and (game.part.point, game.part.kind) in YES:
+        return []
     held = Counter((point, to) for point, to, _ in game.taken)
     rows, out = counted(game), []
     for channel, kind in kinds.items():
@@ -128,6 +130,8 @@ POINTS = {
     "slack-incident": "slack.post", "teams": "teams.post", "ntfy": "ntfy.post", "apprise": "apprise.post",
     "email": "mail",
 }  # fmt: skip
+YES = frozenset({("teams.post", "a number")})
+"""Lies that are the vendor's own word for yes: connectors of Teams answered 1."""
 BELIEVING = frozenset({"apprise"})
 """Its library says yes to whatever is 2xx, and shows no more: a page of a proxy is a yes. The docs say so."""
 PERSONAL = frozenset({"twilio-sms", "twilio-whatsapp", "twilio-voice", "email"})

@@ -7,7 +7,7 @@ from typing import Any
 from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, Refusal, StepInfo
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.services import Order, Services
-from bcp.kernel.clock import clock_text
+from bcp.kernel.clock import clock_text, moment_text
 from bcp.kernel.errors import Invalid
 from bcp.kernel.units import format_duration
 
@@ -68,10 +68,11 @@ class DeadmanArm(Action[DeadmanArmArgs]):
         """Leave the new one, then take the old one back."""
         if not SOONEST_S <= args.after <= LATEST_S:
             raise Invalid(f"after: {format_duration(args.after)} is not 5m to 35d")
-        at = services.clock.now() + args.after
+        now = services.clock.now()
+        at = now + args.after
         left, back = await services.courier.arm(_order(args), step.key, at, services.run.id)
         return Outcome(
-            f"{left} left for {clock_text(at)} UTC, {back} taken back",
+            f"{left} left for {moment_text(at, now, services.run.zone)}, {back} taken back",
             {"left": left, "taken_back": back, "at": clock_text(at)},
         )
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import Field
 
 from bcp.contracts.channel import ChannelPlugin
 from bcp.kernel.errors import InDoubt
 from bcp.kernel.secret import Secret
-from bcp.plugins.vendors.tickets import TicketChannel, TicketSettings, rows
+from bcp.plugins.vendors.tickets import NEWEST, TicketChannel, TicketSettings, rows, text_in
+
+COMMENTS = 50
+"""Newest comments of an issue that are read."""
 
 
 class JiraSettings(TicketSettings):
@@ -63,6 +67,20 @@ class Jira(TicketChannel[JiraSettings]):
             if isinstance(row.get("key"), str):
                 return str(row["key"])
         return self._made
+
+    async def written(self) -> list[tuple[str, str]]:
+        """Descriptions, and the newest comments."""
+        s, out = self.settings, []
+        jql = f'project = "{s.project}" AND labels = "{s.mark}" ORDER BY created DESC'
+        asked = {"jql": jql, "fields": "description", "maxResults": str(NEWEST)}
+        for row in rows(await self.ask(f"{self._api}/search/jql", asked), "issues"):
+            key, fields = text_in(row, "key"), row.get("fields")
+            texts = [text_in(fields if isinstance(fields, dict) else {}, "description")]
+            newest = {"orderBy": "-created", "maxResults": str(COMMENTS)}
+            for said in rows(await self.ask(f"{self._api}/issue/{quote(key, safe='')}/comment", newest), "comments"):
+                texts.append(text_in(said, "body"))
+            out.append((key, "\n".join(texts)))
+        return out
 
     async def make(self, title: str, text: str) -> str:
         """A new issue."""

@@ -11,7 +11,10 @@ from pydantic import Field
 from bcp.contracts.channel import ChannelPlugin
 from bcp.kernel.errors import InDoubt
 from bcp.kernel.secret import Secret
-from bcp.plugins.vendors.tickets import TicketChannel, TicketSettings, rows
+from bcp.plugins.vendors.tickets import NEWEST, TicketChannel, TicketSettings, rows, text_in
+
+WRITTEN = ("description", "work_notes", "close_notes")
+"""Fields in which our texts are."""
 
 
 class ServiceNowSettings(TicketSettings):
@@ -58,6 +61,18 @@ class ServiceNow(TicketChannel[ServiceNowSettings]):
             if row.get("correlation_id") == self.settings.mark and isinstance(row.get("sys_id"), str):
                 return str(row["sys_id"])
         return ""
+
+    async def written(self) -> list[tuple[str, str]]:
+        """Description, work notes and closing notes. Journals are shown only where display values are asked for."""
+        asked = {
+            "sysparm_query": f"correlation_id={self.settings.mark}^ORDERBYDESCsys_created_on",
+            "sysparm_fields": ",".join(("sys_id", "correlation_id", *WRITTEN)),
+            "sysparm_display_value": "true",
+            "sysparm_limit": str(NEWEST),
+        }
+        found = rows(await self.ask(self._table, asked), "result")
+        mine = [r for r in found if r.get("correlation_id") == self.settings.mark]
+        return [(text_in(r, "sys_id"), "\n".join(text_in(r, name) for name in WRITTEN)) for r in mine]
 
     async def make(self, title: str, text: str) -> str:
         """A new record."""

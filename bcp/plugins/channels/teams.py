@@ -79,11 +79,11 @@ class Teams(Channel[TeamsSettings]):
             raise NotSent(error.message, hint=error.hint) from error
         if reply.status == 429:
             raise RateLimited("Teams asks to slow down", retry_after_s=retry_after(reply.headers))
-        if reply.status >= 500:
+        if reply.status >= 500 or reply.status < 200:
             raise InDoubt(f"Teams answers {reply.status}")
         if reply.status >= 300:
             raise Permanent(f"Teams refuses it: {reply.status}", hint="Is the workflow on, and its URL current?")
-        if reply.status != ACCEPTED and (reply.cut or reply.body.strip() not in {"", "1"}):
+        if reply.status != ACCEPTED and not (reply.status == 200 and reply.body.strip() == "1" and not reply.cut):
             raise InDoubt("the workflow's address answers, but not as Teams does", hint="Is a proxy in between?")
         return Receipt(delivery.key, str(reply.status))
 

@@ -22,6 +22,8 @@ from bcp.kit.http import Http, retry_after
 OVER = frozenset({"restored", "after"})
 """Phases of a message that end an incident."""
 MAX_TITLE = 150
+NEWEST = 3
+"""So many tickets are read for a text of which nobody knows whether it was taken: it is in the newest, if at all."""
 
 
 class TicketSettings(ChannelSettings):
@@ -60,7 +62,7 @@ class TicketChannel(Channel[S]):
         """Look for the open ticket; make it, or add to it, and close it where the news is that it is over."""
         message = delivery.message
         plain = message.body.replace("*", "").replace("`", "")
-        text = f"{plain}\n\n[{self.settings.mark} {digest_text(delivery.key)[:16]}]"
+        text = f"{plain}\n\n{self._tag(delivery)}"
         title = (message.subject or " ".join(plain.split()))[:MAX_TITLE]
         ticket = await self.open_ticket()
         if not ticket:
@@ -69,6 +71,27 @@ class TicketChannel(Channel[S]):
         over = message.phase in OVER
         await (self.finish(ticket, text) if over else self.note(ticket, text))
         return Receipt(ticket, "closed" if over else "updated")
+
+    async def find(self, delivery: Delivery) -> Receipt | None:
+        """Is the delivery's own tag in what was written to the newest tickets with our mark, open or closed?"""
+        tag = self._tag(delivery)
+        try:
+            found = await self.written()
+        except BcpError as error:
+            said = f"{self.kind} cannot be asked whether it took it: {error.message}"
+            raise InDoubt(said, hint="Ask again later: `bcp resume`.") from error
+        return next((Receipt(ticket, "found") for ticket, text in found if tag in text), None)
+
+    def _tag(self, delivery: Delivery) -> str:
+        """What every text of ours ends with: whose it is, and which delivery."""
+        return f"[{self.settings.mark} {digest_text(delivery.key)[:16]}]"
+
+    @abstractmethod
+    async def written(self) -> list[tuple[str, str]]:
+        """The newest tickets with our mark, each with all that was written to it.
+
+        Raises what ``ask`` raises, also where an answer does not show what was written.
+        """
 
     @abstractmethod
     async def open_ticket(self) -> str:
@@ -155,4 +178,14 @@ def rows(data: Any, key: str) -> list[dict[str, Any]]:
     found = data.get(key) if isinstance(data, dict) else None
     if not isinstance(found, list) or not all(isinstance(f, dict) for f in found):
         raise NotSent("the ticket could not be looked up: the answer has no list")
+    return found
+
+
+def text_in(row: Mapping[str, Any], key: str) -> str:
+    """The text under this key; empty where it is null. Raises ``NotSent`` where it is no text: it was not shown."""
+    found = row.get(key, 0)
+    if found is None:
+        return ""
+    if not isinstance(found, str):
+        raise NotSent(f"the ticket could not be looked up: the answer has no {key}")
     return found

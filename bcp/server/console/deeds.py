@@ -161,7 +161,9 @@ async def declare(site: Site, request: Request, session: Session, form: Form) ->
 
 async def give_word(site: Site, request: Request, session: Session, form: Form) -> Response:
     """A person's word about what is going on; the next look takes it in."""
-    wanted = saying.Give(*(field(form, name).strip() for name in ("what", "text", "lasts", "until")))
+    zone = site.daemon.app.settings.organisation.timezone
+    what, text, lasts, until = (field(form, name).strip() for name in ("what", "text", "lasts", "until"))
+    wanted = saying.Give(what, text, lasts, until, zone)
     word = await saying.give(site.daemon.ground(), who_sits(session), wanted)
     site.daemon.want_look()
     site.daemon.hub.changed()

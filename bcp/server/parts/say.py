@@ -24,13 +24,8 @@ class Speaker:
 
     def channels(self) -> list[Channel[Any]]:
         """Those of the configuration, else every text and chat channel."""
-        names = self.core.settings.ask.channels
-        every = self.core.app.world.channels
-        return (
-            [every[n] for n in names if n in every]
-            if names
-            else [c for c in every.values() if c.form in {"sms", "chat"}]
-        )
+        world = self.core.app.world
+        return [world.channels[n] for n in world.askers]
 
     async def send(
         self, channel: Channel[Any], address: str, template: str, language: str, values: Mapping[str, Any], key: str,

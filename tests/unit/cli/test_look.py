@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -200,8 +201,11 @@ def test_before_anything_was_seen(house, said, as_json, capsys) -> None:
     assert "0 outage(s) confirmed" in capsys.readouterr().out
 
 
-def test_what_was_seen_is_told_for_people() -> None:
-    """Outages with how fast they were found, one that is not over, uptime by plane, verdicts and stretches of looks."""
+def test_what_was_seen_is_told_for_people(monkeypatch) -> None:
+    """Outages with how fast they were found, one that is not over, uptime by plane, verdicts and stretches of looks;
+    times as people here read them, with the day where it is another than today."""
+    monkeypatch.setattr(look.render.OUT, "zone", "Europe/Berlin")
+    began = datetime(2026, 1, 22, 17, 45, tzinfo=UTC).timestamp()
     outage = {"since": "2026-01-22T17:45:00Z", "classes": ["B"], "detect_s": 90.0, "lasted_s": 3600.0}
     data = {
         "since": "2026-01-22T00:00:00Z",
@@ -210,17 +214,19 @@ def test_what_was_seen_is_told_for_people() -> None:
             {**outage, "classes": [], "lasted_s": None, "switched_s": None},
         ],
         "uptime": {"inbound": {"share": 0.5, "known": 4}, "auth": {"share": None, "known": 0}},
-        "verdicts": [{"at": 0.0, "state": "down", "classes": ["B"], "stage": "confirmed", "action": "switch"}],
+        "verdicts": [{"at": began + 90, "state": "down", "classes": ["B"], "stage": "confirmed", "action": "switch"}],
     }
     row = SimpleNamespace(
-        first=0.0, probe="p", vantage="here", result="fail", looks=7, evidence="421 too busy " + "x" * 60
+        first=began - 86_400, probe="p", vantage="here", result="fail", looks=7, evidence="421 too busy " + "x" * 60
     )
-    lines = look._history_text(data, [row]).splitlines()
-    assert lines[1:4] == [
+    told = look._history_text(data, [row], began - 86_400, [began, began - 86_400], began + 7_200)
+    lines = told.splitlines()
+    assert lines[:4] == [
+        "Since 21 Jan 18:45 CET:",
         "2 outage(s) confirmed",
-        "  2026-01-22 17:45 class B: found after 1m 30s, lasted 1h, MX moved after 10m",
-        "  2026-01-22 17:45 class ?: found after 1m 30s, not over",
+        "  18:45 CET class B: found after 1m 30s, lasted 1h, MX moved after 10m",
+        "  21 Jan 18:45 CET class ?: found after 1m 30s, not over",
     ]
     assert lines[4] == "  inbound    50.000 % of 4 looks went well" and "auth" not in "\n".join(lines)
-    assert lines[5] == "  00:00:00 down class B [confirmed] switch"
-    assert lines[6].startswith("  1970-01-01T00:00:00Z p@here fail x7 421 too busy") and len(lines[6]) < 90
+    assert lines[5] == "  18:46 CET down class B [confirmed] switch"
+    assert lines[6].startswith("  21 Jan 18:45 CET p@here fail x7 421 too busy") and len(lines[6]) < 90

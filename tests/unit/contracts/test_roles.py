@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bcp.contracts.roles import MEANINGS, Carrier, expand, played, usual
+from bcp.contracts.roles import MEANINGS, Carrier, asking, expand, played, usual
 
 SMS, SLACK, PAGE, MAIL = Carrier("sms"), Carrier("chat"), Carrier("page"), Carrier("email")
 TEAMS, CALL = Carrier("chat", ("microsoft",)), Carrier("voice")
@@ -61,3 +61,25 @@ def test_every_role_is_played_by_channels_that_are_there_each_once(have) -> None
     everybody = expand(["urgent", "chat", "page"], have, found)
     texts = {n for n, c in have.items() if c.form in {"sms", "chat", "page"}}
     assert texts <= set(everybody), "a channel that fits a role is not used"
+
+
+FORMS = {"sms": "sms", "call": "voice", "slack": "chat", "mail": "email", "status": "page"}
+ROLES = {"urgent": ("sms", "call"), "chat": ("slack", "mail"), "page": ("status",)}
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ([], ("sms", "slack")),
+        (["urgent"], ("sms",)),
+        (["urgent", "call"], ("sms", "call")),
+        (["chat", "urgent"], ("slack", "mail", "sms")),
+        (["slack", "chat"], ("slack", "mail")),
+        (["status"], ("status",)),
+        (["page"], ()),
+        (["nobody"], ()),
+    ],
+)
+def test_a_question_goes_by_channels_and_by_roles(named, found) -> None:
+    """A channel by its name always; who plays a role, where a question has a form for it; each once."""
+    assert asking(named, FORMS, ROLES, {"sms", "chat", "email"}) == found

@@ -77,7 +77,7 @@ def test_what_a_word_needs(house, who, wanted, expected) -> None:
 
 def test_nobody_gives_or_takes_back_the_word_of_another(house) -> None:
     """A word has no name in it, and who takes back takes back their own."""
-    assert {f.name for f in fields(Give)} == {"what", "text", "lasts", "until"}
+    assert {f.name for f in fields(Give)} == {"what", "text", "lasts", "until", "zone"}
     house.do(give(house.ground, person("alice"), Give("B")))
     assert rule(house, person("bob"), Give("withdraw")) == "nothing-said"
     assert [w.who for w in words(house.ground)] == ["alice"]
@@ -106,6 +106,42 @@ def test_what_cannot_be_kept_does_not_stand_in_the_record_either(house, monkeypa
 def test_when_it_ends(lasts, until, seconds) -> None:
     """After an hour when nothing is said; a time of day that is past is tomorrow's."""
     assert end_of(NOON, lasts, until) == NOON + seconds
+
+
+BERLIN = "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("now", "until", "zone", "end"),
+    [
+        ("2026-03-01T12:00", "14:00", BERLIN, "2026-03-01T13:00"),
+        ("2026-03-01T13:30", "14:00", BERLIN, "2026-03-02T13:00"),
+        ("2026-07-01T23:30", "01:45", BERLIN, "2026-07-01T23:45"),
+        ("2026-03-01T12:00", "14:00", "America/New_York", "2026-03-01T19:00"),
+        ("2026-03-01T12:00", "14:00", "Nowhere/Else", "2026-03-01T14:00"),
+        ("2026-03-28T22:00", "12:00", BERLIN, "2026-03-29T10:00"),
+        ("2026-10-25T00:10", "02:30", BERLIN, "2026-10-25T00:30"),
+        ("2026-10-25T00:40", "02:30", BERLIN, "2026-10-25T01:30"),
+        ("2026-10-25T01:40", "02:30", BERLIN, "2026-10-26T01:30"),
+    ],
+)
+def test_a_time_of_day_is_one_of_the_persons_own_zone(now, until, zone, end) -> None:
+    """Over midnight, over both changes of the clock, and in UTC where the zone is not known here. All in UTC."""
+
+    def at(text: str) -> float:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+    if at(end) - at(now) > 86_400:
+        with pytest.raises(Invalid):
+            end_of(at(now), "", until, zone)
+        return
+    assert end_of(at(now), "", until, zone) == at(end)
+
+
+def test_the_hint_names_the_zone() -> None:
+    with pytest.raises(Invalid) as caught:
+        end_of(NOON, "", "noon", BERLIN)
+    assert caught.value.hint == "For example 14:00 (CET)"
 
 
 def test_a_second_more_than_a_day_is_too_long() -> None:

@@ -12,6 +12,7 @@ from support import ROOT
 
 from bcp.comms.pack import load_pack
 from bcp.contracts.channel import NotSent, RateLimited
+from bcp.contracts.roles import asking
 from bcp.kernel.errors import InDoubt, Permanent, Transient
 from bcp.server.parts.say import TRIES, Speaker
 
@@ -51,7 +52,9 @@ def speaker(folder, *channels: Channel, **serve: Any) -> tuple[Core, Speaker]:
         timezone="UTC",
         said=lambda: {"name": "Corp", "hotline": "1", "status_page": "https://s", "signature": "IT"},
     )
-    core.app.world = SimpleNamespace(channels={c.name: c for c in channels}, pack=PACK)
+    forms = {c.name: c.form for c in channels}
+    askers = asking(core.settings.ask.channels, forms, {"urgent": ["twilio", "mail"]}, PACK.get("question").forms())
+    core.app.world = SimpleNamespace(channels={c.name: c for c in channels}, pack=PACK, askers=askers)
     people = [core.app.people.directory.person(n) for n in ("alice", "bob")]
     core.app.people.directory = SimpleNamespace(members=lambda name: people, audiences={"oncall": ()})
     return core, Speaker(core)
@@ -98,10 +101,16 @@ def test_the_reason_comes_back_for_the_record(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "expected"), [([], ["twilio", "chat"]), (["mail"], ["mail"]), (["chat", "nowhere"], ["chat"])]
+    ("names", "expected"),
+    [
+        ([], ["twilio", "chat"]),
+        (["mail"], ["mail"]),
+        (["chat", "nowhere"], ["chat"]),
+        (["urgent", "chat"], ["twilio", "mail", "chat"]),
+    ],
 )
 def test_by_which_channels_questions_go(tmp_path, names, expected) -> None:
-    """Those that are named, else every text and chat; one that is not there is left out."""
+    """Those that are named, or play a role that is, else every text and chat; one that is not there is left out."""
     ways = [Channel("x"), Channel("x", form="chat", name="chat"), Channel("x", form="email", name="mail")]
     _, made = speaker(tmp_path, *ways, ask={"channels": names})
     assert [c.name for c in made.channels()] == expected

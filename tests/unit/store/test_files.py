@@ -125,7 +125,9 @@ def test_problems_are_kept_for_a_month_when_there_are_many(tmp_path, monkeypatch
     assert list(read_problems(tmp_path / "none")) == []
 
 
-@pytest.mark.parametrize("line", ['{"at": 1' + "0" * 400 + "}", '{"at": ' * 50_000, "[" * 200_000, "null", '{"at": []}'])
+@pytest.mark.parametrize(
+    "line", ['{"at": 1' + "0" * 400 + "}", '{"at": ' * 50_000, "[" * 200_000, "null", '{"at": []}']
+)
 def test_a_report_that_is_none_is_passed_over(tmp_path, line) -> None:
     """Whatever stands in a line, the others are read."""
     path = tmp_path / "problems.jsonl"

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bcp.contracts.action import StepInfo
+from bcp.kernel.clock import moment_text
 from bcp.kernel.errors import Invalid
 from bcp.plugins.actions.deadman_arm import DeadmanArm, DeadmanArmArgs
 from bcp.testing.clock import FakeClock
@@ -35,9 +36,9 @@ class Courier:
         return 2, 0
 
 
-def services(courier: Courier) -> SimpleNamespace:
+def services(courier: Courier, zone: str = "UTC") -> SimpleNamespace:
     """With this courier."""
-    return SimpleNamespace(courier=courier, clock=FakeClock(), run=SimpleNamespace(id="run-1"))
+    return SimpleNamespace(courier=courier, clock=FakeClock(), run=SimpleNamespace(id="run-1", zone=zone))
 
 
 def args(after: str = "45m") -> DeadmanArmArgs:
@@ -80,3 +81,15 @@ def test_a_channel_that_leaves_nothing_with_its_vendor_is_refused() -> None:
 def test_both_are_said_at_once() -> None:
     """Whoever mends one should not meet the other afterwards."""
     assert rules(Courier("no"), "1m") == ["deadman.after", "deadman.channel"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "after", "said"),
+    [("UTC", "45m", "UTC"), ("Europe/Berlin", "45m", "CET"), ("Asia/Tokyo", "2d", "JST")],
+)
+def test_people_read_their_own_time_with_its_name(zone, after, said) -> None:
+    """And the day, where it is another one."""
+    made = services(Courier(), zone)
+    at = made.clock.now() + (2_700 if after == "45m" else 172_800)
+    found = asyncio.run(DeadmanArm().perform(args(after), made, STEP)).summary
+    assert found == f"2 left for {moment_text(at, made.clock.now(), zone)}, 0 taken back" and said in found

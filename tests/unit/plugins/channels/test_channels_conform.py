@@ -127,7 +127,7 @@ class TestTeams(ChannelSuite):
     """A workflow's URL, which holds the secret itself."""
 
     plugin = registry.find(ChannelPlugin, "teams")
-    yes_too = frozenset({"empty", "empty json", "blanks", "a number"})  # 202 has no body; connectors of old answered 1
+    yes_too = frozenset({"a number"})  # connectors of old answered 200 and 1; workflows 202
 
     def settings(self) -> dict[str, Any]:
         (self.folder / "url").unlink(missing_ok=True)
@@ -211,6 +211,7 @@ class TestServiceNow(ChannelSuite):
     """A record, found by our correlation id before one is made."""
 
     plugin = registry.find(ChannelPlugin, "servicenow")
+    can_find = True
     asks_first = 1
 
     def settings(self) -> dict[str, Any]:
@@ -218,7 +219,10 @@ class TestServiceNow(ChannelSuite):
 
     def respond(self, asked: Asked) -> Answer:
         if asked.method == "GET":
-            return Answer(200, {"result": []})
+            shown = asked.fields.get("sysparm_display_value") == "true"
+            return Answer(200, {"result": self.__dict__.get("made", []) if shown else []})
+        row = {"sys_id": "a1", "work_notes": "", "close_notes": "", **asked.json()}
+        self.__dict__["made"] = [row]
         return Answer(201, {"result": {"sys_id": "a1"}})
 
     def refusal(self) -> Answer:
@@ -229,13 +233,20 @@ class TestJira(ChannelSuite):
     """An issue, found by our label before one is made."""
 
     plugin = registry.find(ChannelPlugin, "jira")
+    can_find = True
     asks_first = 1
 
     def settings(self) -> dict[str, Any]:
         return {"url": self.url, "user": "bcp@out.test", "token": self.secret("token"), "project": "OPS"}
 
     def respond(self, asked: Asked) -> Answer:
-        return Answer(200, {"issues": []}) if asked.method == "GET" else Answer(201, {"id": "1", "key": "OPS-1"})
+        if asked.path.endswith("/comment"):
+            return Answer(200, {"comments": []})
+        if asked.method == "GET":
+            shown = asked.fields["fields"] == "description"
+            return Answer(200, {"issues": self.__dict__.get("made", []) if shown else []})
+        self.__dict__["made"] = [{"id": "1", "key": "OPS-1", "fields": asked.json()["fields"]}]
+        return Answer(201, {"id": "1", "key": "OPS-1"})
 
     def refusal(self) -> Answer:
         return Answer(400, {"errorMessages": [], "errors": {"project": "project is required"}})

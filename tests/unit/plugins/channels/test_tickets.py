@@ -34,7 +34,20 @@ class Desk:
         self.blind -= 1
         return [] if self.blind >= 0 else sorted(self.open)[-1:]
 
+    def newest(self) -> list[tuple[str, list[str]]]:
+        """Of all, also closed ones."""
+        self.blind -= 1
+        return [] if self.blind >= 0 else sorted({**self.open, **self.closed}.items(), reverse=True)[:3]
+
     def servicenow(self, asked: Asked) -> Answer:
+        if asked.method == "GET" and asked.fields.get("sysparm_display_value") == "true":
+            assert asked.fields["sysparm_query"].startswith("correlation_id=bcp-continuity^ORDERBYDESC")
+            names = asked.fields["sysparm_fields"].split(",")
+            return Answer(200, {"result": [
+                {n: {"sys_id": i, "correlation_id": "bcp-continuity", "description": texts[0],
+                     "work_notes": "\n\n".join(texts[1:][::-1]), "close_notes": None}[n] for n in names}
+                for i, texts in self.newest()
+            ]})  # fmt: skip
         if asked.method == "GET":
             assert "correlation_id=bcp-continuity^active=true" in asked.fields["sysparm_query"]
             return Answer(200, {"result": [{"sys_id": i, "correlation_id": "bcp-continuity"} for i in self.found()]})
@@ -51,12 +64,19 @@ class Desk:
         return Answer(200, {"result": {"sys_id": ident}})
 
     def jira(self, asked: Asked) -> Answer:
+        parts = asked.path.split("/")
+        if asked.path.endswith("/search/jql") and asked.fields["fields"] == "description":
+            assert "statusCategory" not in asked.fields["jql"] and 'labels = "bcp-continuity"' in asked.fields["jql"]
+            return Answer(200, {"issues": [{"key": k, "fields": {"description": t[0]}} for k, t in self.newest()]})
+        if asked.path.endswith("/comment") and asked.method == "GET":
+            texts = {**self.open, **self.closed}[parts[-2]][1:]
+            assert asked.fields["orderBy"] == "-created"
+            return Answer(200, {"comments": [{"id": "9", "body": t} for t in texts[::-1]], "total": len(texts)})
         if asked.path.endswith("/search/jql"):
             assert (
                 'labels = "bcp-continuity"' in asked.fields["jql"] and "statusCategory != Done" in asked.fields["jql"]
             )
             return Answer(200, {"issues": [{"id": "1", "key": k} for k in self.found()]})
-        parts = asked.path.split("/")
         if asked.path.endswith("/issue"):
             fields = asked.json()["fields"]
             assert fields["labels"] == ["bcp-continuity"] and fields["project"] == {"key": "OPS"}
@@ -178,6 +198,107 @@ def test_what_cannot_be_looked_up_was_not_sent_and_what_was_sent_is_in_doubt(
         if method == "GET":
             assert not any(a.method != "GET" for a in vendor.asked)
             assert (await one.check())[0].state == "fail"
+        await one.close()
+        await vendor.stop()
+
+    asyncio.run(work())
+
+
+def lost(kind: str, tmp_path, phase: str, work, *, before: bool = False) -> Desk:
+    """The answer to the first write is lost after it was done; then ``work`` with a channel of a new process.
+    ``before``: a ticket is there already."""
+    desk = Desk()
+
+    async def inside() -> None:
+        vendor, left = FakeVendor(desk.respond), [1]
+        await vendor.start()
+        if before:
+            first = channel(kind, vendor.url, tmp_path)
+            await first.send(said("Before", "investigating", "run-1/before/t/all"))
+            await first.close()
+
+        def cut(asked: Asked) -> Any:
+            answer = desk.respond(asked)
+            if asked.method == "GET" or not left:
+                return answer
+            left.clear()
+            return b""
+
+        vendor.fault = cut
+        one = channel(kind, vendor.url, tmp_path)
+        with pytest.raises(InDoubt):
+            await one.send(said("News", phase))
+        await one.close()
+        two = channel(kind, vendor.url, tmp_path)
+        await work(two, desk)
+        await two.close()
+        await vendor.stop()
+
+    asyncio.run(inside())
+    return desk
+
+
+@KINDS
+@pytest.mark.parametrize("phase", ["investigating", "update"])
+@pytest.mark.parametrize("before", [False, True])
+def test_a_lost_answer_is_looked_up_by_our_own_tag(kind, phase, before, tmp_path) -> None:
+    """Made or noted, by whoever asks; another delivery is not taken for it; and no second ticket is made."""
+
+    async def work(two, desk: Desk) -> None:
+        found = await two.find(said("News", phase))
+        assert found is not None and found.id in desk.open and found.detail == "found"
+        assert await two.find(said("News", phase, "run-2/tell/t/all")) is None
+        assert (await two.send(said("More", "update", "run-1/more/t/all"))).detail == "updated"
+
+    desk = lost(kind, tmp_path, phase, work, before=before)
+    ((_, texts),) = desk.open.items()
+    assert [t.splitlines()[0] for t in texts] == [*(["Before"] if before else []), "News", "More"]
+
+
+@KINDS
+def test_what_was_never_taken_is_not_found(kind, tmp_path) -> None:
+    async def work() -> None:
+        desk = Desk()
+        vendor = FakeVendor(desk.respond)
+        await vendor.start()
+        one = channel(kind, vendor.url, tmp_path)
+        assert await one.find(said("News", "update")) is None
+        await one.send(said("Other", "update", "run-1/other/t/all"))
+        assert await one.find(said("News", "update")) is None
+        await one.close()
+        await vendor.stop()
+
+    asyncio.run(work())
+
+
+@KINDS
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(200, "<html>log in</html>"),
+        Answer(503, b""),
+        Answer(401, {}),
+        Answer(429, {}, {"Retry-After": "3"}),
+        b"",
+        Answer(200, {"result": None, "issues": None}),
+        Answer(200, {"result": [{"correlation_id": "bcp-continuity"}], "issues": [{}]}),
+        Answer(200, {
+            "result": [{"correlation_id": "bcp-continuity", "sys_id": "1", "description": ["x"]}],
+            "issues": [{"key": "OPS-1", "fields": {"description": {"a": 1}}}],
+        }),
+        Answer(200, {"result": [{"correlation_id": "bcp-continuity", "sys_id": "1"}], "issues": [{"key": "OPS-1"}]}),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_looked_up_stays_in_doubt(kind, answer, tmp_path) -> None:
+    """Never a *no*: that would be a second text."""
+
+    async def work() -> None:
+        vendor = FakeVendor(Desk().respond)
+        vendor.fault = lambda asked: answer
+        await vendor.start()
+        one = channel(kind, vendor.url, tmp_path)
+        with pytest.raises(InDoubt, match="cannot be asked"):
+            await one.find(said("News", "update"))
         await one.close()
         await vendor.stop()
 
