@@ -12,7 +12,9 @@ from bcp.kernel.units import format_duration
 from bcp.mx.facts import DomainFacts, Facts
 from bcp.mx.judged import CLEAR, Judged, no, note
 from bcp.mx.rules import (
+    SIGNATURE_ENDS_S,
     delegated_here,
+    managed_elsewhere,
     permitted,
     servers_agree,
     signatures_hold,
@@ -29,7 +31,7 @@ class Line:
 
     domain: str
     aspect: str
-    """``reach``, ``right``, ``servers``, ``delegation``, ``dnssec``, ``ttl``, ``wildcard``, ``mta-sts``."""
+    """``reach``, ``right``, ``servers``, ``delegation``, ``dnssec``, ``ttl``, ``wildcard``, ``code``, ``mta-sts``."""
     state: str
     """``ok``, ``warn``, ``fail``."""
     message: str
@@ -55,7 +57,7 @@ def lines_of(d: DomainFacts, facts: Facts) -> list[Line]:
 
 def _lines(domain: str, aspect: str, judged: Judged) -> list[Line]:
     failed = [Line(domain, aspect, "fail", r.message, r.rule, r.hint) for r in judged.refusals]
-    return failed + [Line(domain, aspect, "warn", text) for text in judged.notes]
+    return failed + [Line(domain, aspect, "warn", text, NOTES.get(aspect, "")) for text in judged.notes]
 
 
 def not_lame(d: DomainFacts, facts: Facts) -> Judged:
@@ -70,6 +72,13 @@ def not_lame(d: DomainFacts, facts: Facts) -> Judged:
         "Repair it, or take it out of the delegation.",
         overridable=True,
     )
+
+
+def signatures_last(d: DomainFacts, facts: Facts) -> Judged:
+    """Item 24, where it is no note that they last: the line says until when anyway."""
+    ends = d.signed.expires
+    lasting = d.signed.chain is not Chain.BOGUS and ends is not None and ends - facts.now >= SIGNATURE_ENDS_S
+    return CLEAR if lasting else signatures_hold(d, facts)
 
 
 def ttl_is_short(d: DomainFacts, facts: Facts) -> Judged:
@@ -114,12 +123,17 @@ ASPECTS: tuple[tuple[str, tuple[Rule, ...], Callable[[DomainFacts], str]], ...] 
     ("right", (permitted,), _right),
     ("servers", (servers_agree,), _servers),
     ("delegation", (delegated_here, not_lame), _delegation),
-    ("dnssec", (signatures_hold,), _dnssec),
+    ("dnssec", (signatures_last,), _dnssec),
     ("ttl", (ttl_is_short, ttl_fits), _ttl),
     ("wildcard", (wildcard_said,), lambda d: "a record of its own"),
+    ("code", (managed_elsewhere,), lambda d: "no mark of infrastructure as code"),
     ("mta-sts", (sts_names_target,), lambda d: "none announced" if not d.sts.announced else "names every target"),
 )
 """What is looked at, the rules about it, and what is said where they have nothing to say (empty: nothing)."""
+
+
+NOTES = {"code": "dns.managed-elsewhere", "dnssec": "dns.signatures-end"}
+"""Rules whose word is a warning and no refusal."""
 
 
 def worst(lines: list[Line]) -> str:

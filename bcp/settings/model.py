@@ -48,6 +48,9 @@ class DomainSettings(Model):
     """Its MX in peacetime: where failback goes when nothing was recorded."""
     primary_ttl: Annotated[int, Field(ge=1, le=86400)] = 3600
     """TTL of the MX in peacetime, in seconds."""
+    managed_by: Literal["", "octodns", "external-dns", "terraform", "pulumi", "dnscontrol", "other"] = ""
+    """Infrastructure as code that keeps its records: plans say what keeps it from putting an MX back. Marks that a tool
+    leaves in DNS are found without it."""
 
     @field_validator("name")
     @classmethod

@@ -64,6 +64,9 @@ class Host:
     async def look_up(self, host):
         return HostFacts(host, ("192.0.2.9",))
 
+    async def text(self, name):
+        return ()
+
     async def tlsa(self, host):
         return ()
 

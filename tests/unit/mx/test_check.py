@@ -23,7 +23,7 @@ from bcp.contracts.dns import (
 from bcp.mx.check import Line, lines_of, not_lame, unreadable, worst
 from bcp.mx.rules import readable
 
-ASPECTS = ["reach", "right", "servers", "delegation", "dnssec", "ttl", "wildcard", "mta-sts"]
+ASPECTS = ["reach", "right", "servers", "delegation", "dnssec", "ttl", "wildcard", "code", "mta-sts"]
 
 
 def lines(host: Capabilities | None = None, **changes) -> dict[str, Line]:
@@ -55,11 +55,12 @@ LAME = (Answer(DOMAIN, "192.0.2.1", PRIMARY), Answer(DOMAIN, "192.0.2.2", None, 
         ({"delegation": Delegation(DOMAIN, ("a.test.",), ("b.test.",))}, "delegation", "fail",
          "dns.delegated-elsewhere", "a.test."),
         ({"signed": Signed(Chain.BOGUS)}, "dnssec", "fail", "dns.bogus", "do not hold"),
-        ({"signed": Signed(Chain.SECURE, NOW + 3600)}, "dnssec", "warn", "", "end in 1h"),
+        ({"signed": Signed(Chain.SECURE, NOW + 3600)}, "dnssec", "warn", "dns.signatures-end", "end in 1h"),
         ({"signed": Signed(Chain.SECURE, NOW + 864_000)}, "dnssec", "ok", "", "signed and validated, signatures until"),
         ({"signed": Signed(Chain.INSECURE)}, "dnssec", "ok", "", "not signed"),
         ({"signed": Signed(Chain.INSECURE, NOW + 864_000)}, "dnssec", "ok", "", "not validated"),
         ({"order": SwapOrder(DOMAIN, MxSet(PRIMARY.hosts, 86_400), RELAY)}, "ttl", "warn", "", "1d"),
+        ({"managed_by": ("terraform",)}, "code", "warn", "dns.managed-elsewhere", "ignore_changes"),
         ({"sts": StsPolicy(True, "enforce", ("other.test",))}, "mta-sts", "fail", "mta-sts.relay-missing", "enforces"),
     ],
 )  # fmt: skip
