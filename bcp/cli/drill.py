@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bcp.cli import render
 from bcp.cli.common import wait_for
 from bcp.cli.live import Timeline
+
+if TYPE_CHECKING:
+    from bcp.drills.score import Result
 
 
 def register(app: typer.Typer) -> None:
@@ -75,6 +78,13 @@ def run(
         result, wrong, report = wait_for(drill.conduct())
     finally:
         timeline.close()
+    _tell(result, wrong, report, dns)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _tell(result: Result, wrong: list[str], report: str, dns: str) -> None:
+    """How it went for people, and the last line for programs."""
     summary = {
         "scenario": result.scenario,
         "dns": dns,
@@ -103,5 +113,3 @@ def run(
     lines.append(f"Report: {report}")
     render.say("\n" + "\n".join(lines))
     render.raw(json.dumps(summary))
-    if wrong:
-        raise typer.Exit(1)
