@@ -125,6 +125,33 @@ async def _azure(at: Stand, world: World) -> None:
     }
 
 
+async def _google(at: Stand, world: World) -> None:
+    import json
+
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    from bcp.lab.google import PROJECT, GoogleLab, Robot
+
+    key = await asyncio.to_thread(rsa.generate_private_key, public_exponent=65537, key_size=2048)
+    plain = serialization.NoEncryption()
+    text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain).decode()
+    name = f"bcp@{PROJECT}.test"
+    lab = GoogleLab(robots={name: Robot(key.public_key())}, pending=1)
+    lab.add(world.names.zones[0])
+    await lab.start("127.0.0.1", free_port("127.0.0.1"))
+    account = {
+        "type": "service_account",
+        "client_email": name,
+        "private_key_id": "k1",
+        "private_key": text,
+        "token_uri": f"{lab.url}/token",
+        "project_id": PROJECT,
+    }
+    at.server, at.secrets = lab, {"google": json.dumps(account)}
+    at.settings |= {"project": PROJECT, "credentials": '"file:secrets/google"', "endpoint": f'"{lab.url}"'}
+
+
 async def _manual(at: Stand, world: World) -> None:
     at.settings |= {"who": "[alice]", "registrar": "Registrar of the lab", "remind": "60s", "timeout": "2s"}
     at.enters = lambda words: enter(world, words)
@@ -178,6 +205,7 @@ STANDS: dict[str, Callable[[Stand, World], Any]] = {
     "cloudflare": _cloudflare,
     "route53": _route53,
     "azure": _azure,
+    "google": _google,
     "manual": _manual,
 }
 SMALLEST = {"cloudflare": 60}

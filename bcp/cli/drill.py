@@ -47,7 +47,7 @@ def run(
     dns: Annotated[
         str,
         typer.Option(
-            "--dns", metavar="KIND", help="Where the zone is kept: rfc2136, cloudflare, route53, azure, manual."
+            "--dns", metavar="KIND", help="Where the zone is kept: rfc2136, cloudflare, route53, azure, google, manual."
         ),
     ] = "rfc2136",
     show_plans: Annotated[bool, typer.Option("--plans/--no-plans", help="Show each plan.")] = True,

@@ -9,6 +9,7 @@ from bcp.contracts.action import Refusal
 from bcp.contracts.dns import Chain, Permission, Reading, Trouble
 from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
+from bcp.kit.rdap import Registration
 from bcp.mx.facts import DomainFacts, Facts
 from bcp.mx.judged import CLEAR, Judged, no, note
 from bcp.mx.rules import (
@@ -87,6 +88,28 @@ def ttl_is_short(d: DomainFacts, facts: Facts) -> Judged:
     if ttl <= HIGH_TTL_S:
         return CLEAR
     return note(f"TTL {ttl} s: senders keep the old MX for up to {format_duration(ttl)}; lower it in peacetime")
+
+
+GONE = frozenset({"client hold", "server hold", "inactive", "redemption period", "pending delete"})
+"""Registry states (RFC 8056) in which a domain is not, or soon no longer, in DNS: no MX is found, wherever it points."""
+REGISTRATION_ENDS_S = 30 * 86_400.0
+
+
+def registry_line(domain: str, found: Registration, now: float) -> Line:
+    """Item 18: what the registry says. A lock against transfers or changes does not touch an MX in a zone."""
+    if found.problem:
+        text = f"what the registry says of {found.domain} is not known: {found.problem}"
+        return Line(domain, "registry", "warn", text)
+    if held := sorted(GONE & set(found.status)):
+        text = f"{found.domain} is in the state {', '.join(held)} at its registry: it is not in DNS, or soon is not"
+        return Line(domain, "registry", "fail", text, "dns.registration-held", "Ask the registrar at once.")
+    until = f"registered until {iso(found.expires)}" if found.expires is not None else "registered"
+    if found.expires is not None and found.expires - now < REGISTRATION_ENDS_S:
+        text = f"{found.domain} is {until}: renew it"
+        return Line(domain, "registry", "warn", text, "dns.registration-ends", "Renew it at the registrar.")
+    locked = any("prohibited" in s for s in found.status)
+    more = "; locked, which does not keep an MX from being changed" if locked else ""
+    return Line(domain, "registry", "ok", f"{found.domain} is {until}{more}")
 
 
 def _right(d: DomainFacts) -> str:

@@ -105,6 +105,8 @@ class Settings(Model):
         default_factory=lambda: {"google": "8.8.8.8", "cloudflare": "1.1.1.1", "quad9": "9.9.9.9"}
     )
     """Public resolvers that `bcp dns watch` asks what senders are told, by name; addresses with an optional port."""
+    rdap: Annotated[str, StringConstraints(pattern=r"^https?://\S*\{domain\}\S*$")] = "https://rdap.org/domain/{domain}"
+    """Where `bcp dns check --rdap` asks what the registry says about a domain (RDAP). Nothing else asks."""
     relays: dict[Name, Any] = Field(default_factory=dict)
     """Backup relays by name."""
     channels: dict[Name, Any] = Field(default_factory=dict)

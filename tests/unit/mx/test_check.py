@@ -20,7 +20,8 @@ from bcp.contracts.dns import (
     Trouble,
     Wildcard,
 )
-from bcp.mx.check import Line, lines_of, not_lame, unreadable, worst
+from bcp.kit.rdap import Registration
+from bcp.mx.check import Line, lines_of, not_lame, registry_line, unreadable, worst
 from bcp.mx.rules import readable
 
 ASPECTS = ["reach", "right", "servers", "delegation", "dnssec", "ttl", "wildcard", "code", "mta-sts"]
@@ -98,3 +99,26 @@ def test_what_cannot_be_read_is_one_line_with_its_rule() -> None:
     (line,) = unreadable(reading, why)
     assert (line.aspect, line.state, line.rule) == ("reach", "fail", "dns.two-zones") and line.hint
     assert worst([line]) == "fail"
+
+
+# -- item 18: the registry -------------------------------------------------------------------------------------------
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "rule", "words"),
+    [
+        (Registration("corp.test", ("active",), NOW + 300 * DAY), "ok", "", "registered until"),
+        (Registration("corp.test", ("client update prohibited",)), "ok", "", "does not keep an MX"),
+        (Registration("corp.test", ("client hold",)), "fail", "dns.registration-held", "client hold"),
+        (Registration("corp.test", ("active", "pending delete")), "fail", "dns.registration-held", "pending delete"),
+        (Registration("corp.test", ("active",), NOW + 29 * DAY), "warn", "dns.registration-ends", "renew it"),
+        (Registration("corp.test", ("active",), NOW + 30 * DAY), "ok", "", "registered until"),
+        (Registration("corp.test", problem="no answer"), "warn", "", "not known: no answer"),
+    ],
+)
+def test_what_the_registry_says(found, state, rule, words) -> None:
+    line = registry_line("mail.corp.test", found, NOW)
+    assert (line.domain, line.aspect, line.state, line.rule) == ("mail.corp.test", "registry", state, rule)
+    assert words in line.message and (state != "fail" or line.hint)
