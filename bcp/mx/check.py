@@ -91,7 +91,7 @@ def ttl_is_short(d: DomainFacts, facts: Facts) -> Judged:
 
 
 GONE = frozenset({"client hold", "server hold", "inactive", "redemption period", "pending delete"})
-"""Registry states (RFC 8056) in which a domain is not, or soon no longer, in DNS: no MX is found, wherever it points."""
+"""Registry states (RFC 8056) in which a domain is not, or soon no longer, in DNS: no MX of it is found."""
 REGISTRATION_ENDS_S = 30 * 86_400.0
 
 
