@@ -1,6 +1,7 @@
 # Few verbs. The environment lives in .venv of this checkout: .venv/bin/bcp is the command.
 PYTHON ?= python3
 SCENARIO ?= refuse
+DNS ?= rfc2136
 PYTEST_ARGS ?=
 GAMES ?= 10000
 SEEDS ?= 1
@@ -19,8 +20,8 @@ setup: .venv/.ready ## environment from the lock file
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-demo: setup ## an outage from break to all-clear, on loopback: make demo SCENARIO=451
-	@$(BIN)/bcp drill run $(SCENARIO)
+demo: setup ## an outage from break to all-clear, on loopback: make demo SCENARIO=451 DNS=cloudflare
+	@$(BIN)/bcp drill run $(SCENARIO) --dns $(DNS)
 
 test: setup ## lint, types, floors and all tests; real servers where this is root on Debian
 	sh tests/install-servers.sh

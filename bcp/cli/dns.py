@@ -39,7 +39,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="dns")
 
 
-def check(domains: Domains = None) -> None:
+def check(
+    domains: Domains = None,
+    rdap: Annotated[bool, typer.Option("--rdap", help="Ask the domains' registries, too (rdap: in bcp.yaml).")] = False,
+) -> None:
     """Check."""
     from bcp.deeds import dns as deed
 
@@ -47,7 +50,7 @@ def check(domains: Domains = None) -> None:
 
     async def work() -> Checked:
         try:
-            return await deed.check(app, domains or [])
+            return await deed.check(app, domains or [], rdap=rdap)
         finally:
             await app.close()
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bcp.cli import render
 from bcp.cli.common import wait_for
 from bcp.cli.live import Timeline
+
+if TYPE_CHECKING:
+    from bcp.drills.score import Result
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +44,12 @@ def run(
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Where the lab keeps everything; else .bcp-drill/<time> here.")
     ] = None,
+    dns: Annotated[
+        str,
+        typer.Option(
+            "--dns", metavar="KIND", help="Where the zone is kept: rfc2136, cloudflare, route53, azure, google, manual."
+        ),
+    ] = "rfc2136",
     show_plans: Annotated[bool, typer.Option("--plans/--no-plans", help="Show each plan.")] = True,
 ) -> None:
     """Run."""
@@ -48,23 +57,37 @@ def run(
     from bcp.drills.scenario import scenario
     from bcp.lab.world import World
     from bcp.rehearse import Drill
+    from bcp.rehearse_dns import stand
 
-    found = scenario(name)
+    found, host = scenario(name), stand(dns)
     where = (folder or Path(".bcp-drill") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     where.mkdir(parents=True, exist_ok=True)
     timeline = Timeline(time.time())  # noqa: TID251 - a drill plays in real time
     render.say(
-        f"{render.paint('Drill', 'bold')}: {found.title} ({found.name}). Everything is on loopback, in {where}.\n"
+        f"{render.paint('Drill', 'bold')}: {found.title} ({found.name}), zone at {dns}. "
+        f"Everything is on loopback, in {where}.\n"
     )
     drill = Drill(
-        found, World(where), timeline, lambda plan: render.say("\n" + describe(plan) + "\n") if show_plans else None
+        found,
+        World(where),
+        timeline,
+        lambda plan: render.say("\n" + describe(plan) + "\n") if show_plans else None,
+        host,
     )
     try:
         result, wrong, report = wait_for(drill.conduct())
     finally:
         timeline.close()
+    _tell(result, wrong, report, dns)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _tell(result: Result, wrong: list[str], report: str, dns: str) -> None:
+    """How it went for people, and the last line for programs."""
     summary = {
         "scenario": result.scenario,
+        "dns": dns,
         "sent": result.sent,
         "delivered": result.delivered,
         "lost": len(result.lost),
@@ -90,5 +113,3 @@ def run(
     lines.append(f"Report: {report}")
     render.say("\n" + "\n".join(lines))
     render.raw(json.dumps(summary))
-    if wrong:
-        raise typer.Exit(1)

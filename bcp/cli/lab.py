@@ -47,7 +47,7 @@ async def _up(folder: Path, seconds: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     world = World(folder)
     await world.start()
-    path = write_configuration(world)
+    path = await write_configuration(world)
     end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, end.set)

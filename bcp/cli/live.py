@@ -74,6 +74,8 @@ class Timeline:
             "stopped": status_word("stopped", sys.stderr) + f" {p.text}",
             "aborting": paint(f"aborting {p.text}", "warn", sys.stderr),
             "recovered": "mail is back where it was",
+            "mx_reverted": status_word("failed", sys.stderr) + f" {p.text}",
+            "mx_stands": p.text,
             "note": p.text,
         }
         return texts.get(p.kind)

@@ -167,6 +167,8 @@ class Domain:
     """Where mail goes in peacetime, from configuration. ``None``: what the journal recorded."""
     zone: str = ""
     tags: tuple[str, ...] = field(default_factory=tuple)
+    managed_by: str = ""
+    """Infrastructure as code that keeps its records, as the configuration says; it would put an MX back."""
 
 
 __all__ = [

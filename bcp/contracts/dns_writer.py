@@ -83,6 +83,8 @@ class Reading:
     else."""
     wildcard: Wildcard | None = None
     """Set when there is no record of its own: ``mx`` is then what the wildcard gives."""
+    remarks: tuple[str, ...] = ()
+    """What the host keeps beside the record (comments, tags): infrastructure as code often leaves its name there."""
     name_servers: tuple[str, ...] = ()
     """Name servers that the host gave this zone, where its interface says so: the delegation must name them."""
 

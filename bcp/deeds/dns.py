@@ -20,7 +20,9 @@ from bcp.kernel.errors import Invalid
 from bcp.kernel.secret import Secret
 from bcp.kit.dns_read import mx_of, query, say_trouble
 from bcp.kit.dnswire import Lost, exchange
-from bcp.mx.check import Line, lines_of, unreadable
+from bcp.kit.http import Http
+from bcp.kit.rdap import Registration, registration
+from bcp.mx.check import Line, lines_of, registry_line, unreadable
 from bcp.mx.facts import Way
 from bcp.mx.forecast import Forecast
 from bcp.mx.judged import together
@@ -61,8 +63,9 @@ def chosen(app: App, domains: Sequence[str]) -> list[str]:
     return found
 
 
-async def check(app: App, domains: Sequence[str] = ()) -> Checked:
-    """Read everything that a switch to the relay would need, and judge it. Changes nothing."""
+async def check(app: App, domains: Sequence[str] = (), *, rdap: bool = False) -> Checked:
+    """Read everything that a switch to the relay would need, and judge it. Changes nothing. ``rdap``: ask the domains'
+    registries, too."""
     names = chosen(app, domains)
     readings = {r.domain: r for r in await read_all(names, app.world)}
     lines: dict[str, list[Line]] = {}
@@ -80,8 +83,26 @@ async def check(app: App, domains: Sequence[str] = ()) -> Checked:
         name = d.order.domain
         credential = [Line(name, "credential", "fail", r.message, r.rule, r.hint) for r in judged[d.dns].refusals]
         lines[name] = lines_of(d, facts) + credential
+    for line in await _registries(app, {n: readings[n].zone or n for n in names}) if rdap else ():
+        lines.setdefault(line.domain, []).append(line)
     said = {n: j.notes for n, j in judged.items()}
     return Checked(tuple(x for n in names for x in lines.get(n, [])), said, await forecast.now(app))
+
+
+async def _registries(app: App, zones: Mapping[str, str]) -> list[Line]:
+    """What the registry says of each domain's zone; each zone is asked about once."""
+    http, gate = Http(connections=4), asyncio.Semaphore(4)
+
+    async def one(zone: str) -> Registration:
+        async with gate:
+            return await registration(http, zone, app.settings.rdap)
+
+    try:
+        wanted = sorted(set(zones.values()))
+        found = dict(zip(wanted, await asyncio.gather(*map(one, wanted)), strict=True))
+    finally:
+        await http.close()
+    return [registry_line(d, found[z], app.clock.now()) for d, z in zones.items()]
 
 
 def _target(app: App, now: MxSet, dns: str) -> MxSet:

@@ -176,7 +176,16 @@ def _runner(
     planned = {s.id: s.outputs for s in plan.steps}
     scope = base_scope(request, run)
     return Runner(
-        loaded, registry.actions(), services, journal, scope, planned, listener=listener, hold=hold, judge=judge
+        loaded,
+        registry.actions(),
+        services,
+        journal,
+        scope,
+        planned,
+        listener=listener,
+        hold=hold,
+        judge=judge,
+        goes_back=lambda: any(c.status not in {"failed", "aborted"} for c in app.running.runs.children(run.id)),
     )
 
 

@@ -20,6 +20,7 @@ from bcp.engine.judge import Judge
 from bcp.engine.moves import Moves
 from bcp.engine.perform import Performer
 from bcp.engine.state import SEQUENCE, UNDO, Node, RunState, fold, next_in_phase, replay
+from bcp.engine.stays import Stays
 from bcp.engine.undo import undo_all
 from bcp.kernel.errors import StorageError
 from bcp.playbook.load import Loaded, Placed
@@ -47,6 +48,7 @@ class Runner:
         listener: Listener = nobody,
         hold: bool = True,
         judge: Judge | None = None,
+        goes_back: Callable[[], bool] = lambda: False,
     ) -> None:
         self.loaded, self.services, self.journal, self.listener = loaded, services, journal, listener
         self.nodes = nodes_of(loaded)
@@ -75,6 +77,7 @@ class Runner:
             self.seen,
             self.moves.before_write,
         )
+        self.stays = Stays(services, self.state, self._note, goes_back)
         self.moves.scope, self.moves.interrupt = self.performer.scope, self.performer.interrupt_waits
         if isinstance(services.approvals, JournalApprovals):
             services.approvals.record = self._note
@@ -281,6 +284,7 @@ class Runner:
         while not self.state.recovered and not self.stopping and self.broken is None:
             self.moves.raise_fault()
             await self.moves.withhold()
+            await self.stays.look()
             if self.state.failing():
                 return
             for name in beat.ripe(clock.monotonic(), clock.now()):

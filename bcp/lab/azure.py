@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import dns.rdatatype
 from aiohttp import web
 
 from bcp.lab.cloud import CloudLab, mx_of, serve
@@ -279,7 +280,9 @@ def _allows(who: Principal, action: str, scope: str) -> bool:
 
 def _zone(zone: AzureZone) -> dict[str, Any]:
     kind = "Private" if zone.private else "Public"
-    properties = {"zoneType": kind, "nameServers": ["ns1-01.azure-dns.test.", "ns2-01.azure-dns.test."]}
+    given = zone.served.get(zone.served.name, dns.rdatatype.NS)
+    servers = [str(r.target) for r in given] if given else ["ns1-01.azure-dns.test.", "ns2-01.azure-dns.test."]
+    properties = {"zoneType": kind, "nameServers": servers}
     return {"id": zone.id, "name": zone.name, "type": "Microsoft.Network/dnszones", "properties": properties}
 
 

@@ -9,10 +9,13 @@ from bcp.contracts.action import Refusal
 from bcp.contracts.dns import Chain, Permission, Reading, Trouble
 from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
+from bcp.kit.rdap import Registration
 from bcp.mx.facts import DomainFacts, Facts
 from bcp.mx.judged import CLEAR, Judged, no, note
 from bcp.mx.rules import (
+    SIGNATURE_ENDS_S,
     delegated_here,
+    managed_elsewhere,
     permitted,
     servers_agree,
     signatures_hold,
@@ -29,7 +32,7 @@ class Line:
 
     domain: str
     aspect: str
-    """``reach``, ``right``, ``servers``, ``delegation``, ``dnssec``, ``ttl``, ``wildcard``, ``mta-sts``."""
+    """``reach``, ``right``, ``servers``, ``delegation``, ``dnssec``, ``ttl``, ``wildcard``, ``code``, ``mta-sts``."""
     state: str
     """``ok``, ``warn``, ``fail``."""
     message: str
@@ -55,7 +58,7 @@ def lines_of(d: DomainFacts, facts: Facts) -> list[Line]:
 
 def _lines(domain: str, aspect: str, judged: Judged) -> list[Line]:
     failed = [Line(domain, aspect, "fail", r.message, r.rule, r.hint) for r in judged.refusals]
-    return failed + [Line(domain, aspect, "warn", text) for text in judged.notes]
+    return failed + [Line(domain, aspect, "warn", text, NOTES.get(aspect, "")) for text in judged.notes]
 
 
 def not_lame(d: DomainFacts, facts: Facts) -> Judged:
@@ -72,12 +75,41 @@ def not_lame(d: DomainFacts, facts: Facts) -> Judged:
     )
 
 
+def signatures_last(d: DomainFacts, facts: Facts) -> Judged:
+    """Item 24, where it is no note that they last: the line says until when anyway."""
+    ends = d.signed.expires
+    lasting = d.signed.chain is not Chain.BOGUS and ends is not None and ends - facts.now >= SIGNATURE_ENDS_S
+    return CLEAR if lasting else signatures_hold(d, facts)
+
+
 def ttl_is_short(d: DomainFacts, facts: Facts) -> Judged:
     """Item 22: the old TTL is what an outage costs after the switch."""
     ttl = d.order.old.ttl_s
     if ttl <= HIGH_TTL_S:
         return CLEAR
     return note(f"TTL {ttl} s: senders keep the old MX for up to {format_duration(ttl)}; lower it in peacetime")
+
+
+GONE = frozenset({"client hold", "server hold", "inactive", "redemption period", "pending delete"})
+"""Registry states (RFC 8056) in which a domain is not, or soon no longer, in DNS: no MX of it is found."""
+REGISTRATION_ENDS_S = 30 * 86_400.0
+
+
+def registry_line(domain: str, found: Registration, now: float) -> Line:
+    """Item 18: what the registry says. A lock against transfers or changes does not touch an MX in a zone."""
+    if found.problem:
+        text = f"what the registry says of {found.domain} is not known: {found.problem}"
+        return Line(domain, "registry", "warn", text)
+    if held := sorted(GONE & set(found.status)):
+        text = f"{found.domain} is in the state {', '.join(held)} at its registry: it is not in DNS, or soon is not"
+        return Line(domain, "registry", "fail", text, "dns.registration-held", "Ask the registrar at once.")
+    until = f"registered until {iso(found.expires)}" if found.expires is not None else "registered"
+    if found.expires is not None and found.expires - now < REGISTRATION_ENDS_S:
+        text = f"{found.domain} is {until}: renew it"
+        return Line(domain, "registry", "warn", text, "dns.registration-ends", "Renew it at the registrar.")
+    locked = any("prohibited" in s for s in found.status)
+    more = "; locked, which does not keep an MX from being changed" if locked else ""
+    return Line(domain, "registry", "ok", f"{found.domain} is {until}{more}")
 
 
 def _right(d: DomainFacts) -> str:
@@ -114,12 +146,17 @@ ASPECTS: tuple[tuple[str, tuple[Rule, ...], Callable[[DomainFacts], str]], ...] 
     ("right", (permitted,), _right),
     ("servers", (servers_agree,), _servers),
     ("delegation", (delegated_here, not_lame), _delegation),
-    ("dnssec", (signatures_hold,), _dnssec),
+    ("dnssec", (signatures_last,), _dnssec),
     ("ttl", (ttl_is_short, ttl_fits), _ttl),
     ("wildcard", (wildcard_said,), lambda d: "a record of its own"),
+    ("code", (managed_elsewhere,), lambda d: "no mark of infrastructure as code"),
     ("mta-sts", (sts_names_target,), lambda d: "none announced" if not d.sts.announced else "names every target"),
 )
 """What is looked at, the rules about it, and what is said where they have nothing to say (empty: nothing)."""
+
+
+NOTES = {"code": "dns.managed-elsewhere", "dnssec": "dns.signatures-end"}
+"""Rules whose word is a warning and no refusal."""
 
 
 def worst(lines: list[Line]) -> str:

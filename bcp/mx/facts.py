@@ -45,6 +45,8 @@ class DomainFacts:
     delegation: Delegation | None = None
     signed: Signed = field(default_factory=Signed)
     sts: StsPolicy = field(default_factory=StsPolicy)
+    managed_by: tuple[str, ...] = ()
+    """Infrastructure as code that keeps these records (``bcp.mx.markers``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,13 @@ from bcp.kernel.clock import Clock
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.mx.facts import DomainFacts, Facts, TargetFacts, Way
+from bcp.mx.markers import names_of, tools_in
 from bcp.mx.tlsa import Certificate, Shown
 
 T = TypeVar("T")
 R = TypeVar("R")
+MARKED = 50
+"""Marks of infrastructure as code are three look-ups a domain: beyond so many domains only the configuration counts."""
 AT_ONCE = 32
 """Look-ups under way at once."""
 
@@ -92,12 +95,13 @@ async def _host(
 ) -> list[DomainFacts]:
     """Facts about the domains of one host."""
     dns, domains = services.dns[name], [o.domain for o in orders]
-    proofs, answers, delegations, signed, policies = await asyncio.gather(
+    proofs, answers, delegations, signed, policies, marked = await asyncio.gather(
         _or(dns.prove(orders), list[Proof]()),
         _or(dns.answers(domains), list[Answer]()),
         _or(dns.delegations(domains), list[Delegation]()),
         _or(dns.signed(domains), list[Signed]()),
         _each(domains if way is Way.TO_RELAY else (), lambda d: _policy(dns, d)),
+        _each(domains if way is Way.TO_RELAY else (), lambda d: _tools(dns, readings[d], services, len(domains))),
     )
     proof = {p.domain: p for p in proofs}
     served: dict[str, list[Answer]] = {}
@@ -105,6 +109,7 @@ async def _host(
         served.setdefault(answer.domain, []).append(answer)
     told = dict(zip(domains, delegations, strict=False))
     chains = dict(zip(domains, signed, strict=False))
+    tools = dict(zip(domains, marked, strict=False))
     stsp = dict(zip(domains, policies, strict=False))
     return [
         DomainFacts(
@@ -118,6 +123,7 @@ async def _host(
             told.get(o.domain),
             chains.get(o.domain, Signed()),
             stsp.get(o.domain, StsPolicy()),
+            tools.get(o.domain, ()),
         )
         for o in orders
     ]
@@ -128,6 +134,20 @@ async def _policy(dns: Dns, domain: str) -> StsPolicy:
         return await dns.mta_sts(domain)
     except BcpError as error:
         return StsPolicy(unasked=error.message)
+
+
+async def _tools(dns: Dns, reading: Reading, services: Reach, count: int) -> tuple[str, ...]:
+    """Infrastructure as code that keeps this domain's records: as the configuration says, and as its marks show."""
+    said = services.domains[reading.domain].managed_by
+    if said or count > MARKED:
+        return (said,) if said else ()
+    texts = {}
+    for name in names_of(reading.domain, reading.zone or reading.domain):
+        try:
+            texts[name] = await dns.text(name)
+        except BcpError:
+            continue
+    return tools_in(reading.domain, texts, reading.remarks)
 
 
 async def _credential(dns: Dns, domains: Sequence[str]) -> float | None:

@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 from bcp.contracts.action import Refusal
 from bcp.contracts.dns import Answer, Capabilities, Chain, Permission, Proof, Reading, Trouble
+from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
 from bcp.mx.facts import DomainFacts, Facts, Way
 from bcp.mx.judged import CLEAR, Judged, no, note, together
+from bcp.mx.markers import pause
 from bcp.mx.sts import policy_matches
 from bcp.mx.target_rules import HOST_RULES, TARGET_RULES, felt
 
@@ -201,7 +203,7 @@ def signatures_hold(d: DomainFacts, facts: Facts) -> Judged:
         return CLEAR
     left = d.signed.expires - facts.now
     if left >= SIGNATURE_ENDS_S:
-        return CLEAR
+        return note(f"{d.order.domain}: signatures of its MX end in {format_duration(left)} ({iso(d.signed.expires)})")
     when = f"end in {format_duration(max(0.0, left))}" if left > 0 else "have ended"
     return note(f"{d.order.domain}: signatures of its MX {when}; see that the zone is signed again")
 
@@ -224,6 +226,14 @@ def wildcard_said(d: DomainFacts, facts: Facts) -> Judged:
         f"Give {d.order.domain} its own {lost} first, or override if nobody needs them.",
         overridable=True,
     )
+
+
+def managed_elsewhere(d: DomainFacts, facts: Facts) -> Judged:
+    """Item 16: infrastructure as code would put the MX back at its next run."""
+    if d.way is not Way.TO_RELAY:
+        return CLEAR
+    texts = (f"{d.order.domain} is kept by {t}, whose next run would put the MX back: {pause(t)}" for t in d.managed_by)
+    return note(*texts)
 
 
 def sts_names_target(d: DomainFacts, facts: Facts) -> Judged:
@@ -265,5 +275,6 @@ DOMAIN_RULES: tuple[Callable[[DomainFacts, Facts], Judged], ...] = (
     delegated_here,
     signatures_hold,
     wildcard_said,
+    managed_elsewhere,
     sts_names_target,
 )

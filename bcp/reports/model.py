@@ -36,6 +36,8 @@ _TIMELINE = {
     "recovered",
     "run_finished",
     "acknowledged",
+    "mx_reverted",
+    "mx_stands",
 }
 
 
@@ -88,20 +90,25 @@ def report_data(
             for e in view.record.effects
             if e.state == "in_doubt" or (e.state == "claimed" and not view.live)
         ],
-        "doubts_settled": [
-            {
-                "step": e.step,
-                "by": e.actor or e.data.get("by", ""),
-                "happened": e.data.get("happened", ""),
-                "at": iso(e.at),
-            }
-            for e in view.record.events
-            if e.kind == "doubt_settled"
-        ],
+        "doubts_settled": _settled(view),
         "audit": {"events": len(view.record.events), "head": view.record.head, "damage": view.record.damage},
         "follows": [{"run": c.id, "playbook": c.plan["playbook"], "status": c.status()} for c in children],
         "extra": dict(extra or {}),
     }
+
+
+def _settled(view: RunView) -> list[dict[str, Any]]:
+    """What people said about steps in doubt."""
+    return [
+        {
+            "step": e.step,
+            "by": e.actor or e.data.get("by", ""),
+            "happened": e.data.get("happened", ""),
+            "at": iso(e.at),
+        }
+        for e in view.record.events
+        if e.kind == "doubt_settled"
+    ]
 
 
 def _forecast(found: Forecast | None, achieved: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -48,6 +48,9 @@ class DomainSettings(Model):
     """Its MX in peacetime: where failback goes when nothing was recorded."""
     primary_ttl: Annotated[int, Field(ge=1, le=86400)] = 3600
     """TTL of the MX in peacetime, in seconds."""
+    managed_by: Literal["", "octodns", "external-dns", "terraform", "pulumi", "dnscontrol", "other"] = ""
+    """Infrastructure as code that keeps its records: plans say what keeps it from putting an MX back. Marks that a tool
+    leaves in DNS are found without it."""
 
     @field_validator("name")
     @classmethod
@@ -102,6 +105,8 @@ class Settings(Model):
         default_factory=lambda: {"google": "8.8.8.8", "cloudflare": "1.1.1.1", "quad9": "9.9.9.9"}
     )
     """Public resolvers that `bcp dns watch` asks what senders are told, by name; addresses with an optional port."""
+    rdap: Annotated[str, StringConstraints(pattern=r"^https?://\S*\{domain\}\S*$")] = "https://rdap.org/domain/{domain}"
+    """Where `bcp dns check --rdap` asks what the registry says about a domain (RDAP). Nothing else asks."""
     relays: dict[Name, Any] = Field(default_factory=dict)
     """Backup relays by name."""
     channels: dict[Name, Any] = Field(default_factory=dict)

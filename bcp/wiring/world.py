@@ -53,7 +53,10 @@ class World:
     @cached_property
     def domains(self) -> dict[str, Domain]:
         """Our domains, in order of importance."""
-        return {d.name: Domain(d.name, d.dns or UNMOVED, self._peacetime_mx(d), d.zone) for d in self.settings.domains}
+        return {
+            d.name: Domain(d.name, d.dns or UNMOVED, self._peacetime_mx(d), d.zone, managed_by=d.managed_by)
+            for d in self.settings.domains
+        }
 
     @cached_property
     def dns(self) -> dict[str, Dns]:

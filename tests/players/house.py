@@ -132,7 +132,7 @@ class House:
     def _write(self, approvals: int, mode: str) -> None:
         from bcp.rehearse import write_configuration
 
-        path = write_configuration(self.lab)
+        path = self.do(write_configuration(self.lab))
         data = yaml.safe_load(path.read_text())
         (self.folder / "contacts.csv").write_text(PEOPLE)
         for person in ON_CALL:

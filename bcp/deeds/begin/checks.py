@@ -82,6 +82,27 @@ def key_name(given: str, answers: Answers) -> str:
     return given
 
 
+def uuid(given: str, answers: Answers) -> str:
+    """An id as Azure has them."""
+    if not re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", given):
+        raise ValueError("an id such as 00000000-0000-0000-0000-000000000000 is wanted")
+    return given.lower()
+
+
+def group(given: str, answers: Answers) -> str:
+    """The name of an Azure resource group; empty stays empty."""
+    if not re.fullmatch(r"[\w.()-]{0,90}", given):
+        raise ValueError("the name of a resource group has letters, digits, dots, dashes and brackets only")
+    return given
+
+
+def project(given: str, answers: Answers) -> str:
+    """The id of a Google Cloud project."""
+    if not re.fullmatch(r"[a-z][a-z0-9.:-]{1,62}", given):
+        raise ValueError("the id of a project has small letters, digits and dashes only, such as mail-dns")
+    return given
+
+
 def secret(given: str, answers: Answers) -> str:
     """A reference to a secret. Whatever else is given is not repeated: it may be the secret."""
     if not _REFERENCE.match(given):

@@ -102,6 +102,7 @@ def _mail(kinds: tuple[str, ...]) -> Iterator[Question]:
     at, token = _at("cloudflare"), _secret("CLOUDFLARE_API_TOKEN")
     yield q("cloudflare_token", "Where the API token is", checks.secret, "Zone: DNS: Edit", default=token, when=at)
     yield q("cloudflare_api", "Address of the API", checks.url, silent=True, when=at)
+    yield from (*_route53(), *_azure(), *_google())
     at = _at("manual")
     yield q(
         "registrar", "Whose form records are entered in", checks.text, "such as: IONOS", default=_registrar, when=at
@@ -110,6 +111,54 @@ def _mail(kinds: tuple[str, ...]) -> Iterator[Question]:
     yield q("canary", "A mailbox of yours that may get test mails", checks.mailbox, "it must exist; empty: none yet")
     yield q("known", "Other mailboxes that exist", checks.mailboxes, "asked for, and sent nothing; empty: none")
     yield q("smtp_port", "Port of mail hosts", checks.port, silent=True)
+
+
+def _route53() -> Iterator[Question]:
+    q, at = Question, _at("route53")
+    by = _by("aws_by", at)
+    why = "keys: an access key by reference; profile: of AWS's own files; machine: a role, SSO or the environment"
+    ways = checks.one_of("keys", "profile", "machine")
+    yield q("aws_by", "How AWS knows us", ways, why, default=_fixed("keys"), when=at)
+    key, secret = _secret("AWS_ACCESS_KEY_ID"), _secret("AWS_SECRET_ACCESS_KEY")
+    yield q("aws_key_id", "Where the access key id is", checks.secret, default=key, when=by("keys"))
+    yield q("aws_key", "Where its secret is", checks.secret, default=secret, when=by("keys"))
+    yield q("aws_profile", "Name of the profile", checks.key_name, needed=True, when=by("profile"))
+    yield q("aws_api", "Address of Route 53's API", checks.url, silent=True, when=at)
+
+
+def _azure() -> Iterator[Question]:
+    q, at = Question, _at("azure")
+    by = _by("azure_by", at)
+    yield q("azure_subscription", "Id of the subscription", checks.uuid, needed=True, when=at)
+    yield q("azure_group", "Resource group of the zones", checks.group, "empty: all are looked through", when=at)
+    why = "secret, certificate: of an application; managed: this machine's own; workload: Kubernetes"
+    ways = checks.one_of("secret", "certificate", "managed", "workload")
+    yield q("azure_by", "How Entra knows us", ways, why, default=_fixed("secret"), when=at)
+    app = by("secret", "certificate")
+    yield q("azure_tenant", "Id of the tenant", checks.key_name, needed=True, when=app)
+    yield q("azure_client", "Id of the application (client)", checks.key_name, needed=True, when=app)
+    secret = _secret("AZURE_CLIENT_SECRET")
+    yield q("azure_secret", "Where its secret is", checks.secret, default=secret, when=by("secret"))
+    yield q("azure_certificate", "File with certificate and key", checks.text, needed=True, when=by("certificate"))
+    yield q("azure_api", "Address of Azure's API", checks.url, silent=True, when=at)
+    yield q("azure_signin", "Address of the sign-in", checks.url, silent=True, when=at)
+    yield q("azure_ca", "Certificates of a private authority", checks.text, silent=True, when=at)
+
+
+def _google() -> Iterator[Question]:
+    q, at = Question, _at("google")
+    by = _by("google_by", at)
+    yield q("google_project", "Id of the project", checks.project, needed=True, when=at)
+    why = "key: of a service account, by reference; machine: its own account, or the environment"
+    yield q("google_by", "How Google knows us", checks.one_of("key", "machine"), why, default=_fixed("key"), when=at)
+    key = _fixed("file:secrets/google.json")
+    yield q("google_key", "Where the key (JSON) is", checks.secret, default=key, when=by("key"))
+    yield q("google_api", "Address of Cloud DNS' API", checks.url, silent=True, when=at)
+
+
+def _by(key: str, at: Callable[[Answers], bool]) -> Callable[..., Callable[[Answers], bool]]:
+    """Asked where one of these ways was chosen."""
+    return lambda *ways: lambda a: at(a) and a.get(key) in ways
 
 
 def _registrar(answers: Answers) -> str:

@@ -14,7 +14,10 @@ from typing import Any
 
 from bcp.contacts.csv_file import protect
 from bcp.contracts.mx import MxSet
+from bcp.deeds.begin.write_dns import dns_lines
+from bcp.deeds.begin.write_dns import quoted as _q
 
+UNMOVED = "# No dns: and no relays:. MX is never moved; outages are seen and people are told."
 RELAY = "mx-backup"
 """The name by which the shipped playbooks know the relay."""
 Files = dict[str, str]
@@ -39,7 +42,7 @@ def _config(a: Mapping[str, Any], mx: Mapping[str, MxSet | None], people: Sequen
         "state: .bcp                   # runs, plans, reports; keep it on a local disk",
         "domains:",
         *(line for d in a["domains"] for line in _domain(d, mx.get(d), moves=moves)),
-        *(_dns(a) if moves else ["# No dns: and no relays:. MX is never moved; outages are seen and people are told."]),
+        *(dns_lines(a) if moves else [UNMOVED]),
         *(_relay(a) if moves else []),
         "channels:",
         *(line for c in a["channels"] for line in _CHANNELS[c](a)),
@@ -76,23 +79,6 @@ def _domain(name: str, mx: MxSet | None, *, moves: bool) -> list[str]:
     out.append("    primary:")
     out += [f"      - {{host: {h.host.rstrip('.')}, preference: {h.preference}}}" for h in mx.hosts]
     return [*out, f"    primary_ttl: {max(1, min(mx.ttl_s, 86400))}"]
-
-
-def _dns(a: Mapping[str, Any]) -> list[str]:
-    kind = a["dns"]
-    out = ["dns:", "  main:", f"    kind: {kind}"]
-    if kind == "rfc2136":
-        key = f"{{name: {a['tsig_key']}, algorithm: hmac-sha256, secret: {_q(a['tsig_secret'])}}}"
-        out += [f"    server: {_q(a['dns_server'])}", f"    key: {key}"]
-    if kind == "cloudflare":
-        out.append(f"    token: {_q(a['cloudflare_token'])}   # Zone: DNS: Edit, for these zones only")
-        out += [f"    api_url: {_q(a['cloudflare_api'])}"] if a.get("cloudflare_api") else []
-    if kind == "manual":
-        out += [f"    registrar: {_q(a['registrar'])}"] if a.get("registrar") else []
-        out += [f"    url: {_q(a['registrar_url'])}"] if a.get("registrar_url") else []
-    for key in ("authoritative", "resolvers"):
-        out += [f"    {key}: {json.dumps(a[key])}"] if a.get(key) else []
-    return out
 
 
 def _relay(a: Mapping[str, Any]) -> list[str]:
@@ -184,8 +170,3 @@ def _with_ids(people: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
             ident, n = f"{base}-{n}", n + 1
         out.append({"id": ident, **p})
     return out
-
-
-def _q(value: str) -> str:
-    """Text as YAML reads it back, whatever is in it: JSON is YAML."""
-    return json.dumps(value, ensure_ascii=False)

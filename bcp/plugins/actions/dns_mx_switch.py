@@ -33,6 +33,7 @@ from bcp.mx.many import elsewhere, least_seconds, swap_all
 from bcp.mx.outcome import PASSING
 from bcp.mx.read import gather, read_all
 from bcp.mx.rules import judge, readable
+from bcp.mx.signed_after import bogus_after, signed_in
 from bcp.mx.target import Known, Wish, relay_hosts, target
 
 DONE = frozenset({SwapState.APPLIED, SwapState.ALREADY})
@@ -94,6 +95,8 @@ class Switch(Action[SwitchArgs]):
         "everywhere": "boolean",
         "lagging": "list",
         "unverified": "list",
+        "signed": "list",
+        "bogus": "list",
         "old_ttl_s": "number",
         "safe_at": "number",
     }
@@ -119,14 +122,15 @@ class Switch(Action[SwitchArgs]):
         orders = plan.orders([d for d in args.domains if d in plan.after])
         by_name = {r.domain: r for r in readings}
         asked = requested(orders, services)
-        judged = judge(await gather(orders, by_name, services, _way(args)))
+        facts = await gather(orders, by_name, services, _way(args))
+        judged = judge(facts)
         return Proposal(
             tuple(_change(o, services) for o in orders),
             (*refusals, *judged.refusals, *asked.refusals),
             (),
             (*notes, *judged.notes, *asked.notes),
             {"mx": {r.domain: r.mx.to_data() if r.mx else None for r in readings}},
-            _outputs(plan, orders, [], Seen(), 0.0),
+            {**_outputs(plan, orders, [], Seen(), 0.0), "signed": signed_in(facts)},
         )
 
     async def perform(self, args: SwitchArgs, services: Services, step: StepInfo) -> Outcome:
@@ -141,6 +145,10 @@ class Switch(Action[SwitchArgs]):
         seen = await converge(moved if swaps else plan.after, args.converge, services)
         outputs = _outputs(plan, orders, swaps, seen, switched_at)
         text = _summary(swaps, moved if swaps else plan.after, seen)
+        was_signed = [d for d in (step.extra.get("outputs") or {}).get("signed", ()) if d in moved]
+        if bogus := await bogus_after([] if services.dry else was_signed, services):
+            outputs["bogus"] = bogus
+            text += f"; the DNSSEC signatures of {', '.join(bogus[:3])} do NOT hold: who validates sees no MX there"
         if left := [s for s in swaps if s.state not in DONE]:
             raise PartlyDone(f"{text}; NOT moved: {_told(left)}", hint=left[0].hint, outputs=outputs)
         return Outcome(text, outputs, changed=any(s.state is SwapState.APPLIED for s in swaps))
@@ -260,6 +268,8 @@ def _outputs(
         "everywhere": everywhere and seen.everywhere and not left,
         "lagging": list(seen.lagging),
         "unverified": list(seen.unverified),
+        "signed": [],
+        "bogus": [],
         "old_ttl_s": old_ttl,
         "safe_at": switched_at + old_ttl if switched_at else 0,
     }

@@ -41,6 +41,7 @@ from bcp.plugins.vendors.cloudflare_records import (
     is_at,
     lenient,
     post_of,
+    remarks,
     rows,
     said,
     sent_of,
@@ -177,7 +178,9 @@ class CloudflareDns(Writer):
             text = f"Cloudflare shows an MX that is none: {error}"
             return Reading(domain, zone.name, None, problem=text, trouble=Trouble.ERROR)
         token = json.dumps(sorted(str(r["id"]) for r in there.of("MX")))
-        return Reading(domain, zone.name, mx, cname, token=token, name_servers=zone.name_servers)
+        return Reading(
+            domain, zone.name, mx, cname, token=token, name_servers=zone.name_servers, remarks=remarks(there.of("MX"))
+        )
 
     async def _wildcard(self, domain: str, zone: ZoneAt) -> Reading:
         """The name has nothing of its own: what the nearest wildcard above it gives (RFC 4592)."""

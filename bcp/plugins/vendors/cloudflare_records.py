@@ -47,6 +47,16 @@ def zone_of(name: str, found: Sequence[Mapping[str, Any]]) -> ZoneAt:
     return ZoneAt(str(zone["id"]), name, name_servers=tuple(map(str, names)) if isinstance(names, list) else ())
 
 
+def remarks(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Comments and tags of these records, each once."""
+    found = [r.get("comment") for r in records] + [t for r in records for t in _listed(r.get("tags"))]
+    return tuple(dict.fromkeys(t[:200] for t in found if isinstance(t, str) and t))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def is_at(record: Mapping[str, Any], name: str) -> bool:
     """Is this a record of exactly this name, with what we need of it? Filters are not trusted."""
     at, kind, ident = record.get("name"), record.get("type"), record.get("id")

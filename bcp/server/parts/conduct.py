@@ -282,6 +282,15 @@ class Conductor:
         self.core.changed()
         if progress.kind == "gate":
             self.core.asking.set()
+        if progress.kind == "mx_reverted":
+            self.core.spawn(self._alarm(progress), "alarm")
+
+    async def _alarm(self, progress: Progress) -> None:
+        """The MX does not stand where a run put it: the people on call hear it at once."""
+        run_id = str(progress.data.get("run", ""))
+        name = await self.core.do(lambda b: b.incident_of(run_id))
+        if name:
+            self.speaker.tell(await self.core.do(lambda b: b.incident(name)), progress.text)
 
     # -- what runs there are -------------------------------------------------------------------------------------
 

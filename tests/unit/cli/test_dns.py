@@ -64,6 +64,9 @@ class Host:
     async def look_up(self, host):
         return HostFacts(host, ("192.0.2.9",))
 
+    async def text(self, name):
+        return ()
+
     async def tlsa(self, host):
         return ()
 
@@ -208,3 +211,19 @@ def test_a_resolver_that_nobody_answers_at_is_silent(house) -> None:
         ("192.0.2.1", False, False),
         ("nobody", True, True),
     ]
+
+
+def test_the_registry_is_asked_only_when_told_to(ask, house, monkeypatch) -> None:
+    from bcp.kit.rdap import Registration
+
+    asked = []
+
+    async def found(http, domain, url, timeout_s=5.0):
+        asked.append((domain, url))
+        return Registration(domain, ("client hold",))
+
+    monkeypatch.setattr(deed, "registration", found)
+    code, _ = ask(dns.check, Host())
+    assert code == 0 and asked == []
+    code, out = ask(dns.check, Host(), rdap=True)
+    assert code == 1 and asked == [("corp.test", "https://rdap.org/domain/{domain}")] and "client hold" in out

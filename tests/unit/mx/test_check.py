@@ -20,10 +20,11 @@ from bcp.contracts.dns import (
     Trouble,
     Wildcard,
 )
-from bcp.mx.check import Line, lines_of, not_lame, unreadable, worst
+from bcp.kit.rdap import Registration
+from bcp.mx.check import Line, lines_of, not_lame, registry_line, unreadable, worst
 from bcp.mx.rules import readable
 
-ASPECTS = ["reach", "right", "servers", "delegation", "dnssec", "ttl", "wildcard", "mta-sts"]
+ASPECTS = ["reach", "right", "servers", "delegation", "dnssec", "ttl", "wildcard", "code", "mta-sts"]
 
 
 def lines(host: Capabilities | None = None, **changes) -> dict[str, Line]:
@@ -55,11 +56,12 @@ LAME = (Answer(DOMAIN, "192.0.2.1", PRIMARY), Answer(DOMAIN, "192.0.2.2", None, 
         ({"delegation": Delegation(DOMAIN, ("a.test.",), ("b.test.",))}, "delegation", "fail",
          "dns.delegated-elsewhere", "a.test."),
         ({"signed": Signed(Chain.BOGUS)}, "dnssec", "fail", "dns.bogus", "do not hold"),
-        ({"signed": Signed(Chain.SECURE, NOW + 3600)}, "dnssec", "warn", "", "end in 1h"),
+        ({"signed": Signed(Chain.SECURE, NOW + 3600)}, "dnssec", "warn", "dns.signatures-end", "end in 1h"),
         ({"signed": Signed(Chain.SECURE, NOW + 864_000)}, "dnssec", "ok", "", "signed and validated, signatures until"),
         ({"signed": Signed(Chain.INSECURE)}, "dnssec", "ok", "", "not signed"),
         ({"signed": Signed(Chain.INSECURE, NOW + 864_000)}, "dnssec", "ok", "", "not validated"),
         ({"order": SwapOrder(DOMAIN, MxSet(PRIMARY.hosts, 86_400), RELAY)}, "ttl", "warn", "", "1d"),
+        ({"managed_by": ("terraform",)}, "code", "warn", "dns.managed-elsewhere", "ignore_changes"),
         ({"sts": StsPolicy(True, "enforce", ("other.test",))}, "mta-sts", "fail", "mta-sts.relay-missing", "enforces"),
     ],
 )  # fmt: skip
@@ -97,3 +99,26 @@ def test_what_cannot_be_read_is_one_line_with_its_rule() -> None:
     (line,) = unreadable(reading, why)
     assert (line.aspect, line.state, line.rule) == ("reach", "fail", "dns.two-zones") and line.hint
     assert worst([line]) == "fail"
+
+
+# -- item 18: the registry -------------------------------------------------------------------------------------------
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "rule", "words"),
+    [
+        (Registration("corp.test", ("active",), NOW + 300 * DAY), "ok", "", "registered until"),
+        (Registration("corp.test", ("client update prohibited",)), "ok", "", "does not keep an MX"),
+        (Registration("corp.test", ("client hold",)), "fail", "dns.registration-held", "client hold"),
+        (Registration("corp.test", ("active", "pending delete")), "fail", "dns.registration-held", "pending delete"),
+        (Registration("corp.test", ("active",), NOW + 29 * DAY), "warn", "dns.registration-ends", "renew it"),
+        (Registration("corp.test", ("active",), NOW + 30 * DAY), "ok", "", "registered until"),
+        (Registration("corp.test", problem="no answer"), "warn", "", "not known: no answer"),
+    ],
+)
+def test_what_the_registry_says(found, state, rule, words) -> None:
+    line = registry_line("mail.corp.test", found, NOW)
+    assert (line.domain, line.aspect, line.state, line.rule) == ("mail.corp.test", "registry", state, rule)
+    assert words in line.message and (state != "fail" or line.hint)

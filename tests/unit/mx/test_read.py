@@ -43,6 +43,7 @@ class FakeDns:
         self.name, self.fails, self.asked, self.capabilities = name, set(), [], Capabilities(calls_a_zone=4)
         self.served = {"192.0.2.1": PRIMARY}
         self.records: tuple[str, ...] = ()
+        self.texts: dict[str, tuple[str, ...]] = {}
         self.__dict__.update(answers)
 
     def _note(self, method, what):
@@ -81,6 +82,10 @@ class FakeDns:
     async def look_up(self, host):
         self._note("look_up", host)
         return HostFacts(host, ("192.0.2.9",))
+
+    async def text(self, name):
+        self._note("text", name)
+        return self.texts.get(name, ())
 
     async def tlsa(self, host):
         self._note("tlsa", host)
@@ -291,3 +296,35 @@ def test_a_dry_run_asks_once_and_calls_nobody_late() -> None:
 def test_mx_hosts_order_does_not_matter() -> None:
     both = (MxHost(10, "a.test."), MxHost(20, "b.test."))
     assert compare([Answer(DOMAIN, "a", MxSet(both[::-1], 5))], {DOMAIN: MxSet(both, 300)}) == Seen()
+
+
+def test_marks_of_infrastructure_as_code_are_looked_for_and_the_configuration_wins() -> None:
+    marked = {f"_owner.MX.{DOMAIN}": ("*octodns*",)}
+    order = SwapOrder(DOMAIN, PRIMARY, RELAY)
+    readings = {DOMAIN: Reading(DOMAIN, DOMAIN, PRIMARY)}
+
+    def tools(dns, way=Way.TO_RELAY, **more):
+        services = world(dns)
+        if more:
+            services.domains[DOMAIN] = Domain(DOMAIN, "main", PRIMARY, **more)
+        found = asyncio.run(gather([order], readings, services, way))
+        return found.domains[0].managed_by
+
+    assert tools(FakeDns(texts=marked)) == ("octodns",)
+    assert tools(FakeDns()) == ()
+    assert tools(FakeDns(fails={"text"}, texts=marked)) == (), "who does not answer is no mark"
+    assert tools(FakeDns(texts=marked), managed_by="terraform") == ("terraform",)
+    asked = FakeDns(texts=marked)
+    assert tools(asked, Way.BACK) == () and not [a for a in asked.asked if a[0] == "text"]
+
+
+def test_a_fleet_is_not_asked_for_marks(monkeypatch) -> None:
+    """Three look-ups a domain would be more than all the rest."""
+    from bcp.mx import read
+
+    monkeypatch.setattr(read, "MARKED", 0)
+    dns = FakeDns(texts={f"_owner.MX.{DOMAIN}": ("*octodns*",)})
+    services = world(dns)
+    readings = {DOMAIN: Reading(DOMAIN, DOMAIN, PRIMARY)}
+    found = asyncio.run(gather([SwapOrder(DOMAIN, PRIMARY, RELAY)], readings, services, Way.TO_RELAY))
+    assert found.domains[0].managed_by == ()

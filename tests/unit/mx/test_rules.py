@@ -27,7 +27,8 @@ from bcp.contracts.dns import (
 )
 from bcp.mx import rules
 from bcp.mx.facts import Way
-from bcp.mx.rules import judge, permitted, readable
+from bcp.mx.judged import CLEAR
+from bcp.mx.rules import judge, managed_elsewhere, permitted, readable
 
 TTL_NOTE = (
     "caches may keep the old MX for up to 1h after the switch; senders that failed before try again on their own "
@@ -326,13 +327,29 @@ def test_all_other_states_are_no_reason(chain) -> None:
 
 @pytest.mark.parametrize(
     ("left", "said"),
-    [(86_400, None), (86_399, "end in 23h 59m"), (60, "end in 1m"), (0, "have ended"), (-5, "have ended")],
+    [(86_399, "end in 23h 59m"), (60, "end in 1m"), (0, "have ended"), (-5, "have ended")],
 )
 def test_signatures_that_end_within_a_day_are_said(left, said) -> None:
     found = notes(domain(signed=Signed(Chain.SECURE, NOW + left)))
-    assert found == (
-        [] if said is None else [f"corp.test: signatures of its MX {said}; see that the zone is signed again"]
-    )
+    assert found == [f"corp.test: signatures of its MX {said}; see that the zone is signed again"]
+
+
+@pytest.mark.parametrize(("left", "said"), [(86_400, "1d"), (864_000, "10d")])
+def test_until_when_lasting_signatures_hold_stands_in_the_plan(left, said) -> None:
+    """An outage of days outlives them, when nobody signs again."""
+    (text,) = notes(domain(signed=Signed(Chain.SECURE, NOW + left)))
+    assert text.startswith(f"corp.test: signatures of its MX end in {said} (2027-01-") and "signed again" not in text
+
+
+# -- item 16: infrastructure as code ---------------------------------------------------------------------------------
+
+
+def test_what_would_put_the_mx_back_is_said_with_what_pauses_it() -> None:
+    (text,) = notes(domain(managed_by=("octodns",)))
+    assert text.startswith("corp.test is kept by octodns") and "excluded" in text
+    assert len(notes(domain(managed_by=("octodns", "terraform")))) == 2
+    back_again = managed_elsewhere(back(managed_by=("octodns",)), facts())
+    assert back_again == CLEAR, "on the way back it would only agree"
 
 
 # -- item 32: wildcards ----------------------------------------------------------------------------------------------

@@ -452,3 +452,20 @@ def test_a_run_that_does_not_stop_is_left_in_doubt(tmp_path, monkeypatch) -> Non
         assert conductor.working["run-1"].cancelled()
 
     asyncio.run(run())
+
+
+def test_an_mx_that_was_put_back_is_told_to_the_people_on_call(tmp_path) -> None:
+    """Infrastructure as code, or somebody at the console: mail goes to what is down again."""
+    world = World(tmp_path)
+
+    world.core.book.change(world.incident, "run_started", "bcp", fields={"runs": ("run-1",)}, run="run-1")
+
+    async def work() -> None:
+        for run in ("run-1", "run-of-nobody"):
+            said = {"run": run, "domains": {"corp.test": "0 a.test. (TTL 5)"}}
+            world.conductor.listen(Progress(0.0, "mx_reverted", "", "MX does not stand", said))
+        world.conductor.listen(Progress(0.0, "mx_stands", "", "again", {"run": "run-1"}))
+        await world.core.settle()
+
+    asyncio.run(work())
+    assert world.speaker.told == [(world.incident, "MX does not stand")]

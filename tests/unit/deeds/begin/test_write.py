@@ -11,18 +11,22 @@ from hypothesis import strategies as st
 from bcp.contacts.load import load_contacts
 from bcp.contracts.mx import MxHost, MxSet
 from bcp.deeds.begin import memory, write
+from bcp.deeds.begin.hosts import back_end_of, host_of
 from bcp.deeds.begin.questions import CHANNELS, questions
 from bcp.kernel.errors import Invalid
 from bcp.settings import load
 from bcp.wiring import make_app
 
-KINDS = ("cloudflare", "manual", "rfc2136")
+KINDS = ("azure", "cloudflare", "google", "manual", "rfc2136", "route53")
+UUID = "22222222-2222-2222-2222-222222222222"
 MX = MxSet((MxHost(0, "corp-test.mail.protection.outlook.test."),), 3600)
 FULL = {
     "domains": ["corp.test", "b.test"], "name": 'Corp "of" {{ x }} # & Söhne', "timezone": "Europe/Berlin",
     "hotline": "+493012345678", "dns_server": "192.0.2.53", "registrar": "IONOS", "canary": "canary@corp.test",
     "known": "second@corp.test", "twilio_from": "+12025550123", "slack_channel": "C0123", "email_from": "sos@corp.test",
     "email_host": "smtp.out.test", "page_url": "https://status.out.test",
+    "azure_subscription": UUID.upper().replace("2", "A"), "azure_tenant": UUID, "azure_client": UUID,
+    "google_project": "mail-dns",
     "people": ["Änne O'Neill, +491701234567, a@private.test", 'Änne "B"', "=cmd()"],
 }  # fmt: skip
 
@@ -41,6 +45,61 @@ def written(folder, answers, mx=MX):
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
     return texts
+
+
+@pytest.mark.parametrize(
+    ("more", "right"),
+    [
+        (
+            {"dns": "route53"},
+            {"access_key_id": "env:AWS_ACCESS_KEY_ID", "secret_access_key": "env:AWS_SECRET_ACCESS_KEY"},
+        ),
+        ({"dns": "route53", "aws_by": "profile", "aws_profile": "ops"}, {"profile": "ops", "access_key_id": None}),
+        (
+            {"dns": "route53", "aws_by": "machine", "aws_api": "http://127.0.0.1:9"},
+            {"endpoint_url": "http://127.0.0.1:9"},
+        ),
+        ({"dns": "azure", "azure_group": "dns"}, {"client_secret": "env:AZURE_CLIENT_SECRET", "resource_group": "dns"}),
+        ({"dns": "azure", "azure_by": "managed"}, {"identity": "managed", "client_secret": None, "tenant_id": ""}),
+        ({"dns": "azure", "azure_by": "workload"}, {"identity": "workload"}),
+        ({"dns": "azure", "azure_by": "certificate", "azure_certificate": "/x.pem"}, {"who": "certificate"}),
+        ({"dns": "google"}, {"project": "mail-dns", "credentials": "file:secrets/google.json"}),
+        ({"dns": "google", "google_by": "machine", "google_api": "http://127.0.0.1:9"}, {"credentials": None}),
+    ],
+)
+def test_each_provider_is_written_as_it_was_answered(tmp_path, more, right) -> None:
+    """Checked as ``bcp config check`` does; secrets stand there as references."""
+    written(tmp_path, answered(channels=["status-page"], relay="mx.backup.test", **more))
+    found = load(tmp_path / "bcp.yaml").plugins["dns"]["main"]
+    shown = {k: getattr(getattr(found, k), "reference", getattr(found, k)) for k in right}
+    assert found.kind == more["dns"] and shown == right
+
+
+@pytest.mark.parametrize(
+    ("servers", "kind"),
+    [
+        (["ns-1.awsdns-01.com.", "ns-2.awsdns-02.net."], "route53"),
+        (["ns1-01.azure-dns.com.", "ns2-01.azure-dns.net."], "azure"),
+        (["ns-cloud-a1.googledomains.com.", "ns-cloud-a2.googledomains.com."], "google"),
+        (["ana.ns.cloudflare.com.", "bob.ns.cloudflare.com."], "cloudflare"),
+        (["ns1.awsdns-01.com.", "ns-cloud-a1.googledomains.com."], "manual"),
+        (["ns37.domaincontrol.com."], "manual"),
+    ],
+)
+def test_the_back_end_is_proposed_from_the_name_servers(servers, kind) -> None:
+    """Servers of two hosts: nobody can say, so a person."""
+    assert back_end_of(host_of(servers), KINDS) == kind
+    asked = {q.key: q for q in questions(KINDS)}
+    assert asked["dns"].default({"found_dns": kind}) == kind
+
+
+@pytest.mark.parametrize(
+    ("key", "given"), [("azure_subscription", "mine"), ("azure_group", "a b"), ("google_project", "Mail DNS")]
+)
+def test_ids_that_cannot_be_are_said_when_they_are_given(key, given) -> None:
+    answers = {"relay": "r.test", "dns": key.partition("_")[0]}
+    wrong = memory.settle(tuple(q for q in questions(KINDS) if q.key == key), {key: given}, answers, defaults=False)
+    assert len(wrong) == 1 and key not in answers
 
 
 SOME = st.lists(st.sampled_from(CHANNELS), min_size=1, unique=True)

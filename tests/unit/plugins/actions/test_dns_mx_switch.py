@@ -10,7 +10,20 @@ import pytest
 from unit.mx.worlds import NULL, OTHER, PRIMARY, RELAY
 
 from bcp.contracts.action import Happened, StepInfo
-from bcp.contracts.dns import Capabilities, Domain, Guard, MxHost, MxSet, Reading, Swap, SwapState, Trouble, Wildcard
+from bcp.contracts.dns import (
+    Capabilities,
+    Chain,
+    Domain,
+    Guard,
+    MxHost,
+    MxSet,
+    Reading,
+    Signed,
+    Swap,
+    SwapState,
+    Trouble,
+    Wildcard,
+)
 from bcp.contracts.dns_settings import DnsSettings
 from bcp.contracts.services import Halt
 from bcp.engine.dry import DryDns
@@ -423,3 +436,65 @@ def test_the_time_of_the_step_covers_what_the_rate_limit_leaves() -> None:
     assert Switch().least_s(ARGS, world.services) == 0.0
     world.services.dns["main"] = SimpleNamespace(capabilities=Capabilities(calls_a_zone=5, calls_per_s=1.0))
     assert Switch().least_s(ARGS, world.services) == pytest.approx(15.0)
+
+
+# -- DNSSEC ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_signed_is_asked_about_again_and_bogus_after_the_switch_is_said() -> None:
+    """Who validates sees no MX there: mail neither goes to the relay nor back."""
+    world, asked = World(), []
+
+    def signed(*chains):
+        left = list(chains)
+
+        async def answer(domains):
+            asked.append(tuple(domains))
+            found = left.pop(0) if len(left) > 1 else left[0]
+            return [found if d == "one.test" else Signed(Chain.INSECURE) for d in domains]
+
+        return answer
+
+    world.host.signed = signed(Signed(Chain.SECURE, 2e9))
+    plan = world.plan()
+    assert plan.outputs["signed"] == ["one.test"]
+    world.host.signed, asked[:] = signed(Signed(Chain.BOGUS)), []
+    outcome = world.perform(plan)
+    assert outcome.outputs["bogus"] == ["one.test"] and "do NOT hold" in outcome.summary
+    assert asked == [("one.test",)] * 3, "only what was signed, and more than once"
+
+
+def test_signatures_that_come_a_moment_later_are_no_alarm_and_unsigned_zones_are_not_asked() -> None:
+    world = World()
+    turns = [Signed(Chain.SECURE), Signed(Chain.BOGUS), Signed(Chain.SECURE)]
+
+    async def answer(domains):
+        found = turns.pop(0)
+        return [found for _ in domains]
+
+    world.host.signed = answer
+    outcome = world.perform(world.plan())
+    assert outcome.outputs["bogus"] == [] and "DNSSEC" not in outcome.summary and turns == []
+    plain = World()
+    plan = plain.plan()
+
+    async def never(domains):
+        raise AssertionError("nobody was signed")
+
+    plain.host.signed = never
+    assert plain.perform(plan).outputs["bogus"] == []
+
+
+def test_a_resolver_that_is_silent_after_the_switch_is_no_alarm() -> None:
+    world = World()
+
+    async def secure(domains):
+        return [Signed(Chain.SECURE) for _ in domains]
+
+    async def silent(domains):
+        raise Transient("no answer")
+
+    world.host.signed = secure
+    plan = world.plan()
+    world.host.signed = silent
+    assert world.perform(plan).outputs["bogus"] == []

@@ -186,6 +186,13 @@ class TestCloudflare(Cloud):
         (reading,) = self.go(self.make().read(["two.test"]))
         assert reading.mx is not None and len(self.lab.calls) - before == 2
 
+    def test_comments_and_tags_are_remarks(self) -> None:
+        """Infrastructure as code leaves its name there."""
+        record = next(r for r in self.zones["two.test"].records.values() if r["type"] == "MX")
+        record |= {"comment": "managed by Terraform", "tags": ["team:mail", 7], "other": "x"}
+        (reading,) = self.go(self.make().read(["two.test"]))
+        assert reading.remarks == ("managed by Terraform", "team:mail")
+
     def test_an_alias_is_told(self) -> None:
         self.lab.edit(self.zones["two.test"], [])
         self.lab.put(self.zones["two.test"], type="CNAME", name="two.test", content="other.test")

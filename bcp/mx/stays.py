@@ -1,0 +1,38 @@
+"""Does the MX stay where a run put it? Somebody's console, or infrastructure as code, may put it back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bcp.contracts.dns import Answer, MxSet
+
+
+def put_there(outputs: Iterable[Mapping[str, Any]]) -> dict[str, MxSet]:
+    """Where the switch steps of a run have put each domain, from their outputs: only what was really moved."""
+    out: dict[str, MxSet] = {}
+    for one in outputs:
+        after, left = one.get("after"), one.get("left") or {}
+        for domain, mx in after.items() if isinstance(after, Mapping) else ():
+            if domain not in left and isinstance(mx, Mapping) and "hosts" in mx:
+                out[domain] = MxSet.from_data(mx)
+    return out
+
+
+def reverted(answers: Iterable[Answer], wanted: Mapping[str, MxSet]) -> dict[str, str]:
+    """Domains of which no server that answers serves what was put there, and what they serve instead.
+
+    One server that still has it is enough not to cry: the others may be behind. Silence says nothing.
+    """
+    said: dict[str, list[MxSet | None]] = {}
+    for answer in answers:
+        if not answer.problem and answer.domain in wanted:
+            said.setdefault(answer.domain, []).append(answer.mx)
+    return {d: str(sets[0] or "no MX") for d, sets in said.items() if not any(wanted[d].same(s) for s in sets)}
+
+
+def sentence(found: Mapping[str, str]) -> str:
+    """The alarm in words."""
+    first = "; ".join(f"{d} is {mx} now" for d, mx in list(found.items())[:3])
+    more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+    return f"MX does not stand where this run put it: {first}{more}. Somebody, or infrastructure as code, put it back."

@@ -1,0 +1,157 @@
+"""Access tokens of Google Cloud by google-auth, in a thread; or of a metadata server that the settings name.
+
+Sources: google-auth's documentation; cloud.google.com, compute/docs/metadata. Loaded when the first token is asked for
+(extra ``google``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import warnings
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from bcp.contracts.dns import SentState
+from bcp.kernel.clock import Clock
+from bcp.kernel.errors import BcpError, Invalid
+from bcp.kernel.json_in import loads
+from bcp.kernel.secret import Secret
+from bcp.kit.http import Http
+from bcp.plugins.vendors.hosted import Fault
+from bcp.plugins.vendors.in_thread import in_thread
+
+SCOPE = "https://www.googleapis.com/auth/ndev.clouddns.readwrite"
+RENEW_S = 600.0
+"""With less than this left a new token is asked for, and the old one used if that fails."""
+LOAD_S = 20.0
+METADATA = "/computeMetadata/v1/instance/service-accounts/default/token"
+CLOCK_WORDS = ("reasonable timeframe", "short-lived token", "Token used too early")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who we are. Without both: google-auth's own chain (environment, gcloud's file, the machine's metadata)."""
+
+    credentials: Secret | None = None
+    metadata_host: str = ""
+
+
+class Tokens:
+    """The token of one account."""
+
+    def __init__(self, account: Account, clock: Clock, timeout_s: float) -> None:
+        self.account, self._clock, self._timeout_s = account, clock, timeout_s
+        self._credentials: Any = None
+        self._token, self.ends = "", 0.0
+        self._lock = asyncio.Lock()
+
+    async def bearer(self, http: Http) -> str:
+        """A token that is good now. Raises ``Fault``."""
+        async with self._lock:
+            left = self.ends - self._clock.now()
+            if not self._token or left < RENEW_S:
+                try:
+                    self._token, self.ends = await self._renew(http)
+                except Fault:
+                    if not self._token or left <= 0:
+                        raise
+            return self._token
+
+    def forget(self) -> None:
+        """The token was refused: ask for another one next time."""
+        self._token, self.ends, self._credentials = "", 0.0, None
+
+    async def _renew(self, http: Http) -> tuple[str, float]:
+        if self.account.metadata_host:
+            return await self._metadata(http)
+        try:
+            return await in_thread(self._ask, self._timeout_s + LOAD_S)
+        except Fault:
+            raise
+        except TimeoutError as error:
+            raise away("it did not answer in time") from error
+        except Exception as error:  # of google-auth and whatever is below it
+            raise fault_of(error) from error
+
+    async def _metadata(self, http: Http) -> tuple[str, float]:
+        url = f"http://{self.account.metadata_host}{METADATA}"
+        try:
+            reply = await http.request(
+                "GET", url, headers={"Metadata-Flavor": "Google"}, timeout_s=self._timeout_s, cap=20_000
+            )
+            found = loads(reply.body) if reply.status == 200 else None
+        except Invalid:
+            found = None
+        except BcpError as error:
+            raise away(error.message) from error
+        token = found.get("access_token") if isinstance(found, dict) else None
+        lives = found.get("expires_in") if isinstance(found, dict) else None
+        if not isinstance(token, str) or not token or not isinstance(lives, int):
+            raise no_account("the metadata server gives no token: has this machine a service account?")
+        return token, self._clock.now() + lives
+
+    def _ask(self) -> tuple[str, float]:
+        """In a thread: imports, and a request to Google."""
+        try:
+            import google.auth  # an extra
+            from google.auth.transport.requests import Request
+        except ImportError as error:
+            text = "the DNS back end 'google' needs the extra 'google'"
+            raise Fault(SentState.REFUSED, "extra", text, "pip install 'bcp-mail[google]'.") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about kinds of credentials that somebody else may have written
+            if self._credentials is None:
+                self._credentials = self._make(google.auth)
+            self._credentials.refresh(Request())
+        expiry = self._credentials.expiry  # without a zone, in UTC
+        ends = expiry.replace(tzinfo=UTC).timestamp() if expiry is not None else self._clock.now() + RENEW_S
+        return str(self._credentials.token), float(ends)
+
+    def _make(self, lib: Any) -> Any:
+        """google-auth's own loader asks another service for the project of a federated identity: nobody needs it."""
+        secret = self.account.credentials
+        if secret is None:
+            return lib.default(scopes=[SCOPE])[0]
+        given = json.loads(secret.reveal())
+        kind = given.get("type") if isinstance(given, dict) else None
+        if kind == "external_account":
+            from google.auth import aws, identity_pool
+
+            signed = str(given.get("subject_token_type", "")).endswith("aws4_request")
+            return (aws if signed else identity_pool).Credentials.from_info(given, scopes=[SCOPE])
+        if kind is None:
+            raise ValueError("it is no JSON of a service account")
+        return lib.load_credentials_from_dict(given, scopes=[SCOPE])[0]
+
+
+def away(why: str) -> Fault:
+    """Google gives no token: nothing was sent to Cloud DNS."""
+    hint = "Is the network up? Nothing was sent."
+    return Fault(SentState.NOT_SENT, "unreachable", f"Google's sign-in gives no token: {why}", hint)
+
+
+def no_account(why: str) -> Fault:
+    """There is nobody to sign in as."""
+    hint = "Set credentials: (a key of a service account, or workload identity federation), or give this machine one."
+    return Fault(SentState.REFUSED, "credential", why, hint)
+
+
+def fault_of(error: Exception) -> Fault:
+    """What an exception of google-auth means. Pure."""
+    from google.auth import exceptions as lib  # whoever gets here has it loaded
+
+    text = " ".join(str(error).split())[:300]
+    if any(word in text for word in CLOCK_WORDS):
+        return Fault(SentState.REFUSED, "clock", f"this machine's clock is not Google's: {text}", "Set it (NTP).")
+    if isinstance(error, lib.TransportError):
+        return away(text)
+    if isinstance(error, lib.RefreshError) and ("invalid" in text or "unauthorized" in text):
+        hint = "Make a new key for the service account, or check that it is not disabled."
+        return Fault(SentState.REFUSED, "credential", f"Google refuses our credential: {text}", hint)
+    if isinstance(error, lib.RefreshError):
+        return away(text)
+    if isinstance(error, json.JSONDecodeError):
+        return no_account("the credential for Google is no JSON")  # what it is may be a secret
+    return no_account(f"there is no credential for Google: {text}")
