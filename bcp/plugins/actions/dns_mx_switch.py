@@ -30,7 +30,7 @@ from bcp.mx.by_hand import requested
 from bcp.mx.converge import Seen, converge
 from bcp.mx.facts import Way
 from bcp.mx.many import elsewhere, least_seconds, swap_all
-from bcp.mx.outcome import PASSING
+from bcp.mx.outcome import PASSING, SETTLE_HINT
 from bcp.mx.read import gather, read_all
 from bcp.mx.rules import judge, readable
 from bcp.mx.signed_after import bogus_after, signed_in
@@ -138,6 +138,8 @@ class Switch(Action[SwitchArgs]):
         plan = await _planned(args, services, step)
         orders = plan.orders(args.domains)
         swaps = await swap_all(orders, services, step, services.halt)
+        if step.attempt:
+            swaps = [_doubted(s, plan.before.get(s.domain)) for s in swaps]
         switched_at = services.clock.now()
         outputs = _outputs(plan, orders, swaps, Seen(), switched_at, everywhere=False)
         _raise_unless_moved(swaps, outputs, {d: services.domains[d].dns for d in args.domains})
@@ -160,6 +162,8 @@ class Switch(Action[SwitchArgs]):
         if any(r.problem for r in readings):
             return Finding(Happened.UNKNOWN, detail="; ".join(r.problem for r in readings if r.problem))
         if not all(_moved(r, plan) for r in readings):
+            if step.attempt:  # it was sent again, and in vain: what is read here is not what the host has
+                return Finding(Happened.UNKNOWN, detail="it was sent twice, and the old MX is still read here")
             detail = "the new MX does not stand everywhere; the guarded swap may be sent again"
             return Finding(Happened.NO, detail=detail)
         orders = plan.orders(args.domains)
@@ -273,6 +277,15 @@ def _outputs(
         "old_ttl_s": old_ttl,
         "safe_at": switched_at + old_ttl if switched_at else 0,
     }
+
+
+def _doubted(swap: Swap, old: MxSet | None) -> Swap:
+    """A second attempt whose condition the host refuses although the old set is read there: the first may have been
+    made, and what reads is a cache, or lies. That is no failure that leaves everything as it was."""
+    if swap.state is not SwapState.CONFLICT or old is None or swap.found is None or not old.same(swap.found):
+        return swap
+    message = f"the host refuses the condition, and {swap.found} is read there: an earlier attempt may have been made"
+    return swap._replace(state=SwapState.UNKNOWN, message=message, hint=SETTLE_HINT)
 
 
 def _raise_unless_moved(swaps: Sequence[Swap], outputs: Mapping[str, Any], hosts: Mapping[str, str]) -> None:

@@ -236,6 +236,37 @@ def test_one_in_doubt_is_in_doubt() -> None:
     assert caught.value.outputs["states"]["one.test"] == "applied" and not caught.value.outputs["everywhere"]
 
 
+@pytest.mark.parametrize(
+    ("attempt", "found", "outcome"),
+    [
+        (0, PRIMARY, Permanent),
+        (1, PRIMARY, InDoubt),
+        (2, PRIMARY, InDoubt),
+        (1, OTHER, Permanent),
+        (1, None, Permanent),
+    ],
+)
+def test_a_condition_that_is_refused_to_a_repeat_may_have_been_made_by_the_first(attempt, found, outcome) -> None:
+    """What reads the old set then is a cache, or lies. What somebody else wrote is a conflict, however often."""
+    world = World()
+    plan = world.plan()
+
+    async def swap(orders):
+        return [Swap(o.domain, SwapState.CONFLICT, found, "m", "h", "stale") for o in orders]
+
+    world.host.swap = swap
+    with pytest.raises(outcome, match="earlier attempt" if outcome is InDoubt else "m"):
+        asyncio.run(Switch().perform(ARGS, world.services, replace(world.step(plan), attempt=attempt)))
+
+
+def test_what_was_sent_twice_in_vain_is_not_sent_a_third_time() -> None:
+    """The old set still reads: a person looks at the host."""
+    world = World()
+    again = replace(world.step(world.plan()), attempt=1)
+    found = asyncio.run(Switch().probe(ARGS, world.services, again))
+    assert found.happened is Happened.UNKNOWN and "twice" in found.detail
+
+
 def test_a_long_list_of_failures_is_cut() -> None:
     from bcp.plugins.actions.dns_mx_switch import _told
 
