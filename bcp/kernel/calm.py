@@ -15,9 +15,9 @@ _for_good: list[None] = []
 
 
 def begin() -> None:
-    """For a process that begins: modules are many objects that all stay. To look through them while they are loaded, and
-    again and again when the process ends, is a tenth of the CPU of a short command. So garbage is collected in larger
-    lots, and what is left at the end goes back to the machine as a whole."""
+    """For a process that begins: modules are many objects that all stay. To look through them while they are loaded,
+    and again and again when the process ends, is a tenth of the CPU of a short command. So garbage is collected in
+    larger lots, and what is left at the end goes back to the machine as a whole."""
     gc.set_threshold(THRESHOLD)
     atexit.register(gc.freeze)
 
