@@ -11,6 +11,7 @@ import contextlib
 import threading
 import weakref
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 Done = Callable[[Any, BaseException | None], None]
 """Called on the loop with what the work gave, or with what it raised."""
-_Job = tuple[asyncio.AbstractEventLoop, Callable[[], Any], Done]
+_Job = tuple[asyncio.AbstractEventLoop, Context, Callable[[], Any], Done]
 
 
 class Worker:
@@ -31,8 +32,9 @@ class Worker:
         self._queue, self._end = queue, weakref.finalize(self, _stop, queue, thread)
 
     def hand(self, work: Callable[[], Any], done: Done) -> None:
-        """Do this after all that was handed over before; ``done`` is called on the loop that runs here."""
-        self._queue.put((asyncio.get_running_loop(), work, done))
+        """Do this after all that was handed over before; ``done`` is called on the loop that runs here, in the context
+        of now."""
+        self._queue.put((asyncio.get_running_loop(), copy_context(), work, done))
 
     async def do(self, work: Callable[[], T]) -> T:
         """The same, awaited. Raises what the work raises. Cancelled meanwhile, the work is done all the same."""
@@ -47,15 +49,15 @@ class Worker:
 
 def _work(queue: SimpleQueue[_Job | None]) -> None:
     while (job := queue.get()) is not None:
-        loop, work, done = job
+        loop, context, work, done = job
         found, error = None, None
         try:
             found = work()
         except BaseException as raised:  # it belongs to whoever waits
             error = raised
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(done, found, error)
-        del job, loop, work, done, found, error  # an idle thread keeps nothing alive
+            loop.call_soon_threadsafe(done, found, error, context=context)
+        del job, loop, context, work, done, found, error  # an idle thread keeps nothing alive
 
 
 def _stop(queue: SimpleQueue[_Job | None], thread: threading.Thread) -> None:

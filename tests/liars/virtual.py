@@ -14,6 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from bcp.store.worker import Done, Worker
+
 LOOKS = 2
 """So often in a row nothing must be there before time moves: the kernel may still carry a packet."""
 PATIENCE_S = 0.0005
@@ -126,3 +128,25 @@ class LoopClock:
     async def sleep(self, seconds: float) -> None:
         """Wait, for nothing."""
         await asyncio.sleep(max(0.0, seconds))
+
+
+def _held(hand: Callable[..., None]) -> Callable[..., None]:
+    """Time waits for the threads of journals too."""
+
+    def go(worker: Worker, work: Callable[[], Any], done: Done) -> None:
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, VirtualLoop):
+            hand(worker, work, done)
+            return
+        loop.elsewhere += 1
+
+        def back(found: Any, error: BaseException | None) -> None:
+            loop.elsewhere -= 1
+            done(found, error)
+
+        hand(worker, work, back)
+
+    return go
+
+
+Worker.hand = _held(Worker.hand)  # type: ignore[method-assign]

@@ -17,6 +17,7 @@ from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
 from bcp.store.files.locks import FileLock
+from bcp.store.worker import Done, Worker
 
 T = TypeVar("T")
 LIFE: ContextVar[Life | None] = ContextVar("life", default=None)
@@ -217,3 +218,28 @@ class Time:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(real, name)
+
+
+def _held(hand: Callable[..., None]) -> Callable[..., None]:
+    """Time waits for the threads of journals too."""
+
+    def go(worker: Worker, work: Callable[[], Any], done: Done) -> None:
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, VirtualLoop):
+            hand(worker, work, done)
+            return
+        context = copy_context()
+        loop.busy(1)
+
+        def working() -> Any:
+            try:
+                return context.run(work)
+            finally:
+                loop.busy(-1)
+
+        hand(worker, working, done)
+
+    return go
+
+
+Worker.hand = _held(Worker.hand)  # type: ignore[method-assign]

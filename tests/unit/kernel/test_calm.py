@@ -31,8 +31,9 @@ assert gc.get_freeze_count() == frozen > 1000 and gc.get_threshold()[0] == 700
 """
 
 BEGUN = """
-import gc, weakref
+import atexit, gc, os, weakref
 from bcp.kernel.calm import THRESHOLD, begin, calm
+atexit.register(lambda: gc.get_freeze_count() > 1000 or os._exit(3))
 begin()
 with calm():
     pass
