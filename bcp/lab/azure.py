@@ -17,7 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bcp.lab.cloud import CloudLab, mx_of, serve
+from bcp.lab.cloud import CloudLab, mx_of, name_servers, serve
 from bcp.lab.nameserver import Zone
 
 TENANT = "11111111-1111-1111-1111-111111111111"
@@ -279,7 +279,8 @@ def _allows(who: Principal, action: str, scope: str) -> bool:
 
 def _zone(zone: AzureZone) -> dict[str, Any]:
     kind = "Private" if zone.private else "Public"
-    properties = {"zoneType": kind, "nameServers": ["ns1-01.azure-dns.test.", "ns2-01.azure-dns.test."]}
+    servers = name_servers(zone.served, "ns1-01.azure-dns.test.", "ns2-01.azure-dns.test.")
+    properties = {"zoneType": kind, "nameServers": servers}
     return {"id": zone.id, "name": zone.name, "type": "Microsoft.Network/dnszones", "properties": properties}
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bcp.lab.cloud import CloudLab, mx_of, serve
+from bcp.lab.cloud import CloudLab, mx_of, name_servers, serve
 from bcp.lab.nameserver import Zone
 
 PROJECT = "mail-dns"
@@ -299,7 +299,7 @@ def _path(zone: GoogleZone) -> str:
 
 
 def _zone(zone: GoogleZone) -> dict[str, Any]:
-    servers = ["ns-cloud-a1.googledomains.test.", "ns-cloud-a2.googledomains.test."]
+    servers = name_servers(zone.served, "ns-cloud-a1.googledomains.test.", "ns-cloud-a2.googledomains.test.")
     visibility = "private" if zone.private else "public"
     return {"name": zone.id, "dnsName": f"{zone.name}.", "visibility": visibility, "nameServers": servers}
 
