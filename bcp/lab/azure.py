@@ -15,10 +15,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import dns.rdatatype
 from aiohttp import web
 
-from bcp.lab.cloud import CloudLab, mx_of, serve
+from bcp.lab.cloud import CloudLab, mx_of, name_servers, serve
 from bcp.lab.nameserver import Zone
 
 TENANT = "11111111-1111-1111-1111-111111111111"
@@ -280,8 +279,7 @@ def _allows(who: Principal, action: str, scope: str) -> bool:
 
 def _zone(zone: AzureZone) -> dict[str, Any]:
     kind = "Private" if zone.private else "Public"
-    given = zone.served.get(zone.served.name, dns.rdatatype.NS)
-    servers = [str(r.target) for r in given] if given else ["ns1-01.azure-dns.test.", "ns2-01.azure-dns.test."]
+    servers = name_servers(zone.served, "ns1-01.azure-dns.test.", "ns2-01.azure-dns.test.")
     properties = {"zoneType": kind, "nameServers": servers}
     return {"id": zone.id, "name": zone.name, "type": "Microsoft.Network/dnszones", "properties": properties}
 

@@ -99,6 +99,12 @@ def serve(zone: Zone, name: str, values: list[str], ttl: int) -> None:
     zone.serial += 1
 
 
+def name_servers(zone: Zone, *otherwise: str) -> list[str]:
+    """The zone's own name servers, which the provider says that it gave it; those that are named where it has none."""
+    found = zone.sets.get((zone.name, dns.rdatatype.NS))
+    return sorted(r.to_text() for r in found) if found else list(otherwise)
+
+
 def mx_of(zone: Zone) -> list[tuple[str, int, list[str]]]:
     """Every MX that a zone has: name without its final dot, TTL, values."""
     return [

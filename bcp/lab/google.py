@@ -15,10 +15,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import dns.rdatatype
 from aiohttp import web
 
-from bcp.lab.cloud import CloudLab, mx_of, serve
+from bcp.lab.cloud import CloudLab, mx_of, name_servers, serve
 from bcp.lab.nameserver import Zone
 
 PROJECT = "mail-dns"
@@ -300,9 +299,7 @@ def _path(zone: GoogleZone) -> str:
 
 
 def _zone(zone: GoogleZone) -> dict[str, Any]:
-    given = zone.served.get(zone.served.name, dns.rdatatype.NS)
-    own = ["ns-cloud-a1.googledomains.test.", "ns-cloud-a2.googledomains.test."]
-    servers = [str(r.target) for r in given] if given else own
+    servers = name_servers(zone.served, "ns-cloud-a1.googledomains.test.", "ns-cloud-a2.googledomains.test.")
     visibility = "private" if zone.private else "public"
     return {"name": zone.id, "dnsName": f"{zone.name}.", "visibility": visibility, "nameServers": servers}
 

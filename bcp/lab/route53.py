@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from bcp.lab.cloud import CloudLab, mx_of, serve
+from bcp.lab.cloud import CloudLab, mx_of, name_servers, serve
 from bcp.lab.nameserver import Zone
 from bcp.lab.sigv4 import BadSignature, check, key_of
 
@@ -159,7 +159,8 @@ class Route53Lab(CloudLab):
     async def _get(self, request: web.Request, body: bytes, may: Any) -> web.Response:
         zone = self._zone(request)
         may(f"arn:aws:route53:::hostedzone/{zone.id}")
-        servers = "".join(f"<NameServer>ns-{n}.awsdns-0{n}.test</NameServer>" for n in (1, 2))
+        names = name_servers(zone.served, "ns-1.awsdns-01.test", "ns-2.awsdns-02.test")
+        servers = "".join(f"<NameServer>{n.rstrip('.')}</NameServer>" for n in names)
         return _xml(
             "GetHostedZoneResponse",
             f"<HostedZone>{_zone(zone)}</HostedZone><DelegationSet><NameServers>{servers}</NameServers></DelegationSet>",

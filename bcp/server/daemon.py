@@ -28,6 +28,7 @@ from bcp.server.parts.perform import Deeds
 from bcp.server.parts.record import Recorder
 from bcp.server.parts.say import Speaker
 from bcp.server.parts.told import Told
+from bcp.server.parts.warmth import Warmth
 from bcp.server.warm import warm
 from bcp.settings import Configuration
 from bcp.store.files.locks import FileLock
@@ -79,6 +80,7 @@ class Daemon:
             ("told", self.told.run),
             ("runs", self.minder.run),
             ("mails", self.mails.run),
+            ("warmth", Warmth(core).run),
         ]
         if (wanted := core.settings.heartbeat) is not None:
             self.loops.append(("heartbeat", lambda: heartbeat(core.sight, wanted)))

@@ -24,6 +24,7 @@ from support import ROOT
 
 from bcp.lab.cloudflare import EDIT, CloudflareLab
 from bcp.lab.mailhost import MailHost
+from bcp.lab.nameserver import Zone
 from bcp.lab.net import free_port
 from bcp.lab.world import EXCHANGE, RELAY, World
 from bcp.testing.command import environment
@@ -67,9 +68,7 @@ class Town:
         await self.world.start()
         zone = self.world.names.zones[0]
         self.world.vendors.numbers["+12025550100"] = ("sms",)
-        self.cloud.tokens["cf-token-of-the-lab-0123"] = EDIT
-        self.cloud.add(zone)
-        await self.cloud.start("127.0.0.1", free_port("127.0.0.1"))
+        await self._provide(zone)
 
         async def post(request: web.Request) -> web.Response:
             self.posts.append(await request.json())
@@ -84,6 +83,12 @@ class Town:
         await self.teams.setup()
         self.teams_port = free_port("127.0.0.1")
         await web.TCPSite(self.teams, "127.0.0.1", self.teams_port).start()
+
+    async def _provide(self, zone: Zone) -> None:
+        """The DNS provider's API, over the zone that the lab's name servers serve."""
+        self.cloud.tokens["cf-token-of-the-lab-0123"] = EDIT
+        self.cloud.add(zone)
+        await self.cloud.start("127.0.0.1", free_port("127.0.0.1"))
 
     async def _stop(self) -> None:
         await self.teams.cleanup()

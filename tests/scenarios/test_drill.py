@@ -48,6 +48,27 @@ def test_a_drill_ends_with_every_mail_counted(cli, tmp_path, name) -> None:
     assert "EXERCISE" in public and "<script" not in public
 
 
+@pytest.mark.parametrize("dns", ["manual", "route53"])
+def test_the_same_story_with_the_zone_elsewhere(cli, tmp_path, dns) -> None:
+    """A person who enters records, and a provider with an interface of its own. The rest are tried by their settings
+    (``unit/drills``), and by hand: make demo DNS=cloudflare."""
+    done = cli("drill", "run", "refuse", "--dns", dns, "--folder", str(tmp_path / "lab"), timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (
+        found["dns"] == dns and found["lost"] == found["duplicated"] == 0 and found["delivered"] == found["sent"] > 40
+    )
+    report = json.loads(Path(found["report"]).with_suffix(".json").read_text())
+    assert report["status"] == "done" and not report["in_doubt"]
+    assert ("enters the records" in done.stderr) == (dns == "manual")
+
+
+def test_an_unknown_dns_host_is_named(cli) -> None:
+    """With a suggestion."""
+    done = cli("drill", "run", "--dns", "rout53")
+    assert done.returncode == 2 and "route53" in done.stderr
+
+
 def test_an_unknown_scenario_is_named(cli) -> None:
     """With a suggestion."""
     done = cli("drill", "run", "refused")

@@ -8,6 +8,7 @@ from bcp.contracts.dns import MxHost, MxSet, Reading, Trouble
 from bcp.deeds import forecast
 from bcp.kernel.errors import Permanent
 from bcp.reports.model import report_data
+from deeds.house import MOVED
 
 
 class Dns:
@@ -70,3 +71,16 @@ def test_a_report_has_the_forecast_beside_what_was_achieved(house) -> None:
     assert data["forecast"]["first_s"] == found.first_s
     assert data["forecast"]["said"][0].startswith("the first mail")
     assert report_data(house.runs.view(run), organisation="Corp")["forecast"] is None
+
+
+def test_a_run_is_compared_with_the_forecast_of_its_own_plan(house) -> None:
+    """What was expected when it was planned: the TTL that the plan found, approvals of the runs before it."""
+    run = house.holding()
+    plan = dict(house.runs.view(run).plan)
+    plan["steps"] = [{**s, "outputs": MOVED} if s["id"] == "mx" else s for s in plan["steps"]]
+    house.app.world.__dict__["dns"] = {"main": Dns(here(60))}
+    found = house.app.running.forecast_of(plan)
+    assert found is not None and found.parts.ttl_s == 3600 and found.approvals == 0
+    assert found.parts.approval_s == house.app.settings.plan.approval
+    assert house.app.running.forecast_of({**plan, "parent": "run-0"}) is None, "a way back has none"
+    assert house.app.running.forecast_of(dict(house.runs.view(run).plan)) is None, "nothing is moved"

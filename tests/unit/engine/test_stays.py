@@ -10,6 +10,7 @@ from unit.mx.worlds import DOMAIN, OTHER, PRIMARY, RELAY
 
 from bcp.contracts.dns import Answer, Domain
 from bcp.engine import stays
+from bcp.engine.runner import Runner
 from bcp.engine.state import RunState, StepState
 from bcp.kernel.errors import Permanent
 from bcp.testing.clock import FakeClock
@@ -121,3 +122,26 @@ def test_a_server_that_hangs_keeps_nobody_waiting(monkeypatch) -> None:
 
     look.dns.answers = never
     assert look.minute(PRIMARY) == []
+
+
+def test_a_runner_that_holds_looks_until_it_is_recovered(monkeypatch) -> None:
+    """The look is a part of the hold: the loop itself calls it."""
+    runner = object.__new__(Runner)
+    looked = []
+
+    class Counting:
+        async def look(self) -> None:
+            looked.append(1)
+            runner.state.recovered = len(looked) == 2
+
+    async def nothing(*_: Any) -> None:
+        return None
+
+    runner.services = SimpleNamespace(clock=FakeClock())
+    runner.state = SimpleNamespace(hold_since=0.0, recovered=False, steps={}, failing=lambda: False)
+    runner.stopping, runner.broken, runner._tasks, runner.listener = "", None, {}, lambda p: None
+    runner.moves = SimpleNamespace(raise_fault=lambda: None, withhold=nothing)
+    runner.stays = Counting()
+    monkeypatch.setattr(runner, "_pause", nothing)
+    asyncio.run(runner._hold_on([]))
+    assert len(looked) == 2

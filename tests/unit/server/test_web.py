@@ -139,6 +139,17 @@ def test_every_page_is_one_before_anything_happened(place) -> None:
     place.visit(work)
 
 
+def test_readiness_says_how_long_an_outage_would_last(place) -> None:
+    """From the peacetime TTL, where the host does not answer."""
+
+    async def work(v: Visit) -> None:
+        await v.log_in()
+        text = await v.get("/drills")
+        assert "forecast" in text and "The first mail would be at the relay" in text and "95 %" in text
+
+    place.visit(work)
+
+
 def test_a_run_that_holds_is_shown_with_its_plan_and_what_ending_it_would_do(place) -> None:
     run = place.house.holding()
 

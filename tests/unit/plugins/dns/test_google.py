@@ -60,7 +60,8 @@ class Google(Cloud):
         robots[f"policy@{PROJECT}.test"].grants = grants(policy(given, zones))
         return GoogleLab(robots=robots)
 
-    def settings(self, who: str, **more) -> GoogleSettings:
+    def account(self, who: str) -> str:
+        """The key of a service account, as Google gives it."""
         account = {
             "type": "service_account",
             "client_email": f"{who}@{PROJECT}.test",
@@ -69,7 +70,10 @@ class Google(Cloud):
             "token_uri": f"{self.lab.url}/token",
             "project_id": PROJECT,
         }
-        credentials = self.secret(f"google-{who}", json.dumps(account))
+        return json.dumps(account)
+
+    def settings(self, who: str, **more) -> GoogleSettings:
+        credentials = self.secret(f"google-{who}", self.account(who))
         given = {**GIVEN, "credentials": credentials, "endpoint": self.lab.url, "timeout": "2s", **more}
         return GoogleSettings.model_validate({k: v for k, v in given.items() if v is not None})
 
