@@ -23,9 +23,9 @@ setup: .venv/.ready ## environment from the lock file
 demo: setup ## an outage from break to all-clear, on loopback: make demo SCENARIO=451 DNS=cloudflare
 	@$(BIN)/bcp drill run $(SCENARIO) --dns $(DNS)
 
-test: setup ## lint, types, floors and all tests; real servers where this is root on Debian
-	sh tests/install-servers.sh
-	$(MAKE) --no-print-directory lint
+test: ## lint, types, floors and all tests; real servers where this is root on Debian, installed meanwhile
+	@sh tests/install-servers.sh & servers=$$!; \
+	$(MAKE) --no-print-directory lint; lint=$$?; wait $$servers && test $$lint = 0
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 coverage: setup ## all tests, measured; fails below 90 % of lines and branches, or 85 % of a room
