@@ -20,7 +20,7 @@ from liars.script import Part
 from liars.stage import Stage
 from liars.virtual import VirtualLoop
 
-GAMES = os.environ.get("BCP_LIARS", "2000")
+GAMES = os.environ.get("BCP_LIARS", "300")
 """How many games; ``all``: the whole cross product (`make liars`)."""
 SEED = int(os.environ.get("BCP_LIARS_SEED", "1"))
 WHOLE = 20
