@@ -17,6 +17,7 @@ from bcp.kernel.errors import Invalid
 
 if TYPE_CHECKING:
     from bcp.contracts.mx import MxSet
+    from bcp.deeds.begin.found import Found
     from bcp.deeds.begin.questions import Question
 
 
@@ -73,8 +74,8 @@ def _terminal() -> bool:
 
 def _answered(
     folder: Path, asked: tuple[Question, ...], raw: Mapping[str, Any], kept: dict[str, Any], *, alone: bool
-) -> tuple[dict[str, Any], dict[str, MxSet | None]]:
-    """All answers and the MX of every domain. ``alone``: nobody is there to be asked."""
+) -> tuple[dict[str, Any], dict[str, Found]]:
+    """All answers and what DNS tells of every domain. ``alone``: nobody is there to be asked."""
     from bcp.deeds.begin import memory
 
     first = [q for q in asked if q.key in {"domains", "resolvers", "authoritative"}]
@@ -85,11 +86,11 @@ def _answered(
             render.say(f"Going on where you stopped: {count} answer(s) are kept. --anew begins again.")
         render.say("Enter takes what stands in brackets. Ctrl-C stops; what was answered is kept.")
         _ask(folder, first, kept)
-    mx = _look(kept)
+    seen = _look(kept)
     _refuse(memory.settle(asked, raw, kept, defaults=alone))
     if not alone:
         _ask(folder, asked, kept)
-    return kept, mx
+    return kept, seen
 
 
 def _refuse(wrong: list[str]) -> None:
@@ -155,7 +156,7 @@ def _line(folder: Path, q: Question, kept: Mapping[str, Any]) -> str:
     return line.strip()
 
 
-def _look(kept: dict[str, Any]) -> dict[str, MxSet | None]:
+def _look(kept: dict[str, Any]) -> dict[str, Found]:
     """The MX as it stands, and who keeps the zone: said, and proposed."""
     from bcp import registry
     from bcp.deeds.begin import found
@@ -167,17 +168,19 @@ def _look(kept: dict[str, Any]) -> dict[str, MxSet | None]:
         render.say(line)
     host = next((f.host for f in seen.values() if f.host), "")
     kept["found_host"], kept["found_dns"] = host, back_end_of(host, registry.kinds("dns"))
-    return {d: f.mx for d, f in seen.items()}
+    return seen
 
 
-def _write(folder: Path, answers: dict[str, Any], mx: dict[str, MxSet | None]) -> None:
-    from bcp.deeds.begin import memory, write
+def _write(folder: Path, answers: dict[str, Any], seen: dict[str, Found]) -> None:
+    from bcp.deeds.begin import found, memory, write
     from bcp.kernel.files import write_atomic
     from bcp.wiring import login_name
 
+    mx = {d: f.mx for d, f in seen.items()}
     if answers.get("dns_server"):
         mx = {**mx, **{d: m for d in answers["domains"] if (m := _at_primary(d, answers["dns_server"])) is not None}}
-    texts = write.files(answers, mx, login_name(), lambda: secrets.token_hex(6))
+    notes = found.notes(seen, answers.get("relay") or "")
+    texts = write.files(answers, mx, login_name(), lambda: secrets.token_hex(6), notes)
     written = []
     for path, text in texts.items():
         place = folder / path

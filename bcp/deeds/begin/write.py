@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from bcp.contacts.csv_file import protect
 from bcp.contracts.mx import MxSet
 from bcp.deeds.begin.write_dns import dns_lines
 from bcp.deeds.begin.write_dns import quoted as _q
+from bcp.kernel.text import one_line
 
 UNMOVED = "# No dns: and no relays:. MX is never moved; outages are seen and people are told."
 RELAY = "mx-backup"
@@ -24,15 +27,27 @@ Files = dict[str, str]
 """Texts by path, relative to the folder."""
 
 
-def files(answers: Mapping[str, Any], mx: Mapping[str, MxSet | None], login: str, code: Callable[[], str]) -> Files:
-    """All files. ``mx``: what DNS serves now; ``login``: of whoever answered; ``code``: a new approval code."""
+def files(
+    answers: Mapping[str, Any],
+    mx: Mapping[str, MxSet | None],
+    login: str,
+    code: Callable[[], str],
+    notes: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Files:
+    """All files. ``mx``: what DNS serves now; ``login``: of whoever answered; ``code``: a new approval code;
+    ``notes``: by domain, what else DNS tells, for a comment there."""
     people = _with_ids(answers.get("people") or [{"name": login, "phone": "", "email": ""}])
-    found = {"bcp.yaml": _config(answers, mx, [p["id"] for p in people]), "contacts.csv": _contacts(people, login)}
+    found = {
+        "bcp.yaml": _config(answers, mx, notes, [p["id"] for p in people]),
+        "contacts.csv": _contacts(people, login),
+    }
     found.update({f"secrets/code-{p['id']}": code() + "\n" for p in people})
     return found
 
 
-def _config(a: Mapping[str, Any], mx: Mapping[str, MxSet | None], people: Sequence[str]) -> str:
+def _config(
+    a: Mapping[str, Any], mx: Mapping[str, MxSet | None], notes: Mapping[str, Sequence[str]], people: Sequence[str]
+) -> str:
     moves = bool(a.get("relay"))
     parts = [
         "# Configuration of bcp. Secrets are references (env:NAME, file:PATH, keyring:SERVICE/USER), never values.",
@@ -41,7 +56,7 @@ def _config(a: Mapping[str, Any], mx: Mapping[str, MxSet | None], people: Sequen
         *_organisation(a),
         "state: .bcp                   # runs, plans, reports; keep it on a local disk",
         "domains:",
-        *(line for d in a["domains"] for line in _domain(d, mx.get(d), moves=moves)),
+        *(line for d in a["domains"] for line in _domain(d, mx.get(d), notes.get(d, ()), moves=moves)),
         *(dns_lines(a) if moves else [UNMOVED]),
         *(_relay(a) if moves else []),
         "channels:",
@@ -69,8 +84,9 @@ def _organisation(a: Mapping[str, Any]) -> list[str]:
     return out
 
 
-def _domain(name: str, mx: MxSet | None, *, moves: bool) -> list[str]:
+def _domain(name: str, mx: MxSet | None, notes: Sequence[str], *, moves: bool) -> list[str]:
     out = [f"  - name: {name}", *(["    dns: main"] if moves else [])]
+    out += [f"    # {line}" for note in notes for line in _folded(note)]
     if mx is None or not mx.hosts or mx.null:
         return [
             *out,
@@ -79,6 +95,11 @@ def _domain(name: str, mx: MxSet | None, *, moves: bool) -> list[str]:
     out.append("    primary:")
     out += [f"      - {{host: {h.host.rstrip('.')}, preference: {h.preference}}}" for h in mx.hosts]
     return [*out, f"    primary_ttl: {max(1, min(mx.ttl_s, 86400))}"]
+
+
+def _folded(note: str) -> list[str]:
+    """What DNS told, as lines of a comment: it comes from outside, and must not end one."""
+    return textwrap.wrap(one_line(note, 600), 100, break_long_words=True, break_on_hyphens=False)
 
 
 def _relay(a: Mapping[str, Any]) -> list[str]:
