@@ -83,6 +83,7 @@ def graph(at: Place) -> House:
             "boxes": {"kind": "graph-mailbox", "api_url": at.web, "mailboxes": ["a@corp.test"], **GRAPH},
         },
         only=("provider.", "graph.", "entra."),
+        share=10,
     )
 
 
@@ -147,6 +148,7 @@ def programs(at: Place) -> House:
             "log": "maillog",
         },
         only=("program.", "file.", "relay."),
+        share=10,
     )  # fmt: skip
 
 
