@@ -68,7 +68,7 @@ def _unreadable(reading: Reading) -> Refusal:
         return Refusal("dns.silent", text, "A server that is silent may answer in a moment: try again, or see its log.")
     if reading.trouble is Trouble.TWO_ZONES:
         return Refusal(
-            "dns.two-zones", text, "Set zone: of this domain in bcp.yaml to the id of the zone that is meant."
+            "dns.two-zones", text, "Set zone_ids: of this DNS host in bcp.yaml to the id of the zone that is meant."
         )
     if reading.trouble is Trouble.NO_ZONE:
         return Refusal("dns.zone-missing", text, f"{hint} A zone is never created.")
