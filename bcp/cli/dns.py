@@ -177,11 +177,16 @@ def _more(kind: Kind) -> str:
         "" if can.atomic else "old and new may be served together for a moment",
         "" if can.proves else "the right shows only when it is used",
         f"TTL {can.min_ttl_s} s or more" if can.min_ttl_s > 1 else "",
-        f"{can.calls_per_s:g} calls a second" if can.calls_per_s else "",
+        f"{_number(can.calls_per_s)} calls a second" if can.calls_per_s else "",
         "reads the whole zone" if can.reads_whole_zone else "",
         "says how far a change has got" if can.reports_progress else "",
     ]
     return "; ".join(t for t in said if t) or "proves the right to change without changing"
+
+
+def _number(value: float) -> str:
+    """For people: ``13.3333`` is 13."""
+    return f"{value:.0f}" if value >= 10 else f"{round(value, 1):g}"
 
 
 def _host(kind: Kind) -> dict[str, Any]:

@@ -30,6 +30,16 @@ def loads(raw: bytes | str, *, depth: int = MAX_DEPTH) -> Any:
     raise Invalid(f"this JSON is nested deeper than {depth} levels")
 
 
+def whole_number(value: Any) -> int | None:
+    """A whole number, also where its sender writes it as a text or with a fraction of nothing (``"300"``, ``300.0``);
+    ``None``: it is none."""
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 20:
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def _sound(value: Any) -> Any:
     """Every text in it able to be written: JSON can spell half of a character."""
     if isinstance(value, str):

@@ -121,11 +121,28 @@ MAX_WAIT_S = 3_600.0
 """Whoever asks for a longer pause is asked again after this: a vendor's slip may not stop a message for ever."""
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds in a ``Retry-After`` header given as a number, between 0 and an hour;
-    ``None`` otherwise (RFC 9110 section 10.2.3)."""
+def _date(text: str) -> float | None:
+    """Seconds since the epoch of a date as HTTP writes it; ``None``: it is none."""
+    from email.utils import parsedate_to_datetime  # only where somebody asks us to wait until then
+
     try:
-        seconds = float(headers.get("retry-after", ""))
-    except ValueError:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError, OSError):
         return None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds in a ``Retry-After`` header, between 0 and an hour; ``None``: there is none that can be read.
+
+    It is a number or a date (RFC 9110 section 10.2.3). A date is counted from the ``Date`` of the same answer: the
+    sender's clock, whatever ours says.
+    """
+    given = headers.get("retry-after", "")
+    try:
+        seconds = float(given)
+    except ValueError:
+        then, now = _date(given), _date(headers.get("date", ""))
+        if then is None or now is None:
+            return None
+        seconds = then - now
     return min(max(0.0, seconds), MAX_WAIT_S) if seconds == seconds else None  # not a number is not equal to itself

@@ -6,7 +6,7 @@ stands for what can never be right; the others may be overridden by a person, wi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bcp.contracts.action import Refusal
 from bcp.contracts.dns import Answer, Capabilities, Chain, Permission, Proof, Reading, Trouble
@@ -68,7 +68,7 @@ def _unreadable(reading: Reading) -> Refusal:
         return Refusal("dns.silent", text, "A server that is silent may answer in a moment: try again, or see its log.")
     if reading.trouble is Trouble.TWO_ZONES:
         return Refusal(
-            "dns.two-zones", text, "Set zone: of this domain in bcp.yaml to the id of the zone that is meant."
+            "dns.two-zones", text, "Set zone_ids: of this DNS host in bcp.yaml to the id of the zone that is meant."
         )
     if reading.trouble is Trouble.NO_ZONE:
         return Refusal("dns.zone-missing", text, f"{hint} A zone is never created.")
@@ -174,7 +174,7 @@ def delegated_here(d: DomainFacts, facts: Facts) -> Judged:
     """Item 12: the world is sent to this host's servers. Unknown on either side decides nothing."""
     if d.delegation is None:
         return CLEAR
-    world, host = set(d.delegation.world), set(d.reading.name_servers or d.delegation.host)
+    world, host = _plain(d.delegation.world), _plain(d.reading.name_servers or d.delegation.host)
     if not world or not host or world == host:
         return CLEAR
     zone, only = d.delegation.zone, ", ".join(sorted(world - host))
@@ -188,6 +188,11 @@ def delegated_here(d: DomainFacts, facts: Facts) -> Judged:
     if only:
         return note(f"{zone}: the world is also sent to {only}, which this host does not name: changed there as well?")
     return note(f"{zone}: only this host names {', '.join(sorted(host - world))}")
+
+
+def _plain(names: Iterable[str]) -> set[str]:
+    """Names of servers, however they are written: Cloudflare and Route 53 leave the final dot out, DNS has it."""
+    return {f"{n.rstrip('.').lower()}." for n in names}
 
 
 def signatures_hold(d: DomainFacts, facts: Facts) -> Judged:

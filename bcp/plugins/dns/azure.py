@@ -28,6 +28,7 @@ from bcp.contracts.dns import (
 )
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.kernel.clock import Clock
+from bcp.kernel.json_in import whole_number
 from bcp.kernel.names import host_name
 from bcp.kernel.secret import Secret
 from bcp.plugins.vendors.azure import ABSENT, Arm, not_azure
@@ -42,7 +43,7 @@ WRITES_A_MINUTE = 200
 """Record sets that may be created or updated (learn.microsoft.com, Azure DNS limits)."""
 CALLS_A_ZONE = 4
 _UUID = r"^[0-9A-Fa-f-]{36}$"
-_ID = r"^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/dns[zZ]ones/[^/]+$"
+_ID = r"(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/dnsZones/[^/]+$"
 
 
 class AzureSettings(DnsSettings):
@@ -290,17 +291,17 @@ def _zone(row: Mapping[str, Any], name: str) -> ZoneAt | None:
 def _mx(found: Mapping[str, Any], name: str) -> MxSet:
     """A record set of type MX. Raises ``Fault`` for what is none."""
     properties = found["properties"]
-    ttl, rows = properties.get("TTL"), properties.get("MXRecords")
+    ttl, rows = whole_number(properties.get("TTL")), properties.get("MXRecords")
     hosts = []
     try:
         for row in rows if isinstance(rows, list) else []:
-            preference, host = row.get("preference"), row.get("exchange")
-            if not isinstance(preference, int) or not isinstance(host, str):
-                raise ValueError(f"{preference!r} {host!r}"[:200])
+            preference, host = whole_number(row.get("preference")), row.get("exchange")
+            if preference is None or not isinstance(host, str):
+                raise ValueError(f"{row.get('preference')!r} {host!r}"[:200])
             hosts.append(MxHost(preference, host if host == "." else host_name(host)))
     except (ValueError, AttributeError) as error:
         raise Fault(SentState.REFUSED, "server", f"Azure shows an MX of {name} that is none: {error}") from error
-    if not isinstance(ttl, int) or not hosts:
+    if ttl is None or not hosts:
         raise Fault(SentState.REFUSED, "server", f"Azure shows an MX of {name} without TTL or without records")
     return MxSet(tuple(hosts), ttl)
 

@@ -39,6 +39,7 @@ from bcp.plugins.vendors.cloudflare_records import (
     ZoneAt,
     ends,
     is_at,
+    is_called,
     lenient,
     post_of,
     remarks,
@@ -151,7 +152,7 @@ class CloudflareDns(Writer):
             told = await self._api.get("/zones", {"name": candidate, "per_page": "50"})
             if not told.good:
                 return ZoneAt(problem=said(told), trouble=trouble_of(told))
-            found = [z for z in rows(told.result) if z.get("name") == candidate and isinstance(z.get("id"), str)]
+            found = [z for z in rows(told.result) if is_called(z, candidate)]
             if found:
                 return zone_of(candidate, found)
         return ZoneAt(problem=f"this token sees no zone for {domain} at Cloudflare", trouble=Trouble.NO_ZONE)

@@ -26,6 +26,7 @@ from bcp.contracts.dns import (
 )
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.kernel.clock import Clock
+from bcp.kernel.json_in import whole_number
 from bcp.kernel.names import host_name
 from bcp.kernel.secret import Secret
 from bcp.plugins.vendors.google import CloudDns, not_google
@@ -76,9 +77,9 @@ class GoogleDns(Hosted):
         )
 
     async def _ends(self) -> float | None:
-        """When the token that is held ends; it is renewed here in good time."""
+        """Never, as far as we know: a token is fetched here in good time, and whoever gave it gives the next one."""
         await self._api.bearer()
-        return self._tokens.ends
+        return None
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -136,7 +137,7 @@ class GoogleDns(Hosted):
 
     async def _change(self, zone: ZoneAt, body: Mapping[str, Any]) -> Mapping[str, Any]:
         told = await self._api.call("POST", f"{self._project}/managedZones/{zone.id}/changes", body=body)
-        if not isinstance(told.get("id"), str) or told.get("status") not in {"pending", "done"}:
+        if not isinstance(told.get("id"), (str, int)) or told.get("status") not in {"pending", "done"}:
             raise not_google("no change")
         return told
 
@@ -197,14 +198,14 @@ def _first(one: Mapping[str, Any]) -> str:
 
 def _mx(one: Mapping[str, Any], name: str) -> MxSet:
     """A record set of type MX. Raises ``Fault`` for what is none."""
-    ttl, rows, hosts = one.get("ttl"), one.get("rrdatas"), []
+    ttl, rows, hosts = whole_number(one.get("ttl")), one.get("rrdatas"), []
     try:
         for row in rows if isinstance(rows, list) else []:
             preference, host = str(row).split()
             hosts.append(MxHost(int(preference), host if host == "." else host_name(host)))
     except ValueError as error:
         raise Fault(SentState.REFUSED, "server", f"Google shows an MX of {name} that is none: {error}") from error
-    if not isinstance(ttl, int) or not hosts:
+    if ttl is None or not hosts:
         raise Fault(SentState.REFUSED, "server", f"Google shows an MX of {name} without TTL or without records")
     return MxSet(tuple(hosts), ttl)
 

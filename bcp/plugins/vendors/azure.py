@@ -53,14 +53,27 @@ class Arm:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
-        """One call. ``path`` begins with a slash, or is a link that the API gave. Raises ``Fault``."""
+        """One call. ``path`` begins with a slash, or is a link that the API gave. Raises ``Fault``.
+
+        A token that is refused (401) was held too long, or taken back: nothing was done, so the call is made once more
+        with a new one.
+        """
+        reply = await self._once(method, path, body, headers or {})
+        if reply.status == 401:
+            self.tokens.forget()
+            reply = await self._once(method, path, body, headers or {})
+        if reply.status == 401:
+            self.tokens.forget()
+        return told(reply)
+
+    async def _once(self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]) -> Reply:
         url = self._url(path)
         token = await self.tokens.bearer()
         try:
-            reply = await self._http.request(
+            return await self._http.request(
                 method,
                 url,
-                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json", **(headers or {})},
+                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json", **headers},
                 data=None if body is None else json.dumps(body),
                 timeout_s=self._timeout_s,
                 cap=CAP,
@@ -71,22 +84,28 @@ class Arm:
             raise Fault(SentState.REFUSED, "invalid", error.message, error.hint) from error
         except InDoubt as error:
             raise Fault(SentState.LOST, "silent", error.message) from error
-        if reply.status == 401:
-            self.tokens.forget()
-        return told(reply)
 
     def _url(self, path: str) -> str:
         """A link that leads elsewhere would take the token there."""
         if path.startswith("/"):
             return f"{self._base}{path}{'&' if '?' in path else '?'}api-version={VERSION}"
-        here, there = urlsplit(self._base), urlsplit(path)
-        if (there.scheme, there.netloc) != (here.scheme, here.netloc):
+        if _origin(path) != _origin(self._base):
             raise not_azure("a link to another host")
         return path
 
     async def close(self) -> None:
         """Let connections go."""
         await self._http.close()
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: Azure writes the usual port out in its links."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        port = None
+    return parts.scheme, (parts.hostname or "").lower(), port
 
 
 def not_azure(what: object) -> Fault:

@@ -25,10 +25,10 @@ fails."""
 LOAD_S = 20.0
 """For loading the library, beside the time-out of the call."""
 CLOCK_CODES = ("AADSTS700024", "AADSTS500133")
-OWN_CODES = ("AADSTS",)
+OWN_CODE = "AADSTS"
 """Everything else that Entra itself says about us: a wrong or ended secret, an unknown application or tenant."""
 NO_TENANT = "Unable to get authority configuration"
-"""What the library says when Entra knows no such tenant."""
+"""What the library says when Entra knows no such tenant, and when what answers is not Entra."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,11 @@ def fault_of(error: Exception) -> Fault:
     kind = type(error).__name__
     if any(code in text for code in CLOCK_CODES):
         return Fault(SentState.REFUSED, "clock", f"this machine's clock is not Entra's: {text[:200]}", "Set it (NTP).")
-    if any(word in text for word in (*OWN_CODES, NO_TENANT)):
+    if NO_TENANT in text and OWN_CODE not in text:
+        hint = "Check tenant_id:, and whether a proxy or a log-in page is in between."
+        said = f"there is no such tenant, or what answers is not Microsoft's sign-in: {text[:200]}"
+        return Fault(SentState.REFUSED, "credential", said, hint)
+    if OWN_CODE in text:
         hint = "Renew the secret or certificate, and check tenant_id: and client_id:."
         return Fault(SentState.REFUSED, "credential", f"Entra refuses our credential: {text[:250]}", hint)
     if kind == "CredentialUnavailableError" or isinstance(error, (ValueError, OSError)):

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
-from bcp.kernel.json_in import loads
+from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http, Reply, retry_after
 
@@ -116,9 +116,7 @@ def told(reply: Reply) -> Told:
         return Told(End.LOST, message=text, hint="Is a proxy or a log-in page in between? Check api_url.")
     code, message = _error(body)
     if body["success"] and 200 <= reply.status < 300:
-        info = body.get("result_info")
-        pages = info.get("total_pages") if isinstance(info, dict) else 1
-        return Told(End.GOOD, body.get("result"), pages if isinstance(pages, int) and pages > 0 else 1)
+        return Told(End.GOOD, body.get("result"), _pages(body.get("result_info")))
     if reply.status in {401, 403} or code in {9109, 10000, 6003, 1000}:
         hint = "Make a token with Zone: DNS: Edit for this zone (dash.cloudflare.com/profile/api-tokens)."
         return Told(End.CREDENTIAL, code=code, message=f"Cloudflare refuses the token: {message}", hint=hint)
@@ -127,11 +125,20 @@ def told(reply: Reply) -> Told:
     return Told(End.REFUSED, code=code, message=message)
 
 
+def _pages(info: Any) -> int:
+    """How many pages a listing has, 1 at least; where only the rows are counted, it is found from them."""
+    found = info if isinstance(info, dict) else {}
+    pages, rows, size = (whole_number(found.get(k)) for k in ("total_pages", "total_count", "per_page"))
+    if pages is None and rows is not None and size:
+        pages = -(-rows // size)
+    return max(1, pages or 1)
+
+
 def _error(body: Mapping[str, Any]) -> tuple[int, str]:
     """Code and text of the first error; zero and a word where there is none."""
     errors = body.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     if not isinstance(first, dict):
         return 0, "it says no, and not why"
-    code, message = first.get("code"), first.get("message")
-    return (code if isinstance(code, int) else 0), str(message or "it says no, and not why")[:300]
+    code, message = whole_number(first.get("code")), first.get("message")
+    return code or 0, str(message or "it says no, and not why")[:300]

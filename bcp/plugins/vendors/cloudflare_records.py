@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bcp.contracts.dns import MxHost, MxSet, Sent, SentState, SwapOrder, Trouble
+from bcp.kernel.json_in import whole_number
 from bcp.kernel.names import host_name
 from bcp.plugins.vendors.cloudflare import End, Told
 
@@ -31,6 +32,11 @@ class ZoneAt:
 def rows(result: Any) -> list[dict[str, Any]]:
     """What is a list of mappings; anything else is none."""
     return [r for r in result if isinstance(r, dict)] if isinstance(result, list) else []
+
+
+def is_called(zone: Mapping[str, Any], name: str) -> bool:
+    """Is this a zone of that name, with an id? A name is the same in other letters and with its final dot."""
+    return str(zone.get("name")).rstrip(".").lower() == name and isinstance(zone.get("id"), str)
 
 
 def zone_of(name: str, found: Sequence[Mapping[str, Any]]) -> ZoneAt:
@@ -70,9 +76,9 @@ def set_of(records: Sequence[Mapping[str, Any]]) -> MxSet | None:
         return None
     hosts = []
     for r in records:
-        priority, content = r.get("priority"), r.get("content")
-        if not isinstance(priority, int) or not isinstance(content, str):
-            raise ValueError(f"{priority!r} {content!r}"[:200])
+        priority, content = whole_number(r.get("priority")), r.get("content")
+        if priority is None or not isinstance(content, str):
+            raise ValueError(f"{r.get('priority')!r} {content!r}"[:200])
         hosts.append(MxHost(priority, content if content == "." else host_name(content)))
     return MxSet(tuple(hosts), max(_ttl(r.get("ttl")) for r in records))
 
@@ -86,7 +92,8 @@ def lenient(records: Sequence[Mapping[str, Any]]) -> MxSet | None:
 
 
 def _ttl(given: Any) -> int:
-    seconds = given if isinstance(given, int) else AUTOMATIC_TTL
+    found = whole_number(given)
+    seconds = AUTOMATIC_TTL if found is None else found
     return AUTOMATIC_S if seconds <= AUTOMATIC_TTL else seconds
 
 

@@ -37,10 +37,25 @@ class CloudDns:
     async def call(
         self, method: str, path: str, *, body: Mapping[str, Any] | None = None, params: Mapping[str, str] | None = None
     ) -> Mapping[str, Any]:
-        """One call. Raises ``Fault``."""
+        """One call. Raises ``Fault``.
+
+        A token that is refused (401) was held too long, or taken back: nothing was done, so the call is made once more
+        with a new one.
+        """
+        reply = await self._once(method, path, body, params)
+        if reply.status == 401:
+            self.tokens.forget()
+            reply = await self._once(method, path, body, params)
+        if reply.status == 401:
+            self.tokens.forget()
+        return told(reply)
+
+    async def _once(
+        self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str] | None
+    ) -> Reply:
         token = await self.bearer()
         try:
-            reply = await self._http.request(
+            return await self._http.request(
                 method,
                 self._base + path,
                 headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
@@ -53,9 +68,6 @@ class CloudDns:
             raise Fault(SentState.NOT_SENT, "unreachable", error.message, error.hint) from error
         except InDoubt as error:
             raise Fault(SentState.LOST, "silent", error.message) from error
-        if reply.status == 401:
-            self.tokens.forget()
-        return told(reply)
 
     async def close(self) -> None:
         """Let connections go."""

@@ -16,7 +16,7 @@ from typing import Any
 from bcp.contracts.dns import SentState
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid
-from bcp.kernel.json_in import loads
+from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http
 from bcp.plugins.vendors.hosted import Fault
@@ -81,15 +81,19 @@ class Tokens:
             reply = await http.request(
                 "GET", url, headers={"Metadata-Flavor": "Google"}, timeout_s=self._timeout_s, cap=20_000
             )
-            found = loads(reply.body) if reply.status == 200 else None
+            found = loads(reply.body)
         except Invalid:
-            found = None
+            found = None  # a page of somebody in between, perhaps: the status says more
         except BcpError as error:
             raise away(error.message) from error
-        token = found.get("access_token") if isinstance(found, dict) else None
-        lives = found.get("expires_in") if isinstance(found, dict) else None
-        if not isinstance(token, str) or not token or not isinstance(lives, int):
-            raise no_account("the metadata server gives no token: has this machine a service account?")
+        if reply.status == 429 or reply.status >= 500:
+            raise away(f"the metadata server fails ({reply.status})")
+        if not isinstance(found, dict) and reply.status not in {403, 404}:
+            raise away(f"what answers ({reply.status}) is no metadata server; is a proxy or a log-in page in between")
+        given = found if isinstance(found, dict) and 200 <= reply.status < 300 else {}
+        token, lives = given.get("access_token"), whole_number(given.get("expires_in"))
+        if not isinstance(token, str) or not token or lives is None:
+            raise no_account("the metadata server gives no token for a service account of this machine")
         return token, self._clock.now() + lives
 
     def _ask(self) -> tuple[str, float]:

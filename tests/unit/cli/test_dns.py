@@ -114,6 +114,11 @@ def test_a_host_that_cannot_be_read_is_one_line_with_its_rule(ask) -> None:
     assert found["forecast"]["parts"]["ttl_s"] == 3600, "of peacetime"
 
 
+@pytest.mark.parametrize(("rate", "said"), [(200 / 60 * 4, "13"), (5.0, "5"), (3.8333, "3.8"), (1000.0, "1000")])
+def test_a_rate_is_a_number_for_people(rate, said) -> None:
+    assert dns._number(rate) == said
+
+
 def test_a_credential_that_has_ended_is_said_of_the_host(ask) -> None:
     code, out = ask(dns.check, Host(ends=1.0))
     assert "the credential of main has ended" in " ".join(out.split()) and code == 1, out

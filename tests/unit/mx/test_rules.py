@@ -300,6 +300,13 @@ def test_an_unknown_or_equal_delegation_decides_nothing(delegation) -> None:
     assert refusals(d) == {} and notes(d) == []
 
 
+@pytest.mark.parametrize("shown", ["ns1.test", "NS1.Test.", "NS1.TEST"])
+def test_a_name_server_is_the_same_however_it_is_written(shown) -> None:
+    """Cloudflare's API and Route 53's leave the final dot out (``bob.ns.cloudflare.com``); DNS has it."""
+    d = domain(reading=Reading(DOMAIN, DOMAIN, PRIMARY, name_servers=(shown,)), delegation=told(["ns1.test."], []))
+    assert refusals(d) == {} and notes(d) == []
+
+
 def test_a_delegation_that_differs_in_part_is_said() -> None:
     """Item 11: a second provider shows like this."""
     assert notes(domain(delegation=told(["a.test.", "b.test."], ["a.test."]))) == [

@@ -52,7 +52,7 @@ REFUSALS = [
         readable(Reading(DOMAIN, "", None, problem="x", trouble=Trouble.TWO_ZONES)),
         "dns.two-zones",
         "corp.test: x",
-        "Set zone: of this domain in bcp.yaml to the id of the zone that is meant.",
+        "Set zone_ids: of this DNS host in bcp.yaml to the id of the zone that is meant.",
     ),
     (
         readable(Reading(DOMAIN, "", None, problem="x", trouble=Trouble.NO_ZONE)),

@@ -225,8 +225,36 @@ class TestAzure(Azure):
         writer = self.make()
         self.run(writer.warm(["two.test"]))
         self.lab.tokens.clear()
-        assert self.read(writer).trouble is Trouble.NOT_ALLOWED
         assert self.before.equal(self.read(writer).mx) and self.lab.signins == 2
+
+    def test_a_token_that_is_taken_back_in_mid_run_is_replaced_and_the_change_made_once(self) -> None:
+        """A 401 says that nothing was done."""
+        writer = self.make()
+        order = self.run(self.fresh(writer, "two.test"))
+        self.lab.tokens.clear()
+        assert self.send_one(writer, order=order).state is SentState.ACCEPTED
+        assert self.lab.changes == 1 and self.lab.signins == 2
+
+    def test_a_page_in_place_of_the_sign_in_is_not_told_as_a_wrong_secret(self) -> None:
+        """A proxy, or a log-in page: the secret is good."""
+        self.lab.faults["html"] = 1
+        sent = self.send_one(self.make(), order=self.order("two.test"))
+        assert "Entra refuses our credential" not in sent.message and self.lab.changes == 0
+        assert "proxy" in sent.hint and "secret" not in sent.hint
+
+    def test_a_resource_id_is_the_same_in_any_case(self) -> None:
+        """``az`` prints ``resourcegroups`` and ``dnszones``."""
+        shown = self.zones["two.test"].id.replace("resourceGroups", "resourcegroups").replace("dnsZones", "dnszones")
+        assert AzureSettings.model_validate({**GIVEN, "zone_ids": {"two.test": shown}}).zone_ids
+
+    def test_the_usual_port_in_a_link_is_the_same_host(self) -> None:
+        """Resource Manager writes it out: ``https://management.azure.com:443/...``."""
+        api = self.writer(api_url="https://management.azure.com")._api
+        link = "https://management.azure.com:443/x?api-version=1"
+        assert api._url(link) == link
+        for wrong in ("https://management.azure.com:444/x", "http://management.azure.com/x", "https://x:99999/"):
+            with pytest.raises(Fault, match="another host"):
+                api._url(wrong)
 
     def test_a_certificate_signs_in_and_a_clock_that_is_off_is_named(self) -> None:
         more = {"client_secret": None, "client_certificate": certificate()}
@@ -361,8 +389,8 @@ def test_sign_in_that_never_answers_is_away() -> None:
     [
         {},
         {"TTL": 5, "MXRecords": []},
-        {"TTL": "5", "MXRecords": [{"preference": 1, "exchange": "a.test"}]},
-        {"TTL": 5, "MXRecords": [{"preference": "1", "exchange": "a.test"}]},
+        {"TTL": "5s", "MXRecords": [{"preference": 1, "exchange": "a.test"}]},
+        {"TTL": 5, "MXRecords": [{"preference": "one", "exchange": "a.test"}]},
         {"TTL": 5, "MXRecords": [{"preference": 1, "exchange": "192.0.2.1"}]},
         {"TTL": 5, "MXRecords": ["x"]},
     ],

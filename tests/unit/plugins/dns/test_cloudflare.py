@@ -281,7 +281,7 @@ def test_whatever_answers_is_an_outcome_and_never_a_yes(liar, part, wrong) -> No
 
 @pytest.mark.parametrize(
     "record",
-    [{"priority": "10", "content": "a.test"}, {"priority": 1}, {"priority": 1, "content": "not a name"}, {}],
+    [{"priority": "ten", "content": "a.test"}, {"priority": 1}, {"priority": 1, "content": "not a name"}, {}],
 )
 def test_a_record_that_is_no_mx_is_never_taken_for_one(record) -> None:
     with pytest.raises(ValueError):

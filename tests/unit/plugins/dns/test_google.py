@@ -234,15 +234,22 @@ class TestGoogle(Google):
 
     def test_a_token_is_held_renewed_in_time_and_forgotten_when_refused(self) -> None:
         writer = self.make()
-        ends = self.run(writer.warm(["two.test"])).credential_ends
-        assert 3_000 < ends - writer._clock.now() < 3_700 and self.lab.signins == 1
+        assert self.run(writer.warm(["two.test"])).credential_ends is None, "nobody need renew what renews itself"
+        assert 3_000 < writer._tokens.ends - writer._clock.now() < 3_700 and self.lab.signins == 1
         writer._clock.wall += 3_200
         self.run(writer.warm(["two.test"]))
         assert self.lab.signins == 2
         writer._clock.wall -= 3_200
         self.lab.tokens.clear()
-        assert self.read(writer).trouble is Trouble.NOT_ALLOWED
         assert self.before.equal(self.read(writer).mx) and self.lab.signins == 3
+
+    def test_a_token_that_is_taken_back_in_mid_run_is_replaced_and_the_change_made_once(self) -> None:
+        """A 401 says that nothing was done."""
+        writer = self.make()
+        order = self.run(self.fresh(writer, "two.test"))
+        self.lab.tokens.clear()
+        assert self.send_one(writer, order=order).state is SentState.ACCEPTED
+        assert self.lab.changes == 1 and self.lab.signins == 2
 
     def test_a_token_that_is_held_works_on_while_sign_in_refuses(self) -> None:
         writer = self.make()
@@ -324,7 +331,7 @@ def test_every_error_of_sign_in_has_its_meaning() -> None:
     [
         {},
         {"ttl": 5, "rrdatas": []},
-        {"ttl": "5", "rrdatas": ["10 a.test."]},
+        {"ttl": "5s", "rrdatas": ["10 a.test."]},
         {"ttl": 5, "rrdatas": ["a.test."]},
         {"ttl": 5, "rrdatas": ["x a.test."]},
         {"ttl": 5, "rrdatas": ["10 192.0.2.1"]},
