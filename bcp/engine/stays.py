@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from bcp.contracts.dns import Answer
+from bcp.contracts.dns import Answer, MxSet
 from bcp.contracts.services import Services
 from bcp.engine.state import RunState
 from bcp.kernel.errors import BcpError
@@ -35,6 +35,8 @@ class Stays:
         self._next, self._turn = services.clock.monotonic() + EVERY_S, 0
         self.gone: dict[str, str] = {}
         """Domains that do not stand where they were put, and what they are now."""
+        self._doubted: set[str] = set()
+        """Domains that were a mixture at the last look: one server of several hosts may only be behind."""
 
     async def look(self) -> None:
         """Look, when it is time to. Whatever goes wrong with a look is no finding."""
@@ -54,7 +56,20 @@ class Stays:
         except (BcpError, TimeoutError):
             return
         if not self.goes_back():  # it may have begun meanwhile
-            await self._say(names, reverted(answers, wanted))
+            await self._say(names, self._found(answers, wanted))
+
+    def _found(self, answers: list[Answer], wanted: Mapping[str, MxSet]) -> dict[str, str]:
+        """What does not stand. A mixture of several hosts counts when it is seen twice in a row."""
+        several = {d for d in wanted if self._several(d)}
+        plain, strict = reverted(answers, wanted), reverted(answers, wanted, several)
+        found = {d: mx for d, mx in strict.items() if d in plain or d in self._doubted}
+        self._doubted = (self._doubted - {a.domain for a in answers}) | set(strict)
+        return found
+
+    def _several(self, domain: str) -> bool:
+        known = self.services.domains.get(domain)
+        can = getattr(self.services.dns[known.dns], "capabilities", None) if known is not None else None
+        return can is not None and bool(can.together)
 
     async def _answers(self, names: list[str]) -> list[Answer]:
         groups = by_back_end(names, self.services)
