@@ -19,6 +19,7 @@ from bcp.contracts.dns import (
     HostFacts,
     Proof,
     Reading,
+    Serial,
     Signed,
     StsPolicy,
     Swap,
@@ -101,6 +102,11 @@ class Together:
     async def answers(self, domains: Sequence[str]) -> list[Answer]:
         """Every authoritative address of all of them."""
         return joined.answers((await self._all(lambda h: h.answers(domains))).values())
+
+    async def serials(self, domains: Sequence[str]) -> list[Serial]:
+        """The serials that all of them say. Hosts count by themselves: only one server is compared with itself."""
+        parts = await self._all(lambda h: h.serials(domains))
+        return list(dict.fromkeys(s for part in parts.values() for s in part))
 
     async def delegations(self, domains: Sequence[str]) -> list[Delegation]:
         """Who serves each domain's zone."""

@@ -11,7 +11,7 @@ from unit.mx.worlds import OTHER, PRIMARY, RELAY
 from unit.plugins.actions.test_dns_mx_switch import STEP
 from unit.plugins.actions.test_dns_mx_switch import World as OneHost
 
-from bcp.contracts.dns import Answer, Domain, Guard, HostFacts, MxSet, Permission, SwapOrder, SwapState, Trouble
+from bcp.contracts.dns import Answer, Domain, Guard, HostFacts, MxSet, Permission, Serial, SwapOrder, SwapState, Trouble
 from bcp.contracts.dns_settings import DnsSettings
 from bcp.kernel.errors import InDoubt, PartlyDone, Permanent, Transient
 from bcp.mx.host import Host
@@ -332,6 +332,18 @@ def test_names_are_looked_up_by_the_first_that_can() -> None:
         asyncio.run(world.host.text("x"))
     assert asyncio.run(world.host.warm(["one.test"])).zones == {"one.test": "one.test"}
     asyncio.run(world.host.close())
+
+
+def test_serials_of_both_are_read_each_once() -> None:
+    world = World()
+    for i, one in enumerate(world.host.hosts.values()):
+
+        async def serials(domains, i=i):
+            return [Serial("one.test", "192.0.2.9", 1), Serial("one.test", f"192.0.2.{i}", i)]
+
+        one.serials = serials
+    found = asyncio.run(world.host.serials(["one.test"]))
+    assert sorted((s.address, s.serial) for s in found) == [("192.0.2.0", 0), ("192.0.2.1", 1), ("192.0.2.9", 1)]
 
 
 def test_the_configuration_names_several_hosts_and_they_are_one_to_whoever_acts(tmp_path) -> None:
