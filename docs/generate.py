@@ -64,8 +64,8 @@ def kind_of(schema: dict[str, Any]) -> str:
         return " \\| ".join(f"`{v}`" for v in schema["enum"])
     if "const" in schema:
         return f"`{schema['const']}`"
-    if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(kind_of(s) for s in schema["anyOf"] if s.get("type") != "null"))
+    if forms := schema.get("anyOf", schema.get("oneOf")):
+        return " or ".join(dict.fromkeys(kind_of(s) for s in forms if s.get("type") != "null"))
     if "$ref" in schema:
         return schema["$ref"].rsplit("/", 1)[1]
     if schema.get("type") == "array":

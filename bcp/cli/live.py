@@ -76,6 +76,7 @@ class Timeline:
             "recovered": "mail is back where it was",
             "mx_reverted": status_word("failed", sys.stderr) + f" {p.text}",
             "mx_stands": p.text,
+            "serial_backwards": paint(p.text, "warn", sys.stderr),
             "note": p.text,
         }
         return texts.get(p.kind)

@@ -43,6 +43,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Serial:
+    """The serial of a zone (SOA, RFC 1035) at one authoritative address."""
+
+    zone: str
+    address: str
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """What DNS says about a host."""
 
@@ -124,6 +133,10 @@ class Dns(Protocol):
         """What every authoritative address serves for each domain, asked separately."""
         ...
 
+    async def serials(self, domains: Sequence[str]) -> list[Serial]:
+        """The serial of each domain's zone at every authoritative address that says one."""
+        ...
+
     async def look_up(self, host: str) -> HostFacts:
         """Addresses of a host, as a sender would find them."""
         ...
@@ -190,6 +203,7 @@ __all__ = [
     "Reading",
     "Sent",
     "SentState",
+    "Serial",
     "Signed",
     "Step",
     "StsPolicy",

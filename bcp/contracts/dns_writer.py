@@ -87,6 +87,8 @@ class Reading:
     """What the host keeps beside the record (comments, tags): infrastructure as code often leaves its name there."""
     name_servers: tuple[str, ...] = ()
     """Name servers that the host gave this zone, where its interface says so: the delegation must name them."""
+    hosts: tuple[tuple[str, MxSet | None], ...] = ()
+    """Where several hosts serve the zone and do not have the same: what each of them has. ``mx`` is one of them."""
 
 
 class SwapState(StrEnum):
@@ -216,6 +218,8 @@ class Capabilities:
     """Calls that may be made at once before the rate counts."""
     leans: tuple[str, ...] = ()
     """Outside parties who give it its tokens (``PluginSettings.leans``)."""
+    together: tuple[str, ...] = ()
+    """Names of the back ends that serve one zone side by side: all of them are changed, or none."""
     by_hand: ByHand | None = None
     """Set where a person makes the change: then nothing is sent."""
 

@@ -32,7 +32,7 @@ from bcp.mx.serving import Served
 from bcp.mx.target import RELAY_TTL_S
 from bcp.mx.target_rules import HOST_RULES
 from bcp.wiring import App
-from bcp.wiring.world import UNMOVED
+from bcp.wiring.world import TOGETHER, UNMOVED
 
 LOOK_S = 3.0
 """How long one resolver may take to answer."""
@@ -127,7 +127,7 @@ def policies(app: App, back_ends: Sequence[str] = ()) -> dict[str, str]:
     out = {}
     for name in back_ends or list(given):
         plugin, settings = registry.find(DnsPlugin, given[name].kind), given[name]
-        mine = [d for d in app.world.domains.values() if d.dns == name]
+        mine = [d for d in app.world.domains.values() if name in d.dns.split(TOGETHER)]
         zones = {d.name: d.zone or d.name for d in mine}
         policy = plugin.policy
         out[name] = policy(settings, zones) if policy is not None else ""

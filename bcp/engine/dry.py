@@ -14,6 +14,7 @@ from bcp.contracts.dns import (
     Permission,
     Proof,
     Reading,
+    Serial,
     Signed,
     StsPolicy,
     Swap,
@@ -63,6 +64,10 @@ class DryDns:
     async def answers(self, domains: Sequence[str]) -> list[Answer]:
         """Ask for real."""
         return await self.real.answers(domains)
+
+    async def serials(self, domains: Sequence[str]) -> list[Serial]:
+        """Ask for real."""
+        return await self.real.serials(domains)
 
     async def look_up(self, host: str) -> HostFacts:
         """Look up."""

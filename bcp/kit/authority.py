@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import dns.flags
 import dns.message
 
-from bcp.contracts.dns import Answer, Delegation, HostFacts, Trouble
-from bcp.kit.dns_read import Reply, find_zones, mx_of, names_in, query, say_trouble, trouble_of
+from bcp.contracts.dns import Answer, Delegation, HostFacts, Serial, Trouble
+from bcp.kit.dns_read import Reply, find_zones, mx_of, names_in, query, say_trouble, serial_of, trouble_of
 from bcp.kit.dnswire import Endpoint, Lost, exchange, parse_endpoint
 from bcp.kit.resolver import Resolver
 
@@ -71,6 +71,23 @@ class Authority:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._one(e, names)) for e, names in by_server.items()]
         return sorted([*out, *(a for t in tasks for a in t.result())], key=lambda a: (a.domain, a.address))
+
+    async def serials(self, zones: Sequence[str]) -> list[Serial]:
+        """The serial of each zone at every address that says one with authority."""
+        await self._find(zones)
+        by_server: dict[Endpoint, list[str]] = {}
+        for zone in zones:
+            for endpoint in self._servers.get(zone, ()):
+                by_server.setdefault(endpoint, []).append(zone)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._serials(e, names)) for e, names in by_server.items()]
+        return sorted((s for t in tasks for s in t.result()), key=lambda s: (s.zone, s.address))
+
+    async def _serials(self, endpoint: Endpoint, zones: Sequence[str]) -> list[Serial]:
+        async with self._gate:
+            replies = await self._ask(endpoint, [query(z, "SOA") for z in zones])
+        told = ((z, serial_of(r, z)) for z, r in zip(zones, replies, strict=True))
+        return [Serial(z, str(endpoint), n) for z, n in told if n is not None]
 
     async def delegations(self, zones: Sequence[str]) -> list[Delegation]:
         """NS names as resolvers tell them, and as the own servers say."""

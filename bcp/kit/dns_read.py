@@ -41,6 +41,15 @@ def mx_of(reply: dns.message.Message, domain: str) -> MxSet | None:
     return None
 
 
+def serial_of(reply: Reply, zone: str) -> int | None:
+    """The serial of a zone (RFC 1035 section 3.3.13), where a server says it with authority."""
+    own = dns.name.from_text(zone)
+    if isinstance(reply, Lost) or not reply.flags & dns.flags.AA:
+        return None
+    soa = (s[0] for s in reply.answer if s.rdtype == dns.rdatatype.SOA and s.name == own)
+    return next((int(r.serial) for r in soa), None)
+
+
 def cname_of(reply: dns.message.Message, name: str) -> str:
     """What this name is an alias of; empty when it is none."""
     own = dns.name.from_text(name)

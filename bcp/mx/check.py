@@ -15,6 +15,7 @@ from bcp.mx.judged import CLEAR, Judged, no, note
 from bcp.mx.rules import (
     SIGNATURE_ENDS_S,
     delegated_here,
+    hosts_agree,
     managed_elsewhere,
     permitted,
     servers_agree,
@@ -144,7 +145,7 @@ def _ttl(d: DomainFacts) -> str:
 Rule = Callable[[DomainFacts, Facts], Judged]
 ASPECTS: tuple[tuple[str, tuple[Rule, ...], Callable[[DomainFacts], str]], ...] = (
     ("right", (permitted,), _right),
-    ("servers", (servers_agree,), _servers),
+    ("servers", (servers_agree, hosts_agree), _servers),
     ("delegation", (delegated_here, not_lame), _delegation),
     ("dnssec", (signatures_last,), _dnssec),
     ("ttl", (ttl_is_short, ttl_fits), _ttl),

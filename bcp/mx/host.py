@@ -32,7 +32,7 @@ from bcp.mx.pace import Pace
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bcp.contracts.dns import Answer, Delegation, HostFacts, Signed, StsPolicy
+    from bcp.contracts.dns import Answer, Delegation, HostFacts, Serial, Signed, StsPolicy
     from bcp.contracts.dns_proof import Proof, Warmth
     from bcp.contracts.plugin import PluginSettings
     from bcp.kit.authority import Authority
@@ -282,6 +282,11 @@ class Host:
         """Every authoritative address asked for every domain."""
         zones = await self._zones_of(domains)
         return await self._authority.answers({d: zones.get(d, d) for d in domains})
+
+    async def serials(self, domains: Sequence[str]) -> list[Serial]:
+        """The serial of each domain's zone at every authoritative address that says one."""
+        zones = await self._zones_of(domains)
+        return await self._authority.serials(sorted({zones.get(d, d) for d in domains}))
 
     async def delegations(self, domains: Sequence[str]) -> list[Delegation]:
         """Who serves each domain's zone, as the world is told and as the host says."""

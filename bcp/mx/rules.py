@@ -13,6 +13,7 @@ from bcp.contracts.dns import Answer, Capabilities, Chain, Permission, Proof, Re
 from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
 from bcp.mx.facts import DomainFacts, Facts, Way
+from bcp.mx.joined import held, said
 from bcp.mx.judged import CLEAR, Judged, no, note, together
 from bcp.mx.markers import pause
 from bcp.mx.sts import policy_matches
@@ -170,11 +171,29 @@ def _served(a: Answer, d: DomainFacts) -> Judged:
     )
 
 
+def hosts_agree(d: DomainFacts, facts: Facts) -> Judged:
+    """Item 11: where several hosts serve the zone, each has the old or the new MX. Anything else is somebody's."""
+    r, old, new = d.reading, d.order.old, d.order.new
+    if not r.hosts:
+        return CLEAR
+    if any(not old.same(m) and not new.same(m) for m in held(r)):
+        return no(
+            "dns.hosts-disagree",
+            f"the hosts that serve {d.order.domain} do not have the same MX: {said(r)}",
+            "Give it the same MX at each of them, then plan again. Until then mail goes several ways.",
+        )
+    if not old.same(new) and any(old.same(m) for m in held(r)) and any(new.same(m) for m in held(r)):
+        return note(f"{d.order.domain} is a MIXTURE now, and mail goes both ways: {said(r)}")
+    return note(f"{d.order.domain} has several TTLs: {said(r)}; the way back gives each host the longest")
+
+
 def delegated_here(d: DomainFacts, facts: Facts) -> Judged:
     """Item 12: the world is sent to this host's servers. Unknown on either side decides nothing."""
     if d.delegation is None:
         return CLEAR
     world, host = _plain(d.delegation.world), _plain(d.reading.name_servers or d.delegation.host)
+    if facts.hosts.get(d.dns, Capabilities()).together:
+        host |= _plain(d.delegation.host)  # one host may say it at its interface, another only in its zone
     if not world or not host or world == host:
         return CLEAR
     zone, only = d.delegation.zone, ", ".join(sorted(world - host))
@@ -277,6 +296,7 @@ DOMAIN_RULES: tuple[Callable[[DomainFacts, Facts], Judged], ...] = (
     ttl_fits,
     permitted,
     servers_agree,
+    hosts_agree,
     delegated_here,
     signatures_hold,
     wildcard_said,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from bcp.contracts.dns import Answer, MxSet
@@ -19,16 +19,18 @@ def put_there(outputs: Iterable[Mapping[str, Any]]) -> dict[str, MxSet]:
     return out
 
 
-def reverted(answers: Iterable[Answer], wanted: Mapping[str, MxSet]) -> dict[str, str]:
+def reverted(answers: Iterable[Answer], wanted: Mapping[str, MxSet], several: Container[str] = ()) -> dict[str, str]:
     """Domains of which no server that answers serves what was put there, and what they serve instead.
 
-    One server that still has it is enough not to cry: the others may be behind. Silence says nothing.
+    One server that still has it is enough not to cry: the others may be behind. Silence says nothing. ``several``:
+    domains whose zone several hosts serve: there one server that does not have it is a mixture.
     """
     said: dict[str, list[MxSet | None]] = {}
     for answer in answers:
         if not answer.problem and answer.domain in wanted:
             said.setdefault(answer.domain, []).append(answer.mx)
-    return {d: str(sets[0] or "no MX") for d, sets in said.items() if not any(wanted[d].same(s) for s in sets)}
+    wrong = {d: [s for s in sets if not wanted[d].same(s)] for d, sets in said.items()}
+    return {d: str(w[0] or "no MX") for d, w in wrong.items() if w and (d in several or len(w) == len(said[d]))}
 
 
 def sentence(found: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from bcp.contracts.dns import Guard, Trouble
 from bcp.kernel.units import format_duration
 from bcp.mx import tlsa
 from bcp.mx.facts import DomainFacts, Facts, TargetFacts
+from bcp.mx.joined import names
 from bcp.mx.judged import CLEAR, Judged, no, note
 from bcp.mx.pace import swap_seconds
 
@@ -83,6 +84,11 @@ def promises(name: str, facts: Facts) -> Judged:
     """Items 4, 7, 13: what this host cannot promise stands in the plan, before somebody says yes to it."""
     host, zones = facts.hosts[name], sum(1 for d in facts.domains if d.dns == name)
     said = []
+    if host.together:
+        said.append(
+            f"{name}: its zones are served by {names(host.together)}: all of them are changed, one after the other; "
+            "when one refuses, the others are put back"
+        )
     if host.guard is Guard.NONE:
         said.append(f"{name}: no compare-and-swap on this provider: who writes last wins, also over somebody else")
     elif host.guard is Guard.WEAK:

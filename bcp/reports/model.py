@@ -38,6 +38,7 @@ _TIMELINE = {
     "acknowledged",
     "mx_reverted",
     "mx_stands",
+    "serial_backwards",
 }
 
 

@@ -26,10 +26,20 @@ def cross(settings: Settings, document: Document, plugins: Plugins) -> list[Prob
 def _back_ends(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
     """Every domain names a DNS back end that there is."""
     for i, domain in enumerate(settings.domains):
-        if domain.dns is not None and domain.dns not in settings.dns:
-            text = f"there is no DNS back end {domain.dns!r}"
-            hint = did_you_mean(domain.dns, settings.dns)
+        for name in (n for n in domain.back_ends if n not in settings.dns):
+            text, hint = f"there is no DNS back end {name!r}", did_you_mean(name, settings.dns)
             yield document.problem(("domains", i, "dns"), text, rule="unknown-reference", hint=hint)
+
+
+def _by_hand(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """Where several hosts serve a zone, none of them is a person: all are changed in seconds, or none is."""
+    for i, domain in enumerate(settings.domains):
+        kinds = {n: plugins["dns"][n].kind for n in domain.back_ends if n in plugins["dns"]}
+        if len(domain.back_ends) > 1 and "manual" in kinds.values():
+            name = next(n for n, kind in kinds.items() if kind == "manual")
+            text = f"{name!r} is entered by hand, and cannot be one of several hosts that are changed together"
+            hint = "Give this host an interface, or take it out of the delegation of the zone."
+            yield document.problem(("domains", i, "dns"), text, rule="dns.together-by-hand", hint=hint)
 
 
 def _twice(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
@@ -101,4 +111,4 @@ def _standing(settings: Settings, document: Document, plugins: Plugins) -> Itera
             yield document.problem(where, text, rule="value", hint="classes: [F]")
 
 
-RULES = (_back_ends, _twice, _relays, _roles, _askers, _plugins, _conditions, _standing)
+RULES = (_back_ends, _by_hand, _twice, _relays, _roles, _askers, _plugins, _conditions, _standing)

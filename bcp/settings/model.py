@@ -15,7 +15,7 @@ from bcp.kernel.endpoint import parse_endpoint
 from bcp.kernel.hashing import digest
 from bcp.kernel.names import domain_name, host_name
 from bcp.settings.detect import CanarySettings, DetectSettings
-from bcp.settings.names import Name
+from bcp.settings.names import Name, NameOrNames
 from bcp.settings.people import ApprovalSettings, AudienceSettings, ContactsSettings, Organisation
 from bcp.settings.serve import ServeSettings
 
@@ -40,8 +40,9 @@ class DomainSettings(Model):
 
     name: str
     """The domain, in A-label form."""
-    dns: Name | None = None
-    """Which back end under `dns:` holds its MX. Left out: its MX is never moved by us; we look and talk."""
+    dns: NameOrNames | None = None
+    """Which back end under `dns:` holds its MX. A list where several hosts serve the zone: all of them are changed,
+    or none. Left out: its MX is never moved by us; we look and talk."""
     zone: str = ""
     """The zone, where it is not found by itself."""
     primary: list[PrimaryMx] = Field(default_factory=list)
@@ -51,6 +52,20 @@ class DomainSettings(Model):
     managed_by: Literal["", "octodns", "external-dns", "terraform", "pulumi", "dnscontrol", "other"] = ""
     """Infrastructure as code that keeps its records: plans say what keeps it from putting an MX back. Marks that a tool
     leaves in DNS are found without it."""
+
+    @property
+    def back_ends(self) -> tuple[str, ...]:
+        """Names of the back ends that serve its zone; none: its MX is never moved by us."""
+        return (self.dns,) if isinstance(self.dns, str) else tuple(self.dns or ())
+
+    @field_validator("dns")
+    @classmethod
+    def _dns(cls, value: str | list[str] | None) -> str | list[str] | None:
+        if isinstance(value, list) and len(set(value)) < len(value):
+            raise ValueError("a back end stands here twice")
+        if isinstance(value, list) and not value:
+            raise ValueError("the list is empty: name a back end, or leave dns: out")
+        return value[0] if isinstance(value, list) and len(value) == 1 else value
 
     @field_validator("name")
     @classmethod

@@ -56,12 +56,12 @@ class Playbooks:
             channels,
             lambda r: self.people.apart([r]),
             {n: s.fate() for n, s in plugins["relays"].items()},
-            tuple(sorted({f for d in self.settings.domains for f in fate.get(d.dns or "", ())})),
+            tuple(sorted({f for d in self.settings.domains for n in d.back_ends for f in fate.get(n, ())})),
             (),
             frozenset(self.files()),
             facts=facts,
             roles=self.world.roles,
-            dns_leans=tuple(sorted({f for d in self.settings.domains for f in leans.get(d.dns or "", ())})),
+            dns_leans=tuple(sorted({f for d in self.settings.domains for n in d.back_ends for f in leans.get(n, ())})),
         )
 
     # -- which one -----------------------------------------------------------------------------------------------

@@ -33,6 +33,9 @@ from bcp.wiring.shipped import SHIPPED
 UNMOVED = "none"
 """Name of the back end of domains for which ``bcp.yaml`` names none: it reads, and writes never."""
 
+TOGETHER = "+"
+"""Between the names of back ends that serve one zone, in the name of what they are together."""
+
 
 class Closable(Protocol):
     """Something that holds connections."""
@@ -53,9 +56,9 @@ class World:
     @cached_property
     def domains(self) -> dict[str, Domain]:
         """Our domains, in order of importance."""
+        found = {d.name: (d, TOGETHER.join(d.back_ends) or UNMOVED) for d in self.settings.domains}
         return {
-            d.name: Domain(d.name, d.dns or UNMOVED, self._peacetime_mx(d), d.zone, managed_by=d.managed_by)
-            for d in self.settings.domains
+            n: Domain(n, dns, self._peacetime_mx(d), d.zone, managed_by=d.managed_by) for n, (d, dns) in found.items()
         }
 
     @cached_property
@@ -67,10 +70,14 @@ class World:
         for n, s in given.items():
             writer = made(registry.find(DnsPlugin, s.kind).create, n, s, self.clock, zones)
             found[n] = make_host(n, writer, s, self.clock, zones)
-        if any(d.dns is None for d in self.settings.domains):
+        if any(not d.back_ends for d in self.settings.domains):
             look = DnsSettings(kind="none", resolvers=list(self.settings.canary.resolvers))
             found[UNMOVED] = make_host(UNMOVED, Looking(look), look, self.clock, zones)
         self._open += found.values()
+        for several in {d.back_ends for d in self.settings.domains if len(d.back_ends) > 1}:
+            from bcp.mx.together import Together  # for the few who have such zones
+
+            found[TOGETHER.join(several)] = Together({n: found[n] for n in several})
         return found
 
     @cached_property

@@ -25,6 +25,7 @@ from bcp.contracts.dns import (
     Permission,
     Proof,
     Reading,
+    Serial,
     Signed,
     StsPolicy,
     Swap,
@@ -84,6 +85,9 @@ class FileDns:
 
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         return [Proof(o.domain, Permission.ALLOWED) for o in orders]
+
+    async def serials(self, domains: Sequence[str]) -> list[Serial]:
+        return []
 
     async def answers(self, domains: Sequence[str]) -> list[Answer]:
         return [Answer(d, "192.0.2.1", self.now(), 1, True) for d in domains]

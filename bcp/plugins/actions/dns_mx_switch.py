@@ -29,6 +29,7 @@ from bcp.kernel.units import format_duration
 from bcp.mx.by_hand import requested
 from bcp.mx.converge import Seen, converge
 from bcp.mx.facts import Way
+from bcp.mx.joined import MIXED, held, names, replaced
 from bcp.mx.many import elsewhere, least_seconds, swap_all
 from bcp.mx.outcome import PASSING, SETTLE_HINT
 from bcp.mx.read import gather, read_all
@@ -203,7 +204,7 @@ def _wanted(args: SwitchArgs, reading: Reading, services: Services, plan: _Plan)
     found = target(Wish(args.to, args.mode, args.ttl, _relay(args, services)), known)
     if isinstance(found, Refusal):
         return found
-    plan.before[domain], plan.after[domain] = reading.mx, found
+    plan.before[domain], plan.after[domain] = replaced(reading, found) or reading.mx, found
     if reading.wildcard is not None:
         plan.created[domain] = reading.wildcard.owner
     return None
@@ -242,13 +243,15 @@ def _moved(reading: Reading, plan: _Plan) -> bool:
     after, before = plan.after[reading.domain], plan.before[reading.domain]
     if reading.wildcard is not None and not before.equal(after):
         return False
-    return after.equal(reading.mx) if before.same(after) else after.same(reading.mx)
+    return all(after.equal(m) if before.same(after) else after.same(m) for m in held(reading))
 
 
 def _ours_stands(reading: Reading, old: MxSet, new: MxSet) -> bool:
     if reading.problem or reading.wildcard is not None:
         return False
-    return new.equal(reading.mx) if old.same(new) else new.same(reading.mx)
+    if not all(new.same(m) or old.same(m) for m in held(reading)):
+        return False
+    return any(new.equal(m) if old.same(new) else new.same(m) for m in held(reading))
 
 
 def _outputs(
@@ -295,7 +298,9 @@ def _raise_unless_moved(swaps: Sequence[Swap], outputs: Mapping[str, Any], hosts
     """
     unknown = [s for s in swaps if s.state is SwapState.UNKNOWN]
     if unknown and not elsewhere(swaps, hosts):
-        raise InDoubt(_told(unknown), hint="Read the MX at the primary, then `bcp settle`.", outputs=outputs)
+        mixed = next((s.hint for s in unknown if s.code == MIXED), "")
+        hint = mixed or "Read the MX at the primary, then `bcp settle`."
+        raise InDoubt(_told(unknown), hint=hint, outputs=outputs)
     if not swaps or any(s.state in DONE for s in swaps):
         return
     kind = Transient if all(s.code in PASSING for s in swaps) else Permanent
@@ -315,7 +320,7 @@ def _raise_for_undo(
     lost = {s.domain: s.found for s in swaps if s.state is SwapState.CONFLICT}
     sent = {s.domain for s in swaps}
     for d in ours:
-        if d not in sent and d not in unread and not old[d].same(readings[d].mx):
+        if d not in sent and d not in unread and not all(old[d].same(m) for m in held(readings[d])):
             lost[d] = readings[d].mx
     if not (bad or unread or lost):
         return
@@ -342,6 +347,8 @@ def _change(order: SwapOrder, services: Services) -> Change:
     note = f"caches keep the old MX for up to {format_duration(ttl)}"
     if capabilities.guard is not Guard.STRONG:
         note = "no compare-and-swap on this provider"
+    if capabilities.together:
+        note = f"at {names(capabilities.together)}, or at none; {note}"
     before = str(order.old) + (f", from the wildcard {order.wildcard}" if order.wildcard else "")
     return Change(f"MX {order.domain}.", before, str(order.new), f"swap back to {order.old}", float(ttl), note)
 

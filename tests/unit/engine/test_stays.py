@@ -8,7 +8,7 @@ from typing import Any
 
 from unit.mx.worlds import DOMAIN, OTHER, PRIMARY, RELAY
 
-from bcp.contracts.dns import Answer, Domain
+from bcp.contracts.dns import Answer, Capabilities, Domain, Serial
 from bcp.engine import stays
 from bcp.engine.runner import Runner
 from bcp.engine.state import RunState, StepState
@@ -21,13 +21,24 @@ class Dns:
 
     def __init__(self) -> None:
         self.mx: Any = RELAY
+        self.serial: Any = 7
+        self.looked: list[list[str]] = []
+        self.others: tuple[Any, ...] = ()
+        """What further servers have."""
         self.asked: list[list[str]] = []
+
+    async def serials(self, domains):
+        self.looked.append(list(domains))
+        if isinstance(self.serial, Exception):
+            raise self.serial
+        return [Serial(d, "192.0.2.1", self.serial) for d in domains]
 
     async def answers(self, domains):
         self.asked.append(list(domains))
         if isinstance(self.mx, Exception):
             raise self.mx
-        return [Answer(d, "192.0.2.1", self.mx) for d in domains]
+        sets = enumerate((self.mx, *self.others), 1)
+        return [Answer(d, f"192.0.2.{i}", mx) for i, mx in sets for d in domains]
 
 
 class Look:
@@ -76,6 +87,50 @@ def test_a_reversal_is_said_once_and_its_end_too() -> None:
     assert look.minute(OTHER) == ["mx_reverted"], "it was changed again"
     assert look.minute(RELAY) == ["mx_stands"] and look.noted[-1][1]["domains"] == [DOMAIN]
     assert look.minute(PRIMARY) == ["mx_reverted"]
+
+
+def test_of_several_hosts_one_that_was_put_back_is_a_mixture_once_it_is_seen_twice() -> None:
+    look = Look()
+    look.dns.capabilities = Capabilities(together=("host-a", "host-b"))
+    look.dns.others = (PRIMARY,)
+    assert look.minute() == [], "it may only be behind"
+    assert look.minute() == ["mx_reverted"] and look.noted[-1][1]["domains"] == {DOMAIN: str(PRIMARY)}
+    look.dns.others = (RELAY,)
+    assert look.minute() == ["mx_stands"]
+    look.dns.others = (PRIMARY,)
+    assert look.minute() == [], "a new doubt begins anew"
+    single = Look()
+    single.dns.others = (PRIMARY,)
+    assert single.minute() == [] and single.minute() == [], "a secondary of one host may be behind for long"
+
+
+def test_a_serial_that_is_lower_twice_is_an_event_said_once_until_it_caught_up() -> None:
+    look = Look()
+    asyncio.run(look.stays.look())
+    assert look.dns.looked == [[DOMAIN]] and look.dns.asked == [], "as the hold begins"
+    asyncio.run(look.stays.look())
+    assert len(look.dns.looked) == 1, "then each minute"
+    look.dns.serial = 5
+    assert look.minute() == [], "one address may be many machines"
+    assert look.minute() == ["serial_backwards"] and look.minute() == []
+    data = look.noted[-1][1]
+    assert data["rule"] == "dns.serial-backwards" and data["zones"] == {DOMAIN: 5} and data["run"] == "run-1"
+    assert f"{DOMAIN} at 192.0.2.1: 7 before, 5 now" in data["summary"] and "rndc freeze" in data["summary"]
+    look.dns.serial = 8
+    assert look.minute() == []
+    look.dns.serial = 7
+    assert look.minute() == [] and look.minute() == ["serial_backwards"]
+
+
+def test_serials_that_cannot_be_read_are_no_finding_and_hide_none() -> None:
+    look = Look()
+    look.dns.serial = Permanent("no")
+    asyncio.run(look.stays.look())
+    assert look.minute(PRIMARY) == ["mx_reverted"] and look.minute(PRIMARY) == []
+    back = Look()
+    back.back = True
+    asyncio.run(back.stays.look())
+    assert back.minute() == [] and back.dns.looked == []
 
 
 def test_while_a_run_goes_back_the_mx_may_move() -> None:

@@ -33,7 +33,7 @@ def zone(records, *, soa="corp.test.", aa=True):
         name, kind = question.name.to_text().lower(), dns.rdatatype.to_text(question.rdtype)
         if not name.endswith(soa):
             return reply_to(query, rcode="REFUSED", aa=False)
-        if kind == "SOA" and name == soa:
+        if kind == "SOA" and name == soa and (name, kind) not in records:
             return reply_to(query, (name, 60, "SOA", f"ns1.{soa} h.{soa} 1 2 3 4 5"), aa=aa)
         if (name, kind) in records:
             return reply_to(query, (name, 60, kind, *records[name, kind]), aa=aa)

@@ -133,3 +133,16 @@ def test_what_was_found_is_not_looked_up_again_and_what_was_not_is() -> None:
         work, own=("primary",), resolvers=("world",), primary=zone({**OLD, **NS}), world=zone(NS), timeout=0.3
     )
     assert second > first + 1 and third == []
+
+
+def test_the_serial_of_a_zone_is_read_at_each_address_that_says_it_with_authority() -> None:
+    def soa(n):
+        return {("corp.test.", "SOA"): [f"ns1.corp.test. host.corp.test. {n} 1 1 1 1"]}
+
+    async def work(made, there):
+        names = {there.at(n): n for n in there.ports}
+        return {names[s.address]: (s.zone, s.serial) for s in await made.serials(["corp.test"])}
+
+    servers = {"a": zone(soa(7)), "b": zone(soa(4294967295)), "c": zone(soa(9), aa=False), "d": failing, "e": silent}
+    found = with_authority(work, fixed=tuple(servers), timeout=1.0, **servers)
+    assert found == {"a": ("corp.test", 7), "b": ("corp.test", 4294967295)}
