@@ -21,6 +21,8 @@ from bcp.kernel.text import for_terminal
 from bcp.pages.palette import tone
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS}
+"""A file that this user may not read or write."""
 _COLOURS = {"ok": "32", "bad": "31", "warn": "33", "soft": "2", "bold": "1", "blue": "36"}
 _STYLE = {"ok": "ok", "bad": "bad", "warn": "warn", "busy": "blue", "soft": "soft"}
 """The terminal's style for each tone of the palette."""
@@ -127,9 +129,9 @@ def problem_data(p: Problem) -> dict[str, Any]:
     }
 
 
-def fail(error: BcpError) -> int:
-    """Say what went wrong and what to do; returns the exit code."""
-    if OUT.debug:
+def fail(error: BcpError, *, debug: bool | None = None) -> int:
+    """Say what went wrong and what to do; returns the exit code. ``debug``: with the traceback; else as asked for."""
+    if OUT.debug if debug is None else debug:
         _write(sys.stderr, redact("".join(traceback.format_exception(error))))
     problems = error.problems if isinstance(error, Invalid) else []
     rule = error.rule if isinstance(error, Refused) else ""
@@ -162,25 +164,36 @@ def fail(error: BcpError) -> int:
 
 
 def unexpected(error: BaseException) -> int:
-    """A fault of ours, or no room for what we print. One line, and the traceback only with --debug."""
-    if isinstance(error, OSError) and error.errno in _NO_ROOM and not OUT.debug:
-        text = (
-            f"error: it could not be written: {error.strerror}\n  Free space where this output goes, then: bcp status"
+    """A fault of ours, or a file that we may not use or have no room for. Told as every other error is, in text or as
+    JSON; the traceback only with --debug."""
+    found = _of_this_machine(error)
+    if found is None:
+        found = BcpError(
+            f"{type(error).__name__}: {error}",
+            hint="Repeat with --debug and report it. What was journaled is safe: bcp status",
+            rule="fault",
         )
-        with contextlib.suppress(OSError):
-            _write(sys.stderr, text)
-        return 1
-    if OUT.debug:
-        _write(sys.stderr, redact("".join(traceback.format_exception(error))))
-    else:
-        _write(
-            sys.stderr,
-            redact(
-                f"fault in bcp: {type(error).__name__}: {error}\n"
-                "  Repeat with --debug and report it. What was journaled is safe: bcp status"
-            ),
-        )
+    with contextlib.suppress(OSError):  # where not even this can be written
+        if OUT.debug:
+            _write(sys.stderr, redact("".join(traceback.format_exception(error))))
+        if OUT.json or found.rule != "fault":
+            return fail(found, debug=False)
+        if not OUT.debug:
+            _write(sys.stderr, redact(f"fault in bcp: {found.message}\n  {found.hint}"))
     return 1
+
+
+def _of_this_machine(error: BaseException) -> BcpError | None:
+    """What is wrong with a file or a disk here, and no fault of ours."""
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in _NO_ROOM:
+        hint = "Free space where this output goes, then: bcp status"
+        return BcpError(f"it could not be written: {error.strerror}", hint=hint, rule="no-room")
+    if error.errno in _NOT_OURS and error.filename:
+        hint = "Check its owner and permissions, or run bcp as the user to whom the state folder belongs."
+        return BcpError(f"cannot use {error.filename}: {error.strerror}", hint=hint, rule="no-permission")
+    return None
 
 
 def clock(at: float, *, seconds: bool = True) -> str:

@@ -182,6 +182,37 @@ def test_no_room_for_what_we_print_is_no_fault_of_ours(capsys, number) -> None:
     assert "it could not be written: no room" in told and "fault" not in told
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_file_that_we_may_not_use_is_no_fault_of_ours(capsys, number) -> None:
+    assert render.unexpected(OSError(number, "not for you", "/var/lib/bcp/history.db")) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.startswith("error: cannot use /var/lib/bcp/history.db: not for you")
+    assert "permissions" in told and "fault" not in told
+
+
+def test_a_refusal_of_the_system_without_a_file_is_a_fault(capsys) -> None:
+    render.unexpected(PermissionError(errno.EACCES, "not for you"))
+    assert capsys.readouterr().err.startswith("fault in bcp: PermissionError")
+
+
+@pytest.mark.parametrize(
+    ("error", "rule"),
+    [
+        (KeyError("x"), "fault"),
+        (OSError(errno.ENOSPC, "no room"), "no-room"),
+        (OSError(errno.EACCES, "no", "/x"), "no-permission"),
+    ],
+)
+@pytest.mark.parametrize("debug", [False, True])
+def test_machines_get_json_of_what_nobody_expected(out, capsys, error, rule, debug) -> None:
+    out.json, out.debug = True, debug
+    assert render.unexpected(error) == 1
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert (told["schema"], told["rule"], told["exit_code"]) == ("bcp.error/1", rule, 1)
+    assert ("KeyError" in said.err or "OSError" in said.err or "PermissionError" in said.err) is debug
+
+
 def test_where_not_even_that_can_be_said_it_ends_all_the_same(monkeypatch) -> None:
     monkeypatch.setattr(sys, "stderr", Broken(OSError(errno.ENOSPC, "no room")))
     assert render.unexpected(OSError(errno.ENOSPC, "no room")) == 1
