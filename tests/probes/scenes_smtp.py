@@ -123,7 +123,8 @@ def trip(server, **settings) -> Callable[..., Awaitable[Signal]]:
             more = {k: v for k, v in settings.items() if k in {"slow", "imap"}}
             where = {} if "imap" in more else {"arrival": str(folder)}
             clock = SystemClock() if settings.get("arrives") else FakeClock()
-            given = {"to": ONE, "port": port, "resolvers": [resolver], "ask_every": "50ms", **where, **more}
+            often = {"ask_every": "50ms"} if settings.get("arrives") else {}
+            given = {"to": ONE, "port": port, "resolvers": [resolver], **often, **where, **more}
             probe = make("round-trip", clock, **given)
             looking = asyncio.create_task(probe.look())
             if settings.get("arrives"):
