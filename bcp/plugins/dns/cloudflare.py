@@ -33,6 +33,7 @@ from bcp.contracts.dns import (
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
+from bcp.kit.gate import Gate
 from bcp.plugins.vendors.cloudflare import Cloudflare, End, Told
 from bcp.plugins.vendors.cloudflare_records import (
     GONE,
@@ -96,7 +97,7 @@ class CloudflareDns(Writer):
         self.name, self.settings, self._named = name, settings, dict(zones)
         self._api = Cloudflare(settings.token, api_url=settings.api_url, timeout_s=settings.timeout)
         self._zones: dict[str, ZoneAt] = {}
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._gate = Gate(AT_ONCE)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -130,7 +131,7 @@ class CloudflareDns(Writer):
         """``work`` for each, some at once, in order."""
 
         async def one(thing: Any) -> Any:
-            async with self._gate:
+            async with self._gate.here:
                 return await work(thing)
 
         return await asyncio.gather(*(one(t) for t in things))

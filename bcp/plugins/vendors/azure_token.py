@@ -5,7 +5,6 @@ Source: learn.microsoft.com, azure.identity; error codes: learn.microsoft.com/en
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 from bcp.contracts.dns import SentState
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
+from bcp.kit.gate import Gate
 from bcp.plugins.vendors.hosted import Fault
 from bcp.plugins.vendors.in_thread import in_thread
 
@@ -53,11 +53,11 @@ class Tokens:
         self.identity, self._clock, self._timeout_s = identity, clock, timeout_s
         self._credential: Any = None
         self._token, self.ends = "", 0.0
-        self._lock = asyncio.Lock()
+        self._lock = Gate()
 
     async def bearer(self) -> str:
         """A token that is good now. Raises ``Fault``."""
-        async with self._lock:
+        async with self._lock.here:
             left = self.ends - self._clock.now()
             if not self._token or left < RENEW_S:
                 try:

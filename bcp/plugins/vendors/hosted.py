@@ -25,6 +25,7 @@ from bcp.contracts.dns import (
     Writer,
 )
 from bcp.kernel.clock import Clock
+from bcp.kit.gate import Gate
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -133,7 +134,7 @@ class Hosted(Writer):
         self.name, self._clock, self._named = name, clock, dict(zones)
         self._zones: dict[str, ZoneAt] = {}
         self._listed: dict[str, list[ZoneAt]] = {}
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._gate = Gate(AT_ONCE)
 
     # -- what a back end gives -----------------------------------------------------------------------------------
 
@@ -207,7 +208,7 @@ class Hosted(Writer):
         """``work`` for each, some at once, results in order."""
 
         async def one(thing: T) -> R:
-            async with self._gate:
+            async with self._gate.here:
                 return await work(thing)
 
         return list(await asyncio.gather(*(one(t) for t in things)))
