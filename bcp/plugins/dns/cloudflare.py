@@ -52,6 +52,7 @@ from bcp.plugins.vendors.cloudflare_records import (
     unread,
     zone_of,
 )
+from bcp.plugins.vendors.hosted import Window
 
 NO_RECORDS = json.dumps([])
 """What a reading without a record of its own has as its token."""
@@ -60,6 +61,9 @@ NOBODY = "0" * 32
 PAGE = "100"
 MAX_PAGES = 100
 AT_ONCE = 4
+CALLS, CALLS_S = 1_150, 300.0
+"""A user has 1,200 calls in five minutes, and is shut out for five more after that. The rest is for the dashboard and
+whatever else the token's owner runs."""
 SHADOWED = frozenset({"A", "AAAA", "TXT"})
 
 
@@ -95,7 +99,10 @@ class CloudflareDns(Writer):
 
     def __init__(self, name: str, settings: CloudflareSettings, clock: Clock, zones: Mapping[str, str], /) -> None:
         self.name, self.settings, self._named = name, settings, dict(zones)
-        self._api = Cloudflare(settings.token, api_url=settings.api_url, timeout_s=settings.timeout)
+        self._clock = clock
+        self._api = Cloudflare(
+            settings.token, pace=Window(clock, CALLS, CALLS_S), api_url=settings.api_url, timeout_s=settings.timeout
+        )
         self._zones: dict[str, ZoneAt] = {}
         self._gate = Gate(AT_ONCE)
 
@@ -110,8 +117,8 @@ class CloudflareDns(Writer):
             uses_token=True,
             proves=False,
             calls_a_zone=5,
-            calls_per_s=4.0,
-            burst=1_000,
+            calls_per_s=CALLS / CALLS_S,
+            burst=CALLS,
         )
 
     @property

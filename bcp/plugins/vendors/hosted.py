@@ -7,6 +7,7 @@ sent and proved. Whatever goes wrong in a call is a ``Fault``; here it becomes a
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -121,6 +122,25 @@ class Pace:
         wait, self._next = self._next - now, self._next + self._gap
         if wait > 0:
             await self._clock.sleep(wait)
+
+
+class Window:
+    """So many calls in any stretch of so many seconds, as Cloudflare and Azure count them.
+
+    A bucket that fills again meanwhile lets nearly twice as many through in the first stretch.
+    """
+
+    def __init__(self, clock: Clock, calls: int, seconds: float) -> None:
+        self._clock, self._calls, self._seconds = clock, calls, seconds
+        self._made: deque[float] = deque(maxlen=calls)
+
+    async def turn(self) -> None:
+        """Wait until one more call may be made."""
+        now = self._clock.monotonic()
+        at = max(now, self._made[0] + self._seconds) if len(self._made) == self._calls else now
+        self._made.append(at)
+        if at > now:
+            await self._clock.sleep(at - now)
 
 
 class Hosted(Writer):
