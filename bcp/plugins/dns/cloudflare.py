@@ -47,6 +47,7 @@ from bcp.plugins.vendors.cloudflare_records import (
     rows,
     said,
     sent_of,
+    sentence,
     set_of,
     trouble_of,
     unread,
@@ -159,7 +160,7 @@ class CloudflareDns(Writer):
                 return ZoneAt(self.settings.zone_ids[candidate], candidate)
             told = await self._api.get("/zones", {"name": candidate, "per_page": "50"})
             if not told.good:
-                return ZoneAt(problem=said(told), trouble=trouble_of(told))
+                return ZoneAt(problem=sentence(told), trouble=trouble_of(told))
             found = [z for z in rows(told.result) if is_called(z, candidate)]
             if found:
                 return zone_of(candidate, found)
@@ -177,7 +178,7 @@ class CloudflareDns(Writer):
             return Reading(domain, "", None, problem=zone.problem, trouble=zone.trouble)
         there = await self._records(zone, domain)
         if not there.told.good:
-            return Reading(domain, zone.name, None, problem=said(there.told), trouble=trouble_of(there.told))
+            return Reading(domain, zone.name, None, problem=sentence(there.told), trouble=trouble_of(there.told))
         if not there.records and domain != zone.name:
             return await self._wildcard(domain, zone)
         cname = next((str(r.get("content", "")) for r in there.of("CNAME")), "")
@@ -198,7 +199,7 @@ class CloudflareDns(Writer):
             owner = "*." + ".".join(labels[k:])
             there = await self._records(zone, owner)
             if not there.told.good:
-                return Reading(domain, zone.name, None, problem=said(there.told), trouble=trouble_of(there.told))
+                return Reading(domain, zone.name, None, problem=sentence(there.told), trouble=trouble_of(there.told))
             if there.of("MX"):
                 shadows = tuple(sorted({r["type"] for r in there.records} & SHADOWED))
                 return Reading(

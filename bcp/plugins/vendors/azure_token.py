@@ -15,7 +15,7 @@ from bcp.contracts.dns import SentState
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
 from bcp.kit.gate import Gate
-from bcp.plugins.vendors.hosted import Fault
+from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
 SCOPE = "https://management.azure.com/.default"
@@ -79,7 +79,7 @@ class Tokens:
         except TimeoutError as error:
             raise away("it did not answer in time") from error
         except Exception as error:  # of azure-identity and whatever is below it
-            raise fault_of(error) from error
+            raise (of_ours(error) or fault_of(error)) from error
         self._token, self.ends = str(found.token), float(found.expires_on)
 
     def _ask(self) -> Any:

@@ -19,7 +19,7 @@ from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
 from bcp.kit.gate import Gate
 from bcp.kit.http import Http
-from bcp.plugins.vendors.hosted import Fault
+from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
 SCOPE = "https://www.googleapis.com/auth/ndev.clouddns.readwrite"
@@ -73,7 +73,7 @@ class Tokens:
         except TimeoutError as error:
             raise away("it did not answer in time") from error
         except Exception as error:  # of google-auth and whatever is below it
-            raise fault_of(error) from error
+            raise (of_ours(error) or fault_of(error)) from error
 
     async def _metadata(self, http: Http) -> tuple[str, float]:
         url = f"http://{self.account.metadata_host}{METADATA}"

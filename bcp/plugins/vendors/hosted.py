@@ -26,6 +26,7 @@ from bcp.contracts.dns import (
     Writer,
 )
 from bcp.kernel.clock import Clock
+from bcp.kernel.errors import BcpError
 from bcp.kit.gate import Gate
 
 T = TypeVar("T")
@@ -44,6 +45,18 @@ _TROUBLE = {
 }
 
 
+def one_sentence(message: str, hint: str) -> str:
+    """What it is, and what to do. A vendor's own full stop does not stand in its middle."""
+    return f"{message.rstrip(' .')}: {hint[:1].lower()}{hint[1:]}" if hint else message
+
+
+def of_ours(error: Exception) -> Fault | None:
+    """A secret that cannot be read, or another error of our own tree: it says itself what it is. ``None``: none."""
+    if not isinstance(error, BcpError):
+        return None
+    return Fault(SentState.REFUSED, "credential", error.message, error.hint)
+
+
 class Fault(Exception):  # caught here and in the back ends: it never leaves them
     """One call that did not do what was asked. ``state`` is what it would mean for a write."""
 
@@ -54,7 +67,7 @@ class Fault(Exception):  # caught here and in the back ends: it never leaves the
     @property
     def said(self) -> str:
         """One sentence: what it is, and what to do."""
-        return f"{self.message}: {self.hint[:1].lower()}{self.hint[1:]}" if self.hint else self.message
+        return one_sentence(self.message, self.hint)
 
     @property
     def trouble(self) -> Trouble:
