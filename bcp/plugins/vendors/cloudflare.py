@@ -90,6 +90,7 @@ class Cloudflare:
                 params=params,
                 timeout_s=self._timeout_s,
                 cap=CAP,
+                fresh=method != "GET",
             )
         except Transient as error:
             return Told(End.NOT_SENT, message=error.message, hint=error.hint)
