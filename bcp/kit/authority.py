@@ -11,6 +11,7 @@ import dns.message
 from bcp.contracts.dns import Answer, Delegation, HostFacts, Serial, Trouble
 from bcp.kit.dns_read import Reply, find_zones, mx_of, names_in, query, say_trouble, serial_of, trouble_of
 from bcp.kit.dnswire import Endpoint, Lost, exchange, parse_endpoint
+from bcp.kit.gate import Gate
 from bcp.kit.resolver import Resolver
 
 MAX_SERVERS = 16
@@ -33,7 +34,7 @@ class Authority:
         self._resolver, self._timeout_s, self._window = resolver, timeout_s, window
         self._servers: dict[str, tuple[Endpoint, ...]] = {}
         self._nameless: dict[str, dict[str, str]] = {}
-        self._gate = asyncio.Semaphore(MAX_SERVERS)
+        self._gate = Gate(MAX_SERVERS)
 
     async def zones(self, domains: Sequence[str]) -> dict[str, str]:
         """The zone of each domain, where it can be found out: at the own servers, else among what resolvers tell."""
@@ -96,7 +97,7 @@ class Authority:
         return [Delegation(z, w, h) for z, w, h in zip(zones, world, host, strict=True)]
 
     async def _one(self, endpoint: Endpoint, names: Sequence[str]) -> list[Answer]:
-        async with self._gate:
+        async with self._gate.here:
             replies = await self._ask(endpoint, [query(d, "MX") for d in names])
         return [_answer(d, endpoint, r) for d, r in zip(names, replies, strict=True)]
 

@@ -29,19 +29,19 @@ class Http:
 
     def __init__(self, *, connections: int = 100, ca_file: Path | None = None) -> None:
         self._connections, self._ca_file = connections, ca_file
-        self._session: Any = None
+        self._sessions: dict[bool, Any] = {}
 
-    def _open(self) -> Any:
-        if self._session is None:
+    def _open(self, fresh: bool) -> Any:
+        if fresh not in self._sessions:
             import aiohttp  # 0.15 s of import, only where HTTP is spoken
 
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, limit_per_host=0, ssl=self._trust()),
-                trust_env=False,
-                auto_decompress=True,
-                cookie_jar=aiohttp.DummyCookieJar(),
+            connector = aiohttp.TCPConnector(
+                limit=self._connections, limit_per_host=0, ssl=self._trust(), force_close=fresh
             )
-        return self._session
+            self._sessions[fresh] = aiohttp.ClientSession(
+                connector=connector, trust_env=False, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._sessions[fresh]
 
     def _trust(self) -> ssl.SSLContext | bool:
         """The system's certificates, and those of a private authority where there is one.
@@ -67,8 +67,12 @@ class Http:
         timeout_s: float = 10.0,
         cap: int = 200_000,
         params: Mapping[str, str] | None = None,
+        fresh: bool = False,
     ) -> Reply:
         """One request.
+
+        ``fresh``: over a connection of its own. One that was kept may have been closed by the other side since, and
+        what is written to it then is lost without anybody knowing whether it was read: not for what must be sent once.
 
         Raises:
             Invalid: the URL is not http or https.
@@ -79,7 +83,7 @@ class Http:
 
         if not url.startswith(("http://", "https://")):
             raise Invalid(f"{url.split('?')[0][:80]!r} is not an http(s) URL", hint="Write https://...")
-        session = self._open()
+        session = self._open(fresh)
         try:
             async with asyncio.timeout(timeout_s):
                 async with session.request(
@@ -101,9 +105,9 @@ class Http:
 
     async def close(self) -> None:
         """Close the pool."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        while self._sessions:
+            _, session = self._sessions.popitem()
+            await session.close()
 
 
 def _origin(url: str) -> str:

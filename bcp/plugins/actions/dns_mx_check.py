@@ -7,7 +7,8 @@ from bcp.contracts.dns import Dns, MxSet, Permission, Reading, SwapOrder
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Services
 from bcp.kernel.errors import Transient
-from bcp.mx.read import by_back_end
+from bcp.mx.away import out_of_reach, without
+from bcp.mx.read import by_back_end, read_all
 from bcp.mx.rules import readable
 
 
@@ -40,9 +41,12 @@ class MxCheck(Action[CheckArgs]):
         """Read, compare, prove."""
         found: dict[str, MxSet] = {}
         agree, writable = True, args.write
+        known = {r.domain: r for r in await read_all(args.domains, services)}
+        away = out_of_reach(known.values(), {d: services.domains[d].dns for d in args.domains})
         for name, domains in by_back_end(args.domains, services).items():
-            dns = services.dns[name]
-            readings = await dns.read(domains)
+            if name in away:
+                continue
+            dns, readings = services.dns[name], [known[d] for d in domains]
             found.update({r.domain: _sound(r) for r in readings})
             if args.write:
                 writable = await _may_write(dns, readings) and writable
@@ -51,8 +55,9 @@ class MxCheck(Action[CheckArgs]):
         summary = f"{len(found)} domain(s) readable"
         if args.write:
             summary += " and writable" if writable else "; whether we may write cannot be shown by this host"
+        said = "".join(f"; {text}" for text in without(away))
         return Outcome(
-            summary + ("" if agree else "; the servers disagree"),
+            summary + ("" if agree else "; the servers disagree") + said,
             {
                 "mx": {d: m.to_data() for d, m in found.items()},
                 "agree": agree,

@@ -26,6 +26,7 @@ from bcp.contracts.services import Services
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
 from bcp.kernel.units import format_duration
+from bcp.mx.away import not_planned, out_of_reach, without
 from bcp.mx.by_hand import requested
 from bcp.mx.converge import Seen, converge
 from bcp.mx.facts import Way
@@ -72,7 +73,7 @@ class _Plan:
         return [
             SwapOrder(d, self.before[d], self.after[d], wildcard=self.created.get(d, ""))
             for d in domains
-            if not self.before[d].equal(self.after[d])
+            if d in self.before and not self.before[d].equal(self.after[d])
         ]
 
 
@@ -112,8 +113,11 @@ class Switch(Action[SwitchArgs]):
 
     async def plan(self, args: SwitchArgs, services: Services, step: StepInfo) -> Proposal:
         """Read everything, prove that we may, and show before and after."""
-        readings = await read_all(args.domains, services)
-        plan, refusals, notes = _Plan(), list[Refusal](), list[str]()
+        everything = await read_all(args.domains, services)
+        away = out_of_reach(everything, {d: services.domains[d].dns for d in args.domains})
+        gone = {r.domain for found in away.values() for r in found}
+        readings = [r for r in everything if r.domain not in gone]
+        plan, refusals, notes = _Plan(), list[Refusal](), without(away)
         for reading in readings:
             no = readable(reading) or _wanted(args, reading, services, plan)
             if no is not None:
@@ -139,6 +143,7 @@ class Switch(Action[SwitchArgs]):
         plan = await _planned(args, services, step)
         orders = plan.orders(args.domains)
         swaps = await swap_all(orders, services, step, services.halt)
+        swaps += not_planned(args.domains, plan.before)
         if step.attempt:
             swaps = [_doubted(s, plan.before.get(s.domain)) for s in swaps]
         switched_at = services.clock.now()
@@ -159,7 +164,7 @@ class Switch(Action[SwitchArgs]):
     async def probe(self, args: SwitchArgs, services: Services, step: StepInfo) -> Finding:
         """Read every domain. Where the old set still stands, the same guarded swap may safely be sent again."""
         plan = await _planned(args, services, step)
-        readings = await read_all(args.domains, services)
+        readings = await read_all([d for d in args.domains if d in plan.before], services)
         if any(r.problem for r in readings):
             return Finding(Happened.UNKNOWN, detail="; ".join(r.problem for r in readings if r.problem))
         if not all(_moved(r, plan) for r in readings):
@@ -169,7 +174,7 @@ class Switch(Action[SwitchArgs]):
             return Finding(Happened.NO, detail=detail)
         orders = plan.orders(args.domains)
         seen = await converge(plan.after, args.converge, services)
-        swaps = [Swap(o.domain, SwapState.ALREADY) for o in orders]
+        swaps = [Swap(o.domain, SwapState.ALREADY) for o in orders] + not_planned(args.domains, plan.before)
         outputs = _outputs(plan, orders, swaps, seen, services.clock.now())
         return Finding(Happened.YES, Outcome("found switched when reading", outputs))
 
@@ -230,7 +235,7 @@ async def _planned(args: SwitchArgs, services: Services, step: StepInfo) -> _Pla
         {d: MxSet.from_data(m) for d, m in planned.get("after", {}).items()},
         dict(planned.get("created", {})),
     )
-    missing = [d for d in args.domains if d not in plan.before or d not in plan.after]
+    missing = [] if plan.before else args.domains  # what a plan left out is not taken in without one
     for reading in await read_all(missing, services):
         no = readable(reading) or _wanted(args, reading, services, plan)
         if no is not None:

@@ -33,7 +33,7 @@ from bcp.kernel.names import host_name
 from bcp.kernel.secret import Secret
 from bcp.plugins.vendors.azure import ABSENT, Arm, not_azure
 from bcp.plugins.vendors.azure_token import SCOPE, Identity, Tokens
-from bcp.plugins.vendors.hosted import SHADOWED, Fault, Hosted, Pace, There, ZoneAt, candidates
+from bcp.plugins.vendors.hosted import SHADOWED, Fault, Hosted, There, Window, ZoneAt, candidates
 
 PROVIDER = "providers/Microsoft.Network"
 NOBODY = '"00000000-0000-0000-0000-000000000000"'
@@ -123,7 +123,7 @@ class AzureDns(Hosted):
         )
         self._tokens = Tokens(me, clock, s.timeout)
         self._api = Arm(self._tokens, s.api_url, s.timeout, s.api_ca_file)
-        self._pace = Pace(clock, WRITES_A_MINUTE / 60, WRITES_A_MINUTE)
+        self._pace = Window(clock, WRITES_A_MINUTE, 60.0)
         self._denied: dict[str, Fault] = {}
 
     @property

@@ -33,6 +33,7 @@ from bcp.contracts.dns import (
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
+from bcp.kit.gate import Gate
 from bcp.plugins.vendors.cloudflare import Cloudflare, End, Told
 from bcp.plugins.vendors.cloudflare_records import (
     GONE,
@@ -46,11 +47,13 @@ from bcp.plugins.vendors.cloudflare_records import (
     rows,
     said,
     sent_of,
+    sentence,
     set_of,
     trouble_of,
     unread,
     zone_of,
 )
+from bcp.plugins.vendors.hosted import Window
 
 NO_RECORDS = json.dumps([])
 """What a reading without a record of its own has as its token."""
@@ -59,6 +62,9 @@ NOBODY = "0" * 32
 PAGE = "100"
 MAX_PAGES = 100
 AT_ONCE = 4
+CALLS, CALLS_S = 1_150, 300.0
+"""A user has 1,200 calls in five minutes, and is shut out for five more after that. The rest is for the dashboard and
+whatever else the token's owner runs."""
 SHADOWED = frozenset({"A", "AAAA", "TXT"})
 
 
@@ -94,9 +100,12 @@ class CloudflareDns(Writer):
 
     def __init__(self, name: str, settings: CloudflareSettings, clock: Clock, zones: Mapping[str, str], /) -> None:
         self.name, self.settings, self._named = name, settings, dict(zones)
-        self._api = Cloudflare(settings.token, api_url=settings.api_url, timeout_s=settings.timeout)
+        self._clock = clock
+        self._api = Cloudflare(
+            settings.token, pace=Window(clock, CALLS, CALLS_S), api_url=settings.api_url, timeout_s=settings.timeout
+        )
         self._zones: dict[str, ZoneAt] = {}
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._gate = Gate(AT_ONCE)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -109,8 +118,8 @@ class CloudflareDns(Writer):
             uses_token=True,
             proves=False,
             calls_a_zone=5,
-            calls_per_s=4.0,
-            burst=1_000,
+            calls_per_s=CALLS / CALLS_S,
+            burst=CALLS,
         )
 
     @property
@@ -130,7 +139,7 @@ class CloudflareDns(Writer):
         """``work`` for each, some at once, in order."""
 
         async def one(thing: Any) -> Any:
-            async with self._gate:
+            async with self._gate.here:
                 return await work(thing)
 
         return await asyncio.gather(*(one(t) for t in things))
@@ -151,7 +160,7 @@ class CloudflareDns(Writer):
                 return ZoneAt(self.settings.zone_ids[candidate], candidate)
             told = await self._api.get("/zones", {"name": candidate, "per_page": "50"})
             if not told.good:
-                return ZoneAt(problem=said(told), trouble=trouble_of(told))
+                return ZoneAt(problem=sentence(told), trouble=trouble_of(told))
             found = [z for z in rows(told.result) if is_called(z, candidate)]
             if found:
                 return zone_of(candidate, found)
@@ -169,7 +178,7 @@ class CloudflareDns(Writer):
             return Reading(domain, "", None, problem=zone.problem, trouble=zone.trouble)
         there = await self._records(zone, domain)
         if not there.told.good:
-            return Reading(domain, zone.name, None, problem=said(there.told), trouble=trouble_of(there.told))
+            return Reading(domain, zone.name, None, problem=sentence(there.told), trouble=trouble_of(there.told))
         if not there.records and domain != zone.name:
             return await self._wildcard(domain, zone)
         cname = next((str(r.get("content", "")) for r in there.of("CNAME")), "")
@@ -190,7 +199,7 @@ class CloudflareDns(Writer):
             owner = "*." + ".".join(labels[k:])
             there = await self._records(zone, owner)
             if not there.told.good:
-                return Reading(domain, zone.name, None, problem=said(there.told), trouble=trouble_of(there.told))
+                return Reading(domain, zone.name, None, problem=sentence(there.told), trouble=trouble_of(there.told))
             if there.of("MX"):
                 shadows = tuple(sorted({r["type"] for r in there.records} & SHADOWED))
                 return Reading(

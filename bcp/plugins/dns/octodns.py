@@ -31,6 +31,7 @@ from bcp.contracts.dns import (
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.contracts.plugin import Around, Flaw
 from bcp.kernel.clock import Clock
+from bcp.kit import gate
 from bcp.plugins.vendors.octodns_class import (
     DELETES_FIRST,
     REWRITES_ZONE,
@@ -101,7 +102,7 @@ class OctoDns(Writer):
 
     def __init__(self, name: str, settings: OctodnsSettings, clock: Clock, zones: Mapping[str, str], /) -> None:
         self.name, self.settings, self._zones = name, settings, dict(zones)
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._gate = gate.Gate(AT_ONCE)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -130,7 +131,7 @@ class OctoDns(Writer):
         """``work`` for each, some at once, in order."""
 
         async def one(thing: T) -> Any:
-            async with self._gate:
+            async with self._gate.here:
                 return await work(thing)
 
         return await asyncio.gather(*(one(t) for t in things))

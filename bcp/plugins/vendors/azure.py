@@ -77,6 +77,7 @@ class Arm:
                 data=None if body is None else json.dumps(body),
                 timeout_s=self._timeout_s,
                 cap=CAP,
+                fresh=method != "GET",
             )
         except Transient as error:
             raise Fault(SentState.NOT_SENT, "unreachable", error.message, error.hint) from error

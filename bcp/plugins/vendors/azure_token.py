@@ -5,7 +5,6 @@ Source: learn.microsoft.com, azure.identity; error codes: learn.microsoft.com/en
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from typing import Any
 from bcp.contracts.dns import SentState
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
-from bcp.plugins.vendors.hosted import Fault
+from bcp.kit.gate import Gate
+from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
 SCOPE = "https://management.azure.com/.default"
@@ -53,11 +53,11 @@ class Tokens:
         self.identity, self._clock, self._timeout_s = identity, clock, timeout_s
         self._credential: Any = None
         self._token, self.ends = "", 0.0
-        self._lock = asyncio.Lock()
+        self._lock = Gate()
 
     async def bearer(self) -> str:
         """A token that is good now. Raises ``Fault``."""
-        async with self._lock:
+        async with self._lock.here:
             left = self.ends - self._clock.now()
             if not self._token or left < RENEW_S:
                 try:
@@ -79,7 +79,7 @@ class Tokens:
         except TimeoutError as error:
             raise away("it did not answer in time") from error
         except Exception as error:  # of azure-identity and whatever is below it
-            raise fault_of(error) from error
+            raise (of_ours(error) or fault_of(error)) from error
         self._token, self.ends = str(found.token), float(found.expires_on)
 
     def _ask(self) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
 from bcp.kernel.json_in import loads, whole_number
@@ -53,11 +53,18 @@ class Told:
         return self.end is End.GOOD
 
 
+class Pace(Protocol):
+    """Says when one more call may be made."""
+
+    async def turn(self) -> None: ...
+
+
 class Cloudflare:
     """One token. Connections are opened when first needed."""
 
-    def __init__(self, token: Secret, *, api_url: str = "", timeout_s: float = 10.0) -> None:
+    def __init__(self, token: Secret, *, pace: Pace, api_url: str = "", timeout_s: float = 10.0) -> None:
         self._token, self._base, self._timeout_s = token, (api_url or API).rstrip("/"), timeout_s
+        self._pace = pace
         self._http = Http(connections=8)
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Told:
@@ -73,6 +80,7 @@ class Cloudflare:
     ) -> Told:
         import json
 
+        await self._pace.turn()
         try:
             reply = await self._http.request(
                 method,
@@ -82,6 +90,7 @@ class Cloudflare:
                 params=params,
                 timeout_s=self._timeout_s,
                 cap=CAP,
+                fresh=method != "GET",
             )
         except Transient as error:
             return Told(End.NOT_SENT, message=error.message, hint=error.hint)

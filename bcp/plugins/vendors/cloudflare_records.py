@@ -11,6 +11,7 @@ from bcp.contracts.dns import MxHost, MxSet, Sent, SentState, SwapOrder, Trouble
 from bcp.kernel.json_in import whole_number
 from bcp.kernel.names import host_name
 from bcp.plugins.vendors.cloudflare import End, Told
+from bcp.plugins.vendors.hosted import one_sentence
 
 AUTOMATIC_TTL, AUTOMATIC_S = 1, 300
 """TTL 1 means *automatic*, which is 300 s (developers.cloudflare.com/dns/manage-dns-records/reference/ttl)."""
@@ -106,6 +107,11 @@ def post_of(domain: str, host: MxHost, new: MxSet) -> dict[str, Any]:
 def said(told: Told) -> str:
     """A sentence for people."""
     return told.message or f"Cloudflare answers: {told.end}"
+
+
+def sentence(told: Told) -> str:
+    """The same with what to do, for a reading, which has no room of its own for that."""
+    return one_sentence(said(told), told.hint)
 
 
 def trouble_of(told: Told) -> Trouble:

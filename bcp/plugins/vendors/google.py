@@ -63,6 +63,7 @@ class CloudDns:
                 params=params,
                 timeout_s=self._timeout_s,
                 cap=CAP,
+                fresh=method != "GET",
             )
         except Transient as error:
             raise Fault(SentState.NOT_SENT, "unreachable", error.message, error.hint) from error

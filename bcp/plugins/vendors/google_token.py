@@ -6,7 +6,6 @@ Sources: google-auth's documentation; cloud.google.com, compute/docs/metadata. L
 
 from __future__ import annotations
 
-import asyncio
 import json
 import warnings
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
+from bcp.kit.gate import Gate
 from bcp.kit.http import Http
-from bcp.plugins.vendors.hosted import Fault
+from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
 SCOPE = "https://www.googleapis.com/auth/ndev.clouddns.readwrite"
@@ -45,11 +45,11 @@ class Tokens:
         self.account, self._clock, self._timeout_s = account, clock, timeout_s
         self._credentials: Any = None
         self._token, self.ends = "", 0.0
-        self._lock = asyncio.Lock()
+        self._lock = Gate()
 
     async def bearer(self, http: Http) -> str:
         """A token that is good now. Raises ``Fault``."""
-        async with self._lock:
+        async with self._lock.here:
             left = self.ends - self._clock.now()
             if not self._token or left < RENEW_S:
                 try:
@@ -73,7 +73,7 @@ class Tokens:
         except TimeoutError as error:
             raise away("it did not answer in time") from error
         except Exception as error:  # of google-auth and whatever is below it
-            raise fault_of(error) from error
+            raise (of_ours(error) or fault_of(error)) from error
 
     async def _metadata(self, http: Http) -> tuple[str, float]:
         url = f"http://{self.account.metadata_host}{METADATA}"

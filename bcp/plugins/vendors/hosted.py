@@ -7,6 +7,7 @@ sent and proved. Whatever goes wrong in a call is a ``Fault``; here it becomes a
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -25,6 +26,8 @@ from bcp.contracts.dns import (
     Writer,
 )
 from bcp.kernel.clock import Clock
+from bcp.kernel.errors import BcpError
+from bcp.kit.gate import Gate
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -42,6 +45,18 @@ _TROUBLE = {
 }
 
 
+def one_sentence(message: str, hint: str) -> str:
+    """What it is, and what to do. A vendor's own full stop does not stand in its middle."""
+    return f"{message.rstrip(' .')}: {hint[:1].lower()}{hint[1:]}" if hint else message
+
+
+def of_ours(error: Exception) -> Fault | None:
+    """A secret that cannot be read, or another error of our own tree: it says itself what it is. ``None``: none."""
+    if not isinstance(error, BcpError):
+        return None
+    return Fault(SentState.REFUSED, "credential", error.message, error.hint)
+
+
 class Fault(Exception):  # caught here and in the back ends: it never leaves them
     """One call that did not do what was asked. ``state`` is what it would mean for a write."""
 
@@ -52,7 +67,7 @@ class Fault(Exception):  # caught here and in the back ends: it never leaves the
     @property
     def said(self) -> str:
         """One sentence: what it is, and what to do."""
-        return f"{self.message}: {self.hint[:1].lower()}{self.hint[1:]}" if self.hint else self.message
+        return one_sentence(self.message, self.hint)
 
     @property
     def trouble(self) -> Trouble:
@@ -122,6 +137,25 @@ class Pace:
             await self._clock.sleep(wait)
 
 
+class Window:
+    """So many calls in any stretch of so many seconds, as Cloudflare and Azure count them.
+
+    A bucket that fills again meanwhile lets nearly twice as many through in the first stretch.
+    """
+
+    def __init__(self, clock: Clock, calls: int, seconds: float) -> None:
+        self._clock, self._calls, self._seconds = clock, calls, seconds
+        self._made: deque[float] = deque(maxlen=calls)
+
+    async def turn(self) -> None:
+        """Wait until one more call may be made."""
+        now = self._clock.monotonic()
+        at = max(now, self._made[0] + self._seconds) if len(self._made) == self._calls else now
+        self._made.append(at)
+        if at > now:
+            await self._clock.sleep(at - now)
+
+
 class Hosted(Writer):
     """A back end whose zones are found by name. ``zones``: by domain, the zone that the configuration names."""
 
@@ -133,7 +167,7 @@ class Hosted(Writer):
         self.name, self._clock, self._named = name, clock, dict(zones)
         self._zones: dict[str, ZoneAt] = {}
         self._listed: dict[str, list[ZoneAt]] = {}
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._gate = Gate(AT_ONCE)
 
     # -- what a back end gives -----------------------------------------------------------------------------------
 
@@ -207,7 +241,7 @@ class Hosted(Writer):
         """``work`` for each, some at once, results in order."""
 
         async def one(thing: T) -> R:
-            async with self._gate:
+            async with self._gate.here:
                 return await work(thing)
 
         return list(await asyncio.gather(*(one(t) for t in things)))

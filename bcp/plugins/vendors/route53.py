@@ -13,7 +13,7 @@ from typing import Any
 
 from bcp.contracts.dns import SentState
 from bcp.kernel.secret import Secret
-from bcp.plugins.vendors.hosted import Fault
+from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
 START_S = 30.0
@@ -71,7 +71,7 @@ class Route53:
             text = f"Route 53 did not answer in {self.timeout_s * 2:g} s"
             raise Fault(SentState.LOST, "silent", text) from error
         except Exception as error:  # of botocore, or of what it made of a wrong answer
-            raise fault_of(error) from error
+            raise (of_ours(error) or fault_of(error)) from error
 
     async def ends(self) -> float | None:
         """When the credential ends, where it says so (roles, SSO, web identity); ``None``: never, or not known."""
@@ -86,7 +86,7 @@ class Route53:
             except Fault:
                 raise
             except Exception as error:  # of botocore: profiles, metadata, files
-                raise fault_of(error) from error
+                raise (of_ours(error) or fault_of(error)) from error
         return self._client
 
     def _make(self) -> None:

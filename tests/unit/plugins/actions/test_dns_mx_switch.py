@@ -203,6 +203,70 @@ def test_its_undo_puts_back_what_it_moved_and_does_not_speak_of_the_other() -> N
     assert world.mx == [PRIMARY, OTHER, PRIMARY] and outcome.summary == "2 domain(s) put back"
 
 
+class TwoHosts(World):
+    """``three.test`` is kept at another host, which nobody reaches."""
+
+    def __init__(self, trouble=Trouble.UNREACHABLE) -> None:
+        super().__init__()
+
+        class Dead:
+            capabilities = Capabilities()
+
+            async def read(self, domains):
+                return [Reading(d, "", None, problem="it cannot be reached", trouble=trouble) for d in domains]
+
+            async def swap(self, orders):
+                raise AssertionError("nothing is sent for a domain that no plan has")
+
+        self.services.dns["dead"] = Dead()
+        self.services.domains["three.test"] = Domain("three.test", "dead", PRIMARY)
+
+
+@pytest.mark.parametrize("trouble", [Trouble.UNREACHABLE, Trouble.SILENT, Trouble.NOT_ALLOWED])
+def test_a_host_that_is_dead_from_the_beginning_does_not_hold_up_the_others(trouble) -> None:
+    """Its domains are named in the plan, and again when it has run; the step ends as partly done."""
+    world = TwoHosts(trouble)
+    plan = world.plan()
+    assert [c.target for c in plan.changes] == ["MX one.test.", "MX two.test."] and plan.refusals == ()
+    assert any("dead is LEFT OUT (three.test): it cannot be reached" in n for n in plan.notes)
+    assert set(plan.facts["mx"]) == {"one.test", "two.test"}
+    with pytest.raises(PartlyDone, match="2 of 3 domain") as caught:
+        world.perform(plan)
+    assert world.mx == [RELAY, RELAY, PRIMARY] and "NOT moved: three.test" in caught.value.message
+    outputs = caught.value.outputs
+    assert set(outputs["left"]) == {"three.test"} and not outputs["everywhere"] and "Plan again" in caught.value.hint
+    assert world.undo(outputs).summary == "2 domain(s) put back" and world.mx == [PRIMARY] * 3
+
+
+def test_a_doubt_about_such_a_plan_is_settled_by_reading_what_it_has() -> None:
+    world = TwoHosts()
+    plan = world.plan()
+    for name in ("one.test", "two.test"):
+        world.provider.put(name, RELAY)
+    found = asyncio.run(Switch().probe(ARGS, world.services, world.step(plan)))
+    assert found.happened is Happened.YES and set(found.outcome.outputs["left"]) == {"three.test"}
+
+
+@pytest.mark.parametrize("trouble", [Trouble.NO_ZONE, Trouble.TWO_ZONES, Trouble.ERROR])
+def test_what_is_wrong_with_a_domain_itself_is_refused_as_before(trouble) -> None:
+    assert len(TwoHosts(trouble).plan().refusals) == 1
+
+
+def test_where_no_host_can_be_read_nobody_is_left_out() -> None:
+    world = TwoHosts()
+    args = SwitchArgs(domains=["three.test"])
+    assert [r.rule for r in world.plan(args).refusals] == ["dns.silent"]
+
+
+def test_a_look_beforehand_names_the_host_that_cannot_be_asked_and_goes_on() -> None:
+    world = TwoHosts()
+    outcome = asyncio.run(MxCheck().perform(CheckArgs(domains=list(NAMES)), world.services, STEP))
+    assert set(outcome.outputs["mx"]) == {"one.test", "two.test"} and outcome.outputs["writable"]
+    assert "dead is LEFT OUT (three.test)" in outcome.summary
+    with pytest.raises(Transient, match="cannot be reached"):
+        asyncio.run(MxCheck().perform(CheckArgs(domains=["three.test"]), world.services, STEP))
+
+
 def test_when_none_moved_the_step_fails() -> None:
     world = World()
     plan = world.plan()

@@ -14,6 +14,7 @@ from bcp.kernel.secret import Secret
 from bcp.lab.cloudflare import EDIT, READ, CloudflareLab, CloudflareZone
 from bcp.lab.nameserver import Zone
 from bcp.lab.net import free_port
+from bcp.plugins.dns import cloudflare
 from bcp.plugins.dns.cloudflare import PLUGIN, CloudflareDns, CloudflareSettings, policy
 from bcp.plugins.vendors.cloudflare_records import lenient, set_of
 from bcp.testing.clock import FakeClock
@@ -110,6 +111,22 @@ class TestCloudflare(Cloud):
 
     def go(self, work):
         return self.run(work)
+
+    def test_no_more_calls_than_a_user_has_in_five_minutes(self, monkeypatch) -> None:
+        """Whoever makes more is shut out for five minutes: every call counts, also those that find the zone."""
+        assert cloudflare.CALLS <= 1_200 and cloudflare.CALLS_S == 300.0
+        monkeypatch.setattr(cloudflare, "CALLS", 4)
+        writer = self.make()
+        assert writer.capabilities.burst == 4 and writer.capabilities.calls_per_s == 4 / 300
+
+        async def work() -> None:
+            await self.reset()
+            began = writer._clock.monotonic()
+            for _ in range(2):
+                await writer.read(["one.test", "two.test"])
+            assert len(self.lab.calls) == 6 and writer._clock.monotonic() - began == 300.0
+
+        self.go(work())
 
     def test_an_edit_in_place_is_overwritten_and_told(self) -> None:
         """The plan says that this is not promised; whoever was overwritten is named."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bcp.contracts.dns import Permission, SentState, Trouble
-from bcp.plugins.vendors.hosted import Fault, Pace, candidates, wildcards
+from bcp.plugins.vendors.hosted import Fault, Pace, Window, candidates, wildcards
 from bcp.testing.clock import FakeClock
 
 
@@ -59,3 +61,39 @@ def test_calls_are_spread_by_the_clock(burst, calls, right) -> None:
     clock.steady += 100.0  # quiet for long: the bucket is full, and not fuller than full
     asyncio.run(work())
     assert clock.steady == pytest.approx(100.0 + 2 * right)
+
+
+# -- so many calls in any stretch ------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(0, 40), min_size=1, max_size=60), st.integers(1, 7))
+def test_no_stretch_has_more_calls_than_it_may_and_none_waits_longer_than_it_must(pauses, calls) -> None:
+    """Cloudflare: 1,200 in any five minutes. The first of a full stretch that is over makes room for the next."""
+    clock, seconds = FakeClock(), 30.0
+    window, made = Window(clock, calls, seconds), list[float]()
+
+    async def work() -> None:
+        for pause in pauses:
+            await clock.sleep(pause)
+            asked = clock.monotonic()
+            await window.turn()
+            made.append(clock.monotonic())
+            least = made[-1 - calls] + seconds if len(made) > calls else asked
+            assert made[-1] == pytest.approx(max(asked, least))
+
+    asyncio.run(work())
+    for n, at in enumerate(made[calls:]):
+        assert at - made[n] >= seconds - 1e-6
+
+
+def test_calls_side_by_side_wait_for_their_own_turn() -> None:
+    clock = FakeClock()
+    window = Window(clock, 3, 300.0)
+
+    async def work() -> None:
+        for _ in range(7):
+            await window.turn()
+
+    began = clock.monotonic()
+    asyncio.run(work())
+    assert clock.monotonic() - began == 600.0

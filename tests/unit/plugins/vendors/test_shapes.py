@@ -9,11 +9,12 @@ import pytest
 from bcp.contracts.dns import SentState
 from bcp.kernel.json_in import whole_number
 from bcp.kit.http import Reply, retry_after
+from bcp.mx.host import Host
 from bcp.plugins.dns import azure, google
 from bcp.plugins.vendors.cloudflare import told
-from bcp.plugins.vendors.cloudflare_records import is_called, set_of
+from bcp.plugins.vendors.cloudflare_records import is_called, sentence, set_of
 from bcp.plugins.vendors.google_token import Account, Tokens
-from bcp.plugins.vendors.hosted import Fault
+from bcp.plugins.vendors.hosted import Fault, one_sentence
 from bcp.testing.clock import FakeClock
 
 
@@ -127,3 +128,48 @@ def test_what_the_metadata_server_gives_in_place_of_one(status, body, state, wor
     with pytest.raises(Fault) as caught:
         asyncio.run(tokens.bearer(Metadata(status, body)))
     assert caught.value.state is SentState(state) and words in caught.value.message and "?:" not in caught.value.said
+
+
+# -- one sentence: what it is, and what to do ------------------------------------------------------------------------
+
+
+def test_a_vendors_full_stop_does_not_stand_in_the_middle() -> None:
+    assert one_sentence("The subscription could not be found.", "Check it.") == (
+        "The subscription could not be found: check it."
+    )
+    assert one_sentence("it failed.", "") == "it failed."
+
+
+@pytest.mark.parametrize("kind", ["route53", "azure", "google", "cloudflare"])
+def test_a_secret_that_is_not_there_is_told_as_that(kind, monkeypatch) -> None:
+    """It is nobody's wrong answer, and no proxy is in between."""
+    from bcp.plugins.dns import cloudflare, route53
+
+    monkeypatch.delenv("NOT_SET", raising=False)
+    uuid, secret = "11111111-1111-1111-1111-111111111111", "env:NOT_SET"
+    app = {"subscription_id": uuid, "resource_group": "g", "tenant_id": uuid, "client_id": "me"}
+    nobody = "http://127.0.0.1:9"
+    module, given = {
+        "route53": (route53, {"access_key_id": secret, "secret_access_key": secret, "endpoint_url": nobody}),
+        "azure": (azure, {**app, "client_secret": secret, "api_url": nobody}),
+        "google": (google, {"project": "mail-dns", "credentials": secret, "endpoint": nobody}),
+        "cloudflare": (cloudflare, {"token": secret, "api_url": nobody}),
+    }[kind]
+    made = module.PLUGIN.settings.model_validate({"kind": kind, "timeout": "1s", **given})
+    clock = FakeClock()
+    host = Host("main", module.PLUGIN.create("main", made, clock, {}), made, clock, {})
+
+    async def work():
+        try:
+            return (await host.read(["two.test"]))[0]
+        finally:
+            await host.close()
+
+    problem = asyncio.run(work()).problem
+    assert "NOT_SET" in problem and "not set" in problem
+    assert not [w for w in ("proxy", "what answers", "sign-in", "network") if w in problem], problem
+
+
+def test_a_refusal_of_cloudflare_says_in_a_reading_what_to_do() -> None:
+    for status, body, word in ((200, "<html>", "proxy"), (403, '{"success": false, "errors": []}', "Zone: DNS: Edit")):
+        assert word in sentence(told(Reply(status, {}, body)))
