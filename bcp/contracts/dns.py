@@ -184,8 +184,23 @@ class Domain:
     """Infrastructure as code that keeps its records, as the configuration says; it would put an MX back."""
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Domains that the tenant accepts mail for, as a file or a snapshot of peacetime says."""
+
+    domains: tuple[str, ...] = ()
+    """In A-label form; ``*.corp.test`` where all subdomains are accepted."""
+    source: str = ""
+    """Where that is from, and of when."""
+    odd: tuple[str, ...] = ()
+    """What stands there and is no domain name."""
+    problem: str = ""
+    """Why it is not known."""
+
+
 __all__ = [
     "NULL_HOST",
+    "Accepted",
     "Answer",
     "ByHand",
     "Capabilities",

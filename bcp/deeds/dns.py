@@ -22,7 +22,7 @@ from bcp.kit.dns_read import mx_of, query, say_trouble
 from bcp.kit.dnswire import Lost, exchange
 from bcp.kit.http import Http
 from bcp.kit.rdap import Registration, registration
-from bcp.mx.check import Line, lines_of, registry_line, unreadable
+from bcp.mx.check import Line, accepted_lines, lines_of, registry_line, unreadable
 from bcp.mx.facts import Way
 from bcp.mx.forecast import Forecast
 from bcp.mx.judged import together
@@ -85,8 +85,12 @@ async def check(app: App, domains: Sequence[str] = (), *, rdap: bool = False) ->
         lines[name] = lines_of(d, facts) + credential
     for line in await _registries(app, {n: readings[n].zone or n for n in names}) if rdap else ():
         lines.setdefault(line.domain, []).append(line)
+    for x in accepted_lines(app.world.accepted, list(app.world.domains), domains):
+        lines.setdefault(x.domain, []).append(x)
     said = {n: j.notes for n, j in judged.items()}
-    return Checked(tuple(x for n in names for x in lines.get(n, [])), said, await forecast.now(app))
+    return Checked(
+        tuple(x for n in dict.fromkeys([*names, *lines]) for x in lines.get(n, [])), said, await forecast.now(app)
+    )
 
 
 async def _registries(app: App, zones: Mapping[str, str]) -> list[Line]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bcp.contracts.action import Refusal
-from bcp.contracts.dns import Chain, Permission, Reading, Trouble
+from bcp.contracts.dns import Accepted, Chain, Permission, Reading, Trouble
 from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
 from bcp.kit.rdap import Registration
+from bcp.mx.accepted import NOT_KNOWN, differences
 from bcp.mx.facts import DomainFacts, Facts
 from bcp.mx.judged import CLEAR, Judged, no, note
 from bcp.mx.rules import (
@@ -33,7 +34,8 @@ class Line:
 
     domain: str
     aspect: str
-    """``reach``, ``right``, ``servers``, ``delegation``, ``dnssec``, ``ttl``, ``wildcard``, ``code``, ``mta-sts``."""
+    """``reach``, ``right``, ``servers``, ``delegation``, ``dnssec``, ``ttl``, ``wildcard``, ``code``, ``mta-sts``,
+    ``accepted``, ``registry``."""
     state: str
     """``ok``, ``warn``, ``fail``."""
     message: str
@@ -89,6 +91,19 @@ def ttl_is_short(d: DomainFacts, facts: Facts) -> Judged:
     if ttl <= HIGH_TTL_S:
         return CLEAR
     return note(f"TTL {ttl} s: senders keep the old MX for up to {format_duration(ttl)}; lower it in peacetime")
+
+
+def accepted_lines(accepted: Accepted | None, ours: Sequence[str], asked: Sequence[str]) -> list[Line]:
+    """Item 32: what the tenant accepts and the configuration does not have, and the other way round. ``asked``: only
+    these domains are meant; empty: all."""
+    if accepted is None:
+        return []
+    if accepted.problem:
+        name = asked[0] if asked else ours[0]
+        text = f"what the tenant accepts is not known: {accepted.problem}"
+        return [Line(name, "accepted", "warn", text, NOT_KNOWN, "Check accepted_domains: in bcp.yaml.")]
+    found = [f for f in differences(accepted, ours) if not asked or f.domain in asked]
+    return [Line(f.domain, "accepted", "warn", f.message, f.rule, f.hint) for f in found]
 
 
 GONE = frozenset({"client hold", "server hold", "inactive", "redemption period", "pending delete"})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bcp.contracts.dns import (
+    Accepted,
     Answer,
     Capabilities,
     Delegation,
@@ -75,3 +76,7 @@ class Facts:
     """What each back end can promise, by its name."""
     credential_ends: Mapping[str, float] = field(default_factory=dict)
     """When each back end's credential ends, where that is known."""
+    accepted: Accepted | None = None
+    """Domains that the tenant accepts mail for; ``None``: nobody said."""
+    ours: tuple[str, ...] = ()
+    """Every domain of the configuration."""

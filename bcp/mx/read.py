@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from bcp.contracts.dns import (
+    Accepted,
     Answer,
     Delegation,
     Dns,
@@ -48,6 +49,9 @@ class Reach(Protocol):
     def dns(self) -> Mapping[str, Dns]: ...
 
     @property
+    def accepted(self) -> Accepted | None: ...
+
+    @property
     def relays(self) -> Mapping[str, Relay]: ...
 
 
@@ -87,6 +91,8 @@ async def gather(orders: Sequence[SwapOrder], readings: Mapping[str, Reading], s
         targets,
         {n: services.dns[n].capabilities for n in groups},
         {n: e for n, e in zip(groups, ends, strict=True) if e is not None},
+        services.accepted,
+        tuple(services.domains),
     )
 
 

@@ -12,6 +12,7 @@ from bcp.contracts.action import Refusal
 from bcp.contracts.dns import Answer, Capabilities, Chain, Permission, Proof, Reading, Trouble
 from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
+from bcp.mx.accepted import tenant_agrees
 from bcp.mx.facts import DomainFacts, Facts, Way
 from bcp.mx.joined import held, said
 from bcp.mx.judged import CLEAR, Judged, no, note, together
@@ -32,7 +33,14 @@ def judge(facts: Facts) -> Judged:
         + together(rule(t) for t in facts.targets.values() for rule in TARGET_RULES)
         + together(host(name, facts) for name in facts.hosts for host in HOST_RULES)
         + felt(facts.domains)
+        + covered(facts)
     )
+
+
+def covered(facts: Facts) -> Judged:
+    """Item 32: what the tenant accepts, against what the configuration has. On the way back nothing is left behind."""
+    leaves = any(d.way is Way.TO_RELAY for d in facts.domains)
+    return tenant_agrees(facts.accepted, facts.ours) if leaves else CLEAR
 
 
 # -- one reading, before there is an order ---------------------------------------------------------------------------

@@ -122,6 +122,9 @@ class Settings(Model):
     """Public resolvers that `bcp dns watch` asks what senders are told, by name; addresses with an optional port."""
     rdap: Annotated[str, StringConstraints(pattern=r"^https?://\S*\{domain\}\S*$")] = "https://rdap.org/domain/{domain}"
     """Where `bcp dns check --rdap` asks what the registry says about a domain (RDAP). Nothing else asks."""
+    accepted_domains: Path | None = None
+    """File with the domains that the tenant accepts mail for: one a line, or what `Get-AcceptedDomain | Export-Csv`
+    writes. Plans and `bcp doctor` compare it with `domains`. Left out: what the last snapshot has from Graph."""
     relays: dict[Name, Any] = Field(default_factory=dict)
     """Backup relays by name."""
     channels: dict[Name, Any] = Field(default_factory=dict)

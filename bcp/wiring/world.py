@@ -13,7 +13,7 @@ from bcp.comms.pack import Pack, load_pack
 from bcp.contracts.caller import Caller, CallerPlugin
 from bcp.contracts.channel import Channel, ChannelPlugin, Inbound
 from bcp.contracts.directory import DirectoryPlugin, DirectoryService
-from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
+from bcp.contracts.dns import Accepted, Dns, Domain, MxHost, MxSet
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.contracts.relay import Relay, RelayPlugin, RelaySettings
 from bcp.contracts.roles import Carrier, asking, played
@@ -22,12 +22,14 @@ from bcp.kernel.clock import Clock, iso
 from bcp.kernel.names import host_name
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
+from bcp.mx.accepted import names
 from bcp.mx.host import make_host
 from bcp.mx.looking import Looking
 from bcp.registry import made
 from bcp.settings import Configuration, DomainSettings
 from bcp.settings.families import place_of
 from bcp.store.files.inbox import read_answers
+from bcp.wiring.accepted import accepted_in
 from bcp.wiring.shipped import SHIPPED
 
 UNMOVED = "none"
@@ -168,6 +170,16 @@ class World:
     def peace(self) -> Snapshot | None:
         """The last one."""
         return self.snapshots.latest()
+
+    @cached_property
+    def accepted(self) -> Accepted | None:
+        """What the tenant accepts mail for: as the file says, else the last snapshot. ``None``: nobody said."""
+        if (path := self.settings.accepted_domains) is not None:
+            return accepted_in(path)
+        if self.peace is None or not self.peace.accepted:
+            return None
+        good, odd = names(self.peace.accepted)
+        return Accepted(good, f"snapshot of {iso(self.peace.taken)}", odd)
 
     def peace_data(self) -> dict[str, Any]:
         """The same, as expressions of playbooks see it."""

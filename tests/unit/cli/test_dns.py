@@ -10,6 +10,7 @@ import typer
 
 from bcp.cli import dns, dns_watch, render
 from bcp.contracts.dns import (
+    Accepted,
     Answer,
     Capabilities,
     Delegation,
@@ -112,6 +113,15 @@ def test_a_host_that_cannot_be_read_is_one_line_with_its_rule(ask) -> None:
     found = json.loads(out)
     assert code == 1 and [c["rule"] for c in found["checks"]] == ["dns.silent"] and found["failed"] == 1
     assert found["forecast"]["parts"]["ttl_s"] == 3600, "of peacetime"
+
+
+def test_what_the_tenant_accepts_and_we_do_not_have_is_named_and_not_counted(ask, house) -> None:
+    house.app.world.__dict__["accepted"] = Accepted(("corp.test", "two.test"), "accepted.csv")
+    code, out = ask(dns.check, Host())
+    assert code == 0 and out.startswith("MX of 1 domain can be moved.\n") and "\ntwo.test\n" in out
+    assert "stays" not in out and "leaves its mail on the path that is down" in " ".join(out.split())
+    code, out = ask(dns.check, Host(), as_json=True, domains=["corp.test"])
+    assert "dns.not-covered" not in out, "it was asked about one domain"
 
 
 def test_a_credential_that_has_ended_is_said_of_the_host(ask) -> None:

@@ -115,6 +115,7 @@ def world(dns=None, relays=None, **more):
         "three.test": Domain("three.test", "main"),
     }
     found = {"main": dns or FakeDns(), "second": FakeDns("second")}
+    more.setdefault("accepted", None)
     return SimpleNamespace(
         domains=domains, dns=found, relays=relays or {"mx-backup": FakeRelay()}, clock=FakeClock(NOW), dry=False, **more
     )

@@ -59,6 +59,7 @@ class World:
             dns={"main": self.host},
             relays=relays or {"mx-backup": SimpleNamespace(mx=RELAY.hosts)},
             recorded={},
+            accepted=None,
             halt=Halt(),
         )
 
