@@ -52,6 +52,26 @@ class Serial:
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """What a resolver inside our own network tells for a domain."""
+
+    domain: str
+    resolver: str
+    """Its name in the configuration."""
+    mx: MxSet | None
+    problem: str = ""
+    """Why it gave no usable answer."""
+
+
+class InsideView(Protocol):
+    """The resolvers that machines inside our network ask."""
+
+    async def look(self, domains: Sequence[str]) -> list[Inside]:
+        """What each of them tells for each domain. Silence is a problem in the result, never an error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """What DNS says about a host."""
 
@@ -210,6 +230,8 @@ __all__ = [
     "Domain",
     "Guard",
     "HostFacts",
+    "Inside",
+    "InsideView",
     "MxHost",
     "MxSet",
     "Permission",

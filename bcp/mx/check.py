@@ -17,6 +17,7 @@ from bcp.mx.rules import (
     SIGNATURE_ENDS_S,
     delegated_here,
     hosts_agree,
+    inside_agrees,
     managed_elsewhere,
     permitted,
     servers_agree,
@@ -138,6 +139,11 @@ def _servers(d: DomainFacts) -> str:
     return f"{count} authoritative address(es) serve what the host has"
 
 
+def _inside(d: DomainFacts) -> str:
+    """Nothing, where the configuration names no resolver inside."""
+    return f"{', '.join(i.resolver for i in d.inside)} inside our network tells what the world gets" if d.inside else ""
+
+
 def _delegation(d: DomainFacts) -> str:
     world = d.delegation.world if d.delegation is not None else ()
     return f"delegated to {', '.join(world)}" if world else "name servers are not known to the resolvers"
@@ -161,6 +167,7 @@ Rule = Callable[[DomainFacts, Facts], Judged]
 ASPECTS: tuple[tuple[str, tuple[Rule, ...], Callable[[DomainFacts], str]], ...] = (
     ("right", (permitted,), _right),
     ("servers", (servers_agree, hosts_agree), _servers),
+    ("inside", (inside_agrees,), _inside),
     ("delegation", (delegated_here, not_lame), _delegation),
     ("dnssec", (signatures_last,), _dnssec),
     ("ttl", (ttl_is_short, ttl_fits), _ttl),
@@ -171,7 +178,7 @@ ASPECTS: tuple[tuple[str, tuple[Rule, ...], Callable[[DomainFacts], str]], ...] 
 """What is looked at, the rules about it, and what is said where they have nothing to say (empty: nothing)."""
 
 
-NOTES = {"code": "dns.managed-elsewhere", "dnssec": "dns.signatures-end"}
+NOTES = {"inside": "dns.inside-differs", "code": "dns.managed-elsewhere", "dnssec": "dns.signatures-end"}
 """Rules whose word is a warning and no refusal."""
 
 

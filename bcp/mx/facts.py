@@ -13,6 +13,7 @@ from bcp.contracts.dns import (
     Capabilities,
     Delegation,
     HostFacts,
+    Inside,
     MxSet,
     Proof,
     Reading,
@@ -48,6 +49,8 @@ class DomainFacts:
     sts: StsPolicy = field(default_factory=StsPolicy)
     managed_by: tuple[str, ...] = ()
     """Infrastructure as code that keeps these records (``bcp.mx.markers``)."""
+    inside: tuple[Inside, ...] = ()
+    """What resolvers inside our network tell."""
 
 
 @dataclass(frozen=True, slots=True)

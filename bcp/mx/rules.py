@@ -179,6 +179,21 @@ def _served(a: Answer, d: DomainFacts) -> Judged:
     )
 
 
+def inside_agrees(d: DomainFacts, facts: Facts) -> Judged:
+    """Item 3: a view inside our network that tells another MX is not moved with the one outside. Never a refusal."""
+    old, new = d.order.old, d.order.new
+    other = [i for i in d.inside if not i.problem and not old.same(i.mx) and not new.same(i.mx)]
+    silent = [i for i in d.inside if i.problem]
+    return note(
+        *(
+            f"inside our network {i.resolver} tells {i.mx or 'no MX'} for {i.domain}, the world gets {old}: that view "
+            "is not moved, and mail from inside keeps its way; change it there as well, if it leads to what is down"
+            for i in other
+        ),
+        *(f"the view inside our network was not seen for {i.domain}: {i.problem}" for i in silent),
+    )
+
+
 def hosts_agree(d: DomainFacts, facts: Facts) -> Judged:
     """Item 11: where several hosts serve the zone, each has the old or the new MX. Anything else is somebody's."""
     r, old, new = d.reading, d.order.old, d.order.new
@@ -299,6 +314,7 @@ DOMAIN_RULES: tuple[Callable[[DomainFacts, Facts], Judged], ...] = (
     ttl_fits,
     permitted,
     servers_agree,
+    inside_agrees,
     hosts_agree,
     delegated_here,
     signatures_hold,

@@ -20,6 +20,7 @@ from bcp.contracts.roles import Carrier, asking, played
 from bcp.detect.snapshot import Snapshot, Snapshots
 from bcp.kernel.clock import Clock, iso
 from bcp.kernel.names import host_name
+from bcp.kit.inside import InsideResolvers
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
 from bcp.mx.accepted import names
@@ -81,6 +82,12 @@ class World:
 
             found[TOGETHER.join(several)] = Together({n: found[n] for n in several})
         return found
+
+    @cached_property
+    def inside(self) -> InsideResolvers | None:
+        """Resolvers inside our network, where there are some. They hold no connection."""
+        named = self.settings.inside_resolvers
+        return InsideResolvers(named) if named else None
 
     @cached_property
     def relays(self) -> dict[str, Relay]:

@@ -60,6 +60,7 @@ class World:
             relays=relays or {"mx-backup": SimpleNamespace(mx=RELAY.hosts)},
             recorded={},
             accepted=None,
+            inside=None,
             halt=Halt(),
         )
 
