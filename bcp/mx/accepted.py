@@ -7,12 +7,10 @@ the domains that are known move.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bcp.contracts.dns import Accepted
-from bcp.kernel.names import domain_name
 from bcp.mx.judged import CLEAR, Judged, note
 
 NOT_COVERED = "dns.not-covered"
@@ -20,10 +18,6 @@ NOT_ACCEPTED = "dns.not-accepted"
 NOT_KNOWN = "dns.accepted-unknown"
 MICROSOFTS = ("onmicrosoft.com", "onmicrosoft.us", "onmschina.cn")
 """Zones of Microsoft's own: every tenant has a domain there, and nobody else can move its MX."""
-HEADINGS = ("domainname", "domain name", "domain", "name", "id")
-"""Columns that hold the domain, as ``Get-AcceptedDomain`` and exports of the admin centre call them, the best first."""
-SUBDOMAINS = "matchsubdomains"
-"""Column that says whether all subdomains are accepted."""
 NAMED = 5
 """So many names in one sentence."""
 
@@ -36,34 +30,6 @@ class Found:
     rule: str
     message: str
     hint: str
-
-
-def parse(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Domains of a file, and what is none: one a line, or a table with commas or semicolons and a heading, as
-    ``Get-AcceptedDomain | Export-Csv`` writes it. ``#`` begins a comment."""
-    lines = [x.strip() for x in text.lstrip("\ufeff").splitlines() if x.strip() and not x.lstrip().startswith("#")]
-    if not lines:
-        return (), ()
-    mark = ";" if lines[0].count(";") > lines[0].count(",") else ","
-    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark) if row]
-    heading = [cell.lower() for cell in rows[0]]
-    column = next((heading.index(h) for h in HEADINGS if h in heading), None)
-    at, rows = column or 0, [row for row in rows[column is not None :] if len(row) > (column or 0)]
-    below = heading.index(SUBDOMAINS) if SUBDOMAINS in heading else None
-    stars = [f"*.{r[at]}" for r in rows if below is not None and len(r) > below and r[below].lower() == "true"]
-    return names([*(r[at] for r in rows), *stars])
-
-
-def names(given: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Domain names in one form, each once, and what is none."""
-    good, odd = dict[str, None](), list[str]()
-    for text in given:
-        star = "*." if text.startswith("*.") else ""
-        try:
-            good[star + domain_name(text.removeprefix("*."))] = None
-        except ValueError:
-            odd.append(text)
-    return tuple(good), tuple(odd)
 
 
 def differences(accepted: Accepted, ours: Iterable[str]) -> list[Found]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bcp.contracts.dns import Accepted
 from bcp.kernel.glance import MAX_BYTES
-from bcp.mx.accepted import parse
+from bcp.mx.accepted_list import parse
 
 
 def accepted_in(path: Path) -> Accepted:

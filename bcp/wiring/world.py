@@ -23,14 +23,12 @@ from bcp.kernel.names import host_name
 from bcp.kit.inside import InsideResolvers
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
-from bcp.mx.accepted import names
 from bcp.mx.host import make_host
 from bcp.mx.looking import Looking
 from bcp.registry import made
 from bcp.settings import Configuration, DomainSettings
 from bcp.settings.families import place_of
 from bcp.store.files.inbox import read_answers
-from bcp.wiring.accepted import accepted_in
 from bcp.wiring.shipped import SHIPPED
 
 UNMOVED = "none"
@@ -182,9 +180,13 @@ class World:
     def accepted(self) -> Accepted | None:
         """What the tenant accepts mail for: as the file says, else the last snapshot. ``None``: nobody said."""
         if (path := self.settings.accepted_domains) is not None:
+            from bcp.wiring.accepted import accepted_in  # a run without such a file needs none of it
+
             return accepted_in(path)
         if self.peace is None or not self.peace.accepted:
             return None
+        from bcp.mx.accepted_list import names
+
         good, odd = names(self.peace.accepted)
         return Accepted(good, f"snapshot of {iso(self.peace.taken)}", odd)
 

@@ -6,7 +6,8 @@ import pytest
 from unit.mx.worlds import DOMAIN, back, domain, facts
 
 from bcp.contracts.dns import Accepted
-from bcp.mx.accepted import NOT_ACCEPTED, NOT_COVERED, differences, names, parse, tenant_agrees
+from bcp.mx.accepted import NOT_ACCEPTED, NOT_COVERED, differences, tenant_agrees
+from bcp.mx.accepted_list import names, parse
 from bcp.mx.check import accepted_lines
 from bcp.mx.rules import covered
 
