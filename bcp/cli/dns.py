@@ -76,7 +76,8 @@ def _checked(found: Checked) -> str:
 
     domains = list(dict.fromkeys(x.domain for x in found.lines))
     broken = [d for d in domains if any(x.state == "fail" for x in found.lines if x.domain == d)]
-    total = f"{len(domains)} domain{'s' if len(domains) != 1 else ''}"
+    ours = sum(1 for x in found.lines if x.aspect == "reach")  # what is not ours is only named
+    total = f"{ours} domain{'s' if ours != 1 else ''}"
     first = f"MX of {len(broken)} of {total} could not be moved today" if broken else f"MX of {total} can be moved"
     out = [render.paint(first + ".", "bad" if broken else "ok")]
     for domain in domains:

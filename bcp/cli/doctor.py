@@ -9,13 +9,13 @@ import typer
 from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
+from bcp.cli.doctor_dns import accepted_checks, dns_checks
 from bcp.kernel.errors import BcpError, Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from bcp.contracts.channel import Check
-    from bcp.contracts.dns import Permission
     from bcp.wiring import App
 
 
@@ -72,6 +72,7 @@ async def _checks(app: App) -> list[Check]:
             group.create_task(guarded("messages", _messages(app))),
             group.create_task(guarded("playbooks", _playbooks(app))),
             group.create_task(guarded("snapshot", _peace(app))),
+            group.create_task(guarded("accepted domains", accepted_checks(app))),
             group.create_task(guarded("detection", _detection(app))),
             group.create_task(guarded("serve", _serve(app))),
             group.create_task(guarded("forecast", _forecast(app))),
@@ -89,7 +90,7 @@ def _families(app: App) -> tuple[tuple[str, Callable[[], Iterable[str]], Callabl
     """What is looked at one by one: its family, the names there are, and the look at one."""
     world = app.world
     return (
-        ("dns", lambda: world.dns, lambda name: _dns(app, name)),
+        ("dns", lambda: world.dns, lambda name: dns_checks(app, name)),
         ("relay", lambda: world.relays, lambda name: _relay(app, name)),
         ("channel", lambda: world.channels, lambda name: world.channels[name].check()),
     )
@@ -296,53 +297,6 @@ async def _playbooks(app: App) -> list[Check]:
                 )
             )
     return out or [Check("playbooks", "ok", "nothing wrong with any")]
-
-
-async def _dns(app: App, name: str) -> list[Check]:
-    from bcp.contracts.channel import Check
-    from bcp.contracts.dns import SwapOrder
-    from bcp.wiring.world import UNMOVED
-
-    out, back_end = [], app.world.dns[name]
-    domains = [d.name for d in app.world.domains.values() if d.dns == name]
-    for reading in await back_end.read(domains):
-        if reading.problem or reading.mx is None:
-            out.append(
-                Check(
-                    f"mx {reading.domain}", "fail", reading.problem or "no MX", "Check domains: and dns: in bcp.yaml."
-                )
-            )
-            continue
-        if name == UNMOVED:
-            text = f"{reading.mx}; no DNS back end: MX is never moved by us"
-            out.append(Check(f"mx {reading.domain}", "warn", text, "Look and talk work. To move MX: dns: in bcp.yaml."))
-            continue
-        proof = (await back_end.prove([SwapOrder(reading.domain, reading.mx, reading.mx)]))[0]
-        ttl = "" if reading.mx.ttl_s <= 3600 else f"; its TTL of {reading.mx.ttl_s} s delays a switch, lower it"
-        out.append(
-            Check(
-                f"mx {reading.domain}",
-                _mx_state(proof.permission, ttl),
-                f"{reading.mx}, {'we may change it' if proof.allowed else proof.message}{ttl}",
-                proof.hint,
-            )
-        )
-    if leans := back_end.capabilities.leans:
-        text = f"its tokens come from {', '.join(leans)}: when sign-in there is down no new one is to be had"
-        hint = "Keep a daemon running, which holds one for an hour; better: a second DNS host, or RFC 2136."
-        out.append(Check(f"dns {name}", "warn", text, hint))
-    bad = [a for a in await back_end.answers(domains) if a.problem]
-    out += [Check(f"dns {a.address}", "warn", f"{a.problem} for {a.domain}", "Is this server up?") for a in bad]
-    return out
-
-
-def _mx_state(permission: Permission, ttl: str) -> str:
-    """A host that cannot say whether we may is no failure, and no reason to be sure."""
-    from bcp.contracts.dns import Permission
-
-    if permission is Permission.NOT_ALLOWED:
-        return "fail"
-    return "warn" if ttl or permission is Permission.CANNOT_SAY else "ok"
 
 
 async def _relay(app: App, name: str) -> list[Check]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar, final
+from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar, final, runtime_checkable
 
 from pydantic import Field, StringConstraints
 
@@ -77,6 +77,16 @@ class DirectoryService(Protocol):  # type: ignore[misc] # a protocol that nobody
 
     async def close(self) -> None:
         """Let connections go."""
+
+
+@runtime_checkable
+class TellsDomains(Protocol):
+    """A directory that also knows which domains the tenant accepts mail for. It need not: then a file may say it
+    (``accepted_domains:``)."""
+
+    async def accepted_domains(self) -> list[str]:
+        """Every domain that the tenant accepts mail for, the provider's own included. Raises errors of the tree."""
+        ...
 
 
 S = TypeVar("S", bound=DirectorySettings)

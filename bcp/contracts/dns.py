@@ -52,6 +52,26 @@ class Serial:
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """What a resolver inside our own network tells for a domain."""
+
+    domain: str
+    resolver: str
+    """Its name in the configuration."""
+    mx: MxSet | None
+    problem: str = ""
+    """Why it gave no usable answer."""
+
+
+class InsideView(Protocol):
+    """The resolvers that machines inside our network ask."""
+
+    async def look(self, domains: Sequence[str]) -> list[Inside]:
+        """What each of them tells for each domain. Silence is a problem in the result, never an error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """What DNS says about a host."""
 
@@ -184,8 +204,23 @@ class Domain:
     """Infrastructure as code that keeps its records, as the configuration says; it would put an MX back."""
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Domains that the tenant accepts mail for, as a file or a snapshot of peacetime says."""
+
+    domains: tuple[str, ...] = ()
+    """In A-label form; ``*.corp.test`` where all subdomains are accepted."""
+    source: str = ""
+    """Where that is from, and of when."""
+    odd: tuple[str, ...] = ()
+    """What stands there and is no domain name."""
+    problem: str = ""
+    """Why it is not known."""
+
+
 __all__ = [
     "NULL_HOST",
+    "Accepted",
     "Answer",
     "ByHand",
     "Capabilities",
@@ -195,6 +230,8 @@ __all__ = [
     "Domain",
     "Guard",
     "HostFacts",
+    "Inside",
+    "InsideView",
     "MxHost",
     "MxSet",
     "Permission",

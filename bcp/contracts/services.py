@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bcp.contracts.dns import Answer, Dns, Domain, MxSet
+from bcp.contracts.dns import Accepted, Answer, Dns, Domain, InsideView, MxSet
 from bcp.contracts.relay import Relay
 from bcp.kernel.clock import Clock
 
@@ -269,6 +269,10 @@ class Services:
     reports: Reports
     recorded: Mapping[str, MxSet] = field(default_factory=dict)
     """For a failback: the MX each domain had before the run we come back from."""
+    accepted: Accepted | None = None
+    """Domains that the tenant accepts mail for, where somebody said so."""
+    inside: InsideView | None = None
+    """Resolvers inside our network, where the configuration names some."""
     allow_shell: tuple[str, ...] = ()
     halt: Halt = field(default_factory=Halt)
     answers: Answers = field(default_factory=NoAnswers)

@@ -18,11 +18,10 @@ from bcp.kernel.document import did_you_mean
 from bcp.kernel.endpoint import Endpoint, parse_endpoint
 from bcp.kernel.errors import Invalid
 from bcp.kernel.secret import Secret
-from bcp.kit.dns_read import mx_of, query, say_trouble
-from bcp.kit.dnswire import Lost, exchange
 from bcp.kit.http import Http
+from bcp.kit.inside import mx_told
 from bcp.kit.rdap import Registration, registration
-from bcp.mx.check import Line, lines_of, registry_line, unreadable
+from bcp.mx.check import Line, accepted_lines, lines_of, registry_line, unreadable
 from bcp.mx.facts import Way
 from bcp.mx.forecast import Forecast
 from bcp.mx.judged import together
@@ -33,9 +32,6 @@ from bcp.mx.target import RELAY_TTL_S
 from bcp.mx.target_rules import HOST_RULES
 from bcp.wiring import App
 from bcp.wiring.world import TOGETHER, UNMOVED
-
-LOOK_S = 3.0
-"""How long one resolver may take to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +81,12 @@ async def check(app: App, domains: Sequence[str] = (), *, rdap: bool = False) ->
         lines[name] = lines_of(d, facts) + credential
     for line in await _registries(app, {n: readings[n].zone or n for n in names}) if rdap else ():
         lines.setdefault(line.domain, []).append(line)
+    for x in accepted_lines(app.world.accepted, list(app.world.domains), domains):
+        lines.setdefault(x.domain, []).append(x)
     said = {n: j.notes for n, j in judged.items()}
-    return Checked(tuple(x for n in names for x in lines.get(n, [])), said, await forecast.now(app))
+    return Checked(
+        tuple(x for n in dict.fromkeys([*names, *lines]) for x in lines.get(n, [])), said, await forecast.now(app)
+    )
 
 
 async def _registries(app: App, zones: Mapping[str, str]) -> list[Line]:
@@ -196,18 +196,9 @@ async def _authoritative(app: App, name: str, domains: Sequence[str]) -> list[Se
 
 
 async def _cached(app: App, name: str, endpoint: Endpoint, domains: Sequence[str]) -> list[Served]:
-    asked = [query(d, "MX", recurse=True) for d in domains]
-    try:
-        async with asyncio.timeout(2 * LOOK_S):
-            replies = await exchange(endpoint, asked, keyring=None, timeout_s=LOOK_S, window=16)
-    except TimeoutError:
-        replies = [Lost(f"{endpoint} does not answer in time") for _ in domains]
-    now, out = app.clock.now(), []
-    for domain, reply in zip(domains, replies, strict=True):
-        problem = say_trouble(reply, name, domain, authority=False)
-        mx = None if isinstance(reply, Lost) else mx_of(reply, domain)
-        out.append(Served(domain, name, True, mx, problem, now))
-    return out
+    told = await mx_told(name, endpoint, domains)
+    now = app.clock.now()
+    return [Served(d, name, True, mx, problem, now) for d, (mx, problem) in zip(domains, told, strict=True)]
 
 
 async def wanted(app: App, domains: Sequence[str], to: str = "") -> dict[str, MxSet]:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from bcp.contracts.directory import TellsDomains
 from bcp.contracts.dns import Dns, Domain
 from bcp.detect.snapshot import Snapshot
 from bcp.kernel.errors import BcpError
@@ -65,6 +66,14 @@ class _Taker:
         assert self.app.world.source is not None
         return [asdict(r) for r in await self.app.world.source.mail_records(domain)]
 
+    async def accepted(self) -> tuple[str, ...] | None:
+        """Domains that the tenant accepts mail for, where the directory can tell."""
+        source = self.app.world.source
+        if not isinstance(source, TellsDomains):
+            return None
+        found = await self.fact("accepted domains", source.accepted_domains, None)
+        return tuple(sorted(found)) if found is not None else None
+
     async def health(self) -> dict[str, str]:
         """Status of every service, to know what was amiss before."""
         source = self.app.world.source
@@ -114,10 +123,11 @@ async def take(app: App) -> Snapshot:
     """Read everything, side by side. Raises nothing: what cannot be read is listed in ``unreadable``."""
     taker = _Taker(app)
     domains, relays = list(app.world.domains.values()), list(app.world.relays)
-    facts, probes, health = await asyncio.gather(
+    facts, probes, health, accepted = await asyncio.gather(
         asyncio.gather(*(taker.domain(d) for d in domains)),
         asyncio.gather(*(taker.relay(r) for r in relays)),
         taker.health(),
+        taker.accepted(),
     )
     return Snapshot(
         app.clock.now(),
@@ -125,4 +135,5 @@ async def take(app: App) -> Snapshot:
         dict(zip(relays, probes, strict=True)),
         health,
         tuple(sorted(set(taker.unreadable))),
+        accepted,
     )

@@ -27,6 +27,8 @@ class Snapshot:
     relays: Mapping[str, Any] = field(default_factory=dict)
     health: Mapping[str, str] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
+    accepted: tuple[str, ...] | None = None
+    """Domains that the tenant accepts mail for; ``None``: nobody said."""
 
     def to_data(self) -> dict[str, Any]:
         """As it is kept."""
@@ -39,6 +41,8 @@ class Snapshot:
             "health": dict(self.health),
             "unreadable": list(self.unreadable),
         }
+        if self.accepted is not None:
+            body["accepted"] = list(self.accepted)
         return {**body, "digest": digest(body)}
 
 
@@ -47,7 +51,9 @@ def from_data(data: Mapping[str, Any], where: str = "") -> Snapshot:
     body = {k: v for k, v in data.items() if k != "digest"}
     if body.get("schema") != SCHEMA or data.get("digest") != digest(body):
         raise Invalid(f"{where or 'this'} is no snapshot, or was altered", hint="Make a new one: bcp snapshot")
-    return Snapshot(float(body["taken"]), body["domains"], body["relays"], body["health"], tuple(body["unreadable"]))
+    accepted = tuple(body["accepted"]) if "accepted" in body else None
+    taken, unreadable = float(body["taken"]), tuple(body["unreadable"])
+    return Snapshot(taken, body["domains"], body["relays"], body["health"], unreadable, accepted)
 
 
 class Snapshots:
@@ -100,6 +106,10 @@ def differences(old: Snapshot, new: Snapshot) -> list[tuple[str, Any, Any]]:
                 where = f"{title}{name} {fact}"
                 if one.get(fact) != two.get(fact) and where not in blind:
                     out.append((where, one.get(fact), two.get(fact)))
+    if old.accepted is not None and new.accepted is not None:
+        for name in sorted({*old.accepted} ^ {*new.accepted}):
+            there, gone = ("there", "-") if name in old.accepted else ("-", "there")
+            out.append((f"accepted domain {name}", there, gone))
     for name in sorted({*old.health, *new.health}):
         if old.health.get(name) != new.health.get(name) and "health" not in blind:
             out.append((f"health {name}", old.health.get(name), new.health.get(name)))

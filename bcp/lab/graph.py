@@ -77,6 +77,11 @@ class GraphLab(VendorLab):
             return web.json_response({"error": {"code": "x", "message": "the lab says no"}}, status=status)
         return web.json_response({"id": "inbox", "displayName": "Inbox"})
 
+    async def _domains(self, request: web.Request) -> web.Response:
+        await self._note(request, dict(request.query))
+        rows = [{"id": d, "isVerified": True, "supportedServices": ["Email"]} for d in self.domains]
+        return web.json_response({"@odata.context": "x", "value": rows})
+
     async def _records(self, request: web.Request) -> web.Response:
         await self._note(request, dict(request.query))
         domain = request.match_info["domain"]

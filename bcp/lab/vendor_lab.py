@@ -57,6 +57,8 @@ class VendorLab:
     """With it requests are met by bursts of 429, by 503 after acceptance and by hangs, by chance."""
     _burst: int = 0
     mx_record: str = ""
+    domains: list[str] = field(default_factory=list)
+    """Domains that the tenant accepts mail for."""
     members: dict[str, list[str]] = field(default_factory=dict)
     """Ids of users by group of Entra."""
     page_size: int = 2

@@ -33,6 +33,7 @@ class Vendors(TwilioLab, SlackLab, GraphLab):
         app.router.add_get("/v1.0/admin/serviceAnnouncement/healthOverviews", self._health)
         app.router.add_get("/v1.0/admin/serviceAnnouncement/issues", self._issues)
         app.router.add_get("/v1.0/users/{user}/mailFolders/inbox", self._inbox)
+        app.router.add_get("/v1.0/domains", self._domains)
         app.router.add_get("/v1.0/domains/{domain}/serviceConfigurationRecords", self._records)
         app.router.add_get("/{tenant}/v2.0/.well-known/openid-configuration", self._openid)
         app.router.add_post("/{tenant}/oauth2/v2.0/token", self._token)

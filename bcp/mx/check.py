@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bcp.contracts.action import Refusal
-from bcp.contracts.dns import Chain, Permission, Reading, Trouble
+from bcp.contracts.dns import Accepted, Chain, Permission, Reading, Trouble
 from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
 from bcp.kit.rdap import Registration
+from bcp.mx.accepted import NOT_KNOWN, differences
 from bcp.mx.facts import DomainFacts, Facts
 from bcp.mx.judged import CLEAR, Judged, no, note
 from bcp.mx.rules import (
     SIGNATURE_ENDS_S,
     delegated_here,
     hosts_agree,
+    inside_agrees,
     managed_elsewhere,
     permitted,
     servers_agree,
@@ -33,7 +35,8 @@ class Line:
 
     domain: str
     aspect: str
-    """``reach``, ``right``, ``servers``, ``delegation``, ``dnssec``, ``ttl``, ``wildcard``, ``code``, ``mta-sts``."""
+    """``reach``, ``right``, ``servers``, ``delegation``, ``dnssec``, ``ttl``, ``wildcard``, ``code``, ``mta-sts``,
+    ``accepted``, ``registry``."""
     state: str
     """``ok``, ``warn``, ``fail``."""
     message: str
@@ -91,6 +94,19 @@ def ttl_is_short(d: DomainFacts, facts: Facts) -> Judged:
     return note(f"TTL {ttl} s: senders keep the old MX for up to {format_duration(ttl)}; lower it in peacetime")
 
 
+def accepted_lines(accepted: Accepted | None, ours: Sequence[str], asked: Sequence[str]) -> list[Line]:
+    """Item 32: what the tenant accepts and the configuration does not have, and the other way round. ``asked``: only
+    these domains are meant; empty: all."""
+    if accepted is None:
+        return []
+    if accepted.problem:
+        name = asked[0] if asked else ours[0]
+        text = f"what the tenant accepts is not known: {accepted.problem}"
+        return [Line(name, "accepted", "warn", text, NOT_KNOWN, "Check accepted_domains: in bcp.yaml.")]
+    found = [f for f in differences(accepted, ours) if not asked or f.domain in asked]
+    return [Line(f.domain, "accepted", "warn", f.message, f.rule, f.hint) for f in found]
+
+
 GONE = frozenset({"client hold", "server hold", "inactive", "redemption period", "pending delete"})
 """Registry states (RFC 8056) in which a domain is not, or soon no longer, in DNS: no MX of it is found."""
 REGISTRATION_ENDS_S = 30 * 86_400.0
@@ -123,6 +139,11 @@ def _servers(d: DomainFacts) -> str:
     return f"{count} authoritative address(es) serve what the host has"
 
 
+def _inside(d: DomainFacts) -> str:
+    """Nothing, where the configuration names no resolver inside."""
+    return f"{', '.join(i.resolver for i in d.inside)} inside our network tells what the world gets" if d.inside else ""
+
+
 def _delegation(d: DomainFacts) -> str:
     world = d.delegation.world if d.delegation is not None else ()
     return f"delegated to {', '.join(world)}" if world else "name servers are not known to the resolvers"
@@ -146,6 +167,7 @@ Rule = Callable[[DomainFacts, Facts], Judged]
 ASPECTS: tuple[tuple[str, tuple[Rule, ...], Callable[[DomainFacts], str]], ...] = (
     ("right", (permitted,), _right),
     ("servers", (servers_agree, hosts_agree), _servers),
+    ("inside", (inside_agrees,), _inside),
     ("delegation", (delegated_here, not_lame), _delegation),
     ("dnssec", (signatures_last,), _dnssec),
     ("ttl", (ttl_is_short, ttl_fits), _ttl),
@@ -156,7 +178,7 @@ ASPECTS: tuple[tuple[str, tuple[Rule, ...], Callable[[DomainFacts], str]], ...] 
 """What is looked at, the rules about it, and what is said where they have nothing to say (empty: nothing)."""
 
 
-NOTES = {"code": "dns.managed-elsewhere", "dnssec": "dns.signatures-end"}
+NOTES = {"inside": "dns.inside-differs", "code": "dns.managed-elsewhere", "dnssec": "dns.signatures-end"}
 """Rules whose word is a warning and no refusal."""
 
 

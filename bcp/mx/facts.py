@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bcp.contracts.dns import (
+    Accepted,
     Answer,
     Capabilities,
     Delegation,
     HostFacts,
+    Inside,
     MxSet,
     Proof,
     Reading,
@@ -47,6 +49,8 @@ class DomainFacts:
     sts: StsPolicy = field(default_factory=StsPolicy)
     managed_by: tuple[str, ...] = ()
     """Infrastructure as code that keeps these records (``bcp.mx.markers``)."""
+    inside: tuple[Inside, ...] = ()
+    """What resolvers inside our network tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +79,7 @@ class Facts:
     """What each back end can promise, by its name."""
     credential_ends: Mapping[str, float] = field(default_factory=dict)
     """When each back end's credential ends, where that is known."""
+    accepted: Accepted | None = None
+    """Domains that the tenant accepts mail for; ``None``: nobody said."""
+    ours: tuple[str, ...] = ()
+    """Every domain of the configuration."""

@@ -124,10 +124,11 @@ def said(r: Reading) -> str:
     return "; ".join(f"{n} has {m or 'no MX'}" for n, m in r.hosts)
 
 
-def goes_back(done: Mapping[str, Swap]) -> bool:
-    """Must the others be put back? Where one is in doubt they stay: it may have moved, and reading decides."""
-    states = {s.state for s in done.values()}
-    return bool(states & {SwapState.REFUSED, SwapState.CONFLICT}) and SwapState.UNKNOWN not in states
+def goes_back(order: SwapOrder, done: Mapping[str, Swap]) -> bool:
+    """Must the others be put back? Where one is in doubt only if it is read to have the old set still: what cannot be
+    read may have moved, and a later reading decides."""
+    bad = [s for s in done.values() if s.state not in DONE]
+    return bool(bad) and all(s.state is not SwapState.UNKNOWN or order.old.same(s.found) for s in bad)
 
 
 def swap(order: SwapOrder, done: Mapping[str, Swap], undone: Mapping[str, Swap]) -> Swap:
@@ -141,7 +142,7 @@ def swap(order: SwapOrder, done: Mapping[str, Swap], undone: Mapping[str, Swap])
         return Swap(order.domain, state, order.new, message, change=change)
     name, why = bad
     there = [n for n, s in done.items() if s.state in DONE]
-    if why.state is SwapState.UNKNOWN:
+    if why.state is SwapState.UNKNOWN and not goes_back(order, done):
         more = f"; {names(there)} already has {order.new}" if there else ""
         return Swap(order.domain, why.state, why.found, f"{name}: {why.message}{more}", SETTLE_HINT, why.code, change)
     kept = [n for n in there if n not in undone or undone[n].state not in DONE]

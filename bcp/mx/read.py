@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from bcp.contracts.dns import (
+    Accepted,
     Answer,
     Delegation,
     Dns,
     Domain,
     HostFacts,
+    Inside,
+    InsideView,
     Proof,
     Reading,
     Signed,
@@ -48,6 +52,12 @@ class Reach(Protocol):
     def dns(self) -> Mapping[str, Dns]: ...
 
     @property
+    def accepted(self) -> Accepted | None: ...
+
+    @property
+    def inside(self) -> InsideView | None: ...
+
+    @property
     def relays(self) -> Mapping[str, Relay]: ...
 
 
@@ -80,13 +90,16 @@ async def gather(orders: Sequence[SwapOrder], readings: Mapping[str, Reading], s
     mine = {n: [wanted[d] for d in domains] for n, domains in groups.items()}
     parts = await _each(mine.items(), lambda g: _host(g[0], g[1], readings, services, way))
     targets = await _targets(orders, groups, services)
+    inside = await _inside([o.domain for o in orders], services) if way is Way.TO_RELAY else {}
     ends = await _each(groups, lambda n: _credential(services.dns[n], groups[n]))
     return Facts(
         services.clock.now(),
-        tuple(d for part in parts for d in part),
+        tuple(replace(d, inside=tuple(inside.get(d.order.domain, ()))) for part in parts for d in part),
         targets,
         {n: services.dns[n].capabilities for n in groups},
         {n: e for n, e in zip(groups, ends, strict=True) if e is not None},
+        services.accepted,
+        tuple(services.domains),
     )
 
 
@@ -127,6 +140,14 @@ async def _host(
         )
         for o in orders
     ]
+
+
+async def _inside(domains: Sequence[str], services: Reach) -> dict[str, list[Inside]]:
+    """What resolvers inside our network tell, by domain."""
+    out: dict[str, list[Inside]] = {}
+    for one in await services.inside.look(domains) if services.inside is not None else ():
+        out.setdefault(one.domain, []).append(one)
+    return out
 
 
 async def _policy(dns: Dns, domain: str) -> StsPolicy:

@@ -12,6 +12,7 @@ from bcp.contracts.action import Refusal
 from bcp.contracts.dns import Answer, Capabilities, Chain, Permission, Proof, Reading, Trouble
 from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
+from bcp.mx.accepted import tenant_agrees
 from bcp.mx.facts import DomainFacts, Facts, Way
 from bcp.mx.joined import held, said
 from bcp.mx.judged import CLEAR, Judged, no, note, together
@@ -32,7 +33,14 @@ def judge(facts: Facts) -> Judged:
         + together(rule(t) for t in facts.targets.values() for rule in TARGET_RULES)
         + together(host(name, facts) for name in facts.hosts for host in HOST_RULES)
         + felt(facts.domains)
+        + covered(facts)
     )
+
+
+def covered(facts: Facts) -> Judged:
+    """Item 32: what the tenant accepts, against what the configuration has. On the way back nothing is left behind."""
+    leaves = any(d.way is Way.TO_RELAY for d in facts.domains)
+    return tenant_agrees(facts.accepted, facts.ours) if leaves else CLEAR
 
 
 # -- one reading, before there is an order ---------------------------------------------------------------------------
@@ -171,6 +179,21 @@ def _served(a: Answer, d: DomainFacts) -> Judged:
     )
 
 
+def inside_agrees(d: DomainFacts, facts: Facts) -> Judged:
+    """Item 3: a view inside our network that tells another MX is not moved with the one outside. Never a refusal."""
+    old, new = d.order.old, d.order.new
+    other = [i for i in d.inside if not i.problem and not old.same(i.mx) and not new.same(i.mx)]
+    silent = [i for i in d.inside if i.problem]
+    return note(
+        *(
+            f"inside our network {i.resolver} tells {i.mx or 'no MX'} for {i.domain}, the world gets {old}: that view "
+            "is not moved, and mail from inside keeps its way; change it there as well, if it leads to what is down"
+            for i in other
+        ),
+        *(f"the view inside our network was not seen for {i.domain}: {i.problem}" for i in silent),
+    )
+
+
 def hosts_agree(d: DomainFacts, facts: Facts) -> Judged:
     """Item 11: where several hosts serve the zone, each has the old or the new MX. Anything else is somebody's."""
     r, old, new = d.reading, d.order.old, d.order.new
@@ -296,6 +319,7 @@ DOMAIN_RULES: tuple[Callable[[DomainFacts, Facts], Judged], ...] = (
     ttl_fits,
     permitted,
     servers_agree,
+    inside_agrees,
     hosts_agree,
     delegated_here,
     signatures_hold,

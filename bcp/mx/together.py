@@ -1,8 +1,9 @@
 """Several DNS hosts that serve one zone, as actions see one (``bcp.contracts.dns.Dns``): all of them move, or none.
 
 A switch goes from host to host. When one refuses, those that moved are put back behind the same guard. Where one is in
-doubt nothing is put back: it may have moved, and reading decides. No host can lock the others, so that for a moment
-resolvers are told either set; a mixture that stays is the end of the swap, in words that nobody overlooks.
+doubt and cannot be read nothing is put back: it may have moved, and reading decides. No host can lock the others, so
+that for a moment resolvers are told either set; a mixture that stays is the end of the swap, in words that nobody
+overlooks.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class Together:
     async def _put_back(self, orders: Sequence[SwapOrder], done: Sequence[Mapping[str, Swap]]) -> list[dict[str, Swap]]:
         """At hosts that moved what another one refused: the same swap the other way, the last one first."""
         undone: list[dict[str, Swap]] = [{} for _ in orders]
-        back = [i for i in range(len(orders)) if joined.goes_back(done[i])]
+        back = [i for i in range(len(orders)) if joined.goes_back(orders[i], done[i])]
         for name in reversed(self.hosts):
             turned = {i: _turned(orders[i]) for i in back if name in done[i]}
             turned = {i: o for i, o in turned.items() if (name, _turned(o)) in self._moved}

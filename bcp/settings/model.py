@@ -120,8 +120,14 @@ class Settings(Model):
         default_factory=lambda: {"google": "8.8.8.8", "cloudflare": "1.1.1.1", "quad9": "9.9.9.9"}
     )
     """Public resolvers that `bcp dns watch` asks what senders are told, by name; addresses with an optional port."""
+    inside_resolvers: dict[Name, str] = Field(default_factory=dict)
+    """Resolvers that machines inside our network ask, by name; addresses with an optional port. Where they tell another
+    MX than the world gets (split DNS), plans and `bcp dns check` say so."""
     rdap: Annotated[str, StringConstraints(pattern=r"^https?://\S*\{domain\}\S*$")] = "https://rdap.org/domain/{domain}"
     """Where `bcp dns check --rdap` asks what the registry says about a domain (RDAP). Nothing else asks."""
+    accepted_domains: Path | None = None
+    """File with the domains that the tenant accepts mail for: one a line, or what `Get-AcceptedDomain | Export-Csv`
+    writes. Plans and `bcp doctor` compare it with `domains`. Left out: what the last snapshot has from Graph."""
     relays: dict[Name, Any] = Field(default_factory=dict)
     """Backup relays by name."""
     channels: dict[Name, Any] = Field(default_factory=dict)
@@ -162,7 +168,7 @@ class Settings(Model):
     plan: PlanSettings = PlanSettings()
     """Plans."""
 
-    @field_validator("resolvers")
+    @field_validator("resolvers", "inside_resolvers")
     @classmethod
     def _addresses(cls, value: dict[str, str]) -> dict[str, str]:
         for text in value.values():

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, ClassVar
 
 from bcp.contracts.contact import Contact
-from bcp.contracts.directory import Changes, DirectoryPlugin, DirectoryService, MailRecord
+from bcp.contracts.directory import Changes, DirectoryPlugin, DirectoryService, MailRecord, TellsDomains
 from bcp.kernel.errors import BcpError
 from bcp.testing.plugin import ConfiguredSuite
 from bcp.testing.vendor import WRONG_ANSWERS, Answer, Asked, FakeVendor
@@ -76,6 +76,8 @@ class DirectorySuite(ConfiguredSuite):
         }  # fmt: skip
         if self.tells_mail:
             found |= {"mail_records": lambda: d.mail_records("corp.test"), "health": d.health}
+        if isinstance(d, TellsDomains):
+            found["accepted_domains"] = d.accepted_domains
         return found
 
     # -- promises ----------------------------------------------------------------------------------------------------

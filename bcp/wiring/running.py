@@ -138,6 +138,8 @@ class Running:
             looker=self._looker(),
             reports=self.reporter(),
             recorded={d: MxSet.from_data(m) for d, m in request.recorded.items()},
+            accepted=world.accepted,
+            inside=world.inside,
             allow_shell=tuple(self.settings.shell.allow),
             halt=halt,
             answers=Replies(self.people, world),

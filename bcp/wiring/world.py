@@ -13,13 +13,14 @@ from bcp.comms.pack import Pack, load_pack
 from bcp.contracts.caller import Caller, CallerPlugin
 from bcp.contracts.channel import Channel, ChannelPlugin, Inbound
 from bcp.contracts.directory import DirectoryPlugin, DirectoryService
-from bcp.contracts.dns import Dns, Domain, MxHost, MxSet
+from bcp.contracts.dns import Accepted, Dns, Domain, MxHost, MxSet
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.contracts.relay import Relay, RelayPlugin, RelaySettings
 from bcp.contracts.roles import Carrier, asking, played
 from bcp.detect.snapshot import Snapshot, Snapshots
 from bcp.kernel.clock import Clock, iso
 from bcp.kernel.names import host_name
+from bcp.kit.inside import InsideResolvers
 from bcp.kit.mailer import CanaryMailer
 from bcp.kit.outside import RealOutside
 from bcp.mx.host import make_host
@@ -79,6 +80,12 @@ class World:
 
             found[TOGETHER.join(several)] = Together({n: found[n] for n in several})
         return found
+
+    @cached_property
+    def inside(self) -> InsideResolvers | None:
+        """Resolvers inside our network, where there are some. They hold no connection."""
+        named = self.settings.inside_resolvers
+        return InsideResolvers(named) if named else None
 
     @cached_property
     def relays(self) -> dict[str, Relay]:
@@ -168,6 +175,20 @@ class World:
     def peace(self) -> Snapshot | None:
         """The last one."""
         return self.snapshots.latest()
+
+    @cached_property
+    def accepted(self) -> Accepted | None:
+        """What the tenant accepts mail for: as the file says, else the last snapshot. ``None``: nobody said."""
+        if (path := self.settings.accepted_domains) is not None:
+            from bcp.wiring.accepted import accepted_in  # a run without such a file needs none of it
+
+            return accepted_in(path)
+        if self.peace is None or not self.peace.accepted:
+            return None
+        from bcp.mx.accepted_list import names
+
+        good, odd = names(self.peace.accepted)
+        return Accepted(good, f"snapshot of {iso(self.peace.taken)}", odd)
 
     def peace_data(self) -> dict[str, Any]:
         """The same, as expressions of playbooks see it."""

@@ -159,6 +159,20 @@ class GraphDirectory:
 
         return await self._ask(work, min(20.0, self.settings.timeout))
 
+    async def accepted_domains(self) -> list[str]:
+        """`/domains` (learn.microsoft.com, domain-list; Domain.Read.All): those that are verified and used for e-mail.
+
+        Graph documents `isVerified` for root domains only: a subdomain counts as verified with its root.
+        """
+
+        async def work(client: Any, configuration: Any) -> list[str]:
+            pages = _pages(client.domains, configuration, None, self.settings.api_url)
+            found = {str(d.id).lower(): d async for d in pages}
+            roots = tuple(f".{n}" for n, d in found.items() if d.is_verified)
+            return sorted(n for n, d in found.items() if f".{n}".endswith(roots) and _mails(d))
+
+        return await self._ask(work, min(20.0, self.settings.timeout))
+
     async def health(self) -> dict[str, str]:
         """Status of every service (ServiceHealth.Read.All)."""
 
@@ -170,6 +184,11 @@ class GraphDirectory:
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+
+def _mails(domain: Any) -> bool:
+    """Is e-mail among the services that a domain is used for?"""
+    return any(str(s).lower() == "email" for s in domain.supported_services or ())
 
 
 async def _pages(builder: Any, configuration: Any, query: Any, api_url: str) -> AsyncIterator[Any]:

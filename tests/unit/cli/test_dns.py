@@ -10,6 +10,7 @@ import typer
 
 from bcp.cli import dns, dns_watch, render
 from bcp.contracts.dns import (
+    Accepted,
     Answer,
     Capabilities,
     Delegation,
@@ -117,6 +118,15 @@ def test_a_host_that_cannot_be_read_is_one_line_with_its_rule(ask) -> None:
 @pytest.mark.parametrize(("rate", "said"), [(200 / 60 * 4, "13"), (5.0, "5"), (3.8333, "3.8"), (1000.0, "1000")])
 def test_a_rate_is_a_number_for_people(rate, said) -> None:
     assert dns._number(rate) == said
+
+
+def test_what_the_tenant_accepts_and_we_do_not_have_is_named_and_not_counted(ask, house) -> None:
+    house.app.world.__dict__["accepted"] = Accepted(("corp.test", "two.test"), "accepted.csv")
+    code, out = ask(dns.check, Host())
+    assert code == 0 and out.startswith("MX of 1 domain can be moved.\n") and "\ntwo.test\n" in out
+    assert "stays" not in out and "leaves its mail on the path that is down" in " ".join(out.split())
+    code, out = ask(dns.check, Host(), as_json=True, domains=["corp.test"])
+    assert "dns.not-covered" not in out, "it was asked about one domain"
 
 
 def test_a_credential_that_has_ended_is_said_of_the_host(ask) -> None:

@@ -11,9 +11,9 @@ import pytest
 import typer
 
 from bcp import registry
-from bcp.cli import doctor, render
+from bcp.cli import doctor, doctor_dns, render
 from bcp.contracts.channel import Check
-from bcp.contracts.dns import Answer, Capabilities, Domain, MxHost, MxSet, Permission, Proof, Reading
+from bcp.contracts.dns import Accepted, Answer, Capabilities, Domain, MxHost, MxSet, Permission, Proof, Reading
 from bcp.contracts.relay import RelayProbe
 from bcp.detect.snapshot import Snapshot
 from bcp.kernel.errors import Permanent
@@ -56,7 +56,7 @@ def test_what_cannot_be_made_and_what_breaks_are_lines(house, monkeypatch) -> No
         relays: dict[str, Any] = {"r": SimpleNamespace(can_count=False)}
         channels: dict[str, Any] = {}
         domains: dict[str, Any] = {}
-        peace = None
+        peace = accepted = None
 
     class Stuck:
         async def check(self) -> list[Check]:
@@ -252,7 +252,7 @@ def on(host: Host) -> SimpleNamespace:
 )
 def test_may_we_change_the_mx(permission, mx, state) -> None:
     host = Host(Reading("corp.test", "corp.test", mx), Proof("corp.test", permission, "so it says", "Do this."))
-    (found,) = look(doctor._dns(on(host), "main"))
+    (found,) = look(doctor_dns.dns_checks(on(host), "main"))
     assert (found.subject, found.state) == ("mx corp.test", state)
     assert ("delays a switch" in found.message) is (mx is SLOW)
     assert ("we may change it" in found.message) is (permission is Permission.ALLOWED)
@@ -267,14 +267,14 @@ def test_may_we_change_the_mx(permission, mx, state) -> None:
     ],
 )
 def test_an_mx_that_cannot_be_read_fails_and_nothing_is_proven(reading, message) -> None:
-    (found,) = look(doctor._dns(on(Host(reading, None)), "main"))
+    (found,) = look(doctor_dns.dns_checks(on(Host(reading, None)), "main"))
     assert (found.state, found.message) == ("fail", message)
 
 
 def test_a_host_whose_tokens_come_from_elsewhere_is_warned_of() -> None:
     host = Host(Reading("corp.test", "corp.test", MX), Proof("corp.test", Permission.ALLOWED))
     host.capabilities = Capabilities(leans=("microsoft",))
-    found = look(doctor._dns(on(host), "main"))
+    found = look(doctor_dns.dns_checks(on(host), "main"))
     assert states(found) == {"mx corp.test": "ok", "dns main": "warn"}
     assert "microsoft" in found[1].message and "RFC 2136" in found[1].hint
 
@@ -282,7 +282,7 @@ def test_a_host_whose_tokens_come_from_elsewhere_is_warned_of() -> None:
 def test_a_server_of_the_zone_that_is_down_is_named() -> None:
     answers = (Answer("corp.test", "192.0.2.1", MX), Answer("corp.test", "192.0.2.2", None, problem="timeout"))
     host = Host(Reading("corp.test", "corp.test", MX), Proof("corp.test", Permission.ALLOWED), *answers)
-    found = look(doctor._dns(on(host), "main"))
+    found = look(doctor_dns.dns_checks(on(host), "main"))
     assert states(found) == {"mx corp.test": "ok", "dns 192.0.2.2": "warn"}
 
 
@@ -376,3 +376,18 @@ def test_the_service_as_it_is_seen(seen, state) -> None:
 def test_where_nothing_is_looked_at_it_is_said() -> None:
     app = SimpleNamespace(watching=SimpleNamespace(watcher=SimpleNamespace(probes=[])))
     assert states(look(doctor._service(app))) == {"service": "warn"}
+
+
+# -- accepted domains ------------------------------------------------------------------------------------------------
+
+
+def test_what_the_tenant_accepts_is_compared_with_the_configuration_where_somebody_said_it(house) -> None:
+    def checks(accepted):
+        house.app.world.__dict__["accepted"] = accepted
+        return look(doctor_dns.accepted_checks(house.app))
+
+    assert checks(None) == []
+    (fine,) = checks(Accepted(("corp.test",), "accepted.csv"))
+    assert (fine.subject, fine.state, fine.message) == ("accepted", "ok", "1 domain(s) as in accepted.csv")
+    (left,) = checks(Accepted(("corp.test", "two.test"), "accepted.csv"))
+    assert (left.subject, left.state) == ("accepted two.test", "warn") and "domains: in bcp.yaml" in left.hint

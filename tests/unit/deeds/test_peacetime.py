@@ -146,3 +146,26 @@ def test_what_the_tenant_says_of_its_mail_is_kept_beside_what_dns_says(servers) 
     found = take(Host(), source=Source())
     assert found.domains["corp.test"]["graph"][0]["host"] == "primary.test"
     assert found.unreadable == ("corp.test ns", "health") and found.health == {}
+
+
+def test_what_the_tenant_accepts_is_kept_where_the_directory_can_tell(servers) -> None:
+    class Source:
+        found: Any = ("two.test", "corp.test")
+
+        async def accepted_domains(self) -> list[str]:
+            if isinstance(self.found, Exception):
+                raise self.found
+            return list(self.found)
+
+        async def mail_records(self, domain: str) -> list[MailRecord]:
+            return []
+
+        async def health(self) -> dict[str, str]:
+            return {}
+
+    assert take(Host()).accepted is None
+    source = Source()
+    assert take(Host(), source=source).accepted == ("corp.test", "two.test")
+    source.found = Permanent("403")
+    found = take(Host(), source=source)
+    assert found.accepted is None and found.unreadable == ("accepted domains",)

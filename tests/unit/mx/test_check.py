@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from unit.mx.worlds import DOMAIN, NOW, PRIMARY, RELAY, domain, facts
+from unit.mx.worlds import DOMAIN, NOW, OTHER, PRIMARY, RELAY, domain, facts
 
 from bcp.contracts.dns import (
     Answer,
     Capabilities,
     Chain,
     Delegation,
+    Inside,
     MxSet,
     Permission,
     Proof,
@@ -48,6 +49,8 @@ LAME = (Answer(DOMAIN, "192.0.2.1", PRIMARY), Answer(DOMAIN, "192.0.2.2", None, 
 @pytest.mark.parametrize(
     ("changes", "aspect", "state", "rule", "words"),
     [
+        ({"inside": (Inside(DOMAIN, "office", OTHER),)}, "inside", "warn", "dns.inside-differs", "office tells"),
+        ({"inside": (Inside(DOMAIN, "office", PRIMARY),)}, "inside", "ok", "", "office inside our network tells what"),
         ({"proof": Proof(DOMAIN, Permission.NOT_ALLOWED, "no")}, "right", "fail", "dns.not-allowed", "no"),
         ({"proof": Proof(DOMAIN, Permission.CANNOT_SAY, "busy")}, "right", "fail", "dns.not-proven", "busy"),
         ({"answers": (Answer(DOMAIN, "192.0.2.1", RELAY),)}, "servers", "warn", "", "already"),

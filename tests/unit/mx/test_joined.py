@@ -131,7 +131,17 @@ def test_the_end_of_one_order_over_all_hosts(done, undone, state, words) -> None
      (("applied", "applied"), False), ((), False)],
 )  # fmt: skip
 def test_what_is_in_doubt_is_not_put_back(states, back) -> None:
-    assert joined.goes_back({n: STATES[SwapState(s)] for n, s in zip("ab", states, strict=False)}) is back
+    done = {n: STATES[SwapState(s)] for n, s in zip("ab", states, strict=False)}
+    assert joined.goes_back(ORDER, done) is back
+
+
+def test_one_in_doubt_that_is_read_to_have_the_old_set_is_no_reason_for_a_mixture() -> None:
+    doubt = Swap(DOMAIN, SwapState.UNKNOWN, LONGER, "an answer without a signature")
+    done = {"a": STATES[SwapState.APPLIED], "b": doubt}
+    assert joined.goes_back(ORDER, done) and not joined.goes_back(ORDER, done | {"b": doubt._replace(found=RELAY)})
+    end = joined.swap(ORDER, done, {"a": STATES[SwapState.APPLIED]})
+    assert end.state is SwapState.UNKNOWN and "put back at a" in end.message and end.code != joined.MIXED
+    assert joined.swap(ORDER, done, {"a": STATES[SwapState.REFUSED]}).code == joined.MIXED
 
 
 def test_one_no_is_a_no_and_one_doubt_is_a_doubt() -> None:

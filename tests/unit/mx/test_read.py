@@ -17,6 +17,7 @@ from bcp.contracts.dns import (
     Delegation,
     Domain,
     HostFacts,
+    Inside,
     MxHost,
     MxSet,
     Permission,
@@ -115,6 +116,7 @@ def world(dns=None, relays=None, **more):
         "three.test": Domain("three.test", "main"),
     }
     found = {"main": dns or FakeDns(), "second": FakeDns("second")}
+    more = {"accepted": None, "inside": None} | more
     return SimpleNamespace(
         domains=domains, dns=found, relays=relays or {"mx-backup": FakeRelay()}, clock=FakeClock(NOW), dry=False, **more
     )
@@ -328,3 +330,16 @@ def test_a_fleet_is_not_asked_for_marks(monkeypatch) -> None:
     readings = {DOMAIN: Reading(DOMAIN, DOMAIN, PRIMARY)}
     found = asyncio.run(gather([SwapOrder(DOMAIN, PRIMARY, RELAY)], readings, services, Way.TO_RELAY))
     assert found.domains[0].managed_by == ()
+
+
+def test_resolvers_inside_are_asked_on_the_way_out_and_each_domain_gets_what_is_its_own() -> None:
+    class View:
+        async def look(self, domains):
+            return [Inside(d, n, PRIMARY if n == "a" else None) for n in "ab" for d in domains]
+
+    out = facts_of(world(inside=View()))
+    assert [[(i.resolver, i.domain) for i in d.inside] for d in out.domains] == [
+        [("a", n), ("b", n)] for n in (d.order.domain for d in out.domains)
+    ]
+    assert [d.inside for d in facts_of(world(inside=View()), Way.BACK).domains] == [(), ()]
+    assert facts_of(world()).domains[0].inside == ()

@@ -14,6 +14,7 @@ from bcp.contracts.dns import (
     Capabilities,
     Chain,
     Delegation,
+    Inside,
     MxHost,
     MxSet,
     Permission,
@@ -50,6 +51,21 @@ def test_with_every_fact_in_order_nothing_is_refused_and_only_time_is_said() -> 
     assert judged.refusals == ()
     assert judged.notes == (TTL_NOTE,)
     assert refusals(back()) == {} and notes(back())[-1].startswith("caches may keep the old MX for up to 5m")
+
+
+@pytest.mark.parametrize(
+    ("mx", "problem", "words"),
+    [
+        (PRIMARY, "", ""),
+        (RELAY, "", ""),
+        (OTHER, "", "office tells 5 other.test."),
+        (None, "", "office tells no MX for"),
+        (None, "office does not answer", "was not seen for corp.test: office does not answer"),
+    ],
+)
+def test_a_view_inside_that_differs_is_said_and_refuses_nothing(mx, problem, words) -> None:
+    d = domain(inside=(Inside(DOMAIN, "office", mx, problem),))
+    assert refusals(d) == {} and (words in "".join(notes(d)) if words else notes(d) == [])
 
 
 # -- a reading -------------------------------------------------------------------------------------------------------

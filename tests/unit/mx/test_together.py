@@ -13,6 +13,7 @@ from unit.plugins.actions.test_dns_mx_switch import World as OneHost
 
 from bcp.contracts.dns import Answer, Domain, Guard, HostFacts, MxSet, Permission, Serial, SwapOrder, SwapState, Trouble
 from bcp.contracts.dns_settings import DnsSettings
+from bcp.deeds.dns import policies
 from bcp.kernel.errors import InDoubt, PartlyDone, Permanent, Transient
 from bcp.mx.host import Host
 from bcp.mx.joined import MIXED
@@ -21,7 +22,7 @@ from bcp.plugins.actions.dns_mx_switch import Switch, SwitchArgs
 from bcp.settings import load
 from bcp.testing.clock import FakeClock
 from bcp.testing.memory_dns import MemoryDns, MemorySettings, MemoryWriter
-from bcp.wiring.world import World as Whole
+from bcp.wiring import make_app
 
 NAMES = ("one.test", "two.test")
 ORDERS = [SwapOrder(n, PRIMARY, RELAY) for n in NAMES]
@@ -347,12 +348,15 @@ def test_serials_of_both_are_read_each_once() -> None:
 
 
 def test_the_configuration_names_several_hosts_and_they_are_one_to_whoever_acts(tmp_path) -> None:
-    host = '{kind: rfc2136, server: "127.0.0.1:1", key: {name: bcp, secret: "env:X"}}'
+    host = '{kind: rfc2136, server: "127.0.0.1:1", key: {name: bcp, secret: "env:X"}, depends_on: [%s]}'
     (tmp_path / "bcp.yaml").write_text(
         "version: 1\norganisation: {name: Corp}\ndomains: [{name: corp.test, dns: [main, second]}]\n"
-        f"dns: {{second: {host}, main: {host}}}\n"
+        f"dns: {{second: {host % 'aws'}, main: {host % 'acme'}}}\n"
     )
-    world = Whole(load(tmp_path / "bcp.yaml"), FakeClock())
-    name = world.domains["corp.test"].dns
-    assert list(world.dns) == ["second", "main", name] and name == "main+second"
-    assert world.dns[name].capabilities.together == ("main", "second"), "in the order of the configuration"
+    app = make_app(load(tmp_path / "bcp.yaml"), FakeClock())
+    name = app.world.domains["corp.test"].dns
+    assert list(app.world.dns) == ["second", "main", name] and name == "main+second"
+    assert app.world.dns[name].capabilities.together == ("main", "second"), "in the order of the configuration"
+    assert app.playbooks.catalogue().dns_fate == ("acme", "aws"), "it falls with either"
+    found = policies(app)
+    assert set(found) == {"main", "second"} and all("corp.test" in text for text in found.values())

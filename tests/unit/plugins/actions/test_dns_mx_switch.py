@@ -59,6 +59,8 @@ class World:
             dns={"main": self.host},
             relays=relays or {"mx-backup": SimpleNamespace(mx=RELAY.hosts)},
             recorded={},
+            accepted=None,
+            inside=None,
             halt=Halt(),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bcp import registry
-from bcp.contracts.directory import DirectoryPlugin
+from bcp.contracts.directory import DirectoryPlugin, TellsDomains
 from bcp.testing.directory import DirectorySuite
 from bcp.testing.vendor import Answer, Asked
 
@@ -19,6 +19,17 @@ def user(name: str, **more: Any) -> dict[str, Any]:
         "accountEnabled": True,
         **more,
     }
+
+
+DOMAINS = [
+    {"id": "corp.test", "isVerified": True, "supportedServices": ["Email", "Intune"]},
+    {"id": "Shops.corp.test", "isVerified": False, "supportedServices": ["Email"]},
+    {"id": "corp.onmicrosoft.com", "isVerified": True, "supportedServices": ["Email"]},
+    {"id": "signin.test", "isVerified": True, "supportedServices": ["OfficeCommunicationsOnline"]},
+    {"id": "bare.test", "isVerified": True},
+    {"id": "claimed.test", "isVerified": False, "supportedServices": ["Email"]},
+    {"id": "notcorp.test", "isVerified": False, "supportedServices": ["Email"]},
+]
 
 
 class TestGraph(DirectorySuite):
@@ -35,6 +46,16 @@ class TestGraph(DirectorySuite):
             "groups": self.groups,
             "managers": True,
         }
+
+    def test_domains_are_those_that_are_verified_and_take_mail(self) -> None:
+        """On every page; a subdomain counts with its root."""
+
+        async def work() -> list[str]:
+            async with self.at() as (d, _):
+                assert isinstance(d, TellsDomains)
+                return await d.accepted_domains()
+
+        assert self.run(work()) == ["corp.onmicrosoft.com", "corp.test", "shops.corp.test"]
 
     def respond(self, asked: Asked) -> Answer:
         base, path = f"{self.url}/v1.0", asked.path
@@ -66,6 +87,12 @@ class TestGraph(DirectorySuite):
                         }
                     ]
                 },
+            )
+        if path.endswith("/domains"):
+            return (
+                Answer(200, {"value": DOMAINS[1:]})
+                if "skiptoken" in asked.target
+                else Answer(200, {"value": DOMAINS[:1], "@odata.nextLink": f"{base}/domains?$skiptoken=1"})
             )
         if path.endswith("/healthOverviews"):
             return Answer(
