@@ -177,7 +177,7 @@ def _more(kind: Kind) -> str:
         "" if can.atomic else "old and new may be served together for a moment",
         "" if can.proves else "the right shows only when it is used",
         f"TTL {can.min_ttl_s} s or more" if can.min_ttl_s > 1 else "",
-        f"{can.calls_per_s:g} calls a second" if can.calls_per_s else "",
+        f"{can.calls_per_s * 60:.0f} calls a minute" if can.calls_per_s else "",
         "reads the whole zone" if can.reads_whole_zone else "",
         "says how far a change has got" if can.reports_progress else "",
     ]

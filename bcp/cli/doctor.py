@@ -309,7 +309,10 @@ async def _dns(app: App, name: str) -> list[Check]:
         if reading.problem or reading.mx is None:
             out.append(
                 Check(
-                    f"mx {reading.domain}", "fail", reading.problem or "no MX", "Check domains: and dns: in bcp.yaml."
+                    f"mx {reading.domain}",
+                    "fail",
+                    reading.problem or "no MX",
+                    "Check domains: and dns: in bcp.yaml, and what it refers to.",
                 )
             )
             continue
@@ -332,8 +335,17 @@ async def _dns(app: App, name: str) -> list[Check]:
         hint = "Keep a daemon running, which holds one for an hour; better: a second DNS host, or RFC 2136."
         out.append(Check(f"dns {name}", "warn", text, hint))
     bad = [a for a in await back_end.answers(domains) if a.problem]
-    out += [Check(f"dns {a.address}", "warn", f"{a.problem} for {a.domain}", "Is this server up?") for a in bad]
+    out += [_silent(a.address, a.domain, a.problem) for a in bad]
     return out
+
+
+def _silent(address: str, domain: str, problem: str) -> Check:
+    """An authoritative server that gave no answer, or a zone of which none could be found."""
+    from bcp.contracts.channel import Check
+
+    if address == domain:
+        return Check(f"dns {domain}", "warn", problem, "Is the zone delegated? See domains: in bcp.yaml.")
+    return Check(f"dns {address}", "warn", f"{problem} for {domain}", "Is this server up?")
 
 
 def _mx_state(permission: Permission, ttl: str) -> str:
@@ -351,7 +363,7 @@ async def _relay(app: App, name: str) -> list[Check]:
     relay, out = app.world.relays[name], []
     for domain in list(app.world.domains)[:5]:
         for found in await relay.probe(domain, ""):
-            tls = "" if found.tls in {"ok"} else f"; TLS: {found.tls}"
+            tls = f"; TLS: {found.tls}" if found.accepts and found.tls != "ok" else ""
             state = "fail" if not found.accepts or found.open_relay else ("ok" if not tls else "warn")
             out.append(
                 Check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from bcp.cli.render import OUT, clock, paint, say, status_word
+from bcp.cli.render import OUT, clock, outcome, paint, say, status_word
 from bcp.engine.events import Progress
 from bcp.kernel.units import format_duration
 
@@ -71,8 +71,8 @@ class Timeline:
             "phase_started": paint(phase_words(str(p.data.get("phase"))), "bold", sys.stderr),
             "resumed": "resumed",
             "undo_started": paint("undoing", "warn", sys.stderr),
-            "stopped": status_word("stopped", sys.stderr) + f" {p.text}",
-            "aborting": paint(f"aborting {p.text}", "warn", sys.stderr),
+            "stopped": outcome("stopped", p.text, between=" ", stream=sys.stderr),
+            "aborting": paint(f"aborting {p.text}".rstrip(), "warn", sys.stderr),
             "recovered": "mail is back where it was",
             "mx_reverted": status_word("failed", sys.stderr) + f" {p.text}",
             "mx_stands": p.text,
@@ -134,7 +134,7 @@ class Timeline:
         return paint(f"  {p.step}: {p.text}", "soft", sys.stderr)
 
     def _on_run_finished(self, p: Progress) -> str:
-        return f"{status_word(str(p.data['status']), sys.stderr)}{' ' + p.text if p.text else ''}"
+        return outcome(str(p.data["status"]), p.text, between=" ", stream=sys.stderr)
 
     def close(self) -> None:
         """Leave the terminal as it was."""

@@ -57,6 +57,14 @@ def status_word(word: str, stream: Any = None) -> str:
     return paint(word, _STYLE.get(tone(word), ""), stream)
 
 
+def outcome(status: str, reason: str, *, between: str = ": ", stream: Any = None) -> str:
+    """How a run ended, and why; a reason that says the state itself (``aborted by ann``) is enough."""
+    word = status_word(status, stream)
+    if reason.startswith(f"{status} "):
+        return word + reason.removeprefix(status)
+    return word + (between + reason if reason else "")
+
+
 def width() -> int:
     """Columns to write for."""
     return max(40, min(100, shutil.get_terminal_size((80, 24)).columns))

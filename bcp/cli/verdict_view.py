@@ -17,6 +17,8 @@ from bcp.kernel.units import format_duration
 
 _PLAIN = {"ok": "_", "suspect": "-", "partial": "=", "down": "#", "unknown": "."}
 SPARK = 24
+ON_RELAY = frozenset({"active", "recovering"})
+"""Stages in which the relay takes the mail: no sender waits, and no clock runs for them."""
 
 
 def can_draw() -> bool:
@@ -100,8 +102,8 @@ def full(
     if reasons:
         out += ["For:", *(wrap(t, "    ", "  + ") for t in d.reasons_for or ("nothing",))]
         out += ["Against:", *(wrap(t, "    ", "  - ") for t in d.reasons_against or ("nothing",))]
-        out += ["What would change it:", *(wrap(t, "    ", "  > ") for t in d.changes or ("nothing that is known",))]
-    if d.clock:
+        out += ["What would change it:", *(wrap(t, "    ", "  * ") for t in d.changes or ("nothing that is known",))]
+    if d.clock and d.stage not in ON_RELAY:
         out += ["Clock:", *clock_lines(d, now)]
     out += [wrap(n, "    ", "  . ") for n in d.notes[:8] if n not in d.evidence]
     return "\n".join(out)

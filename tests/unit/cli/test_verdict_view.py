@@ -60,6 +60,12 @@ def test_what_is_only_known_to_be_at_least_says_so() -> None:
     assert "At least since 00:01 UTC (1s)." in told
 
 
+@pytest.mark.parametrize(("stage", "shown"), [("confirmed", True), ("active", False), ("recovering", False)])
+def test_no_clock_runs_for_senders_while_the_relay_takes_the_mail(stage, shown) -> None:
+    decision = Decision("down", ("B",), stage=stage, clock=((500.0, "Exim gives up"),))
+    assert ("Exim gives up" in view.full(decision, "x", 100.0, {}, "")) is shown
+
+
 def test_the_clock_counts_down_and_up() -> None:
     decision = Decision("down", clock=((100.0, "decide"), (40.0, "confirmed")))
     first, second = view.clock_lines(decision, 70.0)
@@ -104,7 +110,7 @@ def test_everything_for_a_person_who_has_to_decide() -> None:
     assert "Since 00:01 UTC (1m 30s)." in told and "! alice says that it is B." in told
     assert "It is flapping (62 %)" in told and "Playbook: book (bcp plan book)" in told
     assert told.count("421 too busy") == 1 and ". a note" in told
-    for head in ("For:\n  + nothing", "Against:\n  - nothing", "What would change it:\n  > nothing that is known"):
+    for head in ("For:\n  + nothing", "Against:\n  - nothing", "What would change it:\n  * nothing that is known"):
         assert head in told
     assert "For:" not in view.full(decision, "x", 190.0, {}, "book")
 
