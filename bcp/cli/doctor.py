@@ -334,18 +334,11 @@ async def _dns(app: App, name: str) -> list[Check]:
         text = f"its tokens come from {', '.join(leans)}: when sign-in there is down no new one is to be had"
         hint = "Keep a daemon running, which holds one for an hour; better: a second DNS host, or RFC 2136."
         out.append(Check(f"dns {name}", "warn", text, hint))
-    bad = [a for a in await back_end.answers(domains) if a.problem]
-    out += [_silent(a.address, a.domain, a.problem) for a in bad]
+    for a in [a for a in await back_end.answers(domains) if a.problem]:
+        which = "" if a.address == a.domain else f" for {a.domain}"  # of a zone without servers the domain stands there
+        hint = "Is this server up?" if which else "Is the domain delegated? See domains: in bcp.yaml."
+        out.append(Check(f"dns {a.address}", "warn", f"{a.problem}{which}", hint))
     return out
-
-
-def _silent(address: str, domain: str, problem: str) -> Check:
-    """An authoritative server that gave no answer, or a zone of which none could be found."""
-    from bcp.contracts.channel import Check
-
-    if address == domain:
-        return Check(f"dns {domain}", "warn", problem, "Is the zone delegated? See domains: in bcp.yaml.")
-    return Check(f"dns {address}", "warn", f"{problem} for {domain}", "Is this server up?")
 
 
 def _mx_state(permission: Permission, ttl: str) -> str:

@@ -108,9 +108,11 @@ class Timeline:
         left = format_duration(max(0.0, float(p.data["deadline"]) - p.at))
         who = ", ".join(p.data["approvers"])
         run = f" bcp approve {self.run_id}" if self.run_id else " bcp approve"
-        about = f"\n{p.data['about']}" if p.data.get("about") else ""
+        if about := str(p.data.get("about") or ""):
+            rows = "".join(f"\n    {r}" for r in about.splitlines())
+            return paint(f"? {p.step}: {who}: please do this; closes in {left}.{run}{rows}", "warn", sys.stderr)
         return paint(
-            f"? {p.step}: {p.text} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}{about}",
+            f"? {p.step}: {p.text} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}",
             "warn",
             sys.stderr,
         )
