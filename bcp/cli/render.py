@@ -71,13 +71,13 @@ def width() -> int:
 
 
 def wrap(text: str, indent: str = "", first: str | None = None) -> str:
-    """Text folded to the terminal."""
+    """Text folded to the terminal. A line that is indented itself goes on two columns further in."""
     return "\n".join(
         textwrap.fill(
             line,
             width(),
             initial_indent=(first if first is not None and i == 0 else indent),
-            subsequent_indent=indent,
+            subsequent_indent=indent + (" " * (len(line) - len(line.lstrip()) + 2) if line[:1] == " " else ""),
             break_long_words=False,
             break_on_hyphens=False,
         )

@@ -156,12 +156,6 @@ def _named(names: Mapping[str, str], step: str) -> str:
     return "" if names.get(step, step) == step else names[step]
 
 
-def _row(line: str) -> str:
-    """A line of a request, folded under its own beginning: what is to be entered stays together."""
-    lead = " " * (len(line) - len(line.lstrip()) + 2)
-    return render.wrap(line.strip(), lead + "  ", lead)
-
-
 def _waits(step: str, gate: Mapping[str, Any], checksum: str) -> str:
     """Whom a step waits for, for what and until when. A gate that says what it is ``about`` asks somebody to do that,
     and goes on once it is done, whether or not they say so."""
@@ -206,7 +200,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
             lines += [
                 "",
                 render.wrap(_waits(step.id, step.gate, plan["checksum"]), "  ", "? "),
-                *(_row(r) for r in str(step.gate.get("about", "")).splitlines()),
+                *([render.wrap(str(step.gate["about"]), "  ")] if step.gate.get("about") else []),
             ]
         if step.hint and step.status in {"failed", "in_doubt", "undo_failed"}:
             lines += ["", render.wrap(f"{step.id}: {step.hint}", "  ", "! ")]

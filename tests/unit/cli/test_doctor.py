@@ -318,6 +318,7 @@ class Station:
         (RelayProbe("a", True, tls="none"), "warn", "TLS: none"),
         (RelayProbe("a", True, open_relay=True, tls="ok"), "fail", "AND FOR ANYBODY"),
         (RelayProbe("a", False, message="554 no", tls="ok"), "fail", "554 no"),
+        (RelayProbe("a", False, message="its name does not resolve"), "fail", "its name does not resolve"),
     ],
 )
 def test_would_the_relay_take_our_mail_and_nobody_elses(probe, state, words) -> None:

@@ -95,6 +95,14 @@ def test_progress_can_be_silenced_and_a_warning_cannot(out, capsys) -> None:
     assert capsys.readouterr().err == "warning: look here\n"
 
 
+def test_a_row_that_is_indented_stays_together_when_it_is_folded(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    row = "  Type: MX | Host: @ | Value: corp-test.mail.protection.outlook.test | Priority: 0 | TTL: 5 seconds"
+    head, first, *others = render.wrap(f"Log in.\n{row}", "    ", "  - ").splitlines()
+    assert (head, first[:14]) == ("  - Log in.", "      Type: MX")
+    assert others and all(line.startswith(" " * 8) and len(line) <= 60 for line in others)
+
+
 LONG = "+   1.1s  ✓ mx: 1 of 1 domain(s) switched to 10 mx.backup.test. (TTL 300), served by every address"
 
 

@@ -19,14 +19,6 @@ def test_a_request_asks_for_a_deed_and_names_no_plan_that_it_is_not_about() -> N
     assert told == "mx waits until 01:01:01 UTC for this to be done by alice, bob:"
 
 
-def test_the_rows_of_a_request_stay_together_when_they_are_folded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    row = "  Type: MX | Host: @ | Value: corp-test.mail.protection.outlook.test | Priority: 0 | TTL: 5 seconds"
-    first, *others = view._row(row).splitlines()
-    assert first.startswith("    Type: MX")
-    assert others and all(line.startswith(" " * 6) and len(line) <= 60 for line in others)
-
-
 @pytest.mark.parametrize(("names", "told"), [({"mx": "mx"}, ""), ({}, ""), ({"mx": "Point MX"}, "Point MX")])
 def test_a_step_without_a_name_is_not_named_twice(names: dict[str, str], told: str) -> None:
     assert view._named(names, "mx") == told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -128,3 +129,21 @@ def test_it_says_what_is_not_broken_and_what_nobody_can_see() -> None:
     calm = view.full(Decision("healthy", views=views), "x", 0.0, {}, "")
     assert "Not broken" not in calm and "Nobody can see" not in calm
     assert view.works_lines(Decision("down")) == []
+
+
+@pytest.mark.parametrize(
+    ("evidence", "rounds", "told"),
+    [
+        (("smtp: 451 later",), (), "  inbound   down"),
+        ((), (), "  inbound   down    smtp: 451 later"),
+        ((), ("down",), "█ smtp: 451 later"),
+    ],
+)
+def test_a_single_look_shows_no_rounds_and_says_its_evidence_once(evidence, rounds, told) -> None:
+    way = SimpleNamespace(down=True, suspect=False, share=0.0, role=SimpleNamespace(value="look"))
+    plane = SimpleNamespace(name="inbound", status="down", ways=(way,))
+    decision = SimpleNamespace(views=(plane,), evidence=evidence)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(view, "evidence_of", lambda found: "smtp: 451 later")
+        (line,) = view.plane_lines(decision, {"inbound": rounds})
+    assert line == told if not rounds else line.endswith(told)
