@@ -169,11 +169,14 @@ def _after(field_: str) -> str:
 
 def enter(world: World, words: str) -> None:
     """What a person does at the registrar's form: save exactly the records that were asked for."""
-    rows = asked_for(words)
-    if not rows:
-        return
+    if rows := asked_for(words):
+        save(world, rows)
+
+
+def save(world: World, rows: list[tuple[int, str, int]]) -> None:
+    """The MX of the lab's domain is these records from now on: preference, host and TTL of each."""
     zone = world.names.zones[0]
-    texts = [f"{preference} {host}." for preference, host, _ in rows]
+    texts = [f"{preference} {host.rstrip('.')}." for preference, host, _ in rows]
     zone.sets[dns.name.from_text(DOMAIN), dns.rdatatype.MX] = dns.rdataset.from_text("IN", "MX", rows[0][2], *texts)
     zone.serial += 1
 

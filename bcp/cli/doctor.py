@@ -305,7 +305,7 @@ async def _relay(app: App, name: str) -> list[Check]:
     relay, out = app.world.relays[name], []
     for domain in list(app.world.domains)[:5]:
         for found in await relay.probe(domain, ""):
-            tls = "" if found.tls in {"ok"} else f"; TLS: {found.tls}"
+            tls = f"; TLS: {found.tls}" if found.accepts and found.tls != "ok" else ""
             state = "fail" if not found.accepts or found.open_relay else ("ok" if not tls else "warn")
             out.append(
                 Check(

@@ -20,11 +20,8 @@ async def dns_checks(app: App, name: str) -> list[Check]:
     domains = [d.name for d in app.world.domains.values() if d.dns == name]
     for reading in await back_end.read(domains):
         if reading.problem or reading.mx is None:
-            out.append(
-                Check(
-                    f"mx {reading.domain}", "fail", reading.problem or "no MX", "Check domains: and dns: in bcp.yaml."
-                )
-            )
+            hint = "Check domains: and dns: in bcp.yaml, and what it refers to."
+            out.append(Check(f"mx {reading.domain}", "fail", reading.problem or "no MX", hint))
             continue
         if name == UNMOVED:
             text = f"{reading.mx}; no DNS back end: MX is never moved by us"
@@ -44,8 +41,10 @@ async def dns_checks(app: App, name: str) -> list[Check]:
         text = f"its tokens come from {', '.join(leans)}: when sign-in there is down no new one is to be had"
         hint = "Keep a daemon running, which holds one for an hour; better: a second DNS host, or RFC 2136."
         out.append(Check(f"dns {name}", "warn", text, hint))
-    bad = [a for a in await back_end.answers(domains) if a.problem]
-    out += [Check(f"dns {a.address}", "warn", f"{a.problem} for {a.domain}", "Is this server up?") for a in bad]
+    for a in [a for a in await back_end.answers(domains) if a.problem]:
+        which = "" if a.address == a.domain else f" for {a.domain}"  # of a zone without servers the domain stands there
+        hint = "Is this server up?" if which else "Is the domain delegated? See domains: in bcp.yaml."
+        out.append(Check(f"dns {a.address}", "warn", f"{a.problem}{which}", hint))
     return out
 
 

@@ -108,7 +108,8 @@ def _ask(folder: Path, asked: Any, kept: dict[str, Any]) -> None:
             _one(folder, q, kept)
         except KeyboardInterrupt:
             memory.keep(folder, kept)
-            render.say(f"\nStopped at: {q.ask}. What was answered is kept in {folder / memory.NAME}: bcp init goes on.")
+            kept_in = f"What was answered is kept in {folder / memory.NAME}: bcp init goes on."
+            render.say("\n" + render.wrap(f"Stopped at: {q.ask}. {kept_in}", "  ", ""))
             raise
         memory.keep(folder, kept)
 
@@ -144,10 +145,11 @@ def _line(folder: Path, q: Question, kept: Mapping[str, Any]) -> str:
 
     default = "" if q.many else q.default(kept)
     why = f" ({q.why})" if q.why else ""
-    sys.stderr.write(f"{q.ask}{why}{f' [{default}]' if default else ''}: ")
+    sys.stderr.write(render.wrap(f"{q.ask}{why}{f' [{default}]' if default else ''}:", "  ", "") + " ")
     sys.stderr.flush()
     line = sys.stdin.readline()
     if not line:
+        sys.stderr.write("\n")
         memory.keep(folder, kept)
         raise Invalid(
             f"stopped at {q.key!r}: {q.ask}",
@@ -165,7 +167,7 @@ def _look(kept: dict[str, Any]) -> dict[str, Found]:
     more = {k: kept.get(k) or () for k in ("resolvers", "authoritative")}
     seen = wait_for(found.find(kept["domains"], **more))
     for line in found.said(seen):
-        render.say(line)
+        render.say(render.wrap(line, "  ", ""))
     host = next((f.host for f in seen.values() if f.host), "")
     kept["found_host"], kept["found_dns"] = host, back_end_of(host, registry.kinds("dns"))
     return seen
@@ -212,6 +214,9 @@ def _told(written: list[str], answers: dict[str, Any], mx: dict[str, MxSet | Non
     text += [f"Looks: {', '.join(looking) or 'nothing yet, without primary:'}"]
     if not answers.get("relay"):
         text += ["MX is never moved: there is no relay. Outages are seen, and people are told."]
+    if len(answers.get("people") or ()) < 2:
+        alone = "Only one person can approve, and whoever starts a run may not: a plan that asks for a yes is refused. "
+        text += [render.wrap(f"{alone}Add people to contacts.csv, group oncall.", "  ", "")]
     text += ["Next: bcp config check, then bcp doctor, then bcp drill run"]
     render.emit("bcp.written/1", {"files": written, "mx": shown, "probes": looking}, "\n".join(text))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,13 +13,20 @@ from bcp.cli.common import wait_for
 from bcp.kernel.errors import Invalid
 from bcp.kernel.files import write_atomic
 
+if TYPE_CHECKING:
+    from bcp.lab.world import World
+    from bcp.rehearse_dns import Stand
+
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(help="The lab: up, break, heal, count.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(help="The lab: up, break, heal, enter, count.", no_args_is_help=True, rich_markup_mode=None)
     group.command(name="up", help="Start the lab in the foreground and write a bcp.yaml for it.")(up)
     group.command(name="break", help="Break the Exchange stand-in of a running lab.")(break_)
     group.command(name="heal", help="Heal it.")(heal)
+    group.command(name="enter", help="Enter an MX at the registrar of a lab with --dns manual, as a person does.")(
+        enter
+    )
     group.command(name="count", help="Every numbered mail of a running lab.")(count)
     app.add_typer(group, name="lab")
 
@@ -31,12 +38,22 @@ _DEFAULT = Path(".bcp-lab")
 def up(
     folder: Folder = _DEFAULT,
     seconds: Annotated[float, typer.Option("--seconds", help="End after this time; 0: Ctrl-C ends it.")] = 0,
+    dns: Annotated[
+        str,
+        typer.Option(
+            "--dns",
+            metavar="KIND",
+            help="Where the zone is kept: rfc2136, cloudflare, route53, azure, google, manual (you enter records).",
+        ),
+    ] = "rfc2136",
 ) -> None:
     """Up."""
-    wait_for(_up(folder.resolve(), seconds))
+    from bcp.rehearse_dns import stand
+
+    wait_for(_up(folder.resolve(), seconds, stand(dns)))
 
 
-async def _up(folder: Path, seconds: float) -> None:
+async def _up(folder: Path, seconds: float, host: Stand) -> None:
     import asyncio
     import contextlib
     import signal
@@ -46,8 +63,10 @@ async def _up(folder: Path, seconds: float) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     world = World(folder)
+    world.ttl = max(world.ttl, host.min_ttl_s)
     await world.start()
-    path = await write_configuration(world)
+    await host.start(world)
+    path = await write_configuration(world, host)
     end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
@@ -62,7 +81,7 @@ async def _up(folder: Path, seconds: float) -> None:
             with contextlib.suppress(FileNotFoundError):
                 text = orders.read_text(encoding="utf-8").strip()
                 orders.unlink()
-                await (world.heal() if text == "heal" else world.break_(text))
+                await _obey(world, text)
                 render.say(f"lab: {text}")
             tally = world.tally()
             write_atomic(
@@ -84,7 +103,22 @@ async def _up(folder: Path, seconds: float) -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(end.wait(), 0.3)
     finally:
+        await host.stop()
         await world.stop()
+
+
+async def _obey(world: World, order: str) -> None:
+    """Do what a command of another terminal says; see ``_order``."""
+    from bcp.rehearse_dns import save
+
+    word, *rest = order.split()
+    if word == "enter":
+        preference, host, ttl = rest
+        save(world, [(int(preference), host, int(ttl))])
+    elif word == "heal":
+        await world.heal()
+    else:
+        await world.break_(order)
 
 
 def _order(folder: Path, text: str) -> None:
@@ -112,6 +146,22 @@ def break_(
 def heal(folder: Folder = _DEFAULT) -> None:
     """Heal."""
     _order(folder, "heal")
+
+
+def enter(
+    host: Annotated[str, typer.Argument(metavar="HOST", help="The mail host, such as mx.backup.test.")],
+    preference: Annotated[int, typer.Option("--preference", help="Its priority.", min=0, max=65535)] = 10,
+    ttl: Annotated[int, typer.Option("--ttl", help="Its TTL in seconds.", min=1, max=86400)] = 300,
+    folder: Folder = _DEFAULT,
+) -> None:
+    """Enter."""
+    from bcp.kernel.names import domain_name
+
+    try:
+        name = domain_name(host)
+    except ValueError as error:
+        raise Invalid(f"not entered: {error}", hint="For example: bcp lab enter mx.backup.test") from error
+    _order(folder, f"enter {preference} {name} {ttl}")
 
 
 def count(folder: Folder = _DEFAULT) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from bcp.cli.render import OUT, clock, paint, say, status_word
+from bcp.cli.render import OUT, clock, outcome, paint, say, status_word
 from bcp.engine.events import Progress
 from bcp.kernel.units import format_duration
 
@@ -71,8 +71,8 @@ class Timeline:
             "phase_started": paint(phase_words(str(p.data.get("phase"))), "bold", sys.stderr),
             "resumed": "resumed",
             "undo_started": paint("undoing", "warn", sys.stderr),
-            "stopped": status_word("stopped", sys.stderr) + f" {p.text}",
-            "aborting": paint(f"aborting {p.text}", "warn", sys.stderr),
+            "stopped": outcome("stopped", p.text, between=" ", stream=sys.stderr),
+            "aborting": paint(f"aborting {p.text}".rstrip(), "warn", sys.stderr),
             "recovered": "mail is back where it was",
             "mx_reverted": status_word("failed", sys.stderr) + f" {p.text}",
             "mx_stands": p.text,
@@ -109,9 +109,11 @@ class Timeline:
         left = format_duration(max(0.0, float(p.data["deadline"]) - p.at))
         who = ", ".join(p.data["approvers"])
         run = f" bcp approve {self.run_id}" if self.run_id else " bcp approve"
-        about = f"\n{p.data['about']}" if p.data.get("about") else ""
+        if about := str(p.data.get("about") or ""):
+            rows = "".join(f"\n    {r}" for r in about.splitlines())
+            return paint(f"? {p.step}: {who}: please do this; closes in {left}.{run}{rows}", "warn", sys.stderr)
         return paint(
-            f"? {p.step}: {p.text} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}{about}",
+            f"? {p.step}: {p.text} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}",
             "warn",
             sys.stderr,
         )
@@ -135,7 +137,7 @@ class Timeline:
         return paint(f"  {p.step}: {p.text}", "soft", sys.stderr)
 
     def _on_run_finished(self, p: Progress) -> str:
-        return f"{status_word(str(p.data['status']), sys.stderr)}{' ' + p.text if p.text else ''}"
+        return outcome(str(p.data["status"]), p.text, between=" ", stream=sys.stderr)
 
     def close(self) -> None:
         """Leave the terminal as it was."""

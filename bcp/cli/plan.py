@@ -201,7 +201,7 @@ def _sends(made: Plan) -> list[str]:
             miss = f", {f.unreachable} without an address here" if f.unreachable else ""
             out.append(
                 render.wrap(
-                    f"{f.channel} to {f.audience}: {f.messages} message(s) for {f.people} people{size}{pace}{miss}",
+                    f"{f.channel} to {f.audience}: {_counted(f.messages, f.people)}{size}{pace}{miss}",
                     "    ",
                     "  ",
                 )
@@ -210,6 +210,10 @@ def _sends(made: Plan) -> list[str]:
                 out.append(render.wrap(f'"{f.sample.splitlines()[0]}"', "      ", "    "))
             out += [render.wrap(f"{w}", "      ", "    ! ") for w in f.warnings]
     return out
+
+
+def _counted(messages: int, people: int) -> str:
+    return f"{messages} message{'s' * (messages != 1)} for {'1 person' if people == 1 else f'{people} people'}"
 
 
 def _steps(made: Plan) -> list[str]:

@@ -57,19 +57,27 @@ def status_word(word: str, stream: Any = None) -> str:
     return paint(word, _STYLE.get(tone(word), ""), stream)
 
 
+def outcome(status: str, reason: str, *, between: str = ": ", stream: Any = None) -> str:
+    """How a run ended, and why; a reason that says the state itself (``aborted by ann``) is enough."""
+    word = status_word(status, stream)
+    if reason.startswith(f"{status} "):
+        return word + reason.removeprefix(status)
+    return word + (between + reason if reason else "")
+
+
 def width() -> int:
     """Columns to write for."""
     return max(40, min(100, shutil.get_terminal_size((80, 24)).columns))
 
 
 def wrap(text: str, indent: str = "", first: str | None = None) -> str:
-    """Text folded to the terminal."""
+    """Text folded to the terminal. A line that is indented itself goes on two columns further in."""
     return "\n".join(
         textwrap.fill(
             line,
             width(),
             initial_indent=(first if first is not None and i == 0 else indent),
-            subsequent_indent=indent,
+            subsequent_indent=indent + (" " * (len(line) - len(line.lstrip()) + 2) if line[:1] == " " else ""),
             break_long_words=False,
             break_on_hyphens=False,
         )
@@ -97,7 +105,31 @@ def raw(text: str) -> None:
 def say(text: str) -> None:
     """Progress, unless asked to be quiet."""
     if not OUT.quiet:
-        _write(sys.stderr, redact(text))
+        _write(sys.stderr, redact(fold(text, sys.stderr)))
+
+
+def fold(text: str, stream: Any) -> str:
+    """Lines too long for the terminal, folded between words under their own beginning. Elsewhere (a file, a pipe) a
+    line stays one, for whoever searches in it."""
+    if OUT.json or not stream.isatty():
+        return text
+    return "\n".join(_folded(line) for line in text.split("\n"))
+
+
+def _folded(line: str) -> str:
+    if len(_bare(line)) <= width():
+        return line
+    import re
+
+    stamp = re.match(r"(\x1b\[[0-9;]*m)*([+] *[0-9.]+s|[0-9:]{8} [A-Z+0-9:-]+)?(\x1b\[[0-9;]*m)* *", line)
+    indent = min(20, (len(_bare(stamp[0])) if stamp else 0) + 2)
+    out, room = [""], width()
+    for word in re.findall(r" *[^ ]+", line):
+        if len(_bare(out[-1])) + len(_bare(word)) > room and out[-1].strip():
+            out.append(" " * indent + word.lstrip(" "))
+        else:
+            out[-1] += word
+    return "\n".join(out)
 
 
 def warn(text: str) -> None:

@@ -135,10 +135,8 @@ def result(run_id: str, ending: Ending) -> None:
     from bcp.cli.status_view import status_data
 
     data = status_data(runs().view(run_id)) if render.OUT.json else {}
-    text = (
-        f"{run_id} {render.status_word(ending.status)}"
-        + (f": {ending.reason}" if ending.reason else "")
-        + (f"\n{render.wrap(ending.hint, '  ', '  ')}" if ending.hint else "")
+    text = f"{run_id} {render.outcome(ending.status, ending.reason)}" + (
+        f"\n{render.wrap(ending.hint, '  ', '  ')}" if ending.hint else ""
     )
     render.emit("bcp.status/1", {**data, "run": run_id, "status": ending.status, "exit_code": ending.code}, text)
     if ending.code:

@@ -57,7 +57,7 @@ def situation(
 def words(s: Situation, holding: Sequence[RunCard], shown: str) -> str:
     """The sentence, what to do next, and every run that still holds beside the one that is ``shown`` below."""
     out = [render.wrap(sentence(s), "", ""), render.wrap(next_step(s), "      ", "")]
-    if s.mx.relay and s.mx.run != shown:
+    if s.mx.relay and s.mx.run != shown and s.stage not in {"failback", "draining"}:
         out.append(f"The way back: bcp failback {s.mx.run}")
     out += [f"Still holding: {c.id}  {c.playbook}  (bcp status {c.id})" for c in holding if c.id != shown]
     return "\n".join(out)

@@ -151,6 +151,20 @@ def next_step(view: RunView) -> str:
     )
 
 
+def _named(names: Mapping[str, str], step: str) -> str:
+    """What a step is called; nothing where that is its id again."""
+    return "" if names.get(step, step) == step else names[step]
+
+
+def _waits(step: str, gate: Mapping[str, Any], checksum: str) -> str:
+    """Whom a step waits for, for what and until when. A gate that says what it is ``about`` asks somebody to do that,
+    and goes on once it is done, whether or not they say so."""
+    who, until = ", ".join(gate["approvers"]), render.clock(float(gate["deadline"]))
+    if gate.get("about"):
+        return f"{step} waits until {until} for this to be done by {who}:"
+    return f"{step} waits for {gate['count']} approval(s) from {who} until {until}, plan {checksum[:12]}"
+
+
 def _told(data: Mapping[str, Any]) -> Any:
     return data.get("summary") or data.get("error") or data.get("reason") or ""
 
@@ -175,7 +189,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
                 [
                     s.id,
                     render.status_word(s.status),
-                    (s.error or s.summary or names.get(s.id, "")) + (f" (round {s.rounds})" if s.rounds else ""),
+                    (s.error or s.summary or _named(names, s.id)) + (f" (round {s.rounds})" if s.rounds else ""),
                 ]
                 for s in state.steps.values()
             ]
@@ -185,13 +199,8 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
         if step.gate:
             lines += [
                 "",
-                render.wrap(
-                    f"{step.id} waits for {step.gate['count']} approval(s) from {', '.join(step.gate['approvers'])} "
-                    f"until {render.clock(float(step.gate['deadline']))}, plan {plan['checksum'][:12]}",
-                    "  ",
-                    "? ",
-                ),
-                *str(step.gate.get("about", "")).splitlines(),
+                render.wrap(_waits(step.id, step.gate, plan["checksum"]), "  ", "? "),
+                *([render.wrap(str(step.gate["about"]), "  ")] if step.gate.get("about") else []),
             ]
         if step.hint and step.status in {"failed", "in_doubt", "undo_failed"}:
             lines += ["", render.wrap(f"{step.id}: {step.hint}", "  ", "! ")]
@@ -200,7 +209,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
         lines += [
             "",
             f"In doubt: {len(doubtful)} effect(s)",
-            *(f"  {e.key}  since {iso(e.claimed_at)}" for e in doubtful[:10]),
+            *(f"  {e.key}  since {render.moment(e.claimed_at, now)}" for e in doubtful[:10]),
         ]
     if timeline:
         lines += [

@@ -51,7 +51,9 @@ def invalid(error: Any, words: Sequence[str]) -> Invalid:
     unknown = next((w for w in words if f"'{w}'" in text and text.startswith("No such command")), "")
     if unknown:
         said, _, guess = text.partition(". ")
-        hint = MEANT.get(unknown, guess.strip()) or "All commands: bcp --help"
+        above = getattr(getattr(error, "ctx", None), "command_path", "bcp") or "bcp"
+        meant = MEANT.get(unknown, "") if above == "bcp" else ""
+        hint = meant or guess.strip() or f"All commands: {above} --help"
         return Invalid(f"{said[:1].lower()}{said[1:]}".rstrip("."), hint=hint, rule="no-such-command")
     where = getattr(getattr(error, "ctx", None), "command_path", "bcp") or "bcp"
     return Invalid(f"{text[:1].lower()}{text[1:]}".rstrip("."), hint=f"How it is used: {where} --help", rule="usage")

@@ -16,7 +16,10 @@ from bcp.kernel.clock import iso, moment_text
 from bcp.kernel.units import format_duration
 
 _PLAIN = {"ok": "_", "suspect": "-", "partial": "=", "down": "#", "unknown": "."}
+_STYLES = {"down": "bad", "ok": "ok", "partial": "warn", "suspect": "warn", "unknown": "soft"}
 SPARK = 24
+ON_RELAY = frozenset({"active", "recovering"})
+"""Stages in which the relay takes the mail: no sender waits, and no clock runs for them."""
 
 
 def can_draw() -> bool:
@@ -46,16 +49,23 @@ def plane_lines(d: Decision, lines: Mapping[str, Sequence[str]]) -> list[str]:
     """One line a plane. Planes at which nothing looks are left out until somebody reports something."""
     shown = [v for v in d.views if v.status != "unknown" or any(w.role.value == "look" for w in v.ways)]
     cells = SPARK if width() >= 76 else 10
-    return [_plane_line(v, lines.get(v.name, ()), cells) for v in shown]
+    return [_plane_line(v, lines.get(v.name, ()), cells, told=bool(d.evidence)) for v in shown]
 
 
-def _plane_line(view: PlaneView, line: Sequence[str], cells: int) -> str:
+def _plane_line(view: PlaneView, line: Sequence[str], cells: int, *, told: bool) -> str:
+    """``told``: the evidence stands below in full; a single look, which has no rounds to show, leaves it to that."""
     bad = [w for w in view.ways if w.down or w.suspect or w.share]
     text = evidence_of(bad[0]) if bad and view.status not in {"ok", "unknown"} else ""
+    if not line:
+        return _one_look(view, "" if told else text)
     room = width() - 21 - cells
     text = text if len(text) <= room else text[: max(0, room - 3)] + "..."
-    styles = {"down": "bad", "ok": "ok", "partial": "warn", "suspect": "warn", "unknown": "soft"}
-    return f"  {view.name:<9} {paint(f'{view.status:<8}', styles[view.status])}{spark(line, cells)} {text}".rstrip()
+    return f"  {view.name:<9} {paint(f'{view.status:<8}', _STYLES[view.status])}{spark(line, cells)} {text}".rstrip()
+
+
+def _one_look(view: PlaneView, text: str) -> str:
+    head = f"  {view.name:<9} {paint(f'{view.status:<8}', _STYLES[view.status])}"
+    return wrap(text, " " * 20, head) if text else head.rstrip()
 
 
 def clock_lines(d: Decision, now: float) -> list[str]:
@@ -100,8 +110,8 @@ def full(
     if reasons:
         out += ["For:", *(wrap(t, "    ", "  + ") for t in d.reasons_for or ("nothing",))]
         out += ["Against:", *(wrap(t, "    ", "  - ") for t in d.reasons_against or ("nothing",))]
-        out += ["What would change it:", *(wrap(t, "    ", "  > ") for t in d.changes or ("nothing that is known",))]
-    if d.clock:
+        out += ["What would change it:", *(wrap(t, "    ", "  * ") for t in d.changes or ("nothing that is known",))]
+    if d.clock and d.stage not in ON_RELAY:
         out += ["Clock:", *clock_lines(d, now)]
     out += [wrap(n, "    ", "  . ") for n in d.notes[:8] if n not in d.evidence]
     return "\n".join(out)

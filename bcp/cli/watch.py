@@ -11,7 +11,7 @@ from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.cli.live import Timeline
-from bcp.kernel.errors import Invalid, Refused
+from bcp.kernel.errors import Invalid, Refused, StorageError
 
 if TYPE_CHECKING:
     from bcp.detect.decide import Decision
@@ -42,8 +42,13 @@ def verdict() -> None:
 
 
 async def _burst(app: App) -> Decision:
+    """Look now; what is proposed follows from where our runs have left MX."""
     try:
-        return await app.watching.looker.burst()
+        try:
+            app.follower().follow()
+        except StorageError as error:  # what is wrong with the service can be said all the same
+            render.warn(f"where MX was left is not known: {error.message}")
+        return await app.watching.looker.burst(app.watching.watcher.detector.course)
     finally:
         await app.close()
 
@@ -73,7 +78,7 @@ def explain(
 
 def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str]) -> None:
     """What the watch that is running thinks: it knows more than a burst of looks."""
-    from bcp.cli.verdict_view import spark
+    from bcp.cli.verdict_view import ON_RELAY, spark
     from bcp.detect.verdict import TITLES
     from bcp.detect.wording import ACTIONS, STAGES
 
@@ -101,12 +106,12 @@ def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str])
         ("Evidence:", "evidence", "-"),
         ("For:", "for", "+"),
         ("Against:", "against", "-"),
-        ("What would change it:", "changes", ">"),
+        ("What would change it:", "changes", "*"),
         ("Notes:", "notes", "."),
     ):
         if data.get(key):
             out += [title, *(render.wrap(str(t), "    ", f"  {mark} ") for t in data[key])]
-    if data["clock"]:
+    if data["clock"] and data["stage"] not in ON_RELAY:
         out += ["Clock:", *(f"  {c['at']}  {c['what']}" for c in data["clock"])]
     out += ["Rules:", *(render.wrap(w, "    ", "  - ") for w in words)]
     render.emit("bcp.explain/1", {**data, "rules": words}, "\n".join(out))
@@ -321,7 +326,7 @@ class _Starter:
         render.emit(
             "bcp.status/1",
             {"run": run_id, "status": ending.status, "exit_code": ending.code},
-            f"{run_id} {ending.status}" + (f": {ending.reason}" if ending.reason else ""),
+            f"{run_id} {render.outcome(ending.status, ending.reason)}",
         )
         return ending.code
 

@@ -133,7 +133,7 @@ async def abort(ground: Ground, who: Who, wanted: Abort) -> Aborted:
         who.must(RUN)
     else:
         _may_move(shown, who, wanted)
-    data = {"reason": wanted.reason or who.how, "how": who.how}
+    data = {"reason": wanted.reason, "how": who.how}
     if shown.moves is not None:
         data |= {"consequence": shown.consequence, "anyway": shown.anyway}
     ground.app.running.runs.tell(shown.run, "abort", who.person, **data)

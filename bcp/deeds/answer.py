@@ -73,7 +73,7 @@ def why_not(asked: Asked, by: str, *, yes: bool, checksum: str, now: float) -> R
         what = f"the question is about {asked.checksum[:12]}, not {checksum[:12]}"
         return Refused(what, rule="wrong-checksum", hint="Look at it again: bcp status, or bcp incident show")
     if by not in asked.people:
-        hint = f"It asks: {', '.join(sorted(asked.people))}. Answer as one of them."
+        hint = f"It asks: {', '.join(sorted(asked.people))}. Answer as one of them (at a terminal: --as NAME)."
         return Refused(f"{by} may not answer this", rule="not-an-approver", hint=hint)
     if yes and by in asked.starters:
         hint = "Somebody else has to. To stop it: say no, or bcp abort."

@@ -70,10 +70,14 @@ def evidence_of(way: WayView) -> str:
     return f"{who}{place}: {text}{many}"
 
 
+def _failing(looks: int) -> str:
+    return "one look that fails makes" if looks == 1 else f"{looks} looks in a row that fail make"
+
+
 def changes_of(judgement: Judgement, cases: Sequence[Case], rules: Rules, *, state: str, action: str) -> list[str]:
     """What would change the verdict, as sentences for somebody who has to decide."""
     if action == "none":
-        return [f"{rules.suspect} looks in a row that fail make it suspect; nothing is proposed for a single one"]
+        return [f"{_failing(rules.suspect)} it suspect; nothing is proposed for a single one"]
     out = []
     if action == "switch":
         out.append("as soon as the newest looks do not fail any more, MX is not moved")
@@ -90,7 +94,7 @@ def changes_of(judgement: Judgement, cases: Sequence[Case], rules: Rules, *, sta
         )
     if state == "healthy" and action == "watch":
         return [
-            f"{rules.suspect} looks in a row that fail make it suspect again",
+            f"{_failing(rules.suspect)} it suspect again",
             f"when all has been clear for {format_duration(rules.keep_firing_for_s)} the incident is closed",
         ]
     waits = action == "wait" and bool(left)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bcp.contracts.probe import Probe, Result, Signal
+from bcp.detect.course import Course
 from bcp.detect.detector import HERE, Detector
 from bcp.detect.rules import Rules
 from bcp.detect.verdict import MOVED, Decision
@@ -208,8 +209,11 @@ class LiveLooker:
         """A look of this moment, as data."""
         return to_data(await self.burst())
 
-    async def burst(self) -> Decision:
-        """A few looks right after one another, all of which must fail; probes that take minutes are left out."""
+    async def burst(self, course: Course | None = None) -> Decision:
+        """A few looks right after one another, all of which must fail; probes that take minutes are left out.
+
+        ``course``: what our runs left standing; the proposal follows from it. Without it the look knows of no run.
+        """
         w = self.watcher
         rules = replace(w.rules, threshold=self.looks, reject_threshold=self.looks, suspect=1, confirm_for_s=0.0)
         burst = Watcher(
@@ -221,6 +225,9 @@ class LiveLooker:
             here=w.detector.here,
             listen=w.listen,
         )
+
+        if course is not None:
+            burst.detector.course = Course(standing=course.standing, active_since=course.active_since)
 
         async def later(delay: float) -> None:
             await burst.clock.sleep(delay)

@@ -284,7 +284,8 @@ class Moves:
         if not code or agreed:
             self._cleared = True
             return False
-        why = f"{self.state.reason or self.state.aborting}; mail was left where it is, because {SAID[code]}"
+        reason = self.state.reason or f"aborted by {self.state.aborting}"
+        why = f"{reason}; mail was left where it is, because {SAID[code]}"
         await self.note("undo_withheld", steps=[s.id for s in moved], code=code, seen=seen, reason=why)
         return True
 

@@ -196,12 +196,13 @@ class _Walk:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``Did you mean 'x'?`` or a list of what is known."""
+    """``Did you mean 'x'?`` or a list of what is known. A beginning goes before a likeness."""
     options = sorted(str(k) for k in known)
-    close = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
+    begun = [o for o in options if len(word) >= 3 and o.startswith(word)]
+    close = begun if len(begun) == 1 else difflib.get_close_matches(word, options, n=1, cutoff=0.6)
     if close:
         return f"Did you mean {close[0]!r}?"
-    return f"Known: {', '.join(options[:20])}{', ...' if len(options) > 20 else ''}." if options else ""
+    return f"Known: {', '.join(options[:20])}{', ...' if len(options) > 20 else '.'}" if options else ""
 
 
 def explain(document: Document, error: Any, base: Path_, model: Any) -> list[Problem]:

@@ -181,7 +181,8 @@ def explain(stage: str, error: Exception, tls: str, spki: str) -> Talk:
     if isinstance(error, aiosmtplib.SMTPConnectError) and stage == "connect":
         cause = error.__cause__ or error
         refused = isinstance(cause, ConnectionRefusedError) or "refused" in str(cause).lower()
-        text = "connection refused" if refused else str(cause)[:300]
+        said = str(getattr(cause, "strerror", None) or cause)  # without Python's "[Errno -2]"
+        text = "connection refused" if refused else said[:300]
         return Talk(stage, 0, text, "refused" if refused else "closed", tls, spki)
     return Talk(stage, 0, f"{type(error).__name__}: {error}"[:300], "closed", tls, spki)
 

@@ -341,7 +341,7 @@ def _one_gate(loaded: Loaded, placed: Placed, catalogue: Catalogue) -> Iterator[
     elif needed > total:
         yield loaded.document.problem(
             (*place, "from"),
-            f"only {total} may approve: when one of them starts the run, {count} others are not there",
+            f"{total} may approve and {count} must: too few are left when one of them starts the run, who may not",
             rule="approval-thin",
             severity="warning",
             hint="Add people to the group.",

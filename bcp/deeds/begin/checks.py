@@ -154,11 +154,19 @@ def port(given: str, answers: Answers) -> int:
     return int(given)
 
 
+MEANT = {
+    "sms": "twilio", "text": "twilio", "mail": "email", "e-mail": "email", "page": "status-page", "bind": "rfc2136",
+    "knot": "rfc2136", "powerdns": "rfc2136", "aws": "route53", "entra": "azure", "gcp": "google", "none": "manual",
+}  # fmt: skip
+"""What people call a choice that has another name here."""
+
+
 def one_of(*choices: str) -> Check:
-    """One of these words."""
+    """One of these words, or what people call it (``MEANT``)."""
 
     def check(given: str, answers: Answers) -> str:
         word = given.strip().lower()
+        word = word if word in choices else MEANT.get(word, word)
         if word not in choices:
             raise ValueError(f"one of {', '.join(choices)} is wanted, not {given!r}")
         return word

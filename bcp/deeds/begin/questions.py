@@ -166,7 +166,7 @@ def _registrar(answers: Answers) -> str:
 
 
 def _channels() -> Iterator[Question]:
-    q, why = Question, f"some of: {', '.join(CHANNELS)}"
+    q, why = Question, f"some of: {', '.join(CHANNELS)}; twilio: text messages and calls"
     yield q(
         "channels",
         "How you reach people when mail is down",

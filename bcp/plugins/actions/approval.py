@@ -57,7 +57,7 @@ class Approval(Action[ApprovalArgs]):
             step.id, args.from_, args.min, args.timeout, exclude_initiator=not args.initiator_may_approve
         )
         return Outcome(
-            f"approved by {', '.join(verdict.approved_by)}",
+            f"approved by {', '.join(verdict.approved_by)}" if verdict.approved_by else verdict.how,
             {"approved_by": list(verdict.approved_by), "how": verdict.how},
         )
 

@@ -286,6 +286,14 @@ def test_a_server_of_the_zone_that_is_down_is_named() -> None:
     assert states(found) == {"mx corp.test": "ok", "dns 192.0.2.2": "warn"}
 
 
+def test_a_zone_without_servers_is_said_once() -> None:
+    lost = Answer("corp.test", "corp.test", None, problem="no name server of corp.test could be found")
+    host = Host(Reading("corp.test", "corp.test", MX), Proof("corp.test", Permission.ALLOWED), lost)
+    found = look(doctor._dns(on(host), "main"))[1]
+    assert (found.subject, found.message) == ("dns corp.test", "no name server of corp.test could be found")
+    assert "delegated" in found.hint
+
+
 # -- relays ----------------------------------------------------------------------------------------------------------
 
 
@@ -310,6 +318,7 @@ class Station:
         (RelayProbe("a", True, tls="none"), "warn", "TLS: none"),
         (RelayProbe("a", True, open_relay=True, tls="ok"), "fail", "AND FOR ANYBODY"),
         (RelayProbe("a", False, message="554 no", tls="ok"), "fail", "554 no"),
+        (RelayProbe("a", False, message="its name does not resolve"), "fail", "its name does not resolve"),
     ],
 )
 def test_would_the_relay_take_our_mail_and_nobody_elses(probe, state, words) -> None:

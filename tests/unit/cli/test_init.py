@@ -51,6 +51,17 @@ def test_codes_and_people_that_are_there_are_not_replaced(tmp_path) -> None:
     assert (tmp_path / "contacts.csv").read_text() == "id,name\nalice,Alice\n"
 
 
+@pytest.mark.parametrize(("people", "alone"), [(1, True), (2, False)])
+def test_who_can_be_approved_by_nobody_hears_it_at_once(tmp_path, people: int, alone: bool) -> None:
+    text = ANSWERS if people == 2 else ANSWERS.replace("  - {name: Bob, email: bob@private.test}\n", "")
+    (tmp_path / "a.yaml").write_text(text.replace("[status-page]", "[sms, page]") + "twilio_from: '+12025550100'\n")
+    done = bcp("init", "--answers", "a.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert ("Only one person can approve" in done.stdout) is alone
+    kept = (tmp_path / "bcp.yaml").read_text()
+    assert "kind: twilio-sms" in kept and "kind: status-page" in kept  # by the names that people have for them
+
+
 def test_wrong_answers_are_all_told_and_nothing_is_written(tmp_path) -> None:
     (tmp_path / "a.yaml").write_text(ANSWERS.replace("Europe/Berlin", "Nowhere") + "canary: me@else.test\n")
     done = bcp("--output", "json", "init", "--answers", "a.yaml", cwd=tmp_path)

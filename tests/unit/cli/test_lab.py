@@ -57,3 +57,27 @@ def test_a_lab_runs_takes_orders_and_ends_by_itself(tmp_path: Path, monkeypatch,
     assert "lab: 451" in said and not (tmp_path / "order").exists()
     found = json.loads((tmp_path / "count.json").read_text())
     assert (found["lost"], found["duplicated"]) == ([], []) and found["mx"]
+
+
+def test_records_are_entered_by_hand_as_at_a_registrar(tmp_path: Path, monkeypatch, capsys) -> None:
+    """The order says what is saved; the lab serves it from then on."""
+    (tmp_path / "count.json").write_text("{}")
+    lab.enter("MX.Backup.test.", 10, 60, tmp_path)
+    assert (tmp_path / "order").read_text() == "enter 10 mx.backup.test 60"
+    monkeypatch.setattr(lab.render, "say", lambda text: None)
+    lab.up(tmp_path, seconds=0.5, dns="manual")
+    assert json.loads((tmp_path / "count.json").read_text())["mx"] == "10 mx.backup.test."
+    assert "kind: manual" in (tmp_path / "bcp.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", ["relay", "", "a b.test"])
+def test_what_is_no_host_name_is_not_entered(tmp_path: Path, name: str) -> None:
+    (tmp_path / "count.json").write_text("{}")
+    with pytest.raises(Invalid, match="not entered"):
+        lab.enter(name, 10, 60, tmp_path)
+    assert not (tmp_path / "order").exists()
+
+
+def test_a_lab_with_a_host_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="hetzner"):
+        lab.up(tmp_path, seconds=0.5, dns="hetzner")

@@ -36,7 +36,10 @@ def lines(capsys, *progress: Progress, start: float | None = 0.0, run: str = "")
         (Progress(0, "resumed"), "resumed"),
         (Progress(0, "undo_started"), "undoing"),
         (Progress(0, "stopped", text="by alice"), "stopped by alice"),
+        (Progress(0, "stopped", text="stopped by TERM"), "stopped by TERM"),
         (Progress(0, "aborting", text="wrong button"), "aborting wrong button"),
+        (Progress(0, "aborting"), "aborting"),
+        (Progress(0, "run_finished", text="aborted by ann", data={"status": "aborted"}), "aborted by ann"),
         (Progress(0, "recovered"), "mail is back where it was"),
         (Progress(0, "note", text="look"), "look"),
         (Progress(0, "step_finished", "mx", data={"status": "ok"}), "✓ mx"),
@@ -66,6 +69,9 @@ def test_a_gate_says_who_can_answer_how_and_until_when(capsys) -> None:
     gate = Progress(10, "gate", "go", "a yes", {"deadline": 70.0, "approvers": ["alice", "bob"], "checksum": "c" * 64})
     (told,) = lines(capsys, gate, run="run-7")
     assert told.endswith("? go: a yes from alice, bob; closes in 1m. Plan cccccccccccc. bcp approve run-7")
+    asked, *rows = lines(capsys, Progress(10, "gate", "mx", "a yes", {**gate.data, "about": "Log in\n  Type: MX"}))
+    assert asked.endswith("? mx: alice, bob: please do this; closes in 1m. bcp approve")
+    assert rows == ["    Log in", "      Type: MX"]
     (late,) = lines(capsys, Progress(99, "gate", "go", "a yes", {**gate.data}))
     assert "closes in 0s" in late and late.endswith("bcp approve")
 

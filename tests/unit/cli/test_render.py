@@ -95,6 +95,45 @@ def test_progress_can_be_silenced_and_a_warning_cannot(out, capsys) -> None:
     assert capsys.readouterr().err == "warning: look here\n"
 
 
+def test_a_row_that_is_indented_stays_together_when_it_is_folded(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    row = "  Type: MX | Host: @ | Value: corp-test.mail.protection.outlook.test | Priority: 0 | TTL: 5 seconds"
+    head, first, *others = render.wrap(f"Log in.\n{row}", "    ", "  - ").splitlines()
+    assert (head, first[:14]) == ("  - Log in.", "      Type: MX")
+    assert others and all(line.startswith(" " * 8) and len(line) <= 60 for line in others)
+
+
+LONG = "+   1.1s  ✓ mx: 1 of 1 domain(s) switched to 10 mx.backup.test. (TTL 300), served by every address"
+
+
+def test_at_a_terminal_progress_is_folded_between_words_under_its_beginning(monkeypatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "60")
+    render.say(LONG)
+    first, *others = screen.getvalue().splitlines()
+    assert first.startswith("+   1.1s  ✓ mx: 1 of 1") and others
+    assert all(len(line) <= 60 for line in (first, *others))
+    assert all(line.startswith(" " * 12) and line[12] != " " for line in others)
+    assert " ".join(f"{first} {' '.join(others)}".split()) == " ".join(LONG.split())
+
+
+def test_colours_do_not_count_and_a_word_is_never_broken(monkeypatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "60")
+    path = "/var/lib/bcp/reports/run-20261127-233929-2tpr/report.html-and-more-of-it"
+    short = f"\x1b[2m+   1.1s\x1b[0m  {'x' * 48}"
+    render.say(f"{short}\nsee {path}")
+    assert screen.getvalue().splitlines() == [short, "see", f"  {path}"]
+
+
+def test_a_file_gets_each_line_whole(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    render.say(LONG)
+    assert capsys.readouterr().err == LONG + "\n"
+
+
 def test_control_characters_of_a_stranger_do_not_reach_the_terminal(capsys) -> None:
     render.raw("a\x1b]0;title\x07b")
     assert "\x1b" not in capsys.readouterr().out

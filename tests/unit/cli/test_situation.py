@@ -124,6 +124,13 @@ def test_a_run_that_holds_is_shown_however_old(tmp_path: Path) -> None:
     assert "Still holding" not in words(situation(runs, tmp_path, SERVICE, ""), held, "run-1")
 
 
+def test_the_way_back_is_not_offered_while_it_runs(tmp_path: Path) -> None:
+    runs = Runs(card("run-2", "running", parent="run-1"), card("run-1", moved_at=5.0))
+    s = situation(runs, tmp_path, SERVICE, "")
+    assert s.mx.relay
+    assert "bcp failback" not in words(s, (), "run-2")
+
+
 def test_on_the_way_back_nothing_is_to_be_done(tmp_path: Path) -> None:
     back = card("run-2", "running", parent="run-1")
     runs = Runs(back, card("run-1", moved_at=FakeClock().now() - 300))

@@ -42,6 +42,14 @@ def test_an_unknown_command_says_what_was_meant(bcp, word: str, meant: str) -> N
     assert meant in err
 
 
+def test_an_unknown_command_of_a_group_is_answered_from_that_group(bcp) -> None:
+    """``bcp dns mx`` has nothing to do with what ``bcp mx`` may have meant."""
+    _, _, err = bcp("dns", "nothing-like-it")
+    assert "All commands: bcp dns --help" in err
+    assert "bcp snapshot" not in bcp("dns", "mx")[2]
+    assert "All commands: bcp --help" in bcp("nothing-like-it")[2]
+
+
 @pytest.mark.parametrize(
     "words", [("stauts",), ("plan",), ("plan", "x", "--nonsense"), ("comms", "sned"), ("history", "--since")]
 )

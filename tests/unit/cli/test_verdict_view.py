@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,6 +61,12 @@ def test_what_is_only_known_to_be_at_least_says_so() -> None:
     assert "At least since 00:01 UTC (1s)." in told
 
 
+@pytest.mark.parametrize(("stage", "shown"), [("confirmed", True), ("active", False), ("recovering", False)])
+def test_no_clock_runs_for_senders_while_the_relay_takes_the_mail(stage, shown) -> None:
+    decision = Decision("down", ("B",), stage=stage, clock=((500.0, "Exim gives up"),))
+    assert ("Exim gives up" in view.full(decision, "x", 100.0, {}, "")) is shown
+
+
 def test_the_clock_counts_down_and_up() -> None:
     decision = Decision("down", clock=((100.0, "decide"), (40.0, "confirmed")))
     first, second = view.clock_lines(decision, 70.0)
@@ -104,7 +111,7 @@ def test_everything_for_a_person_who_has_to_decide() -> None:
     assert "Since 00:01 UTC (1m 30s)." in told and "! alice says that it is B." in told
     assert "It is flapping (62 %)" in told and "Playbook: book (bcp plan book)" in told
     assert told.count("421 too busy") == 1 and ". a note" in told
-    for head in ("For:\n  + nothing", "Against:\n  - nothing", "What would change it:\n  > nothing that is known"):
+    for head in ("For:\n  + nothing", "Against:\n  - nothing", "What would change it:\n  * nothing that is known"):
         assert head in told
     assert "For:" not in view.full(decision, "x", 190.0, {}, "book")
 
@@ -122,3 +129,21 @@ def test_it_says_what_is_not_broken_and_what_nobody_can_see() -> None:
     calm = view.full(Decision("healthy", views=views), "x", 0.0, {}, "")
     assert "Not broken" not in calm and "Nobody can see" not in calm
     assert view.works_lines(Decision("down")) == []
+
+
+@pytest.mark.parametrize(
+    ("evidence", "rounds", "told"),
+    [
+        (("smtp: 451 later",), (), "  inbound   down"),
+        ((), (), "  inbound   down    smtp: 451 later"),
+        ((), ("down",), "█ smtp: 451 later"),
+    ],
+)
+def test_a_single_look_shows_no_rounds_and_says_its_evidence_once(evidence, rounds, told) -> None:
+    way = SimpleNamespace(down=True, suspect=False, share=0.0, role=SimpleNamespace(value="look"))
+    plane = SimpleNamespace(name="inbound", status="down", ways=(way,))
+    decision = SimpleNamespace(views=(plane,), evidence=evidence)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(view, "evidence_of", lambda found: "smtp: 451 later")
+        (line,) = view.plane_lines(decision, {"inbound": rounds})
+    assert line == told if not rounds else line.endswith(told)

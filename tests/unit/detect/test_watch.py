@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from bcp.contracts.probe import Result, Signal
+from bcp.detect.course import Course
 from bcp.detect.rules import Rules
 from bcp.detect.verdict import Decision
 from bcp.detect.watch import LiveLooker, Watcher, confirmed_by
@@ -70,3 +71,26 @@ def test_only_good_news_is_used_again(first, again) -> None:
 
     before, after, looks = asyncio.run(run())
     assert before == ("down" if first is Result.FAIL else "healthy") and after == "healthy" and looks == again
+
+
+@pytest.mark.parametrize(
+    ("standing", "proposed"), [("none", "wait"), ("decided", "hold"), ("failback", "hold"), ("draining", "hold")]
+)
+def test_a_look_proposes_by_what_our_runs_left_standing(standing, proposed) -> None:
+    """While a run works, or mail is on its way back, nobody is asked to decide about a switch."""
+
+    async def run():
+        looker = LiveLooker(Watcher([Probe()], Rules(), FakeClock()), looks=2, apart_s=0.0)
+        return await looker.burst(Course(standing=standing))
+
+    found = asyncio.run(run())
+    assert (found.state, found.action) == ("down", proposed)
+
+
+def test_a_look_while_mail_is_on_the_relay_proposes_no_switch() -> None:
+    async def run():
+        looker = LiveLooker(Watcher([Probe()], Rules(), FakeClock()), looks=2, apart_s=0.0)
+        return await looker.burst(Course(standing="active", active_since=0.0))
+
+    found = asyncio.run(run())
+    assert (found.state, found.stage, found.action) == ("down", "active", "hold")

@@ -1,0 +1,24 @@
+"""Whom a run waits for, in words that lead to what has to be done."""
+
+from __future__ import annotations
+
+import pytest
+
+from bcp.cli import status_view as view
+
+GATE = {"deadline": 3661.0, "approvers": ["alice", "bob"], "count": 2, "about": ""}
+
+
+def test_a_gate_says_whose_yes_is_missing_and_to_which_plan() -> None:
+    told = view._waits("approve", GATE, "0123456789abcdef")
+    assert told == "approve waits for 2 approval(s) from alice, bob until 01:01:01 UTC, plan 0123456789ab"
+
+
+def test_a_request_asks_for_a_deed_and_names_no_plan_that_it_is_not_about() -> None:
+    told = view._waits("mx", {**GATE, "about": "Type: MX"}, "0123456789abcdef")
+    assert told == "mx waits until 01:01:01 UTC for this to be done by alice, bob:"
+
+
+@pytest.mark.parametrize(("names", "told"), [({"mx": "mx"}, ""), ({}, ""), ({"mx": "Point MX"}, "Point MX")])
+def test_a_step_without_a_name_is_not_named_twice(names: dict[str, str], told: str) -> None:
+    assert view._named(names, "mx") == told
