@@ -12,6 +12,7 @@ from bcp.kernel.errors import Missing
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
+    from bcp.engine.state import RunState
     from bcp.engine.store import Runs, RunView
 
 
@@ -151,6 +152,12 @@ def next_step(view: RunView) -> str:
     )
 
 
+def _why(state: RunState) -> str:
+    """Why it is as it is; nothing where it goes on, and the reason is that of a stop before."""
+    on = state.status in {"running", "holding"} and not (state.failed_step or state.aborting)
+    return "" if on else state.reason
+
+
 def _named(names: Mapping[str, str], step: str) -> str:
     """What a step is called; nothing where that is its id again."""
     return "" if names.get(step, step) == step else names[step]
@@ -180,8 +187,8 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
     ]
     if plan["kind"] == "drill":
         lines.append(render.paint("EXERCISE", "warn"))
-    if state.reason:
-        lines.append(render.wrap(state.reason, "  "))
+    if reason := _why(state):
+        lines.append(render.wrap(reason, "  "))
     lines.append("")
     lines.append(
         render.table(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from bcp.cli import status_view as view
@@ -22,3 +24,19 @@ def test_a_request_asks_for_a_deed_and_names_no_plan_that_it_is_not_about() -> N
 @pytest.mark.parametrize(("names", "told"), [({"mx": "mx"}, ""), ({}, ""), ({"mx": "Point MX"}, "Point MX")])
 def test_a_step_without_a_name_is_not_named_twice(names: dict[str, str], told: str) -> None:
     assert view._named(names, "mx") == told
+
+
+@pytest.mark.parametrize(
+    ("status", "failed", "aborting", "told"),
+    [
+        ("stopped", "", "", "stopped by Ctrl-C"),
+        ("failed", "mx", "", "stopped by Ctrl-C"),
+        ("running", "", "", ""),
+        ("holding", "", "", ""),
+        ("running", "mx", "", "stopped by Ctrl-C"),
+        ("running", "", "ann", "stopped by Ctrl-C"),
+    ],
+)
+def test_the_reason_of_a_stop_is_gone_with_it(status: str, failed: str, aborting: str, told: str) -> None:
+    state = SimpleNamespace(status=status, reason="stopped by Ctrl-C", failed_step=failed, aborting=aborting)
+    assert view._why(state) == told

@@ -9,7 +9,7 @@ from bcp.contracts.dns import Accepted
 from bcp.mx.accepted import NOT_ACCEPTED, NOT_COVERED, differences, tenant_agrees
 from bcp.mx.accepted_list import names, parse
 from bcp.mx.check import accepted_lines
-from bcp.mx.rules import covered
+from bcp.mx.rules import covered, judge
 
 EXPORT = """\
 #TYPE Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomain
@@ -101,3 +101,8 @@ def test_a_check_has_a_line_for_each_of_those_that_are_meant() -> None:
     assert accepted_lines(accepted, [DOMAIN, "c.test"], [DOMAIN]) == [] == accepted_lines(None, [DOMAIN], [])
     (line,) = accepted_lines(Accepted(problem="no file"), [DOMAIN], [])
     assert (line.domain, line.rule) == (DOMAIN, "dns.accepted-unknown") and "no file" in line.message and line.hint
+
+
+def test_it_is_one_of_the_rules() -> None:
+    notes = judge(facts(accepted=Accepted((DOMAIN, "left.test"), "a.csv"), ours=(DOMAIN,))).notes
+    assert any(n.startswith("NOT covered: the tenant accepts left.test (a.csv)") for n in notes)

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from unit.mx.worlds import DOMAIN, NOW, OTHER, PRIMARY, RELAY, RELAY_HOST
 
 from bcp.contracts.dns import (
+    Accepted,
     Answer,
     Capabilities,
     Chain,
@@ -343,3 +344,9 @@ def test_resolvers_inside_are_asked_on_the_way_out_and_each_domain_gets_what_is_
     ]
     assert [d.inside for d in facts_of(world(inside=View()), Way.BACK).domains] == [(), ()]
     assert facts_of(world()).domains[0].inside == ()
+
+
+def test_what_the_tenant_accepts_goes_with_every_domain_of_the_configuration() -> None:
+    out = facts_of(world(accepted=Accepted(("x.test",), "a.csv")))
+    assert out.accepted == Accepted(("x.test",), "a.csv") and out.ours == (DOMAIN, "two.test", "three.test")
+    assert facts_of(world()).accepted is None
