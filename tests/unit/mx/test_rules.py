@@ -87,7 +87,7 @@ def test_a_reading_that_cannot_begin_a_switch_says_which_rule_and_what_to_do(rea
 def test_zones_are_never_made_and_the_hint_says_so() -> None:
     """Item 1."""
     assert "never created" in readable(Reading(DOMAIN, "", None, problem="no", trouble=Trouble.NO_ZONE)).hint
-    assert "zone:" in readable(Reading(DOMAIN, "", None, problem="two", trouble=Trouble.TWO_ZONES)).hint
+    assert "zone_ids:" in readable(Reading(DOMAIN, "", None, problem="two", trouble=Trouble.TWO_ZONES)).hint
 
 
 # -- item 8: never no MX ---------------------------------------------------------------------------------------------
