@@ -32,9 +32,23 @@ def without(away: Mapping[str, Sequence[Reading]]) -> list[str]:
     """One sentence a host: which domains are left out, why, and what next."""
     out = []
     for name, found in away.items():
-        names = ", ".join(r.domain for r in found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
-        out.append(f"{name} is LEFT OUT ({names}): {found[0].problem}; plan again for these when it answers")
+        out.append(f"{name} is LEFT OUT ({_names(found)}): {found[0].problem}; plan again for these when it answers")
     return out
+
+
+def unread(readings: Iterable[Reading]) -> str:
+    """Which domains could not be read and why: each reason once, however many domains it has."""
+    reasons: defaultdict[str, list[Reading]] = defaultdict(list)
+    for reading in readings:
+        if reading.problem:
+            reasons[reading.problem].append(reading)
+    said = [f"not known ({_names(found)}): {problem}" for problem, found in list(reasons.items())[:3]]
+    return "; ".join(said + ([f"and {len(reasons) - 3} more reasons"] if len(reasons) > 3 else []))
+
+
+def _names(found: Sequence[Reading]) -> str:
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return ", ".join(r.domain for r in found[:3]) + more
 
 
 def not_planned(domains: Iterable[str], planned: Mapping[str, object]) -> list[Swap]:

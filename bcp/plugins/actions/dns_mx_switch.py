@@ -26,7 +26,7 @@ from bcp.contracts.services import Services
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
 from bcp.kernel.units import format_duration
-from bcp.mx.away import not_planned, out_of_reach, without
+from bcp.mx.away import not_planned, out_of_reach, unread, without
 from bcp.mx.by_hand import requested
 from bcp.mx.converge import Seen, converge
 from bcp.mx.facts import Way
@@ -166,7 +166,8 @@ class Switch(Action[SwitchArgs]):
         plan = await _planned(args, services, step)
         readings = await read_all([d for d in args.domains if d in plan.before], services)
         if any(r.problem for r in readings):
-            return Finding(Happened.UNKNOWN, detail="; ".join(r.problem for r in readings if r.problem))
+            moved = sum(1 for r in readings if not r.problem and _moved(r, plan))
+            return Finding(Happened.UNKNOWN, detail=f"{moved} of {len(readings)} moved; {unread(readings)}")
         if not all(_moved(r, plan) for r in readings):
             if step.attempt:  # it was sent again, and in vain: what is read here is not what the host has
                 return Finding(Happened.UNKNOWN, detail="it was sent twice, and the old MX is still read here")

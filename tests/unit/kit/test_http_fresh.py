@@ -30,7 +30,7 @@ def test_a_write_is_never_lost_on_a_connection_that_was_kept(method) -> None:
     async def work() -> list[str]:
         server = Closing()
         listening = await asyncio.start_server(server, "127.0.0.1", 0)
-        url = "http://127.0.0.1:{}/".format(listening.sockets[0].getsockname()[1])
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
         http = Http()
         for _ in range(20):
             assert (await http.request("GET", url)).status == 200
@@ -58,7 +58,7 @@ def test_without_it_a_connection_is_kept() -> None:
             writer.close()
 
         listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-        url = "http://127.0.0.1:{}/".format(listening.sockets[0].getsockname()[1])
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
         http = Http()
         for _ in range(3):
             await http.request("GET", url, fresh=fresh)

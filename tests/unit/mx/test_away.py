@@ -6,7 +6,7 @@ import pytest
 from unit.mx.worlds import PRIMARY
 
 from bcp.contracts.dns import Reading, SwapState, Trouble
-from bcp.mx.away import NOT_PLANNED, not_planned, out_of_reach, without
+from bcp.mx.away import NOT_PLANNED, not_planned, out_of_reach, unread, without
 
 HOSTS = {"a.test": "x", "b.test": "x", "c.test": "y", "d.test": "y"}
 
@@ -47,3 +47,13 @@ def test_they_are_told_by_name_and_in_bounds() -> None:
 def test_nothing_is_sent_for_what_no_plan_has() -> None:
     (swap,) = not_planned(HOSTS, {"a.test": 1, "b.test": 1, "c.test": 1})
     assert (swap.domain, swap.state, swap.code) == ("d.test", SwapState.REFUSED, NOT_PLANNED) and swap.hint
+
+
+def test_a_reason_is_said_once_however_many_domains_have_it() -> None:
+    """A host that died in the middle of 1,000 domains is no wall of one sentence."""
+    many = [Reading(f"d{n}.test", "", None, problem="broke off") for n in range(600)]
+    good = Reading("good.test", "", PRIMARY)
+    assert unread([good, *many]) == "not known (d0.test, d1.test, d2.test and 597 more): broke off"
+    assert unread([good]) == ""
+    other = [Reading(f"e{n}.test", "", None, problem=f"p{n}") for n in range(5)]
+    assert unread(other).endswith("not known (e2.test): p2; and 2 more reasons")

@@ -249,6 +249,24 @@ def test_a_doubt_about_such_a_plan_is_settled_by_reading_what_it_has() -> None:
     assert found.happened is Happened.YES and set(found.outcome.outputs["left"]) == {"three.test"}
 
 
+def test_what_is_in_doubt_is_told_with_what_moved() -> None:
+    world = World()
+    plan = world.plan()
+    world.provider.put("one.test", RELAY)
+    real = world.host.read
+
+    async def read(domains):
+        return [
+            r if r.domain == "one.test" else Reading(r.domain, "", None, problem="broke off", trouble=Trouble.SILENT)
+            for r in await real(domains)
+        ]
+
+    world.host.read = read
+    found = asyncio.run(Switch().probe(ARGS, world.services, world.step(plan)))
+    assert found.happened is Happened.UNKNOWN
+    assert found.detail == "1 of 3 moved; not known (two.test, three.test): broke off"
+
+
 @pytest.mark.parametrize("trouble", [Trouble.NO_ZONE, Trouble.TWO_ZONES, Trouble.ERROR])
 def test_what_is_wrong_with_a_domain_itself_is_refused_as_before(trouble) -> None:
     assert len(TwoHosts(trouble).plan().refusals) == 1
