@@ -85,7 +85,7 @@ class Authority:
         return sorted((s for t in tasks for s in t.result()), key=lambda s: (s.zone, s.address))
 
     async def _serials(self, endpoint: Endpoint, zones: Sequence[str]) -> list[Serial]:
-        async with self._gate:
+        async with self._gate.here:
             replies = await self._ask(endpoint, [query(z, "SOA") for z in zones])
         told = ((z, serial_of(r, z)) for z, r in zip(zones, replies, strict=True))
         return [Serial(z, str(endpoint), n) for z, n in told if n is not None]

@@ -289,7 +289,7 @@ def test_a_server_of_the_zone_that_is_down_is_named() -> None:
 def test_a_zone_without_servers_is_said_once() -> None:
     lost = Answer("corp.test", "corp.test", None, problem="no name server of corp.test could be found")
     host = Host(Reading("corp.test", "corp.test", MX), Proof("corp.test", Permission.ALLOWED), lost)
-    found = look(doctor._dns(on(host), "main"))[1]
+    found = look(doctor_dns.dns_checks(on(host), "main"))[1]
     assert (found.subject, found.message) == ("dns corp.test", "no name server of corp.test could be found")
     assert "delegated" in found.hint
 
