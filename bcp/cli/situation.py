@@ -25,14 +25,22 @@ HOLD = "the relay keeps mail and nothing bounces; go back once it works again"
 
 
 def situation(
-    cards: Sequence[RunCard], now: float, state: Path, service: str, zone: str, view: RunView | None = None
+    cards: Sequence[RunCard],
+    now: float,
+    state: Path,
+    service: str,
+    zone: str,
+    view: RunView | None = None,
+    last: RunCard | None = None,
 ) -> Situation:
     """What the files say now. ``cards``: see ``unfinished``; ``view``: the newest run, which may wait for people and
-    may have looked itself."""
+    may have looked itself; ``last``: see ``last_move``."""
     at, seen = _seen(state)
     if view is not None and (mine := _own_look(view)) is not None and mine[0] > at:
         at, seen = mine
     stands, mx = _mx(cards)
+    if stands.what == "none" and last is not None and last.moved_at and last.status == "done":
+        mx = Mx(False, left_by=last.id, left_at=last.moved_at, back=bool(last.parent))
     gate = _gate(view) if view is not None and view.live else {}
     return Situation(
         service=service,
@@ -73,7 +81,7 @@ def data(s: Situation) -> dict[str, Any]:
         "since": iso(s.since),
         "looked_at": iso(s.looked_at or None),
         "watching": s.watching,
-        "mx": "relay" if s.mx.relay else "not-moved",
+        "mx": "relay" if s.mx.relay else "left" if s.mx.left_by and not s.mx.back else "not-moved",
         "mx_since": iso(s.mx.since or None),
         "mx_run": s.mx.run,
         "mails_held": s.mails.count,
@@ -84,6 +92,11 @@ def data(s: Situation) -> dict[str, Any]:
 def unfinished(runs: Runs) -> list[RunCard]:
     """Every run that is not over and moves MX, however many came after it; the newest first."""
     return runs.cards(RunQuery(unfinished=True, moves_mx=True))
+
+
+def last_move(runs: Runs) -> RunCard | None:
+    """The newest real run that is there to move MX."""
+    return next(iter(runs.cards(RunQuery(moves_mx=True, kind="real", newest=1))), None)
 
 
 def holding_runs(cards: Sequence[RunCard]) -> list[RunCard]:

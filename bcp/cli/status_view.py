@@ -52,7 +52,7 @@ def _whole(found: Runs, *, timeline: bool) -> bool:
     cards = now.unfinished(found)
     try:
         view = found.view(found.find("last"))
-        s = now.situation(cards, clock, state, service, zone, view)
+        s = now.situation(cards, clock, state, service, zone, view, now.last_move(found))
     except Missing:
         s = now.situation(cards, clock, state, service, zone)
         if not s.looked:

@@ -22,6 +22,11 @@ class Mx:
     domains: tuple[str, ...] = ()
     run: str = ""
     title: str = ""
+    left_by: str = ""
+    """The last run that moved MX and is over, though it did not hold: nothing of ours watches what it left."""
+    left_at: float = 0.0
+    back: bool = False
+    """It was a way back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,9 @@ def _where(s: Situation, times: Times) -> str:
     if not s.mx.relay:
         if s.mx.since:
             return f"MX points to it again since {times.minute(s.mx.since)}; the relay delivers what it kept."
+        if s.mx.left_by:
+            moved = "moved MX back" if s.mx.back else "moved MX"
+            return f"{s.mx.left_by} {moved} at {times.minute(s.mx.left_at)} and is over; `bcp dns watch` shows it now."
         if not s.watching:
             return "No run of ours has moved MX."
         if s.state == "down":

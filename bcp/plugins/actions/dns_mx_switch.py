@@ -310,7 +310,7 @@ def _raise_unless_moved(swaps: Sequence[Swap], outputs: Mapping[str, Any], hosts
     if not swaps or any(s.state in DONE for s in swaps):
         return
     kind = Transient if all(s.code in PASSING for s in swaps) else Permanent
-    raise kind(_told(swaps), hint=swaps[0].hint, outputs=outputs)
+    raise kind(_told(swaps), hint=swaps[0].hint)  # without outputs: nothing was left that could be undone or held
 
 
 def _raise_for_undo(

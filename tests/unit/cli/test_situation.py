@@ -58,6 +58,28 @@ def test_nothing_was_ever_seen_or_run(tmp_path: Path) -> None:
     assert not s.looked
 
 
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (
+            card(status="done", moved_at=1_800_000_000.0),
+            "run-1 moved MX at 08:00 UTC and is over; `bcp dns watch` shows it now.",
+        ),
+        (
+            card("run-2", "done", moved_at=1_800_000_000.0, parent="run-1"),
+            "run-2 moved MX back at 08:00 UTC and is over; `bcp dns watch` shows it now.",
+        ),
+        (card(status="failed", moved_at=1_800_000_000.0), "No run of ours has moved MX."),
+        (card(status="done"), "No run of ours has moved MX."),
+        (None, "No run of ours has moved MX."),
+    ],
+)
+def test_a_run_that_is_over_and_left_mx_elsewhere_is_named(tmp_path: Path, last: Any, said: str) -> None:
+    """It does not hold, so nothing of ours goes back from it by itself: nobody may read that MX was never moved."""
+    s = of_cards([], FakeClock().now(), tmp_path, SERVICE, "", None, last)
+    assert sentence(s).endswith(said)
+
+
 def test_mail_is_on_the_relay_and_the_watch_sees_it_down(tmp_path: Path) -> None:
     runs = Runs(card(moved_at=FakeClock().now() - 300))
     now = runs.clock.now()

@@ -295,6 +295,7 @@ def test_when_none_moved_the_step_fails() -> None:
     with pytest.raises(Permanent, match=r"one\.test: conflict") as caught:
         world.perform(plan)
     assert not isinstance(caught.value, PartlyDone) and world.mx == [OTHER] * 3
+    assert not caught.value.outputs, "a run whose switch left nothing has nothing to undo, and nothing to hold"
 
 
 def test_what_may_pass_is_a_passing_failure() -> None:
