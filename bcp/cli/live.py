@@ -97,9 +97,10 @@ class Timeline:
 
     def _on_step_finished(self, p: Progress) -> str:
         status = str(p.data["status"])
-        mark = "*" if self._plain else _MARKS.get(status, "*")
+        partly = status == "ok" and bool((p.data.get("outputs") or {}).get("left"))  # some of it was not done
+        mark = "!" if partly else "*" if self._plain else _MARKS.get(status, "*")
         word = status_word(status, sys.stderr) if status not in {"ok"} else ""
-        colour = "ok" if status in {"ok", "unchanged", "would_run"} else "warn"
+        colour = "ok" if status in {"ok", "unchanged", "would_run"} and not partly else "warn"
         said = f"{' ' + word if word else ''}{': ' + p.text if p.text else ''}"
         return f"{paint(mark, colour, sys.stderr)} {paint(p.step, 'bold', sys.stderr)}{said}"
 
