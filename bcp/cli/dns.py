@@ -72,6 +72,7 @@ def check(
 
 
 def _checked(found: Checked) -> str:
+    from bcp.mx.check import NOBODY
     from bcp.mx.forecast_words import advice, rows, sentence
 
     domains = list(dict.fromkeys(x.domain for x in found.lines))
@@ -79,6 +80,10 @@ def _checked(found: Checked) -> str:
     ours = sum(1 for x in found.lines if x.aspect == "reach")  # what is not ours is only named
     total = f"{ours} domain{'s' if ours != 1 else ''}"
     first = f"MX of {len(broken)} of {total} could not be moved today" if broken else f"MX of {total} can be moved"
+    if broken and all(x.rule == NOBODY for x in found.lines if x.state == "fail"):
+        first = (
+            f"What the world gets of {len(broken)} of {total} could not be seen: no authoritative server answers here"
+        )
     out = [render.paint(first + ".", "bad" if broken else "ok")]
     for domain in domains:
         out += ["", render.paint(domain, "bold")]

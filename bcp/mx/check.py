@@ -79,6 +79,18 @@ def not_lame(d: DomainFacts, facts: Facts) -> Judged:
     )
 
 
+def somebody_answers(d: DomainFacts, facts: Facts) -> Judged:
+    """Item 10, where nobody at all answers: a check that has seen nothing of what the world gets is not *ok*."""
+    if any(not a.problem or a.trouble is Trouble.LAME for a in d.answers):
+        return CLEAR
+    return no(
+        NOBODY,
+        f"no authoritative server of {d.order.domain} answers here: what the world gets could not be seen",
+        "Are they up, and may this machine ask them (port 53, UDP and TCP)?",
+        overridable=True,
+    )
+
+
 def signatures_last(d: DomainFacts, facts: Facts) -> Judged:
     """Item 24, where it is no note that they last: the line says until when anyway."""
     ends = d.signed.expires
@@ -107,6 +119,8 @@ def accepted_lines(accepted: Accepted | None, ours: Sequence[str], asked: Sequen
     return [Line(f.domain, "accepted", "warn", f.message, f.rule, f.hint) for f in found]
 
 
+NOBODY = "dns.nobody-serves"
+"""Rule of ``somebody_answers``."""
 GONE = frozenset({"client hold", "server hold", "inactive", "redemption period", "pending delete"})
 """Registry states (RFC 8056) in which a domain is not, or soon no longer, in DNS: no MX of it is found."""
 REGISTRATION_ENDS_S = 30 * 86_400.0
@@ -166,7 +180,7 @@ def _ttl(d: DomainFacts) -> str:
 Rule = Callable[[DomainFacts, Facts], Judged]
 ASPECTS: tuple[tuple[str, tuple[Rule, ...], Callable[[DomainFacts], str]], ...] = (
     ("right", (permitted,), _right),
-    ("servers", (servers_agree, hosts_agree), _servers),
+    ("servers", (servers_agree, hosts_agree, somebody_answers), _servers),
     ("inside", (inside_agrees,), _inside),
     ("delegation", (delegated_here, not_lame), _delegation),
     ("dnssec", (signatures_last,), _dnssec),

@@ -22,7 +22,7 @@ from bcp.contracts.dns import (
     Wildcard,
 )
 from bcp.kit.rdap import Registration
-from bcp.mx.check import Line, lines_of, not_lame, registry_line, unreadable, worst
+from bcp.mx.check import Line, lines_of, not_lame, registry_line, somebody_answers, unreadable, worst
 from bcp.mx.rules import readable
 
 ASPECTS = ["reach", "right", "servers", "delegation", "dnssec", "ttl", "wildcard", "code", "mta-sts"]
@@ -88,6 +88,26 @@ def test_a_host_that_cannot_say_is_a_warning() -> None:
 def test_a_wildcard_is_told() -> None:
     given = Reading(DOMAIN, DOMAIN, PRIMARY, wildcard=Wildcard("*.corp.test"))
     assert "*.corp.test" in lines(reading=given)["wildcard"].message
+
+
+@pytest.mark.parametrize(
+    ("answers", "rules"),
+    [
+        ((), ["dns.nobody-serves"]),
+        ((Answer(DOMAIN, "192.0.2.2", None, problem="x", trouble=Trouble.SILENT),), ["dns.nobody-serves"]),
+        ((Answer(DOMAIN, "192.0.2.2", None, problem="x", trouble=Trouble.LAME),), []),
+        (
+            (
+                Answer(DOMAIN, "192.0.2.2", None, problem="x", trouble=Trouble.SILENT),
+                Answer(DOMAIN, "192.0.2.1", PRIMARY, authoritative=True),
+            ),
+            [],
+        ),
+    ],
+)
+def test_where_nobody_answers_nothing_was_seen(answers, rules) -> None:
+    """One that answers is enough to have seen what the world gets; one that is lame has its own rule."""
+    assert [r.rule for r in somebody_answers(domain(answers=answers), facts()).refusals] == rules
 
 
 def test_silence_is_not_lame() -> None:
