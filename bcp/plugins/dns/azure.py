@@ -141,9 +141,10 @@ class AzureDns(Hosted):
         )
 
     async def _ends(self) -> float | None:
-        """When the token that is held ends; it is renewed here in good time."""
+        """Never, as far as is known: the token is fetched here, and renews itself. That this needs Microsoft's sign-in
+        is told by ``leans``."""
         await self._tokens.bearer()
-        return self._tokens.ends
+        return None
 
     # -- reading -------------------------------------------------------------------------------------------------
 
