@@ -23,10 +23,11 @@ setup: .venv/.ready ## environment from the lock file
 demo: setup ## an outage from break to all-clear, on loopback: make demo SCENARIO=451 DNS=cloudflare
 	@$(BIN)/bcp drill run $(SCENARIO) --dns $(DNS)
 
-test: ## lint, types, floors and all tests; real servers where this is root on Debian, installed meanwhile
-	@sh tests/install-servers.sh & servers=$$!; \
-	$(MAKE) --no-print-directory lint; lint=$$?; wait $$servers && test $$lint = 0
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: ## all tests, with lint, types and floors beside them; real servers where this is root on Debian
+	@sh tests/install-servers.sh & servers=$$!; $(MAKE) --no-print-directory setup; made=$$?; wait $$servers && test $$made = 0
+	@$(MAKE) --no-print-directory lint >.venv/lint.txt 2>&1 & lint=$$!; \
+	$(BIN)/python -m pytest $(PYTEST_ARGS); tests=$$?; \
+	wait $$lint || { cat .venv/lint.txt; exit 1; }; exit $$tests
 
 coverage: setup ## all tests, measured; fails below 90 % of lines and branches, or 85 % of a room
 	sh tests/install-servers.sh

@@ -29,11 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    """How many wrong answers were tried, by kind."""
+    """How many wrong answers were tried; by kind, where somebody asked for more words (-v)."""
     from liars.summary import lines_of
 
     reports = [r for rs in terminalreporter.stats.values() for r in rs if getattr(r, "when", "") == "call"]
-    for line in lines_of(pair for r in reports for pair in r.user_properties):
+    lines = list(lines_of(pair for r in reports for pair in r.user_properties))
+    for line in lines if terminalreporter.config.option.verbose > 0 else [first.rstrip(":") for first in lines[:1]]:
         terminalreporter.write_line(line)
 
 

@@ -25,6 +25,7 @@ ALONE = {
     "real/test_alerting.py": 70.0,
     "real/test_story.py": 60.0,
     "scenarios/": 45.0,
+    "acceptance/test_outage_at_each_host.py": 40.0,
     "players/": 80.0,
     "liars/": 25.0,
     "acceptance/test_first_hour.py": 30.0,

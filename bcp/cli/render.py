@@ -209,10 +209,19 @@ def unexpected(error: BaseException) -> int:
         if OUT.debug:
             _write(sys.stderr, redact("".join(traceback.format_exception(error))))
         if OUT.json or found.rule != "fault":
-            return fail(found, debug=False)
+            return _fail_somewhere(found)
         if not OUT.debug:
             _write(sys.stderr, redact(f"fault in bcp: {found.message}\n  {found.hint}"))
     return 1
+
+
+def _fail_somewhere(error: BcpError) -> int:
+    """Where JSON was asked for and standard output is what has no room, it is told in text beside it."""
+    try:
+        return fail(error, debug=False)
+    except OSError:
+        OUT.json = False
+        return fail(error, debug=False)
 
 
 def _of_this_machine(error: BaseException) -> BcpError | None:
