@@ -9,9 +9,9 @@ import dns.flags
 import dns.message
 
 from bcp.contracts.dns import Answer, Delegation, HostFacts, Serial, Trouble
+from bcp.kit.at_once import AtOnce
 from bcp.kit.dns_read import Reply, find_zones, mx_of, names_in, query, say_trouble, serial_of, trouble_of
 from bcp.kit.dnswire import Endpoint, Lost, exchange, parse_endpoint
-from bcp.kit.gate import Gate
 from bcp.kit.resolver import Resolver
 
 MAX_SERVERS = 16
@@ -34,7 +34,7 @@ class Authority:
         self._resolver, self._timeout_s, self._window = resolver, timeout_s, window
         self._servers: dict[str, tuple[Endpoint, ...]] = {}
         self._nameless: dict[str, dict[str, str]] = {}
-        self._gate = Gate(MAX_SERVERS)
+        self._at_once = AtOnce(MAX_SERVERS)
 
     async def zones(self, domains: Sequence[str]) -> dict[str, str]:
         """The zone of each domain, where it can be found out: at the own servers, else among what resolvers tell."""
@@ -85,7 +85,7 @@ class Authority:
         return sorted((s for t in tasks for s in t.result()), key=lambda s: (s.zone, s.address))
 
     async def _serials(self, endpoint: Endpoint, zones: Sequence[str]) -> list[Serial]:
-        async with self._gate.here:
+        async with self._at_once.here:
             replies = await self._ask(endpoint, [query(z, "SOA") for z in zones])
         told = ((z, serial_of(r, z)) for z, r in zip(zones, replies, strict=True))
         return [Serial(z, str(endpoint), n) for z, n in told if n is not None]
@@ -97,7 +97,7 @@ class Authority:
         return [Delegation(z, w, h) for z, w, h in zip(zones, world, host, strict=True)]
 
     async def _one(self, endpoint: Endpoint, names: Sequence[str]) -> list[Answer]:
-        async with self._gate.here:
+        async with self._at_once.here:
             replies = await self._ask(endpoint, [query(d, "MX") for d in names])
         return [_answer(d, endpoint, r) for d, r in zip(names, replies, strict=True)]
 

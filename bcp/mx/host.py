@@ -26,8 +26,9 @@ from bcp.contracts.dns_writer import (
 )
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid, Permanent, Refused, Transient
+from bcp.kit.pace import Pace
 from bcp.mx.outcome import check_order, check_reading, decide, may_resend, still_old
-from bcp.mx.pace import Pace
+from bcp.mx.pace import paced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +101,7 @@ class Host:
 
     @cached_property
     def _pace(self) -> Pace:
-        return Pace(self.capabilities, self.clock)
+        return Pace(self.clock, self.capabilities.calls_per_s, self.capabilities.burst)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -113,7 +114,7 @@ class Host:
         """What stands where it is written, in order. A fault of the back end is a reading's problem."""
         if not domains:
             return []
-        found = await self._pace.each(domains, 1, self._read)
+        found = await paced(self._pace, domains, 1, self._read)
         self._zones.update({r.domain: r.zone for r in found if r.zone})
         if self.capabilities.reads_back:
             return found
@@ -138,7 +139,7 @@ class Host:
 
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         """May we? Whatever goes wrong is *cannot say*, unless the host said no."""
-        return await self._pace.each(orders, 1, self._prove) if orders else []
+        return await paced(self._pace, orders, 1, self._prove) if orders else []
 
     async def _prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         from bcp.contracts.dns_proof import Permission, Proof
@@ -209,7 +210,7 @@ class Host:
         """What the host said. A fault of the back end may have come after the change: lost, unless it says
         otherwise."""
         reads = 3  # before, back, and once more: taken where they are made
-        return await self._pace.each(orders, max(1, self.capabilities.calls_a_zone - reads), self._send_some)
+        return await paced(self._pace, orders, max(1, self.capabilities.calls_a_zone - reads), self._send_some)
 
     async def _send_some(self, orders: Sequence[SwapOrder]) -> list[Sent]:
         found = await self._safely(self.writer.swap(orders), len(orders), Sent)

@@ -1,4 +1,4 @@
-"""Calls to one DNS host, no faster than its account allows: a token bucket (RFC 2697 uses the same idea for lines)."""
+"""Many domains at one DNS host: the least time that its rate limit leaves, and work in portions inside it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from bcp.contracts.dns_writer import Capabilities
-from bcp.kernel.clock import Clock
+from bcp.kit.pace import Pace
 
 T = TypeVar("T")
 R = TypeVar("R")
-Work = Callable[[Sequence[T]], Awaitable[list[R]]]
 AT_ONCE = 50
 """Domains of one portion at a host with a rate limit: small enough to wait between them, and to say how far it is."""
 
@@ -26,34 +25,18 @@ def swap_seconds(domains: int, host: Capabilities) -> float:
     return seconds_for(domains * host.calls_a_zone, host.burst, host.calls_per_s)
 
 
-class Pace:
-    """What is left of a host's budget. Each portion of calls is taken before it is made; what is not there is waited
-    for."""
+async def paced(
+    pace: Pace, things: Sequence[T], calls: float, work: Callable[[Sequence[T]], Awaitable[list[R]]]
+) -> list[R]:
+    """``work`` for all of them in order: at once where the host knows no limit, else in portions, ``calls`` for each.
 
-    def __init__(self, host: Capabilities, clock: Clock) -> None:
-        self._rate, self._burst, self._clock = host.calls_per_s, float(max(1, host.burst)), clock
-        self._left, self._at = self._burst, clock.monotonic()
-
-    async def take(self, calls: float) -> None:
-        """Take so many calls; returns when they may be made. A portion larger than the burst leaves a debt behind."""
-        if self._rate <= 0:
-            return
-        now = self._clock.monotonic()
-        self._left = min(self._burst, self._left + max(0.0, now - self._at) * self._rate) - calls
-        self._at = now
-        if self._left < 0:
-            await self._clock.sleep(-self._left / self._rate)
-
-    async def each(
-        self, things: Sequence[T], calls: float, work: Callable[[Sequence[T]], Awaitable[list[R]]]
-    ) -> list[R]:
-        """``work`` for all of them in order: at once where the host knows no limit, else in portions, ``calls`` for
-        each of them."""
-        if self._rate <= 0:
-            return await work(things)
-        out: list[R] = []
-        for start in range(0, len(things), AT_ONCE):
-            part = things[start : start + AT_ONCE]
-            await self.take(math.ceil(len(part) * calls))
-            out += await work(part)
-        return out
+    A coarse bound, for anybody's back end. Ours count every call by themselves.
+    """
+    if not pace.limited:
+        return await work(things)
+    out: list[R] = []
+    for start in range(0, len(things), AT_ONCE):
+        part = things[start : start + AT_ONCE]
+        await pace.turn(math.ceil(len(part) * calls))
+        out += await work(part)
+    return out

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,11 +19,9 @@ from bcp.contracts.dns import (
     MxHost,
     MxSet,
     Permission,
-    Progress,
     Proof,
     Sent,
     SentState,
-    Step,
     SwapOrder,
 )
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
@@ -31,9 +29,10 @@ from bcp.kernel.clock import Clock
 from bcp.kernel.json_in import whole_number
 from bcp.kernel.names import host_name
 from bcp.kernel.secret import Secret
+from bcp.kit.pace import Window
 from bcp.plugins.vendors.azure import ABSENT, Arm, not_azure
 from bcp.plugins.vendors.azure_token import SCOPE, Identity, Tokens
-from bcp.plugins.vendors.hosted import SHADOWED, Fault, Hosted, There, Window, ZoneAt, candidates
+from bcp.plugins.vendors.hosted import SHADOWED, Fault, Hosted, There, ZoneAt, candidates
 
 PROVIDER = "providers/Microsoft.Network"
 NOBODY = '"00000000-0000-0000-0000-000000000000"'
@@ -244,10 +243,6 @@ class AzureDns(Hosted):
         if not isinstance(told.get("etag"), str):
             raise not_azure("no record set")
         return told
-
-    async def progress(self, sent: Sequence[Sent]) -> list[Progress]:
-        """Azure has it with the answer; the servers follow within seconds and are asked by ours."""
-        return [Progress(s.domain, Step.DONE) for s in sent]
 
     async def _ask(self, zone: ZoneAt, order: SwapOrder, there: There) -> Proof:
         """What stands there now, with an ETag that it does not have.

@@ -33,7 +33,8 @@ from bcp.contracts.dns import (
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
-from bcp.kit.gate import Gate
+from bcp.kit.at_once import AtOnce
+from bcp.kit.pace import Window
 from bcp.plugins.vendors.cloudflare import Cloudflare, End, Told
 from bcp.plugins.vendors.cloudflare_records import (
     GONE,
@@ -53,7 +54,6 @@ from bcp.plugins.vendors.cloudflare_records import (
     unread,
     zone_of,
 )
-from bcp.plugins.vendors.hosted import Window
 
 NO_RECORDS = json.dumps([])
 """What a reading without a record of its own has as its token."""
@@ -105,7 +105,7 @@ class CloudflareDns(Writer):
             settings.token, pace=Window(clock, CALLS, CALLS_S), api_url=settings.api_url, timeout_s=settings.timeout
         )
         self._zones: dict[str, ZoneAt] = {}
-        self._gate = Gate(AT_ONCE)
+        self._at_once = AtOnce(AT_ONCE)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -139,7 +139,7 @@ class CloudflareDns(Writer):
         """``work`` for each, some at once, in order."""
 
         async def one(thing: Any) -> Any:
-            async with self._gate.here:
+            async with self._at_once.here:
                 return await work(thing)
 
         return await asyncio.gather(*(one(t) for t in things))

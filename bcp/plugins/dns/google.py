@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -17,7 +17,6 @@ from bcp.contracts.dns import (
     MxHost,
     MxSet,
     Permission,
-    Progress,
     Proof,
     Sent,
     SentState,
@@ -31,7 +30,7 @@ from bcp.kernel.names import host_name
 from bcp.kernel.secret import Secret
 from bcp.plugins.vendors.google import CloudDns, not_google
 from bcp.plugins.vendors.google_token import Account, Tokens
-from bcp.plugins.vendors.hosted import Fault, Hosted, There, ZoneAt
+from bcp.plugins.vendors.hosted import Fault, Hosted, There, ZoneAt, read_token
 
 MAX_PAGES = 100
 PROOF = "65535 bcp-proof-of-permission.invalid."
@@ -128,7 +127,7 @@ class GoogleDns(Hosted):
     async def _send(self, zone: ZoneAt, order: SwapOrder) -> Sent:
         body: dict[str, Any] = {"additions": [_set(order.domain, order.new)]}
         if not order.wildcard:
-            old = _read_token(order.token) if order.token else _set(order.domain, order.old)
+            old = read_token(order.token) if order.token else _set(order.domain, order.old)
             if old is None or not order.old.same(_mx(old, order.domain)):
                 return Sent(order.domain, SentState.STALE, "stale")
             body["deletions"] = [old]
@@ -141,20 +140,11 @@ class GoogleDns(Hosted):
             raise not_google("no change")
         return told
 
-    async def progress(self, sent: Sequence[Sent]) -> list[Progress]:
+    async def _step(self, sent: Sent) -> Step:
         """``pending`` until Google's servers have it, then ``done``."""
-        return await self._all(sent, self._progress)
-
-    async def _progress(self, sent: Sent) -> Progress:
-        if not sent.change:
-            return Progress(sent.domain, Step.UNKNOWN, "Google gave no id of this change")
-        try:
-            zone = await self._zone(sent.domain)
-            told = await self._api.call("GET", f"{self._project}/managedZones/{zone.id}/changes/{sent.change}")
-        except Fault as fault:
-            return Progress(sent.domain, Step.UNKNOWN, fault.said)
-        step = {"done": Step.DONE, "pending": Step.PENDING}.get(str(told.get("status")), Step.UNKNOWN)
-        return Progress(sent.domain, step)
+        zone = await self._zone(sent.domain)
+        told = await self._api.call("GET", f"{self._project}/managedZones/{zone.id}/changes/{sent.change}")
+        return {"done": Step.DONE, "pending": Step.PENDING}.get(str(told.get("status")), Step.UNKNOWN)
 
     async def _ask(self, zone: ZoneAt, order: SwapOrder, there: There) -> Proof:
         """Deletion of a record that nobody has, and addition of what stands there now.
@@ -162,7 +152,7 @@ class GoogleDns(Hosted):
         The first fails, and with it the change. A server that looked at no condition would delete the set and make it
         again: nothing would be different.
         """
-        now = _read_token(there.token)
+        now = read_token(there.token)
         body: dict[str, Any] = {"deletions": [{**_set(order.domain, order.old), "rrdatas": [PROOF]}]}
         if now is not None:
             body["additions"] = [now]
@@ -218,15 +208,6 @@ def _set(domain: str, mx: MxSet) -> dict[str, Any]:
 def _token(one: Mapping[str, Any] | None) -> str:
     """The set exactly as read: a deletion must give the same values and the same TTL."""
     return json.dumps(None if one is None else {k: one.get(k) for k in ("name", "type", "ttl", "rrdatas")})
-
-
-def _read_token(token: str) -> dict[str, Any] | None:
-    """The set of a token; ``None``: there was none, or it is not a token of ours."""
-    try:
-        found = json.loads(token)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def policy(settings: GoogleSettings, zones: Mapping[str, str], /) -> str:

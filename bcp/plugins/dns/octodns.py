@@ -31,7 +31,8 @@ from bcp.contracts.dns import (
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.contracts.plugin import Around, Flaw
 from bcp.kernel.clock import Clock
-from bcp.kit import gate
+from bcp.kit.at_once import AtOnce
+from bcp.plugins.vendors.in_thread import in_thread
 from bcp.plugins.vendors.octodns_class import (
     DELETES_FIRST,
     REWRITES_ZONE,
@@ -42,7 +43,7 @@ from bcp.plugins.vendors.octodns_class import (
     rewrites_zone,
     with_secrets,
 )
-from bcp.plugins.vendors.octodns_thread import Gate, in_thread
+from bcp.plugins.vendors.octodns_latch import Latch
 from bcp.plugins.vendors.octodns_told import Fault, fault_of
 from bcp.plugins.vendors.octodns_zone import candidates, plan_of, reading_of
 
@@ -102,7 +103,7 @@ class OctoDns(Writer):
 
     def __init__(self, name: str, settings: OctodnsSettings, clock: Clock, zones: Mapping[str, str], /) -> None:
         self.name, self.settings, self._zones = name, settings, dict(zones)
-        self._gate = gate.Gate(AT_ONCE)
+        self._at_once = AtOnce(AT_ONCE)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -131,7 +132,7 @@ class OctoDns(Writer):
         """``work`` for each, some at once, in order."""
 
         async def one(thing: T) -> Any:
-            async with self._gate.here:
+            async with self._at_once.here:
                 return await work(thing)
 
         return await asyncio.gather(*(one(t) for t in things))
@@ -196,17 +197,17 @@ class OctoDns(Writer):
         if order.new.ttl_s < low:
             text = f"the smallest TTL here is {low} s, not {order.new.ttl_s}"
             return Sent(order.domain, SentState.REFUSED, "ttl", text, "min_ttl: if this host takes smaller ones.")
-        gate = Gate()
+        latch = Latch()
         try:
-            return await in_thread(lambda: self._apply(order, gate), self._patience)
+            return await in_thread(lambda: self._apply(order, latch), self._patience)
         except TimeoutError:
-            sent = not gate.close()
+            sent = not latch.close()
             text = f"{self.settings.path} gave no answer in {self._patience:g} s"
             return Sent(order.domain, SentState.LOST if sent else SentState.NOT_SENT, "timeout", text)
         except Exception as error:  # a provider of anybody's
-            return _told(order.domain, fault_of(error), gate.begun)
+            return _told(order.domain, fault_of(error), latch.begun)
 
-    def _apply(self, order: SwapOrder, gate: Gate) -> Sent:
+    def _apply(self, order: SwapOrder, latch: Latch) -> Sent:
         domain = order.domain
         if hazard := self._hazard():
             return Sent(domain, SentState.REFUSED, hazard[0], *hazard[1:])
@@ -222,7 +223,7 @@ class OctoDns(Writer):
             text = f"{self.settings.path} would raise the TTL of {order.new.ttl_s} s to {least} s"
             return Sent(domain, SentState.REFUSED, "ttl", text)
         plan = plan_of(order, zone, found)
-        if not gate.begin():
+        if not latch.begin():
             return Sent(domain, SentState.NOT_SENT, "timeout")
         if not provider.apply(plan):
             text = "this provider is configured not to change anything (apply_disabled)"

@@ -15,7 +15,6 @@ from pydantic import Field, model_validator
 from bcp.contracts.dns import (
     Capabilities,
     Permission,
-    Progress,
     Proof,
     Sent,
     SentState,
@@ -25,14 +24,14 @@ from bcp.contracts.dns import (
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
-from bcp.plugins.vendors.hosted import Fault, Hosted, Pace, There, ZoneAt
+from bcp.kit.pace import Pace
+from bcp.plugins.vendors.hosted import Fault, Hosted, There, ZoneAt, read_token
 from bcp.plugins.vendors.route53 import BATCH, Access, Route53, not_route53
 from bcp.plugins.vendors.route53_records import (
     ALIAS,
     PROOF,
     STALE,
     plain,
-    read_token,
     record_set,
     rows,
     set_of,
@@ -216,20 +215,11 @@ class Route53Dns(Hosted):
         state = SentState.STALE if moved else SentState.REFUSED
         return Sent(order.domain, state, "stale" if moved else "server", fault.message)
 
-    async def progress(self, sent: Sequence[Sent]) -> list[Progress]:
+    async def _step(self, sent: Sent) -> Step:
         """PENDING until all of Route 53's servers have it, then INSYNC."""
-        return await self._all(sent, self._progress)
-
-    async def _progress(self, sent: Sent) -> Progress:
-        if not sent.change:
-            return Progress(sent.domain, Step.UNKNOWN, "Route 53 gave no id of this change")
-        try:
-            told = await self._call("get_change", Id=sent.change)
-        except Fault as fault:
-            return Progress(sent.domain, Step.UNKNOWN, fault.said)
-        info = told.get("ChangeInfo")
+        info = (await self._call("get_change", Id=sent.change)).get("ChangeInfo")
         status = info.get("Status") if isinstance(info, Mapping) else None
-        return Progress(sent.domain, {"INSYNC": Step.DONE, "PENDING": Step.PENDING}.get(str(status), Step.UNKNOWN))
+        return {"INSYNC": Step.DONE, "PENDING": Step.PENDING}.get(str(status), Step.UNKNOWN)
 
     async def _ask(self, zone: ZoneAt, order: SwapOrder, there: There) -> Proof:
         """DELETE of a record that nobody has, and CREATE of what stands there now.

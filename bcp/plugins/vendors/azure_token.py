@@ -14,7 +14,7 @@ from typing import Any
 from bcp.contracts.dns import SentState
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
-from bcp.kit.gate import Gate
+from bcp.kit.at_once import AtOnce
 from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
@@ -53,7 +53,7 @@ class Tokens:
         self.identity, self._clock, self._timeout_s = identity, clock, timeout_s
         self._credential: Any = None
         self._token, self.ends = "", 0.0
-        self._lock = Gate()
+        self._lock = AtOnce()
 
     async def bearer(self) -> str:
         """A token that is good now. Raises ``Fault``."""

@@ -17,7 +17,7 @@ from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
-from bcp.kit.gate import Gate
+from bcp.kit.at_once import AtOnce
 from bcp.kit.http import Http
 from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
@@ -45,7 +45,7 @@ class Tokens:
         self.account, self._clock, self._timeout_s = account, clock, timeout_s
         self._credentials: Any = None
         self._token, self.ends = "", 0.0
-        self._lock = Gate()
+        self._lock = AtOnce()
 
     async def bearer(self, http: Http) -> str:
         """A token that is good now. Raises ``Fault``."""

@@ -7,18 +7,20 @@ sent and proved. Whatever goes wrong in a call is a ``Fault``; here it becomes a
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bcp.contracts.dns import (
     MxSet,
     Permission,
+    Progress,
     Proof,
     Reading,
     Sent,
     SentState,
+    Step,
     SwapOrder,
     Trouble,
     Warmth,
@@ -27,7 +29,7 @@ from bcp.contracts.dns import (
 )
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
-from bcp.kit.gate import Gate
+from bcp.kit.at_once import AtOnce
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -121,41 +123,6 @@ class There:
     """It has nothing of its own, but names below it exist: no wildcard answers for it (RFC 4592 section 2.2.2)."""
 
 
-class Pace:
-    """A token bucket: so many calls at once, then so many a second."""
-
-    def __init__(self, clock: Clock, per_s: float, burst: int) -> None:
-        self._clock, self._gap, self._ahead = clock, 1.0 / per_s, (burst - 1) / per_s
-        self._next = float("-inf")
-
-    async def turn(self) -> None:
-        """Wait until one more call may be made."""
-        now = self._clock.monotonic()
-        self._next = max(self._next, now - self._ahead)
-        wait, self._next = self._next - now, self._next + self._gap
-        if wait > 0:
-            await self._clock.sleep(wait)
-
-
-class Window:
-    """So many calls in any stretch of so many seconds, as Cloudflare and Azure count them.
-
-    A bucket that fills again meanwhile lets nearly twice as many through in the first stretch.
-    """
-
-    def __init__(self, clock: Clock, calls: int, seconds: float) -> None:
-        self._clock, self._calls, self._seconds = clock, calls, seconds
-        self._made: deque[float] = deque(maxlen=calls)
-
-    async def turn(self) -> None:
-        """Wait until one more call may be made."""
-        now = self._clock.monotonic()
-        at = max(now, self._made[0] + self._seconds) if len(self._made) == self._calls else now
-        self._made.append(at)
-        if at > now:
-            await self._clock.sleep(at - now)
-
-
 class Hosted(Writer):
     """A back end whose zones are found by name. ``zones``: by domain, the zone that the configuration names."""
 
@@ -167,7 +134,7 @@ class Hosted(Writer):
         self.name, self._clock, self._named = name, clock, dict(zones)
         self._zones: dict[str, ZoneAt] = {}
         self._listed: dict[str, list[ZoneAt]] = {}
-        self._gate = Gate(AT_ONCE)
+        self._at_once = AtOnce(AT_ONCE)
 
     # -- what a back end gives -----------------------------------------------------------------------------------
 
@@ -191,6 +158,10 @@ class Hosted(Writer):
     async def _ends(self) -> float | None:
         """When the credential ends. Raises ``Fault``."""
         return None
+
+    async def _step(self, sent: Sent) -> Step:
+        """How far a change has got, by its id. Raises ``Fault``."""
+        raise NotImplementedError
 
     # -- zones ---------------------------------------------------------------------------------------------------
 
@@ -241,7 +212,7 @@ class Hosted(Writer):
         """``work`` for each, some at once, results in order."""
 
         async def one(thing: T) -> R:
-            async with self._gate.here:
+            async with self._at_once.here:
                 return await work(thing)
 
         return list(await asyncio.gather(*(one(t) for t in things)))
@@ -295,6 +266,20 @@ class Hosted(Writer):
         except Fault as fault:
             return fault.after(order.domain)
 
+    async def progress(self, sent: Sequence[Sent]) -> list[Progress]:
+        """How far each change has got. A host with nothing to wait for has it with its answer."""
+        return await self._all(sent, self._progress)
+
+    async def _progress(self, sent: Sent) -> Progress:
+        if not self.capabilities.reports_progress:
+            return Progress(sent.domain, Step.DONE)
+        if not sent.change:
+            return Progress(sent.domain, Step.UNKNOWN, f"there is no id of this change {self.vendor}")
+        try:
+            return Progress(sent.domain, await self._step(sent))
+        except Fault as fault:
+            return Progress(sent.domain, Step.UNKNOWN, fault.said)
+
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         """May we? What is sent would leave everything as it is even if the server ignored every condition."""
         return await self._all(orders, self._prove)
@@ -305,6 +290,15 @@ class Hosted(Writer):
             return await self._ask(zone, order, await self._at(zone, order.domain))
         except Fault as fault:
             return fault.proof(order.domain)
+
+
+def read_token(token: str) -> dict[str, Any] | None:
+    """The set of a token; ``None``: there was none, or it is not a token of ours."""
+    try:
+        found = json.loads(token)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def candidates(domain: str) -> Iterator[str]:

@@ -93,15 +93,6 @@ def token_of(one: Mapping[str, Any] | None) -> str:
     return json.dumps({"Name": one.get("Name"), "Type": "MX", "TTL": one.get("TTL"), "ResourceRecords": values})
 
 
-def read_token(token: str) -> dict[str, Any] | None:
-    """The set of a token; ``None``: there was none, or it is not a token of ours."""
-    try:
-        found = json.loads(token)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def record_set(domain: str, mx: MxSet) -> dict[str, Any]:
     """A set as Route 53 takes it."""
     values = [{"Value": str(h)} for h in mx.hosts]

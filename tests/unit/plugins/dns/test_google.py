@@ -15,10 +15,10 @@ from bcp.contracts.dns import MxSet, Permission, Sent, SentState, Step, SwapOrde
 from bcp.kit.http import Reply
 from bcp.lab.google import PROJECT, READ, GoogleLab, Robot
 from bcp.lab.nameserver import Zone
-from bcp.plugins.dns.google import PLUGIN, GoogleDns, GoogleSettings, _mx, _read_token, policy
+from bcp.plugins.dns.google import PLUGIN, GoogleDns, GoogleSettings, _mx, policy
 from bcp.plugins.vendors.google import told
 from bcp.plugins.vendors.google_token import fault_of
-from bcp.plugins.vendors.hosted import Fault
+from bcp.plugins.vendors.hosted import Fault, read_token
 from bcp.testing.clock import FakeClock
 from bcp.testing.dns_stage import mx
 from bcp.testing.vendor import WRONG_ANSWERS, Answer, FakeVendor
@@ -341,7 +341,7 @@ def test_every_error_of_sign_in_has_its_meaning() -> None:
 def test_a_set_that_is_none_is_never_taken_for_one(one) -> None:
     with pytest.raises(Fault):
         _mx(one, "a.test")
-    assert _read_token("[]") is None and _read_token("{") is None
+    assert read_token("[]") is None and read_token("{") is None
 
 
 def test_odd_settings_are_refused() -> None:

@@ -15,9 +15,9 @@ from bcp.kernel.secret import Secret
 from bcp.lab.nameserver import Zone
 from bcp.lab.route53 import READ, Key, Route53Lab
 from bcp.plugins.dns.route53 import PLUGIN, Route53Dns, Route53Settings, policy
-from bcp.plugins.vendors.hosted import Fault
+from bcp.plugins.vendors.hosted import Fault, read_token
 from bcp.plugins.vendors.route53 import _told
-from bcp.plugins.vendors.route53_records import plain, read_token, set_of, there_of
+from bcp.plugins.vendors.route53_records import plain, set_of, there_of
 from bcp.testing.clock import FakeClock
 from bcp.testing.dns_stage import mx
 from bcp.testing.vendor import WRONG_ANSWERS, Answer, FakeVendor

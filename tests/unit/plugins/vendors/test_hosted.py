@@ -1,16 +1,11 @@
-"""What back ends of providers share: the meaning of a fault, candidates for zones, wildcards, the pace."""
+"""What back ends of providers share: the meaning of a fault, candidates for zones, wildcards, tokens."""
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bcp.contracts.dns import Permission, SentState, Trouble
-from bcp.plugins.vendors.hosted import Fault, Pace, Window, candidates, wildcards
-from bcp.testing.clock import FakeClock
+from bcp.plugins.vendors.hosted import Fault, candidates, read_token, wildcards
 
 
 @pytest.mark.parametrize(
@@ -47,53 +42,6 @@ def test_zones_and_wildcards_are_tried_from_the_nearest() -> None:
     assert list(wildcards("corp.test", "corp.test")) == []
 
 
-@pytest.mark.parametrize(("burst", "calls", "right"), [(1, 11, 5.0), (5, 5, 0.0), (5, 15, 5.0)])
-def test_calls_are_spread_by_the_clock(burst, calls, right) -> None:
-    clock = FakeClock()
-    pace = Pace(clock, 2.0, burst)
-
-    async def work() -> None:
-        for _ in range(calls):
-            await pace.turn()
-
-    asyncio.run(work())
-    assert clock.steady == pytest.approx(right)
-    clock.steady += 100.0  # quiet for long: the bucket is full, and not fuller than full
-    asyncio.run(work())
-    assert clock.steady == pytest.approx(100.0 + 2 * right)
-
-
-# -- so many calls in any stretch ------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.floats(0, 40), min_size=1, max_size=60), st.integers(1, 7))
-def test_no_stretch_has_more_calls_than_it_may_and_none_waits_longer_than_it_must(pauses, calls) -> None:
-    """Cloudflare: 1,200 in any five minutes. The first of a full stretch that is over makes room for the next."""
-    clock, seconds = FakeClock(), 30.0
-    window, made = Window(clock, calls, seconds), list[float]()
-
-    async def work() -> None:
-        for pause in pauses:
-            await clock.sleep(pause)
-            asked = clock.monotonic()
-            await window.turn()
-            made.append(clock.monotonic())
-            least = made[-1 - calls] + seconds if len(made) > calls else asked
-            assert made[-1] == pytest.approx(max(asked, least))
-
-    asyncio.run(work())
-    for n, at in enumerate(made[calls:]):
-        assert at - made[n] >= seconds - 1e-6
-
-
-def test_calls_side_by_side_wait_for_their_own_turn() -> None:
-    clock = FakeClock()
-    window = Window(clock, 3, 300.0)
-
-    async def work() -> None:
-        for _ in range(7):
-            await window.turn()
-
-    began = clock.monotonic()
-    asyncio.run(work())
-    assert clock.monotonic() - began == 600.0
+@pytest.mark.parametrize(("token", "found"), [('{"ttl": 5}', {"ttl": 5}), ("null", None), ("", None), ("[1]", None)])
+def test_a_token_that_is_none_of_ours_is_none(token, found) -> None:
+    assert read_token(token) == found

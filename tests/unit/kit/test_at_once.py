@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from bcp.kit.gate import Gate
+from bcp.kit.at_once import AtOnce
 
 
-async def _most(gate: Gate, count: int) -> int:
+async def _most(gate: AtOnce, count: int) -> int:
     """How many were inside at the same time."""
     inside, most = 0, 0
 
@@ -28,12 +28,12 @@ async def _most(gate: Gate, count: int) -> int:
 @pytest.mark.parametrize("at_once", [1, 4])
 def test_so_many_at_once_in_every_loop(at_once) -> None:
     """With waiting in the first loop, which binds asyncio's own semaphore to it."""
-    gate = Gate(at_once)
+    gate = AtOnce(at_once)
     assert [asyncio.run(_most(gate, 9)) for _ in range(3)] == [at_once] * 3
 
 
 def test_a_loop_that_was_cut_inside_does_not_hold_the_next_one_up() -> None:
-    gate = Gate()
+    gate = AtOnce()
 
     async def stay() -> None:
         async with gate.here:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-class Gate:
+class AtOnce:
     """A semaphore of the running event loop.
 
     A command may plan in one event loop and run in the next, with the same objects. ``asyncio.Semaphore`` and ``Lock``
