@@ -13,7 +13,7 @@ from bcp.cli.common import app as make_app
 from bcp.cli.common import pairs, wait_for
 from bcp.cli.person import ground_of, who_is
 from bcp.kernel.clock import moment_text
-from bcp.kernel.errors import GateClosed, Invalid
+from bcp.kernel.errors import GateClosed, Invalid, Refused
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def plan(
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the plan. Else the state folder.")] = None,
 ) -> None:
     """Make a plan."""
-    from bcp.deeds.plan import PlanRequest, make, plan_path
+    from bcp.deeds.plan import PlanRequest, in_the_way, make, plan_path
 
     app = make_app()
     wanted = PlanRequest(
@@ -84,13 +84,14 @@ def plan(
     path = out or plan_path(app, made.id)
     if out is not None:
         made.write(out)
-    refused, found = made.refusals(), app.running.forecast_of(made.to_data())
+    refused, found, hindrance = made.refusals(), app.running.forecast_of(made.to_data()), in_the_way(app, made)
     data = {
         **made.to_data(),
         "forecast": found.to_data() if found is not None else None,
         "fingerprint": made.fingerprint(),
         "file": str(path),
         "runnable": not refused,
+        "in_the_way": hindrance and {"rule": hindrance.rule, "message": hindrance.message, "hint": hindrance.hint},
     }
     render.emit(
         "bcp.plan-result/1",
@@ -98,10 +99,18 @@ def plan(
         describe(made)
         + forecast_text(found)
         + f"\n\nWritten to {path}"
-        + ("" if refused else f"\nRun it: bcp run {path}"),
+        + ("" if refused else how_to_start(path, hindrance)),
     )
     if refused:
         raise typer.Exit(3)
+
+
+def how_to_start(path: Path, hindrance: Refused | None) -> str:
+    """The command; or what has to end first."""
+    if hindrance is None:
+        return f"\nRun it: bcp run {path}"
+    lines = (f"It cannot be started yet: {hindrance.message}.", hindrance.hint, f"Then: bcp run {path}")
+    return "\n\n" + "\n".join(render.wrap(line, "  ", "") for line in lines if line)
 
 
 def ask_to_run(made: Plan) -> None:

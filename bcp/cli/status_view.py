@@ -14,6 +14,7 @@ from bcp.kernel.units import format_duration
 if TYPE_CHECKING:
     from bcp.engine.state import RunState
     from bcp.engine.store import Runs, RunView
+    from bcp.pages.front import Situation
 
 
 def show(run: str = "last", *, everything: bool = False, timeline: bool = False) -> None:
@@ -34,7 +35,8 @@ def show(run: str = "last", *, everything: bool = False, timeline: bool = False)
         )
         _warn_of_lost(found)
         return
-    if run in {"", "last"} and _whole(found, timeline=timeline):
+    if run in {"", "last"}:
+        _whole(found, timeline=timeline)
         return
     view = found.view(found.find(run))
     _warn_of_lost(found)
@@ -44,8 +46,8 @@ def show(run: str = "last", *, everything: bool = False, timeline: bool = False)
     render.emit("bcp.status/1", data, status_text(view, found.clock.now(), timeline))
 
 
-def _whole(found: Runs, *, timeline: bool) -> bool:
-    """How things stand as a whole, then the newest run. False: nothing was ever looked at or run here."""
+def _whole(found: Runs, *, timeline: bool) -> None:
+    """How things stand as a whole, then the newest run."""
     from bcp.cli import situation as now
 
     (state, service, zone), clock = basics(), found.clock.now()
@@ -55,17 +57,23 @@ def _whole(found: Runs, *, timeline: bool) -> bool:
         s = now.situation(cards, clock, state, service, zone, view, now.last_move(found))
     except Missing:
         s = now.situation(cards, clock, state, service, zone)
-        if not s.looked:
-            return False
-        render.emit("bcp.status/1", {"run": "", "situation": now.data(s)}, now.words(s, (), "") + "\n\nNo run yet.")
-        return True
+        render.emit("bcp.status/1", {"run": "", "situation": now.data(s)}, now.words(s, (), "") + _no_run(found, s))
+        _warn_of_lost(found)
+        return
     _warn_of_lost(found)
     data = {**status_data(view), "situation": now.data(s)}
     if timeline:
         data["timeline"] = timeline_data(view)
     head = now.words(s, now.holding_runs(cards), view.id)
     render.emit("bcp.status/1", data, head + "\n\n" + status_text(view, found.clock.now(), timeline))
-    return True
+
+
+def _no_run(found: Runs, s: Situation) -> str:
+    """What is said below the sentence where nothing was run. Where nobody ever looked, either, it may be the wrong
+    folder."""
+    if s.looked:
+        return "\n\nNo run yet."
+    return "\n\n" + render.wrap(f"No look and no run yet in {found.path('x').parent}. Is this the right bcp.yaml?")
 
 
 def timeline_data(view: RunView) -> list[dict[str, Any]]:

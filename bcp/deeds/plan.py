@@ -18,7 +18,7 @@ from bcp.plan.affected import moves_to_relay, well_domains
 from bcp.plan.build import Request, build
 from bcp.plan.model import Plan, read_plan
 from bcp.playbook.lint import lint
-from bcp.playbook.load import Loaded, input_values
+from bcp.playbook.load import Loaded, input_values, loads
 from bcp.wiring import App
 
 
@@ -109,6 +109,12 @@ async def make(ground: Ground, who: Who, wanted: PlanRequest) -> Plan:
     made = await make_plan(app, request)
     made.write(plan_path(app, made.id))
     return made
+
+
+def in_the_way(app: App, made: Plan) -> Refused | None:
+    """Another run, or a rest, that would refuse this plan if it were started now; ``None``: nothing."""
+    rest = app.running.rest(loads(made.playbook_text, made.playbook_file))
+    return app.running.runs.in_the_way(made.to_data(), rest, made.parent)
 
 
 def plan_path(app: App, plan: str) -> Path:

@@ -16,6 +16,7 @@ from bcp.kernel.clock import Clock
 from bcp.kernel.errors import Invalid, Missing, Refused, StorageError
 from bcp.kernel.ids import new_id
 from bcp.kernel.units import format_duration
+from bcp.store.conflicts import check_unfinished
 from bcp.store.files.plans import plan_used
 from bcp.store.sqlite.paths import EmbeddedStore
 from bcp.store.targets import targets_of
@@ -260,6 +261,18 @@ class Runs:
         if not self.room.runs.exists(run_id):
             with contextlib.suppress(OSError):
                 self.path(run_id).with_suffix(".lock").unlink(missing_ok=True)
+
+    def in_the_way(self, plan: Mapping[str, Any], rest: Rest, parent: str = "") -> Refused | None:
+        """What would refuse the start of this plan now: another run on its target, or the target's rest. It may be
+        gone a moment later: ``begin`` asks again under the lease."""
+        names = targets_of(plan)
+        try:
+            check_unfinished(self.room.runs, "", names, parent)
+            if not parent:
+                self._check_rest(names, rest, automatic=bool(plan["automatic"]))
+        except Refused as refusal:
+            return refusal
+        return None
 
     def _check_rest(self, names: frozenset[str], rest: Rest, *, automatic: bool) -> None:
         """Cool-down and the limit of automatic runs, over every run whose targets overlap."""

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 READ_AGAIN_S = 0.05
 """First pause between two reads back; it doubles up to a second."""
+ASK_AGAIN_S = 0.5
+"""Pause before a host that gave a passing error, such as one 502, is read once more."""
+QUICK_S = 2.0
+"""One that took longer than this to fail is not asked again: it hangs."""
 THROTTLE_S = 60.0
 """Longest that one swap waits for a host that says *not now*, over all its tries."""
 THROTTLE_TRIES = 4
@@ -114,11 +118,23 @@ class Host:
         """What stands where it is written, in order. A fault of the back end is a reading's problem."""
         if not domains:
             return []
-        found = await paced(self._pace, domains, 1, self._read)
+        found = await self._read_twice(domains)
         self._zones.update({r.domain: r.zone for r in found if r.zone})
         if self.capabilities.reads_back:
             return found
         return await self._as_served(found)
+
+    async def _read_twice(self, domains: Sequence[str]) -> list[Reading]:
+        """One passing error refuses no plan: what failed quickly is read once more."""
+        began = self.clock.monotonic()
+        found = await paced(self._pace, domains, 1, self._read)
+        again = [i for i, r in enumerate(found) if r.trouble.passing]
+        if not again or self.clock.monotonic() - began > QUICK_S:
+            return found
+        await self.clock.sleep(ASK_AGAIN_S)
+        for i, fresh in zip(again, await paced(self._pace, [domains[i] for i in again], 1, self._read), strict=True):
+            found[i] = fresh
+        return found
 
     async def _read(self, domains: Sequence[str]) -> list[Reading]:
         found = await self._safely(self.writer.read(domains), len(domains), Reading)

@@ -118,7 +118,8 @@ def next_step(s: Situation) -> str:
         who = f" by {listed(s.asked_people)}" if 0 < len(s.asked_people) <= 4 else ""
         return f"Next: an answer{who} until {times.minute(s.asked_until)}. Without one, nothing is done."
     if not s.watching:
-        return "Next: find out why nothing looks. What stands here may be old."
+        old = "again (bcp verdict), and find out why nothing looks: what stands here may be old"
+        return f"Next: look {old if s.looked else 'once (bcp verdict), or keep looking (bcp serve)'}."
     why = f": {s.why}" if s.why else ""
     if s.stage in {"failback", "draining"}:
         return "Next: nothing; the way back runs, and says when it is over."

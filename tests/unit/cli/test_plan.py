@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from bcp.cli.plan import confirm
+from bcp.cli.plan import confirm, how_to_start
 from bcp.cli.run import run
 from bcp.kernel.errors import GateClosed, Refused
 from bcp.plan.model import Plan
@@ -56,3 +57,12 @@ def test_what_may_not_be_run_is_not_asked_about(house, monkeypatch) -> None:
     with pytest.raises(Refused) as caught:
         confirm(house.app, made(house, created=house.now - 20, expires=house.now - 10), ask=True)
     assert caught.value.rule == "plan-expired" and typed.tell() == 0
+
+
+def test_a_plan_that_cannot_start_yet_says_what_it_waits_for() -> None:
+    """The command to start it stands after what has to end first; a free one has only the command."""
+    path = Path("plans/plan-1.json")
+    busy = Refused("mx:corp.test: run run-7 is not over (holding)", hint="Go back (bcp failback run-7).")
+    said = how_to_start(path, busy)
+    assert "cannot be started yet" in said and said.index("bcp failback run-7") < said.index("bcp run plans/")
+    assert how_to_start(path, None) == "\nRun it: bcp run plans/plan-1.json"

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from bcp.cli import status_view as view
+from bcp.cli.status_view import show
 
 GATE = {"deadline": 3661.0, "approvers": ["alice", "bob"], "count": 2, "about": ""}
 
@@ -40,3 +41,11 @@ def test_a_step_without_a_name_is_not_named_twice(names: dict[str, str], told: s
 def test_the_reason_of_a_stop_is_gone_with_it(status: str, failed: str, aborting: str, told: str) -> None:
     state = SimpleNamespace(status=status, reason="stopped by Ctrl-C", failed_step=failed, aborting=aborting)
     assert view._why(state) == told
+
+
+def test_where_nothing_was_ever_done_status_says_so_and_where_it_looked(house, capsys) -> None:
+    """No run is no error: on a new machine it is the first command that people try."""
+    show()
+    said = capsys.readouterr().out
+    assert "No run of ours has moved MX" in said and "look once (bcp verdict)" in said
+    assert "No look and no run yet in" in said and str(house.folder) in said.replace("\n", "")

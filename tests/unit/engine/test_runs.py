@@ -193,3 +193,22 @@ def test_views_say_who_is_interrupted(runs) -> None:
     assert runs.view(run).status() == runs.status_of(runs.card(run)) == "in_doubt" and runs.view(run).plan[
         "domains"
     ] == ["a"]
+
+
+def test_what_stands_in_the_way_is_known_before_the_start(runs) -> None:
+    """A plan says which run it would have to wait for, and changes nothing by asking."""
+    assert runs.in_the_way(made(1, "a"), Rest()) is None and runs.ids() == []
+    run = begin(runs, made(1, "a", "b"))
+    found = runs.in_the_way(made(2, "b"), Rest())
+    assert found is not None and found.rule == "one-run-per-target" and run in found.message
+    assert runs.in_the_way(made(2, "c"), Rest()) is None
+    write(runs.room, run, STARTED, *SWITCHED, HOLDS)
+    assert runs.in_the_way(made(2, "a"), Rest()).rule == "one-run-per-target"
+    assert runs.in_the_way(made(2, "a", parent=run), Rest(), run) is None, "the way back is no other run"
+
+
+def test_a_rest_stands_in_the_way(runs) -> None:
+    run = begin(runs, made(1, "a"), rest=Rest(cooldown_s=600.0))
+    write(runs.room, run, STARTED, *SWITCHED, DONE)
+    found = runs.in_the_way(made(2, "a"), Rest(cooldown_s=600.0))
+    assert found is not None and found.rule == "cooldown" and found.hint.startswith("If you looked at it")

@@ -316,6 +316,45 @@ def test_a_fault_while_reading_is_each_domains_problem(error, trouble, said) -> 
     assert asyncio.run(host.prove([])) == [] == asyncio.run(host.read([]))
 
 
+class Stumbling(Scripted):
+    """Its first reads fail so, each after so many seconds."""
+
+    def __init__(self, *faults, takes=0.0) -> None:
+        super().__init__()
+        self.faults, self.takes, self.reads = list(faults), takes, 0
+
+    async def read(self, domains):
+        self.reads += 1
+        await self.host_clock.sleep(self.takes)
+        if self.faults:
+            raise self.faults.pop(0)
+        return await super().read(domains)
+
+
+def read_at(writer):
+    writer.host_clock = FakeClock()
+    settings = DnsSettings.model_validate({"kind": "x"})
+    return asyncio.run(Host("main", writer, settings, writer.host_clock, {DOMAIN: DOMAIN}).read([DOMAIN]))[0]
+
+
+@pytest.mark.parametrize("error", [Transient("it says 502"), OSError("reset"), TimeoutError()])
+def test_one_passing_error_is_read_over(error) -> None:
+    """A gateway that coughs once refuses no plan."""
+    writer = Stumbling(error)
+    assert read_at(writer).mx == PRIMARY and writer.reads == 2
+
+
+def test_two_passing_errors_are_the_domains_problem() -> None:
+    writer = Stumbling(Transient("it says 502"), Transient("it says 503"), Transient("never asked"))
+    assert read_at(writer).problem == "it says 503" and writer.reads == 2
+
+
+@pytest.mark.parametrize(("error", "takes"), [(Permanent("no such account"), 0.0), (TimeoutError(), 5.0)])
+def test_a_lasting_error_and_one_that_took_long_are_not_asked_again(error, takes) -> None:
+    writer = Stumbling(error, takes=takes)
+    assert read_at(writer).mx is None and writer.reads == 1
+
+
 def test_proofs_and_warmth_go_through() -> None:
     _, _, host = run(Scripted(), [])
     assert asyncio.run(host.prove([ORDER])) == [Proof(DOMAIN, Permission.ALLOWED)]
