@@ -14,6 +14,8 @@ from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid, Missing, Refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bcp.incident.model import Incident, Question
     from bcp.store.sqlite.book import Book
     from bcp.wiring import App
@@ -36,18 +38,23 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="incident")
 
 
+def _path(app: App) -> Path:
+    return app.configuration.state / "incidents.db"
+
+
 def _book(app: App) -> Book:
     from bcp.store.sqlite.book import Book
 
-    path = app.configuration.state / "incidents.db"
+    path = _path(app)
     if not path.exists():
         raise Missing("there are no incidents yet", hint="`bcp serve` writes them down.", rule="no-such-incident")
     return Book(path, app.clock)
 
 
 def list_() -> None:
-    """List."""
-    found = _book(make_app()).incidents(limit=100)
+    """List. That there is none yet is no error."""
+    app = make_app()
+    found = _book(app).incidents(limit=100) if _path(app).exists() else []
     data = [
         {
             "id": i.id,

@@ -210,7 +210,7 @@ def _sends(made: Plan) -> list[str]:
             miss = f", {f.unreachable} without an address here" if f.unreachable else ""
             out.append(
                 render.wrap(
-                    f"{f.channel} to {f.audience}: {_counted(f.messages, f.people)}{size}{pace}{miss}",
+                    f"{f.channel} to {f.audience}: {counted(f.messages, f.people)}{size}{pace}{miss}",
                     "    ",
                     "  ",
                 )
@@ -221,7 +221,8 @@ def _sends(made: Plan) -> list[str]:
     return out
 
 
-def _counted(messages: int, people: int) -> str:
+def counted(messages: int, people: int) -> str:
+    """How many messages, and how many people they are for: one in a channel may be for everybody."""
     return f"{messages} message{'s' * (messages != 1)} for {'1 person' if people == 1 else f'{people} people'}"
 
 
