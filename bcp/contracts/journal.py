@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import Any, Protocol, final, runtime_checkable
 
 from bcp.kernel.clock import Clock
 
@@ -128,6 +128,18 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Let the file go."""
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """What a journal may be able to do besides: take an event along with the next thing that is written.
+
+    A run whose next step claims its effect at once then pays one sync for the end of the one and the claim of the
+    other. The order is kept, and either both are on disk or neither.
+    """
+
+    def record_soon(self, kind: str, *, step: str = "", actor: str = "", **data: Any) -> Awaitable[None]:
+        """Append an event: put in line now, and on disk when the result is there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,10 +56,11 @@ class Performer:
         planned: Mapping[str, Mapping[str, Any]],
         state: RunState,
         note: Note,
+        over: Note,
         seen: Callable[[str, str, str, Mapping[str, Any]], None],
         judge: Judge | None = None,
     ) -> None:
-        self._judge = judge
+        self._judge, self.over = judge, over
         self.loaded, self.actions, self.services, self.journal = loaded, actions, services, journal
         self.base_scope, self.planned, self.state, self.note, self.seen = dict(scope), planned, state, note, seen
         self.correcting = False
@@ -107,9 +108,8 @@ class Performer:
             known = isinstance(error, (ExpressionError, BcpError))
             await self._failed(placed, error if known else fault_in(step.uses, error))
         else:
-            await self.note(
-                "step_finished",
-                step=placed.id,
+            await self.over(
+                placed.id,
                 status=self._status(placed, outcome),
                 summary=redact(outcome.summary),
                 outputs=redact_data(dict(outcome.outputs)),

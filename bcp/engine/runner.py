@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bcp.contracts.action import Action
-from bcp.contracts.journal import Event, Journal, Signal
+from bcp.contracts.journal import Journal, Signal
 from bcp.contracts.services import Services
 from bcp.engine.approvals import JournalApprovals
 from bcp.engine.beat import Beat
@@ -18,8 +18,9 @@ from bcp.engine.frontier import Frontier
 from bcp.engine.heard import meaning
 from bcp.engine.judge import Judge
 from bcp.engine.moves import Moves
+from bcp.engine.notes import Notes
 from bcp.engine.perform import Performer
-from bcp.engine.state import SEQUENCE, UNDO, Node, RunState, fold, next_in_phase, replay
+from bcp.engine.state import SEQUENCE, UNDO, Node, RunState, next_in_phase, replay
 from bcp.engine.stays import Stays
 from bcp.engine.undo import undo_all
 from bcp.kernel.errors import StorageError
@@ -55,7 +56,6 @@ class Runner:
         self._placed = {s.id: s for s in loaded.steps}
         self.hold, self.stopping, self.stopped_by, self.signum = hold, "", "", 0
         self.state: RunState = replay(self.nodes, journal.events())
-        self._seq = self.state.last_seq
         self.broken: StorageError | None = None
         self._stop = asyncio.Event()
         self._ear = Ear(journal)
@@ -64,6 +64,8 @@ class Runner:
         self._told: asyncio.Task[Any] | None = None
         """Ends when somebody says stop; one for the whole run."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._notes = Notes(journal, self.state, services.clock, listener, self._turn)
+        self._note, self.seen = self._notes.note, self._notes.seen
         self.moves = Moves(loaded, actions, services, self.state, self._note, judge, new=self.state.status == "new")
         self.performer = Performer(
             loaded,
@@ -74,9 +76,11 @@ class Runner:
             planned,
             self.state,
             self._note,
+            self._notes.over,
             self.seen,
             self.moves.before_write,
         )
+        self._notes.heard = self.moves.heard
         self.stays = Stays(services, self.state, self._note, goes_back)
         self.moves.scope, self.moves.interrupt = self.performer.scope, self.performer.interrupt_waits
         if isinstance(services.approvals, JournalApprovals):
@@ -332,21 +336,6 @@ class Runner:
         return ending if ending is not None else await self._finish()
 
     # -- bookkeeping ---------------------------------------------------------------------------------------------
-
-    async def _note(self, kind: str, *, step: str = "", actor: str = "", **data: Any) -> None:
-        """Put an event on disk, then into the state, then before whoever watches."""
-        await self.journal.record(kind, step=step, actor=actor, **data)
-        self.seen(kind, step, actor, data)
-
-    def seen(self, kind: str, step: str, actor: str, data: Mapping[str, Any]) -> None:
-        """An event that is on disk already."""
-        self._seq += 1
-        self.moves.heard(kind)
-        at = self.services.clock.now()
-        fold(self.state, Event(self._seq, at, kind, step, actor, data))
-        self.listener(
-            Progress(at, kind, step, str(data.get("summary") or data.get("error") or data.get("reason") or ""), data)
-        )
 
     async def _watch_signals(self) -> None:
         """Read what people say from the journal. A journal that cannot be read stops the run, it does not fail it."""

@@ -108,6 +108,10 @@ class MemoryJournal:
         self._mine()
         self._append(kind, step, actor, data)
 
+    def record_soon(self, kind: str, *, step: str = "", actor: str = "", **data: Any) -> asyncio.Future[None]:
+        """The same, as something to await."""
+        return asyncio.ensure_future(self.record(kind, step=step, actor=actor, **data))
+
     async def claim(self, key: str, step: str, request: Mapping[str, Any], *, event: str = "", **data: Any) -> Claim:
         """Claim an effect before doing it."""
         return self._claim(key, step, request, event, data)

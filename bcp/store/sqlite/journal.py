@@ -29,6 +29,9 @@ LINGER_S = 0.015
 """How long a crowd of writers waits for more company before one sync ..."""
 CROWD = 8
 """... and how many make one. A handful of steps side by side never waits."""
+PATIENCE = 4
+"""Turns of the loop for which what is in no hurry waits for a write that is: so many pass from the end of a step to the
+claim of the next."""
 Operation = Callable[[sqlite3.Connection], Any]
 _Waiting = tuple[Operation, asyncio.Future[Any]]
 _CLAIM = "insert into effect values(?,?,?,?,'claimed',null,?,null,?) on conflict do nothing"
@@ -52,7 +55,8 @@ class SqliteJournal:
         """Told how the run stands when this journal lets it go."""
         self._worker = Worker("journal")
         self._pending: list[_Waiting] = []
-        self._busy = self._crowded = self._claims = self._turned = False
+        self._busy = self._crowded = self._claims = self._turned = self._hurry = False
+        self._turns = 0
         self._rows: list[tuple[int, float, str, str, str, str, str]] = []
         """Events of the commit under way: written together at its end."""
         self._guard = threading.Lock()
@@ -102,8 +106,9 @@ class SqliteJournal:
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def _enqueue(self, operation: Operation) -> asyncio.Future[Any]:
+    def _enqueue(self, operation: Operation, *, hurry: bool = True) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
+        self._hurry = self._hurry or hurry
         future: asyncio.Future[Any] = loop.create_future()
         self._pending.append((operation, future))
         if not self._busy:
@@ -114,13 +119,18 @@ class SqliteJournal:
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         """The next commit: at the end of this turn of the loop, so that whoever writes in it too is in; or an instant
         later while many are writing, so that one sync serves them all."""
+        self._turns = PATIENCE
         if self._crowded:
             loop.call_later(LINGER_S, self._hand_over)  # real time, of the disk
         else:
             loop.call_soon(self._hand_over)
 
     def _hand_over(self) -> None:
-        batch, self._pending = self._pending, []
+        if self._turns and not (self._hurry or self._crowded):
+            self._turns -= 1
+            asyncio.get_running_loop().call_soon(self._hand_over)
+            return
+        batch, self._pending, self._hurry = self._pending, [], False
         self._crowded = len(batch) > CROWD
         self._worker.hand(partial(self._commit, [op for op, _ in batch]), partial(self._committed, batch))
 
@@ -191,6 +201,10 @@ class SqliteJournal:
         """Append an event and wait until it is on disk."""
         await self._enqueue(lambda db: self._append(kind, step, actor, data))
 
+    def record_soon(self, kind: str, *, step: str = "", actor: str = "", **data: Any) -> asyncio.Future[None]:
+        """The same, in no hurry: it goes with the next write that is, or after a few turns of the loop."""
+        return self._enqueue(lambda db: self._append(kind, step, actor, data), hurry=False)
+
     async def claim(self, key: str, step: str, request: Mapping[str, Any], *, event: str = "", **data: Any) -> Claim:
         """Claim an effect. A claim of an earlier process that was never settled is in doubt."""
         return await self._enqueue(lambda db: self._claim(db, key, step, request, event, data))  # type: ignore[no-any-return]
@@ -242,7 +256,7 @@ class SqliteJournal:
 
     def settle_soon(self, key: str, outcome: Mapping[str, Any]) -> asyncio.Future[Any]:
         """The same, not waited for: a crash before it is on disk leaves the effect in doubt, never repeated."""
-        return self._enqueue(lambda db: self._settle(db, key, outcome, "", "", "", {}))
+        return self._enqueue(lambda db: self._settle(db, key, outcome, "", "", "", {}), hurry=False)
 
     def _settle(
         self,

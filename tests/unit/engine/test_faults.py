@@ -60,7 +60,17 @@ def performer(action, notes):
     services = SimpleNamespace(clock=FakeClock(), dry=False)
     loaded = SimpleNamespace(book=book)
     return Performer(
-        loaded, {"some": action}, services, Ledger(), {}, {}, SimpleNamespace(steps={}), note, lambda *a: None, None
+        loaded,
+        {"some": action},
+        services,
+        Ledger(),
+        {},
+        {},
+        SimpleNamespace(steps={}),
+        note,
+        note,
+        lambda *a: None,
+        None,
     )  # type: ignore[arg-type]
 
 
