@@ -165,8 +165,8 @@ def steps() -> None:
     row("durable no-op step", slope["us"][0], slope["ansible"][0], 1 / 15, "ansible.builtin.assert")
     row("durable no-op step", slope["us"][0], slope["bare"][0], 1.5, "a bare SQLite loop, two synced commits")
     print(
-        f"      chaos toolkit, nothing kept: {slope['chaos'][0] * 1000:.3f} ms CPU a step (we pay for two synced "
-        f"commits; wall {slope['us'][1] * 1000:.2f} ms)"
+        f"      chaos toolkit, nothing kept: {slope['chaos'][0] * 1000:.3f} ms CPU a step (we pay for a synced "
+        f"commit; wall {slope['us'][1] * 1000:.2f} ms)"
     )
 
 

@@ -1,6 +1,7 @@
 """N durable no-op steps: ``us N`` on the real engine and journal, ``bare N`` in a bare loop over SQLite.
 
-Both sync two commits a step to disk, in the same mode: one before the step and one after it.
+Both promise the same, in the same mode: the claim is on disk before the step, its end after it. The bare loop syncs two
+commits a step for that; ours writes the end of one step and the claim of the next in one.
 """
 
 from __future__ import annotations
