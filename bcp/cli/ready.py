@@ -82,9 +82,9 @@ def _going(standing: Standing, store: ReadinessStore, at: float) -> str:
 
 
 def _reasons(checks: Sequence[Check], everything: bool) -> str:
-    from bcp.ready.words import reasons
+    from bcp.ready.words import grouped, reasons
 
-    rows = [*reasons(checks), *([c for c in checks if c.state == "ok"] if everything else [])]
+    rows = [*grouped(reasons(checks)), *([c for c in checks if c.state == "ok"] if everything else [])]
     lines = []
     for c in rows:
         since = f" (since {render.moment(c.since, c.since)})" if c.since is not None and c.state != "ok" else ""

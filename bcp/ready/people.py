@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bcp.contracts.readiness import Check
+from bcp.contracts.readiness import Check, State
 from bcp.kernel.units import format_duration
 
 NAMED = 5
@@ -44,6 +44,8 @@ class Approver:
 
     person: str
     ways: frozenset[str] = frozenset()
+    answers: bool = False
+    """Can the person answer at a terminal, unasked: by an approval code or a login of their own?"""
     playbooks: tuple[str, ...] = ()
 
 
@@ -56,7 +58,7 @@ class GateFacts:
     references: tuple[str, ...]
     least: int
     persons: int
-    """Persons who can be asked at all; those who share an address count as one."""
+    """Persons who can be asked, or answer at a terminal; those who share an address count as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,9 @@ def _reach(facts: AudienceFacts) -> Check:
         hint = "Add a channel, or say under roles: who plays it."
         return Check("audience-reach", name, "fail", text, hint, None, facts.playbooks)
     if lost:
-        state = "fail" if len(lost) == total else "risk"
+        state: State = "fail" if len(lost) == total else "risk"
         text = f"{len(lost)} of {total} people in {name} cannot be reached by {ways}: {_names(lost)}"
-        return Check("audience-reach", name, "fail" if state == "fail" else "risk", text, hint, None, facts.playbooks)
+        return Check("audience-reach", name, state, text, hint, None, facts.playbooks)
     return Check("audience-reach", name, "ok", f"{total} people in {name}, by {ways}", "", None, facts.playbooks)
 
 
@@ -134,7 +136,10 @@ def approver(facts: Approver) -> Check:
     hint = f"Give {who} a second address on a channel that asks: serve: ask: channels: and the contacts."
     if not count:
         text = f"{who} may approve and cannot be asked: no phone, no id on a channel that asks"
-        return Check("approver-ways", who, "fail", text, hint, None, facts.playbooks)
+        if facts.answers:
+            text += "; only at a terminal can the answer be given, by whoever knows that it is wanted"
+        state: State = "risk" if facts.answers else "fail"
+        return Check("approver-ways", who, state, text, hint, None, facts.playbooks)
     text = f"{who} may approve and can be asked by one way only: where that is down, the answer does not come"
     return Check("approver-ways", who, "risk", text, hint, None, facts.playbooks)
 
@@ -142,7 +147,7 @@ def approver(facts: Approver) -> Check:
 def gate(facts: GateFacts) -> Check:
     """Are there enough people behind a gate, and one to spare?"""
     subject, whom = f"{facts.playbook}/{facts.step}", ", ".join(facts.references) or "nobody"
-    text = f"{facts.persons} of {whom} can be asked, {facts.least} must say yes"
+    text = f"{facts.persons} of {whom} can answer, {facts.least} must say yes"
     books = (facts.playbook,)
     if facts.persons < facts.least:
         hint = "Add people to the group, or give them addresses."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bcp.contracts.readiness import READY, Check
 from bcp.ready.course import Trend
@@ -37,6 +38,27 @@ def reasons(checks: Sequence[Check]) -> list[Check]:
     """Everything that does not hold, once, the worst first."""
     bad = {c.key: c for c in checks if c.state != "ok"}
     return sorted(bad.values(), key=lambda c: (ORDER[c.state], c.code, c.subject))
+
+
+ALIKE = 3
+"""More checks than this that say the same of different things are told in one line."""
+
+
+def grouped(checks: Sequence[Check]) -> list[Check]:
+    """The same list for people: many that say the same of different things become one that names some of them."""
+    families: dict[tuple[str, str, str], list[Check]] = {}
+    for check in checks:
+        families.setdefault((check.code, check.state, check.hint), []).append(check)
+    return [c for family in families.values() for c in ([_together(family)] if len(family) > ALIKE else family)]
+
+
+def _together(family: Sequence[Check]) -> Check:
+    first, others = family[0], [c.subject for c in family[1:] if c.subject]
+    more = f" and {len(others) - ALIKE} more" if len(others) > ALIKE else ""
+    since = min((c.since for c in family if c.since is not None), default=None)
+    books = tuple(dict.fromkeys(p for c in family for p in c.playbooks)) if all(c.playbooks for c in family) else ()
+    says = f"{first.says.rstrip('.')}; the same of {', '.join(others[:ALIKE])}{more}"
+    return replace(first, says=says, since=since, playbooks=books)
 
 
 def going(found: Trend, days: int) -> str:

@@ -13,8 +13,8 @@ DAY_S = 86_400.0
 def dated(last: Round | None, at: float, checks: Sequence[Check], marks: Sequence[Mark]) -> tuple[Round, list[Change]]:
     """A round with *since* filled in from the one before, and what changed between the two.
 
-    A check that was not known before has been so since now. A clock that was set back makes nothing older than it is:
-    *since* is kept as it was written down.
+    A check that was not known before has been so since now, and is a change only where it does not hold. A clock that
+    was set back makes nothing older than it is: *since* is kept as it was written down.
     """
     before: Mapping[tuple[str, str], Check] = {c.key: c for c in last.checks} if last is not None else {}
     stood = {m.playbook: m for m in last.marks} if last is not None else {}
@@ -24,7 +24,7 @@ def dated(last: Round | None, at: float, checks: Sequence[Check], marks: Sequenc
         same = old is not None and old.state == check.state
         since = check.since if check.since is not None else (old.since if same and old is not None else at)
         seen.append(replace(check, since=since if since is not None else at))
-        if not same:
+        if not same and (old is not None or check.state != "ok"):
             said = old.state if old is not None else ""
             changes.append(Change(at, check.code, check.subject, said, check.state, check.says))
     now = []

@@ -50,7 +50,7 @@ class Found:
 async def look(app: App, more: Iterable[tuple[str, Look]] = (), *, limit_s: float = LIMIT_S) -> Found:
     """Look at everything now. ``more``: looks of others (the relays' watch, the calendar of drills)."""
     at = app.clock.now()
-    scope, broken = _scope(app)
+    scope, broken = await asyncio.to_thread(_scope, app)
     looks = [*LOOKS, *_each(app), *more]
     found = await asyncio.gather(*(_guarded(code, work, app, scope, limit_s) for code, work in looks))
     checks = tuple({c.key: c for part in [broken, list(scope.checks), *found] for c in part}.values())

@@ -63,10 +63,17 @@ async def approvers(app: App, scope: Scope) -> list[Check]:
             for person in behind:
                 ways[person] = _ways(app, person)
                 books.setdefault(person, {})[need.playbook] = None
-            able = {p: ways[p] for p in behind if ways[p]}
+            able = {p: ways[p] or {f"terminal:{p}"} for p in behind if ways[p] or _answers(app, p)}
             count = people.persons_apart(able)
             out.append(people.gate(people.GateFacts(need.playbook, gate.step, gate.references, gate.least, count)))
-    return [*(people.approver(people.Approver(p, w, tuple(books[p]))) for p, w in sorted(ways.items())), *out]
+    asked = [people.Approver(p, w, _answers(app, p), tuple(books[p])) for p, w in sorted(ways.items())]
+    return [*map(people.approver, asked), *out]
+
+
+def _answers(app: App, person: str) -> bool:
+    """By an approval code, or the login of their own on a machine that runs ``bcp``."""
+    found = app.people.directory.person(person)
+    return person in app.settings.approvals.codes or bool(found is not None and found.logins)
 
 
 def _ways(app: App, person: str) -> frozenset[str]:

@@ -13,7 +13,7 @@ from bcp.deeds.readiness.look import Found
 from bcp.kernel.clock import local
 from bcp.ready.course import trend
 from bcp.ready.standing import whole
-from bcp.ready.words import LEVELS, going, reasons, sentence
+from bcp.ready.words import LEVELS, going, grouped, reasons, sentence
 from bcp.wiring import App
 
 TEMPLATE = "readiness-weekly"
@@ -65,7 +65,7 @@ def channels(app: App) -> list[Channel[Any]]:
 
 def values(app: App, found: Found, store: ReadinessStore) -> dict[str, Any]:
     """What the text may say, as ``ready``."""
-    now, bad = found.at, reasons(found.checks)
+    now, bad = found.at, grouped(reasons(found.checks))
     rows = []
     for s in found.standings:
         course = store.course(s.playbook, now - 31 * DAY_S)

@@ -15,7 +15,7 @@ from bcp.pages.plots import curve
 from bcp.pages.times import Times
 from bcp.ready.course import trend
 from bcp.ready.standing import Standing, whole
-from bcp.ready.words import going, reasons, sentence
+from bcp.ready.words import going, grouped, reasons, sentence
 from bcp.server.console.page import Site
 from bcp.server.signin.accounts import Session
 
@@ -34,7 +34,7 @@ async def ready(site: Site, request: Request, session: Session) -> Response:
         "level": whole(found.standings),
         "says": sentence(found.standings),
         "rows": [_row(site, s, found.at) for s in found.standings],
-        "bad": [_reason(c) for c in reasons(found.checks)],
+        "bad": [_reason(c) for c in grouped(reasons(found.checks))],
         "good": sorted({c.code for c in found.checks if c.state == "ok"}),
         "counts": {s: sum(1 for c in found.checks if c.state == s) for s in ("ok", "risk", "fail", "unknown")},
         "changes": site.daemon.readiness.store.changes(found.at - 30 * DAY_S, 50),
@@ -53,7 +53,8 @@ def _row(site: Site, s: Standing, at: float) -> dict[str, Any]:
     course = site.daemon.readiness.store.course(s.playbook, at - SHOWN_S)
     times = Times(site.zone)
     points = [(p.at, float(p.number)) for p in course] + [(at, float(s.number))]
-    plot = len(course) > 1 and curve(points, f"Promises of {s.playbook} that hold, in per cent", times.minute(points[0][0]), "now")
+    caption = f"Promises of {s.playbook} that hold, in per cent"
+    plot = curve(points, caption, times.minute(points[0][0]), "now") if len(course) > 1 else None
     return {"s": s, "plot": plot, "going": going(trend(course, at, OVER * DAY_S), OVER)}
 
 
