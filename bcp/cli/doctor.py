@@ -9,14 +9,15 @@ import typer
 from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
-from bcp.cli.doctor_dns import accepted_checks, dns_checks
-from bcp.kernel.errors import BcpError, Invalid
+from bcp.kernel.errors import BcpError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-
     from bcp.contracts.channel import Check
     from bcp.wiring import App
+
+
+LIMIT_S = 60.0
+"""A look that takes longer is given up; those of readiness have limits of their own below it."""
 
 
 def doctor() -> None:
@@ -55,45 +56,25 @@ async def _checks(app: App) -> list[Check]:
 
     async def guarded(subject: str, work: Any) -> list[Check]:
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(LIMIT_S):
                 return list(await work)
         except BcpError as error:
             return [Check(subject, "fail", error.message, error.hint)]
         except TimeoutError:
-            return [Check(subject, "fail", "no answer in 30 s", "Is it reachable from here?")]
+            return [Check(subject, "fail", f"no answer in {LIMIT_S:g} s", "Is it reachable from here?")]
 
-    broken: list[Check] = []
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(guarded("plug-ins", _plugins())),
-            group.create_task(guarded("state", _state(app))),
-            group.create_task(guarded("state", _stores(app))),
-            group.create_task(guarded("contacts", _people(app))),
+            group.create_task(guarded("readiness", _ready(app))),
+            group.create_task(guarded("primary", _primary(app))),
             group.create_task(guarded("messages", _messages(app))),
-            group.create_task(guarded("playbooks", _playbooks(app))),
-            group.create_task(guarded("snapshot", _peace(app))),
-            group.create_task(guarded("accepted domains", accepted_checks(app))),
             group.create_task(guarded("detection", _detection(app))),
             group.create_task(guarded("serve", _serve(app))),
             group.create_task(guarded("forecast", _forecast(app))),
+            group.create_task(guarded("service", _service(app))),
         ]
-        for family, made, look in _families(app):
-            try:
-                tasks += [group.create_task(guarded(f"{family} {n}", look(n))) for n in made()]
-            except BcpError as error:  # a plug-in that cannot be made
-                broken.append(Check(family, "fail", error.message, error.hint))
-        tasks.append(group.create_task(guarded("service", _service(app))))
-    return broken + [c for t in tasks for c in t.result()]
-
-
-def _families(app: App) -> tuple[tuple[str, Callable[[], Iterable[str]], Callable[[str], Awaitable[list[Check]]]], ...]:
-    """What is looked at one by one: its family, the names there are, and the look at one."""
-    world = app.world
-    return (
-        ("dns", lambda: world.dns, lambda name: dns_checks(app, name)),
-        ("relay", lambda: world.relays, lambda name: _relay(app, name)),
-        ("channel", lambda: world.channels, lambda name: world.channels[name].check()),
-    )
+    return [c for t in tasks for c in t.result()]
 
 
 async def _plugins() -> list[Check]:
@@ -141,61 +122,6 @@ async def _serve(app: App) -> list[Check]:
     return out
 
 
-async def _state(app: App) -> list[Check]:
-    import shutil
-
-    from bcp.contracts.channel import Check
-    from bcp.kernel.files import make_private, write_atomic
-
-    folder = make_private(app.configuration.state)
-    write_atomic(folder / ".doctor", "ok")
-    (folder / ".doctor").unlink()
-    free = shutil.disk_usage(folder).free // 2**20
-    return [
-        Check(
-            "state",
-            "ok" if free > 100 else "warn",
-            f"{folder} can be written, {free} MiB free",
-            "Free some space." if free <= 100 else "",
-        )
-    ]
-
-
-async def _stores(app: App) -> list[Check]:
-    """Databases that cannot be used, and runs whose files are gone."""
-    from bcp.contracts.channel import Check
-    from bcp.store.sqlite.health import KNOWN, troubles
-    from bcp.store.sqlite.state import SqliteState
-
-    found = troubles(SqliteState(app.configuration.state))
-    whole = [n for n in KNOWN if (app.configuration.state / n).exists() and n not in {t.subject for t in found}]
-    out = [Check(f"state {t.subject}", "fail", t.message, t.hint) for t in found]
-    return [Check("state databases", "ok", f"whole: {', '.join(whole)}"), *out] if whole else out
-
-
-async def _people(app: App) -> list[Check]:
-    from bcp.contracts.channel import Check
-
-    directory = app.people.directory
-    out = [
-        Check(
-            "contacts",
-            "ok" if directory.contacts else "warn",
-            f"{len(directory.contacts)} people, {sum(1 for c in directory.contacts if c.phone)} with a phone",
-            "Add people." if not directory.contacts else "",
-        )
-    ]
-    age = app.clock.now() - directory.taken_at
-    if directory.taken_at and age > app.settings.contacts.max_age:
-        out.append(Check("contacts", "warn", f"the snapshot is {age / 86400:.0f} days old", "bcp contacts sync"))
-    out += [
-        Check(f"audience {n}", "warn", "nobody is in it", "Check its groups.")
-        for n in directory.audiences
-        if not directory.members(n)
-    ]
-    return out
-
-
 async def _messages(app: App) -> list[Check]:
     """An outage text looks like phishing: can people tell that ours is real?"""
     from bcp.contracts.channel import Check
@@ -212,40 +138,34 @@ async def _messages(app: App) -> list[Check]:
     ]
 
 
-async def _peace(app: App) -> list[Check]:
+async def _primary(app: App) -> list[Check]:
+    """Does the tenant's own record of its MX, as the last snapshot has it, agree with ``bcp.yaml``?"""
     from bcp.contracts.channel import Check
     from bcp.contracts.dns import MxHost, MxSet
-    from bcp.kernel.units import format_duration
 
-    last = app.world.peace
-    if last is None:
-        return [Check("snapshot", "warn", "there is none: failback would rest on bcp.yaml alone", "bcp snapshot")]
-    age = app.clock.now() - last.taken
-    old = age > app.settings.snapshot.max_age
-    out = [
-        Check(
-            "snapshot",
-            "warn" if old else "ok",
-            f"{format_duration(max(0.0, age))} old"
-            + (f", {len(last.unreadable)} fact(s) missing" if last.unreadable else ""),
-            "bcp snapshot" if old else "",
-        )
-    ]
-    for d in app.settings.domains:
-        records = last.domains.get(d.name, {}).get("graph")
+    out, last = [], app.world.peace
+    for d in app.settings.domains if last is not None else ():
+        records = last.domains.get(d.name, {}).get("graph") if last is not None else None
         if d.primary and records:
             said = {str(r["host"]).rstrip(".").lower() for r in records}
             ours = MxSet(tuple(MxHost(p.preference, p.host) for p in d.primary), d.primary_ttl)
             if {h.host.rstrip(".") for h in ours.hosts} != said:
-                out.append(
-                    Check(
-                        f"primary {d.name}",
-                        "fail",
-                        f"bcp.yaml says {ours}, Graph says {', '.join(sorted(said))}",
-                        "Graph is right: correct primary: in bcp.yaml.",
-                    )
-                )
+                text = f"bcp.yaml says {ours}, Graph says {', '.join(sorted(said))}"
+                out.append(Check(f"primary {d.name}", "fail", text, "Graph is right: correct primary: in bcp.yaml."))
     return out
+
+
+async def _ready(app: App) -> list[Check]:
+    """Everything that playbooks promise: the same look as ``bcp ready``."""
+    from bcp.contracts.channel import Check
+    from bcp.deeds.readiness.look import look
+
+    found = await look(app)
+    return [Check(f"{c.code} {c.subject}".strip(), LINES[c.state], c.says, c.hint) for c in found.checks]
+
+
+LINES = {"ok": "ok", "risk": "warn", "fail": "fail", "unknown": "warn"}
+"""How a state of readiness stands in a line."""
 
 
 async def _detection(app: App) -> list[Check]:
@@ -275,60 +195,6 @@ async def _forecast(app: App) -> list[Check]:
     from bcp.deeds.forecast import readiness
 
     return [c for c in [await readiness(app)] if c is not None]
-
-
-async def _playbooks(app: App) -> list[Check]:
-    from bcp.contracts.channel import Check
-    from bcp.playbook.lint import lint
-
-    catalogue, out = app.playbooks.catalogue(), []
-    for name in app.playbooks.files():
-        try:
-            errors = [p for p in lint(app.playbooks.load(name), catalogue) if p.severity == "error"]
-        except Invalid as error:
-            errors = error.problems
-        if errors:
-            out.append(
-                Check(
-                    f"playbook {name}",
-                    "warn",
-                    f"{len(errors)} problem(s): {errors[0].message}",
-                    f"bcp playbook lint {name}",
-                )
-            )
-    return out or [Check("playbooks", "ok", "nothing wrong with any")]
-
-
-async def _relay(app: App, name: str) -> list[Check]:
-    from bcp.contracts.channel import Check
-
-    relay, out = app.world.relays[name], []
-    for domain in list(app.world.domains)[:5]:
-        for found in await relay.probe(domain, ""):
-            tls = f"; TLS: {found.tls}" if found.accepts and found.tls != "ok" else ""
-            state = "fail" if not found.accepts or found.open_relay else ("ok" if not tls else "warn")
-            out.append(
-                Check(
-                    f"relay {name} {found.address}",
-                    state,
-                    (f"takes mail for {domain}" if found.accepts else found.message)
-                    + (", AND FOR ANYBODY" if found.open_relay else "")
-                    + tls,
-                    "It is an open relay: close it."
-                    if found.open_relay
-                    else ("Give it a certificate that names it." if tls else "Repair it before you need it."),
-                )
-            )
-    queued = f"{len(await relay.queue())} queued" if relay.can_count else "it cannot say what it holds"
-    out.append(
-        Check(
-            f"relay {name} queue",
-            "ok" if relay.can_count else "warn",
-            queued,
-            "" if relay.can_count else "Set queue: so that mail can be accounted for.",
-        )
-    )
-    return out
 
 
 async def _service(app: App) -> list[Check]:

@@ -73,6 +73,19 @@ LONG = {
         "result": "nobody answered in time",
         "count": 1,
     },
+    "ready": {
+        "says": "2 of 11 playbooks are not ready: sms reaches nobody of the 2 people in oncall (and 3 more)",
+        "level": "not ready",
+        "day": "2026-01-26",
+        "playbooks": [
+            {"name": "exchange-failback", "title": "Back to Exchange", "level": "ready", "percent": 100, "went": ""}
+        ],
+        "reasons": [{"says": "The certificate of mx1 ends in 3d", "hint": "Renew it.", "state": "risk"}],
+        "more": 2,
+        "worse": 1,
+        "mended": 2,
+        "link": "https://bcp.contoso.example/ready",
+    },
     "wrong": "Mail is down.",
     "right": "Calendars are down.",
 }

@@ -13,16 +13,24 @@ ICONS = {"ok": "✓", "bad": "✕", "warn": "!", "busy": "●", "soft": "○"}
 nothing is said by colour alone."""
 
 _STATES = {
-    "ok": "ok unchanged done healthy good resolved closed sent found delivered read acknowledged approved met unbroken",
+    "ok": "ok ready unchanged done healthy good resolved closed sent found delivered read acknowledged approved met"
+    " unbroken",
     "bad": "failed fail undo_failed down missed firing undelivered bounced expired error broken bad refused aborted"
-    " declared confirmed",
+    " declared confirmed not-ready",
     "warn": "in_doubt doubt stopped interrupted waiting suspect partial degraded unknown warn warning"
-    " opened open undoing rejected unclear decided lost duplicated",
+    " opened open undoing rejected unclear decided lost duplicated"
+    " at-risk risk",
     "busy": "holding active running would_run new recovering failback draining claimed scheduled queued accepted"
     " sending drill",
     "soft": "pending skipped not_reached undone none not_measured silent",
 }
-_WORDS = {"failback": "going back", "not_measured": "not measured", "declared": "confirmed"}
+_WORDS = {
+    "failback": "going back",
+    "not_measured": "not measured",
+    "declared": "confirmed",
+    "at-risk": "at risk",
+    "not-ready": "not ready",
+}
 
 
 @dataclass(frozen=True, slots=True)

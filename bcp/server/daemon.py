@@ -25,6 +25,7 @@ from bcp.server.parts.look import Looking
 from bcp.server.parts.mails import Mails
 from bcp.server.parts.mind import Minder
 from bcp.server.parts.perform import Deeds
+from bcp.server.parts.ready import Readiness
 from bcp.server.parts.record import Recorder
 from bcp.server.parts.say import Speaker
 from bcp.server.parts.told import Told
@@ -64,6 +65,7 @@ class Daemon:
         self.asker = Asker(core, self.speaker, self.conductor)
         self.hearer = Hearer(core, self.ground)
         self.minder = Minder(core, self.conductor, deeds)
+        self.readiness = Readiness(core, self.speaker)
         self.mails = Mails(
             core.clock,
             lambda: self.app.world.relays,
@@ -81,6 +83,7 @@ class Daemon:
             ("runs", self.minder.run),
             ("mails", self.mails.run),
             ("warmth", Warmth(core).run),
+            ("readiness", self.readiness.run),
         ]
         if (wanted := core.settings.heartbeat) is not None:
             self.loops.append(("heartbeat", lambda: heartbeat(core.sight, wanted)))

@@ -17,7 +17,8 @@ from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
 from bcp.pages.render import STATIC
-from bcp.server.console import authenticator, deeds, front, links, login, pages, runs
+from bcp.ready.words import prometheus as readiness_metrics
+from bcp.server.console import authenticator, deeds, front, links, login, pages, readiness, runs
 from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
 from bcp.server.doors import api, api_deeds
@@ -83,7 +84,8 @@ def _console(app: FastAPI) -> None:
         ("/runs", runs.runs), ("/runs/{run}", runs.run), ("/runs/{run}/plan", runs.run_plan),
         ("/runs/{run}/report", runs.report), ("/runs/{run}/abort", deeds.ask_abort), ("/plans/{plan}", runs.plan),
         ("/start", runs.start), ("/messages", pages.messages), ("/drills", runs.drills),
-        ("/history", pages.history), ("/audit", pages.audit), ("/account", pages.account), ("/events", pages.events),
+        ("/history", pages.history), ("/ready", readiness.ready), ("/audit", pages.audit),
+        ("/account", pages.account), ("/events", pages.events),
     ):  # fmt: skip
         app.add_route(path, guarded("viewer", view), methods=["GET"])
     for path, role, act in (
@@ -173,6 +175,8 @@ async def metrics(request: Request) -> Response:
         "# TYPE bcp_connections gauge",
         f"bcp_connections {GuardedProtocol.alive}",
     ]
+    if (seen := daemon.readiness.found) is not None:
+        out.append(readiness_metrics(seen.at, seen.checks, seen.standings).rstrip("\n"))
     return PlainTextResponse(text.rstrip("\n") + "\n" + "\n".join(out) + "\n", media_type="text/plain; version=0.0.4")
 
 

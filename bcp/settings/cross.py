@@ -111,4 +111,24 @@ def _standing(settings: Settings, document: Document, plugins: Plugins) -> Itera
             yield document.problem(where, text, rule="value", hint="classes: [F]")
 
 
-RULES = (_back_ends, _by_hand, _twice, _relays, _roles, _askers, _plugins, _conditions, _standing)
+def _readiness(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """Whoever is told of readiness, or keeps the heads of the evidence, is told by channels that there are."""
+    known = {*settings.channels, *settings.roles, *MEANINGS}
+    for i, name in enumerate(settings.readiness.channels):
+        if name not in known:
+            text, hint = (
+                f"readiness is told by {name!r}, and there is no such channel or role",
+                did_you_mean(name, known),
+            )
+            where = ("readiness", "channels", i)
+            yield document.problem(where, text, rule="unknown-reference", hint=hint)
+    for name, witness in settings.evidence.witnesses.items():
+        if witness.channel is not None and witness.channel not in settings.channels:
+            text = f"the witness {name!r} is told by {witness.channel!r}, and there is no such channel"
+            hint = did_you_mean(witness.channel, settings.channels)
+            yield document.problem(
+                ("evidence", "witnesses", name, "channel"), text, rule="unknown-reference", hint=hint
+            )
+
+
+RULES = (_back_ends, _by_hand, _twice, _relays, _roles, _askers, _plugins, _conditions, _standing, _readiness)

@@ -17,6 +17,7 @@ from bcp.kernel.names import domain_name, host_name
 from bcp.settings.detect import CanarySettings, DetectSettings
 from bcp.settings.names import Name, NameOrNames
 from bcp.settings.people import ApprovalSettings, AudienceSettings, ContactsSettings, Organisation
+from bcp.settings.readiness import EvidenceSettings, ReadinessSettings
 from bcp.settings.serve import ServeSettings
 
 
@@ -167,6 +168,10 @@ class Settings(Model):
     """The daemon."""
     plan: PlanSettings = PlanSettings()
     """Plans."""
+    readiness: ReadinessSettings = ReadinessSettings()
+    """Readiness."""
+    evidence: EvidenceSettings = EvidenceSettings()
+    """Evidence."""
 
     @field_validator("resolvers", "inside_resolvers")
     @classmethod

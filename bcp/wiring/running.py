@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bcp.comms.courier import Courier, Pace
 from bcp.contracts.dns import MxSet
 from bcp.contracts.journal import Journal
+from bcp.contracts.readiness import ReadinessStore
 from bcp.contracts.services import Approvals, Halt, Looker, RunInfo, Services
 from bcp.contracts.store import RunCard, RunQuery
 from bcp.detect.decide import Decision
@@ -65,6 +66,13 @@ class Running:
     def room(self) -> SqliteState:
         """The store room: everything durable, in the state folder."""
         return SqliteState(self.configuration.state)
+
+    @cached_property
+    def readiness(self) -> ReadinessStore:
+        """The history of readiness."""
+        from bcp.store.sqlite.readiness import SqliteReadiness  # most commands need none of it
+
+        return SqliteReadiness(self.configuration.state)
 
     def cards(self, query: RunQuery) -> list[RunCard]:
         """Runs as the index knows them, the newest first: asked for, never searched in a window."""

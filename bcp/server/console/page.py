@@ -29,7 +29,7 @@ from bcp.server.signin.desk import Desk
 LOG = logger(__name__)
 NAV = (
     ("/", "Now"), ("/incidents", "Incidents"), ("/runs", "Runs"), ("/messages", "Tell people"), ("/drills", "Drills"),
-    ("/history", "History"), ("/audit", "Audit"), ("/account", "Account"),
+    ("/ready", "Ready"), ("/history", "History"), ("/audit", "Audit"), ("/account", "Account"),
 )  # fmt: skip
 MAX_FORM = 200_000
 View = Callable[["Site", Request, Session], Awaitable[Response]]

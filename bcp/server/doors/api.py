@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from bcp.deeds.readiness.report import as_data, seen_last
 from bcp.detect.watch import to_data
 from bcp.incident import questions
 from bcp.incident.model import Incident, Question
@@ -22,6 +23,7 @@ from bcp.server.doors.api_models import (
     Limit,
     NotRead,
     QuestionOut,
+    ReadinessOut,
     RunFull,
     RunOut,
     StepOut,
@@ -129,6 +131,13 @@ async def run(daemon: TheDaemon, _: Reader, run: Id) -> RunFull:
     return RunFull(
         **run_out(view).model_dump(), checksum=str(view.plan["checksum"]), reason=view.state.reason, steps=steps
     )
+
+
+@router.get("/readiness", summary="How ready each playbook is, and why not")
+async def readiness(daemon: TheDaemon, _: Reader) -> ReadinessOut:
+    """What the last round saw (`bcp ready`): per playbook ready, at-risk or not-ready, and every promise."""
+    found = daemon.readiness.found or seen_last(daemon.app)
+    return ReadinessOut.model_validate(as_data(found, daemon.readiness.store))
 
 
 @router.get("/playbooks", summary="Playbooks")

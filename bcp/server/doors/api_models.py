@@ -51,6 +51,56 @@ class VerdictOut(Out):
     flapping: bool
 
 
+class CheckOut(Out):
+    """One promise that was looked at."""
+
+    code: str = Field(description="Which promise.")
+    subject: str = Field(description="What it is about.")
+    state: str = Field(description="ok, risk, fail or unknown.")
+    says: str
+    hint: str
+    since: str = Field(description="From when on it has been so, ISO 8601.")
+    playbooks: list[str] = Field(description="Which playbooks rest on it; none: all.")
+
+
+class ReasonOut(Out):
+    """A check that does not hold, by its name."""
+
+    code: str
+    subject: str
+    state: str
+
+
+class TrendOut(Out):
+    """Which way a number went."""
+
+    way: str = Field(description="better, worse, same or new (nothing is known of that time).")
+    before: int | None
+
+
+class StandingOut(Out):
+    """How one playbook stands."""
+
+    playbook: str
+    title: str
+    level: str = Field(description="ready, at-risk or not-ready.")
+    percent: int = Field(description="Share of its promises that hold.")
+    promises: int
+    since: str
+    trend: dict[str, TrendOut] = Field(description="Over a week and over a month.")
+    reasons: list[ReasonOut] = Field(description="What does not hold, the worst first.")
+
+
+class ReadinessOut(Out):
+    """Readiness, as the last round saw it."""
+
+    at: str
+    level: str = Field(description="Of the worst playbook.")
+    says: str = Field(description="One sentence.")
+    playbooks: list[StandingOut]
+    checks: list[CheckOut]
+
+
 class IncidentOut(Out):
     """An incident. Times are ISO 8601, empty when it has not come to that."""
 

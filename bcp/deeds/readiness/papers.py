@@ -1,0 +1,129 @@
+"""Looks at what runs out: secrets, the certificate of our own site, drills, the snapshot, anchors of the evidence."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from bcp.contracts.plugin import Model
+from bcp.contracts.readiness import NO_PLAYBOOK, Check
+from bcp.contracts.store import RunQuery
+from bcp.deeds.readiness.scope import Scope
+from bcp.kernel.errors import BcpError
+from bcp.kernel.secret import Secret
+from bcp.kit.certificates import shown, validity
+from bcp.ready import papers
+from bcp.wiring import App
+
+
+async def secrets(app: App, scope: Scope) -> list[Check]:
+    """Each secret of the configuration: is it there, until when? Its value is looked at and told to nobody."""
+    now, warn, out = app.clock.now(), app.settings.readiness.warn_before, list[Check]()
+    for name, secret in named_secrets(app):
+        out += papers.secret(_secret(app, scope, name, secret), now, warn)
+    return out
+
+
+def named_secrets(app: App) -> Iterator[tuple[str, Secret]]:
+    """Every secret, with where it stands: ``channels: sms: auth_token``."""
+    yield from _in(app.settings, ())
+    for family, found in app.configuration.plugins.items():
+        for name, settings in found.items():
+            yield from _in(settings, (family, name))
+
+
+def _in(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Secret]]:
+    if isinstance(value, Secret):
+        yield ": ".join(path), value
+    elif isinstance(value, Model):
+        for name in type(value).model_fields:
+            yield from _in(getattr(value, name), (*path, name))
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield from _in(one, (*path, str(name)))
+    elif isinstance(value, (list, tuple)):
+        for i, one in enumerate(value, 1):
+            yield from _in(one, (*path, str(i)))
+
+
+def _secret(app: App, scope: Scope, name: str, secret: Secret) -> papers.SecretFacts:
+    books = _users(scope, name)
+    said = app.settings.readiness.expires.get(secret.reference)
+    try:
+        value = secret.reveal()
+    except BcpError as error:
+        return papers.SecretFacts(name, secret.reference, error.message, error.hint, None, books)
+    ends = _end_of(said) if said else expiry(value)
+    return papers.SecretFacts(name, secret.reference, expires=ends, playbooks=books)
+
+
+def _users(scope: Scope, name: str) -> tuple[str, ...]:
+    """Playbooks that need a secret at this place; none: all of them."""
+    family, _, rest = name.partition(": ")
+    first = rest.partition(": ")[0]
+    if family == "dns":
+        return scope.movers
+    if family == "relays":
+        return scope.using(relay=first)
+    return scope.using(channel=first) or NO_PLAYBOOK if family == "channels" else ()
+
+
+def _end_of(day: str) -> float:
+    """The end of this day, UTC."""
+    return (datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1)).timestamp()
+
+
+def expiry(value: str) -> float | None:
+    """When a secret ends, where it says so itself: a certificate in PEM, a JSON Web Token with ``exp`` (RFC 7519
+    section 4.1.4)."""
+    if "-----BEGIN CERTIFICATE" in value:
+        found = validity(value[value.index("-----BEGIN CERTIFICATE") :].encode())
+        return found.ends if found else None
+    parts = value.split(".")
+    if len(parts) != 3 or not parts[1]:
+        return None
+    try:
+        data = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        ends = data["exp"] if isinstance(data, dict) else None
+    except (ValueError, KeyError, binascii.Error):
+        return None
+    return float(ends) if isinstance(ends, (int, float)) and not isinstance(ends, bool) and 0 < ends < 1e11 else None
+
+
+async def site(app: App, scope: Scope) -> list[Check]:
+    """The certificate under which people and vendors reach the daemon."""
+    url = urlsplit(app.settings.serve.public_url)
+    if url.scheme != "https" or not url.hostname:
+        return []
+    try:
+        found = validity(await shown(url.hostname, url.port or 443))
+        facts = papers.CertificateFacts("site-certificate", url.hostname, found.ends if found else None)
+    except BcpError as error:
+        text = f"{url.hostname} cannot be reached: {error.message}: links in texts lead nowhere"
+        return [Check("site-certificate", url.hostname, "fail", text, "Is the proxy up? See serve: public_url:.")]
+    return [papers.certificate(facts, app.clock.now(), app.settings.readiness.warn_before)]
+
+
+async def drills(app: App, scope: Scope) -> list[Check]:
+    """When each playbook was rehearsed last."""
+    every = app.settings.readiness.drill_every
+    facts = (papers.DrillFacts(n, last_drill(app, n), every) for n in scope.titles)
+    return [papers.drill(f, app.clock.now()) for f in facts]
+
+
+def last_drill(app: App, playbook: str) -> float:
+    """When the last drill with this playbook ended; 0: there was none. Taken from runs of the kind ``drill``."""
+    cards = app.running.cards(RunQuery(kind="drill", playbook=playbook))
+    return max((c.ended or c.started for c in cards if c.status in {"done", "holding"}), default=0.0)
+
+
+async def snapshot(app: App, scope: Scope) -> list[Check]:
+    """What peacetime looked like, as failback knows it."""
+    last = app.world.peace
+    taken, missing = (last.taken, len(last.unreadable)) if last is not None else (0.0, 0)
+    return [papers.snapshot(taken, missing, app.settings.snapshot.max_age, app.clock.now())]

@@ -1,0 +1,75 @@
+"""Looks at readiness round after round, keeps what is seen, and tells the owner once a week."""
+
+from __future__ import annotations
+
+from bcp.contracts.readiness import ReadinessStore
+from bcp.deeds.readiness import weekly
+from bcp.deeds.readiness.look import Found, kept, look
+from bcp.kernel.errors import BcpError
+from bcp.kernel.log import logger
+from bcp.ready.weekly import due
+from bcp.server.core import Core
+from bcp.server.parts.ports import Speaks
+
+LOG = logger(__name__)
+LEAST_S, MOST_S = 1.0, 300.0
+"""Between two rounds at least; and how often is looked whether the weekly message is due."""
+
+
+class Readiness:
+    """The loop. ``found`` is what the last round saw; ``None`` before the first one."""
+
+    def __init__(self, core: Core, speaker: Speaks) -> None:
+        self.core, self.speaker = core, speaker
+        self.found: Found | None = None
+
+    @property
+    def store(self) -> ReadinessStore:
+        """The history of readiness."""
+        return self.core.app.running.readiness
+
+    async def run(self) -> None:
+        """For ever. A round begins so long after the one before began as ``readiness: every:`` says."""
+        clock, begun = self.core.clock, 0.0
+        while True:
+            every = max(LEAST_S, self.core.app.settings.readiness.every)
+            if not begun or clock.monotonic() - begun >= every:
+                begun = clock.monotonic()
+                await self.once()
+            await self.tell()
+            await clock.sleep(max(LEAST_S, min(MOST_S, begun + every - clock.monotonic())))
+
+    async def once(self) -> Found:
+        """One round: with connections of its own, which are closed at the end, and files read anew."""
+        app = self.core.run_app()
+        try:
+            found = await look(app)
+        finally:
+            await app.close()
+        try:
+            found = kept(self.store, found)
+        except BcpError as error:  # the disk is one of the things that are looked at
+            LOG.error("readiness: %s %s", error.message, error.hint)
+        self.found = found
+        self.core.changed()
+        return found
+
+    # -- once a week ---------------------------------------------------------------------------------------------
+
+    async def tell(self) -> int:
+        """Send the weekly message where it is due and was not sent; returns to how many addresses it went."""
+        settings, org = self.core.app.settings.readiness, self.core.app.settings.organisation
+        wanted = due(self.core.clock.now(), settings.day, settings.hour, org.timezone)
+        if self.found is None or wanted is None or not settings.owner:
+            return 0
+        said, sent = weekly.values(self.core.app, self.found, self.store), 0
+        for to in weekly.addresses(self.core.app):
+            key = f"{wanted.key}/{to.channel.name}/{to.who}"
+            if not self.store.claim(key, self.core.clock.now()):
+                continue
+            words = {**self.speaker.org(), "ready": said}
+            state, problem = await self.speaker.send(to.channel, to.address, weekly.TEMPLATE, to.language, words, key)
+            sent += state == "sent"
+            if state != "sent":
+                LOG.warning("readiness: %s was not told by %s: %s", to.who or "the place", to.channel.name, problem)
+        return sent
