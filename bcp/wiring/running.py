@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bcp.comms.courier import Courier, Pace
 from bcp.contracts.dns import MxSet
+from bcp.contracts.exercise_book import DrillBook
 from bcp.contracts.journal import Journal
 from bcp.contracts.services import Approvals, Halt, Looker, RunInfo, Services
 from bcp.contracts.store import RunCard, RunQuery
@@ -65,6 +66,13 @@ class Running:
     def room(self) -> SqliteState:
         """The store room: everything durable, in the state folder."""
         return SqliteState(self.configuration.state)
+
+    @cached_property
+    def drills(self) -> DrillBook:
+        """The drill book: exercises of every kind, behind a chain each."""
+        from bcp.store.sqlite.drills import DrillBook as SqliteDrillBook  # most commands need none of it
+
+        return SqliteDrillBook(self.configuration.state / "drills.db", self.clock, self.room.audit)
 
     def cards(self, query: RunQuery) -> list[RunCard]:
         """Runs as the index knows them, the newest first: asked for, never searched in a window."""
