@@ -39,7 +39,7 @@ Severity = Literal["low", "medium", "high", "critical"]
 FindingState = Literal["proposed", "open", "done", "dismissed"]
 Judged = Literal["met", "missed", "not-reached", "not-known", "not-measured", "open"]
 """``open``: it may still come to it. ``not-reached``: it ended without it. ``not-known``: reached, but nobody knows
-since when the outage lasted, so that the figure is a lower bound. ``not-measured``: nothing in this exercise measured it."""
+since when the outage lasted, so that the figure is a lower bound. ``not-measured``: nothing measured it."""
 
 
 @dataclass(frozen=True, slots=True)

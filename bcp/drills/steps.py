@@ -7,6 +7,7 @@ from typing import Any
 
 from bcp.contracts.exercise_parts import Decision, Moment, Step
 from bcp.contracts.journal import Event
+from bcp.contracts.traits import Trait, has
 from bcp.engine.state import StepState
 from bcp.engine.store import RunView
 from bcp.kernel.errors import Invalid
@@ -128,7 +129,7 @@ def expected_times(view: RunView, approval_s: float) -> dict[str, tuple[float, f
 
 
 def _lasts(step: Mapping[str, Any], approval_s: float) -> float:
-    if step.get("uses") == "approval":
+    if has(step, Trait.GATE):
         return approval_s
     return max((float(f.get("seconds") or 0.0) for f in step.get("forecasts", ())), default=0.0) or USUAL_S
 

@@ -259,11 +259,11 @@ class Running:
             org.name,
             reported=self.reported,
             zone=org.timezone,
-            internal=self._internal(),
+            internal=self.internal(),
             forecast=self.forecast_of,
         )
 
-    def _internal(self) -> frozenset[str]:
+    def internal(self) -> frozenset[str]:
         """Audiences of the people on call."""
         serve = self.settings.serve
         return frozenset({serve.oncall, *(g.removeprefix("group:") for g in serve.ask.groups)})
