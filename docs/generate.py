@@ -388,6 +388,13 @@ def api() -> str:
     return "\n".join(parts)
 
 
+def drill_record() -> str:
+    """JSON Schema of the record of an exercise."""
+    from bcp.contracts.exercise_plain import json_schema
+
+    return json.dumps(json_schema(), indent=1, sort_keys=True)
+
+
 def pages() -> dict[str, str]:
     """Every generated file."""
     return {
@@ -406,6 +413,7 @@ def pages() -> dict[str, str]:
         "playbook.v1.schema.json": run("playbook", "schema"),
         "outage.v1.schema.json": run("replay", "--schema"),
         "config.v1.schema.json": run("config", "schema"),
+        "drill-record.v1.schema.json": drill_record(),
     }
 
 

@@ -56,8 +56,8 @@ def run(
     from bcp.cli.plan import describe
     from bcp.drills.scenario import scenario
     from bcp.lab.world import World
-    from bcp.rehearse import Drill
-    from bcp.rehearse_dns import stand
+    from bcp.rehearse.lab import Drill
+    from bcp.rehearse.stand import stand
 
     found, host = scenario(name), stand(dns)
     where = (folder or Path(".bcp-drill") / time.strftime("%Y%m%d-%H%M%S")).resolve()

@@ -15,7 +15,7 @@ from bcp.kernel.files import write_atomic
 
 if TYPE_CHECKING:
     from bcp.lab.world import World
-    from bcp.rehearse_dns import Stand
+    from bcp.rehearse.stand import Stand
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def up(
     ] = "rfc2136",
 ) -> None:
     """Up."""
-    from bcp.rehearse_dns import stand
+    from bcp.rehearse.stand import stand
 
     wait_for(_up(folder.resolve(), seconds, stand(dns)))
 
@@ -59,7 +59,7 @@ async def _up(folder: Path, seconds: float, host: Stand) -> None:
     import signal
 
     from bcp.lab.world import World
-    from bcp.rehearse import write_configuration
+    from bcp.rehearse.lab import write_configuration
 
     folder.mkdir(parents=True, exist_ok=True)
     world = World(folder)
@@ -109,7 +109,7 @@ async def _up(folder: Path, seconds: float, host: Stand) -> None:
 
 async def _obey(world: World, order: str) -> None:
     """Do what a command of another terminal says; see ``_order``."""
-    from bcp.rehearse_dns import save
+    from bcp.rehearse.stand import save
 
     word, *rest = order.split()
     if word == "enter":

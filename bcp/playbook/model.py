@@ -119,8 +119,10 @@ class Objectives(Model):
     """From outage to the first message to the audience."""
     rpo_messages: Annotated[int, Field(ge=0)] | None = None
     """How many mails may be lost."""
+    wrt: Duration | None = None
+    """Work recovery time: from the verified way back until the relay is drained and accounted for."""
     mtpd: Duration | None = None
-    """Longest tolerable disruption."""
+    """Longest tolerable disruption: from outage until mail is back and the relay is drained."""
 
 
 class Concurrency(Model):

@@ -9,6 +9,7 @@ from bcp.detect.onset import Onset, from_data, looked
 from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.kernel.clock import iso
+from bcp.reports.reach import reached
 
 WELL = frozenset({"ok", "unchanged"})
 SOURCES = {
@@ -84,18 +85,8 @@ def _numbers(value: object) -> list[float]:
 
 
 def audiences_told(view: RunView, internal: Collection[str] = ()) -> dict[str, float | None]:
-    """When each audience of the activation was first told by a channel that took it; ``None``: it was not."""
-    out: dict[str, float | None] = {}
-    for planned in view.plan["steps"]:
-        audiences = {str(f["audience"]) for f in planned["forecasts"]} - set(internal)
-        if planned["phase"] != "activation" or not audiences:
-            continue
-        step = view.state.steps.get(str(planned["id"]))
-        at = step.ended if step is not None and step.status in WELL and step.outputs.get("sent") else None
-        for name in audiences:
-            before = out.get(name)
-            out[name] = at if before is None else min(before, at) if at is not None else before
-    return out
+    """When each audience of the activation was told (``bcp.reports.reach``); ``None``: it was not."""
+    return {name: found.at for name, found in reached(view, internal).items()}
 
 
 def objectives(view: RunView, achieved: Mapping[str, Any]) -> list[dict[str, Any]]:

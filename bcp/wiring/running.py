@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bcp.comms.courier import Courier, Pace
 from bcp.contracts.dns import MxSet
+from bcp.contracts.exercise_book import DrillBook
 from bcp.contracts.journal import Journal
 from bcp.contracts.readiness import ReadinessStore
 from bcp.contracts.services import Approvals, Halt, Looker, RunInfo, Services
@@ -73,6 +74,13 @@ class Running:
         from bcp.store.sqlite.readiness import SqliteReadiness  # most commands need none of it
 
         return SqliteReadiness(self.configuration.state)
+
+    @cached_property
+    def drills(self) -> DrillBook:
+        """The drill book: exercises of every kind, behind a chain each."""
+        from bcp.store.sqlite.drills import DrillBook as SqliteDrillBook  # most commands need none of it
+
+        return SqliteDrillBook(self.configuration.state / "drills.db", self.clock, self.room.audit)
 
     def cards(self, query: RunQuery) -> list[RunCard]:
         """Runs as the index knows them, the newest first: asked for, never searched in a window."""
@@ -259,11 +267,11 @@ class Running:
             org.name,
             reported=self.reported,
             zone=org.timezone,
-            internal=self._internal(),
+            internal=self.internal(),
             forecast=self.forecast_of,
         )
 
-    def _internal(self) -> frozenset[str]:
+    def internal(self) -> frozenset[str]:
         """Audiences of the people on call."""
         serve = self.settings.serve
         return frozenset({serve.oncall, *(g.removeprefix("group:") for g in serve.ask.groups)})

@@ -130,7 +130,7 @@ class House:
         patch.setattr(anyio.to_thread, "run_sync", in_thread)
 
     def _write(self, approvals: int, mode: str) -> None:
-        from bcp.rehearse import write_configuration
+        from bcp.rehearse.lab import write_configuration
 
         path = self.do(write_configuration(self.lab))
         data = yaml.safe_load(path.read_text())

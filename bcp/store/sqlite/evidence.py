@@ -17,6 +17,8 @@ from bcp.store.chain import genesis_of
 from bcp.store.files.audit import BOOK
 from bcp.store.sqlite import runfile
 from bcp.store.sqlite.book import chain_damage
+from bcp.store.sqlite.drills import PREFIX as DRILL
+from bcp.store.sqlite.drills import chain_damage as drill_damage
 from bcp.store.sqlite.state import SqliteState
 
 NOT_PROVED = (
@@ -47,7 +49,7 @@ class Evidence:
     missing: tuple[str, ...]
     """Runs that were begun and whose files are gone."""
     damage: str
-    """Of the audit file, the leases or the book of incidents."""
+    """Of the audit file, the leases, the book of incidents or the drill book."""
     keyed: bool
 
     @property
@@ -63,7 +65,10 @@ def examine(room: SqliteState, only: Sequence[str] = ()) -> Evidence:
     rows = tuple(_run(room, i, audit.anchors.get(i)) for i in ids)
     if only:
         return Evidence(rows, (), audit.damage, audit.keyed)
-    damage, begun = [audit.damage] if audit.damage else [], set(audit.anchors) - {BOOK}
+    damage, begun = (
+        [audit.damage] if audit.damage else [],
+        {a for a in audit.anchors if a != BOOK and not a.startswith(DRILL)},
+    )
     try:
         leased = {run for _, run in room.leases.history()}
         begun |= leased
@@ -72,6 +77,7 @@ def examine(room: SqliteState, only: Sequence[str] = ()) -> Evidence:
         damage.append(error.message)
     if wrong := chain_damage(room.folder / "incidents.db", audit.anchors.get(BOOK)):
         damage.append(f"the book of incidents: {wrong}")
+    damage += [f"{name}: {why}" for name, why in sorted(drill_damage(room.folder / "drills.db", audit.anchors).items())]
     there = {p.stem for p in room.runs.folder.glob(f"*{runfile.SUFFIX}")} if room.runs.folder.is_dir() else set()
     return Evidence(rows, tuple(sorted(begun - there)), "; ".join(damage), audit.keyed)
 

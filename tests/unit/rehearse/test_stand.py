@@ -13,8 +13,8 @@ from bcp.contracts.dns import MxHost, MxSet, SwapOrder, SwapState
 from bcp.kernel.errors import Invalid
 from bcp.lab.world import DOMAIN, EXCHANGE, RELAY, World
 from bcp.plugins.dns.manual import ManualSettings, words
-from bcp.rehearse import write_configuration
-from bcp.rehearse_dns import STANDS, asked_for, enter, stand
+from bcp.rehearse.lab import write_configuration
+from bcp.rehearse.stand import STANDS, asked_for, enter, stand
 from bcp.settings import load
 from bcp.wiring import make_app
 

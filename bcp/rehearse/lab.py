@@ -26,7 +26,7 @@ from bcp.kernel.errors import GateClosed, Interrupted, Permanent
 from bcp.kernel.files import make_private, write_atomic
 from bcp.lab.world import DOMAIN, EXCHANGE, RELAY, World
 from bcp.plan.model import Plan
-from bcp.rehearse_dns import Stand, stand
+from bcp.rehearse.stand import Stand, stand
 from bcp.reports.write import ReportWriter
 from bcp.settings import load
 from bcp.wiring import App, make_app

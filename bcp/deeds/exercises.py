@@ -1,0 +1,140 @@
+"""Records of exercises and incidents, put together for whoever renders them: the one way in which they are read."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from bcp.contracts.exercise import DrillRecord, SharedFate, State
+from bcp.contracts.exercise_parts import Chain
+from bcp.contracts.incident import Incident
+from bcp.drills.derive import Context, Happening, derive
+from bcp.drills.fold import Exercise, fold
+from bcp.engine.store import RunView
+from bcp.kernel.errors import BcpError, Missing
+from bcp.store.sqlite.book import opened
+from bcp.wiring import App
+
+MOST = 500
+"""Events of one incident that a record takes in."""
+
+
+def exercise_of(app: App, drill: str) -> Exercise:
+    """An exercise as its events tell it. ``drill``: an id, its beginning or end, or ``last``.
+
+    Raises:
+        Missing: ``no-such-drill``.
+        Invalid: ``ambiguous``.
+    """
+    book = app.running.drills
+    return fold(book.events(book.find(drill)))
+
+
+def exercises(app: App) -> list[Exercise]:
+    """All exercises, the newest first."""
+    book = app.running.drills
+    return [fold(book.events(name)) for name in book.drills()]
+
+
+def record_of(app: App, drill: str) -> DrillRecord:
+    """The whole record of an exercise. Raises as ``exercise_of``."""
+    return recorded(app, exercise_of(app, drill))
+
+
+def recorded(app: App, exercise: Exercise) -> DrillRecord:
+    """The same, of an exercise that was read before."""
+    happenings = [h for name in exercise.incidents if (h := _happening(app, name)) is not None]
+    damage = app.running.drills.damage()
+    chain = Chain(exercise.record.id, exercise.seq, exercise.head, damage.get(exercise.record.id, ""))
+    return derive(exercise, _views(app, exercise.runs), happenings, _context(app, (chain,)))
+
+
+def record_of_incident(app: App, incident: str) -> DrillRecord:
+    """The same record of a real incident; what people wrote of it stands in the exercise that names it.
+
+    Raises:
+        Missing: ``no-such-incident``.
+    """
+    found = _happening(app, incident)
+    if found is None:
+        raise Missing(f"there is no incident {incident!r}", rule="no-such-incident", hint="bcp incident list")
+    one = found.incident
+    written = next((e for e in exercises(app) if e.record.kind == "incident" and one.id in e.incidents), None)
+    if written is not None:
+        return recorded(app, written)
+    state: State = "closed" if one.state == "closed" else "running"
+    record = DrillRecord(
+        one.id, "incident", one.title, state, "completed" if one.closed else "",
+        created=one.opened, started=one.opened, ended=one.closed,
+    )  # fmt: skip
+    return derive(Exercise(record, runs=one.runs), _runs_of(app, one), [found], _context(app, ()))
+
+
+def records(app: App, since: float = 0.0) -> list[DrillRecord]:
+    """Every exercise and every incident that began at this time or later, the newest first. What cannot be read is
+    left out."""
+    out: list[DrillRecord] = []
+    told: set[str] = set()
+    for exercise in exercises(app):
+        told |= set(exercise.incidents)
+        with contextlib.suppress(BcpError):
+            out.append(recorded(app, exercise))
+    for incident in _incidents(app):
+        if incident.id not in told:
+            with contextlib.suppress(BcpError):
+                out.append(record_of_incident(app, incident.id))
+    kept = [r for r in out if when(r) >= since]
+    return sorted(kept, key=when, reverse=True)
+
+
+def when(record: DrillRecord) -> float:
+    """The time by which records are sorted: begun, else planned, else made."""
+    return record.started or record.planned_start or record.created
+
+
+def _views(app: App, runs: Sequence[str]) -> list[RunView]:
+    """These runs and those that went back from them."""
+    names = dict.fromkeys(runs)
+    for run in runs:
+        names |= dict.fromkeys(c.id for c in app.running.runs.children(run))
+    return [app.running.runs.view(r) for r in names]
+
+
+def _runs_of(app: App, incident: Incident) -> list[RunView]:
+    return _views(app, [r for r in incident.runs if app.running.room.runs.exists(r)])
+
+
+def _incidents(app: App) -> list[Incident]:
+    path = app.configuration.state / "incidents.db"
+    if not path.exists():
+        return []
+    with opened(path, app.clock) as book:
+        return book.incidents(limit=1000)
+
+
+def _happening(app: App, name: str) -> Happening | None:
+    path = app.configuration.state / "incidents.db"
+    if not path.exists():
+        return None
+    with opened(path, app.clock) as book:
+        try:
+            incident = book.incident(name)
+        except Missing:
+            return None
+        return Happening(incident, tuple(book.events(incident.id, limit=MOST)))
+
+
+def _context(app: App, chains: tuple[Chain, ...]) -> Context:
+    from bcp import __version__
+
+    organisation = app.settings.organisation
+    return Context(
+        organisation=organisation.name,
+        zone=organisation.timezone,
+        internal=app.running.internal(),
+        approval_s=app.settings.plan.approval,
+        reported=app.running.reported,
+        chains=chains,
+        product=f"bcp {__version__}",
+        shared_fate=SharedFate(),
+    )

@@ -1,0 +1,281 @@
+"""The whole record of an exercise or an incident: entered parts from the drill book, measured parts from journals.
+
+``derive`` is the only way in which a record comes to be; what a person typed never replaces what a journal proves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bcp.contracts.exercise import (
+    DrillRecord,
+    Integrity,
+    Outcome,
+    PlaybookRef,
+    Retention,
+    SharedFate,
+    Signature,
+    State,
+)
+from bcp.contracts.exercise_parts import Chain, CurvePoint, Detection, Failback, Mails, Moment
+from bcp.contracts.incident import Event as BookEvent
+from bcp.contracts.incident import Incident
+from bcp.drills.fold import Exercise
+from bcp.drills.measure import facts_of, judged, outcome_of, targets
+from bcp.drills.signed import still_stands
+from bcp.drills.steps import decisions_of, moments_of, playbook_of, steps_of
+from bcp.drills.talk import Reported, receipts_of
+from bcp.engine.state import FINAL
+from bcp.engine.store import RunView
+from bcp.kernel.clock import iso
+from bcp.kernel.hashing import digest_text
+from bcp.reports.achieved import SOURCES, WELL, onset_of_run
+
+YEAR_S = 365.25 * 86_400.0
+FORECAST_POINTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An incident of ours with its events."""
+
+    incident: Incident
+    events: tuple[BookEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a record needs to know of the organisation. Everything is a value; nothing is asked for here."""
+
+    organisation: str = ""
+    zone: str = "UTC"
+    internal: Collection[str] = ()
+    """Audiences of the people on call: telling them is work, not communication."""
+    approval_s: float = 600.0
+    reported: Reported | None = None
+    chains: tuple[Chain, ...] = ()
+    """Heads of the drill's chain and of the book of incidents, with their damage."""
+    clock_source: str = ""
+    product: str = ""
+    shared_fate: SharedFate = field(default_factory=SharedFate)
+    people: Mapping[str, str] = field(default_factory=dict)
+    """Names by contact, of people who act in runs and were not listed."""
+
+
+def derive(
+    exercise: Exercise, views: Sequence[RunView], happenings: Sequence[Happening], context: Context
+) -> DrillRecord:
+    """The record of an exercise."""
+    record = exercise.record
+    ordered = sorted(views, key=lambda v: v.state.started or float(v.plan.get("created") or 0.0))
+    detection = _detection(exercise, ordered, happenings)
+    mails = _mails(exercise, ordered)
+    failback = _failbacks(ordered)
+    facts = facts_of(exercise, ordered, detection, mails, failback, context.internal)
+    decisions = [d for v in ordered for d in decisions_of(v)] + list(record.decisions)
+    state, outcome, reason = _ending(exercise, ordered)
+    return replace(
+        record,
+        state=state,
+        outcome=outcome,
+        reason=reason,
+        organisation=context.organisation or record.organisation,
+        zone=context.zone,
+        started=record.started or min((v.state.started for v in ordered if v.state.started), default=0.0),
+        ended=_ended(record, ordered),
+        playbooks=_playbooks(record, ordered),
+        objectives=judged(targets(record, ordered), facts, exercise),
+        participants=record.participants,
+        steps=tuple(s for v in ordered for s in steps_of(v, context.approval_s)),
+        detection=detection,
+        decisions=tuple(sorted(decisions, key=lambda d: d.at)),
+        propagation=_propagation(exercise, ordered),
+        receipts=tuple(r for v in ordered for r in receipts_of(v, context.reported)),
+        mails=mails,
+        failback=failback,
+        timeline=_timeline(record.timeline, ordered, happenings),
+        shared_fate=context.shared_fate if record.shared_fate.state == "unknown" else record.shared_fate,
+        runs=tuple(v.id for v in ordered),
+        incidents=tuple(dict.fromkeys((*exercise.incidents, *(h.incident.id for h in happenings)))),
+        signatures=_signatures(exercise, ordered),
+        integrity=_integrity(exercise, ordered, context),
+        retention=_retention(record),
+    )
+
+
+def _detection(exercise: Exercise, views: Sequence[RunView], happenings: Sequence[Happening]) -> Detection:
+    """When it began and when it was seen: as the conductor measured it, else as the incident and the runs know it."""
+    broke = exercise.measured.get("outage", ())
+    seen = exercise.measured.get("detected", ())
+    away = next((v for v in views if not v.record.meta.get("parent")), None)
+    since, exact, source = 0.0, False, ""
+    if away is not None:
+        onset = onset_of_run(away)
+        since, exact, source = onset.at, onset.exact, SOURCES.get(onset.source, SOURCES["start"])
+    if broke:
+        since, exact, source = float(broke[0]["since"]), True, str(broke[0].get("how", "the conductor of the exercise"))
+    elif happenings and (not since or happenings[0].incident.opened < since):
+        since, exact, source = happenings[0].incident.opened, away is not None and exact, SOURCES["incident"]
+    if seen:
+        row = seen[0]
+        return Detection(since, exact, source, float(row["found"]), str(row.get("by", "")), str(row.get("class", "")),
+                         tuple(str(e) for e in row.get("evidence", ())))  # fmt: skip
+    return _seen_by(Detection(since, exact, source), happenings, away)
+
+
+def _seen_by(found: Detection, happenings: Sequence[Happening], away: RunView | None) -> Detection:
+    if happenings:
+        one = happenings[0].incident
+        first = next((e for e in happenings[0].events if e.kind in {"opened", "declared", "declared_by_hand"}), None)
+        by = first.actor if first is not None else ""
+        return replace(found, detected=one.opened, by=by, outage_class="".join(one.classes))
+    if away is None:
+        return found
+    looks = [s for s in away.state.steps.values() if s.outputs.get("state") == "down" and s.outputs.get("class")]
+    if not looks:
+        return found
+    look = min(looks, key=lambda s: s.ended)
+    evidence = look.outputs.get("evidence")
+    said = tuple(str(e) for e in evidence) if isinstance(evidence, list) else ()
+    return replace(
+        found, detected=look.ended, by=f"{away.id}: {look.id}", outage_class=str(look.outputs["class"]), evidence=said
+    )
+
+
+def _mails(exercise: Exercise, views: Sequence[RunView]) -> Mails:
+    """Mail counted by the lab, else by the relay's own account of the drain."""
+    queue = tuple(
+        (e.at, int(held))
+        for v in views
+        for e in v.record.events
+        if e.kind == "step_finished" and (held := _held(e.data.get("outputs"))) is not None
+    )
+    if rows := exercise.measured.get("mails", ()):
+        row = rows[-1]
+        names = ("sent", "delivered", "relayed", "bounced", "lost", "duplicated", "left")
+        return Mails("lab-count", **{n: int(row[n]) for n in names if row.get(n) is not None}, queue=queue)
+    drains = [s for v in views for s in v.state.steps.values() if "unaccounted" in s.outputs and s.status in WELL]
+    if not drains:
+        return Mails(queue=queue)
+
+    def total(name: str) -> int:
+        return sum(int(s.outputs.get(name) or 0) for s in drains)
+
+    return Mails("relay-account", None, None, total("sent"), total("bounced"), total("unaccounted"), None,
+                 total("left"), queue)  # fmt: skip
+
+
+def _held(outputs: object) -> int | None:
+    if not isinstance(outputs, Mapping):
+        return None
+    held = outputs.get("queued", outputs.get("left"))
+    return held if isinstance(held, int) and not isinstance(held, bool) and held >= 0 else None
+
+
+def _failbacks(views: Sequence[RunView]) -> tuple[Failback, ...]:
+    return tuple(_failback(v) for v in views if v.record.meta.get("parent"))
+
+
+def _failback(view: RunView) -> Failback:
+    steps = [s for s in view.state.steps.values() if s.status in WELL]
+    back = [s.ended for s in steps if s.outputs.get("safe_at")]
+    drained = [s.ended for s in steps if "unaccounted" in s.outputs]
+    told = [s.ended for s in steps if s.outputs.get("sent") and "channels" in s.outputs]
+    people = tuple(dict.fromkeys(str(a["by"]) for a in view.state.approvals))
+    undone = view.state.status in FINAL and view.state.status != "done"
+    return Failback(
+        view.id,
+        view.status(),
+        view.state.started,
+        view.state.ended,
+        people,
+        0.0 if undone else max(back, default=0.0),
+        max(drained, default=0.0),
+        max(told, default=0.0),
+    )
+
+
+def _propagation(exercise: Exercise, views: Sequence[RunView]) -> tuple[CurvePoint, ...]:
+    """Resolvers that were asked; where nobody asked, what the old TTL lets one expect (and it says *forecast*)."""
+    rows = exercise.measured.get("resolvers", ())
+    if rows:
+        return tuple(CurvePoint(float(r["asked_at"]), int(r["new"]), int(r["asked"])) for r in rows)
+    out: list[CurvePoint] = []
+    for view in views:
+        switch = next((s for s in view.state.steps.values() if s.outputs.get("safe_at") and s.status in WELL), None)
+        if switch is None or view.record.meta.get("parent"):
+            continue
+        safe = float(switch.outputs["safe_at"])
+        span = max(0.0, safe - switch.ended)
+        steps = range(FORECAST_POINTS + 1) if span else range(FORECAST_POINTS, FORECAST_POINTS + 1)
+        out += [CurvePoint(switch.ended + span * n / FORECAST_POINTS, n, FORECAST_POINTS, "forecast") for n in steps]
+    return tuple(out)
+
+
+def _timeline(
+    entered: Sequence[Moment], views: Sequence[RunView], happenings: Sequence[Happening]
+) -> tuple[Moment, ...]:
+    told: list[Moment] = [*entered, *moments_of(views)]
+    for happening in happenings:
+        for e in happening.events:
+            text = next((str(e.data[k]) for k in ("title", "reason", "text", "state") if e.data.get(k)), "")
+            told.append(Moment(e.at, f"incident_{e.kind}", text, e.actor))
+    return tuple(sorted(told, key=lambda m: m.at))
+
+
+def _playbooks(record: DrillRecord, views: Iterable[RunView]) -> tuple[PlaybookRef, ...]:
+    """What was run, else what was planned."""
+    out = []
+    for view in views:
+        loaded = playbook_of(view)
+        text = str(view.plan.get("playbook_text") or "")
+        out.append(
+            PlaybookRef(
+                str(view.plan["playbook"]),
+                loaded.book.title if loaded is not None else "",
+                str(loaded.book.version) if loaded is not None else "",
+                str(view.plan.get("playbook_file") or "").rpartition("/")[2],
+                digest_text(text) if text else "",
+                str(view.plan["id"]),
+                str(view.plan["checksum"]),
+            )
+        )
+    return tuple(out) or record.playbooks
+
+
+def _ending(exercise: Exercise, views: Sequence[RunView]) -> tuple[State, Outcome, str]:
+    """State, outcome and reason. A run that was rejected, aborted or failed is not *completed*, whatever was said."""
+    record = exercise.record
+    bad = [v for v in views if not v.record.meta.get("parent") and v.state.status in FINAL and v.state.status != "done"]
+    if not bad or record.outcome not in {"", "completed"}:
+        return record.state, record.outcome, record.reason
+    return record.state, outcome_of(bad[0]), bad[0].state.reason
+
+
+def _ended(record: DrillRecord, views: Sequence[RunView]) -> float:
+    if record.ended or record.kind != "incident":
+        return record.ended
+    ends = [v.state.ended for v in views]
+    return max(ends) if ends and all(ends) else 0.0
+
+
+def _signatures(exercise: Exercise, views: Sequence[RunView]) -> tuple[Signature, ...]:
+    """Each with whether it still stands: nothing that was signed was changed since, in the book or in a run."""
+    hashes = {v.id: {e.hash for e in v.record.events} for v in views}
+    rows = zip(exercise.record.signatures, exercise.signed_runs, strict=True)
+    return tuple(replace(s, stands=s.stands and still_stands(runs, hashes)) for s, runs in rows)
+
+
+def _integrity(exercise: Exercise, views: Sequence[RunView], context: Context) -> Integrity:
+    runs = [Chain(v.id, len(v.record.events), v.record.head, v.record.damage) for v in views]
+    return Integrity((*context.chains, *runs), context.clock_source, context.product)
+
+
+def _retention(record: DrillRecord) -> Retention:
+    """The last day on which it is kept, counted from its end."""
+    kept = record.retention
+    since = record.ended or record.started or record.created
+    if kept.until or not kept.years or not since:
+        return kept
+    return replace(kept, until=iso(since + kept.years * YEAR_S)[:10])

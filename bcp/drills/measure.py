@@ -1,0 +1,266 @@
+"""Targets against what was achieved: only what was reached counts, and every figure says how it was measured. Pure.
+
+What an exercise measured itself (the lab breaks Exchange and knows when) is better than what a run could see; what
+nobody measured stays *not measured*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bcp.contracts.exercise import DrillRecord, Judged, Objective, Outcome
+from bcp.contracts.exercise_parts import Detection, Failback, Mails
+from bcp.drills.fold import Exercise
+from bcp.engine.state import FINAL, StepState
+from bcp.engine.store import RunView
+from bcp.reports.achieved import WELL, first_mail
+from bcp.reports.reach import Reach, reached
+
+PRACTICE = frozenset({"tabletop"})
+"""Kinds in which nothing is carried out and the facilitator's clock measures."""
+DRY = frozenset({"dry"})
+GATES = frozenset({"gate-closed", "rejected", "no-answer", "approval-unanswerable"})
+"""Rules by which a gate ends a run: people said no, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the objectives are judged by."""
+
+    onset: float
+    """When the outage began; 0: not known."""
+    exact: bool
+    first_mail: float = 0.0
+    lab_mail: float = 0.0
+    """The same by the lab's own count of numbered mails."""
+    told: Mapping[str, Reach] | None = None
+    mails: Mails = field(default_factory=Mails)
+    failback: tuple[Failback, ...] = ()
+    over: bool = False
+    """Nothing more happens: what was not reached will not be."""
+    failed: bool = False
+    """A run was rejected, aborted or failed: it moved no mail for good."""
+    given_up: bool = False
+    """People ended it: it was rejected, nobody answered, or it was aborted. It meets no objective."""
+    moved: bool = False
+    """MX was moved, and verified."""
+    dry: bool = False
+
+
+def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection, mails: Mails,
+             failback: tuple[Failback, ...], internal: Collection[str]) -> Facts:  # fmt: skip
+    """From the runs of an exercise, and what its conductor measured."""
+    away = [v for v in views if not v.record.meta.get("parent")]
+    first = [t for v in away if (t := _first_mail(v, views))]
+    lab = [float(r["first"]) for r in exercise.measured.get("first_mail", ()) if r.get("first")]
+    told: dict[str, Reach] = {}
+    for view in away:
+        for name, reach in reached(view, internal).items():
+            old = told.get(name)
+            told[name] = reach if old is None or old.at is None else old
+    failed = any(v.state.status in FINAL and v.state.status != "done" for v in away)
+    ended = bool(away) and all(v.state.status in FINAL for v in views)
+    return Facts(
+        detection.outage_since,
+        detection.exact,
+        min(first, default=0.0),
+        min(lab, default=0.0),
+        told,
+        mails,
+        failback,
+        over=exercise.over or ended,
+        failed=failed,
+        given_up=any(outcome_of(v) in {"aborted", "rejected"} for v in away),
+        moved=any(_switch(v) is not None for v in away),
+        dry=exercise.record.kind in DRY,
+    )
+
+
+def _switch(view: RunView) -> StepState | None:
+    """The step that moved MX, and was verified."""
+    return next((s for s in view.state.steps.values() if s.outputs.get("safe_at") and s.status in WELL), None)
+
+
+def outcome_of(view: RunView) -> Outcome:
+    """How a run ended, as an outcome of the exercise."""
+    status = view.state.status
+    if status == "failed":
+        return "rejected" if view.state.rule in GATES else "failed"
+    known: dict[str, Outcome] = {"done": "completed", "aborted": "aborted", "stopped": "interrupted"}
+    return known.get(status, "")
+
+
+def _first_mail(view: RunView, views: Sequence[RunView]) -> float:
+    switch = _switch(view)
+    if switch is None:
+        return 0.0
+    children = [v for v in views if v.record.meta.get("parent") == view.id]
+    return first_mail((view, *children), switch.started)
+
+
+def judged(objectives: Sequence[Objective], facts: Facts, exercise: Exercise) -> tuple[Objective, ...]:
+    """Each target with what was achieved. ``rto_communicate`` without an audience is for each that was to be told."""
+    out: list[Objective] = []
+    apart = {o.audience for o in objectives if o.code == "rto_communicate" and o.audience}
+    for objective in objectives:
+        if objective.code == "rto_communicate" and not objective.audience:
+            names = [n for n in facts.told or {} if n not in apart]
+            out += [_one(replace(objective, audience=n), facts, exercise) for n in names] or [
+                _one(objective, facts, exercise)
+            ]
+        else:
+            out.append(_one(objective, facts, exercise))
+    return tuple(out)
+
+
+def _one(objective: Objective, facts: Facts, exercise: Exercise) -> Objective:
+    if exercise.record.kind in PRACTICE:
+        return _by_clock(objective, facts, exercise)
+    if facts.dry:
+        return replace(objective, judged="not-measured")
+    if objective.code == "rto_receive":
+        return _receive(objective, facts)
+    if objective.code == "rto_communicate":
+        return _communicate(objective, facts)
+    if objective.code == "rpo_messages":
+        return _lost(objective, facts)
+    if objective.code == "wrt":
+        return _work_off(objective, facts)
+    return _whole(objective, facts) if objective.code == "mtpd" else replace(objective, judged="not-measured")
+
+
+def _timed(objective: Objective, at: float, since: float, how: str, *, exact: bool, failed: bool = False) -> Objective:
+    """Something was reached at this time. ``failed``: the run came to nothing, so that it meets nothing by it."""
+    achieved = round(at - since, 1)
+    said: Judged = "missed" if achieved > objective.target or failed else "met" if exact else "not-known"
+    return replace(objective, achieved=achieved, judged=said, how=how)
+
+
+def _open(objective: Objective, facts: Facts) -> Objective:
+    """It was not reached: for good, or so far."""
+    return replace(objective, judged="not-reached" if facts.over or facts.failed else "open")
+
+
+def _receive(objective: Objective, facts: Facts) -> Objective:
+    for at, how in ((facts.lab_mail, "lab-mail"), (facts.first_mail, "first-mail")):
+        if at and facts.onset:
+            return _timed(objective, at, facts.onset, how, exact=facts.exact, failed=facts.failed)
+    unread = facts.moved and facts.over and not facts.failed  # mail may have come, and nobody looked
+    return replace(objective, judged="not-measured") if unread else _open(objective, facts)
+
+
+def _communicate(objective: Objective, facts: Facts) -> Objective:
+    reach = (facts.told or {}).get(objective.audience)
+    if reach is None or reach.at is None or not facts.onset:
+        fraction = reach.fraction if reach is not None else None
+        return replace(_open(objective, facts), fraction=fraction, how="ledger" if reach else "")
+    return replace(
+        _timed(objective, reach.at, facts.onset, "ledger", exact=facts.exact, failed=facts.given_up),
+        fraction=reach.fraction,
+        evidence=(reach.step,) if reach.step else (),
+    )
+
+
+def _lost(objective: Objective, facts: Facts) -> Objective:
+    """Mails that failed for good, of those that were counted to their end."""
+    counted = facts.mails
+    if not counted.how or counted.lost is None:
+        return replace(
+            objective, judged="not-measured" if facts.over and not facts.failed else _open(objective, facts).judged
+        )
+    lost = counted.lost + (counted.bounced or 0)
+    said: Judged = "met" if counted.left == 0 else "not-known"
+    if lost > objective.target:
+        said = "missed"
+    elif facts.failed:
+        said = "not-reached"
+    return replace(objective, achieved=float(lost), judged=said, how=counted.how)
+
+
+def _work_off(objective: Objective, facts: Facts) -> Objective:
+    rows = [f for f in facts.failback if f.mx_back and f.drained >= f.mx_back]
+    if not rows:
+        return _open(objective, facts)
+    last = max(rows, key=lambda f: f.drained)
+    return _timed(objective, last.drained, last.mx_back, "drain", exact=True)
+
+
+def _whole(objective: Objective, facts: Facts) -> Objective:
+    """The disruption ends when mail goes the usual way again and nothing is left in the relay."""
+    ends = [f.drained for f in facts.failback if f.mx_back and f.drained]
+    if not ends or not facts.onset:
+        return _open(objective, facts)
+    return _timed(objective, max(ends), facts.onset, "until-well", exact=facts.exact)
+
+
+def _by_clock(objective: Objective, facts: Facts, exercise: Exercise) -> Objective:
+    """A tabletop: reached when somebody noted the decision by which it was, by the clock of the exercise."""
+    rows = [
+        r
+        for r in exercise.reaches
+        if r["code"] == objective.code and (not objective.audience or r["audience"] == objective.audience)
+    ]
+    if not rows:
+        return replace(objective, judged="not-reached" if facts.over else "open", how="clock")
+    at = min(float(r["at"]) for r in rows)
+    seq = min(int(r["seq"]) for r in rows)
+    since = clock_at(exercise.clock, at) - onset_on_clock(exercise)
+    said: Judged = "met" if since <= objective.target else "missed"
+    evidence = (f"{exercise.record.id}#{seq}",)
+    return replace(objective, achieved=round(since, 1), judged=said, how="clock", evidence=evidence)
+
+
+def onset_on_clock(exercise: Exercise) -> float:
+    """At which second of the story the outage begins."""
+    rows = exercise.measured.get("onset", ())
+    return float(rows[-1].get("story_s", 0.0)) if rows else 0.0
+
+
+def clock_at(clock: Sequence[tuple[float, bool]], at: float) -> float:
+    """How long the clock of a tabletop had run at this time, in seconds: pauses do not count."""
+    total, since = 0.0, None
+    for moment, running in clock:
+        if moment > at:
+            break
+        if running and since is None:
+            since = moment
+        elif not running and since is not None:
+            total, since = total + moment - since, None
+    return total if since is None else total + max(0.0, at - since)
+
+
+def targets_of(views: Sequence[RunView]) -> tuple[Objective, ...]:
+    """The objectives of the playbooks that ran, for incidents: they were fixed when the playbook was written."""
+    out: dict[str, Objective] = {}
+    for view in views:
+        for code, value in (view.record.meta.get("objectives") or {}).items():
+            if value is not None and code in CODES and code not in out:
+                at = float(view.plan.get("created") or 0.0)
+                out[code] = objective_of(code, float(value), fixed_at=at)
+    return tuple(out.values())
+
+
+CODES = {
+    "rto_receive": "new mail is taken by the relay within {target} of the start of the outage",
+    "rto_communicate": "95 of 100 people of the audience are told within {target} of the start of the outage",
+    "rpo_messages": "no more than {target} mails fail for good",
+    "wrt": "the relay is drained within {target} of the way back",
+    "mtpd": "mail flows as usual and nothing is left in the relay within {target} of the start of the outage",
+}
+"""Pass criteria in words, by objective."""
+
+
+def objective_of(code: str, target: float, audience: str = "", fixed_at: float = 0.0) -> Objective:
+    """An objective with its usual criterion."""
+    from bcp.kernel.units import format_duration
+
+    unit = "messages" if code == "rpo_messages" else "s"
+    said = f"{target:g}" if unit == "messages" else format_duration(target)
+    words = CODES[code].format(target=said).replace("the audience", audience or "the audience")
+    return Objective(code, target, audience, "messages" if unit == "messages" else "s", words, fixed_at)
+
+
+def targets(record: DrillRecord, views: Sequence[RunView]) -> tuple[Objective, ...]:
+    """What was fixed for the exercise, else what its playbooks say."""
+    return record.objectives or targets_of(views)

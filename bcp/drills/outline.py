@@ -1,0 +1,86 @@
+"""What is fixed before an exercise begins, filled in from the configuration where nobody said otherwise. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bcp.contracts.exercise import Kind
+from bcp.contracts.exercise_parts import Component
+from bcp.kernel.errors import Invalid
+from bcp.kernel.units import parse_duration
+
+KINDS: Mapping[Kind, str] = {
+    "tabletop": "people in a room: the scenario unfolds by a clock, decisions are noted, nothing is carried out",
+    "dry": "the organisation's own configuration: everything is read for real, nothing is written",
+    "lab": "the organisation's own playbooks, people and texts against emulated DNS, relay and vendors on loopback",
+    "live": "a drill or canary domain: a real change of DNS, the real relay, real texts to volunteers only",
+}
+PARTS = ("detection", "decisions of people", "DNS", "relay", "mail", "channels", "playbooks", "program")
+"""Components of which a record says whether they were real."""
+REAL: Mapping[Kind, frozenset[str]] = {
+    "tabletop": frozenset({"decisions of people"}),
+    "dry": frozenset({"detection", "DNS", "relay", "playbooks", "program"}),
+    "lab": frozenset({"playbooks", "program"}),
+    "live": frozenset(PARTS) - {"detection"},
+    "incident": frozenset(PARTS),
+}
+NOTES: Mapping[tuple[Kind, str], str] = {
+    ("tabletop", "detection"): "an outage file is replayed through the real rules of judgement",
+    ("dry", "DNS"): "read for real, and the right to change proved; not changed",
+    ("dry", "relay"): "asked for real, up to RCPT; no mail is sent",
+    ("dry", "channels"): "texts are rendered and counted; not sent",
+    ("lab", "detection"): "real probes and rules against an emulated Exchange Online",
+    ("lab", "decisions of people"): "a stand-in of each approver answers",
+    ("lab", "channels"): "real texts to emulated vendors",
+    ("live", "detection"): "the drill is begun by a person; the watch only vetoes",
+    ("live", "channels"): "real, to volunteers only, marked as an exercise",
+}
+OBJECTIVES = ("rto_receive", "rto_communicate", "rpo_messages", "wrt", "mtpd")
+
+
+def components(kind: Kind) -> tuple[Component, ...]:
+    """What is real and what is simulated in this kind of exercise."""
+    return tuple(Component(p, p in REAL[kind], NOTES.get((kind, p), "")) for p in PARTS)
+
+
+def third_parties(kinds: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    """Outside parties that take part, from the configuration: ``sms: twilio-sms`` (a channel)."""
+    words = {"dns": "DNS host", "relays": "relay", "channels": "channel"}
+    return tuple(f"{kind} ({words[family]} {name})" for family in words for name, kind in kinds.get(family, {}).items())
+
+
+def read_objective(text: str) -> tuple[str, str, float]:
+    """``rto_receive=30m``, ``rto_communicate:customers=1h``, ``rpo_messages=0``: code, audience, target.
+
+    Raises:
+        Invalid: (``no-such-objective``) it is none.
+    """
+    name, sign, value = text.partition("=")
+    code, _, audience = name.strip().partition(":")
+    hint = "For example rto_receive=30m, rto_communicate:customers=1h, rpo_messages=0."
+    if not sign or code not in OBJECTIVES or (audience and code != "rto_communicate"):
+        raise Invalid(f"{text[:60]!r} is no objective", rule="no-such-objective", hint=hint)
+    try:
+        target = float(value) if code == "rpo_messages" else parse_duration(value.strip())
+    except ValueError as error:
+        raise Invalid(f"{text[:60]!r} has no target", rule="no-such-objective", hint=hint) from error
+    if not 0 <= target < float("inf"):
+        raise Invalid(f"{text[:60]!r} has no target", rule="no-such-objective", hint=hint)
+    return code, audience, target
+
+
+def split_person(text: str) -> tuple[str, str]:
+    """``alice=facilitator``: who, and the role; without ``=`` no role."""
+    who, _, role = text.partition("=")
+    return who.strip(), role.strip()
+
+
+def assumptions(kind: Kind, given: Sequence[str]) -> tuple[str, ...]:
+    """Those that were given, and what the kind itself assumes."""
+    own = {
+        "tabletop": "people act as they say they would",
+        "dry": "what is read now stays so until a real run",
+        "lab": "the emulated servers behave as the real ones do; one mailbox provider, one resolver",
+        "live": "the drill domain is set up as the production domains are",
+    }
+    return tuple(dict.fromkeys((*given, own[kind]))) if kind in own else tuple(given)

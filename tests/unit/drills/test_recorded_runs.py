@@ -1,0 +1,224 @@
+"""Recovery times of recorded runs are what a person computes from the raw events by hand; nothing is met unreached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from unit.drills.recorded import BACK, START, Story, person, raw
+
+from bcp.contracts.exercise import DrillRecord, Objective
+from bcp.drills.derive import Context, derive
+from bcp.drills.fold import Exercise
+
+HOUR = 3600.0
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bcp.engine.runner.POLL_S", 0.002)
+
+
+def known(at: float) -> dict[str, object]:
+    return {"at": START + at, "exact": True, "source": "watch"}
+
+
+def record(story: Story, *runs: str) -> DrillRecord:
+    exercise = Exercise(DrillRecord("inc-1", "incident", state="closed"), runs=runs)
+    return derive(exercise, [story.view(r) for r in runs], [], Context())
+
+
+def goal(found: DrillRecord, code: str, audience: str = "") -> Objective:
+    return next(o for o in found.objectives if o.code == code and (not audience or o.audience == audience))
+
+
+def judged(found: DrillRecord) -> dict[str, str]:
+    return {f"{o.code} {o.audience}".strip(): o.judged for o in found.objectives}
+
+
+def test_one_an_outage_that_began_an_hour_before_the_run(tmp_path: Path) -> None:
+    story = Story(tmp_path, outage=known(-HOUR))
+    run = story.begin("run-1")
+    story.answer(run, 120)
+    assert story.process(run) == "holding"
+    view, found = story.view(run), record(story, run)
+    told = raw(view, "step_finished", "tell") + HOUR
+    assert goal(found, "rto_communicate", "staff").achieved == round(told, 1)
+    assert told > HOUR
+    assert judged(found)["rto_communicate staff"] == "missed"
+    assert found.detection.outage_since == START - HOUR
+    assert goal(found, "rto_receive").achieved is None, "no mail was seen: MX that moved is no mail"
+    decision = found.decisions[0]
+    assert (decision.result, decision.by) == ("approved", "p1")
+    assert decision.asked - START == raw(view, "gate_opened", "gate")
+    assert decision.at - START == raw(view, "approved", "gate")
+
+
+def test_two_a_run_that_was_rejected_meets_nothing(tmp_path: Path) -> None:
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 30, "reject", "p2")
+    assert story.process(run) == "failed"
+    found = record(story, run)
+    assert found.outcome == "rejected"
+    assert set(judged(found).values()) == {"not-reached"}
+    assert all(o.achieved is None for o in found.objectives)
+    assert found.met is False
+    assert [(d.by, d.result) for d in found.decisions] == [("p2", "rejected")]
+    assert {s.id: s.result for s in found.steps}["mx"] == "not_reached"
+    assert not any(s.executed for s in found.steps if s.id != "gate")
+
+
+def test_three_aborted_before_anything_was_moved(tmp_path: Path) -> None:
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 40, "abort", "p2", reason="it is over")
+    assert story.process(run) == "aborted"
+    found = record(story, run)
+    assert (found.outcome, found.met) == ("aborted", False)
+    assert set(judged(found).values()) == {"not-reached"}
+    assert [(d.by, d.result, d.what) for d in found.decisions] == [("p2", "aborted", "abort: it is over")]
+
+
+def test_four_aborted_after_people_were_told_meets_nothing_either(tmp_path: Path) -> None:
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 20)
+    assert story.process(run) == "holding"
+    story.clock.pass_(400)
+    story.runs.tell(run, "abort", "p2", reason="it was not true")
+    assert story.process(run, undo_by="p1") == "aborted"
+    view, found = story.view(run), record(story, run)
+    assert story.mx() == "primary.test."
+    told = goal(found, "rto_communicate", "staff")
+    assert told.achieved == round(raw(view, "step_finished", "tell") + 60, 1)
+    assert (told.judged, found.met) == ("missed", False)
+    assert goal(found, "rto_receive").judged == "not-reached"
+    assert {s.id: s.result for s in found.steps}["mx"] == "undone"
+
+
+def test_five_a_later_step_failed_and_mail_went_back(tmp_path: Path) -> None:
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1", dies=True)
+    story.answer(run, 20)
+    assert story.process(run, undo_by="p1") in {"failed", "holding"}
+    view, found = story.view(run), record(story, run)
+    assert found.outcome in {"failed", ""}
+    assert goal(found, "rto_receive").met is not True
+    told = goal(found, "rto_communicate", "staff")
+    assert told.achieved == round(raw(view, "step_finished", "tell") + 60, 1)
+    assert {s.id: s.result for s in found.steps}["last"] == "failed"
+
+
+def test_six_a_run_that_was_killed_and_resumed_counts_from_the_beginning(tmp_path: Path) -> None:
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 30)
+    assert story.process(run, stop_at=38) == "stopped"
+    interrupted = record(story, run)
+    assert goal(interrupted, "rto_communicate", "partners").achieved is None
+    assert goal(interrupted, "rto_communicate", "partners").judged == "not-reached"
+    story.clock.pass_(1200)
+    assert story.process(run) == "holding"
+    view, found = story.view(run), record(story, run)
+    told = raw(view, "step_finished", "partners") + 60
+    assert told > 1200
+    assert goal(found, "rto_communicate", "partners").achieved == round(told, 1)
+    assert goal(found, "rto_communicate", "partners").judged == "missed"
+    assert "resumed" in {m.kind for m in found.timeline}
+
+
+def test_seven_half_of_an_audience_is_not_told(tmp_path: Path) -> None:
+    people = (*(person(n, "staff", dead=n < 2) for n in range(4)), person(8, "partners"))
+    story = Story(tmp_path, people=people, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 20)
+    story.process(run)
+    found = record(story, run)
+    staff = goal(found, "rto_communicate", "staff")
+    assert (staff.achieved, staff.fraction, staff.judged) == (None, 0.5, "not-reached")
+    assert goal(found, "rto_communicate", "partners").judged == "met"
+    row = next(r for r in found.receipts if r.step == "tell")
+    assert (row.planned, row.sent, row.failed, row.percent(row.sent)) == (4, 2, 2, 50.0)
+    assert any("no such number" in r for r in row.reasons)
+
+
+def test_eight_nobody_answers(tmp_path: Path) -> None:
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    assert story.process(run) == "failed"
+    found = record(story, run)
+    assert found.outcome == "rejected"
+    assert [(d.by, d.result) for d in found.decisions] == [("", "no-answer")]
+    assert found.met is False
+
+
+def test_nine_there_and_back_with_every_figure(tmp_path: Path) -> None:
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 300)
+    story.process(run)
+    story.clock.pass_(HOUR)
+    story.relay.arrived_at = [200, 900, 905]  # the first is from before the switch
+    back = story.begin("run-2", BACK, parent=run)
+    asked = story.clock.now() - START
+    story.answer(back, asked + 60)
+    assert story.process(back) == "done"
+    away, home = story.view(run), story.view(back)
+    found = record(story, run, back)
+    moved, drained = raw(home, "step_finished", "mx"), raw(home, "step_finished", "drain")
+    by_hand = {
+        "rto_receive": 900 + 60.0,
+        "rto_communicate staff": raw(away, "step_finished", "tell") + 60,
+        "rto_communicate partners": raw(away, "step_finished", "partners") + 60,
+        "rpo_messages": 0.0,
+        "wrt": drained - moved,
+        "mtpd": drained + 60,
+    }
+    figures = {f"{o.code} {o.audience}".strip(): o.achieved for o in found.objectives}
+    assert figures == pytest.approx(by_hand, abs=0.051)
+    assert set(judged(found).values()) == {"met"}
+    assert found.met is True
+    assert all(o.how for o in found.objectives)
+    way = found.failback[0]
+    assert (way.decided_by, way.mx_back - START, way.drained - START) == (("p1",), moved, drained)
+    assert found.mails.how == "relay-account"
+
+
+def test_ten_mail_that_bounced_on_the_way_misses_the_rpo(tmp_path: Path) -> None:
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 30)
+    story.process(run)
+    story.clock.pass_(600)
+    story.relay.arrived_at, story.relay.bounces = [100, 200, 300], 2
+    back = story.begin("run-2", BACK, parent=run)
+    story.answer(back, story.clock.now() - START + 10)
+    story.process(back)
+    found = record(story, run, back)
+    assert (goal(found, "rpo_messages").achieved, goal(found, "rpo_messages").judged) == (2.0, "missed")
+    assert found.mails.bounced == 2
+
+
+def test_eleven_where_nobody_knows_since_when_nothing_is_called_met(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    run = story.begin("run-1")
+    story.answer(run, 30)
+    story.process(run)
+    found = record(story, run)
+    assert goal(found, "rto_communicate", "staff").judged == "not-known"
+    assert found.detection.exact is False
+
+
+def test_twelve_rejected_way_back_leaves_the_rest_unreached(tmp_path: Path) -> None:
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 30)
+    story.process(run)
+    back = story.begin("run-2", BACK, parent=run)
+    story.answer(back, story.clock.now() - START + 10, "reject")
+    story.process(back)
+    found = record(story, run, back)
+    assert goal(found, "wrt").judged == "not-reached"
+    assert goal(found, "mtpd").judged == "not-reached"
+    assert (found.failback[0].mx_back, found.failback[0].result) == (0.0, "failed")
