@@ -1,0 +1,15 @@
+"""``bcp relay``: the backup relay: its agent, and every mail that it took, accounted for by recipient."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(
+        help="The backup relay: its agent, its mails, the account.", no_args_is_help=True, rich_markup_mode=None
+    )
+    for module in ():  # whoever has commands of this group registers them here: module.register(group)
+        module.register(group)
+    app.add_typer(group, name="relay")
