@@ -24,6 +24,7 @@ from bcp.cli import (
     plan,
     playbook,
     ready,
+    relay,
     replay,
     run,
     serve,
@@ -84,6 +85,7 @@ for module in (
     comms,
     audit,
     dns,
+    relay,
     drill,
     lab,
 ):

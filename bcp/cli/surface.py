@@ -14,7 +14,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "By day",
-        ("watch", "history", "report", "drill", "ready", "doctor", "dns", "contacts", "playbook", "replay", "probe",
+        ("watch", "history", "report", "drill", "ready", "doctor", "dns", "relay", "contacts", "playbook", "replay", "probe",
          "snapshot", "audit"),
     ),
     ("To set up", ("init", "config", "serve", "user", "token", "lab")),

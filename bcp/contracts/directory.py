@@ -89,6 +89,31 @@ class TellsDomains(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Mail addresses of a tenant since the last time, by the id of who has them."""
+
+    by_id: Mapping[str, tuple[str, ...]]
+    """New or changed: all the addresses each has now. Everybody, when it was asked without ``since``."""
+    gone: tuple[str, ...]
+    """Ids of those who left."""
+    since: str
+    """To ask with the next time."""
+
+
+@runtime_checkable
+class TellsAddresses(Protocol):
+    """A directory that also knows every address that takes mail: people, shared mailboxes, groups, contacts."""
+
+    async def addresses(self, since: str = "") -> Addresses:
+        """Addresses since the last time, or all.
+
+        Raises:
+            Permanent: also when it no longer knows ``since``: ask again without one.
+        """
+        ...
+
+
 S = TypeVar("S", bound=DirectorySettings)
 
 

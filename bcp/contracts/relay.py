@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, final
 
 from bcp.contracts.dns import MxHost
 from bcp.contracts.plugin import Configured, Dependent
+from bcp.contracts.relay_machine import RelayMachine
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,10 @@ class RelaySettings(Dependent):
     def published(self) -> tuple[MxHost, ...]:
         """Its hosts as they stand in MX when mail goes there. No other host may be called a relay's."""
         return ()
+
+    def machine(self) -> RelayMachine | None:
+        """What its machine is to be, where we set it up (``bcp relay kit``); ``None``: it is somebody else's."""
+        return None
 
     def way_out(self) -> WayOut | None:
         """Where a probe can try our own network; ``None``: nowhere."""

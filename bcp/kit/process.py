@@ -17,9 +17,9 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSH_AUTH_SOCK")
 
 
 async def run_program(
-    arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int
+    arguments: Sequence[str], *, timeout_s: float, environment: Mapping[str, str], cap: int, stdin: bytes | None = None
 ) -> ProcessResult:
-    """Run to its end.
+    """Run to its end. ``stdin`` is what it reads; without it, nothing.
 
     Raises:
         Permanent: it cannot be started.
@@ -29,7 +29,7 @@ async def run_program(
     try:
         process = await asyncio.create_subprocess_exec(
             *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=own,
@@ -40,11 +40,9 @@ async def run_program(
             f"{arguments[0]!r} cannot be started: {getattr(error, 'strerror', None) or error}",
             hint="Is it installed, and in PATH?",
         ) from error
-    assert process.stdout is not None
-    assert process.stderr is not None
     try:
         async with asyncio.timeout(timeout_s):
-            (out, cut1), (err, cut2) = await _both(process.stdout, process.stderr, cap)
+            (out, cut1), (err, cut2) = await _all(process, stdin or b"", cap)
             code = await process.wait()
     except TimeoutError as error:
         raise InDoubt(
@@ -58,12 +56,26 @@ async def run_program(
     return ProcessResult(code, redact(out), redact(err), cut1 or cut2)
 
 
-async def _both(
-    out: asyncio.StreamReader, err: asyncio.StreamReader, cap: int
+async def _all(
+    process: asyncio.subprocess.Process, stdin: bytes, cap: int
 ) -> tuple[tuple[str, bool], tuple[str, bool]]:
+    """Write and read side by side: a program that answers while it still reads must not wait for us."""
+    assert process.stdout is not None
+    assert process.stderr is not None
     async with asyncio.TaskGroup() as group:
-        first, second = group.create_task(_read(out, cap)), group.create_task(_read(err, cap))
+        if process.stdin is not None:
+            group.create_task(_write(process.stdin, stdin))
+        first = group.create_task(_read(process.stdout, cap))
+        second = group.create_task(_read(process.stderr, cap))
     return first.result(), second.result()
+
+
+async def _write(stream: asyncio.StreamWriter, data: bytes) -> None:
+    """A program that ends before it has read everything says why by its exit code."""
+    with contextlib.suppress(OSError):
+        stream.write(data)
+        await stream.drain()
+    stream.close()
 
 
 async def _read(stream: asyncio.StreamReader, cap: int) -> tuple[str, bool]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints
 
 from bcp.contracts.contact import Contact
-from bcp.contracts.directory import Changes, DirectoryPlugin, DirectorySettings, MailRecord
+from bcp.contracts.directory import Addresses, Changes, DirectoryPlugin, DirectorySettings, MailRecord
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import Permanent, Transient
 from bcp.kernel.secret import Secret
@@ -172,6 +172,18 @@ class GraphDirectory:
             return sorted(n for n, d in found.items() if f".{n}".endswith(roots) and _mails(d))
 
         return await self._ask(work, min(20.0, self.settings.timeout))
+
+    async def addresses(self, since: str = "") -> Addresses:
+        """Every address that takes mail (User.Read.All, Group.Read.All, OrgContact.Read.All)."""
+        from bcp.plugins.vendors import graph_addresses
+
+        async def work(client: Any, configuration: Any) -> Addresses:
+            def same_host(link: str) -> None:
+                _same_host(link, self.settings.api_url)
+
+            return await graph_addresses.addresses(client, configuration, since, same_host)
+
+        return await self._ask(work, self.settings.timeout)
 
     async def health(self) -> dict[str, str]:
         """Status of every service (ServiceHealth.Read.All)."""

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 from bcp.contracts.dns import MxHost
 from bcp.contracts.plugin import Duration, Model
 from bcp.contracts.relay import MailFate, QueuedMail, RelayPlugin, RelayProbe, RelaySettings, WayOut
+from bcp.contracts.relay_machine import RelayMachine
 from bcp.kernel.errors import Invalid, Permanent, Transient
 from bcp.kernel.json_in import loads
 from bcp.kernel.names import host_name
@@ -70,6 +71,12 @@ class SmtpRelaySettings(RelaySettings):
     """Program for `drain: command`, such as `[ssh, relay, postqueue, -f]`."""
     timeout: Duration = 10.0
     """For one conversation."""
+    kit: RelayMachine = RelayMachine()
+    """Its machine, for `bcp relay kit`, `bcp relay recipients` and `bcp relay drain`."""
+
+    def machine(self) -> RelayMachine:
+        """What ``kit:`` says."""
+        return self.kit
 
     def published(self) -> tuple[MxHost, ...]:
         """Its hosts, as they would stand in MX."""

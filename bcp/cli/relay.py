@@ -1,0 +1,20 @@
+"""``bcp relay``: the backup relay: its agent, and every mail that it took, accounted for by recipient."""
+
+from __future__ import annotations
+
+import typer
+
+from bcp.cli import relay_kit, relay_recipients
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(
+        help="The backup relay: its agent, its mails, the account.", no_args_is_help=True, rich_markup_mode=None
+    )
+    for module in (
+        relay_kit,
+        relay_recipients,
+    ):  # whoever has commands of this group registers them here: module.register(group)
+        module.register(group)
+    app.add_typer(group, name="relay")

@@ -1,0 +1,145 @@
+"""The kit of a relay: made from ``bcp.yaml`` and what was recorded of the tenant, and compared with a living relay."""
+
+from __future__ import annotations
+
+import base64
+import io
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bcp.contracts.relay_machine import RelayMachine
+from bcp.kernel.document import did_you_mean
+from bcp.kernel.errors import Invalid, StorageError, Transient
+from bcp.kit.ed25519 import public_half
+from bcp.kit.relay_reach import Reach
+from bcp.relay_kit.drift import Drift, drifts
+from bcp.relay_kit.facts import KitFacts, hops_of
+from bcp.relay_kit.files import KitFile, kit_files
+from bcp.wiring import App
+
+
+@dataclass(frozen=True, slots=True)
+class RelayHosts:
+    """A relay whose machines are ours."""
+
+    name: str
+    hosts: tuple[str, ...]
+    machine: RelayMachine
+
+    def reach(self, host: str) -> Reach:
+        """The way to one of them."""
+        return Reach(self.machine.reach, host)
+
+
+def relay_of(app: App, name: str = "") -> RelayHosts:
+    """The relay that is meant: the only one with a machine of ours where none is named.
+
+    Raises:
+        Invalid: there is none, or several and none is named.
+    """
+    found = {n: m for n, s in app.world.relay_settings.items() if (m := s.machine()) is not None}
+    if name and name not in found:
+        hint = did_you_mean(name, found) if found else "Only relays that you run have a kit."
+        raise Invalid(f"there is no relay {name!r} with a machine of ours", hint=hint, rule="relay.unknown")
+    if not name and len(found) != 1:
+        what = "bcp.yaml names no relay with a machine of ours" if not found else "there are several relays"
+        raise Invalid(what, hint="Name one: --relay NAME" if found else "Add one under relays:.", rule="relay.which")
+    chosen = name or next(iter(found))
+    published = app.world.relay_settings[chosen].published()
+    return RelayHosts(chosen, tuple(h.host.rstrip(".") for h in published), found[chosen])
+
+
+def facts_of(app: App, relay: RelayHosts) -> tuple[KitFacts, ...]:
+    """What the kit of each of its hosts is made from. Raises ``Invalid``."""
+    domains = list(app.world.domains)
+    peace = app.world.peace
+    recorded = {
+        d: [str(r["host"]) for r in (peace.domains.get(d, {}).get("graph") or [])] if peace else [] for d in domains
+    }
+    primary = {d.name: [p.host for p in d.primary] for d in app.settings.domains}
+    hops = hops_of(domains, relay.hosts, relay.machine.next_hop, recorded, primary)
+    key = relay.machine.recipients.key
+    signer = public_half(key.reveal()) if key is not None else ""
+    return tuple(
+        KitFacts(relay.name, host, tuple(h for h in relay.hosts if h != host), hops, relay.machine, signer)
+        for host in relay.hosts
+    )
+
+
+def write_kit(app: App, folder: Path, name: str = "") -> list[Path]:
+    """Write the kit of each host, each in a folder of its own where there are several. Returns the folders.
+
+    Raises:
+        Invalid: something is not known. ``StorageError``: it cannot be written.
+    """
+    all_facts = facts_of(app, relay_of(app, name))
+    folders = []
+    for facts in all_facts:
+        place = folder / facts.host if len(all_facts) > 1 else folder
+        _write(place, kit_files(facts))
+        folders.append(place)
+    return folders
+
+
+def _write(folder: Path, files: Sequence[KitFile]) -> None:
+    try:
+        for file in files:
+            path = folder / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                path.chmod(0o600)
+            path.write_text(file.text, encoding="utf-8")
+            path.chmod(file.mode)
+    except OSError as error:
+        raise StorageError(f"the kit cannot be written: {error}", hint="Choose another folder.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One host, and what differs there. ``trouble``: it could not be looked at."""
+
+    host: str
+    drifts: tuple[Drift, ...] = ()
+    trouble: str = ""
+
+
+async def check_kit(app: App, name: str = "", root: Path | None = None) -> list[Compared]:
+    """Compare living relays with their kits. ``root``: one whose files lie below this folder, instead of asking it."""
+    relay = relay_of(app, name)
+    out = []
+    for facts in facts_of(app, relay):
+        files = kit_files(facts)
+        try:
+            there = read_root(root, files) if root else unpack(await relay.reach(facts.host).ask("files"))
+        except Transient as error:
+            out.append(Compared(facts.host, trouble=error.message))
+            continue
+        out.append(Compared(facts.host, drifts(files, there)))
+    return out
+
+
+def read_root(root: Path, files: Sequence[KitFile]) -> dict[str, str]:
+    """The kit's files as they are below a folder."""
+    found = {}
+    for file in files:
+        path = root / file.target
+        if file.target and path.is_file():
+            found[file.target] = path.read_text(encoding="utf-8", errors="replace")
+    return found
+
+
+def unpack(text: str) -> Mapping[str, str]:
+    """What ``bcp-relay files`` prints. Raises ``Transient`` where it is something else."""
+    try:
+        found = {}
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text, validate=True)), mode="r:") as archive:
+            for member in archive.getmembers():
+                inner = archive.extractfile(member) if member.isfile() else None
+                if inner is not None:
+                    found[member.name.lstrip("./")] = inner.read(1_000_000).decode("utf-8", "replace")
+        return found
+    except (ValueError, tarfile.TarError, OSError, EOFError) as error:
+        text = f"the relay answers, but not as bcp-relay does: {error}"
+        raise Transient(text, hint="Is the kit installed there?") from error

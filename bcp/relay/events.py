@@ -1,0 +1,280 @@
+"""What Postfix's lines mean, as typed events. Pure.
+
+The lines are those of Postfix 2.x to 3.x as its sources write them: smtpd(8), cleanup(8), qmgr(8), the delivery agents
+(all by ``log_adhoc``), bounce(8), pickup(8) and postsuper(1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bcp.relay.lines import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Born:
+    """smtpd gives a queue id to a message that begins to come in."""
+
+    client: str
+    filtered_from: str = ""
+    """The queue id that it had before a content filter gave it back (XFORWARD)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PickedUp:
+    """pickup takes a message of this machine; ``requeued_from``: one that ``postsuper -r`` put there again."""
+
+    sender: str
+    requeued_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """cleanup read its Message-ID."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """qmgr has it: it was accepted."""
+
+    sender: str
+    size: int
+    recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One delivery of one recipient was tried."""
+
+    to: str
+    orig: str
+    via: str
+    status: str
+    """``sent``, ``deferred``, ``bounced``; ``discarded`` where the discard(8) transport threw it away."""
+    answer: str
+    forwarded_as: str = ""
+    """The queue id here under which local(8) forwards it, or a filter may have given it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """It was in the queue for too long: whoever still waits gets it no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """bounce made a message about it. ``about``: ``non-delivery``, ``delay`` or ``delivery status``."""
+
+    ident: str
+    about: str
+    to_sender: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """qmgr is done with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A person removed it (``postsuper -d``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """It waits for a person: by ``postsuper -h``, or by a rule, which names one recipient."""
+
+    to: str = ""
+    sender: str = ""
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """``postsuper -H``, or put into the queue again by ``postsuper -r``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """The whole message was refused at its end, so it was not accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """A rule said *discard*: the sender heard yes, and nobody gets it."""
+
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Encrypted:
+    """An SMTP session of this process got TLS."""
+
+    tls: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hung:
+    """An SMTP session of this process ended, with so many messages taken (``None``: some were not) and recipients."""
+
+    taken: int | None
+    recipients: int
+
+
+Event = (
+    Born
+    | PickedUp
+    | Named
+    | Queued
+    | Tried
+    | GivenUp
+    | Notice
+    | Gone
+    | Deleted
+    | Held
+    | Released
+    | TurnedAway
+    | Discarded
+    | Encrypted
+    | Hung
+)
+
+_ID = re.compile(r"(?P<id>[0-9A-F]{5,}|(?=[A-Za-z]*\d)[0-9A-Za-z]{6,25}): (?P<said>.*)", re.DOTALL)
+_ADDRESS = r'<((?:"(?:[^"\\]|\\.)*"|[^">])*)>'
+_TO = re.compile(
+    rf"to={_ADDRESS}(?:, orig_to={_ADDRESS})?(?P<between>(?:, [a-z_]+=[^,]*)*?), status=(?P<status>[a-z-]+)"
+    r"(?: \((?P<answer>.*))?$",
+    re.DOTALL,
+)
+_VIA = re.compile(r", relay=([^,]*)")
+_FROM = re.compile(rf"from={_ADDRESS}, size=(\d+), nrcpt=(\d+)")
+_EXPIRED = re.compile(rf"from={_ADDRESS}, status=(?:force-)?expired\b")
+_CLIENT = re.compile(r"client=([^,\s]+)(?:.*?\borig_queue_id=([0-9A-Za-z]{5,25}))?")
+_PICKUP = re.compile(rf"uid=\d+ from={_ADDRESS}(?: orig_id=([0-9A-Za-z]{{5,25}}))?")
+_NOTICE = re.compile(
+    r"(sender|postmaster) (non-delivery|delay|delivery status|success) notification: ([0-9A-Za-z]{5,25})"
+)
+_RULE = re.compile(r"(?:milter-)?(hold|discard|reject): ")
+_PARTIES = re.compile(rf".*; from={_ADDRESS}(?: to={_ADDRESS})? proto=", re.DOTALL)
+_TLS = re.compile(r"\w+ TLS connection (?:established|reused) from \S+?: (\S+)")
+_COUNTS = re.compile(r"\b(rcpt|data|bdat)=(\d+)(/\d+)?")
+_AS = re.compile(r"\b(?:forwarded|queued) as ([0-9A-Za-z]{5,25})\b")
+_TRIED = frozenset({"sent", "deferred", "bounced"})
+_OTHER = frozenset({"deliverable", "undeliverable", "filtered", "expired"})
+MOST = 500
+"""Characters of an answer that are kept."""
+
+
+def event_of(line: Line) -> tuple[str, Event] | None:
+    """Which queue id a line speaks of, and what it says of it; ``None``: nothing that counts. The id is empty for what
+    is about an SMTP session."""
+    found = _ID.match(line.text)
+    if found is None:
+        event = _session(line.text) if line.daemon == "smtpd" else None
+        return ("", event) if event is not None else None
+    said = found["said"]
+    event = _tried(said, line.daemon) if said.startswith("to=<") else _BY.get(line.daemon, _nothing)(said)
+    return (found["id"], event) if event is not None else None
+
+
+def torn(line: Line) -> bool:
+    """Is this a delivery whose outcome was cut off, or a line that ends within another?"""
+    found = _ID.match(line.text)
+    if found is None or not found["said"].startswith("to=<"):
+        return False
+    parsed = _TO.match(found["said"])
+    return parsed is None or parsed["status"] not in _TRIED | _OTHER
+
+
+def _tried(said: str, daemon: str) -> Event | None:
+    found = _TO.match(said)
+    if found is None or found["status"] not in _TRIED:
+        return None
+    answer = (found["answer"] or "").removesuffix(")")[:MOST]
+    via = _VIA.match(found["between"])
+    status = "discarded" if daemon == "discard" and found["status"] == "sent" else found["status"]
+    again = _AS.search(answer) if status == "sent" else None
+    return Tried(found[1], found[2] or "", via[1] if via else "", status, answer, again[1] if again else "")
+
+
+def _qmgr(said: str) -> Event | None:
+    if said == "removed":
+        return Gone()
+    if found := _FROM.match(said):
+        return Queued(found[1], int(found[2][:15]), int(found[3][:9]))
+    return GivenUp() if _EXPIRED.match(said) else None
+
+
+def _smtpd(said: str) -> Event | None:
+    if found := _CLIENT.match(said):
+        return Born(found[1], found[2] or "")
+    return _rule(said, whole=False)
+
+
+def _cleanup(said: str) -> Event | None:
+    if said.startswith("message-id="):
+        return Named(said[11:].strip().removeprefix("<").removesuffix(">")[:MOST])
+    return _rule(said, whole=True)
+
+
+def _rule(said: str, *, whole: bool) -> Event | None:
+    """What a rule did. ``whole``: said of the message; smtpd refuses single recipients, too."""
+    found = _RULE.match(said)
+    if found is None:
+        return None
+    parties = _PARTIES.match(said)
+    sender, to = (parties[1], parties[2] or "") if parties else ("", "")
+    if found[1] == "hold":
+        return Held(to, sender)
+    if found[1] == "discard":
+        return Discarded(to)
+    return TurnedAway() if whole or "END-OF-MESSAGE" in said[:60] else None
+
+
+def _pickup(said: str) -> Event | None:
+    found = _PICKUP.match(said)
+    return PickedUp(found[1], found[2] or "") if found else None
+
+
+def _postsuper(said: str) -> Event | None:
+    return {
+        "removed": Deleted(),
+        "placed on hold": Held(by_hand=True),
+        "released from hold": Released(),
+        "requeued": Released(),
+    }.get(said)  # fmt: skip
+
+
+def _notice(said: str) -> Event | None:
+    found = _NOTICE.match(said)
+    return Notice(found[3], found[2], found[1] == "sender") if found else None
+
+
+def _session(text: str) -> Event | None:
+    if text.startswith("disconnect from"):
+        counts = {name: (int(ok[:9]), bool(all_)) for name, ok, all_ in _COUNTS.findall(text)}
+        part = [counts[n] for n in ("data", "bdat") if n in counts]
+        whole = not any(missed for _, missed in part)
+        return Hung(sum(ok for ok, _ in part) if whole and part else None, counts.get("rcpt", (0, False))[0])
+    found = _TLS.match(text)
+    return Encrypted(found[1]) if found else None
+
+
+def _nothing(said: str) -> Event | None:
+    return None
+
+
+_BY: dict[str, Callable[[str], Event | None]] = {
+    "qmgr": _qmgr,
+    "nqmgr": _qmgr,
+    "smtpd": _smtpd,
+    "postscreen": _smtpd,
+    "cleanup": _cleanup,
+    "pickup": _pickup,
+    "postsuper": _postsuper,
+    "bounce": _notice,
+}

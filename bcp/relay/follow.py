@@ -1,0 +1,210 @@
+"""Follows a log file from a remembered place through every way of rotation: renamed, copied and truncated, packed.
+
+Older contents are read to their end before newer ones. A writer that still has the renamed file open is heard, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from bcp.relay.place import HEAD, TAIL, Place, Stream, digest
+
+CHUNK = 1 << 18
+LONGEST = 1 << 26
+"""Bytes without an end of line that are taken for junk as a whole."""
+STILL_S = 60.0
+"""A file that is not the newest, and was not written to for so long, gets no more lines."""
+PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
+
+
+class Piece(NamedTuple):
+    """What was read: whole lines, and perhaps a half one at the end of a file that is over."""
+
+    lines: list[bytes]
+    half: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    size: int
+    mtime: int
+    inode: tuple[int, int]
+    current: bool
+
+    @property
+    def stamp(self) -> tuple[tuple[int, int], int, int]:
+        return self.inode, self.size, self.mtime
+
+
+class Follower:
+    """``place`` is moved on with each piece; who keeps it has to keep what the piece meant with it.
+
+    ``say``: told of what is lost, as a code and words. ``back_s``: how old a rotated file may be, in seconds, that is
+    read when nothing is known yet.
+    """
+
+    def __init__(self, path: Path, place: Place, say: Callable[[str, str], None], back_s: float = 7 * 86_400.0) -> None:
+        self.path, self.place, self._say, self._back = path, place, say, back_s
+        self._done: set[tuple[tuple[int, int], int, int]] = set()
+        """Files that were read to their end, as they are."""
+        self.problem = ""
+        """Why nothing can be read now; empty when all is well."""
+
+    def pieces(self, now: float) -> Iterator[Piece]:
+        """All that is new, in pieces, each with the place behind it."""
+        try:
+            files = self._files()
+        except OSError as error:
+            self.problem = f"{self.path.parent}: {error.strerror or error}"
+            return
+        if not any(f.current for f in files):
+            self.problem = f"{self.path}: no such file"
+        first, mark = not self.place.streams, self.place.newest
+        oldest = int((now - self._back) * 1e9) if first else mark
+        met: list[Stream] = []
+        for file in files:
+            if file.stamp in self._done and not (file.current and not file.size):
+                met += self._known(file)
+                continue
+            try:
+                yield from self._file(file, oldest, now, met)
+            except (OSError, EOFError, zlib.error) as error:
+                if file.current or not isinstance(error, FileNotFoundError):
+                    self.problem = f"{file.path}: {getattr(error, 'strerror', None) or error}"
+                met += self._known(file)
+                if file.current:
+                    return
+        self._lost(files, met)
+
+    def _files(self) -> list[_File]:
+        """The log and what was rotated away from it, the oldest first."""
+        found = []
+        with os.scandir(self.path.parent) as entries:
+            for entry in entries:
+                name = entry.name
+                ours = name.startswith(self.path.name) and name[len(self.path.name) :][:1] in {"", ".", "-"}
+                if not ours or not entry.is_file():
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    s = entry.stat()
+                    current = name == self.path.name
+                    found.append(_File(Path(entry.path), s.st_size, s.st_mtime_ns, (s.st_dev, s.st_ino), current))
+        return sorted(found, key=lambda f: (f.current, f.mtime, f.path.name))
+
+    def _known(self, file: _File) -> list[Stream]:
+        """The content of a file that needs no reading."""
+        try:
+            with _open(file.path) as handle:
+                known = self.place.find(handle.read(HEAD))
+        except (OSError, EOFError, zlib.error):
+            return list(self.place.streams)  # nobody can tell: nothing is called lost
+        return [known] if known else []
+
+    def _file(self, file: _File, oldest: int, now: float, met: list[Stream]) -> Iterator[Piece]:
+        with _open(file.path) as handle:
+            head = handle.read(HEAD)
+            stream = self.place.find(head)
+            if stream is not None and not _holds(handle, stream):
+                shorter = _size(handle) < stream.offset
+                met.append(stream)
+                if shorter and not file.current:
+                    return  # a copy of what was read further already
+                if shorter and head and stream.head_size >= min(HEAD, _size(handle)) and not file.current:
+                    return
+                stream = None
+            if stream is None:
+                if not head or (not file.current and file.mtime <= oldest):
+                    self._done.add(file.stamp)
+                    return
+                stream = self.place.add(Stream(0, "", 0, digest(b""), file.current))
+            met.append(stream)
+            yield from self._rest(file, handle, stream, now)
+
+    def _rest(self, file: _File, handle: IO[bytes], stream: Stream, now: float) -> Iterator[Piece]:
+        """What is behind the place, a piece at a time."""
+        if file.current:
+            for other in self.place.streams:
+                other.current = other is stream
+        while True:
+            handle.seek(stream.offset)
+            lines, size, rest = _lines(handle)
+            if not self._unchanged(file, handle, stream):
+                return  # truncated meanwhile: what was read may be of another content; look again
+            still = not file.current and file.mtime / 1e9 < now - STILL_S
+            if size:
+                self._move(handle, stream, stream.offset + size)
+            elif rest and (still or len(rest) >= LONGEST):
+                self._move(handle, stream, stream.offset + len(rest))
+            self.place.newest = max(self.place.newest, file.mtime)
+            if size:
+                self.problem = "" if file.current else self.problem
+                yield Piece(lines)
+                continue
+            if rest and (still or len(rest) >= LONGEST):
+                yield Piece([], rest)
+                continue
+            if not rest:
+                self._done.add(file.stamp)
+            self.problem = "" if file.current else self.problem
+            return
+
+    def _unchanged(self, file: _File, handle: IO[bytes], stream: Stream) -> bool:
+        if not stream.head_size or file.path.suffix in PACKED:
+            return True
+        handle.seek(0)
+        return stream.begins(handle.read(HEAD))
+
+    def _move(self, handle: IO[bytes], stream: Stream, offset: int) -> None:
+        handle.seek(0)
+        head = handle.read(HEAD)
+        handle.seek(max(0, offset - TAIL))
+        stream.moved(offset, handle.read(min(TAIL, offset)), head)
+
+    def _lost(self, files: list[_File], met: list[Stream]) -> None:
+        """The content that was written to is under no name any more: what came after the place is lost."""
+        for stream in self.place.streams:
+            if stream.current and not any(stream is m for m in met) and any(f.current and f.size for f in files):
+                stream.current = False
+                self._say("log-lost", f"{self.path} was rotated away before it was read to its end, and is gone")
+
+
+def _open(path: Path) -> IO[bytes]:
+    kind = PACKED.get(path.suffix)
+    if kind is None:
+        return path.open("rb")
+    import importlib  # for the few times that a packed file is met
+
+    opened: IO[bytes] = importlib.import_module(kind).open(path, "rb")
+    return opened
+
+
+def _size(handle: IO[bytes]) -> int:
+    return handle.seek(0, os.SEEK_END)
+
+
+def _holds(handle: IO[bytes], stream: Stream) -> bool:
+    """Does this file hold all that was read of that content?"""
+    handle.seek(max(0, stream.offset - TAIL))
+    tail = handle.read(min(TAIL, stream.offset))
+    return len(tail) == min(TAIL, stream.offset) and digest(tail) == stream.tail
+
+
+def _lines(handle: IO[bytes]) -> tuple[list[bytes], int, bytes]:
+    """The whole lines of a chunk, their size with their ends, and, when there is none, what there is of a line."""
+    raw = handle.read(CHUNK)
+    end = raw.rfind(b"\n") + 1
+    while raw and not end and len(raw) < LONGEST:
+        more = handle.read(CHUNK)
+        if not more:
+            return [], 0, raw
+        at = more.find(b"\n")
+        raw += more if at < 0 else more[: at + 1]
+        end = len(raw) if at >= 0 else 0
+    return raw[:end].split(b"\n")[:-1] if end else [], end, b"" if end else raw

@@ -1,0 +1,435 @@
+"""What became of every message: lines of the log, one after the other, move messages and their recipients on. Pure.
+
+A queue id without ``enable_long_queue_ids`` (postconf(5)) is used again: a line that begins a message ends whatever had
+its id before. Lines that come late, twice or again change nothing that is settled. What is not seen is not counted: a
+message counts as accepted when its beginning was seen and the queue had it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from bcp.relay import events as ev
+from bcp.relay.events import Event, event_of
+from bcp.relay.lines import Line
+from bcp.relay.mail import OPEN, OWN, Mail, Person
+
+LOOPBACK = ("[127.", "[::1]")
+LATE_S = 60.0
+"""Lines about a message that is over come at most so late; later ones are about another one under the same id."""
+RISK = "message may be sent more than once"
+"""What smtp(8) says when the connection broke while the next hop was to confirm (smtp_proto.c)."""
+
+
+class Shelf(Protocol):
+    """Where messages lie that are not at hand."""
+
+    def by_key(self, key: str) -> Mail | None:
+        """The last message that had this queue id."""
+
+    def by_uid(self, uid: str) -> Mail | None:
+        """A message by its own name."""
+
+
+@dataclass(slots=True)
+class Session:
+    """An SMTP session of one smtpd process."""
+
+    tls: str = ""
+    keys: list[str] = field(default_factory=list)
+
+
+class Lives:
+    """``sessions`` and what ``changed`` gives have to be kept together with the place in the log."""
+
+    def __init__(self, shelf: Shelf, sessions: dict[str, Session] | None = None, copies: Collection[str] = ()) -> None:
+        self._shelf = shelf
+        self.sessions: dict[str, Session] = sessions if sessions is not None else {}
+        self.copies = frozenset(a.lower() for a in copies)
+        self._mails: dict[str, Mail] = {}
+        self._keys: dict[str, str] = {}
+        self._changed: dict[str, None] = {}
+
+    # -- lines ---------------------------------------------------------------------------------------------------
+
+    def take(self, line: Line) -> bool:
+        """One line; True when it meant something."""
+        found = event_of(line)
+        if found is None:
+            return False
+        ident, event = found
+        prefix = "" if line.instance == "postfix" else f"{line.instance}:"
+        if not ident:
+            self._session(f"{prefix}{line.pid}", event, line.at)
+            return True
+        key = prefix + ident
+        begins = _BEGINS.get(type(event))
+        if begins is not None:
+            begins(self, key, prefix, event, line)
+            return True
+        mail = self._mail(key)
+        if mail is None or (mail.over and line.at > mail.last + LATE_S):  # its beginning was not seen
+            mail = self._new(key, line.at)
+        _GOES_ON[type(event)](self, mail, event, line.at)
+        self._touch(mail, line.at)
+        return True
+
+    def changed(self) -> list[Mail]:
+        """What has to be kept since this was asked last."""
+        found = [self._mails[uid] for uid in self._changed]
+        self._changed.clear()
+        return found
+
+    def forget(self, most: int) -> None:
+        """Let go of what is kept already, but for the newest, when it is twice as many."""
+        if len(self._mails) < 2 * most:
+            return
+        for uid in list(self._mails)[: max(0, len(self._mails) - most)]:
+            if uid not in self._changed:
+                del self._mails[uid]
+        self._keys = {k: u for k, u in self._keys.items() if u in self._mails}
+
+    # -- finding -------------------------------------------------------------------------------------------------
+
+    def _mail(self, key: str) -> Mail | None:
+        uid = self._keys.get(key)
+        if uid is not None:
+            return self._mails[uid]
+        found = self._shelf.by_key(key)
+        return self._have(found, key) if found is not None else None
+
+    def _by_uid(self, uid: str) -> Mail | None:
+        found = self._mails.get(uid) or self._shelf.by_uid(uid)
+        return self._have(found, "") if found is not None else None
+
+    def _have(self, mail: Mail, key: str) -> Mail:
+        known = self._mails.setdefault(mail.uid, mail)
+        if key:
+            self._keys[key] = known.uid
+        return known
+
+    def _new(self, key: str, at: float, **given: Any) -> Mail:
+        uid = f"{key}.{int(at)}"
+        known = self._by_uid(uid)
+        if known is not None:  # the same log, read again
+            self._keys[key] = uid
+            return known
+        mail = self._mails[uid] = Mail(uid, [key], at, last=at, **given)
+        self._keys[key] = uid
+        self._touch(mail, at)
+        return mail
+
+    def _touch(self, mail: Mail, at: float) -> None:
+        mail.last = max(mail.last, at)
+        self._changed[mail.uid] = None
+
+    # -- beginnings ----------------------------------------------------------------------------------------------
+
+    def _born(self, key: str, prefix: str, event: Any, line: Line) -> None:
+        before = self._mail(key)
+        if before is not None:
+            if before.client == event.client and before.began == line.at:
+                return  # the same line once more
+            self._end(before, line.at)
+        session = self.sessions.setdefault(f"{prefix}{line.pid}", Session())
+        mail = self._new(key, line.at, origin="smtp", counts=True, client=event.client, tls=session.tls)
+        session.keys.append(key)
+        parent = self._mail(prefix + event.filtered_from) if event.filtered_from else None
+        if parent is not None and parent is not mail:
+            self._came_from(mail, parent, "filter")
+
+    def _picked_up(self, key: str, prefix: str, event: Any, line: Line) -> None:
+        old = prefix + event.requeued_from if event.requeued_from else ""
+        mail = self._mail(old) if old else None
+        if mail is not None and key not in mail.ids:
+            mail.ids.append(key)
+            mail.over = False
+            mail.rest = "queued" if mail.rest == "unknown" else mail.rest
+            self._keys[key] = mail.uid
+            self._touch(mail, line.at)
+        elif mail is None and not self._begun(key, line.at):
+            began = "" if old else "local"  # requeued, and what was before was not seen
+            self._new(key, line.at, origin=began, counts=not old, sender=event.sender)
+
+    def _begun(self, key: str, at: float) -> bool:
+        """Is this the same beginning once more? Else whatever had the id before is over."""
+        before = self._mail(key)
+        if before is None:
+            return False
+        if not before.over and before.began == at:
+            return True
+        self._end(before, at)
+        return False
+
+    def _named(self, key: str, prefix: str, event: Any, line: Line) -> None:
+        mail = self._mail(key)
+        if mail is not None and mail.over and mail.message_id == event.message_id:
+            return  # late, or once more
+        if mail is None or mail.over:
+            mail = self._new(key, line.at)
+        if not mail.message_id:
+            mail.message_id = event.message_id
+        self._touch(mail, line.at)
+
+    def _notice(self, key: str, prefix: str, event: Any, line: Line) -> None:
+        mail, made = self._mail(key), self._mail(prefix + event.ident)
+        if made is None or (made.over and made.parent != (mail.uid if mail else "")):
+            made = self._new(prefix + event.ident, line.at)
+        bounce = event.about == "non-delivery" and event.to_sender
+        made.origin, made.counts, made.parent = ("bounce" if bounce else "notice"), False, mail.uid if mail else ""
+        self._touch(made, line.at)
+        if mail is None or not bounce:
+            return
+        for person in mail.people:
+            if person.status in {"bounced", "expired"} and person.told in {"", "no"}:
+                person.told = "made"
+        self._touch(mail, line.at)
+        self._tell_parent(made)
+
+    # -- what goes on --------------------------------------------------------------------------------------------
+
+    def _queued(self, mail: Mail, event: Any, at: float) -> None:
+        if mail.over:
+            return
+        self._accepted(mail, at)
+        mail.sender, mail.size = event.sender, event.size
+        mail.recipients = max(mail.recipients, event.recipients)
+        if mail.rest == "held":
+            mail.rest = "queued"
+        for person in mail.people:
+            if person.status == "held":
+                person.status = "queued"
+        self._drop_guesses(mail)
+
+    def _accepted(self, mail: Mail, at: float) -> None:
+        mail.accepted = mail.accepted or at
+
+    def _tried(self, mail: Mail, event: Any, at: float) -> None:
+        self._accepted(mail, at)
+        person = self._person(mail, event.to, event.orig)
+        if event.status == "deferred":
+            if person.status in OPEN:
+                person.status, person.at, person.answer, person.via = "deferred", at, event.answer, event.via
+                person.tries += 1
+                person.risky += RISK in event.answer
+            return
+        if person.status == "sent" or (person.status == event.status and person.at == at):
+            return
+        person.tries += 1
+        person.status = "removed" if event.status == "discarded" else event.status
+        person.at, person.answer, person.via, person.guessed = at, event.answer, event.via, False
+        if event.forwarded_as:
+            self._forwarded(mail, person, event, at)
+        self._drop_guesses(mail)
+        if mail.origin == "bounce":
+            self._tell_parent(mail)
+
+    def _forwarded(self, mail: Mail, person: Person, event: Any, at: float) -> None:
+        """Does it live on here, under another id? local(8) says so; a content filter gives it back from here."""
+        prefix = mail.ids[-1].rpartition(":")[0]
+        key = (prefix + ":" if prefix else "") + event.forwarded_as
+        child = self._mail(key)
+        by_local = event.answer.startswith("forwarded as")
+        if child is mail or (child is None and not by_local):
+            return
+        if child is None:
+            child = self._new(key, at)
+        if not by_local and not (_near(child.client) and _near(event.via)):
+            return
+        self._came_from(child, mail, "forward" if by_local else "filter")
+        person.status = "forwarded"
+
+    def _came_from(self, child: Mail, parent: Mail, origin: str) -> None:
+        child.origin, child.parent, child.counts = origin, parent.uid, parent.counts
+        self._touch(child, child.last)
+
+    def _given_up(self, mail: Mail, event: Any, at: float) -> None:
+        self._accepted(mail, at)
+        self._settle_rest(mail, "expired", at, "")
+
+    def _gone(self, mail: Mail, event: Any, at: float) -> None:
+        if mail.over:
+            return
+        self._accepted(mail, at)
+        self._settle_rest(mail, "unknown", at, "it left the queue, and no line says how")
+        for person in mail.people:
+            if person.status in {"bounced", "expired"} and not person.told:
+                person.told = "no"
+        mail.over = True
+
+    def _deleted(self, mail: Mail, event: Any, at: float) -> None:
+        if mail.over:
+            return
+        self._accepted(mail, at)
+        self._settle_rest(mail, "removed", at, "removed from the queue by a person (postsuper)")
+        mail.over = True
+        if mail.origin == "bounce":
+            self._tell_parent(mail)
+
+    def _held(self, mail: Mail, event: Any, at: float) -> None:
+        if mail.over:
+            return
+        mail.sender = event.sender if mail.sender is None and not event.by_hand else mail.sender
+        if event.to and not any(event.to.lower() in p.key for p in mail.people):
+            mail.people.append(Person(event.to, status="held", at=at, guessed=True))
+        mail.rest = "held"
+        for person in mail.people:
+            if person.status in OPEN:
+                person.status, person.at = "held", at
+        if event.by_hand:
+            self._accepted(mail, at)
+
+    def _released(self, mail: Mail, event: Any, at: float) -> None:
+        if mail.over:
+            return
+        self._accepted(mail, at)
+        mail.rest = "queued" if mail.rest == "held" else mail.rest
+        for person in mail.people:
+            if person.status == "held":
+                person.status, person.at = "queued", at
+
+    def _turned_away(self, mail: Mail, event: Any, at: float) -> None:
+        if not mail.accepted:
+            mail.over, mail.counts, mail.rest = True, False, "refused"
+
+    def _discarded(self, mail: Mail, event: Any, at: float) -> None:
+        if mail.over:
+            return
+        self._accepted(mail, at)
+        if event.to and not any(event.to.lower() in p.key for p in mail.people):
+            mail.people.append(Person(event.to, status="queued", at=at, guessed=True))
+        self._settle_rest(mail, "removed", at, "thrown away by a rule of the relay (discard)")
+
+    # -- recipients ----------------------------------------------------------------------------------------------
+
+    def _person(self, mail: Mail, to: str, orig: str) -> Person:
+        key = (to.lower(), orig.lower())
+        for person in mail.people:
+            if person.key == key:
+                return person
+        for person in mail.people:  # a rule or a listing named it before a delivery did
+            if person.guessed and not person.orig and person.to.lower() in key:
+                person.to, person.orig, person.guessed = to, orig, False
+                return person
+        status = mail.rest if mail.rest in OPEN or mail.over else "queued"
+        made = Person(to, orig, status)
+        mail.people.append(made)
+        return made
+
+    def _drop_guesses(self, mail: Mail) -> None:
+        while mail.recipients and len(mail.people) > mail.recipients:
+            guess = next((p for p in mail.people if p.guessed), None)
+            if guess is None:
+                return
+            mail.people.remove(guess)
+
+    def _settle_rest(self, mail: Mail, status: str, at: float, why: str) -> None:
+        for person in mail.people:
+            if person.status in OPEN:
+                last = person.answer
+                person.status, person.at, person.answer = status, at, (why or last)
+        if mail.rest in OPEN:
+            mail.rest = status
+
+    def _end(self, mail: Mail, at: float) -> None:
+        """Its id has begun another message, and the end of this one was not seen."""
+        if mail.over:
+            return
+        mail.over = True
+        if mail.accepted:
+            self._settle_rest(mail, "unknown", at, "its queue id was used again, and no line says how it ended")
+        self._touch(mail, mail.last)
+
+    def _tell_parent(self, notice: Mail) -> None:
+        """Whether the sender heard of it is what became of the message about it."""
+        if not any(p.status != "queued" for p in notice.people) or not notice.parent:
+            return
+        parent = self._by_uid(notice.parent)
+        if parent is None:
+            return
+        final = {p.status for p in notice.people}
+        told = "told" if "sent" in final else "failed" if final <= {"bounced", "expired", "removed"} else "made"
+        for person in parent.people:
+            if person.told in {"made", "failed"}:
+                person.told = told
+        self._touch(parent, parent.last)
+
+    # -- sessions ------------------------------------------------------------------------------------------------
+
+    def _session(self, pid: str, event: Event, at: float) -> None:
+        if isinstance(event, ev.Encrypted):
+            self.sessions[pid] = Session(event.tls)
+        elif isinstance(event, ev.Hung) and (session := self.sessions.pop(pid, None)) is not None:
+            mails = [m for m in map(self._mail, session.keys) if m is not None]
+            if event.taken != len(session.keys) or len(mails) != len(session.keys):
+                return
+            for mail in mails:
+                if mail.rest != "refused" and not mail.accepted:
+                    self._accepted(mail, at)
+                    if len(mails) == 1:
+                        mail.recipients = max(mail.recipients, event.recipients)
+                    self._touch(mail, at)
+
+    # -- listings ------------------------------------------------------------------------------------------------
+
+    def listed(self, key: str, queue: str, people: Collection[tuple[str, str]], at: float) -> None:
+        """A listing of the queue names recipients that no line has named yet: (address, why it waits)."""
+        mail = self._mail(key)
+        if mail is None or mail.over:
+            return
+        self._accepted(mail, at)
+        for address, why in people:
+            if not any(address.lower() == p.to.lower() for p in mail.people):
+                status = "held" if queue == "hold" else "deferred" if why else "queued"
+                mail.people.append(Person(address, status=status, at=at, answer=why[: ev.MOST], guessed=True))
+        self._touch(mail, mail.last)
+
+    def vanished(self, key: str, at: float) -> None:
+        """A message that the log has in the queue, and the queue has not: its last lines are lost."""
+        mail = self._mail(key)
+        if mail is None or mail.over:
+            return
+        self._settle_rest(mail, "unknown", at, "it is not in the queue any more, and no line says how it left")
+        mail.over = True
+        self._touch(mail, mail.last)
+
+
+def _near(host: str) -> bool:
+    """Is it this machine?"""
+    return any(address in host for address in LOOPBACK)
+
+
+def is_copy(mail: Mail, person: Person, copies: Collection[str]) -> bool:
+    """Is this the copy that ``always_bcc`` makes? Where it is the only recipient, somebody wrote to it."""
+    return person.to.lower() in copies and max(mail.recipients, len(mail.people)) > 1
+
+
+def sender_of(mail: Mail) -> str:
+    """For people: ``<>`` is the null sender of bounces (RFC 5321, section 4.5.5)."""
+    return "" if mail.sender is None else mail.sender or "<>"
+
+
+def own(mail: Mail) -> bool:
+    """Did the relay make it itself?"""
+    return mail.origin in OWN
+
+
+_BEGINS: dict[type, Callable[[Lives, str, str, Any, Line], None]] = {
+    ev.Born: Lives._born,
+    ev.PickedUp: Lives._picked_up,
+    ev.Named: Lives._named,
+    ev.Notice: Lives._notice,
+}
+_GOES_ON: dict[type, Callable[[Lives, Mail, Any, float], None]] = {
+    ev.Queued: Lives._queued,
+    ev.Tried: Lives._tried,
+    ev.GivenUp: Lives._given_up,
+    ev.Gone: Lives._gone,
+    ev.Deleted: Lives._deleted,
+    ev.Held: Lives._held,
+    ev.Released: Lives._released,
+    ev.TurnedAway: Lives._turned_away,
+    ev.Discarded: Lives._discarded,
+}

@@ -1,0 +1,84 @@
+"""A machine that the kit's own script made a relay, and the configuration that the kit was made from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from support import bcp
+
+from real.machine import Machine
+
+
+@dataclass
+class Kitted:
+    """``bcp`` here, the relay there."""
+
+    machine: Machine
+    site: Path
+
+    @classmethod
+    def make(cls, folder: Path, **kit: Any) -> Kitted:
+        machine = Machine(folder / "machine")
+        machine.folder.mkdir(parents=True)
+        made = cls(machine.start(), folder / "site")
+        made.site.mkdir()
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", made.site / "key.pem"], check=True)
+        (made.site / "people.txt").write_text("alice@corp.test\nbob@corp.test\ncanary@corp.test\n")
+        made.configure(**kit)
+        return made
+
+    def configure(self, **kit: Any) -> None:
+        """Write bcp.yaml."""
+        machine = {
+            "reach": self.machine.argv(),
+            "next_hop": {"corp.test": "exchange.out.test"},
+            "tls": "may",
+            "message_size": 2**20,
+            "postmaster": "alice@corp.test",
+            "ssh_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE bcp"],
+            "admin_from": ["198.51.100.0/24"],
+            "recipients": {"files": ["people.txt"], "key": "file:key.pem"},
+            **kit,
+        }
+        relay = {"kind": "smtp", "hosts": [{"host": "relay.out.test"}], "kit": machine}
+        config = {
+            "version": 1,
+            "organisation": {"name": "Corp"},
+            "domains": [{"name": "corp.test"}],
+            "relays": {"mx-backup": relay},
+        }
+        (self.site / "bcp.yaml").write_text(yaml.safe_dump(config))
+
+    def bcp(self, *words: str, code: int = 0) -> Any:
+        """A command of ours; what it prints as JSON."""
+        done = bcp("--output", "json", *words, cwd=self.site)
+        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return json.loads(done.stdout) if done.stdout.strip().startswith("{") else {}
+
+    def install(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Write the kit, carry it over, run its script."""
+        shutil.rmtree(self.site / "out", ignore_errors=True)
+        self.bcp("relay", "kit", "out")
+        shutil.rmtree(self.machine.root / "kit", ignore_errors=True)
+        shutil.copytree(self.site / "out", self.machine.root / "kit")
+        return self.machine.do("/kit/install.sh", *options, check=check)
+
+    def ask(self, *words: str, check: bool = True, **more: Any) -> str:
+        """``bcp-relay`` on the machine."""
+        return self.machine.do("bcp-relay", *words, check=check, **more).stdout
+
+    def queue(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.ask("queue").splitlines()]
+
+    def rcpt(self, *addresses: str) -> list[int]:
+        """What it answers to RCPT for each."""
+        with self.machine.talk() as client:
+            client.ehlo()
+            client.mail("someone@outside.test")
+            return [client.rcpt(a)[0] for a in addresses]
