@@ -218,13 +218,15 @@ def play(path: Path) -> Replay:
     detector = Detector(rules, watched, vantages=file.vantages, here=file.vantages[0], networks=file.networks)
     books = shipped_candidates()
     beats: list[Beat] = []
-    for round_ in Player(file, watched, rules.interval_s, baseline).rounds():
+    player = Player(file, watched, rules.interval_s, baseline)
+    for round_ in player.rounds():
         for event in round_.events:
             detector.event(event, round_.at)
         for signal in round_.signals:
             detector.take(signal)
         detector.heed(round_.words)
         decision = detector.settle(round_.at, round_.wall)
+        player.asked = frozenset(decision.wants)
         beats.append(Beat(round_.at, round_.wall, decision, recommended(decision, books)))
     findings = [_check(e, beats, file.start, document.place(("expect", i))[0]) for i, e in enumerate(file.expect)]
     findings.append(_safety(beats))

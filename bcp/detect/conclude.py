@@ -18,6 +18,7 @@ from bcp.detect.decide import (
 from bcp.detect.due import clock_of, decide_after
 from bcp.detect.evidence import BY_ID, says
 from bcp.detect.inbound import sees_known
+from bcp.detect.mails import TRIP
 from bcp.detect.memory import PlaneMemory, fails_now, share_now
 from bcp.detect.planes import PlaneView, ProbeView
 from bcp.detect.reasons import changes_of, confidence_of, evidence_of
@@ -151,7 +152,7 @@ def _classes(r: Round, planes: _Sorted, own: Sequence[ours.Own], state: str) -> 
         rest = tuple(v for v in rest if v.name != "inbound")
     names = bool(planes.down) and any(v.name == "dns" and v.status == "partial" for v in planes.doubtful)
     partly = r.whole.weighed.refused_partly or any(s.weighed.refused_partly for s in r.apart.values())
-    alone = "rejects-alone" in r.whole.weighed.grounds and not planes.down
+    alone = not {"rejects-alone", "rejects-untried"}.isdisjoint(r.whole.weighed.grounds) and not planes.down
     classes = classes_of(rest, names_fail=names, refused_partly=partly or alone)
     if own and not planes.shown:
         return ("H", *classes) if state == "unknown" else tuple(dict.fromkeys((*classes, "H")))
@@ -306,9 +307,19 @@ def _decision(
         refusals=tuple(dict.fromkeys(x.rule for x in judgement.refusals)),
         changes=tuple(changes_of(judgement, cases, r.rules, state=state, action=judgement.action)),
         words=tuple(w.say() for w in r.words),
+        wants=_wants(r),
         cases=cases,
         moment=moment,
     )
+
+
+def _wants(r: Round) -> tuple[str, ...]:
+    """Probes of whole mails, where only these can tell what a refusal means. Not while MX is on the relay."""
+    domains = {d for d, s in r.apart.items() if s.weighed.wants_mail}
+    if r.course.standing not in {"none", "decided"} or not (domains or r.whole.weighed.wants_mail):
+        return ()
+    mails = [v.watched for v in r.lanes.values() if v.watched.way == TRIP and not v.watched.control]
+    return tuple(w.probe for w in mails if not domains or not w.domains or domains & set(w.domains))
 
 
 def _grounds(r: Round, *effects: str) -> list[str]:
@@ -322,7 +333,7 @@ def _decide_at(r: Round, judgement: Judgement, cases: Sequence[Case]) -> float |
     times = [
         r.wall + need - c.failed_s
         for c in cases
-        if c.state == "down" and (need := decide_after(c.classes, c.planes, r.rules)) is not None
+        if c.state == "down" and not c.limited and (need := decide_after(c.classes, c.planes, r.rules)) is not None
     ]
     return min(times) if times else None
 

@@ -16,8 +16,8 @@ from bcp.detect.conclude import Round, conclude
 from bcp.detect.counter import Stream
 from bcp.detect.course import Course, after_event
 from bcp.detect.evidence import NO_INCIDENT
-from bcp.detect.inbound import Around
-from bcp.detect.looks import MAIL, derived, refined, seconds_of, set_aside, split
+from bcp.detect.looks import MAIL, derived, refined, set_aside, split
+from bcp.detect.mails import Mails
 from bcp.detect.memory import PlaneMemory
 from bcp.detect.planes import FRESH_LOOKS, PlaneView, ProbeView, sick_media, view_probe
 from bcp.detect.rules import Rules
@@ -28,10 +28,6 @@ from bcp.detect.words import Word, active, backed_by
 HERE = "local"
 """Name of this machine as a vantage point, where nothing else is configured."""
 _ORDER = {Result.OK: 0, Result.UNKNOWN: 1, Result.DEGRADED: 2, Result.FAIL: 3}
-LOST_AFTER_S = 600.0
-"""A mail that is called lost was sent so long ago, where its probe does not say when."""
-DELIVERED_FOR = 1.5
-"""A mail that came through speaks for so many of its probe's intervals."""
 
 
 class Detector:
@@ -61,8 +57,7 @@ class Detector:
         self._declared: dict[tuple[str, str], tuple[float, Signal]] = {}
         self._sublanes: dict[str, set[str]] = defaultdict(set)
         self._divided: set[str] = set()  # probes whose looks go to lanes of their own: of recipients, of domains
-        self._delivered: dict[tuple[str, str], tuple[float, float]] = {}
-        self._last_delivered: float | None = None
+        self._mails = Mails()
         self._fresh_until = float("-inf")
         self._looked: frozenset[str] = frozenset()
         self._before: float | None = None
@@ -82,6 +77,7 @@ class Detector:
         """A probe to listen to."""
         self._watched[watched.probe] = watched
         self._streams.setdefault(watched.probe, {})
+        self._mails.add(watched)
         if not watched.control:
             self._lanes[watched.probe] = watched
 
@@ -145,15 +141,13 @@ class Detector:
         plain = not signal.kind and not signal.parts and signal.probe not in self._sublanes
         if plain and watched.role is Role.LOOK:
             self._own.pop((signal.probe, vantage), None)  # the newest look speaks
-            if watched.way == "round-trip":
-                self._mail(vantage, signal, watched, now)
+            self._mails.take(vantage, signal, watched, now)
             self._hear(signal.probe, vantage, signal, watched, sick, now)
             return
         signal = self._ours(vantage, refined(signal), watched)
         if watched.role is Role.DECLARED:
             self._declared[(signal.probe, vantage)] = (now, signal)
-        if watched.way == "round-trip":
-            self._mail(vantage, signal, watched, now)
+        self._mails.take(vantage, signal, watched, now)
         for lane in self._spread(signal, watched):
             self._hear(lane[0], vantage, lane[2], lane[1], sick, now)
 
@@ -194,17 +188,6 @@ class Detector:
                     if "#" not in one.name:
                         self._divided.add(signal.probe)
                 yield one.name, one.watched, one.signal
-
-    def _mail(self, vantage: str, signal: Signal, watched: Watched, now: float) -> None:
-        """A mail that came through is the best evidence that there is. It speaks of the time at which it was sent."""
-        lost = signal.kind == "lost"  # it was taken, and that is what counts here
-        if lost or signal.result in {Result.OK, Result.DEGRADED}:
-            took = signal.numbers.get("seconds", 0.0) or seconds_of(signal) or (LOST_AFTER_S if lost else 0.0)
-            sent, until = now - max(0.0, took), now + DELIVERED_FOR * watched.every_s
-            self._delivered[(signal.probe, vantage)] = (sent, until)
-            self._last_delivered = max(sent, self._last_delivered or sent)
-        else:
-            self._delivered.pop((signal.probe, vantage), None)
 
     def _hear(self, lane: str, vantage: str, signal: Signal, watched: Watched, sick: set[str], now: float) -> None:
         if survey.failed(signal.result) and (
@@ -247,8 +230,7 @@ class Detector:
         self._looked = frozenset(n.split("#")[0] for n, s in self._streams.items() if s)
         words = active(self._words, wall)
         backing = self._backing(now, words)
-        around = Around(self._delivered_at(now), self._last_delivered)
-        whole = survey.survey(lanes.values(), backing, around, self.rules)
+        whole = survey.survey(lanes.values(), backing, self._mails.around(now), self.rules)
         apart, spared = self._apart(lanes.values(), backing, now)
         views = [
             survey.merged(v, {d: p for d, s in apart.items() if (p := s.plane(v.name))}, len(apart) + len(spared))
@@ -257,7 +239,7 @@ class Detector:
             for v in whole.views
         ]
         for view in views:
-            self._memory[(view.name, "")].remember(view, now, wall, passed, self.rules, beat=beat)
+            self._remember(view, "", now, wall, passed, beat=beat)
         self._remember_domains(apart, spared, now, wall, passed, beat=beat)
         sick = [self._sick(v, now) for v in self.vantages]
         found = Round(
@@ -306,27 +288,23 @@ class Detector:
         if any(survey.doubtful(x) for x in general):
             bad = list(named)
         alike = all(any(x.down for x in mine) for mine in named.values())
-        last = self._last_delivered if alike else None
-        around = {d: Around(self._delivered_at(now, d, alike=alike), last) for d in bad}
+        around = {d: self._mails.around(now, d, alike=alike) for d in bad}
         found = {d: survey.survey([*named[d], *general], backing, around[d], self.rules) for d in sorted(bad)}
         return found, tuple(sorted(d for d in named if d not in found))
+
+    def _remember(self, view: PlaneView, domain: str, now: float, wall: float, passed: float, *, beat: bool) -> None:
+        limited = view.name == "inbound" and view.status not in {"ok", "unknown"} and survey.only_limits(view)
+        memory = self._memory[(view.name, domain)]
+        memory.remember(view, now, wall, passed, self.rules, beat=beat, limited=limited)
 
     def _remember_domains(
         self, apart: Mapping[str, Survey], spared: Sequence[str], now: float, wall: float, passed: float, *, beat: bool
     ) -> None:
         for domain, seen in apart.items():
             for view in seen.views:
-                self._memory[(view.name, domain)].remember(view, now, wall, passed, self.rules, beat=beat)
+                self._remember(view, domain, now, wall, passed, beat=beat)
         for key in [k for k, m in self._memory.items() if k[1] and k[1] in spared and m.idle]:
             del self._memory[key]
-
-    def _delivered_at(self, now: float, domain: str = "", *, alike: bool = True) -> float | None:
-        """When the newest mail that came through, to ``domain`` where one is given, was sent, while that still speaks.
-
-        A mail that names no domain speaks of one only where all fare ``alike`` (*delivered-elsewhere*)."""
-        speaks = {p for p, w in self._watched.items() if not domain or domain in w.domains or (alike and not w.domains)}
-        fresh = [sent for (p, _), (sent, until) in self._delivered.items() if p in speaks and now <= until]
-        return max(fresh, default=None)
 
     def _backing(self, now: float, words: Sequence[Word]) -> Backing:
         """What others declare: one that is sure, or two that are weak; and what persons on call have declared."""

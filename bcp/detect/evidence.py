@@ -79,6 +79,19 @@ EVIDENCE: tuple[Evidence, ...] = (
         "one recipient is refused, and nothing else can tell: a person looks whether it exists",
     ),
     Evidence(
+        "rejects-untried",
+        "F",
+        "doubts",
+        "recipients are refused for good, and no whole mail was tried since: one is sent at once and waited for",
+    ),
+    Evidence(
+        "rejects-now",
+        "F",
+        "doubts",
+        "the newest looks alone would not prove it: the one that is still refused may have been removed meanwhile",
+    ),
+    Evidence("rejects-gone", "F", "is H", "the mailbox that is refused is not there"),
+    Evidence(
         "own-reply",
         "F",
         "vetoes",

@@ -120,13 +120,21 @@ def derived(lane: Lane, there: Container[str]) -> Iterator[Lane]:
     yield lane if signal is lane.signal else replace(lane, signal=signal)
 
 
+ANSWERED = frozenset({Meaning.LIMIT, Meaning.OWN})
+"""Meanings of looks that we set aside although the service answered them."""
+
+
 def _beside(lane: Lane, way: str, plane: str, medium: str, there: Container[str], *, fails: bool) -> Iterator[Lane]:
-    """The derived lane: failing, well where the look got so far, else unknown."""
+    """The derived lane: failing, well where the look got so far, else unknown.
+
+    Who is limited or refused for what they are has found the address: the name resolves.
+    """
     name = f"{lane.name}#{way}"
     if not fails and name not in there:
         return
     signal = lane.signal
-    result = Result.FAIL if fails else (Result.UNKNOWN if signal.result is Result.UNKNOWN else Result.OK)
+    got_there = signal.result is not Result.UNKNOWN or (way == RESOLVE and meaning_of(signal.kind) in ANSWERED)
+    result = Result.FAIL if fails else Result.OK if got_there else Result.UNKNOWN
     watched = replace(lane.watched, way=way, plane=plane, medium=medium)
     kind = (signal.kind or way) if fails else ""
     yield Lane(name, watched, replace(signal, result=result, plane=plane, kind=kind, parts=()))

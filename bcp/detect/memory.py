@@ -65,10 +65,25 @@ class PlaneMemory:
         """Rounds that one look of those stands for from which the share is taken: it is one look all the same."""
         self.percent = 0.0
 
-    def remember(self, view: PlaneView, now: float, wall: float, passed_s: float, rules: Rules, *, beat: bool) -> None:
-        """Take one round in. ``passed_s``: steady seconds since the round before."""
+    def remember(
+        self,
+        view: PlaneView,
+        now: float,
+        wall: float,
+        passed_s: float,
+        rules: Rules,
+        *,
+        beat: bool,
+        limited: bool = False,
+    ) -> None:
+        """Take one round in. ``passed_s``: steady seconds since the round before. ``limited``: all that fails may be a
+        limit that our own probers run into; that makes no failing minutes and no share, for it may hide anything."""
         self._confirm(view, now, rules)
-        self._clock(view, wall, passed_s, rules.interval_s)
+        if limited:
+            self._failed_before = False
+            self._date(view, wall)
+        else:
+            self._clock(view, wall, passed_s, rules.interval_s)
         if beat:
             if view.status != "unknown":
                 self.raw.append(raw_of(view))
@@ -105,12 +120,15 @@ class PlaneMemory:
             share, every_s = share_now(view)
             self.once = max(1.0, every_s / interval_s)
             self.shares.append(share)
+        self._date(view, wall)
+        if view.status == "ok" and self.failed_s == 0 and not any(list(self.shares)[-RECENT:]):
+            self.shares.clear()
+
+    def _date(self, view: PlaneView, wall: float) -> None:
         if view.status in {"down", "suspect", "partial"}:
             self.since = view.since if view.since is not None else (self.since or wall)
         elif view.status == "ok":
             self.since = None
-            if self.failed_s == 0 and not any(list(self.shares)[-RECENT:]):
-                self.shares.clear()
 
     def sure_share(self) -> float:
         """The certain share of failing looks, and no more than that of the newest ones: enough to move MX on."""

@@ -38,6 +38,8 @@ class Player:
         self, file: OutageFile, watched: Sequence[Watched], interval_s: float, baseline: Mapping[str, Result]
     ) -> None:
         self.file, self.watched, self.interval_s, self.baseline = file, watched, interval_s, baseline
+        self.asked: frozenset[str] = frozenset()
+        """Probes that look in the next round although it is not their turn (``Decision.wants``)."""
         start = file.start
         self._entries: list[Entry] = [
             (m, m.at.seconds(start), m.until.seconds(start) if m.until else FOREVER) for m in file.timeline
@@ -89,7 +91,7 @@ class Player:
 
     def _looks(self, w: Watched, n: int, t: float) -> Iterator[Signal]:
         every = max(1, round(w.every_s / self.interval_s))
-        if n % every:
+        if n % every and w.probe not in self.asked:
             return
         for vantage in w.vantages or self.file.vantages:
             mine = [

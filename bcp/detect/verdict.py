@@ -72,6 +72,8 @@ class Decision:
     """What would change this verdict, in sentences."""
     words: tuple[str, ...] = ()
     """What persons have declared, while it holds."""
+    wants: tuple[str, ...] = ()
+    """Probes that should look again at once, out of their turn: only they can tell what is seen."""
     cases: tuple[Case, ...] = field(default=(), repr=False)
     moment: Moment | None = field(default=None, repr=False)
 

@@ -21,6 +21,10 @@ GRACE_S = 2.0
 """A probe that runs this long past its own deadline is cut off."""
 
 
+WANTED = 2
+"""Looks out of turn of a probe that may be under way beside one another: a mail that is, was taken at the door."""
+
+
 class Watcher:
     """Looks again and again. A slow look does not delay the beat: rounds overlap, ``overlap`` looks of a probe at most.
 
@@ -123,9 +127,10 @@ class Watcher:
             await self.clock.sleep(start + n * self.interval_s - self.clock.monotonic())
 
     async def _round(self, group: asyncio.TaskGroup, news: asyncio.Queue[Decision]) -> None:
-        """Start what is due, wait for the quick ones, settle."""
-        now = self.clock.monotonic()
+        """Start what is due or wanted, wait for the quick ones, settle."""
+        now, wanted = self.clock.monotonic(), set(self.decision().wants)
         due = [p for p in self.mine if now >= self._due.get(p.name, now) and self._flying[p.name] < self.overlap]
+        due += [p for p in self.mine if p.name in wanted and p not in due and self._flying[p.name] < WANTED]
         for probe in due:
             every = max(self.interval_s, probe.settings.every or 0.0)
             self._due[probe.name] = now + every - self.interval_s / 2  # a beat that comes a little early still counts

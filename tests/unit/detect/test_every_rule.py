@@ -14,8 +14,8 @@ from dataclasses import dataclass, fields, replace
 
 import pytest
 
-from bcp.contracts.probe import Result, Role, Signal, Watched
-from bcp.detect import counter, decide, inbound, looks, planes
+from bcp.contracts.probe import Part, Result, Role, Signal, Watched
+from bcp.detect import counter, decide, inbound, looks, mails, planes, refusals
 from bcp.detect.cases import Case, Moment
 from bcp.detect.decide import BACK, CONDITIONS, judge_now
 from bcp.detect.detector import Detector
@@ -97,7 +97,7 @@ def weighed_without(**changes):
 
 def proof_instead(rule, other):
     """A refusal that is proven by ``rule`` is proven by another one, or by none."""
-    real = inbound._proof
+    real = refusals._proof
     return lambda *a: other if (found := real(*a)) == rule else found
 
 
@@ -123,11 +123,33 @@ def nobody_accepted(way, *rest):
     return REFUSALS(replace(way, probes=tuple(replace(p, accepted=False) for p in way.probes)), *rest)
 
 
-REFUSALS = inbound._refusals
+def two_begin(rounds):
+    """Two recipients are refused from round 12 on; mails are sent, the last one in round 9, and none is since."""
+    late = {n: lambda n: NO if n >= 12 else OK for n in ("smtp", "smtp_2")}
+    return said(rounds, **late, trip=lambda n: OK if n < 10 else SILENT)
+
+
+def without_mailbox(there=False, rounds=30, more=()):
+    """The only recipient is refused; Graph looks for its mailbox."""
+    smtp = Watched("smtp", "smtp", "inbound", medium="smtp", shares=("recipient:a@x.test",))
+    boxes = Watched("boxes", "graph-mailbox", "mailbox", medium="https")
+    detector = Detector(RULES, [smtp, boxes, *(w for w, _ in more)])
+    part = Part(OK, "", "", "a@x.test") if there else Part(UNKNOWN, "own-mailbox", "404", "A@x.test")
+    for n in range(rounds):
+        detector.take(Signal("smtp", "inbound", FAIL, 60.0 * n, "rejects"))
+        seen = (Part(OK, "", "", "b@x.test"), part)
+        detector.take(Signal("boxes", "mailbox", OK, 60.0 * n, parts=seen))
+        for watched, (result, kind) in more:
+            detector.take(Signal(watched.probe, watched.plane, result, 60.0 * n, kind))
+        found = detector.settle(60.0 * n, 60.0 * n)
+    return found
+
+
+REFUSALS = refusals.refusals
 LEAK = counter.leak
 VOTES = planes.votes
 VIEW_PLANE = planes.view_plane
-DELIVERED_AT = Detector._delivered_at
+PROBES_OF = mails.Mails.probes_of
 
 WITHOUT = {
     "accepted": Without(
@@ -154,8 +176,8 @@ WITHOUT = {
         lambda: said(smtp=LATER, unknown=OK).action == "switch",
     ),
     "delivered-elsewhere": Without(
-        "bcp.detect.detector.Detector._delivered_at",
-        lambda self, now, domain="", alike=True: DELIVERED_AT(self, now, domain),
+        "bcp.detect.mails.Mails.probes_of",
+        lambda self, domain="", alike=True: PROBES_OF(self, domain),
         lambda: (
             said(smtp=LATER, smtp_2=OK, trip=OK, domains={"smtp": ("a.test",), "smtp_2": ("b.test",)}).action
             == "switch"
@@ -182,32 +204,47 @@ WITHOUT = {
         lambda: said(smtp=[LATER, (DEGRADED, "slow")]).state == "suspect",
     ),
     "two-recipients": Without(
-        "bcp.detect.inbound._proof",
+        "bcp.detect.refusals._proof",
         proof_instead("two-recipients", "rejects-alone"),
         lambda: said(smtp=NO, smtp_2=NO).action == "switch",
     ),
     "rejects-some": Without(
-        "bcp.detect.inbound._refusals", nobody_accepted, lambda: said(smtp=NO, smtp_2=NO, smtp_3=OK).action == "ask"
+        "bcp.detect.inbound.refusals", nobody_accepted, lambda: said(smtp=NO, smtp_2=NO, smtp_3=OK).action == "ask"
     ),
     "rejects-backed": Without(
-        "bcp.detect.inbound._proof",
+        "bcp.detect.refusals._proof",
         proof_instead("rejects-backed", "rejects-alone"),
         lambda: said(smtp=NO, trip=NOT_TAKEN).action == "switch",
     ),
     "rejects-alternate": Without(
-        "bcp.detect.inbound._proof",
+        "bcp.detect.refusals._proof",
         proof_instead("rejects-alternate", "rejects-contradicted"),
         lambda: said(smtp=[NO, NO, NO, OK]).classes == ("F",),
     ),
     "rejects-contradicted": Without(
-        "bcp.detect.inbound._proof",
+        "bcp.detect.refusals._proof",
         proof_instead("rejects-contradicted", "rejects-alone"),
         lambda: said(smtp=NO, smtp_2=OK).classes == ("H",),
     ),
     "rejects-alone": Without(
-        "bcp.detect.inbound._proof",
+        "bcp.detect.refusals._proof",
         proof_instead("rejects-alone", "rejects-backed"),
         lambda: said(smtp=NO).action == "ask",
+    ),
+    "rejects-untried": Without(
+        "bcp.detect.refusals._proof",
+        proof_instead("rejects-untried", "two-recipients"),
+        lambda: two_begin(15).action == "watch" and two_begin(17).action == "switch",
+    ),
+    "rejects-now": Without(
+        "bcp.detect.refusals._proven_now",
+        lambda *a: True,
+        lambda: said(21, smtp=NO, trip=lambda n: NOT_TAKEN if n < 18 else SILENT).action == "wait",
+    ),
+    "rejects-gone": Without(
+        "bcp.detect.refusals._proof",
+        proof_instead("rejects-gone", "rejects-alone"),
+        lambda: without_mailbox().classes == ("H",),
     ),
     "own-reply": Without(
         "bcp.detect.looks.refine",

@@ -1,0 +1,185 @@
+"""Known recipients that are refused for good: is it a false refusal (F), or was the recipient removed (H)? Pure.
+
+At the door both look the same: 550 5.1.1, 5.1.10 or 5.4.1 for an address that is, or is not, in the directory, while an
+unknown recipient is refused as always. What tells them apart is somebody else's mail: other recipients, whole mails
+that are sent now, the mailbox itself, people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from bcp.detect.planes import ProbeView, WayView, refuses, view_way
+from bcp.detect.rules import Rules
+
+PARTLY = 3
+"""Permanent refusals in the windows of all places from which on a part that is refused is looked at."""
+LATER_S = 900.0
+"""Another recipient that begins to fail so long after the first was refused was taken in between."""
+NEWS = 1.5
+"""What happens *now* is what was tried in so many intervals."""
+PATIENCE = 2
+"""Intervals after F's own time for which a whole mail that was asked for is waited for. At the door it is refused
+within seconds; where it has been taken it takes minutes to be out again."""
+PROVES = frozenset({"two-recipients", "rejects-backed", "rejects-alternate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What else is known beside the looks at inbound mail. Times are steady."""
+
+    delivered_at: float | None = None
+    """When the newest mail that came through was sent; ``None``: none lately."""
+    last_delivered: float | None = None
+    """The same of the newest mail ever, however long ago."""
+    backed: bool = False
+    """Others say that inbound mail fails: people, another monitor, a declaration."""
+    names_fail: bool = False
+    """The MX host fails to resolve: a mail that is not taken may have failed for that."""
+    accepts_unknown: bool = False
+    """Unknown recipients are accepted: the recipient check is inverted."""
+    now: float = 0.0
+    """The time of this round."""
+    mails: bool = False
+    """Something is set to send whole mails."""
+    tried_at: float | None = None
+    """When the newest whole mail was sent of which it is known whether it was taken."""
+    gone: frozenset[str] = frozenset()
+    """Addresses whose mailbox is known not to be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """The way, as its refusals for good let it count."""
+
+    way: WayView
+    partly: bool = False
+    removed: tuple[str, ...] = ()
+    grounds: tuple[str, ...] = ()
+
+
+def refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rules) -> Refusals:
+    """Is a permanent refusal of a known recipient a false one (F), or was the recipient removed (H)?"""
+    refused = [p for p in way.probes if p.known and refuses(p)]
+    if not refused:
+        return _partly(way)
+    proof = _proof(refused, way, around, mails, rules)
+    if proof in PROVES:
+        return _false(way, refused, proof, _proven_now(way, around, mails, rules))
+    these = {id(p) for p in refused}
+    calm = [replace(p, down=False, rejecting=False, share=0.0, raw=False) if id(p) in these else p for p in way.probes]
+    rest = [p for p in way.probes if p.known and id(p) not in these]
+    theirs = proof in {"rejects-contradicted", "rejects-gone"}
+    another = theirs and any(p.down for p in rest)  # a removed recipient does not dilute it
+    seen = view_way(rest if another else calm, rules)
+    names = tuple(p.watched.probe for p in refused) if theirs else ()
+    return Refusals(replace(seen, suspect=True, raw=way.raw, discounted=not seen.raw), removed=names, grounds=(proof,))
+
+
+def _false(way: WayView, refused: Sequence[ProbeView], proof: str, now: bool) -> Refusals:
+    """They are false: of all recipients, or of a part of them. ``now``: the newest looks prove it as well."""
+    known = [p for p in way.probes if p.known]
+    if any(p.accepted for p in known if not refuses(p)):
+        part = replace(way, down=False, rejecting=False)
+        return Refusals(part, partly=True, grounds=(proof, "rejects-some"))
+    if len(refused) > len(known) - len(refused):
+        found = replace(way, rejecting=True, down=True, failing_now=way.failing_now and now)
+        return Refusals(found, grounds=(proof,) if now else (proof, "rejects-now"))
+    return Refusals(way, partly=True, grounds=(proof,))
+
+
+def _proven_now(way: WayView, around: Around, mails: Sequence[WayView], rules: Rules) -> bool:
+    """Would the newest looks prove it as well? One recipient that goes on refusing may have been removed meanwhile."""
+    here = {recipient_of(p) for p in way.probes if p.known and p.raw}
+    taken = {recipient_of(p) for p in way.probes if p.known and not p.raw}
+    if len(here) <= len(taken) or _just(around.delivered_at, around, rules):
+        return False
+    refused = _just(around.tried_at, around, rules) and any(w.known and w.raw for w in mails)
+    return len(here) >= 2 or refused or around.backed or around.accepts_unknown or not around.mails
+
+
+def _just(at: float | None, around: Around, rules: Rules) -> bool:
+    return at is not None and around.now - at <= NEWS * rules.interval_s
+
+
+def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Sequence[WayView], rules: Rules) -> str:
+    these = {id(p) for p in refused}
+    accepted = [p for p in way.probes if p.known and p.accepted and id(p) not in these]
+    delivered = delivered_since(around, refused)
+    recipients = {recipient_of(p) for p in refused}
+    now = {recipient_of(p) for p in refused if p.raw}
+    two = len(recipients) >= 2 and len(refused) > len(accepted)
+    not_taken = any(w.known and w.raw for w in mails)
+    if not (not_taken or around.backed) and all(_gone(p, around) for p in refused):
+        return "rejects-gone"
+    if any(p.alternates for p in refused) and (two or not (delivered or accepted)):
+        return "rejects-alternate"
+    if two and len(now) >= 2 and not delivered:
+        return "rejects-untried" if _untried(refused, around, rules) else "two-recipients"
+    if accepted or delivered or any(p.known and not p.raw for p in way.probes) or _well_since(refused, way, around):
+        return "rejects-contradicted"
+    other = around.names_fail or any(p.mixed for p in refused)  # what backs it may speak of that
+    if around.accepts_unknown or (not other and (around.backed or not_taken)):
+        return "rejects-untried" if _untried(refused, around, rules) else "rejects-backed"
+    return "rejects-alone"
+
+
+def _gone(view: ProbeView, around: Around) -> bool:
+    return recipient_of(view).removeprefix("recipient:") in around.gone
+
+
+def _untried(refused: Iterable[ProbeView], around: Around, rules: Rules) -> bool:
+    """Is a whole mail still to be waited for, that tells whether others are refused as well?"""
+    began = _began(refused)
+    if not around.mails or began is None or (around.tried_at is not None and around.tried_at >= began):
+        return False
+    return around.now - began < rules.confirm_s(rejects=True) + PATIENCE * rules.interval_s
+
+
+def wants_mail(way: WayView, found: Refusals, around: Around) -> bool:
+    """Should a whole mail be sent at once? When known recipients begin to be refused for good; and while that stands as
+    an outage, in each round, so that its end is seen at once."""
+    refusing = [p for p in way.probes if p.known and p.raw and p.refused_now]
+    began = _began(refusing)
+    if not around.mails or began is None:
+        return False
+    return around.tried_at is None or around.tried_at < began or found.way.rejecting
+
+
+def _began(probes: Iterable[ProbeView]) -> float | None:
+    return min((p.began for p in probes if p.began is not None), default=None)
+
+
+def delivered_since(around: Around, probes: Iterable[ProbeView]) -> bool:
+    """Was a mail that came through sent after these began to fail?"""
+    began = _began(probes)
+    return began is not None and around.delivered_at is not None and around.delivered_at >= began
+
+
+def _well_since(refused: Sequence[ProbeView], way: WayView, around: Around) -> bool:
+    """Were others taken while these were already refused? What fails later is another outage and proves nothing."""
+    began = _began(refused)
+    if began is None:
+        return False
+    if around.last_delivered is not None and around.last_delivered > began:
+        return True
+    these = {id(p) for p in refused}
+    return any(p.began is not None and p.began > began + LATER_S for p in way.probes if p.known and id(p) not in these)
+
+
+def _partly(way: WayView) -> Refusals:
+    """A part of the looks is refused for good, again and again: mail is being lost, even if most of it is not."""
+    some = [p for p in way.probes if p.known and p.refused_looks >= PARTLY and p.share]
+    if not some:
+        return Refusals(way)
+    recipients = {recipient_of(p) for p in some}
+    if any(p.alternates for p in some) or len(recipients) >= 2:
+        return Refusals(way, partly=True, grounds=("rejects-alternate" if len(recipients) < 2 else "two-recipients",))
+    return Refusals(way)
+
+
+def recipient_of(view: ProbeView) -> str:
+    """Whose mailbox a probe tries: the recipient it names, else the probe itself."""
+    named = [s for s in view.watched.shares if s.startswith("recipient:")]
+    return named[0] if named else view.watched.probe
