@@ -23,6 +23,7 @@ from bcp.cli import (
     look,
     plan,
     playbook,
+    relay,
     replay,
     run,
     serve,
@@ -82,6 +83,7 @@ for module in (
     comms,
     audit,
     dns,
+    relay,
     drill,
     lab,
 ):

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import typer
 
+from bcp.cli import relay_agent, relay_books
+
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(
         help="The backup relay: its agent, its mails, the account.", no_args_is_help=True, rich_markup_mode=None
     )
-    for module in ():  # whoever has commands of this group registers them here: module.register(group)
+    for module in (
+        relay_agent,
+        relay_books,
+    ):  # whoever has commands of this group registers them here: module.register(group)
         module.register(group)
     app.add_typer(group, name="relay")

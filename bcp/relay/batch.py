@@ -12,7 +12,6 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bcp.kernel.errors import Invalid, Refused
@@ -22,16 +21,6 @@ LEAST_KEY = 16
 """Bytes of a key."""
 MOST = 64 << 20
 """Bytes of a document before and after it is unpacked."""
-
-
-def read_key(path: Path) -> bytes:
-    """The shared key: the file's first line. Raises ``Invalid`` (``no-agent-key``)."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        hint = "Make one with: bcp relay agent --new-key FILE, and copy it to the other side."
-        raise Invalid(f"the key {path} cannot be read: {error.strerror}", hint=hint, rule="no-agent-key") from error
-    return checked_key(raw, str(path))
 
 
 def checked_key(raw: bytes, name: str) -> bytes:

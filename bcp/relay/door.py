@@ -17,8 +17,9 @@ from pathlib import Path
 
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.errors import BcpError, Invalid, StorageError
+from bcp.kit.triplets import packed
 from bcp.relay.agent import Agent, Desk, Options, Source
-from bcp.relay.batch import Request, read_key
+from bcp.relay.batch import Request, checked_key
 from bcp.relay.place import Place
 from bcp.store.sqlite.relay_agent import AgentStore
 
@@ -145,6 +146,16 @@ def _new_key(path: Path) -> int:
     return 0
 
 
+def read_key(path: Path) -> bytes:
+    """The shared key: the file's first line. Raises ``Invalid`` (``no-agent-key``)."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        hint = "Make one with: bcp relay agent --new-key FILE, and copy it to the other side."
+        raise Invalid(f"the key {path} cannot be read: {error.strerror}", hint=hint, rule="no-agent-key") from error
+    return checked_key(raw, str(path))
+
+
 def _store(options: Options) -> AgentStore:
     return AgentStore(options.state / "agent.db")
 
@@ -160,8 +171,8 @@ def _batch(given: argparse.Namespace, options: Options) -> int:
     request = Request(options.relay, given.stream, given.batch, given.nonce)
     desk = Desk(options, _store(options), key)
     desk.check(request, given.seal or request.sealed(key))
-    sys.stdout.buffer.write(desk.answer(request, SystemClock().now()))
-    sys.stdout.buffer.flush()
+    sys.stdout.write(packed(desk.answer(request, SystemClock().now())))
+    sys.stdout.flush()
     return 0
 
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid, Refused
+from bcp.kit.triplets import packed
 from bcp.relay.agent import Desk
 from bcp.relay.batch import Request
 
@@ -33,7 +34,7 @@ def serve(place: str, desk: Desk, clock: Clock) -> ThreadingHTTPServer:
                 request = Request(asked.get("relay", ""), asked.get("stream", ""), after, asked.get("nonce", "")[:64])
                 with alone:
                     desk.check(request, asked.get("seal", ""))
-                    self._reply(200, desk.answer(request, clock.now()))
+                    self._reply(200, packed(desk.answer(request, clock.now())).encode())
             except Refused as error:
                 self._reply(403, error.rule.encode())
             except (BcpError, ValueError):
