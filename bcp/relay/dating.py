@@ -12,7 +12,8 @@ from datetime import UTC, datetime, tzinfo
 AHEAD_S = 36 * 3600.0
 """A date up to so far ahead of the time of reading is one of a clock that is wrong, not one of last year."""
 BACK_S = 1800.0
-MONTHS = {m: i for i, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = {m: i for i, m in enumerate(NAMES, 1)}
 
 
 class Dating:
@@ -53,12 +54,12 @@ class Dating:
         return at
 
     def _began(self, text: str, year: int | None) -> float | None:
-        month, day = MONTHS[text[:3]] if text[:3] in MONTHS else 0, int(text[4:6])
+        month, day = MONTHS.get(text[:3], 0), int(text[4:6])
         hour, minute = int(text[7:9]), int(text[10:12])
         this = datetime.fromtimestamp(self.now + AHEAD_S, UTC).year
         for guess in (year,) if year is not None else range(this, this - 9, -1):  # 29 February has 8 years at most
             try:
-                at = self._local(datetime(guess, month, day, hour, minute))  # noqa: DTZ001 - the zone is added
+                at = self._local(datetime(guess, month, day, hour, minute))
             except (ValueError, OverflowError):
                 continue
             if year is not None or at <= self.now + AHEAD_S:
