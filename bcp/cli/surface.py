@@ -14,8 +14,8 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "By day",
-        ("watch", "history", "report", "drill", "ready", "doctor", "dns", "relay", "contacts", "playbook", "replay", "probe",
-         "snapshot", "audit"),
+        ("watch", "history", "report", "drill", "ready", "doctor", "dns", "relay", "contacts", "playbook", "replay",
+         "probe", "snapshot", "audit"),
     ),
     ("To set up", ("init", "config", "serve", "user", "token", "lab")),
 )  # fmt: skip
