@@ -62,8 +62,9 @@ def book_hash(previous: str, seq: int, at: float, about: str, kind: str, actor: 
     return sha(f'{previous}{head},"kind":{quote(kind)},"seq":{seq}}}')
 
 
-def follow(rows: Iterable[Sequence[Any]], first: str, make: Any) -> Tuple[Chain, str]:
-    """A chain of rows (seq, at, ..., hash), and what is wrong with it; empty: nothing."""
+def follow(rows: Iterable[Sequence[Any]], first: str, make: Any, kind: int = 2) -> Tuple[Chain, str]:
+    """A chain of rows (seq, at, ..., hash), and what is wrong with it; empty: nothing. ``kind``: in which column the
+    kind of an event stands."""
     chain: Chain = []
     previous = first
     for row in rows:
@@ -71,7 +72,7 @@ def follow(rows: Iterable[Sequence[Any]], first: str, make: Any) -> Tuple[Chain,
         if seq != len(chain) + 1:
             return chain, f"event {len(chain) + 1} is missing"
         if make(previous, *row[:-1]) != found:
-            what = "what it was started with, or event 1," if seq == 1 else f"event {seq} ({row[2]})"
+            what = "what it was started with, or event 1," if seq == 1 else f"event {seq} ({row[kind]})"
             return chain, f"{what} was changed, or one before it was taken out"
         chain.append((float(row[1]), found))
         previous = found

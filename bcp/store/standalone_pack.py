@@ -9,7 +9,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from bcp.store.standalone import (
     GENESIS,
@@ -84,7 +84,7 @@ def chains_of(folder: Path) -> Tuple[Dict[str, Chain], Dict[str, str], List[str]
         found[path.stem], firsts[path.stem], wrong = run_chain(path)
         out += [f"{path.stem}: {wrong}"] if wrong else []
     for name, rows in _books(folder):
-        found[name], wrong = follow(rows, GENESIS, book_hash)
+        found[name], wrong = follow(rows, GENESIS, book_hash, 3)
         out += [f"{name}: {wrong}"] if wrong else []
     return found, firsts, out
 
@@ -133,14 +133,20 @@ def check(folder: Path, key: str = "", witness: Optional[Path] = None) -> Tuple[
     audit, anchors, damage = audit_chain(lines)
     wrong += broken + ([f"the audit file: {damage}"] if damage else [])
     statements, unlinked = statements_of(rows_of(folder / "anchors.jsonl"))
-    wrong += unlinked + compare(statements, audit, chains)
+    damaged = {b.partition(":")[0] for b in broken}
+    wrong += unlinked + _but(compare(statements, audit, chains), damaged)
     told = {w.split()[0].rstrip(":") for w in wrong}
     wrong += [w for w in anchored(chains, firsts, anchors) if w.split()[0] not in told]
     theirs = witnessed(witness) if witness is not None else []
     wrong += against_witness(statements, theirs, "the witness")
-    wrong += [w for w in compare(theirs, audit, chains, "the witness saw it at") if w not in wrong]
+    wrong += _but(compare(theirs, audit, chains, "the witness saw it at"), damaged)
     wrong += clock_damage(statements, audit, chains)
     return list(dict.fromkeys(wrong)), notes_of(manifest, statements, chains, key, theirs)
+
+
+def _but(found: Sequence[str], told: Collection[str]) -> List[str]:
+    """Without what is said of chains that were told of already: they are read up to where they were changed."""
+    return [f for f in found if f.split()[0] not in told]
 
 
 def notes_of(

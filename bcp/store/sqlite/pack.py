@@ -105,7 +105,7 @@ def _reports(pack: Pack, folder: Path) -> None:
 def program() -> str:
     """``verify.py``: both halves in one file, which needs nothing of ours."""
     first, second = Path(standalone.__file__).read_text(), Path(standalone_pack.__file__).read_text()
-    imports = "import sys\nfrom pathlib import Path\n"
+    imports = "import sys\nfrom pathlib import Path\nfrom typing import Collection\n"
     head, mark, rest = first.partition("\nimport base64\n")
     assert mark, "the imports of the first half have moved"
     return f"{head}\n{imports}import base64\n{rest.rstrip()}\n\n\n{LINE}{second.partition(LINE)[2]}"

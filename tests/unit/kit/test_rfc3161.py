@@ -1,4 +1,4 @@
-"""Time stamps of an authority of OpenSSL's, over real HTTP: a genuine one is taken, every other answer is an outcome."""
+"""Time stamps of an authority of OpenSSL's, over real HTTP: a genuine one is taken, all else is an outcome."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_nobody_listens() -> None:
 def test_a_signer_that_may_not_stamp_is_found(
     authority: Authority, tmp_path: Path, made: dict[str, Any], words: str
 ) -> None:
-    """OpenSSL's own server refuses to sign with these: the token is made with a good one, and checked against theirs."""
+    """OpenSSL's own server refuses to sign with these: the token is signed by another program of it."""
     bad = tmp_path / "bad"
     make_authority(bad, **made)
     (bad / "tsa.cnf").write_text((bad / "tsa.cnf").read_text())
