@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bcp.cli import render
-from bcp.cli.common import runs, state_folder
-from bcp.kernel.errors import Refused
+from bcp.cli.common import runs, state_folder, wait_for
+from bcp.kernel.errors import BcpError, Refused
 
 if TYPE_CHECKING:
+    from bcp.deeds.evidence.prove import Proved
     from bcp.store.sqlite.evidence import RunEvidence
 
 
@@ -46,34 +49,72 @@ def report(run: Annotated[str, typer.Argument(help="Run id, its start or end, or
     render.emit("bcp.written/1", {"run": found, "files": paths}, "\n".join(paths.values()))
 
 
-def verify(run: Annotated[str, typer.Argument(help="Run id, or 'all'.")] = "all") -> None:
-    """Check the hash chains of runs and of the audit file."""
+def verify(
+    run: Annotated[str, typer.Argument(help="Run id, or 'all'.")] = "all",
+    witness: Annotated[
+        list[Path] | None, typer.Option("--witness", metavar="FOLDER", help="A folder that a witness keeps.")
+    ] = None,
+    head: Annotated[
+        list[str] | None, typer.Option("--head", metavar="LINE", help="A head that was sent: 'BCP-HEAD 7 ...'.")
+    ] = None,
+) -> None:
+    """Check the hash chains of runs and of the audit file, and what others witnessed of them."""
+    from bcp.deeds.evidence.prove import Proved, prove
     from bcp.store.sqlite.evidence import NOT_PROVED, examine
     from bcp.store.sqlite.state import SqliteState
 
     room = SqliteState(state_folder())
     found = examine(room, () if run == "all" else [runs().find(run)])
-    table = [
-        [
-            render.status_word("fail" if r.damage else "ok"),
-            r.run,
-            r.damage or f"{r.events} events, head {r.head[:16]}{_end(r)}",
-        ]
-        for r in found.runs
-    ]
+    proved = wait_for(prove(room, _witnesses(witness or ()), head or ())) if run == "all" else Proved()
     bad = render.status_word("fail")
-    lines = [render.table(table) or "No runs yet."]
+    lines = [render.table([_row(r) for r in found.runs]) or "No runs yet."]
     lines += [f"{bad}  the file of {m} is gone" for m in found.missing]
     if any(r.over and not r.anchored for r in found.runs):
         lines.append(render.wrap(UNWITNESSED))
     lines += [f"{bad}  {found.damage}"] if found.damage else []
-    lines += [] if found.keyed else [render.wrap(NOT_PROVED)]
+    lines += [render.wrap(text, "      ", f"{bad}  ") for text in proved.findings]
+    lines += _outside(proved)
+    lines += [] if found.keyed or proved.stamped or proved.witnesses else [render.wrap(NOT_PROVED)]
     data = {
         "runs": [asdict(r) for r in found.runs],
         "missing": list(found.missing),
         "damage": found.damage,
         "keyed": found.keyed,
+        "witnessed": asdict(proved),
     }
     render.emit("bcp.audit/1", data, "\n".join(lines))
-    if found.broken:
-        raise Refused("the audit chain is broken", rule="audit-chain", hint="Compare with a copy of the state folder.")
+    if found.broken or proved.findings:
+        first = proved.findings[0] if proved.findings else ""
+        hint = "Compare with a copy of the state folder, and with what witnesses keep."
+        raise Refused(f"the audit chain is broken{f': {first}' if first else ''}", rule="audit-chain", hint=hint)
+
+
+def _row(r: RunEvidence) -> list[str]:
+    text = r.damage or f"{r.events} events, head {r.head[:16]}{_end(r)}"
+    return [render.status_word("fail" if r.damage else "ok"), r.run, text]
+
+
+def _outside(proved: Proved) -> list[str]:
+    """What others vouch for."""
+    if not proved.statements:
+        return []
+    lines = [f"{proved.statements} heads signed with {proved.key[:16]}"]
+    if proved.stamped is not None:
+        first, last = (render.moment(t, 0.0) for t in proved.stamped)
+        lines.append(f"{render.status_word('ok')}  stamped by others since {first}, last {last}")
+    lines += [f"{render.status_word('ok')}  {name} keeps {count} of them" for name, count in proved.witnesses.items()]
+    lines += [f"{render.status_word('warn')}  {name} could not be asked: {why}" for name, why in proved.unasked.items()]
+    return lines
+
+
+def _witnesses(given: Sequence[Path]) -> dict[str, Path]:
+    """Folders of witnesses: those that are named, and those of the configuration where that can be read."""
+    from bcp.cli.common import config_path
+    from bcp.settings import load
+
+    found = {str(p): p for p in given}
+    try:
+        witnesses = load(config_path()).settings.evidence.witnesses
+    except BcpError:  # a chain is checked whatever became of the configuration
+        return found
+    return found | {n: w.folder for n, w in witnesses.items() if w.folder is not None}

@@ -15,7 +15,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "By day",
         ("watch", "history", "report", "drill", "ready", "doctor", "dns", "relay", "contacts", "playbook", "replay",
-         "probe", "snapshot", "audit"),
+         "probe", "snapshot", "audit", "evidence"),
     ),
     ("To set up", ("init", "config", "serve", "user", "token", "lab")),
 )  # fmt: skip

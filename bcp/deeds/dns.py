@@ -22,7 +22,7 @@ from bcp.kit.http import Http
 from bcp.kit.inside import mx_told
 from bcp.kit.rdap import Registration, registration
 from bcp.mx.check import Line, accepted_lines, lines_of, registry_line, unreadable
-from bcp.mx.facts import TargetFacts, Way
+from bcp.mx.facts import Way
 from bcp.mx.forecast import Forecast
 from bcp.mx.judged import together
 from bcp.mx.read import gather, read_all
@@ -42,8 +42,6 @@ class Checked:
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What each host does not promise, by the name of the back end."""
     forecast: Forecast | None = None
-    targets: tuple[TargetFacts, ...] = ()
-    """The hosts that would take mail, as they were seen."""
 
 
 def chosen(app: App, domains: Sequence[str]) -> list[str]:
@@ -87,10 +85,7 @@ async def check(app: App, domains: Sequence[str] = (), *, rdap: bool = False) ->
         lines.setdefault(x.domain, []).append(x)
     said = {n: j.notes for n, j in judged.items()}
     return Checked(
-        tuple(x for n in dict.fromkeys([*names, *lines]) for x in lines.get(n, [])),
-        said,
-        await forecast.now(app),
-        tuple(facts.targets.values()),
+        tuple(x for n in dict.fromkeys([*names, *lines]) for x in lines.get(n, [])), said, await forecast.now(app)
     )
 
 

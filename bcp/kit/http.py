@@ -22,6 +22,8 @@ class Reply:
     body: str
     cut: bool = False
     """The body was longer than the limit: what stands here is its beginning."""
+    raw: bytes = b""
+    """The body as it came, for what is no text."""
 
 
 class Http:
@@ -91,7 +93,8 @@ class Http:
                 ) as answer:
                     raw = await read_whole(answer.content, cap + 1)
                     text = raw[:cap].decode(answer.charset or "utf-8", "replace") if raw else ""
-                    return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, text, len(raw) > cap)
+                    told = {k.lower(): v for k, v in answer.headers.items()}
+                    return Reply(answer.status, told, text, len(raw) > cap, raw[:cap])
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise Transient(f"{_origin(url)} cannot be reached: {_reason(error)}", hint="Nothing was sent.") from error
         except TimeoutError as error:

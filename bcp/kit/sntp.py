@@ -38,7 +38,7 @@ async def offset(server: str, now: Callable[[], float], timeout_s: float = 3.0) 
                 transport.close()
     except TimeoutError as error:
         raise Transient(f"no answer in {timeout_s:g} s") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise Transient(str(getattr(error, "strerror", None) or error)) from error
 
 

@@ -185,12 +185,13 @@ async def _targets(
         for mx in order.new.hosts:
             wanted.setdefault(mx.host, order)
     found = await _each(
-        wanted.items(), lambda w: _target(w[0], w[1].domain, services.dns[host_of[w[1].domain]], services)
+        wanted.items(), lambda w: target_facts(w[0], w[1].domain, services.dns[host_of[w[1].domain]], services)
     )
     return {t.host: t for t in found}
 
 
-async def _target(host: str, domain: str, dns: Dns, services: Reach) -> TargetFacts:
+async def target_facts(host: str, domain: str, dns: Dns, services: Reach) -> TargetFacts:
+    """Everything about one host that would take mail for a domain: its address, its TLSA, what it shows."""
     try:
         found = await dns.look_up(host)
     except BcpError as error:

@@ -69,8 +69,8 @@ def secret(facts: SecretFacts, now: float, warn_s: float) -> list[Check]:
         return [Check("secret", name, "fail", facts.problem, facts.hint or "Set it.", None, books)]
     out = [Check("secret", name, "ok", "set", "", None, books)]
     if facts.expires is not None:
-        out.append(_ends("secret-expiry", name, facts.expires, now, warn_s, "Renew it, and say until when: readiness:"
-                         " expires:", books))  # fmt: skip
+        hint = "Renew it, and say until when: readiness: expires:"
+        out.append(_ends("secret-expiry", name, name, facts.expires, now, warn_s, hint, books))
     return out
 
 
@@ -80,24 +80,25 @@ def certificate(facts: CertificateFacts, now: float, warn_s: float) -> Check:
     hint = f"Give {who} a certificate that names it, from a public authority."
     if not facts.shown:
         return Check(code, who, "risk", f"{who} offers no TLS: mail to it travels in the open", hint, None, books)
-    if facts.ends is not None and facts.ends <= now:
-        return _ends(code, who, facts.ends, now, warn_s, "Renew it.", books)
+    if facts.ends is not None and facts.ends - now < warn_s:
+        return _ends(code, who, f"the certificate of {who}", facts.ends, now, warn_s, "Renew it.", books)
     if facts.problem:
         text = f"the certificate of {who}: {facts.problem}"
         return Check(code, who, "risk", text, hint, None, books)
     if facts.ends is None:
         return Check(code, who, "unknown", f"{who} has TLS; its certificate was not seen", "", None, books)
-    return _ends(code, who, facts.ends, now, warn_s, "Renew it.", books)
+    return _ends(code, who, f"the certificate of {who}", facts.ends, now, warn_s, "Renew it.", books)
 
 
-def _ends(code: str, subject: str, ends: float, now: float, warn_s: float, hint: str, books: tuple[str, ...]) -> Check:
+def _ends(
+    code: str, subject: str, what: str, ends: float, now: float, warn_s: float, hint: str, books: tuple[str, ...]
+) -> Check:
     if ends <= now:
-        text = f"{subject} ended on {iso(ends)[:10]}"
-        return Check(code, subject, "fail", text, hint, None, books)
+        return Check(code, subject, "fail", f"{what} ended on {iso(ends)[:10]}", hint, None, books)
     left = format_duration(ends - now)
     if ends - now < warn_s:
-        return Check(code, subject, "risk", f"{subject} ends on {iso(ends)[:10]}, in {left}", hint, None, books)
-    return Check(code, subject, "ok", f"{subject} until {iso(ends)[:10]}", "", None, books)
+        return Check(code, subject, "risk", f"{what} ends on {iso(ends)[:10]}, in {left}", hint, None, books)
+    return Check(code, subject, "ok", f"{what} is valid until {iso(ends)[:10]}", "", None, books)
 
 
 def drill(facts: DrillFacts, now: float) -> Check:

@@ -10,6 +10,11 @@ from bcp.contracts.relay import RelayProbe
 from bcp.mx.check import Line
 
 STATES: dict[str, State] = {"ok": "ok", "warn": "risk", "fail": "fail"}
+HINTS = {
+    "ttl": "Lower its TTL at the DNS host now: an outage costs as much.",
+    "mta-sts": "Add the relay to the policy.",
+}
+"""What to do about a note that does not say it itself, by aspect."""
 NO_CHANGE = "Look and talk work. To move MX: dns: in bcp.yaml."
 
 
@@ -44,7 +49,8 @@ def dns(lines: Iterable[Line], playbooks: tuple[str, ...]) -> list[Check]:
     found: dict[tuple[str, str], Check] = {}
     for line in lines:
         state = STATES.get(line.state, "unknown")
-        check = Check(f"dns-{line.aspect}", line.domain, state, line.message, line.hint, None, playbooks)
+        hint = line.hint or ("" if state == "ok" else HINTS.get(line.aspect, f"bcp dns check {line.domain}"))
+        check = Check(f"dns-{line.aspect}", line.domain, state, line.message, hint, None, playbooks)
         kept = found.get(check.key)
         if kept is None or WORST[state] > WORST[kept.state]:
             found[check.key] = check

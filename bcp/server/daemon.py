@@ -17,6 +17,7 @@ from bcp.server.core import Core, Loop, kept
 from bcp.server.ground import ground_of
 from bcp.server.keys import signing_key
 from bcp.server.parts.act import Actor
+from bcp.server.parts.anchor import Anchor
 from bcp.server.parts.ask import Asker
 from bcp.server.parts.conduct import Conductor
 from bcp.server.parts.hear import Hearer
@@ -84,6 +85,7 @@ class Daemon:
             ("mails", self.mails.run),
             ("warmth", Warmth(core).run),
             ("readiness", self.readiness.run),
+            ("anchor", Anchor(core).run),
         ]
         if (wanted := core.settings.heartbeat) is not None:
             self.loops.append(("heartbeat", lambda: heartbeat(core.sight, wanted)))

@@ -30,6 +30,7 @@ LOOKS: tuple[tuple[str, Look], ...] = (
     ("site-certificate", papers.site),
     ("drill-age", papers.drills),
     ("snapshot-age", papers.snapshot),
+    ("evidence-anchor", papers.anchors),
     ("clock", machine.clock),
     ("disk", machine.disk),
     ("state-database", machine.databases),

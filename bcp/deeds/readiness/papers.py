@@ -18,6 +18,7 @@ from bcp.kernel.errors import BcpError
 from bcp.kernel.secret import Secret
 from bcp.kit.certificates import shown, validity
 from bcp.ready import papers
+from bcp.store.files.anchors import AnchorLog
 from bcp.wiring import App
 
 
@@ -120,6 +121,16 @@ def last_drill(app: App, playbook: str) -> float:
     """When the last drill with this playbook ended; 0: there was none. Taken from runs of the kind ``drill``."""
     cards = app.running.cards(RunQuery(kind="drill", playbook=playbook))
     return max((c.ended or c.started for c in cards if c.status in {"done", "holding"}), default=0.0)
+
+
+async def anchors(app: App, scope: Scope) -> list[Check]:
+    """When somebody outside of this machine took a head of the evidence last."""
+    wanted = app.settings.evidence
+    found = AnchorLog(app.configuration.state).read()
+    facts = papers.AnchorFacts(
+        bool(wanted.timestamps or wanted.witnesses), found.taken(), wanted.every, problem=found.damage
+    )
+    return [papers.anchor(facts, app.clock.now())]
 
 
 async def snapshot(app: App, scope: Scope) -> list[Check]:

@@ -13,6 +13,7 @@ from bcp.kernel.errors import BcpError
 from bcp.kit.certificates import validity
 from bcp.mx import check as lines
 from bcp.mx.facts import TargetFacts
+from bcp.mx.read import target_facts
 from bcp.mx.target_rules import TARGET_RULES
 from bcp.ready import wires
 from bcp.ready.papers import CertificateFacts, certificate
@@ -37,7 +38,16 @@ async def dns(app: App, scope: Scope) -> list[Check]:
     for name, host in app.world.dns.items():
         if host.capabilities.leans:
             out.append(wires.leans(name, host.capabilities.leans, books))
-    return [*out, *(c for t in found.targets if t.ours for c in _target(t, books))]
+    return out
+
+
+async def _targets(app: App, relay: Relay) -> list[TargetFacts]:
+    """Each host of a relay as senders look it up, by the resolvers of our first domain that is moved."""
+    domain = next((d for d in app.world.domains.values() if d.dns != UNMOVED), None)
+    if domain is None:
+        return []
+    dns = app.world.dns[domain.dns]
+    return [await target_facts(h.host, domain.name, dns, app.world) for h in relay.mx]
 
 
 def _target(target: TargetFacts, books: tuple[str, ...]) -> list[Check]:
@@ -65,6 +75,7 @@ async def relay(app: App, scope: Scope, name: str) -> list[Check]:
         facts = wires.RelayFacts(name, domain, tuple(good), tuple(bad), _recipient(app, domain), books)
         out += wires.relay(facts)
         out += _certificates(app, good, books)
+    out += [c for t in await _targets(app, found) for c in _target(t, books)]
     out.append(wires.queue(await _queue(found, books)))
     return list({c.key: c for c in out}.values())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from bcp.contracts.readiness import ReadinessStore
 from bcp.deeds.readiness import weekly
 from bcp.deeds.readiness.look import Found, kept, look
@@ -30,10 +32,10 @@ class Readiness:
 
     async def run(self) -> None:
         """For ever. A round begins so long after the one before began as ``readiness: every:`` says."""
-        clock, begun = self.core.clock, 0.0
+        clock, begun = self.core.clock, -math.inf
         while True:
             every = max(LEAST_S, self.core.app.settings.readiness.every)
-            if not begun or clock.monotonic() - begun >= every:
+            if clock.monotonic() - begun >= every:
                 begun = clock.monotonic()
                 await self.once()
             await self.tell()

@@ -11,12 +11,10 @@ import pytest
 import typer
 
 from bcp import registry
-from bcp.cli import doctor, doctor_dns, render
+from bcp.cli import doctor, render
 from bcp.contracts.channel import Check
-from bcp.contracts.dns import Accepted, Answer, Capabilities, Domain, MxHost, MxSet, Permission, Proof, Reading
-from bcp.contracts.relay import RelayProbe
+from bcp.contracts.dns import MxHost, MxSet
 from bcp.detect.snapshot import Snapshot
-from bcp.kernel.errors import Permanent
 
 MX = MxSet((MxHost(0, "primary.test."),), 3600)
 SLOW = MxSet((MxHost(0, "primary.test."),), 86_400)
@@ -42,35 +40,26 @@ def test_a_small_organisation_is_looked_at_from_end_to_end(house, capsys, monkey
     found = json.loads(capsys.readouterr().out)
     assert ended.value.exit_code == 1 and found["failed"] >= 1
     seen = {c["subject"]: c["state"] for c in found["checks"]}
-    assert seen["state"] == "ok" and seen["contacts"] == "ok" and seen["snapshot"] == "warn"
-    assert seen["mx corp.test"] == "fail" and not any((house.folder / ".bcp" / n).exists() for n in (".doctor",))
+    assert seen[f"disk {house.folder / '.bcp'}"] == "ok" and seen["contacts"] == "ok" and seen["snapshot-age"] == "warn"
+    assert seen["dns-reach corp.test"] == "fail" and not (house.folder / ".bcp" / ".ready").exists()
     assert all(c["hint"] for c in found["checks"] if c["state"] == "fail")
 
 
-def test_what_cannot_be_made_and_what_breaks_are_lines(house, monkeypatch) -> None:
-    class Broken:
-        @property
-        def dns(self) -> None:
-            raise Permanent("no such key", hint="Set it.")
+def test_every_check_of_readiness_is_a_line_with_its_hint(house, monkeypatch) -> None:
+    from bcp.contracts.readiness import Check as Promise
+    from bcp.deeds.readiness import look as looking
 
-        relays: dict[str, Any] = {"r": SimpleNamespace(can_count=False)}
-        channels: dict[str, Any] = {}
-        domains: dict[str, Any] = {}
-        peace = accepted = None
+    async def seen(app: Any) -> Any:
+        return looking.Found(1.0, tuple(Promise("c", s, s, f"it is {s}", "Mend it.") for s in LEVELS), ())
 
-    class Stuck:
-        async def check(self) -> list[Check]:
-            raise Permanent("refused", hint="Ask them.")
+    monkeypatch.setattr(looking, "look", seen)
+    found = look(doctor._ready(house.app))
+    assert [(c.subject, c.state, c.message, c.hint) for c in found] == [
+        (f"c {s}", state, f"it is {s}", "Mend it.") for s, state in LEVELS.items()
+    ]
 
-    broken = Broken()
-    broken.channels = {"sms": Stuck()}
-    app = SimpleNamespace(**{n: getattr(house.app, n) for n in ("settings", "configuration", "people", "clock",
-                                                                "watching", "playbooks")}, world=broken)  # fmt: skip
-    found = look(doctor._checks(app))
-    lines = {c.subject: c for c in found}
-    assert (lines["dns"].state, lines["dns"].message, lines["dns"].hint) == ("fail", "no such key", "Set it.")
-    assert (lines["channel sms"].state, lines["channel sms"].hint) == ("fail", "Ask them.")
-    assert lines["relay r queue"].state == "warn"
+
+LEVELS = {"ok": "ok", "risk": "warn", "fail": "fail", "unknown": "warn"}
 
 
 def test_a_look_without_an_answer_ends(house, monkeypatch) -> None:
@@ -80,7 +69,7 @@ def test_a_look_without_an_answer_ends(house, monkeypatch) -> None:
     monkeypatch.setattr(doctor, "_service", silent)
     house.app.world.__dict__.update(dns={}, relays={}, channels={})
     found = look(doctor._checks(house.app))
-    assert ("service", "fail", "no answer in 30 s") in [(c.subject, c.state, c.message) for c in found]
+    assert ("service", "fail", "no answer in 60 s") in [(c.subject, c.state, c.message) for c in found]
 
 
 # -- plug-ins from outside -------------------------------------------------------------------------------------------
@@ -101,74 +90,12 @@ def test_a_package_from_outside_is_ok_or_says_what_is_wrong(monkeypatch) -> None
     assert found[1].message == "pkg 1, API 1, stable: A relay."
 
 
-# -- people, texts, the state ----------------------------------------------------------------------------------------
-
-
-def people(*ids: str, taken_at: float = 0.0, members: tuple[str, ...] = ("x",)) -> SimpleNamespace:
-    directory = SimpleNamespace(
-        contacts=[SimpleNamespace(id=i, phone="+1") for i in ids],
-        taken_at=taken_at,
-        audiences=["staff"],
-        members=lambda name: members,
-    )
-    return SimpleNamespace(
-        people=SimpleNamespace(directory=directory),
-        clock=SimpleNamespace(now=lambda: 1_000_000.0),
-        settings=SimpleNamespace(contacts=SimpleNamespace(max_age=86_400.0)),
-    )
-
-
-@pytest.mark.parametrize(
-    ("app", "wanted"),
-    [
-        (people("a"), ["ok"]),
-        (people(), ["warn"]),
-        (people("a", taken_at=1_000_000.0 - 86_400), ["ok"]),
-        (people("a", taken_at=1_000_000.0 - 86_401), ["ok", "warn"]),
-        (people("a", members=()), ["ok", "warn"]),
-    ],
-    ids=["some", "none", "young", "old", "an empty audience"],
-)
-def test_contacts(app, wanted) -> None:
-    assert [c.state for c in look(doctor._people(app))] == wanted
-
-
 @pytest.mark.parametrize(
     ("hotline", "page", "lacks"), [("", "", 2), ("+1", "", 1), ("", "https://s", 1), ("+1", "h", 0)]
 )
 def test_texts_that_cannot_be_told_from_phishing_are_warned_of(hotline, page, lacks) -> None:
     app = SimpleNamespace(settings=SimpleNamespace(organisation=SimpleNamespace(hotline=hotline, status_page=page)))
     assert len(look(doctor._messages(app))) == lacks
-
-
-@pytest.mark.parametrize(("free", "state"), [(101, "ok"), (100, "warn"), (0, "warn")])
-def test_room_for_the_state(tmp_path, monkeypatch, free, state) -> None:
-    import shutil
-
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free * 2**20))
-    app = SimpleNamespace(configuration=SimpleNamespace(state=tmp_path / "state"))
-    (found,) = look(doctor._state(app))
-    assert (found.state, bool(found.hint)) == (state, state == "warn")
-
-
-def test_a_playbook_that_cannot_be_used_is_named_with_its_first_problem(house, monkeypatch) -> None:
-    """Those that are shipped are not of use to everybody, and are looked at as well; here are its own alone."""
-    own = type(house.app.playbooks).files
-    files = {n: p for n, p in own(house.app.playbooks).items() if p.is_relative_to(house.folder)}
-    assert files == {}
-    monkeypatch.setattr(
-        type(house.app.playbooks),
-        "files",
-        lambda self: {n: p for n, p in own(self).items() if p.is_relative_to(house.folder)},
-    )
-    assert states(look(doctor._playbooks(house.app))) == {"playbooks": "ok"}
-    (house.folder / "playbooks" / "bad.yaml").write_text("version: 1\nname: bad\ntitle: Bad\nactivation: 7\n")
-    (house.folder / "playbooks" / "odd.yaml").write_text(
-        "version: 1\nname: odd\ntitle: Odd\nactivation: [{id: a, uses: no.such}]\n"
-    )
-    found = {c.subject: c for c in look(doctor._playbooks(house.app))}
-    assert set(found) == {"playbook bad", "playbook odd"}
-    assert found["playbook odd"].state == "warn" and found["playbook odd"].hint == "bcp playbook lint odd"
 
 
 # -- peacetime -------------------------------------------------------------------------------------------------------
@@ -193,146 +120,16 @@ def taken(age: float, *hosts: str, unreadable: tuple[str, ...] = ()) -> Snapshot
 @pytest.mark.parametrize(
     ("app", "wanted"),
     [
-        (peace(None), {"snapshot": "warn"}),
-        (peace(taken(3600)), {"snapshot": "ok"}),
-        (peace(taken(3601)), {"snapshot": "warn"}),
-        (peace(taken(-60)), {"snapshot": "ok"}),
-        (peace(taken(1, "Primary.Test")), {"snapshot": "ok"}),
-        (peace(taken(1, "other.test")), {"snapshot": "ok", "primary corp.test": "fail"}),
-        (peace(taken(1, "other.test"), primary=()), {"snapshot": "ok"}),
+        (peace(None), {}),
+        (peace(taken(1, "Primary.Test")), {}),
+        (peace(taken(1, "other.test")), {"primary corp.test": "fail"}),
+        (peace(taken(1, "other.test"), primary=()), {}),
+        (peace(taken(1)), {}),
     ],
-    ids=["none", "young", "old", "from the future", "the same host", "another host", "nothing to compare"],
+    ids=["no snapshot", "the same host", "another host", "nothing to compare", "Graph was not asked"],
 )
-def test_the_snapshot_of_peacetime(app, wanted) -> None:
-    assert states(look(doctor._peace(app))) == wanted
-
-
-def test_facts_that_could_not_be_read_are_counted() -> None:
-    (found,) = look(doctor._peace(peace(taken(60, unreadable=("a", "b")))))
-    assert found.message == "1m old, 2 fact(s) missing"
-
-
-# -- DNS -------------------------------------------------------------------------------------------------------------
-
-
-class Host:
-    """A DNS host that answers this."""
-
-    capabilities = Capabilities()
-
-    def __init__(self, reading: Reading, proof: Proof, *answers: Answer) -> None:
-        self.reading, self.proof, self.served = reading, proof, list(answers)
-
-    async def read(self, domains: list[str]) -> list[Reading]:
-        return [self.reading]
-
-    async def prove(self, orders: list[Any]) -> list[Proof]:
-        assert orders[0].old == orders[0].new  # nothing would change
-        return [self.proof]
-
-    async def answers(self, domains: list[str]) -> list[Answer]:
-        return self.served
-
-
-def on(host: Host) -> SimpleNamespace:
-    return SimpleNamespace(
-        world=SimpleNamespace(dns={"main": host}, domains={"corp.test": Domain("corp.test", "main")})
-    )
-
-
-@pytest.mark.parametrize(
-    ("permission", "mx", "state"),
-    [
-        (Permission.ALLOWED, MX, "ok"),
-        (Permission.ALLOWED, SLOW, "warn"),
-        (Permission.CANNOT_SAY, MX, "warn"),
-        (Permission.NOT_ALLOWED, MX, "fail"),
-        (Permission.NOT_ALLOWED, SLOW, "fail"),
-    ],
-)
-def test_may_we_change_the_mx(permission, mx, state) -> None:
-    host = Host(Reading("corp.test", "corp.test", mx), Proof("corp.test", permission, "so it says", "Do this."))
-    (found,) = look(doctor_dns.dns_checks(on(host), "main"))
-    assert (found.subject, found.state) == ("mx corp.test", state)
-    assert ("delays a switch" in found.message) is (mx is SLOW)
-    assert ("we may change it" in found.message) is (permission is Permission.ALLOWED)
-
-
-@pytest.mark.parametrize(
-    ("reading", "message"),
-    [
-        (Reading("corp.test", "corp.test", None), "no MX"),
-        (Reading("corp.test", "corp.test", None, problem="REFUSED"), "REFUSED"),
-        (Reading("corp.test", "corp.test", MX, problem="half read"), "half read"),
-    ],
-)
-def test_an_mx_that_cannot_be_read_fails_and_nothing_is_proven(reading, message) -> None:
-    (found,) = look(doctor_dns.dns_checks(on(Host(reading, None)), "main"))
-    assert (found.state, found.message) == ("fail", message)
-
-
-def test_a_host_whose_tokens_come_from_elsewhere_is_warned_of() -> None:
-    host = Host(Reading("corp.test", "corp.test", MX), Proof("corp.test", Permission.ALLOWED))
-    host.capabilities = Capabilities(leans=("microsoft",))
-    found = look(doctor_dns.dns_checks(on(host), "main"))
-    assert states(found) == {"mx corp.test": "ok", "dns main": "warn"}
-    assert "microsoft" in found[1].message and "RFC 2136" in found[1].hint
-
-
-def test_a_server_of_the_zone_that_is_down_is_named() -> None:
-    answers = (Answer("corp.test", "192.0.2.1", MX), Answer("corp.test", "192.0.2.2", None, problem="timeout"))
-    host = Host(Reading("corp.test", "corp.test", MX), Proof("corp.test", Permission.ALLOWED), *answers)
-    found = look(doctor_dns.dns_checks(on(host), "main"))
-    assert states(found) == {"mx corp.test": "ok", "dns 192.0.2.2": "warn"}
-
-
-def test_a_zone_without_servers_is_said_once() -> None:
-    lost = Answer("corp.test", "corp.test", None, problem="no name server of corp.test could be found")
-    host = Host(Reading("corp.test", "corp.test", MX), Proof("corp.test", Permission.ALLOWED), lost)
-    found = look(doctor_dns.dns_checks(on(host), "main"))[1]
-    assert (found.subject, found.message) == ("dns corp.test", "no name server of corp.test could be found")
-    assert "delegated" in found.hint
-
-
-# -- relays ----------------------------------------------------------------------------------------------------------
-
-
-class Station:
-    """A relay that answers this."""
-
-    def __init__(self, *probes: RelayProbe, can_count: bool = True) -> None:
-        self.probes, self.can_count, self.asked = list(probes), can_count, []
-
-    async def probe(self, domain: str, recipient: str) -> list[RelayProbe]:
-        self.asked.append(domain)
-        return self.probes
-
-    async def queue(self) -> list[str]:
-        return ["one", "two"]
-
-
-@pytest.mark.parametrize(
-    ("probe", "state", "words"),
-    [
-        (RelayProbe("a", True, tls="ok"), "ok", "takes mail for corp.test"),
-        (RelayProbe("a", True, tls="none"), "warn", "TLS: none"),
-        (RelayProbe("a", True, open_relay=True, tls="ok"), "fail", "AND FOR ANYBODY"),
-        (RelayProbe("a", False, message="554 no", tls="ok"), "fail", "554 no"),
-        (RelayProbe("a", False, message="its name does not resolve"), "fail", "its name does not resolve"),
-    ],
-)
-def test_would_the_relay_take_our_mail_and_nobody_elses(probe, state, words) -> None:
-    app = SimpleNamespace(world=SimpleNamespace(relays={"r": Station(probe)}, domains={"corp.test": None}))
-    found, queue = look(doctor._relay(app, "r"))
-    assert found.state == state and words in found.message
-    assert (queue.state, queue.message) == ("ok", "2 queued")
-
-
-def test_a_relay_is_asked_for_five_domains_and_one_that_cannot_count_is_warned_of() -> None:
-    station = Station(can_count=False)
-    app = SimpleNamespace(world=SimpleNamespace(relays={"r": station}, domains=dict.fromkeys("abcdefg")))
-    (queue,) = look(doctor._relay(app, "r"))
-    assert station.asked == list("abcde") and queue.state == "warn" and queue.hint
+def test_the_primary_of_the_configuration_against_graphs_own_record(app, wanted) -> None:
+    assert states(look(doctor._primary(app))) == wanted
 
 
 # -- the daemon and the service --------------------------------------------------------------------------------------
@@ -385,18 +182,3 @@ def test_the_service_as_it_is_seen(seen, state) -> None:
 def test_where_nothing_is_looked_at_it_is_said() -> None:
     app = SimpleNamespace(watching=SimpleNamespace(watcher=SimpleNamespace(probes=[])))
     assert states(look(doctor._service(app))) == {"service": "warn"}
-
-
-# -- accepted domains ------------------------------------------------------------------------------------------------
-
-
-def test_what_the_tenant_accepts_is_compared_with_the_configuration_where_somebody_said_it(house) -> None:
-    def checks(accepted):
-        house.app.world.__dict__["accepted"] = accepted
-        return look(doctor_dns.accepted_checks(house.app))
-
-    assert checks(None) == []
-    (fine,) = checks(Accepted(("corp.test",), "accepted.csv"))
-    assert (fine.subject, fine.state, fine.message) == ("accepted", "ok", "1 domain(s) as in accepted.csv")
-    (left,) = checks(Accepted(("corp.test", "two.test"), "accepted.csv"))
-    assert (left.subject, left.state) == ("accepted two.test", "warn") and "domains: in bcp.yaml" in left.hint

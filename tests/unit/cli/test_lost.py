@@ -49,13 +49,13 @@ def test_doctor_and_serve_check_name_what_is_damaged(house) -> None:
     book.note("started")
     book.close()
     run = lose(house)
-    checks = {c.subject: c for c in asyncio.run(doctor._stores(house.app))}
-    assert checks[f"state {run}"].state == "fail" and "acknowledge" in checks[f"state {run}"].hint
-    assert "incidents.db" in checks["state databases"].message and "leases.db" in checks["state databases"].message
+    checks = {c.subject: c for c in asyncio.run(doctor._ready(house.app))}
+    assert checks[f"state-database {run}"].state == "fail" and "acknowledge" in checks[f"state-database {run}"].hint
+    assert checks["state-database incidents.db"].state == checks["state-database leases.db"].state == "ok"
     assert [name for name, text in serve._troubles(house.app) if text.startswith("NO")] == [run]
     house.runs.room.leases.close()
     for name in ("incidents.db", "leases.db"):
         (state / name).write_bytes(b"no database at all" * 500)
-    checks = {c.subject: c for c in asyncio.run(doctor._stores(house.app))}
-    assert checks["state incidents.db"].state == checks["state leases.db"].state == "fail"
+    checks = {c.subject: c for c in asyncio.run(doctor._ready(house.app))}
+    assert checks["state-database incidents.db"].state == checks["state-database leases.db"].state == "fail"
     assert {n for n, _ in serve._troubles(house.app)} == {"incidents.db", "leases.db"}

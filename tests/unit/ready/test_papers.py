@@ -41,7 +41,7 @@ def test_a_secret(facts: SecretFacts, wanted: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("facts", "state", "words"),
     [
-        (CertificateFacts("c", "mx", NOW + WARN), "ok", "until"),
+        (CertificateFacts("c", "mx", NOW + WARN), "ok", "valid until"),
         (CertificateFacts("c", "mx", NOW + WARN - 1), "risk", "in 20d 23h"),
         (CertificateFacts("c", "mx", NOW), "fail", "ended on"),
         (CertificateFacts("c", "mx", NOW - DAY, "it has expired"), "fail", "ended on"),

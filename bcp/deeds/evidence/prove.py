@@ -1,0 +1,109 @@
+"""What the heads that others witnessed prove of the state folder: nothing was cut off, removed, written anew or dated
+otherwise. Whatever is found is one sentence with the thing, and since when."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bcp.deeds.evidence.key import genuine
+from bcp.kernel.errors import BcpError, Invalid
+from bcp.kernel.hashing import digest_text
+from bcp.kit.rfc3161 import verify
+from bcp.store import standalone, standalone_pack
+from bcp.store.files.anchors import Anchored, AnchorLog
+from bcp.store.sqlite.heads import audit_of, chains
+from bcp.store.sqlite.state import SqliteState
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What was found."""
+
+    findings: tuple[str, ...] = ()
+    statements: int = 0
+    """Signed heads that there are."""
+    key: str = ""
+    """The public key that signed them, in hex."""
+    stamped: tuple[float, float] | None = None
+    """First and last moment that an authority vouches for; ``None``: none does."""
+    witnesses: Mapping[str, int] = field(default_factory=dict)
+    """How many heads each witness that could be asked has."""
+    unasked: Mapping[str, str] = field(default_factory=dict)
+    """Witnesses that could not be asked, and why."""
+
+
+async def prove(room: SqliteState, witnesses: Mapping[str, Path] | None = None, noted: Sequence[str] = ()) -> Proved:
+    """Everything that was signed, stamped and left with others, against what is there.
+
+    ``witnesses``: folders that somebody else keeps, by name. ``noted``: lines that a channel took (``BCP-HEAD ...``).
+
+    Raises:
+        StorageError: the audit file cannot be read.
+        Invalid: a noted line is none.
+    """
+    log = AnchorLog(room.folder)
+    found = log.read()
+    statements, wrong = standalone.statements_of(found.records, genuine)
+    wrong = [found.damage] if found.damage else wrong
+    audit, _, _ = audit_of(room)
+    there = chains(room)
+    wrong += standalone.compare(statements, audit, there)
+    counts, unasked = dict[str, int](), dict[str, str]()
+    for name, folder in (witnesses or {}).items():
+        try:
+            theirs = standalone_pack.witnessed(folder) if folder.is_dir() else None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            theirs, unasked[name] = None, str(error)
+        if theirs is None:
+            unasked.setdefault(name, f"{folder} is not there")
+            continue
+        counts[name] = len(theirs)
+        wrong += standalone.against_witness(statements, theirs, name)
+        wrong += standalone.compare(theirs, audit, there, f"{name} saw it at")
+    wrong += standalone.clock_damage(statements, audit, there)
+    wrong += _noted(statements, noted)
+    wrong += await _genuine(log, found)
+    times = [standalone.moment(s) for s in statements if s["stamped"]]
+    key = str(statements[-1]["key"]) if statements else ""
+    span = (times[0], times[-1]) if times else None
+    return Proved(tuple(dict.fromkeys(wrong)), len(statements), key, span, counts, unasked)
+
+
+def _noted(statements: Sequence[Mapping[str, Any]], lines: Sequence[str]) -> list[str]:
+    """Heads that somebody kept as a line of text. Raises ``Invalid`` (``no-head``)."""
+    out = []
+    for line in lines:
+        words = line.split()
+        at = words.index("BCP-HEAD") if "BCP-HEAD" in words else len(words)
+        if len(words) < at + 3 or not words[at + 1].isdigit():
+            hint = "It begins with BCP-HEAD and has a number and a digest: copy it whole."
+            raise Invalid(f"{line[:60]!r} is no head of the evidence", rule="no-head", hint=hint)
+        seq, head = int(words[at + 1]), words[at + 2]
+        mine = next((s for s in statements if int(s["seq"]) == seq), None)
+        if mine is None:
+            out.append(f"the signed head {seq}, which somebody noted, is gone here")
+        elif digest_text(str(mine["text"])) != head:
+            out.append(f"the signed head {seq} is not the one that somebody noted: it was written anew")
+    return out
+
+
+async def _genuine(log: AnchorLog, found: Anchored) -> list[str]:
+    """Is each stamp of those whose certificates we have? Of each authority the first and the last are checked: every
+    head contains the one before it."""
+    out = []
+    stamps = [r for r in found.records if r.get("kind") == "timestamp"]
+    for name in dict.fromkeys(str(r.get("tsa")) for r in stamps):
+        mine = [r for r in stamps if r.get("tsa") == name]
+        for record in (mine[:1] + mine[-1:]) if len(mine) > 1 else mine:
+            try:
+                token = base64.b64decode(str(record["token"]))
+                said = standalone.token_of(token)
+                await verify(token, str(said["digest"]), log.authority(name), float(said["at"]))
+            except (BcpError, ValueError, KeyError) as error:
+                why = error.message if isinstance(error, BcpError) else str(error)
+                out.append(f"the time stamp of {name} for the signed head {record.get('seq')}: {why}")
+    return out

@@ -1,0 +1,88 @@
+"""``bcp evidence`` and ``bcp audit verify``: what a person types, and what the exit code says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bcp.cli import audit, evidence, render
+from bcp.kernel.errors import Refused, Transient
+
+
+@pytest.fixture
+def witnessed(house):
+    """A neighbour's folder is the witness."""
+    (house.folder / "witness").mkdir()
+    path = house.folder / "bcp.yaml"
+    path.write_text(path.read_text() + "evidence: {witnesses: {neighbour: {folder: witness}}}\n")
+    house.book.note("told", "inc-1", "bcp", text="news")
+    return house
+
+
+def test_heads_are_taken_handed_over_and_checked(witnessed, capsys, monkeypatch) -> None:
+    evidence.anchor()
+    assert "Head 1 is signed" in capsys.readouterr().out and (witnessed.folder / "witness" / "00000001.json").exists()
+    audit.verify()
+    out = capsys.readouterr().out
+    assert "neighbour keeps 1 of them" in out and "Not proved" not in out
+    monkeypatch.setattr(render, "OUT", render.Output(json=True))
+    evidence.key()
+    shown = json.loads(capsys.readouterr().out)["key"]
+    audit.verify("all", None, None)
+    data = json.loads(capsys.readouterr().out)
+    assert data["witnessed"]["key"] == shown and data["witnessed"]["witnesses"] == {"neighbour": 1}
+
+
+def test_without_anybody_outside_it_is_said(house, capsys) -> None:
+    evidence.anchor()
+    assert "Nobody outside has it" in capsys.readouterr().out
+    audit.verify()
+    assert "Not proved" in capsys.readouterr().out
+
+
+def test_a_witness_that_does_not_take_it_is_a_failure_to_be_tried_again(witnessed, capsys) -> None:
+    (witnessed.folder / "witness").rmdir()
+    with pytest.raises(Transient) as caught:
+        evidence.anchor()
+    assert caught.value.rule == "witness-gone" and "tries again" in caught.value.hint
+    assert "fail" in capsys.readouterr().out
+    audit.verify()
+    assert "neighbour could not be asked" in capsys.readouterr().out
+
+
+def test_what_was_altered_refuses_with_the_sentence(witnessed, capsys) -> None:
+    evidence.anchor()
+    (witnessed.folder / ".bcp" / "evidence" / "anchors.jsonl").write_text("")
+    with pytest.raises(Refused) as caught:
+        audit.verify()
+    assert caught.value.rule == "audit-chain" and "which neighbour has, is gone here" in caught.value.message
+    assert "which neighbour has, is gone here" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_configuration_that_is_broken_keeps_nobody_from_checking(witnessed, capsys) -> None:
+    evidence.anchor()
+    (witnessed.folder / "bcp.yaml").write_text("version: 1\norganisation: 7\n")
+    capsys.readouterr()
+    audit.verify("all", [witnessed.folder / "witness"])
+    assert "keeps 1 of them" in capsys.readouterr().out
+
+
+def test_one_run_is_checked_by_itself(witnessed, capsys) -> None:
+    witnessed.run("run-1")
+    audit.verify("run-1")
+    assert "signed with" not in capsys.readouterr().out
+
+
+def test_an_export_is_checked_by_the_same_program(witnessed, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("X", "c2VjcmV0LXNlY3JldA==")
+    evidence.export(Path("pack"))
+    out = capsys.readouterr().out
+    assert "signed with the key" in out and "verify.py" in out
+    evidence.verify(Path("pack"))
+    assert "unaltered" in capsys.readouterr().out
+    (witnessed.folder / "pack" / "README.txt").write_text("x")
+    with pytest.raises(Refused) as caught:
+        evidence.verify(Path("pack"), "", None)
+    assert caught.value.rule == "evidence-altered" and "README.txt was changed" in capsys.readouterr().out
