@@ -295,8 +295,12 @@ def sign(ground: Ground, who: Who, drill: str, role: str = "") -> str:
     Raises:
         Refused: ``not-allowed``, ``no-person``, ``drill-closed``, ``drill-running``, ``drill-damaged``.
     """
-    who.must_be_a_person()
     found = _open(ground, who, drill)
+    who.must_be_a_person()
+    contact = ground.app.people.directory.person(who.contact)
+    if contact is None:
+        hint = "Add them to the contacts, or sign as somebody else: --as CONTACT"
+        raise Refused(f"{who.contact} is not in the contacts", rule="no-person", hint=hint)
     if not found.over:
         hint = "It is signed when it has been played: bcp drill run, bcp drill close."
         raise Refused(f"{found.record.id} is {found.record.state}", rule="drill-running", hint=hint)
@@ -306,9 +310,8 @@ def sign(ground: Ground, who: Who, drill: str, role: str = "") -> str:
         hint = "bcp audit verify says what; nobody signs what cannot be proved."
         raise Refused(f"{broken[0].what}: {broken[0].damage}", rule="drill-damaged", hint=hint)
     runs = {c.what: c.head for c in record.integrity.chains if c.what in record.runs}
-    contact = ground.app.people.directory.person(who.contact)
     data = {
-        "name": contact.name if contact is not None else who.person,
+        "name": contact.name,
         "contact": who.contact,
         "role": _text(role, empty=True),
         "head": found.head,

@@ -20,7 +20,7 @@ from bcp.contracts.exercise_parts import Decision, Moment
 from bcp.contracts.exercise_plain import from_data
 from bcp.drills.play import Play, play_of
 
-TRACKED = frozenset({"id", "state", "owner", "due", "done_at", "reported_at", "retest"})
+TRACKED = frozenset({"id", "how", "state", "owner", "due", "done_at", "reported_at", "retest"})
 """What may change of a finding after the sign-off: how it is followed up, not what it says."""
 UNSIGNED = frozenset({"signed", "closed", "next", "reminded", "scheduled"})
 """Events that change nothing of what was signed."""

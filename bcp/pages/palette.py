@@ -13,16 +13,21 @@ ICONS = {"ok": "✓", "bad": "✕", "warn": "!", "busy": "●", "soft": "○"}
 nothing is said by colour alone."""
 
 _STATES = {
-    "ok": "ok unchanged done healthy good resolved closed sent found delivered read acknowledged approved met unbroken",
+    "ok": "ok unchanged done healthy good resolved closed sent found delivered read acknowledged approved met unbroken"
+    " completed",
     "bad": "failed fail undo_failed down missed firing undelivered bounced expired error broken bad refused aborted"
-    " declared confirmed",
+    " declared confirmed not-reached not-begun",
     "warn": "in_doubt doubt stopped interrupted waiting suspect partial degraded unknown warn warning"
-    " opened open undoing rejected unclear decided lost duplicated",
+    " opened open undoing rejected unclear decided lost duplicated"
+    " not-known proposed",
     "busy": "holding active running would_run new recovering failback draining claimed scheduled queued accepted"
     " sending drill",
-    "soft": "pending skipped not_reached undone none not_measured silent",
+    "soft": "pending skipped not_reached undone none not_measured silent not-measured planned ended"
+    " cancelled dismissed",
 }
-_WORDS = {"failback": "going back", "not_measured": "not measured", "declared": "confirmed"}
+_WORDS = {"failback": "going back", "not_measured": "not measured", "declared": "confirmed"} | {
+    n: n.replace("-", " ") for n in ("not-reached", "not-begun", "not-known", "not-measured")
+}
 
 
 @dataclass(frozen=True, slots=True)
