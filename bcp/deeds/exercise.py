@@ -17,7 +17,7 @@ from bcp.deeds.who import RUN, Ground, Who
 from bcp.drills.fold import Exercise
 from bcp.drills.measure import objective_of
 from bcp.drills.outline import assumptions as assumed
-from bcp.drills.outline import components, read_objective, split_person, third_parties
+from bcp.drills.outline import components, read_goal, read_objective, split_person, third_parties
 from bcp.drills.play import Play
 from bcp.drills.signed import digest_of
 from bcp.kernel.errors import Invalid, Missing, Refused
@@ -230,7 +230,7 @@ def note(ground: Ground, who: Who, drill: str, wanted: NoteOf) -> str:
             raise Invalid("a rating is 1 to 5, and of feedback", rule="no-rating", hint="--feedback TEXT --rating 4")
         data["rating"] = wanted.rating
     if wanted.reaches:
-        code, audience, _ = read_objective(f"{wanted.reaches}=0")
+        code, audience = read_goal(wanted.reaches)
         data |= {"reaches": code, "audience": audience, "kind": "decision"}
     _write(ground, who, found, "note", data)
     return found.record.id

@@ -65,7 +65,7 @@ class Exercise:
     clock: tuple[Anchor, ...] = ()
     """Of a tabletop: when its story went on, stood still or jumped."""
     reaches: tuple[Mapping[str, Any], ...] = ()
-    """Decisions by which an objective was reached: ``code``, ``audience``, ``at``, ``seq``."""
+    """Decisions by which an objective was reached: ``code``, ``audience``, ``story_s``, ``seq``."""
     signed_runs: tuple[Mapping[str, str], ...] = ()
     """Of each signature the heads of runs that it was given over."""
     seq: int = 0
@@ -184,7 +184,8 @@ def _decided(found: Exercise, event: DrillEvent, by: str, text: str) -> Exercise
     )
     found = _with(found, decisions=(*found.record.decisions, decision))
     if code := event.data.get("reaches"):
-        row = {"code": code, "audience": event.data.get("audience", ""), "at": event.at, "seq": event.seq}
+        audience, told = event.data.get("audience", ""), story_at(found.clock, event.at)
+        row = {"code": code, "audience": audience, "story_s": told, "seq": event.seq}
         found = replace(found, reaches=(*found.reaches, row))
     return found
 

@@ -144,6 +144,14 @@ def test_notes_go_where_they_belong(made) -> None:
     assert {m.kind for m in found.timeline} >= {"observation", "deviation", "decision"}
 
 
+def test_a_decision_that_reaches_an_objective(made) -> None:
+    house, drill = made
+    note(house.ground, ALICE, drill, NoteOf("all are told", reaches="rto_communicate:staff"))
+    reached = exercise_of(house.app, drill).reaches[0]
+    assert (reached["code"], reached["audience"]) == ("rto_communicate", "staff")
+    assert record_of(house.app, drill).decisions[0].what == "all are told"
+
+
 @pytest.mark.parametrize(
     ("wanted", "rule"),
     [
