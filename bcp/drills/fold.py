@@ -20,7 +20,7 @@ from bcp.contracts.exercise_parts import Decision, Moment
 from bcp.contracts.exercise_plain import from_data
 from bcp.drills.play import Play, play_of
 
-TRACKED = frozenset({"id", "state", "owner", "due", "done_at", "reported_at", "retest"})
+TRACKED = frozenset({"id", "how", "state", "owner", "due", "done_at", "reported_at", "retest"})
 """What may change of a finding after the sign-off: how it is followed up, not what it says."""
 UNSIGNED = frozenset({"signed", "closed", "next", "reminded", "scheduled"})
 """Events that change nothing of what was signed."""
@@ -37,6 +37,21 @@ class Inject:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """At this time the story was so far, and went on at this speed (story seconds a second; 0: it stands)."""
+
+    at: float
+    story_s: float
+    speed: float
+
+
+def story_at(clock: Sequence[Anchor], at: float) -> float:
+    """How far the story of a tabletop was at this time, in seconds; 0 before it began."""
+    last = next((a for a in reversed(clock) if a.at <= at), None)
+    return 0.0 if last is None else last.story_s + (at - last.at) * last.speed
+
+
+@dataclass(frozen=True, slots=True)
 class Exercise:
     """An exercise as its events tell it. ``record`` holds entered parts only; runs and incidents add theirs."""
 
@@ -47,10 +62,10 @@ class Exercise:
     measured: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     """What a conductor measured outside of runs, by what it is: ``outage``, ``mails``, ``resolvers`` ..."""
     injects: tuple[Inject, ...] = ()
-    clock: tuple[tuple[float, bool], ...] = ()
-    """When the clock of a tabletop began (true) or stopped to run."""
+    clock: tuple[Anchor, ...] = ()
+    """Of a tabletop: when its story went on, stood still or jumped."""
     reaches: tuple[Mapping[str, Any], ...] = ()
-    """Decisions by which an objective was reached: ``code``, ``audience``, ``at``, ``seq``."""
+    """Decisions by which an objective was reached: ``code``, ``audience``, ``story_s``, ``seq``."""
     signed_runs: tuple[Mapping[str, str], ...] = ()
     """Of each signature the heads of runs that it was given over."""
     seq: int = 0
@@ -125,7 +140,9 @@ def _incident(found: Exercise, event: DrillEvent) -> Exercise:
 
 
 def _clock(found: Exercise, event: DrillEvent) -> Exercise:
-    return replace(found, clock=(*found.clock, (event.at, bool(event.data["running"]))))
+    at = float(event.data.get("at") or event.at)  # one that was killed stood still since its last event
+    one = Anchor(at, float(event.data["story_s"]), float(event.data["speed"]))
+    return replace(found, clock=(*found.clock, one))
 
 
 def _inject(found: Exercise, event: DrillEvent) -> Exercise:
@@ -167,7 +184,8 @@ def _decided(found: Exercise, event: DrillEvent, by: str, text: str) -> Exercise
     )
     found = _with(found, decisions=(*found.record.decisions, decision))
     if code := event.data.get("reaches"):
-        row = {"code": code, "audience": event.data.get("audience", ""), "at": event.at, "seq": event.seq}
+        audience, told = event.data.get("audience", ""), story_at(found.clock, event.at)
+        row = {"code": code, "audience": audience, "story_s": told, "seq": event.seq}
         found = replace(found, reaches=(*found.reaches, row))
     return found
 

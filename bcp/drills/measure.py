@@ -203,31 +203,17 @@ def _by_clock(objective: Objective, facts: Facts, exercise: Exercise) -> Objecti
     ]
     if not rows:
         return replace(objective, judged="not-reached" if facts.over else "open", how="clock")
-    at = min(float(r["at"]) for r in rows)
-    seq = min(int(r["seq"]) for r in rows)
-    since = clock_at(exercise.clock, at) - onset_on_clock(exercise)
+    first = min(rows, key=lambda r: float(r["story_s"]))
+    since, seq = float(first["story_s"]) - onset_in_story(exercise), int(first["seq"])
     said: Judged = "met" if since <= objective.target else "missed"
     evidence = (f"{exercise.record.id}#{seq}",)
     return replace(objective, achieved=round(since, 1), judged=said, how="clock", evidence=evidence)
 
 
-def onset_on_clock(exercise: Exercise) -> float:
+def onset_in_story(exercise: Exercise) -> float:
     """At which second of the story the outage begins."""
     rows = exercise.measured.get("onset", ())
     return float(rows[-1].get("story_s", 0.0)) if rows else 0.0
-
-
-def clock_at(clock: Sequence[tuple[float, bool]], at: float) -> float:
-    """How long the clock of a tabletop had run at this time, in seconds: pauses do not count."""
-    total, since = 0.0, None
-    for moment, running in clock:
-        if moment > at:
-            break
-        if running and since is None:
-            since = moment
-        elif not running and since is not None:
-            total, since = total + moment - since, None
-    return total if since is None else total + max(0.0, at - since)
 
 
 def targets_of(views: Sequence[RunView]) -> tuple[Objective, ...]:

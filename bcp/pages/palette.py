@@ -14,22 +14,19 @@ nothing is said by colour alone."""
 
 _STATES = {
     "ok": "ok ready unchanged done healthy good resolved closed sent found delivered read acknowledged approved met"
-    " unbroken",
+    " unbroken completed",
     "bad": "failed fail undo_failed down missed firing undelivered bounced expired error broken bad refused aborted"
-    " declared confirmed not-ready",
+    " declared confirmed not-ready not-reached not-begun",
     "warn": "in_doubt doubt stopped interrupted waiting suspect partial degraded unknown warn warning"
     " opened open undoing rejected unclear decided lost duplicated"
-    " at-risk risk",
+    " at-risk risk not-known proposed",
     "busy": "holding active running would_run new recovering failback draining claimed scheduled queued accepted"
     " sending drill",
-    "soft": "pending skipped not_reached undone none not_measured silent",
+    "soft": "pending skipped not_reached undone none not_measured silent not-measured planned ended"
+    " cancelled dismissed",
 }
-_WORDS = {
-    "failback": "going back",
-    "not_measured": "not measured",
-    "declared": "confirmed",
-    "at-risk": "at risk",
-    "not-ready": "not ready",
+_WORDS = {"failback": "going back", "not_measured": "not measured", "declared": "confirmed"} | {
+    n: n.replace("-", " ") for n in ("not-reached", "not-begun", "not-known", "not-measured", "at-risk", "not-ready")
 }
 
 
