@@ -66,6 +66,9 @@ class QueuedMail:
     recipients: tuple[str, ...]
     arrived: float
     reason: str = ""
+    """Why the last try failed, in the words of whoever refused it."""
+    queue: str = ""
+    """Which of the relay's queues it is in (Postfix: ``active``, ``deferred``, ...); empty: not told."""
 
 
 @dataclass(frozen=True, slots=True)

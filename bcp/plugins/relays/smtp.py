@@ -22,7 +22,9 @@ from bcp.kernel.names import host_name
 from bcp.kit import smtp
 from bcp.kit.http import Http
 from bcp.kit.postfix_log import fates_of
+from bcp.kit.postfix_machines import Machines
 from bcp.kit.process import run_program
+from bcp.kit.relay_reach import Reach
 
 
 class RelayHost(Model):
@@ -96,7 +98,10 @@ class SmtpRelay:
     def __init__(self, name: str, settings: SmtpRelaySettings) -> None:
         self.name, self.settings = name, settings
         self.mx = settings.published()
-        self.can_count = bool(settings.queue.command or settings.queue.url)
+        self.shape, self.can_release = settings.kit.drain, bool(settings.kit.reach)
+        self.can_count = bool(settings.queue.command or settings.queue.url) or self.can_release
+        hosts = [h.host.rstrip(".") for h in settings.hosts]
+        self._machines = Machines({h: Reach(settings.kit.reach, h) for h in hosts}, parse_queue)
         self._arrived: dict[str, float] = {}
         """When each message seen in the queue arrived, in epoch seconds."""
 
@@ -158,10 +163,14 @@ class SmtpRelay:
             if reply.status != 200:
                 raise Transient(f"the queue of {self.name} answers {reply.status}", hint="Check queue: url:")
             return parse_queue(_whole(reply.body, reply.cut))
+        if self.can_release:
+            return await self._machines.queue()
         raise Permanent(f"{self.name} has no way to say what it holds", hint="Set queue: in bcp.yaml.")
 
     async def drain(self, domains: Sequence[str]) -> str:
-        """ETRN for each domain at each address, or the command."""
+        """ETRN for each domain at each address, or the command; ``postqueue -f`` where the machine is ours."""
+        if self.can_release and self.settings.drain == "etrn":
+            return await self._machines.flush()
         if self.settings.drain == "command":
             ended = await run_program(
                 self.settings.drain_command, timeout_s=self.settings.timeout, environment={}, cap=10_000
@@ -183,11 +192,22 @@ class SmtpRelay:
 
     async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
         """From Postfix's log: the final status of each recipient. Files that logrotate moved away are read, too."""
+        since = min((self._arrived[q] for q in queue_ids if q in self._arrived), default=0.0)
+        now = time.time()  # noqa: TID251 - dates lines of a file
+        if self.settings.log is None and self.can_release:
+            return await self._machines.fates(queue_ids, lambda t, ids: parse_log(t, ids, since=since, now=now))
         if self.settings.log is None:
             return []
         text = await asyncio.to_thread(_read_log, self.settings.log)
-        since = min((self._arrived[q] for q in queue_ids if q in self._arrived), default=0.0)
-        return parse_log(text, set(queue_ids), since=since, now=time.time())  # noqa: TID251 - dates lines of a file
+        return parse_log(text, set(queue_ids), since=since, now=now)
+
+    async def keep(self, on: bool) -> None:
+        """``defer_transports`` on every machine (postconf(5))."""
+        await self._machines.keep(on)
+
+    async def release(self, queue_ids: Sequence[str]) -> None:
+        """``postqueue -i`` for each: it releases what ``soft_bounce`` and ``defer_transports`` keep, too."""
+        await self._machines.release(queue_ids)
 
 
 def _whole(text: str, cut: bool) -> str:
@@ -231,7 +251,9 @@ def _queued(line: str) -> QueuedMail | None:
     if not (named and timed):
         return None
     reason = next((str(r["delay_reason"]) for r in people if r.get("delay_reason")), "")
-    return QueuedMail(str(ident), sender, tuple(r["address"] for r in people), float(arrived), reason)
+    where = row.get("queue_name", "")
+    place = where if isinstance(where, str) else ""
+    return QueuedMail(str(ident), sender, tuple(r["address"] for r in people), float(arrived), reason, place)
 
 
 def parse_log(text: str, wanted: set[str], *, since: float = 0.0, now: float | None = None) -> list[MailFate]:
