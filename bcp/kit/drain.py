@@ -21,7 +21,7 @@ WELL, ILL = 0.02, 0.10
 """Shares of throttled answers below which the rate doubles, and above which it halves."""
 NEAR = 0.98
 """So near the ceiling is driven."""
-AGAIN = 8
+AGAIN = 4
 """After so many steps without trouble at the ceiling a little more is tried."""
 MORE = 1.1
 BURST_S = 60.0
@@ -83,8 +83,8 @@ class Controller:
     """On their way, by queue id: when they were released."""
     refused: dict[str, str] = field(default_factory=dict)
     """Refused for good, by queue id: in whose words."""
-    _canary: int = 0
-    _through: int = 0
+    _canaries: dict[str, None] = field(default_factory=dict)
+    """The first few that are not through yet: until then nothing else goes."""
     looked: bool = False
     """Was the queue seen at all?"""
     _held: dict[str, float] = field(default_factory=dict)
@@ -94,10 +94,11 @@ class Controller:
     _window: Window = field(default_factory=lambda: Window(0))
     _refusals: list[float] = field(default_factory=list)
     _calm: int = 0
+    _well: float = 0.0
+    """The highest rate at which Exchange took everything."""
 
     def __post_init__(self) -> None:
         self.rate = min(self.shape.first_rate, self.shape.rate)
-        self._canary = self.shape.canary
         self._tokens = Bucket(self.rate, max(1.0, self.rate * LATE_S), 1.0, self.now)
         self._window = Window(self.now)
 
@@ -112,7 +113,7 @@ class Controller:
             return "paused"
         if self.looked and not self.waiting:
             return "done"
-        return "canary" if self._through < self._canary else "running"
+        return "canary" if self._canaries else "running"
 
     @property
     def stuck(self) -> bool:
@@ -138,17 +139,18 @@ class Controller:
         if {m.queue_id for m in self.waiting} != there.keys():
             self.waiting = order(there.values(), self.shape.important)
         if not self.looked:
-            self._canary, self.looked = min(self._canary, len(there)), True
+            self._canaries = {m.queue_id: None for m in self.waiting[: self.shape.canary]}
+            self.looked = True
         self._judge(now)
 
     def _left(self, ident: str) -> None:
         """It is no longer there. One that was not released went by itself, or a person took it: no sign of the rate."""
         self.refused.pop(ident, None)
         self._held.pop(ident, None)
+        self._canaries.pop(ident, None)
         self.gone += 1
         if self.away.pop(ident, None) is not None:
             self._window.gone += 1
-            self._through += 1
 
     def _back(self, mail: QueuedMail, now: float) -> None:
         """It was tried, and is still there."""
@@ -174,7 +176,7 @@ class Controller:
     def _refuse(self, mail: QueuedMail, now: float) -> None:
         self.refused[mail.queue_id] = mail.reason
         self._refusals = [t for t in self._refusals if now - t < BURST_S] + [now]
-        if self._through < self._canary:
+        if mail.queue_id in self._canaries:
             self.why = f"the canary was refused: {mail.reason}"
         elif len(self._refusals) >= self.shape.refusals:
             self.why = f"{len(self._refusals)} refusals for good within a minute: {mail.reason}"
@@ -185,17 +187,18 @@ class Controller:
         if length < self.shape.step or not (window.gone or window.throttled or window.trouble):
             return
         self._window = Window(now)
-        if self._through < self._canary:
+        if self._canaries:
             return
         share = window.share()
         if share > ILL:
-            took = window.gone / length
+            if self.rate <= self._well:
+                self._well = 0.0  # it was well once, and no longer is
             if window.throttled:
-                self.ceiling = max(took, LEAST)
+                self.ceiling = max(window.gone / length, self._well, LEAST)
             self._set(max(LEAST, self.rate / 2), now)
             self._calm = 0
         elif share < WELL:
-            self._calm += 1
+            self._calm, self._well = self._calm + 1, max(self._well, self.rate)
             if self.ceiling and self._calm >= AGAIN:
                 self.ceiling, self._calm = self.ceiling * MORE, 0
             self._set(self.rate * 2, now)
@@ -213,7 +216,7 @@ class Controller:
         """Queue ids to release now. Whoever asks releases them: they count as on their way."""
         state = self.state
         if state == "canary":
-            room = self._canary - self._through - len(self.away)
+            room = len(self._canaries)
         elif state == "running":
             room = min(int(self._tokens.look(now)), max(AHEAD, int(self.rate * AHEAD_S)) - len(self.away))
         else:
@@ -223,6 +226,8 @@ class Controller:
         for mail in self.waiting:
             if len(chosen) >= room:
                 break
+            if state == "canary" and mail.queue_id not in self._canaries:
+                continue
             if self._may(mail, now, dry):
                 chosen.append(mail.queue_id)
         self.away.update(dict.fromkeys(chosen, now))
