@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, final
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, final, runtime_checkable
 
 from bcp.contracts.dns import MxHost
 from bcp.contracts.plugin import Configured, Dependent
@@ -81,6 +81,24 @@ class MailFate:
     """Address, in lower case; empty: every recipient of the message that has no fate of its own."""
     status: str
     detail: str = ""
+
+
+FATES = frozenset({"sent", "bounced", "expired", "deleted"})
+"""Ways in which a message ends at a relay."""
+
+
+@runtime_checkable
+class OnItsWord(Protocol):
+    """A relay of which some things cannot be seen. Plans and reports name them."""
+
+    on_its_word: tuple[str, ...]
+    """Each a sentence without an end: "the service keeps mail for 5 days"."""
+
+
+def taken_on_word(relay: object) -> str:
+    """What must be believed of a relay, in one sentence; empty: nothing."""
+    words = relay.on_its_word if isinstance(relay, OnItsWord) else ()
+    return f"taken on its word: {'; '.join(words)}" if words else ""
 
 
 @final

@@ -70,6 +70,23 @@ class DrainSettings(Model):
     """Recipients whose mail goes first."""
 
 
+class WatchSettings(Model):
+    """What is looked at in peacetime."""
+
+    blocklists: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+$")]] = Field(default_factory=list)
+    """DNS blocklists on which the relay's addresses should not stand, such as `zen.spamhaus.org`. Mind their terms."""
+    resolvers: list[str] = Field(default_factory=list)
+    """Resolvers that are asked: many lists answer none of the large public ones. None: this machine's own."""
+    outage: Duration = 86400.0
+    """How long an outage the relay's disk must bear: the `mtpd` of your objectives."""
+    mails_an_hour: Annotated[float, Field(ge=0)] = 0.0
+    """Inbound mails in a busy hour, from message trace. 0: not known."""
+    mail_size: Annotated[int, Field(gt=0)] = 100_000
+    """Bytes of an average mail."""
+    queue_age: Duration = 3600.0
+    """In peacetime nothing should lie on the relay for longer."""
+
+
 class RelayMachine(Model):
     """The machine behind a relay."""
 
@@ -117,6 +134,8 @@ class RelayMachine(Model):
     """Whom it takes mail for."""
     drain: DrainSettings = DrainSettings()
     """How fast it lets go."""
+    watch: WatchSettings = WatchSettings()
+    """What is looked at in peacetime."""
 
     @field_validator("next_hop")
     @classmethod

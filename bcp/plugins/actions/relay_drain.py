@@ -9,7 +9,7 @@ from typing import Any
 from bcp.contracts.action import Access, Action, ActionPlugin, Finding, Happened, Outcome, Proposal, StepInfo
 from bcp.contracts.drain import Shaped
 from bcp.contracts.plugin import Args, Duration
-from bcp.contracts.relay import QueuedMail, Relay
+from bcp.contracts.relay import QueuedMail, Relay, taken_on_word
 from bcp.contracts.relay_machine import DrainSettings
 from bcp.contracts.services import Services
 from bcp.kernel.document import did_you_mean
@@ -71,6 +71,8 @@ class Drain(Action[DrainArgs]):
                     note += f"; draining them: {forecast(mails, shape)}"
             except (Transient, InDoubt) as error:
                 note = f"it is not known what {args.relay} holds: {error.message}"
+        if word := taken_on_word(relay):
+            note += f"; {word}"
         empty = dict.fromkeys(("recipients", "bounced", "unaccounted", "left"), 0)
         return Proposal(
             notes=(note,), outputs={"seen": waiting, "sent": waiting, **empty, "arrivals": [], "by_name": []}
@@ -143,7 +145,8 @@ class Drain(Action[DrainArgs]):
             "arrivals": sorted(arrivals)[:ARRIVALS],
             "by_name": found.by_name()[:1000],
         }
-        return Outcome(found.summary(), outputs, changed=bool(seen))
+        word = taken_on_word(relay)
+        return Outcome(found.summary() + (f"; {word}" if word else ""), outputs, changed=bool(seen))
 
     async def probe(self, args: DrainArgs, services: Services, step: StepInfo) -> Finding:
         """Asking again does no harm."""
