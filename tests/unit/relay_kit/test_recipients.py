@@ -14,7 +14,8 @@ from bcp.relay_kit.recipients import Change, Listing, addresses_in, change, gath
 
 def test_addresses_are_ours_in_one_form_each_once() -> None:
     found = gather(
-        ["Alice@Corp.test", " alice@corp.test ", "guest_x#ext#@corp.onmicrosoft.com", "b@two.test", "nonsense", "a b@corp.test",
+        ["Alice@Corp.test", " alice@corp.test ", "guest_x#ext#@corp.onmicrosoft.com", "b@two.test", "nonsense",
+         "a b@corp.test",
          "@corp.test", "x@sub.corp.test", '"q q"@corp.test'],
         ["corp.test", "Two.test"],
     )  # fmt: skip
