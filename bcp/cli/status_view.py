@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bcp.cli import render
 from bcp.cli.common import basics, runs
+from bcp.cli.drain_view import drains_of
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Missing
 from bcp.kernel.units import format_duration
@@ -61,10 +62,11 @@ def _whole(found: Runs, *, timeline: bool) -> None:
         _warn_of_lost(found)
         return
     _warn_of_lost(found)
-    data = {**status_data(view), "situation": now.data(s)}
+    lines, drains = drains_of(state, clock)
+    data = {**status_data(view), "situation": now.data(s), "drains": drains}
     if timeline:
         data["timeline"] = timeline_data(view)
-    head = now.words(s, now.holding_runs(cards), view.id)
+    head = "\n".join([now.words(s, now.holding_runs(cards), view.id), *lines])
     render.emit("bcp.status/1", data, head + "\n\n" + status_text(view, found.clock.now(), timeline))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, final
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, final, runtime_checkable
 
 from pydantic import Field, model_validator
 
@@ -91,6 +91,9 @@ class QueuedMail:
     recipients: tuple[str, ...]
     arrived: float
     reason: str = ""
+    """Why the last try failed, in the words of whoever refused it."""
+    queue: str = ""
+    """Which of the relay's queues it is in (Postfix: ``active``, ``deferred``, ...); empty: not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,24 @@ class MailFate:
     """Address, in lower case; empty: every recipient of the message that has no fate of its own."""
     status: str
     detail: str = ""
+
+
+FATES = frozenset({"sent", "bounced", "expired", "deleted"})
+"""Ways in which a message ends at a relay."""
+
+
+@runtime_checkable
+class OnItsWord(Protocol):
+    """A relay of which some things cannot be seen. Plans and reports name them."""
+
+    on_its_word: tuple[str, ...]
+    """Each a sentence without an end: "the service keeps mail for 5 days"."""
+
+
+def taken_on_word(relay: object) -> str:
+    """What must be believed of a relay, in one sentence; empty: nothing."""
+    words = relay.on_its_word if isinstance(relay, OnItsWord) else ()
+    return f"taken on its word: {'; '.join(words)}" if words else ""
 
 
 @final

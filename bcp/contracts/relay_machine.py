@@ -55,7 +55,9 @@ class DrainSettings(Model):
     rate: Annotated[float, Field(gt=0, le=1000)] = 20.0
     """Messages a second at most."""
     first_rate: Annotated[float, Field(gt=0, le=1000)] = 1.0
-    """Messages a second after the canary; doubled while all is well."""
+    """Messages a second after the canary; doubled after each step while all is well."""
+    step: Duration = 60.0
+    """So often the rate is judged: doubled where less than 2 % were throttled, halved where more than 10 % were."""
     mailbox: Annotated[int, Field(gt=0)] = 1800
     """Messages an hour to one mailbox (Exchange takes 3,600, from all senders together)."""
     pair: Annotated[int, Field(gt=0)] = 600
@@ -66,6 +68,23 @@ class DrainSettings(Model):
     """Permanent refusals within a minute that stop the drain. The mail stays with the relay."""
     important: list[Mail] = Field(default_factory=list)
     """Recipients whose mail goes first."""
+
+
+class WatchSettings(Model):
+    """What is looked at in peacetime."""
+
+    blocklists: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+$")]] = Field(default_factory=list)
+    """DNS blocklists on which the relay's addresses should not stand, such as `zen.spamhaus.org`. Mind their terms."""
+    resolvers: list[str] = Field(default_factory=list)
+    """Resolvers that are asked: many lists answer none of the large public ones. None: this machine's own."""
+    outage: Duration = 86400.0
+    """How long an outage the relay's disk must bear: the `mtpd` of your objectives."""
+    mails_an_hour: Annotated[float, Field(ge=0)] = 0.0
+    """Inbound mails in a busy hour, from message trace. 0: not known."""
+    mail_size: Annotated[int, Field(gt=0)] = 100_000
+    """Bytes of an average mail."""
+    queue_age: Duration = 3600.0
+    """In peacetime nothing should lie on the relay for longer."""
 
 
 class RelayMachine(Model):
@@ -115,6 +134,8 @@ class RelayMachine(Model):
     """Whom it takes mail for."""
     drain: DrainSettings = DrainSettings()
     """How fast it lets go."""
+    watch: WatchSettings = WatchSettings()
+    """What is looked at in peacetime."""
 
     @field_validator("next_hop")
     @classmethod

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bcp.contracts.dns import Accepted, Answer, Dns, Domain, InsideView, MxSet
+from bcp.contracts.drain import DrainBook, NoBook
 from bcp.contracts.relay import Relay
 from bcp.kernel.clock import Clock
 
@@ -276,6 +277,8 @@ class Services:
     allow_shell: tuple[str, ...] = ()
     halt: Halt = field(default_factory=Halt)
     answers: Answers = field(default_factory=NoAnswers)
+    drains: DrainBook = field(default_factory=NoBook)
+    """Where drains say how they stand, and hear what people want of them."""
 
 
 __all__ = [

@@ -22,7 +22,8 @@ from bcp.contracts.dns import (
     SwapState,
     Warmth,
 )
-from bcp.contracts.relay import MailFate, QueuedMail, Relay, RelayProbe
+from bcp.contracts.drain import Shaped
+from bcp.contracts.relay import MailFate, OnItsWord, QueuedMail, Relay, RelayProbe
 from bcp.contracts.services import (
     CanaryResult,
     Courier,
@@ -112,6 +113,16 @@ class DryRelay:
 
     def __init__(self, real: Relay) -> None:
         self.real, self.name, self.mx, self.can_count = real, real.name, real.mx, real.can_count
+        if isinstance(real, OnItsWord):
+            self.on_its_word = real.on_its_word
+        if isinstance(real, Shaped):  # a plan forecasts its drain
+            self.shape, self.can_release = real.shape, real.can_release
+
+    async def keep(self, on: bool) -> None:
+        """Nothing is told to the relay."""
+
+    async def release(self, queue_ids: Sequence[str]) -> None:
+        """Nothing goes."""
 
     async def probe(self, domain: str, recipient: str) -> list[RelayProbe]:
         """Probe the relay for real."""

@@ -26,6 +26,7 @@ from bcp.mx.forecast import Forecast
 from bcp.plan.build import Request
 from bcp.playbook.load import Loaded
 from bcp.settings import Configuration
+from bcp.store.files.drains import DrainFiles
 from bcp.store.sqlite.state import SqliteState
 from bcp.wiring.facts import FACTS_LAST_S, facts_of, switch_time
 from bcp.wiring.forecast import LOOKED_AT, approval_waits, class_of, expected, ttls_of
@@ -159,6 +160,7 @@ class Running:
             allow_shell=tuple(self.settings.shell.allow),
             halt=halt,
             answers=Replies(self.people, world),
+            drains=DrainFiles(self.configuration.state),
         )
         return real if writes else _read_only(real, courier)
 

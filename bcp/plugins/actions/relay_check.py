@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, Refusal, StepInfo
 from bcp.contracts.plugin import Args
+from bcp.contracts.relay import RelayProbe, taken_on_word
 from bcp.contracts.services import Services
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import Invalid, Transient
@@ -52,23 +55,37 @@ class RelayCheck(Action[RelayCheckArgs]):
         relay = services.relays.get(args.relay)
         if relay is None:
             raise Invalid(f"there is no relay {args.relay!r}", hint=did_you_mean(args.relay, services.relays))
-        opened, count = False, 0
+        opened, count, dead = False, 0, dict[str, None]()
         for domain in args.domains or services.domains:
-            for found in await relay.probe(domain, ""):
-                count += 1
+            probes = await relay.probe(domain, "")
+            for found in probes:
                 opened = opened or found.open_relay
-                if not found.accepts:
+                if not found.accepts and not _borne(found, probes):
                     raise Transient(
                         f"the relay {args.relay} at {found.address} does not take mail for {domain}: {found.message}",
                         hint="Repair the relay before moving MX to it.",
                     )
+                count += found.accepts
+                dead |= {} if found.accepts else {found.host.rstrip("."): None}
         queued = len(await relay.queue()) if relay.can_count else -1
         return Outcome(
             f"{args.relay} accepts at {count} address{'es' if count != 1 else ''}"
-            + (f", {queued} queued" if queued >= 0 else ""),
+            + (f", {queued} queued" if queued >= 0 else "")
+            + "".join(f"; {host} does not answer, the other hosts take its mail" for host in dead)
+            + (f"; {word}" if (word := taken_on_word(relay)) else ""),
             {"accepts": True, "open_relay": opened, "queued": queued},
             changed=False,
         )
+
+
+def _borne(dead: RelayProbe, probes: Sequence[RelayProbe]) -> bool:
+    """A host that does not answer at all is passed over by senders (RFC 5321 section 5.1), where another host of the
+    relay takes mail at every address. One that answers, and not with yes, is not passed over: it defers or bounces."""
+    others: dict[str, bool] = {}
+    for p in probes:
+        if p.host != dead.host:
+            others[p.host] = others.get(p.host, True) and p.accepts
+    return bool(dead.host) and dead.code == 0 and any(others.values())
 
 
 PLUGIN = ActionPlugin(api=1, make=RelayCheck)

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bcp.contracts.action import Access, Action, ActionPlugin, Finding, Happened, Outcome, Proposal, StepInfo
+from bcp.contracts.drain import Shaped
 from bcp.contracts.plugin import Args, Duration
-from bcp.contracts.relay import QueuedMail, Relay
+from bcp.contracts.relay import QueuedMail, Relay, taken_on_word
+from bcp.contracts.relay_machine import DrainSettings
 from bcp.contracts.services import Services
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
 from bcp.kernel.units import format_duration
+from bcp.kit.drain_plan import forecast
+from bcp.kit.drain_run import ShapedDrain
 from bcp.kit.mail_account import account
 
 ARRIVALS = 50
@@ -61,10 +65,14 @@ class Drain(Action[DrainArgs]):
         note, waiting = f"{args.relay} cannot say what it holds", 0
         if relay.can_count:
             try:
-                waiting = len(_ours(await relay.queue(), args, services))
-                note = f"{args.relay} holds {waiting} message(s) for us"
+                mails = _ours(await relay.queue(), args, services)
+                waiting, note = len(mails), f"{args.relay} holds {len(mails)} message(s) for us"
+                if (shape := _shape(relay)) is not None and mails:
+                    note += f"; draining them: {forecast(mails, shape)}"
             except (Transient, InDoubt) as error:
                 note = f"it is not known what {args.relay} holds: {error.message}"
+        if word := taken_on_word(relay):
+            note += f"; {word}"
         empty = dict.fromkeys(("recipients", "bounced", "unaccounted", "left"), 0)
         return Proposal(
             notes=(note,), outputs={"seen": waiting, "sent": waiting, **empty, "arrivals": [], "by_name": []}
@@ -80,6 +88,8 @@ class Drain(Action[DrainArgs]):
                 f"{args.relay} was asked to deliver, and cannot say what it holds",
                 hint="Set queue: of the relay in bcp.yaml, or look by hand.",
             )
+        if isinstance(relay, Shaped) and relay.can_release:
+            return await self._shaped(relay, relay, domains, args, services)
         watch = _Watch()
         deadline, empty_since = clock.monotonic() + args.timeout, None
         while True:
@@ -94,6 +104,15 @@ class Drain(Action[DrainArgs]):
                 await self._ask(relay, domains, watch)
             await clock.sleep(args.ask_every)
         return await self._account(relay, watch.seen, watch.arrivals)
+
+    async def _shaped(
+        self, relay: Relay, shaped: Shaped, domains: list[str], args: DrainArgs, services: Services
+    ) -> Outcome:
+        """Mail by mail, no faster than Exchange takes it."""
+        ours = frozenset(d.lower() for d in domains)
+        drain = ShapedDrain(relay, shaped, ours, services.clock, services.drains)
+        await drain.run(args.timeout, args.quiet)
+        return await self._account(relay, drain.seen.recipients, drain.seen.arrivals)
 
     async def _look(self, relay: Relay, args: DrainArgs, services: Services, watch: _Watch) -> list[QueuedMail] | None:
         """What it holds for us now; ``None`` when it does not say, which is not *nothing*."""
@@ -126,11 +145,17 @@ class Drain(Action[DrainArgs]):
             "arrivals": sorted(arrivals)[:ARRIVALS],
             "by_name": found.by_name()[:1000],
         }
-        return Outcome(found.summary(), outputs, changed=bool(seen))
+        word = taken_on_word(relay)
+        return Outcome(found.summary() + (f"; {word}" if word else ""), outputs, changed=bool(seen))
 
     async def probe(self, args: DrainArgs, services: Services, step: StepInfo) -> Finding:
         """Asking again does no harm."""
         return Finding(Happened.NO)
+
+
+def _shape(relay: Relay) -> DrainSettings | None:
+    """How a relay is drained mail by mail; ``None``: all at once."""
+    return relay.shape if isinstance(relay, Shaped) and relay.can_release else None
 
 
 def _relay(args: DrainArgs, services: Services) -> Relay:

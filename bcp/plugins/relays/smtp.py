@@ -10,35 +10,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from bcp.contracts.dns import MxHost
 from bcp.contracts.plugin import Duration, Model
 from bcp.contracts.relay import MailFate, QueuedMail, RelayPlugin, RelayProbe, RelaySettings, WayOut
+from bcp.contracts.relay_host import RelayHost
 from bcp.contracts.relay_machine import RelayMachine
-from bcp.kernel.errors import Invalid, Permanent, Transient
-from bcp.kernel.json_in import loads
-from bcp.kernel.names import host_name
-from bcp.kit import smtp
+from bcp.kernel.errors import Permanent, Transient
 from bcp.kit.http import Http
 from bcp.kit.postfix_log import fates_of
+from bcp.kit.postfix_machines import Machines
+from bcp.kit.postfix_queue import parse_queue, whole
 from bcp.kit.process import run_program
-
-
-class RelayHost(Model):
-    """One MX host of the relay."""
-
-    host: str
-    """Name that is published as MX."""
-    preference: Annotated[int, Field(ge=0, le=65535)] = 10
-    """MX preference; lower is tried first."""
-    addresses: list[str] = Field(default_factory=list)
-    """Addresses to probe, where the name cannot be resolved from here. Empty: the name is resolved."""
-
-    @field_validator("host")
-    @classmethod
-    def _absolute(cls, value: str) -> str:
-        return host_name(value)
+from bcp.kit.relay_probe import addresses_of_host, probe_hosts
+from bcp.kit.relay_reach import Reach
 
 
 class QueueSource(Model):
@@ -96,42 +82,17 @@ class SmtpRelay:
     def __init__(self, name: str, settings: SmtpRelaySettings) -> None:
         self.name, self.settings = name, settings
         self.mx = settings.published()
-        self.can_count = bool(settings.queue.command or settings.queue.url)
+        self.shape, self.can_release = settings.kit.drain, bool(settings.kit.reach)
+        self.can_count = bool(settings.queue.command or settings.queue.url) or self.can_release
+        hosts = [h.host.rstrip(".") for h in settings.hosts]
+        self._machines = Machines({h: Reach(settings.kit.reach, h) for h in hosts}, parse_queue)
         self._arrived: dict[str, float] = {}
         """When each message seen in the queue arrived, in epoch seconds."""
 
     async def probe(self, domain: str, recipient: str) -> list[RelayProbe]:
         """RCPT for our domain at each address, and for a domain that is not ours."""
-        found = []
         wanted = recipient or self.settings.probe_recipient or f"postmaster@{domain}"
-        for host in self.settings.hosts:
-            for address in host.addresses or await _addresses(host.host):
-                talk = await smtp.rcpt(
-                    address,
-                    self.settings.port,
-                    recipient=wanted,
-                    sender="",
-                    timeout_s=self.settings.timeout,
-                    tls_name=host.host,
-                    second_recipient="nobody@open-relay-test.invalid",
-                )
-                text = "accepts" if talk.ok else talk.say()
-                found.append(
-                    RelayProbe(
-                        f"{address}:{self.settings.port}",
-                        talk.ok,
-                        talk.ok and talk.second_code == 250,
-                        talk.code,
-                        text,
-                        talk.tls,
-                        talk.spki_sha256,
-                        host.host,
-                        talk.chain,
-                    )
-                )
-            if not host.addresses and not found:
-                found.append(RelayProbe(host.host, False, message="its name does not resolve"))
-        return found
+        return await probe_hosts(self.settings.hosts, self.settings.port, wanted, self.settings.timeout)
 
     async def queue(self) -> list[QueuedMail]:
         """What ``postqueue -j`` says."""
@@ -148,7 +109,7 @@ class SmtpRelay:
                     f"{source.command[0]} ended with {ended.code}: {ended.stderr.strip()[-200:]}",
                     hint="Run it by hand.",
                 )
-            return parse_queue(_whole(ended.stdout, ended.truncated))
+            return parse_queue(whole(ended.stdout, ended.truncated))
         if source.url:
             http = Http()
             try:
@@ -157,11 +118,15 @@ class SmtpRelay:
                 await http.close()
             if reply.status != 200:
                 raise Transient(f"the queue of {self.name} answers {reply.status}", hint="Check queue: url:")
-            return parse_queue(_whole(reply.body, reply.cut))
+            return parse_queue(whole(reply.body, reply.cut))
+        if self.can_release:
+            return await self._machines.queue()
         raise Permanent(f"{self.name} has no way to say what it holds", hint="Set queue: in bcp.yaml.")
 
     async def drain(self, domains: Sequence[str]) -> str:
-        """ETRN for each domain at each address, or the command."""
+        """ETRN for each domain at each address, or the command; ``postqueue -f`` where the machine is ours."""
+        if self.can_release and self.settings.drain == "etrn":
+            return await self._machines.flush()
         if self.settings.drain == "command":
             ended = await run_program(
                 self.settings.drain_command, timeout_s=self.settings.timeout, environment={}, cap=10_000
@@ -177,61 +142,28 @@ class SmtpRelay:
         answers = [
             await _etrn(address, self.settings.port, domains, self.settings.timeout)
             for host in self.settings.hosts
-            for address in host.addresses or await _addresses(host.host)
+            for address in host.addresses or await addresses_of_host(host.host)
         ]
         return "; ".join(answers)
 
     async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
         """From Postfix's log: the final status of each recipient. Files that logrotate moved away are read, too."""
+        since = min((self._arrived[q] for q in queue_ids if q in self._arrived), default=0.0)
+        now = time.time()  # noqa: TID251 - dates lines of a file
+        if self.settings.log is None and self.can_release:
+            return await self._machines.fates(queue_ids, lambda t, ids: parse_log(t, ids, since=since, now=now))
         if self.settings.log is None:
             return []
         text = await asyncio.to_thread(_read_log, self.settings.log)
-        since = min((self._arrived[q] for q in queue_ids if q in self._arrived), default=0.0)
-        return parse_log(text, set(queue_ids), since=since, now=time.time())  # noqa: TID251 - dates lines of a file
+        return parse_log(text, set(queue_ids), since=since, now=now)
 
+    async def keep(self, on: bool) -> None:
+        """``defer_transports`` on every machine (postconf(5))."""
+        await self._machines.keep(on)
 
-def _whole(text: str, cut: bool) -> str:
-    """A listing that was cut, be it at the end of a line, shows fewer mails than there are."""
-    if cut:
-        raise Transient("the queue listing is longer than 50 MB", hint="Look at the relay: such a queue is no backup.")
-    return text
-
-
-def parse_queue(text: str) -> list[QueuedMail]:
-    """Lines of JSON as printed by ``postqueue -j`` (postqueue(1))."""
-    found = []
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        mail = _queued(line)
-        if mail is None:
-            raise Transient(
-                f"the queue listing is not what postqueue -j prints: {line[:80]!r}", hint="Check queue: in bcp.yaml."
-            )
-        found.append(mail)
-    return found
-
-
-MAX_TIME = 1e11
-"""Seconds: beyond the year 5000 no mail arrived."""
-
-
-def _queued(line: str) -> QueuedMail | None:
-    """One line; ``None`` where it is not what Postfix writes: a mail that is not counted would be lost from sight."""
-    try:
-        row = loads(line)
-    except Invalid:
-        return None
-    if not isinstance(row, dict) or not isinstance(row.get("recipients"), list):
-        return None
-    ident, arrived, sender = row.get("queue_id"), row.get("arrival_time", 0), row.get("sender", "")
-    people = [r for r in row["recipients"] if isinstance(r, dict) and isinstance(r.get("address"), str)]
-    named = isinstance(ident, str) and ident and isinstance(sender, str) and len(people) == len(row["recipients"])
-    timed = isinstance(arrived, (int, float)) and not isinstance(arrived, bool) and 0 <= arrived < MAX_TIME
-    if not (named and timed):
-        return None
-    reason = next((str(r["delay_reason"]) for r in people if r.get("delay_reason")), "")
-    return QueuedMail(str(ident), sender, tuple(r["address"] for r in people), float(arrived), reason)
+    async def release(self, queue_ids: Sequence[str]) -> None:
+        """``postqueue -i`` for each: it releases what ``soft_bounce`` and ``defer_transports`` keep, too."""
+        await self._machines.release(queue_ids)
 
 
 def parse_log(text: str, wanted: set[str], *, since: float = 0.0, now: float | None = None) -> list[MailFate]:
@@ -259,16 +191,6 @@ def _read_log(path: Path) -> str:
                     hint="Check log: in bcp.yaml.",
                 ) from error
     return "\n".join(parts)
-
-
-async def _addresses(host: str) -> list[str]:
-    import socket
-
-    try:
-        rows = await asyncio.get_running_loop().getaddrinfo(host.rstrip("."), None, type=socket.SOCK_STREAM)
-    except OSError:
-        return []
-    return list(dict.fromkeys(str(r[4][0]) for r in rows))
 
 
 async def _etrn(address: str, port: int, domains: Sequence[str], timeout_s: float) -> str:

@@ -59,6 +59,41 @@ def test_one_address_that_does_not_take_it_refuses() -> None:
         perform()
 
 
+def at(host, code=250, *, accepts=None):
+    """An address of a host; 0: nobody answers."""
+    return RelayProbe(f"{host}:25", code == 250 if accepts is None else accepts, code=code, message="said", host=host)
+
+
+def test_of_two_relays_one_may_be_dead_and_is_named() -> None:
+    """Senders pass over a host that does not answer."""
+    found, _ = plan(Relay(at("a."), at("b.", 0)), domains=["one.test"])
+    assert found.refusals == ()
+    assert found.notes == (
+        "mx-backup accepts at 1 address, 0 queued; b does not answer, the other hosts take its mail",
+    )
+
+
+@pytest.mark.parametrize(
+    "probes",
+    [
+        (at("a."), at("b.", 450)),  # it answers: mail for it waits, or bounces
+        (at("a.", 0), at("b.", 0)),
+        (at("a."), at("a.", 0)),  # another address of the same host
+        (at("a."), at("c.", 450), at("b.", 0)),
+    ],
+)
+def test_what_senders_do_not_pass_over_refuses(probes) -> None:
+    assert plan(Relay(*probes))[0].refusals[0].rule == "relay-not-ready"
+
+
+def test_what_must_be_believed_is_said() -> None:
+    """A service of somebody else's."""
+    relay = Relay(GOOD)
+    relay.on_its_word = ("it keeps mail for 5 days",)
+    (note,) = plan(relay, domains=["one.test"])[0].notes
+    assert note.endswith("; taken on its word: it keeps mail for 5 days")
+
+
 def test_an_open_relay_is_refused_and_may_be_overridden() -> None:
     """It would be on every block list before the outage is over."""
     (refusal,) = plan(Relay(GOOD, RelayProbe("192.0.2.8:25", True, True)))[0].refusals

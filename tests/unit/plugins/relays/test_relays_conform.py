@@ -51,6 +51,79 @@ class TestSmtp(RelaySuite):
                 )
 
 
+class TestHosted(RelaySuite):
+    """A service of somebody else's: queue and fates by programs of ours."""
+
+    plugin = registry.find(RelayPlugin, "hosted")
+
+    def settings(self) -> dict[str, Any]:
+        for name in ("queue", "fates"):
+            (self.folder / name).touch()
+        return {
+            "hosts": [{"host": "Backup.Service.test", "addresses": ["127.0.0.1"]}], "port": 9,
+            "queue": {"command": ["cat", str(self.folder / "queue")]},
+            "fates": {"command": ["cat", str(self.folder / "fates")]},
+            "drain": {"command": ["true"]},
+        }  # fmt: skip
+
+    def hold(self, mails: Sequence[QueuedMail]) -> None:
+        rows = [
+            {
+                "queue_id": m.queue_id,
+                "arrival_time": m.arrived,
+                "sender": m.sender,
+                "recipients": [{"address": r} for r in m.recipients],
+            }
+            for m in mails
+        ]
+        (self.folder / "queue").write_text("".join(json.dumps(r) + "\n" for r in rows))
+
+    def garble(self, listing: bytes) -> None:
+        (self.folder / "queue").write_bytes(listing)
+
+    def end(self, fates: Sequence[MailFate]) -> None:
+        with (self.folder / "fates").open("a") as out:
+            out.writelines(
+                json.dumps({"queue_id": f.queue_id, "recipient": f.recipient, "status": f.status, "detail": f.detail})
+                + "\n"
+                for f in fates
+            )
+
+
+class TestHostedOnItsWord(RelaySuite):
+    """The same with nothing to ask it by."""
+
+    plugin = registry.find(RelayPlugin, "hosted")
+    counts, tells_fates = False, False
+
+    def settings(self) -> dict[str, Any]:
+        return {"hosts": [{"host": "Backup.Service.test", "addresses": ["127.0.0.1"]}], "port": 9}
+
+    def test_what_is_taken_on_its_word_is_said(self) -> None:
+        """All of it; with a queue and fates, less."""
+        from bcp.contracts.relay import taken_on_word
+
+        said = taken_on_word(self.make(vendor="Acme", keeps="30d"))
+        assert "Acme keeps mail for 30 days" in said and "no queue:" in said and "no fates:" in said
+        assert "no queue:" not in taken_on_word(self.make(queue={"command": ["x"]}))
+        assert self.run(self.make().drain([])) == "the service delivers by itself"
+
+    def test_fates_that_are_none_are_no_fates(self) -> None:
+        """An error of the tree; what was not asked for, and what is no end, is not believed."""
+        from bcp.kernel.errors import Transient
+        from bcp.plugins.relays.hosted import parse_fates
+
+        good = '{"queue_id": "A", "recipient": "X@corp.test", "status": "sent"}'
+        assert parse_fates(good, {"A"}) == [MailFate("A", "x@corp.test", "sent", "")]
+        assert parse_fates(good, {"B"}) == [] == parse_fates(good.replace("sent", "deferred"), {"A"})
+        for bad in ("<html>", "[]", "{}", '{"queue_id": 1, "status": "sent"}'):
+            found = self.run(self.outcome(self.wrapped(parse_fates, bad)))
+            assert isinstance(found, Transient), bad
+
+    async def wrapped(self, parse: Any, text: str) -> Any:
+        return parse(text, {"A"})
+
+
 def test_every_relay_of_ours_is_here() -> None:
     """A new one joins."""
     assert {

@@ -1,0 +1,188 @@
+"""A shaped drain, carried out: looks at the queue and releases mails side by side, until all is gone or it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+from bcp.contracts.drain import DrainBook, DrainStatus, Shaped
+from bcp.contracts.relay import QueuedMail, Relay
+from bcp.kernel.clock import Clock
+from bcp.kernel.errors import BcpError, InDoubt, Refused, Transient
+from bcp.kernel.units import format_duration
+from bcp.kit.drain import Controller
+
+TICK_S = 0.5
+LOOK_S = 2.0
+BUSY = 4
+"""A look that took so long is repeated after so many times its length: the relay has other things to do."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was in the queue at any time of the drain."""
+
+    recipients: dict[str, dict[str, None]] = field(default_factory=dict)
+    """Recipients of ours by queue id: the queue shows only those that are left."""
+    arrivals: set[float] = field(default_factory=set)
+    trouble: str = ""
+
+    def note(self, mails: Sequence[QueuedMail], domains: frozenset[str]) -> list[QueuedMail]:
+        """Remember them; returns those that are ours."""
+        ours = [m for m in mails if any(domain_of(r) in domains for r in m.recipients)]
+        for mail in ours:
+            known = (r for r in mail.recipients if domain_of(r) in domains)
+            self.recipients.setdefault(mail.queue_id, {}).update(dict.fromkeys(known))
+            if mail.arrived > 0:
+                self.arrivals.add(mail.arrived)
+        return ours
+
+
+def domain_of(address: str) -> str:
+    """In lower case."""
+    return address.rpartition("@")[2].lower()
+
+
+@dataclass(slots=True)
+class ShapedDrain:
+    """One drain of one relay."""
+
+    relay: Relay
+    shaped: Shaped
+    domains: frozenset[str]
+    clock: Clock
+    book: DrainBook
+    seen: Seen = field(default_factory=Seen)
+    on_status: Callable[[DrainStatus], None] = lambda _status: None
+    _began: float = 0.0
+    _empty_since: float | None = None
+
+    async def run(self, timeout_s: float, quiet_s: float) -> DrainStatus:
+        """To the end: empty for ``quiet_s``. Then the relay delivers by itself again.
+
+        Raises:
+            Refused: another process drives it (``drain.driven``), a person stopped it (``drain.stopped``), or Exchange
+                refuses mail for good (``drain.refused``). The relay keeps what it has.
+            Transient: the time is over, or the relay does not say what it holds.
+        """
+        name = self.relay.name
+        if not self.book.drive(name):
+            text = f"the drain of {name} is driven by another process"
+            raise Refused(text, hint="bcp relay drain --show", rule="drain.driven")
+        self._began = self.clock.now()
+        controller = Controller(self.shaped.shape, self.clock.monotonic())
+        try:
+            await self.shaped.keep(True)
+            async with self._looking(controller) as looks:
+                status = await self._drive(looks, controller, self.clock.monotonic() + timeout_s, quiet_s)
+            await self.shaped.keep(False)
+            return status
+        finally:
+            self.book.leave(name)
+
+    @contextlib.asynccontextmanager
+    async def _looking(self, controller: Controller) -> AsyncIterator[asyncio.Task[None]]:
+        """Looks at the queue meanwhile: a long queue takes seconds to list, and the mails must not wait for it."""
+        task = asyncio.get_running_loop().create_task(self._look_on(controller))
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _look_on(self, controller: Controller) -> None:
+        while True:
+            began = self.clock.monotonic()
+            try:
+                mails = self.seen.note(await self.relay.queue(), self.domains)
+                controller.see(mails, began, self.clock.monotonic())
+                self.seen.trouble = ""
+            except (Transient, InDoubt) as error:
+                self.seen.trouble = error.message
+            await self.clock.sleep(max(LOOK_S, BUSY * (self.clock.monotonic() - began)))
+
+    async def _drive(
+        self, looks: asyncio.Task[None], controller: Controller, deadline: float, quiet_s: float
+    ) -> DrainStatus:
+        while True:
+            if looks.done():
+                looks.result()  # what ended it
+            now = self.clock.monotonic()
+            controller.wish = self.book.wish(self.relay.name)
+            await self._release(controller, now)
+            status = self._tell(controller)
+            if self._over(controller, now, quiet_s):
+                return status
+            _raise_if_stuck(status, controller)
+            if now >= deadline:
+                raise self._late(status, quiet_s)
+            await self.clock.sleep(TICK_S)
+
+    async def _release(self, controller: Controller, now: float) -> None:
+        ids = controller.due(now)
+        if not ids:
+            return
+        try:
+            await self.shaped.release(ids)
+        except (Transient, InDoubt) as error:
+            controller.give_back(ids)
+            self.seen.trouble = error.message
+
+    def _over(self, controller: Controller, now: float, quiet_s: float) -> bool:
+        if controller.state != "done" or self.seen.trouble:
+            self._empty_since = None
+            return False
+        self._empty_since = now if self._empty_since is None else self._empty_since
+        return now - self._empty_since >= quiet_s
+
+    def _tell(self, controller: Controller) -> DrainStatus:
+        status = DrainStatus(
+            self.relay.name,
+            controller.state,
+            len(controller.waiting),
+            controller.gone,
+            controller.throttled,
+            len(controller.refused),
+            round(controller.rate, 3),
+            round(controller.seconds_left(), 1),
+            self._began,
+            self.clock.now(),
+            controller.why or self.seen.trouble,
+        )
+        if not controller.looked:
+            return status
+        with contextlib.suppress(BcpError):  # a full disk loses the line, and delivers all the same
+            self.book.tell(status)
+        self.on_status(status)
+        return status
+
+    def _late(self, status: DrainStatus, quiet_s: float) -> Transient:
+        name = self.relay.name
+        if self.seen.trouble:
+            text = f"{name} does not say what it holds: {self.seen.trouble}"
+        elif not status.waiting:
+            text = f"the queue of {name} is empty, but not yet for {format_duration(quiet_s)} (quiet:)"
+        else:
+            text = (
+                f"{status.waiting} message(s) are still at {name}, {status.gone} have left it; "
+                f"about {format_duration(status.seconds_left)} more"
+            )
+        hint = "The relay keeps its mail. `bcp relay drain` goes on, and so does `bcp resume`."
+        return Transient(text, hint=hint, rule="drain.late")
+
+
+def _raise_if_stuck(status: DrainStatus, controller: Controller) -> None:
+    """Stopped by a person, by refusals, or nothing is left that could go."""
+    if controller.why or controller.stuck:
+        first = next(iter(controller.refused.values()), "")
+        why = controller.why or f"{len(controller.refused)} message(s) are refused for good: {first}"
+        raise Refused(
+            f"the drain of {status.relay} stopped: {why}",
+            hint="The relay keeps them. Where Exchange is right, `bcp-relay bounce on` on the relay lets them bounce.",
+            rule="drain.refused",
+        )
+    if controller.wish == "stop":
+        text = f"the drain of {status.relay} was stopped: {status.waiting} message(s) stay with the relay"
+        raise Refused(text, hint="bcp relay drain goes on.", rule="drain.stopped")

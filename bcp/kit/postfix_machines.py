@@ -1,0 +1,90 @@
+"""The machines of one relay, each asked by ``bcp-relay``: one queue of all, and each mail released where it lies.
+
+With several machines a queue id is told with its host (``4Q1@relay2.example.net``): two may use the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+
+from bcp.contracts.relay import MailFate, QueuedMail
+from bcp.kernel.errors import BcpError, Transient
+from bcp.kit.relay_reach import Reach
+
+
+class Machines:
+    """Every host of a relay that can be asked. One that is dead does not keep the others from being drained."""
+
+    def __init__(self, reaches: Mapping[str, Reach], read_queue: Callable[[str], list[QueuedMail]]) -> None:
+        self.reaches, self._read_queue = dict(reaches), read_queue
+        self.dead: dict[str, str] = {}
+        """Hosts that did not answer the last time, and what was said instead."""
+
+    @property
+    def several(self) -> bool:
+        """Is there more than one?"""
+        return len(self.reaches) > 1
+
+    async def queue(self) -> list[QueuedMail]:
+        """What all hold together. Raises ``Transient`` where none answers."""
+        texts = await self._all({h: r.ask("queue") for h, r in self.reaches.items()})
+        return [
+            replace(m, queue_id=f"{m.queue_id}@{host}") if self.several else m
+            for host, text in texts.items()
+            for m in self._read_queue(text)
+        ]
+
+    async def keep(self, on: bool) -> None:
+        """All of them that answer."""
+        await self._all({h: r.ask("keep" if on else "flow") for h, r in self.reaches.items()})
+
+    async def flush(self) -> str:
+        """All of them that answer."""
+        asked = await self._all({h: r.ask("flush") for h, r in self.reaches.items()})
+        return f"asked: {', '.join(asked)}"
+
+    async def release(self, queue_ids: Sequence[str]) -> None:
+        """Each where it lies."""
+        work = {h: self.reaches[h].ask("release", stdin=_lines(ids)) for h, ids in self._by_host(queue_ids).items()}
+        await self._all(work)
+
+    async def fates(self, queue_ids: Sequence[str], read: Callable[[str, set[str]], list[MailFate]]) -> list[MailFate]:
+        """What their logs tell of these. ``read`` gets the lines of one log, and the ids there."""
+        found = []
+        for host, ids in self._by_host(queue_ids).items():
+            text = await self.reaches[host].ask("log", stdin=_lines(ids), timeout_s=300.0)
+            rows = read(text, set(ids))
+            found += [replace(f, queue_id=f"{f.queue_id}@{host}") if self.several else f for f in rows]
+        return found
+
+    def _by_host(self, queue_ids: Sequence[str]) -> dict[str, list[str]]:
+        if not self.several:
+            return {next(iter(self.reaches)): list(queue_ids)} if queue_ids else {}
+        found: dict[str, list[str]] = {}
+        for ident in queue_ids:
+            plain, _, host = ident.partition("@")
+            if host in self.reaches:
+                found.setdefault(host, []).append(plain)
+        return found
+
+    async def _all(self, work: Mapping[str, Awaitable[str]]) -> dict[str, str]:
+        """Side by side; what the living say. Raises the first error where nobody lives."""
+        answers = dict(zip(work, await asyncio.gather(*work.values(), return_exceptions=True), strict=True))
+        for host, answer in answers.items():
+            if isinstance(answer, BaseException) and not isinstance(answer, BcpError):
+                raise answer
+            if isinstance(answer, BcpError):
+                self.dead[host] = answer.message
+            else:
+                self.dead.pop(host, None)
+        living = {h: a for h, a in answers.items() if isinstance(a, str)}
+        if answers and not living:
+            first = next(a for a in answers.values() if isinstance(a, BcpError))
+            raise first if not self.several else Transient(f"no relay host answers: {first.message}", hint=first.hint)
+        return living
+
+
+def _lines(ids: Sequence[str]) -> bytes:
+    return "".join(f"{i}\n" for i in ids).encode()

@@ -1,0 +1,166 @@
+"""``hosted``: a relay that is somebody's service (a mail gateway, a hosted backup MX).
+
+From outside it can be seen that it takes mail. What it holds and what became of it is known as far as a command or URL
+of yours tells; all else is taken on its word, and plans and reports say which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bcp.contracts.dns import MxHost
+from bcp.contracts.plugin import Duration, Model
+from bcp.contracts.relay import FATES, MailFate, QueuedMail, RelayPlugin, RelayProbe, RelaySettings, WayOut
+from bcp.contracts.relay_host import RelayHost
+from bcp.kernel.errors import Invalid, Permanent, Transient
+from bcp.kernel.json_in import loads
+from bcp.kernel.secret import Secret
+from bcp.kit.http import Http
+from bcp.kit.postfix_queue import parse_queue, whole
+from bcp.kit.process import run_program
+from bcp.kit.relay_probe import probe_hosts
+
+CAP = 50_000_000
+
+
+class Told(Model):
+    """A program, or a URL, that asks the service. One of both."""
+
+    command: list[str] = Field(default_factory=list)
+    """Program and arguments. No shell. Queue ids come on its standard input, one a line."""
+    url: str = ""
+    """http(s) URL. Queue ids are sent as the body of a POST, one a line; without any it is a GET."""
+    token: Secret | None = None
+    """Sent as `Authorization: Bearer` to the URL."""
+
+
+class HostedSettings(RelaySettings):
+    """A service."""
+
+    kind: Literal["hosted"] = "hosted"
+    """Which plug-in."""
+    hosts: Annotated[list[RelayHost], Field(min_length=1)]
+    """Its MX hosts, as it told you."""
+    vendor: str = "the service"
+    """Whose it is, for plans and reports."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    """SMTP port."""
+    probe_recipient: str = ""
+    """Address used in probes. Empty: postmaster@ the domain."""
+    keeps: Duration = 5 * 86400.0
+    """How long it says that it keeps mail. Taken on its word."""
+    queue: Told = Told()
+    """What it holds, as lines of JSON like those of `postqueue -j`: queue_id, sender, arrival_time, recipients."""
+    fates: Told = Told()
+    """What became of messages: lines of JSON with queue_id, recipient, status (sent, bounced, expired), detail."""
+    drain: Told = Told()
+    """How it is asked to deliver. Without it: it delivers by itself."""
+    timeout: Duration = 10.0
+    """For one conversation."""
+
+    def published(self) -> tuple[MxHost, ...]:
+        """Its hosts, as they would stand in MX."""
+        return tuple(MxHost(h.preference, h.host) for h in self.hosts)
+
+    def way_out(self) -> WayOut | None:
+        """None: probing a service from here says something of its network, not of ours."""
+        return None
+
+
+class Hosted:
+    """The service of these settings."""
+
+    Settings = HostedSettings
+
+    def __init__(self, name: str, settings: HostedSettings) -> None:
+        self.name, self.settings = name, settings
+        self.mx = settings.published()
+        self.can_count = bool(settings.queue.command or settings.queue.url)
+        self.on_its_word = _words(settings)
+
+    async def probe(self, domain: str, recipient: str) -> list[RelayProbe]:
+        """RCPT for our domain at each address, and for a domain that is not ours."""
+        wanted = recipient or self.settings.probe_recipient or f"postmaster@{domain}"
+        return await probe_hosts(self.settings.hosts, self.settings.port, wanted, self.settings.timeout)
+
+    async def queue(self) -> list[QueuedMail]:
+        """What the command or URL tells."""
+        if not self.can_count:
+            vendor = self.settings.vendor
+            raise Permanent(f"{vendor} does not tell what it holds", hint="Set queue: of the relay, if it has an API.")
+        return parse_queue(await self._ask(self.settings.queue, "the queue"))
+
+    async def drain(self, domains: Sequence[str]) -> str:
+        """Ask it, where it can be asked."""
+        if not (self.settings.drain.command or self.settings.drain.url):
+            return f"{self.settings.vendor} delivers by itself"
+        await self._ask(self.settings.drain, "delivery", list(domains), post=True)
+        return "asked"
+
+    async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
+        """What the command or URL tells of them; of others nothing is believed."""
+        source = self.settings.fates
+        if not queue_ids or not (source.command or source.url):
+            return []
+        return parse_fates(await self._ask(source, "fates", list(queue_ids), post=True), set(queue_ids))
+
+    async def _ask(self, source: Told, what: str, lines: Sequence[str] = (), *, post: bool = False) -> str:
+        body = "".join(f"{line}\n" for line in lines)
+        if source.command:
+            ended = await run_program(
+                source.command, timeout_s=self.settings.timeout, environment={}, cap=CAP, stdin=body.encode()
+            )
+            if ended.code != 0:
+                text = f"{source.command[0]} ended with {ended.code}: {ended.stderr.strip()[-200:]}"
+                raise Transient(text, hint="Run it by hand.")
+            return whole(ended.stdout, ended.truncated)
+        http = Http()
+        headers = {"Authorization": f"Bearer {source.token.reveal()}"} if source.token is not None else {}
+        try:
+            reply = await http.request(
+                "POST" if post else "GET",
+                source.url,
+                headers=headers,
+                data=body.encode() if post else None,
+                timeout_s=self.settings.timeout,
+                cap=CAP,
+            )
+        finally:
+            await http.close()
+        if not 200 <= reply.status < 300:
+            raise Transient(f"{self.settings.vendor} answers {reply.status} to {what}", hint="Check its URL and token.")
+        return whole(reply.body, reply.cut)
+
+
+def _words(settings: HostedSettings) -> tuple[str, ...]:
+    """What nobody but the service can know, as things are configured."""
+    vendor, days = settings.vendor, settings.keeps / 86400
+    found = [f"{vendor} keeps mail for {days:g} days", f"{vendor} sends it to Exchange itself, and not by MX"]
+    if not (settings.queue.command or settings.queue.url):
+        found.append(f"{vendor} holds nothing any more when it says so (no queue: is configured)")
+    if not (settings.fates.command or settings.fates.url):
+        found.append(f"{vendor} delivered what it took (no fates: are configured)")
+    return tuple(found)
+
+
+def parse_fates(text: str, wanted: set[str]) -> list[MailFate]:
+    """Lines of JSON; the last word about each recipient counts. Raises ``Transient`` where a line is none."""
+    last: dict[tuple[str, str], MailFate] = {}
+    for line in (x for x in text.splitlines() if x.strip()):
+        try:
+            row = loads(line)
+        except Invalid:
+            row = None
+        if not isinstance(row, dict) or not all(isinstance(row.get(k), str) for k in ("queue_id", "status")):
+            text = f"the fates are not lines of JSON with queue_id and status: {line[:80]!r}"
+            raise Transient(text, hint="Check fates: of the relay.")
+        ident, to = row["queue_id"], str(row.get("recipient", "")).lower()
+        if ident in wanted and row["status"] in FATES:
+            last[(ident, to)] = MailFate(ident, to, row["status"], str(row.get("detail", ""))[:500])
+    return list(last.values())
+
+
+PLUGIN = RelayPlugin(api=1, settings=HostedSettings, make=Hosted)

@@ -1,0 +1,83 @@
+"""What differs is named by file and setting; what moves by itself is no difference."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bcp.relay_kit.drift import Drift, drifts, logical_lines, services_of, settings_of
+from bcp.relay_kit.files import KitFile
+
+MAIN = "# c\na = 1\nb =\n    x\n    y\ndefer_transports =\n"
+MASTER = (
+    "smtp inet n - n - 1 postscreen\nsmtp unix - - n - - smtp\n"
+    "exchange unix - - n - 10 smtp\n  -o soft_bounce=yes\n  -o inet_protocols=ipv4\n"
+)
+
+
+def differ(path: str, wanted: str, found: str) -> list[str]:
+    return [str(d) for d in drifts([KitFile(f"root/{path}", wanted, 0o644)], {path: found})]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (MAIN.replace("a = 1", "a=1").replace("    x\n    y", " x   y"), []),
+        (MAIN.replace("defer_transports =", "defer_transports = exchange"), []),
+        (MAIN + "# more\n", []),
+        (MAIN.replace("a = 1", "a = 2"), ["/etc/postfix/main.cf: a: is 2, should be 1"]),
+        (MAIN + "a = 2\n", ["/etc/postfix/main.cf: a: is 2, should be 1"]),
+        (MAIN.replace("a = 1\n", ""), ["/etc/postfix/main.cf: a: is missing, should be 1"]),
+        (MAIN + "new = 1\n", ["/etc/postfix/main.cf: new: is 1, should be absent"]),
+        (MAIN.replace("a = 1", "a ="), ["/etc/postfix/main.cf: a: is (empty), should be 1"]),
+    ],
+)
+def test_settings_of_main_cf(found, said) -> None:
+    assert differ("etc/postfix/main.cf", MAIN, found) == said
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (MASTER.replace("soft_bounce=yes", "soft_bounce=no"), []),
+        (MASTER.replace("\n  -o", " -o"), []),
+        (MASTER.replace("=ipv4", "=all"), ["exchange: inet_protocols: is all, should be ipv4"]),
+        (MASTER.replace("  -o inet_protocols=ipv4\n", ""), ["exchange: inet_protocols: is missing, should be ipv4"]),
+        (MASTER.replace("postscreen", "smtpd"), ["smtp: is inet n - n - 1 smtpd, should be inet n - n - 1 postscreen"]),
+        (
+            MASTER.replace("- - smtp\n", "- 5 smtp\n"),
+            ["smtp/unix: is unix - - n - 5 smtp, should be unix - - n - - smtp"],
+        ),
+        (MASTER + "odd\n", ["odd: is odd, should be absent"]),
+    ],
+)
+def test_services_of_master_cf(found, said) -> None:
+    assert differ("etc/postfix/master.cf", MASTER, found) == [f"/etc/postfix/master.cf: {s}" for s in said]
+
+
+def test_other_files_by_their_first_line_that_differs() -> None:
+    """Comments and white space apart."""
+    assert differ("x", "# a\none\n two  words\n", "one\n# b\ntwo words\n") == []
+    assert differ("x", "one\ntwo\n", "one\nTWO\nthree\n") == ["/x: line 2: is TWO, should be two"]
+    assert differ("x", "one\n", "one\ntwo\n") == ["/x: line 2: is two, should be absent"]
+    assert differ("x", "one\ntwo\n", "one\n") == ["/x: line 2: is missing, should be two"]
+    (long,) = drifts([KitFile("root/x", "a" * 200, 0)], {"x": "b"})
+    assert len(long.wanted) == 80
+
+
+def test_a_file_that_is_not_there_is_named_and_what_stays_in_the_kit_is_not() -> None:
+    files = [
+        KitFile("root/a/b", "x", 0),
+        KitFile("README.txt", "x", 0),
+        KitFile("root/etc/postfix/bcp_postscreen.cidr", "x", 0),
+    ]
+    assert drifts(files, {}) == (Drift("a/b", "", "there", ""),)
+    assert str(Drift("a/b", "", "there", "")) == "/a/b: is missing, should be there"
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_whatever_stands_there_is_a_difference_and_no_error(wanted, found) -> None:
+    for path in ("etc/postfix/main.cf", "etc/postfix/master.cf", "x"):
+        differ(path, wanted, found)
+    logical_lines(found), settings_of(found), services_of(found)

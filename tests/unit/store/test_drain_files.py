@@ -1,0 +1,43 @@
+"""Who drives a drain, how it stands, what people want: files that another process reads."""
+
+from __future__ import annotations
+
+from bcp.contracts.drain import DrainStatus
+from bcp.store.files.drains import DrainFiles
+from bcp.store.files.relay_lists import Remembered, read_remembered, write_remembered
+
+STATUS = DrainStatus("r", "running", 5, 2, rate=1.5)
+
+
+def test_one_process_drives_and_a_wish_of_an_earlier_drain_is_over(tmp_path) -> None:
+    first, second = DrainFiles(tmp_path), DrainFiles(tmp_path)
+    assert not first.driven("r")
+    first.ask("r", "stop")
+    assert first.drive("r") and first.wish("r") == "" and second.driven("r") and not second.drive("r")
+    second.ask("r", "pause")
+    assert first.wish("r") == "pause"
+    first.leave("r")
+    first.leave("r")
+    assert second.drive("r") and second.wish("r") == ""
+    second.leave("r")
+
+
+def test_how_it_stands_is_read_by_others_and_rubbish_is_nothing(tmp_path) -> None:
+    book = DrainFiles(tmp_path)
+    assert book.status("r") is None and book.all() == []
+    book.tell(STATUS)
+    (book.folder / "bad.json").write_text('{"relay": 1')
+    (book.folder / "old.json").write_text('{"colour": "red"}')
+    (book.folder / "r.wish").write_bytes(b"\xff\xfe")
+    assert book.status("r") == STATUS and book.all() == [STATUS] and book.wish("r") == ""
+
+
+def test_what_a_directory_said_is_kept_and_rubbish_asks_for_everybody(tmp_path) -> None:
+    path = tmp_path / "r.json"
+    assert read_remembered(path) == Remembered()
+    kept = Remembered("link", {"id": ("a@x.test", "b@x.test")})
+    write_remembered(path, kept)
+    assert read_remembered(path) == kept
+    for bad in ("", "[]", '{"since": "x"}', '{"since": "x", "by_id": []}'):
+        path.write_text(bad)
+        assert read_remembered(path) == Remembered()
