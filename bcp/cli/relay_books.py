@@ -201,6 +201,7 @@ def account_text(found: Account, books: RelayBooks) -> str:
         ("sender not told", found.untold),
         ("doubled", found.doubled),
         ("perhaps doubled", found.perhaps_doubled),
+        ("perhaps delivered", found.perhaps_delivered),
         ("late", found.late),
         ("acceptance not seen", found.unseen),
     )

@@ -56,6 +56,8 @@ class Account:
     doubled: int = 0
     perhaps_doubled: int = 0
     """Delivered after a try that the next hop may have taken, too."""
+    perhaps_delivered: int = 0
+    """Not delivered as far as the relay knows, after a try that the next hop may have taken."""
     late: int = 0
     """Accepted after MX was switched back."""
     copies: int = 0
@@ -96,6 +98,7 @@ class Account:
             "sender_not_told": self.untold,
             "doubled": self.doubled,
             "perhaps_doubled": self.perhaps_doubled,
+            "perhaps_delivered": self.perhaps_delivered,
             "late": self.late,
             "copies": self.copies,
             "own": self.own,
@@ -111,6 +114,7 @@ def account(
     *,
     doubled: int = 0,
     risky: int = 0,
+    perhaps: int = 0,
     late: int = 0,
     by_name: Sequence[Fate] = (),
     sources: Sequence[Source] = (),
@@ -135,6 +139,7 @@ def account(
         untold=untold,
         doubled=doubled,
         perhaps_doubled=risky,
+        perhaps_delivered=perhaps,
         late=late,
         copies=kinds[COPY],
         own=kinds[OWN],
