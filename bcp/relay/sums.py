@@ -87,6 +87,11 @@ class Account:
         """Does every recipient have a fate, and is nothing known to be missing?"""
         return not self.fates.get("unknown") and not set(self.codes) & GAPS
 
+    def summary(self) -> str:
+        """One sentence."""
+        said = ", ".join(f"{self.fates[n]} {n}" for n in NAMES if self.fates.get(n))
+        return f"{self.accepted} recipient(s) accepted{': ' if said else ''}{said}"
+
     def to_data(self) -> dict[str, Any]:
         """As JSON has it."""
         return {
@@ -166,6 +171,13 @@ def _warnings(sources: Sequence[Source], remarks: Sequence[Remark], silent: Sequ
         if s.counted:
             said.append(f"{s.relay}: lines of its log that could not be used: {s.counted}")
     return said + [f"{r.relay}: {iso(r.at)}: {r.text} [{r.code}]" for r in remarks]
+
+
+def line_of(f: Fate) -> str:
+    """A row in words."""
+    who = f.recipient or f"{f.people} recipient(s) without a name"
+    told = {"no": ", the sender was not told", "failed": ", the bounce failed", "told": ", the sender was told"}
+    return f"{f.queue_id} to {who}: {f.status}{told.get(f.told, '')} {f.answer}".strip()
 
 
 def fate_data(f: Fate) -> dict[str, Any]:

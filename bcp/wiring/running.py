@@ -29,7 +29,7 @@ from bcp.wiring.facts import FACTS_LAST_S, facts_of, switch_time
 from bcp.wiring.forecast import LOOKED_AT, approval_waits, class_of, expected, ttls_of
 from bcp.wiring.onset import onset_of
 from bcp.wiring.people import People
-from bcp.wiring.relay_books import RelayBooks
+from bcp.wiring.relay_books import DrainBooks, RelayBooks
 from bcp.wiring.services import Replies, SitePages
 from bcp.wiring.watching import Watching
 from bcp.wiring.world import UNMOVED, World
@@ -149,6 +149,7 @@ class Running:
             allow_shell=tuple(self.settings.shell.allow),
             halt=halt,
             answers=Replies(self.people, world),
+            books=DrainBooks(self.books, self.runs),
         )
         return real if writes else _read_only(real, courier)
 

