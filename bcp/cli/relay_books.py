@@ -36,10 +36,7 @@ def register(group: typer.Typer) -> None:
 
 
 def _books() -> RelayBooks:
-    from bcp.wiring.relay_books import RelayBooks
-
-    app = make_app()
-    books = RelayBooks(app.configuration, app.world, app.clock)
+    books = make_app().running.books
     if not books.agents:
         raise Missing(
             "no relay in bcp.yaml has an agent",
@@ -201,6 +198,7 @@ def account_text(found: Account, books: RelayBooks) -> str:
         ("sender not told", found.untold),
         ("doubled", found.doubled),
         ("perhaps doubled", found.perhaps_doubled),
+        ("perhaps delivered", found.perhaps_delivered),
         ("late", found.late),
         ("acceptance not seen", found.unseen),
     )

@@ -41,6 +41,7 @@ def account_of(
         ledger.totals(replace(wide, kinds=(MAIL, COPY, OWN, UNSEEN))),
         doubled=ledger.count(replace(wide, doubled=True)),
         risky=ledger.count(replace(wide, risky=True, statuses=("sent",))),
+        perhaps=ledger.count(replace(wide, risky=True, statuses=("bounced", "expired", "removed", "unknown"))),
         late=ledger.count(late) if late else 0,
         by_name=ledger.fates(replace(wide, statuses=NOT_HAPPY), limit=BY_NAME),
         sources=sources,

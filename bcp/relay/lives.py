@@ -134,7 +134,8 @@ class Lives(Cabinet):
             return
         self._accepted(mail, at)
         mail.sender, mail.size = event.sender, event.size
-        mail.recipients = max(mail.recipients, event.recipients)
+        if len(mail.ids) == 1 or not mail.recipients:  # requeued it has another always_bcc, and is without who got it
+            mail.recipients = max(mail.recipients, event.recipients)
         if mail.rest == "held":
             mail.rest = "queued"
         for person in mail.people:

@@ -56,6 +56,8 @@ class Account:
     doubled: int = 0
     perhaps_doubled: int = 0
     """Delivered after a try that the next hop may have taken, too."""
+    perhaps_delivered: int = 0
+    """Not delivered as far as the relay knows, after a try that the next hop may have taken."""
     late: int = 0
     """Accepted after MX was switched back."""
     copies: int = 0
@@ -85,6 +87,11 @@ class Account:
         """Does every recipient have a fate, and is nothing known to be missing?"""
         return not self.fates.get("unknown") and not set(self.codes) & GAPS
 
+    def summary(self) -> str:
+        """One sentence."""
+        said = ", ".join(f"{self.fates[n]} {n}" for n in NAMES if self.fates.get(n))
+        return f"{self.accepted} recipient(s) accepted{': ' if said else ''}{said}"
+
     def to_data(self) -> dict[str, Any]:
         """As JSON has it."""
         return {
@@ -96,6 +103,7 @@ class Account:
             "sender_not_told": self.untold,
             "doubled": self.doubled,
             "perhaps_doubled": self.perhaps_doubled,
+            "perhaps_delivered": self.perhaps_delivered,
             "late": self.late,
             "copies": self.copies,
             "own": self.own,
@@ -111,6 +119,7 @@ def account(
     *,
     doubled: int = 0,
     risky: int = 0,
+    perhaps: int = 0,
     late: int = 0,
     by_name: Sequence[Fate] = (),
     sources: Sequence[Source] = (),
@@ -135,6 +144,7 @@ def account(
         untold=untold,
         doubled=doubled,
         perhaps_doubled=risky,
+        perhaps_delivered=perhaps,
         late=late,
         copies=kinds[COPY],
         own=kinds[OWN],
@@ -161,6 +171,13 @@ def _warnings(sources: Sequence[Source], remarks: Sequence[Remark], silent: Sequ
         if s.counted:
             said.append(f"{s.relay}: lines of its log that could not be used: {s.counted}")
     return said + [f"{r.relay}: {iso(r.at)}: {r.text} [{r.code}]" for r in remarks]
+
+
+def line_of(f: Fate) -> str:
+    """A row in words."""
+    who = f.recipient or f"{f.people} recipient(s) without a name"
+    told = {"no": ", the sender was not told", "failed": ", the bounce failed", "told": ", the sender was told"}
+    return f"{f.queue_id} to {who}: {f.status}{told.get(f.told, '')} {f.answer}".strip()
 
 
 def fate_data(f: Fate) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from bcp.kernel.errors import BcpError, Refused
 from bcp.server.core import Core, Loop, kept
 from bcp.server.ground import ground_of
 from bcp.server.keys import signing_key
+from bcp.server.parts.account import Accountant
 from bcp.server.parts.act import Actor
 from bcp.server.parts.anchor import Anchor
 from bcp.server.parts.ask import Asker
@@ -77,6 +78,7 @@ class Daemon:
             lambda at, count: note_mails(core.state, at, count),
         )
         self.drills = Drills(core, self.speaker)
+        self.accountant = Accountant(core.clock, lambda: self.app.running.books, self.conductor.holds)
         self.loops: list[tuple[str, Loop]] = [
             ("watch", looking.watch),
             ("look", looking.when_wanted),
@@ -85,6 +87,7 @@ class Daemon:
             ("told", self.told.run),
             ("runs", self.minder.run),
             ("mails", self.mails.run),
+            ("account", self.accountant.run),
             ("warmth", Warmth(core).run),
             ("readiness", self.readiness.run),
             ("anchor", Anchor(core).run),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from bcp.store.memory.book import NOWHERE
 from bcp.store.sqlite import relay_ledger
 from bcp.store.sqlite.migrations import memory_database
@@ -11,5 +13,5 @@ class MemoryLedger(relay_ledger.LedgerStore):
     """See ``bcp.contracts.relay_ledger.RelayLedger``."""
 
     def __init__(self) -> None:
-        self.path = NOWHERE
+        self.path, self._lock = NOWHERE, threading.RLock()
         self._db = memory_database(relay_ledger.SCHEMA)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -59,35 +60,36 @@ class LedgerStore:
     """See ``bcp.contracts.relay_ledger.RelayLedger``. One connection for any thread, one at a time."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        with _storage(path):
+        self.path, self._lock = path, threading.RLock()
+        with self._used():
             self._db = open_database(path, SCHEMA)
 
     # -- taking --------------------------------------------------------------------------------------------------
 
     def source(self, relay: str) -> Source:
         """How far this relay's agent has told."""
-        with _storage(self.path):
+        with self._used():
             row = self._db.execute("select * from source where relay = ?", (relay,)).fetchone()
         return Source(*row) if row else Source(relay)
 
     def sources(self) -> list[Source]:
         """All that were ever heard, by name."""
-        with _storage(self.path):
+        with self._used():
             return [Source(*row) for row in self._db.execute("select * from source order by relay")]
 
     def digest(self, relay: str, stream: str, seq: int) -> str:
         """Of a batch that was taken; empty: it was not."""
         query = "select digest from batch where relay = ? and stream = ? and seq = ?"
-        with _storage(self.path):
+        with self._used():
             row = self._db.execute(query, (relay, stream, seq)).fetchone()
         return str(row[0]) if row else ""
 
     def take(self, source: Source, told: Sequence[Told], remarks: Sequence[Remark]) -> None:
         """A batch, in one commit."""
-        with _storage(self.path), self._all_or_nothing():
+        with self._used(), self._all_or_nothing():
             given = (source.relay, source.stream, source.seq, source.digest)
-            self._db.execute("insert into batch values (?, ?, ?, ?)", given)
+            if not self._db.execute("insert or ignore into batch values (?, ?, ?, ?)", given).rowcount:
+                return  # another process was faster
             self._source(source)
             for one in told:
                 self._mail(source.relay, one)
@@ -96,8 +98,13 @@ class LedgerStore:
 
     def heard(self, source: Source) -> None:
         """How the agent is."""
-        with _storage(self.path), self._all_or_nothing():
-            self._source(source)
+        s = source
+        with self._used(), self._all_or_nothing():
+            self._db.execute("insert or ignore into source values (?, '', 0, '', 0, 0, 0, 0, '', '')", (s.relay,))
+            self._db.execute(
+                "update source set heard = ?, skew = ?, read = ?, log = ?, problem = ?, counted = ? where relay = ?",
+                (s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.relay),
+            )
 
     def _source(self, s: Source) -> None:
         values = (s.relay, s.stream, s.seq, s.digest, s.heard, s.skew, s.read, s.log, s.problem, s.counted)
@@ -144,7 +151,7 @@ class LedgerStore:
 
     def remark(self, remark: Remark) -> None:
         """Note something."""
-        with _storage(self.path), self._all_or_nothing():
+        with self._used(), self._all_or_nothing():
             self._remark(remark)
 
     def _remark(self, r: Remark) -> None:
@@ -155,7 +162,7 @@ class LedgerStore:
         """What was noted, the oldest first."""
         where, values = _in("relay", relays)
         query = f"select relay, at, code, text from remark where at >= ?{where} order by at, id"  # noqa: S608
-        with _storage(self.path):
+        with self._used():
             return [Remark(*row) for row in self._db.execute(query, (since, *values))]
 
     # -- questions -----------------------------------------------------------------------------------------------
@@ -165,7 +172,7 @@ class LedgerStore:
         where, values = _where(wanted)
         order = "order by f.taken desc, f.mail desc, f.n limit ? offset ?"
         query = f"select {_COLUMNS} from fate f join mail m on m.id = f.mail where {where} {order}"  # noqa: S608
-        with _storage(self.path):
+        with self._used():
             rows = self._db.execute(query, (*values, limit, first)).fetchall()
         return [replace(Fate(*row), doubled=bool(row[-1])) for row in rows]
 
@@ -173,7 +180,7 @@ class LedgerStore:
         """How many recipients these are."""
         where, values = _where(wanted)
         source = "fate f join mail m on m.id = f.mail" if "m." in where else "fate f"
-        with _storage(self.path):
+        with self._used():
             row = self._db.execute(f"select sum(people) from {source} where {where}", values).fetchone()  # noqa: S608
         return int(row[0] or 0)
 
@@ -183,13 +190,23 @@ class LedgerStore:
         source = "fate f join mail m on m.id = f.mail" if "m." in where else "fate f"
         columns = "cast(f.taken / 3600 as int) * 3600, f.kind, f.status, f.told, sum(f.people)"
         query = f"select {columns} from {source} where {where} group by 1, 2, 3, 4 order by 1, 2, 3, 4"  # noqa: S608
-        with _storage(self.path):
+        with self._used():
             return [Total(*row) for row in self._db.execute(query, values)]
 
     def close(self) -> None:
         """End."""
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
+
+    @contextmanager
+    def _used(self) -> Iterator[None]:
+        """By one thread at a time. Raises ``StorageError`` for what SQLite says."""
+        try:
+            with self._lock:
+                yield
+        except sqlite3.Error as error:
+            hint = "Check the disk and the state folder. The relay keeps what it has; it is asked again."
+            raise StorageError(f"{self.path} cannot be used: {error}", hint=hint) from error
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -240,12 +257,3 @@ def _where(w: Wanted) -> tuple[str, list[Any]]:
             values.append(value)
     parts += ["f.doubled = 1"] * w.doubled + ["f.risky > 0"] * w.risky
     return " and ".join(p for p in parts if p != "1 = 1") or "1 = 1", values
-
-
-@contextmanager
-def _storage(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        hint = "Check the disk and the state folder. The relay keeps what it has; it is asked again."
-        raise StorageError(f"{path} cannot be used: {error}", hint=hint) from error
