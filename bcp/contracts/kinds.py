@@ -185,6 +185,7 @@ KINDS: tuple[Kind, ...] = (
         ("entra", "graph-mailbox"),
         "unknown",
     ),
+    Kind("taken", Meaning.NOTHING, "a mail was taken at the door, and is under way", ("round-trip",), "unknown"),
     Kind("mailbox-outside", Meaning.NOTHING, "the mailbox outside cannot be read", ("round-trip",), "unknown"),
     Kind("no-queue", Meaning.NOTHING, "the queue cannot be listed", ("queue",), "unknown"),
     Kind("few", Meaning.NOTHING, "some people report it, fewer than count", ("people",), "unknown"),
