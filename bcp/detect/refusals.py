@@ -187,7 +187,8 @@ def _came(around: Around, refused: Sequence[ProbeView], rules: Rules, *, other: 
     last, times = around.last_delivered, [p.began for p in refused if p.began is not None]
     if last is None or not times:
         return False
-    always = last >= max(times) + rules.interval_s and all(p.share == 1.0 for p in refused)
+    everywhere = all(p.share == 1.0 and not p.split[1] for p in refused)  # who is taken somewhere is there
+    always = everywhere and last >= max(times) + rules.interval_s
     return always or (other and last >= min(times) + rules.interval_s and around.now - last <= LATER_S)
 
 

@@ -45,6 +45,8 @@ def test_they_are_not_always_refused_where_a_part_of_all_mail_is() -> None:
     """Then an old mail says nothing of now; where other things fail too, one of the last minutes does."""
     old = SET | {"last_delivered": 165.0, "proven": True}
     part = [replace(p, share=0.9) for p in BOTH]
+    assert weighed(*[replace(p, split=(2, 1, 0)) for p in BOTH], **old).grounds[0] == "two-recipients"
+    assert weighed(*[replace(p, split=(2, 0, 1)) for p in BOTH], **old).grounds[0] == "rejects-contradicted"
     assert weighed(*part, **old).grounds[0] == "two-recipients"
     mixed = [replace(p, mixed=True) for p in part]
     assert weighed(*mixed, **old).grounds == ("rejects-contradicted",)
