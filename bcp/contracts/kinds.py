@@ -210,6 +210,12 @@ KINDS: tuple[Kind, ...] = (
 
 BY_NAME = {k.name: k for k in KINDS}
 
+
+def in_words(text: str) -> str:
+    """What was quoted; or what the kind means, where nothing was quoted but its name."""
+    return BY_NAME[text].says if text in BY_NAME else text
+
+
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPLY = re.compile(r"(?<![\d.])([45]\d\d)(?=[ -])")
 _CONNECTOR = {"5.7.64", "5.7.51"}

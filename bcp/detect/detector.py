@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from bcp.contracts.kinds import in_words
 from bcp.contracts.probe import DISPROVES, OWN, Result, Role, Signal, Watched
 from bcp.detect import own, survey
 from bcp.detect.conclude import Round, conclude
@@ -327,7 +328,7 @@ class Detector:
         people = backed_by(words)
         if not strong and len({p for p, _ in weak}) < 2:
             return Backing(people=people)
-        texts = tuple(dict.fromkeys(f"{p}: {s.evidence}" for p, s in [*strong, *weak]))
+        texts = tuple(dict.fromkeys(f"{p}: {in_words(s.evidence)}" for p, s in [*strong, *weak]))
         named = [frozenset(s.data.get("planes", "").split()) for _, s in (strong or weak)]
         return Backing(texts, frozenset().union(*named) if all(named) else None, people)
 
@@ -342,7 +343,7 @@ class Detector:
             out += own.cut_off(vantage, self._sick(vantage, now))
             if vantage in self._skewed:
                 out.append(own.clock_words(vantage, self._skewed[vantage]))
-        return out + [(v, f"{p}: {s.evidence or s.kind}") for (p, v), s in sorted(self._own.items())]
+        return out + [(v, f"{p}: {in_words(s.evidence or s.kind)}") for (p, v), s in sorted(self._own.items())]
 
     def _notes(self, lanes: Mapping[str, ProbeView], views: Sequence[PlaneView], now: float) -> list[str]:
         out: list[str] = []
@@ -353,7 +354,7 @@ class Detector:
                 out.append(f"{name}: only {who} {what}; no quorum ({view.split[0]} of {sum(view.split)})")
         out += [t for v in self.vantages if (t := self._silence(v, now))]
         declared = [(p, s) for (p, _), (_, s) in self._declared.items()]
-        out += [f"{p}: {s.evidence}" for p, s in declared if survey.failed(s.result) or s.kind == DISPROVES]
+        out += [f"{p}: {in_words(s.evidence)}" for p, s in declared if survey.failed(s.result) or s.kind == DISPROVES]
         out += [f"{v.name}: nothing can be told" for v in survey.blind(views, self._looked)]
         return list(dict.fromkeys(out))  # several places hear the same declaration
 
