@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bcp.cli.render import OUT, clock, paint, status_word, width, wrap
+from bcp.detect.aloud import aloud
 from bcp.detect.planes import PlaneView
 from bcp.detect.reasons import evidence_of
 from bcp.detect.verdict import TITLES, Decision
@@ -94,14 +95,17 @@ def full(
     exact: bool = True,
 ) -> str:  # fmt: skip
     """Everything, for a person who has to decide. ``exact``: is it known when it began, or only at least since when?"""
-    out = [wrap(headline(d, service), "  ", ""), *plane_lines(d, lines)]
+    out = [wrap(headline(d, service), "  ", "")]
+    if reasons:
+        out += aloud_lines(aloud(d, playbook).parts())
+    out += plane_lines(d, lines)
     if d.since is not None and d.state in {"down", "suspect"}:
         since = "Since" if exact else "At least since"
         lasted = format_duration(max(1, round(now - d.since)))
         out.append(f"{since} {moment_text(d.since, now, OUT.zone)} ({lasted}).")
     if d.domains or (d.spared and d.state == "down"):
         out.append(wrap(f"It is of {', '.join(d.domains) or 'all domains'}{_spared(d)}.", "  ", ""))
-    out += works_lines(d)
+    out += [] if reasons else works_lines(d)
     out += proposal(d, now, playbook)
     out += [wrap(f"{w}.", "    ", "  ! ") for w in d.words]
     out += [wrap(e, "    ", "  - ") for e in d.evidence[:6]]
@@ -115,6 +119,11 @@ def full(
         out += ["Clock:", *clock_lines(d, now)]
     out += [wrap(n, "    ", "  . ") for n in d.notes[:8] if n not in d.evidence]
     return "\n".join(out)
+
+
+def aloud_lines(parts: Iterable[Sequence[str]]) -> list[str]:
+    """The four texts that somebody can read aloud, between empty lines."""
+    return ["", *(wrap(text, "  ", f"{title}: ") for title, text in parts), ""]
 
 
 def works_lines(d: Decision) -> list[str]:

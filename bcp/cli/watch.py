@@ -78,7 +78,7 @@ def explain(
 
 def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str]) -> None:
     """What the watch that is running thinks: it knows more than a burst of looks."""
-    from bcp.cli.verdict_view import ON_RELAY, spark
+    from bcp.cli.verdict_view import ON_RELAY, aloud_lines, spark
     from bcp.detect.verdict import TITLES
     from bcp.detect.wording import ACTIONS, STAGES
 
@@ -89,15 +89,16 @@ def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str])
         + (f", class {classes}, {data['confidence']} % sure" if classes else "")
         + (f" ({STAGES[data['stage']]})" if data["stage"] in STAGES else "")
     )
+    out += aloud_lines(data.get("aloud") or ())
     out += [
         f"  {name:<9} {spark(line)} {line[-1]}"
         for name, line in data.get("lines", {}).items()
         if set(line) != {"unknown"}
     ]
     out.append(render.wrap(f"{ACTIONS.get(data['action'], data['action'])}: {data['why']}", "          ", "Proposal: "))
-    if data["state"] != "healthy" and data.get("works"):
+    if data["state"] != "healthy" and data.get("works") and not data.get("aloud"):
         out.append(render.wrap(f"Not broken: {'; '.join(data['works'])}.", "  ", ""))
-    if data["state"] != "healthy" and data.get("unseen"):
+    if data["state"] != "healthy" and data.get("unseen") and not data.get("aloud"):
         out.append(render.wrap(f"Nobody can see whether {', or whether '.join(data['unseen'])}.", "  ", ""))
     if data.get("domains"):
         out.append(render.wrap(f"It is of {', '.join(data['domains'])}.", "  ", ""))

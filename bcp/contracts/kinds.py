@@ -185,6 +185,7 @@ KINDS: tuple[Kind, ...] = (
         ("entra", "graph-mailbox"),
         "unknown",
     ),
+    Kind("taken", Meaning.NOTHING, "a mail was taken at the door, and is under way", ("round-trip",), "unknown"),
     Kind("mailbox-outside", Meaning.NOTHING, "the mailbox outside cannot be read", ("round-trip",), "unknown"),
     Kind("no-queue", Meaning.NOTHING, "the queue cannot be listed", ("queue",), "unknown"),
     Kind("few", Meaning.NOTHING, "some people report it, fewer than count", ("people",), "unknown"),
@@ -208,6 +209,12 @@ KINDS: tuple[Kind, ...] = (
 """Every word. A kind that is not here means what its result says."""
 
 BY_NAME = {k.name: k for k in KINDS}
+
+
+def in_words(text: str) -> str:
+    """What was quoted; or what the kind means, where nothing was quoted but its name."""
+    return BY_NAME[text].says if text in BY_NAME else text
+
 
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPLY = re.compile(r"(?<![\d.])([45]\d\d)(?=[ -])")

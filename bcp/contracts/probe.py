@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -173,6 +173,10 @@ class StoredProbeSettings(ProbeSettings):
     """Where it is read. Empty: its place in the state folder."""
 
 
+def _nobody(signal: Signal) -> None:
+    """Nobody listens before a look is over."""
+
+
 S = TypeVar("S", bound=ProbeSettings)
 
 
@@ -193,6 +197,8 @@ class Probe(ABC, Generic[S]):
         self.name = name
         self.settings = settings
         self.clock = clock
+        self.early: Callable[[Signal], None] = _nobody
+        """Whom a look that takes minutes tells what it knows before its end. It decides; it is no look of its own."""
 
     @abstractmethod
     async def look(self) -> Signal:

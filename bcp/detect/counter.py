@@ -56,6 +56,7 @@ class Stream:
         "last",
         "looked_at",
         "partial",
+        "refused_at",
         "rejecting",
         "rejects",
         "seen",
@@ -77,6 +78,8 @@ class Stream:
         """Kind of the last look that failed."""
         self.began: float | None = None
         """The same in steady time."""
+        self.refused_at: float | None = None
+        """Steady time of the first of the permanent refusals that go on."""
         self._bad = self._fail = self._refused = self._returned = self._known = self._run = 0
         self._took = True
         """Of the looks that were taken or refused for good, was the last one taken?"""
@@ -97,7 +100,7 @@ class Stream:
         self.down = self.value >= rules.threshold or (self.down and self.value > 0)
         refused = result is Result.FAIL and signal.kind == REJECTS
         self._note(result, refused=refused)
-        self._reject(refused=refused, rules=rules)
+        self._reject(refused=refused, now=now, rules=rules)
         self.partial = bool(self._bad) and self._partly(rules)
         if self.value == 0:
             self.first_failure, self.began, self._run = None, None, 0
@@ -117,10 +120,12 @@ class Stream:
             self._took = not refused
         self._known = (self._known << 1 | 1) & _MASK
 
-    def _reject(self, *, refused: bool, rules: Rules) -> None:
+    def _reject(self, *, refused: bool, now: float, rules: Rules) -> None:
         hard = min(rules.reject_threshold, rules.threshold)
-        self.rejects = leak(self.rejects, Result.FAIL if refused else Result.OK, hard)
+        before, self.rejects = self.rejects, leak(self.rejects, Result.FAIL if refused else Result.OK, hard)
         self.rejecting = self.rejects >= hard or (self.rejecting and self.rejects > 0)
+        if not before or not self.rejects:
+            self.refused_at = now if self.rejects else None
 
     def _partly(self, rules: Rules) -> bool:
         """Does it fail again and again? A single stretch of failures is a blip. It is over at half the share."""

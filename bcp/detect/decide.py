@@ -102,7 +102,7 @@ CONDITIONS: tuple[Condition, ...] = (
         lambda c, m, r: not c.limited,
         "ask",
         "only our probers are limited or refused, and nothing shows whether real mail is",
-        "a test mail is not taken, or comes through",
+        "they see something else than limits and refusals of their own, or a test mail tells",
     ),
     Condition(
         "not-delivered",

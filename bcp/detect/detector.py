@@ -10,14 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from bcp.contracts.kinds import in_words
 from bcp.contracts.probe import DISPROVES, OWN, Result, Role, Signal, Watched
 from bcp.detect import own, survey
 from bcp.detect.conclude import Round, conclude
 from bcp.detect.counter import Stream
 from bcp.detect.course import Course, after_event
 from bcp.detect.evidence import NO_INCIDENT
+from bcp.detect.inbound import Around
 from bcp.detect.looks import MAIL, derived, refined, set_aside, split
-from bcp.detect.mails import Mails
+from bcp.detect.mails import TAKEN, Mails
 from bcp.detect.memory import PlaneMemory
 from bcp.detect.planes import FRESH_LOOKS, PlaneView, ProbeView, sick_media, view_probe
 from bcp.detect.rules import Rules
@@ -138,16 +140,19 @@ class Detector:
 
     def _take(self, vantage: str, signal: Signal, watched: Watched, sick: set[str], now: float) -> None:
         """One look of a probe: what is our own fault is set aside, the rest goes to its lanes."""
+        if signal.kind == TAKEN:  # no look: what becomes of it is said when it is over
+            self._mails.take(vantage, signal, watched, now)
+            return
         plain = not signal.kind and not signal.parts and signal.probe not in self._sublanes
         if plain and watched.role is Role.LOOK:
             self._own.pop((signal.probe, vantage), None)  # the newest look speaks
-            self._mails.take(vantage, signal, watched, now)
+            self._mails.take(vantage, signal, watched, now)  # nothing plain was not taken
             self._hear(signal.probe, vantage, signal, watched, sick, now)
             return
         signal = self._ours(vantage, refined(signal), watched)
         if watched.role is Role.DECLARED:
             self._declared[(signal.probe, vantage)] = (now, signal)
-        self._mails.take(vantage, signal, watched, now)
+        self._mails.take(vantage, signal, watched, now, cut_off=bool({"*", watched.medium} & sick))
         for lane in self._spread(signal, watched):
             self._hear(lane[0], vantage, lane[2], lane[1], sick, now)
 
@@ -230,7 +235,7 @@ class Detector:
         self._looked = frozenset(n.split("#")[0] for n, s in self._streams.items() if s)
         words = active(self._words, wall)
         backing = self._backing(now, words)
-        whole = survey.survey(lanes.values(), backing, self._mails.around(now), self.rules)
+        whole = survey.survey(lanes.values(), backing, self._around(now), self.rules)
         apart, spared = self._apart(lanes.values(), backing, now)
         views = [
             survey.merged(v, {d: p for d, s in apart.items() if (p := s.plane(v.name))}, len(apart) + len(spared))
@@ -265,6 +270,7 @@ class Detector:
             relay_unseen=all("smtp" in s for s in sick),
         )
         self.course, self._said = conclude(found)
+        self._mails.ask(now, wanted=bool(self._said.wants))
         return self._said
 
     def _views(self, now: float) -> dict[str, ProbeView]:
@@ -275,6 +281,10 @@ class Detector:
             if self._streams[n] or n not in self._divided
         }
         return self._seen
+
+    def _around(self, now: float, domain: str = "", *, alike: bool = True) -> Around:
+        before = self._memory.get(("inbound", domain))
+        return self._mails.around(now, domain, alike=alike, proven=before is not None and before.refused)
 
     def _apart(
         self, lanes: Iterable[ProbeView], backing: Backing, now: float
@@ -288,7 +298,7 @@ class Detector:
         if any(survey.doubtful(x) for x in general):
             bad = list(named)
         alike = all(any(x.down for x in mine) for mine in named.values())
-        around = {d: self._mails.around(now, d, alike=alike) for d in bad}
+        around = {d: self._around(now, d, alike=alike) for d in bad}
         found = {d: survey.survey([*named[d], *general], backing, around[d], self.rules) for d in sorted(bad)}
         return found, tuple(sorted(d for d in named if d not in found))
 
@@ -318,7 +328,7 @@ class Detector:
         people = backed_by(words)
         if not strong and len({p for p, _ in weak}) < 2:
             return Backing(people=people)
-        texts = tuple(dict.fromkeys(f"{p}: {s.evidence}" for p, s in [*strong, *weak]))
+        texts = tuple(dict.fromkeys(f"{p}: {in_words(s.evidence)}" for p, s in [*strong, *weak]))
         named = [frozenset(s.data.get("planes", "").split()) for _, s in (strong or weak)]
         return Backing(texts, frozenset().union(*named) if all(named) else None, people)
 
@@ -333,7 +343,7 @@ class Detector:
             out += own.cut_off(vantage, self._sick(vantage, now))
             if vantage in self._skewed:
                 out.append(own.clock_words(vantage, self._skewed[vantage]))
-        return out + [(v, f"{p}: {s.evidence or s.kind}") for (p, v), s in sorted(self._own.items())]
+        return out + [(v, f"{p}: {in_words(s.evidence or s.kind)}") for (p, v), s in sorted(self._own.items())]
 
     def _notes(self, lanes: Mapping[str, ProbeView], views: Sequence[PlaneView], now: float) -> list[str]:
         out: list[str] = []
@@ -344,7 +354,7 @@ class Detector:
                 out.append(f"{name}: only {who} {what}; no quorum ({view.split[0]} of {sum(view.split)})")
         out += [t for v in self.vantages if (t := self._silence(v, now))]
         declared = [(p, s) for (p, _), (_, s) in self._declared.items()]
-        out += [f"{p}: {s.evidence}" for p, s in declared if survey.failed(s.result) or s.kind == DISPROVES]
+        out += [f"{p}: {in_words(s.evidence)}" for p, s in declared if survey.failed(s.result) or s.kind == DISPROVES]
         out += [f"{v.name}: nothing can be told" for v in survey.blind(views, self._looked)]
         return list(dict.fromkeys(out))  # several places hear the same declaration
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 from bcp.contracts.probe import Result, Role, Signal, Watched
+from bcp.detect.mails import TAKEN
 from bcp.detect.world import REMOVED, Fault, World
 
 OK, FAIL, UNKNOWN, DEGRADED = Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED
@@ -27,6 +28,8 @@ class Eyes:
                 if n % max(1, round(w.every_s / 60.0)) and w.probe not in asked:
                     continue
                 result, kind = self._look(w, place, n)
+                if kind == "lost":  # the door is told apart from what comes after it, at once
+                    yield Signal(w.probe, w.plane, UNKNOWN, wall, TAKEN, vantage="" if place == "place-0" else place)
                 yield Signal(
                     w.probe, w.plane, result, wall, kind, kind, w.control, {}, "" if place == "place-0" else place
                 )

@@ -9,7 +9,16 @@ from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import Role
 from bcp.detect.looks import MAIL
 from bcp.detect.planes import ProbeView, WayView
-from bcp.detect.refusals import LATER_S, PARTLY, Around, delivered_since, recipient_of, refusals, wants_mail
+from bcp.detect.refusals import (
+    LATER_S,
+    PARTLY,
+    Around,
+    delivered_since,
+    recipient_of,
+    refusals,
+    refused_since,
+    wants_mail,
+)
 from bcp.detect.rules import Rules
 
 UNKNOWN_WAY = "smtp-unknown"
@@ -115,9 +124,12 @@ def _unknown(way: WayView, known: Sequence[WayView], grounds: list[str]) -> WayV
 def _mail(way: WayView, known: Sequence[WayView], around: Around) -> WayView:
     """Whole mails: one that is taken now disproves what was before. Until enough were not, it is no way against others.
 
-    Mails are rare: where recipients are accepted at this moment, the last mail says nothing of this moment.
+    Mails are rare: where recipients are accepted at this moment, or are refused for good only since, the last mail says
+    nothing of this moment.
     """
-    if any(w.known and not w.raw for w in known):
+    since = refused_since(known)
+    later = around.tried_at is not None and since is not None and since > around.tried_at
+    if later or any(w.known and not w.raw for w in known):
         way = replace(way, failing_now=False)
     if around.names_fail:  # it was not taken for that
         return replace(way, down=False, muted="names")

@@ -19,6 +19,8 @@ LOST_AFTER_S = 600.0
 """A mail that is called lost was sent so long ago, where its probe does not say when."""
 DELIVERED_FOR = 1.5
 """A mail that came through speaks for so many of its probe's intervals."""
+TAKEN = "taken"
+"""Kind of a mail that was taken at the door; what became of it is not known yet."""
 NOT_TAKEN = frozenset({"not-taken", "4xx-data", REJECTS})
 """Kinds of mails that were refused at the door."""
 
@@ -33,35 +35,47 @@ class Mails:
         self._gone: set[str] = set()
         self.last_delivered: float | None = None
         """When the newest mail that ever came through was sent."""
+        self.asked_at: float | None = None
+        """Since when a mail that was asked for out of turn has no answer; ``None``: none is awaited."""
 
     def add(self, watched: Watched) -> None:
         """A probe that sends whole mails; others are no matter."""
         if watched.way == TRIP and not watched.control:
             self._probes[watched.probe] = watched
 
-    def take(self, vantage: str, signal: Signal, watched: Watched, now: float) -> None:
-        """One look of a probe that sends mails, or looks into mailboxes."""
+    def take(self, vantage: str, signal: Signal, watched: Watched, now: float, *, cut_off: bool = False) -> None:
+        """One look of a probe that sends mails, or looks into mailboxes. ``cut_off``: nothing gets out of that place;
+        that a mail is not taken says nothing then."""
         if watched.way == TRIP:
-            self._mail(vantage, signal, watched, now)
+            if not (cut_off and signal.kind in NOT_TAKEN):
+                self._mail(vantage, signal, watched, now)
         elif watched.way == BOXES:
             for part in signal.parts:
                 (self._gone.add if part.kind == NOT_THERE else self._gone.discard)(part.recipient.lower())
 
     def _mail(self, vantage: str, signal: Signal, watched: Watched, now: float) -> None:
-        lost = signal.kind == "lost"  # it was taken, and that is what counts here
-        if lost or signal.result in {Result.OK, Result.DEGRADED}:
+        lost = signal.kind == "lost"
+        if lost or signal.kind == TAKEN or signal.result in {Result.OK, Result.DEGRADED}:  # taken: that counts here
             took = signal.numbers.get("seconds", 0.0) or seconds_of(signal) or (LOST_AFTER_S if lost else 0.0)
             sent, until = now - max(0.0, took), now + DELIVERED_FOR * watched.every_s
-            self._delivered[(signal.probe, vantage)] = (sent, until)
+            newest = max(sent, self._delivered.get((signal.probe, vantage), (sent, until))[0])  # a lost one is old
+            self._delivered[(signal.probe, vantage)] = (newest, until)
             self.last_delivered = max(sent, self.last_delivered or sent)
-            self._tried[signal.probe] = max(sent, self._tried.get(signal.probe, sent))
+            self._answered(signal.probe, max(sent, self._tried.get(signal.probe, sent)))
             return
         self._delivered.pop((signal.probe, vantage), None)
         if signal.kind in NOT_TAKEN:
-            self._tried[signal.probe] = now
+            self._answered(signal.probe, now)
 
-    def around(self, now: float, domain: str = "", *, alike: bool = True) -> Around:
-        """What whole mails say of ``domain`` (empty: of all).
+    def _answered(self, probe: str, at: float) -> None:
+        self._tried[probe], self.asked_at = at, None
+
+    def ask(self, now: float, *, wanted: bool) -> None:
+        """A mail is asked for in the next round, or none is."""
+        self.asked_at = (now if self.asked_at is None else self.asked_at) if wanted else None
+
+    def around(self, now: float, domain: str = "", *, alike: bool = True, proven: bool = False) -> Around:
+        """What whole mails say of ``domain`` (empty: of all). ``proven``: the round before proved false refusals.
 
         A mail that names no domain speaks of one only where all fare ``alike`` (*delivered-elsewhere*)."""
         mine = self.probes_of(domain, alike=alike)
@@ -71,8 +85,10 @@ class Mails:
             self.last_delivered if alike else None,
             now=now,
             mails=bool(mine),
+            asked_at=self.asked_at,
             tried_at=max((t for p, t in self._tried.items() if p in mine), default=None),
             gone=frozenset(self._gone),
+            proven=proven,
         )
 
     def probes_of(self, domain: str = "", *, alike: bool = True) -> Mapping[str, Watched]:

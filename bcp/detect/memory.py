@@ -46,6 +46,7 @@ class PlaneMemory:
         "once",
         "percent",
         "raw",
+        "refused",
         "shares",
         "since",
     )
@@ -55,6 +56,8 @@ class PlaneMemory:
         self.confirmed = self.flapping = self._failed_before = False
         self.since: float | None = None
         """Wall time of the first failing look, for people."""
+        self.refused = False
+        """Was it proven in the last round that valid recipients are refused for good?"""
         self.failed_s = 0.0
         """Seconds of failure, summed over relapses."""
         self.raw: deque[bool] = deque(maxlen=NAGIOS_STATES)
@@ -79,6 +82,7 @@ class PlaneMemory:
         """Take one round in. ``passed_s``: steady seconds since the round before. ``limited``: all that fails may be a
         limit that our own probers run into; that makes no failing minutes and no share, for it may hide anything."""
         self._confirm(view, now, rules)
+        self.refused = view.rejecting
         if limited:
             self._failed_before = False
             self._date(view, wall)

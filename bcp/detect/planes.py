@@ -58,6 +58,8 @@ class ProbeView:
     """Kinds of the last look that failed, of the places where it fails: a look since that says nothing changes none."""
     refused_now: bool = False
     """Where it fails now, it is a permanent refusal everywhere."""
+    refused_at: float | None = None
+    """Steady time of the first of the permanent refusals that go on."""
     cut: bool = False
     """Its newest looks find, by quorum, that senders with IPv4 alone cannot deliver while others can."""
     calm: bool = field(default=False, compare=False)
@@ -216,6 +218,7 @@ def _doubtful(
         bool(solid) and bool(down) and all(_unreachable(s.bad_kind) for _, s in fresh if s.down),
         frozenset(s.bad_kind for _, s in fresh if s.value and s.bad_kind),
         failing and all(s.bad_kind == REJECTS for _, s in fresh if s.failing()),
+        min((s.refused_at for _, s in fresh if s.refused_at is not None), default=None),
         any(_cuts(s) for _, s in fresh) and agreed(n, *cut) and not outvoted(cut[0], solid),
     )
 
@@ -322,9 +325,15 @@ def _status(ways: Sequence[WayView], looks: Sequence[WayView], agree: Sequence[W
     return "ok" if any(w.role is Role.LOOK and w.known for w in ways) else "unknown"
 
 
+REFUSED_LOOKS = 3
+"""Permanent refusals at each place that speak for themselves; one, after hours of something else, does not."""
+
+
 def refuses(view: ProbeView) -> bool:
     """Is what fails here a permanent refusal?"""
-    return view.rejecting or (view.down and view.worst is not None and view.worst.kind == REJECTS)
+    places = view.split[0] + view.split[1]
+    often = view.refused_looks >= REFUSED_LOOKS * places
+    return view.rejecting or (view.down and often and view.worst is not None and view.worst.kind == REJECTS)
 
 
 def sick_media(controls: Iterable[tuple[Watched, Stream | None, bool]]) -> set[str]:

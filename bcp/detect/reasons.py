@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bcp.contracts.kinds import in_words
 from bcp.contracts.probe import Role
 from bcp.detect.cases import Case
 from bcp.detect.decide import GOES_ON, UNCONFIRMED, Judgement
@@ -65,7 +66,7 @@ def evidence_of(way: WayView) -> str:
     many = f" ({way.down_targets} of {way.targets} targets)" if way.targets > 1 and way.down_targets else ""
     if way.worst is None:
         return f"{way.way}: failed lately; the newest looks are well{many}"
-    text = way.worst.evidence or way.worst.kind or "fails"
+    text = in_words(way.worst.evidence or way.worst.kind or "fails")
     who = way.worst.probe if way.role is Role.LOOK else way.way
     return f"{who}{place}: {text}{many}"
 
@@ -81,7 +82,8 @@ def changes_of(judgement: Judgement, cases: Sequence[Case], rules: Rules, *, sta
     out = []
     if action == "switch":
         out.append("as soon as the newest looks do not fail any more, MX is not moved")
-        out.append("a known recipient that is accepted again, everywhere, takes the proposal back")
+        if any("inbound" in c.planes for c in cases):
+            out.append("a known recipient that is accepted again, everywhere, takes the proposal back")
     left = _left(cases, rules)
     if action == "wait" and left:
         out.append(f"after {format_duration(left)} more of failing, moving MX is proposed")

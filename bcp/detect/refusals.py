@@ -19,9 +19,10 @@ LATER_S = 900.0
 """Another recipient that begins to fail so long after the first was refused was taken in between."""
 NEWS = 1.5
 """What happens *now* is what was tried in so many intervals."""
-PATIENCE = 2
-"""Intervals after F's own time for which a whole mail that was asked for is waited for. At the door it is refused
-within seconds; where it has been taken it takes minutes to be out again."""
+PATIENCE = 3
+"""Intervals for which the answer to a whole mail that was asked for is waited for. At the door it is taken or refused
+within seconds; the first is asked for when the first look is refused, two looks before F is named."""
+UNTRIED = "rejects-untried"
 PROVES = frozenset({"two-recipients", "rejects-backed", "rejects-alternate"})
 
 
@@ -45,6 +46,10 @@ class Around:
     """Something is set to send whole mails."""
     tried_at: float | None = None
     """When the newest whole mail was sent of which it is known whether it was taken."""
+    asked_at: float | None = None
+    """Since when a mail that was asked for has no answer."""
+    proven: bool = False
+    """The round before proved that refusals are false. Then only good evidence takes that back."""
     gone: frozenset[str] = frozenset()
     """Addresses whose mailbox is known not to be there."""
 
@@ -62,9 +67,13 @@ class Refusals:
 def refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rules) -> Refusals:
     """Is a permanent refusal of a known recipient a false one (F), or was the recipient removed (H)?"""
     refused = [p for p in way.probes if p.known and refuses(p)]
-    if not refused:
-        return _partly(way)
-    proof = _proof(refused, way, around, mails, rules)
+    some = [p for p in way.probes if p.known and p.refused_looks >= PARTLY and p.share]
+    if refused:
+        proof = _proof(refused, way, around, mails, rules)
+    elif some and _came(around, some, rules, other=False):  # at this moment they fail in another way
+        refused, proof = some, "rejects-contradicted"
+    else:
+        return _partly(way, some)
     if proof in PROVES:
         return _false(way, refused, proof, _proven_now(way, around, mails, rules))
     these = {id(p) for p in refused}
@@ -106,22 +115,22 @@ def _just(at: float | None, around: Around, rules: Rules) -> bool:
 def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Sequence[WayView], rules: Rules) -> str:
     these = {id(p) for p in refused}
     accepted = [p for p in way.probes if p.known and p.accepted and id(p) not in these]
-    delivered = delivered_since(around, refused)
     recipients = {recipient_of(p) for p in refused}
     now = {recipient_of(p) for p in refused if p.raw}
     two = len(recipients) >= 2 and len(refused) > len(accepted)
+    other = around.names_fail or any(p.mixed for p in refused)  # what backs it may speak of that
+    delivered = delivered_since(around, refused) or (two and _came(around, refused, rules, other=other))
     not_taken = any(w.known and w.raw for w in mails)
     if not (not_taken or around.backed) and all(_gone(p, around) for p in refused):
         return "rejects-gone"
     if any(p.alternates for p in refused) and (two or not (delivered or accepted)):
         return "rejects-alternate"
     if two and len(now) >= 2 and not delivered:
-        return "rejects-untried" if _untried(refused, around, rules) else "two-recipients"
+        return UNTRIED if _untried(refused, around, rules) else "two-recipients"
     if accepted or delivered or any(p.known and not p.raw for p in way.probes) or _well_since(refused, way, around):
         return "rejects-contradicted"
-    other = around.names_fail or any(p.mixed for p in refused)  # what backs it may speak of that
     if around.accepts_unknown or (not other and (around.backed or not_taken)):
-        return "rejects-untried" if _untried(refused, around, rules) else "rejects-backed"
+        return UNTRIED if _untried(refused, around, rules) else "rejects-backed"
     return "rejects-alone"
 
 
@@ -129,22 +138,33 @@ def _gone(view: ProbeView, around: Around) -> bool:
     return recipient_of(view).removeprefix("recipient:") in around.gone
 
 
-def _untried(refused: Iterable[ProbeView], around: Around, rules: Rules) -> bool:
+def _untried(refused: Sequence[ProbeView], around: Around, rules: Rules) -> bool:
     """Is a whole mail still to be waited for, that tells whether others are refused as well?"""
-    began = _began(refused)
-    if not around.mails or began is None or (around.tried_at is not None and around.tried_at >= began):
+    if not around.mails or around.proven:
         return False
-    return around.now - began < rules.confirm_s(rejects=True) + PATIENCE * rules.interval_s
+    since = _latest(refused)
+    if _just(around.tried_at, around, rules) and (since is None or (around.tried_at or 0.0) >= since):
+        return False
+    return around.asked_at is None or around.now - around.asked_at < PATIENCE * rules.interval_s
 
 
 def wants_mail(way: WayView, found: Refusals, around: Around) -> bool:
     """Should a whole mail be sent at once? When known recipients begin to be refused for good; and while that stands as
     an outage, in each round, so that its end is seen at once."""
-    refusing = [p for p in way.probes if p.known and p.raw and p.refused_now]
-    began = _began(refusing)
-    if not around.mails or began is None:
+    since = refused_since([way])
+    if not around.mails or since is None:
         return False
-    return around.tried_at is None or around.tried_at < began or found.way.rejecting
+    return around.tried_at is None or around.tried_at <= since or found.way.rejecting or UNTRIED in found.grounds
+
+
+def refused_since(ways: Iterable[WayView]) -> float | None:
+    """When the last of the known recipients began to be refused that are refused for good now; ``None``: none is."""
+    return _latest(p for w in ways for p in w.probes if p.known and p.raw and p.refused_now)
+
+
+def _latest(probes: Iterable[ProbeView]) -> float | None:
+    times = [p.began if p.refused_at is None else p.refused_at for p in probes]
+    return max((at for at in times if at is not None), default=None)
 
 
 def _began(probes: Iterable[ProbeView]) -> float | None:
@@ -155,6 +175,21 @@ def delivered_since(around: Around, probes: Iterable[ProbeView]) -> bool:
     """Was a mail that came through sent after these began to fail?"""
     began = _began(probes)
     return began is not None and around.delivered_at is not None and around.delivered_at >= began
+
+
+def _came(around: Around, refused: Sequence[ProbeView], rules: Rules, *, other: bool) -> bool:
+    """Did a mail come through while all of these were already refused, each and every time, however long ago? Where a
+    part of all mail is refused, they are taken now and then as well.
+
+    ``other``: something else fails too, and may be why a mail is not taken: then one of the last minutes is enough. A
+    mail of the round in which it began may have been sent before.
+    """
+    last, times = around.last_delivered, [p.began for p in refused if p.began is not None]
+    if last is None or not times:
+        return False
+    everywhere = all(p.share == 1.0 and not p.split[1] for p in refused)  # who is taken somewhere is there
+    always = everywhere and last >= max(times) + rules.interval_s
+    return always or (other and last >= min(times) + rules.interval_s and around.now - last <= LATER_S)
 
 
 def _well_since(refused: Sequence[ProbeView], way: WayView, around: Around) -> bool:
@@ -168,11 +203,8 @@ def _well_since(refused: Sequence[ProbeView], way: WayView, around: Around) -> b
     return any(p.began is not None and p.began > began + LATER_S for p in way.probes if p.known and id(p) not in these)
 
 
-def _partly(way: WayView) -> Refusals:
+def _partly(way: WayView, some: Sequence[ProbeView]) -> Refusals:
     """A part of the looks is refused for good, again and again: mail is being lost, even if most of it is not."""
-    some = [p for p in way.probes if p.known and p.refused_looks >= PARTLY and p.share]
-    if not some:
-        return Refusals(way)
     recipients = {recipient_of(p) for p in some}
     if any(p.alternates for p in some) or len(recipients) >= 2:
         return Refusals(way, partly=True, grounds=("rejects-alternate" if len(recipients) < 2 else "two-recipients",))

@@ -54,6 +54,9 @@ class Watcher:
         watched = [p.watched(self.interval_s) for p in probes]
         self.detector = Detector(self.rules, watched, vantages=vantages, here=here, networks=networks)
         self.mine = [p for p, w in zip(probes, watched, strict=True) if not w.vantages or here in w.vantages]
+        for probe in self.mine:
+            if not probe.quick:
+                probe.early = self.detector.take
         self.listen, self.sources, self.concurrency = list(listen), list(sources), concurrency
         self.before: list[Callable[[], None]] = []
         """Called before a round is settled, for what runs have done meanwhile."""

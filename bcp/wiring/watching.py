@@ -8,6 +8,7 @@ from typing import Any
 
 from bcp import registry
 from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Role
+from bcp.detect.aloud import aloud
 from bcp.detect.decide import Decision
 from bcp.detect.history import History
 from bcp.detect.remote import Spool, key_of
@@ -85,9 +86,8 @@ class Watching:
 
     def _keep(self, d: Decision) -> None:
         status = {v.name: v.status for v in d.views}
-        self.history.round(
-            d, self.clock.now(), {**to_data(d), "lines": self.watcher.detector.lines(), "status": status}
-        )
+        more = {"aloud": aloud(d).parts(), "lines": self.watcher.detector.lines(), "status": status}
+        self.history.round(d, self.clock.now(), {**to_data(d), **more})
 
     # -- probes --------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import sqlite3
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spoken import wrong as wrong_texts
 from support import ROOT, bcp
 
 from bcp.contracts.probe import Probe, ProbeSettings, Result, Role, Signal
@@ -443,8 +444,9 @@ def test_the_recommended_playbook() -> None:
 
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_every_shipped_outage_holds(name) -> None:
-    """Class and action as expected; never a switch for A, C, D, G or H."""
+    """Class and action as expected; never a switch for A, C, D, G or H; and every text reads well aloud."""
     played = play(shipped()[name])
+    assert not wrong_texts(played)
     assert played.held, [(f.text, f.got) for f in played.findings if not f.held]
     assert played.file.name == name
     assert len(played.findings) >= (2 if played.file.truth else 4)  # a truth is judged beside them

@@ -102,6 +102,7 @@ class RoundTripProbe(Probe[RoundTripSettings]):
         bad = await self._hand_over(tag, min(HAND_OVER_S, s.timeout * 0.5))
         if bad is not None:
             return bad
+        self.early(self.saw(Result.UNKNOWN, "taken", "taken at the door; it is under way"))
         unread, read = "", False
         while (left := s.timeout - (self.clock.monotonic() - start)) > 0:
             try:

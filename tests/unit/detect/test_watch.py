@@ -94,3 +94,70 @@ def test_a_look_while_mail_is_on_the_relay_proposes_no_switch() -> None:
 
     found = asyncio.run(run())
     assert (found.state, found.stage, found.action) == ("down", "active", "hold")
+
+
+class Trip(Probe):
+    """Every five minutes, and it takes minutes; it tells at once what it knows."""
+
+    name, kind, plane, quick = "trip", "round-trip", "outbound", False
+
+    class settings:
+        timeout, every, vantages = 600.0, 300.0, ()
+
+    def __init__(self, kind: str = "not-taken") -> None:
+        super().__init__()
+        self.said = kind
+
+    def watched(self, interval_s):
+        from bcp.contracts.probe import Watched
+
+        return Watched("trip", "round-trip", "outbound", medium="smtp", every_s=300.0)
+
+    async def look(self):
+        self.looks += 1
+        if self.said == "taken":
+            self.early(Signal("trip", "outbound", Result.UNKNOWN, 0.0, "taken"))
+            await asyncio.sleep(3600.0)
+        return Signal("trip", "outbound", Result.UNKNOWN, 0.0, self.said)
+
+
+class Refused(Probe):
+    """A recipient that is refused for good from the third round on."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def watched(self, interval_s):
+        from bcp.contracts.probe import Watched
+
+        return Watched(self.name, "smtp", "inbound", medium="smtp")
+
+    async def look(self):
+        self.looks += 1
+        bad = self.looks > 2
+        return Signal(self.name, "inbound", Result.FAIL if bad else Result.OK, 0.0, "rejects" if bad else "")
+
+
+@pytest.mark.parametrize(("said", "looks", "ends"), [("not-taken", 3, ("F", "switch")), ("taken", 2, ("H", "fix-own"))])
+def test_a_whole_mail_is_sent_out_of_turn_when_only_it_can_tell(said, looks, ends) -> None:
+    """Refused at the door or taken: that is known within seconds, long before it is out again."""
+    clock, trip = FakeClock(), Trip(said)
+
+    async def rounds():
+        watcher = Watcher([Refused("one"), Refused("two"), trip], Rules(), clock)
+        watcher._gate = asyncio.Semaphore(9)
+        out = []
+        async with asyncio.TaskGroup() as group:
+            for _ in range(6):
+                await watcher._round(group, asyncio.Queue())
+                await asyncio.sleep(0)  # what was begun has said what it knows
+                out.append(watcher.decision())
+                await clock.sleep(60.0)
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+        return out
+
+    found = asyncio.run(rounds())
+    assert (found[-1].outage_class, found[-1].action) == ends
+    assert trip.looks == looks and [bool(d.wants) for d in found[:3]] == [False, False, True]

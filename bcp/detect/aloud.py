@@ -1,0 +1,240 @@
+"""A verdict to be read aloud at 03:00: what is broken, what is not, what to do, what would change our mind. Pure.
+
+Four short texts in whole sentences. They follow from the verdict's codes (classes, action, refusals, rules of
+evidence), never from its prose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bcp.contracts.probe import Role
+from bcp.detect.refusals import UNTRIED
+from bcp.detect.verdict import MOVED, SWITCHES, Decision
+from bcp.detect.works import unseen_of, works_of
+
+TITLES = ("What is broken", "What is not", "What to do", "What would change our mind")
+
+
+@dataclass(frozen=True, slots=True)
+class Aloud:
+    """The four texts."""
+
+    broken: str
+    well: str
+    do: str
+    change: str
+
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Each with its title."""
+        return tuple(zip(TITLES, (self.broken, self.well, self.do, self.change), strict=True))
+
+
+def aloud(d: Decision, playbook: str = "") -> Aloud:
+    """The verdict in four texts. ``playbook``: the one that is recommended."""
+    return Aloud(_broken(d), _well(d), _do(d, playbook), _change(d))
+
+
+# -- what is broken ----------------------------------------------------------------------------------------------------
+
+_BROKEN = {
+    "A": "mailboxes cannot be opened",
+    "B": "mail from outside is not taken; its senders keep it and try again",
+    "C": "mail to the outside does not come out",
+    "D": "people cannot sign in",
+    "F": "mail to people who exist is refused for good; it bounces, and does not come again by itself",
+    "G": "mail does not get through the relay or gateway, while the direct way works",
+    "dns": "the name of the MX host does not resolve, so senders do not find the way in and some bounce",
+    "edge": "the web front door does not answer",
+}
+_LIMITED = "our own probers are limited or refused; whether other people's mail is, nobody can tell"
+_ALONE = "one monitoring recipient is refused for good, and nothing shows whether anybody else is"
+_UNTRIED = "monitoring recipients are refused for good; a test mail that was sent just now will show whether others are"
+_PARTLY = "a part of the mail to people who exist is refused for good; it bounces"
+_B_PARTLY = "a part of the mail from outside is not taken; its senders keep it and try again"
+_SLOW = {
+    "A": "some mailboxes open slowly, or not at all",
+    "B": "mail from outside comes in, but slowly, or not at every address or place",
+    "C": "mail to the outside comes out late",
+    "D": "sign-in is slow, or fails for some",
+    "E": "some servers or places do not answer as they should, while others do",
+    "G": "the way through the relay or gateway is slow, or fails in part",
+}
+"""Of classes of which nothing fails as a whole."""
+_PLACES = "the service limits or refuses the addresses of some of our probers, and serves others well"
+_NOW_AND_THEN = "Something fails now and then; it is no outage yet."
+_OVER = "Nothing any more, as far as anything looks."
+_ZONE = "our own zone does not answer, so senders do not find where our mail goes"
+
+
+def _broken(d: Decision) -> str:
+    things = list(dict.fromkeys(t for c in d.classes if (t := _thing(d, c))))
+    own = _own(d)
+    if d.state == "healthy":
+        ours = f" On our own side: {own}" if own else ""
+        return (_OVER if d.stage in {"confirmed", "closed"} else "Nothing of the service.") + ours
+    if d.state == "unknown":
+        before = f" When it was seen last, {_and(things)}." if things else ""
+        return f"We cannot see all of it. {f'On our own side: {own}' if own else 'The looks say nothing.'}{before}"
+    if not things:
+        ours = own or f"{_PLACES}." if "H" in d.classes else ""
+        return f"Nothing of the service, as far as anything looks. On our own side: {ours}" if ours else _NOW_AND_THEN
+    text = f"{_upper(_as_sure(d, _and(things)))}."
+    places = _alone(d)
+    where = f" This is so for {_and(d.domains)}." if d.domains else f" Seen from {places} only." if places else ""
+    unsteady = " It comes and goes." if d.flapping else ""
+    return f"{text}{where}{unsteady}{f' On our own side: {own}' if own and 'H' in d.classes else ''}"
+
+
+def _as_sure(d: Decision, text: str) -> str:
+    """The clause, said no more surely than it is known."""
+    if d.state == "down" or text.startswith(("a part of", _ALONE)):
+        return text
+    if d.partial:
+        return f"nothing fails as a whole: {text}" if d.action == "watch" else f"not all of it, but a part: {text}"
+    bad = [w for v in d.views if v.status != "ok" for w in v.ways if w.down or w.suspect]
+    if bad and all(w.role is not Role.LOOK for w in bad):
+        return f"others say that {text}; none of our own looks sees it"
+    return f"it is not sure yet, but it looks as if {text}"
+
+
+def _thing(d: Decision, letter: str) -> str:
+    """What a class says is broken, as a clause."""
+    grounds = _grounds(d)
+    if d.partial and d.action == "watch" and letter in _SLOW:
+        return _SLOW[letter]
+    if letter == "B" and "not-limited" in d.refusals:
+        return _LIMITED
+    if letter == "B" and d.state == "down" and "share" in d.refusals and "long-enough" not in d.refusals:
+        return _B_PARTLY
+    if letter == "F" and "rejects-alone" in grounds:
+        return _ALONE
+    if letter == "F" and UNTRIED in grounds:
+        return _UNTRIED
+    if letter == "F" and d.state != "down":
+        return _PARTLY
+    if letter == "E":
+        bad = {v.name for v in d.views if v.status in {"down", "partial", "suspect"}}
+        confirmed = set(d.planes) & {"dns", "edge"}
+        both = [n for n in ("dns", "edge") if n in (confirmed or bad)]
+        return _and([_BROKEN[n] for n in both]) if both else _BROKEN["edge"]
+    if letter == "H":
+        return _ZONE if "zone" in d.planes else ""
+    return _BROKEN[letter]
+
+
+def _own(d: Decision) -> str:
+    """What is wrong on our side, in one sentence or two."""
+    if "H" not in d.classes and d.state != "unknown":
+        return ""
+    where: dict[str, list[str]] = {}
+    for note in d.notes:
+        place, colon, what = note.partition(": ")
+        if not note.endswith(_SILENT) and not what.startswith("only "):
+            where.setdefault(what if colon else note, []).append(place if colon else "")
+    said = [f"{_and(p for p in places if p)}: {what}".lstrip(": ") for what, places in where.items()][:2]
+    return f"{'; '.join(said)}{'' if said[-1].endswith('?') else '.'}" if said else ""
+
+
+def _alone(d: Decision) -> str:
+    """Places that see it while the others do not."""
+    if d.state == "down":
+        return ""
+    lanes = [p for v in d.views if v.name in MOVED for w in v.ways if not w.muted for p in w.probes]
+    places = sorted({a for p in lanes for a in p.alone}) if not any(p.down for p in lanes) else []
+    return _and(places)
+
+
+_SILENT = ("nothing can be told", "(silence is not failure)")
+
+
+# -- what is not -------------------------------------------------------------------------------------------------------
+
+
+def _well(d: Decision) -> str:
+    if d.state == "healthy":
+        return "Everything that is looked at is well."
+    works, unseen = works_of(d.views), unseen_of(d.views)
+    out = [f"{_upper(_and(works))}."] if works else ["Nothing is seen to be well."]
+    if d.spared:
+        out.append(f"{_and(d.spared[:5])} {'is' if len(d.spared) == 1 else 'are'} well and left alone.")
+    if unseen:
+        out.append(f"Nobody can see whether {_and(unseen, 'or whether')}.")
+    return " ".join(out)
+
+
+# -- what to do --------------------------------------------------------------------------------------------------------
+
+_DO = {
+    "none": "Nothing.",
+    "watch": "Keep watching and leave MX alone. Look again in five minutes: bcp status.",
+    "wait": "Prepare, and leave MX alone for now: {why}.",
+    "switch": "Move MX{of} to the relay now, because {why}.",
+    "tell": "Leave MX alone: another MX would not help. Tell people by channels that do not fail with it.",
+    "direct": "Keep MX out of the relay. If it is there already, go back: bcp failback.",
+    "fix-own": "Repair our own fault. Leave MX alone; tell IT, and nobody else.",
+    "hold": "Leave everything as it is: {why}.",
+    "failback": "Go back to Exchange Online; a test mail goes first: bcp failback.",
+    "said": "Leave MX alone: {why}.",
+    "ask": "A person decides, and MX stays until then: {why}. {hint}",
+    "ask-to-tell": "Leave MX alone. A person decides what people are told: {why}. {hint}",
+}
+_HINTS = {
+    "alone": "Look whether that mailbox and its address still exist, and ask somebody outside to write to two others.",
+    "limits": "Send a mail from an address outside that has nothing to do with us, and see whether it arrives.",
+    "mail": "Send a mail from outside, see whether it arrives, and believe that.",
+    "part": "Ask the help desk how many are affected, and tell people; decide by that.",
+    "relay": "Repair the relay first: bcp doctor.",
+}
+
+
+def _do(d: Decision, playbook: str) -> str:
+    said = d.action == "watch" and set(d.refusals[:1]) & {"not-maintenance", "not-denied"}
+    action = "said" if said else "ask-to-tell" if d.action == "ask" and not set(d.classes) & SWITCHES else d.action
+    of = f" of {_and(d.domains)}" if d.domains else ""
+    text = _DO.get(action, "{why}.").format(why=_why(d), hint=_HINTS[_hint(d)], of=of).replace("?.", "?")
+    named = playbook and d.action not in {"none", "watch", "fix-own", "hold", "failback"}
+    return f"{text} The playbook for it: bcp plan {playbook}." if named else text
+
+
+def _why(d: Decision) -> str:
+    if d.action == "wait" and "E" in d.classes and d.refusals[:1] == ("long-enough",):
+        return "most senders keep the mail and try again, but not all of them"
+    return d.why.removesuffix("; a person decides")
+
+
+def _hint(d: Decision) -> str:
+    if "rejects-alone" in _grounds(d):
+        return "alone"
+    first = d.refusals[0] if d.refusals else ""
+    return {"not-limited": "limits", "not-delivered": "mail", "seen": "mail", "relay-ready": "relay"}.get(first, "part")
+
+
+# -- what would change our mind ----------------------------------------------------------------------------------------
+
+
+def _change(d: Decision) -> str:
+    said = d.changes[:3]
+    return " ".join(f"{_upper(c)}." for c in said) or "Nothing that is known; what the probes see is judged each round."
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def _grounds(d: Decision) -> frozenset[str]:
+    return frozenset(g for v in d.views for g in v.grounds)
+
+
+def _and(texts: Iterable[str], word: str = "and") -> str:
+    """a, b and c."""
+    said = list(texts)
+    if len(said) < 2:
+        return "".join(said)
+    if any("," in t or ";" in t for t in said):
+        return f"; {word} ".join(["; ".join(said[:-1]), said[-1]])
+    return f"{', '.join(said[:-1])} {word} {said[-1]}"
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

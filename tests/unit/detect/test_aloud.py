@@ -1,0 +1,123 @@
+"""The four texts of a verdict: each class, each action, and what they are careful not to say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from test_every_rule import LATER, NO, NOT_TAKEN, OK, OUR_LIMIT, OUT, THREE, UNKNOWN, said
+
+from bcp.detect.aloud import TITLES, aloud
+from bcp.detect.verdict import Decision
+
+
+def test_a_quiet_night() -> None:
+    """Nothing, nothing, nothing; and what would change that."""
+    found = aloud(said(smtp=OK, boxes=OK))
+    assert found.parts() == tuple(zip(TITLES, (found.broken, found.well, found.do, found.change), strict=True))
+    assert (found.broken, found.well) == ("Nothing of the service.", "Everything that is looked at is well.")
+    assert found.do == "Nothing." and found.change.startswith("2 looks in a row that fail make it suspect")
+
+
+@pytest.mark.parametrize(
+    ("looks", "broken", "do"),
+    [
+        (
+            {"smtp": LATER, "unknown": LATER},
+            "Mail from outside is not taken; its senders keep it",
+            "Move MX to the relay",
+        ),
+        ({"smtp": NO, "smtp_2": NO}, "Mail to people who exist is refused for good", "because valid recipients"),
+        ({"smtp": OK, "boxes": OUT}, "Mailboxes cannot be opened.", "Leave MX alone: another MX would not help."),
+        ({"smtp": OK, "gate": LATER}, "Mail does not get through the relay or gateway", "Keep MX out of the relay."),
+        ({"smtp": OK, "owa": OUT, "imap": OUT}, "The web front door does not answer.", "Leave MX alone"),
+        ({"smtp": NO}, "One monitoring recipient is refused for good, and nothing shows", "Look whether that mailbox"),
+        ({"smtp": OUR_LIMIT, "places": THREE}, "Our own probers are limited or refused;", "has nothing to do with us"),
+        ({"smtp": OK, "names": (OUT[0], "own-zone")}, "Our own zone does not answer", "Repair our own fault."),
+        ({"smtp": UNKNOWN, "boxes": OK}, "We cannot see all of it. The looks say nothing.", "Keep watching"),
+        ({"smtp": OK, "smtp_2": NO}, "On our own side: smtp_2: its recipient is refused", "tell IT, and nobody else."),
+        ({"smtp": LATER, "rounds": 3}, "It is not sure yet, but it looks as if mail from outside", "Keep watching"),
+        ({"smtp": OUT, "control": OUT}, "We cannot see all of it. On our own side: a: ", "Repair our own fault."),
+        (
+            {"smtp": LATER, "unknown": LATER, "rounds": 8},
+            "Mail from outside is not taken",
+            "Prepare, and leave MX alone",
+        ),
+        (
+            {"smtp": LATER, "unknown": LATER, "trip": OK},
+            "Mail from outside",
+            "see whether it arrives, and believe that.",
+        ),
+        ({"smtp": OK, "people": OUT}, "Others say that mail from outside", "Keep watching"),
+    ],
+)
+def test_each_kind_is_said_in_a_sentence(looks, broken, do) -> None:
+    found = aloud(said(**looks))
+    assert broken in found.broken, found
+    assert do in found.do, found
+
+
+def test_what_is_well_and_what_is_not_seen_are_said_apart() -> None:
+    found = aloud(said(smtp=LATER, unknown=LATER, boxes=OK, trip=NOT_TAKEN))
+    assert found.well == "Mailboxes can be opened. Nobody can see whether mail to the outside goes out."
+    assert aloud(said(smtp=LATER)).well == "Nothing is seen to be well."
+
+
+def test_domains_are_named_that_fail_and_those_that_do_not() -> None:
+    apart = {"smtp": ("a.test",), "smtp_2": ("b.test",)}
+    found = aloud(said(smtp=LATER, smtp_2=OK, domains=apart), "exchange-inbound-outage")
+    assert "This is so for a.test." in found.broken and "b.test is well and left alone." in found.well
+    assert found.do.startswith("Move MX of a.test to the relay now, because ")
+    assert found.do.endswith("The playbook for it: bcp plan exchange-inbound-outage.")
+    assert "playbook" not in aloud(said(3, smtp=LATER), "exchange-inbound-outage").do  # it is only watched
+
+
+def test_a_part_is_not_said_to_be_the_whole() -> None:
+    part = aloud(said(60, smtp=lambda n: LATER if n > 20 and n % 4 == 0 else OK, boxes=OK))
+    assert part.broken.startswith("Not all of it, but a part: mail from outside is not taken")
+    slow = aloud(said(60, smtp=(UNKNOWN.__class__.DEGRADED, "slow")))
+    assert slow.broken.startswith("Nothing fails as a whole: mail from outside comes in, but slowly")
+    one = aloud(said(20, THREE, smtp={"b": OUT}))
+    assert one.broken.endswith("Seen from b only.")
+    third = aloud(said(60, smtp=[NO, OK, OK]))
+    assert third.broken.startswith("A part of the mail to people who exist is refused for good")
+
+
+def test_it_comes_and_goes_and_is_over() -> None:
+    """Told while it flaps; and when it is clear but not closed."""
+    assert "It comes and goes." in aloud(said(60, smtp=lambda n: LATER if n % 10 < 7 else OK)).broken
+    over = aloud(said(40, smtp=lambda n: LATER if n < 8 else OK))
+    assert over.broken == "Nothing any more, as far as anything looks." and "Keep watching" in over.do
+
+
+def test_names_that_fail_lose_some_mail() -> None:
+    """While waiting nobody is told that all of it waits."""
+    found = aloud(said(8, names=(OUT[0], "servfail"), smtp=(UNKNOWN, "unresolved")))
+    assert "most senders keep the mail and try again, but not all of them" in found.do
+    assert found.broken.startswith("The name of the MX host does not resolve")
+    both = aloud(replace(said(8, names=(OUT[0], "servfail"), owa=OUT, imap=OUT)))
+    assert "does not resolve" in both.broken and "the web front door does not answer" in both.broken
+
+
+def test_the_same_fault_at_three_places_is_said_once() -> None:
+    found = aloud(said(20, THREE, smtp=OK, boxes=OUR_LIMIT))
+    assert found.broken.count("address is limited") == 1 and "a, b and c: boxes: " in found.broken
+
+
+@pytest.mark.parametrize(
+    "action", ["none", "watch", "wait", "switch", "ask", "tell", "direct", "fix-own", "hold", "failback"]
+)
+def test_every_action_is_a_sentence(action) -> None:
+    """Also one that nobody has thought of."""
+    found = aloud(Decision("down", ("B",), ("inbound",), action=action, why="it is so")).do
+    assert found.endswith(".") and ("Move MX" in found) is (action == "switch")
+    assert aloud(Decision("down", action="new", why="it is so")).do == "it is so."
+
+
+def test_persons_who_have_spoken_are_heard() -> None:
+    found = Decision(
+        "down", ("B",), ("inbound",), action="watch", why="we are in maintenance", refusals=("not-maintenance",)
+    )
+    assert aloud(found).do == "Leave MX alone: we are in maintenance."
+    assert aloud(replace(found, classes=("A",), action="ask", refusals=())).do.startswith("Leave MX alone. A person")
+    assert aloud(found).change == "Nothing that is known; what the probes see is judged each round."

@@ -1,0 +1,102 @@
+"""Whole test mails: which came through, when one was tried, and who is not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from bcp.contracts.probe import Part, Result, Signal, Watched
+from bcp.detect.mails import LOST_AFTER_S, Mails
+
+OK, FAIL, UNKNOWN, DEGRADED = Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED
+TRIP = Watched("trip", "round-trip", "outbound", medium="smtp", every_s=300.0)
+OF_A = Watched("of-a", "round-trip", "outbound", medium="smtp", every_s=300.0, domains=("a.test",))
+BOXES = Watched("boxes", "graph-mailbox", "mailbox")
+
+
+def mail(result, kind="", watched=TRIP, **more):
+    return Signal(watched.probe, watched.plane, result, 0.0, kind, **more)
+
+
+def mails(*given, watched=(TRIP,)):
+    """After these looks: (time, signal)."""
+    out = Mails()
+    for w in watched:
+        out.add(w)
+    for now, signal in given:
+        out.take("a", signal, next(w for w in watched if w.probe == signal.probe), now)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("signal", "sent"),
+    [
+        (mail(OK, "delivered"), 1000.0),
+        (mail(OK, "delivered", numbers={"seconds": 40.0}), 960.0),
+        (mail(OK, "delivered", data={"seconds": "50"}), 950.0),
+        (mail(DEGRADED, "slow", numbers={"seconds": 200.0}), 800.0),
+        (mail(FAIL, "lost"), 1000.0 - LOST_AFTER_S),
+        (mail(FAIL, "lost", numbers={"seconds": 90.0}), 910.0),
+        (mail(UNKNOWN, "taken"), 1000.0),
+    ],
+)
+def test_a_mail_that_was_taken_speaks_of_when_it_was_sent(signal, sent) -> None:
+    """For one and a half intervals of its probe."""
+    around = mails((1000.0, signal)).around(1449.0)
+    assert (around.delivered_at, around.last_delivered, around.tried_at, around.mails) == (sent, sent, sent, True)
+    late = mails((1000.0, signal)).around(1451.0)
+    assert late.delivered_at is None and late.last_delivered == sent
+
+
+def test_the_newest_mail_speaks_and_what_was_lost_is_old() -> None:
+    """One that was taken a minute ago is not undone by one that was sent ten minutes ago and never came out."""
+    around = mails((1000.0, mail(UNKNOWN, "taken")), (1030.0, mail(FAIL, "lost"))).around(1030.0)
+    assert (around.delivered_at, around.tried_at) == (1000.0, 1000.0)
+    around = mails((1000.0, mail(OK)), (1060.0, mail(UNKNOWN, "not-taken"))).around(1060.0)
+    assert (around.delivered_at, around.last_delivered, around.tried_at) == (None, 1000.0, 1060.0)
+
+
+@pytest.mark.parametrize(("kind", "tried"), [("not-taken", 1060.0), ("rejects", 1060.0), ("4xx-data", 1060.0)])
+def test_who_is_refused_was_tried(kind, tried) -> None:
+    assert mails((1060.0, mail(UNKNOWN, kind))).around(1060.0).tried_at == tried
+    assert mails((1060.0, mail(UNKNOWN, "mailbox-outside"))).around(1060.0).tried_at is None
+
+
+def test_what_is_not_taken_from_a_place_that_is_cut_off_says_nothing() -> None:
+    """Neither that it was tried, nor against the mail before; one that comes through is believed."""
+    seen = mails((1000.0, mail(OK)))
+    seen.take("a", mail(UNKNOWN, "not-taken"), TRIP, 1060.0, cut_off=True)
+    assert (seen.around(1060.0).delivered_at, seen.around(1060.0).tried_at) == (1000.0, 1000.0)
+    seen.take("a", mail(OK), TRIP, 1120.0, cut_off=True)
+    assert seen.around(1120.0).delivered_at == 1120.0
+
+
+def test_mails_of_one_domain_say_nothing_of_another() -> None:
+    """And those that name none only while all fare alike."""
+    both = mails((900.0, mail(OK)), (1000.0, mail(OK, watched=OF_A)), watched=(TRIP, OF_A))
+    assert both.around(1000.0, "a.test", alike=False).delivered_at == 1000.0
+    assert both.around(1000.0, "b.test").delivered_at == 900.0
+    other = both.around(1000.0, "b.test", alike=False)
+    assert (other.delivered_at, other.tried_at, other.last_delivered, other.mails) == (None, None, None, False)
+
+
+def test_an_answer_that_is_awaited() -> None:
+    """From when it was asked for first, until any answer."""
+    seen = mails()
+    seen.ask(60.0, wanted=True)
+    seen.ask(120.0, wanted=True)
+    assert seen.around(120.0).asked_at == 60.0
+    seen.take("a", mail(UNKNOWN, "not-taken"), TRIP, 130.0)
+    assert seen.around(130.0).asked_at is None
+    seen.ask(130.0, wanted=True)
+    seen.ask(190.0, wanted=False)
+    assert seen.asked_at is None
+
+
+def test_mailboxes_that_are_not_there() -> None:
+    """Until they are again; other probes send no mails."""
+    seen = mails(watched=(BOXES,))
+    gone, there = Part(UNKNOWN, "own-mailbox", "", "A@x.test"), Part(OK, "", "", "a@x.test")
+    seen.take("a", Signal("boxes", "mailbox", OK, 0.0, parts=(gone, Part(OK, "", "", "b@x.test"))), BOXES, 0.0)
+    assert seen.around(0.0).gone == {"a@x.test"} and not seen.around(0.0).mails
+    seen.take("a", Signal("boxes", "mailbox", OK, 0.0, parts=(there,)), BOXES, 60.0)
+    assert seen.around(60.0).gone == frozenset()
