@@ -17,6 +17,7 @@ from bcp.kernel.errors import GateClosed, Invalid, Refused
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
+    from bcp.deeds.plan import PlanRequest
     from bcp.mx.forecast import Forecast
     from bcp.plan.model import Plan, PlannedStep
     from bcp.wiring import App
@@ -50,6 +51,41 @@ Since = Annotated[
 ]
 
 
+RestOf = Annotated[
+    str,
+    typer.Option(
+        "--rest-of",
+        metavar="RUN",
+        help="Only the domains that this run did not move; with its playbook and inputs unless said otherwise.",
+    ),
+]
+
+
+def request(
+    app: App,
+    playbook: str,
+    inputs: list[str] | None,
+    domains: list[str] | None,
+    override: list[str] | None,
+    reason: str,
+    since: str,
+    rest_of: str,
+) -> PlanRequest:
+    """What is to be planned, by the options. Raises ``Invalid``, ``Refused``."""
+    from bcp.deeds.plan import PlanRequest
+
+    if not playbook and not rest_of:
+        raise Invalid("which playbook?", hint="Name one, or --rest-of RUN.", rule="usage")
+    wanted = PlanRequest(
+        playbook, pairs(inputs, "input"), tuple(domains or ()), overrides(override, reason), since=since
+    )
+    if not rest_of:
+        return wanted
+    from bcp.deeds.rest import again
+
+    return again(app, rest_of, wanted)
+
+
 def overrides(rules: list[str] | None, reason: str) -> dict[str, str]:
     """Rules with their reason. Raises ``Invalid``."""
     if rules and not reason.strip():
@@ -58,21 +94,20 @@ def overrides(rules: list[str] | None, reason: str) -> dict[str, str]:
 
 
 def plan(
-    playbook: Annotated[str, typer.Argument(help="Playbook by name or path.")],
+    playbook: Annotated[str, typer.Argument(help="Playbook by name or path.")] = "",
     inputs: Inputs = None,
     domains: Domains = None,
     override: Override = None,
     reason: Reason = "",
     since: Since = "",
+    rest_of: RestOf = "",
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the plan. Else the state folder.")] = None,
 ) -> None:
     """Make a plan."""
-    from bcp.deeds.plan import PlanRequest, in_the_way, make, plan_path
+    from bcp.deeds.plan import in_the_way, make, plan_path
 
     app = make_app()
-    wanted = PlanRequest(
-        playbook, pairs(inputs, "input"), tuple(domains or ()), overrides(override, reason), since=since
-    )
+    wanted = request(app, playbook, inputs, domains, override, reason, since, rest_of)
 
     async def work() -> Plan:
         try:

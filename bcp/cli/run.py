@@ -11,10 +11,10 @@ import typer
 from bcp.cli import render
 from bcp.cli.answer import RunId
 from bcp.cli.common import app as make_app
-from bcp.cli.common import pairs, wait_for
+from bcp.cli.common import wait_for
 from bcp.cli.live import Timeline
 from bcp.cli.person import ground_of, who_is
-from bcp.cli.plan import Domains, Inputs, Override, Reason, Since, ask_to_run, confirm, describe, overrides
+from bcp.cli.plan import Domains, Inputs, Override, Reason, RestOf, Since, ask_to_run, confirm, describe, request
 from bcp.kernel.errors import Invalid
 
 if TYPE_CHECKING:
@@ -38,12 +38,13 @@ def register(app: typer.Typer) -> None:
 def run(
     what: Annotated[
         str, typer.Argument(metavar="PLAN|PLAYBOOK", help="A plan file (.json), or a playbook by name or path.")
-    ],
+    ] = "",
     inputs: Inputs = None,
     domains: Domains = None,
     override: Override = None,
     reason: Reason = "",
     since: Since = "",
+    rest_of: RestOf = "",
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask whether to run the plan. Approval gates still ask.")
     ] = False,
@@ -55,18 +56,14 @@ def run(
     if what.endswith(".json"):
         from bcp.plan.model import read_plan
 
-        if inputs or domains or override or since:
+        if inputs or domains or override or since or rest_of:
             raise Invalid("a plan file holds its inputs already", hint="Make a new plan with these options.")
         made = read_plan(Path(what))
         if not yes and not dry_run:
             render.say(describe(made))
             ask_to_run(made)
     else:
-        from bcp.deeds.plan import PlanRequest
-
-        wanted = PlanRequest(
-            what, pairs(inputs, "input"), tuple(domains or ()), overrides(override, reason), since=since
-        )
+        wanted = request(app, what, inputs, domains, override, reason, since, rest_of)
         made = _plan_and_ask(app, wanted, ask=not yes and not dry_run)
     if dry_run:
         _dry(app, made)
@@ -132,12 +129,15 @@ def go(app: App, made: Plan, *, hold: bool, quiet_result: bool = False) -> tuple
 def result(run_id: str, ending: Ending) -> None:
     """Show how it ended, and leave with its exit code."""
     from bcp.cli.common import runs
+    from bcp.cli.left import left_data, left_text
     from bcp.cli.status_view import status_data
 
-    data = status_data(runs().view(run_id)) if render.OUT.json else {}
-    text = f"{run_id} {render.outcome(ending.status, ending.reason)}" + (
-        f"\n{render.wrap(ending.hint, '  ', '  ')}" if ending.hint else ""
-    )
+    found = runs()
+    view = found.view(run_id)
+    data = {**status_data(view), **left_data(found, view)} if render.OUT.json else {}
+    left = left_text(found, view)
+    text = (f"{left}\n\n" if left else "") + f"{run_id} {render.outcome(ending.status, ending.reason)}"
+    text += f"\n{render.wrap(ending.hint, '  ', '  ')}" if ending.hint else ""
     render.emit("bcp.status/1", {**data, "run": run_id, "status": ending.status, "exit_code": ending.code}, text)
     if ending.code:
         raise typer.Exit(ending.code)

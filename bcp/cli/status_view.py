@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bcp.cli import render
 from bcp.cli.common import basics, runs
 from bcp.cli.drain_view import drains_of
+from bcp.cli.left import left_data, left_text
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Missing
 from bcp.kernel.units import format_duration
@@ -41,10 +42,16 @@ def show(run: str = "last", *, everything: bool = False, timeline: bool = False)
         return
     view = found.view(found.find(run))
     _warn_of_lost(found)
-    data = status_data(view)
+    data = {**status_data(view), **left_data(found, view)}
     if timeline:
         data["timeline"] = timeline_data(view)
-    render.emit("bcp.status/1", data, status_text(view, found.clock.now(), timeline))
+    render.emit("bcp.status/1", data, _first(found, view) + status_text(view, found.clock.now(), timeline))
+
+
+def _first(found: Runs, view: RunView) -> str:
+    """What a run did not move stands before all else."""
+    left = left_text(found, view)
+    return f"{left}\n\n" if left else ""
 
 
 def _whole(found: Runs, *, timeline: bool) -> None:
@@ -62,12 +69,13 @@ def _whole(found: Runs, *, timeline: bool) -> None:
         _warn_of_lost(found)
         return
     _warn_of_lost(found)
-    lines, drains = drains_of(state, clock)
-    data = {**status_data(view), "situation": now.data(s), "drains": drains}
+    drained, drains = drains_of(state, clock)
+    data = {**status_data(view), **left_data(found, view), "situation": now.data(s), "drains": drains}
     if timeline:
         data["timeline"] = timeline_data(view)
-    head = "\n".join([now.words(s, now.holding_runs(cards), view.id), *lines])
-    render.emit("bcp.status/1", data, head + "\n\n" + status_text(view, found.clock.now(), timeline))
+    head = "\n".join([now.words(s, now.holding_runs(cards), view.id), *drained])
+    text = _first(found, view) + head + "\n\n" + status_text(view, found.clock.now(), timeline)
+    render.emit("bcp.status/1", data, text)
 
 
 def _no_run(found: Runs, s: Situation) -> str:

@@ -44,7 +44,9 @@ class RunCard:
     parent: str = ""
     """The run that this one goes back from."""
     targets: tuple[str, ...] = ()
-    """Sorted names: ``mx:example.org``, ``service:exchange-online``, ``group:...``."""
+    """Sorted names: ``mx:example.org``, ``service:exchange-online``, ``group:...``; without those that it gave up."""
+    released: tuple[str, ...] = ()
+    """Names that it had and gave up: domains that its switch did not move. Another run may have them."""
     moves_mx: bool = False
     initiator: str = ""
     automatic: bool = False

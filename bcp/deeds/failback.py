@@ -10,6 +10,7 @@ from bcp.deeds.run import resume
 from bcp.deeds.who import Ground, Who
 from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, nobody
+from bcp.engine.left import kept_domains
 from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.kernel.errors import Missing, Refused
@@ -50,9 +51,7 @@ async def plan_back(
     if recovery is None:
         what = f"{view.plan['playbook']} has no way back"
         raise Refused(what, rule="no-recovery", hint="Add recovery: {playbook: ...} to the playbook.")
-    wanted = PlanRequest(
-        recovery.playbook, domains=tuple(view.plan["domains"]), overrides=overrides or {}, parent=view.id
-    )
+    wanted = PlanRequest(recovery.playbook, domains=kept_domains(view), overrides=overrides or {}, parent=view.id)
     return view, await make(ground, who, wanted)
 
 

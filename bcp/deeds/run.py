@@ -128,7 +128,7 @@ async def resume(
     plan = from_data(view.plan)
     loaded = loads(plan.playbook_text, plan.playbook_file)
     with run_lock(app, run_id):
-        lease = app.running.runs.lease(view.plan, run_id, plan.parent)
+        lease = app.running.runs.lease(app.running.runs.card(run_id), run_id)
         try:
             request = request_of_plan(app, plan, loaded)
             return await _work(

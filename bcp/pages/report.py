@@ -59,7 +59,9 @@ def sentence(data: Data) -> str:
     broken = next((s for s in data["steps"] if s["status"] in {"failed", "undo_failed"}), None)
     doubts = [s["id"] for s in data["steps"] if s["status"] == "in_doubt"]
     if status in {"done", "holding"}:
-        but = f", but {_name(broken)} failed" if broken else ""
+        left = len(data.get("left") or ())
+        stayed = [f"{plural(left, 'domain')} {'was' if left == 1 else 'were'} not moved"] if left else []
+        but = "".join(f", but {text}" for text in [*stayed, *([f"{_name(broken)} failed"] if broken else [])])
         hold = "; it holds until somebody goes back" if status == "holding" else ""
         return f"Everything that was planned is done{but}{hold}."
     if status == "in_doubt" or doubts:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from bcp.contracts.effect import step_of
+from bcp.engine.left import left_of
 from bcp.engine.store import RunView
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid
@@ -80,6 +81,7 @@ def report_data(
         "objectives": objectives(view, achieved),
         "achieved": achieved,
         "forecast": _forecast(forecast, achieved),
+        "left": [{"domain": x.domain, "state": x.state, "why": x.why} for x in left_of(view)],
         "steps": [_step(s, state.started, names) for s in state.steps.values()],
         "changes": [c for s in plan["steps"] for c in s["changes"]],
         "messages": _messages(view, reported),

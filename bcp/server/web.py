@@ -93,7 +93,8 @@ def _console(app: FastAPI) -> None:
     for path, role, act in (
         ("/questions/{question}/answer", "approver", deeds.answer), ("/plans", "operator", deeds.make_plan),
         ("/plans/{plan}/run", "operator", deeds.run_plan), ("/runs/{run}/abort", "operator", deeds.abort),
-        ("/runs/{run}/failback", "operator", deeds.failback), ("/messages/send", "operator", deeds.send),
+        ("/runs/{run}/failback", "operator", deeds.failback), ("/runs/{run}/rest", "operator", deeds.rest),
+        ("/messages/send", "operator", deeds.send),
         ("/messages/stop", "operator", deeds.stop), ("/runs/{run}/settle", "operator", deeds.settle),
         ("/runs/{run}/acknowledge", "operator", deeds.acknowledge), ("/runs/{run}/resume", "operator", deeds.resume),
         ("/incidents", "operator", deeds.declare), ("/words", "operator", deeds.give_word),

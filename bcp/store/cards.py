@@ -11,11 +11,12 @@ from typing import Any
 
 from bcp.contracts.store import RunCard
 from bcp.contracts.traits import Trait, has
-from bcp.store.targets import moves_mx, targets_of
+from bcp.store.targets import given_up, moves_mx, names_given_up, targets_of
 
 _NOTHING = frozenset({"failed", "skipped", "not_reached", "pending"})
 """Step states that leave nothing behind."""
 _DONE = frozenset({"ok", "unchanged"})
+_UNDONE = frozenset({"skipped", "not_reached"})
 _LOUD = frozenset({"failed", "in_doubt", "undo_failed"})
 _OF_STEPS = frozenset({"step_started", "step_retry", "step_finished", "undo_finished", "doubt_settled"})
 """Kinds of which a run with thousands of steps has thousands: most of them change nothing on the card."""
@@ -33,7 +34,9 @@ class CardFold:
         self._calm = {str(n["id"]) for n in nodes if n.get("optional") or n.get("phase") == "always"}
         self._undo = {str(n["id"]) for n in nodes if n.get("undo")}
         steps = plan.get("steps") or ()
-        self._mx = {str(s.get("id")) for s in steps if has(s, Trait.MOVES_MX)}
+        self._switches = [s for s in steps if has(s, Trait.MOVES_MX)]
+        self._mx = {str(s.get("id")) for s in self._switches}
+        self._domains = [str(d) for d in plan.get("domains") or ()]
         self._drain = {str(s.get("id")) for s in steps if has(s, Trait.DRAINS)}
         self._watched = self._mx | self._drain | self._undo
         self.status, self.phase, self.reason, self.acknowledged = "new", "", "", ""
@@ -43,6 +46,10 @@ class CardFold:
         self._gates: set[str] = set()
         self._steps: dict[str, tuple[str, float]] = {}
         """Of steps that move MX or can be undone: state, and when it ended."""
+        self._switched: dict[str, Mapping[str, Any]] = {}
+        self._skipped: set[str] = set()
+        self._released: frozenset[str] = frozenset()
+        """Only ever grows: what was given up may be another run's."""
 
     def take(self, kind: str, at: float, step: str, actor: str, data: Mapping[str, Any]) -> bool:
         """One more event; False when it surely changes nothing on the card."""
@@ -59,8 +66,10 @@ class CardFold:
     def card(self, *, fence: int = 0, seq: int = 0, head: str = "") -> RunCard:
         """How it stands."""
         ended = [at for s, (state, at) in self._steps.items() if s in self._mx and state in _DONE]
+        fixed = {**self._fixed, "targets": tuple(t for t in self._fixed["targets"] if t not in self._released)}
         return RunCard(
-            **self._fixed,
+            **fixed,
+            released=tuple(sorted(self._released)),
             status=self.status,
             phase=self.phase,
             reason=self.reason[:300],
@@ -99,9 +108,23 @@ class CardFold:
         state = str(data.get("status", ""))
         self._gates.discard(step)
         self._mark(step, state, at)
+        if step in self._mx and step not in self._hold:
+            self._switch_ended(step, state, data.get("outputs") or {})
         fatal = state == "failed" and step not in self._calm and step not in self._hold
         if fatal and not (self._aborting or self._failing):
             self._failing, self.reason = True, str(data.get("error", ""))
+
+    def _switch_ended(self, step: str, state: str, outputs: Mapping[str, Any]) -> None:
+        """What no switch of this run has moved, or will, is given up; at least one target is kept."""
+        if state in _DONE:
+            self._switched[step] = outputs
+        elif state in _UNDONE:
+            self._skipped.add(step)
+        free = given_up(self._switches, self._switched, self._skipped)
+        kept = [d for d in self._domains if d not in free]
+        gone = self._released | names_given_up(self._fixed["targets"], free, kept)
+        if len(gone) < len(self._fixed["targets"]):
+            self._released = gone
 
     def _undo_finished(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
         self._mark(step, str(data.get("status", "")), at)
@@ -224,4 +247,5 @@ def card_to_data(card: RunCard) -> dict[str, Any]:
 def card_from_data(data: Mapping[str, Any]) -> RunCard:
     """Read it back; what another version added is left out. Raises ``TypeError``, ``KeyError`` when it is none."""
     known = {k: v for k, v in data.items() if k in _FIELDS}
-    return RunCard(**{**known, "targets": tuple(known.get("targets") or ())})
+    lists = {name: tuple(known.get(name) or ()) for name in ("targets", "released")}
+    return RunCard(**{**known, **lists})

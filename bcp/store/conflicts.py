@@ -25,6 +25,12 @@ def check_unfinished(runs: RunStore, run: str, wanted: frozenset[str], parent: s
             raise unfinished(card, shared or wanted, runs.is_live)
 
 
+def still_held(runs: RunStore, run: str, names: Collection[str]) -> frozenset[str]:
+    """What a run that was given these names has of them still: it may have given some up since."""
+    released = runs.card(run).released if runs.exists(run) else ()
+    return frozenset(names) - frozenset(released)
+
+
 def unfinished(card: RunCard, shared: frozenset[str], is_live: Callable[[str], bool]) -> Refused:
     """The refusal, with what to do about that run."""
     if card.status == UNREADABLE:

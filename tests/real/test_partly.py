@@ -3,6 +3,7 @@ the whole command, against a real server."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -41,8 +42,22 @@ activation:
     with: {domains: "{{ domains }}", to: relay, converge: 1s}
     undo: automatic
 """
+HOLD = """hold:
+  - {id: look, uses: wait, every: 30m, with: {for: 1s}}
+recovery: {playbook: back}
+"""
+BACK = """version: 1
+name: back
+title: Back
+concurrency: {group: "mx:{{ domains | join(',') }}"}
+activation:
+  - {id: mx, uses: dns.mx.switch, with: {domains: "{{ domains }}", to: before, converge: 1s}, undo: automatic}
+"""
 LATER = '  - {id: later, uses: shell, with: {run: ["false"]}, irreversible: it fails}\n'
-EDIT = """import base64, dns.query, dns.tsig, dns.update
+EDIT = """import os, sys
+if os.path.exists("edited"): sys.exit()
+open("edited", "w").close()
+import base64, dns.query, dns.tsig, dns.update
 update = dns.update.UpdateMessage("two.test", keyring=dns.tsig.Key("bcp.", open("tsig").read(), dns.tsig.HMAC_SHA256))
 update.replace("two.test.", 60, "MX", "5 somebody.else.test.")
 assert dns.query.tcp(update, "127.0.0.1", port=PORT, timeout=60).rcode() == 0
@@ -55,7 +70,8 @@ def world(tmp_path):
         pytest.skip(why)
     server = DnsServer("bind", tmp_path / "dns", zones=NAMES).start()
     (tmp_path / "playbooks").mkdir()
-    for name, more in (("three", ""), ("failing", LATER)):
+    (tmp_path / "playbooks/back.yaml").write_text(BACK)
+    for name, more in (("three", ""), ("failing", LATER), ("holding", HOLD)):
         (tmp_path / f"playbooks/{name}.yaml").write_text(
             BOOK.replace("NAME", name).replace("PYTHON", sys.executable) + more
         )
@@ -71,8 +87,12 @@ def world(tmp_path):
 
 
 def run(folder, name):
+    return bcp(folder, "run", name, "--yes")
+
+
+def bcp(folder, *words):
     clean = {k: v for k, v in os.environ.items() if not k.startswith("BCP_")}
-    arguments = [sys.executable, "-m", "bcp", "run", name, "--yes"]
+    arguments = [sys.executable, "-m", "bcp", *words]
     return subprocess.run(
         arguments,
         cwd=folder,
@@ -110,3 +130,29 @@ def test_a_later_failure_puts_back_what_was_moved_and_not_what_somebody_else_cha
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert [mx(server, n) for n in NAMES] == ["0 primary.out.test.", "5 somebody.else.test.", "0 primary.out.test."]
     assert "set two.test" not in ended.stdout + ended.stderr
+
+
+def test_those_that_did_not_move_are_tried_again_by_the_one_command_while_the_first_run_holds(world) -> None:
+    """It holds what it moved and no more: its way back leaves alone what the second run moved."""
+    folder, server = world
+    first = bcp(folder, "run", "holding", "--yes", "--no-hold", "--output", "json")
+    assert first.returncode == 0, first.stdout + first.stderr
+    data = json.loads(first.stdout)
+    assert data["status"] == "holding" and [(x["domain"], x["state"]) for x in data["left"]] == [
+        ("two.test", "conflict")
+    ]
+    assert data["try_again"] == f"bcp run --rest-of {data['run']}"
+    told = bcp(folder, "status").stdout
+    assert told.startswith("NOT moved: 1 of 3 domains") and "5 somebody.else.test." in told
+    assert f"Try again: {data['try_again']}" in told
+    refused = bcp(folder, "run", "holding", "--yes", "--no-hold", "--domain", "one.test")
+    assert refused.returncode == 3 and data["run"] in refused.stderr
+    again = bcp(folder, *data["try_again"].split()[1:], "--yes", "--no-hold")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert [mx(server, n) for n in NAMES] == ["10 relay.out.test."] * 3
+    told = bcp(folder, "status", data["run"]).stdout
+    assert "taken up by run-" in told and "Try again" not in told
+    assert bcp(folder, *data["try_again"].split()[1:], "--yes").returncode == 3  # nothing is left
+    back = bcp(folder, "failback", data["run"], "--yes")
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert [mx(server, n) for n in NAMES] == ["0 primary.out.test.", "10 relay.out.test.", "0 primary.out.test."]

@@ -18,6 +18,7 @@ from bcp.deeds.answer import Answer
 from bcp.deeds.answer import answer as say
 from bcp.deeds.failback import plan_back
 from bcp.deeds.plan import PlanRequest, kept, make
+from bcp.deeds.rest import plan_rest
 from bcp.deeds.resume import may_resume
 from bcp.deeds.send import Send, plan_send, stop_send
 from bcp.deeds.settle import Settle
@@ -103,6 +104,14 @@ async def failback(site: Site, request: Request, session: Session, form: Form) -
     """Plan the way back of a run that holds."""
     async with planning(site.daemon.core, site.daemon.conductor) as ground:
         _, made = await plan_back(ground, who_sits(session), run_id_of(site, request))
+    await note(site, session, "planned", playbook=made.playbook, plan=made.id)
+    return to(f"/plans/{made.id}")
+
+
+async def rest(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """Plan a run for the domains that this one did not move."""
+    async with planning(site.daemon.core, site.daemon.conductor) as ground:
+        made = await plan_rest(ground, who_sits(session), run_id_of(site, request))
     await note(site, session, "planned", playbook=made.playbook, plan=made.id)
     return to(f"/plans/{made.id}")
 

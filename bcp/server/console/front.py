@@ -13,6 +13,7 @@ from bcp.contracts.store import RunQuery
 from bcp.detect.decide import TITLES, Decision
 from bcp.detect.watch import to_data
 from bcp.detect.wording import ACTIONS
+from bcp.engine.left import kept_domains
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.kernel.errors import BcpError, Invalid
@@ -118,8 +119,7 @@ def _left_by(view: RunView) -> front.Mx | None:
             continue
         if not registry.actions()[placed.step.uses].to_relay(placed.step.with_):
             return front.Mx(False)
-        domains = tuple(str(d) for d in view.plan["domains"])
-        return front.Mx(True, state.ended, domains, view.id, str(view.plan["playbook"]))
+        return front.Mx(True, state.ended, kept_domains(view), view.id, str(view.plan["playbook"]))
     return None
 
 

@@ -16,8 +16,10 @@ from bcp.contracts.channel import Channel, Check
 from bcp.contracts.store import RunQuery
 from bcp.deeds.exercises import exercises
 from bcp.deeds.forecast import readiness as readiness_of
+from bcp.deeds.left import left_now
 from bcp.deeds.plan import kept
 from bcp.drills.outline import KINDS
+from bcp.engine.left import headline, lines, to_try, unknown_hint
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.kernel.calm import still
@@ -103,9 +105,16 @@ async def run(site: Site, request: Request, session: Session) -> Response:
     view = await view_of(site, request)
     open_ = await site.daemon.writer.do(questions.open_questions)
     steps, row = step_rows(view), run_row(view)
+    left = await asyncio.to_thread(left_now, site.daemon.app.running.runs, view)
     values = {
+        "left": {
+            "headline": headline(left, len(view.plan["domains"])),
+            "lines": lines(left),
+            "again": bool(to_try(left)),
+            "hint": unknown_hint(view, left),
+        },
         "r": {**row, "report": _report(site, view.id).is_file()},
-        "sentence": sentence({**row, "steps": steps}),
+        "sentence": sentence({**row, "steps": steps, "left": left}),
         "mx": where_mx_is([view]) if row["holding"] else Mx(False),
         "service": site.daemon.app.settings.service,
         "seen": site.daemon.seen(),

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from bcp.deeds.left import left_now
 from bcp.deeds.readiness.report import as_data, seen_last
 from bcp.detect.watch import to_data
 from bcp.incident import questions
@@ -20,6 +21,7 @@ from bcp.server.doors.api_models import (
     Id,
     IncidentFull,
     IncidentOut,
+    LeftOut,
     Limit,
     NotRead,
     QuestionOut,
@@ -124,12 +126,20 @@ async def runs(daemon: TheDaemon, _: Reader, limit: Limit = 20) -> list[RunOut]:
 async def run(daemon: TheDaemon, _: Reader, run: Id) -> RunFull:
     """Where it stands."""
     view = await daemon.app.running.runs.glance(daemon.app.running.runs.find(run))
+    left = [
+        LeftOut(domain=x.domain, state=x.state, why=x.why, taken_up_by=x.since)
+        for x in left_now(daemon.app.running.runs, view)
+    ]
     steps = [
         StepOut(id=s.id, phase=s.phase, status=s.status, summary=s.summary, error=s.error)
         for s in view.state.steps.values()
     ]
     return RunFull(
-        **run_out(view).model_dump(), checksum=str(view.plan["checksum"]), reason=view.state.reason, steps=steps
+        **run_out(view).model_dump(),
+        left=left,
+        checksum=str(view.plan["checksum"]),
+        reason=view.state.reason,
+        steps=steps,
     )
 
 

@@ -15,6 +15,7 @@ from bcp.deeds.answer import Answer
 from bcp.deeds.answer import answer as say
 from bcp.deeds.failback import plan_back
 from bcp.deeds.plan import PlanRequest, kept, make
+from bcp.deeds.rest import plan_rest
 from bcp.deeds.resume import may_resume
 from bcp.deeds.send import Send, plan_send, stop_send
 from bcp.deeds.settle import Settle
@@ -113,6 +114,14 @@ async def failback(daemon: TheDaemon, token: Operator, run: Id) -> PlanOut:
     """Runs nothing: POST the plan's /run."""
     async with planning(daemon.core, daemon.conductor) as ground:
         _, made = await plan_back(ground, who_has(token), run)
+    return plan_out(made)
+
+
+@router.post("/runs/{run}/rest", summary="Plan a run for the domains that this one did not move")
+async def rest(daemon: TheDaemon, token: Operator, run: Id) -> PlanOut:
+    """Runs nothing: POST the plan's /run."""
+    async with planning(daemon.core, daemon.conductor) as ground:
+        made = await plan_rest(ground, who_has(token), run)
     return plan_out(made)
 
 

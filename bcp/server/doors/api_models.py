@@ -185,9 +185,22 @@ class StepOut(Out):
     error: str
 
 
+class LeftOut(Out):
+    """A domain that it was to move and did not."""
+
+    domain: str
+    state: str
+    """`conflict`, `refused`; `unknown`: nobody knows what stands there."""
+    why: str
+    taken_up_by: str
+    """The later run that has it now; empty: none."""
+
+
 class RunFull(RunOut):
     """The same, with its steps."""
 
+    left: list[LeftOut]
+    """Domains that were not moved; POST the run's /rest plans those again."""
     checksum: str
     reason: str
     steps: list[StepOut]

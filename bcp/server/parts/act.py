@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from bcp.contracts.traits import Trait, has
 from bcp.detect.decide import Decision
+from bcp.engine.left import kept_domains
 from bcp.incident.model import Event, Incident
 from bcp.kernel.clock import local_text
 from bcp.kernel.errors import Invalid
@@ -191,7 +192,7 @@ class Actor:
             if recovery is None:
                 continue
             self._back_asked[view.id] = self.clock.now()
-            loaded, domains = self.app.playbooks.load(recovery.playbook), tuple(view.plan["domains"])
+            loaded, domains = self.app.playbooks.load(recovery.playbook), kept_domains(view)
             text = f"{self.app.settings.service} is well again; {recovery.playbook} is proposed for {view.id}"
             await self._note_back(current.id, view.id, text)
             self.runs.propose(current.id, loaded, parent=view.id, domains=domains)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -11,7 +12,7 @@ from bcp.contracts.journal import RunRecord, Signal
 from bcp.contracts.store import ENDED, FINAL, Anchor, Audit, Holder, Lease, LeaseLost, RunCard, RunQuery
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import Invalid, Missing, StorageError
-from bcp.store.conflicts import check_unfinished, lost, related, taken
+from bcp.store.conflicts import check_unfinished, lost, related, still_held, taken
 from bcp.store.files.plans import plan_used
 from bcp.store.memory.journal import MemoryJournal, MemoryRun
 from bcp.store.targets import overlap
@@ -182,6 +183,9 @@ class MemoryLeases:
             shared = overlap(wanted, other.names)
             if other.run == run or not shared or related(run, parent, other.run, other.parent):
                 continue
+            shared = still_held(self.runs, other.run, shared)
+            if not shared:
+                continue
             if self.runs.is_live(other.run):
                 raise taken(other.run, shared)
             if self._lost(other.run):
@@ -212,7 +216,8 @@ class MemoryLeases:
 
     def holders(self, names: Collection[str] = ()) -> list[Holder]:
         """Runs that are not over and have one of these names, or any; the oldest first."""
-        rows = sorted(self.rows.values(), key=lambda h: h.fence)
+        rows = [replace(h, names=still_held(self.runs, h.run, h.names)) for h in self.rows.values()]
+        rows.sort(key=lambda h: h.fence)
         return [
             Holder(h.run, h.names, h.fence, h.parent, h.pid, h.taken, self.runs.is_live(h.run), self._lost(h.run))
             for h in rows

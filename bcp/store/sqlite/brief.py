@@ -19,7 +19,9 @@ from bcp.store.sqlite.runfile import RunFile
 
 LARGE = 20_000
 """Characters from which a value is left out."""
-_SIZE = {"large": LARGE}
+LEFT = 2_000_000
+"""The same of the domains that a step did not move: they are what people must not overlook."""
+_SIZE = {"large": LARGE, "left": LEFT}
 LISTS = ("changes", "forecasts", "notes", "refusals")
 """Parts of a planned step that are lists; one that is large is empty here, and ``planned`` gives it page by page."""
 _TOP = """
@@ -37,7 +39,8 @@ _LARGE_EVENTS = """
 select e.seq, 0, d.key, d.type, case when length(d.value) <= :large then d.value end
 from event e, json_each(e.data) d where length(e.data) > :large and d.key <> 'outputs'
 union all
-select e.seq, 1, d.key, d.type, case when length(d.value) <= :large then d.value end
+select e.seq, 1, d.key, d.type,
+  case when length(d.value) <= case when d.key = 'left' then :left else :large end then d.value end
 from event e, json_each(e.data, '$.outputs') d where length(e.data) > :large
 """
 _PLANNED = """

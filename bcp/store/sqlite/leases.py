@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bcp.contracts.store import Holder, LeaseLost, RunQuery, RunStore
 from bcp.kernel.errors import Invalid, Refused, StorageError
-from bcp.store.conflicts import check_unfinished, lost, related, said, taken
+from bcp.store.conflicts import check_unfinished, lost, related, said, still_held, taken
 from bcp.store.sqlite.connect import connect_to_read
 from bcp.store.sqlite.migrations import Schema, open_database
 from bcp.store.targets import overlap
@@ -129,6 +129,9 @@ class SqliteLeases:
             shared = overlap(wanted, json.loads(names))
             if other == run or not shared or related(run, parent, other, theirs):
                 continue
+            shared = still_held(self.runs, other, shared)
+            if not shared:
+                continue
             if self.runs.is_live(other):
                 raise taken(other, shared)
             if self._lost(db, other):
@@ -183,7 +186,7 @@ class SqliteLeases:
             rows = db.execute("select run, fence, parent, pid, taken, names from lease order by fence").fetchall()
             out = []
             for run, fence, parent, pid, since, text in rows:
-                mine = frozenset(json.loads(text))
+                mine = still_held(self.runs, run, json.loads(text))
                 live = self.runs.is_live(run)
                 if (live or not self._free(db, run)) and (not names or overlap(mine, names)):
                     out.append(Holder(run, mine, fence, parent, pid, since, live, not live and self._lost(db, run)))

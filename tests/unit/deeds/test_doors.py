@@ -35,6 +35,7 @@ DEEDS = {
     "settle.acknowledge": ("acknowledge", "POST /runs/{run}/acknowledge", "/runs/{run}/acknowledge"),
     "resume.may_resume": ("", "POST /runs/{run}/resume", "/runs/{run}/resume"),
     "failback.plan_back": ("failback", "POST /runs/{run}/failback", "/runs/{run}/failback"),
+    "rest.plan_rest": ("", "POST /runs/{run}/rest", "/runs/{run}/rest"),
     "send.plan_send": ("", "POST /sends", "/messages/send"),
     "send.stop_send": ("comms stop", "POST /sends/stop", "/messages/stop"),
     "incident.declare": ("incident declare", "POST /incidents", "/incidents"),

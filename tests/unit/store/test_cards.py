@@ -111,3 +111,37 @@ def test_a_run_stands_until_it_is_over_or_undone() -> None:
     assert fold.card().stands and not fold.card().over and not fold.card().drill
     fold.take("run_finished", 6.0, "", "", {"status": "done"})
     assert not fold.card().stands and fold.card().over
+
+
+LEFT = {"status": "ok", "outputs": {"states": {"a.test": "applied", "b.test": "conflict"},
+                                    "left": {"b.test": {"state": "conflict"}}}}  # fmt: skip
+
+
+def two_domains(*events: tuple[str, str, dict]) -> CardFold:
+    plan = {**META["plan"], "domains": ["a.test", "b.test"], "group": "comms:x"}
+    steps = [{"id": "mx", "uses": "dns.mx.switch", "outputs": {"before": {"a.test": {}, "b.test": {}}}}]
+    fold = CardFold("run-1", {**META, "plan": {**plan, "steps": steps}, "group": "comms:x"})
+    for kind, step, data in events:
+        fold.take(kind, 5.0, step, "", data)
+    return fold
+
+
+def test_a_run_gives_up_what_its_switch_did_not_move_and_never_takes_it_back() -> None:
+    """With the end of the step, in the same commit; an undo afterwards touches only what moved."""
+    assert two_domains().card().targets == ("comms:x", "mx:a.test", "mx:b.test")
+    fold = two_domains(("step_started", "mx", {}), ("step_finished", "mx", LEFT))
+    assert fold.card().targets == ("comms:x", "mx:a.test") and fold.card().released == ("mx:b.test",)
+    for kind, data in (
+        ("undo_finished", {"status": "undone"}),
+        ("step_started", {}),
+        ("step_finished", {"status": "ok"}),
+    ):
+        fold.take(kind, 6.0, "mx", "", data)
+        assert fold.card().released == ("mx:b.test",)
+    assert card_from_data(card_to_data(fold.card())) == fold.card()
+
+
+def test_a_step_that_failed_or_is_in_doubt_gives_nothing_up() -> None:
+    for status in ("failed", "in_doubt", "would_run"):
+        fold = two_domains(("step_started", "mx", {}), ("step_finished", "mx", {**LEFT, "status": status}))
+        assert fold.card().released == ()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bcp.store.targets import moves_mx, mx_name, overlap, split_group, targets_of
+from bcp.store.targets import given_up, moves_mx, names_given_up, not_moved, mx_name, overlap, split_group, targets_of
 
 SWITCH = {"uses": "dns.mx.switch", "outputs": {}}
 
@@ -44,3 +44,53 @@ def test_parts() -> None:
     assert split_group("") == frozenset() and split_group("x,y") == {"x,y"}
     assert moves_mx([{"uses": "notify"}, SWITCH]) and not moves_mx([{"uses": "dns.mx.check"}])
     assert overlap(["a", "b"], ["b", "c"]) == {"b"}
+
+
+def switch(name: str, *domains: str) -> dict:
+    return {"id": name, "uses": "dns.mx.switch", "outputs": {"before": dict.fromkeys(domains, {})}}
+
+
+def left(**states: str) -> dict:
+    return {"states": states, "left": {d: {"state": s} for d, s in states.items() if s != "applied"}}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "domains"),
+    [
+        (left(a="conflict", b="applied", c="refused"), {"a", "c"}),
+        (left(a="unknown"), set()),
+        ({"left": 3}, set()),
+        ({"left": {"a": "conflict"}}, set()),
+        ({"items": [left(a="conflict"), left(b="applied"), 7]}, {"a"}),
+        ({"items": [left(a="conflict"), left(a="applied")]}, set()),
+        ({"items": [left(a="conflict"), left(a="unknown")]}, set()),
+        ({}, set()),
+    ],
+)
+def test_only_what_surely_was_not_moved(outputs, domains) -> None:
+    """What is in doubt may have moved."""
+    assert not_moved(outputs) == domains
+
+
+def test_a_domain_is_given_up_when_no_switch_will_write_it_any_more() -> None:
+    one, two = switch("one", "a", "b"), switch("two", "a")
+    gone = left(a="conflict", b="applied")
+    assert given_up([one], {"one": gone}, ()) == {"a"}
+    assert given_up([one, two], {"one": gone}, ()) == frozenset()  # the other is still to come
+    assert given_up([one, two], {"one": gone}, {"two"}) == {"a"}
+    assert given_up([one, two], {"one": gone, "two": left(a="applied")}, ()) == frozenset()
+    assert given_up([one, two], {"one": gone, "two": left(a="refused")}, ()) == {"a"}
+    assert given_up([one, switch("later")], {"one": gone}, ()) == frozenset()  # nobody knows what it will write
+    assert given_up([], {}, ()) == frozenset()
+
+
+def test_a_domain_that_the_plan_left_out_is_given_up_too() -> None:
+    """Its host could not be asked, so that no step has a *before* of it."""
+    assert given_up([switch("one", "b")], {"one": left(a="refused", b="applied")}, ()) == {"a"}
+
+
+def test_the_names_that_go_with_them() -> None:
+    """A group that is named like a domain keeps nobody from what was given up; another text stays the author's word."""
+    targets = {"mx:a.test", "mx:b.test", "mx:x", "comms:x"}
+    assert names_given_up(targets, ["a.test"], ["b.test"]) == {"mx:a.test", "mx:x"}
+    assert names_given_up(targets, [], ["a.test", "b.test"]) == frozenset()
