@@ -41,6 +41,7 @@ def finish(player: Player) -> None:
 def _heal(player: Player) -> None:
     player.disk("ok")
     player.heal()
+    player.second("ok")
     player.relay("ok")
     player.names("ok")
     player.house.lab.vendors.faults.clear()
@@ -112,7 +113,8 @@ def _happened(player: Player, view: Any, step: str) -> bool:
     uses = next(s["uses"] for s in view.plan["steps"] if s["id"] == step)
     if uses != "dns.mx.switch":
         return True
-    return player.house.place == ("primary" if view.record.meta.get("parent") else "relay")
+    at = {player.house.places[d] for d in view.plan["domains"] if d in player.house.places}
+    return at == {"primary" if view.record.meta.get("parent") else "relay"}
 
 
 def _place(player: Player, run: str) -> int:

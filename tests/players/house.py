@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import sys
@@ -21,6 +22,8 @@ import httpx
 import yaml
 
 from bcp.kernel.errors import StorageError
+from bcp.lab.mailhost import MailHost
+from bcp.lab.nameserver import Zone
 from bcp.lab.world import DOMAIN, EXCHANGE, RELAY
 from bcp.lab.world import World as Lab
 from bcp.store.files.locks import FileLock
@@ -32,6 +35,10 @@ PHONES = {"alice": "+12025550101", "bob": "+12025550102", "carol": "+12025550103
 ON_CALL = ("alice", "bob", "carol")
 FROM = "+15005550006"
 HOOK = "am-token-0123456789"
+URL = "http://127.0.0.1:8080"
+TWO, EXCHANGE_TWO = "well.test", "well-test.mail.protection.outlook.test."
+"""A second domain with a mail host of its own."""
+ADDRESS_TWO = "127.0.25.3"
 PEOPLE = """\
 id,name,email,phone,slack,language,groups,logins
 alice,Alice,,+12025550101,UALICE,en,staff;oncall,
@@ -49,6 +56,7 @@ class Move:
     before: str
     after: str
     ours: bool
+    domain: str = DOMAIN
 
 
 class Faults(logging.Handler):
@@ -75,8 +83,9 @@ def patch_time(clock: Time, patch: Any) -> None:
 class House:
     """Made with everything running but the daemon; ``start`` begins it. ``now`` is the steady clock of the loop."""
 
-    def __init__(self, folder: Path, patch: Any, *, approvals: int = 1, mode: str = "ask") -> None:
+    def __init__(self, folder: Path, patch: Any, *, approvals: int = 1, mode: str = "ask", two: bool = False) -> None:
         self.folder, self.patch = folder, patch
+        self.domains = (DOMAIN, TWO) if two else (DOMAIN,)
         self.loop = VirtualLoop()
         self.clock = Time(self.loop)
         _preload()
@@ -91,8 +100,11 @@ class House:
         self.lab = Lab(folder, ttl=60, every_s=90.0)
         self.do(self.lab.start())
         self.lab.sender.backoff_s = 45.0
+        self.two: MailHost | None = None
+        if two:
+            self.two = self._second()
         self.lab.names.on_update = lambda: self._moved(ours=True)
-        self._last = self.served
+        self._last = {d: self.served_of(d) for d in self.domains}
         self._write(approvals, mode)
         self.life: Life | None = None
         self.daemon: Any = None
@@ -129,6 +141,34 @@ class House:
 
         patch.setattr(anyio.to_thread, "run_sync", in_thread)
 
+    def _second(self) -> MailHost:
+        """Another domain at the same name servers, whose mail goes to a mail host of its own."""
+        lab = self.lab
+        lab.names.zones.append(Zone(TWO, [
+            ("@", 60, "NS", ["ns1.corp.test.", "ns2.corp.test."]), ("@", 60, "MX", [f"0 {EXCHANGE_TWO}"]),
+            ("@", 60, "TXT", ['"v=spf1 -all"']),
+        ]))  # fmt: skip
+        outlook = next(z for z in lab.names.zones if z.name == dns.name.from_text("outlook.test."))
+        key = (dns.name.from_text(EXCHANGE_TWO), dns.rdatatype.A)
+        outlook.sets[key] = dns.rdataset.from_text("IN", "A", 60, ADDRESS_TWO)
+        host = MailHost("exchange-two", {TWO}, self.folder / "exchange-two")
+        self.do(host.start(ADDRESS_TWO, lab.smtp_port))
+        lab.relay.domains.add(TWO)
+        return host
+
+    def _with_two(self, data: dict[str, Any]) -> None:
+        """The second domain in ``bcp.yaml``, and probes that say which domain each is about."""
+        one = data["domains"][0]
+        data["domains"].append({**one, "name": TWO, "primary": [{"host": EXCHANGE_TWO, "preference": 0}]})
+        probes = data["detect"]["probes"]
+        for name in ("mx-host", "smtp-rcpt"):
+            probes[name]["domains"] = [DOMAIN]
+        probes["mx-host-two"] = {**probes["mx-host"], "host": EXCHANGE_TWO, "domains": [TWO]}
+        probes["smtp-two"] = {
+            **probes["smtp-rcpt"], "host": EXCHANGE_TWO, "addresses": [ADDRESS_TWO], "domains": [TWO],
+            "recipients": [f"alice@{TWO}", f"bob@{TWO}"],
+        }  # fmt: skip
+
     def _write(self, approvals: int, mode: str) -> None:
         from bcp.rehearse.lab import write_configuration
 
@@ -144,10 +184,16 @@ class House:
         }  # fmt: skip
         (self.folder / "secrets" / "am").write_text(HOOK)
         (self.folder / "secrets" / "signing").write_text("slack-signing-secret")
+        data["channels"]["voice"] = {
+            "kind": "twilio-voice", **{k: v for k, v in data["channels"]["sms"].items() if k != "kind"},
+        }  # fmt: skip
+        data["roles"] = {"urgent": ["sms"], "chat": ["slack"], "page": ["status-page"]}
         data["serve"] = {
             "verdict": mode,
+            "public_url": URL,
             "slack": {"signing_secret": "file:secrets/signing"},
-            "ask": {"poll": "5s", "after": "120s", "timeout": "10m"},
+            "twilio": {"auth_token": "file:secrets/twilio-token"},
+            "ask": {"poll": "5s", "after": "120s", "timeout": "10m", "channels": ["sms", "slack", "voice"]},
             "hooks": {
                 "alertmanager": {"kind": "alertmanager", "auth": {"bearer": ["file:secrets/am"]}},
                 "generic": {
@@ -158,6 +204,8 @@ class House:
                 "pagerduty": {"kind": "pagerduty", "auth": {"bearer": ["file:secrets/am"]}},
             },
         }
+        if self.two is not None:
+            self._with_two(data)
         books = self.folder / "playbooks"
         books.mkdir(exist_ok=True)
         data["playbooks"] = [str(books)]
@@ -172,7 +220,7 @@ class House:
             text = text.replace("timeout: 12h, ask", "timeout: 20m, ask").replace("timeout: 13h", "timeout: 25m")
             text = text.replace("within: 2h", "within: 10m").replace("every: 30m", "every: 5m")
             (books / f"{name}.yaml").write_text(text)
-        path.write_text(yaml.safe_dump(data))
+        path.write_text(yaml.safe_dump(json.loads(json.dumps(data))))  # no aliases
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -275,7 +323,24 @@ class House:
         """A request with this very body."""
         return self._ask(method, path, {"content": body, "headers": headers}, 120.0) if self.up else (0, None)
 
+    def page_of(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, str, dict[str, str]]:
+        """What a browser gets: the status (0: nothing), the page, and the headers."""
+        answer = self._answer(method, path, {"content": body, "headers": headers}, 120.0) if self.up else None
+        if answer is None:
+            return 0, "", {}
+        found = {k.lower(): v for k, v in answer.headers.items()}
+        found["set-cookie"] = "\n".join(answer.headers.get_list("set-cookie"))
+        return answer.status_code, answer.text, found
+
     def _ask(self, method: str, path: str, given: dict[str, Any], seconds: float) -> tuple[int, Any]:
+        answer = self._answer(method, path, given, seconds)
+        if answer is None:
+            return 0, None
+        return answer.status_code, answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
+
+    def _answer(self, method: str, path: str, given: dict[str, Any], seconds: float) -> httpx.Response | None:
         assert self.client is not None and self.life is not None
         request = self.client.request(method, path, timeout=None, **given)
         task = begin(self.loop, self.life, request)
@@ -288,12 +353,10 @@ class House:
         self.do(either())
         if not task.done():
             self.answers.append((method, path, 0, None))
-            return 0, None
-        answer = task.result()
-        kind = answer.headers.get("content-type", "")
-        said = answer.json() if "json" in kind else answer.text
-        self.answers.append((method, path, answer.status_code, said))
-        return answer.status_code, said
+            return None
+        answer: httpx.Response = task.result()
+        self.answers.append((method, path, answer.status_code, answer.text))
+        return answer
 
     def api(self, who: str, path: str, body: Any = None, *, method: str = "") -> tuple[int, Any]:
         """The API, as somebody."""
@@ -309,36 +372,42 @@ class House:
 
     # -- the world -----------------------------------------------------------------------------------------------
 
-    @property
-    def served(self) -> str:
-        """The MX as the authoritative servers have it."""
-        return self.lab.published_mx()
+    def served_of(self, domain: str) -> str:
+        """The MX of a domain as the authoritative servers have it."""
+        origin = dns.name.from_text(domain)
+        zone = next(z for z in self.lab.names.zones if z.name == origin)
+        found = zone.get(origin, dns.rdatatype.MX)
+        return ", ".join(r.to_text() for r in found) if found else ""
 
     @property
     def place(self) -> str:
-        """Where mail goes: relay, primary, elsewhere."""
-        return place_of(self.served)
+        """Where mail to the first domain goes: relay, primary, elsewhere."""
+        return self.places[DOMAIN]
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The same of every domain."""
+        return {d: place_of(self.served_of(d)) for d in self.domains}
 
     def _moved(self, *, ours: bool) -> None:
-        before, self._last = self._last, self.served
-        if before != self._last:
-            move = Move(self.now, before, self._last, ours)
-            self.moves.append(move)
-            for tell in self.watchers:
-                tell(move)
+        before, self._last = self._last, {d: self.served_of(d) for d in self.domains}
+        for domain, mx in self._last.items():
+            if before[domain] != mx:
+                move = Move(self.now, before[domain], mx, ours, domain)
+                self.moves.append(move)
+                for tell in self.watchers:
+                    tell(move)
 
-    def set_mx(self, text: str) -> None:
+    def set_mx(self, text: str, domain: str = DOMAIN) -> None:
         """Somebody else edits MX."""
-        zone = self.lab.names.zones[0]
-        key = (dns.name.from_text(DOMAIN), dns.rdatatype.MX)
+        zone = next(z for z in self.lab.names.zones if z.name == dns.name.from_text(domain))
+        key = (dns.name.from_text(domain), dns.rdatatype.MX)
         zone.sets[key] = dns.rdataset.from_text("IN", "MX", 60, text)
         zone.serial += 1
         self._moved(ours=False)
 
     def page(self) -> list[dict[str, Any]]:
         """Entries of the status page, the newest first."""
-        import json
-
         path = self.folder / "public" / "entries.json"
         return list(json.loads(path.read_text())) if path.exists() else []
 
@@ -351,6 +420,8 @@ class House:
             if done.code is None:
                 done.life.kill()
         self.kill()
+        if self.two is not None:
+            self.do(self.two.stop())
         self.do(self.lab.stop())
         self.loop.close()
 
@@ -359,7 +430,7 @@ def place_of(mx: str) -> str:
     """``0 host.`` is where?"""
     if mx.endswith(RELAY) and "," not in mx:
         return "relay"
-    return "primary" if mx.endswith(EXCHANGE) and "," not in mx else "elsewhere"
+    return "primary" if mx.endswith((EXCHANGE, EXCHANGE_TWO)) and "," not in mx else "elsewhere"
 
 
 def _preload() -> None:

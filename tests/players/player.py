@@ -13,7 +13,9 @@ from urllib.parse import urlencode
 
 from bcp.engine.state import FINAL
 from bcp.kernel.errors import StorageError
-from players.house import FROM, ON_CALL, PHONES, House
+from players.browser import Browser
+from players.house import DOMAIN, FROM, ON_CALL, PHONES, House
+from players.seats import Seats
 from players.truth import Truth, Yes, consent_of
 
 SWITCH = "exchange-inbound-outage"
@@ -23,11 +25,12 @@ CONSENT = re.compile(r"--consequence (\S+?)(?: --anyway (\S+?))?\. The")
 """What ``bcp abort`` says can be given in place of an answer."""
 
 
-class Player:
+class Player(Seats):
     """Plays in one house; ``story`` is what was done, for whoever reads a failure."""
 
-    def __init__(self, folder: Path, patch: Any, *, approvals: int = 1, mode: str = "ask") -> None:
-        self.house = House(folder, patch, approvals=approvals, mode=mode)
+    def __init__(self, folder: Path, patch: Any, *, approvals: int = 1, mode: str = "ask", two: bool = False) -> None:
+        self.house = House(folder, patch, approvals=approvals, mode=mode, two=two)
+        self.browsers: dict[str, Browser] = {}
         self.truth = Truth(self.house, approvals)
         self.story: list[str] = []
         self.hooks = 0
@@ -36,7 +39,8 @@ class Player:
 
     def tell(self, text: Any) -> None:
         """A line of the story."""
-        self.story.append(f"{self.house.now - 1000:8.1f} [{self.house.place}] {text}")
+        where = ", ".join(self.house.places.values())
+        self.story.append(f"{self.house.now - 1000:8.1f} [{where}] {text}")
 
     # -- the world -----------------------------------------------------------------------------------------------
 
@@ -68,10 +72,18 @@ class Player:
             names.keyring = self._keys
         self.tell(f"DNS: {how}")
 
-    def somebody_else(self, mx: str) -> None:
+    def second(self, how: str) -> None:
+        """The mail host of the second domain fails, or works."""
+        if self.house.two is not None:
+            self.house.do(self.house.two.set_mode(how))
+            self.truth.set_dead("exchange-two", how != "ok")
+            self.tell(f"the second domain's Exchange: {how}")
+
+    def somebody_else(self, mx: str, pick: int = 0) -> None:
         """Another person edits MX."""
-        self.house.set_mx(mx)
-        self.tell(f"somebody else sets MX to {mx}")
+        domain = self.house.domains[pick % len(self.house.domains)] if pick == 3 else DOMAIN
+        self.house.set_mx(mx, domain)
+        self.tell(f"somebody else sets MX of {domain} to {mx}")
 
     def vendor(self, which: str, how: str, times: int) -> None:
         """Twilio or Slack misbehaves."""

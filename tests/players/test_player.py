@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from players.ending import finish
 from players.house import ON_CALL
 from players.player import BOOKS, Player
+from players.seats import NOISE, PAGES
 
 GAMES, STEPS, SEED = (
     int(os.environ.get(n, d)) for n, d in (("BCP_GAMES", "4"), ("BCP_STEPS", "25"), ("BCP_SEED", "0"))
@@ -29,6 +30,12 @@ STORIES = os.environ.get("BCP_STORIES", "")
 MEMORY = Path("/dev/shm")
 COUNT = {"games": 0, "steps": 0, "kills": 0, "moves": 0}
 one_of = st.sampled_from
+anyone = one_of([*ON_CALL, *ON_CALL, "dave"])
+PRESSED = (
+    "/", "/", "/start", "/incidents", "run", "run", "abort", "incident",
+    "/messages?message=employees-identified&audience=employees&letter=B", "/messages?message=inbound-undone",
+)  # fmt: skip
+"""Pages whose buttons are pressed."""
 anybody = one_of([*ON_CALL, "dave", "robot", "reader", "nobody"])
 person, pick, yes = one_of(ON_CALL), st.integers(0, 3), one_of([True, True, True, False])
 dies = one_of([-1, -1, -1, 5, 20, 60, 150, 400])
@@ -47,9 +54,18 @@ TABLE: tuple[tuple[str, int, dict[str, Any]], ...] = (
     ("over", 2, {}),
     ("relay", 1, {"how": one_of(["ok", "ok", "refuse", "hang", "451"])}),
     ("names", 1, {"how": one_of(["ok", "ok", "silent", "no-updates"])}),
-    ("somebody_else", 1, {"mx": one_of([EXCHANGE, RELAY, "10 mx.elsewhere.test.", "5 mx.backup.test."])}),
-    ("vendor", 1, {"which": one_of(["twilio", "slack"]), "how": one_of(["429", "503-after", "hang-after"]),
-                   "times": st.integers(1, 6)}),
+    ("second", 2, {"how": one_of(["ok", "refuse", "451", "hang"])}),
+    ("somebody_else", 1, {"mx": one_of([EXCHANGE, RELAY, "10 mx.elsewhere.test.", "5 mx.backup.test."]),
+                          "pick": pick}),
+    ("vendor", 1, {"which": one_of(["twilio", "twilio-voice", "slack"]),
+                   "how": one_of(["429", "503-after", "hang-after"]), "times": st.integers(1, 6)}),
+    ("surf", 1, {"who": anyone, "pick": st.integers(0, 30), "page": one_of(PAGES)}),
+    ("press", 6, {"who": anyone, "pick": st.integers(0, 11), "page": one_of(PRESSED)}),
+    ("press", 1, {"who": person, "pick": st.integers(0, 11), "page": one_of(PRESSED), "forged": st.just(True)}),
+    ("link", 2, {"who": person, "pick": pick, "yes": yes}),
+    ("call", 1, {"who": person, "pick": pick, "digit": one_of(["1", "1", "2", "9", "", "*"])}),
+    ("call_in", 1, {"who": person, "pick": pick, "yes": yes}),
+    ("noise", 1, {"who": person, "pick": pick, "text": one_of(NOISE)}),
     ("disk", 1, {"how": one_of(["ok", "ok", "full"])}),
     ("step_clock", 1, {"seconds": one_of([-3600, -90, -5, 5, 90, 3600])}),
     ("wait", 3, {"seconds": one_of([1.0, 10.0, 45.0, 120.0, 400.0])}),
@@ -92,13 +108,14 @@ class Game(RuleBasedStateMachine):
         approvals=one_of([1, 1, 2]),
         mode=one_of(["ask", "ask", "auto", "notify"]),
         how=one_of(["refuse", "451", "550-valid-recipients", "mx-host-unresolvable", "421"]),
+        two=one_of([False, False, True]),
     )
-    def begin(self, opening: str, approvals: int, mode: str, how: str) -> None:
+    def begin(self, opening: str, approvals: int, mode: str, how: str, two: bool) -> None:
         """How far the outage is when the player comes."""
         self.patch = pytest.MonkeyPatch()
         self.folder = Path(tempfile.mkdtemp(prefix="bcp-game-", dir=MEMORY if MEMORY.is_dir() else None))
-        self.player = p = Player(self.folder, self.patch, approvals=approvals, mode=mode)
-        p.tell(f"{opening}, {approvals} approval(s), {mode}, {how}")
+        self.player = p = Player(self.folder, self.patch, approvals=approvals, mode=mode, two=two)
+        p.tell(f"{opening}, {approvals} approval(s), {mode}, {how}, {len(p.house.domains)} domain(s)")
         COUNT["games"] += 1
         if opening != "calm":
             p.break_(how)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from bcp.comms.pack import load_pack
 from bcp.engine.state import FINAL
-from bcp.wiring.shipped import SHIPPED
-from players.house import House, Move, place_of
+from players.house import DOMAIN, House, Move, place_of
+from players.words import places_in
 
 LATELY_S = 25.0
 """Two looks with their time-outs, a plan and what the judgement is good for."""
-SAYS = {
-    "relay": {"inbound-on-backup", "inbound-update", "rejects-on-backup"},
-    "primary": {"inbound-restored", "inbound-back-late", "inbound-undone"},
-}
-"""Messages that say where mail goes."""
+STAFF = ("+12025550101", "+12025550102", "+12025550103", "+12025550104")
+"""Phones of employees: two read English, two German."""
 LOUD = frozenset({"approved", "answer_refused", "gate_closed", "undo_refused", "aborting", "run_finished"})
 
 
@@ -45,9 +41,11 @@ class Truth:
         self.ended: dict[str, float] = {}
         """Runs that did not move mail and whose end was accepted."""
         self.broken: list[str] = []
-        self.dead = {"exchange": False, "relay": False}
-        self._changed = {"exchange": -1e9, "relay": -1e9}
+        self.dead = {"exchange": False, "exchange-two": False, "relay": False}
+        self._changed = dict.fromkeys(self.dead, -1e9)
         self.vendors_wrong = -1e9
+        self.silent: set[str] = set()
+        """Phones from which STOP came."""
         self.foreign = -1e9
         self.disk_full = self.disk_was_full = False
         house.watchers.append(self.moved)
@@ -74,7 +72,7 @@ class Truth:
         if not move.ours:
             self.foreign = move.at
             return
-        views = [v for v in self.views() if self._moves_now(v)]
+        views = [v for v in self.views() if self._moves_now(v) and move.domain in v.plan["domains"]]
         if not views:
             self.say(f"MX was moved by no run: {move}")
             return
@@ -95,9 +93,8 @@ class Truth:
         return any(s.status in {"running", "waiting"} and s.id in switch for s in state.steps.values())
 
     def _may(self, view: Any, to: str, move: Move) -> None:
-        undo, back = view.state.status == "undoing", bool(view.record.meta.get("parent"))
-        run = view.id
-        who = f"{'undo of ' if undo else ''}{run} ({view.plan['playbook']}) moved MX to {to}"
+        undo, run = view.state.status == "undoing", view.id
+        who = f"{'undo of ' if undo else ''}{run} ({view.plan['playbook']}) moved MX of {move.domain} to {to}"
         starters = {view.plan["initiator"], view.record.meta.get("starter")}
         if not undo:
             yes = {y.person for y in self.consents if y.run == run and y.step in {"approve", ""}} - starters
@@ -107,19 +104,19 @@ class Truth:
                 self.say(f"{who} after it was ended")
         elif view.state.aborting and len(self._said(run, "undo")) < self.approvals:
             self.say(f"{who} with {sorted(self._said(run, 'undo'))} of {self.approvals} yes to the consequence")
-        self._alive(view, to, who, undo=undo, back=back)
+        self._alive(view, to, who, undo=undo, host="exchange" if move.domain == DOMAIN else "exchange-two")
 
-    def _alive(self, view: Any, to: str, who: str, *, undo: bool, back: bool) -> None:
+    def _alive(self, view: Any, to: str, who: str, *, undo: bool, host: str) -> None:
         """Never to where looks say dead, unless somebody said yes to just that."""
         anyway = undo and len(self._said(view.id, "undo-anyway")) >= self.approvals
         if anyway:
             return
         if to == "relay":
-            if not self.was("exchange", dead=True):
+            if not self.was(host, dead=True):
                 self.say(f"{who} while Exchange was well")
             if not undo and not self.was("relay", dead=False):
                 self.say(f"{who} while the relay was dead")
-        elif to == "primary" and not self.was("exchange", dead=False):
+        elif to == "primary" and not self.was(host, dead=False):
             self.say(f"{who} while Exchange was dead")
 
     def _said(self, run: str, step: str) -> set[str]:
@@ -128,20 +125,40 @@ class Truth:
     # -- (c): what the public reads ------------------------------------------------------------------------------
 
     def public(self) -> None:
-        """Once nothing is under way: the newest word of the page, and of an employee's phone, is true."""
-        place = self.house.place
-        if place == "elsewhere" or self._under_way():
+        """Once nothing is under way: the newest word of the page, its feeds, the chat and every phone is true."""
+        places = set(self.house.places.values())
+        if "elsewhere" in places or self._under_way():
             return
-        last = next((e for e in self.house.page() if _says(e["template"])), None)
+        place = "relay" if "relay" in places else "primary"
         moved = max((m.at for m in self.house.moves), default=-1e9)
-        if last is not None and _says(last["template"]) != place and self.foreign < moved:
-            self.say(f"the status page says {last['template']}, and mail goes to the {place}")
-        if self.vendors_wrong > moved - 600 or self.foreign >= moved:
+        if self.foreign >= moved:
             return
-        texts = [m["body"] for m in self.house.lab.vendors.sms if m["to"] == "+12025550104"]
-        word = next((w for t in reversed(texts) if (w := _says(template_of(t)))), "")
-        if word and word != place:
-            self.say(f"an employee's phone says {word}, and mail goes to the {place}: {texts[-1]}")
+        for where, texts in self._published().items():
+            self._true(where, texts, place)
+        if self.vendors_wrong > moved - 600:
+            return
+        vendors = self.house.lab.vendors
+        self._true("the chat", [p["text"] for p in vendors.posts if not p["blocks"] and not _to_oncall(p)], place)
+        for phone in STAFF:
+            if phone not in self.silent:
+                self._true(phone, [m["body"] for m in vendors.sms if m["to"] == phone], place)
+
+    def _true(self, where: str, texts: list[str], place: str) -> None:
+        """``texts``: the oldest first."""
+        text = next((t for t in reversed(texts) if places_in(t)), "")
+        if text and places_in(text) != {place}:
+            self.say(f"{where} says {places_in(text)}, and mail goes to the {place}: {text}")
+
+    def _published(self) -> dict[str, list[str]]:
+        """What the status page and its feed say, the oldest first."""
+        folder = self.house.folder / "public"
+        if not (folder / "feed.json").exists():
+            return {}
+        items = json.loads((folder / "feed.json").read_text())["items"]
+        feed = [f"{i['title']} {i.get('content_text') or i.get('content_html') or ''}" for i in reversed(items)]
+        html = (folder / "index.html").read_text()
+        rows = re.findall(r"<article.*?</article>", html, re.DOTALL)
+        return {"the feed": feed, "the status page": [re.sub(r"<[^>]+>", " ", r) for r in reversed(rows)]}
 
     def _under_way(self) -> bool:
         for view in self.views():
@@ -205,24 +222,9 @@ class Truth:
         return bool(mine or (gate is None and later))
 
 
-@cache
-def _patterns() -> list[tuple[str, re.Pattern[str]]]:
-    pack = load_pack([SHIPPED / "messages"])
-    out = []
-    for name in sorted({n for names in SAYS.values() for n in names}):
-        for text in pack.get(name).file.sms.values():
-            parts = re.split(r"\{\{.*?\}\}|\{%.*?%\}", text)
-            out.append((name, re.compile(".*".join(re.escape(p) for p in parts), re.DOTALL)))
-    return out
-
-
-def template_of(text: str) -> str:
-    """Which message a text is."""
-    return next((n for n, p in _patterns() if p.search(text)), "")
-
-
-def _says(template: str) -> str:
-    return next((place for place, names in SAYS.items() if template in names), "")
+def _to_oncall(post: Mapping[str, Any]) -> bool:
+    """Is it a message to the people on call, who are told of faults and questions in the same room?"""
+    return "run-" in str(post["text"]) or "inc-" in str(post["text"])
 
 
 def consent_of(data: Mapping[str, Any]) -> list[str]:
