@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from bcp.contracts.exercise import DrillRecord, SharedFate, State
+from bcp.contracts.exercise import DrillRecord, State
 from bcp.contracts.exercise_parts import Chain
 from bcp.contracts.incident import Incident
 from bcp.drills.derive import Context, Happening, derive
 from bcp.drills.fold import Exercise, fold
-from bcp.engine.store import RunView
+from bcp.engine.store import Runs, RunView
 from bcp.kernel.errors import BcpError, Missing
 from bcp.store.sqlite.book import opened
 from bcp.wiring import App
 
+LABS = "drills"
+"""Below the state folder: state folders of lab drills."""
 MOST = 500
 """Events of one incident that a record takes in."""
 
@@ -46,7 +48,8 @@ def recorded(app: App, exercise: Exercise) -> DrillRecord:
     happenings = [h for name in exercise.incidents if (h := _happening(app, name)) is not None]
     damage = app.running.drills.damage()
     chain = Chain(exercise.record.id, exercise.seq, exercise.head, damage.get(exercise.record.id, ""))
-    return derive(exercise, _views(app, exercise.runs), happenings, _context(app, (chain,)))
+    views = [*_views(app, exercise.runs), *_lab_views(app, exercise)]
+    return derive(exercise, views, happenings, _context(app, (chain, *_lost(exercise, views))))
 
 
 def record_of_incident(app: App, incident: str) -> DrillRecord:
@@ -94,10 +97,31 @@ def when(record: DrillRecord) -> float:
 
 def _views(app: App, runs: Sequence[str]) -> list[RunView]:
     """These runs and those that went back from them."""
-    names = dict.fromkeys(runs)
-    for run in runs:
+    exists = app.running.room.runs.exists
+    names = {r: None for r in runs if exists(r)}
+    for run in list(names):
         names |= dict.fromkeys(c.id for c in app.running.runs.children(run))
     return [app.running.runs.view(r) for r in names]
+
+
+def _lab_views(app: App, exercise: Exercise) -> list[RunView]:
+    """Runs of a lab drill, which are kept in a state folder of their own."""
+    from bcp.store.sqlite.state import SqliteState
+
+    folder = app.configuration.state / LABS / exercise.record.id / "state"
+    if not folder.exists():
+        return []
+    runs = Runs(SqliteState(folder), app.clock)
+    return [runs.view(r) for r in exercise.runs if runs.room.runs.exists(r)]
+
+
+def _lost(exercise: Exercise, views: Sequence[RunView]) -> list[Chain]:
+    """Runs of the exercise that are not there any more, or that end before the head that its chain knows."""
+    there = {v.id: {e.hash for e in v.record.events} for v in views}
+    heads = {r: h for row in exercise.measured.get("lab", ()) for r, h in (row.get("heads") or {}).items()}
+    gone = [Chain(r, 0, heads.get(r, ""), "its file is gone") for r in exercise.runs if r not in there]
+    cut = "it does not hold the head that the drill knows: it was cut or replaced"
+    return gone + [Chain(r, len(there[r]), h, cut) for r, h in heads.items() if r in there and h not in there[r]]
 
 
 def _runs_of(app: App, incident: Incident) -> list[RunView]:
@@ -136,5 +160,4 @@ def _context(app: App, chains: tuple[Chain, ...]) -> Context:
         reported=app.running.reported,
         chains=chains,
         product=f"bcp {__version__}",
-        shared_fate=SharedFate(),
     )

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 
 from bcp.contracts.exercise import (
     DrillRecord,
@@ -18,7 +18,7 @@ from bcp.contracts.exercise import (
     Signature,
     State,
 )
-from bcp.contracts.exercise_parts import Chain, CurvePoint, Detection, Failback, Mails, Moment
+from bcp.contracts.exercise_parts import Chain, CurvePoint, Detection, Failback, Mails, Moment, Step
 from bcp.contracts.incident import Event as BookEvent
 from bcp.contracts.incident import Incident
 from bcp.drills.fold import Exercise
@@ -56,11 +56,7 @@ class Context:
     reported: Reported | None = None
     chains: tuple[Chain, ...] = ()
     """Heads of the drill's chain and of the book of incidents, with their damage."""
-    clock_source: str = ""
     product: str = ""
-    shared_fate: SharedFate = field(default_factory=SharedFate)
-    people: Mapping[str, str] = field(default_factory=dict)
-    """Names by contact, of people who act in runs and were not listed."""
 
 
 def derive(
@@ -84,10 +80,9 @@ def derive(
         zone=context.zone,
         started=record.started or min((v.state.started for v in ordered if v.state.started), default=0.0),
         ended=_ended(record, ordered),
-        playbooks=_playbooks(record, ordered),
+        playbooks=_playbooks(exercise, ordered),
         objectives=judged(targets(record, ordered), facts, exercise),
-        participants=record.participants,
-        steps=tuple(s for v in ordered for s in steps_of(v, context.approval_s)),
+        steps=(*(s for v in ordered for s in steps_of(v, context.approval_s)), *_dry_steps(exercise)),
         detection=detection,
         decisions=tuple(sorted(decisions, key=lambda d: d.at)),
         propagation=_propagation(exercise, ordered),
@@ -95,7 +90,7 @@ def derive(
         mails=mails,
         failback=failback,
         timeline=_timeline(record.timeline, ordered, happenings),
-        shared_fate=context.shared_fate if record.shared_fate.state == "unknown" else record.shared_fate,
+        shared_fate=_fate(exercise),
         runs=tuple(v.id for v in ordered),
         incidents=tuple(dict.fromkeys((*exercise.incidents, *(h.incident.id for h in happenings)))),
         signatures=_signatures(exercise, ordered),
@@ -224,9 +219,29 @@ def _timeline(
     return tuple(sorted(told, key=lambda m: m.at))
 
 
-def _playbooks(record: DrillRecord, views: Iterable[RunView]) -> tuple[PlaybookRef, ...]:
-    """What was run, else what was planned."""
-    out = []
+def _dry_steps(exercise: Exercise) -> tuple[Step, ...]:
+    """What dry runs would have done."""
+    names = {f.name for f in fields(Step)}
+    rows = [r for one in exercise.measured.get("dry_run", ()) for r in one.get("steps", ())]
+    return tuple(Step(**{k: v for k, v in r.items() if k in names}) for r in rows)
+
+
+def _fate(exercise: Exercise) -> SharedFate:
+    """As it was checked when the exercise began."""
+    rows = exercise.measured.get("shared_fate", ())
+    if not rows:
+        return SharedFate()
+    row = rows[-1]
+    return SharedFate(row.get("state", "unknown"), float(row["at"]), tuple(str(c) for c in row.get("chains", ())))
+
+
+def _playbooks(exercise: Exercise, views: Iterable[RunView]) -> tuple[PlaybookRef, ...]:
+    """What was run or tried, else what was planned."""
+    record, out = exercise.record, []
+    for row in exercise.measured.get("dry_run", ()):
+        digest = digest_text(str(row.get("text", "")))
+        planned = next((p for p in record.playbooks if p.name == row["playbook"]), PlaybookRef(str(row["playbook"])))
+        out.append(replace(planned, digest=digest, plan=str(row["plan"]), checksum=str(row["checksum"])))
     for view in views:
         loaded = playbook_of(view)
         text = str(view.plan.get("playbook_text") or "")
@@ -269,7 +284,9 @@ def _signatures(exercise: Exercise, views: Sequence[RunView]) -> tuple[Signature
 
 def _integrity(exercise: Exercise, views: Sequence[RunView], context: Context) -> Integrity:
     runs = [Chain(v.id, len(v.record.events), v.record.head, v.record.damage) for v in views]
-    return Integrity((*context.chains, *runs), context.clock_source, context.product)
+    clocks = exercise.measured.get("clock", ())
+    source = str(clocks[-1].get("source", "")) if clocks else "clock of this machine, UTC"
+    return Integrity((*context.chains, *runs), source, context.product)
 
 
 def _retention(record: DrillRecord) -> Retention:

@@ -37,6 +37,21 @@ class Inject:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """At this time the story was so far, and went on at this speed (story seconds a second; 0: it stands)."""
+
+    at: float
+    story_s: float
+    speed: float
+
+
+def story_at(clock: Sequence[Anchor], at: float) -> float:
+    """How far the story of a tabletop was at this time, in seconds; 0 before it began."""
+    last = next((a for a in reversed(clock) if a.at <= at), None)
+    return 0.0 if last is None else last.story_s + (at - last.at) * last.speed
+
+
+@dataclass(frozen=True, slots=True)
 class Exercise:
     """An exercise as its events tell it. ``record`` holds entered parts only; runs and incidents add theirs."""
 
@@ -47,8 +62,8 @@ class Exercise:
     measured: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     """What a conductor measured outside of runs, by what it is: ``outage``, ``mails``, ``resolvers`` ..."""
     injects: tuple[Inject, ...] = ()
-    clock: tuple[tuple[float, bool], ...] = ()
-    """When the clock of a tabletop began (true) or stopped to run."""
+    clock: tuple[Anchor, ...] = ()
+    """Of a tabletop: when its story went on, stood still or jumped."""
     reaches: tuple[Mapping[str, Any], ...] = ()
     """Decisions by which an objective was reached: ``code``, ``audience``, ``at``, ``seq``."""
     signed_runs: tuple[Mapping[str, str], ...] = ()
@@ -125,7 +140,9 @@ def _incident(found: Exercise, event: DrillEvent) -> Exercise:
 
 
 def _clock(found: Exercise, event: DrillEvent) -> Exercise:
-    return replace(found, clock=(*found.clock, (event.at, bool(event.data["running"]))))
+    at = float(event.data.get("at") or event.at)  # one that was killed stood still since its last event
+    one = Anchor(at, float(event.data["story_s"]), float(event.data["speed"]))
+    return replace(found, clock=(*found.clock, one))
 
 
 def _inject(found: Exercise, event: DrillEvent) -> Exercise:

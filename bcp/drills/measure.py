@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from bcp.contracts.exercise import DrillRecord, Judged, Objective, Outcome
 from bcp.contracts.exercise_parts import Detection, Failback, Mails
-from bcp.drills.fold import Exercise
+from bcp.drills.fold import Exercise, story_at
 from bcp.engine.state import FINAL, StepState
 from bcp.engine.store import RunView
 from bcp.reports.achieved import WELL, first_mail
@@ -205,29 +205,16 @@ def _by_clock(objective: Objective, facts: Facts, exercise: Exercise) -> Objecti
         return replace(objective, judged="not-reached" if facts.over else "open", how="clock")
     at = min(float(r["at"]) for r in rows)
     seq = min(int(r["seq"]) for r in rows)
-    since = clock_at(exercise.clock, at) - onset_on_clock(exercise)
+    since = story_at(exercise.clock, at) - onset_in_story(exercise)
     said: Judged = "met" if since <= objective.target else "missed"
     evidence = (f"{exercise.record.id}#{seq}",)
     return replace(objective, achieved=round(since, 1), judged=said, how="clock", evidence=evidence)
 
 
-def onset_on_clock(exercise: Exercise) -> float:
+def onset_in_story(exercise: Exercise) -> float:
     """At which second of the story the outage begins."""
     rows = exercise.measured.get("onset", ())
     return float(rows[-1].get("story_s", 0.0)) if rows else 0.0
-
-
-def clock_at(clock: Sequence[tuple[float, bool]], at: float) -> float:
-    """How long the clock of a tabletop had run at this time, in seconds: pauses do not count."""
-    total, since = 0.0, None
-    for moment, running in clock:
-        if moment > at:
-            break
-        if running and since is None:
-            since = moment
-        elif not running and since is not None:
-            total, since = total + moment - since, None
-    return total if since is None else total + max(0.0, at - since)
 
 
 def targets_of(views: Sequence[RunView]) -> tuple[Objective, ...]:

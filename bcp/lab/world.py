@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import dns.name
+import dns.rdataset
 import dns.rdatatype
 from aiohttp import web
 
@@ -44,10 +45,14 @@ class Tally:
 
 @dataclass
 class World:
-    """Start it, break it, heal it, count. One mail domain, two authoritative addresses, one resolver."""
+    """Start it, break it, heal it, count. Mail domains (the first one gets mail), two authoritative addresses, one
+    resolver. All names are served on loopback, whoever owns them outside."""
 
     folder: Path
     ttl: int = 5
+    domains: tuple[str, ...] = (DOMAIN,)
+    exchange_host: str = EXCHANGE
+    relay_host: str = RELAY
     every_s: float = 0.5
     tsig_secret: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
     vendors: Vendors = field(default_factory=Vendors)
@@ -65,31 +70,36 @@ class World:
         await self.names.start(self.dns_addresses, self.dns_port)
         self.resolver = Resolver((self.dns_addresses[0], self.dns_port))
         await self.resolver.start(self.resolver_address, self.dns_port)
-        self.exchange = MailHost("exchange", {DOMAIN}, self.folder / "exchange")
-        self.relay = RelayHost("relay", {DOMAIN}, self.folder / "relay", (self.exchange_address, self.smtp_port))
+        self.exchange = MailHost("exchange", set(self.domains), self.folder / "exchange")
+        self.relay = RelayHost(
+            "relay", set(self.domains), self.folder / "relay", (self.exchange_address, self.smtp_port)
+        )
         await self.exchange.start(self.exchange_address, self.smtp_port)
         await self.relay.start(self.relay_address, self.smtp_port)
         await self.vendors.start("127.0.0.1", self.http_port)
-        self.sender = Sender((self.resolver_address, self.dns_port), self.smtp_port, DOMAIN, every_s=self.every_s)
+        self.sender = Sender(
+            (self.resolver_address, self.dns_port), self.smtp_port, self.domains[0], every_s=self.every_s
+        )
         await self._serve_queue()
         self._sending = asyncio.get_running_loop().create_task(self.sender.run())
 
     def _zones(self) -> list[Zone]:
-        ns = [("@", 60, "NS", ["ns1.corp.test.", "ns2.corp.test."])]
-        return [
-            Zone(
-                DOMAIN,
+        def mail(domain: str) -> Zone:
+            return Zone(
+                domain,
                 [
-                    *ns,
-                    ("@", self.ttl, "MX", [f"0 {EXCHANGE}"]),
+                    ("@", 60, "NS", [f"ns1.{domain}.", f"ns2.{domain}."]),
+                    ("@", self.ttl, "MX", [f"0 {self.exchange_host}"]),
                     ("ns1", 60, "A", [self.dns_addresses[0]]),
                     ("ns2", 60, "A", [self.dns_addresses[1]]),
                     ("@", 60, "TXT", ['"v=spf1 -all"']),
                 ],
-            ),
-            Zone("outlook.test", [("corp-test.mail.protection", self.ttl, "A", [self.exchange_address])]),
-            Zone("backup.test", [("mx", 60, "A", [self.relay_address])]),
-        ]
+            )
+
+        zones = [mail(d) for d in self.domains]
+        _serve(zones, self.exchange_host, self.ttl, self.exchange_address)
+        _serve(zones, self.relay_host, 60, self.relay_address)
+        return zones
 
     async def _serve_queue(self) -> None:
         async def queue(request: web.Request) -> web.Response:
@@ -108,7 +118,7 @@ class World:
             raise ValueError(f"{how!r} is not a way to break: {', '.join(BREAKS)}")
         self.broken_at = time.time()
         if how == "mx-host-unresolvable":
-            self.names.broken.add(dns.name.from_text(EXCHANGE))
+            self.names.broken.add(dns.name.from_text(self.exchange_host))
         await self.exchange.set_mode({"550-valid-recipients": "550", "mx-host-unresolvable": "refuse"}.get(how, how))
 
     async def heal(self) -> None:
@@ -119,7 +129,7 @@ class World:
 
     def published_mx(self) -> str:
         """The MX as it stands."""
-        found = self.names.zones[0].get(dns.name.from_text(DOMAIN), dns.rdatatype.MX)
+        found = self.names.zones[0].get(dns.name.from_text(self.domains[0]), dns.rdatatype.MX)
         return ", ".join(r.to_text() for r in found) if found else ""
 
     def first_at_relay(self) -> float:
@@ -173,3 +183,13 @@ class World:
         for thing in (self.exchange, self.relay, self.names, self.resolver, self.vendors):
             await thing.stop()
         await self._queue_runner.cleanup()
+
+
+def _serve(zones: list[Zone], host: str, ttl: int, address: str) -> None:
+    """Serve the address of a host: in the zone that it is in, else in one of its own, named after what stands above."""
+    name = dns.name.from_text(host)
+    found = next((z for z in zones if name.is_subdomain(z.name)), None)
+    if found is None:
+        found = Zone(name.parent().to_text(), [])
+        zones.append(found)
+    found.sets[name, dns.rdatatype.A] = dns.rdataset.from_text("IN", "A", ttl, address)

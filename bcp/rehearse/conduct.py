@@ -1,0 +1,161 @@
+"""What every kind of drill has in common: begun once, alone, never during a real incident, and ended in the book."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bcp.contracts.exercise import Outcome
+from bcp.contracts.incident import OPEN
+from bcp.contracts.store import RunQuery
+from bcp.deeds.exercises import exercise_of
+from bcp.drills.fold import Exercise
+from bcp.kernel.errors import BcpError, GateClosed, Interrupted, Invalid, Refused
+from bcp.playbook.lint import lint
+from bcp.store.files.locks import FileLock
+from bcp.store.sqlite.book import opened
+from bcp.wiring import App
+
+LOCK = "drill.lock"
+"""In the state folder: held by the process that plays a drill, so that there are never two at once."""
+RESUMED = frozenset({"tabletop"})
+"""Kinds that go on where they were stopped."""
+SYNCHRONISED = (Path("/run/systemd/timesync/synchronized"), Path("/run/chrony/chronyd.pid"), Path("/run/ntpd.pid"))
+"""Files that are there where something keeps this machine's clock right."""
+
+
+@dataclass
+class Conductor:
+    """Writes what a drill does into the drill book."""
+
+    app: App
+    drill: str
+    actor: str
+    say: Callable[[str], None] = lambda text: None
+    outcome: Outcome = "completed"
+    reason: str = ""
+    runs: list[str] = field(default_factory=list)
+
+    def write(self, kind: str, **data: Any) -> None:
+        """An event. Raises ``StorageError``."""
+        self.app.running.drills.append(self.drill, kind, self.actor, data)
+
+    def measured(self, what: str, **data: Any) -> None:
+        """Something that no run knows: when the lab broke, how many mails there were."""
+        self.write("measured", what=what, **data)
+
+    def run(self, run_id: str) -> None:
+        """A run belongs to it."""
+        if run_id not in self.runs:
+            self.runs.append(run_id)
+            self.write("run", run=run_id)
+
+    def exercise(self) -> Exercise:
+        """As it stands now."""
+        return exercise_of(self.app, self.drill)
+
+
+def real_trouble(app: App) -> str:
+    """Why no drill may begin or go on now: a real incident is open, or a real run is not over. Empty: nothing."""
+    path = app.configuration.state / "incidents.db"
+    if path.exists():
+        with opened(path, app.clock) as book:
+            found = book.current(app.settings.service)
+            if found is not None and found.state in OPEN:
+                return f"the incident {found.id} is open"
+    cards = app.running.cards(RunQuery(unfinished=True, kind="real"))
+    return f"the run {cards[0].id} is {cards[0].status}" if cards else ""
+
+
+def may_begin(app: App, drill: str) -> Exercise:
+    """The exercise, if it may be played now.
+
+    Raises:
+        Refused: ``drill-over``, ``incident-open``.
+    """
+    found = exercise_of(app, drill)
+    hint = "Make the next one: bcp drill new"
+    if found.over:
+        raise Refused(f"{found.record.id} is {found.record.state}", rule="drill-over", hint=hint)
+    if found.record.state == "running" and found.record.kind not in RESUMED:  # we have its lock: nobody plays it
+        reason = "the process that played it ended"
+        app.running.drills.append(found.record.id, "ended", "bcp", {"outcome": "interrupted", "reason": reason})
+        raise Refused(f"{found.record.id} was interrupted: {reason}", rule="drill-over", hint=hint)
+    if trouble := real_trouble(app):
+        raise Refused(f"no drill now: {trouble}", rule="incident-open", hint="First the outage, then the drill.")
+    return found
+
+
+@contextlib.contextmanager
+def alone(app: App, drill: str) -> Iterator[None]:
+    """The only drill of this state folder. Raises ``Refused`` (``drill-live``)."""
+    lock = FileLock(app.configuration.state / LOCK)
+    if not lock.take():
+        raise Refused("another drill is being played", rule="drill-live", hint="bcp drill list")
+    with lock:
+        yield
+
+
+@contextlib.contextmanager
+def conducting(
+    app: App, drill: str, actor: str, how: str, say: Callable[[str], None] = lambda text: None
+) -> Iterator[Conductor]:
+    """Begin or go on with an exercise, and write down how it ended. What interrupts it is no success.
+
+    Raises:
+        Refused: ``drill-over``, ``incident-open``, ``drill-live``.
+    """
+    name = app.running.drills.find(drill)
+    with alone(app, name):
+        found = may_begin(app, name)
+        conductor = Conductor(app, name, actor, say)
+        conductor.write("began", how=how)
+        conductor.measured("clock", source=clock_source())
+        _share_fate(conductor, found)
+        try:
+            yield conductor
+        except BaseException as error:
+            if found.record.kind in RESUMED and not isinstance(error, BcpError):
+                raise  # people stopped for now
+            _end(conductor, *_why(error))
+            raise
+        _end(conductor, conductor.outcome, conductor.reason)
+
+
+def _why(error: BaseException) -> tuple[Outcome, str]:
+    """Outcome and reason of an exercise that ended so. What interrupts it is no success."""
+    if isinstance(error, GateClosed):
+        return "rejected", error.message
+    if isinstance(error, BcpError):
+        return "failed", error.message
+    stopped = isinstance(error, Interrupted | KeyboardInterrupt | asyncio.CancelledError)
+    return "interrupted", "stopped by a person or by the end of the program" if stopped else type(error).__name__
+
+
+def _end(conductor: Conductor, outcome: Outcome, reason: str) -> None:
+    conductor.write("ended", outcome=outcome, reason=reason)
+
+
+def _share_fate(conductor: Conductor, found: Exercise) -> None:
+    """What the playbooks of the exercise need that falls with what is down: asked of lint, at the beginning."""
+    app, chains = conductor.app, []
+    names = [p.name for p in found.record.playbooks] or ([found.play.playbook] if found.play.playbook else [])
+    try:
+        catalogue = app.playbooks.catalogue()
+        for name in names:
+            problems = lint(app.playbooks.load(name), catalogue)
+            chains += [f"{name}: {p.message}" for p in problems if p.rule.startswith("shared-fate")]
+        state = "risk" if chains else "ok" if names else "unknown"
+    except Invalid as error:
+        state, chains = "unknown", [error.message]
+    conductor.measured("shared_fate", state=state, chains=chains)
+
+
+def clock_source() -> str:
+    """Whose clock the times of a record are of, and whether something keeps it right."""
+    kept = any(p.exists() for p in SYNCHRONISED)
+    return f"clock of this machine, UTC, {'synchronised' if kept else 'not known to be synchronised'}"

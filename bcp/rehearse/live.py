@@ -1,0 +1,237 @@
+"""A live drill: a drill or canary domain is really moved, by the real DNS host, to the real relay, and really back.
+
+The outage is played: the runs of the drill are told what a look would say. The organisation's own watch looks on, and
+as soon as it sees anything bad, or an incident is opened, the drill is aborted: a run that has moved mail asks its
+approvers to move it back, as always. Texts go to volunteers only and are marked as an exercise; what everybody reads (a
+status page, a chat room) gets nothing, its stand-in keeps what it would have said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import dns.asyncquery
+import dns.exception
+import dns.message
+import dns.name
+import dns.rdatatype
+
+from bcp.contacts.directory import Audience, Directory
+from bcp.deeds import failback as going_back
+from bcp.deeds import plan as planning
+from bcp.deeds import run as running
+from bcp.deeds.exercises import LABS
+from bcp.detect.decide import Decision
+from bcp.drills.play import Play
+from bcp.engine.ending import Ending
+from bcp.engine.events import Listener, Progress, nobody
+from bcp.engine.state import FINAL
+from bcp.kernel.endpoint import parse_endpoint
+from bcp.kernel.errors import BcpError, GateClosed
+from bcp.kernel.files import make_private
+from bcp.plan.model import Plan
+from bcp.playbook.load import Loaded
+from bcp.rehearse.conduct import Conductor, real_trouble
+from bcp.rehearse.emulate import Kept, emulated
+from bcp.wiring import App, make_app
+
+HOLD_S = 600.0
+WATCH_S = 10.0
+"""How often the real service is looked at, and resolvers are asked."""
+BAD = frozenset({"down", "suspect"})
+
+
+class PlayedLooker:
+    """What the runs of the drill are told of the service."""
+
+    def __init__(self, letter: str, clock: Callable[[], float]) -> None:
+        self.letter, self._clock = letter, clock
+        self.since = 0.0
+        self.down = False
+
+    def decision(self) -> Decision:
+        """As a watch would say it."""
+        if not self.down:
+            return Decision("healthy", evidence=("exercise: the service is played as well",))
+        planes = {"E": ("dns",), "A": ("mailbox",), "C": ("outbound",), "D": ("auth",)}.get(self.letter, ("inbound",))
+        said = (f"exercise: class {self.letter} is played, nothing is broken",)
+        return Decision("down", (self.letter,), planes, self.since, said, "confirmed", action="switch", moves=True)
+
+    def break_(self) -> None:
+        """From now on it is down."""
+        self.since, self.down = self._clock(), True
+
+    async def verdict(self) -> Mapping[str, Any]:
+        """As the real looker says it."""
+        found = self.decision()
+        return {
+            "state": found.state, "class": found.outage_class, "planes": list(found.planes),
+            "evidence": list(found.evidence), "since": found.since or 0.0,
+        }  # fmt: skip
+
+    async def fresh(self) -> Mapping[str, Any]:
+        """The same."""
+        return await self.verdict()
+
+
+def only_volunteers(whole: Directory, volunteers: str) -> Directory:
+    """Every audience becomes the volunteers. Groups stay, so that gates ask the people whom they always ask."""
+    mine = whole.audiences[volunteers]
+    audiences: dict[str, Audience] = {n: replace(mine, name=n) for n in whole.audiences}
+    return Directory(tuple(whole.contacts), audiences, whole.source, whole.taken_at)
+
+
+@dataclass
+class Live:
+    """Plays one drill. ``look``: what the real watch says now."""
+
+    conductor: Conductor
+    look: Callable[[], Any]
+    """Awaited: ``state`` of the real service."""
+    listener: Listener = nobody
+    show: Callable[[Plan], None] = lambda plan: None
+    watch_s: float = WATCH_S
+    works: list[asyncio.Task[Any]] = field(default_factory=list)
+
+    async def play(self) -> None:
+        """There and back. Raises ``GateClosed`` and what plans refuse."""
+        found = self.conductor.exercise()
+        app, looker = self._app(found.play, found.record.scenario.outage_class or "B")
+        looker.break_()
+        since = app.clock.now()
+        self.conductor.measured("outage", since=since, how="the exercise began; nothing was broken")
+        said = {"class": looker.letter}
+        self.conductor.measured("detected", found=since, by="declared by the exercise", evidence=[], **said)
+        try:
+            await self._story(app, looker, found.play)
+        finally:
+            for work in self.works:
+                work.cancel()
+            await asyncio.gather(*self.works, return_exceptions=True)
+            await app.close()
+
+    def _app(self, play: Play, letter: str) -> tuple[App, PlayedLooker]:
+        """The organisation's own, with a played outage, and volunteers for every audience."""
+        outer = self.conductor.app
+        looker = PlayedLooker(letter, outer.clock.now)
+        app = make_app(outer.configuration, outer.clock, seen=looker.decision, looker=lambda: looker)
+        app.people.use(only_volunteers(app.people.directory, play.volunteers))
+        folder = make_private(outer.configuration.state / LABS / self.conductor.drill)
+        kept = Kept(folder / "kept.jsonl")
+        app.world.__dict__["channels"] = emulated(app.world.channels, kept, lambda c: not c.broadcast)
+        return app, looker
+
+    async def _story(self, app: App, looker: PlayedLooker, play: Play) -> None:
+        loaded = app.playbooks.load(play.playbook)
+        plan = await self._plan(app, loaded, play, "")
+        run, held, work = await self._start(app, plan)
+        watch = self._work(self._watch(app, run))
+        self._work(self._resolvers(app, play.domains[0]))
+        await held.wait()
+        if not work.done():
+            hold = asyncio.create_task(app.clock.sleep(play.hold_s or HOLD_S))
+            self.works.append(hold)
+            await asyncio.wait([hold, work, watch], return_when=asyncio.FIRST_COMPLETED)
+        if self.conductor.outcome == "aborted":
+            self.conductor.say(f"aborted: {self.conductor.reason}; approvers are asked to move mail back: bcp approve")
+            await work
+            return
+        if not work.done():
+            looker.down = False
+            await self._back(app, loaded, play, run)
+        _, ending = await work
+        if ending.code and self.conductor.outcome == "completed":
+            raise GateClosed(f"{play.playbook} ended {ending.status}: {ending.reason}", hint=ending.hint)
+
+    async def _plan(self, app: App, loaded: Loaded, play: Play, parent: str) -> Plan:
+        request = planning.request_for(
+            app, loaded, inputs=play.inputs if not parent else {}, kind="drill", initiator=self.conductor.actor,
+            domains=play.domains, parent=parent,
+        )  # fmt: skip
+        made = await planning.make_plan(app, request)
+        self.show(made)
+        return made
+
+    async def _start(self, app: App, plan: Plan) -> tuple[str, asyncio.Event, asyncio.Task[tuple[str, Ending]]]:
+        held, begun, ids = asyncio.Event(), asyncio.Event(), list[str]()
+
+        def listen(progress: Progress) -> None:
+            self.listener(progress)
+            if progress.kind == "holding":
+                held.set()
+
+        def started(run: str) -> None:
+            ids.append(run)
+            self.conductor.run(run)
+            begun.set()
+
+        work = self._work(running.start(app, plan, listener=listen, started=started, signals=False))
+        work.add_done_callback(lambda _: (held.set(), begun.set()))
+        await begun.wait()
+        if not ids:
+            await work
+        return ids[0], held, work
+
+    async def _back(self, app: App, loaded: Loaded, play: Play, run: str) -> None:
+        if app.running.runs.view(run, effects=False).state.status in FINAL:
+            return
+        if loaded.book.recovery is None:
+            app.running.runs.tell(run, "recovered", self.conductor.actor, run="")
+            return
+        back = app.playbooks.load(loaded.book.recovery.playbook)
+        child, _, way = await self._start(app, await self._plan(app, back, play, run))
+        _, ending = await way
+        if ending.code:
+            raise GateClosed(f"the way back ended {ending.status}: {ending.reason}", hint=ending.hint)
+        await going_back.end_parent(app, run, child, self.conductor.actor)
+
+    async def _watch(self, app: App, run: str) -> None:
+        """Look at the real service until it is bad; then abort."""
+        while True:
+            await app.clock.sleep(self.watch_s)
+            why = await self._trouble(run)
+            if why:
+                self.conductor.outcome, self.conductor.reason = "aborted", why
+                app.running.runs.tell(run, "abort", self.conductor.actor, reason=why)
+                return
+
+    async def _trouble(self, run: str) -> str:
+        try:
+            seen = str((await self.look()).get("state", "unknown"))
+        except BcpError:
+            seen = "unknown"
+        if seen in BAD:
+            return f"the watch of the real service says {seen}"
+        return real_trouble(self.conductor.app)
+
+    async def _resolvers(self, app: App, domain: str) -> None:
+        """Public resolvers that the configuration names: who is told the relay's MX."""
+        relays = {h.host.rstrip(".") for s in app.world.relay_settings.values() for h in s.published()}
+        last = (-1, -1)
+        while True:
+            found = await asyncio.gather(*(_mx(r, domain) for r in app.settings.resolvers.values()))
+            known = [f for f in found if f is not None]
+            new = (sum(bool(f & relays) for f in known), len(known))
+            if new != last and known:
+                self.conductor.measured("resolvers", asked_at=app.clock.now(), new=new[0], asked=new[1])
+                last = new
+            await app.clock.sleep(self.watch_s)
+
+    def _work(self, work: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.create_task(work)
+        self.works.append(task)
+        return task
+
+
+async def _mx(where: str, domain: str) -> set[str] | None:
+    """The MX hosts that this resolver tells; ``None`` when it does not answer."""
+    host, port = parse_endpoint(where, 53)
+    query = dns.message.make_query(dns.name.from_text(domain), dns.rdatatype.MX)
+    with contextlib.suppress(dns.exception.DNSException, OSError):
+        answer = await dns.asyncquery.udp(query, host, timeout=2.0, port=port)
+        return {str(r.exchange).rstrip(".").lower() for s in answer.answer if s.rdtype == dns.rdatatype.MX for r in s}
+    return None
