@@ -1,4 +1,4 @@
-"""``bcp drill``: rehearse in the lab; no root, no account, loopback only."""
+"""``bcp drill``: exercises of four kinds; and a first look at the product in the lab, with no account and no root."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bcp.cli import render
+from bcp.cli import drill_calendar, drill_show, drill_write, render
 from bcp.cli.common import wait_for
 from bcp.cli.live import Timeline
 
@@ -19,28 +19,30 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(help="Drills: run, list.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(
+        help="Drills: new, schedule, run, note, attend, finding, findings, sign, close, list, show.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    drill_write.make(group)
+    drill_calendar.register(group)
     group.command(
-        name="run", help="Play an outage from break to all-clear in the lab. The last line is one JSON object."
+        name="run",
+        help="Play an outage in the lab, from break to all-clear; or play a drill that was made by `bcp drill new`."
+        " The last line is one JSON object.",
     )(run)
-    group.command(name="list", help="Scenarios.")(list_)
+    drill_write.register(group)
+    drill_show.register(group)
     app.add_typer(group, name="drill")
 
 
-def list_() -> None:
-    """List."""
-    from bcp.drills.scenario import SCENARIOS
-
-    rows = [[s.name, s.expected_class, s.title, s.playbook] for s in SCENARIOS.values()]
-    render.emit(
-        "bcp.scenarios/1",
-        {"scenarios": [{"name": r[0], "class": r[1], "title": r[2], "playbook": r[3]} for r in rows]},
-        render.table(rows, ["SCENARIO", "CLASS", "", "PLAYBOOK"]),
-    )
-
-
 def run(
-    name: Annotated[str, typer.Argument(metavar="SCENARIO", help="See `bcp drill list`.")] = "refuse",
+    name: Annotated[
+        str, typer.Argument(metavar="SCENARIO|DRILL", help="A scenario of `bcp drill list`, or a drill's id or 'last'.")
+    ] = "refuse",
+    own: Annotated[
+        bool, typer.Option("--own", help="With your own bcp.yaml, playbooks, people and texts, in the lab.")
+    ] = False,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Where the lab keeps everything; else .bcp-drill/<time> here.")
     ] = None,
@@ -50,9 +52,33 @@ def run(
             "--dns", metavar="KIND", help="Where the zone is kept: rfc2136, cloudflare, route53, azure, google, manual."
         ),
     ] = "rfc2136",
+    speed: Annotated[
+        float, typer.Option("--speed", min=0, help="Of a tabletop: story seconds a second; 0: step by step with Enter.")
+    ] = 0,
     show_plans: Annotated[bool, typer.Option("--plans/--no-plans", help="Show each plan.")] = True,
 ) -> None:
     """Run."""
+    from bcp.drills.scenario import is_scenario
+
+    if own:
+        from bcp.cli.drill_play import play
+
+        play(drill_write.own_lab(name), show_plans=show_plans)
+        return
+    if not is_scenario(name):
+        if name.startswith("drill-") or name == "last":
+            from bcp.cli.drill_play import play
+
+            play(name, speed=speed, show_plans=show_plans)
+            return
+        from bcp.drills.scenario import scenario
+
+        scenario(name)  # says what there is
+    first_look(name, folder, dns, show_plans=show_plans)
+
+
+def first_look(name: str, folder: Path | None, dns: str, *, show_plans: bool) -> None:
+    """An outage in the lab, of an organisation that the lab invents. Nothing of the configuration is read."""
     from bcp.cli.plan import describe
     from bcp.drills.scenario import scenario
     from bcp.lab.world import World

@@ -52,3 +52,8 @@ def scenario(name: str) -> Scenario:
     if found is None:
         raise Invalid(f"there is no scenario {name!r}", hint=did_you_mean(name, [*SCENARIOS, *_ALIASES]))
     return found
+
+
+def is_scenario(name: str) -> bool:
+    """Is this the name of one?"""
+    return name in SCENARIOS or name in _ALIASES

@@ -40,11 +40,11 @@ class Conductor:
     reason: str = ""
     runs: list[str] = field(default_factory=list)
 
-    def write(self, kind: str, **data: Any) -> None:
+    def write(self, kind: str, /, **data: Any) -> None:
         """An event. Raises ``StorageError``."""
         self.app.running.drills.append(self.drill, kind, self.actor, data)
 
-    def measured(self, what: str, **data: Any) -> None:
+    def measured(self, what: str, /, **data: Any) -> None:
         """Something that no run knows: when the lab broke, how many mails there were."""
         self.write("measured", what=what, **data)
 

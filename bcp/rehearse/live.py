@@ -170,7 +170,12 @@ class Live:
             begun.set()
 
         work = self._work(running.start(app, plan, listener=listen, started=started, signals=False))
-        work.add_done_callback(lambda _: (held.set(), begun.set()))
+
+        def over(_: asyncio.Task[Any]) -> None:
+            held.set()
+            begun.set()
+
+        work.add_done_callback(over)
         await begun.wait()
         if not ids:
             await work
@@ -229,7 +234,7 @@ class Live:
 
 async def _mx(where: str, domain: str) -> set[str] | None:
     """The MX hosts that this resolver tells; ``None`` when it does not answer."""
-    host, port = parse_endpoint(where, 53)
+    host, port = parse_endpoint(where)
     query = dns.message.make_query(dns.name.from_text(domain), dns.rdatatype.MX)
     with contextlib.suppress(dns.exception.DNSException, OSError):
         answer = await dns.asyncquery.udp(query, host, timeout=2.0, port=port)

@@ -1,0 +1,141 @@
+"""The calendar of exercises: scheduled, reminded of, begun in their windows, missed and said so, planned again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bcp.contracts.exercise_book import DrillEvent
+from bcp.deeds.who import RUN, Ground, Who
+from bcp.drills.calendar import Act, Facts, Slot, judge, next_turn, read_slot, said_by, slot_of, window_of
+from bcp.drills.fold import fold
+from bcp.kernel.errors import Refused
+from bcp.kernel.ids import new_id, new_token
+from bcp.wiring import App
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """When somebody wants it."""
+
+    wall: str
+    zone: str = ""
+    """Empty: the organisation's."""
+    window_s: float = 3600.0
+    every: str = ""
+    surprise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An exercise that is scheduled and has not begun."""
+
+    drill: str
+    kind: str
+    title: str
+    slot: Slot
+    reminded: frozenset[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is to be done with a planned exercise now."""
+
+    planned: Planned
+    act: Act
+
+
+def schedule(ground: Ground, who: Who, drill: str, wish: Wish) -> Slot:
+    """Put it into the calendar, or at another time. Chance is drawn now and kept, so that a restart changes nothing.
+
+    Raises:
+        Refused: ``not-allowed``; ``drill-over``; ``in-the-past``.
+        Missing: ``no-such-drill``.
+        Invalid: ``no-time``, ``no-zone``, ``no-recurrence``, ``no-window``.
+    """
+    who.must(RUN)
+    app = ground.app
+    name = app.running.drills.find(drill)
+    events = app.running.drills.events(name)
+    found = fold(events)
+    if found.record.state != "planned":
+        hint = "Make the next one: bcp drill new"
+        raise Refused(f"{name} is {found.record.state}", rule="drill-over", hint=hint)
+    zone = wish.zone or app.settings.organisation.timezone
+    slot = read_slot(wish.wall, zone, wish.window_s, wish.every, surprise=wish.surprise, seed=new_token(16))
+    if window_of(slot)[1] <= app.clock.now():
+        raise Refused(f"{wish.wall} is over", rule="in-the-past", hint="Name a time that is to come.")
+    _write(app, name, who.person, slot, after=found.seq)
+    return slot
+
+
+def _write(app: App, drill: str, actor: str, slot: Slot, *, after: int) -> None:
+    opens, closes = window_of(slot)
+    data = {"at": opens, "until": closes, "surprise": slot.surprise, "slot": slot.to_data()}
+    app.running.drills.append(drill, "scheduled", actor, data, after=after)
+
+
+def planned(app: App) -> list[Planned]:
+    """Everything in the calendar that has not begun, the next one first."""
+    out = []
+    for name in app.running.drills.drills():
+        events = app.running.drills.events(name)
+        found = fold(events)
+        slots = [e for e in events if e.kind == "scheduled"]
+        if found.record.state == "planned" and slots:
+            slot = slot_of(slots[-1].data["slot"])
+            title, kind = found.record.title, found.record.kind
+            out.append(Planned(name, kind, title, slot, _reminded(events, slots[-1].seq)))
+    return sorted(out, key=lambda p: window_of(p.slot)[0])
+
+
+def _reminded(events: list[DrillEvent], since: int) -> frozenset[float]:
+    rows = [e for e in events if e.kind == "reminded" and e.seq > since]
+    return frozenset(float(r) for e in rows for r in e.data.get("before", ()))
+
+
+def due(app: App, *, playing: bool, trouble: str) -> list[Due]:
+    """What is to be done now; what waits is left out."""
+    now = app.clock.now()
+    found = [Due(p, judge(p.slot, Facts(now, p.reminded, playing, trouble))) for p in planned(app)]
+    return [d for d in found if d.act.what != "wait"]
+
+
+def note_reminded(app: App, one: Due, sent: int, failed: int) -> None:
+    """A reminder went out, for itself and for those that nobody was there to send."""
+    before = said_by(one.planned.slot, one.act.remind_s)
+    app.running.drills.append(one.planned.drill, "reminded", "bcp", {"before": before, "sent": sent, "failed": failed})
+
+
+def miss(app: App, one: Due) -> str:
+    """It was not begun in its window: that is said, and the next turn is planned; returns its id, or nothing."""
+    app.running.drills.append(one.planned.drill, "missed", "bcp", {"reason": one.act.why})
+    return again(app, one.planned.drill, one.planned.slot)
+
+
+def again(app: App, drill: str, slot: Slot) -> str:
+    """The next turn of one that recurs, as a new exercise with the same outline; empty: there is none."""
+    found = next_turn(slot, app.clock.now())
+    if found is None:
+        return ""
+    book = app.running.drills
+    events = book.events(drill)
+    outline = {**events[0].data}
+    for event in events:
+        if event.kind == "changed":
+            outline["record"] = {**outline["record"], **(event.data.get("record") or {})}
+    made = new_id("drill", app.clock.now())
+    book.append(made, "created", events[0].actor, {**outline, "follows": drill}, after=0)
+    _write(app, made, events[0].actor, found, after=1)
+    opens, _ = window_of(found)
+    book.append(
+        drill, "next", "bcp", {"at": opens, "id": made, "kind": outline["record"]["kind"], "schedule": found.every}
+    )
+    return made
+
+
+def begun(app: App, drill: str) -> str:
+    """One of the calendar has begun: its next turn is planned at once, so that nothing is forgotten when it fails."""
+    events = app.running.drills.events(drill)
+    slots = [e for e in events if e.kind == "scheduled"]
+    planned_before = any(e.kind == "next" for e in events)
+    return again(app, drill, slot_of(slots[-1].data["slot"])) if slots and not planned_before else ""
