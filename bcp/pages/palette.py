@@ -14,15 +14,17 @@ nothing is said by colour alone."""
 
 _STATES = {
     "ok": "ok ready unchanged done healthy good resolved closed sent found delivered read acknowledged approved met"
-    " unbroken",
+    " unbroken judged-met finding-done stands covered-real",
     "bad": "failed fail undo_failed down missed firing undelivered bounced expired error broken bad refused aborted"
-    " declared confirmed not-ready",
+    " declared confirmed not-ready judged-missed judged-not-reached severity-high severity-critical fell damaged"
+    " covered-never overdue",
     "warn": "in_doubt doubt stopped interrupted waiting suspect partial degraded unknown warn warning"
     " opened open undoing rejected unclear decided lost duplicated"
-    " at-risk risk",
+    " at-risk risk judged-not-known severity-medium finding-open",
     "busy": "holding active running would_run new recovering failback draining claimed scheduled queued accepted"
-    " sending drill",
-    "soft": "pending skipped not_reached undone none not_measured silent",
+    " sending drill judged-open covered-simulated planned",
+    "soft": "pending skipped not_reached undone none not_measured silent judged-not-measured severity-low"
+    " finding-proposed finding-dismissed cancelled ended",
 }
 _WORDS = {
     "failback": "going back",
@@ -30,6 +32,25 @@ _WORDS = {
     "declared": "confirmed",
     "at-risk": "at risk",
     "not-ready": "not ready",
+    "judged-met": "met",
+    "judged-missed": "missed",
+    "judged-not-reached": "not reached",
+    "judged-not-known": "not known",
+    "judged-not-measured": "not measured",
+    "judged-open": "not yet",
+    "severity-low": "low",
+    "severity-medium": "medium",
+    "severity-high": "high",
+    "severity-critical": "critical",
+    "finding-proposed": "proposed",
+    "finding-open": "open",
+    "finding-done": "done",
+    "finding-dismissed": "dismissed",
+    "stands": "stands",
+    "fell": "no longer stands: it was changed after that",
+    "covered-real": "for real",
+    "covered-simulated": "simulated only",
+    "covered-never": "never",
 }
 
 
