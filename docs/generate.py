@@ -365,11 +365,12 @@ def openapi() -> dict[str, Any]:
     from fastapi import FastAPI
 
     from bcp import __version__
-    from bcp.server.doors import api, api_deeds
+    from bcp.server.doors import api, api_deeds, api_drills
 
     app = FastAPI(title="bcp", version=__version__, description="Keep mail and people going when Exchange Online fails.")
     app.include_router(api.router)
     app.include_router(api_deeds.router)
+    app.include_router(api_drills.router)
     return app.openapi()
 
 

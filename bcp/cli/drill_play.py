@@ -58,6 +58,7 @@ def play(drill: str, *, speed: float = 0.0, show_plans: bool = True) -> None:
 async def _alone(app: App, conductor: Conductor, kind: str, *, show_plans: bool) -> None:
     """A drill that plays by itself. A signal ends it."""
     from bcp.cli.plan import describe
+    from bcp.rehearse.conduct import while_calm
     from bcp.rehearse.dry import play_dry
     from bcp.rehearse.live import Live
     from bcp.rehearse.own import OwnLab
@@ -68,22 +69,34 @@ async def _alone(app: App, conductor: Conductor, kind: str, *, show_plans: bool)
         if show_plans:
             render.say("\n" + describe(plan) + "\n")
 
+    work: asyncio.Future[object]
     if kind == "dry":
         work = asyncio.ensure_future(play_dry(conductor, listener=timeline))
     elif kind == "lab":
-        work = asyncio.ensure_future(OwnLab(conductor, timeline, show).play())  # type: ignore[arg-type]
+        work = asyncio.ensure_future(OwnLab(conductor, timeline, show).play())
     else:
         live = Live(conductor, app.watching.looker.fresh, timeline, show)
-        work = asyncio.ensure_future(live.play())  # type: ignore[arg-type]
+        work = asyncio.ensure_future(live.play())
+    calm = asyncio.ensure_future(while_calm(conductor, work) if kind != "live" else _just(work))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, work.cancel)
+        loop.add_signal_handler(number, calm.cancel)
     try:
-        await work
+        await calm
     except asyncio.CancelledError:
         raise Interrupted(signal.SIGINT) from None
     finally:
         timeline.close()
+
+
+async def _just(work: asyncio.Future[object]) -> None:
+    """A live drill looks for itself, and undoes what it did."""
+    try:
+        await work
+    finally:
+        if not work.done():
+            work.cancel()
+            await asyncio.wait([work])
 
 
 async def _table(conductor: Conductor, speed: float) -> None:

@@ -102,7 +102,7 @@ def due(app: App, *, playing: bool, trouble: str) -> list[Due]:
 
 def note_reminded(app: App, one: Due, sent: int, failed: int) -> None:
     """A reminder went out, for itself and for those that nobody was there to send."""
-    before = said_by(one.planned.slot, one.act.remind_s)
+    before = sorted({*said_by(one.planned.slot, one.act.remind_s), one.act.remind_s})
     app.running.drills.append(one.planned.drill, "reminded", "bcp", {"before": before, "sent": sent, "failed": failed})
 
 

@@ -17,7 +17,7 @@ from bcp.deeds.who import RUN, Ground, Who
 from bcp.drills.fold import Exercise
 from bcp.drills.measure import objective_of
 from bcp.drills.outline import assumptions as assumed
-from bcp.drills.outline import components, read_objective, split_person, third_parties
+from bcp.drills.outline import components, read_goal, read_objective, split_person, third_parties
 from bcp.drills.play import Play
 from bcp.drills.signed import digest_of
 from bcp.kernel.errors import Invalid, Missing, Refused
@@ -230,7 +230,7 @@ def note(ground: Ground, who: Who, drill: str, wanted: NoteOf) -> str:
             raise Invalid("a rating is 1 to 5, and of feedback", rule="no-rating", hint="--feedback TEXT --rating 4")
         data["rating"] = wanted.rating
     if wanted.reaches:
-        code, audience, _ = read_objective(f"{wanted.reaches}=0")
+        code, audience = read_goal(wanted.reaches)
         data |= {"reaches": code, "audience": audience, "kind": "decision"}
     _write(ground, who, found, "note", data)
     return found.record.id
@@ -295,8 +295,12 @@ def sign(ground: Ground, who: Who, drill: str, role: str = "") -> str:
     Raises:
         Refused: ``not-allowed``, ``no-person``, ``drill-closed``, ``drill-running``, ``drill-damaged``.
     """
-    who.must_be_a_person()
     found = _open(ground, who, drill)
+    who.must_be_a_person()
+    contact = ground.app.people.directory.person(who.contact)
+    if contact is None:
+        hint = "Add them to the contacts, or sign as somebody else: --as CONTACT"
+        raise Refused(f"{who.contact} is not in the contacts", rule="no-person", hint=hint)
     if not found.over:
         hint = "It is signed when it has been played: bcp drill run, bcp drill close."
         raise Refused(f"{found.record.id} is {found.record.state}", rule="drill-running", hint=hint)
@@ -306,9 +310,8 @@ def sign(ground: Ground, who: Who, drill: str, role: str = "") -> str:
         hint = "bcp audit verify says what; nobody signs what cannot be proved."
         raise Refused(f"{broken[0].what}: {broken[0].damage}", rule="drill-damaged", hint=hint)
     runs = {c.what: c.head for c in record.integrity.chains if c.what in record.runs}
-    contact = ground.app.people.directory.person(who.contact)
     data = {
-        "name": contact.name if contact is not None else who.person,
+        "name": contact.name,
         "contact": who.contact,
         "role": _text(role, empty=True),
         "head": found.head,

@@ -20,7 +20,7 @@ from bcp.contracts.exercise_parts import Decision, Moment
 from bcp.contracts.exercise_plain import from_data
 from bcp.drills.play import Play, play_of
 
-TRACKED = frozenset({"id", "state", "owner", "due", "done_at", "reported_at", "retest"})
+TRACKED = frozenset({"id", "how", "state", "owner", "due", "done_at", "reported_at", "retest"})
 """What may change of a finding after the sign-off: how it is followed up, not what it says."""
 UNSIGNED = frozenset({"signed", "closed", "next", "reminded", "scheduled"})
 """Events that change nothing of what was signed."""
@@ -65,7 +65,7 @@ class Exercise:
     clock: tuple[Anchor, ...] = ()
     """Of a tabletop: when its story went on, stood still or jumped."""
     reaches: tuple[Mapping[str, Any], ...] = ()
-    """Decisions by which an objective was reached: ``code``, ``audience``, ``at``, ``seq``."""
+    """Decisions by which an objective was reached: ``code``, ``audience``, ``story_s``, ``seq``."""
     signed_runs: tuple[Mapping[str, str], ...] = ()
     """Of each signature the heads of runs that it was given over."""
     seq: int = 0
@@ -184,7 +184,8 @@ def _decided(found: Exercise, event: DrillEvent, by: str, text: str) -> Exercise
     )
     found = _with(found, decisions=(*found.record.decisions, decision))
     if code := event.data.get("reaches"):
-        row = {"code": code, "audience": event.data.get("audience", ""), "at": event.at, "seq": event.seq}
+        audience, told = event.data.get("audience", ""), story_at(found.clock, event.at)
+        row = {"code": code, "audience": audience, "story_s": told, "seq": event.seq}
         found = replace(found, reaches=(*found.reaches, row))
     return found
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from bcp.contracts.exercise import DrillRecord, Judged, Objective, Outcome
 from bcp.contracts.exercise_parts import Detection, Failback, Mails
-from bcp.drills.fold import Exercise, story_at
+from bcp.drills.fold import Exercise
 from bcp.engine.state import FINAL, StepState
 from bcp.engine.store import RunView
 from bcp.reports.achieved import WELL, first_mail
@@ -203,9 +203,8 @@ def _by_clock(objective: Objective, facts: Facts, exercise: Exercise) -> Objecti
     ]
     if not rows:
         return replace(objective, judged="not-reached" if facts.over else "open", how="clock")
-    at = min(float(r["at"]) for r in rows)
-    seq = min(int(r["seq"]) for r in rows)
-    since = story_at(exercise.clock, at) - onset_in_story(exercise)
+    first = min(rows, key=lambda r: float(r["story_s"]))
+    since, seq = float(first["story_s"]) - onset_in_story(exercise), int(first["seq"])
     said: Judged = "met" if since <= objective.target else "missed"
     evidence = (f"{exercise.record.id}#{seq}",)
     return replace(objective, achieved=round(since, 1), judged=said, how="clock", evidence=evidence)

@@ -35,6 +35,7 @@ NOTES: Mapping[tuple[Kind, str], str] = {
     ("live", "detection"): "the drill is begun by a person; the watch only vetoes",
     ("live", "channels"): "real, to volunteers only, marked as an exercise",
 }
+GOALS = "For example rto_receive=30m, rto_communicate:customers=1h, rpo_messages=0."
 OBJECTIVES = ("rto_receive", "rto_communicate", "rpo_messages", "wrt", "mtpd")
 
 
@@ -49,23 +50,32 @@ def third_parties(kinds: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
     return tuple(f"{kind} ({words[family]} {name})" for family in words for name, kind in kinds.get(family, {}).items())
 
 
+def read_goal(text: str) -> tuple[str, str]:
+    """``rto_receive`` or ``rto_communicate:customers``: code and audience.
+
+    Raises:
+        Invalid: (``no-such-objective``) it is none.
+    """
+    code, _, audience = text.strip().partition(":")
+    if code not in OBJECTIVES or (audience and code != "rto_communicate"):
+        raise Invalid(f"{text[:60]!r} is no objective", rule="no-such-objective", hint=GOALS)
+    return code, audience
+
+
 def read_objective(text: str) -> tuple[str, str, float]:
     """``rto_receive=30m``, ``rto_communicate:customers=1h``, ``rpo_messages=0``: code, audience, target.
 
     Raises:
         Invalid: (``no-such-objective``) it is none.
     """
-    name, sign, value = text.partition("=")
-    code, _, audience = name.strip().partition(":")
-    hint = "For example rto_receive=30m, rto_communicate:customers=1h, rpo_messages=0."
-    if not sign or code not in OBJECTIVES or (audience and code != "rto_communicate"):
-        raise Invalid(f"{text[:60]!r} is no objective", rule="no-such-objective", hint=hint)
+    name, _, value = text.partition("=")
+    code, audience = read_goal(name)
     try:
         target = float(value) if code == "rpo_messages" else parse_duration(value.strip())
     except ValueError as error:
-        raise Invalid(f"{text[:60]!r} has no target", rule="no-such-objective", hint=hint) from error
+        raise Invalid(f"{text[:60]!r} has no target", rule="no-such-objective", hint=GOALS) from error
     if not 0 <= target < float("inf"):
-        raise Invalid(f"{text[:60]!r} has no target", rule="no-such-objective", hint=hint)
+        raise Invalid(f"{text[:60]!r} has no target", rule="no-such-objective", hint=GOALS)
     return code, audience, target
 
 

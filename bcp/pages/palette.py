@@ -14,17 +14,17 @@ nothing is said by colour alone."""
 
 _STATES = {
     "ok": "ok ready unchanged done healthy good resolved closed sent found delivered read acknowledged approved met"
-    " unbroken judged-met finding-done stands covered-real",
+    " unbroken judged-met finding-done stands covered-real completed",
     "bad": "failed fail undo_failed down missed firing undelivered bounced expired error broken bad refused aborted"
     " declared confirmed not-ready judged-missed judged-not-reached severity-high severity-critical fell damaged"
-    " covered-never overdue",
+    " covered-never overdue not-reached not-begun",
     "warn": "in_doubt doubt stopped interrupted waiting suspect partial degraded unknown warn warning"
     " opened open undoing rejected unclear decided lost duplicated"
-    " at-risk risk judged-not-known severity-medium finding-open",
+    " at-risk risk judged-not-known severity-medium finding-open not-known proposed",
     "busy": "holding active running would_run new recovering failback draining claimed scheduled queued accepted"
-    " sending drill judged-open covered-simulated planned",
+    " sending drill judged-open covered-simulated",
     "soft": "pending skipped not_reached undone none not_measured silent judged-not-measured severity-low"
-    " finding-proposed finding-dismissed cancelled ended",
+    " finding-proposed finding-dismissed cancelled ended planned not-measured dismissed",
 }
 _WORDS = {
     "failback": "going back",
@@ -43,7 +43,7 @@ _WORDS = {
     "severity-high": "high",
     "severity-critical": "critical",
     "finding-proposed": "proposed",
-    "finding-open": "open",
+    "finding-open not-known proposed": "open",
     "finding-done": "done",
     "finding-dismissed": "dismissed",
     "stands": "stands",
@@ -51,6 +51,10 @@ _WORDS = {
     "covered-real": "for real",
     "covered-simulated": "simulated only",
     "covered-never": "never",
+    "not-reached": "not reached",
+    "not-begun": "not begun",
+    "not-known": "not known",
+    "not-measured": "not measured",
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from bcp.contracts.exercise import Outcome
 from bcp.contracts.incident import OPEN
 from bcp.contracts.store import RunQuery
+from bcp.deeds.drill_calendar import begun
 from bcp.deeds.exercises import exercise_of
 from bcp.drills.fold import Exercise
 from bcp.kernel.errors import BcpError, GateClosed, Interrupted, Invalid, Refused
@@ -115,6 +116,7 @@ def conducting(
         conductor = Conductor(app, name, actor, say)
         conductor.write("began", how=how)
         conductor.measured("clock", source=clock_source())
+        begun(app, name)
         _share_fate(conductor, found)
         try:
             yield conductor
@@ -134,6 +136,27 @@ def _why(error: BaseException) -> tuple[Outcome, str]:
         return "failed", error.message
     stopped = isinstance(error, Interrupted | KeyboardInterrupt | asyncio.CancelledError)
     return "interrupted", "stopped by a person or by the end of the program" if stopped else type(error).__name__
+
+
+async def while_calm(conductor: Conductor, work: asyncio.Future[Any], every_s: float = 5.0) -> None:
+    """Let a drill go on until it ends, or until something real happens: then it is aborted.
+
+    Raises what ``work`` raises; ``CancelledError`` when whoever waits here is cancelled.
+    """
+    try:
+        while not work.done():
+            await asyncio.wait([work], timeout=every_s)
+            if not work.done() and (trouble := await asyncio.to_thread(real_trouble, conductor.app)):
+                conductor.outcome, conductor.reason = "aborted", f"something real came between: {trouble}"
+                conductor.say(conductor.reason)
+                work.cancel()
+                await asyncio.wait([work])
+                return
+        await work
+    finally:
+        if not work.done():
+            work.cancel()
+            await asyncio.wait([work])
 
 
 def _end(conductor: Conductor, outcome: Outcome, reason: str) -> None:

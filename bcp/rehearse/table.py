@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bcp.drills.fold import Exercise, story_at
-from bcp.drills.outline import read_objective
+from bcp.drills.outline import read_goal
 from bcp.kernel.errors import Invalid
 from bcp.rehearse.conduct import Conductor
 from bcp.rehearse.scene import Inject, path_of, story_of
@@ -104,7 +104,7 @@ class Table:
         data: dict[str, str] = {"kind": kind, "text": text}
         if kind == "decision" and colon:
             try:
-                name, audience, _ = read_objective(f"{code}=0")
+                name, audience = read_goal(code)
                 data |= {"reaches": name, "audience": audience, "text": rest}
             except Invalid:
                 pass  # a colon in a sentence

@@ -19,6 +19,7 @@ from bcp.server.keys import signing_key
 from bcp.server.parts.act import Actor
 from bcp.server.parts.ask import Asker
 from bcp.server.parts.conduct import Conductor
+from bcp.server.parts.drills import Drills
 from bcp.server.parts.hear import Hearer
 from bcp.server.parts.heart import heartbeat
 from bcp.server.parts.look import Looking
@@ -74,6 +75,7 @@ class Daemon:
             core.changed,
             lambda at, count: note_mails(core.state, at, count),
         )
+        self.drills = Drills(core, self.speaker)
         self.loops: list[tuple[str, Loop]] = [
             ("watch", looking.watch),
             ("look", looking.when_wanted),
@@ -84,6 +86,7 @@ class Daemon:
             ("mails", self.mails.run),
             ("warmth", Warmth(core).run),
             ("readiness", self.readiness.run),
+            ("drills", self.drills.run),
         ]
         if (wanted := core.settings.heartbeat) is not None:
             self.loops.append(("heartbeat", lambda: heartbeat(core.sight, wanted)))

@@ -18,10 +18,10 @@ from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
 from bcp.pages.render import STATIC
 from bcp.ready.words import prometheus as readiness_metrics
-from bcp.server.console import authenticator, deeds, front, links, login, pages, readiness, runs
+from bcp.server.console import authenticator, deeds, drills, front, links, login, pages, readiness, runs
 from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
-from bcp.server.doors import api, api_deeds
+from bcp.server.doors import api, api_deeds, api_drills
 from bcp.server.doors.body import TooLarge, TooSlow, read
 from bcp.server.doors.callers import Callers
 from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of
@@ -48,6 +48,7 @@ def web(daemon: Daemon) -> FastAPI:
     app.state.site = Site(daemon, accounts)
     app.include_router(api.router)
     app.include_router(api_deeds.router)
+    app.include_router(api_drills.router)
     _vendors(app, daemon)
     _probes(app)
     if c.enabled:
@@ -84,6 +85,7 @@ def _console(app: FastAPI) -> None:
         ("/runs", runs.runs), ("/runs/{run}", runs.run), ("/runs/{run}/plan", runs.run_plan),
         ("/runs/{run}/report", runs.report), ("/runs/{run}/abort", deeds.ask_abort), ("/plans/{plan}", runs.plan),
         ("/start", runs.start), ("/messages", pages.messages), ("/drills", runs.drills),
+        ("/drills/{drill}", drills.drill),
         ("/history", pages.history), ("/ready", readiness.ready), ("/audit", pages.audit),
         ("/account", pages.account), ("/events", pages.events),
     ):  # fmt: skip
@@ -99,6 +101,11 @@ def _console(app: FastAPI) -> None:
         ("/account/authenticator", "viewer", authenticator.offer),
         ("/account/authenticator/confirm", "viewer", authenticator.confirm),
         ("/incidents/{incident}/reopen", "operator", deeds.reopen),
+        ("/drills", "operator", drills.make), ("/drills/{drill}/notes", "operator", drills.note),
+        ("/drills/{drill}/attendance", "operator", drills.attend),
+        ("/drills/{drill}/findings", "operator", drills.finding), ("/drills/{drill}/sign", "operator", drills.sign),
+        ("/drills/{drill}/close", "operator", drills.close), ("/drills/{drill}/cancel", "operator", drills.cancel),
+        ("/drills/{drill}/schedule", "operator", drills.schedule),
         ("/account/password", "viewer", deeds.password), ("/account/passkey/remove", "viewer", deeds.remove_passkey),
         ("/logout", "viewer", login.leave),
     ):  # fmt: skip

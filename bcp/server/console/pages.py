@@ -60,7 +60,7 @@ async def messages(site: Site, request: Request, session: Session) -> Response:
     names = [
         {"name": n, "title": app.world.pack.get(n).file.title}
         for n in app.world.pack.names()
-        if not n.startswith(("question", "incident-notice"))
+        if not n.startswith(("question", "incident-notice", "drill-notice"))
     ]
     chosen, letter = query.get("message", ""), query.get("letter", "") or (site.daemon.seen().outage_class or "B")
     audiences = list(app.people.directory.audiences)

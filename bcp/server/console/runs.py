@@ -14,8 +14,10 @@ from starlette.responses import HTMLResponse, Response
 
 from bcp.contracts.channel import Channel, Check
 from bcp.contracts.store import RunQuery
+from bcp.deeds.exercises import exercises
 from bcp.deeds.forecast import readiness as readiness_of
 from bcp.deeds.plan import kept
+from bcp.drills.outline import KINDS
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.kernel.calm import still
@@ -57,9 +59,11 @@ async def runs(site: Site, request: Request, session: Session) -> Response:
 async def drills(site: Site, request: Request, session: Session) -> Response:
     """Drills, and whether everything is ready."""
     found, checks = await run_rows(site, RunQuery(kind="drill", newest=SHOWN)), await readiness(site)
+    written = [e.record for e in await in_thread(exercises, site.daemon.app)][:SHOWN]
     return site.page(
-        request, "runs.html", session, heading="Drills and readiness", drills=True, checks=checks, runs=found
-    )
+        request, "runs.html", session, heading="Drills and readiness", drills=True, checks=checks, runs=found,
+        exercises=written, kinds=list(KINDS.items()),
+    )  # fmt: skip
 
 
 async def readiness(site: Site) -> list[dict[str, Any]]:

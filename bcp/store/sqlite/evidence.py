@@ -78,8 +78,20 @@ def examine(room: SqliteState, only: Sequence[str] = ()) -> Evidence:
     if wrong := chain_damage(room.folder / "incidents.db", audit.anchors.get(BOOK)):
         damage.append(f"the book of incidents: {wrong}")
     damage += [f"{name}: {why}" for name, why in sorted(drill_damage(room.folder / "drills.db", audit.anchors).items())]
+    damage += _labs(room)
     there = {p.stem for p in room.runs.folder.glob(f"*{runfile.SUFFIX}")} if room.runs.folder.is_dir() else set()
     return Evidence(rows, tuple(sorted(begun - there)), "; ".join(damage), audit.keyed)
+
+
+def _labs(room: SqliteState) -> list[str]:
+    """What is wrong with the state folders of lab drills, which stand below this one."""
+    out = []
+    for folder in sorted((room.folder / "drills").glob("*/state")):
+        found = examine(SqliteState(folder, audit_key=room.audit_key))
+        wrong = [f"{r.run}: {r.damage}" for r in found.runs if r.damage]
+        wrong += [f"the file of {m} is gone" for m in found.missing]
+        out += [f"{folder.parent.name}: {w}" for w in (*wrong, *([found.damage] if found.damage else []))]
+    return out
 
 
 def _unwitnessed(rows: Sequence[RunEvidence], without: Collection[str]) -> list[str]:

@@ -15,13 +15,13 @@ from support import ROOT
 import bcp.deeds
 from bcp.cli.app import app as command_line
 from bcp.server import web
-from bcp.server.doors import api, api_deeds
+from bcp.server.doors import api, api_deeds, api_drills
 
 SOURCES = {
-    "cli": "cli",
-    "api": "server/doors/api_deeds.py",
-    "console": "server/console/deeds.py",
-    "hear": "server/parts/hear.py",
+    "cli": ("cli",),
+    "api": ("server/doors/api_deeds.py", "server/doors/api_drills.py"),
+    "console": ("server/console/deeds.py", "server/console/drills.py"),
+    "hear": ("server/parts/hear.py",),
 }
 """Where each door calls deeds from. Texts, calls, links and buttons all come in through ``hear``."""
 DEEDS = {
@@ -41,6 +41,14 @@ DEEDS = {
     "incident.reopen": ("incident reopen", "POST /incidents/{incident}/reopen", "/incidents/{incident}/reopen"),
     "word.give": ("declare", "POST /words", "/words"),
     "incident.close": ("incident close", "POST /incidents/{incident}/close", "/incidents/{incident}/close"),
+    "exercise.make": ("drill new", "POST /drills", "/drills"),
+    "exercise.note": ("drill note", "POST /drills/{drill}/notes", "/drills/{drill}/notes"),
+    "exercise.attend": ("drill attend", "POST /drills/{drill}/attendance", "/drills/{drill}/attendance"),
+    "exercise.finding": ("drill finding", "POST /drills/{drill}/findings", "/drills/{drill}/findings"),
+    "exercise.sign": ("drill sign", "POST /drills/{drill}/sign", "/drills/{drill}/sign"),
+    "exercise.close": ("drill close", "POST /drills/{drill}/close", "/drills/{drill}/close"),
+    "exercise.cancel": ("drill schedule", "POST /drills/{drill}/cancel", "/drills/{drill}/cancel"),
+    "drill_calendar.schedule": ("drill schedule", "POST /drills/{drill}/schedule", "/drills/{drill}/schedule"),
 }
 """An empty place: the command line does it with the same parts in another form (a plan file; resume works in its own
 process; send asks first)."""
@@ -48,11 +56,11 @@ NO_DOOR = {"run.start", "run.resume", "run.dry_run", "plan.make_plan", "failback
 """Work that deeds and the daemon share, behind the deeds."""
 
 
-def called(source: str) -> set[str]:
+def called(sources: tuple[str, ...]) -> set[str]:
     """``module.function`` of ``bcp.deeds`` that a door imports."""
-    root = Path(ROOT) / "bcp" / source
+    roots = [Path(ROOT) / "bcp" / source for source in sources]
     found: set[str] = set()
-    for path in root.rglob("*.py") if root.is_dir() else [root]:
+    for path in [p for root in roots for p in (root.rglob("*.py") if root.is_dir() else [root])]:
         tree = ast.parse(path.read_text())
         modules: dict[str, str] = {}
         for node in ast.walk(tree):
@@ -82,6 +90,7 @@ def calls() -> set[str]:
     made = FastAPI()
     made.include_router(api.router)
     made.include_router(api_deeds.router)
+    made.include_router(api_drills.router)
     return {
         f"{method.upper()} {path.removeprefix('/api/v1')}"
         for path, methods in made.openapi()["paths"].items()

@@ -1,0 +1,127 @@
+"""Exercises in the console: the record, and forms for what people write. The deeds check everything."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bcp.deeds import drill_calendar as calendar
+from bcp.deeds import exercise as writing
+from bcp.deeds.drill_calendar import Wish
+from bcp.deeds.exercise import NOTES, SEVERITIES, FindingOf, New, NoteOf
+from bcp.deeds.exercises import record_of
+from bcp.drills.outline import KINDS
+from bcp.drills.play import Play
+from bcp.kernel.errors import Invalid
+from bcp.kernel.units import parse_duration
+from bcp.rehearse.scene import scenario_of
+from bcp.server.console.page import Site, field, in_thread, to
+from bcp.server.signin.accounts import Session
+from bcp.server.signin.who import who_sits
+
+Form = dict[str, list[str]]
+
+
+async def drill(site: Site, request: Request, session: Session) -> Response:
+    """One exercise."""
+    record = await in_thread(record_of, site.daemon.app, _name(request))
+    values: dict[str, Any] = {"d": record, "notes": NOTES, "severities": SEVERITIES}
+    return cast(Response, await in_thread(partial(site.page, request, "drill.html", session, **values)))
+
+
+def _name(request: Request) -> str:
+    return str(request.path_params["drill"])[:100]
+
+
+def _plain(text: str) -> str:
+    """A name from a form: never a path. Raises ``Invalid``."""
+    if text and not text.replace("-", "").isalnum():
+        raise Invalid(f"{text[:60]!r} is no name", rule="no-such-scenario")
+    return text
+
+
+async def make(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """A new one."""
+    kind = next((k for k in KINDS if k == field(form, "kind")), None)
+    if kind is None:
+        raise Invalid("choose a kind", rule="no-such-kind", hint=", ".join(KINDS))
+    scene, answers = await in_thread(scenario_of, kind, _plain(field(form, "scenario")))
+    play = Play(
+        _plain(field(form, "playbook")) or answers,
+        domains=tuple(field(form, "domains").split()),
+        outage=scene.name if kind == "lab" else "",
+        volunteers=_plain(field(form, "volunteers")),
+    )
+    wanted = New(kind, scene, play, field(form, "title"), tuple(field(form, "objectives").split()))
+    found = await in_thread(writing.make, site.daemon.ground(), who_sits(session), wanted)
+    return to(f"/drills/{found}", "It is made.")
+
+
+async def note(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """Something is written down."""
+    kind, rating = field(form, "kind") or "observation", field(form, "rating")
+    stars = int(rating) if rating.isdigit() and kind == "feedback" else None
+    wanted = NoteOf(field(form, "text"), kind, field(form, "reaches"), stars)
+    found = await in_thread(writing.note, site.daemon.ground(), who_sits(session), _name(request), wanted)
+    return _back(site, found, "It is written down.")
+
+
+async def attend(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """Who is there."""
+    person, role, absent = field(form, "person"), field(form, "role"), bool(field(form, "absent"))
+    work = partial(
+        writing.attend, site.daemon.ground(), who_sits(session), _name(request), person, role=role, absent=absent
+    )
+    return _back(site, await in_thread(work), "It is written down.")
+
+
+async def finding(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """A new one, or what became of one."""
+
+    def given(name: str) -> str | None:
+        return field(form, name) or None
+
+    wanted = FindingOf(
+        field(form, "id"), given("title"), given("severity"), given("cause"), given("owner"), given("due"),
+        given("retest"), bool(field(form, "urgent")) or None, given("state"),
+    )  # fmt: skip
+    await in_thread(writing.finding, site.daemon.ground(), who_sits(session), _name(request), wanted)
+    return _back(site, _name(request), "It is written down.")
+
+
+async def sign(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """A named person's yes."""
+    work = partial(writing.sign, site.daemon.ground(), who_sits(session), _name(request), field(form, "role"))
+    return _back(site, await in_thread(work), "You have signed it.")
+
+
+async def close(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """Nothing more is written in it."""
+    why = field(form, "unsigned")
+    work = partial(writing.close, site.daemon.ground(), who_sits(session), _name(request), without=why)
+    return _back(site, await in_thread(work), "It is closed.")
+
+
+async def cancel(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """It will not be played."""
+    work = partial(writing.cancel, site.daemon.ground(), who_sits(session), _name(request), field(form, "reason"))
+    return _back(site, await in_thread(work), "It will not be played.")
+
+
+async def schedule(site: Site, request: Request, session: Session, form: Form) -> Response:
+    """When it is to happen."""
+    try:
+        window = parse_duration(field(form, "window") or "1h")
+    except ValueError as error:
+        raise Invalid("the window is no duration", rule="no-window", hint="For example 2h.") from error
+    wish = Wish(field(form, "at"), "", window, field(form, "every"), bool(field(form, "surprise")))
+    await in_thread(calendar.schedule, site.daemon.ground(), who_sits(session), _name(request), wish)
+    return _back(site, _name(request), "It is in the calendar.")
+
+
+def _back(site: Site, drill: str, said: str) -> Response:
+    site.daemon.hub.changed()
+    return to(f"/drills/{drill}", said)

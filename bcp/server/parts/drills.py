@@ -1,0 +1,135 @@
+"""The calendar of exercises at work: reminds people, begins what plays by itself, says what was missed.
+
+Each drill is played by a process of its own: a lab drill refuses every connection that leaves the machine, which this
+process must not do. What is planned is in the drill book, so nothing is lost when the daemon ends or was off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from bcp.deeds.drill_calendar import Due, Planned, due, miss, note_reminded
+from bcp.deeds.exercises import exercise_of
+from bcp.drills.calendar import window_of
+from bcp.kernel.clock import local
+from bcp.kernel.errors import BcpError
+from bcp.kernel.files import make_private
+from bcp.kernel.log import logger
+from bcp.rehearse.conduct import LOCK, RESUMED, real_trouble
+from bcp.server.core import Core
+from bcp.server.parts.ports import Speaks
+from bcp.store.files.locks import is_locked
+
+LOG = logger(__name__)
+EVERY_S = 20.0
+BEGINS = 0.0
+"""The reminder that says that it begins now."""
+
+
+class Drills:
+    """The loop. ``play`` plays a drill to its end: given by tests."""
+
+    def __init__(self, core: Core, speaker: Speaks, play: Callable[[Core, str], Awaitable[int]] | None = None) -> None:
+        self.core, self.speaker = core, speaker
+        self._play = play or play_apart
+        self.playing: asyncio.Task[int] | None = None
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            await self.once()
+            await self.core.clock.sleep(EVERY_S)
+
+    async def once(self) -> None:
+        """Look once at what is due, and do it."""
+        app, state = self.core.app, self.core.state
+        trouble = await asyncio.to_thread(real_trouble, app)
+        if self.playing is not None and not self.playing.done():
+            if trouble:
+                LOG.warning("the drill that is played ends: %s", trouble)
+                self.playing.cancel()
+            return
+        playing = is_locked(state / LOCK)
+        for one in await asyncio.to_thread(lambda: due(app, playing=playing, trouble=trouble)):
+            await self._do(one)
+
+    async def _do(self, one: Due) -> None:
+        """One that is due. A drill that cannot be told of or begun stops no other."""
+        try:
+            if one.act.what == "miss":
+                made = miss(self.core.app, one)
+                again = f"; the next one is {made}" if made else ""
+                await self._say(one.planned, f"was missed: {one.act.why}{again}")
+            elif one.act.what == "remind":
+                await self._remind(one)
+            elif one.planned.kind in RESUMED:
+                if BEGINS not in one.planned.reminded:
+                    await self._note(one, await self._say(one.planned, "begins now"))
+            elif self.playing is None or self.playing.done():
+                self.playing = asyncio.ensure_future(self._played(one.planned.drill))
+        except BcpError as error:
+            LOG.warning("%s: %s", one.planned.drill, error.message)
+
+    async def _played(self, drill: str) -> int:
+        code = await self._play(self.core, drill)
+        LOG.info("%s was played, exit code %s", drill, code)
+        self.core.changed()
+        return code
+
+    async def _remind(self, one: Due) -> None:
+        slot = one.planned.slot
+        opens, closes = (local(at, slot.zone) for at in window_of(slot))
+        when = f"{opens:%Y-%m-%d %H:%M}"
+        if slot.surprise:
+            when = f"at some time between {when} and {closes:%Y-%m-%d %H:%M}"
+        await self._note(one, await self._say(one.planned, f"{when} ({slot.zone})"))
+
+    async def _note(self, one: Due, counted: tuple[int, int]) -> None:
+        note_reminded(self.core.app, one, *counted)
+        self.core.changed()
+
+    async def _say(self, planned: Planned, text: str) -> tuple[int, int]:
+        """Tell everybody who takes part and is in the contacts, else the people on call; sent and failed."""
+        app = self.core.app
+        directory = app.people.directory
+        people = [directory.person(p.contact) for p in exercise_of(app, planned.drill).record.participants if p.contact]
+        oncall = app.settings.serve.oncall
+        known = [p for p in people if p is not None]
+        if not known and oncall in directory.audiences:
+            known = directory.members(oncall)
+        ask = {"what": planned.title, "result": text, "incident": planned.drill, "seen": ""}
+        values = {**self.speaker.org(), "ask": ask, "outage_class": ""}
+        counted = [0, 0]
+        for channel in self.speaker.channels():
+            for person in known if not channel.broadcast else ():
+                if address := channel.address_of(person):
+                    key = f"{planned.drill}/notice/{self.core.clock.now():.3f}/{person.id}"
+                    state, _ = await self.speaker.send(
+                        channel, address, "drill-notice", person.language, values, key, drill=True
+                    )
+                    counted[state != "sent"] += 1
+        return counted[0], counted[1]
+
+
+async def play_apart(core: Core, drill: str) -> int:
+    """Play it in a process of its own, to its end; returns its exit code. Cancelled, it is asked to end."""
+    config = Path(core.app.configuration.document.file).resolve()
+    folder = make_private(core.state / "drills")
+    command = (sys.executable, "-m", "bcp", "--config", str(config), "drill", "run", drill, "--no-plans")
+    with (folder / f"{drill}.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        try:
+            return await process.wait()
+        except asyncio.CancelledError:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(20):
+                    await process.wait()
+            raise

@@ -1,0 +1,180 @@
+"""A tabletop: injects at their times, decisions as they are said, on after a stop, however it came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from unit.deeds.house import House, person
+
+from bcp.deeds.exercise import New, make
+from bcp.deeds.exercises import exercise_of, record_of
+from bcp.drills.play import Play
+from bcp.kernel.errors import Interrupted, Invalid
+from bcp.rehearse.conduct import conducting
+from bcp.rehearse.scene import path_of, scenario_of, story_of
+from bcp.rehearse.table import Paused, Table
+from bcp.testing.clock import FakeClock
+
+ALICE = person("alice")
+STORY = """\
+version: 1
+name: small
+title: Inbound mail fails
+sources: [a report]
+start: "2026-01-22T10:00:00Z"
+length: 2h
+vantages: [office]
+detect: {interval: 1m, threshold: 3, need: 1}
+truth: [{from: 10m, until: 100m, class: B}]
+probes: {smtp: {kind: smtp}, relay: {kind: smtp, control: true}}
+timeline:
+  - {at: 10m, until: 100m, probe: smtp, result: fail, kind: 4xx, evidence: "451 4.3.2"}
+expect: [{at: 1h, state: down}]
+"""
+Say = Callable[[FakeClock], str | None] | str | None | type[BaseException]
+
+
+@pytest.fixture
+def drill(house: House, tmp_path: Path) -> str:
+    path = tmp_path / "small.yaml"
+    path.write_text(STORY)
+    scene, _ = scenario_of("tabletop", str(path))
+    return make(house.ground, ALICE, New("tabletop", scene, Play(), objectives=("rto_receive=30m", "mtpd=4h")))
+
+
+def sit(house: House, clock: FakeClock, drill: str, lines: list[Say], speed: float = 0.0) -> list[str]:
+    """One sitting in which these lines are said; when they are over people stop for now."""
+    left, said = list(lines), list[str]()
+
+    async def ask(seconds: float | None) -> str | None:
+        if not left:
+            raise Paused
+        line = left.pop(0)
+        if isinstance(line, type):
+            raise line(2) if line is Interrupted else line
+        if callable(line):
+            return line(clock)
+        if line is None:
+            clock.wall += seconds or 0.0
+        return line
+
+    with conducting(house.app, drill, "alice", "a test", said.append) as conductor:
+        asyncio.run(Table(conductor, ask, speed).play())
+    return said
+
+
+def after(seconds: float, line: str = "") -> Callable[[FakeClock], str]:
+    def say(clock: FakeClock) -> str:
+        clock.wall += seconds
+        return line
+
+    return say
+
+
+def test_the_story_is_that_of_the_replay(drill: str, house: House) -> None:
+    injects, onset = story_of(path_of(exercise_of(house.app, drill).record.scenario))
+    assert onset == 600.0
+    assert [i.number for i in injects] == list(range(1, len(injects) + 1))
+    assert injects[0].at_s == 0.0
+    assert "healthy" in injects[0].text
+    assert any("down" in i.text and "451 4.3.2" in i.text for i in injects)
+    assert [i.at_s for i in injects] == sorted(i.at_s for i in injects)
+
+
+def test_stepped_to_its_end(house: House, clock: FakeClock, drill: str) -> None:
+    injects, _ = story_of(path_of(exercise_of(house.app, drill).record.scenario))
+    first_down = next(i for i in injects if "down" in i.text)
+    lines: list[Say] = []
+    for inject in injects[1:]:
+        lines.append("")
+        if inject.number == first_down.number:
+            lines += [after(120, "d rto_receive: we move MX"), "n phones are slow", "v we skip the checklist"]
+    sit(house, clock, drill, [*lines, "what", "x"])
+    found = record_of(house.app, drill)
+    assert (found.state, found.outcome) == ("ended", "completed")
+    goal = next(o for o in found.objectives if o.code == "rto_receive")
+    assert goal.achieved == round(first_down.at_s + 120 - 600, 1)
+    assert (goal.judged, goal.how) == ("met" if goal.achieved <= 1800 else "missed", "clock")
+    assert next(o for o in found.objectives if o.code == "mtpd").judged == "not-reached"
+    assert [d.what for d in found.decisions] == ["we move MX"]
+    assert [n.text for n in found.deviations] == ["we skip the checklist"]
+    assert sum(m.kind == "inject" for m in found.timeline) == len(injects)
+
+
+def test_by_the_clock_each_inject_comes_at_its_time(house: House, clock: FakeClock, drill: str) -> None:
+    begun = clock.now()
+    sit(house, clock, drill, [None] * 4000 + ["x"], speed=60.0)
+    found = exercise_of(house.app, drill)
+    for inject in found.injects:
+        assert 0 <= inject.at - begun - inject.planned_s / 60 <= 1.01
+
+
+@pytest.mark.parametrize("stop", ["q", Interrupted, KeyboardInterrupt])
+def test_a_stop_is_no_end_and_the_story_stands_still_meanwhile(house, clock, drill, stop) -> None:
+    with pytest.raises((Paused, Interrupted, KeyboardInterrupt)):
+        sit(house, clock, drill, ["", after(30, "d we wait"), stop])
+    found = exercise_of(house.app, drill)
+    assert (found.record.state, found.record.outcome) == ("running", "")
+    told = found.clock[-1].story_s
+    clock.wall += 5 * 86_400
+    with pytest.raises(Paused):
+        sit(house, clock, drill, [after(10, "d rto_receive: we move MX")])
+    goal = record_of(house.app, drill).objectives[0]
+    assert goal.achieved == round(told + 10 - 600, 1)
+    assert [i.number for i in exercise_of(house.app, drill).injects] == [1, 2], "none comes twice"
+
+
+def test_after_a_kill_the_clock_stood_still_since_the_last_event(house: House, clock: FakeClock, drill: str) -> None:
+    with pytest.raises(Paused):
+        sit(house, clock, drill, ["", after(30, "d we wait")])
+    book = house.app.running.drills
+    book.append(drill, "clock", "alice", {"story_s": 1000.0, "speed": 1.0})  # it went on, and was killed
+    clock.wall += 7 * 86_400
+    with pytest.raises(Paused):
+        sit(house, clock, drill, [after(5, "d rto_receive: now")])
+    assert record_of(house.app, drill).objectives[0].achieved == 1005.0 - 600.0
+
+
+def test_ended_before_its_end_it_is_not_completed(house: House, clock: FakeClock, drill: str) -> None:
+    sit(house, clock, drill, ["", "x"])
+    found = record_of(house.app, drill)
+    assert (found.outcome, "after inject 2 of" in found.reason) == ("aborted", True)
+
+
+def test_a_colon_in_a_sentence_reaches_nothing(house: House, clock: FakeClock, drill: str) -> None:
+    with pytest.raises(Paused):
+        sit(house, clock, drill, ["d note: call Bob", "d rto_communicate:staff: all are told"])
+    found = exercise_of(house.app, drill)
+    assert [d.what for d in found.record.decisions] == ["note: call Bob", "all are told"]
+    assert [(r["code"], r["audience"]) for r in found.reaches] == [("rto_communicate", "staff")]
+
+
+def test_a_story_that_was_changed_is_not_played(house: House, clock: FakeClock, drill: str, tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(STORY.replace("10m, until", "20m, until"))
+    with pytest.raises(Invalid) as told:
+        sit(house, clock, drill, [])
+    assert told.value.rule == "scenario-changed"
+
+
+def test_a_tabletop_needs_a_story() -> None:
+    with pytest.raises(Invalid) as told:
+        scenario_of("tabletop", "")
+    assert told.value.rule == "no-scenario"
+
+
+@pytest.mark.parametrize(("name", "letter"), [("jan-2026-gls", "B"), ("mar-2025-sign-in", "D")])
+def test_shipped_outages_are_stories(name: str, letter: str) -> None:
+    scene, playbook = scenario_of("tabletop", name)
+    assert (scene.source, scene.outage_class, playbook, len(scene.digest)) == ("shipped", letter, "", 64)
+    injects, _ = story_of(path_of(scene))
+    assert len(injects) > 3
+
+
+def test_other_kinds_have_their_own_stories() -> None:
+    scene, playbook = scenario_of("lab", "550")
+    assert (scene.name, scene.outage_class, playbook) == ("550-valid-recipients", "F", "exchange-false-rejects")
+    assert scenario_of("dry", "")[0].name == ""
+    assert scenario_of("live", "jan-2026-gls")[0].outage_class == "B"

@@ -1,0 +1,203 @@
+"""The calendar at work in the daemon: reminded, begun in its window, one at a time, ended when something real comes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from unit.deeds.conftest import house  # noqa: F401
+from unit.deeds.house import House, person
+from unit.deeds.test_drill_calendar import DAY, TIME, at, made, restarted  # noqa: F401
+from unit.deeds.test_exercise import WANTED
+
+from bcp.contracts.exercise import Scenario
+from bcp.deeds.drill_calendar import Wish, planned, schedule
+from bcp.deeds.exercise import New, make
+from bcp.deeds.exercises import exercise_of
+from bcp.drills.calendar import window_of
+from bcp.server.parts.drills import Drills
+from bcp.testing.clock import FakeClock
+
+ALICE = person("alice")
+
+
+class Phone:
+    broadcast = False
+
+    def address_of(self, contact: Any) -> str:
+        return contact.phone
+
+
+class Room:
+    broadcast = True
+
+
+class Voice:
+    """Remembers what was said to whom."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str]] = []
+
+    def channels(self) -> list[Any]:
+        return [Phone(), Room()]
+
+    def org(self) -> dict[str, Any]:
+        return {"org": {"name": "Corp"}}
+
+    async def send(self, channel, address, template, language, values, key, *, drill=False) -> tuple[str, str]:
+        assert drill
+        assert template == "drill-notice"
+        self.said.append((address, values["ask"]["result"]))
+        return "sent", "r"
+
+
+class Stage:
+    """One daemon's part, and what it plays."""
+
+    def __init__(self, house: House, clock: FakeClock) -> None:  # noqa: F811
+        self.house, self.clock, self.voice = house, clock, Voice()
+        self.played: list[str] = []
+        self.going = asyncio.Event()
+        self.part = Drills(self.core(), self.voice, self.play)
+
+    def core(self) -> Any:
+        app, clock = self.house.app, self.clock
+        return SimpleNamespace(app=app, state=app.configuration.state, clock=clock, changed=lambda: None)
+
+    async def play(self, core: Any, drill: str) -> int:
+        self.played.append(drill)
+        core.app.running.drills.append(drill, "began", "bcp", {})
+        await self.going.wait()
+        return 0
+
+
+def test_those_who_take_part_are_reminded_once_and_nobody_else(at) -> None:  # noqa: F811
+    house, clock = at  # noqa: F811
+    drill = made(house, Wish("2027-01-20 10:00"))
+
+    async def work() -> Voice:
+        stage = Stage(house, clock)
+        await stage.part.once()
+        await stage.part.once()
+        return stage.voice
+
+    voice = asyncio.run(work())
+    assert voice.said == [("+12025550101", "2027-01-20 10:00 (Europe/Berlin)")]
+    events = house.app.running.drills.events(drill)
+    assert (events[-1].kind, events[-1].data["sent"], events[-1].data["failed"]) == ("reminded", 1, 0)
+
+
+def test_a_surprise_is_announced_by_its_window(at) -> None:  # noqa: F811
+    house, clock = at  # noqa: F811
+    made(house, Wish("2027-01-20 10:00", window_s=7200, surprise=True))
+
+    async def work() -> Voice:
+        stage = Stage(house, clock)
+        await stage.part.once()
+        return stage.voice
+
+    assert asyncio.run(work()).said[0][1] == (
+        "at some time between 2027-01-20 10:00 and 2027-01-20 12:00 (Europe/Berlin)"
+    )
+
+
+def test_it_begins_once_and_no_other_beside_it(at) -> None:  # noqa: F811
+    house, clock = at  # noqa: F811
+    one, two = made(house, Wish("2027-01-20 10:00", window_s=7200)), made(house, Wish("2027-01-20 10:30"))
+    clock.set(TIME + 5 * DAY + 3600 + 1800)
+
+    async def work() -> Stage:
+        stage = Stage(house, clock)
+        for _ in range(3):
+            await stage.part.once()
+            await asyncio.sleep(0)
+        assert stage.played == [one]
+        stage.going.set()
+        await stage.part.playing
+        await stage.part.once()
+        await asyncio.sleep(0)
+        assert stage.played == [one, two]
+        return stage
+
+    asyncio.run(work())
+
+
+def test_it_waits_for_the_end_of_an_incident_and_no_longer_than_its_window(at) -> None:  # noqa: F811
+    house, clock = at  # noqa: F811
+    drill = made(house, Wish("2027-01-20 10:00"))
+    opens, closes = window_of(planned(house.app)[0].slot)
+    found, _ = house.book.open("exchange-online", "Mail is down", "ask", "watch")
+    clock.set(opens + 60)
+
+    async def once() -> Stage:
+        stage = Stage(house, clock)
+        await stage.part.once()
+        await asyncio.sleep(0)
+        return stage
+
+    assert asyncio.run(once()).played == []
+    clock.set(closes + 1)
+    stage = asyncio.run(once())
+    assert stage.played == []
+    assert exercise_of(house.app, drill).record.state == "missed"
+    assert stage.voice.said[-1][1].startswith("was missed")
+    assert found.id
+
+
+def test_a_real_incident_ends_what_is_played(at) -> None:  # noqa: F811
+    house, clock = at  # noqa: F811
+    made(house, Wish("2027-01-20 10:00"))
+    clock.set(window_of(planned(house.app)[0].slot)[0] + 1)
+
+    async def work() -> None:
+        stage = Stage(house, clock)
+        await stage.part.once()
+        await asyncio.sleep(0)
+        assert stage.played
+        house.book.open("exchange-online", "Mail is down", "ask", "watch")
+        await stage.part.once()
+        with pytest.raises(asyncio.CancelledError):
+            await stage.part.playing
+
+    asyncio.run(work())
+
+
+def test_a_tabletop_is_begun_by_people_who_are_told_when(at) -> None:  # noqa: F811
+    house, clock = at  # noqa: F811
+    wanted = New("tabletop", Scenario("jan-2026-gls", "x", source="shipped"), people=WANTED.people)
+    drill = make(house.ground, ALICE, wanted)
+    schedule(house.ground, ALICE, drill, Wish("2027-01-20 10:00"))
+    clock.set(window_of(planned(house.app)[0].slot)[0] + 1)
+
+    async def work() -> Stage:
+        stage = Stage(house, clock)
+        await stage.part.once()
+        await stage.part.once()
+        return stage
+
+    stage = asyncio.run(work())
+    assert stage.played == []
+    assert [s for _, s in stage.voice.said] == ["begins now"]
+    assert exercise_of(house.app, drill).record.state == "planned"
+
+
+def test_a_restart_changes_nothing_and_a_drill_of_another_process_is_respected(at, tmp_path: Path) -> None:  # noqa: F811
+    from bcp.rehearse.conduct import alone
+
+    house, clock = at  # noqa: F811
+    drill = made(house, Wish("2027-01-20 10:00"))
+    clock.set(window_of(planned(house.app)[0].slot)[0] + 1)
+    restarted(house, clock)
+
+    async def once() -> list[str]:
+        stage = Stage(house, clock)
+        await stage.part.once()
+        await asyncio.sleep(0)
+        return stage.played
+
+    with alone(house.app, "other"):
+        assert asyncio.run(once()) == []
+    assert asyncio.run(once()) == [drill]
