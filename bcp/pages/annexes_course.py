@@ -13,6 +13,7 @@ Data = Mapping[str, Any]
 
 
 def detection(r: Data, c: Cells) -> Section:
+    """When it began, when it was seen, and who decided what."""
     d, w = r["detection"], c.words
     seen = d["detected"] - d["outage_since"] if d["detected"] and d["outage_since"] else None
     since = "" if d["exact"] or not d["outage_since"] else w("then-or-earlier")
@@ -43,6 +44,7 @@ def detection(r: Data, c: Cells) -> Section:
 
 
 def steps(r: Data, c: Cells) -> Section:
+    """Every step that was planned or done."""
     return c.section("steps", tables=[_step_table(r, c)], note="journal")
 
 
@@ -80,6 +82,7 @@ def _span(start: float, end: float, c: Cells) -> Cell:
 
 
 def propagation(r: Data, c: Cells) -> Section:
+    """Who was told the new MX, and when."""
     w = c.words
     rows = [
         Row((
@@ -103,6 +106,7 @@ def percent(row: Data, count: int | None, w: Words) -> str:
 
 
 def receipts(r: Data, c: Cells) -> Section:
+    """What became of the messages of each channel."""
     w = c.words
     rows = [
         Row(
@@ -127,6 +131,7 @@ def receipts(r: Data, c: Cells) -> Section:
 
 
 def mails(r: Data, c: Cells) -> Section:
+    """Mail counted to its end, and the relay's queue."""
     m, w = r["mails"], c.words
     names = ("sent", "delivered", "relayed", "bounced", "lost", "duplicated", "left")
     pairs: list[Pair] = [c.pair("mails.how", c.text(w(f"how.{m['how'] or 'not-measured'}")))]
@@ -136,6 +141,7 @@ def mails(r: Data, c: Cells) -> Section:
 
 
 def failback(r: Data, c: Cells) -> Section:
+    """The way back."""
     rows = [
         Row((
             c.code(f["run"]), c.state(f["result"]), c.time(f["started"]), c.text(", ".join(f["decided_by"]), "nobody"),

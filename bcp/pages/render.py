@@ -74,8 +74,8 @@ def environment(zone: str = "", language: str = "en") -> Environment:
     )
     times, texts = Times(zone, language), words(language)
     made.filters.update(
-        when=times.when, minute=times.minute, clock=times.clock, day=times.day, zone=times.name, iso=machine, stamp=times.stamp,
-        lines=lines, chat=chat, duration=duration, capital=capital,
+        when=times.when, minute=times.minute, clock=times.clock, day=times.day, zone=times.name, iso=machine,
+        stamp=times.stamp, lines=lines, chat=chat, duration=duration, capital=capital,
     )  # fmt: skip
     made.globals.update(look=partial(look_in, texts), style=style, t=texts)
     return made

@@ -29,7 +29,7 @@ _TONES = {
 
 
 def report_page(data: Data, zone: str = "", logo: str = "") -> str:
-    """The whole page. ``zone``: the reader's time zone, where the data name none. ``logo``: an image as ``data:`` URL."""
+    """The whole page. ``zone``: the reader's, where the data name none. ``logo``: an image (``data:`` URL)."""
     record, language = data.get("record"), str(data.get("language") or "en")
     found, where = words(language), str(data.get("zone") or zone or "UTC")
     runs = [run_values(r, where, found) for r in (data.get("runs") or ([] if record else [data]))]

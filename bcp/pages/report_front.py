@@ -18,7 +18,9 @@ SHOWN = 9
 TONES = {"yes": "ok", "no": "bad", "not-yet": "busy", "not-known": "warn", "no-objective": "soft"}
 BARS = ("sent", "delivered", "relayed", "bounced", "lost", "left")
 BAD = frozenset({"bounced", "lost"})
-_TONES = {"met": "ok", "missed": "bad", "not-reached": "bad", "not-known": "warn", "not-measured": "soft", "open": "busy"}
+_TONES = {
+    "met": "ok", "missed": "bad", "not-reached": "bad", "not-known": "warn", "not-measured": "soft", "open": "busy",
+}  # fmt: skip
 
 
 def front(d: Data, words: Words) -> dict[str, Any]:
@@ -155,8 +157,8 @@ def _queue(r: Data, w: Words, times: Times) -> dict[str, Any] | None:
     if found is None or not most:
         return None
     return {
-        **_axes(series, times, w), "plot": found, "title": w("plot.queue"), "top": w.number(most), "how": w("how.queue"),
-        "forecast": False,
+        **_axes(series, times, w), "plot": found, "title": w("plot.queue"), "top": w.number(most),
+        "how": w("how.queue"), "forecast": False,
         "words": w("plot.queue.words", most=w.number(most), last=w.number(series[-1][1])),
     }  # fmt: skip
 

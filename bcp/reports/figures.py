@@ -54,10 +54,8 @@ def _figure(
 def _objective(o: Objective, record: DrillRecord, words: Words) -> Figure:
     how = o.how if o.achieved is not None and o.how else UNSEEN.get(o.judged, o.how or "not-measured")
     late = o.unit == "s" and o.achieved is not None and not record.detection.exact and o.how not in {"clock", "drain"}
-    if o.achieved is None:
-        shown = words(f"judged.{o.judged}")
-    else:
-        shown = _display(o.achieved, o.unit, words, at_least=late)
+    known = o.achieved is not None
+    shown = _display(o.achieved, o.unit, words, at_least=late) if known else words(f"judged.{o.judged}")
     return Figure(
         o.code, title_of(o, words), o.achieved, o.unit, shown, o.audience, o.target, o.judged, late, how,
         evidence=o.evidence,
