@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(name="report", help="Write the report of a run: report.html and report.json.")(report)
+    app.command(name="report", help="Write the report of a run, a drill or an incident.")(report)
     group = typer.Typer(help="The audit chain: verify.", no_args_is_help=True, rich_markup_mode=None)
     group.command(name="verify", help="Prove that no event of a run was changed, removed or added since.")(verify)
     app.add_typer(group, name="audit")
@@ -39,13 +39,24 @@ def _end(found: RunEvidence) -> str:
     return ", over; its end is not in audit.jsonl" if found.over else ", not over yet"
 
 
-def report(run: Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")] = "last") -> None:
-    """Write the report of a run."""
+def report(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|DRILL|INCIDENT",
+            help="Id of a run, its start or end, or 'last'; of a drill, or 'last-drill'; of an incident.",
+        ),
+    ] = "last",
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="html, json or csv (findings); repeat it. Usual: html, json.")
+    ] = None,
+    language: Annotated[str, typer.Option("--language", help="en or de; else the organisation's.")] = "",
+) -> None:
+    """Write the report of a run, a drill or an incident."""
     from bcp.cli.common import app as make_app
+    from bcp.deeds.reports import write_report
 
-    app = make_app()
-    found = app.running.runs.find(run)
-    paths = app.running.reporter().write_now(found)
+    found, paths = write_report(make_app(), what, formats or ("html", "json"), language)
     render.emit("bcp.written/1", {"run": found, "files": paths}, "\n".join(paths.values()))
 
 

@@ -48,8 +48,18 @@ def recorded(app: App, exercise: Exercise) -> DrillRecord:
     happenings = [h for name in exercise.incidents if (h := _happening(app, name)) is not None]
     damage = app.running.drills.damage()
     chain = Chain(exercise.record.id, exercise.seq, exercise.head, damage.get(exercise.record.id, ""))
-    views = [*_views(app, exercise.runs), *_lab_views(app, exercise)]
+    views = views_of(app, exercise)
     return derive(exercise, views, happenings, _context(app, (chain, *_lost(exercise, views))))
+
+
+def views_of(app: App, exercise: Exercise) -> list[RunView]:
+    """The runs of an exercise and those that went back from them, as far as they can be read."""
+    return [*_views(app, exercise.runs), *_lab_views(app, exercise)]
+
+
+def views_of_runs(app: App, runs: Sequence[str]) -> list[RunView]:
+    """These runs and those that went back from them."""
+    return _views(app, runs)
 
 
 def record_of_incident(app: App, incident: str) -> DrillRecord:
@@ -149,15 +159,4 @@ def _happening(app: App, name: str) -> Happening | None:
 
 
 def _context(app: App, chains: tuple[Chain, ...]) -> Context:
-    from bcp import __version__
-
-    organisation = app.settings.organisation
-    return Context(
-        organisation=organisation.name,
-        zone=organisation.timezone,
-        internal=app.running.internal(),
-        approval_s=app.settings.plan.approval,
-        reported=app.running.reported,
-        chains=chains,
-        product=f"bcp {__version__}",
-    )
+    return app.running.record_context(chains)

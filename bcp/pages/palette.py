@@ -14,19 +14,47 @@ nothing is said by colour alone."""
 
 _STATES = {
     "ok": "ok ready unchanged done healthy good resolved closed sent found delivered read acknowledged approved met"
-    " unbroken completed",
+    " unbroken judged-met finding-done stands covered-real completed",
     "bad": "failed fail undo_failed down missed firing undelivered bounced expired error broken bad refused aborted"
-    " declared confirmed not-ready not-reached not-begun",
+    " declared confirmed not-ready judged-missed judged-not-reached severity-high severity-critical fell damaged"
+    " covered-never overdue not-reached not-begun",
     "warn": "in_doubt doubt stopped interrupted waiting suspect partial degraded unknown warn warning"
     " opened open undoing rejected unclear decided lost duplicated"
-    " at-risk risk not-known proposed",
+    " at-risk risk judged-not-known severity-medium finding-open not-known proposed",
     "busy": "holding active running would_run new recovering failback draining claimed scheduled queued accepted"
-    " sending drill",
-    "soft": "pending skipped not_reached undone none not_measured silent not-measured planned ended"
-    " cancelled dismissed",
+    " sending drill judged-open covered-simulated",
+    "soft": "pending skipped not_reached undone none not_measured silent judged-not-measured severity-low"
+    " finding-proposed finding-dismissed cancelled ended planned not-measured dismissed",
 }
-_WORDS = {"failback": "going back", "not_measured": "not measured", "declared": "confirmed"} | {
-    n: n.replace("-", " ") for n in ("not-reached", "not-begun", "not-known", "not-measured", "at-risk", "not-ready")
+_WORDS = {
+    "failback": "going back",
+    "not_measured": "not measured",
+    "declared": "confirmed",
+    "at-risk": "at risk",
+    "not-ready": "not ready",
+    "judged-met": "met",
+    "judged-missed": "missed",
+    "judged-not-reached": "not reached",
+    "judged-not-known": "not known",
+    "judged-not-measured": "not measured",
+    "judged-open": "not yet",
+    "severity-low": "low",
+    "severity-medium": "medium",
+    "severity-high": "high",
+    "severity-critical": "critical",
+    "finding-proposed": "proposed",
+    "finding-open": "open",
+    "finding-done": "done",
+    "finding-dismissed": "dismissed",
+    "stands": "stands",
+    "fell": "no longer stands: it was changed after that",
+    "covered-real": "for real",
+    "covered-simulated": "simulated only",
+    "covered-never": "never",
+    "not-reached": "not reached",
+    "not-begun": "not begun",
+    "not-known": "not known",
+    "not-measured": "not measured",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from markupsafe import Markup, escape
 
 from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
-from bcp.pages.palette import look
+from bcp.pages.palette import Look, look
 from bcp.pages.times import Times
+from bcp.pages.words import Words, words
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
@@ -61,9 +62,9 @@ def _style() -> str:
     return (STATIC / "style.css").read_text(encoding="utf-8")
 
 
-@lru_cache(maxsize=8)
-def environment(zone: str = "") -> Environment:
-    """The templates, with times in this zone."""
+@lru_cache(maxsize=16)
+def environment(zone: str = "", language: str = "en") -> Environment:
+    """The templates, with times in this zone, and states and ``t`` (the catalogue) in this language."""
     made = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
@@ -71,15 +72,21 @@ def environment(zone: str = "") -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    times = Times(zone)
+    times, texts = Times(zone, language), words(language)
     made.filters.update(
         when=times.when, minute=times.minute, clock=times.clock, day=times.day, zone=times.name, iso=machine,
-        lines=lines, chat=chat, duration=duration, capital=capital,
+        stamp=times.stamp, lines=lines, chat=chat, duration=duration, capital=capital,
     )  # fmt: skip
-    made.globals.update(look=look, style=style)
+    made.globals.update(look=partial(look_in, texts), style=style, t=texts)
     return made
 
 
-def page(name: str, values: dict[str, Any], zone: str = "") -> str:
+def look_in(texts: Words, state: str) -> Look:
+    """How a state is shown, its word in this language."""
+    found = look(state)
+    return found if texts.language == "en" else Look(found.tone, texts.known(f"state.{state}", found.word))
+
+
+def page(name: str, values: dict[str, Any], zone: str = "", language: str = "en") -> str:
     """The page of this template. Raises ``jinja2.UndefinedError`` when a value is missing, which is a fault of ours."""
-    return environment(zone).get_template(name).render(values)
+    return environment(zone, language).get_template(name).render({"language": language, **values})

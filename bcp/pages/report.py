@@ -1,125 +1,127 @@
-"""The report of a run as one self-contained page that prints well. Pure: the data of ``bcp.report/1`` in, text out."""
+"""The report as one self-contained page that prints well. Pure: the data of ``bcp.report/2`` in, text out.
+
+Data of ``bcp.report/1``, which knew a single run and no record, still make a page.
+"""
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcp.kernel.units import format_duration
-from bcp.pages.palette import look, tone
+from bcp.pages.annexes import annexes
+from bcp.pages.palette import tone
 from bcp.pages.plots import curve, spans
-from bcp.pages.render import page
-from bcp.pages.times import Times, listed, plural, seconds_of
+from bcp.pages.render import look_in, page
+from bcp.pages.report_front import front
+from bcp.pages.times import Times, seconds_of
+from bcp.pages.words import Words, words
 
 Data = Mapping[str, Any]
 SILENT_SHOWN = 200
-_KINDS = {
-    "run_started": ("The run starts", "busy"), "phase_started": ("Phase", ""), "gate_opened": ("Asks", "warn"),
-    "approved": ("Approved", "ok"), "answer_refused": ("An answer does not count", "warn"),
-    "step_retry": ("Tries again", "warn"), "step_progress": ("How far it is", "busy"),
-    "undo_started": ("Undo begins", "warn"), "undo_finished": ("Undo", ""),
-    "doubt_settled": ("A person says what happened", "ok"), "doubt_stands": ("Still in doubt", "warn"),
-    "in_doubt": ("In doubt", "warn"), "stopped": ("Stops", "warn"), "resumed": ("Goes on", "busy"),
-    "aborting": ("Is told to stop", "warn"), "recovered": ("The way back is done", "ok"),
-    "run_finished": ("The run ends", ""), "acknowledged": ("Acknowledged", "ok"),
-}  # fmt: skip
-_PHASES = {
-    "ready": "before anything: is all ready?", "before": "before anything: is it true?", "activation": "activation",
-    "after": "afterwards: does it hold?", "hold": "holding", "always": "at the end", "recovery": "recovery",
+ENGLISH = words("en")
+_TONES = {
+    "run_started": "busy", "gate_opened": "warn", "approved": "ok", "answer_refused": "warn", "step_retry": "warn",
+    "step_progress": "busy", "undo_started": "warn", "doubt_settled": "ok", "doubt_stands": "warn", "in_doubt": "warn",
+    "stopped": "warn", "resumed": "busy", "aborting": "warn", "recovered": "ok", "acknowledged": "ok",
 }  # fmt: skip
 
 
-def report_page(data: Data, zone: str = "") -> str:
-    """The whole page."""
-    names = _names(data)
+def report_page(data: Data, zone: str = "", logo: str = "") -> str:
+    """The whole page. ``zone``: the reader's, where the data name none. ``logo``: an image (``data:`` URL)."""
+    record, language = data.get("record"), str(data.get("language") or "en")
+    found, where = words(language), str(data.get("zone") or zone or "UTC")
+    runs = [run_values(r, where, found) for r in (data.get("runs") or ([] if record else [data]))]
     values = {
+        "d": data,
+        "title": data.get("title") or data.get("playbook") or data.get("id"),
+        "name": data.get("id") or data.get("run"),
+        "f": front(data, found) if record else None,
+        "annexes": list(zip(letters(), annexes(record, data["figures"], found), strict=False)) if record else [],
+        "runs": runs,
+        "zone": where,
+        "logo": logo,
+    }
+    return page("report.html", values, where, found.language)
+
+
+def letters() -> list[str]:
+    """A, B, C ... of the annexes."""
+    return list(string.ascii_uppercase)
+
+
+def run_values(data: Data, zone: str, w: Words = ENGLISH) -> dict[str, Any]:
+    """What a page shows of one run."""
+    names = _names(data)
+    return {
         "d": data,
         "title": data.get("title") or data["playbook"],
         "tone": tone(data["status"]) or "soft",
-        "sentence": sentence(data),
-        "numbers": numbers(data, zone),
-        "zone": zone or "UTC",
-        "objectives": [_objective(o) for o in data["objectives"]],
-        "chart": _chart(data["steps"], names),
-        "mails": _mails(data.get("mails") or [], zone),
-        "steps": [_step(s, names) for s in data["steps"]],
-        "messages": [{**m, "ends": "; ".join([*_ends(m), *m["reasons"]])} for m in data["messages"]],
+        "sentence": sentence(data, w),
+        "numbers": numbers(data, zone, w),
+        "objectives": [_objective(o, w) for o in data["objectives"]],
+        "chart": _chart(data["steps"], names, w),
+        "mails": _mails(data.get("mails") or [], zone, w),
+        "steps": [_step(s, names, w) for s in data["steps"]],
+        "messages": [{**m, "ends": "; ".join([*_ends(m, w), *m["reasons"]])} for m in data["messages"]],
         "texts": data.get("texts", []),
-        "answers": _answers(data.get("answers") or {}),
-        "timeline": [_event(e, names) for e in data["timeline"]],
+        "answers": _answers(data.get("answers") or {}, w),
+        "timeline": [_event(e, names, w) for e in data["timeline"]],
         "counted": _counted(data["extra"]),
         "names": names,
     }
-    return page("report.html", values, zone)
 
 
-def sentence(data: Data) -> str:
+def sentence(data: Data, w: Words = ENGLISH) -> str:
     """What became of it, in one sentence."""
     status, reason = str(data["status"]), str(data.get("reason") or "").rstrip(".")
+    why = w("run.because", reason=reason) if reason else ""
     broken = next((s for s in data["steps"] if s["status"] in {"failed", "undo_failed"}), None)
-    doubts = [s["id"] for s in data["steps"] if s["status"] == "in_doubt"]
+    doubts = [str(s["id"]) for s in data["steps"] if s["status"] == "in_doubt"]
     if status in {"done", "holding"}:
         left = len(data.get("left") or ())
-        stayed = [f"{plural(left, 'domain')} {'was' if left == 1 else 'were'} not moved"] if left else []
-        but = "".join(f", but {text}" for text in [*stayed, *([f"{_name(broken)} failed"] if broken else [])])
-        hold = "; it holds until somebody goes back" if status == "holding" else ""
-        return f"Everything that was planned is done{but}{hold}."
+        stayed = w.many("run.left", left) if left else ""
+        but = stayed + (w("run.but", step=_name(broken)) if broken else "")
+        return w(f"run.{status}", but=but)
     if status == "in_doubt" or doubts:
-        return f"A person must say what became of {listed(doubts) or 'a step'}: it was begun and not finished."
+        return w("run.in_doubt", steps=w.listed(doubts) or w("run.a-step"))
     if status == "failed":
-        return f"It failed{f' at {_name(broken)}' if broken else ''}{f': {reason}' if reason else ''}."
-    if status == "aborted":
-        return f"It was stopped, and what it had done was undone{f': {reason}' if reason else ''}."
-    if status == "interrupted":
-        return "It was interrupted: nobody goes on with it now."
-    said = {"waiting": "It waits for somebody's answer", "stopped": "It stopped before it was finished"}
-    return f"{said.get(status, f'It is {look(status).word}')}{f': {reason}' if reason else ''}."
+        return w("run.failed", at=w("run.at", step=_name(broken)) if broken else "", why=why)
+    if status in {"aborted", "interrupted", "waiting", "stopped"}:
+        return w(f"run.{status}", why=why)
+    return w("run.other", state=look_in(w, status).word, why=why)
 
 
-def numbers(data: Data, zone: str = "") -> list[dict[str, str]]:
+def numbers(data: Data, zone: str = "", w: Words = ENGLISH) -> list[dict[str, str]]:
     """What a reader looks for first, each with what it is counted from."""
-    achieved, times = data["achieved"], Times(zone)
-    out = [
-        {
-            "label": _since_label(achieved),
-            "big": times.clock(achieved["outage_since"]) or "not known",
-            "small": f"{times.name(achieved['outage_since'])}, {times.day(achieved['outage_since'])}",
-        }
-    ]
-    for key, label in (
-        ("switched_s", "MX moved after"),
-        ("test_mail_s", "Test mail taken after"),
-        ("rto_receive_s", "First mail on the relay after"),
-        ("rto_communicate_s", "All audiences told after"),
-        ("caches_safe_s", "Old MX forgotten after"),
-    ):
+    achieved, times = data["achieved"], Times(zone, w.language)
+    since = achieved["outage_since"]
+    small = f"{times.name(since)}, {times.day(since)}"
+    out = [{"label": w(_since_label(achieved)), "big": times.clock(since) or w("not-known"), "small": small}]
+    for key in ("switched_s", "test_mail_s", "rto_receive_s", "rto_communicate_s", "caches_safe_s"):
         if achieved.get(key) is not None:
-            out.append({"label": label, "big": format_duration(float(achieved[key])), "small": ""})
+            out.append({"label": w(f"run.{key}"), "big": format_duration(float(achieved[key])), "small": ""})
     if taken := sum(int(m["sent"]) for m in data["messages"]):
         failed = sum(int(m["failed"]) for m in data["messages"])
-        small = f"{plural(failed, 'failure')}" if failed else "taken by the channels"
-        out.append({"label": "Messages", "big": str(taken), "small": small})
+        small = w.many("run.failures", failed) if failed else w("run.taken")
+        out.append({"label": w("run.messages"), "big": str(taken), "small": small})
     if answers := data.get("answers"):
         heard = int(answers["people"]) - len(answers["silent"])
-        out.append(
-            {
-                "label": "Answered",
-                "big": f"{heard} of {answers['people']}",
-                "small": f"as of {times.when(answers['at'])}",
-            }
-        )
+        big, small = w("run.of", some=heard, all=answers["people"]), w("run.as-of", at=times.when(answers["at"]))
+        out.append({"label": w("run.answered"), "big": big, "small": small})
     if known := [o for o in data["objectives"] if o["met"] is not None]:
         met = sum(1 for o in known if o["met"])
         unknown = len(data["objectives"]) - len(known)
-        small = f"{unknown} not measured" if unknown else ""
-        out.append({"label": "Objectives met", "big": f"{met} of {len(known)}", "small": small})
+        small = w("run.not-measured", count=unknown) if unknown else ""
+        out.append({"label": w("run.objectives-met"), "big": w("run.of", some=met, all=len(known)), "small": small})
     return out
 
 
 def _since_label(achieved: Data) -> str:
     if achieved.get("exact"):
-        return "Outage since"
-    return "Started" if str(achieved["counted_from"]).startswith("the start") else "Outage at least since"
+        return "run.since"
+    return "run.started" if str(achieved["counted_from"]).startswith("the start") else "run.since-at-least"
 
 
 def _names(data: Data) -> dict[str, str]:
@@ -130,19 +132,19 @@ def _name(step: Data) -> str:
     return str(step.get("name") or step["id"])
 
 
-def _objective(o: Data) -> dict[str, str]:
-    titles = {"rto_receive": "Receive mail again", "rto_communicate": "Tell people", "rpo_messages": "Mail lost"}
-    title = titles.get(str(o["objective"]), str(o["objective"]))
+def _objective(o: Data, w: Words) -> dict[str, str]:
+    code, audience = str(o["objective"]), str(o.get("audience") or "")
+    title = w.known(f"run.objective.{code}", code)
     return {
-        "title": f"{title}: {o['audience']}" if o.get("audience") else title,
-        "id": str(o["objective"]),
+        "title": f"{title}: {audience}" if audience else title,
+        "id": code,
         "target": format_duration(o["target_s"]),
-        "achieved": format_duration(o["achieved_s"]) if o["achieved_s"] is not None else "not measured",
+        "achieved": format_duration(o["achieved_s"]) if o["achieved_s"] is not None else w("not-measured-words"),
         "state": "unknown" if o["met"] is None else ("met" if o["met"] else "missed"),
     }
 
 
-def _chart(steps: Sequence[Data], names: Mapping[str, str]) -> dict[str, Any] | None:
+def _chart(steps: Sequence[Data], names: Mapping[str, str], w: Words) -> dict[str, Any] | None:
     """When each step ran."""
     ran = [s for s in steps if s["from_s"] is not None]
     if not ran:
@@ -151,70 +153,72 @@ def _chart(steps: Sequence[Data], names: Mapping[str, str]) -> dict[str, Any] | 
     rows = []
     for s, bar in zip(ran, bars, strict=True):
         name = names[s["id"]]
-        words = f"{name}: {look(s['status']).word}, {_took(s) or 'not over'}"
-        rows.append({"name": name, "bar": bar, "words": words})
+        words_ = f"{name}: {look_in(w, s['status']).word}, {_took(s, w) or w('run.not-over')}"
+        rows.append({"name": name, "bar": bar, "words": words_})
     return {"rows": rows, "end": format_duration(round(end, 1))}
 
 
-def _took(s: Data) -> str:
+def _took(s: Data, w: Words) -> str:
     if s["to_s"] is None or s["from_s"] is None:
         return ""
     took = s["to_s"] - s["from_s"]
-    return "at once" if took < 0.05 else format_duration(round(took, 1))
+    return w("run.at-once") if took < 0.05 else format_duration(round(took, 1))
 
 
-def _step(s: Data, names: Mapping[str, str]) -> dict[str, str]:
+def _step(s: Data, names: Mapping[str, str], w: Words) -> dict[str, str]:
     return {
         "id": s["id"],
         "name": names[s["id"]],
-        "phase": _PHASES.get(s["phase"], s["phase"]),
+        "phase": w.known(f"phase.{s['phase']}", s["phase"]),
         "status": s["status"],
         "text": s["error"] or s["summary"],
         "hint": s["hint"],
-        "took": _took(s),
+        "took": _took(s, w),
     }
 
 
-def _mails(series: Sequence[Sequence[Any]], zone: str) -> Any:
+def _mails(series: Sequence[Sequence[Any]], zone: str, w: Words) -> Any:
     """How many mails the relay held, as far as steps counted them."""
     points = [(at, float(n)) for moment, n in series if (at := seconds_of(moment)) is not None]
-    times = Times(zone)
+    times = Times(zone, w.language)
     if len(points) < 2:
         return None
-    return curve(points, "Mail that the relay held", times.minute(points[0][0]), times.minute(points[-1][0]))
+    return curve(points, w("run.mails-held"), times.minute(points[0][0]), times.minute(points[-1][0]))
 
 
-def _ends(m: Data) -> list[str]:
+def _ends(m: Data, w: Words) -> list[str]:
     """What became of them, as far as it was reported."""
-    left = [f"{m['scheduled']} left with the vendor"] if m["scheduled"] else []
+    left = [w("run.left-with-vendor", count=m["scheduled"])] if m["scheduled"] else []
     told = m.get("reported", {})
     silent = m["sent"] - sum(told.values())
-    ends = [f"{n} {look(status).word}" for status, n in told.items()]
-    return [*left, *ends, *([f"{silent} without a report"] if told and silent > 0 else [])]
+    ends = [f"{n} {look_in(w, status).word}" for status, n in told.items()]
+    return [*left, *ends, *([w("run.without-report", count=silent)] if told and silent > 0 else [])]
 
 
-def _answers(found: Data) -> dict[str, Any] | None:
+def _answers(found: Data, w: Words) -> dict[str, Any] | None:
     """Who answered what, counted; the silent by name, as somebody has to go and look."""
     if not found:
         return None
     rows = [{"digit": d, "means": a["means"], "people": len(a["people"])} for d, a in found["answers"].items()]
-    rows.append({"digit": "", "means": "unclear", "people": len(found["unclear"])})
+    rows.append({"digit": "", "means": w("run.unclear"), "people": len(found["unclear"])})
     names = ", ".join(str(p) for p in found["silent"][:SILENT_SHOWN])
     more = len(found["silent"]) - SILENT_SHOWN
-    silent = f"{names} and {more} more" if more > 0 else names
+    silent = w("list.more", names=names, count=more) if more > 0 else names
     return {"people": found["people"], "at": found["at"], "rows": rows, "count": len(found["silent"]), "silent": silent}
 
 
-def _event(e: Data, names: Mapping[str, str]) -> dict[str, str]:
+def _event(e: Data, names: Mapping[str, str], w: Words) -> dict[str, str]:
     status, text = str(e["status"]), str(e["text"])
-    title, kind = _KINDS.get(e["kind"], (str(e["kind"]).replace("_", " "), ""))
+    kind = _TONES.get(e["kind"], "")
+    title = w.known(f"event.{e['kind']}", str(e["kind"]).replace("_", " "))
     if e["kind"] == "step_finished":
-        title, kind = f"{names.get(e['step'], e['step'])}: {look(status).word}", tone(status)
+        title, kind = f"{names.get(e['step'], e['step'])}: {look_in(w, status).word}", tone(status)
     elif e["kind"] == "phase_started":
-        title, text = _PHASES.get(text, text).capitalize(), ""
+        said = w.known(f"phase.{text}", text)
+        title, text = said[:1].upper() + said[1:], ""
     else:
         title = f"{title}: {names[e['step']]}" if e["step"] in names else title
-        title, kind = (f"{title}: {look(status).word}", tone(status)) if status else (title, kind)
+        title, kind = (f"{title}: {look_in(w, status).word}", tone(status)) if status else (title, kind)
     return {"at": e["at"], "title": title, "tone": kind, "actor": e["actor"], "words": text}
 
 

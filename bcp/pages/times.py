@@ -35,8 +35,8 @@ def seconds_of(at: float | str) -> float | None:
 class Times:
     """Filters for times in one zone. Each gives an empty text for no time."""
 
-    def __init__(self, zone: str) -> None:
-        self.zone = zone_of(zone)
+    def __init__(self, zone: str, language: str = "en") -> None:
+        self.zone, self.language = zone_of(zone), language
 
     def _local(self, at: float | str) -> datetime | None:
         seconds = seconds_of(at) if at else None
@@ -45,7 +45,21 @@ class Times:
     def when(self, at: float | str) -> str:
         """``22 Jan 17:45:03``, or the text itself when it is no time."""
         local = self._local(at)
-        return local.strftime("%d %b %H:%M:%S") if local else str(at or "")
+        if local is None:
+            return str(at or "")
+        return local.strftime("%d %b %H:%M:%S") if self.language == "en" else self._said("when", local)
+
+    def stamp(self, at: float | str) -> str:
+        """``22 Jan 2026 17:45:03``, or the text itself when it is no time: for what is kept for years."""
+        local = self._local(at)
+        if local is None:
+            return str(at or "")
+        return local.strftime("%d %b %Y %H:%M:%S") if self.language == "en" else self._said("stamp", local)
+
+    def second(self, at: float | str) -> str:
+        """``17:45:03``."""
+        local = self._local(at)
+        return local.strftime("%H:%M:%S") if local else ""
 
     def minute(self, at: float | str) -> str:
         """``17:45 CET``: for sentences."""
@@ -60,7 +74,19 @@ class Times:
     def day(self, at: float | str) -> str:
         """``Thursday 22 January 2026``."""
         local = self._local(at)
-        return f"{local:%A} {local.day} {local:%B %Y}" if local else ""
+        if local is None:
+            return ""
+        return f"{local:%A} {local.day} {local:%B %Y}" if self.language == "en" else self._said("day", local)
+
+    def _said(self, form: str, local: datetime) -> str:
+        """As another language writes it."""
+        from bcp.pages.words import words
+
+        w = words(self.language)
+        return w(
+            f"time.{form}", day=local.day, year=local.year, clock=f"{local:%H:%M:%S}", month=w(f"month.{local.month}"),
+            short=w(f"month-short.{local.month}"), weekday=w(f"weekday.{local.weekday()}"),
+        )  # fmt: skip
 
     def name(self, at: float | str) -> str:
         """``CET``, or ``UTC``: what the zone is called at that time."""

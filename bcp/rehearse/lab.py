@@ -18,6 +18,7 @@ from bcp.deeds import plan as planning
 from bcp.deeds import run as running
 from bcp.deeds.recorded import recorded_mx
 from bcp.detect.decide import Decision
+from bcp.drills.alone import record_of_run
 from bcp.drills.scenario import Scenario
 from bcp.drills.score import Result, shortfalls
 from bcp.engine.ending import Ending
@@ -313,8 +314,9 @@ class Drill:
             "shortfalls": wrong,
         }
         paths = ReportWriter(
-            app.running.runs, app.configuration.state / "reports", app.settings.organisation.name, extra
-        ).write_now(run_id)
+            app.running.runs, app.configuration.state / "reports", app.settings.organisation.name, extra,
+            record=lambda view, back: record_of_run(view, back, app.running.record_context(), "lab"),
+        ).write_now(run_id)  # fmt: skip
         return result, wrong, paths["html"]
 
 

@@ -8,6 +8,6 @@ from typing import Any
 from bcp.pages.report import report_page
 
 
-def page(data: Mapping[str, Any], zone: str = "") -> str:
-    """The whole page, with times in this zone (IANA; UTC without one)."""
-    return report_page(data, zone)
+def page(data: Mapping[str, Any], zone: str = "", logo: str = "") -> str:
+    """The whole page, with times in this zone (IANA; UTC without one). ``logo``: a picture as ``data:`` URL."""
+    return report_page(data, zone, logo)

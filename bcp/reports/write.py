@@ -1,28 +1,48 @@
-"""Writes ``report.html`` and ``report.json`` of a run."""
+"""Writes reports of runs, drills and incidents: ``report.html``, ``report.json``, ``findings.csv``."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bcp.engine.store import Runs
+from bcp.contracts.exercise import DrillRecord
+from bcp.engine.store import Runs, RunView
+from bcp.kernel.clock import Clock, SystemClock, iso
+from bcp.kernel.errors import Invalid
 from bcp.kernel.files import write_atomic
 from bcp.kernel.secret import redact, redact_data
 from bcp.mx.forecast import Forecast
+from bcp.reports.document import document
+from bcp.reports.findings import findings_csv
 from bcp.reports.model import report_data
 from bcp.reports.page import page
+from bcp.reports.shape import Subject
 
 Foretell = Callable[[Mapping[str, Any]], Forecast | None]
 """The forecast for a plan (its data); ``None`` where it moves no MX to the relay."""
 Reported = Callable[[Sequence[str]], Mapping[str, str]]
 """Given receipts: what vendors reported of each."""
+RecordOf = Callable[[RunView, Sequence[RunView]], DrillRecord]
+"""The record of a run and of those that went back from it."""
+NAMES = {"html": "report.html", "json": "report.json", "csv": "findings.csv"}
+"""The file of each format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Language of a report, and the picture at its head as a ``data:`` URL (empty: none)."""
+
+    language: str = "en"
+    logo: str = ""
 
 
 class ReportWriter:
-    """Reports go to one folder per run. ``zone`` is the time zone (IANA) of the page; the data are in UTC.
-    ``internal``: audiences of the people on call, whom to tell is no objective."""
+    """Reports go to one folder per run, drill or incident. ``zone`` is the time zone (IANA) of the page; the data are
+    in UTC. ``internal``: audiences of the people on call, whom to tell is no objective. ``record``: makes the record of
+    a run; without it the report has the fields of ``bcp.report/1`` alone. ``look``: asked when one is written."""
 
     def __init__(
         self,
@@ -34,10 +54,14 @@ class ReportWriter:
         zone: str = "",
         internal: Collection[str] = (),
         forecast: Foretell | None = None,
+        record: RecordOf | None = None,
+        look: Callable[[], Look] = Look,
+        clock: Clock | None = None,
     ) -> None:
         self.runs, self.folder, self.organisation, self.extra = runs, folder, organisation, extra
         self.zone, self.internal = zone, frozenset(internal)
         self.reported, self.forecast = reported, forecast
+        self.record, self.look, self.clock = record, look, clock or SystemClock()
 
     def keep_answers(self, run_id: str, answers: Mapping[str, Any]) -> dict[str, str]:
         """What people answered so far becomes part of the report, which is written anew."""
@@ -55,30 +79,68 @@ class ReportWriter:
         """Write; returns the path of each format."""
         return self.write_now(run_id, formats)
 
-    def write_now(self, run_id: str, formats: Sequence[str] = ("html", "json")) -> dict[str, str]:
+    def write_now(
+        self, run_id: str, formats: Sequence[str] = ("html", "json"), look: Look | None = None
+    ) -> dict[str, str]:
         """The same, without waiting."""
         view = self.runs.view(run_id)
-        children = [self.runs.view(c.id, effects=False) for c in reversed(self.runs.children(run_id))]
-        data = redact_data(
-            report_data(
-                view,
-                organisation=self.organisation,
-                extra=self.extra,
-                children=children,
-                reported=self.reported,
-                internal=self.internal,
-                forecast=self.forecast(view.plan) if self.forecast is not None else None,
-            )
+        detail = self.detail(view)
+        if self.record is None:
+            return self._write(run_id, {**detail, "answers": self._answers(run_id)}, None, formats, look)
+        children = [self.runs.view(c.id) for c in reversed(self.runs.children(run_id))]
+        record = self.record(view, children)
+        return self.write_record(record, "run", [view], formats, look)
+
+    def detail(self, view: RunView) -> dict[str, Any]:
+        """Everything that the journal of one run tells, and what people answered."""
+        children = [self.runs.view(c.id, effects=False) for c in reversed(self.runs.children(view.id))]
+        data = report_data(
+            view,
+            organisation=self.organisation,
+            extra=self.extra,
+            children=children,
+            reported=self.reported,
+            internal=self.internal,
+            forecast=self.forecast(view.plan) if self.forecast is not None else None,
         )
-        data["answers"] = self._answers(run_id)
+        return {**data, "answers": self._answers(view.id)}
+
+    def write_record(
+        self,
+        record: DrillRecord,
+        subject: Subject,
+        views: Sequence[RunView],
+        formats: Sequence[str] = ("html", "json"),
+        look: Look | None = None,
+    ) -> dict[str, str]:
+        """The report of a record with the detail of these runs; returns the path of each format.
+
+        Raises:
+            Invalid: (``no-such-format``) there is no such format.
+        """
+        runs = [self.detail(v) for v in views]
+        seen = look or self.look()
+        found = document(record, subject, made=iso(self.clock.now()), language=seen.language, runs=runs)
+        return self._write(record.id, found, record, formats, look)
+
+    def _write(
+        self, name: str, found: Mapping[str, Any], record: DrillRecord | None, formats: Sequence[str], look: Look | None
+    ) -> dict[str, str]:
+        answers = found.get("answers")
+        data = redact_data(dict(found))
+        if answers is not None:
+            data["answers"] = answers
         paths = {}
-        for name in formats:
-            text = (
-                redact(page(data, self.zone))
-                if name == "html"
-                else json.dumps(data, indent=1, ensure_ascii=False) + "\n"
-            )
-            path = self.folder / run_id / f"report.{name}"
+        for form in formats:
+            if form not in NAMES:
+                raise Invalid(f"there is no format {form[:20]!r}", rule="no-such-format", hint=", ".join(NAMES))
+            if form == "html":
+                text = redact(page(data, self.zone, (look or self.look()).logo))
+            elif form == "json":
+                text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+            else:
+                text = redact(findings_csv([record] if record is not None else []))
+            path = self.folder / name / NAMES[form]
             write_atomic(path, text, mode=0o640)
-            paths[name] = str(path)
+            paths[form] = str(path)
         return paths

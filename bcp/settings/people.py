@@ -24,8 +24,11 @@ class Organisation(Model):
     """Where people look."""
     signature: str = "IT service desk"
     """Who says so."""
+    logo: Path | None = None
+    """Picture at the head of reports: a local PNG, JPEG, GIF, WebP or SVG of at most 512 KiB, relative to this file. It
+    becomes part of the page."""
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = "en"
-    """Default language of messages."""
+    """Default language of messages, and of reports where these know it (`en`, `de`)."""
     languages: list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]] = Field(default_factory=list)
     """Languages in which every message must be complete (`bcp comms lint`). Empty: not checked."""
     timezone: str = "UTC"

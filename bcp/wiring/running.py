@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -21,7 +22,7 @@ from bcp.engine.dry import DryCourier, DryDns, DryMailer, DryOutside, DryPages, 
 from bcp.engine.events import Listener, nobody
 from bcp.engine.store import Rest, Runs, RunView
 from bcp.kernel.clock import Clock, iso, local_text, moment_text
-from bcp.kernel.errors import BcpError
+from bcp.kernel.errors import BcpError, Invalid
 from bcp.mx.forecast import Forecast
 from bcp.plan.build import Request
 from bcp.playbook.load import Loaded
@@ -38,7 +39,10 @@ from bcp.wiring.watching import Watching
 from bcp.wiring.world import UNMOVED, World
 
 if TYPE_CHECKING:
-    from bcp.reports.write import ReportWriter
+    from bcp.contracts.exercise import DrillRecord
+    from bcp.contracts.exercise_parts import Chain
+    from bcp.drills.derive import Context
+    from bcp.reports.write import Look, ReportWriter
 
 
 class Running:
@@ -278,7 +282,44 @@ class Running:
             zone=org.timezone,
             internal=self.internal(),
             forecast=self.forecast_of,
+            record=self.record_of_run,
+            look=self.report_look,
+            clock=self.clock,
         )
+
+    def report_look(self) -> Look:
+        """How reports look: language and logo of the organisation. A logo that cannot be shown is left out: no report
+        is late for it."""
+        from bcp.reports.logo import embedded
+        from bcp.reports.write import Look
+
+        org, logo = self.settings.organisation, ""
+        if org.logo is not None:
+            with contextlib.suppress(Invalid):
+                logo = embedded(self.configuration.path(org.logo))
+        return Look(org.language, logo)
+
+    def record_context(self, chains: tuple[Chain, ...] = ()) -> Context:
+        """What records need to know of the organisation."""
+        from bcp import __version__
+        from bcp.drills.derive import Context
+
+        org = self.settings.organisation
+        return Context(
+            organisation=org.name,
+            zone=org.timezone,
+            internal=self.internal(),
+            approval_s=self.settings.plan.approval,
+            reported=self.reported,
+            chains=chains,
+            product=f"bcp {__version__}",
+        )
+
+    def record_of_run(self, view: RunView, children: Sequence[RunView]) -> DrillRecord:
+        """The record of a single run, without what people wrote."""
+        from bcp.drills.alone import record_of_run
+
+        return record_of_run(view, children, self.record_context())
 
     def internal(self) -> frozenset[str]:
         """Audiences of the people on call."""

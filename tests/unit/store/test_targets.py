@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bcp.store.targets import given_up, moves_mx, names_given_up, not_moved, mx_name, overlap, split_group, targets_of
+from bcp.store.targets import given_up, moves_mx, mx_name, names_given_up, not_moved, overlap, split_group, targets_of
 
 SWITCH = {"uses": "dns.mx.switch", "outputs": {}}
 

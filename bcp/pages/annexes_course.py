@@ -1,0 +1,154 @@
+"""The annexes about the course of an outage or exercise: what was seen, decided, done and counted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bcp.kernel.units import format_duration
+from bcp.pages.cells import Cell, Cells, Pair, Row, Section, Table
+from bcp.pages.words import Words
+
+Data = Mapping[str, Any]
+
+
+def detection(r: Data, c: Cells) -> Section:
+    """When it began, when it was seen, and who decided what."""
+    d, w = r["detection"], c.words
+    seen = d["detected"] - d["outage_since"] if d["detected"] and d["outage_since"] else None
+    since = "" if d["exact"] or not d["outage_since"] else w("then-or-earlier")
+    pairs = [
+        c.pair("detection.outage_since", c.time(d["outage_since"])),
+        c.pair("detection.counted_from", c.text(" ".join(x for x in (w.said(d["counted_from"], "from."), since) if x))),
+        c.pair("detection.detected", c.time(d["detected"])),
+        c.pair("detection.after", c.text(format_duration(round(seen, 1)) if seen is not None else "", "not-known")),
+        c.pair("detection.by", c.text(d["by"], "not-known")),
+        c.pair("detection.outage_class", c.text(d["outage_class"], "not-known")),
+        c.pair("detection.evidence", c.listed(d["evidence"])),
+    ]
+    rows = [
+        Row(
+            (c.time(x["at"]), c.text(x["by"] or w("nobody")), c.text(w(f"decision.{x['result']}")), c.text(x["what"]),
+             c.text(format_duration(round(x["at"] - x["asked"], 1)) if x["asked"] else "", "not-known")),
+            (
+                c.pair("decision.how", c.text(x["how"])),
+                c.pair("decision.asked", c.time(x["asked"])),
+                c.pair("evidence", c.code(x["evidence"])),
+            ),
+        )
+        for x in r["decisions"]
+    ]  # fmt: skip
+    heads = ("when", "decider", "decision", "about", "took")
+    table = c.table("decisions", heads, rows, "no-decision")
+    return c.section("detection", pairs, [table], "journal-and-book")
+
+
+def steps(r: Data, c: Cells) -> Section:
+    """Every step that was planned or done."""
+    return c.section("steps", tables=[_step_table(r, c)], note="journal")
+
+
+def _step_table(r: Data, c: Cells) -> Table:
+    w = c.words
+    rows = [
+        Row(
+            (
+                c.text(s["name"] or s["id"]),
+                _span(s["planned_start"], s["planned_end"], c),
+                _span(s["started"], s["ended"], c),
+                c.text(s["actor"], "nobody"),
+                c.state(s["result"]),
+            ),
+            (
+                c.pair("step.id", c.code(f"{s['id']} ({s['run']})" if s["run"] else s["id"])),
+                c.pair("step.dry", c.text(w("carried-out" if s["executed"] else "not-carried-out"))),
+                c.pair("step.command", c.code(s["command"])),
+                c.pair("step.input", c.code(s["input"])),
+                c.pair("step.output_digest", c.code(s["output_digest"])),
+                c.pair("step.summary", c.text(s["error"] or s["summary"], "none")),
+                c.pair("evidence", c.code(s["evidence"])),
+            ),
+        )
+        for s in r["steps"]
+    ]
+    return c.table("steps", ("step", "planned", "actual", "actor", "result"), rows, "no-step")
+
+
+def _span(start: float, end: float, c: Cells) -> Cell:
+    """Two moments, one above the other."""
+    if not start:
+        return c.none("none")
+    return Cell((start, end), "time")
+
+
+def propagation(r: Data, c: Cells) -> Section:
+    """Who was told the new MX, and when."""
+    w = c.words
+    rows = [
+        Row((
+            c.time(p["at"]),
+            c.text(f"{p['new']} / {p['asked']}"),
+            c.text(w.percent(100.0 * p["new"] / p["asked"]) if p["asked"] else "", "not-known"),
+            c.text(w(f"curve.{p['what']}")),
+        ))
+        for p in r["propagation"]
+    ]  # fmt: skip
+    heads = ("when", "new-mx", "share", "who-asked")
+    return c.section("propagation", tables=[c.table("propagation", heads, rows, "not-measured-words")])
+
+
+def percent(row: Data, count: int | None, w: Words) -> str:
+    """A count with its share of all people of the audience; *not reported* where nobody counts."""
+    whole = row["planned"] + row["unreachable"]
+    if count is None:
+        return w("not-reported")
+    return f"{count} ({w.percent(round(100 * count / whole, 1))})" if whole else str(count)
+
+
+def receipts(r: Data, c: Cells) -> Section:
+    """What became of the messages of each channel."""
+    w = c.words
+    rows = [
+        Row(
+            (
+                c.text(x["channel"]), c.text(x["audience"]), c.text(x["planned"]), c.text(percent(x, x["sent"], w)),
+                c.text(percent(x, x["delivered"], w)), c.text(percent(x, x["failed"], w)),
+                c.text(percent(x, x["acknowledged"], w)),
+            ),
+            (
+                c.pair("receipts.in_doubt", c.text(percent(x, x["in_doubt"], w))),
+                c.pair("receipts.unreachable", c.text(percent(x, x["unreachable"], w))),
+                c.pair("receipts.first", c.time(x["first"], "none")),
+                c.pair("receipts.last", c.time(x["last"], "none")),
+                c.pair("receipts.step", c.code(f"{x['step']} ({x['run']})" if x["run"] else x["step"])),
+                *((c.pair("receipts.reasons", c.listed(x["reasons"])),) if x["reasons"] else ()),
+            ),
+        )
+        for x in r["receipts"]
+    ]  # fmt: skip
+    heads = ("channel", "audience", "to-send", "sent", "delivered", "failed", "acknowledged")
+    return c.section("receipts", tables=[c.table("receipts", heads, rows, "nobody-told")], note="channel")
+
+
+def mails(r: Data, c: Cells) -> Section:
+    """Mail counted to its end, and the relay's queue."""
+    m, w = r["mails"], c.words
+    names = ("sent", "delivered", "relayed", "bounced", "lost", "duplicated", "left")
+    pairs: list[Pair] = [c.pair("mails.how", c.text(w(f"how.{m['how'] or 'not-measured'}")))]
+    pairs += [c.pair(f"mails.{n}", c.text(m[n], "not-counted")) for n in names]
+    rows = [Row((c.time(at), c.text(n))) for at, n in m["queue"]]
+    return c.section("mails", pairs, [c.table("mails.queue", ("when", "in-relay"), rows, "not-measured-words")])
+
+
+def failback(r: Data, c: Cells) -> Section:
+    """The way back."""
+    rows = [
+        Row((
+            c.code(f["run"]), c.state(f["result"]), c.time(f["started"]), c.text(", ".join(f["decided_by"]), "nobody"),
+            c.time(f["mx_back"], "not-reached"), c.time(f["drained"], "not-reached"), c.time(f["told"], "not-reached"),
+            c.time(f["ended"], "not-ended"),
+        ))
+        for f in r["failback"]
+    ]  # fmt: skip
+    heads = ("run", "result", "started", "decider", "mx-back", "drained", "told-over", "ended")
+    return c.section("failback", tables=[c.table("failback", heads, rows, "no-failback")], note="journal")

@@ -1,0 +1,80 @@
+"""What reports say, in each language: a catalogue of sentences in one data file a language (``en.json``, ``de.json``).
+
+A key that a language lacks is a fault that the tests find. What a run, a vendor or a person said is evidence and is
+shown as it was written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+USUAL = "en"
+
+
+def languages() -> tuple[str, ...]:
+    """Languages in which a report can be written."""
+    return tuple(sorted(p.stem for p in FOLDER.glob("*.json")))
+
+
+def known_language(language: str) -> str:
+    """The language itself where there is a catalogue of it, else English."""
+    return language if language in languages() else USUAL
+
+
+class Words:
+    """The catalogue of one language."""
+
+    def __init__(self, language: str, texts: Mapping[str, str]) -> None:
+        self.language, self.texts = language, texts
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The sentence of this key with its values. Raises ``KeyError`` for one that is not in the catalogue."""
+        text = self.texts[key]
+        return text.format(**values) if values else text
+
+    def known(self, key: str, otherwise: str) -> str:
+        """The sentence of this key; ``otherwise`` where the catalogue has none."""
+        return self.texts.get(key, otherwise)
+
+    def many(self, key: str, count: int, **values: object) -> str:
+        """``1 person``, ``2 persons``: the sentence ``KEY.one`` or ``KEY.many``."""
+        return self(f"{key}.{'one' if count == 1 else 'many'}", count=count, **values)
+
+    def listed(self, names: list[str]) -> str:
+        """``a, b and c``."""
+        if len(names) < 2:
+            return "".join(names)
+        return self("list.and", first=", ".join(names[:-1]), last=names[-1])
+
+    def number(self, value: float, digits: int = 1) -> str:
+        """A number as this language writes it; whole ones without a fraction."""
+        said = f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:.0f}"
+        return said.replace(".", self("number.point"))
+
+    def percent(self, value: float | None) -> str:
+        """``97.5 %``; empty for none."""
+        return "" if value is None else f"{self.number(value)} %"
+
+    def said(self, text: str, prefix: str) -> str:
+        """A sentence of the program's own that was written down in English, in this language; any other as it is."""
+        if self.language == USUAL or not text:
+            return text
+        key = _backwards(prefix).get(text)
+        return self.texts[key] if key is not None else text
+
+
+@lru_cache(maxsize=8)
+def words(language: str = USUAL) -> Words:
+    """The catalogue of this language, English where there is none."""
+    name = known_language(language)
+    texts: dict[str, str] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return Words(name, texts)
+
+
+@lru_cache(maxsize=8)
+def _backwards(prefix: str) -> Mapping[str, str]:
+    return {text: key for key, text in words().texts.items() if key.startswith(prefix)}
