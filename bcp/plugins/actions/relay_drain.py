@@ -9,7 +9,7 @@ from typing import Any
 from bcp.contracts.action import Access, Action, ActionPlugin, Finding, Happened, Outcome, Proposal, StepInfo
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.relay import QueuedMail, Relay
-from bcp.contracts.services import Drained, Services
+from bcp.contracts.services import Drained, NoBooks, RelayBooks, Services
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
 from bcp.kernel.units import format_duration
@@ -65,7 +65,7 @@ class Drain(Action[DrainArgs]):
                 note = f"{args.relay} holds {waiting} message(s) for us"
             except (Transient, InDoubt) as error:
                 note = f"it is not known what {args.relay} holds: {error.message}"
-        notes = (note, services.books.says(args.relay))
+        notes = tuple(n for n in (note, _books(services).says(args.relay)) if n)
         empty = dict.fromkeys(("recipients", "bounced", "unaccounted", "left"), 0)
         return Proposal(
             notes=notes, outputs={"seen": waiting, "sent": waiting, **empty, "arrivals": [], "by_name": []}
@@ -74,8 +74,10 @@ class Drain(Action[DrainArgs]):
     async def perform(self, args: DrainArgs, services: Services, step: StepInfo) -> Outcome:
         """Drain, then account: by the agent's ledger where the relay has one, else by its queue and its log."""
         done = await self._drain(args, services)
+        if isinstance(books := _books(services), NoBooks):
+            return done
         first = min((*(done.outputs.get("arrivals") or ()), services.run.started or services.clock.now()))
-        told = await services.books.drained(args.relay, sorted(_domains(args, services)), services.run.id, first)
+        told = await books.drained(args.relay, sorted(_domains(args, services)), services.run.id, first)
         return done if told is None else _by_ledger(done, told)
 
     async def _drain(self, args: DrainArgs, services: Services) -> Outcome:
@@ -139,6 +141,12 @@ class Drain(Action[DrainArgs]):
     async def probe(self, args: DrainArgs, services: Services, step: StepInfo) -> Finding:
         """Asking again does no harm."""
         return Finding(Happened.NO)
+
+
+def _books(services: Services) -> RelayBooks:
+    """The ledger. Services that were made before there was one have none."""
+    found: RelayBooks = getattr(services, "books", None) or NoBooks()
+    return found
 
 
 def _by_ledger(done: Outcome, told: Drained) -> Outcome:
