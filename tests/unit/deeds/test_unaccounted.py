@@ -105,7 +105,9 @@ def test_an_agent_that_is_silent_after_a_switch_is_not_nothing(guarded) -> None:
 def test_a_relay_without_an_agent_is_counted_by_its_drain(house) -> None:
     made = opened(house)
     outputs = {"unaccounted": 2, "left": 0, "by_name": ["q1 to a@corp.test: gone"]}
-    run = house.run(events=[("step_finished", "mx", {"status": "ok", "outputs": outputs}), ("run_finished", "", {"status": "done"})])
+    run = house.run(
+        events=[("step_finished", "mx", {"status": "ok", "outputs": outputs}), ("run_finished", "", {"status": "done"})]
+    )
     house.book.change(made.id, "run_started", fields={"runs": (run,)})
     found = count(house.app, house.book.incident(made.id))
     assert (found.people, found.names) == (2, ("q1 to a@corp.test: gone",))

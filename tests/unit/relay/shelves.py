@@ -39,13 +39,17 @@ class Log:
         self.listener.hear([f"{stamp} relay {instance}/{daemon}[{pid}]: {text}".encode()])
         return self
 
-    def taken(self, *, ident: str = Q, people: int = 1, sender: str = "out@side.test", mid: str = "m1@side.test") -> Log:
+    def taken(
+        self, *, ident: str = Q, people: int = 1, sender: str = "out@side.test", mid: str = "m1@side.test"
+    ) -> Log:
         """A message comes in by SMTP."""
         self.say("smtpd", f"{ident}: client=mail.side.test[192.0.2.7]")
         self.say("cleanup", f"{ident}: message-id=<{mid}>")
         return self.say("qmgr", f"{ident}: from=<{sender}>, size=1234, nrcpt={people} (queue active)")
 
-    def tried(self, to: str, status: str, answer: str = "250 2.0.0 Ok: queued as AAA1", *, ident: str = Q, **more) -> Log:
+    def tried(
+        self, to: str, status: str, answer: str = "250 2.0.0 Ok: queued as AAA1", *, ident: str = Q, **more
+    ) -> Log:
         orig = f", orig_to=<{more.pop('orig')}>" if "orig" in more else ""
         via = more.pop("via", "mx.corp.test[192.0.2.1]:25")
         daemon = more.pop("daemon", "smtp")

@@ -117,7 +117,10 @@ def test_what_is_sealed_and_no_batch_is_refused() -> None:
     assert rule(lambda: unseal(KEY, BATCH, raw)) == "batch-unreadable"
     assert rule(lambda: unseal(KEY, BATCH, seal(KEY, BATCH, []))) == "batch-unreadable"  # type: ignore[arg-type]
     ledger = MemoryLedger()
-    for bad in ({}, {"relay": "r", "stream": "s", "seq": 1, "prev": "", "mails": [{"uid": 1}], "copies": [], "said": []}):
+    for bad in (
+        {},
+        {"relay": "r", "stream": "s", "seq": 1, "prev": "", "mails": [{"uid": 1}], "copies": [], "said": []},
+    ):
         assert rule(lambda b=bad: take_batch(ledger, "r", seal(KEY, BATCH, b), KEY, NOW)) == "batch-unreadable"
     assert ledger.source("r").seq == 0 and ledger.remarks()[0].code == "batch-unreadable"
 
@@ -295,7 +298,11 @@ def test_a_listing_names_and_finds_what_vanished(tmp_path) -> None:
     side = Side(tmp_path / "a")
     side.write("".join(f"{x}\n" for x in LINES[:3]).encode())
     assert side.agent.want_listing(NOW)
-    row = {"queue_name": "hold", "queue_id": "4fR1Qx0000z000", "recipients": [{"address": "a0@corp.test"}, {"address": "b0@corp.test"}]}
+    row = {
+        "queue_name": "hold",
+        "queue_id": "4fR1Qx0000z000",
+        "recipients": [{"address": "a0@corp.test"}, {"address": "b0@corp.test"}],
+    }
     side.agent.list_queue(json.dumps(row) + "\n", NOW)
     ledger = MemoryLedger()
     pull(side, ledger)

@@ -26,7 +26,6 @@ from bcp.kernel.secret import Secret
 from bcp.kit.triplets import packed, unpacked
 from bcp.relay import door
 from bcp.relay.agent import Agent, Desk, Options
-from bcp.relay.batch import Request
 from bcp.relay.journal import Journal
 from bcp.relay.place import Place
 from bcp.relay.pull import pull
@@ -43,7 +42,8 @@ def place(tmp_path) -> Path:
     (tmp_path / "mail.log").write_bytes(TEXT)
     (tmp_path / "key").write_text("k" * 40)
     (tmp_path / "agent.conf").write_text(
-        f"# the agent\nname = mx-backup\nlog={tmp_path}/mail.log # here\nstate = {tmp_path}/state\nkey = {tmp_path}/key\n"
+        f"# the agent\nname = mx-backup\nlog={tmp_path}/mail.log # here\nstate = {tmp_path}/state\n"
+        f"key = {tmp_path}/key\n"
         "queue = none\ncopies = a@x\ncopies = b@x\nzone = UTC\n\n"
     )
     return tmp_path

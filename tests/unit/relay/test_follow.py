@@ -40,7 +40,7 @@ def whole_log(mails: int = MAILS) -> list[str]:
         ]
         if n % 4:
             lines += [
-                f"{at}:05 relay postfix/smtp[4]: {ident}: to=<b{n}@corp.test>, relay=x, dsn=2.0.0, status=sent (250 ok)",
+                f"{at}:05 relay postfix/smtp[4]: {ident}: to=<b{n}@corp.test>, relay=x, dsn=2.0, status=sent (250 ok)",
                 f"{at}:06 relay postfix/qmgr[3]: {ident}: removed",
             ]
     return lines

@@ -104,7 +104,12 @@ def test_requeued_it_is_the_same_message() -> None:
 
 
 def test_requeued_twice_and_from_before_the_log() -> None:
-    log = Log().taken().say("pickup", f"{NEW}: uid=1 from=<o> orig_id={Q}").say("pickup", f"{THIRD}: uid=1 from=<o> orig_id={NEW}")
+    log = (
+        Log()
+        .taken()
+        .say("pickup", f"{NEW}: uid=1 from=<o> orig_id={Q}")
+        .say("pickup", f"{THIRD}: uid=1 from=<o> orig_id={NEW}")
+    )
     log.tried("a@corp.test", "sent", ident=THIRD)
     assert log.fates() == {"a@corp.test": "sent"} and log.mail().ids == [Q, NEW, THIRD]
     seen = Log().say("pickup", f"{NEW}: uid=1 from=<o@side.test> orig_id={Q}").tried("a@corp.test", "sent", ident=NEW)
@@ -114,7 +119,7 @@ def test_requeued_twice_and_from_before_the_log() -> None:
 def test_a_queue_id_that_is_used_again_is_another_message() -> None:
     log = Log().taken(ident="3F2A81C0").tried("a@corp.test", "sent", ident="3F2A81C0").gone("3F2A81C0")
     log.taken(ident="3F2A81C0", mid="m2@side.test").tried("b@corp.test", "bounced", "550", ident="3F2A81C0")
-    assert [list(p.status for p in m.people) for m in log.mails] == [["sent"], ["bounced"]]
+    assert [[p.status for p in m.people] for m in log.mails] == [["sent"], ["bounced"]]
     assert len({m.uid for m in log.mails}) == 2
 
 
@@ -199,7 +204,9 @@ def test_thrown_away_by_a_rule_it_is_removed() -> None:
 
 def test_an_alias_is_told_by_the_address_that_was_used() -> None:
     log = Log().taken(people=2).tried("b@corp.test", "sent", orig="team@corp.test")
-    log.tried("c@corp.test", "deferred", "450", orig="team@corp.test").tried("C@corp.test", "sent", orig="Team@corp.test")
+    log.tried("c@corp.test", "deferred", "450", orig="team@corp.test").tried(
+        "C@corp.test", "sent", orig="Team@corp.test"
+    )
     assert [(p.to, p.orig, p.status) for p in log.mail().people] == [
         ("b@corp.test", "team@corp.test", "sent"),
         ("c@corp.test", "team@corp.test", "sent"),
@@ -209,7 +216,9 @@ def test_an_alias_is_told_by_the_address_that_was_used() -> None:
 def test_forwarded_by_local_it_lives_on_under_another_id() -> None:
     log = Log().taken().say("cleanup", f"{NEW}: message-id=<m1@side.test>")
     log.tried("team@corp.test", "sent", f"forwarded as {NEW}", daemon="local", via="local").gone()
-    log.say("qmgr", f"{NEW}: from=<out@side.test>, size=1, nrcpt=1 (queue active)").tried("a@corp.test", "bounced", "550", ident=NEW)
+    log.say("qmgr", f"{NEW}: from=<out@side.test>, size=1, nrcpt=1 (queue active)").tried(
+        "a@corp.test", "bounced", "550", ident=NEW
+    )
     assert log.fates() == {"team@corp.test": "forwarded"}
     assert (log.mail(NEW).origin, log.mail(NEW).counts, log.mail(NEW).parent) == ("forward", True, log.mail().uid)
 
@@ -217,9 +226,14 @@ def test_forwarded_by_local_it_lives_on_under_another_id() -> None:
 @pytest.mark.parametrize("early", [True, False])
 def test_a_content_filter_gives_it_back_and_it_counts_once(early) -> None:
     log = Log().taken()
-    log.say("smtpd", f"{NEW}: client=localhost[127.0.0.1]" + (f", orig_queue_id={Q}, orig_client=a[192.0.2.7]" if early else ""))
+    log.say(
+        "smtpd",
+        f"{NEW}: client=localhost[127.0.0.1]" + (f", orig_queue_id={Q}, orig_client=a[192.0.2.7]" if early else ""),
+    )
     log.say("qmgr", f"{NEW}: from=<out@side.test>, size=1, nrcpt=1 (queue active)")
-    log.tried("a@corp.test", "sent", f"250 2.0.0 from MTA: 250 2.0.0 Ok: queued as {NEW}", via="127.0.0.1[127.0.0.1]:10024").gone()
+    log.tried(
+        "a@corp.test", "sent", f"250 2.0.0 from MTA: 250 2.0.0 Ok: queued as {NEW}", via="127.0.0.1[127.0.0.1]:10024"
+    ).gone()
     log.tried("a@corp.test", "sent", ident=NEW).gone(NEW)
     assert log.fates() == {"a@corp.test": "forwarded"} and log.fates(NEW) == {"a@corp.test": "sent"}
     assert log.mail(NEW).origin == "filter"
@@ -228,12 +242,23 @@ def test_a_content_filter_gives_it_back_and_it_counts_once(early) -> None:
 def test_an_exchange_on_loopback_is_no_filter() -> None:
     log = Log().taken().tried("a@corp.test", "sent", f"250 ok: queued as {NEW}", via="127.0.0.1[127.0.0.1]:25")
     assert log.fates() == {"a@corp.test": "sent"}
-    far = Log().taken(ident=NEW).taken().tried("a@corp.test", "sent", f"250 ok: queued as {NEW}", via="127.0.0.1[127.0.0.1]:25")
+    far = (
+        Log()
+        .taken(ident=NEW)
+        .taken()
+        .tried("a@corp.test", "sent", f"250 ok: queued as {NEW}", via="127.0.0.1[127.0.0.1]:25")
+    )
     assert far.fates() == {"a@corp.test": "sent"}, "what has that id here came from elsewhere"
 
 
 def test_a_lost_answer_is_a_risk() -> None:
-    log = Log().taken().tried("a@corp.test", "deferred", LOST).tried("a@corp.test", "deferred", "450").tried("a@corp.test", "sent")
+    log = (
+        Log()
+        .taken()
+        .tried("a@corp.test", "deferred", LOST)
+        .tried("a@corp.test", "deferred", "450")
+        .tried("a@corp.test", "sent")
+    )
     assert (log.mail().people[0].risky, log.mail().people[0].tries) == (1, 3)
 
 
@@ -245,7 +270,9 @@ def test_two_instances_have_ids_of_their_own() -> None:
 
 def test_a_restart_changes_nothing() -> None:
     log = Log().taken().tried("a@corp.test", "deferred", "450").say("master", "terminating on signal 15")
-    log.say("master", "daemon started -- version 3.7.11").say("qmgr", f"{Q}: from=<out@side.test>, size=1234, nrcpt=1 (queue active)")
+    log.say("master", "daemon started -- version 3.7.11").say(
+        "qmgr", f"{Q}: from=<out@side.test>, size=1234, nrcpt=1 (queue active)"
+    )
     log.tried("a@corp.test", "sent").gone()
     assert len(log.mails) == 1 and log.fates() == {"a@corp.test": "sent"} and log.mail().accepted == AT + 3
 

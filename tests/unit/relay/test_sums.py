@@ -92,7 +92,9 @@ def test_a_game_in_sum() -> None:
         f"{Q} to 1 recipient(s) without a name: unknown",
         f"{Q} to b@corp.test: bounced 550 no",
     ]
-    assert account_of(ledger, ["r1", "r2"], [], now=NOW).warnings == ("r2: its agent was never heard: what it took is not in here",)
+    assert account_of(ledger, ["r1", "r2"], [], now=NOW).warnings == (
+        "r2: its agent was never heard: what it took is not in here",
+    )
     assert account_of(ledger, ["r1"], ["else.test"], now=NOW).accepted == 1, "who has no name may be of any domain"
 
 

@@ -336,7 +336,8 @@ def test_what_no_look_saw_is_counted_by_the_agent() -> None:
     found = drained_by(ledger)
     counted = {k: found.outputs[k] for k in ("recipients", "sent", "bounced", "unaccounted", "left", "by_name")}
     assert counted == {
-        "recipients": 9, "sent": 5, "bounced": 2, "unaccounted": 1, "left": 1, "by_name": ["Q1 to a@x.example: bounced"],
+        "recipients": 9, "sent": 5, "bounced": 2, "unaccounted": 1, "left": 1,
+        "by_name": ["Q1 to a@x.example: bounced"],
     }  # fmt: skip
     assert found.summary == "9 accepted; its clock is off" and found.changed
     assert ledger.asked == [("r", ["x.example"], "run-1", 50.0)]
