@@ -1,9 +1,9 @@
 """Measures us against peers in one run: contestants take turns, medians are compared, ratios are printed with the bar.
 
-Usage: make bench, or bench/bench.py [start status seal look step mx sms slack scale detect serve]. CPU is user and
-system of the whole process. Every bar is a ratio: against a peer, against ourselves at another size, or, where neither
-exists, against a fixed piece of Python work (``calibrated``), measured in the same run. Ends with 1 when a bar is
-missed.
+Usage: make bench, or bench/bench.py [start status seal look step mx sms slack scale detect serve ledger]. CPU is user
+and system of the whole process. Every bar is a ratio: against a peer, against ourselves at another size, or, where
+neither exists, against a fixed piece of Python work (``calibrated``), measured in the same run. Ends with 1 when a
+bar is missed.
 """
 
 from __future__ import annotations
@@ -455,6 +455,19 @@ def serve() -> None:
     print(f"      a bare server that only answers: p95 {found['bare_s'] * 1000:.0f} ms")
 
 
+def ledger() -> None:
+    """A million recipients in the ledger of relays."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "bench" / "ledger.py")], env=ENV, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    sums = found["totals"]
+    row("sums by hour, 1,000,000 recipients", sums["ms"], sums["bare_ms"], 0.2, "bare SQL", "wall")
+    row("one recipient of them", found["recipient"]["ms"], found["recipient"]["bare_ms"] + 0.5, 2, "bare SQL", "wall")
+    row("the whole account", found["account_ms"] / 1000, seconds_here(1.0), 1.0, "calibrated work", "wall")
+    print("      " + json.dumps(found))
+
+
 def status() -> None:
     """`bcp status` with ten old runs and with ten thousand."""
     print("bcp status with old runs")
@@ -511,6 +524,7 @@ def main() -> None:
         "scale": scale,
         "detect": detection,
         "serve": serve,
+        "ledger": ledger,
     }
     for name in sys.argv[1:] or every:
         try:

@@ -109,6 +109,8 @@ class Follower:
                     met.append(found[0])
                 elif found:
                     self._say("log-altered", f"{file.path} is not what was read of it before; it is read again")
+                    for one in found:
+                        one.current = False
                 if copy or not head or (not file.current and file.mtime <= oldest):
                     self._done[file.stamp] = found[0] if copy else None
                     return
@@ -118,9 +120,6 @@ class Follower:
 
     def _rest(self, file: _File, handle: IO[bytes], stream: Stream, now: float) -> Iterator[Piece]:
         """What is behind the place, a piece at a time."""
-        if file.current:
-            for other in self.place.streams:
-                other.current = other is stream
         while True:
             handle.seek(stream.offset)
             lines, size, rest = _lines(handle)
@@ -155,10 +154,13 @@ class Follower:
 
     def _lost(self, files: list[_File], met: list[Stream | None]) -> None:
         """The content that was written to is under no name any more: what came after the place is lost."""
+        now = met[-1] if met and files[-1].current and files[-1].size else None
         for stream in self.place.streams:
             if stream.current and not any(stream is m for m in met) and any(f.current and f.size for f in files):
                 stream.current = False
                 self._say("log-lost", f"{self.path} was rotated away before it was read to its end, and is gone")
+            if now is not None:
+                stream.current = stream is now
 
 
 def _open(path: Path) -> IO[bytes]:

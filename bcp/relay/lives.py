@@ -150,7 +150,8 @@ class Lives(Cabinet):
         self._accepted(mail, at)
         person = self._person(mail, event.to, event.orig)
         if event.status == "deferred":
-            if person.status in OPEN:
+            again = person.status == "deferred" and at <= person.at  # the same line, read again
+            if person.status in OPEN and not again:
                 person.status, person.at, person.answer, person.via = "deferred", at, event.answer, event.via
                 person.tries += 1
                 person.risky += RISK in event.answer

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from bcp.contracts.relay import AgentWay
-from bcp.contracts.services import Drained, NoBooks
+from bcp.contracts.services import Drained
 from bcp.engine.store import Runs
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
@@ -71,7 +71,10 @@ class DrainBooks:
         """What can be counted of this relay."""
         if relay in self._books.agents:
             return f"the agent of {relay} accounts for every recipient"
-        return NoBooks().says(relay)
+        return (
+            f"{relay} has no agent: what comes and goes between two looks at its queue is not counted,"
+            " and who was told of a bounce is not known"
+        )
 
     async def drained(self, relay: str, domains: Sequence[str], run: str, since: float) -> Drained | None:
         """What its agent tells."""

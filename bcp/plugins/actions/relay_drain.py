@@ -11,7 +11,7 @@ from bcp.contracts.drain import Shaped
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.relay import QueuedMail, Relay, taken_on_word
 from bcp.contracts.relay_machine import DrainSettings
-from bcp.contracts.services import Drained, Services
+from bcp.contracts.services import Drained, NoBooks, RelayBooks, Services
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
 from bcp.kernel.units import format_duration
@@ -73,15 +73,17 @@ class Drain(Action[DrainArgs]):
                 note = f"it is not known what {args.relay} holds: {error.message}"
         if word := taken_on_word(relay):
             note += f"; {word}"
-        notes = (note, services.books.says(args.relay))
+        notes = tuple(n for n in (note, _books(services).says(args.relay)) if n)
         empty = dict.fromkeys(("recipients", "bounced", "unaccounted", "left"), 0)
         return Proposal(notes=notes, outputs={"seen": waiting, "sent": waiting, **empty, "arrivals": [], "by_name": []})
 
     async def perform(self, args: DrainArgs, services: Services, step: StepInfo) -> Outcome:
         """Drain, then account: by the agent's ledger where the relay has one, else by its queue and its log."""
         done = await self._drain(args, services)
+        if isinstance(books := _books(services), NoBooks):
+            return done
         first = min((*(done.outputs.get("arrivals") or ()), services.run.started or services.clock.now()))
-        told = await services.books.drained(args.relay, sorted(_domains(args, services)), services.run.id, first)
+        told = await books.drained(args.relay, sorted(_domains(args, services)), services.run.id, first)
         return done if told is None else _by_ledger(done, told)
 
     async def _drain(self, args: DrainArgs, services: Services) -> Outcome:
@@ -162,6 +164,12 @@ class Drain(Action[DrainArgs]):
 def _shape(relay: Relay) -> DrainSettings | None:
     """How a relay is drained mail by mail; ``None``: all at once."""
     return relay.shape if isinstance(relay, Shaped) and relay.can_release else None
+
+
+def _books(services: Services) -> RelayBooks:
+    """The ledger. Services that were made before there was one have none."""
+    found: RelayBooks = getattr(services, "books", None) or NoBooks()
+    return found
 
 
 def _by_ledger(done: Outcome, told: Drained) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,8 +36,10 @@ create table fate(mail integer not null, n integer not null, relay text not null
   people integer not null, at real not null, addressed text not null, answer text not null, via text not null,
   remote_id text not null, tries integer not null, risky integer not null, doubled integer not null,
   primary key(mail, n)) without rowid;
-create index fate_taken on fate(kind, taken, status, told, people, domain, relay);
-create index fate_status on fate(status, taken);
+create table tally(relay text, hour integer, kind text, domain text, status text, told text, people integer not null,
+  primary key(hour, relay, kind, domain, status, told)) without rowid;
+create index fate_taken on fate(taken, kind);
+create index fate_unhappy on fate(taken) where status <> 'sent';
 create index fate_recipient on fate(recipient, taken);
 create index fate_doubled on fate(taken) where doubled = 1;
 create index fate_risky on fate(taken) where risky > 0;
@@ -50,6 +53,11 @@ _COLUMNS = (
     "m.relay, m.uid, m.queue_id, f.kind, f.recipient, f.addressed, f.status, f.at, f.answer, f.via, f.remote_id,"
     " f.tries, f.risky, f.told, f.people, f.taken, m.sender, m.size, m.message_id, m.client, m.tls, f.doubled"
 )
+_TALLY = """
+insert into tally(relay, hour, kind, domain, status, told, people) values (?, ?, ?, ?, ?, ?, ?)
+on conflict do update set people = people + excluded.people
+"""
+_COUNTED = "select relay, cast(taken / 3600 as int) * 3600, kind, domain, status, told, people from fate where mail = ?"
 _TWINS = """
 select f.mail, f.n from mail m join fate f on f.mail = m.id
 where m.message_id = ? and f.recipient = ? and f.status = 'sent' and f.kind in ('mail', 'unseen')
@@ -91,8 +99,10 @@ class LedgerStore:
             if not self._db.execute("insert or ignore into batch values (?, ?, ?, ?)", given).rowcount:
                 return  # another process was faster
             self._source(source)
+            change: Counter[tuple[Any, ...]] = Counter()
             for one in told:
-                self._mail(source.relay, one)
+                self._mail(source.relay, one, change)
+            self._db.executemany(_TALLY, [(*key, n) for key, n in change.items() if n])
             for remark in remarks:
                 self._remark(remark)
 
@@ -110,7 +120,8 @@ class LedgerStore:
         values = (s.relay, s.stream, s.seq, s.digest, s.heard, s.skew, s.read, s.log, s.problem, s.counted)
         self._db.execute("insert or replace into source values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
-    def _mail(self, relay: str, told: Told) -> None:
+    def _mail(self, relay: str, told: Told, change: Counter[tuple[Any, ...]]) -> None:
+        """Its rows in place of those before; ``change``: what that means for the sums by hour."""
         first = told.fates[0] if told.fates else None
         if first is None:
             return
@@ -133,11 +144,15 @@ class LedgerStore:
                 " where id = ?",
                 (*values, ident),
             )
+            for *key, people in self._db.execute(_COUNTED, (ident,)):
+                change[tuple(key)] -= people
             self._db.execute("delete from fate where mail = ?", (ident,))
         self._db.executemany(
             "insert into fate values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
             [_row(ident, n, f) for n, f in enumerate(told.fates)],
         )
+        for f in told.fates:
+            change[relay, int(f.taken // 3600) * 3600, f.kind, _domain(f), f.status, f.told] += f.people
         self._twins(first.message_id, {f.recipient for f in told.fates if f.status == "sent" and f.recipient})
 
     def _twins(self, message_id: str, recipients: set[str]) -> None:
@@ -178,6 +193,8 @@ class LedgerStore:
 
     def count(self, wanted: Wanted) -> int:
         """How many recipients these are."""
+        if _in_tally(wanted):
+            return sum(t.people for t in self.totals(wanted))
         where, values = _where(wanted)
         source = "fate f join mail m on m.id = f.mail" if "m." in where else "fate f"
         with self._used():
@@ -185,13 +202,29 @@ class LedgerStore:
         return int(row[0] or 0)
 
     def totals(self, wanted: Wanted) -> list[Total]:
-        """Recipients by hour, kind and fate."""
-        where, values = _where(wanted)
-        source = "fate f join mail m on m.id = f.mail" if "m." in where else "fate f"
-        columns = "cast(f.taken / 3600 as int) * 3600, f.kind, f.status, f.told, sum(f.people)"
-        query = f"select {columns} from {source} where {where} group by 1, 2, 3, 4 order by 1, 2, 3, 4"  # noqa: S608
+        """Recipients by hour, kind and fate: whole hours from the sums, the two at the ends from the rows."""
+        first, last = _hours(wanted)
+        found: Counter[tuple[int, str, str, str]] = Counter()
+        if not _in_tally(wanted) or first >= last:
+            parts = [wanted]
+        else:
+            parts = [replace(wanted, until=first)] * (wanted.since < first) if wanted.since else []
+            parts += [replace(wanted, since=last)] if wanted.until and wanted.until > last else []
+            where, values = _where(replace(wanted, since=first, until=last))
+            self._sum(found, f"hour, kind, status, told, sum(people) from tally f where {where}", values)
+        for part in parts:
+            where, values = _where(part)
+            source = "fate f join mail m on m.id = f.mail" if "m." in where else "fate f"
+            columns = "cast(f.taken / 3600 as int) * 3600, f.kind, f.status, f.told, sum(f.people)"
+            self._sum(found, f"{columns} from {source} where {where}", values)
+        return [Total(*key, people=people) for key, people in sorted(found.items()) if people]
+
+    def _sum(self, found: Counter[tuple[int, str, str, str]], query: str, values: Sequence[Any]) -> None:
+        query = query.replace("f.taken", "f.hour") if " from tally " in query else query
         with self._used():
-            return [Total(*row) for row in self._db.execute(query, values)]
+            rows = self._db.execute(f"select {query} group by 1, 2, 3, 4", values).fetchall()
+        for hour, kind, status, told, people in rows:
+            found[hour, kind, status, told] += people
 
     def close(self) -> None:
         """End."""
@@ -220,12 +253,29 @@ class LedgerStore:
             raise
 
 
+def _domain(f: Fate) -> str:
+    """Of the address that the sender used; empty where nobody knows it."""
+    return f.recipient.rpartition("@")[2]
+
+
 def _row(mail: int, n: int, f: Fate) -> tuple[Any, ...]:
-    domain = f.recipient.rpartition("@")[2]
     return (
-        mail, n, f.relay, f.kind, f.taken, domain, f.recipient, f.status, f.told, f.people, f.at, f.to, f.answer,
+        mail, n, f.relay, f.kind, f.taken, _domain(f), f.recipient, f.status, f.told, f.people, f.at, f.to, f.answer,
         f.via, f.remote_id, f.tries, f.risky,
     )  # fmt: skip
+
+
+FOREVER = 1 << 40
+
+
+def _in_tally(w: Wanted) -> bool:
+    """Can it be told from the sums by hour?"""
+    return not (w.recipient or w.sender or w.message_id or w.queue_id or w.doubled or w.risky)
+
+
+def _hours(w: Wanted) -> tuple[int, int]:
+    """The whole hours of a window: when the first begins and the last ends."""
+    return int(-(-w.since // 3600)) * 3600, int(w.until // 3600) * 3600 if w.until else FOREVER
 
 
 def _in(column: str, values: Sequence[str]) -> tuple[str, tuple[str, ...]]:
@@ -255,5 +305,7 @@ def _where(w: Wanted) -> tuple[str, list[Any]]:
         if value:
             parts.append(text)
             values.append(value)
+    if w.statuses and "sent" not in w.statuses:
+        parts.append("f.status <> 'sent'")  # so that the index of these few is used
     parts += ["f.doubled = 1"] * w.doubled + ["f.risky > 0"] * w.risky
     return " and ".join(p for p in parts if p != "1 = 1") or "1 = 1", values

@@ -45,7 +45,7 @@ def read(text: str | bytes, zone=UTC, names=()) -> Line | Not:
         f"<22>1 2026-11-27T10:00:01Z relay postfix/qmgr 5 - - {SAID}",
         f"<22>1 2026-11-27T10:00:01Z relay postfix/qmgr 5 - - \ufeff{SAID}",
         f'<22>1 2026-11-27T10:00:01Z relay postfix/qmgr 5 ID1 [x@1 a="b]" c="\\"d"][y@2] {SAID}',
-        json.dumps({"timestamp": "2026-11-27T10:00:01Z", "programname": "postfix/qmgr", "procid": "5", "msg": " " + SAID}),
+        json.dumps({"timestamp": "2026-11-27T10:00:01Z", "programname": "postfix/qmgr", "procid": "5", "msg": SAID}),
         json.dumps({"@timestamp": "2026-11-27T10:00:01Z", "syslogtag": "postfix/qmgr[5]:", "pid": 5, "message": SAID}),
         f"Nov 27 10:00:01 relay postfix/qmgr[5]: message repeated 2 times: [ {SAID}]",
     ],
@@ -100,7 +100,8 @@ def test_other_programs_are_passed_over(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        b"\x00\xff\xfe\x80junk", b"qmgr[5]: 4fR1Qx2hZnz9tK: removed", b"Nov 27 10:00", b"{", b"[1]", b"{}x", b"{" * 3000,
+        b"\x00\xff\xfe\x80junk", b"qmgr[5]: 4fR1Qx2hZnz9tK: removed", b"Nov 27 10:00", b"{", b"[1]", b"{}x",
+        b"{" * 3000,
         b"<22>1 nonsense", b"Nov 27 10:00:01 ", b"3]: 4fR1Qx2hZnz9tK: removed",
     ],
 )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 
 from bcp.contracts.action import StepInfo
 from bcp.contracts.relay import MailFate, QueuedMail
+from bcp.contracts.services import Drained
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
 from bcp.plugins.actions.relay_drain import Drain, DrainArgs
 from bcp.testing.clock import FakeClock
@@ -302,3 +303,53 @@ def test_the_domain_of_an_address_is_what_stands_after_its_last_at() -> None:
     """A quoted local part may hold one (RFC 5321, section 4.1.2)."""
     relay = Diary([[mail("Q1", '"a@b"@x.example')], []])
     assert run(relay).outputs["recipients"] == 1
+
+
+# -- counted by the agent's ledger -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Ledger:
+    """What the agent of a relay tells."""
+
+    told: Drained | None
+    asked: list = field(default_factory=list)
+
+    def says(self, relay):
+        return f"the agent of {relay} accounts for every recipient"
+
+    async def drained(self, relay, domains, run, since):
+        self.asked.append((relay, domains, run, since))
+        return self.told
+
+
+def drained_by(ledger):
+    """A queue that was never seen full: what came went at once."""
+    services = services_of(Scripted([[]]))
+    services.books, services.run = ledger, SimpleNamespace(id="run-1", started=50.0)
+    return asyncio.run(Drain().perform(DrainArgs(relay="r", timeout="9s", ask_every="1s"), services, STEP))
+
+
+def test_what_no_look_saw_is_counted_by_the_agent() -> None:
+    """Mails that come and go between two looks at the queue."""
+    ledger = Ledger(Drained(9, 5, 2, 1, 1, "9 accepted", ("Q1 to a@x.example: bounced",), ("its clock is off",)))
+    found = drained_by(ledger)
+    counted = {k: found.outputs[k] for k in ("recipients", "sent", "bounced", "unaccounted", "left", "by_name")}
+    assert counted == {
+        "recipients": 9, "sent": 5, "bounced": 2, "unaccounted": 1, "left": 1,
+        "by_name": ["Q1 to a@x.example: bounced"],
+    }  # fmt: skip
+    assert found.summary == "9 accepted; its clock is off" and found.changed
+    assert ledger.asked == [("r", ["x.example"], "run-1", 50.0)]
+
+
+def test_an_agent_that_is_not_heard_leaves_the_log() -> None:
+    found = drained_by(Ledger(None))
+    assert (found.outputs["recipients"], found.changed) == (0, False)
+
+
+def test_a_plan_says_who_counts() -> None:
+    services = services_of(Scripted([[]]))
+    services.books = Ledger(None)
+    found = asyncio.run(Drain().plan(DrainArgs(relay="r"), services, STEP))
+    assert found.notes == ("r holds 0 message(s) for us", "the agent of r accounts for every recipient")
