@@ -161,6 +161,9 @@ def declare(
 def close(
     incident: Which = "last",
     reason: Annotated[str, typer.Option("--reason", help="Why it is over; it stands in the record.")] = "",
+    unaccounted: Annotated[
+        str, typer.Option("--unaccounted", help="Why it is over although the fate of some mails is not known.")
+    ] = "",
     as_: Annotated[str, typer.Option("--as", metavar="CONTACT", help="Who says so; needs their approval code.")] = "",
 ) -> None:
     """Close by hand."""
@@ -168,7 +171,7 @@ def close(
     from bcp.deeds.incident import close as say
 
     app = make_app()
-    _changed(wait_for(say(ground_of(app), who_is(app, as_), Close(incident, reason))))
+    _changed(wait_for(say(ground_of(app), who_is(app, as_), Close(incident, reason, unaccounted))))
 
 
 def reopen(

@@ -97,6 +97,10 @@ def _wants_json(words: list[str]) -> bool:
 def main() -> None:
     """Entry point. No traceback reaches a person without --debug."""
     begin()
+    if sys.argv[1:3] == ["relay", "agent"]:  # it runs on relays that have nothing but Python
+        from bcp.relay.door import run
+
+        sys.exit(run(sys.argv[3:]))
     try:
         if not quick_status(sys.argv[1:]):
             sys.exit(_typer(sys.argv[1:]))

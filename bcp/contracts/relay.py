@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, final, runtime_checkable
 
+from pydantic import Field, model_validator
+
 from bcp.contracts.dns import MxHost
-from bcp.contracts.plugin import Configured, Dependent
+from bcp.contracts.plugin import Configured, Dependent, Duration, Model
 from bcp.contracts.relay_machine import RelayMachine
+from bcp.kernel.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,30 @@ class WayOut:
     """Whom it takes mail for; empty: postmaster of our first domain."""
 
 
+class AgentWay(Model):
+    """How to reach the agent on the relay (`bcp relay agent`), which accounts for every recipient."""
+
+    url: str = ""
+    """Where it answers, through a tunnel: `http://127.0.0.1:8025`."""
+    command: list[str] = Field(default_factory=list)
+    """Or a program that asks it: `[ssh, relay, bcp, relay, agent, --settings, /etc/bcp-agent.conf]`. No shell."""
+    key: Secret
+    """The key that the agent has, too: `bcp relay agent --new-key FILE`."""
+    timeout: Duration = 60.0
+    """For one answer."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> AgentWay:
+        if bool(self.url) == bool(self.command):
+            raise ValueError("the agent of a relay is asked by url: or by command:, one of them")
+        return self
+
+
 class RelaySettings(Dependent):
     """What the settings of every relay have."""
+
+    agent: AgentWay | None = None
+    """How to reach its agent. Without one its log and its queue tell what became of mail, and not of all of it."""
 
     def published(self) -> tuple[MxHost, ...]:
         """Its hosts as they stand in MX when mail goes there. No other host may be called a relay's."""

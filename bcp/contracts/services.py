@@ -229,6 +229,52 @@ class NoAnswers:
         return 0
 
 
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What the agent of a relay tells of the mail that came there for us, in recipients:
+    ``accepted == sent + bounced + unaccounted + left``."""
+
+    accepted: int
+    sent: int
+    bounced: int
+    """Bounced or expired."""
+    unaccounted: int
+    """Removed by somebody, or gone without a word."""
+    left: int
+    """Still at the relay."""
+    summary: str
+    by_name: tuple[str, ...] = ()
+    """A line for each recipient that did not get the mail."""
+    warnings: tuple[str, ...] = ()
+    """Why something may be missing here."""
+
+
+class RelayBooks(Protocol):
+    """The ledger that the agents on the relays fill."""
+
+    def says(self, relay: str) -> str:
+        """What can be counted of this relay, and what cannot."""
+
+    async def drained(self, relay: str, domains: Sequence[str], run: str, since: float) -> Drained | None:
+        """Of mail since MX was moved there by the run that this one goes back from, and since then at the latest;
+        ``None``: the relay has no agent, or it was never heard."""
+
+
+class NoBooks:
+    """No relay has an agent."""
+
+    def says(self, relay: str) -> str:
+        """What cannot be counted then."""
+        return (
+            f"{relay} has no agent: what comes and goes between two looks at its queue is not counted,"
+            " and who was told of a bounce is not known"
+        )
+
+    async def drained(self, relay: str, domains: Sequence[str], run: str, since: float) -> Drained | None:
+        """Nothing."""
+        return None
+
+
 class Reports(Protocol):
     """Writes the report of a run."""
 
@@ -279,6 +325,7 @@ class Services:
     answers: Answers = field(default_factory=NoAnswers)
     drains: DrainBook = field(default_factory=NoBook)
     """Where drains say how they stand, and hear what people want of them."""
+    books: RelayBooks = field(default_factory=NoBooks)
 
 
 __all__ = [
@@ -287,6 +334,7 @@ __all__ = [
     "Approvals",
     "CanaryResult",
     "Courier",
+    "Drained",
     "Halt",
     "HttpResult",
     "Looker",
@@ -295,6 +343,7 @@ __all__ = [
     "Outside",
     "Pages",
     "ProcessResult",
+    "RelayBooks",
     "Reports",
     "RunInfo",
     "SendForecast",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bcp.deeds.unaccounted import ask_and_count
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.engine.state import FINAL
 from bcp.incident.model import Incident
@@ -28,6 +29,8 @@ class Close:
 
     incident: str
     reason: str
+    unaccounted: str = ""
+    """Why it is closed although the fate of some mails is not known; empty: it is not, then."""
 
 
 async def declare(ground: Ground, who: Who, wanted: Declare) -> Incident:
@@ -65,7 +68,8 @@ async def close(ground: Ground, who: Who, wanted: Close) -> Incident:
 
     Raises:
         Refused: ``not-allowed``, ``no-person``; ``closed`` already; ``still-holding`` (a run of it is not over: mail is
-            still on its way by the relay, or people are still being asked).
+            still on its way by the relay, or people are still being asked); ``mail-unaccounted`` (nobody knows what
+            became of a mail that a relay took, and ``unaccounted`` gives no reason).
         Missing: there is no such incident.
         Invalid: no reason.
     """
@@ -80,11 +84,17 @@ async def close(ground: Ground, who: Who, wanted: Close) -> Incident:
     if standing:
         hint = f"First: bcp failback {standing[0]}, or bcp abort {standing[0]}"
         raise Refused(f"{standing[0]} of {found.id} is not over", rule="still-holding", hint=hint)
+    mails = await ask_and_count(ground.app, found)
+    if mails.any and not wanted.unaccounted.strip():
+        hint = "bcp relay account tells more. Closed all the same, with a reason that stays: --unaccounted"
+        raise Refused(mails.text(), rule="mail-unaccounted", hint=hint)
     now = ground.app.clock.now()
+    said = {**mails.data(), "unaccounted_reason": wanted.unaccounted[:500]} if mails.any else {}
 
     def work(book: Book) -> Incident:
         fields = {"state": "closed", "closed": now, "resolved": found.resolved or now}
-        book.change(found.id, "closed_by_hand", who.person, fields=fields, reason=wanted.reason[:500], how=who.how)
+        data = {"reason": wanted.reason[:500], "how": who.how, **said}
+        book.change(found.id, "closed_by_hand", who.person, fields=fields, **data)
         return book.incident(found.id)
 
     return await ground.do(work)

@@ -18,6 +18,7 @@ _TITLES = {
     "planned": "A plan is made", "proposed": "A playbook is proposed", "failback_proposed": "The way back is proposed",
     "word": "A person says what it is",
     "lost_run_acknowledged": "A run whose file is gone is said to be over",
+    "not_closed": "It is not closed: mails are not accounted for",
     "alert": "An alert came", "closed": "Incident closed", "started": "The daemon starts", "stopped": "The daemon ends",
     "login": "Logged in", "logout": "Logged out", "login_wrong": "A log-in was wrong",
     "login_locked": "A log-in was locked",
@@ -70,7 +71,10 @@ def event_words(e: Event, but: Collection[str] = ()) -> str:
         return f"{what}{until}" + (f": {d.get('text')}" if d.get("text") else "")
     if e.kind == "question":
         return f"{', '.join(d.get('people', []))} about plan {str(d.get('checksum'))[:12]}"
-    names = ("title", "playbook", "mode", "run", "status", "result", "text", "reason", "why", "how", "peer")
+    names = (
+        "title", "playbook", "mode", "run", "status", "result", "text", "reason", "why", "unaccounted_reason", "how",
+        "peer",
+    )  # fmt: skip
     return "; ".join(str(d[n]) for n in names if d.get(n) and n not in but)[:400]
 
 

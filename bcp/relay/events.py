@@ -241,12 +241,15 @@ def _pickup(said: str) -> Event | None:
 
 
 def _postsuper(said: str) -> Event | None:
-    return {
-        "removed": Deleted(),
-        "placed on hold": Held(by_hand=True),
-        "released from hold": Released(),
-        "requeued": Released(),
-    }.get(said)  # fmt: skip
+    return _BY_HAND.get(said)
+
+
+_BY_HAND: dict[str, Event] = {
+    "removed": Deleted(),
+    "placed on hold": Held(by_hand=True),
+    "released from hold": Released(),
+    "requeued": Released(),
+}
 
 
 def _notice(said: str) -> Event | None:

@@ -52,13 +52,14 @@ class Follower:
 
     def __init__(self, path: Path, place: Place, say: Callable[[str, str], None], back_s: float = 7 * 86_400.0) -> None:
         self.path, self.place, self._say, self._back = path, place, say, back_s
-        self._done: set[tuple[tuple[int, int], int, int]] = set()
-        """Files that were read to their end, as they are."""
+        self._done: dict[tuple[tuple[int, int], int, int], Stream | None] = {}
+        """Files that were read to their end, as they are, and which content each holds."""
         self.problem = ""
         """Why nothing can be read now; empty when all is well."""
 
     def pieces(self, now: float) -> Iterator[Piece]:
         """All that is new, in pieces, each with the place behind it."""
+        self.problem = ""
         try:
             files = self._files()
         except OSError as error:
@@ -66,21 +67,20 @@ class Follower:
             return
         if not any(f.current for f in files):
             self.problem = f"{self.path}: no such file"
-        first, mark = not self.place.streams, self.place.newest
-        oldest = int((now - self._back) * 1e9) if first else mark
-        met: list[Stream] = []
+        oldest = self.place.newest if self.place.streams else int((now - self._back) * 1e9)
+        self._done = {f.stamp: self._done[f.stamp] for f in files if f.stamp in self._done}
+        met: list[Stream | None] = []
         for file in files:
-            if file.stamp in self._done and not (file.current and not file.size):
-                met += self._known(file)
+            if file.stamp in self._done:
+                met.append(self._done[file.stamp])
                 continue
             try:
                 yield from self._file(file, oldest, now, met)
+            except FileNotFoundError:
+                return  # renamed while we looked: the next look finds it
             except (OSError, EOFError, zlib.error) as error:
-                if file.current or not isinstance(error, FileNotFoundError):
-                    self.problem = f"{file.path}: {getattr(error, 'strerror', None) or error}"
-                met += self._known(file)
-                if file.current:
-                    return
+                self.problem = f"{file.path}: {getattr(error, 'strerror', None) or error}"
+                return  # in order or not at all: what comes after it waits
         self._lost(files, met)
 
     def _files(self) -> list[_File]:
@@ -98,30 +98,19 @@ class Follower:
                     found.append(_File(Path(entry.path), s.st_size, s.st_mtime_ns, (s.st_dev, s.st_ino), current))
         return sorted(found, key=lambda f: (f.current, f.mtime, f.path.name))
 
-    def _known(self, file: _File) -> list[Stream]:
-        """The content of a file that needs no reading."""
-        try:
-            with _open(file.path) as handle:
-                known = self.place.find(handle.read(HEAD))
-        except (OSError, EOFError, zlib.error):
-            return list(self.place.streams)  # nobody can tell: nothing is called lost
-        return [known] if known else []
-
-    def _file(self, file: _File, oldest: int, now: float, met: list[Stream]) -> Iterator[Piece]:
+    def _file(self, file: _File, oldest: int, now: float, met: list[Stream | None]) -> Iterator[Piece]:
         with _open(file.path) as handle:
             head = handle.read(HEAD)
-            stream = self.place.find(head)
-            if stream is not None and not _holds(handle, stream):
-                shorter = _size(handle) < stream.offset
-                met.append(stream)
-                if shorter and not file.current:
-                    return  # a copy of what was read further already
-                if shorter and head and stream.head_size >= min(HEAD, _size(handle)) and not file.current:
-                    return
-                stream = None
+            found = self.place.find(head)
+            stream = next((s for s in found if _holds(handle, s)), None)
             if stream is None:
-                if not head or (not file.current and file.mtime <= oldest):
-                    self._done.add(file.stamp)
+                copy = bool(found) and not file.current and _size(handle) <= found[0].offset
+                if copy:  # of a content that was read further under another name
+                    met.append(found[0])
+                elif found:
+                    self._say("log-altered", f"{file.path} is not what was read of it before; it is read again")
+                if copy or not head or (not file.current and file.mtime <= oldest):
+                    self._done[file.stamp] = found[0] if copy else None
                     return
                 stream = self.place.add(Stream(0, "", 0, digest(b""), file.current))
             met.append(stream)
@@ -144,16 +133,13 @@ class Follower:
                 self._move(handle, stream, stream.offset + len(rest))
             self.place.newest = max(self.place.newest, file.mtime)
             if size:
-                self.problem = "" if file.current else self.problem
                 yield Piece(lines)
-                continue
-            if rest and (still or len(rest) >= LONGEST):
+            elif rest and (still or len(rest) >= LONGEST):
                 yield Piece([], rest)
-                continue
-            if not rest:
-                self._done.add(file.stamp)
-            self.problem = "" if file.current else self.problem
-            return
+            else:
+                if not rest:
+                    self._done[file.stamp] = stream
+                return
 
     def _unchanged(self, file: _File, handle: IO[bytes], stream: Stream) -> bool:
         if not stream.head_size or file.path.suffix in PACKED:
@@ -167,7 +153,7 @@ class Follower:
         handle.seek(max(0, offset - TAIL))
         stream.moved(offset, handle.read(min(TAIL, offset)), head)
 
-    def _lost(self, files: list[_File], met: list[Stream]) -> None:
+    def _lost(self, files: list[_File], met: list[Stream | None]) -> None:
         """The content that was written to is under no name any more: what came after the place is lost."""
         for stream in self.place.streams:
             if stream.current and not any(stream is m for m in met) and any(f.current and f.size for f in files):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from bcp.relay import events as ev
+from bcp.relay.cabinet import Cabinet, Shelf
 from bcp.relay.events import Event, event_of
 from bcp.relay.lines import Line
 from bcp.relay.mail import OPEN, OWN, Mail, Person
@@ -23,16 +24,6 @@ RISK = "message may be sent more than once"
 """What smtp(8) says when the connection broke while the next hop was to confirm (smtp_proto.c)."""
 
 
-class Shelf(Protocol):
-    """Where messages lie that are not at hand."""
-
-    def by_key(self, key: str) -> Mail | None:
-        """The last message that had this queue id."""
-
-    def by_uid(self, uid: str) -> Mail | None:
-        """A message by its own name."""
-
-
 @dataclass(slots=True)
 class Session:
     """An SMTP session of one smtpd process."""
@@ -41,16 +32,13 @@ class Session:
     keys: list[str] = field(default_factory=list)
 
 
-class Lives:
+class Lives(Cabinet):
     """``sessions`` and what ``changed`` gives have to be kept together with the place in the log."""
 
     def __init__(self, shelf: Shelf, sessions: dict[str, Session] | None = None, copies: Collection[str] = ()) -> None:
-        self._shelf = shelf
+        super().__init__(shelf)
         self.sessions: dict[str, Session] = sessions if sessions is not None else {}
         self.copies = frozenset(a.lower() for a in copies)
-        self._mails: dict[str, Mail] = {}
-        self._keys: dict[str, str] = {}
-        self._changed: dict[str, None] = {}
 
     # -- lines ---------------------------------------------------------------------------------------------------
 
@@ -75,55 +63,6 @@ class Lives:
         _GOES_ON[type(event)](self, mail, event, line.at)
         self._touch(mail, line.at)
         return True
-
-    def changed(self) -> list[Mail]:
-        """What has to be kept since this was asked last."""
-        found = [self._mails[uid] for uid in self._changed]
-        self._changed.clear()
-        return found
-
-    def forget(self, most: int) -> None:
-        """Let go of what is kept already, but for the newest, when it is twice as many."""
-        if len(self._mails) < 2 * most:
-            return
-        for uid in list(self._mails)[: max(0, len(self._mails) - most)]:
-            if uid not in self._changed:
-                del self._mails[uid]
-        self._keys = {k: u for k, u in self._keys.items() if u in self._mails}
-
-    # -- finding -------------------------------------------------------------------------------------------------
-
-    def _mail(self, key: str) -> Mail | None:
-        uid = self._keys.get(key)
-        if uid is not None:
-            return self._mails[uid]
-        found = self._shelf.by_key(key)
-        return self._have(found, key) if found is not None else None
-
-    def _by_uid(self, uid: str) -> Mail | None:
-        found = self._mails.get(uid) or self._shelf.by_uid(uid)
-        return self._have(found, "") if found is not None else None
-
-    def _have(self, mail: Mail, key: str) -> Mail:
-        known = self._mails.setdefault(mail.uid, mail)
-        if key:
-            self._keys[key] = known.uid
-        return known
-
-    def _new(self, key: str, at: float, **given: Any) -> Mail:
-        uid = f"{key}.{int(at)}"
-        known = self._by_uid(uid)
-        if known is not None:  # the same log, read again
-            self._keys[key] = uid
-            return known
-        mail = self._mails[uid] = Mail(uid, [key], at, last=at, **given)
-        self._keys[key] = uid
-        self._touch(mail, at)
-        return mail
-
-    def _touch(self, mail: Mail, at: float) -> None:
-        mail.last = max(mail.last, at)
-        self._changed[mail.uid] = None
 
     # -- beginnings ----------------------------------------------------------------------------------------------
 
@@ -195,7 +134,8 @@ class Lives:
             return
         self._accepted(mail, at)
         mail.sender, mail.size = event.sender, event.size
-        mail.recipients = max(mail.recipients, event.recipients)
+        if len(mail.ids) == 1 or not mail.recipients:  # requeued it has another always_bcc, and is without who got it
+            mail.recipients = max(mail.recipients, event.recipients)
         if mail.rest == "held":
             mail.rest = "queued"
         for person in mail.people:
@@ -433,4 +373,3 @@ _GOES_ON: dict[type, Callable[[Lives, Mail, Any, float], None]] = {
     ev.TurnedAway: Lives._turned_away,
     ev.Discarded: Lives._discarded,
 }
-

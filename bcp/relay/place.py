@@ -50,10 +50,10 @@ class Place:
     last: float = 0.0
     """When the line before was written."""
 
-    def find(self, head: bytes) -> Stream | None:
-        """Of the contents that begin so, the one that is known best."""
+    def find(self, head: bytes) -> list[Stream]:
+        """The contents that begin so, the one that was read furthest first."""
         found = [s for s in self.streams if s.head_size and s.begins(head)]
-        return max(found, key=lambda s: s.head_size, default=None)
+        return sorted(found, key=lambda s: -s.offset)
 
     def add(self, stream: Stream) -> Stream:
         """Another content. The oldest ones that are not written to are forgotten."""

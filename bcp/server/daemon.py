@@ -16,6 +16,7 @@ from bcp.kernel.errors import BcpError, Refused
 from bcp.server.core import Core, Loop, kept
 from bcp.server.ground import ground_of
 from bcp.server.keys import signing_key
+from bcp.server.parts.account import Accountant
 from bcp.server.parts.act import Actor
 from bcp.server.parts.ask import Asker
 from bcp.server.parts.conduct import Conductor
@@ -72,6 +73,7 @@ class Daemon:
             core.changed,
             lambda at, count: note_mails(core.state, at, count),
         )
+        self.accountant = Accountant(core.clock, lambda: self.app.running.books, self.conductor.holds)
         self.loops: list[tuple[str, Loop]] = [
             ("watch", looking.watch),
             ("look", looking.when_wanted),
@@ -80,6 +82,7 @@ class Daemon:
             ("told", self.told.run),
             ("runs", self.minder.run),
             ("mails", self.mails.run),
+            ("account", self.accountant.run),
             ("warmth", Warmth(core).run),
         ]
         if (wanted := core.settings.heartbeat) is not None:

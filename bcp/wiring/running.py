@@ -30,6 +30,7 @@ from bcp.wiring.facts import FACTS_LAST_S, facts_of, switch_time
 from bcp.wiring.forecast import LOOKED_AT, approval_waits, class_of, expected, ttls_of
 from bcp.wiring.onset import onset_of
 from bcp.wiring.people import People
+from bcp.wiring.relay_books import DrainBooks, RelayBooks
 from bcp.wiring.services import Replies, SitePages
 from bcp.wiring.watching import Watching
 from bcp.wiring.world import UNMOVED, World
@@ -66,6 +67,11 @@ class Running:
     def room(self) -> SqliteState:
         """The store room: everything durable, in the state folder."""
         return SqliteState(self.configuration.state)
+
+    @cached_property
+    def books(self) -> RelayBooks:
+        """What the agents on our relays told."""
+        return RelayBooks(self.configuration, self.world, self.clock)
 
     def cards(self, query: RunQuery) -> list[RunCard]:
         """Runs as the index knows them, the newest first: asked for, never searched in a window."""
@@ -145,6 +151,7 @@ class Running:
             halt=halt,
             answers=Replies(self.people, world),
             drains=DrainFiles(self.configuration.state),
+            books=DrainBooks(self.books, self.runs),
         )
         return real if writes else _read_only(real, courier)
 

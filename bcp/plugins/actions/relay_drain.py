@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bcp.contracts.action import Access, Action, ActionPlugin, Finding, Happened, Outcome, Proposal, StepInfo
@@ -11,7 +11,7 @@ from bcp.contracts.drain import Shaped
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.relay import QueuedMail, Relay, taken_on_word
 from bcp.contracts.relay_machine import DrainSettings
-from bcp.contracts.services import Services
+from bcp.contracts.services import Drained, Services
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
 from bcp.kernel.units import format_duration
@@ -71,14 +71,20 @@ class Drain(Action[DrainArgs]):
                     note += f"; draining them: {forecast(mails, shape)}"
             except (Transient, InDoubt) as error:
                 note = f"it is not known what {args.relay} holds: {error.message}"
-        if word := taken_on_word(relay):
-            note += f"; {word}"
+        notes = tuple(n for n in (note, services.books.says(args.relay), taken_on_word(relay)) if n)
         empty = dict.fromkeys(("recipients", "bounced", "unaccounted", "left"), 0)
         return Proposal(
-            notes=(note,), outputs={"seen": waiting, "sent": waiting, **empty, "arrivals": [], "by_name": []}
+            notes=notes, outputs={"seen": waiting, "sent": waiting, **empty, "arrivals": [], "by_name": []}
         )
 
     async def perform(self, args: DrainArgs, services: Services, step: StepInfo) -> Outcome:
+        """Drain, then account: by the agent's ledger where the relay has one, else by its queue and its log."""
+        done = await self._drain(args, services)
+        first = min((*(done.outputs.get("arrivals") or ()), services.run.started or services.clock.now()))
+        told = await services.books.drained(args.relay, sorted(_domains(args, services)), services.run.id, first)
+        return done if told is None else _by_ledger(done, told)
+
+    async def _drain(self, args: DrainArgs, services: Services) -> Outcome:
         """Ask, look, repeat, until nothing was left for the quiet time."""
         relay, clock = _relay(args, services), services.clock
         domains = args.domains or list(services.domains)
@@ -156,6 +162,20 @@ class Drain(Action[DrainArgs]):
 def _shape(relay: Relay) -> DrainSettings | None:
     """How a relay is drained mail by mail; ``None``: all at once."""
     return relay.shape if isinstance(relay, Shaped) and relay.can_release else None
+
+
+def _by_ledger(done: Outcome, told: Drained) -> Outcome:
+    """The same drain, counted by the relay's agent: it saw every mail, and the looks at the queue did not."""
+    counted = {
+        "recipients": told.accepted,
+        "sent": told.sent,
+        "bounced": told.bounced,
+        "unaccounted": told.unaccounted,
+        "left": told.left,
+        "by_name": list(told.by_name),
+    }
+    summary = "; ".join((told.summary, *told.warnings))
+    return replace(done, summary=summary, outputs={**done.outputs, **counted}, changed=bool(told.accepted))
 
 
 def _relay(args: DrainArgs, services: Services) -> Relay:

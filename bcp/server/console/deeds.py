@@ -172,8 +172,14 @@ async def give_word(site: Site, request: Request, session: Session, form: Form) 
 
 async def close(site: Site, request: Request, session: Session, form: Form) -> Response:
     """A person says that an outage is over."""
-    wanted = incidents.Close(str(request.path_params["incident"]), field(form, "reason"))
-    found = await incidents.close(site.daemon.ground(), who_sits(session), wanted)
+    incident = str(request.path_params["incident"])
+    wanted = incidents.Close(incident, field(form, "reason"), field(form, "unaccounted"))
+    try:
+        found = await incidents.close(site.daemon.ground(), who_sits(session), wanted)
+    except Refused as error:
+        if error.rule != "mail-unaccounted":
+            raise
+        return to(f"/incidents/{incident}?mails=1", error.message)
     site.daemon.hub.changed()
     return to(f"/incidents/{found.id}", "It is closed.")
 

@@ -158,7 +158,8 @@ def to(path: str, done: str = "") -> Response:
     """Go there next, and say what was done."""
     from urllib.parse import quote
 
-    return RedirectResponse(path + (f"?done={quote(done)}" if done else ""), 303)
+    sign = "&" if "?" in path else "?"
+    return RedirectResponse(path + (f"{sign}done={quote(done)}" if done else ""), 303)
 
 
 def guarded(role: str, view: View) -> Callable[[Request], Awaitable[Response]]:

@@ -46,6 +46,7 @@ async def incident(site: Site, request: Request, session: Session) -> Response:
         "asked": asked,
         "alerts": alerts,
         "runs": runs,
+        "mails": "mails" in request.query_params,
         **word_form(site),
     }
     return part(site, request, session, "incident.html", "_incident.html", values)

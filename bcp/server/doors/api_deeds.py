@@ -175,8 +175,9 @@ async def words(daemon: TheDaemon, _: Reader) -> list[WordOut]:
 
 @router.post("/incidents/{incident}/close", summary="Close an incident by hand")
 async def close(daemon: TheDaemon, token: Operator, incident: Id, body: CloseIn) -> IncidentOut:
-    """With a reason, when no run of it stands."""
-    found = await incidents.close(daemon.ground(), who_has(token), incidents.Close(incident, body.reason))
+    """With a reason, when no run of it stands; and another one where the fate of some mails is not known."""
+    wanted = incidents.Close(incident, body.reason, body.unaccounted)
+    found = await incidents.close(daemon.ground(), who_has(token), wanted)
     daemon.hub.changed()
     return incident_out(found)
 

@@ -280,6 +280,8 @@ class CloseIn(Out):
     """A person says that an outage is over."""
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
+    unaccounted: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
+    """Why it is over although the fate of some mails is not known."""
 
 
 IncidentFull.model_rebuild()

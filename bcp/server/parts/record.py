@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from bcp.deeds.unaccounted import ask_and_count
 from bcp.detect.course import Course
 from bcp.detect.decide import TITLES, Decision
 from bcp.incident.model import Incident
+from bcp.kernel.errors import BcpError
 from bcp.kernel.units import format_duration
 from bcp.server.core import Core
+
+COUNT_EVERY_S = 60.0
+"""How often mails are counted while an incident waits for nothing else."""
 
 
 class Recorder:
@@ -22,7 +27,8 @@ class Recorder:
         """The incident as it was written last; ``None`` when it is over."""
         self._last = ""
         """Its id, also when it is over."""
-        self._begun = False
+        self._begun = self._missing = False
+        self._counted, self._said = -COUNT_EVERY_S, ""
 
     @property
     def course(self) -> Course:
@@ -108,7 +114,7 @@ class Recorder:
         course, fields = self.course, dict[str, Any]()
         if found.state == "down" and found.classes and found.classes != row.classes:
             fields |= {"classes": found.classes, "title": title_of(found)}
-        if course.record not in {"none", row.state}:
+        if course.record not in {"none", row.state} and not await self._waits(row):
             fields |= {"state": course.record}
             if not getattr(row, course.record, 1.0):
                 fields |= {course.record: self.clock.now()}
@@ -124,6 +130,26 @@ class Recorder:
         await self.core.do(lambda b: b.change(row.id, "moved", actor, fields=fields, **data))
         self.core.changed()
         return await self.core.do(lambda b: b.incident(row.id))
+
+    async def _waits(self, row: Incident) -> bool:
+        """Is it over, but for mails whose fate nobody knows? It is closed when they are accounted for."""
+        if self.course.record != "closed" or row.state not in {"opened", "declared", "resolved"}:
+            return False
+        now = self.clock.monotonic()
+        if now - self._counted < COUNT_EVERY_S:
+            return self._missing
+        self._counted = now
+        try:
+            found = await ask_and_count(self.core.app, row)
+        except BcpError as error:
+            text, self._missing = f"it cannot be counted: {error.message}", True
+        else:
+            text, self._missing = found.text(), found.any
+        if self._missing and text != self._said:
+            self._said = text
+            await self.core.do(lambda b: b.note("not_closed", row.id, "bcp", text=text))
+            self.core.changed()
+        return self._missing
 
     def _why(self, course: Course, found: Decision) -> str:
         if course.record == "closed":

@@ -21,8 +21,8 @@ SCHEMA = Schema(
     (
         """
 create table meta(key text primary key, value text not null) without rowid;
-create table mail(uid text primary key, over integer not null, last real not null, changed integer not null,
-  body text not null);
+create table mail(uid text primary key, over integer not null, taken integer not null, last real not null,
+  changed integer not null, body text not null);
 create index mail_changed on mail(changed);
 create index mail_open on mail(last) where over = 0;
 create table life(key text primary key, uid text not null) without rowid;
@@ -40,6 +40,8 @@ class Kept(NamedTuple):
     key: str
     """The queue id that it has now."""
     over: bool
+    taken: bool
+    """Was it accepted?"""
     last: float
     body: str
 
@@ -73,9 +75,11 @@ class AgentStore:
         return str(row[0]) if row else ""
 
     def open_before(self, last: float) -> list[str]:
-        """Messages that are not over and of which nothing was heard since."""
+        """Messages in the queue of which nothing was heard since."""
         with _storage(self.path):
-            rows = self._db.execute("select body from mail where over = 0 and last < ?", (last,)).fetchall()
+            rows = self._db.execute(
+                "select body from mail where over = 0 and taken = 1 and last < ?", (last,)
+            ).fetchall()
         return [str(r[0]) for r in rows]
 
     def keep(self, values: Iterable[tuple[str, str]], mails: Sequence[Kept]) -> None:
@@ -84,9 +88,10 @@ class AgentStore:
             changed = 1 + int(self._db.execute("select max(changed) from mail").fetchone()[0] or 0)
             self._db.executemany("insert or replace into meta values (?, ?)", list(values))
             self._db.executemany(
-                "insert into mail(uid, over, last, changed, body) values (?, ?, ?, ?, ?) on conflict(uid) do update"
-                " set over = excluded.over, last = excluded.last, changed = excluded.changed, body = excluded.body",
-                [(m.uid, m.over, m.last, changed, m.body) for m in mails],
+                "insert into mail(uid, over, taken, last, changed, body) values (?, ?, ?, ?, ?, ?) on conflict(uid) do"
+                " update set over = excluded.over, taken = excluded.taken, last = excluded.last,"
+                " changed = excluded.changed, body = excluded.body",
+                [(m.uid, m.over, m.taken, m.last, changed, m.body) for m in mails],
             )
             self._db.executemany("insert or replace into life values (?, ?)", [(m.key, m.uid) for m in mails])
 
@@ -105,17 +110,16 @@ class AgentStore:
         return bytes(row[0]) if row else b""
 
     def changes(self, after: int, most: int) -> tuple[list[str], int]:
-        """Messages that changed after this, about so many, and up to which change they go: never half of a change."""
+        """Accepted messages that changed after this, about so many, and up to which change they go; none in half."""
         with _storage(self.path):
             query = "select changed from mail where changed > ? order by changed limit 1 offset ?"
             row = self._db.execute(query, (after, most)).fetchone()
             upto = max(int(row[0]) - 1, after + 1) if row else None
             where = "changed > ?" if upto is None else "changed > ? and changed <= ?"
             given = (after,) if upto is None else (after, upto)
-            rows = self._db.execute(f"select body, changed from mail where {where} order by changed", given).fetchall()  # noqa: S608
-        if not rows:
-            return [], after
-        return [str(r[0]) for r in rows], int(rows[-1][1])
+            found = self._db.execute(f"select body, taken from mail where {where} order by changed", given).fetchall()  # noqa: S608
+            last = int(self._db.execute("select max(changed) from mail").fetchone()[0] or after)
+        return [str(body) for body, taken in found if taken], last if upto is None else upto
 
     def add_batch(self, seq: int, upto: int, body: bytes, values: Iterable[tuple[str, str]] = ()) -> None:
         """Keep a batch before it leaves: whoever asks again gets the same bytes."""
@@ -142,7 +146,7 @@ class AgentStore:
         with _storage(self.path), self._all_or_nothing():
             upto = int(self._db.execute("select coalesce(max(upto), 0) from batch").fetchone()[0])
             done = self._db.execute(
-                "delete from mail where over = 1 and last < ? and changed <= ?",
+                "delete from mail where last < ? and (over = 1 or taken = 0) and changed <= ?",
                 (before, upto),
             )
             self._db.execute("delete from life where uid not in (select uid from mail)")
@@ -170,4 +174,5 @@ def _storage(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StorageError(f"{path} cannot be used: {error}", hint="Is the disk full? Nothing is lost: it is tried again.") from error
+        hint = "Is the disk full? Nothing is lost: it is tried again."
+        raise StorageError(f"{path} cannot be used: {error}", hint=hint) from error

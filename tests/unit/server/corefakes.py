@@ -49,6 +49,7 @@ class Running:
 
     def __init__(self) -> None:
         self.all: list[RunCard] = []
+        self.books = SimpleNamespace(agents={}, without=[])
         self.views: dict[str, Any] = {}
         self.told: list[tuple[Any, ...]] = []
 

@@ -1,0 +1,123 @@
+"""Mails whose fate is not known: an incident with such mails is not over, unless a named person says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bcp.contracts.relay_ledger import MAIL, UNSEEN, WAITING, Fate, Wanted
+from bcp.engine.store import RunView
+from bcp.incident.model import Incident
+from bcp.kernel.errors import BcpError
+from bcp.wiring import App
+from bcp.wiring.relay_books import RelayBooks
+
+BEFORE_S = 3600.0
+"""Mail that the relay accepted so long before the incident was opened belongs to it: an outage is noticed late."""
+NAMED = 100
+"""Recipients that are named in the record."""
+SILENT_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unaccounted:
+    """``people`` recipients, the first of them ``names``; ``silent``: relays that could not be asked."""
+
+    people: int = 0
+    names: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Is there something that nobody knows?"""
+        return bool(self.people or self.silent)
+
+    def text(self) -> str:
+        """One sentence."""
+        parts = []
+        if self.people:
+            more = f" and {self.people - 3} more" if self.people > 3 else ""
+            parts.append(f"the fate of {self.people} recipient(s) is not known: {', '.join(self.names[:3])}{more}")
+        parts += [f"the agent of {name} was not heard: what it took is not known" for name in self.silent]
+        return "; ".join(parts)
+
+    def data(self) -> dict[str, Any]:
+        """For the chain."""
+        return {"unaccounted": self.people, "names": list(self.names[:NAMED]), "silent": list(self.silent)}
+
+
+async def ask_and_count(app: App, found: Incident) -> Unaccounted:
+    """Ask the agents, then count. Raises ``StorageError``."""
+    books = app.running.books
+    if books.agents:
+        await books.pull()
+    return await asyncio.to_thread(count, app, found)
+
+
+def count(app: App, found: Incident) -> Unaccounted:
+    """From what is here: the ledger of relays with agents, and what drains of its runs counted on the others."""
+    books, since = app.running.books, max(0.0, found.opened - BEFORE_S)
+    names, people, silent = list[str](), 0, list[str]()
+    if books.agents:
+        people, names = _in_ledger(books, since)
+        heard = {s.relay: s.heard for s in books.ledger.sources()}
+        now = app.clock.now()
+        silent = [n for n in books.agents if _moved(app, found) and now - heard.get(n, 0.0) > SILENT_S]
+    if books.without:
+        drained = list(_drained(app, found))
+        people += sum(n for n, _ in drained)
+        names += [name for _, some in drained for name in some]
+    return Unaccounted(people, tuple(names), tuple(silent))
+
+
+def _in_ledger(books: RelayBooks, since: float) -> tuple[int, list[str]]:
+    """What relays still have for us, whenever it came, and what vanished since."""
+    domains, relays = tuple(d.name for d in books.world.settings.domains), tuple(books.agents)
+    people, names = 0, list[str]()
+    for statuses, begin in ((WAITING, 0.0), (("unknown",), since)):
+        wanted = Wanted(relays, domains, begin, statuses=statuses, kinds=(MAIL, UNSEEN))
+        people += books.ledger.count(wanted)
+        names += [_name(f) for f in books.ledger.fates(wanted, limit=NAMED)]
+    return people, names
+
+
+def _name(f: Fate) -> str:
+    return f"{f.recipient or f'{f.people} recipient(s) without a name'} ({f.status}, {f.relay} {f.queue_id})"
+
+
+def _views(app: App, found: Incident) -> Iterator[RunView]:
+    """The incident's runs, and those that went back from them; one that cannot be read tells nothing."""
+    runs = app.running.runs
+    for name in found.runs:
+        try:
+            yield runs.view(name, effects=False)
+            for child in runs.children(name):
+                yield runs.view(child.id, effects=False)
+        except BcpError:
+            continue
+
+
+def _moved(app: App, found: Incident) -> bool:
+    """Did a run of it move MX to the relay? One that cannot be read is taken for one that did."""
+    for name in found.runs:
+        try:
+            if app.running.runs.card(name).moved_at > 0:
+                return True
+        except BcpError:
+            return True
+    return False
+
+
+def _drained(app: App, found: Incident) -> Iterator[tuple[int, list[str]]]:
+    """What drains could not account for, by a relay's own log. Of one step the newest drain knows best."""
+    newest: dict[str, tuple[float, dict[str, Any]]] = {}
+    for view in _views(app, found):
+        for step in view.state.steps.values():
+            if "unaccounted" in step.outputs and step.ended >= newest.get(step.id, (0.0, {}))[0]:
+                newest[step.id] = (step.ended, dict(step.outputs))
+    for _, outputs in newest.values():
+        missing = int(outputs.get("unaccounted") or 0) + int(outputs.get("left") or 0)
+        if missing:
+            yield missing, [str(n) for n in outputs.get("by_name") or ()]

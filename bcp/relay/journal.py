@@ -1,0 +1,112 @@
+"""journald as what lines come from: ``journalctl -o json``, from a remembered cursor.
+
+It is asked for the entry of the cursor itself, too (``--cursor``): an entry that is not there any more means that the
+journal was cut, and that what came next may be missing. ``--after-cursor`` would go on without a word.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+
+from bcp.relay.follow import CHUNK, Piece
+from bcp.relay.place import Place
+
+FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_SOURCE_REALTIME_TIMESTAMP"
+_READ = ("--output=json", "--no-pager", "--quiet", "--follow", "--lines=all", f"--output-fields={FIELDS}")
+COMMAND = ("journalctl", *_READ, "SYSLOG_FACILITY=2")
+"""Facility 2 is mail (RFC 5424, table 1)."""
+
+
+class Journal:
+    """``command``: begins with the program; what follows is where to begin."""
+
+    def __init__(
+        self,
+        place: Place,
+        say: Callable[[str, str], None],
+        back_s: float = 7 * 86_400.0,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self.place, self._say, self._back, self._command = place, say, back_s, tuple(command)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._buffer = b""
+        self._cursor = ""
+        """The entry that has to come first; empty: none has to."""
+        self.problem = ""
+
+    def pieces(self, now: float) -> Iterator[Piece]:
+        """What the journal has now."""
+        if self._process is None and not self._start(now):
+            return
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        while True:
+            try:
+                raw = os.read(process.stdout.fileno(), CHUNK)
+            except BlockingIOError:
+                return
+            if not raw:
+                self._ended(process)
+                return
+            self._buffer += raw
+            end = self._buffer.rfind(b"\n") + 1
+            lines, self._buffer = self._buffer[:end].split(b"\n")[:-1], self._buffer[end:]
+            if lines := self._after(lines):
+                self.place.cursor = _cursor(lines[-1]) or self.place.cursor
+                yield Piece(lines)
+
+    def _start(self, now: float) -> bool:
+        start = f"--cursor={self.place.cursor}" if self.place.cursor else f"--since=@{int(now - self._back)}"
+        try:
+            self._process = subprocess.Popen(
+                [*self._command, start], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+        except OSError as error:
+            self.problem = f"{self._command[0]}: {error.strerror}"
+            return False
+        assert self._process.stdout is not None
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._buffer, self._cursor, self.problem = b"", self.place.cursor, ""
+        return True
+
+    def _after(self, lines: list[bytes]) -> list[bytes]:
+        """Without the entry that was read already."""
+        if not lines or not self._cursor:
+            return lines
+        wanted, self._cursor = self._cursor, ""
+        if _cursor(lines[0]) == wanted:
+            return lines[1:]
+        self._say("log-lost", "the journal was cut before it was read: what came next may be missing")
+        return lines
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> None:
+        code = process.wait()
+        said = process.stderr.read(2000).decode("utf-8", "replace").strip() if process.stderr else ""
+        self.problem = f"{self._command[0]} ended with {code}: {said[-200:]}"
+        if code and self.place.cursor and "cursor" in said:
+            self._say("log-lost", "the journal does not know the place any more; it is read from its beginning")
+            self.place.cursor = ""
+        self.close()
+
+    def close(self) -> None:
+        """End the program."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdout, self._process.stderr):
+                if pipe is not None:
+                    pipe.close()
+        self._process = None
+
+
+def _cursor(line: bytes) -> str:
+    try:
+        return str(json.loads(line)["__CURSOR"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""

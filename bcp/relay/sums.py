@@ -1,0 +1,207 @@
+"""The account of a relay: what it accepted, and what became of each recipient, so that the ends meet. Pure.
+
+``accepted = delivered + bounced + expired + removed + waiting + unknown``, in recipients. The ends meet when nothing is
+unknown and nothing is known to be missing from the ledger.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bcp.contracts.relay_ledger import COPY, MAIL, OWN, UNSEEN, Fate, Remark, Source, Total
+from bcp.kernel.clock import iso
+
+GROUPS: Mapping[str, str] = {
+    "sent": "delivered",
+    "bounced": "bounced",
+    "expired": "expired",
+    "removed": "removed",
+    "queued": "waiting",
+    "deferred": "waiting",
+    "held": "held",
+    "unknown": "unknown",
+}
+"""Fates as the account names them. ``waiting`` and ``held`` are still at the relay."""
+NAMES = ("delivered", "bounced", "expired", "removed", "held", "waiting", "unknown")
+GAPS = frozenset({"log-lost", "log-altered", "batch-gap", "batch-chain", "batch-altered", "batch-forged"})
+"""Remarks after which the ledger may lack something that the relay did."""
+SILENT_S = 900.0
+SKEWED_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """Recipients accepted in the hour that begins ``at`` (epoch seconds), by what became of them."""
+
+    at: int
+    fates: Mapping[str, int]
+
+    @property
+    def accepted(self) -> int:
+        """All of them."""
+        return sum(self.fates.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Everything in recipients."""
+
+    fates: Mapping[str, int]
+    """By the names in ``NAMES``."""
+    untold: int = 0
+    """Bounced or expired, and the sender was not told, or the bounce could not be delivered."""
+    doubled: int = 0
+    perhaps_doubled: int = 0
+    """Delivered after a try that the next hop may have taken, too."""
+    perhaps_delivered: int = 0
+    """Not delivered as far as the relay knows, after a try that the next hop may have taken."""
+    late: int = 0
+    """Accepted after MX was switched back."""
+    copies: int = 0
+    own: int = 0
+    unseen: int = 0
+    """Of messages whose acceptance nobody saw; they are not among the accepted."""
+    hours: tuple[Hour, ...] = ()
+    by_name: tuple[Fate, ...] = ()
+    """Who did not get a mail, or is not known to have got it."""
+    warnings: tuple[str, ...] = ()
+    """What may be missing from all of this."""
+    relays: tuple[str, ...] = ()
+    codes: tuple[str, ...] = field(default=())
+
+    @property
+    def accepted(self) -> int:
+        """What the relay took responsibility for."""
+        return sum(self.fates.values())
+
+    @property
+    def open(self) -> int:
+        """Whose fate is not known: still at the relay, or gone without a word."""
+        return sum(self.fates.get(n, 0) for n in ("held", "waiting", "unknown"))
+
+    @property
+    def meets(self) -> bool:
+        """Does every recipient have a fate, and is nothing known to be missing?"""
+        return not self.fates.get("unknown") and not set(self.codes) & GAPS
+
+    def summary(self) -> str:
+        """One sentence."""
+        said = ", ".join(f"{self.fates[n]} {n}" for n in NAMES if self.fates.get(n))
+        return f"{self.accepted} recipient(s) accepted{': ' if said else ''}{said}"
+
+    def to_data(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "relays": list(self.relays),
+            "accepted": self.accepted,
+            **{n: self.fates.get(n, 0) for n in NAMES},
+            "open": self.open,
+            "ends_meet": self.meets,
+            "sender_not_told": self.untold,
+            "doubled": self.doubled,
+            "perhaps_doubled": self.perhaps_doubled,
+            "perhaps_delivered": self.perhaps_delivered,
+            "late": self.late,
+            "copies": self.copies,
+            "own": self.own,
+            "acceptance_not_seen": self.unseen,
+            "hours": [{"hour": iso(h.at), "accepted": h.accepted, **h.fates} for h in self.hours],
+            "by_name": [fate_data(f) for f in self.by_name],
+            "warnings": list(self.warnings),
+        }
+
+
+def account(
+    totals: Sequence[Total],
+    *,
+    doubled: int = 0,
+    risky: int = 0,
+    perhaps: int = 0,
+    late: int = 0,
+    by_name: Sequence[Fate] = (),
+    sources: Sequence[Source] = (),
+    remarks: Sequence[Remark] = (),
+    silent: Sequence[str] = (),
+    now: float,
+) -> Account:
+    """Sum up. ``silent``: relays that have an agent which was never heard."""
+    kinds: Counter[str] = Counter()
+    fates: Counter[str] = Counter()
+    hours: dict[int, Counter[str]] = {}
+    untold = 0
+    for t in totals:
+        kinds[t.kind] += t.people
+        if t.kind == MAIL:
+            name = GROUPS.get(t.status, "unknown")
+            fates[name] += t.people
+            hours.setdefault(t.hour, Counter())[name] += t.people
+            untold += t.people if name in {"bounced", "expired"} and t.told in {"no", "failed"} else 0
+    return Account(
+        fates=dict(fates),
+        untold=untold,
+        doubled=doubled,
+        perhaps_doubled=risky,
+        perhaps_delivered=perhaps,
+        late=late,
+        copies=kinds[COPY],
+        own=kinds[OWN],
+        unseen=kinds[UNSEEN],
+        hours=tuple(Hour(at, dict(found)) for at, found in sorted(hours.items())),
+        by_name=tuple(by_name),
+        warnings=tuple(_warnings(sources, remarks, silent, now)),
+        relays=tuple(s.relay for s in sources),
+        codes=tuple(dict.fromkeys([r.code for r in remarks] + ["agent-silent"] * bool(silent))),
+    )
+
+
+def _warnings(sources: Sequence[Source], remarks: Sequence[Remark], silent: Sequence[str], now: float) -> list[str]:
+    said = [f"{name}: its agent was never heard: what it took is not in here" for name in silent]
+    for s in sources:
+        if now - s.heard > SILENT_S:
+            said.append(f"{s.relay}: its agent was heard last at {iso(s.heard)}: what it took since is not in here")
+        elif s.read and s.heard + s.skew - s.read > SILENT_S:
+            said.append(f"{s.relay}: its agent has not read the log since {iso(s.read)}")
+        if s.problem:
+            said.append(f"{s.relay}: its agent cannot read: {s.problem}")
+        if abs(s.skew) >= SKEWED_S:
+            said.append(f"{s.relay}: its clock is {s.skew:+.0f} s off ours; times here are by its clock")
+        if s.counted:
+            said.append(f"{s.relay}: lines of its log that could not be used: {s.counted}")
+    return said + [f"{r.relay}: {iso(r.at)}: {r.text} [{r.code}]" for r in remarks]
+
+
+def line_of(f: Fate) -> str:
+    """A row in words."""
+    who = f.recipient or f"{f.people} recipient(s) without a name"
+    told = {"no": ", the sender was not told", "failed": ", the bounce failed", "told": ", the sender was told"}
+    return f"{f.queue_id} to {who}: {f.status}{told.get(f.told, '')} {f.answer}".strip()
+
+
+def fate_data(f: Fate) -> dict[str, Any]:
+    """One row as JSON and CSV have it."""
+    return {
+        "relay": f.relay,
+        "queue_id": f.queue_id,
+        "accepted": iso(f.taken or None),
+        "from": f.sender,
+        "recipient": f.recipient,
+        "delivered_to": f.to,
+        "status": f.status,
+        "at": iso(f.at or None),
+        "answer": f.answer,
+        "next_hop": f.via,
+        "remote_id": f.remote_id,
+        "sender_told": f.told,
+        "people": f.people,
+        "tries": f.tries,
+        "doubled": f.doubled,
+        "perhaps_doubled": f.risky > 0 and f.status == "sent",
+        "message_id": f.message_id,
+        "size": f.size,
+        "client": f.client,
+        "tls": f.tls,
+        "kind": f.kind,
+    }
