@@ -13,6 +13,6 @@ def register(app: typer.Typer) -> None:
         help="The backup relay: its agent, its mails, the account.", no_args_is_help=True, rich_markup_mode=None
     )
     # Whoever has commands of this group adds their module here.
-    for module in (relay_kit, relay_recipients, relay_drain, relay_agent, relay_books):
+    for module in (relay_agent, relay_books, relay_kit, relay_recipients, relay_drain):
         module.register(group)
     app.add_typer(group, name="relay")

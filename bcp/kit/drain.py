@@ -21,11 +21,11 @@ WELL, ILL = 0.02, 0.10
 """Shares of throttled answers below which the rate doubles, and above which it halves."""
 NEAR = 0.98
 """So near the ceiling is driven."""
-AGAIN = 4
+AGAIN = 3
 """After so many steps without trouble at the ceiling a little more is tried."""
-MORE = 1.1
+MORE = 1.05
 BURST_S = 60.0
-AHEAD_S = 30.0
+AHEAD_S = 10.0
 """Mails on their way: no more than so many seconds' worth, and ``AHEAD`` at least. Postfix may be the slower one."""
 AHEAD = 20
 LATE_S = 3.0

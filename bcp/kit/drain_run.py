@@ -14,7 +14,7 @@ from bcp.kernel.errors import BcpError, InDoubt, Refused, Transient
 from bcp.kernel.units import format_duration
 from bcp.kit.drain import Controller
 
-TICK_S = 0.5
+TICK_S = 0.25
 LOOK_S = 2.0
 BUSY = 4
 """A look that took so long is repeated after so many times its length: the relay has other things to do."""

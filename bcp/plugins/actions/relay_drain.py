@@ -71,9 +71,7 @@ class Drain(Action[DrainArgs]):
                     note += f"; draining them: {forecast(mails, shape)}"
             except (Transient, InDoubt) as error:
                 note = f"it is not known what {args.relay} holds: {error.message}"
-        if word := taken_on_word(relay):
-            note += f"; {word}"
-        notes = tuple(n for n in (note, _books(services).says(args.relay)) if n)
+        notes = tuple(n for n in (note, _books(services).says(args.relay), taken_on_word(relay)) if n)
         empty = dict.fromkeys(("recipients", "bounced", "unaccounted", "left"), 0)
         return Proposal(notes=notes, outputs={"seen": waiting, "sent": waiting, **empty, "arrivals": [], "by_name": []})
 

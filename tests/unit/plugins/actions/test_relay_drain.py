@@ -9,13 +9,15 @@ from types import SimpleNamespace
 import pytest
 
 from bcp.contracts.action import StepInfo
+from bcp.contracts.drain import NoBook
 from bcp.contracts.relay import MailFate, QueuedMail
-from bcp.contracts.services import Drained
+from bcp.contracts.services import Drained, NoBooks
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
 from bcp.plugins.actions.relay_drain import Drain, DrainArgs
 from bcp.testing.clock import FakeClock
 
 STEP = StepInfo("drain", "run/drain#0")
+QUIET = {"run": SimpleNamespace(started=0.0, id="run"), "books": NoBooks(), "drains": NoBook()}
 
 
 def mail(ident, *recipients, arrived=1.0):
@@ -53,7 +55,7 @@ class Scripted:
 def drained(relay, **args):
     """The outcome."""
     clock = FakeClock()
-    services = SimpleNamespace(clock=clock, relays={"r": relay}, domains={"x.example": 1})
+    services = SimpleNamespace(**QUIET, clock=clock, relays={"r": relay}, domains={"x.example": 1})
     return asyncio.run(Drain().perform(DrainArgs(relay="r", **args), services, STEP))
 
 
@@ -132,7 +134,7 @@ def test_plan_says_what_it_knows() -> None:
     """Not zero where nobody looked."""
 
     def notes(relay):
-        services = SimpleNamespace(clock=FakeClock(), relays={"r": relay}, domains={"x.example": 1})
+        services = SimpleNamespace(**QUIET, clock=FakeClock(), relays={"r": relay}, domains={"x.example": 1})
         return asyncio.run(Drain().plan(DrainArgs(relay="r"), services, STEP)).notes[0]
 
     assert notes(Scripted([[mail("Q1", "a@x.example")]])) == "r holds 1 message(s) for us"
@@ -150,7 +152,7 @@ def test_unknown_relay() -> None:
 
 
 def services_of(relay, clock=None, domains=("x.example",)):
-    return SimpleNamespace(clock=clock or FakeClock(), relays={"r": relay}, domains=dict.fromkeys(domains, 1))
+    return SimpleNamespace(**QUIET, clock=clock or FakeClock(), relays={"r": relay}, domains=dict.fromkeys(domains, 1))
 
 
 @dataclass
@@ -286,7 +288,7 @@ def test_a_relay_that_is_not_configured() -> None:
 def test_a_plan_says_what_waits(relay, waiting, note) -> None:
     """As far as it is known; nothing is asked for."""
     found = asyncio.run(Drain().plan(DrainArgs(relay="r"), services_of(relay), STEP))
-    assert found.notes == (note,)
+    assert found.notes[0] == note and "has no agent" in found.notes[1]
     assert found.outputs == {
         "seen": waiting,
         "sent": waiting,
