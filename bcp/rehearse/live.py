@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +25,6 @@ from bcp.deeds import failback as going_back
 from bcp.deeds import plan as planning
 from bcp.deeds import run as running
 from bcp.deeds.exercises import LABS
-from bcp.detect.decide import Decision
 from bcp.drills.play import Play
 from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, Progress, nobody
@@ -35,47 +34,15 @@ from bcp.kernel.errors import BcpError, GateClosed
 from bcp.kernel.files import make_private
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded
-from bcp.rehearse.conduct import Conductor, real_trouble
+from bcp.rehearse.conduct import Conductor, inputs_for, real_trouble
 from bcp.rehearse.emulate import Kept, emulated
+from bcp.rehearse.played import PlayedLooker
 from bcp.wiring import App, make_app
 
 HOLD_S = 600.0
 WATCH_S = 10.0
 """How often the real service is looked at, and resolvers are asked."""
 BAD = frozenset({"down", "suspect"})
-
-
-class PlayedLooker:
-    """What the runs of the drill are told of the service."""
-
-    def __init__(self, letter: str, clock: Callable[[], float]) -> None:
-        self.letter, self._clock = letter, clock
-        self.since = 0.0
-        self.down = False
-
-    def decision(self) -> Decision:
-        """As a watch would say it."""
-        if not self.down:
-            return Decision("healthy", evidence=("exercise: the service is played as well",))
-        planes = {"E": ("dns",), "A": ("mailbox",), "C": ("outbound",), "D": ("auth",)}.get(self.letter, ("inbound",))
-        said = (f"exercise: class {self.letter} is played, nothing is broken",)
-        return Decision("down", (self.letter,), planes, self.since, said, "confirmed", action="switch", moves=True)
-
-    def break_(self) -> None:
-        """From now on it is down."""
-        self.since, self.down = self._clock(), True
-
-    async def verdict(self) -> Mapping[str, Any]:
-        """As the real looker says it."""
-        found = self.decision()
-        return {
-            "state": found.state, "class": found.outage_class, "planes": list(found.planes),
-            "evidence": list(found.evidence), "since": found.since or 0.0,
-        }  # fmt: skip
-
-    async def fresh(self) -> Mapping[str, Any]:
-        """The same."""
-        return await self.verdict()
 
 
 def only_volunteers(whole: Directory, volunteers: str) -> Directory:
@@ -149,7 +116,7 @@ class Live:
 
     async def _plan(self, app: App, loaded: Loaded, play: Play, parent: str) -> Plan:
         request = planning.request_for(
-            app, loaded, inputs=play.inputs if not parent else {}, kind="drill", initiator=self.conductor.actor,
+            app, loaded, inputs=inputs_for(loaded, play), kind="drill", initiator=self.conductor.actor,
             domains=play.domains, parent=parent,
         )  # fmt: skip
         made = await planning.make_plan(app, request)
