@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from bcp.detect.decide import Decision
@@ -15,6 +15,8 @@ class PlayedLooker:
         self.letter, self._clock = letter, clock
         self.since = 0.0
         self.down = False
+        self.real: Callable[[], Awaitable[Mapping[str, Any]]] | None = None
+        """Set when the exercise is over before its time: from then on the truth is told."""
 
     def decision(self) -> Decision:
         """As a watch would say it."""
@@ -30,6 +32,8 @@ class PlayedLooker:
 
     async def verdict(self) -> Mapping[str, Any]:
         """As the real looker says it."""
+        if self.real is not None:
+            return await self.real()
         found = self.decision()
         return {
             "state": found.state, "class": found.outage_class, "planes": list(found.planes),

@@ -140,3 +140,44 @@ def test_live_with_volunteers_alone(town: Lab, tmp_path: Path) -> None:
     assert counted["sms"] == sum(r["sent"] for r in sms) == len([r for r in sms if r["sent"]])
     assert {c["name"]: c["real"] for c in record["components"]}["DNS"] is True
     assert record["propagation"]
+
+
+def test_live_is_aborted_when_the_real_service_turns_bad(town: Lab, tmp_path: Path) -> None:
+    """Last: it leaves the domain on the relay, because mail is never moved into a path that fails."""
+    new = SECTIONS["Live, on a drill domain"][0]
+    assert type_(town, new).returncode == 0
+    log = tmp_path / "log"
+    played = subprocess.Popen(
+        [sys.executable, "-c", QUICK, "drill", "run", "last", "--no-plans"], cwd=town.folder,
+        env=environment(BCP_CONFIG=str(town.folder / "bcp.yaml")),
+        stdout=subprocess.PIPE, stderr=log.open("w"), stdin=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+
+    def until(words: str) -> None:
+        while words not in log.read_text() and played.poll() is None:
+            time.sleep(0.1)
+
+    until("waiting for 1 approval")
+    assert type_(town, SECTIONS["Live, on a drill domain"][2]).returncode == 0
+    until("holding")
+    town.order("refuse")
+    out, _ = played.communicate(timeout=200)
+    assert played.returncode == 1, log.read_text()
+    assert json.loads(out.splitlines()[-1])["outcome"] == "aborted"
+    assert "watch of the real service says" in log.read_text()
+    record = json.loads(type_(town, "bcp drill show last --output json").stdout)
+    assert {o["judged"] for o in record["objectives"]}.isdisjoint({"met"})
+    assert town.count()["mx"].startswith("10 mx.backup.test")
+    town.order("heal")
+
+
+QUICK = """
+import bcp.rehearse.live as live
+live.Live.__dataclass_fields__["watch_s"].default = 0.5
+live.Live.__init__.__defaults__ = tuple(
+    0.5 if d == live.WATCH_S else 8.0 if d == live.UNDO_S else d for d in live.Live.__init__.__defaults__
+)
+from bcp.cli.main import main
+raise SystemExit(main())
+"""
+"""The command, looking at the real service twice a second and giving people a few seconds to say yes."""
