@@ -68,7 +68,7 @@ async def refuses(app: Any, scope: Any) -> Any:
 
 
 async def hangs(app: Any, scope: Any) -> Any:
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()
 
 
 async def faulty(app: Any, scope: Any) -> Any:
