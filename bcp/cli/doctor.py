@@ -169,7 +169,7 @@ LINES = {"ok": "ok", "risk": "warn", "fail": "fail", "unknown": "warn"}
 """How a state of readiness stands in a line."""
 PLANNED = {"contacts", "audience-reach", "audience-channel", "approver-ways", "approvers-enough", "playbook",
            "shared-fate", "state-copy", "drill-age", "evidence-anchor"}  # fmt: skip
-"""What somebody has still to arrange. Doctor fails for what is broken; whether a playbook is ready says ``bcp ready``."""
+"""What somebody has still to arrange. Doctor fails for what is broken; ``bcp ready`` for these, too."""
 
 
 def _line(check: Promise) -> str:
