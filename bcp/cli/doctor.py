@@ -13,6 +13,7 @@ from bcp.kernel.errors import BcpError
 
 if TYPE_CHECKING:
     from bcp.contracts.channel import Check
+    from bcp.contracts.readiness import Check as Promise
     from bcp.wiring import App
 
 
@@ -162,11 +163,18 @@ async def _ready(app: App) -> list[Check]:
     from bcp.deeds.readiness.look import look
 
     found = await look(app)
-    return [Check(f"{c.code} {c.subject}".strip(), LINES[c.state], c.says, c.hint) for c in found.checks]
+    return [Check(f"{c.code} {c.subject}".strip(), _line(c), c.says, c.hint) for c in found.checks]
 
 
 LINES = {"ok": "ok", "risk": "warn", "fail": "fail", "unknown": "warn"}
 """How a state of readiness stands in a line."""
+PLANNED = {"contacts", "audience-reach", "audience-channel", "approver-ways", "approvers-enough", "playbook",
+           "shared-fate", "state-copy", "drill-age", "evidence-anchor"}  # fmt: skip
+"""What somebody has still to arrange. Doctor fails for what is broken; ``bcp ready`` for these, too."""
+
+
+def _line(check: Promise) -> str:
+    return "warn" if check.state == "fail" and check.code in PLANNED else LINES[check.state]
 
 
 async def _detection(app: App) -> list[Check]:

@@ -93,6 +93,11 @@ class Running:
         """What the agents on our relays told."""
         return RelayBooks(self.configuration, self.world, self.clock)
 
+    def rehearsed(self, playbook: str) -> float:
+        """When the last drill with this playbook ended, in epoch seconds; 0: there was none that came to its end."""
+        cards = self.cards(RunQuery(kind="drill", playbook=playbook, status={"done", "holding"}))
+        return max((c.ended or c.started for c in cards), default=0.0)
+
     def cards(self, query: RunQuery) -> list[RunCard]:
         """Runs as the index knows them, the newest first: asked for, never searched in a window."""
         return self.runs.cards(query)

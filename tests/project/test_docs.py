@@ -112,6 +112,7 @@ def test_messages_that_promise_one_segment_keep_it() -> None:
 
     values = {
         "ask": LONG["ask"],
+        "ready": LONG["ready"],
         "org": {
             "name": "Contoso Group",
             "hotline": "+49 30 12345678",

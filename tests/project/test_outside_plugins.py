@@ -106,12 +106,12 @@ def test_a_package_from_outside_is_used_through_the_command(place, installed) ->
         and "acme-bcp 1.0, API 1, preview" in said["plug-in channels/acme-pager"]["message"]
     )
     assert (
-        said["relay box queue"]["message"] == "0 queued"
-        and said["pager"]["state"] == "warn"
+        said["relay-queue box"]["message"] == "0 queued at box"
+        and said["channel pager"]["state"] == "warn"
         and said["hook bell"]["state"] == "ok"
         and said["caller phone"]["message"] == "acme-phone, its secrets can be read"
     )
-    assert any(s.startswith("mx corp.test") for s in said), sorted(said)
+    assert any(s.startswith("dns-reach corp.test") for s in said), sorted(said)
     linted = acme(place, installed, "playbook", "lint", "sound")
     assert "no action" not in linted.stdout + linted.stderr and "acme.siren" not in linted.stderr, linted.stderr
     looked = acme(place, installed, "probe", "acme-tap", "--with", "port=9")

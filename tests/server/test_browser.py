@@ -164,7 +164,7 @@ def test_an_outage_from_the_browser(world, browser, width, scheme) -> None:
     assert "index.html" in {p.name for p in (w.folder / "public").iterdir()}
     status, body = w.get("/status/index.html")
     assert status == 200 and len(body) > 500
-    for path in ("/incidents", "/runs", "/drills", "/history", "/audit", "/account", "/start"):
+    for path in ("/incidents", "/runs", "/drills", "/ready", "/history", "/audit", "/account", "/start"):
         page.goto(w.base + path)
         try:
             page.get_by_role("heading", level=1).wait_for()

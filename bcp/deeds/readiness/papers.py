@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from bcp.contracts.plugin import Model
 from bcp.contracts.readiness import NO_PLAYBOOK, Check
-from bcp.contracts.store import RunQuery
 from bcp.deeds.readiness.scope import Scope
 from bcp.kernel.errors import BcpError
 from bcp.kernel.secret import Secret
@@ -113,14 +112,8 @@ async def site(app: App, scope: Scope) -> list[Check]:
 async def drills(app: App, scope: Scope) -> list[Check]:
     """When each playbook was rehearsed last."""
     every = app.settings.readiness.drill_every
-    facts = (papers.DrillFacts(n, last_drill(app, n), every) for n in scope.titles)
+    facts = (papers.DrillFacts(n, app.running.rehearsed(n), every) for n in scope.titles)
     return [papers.drill(f, app.clock.now()) for f in facts]
-
-
-def last_drill(app: App, playbook: str) -> float:
-    """When the last drill with this playbook ended; 0: there was none. Taken from runs of the kind ``drill``."""
-    cards = app.running.cards(RunQuery(kind="drill", playbook=playbook))
-    return max((c.ended or c.started for c in cards if c.status in {"done", "holding"}), default=0.0)
 
 
 async def anchors(app: App, scope: Scope) -> list[Check]:

@@ -59,6 +59,13 @@ def test_every_check_of_readiness_is_a_line_with_its_hint(house, monkeypatch) ->
     ]
 
 
+def test_what_is_still_to_be_arranged_is_a_warning_of_doctor_and_a_failure_of_ready() -> None:
+    from bcp.contracts.readiness import Check as Promise
+
+    assert doctor._line(Promise("audience-reach", "oncall", "fail", "nobody")) == "warn"
+    assert doctor._line(Promise("relay-accepts", "r", "fail", "no")) == "fail"
+
+
 LEVELS = {"ok": "ok", "risk": "warn", "fail": "fail", "unknown": "warn"}
 
 

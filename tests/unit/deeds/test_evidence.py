@@ -478,6 +478,11 @@ def test_stamps_of_an_authority_prove_the_time_and_find_a_wrong_clock(tmp_path: 
     assert any("the clock went back in book" in f for f in found.findings)
     assert found.stamped is not None
     # whoever has our key and no authority cannot write it anew
+    pack = exported(made)
+    line = next(x for x in (pack / "README.txt").read_text().splitlines() if x.strip().startswith("openssl"))
+    done = subprocess.run(line.split(), cwd=pack, capture_output=True, text=True)  # as the page tells an auditor
+    assert done.returncode == 0 and "OK" in done.stdout, line + done.stderr
+    assert any("the clock" in w for w in checked(pack)[0])
     log = AnchorLog(made.state)
     records = [dict(r) for r in log.read().records]
     key = signing_key(made.state, None)

@@ -68,7 +68,7 @@ async def refuses(app: Any, scope: Any) -> Any:
 
 
 async def hangs(app: Any, scope: Any) -> Any:
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()
 
 
 async def faulty(app: Any, scope: Any) -> Any:
@@ -281,8 +281,10 @@ def test_a_copy_of_the_state_is_looked_at_in_its_folder(tmp_path: Path) -> None:
     assert _copies(tmp_path, 60.0).size == 3
 
 
-def test_the_last_drill_is_that_of_the_index(house) -> None:
-    cards = [SimpleNamespace(status="done", ended=5.0, started=1.0), SimpleNamespace(status="failed", ended=9.0)]
-    app = SimpleNamespace(running=SimpleNamespace(cards=lambda query: cards))
-    assert papers.last_drill(app, "a") == 5.0
-    assert papers.last_drill(house.app, "a") == 0.0
+def test_the_last_drill_is_that_of_the_index(house, monkeypatch) -> None:
+    asked: list[Any] = []
+    cards = [SimpleNamespace(ended=5.0, started=1.0), SimpleNamespace(ended=0.0, started=4.0)]
+    assert house.app.running.rehearsed("a") == 0.0
+    monkeypatch.setattr(house.app.running, "cards", lambda query: asked.append(query) or cards)
+    assert house.app.running.rehearsed("a") == 5.0
+    assert (asked[0].kind, asked[0].playbook, asked[0].status) == ("drill", "a", {"done", "holding"})

@@ -13,7 +13,7 @@ from bcp.incident import questions
 from bcp.incident.codes import new_link
 
 __all__ = ["place"]
-PAGES = ("/", "/incidents", "/runs", "/start", "/messages", "/drills", "/history", "/audit", "/account")
+PAGES = ("/", "/incidents", "/runs", "/start", "/messages", "/drills", "/ready", "/history", "/audit", "/account")
 
 
 # -- who may come in -------------------------------------------------------------------------------------------------
