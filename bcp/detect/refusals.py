@@ -14,7 +14,8 @@ from bcp.detect.planes import ProbeView, WayView, refuses, view_way
 from bcp.detect.rules import Rules
 
 PARTLY = 3
-"""Permanent refusals in the windows of all places from which on a part that is refused is looked at."""
+"""Permanent refusals at each place (the mean over those that know) from which on a part that is refused is looked at.
+One round in which all places are refused is one thing, and may be the end of another."""
 LATER_S = 900.0
 """Another recipient that begins to fail so long after the first was refused was taken in between."""
 NEWS = 1.5
@@ -67,7 +68,7 @@ class Refusals:
 def refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rules) -> Refusals:
     """Is a permanent refusal of a known recipient a false one (F), or was the recipient removed (H)?"""
     refused = [p for p in way.probes if p.known and refuses(p)]
-    some = [p for p in way.probes if p.known and p.refused_looks >= PARTLY and p.share]
+    some = [p for p in way.probes if p.known and p.share and p.refused_looks >= PARTLY * max(1, sum(p.split[:2]))]
     if refused:
         proof = _proof(refused, way, around, mails, rules)
     elif some and _came(around, some, rules, other=False):  # at this moment they fail in another way

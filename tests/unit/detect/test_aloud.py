@@ -121,3 +121,33 @@ def test_persons_who_have_spoken_are_heard() -> None:
     assert aloud(found).do == "Leave MX alone: we are in maintenance."
     assert aloud(replace(found, classes=("A",), action="ask", refusals=())).do.startswith("Leave MX alone. A person")
     assert aloud(found).change == "Nothing that is known; what the probes see is judged each round."
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("do", "Move MX to the relay now."),
+        ("do", "Wait and see."),
+        ("broken", "Something."),
+        ("broken", "mailboxes cannot be opened"),
+        ("broken", "Mailboxes cannot be opened: own-mailbox."),
+        ("broken", "Mailboxes cannot be opened; 0.25 of the looks fail."),
+        ("broken", "Mailboxes cannot be opened.."),
+        ("broken", "Nothing of the service."),
+        ("well", "Mailboxes can be opened."),
+        ("change", ""),
+        ("change", f"It{' goes on' * 99}."),
+    ],
+)
+def test_what_is_wrong_in_a_text_is_found(part, text, monkeypatch) -> None:
+    """The properties that all shipped outages are held to can fail."""
+    import spoken
+
+    found = said(smtp=OK, boxes=OUT)
+    assert not list(spoken.wrong_of(found, "exchange-mailbox-access", frozenset({"A"})))
+    changed = replace(aloud(found), **{part: text})
+    monkeypatch.setattr(spoken, "aloud", lambda d, playbook="": changed)
+    assert list(spoken.wrong_of(found, "exchange-mailbox-access", frozenset({"A"})))
+    moved = replace(found, action="switch")
+    monkeypatch.undo()
+    assert any("while" in w for w in spoken.wrong_of(moved, "", frozenset({"A"})))

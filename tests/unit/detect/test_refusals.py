@@ -124,6 +124,13 @@ def test_who_never_was_taken_while_mail_came_is_removed_whatever_it_says_now() -
     assert weighed(*shut, **SET).refused_partly
 
 
+def test_one_round_at_three_places_is_no_part() -> None:
+    """What failed in another way until a moment ago lends it no haste: three refusals at each place do."""
+    both = [lane(n, down=True, kind="rejects", split=(3, 0, 2), refused_looks=8, mixed=True) for n in "pq"]
+    assert not weighed(*both).refused_partly and weighed(*both).grounds == ()
+    assert weighed(*[replace(p, refused_looks=9, worst=NOT_TAKEN.worst) for p in both]).refused_partly
+
+
 def test_a_mail_of_before_says_nothing_of_a_refusal_that_came_after() -> None:
     """It was not taken for what was so before."""
     late = [replace(p, refused_at=200.0) for p in BOTH]

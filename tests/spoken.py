@@ -71,7 +71,7 @@ def wrong_of(d, playbook="", broken=None) -> Iterator[str]:
     if (d.state == "unknown") != said.broken.startswith("We cannot see"):
         yield f"{d.state}: {said.broken}"
     right = d.classes[:1] if broken is None else [c for c in d.classes if c in letters(broken)]
-    yield from (f"{c} is not named: {said.broken}" for c in right if not re.search(SAID[c], said.broken))
+    yield from (f"{c} is not named: {said.broken}" for c in right if not re.search(SAID[c], said.broken, re.I))
     yield from _contrary(d, said)
     shown = " ".join(full(d, "Exchange Online", 0.0, {}, playbook, reasons=True).split())
     yield from (
@@ -84,7 +84,7 @@ def _form(said) -> Iterator[str]:
     for title, text in said.parts():
         words = len(text.split())
         total += words
-        if not words or not re.search(r"[.?]$", text) or not text[0].isupper():
+        if not words or not re.search(r"[.?]$", text) or not re.match(r"[A-Z0-9]", text):
             yield f"{title} is no sentence: {text!r}"
         if words > LONGEST:
             yield f"{title} has {words} words: {text}"
