@@ -162,14 +162,17 @@ def _look(kept: dict[str, Any]) -> dict[str, Found]:
     """The MX as it stands, and who keeps the zone: said, and proposed."""
     from bcp import registry
     from bcp.deeds.begin import found
-    from bcp.deeds.begin.hosts import back_end_of
+    from bcp.deeds.begin.hosts import back_ends_of
 
     more = {k: kept.get(k) or () for k in ("resolvers", "authoritative")}
     seen = wait_for(found.find(kept["domains"], **more))
     for line in found.said(seen):
         render.say(render.wrap(line, "  ", ""))
     host = next((f.host for f in seen.values() if f.host), "")
-    kept["found_host"], kept["found_dns"] = host, back_end_of(host, registry.kinds("dns"))
+    kinds = registry.kinds("dns")
+    kept["found_host"] = host
+    kept["found_of"] = {d: list(back_ends_of(f.hosts, kinds)) for d, f in seen.items()}
+    kept["found_dns"] = ", ".join(dict.fromkeys(k for of in kept["found_of"].values() for k in of)) or "manual"
     return seen
 
 

@@ -26,6 +26,10 @@ class DnsSettings(Dependent):
     """For one answer."""
     settle: Duration = 4.0
     """How long to keep reading back before a change that was accepted counts as not visible (inline signing)."""
+    second: str = ""
+    """A second way to the same zones: the name of another back end under `dns:` (another credential, another interface,
+    or RFC 2136 at a hidden primary). Used where this one cannot be reached or refuses our credential, never beside
+    it."""
     ca_file: Path | None = None
     """Certificates (PEM) of a private authority that signs the MTA-STS policy host, beside the system's."""
 

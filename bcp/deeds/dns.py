@@ -21,8 +21,8 @@ from bcp.kernel.secret import Secret
 from bcp.kit.http import Http
 from bcp.kit.inside import mx_told
 from bcp.kit.rdap import Registration, registration
-from bcp.mx.check import Line, accepted_lines, lines_of, registry_line, unreadable
-from bcp.mx.facts import Way
+from bcp.mx.check import Line, accepted_lines, lines_of, registry_line, second_way, unreadable
+from bcp.mx.facts import TargetFacts, Way
 from bcp.mx.forecast import Forecast
 from bcp.mx.judged import together
 from bcp.mx.read import gather, read_all
@@ -79,6 +79,8 @@ async def check(app: App, domains: Sequence[str] = (), *, rdap: bool = False) ->
         name = d.order.domain
         credential = [Line(name, "credential", "fail", r.message, r.rule, r.hint) for r in judged[d.dns].refusals]
         lines[name] = lines_of(d, facts) + credential
+    for line in await _second_ways(app, orders):
+        lines[line.domain].append(line)
     for line in await _registries(app, {n: readings[n].zone or n for n in names}) if rdap else ():
         lines.setdefault(line.domain, []).append(line)
     for x in accepted_lines(app.world.accepted, list(app.world.domains), domains):
@@ -87,6 +89,18 @@ async def check(app: App, domains: Sequence[str] = (), *, rdap: bool = False) ->
     return Checked(
         tuple(x for n in dict.fromkeys([*names, *lines]) for x in lines.get(n, [])), said, await forecast.now(app)
     )
+
+
+async def _second_ways(app: App, orders: Sequence[SwapOrder]) -> list[Line]:
+    """Each second way tried, for the domains that have one."""
+    from bcp.mx.second import SecondWay
+
+    out: list[Line] = []
+    for name, way in app.world.dns.items():
+        mine = [o for o in orders if name in app.world.domains[o.domain].dns.split(TOGETHER)]
+        if isinstance(way, SecondWay) and mine:
+            out += [second_way(p, way.other) for p in await way.prove_second(mine)]
+    return out
 
 
 async def _registries(app: App, zones: Mapping[str, str]) -> list[Line]:
@@ -127,7 +141,8 @@ def policies(app: App, back_ends: Sequence[str] = ()) -> dict[str, str]:
     out = {}
     for name in back_ends or list(given):
         plugin, settings = registry.find(DnsPlugin, given[name].kind), given[name]
-        mine = [d for d in app.world.domains.values() if name in d.dns.split(TOGETHER)]
+        serves = {name, *(n for n, s in given.items() if getattr(s, "second", "") == name)}
+        mine = [d for d in app.world.domains.values() if serves & set(d.dns.split(TOGETHER))]
         zones = {d.name: d.zone or d.name for d in mine}
         policy = plugin.policy
         out[name] = policy(settings, zones) if policy is not None else ""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bcp.contracts.action import Refusal
-from bcp.contracts.dns import Accepted, Chain, Permission, Reading, Trouble
+from bcp.contracts.dns import Accepted, Chain, Permission, Proof, Reading, Trouble
 from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
 from bcp.kit.rdap import Registration
@@ -36,7 +36,7 @@ class Line:
     domain: str
     aspect: str
     """``reach``, ``right``, ``servers``, ``delegation``, ``dnssec``, ``ttl``, ``wildcard``, ``code``, ``mta-sts``,
-    ``accepted``, ``registry``."""
+    ``accepted``, ``registry``, ``second-way``."""
     state: str
     """``ok``, ``warn``, ``fail``."""
     message: str
@@ -52,6 +52,9 @@ def unreadable(reading: Reading, why: Refusal) -> list[Line]:
 def lines_of(d: DomainFacts, facts: Facts) -> list[Line]:
     """All lines about a domain that can be read."""
     out = [Line(d.order.domain, "reach", "ok", f"{d.reading.mx or d.order.old}, zone {d.reading.zone}")]
+    if d.reading.detour:
+        hint = "Repair it: there is no third way."
+        out = [Line(d.order.domain, "reach", "warn", f"read {d.reading.detour}", "dns.first-way", hint)]
     for aspect, rules, fine in ASPECTS:
         judged = CLEAR
         for rule in rules:
@@ -63,6 +66,15 @@ def lines_of(d: DomainFacts, facts: Facts) -> list[Line]:
 def _lines(domain: str, aspect: str, judged: Judged) -> list[Line]:
     failed = [Line(domain, aspect, "fail", r.message, r.rule, r.hint) for r in judged.refusals]
     return failed + [Line(domain, aspect, "warn", text, NOTES.get(aspect, "")) for text in judged.notes]
+
+
+def second_way(proof: Proof, name: str) -> Line:
+    """Item 28: would the second way to the zone work today?"""
+    if proof.permission is Permission.ALLOWED:
+        return Line(proof.domain, "second-way", "ok", f"{name} may change it, too (tried like the first)")
+    state = "fail" if proof.permission is Permission.NOT_ALLOWED else "warn"
+    text = f"the second way {name}: {proof.message or 'cannot say whether we may change it'}"
+    return Line(proof.domain, "second-way", state, text, "dns.second-way", proof.hint)
 
 
 def not_lame(d: DomainFacts, facts: Facts) -> Judged:

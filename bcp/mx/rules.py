@@ -33,6 +33,7 @@ def judge(facts: Facts) -> Judged:
         + together(rule(t) for t in facts.targets.values() for rule in TARGET_RULES)
         + together(host(name, facts) for name in facts.hosts for host in HOST_RULES)
         + felt(facts.domains)
+        + detours(facts)
         + covered(facts)
     )
 
@@ -41,6 +42,16 @@ def covered(facts: Facts) -> Judged:
     """Item 32: what the tenant accepts, against what the configuration has. On the way back nothing is left behind."""
     leaves = any(d.way is Way.TO_RELAY for d in facts.domains)
     return tenant_agrees(facts.accepted, facts.ours) if leaves else CLEAR
+
+
+def detours(facts: Facts) -> Judged:
+    """Item 28: domains that go by the second way of their host, each reason once."""
+    groups: dict[str, list[str]] = {}
+    for d in facts.domains:
+        if d.reading.detour:
+            groups.setdefault(d.reading.detour, []).append(d.order.domain)
+    shown = {t: ", ".join(n[:3]) + (f" and {len(n) - 3} more" if len(n) > 3 else "") for t, n in groups.items()}
+    return note(*(f"{names}: {text}" for text, names in shown.items())) if shown else CLEAR
 
 
 # -- one reading, before there is an order ---------------------------------------------------------------------------

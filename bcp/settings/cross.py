@@ -42,6 +42,28 @@ def _by_hand(settings: Settings, document: Document, plugins: Plugins) -> Iterat
             yield document.problem(("domains", i, "dns"), text, rule="dns.together-by-hand", hint=hint)
 
 
+def _second_ways(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """A second way is another back end with an interface, and has none of its own."""
+    back_ends = plugins["dns"]
+    for name, given in back_ends.items():
+        other = getattr(given, "second", "")
+        if not other:
+            continue
+        place, hint, rule = ("dns", name, "second"), "", "dns.second-way"
+        if other not in back_ends:
+            text, rule = f"there is no DNS back end {other!r}", "unknown-reference"
+            hint = did_you_mean(other, back_ends)
+        elif other == name:
+            text = "the second way is the first again"
+        elif "manual" in {given.kind, back_ends[other].kind}:
+            text, hint = "a person is no second way: it is used within seconds", "When both ways fail, the run says so."
+        elif getattr(back_ends[other], "second", ""):
+            text, hint = f"{other!r} is a second way, and has one of its own", "Two ways are used, not three."
+        else:
+            continue
+        yield document.problem(place, text, rule=rule, hint=hint)
+
+
 def _twice(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
     """No domain stands here twice."""
     seen: set[str] = set()
@@ -131,4 +153,6 @@ def _readiness(settings: Settings, document: Document, plugins: Plugins) -> Iter
             )
 
 
-RULES = (_back_ends, _by_hand, _twice, _relays, _roles, _askers, _plugins, _conditions, _standing, _readiness)
+RULES = (
+    _back_ends, _by_hand, _second_ways, _twice, _relays, _roles, _askers, _plugins, _conditions, _standing, _readiness,
+)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -46,8 +47,9 @@ class Playbooks:
     def catalogue(self, *, facts: frozenset[str] = frozenset()) -> Catalogue:
         """Everything that playbooks can refer to. ``facts``: what earlier runs have made true."""
         directory, plugins = self.people.directory, self.configuration.plugins
-        fate = {n: s.fate() for n, s in plugins["dns"].items()}
-        leans = {n: s.leans() for n, s in plugins["dns"].items()}
+        hosts = plugins["dns"]
+        fate = _of_both_ways(hosts, {n: tuple(s.fate()) for n, s in hosts.items()})
+        leans = _of_both_ways(hosts, {n: tuple(s.leans()) for n, s in hosts.items()})
         channels = {n: ChannelSpec(c.form, c.fate(), c.duty) for n, c in self.world.channels.items()}
         return Catalogue(
             action_specs(),
@@ -109,3 +111,12 @@ class Playbooks:
     def _wanted(self) -> dict[str, str]:
         """What ``serve: playbooks:`` names by class."""
         return {str(letter): name for letter, name in self.settings.serve.playbooks.items()}
+
+
+def _of_both_ways(hosts: Mapping[str, object], shared: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Whose fate each DNS host shares: with a second way, only that of those whom both ways depend on."""
+    out = dict(shared)
+    for name, settings in hosts.items():
+        if other := getattr(settings, "second", ""):
+            out[name] = tuple(f for f in shared[name] if f in shared.get(other, ()))
+    return out

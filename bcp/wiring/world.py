@@ -75,6 +75,10 @@ class World:
             look = DnsSettings(kind="none", resolvers=list(self.settings.canary.resolvers))
             found[UNMOVED] = make_host(UNMOVED, Looking(look), look, self.clock, zones)
         self._open += found.values()
+        for name, other in [(n, s.second) for n, s in given.items() if isinstance(s, DnsSettings) and s.second]:
+            from bcp.mx.second import SecondWay  # for those who have one
+
+            found[name] = SecondWay((name, found[name]), (other, found[other]))
         for several in {d.back_ends for d in self.settings.domains if len(d.back_ends) > 1}:
             from bcp.mx.together import Together  # for the few who have such zones
 

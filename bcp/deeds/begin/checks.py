@@ -174,6 +174,16 @@ def one_of(*choices: str) -> Check:
     return check
 
 
+def one_or_more(*choices: str) -> Check:
+    """One of these words, or several of them with commas; each once."""
+    some = some_of(*choices)
+
+    def check(given: str, answers: Answers) -> str:
+        return ", ".join(some(given, answers))
+
+    return check
+
+
 def some_of(*choices: str) -> Check:
     """Some of these words, each once, at least one."""
 

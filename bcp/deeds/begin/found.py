@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bcp.contracts.dns import MxSet, StsPolicy
-from bcp.deeds.begin.hosts import host_of
+from bcp.deeds.begin.hosts import host_of, hosts_of
 from bcp.kernel.errors import BcpError
 from bcp.kit.authority import Authority
 from bcp.kit.resolver import Resolver
@@ -27,7 +27,7 @@ class Found:
 
     domain: str
     host: str = ""
-    """Whose name servers it has (``bcp.deeds.begin.hosts``); empty: not known."""
+    """Whose name servers it has (``bcp.deeds.begin.hosts``); empty: not known, or several."""
     mx: MxSet | None = None
     problem: str = ""
     """Why its MX could not be read."""
@@ -35,6 +35,8 @@ class Found:
     """MTA-STS (RFC 8461): a policy that does not name the relay keeps senders from it."""
     tlsa: tuple[str, ...] = ()
     """Hosts of its MX that have TLSA records (RFC 7672): the relay needs its own where its zone is signed."""
+    hosts: tuple[str, ...] = ()
+    """Whose name servers they are: several where more than one provider serves the zone."""
 
 
 async def find(
@@ -52,7 +54,7 @@ async def find(
         why = "nobody answered in time" if isinstance(error, TimeoutError) else str(error)
         return {d: Found(d, problem=why) for d in domains}
     seen = [
-        Found(d, host_of(told), r.mx, r.problem or ("" if r.mx else "it has no MX"))
+        Found(d, host_of(told), r.mx, r.problem or ("" if r.mx else "it has no MX"), hosts=hosts_of(told))
         for d, r, told in zip(domains, readings, names, strict=True)
     ]
     return {f.domain: f for f in await asyncio.gather(*(_bound(f, resolver) for f in seen))}
@@ -99,7 +101,7 @@ def said(found: dict[str, Found]) -> list[str]:
     """What was found, one line a domain."""
     out = []
     for d, f in found.items():
-        at = f" (name servers of {f.host})" if f.host else ""
+        at = f" (name servers of {' and '.join(f.hosts) or f.host})" if f.hosts or f.host else ""
         out.append(f"{d}{at}: MX {f.mx}" if f.mx is not None else f"{d}{at}: its MX could not be read: {f.problem}")
         out += [f"{d}: {line}" for line in remarks(f, "")]
     return out

@@ -49,8 +49,13 @@ def _moves(answers: Answers) -> bool:
     return bool(answers.get("relay"))
 
 
+def back_ends(answers: Answers) -> list[str]:
+    """The kinds of DNS hosts that were answered: one, or several with commas."""
+    return str(answers.get("dns") or "").split(", ")
+
+
 def _at(kind: str) -> Callable[[Answers], bool]:
-    return lambda a: _moves(a) and a.get("dns") == kind
+    return lambda a: _moves(a) and kind in back_ends(a)
 
 
 def _name(answers: Answers) -> str:
@@ -90,8 +95,8 @@ def _mail(kinds: tuple[str, ...]) -> Iterator[Question]:
     yield q(
         "dns",
         "Where your zone is kept",
-        checks.one_of(*kinds),
-        "rfc2136: a server of your own; manual: no interface, a person enters records",
+        checks.one_or_more(*kinds),
+        "rfc2136: a server of your own; manual: no interface, a person enters records; several with commas",
         default=lambda a: str(a.get("found_dns", "manual")),
         when=_moves,
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from bcp.contacts.csv_file import protect
 from bcp.contracts.mx import MxSet
-from bcp.deeds.begin.write_dns import dns_lines
+from bcp.deeds.begin.write_dns import back_end_line, dns_lines
 from bcp.deeds.begin.write_dns import quoted as _q
 from bcp.kernel.text import one_line
 
@@ -56,7 +56,11 @@ def _config(
         *_organisation(a),
         "state: .bcp                   # runs, plans, reports; keep it on a local disk",
         "domains:",
-        *(line for d in a["domains"] for line in _domain(d, mx.get(d), notes.get(d, ()), moves=moves)),
+        *(
+            line
+            for d in a["domains"]
+            for line in _domain(d, mx.get(d), notes.get(d, ()), back_end_line(a, d) if moves else "")
+        ),
         *(dns_lines(a) if moves else [UNMOVED]),
         *(_relay(a) if moves else []),
         "channels:",
@@ -84,8 +88,8 @@ def _organisation(a: Mapping[str, Any]) -> list[str]:
     return out
 
 
-def _domain(name: str, mx: MxSet | None, notes: Sequence[str], *, moves: bool) -> list[str]:
-    out = [f"  - name: {name}", *(["    dns: main"] if moves else [])]
+def _domain(name: str, mx: MxSet | None, notes: Sequence[str], dns: str) -> list[str]:
+    out = [f"  - name: {name}", *([dns] if dns else [])]
     out += [f"    # {line}" for note in notes for line in _folded(note)]
     if mx is None or not mx.hosts or mx.null:
         return [

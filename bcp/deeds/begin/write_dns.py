@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bcp.deeds.begin.questions import back_ends
+
 
 def quoted(value: str) -> str:
     """Text as YAML reads it back, whatever is in it: JSON is YAML."""
@@ -13,13 +15,30 @@ def quoted(value: str) -> str:
 
 
 def dns_lines(a: Mapping[str, Any]) -> list[str]:
-    """One back end, ``main``, for all domains."""
-    kind = a["dns"]
-    out = ["dns:", "  main:", f"    kind: {kind}"]
-    out += _OF[kind](a) if kind in _OF else []
-    for key in ("authoritative", "resolvers"):
-        out += [f"    {key}: {json.dumps(a[key])}"] if a.get(key) else []
+    """One back end, ``main``, for all domains; where there are several, each is called as its kind is."""
+    out = ["dns:"]
+    for name, kind in names(a).items():
+        out += [f"  {name}:", f"    kind: {kind}"]
+        out += _OF[kind](a) if kind in _OF else []
+        for key in ("authoritative", "resolvers"):
+            out += [f"    {key}: {json.dumps(a[key])}"] if a.get(key) else []
     return out
+
+
+def names(a: Mapping[str, Any]) -> dict[str, str]:
+    """The back ends by name, each with its kind."""
+    kinds = back_ends(a)
+    return {"main": kinds[0]} if len(kinds) == 1 else {k: k for k in kinds}
+
+
+def back_end_line(a: Mapping[str, Any], domain: str) -> str:
+    """The back end of one domain; a list where several providers serve its zone, because all of them are changed."""
+    named = list(names(a))
+    if len(named) == 1:
+        return f"    dns: {named[0]}"
+    found = [k for k in (a.get("found_of") or {}).get(domain, ()) if k in named]
+    mine = found or [k for k in named if k != "manual"]
+    return f"    dns: {mine[0]}" if len(mine) == 1 else f"    dns: [{', '.join(mine)}]"
 
 
 def _given(a: Mapping[str, Any], **keys: str) -> list[str]:

@@ -50,9 +50,7 @@ def test_a_day_that_yaml_takes_for_a_date_is_one() -> None:
     assert ReadinessSettings.model_validate(data).expires == {"env:A": "2027-03-31", "file:b": "2027-04-01"}
 
 
-@pytest.mark.parametrize(
-    "given", [{}, {"folder": "/w", "channel": "mail"}, {"url": "ftp://x"}, {"url": "https://x y"}]
-)
+@pytest.mark.parametrize("given", [{}, {"folder": "/w", "channel": "mail"}, {"url": "ftp://x"}, {"url": "https://x y"}])
 def test_a_witness_is_one_thing(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         WitnessSettings.model_validate(given)

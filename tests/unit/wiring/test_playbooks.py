@@ -97,3 +97,12 @@ def test_where_mx_is_not_ours_to_move_only_talking_is_proposed() -> None:
     )
     wanted = books(moves=False, playbooks={"E": "exchange-tell-inbound"})
     assert wanted.chosen()["E"][1] == "exchange-tell-inbound" and wanted.not_taken() == {}
+
+
+def test_a_host_with_a_second_way_shares_the_fate_of_those_whom_both_ways_need() -> None:
+    from bcp.wiring.playbooks import _of_both_ways
+
+    hosts = {"a": SimpleNamespace(second="b"), "b": SimpleNamespace(second=""), "c": SimpleNamespace()}
+    shared = {"a": ("entra", "isp"), "b": ("isp",), "c": ("entra",)}
+    assert _of_both_ways(hosts, shared) == {"a": ("isp",), "b": ("isp",), "c": ("entra",)}
+    assert _of_both_ways({"a": SimpleNamespace(second="gone")}, {"a": ("entra",)}) == {"a": ()}

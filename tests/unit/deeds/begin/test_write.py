@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bcp.contacts.load import load_contacts
 from bcp.contracts.mx import MxHost, MxSet
 from bcp.deeds.begin import memory, write
-from bcp.deeds.begin.hosts import back_end_of, host_of
+from bcp.deeds.begin.hosts import back_end_of, back_ends_of, host_of, hosts_of
 from bcp.deeds.begin.questions import CHANNELS, questions
 from bcp.kernel.errors import Invalid
 from bcp.settings import load
@@ -172,3 +172,43 @@ def test_all_that_is_wrong_with_answers_is_told_at_once() -> None:
     wrong = memory.settle(questions(KINDS), raw, answers, defaults=True)
     assert [w.partition(":")[0] for w in wrong] == ["timezone", "canary", "channels"]
     assert "timezone" not in answers
+
+
+BOTH = ["ns-1.awsdns-01.com.", "ana.ns.cloudflare.com.", "ns-2.awsdns-02.net."]
+
+
+def test_a_zone_that_two_providers_serve_gets_a_list_of_back_ends() -> None:
+    """All of them are changed, or none. One without an interface: a person enters the records at each."""
+    assert hosts_of(BOTH) == ("cloudflare", "route53") and host_of(BOTH) == ""
+    assert back_ends_of(hosts_of(BOTH), KINDS) == ("cloudflare", "route53")
+    assert back_ends_of(("cloudflare", "godaddy"), KINDS) == ("manual",)
+    assert hosts_of([*BOTH, "ns1.corp.test."]) == () and back_ends_of((), KINDS) == ()
+
+
+@pytest.mark.parametrize(
+    ("dns", "of", "lines"),
+    [
+        (
+            "cloudflare, route53",
+            {"corp.test": ["cloudflare", "route53"], "b.test": ["route53"]},
+            {"corp.test": ("cloudflare", "route53"), "b.test": ("route53",)},
+        ),
+        (
+            ["route53", "aws", "cloudflare"],
+            {},
+            {"corp.test": ("route53", "cloudflare"), "b.test": ("route53", "cloudflare")},
+        ),
+        (
+            "cloudflare, manual",
+            {"corp.test": ["cloudflare"], "b.test": ["manual"]},
+            {"corp.test": ("cloudflare",), "b.test": ("manual",)},
+        ),
+        ("cloudflare", {"b.test": ["route53"]}, {"corp.test": ("main",), "b.test": ("main",)}),
+    ],
+)
+def test_each_domain_names_its_own_and_the_configuration_is_valid(tmp_path, dns, of, lines) -> None:
+    answers = answered(channels=["status-page"], relay="mx.backup.test", dns=dns) | {"found_of": of}
+    written(tmp_path, answers)
+    found = load(tmp_path / "bcp.yaml")
+    assert {d.name: d.back_ends for d in found.settings.domains} == lines
+    assert set(found.plugins["dns"]) == {n for names in lines.values() for n in names}
