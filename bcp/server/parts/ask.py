@@ -292,16 +292,9 @@ class Asker:
             values = self._values(question, matter, yes=yes, no=no, link=url, keys=bool(reply))
             choices = () if personal else _choices(question, matter)
             state, receipt = await self.speaker.send(
-                channel,
-                address,
-                "question",
-                language,
-                values,
-                f"{question.id}/{who}/{stamp}",
-                choices,
-                drill=matter.kind == "drill",
-                reply_url=reply,
-            )
+                channel, address, "question", language, values, f"{question.id}/{who}/{stamp}", choices,
+                drill=matter.kind == "drill", reply_url=reply,
+            )  # fmt: skip
         except BcpError as error:
             state, receipt = "failed", error.message
         await self.core.do(lambda b: questions.settle(b, question, who, channel.name, stamp, state, receipt))
