@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bcp.cli import render
 from bcp.cli.common import basics, runs
+from bcp.incident.standing import stuck
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Missing
 from bcp.kernel.units import format_duration
@@ -52,11 +53,12 @@ def _whole(found: Runs, *, timeline: bool) -> None:
 
     (state, service, zone), clock = basics(), found.clock.now()
     cards = now.unfinished(found)
+    waits = stuck(cards, found.status_of)
     try:
         view = found.view(found.find("last"))
-        s = now.situation(cards, clock, state, service, zone, view, now.last_move(found))
+        s = now.situation(cards, clock, state, service, zone, view, now.last_move(found), waits)
     except Missing:
-        s = now.situation(cards, clock, state, service, zone)
+        s = now.situation(cards, clock, state, service, zone, stuck=waits)
         render.emit("bcp.status/1", {"run": "", "situation": now.data(s)}, now.words(s, (), "") + _no_run(found, s))
         _warn_of_lost(found)
         return
