@@ -32,9 +32,10 @@ def situation(
     zone: str,
     view: RunView | None = None,
     last: RunCard | None = None,
+    stuck: str = "",
 ) -> Situation:
     """What the files say now. ``cards``: see ``unfinished``; ``view``: the newest run, which may wait for people and
-    may have looked itself; ``last``: see ``last_move``."""
+    may have looked itself; ``last``: see ``last_move``; ``stuck``: a run that is under way and that nobody works on."""
     at, seen = _seen(state)
     if view is not None and (mine := _own_look(view)) is not None and mine[0] > at:
         at, seen = mine
@@ -59,6 +60,7 @@ def situation(
         looked_at=at,
         asked_until=float(gate.get("deadline", 0.0)),
         asked_people=tuple(gate.get("approvers", ())),
+        stuck=stuck,
     )
 
 

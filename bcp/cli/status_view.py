@@ -9,6 +9,7 @@ from bcp.cli import render
 from bcp.cli.common import basics, runs
 from bcp.cli.drain_view import drains_of
 from bcp.cli.left import left_data, left_text
+from bcp.incident.standing import stuck
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Missing
 from bcp.kernel.units import format_duration
@@ -60,11 +61,12 @@ def _whole(found: Runs, *, timeline: bool) -> None:
 
     (state, service, zone), clock = basics(), found.clock.now()
     cards = now.unfinished(found)
+    waits = stuck(cards, found.status_of)
     try:
         view = found.view(found.find("last"))
-        s = now.situation(cards, clock, state, service, zone, view, now.last_move(found))
+        s = now.situation(cards, clock, state, service, zone, view, now.last_move(found), waits)
     except Missing:
-        s = now.situation(cards, clock, state, service, zone)
+        s = now.situation(cards, clock, state, service, zone, stuck=waits)
         render.emit("bcp.status/1", {"run": "", "situation": now.data(s)}, now.words(s, (), "") + _no_run(found, s))
         _warn_of_lost(found)
         return

@@ -22,7 +22,7 @@ from bcp.kit.http import Http
 from bcp.kit.inside import mx_told
 from bcp.kit.rdap import Registration, registration
 from bcp.mx.check import Line, accepted_lines, lines_of, registry_line, second_way, unreadable
-from bcp.mx.facts import TargetFacts, Way
+from bcp.mx.facts import Way
 from bcp.mx.forecast import Forecast
 from bcp.mx.judged import together
 from bcp.mx.read import gather, read_all

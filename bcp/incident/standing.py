@@ -6,13 +6,15 @@ said something: nothing is remembered that the index does not know, and no run i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bcp.contracts.store import RunCard
 
 WORKS = frozenset({"new", "running", "waiting", "undoing"})
 """States of a run that something will still come of."""
+STUCK = frozenset({"interrupted", "stopped", "in_doubt"})
+"""States, as people are told them, of a run that waits for somebody to go on with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,17 @@ def standing(cards: Iterable[RunCard]) -> Standing:
         if found := by.get(what):
             return Standing(what, min(stands, default=0.0), tuple(c.id for c in found))
     return Standing()
+
+
+def stuck(cards: Iterable[RunCard], status_of: Callable[[RunCard], str]) -> str:
+    """The newest run that is under way by what the index says, and that nobody works on; empty: none.
+
+    ``status_of``: its state for people (``interrupted`` when it should be working and nobody is).
+    """
+    every = list(cards)
+    stands = standing(every)
+    by = {c.id: c for c in every}
+    return next((r for r in stands.runs if status_of(by[r]) in STUCK), "")
 
 
 def _what(card: RunCard) -> str:

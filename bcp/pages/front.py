@@ -65,6 +65,8 @@ class Situation:
     zone: str = ""
     looked_at: float = 0.0
     """When something looked last, where nothing looks now; 0: never."""
+    stuck: str = ""
+    """A run that is under way and that nobody works on (killed, stopped, in doubt): a person goes on with it."""
 
 
 def page_tone(s: Situation) -> str:
@@ -117,15 +119,18 @@ def next_step(s: Situation) -> str:
     if s.asked_until:
         who = f" by {listed(s.asked_people)}" if 0 < len(s.asked_people) <= 4 else ""
         return f"Next: an answer{who} until {times.minute(s.asked_until)}. Without one, nothing is done."
+    if s.stuck:
+        return f"Next: go on with {s.stuck}: nobody works on it. `bcp status {s.stuck}` says how."
     if not s.watching:
         old = "again (bcp verdict), and find out why nothing looks: what stands here may be old"
         return f"Next: look {old if s.looked else 'once (bcp verdict), or keep looking (bcp serve)'}."
     why = f": {s.why}" if s.why else ""
     if s.stage in {"failback", "draining"}:
         return "Next: nothing; the way back runs, and says when it is over."
-    if s.mx.relay and s.state == "healthy":
-        return f"Next: plan the way back{why}." if s.stage != "active" else f"Next: hold{why}."
-    if s.decide_at and not s.mx.relay and s.state == "down":
+    if s.mx.relay:
+        back = s.state == "healthy" and s.stage != "active"
+        return f"Next: plan the way back{why}." if back else f"Next: hold{why}."
+    if s.decide_at and s.state == "down":
         late = s.decide_at <= s.now
         by = "now" if late else f"until {times.minute(s.decide_at)}"
         return f"Next: {s.proposal} ({by}){why}."
@@ -146,15 +151,19 @@ def numbers(s: Situation) -> list[dict[str, str | float]]:
     times = Times(s.zone)
     out: list[dict[str, str | float]] = []
     if s.state in {"down", "suspect"} and s.since:
-        small = f"since {times.minute(s.since)}"
+        small = f"since {times.minute(s.since)}" + ("" if s.watching else "; nothing looks now")
         out.append(_number("Down for", format_duration(max(0, round(s.now - s.since))), small, since=s.since))
     else:
-        out.append(_number("State", s.state, "" if s.looked else "not looked at yet", tone=tone(s.state)))
+        then = f"at {times.minute(s.looked_at)}; nothing looks now" if s.looked_at else "not looked at yet"
+        small = "" if s.watching else then
+        out.append(_number("State", s.state, small, tone=tone(s.state) if s.watching else "warn"))
     if s.mx.relay:
         out.append(_number("Mail goes to", "backup relay", f"since {times.minute(s.mx.since)}", tone="warn"))
         out.append(_mails(s, times))
+    elif s.mx.left_by and not s.mx.back:
+        out.append(_number("Mail goes to", "not known", f"{s.mx.left_by} moved MX and is over", tone="warn"))
     else:
-        out.append(_number("Mail goes to", s.service, "no run has moved MX"))
+        out.append(_number("Mail goes to", s.service, "no run of ours holds it elsewhere"))
     if s.told is not None:
         failed = f"{s.failed} not reached" if s.failed else "messages taken by the channels"
         out.append(_number("People told", str(s.told), failed, tone="warn" if s.failed else ""))

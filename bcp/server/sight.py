@@ -86,6 +86,10 @@ class Sight:
         await self._wanted.wait()
         self._wanted.clear()
 
+    def looked_at(self) -> float:
+        """When the last round was over (epoch seconds); 0: there was none."""
+        return self.clock.now() - (self.clock.monotonic() - self.last_round) if self.rounds else 0.0
+
     def healthy_watch(self) -> bool:
         """Did the watch finish a round in the last three intervals (a minute at least)? Without probes: yes."""
         if not self.looks:

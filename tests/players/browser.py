@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 
 import pyotp
 
+from bcp.kernel.errors import StorageError
+
 PASSWORD = "correct horse battery staple"
 FILLS = {
     "reason": "looked at it", "title": "mail is down", "classes": "B", "text": "seen by two of us", "lasts": "30m",
@@ -108,8 +110,11 @@ class Browser:
     def log_in(self) -> bool:
         """By the form, with a code of this half minute. False: nobody serves, or the code was used already."""
         accounts = self.house.app.state.accounts
-        if accounts.user(self.name) is None:
-            self.secret = accounts.add(self.name, self.name, self.role, PASSWORD)
+        try:
+            if accounts.user(self.name) is None:
+                self.secret = accounts.add(self.name, self.name, self.role, PASSWORD)
+        except StorageError:
+            return False
         code = pyotp.TOTP(self.secret).at(int(self.house.clock.time()))
         status, _, headers = self.request("POST", "/login", {"name": self.name, "password": PASSWORD, "code": code})
         if status != 303:

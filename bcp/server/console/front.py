@@ -16,6 +16,7 @@ from bcp.detect.wording import ACTIONS
 from bcp.engine.left import kept_domains
 from bcp.engine.store import RunView
 from bcp.incident import questions
+from bcp.incident.standing import stuck
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.pages import front
 from bcp.pages.plots import curve, strip
@@ -49,8 +50,8 @@ async def now(site: Site, request: Request, session: Session) -> Response:
         "way_back": s.mx.relay and found.state == "healthy",
         "playbook": playbook if not s.mx.relay else "",
         "playbook_title": title_of(site, playbook) if playbook else "",
-        "watching": daemon.sight.alive,
-        "looked": daemon.clock.now() if daemon.sight.rounds else 0.0,
+        "watching": s.watching,
+        "looked": daemon.sight.looked_at(),
         "vantages": len(daemon.app.watching.watcher.detector.vantages),
         "probes": len(daemon.app.watching.watcher.mine),
         "asked": asked,
@@ -64,7 +65,7 @@ async def now(site: Site, request: Request, session: Session) -> Response:
 
 async def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) -> front.Situation:
     """All that the words rest on."""
-    daemon = site.daemon
+    daemon, running = site.daemon, site.daemon.app.running
     holding = await daemon.conductor.holding()
     mx = await where_mx_is_now(site)
     told, failed = _told(holding)
@@ -77,7 +78,7 @@ async def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) ->
         since=found.since,
         now=daemon.clock.now(),
         looked=bool(daemon.sight.rounds),
-        watching=daemon.sight.alive,
+        watching=daemon.sight.alive and daemon.sight.healthy_watch(),
         proposal=ACTIONS.get(found.action, found.action),
         why=found.why,
         mx=mx,
@@ -90,6 +91,8 @@ async def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) ->
         answered=_answered(site, holding) if told is not None else None,
         news_at=_news(holding),
         zone=site.zone,
+        looked_at=daemon.sight.looked_at(),
+        stuck=stuck(running.cards(RunQuery(unfinished=True, moves_mx=True)), running.runs.status_of),
     )
 
 

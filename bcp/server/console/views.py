@@ -19,6 +19,7 @@ from bcp.incident.wording import event_title, event_tone, event_words
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.playbook.load import loads
 from bcp.server.console.page import Site
+from bcp.server.parts.ask import BUTTONS
 from bcp.server.signin.accounts import Session
 
 
@@ -45,9 +46,13 @@ async def question_view(site: Site, session: Session | None, q: Question, person
         why = f"It asks {', '.join(sorted(q.people))}."
     elif any(a["by"] == who for a in given):
         why = "You have answered."
+    yes, no = BUTTONS[matter.asks if matter else "start"]
     return {
         "id": q.id,
         "state": q.state,
+        "yes": f"Yes: {yes[0].lower()}{yes[1:]}",
+        "no": f"No: {no[0].lower()}{no[1:]}",
+        "asks": matter.asks if matter else "start",
         "playbook": matter.playbook if matter else "",
         "title": title_of(site, matter.playbook) if matter else "A plan that cannot be read",
         "step": f"step {q.step}" if q.run else "before it starts",

@@ -49,6 +49,16 @@ class Matter:
     kind: str
     back: bool
     """The way back: the service works again."""
+    asks: str = "start"
+    """What a yes means: ``start`` it, ``undo`` (mail moves back), ``hand`` (records are entered)."""
+
+
+BUTTONS = {
+    "start": ("Start it", "Do not start"),
+    "undo": ("Move mail back", "Leave it as it is"),
+    "hand": ("It is entered", "It will not be entered"),
+}
+"""What a yes and a no are called, by what is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +239,9 @@ class Asker:
             step = view.state.steps.get(question.step)
             undo, about = question.step in {GATE, ANYWAY}, str(step.gate.get("about", "")) if step is not None else ""
             if about or (step is not None and undo):  # no plan: the consequence of an undo, or records to enter
-                back = undo or bool(plan.get("parent"))
+                back, asks = not undo and bool(plan.get("parent")), "undo" if undo else "hand"
                 said = about or "mail goes back"
-                return Matter(str(plan["playbook"]), question.checksum, said, str(plan["kind"]), back)
+                return Matter(str(plan["playbook"]), question.checksum, said, str(plan["kind"]), back, asks)
             changes, count = await runs.planned(question.run, "changes", 0, NAMED)
             sends, _ = await runs.planned(question.run, "forecasts", 0, SENDS)
             said = forecast_of([str(c["target"]) for c in changes], count, [int(f["messages"]) for f in sends])
@@ -280,22 +290,11 @@ class Asker:
         try:
             matter = await self.matter(question)
             values = self._values(question, matter, yes=yes, no=no, link=url, keys=bool(reply))
-            choices = (
-                ()
-                if personal
-                else (Choice(f"{question.id}:yes", "Start it"), Choice(f"{question.id}:no", "Do not start", False))
-            )
+            choices = () if personal else _choices(question, matter)
             state, receipt = await self.speaker.send(
-                channel,
-                address,
-                "question",
-                language,
-                values,
-                f"{question.id}/{who}/{stamp}",
-                choices,
-                drill=matter.kind == "drill",
-                reply_url=reply,
-            )
+                channel, address, "question", language, values, f"{question.id}/{who}/{stamp}", choices,
+                drill=matter.kind == "drill", reply_url=reply,
+            )  # fmt: skip
         except BcpError as error:
             state, receipt = "failed", error.message
         await self.core.do(lambda b: questions.settle(b, question, who, channel.name, stamp, state, receipt))
@@ -336,7 +335,10 @@ class Asker:
                 "no": no,
                 "link": link,
                 "keys": keys,
-                "back": matter.back,
+                "back": matter.back and found.state == "healthy",
+                "asks": matter.asks,
+                "short": matter.forecast.partition(":")[0],
+                "although": matter.forecast.partition(", although ")[2],
                 "result": result,
             },
         }
@@ -368,6 +370,11 @@ class Asker:
             )
             if state != "sent":
                 LOG.warning("%s could not be told that a question is closed: %s", one.person, detail)
+
+
+def _choices(question: Question, matter: Matter) -> tuple[Choice, ...]:
+    yes, no = BUTTONS[matter.asks]
+    return Choice(f"{question.id}:yes", yes), Choice(f"{question.id}:no", no, False)
 
 
 def forecast_of(targets: Sequence[str], changes: int, messages: Sequence[int]) -> str:

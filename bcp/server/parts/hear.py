@@ -39,10 +39,19 @@ class Hearer:
                 if channel.form not in ANSWERING:
                     continue
                 try:
-                    for message in await channel.answers(since):
-                        await self.text(name, message)
+                    found = await channel.answers(since)
                 except BcpError as error:
                     LOG.warning("%s cannot be asked for answers: %s", name, error.message)
+                    continue
+                for message in found:
+                    await self._one(name, message)
+
+    async def _one(self, channel: str, message: Inbound) -> None:
+        """One of a list: what cannot be taken (its run cannot be read) keeps no later one from being heard."""
+        try:
+            await self.text(channel, message)
+        except BcpError as error:
+            LOG.warning("what came by %s could not be taken, and is looked at again: %s", channel, error.message)
 
     async def text(self, channel: str, message: Inbound) -> str:
         """A text from a phone. What to say to them; empty: nothing."""

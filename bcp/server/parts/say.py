@@ -9,7 +9,7 @@ from bcp.comms.render import render
 from bcp.contracts.channel import Channel, Choice, Delivery, NotSent, RateLimited
 from bcp.incident.model import Incident
 from bcp.kernel.clock import local_text
-from bcp.kernel.errors import BcpError, Permanent
+from bcp.kernel.errors import BcpError, Invalid, Permanent
 from bcp.kernel.secret import redact
 from bcp.server.core import Core
 
@@ -32,10 +32,15 @@ class Speaker:
         choices: tuple[Choice, ...] = (), *, drill: bool = False, reply_url: str = "",
     ) -> tuple[str, str]:  # fmt: skip
         """Say it; a refusal that is safe to repeat is repeated. A lost answer is not: the next turn asks again
-        anyway."""
+        anyway. Returns ``sent``, ``failed`` or ``doubt``, with the receipt or the reason; raises nothing of ours."""
         app = self.core.app
         default = app.settings.organisation.language
-        message = render(app.world.pack.get(template), channel.form, language or default, default, values, drill=drill)
+        try:
+            pack = app.world.pack
+            message = render(pack.get(template), channel.form, language or default, default, values, drill=drill)
+        except Invalid as error:  # a text that cannot be made keeps no other from leaving
+            found = error.problems[0] if error.problems else error
+            return "failed", found.message
         for attempt in range(TRIES):
             try:
                 receipt = await channel.send(Delivery(key, address, message, self.clock.now(), choices, reply_url))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bcp.contracts.store import FINAL, RunCard
 from bcp.detect.course import STANDING, Course, after_event
-from bcp.incident.standing import Standing, event_between, standing
+from bcp.incident.standing import STUCK, Standing, event_between, standing, stuck
 
 ALL = (
     "new",
@@ -94,3 +94,18 @@ def test_the_event_between_two_standings_leads_there(before: str, now: str) -> N
         assert event == ""
     else:
         assert after_event(Course(standing=before), event, 1.0).standing == now
+
+
+@pytest.mark.parametrize("said", sorted(STUCK))
+@pytest.mark.parametrize("more", [{"parent": "r0"}, {"parent": "r0", "draining": True}, {}, {"moved_at": 5.0}])
+def test_a_run_that_nobody_works_on_is_stuck_wherever_it_is(said: str, more: dict) -> None:
+    """By what its state is for people: the index says *running* of one that was killed."""
+    cards = [card("b", "running", **more), card("old", "done")]
+    assert stuck(cards, lambda c: said) == "b"
+    assert stuck(cards, lambda c: c.status) == ""
+
+
+def test_a_run_that_holds_or_is_over_is_not_stuck() -> None:
+    """Nothing is to be gone on with; nor with a drill, which is of no concern at night."""
+    cards = [card("h", "holding", moved_at=5.0), card("o", "stopped", kind="drill"), card("f", "failed")]
+    assert stuck(cards, lambda c: c.status) == "" and stuck([], lambda c: c.status) == ""

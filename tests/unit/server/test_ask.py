@@ -493,3 +493,44 @@ def test_the_forecast_names_changes_first(tmp_path) -> None:
     assert forecast_of(targets, 5, [3, 4]) == "5 changes: MX 0, MX 1, MX 2 ...; 7 messages"
     assert forecast_of(targets[:3], 3, []) == "3 changes: MX 0, MX 1, MX 2"
     assert forecast_of(targets[:3], 10_000, [1]) == "10000 changes: MX 0, MX 1, MX 2 ...; 1 message"
+
+
+# -- what a yes means ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("step", "about", "plan", "asks", "back"),
+    [
+        ("approve", "", {}, "start", False),
+        ("approve", "", {"parent": "run-0"}, "start", True),
+        ("undo", "mail goes back to the primary: corp.test: a -> b", {}, "undo", False),
+        ("undo-anyway", "mail goes back to the primary: corp.test: a -> b, although it is dead", {}, "undo", False),
+        ("undo", "", {"parent": "run-0"}, "undo", False),
+        ("mx", "corp.test. MX 10 mx.backup.test.", {}, "hand", False),
+        ("mx", "corp.test. MX 0 mail.test.", {"parent": "run-0"}, "hand", True),
+    ],
+)
+def test_what_a_question_is_about(tmp_path, step, about, plan, asks, back) -> None:
+    """An undo is no start, and never the way back after Exchange works again; buttons say what a yes does."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        found = view(gate=opened(about=about), **plan)
+        found.state.steps[step] = found.state.steps.pop("approve")
+        found.state.steps[step].id = step
+        w.core.running.views["run-1"] = found
+        made, _ = questions.ask(
+            w.core.book, incident=w.incident, run="run-1", step=step, checksum=CHECKSUM, opened=START,
+            deadline=START + 60.0, count=1, groups=[["alice"]],
+        )  # fmt: skip
+        matter = await w.asker.matter(made)
+        assert (matter.asks, matter.back) == (asks, back)
+        labels = [c.label.lower() for c in module._choices(made, matter)]
+        assert ("start" in labels[0], "back" in labels[0], "entered" in labels[0]) == (
+            asks == "start",
+            asks == "undo",
+            asks == "hand",
+        )
+        assert w.asker._values(made, matter)["ask"]["back"] is False, "it is not seen healthy here"
+
+    going(run)

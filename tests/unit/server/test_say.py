@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -148,3 +149,23 @@ def test_without_people_on_call_the_places_are_told(tmp_path) -> None:
 
     asyncio.run(run())
     assert core.last("told")["sent"] == 1
+
+
+def test_a_text_that_cannot_be_made_for_one_way_keeps_nobody_else_from_being_told(tmp_path) -> None:
+    """A message without a form for calls is a failure of the call; texts and rooms are told all the same."""
+    from bcp.comms.pack import Pack
+
+    call, text = Channel("id", form="voice", name="call"), Channel("id")
+    core, made = speaker(tmp_path, call, text, ask={"channels": ["call", "twilio"]})
+    notice = PACK.get("incident-notice")
+    dumb = notice.file.model_copy(update={"voice": {}})
+    core.app.world.pack = Pack([replace(notice, file=dumb), PACK.get("question")])
+    incident, _ = core.book.open(SERVICE, "t", "ask", "watch")
+
+    async def run() -> None:
+        made.tell(incident, "the relay is down")
+        await core.settle()
+
+    asyncio.run(run())
+    assert call.got == [] and len(text.got) == 2
+    assert core.last("told")["failed"] == 2
