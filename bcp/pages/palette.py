@@ -43,7 +43,7 @@ _WORDS = {
     "severity-high": "high",
     "severity-critical": "critical",
     "finding-proposed": "proposed",
-    "finding-open not-known proposed": "open",
+    "finding-open": "open",
     "finding-done": "done",
     "finding-dismissed": "dismissed",
     "stands": "stands",
