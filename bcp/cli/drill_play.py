@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bcp.rehearse.conduct import Conductor
     from bcp.wiring import App
 
+LEFT = "Look where MX of the drill domain points: bcp status {run}. Back again: bcp failback {run}"
 PAUSED = "Stopped for now. It goes on with: bcp drill run {drill}"
 
 
@@ -48,8 +49,11 @@ def play(drill: str, *, speed: float = 0.0, show_plans: bool = True) -> None:
         render.say("\n" + PAUSED.format(drill=name))
         return
     except Interrupted:
-        if app.running.drills and record_of(app, name).kind == "tabletop":
+        record = record_of(app, name)
+        if record.kind == "tabletop":
             render.say("\n" + PAUSED.format(drill=name))
+        elif record.kind == "live" and record.runs:
+            render.say("\n" + LEFT.format(run=record.runs[0]))
         raise
     _propose(app, name, who.person)
     tell(record_of(app, name))

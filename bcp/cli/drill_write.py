@@ -157,7 +157,7 @@ def attend(
 def finding(
     drill: Which,
     title: Annotated[str, typer.Argument(help="What was found, in one sentence; left out with --id.")] = "",
-    which: Annotated[str, typer.Option("--id", help="A finding that is there already.")] = "",
+    which: Annotated[str, typer.Option("--id", help="A finding that is there already, or 'last'.")] = "",
     severity: Annotated[str | None, typer.Option("--severity", help="low, medium, high or critical.")] = None,
     cause: Annotated[str | None, typer.Option("--cause", help="Root cause.")] = None,
     owner: Annotated[str | None, typer.Option("--owner", help="Who mends it.")] = None,

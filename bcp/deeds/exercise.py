@@ -6,7 +6,7 @@ An event that changes what was signed makes the signature fall; how findings are
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -71,7 +71,7 @@ class FindingOf:
     """A finding, new or changed. ``None``: as it was."""
 
     id: str = ""
-    """Empty: a new one."""
+    """Empty: a new one; ``last``: the newest."""
     title: str | None = None
     severity: str | None = None
     cause: str | None = None
@@ -145,6 +145,7 @@ def _check(app: App, wanted: New) -> None:
     """What this kind needs."""
     for text in (wanted.title, wanted.expected, wanted.bia, *wanted.scope_in, *wanted.scope_out, *wanted.assumptions):
         _text(text, empty=True)
+    _check_inputs(app, wanted.play)
     if wanted.kind != "live":
         return
     unknown = [d for d in wanted.play.domains if d not in app.world.domains]
@@ -154,6 +155,22 @@ def _check(app: App, wanted: New) -> None:
     if wanted.play.volunteers not in app.settings.audiences:
         hint = "An audience of bcp.yaml with --volunteers: real texts go to these people only."
         raise Invalid("a live drill needs volunteers", rule="no-volunteers", hint=hint)
+
+
+def _check_inputs(app: App, play: Play) -> None:
+    """Every input is one of the playbook, or of its way back."""
+    if not play.playbook or not play.inputs:
+        return
+    book = app.playbooks.load(play.playbook).book
+    known = set(book.inputs)
+    if book.recovery is not None and book.recovery.playbook in app.playbooks.files():
+        known |= set(app.playbooks.load(book.recovery.playbook).book.inputs)
+    for name in play.inputs:
+        if name not in known:
+            hint = f"Known: {', '.join(sorted(known)) or 'none'}"
+            raise Invalid(
+                f"neither {book.name} nor its way back has an input {name[:40]!r}", rule="no-input", hint=hint
+            )
 
 
 def _playbook(app: App, name: str) -> PlaybookRef | None:
@@ -260,7 +277,9 @@ def finding(ground: Ground, who: Who, drill: str, wanted: FindingOf) -> str:
     found = exercise_of(ground.app, drill)
     data = {k: v for k, v in asdict(wanted).items() if v is not None and k != "id"}
     _check_finding(data)
-    known = {f.id for f in found.record.findings}
+    known = {f.id: None for f in found.record.findings}
+    if wanted.id == "last" and known:
+        wanted = replace(wanted, id=list(known)[-1])
     if wanted.id and wanted.id not in known:
         hint = f"Known: {', '.join(sorted(known)) or 'none'}"
         raise Missing(f"{found.record.id} has no finding {wanted.id[:40]!r}", rule="no-such-finding", hint=hint)

@@ -71,7 +71,7 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
         failback,
         over=exercise.over or ended,
         failed=failed,
-        given_up=any(outcome_of(v) in {"aborted", "rejected"} for v in away),
+        given_up=bool({"aborted", "rejected"} & {exercise.record.outcome, *map(outcome_of, away)}),
         moved=any(_switch(v) is not None for v in away),
         dry=exercise.record.kind in DRY,
     )

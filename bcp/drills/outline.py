@@ -19,13 +19,14 @@ PARTS = ("detection", "decisions of people", "DNS", "relay", "mail", "channels",
 """Components of which a record says whether they were real."""
 REAL: Mapping[Kind, frozenset[str]] = {
     "tabletop": frozenset({"decisions of people"}),
-    "dry": frozenset({"detection", "DNS", "relay", "playbooks", "program"}),
+    "dry": frozenset({"DNS", "relay", "playbooks", "program"}),
     "lab": frozenset({"playbooks", "program"}),
     "live": frozenset(PARTS) - {"detection"},
     "incident": frozenset(PARTS),
 }
 NOTES: Mapping[tuple[Kind, str], str] = {
     ("tabletop", "detection"): "an outage file is replayed through the real rules of judgement",
+    ("dry", "detection"): "the outage is played: the run is told what a look would say",
     ("dry", "DNS"): "read for real, and the right to change proved; not changed",
     ("dry", "relay"): "asked for real, up to RCPT; no mail is sent",
     ("dry", "channels"): "texts are rendered and counted; not sent",

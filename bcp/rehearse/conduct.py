@@ -15,8 +15,10 @@ from bcp.contracts.store import RunQuery
 from bcp.deeds.drill_calendar import begun
 from bcp.deeds.exercises import exercise_of
 from bcp.drills.fold import Exercise
+from bcp.drills.play import Play
 from bcp.kernel.errors import BcpError, GateClosed, Interrupted, Invalid, Refused
 from bcp.playbook.lint import lint
+from bcp.playbook.load import Loaded
 from bcp.store.files.locks import FileLock
 from bcp.store.sqlite.book import opened
 from bcp.wiring import App
@@ -58,6 +60,12 @@ class Conductor:
     def exercise(self) -> Exercise:
         """As it stands now."""
         return exercise_of(self.app, self.drill)
+
+
+def inputs_for(loaded: Loaded, play: Play) -> dict[str, str]:
+    """Of the inputs that were fixed for an exercise those that this playbook has: the way there and the way back have
+    different ones."""
+    return {name: value for name, value in play.inputs.items() if name in loaded.book.inputs}
 
 
 def real_trouble(app: App) -> str:

@@ -1,4 +1,7 @@
-"""A dry drill: the organisation's own configuration, every read for real, nothing written outside of the drill book."""
+"""A dry drill: the organisation's own configuration, every read for real, nothing written outside of the drill book.
+
+The outage alone is played, so that it can be tried while all is well: the run is told what a look would say then.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from bcp.kernel.errors import Invalid
 from bcp.kernel.hashing import canonical
 from bcp.plan.model import Plan, said_by
 from bcp.playbook.load import loads
-from bcp.rehearse.conduct import Conductor
+from bcp.rehearse.conduct import Conductor, inputs_for
+from bcp.rehearse.played import PlayedLooker
+from bcp.wiring import make_app
 
 
 @dataclass
@@ -38,13 +43,19 @@ async def play_dry(conductor: Conductor, *, listener: Listener = nobody) -> Plan
         Invalid: ``no-playbook``; lint errors.
         Refused: nothing could be planned.
     """
-    app, found = conductor.app, conductor.exercise()
+    found = conductor.exercise()
     if not found.play.playbook:
         raise Invalid("a dry drill needs a playbook", rule="no-playbook", hint="bcp drill new dry --playbook NAME")
+    outer = conductor.app
+    loaded = outer.playbooks.load(found.play.playbook)
+    letter = found.record.scenario.outage_class or next(iter(loaded.book.covers), "B")
+    looker = PlayedLooker(letter, outer.clock.now)
+    looker.break_()
+    app = make_app(outer.configuration, outer.clock, seen=looker.decision, looker=lambda: looker)
     request = planning.request_for(
         app,
-        app.playbooks.load(found.play.playbook),
-        inputs=found.play.inputs,
+        loaded,
+        inputs=inputs_for(loaded, found.play),
         kind="drill",
         initiator=conductor.actor,
         domains=found.play.domains,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,57 +25,27 @@ from bcp.deeds import failback as going_back
 from bcp.deeds import plan as planning
 from bcp.deeds import run as running
 from bcp.deeds.exercises import LABS
-from bcp.detect.decide import Decision
 from bcp.drills.play import Play
 from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, Progress, nobody
+from bcp.engine.runner import Runner
 from bcp.engine.state import FINAL
 from bcp.kernel.endpoint import parse_endpoint
 from bcp.kernel.errors import BcpError, GateClosed
 from bcp.kernel.files import make_private
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded
-from bcp.rehearse.conduct import Conductor, real_trouble
+from bcp.rehearse.conduct import Conductor, inputs_for, real_trouble
 from bcp.rehearse.emulate import Kept, emulated
+from bcp.rehearse.played import PlayedLooker
 from bcp.wiring import App, make_app
 
 HOLD_S = 600.0
 WATCH_S = 10.0
 """How often the real service is looked at, and resolvers are asked."""
+UNDO_S = 900.0
+"""How long people have to say yes to moving the drill domain back."""
 BAD = frozenset({"down", "suspect"})
-
-
-class PlayedLooker:
-    """What the runs of the drill are told of the service."""
-
-    def __init__(self, letter: str, clock: Callable[[], float]) -> None:
-        self.letter, self._clock = letter, clock
-        self.since = 0.0
-        self.down = False
-
-    def decision(self) -> Decision:
-        """As a watch would say it."""
-        if not self.down:
-            return Decision("healthy", evidence=("exercise: the service is played as well",))
-        planes = {"E": ("dns",), "A": ("mailbox",), "C": ("outbound",), "D": ("auth",)}.get(self.letter, ("inbound",))
-        said = (f"exercise: class {self.letter} is played, nothing is broken",)
-        return Decision("down", (self.letter,), planes, self.since, said, "confirmed", action="switch", moves=True)
-
-    def break_(self) -> None:
-        """From now on it is down."""
-        self.since, self.down = self._clock(), True
-
-    async def verdict(self) -> Mapping[str, Any]:
-        """As the real looker says it."""
-        found = self.decision()
-        return {
-            "state": found.state, "class": found.outage_class, "planes": list(found.planes),
-            "evidence": list(found.evidence), "since": found.since or 0.0,
-        }  # fmt: skip
-
-    async def fresh(self) -> Mapping[str, Any]:
-        """The same."""
-        return await self.verdict()
 
 
 def only_volunteers(whole: Directory, volunteers: str) -> Directory:
@@ -90,11 +60,13 @@ class Live:
     """Plays one drill. ``look``: what the real watch says now."""
 
     conductor: Conductor
-    look: Callable[[], Any]
-    """Awaited: ``state`` of the real service."""
+    look: Callable[[], Awaitable[Mapping[str, Any]]]
+    """``state`` of the real service, by a look of this moment."""
     listener: Listener = nobody
     show: Callable[[Plan], None] = lambda plan: None
     watch_s: float = WATCH_S
+    undo_s: float = UNDO_S
+    runners: list[Runner] = field(default_factory=list)
     works: list[asyncio.Task[Any]] = field(default_factory=list)
 
     async def play(self) -> None:
@@ -129,7 +101,7 @@ class Live:
         loaded = app.playbooks.load(play.playbook)
         plan = await self._plan(app, loaded, play, "")
         run, held, work = await self._start(app, plan)
-        watch = self._work(self._watch(app, run))
+        watch = self._work(self._watch(app, run, looker))
         self._work(self._resolvers(app, play.domains[0]))
         await held.wait()
         if not work.done():
@@ -137,8 +109,7 @@ class Live:
             self.works.append(hold)
             await asyncio.wait([hold, work, watch], return_when=asyncio.FIRST_COMPLETED)
         if self.conductor.outcome == "aborted":
-            self.conductor.say(f"aborted: {self.conductor.reason}; approvers are asked to move mail back: bcp approve")
-            await work
+            await self._aborted(run, work)
             return
         if not work.done():
             looker.down = False
@@ -147,9 +118,19 @@ class Live:
         if ending.code and self.conductor.outcome == "completed":
             raise GateClosed(f"{play.playbook} ended {ending.status}: {ending.reason}", hint=ending.hint)
 
+    async def _aborted(self, run: str, work: asyncio.Task[tuple[str, Ending]]) -> None:
+        """Let the run undo what it did, as far as its approvers and the rules let it; what is left is said."""
+        self.conductor.say(f"aborted: {self.conductor.reason}. Approvers are asked to move mail back: bcp approve")
+        await asyncio.wait([work], timeout=self.undo_s)
+        if not work.done():
+            for runner in self.runners:
+                runner.stop("the drill was aborted")
+            await asyncio.wait([work], timeout=30)
+            self.conductor.reason += f"; {run} was left as it is, look where MX points: bcp status"
+
     async def _plan(self, app: App, loaded: Loaded, play: Play, parent: str) -> Plan:
         request = planning.request_for(
-            app, loaded, inputs=play.inputs if not parent else {}, kind="drill", initiator=self.conductor.actor,
+            app, loaded, inputs=inputs_for(loaded, play), kind="drill", initiator=self.conductor.actor,
             domains=play.domains, parent=parent,
         )  # fmt: skip
         made = await planning.make_plan(app, request)
@@ -169,7 +150,9 @@ class Live:
             self.conductor.run(run)
             begun.set()
 
-        work = self._work(running.start(app, plan, listener=listen, started=started, signals=False))
+        work = self._work(
+            running.start(app, plan, listener=listen, started=started, signals=False, control=self.runners.append)
+        )
 
         def over(_: asyncio.Task[Any]) -> None:
             held.set()
@@ -194,13 +177,14 @@ class Live:
             raise GateClosed(f"the way back ended {ending.status}: {ending.reason}", hint=ending.hint)
         await going_back.end_parent(app, run, child, self.conductor.actor)
 
-    async def _watch(self, app: App, run: str) -> None:
+    async def _watch(self, app: App, run: str, looker: PlayedLooker) -> None:
         """Look at the real service until it is bad; then abort."""
         while True:
             await app.clock.sleep(self.watch_s)
             why = await self._trouble(run)
             if why:
                 self.conductor.outcome, self.conductor.reason = "aborted", why
+                looker.real = self.look
                 app.running.runs.tell(run, "abort", self.conductor.actor, reason=why)
                 return
 

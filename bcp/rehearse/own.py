@@ -27,7 +27,7 @@ from bcp.kernel.files import make_private
 from bcp.lab.world import World
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded
-from bcp.rehearse.conduct import Conductor
+from bcp.rehearse.conduct import Conductor, inputs_for
 from bcp.rehearse.emulate import EmulatedOutside, Kept, emulated
 from bcp.rehearse.guard import at_home
 from bcp.rehearse.own_config import PAGES, VENDORS, world_for, write_own
@@ -130,7 +130,7 @@ class OwnLab:
 
     async def _plan(self, app: App, loaded: Loaded, world: World, parent: str) -> Plan:
         quick = {"ttl": str(world.ttl), "ask_every": "0.5s", "quiet": f"{world.ttl + 2}s"}
-        given = dict(self.conductor.exercise().play.inputs) if not parent else {}
+        given = inputs_for(loaded, self.conductor.exercise().play)
         inputs = {k: v for k, v in quick.items() if k in loaded.book.inputs} | given
         request = planning.request_for(app, loaded, inputs=inputs, kind="drill", initiator="conductor", parent=parent)
         made = await planning.make_plan(app, request)

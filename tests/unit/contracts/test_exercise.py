@@ -136,8 +136,9 @@ def test_a_record_fits_its_published_schema_and_nothing_more_is_allowed() -> Non
     ],
 )
 def test_what_is_no_record_is_refused_with_the_place(data: dict[str, object], said: str) -> None:
-    with pytest.raises(Invalid, match=said):
+    with pytest.raises(Invalid, match=said) as told:
         from_data(data)
+    assert told.value.rule == "drill-record"
 
 
 def test_every_field_of_a_part_has_a_default_or_is_needed_to_name_it() -> None:

@@ -91,6 +91,7 @@ def test_objectives_of_the_playbook_count_where_nobody_named_others(house: House
         ({"kind": "live", "play": Play("out", domains=("elsewhere.test",))}, "no-drill-domain"),
         ({"kind": "live", "play": Play("out", domains=("corp.test",))}, "no-volunteers"),
         ({"title": "x" * 5000}, "text-too-long"),
+        ({"play": Play("out", {"colour": "red"})}, "no-input"),
     ],
 )
 def test_what_cannot_be_an_exercise_is_refused(house: House, changes, rule: str) -> None:
