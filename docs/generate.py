@@ -389,6 +389,20 @@ def api() -> str:
     return "\n".join(parts)
 
 
+def report_schema() -> str:
+    """JSON Schema of a report."""
+    from bcp.reports.schema import json_schema
+
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def year_schema() -> str:
+    """JSON Schema of a year."""
+    from bcp.reports.year import json_schema
+
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
 def drill_record() -> str:
     """JSON Schema of the record of an exercise."""
     from bcp.contracts.exercise_plain import json_schema
@@ -415,6 +429,8 @@ def pages() -> dict[str, str]:
         "outage.v1.schema.json": run("replay", "--schema"),
         "config.v1.schema.json": run("config", "schema"),
         "drill-record.v1.schema.json": drill_record(),
+        "report.v2.schema.json": report_schema(),
+        "year.v1.schema.json": year_schema(),
     }
 
 

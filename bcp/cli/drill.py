@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bcp.cli import drill_calendar, drill_show, drill_write, render
+from bcp.cli import drill_calendar, drill_show, drill_write, drill_year, render
 from bcp.cli.common import wait_for
 from bcp.cli.live import Timeline
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(
-        help="Drills: new, schedule, run, note, attend, finding, findings, sign, close, list, show.",
+        help="Drills: new, schedule, run, note, attend, finding, findings, sign, close, list, show, year.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )
@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     )(run)
     drill_write.register(group)
     drill_show.register(group)
+    drill_year.register(group)
     app.add_typer(group, name="drill")
 
 

@@ -10,6 +10,7 @@ from bcp.contracts.exercise_parts import Chain
 from bcp.contracts.incident import Incident
 from bcp.drills.derive import Context, Happening, derive
 from bcp.drills.fold import Exercise, fold
+from bcp.drills.outline import components
 from bcp.engine.store import Runs, RunView
 from bcp.kernel.errors import BcpError, Missing
 from bcp.store.sqlite.book import opened
@@ -78,7 +79,7 @@ def record_of_incident(app: App, incident: str) -> DrillRecord:
     state: State = "closed" if one.state == "closed" else "running"
     record = DrillRecord(
         one.id, "incident", one.title, state, "completed" if one.closed else "",
-        created=one.opened, started=one.opened, ended=one.closed,
+        created=one.opened, started=one.opened, ended=one.closed, components=components("incident"),
     )  # fmt: skip
     return derive(Exercise(record, runs=one.runs), _runs_of(app, one), [found], _context(app, ()))
 

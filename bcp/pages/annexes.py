@@ -169,7 +169,7 @@ def _people(r: Data, c: Cells) -> Section:
     w = c.words
     rows = [
         Row((
-            c.text(p["name"]),
+            c.text(f"{p['name']} ({p['contact']})" if p["contact"] else p["name"]),
             c.text(w.known(f"role.{p['role']}", p["role"])),
             c.text(_there(p["attended"], w)),
             c.time(p["arrived"], "none"),
