@@ -85,9 +85,7 @@ def look_back(app: App, since: str = "", until: str = "", language: str = "") ->
     return made(records(app), inventory(app), begin, end, texts)
 
 
-def write_year(
-    app: App, year: Year, formats: Sequence[str] = ("html", "json", "csv", "findings")
-) -> dict[str, str]:
+def write_year(app: App, year: Year, formats: Sequence[str] = ("html", "json", "csv", "findings")) -> dict[str, str]:
     """Write it into the folder of reports; returns the path of each format.
 
     Raises:
