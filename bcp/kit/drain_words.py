@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-_SAID = re.compile(r"said: (?P<code>[245]\d\d)[ -](?:(?P<status>[245]\.\d{1,3}\.\d{1,3})\b)?")
+_SAID = re.compile(r"said: (?P<reply>[245]\d\d)[ -](?:(?P<status>[245]\.\d{1,3}\.\d{1,3})\b)?")
 HOUR_S = 3600.0
 MINUTE_S = 60.0
 
@@ -41,7 +41,7 @@ def read(reason: str) -> Reading:
     found = _SAID.search(reason)
     if found is None:
         return Reading(Told.TROUBLE)
-    code, status = found["code"], found["status"] or ""
+    code, status = found["reply"], found["status"] or ""
     if status in {"5.2.121", "5.2.122"}:  # the hourly limit of a mailbox: "try again in an hour"
         return Reading(Told.MAILBOX, HOUR_S)
     if code == "432":

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.contracts.exercise_parts import Decision, Failback, Step
+from bcp.contracts.traits import Trait, has
 from bcp.pages.words import Words
 from bcp.reports.answer import title_of
 from bcp.reports.shape import Milestone
 
-SWITCH = "dns.mx.switch"
 DONE = frozenset({"ok", "unchanged"})
 
 
@@ -29,10 +29,15 @@ def milestones_of(record: DrillRecord, words: Words, achieved: Mapping[str, Any]
     return [*sorted(kept, key=lambda m: m.after), *back]
 
 
+def _moves(step: Step) -> bool:
+    """Does its action change where mail goes? A record keeps the action's name alone."""
+    return has({"uses": step.action}, Trait.MOVES_MX)
+
+
 def switched(record: DrillRecord) -> Step | None:
     """The first step that moved MX away and was carried out."""
     back = {f.run for f in record.failback}
-    done = [s for s in record.steps if s.action == SWITCH and s.executed and s.result in DONE and s.run not in back]
+    done = [s for s in record.steps if _moves(s) and s.executed and s.result in DONE and s.run not in back]
     return min(done, key=lambda s: s.ended, default=None)
 
 

@@ -117,7 +117,7 @@ class Trip(Probe):
         self.looks += 1
         if self.said == "taken":
             self.early(Signal("trip", "outbound", Result.UNKNOWN, 0.0, "taken"))
-            await asyncio.sleep(3600.0)
+            await asyncio.Event().wait()  # until it is cut off
         return Signal("trip", "outbound", Result.UNKNOWN, 0.0, self.said)
 
 

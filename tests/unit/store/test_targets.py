@@ -47,7 +47,7 @@ def test_parts() -> None:
 
 
 def switch(name: str, *domains: str) -> dict:
-    return {"id": name, "uses": "dns.mx.switch", "outputs": {"before": dict.fromkeys(domains, {})}}
+    return {"id": name, "uses": "dns.mx.switch", "outputs": {"before": {key: {} for key in domains}}}
 
 
 def left(**states: str) -> dict:
