@@ -357,7 +357,8 @@ def _moves(r: Round, planes: _Sorted, judgement: Judgement, classes: tuple[str, 
     if judgement.action != "ask":
         return False
     if planes.down:
-        return switch_helps(classes, fallen)
+        limited = any(x.rule == "not-limited" for x in judgement.refusals)
+        return switch_helps(classes, fallen) and not limited
     if r.whole.weighed.through or "rejects-alone" in r.whole.weighed.grounds:
         return False
     inbound = [v for v in planes.serious if v.name == "inbound" and sees_known(v.ways)]
