@@ -105,7 +105,8 @@ class Host:
 
     @cached_property
     def _pace(self) -> Pace:
-        return Pace(self.clock, self.capabilities.calls_per_s, self.capabilities.burst)
+        can = self.capabilities  # two brakes in a row would leave a part of the limit unused
+        return Pace(self.clock, 0.0 if can.paces else can.calls_per_s, can.burst)
 
     @property
     def capabilities(self) -> Capabilities:
