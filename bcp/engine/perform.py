@@ -353,7 +353,9 @@ class Performer:
             if settled is not None:
                 return settled
             await self._settle(placed, info, {"state": "void", "error": redact(str(error))})
-            raise Transient(f"it did not happen: {error}", hint=getattr(error, "hint", "")) from error
+            done = getattr(error, "outputs", None)  # a part of it may have happened: without this nobody would undo it
+            text = f"it did not happen{' as a whole' if done else ''}: {error}"
+            raise Transient(text, hint=getattr(error, "hint", ""), outputs=done) from error
         # In line before ``step_finished``, so that one sync serves both; ``perform`` waits for it.
         self._settling.append(self.journal.settle_soon(info.key, to_record(outcome)))
         return outcome
