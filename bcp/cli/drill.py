@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from bcp.drills.score import Result
 
 
+KEPT = {
+    "rfc2136": "its zone on a name server of the lab",
+    "cloudflare": "its zone at a stand-in for Cloudflare",
+    "route53": "its zone at a stand-in for Route 53",
+    "azure": "its zone at a stand-in for Azure DNS",
+    "google": "its zone at a stand-in for Google Cloud DNS",
+    "manual": "its zone at a registrar, where a person enters records",
+}
+"""Where the zone of a drill is, by the kind of its DNS host."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(
@@ -91,7 +102,7 @@ def first_look(name: str, folder: Path | None, dns: str, *, show_plans: bool) ->
     where.mkdir(parents=True, exist_ok=True)
     timeline = Timeline(time.time())  # noqa: TID251 - a drill plays in real time
     render.say(
-        f"{render.paint('Drill', 'bold')}: {found.title} ({found.name}), zone at {dns}. "
+        f"{render.paint('Drill', 'bold')}: {found.title} ({found.name}), {KEPT.get(dns, f'its zone at {dns}')}. "
         f"Everything is on loopback, in {where}.\n"
     )
     drill = Drill(

@@ -218,6 +218,9 @@ class Capabilities:
     """The account's rate limit. 0: none known."""
     burst: int = 0
     """Calls that may be made at once before the rate counts."""
+    paces: bool = False
+    """It counts every call and keeps to its limit by itself. A back end that does not is held back from outside, in
+    portions, which leaves a part of the limit unused."""
     leans: tuple[str, ...] = ()
     """Outside parties who give it its tokens (``PluginSettings.leans``)."""
     together: tuple[str, ...] = ()

@@ -353,7 +353,9 @@ class Performer:
             if settled is not None:
                 return settled
             await self._settle(placed, info, {"state": "void", "error": redact(str(error))})
-            raise Transient(f"it did not happen: {error}", hint=getattr(error, "hint", "")) from error
+            done = getattr(error, "outputs", None)  # what happened in part is to be undone
+            text = f"it did not happen{' as a whole' if done else ''}: {error}"
+            raise Transient(text, hint=getattr(error, "hint", ""), outputs=done) from error
         # In line before ``step_finished``, so that one sync serves both; ``perform`` waits for it.
         self._settling.append(self.journal.settle_soon(info.key, to_record(outcome)))
         return outcome
@@ -364,8 +366,7 @@ class Performer:
     async def _resolve(
         self, placed: Placed, action: Action[Any], args: Any, info: StepInfo, pauses: tuple[float, ...]
     ) -> Outcome | None:
-        """Ask the action's probe. An outcome: it happened. ``None``: it did not.
-        Raises ``InDoubt`` when nobody knows."""
+        """Ask the action's probe. An outcome: it happened. ``None``: it did not. ``InDoubt``: nobody knows."""
         finding = Finding(Happened.UNKNOWN)
         for pause in pauses:
             await self.services.clock.sleep(pause)

@@ -44,6 +44,8 @@ READ_AGAIN_S = 0.05
 """First pause between two reads back; it doubles up to a second."""
 ASK_AGAIN_S = 0.5
 """Pause before a host that gave a passing error, such as one 502, is read once more."""
+PROVE_AGAIN_S = 1.0
+"""Pause before a proof is asked for once more of a host that could not say it, though it can: it was busy."""
 QUICK_S = 2.0
 """One that took longer than this to fail is not asked again: it hangs."""
 THROTTLE_S = 60.0
@@ -105,7 +107,8 @@ class Host:
 
     @cached_property
     def _pace(self) -> Pace:
-        return Pace(self.clock, self.capabilities.calls_per_s, self.capabilities.burst)
+        can = self.capabilities  # two brakes in a row would leave a part of the limit unused
+        return Pace(self.clock, 0.0 if can.paces else can.calls_per_s, can.burst)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -155,7 +158,14 @@ class Host:
 
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         """May we? Whatever goes wrong is *cannot say*, unless the host said no."""
-        return await paced(self._pace, orders, 1, self._prove) if orders else []
+        found = await paced(self._pace, orders, 1, self._prove) if orders else []
+        unsaid = [i for i, p in enumerate(found) if not p.allowed and p.permission == "cannot-say"]
+        if not unsaid or not self.capabilities.proves:
+            return found
+        await self.clock.sleep(PROVE_AGAIN_S)  # a host that is busy for a moment refuses no plan
+        for i, again in zip(unsaid, await paced(self._pace, [orders[i] for i in unsaid], 1, self._prove), strict=True):
+            found[i] = again
+        return found
 
     async def _prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         from bcp.contracts.dns_proof import Permission, Proof

@@ -62,6 +62,7 @@ def test_the_switch_goes_by_the_second_way_and_it_is_said_in_check_plan_and_resu
         lines["one.test", "reach"]["state"] == "warn" and "second way primary" in lines["one.test", "reach"]["message"]
     )
     assert lines["one.test", "second-way"]["state"] == "ok"
+    assert lines["one.test", "reach"]["rule"] == "dns.first-way"
     planned = bcp(folder, "plan", "away")
     assert planned.returncode == 0 and "by the second way primary, because main" in " ".join(planned.stdout.split())
     ended = bcp(folder, "run", "away", "--yes", "--no-hold")

@@ -136,6 +136,7 @@ class AzureDns(Hosted):
             calls_a_zone=CALLS_A_ZONE,
             calls_per_s=WRITES_A_MINUTE / 60 * CALLS_A_ZONE,
             burst=WRITES_A_MINUTE * CALLS_A_ZONE,
+            paces=True,
             leans=self.settings.leans(),
         )
 

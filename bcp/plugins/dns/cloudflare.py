@@ -120,6 +120,7 @@ class CloudflareDns(Writer):
             calls_a_zone=5,
             calls_per_s=CALLS / CALLS_S,
             burst=CALLS,
+            paces=True,
         )
 
     @property

@@ -106,6 +106,7 @@ class Route53Dns(Hosted):
             calls_a_zone=5,
             calls_per_s=per_s,
             burst=max(1, int(per_s)),
+            paces=True,
         )
 
     async def _call(self, operation: str, **given: Any) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from bcp.contracts.dns import SentState
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
-from bcp.kit.at_once import AtOnce
+from bcp.plugins.vendors.held_token import HeldToken
 from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
@@ -50,28 +50,25 @@ class Tokens:
     """The token of one identity."""
 
     def __init__(self, identity: Identity, clock: Clock, timeout_s: float) -> None:
-        self.identity, self._clock, self._timeout_s = identity, clock, timeout_s
+        self.identity, self._timeout_s = identity, timeout_s
         self._credential: Any = None
-        self._token, self.ends = "", 0.0
-        self._lock = AtOnce()
+        self._held = HeldToken(clock, RENEW_S)
+
+    @property
+    def ends(self) -> float:
+        """When the token ends, in seconds since the epoch; 0: there is none."""
+        return self._held.ends
 
     async def bearer(self) -> str:
         """A token that is good now. Raises ``Fault``."""
-        async with self._lock.here:
-            left = self.ends - self._clock.now()
-            if not self._token or left < RENEW_S:
-                try:
-                    await self._renew()
-                except Fault:
-                    if not self._token or left <= 0:
-                        raise  # one that is still good is used on: sign-in may be what is down
-            return self._token
+        return await self._held.get(self._renew)
 
     def forget(self) -> None:
         """The token was refused: ask for another one next time."""
-        self._token, self.ends, self._credential = "", 0.0, None
+        self._held.forget()
+        self._credential = None
 
-    async def _renew(self) -> None:
+    async def _renew(self) -> tuple[str, float]:
         try:
             found = await in_thread(self._ask, self._timeout_s + LOAD_S)
         except Fault:
@@ -80,7 +77,7 @@ class Tokens:
             raise away("it did not answer in time") from error
         except Exception as error:  # of azure-identity and whatever is below it
             raise (of_ours(error) or fault_of(error)) from error
-        self._token, self.ends = str(found.token), float(found.expires_on)
+        return str(found.token), float(found.expires_on)
 
     def _ask(self) -> Any:
         """In a thread: imports, and a request to Entra or to the machine's metadata."""

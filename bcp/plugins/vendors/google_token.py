@@ -17,8 +17,8 @@ from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
-from bcp.kit.at_once import AtOnce
 from bcp.kit.http import Http
+from bcp.plugins.vendors.held_token import HeldToken
 from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
@@ -44,24 +44,21 @@ class Tokens:
     def __init__(self, account: Account, clock: Clock, timeout_s: float) -> None:
         self.account, self._clock, self._timeout_s = account, clock, timeout_s
         self._credentials: Any = None
-        self._token, self.ends = "", 0.0
-        self._lock = AtOnce()
+        self._held = HeldToken(clock, RENEW_S)
+
+    @property
+    def ends(self) -> float:
+        """When the token ends, in seconds since the epoch; 0: there is none."""
+        return self._held.ends
 
     async def bearer(self, http: Http) -> str:
         """A token that is good now. Raises ``Fault``."""
-        async with self._lock.here:
-            left = self.ends - self._clock.now()
-            if not self._token or left < RENEW_S:
-                try:
-                    self._token, self.ends = await self._renew(http)
-                except Fault:
-                    if not self._token or left <= 0:
-                        raise
-            return self._token
+        return await self._held.get(lambda: self._renew(http))
 
     def forget(self) -> None:
         """The token was refused: ask for another one next time."""
-        self._token, self.ends, self._credentials = "", 0.0, None
+        self._held.forget()
+        self._credentials = None
 
     async def _renew(self, http: Http) -> tuple[str, float]:
         if self.account.metadata_host:

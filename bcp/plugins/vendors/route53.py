@@ -6,13 +6,16 @@ botocore is loaded when the first call is made (extra ``route53``).
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bcp.contracts.dns import SentState
 from bcp.kernel.secret import Secret
+from bcp.kernel.units import format_duration
 from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
@@ -32,6 +35,7 @@ UNKNOWN_KEY = frozenset(
         "OptInRequired",
     }
 )
+_TIME = re.compile(r"\b\d{8}T\d{6}Z")
 CLOCK = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 
 
@@ -200,7 +204,7 @@ def _credential(code: str, message: str) -> Fault | None:
     skewed = "Signature expired" in message or "not yet current" in message
     if code in CLOCK or (code == "SignatureDoesNotMatch" and skewed):
         hint = "Set this machine's clock (NTP)."
-        return Fault(SentState.REFUSED, "clock", f"this machine's clock is not AWS's: {message}", hint)
+        return Fault(SentState.REFUSED, "clock", f"this machine's clock {_skew(message)}: {message}", hint)
     if code in {"SignatureDoesNotMatch", "InvalidSignatureException"}:
         if "region" in message:
             hint = "Set region: as AWS says (us-east-1, for China cn-northwest-1)."
@@ -210,6 +214,15 @@ def _credential(code: str, message: str) -> Fault | None:
         hint = "Make a new one, or check which profile or environment it comes from."
         return Fault(SentState.REFUSED, "credential", f"AWS does not know the access key ({code})", hint)
     return None
+
+
+def _skew(message: str) -> str:
+    """How far off our clock is, from the times that AWS names: first ours, at the end its own."""
+    times = [datetime.strptime(t, "%Y%m%dT%H%M%SZ").timestamp() for t in _TIME.findall(message)]
+    if len(times) < 2 or times[0] == times[-1]:
+        return "is not AWS's"
+    off = times[0] - times[-1]
+    return f"is {format_duration(abs(off))} {'ahead of' if off > 0 else 'behind'} AWS's"
 
 
 def _code(response: Mapping[str, Any]) -> tuple[str, str]:

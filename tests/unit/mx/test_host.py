@@ -429,3 +429,41 @@ def test_a_reading_of_another_type_is_a_fault() -> None:
     host.writer = Odd()
     (reading,) = asyncio.run(host.read([DOMAIN]))
     assert isinstance(reading, Reading) and "fault in the DNS back end" in reading.problem
+
+
+class Busy(Scripted):
+    """Cannot say it so many times, as a host that is asked to slow down; then it can."""
+
+    def __init__(self, times: int, **more) -> None:
+        super().__init__(**more)
+        self.times, self.proofs = times, 0
+
+    async def prove(self, orders):
+        self.proofs += 1
+        if self.proofs <= self.times:
+            return [Proof(o.domain, Permission.CANNOT_SAY, "slow down") for o in orders]
+        return await super().prove(orders)
+
+
+@pytest.mark.parametrize(
+    ("writer", "permission", "asked"),
+    [
+        (Busy(0), Permission.ALLOWED, 1),
+        (Busy(1), Permission.ALLOWED, 2),
+        (Busy(2), Permission.CANNOT_SAY, 2),
+        (Busy(9, proves=False), Permission.CANNOT_SAY, 1),
+    ],
+)
+def test_a_proof_that_a_busy_host_could_not_say_is_asked_for_once_more(writer, permission, asked) -> None:
+    """A host that never can is not asked twice."""
+    host = Host("main", writer, DnsSettings.model_validate({"kind": "memory"}), FakeClock(), {})
+    (proof,) = asyncio.run(host.prove([ORDER]))
+    assert (proof.permission, writer.proofs) == (permission, asked)
+
+
+def test_a_back_end_that_keeps_to_its_limit_itself_is_not_held_back_from_outside() -> None:
+    """Two brakes in a row would leave a part of the limit unused."""
+    for paces in (True, False):
+        writer = Scripted(paces=paces, calls_per_s=5.0, burst=5)
+        host = Host("main", writer, DnsSettings.model_validate({"kind": "memory"}), FakeClock(), {})
+        assert host._pace.limited is not paces

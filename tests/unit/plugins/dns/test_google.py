@@ -378,7 +378,7 @@ def test_whatever_answers_is_an_outcome_and_never_a_yes(part, wrong) -> None:
         await vendor.start()
         settings = GoogleSettings.model_validate({**GIVEN, "endpoint": vendor.url, "timeout": "300ms"})
         writer = GoogleDns("main", settings, FakeClock(), {})
-        writer._tokens._token, writer._tokens.ends = "held", FakeClock().now() + 3_000
+        writer._tokens._held._token, writer._tokens._held.ends = "held", FakeClock().now() + 3_000
         try:
             (sent,) = await writer.swap([ORDER])
             writes = sum(a.method == "POST" for a in vendor.asked)

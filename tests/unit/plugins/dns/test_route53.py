@@ -409,3 +409,25 @@ def test_whatever_answers_is_an_outcome_and_never_a_yes(tmp_path, part, wrong) -
             await vendor.stop()
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (
+            "Signature expired: 20261128T031000Z is now earlier than 20261128T031500Z (20261128T032000Z - 5 min.)",
+            "is 10m behind",
+        ),
+        (
+            "Signature not yet current: 20261128T033000Z is still later than 20261128T032500Z "
+            "(20261128T032000Z + 5 min.)",
+            "is 10m ahead of",
+        ),
+        ("the time is wrong", "is not AWS's"),
+    ],
+)
+def test_a_clock_is_named_with_how_far_it_is_off(message, words) -> None:
+    fault = _told(
+        {"Error": {"Code": "RequestTimeTooSkewed", "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    )
+    assert fault.code == "clock" and words in fault.message
