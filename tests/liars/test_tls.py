@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import time
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,8 @@ def test_a_vendor_whose_authority_is_known_gets_it(tmp_path, monkeypatch, kind) 
 
     async def go() -> None:
         async with port.open() as number:
-            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+            known = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+            monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", known)  # made when it is imported
             made = channel(kind, tmp_path, number)
             text = Message("m", "chat", "en", "Mail is late", "Mail is late.")
             with contextlib.suppress(BcpError):
