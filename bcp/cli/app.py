@@ -113,7 +113,7 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Version.")] = False,
 ) -> None:
     if output not in {"text", "json"}:
-        raise typer.BadParameter("text or json", param_hint="--output")
+        raise typer.BadParameter(f"{output[:60]!r} is neither text nor json", param_hint="--output")
     Place.config = config
     OUT.json, OUT.quiet, OUT.colour, OUT.debug, OUT.verbosity = output == "json", quiet, not no_color, debug, verbose
     if verbose or debug:

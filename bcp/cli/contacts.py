@@ -53,7 +53,7 @@ def check(file: Annotated[Path | None, typer.Argument(help="CSV or YAML; else th
         raise Invalid(f"{file or 'the configuration'} holds nobody", hint="Is this the right file?")
     phones = sum(1 for c in people if c.phone)
     verdict = "nothing wrong" if not warnings else f"{len(warnings)} to look at"
-    text = "\n".join([f"{len(people)} people, {phones} with a phone, {verdict}.", *warnings[:20]])
+    text = "\n".join([f"{plural_of(len(people))}, {phones} with a phone, {verdict}.", *warnings[:20]])
     render.emit("bcp.contacts/1", {"people": len(people), "phones": phones, "warnings": warnings}, text)
 
 
@@ -82,7 +82,7 @@ def list_(full: Annotated[bool, typer.Option("--full", help="Show addresses.")] 
     text = (
         render.table(rows, ["ID", "NAME", "PHONE", "MAIL", "GROUPS"])
         + "\n\n"
-        + render.table([[n, f"{len(v)} people"] for n, v in audiences.items()], ["AUDIENCE", ""])
+        + render.table([[n, plural_of(len(v))] for n, v in audiences.items()], ["AUDIENCE", ""])
     )
     render.emit("bcp.contacts/1", data, text)
 
@@ -116,7 +116,7 @@ def sync(
     forgotten = _forgotten(app)
     people = tuple(p for p in people if _mark(p.id) not in forgotten)
     if before and not people:
-        raise Invalid(f"{source} has nobody; {len(before)} people would be lost", hint="Look at the source first.")
+        raise Invalid(f"{source} has nobody; {plural_of(len(before))} would be lost", hint="Look at the source first.")
     changed = differences(before, people)
     checksum = ""
     if not dry_run:
@@ -126,7 +126,7 @@ def sync(
     count = {k: sum(1 for c in changed if c[0] == k) for k in ("added", "removed", "changed")}
     told = ", ".join(f"{n} {k}" for k, n in count.items())
     written = f"written to {path} ({checksum[:12]})" if checksum else "nothing written"
-    text = f"{len(people)} people from {source}: {told}; {written}." + "".join(f"\nwarning: {b}" for b in bad[:20])
+    text = f"{plural_of(len(people))} from {source}: {told}; {written}." + "".join(f"\nwarning: {b}" for b in bad[:20])
     data = {"people": len(people), "file": str(path), "digest": checksum, "source": source, "warnings": bad, **count}
     render.emit("bcp.contacts-sync/1", data, text)
 
@@ -206,7 +206,7 @@ def export(
     people = directory.members(audience) if audience else list(directory.contacts)
     write_atomic(out, to_csv(people, None if full else mask))
     render.emit(
-        "bcp.contacts-export/1", {"people": len(people), "file": str(out)}, f"{len(people)} people written to {out}"
+        "bcp.contacts-export/1", {"people": len(people), "file": str(out)}, f"{plural_of(len(people))} written to {out}"
     )
 
 
@@ -224,7 +224,7 @@ def tree(
     render.emit(
         "bcp.contacts-tree/1",
         {"people": len(people), "file": str(out)},
-        f"{len(people)} people written to {out}. It holds phone numbers: keep it like keys.",
+        f"{plural_of(len(people))} written to {out}. It holds phone numbers: keep it like keys.",
     )
 
 
@@ -331,3 +331,8 @@ def _placed(app: App, source: DirectoryService, people: dict[str, Contact]) -> t
         above = wait_for(source.managers())
         people = {i: replace(p, manager=above.get(i, "")) for i, p in people.items()}
     return tuple(people.values())
+
+
+def plural_of(count: int) -> str:
+    """``1 person``, ``2 people``."""
+    return "1 person" if count == 1 else f"{count} people"

@@ -97,13 +97,18 @@ def lint(
     names: Annotated[list[str] | None, typer.Argument(help="Playbooks by name or path; else all.")] = None,
 ) -> None:
     """Lint."""
+    from bcp.kernel.document import did_you_mean
     from bcp.playbook.lint import lint as check
     from bcp.playbook.load import load
 
     catalogue, files = _catalogue(), _files()
     problems = []
     for name in names or sorted(files):
-        path = Path(name) if "/" in name or name.endswith((".yaml", ".yml")) else files.get(name, Path(name))
+        is_path = "/" in name or name.endswith((".yaml", ".yml"))
+        if not is_path and name not in files and not Path(name).is_file():
+            problems.append(Problem(f"there is no playbook {name!r}", hint=did_you_mean(name, files)))
+            continue
+        path = Path(name) if is_path else files.get(name, Path(name))
         try:
             problems += check(load(path), catalogue)
         except Invalid as error:

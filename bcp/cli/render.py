@@ -94,7 +94,7 @@ def emit(schema: str, data: Mapping[str, Any], text: str) -> None:
             redact(json.dumps({"schema": schema, **redact_data(dict(data))}, ensure_ascii=False, default=str)),
         )
     elif text:
-        _write(sys.stdout, redact(text))
+        _write(sys.stdout, fold(redact(text), sys.stdout))
 
 
 def raw(text: str) -> None:
@@ -134,7 +134,7 @@ def _folded(line: str) -> str:
 
 def warn(text: str) -> None:
     """A warning, always."""
-    _write(sys.stderr, paint("warning: ", "warn", sys.stderr) + redact(text))
+    _write(sys.stderr, fold(paint("warning: ", "warn", sys.stderr) + redact(text), sys.stderr))
 
 
 def _write(stream: Any, text: str) -> None:
@@ -183,7 +183,7 @@ def fail(error: BcpError, *, debug: bool | None = None) -> int:
         )
         return error.exit_code
     for problem in problems:
-        _write(sys.stderr, redact(str(problem)))
+        _write(sys.stderr, fold(redact(str(problem)), sys.stderr))
     if not problems:
         word = "refused" if isinstance(error, Refused) else "error"
         mark = f" [{rule}]" if rule else ""
@@ -255,6 +255,8 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str] = (), room: int = 0
     columns = len(everything[0])
     widths = [min(34, max(len(_bare(r[i])) for r in everything)) for i in range(columns - 1)]
     indent, wide = " " * (sum(widths) + 2 * len(widths)), room or width()
+    if columns > 1 and len(indent) > wide - 20:
+        return _stacked(everything, widths, wide)
     lines = []
     for row in everything:
         left = "".join(cell + " " * max(2, w + 2 - len(_bare(cell))) for cell, w in zip(row[:-1], widths, strict=True))
@@ -266,6 +268,19 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str] = (), room: int = 0
         )
         lines.append((left + (parts[0] if parts else "")).rstrip())
         lines.extend(indent + p for p in parts[1:])
+    return "\n".join(lines)
+
+
+def _stacked(rows: Sequence[Sequence[str]], widths: Sequence[int], wide: int) -> str:
+    """A table too wide for its place: the last column stands below the others."""
+    lines = []
+    for row in rows:
+        left = "  ".join(cell + " " * (w - len(_bare(cell))) for cell, w in zip(row[:-1], widths, strict=True))
+        lines += textwrap.wrap(left, wide, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        lines += textwrap.wrap(
+            row[-1], wide, initial_indent="    ", subsequent_indent="    ", break_long_words=False,
+            break_on_hyphens=False,
+        )  # fmt: skip
     return "\n".join(lines)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from difflib import get_close_matches
+from itertools import takewhile
 from typing import Any
 
 import typer
@@ -47,13 +50,75 @@ def help_asked(words: Sequence[str]) -> list[str]:
 
 def invalid(error: Any, words: Sequence[str]) -> Invalid:
     """The usage error as one of ours."""
-    text = str(error.format_message())
+    text, where = str(error.format_message()), _path(error, words)
     unknown = next((w for w in words if f"'{w}'" in text and text.startswith("No such command")), "")
     if unknown:
         said, _, guess = text.partition(". ")
-        above = getattr(getattr(error, "ctx", None), "command_path", "bcp") or "bcp"
-        meant = MEANT.get(unknown, "") if above == "bcp" else ""
-        hint = meant or guess.strip() or f"All commands: {above} --help"
+        meant = MEANT.get(unknown, "") if where == "bcp" else ""
+        hint = meant or guess.strip() or f"All commands: {where} --help"
         return Invalid(f"{said[:1].lower()}{said[1:]}".rstrip("."), hint=hint, rule="no-such-command")
-    where = getattr(getattr(error, "ctx", None), "command_path", "bcp") or "bcp"
-    return Invalid(f"{text[:1].lower()}{text[1:]}".rstrip("."), hint=f"How it is used: {where} --help", rule="usage")
+    message, hint = _said(error, text, where)
+    return Invalid(message, hint=hint or f"How it is used: {where} --help", rule="usage")
+
+
+def _path(error: Any, words: Sequence[str]) -> str:
+    """The command that was meant: ``bcp dns check``. Where the library does not say, by the words of the line."""
+    found = getattr(getattr(error, "ctx", None), "command_path", "")
+    if found:
+        return str(found)
+    from bcp.cli.app import app
+
+    groups = {g.name for g in app.registered_groups}
+    said = list(takewhile(lambda w: not w.startswith("-"), words))
+    return " ".join(["bcp", *said[: 2 if said and said[0] in groups else 1]])
+
+
+def _said(error: Any, text: str, where: str) -> tuple[str, str]:
+    """What is wrong, in our words, and what to do where that is known. ``error``: one of the library's."""
+    kind = type(error).__name__
+    if kind == "NoSuchOption":
+        near = get_close_matches(error.option_name, error.possibilities or (), n=2, cutoff=0.7)
+        return f"{where} has no option {error.option_name}", f"Did you mean {' or '.join(near)}?" if near else ""
+    if kind == "MissingParameter":
+        return f"{where} needs {_name(error)}", _about(error)
+    if kind == "BadParameter":
+        value = _value(error.message)
+        return f"{_name(error)}: {value}", _about(error)
+    if kind == "BadOptionUsage":
+        return f"{error.option_name} needs a value" if "requires an argument" in text else _lower(text), ""
+    extra = re.fullmatch(r"Got unexpected extra argument(?:s|\(s\))? \((.+)\)\.?", text)
+    if extra:
+        return f"{where} takes no further words: {extra[1]}", ""
+    return _lower(text), ""
+
+
+def _lower(text: str) -> str:
+    return f"{text[:1].lower()}{text[1:]}".rstrip(".")
+
+
+def _name(error: Any) -> str:
+    """An option as it is typed, an argument as help shows it."""
+    hint, param = getattr(error, "param_hint", None), getattr(error, "param", None)
+    if hint is None and param is not None:
+        option = getattr(param, "param_type_name", "") == "option"
+        hint = max(param.opts, key=len) if option else str(param.metavar or param.name).upper()
+    if isinstance(hint, (list, tuple)):
+        hint = max(map(str, hint), key=len, default="")
+    return str(hint or "a word").replace("'", "")
+
+
+def _about(error: Any) -> str:
+    """What the option or argument is for, as help says it."""
+    param = getattr(error, "param", None)
+    return str(getattr(param, "help", "") or "")
+
+
+_NUMBER = re.compile(r"('.*') is not a valid (integer|float|int)(?: range)?\.?")
+
+
+def _value(message: str) -> str:
+    """A wrong value in our words."""
+    found = _NUMBER.fullmatch(message)
+    if found:
+        return f"{found[1]} is not a {'number' if found[2] == 'float' else 'whole number'}"
+    return _lower(message)

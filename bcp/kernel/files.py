@@ -57,6 +57,7 @@ def make_private(folder: Path) -> Path:
             folder.mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
         raise StorageError(
-            f"cannot create {folder}: {error.strerror or error}", hint="Choose another state folder with --state."
+            f"cannot create {folder}: {error.strerror or error}",
+            hint="Mend it, or name another folder in bcp.yaml (state:).",
         ) from error
     return folder

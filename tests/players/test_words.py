@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -68,3 +69,23 @@ def test_a_message_about_the_switch_says_so_in_every_form_and_language(name) -> 
 def test_what_a_text_says_is_read_from_its_words(text, said) -> None:
     """In both languages, and also where it contradicts itself."""
     assert places_in(text) == said
+
+
+CALLS, RESENDS = re.compile(r"Ask senders to call|Absender (?:weiter )?um Anruf"), re.compile(r"resend|erneut")
+
+
+@pytest.mark.parametrize("name", ["employees-identified", "employees-monitoring", "employees-restored"])
+def test_wrong_refusals_are_sent_again_once_new_mail_is_safe(name) -> None:
+    """Customers are asked to send again what came back: employees are not told to have them call instead."""
+    for form, language, text in texts(name, "F"):
+        assert not CALLS.search(text) and RESENDS.search(text), (form, language, text)
+
+
+def test_before_mail_is_safe_nobody_is_asked_to_resend() -> None:
+    """It would come back once more."""
+    for form, language, text in texts("employees-investigating", "F"):
+        assert CALLS.search(text) and not re.search(r"\bresend|erneut(?:es)? send", text, re.IGNORECASE), (
+            form,
+            language,
+            text,
+        )

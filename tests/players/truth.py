@@ -126,8 +126,10 @@ class Truth:
 
     def public(self) -> None:
         """Once nothing is under way: the newest word of the page, its feeds, the chat and every phone is true."""
-        places = set(self.house.places.values())
-        if "elsewhere" in places or self._under_way():
+        last = {m.domain: m for m in self.house.moves}
+        ours = {d for d in self.house.domains if d not in last or last[d].ours}
+        places = {self.house.places[d] for d in ours}  # of what others moved, our texts say nothing
+        if "elsewhere" in places or self._under_way() or not ours:
             return
         place = "relay" if "relay" in places else "primary"
         moved = max((m.at for m in self.house.moves), default=-1e9)

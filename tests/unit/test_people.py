@@ -241,7 +241,7 @@ def test_the_command_line(tmp_path) -> None:
     assert "123456" not in text and "'=cmd()" in text
     assert run("tree", "tree.html").returncode == 0 and "Anna" in (tmp_path / "tree.html").read_text()
     assert run("forget", "anna", "--yes").returncode == 0
-    assert "1 people" in run("sync", "--from-file", "hr.csv").stdout and "anna" not in run("list").stdout
+    assert "1 person" in run("sync", "--from-file", "hr.csv").stdout and "anna" not in run("list").stdout
     assert run("diff", "hr.csv").stdout.startswith("removed")
     assert bcp("contacts", "list", cwd=tmp_path, env={"PEOPLE_KEY": "y" * 32}).returncode == 3
 

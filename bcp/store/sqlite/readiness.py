@@ -141,7 +141,8 @@ class SqliteReadiness:
             return
         try:
             with contextlib.closing(connect_to_read(self.path)) as db:
-                yield db
+                begun = db.execute("select 1 from sqlite_master where name = 'round'").fetchone()
+                yield db if begun else None  # a disk that was full at the first look leaves an empty file
         except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
             raise _failed(self.path, error) from error
 
