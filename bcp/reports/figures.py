@@ -8,7 +8,7 @@ from dataclasses import replace
 from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.contracts.exercise_parts import Failback, Receipts
 from bcp.pages.words import Words
-from bcp.reports.answer import amount, title_of
+from bcp.reports.answer import amount, judgement, title_of
 from bcp.reports.milestones import caches, first_yes, switched
 from bcp.reports.shape import Figure, Unit
 
@@ -57,7 +57,7 @@ def _objective(o: Objective, record: DrillRecord, words: Words) -> Figure:
     known = o.achieved is not None
     shown = _display(o.achieved, o.unit, words, at_least=late) if known else words(f"judged.{o.judged}")
     return Figure(
-        o.code, title_of(o, words), o.achieved, o.unit, shown, o.audience, o.target, o.judged, late, how,
+        o.code, title_of(o, words), o.achieved, o.unit, shown, o.audience, o.target, judgement(record, o), late, how,
         evidence=o.evidence,
     )  # fmt: skip
 

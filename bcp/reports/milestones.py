@@ -9,7 +9,7 @@ from typing import Any, Literal
 from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.contracts.exercise_parts import Decision, Failback, Step
 from bcp.pages.words import Words
-from bcp.reports.answer import title_of
+from bcp.reports.answer import judgement, title_of
 from bcp.reports.shape import Milestone
 
 SWITCH = "dns.mx.switch"
@@ -84,9 +84,9 @@ def _told(record: DrillRecord, zero: float, words: Words) -> Iterator[Milestone]
     """Objectives that are about a time since the start of the outage and were reached."""
     for o in record.objectives:
         if o.unit == "s" and o.code in {"rto_receive", "rto_communicate"} and o.achieved is not None:
-            yield Milestone(
-                o.code, _reached(o, words), zero + o.achieved, o.achieved, target=o.target, judged=o.judged, how=o.how
-            )
+            said = judgement(record, o)
+            label, at = _reached(o, words), zero + o.achieved
+            yield Milestone(o.code, label, at, o.achieved, target=o.target, judged=said, how=o.how)
 
 
 def _reached(objective: Objective, words: Words) -> str:

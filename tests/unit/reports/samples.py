@@ -144,7 +144,8 @@ def full() -> DrillRecord:
         findings=(
             Finding(
                 "f-k2m4", "Customers were told seven minutes late", "high", "One sender, 1 message a second",
-                "Dan Weiss", "2026-03-01", "Dry run on 2 March", True, "open", "Use three senders", "bcp.yaml: channels.sms",
+                "Dan Weiss", "2026-03-01", "Dry run on 2 March", True, "open", "Use three senders",
+                "bcp.yaml: channels.sms",
                 "told-late", "bcp", T + 8500, T + 8600, "eva.lang", 0.0, T + 8700, (f"{RUN}#52",),
             ),
             Finding("f-9xqp", "The phone list held a dead number", "low", raised_by="eva.lang", raised_at=T + 8550),
