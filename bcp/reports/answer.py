@@ -15,8 +15,8 @@ NOT_PLAYED = frozenset({"missed", "cancelled"})
 
 
 def counts_as_met(record: DrillRecord, objective: Objective) -> bool:
-    """Was it reached, by an exercise that was neither aborted, rejected nor interrupted?"""
-    return objective.judged == "met" and record.outcome not in BROKEN - {"failed"}
+    """Was it reached, by an exercise that took place and was neither aborted, rejected nor interrupted?"""
+    return objective.judged == "met" and record.outcome not in (BROKEN | {"not-begun"}) - {"failed"}
 
 
 def judgement(record: DrillRecord, objective: Objective) -> Said:

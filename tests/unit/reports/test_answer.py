@@ -43,8 +43,8 @@ def record(*judged: str, **more: object) -> DrillRecord:
         (record("met", outcome="failed"), "no", 1),
         (record(outcome="aborted"), "no", 0),
         (record("not-measured", state="planned", outcome="", started=0.0), "not-yet", 0),
-        (record("met", state="missed", outcome="not-begun"), "no", 1),
-        (record("met", state="cancelled", outcome="not-begun", reason="holiday"), "no", 1),
+        (record("met", state="missed", outcome="not-begun"), "no", 0),
+        (record("met", state="cancelled", outcome="not-begun", reason="holiday"), "no", 0),
     ],
 )
 def test_the_answer(found: DrillRecord, code: str, reached: int) -> None:
