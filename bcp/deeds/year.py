@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from bcp.deeds.exercises import records
@@ -57,17 +57,18 @@ def period(app: App, since: str = "", until: str = "") -> tuple[float, float]:
         Invalid: (``no-date``) it is no date, or the end is before the beginning.
     """
     now = app.clock.now()
-    end = _day(app, until) + 86_400.0 if until else now + 1.0
+    end = _day(app, until, 1) if until else now + 1.0
     begin = _day(app, since) if since else end - DAYS * 86_400.0
     if begin >= end:
         raise Invalid("the period ends before it begins", rule="no-date", hint="--from 2026-01-01 --to 2026-12-31")
     return begin, end
 
 
-def _day(app: App, text: str) -> float:
+def _day(app: App, text: str, later: int = 0) -> float:
+    """The beginning of the day that is so many days later; a day may have 23 or 25 hours."""
     try:
-        found = date.fromisoformat(text)
-    except ValueError as error:
+        found = date.fromisoformat(text) + timedelta(days=later)
+    except (ValueError, OverflowError) as error:
         raise Invalid(f"{text[:30]!r} is no date", rule="no-date", hint="For example 2026-01-31.") from error
     zone = zone_of(app.settings.organisation.timezone)
     return datetime(found.year, found.month, found.day, tzinfo=zone).timestamp()

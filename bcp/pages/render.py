@@ -36,7 +36,7 @@ _PLACES = re.compile(r"(?<=[-./@_:,;=])(?=[^\s])")
 
 
 def breakable(text: object) -> Markup:
-    """Long names (hosts, addresses, ids) may be broken after a dot, a hyphen and the like, and nowhere else; escaped."""
+    """Long names (hosts, ids) may be broken after a dot, a hyphen and the like, and nowhere else; escaped."""
     said = str(text)
     parts, at = [], 0
     for match in _LONG.finditer(said):

@@ -18,7 +18,7 @@ from bcp.deeds.reports import write_report
 from bcp.deeds.year import look_back
 from bcp.drills.outline import KINDS
 from bcp.drills.play import Play
-from bcp.kernel.errors import Invalid
+from bcp.kernel.errors import Invalid, Missing
 from bcp.kernel.units import parse_duration
 from bcp.pages.words import words
 from bcp.pages.year import year_values
@@ -41,15 +41,17 @@ async def drill(site: Site, request: Request, session: Session) -> Response:
 
 async def report(site: Site, request: Request, session: Session) -> Response:
     """Its report as it is now, in the language that is asked for: a page of its own, without script."""
-    return await _alone(site, request, _name(request))
+    return await _alone(site, request, _name(request), "drill-")
 
 
 async def incident_report(site: Site, request: Request, session: Session) -> Response:
     """The same of a real incident."""
-    return await _alone(site, request, str(request.path_params["incident"])[:100])
+    return await _alone(site, request, str(request.path_params["incident"])[:100], "inc-")
 
 
-async def _alone(site: Site, request: Request, what: str) -> Response:
+async def _alone(site: Site, request: Request, what: str, prefix: str) -> Response:
+    if not what.startswith(prefix):
+        raise Missing(f"there is no report of {what!r}", rule="no-such-report")
     language = request.query_params.get("language", "")[:2]
     _, paths = await in_thread(write_report, site.daemon.app, what, ("html",), language)
     text = await in_thread(Path(paths["html"]).read_text, "utf-8")
