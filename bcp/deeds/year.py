@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 
+from bcp import registry
+from bcp.contracts.traits import Trait, traits_of
 from bcp.deeds.exercises import records
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.files import write_atomic
@@ -25,6 +27,7 @@ NAMES = {"html": "year.html", "json": "year.json", "csv": "coverage.csv", "findi
 def inventory(app: App) -> Inventory:
     """What there is to rehearse: as the configuration says it now."""
     books, asked = {}, list(app.settings.serve.ask.groups)
+    gates = {name for name, action in registry.actions().items() if Trait.GATE in traits_of(action)}
     for name in app.playbooks.files():
         try:
             loaded = app.playbooks.load(name)
@@ -32,7 +35,7 @@ def inventory(app: App) -> Inventory:
             books[name] = ""
             continue
         books[name] = loaded.book.title
-        asked += [str(g) for s in loaded.steps for g in _names(s.step.with_.get("from")) if s.step.uses == "approval"]
+        asked += [str(g) for s in loaded.steps for g in _names(s.step.with_.get("from")) if s.step.uses in gates]
     approvers = {c.id: c.name for c in app.people.directory.people(dict.fromkeys(asked))}
     return Inventory(
         services={app.settings.service: ""},
