@@ -98,7 +98,7 @@ def shown(page: str, field: str) -> str:
     out = []
     for start in re.finditer(rf'<(dd|table|p)[^>]* data-field="{re.escape(field)}"[^>]*>', page):
         end = page.index(f"</{start.group(1)}>", start.end())
-        out.append(re.sub(r"<[^>]+>", " ", page[start.end() : end]))
+        out.append(re.sub(r"<[^>]+>", " ", page[start.end() : end].replace("<wbr>", "")))
     return " ".join(unescape(" ".join(out)).split())
 
 

@@ -290,6 +290,8 @@ class DrillRecord(Value):
     shared_fate: SharedFate = SharedFate()
     runs: tuple[str, ...] = ()
     incidents: tuple[str, ...] = ()
+    moved: float = 0.0
+    """When MX was verified to point at the relay; 0: it was not moved, or not for good."""
     # -- judged and entered by people
     deviations: tuple[Note, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 
+from bcp import registry
+from bcp.contracts.traits import Trait, traits_of
 from bcp.deeds.exercises import records
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.files import write_atomic
@@ -25,6 +27,7 @@ NAMES = {"html": "year.html", "json": "year.json", "csv": "coverage.csv", "findi
 def inventory(app: App) -> Inventory:
     """What there is to rehearse: as the configuration says it now."""
     books, asked = {}, list(app.settings.serve.ask.groups)
+    gates = {name for name, action in registry.actions().items() if Trait.GATE in traits_of(action)}
     for name in app.playbooks.files():
         try:
             loaded = app.playbooks.load(name)
@@ -32,7 +35,7 @@ def inventory(app: App) -> Inventory:
             books[name] = ""
             continue
         books[name] = loaded.book.title
-        asked += [str(g) for s in loaded.steps for g in _names(s.step.with_.get("from")) if s.step.uses == "approval"]
+        asked += [str(g) for s in loaded.steps for g in _names(s.step.with_.get("from")) if s.step.uses in gates]
     approvers = {c.id: c.name for c in app.people.directory.people(dict.fromkeys(asked))}
     return Inventory(
         services={app.settings.service: ""},
@@ -57,17 +60,18 @@ def period(app: App, since: str = "", until: str = "") -> tuple[float, float]:
         Invalid: (``no-date``) it is no date, or the end is before the beginning.
     """
     now = app.clock.now()
-    end = _day(app, until) + 86_400.0 if until else now + 1.0
+    end = _day(app, until, 1) if until else now + 1.0
     begin = _day(app, since) if since else end - DAYS * 86_400.0
     if begin >= end:
         raise Invalid("the period ends before it begins", rule="no-date", hint="--from 2026-01-01 --to 2026-12-31")
     return begin, end
 
 
-def _day(app: App, text: str) -> float:
+def _day(app: App, text: str, later: int = 0) -> float:
+    """The beginning of the day that is so many days later; a day may have 23 or 25 hours."""
     try:
-        found = date.fromisoformat(text)
-    except ValueError as error:
+        found = date.fromisoformat(text) + timedelta(days=later)
+    except (ValueError, OverflowError) as error:
         raise Invalid(f"{text[:30]!r} is no date", rule="no-date", hint="For example 2026-01-31.") from error
     zone = zone_of(app.settings.organisation.timezone)
     return datetime(found.year, found.month, found.day, tzinfo=zone).timestamp()

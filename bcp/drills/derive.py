@@ -22,7 +22,7 @@ from bcp.contracts.exercise_parts import Chain, CurvePoint, Detection, Failback,
 from bcp.contracts.incident import Event as BookEvent
 from bcp.contracts.incident import Incident
 from bcp.drills.fold import Exercise
-from bcp.drills.measure import facts_of, judged, outcome_of, targets
+from bcp.drills.measure import facts_of, judged, outcome_of, switch_of, targets
 from bcp.drills.signed import still_stands
 from bcp.drills.steps import decisions_of, moments_of, playbook_of, steps_of
 from bcp.drills.talk import Reported, receipts_of
@@ -92,6 +92,7 @@ def derive(
         timeline=_timeline(record.timeline, ordered, happenings),
         shared_fate=_fate(exercise),
         runs=tuple(v.id for v in ordered),
+        moved=min((s.ended for v in ordered if not v.record.meta.get("parent") and (s := switch_of(v))), default=0.0),
         incidents=tuple(dict.fromkeys((*exercise.incidents, *(h.incident.id for h in happenings)))),
         signatures=_signatures(exercise, ordered),
         integrity=_integrity(exercise, ordered, context),

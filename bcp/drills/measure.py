@@ -72,12 +72,12 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
         over=exercise.over or ended,
         failed=failed,
         given_up=bool({"aborted", "rejected"} & {exercise.record.outcome, *map(outcome_of, away)}),
-        moved=any(_switch(v) is not None for v in away),
+        moved=any(switch_of(v) is not None for v in away),
         dry=exercise.record.kind in DRY,
     )
 
 
-def _switch(view: RunView) -> StepState | None:
+def switch_of(view: RunView) -> StepState | None:
     """The step that moved MX, and was verified."""
     return next((s for s in view.state.steps.values() if s.outputs.get("safe_at") and s.status in WELL), None)
 
@@ -92,7 +92,7 @@ def outcome_of(view: RunView) -> Outcome:
 
 
 def _first_mail(view: RunView, views: Sequence[RunView]) -> float:
-    switch = _switch(view)
+    switch = switch_of(view)
     if switch is None:
         return 0.0
     children = [v for v in views if v.record.meta.get("parent") == view.id]

@@ -133,7 +133,7 @@ def _objectives(r: Data, figures: Sequence[Data], c: Cells) -> Section:
         rows.append(
             Row(
                 (c.text(f["label"]), c.text(_amount(o["target"], o["unit"], w)), c.text(f["display"]),
-                 c.state(f"judged-{o['judged']}")),
+                 c.state(f"judged-{f['judged']}")),
                 (
                     c.pair("objective.criterion", c.text(criterion(o, w))),
                     c.pair("objective.fixed_at", c.time(o["fixed_at"])),

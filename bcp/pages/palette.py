@@ -16,8 +16,8 @@ _STATES = {
     "ok": "ok ready unchanged done healthy good resolved closed sent found delivered read acknowledged approved met"
     " unbroken judged-met finding-done stands covered-real completed",
     "bad": "failed fail undo_failed down missed firing undelivered bounced expired error broken bad refused aborted"
-    " declared confirmed not-ready judged-missed judged-not-reached severity-high severity-critical fell damaged"
-    " covered-never overdue not-reached not-begun",
+    " declared confirmed not-ready judged-missed judged-not-reached judged-void severity-high severity-critical fell"
+    " damaged covered-never overdue not-reached not-begun",
     "warn": "in_doubt doubt stopped interrupted waiting suspect partial degraded unknown warn warning"
     " opened open undoing rejected unclear decided lost duplicated"
     " at-risk risk judged-not-known severity-medium finding-open not-known proposed",
@@ -37,6 +37,7 @@ _WORDS = {
     "judged-not-reached": "not reached",
     "judged-not-known": "not known",
     "judged-not-measured": "not measured",
+    "judged-void": "reached, does not count",
     "judged-open": "not yet",
     "severity-low": "low",
     "severity-medium": "medium",

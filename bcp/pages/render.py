@@ -31,6 +31,23 @@ def lines(text: object) -> Markup:
     return Markup("<br>").join(escape(line) for line in str(text).split("\n"))
 
 
+_LONG = re.compile(r"[^\s<>]{20,}")
+_PLACES = re.compile(r"(?<=[-./@_:,;=])(?=[^\s])")
+
+
+def breakable(text: object) -> Markup:
+    """Long names (hosts, ids) may be broken after a dot, a hyphen and the like, and nowhere else; escaped."""
+    said = str(text)
+    parts, at = [], 0
+    for match in _LONG.finditer(said):
+        parts.append(escape(said[at : match.start()]))
+        pieces = (escape(p) for p in _PLACES.split(match.group()))
+        parts.append(Markup("<wbr>").join(pieces))
+        at = match.end()
+    parts.append(escape(said[at:]))
+    return Markup("").join(parts)
+
+
 _CODE, _STRONG = re.compile(r"`([^`\n]+)`"), re.compile(r"\*([^*\n]+)\*")
 
 
@@ -75,7 +92,7 @@ def environment(zone: str = "", language: str = "en") -> Environment:
     times, texts = Times(zone, language), words(language)
     made.filters.update(
         when=times.when, minute=times.minute, clock=times.clock, day=times.day, zone=times.name, iso=machine,
-        stamp=times.stamp, lines=lines, chat=chat, duration=duration, capital=capital,
+        stamp=times.stamp, breakable=breakable, lines=lines, chat=chat, duration=duration, capital=capital,
     )  # fmt: skip
     made.globals.update(look=partial(look_in, texts), style=style, t=texts)
     return made

@@ -20,6 +20,7 @@ BARS = ("sent", "delivered", "relayed", "bounced", "lost", "left")
 BAD = frozenset({"bounced", "lost"})
 _TONES = {
     "met": "ok", "missed": "bad", "not-reached": "bad", "not-known": "warn", "not-measured": "soft", "open": "busy",
+    "void": "bad",
 }  # fmt: skip
 
 

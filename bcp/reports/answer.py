@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.kernel.units import format_duration
 from bcp.pages.words import Words
-from bcp.reports.shape import Answer, AnswerCode
+from bcp.reports.shape import Answer, AnswerCode, Said
 
 BROKEN = frozenset({"aborted", "rejected", "interrupted", "failed"})
 """Outcomes by which nothing counts as met, whatever was reached on the way, but for ``failed``, which counts it."""
@@ -15,8 +15,13 @@ NOT_PLAYED = frozenset({"missed", "cancelled"})
 
 
 def counts_as_met(record: DrillRecord, objective: Objective) -> bool:
-    """Was it reached, by an exercise that was neither aborted, rejected nor interrupted?"""
-    return objective.judged == "met" and record.outcome not in BROKEN - {"failed"}
+    """Was it reached, by an exercise that took place and was neither aborted, rejected nor interrupted?"""
+    return objective.judged == "met" and record.outcome not in (BROKEN | {"not-begun"}) - {"failed"}
+
+
+def judgement(record: DrillRecord, objective: Objective) -> Said:
+    """How it is shown: what was reached and does not count is ``void``."""
+    return "void" if objective.judged == "met" and not counts_as_met(record, objective) else objective.judged
 
 
 def answer_of(record: DrillRecord, words: Words) -> Answer:

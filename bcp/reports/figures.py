@@ -8,8 +8,8 @@ from dataclasses import replace
 from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.contracts.exercise_parts import Failback, Receipts
 from bcp.pages.words import Words
-from bcp.reports.answer import amount, title_of
-from bcp.reports.milestones import caches, first_yes, switched
+from bcp.reports.answer import amount, judgement, title_of
+from bcp.reports.milestones import caches, first_yes
 from bcp.reports.shape import Figure, Unit
 
 UNSEEN = {"not-measured": "not-measured", "not-reached": "end", "open": "open", "not-known": "not-measured"}
@@ -57,7 +57,7 @@ def _objective(o: Objective, record: DrillRecord, words: Words) -> Figure:
     known = o.achieved is not None
     shown = _display(o.achieved, o.unit, words, at_least=late) if known else words(f"judged.{o.judged}")
     return Figure(
-        o.code, title_of(o, words), o.achieved, o.unit, shown, o.audience, o.target, o.judged, late, how,
+        o.code, title_of(o, words), o.achieved, o.unit, shown, o.audience, o.target, judgement(record, o), late, how,
         evidence=o.evidence,
     )  # fmt: skip
 
@@ -77,9 +77,9 @@ def _course(record: DrillRecord, words: Words) -> Iterator[Figure]:
         if since:
             at = decision.at - since
             yield _figure("decided", at, "s", "gate", words, subject=subject, at_least=late)
-    step = switched(record)
-    if step is not None and since:
-        yield _figure("switched", step.ended - since, "s", "journal", words, at_least=late, evidence=(step.evidence,))
+    if record.moved and since:
+        runs = record.runs[:1]
+        yield _figure("switched", record.moved - since, "s", "journal", words, at_least=late, evidence=runs)
     at, forecast = caches(record)
     if at and since:
         yield _figure("caches", at - since, "s", "forecast" if forecast else "resolvers", words, at_least=late)

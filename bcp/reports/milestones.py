@@ -7,13 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from bcp.contracts.exercise import DrillRecord, Objective
-from bcp.contracts.exercise_parts import Decision, Failback, Step
-from bcp.contracts.traits import Trait, has
+from bcp.contracts.exercise_parts import Decision, Failback
 from bcp.pages.words import Words
-from bcp.reports.answer import title_of
+from bcp.reports.answer import judgement, title_of
 from bcp.reports.shape import Milestone
-
-DONE = frozenset({"ok", "unchanged"})
 
 
 def milestones_of(record: DrillRecord, words: Words, achieved: Mapping[str, Any] | None = None) -> list[Milestone]:
@@ -29,31 +26,18 @@ def milestones_of(record: DrillRecord, words: Words, achieved: Mapping[str, Any]
     return [*sorted(kept, key=lambda m: m.after), *back]
 
 
-def _moves(step: Step) -> bool:
-    """Does its action change where mail goes? A record keeps the action's name alone."""
-    return has({"uses": step.action}, Trait.MOVES_MX)
-
-
-def switched(record: DrillRecord) -> Step | None:
-    """The first step that moved MX away and was carried out."""
-    back = {f.run for f in record.failback}
-    done = [s for s in record.steps if _moves(s) and s.executed and s.result in DONE and s.run not in back]
-    return min(done, key=lambda s: s.ended, default=None)
-
-
 def first_yes(record: DrillRecord) -> Decision | None:
     """The decision by which people let it go on; that of a way back is none."""
     back = {f.run for f in record.failback}
     said = [d for d in record.decisions if d.result == "approved" and (not d.run or d.run not in back)]
-    step = switched(record)
-    before = [d for d in said if step is None or d.at <= step.ended]
+    before = [d for d in said if not record.moved or d.at <= record.moved]
     return max(before, key=lambda d: d.at, default=None)
 
 
 def caches(record: DrillRecord) -> tuple[float, bool]:
     """When everybody who was asked told the new MX, and whether that is a forecast; 0: not known."""
     whole = [p for p in record.propagation if p.asked and p.new == p.asked]
-    if not whole or switched(record) is None:
+    if not whole or not record.moved:
         return 0.0, False
     return whole[0].at, whole[0].what == "forecast"
 
@@ -72,8 +56,8 @@ def _away(record: DrillRecord, zero: float, words: Words) -> Iterator[Milestone]
     if (yes := first_yes(record)) is not None:
         label = words("milestone.decided", who=yes.by)
         yield Milestone("decided", label, yes.at, round(yes.at - zero, 1), how="gate")
-    if (step := switched(record)) is not None:
-        yield _one("switched", step.ended, zero, words, how="journal")
+    if record.moved:
+        yield _one("switched", record.moved, zero, words, how="journal")
     at, forecast = caches(record)
     if at:
         key = "caches-forecast" if forecast else "caches"
@@ -89,9 +73,9 @@ def _told(record: DrillRecord, zero: float, words: Words) -> Iterator[Milestone]
     """Objectives that are about a time since the start of the outage and were reached."""
     for o in record.objectives:
         if o.unit == "s" and o.code in {"rto_receive", "rto_communicate"} and o.achieved is not None:
-            yield Milestone(
-                o.code, _reached(o, words), zero + o.achieved, o.achieved, target=o.target, judged=o.judged, how=o.how
-            )
+            said = judgement(record, o)
+            label, at = _reached(o, words), zero + o.achieved
+            yield Milestone(o.code, label, at, o.achieved, target=o.target, judged=said, how=o.how)
 
 
 def _reached(objective: Objective, words: Words) -> str:

@@ -13,6 +13,9 @@ SCHEMA = "bcp.report/2"
 """Name and version of the plain-data form."""
 Subject = Literal["run", "drill", "incident"]
 Unit = Literal["s", "messages", "mails", "percent", "people", "count"]
+Said = Judged | Literal["", "void"]
+"""A judgement; ``void``: reached, by an exercise that was aborted, rejected or interrupted, so that it does not count;
+empty: it is no objective."""
 AnswerCode = Literal["yes", "no", "not-yet", "not-known", "no-objective"]
 
 
@@ -50,8 +53,7 @@ class Figure(Value):
     subject: str = ""
     """The audience, the channel or the person that it is about."""
     target: float | None = None
-    judged: Judged | Literal[""] = ""
-    """Empty: it is no objective."""
+    judged: Said = ""
     at_least: bool = False
     """The start of the outage is known as *then or earlier* only, so that the true figure may be larger."""
     how: str = ""
@@ -75,7 +77,7 @@ class Milestone(Value):
     lane: Literal["away", "back"] = "away"
     target: float | None = None
     """Seconds since the zero within which it was to happen."""
-    judged: Judged | Literal[""] = ""
+    judged: Said = ""
     forecast: bool = False
     """Nobody saw it: it follows from the time to live of the old record."""
     how: str = ""

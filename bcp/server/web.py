@@ -85,7 +85,8 @@ def _console(app: FastAPI) -> None:
         ("/runs", runs.runs), ("/runs/{run}", runs.run), ("/runs/{run}/plan", runs.run_plan),
         ("/runs/{run}/report", runs.report), ("/runs/{run}/abort", deeds.ask_abort), ("/plans/{plan}", runs.plan),
         ("/start", runs.start), ("/messages", pages.messages), ("/drills", runs.drills),
-        ("/drills/{drill}", drills.drill),
+        ("/drills/year", drills.year), ("/drills/{drill}", drills.drill), ("/drills/{drill}/report", drills.report),
+        ("/incidents/{incident}/report", drills.incident_report),
         ("/history", pages.history), ("/ready", readiness.ready), ("/audit", pages.audit),
         ("/account", pages.account), ("/events", pages.events),
     ):  # fmt: skip

@@ -11,13 +11,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
+from demands import check
 from support import ROOT
 
 from bcp.testing.command import environment
 from bcp.testing.lab import Lab
 
 PAGE = ROOT / "docs" / "howto" / "drills.md"
+SCHEMA = json.loads((ROOT / "docs" / "reference" / "report.v2.schema.json").read_text())
+YEAR = json.loads((ROOT / "docs" / "reference" / "year.v1.schema.json").read_text())
 SITTING = """
 
 d rto_receive: the crisis team decides to move MX
@@ -140,6 +144,30 @@ def test_live_with_volunteers_alone(town: Lab, tmp_path: Path) -> None:
     assert counted["sms"] == sum(r["sent"] for r in sms) == len([r for r in sms if r["sent"]])
     assert {c["name"]: c["real"] for c in record["components"]}["DNS"] is True
     assert record["propagation"]
+
+
+def test_the_report_of_each_kind_and_the_year(town: Lab) -> None:
+    """Each field that auditors demand, in reports made by drills of all four kinds, and in that of a run."""
+    for out in (read(town, "The report"), read(town, "The year")):
+        assert all(out.values())
+    made = {d["id"]: d["kind"] for d in json.loads(type_(town, "bcp drill list --output json").stdout)["drills"]}
+    assert set(made.values()) == {"tabletop", "dry", "lab", "live"}
+    for what in (*made, "last"):
+        done = type_(town, f"bcp report {what} --output json")
+        assert done.returncode == 0, done.stderr
+        files = json.loads(done.stdout)["files"]
+        data, page = json.loads(Path(files["json"]).read_text()), Path(files["html"]).read_text()
+        check(data, page)
+        jsonschema.validate(data, SCHEMA)
+        if data["record"]["outcome"] == "completed" and made.get(what) in {"lab", "live"}:
+            assert len(data["milestones"]) >= 5, what
+            assert data["runs"], what
+    year = json.loads(type_(town, "bcp drill year --output json").stdout)
+    jsonschema.validate({k: v for k, v in year.items() if k != "files"}, YEAR)
+    levels = {(c["what"], c["name"]): c["level"] for c in year["coverage"]}
+    assert levels["channels", "sms"] == "real", "the live drill told volunteers by text message"
+    assert levels["playbooks", "exchange-inbound-outage"] == "real"
+    assert levels["classes", "H"] == "never"
 
 
 def test_live_is_aborted_when_the_real_service_turns_bad(town: Lab, tmp_path: Path) -> None:

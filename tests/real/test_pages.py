@@ -8,10 +8,12 @@ import json
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest
+from unit.reports.samples import T, full
 
 from bcp.comms.lint import LONG as LONG_VALUES
 from bcp.comms.pack import FORMS, load_pack
@@ -20,7 +22,11 @@ from bcp.comms.render import render
 from bcp.contacts.tree import page as tree
 from bcp.contracts.contact import Contact
 from bcp.kit.site import Entry, Site
+from bcp.pages.words import words
+from bcp.pages.year import year_page
+from bcp.reports.document import document
 from bcp.reports.page import page
+from bcp.reports.year import Inventory, to_data, year_of
 
 pytestmark = pytest.mark.real
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -102,6 +108,21 @@ def _preview() -> str:
     )
 
 
+def alone() -> dict[str, str]:
+    """The report of an exercise in which every field says something, and a year, in both languages."""
+    record, out = full(), {}
+    long = replace(record, title=f"Übung {LONG}", reason=LONG, kind="lab", id="drill-2", started=T - 86_400 * 90)
+    there = Inventory(
+        {"exchange-online": ""}, {"exchange-inbound-outage": "Inbound mail fails", LONG: ""}, {"employees": ""},
+        {"ben.ortega": "Ben Ortega", LONG: ""}, {"sms": "", "slack": ""}, dict.fromkeys("ABCDEFGH", ""),
+    )  # fmt: skip
+    for language in ("en", "de"):
+        out[f"drill {language}"] = page(document(record, "drill", made="2026-01-23T10:00:00Z", language=language))
+        found = year_of([record, long], there, T - 86_400 * 200, T + 86_400, words(language), now=T + 86_400 * 60)
+        out[f"year {language}"] = year_page(to_data(found))
+    return out
+
+
 async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
     """Open the page in Chromium at each width, light and dark; what it measured."""
     process = subprocess.Popen(
@@ -177,7 +198,7 @@ async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
     return out
 
 
-@pytest.mark.parametrize("what", ["status", "report", "preview", "tree"])
+@pytest.mark.parametrize("what", ["status", "report", "drill", "year", "preview", "tree"])
 def test_pages_fit_a_phone_in_both_schemes_and_load_nothing(tmp_path, what) -> None:
     """People read them on the way, at night."""
     if not BROWSER:
@@ -212,6 +233,9 @@ def test_pages_fit_a_phone_in_both_schemes_and_load_nothing(tmp_path, what) -> N
             for i in range(60)
         ]
         path.write_text(tree(LONG, people, 1_700_000_000.0, "+4930123456"))
+    elif what in {"drill", "year"}:
+        path = tmp_path / "page.html"
+        path.write_text(alone()[f"{what} de"])
     else:
         path = tmp_path / "report.html"
         path.write_text(page(REPORT))

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from bcp.deeds import drill_calendar as calendar
 from bcp.deeds import exercise as writing
 from bcp.deeds.drill_calendar import Wish
 from bcp.deeds.exercise import NOTES, SEVERITIES, FindingOf, New, NoteOf
 from bcp.deeds.exercises import record_of
+from bcp.deeds.reports import write_report
+from bcp.deeds.year import look_back
 from bcp.drills.outline import KINDS
 from bcp.drills.play import Play
-from bcp.kernel.errors import Invalid
+from bcp.kernel.errors import Invalid, Missing
 from bcp.kernel.units import parse_duration
+from bcp.pages.words import words
+from bcp.pages.year import year_values
 from bcp.rehearse.scene import scenario_of
+from bcp.reports.year import to_data
 from bcp.server.console.page import Site, field, in_thread, to
+from bcp.server.console.runs import ALONE
 from bcp.server.signin.accounts import Session
 from bcp.server.signin.who import who_sits
 
@@ -30,6 +37,34 @@ async def drill(site: Site, request: Request, session: Session) -> Response:
     record = await in_thread(record_of, site.daemon.app, _name(request))
     values: dict[str, Any] = {"d": record, "notes": NOTES, "severities": SEVERITIES}
     return cast(Response, await in_thread(partial(site.page, request, "drill.html", session, **values)))
+
+
+async def report(site: Site, request: Request, session: Session) -> Response:
+    """Its report as it is now, in the language that is asked for: a page of its own, without script."""
+    return await _alone(site, request, _name(request), "drill-")
+
+
+async def incident_report(site: Site, request: Request, session: Session) -> Response:
+    """The same of a real incident."""
+    return await _alone(site, request, str(request.path_params["incident"])[:100], "inc-")
+
+
+async def _alone(site: Site, request: Request, what: str, prefix: str) -> Response:
+    if not what.startswith(prefix):
+        raise Missing(f"there is no report of {what!r}", rule="no-such-report")
+    language = request.query_params.get("language", "")[:2]
+    _, paths = await in_thread(write_report, site.daemon.app, what, ("html",), language)
+    text = await in_thread(Path(paths["html"]).read_text, "utf-8")
+    return HTMLResponse(text, headers={"Content-Security-Policy": ALONE})
+
+
+async def year(site: Site, request: Request, session: Session) -> Response:
+    """What was rehearsed in a year, what was not, and what is open."""
+    query = request.query_params
+    work = partial(look_back, site.daemon.app, query.get("from", "")[:10], query.get("to", "")[:10], "en")
+    data = to_data(await in_thread(work))
+    values = {"first": query.get("from", "")[:10], "last": query.get("to", "")[:10], **year_values(data, words("en"))}
+    return cast(Response, await in_thread(partial(site.page, request, "year.html", session, **values)))
 
 
 def _name(request: Request) -> str:

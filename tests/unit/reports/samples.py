@@ -139,6 +139,7 @@ def full() -> DrillRecord:
         timeline=(Moment(T - 60, "began", "", "eva.lang"), Moment(T + 8400, "ended", "completed", "eva.lang")),
         shared_fate=SharedFate("risk", T - 60, ("Slack signs people in with Entra",)),
         runs=(RUN, BACK),
+        moved=T + 312,
         incidents=("inc-20260122-164534-mmmm",),
         deviations=(Note(T + 700, "Ben Ortega", "The status page was updated by hand", "deviation", evidence="d#9"),),
         findings=(

@@ -80,7 +80,7 @@ def shown_all(page: str) -> str:
     import re
     from html import unescape
 
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page.replace("<wbr>", ""))).split())
 
 
 def played(tmp_path: Path, *, yes: bool, back: bool = False) -> tuple[Story, str]:
