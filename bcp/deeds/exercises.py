@@ -48,7 +48,8 @@ def recorded(app: App, exercise: Exercise) -> DrillRecord:
     happenings = [h for name in exercise.incidents if (h := _happening(app, name)) is not None]
     damage = app.running.drills.damage()
     chain = Chain(exercise.record.id, exercise.seq, exercise.head, damage.get(exercise.record.id, ""))
-    views = [*_views(app, exercise.runs), *_lab_views(app, exercise)]
+    runs = [r for h in happenings for r in h.incident.runs]
+    views = [*_views(app, [*exercise.runs, *runs]), *_lab_views(app, exercise)]
     return derive(exercise, views, happenings, _context(app, (chain, *_lost(exercise, views))))
 
 
@@ -71,6 +72,14 @@ def record_of_incident(app: App, incident: str) -> DrillRecord:
         created=one.opened, started=one.opened, ended=one.closed,
     )  # fmt: skip
     return derive(Exercise(record, runs=one.runs), _runs_of(app, one), [found], _context(app, ()))
+
+
+def incident_id(app: App, name: str) -> str:
+    """The incident meant by an id, its beginning, or ``last``. Raises ``Missing`` (``no-such-incident``)."""
+    found = _happening(app, name)
+    if found is None:
+        raise Missing(f"there is no incident {name!r}", rule="no-such-incident", hint="bcp incident list")
+    return found.incident.id
 
 
 def records(app: App, since: float = 0.0) -> list[DrillRecord]:
