@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bcp.contracts.exercise import DrillRecord, State
 from bcp.contracts.exercise_parts import Chain
@@ -46,10 +47,10 @@ def record_of(app: App, drill: str) -> DrillRecord:
 def recorded(app: App, exercise: Exercise) -> DrillRecord:
     """The same, of an exercise that was read before."""
     happenings = [h for name in exercise.incidents if (h := _happening(app, name)) is not None]
+    exercise = _with_runs(exercise, happenings)
     damage = app.running.drills.damage()
     chain = Chain(exercise.record.id, exercise.seq, exercise.head, damage.get(exercise.record.id, ""))
-    runs = [r for h in happenings for r in h.incident.runs]
-    views = [*_views(app, [*exercise.runs, *runs]), *_lab_views(app, exercise)]
+    views = [*_views(app, exercise.runs), *_lab_views(app, exercise)]
     return derive(exercise, views, happenings, _context(app, (chain, *_lost(exercise, views))))
 
 
@@ -72,6 +73,12 @@ def record_of_incident(app: App, incident: str) -> DrillRecord:
         created=one.opened, started=one.opened, ended=one.closed,
     )  # fmt: skip
     return derive(Exercise(record, runs=one.runs), _runs_of(app, one), [found], _context(app, ()))
+
+
+def _with_runs(exercise: Exercise, happenings: Sequence[Happening]) -> Exercise:
+    """The runs of its incidents are its own, too."""
+    runs = dict.fromkeys((*exercise.runs, *(r for h in happenings for r in h.incident.runs)))
+    return replace(exercise, runs=tuple(runs))
 
 
 def incident_id(app: App, name: str) -> str:
