@@ -36,7 +36,8 @@ def exercise_of(app: App, drill: str) -> Exercise:
 def exercises(app: App) -> list[Exercise]:
     """All exercises, the newest first."""
     book = app.running.drills
-    return [fold(book.events(name)) for name in book.drills()]
+    found = [fold(book.events(name)) for name in book.drills()]
+    return sorted(found, key=lambda e: when(e.record), reverse=True)
 
 
 def record_of(app: App, drill: str) -> DrillRecord:
