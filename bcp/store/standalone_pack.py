@@ -37,7 +37,7 @@ def rows_of(path: Path) -> List[Any]:
     """The lines of a file of JSON lines; none where there is no such file. Raises ``ValueError``."""
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    return [json.loads(line) for line in path.read_bytes().decode("utf-8", "surrogatepass").split("\n") if line]
 
 
 def manifest_damage(folder: Path, key: str) -> Tuple[List[str], Mapping[str, Any]]:

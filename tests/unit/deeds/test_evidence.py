@@ -448,6 +448,46 @@ def test_a_key_that_is_none_is_refused(tmp_path: Path, monkeypatch, text: str) -
     assert caught.value.rule == "evidence-key" and text not in caught.value.message
 
 
+def test_two_processes_number_no_two_heads_alike_and_make_one_key(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    town = Town(tmp_path)
+    town.noted(T0)
+
+    def one(i: int) -> int:
+        return asyncio.run(anchor(Town(tmp_path).app)).seq
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, range(8)))
+    found = asyncio.run(prove(SqliteState(town.state)))
+    assert found.statements == 8 and not [f for f in found.findings if "clock" not in f], found.findings
+
+
+def test_what_a_power_cut_left_of_a_record_goes_and_what_is_damaged_is_not_gone_on_with(town: Town) -> None:
+    path = town.state / "evidence" / "anchors.jsonl"
+    whole = path.read_text()
+    path.write_text(whole + '{"kind":"stat')
+    assert town.anchored(T0 + 9 * HOUR).seq == 5 and path.read_text().startswith(whole) and town.proved() == ()
+    path.write_text("nonsense\n" + whole)
+    with pytest.raises(StorageError):
+        town.anchored(T0 + 10 * HOUR)
+    assert any("cannot be read" in f for f in town.proved())
+
+
+def test_a_disk_that_is_full_leaves_no_half_record(tmp_path: Path, monkeypatch) -> None:
+    log = AnchorLog(tmp_path)
+    log.add({"kind": "witness", "seq": 1, "name": "a", "at": 1.0})
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bcp.store.files.anchors.os.fsync", full)
+    with pytest.raises(StorageError) as caught:
+        log.add({"kind": "witness", "seq": 2, "name": "a", "at": 2.0})
+    assert "No space left" in caught.value.message
+    assert [r["seq"] for r in log.read().records] == [1] and log.read().taken() == 1.0
+
+
 # -- stamps ----------------------------------------------------------------------------------------------------------
 
 
@@ -513,6 +553,16 @@ def test_an_export_checks_itself_with_nothing_but_python(town: Town) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("Unaltered") and "5 chains" in done.stdout and "NOT PROVED" not in done.stdout
     ast.parse((folder / "verify.py").read_text(), feature_version=(3, 8))
+
+
+def test_texts_with_every_kind_of_line_end_survive(tmp_path: Path) -> None:
+    """JSON leaves U+2028 and U+0085 as they are, and Python splits lines at them."""
+    town = Town(tmp_path)
+    town.time.at = T0
+    town.book.note("told", "inc-1", "bcp", text="one\u2028two\x85three\x0bfour\r\nfive")
+    town.lived("run-1", T0 + 60)
+    town.anchored(T0 + HOUR)
+    assert town.proved() == () and checked(exported(town))[0] == []
 
 
 def test_the_same_evidence_gives_the_same_files(town: Town) -> None:
