@@ -18,6 +18,7 @@ from bcp.kernel.errors import StorageError
 from bcp.kernel.files import make_private
 from bcp.kernel.hashing import canonical
 from bcp.store.files.locks import alone
+from bcp.store.standalone import statement_of
 
 FOLDER = "evidence"
 
@@ -88,10 +89,11 @@ class AnchorLog:
         for number, line in enumerate(lines, 1):
             try:
                 record = json.loads(line)
-                if record["kind"] == "statement":
-                    json.loads(record["text"])["seq"]
+                if record["kind"] == "statement" and statement_of(record["text"], record["signature"]) is None:
+                    raise ValueError
+                float(record.get("at", 0.0))
                 records.append(record)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 return Anchored(tuple(records), f"{self.path.name}:{number} cannot be read")
         return Anchored(tuple(records))
 

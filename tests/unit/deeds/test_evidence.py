@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 import yaml
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bcp.deeds.evidence.anchor import anchor, line_of
 from bcp.deeds.evidence.export import checked, export
@@ -555,6 +558,19 @@ def test_an_export_checks_itself_with_nothing_but_python(town: Town) -> None:
     ast.parse((folder / "verify.py").read_text(), feature_version=(3, 8))
 
 
+@pytest.mark.parametrize("junk", [
+    {"kind": "timestamp", "seq": 1, "tsa": "../../x", "token": "AAAA"}, {"kind": "timestamp"}, {"kind": "statement"},
+    {"kind": "timestamp", "seq": "one", "tsa": "a", "token": "!"}, {"kind": "statement", "text": "{}", "signature": ""}, {},
+])  # fmt: skip
+def test_junk_among_the_heads_keeps_nobody_from_exporting_and_is_found(town: Town, junk: dict[str, Any]) -> None:
+    path = town.state / "evidence" / "anchors.jsonl"
+    path.write_text(path.read_text() + (canonical(junk) if junk else "no json") + "\n")
+    assert town.proved() != ()
+    folder = exported(town)
+    assert not list(folder.rglob("*.tst")) and not (town.folder / "x.tst").exists()
+    assert checked(folder)[0]
+
+
 def test_texts_with_every_kind_of_line_end_survive(tmp_path: Path) -> None:
     """JSON leaves U+2028 and U+0085 as they are, and Python splits lines at them."""
     town = Town(tmp_path)
@@ -658,6 +674,32 @@ def test_a_key_that_is_not_the_known_one_and_folders_that_are_none(town: Town, t
     with pytest.raises(Invalid) as caught:
         checked(tmp_path)
     assert caught.value.rule == "no-evidence"
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
+        ["seq", "at", "audit", "chains", "key", "previous", "book", "v"]), inner, max_size=5), max_leaves=12,
+)  # fmt: skip
+
+
+@given(st.lists(st.fixed_dictionaries({}, optional={
+    "kind": st.sampled_from(["statement", "timestamp", "witness"]), "text": JUNK.map(json.dumps) | JUNK, "seq": JUNK,
+    "signature": JUNK, "token": JUNK, "tsa": JUNK,
+}), max_size=4))  # fmt: skip
+def test_whatever_stands_in_the_file_of_heads_is_an_outcome(records: list[dict[str, Any]]) -> None:
+    statements, wrong = standalone.statements_of(records)
+    standalone.compare(statements, [], {})
+    standalone.clock_damage(statements, [], {})
+    kinds = [r.get("kind") for r in records]
+    assert len(wrong) >= kinds.count("statement") + kinds.count("timestamp")
+
+
+@given(st.binary(max_size=80))
+def test_whatever_an_authority_sends_is_read_or_refused(raw: bytes) -> None:
+    for read in (standalone.parts, standalone.token_of):
+        with contextlib.suppress(ValueError):
+            read(raw)
 
 
 # -- the program's own arithmetic ------------------------------------------------------------------------------------
