@@ -560,7 +560,8 @@ def test_an_export_checks_itself_with_nothing_but_python(town: Town) -> None:
 
 @pytest.mark.parametrize("junk", [
     {"kind": "timestamp", "seq": 1, "tsa": "../../x", "token": "AAAA"}, {"kind": "timestamp"}, {"kind": "statement"},
-    {"kind": "timestamp", "seq": "one", "tsa": "a", "token": "!"}, {"kind": "statement", "text": "{}", "signature": ""}, {},
+    {"kind": "timestamp", "seq": "one", "tsa": "a", "token": "!"}, {},
+    {"kind": "statement", "text": "{}", "signature": ""},
 ])  # fmt: skip
 def test_junk_among_the_heads_keeps_nobody_from_exporting_and_is_found(town: Town, junk: dict[str, Any]) -> None:
     path = town.state / "evidence" / "anchors.jsonl"
