@@ -134,6 +134,21 @@ def signal_damage(signals: Sequence[Sequence[Any]]) -> str:
 # -- heads that were witnessed ---------------------------------------------------------------------------------------
 
 
+def statement_of(text: Any, signature: Any) -> Optional[Dict[str, Any]]:
+    """A statement as it was signed; ``None`` where it is none: whoever may write the file may write anything."""
+    try:
+        data = json.loads(text)
+        heads = {str(n): (int(h[0]), str(h[1])) for n, h in data["chains"].items()}
+        audit = (int(data["audit"][0]), str(data["audit"][1]))
+        at = float(data["at"])
+        said(at)
+        one = {"seq": int(data["seq"]), "at": at, "audit": audit, "chains": heads}
+        names = {n: str(data[n]) for n in ("key", "previous")}
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, OSError):
+        return None
+    return {**one, **names, "text": text, "signature": str(signature), "stamped": []}
+
+
 def statements_of(
     records: Iterable[Mapping[str, Any]], genuine: Optional[Callable[[str, str, str], bool]] = None
 ) -> Tuple[List[Dict[str, Any]], List[str]]:
@@ -143,8 +158,10 @@ def statements_of(
     wrong: List[str] = []
     for record in records:
         if record.get("kind") == "statement":
-            text = str(record.get("text", ""))
-            one = {**json.loads(text), "text": text, "signature": record.get("signature", ""), "stamped": []}
+            one = statement_of(record.get("text"), record.get("signature"))
+            if one is None:
+                wrong.append(f"the signed head after number {found[-1]['seq'] if found else 0} cannot be read")
+                continue
             wrong += _linked(one, found[-1] if found else None, genuine or signed)
             found.append(one)
         elif record.get("kind") == "timestamp":
@@ -167,7 +184,7 @@ def _linked(
 
 
 def _stamped(record: Mapping[str, Any], found: Sequence[Dict[str, Any]]) -> List[str]:
-    number, name = int(record.get("seq", 0)), str(record.get("tsa", ""))
+    number, name = record.get("seq"), str(record.get("tsa", ""))
     about = next((s for s in found if s["seq"] == number), None)
     if about is None:
         return [f"the time stamp of {name} is about the signed head {number}, which is gone"]

@@ -27,6 +27,7 @@ from bcp.store.standalone import (
     said,
     signal_damage,
     signed,
+    statement_of,
     statements_of,
 )
 
@@ -37,7 +38,20 @@ def rows_of(path: Path) -> List[Any]:
     """The lines of a file of JSON lines; none where there is no such file. Raises ``ValueError``."""
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    return [json.loads(line) for line in path.read_bytes().decode("utf-8", "surrogatepass").split("\n") if line]
+
+
+def records_of(path: Path) -> List[Dict[str, Any]]:
+    """The records of the heads; a line that cannot be read stands for a statement that cannot."""
+    raw = path.read_bytes() if path.exists() else b""
+    found = []
+    for line in raw[: raw.rfind(b"\n") + 1].decode("utf-8", "replace").split("\n")[:-1]:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        found.append(record if isinstance(record, dict) else {"kind": "statement"})
+    return found
 
 
 def manifest_damage(folder: Path, key: str) -> Tuple[List[str], Mapping[str, Any]]:
@@ -118,8 +132,8 @@ def witnessed(folder: Path) -> List[Dict[str, Any]]:
     found = []
     for path in sorted(folder.glob("*.json")):
         data = json.loads(path.read_text(encoding="utf-8"))
-        one = {**json.loads(data["text"]), "text": data["text"], "signature": data["signature"], "stamped": []}
-        if signed(one["text"], one["signature"], one["key"]):
+        one = statement_of(data["text"], data["signature"])
+        if one is not None and signed(one["text"], one["signature"], one["key"]):
             found.append(one)
     return sorted(found, key=lambda s: int(s["seq"]))
 
@@ -132,7 +146,7 @@ def check(folder: Path, key: str = "", witness: Optional[Path] = None) -> Tuple[
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     audit, anchors, damage = audit_chain(lines)
     wrong += broken + ([f"the audit file: {damage}"] if damage else [])
-    statements, unlinked = statements_of(rows_of(folder / "anchors.jsonl"))
+    statements, unlinked = statements_of(records_of(folder / "anchors.jsonl"))
     damaged = {b.partition(":")[0] for b in broken}
     wrong += unlinked + _but(compare(statements, audit, chains), damaged)
     told = {w.split()[0].rstrip(":") for w in wrong}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import secrets
@@ -13,14 +14,14 @@ from typing import Any
 from bcp.contracts.channel import Delivery, Message
 from bcp.deeds.evidence.key import SigningKey, signing_key
 from bcp.kernel.clock import iso
-from bcp.kernel.errors import BcpError, Invalid, Permanent
+from bcp.kernel.errors import BcpError, Invalid, Permanent, StorageError
 from bcp.kernel.files import write_atomic
 from bcp.kernel.hashing import GENESIS, canonical, digest_text
 from bcp.kernel.secret import redact
 from bcp.kit.http import Http
 from bcp.kit.rfc3161 import stamp
 from bcp.settings.readiness import WitnessSettings
-from bcp.store.files.anchors import AnchorLog
+from bcp.store.files.anchors import Anchored, AnchorLog
 from bcp.store.sqlite.heads import Heads, heads
 from bcp.wiring import App
 
@@ -71,12 +72,18 @@ async def anchor(app: App, *, force: bool = True) -> Taken:
     """
     log = AnchorLog(app.configuration.state)
     key = signing_key(app.configuration.state, app.settings.evidence.key)
-    last = log.read().last
-    now = heads(app.running.room)
-    fresh = force or last is None or _changed(json.loads(str(last["text"])), now, app.clock.now(), _known(log))
-    if fresh:
-        text = statement(app.settings.organisation.name, app.clock.now(), now, _known(log), last, key.public)
-        log.add({"kind": "statement", "text": text, "signature": key.sign(text), "at": app.clock.now()})
+
+    def make(found: Anchored) -> Mapping[str, Any] | None:
+        if found.damage:  # what cannot be read cannot be gone on with: a second beginning would hide it
+            raise StorageError(found.damage, hint="Put a copy back; bcp audit verify")
+        last, known, at = found.last, _known(found), app.clock.now()
+        now = heads(app.running.room)
+        if not force and last is not None and not _changed(json.loads(str(last["text"])), now, at, known):
+            return None
+        text = statement(app.settings.organisation.name, at, now, known, last, key.public)
+        return {"kind": "statement", "text": text, "signature": key.sign(text), "at": at}
+
+    fresh = await asyncio.to_thread(log.extend, make)
     outcomes = [*await _stamps(app, log), *await _witnesses(app, log)]
     newest = log.read().last
     assert newest is not None
@@ -95,10 +102,10 @@ def statement(
     return canonical({**data, "previous": digest_text(str(last["text"])) if last else GENESIS, "chains": moved})
 
 
-def _known(log: AnchorLog) -> dict[str, Any]:
+def _known(found: Anchored) -> dict[str, Any]:
     """The head of each chain as the statements have it."""
     out: dict[str, Any] = {}
-    for record in log.read().records:
+    for record in found.records:
         if record.get("kind") == "statement":
             out.update(json.loads(str(record["text"]))["chains"])
     return out

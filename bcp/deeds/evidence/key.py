@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 from pathlib import Path
 
@@ -39,11 +41,19 @@ def signing_key(state: Path, given: Secret | None) -> SigningKey:
         return _key(given.reveal())
     path = state / FOLDER / KEY
     if not path.exists():
-        make_private(path.parent)
-        write_atomic(path, secrets.token_hex(32))
+        _make(path)
     text = path.read_text(encoding="utf-8").strip()
     remember(text)
     return _key(text)
+
+
+def _make(path: Path) -> None:
+    """A new key, whole or not at all; of two who make one, the first one's stays. Raises ``StorageError``."""
+    scratch = make_private(path.parent) / f".{KEY}.{secrets.token_hex(4)}"
+    write_atomic(scratch, secrets.token_hex(32))
+    with contextlib.suppress(FileExistsError):
+        os.link(scratch, path)
+    scratch.unlink(missing_ok=True)
 
 
 def _key(text: str) -> SigningKey:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from bcp.kernel.errors import StorageError
 from bcp.kernel.files import make_private
 from bcp.kernel.hashing import canonical
 from bcp.store.files.locks import alone
+from bcp.store.standalone import statement_of
 
 FOLDER = "evidence"
 
@@ -56,12 +57,20 @@ class AnchorLog:
 
     def add(self, record: Mapping[str, Any]) -> None:
         """One record more, on disk when this returns. Raises ``StorageError``."""
+        self.extend(lambda found: record)
+
+    def extend(self, make: Callable[[Anchored], Mapping[str, Any] | None]) -> bool:
+        """One record more, made from what there is while nobody else may write: two processes never number two
+        statements alike. ``None`` adds nothing; returned is whether one was added. Raises ``StorageError``."""
         try:
             make_private(self.path.parent)
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             with os.fdopen(handle, "r+b", buffering=0) as out, alone(out.fileno()):
-                out.write(canonical(dict(record)).encode() + b"\n")
-                os.fsync(out.fileno())
+                record = make(self.read())
+                if record is None:
+                    return False
+                _append(out.fileno(), canonical(dict(record)).encode() + b"\n")
+                return True
         except OSError as error:
             raise StorageError(
                 f"cannot write {self.path}: {error.strerror or error}", hint="Free space, then repeat."
@@ -70,18 +79,35 @@ class AnchorLog:
     def read(self) -> Anchored:
         """Everything in it. A line that cannot be read ends it and is named."""
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
+            text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return Anchored()
         except (OSError, UnicodeDecodeError) as error:
             return Anchored((), f"{self.path.name} cannot be read: {error}")
         records: list[Mapping[str, Any]] = []
+        lines = text[: text.rfind("\n") + 1].split("\n")[:-1]  # what a power cut left of a record is none
         for number, line in enumerate(lines, 1):
             try:
                 record = json.loads(line)
-                if record["kind"] == "statement":
-                    json.loads(record["text"])["seq"]
+                if record["kind"] == "statement" and statement_of(record["text"], record["signature"]) is None:
+                    raise ValueError
+                float(record.get("at", 0.0))
                 records.append(record)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 return Anchored(tuple(records), f"{self.path.name}:{number} cannot be read")
         return Anchored(tuple(records))
+
+
+def _append(handle: int, line: bytes) -> None:
+    """The whole line or nothing of it. What a power cut left of one goes: nobody was told that it was there."""
+    size = os.fstat(handle).st_size
+    raw = os.pread(handle, size, 0) if size else b""
+    whole = raw.rfind(b"\n") + 1
+    if whole != size:
+        os.ftruncate(handle, whole)
+    try:
+        os.write(handle, line)
+        os.fsync(handle)
+    except OSError:
+        os.ftruncate(handle, whole)
+        raise

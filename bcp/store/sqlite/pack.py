@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -83,17 +84,26 @@ def _lines(db: Any) -> Iterator[list[Any]]:
 
 def _anchors(pack: Pack, log: AnchorLog) -> None:
     found = log.read()
-    pack.put("anchors.jsonl", found.records)
+    if log.path.exists():
+        pack.files["anchors.jsonl"] = log.path.read_bytes()  # as it is: what is wrong in it is for the check to tell
     for record in found.records:
         if record.get("kind") == "statement":
             text = str(record["text"])
             pack.files[f"stamps/{int(json.loads(text)['seq']):08d}.txt"] = text.encode("utf-8", "surrogatepass")
         elif record.get("kind") == "timestamp":
-            name = f"stamps/{int(record['seq']):08d}-{record['tsa']}.tst"
-            pack.files[name] = base64.b64decode(str(record["token"]))
-            authority = log.authority(str(record["tsa"]))
-            if authority.exists():
-                pack.files[f"stamps/{authority.name}"] = authority.read_bytes()
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # one that cannot be read is told by the check
+                _stamp(pack, log, int(record["seq"]), str(record["tsa"]), str(record["token"]))
+
+
+def _stamp(pack: Pack, log: AnchorLog, seq: int, tsa: str, text: str) -> None:
+    token = base64.b64decode(text, validate=True)
+    standalone.token_of(token)
+    if not tsa.replace("-", "").isalnum():  # it becomes a file's name
+        raise ValueError(tsa)
+    pack.files[f"stamps/{seq:08d}-{tsa}.tst"] = token
+    authority = log.authority(tsa)
+    if authority.exists():
+        pack.files[f"stamps/{authority.name}"] = authority.read_bytes()
 
 
 def _reports(pack: Pack, folder: Path) -> None:

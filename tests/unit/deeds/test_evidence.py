@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 import yaml
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bcp.deeds.evidence.anchor import anchor, line_of
 from bcp.deeds.evidence.export import checked, export
@@ -448,6 +451,46 @@ def test_a_key_that_is_none_is_refused(tmp_path: Path, monkeypatch, text: str) -
     assert caught.value.rule == "evidence-key" and text not in caught.value.message
 
 
+def test_two_processes_number_no_two_heads_alike_and_make_one_key(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    town = Town(tmp_path)
+    town.noted(T0)
+
+    def one(i: int) -> int:
+        return asyncio.run(anchor(Town(tmp_path).app)).seq
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, range(8)))
+    found = asyncio.run(prove(SqliteState(town.state)))
+    assert found.statements == 8 and not [f for f in found.findings if "clock" not in f], found.findings
+
+
+def test_what_a_power_cut_left_of_a_record_goes_and_what_is_damaged_is_not_gone_on_with(town: Town) -> None:
+    path = town.state / "evidence" / "anchors.jsonl"
+    whole = path.read_text()
+    path.write_text(whole + '{"kind":"stat')
+    assert town.anchored(T0 + 9 * HOUR).seq == 5 and path.read_text().startswith(whole) and town.proved() == ()
+    path.write_text("nonsense\n" + whole)
+    with pytest.raises(StorageError):
+        town.anchored(T0 + 10 * HOUR)
+    assert any("cannot be read" in f for f in town.proved())
+
+
+def test_a_disk_that_is_full_leaves_no_half_record(tmp_path: Path, monkeypatch) -> None:
+    log = AnchorLog(tmp_path)
+    log.add({"kind": "witness", "seq": 1, "name": "a", "at": 1.0})
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bcp.store.files.anchors.os.fsync", full)
+    with pytest.raises(StorageError) as caught:
+        log.add({"kind": "witness", "seq": 2, "name": "a", "at": 2.0})
+    assert "No space left" in caught.value.message
+    assert [r["seq"] for r in log.read().records] == [1] and log.read().taken() == 1.0
+
+
 # -- stamps ----------------------------------------------------------------------------------------------------------
 
 
@@ -513,6 +556,30 @@ def test_an_export_checks_itself_with_nothing_but_python(town: Town) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("Unaltered") and "5 chains" in done.stdout and "NOT PROVED" not in done.stdout
     ast.parse((folder / "verify.py").read_text(), feature_version=(3, 8))
+
+
+@pytest.mark.parametrize("junk", [
+    {"kind": "timestamp", "seq": 1, "tsa": "../../x", "token": "AAAA"}, {"kind": "timestamp"}, {"kind": "statement"},
+    {"kind": "timestamp", "seq": "one", "tsa": "a", "token": "!"}, {},
+    {"kind": "statement", "text": "{}", "signature": ""},
+])  # fmt: skip
+def test_junk_among_the_heads_keeps_nobody_from_exporting_and_is_found(town: Town, junk: dict[str, Any]) -> None:
+    path = town.state / "evidence" / "anchors.jsonl"
+    path.write_text(path.read_text() + (canonical(junk) if junk else "no json") + "\n")
+    assert town.proved() != ()
+    folder = exported(town)
+    assert not list(folder.rglob("*.tst")) and not (town.folder / "x.tst").exists()
+    assert checked(folder)[0]
+
+
+def test_texts_with_every_kind_of_line_end_survive(tmp_path: Path) -> None:
+    """JSON leaves U+2028 and U+0085 as they are, and Python splits lines at them."""
+    town = Town(tmp_path)
+    town.time.at = T0
+    town.book.note("told", "inc-1", "bcp", text="one\u2028two\x85three\x0bfour\r\nfive")
+    town.lived("run-1", T0 + 60)
+    town.anchored(T0 + HOUR)
+    assert town.proved() == () and checked(exported(town))[0] == []
 
 
 def test_the_same_evidence_gives_the_same_files(town: Town) -> None:
@@ -608,6 +675,32 @@ def test_a_key_that_is_not_the_known_one_and_folders_that_are_none(town: Town, t
     with pytest.raises(Invalid) as caught:
         checked(tmp_path)
     assert caught.value.rule == "no-evidence"
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
+        ["seq", "at", "audit", "chains", "key", "previous", "book", "v"]), inner, max_size=5), max_leaves=12,
+)  # fmt: skip
+
+
+@given(st.lists(st.fixed_dictionaries({}, optional={
+    "kind": st.sampled_from(["statement", "timestamp", "witness"]), "text": JUNK.map(json.dumps) | JUNK, "seq": JUNK,
+    "signature": JUNK, "token": JUNK, "tsa": JUNK,
+}), max_size=4))  # fmt: skip
+def test_whatever_stands_in_the_file_of_heads_is_an_outcome(records: list[dict[str, Any]]) -> None:
+    statements, wrong = standalone.statements_of(records)
+    standalone.compare(statements, [], {})
+    standalone.clock_damage(statements, [], {})
+    kinds = [r.get("kind") for r in records]
+    assert len(wrong) >= kinds.count("statement") + kinds.count("timestamp")
+
+
+@given(st.binary(max_size=80))
+def test_whatever_an_authority_sends_is_read_or_refused(raw: bytes) -> None:
+    for read in (standalone.parts, standalone.token_of):
+        with contextlib.suppress(ValueError):
+            read(raw)
 
 
 # -- the program's own arithmetic ------------------------------------------------------------------------------------
