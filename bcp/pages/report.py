@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcp.kernel.units import format_duration
+from bcp.pages.mail import mail_section
 from bcp.pages.palette import look, tone
 from bcp.pages.plots import curve, spans
 from bcp.pages.render import page
@@ -42,6 +43,7 @@ def report_page(data: Data, zone: str = "") -> str:
         "objectives": [_objective(o) for o in data["objectives"]],
         "chart": _chart(data["steps"], names),
         "mails": _mails(data.get("mails") or [], zone),
+        "account": mail_section(data.get("mail_account"), zone),
         "steps": [_step(s, names) for s in data["steps"]],
         "messages": [{**m, "ends": "; ".join([*_ends(m), *m["reasons"]])} for m in data["messages"]],
         "texts": data.get("texts", []),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bcp.engine.store import Runs
+from bcp.engine.store import Runs, RunView
 from bcp.kernel.files import write_atomic
 from bcp.kernel.secret import redact, redact_data
 from bcp.mx.forecast import Forecast
@@ -18,6 +18,9 @@ Foretell = Callable[[Mapping[str, Any]], Forecast | None]
 """The forecast for a plan (its data); ``None`` where it moves no MX to the relay."""
 Reported = Callable[[Sequence[str]], Mapping[str, str]]
 """Given receipts: what vendors reported of each."""
+
+MailOf = Callable[[RunView, Sequence[RunView]], Mapping[str, Any] | None]
+"""The account of mail of a run and of those that went back from it."""
 
 
 class ReportWriter:
@@ -34,10 +37,11 @@ class ReportWriter:
         zone: str = "",
         internal: Collection[str] = (),
         forecast: Foretell | None = None,
+        mail: MailOf | None = None,
     ) -> None:
         self.runs, self.folder, self.organisation, self.extra = runs, folder, organisation, extra
         self.zone, self.internal = zone, frozenset(internal)
-        self.reported, self.forecast = reported, forecast
+        self.reported, self.forecast, self.mail = reported, forecast, mail
 
     def keep_answers(self, run_id: str, answers: Mapping[str, Any]) -> dict[str, str]:
         """What people answered so far becomes part of the report, which is written anew."""
@@ -68,6 +72,7 @@ class ReportWriter:
                 reported=self.reported,
                 internal=self.internal,
                 forecast=self.forecast(view.plan) if self.forecast is not None else None,
+                mail=self.mail(view, children) if self.mail is not None else None,
             )
         )
         data["answers"] = self._answers(run_id)

@@ -260,7 +260,17 @@ class Running:
             zone=org.timezone,
             internal=self._internal(),
             forecast=self.forecast_of,
+            mail=self.mail_of,
         )
+
+    def mail_of(self, view: RunView, children: Sequence[RunView]) -> dict[str, Any] | None:
+        """The account of mail of a run, out of the ledger of relays; ``None`` where it cannot be read."""
+        from bcp.reports.mail import mail_account
+
+        try:
+            return mail_account(view, children, self.books.account, self.books.without)
+        except BcpError:
+            return None
 
     def _internal(self) -> frozenset[str]:
         """Audiences of the people on call."""
