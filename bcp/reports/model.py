@@ -52,9 +52,10 @@ def report_data(
     reported: Callable[[Sequence[str]], Mapping[str, str]] | None = None,
     internal: Collection[str] = (),
     forecast: Forecast | None = None,
+    mail: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything a report says, as plain data. ``internal``: audiences of the people on call. ``forecast``: what was
-    expected before the run, to stand beside what was achieved."""
+    expected before the run, to stand beside what was achieved. ``mail``: ``bcp.reports.mail.mail_account``."""
     plan, state = view.plan, view.state
     names = {s["id"]: s["name"] for s in plan["steps"]}
     achieved = achieved_times(view, internal, children)
@@ -87,6 +88,7 @@ def report_data(
         "messages": _messages(view, reported),
         "texts": _texts(view),
         "mails": _mails([view, *children]),
+        "mail_account": dict(mail) if mail else None,
         "timeline": _timeline(view),
         "in_doubt": [
             {"key": e.key, "state": e.state, "claimed": iso(e.claimed_at)}

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from bcp.contracts.exercise import DrillRecord
 from bcp.engine.store import Runs, RunView
 from bcp.kernel.clock import Clock, SystemClock, iso
 from bcp.kernel.errors import Invalid
+=======
+from bcp.engine.store import Runs, RunView
+>>>>>>> wt/agent
 from bcp.kernel.files import write_atomic
 from bcp.kernel.secret import redact, redact_data
 from bcp.mx.forecast import Forecast
@@ -38,6 +42,9 @@ class Look:
     language: str = "en"
     logo: str = ""
 
+MailOf = Callable[[RunView, Sequence[RunView]], Mapping[str, Any] | None]
+"""The account of mail of a run and of those that went back from it."""
+
 
 class ReportWriter:
     """Reports go to one folder per run, drill or incident. ``zone`` is the time zone (IANA) of the page; the data are
@@ -54,6 +61,7 @@ class ReportWriter:
         zone: str = "",
         internal: Collection[str] = (),
         forecast: Foretell | None = None,
+<<<<<<< HEAD
         record: RecordOf | None = None,
         look: Callable[[], Look] = Look,
         clock: Clock | None = None,
@@ -62,6 +70,13 @@ class ReportWriter:
         self.zone, self.internal = zone, frozenset(internal)
         self.reported, self.forecast = reported, forecast
         self.record, self.look, self.clock = record, look, clock or SystemClock()
+=======
+        mail: MailOf | None = None,
+    ) -> None:
+        self.runs, self.folder, self.organisation, self.extra = runs, folder, organisation, extra
+        self.zone, self.internal = zone, frozenset(internal)
+        self.reported, self.forecast, self.mail = reported, forecast, mail
+>>>>>>> wt/agent
 
     def keep_answers(self, run_id: str, answers: Mapping[str, Any]) -> dict[str, str]:
         """What people answered so far becomes part of the report, which is written anew."""
@@ -84,6 +99,7 @@ class ReportWriter:
     ) -> dict[str, str]:
         """The same, without waiting."""
         view = self.runs.view(run_id)
+<<<<<<< HEAD
         detail = self.detail(view)
         if self.record is None:
             return self._write(run_id, {**detail, "answers": self._answers(run_id)}, None, formats, look)
@@ -102,6 +118,20 @@ class ReportWriter:
             reported=self.reported,
             internal=self.internal,
             forecast=self.forecast(view.plan) if self.forecast is not None else None,
+=======
+        children = [self.runs.view(c.id, effects=False) for c in reversed(self.runs.children(run_id))]
+        data = redact_data(
+            report_data(
+                view,
+                organisation=self.organisation,
+                extra=self.extra,
+                children=children,
+                reported=self.reported,
+                internal=self.internal,
+                forecast=self.forecast(view.plan) if self.forecast is not None else None,
+                mail=self.mail(view, children) if self.mail is not None else None,
+            )
+>>>>>>> wt/agent
         )
         return {**data, "answers": self._answers(view.id)}
 

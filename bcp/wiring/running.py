@@ -287,6 +287,7 @@ class Running:
             zone=org.timezone,
             internal=self.internal(),
             forecast=self.forecast_of,
+<<<<<<< HEAD
             record=self.record_of_run,
             look=self.report_look,
             clock=self.clock,
@@ -327,6 +328,21 @@ class Running:
         return record_of_run(view, children, self.record_context())
 
     def internal(self) -> frozenset[str]:
+=======
+            mail=self.mail_of,
+        )
+
+    def mail_of(self, view: RunView, children: Sequence[RunView]) -> dict[str, Any] | None:
+        """The account of mail of a run, out of the ledger of relays; ``None`` where it cannot be read."""
+        from bcp.reports.mail import mail_account
+
+        try:
+            return mail_account(view, children, self.books.account, self.books.without)
+        except BcpError:
+            return None
+
+    def _internal(self) -> frozenset[str]:
+>>>>>>> wt/agent
         """Audiences of the people on call."""
         serve = self.settings.serve
         return frozenset({serve.oncall, *(g.removeprefix("group:") for g in serve.ask.groups)})
