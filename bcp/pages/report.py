@@ -10,13 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcp.kernel.units import format_duration
-<<<<<<< HEAD
 from bcp.pages.annexes import annexes
-from bcp.pages.palette import tone
-=======
 from bcp.pages.mail import mail_section
-from bcp.pages.palette import look, tone
->>>>>>> wt/agent
+from bcp.pages.palette import tone
 from bcp.pages.plots import curve, spans
 from bcp.pages.render import look_in, page
 from bcp.pages.report_front import front
@@ -63,25 +59,14 @@ def run_values(data: Data, zone: str, w: Words = ENGLISH) -> dict[str, Any]:
         "d": data,
         "title": data.get("title") or data["playbook"],
         "tone": tone(data["status"]) or "soft",
-<<<<<<< HEAD
         "sentence": sentence(data, w),
         "numbers": numbers(data, zone, w),
         "objectives": [_objective(o, w) for o in data["objectives"]],
         "chart": _chart(data["steps"], names, w),
         "mails": _mails(data.get("mails") or [], zone, w),
+        "account": mail_section(data.get("mail_account"), zone),
         "steps": [_step(s, names, w) for s in data["steps"]],
         "messages": [{**m, "ends": "; ".join([*_ends(m, w), *m["reasons"]])} for m in data["messages"]],
-=======
-        "sentence": sentence(data),
-        "numbers": numbers(data, zone),
-        "zone": zone or "UTC",
-        "objectives": [_objective(o) for o in data["objectives"]],
-        "chart": _chart(data["steps"], names),
-        "mails": _mails(data.get("mails") or [], zone),
-        "account": mail_section(data.get("mail_account"), zone),
-        "steps": [_step(s, names) for s in data["steps"]],
-        "messages": [{**m, "ends": "; ".join([*_ends(m), *m["reasons"]])} for m in data["messages"]],
->>>>>>> wt/agent
         "texts": data.get("texts", []),
         "answers": _answers(data.get("answers") or {}, w),
         "timeline": [_event(e, names, w) for e in data["timeline"]],

@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
 from bcp.contracts.exercise import DrillRecord
 from bcp.engine.store import Runs, RunView
 from bcp.kernel.clock import Clock, SystemClock, iso
 from bcp.kernel.errors import Invalid
-=======
-from bcp.engine.store import Runs, RunView
->>>>>>> wt/agent
 from bcp.kernel.files import write_atomic
 from bcp.kernel.secret import redact, redact_data
 from bcp.mx.forecast import Forecast
@@ -61,22 +57,15 @@ class ReportWriter:
         zone: str = "",
         internal: Collection[str] = (),
         forecast: Foretell | None = None,
-<<<<<<< HEAD
         record: RecordOf | None = None,
         look: Callable[[], Look] = Look,
         clock: Clock | None = None,
-    ) -> None:
-        self.runs, self.folder, self.organisation, self.extra = runs, folder, organisation, extra
-        self.zone, self.internal = zone, frozenset(internal)
-        self.reported, self.forecast = reported, forecast
-        self.record, self.look, self.clock = record, look, clock or SystemClock()
-=======
         mail: MailOf | None = None,
     ) -> None:
         self.runs, self.folder, self.organisation, self.extra = runs, folder, organisation, extra
         self.zone, self.internal = zone, frozenset(internal)
         self.reported, self.forecast, self.mail = reported, forecast, mail
->>>>>>> wt/agent
+        self.record, self.look, self.clock = record, look, clock or SystemClock()
 
     def keep_answers(self, run_id: str, answers: Mapping[str, Any]) -> dict[str, str]:
         """What people answered so far becomes part of the report, which is written anew."""
@@ -99,7 +88,6 @@ class ReportWriter:
     ) -> dict[str, str]:
         """The same, without waiting."""
         view = self.runs.view(run_id)
-<<<<<<< HEAD
         detail = self.detail(view)
         if self.record is None:
             return self._write(run_id, {**detail, "answers": self._answers(run_id)}, None, formats, look)
@@ -118,20 +106,7 @@ class ReportWriter:
             reported=self.reported,
             internal=self.internal,
             forecast=self.forecast(view.plan) if self.forecast is not None else None,
-=======
-        children = [self.runs.view(c.id, effects=False) for c in reversed(self.runs.children(run_id))]
-        data = redact_data(
-            report_data(
-                view,
-                organisation=self.organisation,
-                extra=self.extra,
-                children=children,
-                reported=self.reported,
-                internal=self.internal,
-                forecast=self.forecast(view.plan) if self.forecast is not None else None,
-                mail=self.mail(view, children) if self.mail is not None else None,
-            )
->>>>>>> wt/agent
+            mail=self.mail(view, children) if self.mail is not None else None,
         )
         return {**data, "answers": self._answers(view.id)}
 

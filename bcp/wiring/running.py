@@ -287,10 +287,10 @@ class Running:
             zone=org.timezone,
             internal=self.internal(),
             forecast=self.forecast_of,
-<<<<<<< HEAD
             record=self.record_of_run,
             look=self.report_look,
             clock=self.clock,
+            mail=self.mail_of,
         )
 
     def report_look(self) -> Look:
@@ -327,11 +327,6 @@ class Running:
 
         return record_of_run(view, children, self.record_context())
 
-    def internal(self) -> frozenset[str]:
-=======
-            mail=self.mail_of,
-        )
-
     def mail_of(self, view: RunView, children: Sequence[RunView]) -> dict[str, Any] | None:
         """The account of mail of a run, out of the ledger of relays; ``None`` where it cannot be read."""
         from bcp.reports.mail import mail_account
@@ -341,8 +336,7 @@ class Running:
         except BcpError:
             return None
 
-    def _internal(self) -> frozenset[str]:
->>>>>>> wt/agent
+    def internal(self) -> frozenset[str]:
         """Audiences of the people on call."""
         serve = self.settings.serve
         return frozenset({serve.oncall, *(g.removeprefix("group:") for g in serve.ask.groups)})
