@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import smtplib
 import socket
@@ -11,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support import ROOT, bcp
 
 from real.kitted import Kitted
 from real.machine import AUTHORITY, DNS, SENDER, able
@@ -274,3 +276,17 @@ def test_it_refuses_what_it_cannot_do_with_one_sentence(relay) -> None:
     done = relay.machine.do("/kit/install.sh", check=False)
     assert done.returncode == 3 and "has another task" in done.stderr
     main.write_text(ours)
+
+
+def test_the_how_tos_commands_run_in_their_order(relay) -> None:
+    """Every command of the page, against this relay."""
+    page = (ROOT / "docs" / "howto" / "relay-kit.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.strip()]
+    assert len(lines) >= 9
+    for line in lines:
+        done = bcp(*line.split()[1:], cwd=relay.site)
+        assert done.returncode == 0 or line == "bcp doctor", f"{line}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr
+        if line == "bcp doctor":
+            assert "relay-exchange" in done.stdout and "reaches Exchange at exchange.out.test:25" in done.stdout

@@ -56,6 +56,7 @@ def test_what_cannot_be_made_and_what_breaks_are_lines(house, monkeypatch) -> No
         relays: dict[str, Any] = {"r": SimpleNamespace(can_count=False)}
         channels: dict[str, Any] = {}
         domains: dict[str, Any] = {}
+        relay_settings: dict[str, Any] = {}
         peace = accepted = None
 
     class Stuck:
