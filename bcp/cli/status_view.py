@@ -50,18 +50,19 @@ def _whole(found: Runs, *, timeline: bool) -> bool:
     from bcp.cli import situation as now
 
     (state, service, zone), clock = basics(), found.clock.now()
+    lines, drains = drains_of(state, clock)
     cards = now.unfinished(found)
     try:
         view = found.view(found.find("last"))
         s = now.situation(cards, clock, state, service, zone, view, now.last_move(found))
     except Missing:
         s = now.situation(cards, clock, state, service, zone)
-        if not s.looked:
+        if not s.looked and not drains:
             return False
-        render.emit("bcp.status/1", {"run": "", "situation": now.data(s)}, now.words(s, (), "") + "\n\nNo run yet.")
+        text = "\n".join([now.words(s, (), ""), *lines]) + "\n\nNo run yet."
+        render.emit("bcp.status/1", {"run": "", "situation": now.data(s), "drains": drains}, text)
         return True
     _warn_of_lost(found)
-    lines, drains = drains_of(state, clock)
     data = {**status_data(view), "situation": now.data(s), "drains": drains}
     if timeline:
         data["timeline"] = timeline_data(view)
