@@ -12,6 +12,7 @@ command -v named >/dev/null 2>&1 || [ -x /usr/sbin/named ] || need="$need bind9 
 [ -x /usr/bin/prometheus-alertmanager ] || need="$need prometheus prometheus-alertmanager prometheus-blackbox-exporter"
 [ -x /usr/sbin/icinga2 ] || need="$need icinga2-bin"
 [ -x /usr/sbin/nagios4 ] || need="$need nagios4-core"
+[ -x /usr/sbin/nft ] && [ -x /usr/bin/certbot ] && [ -x /usr/bin/pebble ] && [ -x /usr/bin/sudo ] && [ -x /usr/sbin/logrotate ] || need="$need nftables certbot pebble sudo logrotate"
 command -v espeak-ng >/dev/null 2>&1 || need="$need espeak-ng"
 command -v rsync >/dev/null 2>&1 || need="$need rsync"
 command -v chromium >/dev/null 2>&1 || need="$need chromium"

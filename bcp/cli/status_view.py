@@ -60,6 +60,7 @@ def _whole(found: Runs, *, timeline: bool) -> None:
     from bcp.cli import situation as now
 
     (state, service, zone), clock = basics(), found.clock.now()
+    lines, drains = drains_of(state, clock)
     cards = now.unfinished(found)
     waits = stuck(cards, found.status_of)
     try:
@@ -67,15 +68,15 @@ def _whole(found: Runs, *, timeline: bool) -> None:
         s = now.situation(cards, clock, state, service, zone, view, now.last_move(found), waits)
     except Missing:
         s = now.situation(cards, clock, state, service, zone, stuck=waits)
-        render.emit("bcp.status/1", {"run": "", "situation": now.data(s)}, now.words(s, (), "") + _no_run(found, s))
+        text = "\n".join([now.words(s, (), ""), *lines]) + _no_run(found, s)
+        render.emit("bcp.status/1", {"run": "", "situation": now.data(s), "drains": drains}, text)
         _warn_of_lost(found)
         return
     _warn_of_lost(found)
-    drained, drains = drains_of(state, clock)
     data = {**status_data(view), **left_data(found, view), "situation": now.data(s), "drains": drains}
     if timeline:
         data["timeline"] = timeline_data(view)
-    head = "\n".join([now.words(s, now.holding_runs(cards), view.id), *drained])
+    head = "\n".join([now.words(s, now.holding_runs(cards), view.id), *lines])
     text = _first(found, view) + head + "\n\n" + status_text(view, found.clock.now(), timeline)
     render.emit("bcp.status/1", data, text)
 

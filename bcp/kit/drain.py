@@ -23,12 +23,15 @@ NEAR = 0.98
 """So near the ceiling is driven."""
 AGAIN = 3
 """After so many steps without trouble at the ceiling a little more is tried."""
-MORE = 1.05
+MORE, LESS = 1.05, 0.97
+"""So much more is tried, and so much less where a burst was too much for a ceiling that is known."""
+GROSS = 0.3
+"""So many throttled are no burst."""
 BURST_S = 60.0
 AHEAD_S = 10.0
 """Mails on their way: no more than so many seconds' worth, and ``AHEAD`` at least. Postfix may be the slower one."""
 AHEAD = 20
-LATE_S = 3.0
+LATE_S = 1.5
 """Mails that could have gone meanwhile and did not may go at once, for so many seconds."""
 LEAST = 0.05
 
@@ -94,6 +97,7 @@ class Controller:
     _window: Window = field(default_factory=lambda: Window(0))
     _refusals: list[float] = field(default_factory=list)
     _calm: int = 0
+    _ill: int = 0
     _well: float = 0.0
     """The highest rate at which Exchange took everything."""
 
@@ -191,17 +195,33 @@ class Controller:
             return
         share = window.share()
         if share > ILL:
-            if self.rate <= self._well:
-                self._well = 0.0  # it was well once, and no longer is
-            if window.throttled:
-                self.ceiling = max(window.gone / length, self._well, LEAST)
-            self._set(max(LEAST, self.rate / 2), now)
-            self._calm = 0
+            self._slower(window, length, now)
         elif share < WELL:
-            self._calm, self._well = self._calm + 1, max(self._well, self.rate)
-            if self.ceiling and self._calm >= AGAIN:
-                self.ceiling, self._calm = self.ceiling * MORE, 0
-            self._set(self.rate * 2, now)
+            self._faster(now)
+        else:
+            self._ill = 0
+
+    def _slower(self, window: Window, length: float, now: float) -> None:
+        """Half; but near a ceiling that is known, once, a little: a burst there is no sign of less."""
+        near = bool(self.ceiling) and self.rate <= self.ceiling * MORE and window.share() < GROSS
+        self._ill, self._calm = self._ill + 1, 0
+        took = window.gone / length
+        if near and self._ill == 1:
+            self.ceiling = max(took, self.ceiling * LESS)
+            self._set(self.rate, now)
+            return
+        if self.rate <= self._well:
+            self._well = 0.0  # it was well once, and no longer is
+        if window.throttled:
+            self.ceiling = max(took, self._well, LEAST)
+        self._set(max(LEAST, self.rate / 2), now)
+
+    def _faster(self, now: float) -> None:
+        self._ill = 0
+        self._calm, self._well = self._calm + 1, max(self._well, self.rate)
+        if self.ceiling and self._calm >= AGAIN:
+            self.ceiling, self._calm = self.ceiling * MORE, 0
+        self._set(self.rate * 2, now)
 
     def _set(self, rate: float, now: float) -> None:
         top = min(self.shape.rate, self.ceiling * NEAR) if self.ceiling else self.shape.rate
@@ -215,6 +235,8 @@ class Controller:
     def due(self, now: float) -> list[str]:
         """Queue ids to release now. Whoever asks releases them: they count as on their way."""
         state = self.state
+        if state != "running":  # what could not go meanwhile does not come in a burst afterwards
+            self._tokens.left, self._tokens.at = 0.0, now
         if state == "canary":
             room = len(self._canaries)
         elif state == "running":

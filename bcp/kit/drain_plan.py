@@ -12,6 +12,8 @@ from bcp.kernel.units import format_duration
 
 SHOWN = 5
 HOUR_S = 3600.0
+CANARY_S = 3.0
+"""Until the first few are seen to be through."""
 
 
 def order(mails: Iterable[QueuedMail], important: Sequence[str]) -> list[QueuedMail]:
@@ -41,6 +43,8 @@ def forecast(mails: Sequence[QueuedMail], shape: DrainSettings, *, rate: float =
     Exchange was found to take; 0: not known."""
     top = min(shape.rate, ceiling) if ceiling else shape.rate
     all_of_it = climb(len(mails), rate or min(shape.first_rate, top), top, shape.step)
+    if mails and not rate and shape.canary:
+        all_of_it += CANARY_S
     boxes = Counter(r.lower() for m in mails for r in m.recipients)
     pairs = Counter((m.sender.lower(), r.lower()) for m in mails for r in m.recipients)
     slow = {a: bucket(n, shape.mailbox) for a, n in boxes.items()}

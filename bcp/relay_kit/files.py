@@ -110,6 +110,7 @@ def _values(facts: KitFacts) -> dict[str, Any]:
         "max_age": f"{machine.recipients.max_age / 86400:g} days",
         "max_age_s": int(machine.recipients.max_age),
         "packages": _packages(facts),
+        "agent_log": "--journal" if machine.log == "journal" else "--log /var/log/bcp-relay/mail.log",
         "connector": f"Backup relay {facts.host}",
     }
 

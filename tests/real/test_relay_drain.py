@@ -122,7 +122,7 @@ def test_the_forecast_holds_where_the_limit_is_known(relay) -> None:
     """Within a fifth; important mail first, then the oldest."""
     relay.configure(
         certificate={"challenge": "own"},
-        drain={"rate": 30, "first_rate": 30, "step": "2s", "canary": 2, "mailbox": 10_000_000, "pair": 10_000_000,
+        drain={"rate": 8, "first_rate": 8, "step": "2s", "canary": 2, "mailbox": 10_000_000, "pair": 10_000_000,
                "important": ["boss@corp.test"]},
     )  # fmt: skip
     count = max(150, MAILS // 2)

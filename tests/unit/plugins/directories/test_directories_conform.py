@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bcp import registry
-from bcp.contracts.directory import DirectoryPlugin, TellsDomains
+from bcp.contracts.directory import Addresses, DirectoryPlugin, TellsAddresses, TellsDomains
 from bcp.testing.directory import DirectorySuite
 from bcp.testing.vendor import Answer, Asked
 
@@ -36,6 +36,8 @@ class TestGraph(DirectorySuite):
     """Microsoft Graph."""
 
     plugin = registry.find(DirectoryPlugin, "graph")
+    _addresses = False
+    """Asked for addresses: links carry no parameters of ours."""
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -57,7 +59,55 @@ class TestGraph(DirectorySuite):
 
         assert self.run(work()) == ["corp.onmicrosoft.com", "corp.test", "shops.corp.test"]
 
+    def test_every_address_is_told_and_then_what_changed(self) -> None:
+        """Users, groups and contacts; other kinds of proxy addresses are none."""
+
+        async def work() -> tuple[Addresses, Addresses]:
+            async with self.at() as (d, _):
+                assert isinstance(d, TellsAddresses)
+                first = await d.addresses()
+                return first, await d.addresses(first.since)
+
+        first, then = self.run(work())
+        assert first.by_id == {
+            "id-Alice": ("alice@corp.test", "a@corp.test"),
+            "id-shared": ("shared@corp.test",),
+            "id-group": ("all@corp.test",),
+            "id-none": (),
+            "id-contact": ("out@else.test",),
+        }
+        assert first.gone == () and then.gone == ("id-Alice",) and then.by_id == {"id-group": ("every@corp.test",)}
+
+    def addresses(self, asked: Asked) -> Answer:
+        """Delta queries for addresses, on two pages for users."""
+        kind = asked.path.split("/")[-2]
+        link = f"{self.url}/v1.0/{kind}/delta()"
+        changed: dict[str, list[dict[str, Any]]] = {
+            "users": [{"id": "id-Alice", "@removed": {"reason": "changed"}}, {"id": "id-shared"}],
+            "groups": [{"id": "id-group", "proxyAddresses": ["SMTP:Every@corp.test"]}],
+        }
+        if "deltatoken" in asked.target:
+            return Answer(200, {"value": changed.get(kind, []), "@odata.deltaLink": f"{link}?$deltatoken=2"})
+        rows: dict[str, list[dict[str, Any]]] = {
+            "users": [{"id": "id-shared", "mail": "Shared@corp.test"}],
+            "groups": [
+                {"id": "id-group", "mail": "all@corp.test", "proxyAddresses": ["SMTP:all@corp.test", "X500:/o=x"]},
+                {"id": "id-none"},
+            ],
+            "contacts": [{"id": "id-contact", "mail": "out@else.test"}],
+        }
+        if kind == "users" and "skiptoken" not in asked.target:
+            alice = {
+                "id": "id-Alice",
+                "proxyAddresses": ["SMTP:Alice@corp.test", "smtp:a@corp.test", "SIP:alice@corp.test"],
+            }
+            return Answer(200, {"value": [alice], "@odata.nextLink": f"{link}?$skiptoken=1"})
+        return Answer(200, {"value": rows[kind], "@odata.deltaLink": f"{link}?$deltatoken=1"})
+
     def respond(self, asked: Asked) -> Answer:
+        if "delta" in asked.path and ("proxyAddresses" in asked.target or self._addresses):
+            self._addresses = True
+            return self.addresses(asked)
         base, path = f"{self.url}/v1.0", asked.path
         if "delta" in path:
             if "deltatoken" in asked.target:
