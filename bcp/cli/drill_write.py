@@ -36,7 +36,9 @@ def register(group: typer.Typer) -> None:
 
 
 def new(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="tabletop, dry, lab or live.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="tabletop, dry, lab, live; or incident: the record of one.")
+    ],
     scenario: Annotated[
         str,
         typer.Argument(
@@ -109,6 +111,8 @@ def _kind(text: str) -> Kind:
     for known in KINDS:
         if known == text:
             return known
+    if text == "incident":
+        return "incident"
     hint = did_you_mean(text, KINDS) or "; ".join(f"{k}: {w}" for k, w in KINDS.items())
     raise Invalid(f"there is no kind {text[:40]!r} of drills", hint=hint, rule="no-such-kind")
 

@@ -68,7 +68,7 @@ class DrillBook(Protocol):
         """All events of one exercise, the oldest first. None: there is no such exercise."""
 
     def drills(self) -> list[str]:
-        """Ids of all exercises, the newest first."""
+        """Ids of all exercises: the one in which something was written last stands first; reminders do not count."""
 
     def find(self, text: str) -> str:
         """The exercise meant by an id, its beginning or end, or ``last``. Raises ``Missing`` or ``Invalid``."""

@@ -5,14 +5,14 @@ An event that changes what was signed makes the signature fall; how findings are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from bcp.contracts.exercise import SCHEMA, DrillRecord, Kind, Participant, PlaybookRef, Retention, Scenario
 from bcp.contracts.exercise_plain import to_data
-from bcp.deeds.exercises import exercise_of, record_of
+from bcp.deeds.exercises import exercise_of, incident_id, record_of, record_of_incident
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.drills.fold import Exercise
 from bcp.drills.measure import objective_of
@@ -96,6 +96,7 @@ def make(ground: Ground, who: Who, wanted: New) -> str:
     """
     who.must(RUN)
     app = ground.app
+    wanted = replace(wanted, incidents=tuple(incident_id(app, i) for i in wanted.incidents))
     _check(app, wanted)
     playbook = _playbook(app, wanted.play.playbook)
     drill = new_id("drill", app.clock.now())
@@ -126,6 +127,9 @@ def make(ground: Ground, who: Who, wanted: New) -> str:
     )
     for incident in wanted.incidents:
         app.running.drills.append(drill, "incident", who.person, {"incident": incident})
+    if wanted.kind == "incident":  # it has happened: what people write of it comes now
+        app.running.drills.append(drill, "began", who.person, {"how": who.how})
+        app.running.drills.append(drill, "ended", who.person, {"outcome": "completed"})
     return drill
 
 
@@ -146,6 +150,8 @@ def _check(app: App, wanted: New) -> None:
     for text in (wanted.title, wanted.expected, wanted.bia, *wanted.scope_in, *wanted.scope_out, *wanted.assumptions):
         _text(text, empty=True)
     _check_inputs(app, wanted.play)
+    if wanted.kind == "incident":
+        _check_incidents(app, wanted.incidents)
     if wanted.kind != "live":
         return
     unknown = [d for d in wanted.play.domains if d not in app.world.domains]
@@ -155,6 +161,15 @@ def _check(app: App, wanted: New) -> None:
     if wanted.play.volunteers not in app.settings.audiences:
         hint = "An audience of bcp.yaml with --volunteers: real texts go to these people only."
         raise Invalid("a live drill needs volunteers", rule="no-volunteers", hint=hint)
+
+
+def _check_incidents(app: App, names: Sequence[str]) -> None:
+    """The record of an incident is of one that is over."""
+    if not names:
+        raise Invalid("which incident?", rule="no-incident", hint="bcp drill new incident --incident INCIDENT")
+    for name in names:
+        if record_of_incident(app, name).state != "closed":
+            raise Refused(f"{name} is not closed", rule="incident-open", hint="First the outage: bcp incident close")
 
 
 def _check_inputs(app: App, play: Play) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bcp.contracts.exercise import DrillRecord, State
 from bcp.contracts.exercise_parts import Chain
@@ -36,7 +37,8 @@ def exercise_of(app: App, drill: str) -> Exercise:
 def exercises(app: App) -> list[Exercise]:
     """All exercises, the newest first."""
     book = app.running.drills
-    return [fold(book.events(name)) for name in book.drills()]
+    found = [fold(book.events(name)) for name in book.drills()]
+    return sorted(found, key=lambda e: when(e.record), reverse=True)
 
 
 def record_of(app: App, drill: str) -> DrillRecord:
@@ -47,6 +49,7 @@ def record_of(app: App, drill: str) -> DrillRecord:
 def recorded(app: App, exercise: Exercise) -> DrillRecord:
     """The same, of an exercise that was read before."""
     happenings = [h for name in exercise.incidents if (h := _happening(app, name)) is not None]
+    exercise = _with_runs(exercise, happenings)
     damage = app.running.drills.damage()
     chain = Chain(exercise.record.id, exercise.seq, exercise.head, damage.get(exercise.record.id, ""))
     views = views_of(app, exercise)
@@ -82,6 +85,20 @@ def record_of_incident(app: App, incident: str) -> DrillRecord:
         created=one.opened, started=one.opened, ended=one.closed, components=components("incident"),
     )  # fmt: skip
     return derive(Exercise(record, runs=one.runs), _runs_of(app, one), [found], _context(app, ()))
+
+
+def _with_runs(exercise: Exercise, happenings: Sequence[Happening]) -> Exercise:
+    """The runs of its incidents are its own, too."""
+    runs = dict.fromkeys((*exercise.runs, *(r for h in happenings for r in h.incident.runs)))
+    return replace(exercise, runs=tuple(runs))
+
+
+def incident_id(app: App, name: str) -> str:
+    """The incident meant by an id, its beginning, or ``last``. Raises ``Missing`` (``no-such-incident``)."""
+    found = _happening(app, name)
+    if found is None:
+        raise Missing(f"there is no incident {name!r}", rule="no-such-incident", hint="bcp incident list")
+    return found.incident.id
 
 
 def records(app: App, since: float = 0.0) -> list[DrillRecord]:

@@ -78,8 +78,8 @@ def derive(
         reason=reason,
         organisation=context.organisation or record.organisation,
         zone=context.zone,
-        started=record.started or min((v.state.started for v in ordered if v.state.started), default=0.0),
-        ended=_ended(record, ordered),
+        started=_started(record, ordered, happenings),
+        ended=_ended(record, ordered, happenings),
         playbooks=_playbooks(exercise, ordered),
         objectives=judged(targets(record, ordered), facts, exercise),
         steps=(*(s for v in ordered for s in steps_of(v, context.approval_s)), *_dry_steps(exercise)),
@@ -269,7 +269,16 @@ def _ending(exercise: Exercise, views: Sequence[RunView]) -> tuple[State, Outcom
     return record.state, outcome_of(bad[0]), bad[0].state.reason
 
 
-def _ended(record: DrillRecord, views: Sequence[RunView]) -> float:
+def _started(record: DrillRecord, views: Sequence[RunView], happenings: Sequence[Happening]) -> float:
+    if record.kind == "incident" and happenings:
+        return min(h.incident.opened for h in happenings)
+    return record.started or min((v.state.started for v in views if v.state.started), default=0.0)
+
+
+def _ended(record: DrillRecord, views: Sequence[RunView], happenings: Sequence[Happening]) -> float:
+    if record.kind == "incident" and happenings:
+        ends = [h.incident.closed for h in happenings]
+        return max(ends) if all(ends) else 0.0
     if record.ended or record.kind != "incident":
         return record.ended
     ends = [v.state.ended for v in views]

@@ -15,6 +15,8 @@ KINDS: Mapping[Kind, str] = {
     "lab": "the organisation's own playbooks, people and texts against emulated DNS, relay and vendors on loopback",
     "live": "a drill or canary domain: a real change of DNS, the real relay, real texts to volunteers only",
 }
+WRITTEN = "a real incident that is over: what people found, decided and sign"
+"""Of the fifth kind, which is not exercised."""
 PARTS = ("detection", "decisions of people", "DNS", "relay", "mail", "channels", "playbooks", "program")
 """Components of which a record says whether they were real."""
 REAL: Mapping[Kind, frozenset[str]] = {

@@ -40,7 +40,8 @@ def scenario_of(kind: Kind, name: str) -> tuple[Scenario, str]:
             raise Invalid(
                 "a tabletop needs an outage", rule="no-scenario", hint="bcp replay --list, or a file of yours"
             )
-        return Scenario("", "no story: the playbook is exercised as it is"), ""
+        words = "it was real" if kind == "incident" else "no story: the playbook is exercised as it is"
+        return Scenario("", words), ""
     path = find(name)
     file, document = load(path)
     classes = next((c for t in file.truth for c in t.class_ if c != "none"), "")

@@ -12,8 +12,9 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from bcp.contracts.exercise import DrillRecord
 from bcp.deeds.drill_calendar import Due, Planned, due, miss, note_reminded
-from bcp.deeds.exercises import exercise_of
+from bcp.deeds.exercises import exercise_of, exercises
 from bcp.drills.calendar import window_of
 from bcp.kernel.clock import local
 from bcp.kernel.errors import BcpError
@@ -56,6 +57,17 @@ class Drills:
         playing = is_locked(state / LOCK)
         for one in await asyncio.to_thread(lambda: due(app, playing=playing, trouble=trouble)):
             await self._do(one)
+        await self._urgent()
+
+    async def _urgent(self) -> None:
+        """Findings that cannot wait for the report are told at once, and that they were is written down."""
+        for found in await asyncio.to_thread(exercises, self.core.app):
+            for finding in found.record.findings:
+                if finding.urgent and not finding.reported_at and finding.state in {"proposed", "open"}:
+                    sent, _ = await self._tell(found.record, f"urgent finding: {finding.title[:200]}")
+                    if sent:  # else again at the next look
+                        data = {"id": finding.id, "reported_at": self.core.clock.now()}
+                        self.core.app.running.drills.append(found.record.id, "finding", "bcp", data)
 
     async def _do(self, one: Due) -> None:
         """One that is due. A drill that cannot be told of or begun stops no other."""
@@ -93,21 +105,24 @@ class Drills:
         self.core.changed()
 
     async def _say(self, planned: Planned, text: str) -> tuple[int, int]:
+        return await self._tell(exercise_of(self.core.app, planned.drill).record, text)
+
+    async def _tell(self, record: DrillRecord, text: str) -> tuple[int, int]:
         """Tell everybody who takes part and is in the contacts, else the people on call; sent and failed."""
         app = self.core.app
         directory = app.people.directory
-        people = [directory.person(p.contact) for p in exercise_of(app, planned.drill).record.participants if p.contact]
+        people = [directory.person(p.contact) for p in record.participants if p.contact]
         oncall = app.settings.serve.oncall
         known = [p for p in people if p is not None]
         if not known and oncall in directory.audiences:
             known = directory.members(oncall)
-        ask = {"what": planned.title, "result": text, "incident": planned.drill, "seen": ""}
+        ask = {"what": record.title, "result": text, "incident": record.id, "seen": ""}
         values = {**self.speaker.org(), "ask": ask, "outage_class": ""}
         counted = [0, 0]
         for channel in self.speaker.channels():
             for person in known if not channel.broadcast else ():
                 if address := channel.address_of(person):
-                    key = f"{planned.drill}/notice/{self.core.clock.now():.3f}/{person.id}"
+                    key = f"{record.id}/notice/{self.core.clock.now():.3f}/{person.id}"
                     state, _ = await self.speaker.send(
                         channel, address, "drill-notice", person.language, values, key, drill=True
                     )

@@ -101,9 +101,11 @@ class DrillBook:
             return [DrillEvent(d, q, at, k, who, json.loads(text), h) for d, q, at, k, who, text, h in rows]
 
     def drills(self) -> list[str]:
-        """Ids, the newest first."""
+        """Ids: the one in which something was written last stands first; reminders do not count."""
         with self._reading() as db:
-            query = "select drill from event where seq = 1 order by at desc, rowid desc"
+            query = (
+                "select drill from event where kind != 'reminded' group by drill order by max(at) desc, max(rowid) desc"
+            )
             return [] if db is None else [str(r[0]) for r in db.execute(query)]
 
     def find(self, text: str) -> str:

@@ -333,11 +333,22 @@ def test_a_real_incident_gives_the_same_record(house: House) -> None:
 def test_what_people_write_of_an_incident_stands_in_its_record(house: House) -> None:
     house_with_a_book(house)
     found, _ = house.book.open("exchange-online", "Mail is down", "ask", "watch")
+    run = house.run("run-1")
     wanted = replace(WANTED, kind="incident", incidents=(found.id,), play=Play())
-    drill = make(house.ground, ALICE, wanted)
+    for names, rule in (((), "no-incident"), ((found.id,), "incident-open")):
+        with pytest.raises((Invalid, Refused)) as told:
+            make(house.ground, ALICE, replace(wanted, incidents=names))
+        assert told.value.rule == rule
+    fields = {"state": "closed", "closed": found.opened + 7200, "runs": (run,)}
+    house.book.change(found.id, "closed_by_hand", fields=fields)
+    drill = make(house.ground, ALICE, replace(wanted, incidents=("last",)))
     note(house.ground, ALICE, drill, NoteOf("it was DNS", "conclusion"))
     record = record_of_incident(house.app, found.id)
     assert (record.id, record.conclusions[0].text, record.incidents) == (drill, "it was DNS", (found.id,))
+    assert (record.started, record.duration, record.runs) == (found.opened, 7200.0, (run,))
+    sign(house.ground, ALICE, drill)
+    close(house.ground, ALICE, drill)
+    assert record_of_incident(house.app, found.id).signatures[0].stands
     assert [r.id for r in records(house.app)] == [drill]
 
 

@@ -165,12 +165,12 @@ def test_a_tabletop_needs_a_story() -> None:
     assert told.value.rule == "no-scenario"
 
 
-@pytest.mark.parametrize(("name", "letter"), [("jan-2026-gls", "B"), ("mar-2025-sign-in", "D")])
+@pytest.mark.parametrize(("name", "letter"), [("latency-alone", ""), ("mar-2025-sign-in", "D")])
 def test_shipped_outages_are_stories(name: str, letter: str) -> None:
     scene, playbook = scenario_of("tabletop", name)
     assert (scene.source, scene.outage_class, playbook, len(scene.digest)) == ("shipped", letter, "", 64)
     injects, _ = story_of(path_of(scene))
-    assert len(injects) > 3
+    assert injects
 
 
 def test_other_kinds_have_their_own_stories() -> None:

@@ -15,7 +15,7 @@ from unit.deeds.test_exercise import WANTED
 
 from bcp.contracts.exercise import Scenario
 from bcp.deeds.drill_calendar import Wish, planned, schedule
-from bcp.deeds.exercise import New, make
+from bcp.deeds.exercise import FindingOf, New, finding, make
 from bcp.deeds.exercises import exercise_of
 from bcp.drills.calendar import window_of
 from bcp.server.parts.drills import Drills
@@ -201,3 +201,20 @@ def test_a_restart_changes_nothing_and_a_drill_of_another_process_is_respected(a
     with alone(house.app, "other"):
         assert asyncio.run(once()) == []
     assert asyncio.run(once()) == [drill]
+
+
+def test_an_urgent_finding_is_told_once(at) -> None:  # noqa: F811
+    house, clock = at  # noqa: F811
+    drill = made(house, Wish("2027-06-20 10:00"))
+    finding(house.ground, ALICE, drill, FindingOf(title="the relay is open to the world", urgent=True))
+    finding(house.ground, ALICE, drill, FindingOf(title="the room was cold"))
+
+    async def work() -> Voice:
+        stage = Stage(house, clock)
+        await stage.part.once()
+        await stage.part.once()
+        return stage.voice
+
+    said = [t for _, t in asyncio.run(work()).said]
+    assert said == ["urgent finding: the relay is open to the world"]
+    assert [f.reported_at > 0 for f in exercise_of(house.app, drill).record.findings] == [True, False]

@@ -73,6 +73,16 @@ class TestBook:
         book.append(TWO, "created", "ann", {})
         assert book.find(text) == found
 
+    def test_the_last_one_is_the_one_that_was_written_in_last(self, make, tmp_path: Path) -> None:
+        """When a drill begins its next turn is planned: ``last`` is the one that is played all the same."""
+        clock = FakeClock()
+        book = make(tmp_path, clock)
+        for drill, kind in ((ONE, "created"), (TWO, "created"), (ONE, "ended"), (TWO, "reminded")):
+            clock.set(clock.now() + 1)
+            book.append(drill, kind, "ann", {})
+        assert book.drills() == [ONE, TWO]
+        assert book.find("last") == ONE
+
     def test_what_is_not_there_is_said(self, make, tmp_path: Path) -> None:
         book = make(tmp_path, FakeClock())
         with pytest.raises(Missing):
