@@ -12,8 +12,8 @@ from typing import Protocol
 
 MAIL, COPY, OWN, UNSEEN, FORWARDED = "mail", "copy", "own", "unseen", "forwarded"
 """What a row is: mail that the relay accepted; the copy that ``always_bcc`` makes; a message of the relay's own, such
-as a bounce; mail whose acceptance nobody saw, because the agent began later; a recipient that lives on under another queue
-id of the relay. Only the first is accepted mail."""
+as a bounce; mail whose acceptance nobody saw, because the agent began later; a recipient that lives on under another
+queue id of the relay. Only the first is accepted mail."""
 DELIVERED, WAITING, LEFT = ("sent",), ("queued", "deferred", "held"), ("bounced", "expired", "removed")
 OPEN_FATES = (*WAITING, "unknown")
 """Fates with which an incident is not over."""
