@@ -16,6 +16,8 @@ Data = Mapping[str, Any]
 SHOWN = 9
 """Numbers on the first page; the others stand in the annex."""
 TONES = {"yes": "ok", "no": "bad", "not-yet": "busy", "not-known": "warn", "no-objective": "soft"}
+ORDER = ("rto_receive", "rto_communicate", "rpo_messages", "wrt", "mtpd")
+"""In which order objectives are read."""
 BARS = ("sent", "delivered", "relayed", "bounced", "lost", "left")
 BAD = frozenset({"bounced", "lost"})
 _TONES = {
@@ -67,7 +69,7 @@ def _facts(d: Data, w: Words, times: Times) -> list[tuple[str, str]]:
 def numbers(d: Data, w: Words) -> tuple[list[dict[str, Any]], list[str]]:
     """Cards of the first page, and the footnotes that say how each was measured."""
     figures = d["figures"]
-    goals = [f for f in figures if f["judged"]]
+    goals = sorted((f for f in figures if f["judged"]), key=_place)
     shown = goals if len(goals) <= SHOWN else _worst(goals)
     known = {f["code"]: f for f in reversed(figures) if not f["judged"] and f["value"] is not None}
     extra = [known[c] for c in ("detection", "decision", "mails.lost") if c in known]
@@ -80,6 +82,10 @@ def numbers(d: Data, w: Words) -> tuple[list[dict[str, Any]], list[str]]:
             notes.append(f["measured"])
         cards.append(_card(f, notes.index(f["measured"]) + 1, w))
     return cards, notes
+
+
+def _place(f: Data) -> int:
+    return ORDER.index(f["code"]) if f["code"] in ORDER else len(ORDER)
 
 
 def _worst(goals: Sequence[Data]) -> list[Data]:

@@ -71,7 +71,10 @@ def _short(objective: Objective, words: Words) -> str:
     target = amount(objective.target, objective.unit, words)
     if objective.achieved is None:
         return words(f"judged.{objective.judged}")
-    return words("answer.against", achieved=amount(objective.achieved, objective.unit, words), target=target)
+    achieved = amount(objective.achieved, objective.unit, words)
+    if objective.judged == "not-known" and objective.unit == "s":  # it began then or earlier
+        achieved = words("at-least", amount=achieved)
+    return words("answer.against", achieved=achieved, target=target)
 
 
 def title_of(objective: Objective, words: Words) -> str:
