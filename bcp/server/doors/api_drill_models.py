@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from bcp.server.doors.api_models import Out
 
@@ -13,6 +13,12 @@ Said = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r
 Short = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00\r\n]*$")]
 Word = Annotated[str, StringConstraints(max_length=64, pattern=r"^([a-z0-9][a-z0-9-]*)?$")]
 Lines = Annotated[list[Short], Field(max_length=50)]
+
+
+class In(Out):
+    """What is taken: a number is no text, and a text no yes or no."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class DrillOut(Out):
@@ -30,7 +36,7 @@ class DrillOut(Out):
     open_findings: int
 
 
-class DrillIn(Out):
+class DrillIn(In):
     """A new exercise. Files are named by name only: the shipped ones and the organisation's own playbooks."""
 
     kind: Literal["tabletop", "dry", "lab", "live"]
@@ -51,7 +57,7 @@ class DrillIn(Out):
     retention_years: float = Field(default=5.0, ge=0, le=100)
 
 
-class NoteIn(Out):
+class NoteIn(In):
     """Something to be written down."""
 
     text: Said
@@ -62,7 +68,7 @@ class NoteIn(Out):
     rating: Annotated[int, Field(ge=1, le=5)] | None = Field(default=None, description="Of feedback.")
 
 
-class AttendIn(Out):
+class AttendIn(In):
     """Who is there."""
 
     person: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00\r\n]*[^\x00\s]$")]
@@ -71,7 +77,7 @@ class AttendIn(Out):
     left: bool = False
 
 
-class FindingIn(Out):
+class FindingIn(In):
     """A finding, new or changed. Null: as it was."""
 
     title: Said | None = None
@@ -84,25 +90,25 @@ class FindingIn(Out):
     state: Literal["proposed", "open", "done", "dismissed"] | None = None
 
 
-class SignIn(Out):
+class SignIn(In):
     """In which role somebody signs. Who it is, the token says."""
 
     role: Short = ""
 
 
-class CloseDrillIn(Out):
+class CloseDrillIn(In):
     """Why nobody signs, where nobody does."""
 
     unsigned: Plain = ""
 
 
-class ReasonIn(Out):
+class ReasonIn(In):
     """Why."""
 
     reason: Said
 
 
-class ScheduleIn(Out):
+class ScheduleIn(In):
     """When it is to happen."""
 
     at: Annotated[str, StringConstraints(min_length=10, max_length=30, pattern=r"^[0-9T: -]+$")] = Field(

@@ -64,6 +64,10 @@ def test_a_program_keeps_the_record_of_an_exercise(place) -> None:
     ("path", "body", "status"),
     [
         ("/drills", {"kind": "party"}, {422}),
+        ("/drills", {"kind": "dry", "retention_years": "5"}, {422}),
+        ("/drills/drill-none/attendance", {"person": "x", "absent": "yes"}, {422}),
+        ("/drills/drill-none/notes", {"text": "x", "kind": "feedback", "rating": "4"}, {422}),
+        ("/drills/drill-none/schedule", {"at": "2099-01-14 10:00", "window_s": True}, {422}),
         ("/drills", {"kind": "tabletop", "scenario": "/etc/passwd"}, {422}),
         ("/drills", {"kind": "tabletop", "scenario": "../x.yaml"}, {422}),
         ("/drills", {"kind": "tabletop", "scenario": "no-such"}, {400}),
