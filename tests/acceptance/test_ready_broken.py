@@ -154,7 +154,7 @@ BROKEN = (
     Broken("the relay knows nobody from somebody", "relay-recipients", "tls-backup for corp.test",
            *attribute(lambda s: s.relay, "known", {"alice", "bcp-nobody-of-this-name"}), "do not exist", "risk"),
     Broken("the relay's certificate is over", "relay-certificate", MX, relay_days(-1), relay_days(300), "ended on"),
-    Broken("the relay's certificate is nearly over", "relay-certificate", MX, relay_days(5), relay_days(300), "in 5d",
+    Broken("the relay's certificate is nearly over", "relay-certificate", MX, relay_days(5.5), relay_days(300), "in 5d",
            "risk"),
     Broken("the relay's queue", "relay-queue", "tls-backup",
            *attribute(lambda s: s.world.relay, "queue", lambda: 1 / 0), "tls-backup"),
