@@ -74,7 +74,6 @@ async def _checks(app: App) -> list[Check]:
             group.create_task(guarded("serve", _serve(app))),
             group.create_task(guarded("forecast", _forecast(app))),
             group.create_task(guarded("service", _service(app))),
-            group.create_task(guarded("relays", _relays(app))),
         ]
     return [c for t in tasks for c in t.result()]
 
@@ -204,15 +203,6 @@ async def _forecast(app: App) -> list[Check]:
     from bcp.deeds.forecast import readiness
 
     return [c for c in [await readiness(app)] if c is not None]
-
-
-async def _relays(app: App) -> list[Check]:
-    """The relay machines that are ours, as they tell of themselves."""
-    from bcp.contracts.channel import Check
-    from bcp.deeds.relay_watch import checks
-
-    states = {"ok": "ok", "fail": "fail"}
-    return [Check(c.code, states.get(c.state, "warn"), c.says, c.hint) for c in await checks(app)]
 
 
 async def _service(app: App) -> list[Check]:

@@ -38,6 +38,7 @@ class Look:
     language: str = "en"
     logo: str = ""
 
+
 MailOf = Callable[[RunView, Sequence[RunView]], Mapping[str, Any] | None]
 """The account of mail of a run and of those that went back from it."""
 

@@ -23,7 +23,7 @@ from bcp.kernel.clock import SystemClock
 from bcp.lab.nameserver import Zone
 from bcp.lab.net import free_port
 from bcp.lab.world import World
-from bcp.rehearse import write_configuration
+from bcp.rehearse.lab import write_configuration
 from bcp.settings import load
 from bcp.testing.world import Loop
 from bcp.wiring import make_app

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bcp.contracts.readiness import NO_PLAYBOOK, Check, ReadinessStore
-from bcp.deeds.readiness import machine, papers, people, wires
+from bcp.deeds.readiness import machine, papers, people, relays, wires
 from bcp.deeds.readiness.scope import Scope, scope_of
 from bcp.kernel.errors import BcpError, fault_in
 from bcp.kernel.log import logger
@@ -23,6 +23,7 @@ Look = Callable[[App, Scope], Awaitable[Sequence[Check]]]
 LOOKS: tuple[tuple[str, Look], ...] = (
     ("dns-reach", wires.dns),
     ("dns-accepted", wires.accepted),
+    ("relay-machine", relays.machines),
     ("contacts", people.contacts),
     ("audience-reach", people.audiences),
     ("approver-ways", people.approvers),

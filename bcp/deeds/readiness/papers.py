@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from bcp.contracts.plugin import Model
 from bcp.contracts.readiness import NO_PLAYBOOK, Check
+from bcp.deeds.exercises import exercises
 from bcp.deeds.readiness.scope import Scope
 from bcp.kernel.errors import BcpError
 from bcp.kernel.secret import Secret
@@ -111,9 +112,15 @@ async def site(app: App, scope: Scope) -> list[Check]:
 
 async def drills(app: App, scope: Scope) -> list[Check]:
     """When each playbook was rehearsed last."""
-    every = app.settings.readiness.drill_every
-    facts = (papers.DrillFacts(n, app.running.rehearsed(n), every) for n in scope.titles)
+    every, noted = app.settings.readiness.drill_every, _noted(app)
+    facts = (papers.DrillFacts(n, max(app.running.rehearsed(n), noted.get(n, 0.0)), every) for n in scope.titles)
     return [papers.drill(f, app.clock.now()) for f in facts]
+
+
+def _noted(app: App) -> dict[str, float]:
+    """When the last exercise of each playbook that came to its end was over, by the drill book."""
+    done = [r for r in (e.record for e in exercises(app)) if r.ended and r.outcome == "completed"]
+    return {p.name: r.ended for r in sorted(done, key=lambda r: r.ended) for p in r.playbooks}
 
 
 async def anchors(app: App, scope: Scope) -> list[Check]:
