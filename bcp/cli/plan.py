@@ -61,6 +61,12 @@ RestOf = Annotated[
 ]
 
 
+def which(playbook: str, rest_of: str) -> None:
+    """Is it said what is wanted? Raises ``Invalid``."""
+    if not playbook and not rest_of:
+        raise Invalid("which playbook?", hint="Name one, or --rest-of RUN.", rule="usage")
+
+
 def request(
     app: App,
     playbook: str,
@@ -74,8 +80,6 @@ def request(
     """What is to be planned, by the options. Raises ``Invalid``, ``Refused``."""
     from bcp.deeds.plan import PlanRequest
 
-    if not playbook and not rest_of:
-        raise Invalid("which playbook?", hint="Name one, or --rest-of RUN.", rule="usage")
     wanted = PlanRequest(
         playbook, pairs(inputs, "input"), tuple(domains or ()), overrides(override, reason), since=since
     )
@@ -106,6 +110,7 @@ def plan(
     """Make a plan."""
     from bcp.deeds.plan import in_the_way, make, plan_path
 
+    which(playbook, rest_of)
     app = make_app()
     wanted = request(app, playbook, inputs, domains, override, reason, since, rest_of)
 

@@ -14,7 +14,7 @@ from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.cli.live import Timeline
 from bcp.cli.person import ground_of, who_is
-from bcp.cli.plan import Domains, Inputs, Override, Reason, RestOf, Since, ask_to_run, confirm, describe, request
+from bcp.cli.plan import Domains, Inputs, Override, Reason, RestOf, Since, ask_to_run, confirm, describe, request, which
 from bcp.kernel.errors import Invalid
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def run(
     hold: Hold = True,
 ) -> None:
     """Plan and run a playbook."""
+    which(what, rest_of)
     app = make_app()
     if what.endswith(".json"):
         from bcp.plan.model import read_plan

@@ -39,8 +39,9 @@ def left_of(view: RunView, later: Iterable[RunCard] = ()) -> tuple[Left, ...]:
     """
     taken = {name: c.id for c in later if c.id != view.id and (c.moved_at or not c.over) for name in c.targets}
     found: dict[str, Left] = {}
-    for step in view.state.steps.values():
-        if step.status not in {"ok", "unchanged"}:
+    steps = getattr(getattr(view, "state", None), "steps", {})  # a view that cannot be read, or is looked at in part
+    for step in steps.values():
+        if not getattr(step, "outputs", None) or step.status not in {"ok", "unchanged"}:
             continue  # it failed as a whole, or was undone
         sure = not_moved(step.outputs)
         for domain in _moved(step.outputs):

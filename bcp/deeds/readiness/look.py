@@ -91,7 +91,7 @@ async def _guarded(what: str, work: Look, app: App, scope: Scope, limit_s: float
         text = f"{subject or LABELS.get(code, code)}: no answer in {limit_s:g} s"
         return [Check(code, subject, "unknown", text, "Is it reachable from here?", None, books)]
     except BcpError as error:
-        text = f"{subject}: {error.message}" if subject and subject not in error.message else error.message
+        text = f"{subject}: {error.message}" if subject else error.message
         return [Check(code, subject, "fail", redact(text), error.hint or "See docs/howto/readiness.md", None, books)]
     except Exception as error:  # a plug-in's fault is a finding, and hides no other
         LOG.exception("the look %s broke", what)
