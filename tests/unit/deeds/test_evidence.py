@@ -457,11 +457,12 @@ def test_two_processes_number_no_two_heads_alike_and_make_one_key(tmp_path: Path
     town = Town(tmp_path)
     town.noted(T0)
 
-    def one(i: int) -> int:
-        return asyncio.run(anchor(Town(tmp_path).app)).seq
+    def one(app: Any) -> int:
+        return asyncio.run(anchor(app)).seq
 
+    apps = [Town(tmp_path).app for _ in range(8)]  # each writes the configuration anew: not while another reads it
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(one, range(8)))
+        list(pool.map(one, apps))
     found = asyncio.run(prove(SqliteState(town.state)))
     assert found.statements == 8 and not [f for f in found.findings if "clock" not in f], found.findings
 
