@@ -51,15 +51,13 @@ def forecast(
     given: Values = None,
 ) -> None:
     """Forecast."""
-    from bcp.cli.plan import counted
-
     app = make_app()
     rows = wait_for(_forecast(app, audience, name, channels, letter, pairs(given, "with")))
     data = [_row(app, r) for r in rows]
     table = [
         [
             d["channel"],
-            counted(d["messages"], d["people"]),
+            f"{d['messages']} of {d['people']}",
             f"{d['segments'] or ''}",
             format_duration(d["seconds"]) if d["seconds"] else "",
             d["cost"] or "",

@@ -79,7 +79,7 @@ def read(lab: Lab, section: str) -> dict[str, str]:
     return out
 
 
-def test_a_tabletop_is_played_learned_from_signed_and_closed(town: Lab) -> None:
+def then_a_tabletop_is_played_learned_from_signed_and_closed(town: Lab) -> None:
     read(town, "A tabletop")
     learned = read(town, "What is learned")
     assert "no list of phone numbers" in learned["bcp drill findings"]
@@ -96,7 +96,7 @@ def test_a_tabletop_is_played_learned_from_signed_and_closed(town: Lab) -> None:
     }  # fmt: skip
 
 
-def test_a_dry_drill_writes_nothing(town: Lab) -> None:
+def then_a_dry_drill_writes_nothing(town: Lab) -> None:
     before = town.count()["mx"]
     said = read(town, "Dry, any day")
     assert json.loads(said["bcp drill run last --no-plans"].splitlines()[-1])["outcome"] == "completed"
@@ -106,12 +106,12 @@ def test_a_dry_drill_writes_nothing(town: Lab) -> None:
     assert {s["result"] for s in record["steps"] if s["id"] in {"mx", "tell-employees"}} == {"would_run"}
 
 
-def test_the_calendar(town: Lab) -> None:
+def then_the_calendar(town: Lab) -> None:
     said = read(town, "The calendar")
     assert "quarter" in said["bcp drill schedule"]
 
 
-def test_ones_own_set_up_in_the_lab(town: Lab) -> None:
+def then_ones_own_set_up_in_the_lab(town: Lab) -> None:
     said = read(town, "Your own set-up in the lab")
     last = json.loads(next(iter(said.values())).splitlines()[-1])
     assert (last["outcome"], last["met"]) == ("completed", True)
@@ -120,7 +120,7 @@ def test_ones_own_set_up_in_the_lab(town: Lab) -> None:
     )
 
 
-def test_live_with_volunteers_alone(town: Lab, tmp_path: Path) -> None:
+def then_live_with_volunteers_alone(town: Lab, tmp_path: Path) -> None:
     new, run, *approvals = SECTIONS["Live, on a drill domain"]
     assert type_(town, new.replace("10m", "1s")).returncode == 0
     env = environment(BCP_CONFIG=str(town.folder / "bcp.yaml"))
@@ -146,7 +146,7 @@ def test_live_with_volunteers_alone(town: Lab, tmp_path: Path) -> None:
     assert record["propagation"]
 
 
-def test_the_report_of_each_kind_and_the_year(town: Lab) -> None:
+def then_the_report_of_each_kind_and_the_year(town: Lab) -> None:
     """Each field that auditors demand, in reports made by drills of all four kinds, and in that of a run."""
     for out in (read(town, "The report"), read(town, "The year")):
         assert all(out.values())
@@ -170,7 +170,7 @@ def test_the_report_of_each_kind_and_the_year(town: Lab) -> None:
     assert levels["classes", "H"] == "never"
 
 
-def test_live_is_aborted_when_the_real_service_turns_bad(town: Lab, tmp_path: Path) -> None:
+def then_live_is_aborted_when_the_real_service_turns_bad(town: Lab, tmp_path: Path) -> None:
     """Last: it leaves the domain on the relay, because mail is never moved into a path that fails."""
     new = SECTIONS["Live, on a drill domain"][0]
     assert type_(town, new).returncode == 0
@@ -209,3 +209,15 @@ from bcp.cli.main import main
 raise SystemExit(main())
 """
 """The command, looking at the real service twice a second and giving people a few seconds to say yes."""
+
+
+def test_the_page_is_typed_in_its_order(town: Lab, tmp_path: Path) -> None:
+    """One story: each part stands on the drills of those before it."""
+    then_a_tabletop_is_played_learned_from_signed_and_closed(town)
+    then_a_dry_drill_writes_nothing(town)
+    then_the_calendar(town)
+    then_ones_own_set_up_in_the_lab(town)
+    then_live_with_volunteers_alone(town, tmp_path)
+    then_the_report_of_each_kind_and_the_year(town)
+    (tmp_path / "aborted").mkdir()
+    then_live_is_aborted_when_the_real_service_turns_bad(town, tmp_path / "aborted")

@@ -105,14 +105,14 @@ def values(data: Any, path: str) -> list[Any]:
     return [v for f in found for v in values(f, rest)] if rest else found
 
 
-def test_it_plays_with_nothing_but_loopback(played) -> None:
+def then_it_plays_with_nothing_but_loopback(played) -> None:
     _, done = played
     assert done.returncode == 0, done.stdout + done.stderr
     last = json.loads(done.stdout.strip().splitlines()[-1])
     assert (last["kind"], last["outcome"], last["met"]) == ("lab", "completed", True)
 
 
-def test_the_record_has_every_field_that_an_auditor_asks_for(played) -> None:
+def then_the_record_has_every_field_that_an_auditor_asks_for(played) -> None:
     folder, _ = played
     found = record(folder)
     later = {"deviations.text", "feedback.text", "feedback.rating", "conclusions.text", "next_drill.at"}
@@ -128,7 +128,7 @@ def test_the_record_has_every_field_that_an_auditor_asks_for(played) -> None:
             )
 
 
-def test_its_figures_are_those_of_the_raw_events(played) -> None:
+def then_its_figures_are_those_of_the_raw_events(played) -> None:
     folder, _ = played
     found = record(folder)
     state = folder / ".bcp" / "drills" / found["id"] / "state"
@@ -151,7 +151,7 @@ def test_its_figures_are_those_of_the_raw_events(played) -> None:
     assert max(n for n, _ in points) == max(a for _, a in points) == 5
 
 
-def test_its_own_people_heard_its_own_words_marked_as_an_exercise(played) -> None:
+def then_its_own_people_heard_its_own_words_marked_as_an_exercise(played) -> None:
     folder, done = played
     found = record(folder)
     away = [r for r in found["receipts"] if r["run"] == found["runs"][0]]
@@ -166,7 +166,7 @@ def test_its_own_people_heard_its_own_words_marked_as_an_exercise(played) -> Non
     assert {d["by"] for d in found["decisions"]} <= {"alice", "bob"}
 
 
-def test_nothing_of_it_is_in_the_organisations_own_runs_and_whoever_changes_it_is_found(played) -> None:
+def then_nothing_of_it_is_in_the_organisations_own_runs_and_whoever_changes_it_is_found(played) -> None:
     folder, _ = played
     assert not list((folder / ".bcp").glob("runs/*.db"))
     assert bcp("audit", "verify", cwd=folder).returncode == 0
@@ -183,3 +183,12 @@ def test_nothing_of_it_is_in_the_organisations_own_runs_and_whoever_changes_it_i
     assert bcp("audit", "verify", cwd=folder).returncode == 3
     assert any("gone" in c["damage"] for c in record(folder)["integrity"]["chains"])
     path.write_bytes(kept)
+
+
+def test_a_drill_of_ones_own_set_up(played) -> None:
+    """One drill, looked at from all sides: it takes a minute."""
+    then_it_plays_with_nothing_but_loopback(played)
+    then_the_record_has_every_field_that_an_auditor_asks_for(played)
+    then_its_figures_are_those_of_the_raw_events(played)
+    then_its_own_people_heard_its_own_words_marked_as_an_exercise(played)
+    then_nothing_of_it_is_in_the_organisations_own_runs_and_whoever_changes_it_is_found(played)

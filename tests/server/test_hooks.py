@@ -321,6 +321,8 @@ def test_ed25519_of_standard_webhooks(tmp_path) -> None:
 def test_the_token_in_a_path_is_in_no_log(tmp_path, caplog) -> None:
     """Of ours."""
     caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", "uvicorn.access")
+    caplog.set_level("DEBUG", "bcp")
 
     async def run() -> None:
         async with Server(tmp_path, hooks("azure-monitor")) as server:

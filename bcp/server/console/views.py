@@ -50,8 +50,8 @@ async def question_view(site: Site, session: Session | None, q: Question, person
     return {
         "id": q.id,
         "state": q.state,
-        "yes": f"Yes: {yes[0].lower()}{yes[1:]}",
-        "no": f"No: {no[0].lower()}{no[1:]}",
+        "yes": f"Yes, {yes[0].lower()}{yes[1:]}",
+        "no": f"No, {no[0].lower()}{no[1:]}",
         "asked": {"undo": "Move mail back? ", "hand": "To enter by hand: "}.get(matter.asks, "") if matter else "",
         "playbook": matter.playbook if matter else "",
         "title": title_of(site, matter.playbook) if matter else "A plan that cannot be read",
