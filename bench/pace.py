@@ -2,13 +2,14 @@
 
     .venv/bin/python bench/pace.py [ZONES] [CALLS_PER_SECOND]
 
-Route 53 in the lab's emulator, on loopback, zone ids warmed: reading, swapping, reading back, asking how far each change is. Allowed are
-the burst and so many calls a second from the first to the last. The bar is 0.95.
+Route 53 in the lab's emulator, on loopback, zone ids warmed: reading, swapping, reading back, asking how far each change is.
+Allowed are the burst and so many calls a second from the first to the last. The bar is 0.95.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import sys
 import tempfile
@@ -57,7 +58,7 @@ async def measure(zones: int, per_s: float) -> float:
     await host.close()
     await lab.stop()
     took = times[-1] - times[0]
-    waits = sorted((b - a for a, b in zip(times, times[1:], strict=False)), reverse=True)[:3]
+    waits = sorted((b - a for a, b in itertools.pairwise(times)), reverse=True)[:3]
     allowed = host.capabilities.burst + took * per_s
     print(f"{zones} zones, {len(times)} calls in {took:.1f} s; {allowed:.0f} were allowed: {len(times) / allowed:.3f}"
           f" (longest pauses {', '.join(f'{w:.2f}' for w in waits)} s)")  # fmt: skip

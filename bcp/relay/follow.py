@@ -155,8 +155,10 @@ class Follower:
     def _lost(self, files: list[_File], met: list[Stream | None]) -> None:
         """The content that was written to is under no name any more: what came after the place is lost."""
         now = met[-1] if met and files[-1].current and files[-1].size else None
-        for stream in self.place.streams:
-            if stream.current and not any(stream is m for m in met) and any(f.current and f.size for f in files):
+        for stream in list(self.place.streams):
+            if not stream.head_size and not any(stream is m for m in met):
+                self.place.streams.remove(stream)  # only half a line was ever there: nothing of it was taken
+            elif stream.current and not any(stream is m for m in met) and any(f.current and f.size for f in files):
                 stream.current = False
                 self._say("log-lost", f"{self.path} was rotated away before it was read to its end, and is gone")
             if now is not None:

@@ -434,7 +434,7 @@ def test_whatever_answers_is_an_outcome_and_never_a_yes(part, wrong) -> None:
         await vendor.start()
         settings = AzureSettings.model_validate({**GIVEN, "api_url": vendor.url, "timeout": "300ms"})
         writer = AzureDns("main", settings, FakeClock(), {})
-        writer._tokens._token, writer._tokens.ends = "held", FakeClock().now() + 3_000
+        writer._tokens._held._token, writer._tokens._held.ends = "held", FakeClock().now() + 3_000
         try:
             (sent,) = await writer.swap([ORDER])
             writes = sum(a.method == "PATCH" for a in vendor.asked)
