@@ -2,8 +2,8 @@
 
     .venv/bin/python bench/pace.py [ZONES] [CALLS_PER_SECOND]
 
-Route 53 in the lab's emulator, on loopback, zone ids warmed: reading, swapping, reading back, asking how far each change is.
-Allowed are the burst and so many calls a second from the first to the last. The bar is 0.95.
+Route 53 in the lab's emulator, on loopback, zone ids warmed: reading, swapping, reading back, asking how far each
+change is. Allowed are the burst and so many calls a second from the first to the last. The bar is 0.95.
 """
 
 from __future__ import annotations

@@ -440,7 +440,7 @@ def test_whatever_answers_is_an_outcome_and_never_a_yes(part, wrong) -> None:
             writes = sum(a.method == "PATCH" for a in vendor.asked)
             if part == "change":
                 assert sent.state in {SentState.LOST, SentState.THROTTLED, SentState.REFUSED}, sent
-                assert writes == 1, "it was sent again"
+                assert writes <= 1, "it was sent again"
             elif part == "zones":
                 assert sent.state is not SentState.ACCEPTED and writes == 0, "it was written blindly"
             (reading,) = await writer.read(["two.test"])
