@@ -376,7 +376,7 @@ def test_whatever_answers_is_an_outcome_and_never_a_yes(part, wrong) -> None:
     async def work() -> None:
         vendor = FakeVendor(respond)
         await vendor.start()
-        settings = GoogleSettings.model_validate({**GIVEN, "endpoint": vendor.url, "timeout": "300ms"})
+        settings = GoogleSettings.model_validate({**GIVEN, "endpoint": vendor.url, "timeout": "1s"})
         writer = GoogleDns("main", settings, FakeClock(), {})
         writer._tokens._held._token, writer._tokens._held.ends = "held", FakeClock().now() + 3_000
         try:
