@@ -7,6 +7,9 @@ from typing import Any
 
 from bcp.pages.plots import Bar
 from bcp.pages.times import Times
+from bcp.pages.words import Words, words
+
+ENGLISH = words()
 
 WIDE, HIGH = 1000.0, 100.0
 """Units of the picture."""
@@ -16,53 +19,40 @@ TONES = (("delivered", "ok"), ("waiting", "busy"), ("held", "busy"), ("bounced",
          ("removed", "bad"), ("unknown", "bad"))  # fmt: skip
 """Fates from the bottom of a bar to its top."""
 SUMS = (
-    ("accepted", "Accepted"),
-    ("delivered", "Delivered"),
-    ("bounced", "Bounced"),
-    ("expired", "Expired"),
-    ("removed", "Removed"),
-    ("held", "Held"),
-    ("waiting", "Waiting"),
-    ("unknown", "Fate not known"),
-    ("sender_not_told", "Sender not told"),
-    ("doubled", "Delivered twice"),
-    ("perhaps_doubled", "Perhaps delivered twice"),
-    ("late", "Late senders after the way back"),
-)
-_TOLD = {"told": "the sender was told", "no": "the sender was not told", "failed": "the bounce failed",
-         "made": "a bounce is under way"}  # fmt: skip
+    "accepted", "delivered", "bounced", "expired", "removed", "held", "waiting", "unknown",
+    "sender_not_told", "doubled", "perhaps_doubled", "late",
+)  # fmt: skip
+"""Rows of the table; each but the first is shown where it is not 0."""
 
 
-def mail_section(data: Mapping[str, Any] | None, zone: str) -> dict[str, Any] | None:
+def mail_section(data: Mapping[str, Any] | None, zone: str, w: Words = ENGLISH) -> dict[str, Any] | None:
     """What the template shows; ``None``: there is no account."""
     if not data:
         return None
-    rows = [(label, int(data[key])) for key, label in SUMS if key == "accepted" or data.get(key)]
+    rows = [(w(f"mail.sum.{key}"), int(data[key])) for key in SUMS if key == "accepted" or data.get(key)]
     named = list(data["by_name"])
     return {
-        "sentence": _sentence(data),
+        "sentence": _sentence(data, w),
         "rows": rows,
-        "hours": _hours(data["hours"], zone),
-        "named": [_named(r) for r in named[:SHOWN]],
+        "hours": _hours(data["hours"], Times(zone, w.language)),
+        "named": [_named(r, w) for r in named[:SHOWN]],
         "more": max(0, len(named) - SHOWN),
         "warnings": list(data["warnings"]),
         "before": str(data.get("before_the_switch", "")),
     }
 
 
-def _sentence(data: Mapping[str, Any]) -> str:
-    if data["ends_meet"] and not data["open"]:
-        return f"The ends meet: each of {data['accepted']} recipients has a known fate."
-    if data["ends_meet"]:
-        return f"{data['open']} of {data['accepted']} recipients still wait at the relay."
-    return "The ends do not meet: see below what is missing."
+def _sentence(data: Mapping[str, Any], w: Words) -> str:
+    if not data["ends_meet"]:
+        return w("mail.apart")
+    return w("mail.wait", **data) if data["open"] else w("mail.meet", **data)
 
 
-def _hours(hours: Sequence[Mapping[str, Any]], zone: str) -> dict[str, Any] | None:
+def _hours(hours: Sequence[Mapping[str, Any]], times: Times) -> dict[str, Any] | None:
     """A bar an hour, its parts the fates."""
     if not hours:
         return None
-    most, width, times = max(int(h["accepted"]) for h in hours), WIDE / len(hours), Times(zone)
+    most, width = max(int(h["accepted"]) for h in hours), WIDE / len(hours)
     bars, words = list[Bar](), list[str]()
     for i, hour in enumerate(hours):
         base = HIGH
@@ -76,9 +66,9 @@ def _hours(hours: Sequence[Mapping[str, Any]], zone: str) -> dict[str, Any] | No
             "last": times.when(hours[-1]["hour"])}  # fmt: skip
 
 
-def _named(row: Mapping[str, Any]) -> dict[str, str]:
-    who = str(row["recipient"]) or f"{row['people']} recipient(s) that no line names"
-    told = _TOLD.get(str(row["sender_told"]), "")
+def _named(row: Mapping[str, Any], w: Words) -> dict[str, str]:
+    who = str(row["recipient"]) or w("mail.unnamed", count=row["people"])
+    told = w.known(f"mail.told.{row['sender_told']}", "")
     return {
         "who": who,
         "from": str(row["from"]),

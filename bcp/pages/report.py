@@ -64,7 +64,7 @@ def run_values(data: Data, zone: str, w: Words = ENGLISH) -> dict[str, Any]:
         "objectives": [_objective(o, w) for o in data["objectives"]],
         "chart": _chart(data["steps"], names, w),
         "mails": _mails(data.get("mails") or [], zone, w),
-        "account": mail_section(data.get("mail_account"), zone),
+        "account": mail_section(data.get("mail_account"), zone, w),
         "steps": [_step(s, names, w) for s in data["steps"]],
         "messages": [{**m, "ends": "; ".join([*_ends(m, w), *m["reasons"]])} for m in data["messages"]],
         "texts": data.get("texts", []),

@@ -6,6 +6,8 @@ import pytest
 
 from bcp.contracts.relay_ledger import MAIL, Remark, Source, Total
 from bcp.pages.mail import HIGH, SHOWN, SUMS, TONES, WIDE, mail_section
+from bcp.pages.render import environment
+from bcp.pages.words import words
 from bcp.relay.sums import GROUPS, NAMES, account
 
 HOUR, NOW = 1_795_773_600, 1_795_790_000.0
@@ -24,7 +26,7 @@ def test_without_an_account_there_is_no_section() -> None:
 
 def test_every_fate_has_a_colour_and_a_row() -> None:
     assert {n for n, _ in TONES} == set(NAMES) == set(GROUPS.values())
-    assert set(NAMES) < {k for k, _ in SUMS}
+    assert set(NAMES) < set(SUMS)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +71,17 @@ def test_who_did_not_get_it_is_named() -> None:
 def test_what_is_missing_is_said() -> None:
     lost = account([], sources=[FRESH], remarks=[Remark("r1", NOW, "log-lost", "gone")], now=NOW).to_data()
     assert "gone [log-lost]" in mail_section(lost, "UTC")["warnings"][0]
+
+
+def test_it_is_told_in_the_language_of_the_report() -> None:
+    found = mail_section(data(Total(HOUR, MAIL, "sent", "", 5), by_name=[ROW]), "Europe/Berlin", words("de"))
+    assert found["rows"][0] == ("Angenommen", 5) and found["sentence"].startswith("Die Rechnung geht auf")
+    assert found["named"][0]["why"] == "550 no; der Absender weiß es"
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "Who did not get it"), ("de", "Wer sie nicht bekam")])
+def test_the_section_is_rendered_whole(language, title) -> None:
+    w = words(language)
+    found = mail_section(data(Total(HOUR, MAIL, "bounced", "no", 5), by_name=[ROW] * (SHOWN + 1)), "UTC", w)
+    out = environment().get_template("_mail_account.html").render(account=found, t=w, hx="h2", hy="h3")
+    assert title in out and w("mail.more", count=1) in out and w("mail.title") in out and "a@corp.test" in out
