@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent / "crash"))
 
 from order import shares
 from support import SPECS, bcp
+
+from bcp.kernel import secret
 
 settings.register_profile("patient", deadline=None)  # a busy machine is slow; that is no finding
 settings.register_profile("mutants", deadline=None, max_examples=25, derandomize=True, database=None)  # make mutants
@@ -36,6 +38,15 @@ def pytest_terminal_summary(terminalreporter) -> None:
     lines = list(lines_of(pair for r in reports for pair in r.user_properties))
     for line in lines if terminalreporter.config.option.verbose > 0 else [first.rstrip(":") for first in lines[:1]]:
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(autouse=True)
+def own_secrets() -> Iterator[None]:
+    """What one test gave as a secret is a word like any other in the next: this process hides what it has once read."""
+    before = dict(secret._known)
+    yield
+    secret._known.clear()
+    secret._known.update(before)
 
 
 @pytest.fixture

@@ -86,7 +86,8 @@ def _fill(given: argparse.Namespace) -> None:
         try:
             text = Path(given.settings).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise Invalid(f"{given.settings} cannot be read: {error}", rule="no-settings") from error
+            why = getattr(error, "strerror", None) or error
+            raise Invalid(f"{given.settings} cannot be read: {why}", rule="no-settings") from error
         for number, line in enumerate(text.splitlines(), 1):
             name, sign, value = line.partition("#")[0].partition("=")
             if name.strip() and (not sign or name.strip().replace("-", "_") not in IN_FILE):
