@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bcp.deeds.evidence.key import SigningKey
 from bcp.kernel.clock import iso
-from bcp.kernel.errors import Invalid, Missing, Refused, StorageError
+from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.kernel.files import write_atomic
 from bcp.kernel.hashing import canonical
 from bcp.store.sqlite.pack import Pack, gather
@@ -67,8 +67,6 @@ def checked(folder: Path, key: str = "", witness: Path | None = None) -> tuple[l
 
     try:
         return check(folder, key, witness)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Missing(f"there is no folder {folder}", hint="Name one that `bcp evidence export` wrote.") from error
     except OSError as error:
         raise StorageError(f"{folder} cannot be read: {error.strerror or error}", hint="Is it an export?") from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
