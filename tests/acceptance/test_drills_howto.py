@@ -31,9 +31,10 @@ x
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab whose organisation has volunteers; its ``bin`` holds ``bcp``."""
+    """A lab whose organisation has volunteers; its ``bin`` holds ``bcp``. A town for each story: after a drill that
+    moved MX the domain rests."""
     lab = Lab(tmp_path_factory.mktemp("town"), patience_s=20)
     path = lab.folder / "bcp.yaml"
     path.write_text(path.read_text().replace("audiences:\n", "audiences:\n  volunteers: {people: [carol]}\n"))
@@ -170,8 +171,8 @@ def then_the_report_of_each_kind_and_the_year(town: Lab) -> None:
     assert levels["classes", "H"] == "never"
 
 
-def then_live_is_aborted_when_the_real_service_turns_bad(town: Lab, tmp_path: Path) -> None:
-    """Last: it leaves the domain on the relay, because mail is never moved into a path that fails."""
+def test_live_is_aborted_when_the_real_service_turns_bad(town: Lab, tmp_path: Path) -> None:
+    """It leaves the domain on the relay, because mail is never moved into a path that fails."""
     new = SECTIONS["Live, on a drill domain"][0]
     assert type_(town, new).returncode == 0
     log = tmp_path / "log"
@@ -184,6 +185,7 @@ def then_live_is_aborted_when_the_real_service_turns_bad(town: Lab, tmp_path: Pa
     def until(words: str) -> None:
         while words not in log.read_text() and played.poll() is None:
             time.sleep(0.1)
+        assert words in log.read_text(), log.read_text()[-3000:]
 
     until("waiting for 1 approval")
     assert type_(town, SECTIONS["Live, on a drill domain"][2]).returncode == 0
@@ -219,6 +221,3 @@ def test_the_page_is_typed_in_its_order(town: Lab, tmp_path: Path) -> None:
     then_ones_own_set_up_in_the_lab(town)
     then_live_with_volunteers_alone(town, tmp_path)
     then_the_report_of_each_kind_and_the_year(town)
-    if os.environ.get("BCP_LIVE_ABORT"):  # it gives people seconds to say yes: not beside a whole suite
-        (tmp_path / "aborted").mkdir()
-        then_live_is_aborted_when_the_real_service_turns_bad(town, tmp_path / "aborted")

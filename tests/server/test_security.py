@@ -378,7 +378,8 @@ def test_what_an_alert_says_stays_text(world, title) -> None:
     page = b.ask("GET", f"/incidents/{taken['incident']}")[2]
     assert (
         "<script>alert" not in page
-        and "49" not in re.sub(r'name="csrf" value="[^"]*"|\d\d:\d\d:\d\d|inc-[\w-]+|\d{2} \w{3}', "", page).split("Timeline")[1]
+        and "49"
+        not in re.sub(r'name="csrf" value="[^"]*"|\d\d:\d\d:\d\d|inc-[\w-]+|\d{2} \w{3}', "", page).split("Timeline")[1]
     )
     assert not any("script" in m["body"] or "{{" in m["body"] for m in w.vendors.sms)
 
