@@ -9,8 +9,10 @@ ROOM ?=
 LIARS ?= all
 STEPS ?= 40
 BIN := .venv/bin
+# Every command of a test is a process of its own: compiled once, not each time, also where the shell says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test coverage lint worlds mutants liars players bench docs light clean
+.PHONY: setup demo test warm coverage lint worlds mutants liars players bench docs light clean
 
 setup: .venv/.ready ## environment from the lock file
 
@@ -24,10 +26,15 @@ demo: setup ## an outage from break to all-clear, on loopback: make demo SCENARI
 	@$(BIN)/bcp drill run $(SCENARIO) --dns $(DNS)
 
 test: ## all tests, with lint, types and floors beside them; real servers where this is root on Debian
-	@sh tests/install-servers.sh & servers=$$!; $(MAKE) --no-print-directory setup; made=$$?; wait $$servers && test $$made = 0
+	@sh tests/install-servers.sh & servers=$$!; $(MAKE) --no-print-directory setup warm; made=$$?; wait $$servers && test $$made = 0
 	@$(MAKE) --no-print-directory lint >.venv/lint.txt 2>&1 & lint=$$!; \
 	$(BIN)/python -m pytest $(PYTEST_ARGS); tests=$$?; \
 	wait $$lint || { cat .venv/lint.txt; exit 1; }; exit $$tests
+
+warm: setup # compiles the tests once, on both cores, before six workers each do it
+	@$(BIN)/python -m compileall -q bcp & \
+	$(BIN)/python -m pytest -n 0 --collect-only -q $(wildcard tests/unit/[a-m]*/) >/dev/null & \
+	$(BIN)/python -m pytest -n 0 --collect-only -q $(filter-out tests/unit/,$(wildcard tests/*/)) $(wildcard tests/unit/[n-z]*/) >/dev/null; wait
 
 coverage: setup ## all tests, measured; fails below 90 % of lines and branches, or 85 % of a room
 	sh tests/install-servers.sh

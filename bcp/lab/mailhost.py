@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import secrets
 import time
 from pathlib import Path
@@ -17,9 +16,9 @@ import aiosmtplib
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from bcp.lab.net import only_loopback
+from bcp.lab.spool import NUMBER, Spool
 
 MODES = ("ok", "refuse", "hang", "421", "451", "550", "slow")
-NUMBER = re.compile(rb"^X-Lab-Number: (\d+)", re.MULTILINE)
 
 
 class MailHost:
@@ -34,6 +33,7 @@ class MailHost:
         self._open: set[asyncio.BaseTransport] = set()
         for part in ("new", "cur", "tmp"):
             (spool / part).mkdir(parents=True, exist_ok=True)
+        self.kept = Spool(spool / "new")
 
     async def start(self, address: str, port: int) -> None:
         """Listen."""
@@ -91,12 +91,7 @@ class MailHost:
 
     def messages(self) -> list[tuple[int, float]]:
         """Number and arrival of every numbered mail in the spool."""
-        out = []
-        for path in sorted((self.spool / "new").iterdir()):
-            found = NUMBER.search(path.read_bytes()[:4096])
-            if found:
-                out.append((int(found[1]), float(".".join(path.name.split(".")[:2]))))
-        return out
+        return [(n, float(".".join(name.split(".")[:2]))) for name, n in self.kept.numbers().items()]
 
 
 def _store(folder: Path, name: str, body: bytes) -> None:

@@ -139,11 +139,12 @@ class World:
     def tally(self) -> Tally:
         """Count by number."""
         arrived = Counter(n for n, _ in self.exchange.messages())
-        in_relay = {int(n) for n in self._relay_numbers()}
+        in_relay = set(self.relay.kept.numbers().values())
         bounced = tuple(m.number for m in self.sender.mails if m.bounced)
         waiting = {m.number for m in self.sender.mails if not m.delivered and not m.bounced} | in_relay
         numbers = [m.number for m in self.sender.mails]
-        lost = tuple(n for n in numbers if n not in arrived and n not in waiting and n not in set(bounced))
+        ended = {*arrived, *waiting, *bounced}
+        lost = tuple(n for n in numbers if n not in ended)
         return Tally(
             len(numbers),
             len(arrived),
@@ -152,16 +153,6 @@ class World:
             tuple(n for n, c in arrived.items() if c > 1),
             tuple(sorted(waiting - set(arrived))),
         )
-
-    def _relay_numbers(self) -> list[bytes]:
-        from bcp.lab.mailhost import NUMBER
-
-        out = []
-        for path in (self.relay.spool / "new").iterdir():
-            found = NUMBER.search(path.read_bytes()[:8192])
-            if found:
-                out.append(found[1])
-        return out
 
     async def settle(self, timeout_s: float) -> bool:
         """Send nothing new, and wait until every mail has come to an end."""
