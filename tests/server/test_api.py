@@ -25,7 +25,7 @@ def test_schemathesis_finds_nothing(world, tmp_path) -> None:
             f"{w.base}/api/v1/openapi.json",
             *headers,
             "--max-examples",
-            "25",
+            "15",
             "--seed",
             "7",
             "--workers",

@@ -354,34 +354,30 @@ def test_oidc_vouches_for_accounts_that_exist(world) -> None:
     assert go(email_verified=False) == 401
 
 
-@pytest.mark.parametrize(
-    "title",
-    [
-        "<script>alert(1)</script>",
-        "{{ 7*7 }}{% raw %}",
-        "a\r\nX-Evil: 1",
-        "../../etc/passwd",
-        "\u202egnp.exe",
-        "' or 1=1 --",
-    ],
+STRANGE = (
+    "<script>alert(1)</script>",
+    "{{ 7*7 }}{% raw %}",
+    "a\r\nX-Evil: 1",
+    "../../etc/passwd",
+    "\u202egnp.exe",
+    "' or 1=1 --",
 )
-def test_what_an_alert_says_stays_text(world, title) -> None:
+
+
+def test_what_an_alert_says_stays_text(world) -> None:
     """In pages, logs and texts: no markup, no template, no header."""
     w = world().start()
     b = Browser(w)
     b.log_in()
-    status, taken = w.hook(
-        alert(name=title)
-        | {"alerts": [alert()["alerts"][0] | {"annotations": {"summary": title}, "labels": {"alertname": title}}]}
-    )
-    assert status == 202
-    page = b.ask("GET", f"/incidents/{taken['incident']}")[2]
-    assert (
-        "<script>alert" not in page
-        and "49"
-        not in re.sub(r'name="csrf" value="[^"]*"|\d\d:\d\d:\d\d|inc-[\w-]+|\d{2} \w{3}', "", page).split("Timeline")[1]
-    )
-    assert not any("script" in m["body"] or "{{" in m["body"] for m in w.vendors.sms)
+    for title in STRANGE:
+        told = alert()["alerts"][0] | {"annotations": {"summary": title}, "labels": {"alertname": title}}
+        status, taken = w.hook(alert(name=title) | {"groupKey": f"strange-{title}", "alerts": [told]})
+        assert status == 202, title
+        page = b.ask("GET", f"/incidents/{taken['incident']}")[2]
+        bare = re.sub(r'name="csrf" value="[^"]*"|\d\d:\d\d:\d\d|inc-[\w-]+|\d{2} \w{3}', "", page)
+        assert "<script>alert" not in page, title
+        assert "49" not in bare.split("Timeline")[1], title
+        assert not any("script" in m["body"] or "{{" in m["body"] for m in w.vendors.sms), title
 
 
 def test_secrets_are_in_no_page_log_metric_or_book(world) -> None:
