@@ -171,11 +171,13 @@ async def slack_sdk(url: str, count: int) -> tuple[float, float]:
         )
 
         async def worker():
-            for _ in numbers:
+            for i in numbers:
                 await client.chat_postMessage(
                     channel="C0LAB000001",
                     text=BODY,
                     blocks=[{"type": "section", "text": {"type": "mrkdwn", "text": BODY}}],
+                    metadata={"event_type": "bench", "event_payload": {"key": f"run/tell/{i}"}},
+                    unfurl_links=False,
                 )
 
         await client.chat_postMessage(channel="C0LAB000001", text=BODY)

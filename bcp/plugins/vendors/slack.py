@@ -28,7 +28,6 @@ class SlackClient:
 
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),
-                trace_configs=[_no_redirects()],
                 response_class=_bounded(),
             )
             options: dict[str, Any] = {"base_url": self._api_url.rstrip("/") + "/api/"} if self._api_url else {}
@@ -90,13 +89,19 @@ MAX_BYTES = 8_000_000
 
 
 def _bounded() -> Any:
-    """An answer that is read to ``MAX_BYTES`` and no further: slack_sdk reads whatever comes, for as long as it
-    comes."""
+    """An answer that is read to ``MAX_BYTES`` and no further: slack_sdk reads whatever comes, for as long as it comes.
+    Our token goes nowhere else: slack_sdk would follow a redirect, and post a second time."""
     import aiohttp
 
     from bcp.kit.body import read_whole
 
     class Bounded(aiohttp.ClientResponse):
+        async def start(self, connection: Any) -> Bounded:
+            await super().start(connection)
+            if 300 <= self.status < 400:
+                raise aiohttp.ClientError("it was redirected")
+            return self
+
         async def read(self) -> bytes:
             if self._body is None:
                 raw = await read_whole(self.content, MAX_BYTES + 1)
@@ -107,18 +112,6 @@ def _bounded() -> Any:
             return self._body
 
     return Bounded
-
-
-def _no_redirects() -> Any:
-    """Our token goes nowhere else: slack_sdk would follow a redirect, and post a second time."""
-    import aiohttp
-
-    async def stop(session: Any, context: Any, parameters: Any) -> None:
-        raise aiohttp.ClientError("it was redirected")
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_redirect.append(stop)
-    return trace
 
 
 async def check_bot(client: SlackClient, name: str, needed: Sequence[str]) -> list[Check]:
