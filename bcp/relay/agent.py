@@ -110,7 +110,7 @@ class Agent:
     @property
     def problem(self) -> str:
         """Why nothing is read now; empty when all is well."""
-        return self.source.problem
+        return self.source.problem or self.listener.problem
 
     def say(self, code: str, text: str) -> None:
         """A remark that goes to the main node."""

@@ -189,7 +189,9 @@ def _follow(given: argparse.Namespace, options: Options) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     clock, store = SystemClock(), _store(options)
-    agent = Agent(options, store, options.zone or UTC, _journal(options) if given.journal else None)
+    agent = Agent(
+        options, store, options.zone or UTC, _journal(options, follow=not given.once) if given.journal else None
+    )
     if given.serve:
         from bcp.relay.serve import serve
 
@@ -198,10 +200,10 @@ def _follow(given: argparse.Namespace, options: Options) -> int:
     return loop.once() if given.once else loop.run()
 
 
-def _journal(options: Options) -> Callable[[Place, Callable[[str, str], None]], Source]:
+def _journal(options: Options, *, follow: bool) -> Callable[[Place, Callable[[str, str], None]], Source]:
     from bcp.relay.journal import Journal
 
-    return lambda place, say: Journal(place, say, options.back_s)
+    return lambda place, say: Journal(place, say, options.back_s, follow=follow)
 
 
 class _Loop:

@@ -282,6 +282,21 @@ def test_a_cursor_that_is_refused_begins_anew_and_is_said(tmp_path) -> None:
     assert journald.read(5) == [] and journald.said == ["log-lost"] and journald.place.cursor == ""
 
 
+def test_once_waits_for_all_that_the_journal_has(tmp_path) -> None:
+    """``--once`` must not end before journalctl has begun to speak."""
+    (tmp_path / "slow.py").write_text(
+        "import sys, time\nassert '--follow' not in sys.argv\ntime.sleep(0.1)\n"
+        f"print({json.dumps({'__CURSOR': 'c1', 'SYSLOG_IDENTIFIER': 'postfix/qmgr', 'MESSAGE': 'x'})!r})\n"
+    )
+    command = (sys.executable, str(tmp_path / "slow.py"), "--follow")
+    place = Place()
+    journal = Journal(place, lambda code, text: None, command=command, follow=False)
+    assert [len(p.lines) for p in journal.pieces(0.0)] == [1]
+    assert journal.problem == "" and place.cursor == "c1"
+    failing = Journal(Place(), lambda code, text: None, command=(sys.executable, "-c", "exit(3)"), follow=False)
+    assert list(failing.pieces(0.0)) == [] and "ended with 3" in failing.problem
+
+
 def test_no_journalctl_is_a_problem() -> None:
     journal = Journal(Place(), lambda code, text: None, command=("/no/journalctl",))
     assert list(journal.pieces(0.0)) == [] and journal.problem == "/no/journalctl: No such file or directory"
