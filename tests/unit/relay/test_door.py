@@ -23,6 +23,7 @@ from bcp.contracts.relay_ledger import Wanted
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.kernel.secret import Secret
+from bcp.kit.relay_agent import ask_by_command
 from bcp.kit.triplets import packed, unpacked
 from bcp.relay import door
 from bcp.relay.agent import Agent, Desk, Options
@@ -123,6 +124,17 @@ def test_an_agent_that_cannot_be_asked_is_noted(tmp_path, command, key, rule) ->
     done = asyncio.run(pull("r", AgentWay(command=command, key=Secret(f"file:{tmp_path}/key")), ledger, SystemClock()))
     assert done.problem and done.rule == rule and ledger.source("r").problem == done.problem
     assert ledger.source("r").heard == 0.0
+
+
+def test_over_ssh_no_word_is_lost(tmp_path) -> None:
+    """ssh joins its words with blanks: an empty one would vanish, and take its neighbour's place."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f'#!/bin/sh\nshift\neval "$*" > {tmp_path}/answer\necho\n')
+    ssh.chmod(0o755)
+    asked = {"after": "0", "stream": "", "nonce": "n", "seal": "s"}
+    asyncio.run(ask_by_command([str(ssh), "relay", "printf '%s\\n'", "x"], asked, 10.0))
+    words = (tmp_path / "answer").read_text().split()
+    assert words == ["x", "--batch=0", "--stream=", "--nonce=n", "--seal=s"]
 
 
 def test_an_agent_is_asked_in_one_way() -> None:
