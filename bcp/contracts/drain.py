@@ -5,10 +5,11 @@ A drain is a thing of its own: it goes on, pauses and stops while the failback t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
+from bcp.contracts.relay import QueuedMail, Relay
 from bcp.contracts.relay_machine import DrainSettings
 
 DrainState = Literal["canary", "running", "paused", "stopped", "done"]
@@ -91,3 +92,47 @@ class Shaped(Protocol):
     async def release(self, queue_ids: Sequence[str]) -> None:
         """Try these now. What Exchange does not take stays. An id that is no longer there does no harm."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What a drain saw in the queue while it lasted."""
+
+    recipients: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Recipients of ours by queue id."""
+    arrivals: tuple[float, ...] = ()
+    """When the relay took them, by its own record."""
+
+
+class Drains(Protocol):
+    """Carries drains out, for actions."""
+
+    def forecast(self, mails: Sequence[QueuedMail], shape: DrainSettings) -> str:
+        """How many these are and how long they will take, in words."""
+
+    async def drain(
+        self, relay: Relay, shaped: Shaped, domains: frozenset[str], timeout_s: float, quiet_s: float
+    ) -> Gone:
+        """Mail by mail, until the relay holds nothing for these domains, and for ``quiet_s`` after.
+
+        Raises:
+            Refused: another process drives it (``drain.driven``), a person stopped it (``drain.stopped``), or Exchange
+                refuses mail for good (``drain.refused``). The relay keeps what it has.
+            Transient: the time is over (``drain.late``), or the relay does not say what it holds.
+        """
+        ...
+
+
+class NoDrains:
+    """There is nobody to drive a drain: a relay is asked to deliver everything at once."""
+
+    def forecast(self, mails: Sequence[QueuedMail], shape: DrainSettings) -> str:
+        """Not known."""
+        return f"{len(mails)} message(s)"
+
+    async def drain(
+        self, relay: Relay, shaped: Shaped, domains: frozenset[str], timeout_s: float, quiet_s: float
+    ) -> Gone:
+        """Asked, and not watched."""
+        await relay.drain(sorted(domains))
+        return Gone()

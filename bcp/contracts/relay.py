@@ -32,6 +32,8 @@ class AgentWay(Model):
     """Where it answers, through a tunnel: `http://127.0.0.1:8025`."""
     command: list[str] = Field(default_factory=list)
     """Or a program that asks it: `[ssh, relay, bcp, relay, agent, --settings, /etc/bcp-agent.conf]`. No shell."""
+    push: bool = False
+    """Or it comes by itself: `push = https://...` in its settings is where `bcp serve` answers."""
     key: Secret
     """The key that the agent has, too: `bcp relay agent --new-key FILE`."""
     timeout: Duration = 60.0
@@ -39,8 +41,8 @@ class AgentWay(Model):
 
     @model_validator(mode="after")
     def _one_way(self) -> AgentWay:
-        if bool(self.url) == bool(self.command):
-            raise ValueError("the agent of a relay is asked by url: or by command:, one of them")
+        if bool(self.url) + bool(self.command) + self.push != 1:
+            raise ValueError("the agent of a relay is asked by url: or by command:, or comes (push: true): one of them")
         return self
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bcp.contracts.dns import Accepted, Answer, Dns, Domain, InsideView, MxSet
-from bcp.contracts.drain import DrainBook, NoBook
+from bcp.contracts.drain import Drains, NoDrains
 from bcp.contracts.relay import Relay
 from bcp.kernel.clock import Clock
 
@@ -320,8 +320,8 @@ class Services:
     allow_shell: tuple[str, ...] = ()
     halt: Halt = field(default_factory=Halt)
     answers: Answers = field(default_factory=NoAnswers)
-    drains: DrainBook = field(default_factory=NoBook)
-    """Where drains say how they stand, and hear what people want of them."""
+    drains: Drains = field(default_factory=NoDrains)
+    """Drives drains mail by mail, says how they stand, and hears what people want of them."""
     books: RelayBooks = field(default_factory=NoBooks)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from bcp.contracts.drain import DrainStatus, Shaped, Wish
 from bcp.contracts.relay import Relay
+from bcp.drain.plan import Forecast, forecast
+from bcp.drain.run import Seen, ShapedDrain
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import Invalid, Refused
-from bcp.kit.drain_plan import Forecast, forecast
-from bcp.kit.drain_run import Seen, ShapedDrain
 from bcp.kit.mail_account import Account, account
 from bcp.store.files.drains import DrainFiles
 from bcp.wiring import App

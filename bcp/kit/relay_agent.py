@@ -20,8 +20,9 @@ async def ask_by_command(command: Sequence[str], asked: Mapping[str, str], timeo
         Transient: it failed, or did not end in time: nothing is lost, it is asked again.
         Refused: ``batch-unreadable``.
     """
-    words = [*command, "--batch", asked["after"], "--stream", asked["stream"], "--nonce", asked["nonce"]]
-    ended = await run_program([*words, "--seal", asked["seal"]], timeout_s=timeout_s, environment={}, cap=CAP)
+    names = {"batch": "after", "stream": "stream", "nonce": "nonce", "seal": "seal"}
+    words = [f"--{option}={asked[name]}" for option, name in names.items()]  # ssh loses words that are empty
+    ended = await run_program([*command, *words], timeout_s=timeout_s, environment={}, cap=CAP)
     if ended.code != 0:
         said = ended.stderr.strip()[-200:]
         raise Transient(f"{command[0]} ended with {ended.code}: {said}", hint="Run it by hand.", rule="agent-silent")

@@ -110,7 +110,7 @@ class Agent:
     @property
     def problem(self) -> str:
         """Why nothing is read now; empty when all is well."""
-        return self.source.problem
+        return self.source.problem or self.listener.problem
 
     def say(self, code: str, text: str) -> None:
         """A remark that goes to the main node."""
@@ -212,8 +212,8 @@ def _kept(mail: Mail, key: str) -> Kept:
 class Desk:
     """Answers the main node out of the store; beside the agent, in a thread or a process of its own."""
 
-    def __init__(self, options: Options, store: AgentStore, key: bytes) -> None:
-        self.options, self.store, self._key = options, store, key
+    def __init__(self, options: Options, store: AgentStore, key: bytes, most: int = 0) -> None:
+        self.options, self.store, self._key, self._most = options, store, key, most
 
     def check(self, request: Request, seal_: str) -> None:
         """Raises ``Refused`` (``ask-forged``, ``other-relay``)."""
@@ -274,7 +274,7 @@ class Desk:
     def _cut(self, stream: str, seq: int, now: float) -> bytes:
         """The next batch, kept before it leaves; empty when nothing changed."""
         _, upto, before = self.store.last_batch()
-        bodies, reached = self.store.changes(upto, BATCH_MAILS)
+        bodies, reached = self.store.changes(upto, self._most or BATCH_MAILS)
         told = int(self.store.get("told") or 0)
         remarks = [r for r in json.loads(self.store.get("said") or "[]") if r[0] > told]
         if not bodies and not remarks:

@@ -16,7 +16,7 @@ from typing import Any
 
 from bcp.kernel.errors import Invalid, Refused
 
-BATCH, REPLY = b"bcp-relay-batch 1", b"bcp-relay-reply 1"
+BATCH, REPLY, HELLO = b"bcp-relay-batch 1", b"bcp-relay-reply 1", b"bcp-relay-hello 1"
 LEAST_KEY = 16
 """Bytes of a key."""
 MOST = 64 << 20
@@ -84,3 +84,23 @@ class Request:
         """The seal under which an agent forgets what the main node has."""
         parts = (self.relay, self.stream, str(self.after), self.nonce)
         return mac(key, b"bcp-relay-ask 1", *(p.encode() for p in parts))
+
+    def to_data(self, key: bytes) -> dict[str, str | int]:
+        """As JSON has it, with its seal."""
+        return {
+            "relay": self.relay, "stream": self.stream, "after": self.after, "nonce": self.nonce,
+            "seal": self.sealed(key),
+        }  # fmt: skip
+
+
+def request_of(data: object) -> tuple[Request, str]:
+    """Back from ``to_data``, and its seal, which is not judged yet. Raises ``ValueError``."""
+    if not isinstance(data, dict):
+        raise ValueError("no request")
+    try:
+        request = Request(
+            str(data["relay"]), str(data["stream"]), int(str(data["after"])[:15]), str(data["nonce"])[:64]
+        )
+        return request, str(data["seal"])
+    except KeyError as error:
+        raise ValueError("no request") from error

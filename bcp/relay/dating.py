@@ -35,6 +35,11 @@ class Dating:
         self.last = at
         return at
 
+    def epoch(self, seconds: float) -> float:
+        """Seconds since 1970."""
+        self.last = seconds
+        return seconds
+
     def classic(self, text: str, year: int | None = None) -> float | None:
         """``Nov 27 10:00:01``, perhaps with a fraction."""
         minute, seconds = f"{year or ''}{text[:12]}", text[13:]

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.errors import BcpError, Invalid, StorageError
@@ -23,11 +24,28 @@ from bcp.relay.batch import Request, checked_key
 from bcp.relay.place import Place
 from bcp.store.sqlite.relay_agent import AgentStore
 
+if TYPE_CHECKING:
+    from bcp.relay.push import Pusher
+
 EVERY_S, LISTING_S, FORGET_S = 1.0, 60.0, 3600.0
 """How often the log is looked at; the queue is listed at most; what is old is let go of."""
 LONGEST_WAIT_S = 30.0
 HELP = """Follow Postfix's log on the relay, and keep a ledger: one row for each message and recipient."""
-IN_FILE = ("name", "log", "state", "key", "zone", "syslog_name", "copies", "queue", "back", "keep", "serve", "journal")
+IN_FILE = (
+    "name",
+    "log",
+    "state",
+    "key",
+    "zone",
+    "syslog_name",
+    "copies",
+    "queue",
+    "back",
+    "keep",
+    "serve",
+    "push",
+    "journal",
+)
 DEFAULTS = {"state": "/var/lib/bcp-agent", "back": "7", "keep": "60", "queue": "postqueue -j"}
 
 
@@ -53,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--back", metavar="DAYS", help="how old rotated files are read at the first start (7)")
     p.add_argument("--keep", metavar="DAYS", help="how long messages that are over are kept (60)")
     p.add_argument("--serve", metavar="HOST:PORT", help="answer the main node by HTTP, on loopback")
+    p.add_argument("--push", metavar="URL", help="bring the main node what is new: where bcp serve answers, by HTTP(S)")
     p.add_argument("--once", action="store_true", help="read what there is, then end")
     p.add_argument("--show", action="store_true", help="print the ledger as lines of JSON, then end")
     p.add_argument("--batch", type=int, metavar="SINCE", help="write the batch after this one to standard output")
@@ -189,19 +208,52 @@ def _follow(given: argparse.Namespace, options: Options) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     clock, store = SystemClock(), _store(options)
-    agent = Agent(options, store, options.zone or UTC, _journal(options) if given.journal else None)
+    agent = Agent(
+        options, store, options.zone or UTC, _journal(options, follow=not given.once) if given.journal else None
+    )
     if given.serve:
         from bcp.relay.serve import serve
 
         serve(given.serve, Desk(options, _store(options), _key(given)), clock)
+    pusher = _pusher(given, options, clock) if given.push else None
     loop = _Loop(agent, clock, (given.queue or "").split(), stop)
-    return loop.once() if given.once else loop.run()
+    if given.once:
+        return max(loop.once(), _come(pusher) if pusher else 0)
+    if pusher:
+        threading.Thread(target=_keep_coming, args=(pusher, stop), name="push", daemon=True).start()
+    return loop.run()
 
 
-def _journal(options: Options) -> Callable[[Place, Callable[[str, str], None]], Source]:
+def _pusher(given: argparse.Namespace, options: Options, clock: SystemClock) -> Pusher:
+    from bcp.relay.push import BATCH_MAILS, Pusher, by_http, checked_url
+
+    key = _key(given)
+    desk = Desk(options, _store(options), key, BATCH_MAILS)
+    return Pusher(checked_url(given.push), options.relay, key, desk, clock, by_http)
+
+
+def _come(pusher: Pusher) -> int:
+    pusher.come()
+    if pusher.problem:
+        sys.stderr.write(pusher.problem + "\n")
+    return 1 if pusher.problem else 0
+
+
+def _keep_coming(pusher: Pusher, stop: threading.Event) -> None:
+    """Until it is told to stop. The same trouble is said once."""
+    told = ""
+    while not stop.wait(pusher.wait_s):
+        pusher.come()
+        if pusher.problem != told:
+            sys.stderr.write((pusher.problem or "the main node takes it again") + "\n")
+            sys.stderr.flush()
+        told = pusher.problem
+
+
+def _journal(options: Options, *, follow: bool) -> Callable[[Place, Callable[[str, str], None]], Source]:
     from bcp.relay.journal import Journal
 
-    return lambda place, say: Journal(place, say, options.back_s)
+    return lambda place, say: Journal(place, say, options.back_s, follow=follow)
 
 
 class _Loop:

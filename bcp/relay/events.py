@@ -146,12 +146,13 @@ Event = (
 _ID = re.compile(r"(?P<id>[0-9A-F]{5,}|(?=[A-Za-z]*\d)[0-9A-Za-z]{6,25}): (?P<said>.*)", re.DOTALL)
 _ADDRESS = r'<((?:"(?:[^"\\]|\\.)*"|[^">])*)>'
 _TO = re.compile(
-    rf"to={_ADDRESS}(?:, orig_to={_ADDRESS})?(?P<between>(?:, [a-z_]+=[^,]*)*?), status=(?P<status>[a-z-]+)"
+    rf"to={_ADDRESS}(?:, orig_to={_ADDRESS})?(?P<between>(?:, [a-z_]+=[^,]*)*?), status=(?P<status>[A-Za-z-]+)"
     r"(?: \((?P<answer>.*))?$",
     re.DOTALL,
 )
 _VIA = re.compile(r", relay=([^,]*)")
-_FROM = re.compile(rf"from={_ADDRESS}, size=(\d+), nrcpt=(\d+)")
+_FROM = re.compile(rf"from={_ADDRESS}, size=(\d+), nrcpt=(\d+) \(")
+_FROM_WHOLE = re.compile(rf"from={_ADDRESS}, (?:size=\d+, nrcpt=\d+ \(queue \w+\)|status=[\w-]+, returned to sender)")
 _EXPIRED = re.compile(rf"from={_ADDRESS}, status=(?:force-)?expired\b")
 _CLIENT = re.compile(r"client=([^,\s]+)(?:.*?\borig_queue_id=([0-9A-Za-z]{5,25}))?")
 _PICKUP = re.compile(rf"uid=\d+ from={_ADDRESS}(?: orig_id=([0-9A-Za-z]{{5,25}}))?")
@@ -163,8 +164,28 @@ _PARTIES = re.compile(rf".*; from={_ADDRESS}(?: to={_ADDRESS})? proto=", re.DOTA
 _TLS = re.compile(r"\w+ TLS connection (?:established|reused) from \S+?: (\S+)")
 _COUNTS = re.compile(r"\b(rcpt|data|bdat)=(\d+)(/\d+)?")
 _AS = re.compile(r"\b(?:forwarded|queued) as ([0-9A-Za-z]{5,25})\b")
-_TRIED = frozenset({"sent", "deferred", "bounced"})
-_OTHER = frozenset({"deliverable", "undeliverable", "filtered", "expired"})
+_SOFT = "SOFTBOUNCE"
+"""Refused for good, and kept all the same (``soft_bounce``, bounce.c)."""
+_TRIED = frozenset({"sent", "deferred", "bounced", _SOFT})
+_OTHER = frozenset({"deliverable", "undeliverable", "undeliverable-but-not-cached", "filtered", "expired"})
+_HALF_ID = re.compile(r"[0-9A-Za-z]*\d[0-9A-Za-z]*:? ?")
+_WORDS: dict[str, tuple[str, ...]] = {
+    "qmgr": ("removed", "from=<", "skipped, still being delivered", "to=<"),
+    "smtpd": ("client=",),
+    "cleanup": ("message-id=",),
+    "pickup": ("uid=",),
+    "postsuper": ("removed", "placed on hold", "released from hold", "requeued"),
+    "bounce": ("sender non-delivery notification: ", "sender delay notification: "),
+    "smtp": ("to=<",),
+    "lmtp": ("to=<",),
+}
+"""What these daemons say first of a message."""
+_CLOSED = re.compile(r"\([^()]*\)|<[^<>]*>")
+_FREE = re.compile(r"message-id=|warning:|\b(?:header|body) ")
+_SAID = re.compile(r"said:|refused to talk to me:")
+_OPEN = re.compile(r"[<(]")
+LONG = 900
+"""Some syslog daemons cut lines at 1,024 bytes (RFC 3164, section 4.1)."""
 MOST = 500
 """Characters of an answer that are kept."""
 
@@ -190,13 +211,62 @@ def torn(line: Line) -> bool:
     return parsed is None or parsed["status"] not in _TRIED | _OTHER
 
 
+def cut_off(line: Line) -> bool:
+    """Does this line end within a word, or before all of it is said?"""
+    found = _ID.match(line.text)
+    if found is None:
+        return not line.text or bool(_HALF_ID.fullmatch(line.text))
+    said = found["said"]
+    if said.startswith("to=<"):
+        return torn(line)
+    if any(w.startswith(said) and w != said for w in _WORDS.get(line.daemon, ())):
+        return True
+    return line.daemon in {"qmgr", "nqmgr"} and said.startswith("from=<") and _qmgr(said) is None
+
+
+def runs_on(line: Line, at: int) -> bool:
+    """Something that looks like a line begins ``at`` this place within the words of this one. Did this one end there
+    without its own end? Else somebody outside wrote it into an address, a header or an answer."""
+    found = _ID.match(line.text)
+    said = found["said"] if found else line.text
+    if said.startswith("to=<") and (parsed := _TO.match(said)):
+        answer = parsed["answer"] or ")"
+        return not answer.endswith(")") or answer.count(")") != answer.count("(") + 1
+    if said.startswith("from=<") and line.daemon in {"qmgr", "nqmgr"}:
+        return not _FROM_WHOLE.fullmatch(said)
+    if said.startswith("message-id="):
+        return not (said.startswith("message-id=<") and said.endswith(">"))
+    return not (_left_open(line.text[:at]) and said.endswith((")", ">")))
+
+
+def _left_open(text: str) -> bool:
+    """Does it end within an address, a header or an answer?"""
+    left = _CLOSED.sub("", text)
+    return bool(_FREE.search(left) or _OPEN.search(left) or _SAID.search(left))
+
+
+def theirs(line: Line, at: int, size: int) -> bool:
+    """What begins ``at`` this place may be written by somebody outside. A header is theirs to its end. Answers are
+    closed by Postfix, and addresses, too, but for a writer that cuts long lines (``size``, of all in characters)."""
+    left = _CLOSED.sub("", line.text[:at])
+    if _SAID.search(left):
+        return line.text.endswith(")") or size >= LONG
+    return bool(_FREE.search(left)) or (size >= LONG and bool(_OPEN.search(left)))
+
+
+def whole_without_end(event: Event) -> bool:
+    """Does this mean the same, whatever was cut off behind it?"""
+    return isinstance(event, Born | Queued | Tried | Gone | Deleted) and not getattr(event, "filtered_from", "")
+
+
 def _tried(said: str, daemon: str) -> Event | None:
     found = _TO.match(said)
     if found is None or found["status"] not in _TRIED:
         return None
     answer = (found["answer"] or "").removesuffix(")")[:MOST]
     via = _VIA.match(found["between"])
-    status = "discarded" if daemon == "discard" and found["status"] == "sent" else found["status"]
+    status = "deferred" if found["status"] == _SOFT else found["status"]
+    status = "discarded" if daemon == "discard" and status == "sent" else status
     again = _AS.search(answer) if status == "sent" else None
     return Tried(found[1], found[2] or "", via[1] if via else "", status, answer, again[1] if again else "")
 

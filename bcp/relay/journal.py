@@ -22,7 +22,8 @@ COMMAND = ("journalctl", *_READ, "SYSLOG_FACILITY=2")
 
 
 class Journal:
-    """``command``: begins with the program; what follows is where to begin."""
+    """``command``: begins with the program; what follows is where to begin. ``follow``: False reads what is there now,
+    to its end, and waits for it."""
 
     def __init__(
         self,
@@ -30,8 +31,11 @@ class Journal:
         say: Callable[[str, str], None],
         back_s: float = 7 * 86_400.0,
         command: Sequence[str] = COMMAND,
+        *,
+        follow: bool = True,
     ) -> None:
-        self.place, self._say, self._back, self._command = place, say, back_s, tuple(command)
+        self.place, self._say, self._back, self._follow = place, say, back_s, follow
+        self._command = tuple(w for w in command if follow or w != "--follow")
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
         self._cursor = ""
@@ -70,7 +74,7 @@ class Journal:
             self.problem = f"{self._command[0]}: {error.strerror}"
             return False
         assert self._process.stdout is not None
-        os.set_blocking(self._process.stdout.fileno(), False)
+        os.set_blocking(self._process.stdout.fileno(), not self._follow)
         self._buffer, self._cursor, self.problem = b"", self.place.cursor, ""
         return True
 
@@ -87,7 +91,8 @@ class Journal:
     def _ended(self, process: subprocess.Popen[bytes]) -> None:
         code = process.wait()
         said = process.stderr.read(2000).decode("utf-8", "replace").strip() if process.stderr else ""
-        self.problem = f"{self._command[0]} ended with {code}: {said[-200:]}"
+        if code or self._follow:
+            self.problem = f"{self._command[0]} ended with {code}: {said[-200:]}"
         if code and self.place.cursor and "cursor" in said:
             self._say("log-lost", "the journal does not know the place any more; it is read from its beginning")
             self.place.cursor = ""

@@ -1,13 +1,21 @@
-"""From bytes of a log to what became of its messages: lines read, torn ones parted, what is no line counted. Pure."""
+"""From bytes of a log to what became of its messages: lines read, torn ones parted, what is no line counted. Pure.
+
+A writer that was killed or had a full disk leaves half a line, and the next one runs on behind it. The next one is
+heard. But what a sender wrote can look like a line of the log, too: one that begins inside of an address, a header or
+an answer begins no message, and speaks only of one that is under way.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 
-from bcp.relay.events import torn
-from bcp.relay.lines import MAX_LINE, Line, Not, Reader, begins_again
+from bcp.relay.events import cut_off, event_of, runs_on, theirs, torn, whole_without_end
+from bcp.relay.lines import MAX_LINE, Line, Not, Reader, begins_again, begins_in_tag, objects_in
 from bcp.relay.lives import Lives
+
+STRANGE = 200
+"""So many lines without one of Postfix's are another program's log."""
 
 
 class Listener:
@@ -19,35 +27,86 @@ class Listener:
         self.counted: Counter[str] = Counter()
         self.sample = ""
 
+    @property
+    def problem(self) -> str:
+        """Is this no log of Postfix at all? Empty: it is, or there is too little to say."""
+        if self.counted["line"] or self.counted.total() < STRANGE:
+            return ""
+        return (
+            f"none of {self.counted.total()} lines is one of Postfix's: is it another log, another form "
+            "(journalctl: -o json), or another name (syslog-name)?"
+        )
+
     def hear(self, lines: Iterable[bytes]) -> None:
         """Whole lines, without their ends."""
         for raw in lines:
+            if not raw.strip(b"\x00\r "):
+                continue
             if len(raw) > MAX_LINE:
-                self.counted["long"] += 1
-            if raw.strip(b"\x00\r "):
+                self._long(raw)
+            else:
                 self._hear(raw)
 
-    def _hear(self, raw: bytes) -> None:
+    def _long(self, raw: bytes) -> None:
+        """Its beginning; and a line that runs on at its end, where what is before is junk."""
+        self.counted["long"] += 1
         found = self.reader.read(raw)
         if isinstance(found, Line):
-            if not torn(found):
-                self._take(found)
-                return
-        elif found is Not.OTHER:
-            self.counted["other"] += 1
+            self._hear(raw[:MAX_LINE])
             return
-        self.counted["broken"] += 1
-        text = raw[:MAX_LINE].decode("utf-8", "replace")
-        self.sample = text[:200]
-        at = begins_again(text)
-        if at > 0:
-            self._hear(text[at:].encode())
+        self._broken(raw)
+        tail = raw[-MAX_LINE:].decode("utf-8", "replace")
+        if (at := begins_again(tail)) > 0:
+            self._hear(tail[at:].encode())
 
-    def _take(self, line: Line) -> None:
+    def _hear(self, raw: bytes, *, doubtful: bool = False) -> None:
+        found = self.reader.read(raw)
+        if isinstance(found, Line):
+            self._line(found, raw, doubtful)
+            return
+        text = raw.decode("utf-8", "replace")
+        if found is Not.OTHER:
+            at = begins_in_tag(text)
+            if at < 0:
+                self.counted["other"] += 1
+                return
+        elif text[:1] == "{":
+            at = next((a for a in objects_in(text) if isinstance(self.reader.read(text[a:].encode()), Line)), -1)
+        else:
+            at = begins_again(text)
+        self._broken(raw)
+        if at > 0:
+            self._hear(text[at:].encode(), doubtful=doubtful)
+
+    def _line(self, line: Line, raw: bytes, doubtful: bool) -> None:
+        at = begins_again(line.text, 0) if raw[:1] != b"{" else -1
+        if at >= 0 and runs_on(line, at):
+            self._parted(line, at, raw, doubtful)
+        elif torn(line) or cut_off(line):
+            self._broken(raw)
+        else:
+            self._take(line, doubtful)
+
+    def _parted(self, line: Line, at: int, raw: bytes, doubtful: bool) -> None:
+        """A line that was cut off, and the one that ran on behind it."""
+        self._broken(raw)
+        head = line._replace(text=line.text[:at])
+        found = event_of(head)
+        if found is not None and whole_without_end(found[1]):
+            self._take(head, doubtful)
+        self._hear(line.text[at:].encode(), doubtful=doubtful or theirs(line, at, len(raw)))
+
+    def _take(self, line: Line, doubtful: bool) -> None:
+        if doubtful and not self.lives.speaks_of_known(line):
+            return
         self.counted["line"] += 1
         if not line.at:
             self.counted["undated"] += 1
         self.lives.take(line)
+
+    def _broken(self, raw: bytes) -> None:
+        self.counted["broken"] += 1
+        self.sample = raw[:200].decode("utf-8", "replace")
 
     def half(self, raw: bytes) -> None:
         """The end of a file that is not written to any more, without the end of its line: what it says is not

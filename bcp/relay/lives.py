@@ -18,6 +18,8 @@ from bcp.relay.lines import Line
 from bcp.relay.mail import OPEN, OWN, Mail, Person
 
 LOOPBACK = ("[127.", "[::1]")
+PROBES = "double-bounce@"
+"""Whom Postfix's own probes of addresses are from (verify(8), postconf(5): double_bounce_sender)."""
 LATE_S = 60.0
 """Lines about a message that is over come at most so late; later ones are about another one under the same id."""
 RISK = "message may be sent more than once"
@@ -63,6 +65,14 @@ class Lives(Cabinet):
         _GOES_ON[type(event)](self, mail, event, line.at)
         self._touch(mail, line.at)
         return True
+
+    def speaks_of_known(self, line: Line) -> bool:
+        """Does it go on with a message that is under way?"""
+        found = event_of(line)
+        if found is None or not found[0] or type(found[1]) in _BEGINS:
+            return False
+        mail = self._mail(found[0] if line.instance == "postfix" else f"{line.instance}:{found[0]}")
+        return mail is not None and not mail.over
 
     # -- beginnings ----------------------------------------------------------------------------------------------
 
@@ -123,7 +133,7 @@ class Lives(Cabinet):
             return
         for person in mail.people:
             if person.status in {"bounced", "expired"} and person.told in {"", "no"}:
-                person.told = "made"
+                person.told, person.notice = "made", made.uid
         self._touch(mail, line.at)
         self._tell_parent(made)
 
@@ -134,6 +144,8 @@ class Lives(Cabinet):
             return
         self._accepted(mail, at)
         mail.sender, mail.size = event.sender, event.size
+        if not mail.origin and event.sender.startswith(PROBES):
+            mail.origin = "notice"
         if len(mail.ids) == 1 or not mail.recipients:  # requeued it has another always_bcc, and is without who got it
             mail.recipients = max(mail.recipients, event.recipients)
         if mail.rest == "held":
@@ -189,6 +201,8 @@ class Lives(Cabinet):
     def _given_up(self, mail: Mail, event: Any, at: float) -> None:
         self._accepted(mail, at)
         self._settle_rest(mail, "expired", at, "")
+        if mail.origin == "bounce":
+            self._tell_parent(mail)
 
     def _gone(self, mail: Mail, event: Any, at: float) -> None:
         if mail.over:
@@ -199,6 +213,8 @@ class Lives(Cabinet):
             if person.status in {"bounced", "expired"} and not person.told:
                 person.told = "no"
         mail.over = True
+        if mail.origin == "bounce":
+            self._tell_parent(mail)
 
     def _deleted(self, mail: Mail, event: Any, at: float) -> None:
         if mail.over:
@@ -293,7 +309,7 @@ class Lives(Cabinet):
         final = {p.status for p in notice.people}
         told = "told" if "sent" in final else "failed" if final <= {"bounced", "expired", "removed"} else "made"
         for person in parent.people:
-            if person.told in {"made", "failed"}:
+            if person.told in {"made", "failed"} and person.notice in {"", notice.uid}:
                 person.told = told
         self._touch(parent, parent.last)
 

@@ -40,6 +40,8 @@ class Person:
     """Of a bounce: ``no``; ``made`` (a message to the sender is under way), ``told``, ``failed``; empty: not yet."""
     guessed: bool = False
     """Named by a rule that held it, or by a listing: the delivery may name it otherwise."""
+    notice: str = ""
+    """``uid`` of the message that tells the sender: one mail may have several, each about others of its recipients."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -89,11 +91,13 @@ class Mail:
             [p.to, p.orig, p.status, p.at, p.answer, p.via, p.tries, p.risky, p.told, int(p.guessed)]
             for p in self.people
         ]
+        notices = {"notices": [p.notice for p in self.people]} if any(p.notice for p in self.people) else {}
         return {
             "uid": self.uid, "ids": self.ids, "began": self.began, "origin": self.origin, "counts": self.counts,
             "accepted": self.accepted, "from": self.sender, "size": self.size, "mid": self.message_id,
             "client": self.client, "tls": self.tls, "n": self.recipients, "rest": self.rest, "over": self.over,
             "last": self.last, "parent": self.parent, "to": rows,
+            **notices,
         }  # fmt: skip
 
 
@@ -104,6 +108,8 @@ def mail_of(data: Mapping[str, Any]) -> Mail:
                bool(guessed))
         for to, orig, status, at, answer, via, tries, risky, told, guessed in data["to"]
     ]  # fmt: skip
+    for person, notice in zip(people, data.get("notices") or (), strict=False):
+        person.notice = str(notice)
     sender = data["from"]
     return Mail(
         str(data["uid"]), [str(i) for i in data["ids"]], float(data["began"]), str(data["origin"]),

@@ -29,8 +29,11 @@ class Pulled:
 
 
 async def pull(relay: str, way: AgentWay, ledger: RelayLedger, clock: Clock) -> Pulled:
-    """Ask until nothing new comes. What goes wrong is noted in the ledger; only ``StorageError`` is raised."""
+    """Ask until nothing new comes; one that comes by itself is not asked. What goes wrong is noted in the ledger; only
+    ``StorageError`` is raised."""
     taken = 0
+    if way.push:
+        return Pulled(relay)
     try:
         key = checked_key(way.key.reveal().encode(), way.key.reference)
         for _ in range(MOST):

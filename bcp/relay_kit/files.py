@@ -88,7 +88,7 @@ def _packages(facts: KitFacts) -> str:
         "logrotate": machine.log == "file",
         "opendkim": bool(machine.dkim_selector),
         "rspamd": machine.spam == "rspamd",
-        "python3-venv": machine.agent,
+        "python3": machine.agent,
     }
     return " ".join((*_PACKAGES, *(name for name, there in more.items() if there)))
 

@@ -26,6 +26,7 @@ from bcp.server.doors.body import TooLarge, TooSlow, read
 from bcp.server.doors.callers import Callers
 from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of
 from bcp.server.doors.hooks import Hooks
+from bcp.server.doors.relays import Relays
 from bcp.server.signin.accounts import Accounts
 from bcp.settings.families import alone
 
@@ -67,6 +68,7 @@ def _vendors(app: FastAPI, daemon: Daemon) -> None:
         app.add_route(f"/{kind}/{{path:path}}", callers.__call__, methods=["POST"])
     app.add_route("/a/{token}", links.show, methods=["GET"])
     app.add_route("/a/{token}", links.take, methods=["POST"])
+    app.add_route("/relays/{name}/batch", Relays(daemon).__call__, methods=["POST"])
     app.add_route("/observations", observed, methods=["POST"])
     app.add_route("/status", status_page, methods=["GET"])
     app.add_route("/status/{name}", status_page, methods=["GET"])

@@ -86,6 +86,18 @@ def _relays(settings: Settings, document: Document, plugins: Plugins) -> Iterato
                 yield document.problem(where, text, rule="relay-is-primary", hint="They must be different hosts.")
 
 
+def _recipients(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """A relay's list of recipients comes from a directory that there is."""
+    known = plugins["directories"]
+    for name, given in plugins["relays"].items():
+        machine = given.machine() if isinstance(given, RelaySettings) else None
+        wanted = machine.recipients.directory if machine else ""
+        if wanted and wanted not in known:
+            place = ("relays", name, "kit", "recipients", "directory")
+            hint = did_you_mean(wanted, known) or "For Microsoft Graph add graph:; files: need none."
+            yield document.problem(place, f"there is no directory {wanted!r}", rule="unknown-reference", hint=hint)
+
+
 def _roles(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
     """Whoever plays a role is a channel."""
     for role, names in settings.roles.items():
@@ -154,5 +166,6 @@ def _readiness(settings: Settings, document: Document, plugins: Plugins) -> Iter
 
 
 RULES = (
-    _back_ends, _by_hand, _second_ways, _twice, _relays, _roles, _askers, _plugins, _conditions, _standing, _readiness,
+    _back_ends, _by_hand, _second_ways, _twice, _relays, _recipients, _roles, _askers, _plugins, _conditions,
+    _standing, _readiness,
 )  # fmt: skip

@@ -11,8 +11,10 @@ from bcp.contracts.services import Drained
 from bcp.engine.store import Runs
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
+from bcp.relay.batch import checked_key
 from bcp.relay.books import account_of
 from bcp.relay.pull import Pulled, pull
+from bcp.relay.receive import Receiver
 from bcp.relay.sums import Account, line_of
 from bcp.settings import Configuration
 from bcp.store.sqlite.relay_ledger import FILE, LedgerStore
@@ -25,6 +27,7 @@ class RelayBooks:
     def __init__(self, configuration: Configuration, world: World, clock: Clock) -> None:
         self.configuration, self.world, self.clock = configuration, world, clock
         self._alone = asyncio.Lock()
+        self._receiver = Receiver()
 
     @cached_property
     def ledger(self) -> LedgerStore:
@@ -49,6 +52,18 @@ class RelayBooks:
                 for name, way in self.agents.items()
                 if not names or name in names
             ]
+
+    async def receive(self, name: str, raw: bytes) -> dict[str, str | int] | None:
+        """What an agent brought by itself; what is wanted of it next. ``None``: there is no such agent.
+
+        Raises ``Refused`` as ``Receiver.receive``, ``Invalid`` where the key cannot be read, and ``StorageError``.
+        """
+        way = self.agents.get(name)
+        if way is None or not way.push:
+            return None
+        key = checked_key(way.key.reveal().encode(), way.key.reference)
+        async with self._alone:
+            return self._receiver.receive(name, raw, key, self.ledger, self.clock.now()).to_data(key)
 
     def account(
         self, since: float = 0.0, until: float = 0.0, back: float = 0.0, *, relays: Sequence[str] = ()

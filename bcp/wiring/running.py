@@ -17,6 +17,7 @@ from bcp.contracts.services import Approvals, Halt, Looker, RunInfo, Services
 from bcp.contracts.store import RunCard, RunQuery
 from bcp.detect.decide import Decision
 from bcp.detect.onset import Onset, from_data, looked
+from bcp.drain.driver import Driver
 from bcp.engine.approvals import DryApprovals, JournalApprovals
 from bcp.engine.dry import DryCourier, DryDns, DryMailer, DryOutside, DryPages, DryRelay, DryReports
 from bcp.engine.events import Listener, nobody
@@ -175,7 +176,7 @@ class Running:
             allow_shell=tuple(self.settings.shell.allow),
             halt=halt,
             answers=Replies(self.people, world),
-            drains=DrainFiles(self.configuration.state),
+            drains=Driver(DrainFiles(self.configuration.state), self.clock),
             books=DrainBooks(self.books, self.runs),
         )
         return real if writes else _read_only(real, courier)

@@ -94,7 +94,8 @@ def _domain(name: str, mx: MxSet | None, notes: Sequence[str], dns: str) -> list
     if mx is None or not mx.hosts or mx.null:
         return [
             *out,
-            "    primary: []               # could not be read: take it from Graph serviceConfigurationRecords",
+            "    primary: []               # could not be read: take it from Graph serviceConfigurationRecords:",
+            "                              # [{host: example-com.mail.protection.outlook.com, preference: 0}]",
         ]
     out.append("    primary:")
     out += [f"      - {{host: {h.host.rstrip('.')}, preference: {h.preference}}}" for h in mx.hosts]

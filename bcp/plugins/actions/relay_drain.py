@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bcp.contracts.action import Access, Action, ActionPlugin, Finding, Happened, Outcome, Proposal, StepInfo
-from bcp.contracts.drain import Shaped
+from bcp.contracts.drain import Drains, NoDrains, Shaped
 from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.relay import QueuedMail, Relay, taken_on_word
 from bcp.contracts.relay_machine import DrainSettings
@@ -15,8 +15,6 @@ from bcp.contracts.services import Drained, NoBooks, RelayBooks, Services
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
 from bcp.kernel.units import format_duration
-from bcp.kit.drain_plan import forecast
-from bcp.kit.drain_run import ShapedDrain
 from bcp.kit.mail_account import account
 
 ARRIVALS = 50
@@ -68,7 +66,7 @@ class Drain(Action[DrainArgs]):
                 mails = _ours(await relay.queue(), args, services)
                 waiting, note = len(mails), f"{args.relay} holds {len(mails)} message(s) for us"
                 if (shape := _shape(relay)) is not None and mails:
-                    note += f"; draining them: {forecast(mails, shape)}"
+                    note += f"; draining them: {_drains(services).forecast(mails, shape)}"
             except (Transient, InDoubt) as error:
                 note = f"it is not known what {args.relay} holds: {error.message}"
         notes = tuple(n for n in (note, _books(services).says(args.relay), taken_on_word(relay)) if n)
@@ -94,7 +92,7 @@ class Drain(Action[DrainArgs]):
                 f"{args.relay} was asked to deliver, and cannot say what it holds",
                 hint="Set queue: of the relay in bcp.yaml, or look by hand.",
             )
-        if isinstance(relay, Shaped) and relay.can_release:
+        if isinstance(relay, Shaped) and relay.can_release and not isinstance(_drains(services), NoDrains):
             return await self._shaped(relay, relay, domains, args, services)
         watch = _Watch()
         deadline, empty_since = clock.monotonic() + args.timeout, None
@@ -116,9 +114,8 @@ class Drain(Action[DrainArgs]):
     ) -> Outcome:
         """Mail by mail, no faster than Exchange takes it."""
         ours = frozenset(d.lower() for d in domains)
-        drain = ShapedDrain(relay, shaped, ours, services.clock, services.drains)
-        await drain.run(args.timeout, args.quiet)
-        return await self._account(relay, drain.seen.recipients, drain.seen.arrivals)
+        gone = await _drains(services).drain(relay, shaped, ours, args.timeout, args.quiet)
+        return await self._account(relay, gone.recipients, gone.arrivals)
 
     async def _look(self, relay: Relay, args: DrainArgs, services: Services, watch: _Watch) -> list[QueuedMail] | None:
         """What it holds for us now; ``None`` when it does not say, which is not *nothing*."""
@@ -162,6 +159,12 @@ class Drain(Action[DrainArgs]):
 def _shape(relay: Relay) -> DrainSettings | None:
     """How a relay is drained mail by mail; ``None``: all at once."""
     return relay.shape if isinstance(relay, Shaped) and relay.can_release else None
+
+
+def _drains(services: Services) -> Drains:
+    """Who drives drains. Services that were made before there were any have none."""
+    found: Drains = getattr(services, "drains", None) or NoDrains()
+    return found
 
 
 def _books(services: Services) -> RelayBooks:

@@ -112,6 +112,18 @@ if [ ! -e /etc/postfix/bcp_recipients.db ]; then
     postmap hash:/etc/postfix/bcp_recipients
     changed="$changed /etc/postfix/bcp_recipients"
 fi
+{%- if machine.agent %}
+# The agent is one file that needs Python alone; the key is the main node's, too.
+if [ -s "$here/bcp-light.pyz" ] && ! cmp -s "$here/bcp-light.pyz" /opt/bcp/bin/bcp; then
+    install -D -m 0755 "$here/bcp-light.pyz" /opt/bcp/bin/bcp.new
+    mv /opt/bcp/bin/bcp.new /opt/bcp/bin/bcp
+    changed="$changed /opt/bcp/bin/bcp"
+fi
+if [ -s "$here/agent.key" ] && ! cmp -s "$here/agent.key" /etc/bcp-relay/agent.key; then
+    install -m 0600 "$here/agent.key" /etc/bcp-relay/agent.key
+    changed="$changed /etc/bcp-relay/agent.key"
+fi
+{%- endif %}
 {%- if machine.dkim_selector %}
 if [ ! -e /etc/dkimkeys/bcp-relay.private ]; then
     # Made here, and never leaves this machine.
@@ -151,13 +163,19 @@ if [ $systemd = yes ]; then
     systemctl enable --now rspamd > /dev/null 2>&1
 {%- endif %}
 {%- if machine.agent %}
-    if [ -x /opt/bcp/bin/bcp ]; then systemctl enable --now bcp-relay-agent > /dev/null 2>&1; else
-        say "the agent is not started: install bcp into /opt/bcp first (python3 -m venv /opt/bcp)"
+    case $changed in *bcp/bin/bcp* | *agent.key* | *agent.service*) systemctl stop bcp-relay-agent 2> /dev/null || true ;; esac
+    if [ -x /opt/bcp/bin/bcp ] && [ -s /etc/bcp-relay/agent.key ]; then
+        systemctl enable --now bcp-relay-agent > /dev/null 2>&1
     fi
 {%- endif %}
 else
     say "there is no systemd here: run \`bcp-relay age\` every ten minutes and \`certbot renew\` twice a day yourself"
 fi
+
+{%- if machine.agent %}
+[ -x /opt/bcp/bin/bcp ] || say "no agent yet: put bcp-light.pyz (make light) beside this script, and run it again"
+[ -s /etc/bcp-relay/agent.key ] || say "no agent's key yet: put agent.key beside this script, and run it again"
+{%- endif %}
 
 # -- Firewall, last: whoever is locked out has a relay that works ---------------------------------------------------------
 if [ $firewall = yes ]; then

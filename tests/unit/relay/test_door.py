@@ -23,6 +23,7 @@ from bcp.contracts.relay_ledger import Wanted
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.kernel.secret import Secret
+from bcp.kit.relay_agent import ask_by_command
 from bcp.kit.triplets import packed, unpacked
 from bcp.relay import door
 from bcp.relay.agent import Agent, Desk, Options
@@ -123,6 +124,17 @@ def test_an_agent_that_cannot_be_asked_is_noted(tmp_path, command, key, rule) ->
     done = asyncio.run(pull("r", AgentWay(command=command, key=Secret(f"file:{tmp_path}/key")), ledger, SystemClock()))
     assert done.problem and done.rule == rule and ledger.source("r").problem == done.problem
     assert ledger.source("r").heard == 0.0
+
+
+def test_over_ssh_no_word_is_lost(tmp_path) -> None:
+    """ssh joins its words with blanks: an empty one would vanish, and take its neighbour's place."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f'#!/bin/sh\nshift\neval "$*" > {tmp_path}/answer\necho\n')
+    ssh.chmod(0o755)
+    asked = {"after": "0", "stream": "", "nonce": "n", "seal": "s"}
+    asyncio.run(ask_by_command([str(ssh), "relay", "printf '%s\\n'", "x"], asked, 10.0))
+    words = (tmp_path / "answer").read_text().split()
+    assert words == ["x", "--batch=0", "--stream=", "--nonce=n", "--seal=s"]
 
 
 def test_an_agent_is_asked_in_one_way() -> None:
@@ -280,6 +292,21 @@ def test_a_cursor_that_is_refused_begins_anew_and_is_said(tmp_path) -> None:
     journald.read(10)
     journald.write(20, 25)
     assert journald.read(5) == [] and journald.said == ["log-lost"] and journald.place.cursor == ""
+
+
+def test_once_waits_for_all_that_the_journal_has(tmp_path) -> None:
+    """``--once`` must not end before journalctl has begun to speak."""
+    (tmp_path / "slow.py").write_text(
+        "import sys, time\nassert '--follow' not in sys.argv\ntime.sleep(0.1)\n"
+        f"print({json.dumps({'__CURSOR': 'c1', 'SYSLOG_IDENTIFIER': 'postfix/qmgr', 'MESSAGE': 'x'})!r})\n"
+    )
+    command = (sys.executable, str(tmp_path / "slow.py"), "--follow")
+    place = Place()
+    journal = Journal(place, lambda code, text: None, command=command, follow=False)
+    assert [len(p.lines) for p in journal.pieces(0.0)] == [1]
+    assert journal.problem == "" and place.cursor == "c1"
+    failing = Journal(Place(), lambda code, text: None, command=(sys.executable, "-c", "exit(3)"), follow=False)
+    assert list(failing.pieces(0.0)) == [] and "ended with 3" in failing.problem
 
 
 def test_no_journalctl_is_a_problem() -> None:

@@ -47,6 +47,21 @@ def read(text: str | bytes, zone=UTC, names=()) -> Line | Not:
         f'<22>1 2026-11-27T10:00:01Z relay postfix/qmgr 5 ID1 [x@1 a="b]" c="\\"d"][y@2] {SAID}',
         json.dumps({"timestamp": "2026-11-27T10:00:01Z", "programname": "postfix/qmgr", "procid": "5", "msg": SAID}),
         json.dumps({"@timestamp": "2026-11-27T10:00:01Z", "syslogtag": "postfix/qmgr[5]:", "pid": 5, "message": SAID}),
+        f"Nov 27 2026 10:00:01: relay postfix/qmgr[5]: {SAID}",
+        f"1795773601.000000 relay postfix/qmgr[5]: {SAID}",
+        f"Nov 27 10:00:01 relay mail.info postfix/qmgr[5]: {SAID}",
+        f"Nov 27 10:00:01 relay postfix/qmgr[5]: [ID 197553 mail.info] {SAID}",
+        f"1 2026-11-27T10:00:01Z relay postfix/qmgr 5 - - {SAID}",
+        f"<22>1 2026-11-27T10:00:01Z relay postfix/qmgr[5] - - - {SAID}",
+        f"2026-11-27T10:00:09.123456789Z stdout F Nov 27 10:00:01 relay postfix/qmgr[5]: {SAID}",
+        json.dumps({"log": f"Nov 27 10:00:01 relay postfix/qmgr[5]: {SAID}\n", "time": "2026-11-27T10:00:09Z"}),
+        json.dumps({"log": f"postfix/qmgr[5]: {SAID}\n", "stream": "stdout", "time": "2026-11-27T10:00:01Z"}),
+        json.dumps({"@timestamp": "2026-11-27T10:00:01Z", "process": {"name": "postfix/qmgr", "pid": 5},
+                    "message": SAID}),
+        json.dumps({"@timestamp": "2026-11-27T10:00:01Z", "process.name": "postfix/qmgr", "process.pid": "5",
+                    "message": SAID}),
+        "data: " + json.dumps({**JOURNAL, "__REALTIME_TIMESTAMP": "1795773601000000"}),
+        "\x1e" + json.dumps({**JOURNAL, "__REALTIME_TIMESTAMP": "1795773601000000"}),
         f"Nov 27 10:00:01 relay postfix/qmgr[5]: message repeated 2 times: [ {SAID}]",
     ],
 )  # fmt: skip
@@ -102,7 +117,8 @@ def test_other_programs_are_passed_over(text: str) -> None:
     [
         b"\x00\xff\xfe\x80junk", b"qmgr[5]: 4fR1Qx2hZnz9tK: removed", b"Nov 27 10:00", b"{", b"[1]", b"{}x",
         b"{" * 3000,
-        b"<22>1 nonsense", b"Nov 27 10:00:01 ", b"3]: 4fR1Qx2hZnz9tK: removed",
+        b"<22>1 nonsense", b"Nov 27 10:00:01 relay postfix/qm", b"<22>1 2026-11-27T10:00:01Z relay",
+        b"Nov 27 10:00:01 ", b"3]: 4fR1Qx2hZnz9tK: removed",
     ],
 )  # fmt: skip
 def test_what_is_no_line_is_broken(text: bytes) -> None:

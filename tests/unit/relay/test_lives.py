@@ -70,6 +70,46 @@ def test_whether_the_sender_heard_is_what_became_of_the_bounce(end, told) -> Non
     assert (bounce.origin, bounce.counts, bounce.parent) == ("bounce", False, log.mail().uid)
 
 
+def test_two_bounces_of_one_message_are_told_apart() -> None:
+    """Postfix writes one for each round of deliveries: the first cannot be delivered, the second is."""
+    log = Log().taken(people=2).tried("a@corp.test", "bounced", "550 no").tried("b@corp.test", "deferred", "450 later")
+    log.say("bounce", f"{Q}: sender non-delivery notification: {NEW}").tried("o@side.test", "bounced", "5", ident=NEW)
+    log.say("qmgr", f"{Q}: from=<out@side.test>, status=expired, returned to sender", after=300)
+    log.say("bounce", f"{Q}: sender non-delivery notification: {THIRD}").gone().tried(
+        "o@side.test", "sent", ident=THIRD
+    )
+    assert [p.told for p in log.mail().people] == ["failed", "told"]
+    again = mail_of(log.mail().to_data())
+    assert [p.notice for p in again.people] == [log.mail(NEW).uid, log.mail(THIRD).uid]
+    old = {k: v for k, v in log.mail().to_data().items() if k != "notices"}
+    assert [p.notice for p in mail_of(old).people] == ["", ""], "as an older agent kept it"
+
+
+def test_a_bounce_that_expires_told_nobody() -> None:
+    log = Log().taken().tried("a@corp.test", "bounced", "550 no")
+    log.say("bounce", f"{Q}: sender non-delivery notification: {NEW}").gone()
+    log.say("qmgr", f"{NEW}: from=<>, size=3000, nrcpt=1 (queue active)").tried("o@s.test", "deferred", "4", ident=NEW)
+    assert log.mail().people[0].told == "made"
+    log.say("qmgr", f"{NEW}: from=<>, status=expired, returned to sender").gone(NEW)
+    assert log.mail().people[0].told == "failed"
+
+
+def test_refused_for_good_and_kept_is_still_waiting() -> None:
+    """``soft_bounce``, as the kit sets it: Postfix says so in capitals."""
+    log = Log().taken(people=2).tried("a@corp.test", "SOFTBOUNCE", "host mx said: 550 5.4.1 Access denied")
+    assert log.fates() == {"a@corp.test": "deferred"} and log.mail().people[0].tries == 1
+    assert log.listener.counted["broken"] == 0
+    log.tried("a@corp.test", "sent")
+    assert log.fates() == {"a@corp.test": "sent"}
+
+
+def test_a_probe_of_an_address_is_no_mail() -> None:
+    log = Log().say("cleanup", f"{Q}: message-id=<p@relay>")
+    log.say("qmgr", f"{Q}: from=<double-bounce@relay.test>, size=200, nrcpt=1 (queue active)")
+    log.tried("a@corp.test", "deliverable", "250 ok").gone()
+    assert (log.mail().origin, log.mail().counts, log.mail().over) == ("notice", False, True)
+
+
 def test_a_bounce_that_nobody_gets_is_not_told() -> None:
     """The null sender is told of nothing (RFC 5321, section 4.5.5)."""
     log = Log().taken(sender="").tried("a@corp.test", "bounced", "550 no").gone()

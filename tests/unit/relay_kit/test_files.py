@@ -150,3 +150,34 @@ def test_what_could_break_a_file_is_refused(machine) -> None:
     """Settings land in shell scripts and in Postfix's files."""
     with pytest.raises(ValueError, match=r"\w"):
         kit(**machine)
+
+
+def test_the_agent_comes_with_the_kit_and_is_asked_by_bcp_relay() -> None:
+    """One file beside the script, one key; neither is missed where no agent is wanted."""
+    with_agent, without = kit(agent=True), kit()
+    script = with_agent["install.sh"].text
+    assert "bcp-light.pyz" in script and "/etc/bcp-relay/agent.key" in script and "python3" in script
+    assert "bcp-light" not in without["install.sh"].text and "bcp-light" not in without["README.txt"].text
+    assert "bcp-relay, agent]" in with_agent["README.txt"].text
+    assert "--journal" in kit(agent=True, log="journal")["root/etc/systemd/system/bcp-relay-agent.service"].text
+
+
+@pytest.mark.parametrize(
+    "word", ["--state=x", "--batch=1;id", "--seal=$(id)", "x", "--batch", "--stream=../x", "--batch=A"]
+)
+def test_what_is_asked_of_the_agent_is_no_door_to_anything_else(word, tmp_path) -> None:
+    """Only four options, and only letters and digits in them."""
+    text = kit(agent=True)["root/usr/local/sbin/bcp-relay"].text
+    begin, end = text.index("agent() {"), text.index("word=${1:-}")
+    (tmp_path / "bcp").write_text('#!/bin/sh\necho ran "$@"\n')
+    (tmp_path / "bcp").chmod(0o755)
+    function = text[begin:end].replace("/opt/bcp/bin/bcp", str(tmp_path / "bcp"))
+    script = f'RELAY=r\nfail() {{ echo "$1" >&2; exit "${{2:-1}}"; }}\n{function}\nagent "$@"\n'
+
+    def ask(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["sh", "-euc", script, "x", *words], capture_output=True, text=True, check=False)
+
+    refused = ask("--batch=0", word)
+    assert refused.returncode == 2 and "no option" in refused.stderr and "ran" not in refused.stdout
+    asked = ask("--batch=0", "--stream=", "--nonce=0a", "--seal=ff")
+    assert asked.stdout.startswith("ran relay agent --name r ") and "--stream= --nonce=0a --seal=ff" in asked.stdout

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from bcp.contracts.action import StepInfo
-from bcp.contracts.drain import NoBook
+from bcp.contracts.drain import NoDrains
 from bcp.contracts.relay import MailFate, QueuedMail
 from bcp.contracts.services import Drained, NoBooks
 from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
@@ -17,7 +17,7 @@ from bcp.plugins.actions.relay_drain import Drain, DrainArgs
 from bcp.testing.clock import FakeClock
 
 STEP = StepInfo("drain", "run/drain#0")
-QUIET = {"run": SimpleNamespace(started=0.0, id="run"), "books": NoBooks(), "drains": NoBook()}
+QUIET = {"run": SimpleNamespace(started=0.0, id="run"), "books": NoBooks(), "drains": NoDrains()}
 
 
 def mail(ident, *recipients, arrived=1.0):

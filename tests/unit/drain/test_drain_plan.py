@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bcp.contracts.relay import QueuedMail
 from bcp.contracts.relay_machine import DrainSettings
-from bcp.kit.drain_plan import bucket, capacity, climb, forecast, order
+from bcp.drain.plan import bucket, capacity, climb, forecast, order
 
 
 def mails(count: int, to: str = "", sender: str = "") -> list[QueuedMail]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bcp.contracts.relay import QueuedMail
 from bcp.contracts.relay_machine import DrainSettings
-from bcp.kit.drain import Controller
+from bcp.drain.control import Controller
 
 BUSY = "host x[192.0.2.1] said: 451 4.7.500 Server busy (AS1)"
 NO = "host x[192.0.2.1] said: 550 5.7.51 TenantInboundAttribution"

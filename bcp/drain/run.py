@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from bcp.contracts.drain import DrainBook, DrainStatus, Shaped
 from bcp.contracts.relay import QueuedMail, Relay
+from bcp.drain.control import Controller
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, InDoubt, Refused, Transient
 from bcp.kernel.units import format_duration
-from bcp.kit.drain import Controller
 
 TICK_S = 0.25
 LOOK_S = 2.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bcp.kit.drain_words import HOUR_S, MINUTE_S, Reading, Told, read
+from bcp.drain.words import HOUR_S, MINUTE_S, Reading, Told, read
 
 HOST = "host corp-test.mail.protection.outlook.com[192.0.2.1] said: "
 

@@ -10,8 +10,8 @@ import pytest
 from bcp.contracts.drain import DrainStatus, Shaped
 from bcp.contracts.relay import QueuedMail
 from bcp.contracts.relay_machine import DrainSettings
+from bcp.drain.run import ShapedDrain
 from bcp.kernel.errors import Permanent, Refused, Transient
-from bcp.kit.drain_run import ShapedDrain
 from bcp.testing.clock import FakeClock
 
 SHAPE = DrainSettings(rate=20, first_rate=20, canary=2, step="5s", refusals=3)

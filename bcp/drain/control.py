@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from bcp.contracts.drain import DrainState, Wish
 from bcp.contracts.relay import QueuedMail
 from bcp.contracts.relay_machine import DrainSettings
-from bcp.kit.drain_plan import capacity, forecast, order
-from bcp.kit.drain_words import Reading, Told, read
+from bcp.drain.plan import capacity, forecast, order
+from bcp.drain.words import Reading, Told, read
 
 WELL, ILL = 0.02, 0.10
 """Shares of throttled answers below which the rate doubles, and above which it halves."""
