@@ -22,7 +22,7 @@ from bcp.contracts.exercise_parts import Chain, CurvePoint, Detection, Failback,
 from bcp.contracts.incident import Event as BookEvent
 from bcp.contracts.incident import Incident
 from bcp.drills.fold import Exercise
-from bcp.drills.measure import facts_of, judged, outcome_of, switch_of, targets
+from bcp.drills.measure import bad_runs, counted, facts_of, judged, outcome_of, switch_of, targets
 from bcp.drills.signed import still_stands
 from bcp.drills.steps import decisions_of, moments_of, playbook_of, steps_of
 from bcp.drills.talk import Reported, receipts_of
@@ -81,7 +81,7 @@ def derive(
         started=_started(record, ordered, happenings),
         ended=_ended(record, ordered, happenings),
         playbooks=_playbooks(exercise, ordered),
-        objectives=judged(targets(record, ordered), facts, exercise),
+        objectives=counted(judged(targets(record, ordered), facts, exercise), outcome),
         steps=(*(s for v in ordered for s in steps_of(v, context.approval_s)), *_dry_steps(exercise)),
         detection=detection,
         decisions=tuple(sorted(decisions, key=lambda d: d.at)),
@@ -263,7 +263,7 @@ def _playbooks(exercise: Exercise, views: Iterable[RunView]) -> tuple[PlaybookRe
 def _ending(exercise: Exercise, views: Sequence[RunView]) -> tuple[State, Outcome, str]:
     """State, outcome and reason. A run that was rejected, aborted or failed is not *completed*, whatever was said."""
     record = exercise.record
-    bad = [v for v in views if not v.record.meta.get("parent") and v.state.status in FINAL and v.state.status != "done"]
+    bad = bad_runs(views)
     if not bad or record.outcome not in {"", "completed"}:
         return record.state, record.outcome, record.reason
     return record.state, outcome_of(bad[0]), bad[0].state.reason

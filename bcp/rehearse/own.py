@@ -168,7 +168,9 @@ class OwnLab:
             if gate.step not in view.state.steps or not view.state.steps[gate.step].gate:
                 return
             self.conductor.say(f"a stand-in of {person} approves")
-            app.running.runs.tell(run, "approve", person, checksum=gate.data["checksum"], step=gate.step)
+            app.running.runs.tell(
+                run, "approve", person, checksum=gate.data["checksum"], step=gate.step, how="stand-in in the lab"
+            )
 
     async def _mail_moves(self, world: World) -> None:
         """Until the relay has taken a mail, where the playbook moved MX."""
