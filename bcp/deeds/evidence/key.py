@@ -60,7 +60,7 @@ def current_key(state: Path, given: Secret | None, wanted: str) -> SigningKey:
 
 def next_key(state: Path) -> SigningKey:
     """A new key, beside the one that signs; the old one signs for it first. Raises ``StorageError``."""
-    path = state / FOLDER / NEXT
+    path = make_private(state / FOLDER) / NEXT
     path.unlink(missing_ok=True)
     _make(path)
     text = path.read_text(encoding="utf-8").strip()
