@@ -274,5 +274,10 @@ def objective_of(code: str, target: float, audience: str = "", fixed_at: float =
 
 
 def targets(record: DrillRecord, views: Sequence[RunView]) -> tuple[Objective, ...]:
-    """What was fixed for the exercise, else what its playbooks say."""
-    return record.objectives or targets_of(views)
+    """What was fixed for the exercise, else what its playbooks say. Of a real outage the playbooks come first: what is
+    written down when it is over was not fixed beforehand."""
+    if record.kind != "incident":
+        return record.objectives or targets_of(views)
+    fixed = targets_of(views)
+    known = {o.code for o in fixed}
+    return (*fixed, *(o for o in record.objectives if o.code not in known))
