@@ -84,6 +84,7 @@ def verify(
         lines.append(render.wrap(UNWITNESSED))
     lines += [f"{bad}  {found.damage}"] if found.damage else []
     lines += [render.wrap(text, "      ", f"{bad}  ") for text in proved.findings]
+    lines += [render.wrap(text, "      ", f"{render.status_word('warn')}  ") for text in proved.remarks]
     lines += _outside(proved)
     lines += [] if found.keyed or proved.stamped or proved.witnesses else [render.wrap(NOT_PROVED)]
     data = {

@@ -14,7 +14,7 @@ from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
     from bcp.contracts.exercise import DrillRecord, Note
-    from bcp.contracts.exercise_parts import Receipts
+    from bcp.contracts.exercise_parts import Decision, Receipts
 
 Which = Annotated[str, typer.Argument(metavar="DRILL", help="Id, its beginning or end, or 'last'.")]
 
@@ -99,7 +99,7 @@ def _sections(record: DrillRecord) -> list[tuple[str, list[str], list[list[str]]
     """Title, heads of the columns, and rows."""
     goals = objective_rows(record)
     people = [[p.name, p.role, _there(p.attended)] for p in record.participants]
-    decided = [[render.clock(d.at), d.by or "-", d.result, d.what] for d in record.decisions]
+    decided = [[render.clock(d.at), d.by or "-", d.result, _decided(d)] for d in record.decisions]
     found = [[f.id, f.severity, f.state, f.owner, f.due, f.title] for f in record.findings]
     notes = [[render.clock(n.at), n.by, n.kind, n.text] for n in _notes(record)]
     signed = [[s.name, s.role, iso(s.at)[:10], "" if s.stands else "changed since"] for s in record.signatures]
@@ -143,6 +143,12 @@ def _notes(record: DrillRecord) -> list[Note]:
     return sorted(notes, key=lambda n: n.at)
 
 
+def _decided(decision: Decision) -> str:
+    """What was decided; and how, where it was not simply noted: by a stand-in, a text message, the console."""
+    how = decision.how if decision.how not in {"", "noted"} else ""
+    return f"{decision.what} ({how})" if how else decision.what
+
+
 def objective_rows(record: DrillRecord) -> list[list[str]]:
     """One row for each objective: what, target, achieved, judged."""
     return [
@@ -150,7 +156,7 @@ def objective_rows(record: DrillRecord) -> list[list[str]]:
             f"{o.code} {o.audience}".strip(),
             _figure(o.target, o.unit),
             _figure(o.achieved, o.unit) if o.achieved is not None else "-",
-            render.status_word(o.judged),
+            render.status_word(o.judged) + (": reached, does not count" if o.judged == "void" else ""),
         ]
         for o in record.objectives
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from bcp.deeds.evidence.anchor import Taken
     from bcp.wiring import App
 
+T = TypeVar("T")
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -25,6 +28,8 @@ def register(app: typer.Typer) -> None:
     group.command(name="export", help="Write everything into a new folder that proves itself.")(export)
     group.command(name="verify", help="Check such a folder, as its own verify.py does.")(verify)
     group.command(name="key", help="The public key by which others check.")(key)
+    group.command(name="rotate", help="Another key signs from now on; the old one signs for it.")(rotate)
+    group.command(name="explain", help="Say why a clock was moved: it stands in a signed head, and is told.")(explain)
     app.add_typer(group, name="evidence")
 
 
@@ -33,14 +38,21 @@ def anchor() -> None:
     from bcp.deeds.evidence import anchor as deed
 
     app = make_app()
+    _told(_closing(app, deed.anchor(app)))
 
-    async def work() -> Taken:
+
+def _closing(app: App, work: Coroutine[Any, Any, T]) -> T:
+    async def whole() -> T:
         try:
-            return await deed.anchor(app)
+            return await work
         finally:
             await app.close()
 
-    taken = wait_for(work())
+    return wait_for(whole())
+
+
+def _told(taken: Taken, more: str = "") -> None:
+    """A head, and who took it. Raises ``Transient`` where somebody did not."""
     rows = [
         [render.status_word("fail" if o.rule else "ok"), o.name, o.says + (f" - {o.hint}" if o.hint else "")]
         for o in taken.outcomes
@@ -49,7 +61,7 @@ def anchor() -> None:
     if not taken.outcomes:
         text += "\n" + render.wrap(ALONE)
     data = {"seq": taken.seq, "head": taken.head, "key": taken.key, "outcomes": [_outcome(o) for o in taken.outcomes]}
-    render.emit("bcp.evidence-anchor/1", data, f"{text}\n{render.table(rows)}".rstrip())
+    render.emit("bcp.evidence-anchor/1", data, f"{text}\n{more}{render.table(rows)}".rstrip())
     bad = [o for o in taken.outcomes if o.rule]
     if bad:
         raise Transient(
@@ -68,11 +80,14 @@ def _outcome(o: Any) -> dict[str, str]:
 def export(folder: Annotated[Path, typer.Argument(help="A folder that is not there yet, or empty.")]) -> None:
     """Write everything."""
     from bcp.deeds.evidence.export import export as deed
-    from bcp.deeds.evidence.key import signing_key
+    from bcp.deeds.evidence.key import current_key, must_be
+    from bcp.store.files.anchors import AnchorLog
 
     app = make_app()
     state = app.configuration.state
-    signer = signing_key(state, app.settings.evidence.key)
+    wanted = AnchorLog(state).read().next_key
+    signer = current_key(state, app.settings.evidence.key, wanted)
+    must_be(signer.public, wanted)
     done = deed(state, folder, app.settings.organisation.name, signer, _secrets(app))
     text = (
         f"{done.files} files in {done.folder}, signed with the key {done.key}\n"
@@ -120,3 +135,42 @@ def key() -> None:
     app = make_app()
     found = signing_key(app.configuration.state, app.settings.evidence.key).public
     render.emit("bcp.evidence-key/1", {"key": found}, found)
+
+
+Reason = Annotated[str, typer.Argument(metavar="REASON", help="Why, in a sentence. It is signed, and told for ever.")]
+As = Annotated[str, typer.Option("--as", help="Who says so, when this is not their login; asks for their code.")]
+
+
+def rotate(
+    reason: Reason,
+    to: Annotated[
+        str, typer.Option("--to", metavar="SECRET", help="The new key by reference, where bcp.yaml names the old one.")
+    ] = "",
+    lost: Annotated[bool, typer.Option("--lost", help="The old key is gone; every check will say so.")] = False,
+    as_: As = "",
+) -> None:
+    """Take another key."""
+    from bcp.cli.person import who_is
+    from bcp.deeds.evidence.turn import rotate as deed
+    from bcp.kernel.secret import Secret
+
+    app = make_app()
+    who = who_is(app, as_)
+    given = Secret(to, base=app.configuration.folder) if to else None
+    taken = _closing(app, deed(app, who, reason, to=given, lost=lost))
+    _told(taken, render.wrap(NAME_IT if given is not None else TELL_IT) + "\n")
+
+
+TELL_IT = "Another key signs now. Tell it to your auditor by another way than the evidence: bcp evidence key"
+NAME_IT = "The old key has signed for the new one. Name the new one now, evidence: key: in bcp.yaml, and tell it."
+
+
+def explain(reason: Reason, as_: As = "") -> None:
+    """Explain every time that cannot be and that nobody explained yet."""
+    from bcp.cli.person import who_is
+    from bcp.deeds.evidence.turn import explain as deed
+
+    app = make_app()
+    who = who_is(app, as_)
+    taken, texts = _closing(app, deed(app, who, reason))
+    _told(taken, "".join(render.wrap(t, "  ", "- ") + "\n" for t in texts))

@@ -85,6 +85,13 @@ LONG = {
         ],
         "reasons": [{"says": "The certificate of mx1 ends in 3d", "hint": "Renew it.", "state": "risk"}],
         "more": 2,
+        "de": {
+            "says": "1 von 7 Playbooks ist nicht bereit",
+            "level": "nicht bereit",
+            "levels": {"exchange-failback": "bereit"},
+            "reasons": [{"says": "gilt nicht: Das Geheimnis ist da (env:SMS)", "hint": "Es setzen.", "state": "fail"}],
+            "more": 2,
+        },
         "worse": 1,
         "mended": 2,
         "link": "https://bcp.contoso.example/ready",

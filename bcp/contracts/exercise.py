@@ -37,9 +37,12 @@ Outcome = Literal["", "completed", "aborted", "interrupted", "rejected", "failed
 """How it ended. Only ``completed`` counts as a success for coverage (AWS ARC: an interrupted practice run does not)."""
 Severity = Literal["low", "medium", "high", "critical"]
 FindingState = Literal["proposed", "open", "done", "dismissed"]
-Judged = Literal["met", "missed", "not-reached", "not-known", "not-measured", "open"]
+Judged = Literal["met", "missed", "not-reached", "not-known", "not-measured", "open", "void"]
 """``open``: it may still come to it. ``not-reached``: it ended without it. ``not-known``: reached, but nobody knows
-since when the outage lasted, so that the figure is a lower bound. ``not-measured``: nothing measured it."""
+since when the outage lasted, so that the figure is a lower bound. ``not-measured``: nothing measured it. ``void``: it
+was reached, by an exercise that was aborted, rejected or interrupted, so that it does not count."""
+VOID = frozenset({"aborted", "rejected", "interrupted", "not-begun"})
+"""Outcomes by which nothing counts as met, whatever was reached on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Objective(Value):
     @property
     def met(self) -> bool | None:
         """True, false, or ``None`` where nobody can say."""
-        return {"met": True, "missed": False, "not-reached": False}.get(self.judged)
+        return {"met": True, "missed": False, "not-reached": False, "void": False}.get(self.judged)
 
 
 HOW = {

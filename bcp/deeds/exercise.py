@@ -17,7 +17,7 @@ from bcp.deeds.who import RUN, Ground, Who
 from bcp.drills.fold import Exercise
 from bcp.drills.measure import objective_of
 from bcp.drills.outline import assumptions as assumed
-from bcp.drills.outline import components, read_goal, read_objective, split_person, third_parties
+from bcp.drills.outline import components, read_goal, read_objective, split_person
 from bcp.drills.play import Play
 from bcp.drills.signed import digest_of
 from bcp.kernel.errors import Invalid, Missing, Refused
@@ -98,7 +98,7 @@ def make(ground: Ground, who: Who, wanted: New) -> str:
     app = ground.app
     wanted = replace(wanted, incidents=tuple(incident_id(app, i) for i in wanted.incidents))
     _check(app, wanted)
-    playbook = _playbook(app, wanted.play.playbook)
+    playbook = _playbook(app, wanted.play.playbook or _fitting(app, wanted))
     drill = new_id("drill", app.clock.now())
     record = DrillRecord(
         drill,
@@ -113,7 +113,7 @@ def make(ground: Ground, who: Who, wanted: New) -> str:
         method=wanted.kind,
         components=components(wanted.kind),
         playbooks=(playbook,) if playbook is not None else (),
-        third_parties=wanted.third_parties or _third_parties(app),
+        third_parties=wanted.third_parties or app.running.third_parties(),
         retention=Retention(wanted.retention_years, rule="organisation"),
         objectives=_objectives(app, wanted),
         participants=tuple(_participant(app, p) for p in wanted.people),
@@ -188,6 +188,14 @@ def _check_inputs(app: App, play: Play) -> None:
             )
 
 
+def _fitting(app: App, wanted: New) -> str:
+    """Of a tabletop for which nobody named one: the playbook that this organisation has for such an outage."""
+    if wanted.kind != "tabletop" or not wanted.scenario.outage_class:
+        return ""
+    moving, staying = app.playbooks.chosen().get(wanted.scenario.outage_class, ("", ""))
+    return moving or staying
+
+
 def _playbook(app: App, name: str) -> PlaybookRef | None:
     if not name:
         return None
@@ -214,11 +222,6 @@ def _participant(app: App, text: str) -> Participant:
     who, role = split_person(text)
     contact = app.people.directory.person(who)
     return Participant(contact.name if contact is not None else who, role, contact.id if contact is not None else "")
-
-
-def _third_parties(app: App) -> tuple[str, ...]:
-    families = ("dns", "relays", "channels")
-    return third_parties({f: {n: s.kind for n, s in app.configuration.plugins[f].items()} for f in families})
 
 
 def _text(text: str, *, empty: bool = False) -> str:

@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bcp.contracts.exercise import DrillRecord, State
+from bcp.contracts.exercise import DrillRecord, Scenario, State
 from bcp.contracts.exercise_parts import Chain
 from bcp.contracts.incident import Incident
 from bcp.drills.derive import Context, Happening, derive
 from bcp.drills.fold import Exercise, fold
-from bcp.drills.outline import components
+from bcp.drills.outline import KEPT, components
 from bcp.engine.store import Runs, RunView
 from bcp.kernel.errors import BcpError, Missing
 from bcp.store.sqlite.book import opened
@@ -83,6 +83,7 @@ def record_of_incident(app: App, incident: str) -> DrillRecord:
     record = DrillRecord(
         one.id, "incident", one.title, state, "completed" if one.closed else "",
         created=one.opened, started=one.opened, ended=one.closed, components=components("incident"),
+        method="incident", retention=KEPT, scenario=Scenario("", one.title, outage_class="".join(one.classes)[:1]),
     )  # fmt: skip
     return derive(Exercise(record, runs=one.runs), _runs_of(app, one), [found], _context(app, ()))
 

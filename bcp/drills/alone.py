@@ -9,7 +9,7 @@ from bcp.contracts.exercise import DrillRecord, Kind, State
 from bcp.drills.derive import Context, derive
 from bcp.drills.fold import Exercise
 from bcp.drills.measure import outcome_of
-from bcp.drills.outline import components
+from bcp.drills.outline import KEPT, components
 from bcp.drills.steps import playbook_of
 from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
@@ -28,7 +28,7 @@ def record_of_run(
     record = DrillRecord(
         view.id, said, title, state, outcome_of(view), view.state.reason if over else "",
         created=float(view.plan.get("created") or 0.0), created_by=str(view.plan.get("initiator") or ""),
-        started=view.state.started, ended=view.state.ended, components=components(said),
+        started=view.state.started, ended=view.state.ended, components=components(said), method=said, retention=KEPT,
     )  # fmt: skip
     runs = (view.id, *(c.id for c in children))
     found = derive(Exercise(record, runs=runs), [view, *children], [], context)

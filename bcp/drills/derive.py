@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from bcp.contracts.exercise import (
     DrillRecord,
     Integrity,
+    NextDrill,
     Outcome,
     PlaybookRef,
     Retention,
@@ -22,7 +23,8 @@ from bcp.contracts.exercise_parts import Chain, CurvePoint, Detection, Failback,
 from bcp.contracts.incident import Event as BookEvent
 from bcp.contracts.incident import Incident
 from bcp.drills.fold import Exercise
-from bcp.drills.measure import facts_of, judged, outcome_of, switch_of, targets
+from bcp.drills.measure import bad_runs, counted, facts_of, judged, outcome_of, switch_of, targets
+from bcp.drills.people import who_took_part
 from bcp.drills.signed import still_stands
 from bcp.drills.steps import decisions_of, moments_of, playbook_of, steps_of
 from bcp.drills.talk import Reported, receipts_of
@@ -57,6 +59,10 @@ class Context:
     chains: tuple[Chain, ...] = ()
     """Heads of the drill's chain and of the book of incidents, with their damage."""
     product: str = ""
+    third_parties: tuple[str, ...] = ()
+    """Outside parties of the configuration, for what nobody planned: a real outage."""
+    drill_every_s: float = 0.0
+    """How often the organisation wants to exercise; 0: it does not say."""
 
 
 def derive(
@@ -81,10 +87,14 @@ def derive(
         started=_started(record, ordered, happenings),
         ended=_ended(record, ordered, happenings),
         playbooks=_playbooks(exercise, ordered),
-        objectives=judged(targets(record, ordered), facts, exercise),
+        objectives=counted(judged(targets(record, ordered), facts, exercise), outcome),
         steps=(*(s for v in ordered for s in steps_of(v, context.approval_s)), *_dry_steps(exercise)),
         detection=detection,
         decisions=tuple(sorted(decisions, key=lambda d: d.at)),
+        participants=who_took_part(record, sorted(decisions, key=lambda d: d.at), ordered),
+        scope_in=record.scope_in or tuple(dict.fromkeys(str(d) for v in ordered for d in v.plan["domains"])),
+        third_parties=record.third_parties or context.third_parties,
+        next_drill=_next(exercise, context),
         propagation=_propagation(exercise, ordered),
         receipts=tuple(r for v in ordered for r in receipts_of(v, context.reported)),
         mails=mails,
@@ -263,7 +273,7 @@ def _playbooks(exercise: Exercise, views: Iterable[RunView]) -> tuple[PlaybookRe
 def _ending(exercise: Exercise, views: Sequence[RunView]) -> tuple[State, Outcome, str]:
     """State, outcome and reason. A run that was rejected, aborted or failed is not *completed*, whatever was said."""
     record = exercise.record
-    bad = [v for v in views if not v.record.meta.get("parent") and v.state.status in FINAL and v.state.status != "done"]
+    bad = bad_runs(views)
     if not bad or record.outcome not in {"", "completed"}:
         return record.state, record.outcome, record.reason
     return record.state, outcome_of(bad[0]), bad[0].state.reason
@@ -297,6 +307,14 @@ def _integrity(exercise: Exercise, views: Sequence[RunView], context: Context) -
     clocks = exercise.measured.get("clock", ())
     source = str(clocks[-1].get("source", "")) if clocks else "clock of this machine, UTC"
     return Integrity((*context.chains, *runs), source, context.product)
+
+
+def _next(exercise: Exercise, context: Context) -> NextDrill:
+    """What is in the calendar, else by when the organisation wants the next one."""
+    record = exercise.record
+    if record.next_drill != NextDrill() or record.kind == "incident" or not record.ended or not context.drill_every_s:
+        return record.next_drill
+    return NextDrill(record.ended + context.drill_every_s, schedule="readiness: drill_every:")
 
 
 def _retention(record: DrillRecord) -> Retention:

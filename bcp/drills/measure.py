@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bcp.contracts.exercise import DrillRecord, Judged, Objective, Outcome
+from bcp.contracts.exercise import VOID, DrillRecord, Judged, Objective, Outcome
 from bcp.contracts.exercise_parts import Detection, Failback, Mails
 from bcp.drills.fold import Exercise
 from bcp.engine.state import FINAL, StepState
@@ -59,7 +59,7 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
         for name, reach in reached(view, internal).items():
             old = told.get(name)
             told[name] = reach if old is None or old.at is None else old
-    failed = any(v.state.status in FINAL and v.state.status != "done" for v in away)
+    bad = bad_runs(views)
     ended = bool(away) and all(v.state.status in FINAL for v in views)
     return Facts(
         detection.outage_since,
@@ -70,11 +70,37 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
         mails,
         failback,
         over=exercise.over or ended,
-        failed=failed,
-        given_up=bool({"aborted", "rejected"} & {exercise.record.outcome, *map(outcome_of, away)}),
+        failed=bool(bad),
+        given_up=bool({"aborted", "rejected"} & {exercise.record.outcome, *map(outcome_of, bad)}),
         moved=any(switch_of(v) is not None for v in away),
         dry=exercise.record.kind in DRY,
     )
+
+
+def bad_runs(views: Sequence[RunView]) -> list[RunView]:
+    """Runs away from Exchange that were rejected, aborted or failed, and that no later one made good: one of the same
+    playbook, or one that moved MX, that is done or under way."""
+    away = sorted((v for v in views if not v.record.meta.get("parent")), key=_began)
+    ended = [v for v in away if v.state.status in FINAL and v.state.status != "done"]
+    return [v for v in ended if not any(_makes_good(later, v) for later in away)]
+
+
+def _makes_good(later: RunView, bad: RunView) -> bool:
+    if later.state.status in FINAL and later.state.status != "done":
+        return False
+    same = later.plan["playbook"] == bad.plan["playbook"] or switch_of(later) is not None
+    return same and _began(later) >= (bad.state.ended or _began(bad)) and later.id != bad.id
+
+
+def _began(view: RunView) -> float:
+    return view.state.started or float(view.plan.get("created") or 0.0)
+
+
+def counted(objectives: Sequence[Objective], outcome: Outcome) -> tuple[Objective, ...]:
+    """What was reached by an exercise that came to nothing does not count."""
+    if outcome not in VOID:
+        return tuple(objectives)
+    return tuple(replace(o, judged="void") if o.judged == "met" else o for o in objectives)
 
 
 def switch_of(view: RunView) -> StepState | None:
@@ -248,5 +274,10 @@ def objective_of(code: str, target: float, audience: str = "", fixed_at: float =
 
 
 def targets(record: DrillRecord, views: Sequence[RunView]) -> tuple[Objective, ...]:
-    """What was fixed for the exercise, else what its playbooks say."""
-    return record.objectives or targets_of(views)
+    """What was fixed for the exercise, else what its playbooks say. Of a real outage the playbooks come first: what is
+    written down when it is over was not fixed beforehand."""
+    if record.kind != "incident":
+        return record.objectives or targets_of(views)
+    fixed = targets_of(views)
+    known = {o.code for o in fixed}
+    return (*fixed, *(o for o in record.objectives if o.code not in known))

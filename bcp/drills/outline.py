@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bcp.contracts.exercise import Kind
+from bcp.contracts.exercise import Kind, Retention
 from bcp.contracts.exercise_parts import Component
 from bcp.kernel.errors import Invalid
 from bcp.kernel.units import parse_duration
@@ -38,6 +38,8 @@ NOTES: Mapping[tuple[Kind, str], str] = {
     ("live", "detection"): "the drill is begun by a person; the watch only vetoes",
     ("live", "channels"): "real, to volunteers only, marked as an exercise",
 }
+KEPT = Retention(5.0, rule="organisation")
+"""How long a record is kept where nobody said otherwise."""
 GOALS = "For example rto_receive=30m, rto_communicate:customers=1h, rpo_messages=0."
 OBJECTIVES = ("rto_receive", "rto_communicate", "rpo_messages", "wrt", "mtpd")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import Invalid
+from bcp.kernel.hashing import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,13 @@ class Scenario:
     calm_s: float = 3.0
     on_backup_s: float = 8.0
     may_bounce: bool = False
+    like: str = ""
+    """The outage of the past that began so; empty: it is invented."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the story, so that a record says which one was played."""
+        return digest(asdict(self))
 
 
 _SHARED = "exchange-inbound-outage"
@@ -28,8 +36,15 @@ SCENARIOS = {
     for s in (
         Scenario("refuse", "Exchange refuses every connection", "refuse", "B", _SHARED),
         Scenario("hang", "Exchange accepts connections and says nothing", "hang", "B", _SHARED),
-        Scenario("421", "Exchange greets with 421", "421", "B", _SHARED),
-        Scenario("451", "Exchange answers every recipient with 451", "451", "B", _SHARED),
+        Scenario("421", "Exchange greets with 421", "421", "B", _SHARED, like="EX1331830, 2 to 4 June 2026"),
+        Scenario(
+            "451",
+            "Exchange answers every recipient with 451",
+            "451",
+            "B",
+            _SHARED,
+            like="MO1221364, 22 and 23 January 2026",
+        ),
         Scenario(
             "550-valid-recipients",
             "Exchange rejects valid recipients for good",
@@ -37,9 +52,15 @@ SCENARIOS = {
             "F",
             "exchange-false-rejects",
             may_bounce=True,
+            like="EX522020, early in 2023",
         ),
         Scenario(
-            "mx-host-unresolvable", "The MX host of Exchange does not resolve", "mx-host-unresolvable", "E", _SHARED
+            "mx-host-unresolvable",
+            "The MX host of Exchange does not resolve",
+            "mx-host-unresolvable",
+            "E",
+            _SHARED,
+            like="MO1221364, 22 and 23 January 2026; names of Microsoft's services, 1 April 2021",
         ),
     )
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 from bcp.kernel.errors import BcpError, Transient
 from bcp.kit.http import Http
 from bcp.kit.process import run_program
-from bcp.store.standalone import der, parts, token_of
+from bcp.store.standalone_proof import der, parts, token_of
 
 SHA256 = bytes.fromhex("0609608648016503040201") + b"\x05\x00"
 """The algorithm identifier of SHA-256 (RFC 5754), with its NULL."""

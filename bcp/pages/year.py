@@ -79,8 +79,8 @@ def _cards(data: Data, w: Words) -> list[dict[str, str]]:
     held = data["held"]
     drills = [h for h in held if h["kind"] != "incident"]
     done = [h for h in drills if h["outcome"] == "completed"]
-    goals, met = sum(h["objectives"] for h in held if h["state"] in {"ended", "closed"}), 0
-    met = sum(h["reached"] for h in held if h["state"] in {"ended", "closed"})
+    over = [h for h in held if h["state"] in {"ended", "closed"} and h["kind"] != "dry"]  # a dry one measures nothing
+    goals, met = sum(h["objectives"] for h in over), sum(h["reached"] for h in over)
     late = sum(1 for a in data["actions"] if a["overdue"])
     missed = sum(1 for h in drills if h["state"] == "missed")
     return [

@@ -18,6 +18,7 @@ from bcp.deeds import plan as planning
 from bcp.deeds import run as running
 from bcp.deeds.exercises import LABS
 from bcp.detect.decide import Decision
+from bcp.drills.people import STAND_IN
 from bcp.drills.scenario import Scenario, scenario
 from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, Progress, nobody
@@ -168,7 +169,7 @@ class OwnLab:
             if gate.step not in view.state.steps or not view.state.steps[gate.step].gate:
                 return
             self.conductor.say(f"a stand-in of {person} approves")
-            app.running.runs.tell(run, "approve", person, checksum=gate.data["checksum"], step=gate.step)
+            app.running.runs.tell(run, "approve", person, checksum=gate.data["checksum"], step=gate.step, how=STAND_IN)
 
     async def _mail_moves(self, world: World) -> None:
         """Until the relay has taken a mail, where the playbook moved MX."""

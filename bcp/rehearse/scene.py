@@ -34,7 +34,9 @@ def scenario_of(kind: Kind, name: str) -> tuple[Scenario, str]:
     """
     if kind == "lab":
         found = lab_scenario(name or "refuse")
-        return Scenario(found.name, found.title, "", found.expected_class, "lab"), found.playbook
+        behind = found.like or "invented"
+        scene = Scenario(found.name, found.title, behind, found.expected_class, "lab", found.digest)
+        return scene, found.playbook
     if not name:
         if kind == "tabletop":
             raise Invalid(

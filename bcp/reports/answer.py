@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bcp.contracts.exercise import DrillRecord, Objective
+from bcp.contracts.exercise import VOID, DrillRecord, Objective
 from bcp.kernel.units import format_duration
 from bcp.pages.words import Words
 from bcp.reports.shape import Answer, AnswerCode, Said
@@ -16,7 +16,7 @@ NOT_PLAYED = frozenset({"missed", "cancelled"})
 
 def counts_as_met(record: DrillRecord, objective: Objective) -> bool:
     """Was it reached, by an exercise that took place and was neither aborted, rejected nor interrupted?"""
-    return objective.judged == "met" and record.outcome not in (BROKEN | {"not-begun"}) - {"failed"}
+    return objective.judged == "met" and record.outcome not in VOID
 
 
 def judgement(record: DrillRecord, objective: Objective) -> Said:

@@ -52,7 +52,9 @@ def _reach(
 ) -> Reach:
     known = [t for _, _, t in done if t is not None]
     wrote = any(t - {EVERYBODY} for t in known)
-    addressed = people > 0 and (wrote or any(_addressed(f) for rows in planned.values() for f in rows))
+    forecasts = [f for rows in planned.values() for f in rows]
+    page = bool(known) and not wrote and all(len(rows) == 1 for rows in planned.values())  # for one person, by one way
+    addressed = people > 0 and (wrote or any(_addressed(f, page) for f in forecasts))
     if not addressed or (done and not known):  # places only, or a run of which the ledger was not read
         first = done[0] if done else None
         return Reach(audience, first[1] if first else None, None, people, first[0] if first else "")
@@ -80,10 +82,11 @@ def _people(forecast: Mapping[str, Any]) -> int:
     return int(forecast.get("people") or 0)
 
 
-def _addressed(forecast: Mapping[str, Any]) -> bool:
-    """Does this channel write to each person? A place takes one message for everybody, and misses nobody."""
+def _addressed(forecast: Mapping[str, Any], page: bool = False) -> bool:
+    """Does this channel write to each person? A place takes one message for everybody, and misses nobody. Of one
+    message for one person the forecast cannot say; ``page``: what was taken was for everybody."""
     people, messages = _people(forecast), int(forecast.get("messages") or 0)
-    return messages > 1 or int(forecast.get("unreachable") or 0) > 0 or (people == 1 and messages == 1)
+    return messages > 1 or int(forecast.get("unreachable") or 0) > 0 or (people == 1 and messages == 1 and not page)
 
 
 def _taken(view: RunView) -> dict[str, set[str]]:

@@ -13,7 +13,7 @@ SCHEMA = "bcp.report/2"
 """Name and version of the plain-data form."""
 Subject = Literal["run", "drill", "incident"]
 Unit = Literal["s", "messages", "mails", "percent", "people", "count"]
-Said = Judged | Literal["", "void"]
+Said = Judged | Literal[""]
 """A judgement; ``void``: reached, by an exercise that was aborted, rejected or interrupted, so that it does not count;
 empty: it is no objective."""
 AnswerCode = Literal["yes", "no", "not-yet", "not-known", "no-objective"]

@@ -108,8 +108,11 @@ def _ledger_row(row: LedgerRow, claim: str, settled: Mapping[str, Any] | None) -
     return "" if same else f"the ledger's entry {row.key} does not agree with the chain"
 
 
-def verify_signals(rows: Iterable[tuple[int, float, str, str, str, str]], last: int, heard: Mapping[int, str]) -> str:
-    """Signals (id, at, kind, actor, data, hash) against their hashes, the last number, and those the run noted."""
+def verify_signals(
+    rows: Iterable[tuple[int, float, str, str, str, str]], last: int, heard: Mapping[int, str], *, hashed: bool = False
+) -> str:
+    """Signals (id, at, kind, actor, data, hash) against their hashes, the last number, and those the run noted.
+    ``hashed``: there is no older one without a hash."""
     previous, expected = GENESIS, 0
     for number, at, kind, actor, data, found in rows:
         expected = expected or number
@@ -120,6 +123,8 @@ def verify_signals(rows: Iterable[tuple[int, float, str, str, str, str]], last: 
                 return f"signal {number} ({kind}) was changed"
             if heard.get(number, found) != found:
                 return f"signal {number} ({kind}) is not the one that the run heard"
+        elif hashed or previous != GENESIS:
+            return f"signal {number} ({kind}) was put in"
         previous, expected = found or GENESIS, number + 1
     if expected and expected - 1 < last:
         return f"signal {last} is gone"

@@ -6,7 +6,8 @@ It proves, from the files alone: that no file was changed since the export (mani
 of a run, of the book of incidents, of an exercise or of the audit file was changed, taken out or put in (chains of
 SHA-256); that nothing was cut off, removed or written anew since its heads were signed (anchors.jsonl: Ed25519, RFC
 8032), stamped by others (RFC 3161) or left with a witness; that no clock was moved. ``--key``: the public key that you
-know from elsewhere. ``--witness``: what somebody else kept. Exit code 0: unaltered, 1: altered, 2: it cannot be read.
+know from elsewhere, also one that was in use before. ``--witness``: what somebody else kept. Exit code 0: unaltered, 1:
+altered, 2: it cannot be read.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ import binascii
 import hashlib
 import json
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+from bcp.store.standalone_proof import signed, token_of
+
+# -- words -----------------------------------------------------------------------------------------------------------
 
 Chain = List[Tuple[float, str]]
 """Time and hash of each event, the first one first."""
@@ -121,10 +126,13 @@ def ledger_damage(events: Sequence[Sequence[Any]], effects: Sequence[Sequence[An
     return f"the ledger's entry {lost[0]} is gone" if lost else ""
 
 
-def signal_damage(signals: Sequence[Sequence[Any]]) -> str:
-    """What people told a run: each (id, at, kind, actor, data, hash) covers those before it."""
+def signal_damage(signals: Sequence[Sequence[Any]], hashed: bool = False) -> str:
+    """What people told a run: each (id, at, kind, actor, data, hash) covers those before it. ``hashed``: there is no
+    older one without a hash."""
     previous = GENESIS
     for number, at, kind, actor, data, found in signals:
+        if (hashed or previous != GENESIS) and not found:
+            return f"signal {number} ({kind}) was put in"
         if found and sha(f"{previous}\x1f{float(at)!r}\x1f{kind}\x1f{actor}\x1f{data}") != found:
             return f"signal {number} ({kind}) was changed, or one before it was taken out"
         previous = found or GENESIS
@@ -144,9 +152,18 @@ def statement_of(text: Any, signature: Any) -> Optional[Dict[str, Any]]:
         said(at)
         one = {"seq": int(data["seq"]), "at": at, "audit": audit, "chains": heads}
         names = {n: str(data[n]) for n in ("key", "previous")}
+        turn = {str(n): v for n, v in dict(data.get("rotation") or {}).items()}
+        notes = [_explained(e) for e in data.get("explained") or []]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, OSError):
         return None
-    return {**one, **names, "text": text, "signature": str(signature), "stamped": []}
+    told = {"text": text, "signature": str(signature), "stamped": []}
+    return {**one, **names, **told, "rotation": turn, "explained": notes}
+
+
+def _explained(given: Mapping[str, Any]) -> Dict[str, Any]:
+    """What a named person said of times that cannot be: of which events, and why."""
+    covers = [(str(k), str(n), int(first), int(last)) for k, n, first, last in given["covers"]]
+    return {"by": str(given["by"]), "at": float(given["at"]), "reason": str(given["reason"]), "covers": covers}
 
 
 def statements_of(
@@ -176,11 +193,46 @@ def _linked(
     out = []
     if seq != wanted or str(one["previous"]) != (sha(last["text"]) if last else GENESIS):
         out.append(f"the signed heads do not follow one another at number {seq}: one was taken out or put in")
-    if last and one["key"] != last["key"]:
+    if last and not _follows(one, last):
         out.append(f"the signed head {seq} is signed with another key than the one before it")
     if not genuine(one["text"], str(one["signature"]), str(one["key"])):
         out.append(f"the signature of the signed head {seq} is not genuine: it was changed")
     return out
+
+
+def _follows(one: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
+    """May this key sign behind that statement: the same one, the one that it names as the next, or one of which a
+    named person says that the old one was lost (which is told: see ``turns``)?"""
+    following = last["rotation"].get("next")
+    if following:
+        return bool(one["key"] == following)
+    return one["key"] == last["key"] or bool(one["rotation"].get("lost"))
+
+
+def turns(statements: Sequence[Mapping[str, Any]]) -> List[str]:
+    """What is to be known of the keys: where one took over from another, and who says why."""
+    out = []
+    for last, one in zip(statements, statements[1:]):
+        if one["key"] == last["key"]:
+            continue
+        if last["rotation"].get("next") == one["key"]:
+            told, how = last["rotation"], f"the old key signed for the new one, {one['key'][:16]}"
+        else:
+            told, how = one["rotation"], f"nobody but the new key, {one['key'][:16]}, vouches for it"
+        who, why = told.get("by", "somebody"), told.get("reason", "")
+        out.append(f"since the signed head {one['seq']} of {said(float(one['at']))} there is another key: {how};"
+                   f" {who} says: {why}")  # fmt: skip
+    return out
+
+
+def known_line(statements: Sequence[Mapping[str, Any]], known: str) -> List[str]:
+    """The keys that a known key vouches for: itself, and each that the one before it named as the next."""
+    line = [known]
+    for last in statements:
+        following = str(last["rotation"].get("next") or "")
+        if last["key"] == line[-1] and following:
+            line.append(following)
+    return line
 
 
 def _stamped(record: Mapping[str, Any], found: Sequence[Dict[str, Any]]) -> List[str]:
@@ -238,39 +290,15 @@ def _against(chain: Optional[Chain], seq: int, head: str) -> str:
     return "" if seq == 0 or chain[seq - 1][1] == head else f"was written anew: event {seq} is another one"
 
 
-def clock_damage(statements: Sequence[Mapping[str, Any]], audit: Chain, chains: Mapping[str, Chain]) -> List[str]:
-    """Times that cannot be: going back within a chain, or not between the heads that were taken before and after."""
-    out = []
-    for name, chain in sorted({**chains, "the audit file": audit, "the signed heads": _times(statements)}.items()):
-        for i, (before, after) in enumerate(zip(chain, chain[1:]), 2):
-            if after[0] < before[0] - APART_S:
-                out.append(f"the clock went back in {name}: event {i} is dated {said(after[0])}, the one before it"
-                           f" {said(before[0])}")  # fmt: skip
-                break
-    seen: Dict[str, int] = {}
-    earlier = 0.0
-    for s in statements:
-        now = moment(s)
-        if s["stamped"] and abs(float(s["at"]) - now) > APART_S:
-            out.append(f"the clock was wrong at the signed head {s['seq']}: it said {said(float(s['at']))}, an"
-                       f" authority {said(now)}")  # fmt: skip
-        for name, (seq, _) in sorted(s["chains"].items()):
-            for i, (at, _) in enumerate(chains.get(name, [])[seen.get(name, 0) : int(seq)], seen.get(name, 0) + 1):
-                if at > now + APART_S or at < earlier - APART_S:
-                    out.append(f"event {i} of {name} is dated {said(at)}, and was made between"
-                               f" {said(earlier) if earlier else 'the beginning'} and {said(now)}")  # fmt: skip
-                    break
-            seen[name] = max(seen.get(name, 0), int(seq))
-        earlier = now if s["stamped"] else earlier
-    return out
-
-
-def _times(statements: Sequence[Mapping[str, Any]]) -> Chain:
-    return [(float(s["at"]), "") for s in statements]
-
-
-def against_witness(mine: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]], who: str) -> List[str]:
-    """The statements here against those that somebody else kept."""
+def against_witness(
+    mine: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]], who: str, took: Iterable[int] = ()
+) -> List[str]:
+    """The statements here against those that somebody else kept. ``took``: the numbers that were handed over."""
+    numbers = {int(s["seq"]) for s in theirs}
+    wanted = set(took) | (set(range(min(numbers), max(numbers))) if numbers else set())
+    if lost := sorted(wanted - numbers):
+        many = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        return [f"the signed head {lost[0]}{many}, which {who} got, is gone there"]
     known = {int(s["seq"]): str(s["text"]) for s in mine}
     for s in theirs:
         number = int(s["seq"])
@@ -279,111 +307,3 @@ def against_witness(mine: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[
         if known[number] != s["text"]:
             return [f"the signed head {number} is not the one that {who} got at {said(float(s['at']))}"]
     return []
-
-
-# -- Ed25519 (RFC 8032 section 5.1.7), to check only: slow, and good for that ------------------------------------------
-
-P = 2**255 - 19
-L = 2**252 + 27742317777372353535851937790883648493
-D = -121665 * pow(121666, P - 2, P) % P
-Point = Tuple[int, int, int, int]
-
-
-def _add(a: Point, b: Point) -> Point:
-    e, f = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
-    g, h = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
-    m, n, o, q = f - e, h - g, h + g, f + e
-    return m * n % P, o * q % P, n * o % P, m * q % P
-
-
-def _times_point(k: int, a: Point) -> Point:
-    out: Point = (0, 1, 1, 0)
-    while k:
-        if k & 1:
-            out = _add(out, a)
-        a, k = _add(a, a), k >> 1
-    return out
-
-
-def _point(raw: bytes) -> Optional[Point]:
-    y = int.from_bytes(raw, "little")
-    sign, y = y >> 255, y & (2**255 - 1)
-    if y >= P:
-        return None
-    x2 = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
-    x = pow(x2, (P + 3) // 8, P)
-    if (x * x - x2) % P:
-        x = x * pow(2, (P - 1) // 4, P) % P
-    if (x * x - x2) % P or (x == 0 and sign):
-        return None
-    x = P - x if (x & 1) != sign else x
-    return x, y, 1, x * y % P
-
-
-BASE = _point(bytes.fromhex("58" + "66" * 31))
-
-
-def signed(text: str, signature: str, key: str) -> bool:
-    """Is this the signature (hex) of a text by a public key (hex)?"""
-    try:
-        raw, public, message = bytes.fromhex(signature), bytes.fromhex(key), text.encode("utf-8", "surrogatepass")
-    except ValueError:
-        return False
-    if len(raw) != 64 or len(public) != 32 or BASE is None:
-        return False
-    a, r, s = _point(public), _point(raw[:32]), int.from_bytes(raw[32:], "little")
-    if a is None or r is None or s >= L:
-        return False
-    k = int.from_bytes(hashlib.sha512(raw[:32] + public + message).digest(), "little") % L
-    one, other = _times_point(s, BASE), _add(r, _times_point(k, a))
-    return (one[0] * other[2] - other[0] * one[2]) % P == 0 and (one[1] * other[2] - other[1] * one[2]) % P == 0
-
-
-# -- time stamps (RFC 3161): what they say; who said it is checked by openssl -----------------------------------------
-
-
-def der(raw: bytes) -> Iterator[Tuple[int, bytes]]:
-    """Tag and contents of each element of DER (X.690). Raises ``ValueError``."""
-    at = 0
-    while at < len(raw):
-        if at + 2 > len(raw):
-            raise ValueError("it ends in the middle")
-        tag, size, at = raw[at], raw[at + 1], at + 2
-        if size & 0x80:
-            count = size & 0x7F
-            size, at = int.from_bytes(raw[at : at + count], "big"), at + count
-            if not 1 <= count <= 4:
-                raise ValueError("a length that is none")
-        if at + size > len(raw):
-            raise ValueError("it ends in the middle")
-        yield tag, raw[at : at + size]
-        at += size
-
-
-def parts(raw: bytes) -> List[Tuple[int, bytes]]:
-    """The elements of the one element that this is."""
-    found = list(der(raw))
-    if len(found) != 1:
-        raise ValueError("it is not one element")
-    return list(der(found[0][1]))
-
-
-def token_of(token: bytes) -> Dict[str, Any]:
-    """What a TimeStampToken says: digest (hex), at (epoch seconds), nonce, serial. Raises ``ValueError``."""
-    try:
-        signed_data = list(der(list(der(parts(token)[1][1]))[0][1]))
-        info = list(der(list(der(list(der(signed_data[2][1]))[1][1]))[0][1]))[0][1]
-        fields = list(der(info))
-        imprint = list(der(fields[2][1]))
-        text = fields[4][1].decode("ascii")
-        digits, _, part = text.rstrip("Z").partition(".")
-        at = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc).timestamp()
-        nonces = [int.from_bytes(v, "big", signed=True) for t, v in fields[5:] if t == 0x02]
-    except (IndexError, UnicodeDecodeError, OverflowError) as error:
-        raise ValueError("it is no time stamp") from error
-    return {
-        "digest": imprint[1][1].hex(),
-        "at": at + (float("0." + part) if part.isdigit() else 0.0),
-        "nonce": nonces[0] if nonces else None,
-        "serial": int.from_bytes(fields[3][1], "big", signed=True),
-    }

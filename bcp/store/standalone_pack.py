@@ -9,7 +9,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import Any, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from bcp.store.standalone import (
     GENESIS,
@@ -17,19 +17,21 @@ from bcp.store.standalone import (
     against_witness,
     audit_chain,
     book_hash,
-    clock_damage,
     compare,
     event_hash,
     follow,
     genesis_of,
+    known_line,
     ledger_damage,
     moment,
     said,
     signal_damage,
-    signed,
     statement_of,
     statements_of,
+    turns,
 )
+from bcp.store.standalone_clock import clock_damage, explained
+from bcp.store.standalone_proof import signed
 
 # -- the folder ------------------------------------------------------------------------------------------------------
 
@@ -54,14 +56,12 @@ def records_of(path: Path) -> List[Dict[str, Any]]:
     return found
 
 
-def manifest_damage(folder: Path, key: str) -> Tuple[List[str], Mapping[str, Any]]:
-    """Files that are not as they were exported, and the manifest. ``key``: the one that is known from elsewhere."""
+def manifest_damage(folder: Path) -> Tuple[List[str], Mapping[str, Any]]:
+    """Files that are not as they were exported, and the manifest."""
     raw = (folder / "manifest.json").read_text(encoding="utf-8")
     manifest = json.loads(raw)
     signature = (folder / "manifest.sig").read_text(encoding="utf-8").strip()
     out = []
-    if key and manifest["key"] != key.lower():
-        out.append(f"the folder is signed with the key {manifest['key']}, not with the one that you know")
     if not signed(raw, signature, str(manifest["key"])):
         out.append("the signature of manifest.json is not genuine: files were changed, and the list with them")
     for name, wanted in sorted(manifest["files"].items()):
@@ -86,21 +86,43 @@ def run_chain(path: Path) -> Tuple[Chain, str, str]:
     first = genesis_of(meta)
     chain, wrong = follow(events, first, event_hash)
     wrong = wrong or ledger_damage(events, [r[1:] for r in rows if r[0] == "effect"])
-    return chain, first, wrong or signal_damage([r[1:] for r in rows if r[0] == "signal"])
+    hashed = meta.get("format", "1") != "1"
+    return chain, first, wrong or signal_damage([r[1:] for r in rows if r[0] == "signal"], hashed)
 
 
-def chains_of(folder: Path) -> Tuple[Dict[str, Chain], Dict[str, str], List[str]]:
-    """Every chain by name, what each begins with, and what is wrong with each by itself."""
-    found: Dict[str, Chain] = {}
-    firsts: Dict[str, str] = {}
-    out = []
+class Found(NamedTuple):
+    """Every chain by name, what each begins with, what is wrong with each by itself, and what the audit files know."""
+
+    chains: Dict[str, Chain]
+    firsts: Dict[str, str]
+    wrong: List[str]
+    anchors: Dict[str, Tuple[int, str, str]]
+
+
+def chains_of(folder: Path, prefix: str = "") -> Found:
+    """Of a folder, and of the lab drills in it: ``drill-.../run-...`` is a run that was kept with an exercise."""
+    found = Found({}, {}, [], {})
     for path in sorted((folder / "runs").glob("*.jsonl")):
-        found[path.stem], firsts[path.stem], wrong = run_chain(path)
-        out += [f"{path.stem}: {wrong}"] if wrong else []
+        name = prefix + path.stem
+        found.chains[name], found.firsts[name], wrong = run_chain(path)
+        found.wrong.extend([f"{name}: {wrong}"] if wrong else [])
     for name, rows in _books(folder):
-        found[name], wrong = follow(rows, GENESIS, book_hash, 3)
-        out += [f"{name}: {wrong}"] if wrong else []
-    return found, firsts, out
+        found.chains[prefix + name], wrong = follow(rows, GENESIS, book_hash, 3)
+        found.wrong.extend([f"{prefix}{name}: {wrong}"] if wrong else [])
+    path = folder / "audit.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    audit, anchors, damage = audit_chain(lines)
+    found.anchors.update({prefix + n: a for n, a in anchors.items()})
+    found.wrong.extend([f"{prefix or 'the '}audit file: {damage}"] if damage else [])
+    if prefix and audit:
+        found.chains[prefix + "audit"] = audit
+    for lab in sorted((folder / "labs").glob("*")) if not prefix else ():
+        more = chains_of(lab, lab.name + "/")
+        found.chains.update(more.chains)
+        found.firsts.update(more.firsts)
+        found.anchors.update(more.anchors)
+        found.wrong.extend(more.wrong)
+    return found
 
 
 def _books(folder: Path) -> Iterator[Tuple[str, List[Any]]]:
@@ -114,48 +136,104 @@ def _books(folder: Path) -> Iterator[Tuple[str, List[Any]]]:
     yield from sorted(drills.items())
 
 
-def anchored(
-    chains: Mapping[str, Chain], firsts: Mapping[str, str], anchors: Mapping[str, Tuple[int, str, str]]
-) -> List[str]:
-    """What the audit file says of each chain, against the chain."""
-    out = []
-    for name, (_, head, _) in sorted(anchors.items()):
-        if name not in chains:
-            out.append(f"{name} is in the audit file and was removed")
-        elif head not in {h for _, h in chains[name]} | {firsts.get(name, GENESIS)}:
-            out.append(f"{name} does not contain the head that the audit file knows: it was cut or written anew")
+def brought_home(folder: Path) -> Dict[str, str]:
+    """Heads of the runs of lab drills as each exercise wrote them down when its lab was closed."""
+    out: Dict[str, str] = {}
+    for row in rows_of(folder / "chains" / "drills.jsonl"):
+        data = json.loads(row[5]) if row[3] == "measured" else {}
+        if data.get("what") == "lab":
+            out.update({f"{row[2]}/{run}": str(head) for run, head in dict(data.get("heads") or {}).items()})
     return out
 
 
-def witnessed(folder: Path) -> List[Dict[str, Any]]:
-    """The statements that somebody else kept in a folder: one file each."""
-    found = []
+def anchored(found: Found, home: Mapping[str, str]) -> List[str]:
+    """What the audit files and the exercises say of each chain, against the chain; and chains that none knows."""
+    out = []
+    for name, (_, head, _) in sorted(found.anchors.items()):
+        if name not in found.chains:
+            out.append(f"{name} is in the audit file and was removed")
+        elif not _has(found, name, head):
+            out.append(f"{name} does not contain the head that the audit file knows: it was cut or written anew")
+    for name, head in sorted(home.items()):
+        if name not in found.chains:
+            out.append(f"{name} was written down by the exercise and was removed")
+        elif not _has(found, name, head):
+            out.append(f"{name} does not contain the head that the exercise wrote down: it was cut or written anew")
+    for name in sorted(set(found.chains) - set(found.anchors)):
+        kind = name.rpartition("/")[2].partition("-")[0]
+        old = kind == "run" and found.firsts[name] == GENESIS  # of a version that wrote no line at the beginning
+        if kind in ("run", "drill") and found.chains[name] and not old:
+            out.append(f"{name} was put in: the audit file does not know it, or lines of that were taken out")
+    return out
+
+
+def _has(found: Found, name: str, head: str) -> bool:
+    return head in {h for _, h in found.chains[name]} | {found.firsts.get(name, GENESIS)}
+
+
+def witnessed(folder: Path, who: str = "the witness") -> Tuple[List[Dict[str, Any]], List[str]]:
+    """The statements that somebody else kept in a folder, one file each, and what of it is none: a file that was
+    spoilt hides nothing of the others. Raises ``OSError``."""
+    found, wrong = [], []
     for path in sorted(folder.glob("*.json")):
-        data = json.loads(path.read_text(encoding="utf-8"))
-        one = statement_of(data["text"], data["signature"])
-        if one is not None and signed(one["text"], one["signature"], one["key"]):
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            one = statement_of(data["text"], data["signature"])
+        except (ValueError, KeyError, TypeError):
+            one = None
+        if one is None:
+            wrong.append(f"{path.name}, which {who} keeps, cannot be read: it was changed there, or is no signed head")
+        elif not signed(one["text"], one["signature"], one["key"]):
+            wrong.append(f"the signature of {path.name}, which {who} keeps, is not genuine: it was changed there")
+        else:
             found.append(one)
-    return sorted(found, key=lambda s: int(s["seq"]))
+    return sorted(found, key=lambda s: int(s["seq"])), wrong
+
+
+def taken(records: Iterable[Mapping[str, Any]], name: str = "") -> List[int]:
+    """The numbers of the signed heads that this witness took; without a name: the only one that there is."""
+    rows = [r for r in records if r.get("kind") == "witness"]
+    names = {str(r.get("name")) for r in rows}
+    if not name and len(names) != 1:
+        return []
+    return [int(r["seq"]) for r in rows if (not name or r.get("name") == name) and isinstance(r.get("seq"), int)]
+
+
+def key_damage(manifest: Mapping[str, Any], statements: Sequence[Mapping[str, Any]], key: str) -> List[str]:
+    """Is the folder signed by whoever signed the heads, and does the known key vouch for that? A key vouches for the
+    one that it named as the next."""
+    mine = str(manifest["key"])
+    out = []
+    if key and mine not in known_line(statements, key.lower()):
+        out.append(f"the folder is signed with the key {mine}, not with the one that you know")
+    last = statements[-1] if statements else None
+    if last is not None and mine not in (last["key"], last["rotation"].get("next")):
+        out.append(f"the folder is signed with the key {mine}, and the newest signed head with {last['key']}:"
+                   " somebody else signed the list of files")  # fmt: skip
+    return out
 
 
 def check(folder: Path, key: str = "", witness: Optional[Path] = None) -> Tuple[List[str], List[str]]:
     """Everything that is wrong, and what a reader should know. Raises ``OSError``, ``ValueError``, ``KeyError``."""
-    wrong, manifest = manifest_damage(folder, key)
-    chains, firsts, broken = chains_of(folder)
+    wrong, manifest = manifest_damage(folder)
+    found = chains_of(folder)
     path = folder / "audit.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    audit, anchors, damage = audit_chain(lines)
-    wrong += broken + ([f"the audit file: {damage}"] if damage else [])
-    statements, unlinked = statements_of(records_of(folder / "anchors.jsonl"))
-    damaged = {b.partition(":")[0] for b in broken}
-    wrong += unlinked + _but(compare(statements, audit, chains), damaged)
+    audit, _, _ = audit_chain(lines)
+    records = records_of(folder / "anchors.jsonl")
+    statements, unlinked = statements_of(records)
+    damaged = {b.partition(":")[0] for b in found.wrong}
+    wrong += key_damage(manifest, statements, key) + found.wrong
+    wrong += unlinked + _but(compare(statements, audit, found.chains), damaged)
     told = {w.split()[0].rstrip(":") for w in wrong}
-    wrong += [w for w in anchored(chains, firsts, anchors) if w.split()[0] not in told]
-    theirs = witnessed(witness) if witness is not None else []
-    wrong += against_witness(statements, theirs, "the witness")
-    wrong += _but(compare(theirs, audit, chains, "the witness saw it at"), damaged)
-    wrong += clock_damage(statements, audit, chains)
-    return list(dict.fromkeys(wrong)), notes_of(manifest, statements, chains, key, theirs)
+    wrong += [w for w in anchored(found, brought_home(folder)) if w.split()[0] not in told]
+    theirs, spoilt = witnessed(witness) if witness is not None else ([], [])
+    if witness is not None:
+        wrong += spoilt + against_witness(statements, theirs, "the witness", taken(records))
+    wrong += _but(compare(theirs, audit, found.chains, "the witness saw it at"), damaged)
+    wrong += clock_damage(statements, audit, found.chains)
+    notes = notes_of(manifest, statements, found.chains, key, theirs) + turns(statements)
+    return list(dict.fromkeys(wrong)), notes + explained(statements, audit, found.chains)
 
 
 def _but(found: Sequence[str], told: Collection[str]) -> List[str]:
@@ -171,7 +249,7 @@ def notes_of(
     theirs: Sequence[Mapping[str, Any]],
 ) -> List[str]:
     """What was proved, and what was not."""
-    runs = sum(1 for n in chains if n.startswith("run-"))
+    runs = sum(1 for n in chains if n.rpartition("/")[2].startswith("run-"))
     out = [f"{len(chains)} chains, {runs} of them runs, {sum(map(len, chains.values()))} events, evidence of"
            f" {manifest['organisation']} as of {manifest['as_of']}"]  # fmt: skip
     stamped = [s for s in statements if s["stamped"]]

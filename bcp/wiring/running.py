@@ -320,7 +320,16 @@ class Running:
             reported=self.reported,
             chains=chains,
             product=f"bcp {__version__}",
+            third_parties=self.third_parties(),
+            drill_every_s=self.settings.readiness.drill_every,
         )
+
+    def third_parties(self) -> tuple[str, ...]:
+        """Outside parties that take part, as the configuration names them."""
+        from bcp.drills.outline import third_parties
+
+        families = ("dns", "relays", "channels")
+        return third_parties({f: {n: s.kind for n, s in self.configuration.plugins[f].items()} for f in families})
 
     def record_of_run(self, view: RunView, children: Sequence[RunView]) -> DrillRecord:
         """The record of a single run, without what people wrote."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bcp.contracts.channel import Delivery, Message
-from bcp.deeds.evidence.key import SigningKey, signing_key
+from bcp.deeds.evidence.key import SigningKey, current_key, must_be
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import BcpError, Invalid, Permanent, StorageError
 from bcp.kernel.files import write_atomic
@@ -63,24 +63,33 @@ class Taken:
         return next((f"{o.name}: {o.says}" for o in self.outcomes if o.rule), "")
 
 
-async def anchor(app: App, *, force: bool = True) -> Taken:
+Extra = Callable[[Anchored, Heads], Mapping[str, Any]]
+
+
+async def anchor(app: App, *, force: bool = True, extra: Extra | None = None, lost: bool = False) -> Taken:
     """Sign the heads as they are now, where anything changed (or ``force``), and hand over what others have not got.
+
+    ``extra``: makes what else the statement says (``rotation``, ``explained``) from what is there when it is written;
+    then one is always signed. ``lost``: the key may be another one than the heads before it name.
 
     Raises:
         StorageError: the heads cannot be read, or the statement cannot be written.
-        Invalid: the key cannot be used.
+        Invalid: (``evidence-key``) the key cannot be used, (``evidence-other-key``) it is not the one of the heads.
     """
     log = AnchorLog(app.configuration.state)
-    key = signing_key(app.configuration.state, app.settings.evidence.key)
+    key = current_key(app.configuration.state, app.settings.evidence.key, log.read().next_key)
 
     def make(found: Anchored) -> Mapping[str, Any] | None:
         if found.damage:  # what cannot be read cannot be gone on with: a second beginning would hide it
             raise StorageError(found.damage, hint="Put a copy back; bcp audit verify")
+        if not lost:
+            must_be(key.public, found.next_key)
         last, known, at = found.last, _known(found), app.clock.now()
         now = heads(app.running.room)
-        if not force and last is not None and not _changed(json.loads(str(last["text"])), now, at, known):
+        more = extra(found, now) if extra is not None else {}
+        if not force and not more and last is not None and not _changed(json.loads(str(last["text"])), now, at, known):
             return None
-        text = statement(app.settings.organisation.name, at, now, known, last, key.public)
+        text = statement(app.settings.organisation.name, at, now, known, last, key.public, more)
         return {"kind": "statement", "text": text, "signature": key.sign(text), "at": at}
 
     fresh = await asyncio.to_thread(log.extend, make)
@@ -93,13 +102,16 @@ async def anchor(app: App, *, force: bool = True) -> Taken:
 
 
 def statement(
-    organisation: str, at: float, now: Heads, known: Mapping[str, Any], last: Mapping[str, Any] | None, key: str
-) -> str:
+    organisation: str, at: float, now: Heads, known: Mapping[str, Any], last: Mapping[str, Any] | None, key: str,
+    more: Mapping[str, Any] | None = None,
+) -> str:  # fmt: skip
     """What is signed, as canonical JSON: the heads that moved since the last statement, and what that one was."""
     seq = int(json.loads(str(last["text"]))["seq"]) + 1 if last else 1
     moved = {n: list(h) for n, h in now.chains.items() if known.get(n) != list(h)}
     data = {"v": 1, "organisation": organisation, "seq": seq, "at": at, "key": key, "audit": list(now.audit)}
-    return canonical({**data, "previous": digest_text(str(last["text"])) if last else GENESIS, "chains": moved})
+    return canonical(
+        {**(more or {}), **data, "previous": digest_text(str(last["text"])) if last else GENESIS, "chains": moved}
+    )
 
 
 def _known(found: Anchored) -> dict[str, Any]:

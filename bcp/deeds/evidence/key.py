@@ -15,7 +15,7 @@ from bcp.kernel.files import make_private, write_atomic
 from bcp.kernel.secret import Secret, remember
 from bcp.store.files.anchors import FOLDER
 
-KEY = "signing.key"
+KEY, NEXT = "signing.key", "signing.key.next"
 
 
 class SigningKey:
@@ -47,9 +47,41 @@ def signing_key(state: Path, given: Secret | None) -> SigningKey:
     return _key(text)
 
 
+def current_key(state: Path, given: Secret | None, wanted: str) -> SigningKey:
+    """The key that signs now. ``wanted``: the public key that the heads name; one that was made for it and has not
+    taken its place yet (the machine stopped in between) takes it now. Raises ``Invalid``, ``StorageError``."""
+    path = state / FOLDER / NEXT
+    if given is None and path.exists():
+        following = _key(path.read_text(encoding="utf-8"))
+        if following.public == wanted:
+            path.replace(state / FOLDER / KEY)
+    return signing_key(state, given)
+
+
+def next_key(state: Path) -> SigningKey:
+    """A new key, beside the one that signs; the old one signs for it first. Raises ``StorageError``."""
+    path = make_private(state / FOLDER) / NEXT
+    path.unlink(missing_ok=True)
+    _make(path)
+    text = path.read_text(encoding="utf-8").strip()
+    remember(text)
+    return _key(text)
+
+
+def must_be(public: str, wanted: str) -> None:
+    """Raises ``Invalid`` (``evidence-other-key``): a head that is signed with another key would look forged."""
+    if wanted and public != wanted:
+        text = f"the key of the evidence is {public[:16]}, and the signed heads name {wanted[:16]}"
+        hint = (
+            "Put the old key back (evidence: key:, or evidence/signing.key in the state folder), then:"
+            " bcp evidence rotate. If it is lost: bcp evidence rotate --lost"
+        )
+        raise Invalid(text, rule="evidence-other-key", hint=hint)
+
+
 def _make(path: Path) -> None:
     """A new key, whole or not at all; of two who make one, the first one's stays. Raises ``StorageError``."""
-    scratch = make_private(path.parent) / f".{KEY}.{secrets.token_hex(4)}"
+    scratch = make_private(path.parent) / f".{path.name}.{secrets.token_hex(4)}"
     write_atomic(scratch, secrets.token_hex(32))
     with contextlib.suppress(FileExistsError):
         os.link(scratch, path)

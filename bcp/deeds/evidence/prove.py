@@ -13,7 +13,7 @@ from bcp.deeds.evidence.key import genuine
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.hashing import digest_text
 from bcp.kit.rfc3161 import verify
-from bcp.store import standalone, standalone_pack
+from bcp.store import standalone, standalone_clock, standalone_pack, standalone_proof
 from bcp.store.files.anchors import Anchored, AnchorLog
 from bcp.store.sqlite.heads import audit_of, chains
 from bcp.store.sqlite.state import SqliteState
@@ -34,6 +34,8 @@ class Proved:
     """How many heads each witness that could be asked has."""
     unasked: Mapping[str, str] = field(default_factory=dict)
     """Witnesses that could not be asked, and why."""
+    remarks: tuple[str, ...] = ()
+    """What is to be known and is no damage: times that a named person explained, keys that took over."""
 
 
 async def prove(room: SqliteState, witnesses: Mapping[str, Path] | None = None, noted: Sequence[str] = ()) -> Proved:
@@ -54,23 +56,26 @@ async def prove(room: SqliteState, witnesses: Mapping[str, Path] | None = None, 
     wrong += standalone.compare(statements, audit, there)
     counts, unasked = dict[str, int](), dict[str, str]()
     for name, folder in (witnesses or {}).items():
+        if not folder.is_dir():
+            unasked[name] = f"{folder} is not there"
+            continue
         try:
-            theirs = standalone_pack.witnessed(folder) if folder.is_dir() else None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            theirs, unasked[name] = None, str(error)
-        if theirs is None:
-            unasked.setdefault(name, f"{folder} is not there")
+            theirs, spoilt = standalone_pack.witnessed(folder, name)
+        except OSError as error:
+            unasked[name] = str(error)
             continue
         counts[name] = len(theirs)
-        wrong += standalone.against_witness(statements, theirs, name)
+        took = standalone_pack.taken(found.records, name)
+        wrong += spoilt + standalone.against_witness(statements, theirs, name, took)
         wrong += standalone.compare(theirs, audit, there, f"{name} saw it at")
-    wrong += standalone.clock_damage(statements, audit, there)
+    wrong += standalone_clock.clock_damage(statements, audit, there)
+    remarks = (*standalone.turns(statements), *standalone_clock.explained(statements, audit, there))
     wrong += _noted(statements, noted)
     wrong += await _genuine(log, found)
     times = [standalone.moment(s) for s in statements if s["stamped"]]
     key = str(statements[-1]["key"]) if statements else ""
     span = (times[0], times[-1]) if times else None
-    return Proved(tuple(dict.fromkeys(wrong)), len(statements), key, span, counts, unasked)
+    return Proved(tuple(dict.fromkeys(wrong)), len(statements), key, span, counts, unasked, remarks)
 
 
 def _noted(statements: Sequence[Mapping[str, Any]], lines: Sequence[str]) -> list[str]:
@@ -101,7 +106,7 @@ async def _genuine(log: AnchorLog, found: Anchored) -> list[str]:
         for record in (mine[:1] + mine[-1:]) if len(mine) > 1 else mine:
             try:
                 token = base64.b64decode(str(record["token"]))
-                said = standalone.token_of(token)
+                said = standalone_proof.token_of(token)
                 await verify(token, str(said["digest"]), log.authority(name), float(said["at"]))
             except (BcpError, ValueError, KeyError) as error:
                 why = error.message if isinstance(error, BcpError) else str(error)

@@ -11,6 +11,7 @@ from bcp.contracts.readiness import ReadinessStore
 from bcp.contracts.roles import expand
 from bcp.deeds.readiness.look import Found
 from bcp.kernel.clock import local
+from bcp.ready import german
 from bcp.ready.course import trend
 from bcp.ready.standing import whole
 from bcp.ready.words import LEVELS, going, grouped, reasons, sentence
@@ -64,8 +65,9 @@ def channels(app: App) -> list[Channel[Any]]:
 
 
 def values(app: App, found: Found, store: ReadinessStore) -> dict[str, Any]:
-    """What the text may say, as ``ready``."""
+    """What the text may say, as ``ready``; what is language stands in ``ready.de``, too."""
     now, bad = found.at, grouped(reasons(found.checks))
+    theirs = german.reasons(reasons(found.checks))
     rows = []
     for s in found.standings:
         course = store.course(s.playbook, now - 31 * DAY_S)
@@ -80,6 +82,13 @@ def values(app: App, found: Found, store: ReadinessStore) -> dict[str, Any]:
         "playbooks": rows,
         "reasons": [{"says": c.says, "hint": c.hint, "state": c.state} for c in bad[:NAMED]],
         "more": max(0, len(bad) - NAMED),
+        "de": {
+            "says": german.sentence(found.standings),
+            "level": german.LEVELS[whole(found.standings)],
+            "levels": {s.playbook: german.LEVELS[s.level] for s in found.standings},
+            "reasons": theirs[:NAMED],
+            "more": max(0, len(theirs) - NAMED),
+        },
         "worse": sum(1 for c in changes if c.after in {"fail", "unknown", "risk"} and c.before == "ok"),
         "mended": sum(1 for c in changes if c.after == "ok" and c.before not in {"", "ok"}),
         "link": f"{app.settings.serve.public_url}/ready" if app.settings.serve.public_url else "",

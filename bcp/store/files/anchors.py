@@ -35,6 +35,14 @@ class Anchored:
         """The newest statement's record."""
         return next((r for r in reversed(self.records) if r.get("kind") == "statement"), None)
 
+    @property
+    def next_key(self) -> str:
+        """The public key (hex) that has to sign the next statement; empty: any may, there is none yet."""
+        if self.last is None:
+            return ""
+        last = statement_of(self.last["text"], self.last["signature"])
+        return "" if last is None else str(last["rotation"].get("next") or last["key"])
+
     def has(self, seq: int, kind: str, name: str) -> bool:
         """Did this authority or witness take the statement of this number?"""
         key = "tsa" if kind == "timestamp" else "name"

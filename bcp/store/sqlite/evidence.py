@@ -13,12 +13,14 @@ from pathlib import Path
 
 from bcp.contracts.store import ENDED, Anchor, RunCard
 from bcp.kernel.errors import BcpError
+from bcp.kernel.hashing import GENESIS
 from bcp.store.chain import genesis_of
 from bcp.store.files.audit import BOOK
 from bcp.store.sqlite import runfile
 from bcp.store.sqlite.book import chain_damage
 from bcp.store.sqlite.drills import PREFIX as DRILL
 from bcp.store.sqlite.drills import chain_damage as drill_damage
+from bcp.store.sqlite.heads import brought_home, labs
 from bcp.store.sqlite.state import SqliteState
 
 NOT_PROVED = (
@@ -69,12 +71,13 @@ def examine(room: SqliteState, only: Sequence[str] = ()) -> Evidence:
         [audit.damage] if audit.damage else [],
         {a for a in audit.anchors if a != BOOK and not a.startswith(DRILL)},
     )
+    leased: set[str] = set()
     try:
         leased = {run for _, run in room.leases.history()}
         begun |= leased
-        damage += _unwitnessed(rows, leased - audit.anchors.keys())
     except BcpError as error:
         damage.append(error.message)
+    damage += _unwitnessed([r for r in rows if r.run in leased or _is_of_two(room, r.run)], audit.anchors.keys())
     if wrong := chain_damage(room.folder / "incidents.db", audit.anchors.get(BOOK)):
         damage.append(f"the book of incidents: {wrong}")
     damage += [f"{name}: {why}" for name, why in sorted(drill_damage(room.folder / "drills.db", audit.anchors).items())]
@@ -84,22 +87,43 @@ def examine(room: SqliteState, only: Sequence[str] = ()) -> Evidence:
 
 
 def _labs(room: SqliteState) -> list[str]:
-    """What is wrong with the state folders of lab drills, which stand below this one."""
-    out = []
-    for folder in sorted((room.folder / "drills").glob("*/state")):
+    """What is wrong with the state folders of lab drills, which stand below this one; and runs that an exercise wrote
+    down when its lab was closed, and that are not there as they were then."""
+    out, there = [], dict(labs(room.folder))
+    for drill, folder in there.items():
         found = examine(SqliteState(folder, audit_key=room.audit_key))
         wrong = [f"{r.run}: {r.damage}" for r in found.runs if r.damage]
         wrong += [f"the file of {m} is gone" for m in found.missing]
-        out += [f"{folder.parent.name}: {w}" for w in (*wrong, *([found.damage] if found.damage else []))]
-    return out
+        out += [f"{drill}: {w}" for w in (*wrong, *([found.damage] if found.damage else []))]
+    try:
+        home = brought_home(room.folder)
+    except (BcpError, ValueError, TypeError):  # a book that cannot be read is told of by itself
+        return out
+    for name, head in home.items():
+        drill, _, run = name.partition("/")
+        path = there[drill] / "runs" / f"{run}{runfile.SUFFIX}" if drill in there else None
+        if path is None or not path.exists():
+            out.append(f"{drill}: the file of {run} is gone, which the exercise wrote down")
+        elif head not in _hashes(path)[0]:
+            out.append(f"{drill}: {run} does not contain the head that the exercise wrote down: it was cut or replaced")
+    return list(dict.fromkeys(out))
 
 
-def _unwitnessed(rows: Sequence[RunEvidence], without: Collection[str]) -> list[str]:
+def _is_of_two(room: SqliteState, run: str) -> bool:
+    """Was it begun by a version that writes a line into the audit file first?"""
+    try:
+        with runfile.RunFile(room.runs.path(run)) as file:
+            return file.read(lambda db: genesis_of(runfile.read_texts(db))) != GENESIS
+    except BcpError:
+        return False
+
+
+def _unwitnessed(rows: Sequence[RunEvidence], known: Collection[str]) -> list[str]:
     """Runs that did something, and of which the audit file has no line: one is written before a run's first event."""
-    lost = [r.run for r in rows if r.run in without and r.events]
+    lost = [r.run for r in rows if r.run not in known and r.events]
     names = ", ".join(lost[:3])
-    said = f"audit.jsonl has no line of {names}, begun and written to ({len(lost)} in all): lines of it are gone"
-    return [said] if lost else []
+    said = f"audit.jsonl has no line of {names}, begun and written to ({len(lost)} in all)"
+    return [f"{said}: lines of it are gone, or a run was put in"] if lost else []
 
 
 def _run(room: SqliteState, run_id: str, anchor: Anchor | None) -> RunEvidence:

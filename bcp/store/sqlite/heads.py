@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,11 @@ from bcp.store.standalone import Chain, audit_chain
 BOOK_QUERY = "select seq, at, incident, kind, actor, data, hash from event order by seq"
 DRILL_QUERY = "select seq, at, drill, kind, actor, data, hash from event order by drill, seq"
 EVENT_QUERY = "select seq, at, kind, step, actor, data, hash from event order by seq"
+LAB_QUERY = "select drill, data from event where kind = 'measured' order by drill, seq"
+LABS = "drills"
+"""The folder of lab drills in the state folder."""
+AUDIT = "audit"
+"""What the audit file of a lab drill is called as a chain."""
 BOOKS = {"incidents.db": BOOK_QUERY, "drills.db": DRILL_QUERY}
 """Files of chains beside the runs, with how their events are read."""
 
@@ -34,6 +40,17 @@ class Heads:
 
 def heads(room: SqliteState) -> Heads:
     """Of everything. Raises ``StorageError``."""
+    found = _heads(room)
+    for drill, folder in labs(room.folder):
+        lab = SqliteState(folder, audit_key=room.audit_key)
+        lines, _, _ = audit_of(lab)
+        found |= {f"{drill}/{n}": h for n, h in _heads(lab).items()}
+        found |= {f"{drill}/{AUDIT}": (len(lines), lines[-1][1])} if lines else {}
+    audit, _, _ = audit_of(room)
+    return Heads((len(audit), audit[-1][1]) if audit else (0, ""), found)
+
+
+def _heads(room: SqliteState) -> dict[str, tuple[int, str]]:
     found: dict[str, tuple[int, str]] = {}
     for card in room.runs.cards(RunQuery()):
         if card.seq:
@@ -41,8 +58,22 @@ def heads(room: SqliteState) -> Heads:
     for name, query in BOOKS.items():
         for row in rows_of(room.folder / name, query):
             found[_name(name, row)] = (int(row[0]), str(row[-1]))
-    audit, _, _ = audit_of(room)
-    return Heads((len(audit), audit[-1][1]) if audit else (0, ""), found)
+    return found
+
+
+def labs(state: Path) -> list[tuple[str, Path]]:
+    """State folders of lab drills, which stand below the organisation's, by exercise."""
+    return [(p.parent.name, p) for p in sorted((state / LABS).glob("*/state")) if p.is_dir()]
+
+
+def brought_home(state: Path) -> dict[str, str]:
+    """Heads of the runs of lab drills as each exercise wrote them down when its lab was closed."""
+    out: dict[str, str] = {}
+    for row in rows_of(state / "drills.db", LAB_QUERY):
+        data = json.loads(row[1])
+        if isinstance(data, dict) and data.get("what") == "lab":
+            out.update({f"{row[0]}/{run}": str(head) for run, head in dict(data.get("heads") or {}).items()})
+    return out
 
 
 def audit_of(room: SqliteState) -> tuple[Chain, dict[str, tuple[int, str, str]], str]:
@@ -62,6 +93,17 @@ def audit_lines(folder: Path) -> list[str]:
 
 def chains(room: SqliteState) -> dict[str, Chain]:
     """Time and hash of every event, by chain. What cannot be read is left out: it is told as missing."""
+    found = _chains(room)
+    for drill, folder in labs(room.folder):
+        lab = SqliteState(folder, audit_key=room.audit_key)
+        found |= {f"{drill}/{n}": c for n, c in _chains(lab).items()}
+        with contextlib.suppress(BcpError):
+            lines, _, _ = audit_of(lab)
+            found |= {f"{drill}/{AUDIT}": lines} if lines else {}
+    return found
+
+
+def _chains(room: SqliteState) -> dict[str, Chain]:
     found: dict[str, Chain] = {}
     for run in room.runs.ids():
         with contextlib.suppress(BcpError):

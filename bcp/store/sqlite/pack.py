@@ -12,14 +12,37 @@ from pathlib import Path
 from typing import Any
 
 from bcp.kernel.errors import BcpError
-from bcp.store import standalone, standalone_pack
+from bcp.store import standalone, standalone_clock, standalone_pack, standalone_proof
 from bcp.store.files.anchors import AnchorLog
 from bcp.store.sqlite import runfile
-from bcp.store.sqlite.heads import BOOK_QUERY, DRILL_QUERY, EVENT_QUERY, audit_lines, rows_of
+from bcp.store.sqlite.heads import BOOK_QUERY, DRILL_QUERY, EVENT_QUERY, audit_lines, labs, rows_of
 from bcp.store.sqlite.state import SqliteState
 
-LINE = "# -- the folder"
-"""What is below this line of ``standalone_pack`` is the second half of ``verify.py``."""
+PARTS = (standalone, standalone_proof, standalone_clock, standalone_pack)
+"""What the exported ``verify.py`` is made of: of each what stands below its first line of dashes."""
+IMPORTS = """\
+import base64
+import binascii
+import hashlib
+import json
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
+"""
 EFFECTS = "select key, step, claimed, state, settled, request, outcome{fence} from effect order by key"
 SIGNALS = "select id, at, kind, actor, data, hash from signal order by id"
 KEPT = {".html", ".json", ".csv"}
@@ -46,23 +69,31 @@ class Pack:
 
 def gather(state: Path) -> Pack:
     """Everything that is evidence, and nothing else: no accounts, no keys, no contacts. Raises ``StorageError``."""
-    room, pack = SqliteState(state), Pack()
-    for run in room.runs.ids():
-        _run(pack, run, room.runs.path(run))
-    for name, query in (("book", BOOK_QUERY), ("drills", DRILL_QUERY)):
-        rows = list(rows_of(state / ("incidents.db" if name == "book" else "drills.db"), query))
-        pack.put(f"chains/{name}.jsonl", rows)
-        pack.as_of = max([pack.as_of, *(float(r[1]) for r in rows)])
-    if lines := audit_lines(state):
-        pack.files["audit.jsonl"] = ("\n".join(lines) + "\n").encode()
+    pack = Pack()
+    _state(pack, state, "")
+    for drill, folder in labs(state):
+        _state(pack, folder, f"labs/{drill}/")
     _anchors(pack, AnchorLog(state))
-    _reports(pack, state / "reports")
     pack.files["verify.py"] = program().encode()
     pack.files["README.txt"] = readme(pack).encode()
     return pack
 
 
-def _run(pack: Pack, run: str, path: Path) -> None:
+def _state(pack: Pack, state: Path, under: str) -> None:
+    """One state folder: the organisation's, or that of a lab drill."""
+    room = SqliteState(state)
+    for run in room.runs.ids():
+        _run(pack, f"{under}runs/{run}.jsonl", room.runs.path(run))
+    for name, query in (("book", BOOK_QUERY), ("drills", DRILL_QUERY)):
+        rows = list(rows_of(state / ("incidents.db" if name == "book" else "drills.db"), query))
+        pack.put(f"{under}chains/{name}.jsonl", rows)
+        pack.as_of = max([pack.as_of, *(float(r[1]) for r in rows)])
+    if lines := audit_lines(state):
+        pack.files[f"{under}audit.jsonl"] = ("\n".join(lines) + "\n").encode()
+    _reports(pack, state / "reports", under)
+
+
+def _run(pack: Pack, name: str, path: Path) -> None:
     """One run: what it was started with, its events, its ledger, what it was told. One whose file cannot be read is
     left out, and the audit file says that it is missing."""
     try:
@@ -70,7 +101,7 @@ def _run(pack: Pack, run: str, path: Path) -> None:
             rows = file.read(lambda db: list(_lines(db)))
     except BcpError:
         return
-    pack.put(f"runs/{run}.jsonl", rows)
+    pack.put(name, rows)
     pack.as_of = max([pack.as_of, *(float(r[2]) for r in rows if r[0] == "event")])
 
 
@@ -97,7 +128,7 @@ def _anchors(pack: Pack, log: AnchorLog) -> None:
 
 def _stamp(pack: Pack, log: AnchorLog, seq: int, tsa: str, text: str) -> None:
     token = base64.b64decode(text, validate=True)
-    standalone.token_of(token)
+    standalone_proof.token_of(token)
     if not tsa.replace("-", "").isalnum():  # it becomes a file's name
         raise ValueError(tsa)
     pack.files[f"stamps/{seq:08d}-{tsa}.tst"] = token
@@ -106,19 +137,19 @@ def _stamp(pack: Pack, log: AnchorLog, seq: int, tsa: str, text: str) -> None:
         pack.files[f"stamps/{authority.name}"] = authority.read_bytes()
 
 
-def _reports(pack: Pack, folder: Path) -> None:
+def _reports(pack: Pack, folder: Path, under: str) -> None:
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
         if path.is_file() and path.suffix in KEPT:
-            pack.files[f"reports/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
+            pack.files[f"{under}reports/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
 
 
 def program() -> str:
-    """``verify.py``: both halves in one file, which needs nothing of ours."""
-    first, second = Path(standalone.__file__).read_text(), Path(standalone_pack.__file__).read_text()
-    imports = "import sys\nfrom pathlib import Path\nfrom typing import Collection\n"
-    head, mark, rest = first.partition("\nimport base64\n")
-    assert mark, "the imports of the first half have moved"
-    return f"{head}\n{imports}import base64\n{rest.rstrip()}\n\n\n{LINE}{second.partition(LINE)[2]}"
+    """``verify.py``: all parts in one file, which needs nothing of ours."""
+    halves = [Path(str(m.__file__)).read_text() for m in PARTS]
+    head, mark, _ = halves[0].partition("\nimport base64\n")
+    assert mark, "the imports of the first part have moved"
+    bodies = [text[text.index("\n# -- ") :].strip("\n") for text in (halves[1], halves[0], *halves[2:])]
+    return f"{head}\n{IMPORTS}\n\n" + "\n\n\n".join(bodies) + "\n"
 
 
 def readme(pack: Pack) -> str:
@@ -134,6 +165,7 @@ def readme(pack: Pack) -> str:
         "",
         "runs/      one file a run: what it was started with, events, ledger, what it was told",
         "chains/    the book of incidents, the exercises",
+        "labs/      the same of exercises in the lab, one folder each: what was played there touched nothing real",
         "audit.jsonl, anchors.jsonl   heads of the chains, as they were signed, stamped, handed over",
         "stamps/    what was stamped (.txt), time stamps of RFC 3161 (.tst), certificates of the authorities (.pem)",
         "reports/   for people",
@@ -142,7 +174,7 @@ def readme(pack: Pack) -> str:
     if stamps:
         lines.append("Whose the time stamps are (OpenSSL 1.1 or later), the last of each authority:")
     for name in _last(stamps):
-        said = standalone.token_of(pack.files[name])
+        said = standalone_proof.token_of(pack.files[name])
         ca = f"stamps/tsa-{name.rpartition('/')[2][9:-4]}.pem"
         lines.append(
             f"    openssl ts -verify -data {name[:15]}.txt -in {name} -token_in -CAfile {ca} -attime {int(said['at'])}"

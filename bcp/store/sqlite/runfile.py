@@ -240,7 +240,9 @@ def read_damage(path: Path) -> str:
         heard = {int(n): str(h) for e in events if e.kind == "heard" for n, h in e.data.get("signals", {}).items()}
         last = db.execute("select seq from sqlite_sequence where name = 'signal'").fetchone()
         signals = db.execute(f"select id, at, kind, actor, data, {digest} from signal order by id")  # noqa: S608
-        return verify_signals(signals, int(last[0]) if last else 0, heard) or _card_damage(db, path, meta, events)
+        whole = two and str(meta.get("format", 1)) != "1"
+        wrong = verify_signals(signals, int(last[0]) if last else 0, heard, hashed=whole)
+        return wrong or _card_damage(db, path, meta, events)
 
     try:
         with RunFile(path) as file:

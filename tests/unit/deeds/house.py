@@ -129,6 +129,8 @@ class House:
             },
         )
 
+        self.runs.anchor(name, self.runs.card(name).head, "begun")
+
         async def write() -> None:
             journal = self.open(name)
             await journal.record("run_started")

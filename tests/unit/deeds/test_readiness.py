@@ -269,6 +269,9 @@ def test_what_the_weekly_message_says(house) -> None:
     assert said["reasons"] == [{"says": "sms: no.", "hint": "Mend it.", "state": "fail"}]
     assert [p["level"] for p in said["playbooks"]] == ["not ready", "not ready"]
     assert said["link"] == ""
+    assert (said["de"]["level"], said["de"]["more"]) == ("nicht bereit", 0) and len(said["de"]["reasons"]) == 1
+    assert said["de"]["reasons"][0]["says"].startswith("gilt nicht: ") and said["de"]["reasons"][0]["hint"]
+    assert set(said["de"]["levels"]) == {p["name"] for p in said["playbooks"]}
 
 
 def test_a_copy_of_the_state_is_looked_at_in_its_folder(tmp_path: Path) -> None:

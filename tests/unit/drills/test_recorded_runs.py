@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from unit.drills.recorded import BACK, START, Story, person, raw
@@ -222,3 +223,67 @@ def test_twelve_rejected_way_back_leaves_the_rest_unreached(tmp_path: Path) -> N
     assert goal(found, "wrt").judged == "not-reached"
     assert goal(found, "mtpd").judged == "not-reached"
     assert (found.failback[0].mx_back, found.failback[0].result) == (0.0, "failed")
+
+
+def test_thirteen_a_second_run_makes_good_what_was_rejected_at_first(tmp_path: Path) -> None:
+    """Somebody said no, or nobody answered; an hour later it was done, within the target: it was reached."""
+    story = Story(tmp_path, outage=known(-60))
+    first = story.begin("run-1")
+    story.answer(first, 30, "reject", "p2")
+    assert story.process(first) == "failed"
+    story.clock.pass_(100)
+    second = story.begin("run-2")
+    story.answer(second, story.clock.now() - START + 20)
+    assert story.process(second) == "holding"
+    story.relay.arrived_at = [700.0, 905.0]
+    story.clock.pass_(HOUR)
+    back = story.begin("run-3", BACK, parent=second)
+    story.answer(back, story.clock.now() - START + 60)
+    assert story.process(back) == "done"
+    found = record(story, first, second, back)
+    assert (found.outcome, goal(found, "rto_receive").achieved, goal(found, "rto_receive").judged) == ("", 760.0, "met")
+    told = goal(found, "rto_communicate", "staff")
+    assert told.achieved == round(raw(story.view(second), "step_finished", "tell") + 60, 1) and told.judged == "met"
+    assert [(d.by, d.result) for d in found.decisions][:2] == [("p2", "rejected"), ("p1", "approved")]
+    alone = record(story, first)
+    assert (alone.outcome, alone.met) == ("rejected", False)
+
+
+TELL_ONLY = """
+version: 1
+name: tell
+title: Only texts
+activation:
+  - {id: words, uses: notify, with: {audience: staff, template: hello, channels: [sms]}}
+"""
+
+
+def test_fourteen_texts_alone_make_no_switch_good(tmp_path: Path) -> None:
+    story = Story(tmp_path, outage=known(-60))
+    first = story.begin("run-1")
+    story.answer(first, 30, "reject", "p2")
+    assert story.process(first) == "failed"
+    second = story.begin("run-2", TELL_ONLY)
+    assert story.process(second) == "done"
+    found = record(story, first, second)
+    assert found.outcome == "rejected" and goal(found, "rto_receive").judged == "not-reached"
+    assert found.met is False
+
+
+@pytest.mark.parametrize(
+    ("outcome", "wanted", "met"),
+    [
+        ("completed", "met", True),
+        ("aborted", "void", False),
+        ("rejected", "void", False),
+        ("interrupted", "void", False),
+        ("failed", "met", True),
+    ],
+)
+def test_what_an_exercise_reached_that_came_to_nothing_does_not_count(outcome: Any, wanted: str, met: bool) -> None:
+    """A tabletop in which the decision was noted in time, and which was ended before its end."""
+    goals = (Objective("rto_receive", 3600.0),)
+    played = DrillRecord("drill-1", "tabletop", state="ended", outcome=outcome, objectives=goals)
+    reaches = ({"code": "rto_receive", "audience": "", "story_s": 120.0, "seq": 5},)
+    found = derive(Exercise(played, reaches=reaches), [], [], Context())
+    assert (found.objectives[0].achieved, found.objectives[0].judged, found.met) == (120.0, wanted, met)

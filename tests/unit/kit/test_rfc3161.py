@@ -15,7 +15,7 @@ from unit.deeds.tsa import POLICY, Authority, make_authority
 
 from bcp.kit.http import Http
 from bcp.kit.rfc3161 import NoStamp, _int, _oid, _tlv, answer, command, request, stamp, verify
-from bcp.store.standalone import der, parts, token_of
+from bcp.store.standalone_proof import der, parts, token_of
 
 DIGEST = hashlib.sha256(b"what is stamped").hexdigest()
 

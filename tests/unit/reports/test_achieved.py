@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from bcp.contracts.journal import RunRecord
+from bcp.contracts.journal import Effect, RunRecord
 from bcp.engine.state import RunState, StepState
 from bcp.engine.store import RunView
 from bcp.reports.achieved import achieved_times, first_mail, objectives
+from bcp.reports.reach import reached
 
 T0 = 1_769_100_000.0
 """The run starts."""
@@ -140,3 +141,18 @@ def test_an_old_plan_counts_from_what_its_steps_saw() -> None:
     found = view(step("look", 1, since=T0 - 30), switch(60))
     assert achieved_times(found)["switched_s"] == 90.0
     assert achieved_times(view(switch(60)))["counted_from"].startswith("the start of the run")
+
+
+def one_person(*keys: str, forecasts: int = 1) -> RunView:
+    """An audience of one, that is told by one message; what was taken by these keys of the ledger."""
+    forecast = {"audience": "staff", "people": 1, "messages": 1}
+    meta = {"plan": {"steps": [{"id": "tell", "phase": "activation", "forecasts": [forecast] * forecasts}]}}
+    taken = tuple(Effect(k, "tell", "settled", T0, T0, {"channel": "x"}, {"state": "sent"}) for k in keys)
+    record = RunRecord("run-1", meta, (), taken, "", "")
+    return RunView(record, RunState(steps={"tell": step("tell", 9, sent=1)}, status="done", started=T0), live=False)
+
+
+def test_a_page_tells_an_audience_of_one_as_it_tells_one_of_many() -> None:
+    assert reached(one_person("run-1/tell"))["staff"].at == T0 + 9
+    assert reached(one_person("run-1/tell/sms/ann"))["staff"].at == T0 + 9
+    assert reached(one_person("run-1/tell", forecasts=2))["staff"].at is None  # the text to the person was not taken
