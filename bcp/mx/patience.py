@@ -23,12 +23,12 @@ QUICK_S = 2.0
 async def read_patiently(read: Read, domains: Sequence[str], clock: Clock) -> list[Reading]:
     """What stands at each domain, in order. Only what failed for a moment is read again.
 
-    A host that cannot be reached at all is tried once more: a second way may be waiting for its turn.
+    A host that cannot be reached at all is tried twice more: a second way may be waiting for its turn.
     """
     began = clock.monotonic()
     found = await read(domains)
     for count, pause in enumerate(PAUSES_S):
-        again = [i for i, r in enumerate(found) if r.trouble.passing and (r.trouble is Trouble.SILENT or not count)]
+        again = [i for i, r in enumerate(found) if r.trouble.passing and (r.trouble is Trouble.SILENT or count < 2)]
         hangs = len(again) == len(found) and clock.monotonic() - began > QUICK_S
         wait = max([pause, *(found[i].retry_after_s for i in again)])
         if not again or hangs or wait > LONGEST_S:

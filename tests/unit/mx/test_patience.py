@@ -46,10 +46,10 @@ def test_a_host_that_asks_for_minutes_is_not_waited_for() -> None:
     assert found[0].problem and len(asked) == 1 and waited == 0.0
 
 
-def test_a_host_that_cannot_be_reached_is_tried_once_more_and_no_more() -> None:
+def test_a_host_that_cannot_be_reached_is_tried_twice_more_and_no_more() -> None:
     away = bad(trouble=Trouble.UNREACHABLE)
-    found, asked, _ = play([away], [away])
-    assert found == [away] and len(asked) == 2
+    found, asked, took = play([away], [away], [away])
+    assert found == [away] and len(asked) == 3 and took == 1.5
 
 
 @pytest.mark.parametrize("trouble", [t for t in Trouble if not t.passing and t is not Trouble.NONE])
