@@ -34,8 +34,8 @@ def advice(gone: Mapping[str, str], run: str) -> str:
     """What to do about it."""
     names = ", ".join(list(gone)[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
     return (
-        f"Mail of {names} does not go where this run put it. Pause what put it back: `bcp dns check` names the tool where "
-        f"it left marks. Then `bcp failback {run}`, and run the playbook again."
+        f"Mail of {names} does not go where this run put it. Pause what put it back: `bcp dns check` names the tool "
+        f"where it left marks. Then `bcp failback {run}`, and run the playbook again."
     )
 
 
