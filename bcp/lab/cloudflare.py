@@ -71,6 +71,11 @@ class CloudflareLab:
     url: str = ""
     _runner: web.AppRunner | None = None
 
+    @property
+    def changes(self) -> int:
+        """How many batches were applied."""
+        return self.batches
+
     def add(self, served: Zone, **more: Any) -> CloudflareZone:
         """Take a zone over, with the MX that it has."""
         zone = CloudflareZone(served, **more)

@@ -58,10 +58,13 @@ class Cloud(DnsSuite):
     def make_denied(self) -> Writer:
         return self.writer(READ_ONLY)
 
-    def writer(self, token: str, **more) -> CloudflareDns:
+    def settings(self, token: str, **more) -> CloudflareSettings:
         secret = self.secret(f"t{len(token)}{token[9]}", token)
         given = {"kind": "cloudflare", "token": secret, "api_url": self.lab.url, "timeout": "2s", **more}
-        return CloudflareDns("main", CloudflareSettings.model_validate(given), FakeClock(), {})
+        return CloudflareSettings.model_validate(given)
+
+    def writer(self, token: str, **more) -> CloudflareDns:
+        return CloudflareDns("main", self.settings(token, **more), FakeClock(), {})
 
     def zone(self, domain: str) -> CloudflareZone:
         return next(z for d, z in self.zones.items() if domain == d or domain.endswith("." + d))
