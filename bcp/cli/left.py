@@ -1,4 +1,4 @@
-"""What a run did not move, before everything else that is said of it."""
+"""What a run did not move, and what somebody put back, before everything else that is said of it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,22 @@ def left_text(found: Runs, view: RunView) -> str:
     return "\n".join(out)
 
 
+def back_text(view: RunView) -> str:
+    """Which domains somebody put back while the run holds, and what to do; empty: they stand."""
+    from bcp.engine.reverted import told
+
+    said = told(_put_back(view), view.id)
+    return "\n".join([render.paint(said[0], "warn"), render.wrap(said[1], "    ", "  ! ")]) if said else ""
+
+
+def _put_back(view: RunView) -> dict[str, str]:
+    from bcp.engine.reverted import reverted_in
+
+    return reverted_in(view.record.events) if view.status() == "holding" else {}
+
+
 def left_data(found: Runs, view: RunView) -> dict[str, Any]:
-    """The same for machines: ``left`` is empty where all that was planned was moved."""
+    """The same for machines: ``left`` is empty where all that was planned was moved, ``put_back`` where it stands."""
     left = _left(found, view)
     rows = [{"domain": x.domain, "state": x.state, "why": x.why, "step": x.step, "taken_up_by": x.since} for x in left]
-    return {"left": rows, "try_again": command(view, left)}
+    return {"left": rows, "try_again": command(view, left), "put_back": _put_back(view)}

@@ -108,6 +108,7 @@ def _dry(app: App, made: Plan) -> None:
 
 def go(app: App, made: Plan, *, hold: bool, quiet_result: bool = False) -> tuple[str, Ending]:
     """Run a plan and show it live; its result too, unless it went well and ``quiet_result``."""
+    from bcp.deeds.left import with_left
     from bcp.deeds.run import start
 
     timeline = Timeline(app.clock.now())
@@ -124,7 +125,7 @@ def go(app: App, made: Plan, *, hold: bool, quiet_result: bool = False) -> tuple
         timeline.close()
     if not quiet_result or ending.code:
         result(run_id, ending)
-    return run_id, ending
+    return run_id, with_left(app.running.runs, run_id, ending)
 
 
 def result(run_id: str, ending: Ending) -> None:
@@ -132,9 +133,10 @@ def result(run_id: str, ending: Ending) -> None:
     from bcp.cli.common import runs
     from bcp.cli.left import left_data, left_text
     from bcp.cli.status_view import status_data
+    from bcp.deeds.left import with_left
 
     found = runs()
-    view = found.view(run_id)
+    view, ending = found.view(run_id), with_left(found, run_id, ending)
     data = {**status_data(view), **left_data(found, view)} if render.OUT.json else {}
     left = left_text(found, view)
     text = (f"{left}\n\n" if left else "") + f"{run_id} {render.outcome(ending.status, ending.reason)}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bcp.cli import render
 from bcp.cli.common import basics, runs
 from bcp.cli.drain_view import drains_of
-from bcp.cli.left import left_data, left_text
+from bcp.cli.left import back_text, left_data, left_text
 from bcp.incident.standing import stuck
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Missing
@@ -50,9 +50,8 @@ def show(run: str = "last", *, everything: bool = False, timeline: bool = False)
 
 
 def _first(found: Runs, view: RunView) -> str:
-    """What a run did not move stands before all else."""
-    left = left_text(found, view)
-    return f"{left}\n\n" if left else ""
+    """What a run did not move, and what somebody put back, stands before all else."""
+    return "".join(f"{text}\n\n" for text in (back_text(view), left_text(found, view)) if text)
 
 
 def _whole(found: Runs, *, timeline: bool) -> None:

@@ -309,6 +309,7 @@ class _Starter:
 
     async def start(self) -> int:
         """Plan and run, as an automatic run: a person still has to approve, unless one did so in advance."""
+        from bcp.deeds.left import with_left
         from bcp.deeds.plan import make_plan, request_for
         from bcp.deeds.run import start
 
@@ -322,7 +323,8 @@ class _Starter:
             render.say(f"Run {run_id}")
 
         plan = await make_plan(app, request_for(app, loaded, inputs={}, automatic=True))
-        run_id, ending = await start(app, plan, listener=timeline, hold=self.hold, started=started)
+        run_id, ended = await start(app, plan, listener=timeline, hold=self.hold, started=started)
+        ending = with_left(app.running.runs, run_id, ended)
         timeline.close()
         render.emit(
             "bcp.status/1",

@@ -89,6 +89,8 @@ class Reading:
     """Name servers that the host gave this zone, where its interface says so: the delegation must name them."""
     hosts: tuple[tuple[str, MxSet | None], ...] = ()
     """Where several hosts serve the zone and do not have the same: what each of them has. ``mx`` is one of them."""
+    retry_after_s: float = 0.0
+    """When the host may be asked again, where it says *not now* (``SILENT``) and names a time."""
     detour: str = ""
     """It was read by the host's second way, and a change goes by it: which, and why not by the first."""
 

@@ -88,6 +88,17 @@ def kept_domains(view: RunView) -> tuple[str, ...]:
     return tuple(d for d in map(str, view.plan["domains"]) if d not in gone)
 
 
+def exit_code(code: int, left: Iterable[Left]) -> int:
+    """The exit code of a process whose run did what it could: 0 only where nothing is left for a person to do.
+
+    4: nobody knows of a domain where its mail goes. 1: a domain surely did not move, and no later run took it up.
+    """
+    rows = list(left)
+    if code or all(x.known and x.since for x in rows):
+        return code
+    return 1 if all(x.known for x in rows) else 4
+
+
 def headline(left: Iterable[Left], total: int) -> str:
     """One line: how many of how many were not moved, and how many of those nobody knows of."""
     rows = list(left)

@@ -49,6 +49,10 @@ class CloudflareZone:
         """Without the final dot."""
         return self.served.name.to_text().rstrip(".")
 
+    def shown(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {"id": self.id, "name": self.name, "status": self.status, "type": self.type, "paused": False}
+
 
 @dataclass
 class CloudflareLab:
@@ -66,6 +70,11 @@ class CloudflareLab:
     calls: list[tuple[str, str]] = field(default_factory=list)
     url: str = ""
     _runner: web.AppRunner | None = None
+
+    @property
+    def changes(self) -> int:
+        """How many batches were applied."""
+        return self.batches
 
     def add(self, served: Zone, **more: Any) -> CloudflareZone:
         """Take a zone over, with the MX that it has."""
@@ -103,6 +112,7 @@ class CloudflareLab:
         app = web.Application()
         app.router.add_get("/client/v4/user/tokens/verify", self._guarded(self._verify))
         app.router.add_get("/client/v4/zones", self._guarded(self._list_zones))
+        app.router.add_get("/client/v4/zones/{zone}", self._guarded(self._one_zone))
         app.router.add_get("/client/v4/zones/{zone}/dns_records", self._guarded(self._list_records))
         app.router.add_post("/client/v4/zones/{zone}/dns_records/batch", self._guarded(self._batch))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
@@ -142,8 +152,10 @@ class CloudflareLab:
             raise SaysNo(400, 1003, "per_page is out of range")
         name = request.query.get("name", "")
         found = [z for z in self.zones if not name or z.name == name]
-        rows = [{"id": z.id, "name": z.name, "status": z.status, "type": z.type, "paused": False} for z in found]
-        return _page(rows, int(request.query.get("page", "1")), size)
+        return _page([z.shown() for z in found], int(request.query.get("page", "1")), size)
+
+    async def _one_zone(self, request: web.Request, right: str) -> web.Response:
+        return _good(self._zone(request).shown())
 
     async def _list_records(self, request: web.Request, right: str) -> web.Response:
         zone = self._zone(request)

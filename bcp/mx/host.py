@@ -27,8 +27,9 @@ from bcp.contracts.dns_writer import (
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid, Permanent, Refused, Transient
 from bcp.kit.pace import Pace
-from bcp.mx.outcome import check_order, check_reading, decide, may_resend, still_old
+from bcp.mx.outcome import awaited, check_order, check_reading, decide, may_resend, mixture, put_back
 from bcp.mx.pace import paced
+from bcp.mx.patience import read_patiently
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,12 +43,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 READ_AGAIN_S = 0.05
 """First pause between two reads back; it doubles up to a second."""
-ASK_AGAIN_S = 0.5
-"""Pause before a host that gave a passing error, such as one 502, is read once more."""
-PROVE_AGAIN_S = 1.0
-"""Pause before a proof is asked for once more of a host that could not say it, though it can: it was busy."""
-QUICK_S = 2.0
-"""One that took longer than this to fail is not asked again: it hangs."""
+PROVE_AGAIN_S = (1.0, 2.0)
+"""Pauses before a proof is asked for again of a host that could not say it, though it can: it was busy."""
+PENDING_S = 60.0
+"""So long an accepted change may take to show, while the host says that it is still carrying it out."""
 THROTTLE_S = 60.0
 """Longest that one swap waits for a host that says *not now*, over all its tries."""
 THROTTLE_TRIES = 4
@@ -121,23 +120,11 @@ class Host:
         """What stands where it is written, in order. A fault of the back end is a reading's problem."""
         if not domains:
             return []
-        found = await self._read_twice(domains)
+        found = await read_patiently(lambda some: paced(self._pace, some, 1, self._read), domains, self.clock)
         self._zones.update({r.domain: r.zone for r in found if r.zone})
         if self.capabilities.reads_back:
             return found
         return await self._as_served(found)
-
-    async def _read_twice(self, domains: Sequence[str]) -> list[Reading]:
-        """One passing error refuses no plan: what failed quickly is read once more."""
-        began = self.clock.monotonic()
-        found = await paced(self._pace, domains, 1, self._read)
-        again = [i for i, r in enumerate(found) if r.trouble.passing]
-        if not again or self.clock.monotonic() - began > QUICK_S:
-            return found
-        await self.clock.sleep(ASK_AGAIN_S)
-        for i, fresh in zip(again, await paced(self._pace, [domains[i] for i in again], 1, self._read), strict=True):
-            found[i] = fresh
-        return found
 
     async def _read(self, domains: Sequence[str]) -> list[Reading]:
         found = await self._safely(self.writer.read(domains), len(domains), Reading)
@@ -159,12 +146,14 @@ class Host:
     async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
         """May we? Whatever goes wrong is *cannot say*, unless the host said no."""
         found = await paced(self._pace, orders, 1, self._prove) if orders else []
-        unsaid = [i for i, p in enumerate(found) if not p.allowed and p.permission == "cannot-say"]
-        if not unsaid or not self.capabilities.proves:
-            return found
-        await self.clock.sleep(PROVE_AGAIN_S)  # a host that is busy for a moment refuses no plan
-        for i, again in zip(unsaid, await paced(self._pace, [orders[i] for i in unsaid], 1, self._prove), strict=True):
-            found[i] = again
+        for pause in PROVE_AGAIN_S if self.capabilities.proves else ():
+            unsaid = [i for i, p in enumerate(found) if not p.allowed and p.permission == "cannot-say"]
+            if not unsaid:
+                break
+            await self.clock.sleep(pause)  # a host that is busy for a moment refuses no plan
+            fresh = await paced(self._pace, [orders[i] for i in unsaid], 1, self._prove)
+            for i, again in zip(unsaid, fresh, strict=True):
+                found[i] = again
         return found
 
     async def _prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
@@ -250,16 +239,15 @@ class Host:
         return [Sent(o.domain, state, "fault", message, hint) for o in orders]
 
     async def _settled(self, orders: Sequence[SwapOrder], sent: Sequence[Sent]) -> list[Reading]:
-        """Read back; where a change was accepted or lost and the old set still stands, read again for some seconds."""
+        """Read back; where a change was accepted or lost and does not show, read again for some seconds, and longer
+        while the host says that it is still carrying it out."""
         readings = await self.read([o.domain for o in orders])
-        deadline, pause = self.clock.monotonic() + self.settings.settle, READ_AGAIN_S
-        while self.clock.monotonic() < deadline:
-            late = [
-                i
-                for i, (o, s, now) in enumerate(zip(orders, sent, readings, strict=True))
-                if s.state in {SentState.ACCEPTED, SentState.LOST} and still_old(o, now)
-            ]
-            if not late:
+        began, pause = self.clock.monotonic(), READ_AGAIN_S
+        while late := [i for i, o in enumerate(orders) if awaited(o, sent[i], readings[i])]:
+            waited = self.clock.monotonic() - began
+            if waited >= self.settings.settle and not (
+                waited < PENDING_S and await self._pending([sent[i] for i in late])
+            ):
                 break
             await self.clock.sleep(pause)
             pause = min(1.0, pause * 2)
@@ -267,29 +255,50 @@ class Host:
                 readings[i] = fresh
         return readings
 
+    async def _pending(self, sent: Sequence[Sent]) -> set[str]:
+        """Domains whose accepted change the host is still carrying out, as it says."""
+        asked = [s for s in sent if s.change]
+        if not self.capabilities.reports_progress or not asked:
+            return set()
+        from bcp.contracts.dns_proof import Progress, Step
+
+        found = await self._safely(self.writer.progress(asked), len(asked), Progress)
+        told = [] if isinstance(found, BaseException) else found
+        return {p.domain for p in told if p.step is Step.PENDING}
+
     async def _look_again(self, orders: Sequence[SwapOrder], done: dict[int, Swap]) -> None:
-        """Without a compare-and-swap another writer may have come a moment later: whoever was overwritten is told."""
+        """Without a compare-and-swap another writer may have come a moment later: whoever was overwritten is told, and
+        a mixture of both sets is taken apart again."""
         mine = [i for i, s in done.items() if s.state is SwapState.APPLIED]
-        if not mine:
-            return
-        await self.clock.sleep(self.settings.settle)
-        for i, now in zip(mine, await self.read([orders[i].domain for i in mine]), strict=True):
-            sent = Sent(orders[i].domain, SentState.ACCEPTED, message=done[i].message, change=done[i].change)
-            done[i] = decide(orders[i], sent, now)
+        if mine:
+            await self.clock.sleep(self.settings.settle)
+            for i, now in zip(mine, await self.read([orders[i].domain for i in mine]), strict=True):
+                sent = Sent(orders[i].domain, SentState.ACCEPTED, message=done[i].message, change=done[i].change)
+                done[i] = decide(orders[i], sent, now)
+        mixed = {i: o for i, s in done.items() if (o := mixture(orders[i], s)) is not None}
+        if mixed:
+            await self._unmix(mixed, done)
+
+    async def _unmix(self, mixed: Mapping[int, SwapOrder], done: dict[int, Swap]) -> None:
+        """Leave the other party's whole set: ours is what came between."""
+        readings = await self.read([o.domain for o in mixed.values()])
+        still = {
+            i: replace(o, token=r.token)
+            for (i, o), r in zip(mixed.items(), readings, strict=True)
+            if o.old.same(r.mx) and not r.problem
+        }
+        if still:
+            await self._send(list(still.values()))
+        after = await self.read([o.domain for o in mixed.values()])
+        for (i, order), now in zip(mixed.items(), after, strict=True):
+            done[i] = put_back(done[i], order, now)
 
     async def _with_progress(self, swaps: list[Swap]) -> list[Swap]:
         """Where the host says that a change is not yet at all its servers, the swap says so too.
 
         Nothing waits for it: the authoritative servers are asked anyway, and what they serve is what counts.
         """
-        asked = [Sent(s.domain, SentState.ACCEPTED, change=s.change) for s in swaps if s.change]
-        if not self.capabilities.reports_progress or not asked:
-            return swaps
-        from bcp.contracts.dns_proof import Progress, Step
-
-        found = await self._safely(self.writer.progress(asked), len(asked), Progress)
-        told = [] if isinstance(found, BaseException) else found
-        late = {p.domain for p in told if p.step is Step.PENDING}
+        late = await self._pending([Sent(s.domain, SentState.ACCEPTED, change=s.change) for s in swaps if s.change])
         said = "the host is still carrying it to its servers"
         return [s._replace(message=said) if s.domain in late and not s.message else s for s in swaps]
 

@@ -26,10 +26,8 @@ from bcp.contracts.dns import (
     Trouble,
     Warmth,
 )
-from bcp.mx.outcome import SETTLE_HINT
+from bcp.mx.outcome import MIXED, SETTLE_HINT, unreadable
 
-MIXED = "mixed"
-"""Code of a swap after which some hosts of the zone have the new MX and others have not."""
 DONE = frozenset({SwapState.APPLIED, SwapState.ALREADY})
 GUARDS = (Guard.STRONG, Guard.WEAK, Guard.NONE)
 CHAINS = (Chain.BOGUS, Chain.SECURE, Chain.INSECURE, Chain.UNKNOWN)
@@ -108,7 +106,7 @@ def cannot_begin(order: SwapOrder, found: Reading) -> Swap | None:
     """Why an order is sent to none of the hosts; ``None``: it may be sent. Each host must have the old or the new
     set."""
     if found.problem:
-        return Swap(order.domain, SwapState.REFUSED, None, found.problem, "Nothing was sent.", "unreadable-now")
+        return unreadable(order.domain, found)
     wrong = [m for m in held(found) if not order.old.same(m) and not order.new.same(m)]
     if not wrong or found.cname:
         return None  # each host judges a CNAME by itself

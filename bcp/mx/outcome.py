@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from bcp.contracts.dns_writer import Capabilities, Guard, Reading, Sent, SentState, Swap, SwapOrder, SwapState
+from bcp.contracts.dns_writer import (
+    Capabilities,
+    Guard,
+    Reading,
+    Sent,
+    SentState,
+    Swap,
+    SwapOrder,
+    SwapState,
+    Trouble,
+)
 from bcp.contracts.mx import MxSet
+from bcp.kernel.units import format_duration
 
 PASSING = frozenset({"throttled", "unreachable", "silent", "unreadable-now"})
 """Codes of a refusal that may be over in a moment: nothing was changed, and the same order may be sent again later."""
 
+MIXED = "mixed"
+"""Code of an end in which records of two parties, or different sets at two hosts, stand side by side."""
+_UNREADABLE = {
+    Trouble.NO_ZONE: "zone",
+    Trouble.TWO_ZONES: "two-zones",
+    Trouble.NOT_ALLOWED: "credential",
+}
 SETTLE_HINT = "Read the MX at the host, then `bcp settle`."
 
 
@@ -33,7 +51,7 @@ def check_order(order: SwapOrder, capabilities: Capabilities) -> Swap | None:
 def check_reading(order: SwapOrder, fresh: Reading) -> Swap | None:
     """For hosts whose write needs a token: does the fresh reading still show what the plan saw? ``None``: yes."""
     if fresh.problem:
-        return Swap(order.domain, SwapState.REFUSED, None, fresh.problem, "Nothing was sent.", "unreadable-now")
+        return unreadable(order.domain, fresh)
     if fresh.cname:
         return _alias(order, fresh)
     if order.new.equal(fresh.mx) and fresh.wildcard is None:
@@ -41,6 +59,47 @@ def check_reading(order: SwapOrder, fresh: Reading) -> Swap | None:
     if not order.old.same(fresh.mx) or bool(order.wildcard) is not (fresh.wildcard is not None):
         return _conflict(order, fresh.mx)
     return None
+
+
+def unreadable(domain: str, fresh: Reading) -> Swap:
+    """It could not be read, so that nothing was sent. The code says whether that may be over in a moment."""
+    code = _UNREADABLE.get(fresh.trouble, "unreadable-now" if fresh.trouble.passing else "unreadable")
+    return Swap(domain, SwapState.REFUSED, None, fresh.problem, "Nothing was sent.", code)
+
+
+def awaited(order: SwapOrder, sent: Sent, now: Reading) -> bool:
+    """Was a change accepted or lost that does not show yet: the old set stands, or it cannot be read for a moment?"""
+    asked = sent.state in {SentState.ACCEPTED, SentState.LOST}
+    return asked and (still_old(order, now) or (bool(now.problem) and now.trouble.passing))
+
+
+def mixture(order: SwapOrder, swap: Swap) -> SwapOrder | None:
+    """Where our records stand beside those of somebody who wrote in the same moment: the order that takes ours out
+    again and leaves the other's whole set. ``None``: it is no mixture.
+
+    A host without a compare-and-swap can make one: what was added between our reading and our batch survives it.
+    """
+    if swap.state is not SwapState.CONFLICT or swap.found is None or not swap.change:
+        return None
+    ours, there = set(order.new.hosts), set(swap.found.hosts)
+    before = set() if order.wildcard else set(order.old.hosts)
+    if not ours < there:
+        return None
+    others = (there - ours) | before
+    if not others - before:
+        return None
+    return SwapOrder(order.domain, swap.found, MxSet(tuple(sorted(others)), order.old.ttl_s))
+
+
+def put_back(swap: Swap, order: SwapOrder, now: Reading) -> Swap:
+    """The end of a swap that ended in a mixture. ``order`` is what takes it apart, ``now`` what was read after that."""
+    ours = set(order.old.hosts) - set(order.new.hosts)
+    if now.mx is not None and not now.problem and not ours & set(now.mx.hosts):
+        text = f"somebody else wrote it in the same moment; our records were taken out again, {now.mx} stands there"
+        return swap._replace(found=now.mx, message=text)
+    text = f"somebody else wrote it in the same moment, and now records of both stand there: {now.mx or order.old}"
+    hint = f"Set {order.domain} by hand to what is meant: {order.new} is the other's set."
+    return swap._replace(state=SwapState.UNKNOWN, message=text, hint=hint, code=MIXED)
 
 
 def decide(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
@@ -130,6 +189,13 @@ def _alias(order: SwapOrder, now: Reading) -> Swap:
 
 
 def _refused(order: SwapOrder, sent: Sent, found: MxSet | None) -> Swap:
-    code = "throttled" if sent.state is SentState.THROTTLED else sent.code
-    message = sent.message or ("the host asks us to wait" if code == "throttled" else "the host refuses this change")
-    return Swap(order.domain, SwapState.REFUSED, found, message, sent.hint, code)
+    if sent.state is SentState.THROTTLED:
+        wait = f" for {format_duration(sent.retry_after_s)}" if sent.retry_after_s >= 1 else ""
+        message = sent.message or f"the host asks us to wait{wait}"
+        if wait and sent.message:
+            message = f"{sent.message}, for {format_duration(sent.retry_after_s)}"
+        hint = sent.hint or "Nothing was changed. Try again after that time."
+        return Swap(order.domain, SwapState.REFUSED, found, message, hint, "throttled")
+    return Swap(
+        order.domain, SwapState.REFUSED, found, sent.message or "the host refuses this change", sent.hint, sent.code
+    )

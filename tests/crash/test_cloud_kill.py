@@ -16,13 +16,27 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from unit.plugins.dns import test_azure, test_google, test_route53
+from unit.plugins.dns import test_azure, test_cloudflare, test_google, test_route53
 
 from bcp.contracts.dns import SwapOrder, SwapState
 
 KILLS = int(os.environ.get("BCP_KILLS", "8"))
 DOMAIN = "two.test"
-STAGES = {"route53": test_route53.Route53, "azure": test_azure.Azure, "google": test_google.Google}
+
+
+class Cloudflare(test_cloudflare.Cloud):
+    """The same stage, spoken to as the others are."""
+
+    __test__ = False
+
+    def settings(self, who: str, **more):
+        return super().settings(test_cloudflare.GOOD, settle="200ms", **more)
+
+    def there(self, zone, domain):
+        return self.run(self.served(domain))
+
+
+STAGES = {"cloudflare": Cloudflare, "route53": test_route53.Route53, "azure": test_azure.Azure, "google": test_google.Google}
 pytestmark = pytest.mark.slow
 
 

@@ -115,7 +115,7 @@ def test_the_others_stay_where_they_were_moved_and_it_is_said_which_was_not(worl
     folder, server = world
     ended = run(folder, "three")
     assert [mx(server, n) for n in NAMES] == ["10 relay.out.test.", "5 somebody.else.test.", "10 relay.out.test."]
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.returncode == 1, ended.stdout + ended.stderr
     said = ended.stdout + ended.stderr
     assert (
         "2 of 3 domain(s) switched" in said
@@ -136,8 +136,9 @@ def test_those_that_did_not_move_are_tried_again_by_the_one_command_while_the_fi
     """It holds what it moved and no more: its way back leaves alone what the second run moved."""
     folder, server = world
     first = bcp(folder, "run", "holding", "--yes", "--no-hold", "--output", "json")
-    assert first.returncode == 0, first.stdout + first.stderr
+    assert first.returncode == 1, first.stdout + first.stderr
     data = json.loads(first.stdout)
+    assert data["exit_code"] == 1
     assert data["status"] == "holding" and [(x["domain"], x["state"]) for x in data["left"]] == [
         ("two.test", "conflict")
     ]

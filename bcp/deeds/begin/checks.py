@@ -13,6 +13,7 @@ Answers = Mapping[str, Any]
 Check = Callable[[str, Answers], Any]
 
 _REFERENCE = re.compile(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|keyring:[^/]+/.+)$")
+_CREDENTIAL = re.compile(r"(token|secret|passw\w*|key)$", re.IGNORECASE)
 _ADDRESS = re.compile(r"^[^@\s,;<>]+@[^@\s,;<>]+$")
 
 
@@ -111,6 +112,27 @@ def secret(given: str, answers: Answers) -> str:
             "It was not kept"
         )
     return given
+
+
+def class_path(given: str, answers: Answers) -> str:
+    """A provider's class with its package, as an octoDNS file names it."""
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", given):
+        raise ValueError("class: of your octoDNS file is wanted, such as octodns_powerdns.PowerDnsProvider")
+    return given
+
+
+def arguments(given: str, answers: Answers) -> dict[str, str]:
+    """``name=value`` pairs of a provider's section. What looks like a secret must be a reference, and is not
+    repeated."""
+    out: dict[str, str] = {}
+    for word in words(given):
+        name, given_, value = word.partition("=")
+        if not given_ or not name.isidentifier() or not value:
+            raise ValueError("pairs are wanted, such as: host=192.0.2.53 api_key=env:POWERDNS_API_KEY")
+        if _CREDENTIAL.search(name):
+            secret(value, answers)
+        out[name] = value
+    return out
 
 
 def mailbox(given: str, answers: Answers) -> str:

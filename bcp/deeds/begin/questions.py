@@ -107,7 +107,7 @@ def _mail(kinds: tuple[str, ...]) -> Iterator[Question]:
     at, token = _at("cloudflare"), _secret("CLOUDFLARE_API_TOKEN")
     yield q("cloudflare_token", "Where the API token is", checks.secret, "Zone: DNS: Edit", default=token, when=at)
     yield q("cloudflare_api", "Address of the API", checks.url, silent=True, when=at)
-    yield from (*_route53(), *_azure(), *_google())
+    yield from (*_route53(), *_azure(), *_google(), *_octodns())
     at = _at("manual")
     yield q(
         "registrar", "Whose form records are entered in", checks.text, "such as: IONOS", default=_registrar, when=at
@@ -159,6 +159,14 @@ def _google() -> Iterator[Question]:
     key = _fixed("file:secrets/google.json")
     yield q("google_key", "Where the key (JSON) is", checks.secret, default=key, when=by("key"))
     yield q("google_api", "Address of Cloud DNS' API", checks.url, silent=True, when=at)
+    yield q("google_metadata", "Metadata server with its port", checks.endpoint, silent=True, when=at)
+
+
+def _octodns() -> Iterator[Question]:
+    q, at, why = Question, _at("octodns"), "class: of your octoDNS file, such as octodns_powerdns.PowerDnsProvider"
+    yield q("octodns_class", "Which octoDNS provider", checks.class_path, why, needed=True, when=at)
+    why = "name=value with blanks between, secrets by reference: host=192.0.2.53 api_key=env:POWERDNS_API_KEY"
+    yield q("octodns_arguments", "What its section holds beside class:", checks.arguments, why, when=at)
 
 
 def _by(key: str, at: Callable[[Answers], bool]) -> Callable[..., Callable[[Answers], bool]]:

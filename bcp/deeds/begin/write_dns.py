@@ -70,7 +70,15 @@ def _azure(a: Mapping[str, Any]) -> list[str]:
 
 
 def _google(a: Mapping[str, Any]) -> list[str]:
-    return _given(a, project="google_project", credentials="google_key", endpoint="google_api")
+    out = _given(a, project="google_project", credentials="google_key", endpoint="google_api")
+    return [*out, *_given(a, metadata_host="google_metadata")]
+
+
+def _octodns(a: Mapping[str, Any]) -> list[str]:
+    """Numbers stand there as numbers: providers take what octoDNS' own files would give them."""
+    given = (a.get("octodns_arguments") or {}).items()
+    rows = [f"      {name}: {value if value.isdecimal() else quoted(value)}" for name, value in given]
+    return ["    provider:", f"      class: {a['octodns_class']}", *rows]
 
 
 def _manual(a: Mapping[str, Any]) -> list[str]:
@@ -84,4 +92,5 @@ _OF: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "azure": _azure,
     "google": _google,
     "manual": _manual,
+    "octodns": _octodns,
 }

@@ -30,9 +30,9 @@ from bcp.mx.away import not_planned, out_of_reach, unread, without
 from bcp.mx.by_hand import requested
 from bcp.mx.converge import Seen, converge
 from bcp.mx.facts import Way
-from bcp.mx.joined import MIXED, held, names, replaced
+from bcp.mx.joined import held, names, replaced
 from bcp.mx.many import elsewhere, least_seconds, swap_all
-from bcp.mx.outcome import PASSING, SETTLE_HINT
+from bcp.mx.outcome import MIXED, PASSING, SETTLE_HINT
 from bcp.mx.read import gather, read_all
 from bcp.mx.rules import judge, readable
 from bcp.mx.signed_after import bogus_after, signed_in

@@ -6,10 +6,8 @@ There is no compare-and-swap: the records are read, deleted by their ids (an id 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -17,28 +15,20 @@ from pydantic import Field
 from bcp.contracts.dns import (
     Capabilities,
     Guard,
+    MxSet,
     Permission,
-    Progress,
     Proof,
-    Reading,
     Sent,
     SentState,
-    Step,
     SwapOrder,
-    Trouble,
-    Warmth,
-    Wildcard,
-    Writer,
 )
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
-from bcp.kit.at_once import AtOnce
 from bcp.kit.pace import Window
-from bcp.plugins.vendors.cloudflare import Cloudflare, End, Told
+from bcp.plugins.vendors.cloudflare import Cloudflare, not_cloudflare
 from bcp.plugins.vendors.cloudflare_records import (
-    GONE,
-    ZoneAt,
+    accepted,
     ends,
     is_at,
     is_called,
@@ -46,26 +36,18 @@ from bcp.plugins.vendors.cloudflare_records import (
     post_of,
     remarks,
     rows,
-    said,
-    sent_of,
-    sentence,
     set_of,
-    trouble_of,
-    unread,
     zone_of,
 )
+from bcp.plugins.vendors.hosted import Fault, Hosted, There, ZoneAt
 
-NO_RECORDS = json.dumps([])
-"""What a reading without a record of its own has as its token."""
 NOBODY = "0" * 32
 """An id that no record has."""
-PAGE = "100"
+PAGE, ZONES_PAGE = "100", "50"
 MAX_PAGES = 100
-AT_ONCE = 4
 CALLS, CALLS_S = 1_150, 300.0
 """A user has 1,200 calls in five minutes, and is shut out for five more after that. The rest is for the dashboard and
 whatever else the token's owner runs."""
-SHADOWED = frozenset({"A", "AAAA", "TXT"})
 
 
 class CloudflareSettings(DnsSettings):
@@ -83,29 +65,18 @@ class CloudflareSettings(DnsSettings):
     """Another base URL, for tests."""
 
 
-@dataclass(frozen=True, slots=True)
-class There:
-    """All records of one name, or why they could not be read."""
-
-    records: tuple[Mapping[str, Any], ...] = ()
-    told: Told = field(default_factory=lambda: Told(End.GOOD))
-
-    def of(self, kind: str) -> list[Mapping[str, Any]]:
-        """Those of one type."""
-        return [r for r in self.records if r["type"] == kind]
-
-
-class CloudflareDns(Writer):
+class CloudflareDns(Hosted):
     """The back end."""
 
+    vendor = "at Cloudflare"
+    max_ttl_s = 86_400
+
     def __init__(self, name: str, settings: CloudflareSettings, clock: Clock, zones: Mapping[str, str], /) -> None:
-        self.name, self.settings, self._named = name, settings, dict(zones)
-        self._clock = clock
+        super().__init__(name, clock, zones)
+        self.settings = settings
         self._api = Cloudflare(
             settings.token, pace=Window(clock, CALLS, CALLS_S), api_url=settings.api_url, timeout_s=settings.timeout
         )
-        self._zones: dict[str, ZoneAt] = {}
-        self._at_once = AtOnce(AT_ONCE)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -114,7 +85,7 @@ class CloudflareDns(Writer):
             guard=Guard.WEAK,
             atomic=False,
             min_ttl_s=self.settings.min_ttl,
-            max_ttl_s=86_400,
+            max_ttl_s=self.max_ttl_s,
             uses_token=True,
             proves=False,
             calls_a_zone=5,
@@ -123,154 +94,97 @@ class CloudflareDns(Writer):
             paces=True,
         )
 
-    @property
-    def servers(self) -> tuple[str, ...]:
-        """Cloudflare's servers stand in the NS records."""
-        return ()
-
-    async def warm(self, domains: Sequence[str]) -> Warmth:
-        """Zone ids, and when the token ends."""
-        zones = await self._all(domains, self._zone)
-        verified = await self._api.get("/user/tokens/verify")
-        until = ends(verified.result) if verified.good else None
-        problems = {d: z.problem for d, z in zip(domains, zones, strict=True) if z.problem}
-        return Warmth({d: z.id for d, z in zip(domains, zones, strict=True) if z.id}, until, problems)
-
-    async def _all(self, things: Sequence[Any], work: Any) -> list[Any]:
-        """``work`` for each, some at once, in order."""
-
-        async def one(thing: Any) -> Any:
-            async with self._at_once.here:
-                return await work(thing)
-
-        return await asyncio.gather(*(one(t) for t in things))
-
-    # -- zones ---------------------------------------------------------------------------------------------------
-
-    async def _zone(self, domain: str) -> ZoneAt:
-        """The zone of a domain: what was found stays known, what was not is asked again."""
-        if domain not in self._zones or not self._zones[domain].id:
-            self._zones[domain] = await self._find(domain)
-        return self._zones[domain]
-
-    async def _find(self, domain: str) -> ZoneAt:
-        labels = domain.split(".")
-        named = self._named.get(domain, "")
-        for candidate in [named] if named else [".".join(labels[i:]) for i in range(len(labels) - 1)]:
-            if candidate in self.settings.zone_ids:
-                return ZoneAt(self.settings.zone_ids[candidate], candidate)
-            told = await self._api.get("/zones", {"name": candidate, "per_page": "50"})
-            if not told.good:
-                return ZoneAt(problem=sentence(told), trouble=trouble_of(told))
-            found = [z for z in rows(told.result) if is_called(z, candidate)]
-            if found:
-                return zone_of(candidate, found)
-        return ZoneAt(problem=f"this token sees no zone for {domain} at Cloudflare", trouble=Trouble.NO_ZONE)
+    async def _ends(self) -> float | None:
+        """When the token ends. A token that cannot be asked about itself may do its work all the same."""
+        try:
+            return ends((await self._api.get("/user/tokens/verify")).result)
+        except Fault:
+            return None
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    async def read(self, domains: Sequence[str]) -> list[Reading]:
-        """What the API has at each name: MX, CNAME, and a wildcard where the name itself has nothing."""
-        return await self._all(domains, self._read)
+    async def _zones_called(self, name: str) -> list[ZoneAt]:
+        """Zones of this name, however many pages; or the one that the settings name."""
+        if name in self.settings.zone_ids:
+            return [await self._pinned(name, self.settings.zone_ids[name])]
+        found = await self._list("/zones", {"name": name, "per_page": ZONES_PAGE})
+        same = [z for z in found if is_called(z, name)]
+        return [zone_of(name, same[0])] if len(same) == 1 else [ZoneAt(str(z["id"]), name) for z in same]
 
-    async def _read(self, domain: str) -> Reading:
-        zone = await self._zone(domain)
-        if not zone.id:
-            return Reading(domain, "", None, problem=zone.problem, trouble=zone.trouble)
-        there = await self._records(zone, domain)
-        if not there.told.good:
-            return Reading(domain, zone.name, None, problem=sentence(there.told), trouble=trouble_of(there.told))
-        if not there.records and domain != zone.name:
-            return await self._wildcard(domain, zone)
-        cname = next((str(r.get("content", "")) for r in there.of("CNAME")), "")
+    async def _pinned(self, name: str, ident: str) -> ZoneAt:
+        """The zone of an id, compared with what it should be; as it is where the token may not look at zones."""
         try:
-            mx = set_of(there.of("MX"))
-        except ValueError as error:
-            text = f"Cloudflare shows an MX that is none: {error}"
-            return Reading(domain, zone.name, None, problem=text, trouble=Trouble.ERROR)
-        token = json.dumps(sorted(str(r["id"]) for r in there.of("MX")))
-        return Reading(
-            domain, zone.name, mx, cname, token=token, name_servers=zone.name_servers, remarks=remarks(there.of("MX"))
-        )
+            zone = (await self._api.get(f"/zones/{ident}")).result
+        except Fault as fault:
+            if fault.code == "permission":
+                return ZoneAt(ident, name)
+            raise
+        if not isinstance(zone, Mapping):
+            raise not_cloudflare("no zone")
+        if not is_called(zone, name):
+            text = f"the zone {ident} at Cloudflare is {str(zone.get('name'))[:100]}, not {name}"
+            raise Fault(SentState.REFUSED, "zone", text, "Correct zone_ids: in bcp.yaml.")
+        return zone_of(name, zone)
 
-    async def _wildcard(self, domain: str, zone: ZoneAt) -> Reading:
-        """The name has nothing of its own: what the nearest wildcard above it gives (RFC 4592)."""
-        labels = domain.split(".")
-        for k in range(1, len(labels) - zone.name.count(".")):
-            owner = "*." + ".".join(labels[k:])
-            there = await self._records(zone, owner)
-            if not there.told.good:
-                return Reading(domain, zone.name, None, problem=sentence(there.told), trouble=trouble_of(there.told))
-            if there.of("MX"):
-                shadows = tuple(sorted({r["type"] for r in there.records} & SHADOWED))
-                return Reading(
-                    domain, zone.name, set_of(there.of("MX")), token=NO_RECORDS, wildcard=Wildcard(owner, shadows)
-                )
-        return Reading(domain, zone.name, None, token=NO_RECORDS, name_servers=zone.name_servers)
+    async def _at(self, zone: ZoneAt, name: str) -> There:
+        """Every record of exactly this name."""
+        records = [r for r in await self._records(zone, name) if is_at(r, name)]
+        mx = [r for r in records if r["type"] == "MX"]
+        cname = next((str(r.get("content", "")) for r in records if r["type"] == "CNAME"), "")
+        kinds = frozenset(str(r["type"]) for r in records)
+        return There(_whole(mx, name), _token(mx), cname, kinds, remarks=remarks(mx))
 
-    async def _records(self, zone: ZoneAt, name: str) -> There:
-        """Every record at exactly this name."""
-        found: list[Mapping[str, Any]] = []
+    async def _records(self, zone: ZoneAt, name: str) -> list[dict[str, Any]]:
+        return await self._list(f"/zones/{zone.id}/dns_records", {"name": name, "per_page": PAGE})
+
+    async def _list(self, path: str, asked: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Every row of a listing. Filters are not trusted: whoever asks looks at the rows."""
+        found: list[dict[str, Any]] = []
         for page in range(1, MAX_PAGES + 1):
-            asked = {"name": name, "per_page": PAGE, "page": str(page)}
-            told = await self._api.get(f"/zones/{zone.id}/dns_records", asked)
-            if not told.good:
-                return There(told=told)
+            told = await self._api.get(path, {**asked, "page": str(page)})
             if not isinstance(told.result, list):
-                return There(told=Told(End.LOST, message="Cloudflare's list of records is no list"))
-            found += [r for r in rows(told.result) if is_at(r, name)]
+                raise not_cloudflare("no listing")
+            found += rows(told.result)
             if page >= told.pages:
-                return There(tuple(found))
-        return There(told=Told(End.LOST, message=f"{name} has more records than are read"))
+                return found
+        raise Fault(SentState.REFUSED, "server", "Cloudflare's listing does not end")
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    async def swap(self, orders: Sequence[SwapOrder]) -> list[Sent]:
-        """Read, compare with what the token knows, and send one batch; each order once."""
-        return await self._all(orders, self._swap)
-
-    async def _swap(self, order: SwapOrder) -> Sent:
+    async def _send(self, zone: ZoneAt, order: SwapOrder) -> Sent:
+        """Read, compare with what the token knows, and send one batch."""
         domain = order.domain
-        zone = await self._zone(domain)
-        if not zone.id:
-            return unread(domain, zone.trouble, zone.problem)
-        if not self.settings.min_ttl <= order.new.ttl_s <= 86_400:
-            text = f"Cloudflare takes TTLs from {self.settings.min_ttl} to 86400 s, not {order.new.ttl_s}"
-            return Sent(domain, SentState.REFUSED, "ttl", text)
-        there = await self._records(zone, domain)
-        if not there.told.good:
-            return unread(domain, trouble_of(there.told), said(there.told), there.told)
-        records = there.of("MX")
-        if json.dumps(sorted(str(r["id"]) for r in records)) != order.token or (bool(records) is bool(order.wildcard)):
+        try:
+            records = [r for r in await self._records(zone, domain) if is_at(r, domain) and r["type"] == "MX"]
+        except Fault as fault:
+            return fault.before(domain)
+        if _token(records) != order.token or bool(records) is bool(order.wildcard):
             return Sent(domain, SentState.STALE, "stale")
         if records and not order.old.same(lenient(records)):
             return Sent(domain, SentState.STALE, "stale")
         deletes, posts = [{"id": r["id"]} for r in records], [post_of(domain, h, order.new) for h in order.new.hosts]
-        body = {"deletes": deletes, "posts": posts}
-        told = await self._api.post(f"/zones/{zone.id}/dns_records/batch", body)
-        return sent_of(order, told)
-
-    async def progress(self, sent: Sequence[Sent]) -> list[Progress]:
-        """The API has it at once; the servers follow within seconds and are asked by ours."""
-        return [Progress(s.domain, Step.DONE) for s in sent]
-
-    async def prove(self, orders: Sequence[SwapOrder]) -> list[Proof]:
-        """A delete of an id that nobody has: a *no* is sure; that the record is missing is no proof of a *yes*."""
-        return await self._all(orders, self._prove)
+        told = await self._api.post(f"/zones/{zone.id}/dns_records/batch", {"deletes": deletes, "posts": posts})
+        return accepted(order, told.result)
 
     async def _prove(self, order: SwapOrder) -> Proof:
-        domain, zone = order.domain, await self._zone(order.domain)
-        if not zone.id:
-            sure = zone.trouble in {Trouble.NO_ZONE, Trouble.TWO_ZONES, Trouble.NOT_ALLOWED}
-            return Proof(domain, Permission.NOT_ALLOWED if sure else Permission.CANNOT_SAY, zone.problem)
+        """The MX itself need not be read for it, which saves a call."""
+        try:
+            return await self._ask(await self._zone(order.domain), order, There())
+        except Fault as fault:
+            return fault.proof(order.domain)
+
+    async def _ask(self, zone: ZoneAt, order: SwapOrder, there: There) -> Proof:
+        """A delete of an id that nobody has: a *no* is sure; that the record is missing is no proof of a *yes*."""
+        domain = order.domain
         if proxied := await self._proxied(order, zone):
             hint = "Turn the proxy (orange cloud) off for this name: mail does not pass it."
             return Proof(domain, Permission.NOT_ALLOWED, f"{proxied} is proxied by Cloudflare", hint)
-        told = await self._api.post(f"/zones/{zone.id}/dns_records/batch", {"deletes": [{"id": NOBODY}]})
-        if told.end is End.CREDENTIAL:
-            return Proof(domain, Permission.NOT_ALLOWED, told.message, told.hint)
-        text = "Cloudflare has no way to show it without a change" if told.code == GONE else said(told)
-        return Proof(domain, Permission.CANNOT_SAY, text, told.hint)
+        try:
+            await self._api.post(f"/zones/{zone.id}/dns_records/batch", {"deletes": [{"id": NOBODY}]})
+        except Fault as fault:
+            if fault.state is not SentState.STALE:
+                return fault.proof(domain)
+        return Proof(domain, Permission.CANNOT_SAY, "Cloudflare has no way to show it without a change")
 
     async def _proxied(self, order: SwapOrder, zone: ZoneAt) -> str:
         """A host of the new set that is in this zone and behind the proxy; empty: none."""
@@ -278,13 +192,26 @@ class CloudflareDns(Writer):
             name = host.host.rstrip(".")
             if name.endswith("." + zone.name):
                 there = await self._records(zone, name)
-                if any(r.get("proxied") is True for r in there.records):
+                if any(r.get("proxied") is True and is_at(r, name) for r in there):
                     return name
         return ""
 
     async def close(self) -> None:
         """Let connections go."""
         await self._api.close()
+
+
+def _token(records: Sequence[Mapping[str, Any]]) -> str:
+    """The ids of these records: whoever adds or replaces one changes it, whoever edits in place does not."""
+    return json.dumps(sorted(str(r["id"]) for r in records))
+
+
+def _whole(records: Sequence[Mapping[str, Any]], name: str) -> MxSet | None:
+    try:
+        return set_of(records)
+    except ValueError as error:
+        text = f"Cloudflare shows an MX of {name} that is none: {error}"
+        raise Fault(SentState.REFUSED, "server", text) from error
 
 
 def policy(settings: CloudflareSettings, zones: Mapping[str, str], /) -> str:

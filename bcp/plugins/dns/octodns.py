@@ -32,6 +32,7 @@ from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.contracts.plugin import Around, Flaw
 from bcp.kernel.clock import Clock
 from bcp.kit.at_once import AtOnce
+from bcp.plugins.vendors.hosted import one_sentence
 from bcp.plugins.vendors.in_thread import in_thread
 from bcp.plugins.vendors.octodns_class import (
     DELETES_FIRST,
@@ -163,7 +164,8 @@ class OctoDns(Writer):
             text = f"{self.settings.path} gave no answer in {self._patience:g} s"
             return Reading(domain, "", None, problem=text, trouble=Trouble.SILENT)
         told = fault_of(error)
-        return Reading(domain, "", None, problem=told.message, trouble=told.trouble)
+        said = one_sentence(told.message, told.hint)
+        return Reading(domain, "", None, problem=said, trouble=told.trouble, retry_after_s=told.wait_s)
 
     def _populated(self, domain: str) -> tuple[str, Any, Any]:
         """The zone's name, its records (``None``: no such zone) and the provider. Runs in a thread; raises anything."""

@@ -1,4 +1,4 @@
-"""Cloudflare's API, version 4, by plain HTTP: every answer is one of a few typed outcomes.
+"""Cloudflare's API, version 4, by plain HTTP: every answer is a result or a ``Fault``.
 
 Source: https://developers.cloudflare.com/api/resources/dns/ . Nothing is sent twice: aiohttp repeats neither POST nor
 PATCH, and a GET changes nothing.
@@ -6,51 +6,36 @@ PATCH, and a GET changes nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
-from bcp.kernel.errors import InDoubt, Invalid, Permanent, Transient
+from bcp.contracts.dns import SentState
+from bcp.kernel.errors import BcpError, InDoubt, Invalid, Transient
 from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http, Reply, retry_after
+from bcp.plugins.vendors.hosted import Fault, of_ours
 
 API = "https://api.cloudflare.com/client/v4"
 CAP = 4_000_000
 """Bytes of one answer: a page of 100 records is far smaller."""
-
-
-class End(StrEnum):
-    """How one call ended."""
-
-    GOOD = "good"
-    REFUSED = "refused"
-    """Cloudflare said no: ``code`` and ``message``."""
-    CREDENTIAL = "credential"
-    """The token is not known, has ended, or may not do this."""
-    THROTTLED = "throttled"
-    NOT_SENT = "not-sent"
-    LOST = "lost"
-    """No answer that could be used: it may have been done."""
+WAIT_S = 5.0
+MOVED = frozenset({81044, 81057, 81058})
+"""Codes for a record that is not there any more, and for one that is there already: somebody wrote since the read."""
+ALIAS = frozenset({81053, 81054})
+"""Codes for a record beside a CNAME."""
+NO_TOKEN = frozenset({9109, 10000, 6003, 1000})
+"""Codes for a token that is none, has ended, or may not do this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What came of one call. ``result`` is untrusted: whoever uses it checks its shape."""
+    """A good answer. ``result`` is untrusted: whoever uses it checks its shape."""
 
-    end: End
     result: Any = None
     pages: int = 1
-    code: int = 0
-    message: str = ""
-    hint: str = ""
-    wait_s: float = 0.0
-
-    @property
-    def good(self) -> bool:
-        """Did it do what was asked?"""
-        return self.end is End.GOOD
 
 
 class Pace(Protocol):
@@ -68,24 +53,23 @@ class Cloudflare:
         self._http = Http(connections=8)
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Told:
-        """Read."""
+        """Read. Raises ``Fault``."""
         return await self._call("GET", path, params=params)
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Told:
-        """Write, once."""
+        """Write, once. Raises ``Fault``."""
         return await self._call("POST", path, body=body)
 
     async def _call(
         self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
     ) -> Told:
-        import json
-
+        headers = {"Authorization": f"Bearer {self._bearer()}", "Content-Type": "application/json"}
         await self._pace.turn()
         try:
             reply = await self._http.request(
                 method,
                 self._base + path,
-                headers={"Authorization": f"Bearer {self._bearer()}", "Content-Type": "application/json"},
+                headers=headers,
                 data=None if body is None else json.dumps(body),
                 params=params,
                 timeout_s=self._timeout_s,
@@ -93,17 +77,21 @@ class Cloudflare:
                 fresh=method != "GET",
             )
         except Transient as error:
-            return Told(End.NOT_SENT, message=error.message, hint=error.hint)
+            raise Fault(SentState.NOT_SENT, "unreachable", error.message, error.hint) from error
         except InDoubt as error:
-            return Told(End.LOST, message=error.message, hint=error.hint)
+            raise Fault(SentState.LOST, "silent", error.message) from error
         return told(reply)
 
     def _bearer(self) -> str:
-        """The token. Raises ``Permanent`` where it cannot be one."""
-        value = self._token.reveal().strip()
+        """The token. Raises ``Fault`` where it cannot be one."""
+        try:
+            value = self._token.reveal().strip()
+        except BcpError as error:
+            raise of_ours(error) or error from error
         if not value or not value.isascii() or not value.isprintable() or " " in value:
+            text = "the Cloudflare token is empty or holds characters that no token has"
             hint = f"Check {self._token.reference}: the token alone, without quotes."
-            raise Permanent("the Cloudflare token is empty or holds characters that no token has", hint=hint)
+            raise Fault(SentState.REFUSED, "credential", text, hint)
         return value
 
     async def close(self) -> None:
@@ -112,26 +100,49 @@ class Cloudflare:
 
 
 def told(reply: Reply) -> Told:
-    """What an HTTP answer means. Pure."""
+    """What a good answer holds. Raises ``Fault`` for every other. Pure."""
     if reply.status == 429:
         wait = retry_after(reply.headers)
-        return Told(End.THROTTLED, message="Cloudflare asks us to slow down", wait_s=wait if wait is not None else 5.0)
+        text = "Cloudflare asks us to slow down"
+        raise Fault(SentState.THROTTLED, "throttled", text, wait_s=WAIT_S if wait is None else wait)
     try:
         body = None if reply.cut else loads(reply.body)
     except Invalid:
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("success"), bool):
-        text = f"what answers ({reply.status}) is not Cloudflare's API"
-        return Told(End.LOST, message=text, hint="Is a proxy or a log-in page in between? Check api_url.")
-    code, message = _error(body)
+        raise not_cloudflare(reply.status)
     if body["success"] and 200 <= reply.status < 300:
-        return Told(End.GOOD, body.get("result"), _pages(body.get("result_info")))
-    if reply.status in {401, 403} or code in {9109, 10000, 6003, 1000}:
+        return Told(body.get("result"), _pages(body.get("result_info")))
+    raise _fault(reply.status, *_error(body))
+
+
+def not_cloudflare(what: object) -> Fault:
+    """An answer that is none of Cloudflare."""
+    hint = "Is a proxy or a log-in page in between? Check api_url:."
+    return Fault(SentState.LOST, "server", f"what answers ({what}) is not Cloudflare's API", hint)
+
+
+def _fault(status: int, code: int, message: str) -> Fault:
+    """What an error answer means."""
+    if status >= 500:  # whatever code it carries: it may have been done
+        return Fault(SentState.LOST, "server", f"Cloudflare failed ({status}): {message}")
+    if status in {401, 403} or code in NO_TOKEN:
         hint = "Make a token with Zone: DNS: Edit for this zone (dash.cloudflare.com/profile/api-tokens)."
-        return Told(End.CREDENTIAL, code=code, message=f"Cloudflare refuses the token: {message}", hint=hint)
-    if reply.status >= 500:
-        return Told(End.LOST, code=code, message=f"Cloudflare failed ({reply.status}): {message}")
-    return Told(End.REFUSED, code=code, message=message)
+        known = status == 401 or code == 1000
+        return Fault(
+            SentState.REFUSED,
+            "credential" if known else "permission",
+            f"Cloudflare refuses the token: {message}",
+            hint,
+        )
+    if code in MOVED:
+        return Fault(SentState.STALE, "stale", message)
+    if code in ALIAS:
+        hint = "An MX cannot stand beside a CNAME (RFC 1034 section 3.6.2)."
+        return Fault(SentState.REFUSED, "cname", message, hint)
+    if "email routing" in message.lower():
+        return Fault(SentState.REFUSED, "locked", message, "Turn Email Routing off for this zone: it owns the MX.")
+    return Fault(SentState.REFUSED, "server", f"Cloudflare refuses: {message}" + (f" ({code})" if code else ""))
 
 
 def _pages(info: Any) -> int:
@@ -150,4 +161,4 @@ def _error(body: Mapping[str, Any]) -> tuple[int, str]:
     if not isinstance(first, dict):
         return 0, "it says no, and not why"
     code, message = whole_number(first.get("code")), first.get("message")
-    return code or 0, str(message or "it says no, and not why")[:300]
+    return code or 0, " ".join(str(message or "it says no, and not why").split())[:300]

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bcp.contracts.dns import MxHost, MxSet, Sent, SentState, SwapOrder, Trouble
+from bcp.contracts.dns import MxHost, MxSet, Sent, SentState, SwapOrder
 from bcp.kernel.json_in import whole_number
 from bcp.kernel.names import host_name
-from bcp.plugins.vendors.cloudflare import End, Told
-from bcp.plugins.vendors.hosted import one_sentence
+from bcp.plugins.vendors.hosted import Fault, ZoneAt
 
 AUTOMATIC_TTL, AUTOMATIC_S = 1, 300
 """TTL 1 means *automatic*, which is 300 s (developers.cloudflare.com/dns/manage-dns-records/reference/ttl)."""
-GONE = 81044
-"""The record does not exist."""
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneAt:
-    """Where a domain is kept."""
-
-    id: str = ""
-    name: str = ""
-    problem: str = ""
-    trouble: Trouble = Trouble.NONE
-    name_servers: tuple[str, ...] = ()
 
 
 def rows(result: Any) -> list[dict[str, Any]]:
@@ -40,18 +25,16 @@ def is_called(zone: Mapping[str, Any], name: str) -> bool:
     return str(zone.get("name")).rstrip(".").lower() == name and isinstance(zone.get("id"), str)
 
 
-def zone_of(name: str, found: Sequence[Mapping[str, Any]]) -> ZoneAt:
-    """The one zone of this name that we may use, or why there is none."""
-    if len(found) > 1:
-        text = f"there are {len(found)} zones {name} at Cloudflare; say which: zone_ids: in bcp.yaml"
-        return ZoneAt(problem=text, trouble=Trouble.TWO_ZONES)
-    (zone,) = found
+def zone_of(name: str, zone: Mapping[str, Any]) -> ZoneAt:
+    """A zone as we may use it. Raises ``Fault`` for one in which a change is not what the world sees."""
     status, kind = zone.get("status", "active"), zone.get("type", "full")
     if status != "active" or kind != "full" or zone.get("paused") is True:
-        text = f"the zone {name} is {status}, {kind} at Cloudflare: what is changed there is not what the world sees"
-        return ZoneAt(problem=text, trouble=Trouble.ERROR)
+        how = "paused" if status == "active" and kind == "full" else f"{status}, {kind}"
+        text = f"the zone {name} is {how} at Cloudflare"
+        hint = "What is changed there is not what the world sees: finish its set-up, or name the right host."
+        raise Fault(SentState.REFUSED, "state", text, hint)
     names = zone.get("name_servers")
-    return ZoneAt(str(zone["id"]), name, name_servers=tuple(map(str, names)) if isinstance(names, list) else ())
+    return ZoneAt(str(zone["id"]), name, tuple(map(str, names)) if isinstance(names, list) else ())
 
 
 def remarks(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -104,60 +87,9 @@ def post_of(domain: str, host: MxHost, new: MxSet) -> dict[str, Any]:
     return {**record, "ttl": new.ttl_s, "proxied": False}
 
 
-def said(told: Told) -> str:
-    """A sentence for people."""
-    return told.message or f"Cloudflare answers: {told.end}"
-
-
-def sentence(told: Told) -> str:
-    """The same with what to do, for a reading, which has no room of its own for that."""
-    return one_sentence(said(told), told.hint)
-
-
-def trouble_of(told: Told) -> Trouble:
-    """The same for programs."""
-    return {
-        End.CREDENTIAL: Trouble.NOT_ALLOWED,
-        End.NOT_SENT: Trouble.UNREACHABLE,
-        End.LOST: Trouble.SILENT,
-        End.THROTTLED: Trouble.SILENT,
-    }.get(told.end, Trouble.ERROR)
-
-
-def unread(domain: str, trouble: Trouble, problem: str, told: Told | None = None) -> Sent:
-    """Before the batch the records are read; where that failed, nothing was sent."""
-    if told is not None and told.end is End.THROTTLED:
-        return Sent(domain, SentState.THROTTLED, "throttled", problem, retry_after_s=told.wait_s)
-    if trouble.passing:
-        return Sent(domain, SentState.NOT_SENT, str(trouble), problem)
-    codes = {Trouble.NO_ZONE: "zone", Trouble.TWO_ZONES: "zone", Trouble.NOT_ALLOWED: "credential"}
-    code = codes.get(trouble, "server")
-    return Sent(domain, SentState.REFUSED, code, problem, told.hint if told else "")
-
-
-def sent_of(order: SwapOrder, told: Told) -> Sent:
-    """What the answer to the batch means. It is believed only as far as reading back confirms it."""
-    domain = order.domain
-    if told.good:
-        return _accepted(order, told)
-    if told.end is End.THROTTLED:
-        return Sent(domain, SentState.THROTTLED, "throttled", told.message, retry_after_s=told.wait_s)
-    if told.end is End.NOT_SENT:
-        return Sent(domain, SentState.NOT_SENT, "unreachable", told.message, told.hint)
-    if told.end is End.LOST:
-        return Sent(domain, SentState.LOST, "silent", told.message, told.hint)
-    if told.end is End.CREDENTIAL:
-        return Sent(domain, SentState.REFUSED, "permission", told.message, told.hint)
-    if told.code == GONE:
-        return Sent(domain, SentState.STALE, "stale", told.message)
-    locked = "email routing" in told.message.lower()
-    hint = "Turn Email Routing off for this zone: it owns the MX." if locked else ""
-    return Sent(domain, SentState.REFUSED, "locked" if locked else "server", told.message, hint)
-
-
-def _accepted(order: SwapOrder, told: Told) -> Sent:
+def accepted(order: SwapOrder, told: Any) -> Sent:
     """Applied. What the batch says that it deleted is compared with what was read: an edit in place shows there."""
-    result = told.result if isinstance(told.result, dict) else {}
+    result = told if isinstance(told, dict) else {}
     posted = [str(r["id"]) for r in rows(result.get("posts")) if isinstance(r.get("id"), str)]
     gone = lenient([r for r in rows(result.get("deletes")) if r.get("type") == "MX"])
     message = ""

@@ -36,7 +36,7 @@ R = TypeVar("R")
 AT_ONCE = 4
 """Domains worked on side by side."""
 SHADOWED = frozenset({"A", "AAAA", "TXT"})
-SURE = frozenset({"permission", "credential", "clock", "zone", "two-zones", "locked", "policy", "cname"})
+SURE = frozenset({"permission", "credential", "clock", "zone", "two-zones", "locked", "policy", "cname", "state"})
 """Codes with which a host certainly says no."""
 _TROUBLE = {
     "permission": Trouble.NOT_ALLOWED,
@@ -93,7 +93,7 @@ class Fault(Exception):  # caught here and in the back ends: it never leaves the
 
     def reading(self, domain: str, zone: str) -> Reading:
         """What it means for a reading."""
-        return Reading(domain, zone, None, problem=self.said, trouble=self.trouble)
+        return Reading(domain, zone, None, problem=self.said, trouble=self.trouble, retry_after_s=self.wait_s)
 
     def proof(self, domain: str) -> Proof:
         """What it says about permission."""
@@ -121,6 +121,8 @@ class There:
     """Types of records at this name. Empty: the name has nothing of its own."""
     below: bool = False
     """It has nothing of its own, but names below it exist: no wildcard answers for it (RFC 4592 section 2.2.2)."""
+    remarks: tuple[str, ...] = ()
+    """What the host keeps beside the MX (comments, tags)."""
 
 
 class Hosted(Writer):
@@ -230,7 +232,15 @@ class Hosted(Writer):
             zone = at.name
             there = await self._at(at, domain)
             if there.kinds or there.below or domain == zone:
-                return Reading(domain, zone, there.mx, there.cname, token=there.token, name_servers=at.name_servers)
+                return Reading(
+                    domain,
+                    zone,
+                    there.mx,
+                    there.cname,
+                    token=there.token,
+                    name_servers=at.name_servers,
+                    remarks=there.remarks,
+                )
             return await self._wildcard(at, domain, there.token)
         except Fault as fault:
             return fault.reading(domain, zone)

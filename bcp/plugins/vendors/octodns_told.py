@@ -26,6 +26,10 @@ _SAID_NO = {"Rfc2136ProviderUpdateFailed", "AxfrSourceZoneTransferFailed", "Supp
 """The server answered, and its answer was no."""
 
 
+_NO_SUCH_ANSWER = {"JSONDecodeError", "ExpatError", "ParseError"}
+"""What answered was no answer of an interface: a page of somebody in between."""
+
+
 class Fault(NamedTuple):
     """An exception, in the words of the contract."""
 
@@ -46,6 +50,9 @@ def fault_of(error: BaseException) -> Fault:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(status, int):
         return _by_status(status, error, text)
+    if names & _NO_SUCH_ANSWER:
+        what = f"what answers is not the host's interface ({text})"
+        return Fault(SentState.LOST, Trouble.SILENT, "server", what, "Is a proxy or a log-in page in between?")
     if names & _CLOCK:
         return Fault(SentState.REFUSED, Trouble.NOT_ALLOWED, "clock", text, "Set the clock: signatures carry the time.")
     if names & _KEY or any("Unauthorized" in n or "Forbidden" in n for n in names):
@@ -53,9 +60,9 @@ def fault_of(error: BaseException) -> Fault:
     if names & _SAID_NO and not names & (_SILENT | _UNREACHABLE):
         return Fault(SentState.REFUSED, Trouble.ERROR, "refused", text, REFUSED)
     if names & _NOT_SENT:
-        return Fault(SentState.NOT_SENT, Trouble.UNREACHABLE, "unreachable", text)
+        return Fault(SentState.NOT_SENT, Trouble.UNREACHABLE, "unreachable", f"the host cannot be reached ({text})")
     if names & _UNREACHABLE or isinstance(error, OSError):
-        return Fault(SentState.LOST, Trouble.UNREACHABLE, "lost", text)
+        return Fault(SentState.LOST, Trouble.UNREACHABLE, "lost", f"the host broke off ({text})")
     trouble = Trouble.SILENT if names & _SILENT else Trouble.ERROR
     return Fault(SentState.LOST, trouble, "lost", text)
 
@@ -67,17 +74,17 @@ def _names(error: BaseException) -> set[str]:
 
 def _by_status(status: int, error: Any, text: str) -> Fault:
     if status == 429:
-        return Fault(SentState.THROTTLED, Trouble.ERROR, "throttled", text, "", _retry_after(error))
+        return Fault(SentState.THROTTLED, Trouble.SILENT, "throttled", text, "", _retry_after(error))
     if status in {401, 403}:
         return Fault(SentState.REFUSED, Trouble.NOT_ALLOWED, "permission", text, REFUSED)
     if 400 <= status < 500:
         return Fault(SentState.REFUSED, Trouble.ERROR, str(status), text)
-    return Fault(SentState.LOST, Trouble.ERROR, "server", text)
+    return Fault(SentState.LOST, Trouble.SILENT, "server", text)
 
 
 def _retry_after(error: Any) -> float:
-    """Seconds that the host asks for; 5 where it says nothing usable."""
+    """Seconds that the host asks for, an hour at most; 5 where it says nothing usable."""
     try:
-        return min(60.0, max(0.0, float(error.response.headers["Retry-After"])))
+        return min(3600.0, max(0.0, float(error.response.headers["Retry-After"])))
     except (AttributeError, KeyError, TypeError, ValueError):
         return 5.0

@@ -49,3 +49,14 @@ def test_where_nothing_was_ever_done_status_says_so_and_where_it_looked(house, c
     said = capsys.readouterr().out
     assert "No run of ours has moved MX" in said and "look once (bcp verdict)" in said
     assert "No look and no run yet in" in said and str(house.folder) in said.replace("\n", "")
+
+
+@pytest.mark.parametrize(("status", "said"), [("holding", True), ("done", False)])
+def test_what_somebody_put_back_is_said_while_the_run_holds(status, said) -> None:
+    """Afterwards the MX is where it belongs."""
+    from bcp.cli.left import back_text
+
+    events = [SimpleNamespace(kind="mx_reverted", data={"domains": {"a.test": "0 old."}})]
+    view = SimpleNamespace(id="run-1", status=lambda: status, record=SimpleNamespace(events=events))
+    text = back_text(view)
+    assert bool(text) is said and ("a.test is 0 old. now" in text) is said

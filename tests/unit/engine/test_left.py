@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
+
 from bcp.contracts.store import RunCard
-from bcp.engine.left import Left, command, headline, kept_domains, left_of, lines, to_try, unknown_hint
+from bcp.engine.left import Left, command, exit_code, headline, kept_domains, left_of, lines, to_try, unknown_hint
 
 
 def view(*steps: tuple[str, dict], domains=("c.test", "b.test", "a.test")):
@@ -74,3 +76,19 @@ def test_each_reason_stands_once_however_many_domains_have_it() -> None:
     assert lines(left) == ["0.test, 1.test, 2.test and 297 more: refused: the host is away"]
     other = [Left(f"{i}.test", "conflict", f"reason {i}", "mx") for i in range(8)]
     assert len(lines(other)) == 6 and lines(other)[-1] == "and 3 more for 3 other reasons"
+
+
+@pytest.mark.parametrize(
+    ("code", "left", "right"),
+    [
+        (0, [], 0),
+        (0, [Left("a.test", "conflict", "", "mx")], 1),
+        (0, [Left("a.test", "refused", "", "mx"), Left("b.test", "unknown", "", "mx")], 4),
+        (0, [Left("a.test", "conflict", "", "mx", "run-2")], 0),
+        (0, [Left("a.test", "unknown", "", "mx", "run-2")], 4),
+        (5, [Left("a.test", "unknown", "", "mx")], 5),
+    ],
+)
+def test_the_exit_code_is_good_only_where_nothing_is_left_for_a_person(code, left, right) -> None:
+    """What another run has taken up is that run's; what is in doubt stays in doubt."""
+    assert exit_code(code, left) == right

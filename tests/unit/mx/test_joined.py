@@ -97,7 +97,7 @@ def test_an_order_begins_where_every_host_has_the_old_or_the_new_set() -> None:
     no = joined.cannot_begin(ORDER, read(PRIMARY, OTHER))
     assert no is not None and (no.state, no.found) == (SwapState.CONFLICT, OTHER) and "Nothing was sent" in no.hint
     bad = joined.cannot_begin(ORDER, Reading(DOMAIN, "", None, problem="b: x"))
-    assert bad is not None and (bad.state, bad.code) == (SwapState.REFUSED, "unreadable-now")
+    assert bad is not None and (bad.state, bad.code) == (SwapState.REFUSED, "unreadable")
 
 
 STATES = {s: Swap(DOMAIN, s, None, f"it is {s}", code="c") for s in SwapState}

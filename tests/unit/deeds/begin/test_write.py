@@ -17,7 +17,7 @@ from bcp.kernel.errors import Invalid
 from bcp.settings import load
 from bcp.wiring import make_app
 
-KINDS = ("azure", "cloudflare", "google", "manual", "rfc2136", "route53")
+KINDS = ("azure", "cloudflare", "google", "manual", "octodns", "rfc2136", "route53")
 UUID = "22222222-2222-2222-2222-222222222222"
 MX = MxSet((MxHost(0, "corp-test.mail.protection.outlook.test."),), 3600)
 FULL = {
@@ -26,7 +26,7 @@ FULL = {
     "known": "second@corp.test", "twilio_from": "+12025550123", "slack_channel": "C0123", "email_from": "sos@corp.test",
     "email_host": "smtp.out.test", "page_url": "https://status.out.test",
     "azure_subscription": UUID.upper().replace("2", "A"), "azure_tenant": UUID, "azure_client": UUID,
-    "google_project": "mail-dns",
+    "google_project": "mail-dns", "octodns_class": "octodns_powerdns.PowerDnsProvider",
     "people": ["Änne O'Neill, +491701234567, a@private.test", 'Änne "B"', "=cmd()"],
 }  # fmt: skip
 
@@ -45,6 +45,18 @@ def written(folder, answers, mx=MX):
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
     return texts
+
+
+def test_an_octodns_provider_is_written_with_its_section(tmp_path) -> None:
+    """Numbers as numbers, secrets as references."""
+    told = {"octodns_class": "octodns_powerdns.PowerDnsProvider"}
+    told["octodns_arguments"] = "host=192.0.2.53 port=8081 api_key=env:POWERDNS_API_KEY"
+    written(tmp_path, answered(channels=["status-page"], relay="mx.backup.test", dns="octodns", **told))
+    found = load(tmp_path / "bcp.yaml").plugins["dns"]["main"]
+    assert found.path == told["octodns_class"]
+    assert {k: getattr(v, "reference", v) for k, v in found.arguments.items()} == {
+        "host": "192.0.2.53", "port": 8081, "api_key": "env:POWERDNS_API_KEY",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

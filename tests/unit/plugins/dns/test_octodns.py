@@ -203,7 +203,7 @@ class TestOctodns(Octo):
         ("error", "trouble"),
         [
             (HTTPError(401), Trouble.NOT_ALLOWED),
-            (HTTPError(502), Trouble.ERROR),
+            (HTTPError(502), Trouble.SILENT),
             (ConnectionError("reset"), Trouble.UNREACHABLE),
             (TimeoutError("slow"), Trouble.SILENT),
             (KeyError("rrsets"), Trouble.ERROR),

@@ -27,7 +27,10 @@ TABLE = [
     (HTTPError(403), SentState.REFUSED, Trouble.NOT_ALLOWED, "permission"),
     (HTTPError(404), SentState.REFUSED, Trouble.ERROR, "404"),
     (HTTPError(422), SentState.REFUSED, Trouble.ERROR, "422"),
-    (HTTPError(500), SentState.LOST, Trouble.ERROR, "server"),
+    (HTTPError(500), SentState.LOST, Trouble.SILENT, "server"),
+    (HTTPError(429), SentState.THROTTLED, Trouble.SILENT, "throttled"),
+    (kind("JSONDecodeError", ValueError), SentState.LOST, Trouble.SILENT, "server"),
+    (kind("JSONDecodeError", OSError), SentState.LOST, Trouble.SILENT, "server"),
     (kind("PeerBadTime"), SentState.REFUSED, Trouble.NOT_ALLOWED, "clock"),
     (kind("PeerBadKey"), SentState.REFUSED, Trouble.NOT_ALLOWED, "permission"),
     (kind("DigitalOceanClientUnauthorized"), SentState.REFUSED, Trouble.NOT_ALLOWED, "permission"),
@@ -50,7 +53,7 @@ def test_the_table(error, state, trouble, code) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "wait"), [("7", 7.0), ("9999", 60.0), ("-3", 0.0), ("soon", 5.0), (None, 5.0), ("nan", 0.0)]
+    ("said", "wait"), [("7", 7.0), ("9999", 3600.0), ("-3", 0.0), ("soon", 5.0), (None, 5.0), ("nan", 0.0)]
 )
 def test_not_now_says_for_how_long_within_reason(said, wait) -> None:
     told = fault_of(HTTPError(429, **({} if said is None else {"Retry-After": said})))

@@ -12,7 +12,7 @@ from bcp.kit.http import Reply, retry_after
 from bcp.mx.host import Host
 from bcp.plugins.dns import azure, google
 from bcp.plugins.vendors.cloudflare import told
-from bcp.plugins.vendors.cloudflare_records import is_called, sentence, set_of
+from bcp.plugins.vendors.cloudflare_records import is_called, set_of
 from bcp.plugins.vendors.google_token import Account, Tokens
 from bcp.plugins.vendors.hosted import Fault, one_sentence
 from bcp.testing.clock import FakeClock
@@ -172,4 +172,38 @@ def test_a_secret_that_is_not_there_is_told_as_that(kind, monkeypatch) -> None:
 
 def test_a_refusal_of_cloudflare_says_in_a_reading_what_to_do() -> None:
     for status, body, word in ((200, "<html>", "proxy"), (403, '{"success": false, "errors": []}', "Zone: DNS: Edit")):
-        assert word in sentence(told(Reply(status, {}, body)))
+        with pytest.raises(Fault) as caught:
+            told(Reply(status, {}, body))
+        assert word in caught.value.reading("a.test", "").problem
+
+
+@pytest.mark.parametrize("code", [10000, 9109, 1, 81044])
+def test_an_error_of_the_server_is_lost_whatever_code_it_carries(code) -> None:
+    """It may have been done: a code that elsewhere means *no permission* proves nothing beside a 500."""
+    import json
+
+    body = json.dumps({"success": False, "errors": [{"code": code, "message": "internal"}], "result": None})
+    with pytest.raises(Fault) as caught:
+        told(Reply(500, {}, body))
+    assert caught.value.state is SentState.LOST
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "state", "ours"),
+    [
+        (404, 81044, "Record does not exist.", "stale", "stale"),
+        (400, 81054, "A CNAME record with that host already exists.", "refused", "cname"),
+        (400, 81058, "An identical record already exists.", "stale", "stale"),
+        (400, 9021, "Invalid TTL.", "refused", "server"),
+        (400, 1, "MX is locked by Email Routing", "refused", "locked"),
+        (401, 1000, "Invalid API Token", "refused", "credential"),
+        (403, 10000, "Authentication error", "refused", "permission"),
+    ],
+)
+def test_what_cloudflare_refuses_is_named(status, code, message, state, ours) -> None:
+    import json
+
+    body = json.dumps({"success": False, "errors": [{"code": code, "message": message}], "result": None})
+    with pytest.raises(Fault) as caught:
+        told(Reply(status, {}, body))
+    assert (caught.value.state, caught.value.code) == (SentState(state), ours)

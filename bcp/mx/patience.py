@@ -1,0 +1,40 @@
+"""How long a host that stumbles is borne with: readings that failed for a moment are asked for again.
+
+One 502 of a gateway, or a host that says *not now*, refuses no plan and leaves no change in doubt. A host that hangs is
+not asked again: it would hang again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from bcp.contracts.dns_writer import Reading, Trouble
+from bcp.kernel.clock import Clock
+
+Read = Callable[[Sequence[str]], Awaitable[list[Reading]]]
+PAUSES_S = (0.5, 1.0, 2.0)
+"""Before each further look at what failed for a moment."""
+LONGEST_S = 10.0
+"""Longest of these pauses, where the host itself says when it may be asked again."""
+QUICK_S = 2.0
+"""Where no domain could be read and this took longer, the host hangs."""
+
+
+async def read_patiently(read: Read, domains: Sequence[str], clock: Clock) -> list[Reading]:
+    """What stands at each domain, in order. Only what failed for a moment is read again.
+
+    A host that cannot be reached at all is tried twice more: a second way may be waiting for its turn.
+    """
+    began = clock.monotonic()
+    found = await read(domains)
+    for count, pause in enumerate(PAUSES_S):
+        again = [i for i, r in enumerate(found) if r.trouble.passing and (r.trouble is Trouble.SILENT or count < 2)]
+        hangs = len(again) == len(found) and clock.monotonic() - began > QUICK_S
+        wait = max([pause, *(found[i].retry_after_s for i in again)])
+        if not again or hangs or wait > LONGEST_S:
+            break
+        await clock.sleep(wait)
+        began = clock.monotonic()
+        for i, fresh in zip(again, await read([domains[i] for i in again]), strict=True):
+            found[i] = fresh
+    return found
