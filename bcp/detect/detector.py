@@ -199,6 +199,7 @@ class Detector:
             (vantage in self._skewed and vantage != self.here)
             or (watched.medium and watched.medium in sick and not self._answered(signal, watched, vantage))
             or ("*" in sick and watched.role is not Role.PEOPLE)
+            or ("dns" in sick and signal.kind == "not-taken")  # who finds no names finds no way for a mail
         ):
             signal = replace(signal, result=Result.UNKNOWN)
         if signal.result is not Result.UNKNOWN and watched.plane in MOVED:
@@ -284,7 +285,8 @@ class Detector:
 
     def _around(self, now: float, domain: str = "", *, alike: bool = True) -> Around:
         before = self._memory.get(("inbound", domain))
-        return self._mails.around(now, domain, alike=alike, proven=before is not None and before.refused)
+        found = self._mails.around(now, domain, alike=alike, proven=before is not None and before.refused)
+        return replace(found, ours=frozenset(p for (p, _), s in self._own.items() if own.of_the_sender(s.kind)))
 
     def _apart(
         self, lanes: Iterable[ProbeView], backing: Backing, now: float
@@ -303,9 +305,10 @@ class Detector:
         return found, tuple(sorted(d for d in named if d not in found))
 
     def _remember(self, view: PlaneView, domain: str, now: float, wall: float, passed: float, *, beat: bool) -> None:
-        limited = view.name == "inbound" and view.status not in {"ok", "unknown"} and survey.only_limits(view)
+        doubtful = view.name == "inbound" and view.status not in {"ok", "unknown"}
+        limited, alone = doubtful and survey.only_limits(view), doubtful and survey.only_mails(view)
         memory = self._memory[(view.name, domain)]
-        memory.remember(view, now, wall, passed, self.rules, beat=beat, limited=limited)
+        memory.remember(view, now, wall, passed, self.rules, beat=beat, limited=limited, mails_alone=alone)
 
     def _remember_domains(
         self, apart: Mapping[str, Survey], spared: Sequence[str], now: float, wall: float, passed: float, *, beat: bool

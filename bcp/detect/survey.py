@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import Result, Role
 from bcp.detect.evidence import BACKS, SAME
-from bcp.detect.inbound import UNKNOWN_WAY, Around, Weighed, may_be_us, weigh
+from bcp.detect.inbound import UNKNOWN_WAY, Around, Weighed, may_be_us, sees_known, weigh
 from bcp.detect.looks import MAIL, ZONE
 from bcp.detect.planes import PlaneView, ProbeView, WayView, view_plane, view_way
 from bcp.detect.rules import Rules
@@ -181,6 +181,18 @@ def only_limits(view: PlaneView) -> bool:
     bad = [p for w in looks for p in w.probes if p.known and (p.down or p.suspect)]
     speaks = is_limit if any(w.raw for w in view.ways if w.way == MAIL) else may_be_us
     return bool(bad) and all(p.fails_by and all(speaks(k) for k in p.fails_by) for p in bad)
+
+
+def hearsay(view: PlaneView) -> bool:
+    """Do only people, or other systems, speak of it, while all that looks sees it well?"""
+    looks = [w for w in view.ways if w.role is Role.LOOK and w.known]
+    return bool(looks) and not any(w.down or w.suspect or w.share or w.down_targets or w.raw for w in looks)
+
+
+def only_mails(view: PlaneView) -> bool:
+    """Do whole mails alone fail, while what is set to look at known recipients sees nothing (*mails-alone*)?"""
+    bad = [w for w in view.ways if w.role is Role.LOOK and not w.muted and (w.down or w.suspect)]
+    return view.name == "inbound" and bool(bad) and all(w.way == MAIL for w in bad) and not sees_known(view.ways)
 
 
 def only_places(view: PlaneView) -> bool:
