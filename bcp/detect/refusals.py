@@ -40,6 +40,8 @@ class Around:
     """The same of the newest mail ever, however long ago."""
     backed: bool = False
     """Others say that inbound mail fails: people, another monitor, a declaration."""
+    vouched: bool = False
+    """The same, by somebody who looks at the service: a declaration that names inbound mail, or who is on call."""
     names_fail: bool = False
     """The MX host fails to resolve: a mail that is not taken may have failed for that."""
     accepts_unknown: bool = False
@@ -139,7 +141,7 @@ def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Se
         return UNTRIED if _untried(refused, around, rules) else "two-recipients"
     if accepted or delivered or any(p.known and not p.raw for p in way.probes) or _well_since(refused, way, around):
         return "rejects-contradicted"
-    if around.accepts_unknown or (not other and (around.backed or not_taken)):
+    if around.accepts_unknown or (not other and (around.vouched or not_taken)):
         return UNTRIED if _untried(refused, around, rules) else "rejects-backed"
     return "rejects-alone"
 

@@ -76,13 +76,17 @@ def _backed(plane: str, down: Collection[str], backing: Backing) -> bool:
 
 
 def _around(around: Around, ways: Sequence[WayView], names: Sequence[WayView], backing: Backing) -> Around:
-    """What speaks beside the looks. A declaration that names no plane is too little to prove a refusal false."""
+    """What speaks beside the looks.
+
+    A declaration that names no plane is too little to prove a refusal false, and so is what people complain of: that
+    may be anything, while one recipient was removed.
+    """
     others = any(w.down and w.role in {Role.PEOPLE, Role.TOLD} for w in ways)
     unknown = [p for w in ways if w.way == UNKNOWN_WAY for p in w.probes]
     names_fail = any(p.fail_share for w in names for p in w.probes)
     inverted = any(p.worst is not None and p.worst.kind == "accepts-unknown" for p in unknown)
     named = (backing.planes is not None and backing.of("inbound")) or "inbound" in backing.people
-    return replace(around, backed=others or named, accepts_unknown=inverted, names_fail=names_fail)
+    return replace(around, backed=others or named, vouched=named, accepts_unknown=inverted, names_fail=names_fail)
 
 
 def _views(
