@@ -62,9 +62,12 @@ def survey(lanes: Iterable[ProbeView], backing: Backing, around: Around, rules: 
     if "inbound" in ways:
         weighed = weigh(ways["inbound"], _around(around, ways["inbound"], ways.get("dns", ()), backing), rules)
         ways["inbound"] = list(weighed.ways)
-    views = _views(ways, {p: backing.of(p) for p in ways}, weighed, rules)
+    told = {p: backing.of(p) for p in ways}
+    views = _views(ways, told, weighed, rules)
     down = {v.name for v in views if v.status == "down"}
-    views = _views(ways, {p: _backed(p, down, backing) for p in ways}, weighed, rules)
+    backed = {p: _backed(p, down, backing) for p in ways}
+    if backed != told:
+        views = _views(ways, backed, weighed, rules)
     return Survey(tuple(_with_grounds(v, weighed) for v in views), weighed)
 
 

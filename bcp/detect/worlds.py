@@ -62,7 +62,7 @@ def play(
         if shuffle is not None:
             shuffle.shuffle(looks)
         for signal in looks:
-            detector.take(replace(signal, at=real + off) if not signal.vantage else signal)
+            detector.take(replace(signal, at=real + off) if off and not signal.vantage else signal)
         found = detector.settle(60.0 * n, real + off)
         decisions.append(found)
         asked = frozenset(found.wants)
