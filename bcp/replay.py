@@ -16,6 +16,7 @@ from bcp.detect.harm import Score, Seen, score
 from bcp.detect.moments import When, offset_text
 from bcp.detect.play import Player
 from bcp.detect.scenario import Expect, OutageFile
+from bcp.detect.sense import nonsense
 from bcp.detect.truth import stretches
 from bcp.detect.verdict import SWITCHES, Decision, switch_helps
 from bcp.kernel.document import Document, did_you_mean, explain, read
@@ -62,6 +63,8 @@ class Replay:
     rounds: int = 0
     score: Score | None = None
     """Judged by its truth; ``None`` where the file names none."""
+    doubts: tuple[Problem, ...] = ()
+    """What is probably not meant so, and is played all the same."""
 
     @property
     def held(self) -> bool:
@@ -114,6 +117,7 @@ def _cross(file: OutageFile, document: Document) -> list[Problem]:
                     hint=did_you_mean(probe.kind, kinds),
                 )
             )
+    out += [document.problem(x.place, x.says, rule="value", hint=x.hint) for x in nonsense(file) if x.error]
     out += _names_known(file, document)
     out += _parts_known(file, document)
     if file.length > LONGEST_S:
@@ -235,7 +239,11 @@ def play(path: Path) -> Replay:
         course = [Seen(b.at, b.decision, b.playbook) for b in beats]
         judged = score(course, stretches(file.truth, file.start, file.length), rules)
         findings += [Finding(f"by its truth: {h.say()}", False) for h in (*judged.harms, *judged.misses)]
-    return Replay(file, str(path), tuple(_changes(beats)), tuple(findings), len(beats), judged)
+    doubts = (
+        document.problem(x.place, x.says, rule="outage.doubt", hint=x.hint) for x in nonsense(file) if not x.error
+    )
+    said = tuple(x._replace(severity="warning") for x in doubts)
+    return Replay(file, str(path), tuple(_changes(beats)), tuple(findings), len(beats), judged, said)
 
 
 def _changes(beats: list[Beat]) -> list[Beat]:

@@ -8,7 +8,7 @@ import typer
 
 from bcp.cli import render
 from bcp.kernel.clock import iso
-from bcp.kernel.errors import Invalid
+from bcp.kernel.errors import Invalid, Problem
 
 if TYPE_CHECKING:
     from bcp.replay import Beat, Replay
@@ -87,12 +87,21 @@ def _score(folder: str) -> None:
     """The table of a folder: right, harm, miss; and whether the file's own expectations hold."""
     from pathlib import Path
 
-    from bcp.replay import play
+    from bcp.replay import load, play
 
-    files = sorted(Path(folder).glob("*.yaml"))
+    files = sorted(f for f in Path(folder).glob("*.y*ml"))
     if not files:
         raise Invalid(f"there is no outage file in {folder}", hint="Outage files end in .yaml.")
-    played = [play(f) for f in files]
+    wrong: list[Problem] = []
+    fit: list[Path] = []
+    for file in files:  # all are read before the first is played, and one that is wrong spoils no other
+        try:
+            load(file)
+        except Invalid as error:
+            wrong += error.problems or [Problem(error.message, str(file), hint=error.hint, rule=error.rule)]
+        else:
+            fit.append(file)
+    played = [play(f) for f in fit]
     rows = [_score_row(p) for p in played]
     counts = {w: sum(r["verdict"] == w for r in rows) for w in ("right", "harm", "miss", "unjudged")}
     held = sum(r["held"] for r in rows)
@@ -110,7 +119,13 @@ def _score(folder: str) -> None:
         ]
         for r in rows
     ]
-    render.emit("bcp.score/1", {"files": rows, **counts, "held": held}, render.table(lines) + "\n" + total)
+    doubts = [str(d) for p in played for d in p.doubts]
+    unread = len(files) - len(fit)
+    total += f"; {unread} could not be read" if unread else ""
+    text = "\n".join([*([render.table(lines)] if lines else []), *doubts, total])
+    render.emit("bcp.score/1", {"files": rows, **counts, "held": held, "unread": unread}, text)
+    if wrong:
+        raise Invalid.of(wrong)
     if counts["harm"] or counts["miss"] or held < len(rows):
         raise typer.Exit(1)
 
@@ -148,7 +163,7 @@ def _text(p: Replay, *, timeline: bool) -> str:
         for f in p.findings
         if timeline or not f.held
     ]
-    return "\n".join(out)
+    return "\n".join([*out, *map(str, p.doubts)])
 
 
 def _line(b: Beat) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bcp.contracts.probe import Role
-from bcp.detect.refusals import UNTRIED
+from bcp.detect.refusals import ALONE, LOST, UNTRIED
 from bcp.detect.verdict import MOVED, SWITCHES, Decision
 from bcp.detect.works import unseen_of, works_of
 
@@ -50,6 +50,8 @@ _BROKEN = {
 }
 _LIMITED = "our own probers are limited or refused; whether other people's mail is, nobody can tell"
 _ALONE = "one monitoring recipient is refused for good, and nothing shows whether anybody else is"
+_LOST = "monitoring recipients are refused for good, and test mails that are taken do not come out"
+_MAILS = "our test mails are not taken; whether other people's mail is, nobody can tell"
 _UNTRIED = "monitoring recipients are refused for good; a test mail that was sent just now will show whether others are"
 _PARTLY = "a part of the mail to people who exist is refused for good; it bounces"
 _B_PARTLY = "a part of the mail from outside is not taken; its senders keep it and try again"
@@ -101,19 +103,12 @@ def _as_sure(d: Decision, text: str) -> str:
 
 def _thing(d: Decision, letter: str) -> str:
     """What a class says is broken, as a clause."""
-    grounds = _grounds(d)
     if d.partial and d.action == "watch" and letter in _SLOW:
         return _SLOW[letter]
-    if letter == "B" and "not-limited" in d.refusals:
-        return _LIMITED
-    if letter == "B" and d.state == "down" and "share" in d.refusals and "long-enough" not in d.refusals:
-        return _B_PARTLY
-    if letter == "F" and "rejects-alone" in grounds:
-        return _ALONE
-    if letter == "F" and UNTRIED in grounds:
-        return _UNTRIED
-    if letter == "F" and d.state != "down":
-        return _PARTLY
+    if letter == "B":
+        return _deferred(d)
+    if letter == "F":
+        return _refused(d)
     if letter == "E":
         bad = {v.name for v in d.views if v.status in {"down", "partial", "suspect"}}
         confirmed = set(d.planes) & {"dns", "edge"}
@@ -122,6 +117,28 @@ def _thing(d: Decision, letter: str) -> str:
     if letter == "H":
         return _ZONE if "zone" in d.planes else ""
     return _BROKEN[letter]
+
+
+def _deferred(d: Decision) -> str:
+    """Class B: who sees it, and how much of it."""
+    if "not-limited" in d.refusals:
+        return _LIMITED
+    if d.state != "down":
+        return _BROKEN["B"]
+    if "looked-at" in d.refusals:
+        return _MAILS
+    part = "share" in d.refusals and "long-enough" not in d.refusals
+    return _B_PARTLY if part or not set(d.planes) & set(MOVED) else _BROKEN["B"]
+
+
+_DOUBTS = {"rejects-alone": _ALONE, LOST: _LOST, UNTRIED: _UNTRIED}
+
+
+def _refused(d: Decision) -> str:
+    """Class F: how sure it is."""
+    grounds = _grounds(d)
+    doubt = next((text for rule, text in _DOUBTS.items() if rule in grounds), "")
+    return doubt or (_BROKEN["F"] if d.state == "down" else _PARTLY)
 
 
 def _own(d: Decision) -> str:
@@ -205,10 +222,16 @@ def _why(d: Decision) -> str:
 
 
 def _hint(d: Decision) -> str:
-    if "rejects-alone" in _grounds(d):
+    if not ALONE.isdisjoint(_grounds(d)):
         return "alone"
     first = d.refusals[0] if d.refusals else ""
-    return {"not-limited": "limits", "not-delivered": "mail", "seen": "mail", "relay-ready": "relay"}.get(first, "part")
+    return {
+        "not-limited": "limits",
+        "looked-at": "limits",
+        "not-delivered": "mail",
+        "seen": "mail",
+        "relay-ready": "relay",
+    }.get(first, "part")
 
 
 # -- what would change our mind ----------------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ class Case:
     flapping: bool = False
     limited: bool = False
     """All that fails are limits that the addresses of our probers run into."""
+    mails_alone: bool = False
+    """Whole mails alone are not taken, and no look at a known recipient says anything."""
     delivered: bool = False
     """A mail came through that was sent after inbound mail began to fail, while every look of some place fails."""
     well: bool = False

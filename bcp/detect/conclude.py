@@ -22,6 +22,7 @@ from bcp.detect.mails import TRIP
 from bcp.detect.memory import PlaneMemory, fails_now, share_now
 from bcp.detect.planes import PlaneView, ProbeView
 from bcp.detect.reasons import changes_of, confidence_of, evidence_of
+from bcp.detect.refusals import ALONE, UNTRIED
 from bcp.detect.rules import Rules
 from bcp.detect.survey import Backing, Survey
 from bcp.detect.verdict import MOVED, Decision, classes_of, switch_helps
@@ -90,10 +91,11 @@ def conclude(r: Round) -> tuple[Course, Decision]:
     moment = _moment(r, planes, course)
     cut = any(survey.cuts_off(v) for v in planes.serious)
     disputed = any(_disputed(v) for v in planes.serious)
-    alone = says("rejects-alone") if "rejects-alone" in r.whole.weighed.grounds else ""
+    alone = next((says(g) for g in r.whole.weighed.grounds if g in ALONE), "")
     doubted = [v for v in planes.serious if alone or v.status == "partial" or _disputed(v)]
     fails = cut or any(survey.fails_at_all(v, r.rules) and r.of(v.name).lately() for v in doubted)
-    setting = Setting(state, classes, partial, fails, disputed, alone or (says("family-alone") if cut else ""))
+    why = alone or (says("family-alone") if cut else "")
+    setting = Setting(state, classes, partial, fails, disputed, why, bool(_beside(r, planes)))
     judgement = propose(setting, cases, moment, r.rules)
     return course, _decision(r, planes, own, state, classes, course, partial, cases, moment, judgement)
 
@@ -152,11 +154,24 @@ def _classes(r: Round, planes: _Sorted, own: Sequence[ours.Own], state: str) -> 
         rest = tuple(v for v in rest if v.name != "inbound")
     names = bool(planes.down) and any(v.name == "dns" and v.status == "partial" for v in planes.doubtful)
     partly = r.whole.weighed.refused_partly or any(s.weighed.refused_partly for s in r.apart.values())
-    alone = not {"rejects-alone", "rejects-untried"}.isdisjoint(r.whole.weighed.grounds) and not planes.down
+    alone = not {*ALONE, UNTRIED}.isdisjoint(r.whole.weighed.grounds) and not planes.down
+    rest = tuple(v for v in rest if not survey.hearsay(v)) or rest
     classes = classes_of(rest, names_fail=names, refused_partly=partly or alone)
+    doubted = partly or not ALONE.isdisjoint(r.whole.weighed.grounds)
+    classes = tuple(dict.fromkeys((*classes, *classes_of(_beside(r, planes), refused_partly=doubted))))
     if own and not planes.shown:
         return ("H", *classes) if state == "unknown" else tuple(dict.fromkeys((*classes, "H")))
     return ("H",) if planes.throttled and not classes else classes
+
+
+def _beside(r: Round, planes: _Sorted) -> tuple[PlaneView, ...]:
+    """Inbound mail, where a part of it fails beside another plane that is down: that must not hide it. It does not hide
+    the gateway's way either."""
+    if not planes.shown or any(v.name in {*MOVED, "gateway"} for v in planes.down):
+        return ()
+    alone = not ALONE.isdisjoint(r.whole.weighed.grounds)
+    parts = (v for v in planes.serious if v.name == "inbound" and (alone or v.status == "partial"))
+    return tuple(v for v in parts if survey.fails_at_all(v, r.rules) and r.of(v.name).lately())
 
 
 def _clear(r: Round, planes: _Sorted) -> bool:
@@ -232,6 +247,7 @@ def _case(r: Round, domain: str, seen: Survey, state: str, classes: tuple[str, .
         flapping=bool(memories) and all(m.flapping for m in memories),
         delivered=seen.weighed.delivered and all(v.name != "dns" for v in moved),
         limited=bool(moved) and all(survey.only_limits(v) for v in moved),
+        mails_alone=bool(moved) and all(survey.only_mails(v) for v in moved),
         well=_well(views, r.rules),
     )
 
@@ -333,7 +349,9 @@ def _decide_at(r: Round, judgement: Judgement, cases: Sequence[Case]) -> float |
     times = [
         r.wall + need - c.failed_s
         for c in cases
-        if c.state == "down" and not c.limited and (need := decide_after(c.classes, c.planes, r.rules)) is not None
+        if c.state == "down"
+        and not (c.limited or c.mails_alone)
+        and (need := decide_after(c.classes, c.planes, r.rules)) is not None
     ]
     return min(times) if times else None
 
@@ -357,9 +375,9 @@ def _moves(r: Round, planes: _Sorted, judgement: Judgement, classes: tuple[str, 
     if judgement.action != "ask":
         return False
     if planes.down:
-        limited = any(x.rule == "not-limited" for x in judgement.refusals)
-        return switch_helps(classes, fallen) and not limited
-    if r.whole.weighed.through or "rejects-alone" in r.whole.weighed.grounds:
+        unsure = any(x.rule in {"not-limited", "looked-at"} for x in judgement.refusals)
+        return switch_helps(classes, fallen) and not unsure and not _beside(r, planes)
+    if r.whole.weighed.through or not ALONE.isdisjoint(r.whole.weighed.grounds):
         return False
     inbound = [v for v in planes.serious if v.name == "inbound" and sees_known(v.ways)]
     if any(survey.cuts_off(v) for v in inbound):

@@ -101,6 +101,8 @@ def _signal(one: Looking, outage: Small | None, probes: Sequence[Looking], now: 
     gone = _first(probes) if outage is not None and outage.first_only else ""
     if seen is not None and gone and gone not in one.reach.recipients:
         seen = None
+    if seen is not None and outage is not None and outage.all_gone and not _asked_for(one, probes):
+        seen = None
     result, kind = seen or said
     parts = tuple(
         Part(result, kind, kind, r) if not gone or r == gone or seen is None else Part(OK, "accepted", "", r)
@@ -113,6 +115,12 @@ def _signal(one: Looking, outage: Small | None, probes: Sequence[Looking], now: 
 
 
 _WELL = {"smtp": "accepted", "smtp-unknown": "refused-unknown", "round-trip": "delivered"}
+
+
+def _asked_for(one: Looking, probes: Sequence[Looking]) -> bool:
+    """Does it go to a mailbox that an ``smtp`` probe asks for?"""
+    asked = {r for p in probes if p.watched.way == "smtp" and not p.watched.control for r in p.reach.recipients}
+    return one.watched.way == "smtp" or bool(asked & set(one.reach.recipients))
 
 
 def _first(probes: Sequence[Looking]) -> str:

@@ -34,7 +34,8 @@ class Condition:
 
 def _share_enough(c: Case, m: Moment, r: Rules) -> bool:
     early = c.likely_share >= r.switch_share and not _long_enough(c, m, r)  # there is time to become sure
-    over = not c.lately  # then that is the reason, and not how much of it failed before
+    healed = not c.failing_now and c.likely_share >= r.switch_share
+    over = not c.lately or healed  # then that is the reason, and not how much of it failed before
     return c.refused or c.sure_share >= r.switch_share or early or over
 
 
@@ -103,6 +104,14 @@ CONDITIONS: tuple[Condition, ...] = (
         "ask",
         "only our probers are limited or refused, and nothing shows whether real mail is",
         "they see something else than limits and refusals of their own, or a test mail tells",
+    ),
+    Condition(
+        "looked-at",
+        "not test mails alone see it: a known recipient is looked at as well, where something is set to",
+        lambda c, m, r: not c.mails_alone,
+        "ask",
+        "test mails are not taken, and no look at a known recipient says whether others are",
+        "the probes see known recipients again",
     ),
     Condition(
         "not-delivered",
@@ -309,6 +318,8 @@ class Setting:
     alone: str = ""
     """Why something that nothing else speaks of is left to a person: one recipient that is refused for good, senders
     with IPv4 alone that are cut off. Empty: there is nothing of the kind."""
+    beside: bool = False
+    """What is down is another plane, and a part of inbound mail fails too."""
 
 
 _STAYS_OPEN = {
@@ -346,6 +357,8 @@ def _down(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> Ju
     if moved:
         return judge_now("switch", moved, moment, rules)
     held = judge_now("switch", cases, moment, rules)
+    if s.beside and not (moment.maintenance or moment.denied):
+        return replace(held, action="ask", why="a part of inbound mail fails too, again and again")
     if "G" in s.classes:
         gateway = next(x for x in CONDITIONS if x.id == "not-into-gateway")
         return replace(held, action="direct", why=gateway.why)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from bcp.contracts.kinds import in_words
@@ -29,6 +30,7 @@ from bcp.detect.words import Word, active, backed_by
 
 HERE = "local"
 """Name of this machine as a vantage point, where nothing else is configured."""
+_NOTHING: frozenset[str] = frozenset()
 _ORDER = {Result.OK: 0, Result.UNKNOWN: 1, Result.DEGRADED: 2, Result.FAIL: 3}
 
 
@@ -48,6 +50,8 @@ class Detector:
         self.vantages = tuple(vantages) or (here,)
         self.networks = {v: n for v, n in (networks or {}).items() if n}
         self._watched: dict[str, Watched] = {}
+        self._guards: dict[str, Watched] = {}  # the control probes
+        self._sick_now: dict[str, set[str]] = {}  # of each place: media over which nothing answers in this round
         self._lanes: dict[str, Watched] = {}
         self._streams: dict[str, dict[str, Stream]] = {}
         self._memory: dict[tuple[str, str], PlaneMemory] = defaultdict(PlaneMemory)
@@ -78,6 +82,8 @@ class Detector:
     def add(self, watched: Watched) -> None:
         """A probe to listen to."""
         self._watched[watched.probe] = watched
+        if watched.control:
+            self._guards[watched.probe] = watched
         self._streams.setdefault(watched.probe, {})
         self._mails.add(watched)
         if not watched.control:
@@ -133,12 +139,12 @@ class Detector:
         for vantage, signal, watched in known:  # controls first: they judge the others of their round
             if watched.control:
                 self._stream(signal.probe, vantage).take(signal, now, self.rules)
-        sick = {v: self._sick(v, now) for v in {v for v, _, w in known if not w.control}}
+        sick = self._sick_now = {v: self._sick(v, now) for v in self.vantages}
         for vantage, signal, watched in known:
             if not watched.control:
-                self._take(vantage, signal, watched, sick[vantage], now)
+                self._take(vantage, signal, watched, sick.get(vantage, _NOTHING), now)
 
-    def _take(self, vantage: str, signal: Signal, watched: Watched, sick: set[str], now: float) -> None:
+    def _take(self, vantage: str, signal: Signal, watched: Watched, sick: AbstractSet[str], now: float) -> None:
         """One look of a probe: what is our own fault is set aside, the rest goes to its lanes."""
         if signal.kind == TAKEN:  # no look: what becomes of it is said when it is over
             self._mails.take(vantage, signal, watched, now)
@@ -194,11 +200,14 @@ class Detector:
                         self._divided.add(signal.probe)
                 yield one.name, one.watched, one.signal
 
-    def _hear(self, lane: str, vantage: str, signal: Signal, watched: Watched, sick: set[str], now: float) -> None:
+    def _hear(
+        self, lane: str, vantage: str, signal: Signal, watched: Watched, sick: AbstractSet[str], now: float
+    ) -> None:
         if survey.failed(signal.result) and (
             (vantage in self._skewed and vantage != self.here)
             or (watched.medium and watched.medium in sick and not self._answered(signal, watched, vantage))
             or ("*" in sick and watched.role is not Role.PEOPLE)
+            or ("dns" in sick and signal.kind == "not-taken")  # who finds no names finds no way for a mail
         ):
             signal = replace(signal, result=Result.UNKNOWN)
         if signal.result is not Result.UNKNOWN and watched.plane in MOVED:
@@ -211,8 +220,8 @@ class Detector:
     def _sick(self, vantage: str, now: float) -> set[str]:
         return sick_media(
             (w, s, s is not None and now - s.looked_at <= self._patience(w))
-            for w in self._watched.values()
-            if w.control and vantage in (w.vantages or self.vantages)
+            for w in self._guards.values()
+            if vantage in (w.vantages or self.vantages)
             for s in (self._streams[w.probe].get(vantage),)
         )
 
@@ -221,7 +230,7 @@ class Detector:
         return watched.medium == "smtp" and own.came_through(signal, [x for x in lasts if x is not None])
 
     def _controls(self, medium: str) -> list[Watched]:
-        return [w for w in self._watched.values() if w.control and w.medium == medium]
+        return [w for w in self._guards.values() if w.medium == medium]
 
     def _patience(self, watched: Watched) -> float:
         return self.rules.stale_after * watched.every_s + self.rules.interval_s
@@ -246,7 +255,7 @@ class Detector:
         for view in views:
             self._remember(view, "", now, wall, passed, beat=beat)
         self._remember_domains(apart, spared, now, wall, passed, beat=beat)
-        sick = [self._sick(v, now) for v in self.vantages]
+        sick = list(self._sick_now.values())
         found = Round(
             rules=self.rules,
             now=now,
@@ -284,7 +293,8 @@ class Detector:
 
     def _around(self, now: float, domain: str = "", *, alike: bool = True) -> Around:
         before = self._memory.get(("inbound", domain))
-        return self._mails.around(now, domain, alike=alike, proven=before is not None and before.refused)
+        found = self._mails.around(now, domain, alike=alike, proven=before is not None and before.refused)
+        return replace(found, ours=frozenset(p for (p, _), s in self._own.items() if own.of_the_sender(s.kind)))
 
     def _apart(
         self, lanes: Iterable[ProbeView], backing: Backing, now: float
@@ -303,9 +313,10 @@ class Detector:
         return found, tuple(sorted(d for d in named if d not in found))
 
     def _remember(self, view: PlaneView, domain: str, now: float, wall: float, passed: float, *, beat: bool) -> None:
-        limited = view.name == "inbound" and view.status not in {"ok", "unknown"} and survey.only_limits(view)
+        doubtful = view.name == "inbound" and view.status not in {"ok", "unknown"}
+        limited, alone = doubtful and survey.only_limits(view), doubtful and survey.only_mails(view)
         memory = self._memory[(view.name, domain)]
-        memory.remember(view, now, wall, passed, self.rules, beat=beat, limited=limited)
+        memory.remember(view, now, wall, passed, self.rules, beat=beat, limited=limited, mails_alone=alone)
 
     def _remember_domains(
         self, apart: Mapping[str, Survey], spared: Sequence[str], now: float, wall: float, passed: float, *, beat: bool
@@ -340,7 +351,7 @@ class Detector:
         """What is broken on our side, as (vantage, what)."""
         out: list[own.Own] = []
         for vantage in self.vantages:
-            out += own.cut_off(vantage, self._sick(vantage, now))
+            out += own.cut_off(vantage, self._sick_now.get(vantage, _NOTHING))
             if vantage in self._skewed:
                 out.append(own.clock_words(vantage, self._skewed[vantage]))
         return out + [(v, f"{p}: {in_words(s.evidence or s.kind)}") for (p, v), s in sorted(self._own.items())]

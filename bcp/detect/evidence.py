@@ -90,6 +90,12 @@ EVIDENCE: tuple[Evidence, ...] = (
         "doubts",
         "the newest looks alone would not prove it: the one that is still refused may have been removed meanwhile",
     ),
+    Evidence(
+        "rejects-lost",
+        "F",
+        "doubts",
+        "recipients are refused for good, and mails that are taken do not come out: a person decides what to believe",
+    ),
     Evidence("rejects-gone", "F", "is H", "the mailbox that is refused is not there"),
     Evidence(
         "own-reply",
@@ -122,6 +128,18 @@ EVIDENCE: tuple[Evidence, ...] = (
     Evidence("zone", "H", "is H", "our own zone fails for senders: moving MX needs that very zone"),
     # whole mails
     Evidence("not-taken", "B", "speaks", "whole mails are not taken although their recipient is accepted"),
+    Evidence(
+        "own-mail",
+        "B",
+        "abstains",
+        "every look is refused for what we are ourselves, and a mail of ours goes the same way: it proves nothing",
+    ),
+    Evidence(
+        "mails-alone",
+        "B",
+        "doubts",
+        "whole mails are not taken while no look at a known recipient says anything: a person decides",
+    ),
     # what others say
     Evidence("declared-plane", "all", "once", "a declaration counts for the planes that it names"),
     Evidence(

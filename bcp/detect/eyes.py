@@ -76,6 +76,8 @@ class Eyes:
             return FAIL, "timeout"
         if self._on("throttled", place, n):
             return FAIL, "throttled"
+        if fault := self._on("sender", place, n):
+            return UNKNOWN, fault.kind
         for what in ("inbound", "known-only"):
             if fault := self._hit(what, w.probe, place, n):
                 return FAIL, fault.kind
@@ -93,6 +95,8 @@ class Eyes:
             return FAIL, "timeout"
         if self._on("throttled", place, n):
             return FAIL, "throttled"
+        if fault := self._on("sender", place, n):
+            return UNKNOWN, fault.kind
         if fault := self._hit("inbound", w.probe, place, n):
             return FAIL, fault.kind
         return (FAIL, "4xx-rcpt") if self._on("unknown-deferred", place, n) else (OK, "")
@@ -100,7 +104,7 @@ class Eyes:
     def trip(self, w: Watched, place: str, n: int) -> tuple[Result, str]:
         """A whole mail, there and out again. Its recipient is another one, and it is sent by the real mail system."""
         met = any(self._hit(f, w.probe, place, n) for f in ("inbound", "known-only", "rejects", "names"))
-        if met or self._on("port-25", place, n):
+        if met or self._on("port-25", place, n) or self._on("sender", place, n):
             return UNKNOWN, "not-taken"
         return (FAIL, "lost") if self._hit("outbound", w.probe, place, n) else (OK, "delivered")
 

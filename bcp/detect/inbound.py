@@ -68,12 +68,14 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
             way = _unknown(way, known, grounds)
             way = _throttled(way, around, grounds)
         elif way.way == MAIL:
-            way = _mail(way, known, around)
+            way = _ours(_mail(way, known, around), known, around, grounds)
         out.append(way)
     if any(w.raw for w in mails) and any(w.accepted for w in known):
         grounds.append("not-taken")
     if any(p.cut for w in out if not w.muted for p in w.probes):
         grounds.append("family-alone")
+    if any(w.down and not w.muted for w in out if w.way == MAIL) and not sees_known(ways):
+        grounds.append("mails-alone")
     halved = delivered_since(around, [p for w in out if w.down for p in w.probes])
     if halved:
         grounds.append("delivered")
@@ -136,6 +138,26 @@ def _mail(way: WayView, known: Sequence[WayView], around: Around) -> WayView:
     if not way.raw:
         return replace(way, down=False, suspect=False, share=0.0, down_targets=0, muted="" if way.known else way.muted)
     return way if way.down else replace(way, muted="not-taken")
+
+
+def _ours(way: WayView, known: Sequence[WayView], around: Around, grounds: list[str]) -> WayView:
+    """What refuses every look for our own sake refuses our mails as well: they prove nothing then."""
+    looks = [p for w in known for p in w.probes]
+    if not looks or any(p.known for p in looks) or not all(p.watched.probe in around.ours for p in looks):
+        return way
+    if way.down or way.suspect or way.raw:
+        grounds.append("own-mail")
+    return replace(
+        way,
+        known=False,
+        down=False,
+        suspect=False,
+        failing_now=False,
+        raw=False,
+        share=0.0,
+        down_targets=0,
+        muted="own-mail",
+    )
 
 
 def _throttled(way: WayView, around: Around, grounds: list[str]) -> WayView:

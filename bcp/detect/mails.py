@@ -35,6 +35,8 @@ class Mails:
         self._gone: set[str] = set()
         self.last_delivered: float | None = None
         """When the newest mail that ever came through was sent."""
+        self.last_lost: float | None = None
+        """When the newest mail was sent that was taken and never came out; ``None``: a newer one had another fate."""
         self.asked_at: float | None = None
         """Since when a mail that was asked for out of turn has no answer; ``None``: none is awaited."""
 
@@ -61,14 +63,26 @@ class Mails:
             newest = max(sent, self._delivered.get((signal.probe, vantage), (sent, until))[0])  # a lost one is old
             self._delivered[(signal.probe, vantage)] = (newest, until)
             self.last_delivered = max(sent, self.last_delivered or sent)
-            self._answered(signal.probe, max(sent, self._tried.get(signal.probe, sent)))
+            if signal.kind != TAKEN:
+                self._ended(sent, lost=lost)
+            self._answered(signal.probe, max(sent, self._tried.get(signal.probe, sent)), old=lost)
             return
         self._delivered.pop((signal.probe, vantage), None)
         if signal.kind in NOT_TAKEN:
+            self.last_lost = None
             self._answered(signal.probe, now)
 
-    def _answered(self, probe: str, at: float) -> None:
-        self._tried[probe], self.asked_at = at, None
+    def _ended(self, sent: float, *, lost: bool) -> None:
+        if lost:
+            self.last_lost = max(sent, self.last_lost or sent)
+        elif self.last_lost is not None and sent >= self.last_lost:
+            self.last_lost = None
+
+    def _answered(self, probe: str, at: float, *, old: bool = False) -> None:
+        """``old``: of a mail that was sent before the one that was asked for, if so; that one is waited for."""
+        self._tried[probe] = at
+        if not old or self.asked_at is None or at >= self.asked_at:
+            self.asked_at = None
 
     def ask(self, now: float, *, wanted: bool) -> None:
         """A mail is asked for in the next round, or none is."""
@@ -89,6 +103,7 @@ class Mails:
             tried_at=max((t for p, t in self._tried.items() if p in mine), default=None),
             gone=frozenset(self._gone),
             proven=proven,
+            lost_at=self.last_lost if alike else None,
         )
 
     def probes_of(self, domain: str = "", *, alike: bool = True) -> Mapping[str, Watched]:

@@ -43,12 +43,12 @@ class PlaneMemory:
         "flapping",
         "hard",
         "line",
-        "once",
         "percent",
         "raw",
         "refused",
         "shares",
         "since",
+        "weights",
     )
 
     def __init__(self) -> None:
@@ -64,8 +64,8 @@ class PlaneMemory:
         self.hard: deque[bool] = deque(maxlen=NAGIOS_STATES)
         self.line: deque[str] = deque(maxlen=HISTORY)
         self.shares: deque[float] = deque(maxlen=SPAN)
-        self.once = 1.0
-        """Rounds that one look of those stands for from which the share is taken: it is one look all the same."""
+        self.weights: deque[float] = deque(maxlen=SPAN)
+        """How much of a look of its own each of these is: a mail every five minutes is one look, and not five."""
         self.percent = 0.0
 
     def remember(
@@ -78,16 +78,21 @@ class PlaneMemory:
         *,
         beat: bool,
         limited: bool = False,
+        mails_alone: bool = False,
     ) -> None:
-        """Take one round in. ``passed_s``: steady seconds since the round before. ``limited``: all that fails may be a
-        limit that our own probers run into; that makes no failing minutes and no share, for it may hide anything."""
+        """Take one round in. ``passed_s``: steady seconds since the round before.
+
+        ``limited``: all that fails may be a limit that our own probers run into; that makes no failing minutes and no
+        share, for it may hide anything. ``mails_alone``: only whole mails fail, and nothing sees known recipients; that
+        makes no failing minutes.
+        """
         self._confirm(view, now, rules)
         self.refused = view.rejecting
         if limited:
             self._failed_before = False
             self._date(view, wall)
         else:
-            self._clock(view, wall, passed_s, rules.interval_s)
+            self._clock(view, wall, passed_s, rules, counts=not mails_alone)
         if beat:
             if view.status != "unknown":
                 self.raw.append(raw_of(view))
@@ -109,24 +114,34 @@ class PlaneMemory:
         elif view.status != "unknown":  # blindness neither confirms nor clears
             self.down_since, self.confirmed = None, False
 
-    def _clock(self, view: PlaneView, wall: float, passed_s: float, interval_s: float) -> None:
+    def _clock(self, view: PlaneView, wall: float, passed_s: float, rules: Rules, *, counts: bool) -> None:
         """Failing seconds and the share of failures. What nobody can see moves neither."""
         if view.status == "unknown":
             self._failed_before = False
             return
         failing = view.status == "down" or fails_now(view)
-        if failing and self._failed_before:
+        if failing and counts and self._failed_before:
             self.failed_s += max(0.0, passed_s)
         elif not failing:
             self.failed_s = max(0.0, self.failed_s - FORGET * max(0.0, passed_s))
-        self._failed_before = failing
+        self._failed_before = failing and counts
         if failing or self.shares or view.status != "ok":
-            share, every_s = share_now(view)
-            self.once = max(1.0, every_s / interval_s)
-            self.shares.append(share)
+            self._note(*share_now(view), rules)
         self._date(view, wall)
-        if view.status == "ok" and self.failed_s == 0 and not any(list(self.shares)[-RECENT:]):
+        self._forget(view, rules)
+
+    def _note(self, share: float, every_s: float, rules: Rules) -> None:
+        self.shares.append(share)
+        self.weights.append(min(1.0, rules.interval_s / every_s) if every_s else 1.0)
+
+    def _forget(self, view: PlaneView, rules: Rules) -> None:
+        """Whether this outage is whole or a part says nothing of the next one. What is over is forgotten where it left
+        no failing minutes, else when it has been well for as long as an incident takes to close."""
+        closes = max(RECENT, int(rules.keep_firing_for_s / rules.interval_s))
+        newest = list(self.shares)[-(closes if self.failed_s else RECENT) :]
+        if view.status == "ok" and not any(newest) and (not self.failed_s or len(newest) >= min(closes, SPAN)):
             self.shares.clear()
+            self.weights.clear()
 
     def _date(self, view: PlaneView, wall: float) -> None:
         if view.status in {"down", "suspect", "partial"}:
@@ -140,7 +155,8 @@ class PlaneMemory:
 
     def likely_share(self, z: float = Z) -> float:
         """The same, less surely (Wilson's lower bound at ``z``), and no more than the recent share."""
-        bad, looks = sum(self.shares) / self.once, len(self.shares) / self.once
+        bad = sum(s * w for s, w in zip(self.shares, self.weights, strict=True))
+        looks = sum(self.weights)
         return min(wilson_low(bad, looks, z), _mean(list(self.shares)[-RECENT:]))
 
     def lately(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from bcp.contracts.kinds import Meaning, meaning_of
-from bcp.contracts.probe import Signal
+from bcp.contracts.probe import OWN, Signal
 
 Own = tuple[str, str]
 """(vantage point, what is wrong there)."""
@@ -27,6 +27,15 @@ def cut_off(vantage: str, sick: Iterable[str]) -> list[Own]:
     if "*" in media:
         return [(vantage, "every control probe fails: its own network is down, what it says is unknown")]
     return [(vantage, f"control probes over {m} fail: what it says over {m} is unknown") for m in media]
+
+
+OF_THE_MAILBOX = frozenset({OWN + "recipient", OWN + "mailbox"})
+"""Faults of ours that speak of a mailbox and not of who sends."""
+
+
+def of_the_sender(kind: str) -> bool:
+    """Does this fault, or limit, of ours speak of who sends, so that whatever we send meets it?"""
+    return kind not in OF_THE_MAILBOX and meaning_of(kind) in {Meaning.OWN, Meaning.LIMIT}
 
 
 ANSWERS = frozenset({Meaning.DEFERRED, Meaning.LOST, Meaning.LIMIT, Meaning.BROKEN})

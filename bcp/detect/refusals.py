@@ -24,6 +24,9 @@ PATIENCE = 3
 """Intervals for which the answer to a whole mail that was asked for is waited for. At the door it is taken or refused
 within seconds; the first is asked for when the first look is refused, two looks before F is named."""
 UNTRIED = "rejects-untried"
+LOST = "rejects-lost"
+ALONE = frozenset({"rejects-alone", LOST})
+"""Of these a person decides."""
 PROVES = frozenset({"two-recipients", "rejects-backed", "rejects-alternate"})
 
 
@@ -37,6 +40,8 @@ class Around:
     """The same of the newest mail ever, however long ago."""
     backed: bool = False
     """Others say that inbound mail fails: people, another monitor, a declaration."""
+    vouched: bool = False
+    """The same, by somebody who looks at the service: a declaration that names inbound mail, or who is on call."""
     names_fail: bool = False
     """The MX host fails to resolve: a mail that is not taken may have failed for that."""
     accepts_unknown: bool = False
@@ -53,6 +58,10 @@ class Around:
     """The round before proved that refusals are false. Then only good evidence takes that back."""
     gone: frozenset[str] = frozenset()
     """Addresses whose mailbox is known not to be there."""
+    ours: frozenset[str] = frozenset()
+    """Probes that are refused for what we are: our greeting, our address, our connector, our certificate."""
+    lost_at: float | None = None
+    """When the newest mail was sent that was taken and never came out; ``None``: a newer one came out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +133,22 @@ def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Se
     not_taken = any(w.known and w.raw for w in mails)
     if not (not_taken or around.backed) and all(_gone(p, around) for p in refused):
         return "rejects-gone"
+    if two and not (accepted or not_taken) and _mails_are_lost(around):
+        return LOST
     if any(p.alternates for p in refused) and (two or not (delivered or accepted)):
         return "rejects-alternate"
     if two and len(now) >= 2 and not delivered:
         return UNTRIED if _untried(refused, around, rules) else "two-recipients"
     if accepted or delivered or any(p.known and not p.raw for p in way.probes) or _well_since(refused, way, around):
         return "rejects-contradicted"
-    if around.accepts_unknown or (not other and (around.backed or not_taken)):
+    if around.accepts_unknown or (not other and (around.vouched or not_taken)):
         return UNTRIED if _untried(refused, around, rules) else "rejects-backed"
     return "rejects-alone"
+
+
+def _mails_are_lost(around: Around) -> bool:
+    """Are mails lost that were taken? Then that they were taken proves nothing good."""
+    return around.lost_at is not None and around.now - around.lost_at <= 2 * LATER_S
 
 
 def _gone(view: ProbeView, around: Around) -> bool:

@@ -14,6 +14,7 @@ from bcp.contracts.plugin import Duration, Model
 from bcp.contracts.probe import PlaneName
 from bcp.detect.moments import Moment_, when
 from bcp.detect.truth import TruthEntry
+from bcp.detect.wording import ACTIONS
 from bcp.kernel.units import parse_duration
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
@@ -66,6 +67,12 @@ Names = Annotated[
 ]
 
 
+def _word(value: Any) -> Any:
+    """YAML reads 429 as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Word_ = Annotated[str, BeforeValidator(_word), WithJsonSchema({"type": ["string", "integer"]})]
 PartKey = Literal["recipient", "address", "family", "host", "resolver", "domain"]
 Letter = Annotated[str, StringConstraints(pattern=r"^[A-H]?$")]
 
@@ -111,7 +118,7 @@ class Moment(Model):
     """Share of the looks that find it; the others find `otherwise`. `30%..90%` grows from `at` to `until`."""
     otherwise: Literal["ok", "degraded", "fail", "unknown"] = "ok"
     """What the other looks find."""
-    kind: str = ""
+    kind: Word_ = ""
     """What was seen, as a word of docs/reference/kinds.md."""
     part: dict[PartKey, str | int] = Field(default_factory=dict)
     """Only the parts of the look that are so: `{recipient: canary-1@example.org}`. Empty: the whole look."""
@@ -181,6 +188,7 @@ def _allowed(names: Sequence[str]) -> tuple[BeforeValidator, WithJsonSchema]:
 States = Annotated[list[str], *_allowed(STATES)]
 Stages = Annotated[list[str], *_allowed(STAGES)]
 Letters = Annotated[list[str], *_allowed(LETTERS)]
+Actions = Annotated[list[str], *_allowed(tuple(ACTIONS))]
 
 
 class Expect(Model):
@@ -212,7 +220,7 @@ class Expect(Model):
     """All classes, in any order."""
     planes: list[PlaneName] | None = None
     """All planes that are down, in any order."""
-    action: Names | None = None
+    action: Actions | None = None
     """The proposal; one of these."""
     playbook: str | None = None
     """The recommended playbook."""

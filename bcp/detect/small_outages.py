@@ -36,6 +36,8 @@ class Small:
     sees: Callable[[Looking], Said | None]
     first_only: bool = False
     """It concerns one recipient: the first of the set."""
+    all_gone: bool = False
+    """It concerns every recipient that an ``smtp`` probe asks for, and nobody else's mail."""
     one_place: bool = False
     """Only the first vantage point sees it."""
     controls: bool = False
@@ -155,6 +157,15 @@ SMALL: tuple[Small, ...] = (
         "Give smtp two recipients or more.",
         by_way(smtp=(FAIL, "rejects"), round_trip=TAKES_NOT),
         first_only=True,
+        harmless=True,
+    ),
+    Small(
+        "all-deleted",
+        "H",
+        "somebody clears away all monitoring mailboxes",
+        "Add round-trip to a mailbox that smtp does not ask for: a mail to somebody else tells it from false rejects.",
+        by_way(smtp=(FAIL, "rejects"), round_trip=TAKES_NOT),
+        all_gone=True,
         harmless=True,
     ),
     Small(

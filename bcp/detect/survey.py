@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import Result, Role
 from bcp.detect.evidence import BACKS, SAME
-from bcp.detect.inbound import UNKNOWN_WAY, Around, Weighed, may_be_us, weigh
+from bcp.detect.inbound import UNKNOWN_WAY, Around, Weighed, may_be_us, sees_known, weigh
 from bcp.detect.looks import MAIL, ZONE
 from bcp.detect.planes import PlaneView, ProbeView, WayView, view_plane, view_way
 from bcp.detect.rules import Rules
@@ -62,9 +62,12 @@ def survey(lanes: Iterable[ProbeView], backing: Backing, around: Around, rules: 
     if "inbound" in ways:
         weighed = weigh(ways["inbound"], _around(around, ways["inbound"], ways.get("dns", ()), backing), rules)
         ways["inbound"] = list(weighed.ways)
-    views = _views(ways, {p: backing.of(p) for p in ways}, weighed, rules)
+    told = {p: backing.of(p) for p in ways}
+    views = _views(ways, told, weighed, rules)
     down = {v.name for v in views if v.status == "down"}
-    views = _views(ways, {p: _backed(p, down, backing) for p in ways}, weighed, rules)
+    backed = {p: _backed(p, down, backing) for p in ways}
+    if backed != told:
+        views = _views(ways, backed, weighed, rules)
     return Survey(tuple(_with_grounds(v, weighed) for v in views), weighed)
 
 
@@ -76,13 +79,17 @@ def _backed(plane: str, down: Collection[str], backing: Backing) -> bool:
 
 
 def _around(around: Around, ways: Sequence[WayView], names: Sequence[WayView], backing: Backing) -> Around:
-    """What speaks beside the looks. A declaration that names no plane is too little to prove a refusal false."""
+    """What speaks beside the looks.
+
+    A declaration that names no plane is too little to prove a refusal false, and so is what people complain of: that
+    may be anything, while one recipient was removed.
+    """
     others = any(w.down and w.role in {Role.PEOPLE, Role.TOLD} for w in ways)
     unknown = [p for w in ways if w.way == UNKNOWN_WAY for p in w.probes]
     names_fail = any(p.fail_share for w in names for p in w.probes)
     inverted = any(p.worst is not None and p.worst.kind == "accepts-unknown" for p in unknown)
     named = (backing.planes is not None and backing.of("inbound")) or "inbound" in backing.people
-    return replace(around, backed=others or named, accepts_unknown=inverted, names_fail=names_fail)
+    return replace(around, backed=others or named, vouched=named, accepts_unknown=inverted, names_fail=names_fail)
 
 
 def _views(
@@ -181,6 +188,18 @@ def only_limits(view: PlaneView) -> bool:
     bad = [p for w in looks for p in w.probes if p.known and (p.down or p.suspect)]
     speaks = is_limit if any(w.raw for w in view.ways if w.way == MAIL) else may_be_us
     return bool(bad) and all(p.fails_by and all(speaks(k) for k in p.fails_by) for p in bad)
+
+
+def hearsay(view: PlaneView) -> bool:
+    """Do only people, or other systems, speak of it, while all that looks sees it well?"""
+    looks = [w for w in view.ways if w.role is Role.LOOK and w.known]
+    return bool(looks) and not any(w.down or w.suspect or w.share or w.down_targets or w.raw for w in looks)
+
+
+def only_mails(view: PlaneView) -> bool:
+    """Do whole mails alone fail, while what is set to look at known recipients sees nothing (*mails-alone*)?"""
+    bad = [w for w in view.ways if w.role is Role.LOOK and not w.muted and (w.down or w.suspect)]
+    return view.name == "inbound" and bool(bad) and all(w.way == MAIL for w in bad) and not sees_known(view.ways)
 
 
 def only_places(view: PlaneView) -> bool:

@@ -83,6 +83,7 @@ _OURS = (
     "resolver",
     "advisory",
 )
+"""What is ours, or nothing; and ``sender``, ``removed`` and ``removed-2``, which are dealt apart."""
 MOVING = frozenset("BEF")
 REMOVED = {"smtp-1": "removed", "smtp-2": "removed-2"}
 """The mailbox of each probe of known recipients, as a fault that is ours."""
@@ -99,6 +100,7 @@ def make(seed: int) -> World:
     jumps = ((rng.randrange(5, ROUNDS), rng.choice((-1, 1)) * rng.uniform(600, 40_000)),) if rng.random() < 0.2 else ()
     probes = _probes(rng)
     faults += _cleared(random.Random(f"{seed}/cleared"), probes)
+    faults += _refused_sender(random.Random(f"{seed}/sender"), places)
     return World(seed, places, networks, probes, tuple(faults), jumps, rng.random() < 0.5)
 
 
@@ -111,6 +113,18 @@ def _cleared(rng: random.Random, probes: Sequence[Watched]) -> list[Fault]:
     later = begin + rng.choice((0, 0, 0, 1, 3, 20))
     end = begin + rng.choice((20, 45, 100))
     return [Fault("removed", begin, min(ROUNDS, end)), Fault("removed-2", later, min(ROUNDS, end + 10))]
+
+
+def _refused_sender(rng: random.Random, places: Sequence[str]) -> list[Fault]:
+    """What we are ourselves is refused, or nothing is seen at the door: our looks say nothing, and our mails, which go
+    the same way, are not taken."""
+    if rng.random() >= 0.1:
+        return []
+    begin = rng.randrange(5, 50)
+    end = min(ROUNDS, begin + rng.choice((10, 45, 100)))
+    some = tuple(rng.sample(places, rng.randrange(1, len(places) + 1))) if rng.random() < 0.4 else ()
+    kind = rng.choice(("own-sender", "own-greeting", "own-connector", "greylisted", "overran", "no-route"))
+    return [Fault("sender", begin, end, places=some, kind=kind)]
 
 
 def _fault(rng: random.Random, what: str, places: Sequence[str]) -> Fault:

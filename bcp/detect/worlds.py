@@ -62,7 +62,7 @@ def play(
         if shuffle is not None:
             shuffle.shuffle(looks)
         for signal in looks:
-            detector.take(replace(signal, at=real + off) if not signal.vantage else signal)
+            detector.take(replace(signal, at=real + off) if off and not signal.vantage else signal)
         found = detector.settle(60.0 * n, real + off)
         decisions.append(found)
         asked = frozenset(found.wants)
@@ -79,8 +79,9 @@ def harm_of(world: World, n: int, found: Decision) -> list[str]:
     broken = [f for f in world.faults if f.what in CLASS and f.active(n)]
     worth = [f for f in broken if CLASS[f.what] in MOVING and (f.share >= RULES.switch_share or f.what == "rejects")]
     if found.action == "switch" and not worth:
-        rounds = range(n - RECENT + 1, n + 1) if any(CLASS[f.what] in MOVING for f in broken) else (n,)
-        if sum(_failing(world, k) for k in rounds) < RULES.switch_share * len(rounds) and not unseen_end(world, n):
+        ours = any(CLASS[f.what] in MOVING for f in broken)
+        spans = (RECENT, LATEST) if ours else (1,)  # a share that falls is below it at the end before it is in the mean
+        if min(_share(world, n, k) for k in spans) < RULES.switch_share and not unseen_end(world, n):
             return [f"round {n}: switch while {_names(world, n)} is broken"]
     if found.action == "failback" and world.broken(n) & MOVING:
         return [f"round {n}: failback while {_names(world, n)} is broken"]
@@ -102,6 +103,11 @@ def unseen_end(world: World, n: int) -> bool:
         if all(a == b for a, b in both):
             return True
     return False
+
+
+def _share(world: World, n: int, rounds: int) -> float:
+    """The mean over so many rounds up to this one."""
+    return sum(_failing(world, k) for k in range(n - rounds + 1, n + 1)) / rounds
 
 
 def _failing(world: World, n: int) -> float:

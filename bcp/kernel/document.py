@@ -242,8 +242,10 @@ def _one(document: Document, path: Path_, entry: Mapping[str, Any], model: Any) 
     message = str(entry["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if kind in {"literal_error", "enum"}:
         expected = str(entry.get("ctx", {}).get("expected", ""))
-        return document.problem(path, f"{name}: must be {expected}", rule="value")
-    return document.problem(path, f"{name}: {message}" if name != "" else message, rule="value")
+        message = f"must be {expected}"
+    said = next((str(p) for p in reversed(path) if isinstance(p, str)), "") if kind == "literal_error" else ""
+    said = name if isinstance(name, str) else said
+    return document.problem(path, f"{said}: {message}" if said else message, rule="value")
 
 
 def _field_names(model: Any, path: Path_) -> list[str]:

@@ -61,7 +61,7 @@ def usual_probes(
         about = {"domains": users} if len(users) < len(domains) else {}
         out[f"dns-{n}"] = {"kind": "dns", "host": host, **names, "authoritative": servers, **about}
         smtp = {"host": host, "port": canary.port, **names, **about}
-        if recipients := _recipients(canary, users, domains):
+        if recipients := _recipients(canary, users, domains, apart=bool(canary.to and canary.arrival)):
             out[f"smtp-{n}"] = {"kind": "smtp", "recipients": recipients, **smtp}
             out[f"unknown-{n}"] = {"kind": "smtp-unknown", "recipient": nobody(recipients[0]), **smtp}
     out["dns-control"] = {"kind": "dns", "host": UNRELATED, **names, "control": True}
@@ -90,10 +90,18 @@ def _hosts(domains: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return {h: out[h] for h in sorted(out)[:MAX_HOSTS]}
 
 
-def _recipients(canary: Canary, users: Sequence[str], domains: Mapping[str, Sequence[str]]) -> list[str]:
-    """Known recipients whose domain uses this host. A host that is asked for a stranger refuses it, rightly."""
+def _recipients(
+    canary: Canary, users: Sequence[str], domains: Mapping[str, Sequence[str]], *, apart: bool = False
+) -> list[str]:
+    """Known recipients whose domain uses this host. A host that is asked for a stranger refuses it, rightly.
+
+    ``apart``: whole mails go to the canary. Where two others are known it is left to them: were all mailboxes that are
+    asked for here cleared away, a mail to another one would tell that from false rejects.
+    """
     every = list(dict.fromkeys(r for r in (canary.to, *canary.known) if r))
-    return [r for r in every if _domain(r) in users or _domain(r) not in domains]
+    mine = [r for r in every if _domain(r) in users or _domain(r) not in domains]
+    others = [r for r in mine if r.lower() != canary.to.lower()]
+    return others if apart and len(others) > 1 else mine
 
 
 def _domain(recipient: str) -> str:

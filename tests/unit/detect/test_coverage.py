@@ -33,9 +33,10 @@ UNKNOWN_RECIPIENT = probe("smtp-unknown", "inbound", "smtp")
 DNS, OWN_MX = probe("dns", "dns", "dns", resolvers=2), probe("own-mx", "dns", "dns", resolvers=2)
 CONTROLS = [probe("smtp", "inbound", "smtp", control=True), probe("dns", "dns", "dns", control=True)]
 USUAL = [smtp(ONE, TWO), UNKNOWN_RECIPIENT, DNS, OWN_MX, *CONTROLS]
+TRIP = probe("round-trip", "outbound", "smtp", recipients=("rt@corp.example",), resolvers=2, whole=True)
 FULL = [
     smtp(ONE, TWO, whole=True), UNKNOWN_RECIPIENT, DNS, OWN_MX, *CONTROLS,
-    probe("round-trip", "outbound", "smtp", recipients=("rt@corp.example",), resolvers=2, whole=True),
+    TRIP,
     probe("https", "edge", "https"), probe("https", "edge", "https", control=True),
     probe("graph-mailbox", "mailbox", "https"), probe("entra", "auth", "https"), probe("queue", "gateway", name="gw"),
 ]  # fmt: skip
@@ -53,9 +54,10 @@ def test_the_complete_set_judges_every_small_outage_as_what_it_is() -> None:
 
 
 def test_the_usual_set_says_what_it_cannot_see() -> None:
-    """It is safe; what it misses has no probe in it."""
-    assert set(sentences(USUAL)) == {"deferred-after-data", "mailboxes", "outbound", "sign-in", "gateway"}
-    assert told_apart(assess(USUAL, Rules())) == "EFH"
+    """What it misses has no probe in it; and no mail tells it that all its mailboxes were cleared away."""
+    unseen = {"deferred-after-data", "mailboxes", "outbound", "sign-in", "gateway"}
+    assert set(sentences(USUAL)) == {*unseen, "all-deleted"}
+    assert told_apart(assess(USUAL, Rules())) == "EF"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,9 @@ def test_the_usual_set_says_what_it_cannot_see() -> None:
         ([smtp(ONE, TWO), *CONTROLS], [smtp(ONE, TWO, whole=True), *CONTROLS], "deferred-after-data",
         "class B is missed"),
         ([DNS, *CONTROLS], [DNS, smtp(ONE, TWO), UNKNOWN_RECIPIENT, *CONTROLS], "deferred", "class B is missed"),
+        (USUAL, [*USUAL, TRIP], "all-deleted", "looks like class B and F, and MX would be moved for nothing"),
+        ([*USUAL, probe("round-trip", "outbound", "smtp", recipients=(TWO,))], [*USUAL, TRIP], "all-deleted",
+        "looks like class B and F, and MX would be moved for nothing"),
         (USUAL, [*USUAL, probe("graph-mailbox", "mailbox", "https")], "mailboxes", "class A is missed"),
         (USUAL, [*USUAL, probe("entra", "auth", "https")], "sign-in", "class D is missed"),
         (USUAL, [*USUAL, probe("queue", "gateway", name="gw")], "gateway", "class G is missed"),

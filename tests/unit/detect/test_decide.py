@@ -28,6 +28,7 @@ BREAK = {
     "seen": (replace(B, seen=False), NOW, "ask"),
     "not-into-gateway": (B, replace(NOW, gateway_down=True), "direct"),
     "not-limited": (replace(B, limited=True), NOW, "ask"),
+    "looked-at": (replace(B, mails_alone=True), NOW, "ask"),
     "not-delivered": (replace(B, delivered=True), NOW, "ask"),
     "steady": (replace(B, flapping=True), NOW, "ask"),
     "share": (replace(B, sure_share=0.599), NOW, "ask"),

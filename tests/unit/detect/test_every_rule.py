@@ -241,6 +241,11 @@ WITHOUT = {
         lambda *a: True,
         lambda: said(21, smtp=NO, trip=lambda n: NOT_TAKEN if n < 18 else SILENT).action == "wait",
     ),
+    "rejects-lost": Without(
+        "bcp.detect.refusals._proof",
+        proof_instead("rejects-lost", "rejects-contradicted"),
+        lambda: said(smtp=NO, smtp_2=NO, trip=(FAIL, "lost")).action == "ask",
+    ),
     "rejects-gone": Without(
         "bcp.detect.refusals._proof",
         proof_instead("rejects-gone", "rejects-alone"),
@@ -303,6 +308,16 @@ WITHOUT = {
     ),
     "not-taken": Without(
         "bcp.detect.looks._beside", no_lane(looks.MAIL), lambda: said(smtp=OK, trip=NOT_TAKEN).classes == ("B",)
+    ),
+    "own-mail": Without(
+        "bcp.detect.inbound._ours",
+        lambda way, *a: way,
+        lambda: said(smtp=(UNKNOWN, "own-greeting"), trip=NOT_TAKEN, boxes=OK).classes == ("H",),
+    ),
+    "mails-alone": Without(
+        "bcp.detect.conclude.survey.only_mails",
+        lambda view: False,
+        lambda: said(smtp=(UNKNOWN, "overran"), trip=NOT_TAKEN, boxes=OK).action == "ask",
     ),
     "declared-plane": Without(
         "bcp.detect.survey.Backing.of",
@@ -405,6 +420,7 @@ BROKEN: dict[str, dict[str, tuple[str, dict, dict]]] = {
         "seen": ("ask", {"seen": False}, {}),
         "not-into-gateway": ("direct", {}, {"gateway_down": True}),
         "not-limited": ("ask", {"limited": True}, {}),
+        "looked-at": ("ask", {"mails_alone": True}, {}),
         "not-delivered": ("ask", {"delivered": True}, {}),
         "steady": ("ask", {"flapping": True}, {}),
         "share": ("ask", {"sure_share": 0.59}, {}),

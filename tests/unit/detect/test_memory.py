@@ -166,6 +166,7 @@ def _certain(share: float, rounds: int, seed: int) -> bool:
     chance, memory = random.Random(seed), PlaneMemory()
     for n in range(rounds):
         memory.shares.append(float(chance.random() < share))
+        memory.weights.append(1.0)
         if n >= 119 and memory.shares[-1] and memory.sure_share() >= 0.6:
             return True
     return False
@@ -180,7 +181,7 @@ def test_a_mail_that_stands_for_five_rounds_is_one_look() -> None:
     some = replace(mail, probes=(replace(mail.probes[0], now_share=0.0),))
     often = feed(*([plane("down", half)] * 20), *[plane("down", looks)] * 80)
     seldom = feed(*[plane("down", some)] * 10, *[plane("down", mail)] * 90)
-    assert often.once == 1.0 and seldom.once == 5.0
+    assert set(often.weights) == {1.0} and set(seldom.weights) == {0.2}
     assert often.sure_share() > 0.79 > seldom.sure_share() > 0.5  # 0.9 of 100 looks, and of 20
     assert seldom.likely_share(0.0) == pytest.approx(0.9)
 
@@ -204,3 +205,42 @@ def test_the_share_of_now_is_the_mean_over_targets() -> None:
     well = replace(half, down=False, now_share=0.0)
     assert share_now(plane("down", replace(one, probes=(half, well))))[0] == 0.5
     assert share_now(plane("partial", replace(one, down=False, share=0.2, probes=(half, well))))[0] == 0.25
+
+
+def test_a_mail_in_the_last_round_takes_no_weight_from_looks_before_it() -> None:
+    """A hundred rounds of looks are a hundred looks, whatever speaks in the newest one; and the other way round."""
+    looks, mail = plane("down", way(raw=True, down=True)), plane("down", way(raw=True, down=True, every_s=300.0))
+    well = plane("down", way(down=True))
+    assert feed(*([looks] * 8 + [well] * 2) * 10, *[looks] * 5, mail).sure_share() > 0.69
+    assert feed(*([mail] * 8 + [well] * 2) * 10, looks).sure_share() < 0.7
+    assert sum(feed(looks, mail, looks).weights) == 2.2
+
+
+def test_how_much_of_it_failed_is_forgotten_when_the_incident_would_close() -> None:
+    """Its failing minutes leak away more slowly; but the next outage is not a part of one because of the good hours."""
+    closed = feed(*[DOWN] * 100, *[WELL] * 29)
+    assert closed.failed_s > 0 and closed.likely_share() == 0.0 and len(closed.shares) == 120
+    again = feed(*[DOWN] * 100, *[WELL] * 30, *[DOWN] * 7)
+    assert again.failed_s > 80 * 60.0 and list(again.shares) == [1.0] * 7 and again.sure_share() == 1.0
+    assert feed(*[DOWN] * 100, *[WELL] * 29, *[DOWN] * 7).sure_share() < 0.9
+    short = replace(RULES, keep_firing_for_s=60.0)  # the newest twenty say something all the same
+    assert _fed_by(short, *[DOWN] * 30, *[WELL] * 19).shares and not _fed_by(short, *[DOWN] * 30, *[WELL] * 20).shares
+
+
+def _fed_by(rules, *views):
+    memory = PlaneMemory()
+    for i, view in enumerate(views):
+        memory.remember(view, 60.0 * i, 60.0 * i, 60.0 if i else 0.0, rules, beat=True)
+    return memory
+
+
+def test_mails_alone_make_no_failing_minutes() -> None:
+    """What is seen of it is remembered; how long it lasted is not known."""
+    memory = PlaneMemory()
+    for i in range(20):
+        memory.remember(DOWN, 60.0 * i, 60.0 * i, 60.0, RULES, beat=True, mails_alone=True)
+    assert memory.failed_s == 0.0 and len(memory.shares) == 20 and memory.lately()
+    memory.remember(DOWN, 1200.0, 1200.0, 60.0, RULES, beat=True)
+    assert memory.failed_s == 0.0
+    memory.remember(DOWN, 1260.0, 1260.0, 60.0, RULES, beat=True)
+    assert memory.failed_s == 60.0

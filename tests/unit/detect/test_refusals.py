@@ -56,11 +56,14 @@ def test_they_are_not_always_refused_where_a_part_of_all_mail_is() -> None:
     assert weighed(*mixed, **(old | {"last_delivered": 159.0})).grounds[0] == "two-recipients"
 
 
+VOUCHED = {"backed": True, "vouched": True}
+
+
 def test_one_that_is_backed_waits_as_well() -> None:
-    """People may speak of something else; they are not waited out for long."""
+    """Who vouches may speak of something else; a mail tells, and is not waited for long."""
     one = BOTH[0]
-    assert weighed(one, backed=True, **SET).grounds == ("rejects-untried",)
-    assert weighed(one, backed=True, **SET, tried_at=170.0).grounds == ("rejects-backed",)
+    assert weighed(one, **VOUCHED, **SET).grounds == ("rejects-untried",)
+    assert weighed(one, **VOUCHED, **SET, tried_at=170.0).grounds == ("rejects-backed",)
     stale = weighed(one, NOT_TAKEN, **SET, tried_at=110.0)
     assert stale.grounds == ("rejects-untried",) and stale.wants_mail
     assert weighed(one, NOT_TAKEN, **SET, tried_at=170.0).grounds == ("rejects-backed",)
@@ -103,7 +106,8 @@ def test_a_mailbox_that_is_not_there() -> None:
     assert weighed(one, two, gone=frozenset({"a@x.test"})).grounds == ("two-recipients",)
     assert weighed(one, two, gone=frozenset({"a@x.test", "b@x.test"})).removed == ("p", "q")
     assert weighed(one, NOT_TAKEN, gone=frozenset({"a@x.test"})).grounds == ("rejects-backed",)
-    assert weighed(one, backed=True, gone=frozenset({"a@x.test"})).grounds == ("rejects-backed",)
+    assert weighed(one, **VOUCHED, gone=frozenset({"a@x.test"})).grounds == ("rejects-backed",)
+    assert weighed(one, backed=True, gone=frozenset({"a@x.test"})).grounds == ("rejects-alone",)
 
 
 def test_one_refusal_after_hours_of_something_else_is_no_refusal_yet() -> None:

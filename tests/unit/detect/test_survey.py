@@ -108,8 +108,8 @@ NO = {"down": True, "rejecting": True, "kind": "rejects"}
         ((), Backing(("said",), frozenset({"inbound"})), "rejects-backed"),
         ((), Backing(("said",), frozenset({"edge"})), "rejects-alone"),
         ((), Backing(people=frozenset({"inbound"})), "rejects-backed"),
-        ((lane(way="people", role=Role.PEOPLE, down=True),), Backing(), "rejects-backed"),
-        ((lane(way="told", role=Role.TOLD, down=True),), Backing(), "rejects-backed"),
+        ((lane(way="people", role=Role.PEOPLE, down=True),), Backing(), "rejects-alone"),
+        ((lane(way="told", role=Role.TOLD, down=True),), Backing(), "rejects-alone"),
         ((lane(way="told", role=Role.TOLD),), Backing(), "rejects-alone"),
         ((lane(way="smtp-unknown", kind="accepts-unknown"),), Backing(), "rejects-backed"),
         ((lane(way="smtp-unknown", kind="slow"),), Backing(), "rejects-alone"),
@@ -118,7 +118,7 @@ NO = {"down": True, "rejecting": True, "kind": "rejects"}
     ],
 )
 def test_what_proves_that_a_refusal_is_false(beside, backing, ground) -> None:
-    """A declaration that names no plane is too little; a name that fails may be what people speak of."""
+    """A declaration that names no plane is too little, as are complaints; a name that fails may be what is meant."""
     found = survey([lane(**NO), *beside], backing, Around(), RULES)
     assert ground in found.weighed.grounds
     assert found.plane("inbound").grounds == found.weighed.grounds

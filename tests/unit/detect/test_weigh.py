@@ -188,9 +188,15 @@ ONE, TWO, THREE = refused("p"), refused("q"), refused("r")
         ((ONE,), {"delivered_at": 101.0}, "rejects-contradicted"),
         ((ONE,), {"last_delivered": 101.0}, "rejects-contradicted"),
         ((ONE,), {"last_delivered": 100.0}, "rejects-alone"),
-        ((ONE,), {"backed": True}, "rejects-backed"),
-        ((ONE,), {"backed": True, "names_fail": True}, "rejects-alone"),
-        ((replace(ONE, mixed=True),), {"backed": True}, "rejects-alone"),
+        ((ONE,), {"backed": True}, "rejects-alone"),
+        ((ONE,), {"vouched": True}, "rejects-backed"),
+        ((ONE,), {"vouched": True, "names_fail": True}, "rejects-alone"),
+        ((replace(ONE, mixed=True),), {"vouched": True}, "rejects-alone"),
+        ((ONE, TWO), {"lost_at": 0.0}, "rejects-lost"),
+        ((ONE, TWO), {"lost_at": 0.0, "now": 2 * LATER_S + 1.0}, "two-recipients"),
+        ((ONE, TWO, NOT_TAKEN), {"lost_at": 0.0}, "two-recipients"),
+        ((ONE, TWO, lane("s")), {"lost_at": 0.0}, "two-recipients"),
+        ((ONE,), {"lost_at": 0.0}, "rejects-alone"),
         ((replace(ONE, mixed=True),), {"accepts_unknown": True}, "rejects-backed"),
         ((ONE, NOT_TAKEN), {}, "rejects-backed"),
         ((ONE, replace(NOT_TAKEN, raw=False)), {}, "rejects-alone"),
@@ -232,7 +238,7 @@ def test_false_refusals_are_an_outage_where_they_are_most() -> None:
     assert of(weighed(ONE, TWO, shaky)).rejecting and of(weighed(ONE, TWO, shaky)).down
     half = weighed(replace(ONE, alternates=True), TWO, lane("s", down=True), lane("t", down=True))
     assert half.grounds == ("rejects-alternate",) and half.refused_partly and of(half).down
-    backed = weighed(ONE, backed=True)
+    backed = weighed(ONE, vouched=True)
     assert of(backed).down and of(backed).rejecting and backed.grounds == ("rejects-backed",)
 
 
