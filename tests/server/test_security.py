@@ -10,7 +10,6 @@ import time
 from urllib.parse import urlencode
 
 import pyotp
-import pytest
 from twilio.request_validator import RequestValidator
 
 from bcp.incident.book import Book
