@@ -211,6 +211,11 @@ class RelayHost(MailHost):
             )
         return out
 
+    def numbers(self) -> list[int]:
+        """Mails of the lab that it holds."""
+        found = (NUMBER.search(path.read_bytes()[:8192]) for path in (self.spool / "new").iterdir())
+        return [int(number[1]) for number in found if number]
+
     def flush(self) -> None:
         """Try to deliver everything, oldest first."""
         if self._flushing is None or self._flushing.done():
