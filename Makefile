@@ -2,6 +2,7 @@
 PYTHON ?= python3
 SCENARIO ?= refuse
 DNS ?= rfc2136
+RELAY ?= lab
 PYTEST_ARGS ?=
 GAMES ?= 10000
 SEEDS ?= 1
@@ -22,8 +23,8 @@ setup: .venv/.ready ## environment from the lock file
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-demo: setup ## an outage from break to all-clear, on loopback: make demo SCENARIO=451 DNS=cloudflare
-	@$(BIN)/bcp drill run $(SCENARIO) --dns $(DNS)
+demo: setup ## an outage from break to all-clear, on loopback: make demo SCENARIO=451 DNS=cloudflare RELAY=postfix
+	@$(BIN)/bcp drill run $(SCENARIO) --dns $(DNS) --relay $(RELAY)
 
 test: ## all tests, with lint, types and floors beside them; real servers where this is root on Debian
 	@sh tests/install-servers.sh & servers=$$!; $(MAKE) --no-print-directory setup warm; made=$$?; wait $$servers && test $$made = 0

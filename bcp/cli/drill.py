@@ -64,6 +64,9 @@ def run(
             "--dns", metavar="KIND", help="Where the zone is kept: rfc2136, cloudflare, route53, azure, google, manual."
         ),
     ] = "rfc2136",
+    relay: Annotated[
+        str, typer.Option("--relay", metavar="KIND", help="Who plays the backup relay: lab, or postfix (needs root).")
+    ] = "lab",
     speed: Annotated[
         float, typer.Option("--speed", min=0, help="Of a tabletop: story seconds a second; 0: step by step with Enter.")
     ] = 0,
@@ -86,18 +89,18 @@ def run(
         from bcp.drills.scenario import scenario
 
         scenario(name)  # says what there is
-    first_look(name, folder, dns, show_plans=show_plans)
+    first_look(name, folder, dns, relay, show_plans=show_plans)
 
 
-def first_look(name: str, folder: Path | None, dns: str, *, show_plans: bool) -> None:
+def first_look(name: str, folder: Path | None, dns: str, relay: str = "lab", *, show_plans: bool) -> None:
     """An outage in the lab, of an organisation that the lab invents. Nothing of the configuration is read."""
     from bcp.cli.plan import describe
     from bcp.drills.scenario import scenario
     from bcp.lab.world import World
-    from bcp.rehearse.lab import Drill
+    from bcp.rehearse.lab import Drill, relay_played
     from bcp.rehearse.stand import stand
 
-    found, host = scenario(name), stand(dns)
+    found, host, make_relay = scenario(name), stand(dns), relay_played(relay)
     where = (folder or Path(".bcp-drill") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     where.mkdir(parents=True, exist_ok=True)
     timeline = Timeline(time.time())  # noqa: TID251 - a drill plays in real time
@@ -107,7 +110,7 @@ def first_look(name: str, folder: Path | None, dns: str, *, show_plans: bool) ->
     )
     drill = Drill(
         found,
-        World(where),
+        World(where, make_relay=make_relay),
         timeline,
         lambda plan: render.say("\n" + describe(plan) + "\n") if show_plans else None,
         host,

@@ -206,6 +206,10 @@ class RelayHost(MailHost):
             )
         return out
 
+    def numbers(self) -> list[int]:
+        """Mails of the lab that it holds."""
+        return list(self.kept.numbers().values())
+
     def flush(self) -> None:
         """Try to deliver everything, oldest first."""
         if self._flushing is None or self._flushing.done():

@@ -9,8 +9,10 @@ import json
 import secrets
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import dns.name
 import dns.rdataset
@@ -43,6 +45,26 @@ class Tally:
     queued: tuple[int, ...]
 
 
+class LabRelay(Protocol):
+    """A backup relay of the lab."""
+
+    @property
+    def accepted(self) -> list[tuple[int, float]]:
+        """Number and time of every mail of the lab that it took."""
+
+    async def start(self, address: str, port: int) -> None:
+        """Listen."""
+
+    async def stop(self) -> None:
+        """End."""
+
+    def queue(self) -> list[dict[str, Any]]:
+        """What ``postqueue -j`` would print."""
+
+    def numbers(self) -> list[int]:
+        """Mails of the lab that it holds."""
+
+
 @dataclass
 class World:
     """Start it, break it, heal it, count. Mail domains (the first one gets mail), two authoritative addresses, one
@@ -56,6 +78,8 @@ class World:
     every_s: float = 0.5
     tsig_secret: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
     vendors: Vendors = field(default_factory=Vendors)
+    make_relay: Callable[[World], LabRelay] | None = None
+    """Another backup relay than the lab's own."""
     broken_at: float = 0.0
     healed_at: float = 0.0
 
@@ -71,9 +95,7 @@ class World:
         self.resolver = Resolver((self.dns_addresses[0], self.dns_port))
         await self.resolver.start(self.resolver_address, self.dns_port)
         self.exchange = MailHost("exchange", set(self.domains), self.folder / "exchange")
-        self.relay = RelayHost(
-            "relay", set(self.domains), self.folder / "relay", (self.exchange_address, self.smtp_port)
-        )
+        self.relay = (self.make_relay or _own_relay)(self)
         await self.exchange.start(self.exchange_address, self.smtp_port)
         await self.relay.start(self.relay_address, self.smtp_port)
         await self.vendors.start("127.0.0.1", self.http_port)
@@ -139,7 +161,7 @@ class World:
     def tally(self) -> Tally:
         """Count by number."""
         arrived = Counter(n for n, _ in self.exchange.messages())
-        in_relay = set(self.relay.kept.numbers().values())
+        in_relay = set(self.relay.numbers())
         bounced = tuple(m.number for m in self.sender.mails if m.bounced)
         waiting = {m.number for m in self.sender.mails if not m.delivered and not m.bounced} | in_relay
         numbers = [m.number for m in self.sender.mails]
@@ -174,6 +196,11 @@ class World:
         for thing in (self.exchange, self.relay, self.names, self.resolver, self.vendors):
             await thing.stop()
         await self._queue_runner.cleanup()
+
+
+def _own_relay(world: World) -> LabRelay:
+    next_hop = (world.exchange_address, world.smtp_port)
+    return RelayHost("relay", set(world.domains), world.folder / "relay", next_hop)
 
 
 def _serve(zones: list[Zone], host: str, ttl: int, address: str) -> None:

@@ -23,10 +23,11 @@ from bcp.drills.scenario import Scenario
 from bcp.drills.score import Result, shortfalls
 from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, Progress
-from bcp.kernel.errors import GateClosed, Interrupted, Permanent
+from bcp.kernel.errors import GateClosed, Interrupted, Invalid, Permanent
 from bcp.kernel.files import make_private, write_atomic
-from bcp.lab.world import DOMAIN, EXCHANGE, RELAY, World
+from bcp.lab.world import DOMAIN, EXCHANGE, RELAY, LabRelay, World
 from bcp.plan.model import Plan
+from bcp.rehearse.postfix import PostfixRelay, able
 from bcp.rehearse.stand import Stand, stand
 from bcp.reports.write import ReportWriter
 from bcp.settings import load
@@ -55,8 +56,7 @@ relays:
     kind: smtp
     hosts: [{{host: {relay}, preference: 10, addresses: [{relay_address}]}}]
     port: {smtp_port}
-    queue: {{url: "http://127.0.0.1:{queue_port}/queue"}}
-    log: relay/maillog
+    {relay_settings}
     timeout: 3s
 channels:
   sms: {{kind: twilio-sms, account_sid: "file:secrets/twilio-sid", auth_token: "file:secrets/twilio-token", \
@@ -95,6 +95,10 @@ _PEOPLE = [
 ]
 
 
+_QUEUE = """queue: {{url: "http://127.0.0.1:{port}/queue"}}
+    log: relay/maillog"""
+
+
 async def write_configuration(world: World, host: Stand | None = None) -> Path:
     """A ``bcp.yaml`` for a world that is running, in its folder. Secrets are files of mode 0600. ``host``: where the
     zone is kept, started; without it the lab's own name server."""
@@ -115,6 +119,8 @@ async def write_configuration(world: World, host: Stand | None = None) -> Path:
     write_atomic(
         folder / "contacts.csv", "id,name,email,phone,slack,language,groups,logins\n" + "\n".join(_PEOPLE) + "\n"
     )
+    made = world.relay
+    relay_settings = made.settings() if isinstance(made, PostfixRelay) else _QUEUE.format(port=world.queue_port)
     text = _CONFIG.format(
         dns_host=host.text(),
         domain=DOMAIN,
@@ -125,7 +131,7 @@ async def write_configuration(world: World, host: Stand | None = None) -> Path:
         dns2=f"{world.dns_addresses[1]}:{world.dns_port}",
         resolver=f"{world.resolver_address}:{world.dns_port}",
         smtp_port=world.smtp_port,
-        queue_port=world.queue_port,
+        relay_settings=relay_settings,
         vendors=world.vendors.url,
         relay_address=world.relay_address,
         exchange_address=world.exchange_address,
@@ -133,6 +139,16 @@ async def write_configuration(world: World, host: Stand | None = None) -> Path:
     path = folder / "bcp.yaml"
     write_atomic(path, text)
     return path
+
+
+def relay_played(kind: str) -> Callable[[World], LabRelay] | None:
+    """Who plays the relay: ``None`` for the lab itself. Raises ``Invalid`` (``drill.relay-unknown``)."""
+    if kind == "lab":
+        return None
+    if kind != "postfix":
+        raise Invalid(f"nobody plays a relay called {kind!r}", hint="lab, or postfix", rule="drill.relay-unknown")
+    able()
+    return PostfixRelay
 
 
 @dataclass

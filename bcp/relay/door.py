@@ -143,13 +143,20 @@ def _options(given: argparse.Namespace) -> Options:
 
 def _zone(name: str) -> tzinfo:
     """The zone of this name, else the machine's own. Raises ``Invalid``."""
-    from zoneinfo import ZoneInfo
-
     if name:
+        from zoneinfo import ZoneInfo
+
         try:
             return ZoneInfo(name)
         except (KeyError, ValueError, OSError) as error:
             raise Invalid(f"{name!r} is no time zone", hint="For example Europe/Berlin.", rule="no-zone") from error
+    return own_zone()
+
+
+def own_zone() -> tzinfo:
+    """The machine's own, UTC where it has none."""
+    from zoneinfo import ZoneInfo
+
     with contextlib.suppress(OSError, ValueError), open("/etc/localtime", "rb") as file:
         return ZoneInfo.from_file(file)
     return UTC

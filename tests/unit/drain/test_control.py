@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from bcp.contracts.relay import QueuedMail
 from bcp.contracts.relay_machine import DrainSettings
 from bcp.drain.control import Controller
+from bcp.drain.plan import forecast
 
 BUSY = "host x[192.0.2.1] said: 451 4.7.500 Server busy (AS1)"
 NO = "host x[192.0.2.1] said: 550 5.7.51 TenantInboundAttribution"
@@ -105,6 +107,27 @@ def test_a_limit_that_nobody_told_is_found_within_five_percent(allowed: float, l
     assert not p.mails and p.controller.state == "done"
     assert 0.95 * allowed <= steady(p) <= 1.05 * allowed
     assert p.controller.gone == len(p.taken)
+
+
+MANY = int(os.environ.get("BCP_DRAIN_PLAY", "3000"))
+"""``BCP_DRAIN_PLAY=50000`` plays the large queue, in simulated time."""
+
+
+def test_a_large_queue_goes_as_fast_as_is_allowed_and_as_long_as_is_forecast() -> None:
+    """Into an Exchange that takes so many a second and throttles the rest: no refusal, no mail left or taken twice."""
+    allowed = MANY / 300
+    p = play(MANY, allowed=allowed, rate=500, first_rate=min(10.0, allowed), step=5)
+    began = p.now
+    p.run(5_000)
+    assert not p.mails and len({m.queue_id for _, m in p.taken}) == len(p.taken) == MANY
+    assert not p.controller.refused and p.controller.throttled
+    assert 0.95 * allowed <= steady(p) <= 1.05 * allowed
+    known = play(MANY, allowed=allowed, rate=allowed * 0.9, first_rate=allowed * 0.9, step=5)
+    told = forecast(list(known.mails.values()), known.shape).seconds
+    known.run(5_000)
+    took = known.taken[-1][0] - began
+    assert abs(took - told) <= 0.2 * told
+    print(f"{MANY} mails, {allowed:.1f} a second allowed: {steady(p):.2f}; forecast {told:.0f} s, took {took:.0f} s")
 
 
 @pytest.mark.parametrize("rate", [0.5, 25.0])
