@@ -103,7 +103,7 @@ def _ends(
 
 def drill(facts: DrillFacts, now: float) -> Check:
     """Was it rehearsed, and not too long ago?"""
-    name, hint = facts.playbook, "Rehearse it: bcp drill"
+    name, hint = facts.playbook, "Rehearse it: bcp drill new lab --playbook NAME, then bcp drill run last"
     if not facts.last:
         text = f"{name} was never rehearsed here"
         return Check("drill-age", name, "risk", text, hint, None, (name,))
@@ -128,6 +128,10 @@ def snapshot(taken: float, missing: int, max_age_s: float, now: float) -> Check:
     return Check("snapshot-age", "", "risk" if old else "ok", text, "bcp snapshot" if old else "")
 
 
+APART_S = 120.0
+"""Clocks may differ by so much."""
+
+
 def anchor(facts: AnchorFacts, now: float) -> Check:
     """Has somebody outside of this machine seen how the evidence stands?"""
     if not facts.wanted:
@@ -137,6 +141,12 @@ def anchor(facts: AnchorFacts, now: float) -> Check:
     if not facts.last:
         text = "no head of the evidence was taken by anybody outside yet" + _because(facts.problem)
         return Check("evidence-anchor", "", "fail" if facts.problem else "risk", text, hint)
+    if facts.last > now + APART_S:
+        ahead = format_duration(facts.last - now)
+        text = f"the last head of the evidence was taken {ahead} from now: the clock was wrong then, or is now"
+        text += _because(facts.problem)
+        hint = 'Mend the clock, then say why: bcp evidence explain "..."'
+        return Check("evidence-anchor", "", "risk", text, hint)
     age = max(0.0, now - facts.last)
     text = f"a head of the evidence was taken outside {format_duration(age)} ago"
     if age > 2 * facts.every_s:

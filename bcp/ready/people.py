@@ -147,7 +147,7 @@ def approver(facts: Approver) -> Check:
 def gate(facts: GateFacts) -> Check:
     """Are there enough people behind a gate, and one to spare?"""
     subject, whom = f"{facts.playbook}/{facts.step}", ", ".join(facts.references) or "nobody"
-    text = f"{facts.persons} of {whom} can answer, {facts.least} must say yes"
+    text = f"{facts.persons} of {whom} can answer at {facts.step} of {facts.playbook}, {facts.least} must say yes"
     books = (facts.playbook,)
     if facts.persons < facts.least:
         hint = "Add people to the group, or give them addresses."

@@ -48,8 +48,12 @@ def export(state: Path, folder: Path, organisation: str, key: SigningKey, secret
         "manifest.json": manifest.encode(),
         "manifest.sig": key.sign(manifest).encode() + b"\n",
     }
-    for name, raw in sorted(files.items()):
-        write_atomic(folder / name, raw)
+    try:
+        for name, raw in sorted(files.items()):
+            write_atomic(folder / name, raw)
+    except StorageError as error:
+        hint = "Name a folder that can be written, with space: bcp evidence export FOLDER"
+        raise StorageError(error.message, hint=hint) from error
     return Exported(str(folder), len(files), pack.as_of, key.public)
 
 

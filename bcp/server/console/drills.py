@@ -9,6 +9,7 @@ from typing import Any, cast
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from bcp.contracts.exercise import Objective
 from bcp.deeds import drill_calendar as calendar
 from bcp.deeds import exercise as writing
 from bcp.deeds.drill_calendar import Wish
@@ -20,9 +21,11 @@ from bcp.drills.outline import KINDS
 from bcp.drills.play import Play
 from bcp.kernel.errors import Invalid, Missing
 from bcp.kernel.units import parse_duration
-from bcp.pages.words import words
+from bcp.pages.report_front import TONES
+from bcp.pages.words import Words, words
 from bcp.pages.year import year_values
 from bcp.rehearse.scene import scenario_of
+from bcp.reports.answer import amount, answer_of, title_of
 from bcp.reports.year import to_data
 from bcp.server.console.page import Site, field, in_thread, to
 from bcp.server.console.runs import ALONE
@@ -35,8 +38,21 @@ Form = dict[str, list[str]]
 async def drill(site: Site, request: Request, session: Session) -> Response:
     """One exercise."""
     record = await in_thread(record_of, site.daemon.app, _name(request))
-    values: dict[str, Any] = {"d": record, "notes": NOTES, "severities": SEVERITIES}
+    english = words("en")
+    answer = answer_of(record, english)
+    values: dict[str, Any] = {
+        "d": record, "notes": NOTES, "severities": SEVERITIES, "answer": answer, "tone": TONES[answer.code],
+        "goals": [_goal(o, english) for o in record.objectives],
+    }  # fmt: skip
     return cast(Response, await in_thread(partial(site.page, request, "drill.html", session, **values)))
+
+
+def _goal(o: Objective, english: Words) -> dict[str, str]:
+    """An objective as people read it."""
+    achieved = "" if o.achieved is None else amount(o.achieved, o.unit, english)
+    target = amount(o.target, o.unit, english)
+    title = title_of(o, english)
+    return {"title": title, "criterion": o.criterion, "target": target, "achieved": achieved, "judged": o.judged}
 
 
 async def report(site: Site, request: Request, session: Session) -> Response:

@@ -22,7 +22,7 @@ from bcp.deeds.evidence.key import current_key, next_key, signing_key
 from bcp.deeds.evidence.prove import prove
 from bcp.deeds.evidence.turn import explain, rotate
 from bcp.deeds.who import Who
-from bcp.kernel.errors import Invalid, Refused
+from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.kernel.hashing import GENESIS, canonical
 from bcp.kernel.secret import Secret
 from bcp.store import standalone, standalone_clock
@@ -299,6 +299,13 @@ def test_a_word_that_was_put_into_a_run_is_found(town: Town) -> None:
     db.close()
     assert any("signal 1 (approve) was put in" in r.damage for r in examine(SqliteState(town.state)).runs)
     assert any("signal 1 (approve) was put in" in w for w in checked(packed(town))[0])
+
+
+def test_a_folder_that_cannot_be_written_is_named_and_not_the_state_folder(town: Town) -> None:
+    (town.folder / "file").write_text("no folder")
+    with pytest.raises(StorageError) as caught:
+        packed(town, "file/out")
+    assert "bcp evidence export" in caught.value.hint and "state:" not in caught.value.hint
 
 
 # -- lab drills ------------------------------------------------------------------------------------------------------

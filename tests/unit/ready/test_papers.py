@@ -84,8 +84,19 @@ def test_the_snapshot(taken: float, missing: int, state: str, words: str) -> Non
         (AnchorFacts(True, NOW - 7200, 3600.0), "ok"),
         (AnchorFacts(True, NOW - 7201, 3600.0), "risk"),
         (AnchorFacts(True, NOW - 26 * 3600 - 1, 3600.0, "it answers HTML"), "fail"),
+        (AnchorFacts(True, NOW + 120, 3600.0), "ok"),
+        (AnchorFacts(True, NOW + 121, 3600.0, "it answers HTML"), "risk"),
     ],
-    ids=["not wanted", "not yet", "not yet, and broken", "young", "late", "very late"],
+    ids=[
+        "not wanted",
+        "not yet",
+        "not yet, and broken",
+        "young",
+        "late",
+        "very late",
+        "a little ahead",
+        "clock set back",
+    ],
 )
 def test_anchors_outside(facts: AnchorFacts, state: str) -> None:
     found = anchor(facts, NOW)

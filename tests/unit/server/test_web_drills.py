@@ -179,3 +179,21 @@ def test_a_viewer_reads_and_writes_nothing(place) -> None:
         assert v.daemon.app.running.drills.drills() == []
 
     place.visit(work)
+
+
+def test_the_page_answers_first_whether_the_objectives_were_met(place) -> None:
+    """In words and amounts, not in codes and seconds."""
+    with_a_book(place)
+
+    async def work(v: Visit) -> None:
+        made = await v.api("POST", "/drills", "run", body=NEW)
+        drill = made.json()["drill"]
+        ended(v, drill)
+        await v.log_in()
+        page = await v.get(f"/drills/{drill}")
+        head = page[: page.index("<h2>Findings")]
+        assert "Did we meet our objectives?" in head and 'id="answer"' in head
+        assert head.index('id="answer"') < head.index("The report")
+        assert ">30m<" in head and "1800" not in head and "rto_receive" not in head
+
+    place.visit(work)
