@@ -29,7 +29,7 @@ from bcp.kernel.errors import BcpError, Invalid, Permanent, Refused, Transient
 from bcp.kit.pace import Pace
 from bcp.mx.outcome import awaited, check_order, check_reading, decide, may_resend, mixture, put_back
 from bcp.mx.pace import paced
-from bcp.mx.patience import read_patiently
+from bcp.mx.patience import SILENT, appeared_late, read_patiently
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,6 +192,8 @@ class Host:
                 break
             await self.clock.sleep(pause)
             todo = retry
+        silent = {i: o for i, o in enumerate(orders) if done[i].state is SwapState.UNKNOWN and done[i].code in SILENT}
+        await appeared_late(self.read, silent, done, self.clock)
         if self.capabilities.guard is not Guard.STRONG:
             await self._look_again(orders, done)
         return await self._with_progress([done[i] for i in range(len(orders))])

@@ -6,10 +6,11 @@ not asked again: it would hang again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from bcp.contracts.dns_writer import Reading, Trouble
+from bcp.contracts.dns_writer import Reading, Sent, SentState, Swap, SwapOrder, SwapState, Trouble
 from bcp.kernel.clock import Clock
+from bcp.mx.outcome import decide, still_old
 
 Read = Callable[[Sequence[str]], Awaitable[list[Reading]]]
 PAUSES_S = (0.5, 1.0, 2.0)
@@ -18,6 +19,12 @@ LONGEST_S = 10.0
 """Longest of these pauses, where the host itself says when it may be asked again."""
 QUICK_S = 2.0
 """Where no domain could be read and this took longer, the host hangs."""
+LATE_S = 15.0
+"""So long a change whose answer never came may still appear, after all else was tried. A host that answered with an
+error has ended its work on it, and is not waited for."""
+LATE_AGAIN_S = 3.0
+SILENT = frozenset({"silent", "timeout", "lost", "fault"})
+"""Codes of an answer that never came."""
 
 
 async def read_patiently(read: Read, domains: Sequence[str], clock: Clock) -> list[Reading]:
@@ -38,3 +45,19 @@ async def read_patiently(read: Read, domains: Sequence[str], clock: Clock) -> li
         for i, fresh in zip(again, await read([domains[i] for i in again]), strict=True):
             found[i] = fresh
     return found
+
+
+async def appeared_late(read: Read, lost: Mapping[int, SwapOrder], ends: dict[int, Swap], clock: Clock) -> None:
+    """Look, for some time, whether an order whose answer never came is applied after all: ``ends`` is corrected.
+
+    Whoever calls a run failed that moved an MX a moment later has lost it.
+    """
+    until = clock.monotonic() + LATE_S
+    while clock.monotonic() < until:
+        left = {i: o for i, o in lost.items() if ends[i].state is SwapState.UNKNOWN and o.old.same(ends[i].found)}
+        if not left:
+            return
+        await clock.sleep(LATE_AGAIN_S)
+        for (i, order), now in zip(left.items(), await read([o.domain for o in left.values()]), strict=True):
+            if not now.problem and not still_old(order, now):
+                ends[i] = decide(order, Sent(order.domain, SentState.LOST, ends[i].code), now)

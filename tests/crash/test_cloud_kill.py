@@ -36,7 +36,12 @@ class Cloudflare(test_cloudflare.Cloud):
         return self.run(self.served(domain))
 
 
-STAGES = {"cloudflare": Cloudflare, "route53": test_route53.Route53, "azure": test_azure.Azure, "google": test_google.Google}
+STAGES = {
+    "azure": test_azure.Azure,
+    "cloudflare": Cloudflare,
+    "google": test_google.Google,
+    "route53": test_route53.Route53,
+}
 pytestmark = pytest.mark.slow
 
 

@@ -99,6 +99,33 @@ def test_twice_lost_is_in_doubt_and_no_third_goes_out() -> None:
     assert "it may still be applied" in swap.message
 
 
+class Late(Scripted):
+    """No answer, and the change is made so many readings later."""
+
+    def __init__(self, after, guard) -> None:
+        super().__init__(lost(), lost(), guard=guard)
+        self.left = after
+
+    async def read(self, domains):
+        if self.sent:
+            self.left -= 1
+            if not self.left:
+                self.provider.put(DOMAIN, RELAY)
+        return await super().read(domains)
+
+
+@pytest.mark.parametrize("guard", Guard)
+def test_a_change_without_an_answer_that_appears_some_seconds_later_is_ours(guard) -> None:
+    """A run that is called failed before it would have lost an MX that moves a moment later."""
+    (swap,), clock, _ = run(Late(7, guard))
+    assert swap.state is SwapState.ALREADY and clock.monotonic() < 16
+
+
+def test_a_host_that_answered_with_an_error_is_not_waited_for() -> None:
+    (swap,), clock, _ = run(Scripted(lost("server"), lost("server"), guard=Guard.WEAK))
+    assert swap.state is SwapState.UNKNOWN and clock.monotonic() < 2
+
+
 @pytest.mark.parametrize("guard", [Guard.WEAK, Guard.NONE])
 def test_where_nothing_guards_it_a_lost_order_is_not_sent_again(guard) -> None:
     """Both could arrive, and the second over somebody else's change."""
