@@ -46,6 +46,7 @@ _BROKEN = {
     "F": "mail to people who exist is refused for good; it bounces, and does not come again by itself",
     "G": "mail does not get through the relay or gateway, while the direct way works",
     "dns": "the name of the MX host does not resolve, so senders do not find the way in and some bounce",
+    "names": "the name of the MX host fails to resolve now and then",
     "edge": "the web front door does not answer",
 }
 _LIMITED = "our own probers are limited or refused; whether other people's mail is, nobody can tell"
@@ -66,6 +67,7 @@ _SLOW = {
 """Of classes of which nothing fails as a whole."""
 _PLACES = "the service limits or refuses the addresses of some of our probers, and serves others well"
 _NOW_AND_THEN = "Something fails now and then; it is no outage yet."
+_OTHERS = "Others say that"
 _OVER = "Nothing any more, as far as anything looks."
 _ZONE = "our own zone does not answer, so senders do not find where our mail goes"
 
@@ -83,9 +85,11 @@ def _broken(d: Decision) -> str:
         ours = own or f"{_PLACES}." if "H" in d.classes else ""
         return f"Nothing of the service, as far as anything looks. On our own side: {ours}" if ours else _NOW_AND_THEN
     text = f"{_upper(_as_sure(d, _and(things)))}."
-    places = _alone(d)
+    places = "" if text.startswith(_OTHERS) else _alone(d)
     where = f" This is so for {_and(d.domains)}." if d.domains else f" Seen from {places} only." if places else ""
     unsteady = " It comes and goes." if d.flapping else ""
+    if d.action == "wait" and d.refusals[:1] == ("failing-now",):
+        unsteady += " At this moment the newest looks are well."
     return f"{text}{where}{unsteady}{f' On our own side: {own}' if own and 'H' in d.classes else ''}"
 
 
@@ -94,10 +98,10 @@ def _as_sure(d: Decision, text: str) -> str:
     if d.state == "down" or text.startswith(("a part of", _ALONE)):
         return text
     if d.partial:
-        return f"nothing fails as a whole: {text}" if d.action == "watch" else f"not all of it, but a part: {text}"
+        return f"nothing fails as a whole: {text}" if d.action == "watch" else f"for some, or now and then, {text}"
     bad = [w for v in d.views if v.status != "ok" for w in v.ways if w.down or w.suspect]
     if bad and all(w.role is not Role.LOOK for w in bad):
-        return f"others say that {text}; none of our own looks sees it"
+        return f"{_OTHERS.lower()} {text}; none of our own looks sees it"
     return f"it is not sure yet, but it looks as if {text}"
 
 
@@ -110,13 +114,21 @@ def _thing(d: Decision, letter: str) -> str:
     if letter == "F":
         return _refused(d)
     if letter == "E":
-        bad = {v.name for v in d.views if v.status in {"down", "partial", "suspect"}}
-        confirmed = set(d.planes) & {"dns", "edge"}
-        both = [n for n in ("dns", "edge") if n in (confirmed or bad)]
-        return _and([_BROKEN[n] for n in both]) if both else _BROKEN["edge"]
+        return _names(d)
     if letter == "H":
-        return _ZONE if "zone" in d.planes else ""
+        zone = any(v.name == "zone" and v.status in {"down", "partial", "suspect"} for v in d.views)
+        return _ZONE if zone else ""
     return _BROKEN[letter]
+
+
+def _names(d: Decision) -> str:
+    """Class E: the MX host's name, the web front door, or both; and how surely."""
+    bad = {v.name for v in d.views if v.status in {"down", "partial", "suspect"}}
+    confirmed = set(d.planes) & {"dns", "edge"}
+    named: list[str] = [n for n in ("dns", "edge") if n in (confirmed or bad)]
+    if d.state == "down" and "dns" in bad and "dns" not in confirmed:  # a part of it, beside something else
+        named = [*(n for n in named if n != "dns"), "names"]
+    return "; ".join(_BROKEN[n] for n in named) or _BROKEN["edge"]
 
 
 def _deferred(d: Decision) -> str:
@@ -124,7 +136,7 @@ def _deferred(d: Decision) -> str:
     if "not-limited" in d.refusals:
         return _LIMITED
     if d.state != "down":
-        return _BROKEN["B"]
+        return _B_PARTLY if d.partial else _BROKEN["B"]
     if "looked-at" in d.refusals:
         return _MAILS
     part = "share" in d.refusals and "long-enough" not in d.refusals
@@ -148,7 +160,7 @@ def _own(d: Decision) -> str:
     where: dict[str, list[str]] = {}
     for note in d.notes:
         place, colon, what = note.partition(": ")
-        if not note.endswith(_SILENT) and not what.startswith("only "):
+        if not note.endswith(_SILENT) and not what.startswith("only ") and note not in d.reasons_for:
             where.setdefault(what if colon else note, []).append(place if colon else "")
     said = [f"{_and(p for p in places if p)}: {what}".lstrip(": ") for what, places in where.items()][:2]
     return f"{'; '.join(said)}{'' if said[-1].endswith('?') else '.'}" if said else ""
@@ -160,7 +172,7 @@ def _alone(d: Decision) -> str:
         return ""
     lanes = [p for v in d.views if v.name in MOVED for w in v.ways if not w.muted for p in w.probes]
     places = sorted({a for p in lanes for a in p.alone}) if not any(p.down for p in lanes) else []
-    return _and(places)
+    return _and(places) if len(places) < max((sum(p.split) for p in lanes), default=0) else ""
 
 
 _SILENT = ("nothing can be told", "(silence is not failure)")
@@ -170,9 +182,9 @@ _SILENT = ("nothing can be told", "(silence is not failure)")
 
 
 def _well(d: Decision) -> str:
-    if d.state == "healthy":
-        return "Everything that is looked at is well."
     works, unseen = works_of(d.views), unseen_of(d.views)
+    if d.state == "healthy" and not unseen:
+        return "Everything that is looked at is well."
     out = [f"{_upper(_and(works))}."] if works else ["Nothing is seen to be well."]
     if d.spared:
         out.append(f"{_and(d.spared[:5])} {'is' if len(d.spared) == 1 else 'are'} well and left alone.")
@@ -198,7 +210,7 @@ _DO = {
     "ask-to-tell": "Leave MX alone. A person decides what people are told: {why}. {hint}",
 }
 _HINTS = {
-    "alone": "Look whether that mailbox and its address still exist, and ask somebody outside to write to two others.",
+    "alone": "Look whether what is refused still exists, and ask somebody outside to write to two others.",
     "limits": "Send a mail from an address outside that has nothing to do with us, and see whether it arrives.",
     "mail": "Send a mail from outside, see whether it arrives, and believe that.",
     "part": "Ask the help desk how many are affected, and tell people; decide by that.",

@@ -358,7 +358,7 @@ def _down(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> Ju
         return judge_now("switch", moved, moment, rules)
     held = judge_now("switch", cases, moment, rules)
     if s.beside and not (moment.maintenance or moment.denied):
-        return replace(held, action="ask", why="a part of inbound mail fails too, again and again")
+        return replace(held, action="ask", why=s.alone or "a part of inbound mail fails too, again and again")
     if "G" in s.classes:
         gateway = next(x for x in CONDITIONS if x.id == "not-into-gateway")
         return replace(held, action="direct", why=gateway.why)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -146,3 +147,33 @@ def test_made_up_outages_that_go_wrong_are_named_by_seed(said, monkeypatch) -> N
     with pytest.raises(typer.Exit):
         replay.replay(worlds=3, seed=5)
     assert said()["bad"] == {"6": ["moved"], "7": ["late"]}
+
+
+def test_one_file_that_is_wrong_spoils_no_other_of_the_folder(one, tmp_path, as_json, capsys) -> None:
+    """It is said where it is wrong, the others are judged, and what is probably not meant is said as well."""
+    text = one.read_text()
+    (tmp_path / "wrong.yaml").write_text(text.replace("result: fail", "result: fial", 1))
+    (tmp_path / "late.yml").write_text(text.replace("at: ", "at: 99d, until: 100d, x: ", 1))
+    (tmp_path / "typo.yaml").write_text(text.replace("kind: refused", "kind: 5yy"))
+    with pytest.raises(Invalid) as caught:
+        replay.replay(scores=str(tmp_path))
+    places = [(Path(p.file).name, p.line > 0, p.column > 0) for p in caught.value.problems]
+    assert {("wrong.yaml", True, True), ("late.yml", True, True)} <= set(places)
+    found = json.loads(capsys.readouterr().out)
+    assert found["unread"] == 2 and found["right"] + found["miss"] + found["harm"] == 2
+    as_json.json = False
+    for file in ("wrong.yaml", "late.yml"):
+        (tmp_path / file).unlink()
+    with contextlib.suppress(typer.Exit):
+        replay.replay(scores=str(tmp_path))
+    table = capsys.readouterr().out
+    assert "could not be read" not in table and "[outage.doubt]" in table and "'5yy' is no word" in table
+
+
+def test_a_doubt_is_said_below_what_was_played(one, as_json, capsys) -> None:
+    """It is no error: the file is played."""
+    one.write_text(one.read_text().replace("kind: refused", "kind: rufused"))
+    as_json.json = False
+    with contextlib.suppress(typer.Exit):
+        replay.replay([str(one)], check=True)
+    assert "warning: 'rufused' is no word for what was seen" in capsys.readouterr().out
