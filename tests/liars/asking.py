@@ -59,6 +59,8 @@ class Game:
     begun: list[str] = field(default_factory=list)
     taken: list[tuple[str, str, str]] = field(default_factory=list)
     told: int = 0
+    heard: bool = False
+    """The answer came through while the list lied."""
 
     def kinds(self, kind: str) -> list[Any]:
         """Data of all events of this kind."""
@@ -150,6 +152,7 @@ class _Play:
             self.game.wrong.append("a lie became a yes")
         self.desk.web.text(PHONES["alice"], code)
         await self._wait(LIED_S)
+        self.game.heard = bool(await self._answers())
         script.window = ""
         await self._ends("alice")
 

@@ -12,7 +12,6 @@ from liars.lies_http import HTTP, after
 from liars.web import HttpLie
 
 
-
 def _listed(change: Callable[[dict[str, Any]], None]) -> HttpLie:
     """The whole list, changed."""
 
@@ -52,7 +51,9 @@ def _twice(body: dict[str, Any]) -> None:
 
 
 def _many(body: dict[str, Any]) -> None:
-    body["messages"] += [{**r, "sid": f"SM{i:032x}", "body": "hello"} for r in body["messages"][:1] for i in range(1500)]
+    body["messages"] += [
+        {**r, "sid": f"SM{i:032x}", "body": "hello"} for r in body["messages"][:1] for i in range(1500)
+    ]
 
 
 LIST: Mapping[str, HttpLie] = {

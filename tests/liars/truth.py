@@ -18,6 +18,8 @@ POINTS: Mapping[str, str] = {
 PERSONAL = frozenset({"sms", "whatsapp", "voice"})
 BELIEVING = frozenset({"apprise"})
 """Its library says yes to whatever is 2xx, and shows no more. The docs say so."""
+QUIET = ("rows, ", "no rows")
+"""Lists that may be what they say: nobody has answered yet."""
 YES = frozenset({("teams.post", "a number")})
 """Lies that are the vendor's own word for yes."""
 
@@ -33,11 +35,24 @@ def wrong(game: Game, name: str) -> list[str]:
     out += [*_rows(game), *_once(game)]
     if window == "ask":
         out += _loud(game)
+    if window == "hear":
+        out += _heard(game)
     if window == "hear" and len(answered := game.kinds("answered")) != 1:
         out.append(f"{len(answered)} answers are on record, and one was given")
     if game.kinds("wrong_code"):
         out.append("a try with a wrong code is on record, and nobody made one")
     return out
+
+
+def _heard(game: Game) -> Iterator[str]:
+    """A list that is none is said to be none. One that is a list, and empty, cannot be told from silence."""
+    part, said = game.part, game.kinds("unheard")
+    if part is None or not part.always or game.heard or part.kind.startswith(QUIET):
+        return
+    if not said:
+        yield "no answer could be heard, and nobody says so"
+    elif len(said) != 1 or len(game.kinds("heard_again")) != 1:
+        yield f"it is said {len(said)} times that answers cannot be heard"
 
 
 def _rows(game: Game) -> Iterator[str]:
@@ -62,9 +77,9 @@ def _rows(game: Game) -> Iterator[str]:
 
 
 def _once(game: Game) -> Iterator[str]:
-    """The same words are never handed over twice."""
+    """The same words are never handed over to a person twice: each turn has codes of its own."""
     for (point, to, text), times in Counter(game.taken).items():
-        if times > 1:
+        if times > 1 and to in PHONES.values():
             yield f"{point} took the same for {to or 'the place'} {times} times: {text[:60]!r}"
 
 

@@ -15,7 +15,9 @@ from bcp.incident import questions
 from bcp.incident.codes import codes_in
 from bcp.kernel.errors import StorageError
 from bcp.server.parts import ask as module
-from bcp.server.parts.ask import APPROVED, NO_ANSWER, Asker, forecast_of
+from bcp.server.parts import matter as about
+from bcp.server.parts.ask import APPROVED, NO_ANSWER, Asker
+from bcp.server.parts.matter import choices_of, forecast_of
 
 NAME = "exchange-inbound-outage"
 CHECKSUM = "c" * 64
@@ -111,6 +113,7 @@ class World:
         await self.asker._notice_gates()
         for question in questions.open_questions(self.core.book):
             await self.asker._tend(question)
+        await self.asker.asked()
         await asyncio.sleep(0)
 
     def question(self, state: str = "") -> Any:
@@ -293,7 +296,8 @@ def planned(w: World, monkeypatch, checksum: str = CHECKSUM) -> Any:
         id="p1", checksum=checksum, playbook=NAME, playbook_text=playbook(NAME).document.text, playbook_file="x.yaml",
         parent="", kind="real", steps=(),
     )  # fmt: skip
-    monkeypatch.setattr(module, "read_plan", lambda path: made)
+    for place in (module, about):
+        monkeypatch.setattr(place, "read_plan", lambda path: made)
     asked, _ = questions.ask(
         w.core.book, incident=w.incident, run="", step="plan:p1", checksum=CHECKSUM, opened=START,
         deadline=START + 600.0,
@@ -525,7 +529,7 @@ def test_what_a_question_is_about(tmp_path, step, about, plan, asks, back) -> No
         )  # fmt: skip
         matter = await w.asker.matter(made)
         assert (matter.asks, matter.back) == (asks, back)
-        labels = [c.label.lower() for c in module._choices(made, matter)]
+        labels = [c.label.lower() for c in choices_of(made, matter)]
         assert ("start" in labels[0], "back" in labels[0], "entered" in labels[0]) == (
             asks == "start",
             asks == "undo",
