@@ -21,7 +21,7 @@ DEADLINE_S = 1_800.0
 LIED_S = 4 * LOOK_S
 """How long a list lies before and after the answer is in it."""
 SETTLED_S = 50.0
-"""Three tries of five seconds, and what a vendor may ask us to wait between them: then it is known what became of it."""
+"""Three tries of five seconds, and what a vendor may ask us to wait between them: then all of it is known."""
 CODE = re.compile(r"(\d{6}) = yes")
 LONGEST_S = 3_000.0
 
@@ -127,6 +127,9 @@ class _Play:
             rows = await core.do(lambda b, q=question: questions.asked_of(b, q.id))
             if open_ := [f"{a.person} by {a.channel}" for a in rows if a.state == "claimed"]:
                 self.game.wrong.append(f"after {SETTLED_S:g} s it is not known whether {open_} were asked")
+            mine = [a.state for a in rows if a.person == "alice"]
+            if mine and set(mine) == {"failed"} and not [a for a in rows if a.person == "bob"]:
+                self.game.wrong.append("Alice could not be asked, and Bob has to wait for his turn")
             ways = {a.channel for a in rows}
             if missing := set(self.turnout.channels) - ways:
                 self.game.wrong.append(f"after {SETTLED_S:g} s nobody was asked by {sorted(missing)}")

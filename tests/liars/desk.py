@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-import json
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
@@ -208,8 +207,8 @@ class Desk:
     def _configuration(self) -> Configuration:
         folder = self.folder / "house"
         for name, value in {
-            "sid": "AC" + "0" * 32, "token": "t", "slack": "xoxb-lab", "teams": f"{self.web.url}/teams", "key": "k" * 32,
-            "apprise": f"json://127.0.0.1:{self.web.port}/apprise?rto=0.3&cto=0.3",
+            "sid": "AC" + "0" * 32, "token": "t", "slack": "xoxb-lab", "teams": f"{self.web.url}/teams",
+            "key": "k" * 32, "apprise": f"json://127.0.0.1:{self.web.port}/apprise?rto=0.3&cto=0.3",
         }.items():  # fmt: skip
             write_atomic(folder / "secrets" / name, value)
         rows = [f"{p},{p.title()},{p}@home.example,{n},,en,oncall," for p, n in PHONES.items()]
@@ -240,7 +239,8 @@ def channels_at(url: str) -> Mapping[str, Any]:
             "kind": "servicenow", "url": url, "user": "bcp", "password": "file:secrets/key", "timeout": timeout,
         },
         "jira": {
-            "kind": "jira", "url": url, "user": "bcp", "token": "file:secrets/key", "project": "OPS", "timeout": timeout,
+            "kind": "jira", "url": url, "user": "bcp", "token": "file:secrets/key", "project": "OPS",
+            "timeout": timeout,
         },
     }  # fmt: skip
 
@@ -255,4 +255,3 @@ CONFIG: Mapping[str, Any] = {
     "domains": [{"name": "corp.test", "primary": [{"host": "mx.corp.test", "preference": 0}]}],
     "serve": {"ask": {"after": f"{AFTER_S:g}s", "cycles": 1, "poll": f"{LOOK_S:g}s", "timeout": "30m"}},
 }
-_ = json

@@ -1,4 +1,4 @@
-"""Every outside call of the daemon itself, answered wrongly: questions to people, their answers, words to those on call.
+"""Every outside call of the daemon itself, answered wrongly: questions, answers to them, words to those on call.
 
 Judged by what the vendors took and what people did, never by what the product believes.
 """

@@ -60,6 +60,8 @@ class Asker:
         """Turns that are taken now: a vendor that does not answer keeps no other question waiting, and no yes."""
         self.unreached: set[str] = set()
         """Open questions of which nobody is known to have heard by any way."""
+        self._hurried: set[str] = set()
+        """Open questions of which no person who was asked so far can know: the next ones are asked at once."""
         self._seen: dict[str, int] = {}
         """Of each run the event up to which its gates are known."""
         self._gates: dict[tuple[str, str, float], Question] = {}
@@ -70,17 +72,25 @@ class Asker:
         return Plan(s.after, s.cycles)
 
     async def run(self) -> None:
-        """The loop."""
-        while True:
-            await self._notice_gates()
-            for question in await self.core.do(questions.open_questions):
-                await self._tend(question)
-            try:
-                await asyncio.wait_for(self.core.asking.wait(), POLL_S)
-            except TimeoutError:
-                continue
-            finally:
-                self.core.asking.clear()
+        """The loop. What is being asked when the daemon ends is in doubt, as after a kill."""
+        try:
+            while True:
+                await self._round()
+        except asyncio.CancelledError:
+            for task in self._taking.values():
+                task.cancel()
+            raise
+
+    async def _round(self) -> None:
+        await self._notice_gates()
+        for question in await self.core.do(questions.open_questions):
+            await self._tend(question)
+        try:
+            await asyncio.wait_for(self.core.asking.wait(), POLL_S)
+        except TimeoutError:
+            return
+        finally:
+            self.core.asking.clear()
 
     # -- which questions there are -------------------------------------------------------------------------------
 
@@ -144,16 +154,22 @@ class Asker:
         if closed is not None:
             await self.core.do(lambda b: questions.close(b, question, closed.text, rule=closed.rule))
             self.unreached.discard(question.id)
+            self._hurried.discard(question.id)
             self.core.changed()
             if closed.rule != APPROVED:
                 self.core.spawn(self._say_closed(question, closed), "question closed")
             return
         for turn in turns(question.groups, question.opened, question.deadline, self._plan, question.count):
-            early = turn.cycle == 0 and question.id in self.unreached
+            early = turn.cycle == 0 and question.id in self.unreached | self._hurried
             key = (question.id, turn.cycle, turn.group)
             if (turn.at <= self.clock.now() or early) and key not in self._taking:
-                self._taking[key] = task = self.core.spawn(self._take(question, turn), f"ask about {question.id}")
-                task.add_done_callback(lambda _, key=key: self._taking.pop(key))
+                self._taking[key] = self.core.spawn(self._in_turn(key, question, turn), f"ask about {question.id}")
+
+    async def _in_turn(self, key: tuple[str, int, int], question: Question, turn: Turn) -> None:
+        try:
+            await self._take(question, turn)
+        finally:
+            self._taking.pop(key, None)
 
     async def asked(self) -> None:
         """Wait until every turn that is taken now is over."""
@@ -244,6 +260,12 @@ class Asker:
     async def _reached(self, question: Question) -> None:
         """Whether anybody is known to have heard of it. That nobody has is said once, and the next ones are asked."""
         rows = await self.core.do(lambda b: questions.asked_of(b, question.id))
+        people = [a.state for a in rows if a.person != EVERYBODY]
+        if people and set(people) == {"failed"}:
+            self._hurried.add(question.id)
+            self.core.asking.set()
+        elif people:
+            self._hurried.discard(question.id)
         if any(a.state == "sent" for a in rows):
             self.unreached.discard(question.id)
         elif question.id not in self.unreached and not any(a.state == "claimed" for a in rows):
@@ -251,7 +273,7 @@ class Asker:
             ways = {a.channel: f"{a.channel}: {a.receipt or a.state}" for a in rows}
             text = "; ".join(ways.values())[:300] or "there is no channel, or nobody who can be asked"
             LOG.error("%s: nobody is known to have been asked: %s", question.id, text)
-            note = dict(question=question.id, run=question.run, text=text)
+            note = {"question": question.id, "run": question.run, "text": text}
             await self.core.do(lambda b: b.note("nobody_reached", question.incident, "bcp", **note))
             self.core.changed()
             self.core.asking.set()

@@ -75,7 +75,7 @@ class Hearer:
         else:
             del self.deaf[name]
         kind, text = ("unheard", f"{name}: {problem[:200]}") if problem else ("heard_again", name)
-        await self.core.do(lambda b: [b.note(kind, i, "bcp", text=text) for i in _incidents(b)])
+        await self.core.do(lambda b: _note(b, kind, text))
         self.core.changed()
 
     async def _one(self, channel: str, message: Inbound) -> None:
@@ -122,9 +122,10 @@ class Hearer:
         return f"{'Yes' if yes else 'No'} from {done.by}, noted at {done.checksum[:12]}."
 
 
-def _incidents(book: Book) -> list[str]:
-    """Those with an open question."""
-    return list(dict.fromkeys(q.incident for q in questions.open_questions(book)))
+def _note(book: Book, kind: str, text: str) -> None:
+    """In every incident with an open question."""
+    for incident in dict.fromkeys(q.incident for q in questions.open_questions(book)):
+        book.note(kind, incident, "bcp", text=text)
 
 
 def _masked(address: str) -> str:
