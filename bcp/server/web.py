@@ -182,6 +182,11 @@ async def metrics(request: Request) -> Response:
         f"bcp_incident_open {int(incident is not None)}",
     ]
     out += [
+        "# HELP bcp_questions_unreached Open questions of which nobody is known to have heard.",
+        "# TYPE bcp_questions_unreached gauge",
+        f"bcp_questions_unreached {len(daemon.asker.unreached)}",
+    ]
+    out += [
         "# HELP bcp_connections Connections now.",
         "# TYPE bcp_connections gauge",
         f"bcp_connections {GuardedProtocol.alive}",

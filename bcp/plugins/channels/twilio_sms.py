@@ -15,6 +15,7 @@ from bcp.plugins.vendors.twilio_channel import (
     TwilioAccount,
     TwilioChannel,
     day_of,
+    inbound_among,
     questions,
     receipt_of,
     refusals,
@@ -127,13 +128,7 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
             found = await self._twilio.open().messages.list_async(
                 to=self.settings.from_, date_sent_after=day, limit=20_000, page_size=1_000
             )
-        return [
-            Inbound(
-                str(m.from_), str(m.body or ""), m.date_created.timestamp() if m.date_created else since, str(m.sid)
-            )
-            for m in found
-            if str(m.direction) == "inbound"
-        ]
+            return inbound_among(found)
 
     async def reports(self, since: float) -> dict[str, tuple[str, str]]:
         """From the list of messages, for those whom Twilio cannot call."""

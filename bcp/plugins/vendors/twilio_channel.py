@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from difflib import SequenceMatcher
 from typing import Any, TypeVar
 
-from bcp.contracts.channel import Channel, ChannelSettings, Delivery, Receipt
+from bcp.contracts.channel import Channel, ChannelSettings, Delivery, Inbound, Receipt
 from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import BcpError, InDoubt
@@ -134,6 +134,35 @@ def text_among(rows: Iterable[Any], delivery: Delivery) -> Receipt | None:
             hint="Look in Twilio's console, then `bcp settle`.",
         )
     return None
+
+
+def inbound_among(rows: Iterable[Any]) -> list[Inbound]:
+    """What people texted to us, of a list of texts. A row that lacks what Twilio keeps of every text is left for the
+    next look: if it were taken for heard without its sender, time or words, an answer would be lost.
+
+    Raises:
+        InDoubt: there are only such rows.
+    """
+    out, broken = list[Inbound](), 0
+    for row in rows:
+        if str(row.direction or "inbound") == "inbound":
+            found = _inbound(row)
+            out += [found] if found is not None else []
+            broken += found is None
+    if broken and not out:
+        raise InDoubt("Twilio lists texts without sender, time or words", hint="Is a proxy in between?")
+    return out
+
+
+def _inbound(row: Any) -> Inbound | None:
+    made, texts = row.date_created, (row.from_, row.sid, row.body)
+    if not isinstance(made, datetime) or not all(isinstance(t, str) for t in texts) or not all(texts[:2]):
+        return None
+    try:
+        "".join(texts).encode()
+        return Inbound(row.from_, row.body, made.timestamp(), row.sid)
+    except (UnicodeEncodeError, OverflowError, OSError, ValueError):
+        return None
 
 
 ALIKE = 0.6

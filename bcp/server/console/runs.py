@@ -31,7 +31,7 @@ from bcp.playbook.load import load
 from bcp.server.console.front import where_mx_is
 from bcp.server.console.page import Site, in_thread
 from bcp.server.console.views import part, plan_title, question_view, run_row, run_rows
-from bcp.server.parts.ask import forecast_of
+from bcp.server.parts.matter import forecast_of
 from bcp.server.signin.accounts import Session
 from bcp.wiring import App
 

@@ -19,7 +19,7 @@ from bcp.incident.wording import event_title, event_tone, event_words
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.playbook.load import loads
 from bcp.server.console.page import Site
-from bcp.server.parts.ask import BUTTONS
+from bcp.server.parts.matter import BUTTONS
 from bcp.server.signin.accounts import Session
 
 

@@ -4,16 +4,15 @@ answers."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bcp.contracts.channel import Channel, Choice
+from bcp.contracts.channel import Channel
 from bcp.contracts.contact import Contact
 from bcp.contracts.store import RunQuery
 from bcp.detect.decide import TITLES
 from bcp.engine.gate import Gate, judge
-from bcp.engine.moves import ANYWAY, GATE
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.incident.codes import new_code, new_link
@@ -21,12 +20,11 @@ from bcp.incident.model import Plan, Question, Turn, turns
 from bcp.kernel.clock import local_text
 from bcp.kernel.errors import BcpError
 from bcp.kernel.log import logger
-from bcp.pages.times import plural
-from bcp.plan.model import Plan as Sealed
 from bcp.plan.model import read_plan
 from bcp.playbook.load import loads
 from bcp.server.core import Core
 from bcp.server.parts.books import groups_of
+from bcp.server.parts.matter import Matter, choices_of, matter_of
 from bcp.server.parts.ports import Speaks, Starts
 
 LOG = logger(__name__)
@@ -34,31 +32,7 @@ POLL_S = 0.3
 PERSONAL = ("sms", "voice")
 """Forms that reach one person, who alone gets the codes in them."""
 EVERYBODY = "*"
-NAMED, SENDS = 3, 1000
-"""Changes that a question names, and sends that it counts."""
 APPROVED, NO_ANSWER = "approved", "no-answer"
-
-
-@dataclass(frozen=True, slots=True)
-class Matter:
-    """What a question is about, in words."""
-
-    playbook: str
-    checksum: str
-    forecast: str
-    kind: str
-    back: bool
-    """The way back: the service works again."""
-    asks: str = "start"
-    """What a yes means: ``start`` it, ``undo`` (mail moves back), ``hand`` (records are entered)."""
-
-
-BUTTONS = {
-    "start": ("Start it", "Do not start"),
-    "undo": ("Move mail back", "Leave it as it is"),
-    "hand": ("It is entered", "It will not be entered"),
-}
-"""What a yes and a no are called, by what is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +56,12 @@ class Asker:
         self._codes: set[str] = set()
         self._starting: dict[str, asyncio.Task[Any]] = {}
         """Approved plans whose run has not begun yet, by question."""
+        self._taking: dict[tuple[str, int, int], asyncio.Task[Any]] = {}
+        """Turns that are taken now: a vendor that does not answer keeps no other question waiting, and no yes."""
+        self.unreached: set[str] = set()
+        """Open questions of which nobody is known to have heard by any way."""
+        self._hurried: set[str] = set()
+        """Open questions of which no person who was asked so far can know: the next ones are asked at once."""
         self._seen: dict[str, int] = {}
         """Of each run the event up to which its gates are known."""
         self._gates: dict[tuple[str, str, float], Question] = {}
@@ -92,17 +72,25 @@ class Asker:
         return Plan(s.after, s.cycles)
 
     async def run(self) -> None:
-        """The loop."""
-        while True:
-            await self._notice_gates()
-            for question in await self.core.do(questions.open_questions):
-                await self._tend(question)
-            try:
-                await asyncio.wait_for(self.core.asking.wait(), POLL_S)
-            except TimeoutError:
-                continue
-            finally:
-                self.core.asking.clear()
+        """The loop. What is being asked when the daemon ends is in doubt, as after a kill."""
+        try:
+            while True:
+                await self._round()
+        except asyncio.CancelledError:
+            for task in self._taking.values():
+                task.cancel()
+            raise
+
+    async def _round(self) -> None:
+        await self._notice_gates()
+        for question in await self.core.do(questions.open_questions):
+            await self._tend(question)
+        try:
+            await asyncio.wait_for(self.core.asking.wait(), POLL_S)
+        except TimeoutError:
+            return
+        finally:
+            self.core.asking.clear()
 
     # -- which questions there are -------------------------------------------------------------------------------
 
@@ -165,13 +153,28 @@ class Asker:
             return
         if closed is not None:
             await self.core.do(lambda b: questions.close(b, question, closed.text, rule=closed.rule))
+            self.unreached.discard(question.id)
+            self._hurried.discard(question.id)
             self.core.changed()
             if closed.rule != APPROVED:
                 self.core.spawn(self._say_closed(question, closed), "question closed")
             return
         for turn in turns(question.groups, question.opened, question.deadline, self._plan, question.count):
-            if turn.at <= self.clock.now():
-                await self._take(question, turn)
+            early = turn.cycle == 0 and question.id in self.unreached | self._hurried
+            key = (question.id, turn.cycle, turn.group)
+            if (turn.at <= self.clock.now() or early) and key not in self._taking:
+                self._taking[key] = self.core.spawn(self._in_turn(key, question, turn), f"ask about {question.id}")
+
+    async def _in_turn(self, key: tuple[str, int, int], question: Question, turn: Turn) -> None:
+        try:
+            await self._take(question, turn)
+        finally:
+            self._taking.pop(key, None)
+
+    async def asked(self) -> None:
+        """Wait until every turn that is taken now is over."""
+        while self._taking:
+            await asyncio.wait(list(self._taking.values()))
 
     async def _gate_closed(self, question: Question) -> Closed | None:
         """How a gate ended; ``None`` while it is open."""
@@ -232,37 +235,48 @@ class Asker:
 
     async def matter(self, question: Question) -> Matter:
         """What it is about. Raises ``BcpError`` when the run or plan is gone."""
-        if question.run:
-            runs = self.core.app.running.runs
-            view = await runs.glance(question.run)
-            plan = view.plan
-            step = view.state.steps.get(question.step)
-            undo, about = question.step in {GATE, ANYWAY}, str(step.gate.get("about", "")) if step is not None else ""
-            if about or (step is not None and undo):  # no plan: the consequence of an undo, or records to enter
-                back, asks = not undo and bool(plan.get("parent")), "undo" if undo else "hand"
-                said = about or "mail goes back"
-                return Matter(str(plan["playbook"]), question.checksum, said, str(plan["kind"]), back, asks)
-            changes, count = await runs.planned(question.run, "changes", 0, NAMED)
-            sends, _ = await runs.planned(question.run, "forecasts", 0, SENDS)
-            said = forecast_of([str(c["target"]) for c in changes], count, [int(f["messages"]) for f in sends])
-            parent = bool(plan.get("parent"))
-            return Matter(str(plan["playbook"]), str(plan["checksum"]), said, str(plan["kind"]), parent)
-        path = self.core.state / "plans" / f"{question.step.removeprefix('plan:')}.json"
-        kept = await asyncio.to_thread(read_plan, path)
-        return Matter(kept.playbook, kept.checksum, _forecast(kept), kept.kind, bool(kept.parent))
+        return await matter_of(self.core, question)
 
     # -- asking --------------------------------------------------------------------------------------------------
 
     async def _take(self, question: Question, turn: Turn) -> None:
+        """One turn: by every channel at once, each person and each place by each once."""
         given = {a.by for a in await self.core.do(lambda b: questions.answers_of(b, question))}
+        before = await self.core.do(lambda b: questions.asked_of(b, question.id))
         group = [p for p in question.groups[turn.group] if p not in given]
         people = [c for c in map(self.core.app.people.directory.person, group) if c is not None]
         stamp = turn.cycle * len(question.groups) + turn.group
-        for channel in self.speaker.channels():
-            if channel.broadcast:
-                await self._one(question, None, channel, stamp)
-                continue
-            await asyncio.gather(*(self._one(question, person, channel, stamp) for person in people))
+        known = {(a.person, a.channel) for a in before if a.cycle == stamp}
+        wanted = [
+            (person, channel)
+            for channel in self.speaker.channels()
+            for person in ([None] if channel.broadcast else people)
+            if (person.id if person is not None else EVERYBODY, channel.name) not in known
+        ]
+        await asyncio.gather(*(self._one(question, person, channel, stamp) for person, channel in wanted))
+        if wanted or not (question.id in self.unreached or any(a.state == "sent" for a in before)):
+            await self._reached(question)
+
+    async def _reached(self, question: Question) -> None:
+        """Whether anybody is known to have heard of it. That nobody has is said once, and the next ones are asked."""
+        rows = await self.core.do(lambda b: questions.asked_of(b, question.id))
+        people = [a.state for a in rows if a.person != EVERYBODY]
+        if people and set(people) == {"failed"}:
+            self._hurried.add(question.id)
+            self.core.asking.set()
+        elif people:
+            self._hurried.discard(question.id)
+        if any(a.state == "sent" for a in rows):
+            self.unreached.discard(question.id)
+        elif question.id not in self.unreached and not any(a.state == "claimed" for a in rows):
+            self.unreached.add(question.id)
+            ways = {a.channel: f"{a.channel}: {a.receipt or a.state}" for a in rows}
+            text = "; ".join(ways.values())[:300] or "there is no channel, or nobody who can be asked"
+            LOG.error("%s: nobody is known to have been asked: %s", question.id, text)
+            note = {"question": question.id, "run": question.run, "text": text}
+            await self.core.do(lambda b: b.note("nobody_reached", question.incident, "bcp", **note))
+            self.core.changed()
+            self.core.asking.set()
 
     async def _one(self, question: Question, person: Contact | None, channel: Channel[Any], stamp: int) -> None:
         """Ask one person (or one place) by one channel, once."""
@@ -290,7 +304,7 @@ class Asker:
         try:
             matter = await self.matter(question)
             values = self._values(question, matter, yes=yes, no=no, link=url, keys=bool(reply))
-            choices = () if personal else _choices(question, matter)
+            choices = () if personal else choices_of(question, matter)
             state, receipt = await self.speaker.send(
                 channel, address, "question", language, values, f"{question.id}/{who}/{stamp}", choices,
                 drill=matter.kind == "drill", reply_url=reply,
@@ -345,6 +359,8 @@ class Asker:
 
     async def _say_closed(self, question: Question, closed: Closed) -> None:
         """Everybody who was asked hears that nothing happened."""
+        if late := [task for key, task in self._taking.items() if key[0] == question.id]:
+            await asyncio.wait(late)  # the question comes first
         asked = await self.core.do(lambda b: questions.asked_of(b, question.id))
         text = closed.text.removeprefix("not approved: ")
         try:
@@ -370,25 +386,3 @@ class Asker:
             )
             if state != "sent":
                 LOG.warning("%s could not be told that a question is closed: %s", one.person, detail)
-
-
-def _choices(question: Question, matter: Matter) -> tuple[Choice, ...]:
-    yes, no = BUTTONS[matter.asks]
-    return Choice(f"{question.id}:yes", yes), Choice(f"{question.id}:no", no, False)
-
-
-def forecast_of(targets: Sequence[str], changes: int, messages: Sequence[int]) -> str:
-    """What a plan changes and sends, in a line: the changes first. ``targets``: of the first changes, ``changes``: how
-    many there are, ``messages``: of each send."""
-    named = ", ".join(targets[:NAMED]) + (" ..." if changes > NAMED else "")
-    parts = [f"{plural(changes, 'change')}: {named}" if changes else "no change"]
-    if messages:
-        parts.append(plural(sum(messages), "message"))
-    return "; ".join(parts)
-
-
-def _forecast(plan: Sealed) -> str:
-    """The same of a plan that is not run yet."""
-    changes = [c for s in plan.steps for c in s.changes]
-    messages = [f.messages for s in plan.steps for f in s.forecasts]
-    return forecast_of([c.target for c in changes[:NAMED]], len(changes), messages)

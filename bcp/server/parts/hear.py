@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from typing import Any
 
-from bcp.contracts.channel import Inbound
+from bcp.contracts.channel import Channel, Inbound
 from bcp.deeds.answer import Answer, answer
 from bcp.deeds.who import APPROVE, Ground, Who
 from bcp.incident import questions
@@ -16,6 +18,8 @@ from bcp.store.sqlite.book import Book
 
 LOG = logger(__name__)
 ANSWERING = frozenset({"sms", "voice"})
+LONGEST_S = 30.0
+"""For one look at a vendor's list, all its pages. A list without end keeps no other vendor from being heard."""
 BACK_S = 120.0
 """How far before the first open question a vendor's list is looked through: clocks differ."""
 
@@ -25,6 +29,8 @@ class Hearer:
 
     def __init__(self, core: Core, ground: Callable[[], Ground]) -> None:
         self.core, self.clock, self.ground = core, core.clock, ground
+        self.deaf: dict[str, str] = {}
+        """Channels that cannot be asked for answers, and why: said when it begins and when it ends."""
 
     async def run(self) -> None:
         """Poll the vendors' lists while a question is open."""
@@ -34,24 +40,51 @@ class Hearer:
             open_ = await self.core.do(questions.open_questions)
             if not open_:
                 continue
-            since = min(q.opened for q in open_) - BACK_S
-            for name, channel in self.core.app.world.channels.items():
-                if channel.form not in ANSWERING:
-                    continue
-                try:
-                    found = await channel.answers(since)
-                except BcpError as error:
-                    LOG.warning("%s cannot be asked for answers: %s", name, error.message)
-                    continue
-                for message in found:
-                    await self._one(name, message)
+            first = min(q.opened for q in open_)
+            found = self.core.app.world.channels.items()
+            ways = [(n, c) for n, c in found if c.form in ANSWERING]
+            await asyncio.gather(*(self._listen(n, c, first) for n, c in ways))
+
+    async def _listen(self, name: str, channel: Channel[Any], first: float) -> None:
+        """Everything that lies at one vendor since the first open question. What goes wrong there is said, and ends
+        nothing else. What is older, or has no words, answers nothing, and is not taken for heard: its date or its
+        words may be the vendor's slip."""
+        problem, found = "", list[Inbound]()
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                found = await channel.answers(first - BACK_S)
+        except TimeoutError:
+            problem = f"it did not answer in {LONGEST_S:g} s"
+        except BcpError as error:
+            problem = error.message
+        except Exception as error:  # a channel that breaks its promise
+            LOG.exception("%s: unexpected", name)
+            problem = f"a fault in the channel ({type(error).__name__})"
+        await self._heard(name, problem)
+        for message in found:
+            if message.text and message.at + questions.SKEW_S >= first:
+                await self._one(name, message)
+
+    async def _heard(self, name: str, problem: str) -> None:
+        """Say it when answers by this channel cannot be heard any more, and when they can again."""
+        if bool(problem) == (name in self.deaf):
+            return
+        if problem:
+            self.deaf[name] = problem
+            LOG.warning("%s cannot be asked for answers: %s", name, problem)
+        else:
+            del self.deaf[name]
+        kind, text = ("unheard", f"{name}: {problem[:200]}") if problem else ("heard_again", name)
+        await self.core.do(lambda b: _note(b, kind, text))
+        self.core.changed()
 
     async def _one(self, channel: str, message: Inbound) -> None:
         """One of a list: what cannot be taken (its run cannot be read) keeps no later one from being heard."""
         try:
             await self.text(channel, message)
-        except BcpError as error:
-            LOG.warning("what came by %s could not be taken, and is looked at again: %s", channel, error.message)
+        except (BcpError, UnicodeError) as error:
+            said = error.message if isinstance(error, BcpError) else "it is no text"
+            LOG.warning("what came by %s could not be taken, and is looked at again: %s", channel, said)
 
     async def text(self, channel: str, message: Inbound) -> str:
         """A text from a phone. What to say to them; empty: nothing."""
@@ -87,6 +120,12 @@ class Hearer:
         self.core.asking.set()
         self.core.changed()
         return f"{'Yes' if yes else 'No'} from {done.by}, noted at {done.checksum[:12]}."
+
+
+def _note(book: Book, kind: str, text: str) -> None:
+    """In every incident with an open question."""
+    for incident in dict.fromkeys(q.incident for q in questions.open_questions(book)):
+        book.note(kind, incident, "bcp", text=text)
 
 
 def _masked(address: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +11,15 @@ from bcp.contracts.channel import Channel, Choice, Delivery, NotSent, RateLimite
 from bcp.incident.model import Incident
 from bcp.kernel.clock import local_text
 from bcp.kernel.errors import BcpError, Invalid, Permanent
+from bcp.kernel.log import logger
 from bcp.kernel.secret import redact
 from bcp.server.core import Core
+from bcp.store.sqlite.book import Book
 
+LOG = logger(__name__)
 TRIES = 3
+LONGEST_S = 60.0
+"""For one try. Channels have time limits of their own; this is for one whose library forgets it."""
 
 
 class Speaker:
@@ -43,7 +49,9 @@ class Speaker:
             return "failed", found.message
         for attempt in range(TRIES):
             try:
-                receipt = await channel.send(Delivery(key, address, message, self.clock.now(), choices, reply_url))
+                one = Delivery(key, address, message, self.clock.now(), choices, reply_url)
+                async with asyncio.timeout(LONGEST_S):
+                    receipt = await channel.send(one)
                 return "sent", receipt.id
             except (RateLimited, NotSent) as error:
                 problem = error.message
@@ -52,6 +60,11 @@ class Speaker:
                 return "failed", redact(error.message)
             except BcpError as error:
                 return "doubt", redact(error.message)
+            except TimeoutError:
+                return "doubt", f"{channel.name} did not answer in {LONGEST_S:g} s"
+            except Exception as error:  # a channel that breaks its promise ends nothing but this one message
+                LOG.exception("%s: unexpected", channel.name)
+                return "doubt", f"a fault in the channel {channel.name} ({type(error).__name__}); see the log"
         return "failed", redact(problem)
 
     def org(self) -> dict[str, Any]:
@@ -84,22 +97,32 @@ class Speaker:
             if self.core.settings.oncall in self.core.app.people.directory.audiences
             else []
         )
-        sent = failed = 0
-        for channel in self.channels():
-            targets = (
+        key = f"{incident.id}/notice/{self.clock.now():.3f}"
+
+        async def one(channel: Channel[Any], language: str, address: str) -> bool:
+            state, problem = await self.send(channel, address, "incident-notice", language, values, key)
+            if state != "sent":
+                LOG.warning("%s: somebody on call could not be told by %s: %s", incident.id, channel.name, problem)
+            return state == "sent"
+
+        ways = [
+            (channel, language, address)
+            for channel in self.channels()
+            for language, address in (
                 [("", channel.place())] if channel.broadcast else [(p.language, channel.address_of(p)) for p in people]
             )
-            for language, address in targets:
-                if not address:
-                    continue
-                state, _ = await self.send(
-                    channel,
-                    address,
-                    "incident-notice",
-                    language,
-                    values,
-                    f"{incident.id}/notice/{self.clock.now():.3f}",
-                )
-                sent, failed = sent + (state == "sent"), failed + (state != "sent")
-        await self.core.do(lambda b: b.note("told", incident.id, "bcp", text=text[:300], sent=sent, failed=failed))
+            if address
+        ]
+        done = await asyncio.gather(*(one(*way) for way in ways))
+        sent, failed = done.count(True), done.count(False)
+        await self.core.do(lambda b: _note_told(b, incident.id, text, sent, failed))
+        if not sent:
+            LOG.error("%s: nobody on call is known to have been told: %s", incident.id, text[:200])
         self.core.changed()
+
+
+def _note_told(book: Book, incident: str, text: str, sent: int, failed: int) -> None:
+    book.note("told", incident, "bcp", text=text[:300], sent=sent, failed=failed)
+    if not sent:
+        tried = f"{failed} tries, and no channel took it" if failed else "there is no channel or nobody to tell"
+        book.note("nobody_told", incident, "bcp", text=f"{tried}: {text[:200]}")

@@ -15,7 +15,9 @@ from bcp.incident import questions
 from bcp.incident.codes import codes_in
 from bcp.kernel.errors import StorageError
 from bcp.server.parts import ask as module
-from bcp.server.parts.ask import APPROVED, NO_ANSWER, Asker, forecast_of
+from bcp.server.parts import matter as about
+from bcp.server.parts.ask import APPROVED, NO_ANSWER, Asker
+from bcp.server.parts.matter import choices_of, forecast_of
 
 NAME = "exchange-inbound-outage"
 CHECKSUM = "c" * 64
@@ -111,6 +113,7 @@ class World:
         await self.asker._notice_gates()
         for question in questions.open_questions(self.core.book):
             await self.asker._tend(question)
+        await self.asker.asked()
         await asyncio.sleep(0)
 
     def question(self, state: str = "") -> Any:
@@ -293,7 +296,8 @@ def planned(w: World, monkeypatch, checksum: str = CHECKSUM) -> Any:
         id="p1", checksum=checksum, playbook=NAME, playbook_text=playbook(NAME).document.text, playbook_file="x.yaml",
         parent="", kind="real", steps=(),
     )  # fmt: skip
-    monkeypatch.setattr(module, "read_plan", lambda path: made)
+    for place in (module, about):
+        monkeypatch.setattr(place, "read_plan", lambda path: made)
     asked, _ = questions.ask(
         w.core.book, incident=w.incident, run="", step="plan:p1", checksum=CHECKSUM, opened=START,
         deadline=START + 600.0,
@@ -525,12 +529,159 @@ def test_what_a_question_is_about(tmp_path, step, about, plan, asks, back) -> No
         )  # fmt: skip
         matter = await w.asker.matter(made)
         assert (matter.asks, matter.back) == (asks, back)
-        labels = [c.label.lower() for c in module._choices(made, matter)]
+        labels = [c.label.lower() for c in choices_of(made, matter)]
         assert ("start" in labels[0], "back" in labels[0], "entered" in labels[0]) == (
             asks == "start",
             asks == "undo",
             asks == "hand",
         )
         assert w.asker._values(made, matter)["ask"]["back"] is False, "it is not seen healthy here"
+
+    going(run)
+
+
+# -- vendors that do not answer, and channels that break -------------------------------------------------------------
+
+
+class Slow(Speaker):
+    """One channel of it hangs until it is let go."""
+
+    def __init__(self, hangs: str) -> None:
+        super().__init__()
+        self.hangs, self.go = hangs, asyncio.Event()
+
+    async def send(self, channel, *args, **more) -> tuple[str, str]:
+        """Late, or at once."""
+        if channel.name == self.hangs:
+            await self.go.wait()
+        return await super().send(channel, *args, **more)
+
+
+def slowly(folder, hangs: str, *channels: Channel) -> tuple[World, Slow]:
+    """A world in which one vendor does not answer."""
+    w = World(folder, *channels)
+    slow = Slow(hangs)
+    slow.by = list(channels)
+    w.speaker = w.asker.speaker = slow
+    return w, slow
+
+
+async def tended(w: World) -> None:
+    """What the loop does once; nothing is waited for but what can be done now."""
+    await w.asker._notice_gates()
+    for question in questions.open_questions(w.core.book):
+        await w.asker._tend(question)
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def test_a_vendor_that_does_not_answer_keeps_nobody_else_from_being_asked(tmp_path, monkeypatch) -> None:
+    """The other channel of this question, the other question, and the run that was approved meanwhile."""
+
+    async def run() -> None:
+        w, slow = slowly(tmp_path, "slack", PLACE, SMS)
+        asked = planned(w, monkeypatch)
+        w.gate(view(gate=opened()))
+        await tended(w)
+        await tended(w)
+        texts = sorted(a for n, a, _, _ in slow.sent if n == "twilio")
+        assert texts == ["+12025550100", "+12025550100", "+12025550101", "+12025550101"]
+        questions.record(w.core.book, asked, "alice", yes=True, how="link")
+        await tended(w)
+        assert len(w.runs.went) == 1, "the yes waits for nobody"
+        slow.go.set()
+        await w.asker.asked()
+        assert len([s for s in slow.sent if s[0] == "slack"]) == 2
+
+    going(run)
+
+
+def test_the_question_comes_before_the_word_that_it_is_closed(tmp_path, monkeypatch) -> None:
+    """Also where the vendor needs so long that it is closed meanwhile."""
+
+    async def run() -> None:
+        w, slow = slowly(tmp_path, "slack", PLACE)
+        asked = planned(w, monkeypatch)
+        await tended(w)
+        questions.record(w.core.book, asked, "alice", yes=False, how="link")
+        await tended(w)
+        assert slow.sent == []
+        slow.hangs = ""
+        slow.go.set()
+        await w.core.settle()
+        assert [s[2] for s in slow.sent] == ["question", "question-closed"]
+
+    going(run)
+
+
+def test_what_is_being_asked_ends_with_the_loop(tmp_path) -> None:
+    """A daemon that ends does not wait for a vendor; what was claimed is in doubt at the next start."""
+
+    async def run() -> None:
+        w, _ = slowly(tmp_path, "slack", PLACE)
+        w.gate(view(gate=opened()))
+        loop = asyncio.ensure_future(w.asker.run())
+        while not w.asker._taking:
+            await asyncio.sleep(0)
+        loop.cancel()
+        await asyncio.gather(loop, *w.core.tasks, return_exceptions=True)
+        assert w.asker._taking == {} and w.speaker.sent == []
+
+    going(run)
+
+
+def test_that_nobody_could_be_asked_is_said_once_and_taken_back_when_somebody_was(tmp_path) -> None:
+    """In the record, by each channel's own reason; a later turn may reach somebody."""
+
+    async def run() -> None:
+        w = World(tmp_path, SMS, ask={"after": "100s", "cycles": 2})
+        w.speaker.state = ("failed", "no such number")
+        w.gate(view(gate=opened()))
+        for _ in range(3):
+            await w.round()
+        assert w.core.kinds("nobody_reached") == ["nobody_reached"]
+        assert w.core.last("nobody_reached")["text"] == "twilio: no such number"
+        assert w.asker.unreached == {w.question().id}
+        w.speaker.state = ("sent", "receipt")
+        w.core.clock.wall += 100.0
+        await w.round()
+        assert w.asker.unreached == set() and w.core.kinds("nobody_reached") == ["nobody_reached"]
+
+    going(run)
+
+
+def test_a_question_that_no_channel_carries_is_said_to_reach_nobody(tmp_path) -> None:
+    """There is none, or nobody has an address: silence would look like asking."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        w.gate(view(gate=opened()))
+        await w.round()
+        assert "no channel" in w.core.last("nobody_reached")["text"]
+
+    going(run)
+
+
+@pytest.mark.parametrize(("state", "asked"), [("failed", {"alice", "bob"}), ("sent", {"alice"}), ("doubt", {"alice"})])
+def test_the_next_group_is_asked_at_once_where_nobody_of_the_first_can_know(
+    tmp_path, monkeypatch, state, asked
+) -> None:
+    """Also where a place took it, which nobody may look at now. What is in doubt may have arrived."""
+
+    async def run() -> None:
+        w = World(tmp_path, SMS, PLACE, ask={"after": "100s"})
+        one = planned(w, monkeypatch)
+        w.core.book.db.execute("update question set groups = ? where id = ?", ('[["alice"], ["bob"]]', one.id))
+        send = w.speaker.send
+
+        async def by(channel, address, *args, **more) -> tuple[str, str]:
+            found = await send(channel, address, *args, **more)
+            return (state, "x") if channel is SMS and address == "+12025550100" else found
+
+        w.speaker.send = by
+        for _ in range(3):
+            await w.round()
+        rows = questions.asked_of(w.core.book, one.id)
+        assert {a.person for a in rows if a.person != "*"} == asked
 
     going(run)

@@ -12,6 +12,7 @@ from corefakes import Core
 from bcp.contracts.channel import Inbound
 from bcp.incident import questions
 from bcp.kernel.errors import InDoubt, Missing, Permanent, StorageError, Transient
+from bcp.server.parts import hear as module
 from bcp.server.parts.hear import Hearer
 
 START = 1_800_000_000.0
@@ -83,3 +84,59 @@ def test_places_without_answers_are_not_asked(tmp_path) -> None:
     """A page has no list."""
     found = poll(tmp_path, {"page": Lists(text("x"), form="page"), "sms": Lists(text("yes"))}, {})
     assert found == ["yes"]
+
+
+class Never(Lists):
+    """A list without end."""
+
+    async def answers(self, since: float) -> list[Inbound]:
+        """It does not come."""
+        await asyncio.Event().wait()
+        return []
+
+
+def test_a_list_that_does_not_end_does_not_silence_another(tmp_path, monkeypatch) -> None:
+    """Vendors are asked side by side, and each has its time."""
+    monkeypatch.setattr(module, "LONGEST_S", 0.01)
+    found = poll(tmp_path, {"sms": Never(text("x")), "voice": Lists(text("yes"), form="voice")}, {})
+    assert found == ["yes"]
+
+
+@pytest.mark.parametrize("fault", [ValueError("no"), KeyError("sid"), OverflowError()], ids=lambda f: type(f).__name__)
+def test_a_channel_that_breaks_its_promise_does_not_silence_another(tmp_path, fault) -> None:
+    """It is in the log, and the loop goes on."""
+    found = poll(tmp_path, {"sms": Lists(fault), "voice": Lists(text("yes"), form="voice")}, {})
+    assert found == ["yes"]
+
+
+def test_a_text_that_is_none_does_not_silence_those_after_it(tmp_path) -> None:
+    """Half a character cannot be written down."""
+    broken = {"one": UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")}
+    assert poll(tmp_path, {"sms": Lists(text("one"), text("two"))}, broken) == ["two"]
+
+
+def test_what_is_older_than_the_question_or_without_words_is_not_taken_for_heard(tmp_path) -> None:
+    """It answers nothing; its date or its words may be a slip that the next look mends."""
+    old, empty = Inbound("+12025550100", "old", START - 60.0, "m1"), Inbound("+12025550100", "", START, "m2")
+    assert poll(tmp_path, {"sms": Lists(old, empty, text("yes"))}, {}) == ["yes"]
+
+
+def test_that_answers_cannot_be_heard_is_said_when_it_begins_and_when_it_ends(tmp_path) -> None:
+    """Once each, in every incident with an open question; people who texted would believe that they have answered."""
+    core = Core(tmp_path)
+    name = core.book.open("exchange-online", "t", "ask", "watch")[0].id
+    for run in ("run-1", "run-2"):
+        questions.ask(
+            core.book, incident=name, run=run, step="approve", checksum="c" * 64, opened=START, deadline=START + 600.0,
+            count=1, groups=[["alice"]],
+        )  # fmt: skip
+    hearer = Hearer(core, lambda: None)
+
+    async def run() -> None:
+        bad, good = Lists(InDoubt("html")), Lists(text("hello"))
+        for way in (good, bad, bad, good, good):
+            await hearer._listen("sms", way, START)
+
+    asyncio.run(run())
+    said = [(e.kind, e.incident, e.data["text"]) for e in core.book.events() if e.kind in {"unheard", "heard_again"}]
+    assert said == [("unheard", name, "sms: html"), ("heard_again", name, "sms")]

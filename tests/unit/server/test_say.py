@@ -15,6 +15,7 @@ from bcp.comms.pack import load_pack
 from bcp.contracts.channel import NotSent, RateLimited
 from bcp.contracts.roles import asking
 from bcp.kernel.errors import InDoubt, Permanent, Transient
+from bcp.server.parts import say as module
 from bcp.server.parts.say import TRIES, Speaker
 
 PACK = load_pack([ROOT / "playbooks" / "messages"])
@@ -169,3 +170,55 @@ def test_a_text_that_cannot_be_made_for_one_way_keeps_nobody_else_from_being_tol
     asyncio.run(run())
     assert call.got == [] and len(text.got) == 2
     assert core.last("told")["failed"] == 2
+
+
+class Broken(Channel):
+    """It never returns."""
+
+    async def send(self, delivery: Any) -> Any:
+        """For ever."""
+        await asyncio.Event().wait()
+
+
+def test_a_channel_that_breaks_its_promise_ends_nothing_but_its_message(tmp_path, monkeypatch) -> None:
+    """A library's own exception, or one that never returns: nobody knows, so it is in doubt; words, no traceback."""
+    monkeypatch.setattr(module, "LONGEST_S", 0.01)
+    fault, mute = Channel(ValueError("boom")), Broken("x")
+    state, why = send(speaker(tmp_path, fault)[1], fault)
+    assert state == "doubt" and "fault in the channel twilio (ValueError)" in why and len(fault.got) == 1
+    assert send(speaker(tmp_path / "other", mute)[1], mute) == ("doubt", "twilio did not answer in 0.01 s")
+
+
+def test_a_vendor_that_does_not_answer_keeps_nobody_else_from_being_told(tmp_path, monkeypatch) -> None:
+    """All ways at once."""
+    monkeypatch.setattr(module, "LONGEST_S", 0.05)
+    mute, text = Broken("x", form="chat", broadcast=True, name="slack"), Channel("id")
+    core, made = speaker(tmp_path, mute, text)
+    incident, _ = core.book.open(SERVICE, "t", "ask", "watch")
+
+    async def run() -> None:
+        made.tell(incident, "x")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(text.got) == 2
+        await core.settle()
+
+    asyncio.run(run())
+    assert (core.last("told")["sent"], core.last("told")["failed"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("channels", "said"),
+    [([Channel(Permanent("no"))], "2 tries, and no channel took it: x"), ([], "nobody to tell: x")],
+)
+def test_that_nobody_could_be_told_is_said(tmp_path, channels, said) -> None:
+    """In the incident's own record, as a thing of its own."""
+    core, made = speaker(tmp_path, *channels)
+    incident, _ = core.book.open(SERVICE, "t", "ask", "watch")
+
+    async def run() -> None:
+        made.tell(incident, "x")
+        await core.settle()
+
+    asyncio.run(run())
+    assert said in core.last("nobody_told")["text"] and core.book.events()[-1].incident == incident.id

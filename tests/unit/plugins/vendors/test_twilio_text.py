@@ -9,7 +9,7 @@ import pytest
 
 from bcp.contracts.channel import Delivery, Message
 from bcp.kernel.errors import InDoubt
-from bcp.plugins.vendors.twilio_channel import text_among
+from bcp.plugins.vendors.twilio_channel import inbound_among, text_among
 
 AT = 1_800_000_000.0
 BODY = "Corp IT: Mail from outside is late. Mail is safe. Next news 14:30 UTC."
@@ -68,3 +68,36 @@ def test_what_may_be_it_is_in_doubt(rows) -> None:
     """Redacted, undated, cut, changed: it is not sent again."""
     with pytest.raises(InDoubt):
         text_among(rows, WANTED)
+
+
+def inbound(**fields):
+    """A row of what somebody texted to us."""
+    made = datetime.fromtimestamp(AT, UTC)
+    whole = {"sid": "SM1", "from_": "+12025550101", "body": "123456", "date_created": made, "direction": "inbound"}
+    return SimpleNamespace(**{**whole, **fields})
+
+
+def test_a_text_to_us_is_heard_with_sender_words_time_and_id() -> None:
+    """Our own texts in the same list are none."""
+    (found,) = inbound_among([inbound(), inbound(direction="outbound-api"), inbound(direction="outbound-reply")])
+    assert (found.sender, found.text, found.at, found.id) == ("+12025550101", "123456", AT, "SM1")
+
+
+BROKEN = [
+    {"sid": None}, {"sid": ""}, {"sid": 7}, {"from_": None}, {"from_": {"a": 1}}, {"body": None}, {"body": {"a": 1}},
+    {"body": "\ud800"}, {"sid": "\ud800"}, {"date_created": None}, {"date_created": "yesterday"}, {"date_created": AT},
+    {"direction": None, "sid": None},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", BROKEN, ids=str)
+def test_a_row_that_lacks_something_is_left_for_the_next_look(fields) -> None:
+    """Taken for heard, it would be lost; where there is nothing else, the list cannot be believed to be silent."""
+    assert [t.text for t in inbound_among([inbound(**fields), inbound(body="654321")])] == ["654321"]
+    with pytest.raises(InDoubt):
+        inbound_among([inbound(**fields)])
+
+
+def test_no_texts_are_no_texts() -> None:
+    """And a picture without words is one."""
+    assert inbound_among([]) == [] and inbound_among([inbound(body="")])[0].text == ""
