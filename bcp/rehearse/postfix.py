@@ -18,7 +18,7 @@ from typing import Any
 
 from bcp.contracts.relay_machine import RelayMachine
 from bcp.kernel.errors import Invalid, Permanent
-from bcp.lab.mailhost import NUMBER
+from bcp.lab.spool import NUMBER
 from bcp.lab.world import World
 from bcp.relay.dating import Dating
 from bcp.relay.door import own_zone
