@@ -115,7 +115,9 @@ def _proven_now(way: WayView, around: Around, mails: Sequence[WayView], rules: R
     if len(here) <= len(taken) or _just(around.delivered_at, around, rules):
         return False
     refused = _just(around.tried_at, around, rules) and any(w.known and w.raw for w in mails)
-    return len(here) >= 2 or refused or around.backed or around.accepts_unknown or not around.mails
+    some = around.mails and delivered_since(around, [p for p in way.probes if p.known and p.raw])
+    two = len(here) >= 2 and not some  # where a part came through until now, all that are refused may be another thing
+    return two or refused or around.backed or around.accepts_unknown or not around.mails
 
 
 def _just(at: float | None, around: Around, rules: Rules) -> bool:
