@@ -26,7 +26,7 @@ from liars.virtual import VirtualLoop
 
 GAMES = os.environ.get("BCP_LIARS", "")
 """``all``: the whole cross product."""
-SHARE = {"ask": 75, "hear": 75, "tell": 75}
+SHARE = {"ask": 45, "hear": 45, "tell": 30}
 """So many games of each window otherwise."""
 SEED = int(os.environ.get("BCP_LIARS_SEED", "1"))
 GAME_S = 120.0

@@ -18,7 +18,7 @@ POINTS: Mapping[str, str] = {
 PERSONAL = frozenset({"sms", "whatsapp", "voice"})
 BELIEVING = frozenset({"apprise"})
 """Its library says yes to whatever is 2xx, and shows no more. The docs say so."""
-QUIET = ("rows, ", "no rows")
+QUIET = ("rows, ", "no rows", "empty pages", "done, every value empty")
 """Lists that may be what they say: nobody has answered yet."""
 YES = frozenset({("teams.post", "a number")})
 """Lies that are the vendor's own word for yes."""

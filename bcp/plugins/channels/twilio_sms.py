@@ -14,6 +14,7 @@ from bcp.plugins.vendors.twilio import check_account, translate
 from bcp.plugins.vendors.twilio_channel import (
     TwilioAccount,
     TwilioChannel,
+    all_pages,
     day_of,
     inbound_among,
     questions,
@@ -125,10 +126,10 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
             return []
         day = day_of(since)
         with refusals():
-            found = await self._twilio.open().messages.list_async(
-                to=self.settings.from_, date_sent_after=day, limit=20_000, page_size=1_000
+            first = await self._twilio.open().messages.page_async(
+                to=self.settings.from_, date_sent_after=day, page_size=1_000
             )
-            return inbound_among(found)
+            return inbound_among(await all_pages(first))
 
     async def reports(self, since: float) -> dict[str, tuple[str, str]]:
         """From the list of messages, for those whom Twilio cannot call."""

@@ -136,6 +136,21 @@ def text_among(rows: Iterable[Any], delivery: Delivery) -> Receipt | None:
     return None
 
 
+MOST_PAGES = 20
+"""Of a list of texts. One whose next page is itself has no end."""
+
+
+async def all_pages(page: Any) -> list[Any]:
+    """The rows of a page and of those after it, up to ``MOST_PAGES``."""
+    rows: list[Any] = []
+    for _ in range(MOST_PAGES):
+        rows += page
+        page = await page.next_page_async()
+        if page is None:
+            break
+    return rows
+
+
 def inbound_among(rows: Iterable[Any]) -> list[Inbound]:
     """What people texted to us, of a list of texts. A row that lacks what Twilio keeps of every text is left for the
     next look: if it were taken for heard without its sender, time or words, an answer would be lost.

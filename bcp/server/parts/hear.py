@@ -12,6 +12,7 @@ from bcp.deeds.who import APPROVE, Ground, Who
 from bcp.incident import questions
 from bcp.incident.model import Question
 from bcp.kernel.errors import BcpError, Refused
+from bcp.kernel.hashing import digest_text
 from bcp.kernel.log import logger
 from bcp.server.core import Core
 from bcp.store.sqlite.book import Book
@@ -92,9 +93,10 @@ class Hearer:
         if not people:
             return ""
         key = self.core.key
+        name = _name(message)
 
         def work(book: Book) -> questions.Found | str | None:
-            if questions.was_heard(book, channel, message.id):
+            if questions.was_heard(book, channel, name):
                 return None
             try:
                 return questions.by_code(book, people, message.text, key, message.at)
@@ -110,7 +112,7 @@ class Hearer:
                 said = await self.answer(found.question, found.person, yes=found.yes, how=how)
             except Refused as error:
                 said = error.message
-        await self.core.do(lambda b: questions.note_heard(b, channel, message.id))
+        await self.core.do(lambda b: questions.note_heard(b, channel, name))
         return said
 
     async def answer(self, question: Question, person: str, *, yes: bool, how: str) -> str:
@@ -126,6 +128,11 @@ def _note(book: Book, kind: str, text: str) -> None:
     """In every incident with an open question."""
     for incident in dict.fromkeys(q.incident for q in questions.open_questions(book)):
         book.note(kind, incident, "bcp", text=text)
+
+
+def _name(message: Inbound) -> str:
+    """By what a text is known again: a list that shows other words under its id has not let it be heard yet."""
+    return f"{message.id}/{digest_text(message.text)[:16]}"
 
 
 def _masked(address: str) -> str:
