@@ -29,10 +29,10 @@ STANCE = {
 }
 SAID = {
     "A": "mailbox",
-    "B": "from outside|probers",
+    "B": "from outside|probers|test mails are not taken",
     "C": "to the outside",
     "D": "sign",
-    "E": "does not resolve|front door|servers or places",
+    "E": "does not resolve|fails to resolve|front door|servers or places",
     "F": "refused for good",
     "G": "relay or gateway",
     "H": "our own|On our own side|Nothing of the service|We cannot see",

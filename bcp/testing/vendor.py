@@ -229,6 +229,8 @@ WRONG_ANSWERS: Mapping[str, Answer | bytes] = {
     "slow down below zero": Answer(429, b"{}", {"Retry-After": "-1"}),
 }
 """Answers that no vendor's document names, each from a public bug report of some tool. None of them is a yes."""
+SILENT = frozenset(kind for kind, answer in WRONG_ANSWERS.items() if answer in (HANG, DRIP))
+"""Kinds of them that a time-out of ours must end; all others are there at once."""
 
 
 LEFT_S = 1.0

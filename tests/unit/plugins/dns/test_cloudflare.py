@@ -19,7 +19,7 @@ from bcp.plugins.vendors.cloudflare_records import lenient, set_of
 from bcp.testing.clock import FakeClock
 from bcp.testing.dns import DnsSuite
 from bcp.testing.dns_stage import mx
-from bcp.testing.vendor import WRONG_ANSWERS, Answer, FakeVendor
+from bcp.testing.vendor import DRIP, HANG, WRONG_ANSWERS, Answer, FakeVendor
 
 GOOD, READ_ONLY = "cf-token-good-0123456789", "cf-token-read-0123456789"
 
@@ -273,7 +273,8 @@ def liar(tmp_path):
 
     def make(url: str) -> CloudflareDns:
         secret = Secret("file:token", tmp_path)
-        settings = CloudflareSettings(kind="cloudflare", token=secret, api_url=url, timeout="300ms", settle="0s")
+        patience = "1s" if any(a in (HANG, DRIP) for a in script.values()) else "10s"
+        settings = CloudflareSettings(kind="cloudflare", token=secret, api_url=url, timeout=patience, settle="0s")
         return CloudflareDns("main", settings, FakeClock(), {})
 
     return script, respond, make
