@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -47,6 +48,16 @@ def own_secrets() -> Iterator[None]:
     yield
     secret._known.clear()
     secret._known.update(before)
+
+
+@pytest.fixture(autouse=True)
+def own_loudness() -> Iterator[None]:
+    """What one test wants to hear of our log is not what the next one hears."""
+    loggers = (logging.getLogger(), logging.getLogger("bcp"))
+    before = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture
