@@ -30,7 +30,8 @@ def finish(player: Player) -> None:
     for words in (("incident", "verify"), ("audit", "verify")):
         done = player.house.run(*words)
         nothing_yet = "no incidents yet" in done.text or "there are no runs" in done.text
-        if done.code and not nothing_yet:
+        true = player.set_back and "the clock went back in" in done.text  # that is what somebody did
+        if done.code and not nothing_yet and not true:
             player.truth.say(f"bcp {' '.join(words)}: {done.code} {done.text[-500:]}")
     lost = player.house.lab.tally().lost
     if lost:

@@ -148,9 +148,9 @@ class House:
             ("@", 60, "NS", ["ns1.corp.test.", "ns2.corp.test."]), ("@", 60, "MX", [f"0 {EXCHANGE_TWO}"]),
             ("@", 60, "TXT", ['"v=spf1 -all"']),
         ]))  # fmt: skip
-        outlook = next(z for z in lab.names.zones if z.name == dns.name.from_text("outlook.test."))
-        key = (dns.name.from_text(EXCHANGE_TWO), dns.rdatatype.A)
-        outlook.sets[key] = dns.rdataset.from_text("IN", "A", 60, ADDRESS_TWO)
+        name = dns.name.from_text(EXCHANGE_TWO)
+        theirs = next(z for z in lab.names.zones if name.is_subdomain(z.name))
+        theirs.sets[name, dns.rdatatype.A] = dns.rdataset.from_text("IN", "A", 60, ADDRESS_TWO)
         host = MailHost("exchange-two", {TWO}, self.folder / "exchange-two")
         self.do(host.start(ADDRESS_TWO, lab.smtp_port))
         lab.relay.domains.add(TWO)

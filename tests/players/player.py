@@ -35,6 +35,8 @@ class Player(Seats):
         self.story: list[str] = []
         self.hooks = 0
         self.kills = 0
+        self.set_back = False
+        """Was the clock of the machine ever set back?"""
         self.house.start()
 
     def tell(self, text: Any) -> None:
@@ -103,6 +105,7 @@ class Player(Seats):
     def step_clock(self, seconds: float) -> None:
         """Somebody sets the machine's clock."""
         self.house.clock.offset += seconds
+        self.set_back = self.set_back or seconds < 0
         self.tell(f"the clock is set by {seconds:+}")
 
     def wait(self, seconds: float) -> None:
