@@ -168,9 +168,9 @@ def failback(
     confirm(app, made, ask=not yes)
     child, ending = go(app, made, hold=True, quiet_result=True)
     told = wait_for(end_parent(make_app(), parent, child, who.person))
-    result(child, ending)
     if told is not None:
         render.say(f"{parent} {told.status}")
+    result(child, ending)
 
 
 async def _back(ground: Ground, who: Who, run: str, rules: dict[str, str]) -> tuple[str, Plan]:

@@ -108,7 +108,6 @@ def _dry(app: App, made: Plan) -> None:
 
 def go(app: App, made: Plan, *, hold: bool, quiet_result: bool = False) -> tuple[str, Ending]:
     """Run a plan and show it live; its result too, unless it went well and ``quiet_result``."""
-    from bcp.deeds.left import with_left
     from bcp.deeds.run import start
 
     timeline = Timeline(app.clock.now())
@@ -125,7 +124,7 @@ def go(app: App, made: Plan, *, hold: bool, quiet_result: bool = False) -> tuple
         timeline.close()
     if not quiet_result or ending.code:
         result(run_id, ending)
-    return run_id, with_left(app.running.runs, run_id, ending)
+    return run_id, ending
 
 
 def result(run_id: str, ending: Ending) -> None:

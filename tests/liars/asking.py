@@ -14,6 +14,7 @@ from bcp.incident import questions
 from bcp.plan.model import Plan
 from bcp.wiring.shipped import SHIPPED
 from liars.desk import AFTER_S, LOOK_S, PHONES, PLAYBOOK, Desk, Watch
+from liars.ears import Ears
 from liars.script import Part
 
 SERVICE = "exchange-online"
@@ -67,21 +68,10 @@ class Game:
         return [e.data for e in self.events if e.kind == kind]
 
 
-class _Ears(logging.Handler):
-    def __init__(self, game: Game) -> None:
-        super().__init__(logging.WARNING)
-        self.game = game
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if record.exc_info or "Traceback" in text:
-            self.game.faults.append(f"log: {record.name}: {text[:300]} {record.exc_info or ''}")
-
-
 async def play(desk: Desk, name: str, part: Part | None, lie: Any) -> Game:
     """One game of this turnout. The window of the part says what is played: ``ask``, ``hear``, ``tell``."""
-    game, ears = Game(part), None
-    ears = _Ears(game)
+    game = Game(part)
+    ears = Ears(game.faults)
     desk.script.begin(part, lie)
     logging.getLogger().addHandler(ears)
     desk.loop.set_exception_handler(lambda loop, context: game.faults.append(f"loop: {context}"))

@@ -31,6 +31,7 @@ from bcp.engine.state import FINAL
 from bcp.kernel.errors import BcpError
 from bcp.plan.model import Plan
 from bcp.wiring import App
+from liars.ears import Ears
 from liars.leg import Leg, became, same_plan
 from liars.script import Part, Script
 from liars.stage import PRIMARY_MX, RELAY_MX, Kept, Stage
@@ -63,16 +64,6 @@ class Game:
     """What vendors took of these legs: where, for whom, which text."""
 
 
-class _Ears(logging.Handler):
-    def __init__(self, game: Game) -> None:
-        super().__init__(logging.WARNING)
-        self.game = game
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info or "Traceback" in record.getMessage() or record.levelno >= logging.ERROR:
-            self.game.faults.append(f"log: {record.name}: {record.getMessage()[:300]} {record.exc_info or ''}")
-
-
 @dataclass(slots=True)
 class Rehearsed:
     """What an honest game left on the way: the plan, the failover that holds, the plan of the way back."""
@@ -90,7 +81,7 @@ async def play(
     """Play it to its end; unless ``whole``, to where the rest is what was rehearsed."""
     game = Game(part)
     app = stage.reset(house)
-    ears = _Ears(game)
+    ears = Ears(game.faults, errors=True)
     stage.script.begin(part, lie)
     logging.getLogger().addHandler(ears)
     stage.loop.set_exception_handler(lambda loop, context: game.faults.append(f"loop: {context}"))

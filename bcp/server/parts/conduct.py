@@ -131,13 +131,21 @@ class Conductor:
 
     async def _start(self, errand: Errand, plan: Plan) -> tuple[str, Ending]:
         _check(plan)
-        return await self.deeds.start(
-            plan,
-            starter=errand.initiator,
-            listener=self.listen,
-            started=lambda run_id: self._started(errand, run_id),
-            control=self.control,
-        )
+        begun: list[str] = []
+
+        def started(run_id: str) -> None:
+            begun.append(run_id)
+            self._started(errand, run_id)
+
+        try:
+            return await self.deeds.start(
+                plan, starter=errand.initiator, listener=self.listen, started=started, control=self.control
+            )
+        except Exception:  # a full disk: nobody works on the run any more, and it may be taken over
+            for run_id in begun:
+                self.runners.pop(run_id, None)
+                self.working.pop(run_id, None)
+            raise
 
     async def _ask_before(self, errand: Errand) -> None:
         """A playbook that asks nobody: the plan is made, people are asked about it, and only then is it started."""

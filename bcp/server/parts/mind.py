@@ -50,13 +50,18 @@ class Minder:
             self.conductor.working[card.id] = self.core.spawn(work, f"resume {card.id}")
 
     async def _go_on(self, run_id: str, parent: str, playbook: str) -> None:
-        incident = await self.core.do(lambda b: b.incident_of(run_id))
-        await self.core.do(lambda b: b.note("run_resumed", incident, "bcp", run=run_id))
         try:
+            incident = await self.core.do(lambda b: b.incident_of(run_id))
+            await self.core.do(lambda b: b.note("run_resumed", incident, "bcp", run=run_id))
             ending = await self.deeds.resume(run_id, listener=self.conductor.listen, control=self.conductor.control)
         except Refused as error:
             LOG.info("%s is not taken over: %s", run_id, error.message)
-            await self.core.pause(AGAIN_S)
-            self.conductor.working.pop(run_id, None)
+        except BcpError as error:  # a full disk passes, and the run is still there
+            LOG.error("%s is not taken over, and is tried again: %s", run_id, error.message)
+        except Exception:  # a fault of ours must not leave a run to nobody
+            LOG.exception("%s is not taken over, and is tried again", run_id)
+        else:
+            await self.conductor.over(incident, run_id, ending, parent=parent, playbook=playbook)
             return
-        await self.conductor.over(incident, run_id, ending, parent=parent, playbook=playbook)
+        await self.core.pause(AGAIN_S)
+        self.conductor.working.pop(run_id, None)

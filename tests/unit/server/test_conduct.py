@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -396,6 +397,23 @@ def test_runs_that_hold_are_found_however_many_came_after_them(tmp_path) -> None
 
     running.runs.view = view
     assert [v.id for v in asyncio.run(w.conductor.holding())] == ["run-a"]
+
+
+@pytest.mark.parametrize("trouble", [StorageError("the disk is full"), ZeroDivisionError("a fault of ours")])
+def test_a_run_that_its_own_process_had_to_leave_is_free_to_be_taken_over(tmp_path, trouble) -> None:
+    """It had begun; then the disk was full. Nobody works on it, so nobody may be said to."""
+    w = World(tmp_path)
+    start = w.deeds.start
+
+    async def begun_and_broken(made, **more) -> Any:
+        await start(made, **more)
+        assert set(w.conductor.working) == set(w.conductor.runners) == {"run-1"}
+        raise trouble
+
+    w.deeds.start = begun_and_broken
+    with pytest.raises(ZeroDivisionError) if isinstance(trouble, ZeroDivisionError) else nullcontext():
+        w.go()
+    assert w.conductor.working == {} and w.conductor.runners == {}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from corefakes import SERVICE, Core
 from bcp.contracts.store import RunCard
 from bcp.deeds.answer import goes_on
 from bcp.engine.runner import Ending
-from bcp.kernel.errors import Refused
+from bcp.kernel.errors import Refused, StorageError
 from bcp.server.parts.mind import AGAIN_S, Minder
 
 
@@ -106,11 +106,15 @@ def test_every_run_that_nobody_works_on_is_taken_over_once(tmp_path) -> None:
     asyncio.run(run())
 
 
-def test_one_that_cannot_be_taken_over_is_tried_again_later(tmp_path) -> None:
-    """Another process may have it for a moment."""
+@pytest.mark.parametrize(
+    "trouble",
+    [Refused("busy", rule="run-live"), StorageError("the disk is full"), ZeroDivisionError("a fault of ours")],
+)
+def test_one_that_cannot_be_taken_over_is_tried_again_later(tmp_path, trouble) -> None:
+    """Another process may have it for a moment, and a disk is full for a while."""
 
     async def run() -> None:
-        core, conductor, deeds, minder = world(tmp_path, Refused("busy", rule="run-live"))
+        core, conductor, deeds, minder = world(tmp_path, trouble)
         core.running.all = [RunCard("a", "holding")]
         core.running.views = {"a": view("holding")}
         core.running.runs.is_live = lambda run_id: False
@@ -120,6 +124,32 @@ def test_one_that_cannot_be_taken_over_is_tried_again_later(tmp_path) -> None:
         await minder.once()
         await core.settle()
         assert deeds.resumed == ["a", "a"]
+
+    asyncio.run(run())
+
+
+def test_a_book_that_cannot_be_written_leaves_no_run_to_nobody(tmp_path) -> None:
+    """The disk was full while it was to be taken over; afterwards it is."""
+
+    async def run() -> None:
+        core, conductor, deeds, minder = world(tmp_path)
+        core.running.all = [RunCard("a", "holding")]
+        core.running.views = {"a": view("holding")}
+        core.running.runs.is_live = lambda run_id: False
+        do, full = core.do, [True]
+
+        async def on_a_full_disk(work: Any) -> Any:
+            if full.pop() if full else False:
+                raise StorageError("the disk is full")
+            return await do(work)
+
+        core.do = on_a_full_disk
+        await minder.once()
+        await core.settle()
+        assert deeds.resumed == [] and conductor.working == {}
+        await minder.once()
+        await core.settle()
+        assert deeds.resumed == ["a"] and [r for _, r, _ in conductor.ended] == ["a"]
 
     asyncio.run(run())
 
