@@ -57,7 +57,7 @@ class DrainSettings(Model):
     first_rate: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """Messages a second after the canary; doubled after each step while all is well."""
     step: Duration = 60.0
-    """So often the rate is judged: doubled where less than 2 % were throttled, halved where more than 10 % were."""
+    """So often the rate is judged: doubled below 2 % of throttled answers, lowered above 10 %."""
     mailbox: Annotated[int, Field(gt=0)] = 1800
     """Messages an hour to one mailbox (Exchange takes 3,600, from all senders together)."""
     pair: Annotated[int, Field(gt=0)] = 600

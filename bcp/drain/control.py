@@ -1,9 +1,8 @@
 """The controller of a shaped drain: which mails go now, and how fast. Pure: queue and time come in, ids come out.
 
-First a few (the canary), and nothing else until they are through. Then at a rate that doubles with each step while
-Exchange takes everything, and halves where it asks to be left alone; what it took meanwhile is the ceiling from then
-on, and a little more is tried from time to time. No mailbox and no pair of sender and mailbox gets more than its share.
-Refusals for good in a burst stop everything: the relay keeps the mail.
+First a few (the canary), and nothing else until they are through. Then at the rate that ``pace`` finds. No mailbox and
+no pair of sender and mailbox gets more than its share. Refusals for good in a burst stop everything: the relay keeps
+the mail.
 """
 
 from __future__ import annotations
@@ -14,26 +13,19 @@ from dataclasses import dataclass, field
 from bcp.contracts.drain import DrainState, Wish
 from bcp.contracts.relay import QueuedMail
 from bcp.contracts.relay_machine import DrainSettings
+from bcp.drain.pace import Pace, Window
 from bcp.drain.plan import capacity, forecast, order
 from bcp.drain.words import Reading, Told, read
 
-WELL, ILL = 0.02, 0.10
-"""Shares of throttled answers below which the rate doubles, and above which it halves."""
-NEAR = 0.98
-"""So near the ceiling is driven."""
-AGAIN = 3
-"""After so many steps without trouble at the ceiling a little more is tried."""
-MORE, LESS = 1.05, 0.97
-"""So much more is tried, and so much less where a burst was too much for a ceiling that is known."""
-GROSS = 0.3
-"""So many throttled are no burst."""
 BURST_S = 60.0
 AHEAD_S = 10.0
-"""Mails on their way: no more than so many seconds' worth, and ``AHEAD`` at least. Postfix may be the slower one."""
+"""Mails on their way at the last look: no more than so many seconds' worth, and ``AHEAD`` at least. Postfix may be the
+slower one."""
 AHEAD = 20
 LATE_S = 1.5
-"""Mails that could have gone meanwhile and did not may go at once, for so many seconds."""
-LEAST = 0.05
+"""Mails that could have gone meanwhile and did not may go afterwards, for so many seconds."""
+AT_ONCE_S = 0.5
+"""But no more than so many seconds' worth at a time: an Exchange that counts by the second throttles a burst."""
 
 
 @dataclass(slots=True)
@@ -53,30 +45,12 @@ class Bucket:
 
 
 @dataclass(slots=True)
-class Window:
-    """What came back within one step."""
-
-    began: float
-    gone: int = 0
-    throttled: int = 0
-    trouble: int = 0
-
-    def share(self) -> float:
-        """Of what was tried, the part that was not taken for now."""
-        tried = self.gone + self.throttled + self.trouble
-        return (self.throttled + self.trouble) / tried if tried else 0.0
-
-
-@dataclass(slots=True)
 class Controller:
     """One drain. All times are of one steady clock."""
 
     shape: DrainSettings
     now: float
     wish: Wish = ""
-    rate: float = 0.0
-    ceiling: float = 0.0
-    """The most that Exchange was found to take; 0: not known."""
     gone: int = 0
     throttled: int = 0
     why: str = ""
@@ -90,23 +64,31 @@ class Controller:
     """The first few that are not through yet: until then nothing else goes."""
     looked: bool = False
     """Was the queue seen at all?"""
+    _looked_at: float = 0.0
+    """When the last look began."""
     _held: dict[str, float] = field(default_factory=dict)
     """Not before this time, by queue id or by mailbox."""
     _tokens: Bucket = field(default_factory=lambda: Bucket(0, 1, 1, 0))
     _boxes: dict[tuple[str, ...], Bucket] = field(default_factory=dict)
-    _window: Window = field(default_factory=lambda: Window(0))
+    _pace: Pace = field(init=False)
     _refusals: list[float] = field(default_factory=list)
-    _calm: int = 0
-    _ill: int = 0
-    _well: float = 0.0
-    """The highest rate at which Exchange took everything."""
 
     def __post_init__(self) -> None:
-        self.rate = min(self.shape.first_rate, self.shape.rate)
+        shape = self.shape
+        self._pace = Pace(shape.rate, shape.first_rate, shape.step, Window(self.now))
         self._tokens = Bucket(self.rate, max(1.0, self.rate * LATE_S), 1.0, self.now)
-        self._window = Window(self.now)
 
     # -- how it stands -----------------------------------------------------------------------------------------------
+
+    @property
+    def rate(self) -> float:
+        """Messages a second."""
+        return self._pace.rate
+
+    @property
+    def ceiling(self) -> float:
+        """The most that Exchange was found to take; 0: not known."""
+        return self._pace.ceiling
 
     @property
     def state(self) -> DrainState:
@@ -127,7 +109,7 @@ class Controller:
     def seconds_left(self) -> float:
         """Forecast from here."""
         left = [m for m in self.waiting if m.queue_id not in self.refused]
-        return forecast(left, self.shape, rate=self.rate, ceiling=self.ceiling * NEAR).seconds
+        return forecast(left, self.shape, rate=self.rate, ceiling=self.ceiling).seconds
 
     # -- what is seen ------------------------------------------------------------------------------------------------
 
@@ -145,7 +127,8 @@ class Controller:
         if not self.looked:
             self._canaries = {m.queue_id: None for m in self.waiting[: self.shape.canary]}
             self.looked = True
-        self._judge(now)
+        self._looked_at = looked_at
+        self._judge(looked_at, now)
 
     def _left(self, ident: str) -> None:
         """It is no longer there. One that was not released went by itself, or a person took it: no sign of the rate."""
@@ -154,12 +137,15 @@ class Controller:
         self._canaries.pop(ident, None)
         self.gone += 1
         if self.away.pop(ident, None) is not None:
-            self._window.gone += 1
+            self._pace.window.gone += 1
 
     def _back(self, mail: QueuedMail, now: float) -> None:
         """It was tried, and is still there."""
         del self.away[mail.queue_id]
         said = read(mail.reason)
+        if said.told is Told.KEPT:
+            self._held[mail.queue_id] = now + self.shape.step
+            return
         if said.told is Told.REFUSED:
             self._refuse(mail, now)
             return
@@ -168,9 +154,9 @@ class Controller:
             self._rest(mail, said, now)
         elif said.told is Told.THROTTLED:
             self.throttled += 1
-            self._window.throttled += 1
+            self._pace.window.throttled += 1
         else:
-            self._window.trouble += 1
+            self._pace.window.trouble += 1
 
     def _rest(self, mail: QueuedMail, said: Reading, now: float) -> None:
         self.throttled += 1
@@ -185,50 +171,13 @@ class Controller:
         elif len(self._refusals) >= self.shape.refusals:
             self.why = f"{len(self._refusals)} refusals for good within a minute: {mail.reason}"
 
-    def _judge(self, now: float) -> None:
-        """Faster or slower, after each step in which something came back."""
-        window, length = self._window, now - self._window.began
-        if length < self.shape.step or not (window.gone or window.throttled or window.trouble):
-            return
-        self._window = Window(now)
+    def _judge(self, at: float, now: float) -> None:
+        """Faster or slower, after each step in which enough came back. ``at``: when the look began."""
         if self._canaries:
-            return
-        share = window.share()
-        if share > ILL:
-            self._slower(window, length, now)
-        elif share < WELL:
-            self._faster(now)
-        else:
-            self._ill = 0
-
-    def _slower(self, window: Window, length: float, now: float) -> None:
-        """Half; but near a ceiling that is known, once, a little: a burst there is no sign of less."""
-        near = bool(self.ceiling) and self.rate <= self.ceiling * MORE and window.share() < GROSS
-        self._ill, self._calm = self._ill + 1, 0
-        took = window.gone / length
-        if near and self._ill == 1:
-            self.ceiling = max(took, self.ceiling * LESS)
-            self._set(self.rate, now)
-            return
-        if self.rate <= self._well:
-            self._well = 0.0  # it was well once, and no longer is
-        if window.throttled:
-            self.ceiling = max(took, self._well, LEAST)
-        self._set(max(LEAST, self.rate / 2), now)
-
-    def _faster(self, now: float) -> None:
-        self._ill = 0
-        self._calm, self._well = self._calm + 1, max(self._well, self.rate)
-        if self.ceiling and self._calm >= AGAIN:
-            self.ceiling, self._calm = self.ceiling * MORE, 0
-        self._set(self.rate * 2, now)
-
-    def _set(self, rate: float, now: float) -> None:
-        top = min(self.shape.rate, self.ceiling * NEAR) if self.ceiling else self.shape.rate
-        self.rate = min(rate, top)
-        left = self._tokens.look(now)
-        size = max(1.0, self.rate * LATE_S)
-        self._tokens = Bucket(self.rate, size, min(left, size), now)
+            self._pace.anew(at)
+        elif self._pace.judge(at):
+            left, size = self._tokens.look(now), max(1.0, self.rate * LATE_S)
+            self._tokens = Bucket(self.rate, size, min(left, size), now)
 
     # -- what goes ---------------------------------------------------------------------------------------------------
 
@@ -240,7 +189,9 @@ class Controller:
         if state == "canary":
             room = len(self._canaries)
         elif state == "running":
-            room = min(int(self._tokens.look(now)), max(AHEAD, int(self.rate * AHEAD_S)) - len(self.away))
+            at_once = max(1, round(self.rate * AT_ONCE_S))
+            ahead = max(AHEAD, int(self.rate * (AHEAD_S + now - self._looked_at)))
+            room = min(int(self._tokens.look(now)), at_once, ahead - len(self.away))
         else:
             return []
         chosen: list[str] = []
@@ -282,6 +233,10 @@ class Controller:
             an_hour = self.shape.mailbox if len(key) == 1 else self.shape.pair
             found = self._boxes[key] = Bucket(an_hour / 3600, capacity(an_hour), capacity(an_hour), now)
         return found
+
+    def set_out(self, ids: Sequence[str], at: float) -> None:
+        """These are on their way since then. Until the relay was told (infinity) what it says of them is old."""
+        self.away.update({i: at for i in ids if i in self.away})
 
     def give_back(self, ids: Sequence[str]) -> None:
         """These could not be released after all."""

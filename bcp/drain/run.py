@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from bcp.kernel.units import format_duration
 
 TICK_S = 0.25
 LOOK_S = 2.0
+BESIDE = 8
+"""So many releases at a time: each is a command on the relay's machine."""
 BUSY = 4
 """A look that took so long is repeated after so many times its length: the relay has other things to do."""
 
@@ -56,6 +59,8 @@ class ShapedDrain:
     book: DrainBook
     seen: Seen = field(default_factory=Seen)
     on_status: Callable[[DrainStatus], None] = lambda _status: None
+    _releases: set[asyncio.Task[None]] = field(default_factory=set)
+    """Under way: a machine that is slow to be told must not hold up the next mails."""
     _began: float = 0.0
     _empty_since: float | None = None
 
@@ -75,7 +80,7 @@ class ShapedDrain:
         controller = Controller(self.shaped.shape, self.clock.monotonic())
         try:
             await self.shaped.keep(True)
-            async with self._looking(controller) as looks:
+            async with self._looking(controller) as looks, self._releasing():
                 status = await self._drive(looks, controller, self.clock.monotonic() + timeout_s, quiet_s)
             await self.shaped.keep(False)
             return status
@@ -111,7 +116,7 @@ class ShapedDrain:
                 looks.result()  # what ended it
             now = self.clock.monotonic()
             controller.wish = self.book.wish(self.relay.name)
-            await self._release(controller, now)
+            self._release(controller, now)
             status = self._tell(controller)
             if self._over(controller, now, quiet_s):
                 return status
@@ -120,12 +125,28 @@ class ShapedDrain:
                 raise self._late(status, quiet_s)
             await self.clock.sleep(TICK_S)
 
-    async def _release(self, controller: Controller, now: float) -> None:
-        ids = controller.due(now)
-        if not ids:
-            return
+    @contextlib.asynccontextmanager
+    async def _releasing(self) -> AsyncIterator[None]:
+        """What is under way at the end is waited for: a mail that was told to go and one that was not are not alike."""
+        try:
+            yield
+        finally:
+            if self._releases:
+                await asyncio.wait(self._releases)
+
+    def _release(self, controller: Controller, now: float) -> None:
+        """Tell the relay which mails go now, beside what it is told already."""
+        for ended in [t for t in self._releases if t.done()]:
+            self._releases.discard(ended)
+            ended.result()  # a fault, or a machine that refuses
+        if len(self._releases) < BESIDE and (ids := controller.due(now)):
+            self._releases.add(asyncio.get_running_loop().create_task(self._told(controller, ids)))
+
+    async def _told(self, controller: Controller, ids: Sequence[str]) -> None:
+        controller.set_out(ids, math.inf)
         try:
             await self.shaped.release(ids)
+            controller.set_out(ids, self.clock.monotonic())
         except (Transient, InDoubt) as error:
             controller.give_back(ids)
             self.seen.trouble = error.message

@@ -24,6 +24,8 @@ class Told(StrEnum):
     """This mailbox, or this pair, has had enough for now; others may go on."""
     REFUSED = "refused"
     """No for good."""
+    KEPT = "kept"
+    """It was not tried: the relay keeps it (``defer_transports``) until it is released once more."""
     TROUBLE = "trouble"
     """Another temporary failure: a connection, a time-out."""
 
@@ -38,6 +40,8 @@ class Reading:
 
 def read(reason: str) -> Reading:
     """What the reason of a deferral says."""
+    if reason == "deferred transport":  # postfix/src/qmgr: what defer_transports keeps
+        return Reading(Told.KEPT)
     found = _SAID.search(reason)
     if found is None:
         return Reading(Told.TROUBLE)
