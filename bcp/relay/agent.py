@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bcp.kernel.errors import Refused, StorageError
-from bcp.relay.batch import BATCH, REPLY, Request, digest, seal
+from bcp.relay.batch import BATCH, REPLY, Request, digest, seal, unseal
 from bcp.relay.dating import Dating
 from bcp.relay.follow import Follower, Piece
 from bcp.relay.lines import Reader
@@ -218,7 +218,8 @@ class Desk:
     def check(self, request: Request, seal_: str) -> None:
         """Raises ``Refused`` (``ask-forged``, ``other-relay``)."""
         if not hmac.compare_digest(seal_.encode(), request.sealed(self._key).encode()):
-            raise Refused("the request is not sealed with our key", rule="ask-forged")
+            text = f"the request is not sealed with our key, or is for another relay than {self.options.relay}"
+            raise Refused(text, rule="ask-forged")
         if request.relay != self.options.relay:
             raise Refused(f"this is {self.options.relay}, not {request.relay}", rule="other-relay")
 
@@ -248,11 +249,26 @@ class Desk:
         return b"%d\n" % len(sealed) + sealed + raw
 
     def _stream(self) -> str:
+        """Its chain of batches. One that was told under another name of the relay is over: the main node would refuse
+        it."""
         found = self.store.get("stream")
-        if not found:
+        if not found or self._told_as() != self.options.relay:
             found = secrets.token_hex(8)
-            self.store.begin_anew([("stream", found), ("told", "0")])
+            self._anew(found)
         return found
+
+    def _told_as(self) -> str:
+        """The name under which the last batch was told."""
+        if name := self.store.get("relay"):
+            return name
+        raw = self.store.last_batch()[2]
+        try:  # kept by an agent that did not note it
+            return str(unseal(self._key, BATCH, raw)["relay"]) if raw else self.options.relay
+        except (Refused, KeyError):
+            return self.options.relay
+
+    def _anew(self, stream: str) -> None:
+        self.store.begin_anew([("stream", stream), ("told", "0"), ("relay", self.options.relay)])
 
     def _follow(self, request: Request) -> str:
         """Go on where the main node stands; where that cannot be, begin anew. Returns why."""
@@ -268,7 +284,7 @@ class Desk:
             return ""
         else:
             why = "the main node does not know this chain"
-        self.store.begin_anew([("stream", secrets.token_hex(8)), ("told", "0")])
+        self._anew(secrets.token_hex(8))
         return why
 
     def _cut(self, stream: str, seq: int, now: float) -> bytes:
