@@ -168,6 +168,8 @@ class Lives(Cabinet):
                 person.tries += 1
                 person.risky += RISK in event.answer
             return
+        if person.status == event.status and mail.recipients and mail.unnamed and not mail.over:
+            mail.twice += 1  # the same address once more: each has a line of its own
         if person.status == "sent" or (person.status == event.status and person.at == at):
             return
         person.tries += 1
@@ -276,7 +278,7 @@ class Lives(Cabinet):
         return made
 
     def _drop_guesses(self, mail: Mail) -> None:
-        while mail.recipients and len(mail.people) > mail.recipients:
+        while mail.recipients and len(mail.people) + mail.twice > mail.recipients:
             guess = next((p for p in mail.people if p.guessed), None)
             if guess is None:
                 return

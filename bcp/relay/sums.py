@@ -136,7 +136,7 @@ def account(
     """Sum up. ``silent``: relays that have an agent which was never heard. ``holds``: recipients that still wait at
     each of the others, by its last word. ``until``: the end of the stretch of time; 0: now."""
     end = min(now, until) if until else now
-    unheard = (*silent, *(s.relay for s in sources if end - s.heard > SILENT_S))
+    unheard = tuple(dict.fromkeys((*silent, *(s.relay for s in sources if end - s.heard > SILENT_S))))
     kinds: Counter[str] = Counter()
     fates: Counter[str] = Counter()
     hours: dict[int, Counter[str]] = {}
@@ -176,7 +176,7 @@ def _warnings(
 ) -> list[str]:
     said = [f"{name}: its agent was never heard: what it took is not in here" for name in silent]
     for s in sources:
-        if end - s.heard > SILENT_S:
+        if s.relay not in silent and end - s.heard > SILENT_S:
             there = holds.get(s.relay, 0)
             left = f", and what became of the {there} recipient(s) that waited there," if there else ""
             heard = f"{s.relay}: its agent was heard last at {iso(s.heard)}"
