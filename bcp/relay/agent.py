@@ -17,9 +17,10 @@ from bcp.relay.dating import Dating
 from bcp.relay.follow import Follower, Piece
 from bcp.relay.lines import Reader
 from bcp.relay.listen import Listener
-from bcp.relay.lives import Lives, Session
+from bcp.relay.lives import Lives
 from bcp.relay.mail import Mail, mail_of
 from bcp.relay.place import Place, place_of
+from bcp.relay.sessions import Session
 from bcp.store.sqlite.relay_agent import AgentStore, Kept
 
 AT_HAND = 1500
@@ -100,7 +101,10 @@ class Agent:
         """As the store has it: at the beginning, and whenever something could not be kept."""
         self.place = place_of(self.store.get("place"))
         self._remarks = json.loads(self.store.get("said") or "[]")
-        sessions = {k: Session(t, list(ids)) for k, (t, ids) in json.loads(self.store.get("sessions") or "{}").items()}
+        sessions = {
+            k: Session(tls, list(ids), tuple(ahead))
+            for k, (tls, ids, *ahead) in json.loads(self.store.get("sessions") or "{}").items()
+        }
         dating = Dating(self._zone, self.now, self.place.last)
         self.lives = Lives(_Shelf(self.store), sessions, self.options.copies)
         self.listener = Listener(Reader(dating, self.options.names), self.lives)
@@ -150,7 +154,7 @@ class Agent:
         self.store.keep(
             [
                 ("place", self.place.to_json()),
-                ("sessions", json.dumps({k: [s.tls, s.keys] for k, s in self.lives.sessions.items()})),
+                ("sessions", json.dumps({k: [s.tls, s.keys, *s.ahead] for k, s in self.lives.sessions.items()})),
                 ("counted", json.dumps(self.listener.counted)),
                 ("sample", self.listener.sample),
                 ("said", json.dumps(self._remarks)),

@@ -304,8 +304,16 @@ def first_id(uid: str) -> str:
 
 
 def _domain(f: Fate) -> str:
-    """Of the address that the sender used; empty where nobody knows it."""
-    return f.recipient.rpartition("@")[2]
+    """Of the address that the sender used, with A-labels, as ``bcp.yaml`` has it; empty where nobody knows it."""
+    name = f.recipient.rpartition("@")[2]
+    if name.isascii():
+        return name
+    try:
+        import idna  # few mails are addressed so (RFC 6531)
+
+        return idna.encode(name, uts46=True).decode()
+    except (ImportError, UnicodeError):
+        return name
 
 
 def _row(mail: int, n: int, f: Fate) -> tuple[Any, ...]:
