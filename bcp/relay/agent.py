@@ -109,6 +109,7 @@ class Agent:
         self.lives = Lives(_Shelf(self.store), sessions, self.options.copies)
         self.listener = Listener(Reader(dating, self.options.names), self.lives)
         self.listener.counted.update(json.loads(self.store.get("counted") or "{}"))
+        self.listener.export.stands_at(self.store.get("export"))
         self.source = self._make(self.place, self.say)
 
     @property
@@ -157,6 +158,7 @@ class Agent:
                 ("sessions", json.dumps({k: [s.tls, s.keys, *s.ahead] for k, s in self.lives.sessions.items()})),
                 ("counted", json.dumps(self.listener.counted)),
                 ("sample", self.listener.sample),
+                ("export", self.listener.export.to_json()),
                 ("said", json.dumps(self._remarks)),
                 ("now", repr(self.now)),
                 ("problem", self.problem),

@@ -88,7 +88,7 @@ TRUTH: dict[str, tuple[list[str], dict[str, int]]] = {
     "empty addresses and no relay": (
         [*came(SHORT, 2),
          to(SHORT, ">, orig_to=<a@c.test", "relay=none, delay=0, dsn=5.1.3, status=bounced (bad syntax)", "error"),
-         to(SHORT, "b@c.test", "relay=none, delay=0, dsn=4.4.1, status=deferred (connect to mx[192.0.2.1]:25: refused)"),
+         to(SHORT, "b@c.test", "relay=none, delay=0, dsn=4.4.1, status=deferred (connect to mx[::1]:25: refused)"),
          ],
         {"a@c.test bounced": 1, "b@c.test deferred": 1},
     ),
@@ -107,7 +107,8 @@ TRUTH: dict[str, tuple[list[str], dict[str, int]]] = {
         {},
     ),
     "another host of the next hop is tried after a lost answer": (
-        [*came(SHORT, 2), f"smtp: {SHORT}: {LOST}", to(SHORT, "a@c.test", SENT), to(SHORT, "b@c.test", SENT), gone(SHORT)],
+        [*came(SHORT, 2), f"smtp: {SHORT}: {LOST}",
+         to(SHORT, "a@c.test", SENT), to(SHORT, "b@c.test", SENT), gone(SHORT)],
         {"a@c.test sent, perhaps twice": 1, "b@c.test sent, perhaps twice": 1},
     ),
     "a time-out after the data, then well": (
@@ -139,7 +140,7 @@ TRUTH: dict[str, tuple[list[str], dict[str, int]]] = {
         [*came(SHORT), f"postfix-out/smtpd: {SECOND}: client=localhost[127.0.0.1]",
          f"postfix-out/cleanup: {SECOND}: message-id=<{SHORT}@s.test>",
          f"postfix-out/qmgr: {SECOND}: from=<o@s.test>, size=9, nrcpt=1 (queue active)",
-         to(SHORT, "a@c.test", f"relay=127.0.0.1[127.0.0.1]:10025, delay=1, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued"
+         to(SHORT, "a@c.test", f"relay=127.0.0.1[127.0.0.1]:10025, delay=1, dsn=2.0.0, status=sent (250 Ok: queued"
             f" as {SECOND})"), gone(SHORT),
          f"postfix-out/smtp: {SECOND}: to=<a@c.test>, {NO}", f"postfix-out/qmgr: {SECOND}: removed"],
         {"a@c.test bounced": 1},
