@@ -122,6 +122,11 @@ class Agent:
         number = 1 + (self._remarks[-1][0] if self._remarks else 0)
         self._remarks = [*self._remarks[1 - SAID :], [number, self.now, code, text[:300]]]
 
+    def say_once(self, code: str, text: str) -> None:
+        """The same, unless it was said before."""
+        if not any(row[2:] == [code, text[:300]] for row in self._remarks):
+            self.say(code, text)
+
     def step(self, now: float) -> int:
         """Read all that is new; how many lines. Raises ``StorageError``; what could not be kept is read again."""
         self.now = self.listener.reader.dating.now = now

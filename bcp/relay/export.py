@@ -2,8 +2,8 @@
 
 The form (systemd's JOURNAL_EXPORT_FORMATS): ``NAME=text`` a line, or ``NAME``, then the length of the value as 64 bits
 little-endian, the value, and an end of line; an empty line ends the entry. ``__CURSOR`` comes first. Nobody who writes
-to the journal can set fields that begin with ``__``: one that comes twice in an entry means that the entry before it
-was cut off, and such an entry is not believed.
+to the journal can set fields that begin with ``_``, and each of these is there once: one that comes twice means that
+the entry before it was cut off, and such an entry is not believed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 BEGINS = b"__CURSOR="
-ONCE = frozenset({b"__CURSOR", b"__REALTIME_TIMESTAMP"})
 WANTED = frozenset(
     {b"__REALTIME_TIMESTAMP", b"_SOURCE_REALTIME_TIMESTAMP", b"SYSLOG_IDENTIFIER", b"SYSLOG_PID", b"_PID", b"MESSAGE"}
 )
@@ -59,18 +58,24 @@ class Export:
             elif not line:
                 yield from self._end()
             else:
-                self._field(line)
+                yield from self._field(line)
 
-    def _field(self, line: bytes) -> None:
+    def _field(self, line: bytes) -> Iterator[bytes]:
         assert self._entry is not None
         found = _FIELD.fullmatch(line)
         if found is None:
             self._drop("broken")
             return
         name, value = found[1], found[2]
-        if name.endswith(b"__CURSOR") or (name in ONCE and name in self._entry):
-            self._drop("half")  # the line that began this entry ran on behind the last one of the entry before
-            self._entry = {}
+        if name.endswith(b"__CURSOR") or (name.startswith(b"_") and name in self._entry):
+            self._drop("half")  # the line that began this entry ran on behind the last one of the entry before,
+            swallowed = bytes(self._held)  # or was taken for a part of its value
+            self._entry, self._held = {}, bytearray()
+            yield from self._again(swallowed)
+            if self._name:
+                yield from self._binary(line)
+                return
+            self._entry = self._entry if self._entry is not None else {}
         if value is None:
             self._name, self._held, self._seen = name, bytearray(), -1
         else:
@@ -80,8 +85,8 @@ class Export:
         assert self._entry is not None
         if len(value) > LONGEST_VALUE and name in WANTED:
             self.counted["long"] += 1
-        if name in WANTED or name in ONCE:
-            self._entry.setdefault(name, value[:LONGEST_VALUE])
+        if name in WANTED or name.startswith(b"_"):
+            self._entry.setdefault(name, value[:LONGEST_VALUE] if name in WANTED or name == b"__CURSOR" else b"")
 
     def _binary(self, line: bytes) -> Iterator[bytes]:
         """One more line of a binary value: its length, and all before its own end of line, may hold ends of lines."""
@@ -98,12 +103,17 @@ class Export:
             self._keep(name, held[LENGTH:])
             return
         self._drop("broken")  # it was cut off, and what came next was taken for its value
+        self._held = bytearray()
+        yield from self._again(held)
+
+    def _again(self, held: bytes) -> Iterator[bytes]:
+        """Read from where an entry of this journal begins in what was taken for a value."""
         at = held.find(BEGINS + self._journal)
         if at >= 0:
             yield from self.lines(held[at:].split(b"\n"))
 
     def _end(self) -> Iterator[bytes]:
-        entry, self._entry = self._entry, None
+        entry, self._entry, self._held = self._entry, None, bytearray()
         if entry and (cursor := entry.get(b"__CURSOR", b"")).startswith(b"s="):
             self._journal = cursor.partition(b";")[0] + b";"
         if entry and b"MESSAGE" in entry:

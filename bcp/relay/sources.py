@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from bcp.contracts.relay import AgentWay
+from bcp.relay.clear import in_the_clear
 
 HOST = "{host}"
 
@@ -108,15 +108,3 @@ def one_for_all(relay: str, hosts: tuple[str, ...]) -> str:
         f"{relay} has {len(hosts)} hosts and one agent: mail of {', '.join(hosts)} is accounted for only if its log is "
         f"that of all; with {HOST} in agent: each host has an agent of its own"
     )
-
-
-def in_the_clear(url: str) -> bool:
-    """Can others on the way read what goes there? ``http://`` to this machine is a tunnel's end, most often."""
-    parts = urlsplit(url)
-    if parts.scheme != "http":
-        return False
-    host = parts.hostname or ""
-    try:
-        return not ip_address(host).is_loopback
-    except ValueError:
-        return host != "localhost" and not host.endswith(".localhost")

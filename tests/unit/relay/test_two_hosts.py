@@ -14,10 +14,11 @@ from bcp.kernel.errors import Refused
 from bcp.kernel.secret import Secret
 from bcp.plugins.relays.smtp import SmtpRelaySettings
 from bcp.relay.books import account_of
+from bcp.relay.clear import in_the_clear
 from bcp.relay.pull import Pulled
 from bcp.relay.receive import Receiver
 from bcp.relay.rows import told_of
-from bcp.relay.sources import agents_of, doubts, in_the_clear, next_doors
+from bcp.relay.sources import agents_of, doubts, next_doors
 from bcp.store.memory.relay_ledger import MemoryLedger
 from bcp.store.sqlite.relay_ledger import first_id
 from bcp.testing.clock import FakeClock
