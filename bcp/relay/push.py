@@ -99,7 +99,7 @@ def by_http(url: str, body: bytes) -> bytes:
     except urllib.error.URLError as error:
         raise Transient(_why(url, error.reason), rule="agent-silent") from error
     except (OSError, http.client.HTTPException, ssl.SSLError, ValueError) as error:
-        raise Transient(f"the main node cannot be reached: {error}", rule="agent-silent") from error
+        raise Transient(_why(url, error), rule="agent-silent") from error
 
 
 def _why(url: str, reason: object) -> str:
@@ -107,8 +107,10 @@ def _why(url: str, reason: object) -> str:
     if isinstance(reason, ssl.SSLCertVerificationError):
         host = urlsplit(url).hostname
         return f"the certificate of {host} cannot be trusted, and nothing was sent: {reason.verify_message}"
+    if isinstance(reason, ssl.SSLError) and reason.reason in {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL"}:
+        return f"the main node cannot be reached: {urlsplit(url).netloc} speaks no TLS: is it https there?"
     if isinstance(reason, ssl.SSLError):
-        return f"no TLS with the main node: {reason.reason or reason}: is it https there?"
+        return f"the main node cannot be reached: TLS broke off: {reason.reason or reason.strerror or reason}"
     return f"the main node cannot be reached: {getattr(reason, 'strerror', None) or reason}"
 
 
