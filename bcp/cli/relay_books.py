@@ -58,11 +58,11 @@ def pull(relay: Relays = None) -> None:
 
 
 def _checked(books: RelayBooks, names: list[str] | None) -> tuple[str, ...]:
-    """Raises ``Invalid`` for a relay that has no agent."""
+    """The agents of these relays, or that are called so. Raises ``Invalid`` for a relay that has none."""
     for name in names or ():
-        if name not in books.agents:
+        if not books.sources([name]):
             raise Invalid(f"{name!r} is no relay with an agent", hint=", ".join(books.agents), rule="no-agent")
-    return tuple(names or ())
+    return books.sources(names) if names else ()
 
 
 def take(

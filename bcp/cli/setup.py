@@ -27,6 +27,7 @@ def check() -> None:
     app = make_app()
     people, messages = len(app.people.directory.contacts), len(app.world.pack.names())
     empty = [n for n in app.people.directory.audiences if not app.people.directory.members(n)]
+    doubts = app.running.books.doubts
     text = (
         f"{config_path()}: nothing wrong. {len(app.world.domains)} domain(s), {people} contact(s), "
         f"{messages} message(s), {len(app.world.channels)} channel(s)."
@@ -39,8 +40,9 @@ def check() -> None:
             "contacts": people,
             "messages": messages,
             "empty_audiences": empty,
+            "doubts": doubts,
         },
-        text + "".join(f"\nwarning: nobody is in the audience {n!r}" for n in empty),
+        text + "".join(f"\nwarning: {w}" for w in (*(f"nobody is in the audience {n!r}" for n in empty), *doubts)),
     )
 
 

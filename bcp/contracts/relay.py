@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, final, runtime_checkable
 
@@ -29,11 +29,13 @@ class AgentWay(Model):
     """How to reach the agent on the relay (`bcp relay agent`), which accounts for every recipient."""
 
     url: str = ""
-    """Where it answers, through a tunnel: `http://127.0.0.1:8025`."""
+    """Where it answers, through a tunnel: `http://127.0.0.1:8025`. `{host}`: see `command`."""
     command: list[str] = Field(default_factory=list)
-    """Or a program that asks it: `[ssh, relay, bcp, relay, agent, --settings, /etc/bcp-agent.conf]`. No shell."""
+    """Or a program that asks it: `[ssh, relay, bcp, relay, agent, --settings, /etc/bcp-agent.conf]`. No shell. With
+    `{host}` each host of the relay has an agent of its own, called `RELAY@HOST` in its settings (`name`)."""
     push: bool = False
-    """Or it comes by itself: `push = https://...` in its settings is where `bcp serve` answers."""
+    """Or it comes by itself: `push = https://...` in its settings is where `bcp serve` answers. Of several hosts each
+    has an agent of its own, called `RELAY@HOST`."""
     key: Secret
     """The key that the agent has, too: `bcp relay agent --new-key FILE`."""
     timeout: Duration = 60.0
@@ -120,6 +122,21 @@ class OnItsWord(Protocol):
 
     on_its_word: tuple[str, ...]
     """Each a sentence without an end: "the service keeps mail for 5 days"."""
+
+
+@runtime_checkable
+class SeveralHosts(Protocol):
+    """A relay of several hosts, which are asked one by one."""
+
+    @property
+    def unheard(self) -> Mapping[str, str]:
+        """Hosts that did not answer when they were asked last, and what was said instead. What such a host holds is
+        not known: it is not nothing."""
+
+
+def unheard_of(relay: object) -> Mapping[str, str]:
+    """Hosts of a relay that did not answer the last time; none where it does not say."""
+    return relay.unheard if isinstance(relay, SeveralHosts) else {}
 
 
 def taken_on_word(relay: object) -> str:

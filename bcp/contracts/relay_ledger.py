@@ -13,7 +13,7 @@ from typing import Protocol
 MAIL, COPY, OWN, UNSEEN, FORWARDED = "mail", "copy", "own", "unseen", "forwarded"
 """What a row is: mail that the relay accepted; the copy that ``always_bcc`` makes; a message of the relay's own, such
 as a bounce; mail whose acceptance nobody saw, because the agent began later; a recipient that lives on under another
-queue id of the relay. Only the first is accepted mail."""
+queue id of the relay, or at another relay that this one handed it to. Only the first is accepted mail."""
 DELIVERED, WAITING, LEFT = ("sent",), ("queued", "deferred", "held"), ("bounced", "expired", "removed")
 OPEN_FATES = (*WAITING, "unknown")
 """Fates with which an incident is not over."""
@@ -59,6 +59,9 @@ class Fate:
     tls: str
     doubled: bool = False
     """Was a message with this Message-ID delivered to this recipient more than once?"""
+    passed: str = ""
+    """It was handed to another host of the same relay, of which this source tells: it is not delivered by that. The row
+    is ``forwarded`` once that source tells of the message, and ``unknown`` until then."""
 
 
 @dataclass(frozen=True, slots=True)

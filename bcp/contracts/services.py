@@ -247,6 +247,8 @@ class Drained:
     """A line for each recipient that did not get the mail."""
     warnings: tuple[str, ...] = ()
     """Why something may be missing here."""
+    unheard: tuple[str, ...] = ()
+    """Agents that were not heard: what their hosts took since is in none of these numbers."""
 
 
 class RelayBooks(Protocol):

@@ -14,6 +14,7 @@ from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import Invalid, StorageError, Transient
 from bcp.kit.ed25519 import public_half
 from bcp.kit.relay_reach import Reach
+from bcp.relay.sources import agents_of
 from bcp.relay_kit.drift import Drift, drifts
 from bcp.relay_kit.facts import KitFacts, hops_of
 from bcp.relay_kit.files import KitFile, kit_files
@@ -62,8 +63,17 @@ def facts_of(app: App, relay: RelayHosts) -> tuple[KitFacts, ...]:
     hops = hops_of(domains, relay.hosts, relay.machine.next_hop, recorded, primary)
     key = relay.machine.recipients.key
     signer = public_half(key.reveal()) if key is not None else ""
+    agents = {a.host: a.name for a in agents_of(relay.name, app.world.relay_settings[relay.name])}
     return tuple(
-        KitFacts(relay.name, host, tuple(h for h in relay.hosts if h != host), hops, relay.machine, signer)
+        KitFacts(
+            relay.name,
+            host,
+            tuple(h for h in relay.hosts if h != host),
+            hops,
+            relay.machine,
+            signer,
+            agents.get(host, relay.name),
+        )
         for host in relay.hosts
     )
 

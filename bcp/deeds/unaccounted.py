@@ -23,16 +23,18 @@ SILENT_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Unaccounted:
-    """``people`` recipients, the first of them ``names``; ``silent``: relays that could not be asked."""
+    """``people`` recipients, the first of them ``names``; ``silent``: relays that could not be asked, that is
+    their agents; ``dead``: hosts that did not answer the last drain."""
 
     people: int = 0
     names: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    dead: tuple[str, ...] = ()
 
     @property
     def any(self) -> bool:
         """Is there something that nobody knows?"""
-        return bool(self.people or self.silent)
+        return bool(self.people or self.silent or self.dead)
 
     def text(self) -> str:
         """One sentence."""
@@ -41,11 +43,12 @@ class Unaccounted:
             more = f" and {self.people - 3} more" if self.people > 3 else ""
             parts.append(f"the fate of {self.people} recipient(s) is not known: {', '.join(self.names[:3])}{more}")
         parts += [f"the agent of {name} was not heard: what it took is not known" for name in self.silent]
+        parts += [f"{name} did not answer the drain: what it holds is not known" for name in self.dead]
         return "; ".join(parts)
 
     def data(self) -> dict[str, Any]:
         """For the chain."""
-        return {"unaccounted": self.people, "names": list(self.names[:NAMED]), "silent": list(self.silent)}
+        return {"unaccounted": self.people, "names": list(self.names[:NAMED]), "silent": [*self.silent, *self.dead]}
 
 
 async def ask_and_count(app: App, found: Incident) -> Unaccounted:
@@ -59,17 +62,16 @@ async def ask_and_count(app: App, found: Incident) -> Unaccounted:
 def count(app: App, found: Incident) -> Unaccounted:
     """From what is here: the ledger of relays with agents, and what drains of its runs counted on the others."""
     books, since = app.running.books, max(0.0, found.opened - BEFORE_S)
-    names, people, silent = list[str](), 0, list[str]()
+    names, people, silent, dead = list[str](), 0, list[str](), list[str]()
     if books.agents:
         people, names = _in_ledger(books, since)
         heard = {s.relay: s.heard for s in books.ledger.sources()}
         now = app.clock.now()
         silent = [n for n in books.agents if _moved(app, found) and now - heard.get(n, 0.0) > SILENT_S]
     if books.without:
-        drained = list(_drained(app, found))
-        people += sum(n for n, _ in drained)
-        names += [name for _, some in drained for name in some]
-    return Unaccounted(people, tuple(names), tuple(silent))
+        for left, some, unheard in _drained(app, found):
+            people, names, dead = people + left, [*names, *some], [*dead, *unheard]
+    return Unaccounted(people, tuple(names), tuple(silent), tuple(dict.fromkeys(dead)))
 
 
 def _in_ledger(books: RelayBooks, since: float) -> tuple[int, list[str]]:
@@ -110,8 +112,9 @@ def _moved(app: App, found: Incident) -> bool:
     return False
 
 
-def _drained(app: App, found: Incident) -> Iterator[tuple[int, list[str]]]:
-    """What drains could not account for, by a relay's own log. Of one step the newest drain knows best."""
+def _drained(app: App, found: Incident) -> Iterator[tuple[int, list[str], list[str]]]:
+    """What drains could not account for, by a relay's own log, and hosts that did not answer them. Of one step the
+    newest drain knows best."""
     newest: dict[str, tuple[float, dict[str, Any]]] = {}
     for view in _views(app, found):
         for step in view.state.steps.values():
@@ -119,5 +122,6 @@ def _drained(app: App, found: Incident) -> Iterator[tuple[int, list[str]]]:
                 newest[step.id] = (step.ended, dict(step.outputs))
     for _, outputs in newest.values():
         missing = int(outputs.get("unaccounted") or 0) + int(outputs.get("left") or 0)
-        if missing:
-            yield missing, [str(n) for n in outputs.get("by_name") or ()]
+        unheard = [str(h) for h in outputs.get("unheard") or ()]
+        if missing or unheard:
+            yield missing, [str(n) for n in outputs.get("by_name") or ()] if missing else [], unheard

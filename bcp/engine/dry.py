@@ -23,7 +23,7 @@ from bcp.contracts.dns import (
     Warmth,
 )
 from bcp.contracts.drain import Shaped
-from bcp.contracts.relay import MailFate, OnItsWord, QueuedMail, Relay, RelayProbe
+from bcp.contracts.relay import MailFate, OnItsWord, QueuedMail, Relay, RelayProbe, unheard_of
 from bcp.contracts.services import (
     CanaryResult,
     Courier,
@@ -115,6 +115,7 @@ class DryRelay:
         self.real, self.name, self.mx, self.can_count = real, real.name, real.mx, real.can_count
         if isinstance(real, OnItsWord):
             self.on_its_word = real.on_its_word
+        self.unheard: Mapping[str, str] = {}
         if isinstance(real, Shaped):  # a plan forecasts its drain
             self.shape, self.can_release = real.shape, real.can_release
 
@@ -131,7 +132,9 @@ class DryRelay:
     async def queue(self) -> list[QueuedMail]:
         """What it really holds: a plan says how much is waiting. Nothing that writes runs dry, so nothing waits for
         its end."""
-        return await self.real.queue()
+        found = await self.real.queue()
+        self.unheard = unheard_of(self.real)
+        return found
 
     async def drain(self, domains: Sequence[str]) -> str:
         """Ask for no delivery; say that it would be asked for."""

@@ -27,9 +27,12 @@ class Machines:
         """Is there more than one?"""
         return len(self.reaches) > 1
 
-    async def queue(self) -> list[QueuedMail]:
-        """What all hold together. Raises ``Transient`` where none answers."""
-        texts = await self._all({h: r.ask("queue") for h, r in self.reaches.items()})
+    async def queue(self, look: Callable[[str], Awaitable[str]] | None = None) -> list[QueuedMail]:
+        """What all hold together. ``look``: another way to see the queue of a host than ``bcp-relay``.
+
+        Raises ``Transient`` where none answers.
+        """
+        texts = await self._all({h: look(h) if look else r.ask("queue") for h, r in self.reaches.items()})
         return [
             replace(m, queue_id=f"{m.queue_id}@{host}") if self.several else m
             for host, text in texts.items()
@@ -50,14 +53,31 @@ class Machines:
         work = {h: self.reaches[h].ask("release", stdin=_lines(ids)) for h, ids in self._by_host(queue_ids).items()}
         await self._all(work)
 
-    async def fates(self, queue_ids: Sequence[str], read: Callable[[str, set[str]], list[MailFate]]) -> list[MailFate]:
-        """What their logs tell of these. ``read`` gets the lines of one log, and the ids there."""
-        found = []
-        for host, ids in self._by_host(queue_ids).items():
-            text = await self.reaches[host].ask("log", stdin=_lines(ids), timeout_s=300.0)
+    async def fates(
+        self,
+        queue_ids: Sequence[str],
+        read: Callable[[str, set[str]], list[MailFate]],
+        look: Callable[[str], Awaitable[str]] | None = None,
+    ) -> list[MailFate]:
+        """What their logs tell of these: nothing of what lies at a host that does not answer.
+
+        ``read`` gets the lines of one log, and the ids there. ``look``: another way to a log than ``bcp-relay``.
+        """
+        found, wanted = [], self._by_host(queue_ids)
+        asked = {h: look(h) if look else self._log(h, ids) for h, ids in wanted.items()}
+        for host, text in (await self._all(asked)).items():
+            ids = wanted[host]
             rows = read(text, set(ids))
             found += [replace(f, queue_id=f"{f.queue_id}@{host}") if self.several else f for f in rows]
         return found
+
+    async def _log(self, host: str, ids: Sequence[str]) -> str:
+        return await self.reaches[host].ask("log", stdin=_lines(ids), timeout_s=300.0)
+
+    async def each(self, deed: Callable[[str], Awaitable[str]]) -> str:
+        """The same at all that answer. Raises as ``queue``."""
+        answers = await self._all({h: deed(h) for h in self.reaches})
+        return "; ".join(f"{h}: {a}" for h, a in answers.items()) if self.several else next(iter(answers.values()))
 
     def _by_host(self, queue_ids: Sequence[str]) -> dict[str, list[str]]:
         if not self.several:

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bcp.kernel.errors import Refused, StorageError
-from bcp.relay.batch import BATCH, REPLY, Request, digest, seal
+from bcp.relay.batch import BATCH, REPLY, Request, digest, seal, unseal
 from bcp.relay.dating import Dating
 from bcp.relay.follow import Follower, Piece
 from bcp.relay.lines import Reader
 from bcp.relay.listen import Listener
-from bcp.relay.lives import Lives, Session
+from bcp.relay.lives import Lives
 from bcp.relay.mail import Mail, mail_of
 from bcp.relay.place import Place, place_of
+from bcp.relay.sessions import Session
 from bcp.store.sqlite.relay_agent import AgentStore, Kept
 
 AT_HAND = 1500
@@ -100,11 +101,15 @@ class Agent:
         """As the store has it: at the beginning, and whenever something could not be kept."""
         self.place = place_of(self.store.get("place"))
         self._remarks = json.loads(self.store.get("said") or "[]")
-        sessions = {k: Session(t, list(ids)) for k, (t, ids) in json.loads(self.store.get("sessions") or "{}").items()}
+        sessions = {
+            k: Session(tls, list(ids), tuple(ahead))
+            for k, (tls, ids, *ahead) in json.loads(self.store.get("sessions") or "{}").items()
+        }
         dating = Dating(self._zone, self.now, self.place.last)
         self.lives = Lives(_Shelf(self.store), sessions, self.options.copies)
         self.listener = Listener(Reader(dating, self.options.names), self.lives)
         self.listener.counted.update(json.loads(self.store.get("counted") or "{}"))
+        self.listener.export.stands_at(self.store.get("export"))
         self.source = self._make(self.place, self.say)
 
     @property
@@ -116,6 +121,11 @@ class Agent:
         """A remark that goes to the main node."""
         number = 1 + (self._remarks[-1][0] if self._remarks else 0)
         self._remarks = [*self._remarks[1 - SAID :], [number, self.now, code, text[:300]]]
+
+    def say_once(self, code: str, text: str) -> None:
+        """The same, unless it was said before."""
+        if not any(row[2:] == [code, text[:300]] for row in self._remarks):
+            self.say(code, text)
 
     def step(self, now: float) -> int:
         """Read all that is new; how many lines. Raises ``StorageError``; what could not be kept is read again."""
@@ -150,9 +160,10 @@ class Agent:
         self.store.keep(
             [
                 ("place", self.place.to_json()),
-                ("sessions", json.dumps({k: [s.tls, s.keys] for k, s in self.lives.sessions.items()})),
+                ("sessions", json.dumps({k: [s.tls, s.keys, *s.ahead] for k, s in self.lives.sessions.items()})),
                 ("counted", json.dumps(self.listener.counted)),
                 ("sample", self.listener.sample),
+                ("export", self.listener.export.to_json()),
                 ("said", json.dumps(self._remarks)),
                 ("now", repr(self.now)),
                 ("problem", self.problem),
@@ -218,7 +229,8 @@ class Desk:
     def check(self, request: Request, seal_: str) -> None:
         """Raises ``Refused`` (``ask-forged``, ``other-relay``)."""
         if not hmac.compare_digest(seal_.encode(), request.sealed(self._key).encode()):
-            raise Refused("the request is not sealed with our key", rule="ask-forged")
+            text = f"the request is not sealed with our key, or is for another relay than {self.options.relay}"
+            raise Refused(text, rule="ask-forged")
         if request.relay != self.options.relay:
             raise Refused(f"this is {self.options.relay}, not {request.relay}", rule="other-relay")
 
@@ -248,11 +260,26 @@ class Desk:
         return b"%d\n" % len(sealed) + sealed + raw
 
     def _stream(self) -> str:
+        """Its chain of batches. One that was told under another name of the relay is over: the main node would refuse
+        it."""
         found = self.store.get("stream")
-        if not found:
+        if not found or self._told_as() != self.options.relay:
             found = secrets.token_hex(8)
-            self.store.begin_anew([("stream", found), ("told", "0")])
+            self._anew(found)
         return found
+
+    def _told_as(self) -> str:
+        """The name under which the last batch was told."""
+        if name := self.store.get("relay"):
+            return name
+        raw = self.store.last_batch()[2]
+        try:  # kept by an agent that did not note it
+            return str(unseal(self._key, BATCH, raw)["relay"]) if raw else self.options.relay
+        except (Refused, KeyError):
+            return self.options.relay
+
+    def _anew(self, stream: str) -> None:
+        self.store.begin_anew([("stream", stream), ("told", "0"), ("relay", self.options.relay)])
 
     def _follow(self, request: Request) -> str:
         """Go on where the main node stands; where that cannot be, begin anew. Returns why."""
@@ -268,7 +295,7 @@ class Desk:
             return ""
         else:
             why = "the main node does not know this chain"
-        self.store.begin_anew([("stream", secrets.token_hex(8)), ("told", "0")])
+        self._anew(secrets.token_hex(8))
         return why
 
     def _cut(self, stream: str, seq: int, now: float) -> bytes:

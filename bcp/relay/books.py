@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bcp.contracts.relay_ledger import COPY, MAIL, OWN, UNSEEN, RelayLedger, Wanted
+from bcp.contracts.relay_ledger import COPY, MAIL, OWN, UNSEEN, WAITING, RelayLedger, Wanted
 from bcp.relay.sums import Account, account
 
 NOT_HAPPY = ("bounced", "expired", "removed", "unknown", "queued", "deferred", "held")
@@ -47,5 +47,7 @@ def account_of(
         sources=sources,
         remarks=ledger.remarks(tuple(relays), max(0.0, since - skew)),
         silent=[r for r in relays if r not in known or not known[r].stream],
+        holds={s.relay: ledger.count(replace(wide, relays=(s.relay,), statuses=WAITING)) for s in sources},
+        until=until,
         now=now,
     )

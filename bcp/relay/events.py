@@ -61,6 +61,21 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class Risked:
+    """A try broke off while the next hop was to confirm, and another of its hosts is tried at once: whoever of the
+    message still waits may have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleAhead:
+    """A rule for a message of this SMTP session that has no queue id yet: ``hold``, or ``discard``."""
+
+    rule: str
+    to: str = ""
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GivenUp:
     """It was in the queue for too long: whoever still waits gets it no more."""
 
@@ -131,6 +146,8 @@ Event = (
     | Named
     | Queued
     | Tried
+    | Risked
+    | RuleAhead
     | GivenUp
     | Notice
     | Gone
@@ -152,6 +169,9 @@ _TO = re.compile(
 )
 _VIA = re.compile(r", relay=([^,]*)")
 _FROM = re.compile(rf"from={_ADDRESS}, size=(\d+), nrcpt=(\d+) \(")
+# Addresses with half a quote: Postfix before 3.5 writes them as they are inside (info_log_address_format).
+_TO_RAW = re.compile(_TO.pattern.replace(_ADDRESS, "<([^>]*)>"), re.DOTALL)
+_FROM_RAW = re.compile(_FROM.pattern.replace(_ADDRESS, "<([^>]*)>"))
 _FROM_WHOLE = re.compile(rf"from={_ADDRESS}, (?:size=\d+, nrcpt=\d+ \(queue \w+\)|status=[\w-]+, returned to sender)")
 _EXPIRED = re.compile(rf"from={_ADDRESS}, status=(?:force-)?expired\b")
 _CLIENT = re.compile(r"client=([^,\s]+)(?:.*?\borig_queue_id=([0-9A-Za-z]{5,25}))?")
@@ -167,7 +187,12 @@ _AS = re.compile(r"\b(?:forwarded|queued) as ([0-9A-Za-z]{5,25})\b")
 _SOFT = "SOFTBOUNCE"
 """Refused for good, and kept all the same (``soft_bounce``, bounce.c)."""
 _TRIED = frozenset({"sent", "deferred", "bounced", _SOFT})
-_OTHER = frozenset({"deliverable", "undeliverable", "undeliverable-but-not-cached", "filtered", "expired"})
+_PROBED = frozenset({"deliverable", "undeliverable", "undeliverable-but-not-cached"})
+_OTHER = _PROBED | {"filtered", "expired"}
+RISK = "message may be sent more than once"
+"""What smtp(8) says when the connection broke while the next hop was to confirm (smtp_proto.c)."""
+_BROKE = re.compile(r"(?:lost connection|conversation) with .*" + RISK, re.DOTALL)
+_AHEAD = re.compile(r"NOQUEUE: (?:milter-)?(hold|discard): ")
 _HALF_ID = re.compile(r"[0-9A-Za-z]*\d[0-9A-Za-z]*:? ?")
 _WORDS: dict[str, tuple[str, ...]] = {
     "qmgr": ("removed", "from=<", "skipped, still being delivered", "to=<"),
@@ -198,8 +223,18 @@ def event_of(line: Line) -> tuple[str, Event] | None:
         event = _session(line.text) if line.daemon == "smtpd" else None
         return ("", event) if event is not None else None
     said = found["said"]
+    if RISK in said and _BROKE.match(said):
+        return found["id"], Risked()
     event = _tried(said, line.daemon) if said.startswith("to=<") else _BY.get(line.daemon, _nothing)(said)
     return (found["id"], event) if event is not None else None
+
+
+def probed(line: Line) -> str:
+    """The queue id of which only was asked whether an address can be delivered to (verify(8), ``sendmail -bv``), which
+    is no mail; empty: another line."""
+    found = _ID.match(line.text) if "deliverable" in line.text else None
+    parsed = _TO.match(found["said"]) if found else None
+    return found["id"] if found and parsed and parsed["status"] in _PROBED else ""
 
 
 def torn(line: Line) -> bool:
@@ -207,7 +242,7 @@ def torn(line: Line) -> bool:
     found = _ID.match(line.text)
     if found is None or not found["said"].startswith("to=<"):
         return False
-    parsed = _TO.match(found["said"])
+    parsed = _TO.match(found["said"]) or _TO_RAW.match(found["said"])
     return parsed is None or parsed["status"] not in _TRIED | _OTHER
 
 
@@ -260,7 +295,7 @@ def whole_without_end(event: Event) -> bool:
 
 
 def _tried(said: str, daemon: str) -> Event | None:
-    found = _TO.match(said)
+    found = _TO.match(said) or _TO_RAW.match(said)
     if found is None or found["status"] not in _TRIED:
         return None
     answer = (found["answer"] or "").removesuffix(")")[:MOST]
@@ -274,7 +309,7 @@ def _tried(said: str, daemon: str) -> Event | None:
 def _qmgr(said: str) -> Event | None:
     if said == "removed":
         return Gone()
-    if found := _FROM.match(said):
+    if found := _FROM.match(said) or _FROM_RAW.match(said):
         return Queued(found[1], int(found[2][:15]), int(found[3][:9]))
     return GivenUp() if _EXPIRED.match(said) else None
 
@@ -328,6 +363,9 @@ def _notice(said: str) -> Event | None:
 
 
 def _session(text: str) -> Event | None:
+    if ahead := _AHEAD.match(text):
+        parties = _PARTIES.match(text)
+        return RuleAhead(ahead[1], (parties[2] or "") if parties else "", parties[1] if parties else "")
     if text.startswith("disconnect from"):
         counts = {name: (int(ok[:9]), bool(all_)) for name, ok, all_ in _COUNTS.findall(text)}
         part = [counts[n] for n in ("data", "bdat") if n in counts]
@@ -345,6 +383,7 @@ _BY: dict[str, Callable[[str], Event | None]] = {
     "qmgr": _qmgr,
     "nqmgr": _qmgr,
     "smtpd": _smtpd,
+    "qmqpd": _smtpd,
     "postscreen": _smtpd,
     "cleanup": _cleanup,
     "pickup": _pickup,

@@ -16,8 +16,10 @@ SKEW_S = 5.0
 AGAIN, TAKEN = "again", "taken"
 
 
-def take_batch(ledger: RelayLedger, relay: str, raw: bytes, key: bytes, now: float) -> str:
-    """``taken``, or ``again`` when it was taken before.
+def take_batch(
+    ledger: RelayLedger, relay: str, raw: bytes, key: bytes, now: float, doors: Mapping[str, str] | None = None
+) -> str:
+    """``taken``, or ``again`` when it was taken before. ``doors``: see ``bcp.relay.sources.next_doors``.
 
     Raises:
         Refused: ``batch-forged``, ``batch-unreadable``, ``other-relay``, ``batch-gap`` (one before it is missing),
@@ -26,13 +28,15 @@ def take_batch(ledger: RelayLedger, relay: str, raw: bytes, key: bytes, now: flo
     """
     try:
         data = unseal(key, BATCH, raw)
-        return _take(ledger, relay, data, digest(raw), now)
+        return _take(ledger, relay, data, digest(raw), now, doors or {})
     except Refused as error:
         ledger.remark(Remark(relay, now, error.rule, error.message))
         raise
 
 
-def _take(ledger: RelayLedger, relay: str, data: Mapping[str, Any], mark: str, now: float) -> str:
+def _take(
+    ledger: RelayLedger, relay: str, data: Mapping[str, Any], mark: str, now: float, doors: Mapping[str, str]
+) -> str:
     try:
         named, stream, seq, prev = str(data["relay"]), str(data["stream"]), int(data["seq"]), str(data["prev"])
         mails, said, copies = list(data["mails"]), list(data["said"]), [str(c) for c in data["copies"]]
@@ -51,7 +55,7 @@ def _take(ledger: RelayLedger, relay: str, data: Mapping[str, Any], mark: str, n
     if source.stream and stream != source.stream:
         text = f"the agent began a new chain after batch {source.seq}: it tells all that it knows again"
         remarks.append(Remark(relay, now, "agent-anew", f"{text} ({stream})"))
-    told = [told_of(relay, m, copies) for m in mails]
+    told = [told_of(relay, m, copies, doors) for m in mails]
     ledger.take(replace(source, stream=stream, seq=seq, digest=mark), told, remarks)
     return TAKEN
 
@@ -67,7 +71,13 @@ def _must_follow(source: Source, stream: str, seq: int, prev: str) -> None:
 
 
 def take_reply(
-    ledger: RelayLedger, request: Request, raw: bytes, key: bytes, now: float, asked: float
+    ledger: RelayLedger,
+    request: Request,
+    raw: bytes,
+    key: bytes,
+    now: float,
+    asked: float,
+    doors: Mapping[str, str] | None = None,
 ) -> tuple[str, bool]:
     """An agent's answer: its batch taken, its state noted. What became of the batch (empty: there was none), and
     whether there is more. ``asked``: when the request left, by our clock, as ``now`` is when the answer was there.
@@ -83,7 +93,7 @@ def take_reply(
         raise Refused("this answers another request", rule="reply-replayed")
     if str(data.get("batch", "")) != (digest(batch) if batch else ""):
         raise Refused("the batch is not the one that the answer names", rule="batch-altered")
-    done = take_batch(ledger, request.relay, batch, key, now) if batch else ""
+    done = take_batch(ledger, request.relay, batch, key, now, doors) if batch else ""
     source = ledger.source(request.relay)
     ledger.heard(_state(source, data, now, asked))
     return done, bool(batch)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from bcp.relay.events import cut_off, event_of, runs_on, theirs, torn, whole_without_end
+from bcp.relay.export import Export
 from bcp.relay.lines import MAX_LINE, Line, Not, Reader, begins_again, begins_in_tag, objects_in
 from bcp.relay.lives import Lives
 
@@ -25,6 +26,7 @@ class Listener:
     def __init__(self, reader: Reader, lives: Lives) -> None:
         self.reader, self.lives = reader, lives
         self.counted: Counter[str] = Counter()
+        self.export = Export()
         self.sample = ""
 
     @property
@@ -39,13 +41,15 @@ class Listener:
 
     def hear(self, lines: Iterable[bytes]) -> None:
         """Whole lines, without their ends."""
-        for raw in lines:
+        for raw in self.export.lines(lines):
             if not raw.strip(b"\x00\r "):
                 continue
             if len(raw) > MAX_LINE:
                 self._long(raw)
             else:
                 self._hear(raw)
+        self.counted.update(self.export.counted)
+        self.export.counted.clear()
 
     def _long(self, raw: bytes) -> None:
         """Its beginning; and a line that runs on at its end, where what is before is junk."""

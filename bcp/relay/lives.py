@@ -8,38 +8,27 @@ message counts as accepted when its beginning was seen and the queue had it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from typing import Any
 
 from bcp.relay import events as ev
-from bcp.relay.cabinet import Cabinet, Shelf
-from bcp.relay.events import Event, event_of
+from bcp.relay.cabinet import Shelf
+from bcp.relay.events import event_of, probed
 from bcp.relay.lines import Line
-from bcp.relay.mail import OPEN, OWN, Mail, Person
+from bcp.relay.mail import OPEN, Mail, Person
+from bcp.relay.sessions import Session, Sessions
 
 LOOPBACK = ("[127.", "[::1]")
 PROBES = "double-bounce@"
 """Whom Postfix's own probes of addresses are from (verify(8), postconf(5): double_bounce_sender)."""
 LATE_S = 60.0
 """Lines about a message that is over come at most so late; later ones are about another one under the same id."""
-RISK = "message may be sent more than once"
-"""What smtp(8) says when the connection broke while the next hop was to confirm (smtp_proto.c)."""
 
 
-@dataclass(slots=True)
-class Session:
-    """An SMTP session of one smtpd process."""
-
-    tls: str = ""
-    keys: list[str] = field(default_factory=list)
-
-
-class Lives(Cabinet):
+class Lives(Sessions):
     """``sessions`` and what ``changed`` gives have to be kept together with the place in the log."""
 
     def __init__(self, shelf: Shelf, sessions: dict[str, Session] | None = None, copies: Collection[str] = ()) -> None:
-        super().__init__(shelf)
-        self.sessions: dict[str, Session] = sessions if sessions is not None else {}
+        super().__init__(shelf, sessions)
         self.copies = frozenset(a.lower() for a in copies)
 
     # -- lines ---------------------------------------------------------------------------------------------------
@@ -47,10 +36,13 @@ class Lives(Cabinet):
     def take(self, line: Line) -> bool:
         """One line; True when it meant something."""
         found = event_of(line)
-        if found is None:
-            return False
-        ident, event = found
         prefix = "" if line.instance == "postfix" else f"{line.instance}:"
+        self.instances.add(prefix)
+        if found is None:
+            if line.daemon == "smtpd" and line.text.startswith("connect from "):
+                self.sessions.pop(f"{prefix}{line.pid}", None)  # the end of the one before was not heard
+            return self._probed(prefix, probed(line))
+        ident, event = found
         if not ident:
             self._session(f"{prefix}{line.pid}", event, line.at)
             return True
@@ -85,9 +77,20 @@ class Lives(Cabinet):
         session = self.sessions.setdefault(f"{prefix}{line.pid}", Session())
         mail = self._new(key, line.at, origin="smtp", counts=True, client=event.client, tls=session.tls)
         session.keys.append(key)
-        parent = self._mail(prefix + event.filtered_from) if event.filtered_from else None
-        if parent is not None and parent is not mail:
-            self._came_from(mail, parent, "filter")
+        parents = [m for m in self._anywhere(event.filtered_from) if m is not mail]
+        if parents:  # it is being delivered to the filter still
+            self._came_from(mail, max(parents, key=lambda m: (not m.over, m.last)), "filter")
+        self._ruled(mail, session, line.at)
+
+    def _ruled(self, mail: Mail, session: Session, at: float) -> None:
+        """What a rule said before the message had its id. Whether it was taken at all is told later."""
+        if session.ahead:
+            rule, to, sender = session.ahead
+            session.ahead = ()
+            if rule == "hold":
+                self._held(mail, ev.Held(to, sender), at)
+            else:
+                self._thrown_away(mail, to, at)
 
     def _picked_up(self, key: str, prefix: str, event: Any, line: Line) -> None:
         old = prefix + event.requeued_from if event.requeued_from else ""
@@ -155,9 +158,6 @@ class Lives(Cabinet):
                 person.status = "queued"
         self._drop_guesses(mail)
 
-    def _accepted(self, mail: Mail, at: float) -> None:
-        mail.accepted = mail.accepted or at
-
     def _tried(self, mail: Mail, event: Any, at: float) -> None:
         self._accepted(mail, at)
         person = self._person(mail, event.to, event.orig)
@@ -166,8 +166,10 @@ class Lives(Cabinet):
             if person.status in OPEN and not again:
                 person.status, person.at, person.answer, person.via = "deferred", at, event.answer, event.via
                 person.tries += 1
-                person.risky += RISK in event.answer
+                person.risky += ev.RISK in event.answer
             return
+        if person.status == event.status and mail.recipients and mail.unnamed and not mail.over:
+            mail.twice += 1  # the same address once more: each has a line of its own
         if person.status == "sent" or (person.status == event.status and person.at == at):
             return
         person.tries += 1
@@ -181,22 +183,41 @@ class Lives(Cabinet):
 
     def _forwarded(self, mail: Mail, person: Person, event: Any, at: float) -> None:
         """Does it live on here, under another id? local(8) says so; a content filter gives it back from here."""
-        prefix = mail.ids[-1].rpartition(":")[0]
-        key = (prefix + ":" if prefix else "") + event.forwarded_as
-        child = self._mail(key)
-        by_local = event.answer.startswith("forwarded as")
-        if child is mail or (child is None and not by_local):
-            return
-        if child is None:
-            child = self._new(key, at)
-        if not by_local and not (_near(child.client) and _near(event.via)):
+        instance = mail.ids[-1].rpartition(":")[0]
+        prefix = f"{instance}:" if instance else ""
+        key, by_local = prefix + event.forwarded_as, event.answer.startswith("forwarded as")
+        if by_local:
+            child = self._mail(key) or self._new(key, at)
+        else:
+            near = [m for m in self._anywhere(event.forwarded_as) if _near(m.client) and _near(event.via)]
+            child = max(near, key=lambda m: m.last, default=mail)
+        if child is mail:
             return
         self._came_from(child, mail, "forward" if by_local else "filter")
         person.status = "forwarded"
 
+    def _anywhere(self, ident: str) -> list[Mail]:
+        """The last messages of this queue id in each instance of Postfix on this machine; none for no id."""
+        found = (self._mail(prefix + ident) for prefix in sorted(self.instances)) if ident else ()
+        return [m for m in found if m is not None]
+
     def _came_from(self, child: Mail, parent: Mail, origin: str) -> None:
         child.origin, child.parent, child.counts = origin, parent.uid, parent.counts
         self._touch(child, child.last)
+
+    def _risked(self, mail: Mail, event: Any, at: float) -> None:
+        mail.risky += 1
+        for person in mail.people:
+            person.risky += person.status in OPEN
+
+    def _probed(self, prefix: str, ident: str) -> bool:
+        """A question of Postfix's or of a person's, whoever it is from."""
+        mail = self._mail(prefix + ident) if ident else None
+        if mail is None or mail.origin == "smtp":
+            return False
+        mail.origin, mail.counts = "notice", False
+        self._touch(mail, mail.last)
+        return True
 
     def _given_up(self, mail: Mail, event: Any, at: float) -> None:
         self._accepted(mail, at)
@@ -255,8 +276,11 @@ class Lives(Cabinet):
         if mail.over:
             return
         self._accepted(mail, at)
-        if event.to and not any(event.to.lower() in p.key for p in mail.people):
-            mail.people.append(Person(event.to, status="queued", at=at, guessed=True))
+        self._thrown_away(mail, event.to, at)
+
+    def _thrown_away(self, mail: Mail, to: str, at: float) -> None:
+        if to and not any(to.lower() in p.key for p in mail.people):
+            mail.people.append(Person(to, status="queued", at=at, guessed=True))
         self._settle_rest(mail, "removed", at, "thrown away by a rule of the relay (discard)")
 
     # -- recipients ----------------------------------------------------------------------------------------------
@@ -271,12 +295,12 @@ class Lives(Cabinet):
                 person.to, person.orig, person.guessed = to, orig, False
                 return person
         status = mail.rest if mail.rest in OPEN or mail.over else "queued"
-        made = Person(to, orig, status)
+        made = Person(to, orig, status, risky=mail.risky)
         mail.people.append(made)
         return made
 
     def _drop_guesses(self, mail: Mail) -> None:
-        while mail.recipients and len(mail.people) > mail.recipients:
+        while mail.recipients and len(mail.people) + mail.twice > mail.recipients:
             guess = next((p for p in mail.people if p.guessed), None)
             if guess is None:
                 return
@@ -313,22 +337,6 @@ class Lives(Cabinet):
                 person.told = told
         self._touch(parent, parent.last)
 
-    # -- sessions ------------------------------------------------------------------------------------------------
-
-    def _session(self, pid: str, event: Event, at: float) -> None:
-        if isinstance(event, ev.Encrypted):
-            self.sessions[pid] = Session(event.tls)
-        elif isinstance(event, ev.Hung) and (session := self.sessions.pop(pid, None)) is not None:
-            mails = [m for m in map(self._mail, session.keys) if m is not None]
-            if event.taken != len(session.keys) or len(mails) != len(session.keys):
-                return
-            for mail in mails:
-                if mail.rest != "refused" and not mail.accepted:
-                    self._accepted(mail, at)
-                    if len(mails) == 1:
-                        mail.recipients = max(mail.recipients, event.recipients)
-                    self._touch(mail, at)
-
     # -- listings ------------------------------------------------------------------------------------------------
 
     def listed(self, key: str, queue: str, people: Collection[tuple[str, str]], at: float) -> None:
@@ -358,21 +366,6 @@ def _near(host: str) -> bool:
     return any(address in host for address in LOOPBACK)
 
 
-def is_copy(mail: Mail, person: Person, copies: Collection[str]) -> bool:
-    """Is this the copy that ``always_bcc`` makes? Where it is the only recipient, somebody wrote to it."""
-    return person.to.lower() in copies and max(mail.recipients, len(mail.people)) > 1
-
-
-def sender_of(mail: Mail) -> str:
-    """For people: ``<>`` is the null sender of bounces (RFC 5321, section 4.5.5)."""
-    return "" if mail.sender is None else mail.sender or "<>"
-
-
-def own(mail: Mail) -> bool:
-    """Did the relay make it itself?"""
-    return mail.origin in OWN
-
-
 _BEGINS: dict[type, Callable[[Lives, str, str, Any, Line], None]] = {
     ev.Born: Lives._born,
     ev.PickedUp: Lives._picked_up,
@@ -382,6 +375,7 @@ _BEGINS: dict[type, Callable[[Lives, str, str, Any, Line], None]] = {
 _GOES_ON: dict[type, Callable[[Lives, Mail, Any, float], None]] = {
     ev.Queued: Lives._queued,
     ev.Tried: Lives._tried,
+    ev.Risked: Lives._risked,
     ev.GivenUp: Lives._given_up,
     ev.Gone: Lives._gone,
     ev.Deleted: Lives._deleted,

@@ -78,11 +78,16 @@ class Mail:
     parent: str = ""
     """``uid`` of the message that it is about, or that it comes from."""
     people: list[Person] = field(default_factory=list)
+    risky: int = 0
+    """Tries at one of the next hop's hosts that may have taken it, before the next one was tried."""
+    twice: int = 0
+    """How many of its recipients are one of ``people`` once more: senders may name an address again (with another
+    ORCPT or NOTIFY, RFC 3461), and Postfix delivers to it again."""
 
     @property
     def unnamed(self) -> int:
         """Recipients that no line has named."""
-        missing = self.recipients - len(self.people)
+        missing = self.recipients - len(self.people) - self.twice
         return max(missing, 0 if self.people or self.recipients else 1)
 
     def to_data(self) -> dict[str, Any]:
@@ -97,7 +102,7 @@ class Mail:
             "accepted": self.accepted, "from": self.sender, "size": self.size, "mid": self.message_id,
             "client": self.client, "tls": self.tls, "n": self.recipients, "rest": self.rest, "over": self.over,
             "last": self.last, "parent": self.parent, "to": rows,
-            **notices,
+            **notices, **({"twice": self.twice} if self.twice else {}), **({"risky": self.risky} if self.risky else {}),
         }  # fmt: skip
 
 
@@ -116,4 +121,5 @@ def mail_of(data: Mapping[str, Any]) -> Mail:
         bool(data["counts"]), float(data["accepted"]), None if sender is None else str(sender), int(data["size"]),
         str(data["mid"]), str(data["client"]), str(data["tls"]), int(data["n"]), str(data["rest"]),
         bool(data["over"]), float(data["last"]), str(data["parent"]), people,
+        int(data.get("risky", 0)), int(data.get("twice", 0)),
     )  # fmt: skip

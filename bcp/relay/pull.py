@@ -28,16 +28,18 @@ class Pulled:
     rule: str = ""
 
 
-async def pull(relay: str, way: AgentWay, ledger: RelayLedger, clock: Clock) -> Pulled:
+async def pull(
+    relay: str, way: AgentWay, ledger: RelayLedger, clock: Clock, doors: Mapping[str, str] | None = None
+) -> Pulled:
     """Ask until nothing new comes; one that comes by itself is not asked. What goes wrong is noted in the ledger; only
-    ``StorageError`` is raised."""
+    ``StorageError`` is raised. ``doors``: see ``bcp.relay.sources.next_doors``."""
     taken = 0
     if way.push:
         return Pulled(relay)
     try:
         key = checked_key(way.key.reveal().encode(), way.key.reference)
         for _ in range(MOST):
-            done, more = await _once(relay, way, key, ledger, clock)
+            done, more = await _once(relay, way, key, ledger, clock, doors or {})
             taken += done == TAKEN
             if not more:
                 break
@@ -49,7 +51,9 @@ async def pull(relay: str, way: AgentWay, ledger: RelayLedger, clock: Clock) -> 
     return Pulled(relay, taken)
 
 
-async def _once(relay: str, way: AgentWay, key: bytes, ledger: RelayLedger, clock: Clock) -> tuple[str, bool]:
+async def _once(
+    relay: str, way: AgentWay, key: bytes, ledger: RelayLedger, clock: Clock, doors: Mapping[str, str]
+) -> tuple[str, bool]:
     source = ledger.source(relay)
     request = Request(relay, source.stream, source.seq, secrets.token_hex(8))
     asked: Mapping[str, str] = {
@@ -63,7 +67,7 @@ async def _once(relay: str, way: AgentWay, key: bytes, ledger: RelayLedger, cloc
     raw = await (
         ask_by_url(way.url, asked, way.timeout) if way.url else ask_by_command(way.command, asked, way.timeout)
     )
-    return take_reply(ledger, request, raw, key, clock.now(), left)
+    return take_reply(ledger, request, raw, key, clock.now(), left, doors)
 
 
 def _note(relay: str, ledger: RelayLedger, error: BcpError, now: float) -> None:

@@ -13,11 +13,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid, Refused, Transient
 from bcp.relay.agent import Desk
 from bcp.relay.batch import HELLO, Request, request_of, seal
+from bcp.relay.clear import in_the_clear
 
 EVERY_S, LONGEST_S, TIMEOUT_S = 10.0, 300.0, 60.0
 """How often it comes; how long it waits at most after it failed; how long it waits for an answer, in seconds."""
@@ -76,18 +78,48 @@ def _has_batch(raw: bytes) -> bool:
     return len(rest) > int(size)
 
 
+class _NoWayOn(urllib.request.HTTPRedirectHandler):
+    """Nobody is followed to another place with what was meant for this one."""
+
+    def redirect_request(self, *given: object, **more: object) -> None:
+        """None: the answer is an error."""
+        return
+
+
 def by_http(url: str, body: bytes) -> bytes:
     """One POST. Raises ``Refused`` where the main node will not, else ``Transient``."""
     asked = urllib.request.Request(url, body, {"Content-Type": "application/octet-stream"})  # noqa: S310 - checked
     try:
-        with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as answer:  # noqa: S310 - checked
+        with urllib.request.build_opener(_NoWayOn).open(asked, timeout=TIMEOUT_S) as answer:
             return bytes(answer.read(ANSWER))
     except urllib.error.HTTPError as error:
         said = error.read(300).decode("utf-8", "replace")
         kind = Refused if error.code in {403, 404, 409} else Transient
         raise kind(f"the main node answers {error.code}: {said}", rule="agent-silent") from error
+    except urllib.error.URLError as error:
+        raise Transient(_why(url, error.reason), rule="agent-silent") from error
     except (OSError, http.client.HTTPException, ssl.SSLError, ValueError) as error:
-        raise Transient(f"the main node cannot be reached: {error}", rule="agent-silent") from error
+        raise Transient(_why(url, error), rule="agent-silent") from error
+
+
+def _why(url: str, reason: object) -> str:
+    """Why there was no answer, in one sentence."""
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        host = urlsplit(url).hostname
+        return f"the certificate of {host} cannot be trusted, and nothing was sent: {reason.verify_message}"
+    if isinstance(reason, ssl.SSLError) and reason.reason in {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL"}:
+        return f"the main node cannot be reached: {urlsplit(url).netloc} speaks no TLS: is it https there?"
+    if isinstance(reason, ssl.SSLError):
+        return f"the main node cannot be reached: TLS broke off: {reason.reason or reason.strerror or reason}"
+    return f"the main node cannot be reached: {getattr(reason, 'strerror', None) or reason}"
+
+
+def plain_words(url: str) -> str:
+    """What is to be said of an address to which batches go without TLS; empty: nothing. They are sealed, so that nobody
+    can alter them, and not hidden."""
+    if not in_the_clear(url):
+        return ""
+    return f"batches go to {url} without TLS: everybody on the way reads who wrote to whom; use https://, or a tunnel"
 
 
 def checked_url(url: str) -> str:

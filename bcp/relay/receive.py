@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 
 from bcp.contracts.relay_ledger import RelayLedger
 from bcp.kernel.errors import Refused
@@ -16,8 +17,16 @@ class Receiver:
     def __init__(self) -> None:
         self._asked: dict[str, tuple[Request, float]] = {}
 
-    def receive(self, relay: str, raw: bytes, key: bytes, ledger: RelayLedger, now: float) -> Request:
-        """Take what came; returns what is wanted next.
+    def receive(
+        self,
+        relay: str,
+        raw: bytes,
+        key: bytes,
+        ledger: RelayLedger,
+        now: float,
+        doors: Mapping[str, str] | None = None,
+    ) -> Request:
+        """Take what came; returns what is wanted next. ``doors``: see ``bcp.relay.sources.next_doors``.
 
         Raises:
             Refused: as ``take_reply``; ``other-relay``: another relay's hello; ``reply-replayed``: nobody was asked.
@@ -31,7 +40,7 @@ class Receiver:
             request, asked = self._asked.get(relay, (None, 0.0))
             if request is None:
                 raise Refused("nothing was asked", rule="reply-replayed", hint="Say hello first.")
-            take_reply(ledger, request, raw, key, now, asked)
+            take_reply(ledger, request, raw, key, now, asked, doors)
         source = ledger.source(relay)
         wanted = Request(relay, source.stream, source.seq, secrets.token_hex(8))
         self._asked[relay] = (wanted, now)

@@ -70,6 +70,9 @@ class Account:
     warnings: tuple[str, ...] = ()
     """What may be missing from all of this."""
     relays: tuple[str, ...] = ()
+    unheard: tuple[str, ...] = ()
+    """Agents of which nothing was heard up to the end of this stretch of time. What they told before is counted as they
+    told it; what their hosts took since, and what became of what waited there, is not known."""
     codes: tuple[str, ...] = field(default=())
 
     @property
@@ -85,7 +88,7 @@ class Account:
     @property
     def meets(self) -> bool:
         """Does every recipient have a fate, and is nothing known to be missing?"""
-        return not self.fates.get("unknown") and not set(self.codes) & GAPS
+        return not self.fates.get("unknown") and not set(self.codes) & GAPS and not self.unheard
 
     def summary(self) -> str:
         """One sentence."""
@@ -105,6 +108,7 @@ class Account:
             "perhaps_doubled": self.perhaps_doubled,
             "perhaps_delivered": self.perhaps_delivered,
             "late": self.late,
+            "unheard": list(self.unheard),
             "copies": self.copies,
             "own": self.own,
             "acceptance_not_seen": self.unseen,
@@ -125,9 +129,14 @@ def account(
     sources: Sequence[Source] = (),
     remarks: Sequence[Remark] = (),
     silent: Sequence[str] = (),
+    holds: Mapping[str, int] | None = None,
+    until: float = 0.0,
     now: float,
 ) -> Account:
-    """Sum up. ``silent``: relays that have an agent which was never heard."""
+    """Sum up. ``silent``: relays that have an agent which was never heard. ``holds``: recipients that still wait at
+    each of the others, by its last word. ``until``: the end of the stretch of time; 0: now."""
+    end = min(now, until) if until else now
+    unheard = tuple(dict.fromkeys((*silent, *(s.relay for s in sources if end - s.heard > SILENT_S))))
     kinds: Counter[str] = Counter()
     fates: Counter[str] = Counter()
     hours: dict[int, Counter[str]] = {}
@@ -151,18 +160,28 @@ def account(
         unseen=kinds[UNSEEN],
         hours=tuple(Hour(at, dict(found)) for at, found in sorted(hours.items())),
         by_name=tuple(by_name),
-        warnings=tuple(_warnings(sources, remarks, silent, now)),
+        warnings=tuple(_warnings(sources, remarks, silent, holds or {}, end)),
         relays=tuple(s.relay for s in sources),
+        unheard=unheard,
         codes=tuple(dict.fromkeys([r.code for r in remarks] + ["agent-silent"] * bool(silent))),
     )
 
 
-def _warnings(sources: Sequence[Source], remarks: Sequence[Remark], silent: Sequence[str], now: float) -> list[str]:
+def _warnings(
+    sources: Sequence[Source],
+    remarks: Sequence[Remark],
+    silent: Sequence[str],
+    holds: Mapping[str, int],
+    end: float,
+) -> list[str]:
     said = [f"{name}: its agent was never heard: what it took is not in here" for name in silent]
     for s in sources:
-        if now - s.heard > SILENT_S:
-            said.append(f"{s.relay}: its agent was heard last at {iso(s.heard)}: what it took since is not in here")
-        elif s.read and s.heard + s.skew - s.read > SILENT_S:
+        if s.relay not in silent and end - s.heard > SILENT_S:
+            there = holds.get(s.relay, 0)
+            left = f", and what became of the {there} recipient(s) that waited there," if there else ""
+            heard = f"{s.relay}: its agent was heard last at {iso(s.heard)}"
+            said.append(f"{heard}: what it took since{left} is not in here")
+        elif s.read and min(end, s.heard) + s.skew - s.read > SILENT_S:
             said.append(f"{s.relay}: its agent has not read the log since {iso(s.read)}")
         if s.problem:
             said.append(f"{s.relay}: its agent cannot read: {s.problem}")

@@ -32,6 +32,8 @@ class KitFacts:
     machine: RelayMachine
     signer: str = ""
     """Public key in PEM that lists of recipients are checked with; empty: none is known yet."""
+    agent: str = ""
+    """What its agent is called in the ledger; empty: as the relay."""
 
 
 def hops_of(

@@ -103,6 +103,7 @@ def _values(facts: KitFacts) -> dict[str, Any]:
     return {
         "relay": facts.relay,
         "host": facts.host,
+        "agent": facts.agent or facts.relay,
         "hops": facts.hops,
         "hop_list": " ".join(sorted({f"{h.host}:{machine.next_port}" for h in facts.hops})),
         "machine": machine,

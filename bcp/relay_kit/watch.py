@@ -262,13 +262,19 @@ def _blocklists(f: MachineFacts, around: Around) -> list[Check]:
 def _agent(f: MachineFacts, machine: RelayMachine, around: Around) -> list[Check]:
     if not machine.agent:
         return []
-    hint = "systemctl status bcp-relay-agent on the relay"
-    if around.agent_at is None:
-        return [Check("relay-agent", f.host, "unknown", f"nothing was heard of the agent on {f.host} yet", hint)]
-    age = max(0.0, around.asked_at - around.agent_at)
+    return [pulse(f.host, around.agent_at, around.asked_at)]
+
+
+def pulse(place: str, heard: float | None, now: float) -> Check:
+    """Does the agent there live? ``place``: its host, or its relay. ``heard``: when it told something last; ``None``:
+    never."""
+    hint = "systemctl status bcp-relay-agent on the relay, and: bcp relay pull"
+    if heard is None:
+        return Check("relay-agent", place, "unknown", f"nothing was heard of the agent on {place} yet", hint)
+    age = max(0.0, now - heard)
     state: State = "fail" if age > PULSE_S else "ok"
-    text = f"the agent on {f.host} was heard of {format_duration(age)} ago"
-    return [Check("relay-agent", f.host, state, text, hint if state == "fail" else "")]
+    text = f"the agent on {place} was heard of {format_duration(age)} ago"
+    return Check("relay-agent", place, state, text, hint if state == "fail" else "")
 
 
 def unreachable(host: str, why: str) -> Check:

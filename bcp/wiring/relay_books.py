@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from bcp.contracts.relay import AgentWay
@@ -15,6 +16,7 @@ from bcp.relay.batch import checked_key
 from bcp.relay.books import account_of
 from bcp.relay.pull import Pulled, pull
 from bcp.relay.receive import Receiver
+from bcp.relay.sources import Agent, agents_of, doubts, hosts_of, next_doors, one_for_all
 from bcp.relay.sums import Account, line_of
 from bcp.settings import Configuration
 from bcp.store.sqlite.relay_ledger import FILE, LedgerStore
@@ -36,8 +38,40 @@ class RelayBooks:
 
     @property
     def agents(self) -> dict[str, AgentWay]:
-        """Relays that have one, in their order."""
-        return {n: s.agent for n, s in self.world.relay_settings.items() if s.agent is not None}
+        """How each agent is asked, by its name: that of its relay, or ``RELAY@HOST`` where each host has its own."""
+        return {a.name: a.way for a in self._agents.values()}
+
+    @property
+    def _agents(self) -> dict[str, Agent]:
+        return {a.name: a for n, s in self.world.relay_settings.items() for a in agents_of(n, s)}
+
+    @property
+    def places(self) -> tuple[Agent, ...]:
+        """All agents, with their hosts."""
+        return tuple(self._agents.values())
+
+    def sources(self, names: Sequence[str] = ()) -> tuple[str, ...]:
+        """Agents of these relays, or those that are called so themselves; without names all of them."""
+        return tuple(n for n, a in self._agents.items() if not names or n in names or a.relay in names)
+
+    def heard(self) -> dict[str, float]:
+        """When the agent of each host told something last; hosts whose agent was never heard are not in it."""
+        known = {s.relay: s.heard for s in self.ledger.sources() if s.heard}
+        return {
+            host: known[a.name]
+            for a in self._agents.values()
+            if a.name in known
+            for host in ([a.host] if a.host else hosts_of(self.world.relay_settings[a.relay]))
+        }
+
+    @property
+    def doubts(self) -> list[str]:
+        """What is allowed in ``agent:``, and most often not meant."""
+        return [d for n, s in self.world.relay_settings.items() for d in doubts(n, s)]
+
+    def _doors(self, name: str) -> dict[str, str]:
+        agents = self._agents
+        return next_doors(agents, name, self.world.relay_settings[agents[name].relay])
 
     @property
     def without(self) -> list[str]:
@@ -45,13 +79,16 @@ class RelayBooks:
         return [n for n, s in self.world.relay_settings.items() if s.agent is None]
 
     async def pull(self, names: Sequence[str] = ()) -> list[Pulled]:
-        """Ask these agents (all of them), one after the other. Raises ``StorageError``."""
+        """Ask the agents of these relays (of all), side by side: one that hangs keeps no other. Raises
+        ``StorageError``."""
+        agents = self.agents
         async with self._alone:
-            return [
-                await pull(name, way, self.ledger, self.clock)
-                for name, way in self.agents.items()
-                if not names or name in names
-            ]
+            work = [pull(n, agents[n], self.ledger, self.clock, self._doors(n)) for n in self.sources(names)]
+            done = await asyncio.gather(*work, return_exceptions=True)
+        for one in done:
+            if isinstance(one, BaseException):
+                raise one
+        return [one for one in done if isinstance(one, Pulled)]
 
     async def receive(self, name: str, raw: bytes) -> dict[str, str | int] | None:
         """What an agent brought by itself; what is wanted of it next. ``None``: there is no such agent.
@@ -63,17 +100,25 @@ class RelayBooks:
             return None
         key = checked_key(way.key.reveal().encode(), way.key.reference)
         async with self._alone:
-            return self._receiver.receive(name, raw, key, self.ledger, self.clock.now()).to_data(key)
+            now = self.clock.now()
+            return self._receiver.receive(name, raw, key, self.ledger, now, self._doors(name)).to_data(key)
 
     def account(
         self, since: float = 0.0, until: float = 0.0, back: float = 0.0, *, relays: Sequence[str] = ()
     ) -> Account | None:
         """What the relays with agents accepted for our domains then; ``None``: there is no such relay."""
-        names = [n for n in self.agents if not relays or n in relays]
+        names = self.sources(relays)
         if not names:
             return None
         domains = [d.name for d in self.world.settings.domains]
-        return account_of(self.ledger, names, domains, since=since, until=until, back=back, now=self.clock.now())
+        found = account_of(self.ledger, names, domains, since=since, until=until, back=back, now=self.clock.now())
+        return replace(found, warnings=(*found.warnings, *self._blind(names)))
+
+    def _blind(self, names: Sequence[str]) -> list[str]:
+        """Hosts that no agent may speak for."""
+        agents = self._agents
+        hosts = {n: hosts_of(self.world.relay_settings[n]) for n in names if not agents[n].host}
+        return [one_for_all(n, found) for n, found in hosts.items() if len(found) > 1]
 
 
 class DrainBooks:
@@ -84,7 +129,10 @@ class DrainBooks:
 
     def says(self, relay: str) -> str:
         """What can be counted of this relay."""
-        if relay in self._books.agents:
+        agents = self._books.sources([relay])
+        if len(agents) > 1:
+            return f"the agents of {relay} account for every recipient, one on each of {len(agents)} hosts"
+        if agents:
             return f"the agent of {relay} accounts for every recipient"
         return (
             f"{relay} has no agent: what comes and goes between two looks at its queue is not counted,"
@@ -93,12 +141,13 @@ class DrainBooks:
 
     async def drained(self, relay: str, domains: Sequence[str], run: str, since: float) -> Drained | None:
         """What its agent tells."""
-        if relay not in self._books.agents:
+        agents = self._books.sources([relay])
+        if not agents:
             return None
         await self._books.pull([relay])
         begin = await asyncio.to_thread(self._since, run, since)
         found = await asyncio.to_thread(self._books.account, begin, relays=[relay])
-        if found is None or not self._books.ledger.source(relay).stream:
+        if found is None or not any(self._books.ledger.source(a).stream for a in agents):
             return None
         fates = found.fates
         return Drained(
@@ -110,6 +159,7 @@ class DrainBooks:
             summary=found.summary(),
             by_name=tuple(line_of(f) for f in found.by_name),
             warnings=found.warnings,
+            unheard=found.unheard,
         )
 
     def _since(self, run: str, since: float) -> float:

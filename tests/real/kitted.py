@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from support import bcp
+from support import ROOT, bcp
 
 from real.machine import Machine
 
@@ -36,8 +37,8 @@ class Kitted:
         made.configure(**kit)
         return made
 
-    def configure(self, **kit: Any) -> None:
-        """Write bcp.yaml."""
+    def configure(self, asked: dict[str, Any] | None = None, **kit: Any) -> None:
+        """Write bcp.yaml. ``asked``: how its agent is asked."""
         machine = {
             "reach": self.machine.argv(),
             "next_hop": {"corp.test": "exchange.out.test"},
@@ -49,7 +50,9 @@ class Kitted:
             "recipients": {"files": ["people.txt"], "key": "file:key.pem"},
             **kit,
         }
-        relay = {"kind": "smtp", "hosts": [{"host": "relay.out.test"}], "kit": machine}
+        relay: dict[str, Any] = {"kind": "smtp", "hosts": [{"host": "relay.out.test"}], "kit": machine}
+        if asked:
+            relay["agent"] = asked
         config = {
             "version": 1,
             "organisation": {"name": "Corp"},
@@ -64,12 +67,18 @@ class Kitted:
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip().startswith("{") else {}
 
-    def install(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Write the kit, carry it over, run its script."""
+    def install(
+        self, *options: str, check: bool = True, beside: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Write the kit, carry it over, run its script. ``beside``: with the agent's program and key."""
         shutil.rmtree(self.site / "out", ignore_errors=True)
         self.bcp("relay", "kit", "out")
         shutil.rmtree(self.machine.root / "kit", ignore_errors=True)
         shutil.copytree(self.site / "out", self.machine.root / "kit")
+        if beside:
+            shutil.copy(self.site / "agent.key", self.machine.root / "kit")
+            target = self.machine.root / "kit/bcp-light.pyz"
+            subprocess.run([sys.executable, "docs/light.py", target], cwd=ROOT, check=True)
         return self.machine.do("/kit/install.sh", *options, check=check)
 
     def ask(self, *words: str, check: bool = True, **more: Any) -> str:

@@ -31,6 +31,9 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 RELAY, EXCHANGE, SENDER, DNS, AUTHORITY = (f"198.51.100.{n}" for n in (20, 10, 30, 53, 14))
 NAMES = {"relay.out.test": RELAY, "exchange.out.test": EXCHANGE, "acme.out.test": AUTHORITY}
 NEWNET = 0x40000000
+LOWER = Path(os.environ.get("BCP_RELAY_ROOT", "/"))
+"""What the machine's root begins as: this machine's own, or a fresh tree that debootstrap(8) made, with the packages
+that the kit names."""
 NEEDED = ("/usr/sbin/postfix", "/usr/sbin/nft", "/usr/bin/sudo", "/usr/bin/openssl")
 
 
@@ -38,12 +41,12 @@ def able() -> str:
     """Empty, or why such a machine cannot be made here."""
     if os.getuid() != 0:
         return "a machine of its own needs root"
-    if not Path("/etc/debian_version").exists():
+    if not (LOWER / "etc/debian_version").exists():
         return "the kit is for Debian"
-    missing = [p for p in NEEDED if not Path(p).exists()]
+    missing = [p for p in NEEDED if not (LOWER / p[1:]).exists()]
     if missing:
         return f"not installed: {', '.join(missing)}"
-    if Path("/etc/postfix/main.cf").exists():
+    if LOWER == Path("/") and Path("/etc/postfix/main.cf").exists():
         return "Postfix is configured here: this Debian is not fresh"
     made = subprocess.run(["ip", "netns", "add", f"try{os.getpid()}"], capture_output=True, check=False).returncode == 0
     subprocess.run(["ip", "netns", "del", f"try{os.getpid()}"], capture_output=True, check=False)
@@ -176,7 +179,8 @@ class Machine:
         for part in ("upper", "work"):
             (layers / part).mkdir()
         self.mount(
-            "-t", "overlay", "-o", f"lowerdir=/,upperdir={layers}/upper,workdir={layers}/work", "overlay", self.root
+            "-t", "overlay", "-o", f"lowerdir={LOWER},upperdir={layers}/upper,workdir={layers}/work", "overlay",
+            self.root,
         )
         self.mount("-t", "proc", "proc", self.root / "proc")
         self.mount("--bind", "/dev", self.root / "dev")

@@ -296,3 +296,44 @@ def test_the_how_tos_commands_run_in_their_order(relay) -> None:
         if line == "bcp doctor":
             told = {c["subject"].split(" ")[0]: c["message"] for c in json.loads(done.stdout)["checks"]}
             assert "reaches Exchange at exchange.out.test:25" in told.get("relay-exchange", ""), told
+
+
+def test_the_agent_comes_with_the_kit_and_accounts_for_every_mail(relay) -> None:
+    """Its two files lie beside the script; the unit's own line starts it; the main node asks through ``bcp-relay``."""
+    machine, agent = relay.machine, None
+    (relay.site / "agent.key").write_text("k" * 40 + "\n")
+    ask = [*machine.argv(), "bcp-relay", "agent"]
+    try:
+        relay.configure(agent=True, asked={"command": ask, "key": "file:agent.key"})
+        assert machine.do("bcp-relay", "agent", check=False).returncode == 3
+        done = relay.install("--no-certificate", beside=True)
+        assert "no agent" not in done.stdout and "changed" in done.stdout
+        assert relay.bcp("relay", "kit", "--check")["differences"] == []
+        assert (machine.root / "etc/bcp-relay/agent.key").stat().st_mode & 0o077 == 0
+
+        agent = subprocess.Popen(machine.argv(*unit_words(relay)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        machine.send("agent", "alice@corp.test", "bob@corp.test")
+        machine.await_(lambda: emptied(relay) and "agent" in machine.exchange.subjects())
+        machine.await_(lambda: told(relay))
+        account = relay.bcp("relay", "account", "--since", "1h")
+        assert account["accepted"] == account["delivered"] >= 2 and account["ends_meet"], account
+    finally:
+        if agent is not None:
+            agent.terminate()
+            _, said = agent.communicate(timeout=30)
+            assert agent.returncode == 0 and not said, said
+        relay.configure()
+        relay.install("--no-certificate")
+
+
+def unit_words(relay: Kitted) -> list[str]:
+    """What systemd would run."""
+    unit = (relay.machine.root / "etc/systemd/system/bcp-relay-agent.service").read_text().replace("\\\n", " ")
+    (line,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
+    return line.replace("$AGENT_OPTIONS", "").split()
+
+
+def told(relay: Kitted) -> bool:
+    """The agent's ledger has both recipients as sent."""
+    assert relay.bcp("relay", "pull")["relays"][0]["problem"] == ""
+    return relay.bcp("relay", "mails", "--message-id", "agent@outside.test", "--status", "sent")["recipients"] == 2

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 from bcp.contracts.readiness import Check
 from bcp.deeds.readiness.scope import Scope
 from bcp.deeds.relay_watch import checks
+from bcp.relay.sources import hosts_of
+from bcp.relay_kit.watch import pulse
 from bcp.wiring import App
 
 
 async def machines(app: App, scope: Scope) -> Sequence[Check]:
     """Queue, disk, certificates, list of recipients, agent: every playbook that moves MX rests on them."""
-    return [replace(c, playbooks=scope.movers) for c in await checks(app, _heard(app))]
+    found = await checks(app, _heard(app))
+    seen = {c.subject for c in found if c.code == "relay-agent"}
+    return [replace(c, playbooks=scope.movers) for c in (*found, *_pulses(app, seen))]
+
+
+def _pulses(app: App, seen: Set[str]) -> Iterator[Check]:
+    """Agents on machines that we do not ask otherwise, each by its host where it has one."""
+    books = app.running.books
+    known = {s.relay: s.heard for s in books.ledger.sources() if s.heard} if books.agents else {}
+    for agent in books.places:
+        place = agent.host or agent.relay
+        hosts = (agent.host,) if agent.host else hosts_of(app.world.relay_settings[agent.relay])
+        if not seen & {*hosts}:
+            yield pulse(place, known.get(agent.name), app.clock.now())
 
 
 def _heard(app: App) -> dict[str, float]:
     """When the agent of each host told something last; without an agent nobody is asked."""
     books = app.running.books
-    if not books.agents:
-        return {}
-    heard = {s.relay: s.heard for s in books.ledger.sources() if s.heard}
-    return {
-        host.host.rstrip("."): heard[name]
-        for name, settings in app.world.relay_settings.items()
-        if name in heard
-        for host in settings.published()
-    }
+    return books.heard() if books.agents else {}

@@ -9,7 +9,7 @@ from typing import Any
 from bcp.contracts.action import Access, Action, ActionPlugin, Finding, Happened, Outcome, Proposal, StepInfo
 from bcp.contracts.drain import Drains, NoDrains, Shaped
 from bcp.contracts.plugin import Args, Duration
-from bcp.contracts.relay import QueuedMail, Relay, taken_on_word
+from bcp.contracts.relay import QueuedMail, Relay, taken_on_word, unheard_of
 from bcp.contracts.relay_machine import DrainSettings
 from bcp.contracts.services import Drained, NoBooks, RelayBooks, Services
 from bcp.kernel.document import did_you_mean
@@ -64,7 +64,7 @@ class Drain(Action[DrainArgs]):
         if relay.can_count:
             try:
                 mails = _ours(await relay.queue(), args, services)
-                waiting, note = len(mails), f"{args.relay} holds {len(mails)} message(s) for us"
+                waiting, note = len(mails), f"{args.relay} holds {len(mails)} message(s) for us{_beside(relay)}"
                 if (shape := _shape(relay)) is not None and mails:
                     note += f"; draining them: {_drains(services).forecast(mails, shape)}"
             except (Transient, InDoubt) as error:
@@ -148,12 +148,20 @@ class Drain(Action[DrainArgs]):
             "arrivals": sorted(arrivals)[:ARRIVALS],
             "by_name": found.by_name()[:1000],
         }
+        if dead := sorted(unheard_of(relay)):  # beside what playbooks may read: for whoever closes the incident
+            outputs["unheard"] = dead
         word = taken_on_word(relay)
-        return Outcome(found.summary() + (f"; {word}" if word else ""), outputs, changed=bool(seen))
+        summary = found.summary() + _beside(relay) + (f"; {word}" if word else "")
+        return Outcome(summary, outputs, changed=bool(seen))
 
     async def probe(self, args: DrainArgs, services: Services, step: StepInfo) -> Finding:
         """Asking again does no harm."""
         return Finding(Happened.NO)
+
+
+def _beside(relay: Relay) -> str:
+    """What is not known of hosts that did not answer, as the rest of a sentence."""
+    return "".join(f"; {host} does not answer: what it holds is not known" for host in sorted(unheard_of(relay)))
 
 
 def _shape(relay: Relay) -> DrainSettings | None:
@@ -175,7 +183,7 @@ def _books(services: Services) -> RelayBooks:
 
 def _by_ledger(done: Outcome, told: Drained) -> Outcome:
     """The same drain, counted by the relay's agent: it saw every mail, and the looks at the queue did not."""
-    counted = {
+    counted: dict[str, Any] = {
         "recipients": told.accepted,
         "sent": told.sent,
         "bounced": told.bounced,
@@ -183,6 +191,8 @@ def _by_ledger(done: Outcome, told: Drained) -> Outcome:
         "left": told.left,
         "by_name": list(told.by_name),
     }
+    if dead := sorted({*done.outputs.get("unheard", ()), *told.unheard}):
+        counted["unheard"] = dead
     summary = "; ".join((told.summary, *told.warnings))
     return replace(done, summary=summary, outputs={**done.outputs, **counted}, changed=bool(told.accepted))
 

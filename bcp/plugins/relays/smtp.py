@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,12 +26,16 @@ from bcp.kit.process import run_program
 from bcp.kit.relay_probe import addresses_of_host, probe_hosts
 from bcp.kit.relay_reach import Reach
 
+HOST = "{host}"
+"""Stands for the host that is meant, in whatever is asked of one host after the other."""
+
 
 class QueueSource(Model):
     """How to see the queue: a program, or a URL, that gives what `postqueue -j` prints."""
 
     command: list[str] = Field(default_factory=list)
-    """Program and arguments, such as `[ssh, relay, postqueue, -j]`. No shell."""
+    """Program and arguments, such as `[ssh, relay, postqueue, -j]`. No shell. Of several hosts `{host}` is the one that
+    is asked, here as in `url`."""
     url: str = ""
     """http(s) URL."""
 
@@ -50,11 +54,12 @@ class SmtpRelaySettings(RelaySettings):
     queue: QueueSource = QueueSource()
     """How to see its queue. Without it nothing can be accounted for."""
     log: Path | None = None
-    """Postfix log that tells what became of each message. Without it, gone from the queue counts as unaccounted."""
+    """Postfix log that tells what became of each message; `{host}`: the log of that host. Without it, gone from the
+    queue counts as unaccounted."""
     drain: Literal["etrn", "command", "none"] = "etrn"
     """How to ask for delivery. `none`: it delivers by itself."""
     drain_command: list[str] = Field(default_factory=list)
-    """Program for `drain: command`, such as `[ssh, relay, postqueue, -f]`."""
+    """Program for `drain: command`, such as `[ssh, relay, postqueue, -f]`; `{host}`: once for each host."""
     timeout: Duration = 10.0
     """For one conversation."""
     kit: RelayMachine = RelayMachine()
@@ -89,6 +94,11 @@ class SmtpRelay:
         self._arrived: dict[str, float] = {}
         """When each message seen in the queue arrived, in epoch seconds."""
 
+    @property
+    def unheard(self) -> Mapping[str, str]:
+        """Hosts that did not answer when they were asked last."""
+        return dict(self._machines.dead)
+
     async def probe(self, domain: str, recipient: str) -> list[RelayProbe]:
         """RCPT for our domain at each address, and for a domain that is not ours."""
         wanted = recipient or self.settings.probe_recipient or f"postmaster@{domain}"
@@ -102,49 +112,64 @@ class SmtpRelay:
 
     async def _queue(self) -> list[QueuedMail]:
         source = self.settings.queue
-        if source.command:
-            ended = await run_program(source.command, timeout_s=self.settings.timeout, environment={}, cap=50_000_000)
-            if ended.code != 0:
-                raise Transient(
-                    f"{source.command[0]} ended with {ended.code}: {ended.stderr.strip()[-200:]}",
-                    hint="Run it by hand.",
-                )
-            return parse_queue(whole(ended.stdout, ended.truncated))
-        if source.url:
-            http = Http()
-            try:
-                reply = await http.request("GET", source.url, timeout_s=self.settings.timeout, cap=50_000_000)
-            finally:
-                await http.close()
-            if reply.status != 200:
-                raise Transient(f"the queue of {self.name} answers {reply.status}", hint="Check queue: url:")
-            return parse_queue(whole(reply.body, reply.cut))
+        if source.command or source.url:
+            if any(HOST in text for text in (source.url, *source.command)):
+                return await self._machines.queue(self._listing)
+            return parse_queue(await self._listing(""))
         if self.can_release:
             return await self._machines.queue()
         raise Permanent(f"{self.name} has no way to say what it holds", hint="Set queue: in bcp.yaml.")
+
+    async def _listing(self, host: str) -> str:
+        """What the user's command or URL gives, of this host."""
+        source, timeout_s = self.settings.queue, self.settings.timeout
+        if source.command:
+            words = _of(source.command, host)
+            ended = await run_program(words, timeout_s=timeout_s, environment={}, cap=50_000_000)
+            if ended.code != 0:
+                raise _failed(words[0], ended.code, ended.stderr)
+            return whole(ended.stdout, ended.truncated)
+        http = Http()
+        try:
+            reply = await http.request("GET", source.url.replace(HOST, host), timeout_s=timeout_s, cap=50_000_000)
+        finally:
+            await http.close()
+        if reply.status != 200:
+            raise Transient(f"the queue of {host or self.name} answers {reply.status}", hint="Check queue: url:")
+        return whole(reply.body, reply.cut)
 
     async def drain(self, domains: Sequence[str]) -> str:
         """ETRN for each domain at each address, or the command; ``postqueue -f`` where the machine is ours."""
         if self.can_release and self.settings.drain == "etrn":
             return await self._machines.flush()
         if self.settings.drain == "command":
-            ended = await run_program(
-                self.settings.drain_command, timeout_s=self.settings.timeout, environment={}, cap=10_000
-            )
-            if ended.code != 0:
-                raise Transient(
-                    f"{self.settings.drain_command[0]} ended with {ended.code}: {ended.stderr.strip()[-200:]}",
-                    hint="Run it by hand.",
-                )
-            return "asked"
+            if any(HOST in word for word in self.settings.drain_command):
+                return await self._machines.each(self._flushed)
+            return await self._flushed("")
         if self.settings.drain == "none":
             return "it delivers by itself"
-        answers = [
-            await _etrn(address, self.settings.port, domains, self.settings.timeout)
-            for host in self.settings.hosts
-            for address in host.addresses or await addresses_of_host(host.host)
-        ]
-        return "; ".join(answers)
+        return await self._etrns(domains)
+
+    async def _flushed(self, host: str) -> str:
+        words = _of(self.settings.drain_command, host)
+        ended = await run_program(words, timeout_s=self.settings.timeout, environment={}, cap=10_000)
+        if ended.code != 0:
+            raise _failed(words[0], ended.code, ended.stderr)
+        return "asked"
+
+    async def _etrns(self, domains: Sequence[str]) -> str:
+        """ETRN at each address that answers. Raises ``Transient`` where none does, and ``Permanent`` where one will
+        not."""
+        answers, trouble = list[str](), list[Transient]()
+        for host in self.settings.hosts:
+            for address in host.addresses or await addresses_of_host(host.host):
+                try:
+                    answers.append(await _etrn(address, self.settings.port, domains, self.settings.timeout))
+                except Transient as error:
+                    trouble.append(error)
+        if trouble and not answers:
+            raise trouble[0]
+        return "; ".join((*answers, *(t.message for t in trouble)))
 
     async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
         """From Postfix's log: the final status of each recipient. Files that logrotate moved away are read, too."""
@@ -154,6 +179,13 @@ class SmtpRelay:
             return await self._machines.fates(queue_ids, lambda t, ids: parse_log(t, ids, since=since, now=now))
         if self.settings.log is None:
             return []
+        place = str(self.settings.log)
+        if HOST in place:
+            return await self._machines.fates(
+                queue_ids,
+                lambda t, ids: parse_log(t, ids, since=since, now=now),
+                lambda host: asyncio.to_thread(_read_log, Path(place.replace(HOST, host))),
+            )
         text = await asyncio.to_thread(_read_log, self.settings.log)
         return parse_log(text, set(queue_ids), since=since, now=now)
 
@@ -164,6 +196,14 @@ class SmtpRelay:
     async def release(self, queue_ids: Sequence[str]) -> None:
         """``postqueue -i`` for each: it releases what ``soft_bounce`` and ``defer_transports`` keep, too."""
         await self._machines.release(queue_ids)
+
+
+def _of(words: Sequence[str], host: str) -> list[str]:
+    return [w.replace(HOST, host) for w in words]
+
+
+def _failed(program: str, code: int, said: str) -> Transient:
+    return Transient(f"{program} ended with {code}: {said.strip()[-200:]}", hint="Run it by hand.")
 
 
 def parse_log(text: str, wanted: set[str], *, since: float = 0.0, now: float | None = None) -> list[MailFate]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bcp.contracts.relay_ledger import Fate, Remark, Source, Told, Total, Wanted
+from bcp.contracts.relay_ledger import FORWARDED, MAIL, UNSEEN, Fate, Remark, Source, Told, Total, Wanted
 from bcp.kernel.errors import StorageError
 from bcp.store.sqlite.migrations import Schema, open_database
 
@@ -47,11 +47,19 @@ create index mail_message_id on mail(message_id);
 create index mail_queue_id on mail(queue_id);
 create index mail_sender on mail(sender);
 """,
+        """
+alter table mail add column first text not null default '';
+alter table fate add column passed text not null default '';
+update mail set first = substr(uid, 1, instr(uid, '.') - 1);
+update mail set first = substr(first, instr(first, ':') + 1);
+create index mail_first on mail(first);
+create index fate_remote on fate(remote_id) where remote_id <> '' and status in ('sent', 'unknown');
+""",
     ),
 )
 _COLUMNS = (
     "m.relay, m.uid, m.queue_id, f.kind, f.recipient, f.addressed, f.status, f.at, f.answer, f.via, f.remote_id,"
-    " f.tries, f.risky, f.told, f.people, f.taken, m.sender, m.size, m.message_id, m.client, m.tls, f.doubled"
+    " f.tries, f.risky, f.told, f.people, f.taken, m.sender, m.size, m.message_id, m.client, m.tls, f.doubled, f.passed"
 )
 _TALLY = """
 insert into tally(relay, hour, kind, domain, status, told, people) values (?, ?, ?, ?, ?, ?, ?)
@@ -61,6 +69,18 @@ _COUNTED = "select relay, cast(taken / 3600 as int) * 3600, kind, domain, status
 _TWINS = """
 select f.mail, f.n from mail m join fate f on f.mail = m.id
 where m.message_id = ? and f.recipient = ? and f.status = 'sent' and f.kind in ('mail', 'unseen')
+"""
+
+_HEIR = """
+select 1 from mail m join fate f on f.mail = m.id
+where m.first = ? and m.relay <> ? and m.message_id = ? and f.recipient = ? and f.kind in ('mail', 'forwarded') limit 1
+"""
+_HANDED_ON = "update fate set kind = 'forwarded', status = 'forwarded', doubled = 0 where mail = ? and n = ?"
+_GIVERS = """
+select f.mail, f.n, lower(f.addressed), f.taken, f.relay, f.kind, f.domain, f.status, f.told, f.people
+from fate f join mail m on m.id = f.mail
+where f.remote_id = ? and f.remote_id <> '' and f.status in ('sent', 'unknown') and f.kind = 'mail' and m.relay <> ?
+and m.message_id = ?
 """
 
 
@@ -125,6 +145,7 @@ class LedgerStore:
         first = told.fates[0] if told.fates else None
         if first is None:
             return
+        fates = [self._settled(f) for f in told.fates]
         query = "select id, last from mail where relay = ? and uid = ?"
         known = self._db.execute(query, (relay, told.uid)).fetchone()
         if known is not None and known[1] > told.last:
@@ -132,9 +153,9 @@ class LedgerStore:
         values = (first.queue_id, told.last, first.sender, first.size, first.message_id, first.client, first.tls)
         if known is None:
             row = self._db.execute(
-                "insert into mail(queue_id, last, sender, size, message_id, client, tls, relay, uid)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*values, relay, told.uid),
+                "insert into mail(queue_id, last, sender, size, message_id, client, tls, relay, uid, first)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*values, relay, told.uid, first_id(told.uid)),
             )
             ident = int(row.lastrowid or 0)
         else:
@@ -148,12 +169,36 @@ class LedgerStore:
                 change[tuple(key)] -= people
             self._db.execute("delete from fate where mail = ?", (ident,))
         self._db.executemany(
-            "insert into fate values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-            [_row(ident, n, f) for n, f in enumerate(told.fates)],
+            "insert into fate values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+            [_row(ident, n, f) for n, f in enumerate(fates)],
         )
-        for f in told.fates:
+        for f in fates:
             change[relay, int(f.taken // 3600) * 3600, f.kind, _domain(f), f.status, f.told] += f.people
-        self._twins(first.message_id, {f.recipient for f in told.fates if f.status == "sent" and f.recipient})
+        self._inherit(told, change)
+        self._twins(first.message_id, {f.recipient for f in fates if f.status == "sent" and f.recipient})
+
+    def _settled(self, f: Fate) -> Fate:
+        """A recipient that was handed to another relay is told of there; until then nobody knows."""
+        if f.status != "sent" or f.kind not in {MAIL, UNSEEN} or not (f.remote_id or f.passed):
+            return f
+        asked = (f.remote_id, f.relay, f.message_id, f.to.lower())
+        if f.remote_id and self._db.execute(_HEIR, asked).fetchone():
+            return replace(f, kind=FORWARDED, status="forwarded")
+        if f.passed:
+            return replace(f, status="unknown", answer=f"handed to {f.passed}, which has not told of it: {f.answer}")
+        return f
+
+    def _inherit(self, told: Told, change: Counter[tuple[Any, ...]]) -> None:
+        """Rows of other relays that handed this message over are told of here from now on."""
+        ours = {f.recipient for f in told.fates if f.recipient and f.kind in {MAIL, FORWARDED}}
+        asked = (first_id(told.uid), told.fates[0].relay, told.fates[0].message_id)
+        for mail, n, to, taken, relay, *rest in self._db.execute(_GIVERS, asked).fetchall() if ours else ():
+            if to in ours:
+                kind, domain, status, said, people = rest
+                hour = int(taken // 3600) * 3600
+                change[relay, hour, kind, domain, status, said] -= people
+                change[relay, hour, FORWARDED, domain, "forwarded", said] += people
+                self._db.execute(_HANDED_ON, (mail, n))
 
     def _twins(self, message_id: str, recipients: set[str]) -> None:
         """Mark what was delivered to one recipient more than once."""
@@ -189,7 +234,7 @@ class LedgerStore:
         query = f"select {_COLUMNS} from fate f join mail m on m.id = f.mail where {where} {order}"  # noqa: S608
         with self._used():
             rows = self._db.execute(query, (*values, limit, first)).fetchall()
-        return [replace(Fate(*row), doubled=bool(row[-1])) for row in rows]
+        return [replace(Fate(*row), doubled=bool(row[-2])) for row in rows]
 
     def count(self, wanted: Wanted) -> int:
         """How many recipients these are."""
@@ -253,15 +298,28 @@ class LedgerStore:
             raise
 
 
+def first_id(uid: str) -> str:
+    """The queue id that a message had first, as Postfix told it to whoever handed the message over."""
+    return uid.partition(".")[0].rpartition(":")[2]
+
+
 def _domain(f: Fate) -> str:
-    """Of the address that the sender used; empty where nobody knows it."""
-    return f.recipient.rpartition("@")[2]
+    """Of the address that the sender used, with A-labels, as ``bcp.yaml`` has it; empty where nobody knows it."""
+    name = f.recipient.rpartition("@")[2]
+    if name.isascii():
+        return name
+    try:
+        import idna  # few mails are addressed so (RFC 6531)
+
+        return idna.encode(name, uts46=True).decode()
+    except (ImportError, UnicodeError):
+        return name
 
 
 def _row(mail: int, n: int, f: Fate) -> tuple[Any, ...]:
     return (
         mail, n, f.relay, f.kind, f.taken, _domain(f), f.recipient, f.status, f.told, f.people, f.at, f.to, f.answer,
-        f.via, f.remote_id, f.tries, f.risky,
+        f.via, f.remote_id, f.tries, f.risky, f.passed,
     )  # fmt: skip
 
 

@@ -32,11 +32,13 @@ class Log:
         self.lives = Lives(Empty(), copies=copies)
         self.listener = Listener(Reader(Dating(zone, now)), self.lives)
         self.second = 0
+        self.said = list[str]()
 
     def say(self, daemon: str, text: str, *, after: int = 1, instance: str = "postfix", pid: int = 11) -> Log:
         self.second += after
         stamp = datetime.fromtimestamp(AT + self.second, UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
-        self.listener.hear([f"{stamp} relay {instance}/{daemon}[{pid}]: {text}".encode()])
+        self.said.append(f"{stamp} relay {instance}/{daemon}[{pid}]: {text}")
+        self.listener.hear([self.said[-1].encode()])
         return self
 
     def taken(

@@ -356,3 +356,21 @@ def test_what_is_forgotten_is_kept_first() -> None:
     assert len(log.lives.changed()) == 10 and log.lives.changed() == []
     log.lives.forget(2)
     assert [m.ids[0] for m in log.mails] == ["3F2A81C8", "3F2A81C9"]
+
+
+def test_an_address_that_was_named_twice_is_one_recipient() -> None:
+    """With another ORCPT or NOTIFY each time Postfix delivers to it twice, and says so by two equal lines."""
+    log = Log().taken(people=3).tried("a@corp.test", "sent").tried("a@corp.test", "sent", after=0)
+    assert (log.mail().unnamed, log.mail().twice) == (1, 1)
+    log.say("qmgr", f"{Q}: from=<out@side.test>, size=1234, nrcpt=3 (queue active)", after=300)
+    log.tried("b@corp.test", "bounced", "550 no").gone()
+    assert log.fates() == {"a@corp.test": "sent", "b@corp.test": "bounced"} and log.mail().unnamed == 0
+    assert mail_of(log.mail().to_data()) == log.mail()
+
+
+def test_the_same_line_once_more_hides_nobody() -> None:
+    """Where all are named, and after the end, a line that comes again is that line."""
+    log = Log().taken(people=2).tried("a@corp.test", "sent").gone().tried("a@corp.test", "sent")
+    assert (log.mail().unnamed, log.mail().rest, log.mail().twice) == (1, "unknown", 0)
+    log = Log().taken().tried("a@corp.test", "sent").tried("a@corp.test", "sent")
+    assert log.mail().twice == 0

@@ -298,3 +298,30 @@ def test_a_full_disk_is_no_loss_and_a_guesser_is_shut_out() -> None:
     it = doors(Failing(Refused("no", rule="batch-forged")))
     answers = [post(it, "mx-backup", b"x")[0] for _ in range(70)]
     assert answers[0] == 403 and answers[-1] == 429
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "https://bcp.example.net", "http://localhost"])
+def test_nothing_is_said_of_what_nobody_can_read(url) -> None:
+    assert push.plain_words(url) == ""
+
+
+def test_push_without_tls_is_said_here_and_once_to_the_main_node(side, capsys) -> None:
+    """Sealed, and not hidden."""
+    main = Main()
+    for _ in range(2):
+        door._say_plain(side.agent, "http://bcp.example.net:8080")
+    side.agent.heartbeat(NOW)
+    in_parts(side)
+    assert pusher(side, main).come() > 1
+    (said,) = main.ledger.remarks()
+    assert said.code == "push-in-the-clear" and "everybody on the way reads who wrote to whom" in said.text
+    assert capsys.readouterr().err.count("warning: batches go to http://bcp.example.net:8080 without TLS") == 2
+    door._say_plain(side.agent, URL)
+    assert capsys.readouterr().err == ""
+
+
+def test_nobody_is_followed_elsewhere() -> None:
+    server = serving(302, b"")
+    with pytest.raises(Transient, match="answers 302"):
+        by_http(f"http://127.0.0.1:{server.server_port}", b"x")
+    server.server_close()
