@@ -10,7 +10,7 @@ import pytest
 from unit.kit.dns_servers import reply_to
 
 from bcp.kernel.endpoint import Endpoint
-from bcp.kit.dnswire import Lost, exchange
+from bcp.kit.dnswire import InTurn, Lost, exchange
 
 TIME_S = 0.4
 
@@ -66,3 +66,32 @@ def test_an_answer_gives_the_next_one_its_time() -> None:
     found, took = asked(slowly, 4)
     assert [f.answer[0].name.to_text() for f in found] == [f"n{i}.corp.test." for i in range(4)]
     assert took > TIME_S * 2
+
+
+def test_a_message_in_turn_is_built_when_it_is_sent_and_only_once() -> None:
+    """The server works on those before: all are built beforehand only where nobody waits for them."""
+    built, seen = [], []
+
+    def make(name):
+        built.append(name)
+        return dns.message.make_query(name, "MX")
+
+    async def answers(reader, writer):
+        for _ in range(3):
+            asked = await one(reader)
+            seen.append(len(built))
+            writer.write(framed(reply_to(asked)))
+
+    async def inside():
+        server = await asyncio.start_server(answers, "127.0.0.1", 0)
+        turn = InTurn([f"n{i}.corp.test." for i in range(3)], make)
+        at = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
+        async with asyncio.timeout(20):
+            found = await exchange(at, turn, keyring=None, timeout_s=5, window=1)
+        server.close()
+        return found, turn
+
+    found, turn = asyncio.run(inside())
+    assert seen == [1, 2, 3] and len(turn) == 3 and turn[1] is turn[1]
+    assert built == ["n0.corp.test.", "n1.corp.test.", "n2.corp.test."]
+    assert [m.question[0].name.to_text() for m in found] == built
