@@ -1,9 +1,9 @@
 """Measures us against peers in one run: contestants take turns, medians are compared, ratios are printed with the bar.
 
-Usage: make bench, or bench/bench.py [start status seal look step mx route53 sms slack scale detect serve ledger]. CPU
-is user and system of the whole process. Every bar is a ratio: against a peer, against ourselves at another size, or, where
-neither exists, against a fixed piece of Python work (``calibrated``), measured in the same run. Ends with 1 when a
-bar is missed.
+Usage: make bench, or bench/bench.py [start status seal look step mx route53 sms slack scale detect serve ledger].
+CPU is user and system of the whole process. Every bar is a ratio: against a peer, against ourselves at another size,
+or, where neither exists, against a fixed piece of Python work (``calibrated``), measured in the same run. Ends with 1
+when a bar is missed.
 """
 
 from __future__ import annotations

@@ -361,6 +361,7 @@ def _change(order: SwapOrder, services: Services) -> Change:
 
 def _summary(swaps: Sequence[Swap], after: Mapping[str, MxSet], seen: Seen) -> str:
     applied = sum(1 for s in swaps if s.state is SwapState.APPLIED)
+    found = sum(1 for s in swaps if s.state is SwapState.ALREADY)
     total = len(swaps) or len(after)
     first = next(iter(after.values()), None)
     text = (
@@ -368,6 +369,8 @@ def _summary(swaps: Sequence[Swap], after: Mapping[str, MxSet], seen: Seen) -> s
         if applied
         else f"{len(after)} domain(s) point to {first} already"
     )
+    if applied and found:
+        text += f", {found} found there when read"
     if warned := [f"{s.domain}: {s.message}" for s in swaps if s.state in DONE and s.message]:
         text += "; " + "; ".join(warned[:3])
     if seen.lagging:

@@ -28,9 +28,10 @@ from bcp.contracts.dns_settings import DnsSettings
 from bcp.contracts.services import Halt
 from bcp.engine.dry import DryDns
 from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
+from bcp.mx.converge import Seen
 from bcp.mx.host import Host
 from bcp.plugins.actions.dns_mx_check import CheckArgs, MxCheck
-from bcp.plugins.actions.dns_mx_switch import Switch, SwitchArgs
+from bcp.plugins.actions.dns_mx_switch import Switch, SwitchArgs, _summary
 from bcp.testing.clock import FakeClock
 from bcp.testing.memory_dns import MemoryDns, MemorySettings, MemoryWriter
 
@@ -614,3 +615,21 @@ def test_a_resolver_that_is_silent_after_the_switch_is_no_alarm() -> None:
     plan = world.plan()
     world.host.signed = silent
     assert world.perform(plan).outputs["bogus"] == []
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        ("applied applied", "2 of 2 domain(s) switched to"),
+        (
+            "applied already",
+            "1 of 2 domain(s) switched to 10 relay.out.test. (TTL 60), 1 found there when read, served",
+        ),
+        ("already already", "2 domain(s) point to"),
+    ],
+)
+def test_whose_answer_was_lost_is_not_told_as_left_behind(states, said) -> None:
+    """Read after that, it stands there: *1 of 2 switched* alone would send people to look for the other."""
+    swaps = [Swap(f"d{i}.test", SwapState(s)) for i, s in enumerate(states.split())]
+    after = {s.domain: MxSet((MxHost(10, "relay.out.test."),), 60) for s in swaps}
+    assert _summary(swaps, after, Seen()).startswith(said)
