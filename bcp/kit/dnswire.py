@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import dns.exception
 import dns.message
@@ -17,7 +17,6 @@ from bcp.kernel.endpoint import Endpoint, parse_endpoint
 
 __all__ = ["Endpoint", "InTurn", "Lost", "exchange", "parse_endpoint"]
 
-T = TypeVar("T")
 BURST = 8
 """Messages in one write."""
 
@@ -30,23 +29,23 @@ class Messages(Protocol):
     def __getitem__(self, index: int, /) -> dns.message.Message: ...
 
 
-class InTurn(Generic[T]):
-    """A message for each thing, built when it is its turn to be sent: meanwhile the server works on those before.
+class InTurn:
+    """So many messages, each built when it is its turn to be sent: meanwhile the server works on those before.
 
     Building and signing one update costs about as much as carrying it out.
     """
 
-    def __init__(self, things: Sequence[T], make: Callable[[T], dns.message.Message]) -> None:
-        self._things, self._make = things, make
+    def __init__(self, count: int, make: Callable[[int], dns.message.Message]) -> None:
+        self._count, self._make = count, make
         self._made: dict[int, dns.message.Message] = {}
 
     def __len__(self) -> int:
-        return len(self._things)
+        return self._count
 
     def __getitem__(self, index: int, /) -> dns.message.Message:
         """The message at this place: the same one each time."""
         if index not in self._made:
-            self._made[index] = self._make(self._things[index])
+            self._made[index] = self._make(index)
         return self._made[index]
 
 

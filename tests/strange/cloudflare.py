@@ -106,11 +106,12 @@ class Cloudflare(House):
                 return _no(400, 81058, "An identical record already exists.")
             rows[row["id"]] = row
             made.append(row)
-        zone.sets = {}
+        fresh: dict[tuple[str, str], Set] = {}
         for r in rows.values():
-            found = zone.sets.setdefault((r["name"], r["type"]), Set(r["ttl"], []))
+            found = fresh.setdefault((r["name"], r["type"]), Set(r["ttl"], []))
             found.values.append(f"{r['priority']} {r['content']}" if r["type"] == "MX" else r["content"])
             found.ids.append(r["id"])
+        zone.replace(fresh)
         self.changes += bool(made or gone)
         return _yes({"deletes": gone, "patches": [], "puts": [], "posts": made})
 

@@ -119,7 +119,7 @@ class Google(House):
                 )
                 return _no(409, text, "alreadyExists")
             fresh[at] = Set(row["ttl"], list(row["rrdatas"]))
-        zone.sets = fresh
+        zone.replace(fresh)
         self.changes += 1
         ident = str(next(self._count))
         self.done[ident] = "pending"

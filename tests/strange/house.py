@@ -3,6 +3,7 @@ what the API holds."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import socketserver
@@ -44,6 +45,11 @@ class Zone:
     private: bool = False
     sets: dict[tuple[str, str], Set] = field(default_factory=dict)
 
+    def replace(self, fresh: dict[tuple[str, str], Set]) -> None:
+        """All sets at once; who shares them sees it."""
+        self.sets.clear()
+        self.sets.update(fresh)
+
     def mx(self) -> list[str]:
         """What stands at the apex."""
         found = self.sets.get((self.name, "MX"))
@@ -83,8 +89,13 @@ class Asked:
 
 @dataclass
 class Fault:
-    """Something that goes wrong at so many requests. ``when``: ``read``, ``write``, ``any``, or ``change``: a write
-    that names what ``House.towards`` says, which a mere proof does not."""
+    """Something that goes wrong at so many requests.
+
+    ``what``: ``busy``, ``broken`` (before it was done), ``broken-after``, ``lost`` (done, no answer), ``cut`` (neither,
+    no answer), ``page`` (of a proxy), ``edit``, ``edit-after``, ``edit-instead`` (what ``House.edit`` does comes before
+    it, after it, or in its place). ``when``: ``read``, ``write``, ``any``, or ``change``: a write that names what
+    ``House.towards`` says, which a mere proof does not.
+    """
 
     what: str
     when: str = "change"
@@ -139,10 +150,14 @@ class House:
                 return Answer(502, PAGE, kind="text/html")
             if what == "cut":
                 return None
-            if what == "edit":
+            if what in {"edit", "edit-instead"}:
                 self.edit()
+            if what == "edit-instead":
+                return None
             found = self.answer(asked)
-            if what == "lost":
+            if what == "edit-after":
+                self.edit()
+            if what in {"lost", "edit-after"}:
                 return None
             if what == "broken-after":
                 return self.broken()
@@ -166,6 +181,10 @@ class House:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def handle(self) -> None:
+                with contextlib.suppress(ConnectionError):  # who was killed hangs up
+                    super().handle()
 
             def handle_any(self) -> None:
                 path, _, raw = self.path.partition("?")

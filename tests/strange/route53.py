@@ -141,7 +141,7 @@ class Route53(House):
                 fresh[(name, kind)] = Set(ttl, values)
         if wrong:
             return _no(400, "InvalidChangeBatch", "[" + ", ".join(wrong) + "]")
-        zone.sets = fresh
+        zone.replace(fresh)
         self.changes += 1
         ident = f"C{next(self._count):012d}"
         self.changing[ident] = "PENDING"

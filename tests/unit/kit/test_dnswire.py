@@ -75,9 +75,9 @@ def test_a_message_in_turn_is_built_when_it_is_sent_and_only_once() -> None:
     """The server works on those before: all are built beforehand only where nobody waits for them."""
     built, seen = [], []
 
-    def make(name):
-        built.append(name)
-        return dns.message.make_query(name, "MX")
+    def make(place):
+        built.append(f"n{place}.corp.test.")
+        return dns.message.make_query(built[-1], "MX")
 
     async def answers(reader, writer):
         for _ in range(3):
@@ -87,7 +87,7 @@ def test_a_message_in_turn_is_built_when_it_is_sent_and_only_once() -> None:
 
     async def inside():
         server = await asyncio.start_server(answers, "127.0.0.1", 0)
-        turn = InTurn([f"n{i}.corp.test." for i in range(3)], make)
+        turn = InTurn(3, make)
         at = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
         async with asyncio.timeout(20):
             found = await exchange(at, turn, keyring=None, timeout_s=5, window=1)

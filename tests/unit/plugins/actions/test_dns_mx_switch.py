@@ -30,8 +30,9 @@ from bcp.engine.dry import DryDns
 from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
 from bcp.mx.converge import Seen
 from bcp.mx.host import Host
+from bcp.mx.many import summary, told
 from bcp.plugins.actions.dns_mx_check import CheckArgs, MxCheck
-from bcp.plugins.actions.dns_mx_switch import Switch, SwitchArgs, _summary
+from bcp.plugins.actions.dns_mx_switch import Switch, SwitchArgs
 from bcp.testing.clock import FakeClock
 from bcp.testing.memory_dns import MemoryDns, MemorySettings, MemoryWriter
 
@@ -354,9 +355,7 @@ def test_what_was_sent_twice_in_vain_is_not_sent_a_third_time() -> None:
 
 
 def test_a_long_list_of_failures_is_cut() -> None:
-    from bcp.plugins.actions.dns_mx_switch import _told
-
-    text = _told([Swap(f"d{i}.test", SwapState.CONFLICT, message="m") for i in range(7)])
+    text = told([Swap(f"d{i}.test", SwapState.CONFLICT, message="m") for i in range(7)])
     assert text.endswith("; and 2 more") and "d4.test" in text and "d5.test" not in text
 
 
@@ -632,4 +631,4 @@ def test_whose_answer_was_lost_is_not_told_as_left_behind(states, said) -> None:
     """Read after that, it stands there: *1 of 2 switched* alone would send people to look for the other."""
     swaps = [Swap(f"d{i}.test", SwapState(s)) for i, s in enumerate(states.split())]
     after = {s.domain: MxSet((MxHost(10, "relay.out.test."),), 60) for s in swaps}
-    assert _summary(swaps, after, Seen()).startswith(said)
+    assert summary(swaps, after, Seen()).startswith(said)
