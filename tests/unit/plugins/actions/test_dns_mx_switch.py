@@ -32,7 +32,7 @@ from bcp.mx.converge import Seen
 from bcp.mx.host import Host
 from bcp.mx.many import summary, told
 from bcp.plugins.actions.dns_mx_check import CheckArgs, MxCheck
-from bcp.plugins.actions.dns_mx_switch import Switch, SwitchArgs
+from bcp.plugins.actions.dns_mx_switch import Switch, SwitchArgs, _interrupted, _Plan
 from bcp.testing.clock import FakeClock
 from bcp.testing.memory_dns import MemoryDns, MemorySettings, MemoryWriter
 
@@ -390,6 +390,31 @@ def test_the_probe_finds_what_was_done_and_sends_again_what_was_not() -> None:
     assert probe().happened is Happened.NO
     world.provider.zones.discard("three.test")
     assert probe().happened is Happened.UNKNOWN
+
+
+def test_what_was_moved_before_an_interruption_is_known_and_can_be_put_back() -> None:
+    """Killed after the first of three domains: the probe says which, and the undo moves that one alone."""
+    world = World()
+    plan = world.plan()
+    look = lambda: asyncio.run(Switch().probe(ARGS, world.services, world.step(plan)))  # noqa: E731
+    assert look().outcome is None, "nothing was moved"
+    world.provider.records["one.test"] = plan_after = MxSet.from_data(plan.outputs["after"]["one.test"])
+    found = look()
+    assert found.happened is Happened.NO
+    assert found.outcome.outputs["states"] == {"one.test": "already", "two.test": "refused", "three.test": "refused"}
+    assert plan_after.same(world.mx[0])
+    world.undo(found.outcome.outputs)
+    assert all(PRIMARY.same(m) for m in world.mx)
+
+
+def test_a_domain_between_its_hosts_is_not_called_untouched() -> None:
+    """One of the hosts that serve it has the new set: it must be read, and put back there, by whoever undoes."""
+    plan = _Plan({"one.test": PRIMARY}, {"one.test": RELAY})
+    hosts = (("a", RELAY), ("b", PRIMARY))
+    found = _interrupted(Reading("one.test", "one.test", RELAY, hosts=hosts), plan)
+    assert found.state is SwapState.UNKNOWN and "a has" in found.message and "b has" in found.message
+    assert _interrupted(Reading("one.test", "one.test", PRIMARY), plan).state is SwapState.REFUSED
+    assert _interrupted(Reading("one.test", "one.test", RELAY), plan).state is SwapState.ALREADY
 
 
 def test_undo_leaves_alone_what_somebody_changed_since_and_advises_nobody_to_overwrite_it() -> None:
