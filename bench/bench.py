@@ -1,22 +1,25 @@
 """Measures us against peers in one run: contestants take turns, medians are compared, ratios are printed with the bar.
 
-Usage: make bench, or bench/bench.py [start status seal look step mx sms slack scale detect serve ledger]. CPU is user
-and system of the whole process. Every bar is a ratio: against a peer, against ourselves at another size, or, where
-neither exists, against a fixed piece of Python work (``calibrated``), measured in the same run. Ends with 1 when a
-bar is missed.
+Usage: make bench, or bench/bench.py [start status seal look step mx route53 sms slack scale detect serve ledger].
+CPU is user and system of the whole process. Every bar is a ratio: against a peer, against ourselves at another size,
+or, where neither exists, against a fixed piece of Python work (``calibrated``), measured in the same run. Ends with 1
+when a bar is missed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -292,6 +295,70 @@ def _mx_contestants(server, folder: Path, count: int) -> dict[str, Callable[[], 
     return plays
 
 
+def route53() -> None:
+    """One MX switch at Route 53, played by ministack, which enforces the conditions of a batch."""
+    print("MX switch at Route 53 (ministack), 1 zone, read + compare-and-swap + read back (whole processes)")
+    with tempfile.TemporaryDirectory() as name, _ministack() as port:
+        folder = Path(name)
+        (folder / "key").write_text("test")
+        found = turns(_route53_contestants(folder, port), 9)
+    row("one switch at Route 53", found["us"][0], found["octodns"][0], 0.7, "octodns-sync --doit")
+    print(
+        f"      with its section of bcp.yaml checked first, which loads pydantic: "
+        f"{found['us-settings'][0] / found['octodns'][0]:.2f} x octodns-sync (no bar)"
+    )
+
+
+@contextmanager
+def _ministack() -> Iterator[int]:
+    """Its port, on loopback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = {**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "127.0.0.1"}
+    process = subprocess.Popen(
+        [str(PEERS / "ministack")], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _route53_contestants(folder: Path, port: int) -> dict[str, Callable[[], tuple[float, float]]]:
+    """The first play makes the zone: octoDNS does that by itself."""
+    state, names = {"flip": 0}, ("0 primary.out.test.", "10 relay.out.test.")
+    (folder / "octo.yaml").write_text(
+        "manager: {max_workers: 1}\nproviders:\n"
+        f"  config: {{class: octodns.provider.yaml.YamlProvider, directory: {folder}, enforce_order: false}}\n"
+        "  aws: {class: octodns_route53.Route53Provider, access_key_id: test, secret_access_key: test}\n"
+        "zones: {z0.test.: {sources: [config], targets: [aws]}}\n"
+    )
+    env = {**os.environ, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
+
+    def turned() -> tuple[str, str]:
+        state["flip"] += 1
+        return names[state["flip"] % 2], names[(state["flip"] + 1) % 2]
+
+    def octodns() -> tuple[float, float]:
+        preference, exchange = turned()[1].split()
+        text = f"'':\n  - {{type: MX, ttl: 60, value: {{preference: {preference}, exchange: {exchange}}}}}\n"
+        (folder / "z0.test.yaml").write_text(text)
+        command = [str(PEERS / "octodns-sync"), "--config-file", str(folder / "octo.yaml"), "--doit", "--force"]
+        return timed(command, folder, env)
+
+    def ours(which: str) -> Callable[[], tuple[float, float]]:
+        script = [sys.executable, str(ROOT / "bench" / "mx.py"), which, str(port), str(folder / "key"), "1"]
+        return lambda: timed([*script, *turned()])
+
+    return {"octodns": octodns, "us": ours("route53"), "us-settings": ours("route53-settings")}
+
+
 def sms() -> None:
     """2,000 texts at 0 and 100 ms against twilio's own clients and Apprise, the emulator in a process of its own."""
     for delay in (0.0, 0.1):
@@ -519,6 +586,7 @@ def main() -> None:
         "look": look,
         "step": steps,
         "mx": mx,
+        "route53": route53,
         "sms": sms,
         "slack": slack,
         "scale": scale,

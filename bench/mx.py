@@ -2,7 +2,8 @@
 
 ``bare``: what anybody would write with dnspython. ``us``: our back end, read, swap, read back, from values in hand.
 ``us-settings``: the same with its section of ``bcp.yaml`` checked first, which loads pydantic. ``us-update``: the swap
-alone, nothing read. ``bare`` writes and reads as often as ``us``.
+alone, nothing read. ``bare`` writes and reads as often as ``us``. ``route53``: the same as ``us`` at Route 53.
+``route53-settings``: with its section of ``bcp.yaml`` checked first.
 """
 
 from __future__ import annotations
@@ -39,16 +40,23 @@ async def ours(which: str, port: int, secret: str, count: int, old: str, new: st
     from bcp.contracts.dns_writer import SwapOrder
     from bcp.contracts.mx import MxHost, MxSet
     from bcp.kernel.clock import SystemClock
-    from bcp.kit.dns_update import Rfc2136
     from bcp.mx.host import Host
 
     def parse(text: str) -> MxSet:
         preference, host = text.split()
         return MxSet((MxHost(int(preference), host),), TTL_S)
 
-    settings = (_checked if which == "us-settings" else _in_hand)(port, secret)
     zones, clock = {f"z{i}.test": f"z{i}.test" for i in range(count)}, SystemClock()
-    writer = Rfc2136("main", settings, clock, zones)
+    if which.startswith("route53"):
+        from bcp.plugins.vendors.route53_host import Route53Dns
+
+        settings = (_account_checked if which == "route53-settings" else _account)(port, secret)
+        writer = Route53Dns("main", settings, clock, zones)
+    else:
+        from bcp.kit.dns_update import Rfc2136
+
+        settings = (_checked if which == "us-settings" else _in_hand)(port, secret)
+        writer = Rfc2136("main", settings, clock, zones)
     host = Host("main", writer, settings, clock, zones)
     orders = [SwapOrder(z, parse(old), parse(new)) for z in zones]
     if which == "us-update":
@@ -88,6 +96,38 @@ def _checked(port: int, secret: str):
     here = f"{LOCAL}:{port}"
     key = {"name": "bcp.", "secret": f"file:{secret}"}
     return Rfc2136Settings.model_validate({"kind": "rfc2136", "server": here, "key": key, "authoritative": [here]})
+
+
+def _account(port: int, secret: str):
+    """What Route 53's back end must know, as plain values."""
+    from types import SimpleNamespace
+
+    from bcp.kernel.secret import Secret
+
+    key = Secret(f"file:{secret}")
+    return SimpleNamespace(
+        access_key_id=key,
+        secret_access_key=key,
+        session_token=None,
+        profile="",
+        region="us-east-1",
+        zone_ids={},
+        calls_per_s=5.0,
+        endpoint_url=f"http://{LOCAL}:{port}",
+        timeout=TIMEOUT_S,
+        settle=4.0,
+        authoritative=[],
+        resolvers=[],
+        ca_file=None,
+    )
+
+
+def _account_checked(port: int, secret: str):
+    """The same as it stands in ``bcp.yaml``, checked."""
+    from bcp.plugins.dns.route53 import Route53Settings
+
+    key = {"access_key_id": f"file:{secret}", "secret_access_key": f"file:{secret}"}
+    return Route53Settings.model_validate({"kind": "route53", "endpoint_url": f"http://{LOCAL}:{port}", **key})
 
 
 def main() -> None:

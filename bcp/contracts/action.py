@@ -92,7 +92,8 @@ class Happened(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A probe's answer; ``outcome`` when it happened."""
+    """A probe's answer; ``outcome`` when it happened. With *it did not happen*: a part of it did, and ``outcome`` has
+    the outputs by which that part can be undone."""
 
     happened: Happened
     outcome: Outcome | None = None

@@ -122,7 +122,8 @@ class PlanJudge:
         """Facts that somebody else changed. Once the step has begun, its own work is among them:
         its guard decides then."""
         before, step = self.plan.step(placed.id), state.steps[placed.id]
-        if before is None or now is None or before.would != "run" or step.attempts > 1 or step.items:
+        ours = step.attempts > 1 or step.begun or step.items
+        if before is None or now is None or before.would != "run" or ours:
             return ()
         return () if dict(before.facts) == dict(now.facts) else (f"{placed.id} finds another MX than the plan",)
 

@@ -7,12 +7,17 @@ from typing import Any
 
 from bcp.contracts.action import Outcome
 from bcp.engine.state import RunState
-from bcp.kernel.errors import BcpError, Transient
+from bcp.kernel.errors import BcpError, GateClosed, InDoubt, Refused, Transient
 from bcp.kernel.secret import redact, redact_data
+from bcp.playbook import saying
 from bcp.playbook.model import Retry
 
 VOID = frozenset({"failed", "void"})
 """States of a settled claim whose effect did not happen."""
+
+
+class Stopped(Exception):
+    """A step that only waits was interrupted, because the run stops. It is not over."""
 
 
 class Steps(Mapping[str, Any]):
@@ -78,3 +83,26 @@ def teller(note: Callable[..., Awaitable[None]], step: str) -> Callable[[str], A
         await note("step_progress", step=step, summary=redact(text))
 
     return say
+
+
+def failure(error: Exception, items: Mapping[int, Any] | None) -> dict[str, Any]:
+    """How a step ended that failed: what is noted of it. ``items``: results of a ``for_each``; those can be undone."""
+    code = error.exit_code if isinstance(error, (InDoubt, GateClosed)) else (5 if isinstance(error, Refused) else 1)
+    outputs = redact_data(dict(getattr(error, "outputs", None) or {}))
+    if items is not None:
+        outputs = {"items": [items[i] for i in sorted(items)]} if items else {}
+    return {
+        "status": "in_doubt" if isinstance(error, InDoubt) else "failed",
+        "error": redact(str(error)),
+        "hint": getattr(error, "hint", ""),
+        "outputs": outputs,
+        "exit_code": code,
+        "rule": getattr(error, "rule", ""),
+    }
+
+
+def unexpected(expectation: str, outcome: Outcome) -> Unexpected:
+    """The end of a step whose ``expect:`` does not hold, in words."""
+    there = outcome.summary or saying.seen(expectation, outcome.outputs)
+    text, hint = f"{there}; expected: {saying.wanted(expectation)}", "The world is not as this playbook needs it."
+    return Unexpected(text, hint=hint, outputs=outcome.outputs)

@@ -12,7 +12,19 @@ from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, Ste
 from bcp.contracts.effect import EffectKey
 from bcp.contracts.journal import ClaimState, Effect, Journal
 from bcp.contracts.services import Services
-from bcp.engine.outcomes import VOID, Steps, Unexpected, VoidAttempt, from_record, pause_before, teller, to_record
+from bcp.engine.outcomes import (
+    VOID,
+    Steps,
+    Stopped,
+    Unexpected,
+    VoidAttempt,
+    failure,
+    from_record,
+    pause_before,
+    teller,
+    to_record,
+    unexpected,
+)
 from bcp.engine.state import RunState
 from bcp.kernel.errors import (
     BcpError,
@@ -28,7 +40,7 @@ from bcp.kernel.errors import (
 )
 from bcp.kernel.secret import redact, redact_data
 from bcp.plan.build import resolve_args
-from bcp.playbook import expr, saying
+from bcp.playbook import expr
 from bcp.playbook.expr import ExpressionError
 from bcp.playbook.load import Loaded, Placed, settle_timeout
 
@@ -37,10 +49,6 @@ Judge = Callable[[Placed], Awaitable[None]]
 """Asked before a step writes. Raises ``Refused`` when what the write rests on holds no longer."""
 DOUBT_PAUSES_S = (0.2, 2.0)
 """Waits before a probe after a lost answer: the effect may still be on its way."""
-
-
-class Stopped(Exception):
-    """A step that only waits was interrupted, because the run stops. It is not over."""
 
 
 class Performer:
@@ -66,6 +74,8 @@ class Performer:
         self.correcting = False
         """Mail was moved back, and people are told: nothing stops that any more."""
         self._waits: set[asyncio.Event] = set()
+        self._parts: dict[str, Mapping[str, Any]] = {}
+        """By key of an effect that did not happen as a whole: outputs of the part that did."""
         self._settling: list[Awaitable[Any]] = []
 
     def interrupt_waits(self) -> None:
@@ -141,7 +151,9 @@ class Performer:
             await self._failed(placed, error)
             return
         if not done:
-            await self.note("step_finished", step=placed.id, status="failed", error="interrupted; it had not happened")
+            part = next((self._parts[e.key] for _, e in mine if e.key in self._parts and step.for_each is None), {})
+            text = f"interrupted; {'a part of it had happened' if part else 'it had not happened'}"
+            await self.note("step_finished", step=placed.id, status="failed", error=text, outputs=part)
         elif step.for_each is None:
             await self.note("step_finished", step=placed.id, status="ok", summary="it had happened", outputs=done[0])
         else:
@@ -171,22 +183,8 @@ class Performer:
         return outcome
 
     async def _failed(self, placed: Placed, error: Exception) -> None:
-        status = "in_doubt" if isinstance(error, InDoubt) else "failed"
-        code = error.exit_code if isinstance(error, (InDoubt, GateClosed)) else (5 if isinstance(error, Refused) else 1)
-        outputs = redact_data(dict(getattr(error, "outputs", None) or {}))
-        if placed.step.for_each is not None:  # the items that were done can be undone
-            items = self.state.steps[placed.id].items
-            outputs = {"items": [items[i] for i in sorted(items)]} if items else {}
-        await self.note(
-            "step_finished",
-            step=placed.id,
-            status=status,
-            error=redact(str(error)),
-            hint=getattr(error, "hint", ""),
-            outputs=outputs,
-            exit_code=code,
-            rule=getattr(error, "rule", ""),
-        )
+        items = self.state.steps[placed.id].items if placed.step.for_each is not None else None
+        await self.note("step_finished", step=placed.id, **failure(error, items))
 
     async def _each(self, placed: Placed, scope: dict[str, Any], stop: asyncio.Event) -> Outcome:
         items = expr.resolve(placed.step.for_each, scope)
@@ -259,12 +257,7 @@ class Performer:
         if not expectation or (self.services.dry and self.actions[placed.step.uses].access is Access.WRITE):
             return
         if not expr.condition(expectation, {**scope, "outputs": outcome.outputs}):
-            there = outcome.summary or saying.seen(expectation, outcome.outputs)
-            raise Unexpected(
-                f"{there}; expected: {saying.wanted(expectation)}",
-                hint="The world is not as this playbook needs it.",
-                outputs=outcome.outputs,
-            )
+            raise unexpected(expectation, outcome)
 
     async def _once(
         self, placed: Placed, scope: Mapping[str, Any], item: int | None, attempt: int, stop: asyncio.Event
@@ -339,6 +332,9 @@ class Performer:
             await self._judged(placed)
             outcome = await self._bounded(action, args, info)
         except (Transient, Permanent, Invalid, Refused) as error:
+            if (part := self._parts.get(info.key)) and not error.outputs:
+                error.outputs = part  # what a process that died had done is not forgotten
+                error.hint = "A part of it was done before the interruption: see where each domain's mail goes."
             await self._settle(
                 placed,
                 info,
@@ -379,6 +375,9 @@ class Performer:
                 finding = Finding(Happened.UNKNOWN, detail=str(error))
             if finding.happened is Happened.YES:
                 break
+        part = finding.outcome.outputs if finding.happened is Happened.NO and finding.outcome is not None else None
+        if part:
+            self._parts[info.key] = redact_data(dict(part))
         await self.note(
             "doubt_settled" if finding.happened is not Happened.UNKNOWN else "doubt_stands",
             step=placed.id,
@@ -386,6 +385,7 @@ class Performer:
             happened=str(finding.happened),
             detail=redact(finding.detail),
             by="probe",
+            **({"part": True} if part else {}),
         )
         if finding.happened is Happened.YES:
             outcome = finding.outcome or Outcome("it had happened")

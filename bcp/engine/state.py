@@ -37,6 +37,8 @@ class StepState:
     rounds: int = 0
     began: int = 0
     """Sequence number of its first start: undo goes backwards in this order."""
+    begun: bool = False
+    """A process that died had done a part of it: what stands there is not what the plan saw, by our own work."""
     optional: bool = False
     gate: Mapping[str, Any] = field(default_factory=dict)
     exit_code: int = 1
@@ -265,7 +267,10 @@ def _recovered(state: RunState, event: Event) -> None:
 
 def _doubt_settled(state: RunState, event: Event) -> None:
     step = state.steps.get(event.step)
-    if step is not None and step.status == "in_doubt":
+    if step is None:
+        return
+    step.begun = step.begun or bool(event.data.get("part"))
+    if step.status == "in_doubt":
         step.status = "running"
 
 

@@ -38,7 +38,7 @@ from bcp.kernel.endpoint import parse_endpoint
 from bcp.kernel.errors import Permanent
 from bcp.kernel.secret import Secret
 from bcp.kit.dns_read import Reply, ZoneFound, cname_of, find_zones, mx_of, query, say_trouble, trouble_of
-from bcp.kit.dnswire import Lost, exchange
+from bcp.kit.dnswire import InTurn, Lost, Messages, exchange
 
 if TYPE_CHECKING:
     from bcp.contracts.dns_proof import Progress, Proof, Warmth
@@ -126,7 +126,7 @@ class Rfc2136(Writer):
     async def read(self, domains: Sequence[str]) -> list[Reading]:
         """What the primary serves; a domain that cannot be read has its ``problem`` set."""
         await self._find_zones(domains)
-        replies = await self._ask([query(d, "MX", dnssec=True) for d in domains])
+        replies = await self._ask(InTurn(len(domains), lambda i: query(domains[i], "MX", dnssec=True)))
         found = [self._reading(d, r) for d, r in zip(domains, replies, strict=True)]
         below = [i for i, r in enumerate(found) if r.mx is not None and r.domain != r.zone]
         for i, reading in zip(below, await self._own_or_wildcard([found[i] for i in below]), strict=True):
@@ -226,7 +226,7 @@ class Rfc2136(Writer):
         """One guarded UPDATE an order, over one pipelined connection."""
         await self._find_zones([o.domain for o in orders])
         there = [o for o in orders if self._zone(o.domain).zone]
-        replies = await self._ask([self._update(o) for o in there], signed=True) if there else []
+        replies = await self._ask(InTurn(len(there), lambda i: self._update(there[i])), signed=True) if there else []
         said = {o.domain: _sent(o, r) for o, r in zip(there, replies, strict=True)}
         return [said.get(o.domain) or self._no_zone(o.domain) for o in orders]
 
@@ -283,7 +283,7 @@ class Rfc2136(Writer):
                 ) from error
         return self._key
 
-    async def _ask(self, messages: Sequence[dns.message.Message], *, signed: bool = False) -> list[Reply]:
+    async def _ask(self, messages: Messages, *, signed: bool = False) -> list[Reply]:
         return await exchange(
             self._server,
             messages,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import dns.exception
 import dns.message
@@ -15,10 +15,38 @@ import dns.tsig
 
 from bcp.kernel.endpoint import Endpoint, parse_endpoint
 
-__all__ = ["Endpoint", "Lost", "exchange", "parse_endpoint"]
+__all__ = ["Endpoint", "InTurn", "Lost", "exchange", "parse_endpoint"]
 
 BURST = 8
 """Messages in one write."""
+
+
+class Messages(Protocol):
+    """Messages by their place: a list, or ``InTurn``."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> dns.message.Message: ...
+
+
+class InTurn:
+    """So many messages, each built when it is its turn to be sent: meanwhile the server works on those before.
+
+    Building and signing one update costs about as much as carrying it out.
+    """
+
+    def __init__(self, count: int, make: Callable[[int], dns.message.Message]) -> None:
+        self._count, self._make = count, make
+        self._made: dict[int, dns.message.Message] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int, /) -> dns.message.Message:
+        """The message at this place: the same one each time."""
+        if index not in self._made:
+            self._made[index] = self._make(index)
+        return self._made[index]
 
 
 class Lost(NamedTuple):
@@ -33,7 +61,7 @@ class Lost(NamedTuple):
 
 async def exchange(
     endpoint: Endpoint,
-    messages: Sequence[dns.message.Message],
+    messages: Messages,
     *,
     keyring: dns.tsig.Key | None,
     timeout_s: float,
@@ -69,7 +97,7 @@ async def exchange(
 
 async def _one_connection(
     endpoint: Endpoint,
-    messages: Sequence[dns.message.Message],
+    messages: Messages,
     todo: list[int],
     results: list[Any],
     keyring: dns.tsig.Key | None,
@@ -111,7 +139,7 @@ async def _one_connection(
 
 
 def _burst(
-    messages: Sequence[dns.message.Message],
+    messages: Messages,
     queue: list[int],
     flying: dict[int, int],
     written: set[int],
@@ -134,7 +162,7 @@ def _burst(
 def _take_frames(
     endpoint: Endpoint,
     buffer: bytes,
-    messages: Sequence[dns.message.Message],
+    messages: Messages,
     flying: dict[int, int],
     results: list[Any],
     keyring: dns.tsig.Key | None,

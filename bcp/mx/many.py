@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bcp.contracts.action import StepInfo
-from bcp.contracts.dns import Capabilities, Dns, Swap, SwapOrder, SwapState
+from bcp.contracts.dns import Capabilities, Dns, MxSet, Swap, SwapOrder, SwapState
 from bcp.contracts.services import Halt, Services
 from bcp.kernel.errors import fault_in
 from bcp.kernel.units import format_duration
 from bcp.mx.by_hand import entered
+from bcp.mx.converge import Seen
+from bcp.mx.outcome import SETTLE_HINT
 from bcp.mx.pace import AT_ONCE, swap_seconds
 from bcp.mx.read import by_back_end
 
@@ -131,3 +133,40 @@ def elsewhere(swaps: Sequence[Swap], hosts: Mapping[str, str]) -> bool:
     moved = {hosts[s.domain] for s in swaps if s.state in MOVED}
     doubtful = {hosts[s.domain] for s in swaps if s.state is SwapState.UNKNOWN}
     return bool(moved) and not moved & doubtful
+
+
+def doubted(swap: Swap, old: MxSet | None) -> Swap:
+    """A second attempt whose condition the host refuses although the old set is read there: the first may have been
+    made, and what reads is a cache, or lies. That is no failure that leaves everything as it was."""
+    if swap.state is not SwapState.CONFLICT or old is None or swap.found is None or not old.same(swap.found):
+        return swap
+    message = f"the host refuses the condition, and {swap.found} is read there: an earlier attempt may have been made"
+    return swap._replace(state=SwapState.UNKNOWN, message=message, hint=SETTLE_HINT)
+
+
+def told(swaps: Sequence[Swap]) -> str:
+    """How each domain ended, the first five."""
+    more = f"; and {len(swaps) - 5} more" if len(swaps) > 5 else ""
+    return "; ".join(f"{s.domain}: {s.state}: {s.message}" for s in swaps[:5]) + more
+
+
+def summary(swaps: Sequence[Swap], after: Mapping[str, MxSet], seen: Seen) -> str:
+    """How a whole switch ended, in a sentence."""
+    applied = sum(1 for s in swaps if s.state is SwapState.APPLIED)
+    found = sum(1 for s in swaps if s.state is SwapState.ALREADY)
+    total = len(swaps) or len(after)
+    first = next(iter(after.values()), None)
+    text = (
+        f"{applied} of {total} domain(s) switched to {first}"
+        if applied
+        else f"{len(after)} domain(s) point to {first} already"
+    )
+    if applied and found:
+        text += f", {found} found there when read"
+    if warned := [f"{s.domain}: {s.message}" for s in swaps if s.state in MOVED and s.message]:
+        text += "; " + "; ".join(warned[:3])
+    if seen.lagging:
+        return f"{text}; NOT everywhere: {'; '.join(seen.lagging[:3])}"
+    if seen.unverified:
+        return f"{text}; not verified at {'; '.join(seen.unverified[:3])}"
+    return f"{text}, served by every authoritative address"

@@ -1,6 +1,6 @@
 """Safety rules of an MX switch: facts in, refusals and notes out. Nothing here reads, waits or looks at a clock.
 
-The numbers are those of the safety list in ``docs/explanation/mx-safety.md``. A refusal that is not ``overridable``
+The numbers are those of the safety list in ``docs/reference/mx-safety-list.md``. A refusal that is not ``overridable``
 stands for what can never be right; the others may be overridden by a person, with a reason that is recorded.
 """
 

@@ -30,9 +30,9 @@ from bcp.mx.away import not_planned, out_of_reach, unread, without
 from bcp.mx.by_hand import requested
 from bcp.mx.converge import Seen, converge
 from bcp.mx.facts import Way
-from bcp.mx.joined import held, names, replaced
-from bcp.mx.many import elsewhere, least_seconds, swap_all
-from bcp.mx.outcome import MIXED, PASSING, SETTLE_HINT
+from bcp.mx.joined import held, names, replaced, said
+from bcp.mx.many import doubted, elsewhere, least_seconds, summary, swap_all, told
+from bcp.mx.outcome import MIXED, PASSING
 from bcp.mx.read import gather, read_all
 from bcp.mx.rules import judge, readable
 from bcp.mx.signed_after import bogus_after, signed_in
@@ -145,20 +145,20 @@ class Switch(Action[SwitchArgs]):
         swaps = await swap_all(orders, services, step, getattr(services, "halt", None))  # fakes may never halt
         swaps += not_planned(args.domains, plan.before)
         if step.attempt:
-            swaps = [_doubted(s, plan.before.get(s.domain)) for s in swaps]
+            swaps = [doubted(s, plan.before.get(s.domain)) for s in swaps]
         switched_at = services.clock.now()
         outputs = _outputs(plan, orders, swaps, Seen(), switched_at, everywhere=False)
         _raise_unless_moved(swaps, outputs, {d: services.domains[d].dns for d in args.domains})
         moved = {s.domain: plan.after[s.domain] for s in swaps if s.state in DONE}
         seen = await converge(moved if swaps else plan.after, args.converge, services)
         outputs = _outputs(plan, orders, swaps, seen, switched_at)
-        text = _summary(swaps, moved if swaps else plan.after, seen)
+        text = summary(swaps, moved if swaps else plan.after, seen)
         was_signed = [d for d in (step.extra.get("outputs") or {}).get("signed", ()) if d in moved]
         if bogus := await bogus_after([] if services.dry else was_signed, services):
             outputs["bogus"] = bogus
             text += f"; the DNSSEC signatures of {', '.join(bogus[:3])} do NOT hold: who validates sees no MX there"
         if left := [s for s in swaps if s.state not in DONE]:
-            raise PartlyDone(f"{text}; NOT moved: {_told(left)}", hint=left[0].hint, outputs=outputs)
+            raise PartlyDone(f"{text}; NOT moved: {told(left)}", hint=left[0].hint, outputs=outputs)
         return Outcome(text, outputs, changed=any(s.state is SwapState.APPLIED for s in swaps))
 
     async def probe(self, args: SwitchArgs, services: Services, step: StepInfo) -> Finding:
@@ -172,12 +172,21 @@ class Switch(Action[SwitchArgs]):
             if step.attempt:  # it was sent again, and in vain: what is read here is not what the host has
                 return Finding(Happened.UNKNOWN, detail="it was sent twice, and the old MX is still read here")
             detail = "the new MX does not stand everywhere; the guarded swap may be sent again"
-            return Finding(Happened.NO, detail=detail)
+            return Finding(Happened.NO, self._begun(plan, readings, args, services), detail)
         orders = plan.orders(args.domains)
         seen = await converge(plan.after, args.converge, services)
         swaps = [Swap(o.domain, SwapState.ALREADY) for o in orders] + not_planned(args.domains, plan.before)
         outputs = _outputs(plan, orders, swaps, seen, services.clock.now())
         return Finding(Happened.YES, Outcome("found switched when reading", outputs))
+
+    def _begun(self, plan: _Plan, readings: Sequence[Reading], args: SwitchArgs, services: Services) -> Outcome | None:
+        """The part that was done before an interruption, so that it can be undone; ``None``: nothing was."""
+        orders = {o.domain: o for o in plan.orders(args.domains)}
+        swaps = [_interrupted(r, plan) for r in readings if r.domain in orders]
+        if all(s.state is SwapState.REFUSED for s in swaps):
+            return None
+        outputs = _outputs(plan, list(orders.values()), swaps, Seen(), services.clock.now(), everywhere=False)
+        return Outcome("a part of it", outputs)
 
     async def undo(self, args: SwitchArgs, before: Mapping[str, Any], services: Services, step: StepInfo) -> Outcome:
         """Swap back what this step moved and what stands as it left it. What somebody changed since is left alone."""
@@ -252,6 +261,16 @@ def _moved(reading: Reading, plan: _Plan) -> bool:
     return all(after.equal(m) if before.same(after) else after.same(m) for m in held(reading))
 
 
+def _interrupted(reading: Reading, plan: _Plan) -> Swap:
+    """How far a domain had come: moved, moved at one of several hosts, or not at all."""
+    if _moved(reading, plan):
+        return Swap(reading.domain, SwapState.ALREADY)
+    after = plan.after[reading.domain]
+    if reading.hosts and any(after.same(m) for m in held(reading)):
+        return Swap(reading.domain, SwapState.UNKNOWN, None, f"interrupted between its hosts: {said(reading)}")
+    return Swap(reading.domain, SwapState.REFUSED, None, "interrupted before its turn")
+
+
 def _ours_stands(reading: Reading, old: MxSet, new: MxSet) -> bool:
     if reading.problem or reading.wildcard is not None:
         return False
@@ -288,15 +307,6 @@ def _outputs(
     }
 
 
-def _doubted(swap: Swap, old: MxSet | None) -> Swap:
-    """A second attempt whose condition the host refuses although the old set is read there: the first may have been
-    made, and what reads is a cache, or lies. That is no failure that leaves everything as it was."""
-    if swap.state is not SwapState.CONFLICT or old is None or swap.found is None or not old.same(swap.found):
-        return swap
-    message = f"the host refuses the condition, and {swap.found} is read there: an earlier attempt may have been made"
-    return swap._replace(state=SwapState.UNKNOWN, message=message, hint=SETTLE_HINT)
-
-
 def _raise_unless_moved(swaps: Sequence[Swap], outputs: Mapping[str, Any], hosts: Mapping[str, str]) -> None:
     """In doubt when one is; a failure when none moved. Some moved and some not: the caller says so after looking.
 
@@ -306,11 +316,11 @@ def _raise_unless_moved(swaps: Sequence[Swap], outputs: Mapping[str, Any], hosts
     if unknown and not elsewhere(swaps, hosts):
         mixed = next((s.hint for s in unknown if s.code == MIXED), "")
         hint = mixed or "Read the MX at the primary, then `bcp settle`."
-        raise InDoubt(_told(unknown), hint=hint, outputs=outputs)
+        raise InDoubt(told(unknown), hint=hint, outputs=outputs)
     if not swaps or any(s.state in DONE for s in swaps):
         return
     kind = Transient if all(s.code in PASSING for s in swaps) else Permanent
-    raise kind(_told(swaps), hint=swaps[0].hint)  # without outputs: nothing was left that could be undone or held
+    raise kind(told(swaps), hint=swaps[0].hint)  # without outputs: nothing was left that could be undone or held
 
 
 def _raise_for_undo(
@@ -342,11 +352,6 @@ def _raise_for_undo(
     raise Permanent("not put back: " + "; ".join(said), hint=" ".join(hints))
 
 
-def _told(swaps: Sequence[Swap]) -> str:
-    more = f"; and {len(swaps) - 5} more" if len(swaps) > 5 else ""
-    return "; ".join(f"{s.domain}: {s.state}: {s.message}" for s in swaps[:5]) + more
-
-
 def _change(order: SwapOrder, services: Services) -> Change:
     capabilities: Capabilities = services.dns[services.domains[order.domain].dns].capabilities
     ttl = order.old.ttl_s
@@ -357,24 +362,6 @@ def _change(order: SwapOrder, services: Services) -> Change:
         note = f"at {names(capabilities.together)}, or at none; {note}"
     before = str(order.old) + (f", from the wildcard {order.wildcard}" if order.wildcard else "")
     return Change(f"MX {order.domain}.", before, str(order.new), f"swap back to {order.old}", float(ttl), note)
-
-
-def _summary(swaps: Sequence[Swap], after: Mapping[str, MxSet], seen: Seen) -> str:
-    applied = sum(1 for s in swaps if s.state is SwapState.APPLIED)
-    total = len(swaps) or len(after)
-    first = next(iter(after.values()), None)
-    text = (
-        f"{applied} of {total} domain(s) switched to {first}"
-        if applied
-        else f"{len(after)} domain(s) point to {first} already"
-    )
-    if warned := [f"{s.domain}: {s.message}" for s in swaps if s.state in DONE and s.message]:
-        text += "; " + "; ".join(warned[:3])
-    if seen.lagging:
-        return f"{text}; NOT everywhere: {'; '.join(seen.lagging[:3])}"
-    if seen.unverified:
-        return f"{text}; not verified at {'; '.join(seen.unverified[:3])}"
-    return f"{text}, served by every authoritative address"
 
 
 PLUGIN = ActionPlugin(api=1, make=Switch)

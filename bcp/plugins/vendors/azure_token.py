@@ -15,7 +15,7 @@ from bcp.contracts.dns import SentState
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
 from bcp.plugins.vendors.held_token import HeldToken
-from bcp.plugins.vendors.hosted import Fault, of_ours
+from bcp.plugins.vendors.hosted import Fault, in_words, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
 SCOPE = "https://management.azure.com/.default"
@@ -133,7 +133,7 @@ def fault_of(error: Exception) -> Fault:
         return Fault(SentState.REFUSED, "clock", f"this machine's clock is not Entra's: {text[:200]}", "Set it (NTP).")
     if NO_TENANT in text and OWN_CODE not in text:
         hint = "Check tenant_id:, and whether a proxy or a log-in page is in between."
-        said = f"there is no such tenant, or what answers is not Microsoft's sign-in: {text[:200]}"
+        said = f"there is no such tenant, or what answers is not Microsoft's sign-in: {in_words(text, 200)}"
         return Fault(SentState.REFUSED, "credential", said, hint)
     if OWN_CODE in text:
         hint = "Renew the secret or certificate, and check tenant_id: and client_id:."
@@ -141,4 +141,4 @@ def fault_of(error: Exception) -> Fault:
     if kind == "CredentialUnavailableError" or isinstance(error, (ValueError, OSError)):
         hint = "Set tenant_id:, client_id: and client_secret:, or give this machine a managed identity."
         return Fault(SentState.REFUSED, "credential", f"there is no credential for Azure: {text[:250]}", hint)
-    return away(f"{kind}: {text[:200]}")
+    return away(in_words(text.removeprefix("Authentication failed: "), 200) or kind)

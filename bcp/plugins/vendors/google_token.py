@@ -19,7 +19,7 @@ from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http
 from bcp.plugins.vendors.held_token import HeldToken
-from bcp.plugins.vendors.hosted import Fault, of_ours
+from bcp.plugins.vendors.hosted import Fault, in_words, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
 SCOPE = "https://www.googleapis.com/auth/ndev.clouddns.readwrite"
@@ -143,7 +143,8 @@ def fault_of(error: Exception) -> Fault:
     """What an exception of google-auth means. Pure."""
     from google.auth import exceptions as lib  # whoever gets here has it loaded
 
-    text = " ".join(str(error).split())[:300]
+    told = error.args[0] if isinstance(error, lib.RefreshError) and error.args else error  # after it: the whole answer
+    text = in_words(str(told))
     if any(word in text for word in CLOCK_WORDS):
         return Fault(SentState.REFUSED, "clock", f"this machine's clock is not Google's: {text}", "Set it (NTP).")
     if isinstance(error, lib.TransportError):

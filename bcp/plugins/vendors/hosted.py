@@ -52,6 +52,14 @@ def one_sentence(message: str, hint: str) -> str:
     return f"{message.rstrip(' .')}: {hint[:1].lower()}{hint[1:]}" if hint else message
 
 
+def in_words(text: str, most: int = 300) -> str:
+    """What a library tells of an answer, on one line. A whole web page in it is called that, and is not shown."""
+    told = " ".join(text.split())
+    if "<html" in told.lower() or "<!doctype" in told.lower():
+        return "a web page came in place of an answer; is a proxy or a log-in page in between"
+    return told[:most]
+
+
 def of_ours(error: Exception) -> Fault | None:
     """A secret that cannot be read, or another error of our own tree: it says itself what it is. ``None``: none."""
     if not isinstance(error, BcpError):

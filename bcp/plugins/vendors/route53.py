@@ -1,4 +1,6 @@
-"""Amazon Route 53 by botocore's client: one attempt a call, in a thread, every end typed.
+"""Amazon Route 53 by botocore: one attempt a call, in a thread, every end typed.
+
+With keys in hand by botocore's parts (``route53_wire``), else by its client, which knows AWS's own files and chain.
 
 Sources: docs.aws.amazon.com/Route53/latest/APIReference (actions, CommonErrors) and the DeveloperGuide, DNSLimitations.
 botocore is loaded when the first call is made (extra ``route53``).
@@ -18,6 +20,7 @@ from bcp.kernel.secret import Secret
 from bcp.kernel.units import format_duration
 from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
+from bcp.plugins.vendors.route53_wire import SERVICE, Keys, Wire, told_otherwise
 
 START_S = 30.0
 """For loading botocore and finding a credential (instance metadata is asked over the network)."""
@@ -63,10 +66,12 @@ class Route53:
 
     async def call(self, operation: str, **given: Any) -> Mapping[str, Any]:
         """One call, sent once. Raises ``Fault``."""
-        client = await self._ready()
+        made = await self._ready()
 
         def work() -> Mapping[str, Any]:
-            found: Mapping[str, Any] = getattr(client, operation)(**given)
+            if isinstance(made, Wire):
+                return made.call(operation, **given)
+            found: Mapping[str, Any] = getattr(made, operation)(**given)
             return found
 
         try:
@@ -94,34 +99,47 @@ class Route53:
         return self._client
 
     def _make(self) -> None:
-        """In a thread: half a second of imports, and look-ups in files and over the network."""
+        """In a thread: imports, and look-ups in files and over the network."""
         with self._lock:
             if self._client is not None:
                 return
             try:
-                import botocore.session  # an extra
-                from botocore.config import Config
+                self._client = self._wire() or self._full()
             except ImportError as error:
                 text = "the DNS back end 'route53' needs the extra 'route53'"
                 raise Fault(SentState.REFUSED, "extra", text, "pip install 'bcp-mail[route53]'.") from error
-            access = self.access
-            session = botocore.session.Session(profile=access.profile or None)
-            if access.key_id is not None and access.key is not None:
-                token = access.session_token.reveal() if access.session_token else None
-                session.set_credentials(access.key_id.reveal(), access.key.reveal(), token)
-            self._credentials = session.get_credentials()
-            if self._credentials is None:
-                raise no_credential("no AWS credential was found in settings, environment, files or instance metadata")
-            config = Config(
-                retries={"total_max_attempts": 1},
-                connect_timeout=self.timeout_s,
-                read_timeout=self.timeout_s,
-                proxies={},
-                user_agent_extra="bcp",
-            )
-            self._client = session.create_client(
-                "route53", region_name=access.region, endpoint_url=access.endpoint_url or None, config=config
-            )
+
+    def _wire(self) -> Wire | None:
+        """Without botocore's client, where keys are all that is to be known; ``None``: they are not."""
+        access = self.access
+        if access.key_id is None or access.key is None or access.profile or told_otherwise():
+            return None
+        token = access.session_token.reveal() if access.session_token else None
+        keys = Keys(access.key_id.reveal(), access.key.reveal(), token)
+        return Wire(keys, access.region, access.endpoint_url, self.timeout_s)
+
+    def _full(self) -> Any:
+        import botocore.session  # an extra
+        from botocore.config import Config
+
+        access = self.access
+        session = botocore.session.Session(profile=access.profile or None)
+        if access.key_id is not None and access.key is not None:
+            token = access.session_token.reveal() if access.session_token else None
+            session.set_credentials(access.key_id.reveal(), access.key.reveal(), token)
+        self._credentials = session.get_credentials()
+        if self._credentials is None:
+            raise no_credential("no AWS credential was found in settings, environment, files or instance metadata")
+        config = Config(
+            retries={"total_max_attempts": 1},
+            connect_timeout=self.timeout_s,
+            read_timeout=self.timeout_s,
+            proxies={},
+            user_agent_extra="bcp",
+        )
+        return session.create_client(
+            SERVICE, region_name=access.region, endpoint_url=access.endpoint_url or None, config=config
+        )
 
     def close(self) -> None:
         """Let connections go."""

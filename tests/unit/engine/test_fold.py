@@ -304,6 +304,9 @@ def test_a_doubt_is_settled() -> None:
     assert changes(state_of(mx={"status": "in_doubt"}), "doubt_settled", "mx") == ({}, {"mx": {"status": "running"}})
     assert changes(state_of(mx={"status": "ok"}), "doubt_settled", "mx") == ({}, {})
     assert changes(initial(NODES), "doubt_settled", "gone") == ({}, {})
+    running = state_of(mx={"status": "running"})
+    assert changes(running, "doubt_settled", "mx", part=True) == ({}, {"mx": {"begun": True}})
+    assert changes(running, "doubt_settled", "mx") == ({}, {}), "once begun it stays so"
 
 
 def test_a_run_is_finished() -> None:

@@ -224,7 +224,9 @@ def test_facts_that_somebody_else_changed_are_told(world) -> None:
     assert world.ground().moved == ()
     step.attempts, step.items = 1, {0: {}}
     assert world.ground().moved == ()
-    step.items = {}
+    step.items, step.begun = {}, True  # by a process that died
+    assert world.ground().moved == ()
+    step.begun = False
     world.before["mx"] = planned("mx", would="depends")
     assert world.ground().moved == ()
     del world.before["mx"]

@@ -82,3 +82,89 @@ def test_what_happened_in_part_is_known_to_the_failure_so_that_it_can_be_undone(
     with pytest.raises(Transient, match="as a whole") as caught:
         asyncio.run(work)
     assert caught.value.outputs == outputs
+
+
+PART = {"states": {"one.test": "already", "two.test": "refused"}}
+
+
+class Killed:
+    """The ledger of a run whose process died in the middle of an effect, and a performer that takes it up again."""
+
+    run_id = "run-1"
+
+    def __init__(self, part) -> None:
+        from bcp.contracts.action import Finding, Happened
+
+        self.noted: list = []
+        self.settled: list = []
+        self.performer = Performer.__new__(Performer)
+        p = self.performer
+        p.services = SimpleNamespace(clock=SimpleNamespace(sleep=self._at_once))
+        p.journal, p.note, p._parts, p.seen = self, self._note, {}, lambda *given: None
+        p.state = SimpleNamespace(steps={"mx": SimpleNamespace(items={})})
+        self.step = Step(Permanent("sent in vain"))
+        finding = Finding(Happened.NO, Outcome("a part", PART) if part else None, "one is moved, one is not")
+
+        async def probe(*given):
+            return finding
+
+        self.step.probe = probe
+
+    async def claim(self, *given, **more):
+        from bcp.contracts.journal import Claim, ClaimState
+
+        return Claim("k", ClaimState.IN_DOUBT, None, 0.0)
+
+    async def check(self):
+        """Still ours."""
+
+    async def settle(self, key, record, **more):
+        self.settled.append(record)
+
+    async def _note(self, kind, **more):
+        self.noted.append((kind, more))
+
+    async def _at_once(self, seconds):
+        """No time passes."""
+
+    def judged(self, error) -> Exception:
+        async def no(placed):
+            raise error
+
+        self.performer._judge = no
+        placed = SimpleNamespace(id="mx", step=SimpleNamespace(uses="some"))
+        with pytest.raises(type(error)) as caught:
+            asyncio.run(self.performer._claimed(placed, self.step, Args(), StepInfo("mx", "k")))
+        return caught.value
+
+
+@pytest.mark.parametrize("part", [True, False])
+def test_a_refusal_after_a_kill_does_not_forget_what_was_moved_before(part) -> None:
+    """The service works again meanwhile, say: what the dead process had moved is undone by the outputs."""
+    from bcp.kernel.errors import Refused
+
+    killed = Killed(part)
+    error = killed.judged(Refused("it no longer holds", hint="Nothing was written by this step."))
+    assert (error.outputs == PART) is part and ("Nothing" in error.hint) is not part
+    assert killed.settled[-1]["outputs"] == (PART if part else {})
+    ((kind, told),) = killed.noted
+    assert kind == "doubt_settled" and told["happened"] == "no" and ("part" in told) is part
+
+
+@pytest.mark.parametrize(("part", "words"), [(True, "a part of it had happened"), (False, "it had not happened")])
+def test_an_abort_after_a_kill_undoes_what_was_moved_before(part, words) -> None:
+    killed = Killed(part)
+    p, key = killed.performer, "run-1/mx#0"
+
+    async def effects(prefix):
+        return [SimpleNamespace(key=key, state="claimed")]
+
+    async def nothing(placed, action, effect, index):
+        return await p._resolve(placed, action, Args(), StepInfo("mx", key), (0.0,))
+
+    killed.effects, p._concluded, p.actions = effects, nothing, {"some": killed.step}
+    placed = SimpleNamespace(id="mx", step=SimpleNamespace(uses="some", for_each=None))
+    asyncio.run(p.conclude(placed))
+    kind, told = killed.noted[-1]
+    assert kind == "step_finished" and told["status"] == "failed" and words in told["error"]
+    assert told["outputs"] == (PART if part else {})

@@ -6,11 +6,14 @@ import asyncio
 import time
 
 import dns.message
+import dns.rcode
+import dns.tsig
+import dns.update
 import pytest
 from unit.kit.dns_servers import reply_to
 
 from bcp.kernel.endpoint import Endpoint
-from bcp.kit.dnswire import Lost, exchange
+from bcp.kit.dnswire import InTurn, Lost, _parse, exchange
 
 TIME_S = 0.4
 
@@ -66,3 +69,47 @@ def test_an_answer_gives_the_next_one_its_time() -> None:
     found, took = asked(slowly, 4)
     assert [f.answer[0].name.to_text() for f in found] == [f"n{i}.corp.test." for i in range(4)]
     assert took > TIME_S * 2
+
+
+def test_a_message_in_turn_is_built_when_it_is_sent_and_only_once() -> None:
+    """The server works on those before: all are built beforehand only where nobody waits for them."""
+    built, seen = [], []
+
+    def make(place):
+        built.append(f"n{place}.corp.test.")
+        return dns.message.make_query(built[-1], "MX")
+
+    async def answers(reader, writer):
+        for _ in range(3):
+            asked = await one(reader)
+            seen.append(len(built))
+            writer.write(framed(reply_to(asked)))
+
+    async def inside():
+        server = await asyncio.start_server(answers, "127.0.0.1", 0)
+        turn = InTurn(3, make)
+        at = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
+        async with asyncio.timeout(20):
+            found = await exchange(at, turn, keyring=None, timeout_s=5, window=1)
+        server.close()
+        return found, turn
+
+    found, turn = asyncio.run(inside())
+    assert seen == [1, 2, 3] and len(turn) == 3 and turn[1] is turn[1]
+    assert built == ["n0.corp.test.", "n1.corp.test.", "n2.corp.test."]
+    assert [m.question[0].name.to_text() for m in found] == built
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "words"),
+    [(dns.rcode.BADTIME, "clock", "NTP"), (dns.rcode.BADKEY, "key", "name"), (dns.rcode.BADSIG, "key", "secret")],
+)
+def test_what_a_server_says_of_our_signature_is_told_as_that(told, code, words) -> None:
+    """And it is certain that it did not act (RFC 8945 section 5.3)."""
+    key = dns.tsig.Key("bcp.", b"0123456789abcdef", dns.tsig.HMAC_SHA256)
+    update = dns.update.UpdateMessage("corp.test.", keyring=key)
+    update.to_wire()
+    reply = dns.message.make_response(update, tsig_error=told)
+    reply.set_rcode(dns.rcode.NOTAUTH)
+    found = _parse(Endpoint("192.0.2.1", 53), reply.to_wire(), update, key)
+    assert isinstance(found, Lost) and found.definite and found.code == code and words in found.hint

@@ -108,6 +108,9 @@ def test_a_wildcard_is_told() -> None:
 def test_where_nobody_answers_nothing_was_seen(answers, rules) -> None:
     """One that answers is enough to have seen what the world gets; one that is lame has its own rule."""
     assert [r.rule for r in somebody_answers(domain(answers=answers), facts()).refusals] == rules
+    d = domain(answers=answers)
+    failed = [x.rule for x in lines_of(d, facts(d)) if x.aspect == "servers" and x.state == "fail"]
+    assert failed == rules
 
 
 def test_silence_is_not_lame() -> None:

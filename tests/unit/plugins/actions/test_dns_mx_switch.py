@@ -28,9 +28,11 @@ from bcp.contracts.dns_settings import DnsSettings
 from bcp.contracts.services import Halt
 from bcp.engine.dry import DryDns
 from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
+from bcp.mx.converge import Seen
 from bcp.mx.host import Host
+from bcp.mx.many import summary, told
 from bcp.plugins.actions.dns_mx_check import CheckArgs, MxCheck
-from bcp.plugins.actions.dns_mx_switch import Switch, SwitchArgs
+from bcp.plugins.actions.dns_mx_switch import Switch, SwitchArgs, _interrupted, _Plan
 from bcp.testing.clock import FakeClock
 from bcp.testing.memory_dns import MemoryDns, MemorySettings, MemoryWriter
 
@@ -353,9 +355,7 @@ def test_what_was_sent_twice_in_vain_is_not_sent_a_third_time() -> None:
 
 
 def test_a_long_list_of_failures_is_cut() -> None:
-    from bcp.plugins.actions.dns_mx_switch import _told
-
-    text = _told([Swap(f"d{i}.test", SwapState.CONFLICT, message="m") for i in range(7)])
+    text = told([Swap(f"d{i}.test", SwapState.CONFLICT, message="m") for i in range(7)])
     assert text.endswith("; and 2 more") and "d4.test" in text and "d5.test" not in text
 
 
@@ -390,6 +390,31 @@ def test_the_probe_finds_what_was_done_and_sends_again_what_was_not() -> None:
     assert probe().happened is Happened.NO
     world.provider.zones.discard("three.test")
     assert probe().happened is Happened.UNKNOWN
+
+
+def test_what_was_moved_before_an_interruption_is_known_and_can_be_put_back() -> None:
+    """Killed after the first of three domains: the probe says which, and the undo moves that one alone."""
+    world = World()
+    plan = world.plan()
+    look = lambda: asyncio.run(Switch().probe(ARGS, world.services, world.step(plan)))  # noqa: E731
+    assert look().outcome is None, "nothing was moved"
+    world.provider.records["one.test"] = plan_after = MxSet.from_data(plan.outputs["after"]["one.test"])
+    found = look()
+    assert found.happened is Happened.NO
+    assert found.outcome.outputs["states"] == {"one.test": "already", "two.test": "refused", "three.test": "refused"}
+    assert plan_after.same(world.mx[0])
+    world.undo(found.outcome.outputs)
+    assert all(PRIMARY.same(m) for m in world.mx)
+
+
+def test_a_domain_between_its_hosts_is_not_called_untouched() -> None:
+    """One of the hosts that serve it has the new set: it must be read, and put back there, by whoever undoes."""
+    plan = _Plan({"one.test": PRIMARY}, {"one.test": RELAY})
+    hosts = (("a", RELAY), ("b", PRIMARY))
+    found = _interrupted(Reading("one.test", "one.test", RELAY, hosts=hosts), plan)
+    assert found.state is SwapState.UNKNOWN and "a has" in found.message and "b has" in found.message
+    assert _interrupted(Reading("one.test", "one.test", PRIMARY), plan).state is SwapState.REFUSED
+    assert _interrupted(Reading("one.test", "one.test", RELAY), plan).state is SwapState.ALREADY
 
 
 def test_undo_leaves_alone_what_somebody_changed_since_and_advises_nobody_to_overwrite_it() -> None:
@@ -614,3 +639,21 @@ def test_a_resolver_that_is_silent_after_the_switch_is_no_alarm() -> None:
     plan = world.plan()
     world.host.signed = silent
     assert world.perform(plan).outputs["bogus"] == []
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        ("applied applied", "2 of 2 domain(s) switched to"),
+        (
+            "applied already",
+            "1 of 2 domain(s) switched to 10 relay.out.test. (TTL 60), 1 found there when read, served",
+        ),
+        ("already already", "2 domain(s) point to"),
+    ],
+)
+def test_whose_answer_was_lost_is_not_told_as_left_behind(states, said) -> None:
+    """Read after that, it stands there: *1 of 2 switched* alone would send people to look for the other."""
+    swaps = [Swap(f"d{i}.test", SwapState(s)) for i, s in enumerate(states.split())]
+    after = {s.domain: MxSet((MxHost(10, "relay.out.test."),), 60) for s in swaps}
+    assert summary(swaps, after, Seen()).startswith(said)

@@ -324,6 +324,9 @@ def test_every_error_of_sign_in_has_its_meaning() -> None:
         fault_of(OSError("x")),
     ]
     assert [f.code for f in found] == ["unreachable", "credential", "unreachable", "clock", "credential", "credential"]
+    whole = fault_of(lib.RefreshError("invalid_grant: account not found", {"error": "invalid_grant"}))
+    assert whole.message == "Google refuses our credential: invalid_grant: account not found"
+    assert "web page" in fault_of(lib.RefreshError("<html>502</html>", "<html>502</html>")).message
 
 
 @pytest.mark.parametrize(

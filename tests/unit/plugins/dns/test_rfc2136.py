@@ -11,6 +11,8 @@ import threading
 
 import dns.message
 import dns.rcode
+import dns.rdatatype
+import dns.tsig
 import pytest
 from pydantic import ValidationError
 from unit.mx.worlds import DOMAIN, PRIMARY, RELAY
@@ -218,3 +220,14 @@ def test_bind_and_knot_take_the_policy_as_it_is_printed(tmp_path) -> None:
     keys = "key:\n  - id: bcp\n    algorithm: hmac-sha256\n    secret: c2VjcmV0\n"
     (tmp_path / "knot.conf").write_text(keys + knot)
     subprocess.run(["knotc", "-c", tmp_path / "knot.conf", "conf-check"], check=True)
+
+
+def test_the_condition_is_the_old_set_and_no_alias_and_both_go_with_the_change() -> None:
+    """Servers take an MX beside a CNAME and drop it: only the condition says so (RFC 2136 section 2.4)."""
+    given = Rfc2136Settings.model_validate({"kind": "rfc2136", "server": "127.0.0.1", "key": KEY})
+    back = Rfc2136("main", given, FakeClock(), {DOMAIN: DOMAIN})
+    back._key = dns.tsig.Key("bcp.", b"0123456789abcdef", dns.tsig.HMAC_SHA256)
+    made = back._update(ORDER)
+    asked = [(s.rdclass.name, s.rdtype.name, len(s)) for s in made.prerequisite]
+    assert asked == [("IN", "MX", len(PRIMARY.hosts)), ("NONE", "CNAME", 0)]
+    assert {s.rdtype for s in made.update} == {dns.rdatatype.MX}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bcp.contracts.dns import Permission, SentState, Trouble
-from bcp.plugins.vendors.hosted import Fault, candidates, read_token, wildcards
+from bcp.plugins.vendors.hosted import Fault, candidates, in_words, read_token, wildcards
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,12 @@ def test_zones_and_wildcards_are_tried_from_the_nearest() -> None:
 @pytest.mark.parametrize(("token", "found"), [('{"ttl": 5}', {"ttl": 5}), ("null", None), ("", None), ("[1]", None)])
 def test_a_token_that_is_none_of_ours_is_none(token, found) -> None:
     assert read_token(token) == found
+
+
+@pytest.mark.parametrize("page", ["<!DOCTYPE html>\n<title>502</title>", "failed: <HTML><body>log in</body></HTML>"])
+def test_a_web_page_is_told_and_not_shown(page) -> None:
+    assert in_words(page) == "a web page came in place of an answer; is a proxy or a log-in page in between"
+
+
+def test_other_words_stand_on_one_line_and_end() -> None:
+    assert in_words("so\n  it is " + "x" * 400, 9) == "so it is " and in_words("") == ""
