@@ -22,6 +22,7 @@ import httpx
 import yaml
 
 from bcp.engine import runner
+from bcp.engine.approvals import JournalApprovals
 from bcp.kernel.files import write_atomic
 from bcp.lab.net import free_port
 from bcp.playbook.load import Loaded
@@ -196,6 +197,8 @@ class Desk:
         self._machine.enter_context(patch("os.fsync", lambda _: None))
         self._machine.enter_context(patch.object(asking, "POLL_S", LOOK_S))
         self._machine.enter_context(patch.object(runner, "POLL_S", 600.0))  # what is told to a run wakes it
+        defaults: Any = JournalApprovals.__init__.__kwdefaults__
+        self._machine.enter_context(patch.dict(defaults, {"poll_s": LOOK_S}))
         self.configuration = self._configuration()
         self._shared: App | None = None
 
