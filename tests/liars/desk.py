@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
+import logging
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
@@ -24,6 +25,7 @@ import yaml
 from bcp.engine import runner
 from bcp.engine.approvals import JournalApprovals
 from bcp.kernel.files import write_atomic
+from bcp.kernel.log import CHATTY
 from bcp.lab.net import free_port
 from bcp.playbook.load import Loaded
 from bcp.ready.weekly import DAYS
@@ -187,6 +189,8 @@ class Desk:
 
     async def start(self) -> None:
         """Vendors listen; the configuration is read."""
+        for name in CHATTY:  # as every command has it
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.clock = LoopClock(self.loop, START)
         self.web = Vendors(self.script, self.clock.now)
         await self.web.start()
