@@ -20,6 +20,7 @@ from bcp.pages.words import USUAL, Words, words
 from bcp.plan.model import read_plan
 from bcp.server.core import Core
 from bcp.server.parts.matter import NAMED, SENDS, Matter
+from bcp.wiring import App
 
 DOMAINS = 5
 """So many are named in the consequence of an undo."""
@@ -152,3 +153,31 @@ def ended(rule: str, answers: Sequence[Answer], w: Words) -> str:
 def title(incident: Incident, w: Words) -> str:
     """What an incident is about: by its classes; else as it was called."""
     return classes(incident.classes, w) or incident.title
+
+
+# -- what is said to whoever answered ---------------------------------------------------------------------------------
+
+NO_COUNT = ("run-over", "closed", "wrong-checksum", "not-an-approver", "initiator", "answered", "too-late",
+            "nobody-performs", "locked", "link")  # fmt: skip
+"""Rules by which an answer does not count that have words of their own."""
+
+
+def of_person(app: App, person: str) -> Words | None:
+    """The catalogue of this person's language; ``None``: English."""
+    found = next((c for c in app.people.directory.contacts if c.id == person), None)
+    usual = str(getattr(app.settings.organisation, "language", USUAL))
+    return catalogue(getattr(found, "language", "") or usual)
+
+
+def noted(app: App, by: str, checksum: str, *, yes: bool) -> str:
+    """That an answer is on record."""
+    w = of_person(app, by) or words()
+    return w("ask.noted.yes" if yes else "ask.noted.no", by=by, plan=checksum[:12])
+
+
+def does_not_count(app: App, error: BcpError, person: str = "") -> str:
+    """Why an answer does not count: as the error says it, or by its rule in another language."""
+    w = of_person(app, person)
+    if w is None:
+        return error.message
+    return w(f"ask.no-count.{error.rule}") if error.rule in NO_COUNT else w("ask.no-count.other", rule=error.rule)

@@ -19,6 +19,7 @@ from bcp.engine.gate import Answer
 from bcp.engine.holds import SAID
 from bcp.engine.moves import ANYWAY, GATE, Consequence
 from bcp.incident import questions
+from bcp.kernel.errors import Refused
 from bcp.pages.words import words
 from bcp.pages.words.said import in_language, reason, said, written
 from bcp.plugins.dns import manual
@@ -214,3 +215,18 @@ def test_a_notice_is_told_in_the_language_of_each_person(tmp_path) -> None:
     ):
         ask = speaker._noticed(one, text, language)["ask"]
         assert (ask["what"], ask["result"]) == (what, result)
+
+
+@pytest.mark.parametrize("rule", [*spoken.NO_COUNT, "something-new"])
+def test_whoever_answers_is_told_in_their_language_why_it_does_not_count(rule: str) -> None:
+    people = [SimpleNamespace(id="alice", language="de"), SimpleNamespace(id="bob", language="en")]
+    app: Any = SimpleNamespace(
+        people=SimpleNamespace(directory=SimpleNamespace(contacts=people)),
+        settings=SimpleNamespace(organisation=SimpleNamespace(language="de")),
+    )
+    error = Refused("the run is over (done)", rule=rule)
+    assert spoken.does_not_count(app, error, "bob") == error.message
+    for person in ("alice", "", "nobody"):
+        assert not english_in(spoken.does_not_count(app, error, person).replace("something-new", ""))
+    assert spoken.noted(app, "bob", "c" * 64, yes=True) == f"Yes from bob, noted at {'c' * 12}."
+    assert spoken.noted(app, "alice", "c" * 64, yes=False) == f"Nein von alice, vermerkt zu {'c' * 12}."
