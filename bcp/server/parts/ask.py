@@ -302,7 +302,8 @@ class Asker:
         base = self.core.settings.public_url
         url = f"{base}/a/{link}" if link else ""
         reply = self.core.app.world.reply_url(channel.kind, link) if link and channel.form == "voice" else ""
-        language = language_of(self.core, person.language if person is not None else "")
+        mine = person.language if person is not None else ""
+        language = language_of(self.core, "question", channel.form, mine)
         try:
             matter = await self.matter(question)
             values = self._values(question, matter, yes=yes, no=no, link=url, keys=bool(reply))
@@ -384,7 +385,8 @@ class Asker:
             channel = self.core.app.world.channels[one.channel]
             person = self.core.app.people.directory.person(one.person)
             address = channel.address_of(person) if person is not None else channel.place()
-            language = language_of(self.core, person.language if person is not None else "")
+            mine = person.language if person is not None else ""
+            language = language_of(self.core, "question-closed", channel.form, mine)
             w = catalogue(language)
             said = {**values, "ask": {**values["ask"], "result": ended(closed.rule, answers, w) if w else text}}
             state, detail = await self.speaker.send(

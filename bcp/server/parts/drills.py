@@ -128,7 +128,8 @@ class Drills:
         key = f"{record.id}/notice/{self.core.clock.now():.3f}"
 
         async def one(channel: Channel[Any], person: Contact, address: str) -> bool:
-            mine = {**ask, "result": str(in_language(text, language_of(self.core, person.language)))}
+            language = language_of(self.core, "drill-notice", getattr(channel, "form", "sms"), person.language)
+            mine = {**ask, "result": str(in_language(text, language))}
             values = {**self.speaker.org(), "ask": mine, "outage_class": ""}
             state, problem = await self.speaker.send(
                 channel, address, "drill-notice", person.language, values, f"{key}/{person.id}", drill=True

@@ -82,9 +82,9 @@ class Speaker:
         """Tell the people on call, beside everything else."""
         self.core.spawn(self._tell(incident, text), "tell")
 
-    def _noticed(self, incident: Incident, text: str, language: str) -> dict[str, Any]:
+    def _noticed(self, incident: Incident, text: str, form: str, language: str) -> dict[str, Any]:
         """What a notice says, in the language of whoever reads it."""
-        language = language_of(self.core, language)
+        language = language_of(self.core, "incident-notice", form, language)
         found, w = self.core.seen(), catalogue(language)
         ask = {
             "what": title(incident, w) if w else incident.title or found.state,
@@ -103,7 +103,7 @@ class Speaker:
         key = f"{incident.id}/notice/{self.clock.now():.3f}"
 
         async def one(channel: Channel[Any], language: str, address: str) -> bool:
-            values = {**self.org(), **self._noticed(incident, text, language)}
+            values = {**self.org(), **self._noticed(incident, text, getattr(channel, "form", "sms"), language)}
             state, problem = await self.send(channel, address, "incident-notice", language, values, key)
             if state != "sent":
                 LOG.warning("%s: somebody on call could not be told by %s: %s", incident.id, channel.name, problem)

@@ -32,9 +32,17 @@ def catalogue(language: str) -> Words | None:
     return found if found.language != USUAL else None
 
 
-def language_of(core: Core, language: str) -> str:
-    """The reader's, else the organisation's."""
-    return language or str(getattr(core.app.settings.organisation, "language", USUAL))
+def language_of(core: Core, template: str, form: str, language: str) -> str:
+    """In which language this person (or, without a language, a place) gets this message: their own where it has that,
+    else the organisation's. What is put into the text has to be in the same one."""
+    usual = str(getattr(core.app.settings.organisation, "language", USUAL))
+    pack = getattr(core.app.world, "pack", None)
+    try:
+        return (
+            str(pack.get(template).text(form, language or usual, usual)[0]) if pack is not None else language or usual
+        )
+    except BcpError:
+        return language or usual
 
 
 # -- what is seen ------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from unit.server.test_ask import START, World, going, opened, view
 
+from bcp.comms.pack import load_pack
 from bcp.contracts.dns import MxHost, MxSet, SwapOrder
 from bcp.contracts.incident import Incident
 from bcp.detect.decide import Decision
@@ -28,6 +29,7 @@ from bcp.server.parts.conduct import ended_badly
 from bcp.server.parts.drills import _missed
 from bcp.server.parts.matter import choices_of, labels_of, matter_of
 from bcp.server.parts.say import Speaker
+from bcp.wiring.shipped import SHIPPED
 
 DE = words("de")
 ENGLISH = re.compile(
@@ -213,7 +215,7 @@ def test_a_notice_is_told_in_the_language_of_each_person(tmp_path) -> None:
         ("de", "Mails von außen (Klasse B)", "Vorschlag: p; starten mit bcp run p"),
         ("", "Mails von außen (Klasse B)", "Vorschlag: p; starten mit bcp run p"),
     ):
-        ask = speaker._noticed(one, text, language)["ask"]
+        ask = speaker._noticed(one, text, "sms", language)["ask"]
         assert (ask["what"], ask["result"]) == (what, result)
 
 
@@ -230,3 +232,18 @@ def test_whoever_answers_is_told_in_their_language_why_it_does_not_count(rule: s
         assert not english_in(spoken.does_not_count(app, error, person).replace("something-new", ""))
     assert spoken.noted(app, "bob", "c" * 64, yes=True) == f"Yes from bob, noted at {'c' * 12}."
     assert spoken.noted(app, "alice", "c" * 64, yes=False) == f"Nein von alice, vermerkt zu {'c' * 12}."
+
+
+def test_what_is_put_into_a_text_is_in_the_language_of_the_text() -> None:
+    """A French reader of a German house gets the German text, so its parts are German, too."""
+    pack = load_pack([SHIPPED / "messages"])
+    core: Any = SimpleNamespace(
+        app=SimpleNamespace(
+            world=SimpleNamespace(pack=pack), settings=SimpleNamespace(organisation=SimpleNamespace(language="de"))
+        )
+    )
+    for language, used in (("fr", "de"), ("", "de"), ("en", "en"), ("de-AT", "de"), ("en-GB", "en")):
+        assert spoken.language_of(core, "question", "sms", language) == used
+    assert spoken.language_of(core, "question", "page", "fr") == "fr", "it has no such form"
+    del core.app.world.pack
+    assert spoken.language_of(core, "question", "sms", "") == "de"
