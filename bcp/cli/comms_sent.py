@@ -10,7 +10,7 @@ from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.contracts.traits import Trait, has
-from bcp.kernel.errors import Invalid
+from bcp.kernel.errors import Invalid, StorageError
 
 if TYPE_CHECKING:
     from bcp.wiring import App
@@ -75,7 +75,7 @@ def receipts(run_id: Annotated[str, typer.Argument(help="Run id, its start or en
     """Receipts."""
     from collections import Counter
 
-    from bcp.incident.receipts import note_receipt
+    from bcp.incident.receipts import RANKS, note_receipt
     from bcp.reports.model import receipts_of
     from bcp.store.sqlite.book import opened
 
@@ -84,13 +84,20 @@ def receipts(run_id: Annotated[str, typer.Argument(help="Run id, its start or en
     given = receipts_of(view)
     asked = wait_for(_reports(app, view.state.started, {c for _, c in given}))
     wanted = {r for rows in given.values() for r in rows}
-    with opened(app.configuration.state / "incidents.db", app.clock) as book, book:
-        for mark, (state, error) in asked.items():
-            if mark in wanted:
-                note_receipt(book, mark, state, error)
+    fresh = {mark: report for mark, report in asked.items() if mark in wanted}
+    try:
+        if fresh:
+            with opened(app.configuration.state / "incidents.db", app.clock) as book, book:
+                for mark, (state, error) in fresh.items():
+                    note_receipt(book, mark, state, error)
+    except StorageError as error:  # looking needs no room on a disk
+        render.warn(f"{error.message}: what vendors say now is shown and not kept")
     data: list[dict[str, Any]] = []
     for (step, channel), rows in given.items():
         known = app.running.reported(rows)
+        for mark in (r for r in rows if r in fresh):
+            known[mark] = max(known.get(mark, ""), fresh[mark][0], key=lambda status: RANKS.get(status, -1))
+        known = {mark: status for mark, status in known.items() if status in RANKS}
         counted = dict(sorted(Counter(known.get(r, "no report") for r in rows).items()))
         data.append({"step": step, "channel": channel, "taken": len(rows), "reported": counted})
     table = [

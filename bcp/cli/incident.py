@@ -43,12 +43,13 @@ def _path(app: App) -> Path:
 
 
 def _book(app: App) -> Book:
+    """The book, to be read: looking never needs a disk that can be written."""
     from bcp.store.sqlite.book import Book
 
     path = _path(app)
     if not path.exists():
         raise Missing("there are no incidents yet", hint="`bcp serve` writes them down.", rule="no-such-incident")
-    return Book(path, app.clock)
+    return Book(path, app.clock, to_read=True)
 
 
 def list_() -> None:

@@ -3,6 +3,7 @@ it is typed most, and when things are worst."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 from bcp.cli.common import Place
@@ -12,6 +13,16 @@ from bcp.kernel.errors import BcpError, Interrupted
 
 _GLOBAL_VALUE = {"--config": True, "-c": True, "--output": True, "-o": True}
 _GLOBAL_FLAG = {"--quiet", "-q", "--no-color", "--debug", "--verbose", "-v", "-vv"}
+
+
+def readable(word: str) -> str:
+    """A word of the command line as text that can be written down. A terminal that is not UTF-8 sends bytes that
+    Python keeps as halves of characters (PEP 383): they are read as Latin-1, unless they name a file that is there."""
+    if word.isascii() or not any("\udc80" <= c <= "\udcff" for c in word):
+        return word
+    if any(os.path.exists(name) for name in (word, word.partition("=")[2]) if name):
+        return word
+    return os.fsencode(word).decode("latin-1")
 
 
 def arrange(arguments: list[str]) -> list[str]:
@@ -102,8 +113,9 @@ def main() -> None:
 
         sys.exit(run(sys.argv[3:]))
     try:
-        if not quick_status(sys.argv[1:]):
-            sys.exit(_typer(sys.argv[1:]))
+        words = [readable(word) for word in sys.argv[1:]]
+        if not quick_status(words):
+            sys.exit(_typer(words))
     except BcpError as error:
         sys.exit(fail(error))
     except (KeyboardInterrupt, Interrupted):

@@ -13,7 +13,7 @@ from bcp.cli.common import app as make_app
 from bcp.cli.common import pairs, wait_for
 from bcp.cli.person import ground_of, who_is
 from bcp.kernel.clock import moment_text
-from bcp.kernel.errors import GateClosed, Invalid, Refused
+from bcp.kernel.errors import GateClosed, Invalid, Refused, StorageError
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def plan(
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the plan. Else the state folder.")] = None,
 ) -> None:
     """Make a plan."""
-    from bcp.deeds.plan import in_the_way, make, plan_path
+    from bcp.deeds.plan import in_the_way, plan_path, propose
 
     which(playbook, rest_of)
     app = make_app()
@@ -116,20 +116,19 @@ def plan(
 
     async def work() -> Plan:
         try:
-            return await make(ground_of(app), who_is(app), wanted)
+            return await propose(ground_of(app), who_is(app), wanted)
         finally:
             await app.close()
 
     made = wait_for(work())
     path = out or plan_path(app, made.id)
-    if out is not None:
-        made.write(out)
+    problem = _keep(made, plan_path(app, made.id), out)
     refused, found, hindrance = made.refusals(), app.running.forecast_of(made.to_data()), in_the_way(app, made)
     data = {
         **made.to_data(),
         "forecast": found.to_data() if found is not None else None,
         "fingerprint": made.fingerprint(),
-        "file": str(path),
+        "file": "" if problem else str(path),
         "runnable": not refused,
         "in_the_way": hindrance and {"rule": hindrance.rule, "message": hindrance.message, "hint": hindrance.hint},
     }
@@ -138,11 +137,25 @@ def plan(
         {k: v for k, v in data.items() if k not in {"playbook_text", "schema"}},
         describe(made)
         + forecast_text(found)
-        + f"\n\nWritten to {path}"
-        + ("" if refused else how_to_start(path, hindrance)),
+        + ("" if problem else f"\n\nWritten to {path}")
+        + ("" if refused or problem else how_to_start(path, hindrance)),
     )
+    if problem:
+        render.warn(problem)
+        raise typer.Exit(1)
     if refused:
         raise typer.Exit(3)
+
+
+def _keep(made: Plan, *places: Path | None) -> str:
+    """Write it down; empty, or why it could not be. It is shown all the same: looking needs no room on a disk."""
+    try:
+        for place in places:
+            if place is not None:
+                made.write(place)
+    except StorageError as error:
+        return f"{error.message}: the plan is shown and not kept, so it cannot be started. {error.hint}".strip()
+    return ""
 
 
 def how_to_start(path: Path, hindrance: Refused | None) -> str:

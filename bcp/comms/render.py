@@ -17,6 +17,8 @@ from bcp.pages.status import entry_body
 
 _plain = Sandbox(autoescape=False, trim_blocks=True, lstrip_blocks=True)
 _html = Sandbox(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+MARKS = {"en": "EXERCISE", "de": "ÜBUNG"}
+"""How a text of an exercise begins and ends. Another language says it in English."""
 MAX_SMS = 1_600
 """Twilio's limit for a body; also the longest concatenated SMS that any of our channels takes."""
 
@@ -37,11 +39,12 @@ def render(
         raise _bad(template, form, used, "renders to nothing")
     if any(c in title for c in "\r\n"):
         raise _bad(template, form, used, "has a line break in its subject")
+    mark = MARKS.get(used[:2], MARKS["en"])
     if drill:
-        text, title = f"EXERCISE. {text} EXERCISE", (f"EXERCISE: {title}" if title else "")
+        text, title = f"{mark}. {text} {mark}", (f"{mark}: {title}" if title else "")
     markup = ""
     if form == "page":
-        markup = entry_body(_html.from_string(body).render(**variables), drill=drill)
+        markup = entry_body(_html.from_string(body).render(**variables), drill=drill, mark=mark)
     if form == "voice":
         text = speak(text, used)
     if form != "sms":

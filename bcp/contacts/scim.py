@@ -33,7 +33,14 @@ def scim_sheet(path: Path) -> Sheet:
     people = [(n, u) for n, u, yes in active if yes is not False]
     ids = _ids([u for _, u in people])
     by_resource = {_text(u.get("id")): ids[i] for i, (_, u) in enumerate(people) if u.get("id")}
+    seen: set[str] = set()
     for i, (number, user) in enumerate(people):
+        name = _text(user.get("userName")).casefold()  # it is case-insensitive: RFC 7643 section 4.1.1
+        if name and name in seen:
+            wrong = f"the userName {_text(user.get('userName'))!r} stands here twice"
+            sheet.rows.append(Row(number, {}, wrong, "It is one person, whatever the capitals: give it once."))
+            continue
+        seen.add(name)
         if _is_active(user) is None:
             wrong = f"user {_text(user.get('userName'))!r}: 'active' is {user.get('active')!r}, neither true nor false"
             sheet.rows.append(Row(number, {}, wrong, "Correct the export."))
@@ -52,10 +59,12 @@ def _parsed(path: Path) -> Any:
 def _missing(path: Path, data: Any, here: int) -> list[Problem]:
     """The file is one page of a longer list."""
     total = data.get("totalResults") if isinstance(data, Mapping) else None
-    if not isinstance(total, int) or total <= here:
+    if isinstance(total, str) and total.strip().isdecimal() and len(total) < 12:
+        total = int(total)
+    if not isinstance(total, int | float) or total <= here:
         return []
     hint = f"Fetch the other pages (startIndex={here + 1}) and put all users into one list."
-    text = f"this is one page: {here} of {total} users"
+    text = f"this is one page: {here} of {total:.0f} users"
     return [Problem(text, str(path), 1, 1, hint, "contact.incomplete")]
 
 

@@ -22,6 +22,7 @@ from bcp.kernel.errors import GateClosed, Refused
 from bcp.plan.build import base_scope
 from bcp.plan.model import bare
 from bcp.playbook.load import Loaded, loads
+from bcp.wiring import App
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _read(ground: Ground, run: str) -> tuple[str, bool, str, tuple[Consequence, 
     with still():
         view = runs.view(name, effects=False)
         _must_go_on(view)
-        return view.id, view.live, began(view.plan), _moves(ground, view)
+        return view.id, view.live, began(view.plan), moves_of(ground.app, view)
 
 
 def _touched_mail(view: RunView) -> bool:
@@ -166,15 +167,14 @@ def _must_go_on(view: RunView) -> None:
         raise Refused(f"run {view.id} is over ({view.state.status})", rule="run-over", hint=hint)
 
 
-def _moves(ground: Ground, view: RunView) -> tuple[Consequence, list[str], int] | None:
-    """What ending this run does to mail, and whom that needs; as the run's own process sees it."""
+def moves_of(app: App, view: RunView) -> tuple[Consequence, list[str], int] | None:
+    """What ending this run does to mail, and whom that needs; as the run's own process sees it. ``None``: nothing."""
     plan, actions = bare(view.plan), registry.actions()
     loaded = loads(plan.playbook_text, plan.playbook_file)
     steps = [s for s in loaded.steps if s.step.uses in actions and actions[s.step.uses].moves_mx]
     moved = moved_by(steps, view.state)
     if not moved:
         return None
-    app = ground.app
     request = request_of_plan(app, plan, loaded)
     scope = {**base_scope(request), "steps": _outputs(view)}
     towards = undo_towards(steps, actions, scope)

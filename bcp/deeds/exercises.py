@@ -161,7 +161,7 @@ def _incidents(app: App) -> list[Incident]:
     path = app.configuration.state / "incidents.db"
     if not path.exists():
         return []
-    with opened(path, app.clock) as book:
+    with opened(path, app.clock, to_read=True) as book:
         return book.incidents(limit=1000)
 
 
@@ -169,7 +169,7 @@ def _happening(app: App, name: str) -> Happening | None:
     path = app.configuration.state / "incidents.db"
     if not path.exists():
         return None
-    with opened(path, app.clock) as book:
+    with opened(path, app.clock, to_read=True) as book:
         try:
             incident = book.incident(name)
         except Missing:

@@ -89,6 +89,17 @@ class PlanRequest:
 async def make(ground: Ground, who: Who, wanted: PlanRequest) -> Plan:
     """Plan a playbook, and keep the plan. Reads the facts; writes nothing but the plan.
 
+    Raises what ``propose`` raises, and:
+        StorageError: it cannot be kept.
+    """
+    made = await propose(ground, who, wanted)
+    made.write(plan_path(ground.app, made.id))
+    return made
+
+
+async def propose(ground: Ground, who: Who, wanted: PlanRequest) -> Plan:
+    """Plan a playbook. Reads the facts; writes nothing.
+
     Raises:
         Refused: ``not-allowed``.
         Missing: ``no-such-playbook``.
@@ -106,9 +117,7 @@ async def make(ground: Ground, who: Who, wanted: PlanRequest) -> Plan:
         parent=wanted.parent,
         since=wanted.since,
     )
-    made = await make_plan(app, request)
-    made.write(plan_path(app, made.id))
-    return made
+    return await make_plan(app, request)
 
 
 def in_the_way(app: App, made: Plan) -> Refused | None:

@@ -12,6 +12,7 @@ from bcp.engine.gate import Answer
 from bcp.incident.codes import MAX_WRONG, codes_in, link_holds, link_nonce, sealed
 from bcp.kernel.errors import Missing, Refused
 from bcp.kernel.ids import new_id
+from bcp.kernel.text import sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def question(book: Book, name: str) -> Question:
 
 def close(book: Book, asked: Question, result: str, *, rule: str = "") -> None:
     """It is answered, or nobody may answer any more. ``rule``: why, as a code; ``result``: for people."""
+    result = sound(result)
     with book:
         if book.close_question(asked.id, result):
             book.note(
@@ -111,7 +113,8 @@ def claim(
 
 
 def settle(book: Book, asked: Question, person: str, channel: str, cycle: int, state: str, receipt: str) -> None:
-    """After it left, or did not."""
+    """After it left, or did not. A receipt is a vendor's word: it may be no text that can be written."""
+    receipt = sound(receipt)
     with book:
         book.settle_asked(asked.id, person, channel, cycle, state, receipt)
         book.note(

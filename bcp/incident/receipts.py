@@ -4,6 +4,7 @@ They come late, twice and in any order."""
 from __future__ import annotations
 
 from bcp.contracts.book import Book
+from bcp.kernel.text import sound
 from bcp.store.sqlite.receipts import read_receipts
 
 __all__ = ["RANKS", "note_receipt", "read_receipts"]
@@ -22,4 +23,4 @@ def note_receipt(book: Book, mark: str, status: str, error: str = "") -> bool:
     if rank is None:
         return False
     with book:
-        return book.note_receipt(mark[:64], status, rank, error[:20])
+        return book.note_receipt(sound(mark[:64]), status, rank, sound(error[:20]))

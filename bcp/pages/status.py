@@ -60,11 +60,11 @@ def status_page(title: str, entries: Sequence[Entry], zone: str = "") -> str:
     return page("status.html", values, zone)
 
 
-def entry_body(escaped: str, *, drill: bool) -> str:
+def entry_body(escaped: str, *, drill: bool = False, mark: str = "EXERCISE") -> str:
     """The body of an entry: a paragraph for each part between empty lines of a text that was escaped when it was
-    rendered; marked in a drill."""
+    rendered; in a drill after its mark."""
     parts = [Markup(part.strip()) for part in escaped.split("\n\n") if part.strip()]  # noqa: S704
-    return page("entry.html", {"parts": parts, "drill": drill}).strip()
+    return page("entry.html", {"parts": parts, "drill": drill, "mark": mark}).strip()
 
 
 def _from_here(entries: Sequence[Entry]) -> list[list[str]]:

@@ -72,7 +72,7 @@ def real_trouble(app: App) -> str:
     """Why no drill may begin or go on now: a real incident is open, or a real run is not over. Empty: nothing."""
     path = app.configuration.state / "incidents.db"
     if path.exists():
-        with opened(path, app.clock) as book:
+        with opened(path, app.clock, to_read=True) as book:
             found = book.current(app.settings.service)
             if found is not None and found.state in OPEN:
                 return f"the incident {found.id} is open"

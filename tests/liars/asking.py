@@ -13,7 +13,8 @@ from bcp.contracts.incident import Asked, Question
 from bcp.incident import questions
 from bcp.plan.model import Plan
 from bcp.wiring.shipped import SHIPPED
-from liars.desk import AFTER_S, LOOK_S, PHONES, PLAYBOOK, Desk, Watch
+from liars import notices
+from liars.desk import AFTER_S, GATED, LOOK_S, PHONES, PLAYBOOK, Desk, Watch
 from liars.ears import Ears
 from liars.script import Part
 
@@ -25,6 +26,7 @@ SETTLED_S = 50.0
 """Three tries of five seconds, and what a vendor may ask us to wait between them: then all of it is known."""
 CODE = re.compile(r"(\d{6}) = yes")
 LONGEST_S = 3_000.0
+WEEK_S = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,11 @@ TURNOUTS = {
     "whatsapp": Turnout(("whatsapp", "ntfy")),
     "duty": Turnout(("sms", "apprise", "pagerduty"), "text"),
     "tickets": Turnout(("sms", "servicenow", "jira"), "text"),
+    "mail": Turnout(("mail", "sms", "slack"), "text"),
 }
+WITHOUT = {"ask": ("mail",), "tell": ("mail",), "gate": ("mail", "duty", "tickets"), "weekly": ("calls", "tickets"),
+           "notice": ("mail", "duty", "tickets")}  # fmt: skip
+"""Turnouts that a window adds nothing with: no question goes by e-mail, and what is said by voice is no message."""
 
 
 @dataclass(slots=True)
@@ -62,6 +68,16 @@ class Game:
     told: int = 0
     heard: bool = False
     """The answer came through while the list lied."""
+    said: list[tuple[str, str, str]] = field(default_factory=list)
+    """What our side believes became of each message that asks nothing: channel, address, state."""
+    first: list[str] = field(default_factory=list)
+    """Of these, the states while the vendor lied."""
+    reminded: list[tuple[int, int]] = field(default_factory=list)
+    """Of each reminder of an exercise: sent and failed, as the record has it."""
+    steps: dict[str, str] = field(default_factory=dict)
+    """Of the run of the gate: how each step ended."""
+    after: list[tuple[str, str, str]] = field(default_factory=list)
+    """What vendors took once the gate was open."""
 
     def kinds(self, kind: str) -> list[Any]:
         """Data of all events of this kind."""
@@ -77,9 +93,11 @@ async def play(desk: Desk, name: str, part: Part | None, lie: Any) -> Game:
     desk.loop.set_exception_handler(lambda loop, context: game.faults.append(f"loop: {context}"))
     window = part.window if part is not None else "ask"
     try:
-        async with asyncio.timeout(LONGEST_S), desk.open(TURNOUTS[name].channels) as watch:
-            one = _Play(desk, watch, game, name)
-            await {"ask": one.ask, "hear": one.hear, "tell": one.tell}[window]()
+        asks = window not in {"weekly", "notice"}
+        opened = desk.open(TURNOUTS[name].channels, runs=window == "gate", asks=asks)
+        async with asyncio.timeout(LONGEST_S if asks else WEEK_S), opened as watch:
+            one = _Play(desk, watch, game, name, lie)
+            await one.window(window)
             game.asked = await watch.core.do(lambda b: questions.asked_of(b, one.question.id)) if one.question else []
             game.other = await watch.core.do(lambda b: questions.asked_of(b, one.second.id)) if one.second else []
             game.events = await watch.core.do(lambda b: b.events())
@@ -91,16 +109,25 @@ async def play(desk: Desk, name: str, part: Part | None, lie: Any) -> Game:
     finally:
         desk.script.window = ""
         logging.getLogger().removeHandler(ears)
-    game.taken = [(t.point, t.to, t.text) for t in desk.web.taken]
+    taken = desk.taken()
+    game.taken = taken[: len(taken) - len(game.after)]
     game.told = desk.script.told
     return game
 
 
 class _Play:
-    def __init__(self, desk: Desk, watch: Watch, game: Game, name: str) -> None:
-        self.desk, self.watch, self.game, self.turnout = desk, watch, game, TURNOUTS[name]
+    def __init__(self, desk: Desk, watch: Watch, game: Game, name: str, lie: Any) -> None:
+        self.desk, self.watch, self.game, self.turnout, self.lie = desk, watch, game, TURNOUTS[name], lie
         self.question: Question | None = None
         self.second: Question | None = None
+
+    async def window(self, name: str) -> None:
+        """What is played while the vendor lies."""
+        apart = {"weekly": notices.weekly, "notice": notices.notice, "press": notices.press, "reply": notices.reply}
+        if name in apart:
+            await apart[name](self)
+        else:
+            await {"ask": self.ask, "hear": self.hear, "tell": self.tell, "gate": self.gate}[name]()
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
@@ -112,7 +139,7 @@ class _Play:
         self.question = await self._question(incident, "plan-1", [["alice"], ["bob"]])
         self.second = await self._question(incident, "plan-2", [["carol"]])
         core.asking.set()
-        await self._wait(SETTLED_S)
+        await self.wait(SETTLED_S)
         for question in (self.question, self.second):
             rows = await core.do(lambda b, q=question: questions.asked_of(b, q.id))
             if open_ := [f"{a.person} by {a.channel}" for a in rows if a.state == "claimed"]:
@@ -123,10 +150,35 @@ class _Play:
             ways = {a.channel for a in rows}
             if missing := set(self.turnout.channels) - ways:
                 self.game.wrong.append(f"after {SETTLED_S:g} s nobody was asked by {sorted(missing)}")
-        await self._wait(AFTER_S + SETTLED_S + LOOK_S)
+        await self.wait(AFTER_S + SETTLED_S + LOOK_S)
         script.window = ""
         await self._yes("bob")
-        await self._ends("bob")
+        await self.ends("bob")
+
+    # -- a run that waits ------------------------------------------------------------------------------------------
+
+    async def gate(self) -> None:
+        """A run waits for a yes: those on call are asked by vendors that lie, Bob says yes, and people are told."""
+        watch, script = self.watch, self.desk.script
+        incident = await self._incident()
+        script.window = "gate"
+        watch.conductor.propose(incident, watch.app.playbooks.load(GATED))
+        await self.wait(2 * SETTLED_S + AFTER_S)
+        open_ = await watch.core.do(questions.open_questions)
+        if len(open_) != 1:
+            self.game.wrong.append(f"{len(open_)} questions are open while a run waits for one yes")
+            return
+        self.question, asked = open_[0], self.desk.taken()
+        script.window = ""
+        await self._yes("bob")
+        await self.wait(SETTLED_S + 4 * LOOK_S)
+        runs = watch.app.running.runs
+        view = runs.view(self.question.run)
+        self.game.after = self.desk.taken()[len(asked) :]
+        self.game.steps = {s.id: str(s.status) for s in view.state.steps.values()} | {"run": view.status()}
+        closed = await watch.core.do(lambda b: questions.question(b, self.question.id))
+        if closed.state == "open" or "approved by bob" not in closed.result:
+            self.game.wrong.append(f"after an honest yes of bob the question is {closed.state}: {closed.result!r}")
 
     # -- hearing -----------------------------------------------------------------------------------------------------
 
@@ -135,19 +187,19 @@ class _Play:
         script = self.desk.script
         self.question = await self._question(await self._incident(), "plan-1", [["alice"], ["bob"]])
         self.watch.core.asking.set()
-        await self._wait(2 * LOOK_S)
+        await self.wait(2 * LOOK_S)
         code = self._code("alice")
         self.desk.web.text(PHONES["alice"], "what is this about?")
         self.desk.web.text("+12025550199", f"{code} = yes")  # a stranger who read it over her shoulder
         script.window = "hear"
-        await self._wait(LIED_S)
-        if self.watch.starter.begun or await self._answers():
+        await self.wait(LIED_S)
+        if self.watch.starter.begun or await self.answers():
             self.game.wrong.append("a lie became a yes")
         self.desk.web.text(PHONES["alice"], code)
-        await self._wait(LIED_S)
-        self.game.heard = bool(await self._answers())
+        await self.wait(LIED_S)
+        self.game.heard = bool(await self.answers())
         script.window = ""
-        await self._ends("alice")
+        await self.ends("alice")
 
     # -- telling -----------------------------------------------------------------------------------------------------
 
@@ -158,22 +210,27 @@ class _Play:
         incident = await core.do(lambda b: b.incident(name))
         script.window = "tell"
         self.watch.speaker.tell(incident, "the run failed")
-        await self._wait(SETTLED_S + 2 * LOOK_S)
+        await self.wait(SETTLED_S + 2 * LOOK_S)
         script.window = ""
         events = await core.do(lambda b: b.events())
         if not [e for e in events if e.kind == "told"]:
             self.game.wrong.append(f"after {SETTLED_S:g} s there is no word of whom it reached")
         self.watch.speaker.tell(incident, "it works again")
-        await self._wait(SETTLED_S)
+        await self.wait(SETTLED_S)
 
     # -- people ------------------------------------------------------------------------------------------------------
 
-    async def _wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> None:
         await self.desk.clock.sleep(seconds)
 
     async def _incident(self) -> str:
         made, _ = await self.watch.core.do(lambda b: b.open(SERVICE, "mail is down", "ask", "watch"))
         return str(made.id)
+
+    async def question_for(self, groups: list[list[str]]) -> Question:
+        """A question of an incident of its own."""
+        self.question = await self._question(await self._incident(), "plan-1", groups)
+        return self.question
 
     async def _question(self, incident: str, plan: str, groups: list[list[str]]) -> Question:
         app, now = self.watch.app, self.desk.clock.now()
@@ -205,15 +262,15 @@ class _Play:
         elif self.question is not None:
             await self.watch.hearer.answer(self.question, person, yes=True, how="console")
 
-    async def _answers(self) -> int:
+    async def answers(self) -> int:
         asked = self.question
         return len(await self.watch.core.do(lambda b: questions.answers_of(b, asked))) if asked is not None else 0
 
-    async def _ends(self, person: str) -> None:
+    async def ends(self, person: str) -> None:
         """The question ends approved, once, by this person; whoever answers after that is told that it is over."""
         asked = self.question
         assert asked is not None
-        await self._wait(4 * LOOK_S)
+        await self.wait(4 * LOOK_S)
         closed = await self.watch.core.do(lambda b: questions.question(b, asked.id))
         if closed.state == "open" or person not in closed.result or "not approved" in closed.result:
             self.game.wrong.append(f"after an honest yes of {person} the question is {closed.state}: {closed.result!r}")

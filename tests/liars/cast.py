@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from liars.lies_dns import DNS, UPDATE
@@ -59,3 +59,12 @@ def sampled(parts: Iterable[Part], count: int, seed: int) -> list[Part]:
             if pile and len(out) < count:
                 out.append(pile.pop(0))
     return out
+
+
+def slice_of(parts: Sequence[Part], slice_: str) -> list[Part]:
+    """``3/8``: the third of eight slices, every eighth part from the third on; empty: all of them."""
+    if not slice_:
+        return list(parts)
+    number, _, count = slice_.partition("/")
+    assert number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count), f"{slice_!r} is no slice like 3/8"
+    return list(parts[int(number) - 1 :: int(count)])

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
+import logging
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -20,13 +22,20 @@ from unittest.mock import patch
 import httpx
 import yaml
 
+from bcp.engine import runner
+from bcp.engine.approvals import JournalApprovals
 from bcp.kernel.files import write_atomic
+from bcp.kernel.log import CHATTY
+from bcp.lab.net import free_port
 from bcp.playbook.load import Loaded
+from bcp.ready.weekly import DAYS
 from bcp.server.core import Core, kept
 from bcp.server.ground import ground_of
 from bcp.server.parts import ask as asking
 from bcp.server.parts.ask import Asker
+from bcp.server.parts.conduct import Conductor
 from bcp.server.parts.hear import Hearer
+from bcp.server.parts.perform import Deeds
 from bcp.server.parts.say import Speaker
 from bcp.settings import Configuration, load
 from bcp.store.memory.state import MemoryState
@@ -34,6 +43,7 @@ from bcp.store.sqlite.writer import Writer
 from bcp.testing.vendor import Answer, Asked
 from bcp.wiring import App, make_app
 from bcp.wiring.shipped import SHIPPED
+from liars.mail import MailFake
 from liars.script import Script
 from liars.virtual import LoopClock, VirtualLoop
 from liars.web import Taken, Web
@@ -41,13 +51,29 @@ from liars.web import Taken, Web
 START = 1_800_000_000.0
 NUMBER = "+15005550006"
 """Ours, to which people text."""
+SUBMISSION = "127.0.25.9"
+"""Where e-mail is handed over."""
 PHONES = {"alice": "+12025550101", "bob": "+12025550102", "carol": "+12025550103"}
 TIMEOUT_S = 5.0
+MAILS = {p: f"{p}@home.example" for p in PHONES}
+SLACK = {p: f"U0{p.upper()}1" for p in PHONES}
+"""Who they are where buttons are pressed."""
 AFTER_S = 60.0
 """When nobody has answered for so long, the next group is asked."""
 LOOK_S = 5.0
 """How often the asker and the hearer look."""
 PLAYBOOK = "exchange-inbound-outage"
+GATED = "tell-after-a-yes"
+"""A playbook of our own whose run waits for a yes, and then tells people."""
+GATED_TEXT = f"""\
+version: 1
+name: {GATED}
+title: Tell people, when somebody says yes
+covers: [A]
+activation:
+  - {{id: approve, uses: approval, with: {{from: [group:oncall], min: 1, timeout: 30m}}}}
+  - {{id: tell, uses: notify, needs: [approve], with: {{audience: oncall, template: access-down, channels: [sms]}}}}
+"""
 
 
 class Vendors(Web):
@@ -59,6 +85,7 @@ class Vendors(Web):
         routes: list[tuple[bool, str, Callable[[Asked], Answer]]] = [
             (path.endswith("/Messages.json") and not post and ours, "twilio.inbound", self._inbound),
             (path == "/v2/enqueue", "pagerduty.send", self._alarm),
+            (path == "/hooks/answer", "slack.answer", lambda a: Answer(200, b"ok")),
             (path.startswith("/api/now/") and asked.method == "GET", "servicenow.find", self._found),
             (path.startswith("/api/now/"), "servicenow.write.send", self._record),
             (path.endswith("/search/jql"), "jira.find", lambda a: Answer(200, {"issues": self.rows.get("issues", [])})),
@@ -118,6 +145,17 @@ class Starter:
         """Nobody waits."""
 
 
+class _Core(Core):
+    """Runs of its own keep what they write where the game does."""
+
+    def run_app(self) -> App:
+        made = make_app(self.app.configuration, self.clock, seen=self.seen)
+        vars(made.running)["room"] = self.app.running.room
+        vars(made.world)["pack"] = self.app.world.pack
+        made.people._directory = self.app.people.directory
+        return made
+
+
 @dataclass
 class Watch:
     """One daemon's parts for one game."""
@@ -127,6 +165,7 @@ class Watch:
     hearer: Hearer
     speaker: Speaker
     starter: Starter
+    conductor: Conductor
 
     @property
     def app(self) -> App:
@@ -150,25 +189,44 @@ class Desk:
 
     async def start(self) -> None:
         """Vendors listen; the configuration is read."""
+        for name in CHATTY:  # as every command has it
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.clock = LoopClock(self.loop, START)
         self.web = Vendors(self.script, self.clock.now)
         await self.web.start()
+        self.submission, self.mail_port = MailFake("mail", self.script), free_port(SUBMISSION)
+        await self.submission.start(SUBMISSION, self.mail_port)
         trusting = functools.cache(httpx._config.create_ssl_context)
         self._machine.enter_context(patch("httpx._transports.default.create_ssl_context", trusting))
         self._machine.enter_context(patch("os.fsync", lambda _: None))
         self._machine.enter_context(patch.object(asking, "POLL_S", LOOK_S))
+        self._machine.enter_context(patch.object(runner, "POLL_S", 600.0))  # what is told to a run wakes it
+        defaults: Any = JournalApprovals.__init__.__kwdefaults__
+        self._machine.enter_context(patch.dict(defaults, {"poll_s": LOOK_S}))
         self.configuration = self._configuration()
         self._shared: App | None = None
 
     async def stop(self) -> None:
         """Everything."""
         self._machine.close()
+        await self.submission.stop()
         await self.web.stop()
 
+    def taken(self) -> list[tuple[str, str, str]]:
+        """What vendors and the mail host took in this game: where, for whom, which text."""
+        mails = [("mail", to, body.decode("latin-1")) for to, body in self.submission.taken]
+        return [(t.point, t.to, t.text) for t in self.web.taken] + mails
+
     @asynccontextmanager
-    async def open(self, channels: tuple[str, ...]) -> AsyncIterator[Watch]:
-        """The parts of a daemon whose questions go out by these channels; their loops run until the end."""
+    async def open(self, channels: tuple[str, ...], *, runs: bool = False, asks: bool = True) -> AsyncIterator[Watch]:
+        """The parts of a daemon whose questions go out by these channels; their loops run until the end.
+
+        ``runs``: what is approved is run for real; else it is only counted. ``asks``: nobody asks and hears otherwise,
+        so that a game of a week is not a hundred thousand looks for a question.
+        """
         self.web.begin()
+        self.submission.taken.clear()
+        self.submission.cut()
         game = self.folder / f"g{next(self._games)}"
         game.mkdir()
         app = make_app(self._asking_by(channels, game), self.clock)
@@ -179,15 +237,17 @@ class Desk:
         writer = Writer(game / "incidents.db", self.clock)
         await writer.do(lambda b: None)
         writer._thread.submit(writer._book.db.execute, "pragma synchronous = off").result()
-        core = Core(app, writer, b"k" * 32)
+        core = _Core(app, writer, b"k" * 32)
         speaker, starter = Speaker(core), Starter(app)
-        asker = Asker(core, speaker, starter)
-        hearer = Hearer(core, lambda: ground_of(core, starter))
+        conductor = Conductor(core, speaker, Deeds(core))
+        asker = Asker(core, speaker, conductor if runs else starter)
+        hearer = Hearer(core, lambda: ground_of(core, conductor if runs else starter))
         try:
             async with asyncio.TaskGroup() as group:
                 core.begins(group)
-                loops = [group.create_task(kept(n, w)) for n, w in (("ask", asker.run), ("hear", hearer.run))]
-                yield Watch(core, asker, hearer, speaker, starter)
+                both = (("ask", asker.run), ("hear", hearer.run)) if asks else ()
+                loops = [group.create_task(kept(n, w)) for n, w in both]
+                yield Watch(core, asker, hearer, speaker, starter, conductor)
                 for task in loops:
                     task.cancel()
                 for task in group._tasks:
@@ -200,9 +260,18 @@ class Desk:
 
     def _asking_by(self, channels: tuple[str, ...], game: Path) -> Configuration:
         given = self.configuration
-        ask = given.settings.serve.ask.model_copy(update={"channels": list(channels)})
+        askers = [c for c in channels if c != "mail"]
+        ask = given.settings.serve.ask.model_copy(update={"channels": askers})
         serve = given.settings.serve.model_copy(update={"ask": ask})
-        return replace(given, settings=given.settings.model_copy(update={"state": game, "serve": serve}))
+        weekly = {"owner": list(PHONES), "channels": list(channels), **self._hour()}
+        readiness = given.settings.readiness.model_copy(update=weekly)
+        changed = {"state": game, "serve": serve, "readiness": readiness}
+        return replace(given, settings=given.settings.model_copy(update=changed))
+
+    def _hour(self) -> dict[str, str]:
+        """The weekly message was due a moment ago."""
+        now = datetime.fromtimestamp(self.clock.now(), UTC)
+        return {"day": DAYS[now.weekday()], "hour": f"{now:%H:%M}"}
 
     def _configuration(self) -> Configuration:
         folder = self.folder / "house"
@@ -211,10 +280,13 @@ class Desk:
             "key": "k" * 32, "apprise": f"json://127.0.0.1:{self.web.port}/apprise?rto=0.3&cto=0.3",
         }.items():  # fmt: skip
             write_atomic(folder / "secrets" / name, value)
-        rows = [f"{p},{p.title()},{p}@home.example,{n},,en,oncall," for p, n in PHONES.items()]
+        rows = [f"{p},{p.title()},{MAILS[p]},{n},{SLACK[p]},en,oncall," for p, n in PHONES.items()]
         write_atomic(folder / "contacts.csv", "id,name,email,phone,slack,language,groups,logins\n" + "\n".join(rows))
-        path = folder / "bcp.yaml"
-        write_atomic(path, yaml.safe_dump({**CONFIG, "channels": channels_at(self.web.url)}))
+        write_atomic(folder / "playbooks" / f"{GATED}.yaml", GATED_TEXT)
+        path, mail = folder / "bcp.yaml", {"host": SUBMISSION, "port": self.mail_port, "from": "bcp@corp.test"}
+        channels = {**channels_at(self.web.url), "mail": {"kind": "email", "timeout": f"{TIMEOUT_S:g}s", **mail}}
+        channels["mail"]["avoid_domains"] = ["corp.test"]
+        write_atomic(path, yaml.safe_dump({**CONFIG, "channels": channels}))
         return load(path)
 
 
@@ -249,7 +321,7 @@ CONFIG: Mapping[str, Any] = {
     "version": 1,
     "organisation": {"name": "Lab Corp", "hotline": "+12025550100"},
     "state": "state",
-    "playbooks": [str(SHIPPED)],
+    "playbooks": [str(SHIPPED), "playbooks"],
     "contacts": {"file": "contacts.csv"},
     "audiences": {"oncall": {"groups": ["oncall"]}},
     "domains": [{"name": "corp.test", "primary": [{"host": "mx.corp.test", "preference": 0}]}],

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from bcp.contracts.incident import Asked
 from liars.asking import TURNOUTS, Game
-from liars.desk import PHONES
+from liars.desk import MAILS, PHONES
 
 POINTS: Mapping[str, str] = {
     "sms": "twilio.send", "whatsapp": "twilio.send", "voice": "twilio.call", "slack": "slack.post",
     "teams": "teams.post", "ntfy": "ntfy.post", "apprise": "apprise.post", "pagerduty": "pagerduty.send",
-    "servicenow": "servicenow.write.send", "jira": "jira.write.send",
+    "servicenow": "servicenow.write.send", "jira": "jira.write.send", "mail": "mail",
 }  # fmt: skip
 """Where what each channel hands over arrives."""
-PERSONAL = frozenset({"sms", "whatsapp", "voice"})
+PERSONAL = frozenset({"sms", "whatsapp", "voice", "mail"})
 BELIEVING = frozenset({"apprise"})
 """Its library says yes to whatever is 2xx, and shows no more. The docs say so."""
 QUIET = ("rows, ", "no rows", "empty pages", "done, every value empty")
@@ -32,6 +32,13 @@ def wrong(game: Game, name: str) -> list[str]:
     window = game.part.window if game.part is not None else "ask"
     if window == "tell":
         return [*out, *_told(game, name)]
+    if window in {"weekly", "notice"}:
+        return [*out, *_said(game), *(_weekly(game, name) if window == "weekly" else _notice(game, name))]
+    if window == "gate":
+        return [*out, *_rows(game), *_gate(game)]
+    if window in {"press", "reply"}:
+        answered = game.kinds("answered")
+        return [*out, *([] if len(answered) == 1 else [f"{len(answered)} answers are on record, and one was given"])]
     out += [*_rows(game), *_once(game)]
     if window == "ask":
         out += _loud(game)
@@ -63,7 +70,7 @@ def _rows(game: Game) -> Iterator[str]:
     held = Counter((point, to if to in PHONES.values() else "") for point, to, _ in game.taken)
     by: dict[tuple[str, str], Counter[str]] = {}
     for row in rows:
-        to = PHONES[row.person] if row.channel in PERSONAL else ""
+        to = PHONES.get(row.person, "") if row.channel in PERSONAL else ""
         by.setdefault((row.channel, to), Counter())[row.state] += 1
     for (channel, to), states in by.items():
         there = held[POINTS[channel], to]
@@ -123,3 +130,68 @@ def _told(game: Game, name: str) -> Iterator[str]:
         yield f"{told[0]['sent'] + told[1]['sent']} are said to be told, and vendors took {len(game.taken)}"
     if not told[0]["sent"] and not game.kinds("nobody_told"):
         yield "nobody was told, and nobody says so"
+
+
+# -- what asks nothing -----------------------------------------------------------------------------------------------
+
+
+def _said(game: Game) -> Iterator[str]:
+    """What our side believes of messages against what vendors hold."""
+    if game.part is not None and (game.part.point, game.part.kind) in YES:
+        return
+    held = Counter((point, to if to in _EVERYBODY else "") for point, to, _ in game.taken)
+    by: dict[tuple[str, str], Counter[str]] = {}
+    for channel, address, state in game.said:
+        by.setdefault((channel, address if channel in PERSONAL else ""), Counter())[state] += 1
+    for (channel, to), states in by.items():
+        there, sent, doubt = held[POINTS[channel], to], states["sent"], states["doubt"]
+        if there < sent and channel not in BELIEVING:
+            yield f"{channel} {to}: {sent} said to be sent, {there} taken"
+        if there > sent + doubt:
+            yield f"{channel} {to}: {there} taken, {sent} sent and {doubt} in doubt"
+
+
+_EVERYBODY = frozenset({*PHONES.values(), *MAILS.values()})
+
+
+def _silent(game: Game) -> Iterator[str]:
+    """That nobody was told is said."""
+    if "sent" not in game.first and not game.kinds("nobody_told"):
+        yield "nobody was told, and nobody says so"
+    if game.part is None and game.kinds("nobody_told"):
+        yield "it is said that nobody was told, and everybody was"
+
+
+def _weekly(game: Game, name: str) -> Iterator[str]:
+    """Everybody has it once: what was provably not taken is sent when the vendor is honest again."""
+    ways = Counter((c, a) for c, a, state in game.said if state != "failed")
+    wanted = {(c, a) for c, a, _ in game.said}
+    if (whole := sum(3 if w in PERSONAL else 1 for w in TURNOUTS[name].channels)) != len(wanted):
+        yield f"{whole} addresses were to be told, and {len(wanted)} were tried"
+    for way in sorted(wanted):
+        if ways[way] != 1:
+            yield f"{way} has had the weekly message {ways[way]} times"
+    yield from _silent(game)
+
+
+def _notice(game: Game, name: str) -> Iterator[str]:
+    """Both reminders are on record as they went."""
+    people = sum(3 for w in TURNOUTS[name].channels if w in PERSONAL)
+    if [sent + failed for sent, failed in game.reminded] != [people, people]:
+        yield f"{people} were to be told, and the record counts {game.reminded}"
+    elif game.reminded[1][1]:
+        yield f"once the vendor was honest again, {game.reminded[1][1]} were not told"
+    elif game.reminded[0][0] != game.first.count("sent"):
+        yield f"the record counts {game.reminded[0][0]}, and {game.first.count('sent')} were told"
+    yield from _silent(game)
+
+
+def _gate(game: Game) -> Iterator[str]:
+    """One yes, and the run goes on to its end, and tells people once."""
+    if len(game.kinds("answered")) != 1:
+        yield f"{len(game.kinds('answered'))} answers are on record, and one was given"
+    if game.steps.get("approve") != "ok" or game.steps.get("run") not in {"done", "holding"}:
+        yield f"after an honest yes the run is {game.steps}"
+    reached = Counter(to for point, to, _ in game.after if point == "twilio.send")
+    if reached != Counter(PHONES.values()):
+        yield f"after an honest yes the run told {dict(reached)}"

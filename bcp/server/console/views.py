@@ -19,7 +19,7 @@ from bcp.incident.wording import event_title, event_tone, event_words
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.playbook.load import loads
 from bcp.server.console.page import Site
-from bcp.server.parts.matter import BUTTONS
+from bcp.server.parts.matter import labels_of
 from bcp.server.signin.accounts import Session
 
 
@@ -46,7 +46,7 @@ async def question_view(site: Site, session: Session | None, q: Question, person
         why = f"It asks {', '.join(sorted(q.people))}."
     elif any(a["by"] == who for a in given):
         why = "You have answered."
-    yes, no = BUTTONS[matter.asks if matter else "start"]
+    yes, no = labels_of(matter.asks if matter else "start")
     return {
         "id": q.id,
         "state": q.state,

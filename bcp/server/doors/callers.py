@@ -20,6 +20,7 @@ from bcp.kernel.errors import BcpError, Invalid, Missing, Refused, StorageError
 from bcp.kernel.log import logger
 from bcp.server.daemon import Daemon
 from bcp.server.doors.body import read_or_refuse
+from bcp.server.parts.spoken import does_not_count
 from bcp.store.files.inbox import add_answer
 from bcp.store.files.optouts import note_optout, word_of
 
@@ -130,11 +131,12 @@ class Callers:
         key = self.daemon.key
         if yes is None:
             return "Nothing was answered."
+        person = ""
         try:
             asked, person = await self.daemon.writer.do(lambda b: questions.by_link(b, link, key))
             words = await self.daemon.hearer.answer(asked, person, yes=yes, how="call")
         except BcpError as error:
-            return error.message
+            return does_not_count(self.daemon.app, error, person)
         return words.partition(",")[0]
 
     async def _pressed(self, name: str, sender: str, value: str) -> str:
@@ -152,4 +154,5 @@ class Callers:
             LOG.error("a button could not be taken: %s", error.message)
             return "It could not be written down; press again."
         except (Refused, Invalid) as error:
-            return f"{error.message}. {error.hint}"
+            said = does_not_count(self.daemon.app, error, person)
+            return f"{error.message}. {error.hint}" if said == error.message else said

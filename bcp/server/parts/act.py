@@ -11,6 +11,7 @@ from bcp.engine.left import kept_domains
 from bcp.incident.model import Event, Incident
 from bcp.kernel.clock import local_text
 from bcp.kernel.errors import Invalid
+from bcp.pages.words.said import reason, said
 from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
 from bcp.server.parts.books import AUTOMATIC
@@ -98,7 +99,7 @@ class Actor:
         mode, loaded = current.mode, self.app.playbooks.load(name)
         if mode == "notify":
             await self._propose(current, name, mode, found)
-            self.speaker.tell(current, f"proposed: {name}; start it with bcp run {name}")
+            self.speaker.tell(current, said("ask.notice.proposed", name=name))
             return
         if mode == "auto":
             why = self._not_by_itself(loaded, found)
@@ -108,7 +109,7 @@ class Actor:
                 await self._once(
                     current,
                     "waits",
-                    f"{name} starts by itself at {at}, or now with: bcp run {name}",
+                    said("ask.notice.waits", name=name, at=at),
                     tell=True,
                 )
                 return
@@ -125,7 +126,8 @@ class Actor:
                 covers = set(self.app.playbooks.load(wish).book.covers)
             except Invalid as error:
                 covers = set()
-                await self._once(current, "wish_refused", error.message, tell=True)
+                refused = said("ask.notice.wish", name=wish, why=reason(error.message, error.rule))
+                await self._once(current, "wish_refused", refused, tell=True)
             if covers & set(found.classes):
                 return wish
             await self._once(current, "wish_refused", f"{wish} is not for class {', '.join(found.classes) or '?'}")
@@ -134,7 +136,7 @@ class Actor:
             await self._once(
                 current,
                 "no_playbook",
-                f"no playbook fits class {', '.join(found.classes) or '?'}: {found.why}",
+                said("ask.notice.no-playbook", letters=", ".join(found.classes) or "?", why=reason(found.why)),
                 tell=True,
             )
         return name

@@ -23,9 +23,10 @@ from bcp.kernel.log import logger
 from bcp.plan.model import read_plan
 from bcp.playbook.load import loads
 from bcp.server.core import Core
-from bcp.server.parts.books import groups_of
+from bcp.server.parts.books import turns_of
 from bcp.server.parts.matter import Matter, choices_of, matter_of
 from bcp.server.parts.ports import Speaks, Starts
+from bcp.server.parts.spoken import asked_in, catalogue, ended, language_of
 
 LOG = logger(__name__)
 POLL_S = 0.3
@@ -58,6 +59,8 @@ class Asker:
         """Approved plans whose run has not begun yet, by question."""
         self._taking: dict[tuple[str, int, int], asyncio.Task[Any]] = {}
         """Turns that are taken now: a vendor that does not answer keeps no other question waiting, and no yes."""
+        self._over: dict[tuple[str, int, int], tuple[Any, ...]] = {}
+        """Turns in which there is nothing left to do, and on what that rests: it is not read anew round by round."""
         self.unreached: set[str] = set()
         """Open questions of which nobody is known to have heard by any way."""
         self._hurried: set[str] = set()
@@ -118,7 +121,7 @@ class Asker:
         key = (view.id, step, float(gate["opened"]))
         if key in self._gates:
             return True
-        groups = self._groups(view, step, frozenset(gate["approvers"]))
+        groups = turns_of(self.core.app, view, step, frozenset(gate["approvers"]))
         incident = await self.core.do(lambda b: b.incident_of(view.id))
         if not incident and view.plan.get("initiator") == "bcp-serve":
             return False  # its incident is being written down this moment
@@ -133,18 +136,6 @@ class Asker:
         self.core.changed()
         return True
 
-    def _groups(self, view: RunView, step: str, approvers: frozenset[str]) -> list[list[str]]:
-        """Approvers in the order in which the playbook names their groups; each person once."""
-        loaded = loads(view.plan["playbook_text"])
-        known = any(s.id == step for s in loaded.steps)
-        references = groups_of(loaded, step) if known else []  # a gate of the run's own asks everybody at once
-        left, out = set(approvers), []
-        for reference in references:
-            mine = sorted(self.core.app.people.approvers([reference]) & left)
-            left -= set(mine)
-            out.append(mine)
-        return [*out, *([sorted(left)] if left else [])]
-
     # -- one question --------------------------------------------------------------------------------------------
 
     async def _tend(self, question: Question) -> None:
@@ -155,6 +146,7 @@ class Asker:
             await self.core.do(lambda b: questions.close(b, question, closed.text, rule=closed.rule))
             self.unreached.discard(question.id)
             self._hurried.discard(question.id)
+            self._over = {key: rest for key, rest in self._over.items() if key[0] != question.id}
             self.core.changed()
             if closed.rule != APPROVED:
                 self.core.spawn(self._say_closed(question, closed), "question closed")
@@ -162,14 +154,24 @@ class Asker:
         for turn in turns(question.groups, question.opened, question.deadline, self._plan, question.count):
             early = turn.cycle == 0 and question.id in self.unreached | self._hurried
             key = (question.id, turn.cycle, turn.group)
-            if (turn.at <= self.clock.now() or early) and key not in self._taking:
+            if (turn.at <= self.clock.now() or early) and key not in self._taking and not self._is_over(key):
                 self._taking[key] = self.core.spawn(self._in_turn(key, question, turn), f"ask about {question.id}")
 
     async def _in_turn(self, key: tuple[str, int, int], question: Question, turn: Turn) -> None:
+        rest = self._rest()
         try:
             await self._take(question, turn)
+            self._over[key] = rest
         finally:
             self._taking.pop(key, None)
+
+    def _rest(self) -> tuple[Any, ...]:
+        """Of what follows who is asked by what: with another configuration or other contacts a turn goes on."""
+        return self.core.app, self.core.app.people.directory
+
+    def _is_over(self, key: tuple[str, int, int]) -> bool:
+        before = self._over.get(key)
+        return before is not None and all(a is b for a, b in zip(before, self._rest(), strict=True))
 
     async def asked(self) -> None:
         """Wait until every turn that is taken now is over."""
@@ -300,11 +302,13 @@ class Asker:
         base = self.core.settings.public_url
         url = f"{base}/a/{link}" if link else ""
         reply = self.core.app.world.reply_url(channel.kind, link) if link and channel.form == "voice" else ""
-        language = person.language if person is not None else ""
+        mine = person.language if person is not None else ""
+        language = language_of(self.core, "question", channel.form, mine)
         try:
             matter = await self.matter(question)
             values = self._values(question, matter, yes=yes, no=no, link=url, keys=bool(reply))
-            choices = () if personal else choices_of(question, matter)
+            values["ask"] |= await asked_in(self.core, question, matter, language)
+            choices = () if personal else choices_of(question, matter, language)
             state, receipt = await self.speaker.send(
                 channel, address, "question", language, values, f"{question.id}/{who}/{stamp}", choices,
                 drill=matter.kind == "drill", reply_url=reply,
@@ -368,6 +372,7 @@ class Asker:
         except BcpError:  # what it was about cannot be read any more; that it is over can be said all the same
             matter = Matter(question.step.removeprefix("plan:"), question.checksum, "", "", False)
         values = self._values(question, matter, result=text)
+        answers = await self.core.do(lambda b: questions.answers_of(b, question))
         told: set[tuple[str, str]] = set()
         for one in asked:
             if (
@@ -380,9 +385,12 @@ class Asker:
             channel = self.core.app.world.channels[one.channel]
             person = self.core.app.people.directory.person(one.person)
             address = channel.address_of(person) if person is not None else channel.place()
-            language = person.language if person is not None else ""
+            mine = person.language if person is not None else ""
+            language = language_of(self.core, "question-closed", channel.form, mine)
+            w = catalogue(language)
+            said = {**values, "ask": {**values["ask"], "result": ended(closed.rule, answers, w) if w else text}}
             state, detail = await self.speaker.send(
-                channel, address, "question-closed", language, values, f"{question.id}/closed/{one.person}"
+                channel, address, "question-closed", language, said, f"{question.id}/closed/{one.person}"
             )
             if state != "sent":
                 LOG.warning("%s could not be told that a question is closed: %s", one.person, detail)

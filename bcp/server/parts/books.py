@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bcp.engine.runner import nodes_of
-from bcp.playbook.load import Loaded
+from bcp.engine.store import RunView
+from bcp.playbook.load import Loaded, loads
+from bcp.wiring import App
 
 AUTOMATIC = frozenset("BEF")
 """Classes in which a playbook may start by itself: in the others nothing is lost by asking."""
@@ -35,3 +37,16 @@ def groups_of(loaded: Loaded, step: str) -> list[str]:
     """References in the order in which a gate's playbook names them; empty when they are computed."""
     given: Any = loaded.step(step).step.with_.get("from")
     return [str(g) for g in given] if isinstance(given, list) and not any("{{" in str(g) for g in given) else []
+
+
+def turns_of(app: App, view: RunView, step: str, approvers: frozenset[str]) -> list[list[str]]:
+    """Approvers of a gate in the order in which the playbook names their groups; each person once."""
+    loaded = loads(view.plan["playbook_text"])
+    known = any(s.id == step for s in loaded.steps)
+    references = groups_of(loaded, step) if known else []  # a gate of the run's own asks everybody at once
+    left, out = set(approvers), []
+    for reference in references:
+        mine = sorted(app.people.approvers([reference]) & left)
+        left -= set(mine)
+        out.append(mine)
+    return [*out, *([sorted(left)] if left else [])]

@@ -16,6 +16,9 @@ from bcp.engine.store import RunView
 from bcp.incident.patience import PASSING, may_try_again, wait_s
 from bcp.incident.questions import ask
 from bcp.kernel.errors import BcpError, Permanent, Refused
+from bcp.pages.words import words
+from bcp.pages.words.said import Said, said, written
+from bcp.pages.words.said import reason as reason_of
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
@@ -216,10 +219,13 @@ class Conductor:
             self.propose(errand.incident, errand.loaded)  # a person may
             return True
         if not again:
-            await self._tell(errand.incident, f"{errand.name} cannot start: {error.message}")
+            await self._tell(
+                errand.incident, said("ask.notice.cannot", name=errand.name, why=reason_of(error.message, error.rule))
+            )
         elif not told:
-            text = f"{errand.name} cannot start yet, and is tried again while it is needed: {error.message}"
-            await self._tell(errand.incident, text)
+            await self._tell(
+                errand.incident, said("ask.notice.not-yet", name=errand.name, why=reason_of(error.message, error.rule))
+            )
         return not again
 
     async def _note(self, errand: Errand, kind: str, **data: Any) -> None:
@@ -248,7 +254,7 @@ class Conductor:
         if parent and status == "done":
             await self.deeds.end_parent(parent, run_id, ME, listener=self.listen)
         elif status not in {"done", "stopped", "holding"}:
-            await self._tell(incident, f"run {run_id} is {status}{f': {reason}' if reason else ''}")
+            await self._tell(incident, ended_badly(run_id, status, reason, ending.rule))
 
     async def _early_end(self, errand: Errand, run_id: str, ending: Ending) -> None:
         """An automatic run that failed before it moved anything is no reason to do nothing for the rest of the outage:
@@ -298,7 +304,9 @@ class Conductor:
         run_id = str(progress.data.get("run", ""))
         name = await self.core.do(lambda b: b.incident_of(run_id))
         if name:
-            self.speaker.tell(await self.core.do(lambda b: b.incident(name)), progress.text)
+            found = "; ".join(f"{d}: {mx}" for d, mx in list(progress.data.get("domains", {}).items())[:3])
+            text = written(progress.text, "ask.notice.reverted", domains=found)
+            self.speaker.tell(await self.core.do(lambda b: b.incident(name)), text)
 
     # -- what runs there are -------------------------------------------------------------------------------------
 
@@ -337,6 +345,15 @@ class Conductor:
             await asyncio.wait(tasks, timeout=0.5)
         for task in tasks:
             task.cancel()  # what it claimed is in doubt, as after a kill; the next daemon goes on with it
+
+
+def ended_badly(run: str, status: str, why: str, rule: str) -> Said:
+    """What the people on call are told of a run that did not do what it was for."""
+    key = f"ask.run.{status}"
+    word = said(key) if key in words().texts else status
+    if not why:
+        return said("ask.notice.run-bare", run=run, status=word)
+    return said("ask.notice.run", run=run, status=word, why=reason_of(why, rule))
 
 
 def _check(plan: Plan) -> None:

@@ -11,7 +11,10 @@ import contextlib
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+from bcp.contracts.channel import Channel
+from bcp.contracts.contact import Contact
 from bcp.contracts.exercise import DrillRecord
 from bcp.deeds.drill_calendar import Due, Planned, due, miss, note_reminded
 from bcp.deeds.exercises import exercise_of, exercises
@@ -20,9 +23,12 @@ from bcp.kernel.clock import local
 from bcp.kernel.errors import BcpError
 from bcp.kernel.files import make_private
 from bcp.kernel.log import logger
+from bcp.pages.words.said import Said, in_language, reason, said
 from bcp.rehearse.conduct import LOCK, RESUMED, real_trouble
 from bcp.server.core import Core
 from bcp.server.parts.ports import Speaks
+from bcp.server.parts.spoken import language_of
+from bcp.server.parts.untold import note_nobody
 from bcp.store.files.locks import is_locked
 
 LOG = logger(__name__)
@@ -38,6 +44,8 @@ class Drills:
         self.core, self.speaker = core, speaker
         self._play = play or play_apart
         self.playing: asyncio.Task[int] | None = None
+        self._unheard: set[tuple[str, str]] = set()
+        """What it was said of that nobody was told: once, though it is tried again."""
 
     async def run(self) -> None:
         """For ever."""
@@ -64,7 +72,7 @@ class Drills:
         for found in await asyncio.to_thread(exercises, self.core.app):
             for finding in found.record.findings:
                 if finding.urgent and not finding.reported_at and finding.state in {"proposed", "open"}:
-                    sent, _ = await self._tell(found.record, f"urgent finding: {finding.title[:200]}")
+                    sent, _ = await self._tell(found.record, said("ask.drill.urgent", title=finding.title[:200]))
                     if sent:  # else again at the next look
                         data = {"id": finding.id, "reported_at": self.core.clock.now()}
                         self.core.app.running.drills.append(found.record.id, "finding", "bcp", data)
@@ -74,13 +82,12 @@ class Drills:
         try:
             if one.act.what == "miss":
                 made = miss(self.core.app, one)
-                again = f"; the next one is {made}" if made else ""
-                await self._say(one.planned, f"was missed: {one.act.why}{again}")
+                await self._say(one.planned, _missed(one.act.why, made))
             elif one.act.what == "remind":
                 await self._remind(one)
             elif one.planned.kind in RESUMED:
                 if BEGINS not in one.planned.reminded:
-                    await self._note(one, await self._say(one.planned, "begins now"))
+                    await self._note(one, await self._say(one.planned, said("ask.drill.begins")))
             elif self.playing is None or self.playing.done():
                 self.playing = asyncio.ensure_future(self._played(one.planned.drill))
         except BcpError as error:
@@ -95,10 +102,11 @@ class Drills:
     async def _remind(self, one: Due) -> None:
         slot = one.planned.slot
         opens, closes = (local(at, slot.zone) for at in window_of(slot))
-        when = f"{opens:%Y-%m-%d %H:%M}"
+        when, until = f"{opens:%Y-%m-%d %H:%M}", f"{closes:%Y-%m-%d %H:%M}"
+        text = f"{when} ({slot.zone})"
         if slot.surprise:
-            when = f"at some time between {when} and {closes:%Y-%m-%d %H:%M}"
-        await self._note(one, await self._say(one.planned, f"{when} ({slot.zone})"))
+            text = said("ask.drill.between", at=when, until=until, zone=slot.zone)
+        await self._note(one, await self._say(one.planned, text))
 
     async def _note(self, one: Due, counted: tuple[int, int]) -> None:
         note_reminded(self.core.app, one, *counted)
@@ -116,18 +124,41 @@ class Drills:
         known = [p for p in people if p is not None]
         if not known and oncall in directory.audiences:
             known = directory.members(oncall)
-        ask = {"what": record.title, "result": text, "incident": record.id, "seen": ""}
-        values = {**self.speaker.org(), "ask": ask, "outage_class": ""}
-        counted = [0, 0]
-        for channel in self.speaker.channels():
-            for person in known if not channel.broadcast else ():
-                if address := channel.address_of(person):
-                    key = f"{record.id}/notice/{self.core.clock.now():.3f}/{person.id}"
-                    state, _ = await self.speaker.send(
-                        channel, address, "drill-notice", person.language, values, key, drill=True
-                    )
-                    counted[state != "sent"] += 1
-        return counted[0], counted[1]
+        ask = {"what": record.title, "incident": record.id, "seen": ""}
+        key = f"{record.id}/notice/{self.core.clock.now():.3f}"
+
+        async def one(channel: Channel[Any], person: Contact, address: str) -> bool:
+            language = language_of(self.core, "drill-notice", getattr(channel, "form", "sms"), person.language)
+            mine = {**ask, "result": str(in_language(text, language))}
+            values = {**self.speaker.org(), "ask": mine, "outage_class": ""}
+            state, problem = await self.speaker.send(
+                channel, address, "drill-notice", person.language, values, f"{key}/{person.id}", drill=True
+            )
+            if state != "sent":
+                LOG.warning("%s: %s could not be told by %s: %s", record.id, person.id, channel.name, problem)
+            return state == "sent"
+
+        ways = [
+            (channel, person, address)
+            for channel in self.speaker.channels()
+            if not channel.broadcast
+            for person in known
+            if (address := channel.address_of(person))
+        ]
+        done = await asyncio.gather(*(one(*way) for way in ways))
+        if True not in done and (record.id, text) not in self._unheard:
+            self._unheard.add((record.id, text))
+            await note_nobody(self.core, "", f"exercise {record.title}: {text}", len(done))
+        return done.count(True), done.count(False)
+
+
+def _missed(why: str, following: str) -> Said:
+    """That it was not begun in its window, and when the next one is."""
+    usual = said("ask.drill.why")
+    said_why = usual if why == usual else reason(why)
+    if not following:
+        return said("ask.drill.missed", why=said_why)
+    return said("ask.drill.missed-next", why=said_why, next=following)
 
 
 async def play_apart(core: Core, drill: str) -> int:

@@ -15,6 +15,7 @@ from bcp.kernel.errors import BcpError, Refused
 from bcp.kernel.hashing import digest_text
 from bcp.kernel.log import logger
 from bcp.server.core import Core
+from bcp.server.parts.spoken import does_not_count, noted
 from bcp.store.sqlite.book import Book
 
 LOG = logger(__name__)
@@ -102,7 +103,7 @@ class Hearer:
                 return questions.by_code(book, people, message.text, key, message.at)
             except Refused as error:
                 book.note("answer_refused", "", people[0], text=error.message, how=channel)
-                return error.message
+                return does_not_count(self.core.app, error, people[0])
 
         found = await self.core.do(work)
         said = found if isinstance(found, str) else ""
@@ -111,7 +112,7 @@ class Hearer:
             try:
                 said = await self.answer(found.question, found.person, yes=found.yes, how=how)
             except Refused as error:
-                said = error.message
+                said = does_not_count(self.core.app, error, found.person)
         await self.core.do(lambda b: questions.note_heard(b, channel, name))
         return said
 
@@ -121,7 +122,7 @@ class Hearer:
         done = await answer(self.ground(), who, Answer(yes, question=question.id))
         self.core.asking.set()
         self.core.changed()
-        return f"{'Yes' if yes else 'No'} from {done.by}, noted at {done.checksum[:12]}."
+        return noted(self.core.app, done.by, done.checksum, yes=yes)
 
 
 def _note(book: Book, kind: str, text: str) -> None:

@@ -10,6 +10,7 @@ from bcp.contracts.channel import Choice
 from bcp.engine.moves import ANYWAY, GATE
 from bcp.incident.model import Question
 from bcp.pages.times import plural
+from bcp.pages.words import USUAL, words
 from bcp.plan.model import Plan, read_plan
 from bcp.server.core import Core
 
@@ -29,14 +30,6 @@ class Matter:
     """The way back: the service works again."""
     asks: str = "start"
     """What a yes means: ``start`` it, ``undo`` (mail moves back), ``hand`` (records are entered)."""
-
-
-BUTTONS = {
-    "start": ("Start it", "Do not start"),
-    "undo": ("Move mail back", "Leave it as it is"),
-    "hand": ("It is entered", "It will not be entered"),
-}
-"""What a yes and a no are called, by what is asked."""
 
 
 async def matter_of(core: Core, question: Question) -> Matter:
@@ -61,9 +54,15 @@ async def matter_of(core: Core, question: Question) -> Matter:
     return Matter(kept.playbook, kept.checksum, _forecast(kept), kept.kind, bool(kept.parent))
 
 
-def choices_of(question: Question, matter: Matter) -> tuple[Choice, ...]:
+def labels_of(asks: str, language: str = USUAL) -> tuple[str, str]:
+    """What a yes and a no are called, by what is asked."""
+    w = words(language[:2])
+    return w(f"ask.yes.{asks}"), w(f"ask.no.{asks}")
+
+
+def choices_of(question: Question, matter: Matter, language: str = USUAL) -> tuple[Choice, ...]:
     """Buttons for it."""
-    yes, no = BUTTONS[matter.asks]
+    yes, no = labels_of(matter.asks, language)
     return Choice(f"{question.id}:yes", yes), Choice(f"{question.id}:no", no, False)
 
 

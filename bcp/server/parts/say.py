@@ -13,7 +13,9 @@ from bcp.kernel.clock import local_text
 from bcp.kernel.errors import BcpError, Invalid, Permanent
 from bcp.kernel.log import logger
 from bcp.kernel.secret import redact
+from bcp.pages.words.said import in_language
 from bcp.server.core import Core
+from bcp.server.parts.spoken import catalogue, language_of, seen, title
 from bcp.store.sqlite.book import Book
 
 LOG = logger(__name__)
@@ -80,18 +82,19 @@ class Speaker:
         """Tell the people on call, beside everything else."""
         self.core.spawn(self._tell(incident, text), "tell")
 
-    async def _tell(self, incident: Incident, text: str) -> None:
-        found = self.core.seen()
-        values = {
-            **self.org(),
-            "outage_class": found.outage_class,
-            "ask": {
-                "what": incident.title or found.state,
-                "result": text[:200],
-                "seen": "; ".join(found.evidence[:2])[:300] or found.why,
-                "incident": incident.id,
-            },
+    def _noticed(self, incident: Incident, text: str, form: str, language: str) -> dict[str, Any]:
+        """What a notice says, in the language of whoever reads it."""
+        language = language_of(self.core, "incident-notice", form, language)
+        found, w = self.core.seen(), catalogue(language)
+        ask = {
+            "what": title(incident, w) if w else incident.title or found.state,
+            "result": str(in_language(text, language))[:200],
+            "seen": seen(found, w) if w else "; ".join(found.evidence[:2])[:300] or found.why,
+            "incident": incident.id,
         }
+        return {"outage_class": found.outage_class, "ask": ask}
+
+    async def _tell(self, incident: Incident, text: str) -> None:
         people = (
             self.core.app.people.directory.members(self.core.settings.oncall)
             if self.core.settings.oncall in self.core.app.people.directory.audiences
@@ -100,6 +103,7 @@ class Speaker:
         key = f"{incident.id}/notice/{self.clock.now():.3f}"
 
         async def one(channel: Channel[Any], language: str, address: str) -> bool:
+            values = {**self.org(), **self._noticed(incident, text, getattr(channel, "form", "sms"), language)}
             state, problem = await self.send(channel, address, "incident-notice", language, values, key)
             if state != "sent":
                 LOG.warning("%s: somebody on call could not be told by %s: %s", incident.id, channel.name, problem)

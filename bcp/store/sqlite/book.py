@@ -26,7 +26,7 @@ from bcp.store.files.witness import Witness
 from bcp.store.sqlite.book_alerts import AlertRows
 from bcp.store.sqlite.book_questions import QuestionRows
 from bcp.store.sqlite.connect import connect_to_read
-from bcp.store.sqlite.migrations import Schema, open_database
+from bcp.store.sqlite.migrations import Schema, check_version, open_database
 
 SCHEMA = Schema(
     "the book of incidents",
@@ -71,12 +71,18 @@ create index asked_link on asked(link) where link != '';
 class Book(QuestionRows, AlertRows):
     """Every method is one transaction, or part of the one that ``Writer`` holds open. Raises ``StorageError``."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, *, to_read: bool = False) -> None:
+        """``to_read``: nothing is written, not even to migrate it; it may lie on a full or read-only disk.
+
+        Raises:
+            Refused: (``store-newer``) it is of a newer version of this program.
+            StorageError: the file cannot be opened.
+        """
         self.path, self.clock = path, clock
         self.witness = Witness(path)
         try:
-            self.db = open_database(path, SCHEMA)
-            self._noted = not self.witness.known
+            self.db = _connect_to_read(path) if to_read else open_database(path, SCHEMA)
+            self._noted = not self.witness.known and not to_read
             """There are events that the witness does not know."""
             self._tell_witness()
         except sqlite3.Error as error:
@@ -243,11 +249,22 @@ class Book(QuestionRows, AlertRows):
             self.note(kind, incident, actor, **data)
 
 
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that only reads. Raises ``sqlite3.Error`` and ``Refused``."""
+    db = connect_to_read(path)
+    try:
+        check_version(db, SCHEMA, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
 @contextlib.contextmanager
-def opened(path: Path, clock: Clock) -> Iterator[Book]:
+def opened(path: Path, clock: Clock, *, to_read: bool = False) -> Iterator[Book]:
     """The book for one piece of work, beside whoever else writes it. Raises ``StorageError``, whatever is wrong with
     the file or its disk."""
-    book = Book(path, clock)
+    book = Book(path, clock, to_read=to_read)
     try:
         yield book
     except (sqlite3.Error, OSError) as error:

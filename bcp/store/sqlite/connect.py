@@ -40,7 +40,10 @@ def set_durable(db: sqlite3.Connection) -> None:
 
 
 def connect(path: Path, mode: str, *, timeout_s: float = BUSY_S) -> sqlite3.Connection:
-    """A connection in autocommit mode, for any thread. ``mode``: ``ro`` or ``rw``. Raises ``sqlite3.Error``."""
+    """A connection in autocommit mode, for any thread. ``mode``: ``ro`` or ``rw``, and what else the URI may say.
+
+    Raises ``sqlite3.Error``.
+    """
     uri = f"file:{quote(str(path))}?mode={mode}"
     db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout_s, check_same_thread=False)
     db.execute("pragma trusted_schema=off")
@@ -52,7 +55,8 @@ def connect_to_read(path: Path, *, timeout_s: float = BUSY_S) -> sqlite3.Connect
 
     A writer that dies in mid-transaction leaves a hot rollback journal, which SQLite lets only a connection that may
     write roll back (SQLITE_READONLY_ROLLBACK); then the file is opened for that, and nothing else is written through
-    it. Raises ``sqlite3.Error``.
+    it. A file of the write-ahead mode that was closed well, on a disk that nobody may write, needs an index that cannot
+    be made: it is read as it is, since nobody can change it. Raises ``sqlite3.Error``.
     """
     db = connect(path, "ro", timeout_s=timeout_s)
     try:
@@ -63,14 +67,33 @@ def connect_to_read(path: Path, *, timeout_s: float = BUSY_S) -> sqlite3.Connect
             raise
     else:
         return db
-    db = connect(path, "rw", timeout_s=timeout_s)
+    try:
+        return _first_look(connect(path, "rw", timeout_s=timeout_s), "pragma query_only=on")
+    except sqlite3.OperationalError:
+        if not _unchanging(path):
+            raise
+    return _first_look(connect(path, "ro&immutable=1", timeout_s=timeout_s))
+
+
+def _first_look(db: sqlite3.Connection, *more: str) -> sqlite3.Connection:
     try:
         db.execute("select 1 from sqlite_master limit 1").fetchone()
-        db.execute("pragma query_only=on")
+        for statement in more:
+            db.execute(statement)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _unchanging(path: Path) -> bool:
+    """Is there nothing beside this file that belongs into it, and may nobody here write the folder?"""
+    beside = (path.with_name(path.name + end) for end in ("-wal", "-journal"))
+    try:
+        left = any(p.stat().st_size for p in beside if p.exists())
+        return path.is_file() and not left and not os.access(path.parent, os.W_OK)
+    except OSError:
+        return False
 
 
 def make_file(path: Path) -> None:

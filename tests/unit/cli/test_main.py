@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -201,3 +203,19 @@ def test_pairs_need_a_name_and_a_sign(given) -> None:
 def test_pairs() -> None:
     assert common.pairs(["a=1", "b=x=y", "c="], "with") == {"a": "1", "b": "x=y", "c": ""}
     assert common.pairs(None, "with") == {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [(b"l\xe4uft", "läuft"), ("läuft".encode(), "läuft"), (b"--title=l\xe4uft", "--title=läuft"), (b"plain", "plain")],
+)
+def test_words_of_an_old_terminal_can_be_written_down(raw: bytes, text: str) -> None:
+    word = os.fsdecode(raw)
+    assert main.readable(word) == text
+    main.readable(word).encode()
+
+
+def test_a_file_with_an_old_name_is_still_found(tmp_path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/l\xe4uft.yaml")
+    Path(path).write_text("x")
+    assert main.readable(path) == path and main.readable(f"--config={path}") == f"--config={path}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import copy
 from types import SimpleNamespace
 from typing import Any
 
@@ -683,5 +685,64 @@ def test_the_next_group_is_asked_at_once_where_nobody_of_the_first_can_know(
             await w.round()
         rows = questions.asked_of(w.core.book, one.id)
         assert {a.person for a in rows if a.person != "*"} == asked
+
+    going(run)
+
+
+def test_a_turn_that_is_over_is_not_begun_anew_until_what_it_rests_on_changes(tmp_path) -> None:
+    """Round by round nothing is read for it; other contacts, or another configuration, and it goes on."""
+
+    async def run() -> None:
+        w = World(tmp_path, SMS)
+        w.gate(view(gate=opened()))
+        await w.round()
+        took: list[Any] = []
+        take = w.asker._take
+
+        async def counted(question: Any, turn: Any) -> None:
+            took.append(turn)
+            await take(question, turn)
+
+        w.asker._take = counted  # type: ignore[method-assign]
+        for _ in range(5):
+            await w.round()
+        assert took == [] and len(w.speaker.sent) == 2
+        people = w.core.app.people
+        people.directory = copy.copy(people.directory)
+        await w.round()
+        await w.round()
+        assert len(took) == 1 and len(w.speaker.sent) == 2, "looked at once, and nobody is asked twice"
+        w.core.app = copy.copy(w.core.app)
+        await w.round()
+        assert len(took) == 2
+        w.gate(view(events=[closed("approved")]), seq=2)
+        await w.round()
+        assert w.asker._over == {}
+
+    going(run)
+
+
+def test_a_turn_that_broke_is_begun_again(tmp_path) -> None:
+    """A full disk for a moment: whoever was not asked then is asked later."""
+
+    async def run() -> None:
+        w = World(tmp_path, SMS)
+        w.gate(view(gate=opened()))
+        await w.asker._notice_gates()
+        do, broken = w.core.do, [True]
+
+        async def sometimes(work: Any) -> Any:
+            if broken[0]:
+                raise StorageError("no room")
+            return await do(work)
+
+        (question,) = questions.open_questions(w.core.book)
+        w.core.do = sometimes
+        with contextlib.suppress(StorageError):
+            await w.asker._tend(question)
+        await asyncio.gather(*w.asker._taking.values(), return_exceptions=True)
+        broken[0] = False
+        await w.round()
+        assert len(w.speaker.sent) == 2
 
     going(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,7 @@ ALICE = person("alice")
 
 
 class Phone:
+    name = "phone"
     broadcast = False
 
     def address_of(self, contact: Any) -> str:
@@ -218,3 +220,46 @@ def test_an_urgent_finding_is_told_once(at) -> None:  # noqa: F811
     said = [t for _, t in asyncio.run(work()).said]
     assert said == ["urgent finding: the relay is open to the world"]
     assert [f.reported_at > 0 for f in exercise_of(house.app, drill).record.findings] == [True, False]
+
+
+def test_that_nobody_heard_is_said_once_and_the_record_counts_it(at, caplog) -> None:  # noqa: F811
+    house, clock = at  # noqa: F811
+    drill = made(house, Wish("2027-01-20 10:00"))
+
+    async def work() -> list[tuple[str, str]]:
+        stage, noted = Stage(house, clock), []
+        book = SimpleNamespace(note=lambda kind, incident, actor, **data: noted.append((kind, data["text"])))
+
+        async def do(job: Any) -> Any:
+            return job(book)
+
+        async def send(*given: Any, **more: Any) -> tuple[str, str]:
+            return "failed", "no room"
+
+        stage.part.core.do, stage.voice.send = do, send
+        one = planned(house.app)[0]
+        await stage.part.once()
+        await stage.part._say(one, "begins now")
+        await stage.part._say(one, "begins now")
+        return noted
+
+    noted = asyncio.run(work())
+    assert [k for k, _ in noted] == ["nobody_told"] * 2 and "begins now" in noted[1][1]
+    assert "alice could not be told" in caplog.text
+    events = house.app.running.drills.events(drill)
+    assert (events[-1].kind, events[-1].data["sent"], events[-1].data["failed"]) == ("reminded", 0, 1)
+
+
+def test_an_exercise_is_told_in_the_language_of_each_person(at) -> None:  # noqa: F811
+    house, clock = at  # noqa: F811
+    made(house, Wish("2027-01-20 10:00", window_s=7200, surprise=True))
+    directory = house.app.people.directory
+    contacts = tuple(replace(c, language="de") for c in directory.contacts)
+    house.app.people._directory = replace(directory, contacts=contacts)
+
+    async def work() -> Voice:
+        stage = Stage(house, clock)
+        await stage.part.once()
+        return stage.voice
+
+    assert asyncio.run(work()).said[0][1].startswith("irgendwann zwischen 2027-01-20 10:00 und ")

@@ -105,6 +105,47 @@ def test_a_message_that_cannot_be_sent_is_said_and_not_sent_again_and_again(monk
     assert "ann was not told by mail: no room" in caplog.text
 
 
+def told_of(core: Any) -> list[tuple[str, Any]]:
+    """What the book notes from now on."""
+    noted: list[tuple[str, Any]] = []
+    book = SimpleNamespace(note=lambda kind, incident, actor, **data: noted.append((kind, data["text"])))
+
+    async def do(work: Any) -> Any:
+        return work(book)
+
+    core.do = do
+    return noted
+
+
+def test_what_was_not_taken_is_sent_again_a_few_times_with_patience(monkeypatch, caplog) -> None:
+    speaker = Speaker(*["failed"] * 9)
+    made, core, _ = parts(monkeypatch, speaker=speaker)
+    noted = told_of(core)
+    asyncio.run(made.once())
+    for wait in part.AGAIN_S:
+        assert asyncio.run(made.tell()) == 0
+        core.clock.wall += wait - 1
+        before = len(speaker.sent)
+        assert (asyncio.run(made.tell()), len(speaker.sent)) == (0, before), "not yet"
+        core.clock.wall += 1
+    assert asyncio.run(made.tell()) == 0
+    core.clock.wall += 3600
+    assert asyncio.run(made.tell()) == 0 and len(speaker.sent) == 1 + len(part.AGAIN_S)
+    assert [k for k, _ in noted] == ["nobody_told"] and "1 tries" in noted[0][1], "once, though it was tried again"
+
+
+@pytest.mark.parametrize(("second", "sent"), [("sent", 2), ("doubt", 2)])
+def test_what_was_taken_or_may_have_been_is_not_sent_again(monkeypatch, second: str, sent: int) -> None:
+    speaker = Speaker("failed", second)
+    made, core, _ = parts(monkeypatch, speaker=speaker)
+    told_of(core)
+    asyncio.run(made.once())
+    for _ in range(6):
+        asyncio.run(made.tell())
+        core.clock.wall += 4 * 3600
+    assert len(speaker.sent) == sent
+
+
 def test_nobody_owns_it_and_nobody_is_told(monkeypatch) -> None:
     made, _, _ = parts(monkeypatch, owner=())
     asyncio.run(made.once())

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bcp.contracts.probe import Result, Signal
 from bcp.detect.history import History
 from bcp.detect.verdict import Decision
+from bcp.store.sqlite import connect as module
 from bcp.store.sqlite.book import chain_damage
 from bcp.store.sqlite.connect import connect, connect_to_read
 from bcp.store.sqlite.receipts import read_receipts
@@ -121,3 +124,38 @@ def test_receipts_and_chains_of_a_book_whose_writer_was_killed_are_read(tmp_path
     db.close()
     die_in(path, "update receipt set status = 'half' || status")
     assert "cannot be read" not in chain_damage(path)
+
+
+def test_a_file_of_the_write_ahead_mode_is_read_where_nobody_may_write(tmp_path, monkeypatch) -> None:
+    """Closed well, on a disk that is read-only: its index cannot be made, and nobody can change it."""
+    path = tmp_path / "a.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("pragma journal_mode=wal")
+        db.execute("create table t(n)")
+        db.execute("insert into t values (7)")
+        db.commit()
+    real = module.connect
+
+    class Unopened:
+        def execute(self, *_: Any) -> None:
+            error = sqlite3.OperationalError("unable to open database file")
+            error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN  # type: ignore[misc]
+            raise error
+
+        def close(self) -> None:
+            """Nothing is held."""
+
+    def connected(path: Path, mode: str, **more: Any) -> Any:
+        return real(path, mode, **more) if "immutable" in mode else Unopened()
+
+    monkeypatch.setattr(module, "connect", connected)
+    monkeypatch.setattr(module.os, "access", lambda *_: False)
+    with contextlib.closing(connect_to_read(path)) as db:
+        assert db.execute("select n from t").fetchall() == [(7,)]
+    (tmp_path / "a.db-wal").write_bytes(b"x")
+    with pytest.raises(sqlite3.OperationalError):
+        connect_to_read(path)
+    (tmp_path / "a.db-wal").unlink()
+    monkeypatch.setattr(module.os, "access", lambda *_: True)
+    with pytest.raises(sqlite3.OperationalError):
+        connect_to_read(path)

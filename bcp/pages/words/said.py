@@ -1,0 +1,64 @@
+"""Sentences of the program's own that are written down in English and can be said in the reader's language, too.
+
+They are texts (``str``), so that books, logs and pages take them as they are; whoever writes to a person asks for the
+person's language first. What a vendor or a person said is evidence, and stays as it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bcp.pages.words import USUAL, words
+
+
+class Said(str):
+    """The sentence of a key with its values, in English. Make it with ``said``."""
+
+    key: str
+    values: Mapping[str, Any]
+
+    def in_(self, language: str) -> str:
+        """The same in this language; as it is where there is no catalogue of it."""
+        found = words(language[:2])
+        if found.language == USUAL:
+            return str(self)
+        return found(self.key, **{name: in_language(value, language) for name, value in self.values.items()})
+
+
+class Reason(str):
+    """Why something was refused or failed, as an error of ours says it in English. In another language only its rule
+    can be named: the record has the sentence. Make it with ``reason``."""
+
+    rule: str
+
+    def in_(self, language: str) -> str:
+        """The English sentence in English; else the rule, or where to look."""
+        found = words(language[:2])
+        if found.language == USUAL:
+            return str(self)
+        return found("ask.rule", rule=self.rule) if self.rule else found("ask.in-record")
+
+
+def said(key: str, **values: Any) -> Said:
+    """The sentence of this key with these values. Raises ``KeyError`` for one that is not in the catalogue."""
+    return written(words(USUAL)(key, **values), key, **values)
+
+
+def written(english: str, key: str, **values: Any) -> Said:
+    """A sentence that others wrote in English, and the key that says the same in other languages."""
+    made = Said(english)
+    made.key, made.values = key, values
+    return made
+
+
+def reason(message: str, rule: str = "") -> Reason:
+    """Of an error: its message and its rule."""
+    made = Reason(message)
+    made.rule = rule
+    return made
+
+
+def in_language(text: Any, language: str) -> Any:
+    """In this language where it is a sentence of ours; anything else as it is."""
+    return text.in_(language) if isinstance(text, Said | Reason) else text

@@ -1,0 +1,44 @@
+"""Lists of users as identity providers really write them: read right, or refused with what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bcp.contacts.load import load_contacts, load_people
+from bcp.kernel.errors import Invalid
+
+
+def listed(folder: Path, *users: Any, **more: Any) -> Path:
+    path = folder / "users.json"
+    path.write_text(json.dumps({"Resources": list(users), **more}))
+    return path
+
+
+def user(name: str, **more: Any) -> dict[str, Any]:
+    return {"userName": name, "displayName": name, "emails": [{"value": name}], **more}
+
+
+@pytest.mark.parametrize("total", [3, "3", " 3 ", 3.0])
+def test_one_page_of_many_is_not_everybody(tmp_path, total) -> None:
+    found = load_people(listed(tmp_path, user("a@x.org"), user("b@x.org"), totalResults=total))
+    (doubt,) = found.doubts
+    assert (doubt.rule, doubt.message) == ("contact.incomplete", "this is one page: 2 of 3 users")
+
+
+@pytest.mark.parametrize("total", [2, "2", None, "", "many", [3], "9" * 400, 1])
+def test_a_total_that_is_reached_or_is_none_is_no_doubt(tmp_path, total) -> None:
+    assert not load_people(listed(tmp_path, user("a@x.org"), user("b@x.org"), totalResults=total)).doubts
+
+
+def test_a_user_name_is_one_person_whatever_its_capitals(tmp_path) -> None:
+    """Else one human would be two approvers."""
+    with pytest.raises(Invalid) as caught:
+        load_contacts(listed(tmp_path, user("Anna@x.org"), user("anna@X.org")))
+    assert "stands here twice" in caught.value.problems[0].message
+    assert len(load_contacts(listed(tmp_path, user("anna@a.org"), user("anna@b.org")))) == 2
+    gone = user("ANNA@x.org", active=False)
+    assert [c.id for c in load_contacts(listed(tmp_path, user("anna@x.org"), gone))] == ["anna"]
