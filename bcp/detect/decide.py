@@ -320,8 +320,11 @@ class Setting:
     with IPv4 alone that are cut off. Empty: there is nothing of the kind."""
     beside: bool = False
     """What is down is another plane, and a part of inbound mail fails too."""
+    bounces: bool = False
+    """Of another domain than those that are down, a part of the recipients is refused for good."""
 
 
+BOUNCES = "of another domain a part of the recipients is refused for good: that mail bounces meanwhile"
 _STAYS_OPEN = {
     "healthy": "it is clear again; the incident stays open",
     "suspect": "it is no longer confirmed, and not clear either; the incident stays open",
@@ -355,7 +358,10 @@ def propose(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> 
 def _down(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> Judgement:
     moved = [c for c in cases if set(c.planes) & set(MOVED)]
     if moved:
-        return judge_now("switch", moved, moment, rules)
+        found = judge_now("switch", moved, moment, rules)
+        if s.bounces and found.action == "wait":  # that one cannot wait until this one is decided
+            return replace(found, action="ask", why=BOUNCES)
+        return found
     held = judge_now("switch", cases, moment, rules)
     if s.beside and not (moment.maintenance or moment.denied):
         return replace(held, action="ask", why=s.alone or "a part of inbound mail fails too, again and again")

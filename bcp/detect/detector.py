@@ -276,6 +276,7 @@ class Detector:
             notes=tuple(self._notes(lanes, views, now)),
             fresh=now <= self._fresh_until,
             words=words,
+            ours=frozenset(p for (p, _), s in self._own.items() if s.kind.startswith(OWN) and own.of_the_sender(s.kind)),
             relay_unseen=all("smtp" in s for s in sick),
         )
         self.course, self._said = conclude(found)
@@ -294,7 +295,8 @@ class Detector:
     def _around(self, now: float, domain: str = "", *, alike: bool = True) -> Around:
         before = self._memory.get(("inbound", domain))
         found = self._mails.around(now, domain, alike=alike, proven=before is not None and before.refused)
-        return replace(found, ours=frozenset(p for (p, _), s in self._own.items() if own.of_the_sender(s.kind)))
+        parted = before is not None and before.parted
+        return replace(found, parted=parted, ours=frozenset(p for (p, _), s in self._own.items() if own.of_the_sender(s.kind)))
 
     def _apart(
         self, lanes: Iterable[ProbeView], backing: Backing, now: float

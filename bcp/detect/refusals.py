@@ -56,6 +56,8 @@ class Around:
     """Since when a mail that was asked for has no answer."""
     proven: bool = False
     """The round before proved that refusals are false. Then only good evidence takes that back."""
+    parted: bool = False
+    """The round before proved it of a part of the recipients."""
     gone: frozenset[str] = frozenset()
     """Addresses whose mailbox is known not to be there."""
     ours: frozenset[str] = frozenset()
@@ -84,6 +86,9 @@ def refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rule
         refused, proof = some, "rejects-contradicted"
     else:
         return _partly(way, some)
+    others = [p for p in way.probes if p.known and p not in refused]
+    if proof == UNTRIED and around.parted and any(p.accepted for p in others):
+        proof = "two-recipients"  # proven of these while others are taken: that no mail is fresh takes nothing back
     if proof in PROVES:
         return _false(way, refused, proof, _proven_now(way, around, mails, rules))
     these = {id(p) for p in refused}
