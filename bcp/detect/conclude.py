@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bcp.detect import own as ours
@@ -19,49 +19,15 @@ from bcp.detect.due import clock_of, decide_after
 from bcp.detect.evidence import BY_ID, says
 from bcp.detect.inbound import sees_known
 from bcp.detect.mails import TRIP
-from bcp.detect.memory import PlaneMemory, fails_now, share_now
-from bcp.detect.planes import PlaneView, ProbeView
+from bcp.detect.memory import fails_now, share_now
+from bcp.detect.planes import PlaneView
 from bcp.detect.reasons import changes_of, confidence_of, evidence_of
 from bcp.detect.refusals import ALONE, UNTRIED
+from bcp.detect.rounds import Round
 from bcp.detect.rules import Rules
-from bcp.detect.survey import Backing, Survey
+from bcp.detect.survey import Survey
 from bcp.detect.verdict import MOVED, Decision, classes_of, switch_helps
-from bcp.detect.words import IS_NOT, MAINTENANCE, Word
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """Everything that one round has brought."""
-
-    rules: Rules
-    now: float
-    wall: float
-    course: Course
-    views: tuple[PlaneView, ...]
-    whole: Survey
-    apart: Mapping[str, Survey]
-    spared: tuple[str, ...]
-    memory: Mapping[tuple[str, str], PlaneMemory]
-    lanes: Mapping[str, ProbeView]
-    backing: Backing
-    own: tuple[ours.Own, ...]
-    looked: frozenset[str]
-    interrupted: bool
-    vantages: tuple[str, ...]
-    controls: int | None
-    """How many control probes there are; ``None``: one fails somewhere."""
-    notes: tuple[str, ...]
-    fresh: bool = True
-    """Is there a look at inbound mail or the MX host's name that is of now?"""
-    words: tuple[Word, ...] = ()
-    ours: frozenset[str] = frozenset()
-    """Probes that are refused for what we are: a connector, a certificate, an address, a greeting of ours."""
-    relay_unseen: bool = False
-    """From no place does a control over SMTP answer: the relay is dead, or our way to it is."""
-
-    def of(self, plane: str, domain: str = "") -> PlaneMemory:
-        """What is remembered of a plane."""
-        return self.memory.get((plane, domain)) or PlaneMemory()
+from bcp.detect.words import IS_NOT, MAINTENANCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,8 +316,7 @@ class Setting:
     disputed: bool = False
     """Of inbound mail or the MX host's name, one way of looking is down and another is not."""
     alone: str = ""
-    """Why something that nothing else speaks of is left to a person: one recipient that is refused for good, senders
-    with IPv4 alone that are cut off. Empty: there is nothing of the kind."""
+    """Why something that nothing else speaks of is left to a person: one recipient refused, IPv4 cut off. Or empty."""
     beside: bool = False
     """What is down is another plane, and a part of inbound mail fails too."""
     bounces: bool = False
@@ -359,9 +358,7 @@ def _down(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> Ju
     moved = [c for c in cases if set(c.planes) & set(MOVED)]
     if moved:
         found = judge_now("switch", moved, moment, rules)
-        if s.bounces and found.action == "wait":  # that one cannot wait until this one is decided
-            return replace(found, action="ask", why=BOUNCES)
-        return found
+        return replace(found, action="ask", why=BOUNCES) if s.bounces and found.action == "wait" else found
     held = judge_now("switch", cases, moment, rules)
     if s.beside and not (moment.maintenance or moment.denied):
         return replace(held, action="ask", why=s.alone or "a part of inbound mail fails too, again and again")

@@ -40,6 +40,7 @@ class PlaneMemory:
         "confirmed",
         "down_since",
         "failed_s",
+        "false_at",
         "flapping",
         "hard",
         "line",
@@ -61,6 +62,8 @@ class PlaneMemory:
         """Was it proven in the last round that valid recipients are refused for good?"""
         self.parted = False
         """Was it proven of a part of them?"""
+        self.false_at = float("-inf")
+        """When one of both was last proven."""
         self.failed_s = 0.0
         """Seconds of failure, summed over relapses."""
         self.raw: deque[bool] = deque(maxlen=NAGIOS_STATES)
@@ -91,6 +94,7 @@ class PlaneMemory:
         """
         self._confirm(view, now, rules)
         self.refused, self.parted = view.rejecting, "rejects-some" in view.grounds
+        self.false_at = now if self.refused or self.parted else self.false_at
         if limited:
             self._failed_before = False
             self._date(view, wall)
@@ -140,8 +144,8 @@ class PlaneMemory:
 
     def _forget(self, view: PlaneView, rules: Rules) -> None:
         """Whether this outage is whole or a part says nothing of the next one. What is over is forgotten where it left
-        no failing minutes, else when nothing has failed for as long as an incident takes to close: a name server of ours
-        that is lame all day must not make a name that fails today a part."""
+        no failing minutes, else when nothing has failed for as long as an incident takes to close: a name server of
+        ours that is lame all day must not make a name that fails today a part."""
         closes = max(RECENT, int(rules.keep_firing_for_s / rules.interval_s))
         newest = list(self.shares)[-(closes if self.failed_s else RECENT) :]
         if view.status != "down" and not any(newest) and (not self.failed_s or len(newest) >= min(closes, SPAN)):
