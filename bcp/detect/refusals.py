@@ -89,8 +89,7 @@ def refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rule
         refused, proof = some, "rejects-contradicted"
     else:
         return _partly(way, some)
-    others = [p for p in way.probes if p.known and p not in refused]
-    if proof == UNTRIED and around.parted and any(p.accepted for p in others):
+    if proof == UNTRIED and around.parted and any(p.accepted for p in way.probes if p.known):
         proof = "two-recipients"  # proven of these while others are taken: that no mail is fresh takes nothing back
     proof = OVER_NOW if proof not in PROVES and _is_over(refused, around) else proof
     if proof in PROVES:
