@@ -43,7 +43,7 @@ def test_with_mail_on_the_relay_the_way_through_it_is_told_first() -> None:
 
 def two_domains(*, other=OK, mail=NOT_TAKEN):
     """Of one domain two of three recipients are refused for good; the other one has a recipient and mails too."""
-    domains = {n: ("one.test",) for n in ("smtp", "smtp_2", "smtp_3", "trip")} | {n: ("two.test",) for n in ("smtp_4",)}
+    domains = dict.fromkeys(("smtp", "smtp_2", "smtp_3", "trip"), ("one.test",)) | {"smtp_4": ("two.test",)}
     return said(40, smtp=NO, smtp_2=NO, smtp_3=OK, trip=mail, smtp_4=other, domains=domains)
 
 
