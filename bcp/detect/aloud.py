@@ -73,7 +73,8 @@ _ZONE = "our own zone does not answer, so senders do not find where our mail goe
 
 
 def _broken(d: Decision) -> str:
-    things = list(dict.fromkeys(t for c in d.classes if (t := _thing(d, c))))
+    letters = _letters(d)
+    things = list(dict.fromkeys(t for c in letters if (t := _thing(d, c))))
     own = _own(d)
     if d.state == "healthy":
         ours = f" On our own side: {own}" if own else ""
@@ -86,11 +87,29 @@ def _broken(d: Decision) -> str:
         return f"Nothing of the service, as far as anything looks. On our own side: {ours}" if ours else _NOW_AND_THEN
     text = f"{_upper(_as_sure(d, _and(things)))}."
     places = "" if text.startswith(_OTHERS) else _alone(d)
-    where = f" This is so for {_and(d.domains)}." if d.domains else f" Seen from {places} only." if places else ""
+    elsewhere = _ELSEWHERE if letters != d.classes else ""
+    where = (
+        f" This is so for {_and(d.domains)}.{elsewhere}"
+        if d.domains
+        else f" Seen from {places} only."
+        if places
+        else ""
+    )
     unsteady = " It comes and goes." if d.flapping else ""
     if d.action == "wait" and d.refusals[:1] == ("failing-now",):
         unsteady += " At this moment the newest looks are well."
     return f"{text}{where}{unsteady}{f' On our own side: {own}' if own and 'H' in d.classes else ''}"
+
+
+_ELSEWHERE = " Of another domain a part of the mail to people who exist is refused for good, and bounces."
+
+
+def _letters(d: Decision) -> tuple[str, ...]:
+    """The classes of the domains that are down. Class F may be of a part of another one, and is said apart then."""
+    mine = [c for c in d.cases if c.domain and c.domain in d.domains]
+    if "F" not in d.classes or not mine or any("F" in c.classes for c in mine):
+        return d.classes
+    return tuple(dict.fromkeys(x for c in mine for x in c.classes))
 
 
 def _as_sure(d: Decision, text: str) -> str:
@@ -186,11 +205,23 @@ def _well(d: Decision) -> str:
     if d.state == "healthy" and not unseen:
         return "Everything that is looked at is well."
     out = [f"{_upper(_and(works))}."] if works else ["Nothing is seen to be well."]
-    if d.spared:
-        out.append(f"{_and(d.spared[:5])} {'is' if len(d.spared) == 1 else 'are'} well and left alone.")
+    out += _spared(d)
     if unseen:
         out.append(f"Nobody can see whether {_and(unseen, 'or whether')}.")
     return " ".join(out)
+
+
+def _spared(d: Decision) -> list[str]:
+    """Domains that a plan leaves alone: those that are well, and those that are only not confirmed down."""
+    doubtful = {c.domain for c in d.cases if not c.well}
+    out = []
+    for names, what in (
+        ([n for n in d.spared if n not in doubtful], "well and left alone"),
+        ([n for n in d.spared if n in doubtful], "not confirmed down, and left alone"),
+    ):
+        if names:
+            out.append(f"{_and(names[:5])} {'is' if len(names) == 1 else 'are'} {what}.")
+    return out
 
 
 # -- what to do --------------------------------------------------------------------------------------------------------

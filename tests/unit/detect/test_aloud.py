@@ -155,3 +155,14 @@ def test_what_is_wrong_in_a_text_is_found(part, text, monkeypatch) -> None:
     moved = replace(found, action="switch")
     monkeypatch.undo()
     assert any("while" in w for w in spoken.wrong_of(moved, "", frozenset({"A"})))
+
+
+def test_a_domain_that_bounces_in_part_is_neither_well_nor_what_is_moved() -> None:
+    """One is deferred and has time; of the other two of three recipients are refused for good."""
+    domains = dict.fromkeys(("smtp", "smtp_2", "smtp_3", "trip"), ("one.test",)) | {"smtp_4": ("two.test",)}
+    found = aloud(said(40, smtp=NO, smtp_2=NO, smtp_3=OK, trip=NOT_TAKEN, smtp_4=LATER, domains=domains))
+    assert "Mail from outside is not taken" in found.broken and "for two.test. Of another domain" in found.broken
+    assert "one.test is not confirmed down, and left alone." in found.well
+    domains = {"smtp": ("one.test",), "smtp_4": ("two.test",)}
+    well = aloud(said(40, smtp=LATER, smtp_4=OK, domains=domains))
+    assert "two.test is well and left alone." in well.well and "another domain" not in well.broken

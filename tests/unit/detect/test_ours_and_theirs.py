@@ -59,3 +59,20 @@ def test_a_part_that_bounces_is_not_hidden_by_a_domain_that_waits() -> None:
     found = two_domains(other=DIRTY)
     assert found.state == "down" and found.action in {"ask", "switch"}
     assert "F" in found.classes
+
+
+RESOLVER = Watched("res", "dns", "dns", medium="dns", control=True)
+
+
+def test_who_finds_no_names_finds_no_way_for_a_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our resolver is dead: that a test mail is not taken speaks of us. With a resolver it speaks of the service."""
+    monkeypatch.setitem(WATCHED, "res", RESOLVER)
+    assert "B" in said(smtp=OK, trip=NOT_TAKEN, res=OK).classes
+    assert "B" not in said(smtp=OK, trip=NOT_TAKEN, res=(FAIL, "timeout")).classes
+
+
+def test_people_are_heard_where_our_own_network_is_dead() -> None:
+    """They do not come over it. What our looks say there is unknown."""
+    dead = (FAIL, "timeout")
+    assert said(people=(FAIL, "people"), control=dead).state == "down"
+    assert said(smtp=dead, control=dead).state == "unknown"
