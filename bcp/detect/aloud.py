@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bcp.contracts.probe import Role
-from bcp.detect.refusals import ALONE, LOST, UNTRIED
+from bcp.detect.planes import ProbeView
+from bcp.detect.refusals import ALONE, LOST, OVER_NOW, UNTRIED
 from bcp.detect.verdict import MOVED, SWITCHES, Decision
 from bcp.detect.works import unseen_of, works_of
 
@@ -114,7 +115,7 @@ def _letters(d: Decision) -> tuple[str, ...]:
 
 def _as_sure(d: Decision, text: str) -> str:
     """The clause, said no more surely than it is known."""
-    if d.state == "down" or text.startswith(("a part of", _ALONE)):
+    if d.state == "down" or text.startswith(("a part of", _ALONE, _ENDING)):
         return text
     if d.partial:
         return f"nothing fails as a whole: {text}" if d.action == "watch" else f"for some, or now and then, {text}"
@@ -162,12 +163,15 @@ def _deferred(d: Decision) -> str:
     return _B_PARTLY if part or not set(d.planes) & set(MOVED) else _BROKEN["B"]
 
 
+_ENDING = "mail to people who exist was refused for good until a few minutes ago, and is taken again"
 _DOUBTS = {"rejects-alone": _ALONE, LOST: _LOST, UNTRIED: _UNTRIED}
 
 
 def _refused(d: Decision) -> str:
     """Class F: how sure it is."""
     grounds = _grounds(d)
+    if OVER_NOW in grounds and d.state != "down":
+        return _ENDING
     doubt = next((text for rule, text in _DOUBTS.items() if rule in grounds), "")
     return doubt or (_BROKEN["F"] if d.state == "down" else _PARTLY)
 
@@ -190,8 +194,16 @@ def _alone(d: Decision) -> str:
     if d.state == "down":
         return ""
     lanes = [p for v in d.views if v.name in MOVED for w in v.ways if not w.muted for p in w.probes]
-    places = sorted({a for p in lanes for a in p.alone}) if not any(p.down for p in lanes) else []
+    if any(p.down or _elsewhere(p) for p in lanes):
+        return ""
+    places = sorted({a for p in lanes for a in p.alone})
     return _and(places) if len(places) < max((sum(p.split) for p in lanes), default=0) else ""
+
+
+def _elsewhere(p: ProbeView) -> bool:
+    """Do more places see it fail, now and then, than those that see it down at this moment?"""
+    known = p.split[0] + p.split[1]
+    return bool(p.alone) and p.fail_share * known > len(p.alone) + 0.3
 
 
 _SILENT = ("nothing can be told", "(silence is not failure)")
