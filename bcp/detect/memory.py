@@ -132,9 +132,10 @@ class PlaneMemory:
         elif not failing:
             self.failed_s = max(0.0, self.failed_s - FORGET * max(0.0, passed_s))
         self._failed_before = failing and counts
-        share, every_s = share_now(view)
-        if failing or share or self.shares:  # what was only slow or degraded until now is no part of an outage
-            self._note(share, every_s, rules)
+        if failing or self.shares or view.status != "ok":
+            share, every_s = share_now(view)
+            if failing or share or self.shares:  # what was only slow or degraded until now is no part of an outage
+                self._note(share, every_s, rules)
         self._date(view, wall)
         self._forget(view, rules)
 

@@ -280,3 +280,11 @@ def test_when_false_rejects_were_proven_is_kept(rejecting, grounds, refused, par
     before = found.false_at
     found.remember(WELL, 1e6, 1e6, 60.0, RULES, beat=True)
     assert (found.refused, found.parted, found.false_at) == (False, False, before)
+
+
+def test_one_bad_look_of_a_plane_that_is_well_begins_nothing() -> None:
+    """A quarter of an hour later the name fails for good: all of it fails, and no two thirds."""
+    blip = plane("ok", way(raw=False))
+    one = replace(blip.ways[0], probes=(replace(blip.ways[0].probes[0], now_share=1 / 3),))
+    found = feed(replace(blip, ways=(one,)), *[WELL] * 15, *[DOWN] * 30)
+    assert len(found.shares) == 30 and found.sure_share() == 1.0
