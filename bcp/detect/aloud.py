@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bcp.contracts.probe import Role
-from bcp.detect.refusals import ALONE, LOST, UNTRIED
+from bcp.detect.planes import ProbeView
+from bcp.detect.refusals import ALONE, LOST, OVER_NOW, UNTRIED
 from bcp.detect.verdict import MOVED, SWITCHES, Decision
 from bcp.detect.works import unseen_of, works_of
 
@@ -73,7 +74,8 @@ _ZONE = "our own zone does not answer, so senders do not find where our mail goe
 
 
 def _broken(d: Decision) -> str:
-    things = list(dict.fromkeys(t for c in d.classes if (t := _thing(d, c))))
+    letters = _letters(d)
+    things = list(dict.fromkeys(t for c in letters if (t := _thing(d, c))))
     own = _own(d)
     if d.state == "healthy":
         ours = f" On our own side: {own}" if own else ""
@@ -86,16 +88,34 @@ def _broken(d: Decision) -> str:
         return f"Nothing of the service, as far as anything looks. On our own side: {ours}" if ours else _NOW_AND_THEN
     text = f"{_upper(_as_sure(d, _and(things)))}."
     places = "" if text.startswith(_OTHERS) else _alone(d)
-    where = f" This is so for {_and(d.domains)}." if d.domains else f" Seen from {places} only." if places else ""
+    elsewhere = _ELSEWHERE if letters != d.classes else ""
+    where = (
+        f" This is so for {_and(d.domains)}.{elsewhere}"
+        if d.domains
+        else f" Seen from {places} only."
+        if places
+        else ""
+    )
     unsteady = " It comes and goes." if d.flapping else ""
     if d.action == "wait" and d.refusals[:1] == ("failing-now",):
         unsteady += " At this moment the newest looks are well."
     return f"{text}{where}{unsteady}{f' On our own side: {own}' if own and 'H' in d.classes else ''}"
 
 
+_ELSEWHERE = " Of another domain a part of the mail to people who exist is refused for good, and bounces."
+
+
+def _letters(d: Decision) -> tuple[str, ...]:
+    """The classes of the domains that are down. Class F may be of a part of another one, and is said apart then."""
+    mine = [c for c in d.cases if c.domain and c.domain in d.domains]
+    if "F" not in d.classes or not mine or any("F" in c.classes for c in mine):
+        return d.classes
+    return tuple(dict.fromkeys(x for c in mine for x in c.classes))
+
+
 def _as_sure(d: Decision, text: str) -> str:
     """The clause, said no more surely than it is known."""
-    if d.state == "down" or text.startswith(("a part of", _ALONE)):
+    if d.state == "down" or text.startswith(("a part of", _ALONE, _ENDING)):
         return text
     if d.partial:
         return f"nothing fails as a whole: {text}" if d.action == "watch" else f"for some, or now and then, {text}"
@@ -143,12 +163,15 @@ def _deferred(d: Decision) -> str:
     return _B_PARTLY if part or not set(d.planes) & set(MOVED) else _BROKEN["B"]
 
 
+_ENDING = "mail to people who exist was refused for good until a few minutes ago, and is taken again"
 _DOUBTS = {"rejects-alone": _ALONE, LOST: _LOST, UNTRIED: _UNTRIED}
 
 
 def _refused(d: Decision) -> str:
     """Class F: how sure it is."""
     grounds = _grounds(d)
+    if OVER_NOW in grounds and d.state != "down":
+        return _ENDING
     doubt = next((text for rule, text in _DOUBTS.items() if rule in grounds), "")
     return doubt or (_BROKEN["F"] if d.state == "down" else _PARTLY)
 
@@ -171,8 +194,16 @@ def _alone(d: Decision) -> str:
     if d.state == "down":
         return ""
     lanes = [p for v in d.views if v.name in MOVED for w in v.ways if not w.muted for p in w.probes]
-    places = sorted({a for p in lanes for a in p.alone}) if not any(p.down for p in lanes) else []
+    if any(p.down or _elsewhere(p) for p in lanes):
+        return ""
+    places = sorted({a for p in lanes for a in p.alone})
     return _and(places) if len(places) < max((sum(p.split) for p in lanes), default=0) else ""
+
+
+def _elsewhere(p: ProbeView) -> bool:
+    """Do more places see it fail, now and then, than those that see it down at this moment?"""
+    known = p.split[0] + p.split[1]
+    return bool(p.alone) and p.fail_share * known > len(p.alone) + 0.3
 
 
 _SILENT = ("nothing can be told", "(silence is not failure)")
@@ -186,11 +217,23 @@ def _well(d: Decision) -> str:
     if d.state == "healthy" and not unseen:
         return "Everything that is looked at is well."
     out = [f"{_upper(_and(works))}."] if works else ["Nothing is seen to be well."]
-    if d.spared:
-        out.append(f"{_and(d.spared[:5])} {'is' if len(d.spared) == 1 else 'are'} well and left alone.")
+    out += _spared(d)
     if unseen:
         out.append(f"Nobody can see whether {_and(unseen, 'or whether')}.")
     return " ".join(out)
+
+
+def _spared(d: Decision) -> list[str]:
+    """Domains that a plan leaves alone: those that are well, and those that are only not confirmed down."""
+    doubtful = {c.domain for c in d.cases if not c.well}
+    out = []
+    for names, what in (
+        ([n for n in d.spared if n not in doubtful], "well and left alone"),
+        ([n for n in d.spared if n in doubtful], "not confirmed down, and left alone"),
+    ):
+        if names:
+            out.append(f"{_and(names[:5])} {'is' if len(names) == 1 else 'are'} {what}.")
+    return out
 
 
 # -- what to do --------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bcp.detect import own as ours
@@ -19,47 +19,15 @@ from bcp.detect.due import clock_of, decide_after
 from bcp.detect.evidence import BY_ID, says
 from bcp.detect.inbound import sees_known
 from bcp.detect.mails import TRIP
-from bcp.detect.memory import PlaneMemory, fails_now, share_now
-from bcp.detect.planes import PlaneView, ProbeView
+from bcp.detect.memory import fails_now, share_now
+from bcp.detect.planes import PlaneView
 from bcp.detect.reasons import changes_of, confidence_of, evidence_of
 from bcp.detect.refusals import ALONE, UNTRIED
+from bcp.detect.rounds import Round
 from bcp.detect.rules import Rules
-from bcp.detect.survey import Backing, Survey
+from bcp.detect.survey import Survey
 from bcp.detect.verdict import MOVED, Decision, classes_of, switch_helps
-from bcp.detect.words import IS_NOT, MAINTENANCE, Word
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """Everything that one round has brought."""
-
-    rules: Rules
-    now: float
-    wall: float
-    course: Course
-    views: tuple[PlaneView, ...]
-    whole: Survey
-    apart: Mapping[str, Survey]
-    spared: tuple[str, ...]
-    memory: Mapping[tuple[str, str], PlaneMemory]
-    lanes: Mapping[str, ProbeView]
-    backing: Backing
-    own: tuple[ours.Own, ...]
-    looked: frozenset[str]
-    interrupted: bool
-    vantages: tuple[str, ...]
-    controls: int | None
-    """How many control probes there are; ``None``: one fails somewhere."""
-    notes: tuple[str, ...]
-    fresh: bool = True
-    """Is there a look at inbound mail or the MX host's name that is of now?"""
-    words: tuple[Word, ...] = ()
-    relay_unseen: bool = False
-    """From no place does a control over SMTP answer: the relay is dead, or our way to it is."""
-
-    def of(self, plane: str, domain: str = "") -> PlaneMemory:
-        """What is remembered of a plane."""
-        return self.memory.get((plane, domain)) or PlaneMemory()
+from bcp.detect.words import IS_NOT, MAINTENANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +63,7 @@ def conclude(r: Round) -> tuple[Course, Decision]:
     doubted = [v for v in planes.serious if alone or v.status == "partial" or _disputed(v)]
     fails = cut or any(survey.fails_at_all(v, r.rules) and r.of(v.name).lately() for v in doubted)
     why = alone or (says("family-alone") if cut else "")
-    setting = Setting(state, classes, partial, fails, disputed, why, bool(_beside(r, planes)))
+    setting = Setting(state, classes, partial, fails, disputed, why, bool(_beside(r, planes)), _bounces(r))
     judgement = propose(setting, cases, moment, r.rules)
     return course, _decision(r, planes, own, state, classes, course, partial, cases, moment, judgement)
 
@@ -114,10 +82,22 @@ def _explained(r: Round, view: PlaneView) -> bool:
     if view.name != "inbound":
         return False
     bad = [w for w in view.ways if w.down or w.suspect or w.share or w.down_targets]
-    gone = set(r.whole.weighed.removed)
+    gone = set(_removed(r))
     return bool(bad) and all(
         w.muted or (gone and all(p.watched.probe in gone or p.accepted for p in w.probes)) for w in bad
     )
+
+
+def _removed(r: Round) -> tuple[str, ...]:
+    """Recipients that were removed. Where domains are looked at apart, the recipients of another one tell nothing."""
+    if not r.apart:
+        return r.whole.weighed.removed
+    return tuple(dict.fromkeys(p for s in r.apart.values() for p in s.weighed.removed))
+
+
+def _bounces(r: Round) -> bool:
+    """Is a part of the recipients of a domain refused for good, while that domain is not confirmed down?"""
+    return any(s.weighed.refused_partly and not r.of("inbound", d).confirmed for d, s in r.apart.items())
 
 
 def _disputed(view: PlaneView) -> bool:
@@ -127,7 +107,7 @@ def _disputed(view: PlaneView) -> bool:
 
 def _own(r: Round) -> tuple[ours.Own, ...]:
     """Faults of ours, and what turned out to be one when it was weighed."""
-    removed = ours.removed_words(r.whole.weighed.removed)
+    removed = ours.removed_words(_removed(r))
     grounds = r.whole.weighed.grounds
     limits = [("", says("delivered-throttled"))] if "delivered-throttled" in grounds else []
     return (*r.own, *removed, *limits)
@@ -150,6 +130,8 @@ def _state(r: Round, planes: _Sorted, own: Sequence[ours.Own]) -> str:
 def _classes(r: Round, planes: _Sorted, own: Sequence[ours.Own], state: str) -> tuple[str, ...]:
     rest = planes.down or planes.serious
     down = {v.name for v in planes.down}
+    if down == {"gateway"} and _own_gateway(r, planes.down[0]):
+        return ("H",)
     if "gateway" in down and "inbound" not in down:  # doubtful direct delivery does not hide the gateway
         rest = tuple(v for v in rest if v.name != "inbound")
     names = bool(planes.down) and any(v.name == "dns" and v.status == "partial" for v in planes.doubtful)
@@ -162,6 +144,16 @@ def _classes(r: Round, planes: _Sorted, own: Sequence[ours.Own], state: str) -> 
     if own and not planes.shown:
         return ("H", *classes) if state == "unknown" else tuple(dict.fromkeys((*classes, "H")))
     return ("H",) if planes.throttled and not classes else classes
+
+
+def _own_gateway(r: Round, view: PlaneView) -> bool:
+    """Does only a queue say that the gateway's way fails, and a look at that way why: our certificate, our connector?
+
+    With MX on the relay it matters more that mail does not get through.
+    """
+    queued = all(w.way in survey.WHENEVER for w in view.ways if w.down)
+    ours_there = any(p.watched.probe in r.ours for w in view.ways for p in w.probes)
+    return queued and ours_there and r.course.standing == "none"
 
 
 def _beside(r: Round, planes: _Sorted) -> tuple[PlaneView, ...]:

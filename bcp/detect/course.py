@@ -62,9 +62,13 @@ class Course:
     clear_since: float | None = None
     """Since when every plane has been clear."""
     quiet: bool = False
-    """Has it been clear for ``keep_firing_for``?"""
+    """Has it been clear for ``keep_firing_for``, and with MX on the relay for longer than its pauses were?"""
     active_since: float | None = None
     """When the switch was verified."""
+    calm_s: float = 0.0
+    """How long all was clear, the last time that it was, and is no longer."""
+    relapse_s: float = 0.0
+    """The longest time for which all was clear in this outage before it was down again."""
     news_at: float = NEVER
     """When somebody last said that something is wrong: a sender, a person, a look that a hook caused."""
 
@@ -151,7 +155,8 @@ def after_look(course: Course, *, down: bool, suspect: bool, clear: bool, now: f
     """The course after one more round. ``clear``: every plane that can be seen is well and none that was down is
     hidden."""
     since = (course.clear_since if course.clear_since is not None else now) if clear else None
-    quiet = since is not None and now - since >= rules.keep_firing_for_s
+    course = _relapsed(course, down=down, clear=clear, now=now)
+    quiet = since is not None and now - since >= _calm_needed(course, rules)
     seen = "down" if down else "suspect" if suspect else "clear" if clear else "unknown"
     outage = course.outage
     if down:
@@ -164,6 +169,32 @@ def after_look(course: Course, *, down: bool, suspect: bool, clear: bool, now: f
     looked = replace(course, seen=seen, outage=outage, clear_since=since, quiet=quiet, dismissed=dismissed)
     record = _record(looked, now, rules)
     return replace(looked, record=record, insisted=looked.insisted and record in {"opened", "declared"})
+
+
+PAUSE = 1.5
+"""While MX is on the relay it must be clear for so many times the longest pause that ended in a relapse."""
+PAUSES = 4.0
+"""And for no more than so many times ``keep_firing_for``: what fails every few hours is a person's to judge."""
+
+
+def _relapsed(course: Course, *, down: bool, clear: bool, now: float) -> Course:
+    """Keep how long the pauses of this outage were, after which it was down again."""
+    if clear:
+        return replace(course, calm_s=0.0) if course.calm_s else course
+    calm = now - course.clear_since if course.clear_since is not None else course.calm_s
+    if down and course.outage == "found":
+        return replace(course, calm_s=0.0, relapse_s=max(course.relapse_s, calm))
+    if course.outage != "found" and course.standing == "none":
+        return replace(course, calm_s=0.0, relapse_s=0.0) if course.calm_s or course.relapse_s else course
+    return replace(course, calm_s=calm) if calm != course.calm_s else course
+
+
+def _calm_needed(course: Course, rules: Rules) -> float:
+    """Seconds for which all must be clear. A service that has been well for 36 minutes and failed again proves nothing
+    by 30 good minutes: the way back waits for longer than its pauses were."""
+    if course.standing != "active":
+        return rules.keep_firing_for_s
+    return min(max(rules.keep_firing_for_s, PAUSE * course.relapse_s), PAUSES * rules.keep_firing_for_s)
 
 
 def _record(course: Course, now: float, rules: Rules) -> str:

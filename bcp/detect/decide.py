@@ -316,12 +316,14 @@ class Setting:
     disputed: bool = False
     """Of inbound mail or the MX host's name, one way of looking is down and another is not."""
     alone: str = ""
-    """Why something that nothing else speaks of is left to a person: one recipient that is refused for good, senders
-    with IPv4 alone that are cut off. Empty: there is nothing of the kind."""
+    """Why something that nothing else speaks of is left to a person: one recipient refused, IPv4 cut off. Or empty."""
     beside: bool = False
     """What is down is another plane, and a part of inbound mail fails too."""
+    bounces: bool = False
+    """Of another domain than those that are down, a part of the recipients is refused for good."""
 
 
+BOUNCES = "of another domain a part of the recipients is refused for good: that mail bounces meanwhile"
 _STAYS_OPEN = {
     "healthy": "it is clear again; the incident stays open",
     "suspect": "it is no longer confirmed, and not clear either; the incident stays open",
@@ -355,7 +357,8 @@ def propose(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> 
 def _down(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> Judgement:
     moved = [c for c in cases if set(c.planes) & set(MOVED)]
     if moved:
-        return judge_now("switch", moved, moment, rules)
+        found = judge_now("switch", moved, moment, rules)
+        return replace(found, action="ask", why=BOUNCES) if s.bounces and found.action == "wait" else found
     held = judge_now("switch", cases, moment, rules)
     if s.beside and not (moment.maintenance or moment.denied):
         return replace(held, action="ask", why=s.alone or "a part of inbound mail fails too, again and again")

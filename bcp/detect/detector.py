@@ -14,7 +14,7 @@ from dataclasses import replace
 from bcp.contracts.kinds import in_words
 from bcp.contracts.probe import DISPROVES, OWN, Result, Role, Signal, Watched
 from bcp.detect import own, survey
-from bcp.detect.conclude import Round, conclude
+from bcp.detect.conclude import conclude
 from bcp.detect.counter import Stream
 from bcp.detect.course import Course, after_event
 from bcp.detect.evidence import NO_INCIDENT
@@ -23,6 +23,7 @@ from bcp.detect.looks import MAIL, derived, refined, set_aside, split
 from bcp.detect.mails import TAKEN, Mails
 from bcp.detect.memory import PlaneMemory
 from bcp.detect.planes import FRESH_LOOKS, PlaneView, ProbeView, sick_media, view_probe
+from bcp.detect.rounds import Round
 from bcp.detect.rules import Rules
 from bcp.detect.survey import Backing, Survey
 from bcp.detect.verdict import MOVED, Decision
@@ -276,6 +277,9 @@ class Detector:
             notes=tuple(self._notes(lanes, views, now)),
             fresh=now <= self._fresh_until,
             words=words,
+            ours=frozenset(
+                p for (p, _), s in self._own.items() if s.kind.startswith(OWN) and own.of_the_sender(s.kind)
+            ),
             relay_unseen=all("smtp" in s for s in sick),
         )
         self.course, self._said = conclude(found)
@@ -294,6 +298,9 @@ class Detector:
     def _around(self, now: float, domain: str = "", *, alike: bool = True) -> Around:
         before = self._memory.get(("inbound", domain))
         found = self._mails.around(now, domain, alike=alike, proven=before is not None and before.refused)
+        if before is not None:
+            lately = now - before.false_at <= 2 * self.rules.threshold * self.rules.interval_s
+            found = replace(found, parted=before.parted, false_lately=lately)
         return replace(found, ours=frozenset(p for (p, _), s in self._own.items() if own.of_the_sender(s.kind)))
 
     def _apart(

@@ -96,6 +96,9 @@ EVIDENCE: tuple[Evidence, ...] = (
         "doubts",
         "recipients are refused for good, and mails that are taken do not come out: a person decides what to believe",
     ),
+    Evidence(
+        "rejects-over", "F", "vetoes", "recipients that were refused for good until now are taken again: it is ending"
+    ),
     Evidence("rejects-gone", "F", "is H", "the mailbox that is refused is not there"),
     Evidence(
         "own-reply",

@@ -40,9 +40,11 @@ class PlaneMemory:
         "confirmed",
         "down_since",
         "failed_s",
+        "false_at",
         "flapping",
         "hard",
         "line",
+        "parted",
         "percent",
         "raw",
         "refused",
@@ -58,6 +60,10 @@ class PlaneMemory:
         """Wall time of the first failing look, for people."""
         self.refused = False
         """Was it proven in the last round that valid recipients are refused for good?"""
+        self.parted = False
+        """Was it proven of a part of them?"""
+        self.false_at = float("-inf")
+        """When one of both was last proven."""
         self.failed_s = 0.0
         """Seconds of failure, summed over relapses."""
         self.raw: deque[bool] = deque(maxlen=NAGIOS_STATES)
@@ -87,7 +93,8 @@ class PlaneMemory:
         makes no failing minutes.
         """
         self._confirm(view, now, rules)
-        self.refused = view.rejecting
+        self.refused, self.parted = view.rejecting, "rejects-some" in view.grounds
+        self.false_at = now if self.refused or self.parted else self.false_at
         if limited:
             self._failed_before = False
             self._date(view, wall)
@@ -126,7 +133,9 @@ class PlaneMemory:
             self.failed_s = max(0.0, self.failed_s - FORGET * max(0.0, passed_s))
         self._failed_before = failing and counts
         if failing or self.shares or view.status != "ok":
-            self._note(*share_now(view), rules)
+            share, every_s = share_now(view)
+            if failing or share or self.shares:  # what was only slow or degraded until now is no part of an outage
+                self._note(share, every_s, rules)
         self._date(view, wall)
         self._forget(view, rules)
 
@@ -136,10 +145,11 @@ class PlaneMemory:
 
     def _forget(self, view: PlaneView, rules: Rules) -> None:
         """Whether this outage is whole or a part says nothing of the next one. What is over is forgotten where it left
-        no failing minutes, else when it has been well for as long as an incident takes to close."""
+        no failing minutes, else when nothing has failed for as long as an incident takes to close: a name server of
+        ours that is lame all day must not make a name that fails today a part."""
         closes = max(RECENT, int(rules.keep_firing_for_s / rules.interval_s))
         newest = list(self.shares)[-(closes if self.failed_s else RECENT) :]
-        if view.status == "ok" and not any(newest) and (not self.failed_s or len(newest) >= min(closes, SPAN)):
+        if view.status != "down" and not any(newest) and (not self.failed_s or len(newest) >= min(closes, SPAN)):
             self.shares.clear()
             self.weights.clear()
 

@@ -25,6 +25,7 @@ PATIENCE = 3
 within seconds; the first is asked for when the first look is refused, two looks before F is named."""
 UNTRIED = "rejects-untried"
 LOST = "rejects-lost"
+OVER_NOW = "rejects-over"
 ALONE = frozenset({"rejects-alone", LOST})
 """Of these a person decides."""
 PROVES = frozenset({"two-recipients", "rejects-backed", "rejects-alternate"})
@@ -56,6 +57,10 @@ class Around:
     """Since when a mail that was asked for has no answer."""
     proven: bool = False
     """The round before proved that refusals are false. Then only good evidence takes that back."""
+    false_lately: bool = False
+    """It was proven, of all or of a part, until a few minutes ago."""
+    parted: bool = False
+    """The round before proved it of a part of the recipients."""
     gone: frozenset[str] = frozenset()
     """Addresses whose mailbox is known not to be there."""
     ours: frozenset[str] = frozenset()
@@ -84,6 +89,9 @@ def refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rule
         refused, proof = some, "rejects-contradicted"
     else:
         return _partly(way, some)
+    if proof == UNTRIED and around.parted and any(p.accepted for p in way.probes if p.known):
+        proof = "two-recipients"  # proven of these while others are taken: that no mail is fresh takes nothing back
+    proof = OVER_NOW if proof not in PROVES and _is_over(refused, around) else proof
     if proof in PROVES:
         return _false(way, refused, proof, _proven_now(way, around, mails, rules))
     these = {id(p) for p in refused}
@@ -93,7 +101,9 @@ def refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rule
     another = theirs and any(p.down for p in rest)  # a removed recipient does not dilute it
     seen = view_way(rest if another else calm, rules)
     names = tuple(p.watched.probe for p in refused) if theirs else ()
-    return Refusals(replace(seen, suspect=True, raw=way.raw, discounted=not seen.raw), removed=names, grounds=(proof,))
+    over = proof == OVER_NOW
+    calmed = replace(seen, suspect=True, raw=way.raw, discounted=not seen.raw)
+    return Refusals(calmed, partly=over, removed=names, grounds=(proof,))
 
 
 def _false(way: WayView, refused: Sequence[ProbeView], proof: str, now: bool) -> Refusals:
@@ -118,6 +128,11 @@ def _proven_now(way: WayView, around: Around, mails: Sequence[WayView], rules: R
     some = around.mails and delivered_since(around, [p for p in way.probes if p.known and p.raw])
     two = len(here) >= 2 and not some  # where a part came through until now, all that are refused may be another thing
     return two or refused or around.backed or around.accepts_unknown or not around.mails
+
+
+def _is_over(refused: Sequence[ProbeView], around: Around) -> bool:
+    """Are these taken at this moment, that were falsely refused until now? Who is taken was not removed."""
+    return around.false_lately and not any(p.raw for p in refused)
 
 
 def _just(at: float | None, around: Around, rules: Rules) -> bool:

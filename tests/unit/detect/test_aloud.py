@@ -155,3 +155,29 @@ def test_what_is_wrong_in_a_text_is_found(part, text, monkeypatch) -> None:
     moved = replace(found, action="switch")
     monkeypatch.undo()
     assert any("while" in w for w in spoken.wrong_of(moved, "", frozenset({"A"})))
+
+
+def test_a_domain_that_bounces_in_part_is_neither_well_nor_what_is_moved() -> None:
+    """One is deferred and has time; of the other two of three recipients are refused for good."""
+    domains = dict.fromkeys(("smtp", "smtp_2", "smtp_3", "trip"), ("one.test",)) | {"smtp_4": ("two.test",)}
+    found = aloud(said(40, smtp=NO, smtp_2=NO, smtp_3=OK, trip=NOT_TAKEN, smtp_4=LATER, domains=domains))
+    assert "Mail from outside is not taken" in found.broken and "for two.test. Of another domain" in found.broken
+    assert "one.test is not confirmed down, and left alone." in found.well
+    domains = {"smtp": ("one.test",), "smtp_4": ("two.test",)}
+    well = aloud(said(40, smtp=LATER, smtp_4=OK, domains=domains))
+    assert "two.test is well and left alone." in well.well and "another domain" not in well.broken
+
+
+def test_false_rejects_that_end_are_said_to_end() -> None:
+    """Two minutes after the last of them nobody is told that mail bounces."""
+    refused = {n: lambda n: NO if n < 20 else OK for n in ("smtp", "smtp_2")}
+    looks = refused | {"trip": lambda n: NOT_TAKEN if n < 20 else OK}
+    assert "is refused for good; it bounces" in aloud(said(20, **looks)).broken
+    assert "was refused for good until a few minutes ago, and is taken again" in aloud(said(22, **looks)).broken
+
+
+def test_what_every_place_sees_now_and_then_is_not_seen_from_one_only() -> None:
+    """One place sees it down at this moment; the others saw half of it. Where they see it well, it is named."""
+    half = {"a": LATER, "b": [LATER, OK], "c": [OK, LATER]}
+    assert "Seen from a only" not in aloud(said(places=THREE, smtp=half)).broken
+    assert "Seen from a only." in aloud(said(places=THREE, smtp={"a": LATER})).broken

@@ -397,3 +397,67 @@ class Outage(RuleBasedStateMachine):
 
 TestOutage = Outage.TestCase
 TestOutage.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+# -- pauses that end in a relapse --------------------------------------------------------------------------------------
+
+
+def relapsing(pause_s: float, *, standing: str = "active") -> tuple[Course, float]:
+    """MX is on the relay; it fails, is well for so long, and fails again for five minutes."""
+    course, now = looks(Course(outage="found", standing=standing, active_since=0.0), "down", 0.0, 300.0)
+    course, now = looks(course, "clear", now, pause_s)
+    course, now = looks(course, "suspect", now, 120.0)
+    return looks(course, "down", now, 300.0)
+
+
+def test_the_way_back_waits_for_longer_than_a_pause_that_was_none() -> None:
+    """It was well for 16 minutes and failed again: ten good minutes prove nothing now, 24 do."""
+    course, now = relapsing(960.0)
+    assert course.relapse_s == 1020.0  # to the first look that was not well
+    early, _ = looks(course, "clear", now, 1500.0)
+    late, _ = looks(course, "clear", now, 1560.0)
+    assert early.stage == "active" and late.stage == "recovering"
+
+
+def test_a_pause_shorter_than_the_rule_changes_nothing() -> None:
+    """The rule's own time is longer."""
+    course, now = relapsing(240.0)
+    early, _ = looks(course, "clear", now, 540.0)
+    late, _ = looks(course, "clear", now, 600.0)
+    assert early.stage == "active" and late.stage == "recovering"
+
+
+def test_pauses_of_hours_do_not_keep_mail_on_the_relay_for_days() -> None:
+    """Four times the rule's time is the longest that is waited for."""
+    course, now = relapsing(6000.0)
+    early, _ = looks(course, "clear", now, 2340.0)
+    late, _ = looks(course, "clear", now, 2400.0)
+    assert early.stage == "active" and late.stage == "recovering"
+
+
+def test_a_doubt_that_passes_is_no_relapse() -> None:
+    """Suspicious for two minutes, and well again: that was one bad look."""
+    course, now = looks(Course(outage="found", standing="active", active_since=0.0), "clear", 0.0, 960.0)
+    course, now = looks(course, "suspect", now, 120.0)
+    course, now = looks(course, "clear", now, 600.0)
+    assert course.relapse_s == 0.0 and course.stage == "recovering"
+
+
+def test_what_nobody_could_see_meanwhile_does_not_hide_a_relapse() -> None:
+    """Well, blind, down: it was well for so long and is down again."""
+    course, now = looks(Course(outage="found", standing="active", active_since=0.0), "clear", 0.0, 960.0)
+    course, now = looks(course, "unknown", now, 600.0)
+    course, _ = looks(course, "down", now, 60.0)
+    assert course.relapse_s == 1020.0
+
+
+def test_an_incident_without_a_switch_ends_as_ever_and_forgets_its_pauses() -> None:
+    """The longer wait is for the way back alone; the next outage has pauses of its own."""
+    course, now = relapsing(540.0, standing="none")
+    assert course.relapse_s == 600.0
+    course, now = looks(course, "clear", now, 600.0)
+    assert course.outage == "over"
+    course, now = looks(course, "clear", now, 120.0)
+    for seen in ("suspect", "down"):
+        fresh, _ = looks(course, seen, now, 60.0)
+        assert (fresh.relapse_s, fresh.calm_s) == (0.0, 0.0)

@@ -239,3 +239,18 @@ def test_after_some_good_rounds_that_is_the_reason_and_not_how_much_failed_befor
     over = judge_now("switch", [replace(few, lately=False)], NOW, RULES)
     assert (over.action, over.why) == ("wait", "at this moment it does not fail")
     assert not judge_now("switch", [replace(B, sure_share=0.3, failing_now=True)], NOW, RULES).allowed
+
+
+def test_a_part_that_bounces_elsewhere_is_asked_about_while_a_domain_waits_for_its_time() -> None:
+    """Two hours of waiting for one domain are two hours of bounces for the other. What may be moved is moved; on call's
+    own word is not asked about."""
+    waits = replace(B, failed_s=60.0)
+
+    def proposed(case, moment=NOW, *, bounces=True):
+        return propose(Setting("down", ("F", "B"), False, True, bounces=bounces), [case], moment, RULES)
+
+    assert proposed(waits, bounces=False).action == "wait"
+    asked = proposed(waits)
+    assert asked.action == "ask" and asked.why.startswith("of another domain") and not asked.allowed
+    assert proposed(B).action == "switch"
+    assert proposed(waits, replace(NOW, maintenance="Kim")).action == "watch"

@@ -101,6 +101,12 @@ def proof_instead(rule, other):
     return lambda *a: other if (found := real(*a)) == rule else found
 
 
+def ended_rejects():
+    """Valid recipients were refused for good for twenty minutes, and are taken again for two."""
+    refused = {f"smtp{n}": lambda n: NO if n < 20 else OK for n in ("", "_2")}
+    return said(22, **refused, trip=lambda n: NOT_TAKEN if n < 20 else OK)
+
+
 def no_lane(way):
     """Nothing is derived of a look."""
     real = looks._beside
@@ -245,6 +251,11 @@ WITHOUT = {
         "bcp.detect.refusals._proof",
         proof_instead("rejects-lost", "rejects-contradicted"),
         lambda: said(smtp=NO, smtp_2=NO, trip=(FAIL, "lost")).action == "ask",
+    ),
+    "rejects-over": Without(
+        "bcp.detect.refusals._is_over",
+        lambda *a: False,
+        lambda: ended_rejects().classes == ("F",) and ended_rejects().action == "watch",
     ),
     "rejects-gone": Without(
         "bcp.detect.refusals._proof",

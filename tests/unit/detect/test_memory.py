@@ -244,3 +244,47 @@ def test_mails_alone_make_no_failing_minutes() -> None:
     assert memory.failed_s == 0.0
     memory.remember(DOWN, 1260.0, 1260.0, 60.0, RULES, beat=True)
     assert memory.failed_s == 60.0
+
+
+SLOW = plane("partial", way(share=0.2))
+"""Degraded, and no look fails as a whole: a name server that is lame all day, one address of four."""
+
+
+def test_what_was_degraded_before_does_not_make_a_part_of_what_fails_now() -> None:
+    """Two hours lame, half an hour without a name: all of it fails, and no quarter."""
+    found = feed(*[SLOW] * 120, *[DOWN] * 30)
+    assert found.sure_share() == found.likely_share() == 1.0 and len(found.shares) == 30
+
+
+def test_once_it_fails_degraded_rounds_count_as_rounds_in_which_it_does_not() -> None:
+    """Failing and degraded by turns is a half."""
+    found = feed(*[DOWN, SLOW] * 30)
+    assert len(found.shares) == 60 and 0.3 < found.sure_share() < 0.5
+
+
+def test_an_outage_of_the_morning_is_forgotten_although_something_is_degraded_on() -> None:
+    """Ten minutes at nine, and for good at noon: the rounds between are of neither."""
+    found = feed(*[DOWN] * 10, *[SLOW] * 90, *[DOWN] * 20)
+    assert len(found.shares) == 20 and found.sure_share() == 1.0
+
+
+@pytest.mark.parametrize(
+    ("rejecting", "grounds", "refused", "parted"),
+    [(True, (), True, False), (False, ("two-recipients", "rejects-some"), False, True), (False, (), False, False)],
+)
+def test_when_false_rejects_were_proven_is_kept(rejecting, grounds, refused, parted) -> None:
+    """Of all recipients or of a part of them; the time of the last proof stays."""
+    found = feed(WELL, replace(plane("down", way(down=True, raw=True), rejecting=rejecting), grounds=grounds))
+    assert (found.refused, found.parted) == (refused, parted)
+    assert (found.false_at > float("-inf")) is (refused or parted)
+    before = found.false_at
+    found.remember(WELL, 1e6, 1e6, 60.0, RULES, beat=True)
+    assert (found.refused, found.parted, found.false_at) == (False, False, before)
+
+
+def test_one_bad_look_of_a_plane_that_is_well_begins_nothing() -> None:
+    """A quarter of an hour later the name fails for good: all of it fails, and no two thirds."""
+    blip = plane("ok", way(raw=False))
+    one = replace(blip.ways[0], probes=(replace(blip.ways[0].probes[0], now_share=1 / 3),))
+    found = feed(replace(blip, ways=(one,)), *[WELL] * 15, *[DOWN] * 30)
+    assert len(found.shares) == 30 and found.sure_share() == 1.0

@@ -147,3 +147,30 @@ def test_a_mail_of_before_says_nothing_of_a_refusal_that_came_after() -> None:
 def test_rules_are_those_of_the_house() -> None:
     """An interval of a minute, three looks."""
     assert RULES.interval_s == 60.0 and RULES.reject_threshold == 3
+
+
+THREE = (*BOTH, lane("smtp-3", accepted=True, split=(0, 1, 0)))
+
+
+def test_a_part_that_was_proven_stays_proven_while_no_mail_is_fresh() -> None:
+    """Two of three are refused: a mail every five minutes must not turn F into B in the rounds between."""
+    stale = SET | {"tried_at": 129.0}
+    assert "rejects-untried" in weighed(*THREE, **stale).grounds
+    proven = weighed(*THREE, **stale, parted=True)
+    assert proven.grounds[:2] == ("two-recipients", "rejects-some") and proven.refused_partly
+    assert "rejects-untried" in weighed(*BOTH, **stale, parted=True).grounds  # nobody is taken now: another thing
+    gone = weighed(*THREE, **SET, tried_at=160.0, delivered_at=160.0, parted=True)
+    assert gone.grounds[0] == "rejects-contradicted" and gone.removed
+
+
+def test_who_is_taken_now_was_not_removed() -> None:
+    """False rejects end: the counters drain, and a mail comes through."""
+    taken = [replace(p, raw=False, refused_now=False) for p in BOTH]
+    late = SET | {"tried_at": 215.0, "delivered_at": 215.0}
+    before = weighed(*taken, **late)
+    assert before.grounds[0] == "rejects-contradicted" and before.removed
+    found = weighed(*taken, **late, false_lately=True)
+    assert found.grounds[0] == "rejects-over" and not found.removed and found.refused_partly
+    assert not of(found).down and of(found).suspect
+    still = weighed(*BOTH, **late, false_lately=True)  # refused at this moment: removed meanwhile
+    assert still.grounds[0] == "rejects-contradicted" and still.removed

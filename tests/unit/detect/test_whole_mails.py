@@ -100,3 +100,19 @@ def test_mailboxes_that_are_not_there() -> None:
     assert seen.around(0.0).gone == {"a@x.test"} and not seen.around(0.0).mails
     seen.take("a", Signal("boxes", "mailbox", OK, 0.0, parts=(there,)), BOXES, 60.0)
     assert seen.around(60.0).gone == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked"),
+    [
+        (mail(FAIL, "lost"), 1000.0),
+        (mail(OK, "delivered", numbers={"seconds": 5.0}), None),
+        (mail(FAIL, "rejects"), None),
+    ],
+)
+def test_what_became_of_an_older_mail_is_no_answer_to_one_that_was_asked_for(answer, asked) -> None:
+    """That an old one is lost is known late; the new one is still under way."""
+    found = mails()
+    found.ask(1000.0, wanted=True)
+    found.take("a", answer, TRIP, 1060.0)
+    assert found.around(1060.0).asked_at == asked

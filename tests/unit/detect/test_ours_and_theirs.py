@@ -1,0 +1,78 @@
+"""What is ours beside what is theirs: a connector of ours, a recipient of another domain."""
+
+from __future__ import annotations
+
+import pytest
+from test_every_rule import FAIL, NO, NOT_TAKEN, OK, UNKNOWN, WATCHED, said
+
+from bcp.contracts.probe import Watched
+
+QUEUE = Watched("queue", "queue", "gateway")
+OURS, DIRTY = (UNKNOWN, "own-certificate"), (FAIL, "4xx-rcpt")
+
+
+@pytest.fixture(autouse=True)
+def _queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WATCHED, "queue", QUEUE)
+
+
+def test_a_queue_that_our_own_certificate_explains_is_ours() -> None:
+    """Mail waits at the gateway since Exchange does not know our certificate: renewing it helps, and nothing else."""
+    found = said(queue=(FAIL, "queue"), gate=OURS, smtp=OK)
+    assert (found.state, found.classes, found.action) == ("down", ("H",), "fix-own")
+
+
+@pytest.mark.parametrize("gate", [DIRTY, (UNKNOWN, "timeout"), (UNKNOWN, "429")])
+def test_without_such_a_word_it_is_the_gateways_way(gate) -> None:
+    """A look that fails itself, or says nothing of us, explains nothing."""
+    found = said(queue=(FAIL, "queue"), gate=gate, smtp=OK)
+    assert found.classes[0] == "G" and found.action == "direct"
+
+
+def test_a_certificate_of_ours_elsewhere_does_not_explain_the_gateway() -> None:
+    """The probe of direct delivery has one of its own."""
+    found = said(queue=(FAIL, "queue"), gate=DIRTY, smtp=OURS, smtp_2=OK)
+    assert found.classes[0] == "G"
+
+
+def test_with_mail_on_the_relay_the_way_through_it_is_told_first() -> None:
+    """Whoever is at fault, what is on the relay does not get through, and direct delivery works."""
+    found = said(queue=(FAIL, "queue"), gate=OURS, smtp=OK, events={1: ("decided", "active")})
+    assert found.classes[0] == "G" and found.action == "direct"
+
+
+def two_domains(*, other=OK, mail=NOT_TAKEN):
+    """Of one domain two of three recipients are refused for good; the other one has a recipient and mails too."""
+    domains = dict.fromkeys(("smtp", "smtp_2", "smtp_3", "trip"), ("one.test",)) | {"smtp_4": ("two.test",)}
+    return said(40, smtp=NO, smtp_2=NO, smtp_3=OK, trip=mail, smtp_4=other, domains=domains)
+
+
+def test_recipients_of_another_domain_do_not_make_refused_ones_removed() -> None:
+    """They are well there, and nothing comes through here: false rejects of a part, and no mailbox that was removed."""
+    found = two_domains()
+    assert "F" in found.classes and "H" not in found.classes and found.action == "ask"
+    assert "H" in two_domains(mail=OK).classes  # here mail comes through: these were removed
+
+
+def test_a_part_that_bounces_is_not_hidden_by_a_domain_that_waits() -> None:
+    """The other one is deferred, and has time; this one has none."""
+    found = two_domains(other=DIRTY)
+    assert found.state == "down" and found.action in {"ask", "switch"}
+    assert "F" in found.classes
+
+
+RESOLVER = Watched("res", "dns", "dns", medium="dns", control=True)
+
+
+def test_who_finds_no_names_finds_no_way_for_a_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our resolver is dead: that a test mail is not taken speaks of us. With a resolver it speaks of the service."""
+    monkeypatch.setitem(WATCHED, "res", RESOLVER)
+    assert "B" in said(smtp=OK, trip=NOT_TAKEN, res=OK).classes
+    assert "B" not in said(smtp=OK, trip=NOT_TAKEN, res=(FAIL, "timeout")).classes
+
+
+def test_people_are_heard_where_our_own_network_is_dead() -> None:
+    """They do not come over it. What our looks say there is unknown."""
+    dead = (FAIL, "timeout")
+    assert said(people=(FAIL, "people"), control=dead).state == "down"
+    assert said(smtp=dead, control=dead).state == "unknown"
