@@ -29,7 +29,7 @@ settings.load_profile("patient")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each worker begins with its share of what takes long, most of it waiting for real time."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    places: Sequence[tuple[str, str]] = [(item.location[0], item.name) for item in items]
+    places: Sequence[tuple[str, str]] = [(item.nodeid.partition("::")[0], item.name) for item in items]
     items[:] = [items[i] for share in shares(places, workers) for i in share]
 
 
