@@ -47,8 +47,12 @@ def add_descriptions(cls: type, schema: dict[str, Any], fields: Mapping[str, Any
 
 def _own(cls: type) -> Mapping[str, str]:
     """Docstrings in the body of this class alone."""
-    source = _classes(cls.__module__).get(cls.__qualname__)
-    return {} if source is None else _under(source)
+    try:
+        source = inspect.getsource(sys.modules[cls.__module__])
+    except (KeyError, OSError, TypeError):  # no such module, no source, a module written in C
+        return {}
+    body = _classes(source).get(cls.__qualname__)
+    return {} if body is None else _under(body)
 
 
 def _under(body: ast.ClassDef) -> dict[str, str]:
@@ -63,13 +67,13 @@ def _under(body: ast.ClassDef) -> dict[str, str]:
 
 
 @cache
-def _classes(module: str) -> Mapping[str, ast.ClassDef]:
-    """Every class of a module by its qualified name, each parsed once."""
+def _classes(source: str) -> Mapping[str, ast.ClassDef]:
+    """Every class of a module by its qualified name; the module is parsed once. A file that was changed for another
+    program since it was loaded has none."""
     try:
-        tree = ast.parse(inspect.getsource(sys.modules[module]))
-    except (KeyError, OSError, TypeError, SyntaxError):  # no such module, no source, a module written in C
+        return dict(_within(ast.parse(source), ""))
+    except SyntaxError:
         return {}
-    return dict(_within(tree, ""))
 
 
 def _within(scope: ast.AST, prefix: str) -> Iterator[tuple[str, ast.ClassDef]]:

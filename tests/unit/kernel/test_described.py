@@ -111,6 +111,12 @@ def test_what_has_no_source_has_no_words() -> None:
     assert descriptions(type("Lost", (), {"__module__": "no.such.module", "__annotations__": {"a": int}})) == {}
 
 
+def test_a_source_that_is_no_program_any_more_has_no_words(monkeypatch) -> None:
+    """Somebody edits the file while we run."""
+    monkeypatch.setattr("bcp.kernel.described.inspect.getsource", lambda module: "class Lamp(:")
+    assert descriptions(Lamp) == {}
+
+
 def pydantics(model: type[Model]) -> dict[str, str]:
     """What pydantic itself finds, asked to read one of our classes."""
     from pydantic._internal._docs_extraction import extract_docstrings_from_cls
