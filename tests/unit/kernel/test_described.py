@@ -148,6 +148,8 @@ def test_a_command_reads_no_source() -> None:
 
 
 def test_no_model_of_ours_asks_pydantic_to_read_the_source() -> None:
+    families = [f for f in registry.families() if f not in {"actions", "engines"}]
+    assert [registry.settings_class(f, k) for f in families for k in registry.kinds(f)] and registry.actions()
     models: list[type[Model]] = [Model]
     for model in models:
         models += [m for m in model.__subclasses__() if m not in models and m.__module__.startswith("bcp.")]
