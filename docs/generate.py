@@ -36,10 +36,10 @@ def helps(names: list[list[str]]) -> list[str]:
     os.environ |= {"COLUMNS": "79", "NO_COLOR": "1"}
     from typer.testing import CliRunner
 
-    from bcp.cli.app import app
+    from bcp.cli.app import alone
 
     runner = CliRunner()
-    return [runner.invoke(app, [*n, "--help"], prog_name="bcp").stdout.rstrip() for n in names]
+    return [runner.invoke(alone(n[0]), [*n, "--help"], prog_name="bcp").stdout.rstrip() for n in names]
 
 
 def cli() -> str:

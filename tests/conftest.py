@@ -15,10 +15,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent / "crash"))
 
 from order import shares
-from support import SPECS, bcp
+from support import SPECS, bcp, in_memory
 
 from bcp.kernel import secret
 
+if "PYTEST_DEBUG_TEMPROOT" not in os.environ and (place := in_memory()):
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = place
 settings.register_profile("patient", deadline=None)  # a busy machine is slow; that is no finding
 settings.register_profile("mutants", deadline=None, max_examples=25, derandomize=True, database=None)  # make mutants
 settings.load_profile("patient")
@@ -27,7 +29,7 @@ settings.load_profile("patient")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each worker begins with its share of what takes long, most of it waiting for real time."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    places: Sequence[tuple[str, str]] = [(item.location[0], item.name) for item in items]
+    places: Sequence[tuple[str, str]] = [(item.nodeid.partition("::")[0], item.name) for item in items]
     items[:] = [items[i] for share in shares(places, workers) for i in share]
 
 

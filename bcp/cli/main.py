@@ -80,11 +80,11 @@ def quick_status(arguments: list[str]) -> bool:
 
 def _typer(arguments: list[str]) -> int:
     """Every other command; returns the exit code. Raises ``Invalid`` for a line that cannot be understood."""
-    from bcp.cli.app import app, overview  # Typer and its models cost 0.1 s
+    from bcp.cli.app import alone, overview  # Typer and its models cost 0.1 s
     from bcp.cli.usage import Abort, UsageError, help_asked, invalid
 
     words = help_asked(arrange(arguments))
-    chosen = overview() if words in (["--help"], ["-h"]) else app
+    chosen = overview() if words in (["--help"], ["-h"]) else alone(_command_of(words))
     try:
         code = chosen(args=words, prog_name="bcp", standalone_mode=False)
     except UsageError as error:
@@ -96,6 +96,18 @@ def _typer(arguments: list[str]) -> int:
     except Abort as error:  # Ctrl-D at a question
         raise KeyboardInterrupt from error
     return code if isinstance(code, int) else 0
+
+
+def _command_of(words: list[str]) -> str:
+    """The first word that is neither an option nor the value of one; empty: there is none."""
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0)
+        if not word.startswith("-"):
+            return word
+        if word in _GLOBAL_VALUE:
+            del waiting[:1]
+    return ""
 
 
 def _wants_json(words: list[str]) -> bool:

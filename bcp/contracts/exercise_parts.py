@@ -6,9 +6,12 @@ Times are seconds since 1970-01-01 UTC, 0 where it has not come to that. ``None`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+from bcp.kernel.described import add_descriptions
 
 Source = Literal["measured", "entered", "planned"]
 """Where a statement comes from: the journal, a named person, or the plan made before."""
@@ -18,7 +21,14 @@ class Value:
     """Field docstrings become descriptions in the published JSON Schema."""
 
     __slots__ = ()
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Pydantic's own, with the words under the fields."""
+        made = handler(core_schema)
+        add_descriptions(cls, handler.resolve_ref_schema(made), {})
+        return made
 
 
 @dataclass(frozen=True, slots=True)

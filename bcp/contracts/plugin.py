@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
 
 from bcp.contracts.descriptor import Plugin
+from bcp.kernel.described import add_descriptions
 from bcp.kernel.units import parse_duration
 
 
@@ -31,9 +33,17 @@ Duration = Annotated[
 
 
 class Model(BaseModel):
-    """Frozen, refuses unknown keys, and takes field descriptions from the docstring under each field."""
+    """Frozen, refuses unknown keys. The docstring under a field is its description in schemas and in the reference
+    (``bcp.kernel.described.descriptions``): it is read when they are made, not when the class is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> dict[str, Any]:
+        """Pydantic's own, with the words under the fields."""
+        made = handler(core_schema)
+        add_descriptions(cls, handler.resolve_ref_schema(made), cls.__pydantic_fields__)
+        return made
 
 
 @dataclass(frozen=True, slots=True)

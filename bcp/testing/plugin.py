@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from bcp.contracts.descriptor import API, Maturity
 from bcp.contracts.plugin import Around, Configured, Model
+from bcp.kernel.described import descriptions
 from bcp.kernel.secret import Secret
 from bcp.testing.suite import Suite
 
@@ -38,7 +39,8 @@ class ConfiguredSuite(Suite):
         """The reference, the schema and the editor's hints are made of the docstrings under the fields."""
         model = self.plugin.settings
         assert (model.__doc__ or "").strip(), f"{model.__name__} has no docstring"
-        bare = [n for n, f in model.model_fields.items() if not f.description]
+        said = descriptions(model)
+        bare = [n for n, f in model.model_fields.items() if not (f.description or said.get(n))]
         assert not bare, f"no docstring under {', '.join(bare)}"
         json.dumps(model.model_json_schema(by_alias=True))  # it can be written down
 

@@ -100,7 +100,7 @@ class Town:
         for process in self.running:
             if process.poll() is None:
                 process.terminate()
-            process.communicate(timeout=20)
+            process.communicate(timeout=120)
         self.do(self._stop())
         self.loop.call_soon_threadsafe(self.loop.stop)
 
@@ -161,7 +161,7 @@ class Town:
                 )
             )  # fmt: skip
             return
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while True:
             done = subprocess.run(
                 ["sh", "-c", line], cwd=self.folder, env=self.env, capture_output=True, text=True, input="", timeout=120
@@ -195,13 +195,13 @@ class Town:
         )
         zone.serial += 1
 
-    def wait_for(self, what: str, seconds: float = 90) -> None:
+    def wait_for(self, what: str, seconds: float = 180) -> None:
         """Until `bcp status` says so."""
         words = {"holding": "holding", "by-hand": "Log in at IONOS", "back": "(the MX says it)"}[what]
         end = time.monotonic() + seconds
         while True:
             done = subprocess.run(
-                ["bcp", "status"], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=60
+                ["bcp", "status"], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=120
             )
             if words in done.stdout or (what == "back" and self.world.published_mx() == f"0 {EXCHANGE}"):
                 return

@@ -10,12 +10,13 @@ import pytest
 
 from bcp import registry
 from bcp.contracts.probe import Result
-from bcp.detect.watch import GRACE_S, look_once
+from bcp.detect.watch import look_once
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.secret import Secret
 from probes import hostile
 
-DEADLINE = 1.0
+PATIENCE_S = 55.0
+"""The servers hang for a minute, or flood for ever; a look's own deadline here is one second."""
 
 
 def make(kind: str, **settings):
@@ -25,8 +26,8 @@ def make(kind: str, **settings):
 
 
 async def ordeal(probe, handler, tls=None, port_into=None):
-    """One look; returns the signal, how long it took, the longest pause of the event loop
-    by our own doing (CPU seconds), and the memory it took in MiB."""
+    """One look, which must end though the server does not; returns the signal, the longest pause of the event loop by
+    our own doing (CPU seconds: those of a busy machine are not counted), and the memory it took in MiB."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     worst = 0.0
 
@@ -40,21 +41,19 @@ async def ordeal(probe, handler, tls=None, port_into=None):
     async with hostile.serving(handler, tls=tls) as port:
         looker = probe(port)
         heart = asyncio.create_task(pulse())
-        start = time.monotonic()
-        signal = await look_once(looker)
-        took = time.monotonic() - start
+        async with asyncio.timeout(PATIENCE_S):
+            signal = await look_once(looker)
         heart.cancel()
         await looker.close()
-    return signal, took, worst, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return signal, worst, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
 def check(found, *, may_be_ok: bool = False) -> None:
-    signal, took, pause, memory = found
+    signal, pause, memory = found
     assert signal.result in (
         {Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED} if may_be_ok else {Result.FAIL, Result.UNKNOWN}
     ), signal
     assert signal.kind != "broken-probe", signal.evidence
-    assert took <= DEADLINE + GRACE_S + 25, f"{took:.1f} s"
     assert pause < 3.0, f"the loop stood still for {pause:.2f} s of work"
     assert memory < 80, f"{memory:.0f} MiB"
     assert len(signal.evidence) < 1000
@@ -156,20 +155,26 @@ def test_the_others_do_not_wait_for_a_hostile_one() -> None:
     async def run():
         good = hostile.http(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
         async with hostile.serving(good) as fine, hostile.serving(hostile.silence) as bad:
-            probes = [make("https", url=f"http://127.0.0.1:{fine}/") for _ in range(9)] + [
-                make("https", url=f"http://127.0.0.1:{bad}/")
+            probes = [make("https", url=f"http://127.0.0.1:{bad}/", timeout="50s")] + [
+                make("https", url=f"http://127.0.0.1:{fine}/", timeout="50s") for _ in range(9)
             ]
             for i, p in enumerate(probes):
                 p.name = f"p{i}"
-            times, start = {}, time.monotonic()
-            watcher = Watcher(
-                probes,
-                Rules(interval_s=60),
-                SystemClock(),
-                listen=[lambda s: times.__setitem__(s.probe, time.monotonic() - start)],
-            )
-            await watcher.once()
-            return times
+            heard, enough = [], asyncio.Event()
 
-    times = asyncio.run(run())
-    assert max(times[f"p{i}"] for i in range(9)) < times["p9"] >= DEADLINE * 0.8
+            def hear(signal) -> None:
+                heard.append(signal)
+                if len(heard) == 9:
+                    enough.set()
+
+            watcher = Watcher(probes, Rules(interval_s=60), SystemClock(), listen=[hear])
+            round_ = asyncio.ensure_future(watcher.once())
+            async with asyncio.timeout(PATIENCE_S):
+                await enough.wait()
+            round_.cancel()
+            await asyncio.gather(round_, return_exceptions=True)
+            return heard
+
+    heard = asyncio.run(run())
+    assert sorted(s.probe for s in heard) == [f"p{i}" for i in range(1, 10)]
+    assert {s.result for s in heard} == {Result.OK}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,13 @@ def commands(path: Path) -> list[str]:
     return [
         line.strip() for block in blocks for line in block.splitlines() if line.strip() and not line.startswith("#")
     ]
+
+
+@cache
+def help_of(*command: str) -> str:
+    """What ``bcp COMMAND --help`` says; empty: there is no such command. Many pages name the same ones."""
+    done = bcp(*command, "--help")
+    return done.stdout if done.returncode == 0 else ""
 
 
 def test_generated_pages_are_current() -> None:
@@ -53,12 +61,10 @@ def test_every_command_in_the_docs_is_one(page) -> None:
             words = [words[0], *words[3:]]
         path = [w for w in words[1:] if not w.startswith("-")]
         known = [w for w in words[1:3] if re.fullmatch(r"[a-z]+", w)]
-        done = bcp(*known[:2], "--help")
-        if done.returncode != 0:
-            done = bcp(known[0], "--help")
-        assert done.returncode == 0, line
+        said = help_of(*known[:2]) or help_of(known[0])
+        assert said, line
         for option in [w for w in words if w.startswith("--")]:
-            assert option in done.stdout or option in {"--config", "--output", "--quiet"}, f"{option} in {line}"
+            assert option in said or option in {"--config", "--output", "--quiet"}, f"{option} in {line}"
         assert path
 
 
@@ -98,8 +104,9 @@ def test_shipped_playbooks_lint_plan_and_match_the_schema() -> None:
 
     schema = json.loads((ROOT / "docs" / "reference" / "playbook.v1.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
+    judge = jsonschema.Draft202012Validator(schema)
     for path in sorted((ROOT / "playbooks").glob("*.yaml")):
-        jsonschema.validate(read(path).data, schema)
+        judge.validate(read(path).data)
     config = json.loads((ROOT / "docs" / "reference" / "config.v1.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(config)
 

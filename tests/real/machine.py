@@ -235,7 +235,7 @@ class Machine:
                 f"Message-ID: <{subject.replace(' ', '-')}@outside.test>\r\n\r\n{body * (1 + size // len(body))}",
             )
 
-    def await_(self, what: Callable[[], object], seconds: float = 30.0) -> None:
+    def await_(self, what: Callable[[], object], seconds: float = 180.0) -> None:
         """Until it holds."""
         deadline = time.monotonic() + seconds
         while not what():
@@ -257,7 +257,7 @@ class Machine:
         for pid in self.pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while self.pids() and time.monotonic() < deadline:
             time.sleep(0.02)
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -58,10 +58,10 @@ class Processes:
         for process in reversed(self.started):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=60)
+            process.wait(timeout=120)
 
 
-def wait_port(address: str, port: int, seconds: float = 90, prefix: list[str] | None = None) -> None:
+def wait_port(address: str, port: int, seconds: float = 180, prefix: list[str] | None = None) -> None:
     """Until somebody listens there."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

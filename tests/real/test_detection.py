@@ -101,7 +101,7 @@ def talk(net: Net) -> str:
     ).stdout
 
 
-def wait_until(condition, seconds: float = 90) -> None:
+def wait_until(condition, seconds: float = 180) -> None:
     deadline = time.time() + seconds
     while not condition():
         assert time.time() < deadline

@@ -239,7 +239,7 @@ def test_pages_fit_a_phone_in_both_schemes_and_load_nothing(tmp_path, what) -> N
     else:
         path = tmp_path / "report.html"
         path.write_text(page(REPORT))
-    found = asyncio.run(asyncio.wait_for(look(path.as_uri(), tmp_path, [360, 1280]), 90))
+    found = asyncio.run(asyncio.wait_for(look(path.as_uri(), tmp_path, [360, 1280]), 300))
     assert found[-1]["requests"] == []
     for seen in found[:-1]:
         assert seen["wide"] <= seen["width"], seen

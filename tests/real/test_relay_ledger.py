@@ -144,7 +144,7 @@ class Relay:
     def kill_agent(self) -> None:
         assert self.agent is not None
         self.agent.kill()
-        self.agent.wait(timeout=30)
+        self.agent.wait(timeout=120)
         self.kills += 1
 
     def bcp(self, *arguments: str) -> tuple[int, str]:

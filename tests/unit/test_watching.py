@@ -163,12 +163,10 @@ def test_every_is_kept_and_other_vantages_probes_are_not_run_here() -> None:
     async def run():
         often, seldom, elsewhere = (
             Scripted("a", well),
-            Scripted("b", well, every="250ms"),
+            Scripted("b", well, every="5m"),
             Scripted("c", well, vantages=["far"]),
         )
-        watcher = Watcher(
-            [often, seldom, elsewhere], Rules(), SystemClock(), interval_s=0.05, vantages=("local", "far")
-        )
+        watcher = Watcher([often, seldom, elsewhere], Rules(), FakeClock(), interval_s=60.0, vantages=("local", "far"))
         count = 0
         async for _ in watcher.run():
             count += 1
@@ -527,8 +525,9 @@ def test_the_schema_describes_the_shipped_files() -> None:
 
     schema = json.loads((ROOT / "docs" / "reference" / "outage.v1.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
+    judge = jsonschema.Draft202012Validator(schema)
     for path in shipped().values():
-        jsonschema.validate(read(path).data, schema)
+        judge.validate(read(path).data)
 
 
 def test_roles_of_probes() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -176,3 +178,24 @@ def test_a_package_that_is_missing_is_named_with_the_remedy(monkeypatch) -> None
     with pytest.raises(Invalid, match="argon2 is missing") as caught:
         accounts.need_serve()
     assert "bcp-mail[serve]" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["fastapi", "uvicorn"])
+def test_the_web_server_is_looked_for_and_not_loaded(monkeypatch, name) -> None:
+    """A token is made by commands that serve nothing."""
+    accounts.need_serve()
+    found = accounts.find_spec
+    monkeypatch.setattr(accounts, "find_spec", lambda n: None if n == name else found(n))
+    with pytest.raises(Invalid, match=f"{name} is missing"):
+        accounts.need_serve()
+    monkeypatch.setattr(accounts, "find_spec", found)
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(Invalid, match=f"{name} is missing"):
+        accounts.need_serve()
+
+
+def test_a_token_is_made_without_a_web_server() -> None:
+    """It takes 0.1 s of CPU to load."""
+    code = "import sys; from bcp.cli.accounts import need_serve; need_serve(); print('fastapi' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout == "False\n"

@@ -110,12 +110,12 @@ def test_control_c_at_a_terminal_keeps_what_was_answered(tmp_path) -> None:
         os.write(parent, b"corp.test\n")
         read_until(parent, b"Your organisation")
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(120) == 130
         os.close(parent)
     assert json.loads((tmp_path / ".bcp-init.json").read_text())["domains"] == ["corp.test"]
 
 
-def read_until(descriptor: int, words: bytes, seconds: float = 30.0) -> bytes:
+def read_until(descriptor: int, words: bytes, seconds: float = 120.0) -> bytes:
     """What came up to these words; fails when they do not come."""
     seen, end = b"", time.monotonic() + seconds
     while words not in seen:

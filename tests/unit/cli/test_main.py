@@ -25,6 +25,28 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> render.Output:
 
 
 @pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["--config", "run", "-q", "status", "x"], "status"),
+        (["--output=json", "-v", "token", "add"], "token"),
+        (["-o", "json"], ""),
+        (["--config"], ""),
+        ([], ""),
+    ],
+)
+def test_the_command_of_a_line_is_known_before_typer_reads_it(words, command) -> None:
+    assert main._command_of(words) == command
+
+
+@pytest.mark.parametrize(("name", "commands"), [("plan", ["plan"]), ("token", ["token"]), ("paln", None), ("", None)])
+def test_only_the_command_that_is_wanted_is_made(name, commands) -> None:
+    """An unknown one is told with what was probably meant: for that, all are there."""
+    made = typer_app.alone(name)
+    found = [c.name for c in (*made.registered_commands, *made.registered_groups)]
+    assert found == commands if commands else made is typer_app.app
+
+
+@pytest.mark.parametrize(
     ("given", "wanted"),
     [
         (["run", "x", "--quiet"], ["--quiet", "run", "x"]),

@@ -253,7 +253,7 @@ class Story:
         )
         if stop_at:
             self.clock.at(stop_at, lambda: runner.stop("killed", by="daemon"))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             ending = await runner.work()
         journal.close()
         return ending.status

@@ -28,7 +28,7 @@ def test_a_wake_is_one_read_and_leaves_no_timer() -> None:
         ear = Ear(memory())
         ear.wake()
         ear.wake()
-        await asyncio.wait_for(ear.next(3600.0), 60)
+        await asyncio.wait_for(ear.next(3600.0), 120)
         waiting = asyncio.ensure_future(ear.next(3600.0))
         for _ in range(10):
             await asyncio.sleep(0)
@@ -47,7 +47,7 @@ def test_silence_ends_with_a_look() -> None:
     async def run() -> None:
         ear = Ear(memory())
         for _ in range(3):
-            await asyncio.wait_for(ear.next(POLL_S), 60)
+            await asyncio.wait_for(ear.next(POLL_S), 120)
 
     asyncio.run(run())
 
@@ -70,7 +70,7 @@ def test_where_commits_look_nobody_polls_and_a_word_is_heard_all_the_same() -> N
             return go
 
         ear._tick = counted(ear._tick)  # type: ignore[method-assign]
-        await asyncio.wait_for(ear.next(POLL_S), 60)
+        await asyncio.wait_for(ear.next(POLL_S), 120)
         assert polls == 5
 
     asyncio.run(run())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import dns.message
 import dns.rcode
@@ -23,18 +22,17 @@ def framed(message) -> bytes:
     return len(wire).to_bytes(2, "big") + wire
 
 
-def asked(handler, count=1):
-    """What became of so many questions, and how long it took."""
+def asked(handler, count=1, timeout_s=TIME_S):
+    """What became of so many questions."""
 
     async def inside():
         server = await asyncio.start_server(handler, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         questions = [dns.message.make_query(f"n{i}.corp.test.", "MX") for i in range(count)]
-        began = time.monotonic()
-        async with asyncio.timeout(20):
-            found = await exchange(Endpoint("127.0.0.1", port), questions, keyring=None, timeout_s=TIME_S, window=1)
+        async with asyncio.timeout(300):
+            found = await exchange(Endpoint("127.0.0.1", port), questions, keyring=None, timeout_s=timeout_s, window=1)
         server.close()
-        return found, time.monotonic() - began
+        return found
 
     return asyncio.run(inside())
 
@@ -47,28 +45,32 @@ async def one(reader):
 def test_bytes_that_drip_are_no_answer(piece) -> None:
     """Half a frame, or whole ones that answer nothing, a little at a time and without end."""
 
+    over = []
+
     async def drip(reader, writer):
         await one(reader)
         for _ in range(200):
             writer.write(piece)
             await asyncio.sleep(TIME_S / 8)
+        over.append(True)
 
-    (found,), took = asked(drip)
-    assert isinstance(found, Lost) and not found.definite and took < TIME_S * 6
+    (found,) = asked(drip)
+    assert isinstance(found, Lost) and not found.definite
+    assert not over, "it was listened to until it ended by itself"
 
 
 def test_an_answer_gives_the_next_one_its_time() -> None:
     """A slow server that answers one question after the other is waited for, as often as it answers."""
+    patience = 3.0  # each answer has more than half of it to spare, all of them take longer than it
 
     async def slowly(reader, writer):
         while True:
             query = await one(reader)
-            await asyncio.sleep(TIME_S * 0.6)
+            await asyncio.sleep(patience * 0.4)
             writer.write(framed(reply_to(query, (query.question[0].name.to_text(), 60, "MX", "0 a.corp.test."))))
 
-    found, took = asked(slowly, 4)
-    assert [f.answer[0].name.to_text() for f in found] == [f"n{i}.corp.test." for i in range(4)]
-    assert took > TIME_S * 2
+    found = asked(slowly, 3, patience)
+    assert [f.answer[0].name.to_text() for f in found] == [f"n{i}.corp.test." for i in range(3)]
 
 
 def test_a_message_in_turn_is_built_when_it_is_sent_and_only_once() -> None:

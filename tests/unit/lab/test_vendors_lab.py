@@ -23,12 +23,12 @@ def visit(work: Callable[[Vendors, httpx.AsyncClient], Awaitable[Any]]) -> Any:
         await vendors.start("127.0.0.1", free_port("127.0.0.1"))
         try:
             auth = (vendors.twilio_sid, vendors.twilio_token)
-            async with httpx.AsyncClient(base_url=vendors.url, auth=auth, timeout=10) as client:
+            async with httpx.AsyncClient(base_url=vendors.url, auth=auth, timeout=60) as client:
                 return await work(vendors, client)
         finally:
             await vendors.stop()
 
-    return asyncio.run(asyncio.wait_for(main(), 60))
+    return asyncio.run(asyncio.wait_for(main(), 300))
 
 
 def of(vendors: Vendors, what: str) -> str:

@@ -12,6 +12,7 @@ from bcp.testing.clock import FakeClock
 
 KEY = b"k" * 32
 GOOD, OTHER = "correct horse battery", "another horse battery"
+DEAR = module.DUMMY  # read before quick ones take its place
 
 
 @pytest.fixture
@@ -97,9 +98,17 @@ def test_a_password_is_that_of_an_open_account(accounts) -> None:
     assert not accounts.password_is("ann", GOOD)
 
 
-@pytest.mark.parametrize("stored", ["", "no hash", "$argon2id$v=19$m=8,t=1,p=1$x$y", module.DUMMY])
+@pytest.mark.parametrize("stored", ["", "no hash", "$argon2id$v=19$m=8,t=1,p=1$x$y", DEAR])
 def test_a_hash_that_is_none_is_nobodys(stored) -> None:
     assert verified(stored, GOOD) is False
+
+
+@pytest.mark.usefixtures("real_passwords")
+def test_a_hash_is_dear_and_a_name_that_nobody_has_costs_as_much() -> None:
+    """RFC 9106 for little memory; the same for the hash that is verified where there is no account."""
+    made = module.hashed(GOOD)
+    assert made.startswith("$argon2id$v=19$m=65536,t=3,p=4$") and verified(made, GOOD) and not verified(made, OTHER)
+    assert DEAR.rpartition("$")[0].rpartition("$")[0] == made.rpartition("$")[0].rpartition("$")[0]
 
 
 @pytest.mark.parametrize(("late", "counts"), [(-31, False), (-30, True), (0, True), (59, True), (60, False)])

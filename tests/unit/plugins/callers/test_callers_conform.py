@@ -129,7 +129,7 @@ def test_slack_listens_over_a_connection_of_its_own(tmp_path) -> None:
             return "noted"
 
         listening = asyncio.ensure_future(made.listen(hear))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not lab.sockets:
                 await asyncio.sleep(0)
             await lab.press("UALICE", "q-1:yes")

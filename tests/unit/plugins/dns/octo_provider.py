@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 
 from octodns.provider.base import BaseProvider
 from octodns.record import Record
+
+HANGS_S = 120.0
+"""A host that hangs does so until it is told to go on, or so long."""
 
 
 class Shelf:
@@ -19,7 +21,8 @@ class Shelf:
         self.made = 0
         self.lose = self.throttle = 0
         self.failing: set[str] = set()
-        self.hang = self.hang_apply = 0.0
+        self.hangs = self.hangs_in_apply = False
+        self.go_on = threading.Event()
         self.error: Exception | None = None
         self.desired: list[int] = []
 
@@ -61,7 +64,8 @@ class MemoryProvider(BaseProvider):
         super().__init__(id, **more)
 
     def populate(self, zone, target=False, lenient=False):
-        time.sleep(self.shelf.hang)
+        if self.shelf.hangs:
+            self.shelf.go_on.wait(HANGS_S)
         if self.shelf.error:
             raise self.shelf.error
         with self.shelf.lock:
@@ -83,7 +87,8 @@ class MemoryProvider(BaseProvider):
             raise HTTPError(429, **{"Retry-After": "0.05"})
         if name in self.shelf.failing:
             raise HTTPError(500)
-        time.sleep(self.shelf.hang_apply)
+        if self.shelf.hangs_in_apply:
+            self.shelf.go_on.wait(HANGS_S)
         with self.shelf.lock:
             self.shelf.zones.setdefault(name, {})  # as octoDNS' own do: a missing zone is made
             for change in plan.changes:
