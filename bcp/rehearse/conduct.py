@@ -131,13 +131,16 @@ def conducting(
         except BaseException as error:
             if found.record.kind in RESUMED and not isinstance(error, BcpError):
                 raise  # people stopped for now
-            _end(conductor, *_why(error))
+            _end(conductor, *_why(error, conductor))
             raise
         _end(conductor, conductor.outcome, conductor.reason)
 
 
-def _why(error: BaseException) -> tuple[Outcome, str]:
-    """Outcome and reason of an exercise that ended so. What interrupts it is no success."""
+def _why(error: BaseException, conductor: Conductor) -> tuple[Outcome, str]:
+    """Outcome and reason of an exercise that ended so. What interrupts it is no success; one that was aborted stays so,
+    whatever its end came to."""
+    if conductor.outcome == "aborted" and isinstance(error, BcpError):
+        return "aborted", f"{conductor.reason}; {error.message}"
     if isinstance(error, GateClosed):
         return "rejected", error.message
     if isinstance(error, BcpError):

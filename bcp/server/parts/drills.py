@@ -38,6 +38,8 @@ class Drills:
         self.core, self.speaker = core, speaker
         self._play = play or play_apart
         self.playing: asyncio.Task[int] | None = None
+        self._kind = ""
+        """Of what is played."""
 
     async def run(self) -> None:
         """For ever."""
@@ -50,7 +52,7 @@ class Drills:
         app, state = self.core.app, self.core.state
         trouble = await asyncio.to_thread(real_trouble, app)
         if self.playing is not None and not self.playing.done():
-            if trouble:
+            if trouble and self._kind != "live":  # a live one looks for itself, and asks people to move MX back
                 LOG.warning("the drill that is played ends: %s", trouble)
                 self.playing.cancel()
             return
@@ -82,7 +84,7 @@ class Drills:
                 if BEGINS not in one.planned.reminded:
                     await self._note(one, await self._say(one.planned, "begins now"))
             elif self.playing is None or self.playing.done():
-                self.playing = asyncio.ensure_future(self._played(one.planned.drill))
+                self._kind, self.playing = one.planned.kind, asyncio.ensure_future(self._played(one.planned.drill))
         except BcpError as error:
             LOG.warning("%s: %s", one.planned.drill, error.message)
 

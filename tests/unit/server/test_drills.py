@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -218,3 +219,27 @@ def test_an_urgent_finding_is_told_once(at) -> None:  # noqa: F811
     said = [t for _, t in asyncio.run(work()).said]
     assert said == ["urgent finding: the relay is open to the world"]
     assert [f.reported_at > 0 for f in exercise_of(house.app, drill).record.findings] == [True, False]
+
+
+def test_a_live_drill_is_left_to_bring_its_domain_back_by_itself(at) -> None:  # noqa: F811
+    """Ended by us, it would leave the domain on the relay, and nobody would be asked."""
+    house, clock = at  # noqa: F811
+    text = (house.folder / "bcp.yaml").read_text()
+    (house.folder / "bcp.yaml").write_text(text.replace("audiences: {", "audiences: {helpers: {people: [bob]}, "))
+    restarted(house, clock)
+    play = replace(WANTED.play, domains=("corp.test",), volunteers="helpers")
+    drill = make(house.ground, ALICE, replace(WANTED, kind="live", play=play))
+    schedule(house.ground, ALICE, drill, Wish("2027-01-20 10:00"))
+    clock.set(window_of(planned(house.app)[0].slot)[0] + 1)
+
+    async def work() -> None:
+        stage = Stage(house, clock)
+        await stage.part.once()
+        await asyncio.sleep(0)
+        house.book.open("exchange-online", "Mail is down", "ask", "watch")
+        await stage.part.once()
+        assert stage.part.playing is not None and not stage.part.playing.cancelling()
+        stage.going.set()
+        assert await stage.part.playing == 0
+
+    asyncio.run(work())
