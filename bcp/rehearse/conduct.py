@@ -6,18 +6,17 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from bcp.contracts.exercise import Outcome
 from bcp.contracts.incident import OPEN
 from bcp.contracts.store import RunQuery
+from bcp.deeds.circumstances import clock_source, shared_fate
 from bcp.deeds.drill_calendar import begun
 from bcp.deeds.exercises import exercise_of
 from bcp.drills.fold import Exercise
 from bcp.drills.play import Play
 from bcp.kernel.errors import BcpError, GateClosed, Interrupted, Invalid, Refused
-from bcp.playbook.lint import lint
 from bcp.playbook.load import Loaded
 from bcp.store.files.locks import FileLock
 from bcp.store.sqlite.book import opened
@@ -27,8 +26,6 @@ LOCK = "drill.lock"
 """In the state folder: held by the process that plays a drill, so that there are never two at once."""
 RESUMED = frozenset({"tabletop"})
 """Kinds that go on where they were stopped."""
-SYNCHRONISED = (Path("/run/systemd/timesync/synchronized"), Path("/run/chrony/chronyd.pid"), Path("/run/ntpd.pid"))
-"""Files that are there where something keeps this machine's clock right."""
 
 
 @dataclass
@@ -123,7 +120,7 @@ def conducting(
         found = may_begin(app, name)
         conductor = Conductor(app, name, actor, say)
         conductor.write("began", how=how)
-        conductor.measured("clock", source=clock_source())
+        conductor.measured("clock", source=clock_source(app))
         begun(app, name)
         _share_fate(conductor, found)
         try:
@@ -175,21 +172,11 @@ def _end(conductor: Conductor, outcome: Outcome, reason: str) -> None:
 
 
 def _share_fate(conductor: Conductor, found: Exercise) -> None:
-    """What the playbooks of the exercise need that falls with what is down: asked of lint, at the beginning."""
-    app, chains = conductor.app, []
+    """What the playbooks of the exercise need that falls with what is down: asked at the beginning."""
+    app = conductor.app
     names = [p.name for p in found.record.playbooks] or ([found.play.playbook] if found.play.playbook else [])
     try:
-        catalogue = app.playbooks.catalogue()
-        for name in names:
-            problems = lint(app.playbooks.load(name), catalogue)
-            chains += [f"{name}: {p.message}" for p in problems if p.rule.startswith("shared-fate")]
-        state = "risk" if chains else "ok" if names else "unknown"
+        said = shared_fate(app, [app.playbooks.load(name) for name in names])
     except Invalid as error:
-        state, chains = "unknown", [error.message]
-    conductor.measured("shared_fate", state=state, chains=chains)
-
-
-def clock_source() -> str:
-    """Whose clock the times of a record are of, and whether something keeps it right."""
-    kept = any(p.exists() for p in SYNCHRONISED)
-    return f"clock of this machine, UTC, {'synchronised' if kept else 'not known to be synchronised'}"
+        said = {"state": "unknown", "chains": [error.message]}
+    conductor.measured("shared_fate", **{k: v for k, v in said.items() if k != "at"})

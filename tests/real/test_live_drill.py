@@ -230,6 +230,11 @@ def told_of(folder: Path) -> None:
     curve = [(p.what, p.new, p.asked) for p in record.propagation]
     assert ("resolvers", 0, 1) in curve
     assert ("resolvers", 1, 1) in curve, "a real cache, asked until it told the relay"
+    assert ("authoritative", 1, 1) in curve, "every server of BIND's, at the end of the switch"
+    run = app.running.runs.view(record.runs[0])
+    assert run.record.meta["shared_fate"]["state"] == record.shared_fate.state == "ok"
+    assert str(run.record.meta["clock"]).startswith("clock of this machine, UTC; ")
+    assert [(e.data["new"], e.data["asked"]) for e in run.record.events if e.kind == "mx_told"][-1] == (1, 1)
     assert [d.result for d in record.decisions if d.by == "bob"].count("approved") >= 1
     _, paths = write_report(app, "last-drill")
     data = json.loads(Path(paths["json"]).read_text())
