@@ -15,7 +15,7 @@ from bcp.contracts.journal import Journal
 from bcp.contracts.services import RunInfo
 from bcp.contracts.store import Lease, LeaseLost, Lock
 from bcp.deeds.bind import bind
-from bcp.deeds.circumstances import clock_source, shared_fate
+from bcp.deeds.circumstances import clock_source
 from bcp.deeds.plan import make_plan, request_of_plan, run_info
 from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, nobody
@@ -74,7 +74,7 @@ async def start(
             "starter": starter,
             "incident": incident,
             "clock": clock_source(app),
-            "shared_fate": shared_fate(app, [loaded]),
+            "shared_fate": app.playbooks.shared_fate([loaded], app.clock.now()),
         },
     )
     try:

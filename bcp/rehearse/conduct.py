@@ -11,9 +11,9 @@ from typing import Any
 from bcp.contracts.exercise import Outcome
 from bcp.contracts.incident import OPEN
 from bcp.contracts.store import RunQuery
-from bcp.deeds.circumstances import clock_source, shared_fate
+from bcp.deeds.circumstances import clock_source
 from bcp.deeds.drill_calendar import begun
-from bcp.deeds.exercises import exercise_of
+from bcp.deeds.exercises import exercise_of, exercises
 from bcp.drills.fold import Exercise
 from bcp.drills.play import Play
 from bcp.kernel.errors import BcpError, GateClosed, Interrupted, Invalid, Refused
@@ -87,13 +87,39 @@ def may_begin(app: App, drill: str) -> Exercise:
     hint = "Make the next one: bcp drill new"
     if found.over:
         raise Refused(f"{found.record.id} is {found.record.state}", rule="drill-over", hint=hint)
-    if found.record.state == "running" and found.record.kind not in RESUMED:  # we have its lock: nobody plays it
-        reason = "the process that played it ended"
-        app.running.drills.append(found.record.id, "ended", "bcp", {"outcome": "interrupted", "reason": reason})
-        raise Refused(f"{found.record.id} was interrupted: {reason}", rule="drill-over", hint=hint)
+    if _forsaken(found):  # we have its lock: nobody plays it
+        _interrupted(app, found)
+        raise Refused(f"{found.record.id} was interrupted: {FORSAKEN}", rule="drill-over", hint=hint)
     if trouble := real_trouble(app):
         raise Refused(f"no drill now: {trouble}", rule="incident-open", hint="First the outage, then the drill.")
     return found
+
+
+FORSAKEN = "the process that played it ended"
+
+
+def _forsaken(found: Exercise) -> bool:
+    """Was it begun by a process that is not there any more? For whoever has the lock of drills."""
+    return found.record.state == "running" and found.record.kind not in RESUMED
+
+
+def _interrupted(app: App, found: Exercise) -> None:
+    data = {"outcome": "interrupted", "reason": FORSAKEN}
+    app.running.drills.append(found.record.id, "ended", "bcp", data, after=found.seq)
+
+
+def end_forsaken(app: App) -> list[str]:
+    """Drills that a kill or a power cut ended: their records say so, and nobody waits for them; returns their ids."""
+    if not (app.configuration.state / "drills.db").exists():
+        return []
+    lock = FileLock(app.configuration.state / LOCK)
+    if not lock.take():
+        return []  # somebody plays one
+    with lock:
+        gone = [e for e in exercises(app) if _forsaken(e)]
+        for found in gone:
+            _interrupted(app, found)
+    return [e.record.id for e in gone]
 
 
 @contextlib.contextmanager
@@ -176,7 +202,7 @@ def _share_fate(conductor: Conductor, found: Exercise) -> None:
     app = conductor.app
     names = [p.name for p in found.record.playbooks] or ([found.play.playbook] if found.play.playbook else [])
     try:
-        said = shared_fate(app, [app.playbooks.load(name) for name in names])
+        said = app.playbooks.shared_fate([app.playbooks.load(name) for name in names], app.clock.now())
     except Invalid as error:
         said = {"state": "unknown", "chains": [error.message]}
     conductor.measured("shared_fate", **{k: v for k, v in said.items() if k != "at"})

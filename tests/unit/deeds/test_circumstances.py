@@ -6,7 +6,7 @@ import pytest
 from unit.deeds.house import BOOK, House
 
 from bcp.contracts.readiness import Check
-from bcp.deeds.circumstances import RECENT_S, clock_source, shared_fate
+from bcp.deeds.circumstances import RECENT_S, clock_source
 from bcp.kernel.errors import StorageError
 from bcp.playbook.load import loads
 from bcp.settings import load
@@ -58,17 +58,17 @@ def test_a_history_that_cannot_be_read_says_nothing(timed: House, monkeypatch) -
 
 
 def test_what_is_needed_does_not_fall_with_what_is_down(house: House) -> None:
-    found = shared_fate(house.app, [loads(BOOK)])
+    found = house.app.playbooks.shared_fate([loads(BOOK)], 7.0)
     assert (found["state"], found["chains"]) == ("ok", [])
-    assert found["at"] == pytest.approx(house.app.clock.now(), abs=60)
-    assert shared_fate(house.app, [])["state"] == "unknown"
+    assert found["at"] == 7.0
+    assert house.app.playbooks.shared_fate([], 7.0)["state"] == "unknown"
 
 
 def test_what_falls_with_it_is_named_with_its_chain(house: House) -> None:
     path = house.folder / "bcp.yaml"
     path.write_text(path.read_text().replace("kind: rfc2136", "depends_on: [microsoft], kind: rfc2136"))
     house.app = make_app(load(path))
-    found = shared_fate(house.app, [loads(BOOK)])
+    found = house.app.playbooks.shared_fate([loads(BOOK)], 7.0)
     assert found["state"] == "risk"
     assert found["chains"][0].startswith("out: this depends on what is down: 'mx' -> the DNS back end")
 
@@ -78,5 +78,5 @@ def test_where_it_cannot_be_checked_it_is_not_known(house: House, monkeypatch) -
         raise StorageError("the contacts cannot be read")
 
     monkeypatch.setattr(house.app.playbooks, "catalogue", broken)
-    found = shared_fate(house.app, [loads(BOOK)])
+    found = house.app.playbooks.shared_fate([loads(BOOK)], 7.0)
     assert (found["state"], found["chains"]) == ("unknown", ["the contacts cannot be read"])
