@@ -213,7 +213,8 @@ def _propagation(exercise: Exercise, views: Sequence[RunView]) -> tuple[CurvePoi
         (e.at, int(e.data["new"]), int(e.data["asked"])) for v in views for e in v.record.events if e.kind == "mx_told"
     ]
     asked = [CurvePoint(at, new, of) for at, new, of in sorted(told)]
-    return (*served, *(asked or [p for _, s in away for p in _expected(s)]))
+    found = [*served, *(asked or [p for _, s in away for p in _expected(s)])]
+    return tuple(sorted(found, key=lambda p: p.at))
 
 
 def _served(step: StepState) -> CurvePoint | None:

@@ -56,8 +56,8 @@ def _value(key: str, **values: object) -> str:
 
 def _objectives(record: DrillRecord) -> Iterator[Proposal]:
     for goal in record.objectives:
-        if goal.met is not False:
-            continue
+        if goal.met is not False or (goal.achieved is not None and goal.achieved <= goal.target):
+            continue  # met; or in time, by something that came to nothing for another reason
         what = f"{goal.code} {goal.audience}".strip()
         unit = _mails if goal.unit == "messages" else format_duration
         got = unit(goal.achieved) if goal.achieved is not None else _value("not-reached")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bcp.contracts.exercise_parts import Decision, Moment, Step
@@ -138,6 +139,7 @@ def _lasts(step: Mapping[str, Any], approval_s: float) -> float:
 def decisions_of(view: RunView) -> list[Decision]:
     """Who decided what, and how long it took from the question. Answers that did not count are among them."""
     asked: dict[str, float] = {}
+    hows: dict[tuple[str, str], str] = {}
     gate = ""
     out = []
     for event in view.record.events:
@@ -146,8 +148,10 @@ def decisions_of(view: RunView) -> list[Decision]:
             asked[gate] = float(event.data.get("opened") or event.at)
             continue
         about = event.step or gate  # an answer that names no gate is one to the gate that is open
+        if event.kind == "answered":
+            hows[about, event.actor] = str(event.data.get("how", ""))
         if (found := _decision(view, event, about, asked.get(about, 0.0))) is not None:
-            out.append(found)
+            out.append(replace(found, how=found.how or hows.get((about, found.by), "")))
     return out
 
 

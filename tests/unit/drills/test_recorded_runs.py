@@ -249,6 +249,39 @@ def test_thirteen_a_second_run_makes_good_what_was_rejected_at_first(tmp_path: P
     assert (alone.outcome, alone.met) == ("rejected", False)
 
 
+def test_a_word_that_takes_an_earlier_one_back_is_no_second_person(tmp_path: Path) -> None:
+    """No channel reaches more than all; and whoever said yes, it is known by which way."""
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 20, how="console as p1")
+    story.process(run)
+    story.clock.pass_(400)
+    story.runs.tell(run, "abort", "p2", reason="it was not true")
+    story.process(run, undo_by="p1")
+    keys = [
+        e.key for e in story.view(run).record.effects if "/tell" in e.key and (e.outcome or {}).get("state") == "sent"
+    ]
+    found = record(story, run)
+    row = next(r for r in found.receipts if r.step == "tell")
+    assert (row.planned, row.sent, row.percent(row.sent)) == (4, 4, 100.0)
+    assert len(keys) >= row.sent
+    assert [d.how for d in found.decisions if d.step == "gate"] == ["console as p1"]
+
+
+def test_what_was_in_time_and_came_to_nothing_is_no_finding_about_time(tmp_path: Path) -> None:
+    from bcp.drills.learn import proposals
+
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 20)
+    story.process(run)
+    story.runs.tell(run, "abort", "p2", reason="it was not true")
+    story.process(run, undo_by="p1")
+    titles = [p.title for p in proposals(record(story, run)) if p.code == "objective-missed"]
+    assert titles
+    assert all("not reached" in t for t in titles), titles
+
+
 TELL_ONLY = """
 version: 1
 name: tell
