@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from unit.drills.recorded import BACK, START, Story, person, raw
 from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.drills.derive import Context, derive
 from bcp.drills.fold import Exercise
+from bcp.drills.talk import receipts_of
 
 HOUR = 3600.0
 
@@ -258,13 +260,14 @@ def test_a_word_that_takes_an_earlier_one_back_is_no_second_person(tmp_path: Pat
     story.clock.pass_(400)
     story.runs.tell(run, "abort", "p2", reason="it was not true")
     story.process(run, undo_by="p1")
-    keys = [
-        e.key for e in story.view(run).record.effects if "/tell" in e.key and (e.outcome or {}).get("state") == "sent"
-    ]
-    found = record(story, run)
-    row = next(r for r in found.receipts if r.step == "tell")
-    assert (row.planned, row.sent, row.percent(row.sent)) == (4, 4, 100.0)
-    assert len(keys) >= row.sent
+    found, view = record(story, run), story.view(run)
+    mine = [e for e in view.record.effects if e.key.startswith("run-1/tell/")]
+    again = [replace(e, key=e.key.replace("/tell/", "/tell!undo/")) for e in mine]
+    undone = replace(view, record=replace(view.record, effects=(*view.record.effects, *again)))
+    reported = receipts_of(undone, lambda receipts: dict.fromkeys(receipts, "delivered"))
+    row = next(r for r in reported if r.step == "tell")
+    assert len(mine) == 4
+    assert (row.planned, row.sent, row.delivered, row.percent(row.sent)) == (4, 4, 4, 100.0)
     assert [d.how for d in found.decisions if d.step == "gate"] == ["console as p1"]
 
 
