@@ -773,3 +773,31 @@ def test_a_vector_of_rfc_8032() -> None:
         "00d291612bb0c00"
     )
     assert standalone_proof.signed("\x72", signature, public) and not standalone_proof.signed("\x73", signature, public)
+
+
+# -- readiness ---------------------------------------------------------------------------------------------------------
+
+
+def stands(town: Town) -> tuple[str, str]:
+    """What a look at readiness says of the witness."""
+    from bcp.deeds.readiness.papers import anchors
+
+    found = asyncio.run(anchors(town.app, None))  # type: ignore[arg-type]
+    (one,) = [c for c in found if c.code == "evidence-witness"]
+    assert (one.subject, one.playbooks) == ("neighbour", ("",))
+    return one.state, one.says
+
+
+def test_a_witness_whose_share_is_away_is_red_at_the_next_look_and_green_when_it_is_back(town: Town) -> None:
+    folder, away = town.folder / "witness", town.folder / "away"
+    assert stands(town)[0] == "ok"
+    folder.rename(away)
+    assert stands(town) == ("fail", f"the witness neighbour keeps nothing now: {folder} is not there")
+    folder.mkdir()  # the mount point alone
+    assert stands(town)[0] == "fail" and "has not got the head 4" in stands(town)[1]
+    folder.rmdir()
+    folder.write_text("")
+    assert stands(town)[0] == "fail" and "cannot be read" in stands(town)[1]
+    folder.unlink()
+    away.rename(folder)
+    assert stands(town)[0] == "ok"
