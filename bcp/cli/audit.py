@@ -11,18 +11,19 @@ import typer
 
 from bcp.cli import render
 from bcp.cli.common import runs, state_folder, wait_for
-from bcp.kernel.errors import BcpError, Refused
+from bcp.kernel.errors import BcpError, InDoubt, Refused
 
 if TYPE_CHECKING:
     from bcp.deeds.evidence.prove import Proved
-    from bcp.store.sqlite.evidence import RunEvidence
+    from bcp.store.sqlite.evidence import Evidence, RunEvidence
+    from bcp.store.sqlite.state import SqliteState
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(name="report", help="Write the report of a run, a drill or an incident.")(report)
     group = typer.Typer(help="The audit chain: verify.", no_args_is_help=True, rich_markup_mode=None)
-    group.command(name="verify", help="Prove that no event of a run was changed, removed or added since.")(verify)
+    group.command(name="verify", help="Prove that no event was changed, removed or added since.")(verify)
     app.add_typer(group, name="audit")
 
 
@@ -61,7 +62,7 @@ def report(
 
 
 def verify(
-    run: Annotated[str, typer.Argument(help="Run id, or 'all'.")] = "all",
+    run: Annotated[str, typer.Argument(help="Id of a run or a drill, or 'all'.")] = "all",
     witness: Annotated[
         list[Path] | None, typer.Option("--witness", metavar="FOLDER", help="A folder that a witness keeps.")
     ] = None,
@@ -71,14 +72,15 @@ def verify(
 ) -> None:
     """Check the hash chains of runs and of the audit file, and what others witnessed of them."""
     from bcp.deeds.evidence.prove import Proved, prove
-    from bcp.store.sqlite.evidence import NOT_PROVED, examine
+    from bcp.store.sqlite.evidence import NOT_PROVED
     from bcp.store.sqlite.state import SqliteState
 
     room = SqliteState(state_folder())
-    found = examine(room, () if run == "all" else [runs().find(run)])
+    found = _examined(room, run)
     proved = wait_for(prove(room, _witnesses(witness or ()), head or ())) if run == "all" else Proved()
     bad = render.status_word("fail")
-    lines = [render.table([_row(r) for r in found.runs]) or "No runs yet."]
+    lines = [render.wrap(text, "      ", f"{bad}  ") for text in _silent(proved)]
+    lines += [render.table([_row(r) for r in (*found.runs, *found.drills)]) or "No runs and no drills yet."]
     lines += [f"{bad}  the file of {m} is gone" for m in found.missing]
     if any(r.over and not r.anchored for r in found.runs):
         lines.append(render.wrap(UNWITNESSED))
@@ -89,6 +91,7 @@ def verify(
     lines += [] if found.keyed or proved.stamped or proved.witnesses else [render.wrap(NOT_PROVED)]
     data = {
         "runs": [asdict(r) for r in found.runs],
+        "drills": [asdict(r) for r in found.drills],
         "missing": list(found.missing),
         "damage": found.damage,
         "keyed": found.keyed,
@@ -99,6 +102,25 @@ def verify(
         first = proved.findings[0] if proved.findings else ""
         hint = "Compare with a copy of the state folder, and with what witnesses keep."
         raise Refused(f"the audit chain is broken{f': {first}' if first else ''}", rule="audit-chain", hint=hint)
+    if proved.unasked:
+        names = ", ".join(sorted(proved.unasked))
+        hint = "Mount the share, or give the folder another way: bcp audit verify --witness FOLDER"
+        raise InDoubt(f"not everything could be checked: {names} could not be asked", rule="witness-silent", hint=hint)
+
+
+def _examined(room: SqliteState, what: str) -> Evidence:
+    """Everything, or one run, or one exercise. Raises ``Missing``."""
+    from bcp.store.sqlite.evidence import examine, examine_drill
+
+    if what.startswith("drill-"):
+        return examine_drill(room, what)
+    return examine(room, () if what == "all" else [runs().find(what)])
+
+
+def _silent(proved: Proved) -> list[str]:
+    """Witnesses that could not be asked: what they alone could show is not known, and that comes first."""
+    left = "events that were cut off or written anew since its heads would not be found"
+    return [f"the witness {name} could not be asked: {why}; {left}" for name, why in proved.unasked.items()]
 
 
 def _row(r: RunEvidence) -> list[str]:
@@ -115,7 +137,6 @@ def _outside(proved: Proved) -> list[str]:
         first, last = (render.moment(t, 0.0) for t in proved.stamped)
         lines.append(f"{render.status_word('ok')}  stamped by others since {first}, last {last}")
     lines += [f"{render.status_word('ok')}  {name} keeps {count} of them" for name, count in proved.witnesses.items()]
-    lines += [f"{render.status_word('warn')}  {name} could not be asked: {why}" for name, why in proved.unasked.items()]
     return lines
 
 

@@ -168,7 +168,8 @@ async def _ready(app: App) -> list[Check]:
 LINES = {"ok": "ok", "risk": "warn", "fail": "fail", "unknown": "warn"}
 """How a state of readiness stands in a line."""
 PLANNED = {"contacts", "audience-reach", "audience-channel", "approver-ways", "approvers-enough", "playbook",
-           "shared-fate", "state-copy", "drill-age", "evidence-anchor"}  # fmt: skip
+           "shared-fate", "state-copy", "drill-age", "evidence-anchor",
+           "evidence-witness"}  # fmt: skip
 """What somebody has still to arrange. Doctor fails for what is broken; ``bcp ready`` for these, too."""
 
 

@@ -36,6 +36,7 @@ State = Literal["planned", "running", "ended", "closed", "missed", "cancelled"]
 Outcome = Literal["", "completed", "aborted", "interrupted", "rejected", "failed", "not-begun"]
 """How it ended. Only ``completed`` counts as a success for coverage (AWS ARC: an interrupted practice run does not)."""
 Severity = Literal["low", "medium", "high", "critical"]
+FateState = Literal["ok", "risk", "unknown"]
 FindingState = Literal["proposed", "open", "done", "dismissed"]
 Judged = Literal["met", "missed", "not-reached", "not-known", "not-measured", "open", "void"]
 """``open``: it may still come to it. ``not-reached``: it ended without it. ``not-known``: reached, but nobody knows
@@ -173,7 +174,7 @@ class Finding(Value):
 class SharedFate(Value):
     """Does something that the playbooks need depend on what is down?"""
 
-    state: Literal["ok", "risk", "unknown"] = "unknown"
+    state: FateState = "unknown"
     at: float = 0.0
     chains: tuple[str, ...] = ()
     """Each dependency in words."""

@@ -86,6 +86,16 @@ class RelayProbe:
     """The certificates that it showed, its own first (DER), for all other TLSA records."""
 
 
+def passed_over(dead: RelayProbe, probes: Sequence[RelayProbe]) -> bool:
+    """A host that does not answer at all is passed over by senders (RFC 5321 section 5.1), where another host of the
+    relay takes mail at every address. One that answers, and not with yes, is not passed over: it defers or bounces."""
+    others: dict[str, bool] = {}
+    for p in probes:
+        if p.host != dead.host:
+            others[p.host] = others.get(p.host, True) and p.accepts
+    return bool(dead.host) and dead.code == 0 and any(others.values())
+
+
 @dataclass(frozen=True, slots=True)
 class QueuedMail:
     """One message the relay holds."""

@@ -319,6 +319,8 @@ class Services:
     """Domains that the tenant accepts mail for, where somebody said so."""
     inside: InsideView | None = None
     """Resolvers inside our network, where the configuration names some."""
+    outer: InsideView | None = None
+    """Public resolvers, which tell senders where mail goes, where the configuration names some."""
     allow_shell: tuple[str, ...] = ()
     halt: Halt = field(default_factory=Halt)
     answers: Answers = field(default_factory=NoAnswers)

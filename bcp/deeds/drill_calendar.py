@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bcp.contracts.exercise_book import DrillEvent
 from bcp.deeds.who import RUN, Ground, Who
@@ -107,30 +109,49 @@ def note_reminded(app: App, one: Due, sent: int, failed: int) -> None:
 
 
 def miss(app: App, one: Due) -> str:
-    """It was not begun in its window: that is said, and the next turn is planned; returns its id, or nothing."""
+    """It was not begun in its window: the next turn is planned, and it is said; returns the next one's id, or nothing.
+    In this order, so that a kill in between leaves no series without a next turn."""
+    following = again(app, one.planned.drill, one.planned.slot)
     app.running.drills.append(one.planned.drill, "missed", "bcp", {"reason": one.act.why})
-    return again(app, one.planned.drill, one.planned.slot)
+    return following
 
 
 def again(app: App, drill: str, slot: Slot) -> str:
-    """The next turn of one that recurs, as a new exercise with the same outline; empty: there is none."""
-    found = next_turn(slot, app.clock.now())
-    if found is None:
-        return ""
+    """The next turn of one that recurs, as a new exercise with the same outline; empty: there is none. Made once: what
+    a process that was killed has begun of it is gone on with."""
     book = app.running.drills
     events = book.events(drill)
+    if (known := next((e for e in events if e.kind == "next"), None)) is not None:
+        return str(known.data.get("id", ""))
+    made = _follower(app, drill)
+    slots = [e for e in book.events(made) if e.kind == "scheduled"] if made else []
+    found = slot_of(slots[-1].data["slot"]) if slots else next_turn(slot, app.clock.now())
+    if found is None:
+        return ""
+    outline = _outline(events)
+    if not made:
+        made = new_id("drill", app.clock.now())
+        book.append(made, "created", events[0].actor, {**outline, "follows": drill}, after=0)
+    if not slots:
+        _write(app, made, events[0].actor, found, after=book.events(made)[-1].seq)
+    opens, _ = window_of(found)
+    kind = outline["record"]["kind"]
+    book.append(drill, "next", "bcp", {"at": opens, "id": made, "kind": kind, "schedule": found.every})
+    return made
+
+
+def _outline(events: Sequence[DrillEvent]) -> dict[str, Any]:
     outline = {**events[0].data}
     for event in events:
         if event.kind == "changed":
             outline["record"] = {**outline["record"], **(event.data.get("record") or {})}
-    made = new_id("drill", app.clock.now())
-    book.append(made, "created", events[0].actor, {**outline, "follows": drill}, after=0)
-    _write(app, made, events[0].actor, found, after=1)
-    opens, _ = window_of(found)
-    book.append(
-        drill, "next", "bcp", {"at": opens, "id": made, "kind": outline["record"]["kind"], "schedule": found.every}
-    )
-    return made
+    return outline
+
+
+def _follower(app: App, drill: str) -> str:
+    """The exercise that was made to follow this one; empty: there is none yet."""
+    book = app.running.drills
+    return next((n for n in book.drills() if book.events(n)[0].data.get("follows") == drill), "")
 
 
 def begun(app: App, drill: str) -> str:
@@ -139,3 +160,15 @@ def begun(app: App, drill: str) -> str:
     slots = [e for e in events if e.kind == "scheduled"]
     planned_before = any(e.kind == "next" for e in events)
     return again(app, drill, slot_of(slots[-1].data["slot"])) if slots and not planned_before else ""
+
+
+def mend(app: App) -> list[str]:
+    """Next turns that a process which was killed could not plan any more; returns their ids. One that was called off
+    ends its series."""
+    out = []
+    for name in app.running.drills.drills():
+        events = app.running.drills.events(name)
+        state = fold(events).record.state
+        if state not in {"planned", "cancelled"} and (made := begun(app, name)):
+            out.append(made)
+    return out

@@ -15,6 +15,7 @@ from bcp.contracts.journal import Journal
 from bcp.contracts.services import RunInfo
 from bcp.contracts.store import Lease, LeaseLost, Lock
 from bcp.deeds.bind import bind
+from bcp.deeds.circumstances import clock_source
 from bcp.deeds.plan import make_plan, request_of_plan, run_info
 from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, nobody
@@ -72,6 +73,8 @@ async def start(
             "objectives": loaded.book.objectives.model_dump(mode="json"),
             "starter": starter,
             "incident": incident,
+            "clock": clock_source(app),
+            "shared_fate": app.playbooks.shared_fate([loaded], app.clock.now()),
         },
     )
     try:

@@ -155,7 +155,7 @@ def judge(slot: Slot, facts: Facts) -> Act:
     """What is to be done now. It never begins outside of its window, beside another, or during a real incident."""
     opens, closes = window_of(slot)
     if facts.now >= closes:
-        return Act("miss", "its window went by while nothing was there to begin it")
+        return Act("miss", _missed(facts))
     if facts.now >= begins_at(slot):
         if facts.trouble:
             return Act("wait", f"no drill now: {facts.trouble}")
@@ -167,6 +167,15 @@ def judge(slot: Slot, facts: Facts) -> Act:
     if unsaid and facts.now < opens:
         return Act("remind", remind_s=min(due))
     return Act("wait")
+
+
+def _missed(facts: Facts) -> str:
+    """Why it was not begun, as far as what is so at the end of its window tells."""
+    if facts.trouble:
+        return f"its window went by: {facts.trouble}"
+    if facts.playing:
+        return "its window went by: another drill is being played"
+    return "its window went by while nothing was there to begin it"
 
 
 def said_by(slot: Slot, upto: float) -> list[float]:

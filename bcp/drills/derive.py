@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 
 from bcp.contracts.exercise import (
     DrillRecord,
+    FateState,
     Integrity,
     NextDrill,
     Outcome,
@@ -23,12 +24,12 @@ from bcp.contracts.exercise_parts import Chain, CurvePoint, Detection, Failback,
 from bcp.contracts.incident import Event as BookEvent
 from bcp.contracts.incident import Incident
 from bcp.drills.fold import Exercise
-from bcp.drills.measure import bad_runs, counted, facts_of, judged, outcome_of, switch_of, targets
+from bcp.drills.measure import bad_runs, counted, facts_of, judged, moved_by, outcome_of, switch_of, targets
 from bcp.drills.people import who_took_part
 from bcp.drills.signed import still_stands
 from bcp.drills.steps import decisions_of, moments_of, playbook_of, steps_of
 from bcp.drills.talk import Reported, receipts_of
-from bcp.engine.state import FINAL
+from bcp.engine.state import FINAL, StepState
 from bcp.engine.store import RunView
 from bcp.kernel.clock import iso
 from bcp.kernel.hashing import digest_text
@@ -100,7 +101,7 @@ def derive(
         mails=mails,
         failback=failback,
         timeline=_timeline(record.timeline, ordered, happenings),
-        shared_fate=_fate(exercise),
+        shared_fate=_fate(exercise, ordered),
         runs=tuple(v.id for v in ordered),
         moved=min((s.ended for v in ordered if not v.record.meta.get("parent") and (s := switch_of(v))), default=0.0),
         incidents=tuple(dict.fromkeys((*exercise.incidents, *(h.incident.id for h in happenings)))),
@@ -203,20 +204,31 @@ def _failback(view: RunView) -> Failback:
 
 
 def _propagation(exercise: Exercise, views: Sequence[RunView]) -> tuple[CurvePoint, ...]:
-    """Resolvers that were asked; where nobody asked, what the old TTL lets one expect (and it says *forecast*)."""
-    rows = exercise.measured.get("resolvers", ())
-    if rows:
-        return tuple(CurvePoint(float(r["asked_at"]), int(r["new"]), int(r["asked"])) for r in rows)
-    out: list[CurvePoint] = []
-    for view in views:
-        switch = next((s for s in view.state.steps.values() if s.outputs.get("safe_at") and s.status in WELL), None)
-        if switch is None or view.record.meta.get("parent"):
-            continue
-        safe = float(switch.outputs["safe_at"])
-        span = max(0.0, safe - switch.ended)
-        steps = range(FORECAST_POINTS + 1) if span else range(FORECAST_POINTS, FORECAST_POINTS + 1)
-        out += [CurvePoint(switch.ended + span * n / FORECAST_POINTS, n, FORECAST_POINTS, "forecast") for n in steps]
-    return tuple(out)
+    """Authoritative servers at the end of the switch, then resolvers as they were asked; where nobody asked those, what
+    the old TTL lets one expect (and it says *forecast*)."""
+    away = [(v, s) for v in views if not v.record.meta.get("parent") and (s := moved_by(v)) is not None]
+    served = [p for _, s in away if (p := _served(s)) is not None]
+    rows = [(float(r["asked_at"]), int(r["new"]), int(r["asked"])) for r in exercise.measured.get("resolvers", ())]
+    told = rows or [
+        (e.at, int(e.data["new"]), int(e.data["asked"])) for v in views for e in v.record.events if e.kind == "mx_told"
+    ]
+    asked = [CurvePoint(at, new, of) for at, new, of in sorted(told)]
+    found = [*served, *(asked or [p for _, s in away for p in _expected(s)])]
+    return tuple(sorted(found, key=lambda p: p.at))
+
+
+def _served(step: StepState) -> CurvePoint | None:
+    """How many authoritative servers served the new MX when the step ended."""
+    servers = int(step.outputs.get("servers") or 0)
+    behind = len(step.outputs.get("lagging") or ()) + len(step.outputs.get("unverified") or ())
+    return CurvePoint(step.ended, max(0, servers - behind), servers, "authoritative") if servers else None
+
+
+def _expected(step: StepState) -> list[CurvePoint]:
+    """By the old TTL, as if caches had been filled evenly before."""
+    span = max(0.0, float(step.outputs["safe_at"]) - step.ended)
+    steps = range(FORECAST_POINTS + 1) if span else range(FORECAST_POINTS, FORECAST_POINTS + 1)
+    return [CurvePoint(step.ended + span * n / FORECAST_POINTS, n, FORECAST_POINTS, "forecast") for n in steps]
 
 
 def _timeline(
@@ -237,13 +249,17 @@ def _dry_steps(exercise: Exercise) -> tuple[Step, ...]:
     return tuple(Step(**{k: v for k, v in r.items() if k in names}) for r in rows)
 
 
-def _fate(exercise: Exercise) -> SharedFate:
-    """As it was checked when the exercise began."""
-    rows = exercise.measured.get("shared_fate", ())
+def _fate(exercise: Exercise, views: Sequence[RunView]) -> SharedFate:
+    """As it was checked when the exercise began; else when each run did: what one of them says is a risk."""
+    rows = list(exercise.measured.get("shared_fate", ())[-1:]) or [
+        dict(v.record.meta["shared_fate"]) for v in views if v.record.meta.get("shared_fate")
+    ]
     if not rows:
         return SharedFate()
-    row = rows[-1]
-    return SharedFate(row.get("state", "unknown"), float(row["at"]), tuple(str(c) for c in row.get("chains", ())))
+    states = {str(r.get("state", "unknown")) for r in rows}
+    state: FateState = "risk" if "risk" in states else "unknown" if "unknown" in states else "ok"
+    chains = dict.fromkeys(str(c) for r in rows for c in r.get("chains", ()))
+    return SharedFate(state, min(float(r["at"]) for r in rows), tuple(chains))
 
 
 def _playbooks(exercise: Exercise, views: Iterable[RunView]) -> tuple[PlaybookRef, ...]:
@@ -304,8 +320,9 @@ def _signatures(exercise: Exercise, views: Sequence[RunView]) -> tuple[Signature
 
 def _integrity(exercise: Exercise, views: Sequence[RunView], context: Context) -> Integrity:
     runs = [Chain(v.id, len(v.record.events), v.record.head, v.record.damage) for v in views]
-    clocks = exercise.measured.get("clock", ())
-    source = str(clocks[-1].get("source", "")) if clocks else "clock of this machine, UTC"
+    clocks = [str(c.get("source", "")) for c in exercise.measured.get("clock", ())[-1:]]
+    clocks += [str(v.record.meta["clock"]) for v in views if v.record.meta.get("clock")]
+    source = clocks[0] if clocks else "clock of this machine, UTC; whether something keeps it right is not known"
     return Integrity((*context.chains, *runs), source, context.product)
 
 

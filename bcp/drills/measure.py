@@ -108,6 +108,12 @@ def switch_of(view: RunView) -> StepState | None:
     return next((s for s in view.state.steps.values() if s.outputs.get("safe_at") and s.status in WELL), None)
 
 
+def moved_by(view: RunView) -> StepState | None:
+    """The step that moved MX, also where it was undone later: what was measured until then stays measured."""
+    held = WELL | {"undone", "undo_failed"}
+    return next((s for s in view.state.steps.values() if s.outputs.get("safe_at") and s.status in held), None)
+
+
 def outcome_of(view: RunView) -> Outcome:
     """How a run ended, as an outcome of the exercise."""
     status = view.state.status

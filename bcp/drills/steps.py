@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bcp.contracts.exercise_parts import Decision, Moment, Step
@@ -40,6 +41,7 @@ TOLD = frozenset(
         "run_finished",
         "acknowledged",
         "mx_reverted",
+        "mx_told",
         "mx_stands",
     }
 )
@@ -137,29 +139,36 @@ def _lasts(step: Mapping[str, Any], approval_s: float) -> float:
 def decisions_of(view: RunView) -> list[Decision]:
     """Who decided what, and how long it took from the question. Answers that did not count are among them."""
     asked: dict[str, float] = {}
+    hows: dict[tuple[str, str], str] = {}
+    gate = ""
     out = []
     for event in view.record.events:
         if event.kind == "gate_opened":
-            asked[event.step] = float(event.data.get("opened") or event.at)
-        elif (found := _decision(view, event, asked.get(event.step, 0.0))) is not None:
-            out.append(found)
+            gate = event.step
+            asked[gate] = float(event.data.get("opened") or event.at)
+            continue
+        about = event.step or gate  # an answer that names no gate is one to the gate that is open
+        if event.kind == "answered":
+            hows[about, event.actor] = str(event.data.get("how", ""))
+        if (found := _decision(view, event, about, asked.get(about, 0.0))) is not None:
+            out.append(replace(found, how=found.how or hows.get((about, found.by), "")))
     return out
 
 
-def _decision(view: RunView, event: Event, asked: float) -> Decision | None:
+def _decision(view: RunView, event: Event, step: str, asked: float) -> Decision | None:
     data, ref = event.data, f"{view.id}#{event.seq}"
-    what = f"{event.step} of {view.plan['playbook']}"
+    what = f"{step} of {view.plan['playbook']}" if step else str(view.plan["playbook"])
     if event.kind == "approved":
         how = str(data.get("how", ""))
-        return Decision(event.at, event.actor, what, "approved", asked, how, event.step, view.id, ref)
+        return Decision(event.at, event.actor, what, "approved", asked, how, step, view.id, ref)
     if event.kind == "answered" and not data.get("yes"):
         how = str(data.get("how", ""))
-        return Decision(event.at, event.actor, what, "rejected", asked, how, event.step, view.id, ref)
+        return Decision(event.at, event.actor, what, "rejected", asked, how, step, view.id, ref)
     if event.kind == "gate_closed" and data.get("rule") == "no-answer":
-        return Decision(event.at, "", what, "no-answer", asked, "", event.step, view.id, ref)
+        return Decision(event.at, "", what, "no-answer", asked, "", step, view.id, ref)
     if event.kind == "answer_refused":
         why = str(data.get("reason", ""))
-        return Decision(event.at, event.actor, what, "refused", asked, why, event.step, view.id, ref)
+        return Decision(event.at, event.actor, what, "refused", asked, why, step, view.id, ref)
     if event.kind == "aborting":
         why = str(data.get("reason", ""))
         return Decision(event.at, event.actor, f"abort: {why}", "aborted", 0.0, "", "", view.id, ref)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bcp.contracts.effect import step_of
+from bcp.contracts.effect import parse, step_of
 from bcp.contracts.exercise_parts import Receipts
 from bcp.contracts.journal import Effect
 from bcp.drills.steps import playbook_of
@@ -19,11 +19,15 @@ ARRIVED = frozenset({"delivered", "read", "completed"})
 
 @dataclass
 class _Count:
-    sent: int = 0
-    failed: int = 0
-    in_doubt: int = 0
+    """People by what became of their messages: who got one was told, whatever became of others (an update, a word that
+    takes an earlier one back)."""
+
+    sent: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    in_doubt: set[str] = field(default_factory=set)
     times: list[float] = field(default_factory=list)
-    receipts: list[str] = field(default_factory=list)
+    receipts: dict[str, str] = field(default_factory=dict)
+    """Whom each receipt is for."""
     reasons: list[str] = field(default_factory=list)
 
 
@@ -41,18 +45,26 @@ def receipts_of(view: RunView, reported: Reported | None = None) -> list[Receipt
 
 
 def _add(count: _Count, effect: Effect) -> None:
-    outcome = effect.outcome or {}
+    outcome, person = effect.outcome or {}, _person(effect.key)
     state = outcome.get("state")
     if state == "sent":
-        count.sent += 1
+        count.sent.add(person)
         count.times.append(effect.settled_at or effect.claimed_at)
-        count.receipts.append(str(outcome.get("receipt") or ""))
+        count.receipts[str(outcome.get("receipt") or "")] = person
     elif effect.state != "settled":
-        count.in_doubt += 1
+        count.in_doubt.add(person)
     elif state != "scheduled":
-        count.failed += 1
+        count.failed.add(person)
         if len(count.reasons) < 10:
             count.reasons.append(f"{effect.request.get('to')}: {outcome.get('reason')}")
+
+
+def _person(key: str) -> str:
+    """Whom a message of the ledger was for; of a place, everybody."""
+    try:
+        return (parse(key).parts or ("",))[-1]
+    except ValueError:
+        return key
 
 
 def _row(
@@ -65,15 +77,16 @@ def _row(
 ) -> Receipts:
     step, channel = key
     audience = str(planned.get("audience", ""))
+    doubt, failed = count.in_doubt - count.sent, count.failed - count.sent - count.in_doubt
     row = Receipts(
         channel,
         audience,
         step,
         view.id,
-        planned=int(planned.get("messages") or 0) or count.sent + count.failed + count.in_doubt,
-        sent=count.sent,
-        failed=count.failed,
-        in_doubt=count.in_doubt,
+        planned=int(planned.get("messages") or 0) or len(count.sent) + len(failed) + len(doubt),
+        sent=len(count.sent),
+        failed=len(failed),
+        in_doubt=len(doubt),
         unreachable=int(planned.get("unreachable") or 0),
         acknowledged=answers.get(audience),
         first=min(count.times, default=0.0),
@@ -81,7 +94,8 @@ def _row(
         reasons=tuple(count.reasons),
     )
     known = dict(reported([r for r in count.receipts if r])) if reported is not None else {}
-    return replace(row, delivered=sum(s in ARRIVED for s in known.values())) if known else row
+    got = {count.receipts[r] for r, state in known.items() if state in ARRIVED and r in count.receipts}
+    return replace(row, delivered=len(got)) if known else row
 
 
 def _answers(view: RunView) -> dict[str, int]:

@@ -20,6 +20,7 @@ from bcp.engine.judge import Judge
 from bcp.engine.moves import Moves
 from bcp.engine.notes import Notes
 from bcp.engine.perform import Performer
+from bcp.engine.spread import Spread
 from bcp.engine.state import SEQUENCE, UNDO, Node, RunState, next_in_phase, replay
 from bcp.engine.stays import Stays
 from bcp.engine.undo import undo_all
@@ -82,6 +83,7 @@ class Runner:
         )
         self._notes.heard = self.moves.heard
         self.stays = Stays(services, self.state, self._note, goes_back)
+        self.spread = Spread(services, self.state, self._note)
         self.moves.scope, self.moves.interrupt = self.performer.scope, self.performer.interrupt_waits
         if isinstance(services.approvals, JournalApprovals):
             services.approvals.record = self._note
@@ -111,15 +113,16 @@ class Runner:
         """Go on until there is nothing to do here.
         Raises ``StorageError`` when the journal fails: the run is then paused."""
         self._told = asyncio.create_task(self._stop.wait())  # noqa: TID251 - cancelled below
-        signals: asyncio.Task[None] | None = None
+        beside: list[asyncio.Task[None]] = []
         try:
             await self._note("run_started" if self.state.status == "new" else "resumed")
             await self._hear()  # what was said while nobody was here comes before anything that is done
-            signals = asyncio.create_task(self._watch_signals())  # noqa: TID251 - cancelled below
+            beside.append(asyncio.create_task(self._watch_signals()))  # noqa: TID251 - cancelled below
+            if self.spread.wanted:
+                beside.append(asyncio.create_task(self.spread.watch()))  # noqa: TID251 - cancelled below
             return await self._work()
         finally:
-            rest: list[asyncio.Task[Any]] = [self._told, *self._tasks.values(), *self.moves.tasks()]
-            rest += [signals] if signals is not None else []
+            rest: list[asyncio.Task[Any]] = [self._told, *self._tasks.values(), *self.moves.tasks(), *beside]
             for task in rest:
                 task.cancel()
             await asyncio.wait(rest, timeout=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bcp.contracts.dns import Answer, MxSet
 from bcp.contracts.services import Services
@@ -22,6 +22,8 @@ class Seen:
     """Addresses that serve something else."""
     unverified: tuple[str, ...] = ()
     """Addresses that gave no usable answer."""
+    asked: int = field(default=0, compare=False)
+    """How many were asked."""
 
     @property
     def everywhere(self) -> bool:
@@ -38,6 +40,7 @@ def compare(answers: Sequence[Answer], wanted: Mapping[str, MxSet]) -> Seen:
             if not a.problem and not wanted[a.domain].same(a.mx)
         ),
         tuple(f"{a.address}: {a.problem}" for a in answers if a.problem),
+        len(answers),
     )
 
 

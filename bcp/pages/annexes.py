@@ -48,7 +48,7 @@ def _identity(r: Data, c: Cells) -> Section:
         c.pair("organisation", c.text(r["organisation"])),
         c.pair("state", c.text(w(f"record.{r['state']}"))),
         c.pair("outcome", c.text(w(f"outcome.{r['outcome'] or 'none'}"))),
-        c.pair("reason", c.text(r["reason"], "none")),
+        c.pair("reason", c.told(r["reason"], "none")),
         c.pair("created", c.time(r["created"])),
         c.pair("created_by", c.text(r["created_by"])),
         c.pair("planned_start", c.time(r["planned_start"], "not-planned")),
@@ -58,7 +58,7 @@ def _identity(r: Data, c: Cells) -> Section:
         c.pair("ended", c.time(r["ended"], "not-ended")),
         c.pair("duration", c.text(format_duration(round(took, 1)) if took is not None else "", "not-known")),
         c.pair("zone", c.text(r["zone"])),
-        c.pair("method", c.text(r["method"])),
+        c.pair("method", c.text(w.known(f"kind.{r['method']}", r["method"]))),
         c.pair("bia", c.text(r["bia"])),
         c.pair("next_drill", c.text(_next(nxt, w), "not-planned")),
         c.pair("next_drill.at", c.time(nxt["at"], "not-planned")),
@@ -69,29 +69,30 @@ def _identity(r: Data, c: Cells) -> Section:
 
 def _next(found: Data, w: Words) -> str:
     kind = w.known(f"kind.{found['kind']}", found["kind"]) if found["kind"] else ""
-    return ", ".join(str(x) for x in (found["id"], kind, found["scenario"], found["schedule"]) if x)
+    every = w.known(f"every.{found['schedule']}", found["schedule"])
+    return ", ".join(str(x) for x in (found["id"], kind, found["scenario"], every) if x)
 
 
 def _kept(found: Data, w: Words) -> str:
     years = w("retention.years", years=w.number(found["years"])) if found["years"] else ""
     until = w("retention.until", until=found["until"]) if found["until"] else ""
-    return ", ".join(x for x in (years, until, found["rule"]) if x)
+    return ", ".join(x for x in (years, until, w.known(f"rule.{found['rule']}", found["rule"])) if x)
 
 
 def _scenario(r: Data, c: Cells) -> Section:
     s, w = r["scenario"], c.words
     pairs = [
-        c.pair("scenario", c.text(s["title"] or s["name"])),
+        c.pair("scenario", c.told(s["title"] or s["name"])),
         c.pair("scenario.name", c.code(s["name"], "not-stated")),
         c.pair("scenario.incident", c.text(s["incident"])),
         c.pair("scenario.outage_class", c.text(w.known(f"class.{s['outage_class']}", s["outage_class"]))),
-        c.pair("scenario.source", c.text(s["source"])),
+        c.pair("scenario.source", c.told(s["source"])),
         c.pair("scenario.digest", c.code(s["digest"])),
         c.pair("scope_in", c.listed(r["scope_in"], "not-stated")),
         c.pair("scope_out", c.listed(r["scope_out"], "not-stated")),
         c.pair("assumptions", c.listed((w.said(a, "assumes.") for a in r["assumptions"]), "not-stated")),
         c.pair("expected", c.text(r["expected"])),
-        c.pair("third_parties", c.listed(r["third_parties"])),
+        c.pair("third_parties", c.all_told(r["third_parties"])),
     ]
     return c.section("scenario", pairs)
 
@@ -218,8 +219,8 @@ def _findings(r: Data, c: Cells) -> Section:
     rows = [
         Row(
             (
-                c.text(f["title"]), c.state(f"severity-{f['severity']}"), c.text(f["owner"]), c.text(f["due"]),
-                c.state(f"finding-{f['state']}"),
+                c.text(finding_said(f["title"], w)), c.state(f"severity-{f['severity']}"), c.text(f["owner"]),
+                c.text(f["due"]), c.state(f"finding-{f['state']}"),
             ),
             (
                 c.pair("finding.id", c.code(f["id"])),
@@ -227,7 +228,7 @@ def _findings(r: Data, c: Cells) -> Section:
                 c.pair("finding.retest", c.text(f["retest"])),
                 c.pair("finding.urgent", c.flag(f["urgent"])),
                 c.pair("finding.reported_at", c.time(f["reported_at"], "not-sent" if f["urgent"] else "none")),
-                c.pair("finding.proposal", c.text(f["proposal"], "none")),
+                c.pair("finding.proposal", c.text(finding_said(f["proposal"], w), "none")),
                 c.pair("finding.place", c.code(f["place"])),
                 c.pair("finding.raised", c.text(_raised(f, w))),
                 c.pair("finding.raised_at", c.time(f["raised_at"])),
@@ -241,6 +242,11 @@ def _findings(r: Data, c: Cells) -> Section:
     return c.section("findings", tables=[c.table("findings", heads, rows, "no-finding")], note="book")
 
 
+def finding_said(text: str, w: Words) -> str:
+    """Title or proposal of a finding; what the program wrote itself is said in the reader's language."""
+    return w.told(text, "learn.")
+
+
 def _raised(f: Data, w: Words) -> str:
     return w("raised.product", rule=f["code"]) if f["code"] else str(f["raised_by"])
 
@@ -251,7 +257,7 @@ def _signatures(r: Data, c: Cells) -> Section:
         Row(
             (c.text(s["name"]), c.text(s["role"]), c.time(s["at"]), c.state("stands" if s["stands"] else "fell")),
             (
-                c.pair("signature.how", c.text(s["how"])),
+                c.pair("signature.how", c.told(s["how"])),
                 c.pair("signature.digest", c.code(s["digest"])),
                 c.pair("signature.head", c.code(s["head"])),
             ),
@@ -270,14 +276,14 @@ def _integrity(r: Data, c: Cells) -> Section:
             (c.code(x["what"]), c.text(x["events"]), c.state("damaged" if x["damage"] else "unbroken")),
             (
                 c.pair("chain.head", c.code(x["head"])),
-                *((c.pair("chain.damage", c.text(x["damage"])),) if x["damage"] else ()),
+                *((c.pair("chain.damage", c.told(x["damage"])),) if x["damage"] else ()),
                 c.pair("chain.verify", c.code(f"bcp audit verify {x['what']}")),
             ),
         )
         for x in i["chains"]
     ]
     pairs = [
-        c.pair("integrity.clock_source", c.text(i["clock_source"], "not-known")),
+        c.pair("integrity.clock_source", c.told(i["clock_source"], "not-known")),
         c.pair("integrity.product", c.text(i["product"], "not-known")),
         c.pair("runs", c.listed(r["runs"])),
         c.pair("incidents", c.listed(r["incidents"])),
@@ -290,7 +296,7 @@ def _measured(figures: Sequence[Data], c: Cells) -> Section:
     rows = [
         Row((
             c.text(f"{f['label']}, {f['subject']}" if f["subject"] and f["subject"] not in f["label"] else f["label"]),
-            c.text(f["display"]), c.text(f["measured"]), c.listed([e for e in f["evidence"] if e]),
+            c.text(f["display"]), c.text(f["measured"]), c.all_told(e for e in f["evidence"] if e),
         ))
         for f in figures
     ]  # fmt: skip

@@ -19,19 +19,20 @@ def detection(r: Data, c: Cells) -> Section:
     since = "" if d["exact"] or not d["outage_since"] else w("then-or-earlier")
     pairs = [
         c.pair("detection.outage_since", c.time(d["outage_since"])),
-        c.pair("detection.counted_from", c.text(" ".join(x for x in (w.said(d["counted_from"], "from."), since) if x))),
+        c.pair("detection.counted_from", c.text(" ".join(x for x in (w.told(d["counted_from"], "from."), since) if x))),
         c.pair("detection.detected", c.time(d["detected"])),
         c.pair("detection.after", c.text(format_duration(round(seen, 1)) if seen is not None else "", "not-known")),
-        c.pair("detection.by", c.text(d["by"], "not-known")),
+        c.pair("detection.by", c.told(d["by"], "not-known")),
         c.pair("detection.outage_class", c.text(d["outage_class"], "not-known")),
-        c.pair("detection.evidence", c.listed(d["evidence"])),
+        c.pair("detection.evidence", c.all_told(d["evidence"])),
     ]
     rows = [
         Row(
-            (c.time(x["at"]), c.text(x["by"] or w("nobody")), c.text(w(f"decision.{x['result']}")), c.text(x["what"]),
+            (c.time(x["at"]), c.text(x["by"] or w("nobody")), c.text(w(f"decision.{x['result']}")),
+             c.text(w.told(x["what"], "about.")),
              c.text(format_duration(round(x["at"] - x["asked"], 1)) if x["asked"] else "", "not-known")),
             (
-                c.pair("decision.how", c.text(x["how"])),
+                c.pair("decision.how", c.told(x["how"])),
                 c.pair("decision.asked", c.time(x["asked"])),
                 c.pair("evidence", c.code(x["evidence"])),
             ),
@@ -65,7 +66,7 @@ def _step_table(r: Data, c: Cells) -> Table:
                 c.pair("step.command", c.code(s["command"])),
                 c.pair("step.input", c.code(s["input"])),
                 c.pair("step.output_digest", c.code(s["output_digest"])),
-                c.pair("step.summary", c.text(s["error"] or s["summary"], "none")),
+                c.pair("step.summary", c.told(s["error"] or s["summary"], "none")),
                 c.pair("evidence", c.code(s["evidence"])),
             ),
         )

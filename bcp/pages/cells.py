@@ -8,6 +8,9 @@ from typing import Literal
 
 from bcp.pages.words import Words
 
+WRITTEN = ("reason.", "noted.", "from.")
+"""Keys of sentences that the program writes into records."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -72,6 +75,15 @@ class Cells:
         """Words; a sentence that says that there are none."""
         said = "" if value is None else str(value)
         return Cell(said) if said else self.none(empty)
+
+    def told(self, value: object, empty: str = "not-stated") -> Cell:
+        """Words that the program wrote down in English, in the reader's language; others as they are."""
+        said = "" if value is None else self.words.told(str(value), *WRITTEN)
+        return Cell(said) if said else self.none(empty)
+
+    def all_told(self, values: Iterable[object], empty: str = "none") -> Cell:
+        """Several of those."""
+        return self.listed((self.words.told(str(v), *WRITTEN) for v in values), empty)
 
     def time(self, at: object, empty: str = "not-known") -> Cell:
         """A moment; 0 is none."""

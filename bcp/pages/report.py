@@ -11,6 +11,7 @@ from typing import Any
 
 from bcp.kernel.units import format_duration
 from bcp.pages.annexes import annexes
+from bcp.pages.cells import WRITTEN
 from bcp.pages.mail import mail_section
 from bcp.pages.palette import tone
 from bcp.pages.plots import curve, spans
@@ -78,7 +79,7 @@ def run_values(data: Data, zone: str, w: Words = ENGLISH) -> dict[str, Any]:
 def sentence(data: Data, w: Words = ENGLISH) -> str:
     """What became of it, in one sentence."""
     status, reason = str(data["status"]), str(data.get("reason") or "").rstrip(".")
-    why = w("run.because", reason=reason) if reason else ""
+    why = w("run.because", reason=w.told(reason, "reason.")) if reason else ""
     broken = next((s for s in data["steps"] if s["status"] in {"failed", "undo_failed"}), None)
     doubts = [str(s["id"]) for s in data["steps"] if s["status"] == "in_doubt"]
     if status in {"done", "holding"}:
@@ -173,7 +174,7 @@ def _step(s: Data, names: Mapping[str, str], w: Words) -> dict[str, str]:
         "name": names[s["id"]],
         "phase": w.known(f"phase.{s['phase']}", s["phase"]),
         "status": s["status"],
-        "text": s["error"] or s["summary"],
+        "text": w.told(s["error"] or s["summary"], *WRITTEN),
         "hint": s["hint"],
         "took": _took(s, w),
     }
@@ -221,7 +222,7 @@ def _event(e: Data, names: Mapping[str, str], w: Words) -> dict[str, str]:
     else:
         title = f"{title}: {names[e['step']]}" if e["step"] in names else title
         title, kind = (f"{title}: {look_in(w, status).word}", tone(status)) if status else (title, kind)
-    return {"at": e["at"], "title": title, "tone": kind, "actor": e["actor"], "words": text}
+    return {"at": e["at"], "title": title, "tone": kind, "actor": e["actor"], "words": w.told(text, *WRITTEN)}
 
 
 def _counted(extra: Data) -> dict[str, Any] | None:

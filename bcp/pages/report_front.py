@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcp.kernel.units import format_duration
+from bcp.pages.annexes import finding_said
 from bcp.pages.annexes_course import percent
 from bcp.pages.picture import ladder, plot
 from bcp.pages.times import Times
@@ -42,7 +43,7 @@ def front(d: Data, words: Words) -> dict[str, Any]:
         "queue": _queue(record, words, times),
         "bars": _bars(record, words),
         "told": [_told(r, words) for r in record["receipts"]],
-        "findings": [_finding(f) for f in record["findings"] if f["state"] != "dismissed"],
+        "findings": [_finding(f, words) for f in record["findings"] if f["state"] != "dismissed"],
         "conclusions": record["conclusions"],
         "signatures": record["signatures"],
     }
@@ -72,7 +73,7 @@ def numbers(d: Data, w: Words) -> tuple[list[dict[str, Any]], list[str]]:
     goals = sorted((f for f in figures if f["judged"]), key=_place)
     shown = goals if len(goals) <= SHOWN else _worst(goals)
     known = {f["code"]: f for f in reversed(figures) if not f["judged"] and f["value"] is not None}
-    extra = [known[c] for c in ("detection", "decision", "mails.lost") if c in known]
+    extra = [known[c] for c in ("detection", "decision", "receive-95", "mails.lost") if c in known]
     if any(f["code"] == "rpo_messages" for f in goals):
         extra = [f for f in extra if f["code"] != "mails.lost"]
     notes: list[str] = []
@@ -140,7 +141,8 @@ def _rung(m: Data, mark: Any, w: Words, times: Times) -> dict[str, Any]:
 
 def _curve(r: Data, w: Words, times: Times) -> dict[str, Any] | None:
     """Who was told the new MX, in per cent of those who were asked."""
-    rows = [p for p in r["propagation"] if p["asked"]]
+    asked = [p for p in r["propagation"] if p["asked"] and p["what"] != "authoritative"]
+    rows = [p for p in asked if p["what"] != "forecast"] or asked
     if not rows:
         return None
     series = [(p["at"], 100.0 * p["new"] / p["asked"]) for p in rows]
@@ -201,5 +203,6 @@ def _told(r: Data, w: Words) -> dict[str, Any]:
     }
 
 
-def _finding(f: Data) -> dict[str, Any]:
-    return {**f, "severity": f"severity-{f['severity']}", "state": f"finding-{f['state']}"}
+def _finding(f: Data, w: Words) -> dict[str, Any]:
+    said = {k: finding_said(f[k], w) for k in ("title", "proposal")}
+    return {**f, **said, "severity": f"severity-{f['severity']}", "state": f"finding-{f['state']}"}

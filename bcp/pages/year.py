@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcp.kernel.units import format_duration
+from bcp.pages.annexes import finding_said
 from bcp.pages.picture import ladder
 from bcp.pages.render import page
 from bcp.pages.times import Times
@@ -41,10 +42,14 @@ def year_values(data: Data, w: Words) -> dict[str, Any]:
             if any(c["what"] == what for c in data["coverage"])
         ],
         "held": [_held(h, w) for h in data["held"]],
-        "actions": [{**a, "severity": f"severity-{a['severity']}", "state": f"finding-{a['state']}"}
-                    for a in data["actions"]],
+        "actions": [_action(a, w) for a in data["actions"]],
         "trends": _trends(data["trend"], w, times),
     }  # fmt: skip
+
+
+def _action(a: Data, w: Words) -> dict[str, Any]:
+    said = finding_said(a["title"], w)
+    return {**a, "title": said, "severity": f"severity-{a['severity']}", "state": f"finding-{a['state']}"}
 
 
 def _sentence(levels: Mapping[str, Sequence[Data]], w: Words) -> str:

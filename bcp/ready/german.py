@@ -42,6 +42,7 @@ PROMISES: Mapping[str, tuple[str, str]] = {
     "dns-wildcard": ("Der MX ist ein eigener Eintrag", _DNS),
     "drill-age": ("Es wurde geübt", "`bcp drill run refuse --own`."),
     "evidence-anchor": ("Jemand anderes bezeugt die Nachweise", "`evidence:` in bcp.yaml; `bcp evidence anchor`."),
+    "evidence-witness": ("Der Ordner des Zeugen ist da", "Freigabe einhängen; `bcp evidence anchor`."),
     "playbook": ("Das Playbook ist in Ordnung", "`bcp playbook lint`."),
     "relay-accepts": ("Das Relay nimmt Mail an unsere Leute an", _RELAY),
     "relay-address": ("Der Name des Relays hat eine Adresse", _RELAY),

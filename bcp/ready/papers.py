@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bcp.contracts.readiness import Check
+from bcp.contracts.readiness import NO_PLAYBOOK, Check
 from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
 
@@ -153,6 +153,16 @@ def anchor(facts: AnchorFacts, now: float) -> Check:
         more = f"{text}, and should be every {format_duration(facts.every_s)}{_because(facts.problem)}"
         return Check("evidence-anchor", "", "fail" if age > 26 * facts.every_s else "risk", more, hint)
     return Check("evidence-anchor", "", "ok", text)
+
+
+def witness(name: str, folder: str, problem: str) -> Check:
+    """Is the folder there in which a witness keeps the heads? No playbook rests on it: what it did is what could not be
+    proved."""
+    if not problem:
+        return Check("evidence-witness", name, "ok", f"the witness {name} is there", "", None, NO_PLAYBOOK)
+    text = f"the witness {name} keeps nothing now: {folder} {problem}"
+    hint = "Is the share mounted? Then: bcp evidence anchor"
+    return Check("evidence-witness", name, "fail", text, hint, None, NO_PLAYBOOK)
 
 
 def _because(problem: str) -> str:

@@ -6,18 +6,17 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from bcp.contracts.exercise import Outcome
 from bcp.contracts.incident import OPEN
 from bcp.contracts.store import RunQuery
+from bcp.deeds.circumstances import clock_source
 from bcp.deeds.drill_calendar import begun
-from bcp.deeds.exercises import exercise_of
+from bcp.deeds.exercises import exercise_of, exercises
 from bcp.drills.fold import Exercise
 from bcp.drills.play import Play
 from bcp.kernel.errors import BcpError, GateClosed, Interrupted, Invalid, Refused
-from bcp.playbook.lint import lint
 from bcp.playbook.load import Loaded
 from bcp.store.files.locks import FileLock
 from bcp.store.sqlite.book import opened
@@ -27,8 +26,6 @@ LOCK = "drill.lock"
 """In the state folder: held by the process that plays a drill, so that there are never two at once."""
 RESUMED = frozenset({"tabletop"})
 """Kinds that go on where they were stopped."""
-SYNCHRONISED = (Path("/run/systemd/timesync/synchronized"), Path("/run/chrony/chronyd.pid"), Path("/run/ntpd.pid"))
-"""Files that are there where something keeps this machine's clock right."""
 
 
 @dataclass
@@ -90,13 +87,39 @@ def may_begin(app: App, drill: str) -> Exercise:
     hint = "Make the next one: bcp drill new"
     if found.over:
         raise Refused(f"{found.record.id} is {found.record.state}", rule="drill-over", hint=hint)
-    if found.record.state == "running" and found.record.kind not in RESUMED:  # we have its lock: nobody plays it
-        reason = "the process that played it ended"
-        app.running.drills.append(found.record.id, "ended", "bcp", {"outcome": "interrupted", "reason": reason})
-        raise Refused(f"{found.record.id} was interrupted: {reason}", rule="drill-over", hint=hint)
+    if _forsaken(found):  # we have its lock: nobody plays it
+        _interrupted(app, found)
+        raise Refused(f"{found.record.id} was interrupted: {FORSAKEN}", rule="drill-over", hint=hint)
     if trouble := real_trouble(app):
         raise Refused(f"no drill now: {trouble}", rule="incident-open", hint="First the outage, then the drill.")
     return found
+
+
+FORSAKEN = "the process that played it ended"
+
+
+def _forsaken(found: Exercise) -> bool:
+    """Was it begun by a process that is not there any more? For whoever has the lock of drills."""
+    return found.record.state == "running" and found.record.kind not in RESUMED
+
+
+def _interrupted(app: App, found: Exercise) -> None:
+    data = {"outcome": "interrupted", "reason": FORSAKEN}
+    app.running.drills.append(found.record.id, "ended", "bcp", data, after=found.seq)
+
+
+def end_forsaken(app: App) -> list[str]:
+    """Drills that a kill or a power cut ended: their records say so, and nobody waits for them; returns their ids."""
+    if not (app.configuration.state / "drills.db").exists():
+        return []
+    lock = FileLock(app.configuration.state / LOCK)
+    if not lock.take():
+        return []  # somebody plays one
+    with lock:
+        gone = [e for e in exercises(app) if _forsaken(e)]
+        for found in gone:
+            _interrupted(app, found)
+    return [e.record.id for e in gone]
 
 
 @contextlib.contextmanager
@@ -123,7 +146,7 @@ def conducting(
         found = may_begin(app, name)
         conductor = Conductor(app, name, actor, say)
         conductor.write("began", how=how)
-        conductor.measured("clock", source=clock_source())
+        conductor.measured("clock", source=clock_source(app))
         begun(app, name)
         _share_fate(conductor, found)
         try:
@@ -131,13 +154,16 @@ def conducting(
         except BaseException as error:
             if found.record.kind in RESUMED and not isinstance(error, BcpError):
                 raise  # people stopped for now
-            _end(conductor, *_why(error))
+            _end(conductor, *_why(error, conductor))
             raise
         _end(conductor, conductor.outcome, conductor.reason)
 
 
-def _why(error: BaseException) -> tuple[Outcome, str]:
-    """Outcome and reason of an exercise that ended so. What interrupts it is no success."""
+def _why(error: BaseException, conductor: Conductor) -> tuple[Outcome, str]:
+    """Outcome and reason of an exercise that ended so. What interrupts it is no success; one that was aborted stays so,
+    whatever its end came to."""
+    if conductor.outcome == "aborted" and isinstance(error, BcpError):
+        return "aborted", f"{conductor.reason}; {error.message}"
     if isinstance(error, GateClosed):
         return "rejected", error.message
     if isinstance(error, BcpError):
@@ -172,21 +198,11 @@ def _end(conductor: Conductor, outcome: Outcome, reason: str) -> None:
 
 
 def _share_fate(conductor: Conductor, found: Exercise) -> None:
-    """What the playbooks of the exercise need that falls with what is down: asked of lint, at the beginning."""
-    app, chains = conductor.app, []
+    """What the playbooks of the exercise need that falls with what is down: asked at the beginning."""
+    app = conductor.app
     names = [p.name for p in found.record.playbooks] or ([found.play.playbook] if found.play.playbook else [])
     try:
-        catalogue = app.playbooks.catalogue()
-        for name in names:
-            problems = lint(app.playbooks.load(name), catalogue)
-            chains += [f"{name}: {p.message}" for p in problems if p.rule.startswith("shared-fate")]
-        state = "risk" if chains else "ok" if names else "unknown"
+        said = app.playbooks.shared_fate([app.playbooks.load(name) for name in names], app.clock.now())
     except Invalid as error:
-        state, chains = "unknown", [error.message]
-    conductor.measured("shared_fate", state=state, chains=chains)
-
-
-def clock_source() -> str:
-    """Whose clock the times of a record are of, and whether something keeps it right."""
-    kept = any(p.exists() for p in SYNCHRONISED)
-    return f"clock of this machine, UTC, {'synchronised' if kept else 'not known to be synchronised'}"
+        said = {"state": "unknown", "chains": [error.message]}
+    conductor.measured("shared_fate", **{k: v for k, v in said.items() if k != "at"})

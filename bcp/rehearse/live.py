@@ -1,9 +1,10 @@
 """A live drill: a drill or canary domain is really moved, by the real DNS host, to the real relay, and really back.
 
 The outage is played: the runs of the drill are told what a look would say. The organisation's own watch looks on, and
-as soon as it sees anything bad, or an incident is opened, the drill is aborted: a run that has moved mail asks its
-approvers to move it back, as always. Texts go to volunteers only and are marked as an exercise; what everybody reads (a
-status page, a chat room) gets nothing, its stand-in keeps what it would have said.
+as soon as it sees anything bad, an incident is opened, or the relay takes no mail any more (``vigil``), the drill is
+aborted: a run that has moved mail asks its approvers to move it back, as always. Texts go to volunteers only and are
+marked as an exercise; what everybody reads (a status page, a chat room) gets nothing, its stand-in keeps what it would
+have said.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ from bcp.kernel.errors import BcpError, GateClosed
 from bcp.kernel.files import make_private
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded
-from bcp.rehearse.conduct import Conductor, inputs_for, real_trouble
+from bcp.rehearse.conduct import Conductor, inputs_for
 from bcp.rehearse.emulate import Kept, emulated
 from bcp.rehearse.played import PlayedLooker
+from bcp.rehearse.vigil import carriers, trouble
 from bcp.wiring import App, make_app
 
 HOLD_S = 600.0
@@ -45,7 +47,6 @@ WATCH_S = 10.0
 """How often the real service is looked at, and resolvers are asked."""
 UNDO_S = 900.0
 """How long people have to say yes to moving the drill domain back."""
-BAD = frozenset({"down", "suspect"})
 
 
 def only_volunteers(whole: Directory, volunteers: str) -> Directory:
@@ -64,10 +65,12 @@ class Live:
     """``state`` of the real service, by a look of this moment."""
     listener: Listener = nobody
     show: Callable[[Plan], None] = lambda plan: None
-    watch_s: float = WATCH_S
-    undo_s: float = UNDO_S
+    watch_s: float = field(default_factory=lambda: WATCH_S)
+    undo_s: float = field(default_factory=lambda: UNDO_S)
     runners: list[Runner] = field(default_factory=list)
     works: list[asyncio.Task[Any]] = field(default_factory=list)
+    returning: bool = False
+    """The way back has begun: whatever goes wrong from now on, nothing else need move mail back."""
 
     async def play(self) -> None:
         """There and back. Raises ``GateClosed`` and what plans refuse."""
@@ -101,10 +104,13 @@ class Live:
         loaded = app.playbooks.load(play.playbook)
         plan = await self._plan(app, loaded, play, "")
         run, held, work = await self._start(app, plan)
-        watch = self._work(self._watch(app, run, looker))
+        relays = carriers(app, plan)
+        watch = self._work(
+            self._watch(app, run, looker, lambda: trouble(self.conductor.app, self.look, relays, play.domains))
+        )
         self._work(self._resolvers(app, play.domains[0]))
-        await held.wait()
-        if not work.done():
+        await asyncio.wait([self._work(held.wait()), watch], return_when=asyncio.FIRST_COMPLETED)
+        if not (work.done() or watch.done()):
             hold = asyncio.create_task(app.clock.sleep(play.hold_s or HOLD_S))
             self.works.append(hold)
             await asyncio.wait([hold, work, watch], return_when=asyncio.FIRST_COMPLETED)
@@ -170,6 +176,7 @@ class Live:
         if loaded.book.recovery is None:
             app.running.runs.tell(run, "recovered", self.conductor.actor, run="")
             return
+        self.returning = True
         back = app.playbooks.load(loaded.book.recovery.playbook)
         child, _, way = await self._start(app, await self._plan(app, back, play, run))
         _, ending = await way
@@ -177,25 +184,20 @@ class Live:
             raise GateClosed(f"the way back ended {ending.status}: {ending.reason}", hint=ending.hint)
         await going_back.end_parent(app, run, child, self.conductor.actor)
 
-    async def _watch(self, app: App, run: str, looker: PlayedLooker) -> None:
-        """Look at the real service until it is bad; then abort."""
-        while True:
+    async def _watch(self, app: App, run: str, looker: PlayedLooker, bad: Callable[[], Awaitable[str]]) -> None:
+        """Look until something is bad; then abort. A look that fails of itself is bad: nobody would see the next."""
+        why = ""
+        while not why:
             await app.clock.sleep(self.watch_s)
-            why = await self._trouble(run)
-            if why:
-                self.conductor.outcome, self.conductor.reason = "aborted", why
-                looker.real = self.look
-                app.running.runs.tell(run, "abort", self.conductor.actor, reason=why)
-                return
-
-    async def _trouble(self, run: str) -> str:
-        try:
-            seen = str((await self.look()).get("state", "unknown"))
-        except BcpError:
-            seen = "unknown"
-        if seen in BAD:
-            return f"the watch of the real service says {seen}"
-        return real_trouble(self.conductor.app)
+            try:
+                why = await bad()
+            except Exception as error:  # whatever it is, nobody watches the drill any more
+                said = error.message if isinstance(error, BcpError) else repr(error)
+                why = f"the drill cannot be watched: {said}"
+        self.conductor.outcome, self.conductor.reason = "aborted", why
+        looker.real = self.look
+        if not self.returning:
+            app.running.runs.tell(run, "abort", self.conductor.actor, reason=why)
 
     async def _resolvers(self, app: App, domain: str) -> None:
         """Public resolvers that the configuration names: who is told the relay's MX."""

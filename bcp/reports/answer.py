@@ -59,7 +59,9 @@ def _answer(record: DrillRecord, words: Words, met: int) -> tuple[AnswerCode, st
 
 
 def _because(record: DrillRecord, words: Words) -> str:
-    return words("answer.because", reason=record.reason.rstrip(".")) if record.reason else ""
+    if not record.reason:
+        return ""
+    return words("answer.because", reason=words.told(record.reason.rstrip("."), "reason."))
 
 
 def _named(objectives: Sequence[Objective], words: Words) -> str:

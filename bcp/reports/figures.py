@@ -9,11 +9,13 @@ from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.contracts.exercise_parts import Failback, Receipts
 from bcp.pages.words import Words
 from bcp.reports.answer import amount, judgement, title_of
-from bcp.reports.milestones import caches, first_yes
+from bcp.reports.milestones import caches, first_yes, receive_share, told_resolvers
 from bcp.reports.shape import Figure, Unit
 
 UNSEEN = {"not-measured": "not-measured", "not-reached": "end", "open": "open", "not-known": "not-measured"}
 """How it is known that there is no figure, by judgement."""
+UNMOVED = frozenset({"tabletop", "dry"})
+"""Kinds that move nothing, so that no resolver can tell it."""
 MAILS = ("sent", "delivered", "relayed", "bounced", "lost", "duplicated", "left")
 
 
@@ -80,6 +82,11 @@ def _course(record: DrillRecord, words: Words) -> Iterator[Figure]:
     if record.moved and since:
         runs = record.runs[:1]
         yield _figure("switched", record.moved - since, "s", "journal", words, at_least=late, evidence=runs)
+    if since and any(o.code == "rto_receive" for o in record.objectives) and record.kind not in UNMOVED:
+        at_95 = receive_share(record)
+        value = at_95 - since if at_95 is not None else None
+        how = "resolvers" if value is not None else "not-measured"
+        yield _figure("receive-95", value, "s", how, words, at_least=late)
     at, forecast = caches(record)
     if at and since:
         yield _figure("caches", at - since, "s", "forecast" if forecast else "resolvers", words, at_least=late)
@@ -130,8 +137,8 @@ def _counts(record: DrillRecord, words: Words) -> Iterator[Figure]:
     rated = [float(n.rating) for n in record.feedback if n.rating is not None]
     mean = sum(rated) / len(rated) if rated else None
     yield _figure("rating", mean, "count", "book" if rated else "not-measured", words)
-    if record.propagation:
-        last = record.propagation[-1]
+    if told := told_resolvers(record):
+        last = told[-1]
         share = 100.0 * last.new / last.asked if last.asked else None
         how = "forecast" if last.what == "forecast" else "resolvers"
         yield _figure("propagation", share, "percent", how if share is not None else "not-measured", words)

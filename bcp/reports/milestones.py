@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from bcp.contracts.exercise import DrillRecord, Objective
-from bcp.contracts.exercise_parts import Decision, Failback
+from bcp.contracts.exercise_parts import CurvePoint, Decision, Failback
 from bcp.pages.words import Words
 from bcp.reports.answer import judgement, title_of
 from bcp.reports.shape import Milestone
+
+RESOLVERS = 0.95
+"""Part of the resolvers from which on mail counts as received again."""
 
 
 def milestones_of(record: DrillRecord, words: Words, achieved: Mapping[str, Any] | None = None) -> list[Milestone]:
@@ -34,12 +37,25 @@ def first_yes(record: DrillRecord) -> Decision | None:
     return max(before, key=lambda d: d.at, default=None)
 
 
+def told_resolvers(record: DrillRecord) -> tuple[CurvePoint, ...]:
+    """The curve of those who tell senders where mail goes: resolvers that were asked, else what is forecast of them."""
+    asked = tuple(p for p in record.propagation if p.what == "resolvers" and p.asked)
+    return asked or tuple(p for p in record.propagation if p.what == "forecast" and p.asked)
+
+
 def caches(record: DrillRecord) -> tuple[float, bool]:
     """When everybody who was asked told the new MX, and whether that is a forecast; 0: not known."""
-    whole = [p for p in record.propagation if p.asked and p.new == p.asked]
+    whole = [p for p in told_resolvers(record) if p.new == p.asked]
     if not whole or not record.moved:
         return 0.0, False
     return whole[0].at, whole[0].what == "forecast"
+
+
+def receive_share(record: DrillRecord) -> float | None:
+    """When 95 of 100 resolvers that were asked told the relay's MX for the first time: from then on mail arrives from
+    almost everywhere. ``None``: it was not measured, or did not come to that."""
+    rows = [p for p in told_resolvers(record) if p.what == "resolvers" and p.new >= RESOLVERS * p.asked]
+    return rows[0].at if rows else None
 
 
 def _away(record: DrillRecord, zero: float, words: Words) -> Iterator[Milestone]:

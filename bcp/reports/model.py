@@ -38,6 +38,7 @@ _TIMELINE = {
     "run_finished",
     "acknowledged",
     "mx_reverted",
+    "mx_told",
     "mx_stands",
     "serial_backwards",
 }

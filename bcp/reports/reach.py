@@ -7,6 +7,7 @@ channels only, it is told when one of them took the message.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,8 @@ EVERYBODY = "all"
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far one audience was reached. ``at``: end of the step after which enough were; ``None``: not enough."""
+    """How far one audience was reached. ``at``: when a channel had taken the message by which enough were, as the
+    ledger knows it (of places: the end of the step); ``None``: not enough."""
 
     audience: str
     at: float | None
@@ -47,24 +49,27 @@ def reached(view: RunView, internal: Collection[str] = ()) -> dict[str, Reach]:
 def _reach(
     audience: str,
     people: int,
-    done: list[tuple[str, float, set[str] | None]],
+    done: list[tuple[str, float, Mapping[str, float] | None]],
     planned: Mapping[str, list[Mapping[str, Any]]],
 ) -> Reach:
     known = [t for _, _, t in done if t is not None]
-    wrote = any(t - {EVERYBODY} for t in known)
+    wrote = any(t.keys() - {EVERYBODY} for t in known)
     forecasts = [f for rows in planned.values() for f in rows]
     page = bool(known) and not wrote and all(len(rows) == 1 for rows in planned.values())  # for one person, by one way
     addressed = people > 0 and (wrote or any(_addressed(f, page) for f in forecasts))
     if not addressed or (done and not known):  # places only, or a run of which the ledger was not read
         first = done[0] if done else None
         return Reach(audience, first[1] if first else None, None, people, first[0] if first else "")
-    union: set[str] = set()
-    for step, at, took in done:
-        union |= (took or set()) - {EVERYBODY}
-        if len(union) >= ENOUGH * people:
-            whole = set().union(*known) - {EVERYBODY}
-            return Reach(audience, at, min(1.0, len(whole) / people), people, step)
-    return Reach(audience, None, min(1.0, len(union) / people), people)
+    took_first: dict[str, tuple[float, str]] = {}
+    """Of each person when the first message was taken, and in which step."""
+    for at, person, step in sorted((min(at, end), p, s) for s, end, took in done for p, at in (took or {}).items()):
+        if person != EVERYBODY:
+            took_first.setdefault(person, (at, step))
+    fraction = min(1.0, len(took_first) / people)
+    for number, (at, step) in enumerate(sorted(took_first.values()), 1):
+        if number >= ENOUGH * people:
+            return Reach(audience, at, fraction, people, step)
+    return Reach(audience, None, fraction, people)
 
 
 def _planned(view: RunView, internal: Collection[str]) -> dict[str, dict[str, list[Mapping[str, Any]]]]:
@@ -89,9 +94,9 @@ def _addressed(forecast: Mapping[str, Any], page: bool = False) -> bool:
     return messages > 1 or int(forecast.get("unreachable") or 0) > 0 or (people == 1 and messages == 1 and not page)
 
 
-def _taken(view: RunView) -> dict[str, set[str]]:
-    """Of each step the people for whom a channel took its message; places are ``EVERYBODY``."""
-    out: dict[str, set[str]] = {}
+def _taken(view: RunView) -> dict[str, dict[str, float]]:
+    """Of each step the people for whom a channel took its message, and when; places are ``EVERYBODY``."""
+    out: dict[str, dict[str, float]] = {}
     for effect in view.record.effects:
         if effect.request.get("channel") is None or (effect.outcome or {}).get("state") != "sent":
             continue
@@ -99,5 +104,7 @@ def _taken(view: RunView) -> dict[str, set[str]]:
             key = parse(effect.key)
         except ValueError:
             continue
-        out.setdefault(key.step, set()).add(key.parts[-1] if key.parts else EVERYBODY)
+        person, at = key.parts[-1] if key.parts else EVERYBODY, effect.settled_at or math.inf
+        mine = out.setdefault(key.step, {})
+        mine[person] = min(at, mine.get(person, at))
     return out

@@ -175,7 +175,7 @@ def witnessed(folder: Path, who: str = "the witness") -> Tuple[List[Dict[str, An
     """The statements that somebody else kept in a folder, one file each, and what of it is none: a file that was
     spoilt hides nothing of the others. Raises ``OSError``."""
     found, wrong = [], []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(p for p in folder.iterdir() if p.suffix == ".json"):
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             one = statement_of(data["text"], data["signature"])

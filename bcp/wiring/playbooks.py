@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from bcp.detect.decide import Decision
 from bcp.kernel.document import did_you_mean
-from bcp.kernel.errors import Invalid, Missing
+from bcp.kernel.errors import BcpError, Invalid, Missing
 from bcp.playbook.catalogue import Catalogue, ChannelSpec
 from bcp.playbook.lint import lint
+from bcp.playbook.lint_comms import check_shared_fate
 from bcp.playbook.load import Loaded, load
 from bcp.settings import Configuration
 from bcp.wiring.catalogue import action_specs, candidates_of, message_specs
@@ -65,6 +67,16 @@ class Playbooks:
             roles=self.world.roles,
             dns_leans=tuple(sorted({f for d in self.settings.domains for n in d.back_ends for f in leans.get(n, ())})),
         )
+
+    def shared_fate(self, playbooks: Sequence[Loaded], at: float) -> dict[str, Any]:
+        """What these need that falls with what is down, asked now (``at``): ``state`` (ok, risk, unknown), ``chains``,
+        ``at``. A record of what was run with them keeps it."""
+        try:
+            catalogue = self.catalogue()
+            chains = [f"{p.book.name}: {found.message}" for p in playbooks for found in check_shared_fate(p, catalogue)]
+        except BcpError as error:
+            return {"state": "unknown", "chains": [error.message], "at": at}
+        return {"state": "risk" if chains else "ok" if playbooks else "unknown", "chains": chains, "at": at}
 
     # -- which one -----------------------------------------------------------------------------------------------
 

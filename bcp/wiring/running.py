@@ -173,6 +173,7 @@ class Running:
             recorded={d: MxSet.from_data(m) for d, m in request.recorded.items()},
             accepted=world.accepted,
             inside=world.inside,
+            outer=world.outer,
             allow_shell=tuple(self.settings.shell.allow),
             halt=halt,
             answers=Replies(self.people, world),

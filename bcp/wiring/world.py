@@ -92,6 +92,12 @@ class World:
         return InsideResolvers(named) if named else None
 
     @cached_property
+    def outer(self) -> InsideResolvers | None:
+        """Public resolvers that tell senders where mail goes, where there are some. They hold no connection."""
+        named = self.settings.resolvers
+        return InsideResolvers(named) if named else None
+
+    @cached_property
     def relays(self) -> dict[str, Relay]:
         """Relays by name. They hold no connection."""
         return {n: made(registry.find(RelayPlugin, s.kind).create, n, s) for n, s in self.relay_settings.items()}

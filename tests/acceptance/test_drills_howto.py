@@ -203,10 +203,7 @@ def test_live_is_aborted_when_the_real_service_turns_bad(town: Lab, tmp_path: Pa
 
 QUICK = """
 import bcp.rehearse.live as live
-live.Live.__dataclass_fields__["watch_s"].default = 0.5
-live.Live.__init__.__defaults__ = tuple(
-    0.5 if d == live.WATCH_S else 8.0 if d == live.UNDO_S else d for d in live.Live.__init__.__defaults__
-)
+live.WATCH_S, live.UNDO_S = 0.5, 8.0
 from bcp.cli.main import main
 raise SystemExit(main())
 """

@@ -67,9 +67,7 @@ class Kitted:
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip().startswith("{") else {}
 
-    def install(
-        self, *options: str, check: bool = True, beside: bool = False
-    ) -> subprocess.CompletedProcess[str]:
+    def install(self, *options: str, check: bool = True, beside: bool = False) -> subprocess.CompletedProcess[str]:
         """Write the kit, carry it over, run its script. ``beside``: with the agent's program and key."""
         shutil.rmtree(self.site / "out", ignore_errors=True)
         self.bcp("relay", "kit", "out")

@@ -179,7 +179,11 @@ class Machine:
         for part in ("upper", "work"):
             (layers / part).mkdir()
         self.mount(
-            "-t", "overlay", "-o", f"lowerdir={LOWER},upperdir={layers}/upper,workdir={layers}/work", "overlay",
+            "-t",
+            "overlay",
+            "-o",
+            f"lowerdir={LOWER},upperdir={layers}/upper,workdir={layers}/work",
+            "overlay",
             self.root,
         )
         self.mount("-t", "proc", "proc", self.root / "proc")

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,8 +177,10 @@ async def _witnesses(app: App, log: AnchorLog) -> list[Outcome]:
     for name, witness in app.settings.evidence.witnesses.items():
         mine = texts[-1:] if witness.channel else texts[-BACK:]
         left = [r for r in mine if not found.has(_seq(r), "witness", name)]
+        had = [_seq(r) for r in mine if found.has(_seq(r), "witness", name)]
         for record in left:
             try:
+                _must_be_the_same(witness, had)
                 await SENDERS[_kind(witness)](app, witness, record)
             except BcpError as error:
                 out.append(Outcome("witness", name, redact(error.message), error.rule or "witness", error.hint))
@@ -201,6 +203,17 @@ def _kind(witness: WitnessSettings) -> str:
 def _kept(record: Mapping[str, Any]) -> str:
     """What a witness keeps: the signed statement as one JSON object."""
     return canonical({"text": record["text"], "signature": record["signature"]})
+
+
+def _must_be_the_same(witness: WitnessSettings, had: Sequence[int]) -> None:
+    """An empty mount point is a folder, too: what is written there is hidden when the share is mounted again, and would
+    look as if the witness had lost it. Raises ``Permanent`` (``witness-gone``)."""
+    folder = witness.folder
+    if folder is None or not had or not folder.is_dir() or (folder / f"{had[-1]:08d}.json").exists():
+        return
+    text = f"{folder} holds nothing of what this witness took: the head {had[-1]} is not there"
+    hint = "Is the share mounted? A witness that lost what it had gets a new name: evidence: witnesses:"
+    raise Permanent(text, rule="witness-gone", hint=hint)
 
 
 async def _folder(app: App, witness: WitnessSettings, record: Mapping[str, Any]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +21,7 @@ from bcp.kernel.errors import BcpError
 from bcp.kernel.secret import Secret
 from bcp.kit.certificates import shown, validity
 from bcp.ready import papers
-from bcp.store.files.anchors import AnchorLog
+from bcp.store.files.anchors import Anchored, AnchorLog
 from bcp.wiring import App
 
 
@@ -130,7 +133,29 @@ async def anchors(app: App, scope: Scope) -> list[Check]:
     facts = papers.AnchorFacts(
         bool(wanted.timestamps or wanted.witnesses), found.taken(), wanted.every, problem=found.damage
     )
-    return [papers.anchor(facts, app.clock.now())]
+    return [papers.anchor(facts, app.clock.now()), *await asyncio.to_thread(_witnesses, app, found)]
+
+
+def _witnesses(app: App, found: Anchored) -> list[Check]:
+    """Folders that somebody else keeps: there, and with the newest of what they took."""
+    out = []
+    for name, one in app.settings.evidence.witnesses.items():
+        if one.folder is not None:
+            out.append(papers.witness(name, str(one.folder), _trouble(one.folder, _newest(found, name))))
+    return out
+
+
+def _newest(found: Anchored, name: str) -> int:
+    rows = [int(r["seq"]) for r in found.records if r.get("kind") == "witness" and r.get("name") == name]
+    return max(rows, default=0)
+
+
+def _trouble(folder: Path, newest: int) -> str:
+    try:
+        there = set(os.listdir(folder))
+    except OSError as error:
+        return "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+    return f"has not got the head {newest} that it took" if newest and f"{newest:08d}.json" not in there else ""
 
 
 async def snapshot(app: App, scope: Scope) -> list[Check]:

@@ -1,12 +1,15 @@
 """What reports say, in each language: a catalogue of sentences in one data file a language (``en.json``, ``de.json``).
 
-A key that a language lacks is a fault that the tests find. What a run, a vendor or a person said is evidence and is
-shown as it was written.
+A key that a language lacks is a fault that the tests find. What a vendor or a person said is evidence and is shown as
+it was written. Sentences that the program itself wrote down are kept in English, so that a record stays what it was;
+``said`` and ``told`` say them in the reader's language.
 """
 
 from __future__ import annotations
 
 import json
+import re
+import string
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -66,6 +69,30 @@ class Words:
         key = _backwards(prefix).get(text)
         return self.texts[key] if key is not None else text
 
+    def told(self, text: str, *prefixes: str) -> str:
+        """A sentence of the program's own that has values in it, in this language; any other as it is. Of several that
+        were joined (``one; another``) each is told, and so are values that are sentences themselves (``INNER``)."""
+        if self.language == USUAL or not text:
+            return text
+        found = self._one(text, prefixes)
+        if found is not None:
+            return found
+        parts = text.split("; ")
+        return "; ".join(self._one(p, prefixes) or p for p in parts) if len(parts) > 1 else text
+
+    def _one(self, text: str, prefixes: tuple[str, ...]) -> str | None:
+        for pattern, key in _patterns(prefixes):
+            if (match := pattern.fullmatch(text)) is not None:
+                return self.texts[key].format(**{k: self.told(v, *INNER) for k, v in match.groupdict().items()})
+        return None
+
+
+INNER = ("value.", "reason.", "about.")
+"""Keys of sentences that may stand in another one."""
+
+ONE_WORD = frozenset({"id", "book", "channel"})
+"""Values that have no blank in them: what fixes little else would fit too much."""
+
 
 @lru_cache(maxsize=8)
 def words(language: str = USUAL) -> Words:
@@ -78,3 +105,25 @@ def words(language: str = USUAL) -> Words:
 @lru_cache(maxsize=8)
 def _backwards(prefix: str) -> Mapping[str, str]:
     return {text: key for key, text in words().texts.items() if key.startswith(prefix)}
+
+
+@lru_cache(maxsize=64)
+def _patterns(prefixes: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """The English sentences below these prefixes as patterns of what was written; those that fix most come first."""
+    found = [(key, text) for key, text in words().texts.items() if key.startswith(prefixes)]
+    return tuple((re.compile(_pattern(text), re.DOTALL), key) for key, text in sorted(found, key=_fixed, reverse=True))
+
+
+def _fixed(row: tuple[str, str]) -> int:
+    return sum(len(literal) for literal, *_ in string.Formatter().parse(row[1]))
+
+
+def _pattern(text: str) -> str:
+    out, known = [], set[str]()
+    for literal, name, _, _ in string.Formatter().parse(text):
+        out.append(re.escape(literal))
+        if name is not None:
+            some = r"[\w.-]+" if name in ONE_WORD else ".+?"
+            out.append(f"(?P={name})" if name in known else f"(?P<{name}>{some})")
+            known.add(name)
+    return "".join(out)

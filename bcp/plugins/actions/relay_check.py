@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, Refusal, StepInfo
 from bcp.contracts.plugin import Args
-from bcp.contracts.relay import RelayProbe, taken_on_word
+from bcp.contracts.relay import passed_over, taken_on_word
 from bcp.contracts.services import Services
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import Invalid, Transient
@@ -60,7 +58,7 @@ class RelayCheck(Action[RelayCheckArgs]):
             probes = await relay.probe(domain, "")
             for found in probes:
                 opened = opened or found.open_relay
-                if not found.accepts and not _borne(found, probes):
+                if not found.accepts and not passed_over(found, probes):
                     raise Transient(
                         f"the relay {args.relay} at {found.address} does not take mail for {domain}: {found.message}",
                         hint="Repair the relay before moving MX to it.",
@@ -76,16 +74,6 @@ class RelayCheck(Action[RelayCheckArgs]):
             {"accepts": True, "open_relay": opened, "queued": queued},
             changed=False,
         )
-
-
-def _borne(dead: RelayProbe, probes: Sequence[RelayProbe]) -> bool:
-    """A host that does not answer at all is passed over by senders (RFC 5321 section 5.1), where another host of the
-    relay takes mail at every address. One that answers, and not with yes, is not passed over: it defers or bounces."""
-    others: dict[str, bool] = {}
-    for p in probes:
-        if p.host != dead.host:
-            others[p.host] = others.get(p.host, True) and p.accepts
-    return bool(dead.host) and dead.code == 0 and any(others.values())
 
 
 PLUGIN = ActionPlugin(api=1, make=RelayCheck)

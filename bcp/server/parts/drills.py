@@ -16,7 +16,7 @@ from typing import Any
 from bcp.contracts.channel import Channel
 from bcp.contracts.contact import Contact
 from bcp.contracts.exercise import DrillRecord
-from bcp.deeds.drill_calendar import Due, Planned, due, miss, note_reminded
+from bcp.deeds.drill_calendar import Due, Planned, due, mend, miss, note_reminded
 from bcp.deeds.exercises import exercise_of, exercises
 from bcp.drills.calendar import window_of
 from bcp.kernel.clock import local
@@ -24,7 +24,7 @@ from bcp.kernel.errors import BcpError
 from bcp.kernel.files import make_private
 from bcp.kernel.log import logger
 from bcp.pages.words.said import Said, in_language, reason, said
-from bcp.rehearse.conduct import LOCK, RESUMED, real_trouble
+from bcp.rehearse.conduct import FORSAKEN, LOCK, RESUMED, end_forsaken, real_trouble
 from bcp.server.core import Core
 from bcp.server.parts.ports import Speaks
 from bcp.server.parts.spoken import language_of
@@ -46,6 +46,10 @@ class Drills:
         self.playing: asyncio.Task[int] | None = None
         self._unheard: set[tuple[str, str]] = set()
         """What it was said of that nobody was told: once, though it is tried again."""
+        self._kind = ""
+        """Of what is played."""
+        self._look_back = True
+        """Something may have been ended in the middle, by a kill or a power cut: to be put right once."""
 
     async def run(self) -> None:
         """For ever."""
@@ -58,14 +62,27 @@ class Drills:
         app, state = self.core.app, self.core.state
         trouble = await asyncio.to_thread(real_trouble, app)
         if self.playing is not None and not self.playing.done():
-            if trouble:
+            if trouble and self._kind != "live":  # a live one looks for itself, and asks people to move MX back
                 LOG.warning("the drill that is played ends: %s", trouble)
                 self.playing.cancel()
             return
         playing = is_locked(state / LOCK)
+        if self._look_back and not playing:
+            await self._put_right()
         for one in await asyncio.to_thread(lambda: due(app, playing=playing, trouble=trouble)):
             await self._do(one)
         await self._urgent()
+
+    async def _put_right(self) -> None:
+        """Drills that nobody plays any more are ended, and next turns that nobody planned are planned."""
+        app, self._look_back = self.core.app, False
+        for drill in await asyncio.to_thread(end_forsaken, app):
+            record = exercise_of(app, drill).record
+            word = "ask.drill.interrupted-live" if record.kind == "live" else "ask.drill.interrupted"
+            await self._tell(record, said(word, why=reason(FORSAKEN)))
+        for drill in await asyncio.to_thread(mend, app):
+            LOG.warning("%s was planned now: whoever should have done so was killed", drill)
+        self.core.changed()
 
     async def _urgent(self) -> None:
         """Findings that cannot wait for the report are told at once, and that they were is written down."""
@@ -89,12 +106,15 @@ class Drills:
                 if BEGINS not in one.planned.reminded:
                     await self._note(one, await self._say(one.planned, said("ask.drill.begins")))
             elif self.playing is None or self.playing.done():
-                self.playing = asyncio.ensure_future(self._played(one.planned.drill))
+                self._kind, self.playing = one.planned.kind, asyncio.ensure_future(self._played(one.planned.drill))
         except BcpError as error:
             LOG.warning("%s: %s", one.planned.drill, error.message)
 
     async def _played(self, drill: str) -> int:
-        code = await self._play(self.core, drill)
+        try:
+            code = await self._play(self.core, drill)
+        finally:
+            self._look_back = True
         LOG.info("%s was played, exit code %s", drill, code)
         self.core.changed()
         return code
@@ -109,6 +129,9 @@ class Drills:
         await self._note(one, await self._say(one.planned, text))
 
     async def _note(self, one: Due, counted: tuple[int, int]) -> None:
+        """That people were told; where no message left it is tried again at the next look."""
+        if counted[1] and not counted[0]:
+            return
         note_reminded(self.core.app, one, *counted)
         self.core.changed()
 

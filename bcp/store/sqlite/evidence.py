@@ -7,8 +7,8 @@ the audit file is sealed with a key that is kept elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bcp.contracts.store import ENDED, Anchor, RunCard
@@ -20,13 +20,17 @@ from bcp.store.sqlite import runfile
 from bcp.store.sqlite.book import chain_damage
 from bcp.store.sqlite.drills import PREFIX as DRILL
 from bcp.store.sqlite.drills import chain_damage as drill_damage
-from bcp.store.sqlite.heads import brought_home, labs
+from bcp.store.sqlite.drills import match_drill
+from bcp.store.sqlite.heads import brought_home, labs, rows_of
 from bcp.store.sqlite.state import SqliteState
 
 NOT_PROVED = (
     "Not proved: the audit file has no key, so whoever may write the state folder could have made all of it agree."
     " Set BCP_AUDIT_KEY_FILE to a key outside of the folder, or keep copies of audit.jsonl elsewhere."
 )
+
+DRILL_HEADS = "select drill, max(seq), hash from event group by drill order by drill"
+"""SQLite gives the hash of the row with the greatest number (bare columns beside ``max()``, lang_select.html)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,13 @@ class Evidence:
     damage: str
     """Of the audit file, the leases, the book of incidents or the drill book."""
     keyed: bool
+    drills: tuple[RunEvidence, ...] = ()
+    """The chain of each exercise, and of each run that it played in a lab: ``drill-.../run-...``."""
 
     @property
     def broken(self) -> bool:
         """Is anything wrong?"""
-        return bool(self.missing or self.damage or any(r.damage for r in self.runs))
+        return bool(self.missing or self.damage or any(r.damage for r in (*self.runs, *self.drills)))
 
 
 def examine(room: SqliteState, only: Sequence[str] = ()) -> Evidence:
@@ -81,32 +87,64 @@ def examine(room: SqliteState, only: Sequence[str] = ()) -> Evidence:
     if wrong := chain_damage(room.folder / "incidents.db", audit.anchors.get(BOOK)):
         damage.append(f"the book of incidents: {wrong}")
     damage += [f"{name}: {why}" for name, why in sorted(drill_damage(room.folder / "drills.db", audit.anchors).items())]
-    damage += _labs(room)
+    lab_runs, lab_damage = _labs(room)
+    damage += lab_damage
     there = {p.stem for p in room.runs.folder.glob(f"*{runfile.SUFFIX}")} if room.runs.folder.is_dir() else set()
-    return Evidence(rows, tuple(sorted(begun - there)), "; ".join(damage), audit.keyed)
+    drills = (*_drills(room, audit.anchors), *lab_runs)
+    return Evidence(rows, tuple(sorted(begun - there)), "; ".join(damage), audit.keyed, drills)
 
 
-def _labs(room: SqliteState) -> list[str]:
-    """What is wrong with the state folders of lab drills, which stand below this one; and runs that an exercise wrote
-    down when its lab was closed, and that are not there as they were then."""
-    out, there = [], dict(labs(room.folder))
+def examine_drill(room: SqliteState, drill: str) -> Evidence:
+    """Look at one exercise: its chain, and the runs that it played in a lab.
+
+    Raises:
+        Missing: ``no-such-drill``.
+        Invalid: ``ambiguous``.
+    """
+    audit = room.audit.read()
+    known = _drills(room, audit.anchors)
+    name = match_drill([d.run for d in known], drill)
+    rows, damage = _labs(room, name)
+    mine = (*(d for d in known if d.run == name), *rows)
+    return Evidence((), (), "; ".join([*([audit.damage] if audit.damage else []), *damage]), audit.keyed, mine)
+
+
+def _drills(room: SqliteState, anchors: Mapping[str, Anchor]) -> tuple[RunEvidence, ...]:
+    """The chain of each exercise. Every event of it is in the audit file."""
+    path = room.folder / "drills.db"
+    try:
+        ends = {str(d): (int(n), str(h)) for d, n, h in rows_of(path, DRILL_HEADS)}
+    except BcpError:  # told of by what is wrong with the book
+        return ()
+    wrong = drill_damage(path, anchors)
+    return tuple(RunEvidence(d, n, h, True, wrong.get(d, ""), True) for d, (n, h) in ends.items())
+
+
+def _labs(room: SqliteState, only: str = "") -> tuple[list[RunEvidence], list[str]]:
+    """Runs in the state folders of lab drills, which stand below this one, and what is wrong with those; and runs that
+    an exercise wrote down when its lab was closed, and that are not there as they were then."""
+    rows, out = list[RunEvidence](), list[str]()
+    there = {drill: folder for drill, folder in labs(room.folder) if only in {"", drill}}
     for drill, folder in there.items():
         found = examine(SqliteState(folder, audit_key=room.audit_key))
+        rows += [replace(r, run=f"{drill}/{r.run}") for r in found.runs]
         wrong = [f"{r.run}: {r.damage}" for r in found.runs if r.damage]
         wrong += [f"the file of {m} is gone" for m in found.missing]
         out += [f"{drill}: {w}" for w in (*wrong, *([found.damage] if found.damage else []))]
     try:
         home = brought_home(room.folder)
     except (BcpError, ValueError, TypeError):  # a book that cannot be read is told of by itself
-        return out
+        return rows, out
     for name, head in home.items():
         drill, _, run = name.partition("/")
+        if only not in {"", drill}:
+            continue
         path = there[drill] / "runs" / f"{run}{runfile.SUFFIX}" if drill in there else None
         if path is None or not path.exists():
             out.append(f"{drill}: the file of {run} is gone, which the exercise wrote down")
         elif head not in _hashes(path)[0]:
             out.append(f"{drill}: {run} does not contain the head that the exercise wrote down: it was cut or replaced")
-    return list(dict.fromkeys(out))
+    return rows, list(dict.fromkeys(out))
 
 
 def _is_of_two(room: SqliteState, run: str) -> bool:

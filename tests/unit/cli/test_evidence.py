@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bcp.cli import audit, evidence, render
-from bcp.kernel.errors import Refused, Transient
+from bcp.kernel.errors import InDoubt, Refused, Transient
 
 
 @pytest.fixture
@@ -48,8 +48,44 @@ def test_a_witness_that_does_not_take_it_is_a_failure_to_be_tried_again(witnesse
         evidence.anchor()
     assert caught.value.rule == "witness-gone" and "tries again" in caught.value.hint
     assert "fail" in capsys.readouterr().out
-    audit.verify()
-    assert "neighbour could not be asked" in capsys.readouterr().out
+    with pytest.raises(InDoubt) as silent:
+        audit.verify()
+    assert (silent.value.rule, silent.value.exit_code) == ("witness-silent", 4)
+    first = " ".join(capsys.readouterr().out.split()).partition("No runs")[0]
+    assert first.startswith("fail the witness neighbour could not be asked") and "would not be found" in first
+
+
+@pytest.mark.parametrize("how", ["gone", "file", "closed"])
+def test_a_configured_witness_that_cannot_be_read_is_said_first_and_is_no_success(witnessed, capsys, how: str) -> None:
+    """What it alone could show is not known: a person must look."""
+    evidence.anchor()
+    place = witnessed.folder / "witness"
+    if how == "closed":
+        (place / "00000001.json").rename(witnessed.folder / "kept")
+        place.rmdir()
+        place.symlink_to(place)  # a loop: it is there and cannot be listed
+    else:
+        place.rename(witnessed.folder / "away")
+        if how == "file":
+            place.write_text("")
+    capsys.readouterr()
+    with pytest.raises(InDoubt):
+        audit.verify()
+    assert capsys.readouterr().out.split()[:4] == ["fail", "the", "witness", "neighbour"]
+
+
+def test_damage_that_is_certain_comes_before_a_witness_that_is_silent(witnessed) -> None:
+    evidence.anchor()
+    (witnessed.folder / "witness").rename(witnessed.folder / "away")
+    (witnessed.folder / ".bcp" / "evidence" / "anchors.jsonl").write_text("no json\n")
+    with pytest.raises(Refused):
+        audit.verify()
+
+
+def test_of_one_run_no_witness_is_asked(witnessed) -> None:
+    witnessed.run("run-1")
+    (witnessed.folder / "witness").rmdir()
+    audit.verify("run-1")
 
 
 def test_what_was_altered_refuses_with_the_sentence(witnessed, capsys) -> None:

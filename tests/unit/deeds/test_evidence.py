@@ -376,6 +376,35 @@ def test_a_share_that_is_not_mounted_gets_everything_when_it_is_back(town: Town)
     assert len(list((town.folder / "witness").glob("*.json"))) == 7 and town.proved() == ()
 
 
+def test_nothing_is_written_into_a_mount_point_whose_share_is_away(town: Town) -> None:
+    """It would be hidden when the share is back, and look as if the witness had lost it."""
+    (town.folder / "witness").rename(town.folder / "away")
+    (town.folder / "witness").mkdir()
+    taken = town.anchored(T0 + 9 * HOUR)
+    assert [o.rule for o in taken.outcomes] == ["witness-gone"] and "holds nothing" in taken.problem
+    assert list((town.folder / "witness").iterdir()) == []
+    (town.folder / "witness").rmdir()
+    (town.folder / "away").rename(town.folder / "witness")
+    assert town.anchored(T0 + 10 * HOUR).outcomes[0].says == "has 2 head(s) more"
+    assert town.proved() == ()
+
+
+def test_a_witness_has_got_nothing_yet_and_gets_everything(town: Town) -> None:
+    (town.folder / "second").mkdir()
+    known = town.app.settings.evidence.witnesses
+    known["second"] = known["neighbour"].model_copy(update={"folder": town.folder / "second"})
+    town.anchored(T0 + 9 * HOUR)
+    assert len(list((town.folder / "second").glob("*.json"))) == 5
+
+
+def test_the_exported_verifier_needs_the_folder_that_it_is_given(tmp_path: Path) -> None:
+    """No silence: nothing there is not nothing wrong."""
+    from bcp.store.standalone_pack import witnessed
+
+    with pytest.raises(OSError):
+        witnessed(tmp_path / "none")
+
+
 def test_a_witness_that_has_another_head_of_that_number_is_not_overwritten(town: Town) -> None:
     (town.folder / "witness" / "00000005.json").write_text("{}")
     assert [o.rule for o in town.anchored(T0 + 9 * HOUR).outcomes] == ["witness-differs"]
@@ -744,3 +773,31 @@ def test_a_vector_of_rfc_8032() -> None:
         "00d291612bb0c00"
     )
     assert standalone_proof.signed("\x72", signature, public) and not standalone_proof.signed("\x73", signature, public)
+
+
+# -- readiness ---------------------------------------------------------------------------------------------------------
+
+
+def stands(town: Town) -> tuple[str, str]:
+    """What a look at readiness says of the witness."""
+    from bcp.deeds.readiness.papers import anchors
+
+    found = asyncio.run(anchors(town.app, None))  # type: ignore[arg-type]
+    (one,) = [c for c in found if c.code == "evidence-witness"]
+    assert (one.subject, one.playbooks) == ("neighbour", ("",))
+    return one.state, one.says
+
+
+def test_a_witness_whose_share_is_away_is_red_at_the_next_look_and_green_when_it_is_back(town: Town) -> None:
+    folder, away = town.folder / "witness", town.folder / "away"
+    assert stands(town)[0] == "ok"
+    folder.rename(away)
+    assert stands(town) == ("fail", f"the witness neighbour keeps nothing now: {folder} is not there")
+    folder.mkdir()  # the mount point alone
+    assert stands(town)[0] == "fail" and "has not got the head 4" in stands(town)[1]
+    folder.rmdir()
+    folder.write_text("")
+    assert stands(town)[0] == "fail" and "cannot be read" in stands(town)[1]
+    folder.unlink()
+    away.rename(folder)
+    assert stands(town)[0] == "ok"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from unit.drills.recorded import BACK, START, Story, person, raw
 from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.drills.derive import Context, derive
 from bcp.drills.fold import Exercise
+from bcp.drills.talk import receipts_of
 
 HOUR = 3600.0
 
@@ -247,6 +249,40 @@ def test_thirteen_a_second_run_makes_good_what_was_rejected_at_first(tmp_path: P
     assert [(d.by, d.result) for d in found.decisions][:2] == [("p2", "rejected"), ("p1", "approved")]
     alone = record(story, first)
     assert (alone.outcome, alone.met) == ("rejected", False)
+
+
+def test_a_word_that_takes_an_earlier_one_back_is_no_second_person(tmp_path: Path) -> None:
+    """No channel reaches more than all; and whoever said yes, it is known by which way."""
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 20, how="console as p1")
+    story.process(run)
+    story.clock.pass_(400)
+    story.runs.tell(run, "abort", "p2", reason="it was not true")
+    story.process(run, undo_by="p1")
+    found, view = record(story, run), story.view(run)
+    mine = [e for e in view.record.effects if e.key.startswith("run-1/tell/")]
+    again = [replace(e, key=e.key.replace("/tell/", "/tell!undo/")) for e in mine]
+    undone = replace(view, record=replace(view.record, effects=(*view.record.effects, *again)))
+    reported = receipts_of(undone, lambda receipts: dict.fromkeys(receipts, "delivered"))
+    row = next(r for r in reported if r.step == "tell")
+    assert len(mine) == 4
+    assert (row.planned, row.sent, row.delivered, row.percent(row.sent)) == (4, 4, 4, 100.0)
+    assert [d.how for d in found.decisions if d.step == "gate"] == ["console as p1"]
+
+
+def test_what_was_in_time_and_came_to_nothing_is_no_finding_about_time(tmp_path: Path) -> None:
+    from bcp.drills.learn import proposals
+
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 20)
+    story.process(run)
+    story.runs.tell(run, "abort", "p2", reason="it was not true")
+    story.process(run, undo_by="p1")
+    titles = [p.title for p in proposals(record(story, run)) if p.code == "objective-missed"]
+    assert titles
+    assert all("not reached" in t for t in titles), titles
 
 
 TELL_ONLY = """

@@ -149,3 +149,12 @@ def test_a_dry_drill_needs_a_playbook(house: House) -> None:
     with pytest.raises(Invalid) as told, conducting(house.app, drill, "alice", "a test") as conductor:
         asyncio.run(play_dry(conductor))
     assert told.value.rule == "no-playbook"
+
+
+def test_an_abort_stays_one_when_its_end_fails_too(house: House) -> None:
+    drill = made(house)
+    with pytest.raises(GateClosed), conducting(house.app, drill, "alice", "a test") as conductor:
+        conductor.outcome, conductor.reason = "aborted", "the relay is dead"
+        raise GateClosed("the way back ended failed")
+    found = record_of(house.app, drill)
+    assert (found.outcome, found.reason) == ("aborted", "the relay is dead; the way back ended failed")

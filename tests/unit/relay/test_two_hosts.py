@@ -209,8 +209,10 @@ def test_two_mails_of_one_id_that_came_by_both_ways_are_doubled() -> None:
 
 def test_it_goes_round_and_ends_where_it_is() -> None:
     """The second hands it to the first, which hands it back: each handing is no delivery."""
-    back = Log().taken(ident=Q1).tried(
-        "a@corp.test", "sent", "250 Ok: queued as 4fR1ZZ0000z000", ident=Q1, via=f"{TWO}[192.0.2.12]:25"
+    back = (
+        Log()
+        .taken(ident=Q1)
+        .tried("a@corp.test", "sent", "250 Ok: queued as 4fR1ZZ0000z000", ident=Q1, via=f"{TWO}[192.0.2.12]:25")
     )
     again = Log().taken().tried("a@corp.test", "sent", f"250 Ok: queued as {Q1}", via=f"{ONE}[192.0.2.11]:25")
     again.taken(ident="4fR1ZZ0000z000").tried("a@corp.test", "deferred", "450 later", ident="4fR1ZZ0000z000")
