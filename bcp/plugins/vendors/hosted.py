@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -55,7 +56,7 @@ def one_sentence(message: str, hint: str) -> str:
 def in_words(text: str, most: int = 300) -> str:
     """What a library tells of an answer, on one line. A whole web page in it is called that, and is not shown."""
     told = " ".join(text.split())
-    if "<html" in told.lower() or "<!doctype" in told.lower():
+    if re.search(r"<(?:!doctype )?html", told, re.IGNORECASE):
         return "a web page came in place of an answer; is a proxy or a log-in page in between"
     return told[:most]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 
 import pytest
-from unit.drain.virtual import BUSY, KEPT, Loop, Quota, SlowClock, SlowRelay, Tokens, drained
+from unit.drain.virtual import BUSY, KEPT, Loop, Quota, SlowClock, SlowRelay, Tokens, drained, pass_by
 
 from bcp.contracts.drain import NoBook
 from bcp.contracts.relay import QueuedMail
@@ -54,7 +53,7 @@ def test_a_machine_that_is_slow_to_be_told_holds_nothing_up() -> None:
 
     class Far(SlowRelay):
         async def release(self, queue_ids) -> None:
-            await asyncio.sleep(1.5)
+            await pass_by(1.5)
             await super().release(queue_ids)
 
     relay = Far(loop, random.Random(1), shape, lambda _now: True, mails)
@@ -101,7 +100,7 @@ def test_a_refusal_of_the_machine_ends_it_and_what_is_under_way_is_waited_for() 
             self.calls += 1
             if self.calls == 3:
                 raise Refused("no", rule="relay.refuses")
-            await asyncio.sleep(5.0)
+            await pass_by(5.0)
             ended.append(self.calls)
 
     shape = DrainSettings(rate=40, first_rate=40, canary=0, mailbox=10**7, pair=10**7)

@@ -40,6 +40,11 @@ class Loop(asyncio.SelectorEventLoop):
         return self.at
 
 
+async def pass_by(seconds: float) -> None:
+    """Of simulated time."""
+    await asyncio.sleep(seconds)
+
+
 @dataclass
 class SlowClock:
     """Of this loop. ``stall_s``: now and then the machine does something else for up to so long."""
