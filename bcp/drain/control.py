@@ -113,11 +113,15 @@ class Controller:
 
     # -- what is seen ------------------------------------------------------------------------------------------------
 
-    def see(self, mails: Iterable[QueuedMail], looked_at: float, now: float) -> None:
-        """A look at the relay's queue that began at ``looked_at``."""
-        there = {m.queue_id: m for m in mails}
+    def see(self, mails: Iterable[QueuedMail], looked_at: float, now: float, unheard: Iterable[str] = ()) -> None:
+        """A look at the relay's queue that began at ``looked_at``. ``unheard``: hosts that did not answer."""
+        there, silent = {m.queue_id: m for m in mails}, tuple(f"@{host}" for host in unheard)
         for ident in [m.queue_id for m in self.waiting if m.queue_id not in there]:
-            self._left(ident)
+            if silent and ident.endswith(silent):  # it is with a host that is dead: neither gone nor to be released
+                self.away.pop(ident, None)
+                self._canaries.pop(ident, None)
+            else:
+                self._left(ident)
         for ident, released in list(self.away.items()):
             mail = there.get(ident)
             if mail is not None and released < looked_at and mail.queue in {"", "deferred", "hold"} and mail.reason:

@@ -102,7 +102,8 @@ class ShapedDrain:
             began = self.clock.monotonic()
             try:
                 mails = self.seen.note(await self.relay.queue(), self.domains)
-                controller.see(mails, began, self.clock.monotonic())
+                unheard = getattr(self.relay, "unheard", {})
+                controller.see(mails, began, self.clock.monotonic(), unheard)
                 self.seen.trouble = ""
             except (Transient, InDoubt) as error:
                 self.seen.trouble = error.message

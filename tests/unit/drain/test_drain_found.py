@@ -128,3 +128,17 @@ def test_a_machine_that_cannot_be_told_gives_its_mails_back() -> None:
     relay = Shy(loop, random.Random(1), shape, lambda _now: True, mails)
     drain = ShapedDrain(relay, relay, frozenset({"corp.test"}), SlowClock(loop, random.Random(1)), NoBook())
     assert loop.run_until_complete(drain.run(1000, 0.0)).state == "done" and len(relay.taken) == 100
+
+
+def test_what_a_dead_host_holds_is_not_gone_and_comes_back_with_it() -> None:
+    """Two machines, of which one dies in the middle: nobody may read that its mail is delivered."""
+    mails = [QueuedMail(f"Q{n}@relay{n % 2}", "s@o", ("u@corp.test",), n, KEPT, "deferred") for n in range(10)]
+    control = Controller(DrainSettings(rate=10, first_rate=10, canary=0), 0.0)
+    control.see(mails, 0.0, 0.0)
+    living = [m for m in mails if m.queue_id.endswith("@relay0")]
+    control.see(living, 2.0, 2.0, ["relay1"])
+    assert control.gone == 0 and control.waiting == living
+    control.see(living[1:], 4.0, 4.0, ["relay1"])
+    assert control.gone == 1
+    control.see([m for m in mails if m is not living[0]], 6.0, 6.0)
+    assert control.gone == 1 and len(control.waiting) == 9
