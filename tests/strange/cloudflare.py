@@ -81,6 +81,8 @@ class Cloudflare(House):
                 "permissions": ["#dns_records:read"] + ([] if self.read_only else ["#dns_records:edit"])}  # fmt: skip
 
     def _rows(self, zone: Zone) -> list[dict[str, Any]]:
+        for found in zone.sets.values():  # a set that came from a primary has no ids of ours yet
+            found.ids += [self._id() for _ in found.values[len(found.ids) :]]
         return [_row(zone, name, kind, s.ttl, v, i) for (name, kind), s in zone.sets.items()
                 for v, i in zip(s.values, s.ids, strict=True)]  # fmt: skip
 
