@@ -288,3 +288,8 @@ def test_one_bad_look_of_a_plane_that_is_well_begins_nothing() -> None:
     one = replace(blip.ways[0], probes=(replace(blip.ways[0].probes[0], now_share=1 / 3),))
     found = feed(replace(blip, ways=(one,)), *[WELL] * 15, *[DOWN] * 30)
     assert len(found.shares) == 30 and found.sure_share() == 1.0
+
+
+def test_not_even_the_last_degraded_minutes_before_it_count() -> None:
+    """Shorter than what is forgotten."""
+    assert len(feed(*[SLOW] * 15, *[DOWN] * 30).shares) == 30

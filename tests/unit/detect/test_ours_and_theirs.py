@@ -99,3 +99,11 @@ def test_false_rejects_of_one_domain_stand_when_another_one_is_deferred(monkeypa
     )
     assert found.classes == ("F", "B") and found.action == "switch"
     assert "one.test" in found.domains and ("two.test" in found.domains) is (begins == 0)
+
+
+def test_false_rejects_of_the_morning_do_not_explain_a_mailbox_that_was_removed_at_noon() -> None:
+    """It is given back, and its counter drains: who was removed in between was removed."""
+    gone = {n: lambda n: NO if n < 20 or 60 <= n < 80 else OK for n in ("smtp", "smtp_2")}
+    trip = {"trip": lambda n: NOT_TAKEN if n < 20 else OK}
+    assert said(22, **gone, **trip).classes == ("F",)
+    assert said(82, **gone, **trip).classes == ("H",)
