@@ -290,6 +290,7 @@ def test_one_bad_look_of_a_plane_that_is_well_begins_nothing() -> None:
     assert len(found.shares) == 30 and found.sure_share() == 1.0
 
 
-def test_not_even_the_last_degraded_minutes_before_it_count() -> None:
-    """Shorter than what is forgotten."""
-    assert len(feed(*[SLOW] * 15, *[DOWN] * 30).shares) == 30
+def test_nor_do_degraded_minutes_between_two_outages_while_failing_minutes_are_still_left() -> None:
+    """The share begins anew after half an hour; what is degraded then is of neither."""
+    found = feed(*[DOWN] * 10, *[SLOW] * 33, *[DOWN] * 20)
+    assert found.failed_s > 19 * 60.0 and len(found.shares) == 20

@@ -107,3 +107,9 @@ def test_false_rejects_of_the_morning_do_not_explain_a_mailbox_that_was_removed_
     trip = {"trip": lambda n: NOT_TAKEN if n < 20 else OK}
     assert said(22, **gone, **trip).classes == ("F",)
     assert said(82, **gone, **trip).classes == ("H",)
+
+
+def test_one_place_with_a_fault_of_ours_does_not_explain_what_the_others_see() -> None:
+    """Two places see the gateway's way fail themselves; the certificate of the third is over."""
+    found = said(queue=(FAIL, "queue"), gate={"a": OURS, "b": DIRTY, "c": DIRTY}, smtp=OK, places=("a", "b", "c"))
+    assert found.classes[0] == "G" and found.action == "direct"
