@@ -141,9 +141,18 @@ def _classes(r: Round, planes: _Sorted, own: Sequence[ours.Own], state: str) -> 
     classes = classes_of(rest, names_fail=names, refused_partly=partly or alone)
     doubted = partly or not ALONE.isdisjoint(r.whole.weighed.grounds)
     classes = tuple(dict.fromkeys((*classes, *classes_of(_beside(r, planes), refused_partly=doubted))))
+    if "F" in classes and "B" not in classes and any(_deferred(r, d, s) for d, s in r.apart.items()):
+        classes = tuple(x for c in classes for x in (("F", "B") if c == "F" else (c,)))
     if own and not planes.shown:
         return ("H", *classes) if state == "unknown" else tuple(dict.fromkeys((*classes, "H")))
     return ("H",) if planes.throttled and not classes else classes
+
+
+def _deferred(r: Round, domain: str, seen: Survey) -> bool:
+    """Is this domain's mail put off, and not refused for good? That another one's is refused must not hide it."""
+    view = seen.plane("inbound")
+    down = view is not None and view.status == "down" and r.of("inbound", domain).confirmed
+    return down and view is not None and not (view.rejecting or seen.weighed.refused_partly)
 
 
 def _own_gateway(r: Round, view: PlaneView) -> bool:

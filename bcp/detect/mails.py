@@ -33,8 +33,7 @@ class Mails:
         self._delivered: dict[tuple[str, str], tuple[float, float]] = {}  # when it was sent, how long it speaks
         self._tried: dict[str, float] = {}
         self._gone: set[str] = set()
-        self.last_delivered: float | None = None
-        """When the newest mail that ever came through was sent."""
+        self._came: dict[str, float] = {}  # of each probe, when its newest mail that ever came through was sent
         self.last_lost: float | None = None
         """When the newest mail was sent that was taken and never came out; ``None``: a newer one had another fate."""
         self.asked_at: float | None = None
@@ -62,7 +61,7 @@ class Mails:
             sent, until = now - max(0.0, took), now + DELIVERED_FOR * watched.every_s
             newest = max(sent, self._delivered.get((signal.probe, vantage), (sent, until))[0])  # a lost one is old
             self._delivered[(signal.probe, vantage)] = (newest, until)
-            self.last_delivered = max(sent, self.last_delivered or sent)
+            self._came[signal.probe] = max(sent, self._came.get(signal.probe, sent))
             if signal.kind != TAKEN:
                 self._ended(sent, lost=lost)
             self._answered(signal.probe, max(sent, self._tried.get(signal.probe, sent)), old=lost)
@@ -96,7 +95,7 @@ class Mails:
         fresh = [sent for (p, _), (sent, until) in self._delivered.items() if p in mine and now <= until]
         return Around(
             max(fresh, default=None),
-            self.last_delivered if alike else None,
+            max((t for p, t in self._came.items() if p in mine), default=None) if alike else None,
             now=now,
             mails=bool(mine),
             asked_at=self.asked_at,

@@ -288,3 +288,9 @@ def test_one_bad_look_of_a_plane_that_is_well_begins_nothing() -> None:
     one = replace(blip.ways[0], probes=(replace(blip.ways[0].probes[0], now_share=1 / 3),))
     found = feed(replace(blip, ways=(one,)), *[WELL] * 15, *[DOWN] * 30)
     assert len(found.shares) == 30 and found.sure_share() == 1.0
+
+
+def test_nor_do_degraded_minutes_between_two_outages_while_failing_minutes_are_still_left() -> None:
+    """The share begins anew after half an hour; what is degraded then is of neither."""
+    found = feed(*[DOWN] * 10, *[SLOW] * 33, *[DOWN] * 20)
+    assert found.failed_s > 19 * 60.0 and len(found.shares) == 20

@@ -76,3 +76,40 @@ def test_people_are_heard_where_our_own_network_is_dead() -> None:
     dead = (FAIL, "timeout")
     assert said(people=(FAIL, "people"), control=dead).state == "down"
     assert said(smtp=dead, control=dead).state == "unknown"
+
+
+OF_TWO = Watched("trip_2", "round-trip", "outbound", medium="smtp")
+
+
+@pytest.mark.parametrize("begins", [0, 20])
+def test_false_rejects_of_one_domain_stand_when_another_one_is_deferred(monkeypatch, begins) -> None:
+    """The other one's mails came through until then; these say nothing of this one's. Both classes are told."""
+    monkeypatch.setitem(WATCHED, "trip_2", OF_TWO)
+    domains = dict.fromkeys(("smtp", "smtp_2", "trip"), ("one.test",)) | dict.fromkeys(
+        ("smtp_4", "trip_2"), ("two.test",)
+    )
+    found = said(
+        27,
+        smtp=NO,
+        smtp_2=NO,
+        trip=NOT_TAKEN,
+        smtp_4=lambda n: DIRTY if n >= begins else OK,
+        trip_2=lambda n: NOT_TAKEN if n >= begins else (OK, "delivered"),
+        domains=domains,
+    )
+    assert found.classes == ("F", "B") and found.action == "switch"
+    assert "one.test" in found.domains and ("two.test" in found.domains) is (begins == 0)
+
+
+def test_false_rejects_of_the_morning_do_not_explain_a_mailbox_that_was_removed_at_noon() -> None:
+    """It is given back, and its counter drains: who was removed in between was removed."""
+    gone = {n: lambda n: NO if n < 20 or 60 <= n < 80 else OK for n in ("smtp", "smtp_2")}
+    trip = {"trip": lambda n: NOT_TAKEN if n < 20 else OK}
+    assert said(22, **gone, **trip).classes == ("F",)
+    assert said(82, **gone, **trip).classes == ("H",)
+
+
+def test_one_place_with_a_fault_of_ours_does_not_explain_what_the_others_see() -> None:
+    """Two places see the gateway's way fail themselves; the certificate of the third is over."""
+    found = said(queue=(FAIL, "queue"), gate={"a": OURS, "b": DIRTY, "c": DIRTY}, smtp=OK, places=("a", "b", "c"))
+    assert found.classes[0] == "G" and found.action == "direct"

@@ -174,3 +174,10 @@ def test_who_is_taken_now_was_not_removed() -> None:
     assert not of(found).down and of(found).suspect
     still = weighed(*BOTH, **late, false_lately=True)  # refused at this moment: removed meanwhile
     assert still.grounds[0] == "rejects-contradicted" and still.removed
+
+
+def test_who_is_refused_by_turns_is_not_over_when_the_newest_look_is_good() -> None:
+    """It was taken before, and refused again: that is what goes on."""
+    turns = [replace(p, alternates=True, raw=False, refused_now=False) for p in BOTH]
+    found = weighed(*turns, **SET, tried_at=160.0, false_lately=True)
+    assert found.grounds[0] == "rejects-alternate" and "rejects-over" not in found.grounds

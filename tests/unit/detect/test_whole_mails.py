@@ -116,3 +116,16 @@ def test_what_became_of_an_older_mail_is_no_answer_to_one_that_was_asked_for(ans
     found.ask(1000.0, wanted=True)
     found.take("a", answer, TRIP, 1060.0)
     assert found.around(1060.0).asked_at == asked
+
+
+def test_a_mail_that_names_another_domain_never_came_through_for_this_one() -> None:
+    """Also where all fare alike by now, and however long ago. One that names none speaks of both then."""
+    of_b = Watched("of-b", "round-trip", "outbound", medium="smtp", every_s=300.0, domains=("b.test",))
+    given = (1000.0, mail(OK, "delivered", OF_A)), (2000.0, mail(OK, "delivered", of_b))
+    found = mails(*given, watched=(OF_A, of_b))
+    assert found.around(9000.0, "a.test").last_delivered == 1000.0
+    assert found.around(9000.0, "b.test").last_delivered == 2000.0
+    assert found.around(9000.0).last_delivered == 2000.0
+    both = mails(*given, (3000.0, mail(OK, "delivered")), watched=(OF_A, of_b, TRIP))
+    assert both.around(9000.0, "a.test").last_delivered == 3000.0
+    assert both.around(9000.0, "a.test", alike=False).last_delivered is None
