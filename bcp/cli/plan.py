@@ -122,7 +122,7 @@ def plan(
 
     made = wait_for(work())
     path = out or plan_path(app, made.id)
-    problem = _keep(made, plan_path(app, made.id), out)
+    problem = _keep(made, out, plan_path(app, made.id))
     refused, found, hindrance = made.refusals(), app.running.forecast_of(made.to_data()), in_the_way(app, made)
     data = {
         **made.to_data(),

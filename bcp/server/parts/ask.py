@@ -171,7 +171,12 @@ class Asker:
 
     def _is_over(self, key: tuple[str, int, int]) -> bool:
         before = self._over.get(key)
-        return before is not None and all(a is b for a, b in zip(before, self._rest(), strict=True))
+        if before is None:
+            return False
+        try:
+            return all(a is b for a, b in zip(before, self._rest(), strict=True))
+        except BcpError:  # the contacts cannot be read now: that keeps no other question from being asked
+            return True
 
     async def asked(self) -> None:
         """Wait until every turn that is taken now is over."""
@@ -302,8 +307,7 @@ class Asker:
         base = self.core.settings.public_url
         url = f"{base}/a/{link}" if link else ""
         reply = self.core.app.world.reply_url(channel.kind, link) if link and channel.form == "voice" else ""
-        mine = person.language if person is not None else ""
-        language = language_of(self.core, "question", channel.form, mine)
+        language = language_of(self.core, "question", channel.form, getattr(person, "language", ""))
         try:
             matter = await self.matter(question)
             values = self._values(question, matter, yes=yes, no=no, link=url, keys=bool(reply))
@@ -385,8 +389,7 @@ class Asker:
             channel = self.core.app.world.channels[one.channel]
             person = self.core.app.people.directory.person(one.person)
             address = channel.address_of(person) if person is not None else channel.place()
-            mine = person.language if person is not None else ""
-            language = language_of(self.core, "question-closed", channel.form, mine)
+            language = language_of(self.core, "question-closed", channel.form, getattr(person, "language", ""))
             w = catalogue(language)
             said = {**values, "ask": {**values["ask"], "result": ended(closed.rule, answers, w) if w else text}}
             state, detail = await self.speaker.send(

@@ -15,7 +15,7 @@ from bcp.detect.decide import Decision
 from bcp.engine.gate import Answer
 from bcp.engine.holds import SAID
 from bcp.engine.moves import ANYWAY, Consequence
-from bcp.kernel.errors import BcpError
+from bcp.kernel.errors import BcpError, Refused
 from bcp.pages.words import USUAL, Words, words
 from bcp.plan.model import read_plan
 from bcp.server.core import Core
@@ -172,7 +172,10 @@ NO_COUNT = ("run-over", "closed", "wrong-checksum", "not-an-approver", "initiato
 
 def of_person(app: App, person: str) -> Words | None:
     """The catalogue of this person's language; ``None``: English."""
-    found = next((c for c in app.people.directory.contacts if c.id == person), None)
+    try:
+        found = next((c for c in app.people.directory.contacts if c.id == person), None)
+    except BcpError:  # the contacts cannot be read now; what was answered counts all the same
+        found = None
     usual = str(getattr(app.settings.organisation, "language", USUAL))
     return catalogue(getattr(found, "language", "") or usual)
 
@@ -188,4 +191,6 @@ def does_not_count(app: App, error: BcpError, person: str = "") -> str:
     w = of_person(app, person)
     if w is None:
         return error.message
+    if not isinstance(error, Refused):
+        return w("ask.no-count.not-taken")
     return w(f"ask.no-count.{error.rule}") if error.rule in NO_COUNT else w("ask.no-count.other", rule=error.rule)

@@ -202,3 +202,29 @@ def test_the_bulk_of_a_run_that_moved_no_mail_is_not_read(house, monkeypatch) ->
     assert shown(house, still_there).moves is None
     with pytest.raises(AssertionError, match="read whole"):
         shown(house, moved)
+
+
+def test_what_a_yes_is_bound_to_can_be_said_in_another_language(house) -> None:
+    """From the run itself, whatever its gate wrote down in English; also what speaks against it."""
+    from types import SimpleNamespace
+    from typing import Any
+
+    from bcp.engine.holds import SAID
+    from bcp.engine.moves import ANYWAY, GATE
+    from bcp.pages.words import words
+    from bcp.server.parts import spoken
+
+    from .house import MOVED
+
+    moved = [("step_started", "mx", {}), ("step_finished", "mx", {"status": "ok", "outputs": MOVED})]
+    run = house.run(events=moved)
+    found = shown(house, run)
+    core: Any = SimpleNamespace(app=house.app)
+    for step, bound, code in (
+        (GATE, found.consequence, ""),
+        *((ANYWAY, found.moves.anyway(c), c) for c in SAID),
+    ):
+        question: Any = SimpleNamespace(run=run, step=step, checksum=bound)
+        short, although, whole = house.do(spoken._undo(core, question, words("de")))
+        assert short == words("de")("ask.undo.primary") and "corp.test: von " in whole
+        assert although == (words("de")(f"ask.although.{code}") if code else "")

@@ -746,3 +746,25 @@ def test_a_turn_that_broke_is_begun_again(tmp_path) -> None:
         assert len(w.speaker.sent) == 2
 
     going(run)
+
+
+def test_contacts_that_cannot_be_read_end_no_round(tmp_path) -> None:
+    """A turn that is over stays over, and what else is asked goes on."""
+
+    class Unread:
+        @property
+        def directory(self) -> Any:
+            raise StorageError("contacts.csv cannot be read")
+
+    async def run() -> None:
+        w = World(tmp_path, SMS)
+        w.gate(view(gate=opened()))
+        await w.round()
+        assert len(w.speaker.sent) == 2
+        people, w.core.app.people = w.core.app.people, Unread()
+        await w.round()
+        w.core.app.people = people
+        await w.round()
+        assert len(w.speaker.sent) == 2
+
+    going(run)

@@ -20,7 +20,7 @@ from bcp.engine.gate import Answer
 from bcp.engine.holds import SAID
 from bcp.engine.moves import ANYWAY, GATE, Consequence
 from bcp.incident import questions
-from bcp.kernel.errors import Refused
+from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.pages.words import words
 from bcp.pages.words.said import in_language, reason, said, written
 from bcp.plugins.dns import manual
@@ -247,3 +247,22 @@ def test_what_is_put_into_a_text_is_in_the_language_of_the_text() -> None:
     assert spoken.language_of(core, "question", "page", "fr") == "fr", "it has no such form"
     del core.app.world.pack
     assert spoken.language_of(core, "question", "sms", "") == "de"
+
+
+def test_an_answer_that_could_not_be_taken_is_not_said_to_be_refused() -> None:
+    app: Any = SimpleNamespace(
+        people=SimpleNamespace(directory=SimpleNamespace(contacts=[])),
+        settings=SimpleNamespace(organisation=SimpleNamespace(language="de")),
+    )
+    text = spoken.does_not_count(app, StorageError("the disk is full"), "alice")
+    assert text == DE("ask.no-count.not-taken") and not english_in(text)
+
+
+def test_contacts_that_cannot_be_read_now_take_back_no_answer() -> None:
+    class People:
+        @property
+        def directory(self) -> Any:
+            raise Invalid("contacts.csv cannot be read")
+
+    app: Any = SimpleNamespace(people=People(), settings=SimpleNamespace(organisation=SimpleNamespace(language="de")))
+    assert spoken.noted(app, "alice", "c" * 64, yes=True).startswith("Ja von alice")
