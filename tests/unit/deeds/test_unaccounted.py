@@ -129,3 +129,16 @@ def test_every_door_says_it(guarded) -> None:
 
     assert CloseIn(reason="x").unaccounted == "" and CloseIn(reason="x", unaccounted="y").unaccounted == "y"
     assert deed.Close("i", "r").unaccounted == ""
+
+
+def test_a_host_that_did_not_answer_the_drain_keeps_it_open(house) -> None:
+    made = opened(house)
+    outputs = {"unaccounted": 0, "left": 0, "by_name": ["bounced by name"], "unheard": ["relay2.test"]}
+    run = house.run(
+        events=[("step_finished", "mx", {"status": "ok", "outputs": outputs}), ("run_finished", "", {"status": "done"})]
+    )
+    house.book.change(made.id, "run_started", fields={"runs": (run,)})
+    found = count(house.app, house.book.incident(made.id))
+    assert (found.people, found.names, found.dead) == (0, (), ("relay2.test",)) and found.any
+    assert found.text() == "relay2.test did not answer the drain: what it holds is not known"
+    assert found.data()["silent"] == ["relay2.test"]
