@@ -65,7 +65,7 @@ class Machines:
         """
         found, wanted = [], self._by_host(queue_ids)
         asked = {h: look(h) if look else self._log(h, ids) for h, ids in wanted.items()}
-        for host, text in (await self._all(asked)).items():
+        for host, text in (await self._all(asked, none=self.several)).items():
             ids = wanted[host]
             rows = read(text, set(ids))
             found += [replace(f, queue_id=f"{f.queue_id}@{host}") if self.several else f for f in rows]
@@ -89,8 +89,8 @@ class Machines:
                 found.setdefault(host, []).append(plain)
         return found
 
-    async def _all(self, work: Mapping[str, Awaitable[str]]) -> dict[str, str]:
-        """Side by side; what the living say. Raises the first error where nobody lives."""
+    async def _all(self, work: Mapping[str, Awaitable[str]], *, none: bool = False) -> dict[str, str]:
+        """Side by side; what the living say. Raises the first error where nobody lives, unless that is an answer."""
         answers = dict(zip(work, await asyncio.gather(*work.values(), return_exceptions=True), strict=True))
         for host, answer in answers.items():
             if isinstance(answer, BaseException) and not isinstance(answer, BcpError):
@@ -100,7 +100,7 @@ class Machines:
             else:
                 self.dead.pop(host, None)
         living = {h: a for h, a in answers.items() if isinstance(a, str)}
-        if answers and not living:
+        if answers and not living and not none:
             first = next(a for a in answers.values() if isinstance(a, BcpError))
             raise first if not self.several else Transient(f"no relay host answers: {first.message}", hint=first.hint)
         return living

@@ -122,8 +122,9 @@ class Agent:
         number = 1 + (self._remarks[-1][0] if self._remarks else 0)
         self._remarks = [*self._remarks[1 - SAID :], [number, self.now, code, text[:300]]]
 
-    def say_once(self, code: str, text: str) -> None:
+    def say_once(self, code: str, text: str, now: float) -> None:
         """The same, unless it was said before."""
+        self.now = now
         if not any(row[2:] == [code, text[:300]] for row in self._remarks):
             self.say(code, text)
 

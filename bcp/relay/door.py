@@ -224,7 +224,7 @@ def _follow(given: argparse.Namespace, options: Options) -> int:
         serve(given.serve, Desk(options, _store(options), _key(given)), clock)
     pusher = _pusher(given, options, clock) if given.push else None
     if given.push:
-        _say_plain(agent, given.push)
+        _say_plain(agent, given.push, clock.now())
     loop = _Loop(agent, clock, (given.queue or "").split(), stop)
     if given.once:
         return max(loop.once(), _come(pusher) if pusher else 0)
@@ -241,13 +241,13 @@ def _pusher(given: argparse.Namespace, options: Options, clock: SystemClock) -> 
     return Pusher(checked_url(given.push), options.relay, key, desk, clock, by_http)
 
 
-def _say_plain(agent: Agent, url: str) -> None:
+def _say_plain(agent: Agent, url: str, now: float) -> None:
     """Here, and once to the main node, which shows it beside the account."""
     from bcp.relay.push import plain_words
 
     if words := plain_words(url):
         sys.stderr.write(f"warning: {words}\n")
-        agent.say_once("push-in-the-clear", words)
+        agent.say_once("push-in-the-clear", words, now)
 
 
 def _come(pusher: Pusher) -> int:

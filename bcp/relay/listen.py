@@ -36,7 +36,7 @@ class Listener:
             return ""
         return (
             f"none of {self.counted.total()} lines is one of Postfix's: is it another log, another form "
-            "(journalctl: -o json), or another name (syslog-name)?"
+            "(journalctl: -o json or export), or another name (syslog-name)?"
         )
 
     def hear(self, lines: Iterable[bytes]) -> None:

@@ -67,7 +67,7 @@ on conflict do update set people = people + excluded.people
 """
 _COUNTED = "select relay, cast(taken / 3600 as int) * 3600, kind, domain, status, told, people from fate where mail = ?"
 _TWINS = """
-select f.mail, f.n from mail m join fate f on f.mail = m.id
+select f.mail, f.n, m.uid from mail m join fate f on f.mail = m.id
 where m.message_id = ? and f.recipient = ? and f.status = 'sent' and f.kind in ('mail', 'unseen')
 """
 
@@ -204,8 +204,9 @@ class LedgerStore:
         """Mark what was delivered to one recipient more than once."""
         for recipient in recipients if message_id else ():
             found = self._db.execute(_TWINS, (message_id, recipient)).fetchall()
-            if len({mail for mail, _ in found}) > 1:
-                self._db.executemany("update fate set doubled = 1 where mail = ? and n = ?", found)
+            if len({uid for _, _, uid in found}) > 1:  # one that is told under two names of a relay is one
+                rows = [(mail, n) for mail, n, _ in found]
+                self._db.executemany("update fate set doubled = 1 where mail = ? and n = ?", rows)
 
     # -- remarks -------------------------------------------------------------------------------------------------
 

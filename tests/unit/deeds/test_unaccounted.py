@@ -129,3 +129,50 @@ def test_every_door_says_it(guarded) -> None:
 
     assert CloseIn(reason="x").unaccounted == "" and CloseIn(reason="x", unaccounted="y").unaccounted == "y"
     assert deed.Close("i", "r").unaccounted == ""
+
+
+def test_a_host_that_did_not_answer_the_drain_keeps_it_open(house) -> None:
+    made = opened(house)
+    outputs = {"unaccounted": 0, "left": 0, "by_name": ["bounced by name"], "unheard": ["relay2.test"]}
+    run = house.run(
+        events=[("step_finished", "mx", {"status": "ok", "outputs": outputs}), ("run_finished", "", {"status": "done"})]
+    )
+    house.book.change(made.id, "run_started", fields={"runs": (run,)})
+    found = count(house.app, house.book.incident(made.id))
+    assert (found.people, found.names, found.dead) == (0, (), ("relay2.test",)) and found.any
+    assert found.text() == "relay2.test did not answer the drain: what it holds is not known"
+    assert found.data()["silent"] == ["relay2.test"]
+
+
+def test_the_pulse_of_each_host_is_a_check_of_readiness(guarded) -> None:
+    """Also of relays whose machines are not ours: never heard, heard, silent."""
+    import asyncio
+    from types import SimpleNamespace
+
+    from bcp.deeds.readiness.relays import machines
+
+    text = AGENT.replace("{host: relay.test, preference: 10}", "{host: r1.test}, {host: r2.test}")
+    (guarded.folder / "bcp.yaml").write_text(text.replace("['false']", "['false', '{host}']"))
+    house = House(guarded.folder)
+    now = house.app.clock.now()
+
+    def pulses() -> dict[str, str]:
+        found = asyncio.run(machines(house.app, SimpleNamespace(movers=("out",))))  # type: ignore[arg-type]
+        assert all(c.playbooks == ("out",) for c in found)
+        return {c.subject: c.state for c in found if c.code == "relay-agent"}
+
+    assert pulses() == {"r1.test": "unknown", "r2.test": "unknown"}
+    house.app.running.books.ledger.heard(Source("mx-backup@r1.test", heard=now))
+    house.app.running.books.ledger.heard(Source("mx-backup@r2.test", heard=now - 3600))
+    assert pulses() == {"r1.test": "ok", "r2.test": "fail"}
+
+
+def test_what_is_most_often_not_meant_is_said_by_config_check(guarded, monkeypatch, capsys) -> None:
+    from bcp.cli.setup import check
+
+    text = AGENT.replace("{host: relay.test, preference: 10}", "{host: r1.test}, {host: r2.test}")
+    (guarded.folder / "bcp.yaml").write_text(text)
+    monkeypatch.chdir(guarded.folder)
+    monkeypatch.delenv("BCP_CONFIG", raising=False)
+    check()
+    assert "mx-backup has 2 hosts and one agent" in capsys.readouterr().out.replace("\n", " ")

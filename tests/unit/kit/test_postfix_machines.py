@@ -107,3 +107,27 @@ def test_what_a_program_reads_and_one_that_does_not_read_it() -> None:
         return done.code, len(done.stdout)
 
     assert asyncio.run(work("cat")) == (0, len(big)) and asyncio.run(work("true")) == (0, 0)
+
+
+def test_what_lay_at_a_dead_host_has_no_fate_and_fails_nothing(tmp_path) -> None:
+    """Not even where all that was seen lay there."""
+    words = script(tmp_path, "[ $1 = r1.test ] && { echo 'no route' >&2; exit 255; }; cat")
+    two = machines(words, "r1.test", "r2.test")
+    read = lambda text, ids: [MailFate(i, "a@corp.test", "sent") for i in ids if i in text]  # noqa: E731
+    assert asyncio.run(two.fates(["A@r1.test"], read)) == [] and list(two.dead) == ["r1.test"]
+    both = asyncio.run(two.fates(["A@r1.test", "B@r2.test"], read))
+    assert [f.queue_id for f in both] == ["B@r2.test"]
+    with pytest.raises(Transient):
+        asyncio.run(machines(words, "r1.test").fates(["A"], read))
+
+
+def test_another_way_to_look_and_to_ask(tmp_path) -> None:
+    two = machines([], "r1.test", "r2.test")
+
+    async def look(host: str) -> str:
+        if host == "r1.test":
+            raise Transient("away")
+        return row("B")
+
+    assert [m.queue_id for m in asyncio.run(two.queue(look))] == ["B@r2.test"] and two.dead == {"r1.test": "away"}
+    assert asyncio.run(two.each(look)) == f"r2.test: {row('B')}"

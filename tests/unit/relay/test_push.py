@@ -309,14 +309,15 @@ def test_push_without_tls_is_said_here_and_once_to_the_main_node(side, capsys) -
     """Sealed, and not hidden."""
     main = Main()
     for _ in range(2):
-        door._say_plain(side.agent, "http://bcp.example.net:8080")
+        door._say_plain(side.agent, "http://bcp.example.net:8080", NOW)
     side.agent.heartbeat(NOW)
     in_parts(side)
     assert pusher(side, main).come() > 1
     (said,) = main.ledger.remarks()
-    assert said.code == "push-in-the-clear" and "everybody on the way reads who wrote to whom" in said.text
+    assert (said.code, said.at) == ("push-in-the-clear", NOW)
+    assert "everybody on the way reads who wrote to whom" in said.text
     assert capsys.readouterr().err.count("warning: batches go to http://bcp.example.net:8080 without TLS") == 2
-    door._say_plain(side.agent, URL)
+    door._say_plain(side.agent, URL, NOW)
     assert capsys.readouterr().err == ""
 
 

@@ -20,6 +20,7 @@ from bcp.relay.receive import Receiver
 from bcp.relay.rows import told_of
 from bcp.relay.sources import agents_of, doubts, next_doors
 from bcp.store.memory.relay_ledger import MemoryLedger
+from bcp.store.sqlite.relay_ledger import _GIVERS as GIVERS
 from bcp.store.sqlite.relay_ledger import first_id
 from bcp.testing.clock import FakeClock
 from bcp.wiring.relay_books import DrainBooks, RelayBooks
@@ -353,3 +354,36 @@ def test_rows_are_as_they_were_where_there_is_one_host() -> None:
     take(ledger, S2, second_log())
     assert {(f.status, f.kind, f.passed) for f in ledger.fates(Wanted())} == {("sent", MAIL, "")}
     assert isinstance(told_of(S2, second_log().mail(Q).to_data(), ()), Told)
+
+
+def test_a_relay_that_is_told_of_under_another_name_has_doubled_nothing() -> None:
+    """The same mails once more, because its agent got a host's name: neither name's account has them twice."""
+    ledger = MemoryLedger()
+    take(ledger, "mx-backup", first_log())
+    take(ledger, S1, first_log())
+    assert ledger.count(Wanted(doubled=True)) == 0
+    assert account_of(ledger, [S1, S2], OURS, now=NOW).fates == {"delivered": 1}
+
+
+def test_a_ledger_of_before_learns_the_first_queue_ids(tmp_path) -> None:
+    """What was taken by an older bcp is found by whoever handed it over."""
+    from bcp.store.sqlite.connect import connect
+    from bcp.store.sqlite.relay_ledger import SCHEMA, LedgerStore
+
+    old = LedgerStore(tmp_path / "new.db")
+    take(old, S1, first_log())  # type: ignore[arg-type]
+    rows = {t: old._db.execute(f"select * from {t}").fetchall() for t in ("source", "batch", "mail", "fate", "tally")}
+    db = connect(tmp_path / "relays.db", "rwc")
+    db.executescript(SCHEMA.steps[0] + "; pragma user_version=1;")
+    for table, found in rows.items():
+        columns = [r[1] for r in db.execute(f"pragma table_info({table})")]
+        for row in found:
+            cut = tuple(row)[: len(columns)]
+            db.execute(f"insert into {table} values ({','.join('?' * len(columns))})", cut)
+    db.commit()
+    db.close()
+    ledger = LedgerStore(tmp_path / "relays.db")
+    take(ledger, S2, second_log(via=UNNAMED_VIA))  # type: ignore[arg-type]
+    assert fates(ledger) == {"delivered": 2}  # type: ignore[arg-type]
+    plan = str(ledger._db.execute("explain query plan " + GIVERS, ("x", "y", "z")).fetchall())
+    assert "fate_remote" in plan and "SCAN f" not in plan

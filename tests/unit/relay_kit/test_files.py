@@ -181,3 +181,14 @@ def test_what_is_asked_of_the_agent_is_no_door_to_anything_else(word, tmp_path) 
     assert refused.returncode == 2 and "no option" in refused.stderr and "ran" not in refused.stdout
     asked = ask("--batch=0", "--stream=", "--nonce=0a", "--seal=ff")
     assert asked.stdout.startswith("ran relay agent --name r ") and "--stream= --nonce=0a --seal=ff" in asked.stdout
+
+
+def test_each_of_two_hosts_has_an_agent_of_its_own_name() -> None:
+    """In the unit, in what bcp-relay goes by, and in what the page says to do."""
+    machine = RelayMachine.model_validate({"agent": True})
+    facts = KitFacts("mx-backup", "r1.test", ("r2.test",), HOPS, machine, "", "mx-backup@r1.test")
+    files = {f.path: f.text for f in kit_files(facts)}
+    assert "--name mx-backup@r1.test " in files["root/etc/systemd/system/bcp-relay-agent.service"]
+    assert 'AGENT="mx-backup@r1.test"' in files["root/etc/bcp-relay/relay.conf"]
+    assert "bcp-relay@{host}" in files["README.txt"]
+    assert "--name mx-backup " in kit(agent=True)["root/etc/systemd/system/bcp-relay-agent.service"].text

@@ -355,3 +355,32 @@ def test_a_plan_says_who_counts() -> None:
     services.books = Ledger(None)
     found = asyncio.run(Drain().plan(DrainArgs(relay="r"), services, STEP))
     assert found.notes == ("r holds 0 message(s) for us", "the agent of r accounts for every recipient")
+
+
+@dataclass
+class Pair(Scripted):
+    """Of two hosts, one is dead."""
+
+    unheard: dict = field(default_factory=lambda: {"relay2.test": "no route"})
+
+
+def test_a_dead_host_is_named_by_the_plan_and_the_outcome() -> None:
+    """What it holds is not known: whoever closes the incident reads it."""
+    services = SimpleNamespace(**QUIET, clock=FakeClock(), relays={"r": Pair([[]])}, domains={"x.example": 1})
+    made = asyncio.run(Drain().plan(DrainArgs(relay="r"), services, STEP))
+    assert "relay2.test does not answer: what it holds is not known" in made.notes[0]
+    found = drained(Pair([[]]))
+    assert found.outputs["unheard"] == ["relay2.test"] and "what it holds is not known" in found.summary
+    assert "unheard" not in drained(Scripted([[]])).outputs
+
+
+def test_an_agent_that_was_not_heard_is_named_beside_the_hosts() -> None:
+    class Books:
+        async def drained(self, *given):
+            return Drained(1, 1, 0, 0, 0, "1 accepted", unheard=("r@relay1.test",))
+
+    services = SimpleNamespace(
+        **{**QUIET, "books": Books()}, clock=FakeClock(), relays={"r": Pair([[]])}, domains={"x.example": 1}
+    )
+    found = asyncio.run(Drain().perform(DrainArgs(relay="r"), services, STEP))
+    assert found.outputs["unheard"] == ["r@relay1.test", "relay2.test"]
