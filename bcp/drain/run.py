@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from bcp.contracts.drain import DrainBook, DrainStatus, Shaped
-from bcp.contracts.relay import QueuedMail, Relay
+from bcp.contracts.relay import QueuedMail, Relay, unheard_of
 from bcp.drain.control import Controller
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, InDoubt, Refused, Transient
@@ -102,8 +102,7 @@ class ShapedDrain:
             began = self.clock.monotonic()
             try:
                 mails = self.seen.note(await self.relay.queue(), self.domains)
-                unheard = getattr(self.relay, "unheard", {})
-                controller.see(mails, began, self.clock.monotonic(), unheard)
+                controller.see(mails, began, self.clock.monotonic(), unheard_of(self.relay))
                 self.seen.trouble = ""
             except (Transient, InDoubt) as error:
                 self.seen.trouble = error.message
