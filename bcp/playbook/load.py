@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,10 @@ def load(path: Path) -> Loaded:
     return _load(read(path))
 
 
+@lru_cache(maxsize=32)
 def loads(text: str, file: str = "<playbook>") -> Loaded:
-    """The same from a text, such as the one kept in a plan."""
+    """The same from a text, such as the one kept in a plan. A run, its plan and its report ask for the same one many
+    times: what a text means is worked out once, and nobody changes it."""
     return _load(parse(text, file))
 
 

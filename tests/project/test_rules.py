@@ -5,15 +5,22 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
 
+@cache
+def nodes_of(source: str) -> tuple[ast.AST, ...]:
+    """Every node of a source, which is parsed once."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
 def places_of(source: str) -> dict[str, int]:
     """Functions and classes that take a ``rule``, each with the place at which it may be given without its name."""
     found = {}
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         names: list[str] = []
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             names = [a.arg for a in (*node.args.posonlyargs, *node.args.args) if a.arg not in {"self", "cls"}]
@@ -37,7 +44,7 @@ def texts_of(value: ast.expr) -> set[str]:
 def rules_of(source: str, places: Mapping[str, int]) -> set[str]:
     """Ids that code gives as ``rule=``, at the place of a ``rule``, or to a variable of that name."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "rule" for t in node.targets):
             found |= texts_of(node.value)
         if isinstance(node, ast.Call):
@@ -48,12 +55,15 @@ def rules_of(source: str, places: Mapping[str, int]) -> set[str]:
     return found
 
 
+@cache
 def all_rules() -> set[str]:
     sources = [p.read_text() for p in sorted((ROOT / "bcp").rglob("*.py"))]
     places: dict[str, int] = {}
     for source in sources:
         places |= places_of(source)
-    return set().union(*(rules_of(s, places) for s in sources))
+    found = set().union(*(rules_of(s, places) for s in sources))
+    nodes_of.cache_clear()
+    return found
 
 
 def named() -> set[str]:
