@@ -14,7 +14,7 @@ from bcp.contracts.dns import Inside, InsideView, MxSet
 from bcp.contracts.services import Services
 from bcp.engine.state import RunState
 from bcp.engine.stays import Notes
-from bcp.kernel.errors import BcpError, StorageError
+from bcp.kernel.errors import StorageError
 
 BEFORE_S = 1.0
 """How often it is looked whether MX has moved."""
@@ -74,7 +74,7 @@ class Spread:
         assert self.view is not None
         try:
             return [t for t in await self.view.look([domain]) if not t.problem]
-        except BcpError:
+        except Exception:  # what resolvers answer may be anything; the run does not depend on it
             return []
 
     async def _say(self, domain: str, counted: tuple[int, int]) -> None:

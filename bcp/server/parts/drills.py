@@ -68,20 +68,24 @@ class Drills:
             return
         playing = is_locked(state / LOCK)
         if self._look_back and not playing:
-            await self._put_right()
+            try:
+                await self._put_right()
+            except BcpError as error:  # at the next look again
+                LOG.warning("what was ended in the middle cannot be put right: %s", error.message)
         for one in await asyncio.to_thread(lambda: due(app, playing=playing, trouble=trouble)):
             await self._do(one)
         await self._urgent()
 
     async def _put_right(self) -> None:
         """Drills that nobody plays any more are ended, and next turns that nobody planned are planned."""
-        app, self._look_back = self.core.app, False
+        app = self.core.app
         for drill in await asyncio.to_thread(end_forsaken, app):
             record = exercise_of(app, drill).record
             word = "ask.drill.interrupted-live" if record.kind == "live" else "ask.drill.interrupted"
             await self._tell(record, said(word, why=reason(FORSAKEN)))
         for drill in await asyncio.to_thread(mend, app):
             LOG.warning("%s was planned now: whoever should have done so was killed", drill)
+        self._look_back = False
         self.core.changed()
 
     async def _urgent(self) -> None:
