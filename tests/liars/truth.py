@@ -175,9 +175,12 @@ def _weekly(game: Game, name: str) -> Iterator[str]:
 
 
 def _notice(game: Game, name: str) -> Iterator[str]:
-    """Both reminders are on record as they went."""
+    """Both reminders are on record as they went; one that reached nobody is not on record as given, and tried again."""
     people = sum(3 for w in TURNOUTS[name].channels if w in PERSONAL)
-    if [sent + failed for sent, failed in game.reminded] != [people, people]:
+    if "sent" not in game.first:
+        if game.reminded != [(people, 0)]:
+            yield f"nobody got the first, {people} the second, and the record counts {game.reminded}"
+    elif [sent + failed for sent, failed in game.reminded] != [people, people]:
         yield f"{people} were to be told, and the record counts {game.reminded}"
     elif game.reminded[1][1]:
         yield f"once the vendor was honest again, {game.reminded[1][1]} were not told"

@@ -123,6 +123,17 @@ def alone() -> dict[str, str]:
     return out
 
 
+async def shown(call, url: str) -> None:
+    """Until the browser says that the page is there as a whole."""
+    deadline = time.monotonic() + 120
+    while True:
+        found = await call("Runtime.evaluate", expression="document.readyState + ' ' + location.href")
+        if found.get("result", {}).get("value") == f"complete {url}":
+            return
+        assert time.monotonic() < deadline, f"the browser does not show {url}: {found}"
+        await asyncio.sleep(0.05)
+
+
 async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
     """Open the page in Chromium at each width, light and dark; what it measured."""
     process = subprocess.Popen(
@@ -183,7 +194,7 @@ async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
                             "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
                         )
                         await call("Page.navigate", url=url)
-                        await asyncio.sleep(0.4)
+                        await shown(call, url)
                         script = (
                             "JSON.stringify({wide: document.documentElement.scrollWidth, back: "
                             "getComputedStyle(document.body).backgroundColor, text: document.body.innerText.length, "

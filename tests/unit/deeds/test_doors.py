@@ -53,8 +53,16 @@ DEEDS = {
 }
 """An empty place: the command line does it with the same parts in another form (a plan file; resume works in its own
 process; send asks first)."""
-NO_DOOR = {"run.start", "run.resume", "run.dry_run", "plan.make_plan", "failback.end_parent", "peacetime.take"}
-"""Work that deeds and the daemon share, behind the deeds."""
+NO_DOOR = {
+    "run.start",
+    "run.resume",
+    "run.dry_run",
+    "plan.make_plan",
+    "plan.propose",
+    "failback.end_parent",
+    "peacetime.take",
+}
+"""Work that deeds and the daemon share, behind the deeds; ``propose`` is ``make`` where nothing can be written."""
 
 
 def called(sources: tuple[str, ...]) -> set[str]:
@@ -142,7 +150,7 @@ def test_no_deed_is_forgotten_in_the_table() -> None:
                 and "who" in inspect.signature(thing).parameters
             ):
                 found.add(f"{path.stem}.{name}")
-    assert found == {
+    assert found - NO_DOOR == {
         d
         for d in DEEDS
         if "who"
