@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bcp.contracts.drain import DrainStatus, Wish
+from bcp.kernel.errors import StorageError
 from bcp.kernel.files import write_atomic
 from bcp.store.files.locks import FileLock, is_locked
 
@@ -28,8 +29,12 @@ class DrainFiles:
         lock = FileLock(self.folder / f"{relay}.lock")
         if not lock.take():
             return False
+        try:
+            self.ask(relay, "")
+        except StorageError:  # whoever tries again in this process must find it free
+            lock.release()
+            raise
         self._locks[relay] = lock
-        self.ask(relay, "")
         return True
 
     def leave(self, relay: str) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bcp.contracts.drain import DrainStatus
+from bcp.kernel.errors import StorageError
+from bcp.store.files import drains
 from bcp.store.files.drains import DrainFiles
 from bcp.store.files.relay_lists import Remembered, read_remembered, write_remembered
 
@@ -41,3 +45,19 @@ def test_what_a_directory_said_is_kept_and_rubbish_asks_for_everybody(tmp_path) 
     for bad in ("", "[]", '{"since": "x"}', '{"since": "x", "by_id": []}'):
         path.write_text(bad)
         assert read_remembered(path) == Remembered()
+
+
+def test_a_disk_that_is_full_leaves_no_lock_behind(tmp_path, monkeypatch) -> None:
+    """The same process tries again: the daemon, or a step that is retried."""
+    book = DrainFiles(tmp_path)
+
+    def full(*_words: object, **_more: object) -> None:
+        raise StorageError("no space")
+
+    monkeypatch.setattr(drains, "write_atomic", full)
+    with pytest.raises(StorageError):
+        book.drive("r")
+    assert not book.driven("r")
+    monkeypatch.undo()
+    assert book.drive("r")
+    book.leave("r")
