@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import pytest
 
 from bcp.contracts.drain import DrainStatus
@@ -34,6 +37,18 @@ def test_how_it_stands_is_read_by_others_and_rubbish_is_nothing(tmp_path) -> Non
     (book.folder / "old.json").write_text('{"colour": "red"}')
     (book.folder / "r.wish").write_bytes(b"\xff\xfe")
     assert book.status("r") == STATUS and book.all() == [STATUS] and book.wish("r") == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"state": []}, {"state": "mad"}, {"at": "x"}, {"at": None}, {"rate": float("nan")}, {"gone": "1"}, {"why": {}},
+     {"relay": "../r"}],
+)  # fmt: skip
+def test_a_status_of_which_something_is_not_of_its_kind_is_nothing(wrong, tmp_path) -> None:
+    book = DrainFiles(tmp_path)
+    book.tell(STATUS)
+    (book.folder / "r.json").write_text(json.dumps({**asdict(STATUS), **wrong}))
+    assert book.status("r") is None
 
 
 def test_what_a_directory_said_is_kept_and_rubbish_asks_for_everybody(tmp_path) -> None:
