@@ -19,6 +19,8 @@ TICK_S = 0.25
 LOOK_S = 2.0
 BESIDE = 8
 """So many releases at a time: each is a command on the relay's machine."""
+REST_S = 60.0
+"""Where the machine cannot be told: after a second once more, then after two, four, and so on, up to so many."""
 LOOKS = 2
 """So many looks that show nothing, one after the other, are an empty queue."""
 BUSY = 4
@@ -33,6 +35,9 @@ class Seen:
     """Recipients of ours by queue id: the queue shows only those that are left."""
     arrivals: set[float] = field(default_factory=set)
     trouble: str = ""
+    """Why the last look saw nothing; empty: it saw."""
+    untold: str = ""
+    """Why the relay could not be told the last time which mails go."""
 
     def note(self, mails: Sequence[QueuedMail], domains: frozenset[str]) -> list[QueuedMail]:
         """Remember them; returns those that are ours."""
@@ -63,6 +68,9 @@ class ShapedDrain:
     on_status: Callable[[DrainStatus], None] = lambda _status: None
     _releases: set[asyncio.Task[None]] = field(default_factory=set)
     """Under way: a machine that is slow to be told must not hold up the next mails."""
+    _failed: int = 0
+    """So often, one after the other, the machine could not be told."""
+    _rests_until: float = 0.0
     _began: float = 0.0
     _empty_since: float | None = None
     """When the first of the looks began that showed nothing, one after the other."""
@@ -142,7 +150,7 @@ class ShapedDrain:
         for ended in [t for t in self._releases if t.done()]:
             self._releases.discard(ended)
             ended.result()  # a fault, or a machine that refuses
-        if len(self._releases) < BESIDE and (ids := controller.due(now)):
+        if now >= self._rests_until and len(self._releases) < BESIDE and (ids := controller.due(now)):
             self._releases.add(asyncio.get_running_loop().create_task(self._told(controller, ids)))
 
     async def _told(self, controller: Controller, ids: Sequence[str]) -> None:
@@ -150,9 +158,18 @@ class ShapedDrain:
         try:
             await self.shaped.release(ids)
             controller.set_out(ids, self.clock.monotonic())
+            self.seen.untold, self._failed, self._rests_until = "", 0, 0.0
         except (Transient, InDoubt) as error:
             controller.give_back(ids)
-            self.seen.trouble = error.message
+            self.seen.untold = error.message
+            self._rest()
+
+    def _rest(self) -> None:
+        """A machine that cannot be told is not called four times a second. Those that fail side by side fail once."""
+        now = self.clock.monotonic()
+        if now >= self._rests_until:
+            self._rests_until = now + min(REST_S, 2.0**self._failed)
+            self._failed += 1
 
     def _over(self, controller: Controller, quiet_s: float) -> bool:
         """Was it empty at each look of the quiet time? One look may pass over a mail that moves meanwhile: what was
@@ -174,7 +191,7 @@ class ShapedDrain:
             round(controller.seconds_left(), 1),
             self._began,
             self.clock.now(),
-            controller.why or self.seen.trouble,
+            controller.why or self.seen.trouble or self.seen.untold,
         )
         if not controller.looked:
             return status
@@ -194,6 +211,7 @@ class ShapedDrain:
                 f"{status.waiting} message(s) are still at {name}, {status.gone} have left it; "
                 f"about {format_duration(status.seconds_left)} more"
             )
+            text += f"; the last request failed: {self.seen.untold}" if self.seen.untold else ""
         hint = "The relay keeps its mail. `bcp relay drain` goes on, and so does `bcp resume`."
         return Transient(text, hint=hint, rule="drain.late")
 

@@ -13,7 +13,7 @@ from bcp.contracts.relay import QueuedMail
 from bcp.contracts.relay_machine import DrainSettings
 from bcp.drain.control import NOT_TRIED_S, Controller
 from bcp.drain.run import ShapedDrain
-from bcp.kernel.errors import Permanent, Refused
+from bcp.kernel.errors import Permanent, Refused, Transient
 
 NO = "host x said: 550 5.7.51 no"
 HOUR = "host x said: 550 5.2.122 too many"
@@ -32,7 +32,9 @@ def control(mails: list[QueuedMail], **shape: object) -> Controller:
     return made
 
 
-def play(relay_kind: type[SlowRelay], count: int, *, quiet: float = 0.0, **shape: object) -> tuple[SlowRelay, object]:
+def play(
+    relay_kind: type[SlowRelay], count: int, *, quiet: float = 0.0, timeout: float = 5_000, **shape: object
+) -> tuple[SlowRelay, object]:
     """Played to its end: the relay, and how the drain stood then or what it raised."""
     loop, chance = Loop(), random.Random(1)
     given = {"rate": 100, "first_rate": 50, "canary": 3, "step": "5s", **WIDE, **shape}
@@ -40,8 +42,8 @@ def play(relay_kind: type[SlowRelay], count: int, *, quiet: float = 0.0, **shape
     relay = relay_kind(loop, chance, DrainSettings.model_validate(given), lambda _now: True, mails)
     drain = ShapedDrain(relay, relay, frozenset({"corp.test"}), SlowClock(loop, chance), NoBook())
     try:
-        return relay, loop.run_until_complete(drain.run(5_000, quiet))
-    except (Refused, Permanent) as error:
+        return relay, loop.run_until_complete(drain.run(timeout, quiet))
+    except (Refused, Permanent, Transient) as error:
         return relay, error
     finally:
         loop.close()
@@ -170,6 +172,26 @@ class Tired(SlowRelay):
 def test_the_quiet_time_is_one_in_which_somebody_looked() -> None:
     relay, status = play(Tired, 20, quiet=90.0)
     assert status.gone == 21 and not relay.mails
+
+
+class Deaf(SlowRelay):
+    """Cannot be told for an hour."""
+
+    calls: int = 0
+
+    async def release(self, queue_ids) -> None:
+        self.calls += 1
+        if self.loop.at < 3600:
+            raise Transient("ssh: connection refused")
+        await super().release(queue_ids)
+
+
+def test_a_machine_that_cannot_be_told_is_not_called_without_end() -> None:
+    relay, status = play(Deaf, 20)
+    assert status.state == "done" and not relay.mails and relay.calls < 90
+    relay, error = play(Deaf, 20, timeout=600.0)
+    assert error.rule == "drain.late" and "20 message(s) are still at" in error.message
+    assert "the last request failed: ssh: connection refused" in error.message and relay.calls < 20
 
 
 class Sulking(SlowRelay):
