@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,12 +71,18 @@ def drain(
         "bounced": account.bounced,
         "unaccounted": account.unaccounted,
         "by_name": account.by_name()[:1000],
+        "unheard": list(found.unheard),
     }
-    render.emit("bcp.relay-drain/1", data, "\n".join([account.summary(), *account.by_name()[:50]]))
+    text = [account.summary(), *_unheard(found.unheard), *account.by_name()[:50]]
+    render.emit("bcp.relay-drain/1", data, "\n".join(text))
+
+
+def _unheard(hosts: Sequence[str]) -> list[str]:
+    return [f"{host} does not answer: what it holds is not known" for host in hosts]
 
 
 def _show(found: Any) -> None:
-    text = [f"{found.relay} holds {found.forecast}"]
+    text = [f"{found.relay} holds {found.forecast}", *_unheard(found.unheard)]
     if found.status is not None:
         text.append(line(found.status, driven=found.driven))
     f = found.forecast
@@ -87,5 +94,6 @@ def _show(found: Any) -> None:
         "hot": [{"recipient": a, "messages": n, "seconds": round(s, 1)} for a, n, s in f.hot[:100]],
         "driven": found.driven,
         "status": asdict(found.status) if found.status else None,
+        "unheard": list(found.unheard),
     }
     render.emit("bcp.relay-drain-show/1", data, "\n".join(text))

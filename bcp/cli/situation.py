@@ -141,8 +141,13 @@ def _mx(cards: Sequence[RunCard]) -> tuple[Standing, Mx]:
     holds = [c for c in cards if c.stands and not c.parent and not c.drill]
     if not holds:
         return stands, Mx(False)
-    domains = tuple(t.removeprefix("mx:") for c in holds for t in c.targets if t.startswith("mx:"))
-    return stands, Mx(True, min(c.moved_at for c in holds), domains, holds[0].id, holds[0].playbook)
+    return stands, Mx(True, min(c.moved_at for c in holds), _domains(holds), holds[0].id, holds[0].playbook)
+
+
+def _domains(cards: Sequence[RunCard]) -> tuple[str, ...]:
+    """Whose MX these runs write. A group may have a name of its own (``mx:all``), which is no domain."""
+    names = (t.removeprefix("mx:") for c in cards for t in c.targets if t.startswith("mx:"))
+    return tuple(n for n in names if "." in n)
 
 
 def _stage(stage: str, stands: Standing) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from bcp.contracts.dns import MxHost
 from bcp.contracts.plugin import Configured, Dependent, Duration, Model
-from bcp.contracts.relay_machine import RelayMachine
+from bcp.contracts.relay_machine import HostWord, HostWords, RelayMachine
 from bcp.kernel.secret import Secret
 
 
@@ -28,9 +28,9 @@ class WayOut:
 class AgentWay(Model):
     """How to reach the agent on the relay (`bcp relay agent`), which accounts for every recipient."""
 
-    url: str = ""
+    url: HostWord = ""
     """Where it answers, through a tunnel: `http://127.0.0.1:8025`. `{host}`: see `command`."""
-    command: list[str] = Field(default_factory=list)
+    command: HostWords = Field(default_factory=list)
     """Or a program that asks it: `[ssh, relay, bcp, relay, agent, --settings, /etc/bcp-agent.conf]`. No shell. With
     `{host}` each host of the relay has an agent of its own, called `RELAY@HOST` in its settings (`name`)."""
     push: bool = False

@@ -8,15 +8,20 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from bcp.contracts.plugin import Duration, Model
 from bcp.kernel.names import domain_name, host_name
+from bcp.kernel.placeholder import host_word, host_words
 from bcp.kernel.secret import Secret
 
 MEBIBYTE = 2**20
 EXCHANGE_LARGEST = 150 * MEBIBYTE
 """Bytes: the largest message that Exchange Online can be set to take (learn.microsoft.com, Exchange Online limits)."""
+HostWords = Annotated[list[str], AfterValidator(host_words)]
+"""Words of a program, in which ``{host}`` may stand for the host that is meant."""
+HostWord = Annotated[str, AfterValidator(host_word)]
+"""One such word."""
 Mail = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,255}$")]
 
 
@@ -90,7 +95,7 @@ class WatchSettings(Model):
 class RelayMachine(Model):
     """The machine behind a relay."""
 
-    reach: list[str] = Field(default_factory=list)
+    reach: HostWords = Field(default_factory=list)
     """Program that runs a command on the relay, such as `[ssh, bcp-relay@relay.example.net]`. Our words for the relay
     come after it. With several hosts `{host}` stands for the one that is meant."""
     next_hop: dict[str, str] = Field(default_factory=dict)

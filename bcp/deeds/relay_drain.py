@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bcp.contracts.drain import DrainStatus, Shaped, Wish
-from bcp.contracts.relay import Relay
+from bcp.contracts.relay import Relay, unheard_of
 from bcp.drain.plan import Forecast, forecast
 from bcp.drain.run import Seen, ShapedDrain
 from bcp.kernel.document import did_you_mean
@@ -22,6 +22,8 @@ class Drained:
 
     status: DrainStatus
     account: Account
+    unheard: tuple[str, ...] = ()
+    """Hosts that did not answer: what they hold is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Shown:
     forecast: Forecast
     status: DrainStatus | None
     driven: bool
+    unheard: tuple[str, ...] = ()
+    """Hosts that did not answer: what they hold is not known."""
 
 
 def _chosen(app: App, name: str) -> tuple[Relay, Shaped]:
@@ -60,7 +64,8 @@ async def show(app: App, name: str = "") -> Shown:
     relay, shaped = _chosen(app, name)
     book = DrainFiles(app.configuration.state)
     mails = Seen().note(await relay.queue(), frozenset(app.world.domains))
-    return Shown(relay.name, forecast(mails, shaped.shape), book.status(relay.name), book.driven(relay.name))
+    told = book.status(relay.name), book.driven(relay.name)
+    return Shown(relay.name, forecast(mails, shaped.shape), *told, tuple(sorted(unheard_of(relay))))
 
 
 async def drive(
@@ -71,8 +76,9 @@ async def drive(
     book = DrainFiles(app.configuration.state)
     drain = ShapedDrain(relay, shaped, frozenset(app.world.domains), app.clock, book, on_status=on_status)
     status = await drain.run(timeout_s, quiet_s)
-    seen = drain.seen.recipients
-    return Drained(status, account(seen, await relay.fates(list(seen))))
+    seen, dead = drain.seen.recipients, set(unheard_of(relay))
+    found = account(seen, await relay.fates(list(seen)))
+    return Drained(status, found, tuple(sorted(dead | set(unheard_of(relay)))))
 
 
 def wish(app: App, name: str, wanted: Wish) -> str:

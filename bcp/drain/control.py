@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from bcp.contracts.drain import DrainState, Wish
 from bcp.contracts.relay import QueuedMail
 from bcp.contracts.relay_machine import DrainSettings
 from bcp.drain.pace import Pace, Window
 from bcp.drain.plan import capacity, forecast, order
-from bcp.drain.words import Reading, Told, read
+from bcp.drain.words import HOUR_S, Reading, Told, read
 
 BURST_S = 60.0
 AHEAD_S = 10.0
@@ -26,6 +27,22 @@ LATE_S = 1.5
 """Mails that could have gone meanwhile and did not may go afterwards, for so many seconds."""
 AT_ONCE_S = 0.5
 """But no more than so many seconds' worth at a time: an Exchange that counts by the second throttles a burst."""
+NOT_TRIED_S = 300.0
+"""A mail that was released so long ago, and lies there without a word of why, was not tried."""
+TRIES = 2
+"""A canary that came back so often while others are through tells of itself, not of the way."""
+ON_HOLD = "hold"
+"""Postfix's queue of what a person put aside (postsuper(1), ``-h``): releasing it is not ours to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A mail that a look did not show. A listing that is written while mails move may pass one over (showq(8))."""
+
+    arrived: float
+    released: float | None
+    canary: bool
+    refused: str
 
 
 @dataclass(slots=True)
@@ -44,6 +61,14 @@ class Bucket:
         return self.left
 
 
+def _tried(mail: QueuedMail, released: float, looked_at: float) -> bool:
+    """Did a look that began then show that the try is over?"""
+    if mail.queue == ON_HOLD:
+        return True
+    over = released if mail.reason else released + NOT_TRIED_S
+    return over < looked_at and mail.queue in {"", "deferred"}
+
+
 @dataclass(slots=True)
 class Controller:
     """One drain. All times are of one steady clock."""
@@ -60,12 +85,19 @@ class Controller:
     """On their way, by queue id: when they were released."""
     refused: dict[str, str] = field(default_factory=dict)
     """Refused for good, by queue id: in whose words."""
-    _canaries: dict[str, None] = field(default_factory=dict)
-    """The first few that are not through yet: until then nothing else goes."""
+    _canaries: dict[str, int] = field(default_factory=dict)
+    """The first few that are not through yet, and how often each came back: until then nothing else goes."""
+    _through: set[str] = field(default_factory=set)
+    """Canaries that are."""
+    _absent: dict[str, Absent] = field(default_factory=dict)
+    """What is counted as gone."""
     looked: bool = False
     """Was the queue seen at all?"""
-    _looked_at: float = 0.0
+    looked_at: float = 0.0
     """When the last look began."""
+    empty_looks: int = 0
+    """So many in a row showed nothing."""
+    _seconds_left: float | None = None
     _held: dict[str, float] = field(default_factory=dict)
     """Not before this time, by queue id or by mailbox."""
     _tokens: Bucket = field(default_factory=lambda: Bucket(0, 1, 1, 0))
@@ -103,57 +135,109 @@ class Controller:
 
     @property
     def stuck(self) -> bool:
-        """All that is left was refused for good."""
-        return bool(self.waiting) and all(m.queue_id in self.refused for m in self.waiting)
+        """Nothing of what is left can go: refused for good, or put on hold."""
+        return bool(self.waiting) and not any(map(self._open, self.waiting))
+
+    @property
+    def on_hold(self) -> int:
+        """Messages that a person at the relay put on hold."""
+        return sum(m.queue == ON_HOLD for m in self.waiting)
+
+    def _open(self, mail: QueuedMail) -> bool:
+        """Can it go at all?"""
+        return mail.queue != ON_HOLD and mail.queue_id not in self.refused
 
     def seconds_left(self) -> float:
-        """Forecast from here."""
-        left = [m for m in self.waiting if m.queue_id not in self.refused]
-        return forecast(left, self.shape, rate=self.rate, ceiling=self.ceiling).seconds
+        """Forecast from the last look."""
+        if self._seconds_left is None:
+            left = [m for m in self.waiting if self._open(m)]
+            self._seconds_left = forecast(left, self.shape, rate=self.rate, ceiling=self.ceiling).seconds
+        return self._seconds_left
 
     # -- what is seen ------------------------------------------------------------------------------------------------
 
     def see(self, mails: Iterable[QueuedMail], looked_at: float, now: float, unheard: Iterable[str] = ()) -> None:
         """A look at the relay's queue that began at ``looked_at``. ``unheard``: hosts that did not answer."""
         there, silent = {m.queue_id: m for m in mails}, tuple(f"@{host}" for host in unheard)
-        for ident in [m.queue_id for m in self.waiting if m.queue_id not in there]:
-            if silent and ident.endswith(silent):  # it is with a host that is dead: neither gone nor to be released
-                self.away.pop(ident, None)
-                self._canaries.pop(ident, None)
+        for mail in [m for m in self.waiting if m.queue_id not in there]:
+            if silent and mail.queue_id.endswith(silent):  # with a host that is dead: neither gone nor to be released
+                self.away.pop(mail.queue_id, None)
+                self._canaries.pop(mail.queue_id, None)
             else:
-                self._left(ident)
+                self._left(mail)
+        for ident in there.keys() & self._absent.keys():
+            self._returned(there[ident])
         for ident, released in list(self.away.items()):
-            mail = there.get(ident)
-            if mail is not None and released < looked_at and mail.queue in {"", "deferred", "hold"} and mail.reason:
-                self._back(mail, now)
-        if {m.queue_id for m in self.waiting} != there.keys():
-            self.waiting = order(there.values(), self.shape.important)
-        if not self.looked:
-            self._canaries = {m.queue_id: None for m in self.waiting[: self.shape.canary]}
-            self.looked = True
-        self._looked_at = looked_at
+            if (mail_now := there.get(ident)) is not None and _tried(mail_now, released, looked_at):
+                self._back(mail_now, now)
+        self.waiting = order(there.values(), self.shape.important)
+        self.empty_looks = 0 if self.waiting else self.empty_looks + 1
+        self._choose_canaries(now)
+        self.looked, self.looked_at, self._seconds_left = True, looked_at, None
         self._judge(looked_at, now)
 
-    def _left(self, ident: str) -> None:
+    def _choose_canaries(self, now: float) -> None:
+        """The first that can go; others where these have to rest for long. One that alone does not get through keeps
+        nothing else back."""
+        if self._through:
+            self._canaries = {i: n for i, n in self._canaries.items() if n < TRIES}
+            return
+        long = now + HOUR_S / 2
+        if self._canaries:
+            late = {m.queue_id for m in self.waiting if m.queue_id in self._canaries and self._rests(m, long)}
+            self._canaries = {i: n for i, n in self._canaries.items() if i not in late}
+        if not self._canaries:
+            free = (m.queue_id for m in self.waiting if self._open(m) and not self._rests(m, now))
+            self._canaries = dict.fromkeys(islice(free, self.shape.canary), 0)
+
+    def _rests(self, mail: QueuedMail, until: float) -> bool:
+        """Is it, or one of its mailboxes, not to be tried up to then?"""
+        names = (mail.queue_id, *(r.lower() for r in mail.recipients))
+        return any(self._held.get(name, 0.0) > until for name in names)
+
+    def _left(self, mail: QueuedMail) -> None:
         """It is no longer there. One that was not released went by itself, or a person took it: no sign of the rate."""
-        self.refused.pop(ident, None)
+        ident = mail.queue_id
         self._held.pop(ident, None)
-        self._canaries.pop(ident, None)
+        canary, released = self._canaries.pop(ident, None) is not None, self.away.pop(ident, None)
+        self._absent[ident] = Absent(mail.arrived, released, canary, self.refused.pop(ident, ""))
         self.gone += 1
-        if self.away.pop(ident, None) is not None:
+        if canary:
+            self._through.add(ident)
+        if released is not None:
             self._pace.window.gone += 1
+
+    def _returned(self, mail: QueuedMail) -> None:
+        """It was not gone, unless the relay gave its id to another mail."""
+        was = self._absent.pop(mail.queue_id)
+        if was.arrived != mail.arrived:
+            return
+        self.gone -= 1
+        self._through.discard(mail.queue_id)
+        if was.refused:
+            self.refused[mail.queue_id] = was.refused
+        if was.canary:
+            self._canaries[mail.queue_id] = 0
+        if was.released is not None:
+            self.away[mail.queue_id] = was.released
+            self._pace.window.gone = max(0, self._pace.window.gone - 1)
 
     def _back(self, mail: QueuedMail, now: float) -> None:
         """It was tried, and is still there."""
         del self.away[mail.queue_id]
         said = read(mail.reason)
-        if said.told is Told.KEPT:
+        if mail.queue == ON_HOLD:
+            self._canaries.pop(mail.queue_id, None)
+            return
+        if said.told is Told.KEPT or not mail.reason:
             self._held[mail.queue_id] = now + self.shape.step
             return
         if said.told is Told.REFUSED:
             self._refuse(mail, now)
             return
         self._held[mail.queue_id] = now + (said.rest_s or self.shape.step)
+        if mail.queue_id in self._canaries:
+            self._canaries[mail.queue_id] += 1
         if said.told is Told.MAILBOX:
             self._rest(mail, said, now)
         elif said.told is Told.THROTTLED:
@@ -194,7 +278,7 @@ class Controller:
             room = len(self._canaries)
         elif state == "running":
             at_once = max(1, round(self.rate * AT_ONCE_S))
-            ahead = max(AHEAD, int(self.rate * (AHEAD_S + now - self._looked_at)))
+            ahead = max(AHEAD, int(self.rate * (AHEAD_S + now - self.looked_at)))
             room = min(int(self._tokens.look(now)), at_once, ahead - len(self.away))
         else:
             return []
@@ -214,7 +298,7 @@ class Controller:
 
     def _may(self, mail: QueuedMail, now: float, dry: set[tuple[str, ...]]) -> bool:
         """Is it its turn? Takes a token of each of its mailboxes and pairs."""
-        if mail.queue_id in self.away or mail.queue_id in self.refused or self._held.get(mail.queue_id, 0.0) > now:
+        if mail.queue_id in self.away or not self._open(mail) or self._held.get(mail.queue_id, 0.0) > now:
             return False
         keys = self._keys(mail)
         if any(k in dry for k in keys):

@@ -19,6 +19,10 @@ TICK_S = 0.25
 LOOK_S = 2.0
 BESIDE = 8
 """So many releases at a time: each is a command on the relay's machine."""
+REST_S = 60.0
+"""Where the machine cannot be told: after a second once more, then after two, four, and so on, up to so many."""
+LOOKS = 2
+"""So many looks that show nothing, one after the other, are an empty queue."""
 BUSY = 4
 """A look that took so long is repeated after so many times its length: the relay has other things to do."""
 
@@ -31,6 +35,9 @@ class Seen:
     """Recipients of ours by queue id: the queue shows only those that are left."""
     arrivals: set[float] = field(default_factory=set)
     trouble: str = ""
+    """Why the last look saw nothing; empty: it saw."""
+    untold: str = ""
+    """Why the relay could not be told the last time which mails go."""
 
     def note(self, mails: Sequence[QueuedMail], domains: frozenset[str]) -> list[QueuedMail]:
         """Remember them; returns those that are ours."""
@@ -61,8 +68,12 @@ class ShapedDrain:
     on_status: Callable[[DrainStatus], None] = lambda _status: None
     _releases: set[asyncio.Task[None]] = field(default_factory=set)
     """Under way: a machine that is slow to be told must not hold up the next mails."""
+    _failed: int = 0
+    """So often, one after the other, the machine could not be told."""
+    _rests_until: float = 0.0
     _began: float = 0.0
     _empty_since: float | None = None
+    """When the first of the looks began that showed nothing, one after the other."""
 
     async def run(self, timeout_s: float, quiet_s: float) -> DrainStatus:
         """To the end: empty for ``quiet_s``. Then the relay delivers by itself again.
@@ -104,8 +115,9 @@ class ShapedDrain:
                 mails = self.seen.note(await self.relay.queue(), self.domains)
                 controller.see(mails, began, self.clock.monotonic(), unheard_of(self.relay))
                 self.seen.trouble = ""
+                self._empty_since = None if controller.waiting else self._empty_since or began
             except (Transient, InDoubt) as error:
-                self.seen.trouble = error.message
+                self.seen.trouble, self._empty_since = error.message, None
             await self.clock.sleep(max(LOOK_S, BUSY * (self.clock.monotonic() - began)))
 
     async def _drive(
@@ -118,7 +130,7 @@ class ShapedDrain:
             controller.wish = self.book.wish(self.relay.name)
             self._release(controller, now)
             status = self._tell(controller)
-            if self._over(controller, now, quiet_s):
+            if self._over(controller, quiet_s):
                 return status
             _raise_if_stuck(status, controller)
             if now >= deadline:
@@ -131,15 +143,14 @@ class ShapedDrain:
         try:
             yield
         finally:
-            if self._releases:
-                await asyncio.wait(self._releases)
+            await asyncio.gather(*self._releases, return_exceptions=True)
 
     def _release(self, controller: Controller, now: float) -> None:
         """Tell the relay which mails go now, beside what it is told already."""
         for ended in [t for t in self._releases if t.done()]:
             self._releases.discard(ended)
             ended.result()  # a fault, or a machine that refuses
-        if len(self._releases) < BESIDE and (ids := controller.due(now)):
+        if now >= self._rests_until and len(self._releases) < BESIDE and (ids := controller.due(now)):
             self._releases.add(asyncio.get_running_loop().create_task(self._told(controller, ids)))
 
     async def _told(self, controller: Controller, ids: Sequence[str]) -> None:
@@ -147,16 +158,26 @@ class ShapedDrain:
         try:
             await self.shaped.release(ids)
             controller.set_out(ids, self.clock.monotonic())
+            self.seen.untold, self._failed, self._rests_until = "", 0, 0.0
         except (Transient, InDoubt) as error:
             controller.give_back(ids)
-            self.seen.trouble = error.message
+            self.seen.untold = error.message
+            self._rest()
 
-    def _over(self, controller: Controller, now: float, quiet_s: float) -> bool:
-        if controller.state != "done" or self.seen.trouble:
-            self._empty_since = None
+    def _rest(self) -> None:
+        """A machine that cannot be told is not called four times a second. Those that fail side by side fail once."""
+        now = self.clock.monotonic()
+        if now >= self._rests_until:
+            self._rests_until = now + min(REST_S, 2.0**self._failed)
+            self._failed += 1
+
+    def _over(self, controller: Controller, quiet_s: float) -> bool:
+        """Was it empty at each look of the quiet time? One look may pass over a mail that moves meanwhile: what was
+        released must be missing twice."""
+        if controller.state != "done" or self.seen.trouble or self._empty_since is None:
             return False
-        self._empty_since = now if self._empty_since is None else self._empty_since
-        return now - self._empty_since >= quiet_s
+        sure = controller.empty_looks >= LOOKS or not controller.gone
+        return sure and controller.looked_at - self._empty_since >= quiet_s
 
     def _tell(self, controller: Controller) -> DrainStatus:
         status = DrainStatus(
@@ -170,7 +191,7 @@ class ShapedDrain:
             round(controller.seconds_left(), 1),
             self._began,
             self.clock.now(),
-            controller.why or self.seen.trouble,
+            controller.why or self.seen.trouble or self.seen.untold,
         )
         if not controller.looked:
             return status
@@ -190,6 +211,7 @@ class ShapedDrain:
                 f"{status.waiting} message(s) are still at {name}, {status.gone} have left it; "
                 f"about {format_duration(status.seconds_left)} more"
             )
+            text += f"; the last request failed: {self.seen.untold}" if self.seen.untold else ""
         hint = "The relay keeps its mail. `bcp relay drain` goes on, and so does `bcp resume`."
         return Transient(text, hint=hint, rule="drain.late")
 
@@ -199,6 +221,8 @@ def _raise_if_stuck(status: DrainStatus, controller: Controller) -> None:
     if controller.why or controller.stuck:
         first = next(iter(controller.refused.values()), "")
         why = controller.why or f"{len(controller.refused)} message(s) are refused for good: {first}"
+        if not controller.why and (on_hold := controller.on_hold):
+            raise _on_hold(status.relay, on_hold, why if controller.refused else "")
         raise Refused(
             f"the drain of {status.relay} stopped: {why}",
             hint="The relay keeps them. Where Exchange is right, `bcp-relay bounce on` on the relay lets them bounce.",
@@ -207,3 +231,13 @@ def _raise_if_stuck(status: DrainStatus, controller: Controller) -> None:
     if controller.wish == "stop":
         text = f"the drain of {status.relay} was stopped: {status.waiting} message(s) stay with the relay"
         raise Refused(text, hint="bcp relay drain goes on.", rule="drain.stopped")
+
+
+def _on_hold(relay: str, count: int, beside: str) -> Refused:
+    """A person at the relay put them aside: only a person lets them go."""
+    rest = f"; {beside}" if beside else ""
+    return Refused(
+        f"the drain of {relay} stopped: {count} message(s) are on hold there{rest}",
+        hint="`postsuper -H` with their queue ids on the relay lets them go, `postsuper -d` removes them.",
+        rule="drain.on-hold",
+    )

@@ -13,9 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bcp.contracts.relay import AgentWay
+from bcp.kernel.placeholder import HOST
 from bcp.relay.clear import in_the_clear
-
-HOST = "{host}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +87,9 @@ def _addresses(settings: Any, host: str) -> list[str]:
 def doubts(relay: str, settings: Any) -> list[str]:
     """What is allowed, and most often not meant; each a sentence without its end."""
     way: AgentWay | None = settings.agent
+    hosts, said = hosts_of(settings), _one_reach(relay, settings)
     if way is None:
-        return []
-    hosts, said = hosts_of(settings), []
+        return said
     if len(hosts) > 1 and not apart(way, hosts):
         said.append(one_for_all(relay, hosts))
     for agent in agents_of(relay, settings):
@@ -100,6 +99,16 @@ def doubts(relay: str, settings: Any) -> list[str]:
                 "everybody on the way reads who wrote to whom; use a tunnel, or command:"
             )
     return said
+
+
+def _one_reach(relay: str, settings: Any) -> list[str]:
+    """One machine is asked for several hosts."""
+    machine, hosts = getattr(settings, "machine", lambda: None)(), hosts_of(settings)
+    if machine is None or not machine.reach or len(hosts) < 2 or any(HOST in w for w in machine.reach):
+        return []
+    return [
+        f"{relay} has {len(hosts)} hosts, and reach: asks one machine for all: {HOST} in it is the host that is meant"
+    ]
 
 
 def one_for_all(relay: str, hosts: tuple[str, ...]) -> str:

@@ -86,6 +86,18 @@ def _relays(settings: Settings, document: Document, plugins: Plugins) -> Iterato
                 yield document.problem(where, text, rule="relay-is-primary", hint="They must be different hosts.")
 
 
+def _relay_hosts(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
+    """No host of a relay stands there twice: it would be asked, drained and counted under one name."""
+    for name, given in plugins["relays"].items():
+        seen: set[str] = set()
+        for i, row in enumerate(given.published() if isinstance(given, RelaySettings) else ()):
+            if (host := row.host.rstrip(".").lower()) in seen:
+                text = f"the host {host} of {name} stands here twice"
+                where = ("relays", name, "hosts", i, "host")
+                yield document.problem(where, text, rule="relay.host-twice", hint="Remove one.")
+            seen.add(host)
+
+
 def _recipients(settings: Settings, document: Document, plugins: Plugins) -> Iterator[Problem]:
     """A relay's list of recipients comes from a directory that there is."""
     known = plugins["directories"]
@@ -166,6 +178,6 @@ def _readiness(settings: Settings, document: Document, plugins: Plugins) -> Iter
 
 
 RULES = (
-    _back_ends, _by_hand, _second_ways, _twice, _relays, _recipients, _roles, _askers, _plugins, _conditions,
-    _standing, _readiness,
+    _back_ends, _by_hand, _second_ways, _twice, _relays, _relay_hosts, _recipients, _roles, _askers, _plugins,
+    _conditions, _standing, _readiness,
 )  # fmt: skip

@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bcp.contracts.dns import MxHost
 from bcp.contracts.plugin import Duration, Model
 from bcp.contracts.relay import MailFate, QueuedMail, RelayPlugin, RelayProbe, RelaySettings, WayOut
 from bcp.contracts.relay_host import RelayHost
-from bcp.contracts.relay_machine import RelayMachine
+from bcp.contracts.relay_machine import HostWord, HostWords, RelayMachine
 from bcp.kernel.errors import Permanent, Transient
+from bcp.kernel.placeholder import HOST, host_word
 from bcp.kit.http import Http
 from bcp.kit.postfix_log import fates_of
 from bcp.kit.postfix_machines import Machines
@@ -26,17 +27,19 @@ from bcp.kit.process import run_program
 from bcp.kit.relay_probe import addresses_of_host, probe_hosts
 from bcp.kit.relay_reach import Reach
 
-HOST = "{host}"
-"""Stands for the host that is meant, in whatever is asked of one host after the other."""
+
+def _host_path(path: Path) -> Path:
+    """A path, in which ``{host}`` may stand for the host that is meant."""
+    return Path(host_word(str(path)))
 
 
 class QueueSource(Model):
     """How to see the queue: a program, or a URL, that gives what `postqueue -j` prints."""
 
-    command: list[str] = Field(default_factory=list)
+    command: HostWords = Field(default_factory=list)
     """Program and arguments, such as `[ssh, relay, postqueue, -j]`. No shell. Of several hosts `{host}` is the one that
     is asked, here as in `url`."""
-    url: str = ""
+    url: HostWord = ""
     """http(s) URL."""
 
 
@@ -53,12 +56,12 @@ class SmtpRelaySettings(RelaySettings):
     """Address used in probes. Empty: postmaster@ the domain."""
     queue: QueueSource = QueueSource()
     """How to see its queue. Without it nothing can be accounted for."""
-    log: Path | None = None
+    log: Annotated[Path, AfterValidator(_host_path)] | None = None
     """Postfix log that tells what became of each message; `{host}`: the log of that host. Without it, gone from the
     queue counts as unaccounted."""
     drain: Literal["etrn", "command", "none"] = "etrn"
     """How to ask for delivery. `none`: it delivers by itself."""
-    drain_command: list[str] = Field(default_factory=list)
+    drain_command: HostWords = Field(default_factory=list)
     """Program for `drain: command`, such as `[ssh, relay, postqueue, -f]`; `{host}`: once for each host."""
     timeout: Duration = 10.0
     """For one conversation."""
@@ -89,7 +92,7 @@ class SmtpRelay:
         self.mx = settings.published()
         self.shape, self.can_release = settings.kit.drain, bool(settings.kit.reach)
         self.can_count = bool(settings.queue.command or settings.queue.url) or self.can_release
-        hosts = [h.host.rstrip(".") for h in settings.hosts]
+        hosts = [h.host.rstrip(".") for h in settings.hosts][: None if _apart(settings) else 1]
         self._machines = Machines({h: Reach(settings.kit.reach, h) for h in hosts}, parse_queue)
         self._arrived: dict[str, float] = {}
         """When each message seen in the queue arrived, in epoch seconds."""
@@ -196,6 +199,14 @@ class SmtpRelay:
     async def release(self, queue_ids: Sequence[str]) -> None:
         """``postqueue -i`` for each: it releases what ``soft_bounce`` and ``defer_transports`` keep, too."""
         await self._machines.release(queue_ids)
+
+
+def _apart(settings: SmtpRelaySettings) -> bool:
+    """Is each host asked by itself? Where nothing says which one is meant, one machine answers for all of them: asked
+    for each, it would show every mail once for each."""
+    queue, log = settings.queue, str(settings.log or "")
+    words = (*settings.kit.reach, *queue.command, queue.url, *settings.drain_command, log)
+    return not settings.kit.reach or any(HOST in w for w in words)
 
 
 def _of(words: Sequence[str], host: str) -> list[str]:

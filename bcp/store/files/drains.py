@@ -8,12 +8,29 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
-from bcp.contracts.drain import DrainStatus, Wish
+from bcp.contracts.drain import DrainState, DrainStatus, Wish
+from bcp.kernel.errors import StorageError
 from bcp.kernel.files import write_atomic
 from bcp.store.files.locks import FileLock, is_locked
 
 FOLDER = "drains"
+SENSIBLE = 1e12
+"""Beyond it, as epoch seconds or a rate, a number is damage."""
+
+
+def _sound(status: DrainStatus) -> bool:
+    """Is everything of its kind? The file may be of another version, or damaged."""
+    words = (status.why, status.state)
+    counts = (status.waiting, status.gone, status.throttled, status.refused)
+    sizes = (status.rate, status.seconds_left, status.began, status.at)
+    return (
+        all(isinstance(w, str) for w in words)
+        and status.state in get_args(DrainState)
+        and all(isinstance(n, int) for n in counts)
+        and all(isinstance(n, (int, float)) and abs(n) < SENSIBLE for n in sizes)
+    )
 
 
 class DrainFiles:
@@ -28,8 +45,12 @@ class DrainFiles:
         lock = FileLock(self.folder / f"{relay}.lock")
         if not lock.take():
             return False
+        try:
+            self.ask(relay, "")
+        except StorageError:  # whoever tries again in this process must find it free
+            lock.release()
+            raise
         self._locks[relay] = lock
-        self.ask(relay, "")
         return True
 
     def leave(self, relay: str) -> None:
@@ -61,10 +82,10 @@ class DrainFiles:
     def status(self, relay: str) -> DrainStatus | None:
         """How it stood when it was told last; ``None``: nothing that can be read."""
         try:
-            raw = json.loads((self.folder / f"{relay}.json").read_text(encoding="utf-8"))
-            return DrainStatus(**raw)
-        except (OSError, ValueError, TypeError):
+            found = DrainStatus(**json.loads((self.folder / f"{relay}.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
+        return found if found.relay == relay and _sound(found) else None
 
     def all(self) -> list[DrainStatus]:
         """Every relay's, by name."""

@@ -183,3 +183,10 @@ def test_a_count_is_kept(tmp_path: Path) -> None:
 def test_a_history_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "history.db").write_bytes(b"no database" * 99)
     assert not situation(Runs(), tmp_path, SERVICE, "").looked
+
+
+def test_the_name_of_a_group_is_no_domain(tmp_path) -> None:
+    """``concurrency: {group: "mx:all"}`` is a name beside the domains' own."""
+    targets = ("mx:all", "mx:corp.test", "mx:side.test", "service:exchange-online")
+    found = situation(Runs(card(targets=targets, moved_at=1.0)), tmp_path, SERVICE, "UTC")
+    assert found.mx.domains == ("corp.test", "side.test") and "Mail of 2 domains" in sentence(found)

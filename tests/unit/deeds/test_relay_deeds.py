@@ -276,3 +276,11 @@ def test_a_relay_without_a_way_to_it_is_not_watched(site) -> None:
     assert asyncio.run(relay_watch.checks(site.app())) == []
     with pytest.raises(Invalid):
         asyncio.run(relay_kit.check_kit(site.app()))
+
+
+def test_a_host_that_does_not_answer_a_drain_by_hand_is_named(tmp_path) -> None:
+    site = Site(tmp_path, "r1.test", "r2.test")
+    (tmp_path / "r2.test").rename(tmp_path / "away")
+    app = site.app()
+    assert asyncio.run(relay_drain.show(app)).unheard == ("r2.test",)
+    assert asyncio.run(relay_drain.drive(app, "", 60, 0, lambda _status: None)).unheard == ("r2.test",)

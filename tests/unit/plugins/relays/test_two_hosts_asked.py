@@ -12,6 +12,7 @@ from bcp.engine.dry import DryRelay
 from bcp.kernel.errors import Permanent, Transient
 from bcp.plugins.relays import smtp
 from bcp.plugins.relays.smtp import SmtpRelay, SmtpRelaySettings
+from bcp.relay.sources import doubts
 
 ONE, TWO = "relay1.test", "relay2.test"
 
@@ -81,3 +82,18 @@ def test_etrn_reaches_whoever_lives(monkeypatch) -> None:
     dead = {"192.0.2.11", "192.0.2.12"}
     with pytest.raises(Transient, match=r"192\.0\.2\.11"):
         asyncio.run(relay().drain(["c.test"]))
+
+
+def test_one_machine_that_answers_for_both_hosts_shows_each_mail_once() -> None:
+    """``reach:`` without a placeholder: asked for each host, it would be drained and counted twice."""
+    row = '{"queue_id": "A", "sender": "s@o", "arrival_time": 5, "recipients": [{"address": "u@corp.test"}]}'
+    hosts = [{"host": "r1.test"}, {"host": "r2.test"}]
+    one = {"hosts": hosts, "kit": {"reach": ["sh", "-c", f"echo '{row}'"]}}
+    asked = SmtpRelay("r", SmtpRelaySettings.model_validate(one))
+    assert [m.queue_id for m in asyncio.run(asked.queue())] == ["A"]
+    (said,) = doubts("r", asked.settings)
+    assert "asks one machine for all" in said
+    each = {"hosts": hosts, "kit": {"reach": ["sh", "-c", f"echo '{row}' # {{host}}"]}}
+    apart = SmtpRelay("r", SmtpRelaySettings.model_validate(each))
+    assert [m.queue_id for m in asyncio.run(apart.queue())] == ["A@r1.test", "A@r2.test"]
+    assert doubts("r", apart.settings) == []
