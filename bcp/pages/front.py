@@ -120,7 +120,7 @@ def next_step(s: Situation) -> str:
         who = f" by {listed(s.asked_people)}" if 0 < len(s.asked_people) <= 4 else ""
         return f"Next: an answer{who} until {times.minute(s.asked_until)}. Without one, nothing is done."
     if s.stuck:
-        return f"Next: go on with {s.stuck}: nobody works on it. `bcp status {s.stuck}` says how."
+        return f"Next: go on with {s.stuck}, or end it: nobody works on it. `bcp status {s.stuck}` says how."
     if not s.watching:
         old = "again (bcp verdict), and find out why nothing looks: what stands here may be old"
         return f"Next: look {old if s.looked else 'once (bcp verdict), or keep looking (bcp serve)'}."
