@@ -229,7 +229,7 @@ def _findings(r: Data, c: Cells) -> Section:
                 c.pair("finding.urgent", c.flag(f["urgent"])),
                 c.pair("finding.reported_at", c.time(f["reported_at"], "not-sent" if f["urgent"] else "none")),
                 c.pair("finding.proposal", c.text(finding_said(f["proposal"], w), "none")),
-                c.pair("finding.place", c.code(f["place"])),
+                c.pair("finding.place", c.text(w.told(f["place"], "place."))),
                 c.pair("finding.raised", c.text(_raised(f, w))),
                 c.pair("finding.raised_at", c.time(f["raised_at"])),
                 c.pair("finding.done_at", c.time(f["done_at"], "not-yet")),
