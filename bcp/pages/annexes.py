@@ -84,7 +84,7 @@ def _scenario(r: Data, c: Cells) -> Section:
     pairs = [
         c.pair("scenario", c.told(s["title"] or s["name"])),
         c.pair("scenario.name", c.code(s["name"], "not-stated")),
-        c.pair("scenario.incident", c.text(s["incident"])),
+        c.pair("scenario.incident", c.told(s["incident"])),
         c.pair("scenario.outage_class", c.text(w.known(f"class.{s['outage_class']}", s["outage_class"]))),
         c.pair("scenario.source", c.told(s["source"])),
         c.pair("scenario.digest", c.code(s["digest"])),
@@ -170,7 +170,7 @@ def _people(r: Data, c: Cells) -> Section:
     w = c.words
     rows = [
         Row((
-            c.text(f"{p['name']} ({p['contact']})" if p["contact"] else p["name"]),
+            c.text(f"{p['name']} ({p['contact']})" if p["contact"] not in {"", p["name"]} else p["name"]),
             c.text(w.known(f"role.{p['role']}", p["role"])),
             c.text(_there(p["attended"], w)),
             c.time(p["arrived"], "none"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bcp.kernel.units import format_duration
 from bcp.pages.palette import tone
-from bcp.pages.times import Times, listed, plural
+from bcp.pages.times import Times, plural
 
 HOLD_ON = frozenset({"active", "recovering", "failback", "draining"})
 """Stages in which MX is, or was just now, on the relay."""
@@ -117,7 +117,7 @@ def next_step(s: Situation) -> str:
     """What to do next, and by when."""
     times = Times(s.zone)
     if s.asked_until:
-        who = f" by {listed(s.asked_people)}" if 0 < len(s.asked_people) <= 4 else ""
+        who = f" by {' or '.join(s.asked_people)}" if 0 < len(s.asked_people) <= 4 else ""
         return f"Next: an answer{who} until {times.minute(s.asked_until)}. Without one, nothing is done."
     if s.stuck:
         return f"Next: go on with {s.stuck}, or end it: nobody works on it. `bcp status {s.stuck}` says how."

@@ -78,7 +78,7 @@ def test_where_mail_goes_is_said_in_every_state_and_never_wrongly(state, mx) -> 
 
 def test_a_question_that_waits_comes_before_everything() -> None:
     asked = replace(HELD, state="healthy", asked_until=T + 900, asked_people=("alice", "bob"))
-    assert next_step(asked) == "Next: an answer by alice and bob until 19:25 UTC. Without one, nothing is done."
+    assert next_step(asked) == "Next: an answer by alice or bob until 19:25 UTC. Without one, nothing is done."
     assert "by " not in next_step(replace(asked, asked_people=tuple("abcdefg")))[:20]
 
 

@@ -95,6 +95,9 @@ def test_numbers_and_lists() -> None:
         ("people", "place.", "Personen"),
         ("contacts; bcp.yaml: audiences", "place.", "Kontakte; bcp.yaml: audiences"),
         ("noted", "noted.", "im Übungsbuch festgehalten"),
+        ("lab", "noted.", "Labor"),
+        ("invented", "noted.", "erfunden"),
+        ("probes of the organisation's rules, at lab speed", "noted.", "nach den Regeln der Organisation"),
     ],
 )
 def test_roles_and_places_are_said_in_the_language_of_the_report(text: str, prefix: str, german: str) -> None:
