@@ -57,6 +57,8 @@ class Situation:
     decide_at: float | None = None
     asked_until: float = 0.0
     asked_people: tuple[str, ...] = ()
+    asked_deed: bool = False
+    """They are asked to do something by hand: records to enter."""
     told: int | None = None
     failed: int = 0
     answered: int | None = None
@@ -118,6 +120,11 @@ def next_step(s: Situation) -> str:
     times = Times(s.zone)
     if s.asked_until:
         who = f" by {' or '.join(s.asked_people)}" if 0 < len(s.asked_people) <= 4 else ""
+        if s.asked_deed:
+            what = f"{who.removeprefix(' by ') or 'somebody'} does by hand what is asked for"
+            return (
+                f"Next: {what}, until {times.minute(s.asked_until)}. The run goes on by itself as soon as it is seen."
+            )
         return f"Next: an answer{who} until {times.minute(s.asked_until)}. Without one, nothing is done."
     if s.stuck:
         return f"Next: go on with {s.stuck}, or end it: nobody works on it. `bcp status {s.stuck}` says how."
