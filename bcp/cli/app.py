@@ -36,7 +36,7 @@ from bcp.cli import (
 )
 from bcp.cli.common import Place
 from bcp.cli.render import OUT
-from bcp.cli.surface import Surface
+from bcp.cli.surface import Surface, furnish
 
 HELP = """Keep mail and people going when Exchange Online fails.
 
@@ -92,6 +92,7 @@ for module in (
     lab,
 ):
     module.register(app)
+furnish(app)
 
 
 def _version(wanted: bool) -> None:

@@ -132,7 +132,7 @@ def _outside(proved: Proved) -> list[str]:
     """What others vouch for."""
     if not proved.statements:
         return []
-    lines = [f"{proved.statements} heads signed with {proved.key[:16]}"]
+    lines = [f"{proved.statements} head(s) signed with {proved.key[:16]}"]
     if proved.stamped is not None:
         first, last = (render.moment(t, 0.0) for t in proved.stamped)
         lines.append(f"{render.status_word('ok')}  stamped by others since {first}, last {last}")

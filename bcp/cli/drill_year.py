@@ -34,6 +34,8 @@ def year(
     data = to_data(found)
     shown = year_values(data, words(found.language))
     lines = [shown["sentence"]]
+    if shown["never"]:
+        lines.append(words(found.language)("year.never") + ":")
     lines += [render.wrap(f"{kind}: {names}", "  ") for kind, names in shown["never"]]
     lines += [", ".join(x for x in (f"{c['label']}: {c['big']}", c["small"]) if x) for c in shown["cards"]]
     render.emit("bcp.year/1", {**data, "files": paths}, "\n".join([*lines, *paths.values()]))

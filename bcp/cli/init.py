@@ -65,7 +65,7 @@ def init(
     kept = {} if anew or answers else memory.recall(folder)
     for known_key in raw:
         kept.pop(known_key, None)
-    _write(folder, *_answered(folder, asked, raw, kept, alone=answers is not None or (bool(raw) and not _terminal())))
+    _write(folder, *_answered(folder, asked, raw, kept, answers))
 
 
 def _terminal() -> bool:
@@ -73,13 +73,16 @@ def _terminal() -> bool:
 
 
 def _answered(
-    folder: Path, asked: tuple[Question, ...], raw: Mapping[str, Any], kept: dict[str, Any], *, alone: bool
+    folder: Path, asked: tuple[Question, ...], raw: Mapping[str, Any], kept: dict[str, Any], answers: Path | None
 ) -> tuple[dict[str, Any], dict[str, Found]]:
-    """All answers and what DNS tells of every domain. ``alone``: nobody is there to be asked."""
+    """All answers and what DNS tells of every domain. With a file of ``answers``, or options and no terminal, nothing
+    is asked."""
     from bcp.deeds.begin import memory
 
+    alone = answers is not None or (bool(raw) and not _terminal())
+
     first = [q for q in asked if q.key in {"domains", "resolvers", "authoritative"}]
-    _refuse(memory.settle(tuple(first), raw, kept, defaults=alone))
+    _refuse(memory.settle(tuple(first), raw, kept, defaults=alone), answers)
     if not alone:
         if kept:
             count = sum(not k.startswith("found_") for k in kept)
@@ -87,15 +90,16 @@ def _answered(
         render.say("Enter takes what stands in brackets. Ctrl-C stops; what was answered is kept.")
         _ask(folder, first, kept)
     seen = _look(kept)
-    _refuse(memory.settle(asked, raw, kept, defaults=alone))
+    _refuse(memory.settle(asked, raw, kept, defaults=alone), answers)
     if not alone:
         _ask(folder, asked, kept)
     return kept, seen
 
 
-def _refuse(wrong: list[str]) -> None:
+def _refuse(wrong: list[str], answers: Path | None) -> None:
     if wrong:
-        raise Invalid(f"{len(wrong)} answer(s) cannot be used: {'; '.join(wrong)}", hint="bcp init -h")
+        hint = f"Mend {answers}, and give the same command again." if answers else "bcp init --help"
+        raise Invalid(f"{len(wrong)} answer(s) cannot be used: {'; '.join(wrong)}", hint=hint)
 
 
 def _ask(folder: Path, asked: Any, kept: dict[str, Any]) -> None:
@@ -195,7 +199,7 @@ def _write(folder: Path, answers: dict[str, Any], seen: dict[str, Found]) -> Non
         write_atomic(place, text, mode=0o600 if path.startswith("secrets/") else 0o640)
         written.append(str(place))
     memory.forget(folder)
-    _told(written, answers, mx)
+    _told(folder, written, answers, mx)
 
 
 def _at_primary(domain: str, server: str) -> MxSet | None:
@@ -208,19 +212,20 @@ def _at_primary(domain: str, server: str) -> MxSet | None:
     return None if isinstance(reply, Lost) else mx_of(reply, domain)
 
 
-def _told(written: list[str], answers: dict[str, Any], mx: dict[str, MxSet | None]) -> None:
+def _told(folder: Path, written: list[str], answers: dict[str, Any], mx: dict[str, MxSet | None]) -> None:
     shown = [str(m) for m in mx.values() if m is not None]
     without = [d for d, m in mx.items() if m is None]
     looking = _usual(answers, mx)
     text = [f"Written: {', '.join(written)}", f"MX now: {'; '.join(shown) or 'not known'}"]
     text += [f"The MX of {d} could not be read; fill in primary: by hand." for d in without]
-    text += [f"Looks: {', '.join(looking) or 'nothing yet, without primary:'}"]
+    text += [f"Looks: {', '.join(looking) or 'nothing yet; primary: says where'}"]
     if not answers.get("relay"):
         text += ["MX is never moved: there is no relay. Outages are seen, and people are told."]
     if len(answers.get("people") or ()) < 2:
         alone = "Only one person can approve, and whoever starts a run may not: a plan that asks for a yes is refused. "
         text += [render.wrap(f"{alone}Add people to contacts.csv, group oncall.", "  ", "")]
-    text += ["Next: bcp config check, then bcp doctor, then bcp drill run"]
+    there = "" if folder == Path() else f"cd {folder}, then "
+    text += [f"Next: {there}bcp config check, then bcp doctor, then bcp drill run"]
     render.emit("bcp.written/1", {"files": written, "mx": shown, "probes": looking}, "\n".join(text))
 
 

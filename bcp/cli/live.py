@@ -60,7 +60,8 @@ class Timeline:
         if line is None:
             return
         self._rest()
-        stamp = f"+{progress.at - self.start:6.1f}s" if self.start is not None else clock(progress.at)
+        # what a run that was resumed asked before is told again, with the time at which it was asked
+        stamp = f"+{max(0.0, progress.at - self.start):6.1f}s" if self.start is not None else clock(progress.at)
         say(f"{paint(stamp, 'soft', sys.stderr)}  {line}")
 
     def _line(self, p: Progress) -> str | None:

@@ -42,6 +42,9 @@ def prove_person(app: App, as_: str) -> str:
             hint=f"Set approvals: codes: {as_}: in bcp.yaml, or let them answer from their own login.",
         )
     given = os.environ.get("BCP_APPROVAL_CODE", "") or render.ask_secret(f"Approval code of {as_}")  # noqa: TID251 - documented
+    if not given:
+        how = f"Set BCP_APPROVAL_CODE to the code of {as_}, or answer at a terminal: it asks. Nothing was answered."
+        raise Refused(f"the approval code of {as_} was not given", rule="not-proven", hint=how)
     # an environment may hold bytes that are no UTF-8 (PEP 383)
     import hmac
 

@@ -10,7 +10,9 @@ from bcp.cli import relay_agent, relay_books, relay_drain, relay_kit, relay_reci
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(
-        help="The backup relay: its agent, its mails, the account.", no_args_is_help=True, rich_markup_mode=None
+        help="The backup relay: kit, recipients, drain, agent, pull, take, mails, account.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
     )
     # Whoever has commands of this group adds their module here.
     for module in (relay_agent, relay_books, relay_kit, relay_recipients, relay_drain):

@@ -127,8 +127,12 @@ def mails(
     limit: Annotated[int, typer.Option("--limit", min=1, help="So many rows at most.")] = 100,
 ) -> None:
     """By recipient."""
-    from bcp.contracts.relay_ledger import COPY, FORWARDED, MAIL, OWN, UNSEEN, Wanted
+    from bcp.contracts.relay_ledger import COPY, DELIVERED, FORWARDED, LEFT, MAIL, OPEN_FATES, OWN, UNSEEN, Wanted
 
+    known = (*DELIVERED, *LEFT, *OPEN_FATES)
+    for name in status or ():
+        if name not in known:
+            raise Invalid(f"there is no status {name!r}", hint=f"Known: {', '.join(known)}.", rule="no-status")
     books = _books()
     now = books.clock.now()
     wanted = Wanted(

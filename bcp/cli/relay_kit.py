@@ -46,6 +46,8 @@ def kit(
         raise Invalid("where to?", hint="bcp relay kit FOLDER, or bcp relay kit --check")
     written = deed.write_kit(app, folder, relay)
     text = "\n".join(f"{place}: see README.txt there" for place in written)
+    for key in deed.broken_keys(app, relay):
+        render.warn(f"ssh_keys: {key!r} is no public key, so nobody gets in with it; put the line of a .pub file there")
     render.emit("bcp.relay-kit/1", {"folders": [str(p) for p in written]}, text)
 
 

@@ -42,7 +42,7 @@ def show(relay: Relay = "", full: Full = False) -> None:
     rows = sorted(found.addresses)
     data = {"recipients": rows, "foreign": found.foreign, "odd": list(found.odd), "sources": list(found.sources)}
     odd = [f"left out, no address: {o}" for o in found.odd[:20]]
-    render.emit("bcp.relay-recipients/1", data, "\n".join([*rows, "", f"{len(rows)} recipients", *odd]))
+    render.emit("bcp.relay-recipients/1", data, "\n".join([*rows, "", f"{len(rows)} recipient(s)", *odd]))
 
 
 def check(relay: Relay = "", full: Full = False) -> None:

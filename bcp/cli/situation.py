@@ -5,7 +5,7 @@ Nothing is asked of the world: it must be quick and always work.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bcp.cli import render
@@ -17,6 +17,7 @@ from bcp.pages.front import Mails, Mx, Situation, next_step, sentence
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bcp.engine.state import StepState
     from bcp.engine.store import Runs, RunView
 
 FRESH_S = 180.0
@@ -42,7 +43,8 @@ def situation(
     stands, mx = _mx(cards)
     if stands.what == "none" and last is not None and last.moved_at and last.status == "done":
         mx = Mx(False, left_by=last.id, left_at=last.moved_at, back=bool(last.parent))
-    gate = _gate(view) if view is not None and view.live else {}
+    asks = _gate(view) if view is not None and view.live else None
+    gate = asks.gate if asks is not None else {}
     return Situation(
         service=service,
         state=str(seen.get("state") or "unknown"),
@@ -60,6 +62,7 @@ def situation(
         looked_at=at,
         asked_until=float(gate.get("deadline", 0.0)),
         asked_people=tuple(gate.get("approvers", ())),
+        asked_deed=asks is not None and asks.asks_for_deed,
         stuck=stuck,
     )
 
@@ -126,8 +129,8 @@ def _own_look(view: RunView) -> tuple[float, dict[str, Any]] | None:
     return last.ended, {"state": last.outputs["state"], "classes": [letter] if letter else [], "since": since}
 
 
-def _gate(view: RunView) -> Mapping[str, Any]:
-    return next((s.gate for s in view.state.steps.values() if s.gate), {})
+def _gate(view: RunView) -> StepState | None:
+    return next((s for s in view.state.steps.values() if s.gate), None)
 
 
 def _mx(cards: Sequence[RunCard]) -> tuple[Standing, Mx]:

@@ -15,7 +15,7 @@ from bcp.kernel.errors import Missing
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
-    from bcp.engine.state import RunState
+    from bcp.engine.state import RunState, StepState
     from bcp.engine.store import Runs, RunView
     from bcp.pages.front import Situation
 
@@ -167,9 +167,11 @@ def next_step(view: RunView) -> str:
         "aborted": f"bcp report {run_id}",
         "done": f"bcp report {run_id}",
     }
-    return (
-        f"bcp approve {run_id}   or   bcp reject {run_id}" if gate and view.live else by_status.get(view.status(), "")
-    )
+    if gate is None or not view.live:
+        return by_status.get(view.status(), "")
+    if gate.asks_for_deed:
+        return f"what is asked for above; it goes on by itself   or, where it cannot be done: bcp reject {run_id}"
+    return f"bcp approve {run_id}   or   bcp reject {run_id}"
 
 
 def _why(state: RunState) -> str:
@@ -183,13 +185,15 @@ def _named(names: Mapping[str, str], step: str) -> str:
     return "" if names.get(step, step) == step else names[step]
 
 
-def _waits(step: str, gate: Mapping[str, Any], checksum: str) -> str:
-    """Whom a step waits for, for what and until when. A gate that says what it is ``about`` asks somebody to do that,
-    and goes on once it is done, whether or not they say so."""
+def _waits(step: StepState, checksum: str) -> str:
+    """Whom a step waits for, for what and until when."""
+    gate = step.gate
     who, until = ", ".join(gate["approvers"]), render.clock(float(gate["deadline"]))
+    if step.asks_for_deed:
+        return f"{step.id} waits until {until} for this to be done by {who}:"
     if gate.get("about"):
-        return f"{step} waits until {until} for this to be done by {who}:"
-    return f"{step} waits for {gate['count']} approval(s) from {who} until {until}, plan {checksum[:12]}"
+        return f"{step.id} waits until {until} for {gate['count']} yes to this from {who}:"
+    return f"{step.id} waits for {gate['count']} approval(s) from {who} until {until}, plan {checksum[:12]}"
 
 
 def _told(data: Mapping[str, Any]) -> Any:
@@ -226,7 +230,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
         if step.gate:
             lines += [
                 "",
-                render.wrap(_waits(step.id, step.gate, plan["checksum"]), "  ", "? "),
+                render.wrap(_waits(step, plan["checksum"]), "  ", "? "),
                 *([render.wrap(str(step.gate["about"]), "  ")] if step.gate.get("about") else []),
             ]
         if step.hint and step.status in {"failed", "in_doubt", "undo_failed"}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -22,6 +23,28 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Every command that is shown stands in one of them; a test sees to it."""
 
 
+WHOLE = 200
+"""No summary is cut at a terminal's width: a second line is easier to read than half of a first one."""
+
+
+class Room(TyperGroup):
+    """A group below the top: its commands, each with its whole summary."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write them in the order in which they were added."""
+        found = [(n, c) for n in self.list_commands(ctx) if (c := self.get_command(ctx, n)) and not c.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl([(n, c.get_short_help_str(WHOLE)) for n, c in found])
+
+
+def furnish(top: typer.Typer) -> None:
+    """Give every group below ``top`` that help."""
+    for group in top.registered_groups:
+        group.cls = Room
+        if group.typer_instance is not None:
+            furnish(group.typer_instance)
+
+
 class Surface(TyperGroup):
     """The top group: its help lists commands under these headings."""
 
@@ -30,9 +53,8 @@ class Surface(TyperGroup):
         shown = {n: c for n in self.list_commands(ctx) if (c := self.get_command(ctx, n)) is not None and not c.hidden}
         known = {n for _, names in SECTIONS for n in names}
         rest = ("More", tuple(n for n in shown if n not in known))
-        limit = formatter.width - 6 - max(len(n) for n in shown)
         for title, names in (*SECTIONS, rest):
-            rows = [(n, shown[n].get_short_help_str(limit)) for n in names if n in shown]
+            rows = [(n, shown[n].get_short_help_str(WHOLE)) for n in names if n in shown]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)

@@ -156,11 +156,14 @@ def _check(app: App, wanted: New) -> None:
         return
     unknown = [d for d in wanted.play.domains if d not in app.world.domains]
     if not wanted.play.domains or unknown:
-        hint = "Name drill or canary domains of bcp.yaml with --domain: these are really moved."
-        raise Invalid("a live drill needs domains that may really be moved", rule="no-drill-domain", hint=hint)
+        hint = "Put a domain that carries no mail of yours under domains: in bcp.yaml, and name it with --domain."
+        what = f"{unknown[0]} is not in bcp.yaml" if unknown else "a live drill needs domains that may really be moved"
+        raise Invalid(what, rule="no-drill-domain", hint=hint)
     if wanted.play.volunteers not in app.settings.audiences:
-        hint = "An audience of bcp.yaml with --volunteers: real texts go to these people only."
-        raise Invalid("a live drill needs volunteers", rule="no-volunteers", hint=hint)
+        hint = "Name an audience of bcp.yaml with --volunteers: real texts go to these people only."
+        named = wanted.play.volunteers
+        what = f"there is no audience {named!r}" if named else "a live drill needs volunteers"
+        raise Invalid(what, rule="no-volunteers", hint=hint)
 
 
 def _check_incidents(app: App, names: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from bcp.relay.sources import agents_of
 from bcp.relay_kit.drift import Drift, drifts
 from bcp.relay_kit.facts import KitFacts, hops_of
 from bcp.relay_kit.files import KitFile, kit_files
+from bcp.relay_kit.ssh_keys import is_public_key
 from bcp.wiring import App
 
 
@@ -50,6 +51,11 @@ def relay_of(app: App, name: str = "") -> RelayHosts:
     chosen = name or next(iter(found))
     published = app.world.relay_settings[chosen].published()
     return RelayHosts(chosen, tuple(h.host.rstrip(".") for h in published), found[chosen])
+
+
+def broken_keys(app: App, name: str = "") -> tuple[str, ...]:
+    """Lines of ``ssh_keys:`` that an SSH server would pass over: whoever has that key is not let in."""
+    return tuple(k for k in relay_of(app, name).machine.ssh_keys if not is_public_key(k))
 
 
 def facts_of(app: App, relay: RelayHosts) -> tuple[KitFacts, ...]:

@@ -45,6 +45,12 @@ class StepState:
     rule: str = ""
     """Code of the rule that stopped it."""
 
+    @property
+    def asks_for_deed(self) -> bool:
+        """Whether its gate asks somebody to do something by hand, and not only for a yes: it goes on once that is done,
+        whether or not anybody says so."""
+        return bool(self.gate.get("about")) and self.phase != UNDO
+
 
 UNDO = "undo"
 """Phase of the gates that a run opens itself before it moves mail back."""

@@ -47,14 +47,19 @@ def standing(cards: Iterable[RunCard]) -> Standing:
 
 
 def stuck(cards: Iterable[RunCard], status_of: Callable[[RunCard], str]) -> str:
-    """The newest run that is under way by what the index says, and that nobody works on; empty: none.
+    """The newest run that is not over, and that nobody works on; empty: none. One that the world rests on comes before
+    one that was stopped before it moved anything, which holds its target all the same; while another run works,
+    what that one is for is not gone on with.
 
     ``status_of``: its state for people (``interrupted`` when it should be working and nobody is).
     """
     every = list(cards)
     stands = standing(every)
     by = {c.id: c for c in every}
-    return next((r for r in stands.runs if status_of(by[r]) in STUCK), "")
+    waits = [by[r] for r in stands.runs]
+    if stands.what in {"none", "active"}:
+        waits += [c for c in every if c.moves_mx and not c.over and not c.drill]
+    return next((c.id for c in waits if status_of(c) in STUCK), "")
 
 
 def _what(card: RunCard) -> str:

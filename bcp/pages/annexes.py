@@ -84,7 +84,7 @@ def _scenario(r: Data, c: Cells) -> Section:
     pairs = [
         c.pair("scenario", c.told(s["title"] or s["name"])),
         c.pair("scenario.name", c.code(s["name"], "not-stated")),
-        c.pair("scenario.incident", c.text(s["incident"])),
+        c.pair("scenario.incident", c.told(s["incident"])),
         c.pair("scenario.outage_class", c.text(w.known(f"class.{s['outage_class']}", s["outage_class"]))),
         c.pair("scenario.source", c.told(s["source"])),
         c.pair("scenario.digest", c.code(s["digest"])),
@@ -170,7 +170,7 @@ def _people(r: Data, c: Cells) -> Section:
     w = c.words
     rows = [
         Row((
-            c.text(f"{p['name']} ({p['contact']})" if p["contact"] else p["name"]),
+            c.text(f"{p['name']} ({p['contact']})" if p["contact"] not in {"", p["name"]} else p["name"]),
             c.text(w.known(f"role.{p['role']}", p["role"])),
             c.text(_there(p["attended"], w)),
             c.time(p["arrived"], "none"),
@@ -229,7 +229,7 @@ def _findings(r: Data, c: Cells) -> Section:
                 c.pair("finding.urgent", c.flag(f["urgent"])),
                 c.pair("finding.reported_at", c.time(f["reported_at"], "not-sent" if f["urgent"] else "none")),
                 c.pair("finding.proposal", c.text(finding_said(f["proposal"], w), "none")),
-                c.pair("finding.place", c.code(f["place"])),
+                c.pair("finding.place", c.text(w.told(f["place"], "place."))),
                 c.pair("finding.raised", c.text(_raised(f, w))),
                 c.pair("finding.raised_at", c.time(f["raised_at"])),
                 c.pair("finding.done_at", c.time(f["done_at"], "not-yet")),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bcp.kernel.units import format_duration
 from bcp.pages.palette import tone
-from bcp.pages.times import Times, listed, plural
+from bcp.pages.times import Times, plural
 
 HOLD_ON = frozenset({"active", "recovering", "failback", "draining"})
 """Stages in which MX is, or was just now, on the relay."""
@@ -57,6 +57,8 @@ class Situation:
     decide_at: float | None = None
     asked_until: float = 0.0
     asked_people: tuple[str, ...] = ()
+    asked_deed: bool = False
+    """They are asked to do something by hand: records to enter."""
     told: int | None = None
     failed: int = 0
     answered: int | None = None
@@ -117,10 +119,15 @@ def next_step(s: Situation) -> str:
     """What to do next, and by when."""
     times = Times(s.zone)
     if s.asked_until:
-        who = f" by {listed(s.asked_people)}" if 0 < len(s.asked_people) <= 4 else ""
+        who = f" by {' or '.join(s.asked_people)}" if 0 < len(s.asked_people) <= 4 else ""
+        if s.asked_deed:
+            what = f"{who.removeprefix(' by ') or 'somebody'} does by hand what is asked for"
+            return (
+                f"Next: {what}, until {times.minute(s.asked_until)}. The run goes on by itself as soon as it is seen."
+            )
         return f"Next: an answer{who} until {times.minute(s.asked_until)}. Without one, nothing is done."
     if s.stuck:
-        return f"Next: go on with {s.stuck}: nobody works on it. `bcp status {s.stuck}` says how."
+        return f"Next: go on with {s.stuck}, or end it: nobody works on it. `bcp status {s.stuck}` says how."
     if not s.watching:
         old = "again (bcp verdict), and find out why nothing looks: what stands here may be old"
         return f"Next: look {old if s.looked else 'once (bcp verdict), or keep looking (bcp serve)'}."

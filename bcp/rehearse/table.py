@@ -96,7 +96,8 @@ class Table:
         if letter in KINDS and text.strip():
             self._note(KINDS[letter], text.strip())
         else:
-            self.conductor.say(HELP)
+            what = "needs words behind it" if letter in KINDS else "is nothing known here; it was not written down"
+            self.conductor.say(f"  {line.strip()[:60]!r} {what}\n{HELP}")
         return False
 
     def _note(self, kind: str, text: str) -> None:

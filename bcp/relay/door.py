@@ -166,7 +166,8 @@ def _new_key(path: Path) -> int:
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except OSError as error:
-        raise Invalid(f"{path} cannot be made: {error.strerror}", rule="no-agent-key") from error
+        there = "It is kept: use that one, or name another file." if isinstance(error, FileExistsError) else ""
+        raise Invalid(f"{path} cannot be made: {error.strerror}", hint=there, rule="no-agent-key") from error
     with os.fdopen(handle, "w") as out:
         out.write(secrets.token_hex(32) + "\n")
     sys.stderr.write(f"{path}: copy it to the other side, where only bcp can read it\n")

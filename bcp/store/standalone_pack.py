@@ -250,7 +250,7 @@ def notes_of(
 ) -> List[str]:
     """What was proved, and what was not."""
     runs = sum(1 for n in chains if n.rpartition("/")[2].startswith("run-"))
-    out = [f"{len(chains)} chains, {runs} of them runs, {sum(map(len, chains.values()))} events, evidence of"
+    out = [f"{len(chains)} chain(s), {runs} of them runs, {sum(map(len, chains.values()))} event(s), evidence of"
            f" {manifest['organisation']} as of {manifest['as_of']}"]  # fmt: skip
     stamped = [s for s in statements if s["stamped"]]
     if stamped:

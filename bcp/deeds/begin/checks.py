@@ -51,7 +51,7 @@ def phone(given: str, answers: Answers) -> str:
 
     number, why = check_phone(given)
     if why:
-        raise ValueError(f"the number {why}; write it with its country code, such as +49 170 ...")
+        raise ValueError(f"the number {given!r} {why}; write it with its country code, such as +49 170 ...")
     return number
 
 
@@ -224,12 +224,17 @@ def person(given: str, answers: Answers) -> dict[str, str]:
     name, rest = text(parts[0], answers), [p for p in parts[1:] if p]
     if not name or "@" in name or name.startswith("+"):
         raise ValueError("the name comes first: Name, mobile number, private e-mail")
+    if re.search(r"\d{4}", name):
+        raise ValueError(f"a comma is missing between name and number: {name!r}")
     found = {"name": name, "phone": "", "email": ""}
     for part in rest:
         where = "email" if "@" in part else "phone"
         if found[where]:
             raise ValueError(f"one {where} for a person; a comma stands between people's parts only")
-        found[where] = _private(part, answers) if where == "email" else phone(part, answers)
+        try:
+            found[where] = _private(part, answers) if where == "email" else phone(part, answers)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
     return found
 
 

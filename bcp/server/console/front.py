@@ -86,6 +86,7 @@ async def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) ->
         decide_at=found.decide_at,
         asked_until=first["deadline"] if first else 0.0,
         asked_people=tuple(first["people"]) if first else (),
+        asked_deed=bool(first and first.get("by_hand")),
         told=told,
         failed=failed,
         answered=_answered(site, holding) if told is not None else None,

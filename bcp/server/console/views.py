@@ -53,6 +53,7 @@ async def question_view(site: Site, session: Session | None, q: Question, person
         "yes": f"Yes, {yes[0].lower()}{yes[1:]}",
         "no": f"No, {no[0].lower()}{no[1:]}",
         "asked": {"undo": "Move mail back? ", "hand": "To enter by hand: "}.get(matter.asks, "") if matter else "",
+        "by_hand": matter is not None and matter.asks == "hand",
         "playbook": matter.playbook if matter else "",
         "title": title_of(site, matter.playbook) if matter else "A plan that cannot be read",
         "step": f"step {q.step}" if q.run else "before it starts",

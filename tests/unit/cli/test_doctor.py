@@ -189,3 +189,10 @@ def test_the_service_as_it_is_seen(seen, state) -> None:
 def test_where_nothing_is_looked_at_it_is_said() -> None:
     app = SimpleNamespace(watching=SimpleNamespace(watcher=SimpleNamespace(probes=[])))
     assert states(look(doctor._service(app))) == {"service": "warn"}
+
+
+def test_the_end_says_how_many_and_which_fail() -> None:
+    """The table is longer than a screen, and its end is what stays in sight."""
+    found = [Check("a", "ok", ""), Check("b", "fail", ""), Check("c", "warn", ""), Check("d", "fail", "")]
+    assert doctor._sum(found).splitlines() == ["2 fail, 1 warn, 1 ok.", "  fail: b", "  fail: d"]
+    assert doctor._sum(found[:1]) == "0 fail, 0 warn, 1 ok."

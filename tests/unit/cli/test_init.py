@@ -67,7 +67,7 @@ def test_wrong_answers_are_all_told_and_nothing_is_written(tmp_path) -> None:
     done = bcp("--output", "json", "init", "--answers", "a.yaml", cwd=tmp_path)
     told = json.loads(done.stdout)
     assert (done.returncode, told["exit_code"]) == (2, 2)
-    assert "timezone" in told["message"] and "canary" in told["message"]
+    assert "timezone" in told["message"] and "canary" in told["message"] and "Mend a.yaml" in told["hint"]
     assert not (tmp_path / "bcp.yaml").exists()
 
 

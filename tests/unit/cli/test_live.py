@@ -65,6 +65,7 @@ def test_what_nobody_wants_to_know_is_no_line(capsys) -> None:
 
 def test_times_count_from_the_start_or_are_those_of_the_clock(capsys) -> None:
     assert lines(capsys, Progress(62.5, "resumed"), start=60.0) == ["+   2.5s  resumed"]
+    assert lines(capsys, Progress(55.5, "resumed"), start=60.0) == ["+   0.0s  resumed"], "no time before the start"
     assert lines(capsys, Progress(62.5, "resumed"), start=None) == ["00:01:02 UTC  resumed"]
 
 

@@ -28,16 +28,25 @@ def test_a_login_that_is_no_contact_is_none_by_its_name(house, monkeypatch) -> N
 
 @pytest.mark.parametrize(
     "given",
-    [None, b"", b"kiwi-tulip-4", b"KIWI-TULIP-42", b"kiwi-tulip-42 ", "kiwi-tülip-42".encode(), b"\xff\xfe"],
+    [b"kiwi-tulip-4", b"KIWI-TULIP-42", b"kiwi-tulip-42 ", "kiwi-tülip-42".encode(), b"\xff\xfe"],
     ids=repr,
 )
 def test_a_wrong_code_proves_nothing(house, monkeypatch, given) -> None:
-    """None, another, or bytes that are no text at all (PEP 383): it is refused, never a fault."""
-    if given is not None:
-        monkeypatch.setitem(os.environb, b"BCP_APPROVAL_CODE", given)
+    """Another, or bytes that are no text at all (PEP 383): it is refused, never a fault."""
+    monkeypatch.setitem(os.environb, b"BCP_APPROVAL_CODE", given)
     with pytest.raises(Refused, match="not the approval code of alice") as caught:
         who_is(house.app, "alice")
     assert caught.value.rule == "not-proven" and "kiwi" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [None, ""])
+def test_no_code_at_all_is_told_apart_from_a_wrong_one(house, monkeypatch, given) -> None:
+    """A script without a terminal learns which variable it forgot."""
+    if given is not None:
+        monkeypatch.setenv("BCP_APPROVAL_CODE", given)
+    with pytest.raises(Refused, match="of alice was not given") as caught:
+        who_is(house.app, "alice")
+    assert caught.value.rule == "not-proven" and "BCP_APPROVAL_CODE" in caught.value.hint
 
 
 def test_who_has_no_code_answers_from_their_own_login_alone(house, monkeypatch) -> None:

@@ -86,6 +86,13 @@ def test_filters(place, said, given, wanted) -> None:
     assert sorted(m["recipient"] for m in said()["mails"]) == wanted
 
 
+def test_a_status_that_is_none_is_no_empty_answer(place) -> None:
+    """*None.* would read like: no mail was bounced."""
+    with pytest.raises(Invalid, match="no status 'bounce'") as found:
+        relay_books.mails(status=["sent", "bounce"])
+    assert found.value.rule == "no-status" and "bounced" in found.value.hint
+
+
 def test_text_and_csv(place, capsys) -> None:
     relay_books.mails(limit=2)
     out = capsys.readouterr().out

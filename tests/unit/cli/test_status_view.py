@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from bcp.cli import status_view as view
 from bcp.cli.status_view import show
+from bcp.engine.state import StepState
 
 GATE = {"deadline": 3661.0, "approvers": ["alice", "bob"], "count": 2, "about": ""}
 
 
 def test_a_gate_says_whose_yes_is_missing_and_to_which_plan() -> None:
-    told = view._waits("approve", GATE, "0123456789abcdef")
+    told = view._waits(StepState("approve", "activation", gate=GATE), "0123456789abcdef")
     assert told == "approve waits for 2 approval(s) from alice, bob until 01:01:01 UTC, plan 0123456789ab"
 
 
 def test_a_request_asks_for_a_deed_and_names_no_plan_that_it_is_not_about() -> None:
-    told = view._waits("mx", {**GATE, "about": "Type: MX"}, "0123456789abcdef")
-    assert told == "mx waits until 01:01:01 UTC for this to be done by alice, bob:"
+    step = StepState("mx", "activation", gate={**GATE, "about": "Type: MX"})
+    assert view._waits(step, "0123456789abcdef") == "mx waits until 01:01:01 UTC for this to be done by alice, bob:"
+    undo = replace(step, id="undo", phase="undo")
+    assert view._waits(undo, "0123456789abcdef") == "undo waits until 01:01:01 UTC for 2 yes to this from alice, bob:"
+
+
+@pytest.mark.parametrize(
+    ("phase", "about", "live", "told"),
+    [
+        ("activation", "", True, "bcp approve r   or   bcp reject r"),
+        ("activation", "Type: MX", True, "what is asked for above; it goes on by itself"),
+        ("undo", "mail goes back", True, "bcp approve r   or   bcp reject r"),
+        ("activation", "Type: MX", False, "bcp resume r"),
+    ],
+)
+def test_what_is_next_where_somebody_is_asked(phase: str, about: str, live: bool, told: str) -> None:
+    """Records to enter are no yes to be said; moving back is."""
+    step = StepState("x", phase, "waiting", gate={**GATE, "about": about})
+    seen = SimpleNamespace(id="r", live=live, status=lambda: "interrupted", state=SimpleNamespace(steps={"x": step}))
+    assert view.next_step(seen).startswith(told)
 
 
 @pytest.mark.parametrize(("names", "told"), [({"mx": "mx"}, ""), ({}, ""), ({"mx": "Point MX"}, "Point MX")])

@@ -233,3 +233,15 @@ def test_what_is_said_of_wrong_words(here, words, message, hint) -> None:
     assert said.code == 2
     text = " ".join(said.err.split())
     assert message in text and hint in text
+
+
+GROUPS = sorted({n.rpartition(" ")[0] for n in COMMANDS if " " in n})
+
+
+@pytest.mark.parametrize("name", ["", *GROUPS])
+def test_no_summary_is_cut_in_a_help(here, monkeypatch, name) -> None:
+    """At the usual width: a sentence that ends in the middle helps nobody."""
+    monkeypatch.setenv("COLUMNS", "80")
+    out = run(f"{name} --help").out if name else WHOLE.get_help(WHOLE.make_context("bcp", ["x"]))
+    assert "  " in out and "..." not in out.replace("[ARGS]...", "").replace("ARG...", "")
+    assert all(len(line) <= 80 for line in out.splitlines())

@@ -102,6 +102,22 @@ def test_what_cannot_be_an_exercise_is_refused(house: House, changes, rule: str)
     assert house.app.running.drills.drills() == []
 
 
+@pytest.mark.parametrize(
+    ("play", "said"),
+    [
+        (Play("out"), "needs domains"),
+        (Play("out", domains=("corp.test", "elsewhere.test")), "elsewhere.test is not in bcp.yaml"),
+        (Play("out", domains=("corp.test",)), "needs volunteers"),
+        (Play("out", domains=("corp.test",), volunteers="choir"), "no audience 'choir'"),
+    ],
+)
+def test_what_a_live_drill_lacks_is_named(house: House, play: Play, said: str) -> None:
+    """What was typed wrong is told apart from what was left out."""
+    house_with_a_book(house)
+    with pytest.raises(Invalid, match=said):
+        make(house.ground, ALICE, replace(WANTED, kind="live", play=play))
+
+
 def test_a_live_drill_with_a_domain_and_volunteers(house: House) -> None:
     house_with_a_book(house)
     drill = make(

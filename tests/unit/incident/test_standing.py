@@ -105,6 +105,23 @@ def test_a_run_that_nobody_works_on_is_stuck_wherever_it_is(said: str, more: dic
     assert stuck(cards, lambda c: c.status) == ""
 
 
+@pytest.mark.parametrize("parent", ["", "h"])
+def test_a_run_that_was_stopped_before_it_moved_anything_waits_for_somebody(parent: str) -> None:
+    """It holds its target; what the world rests on comes first."""
+    stopped, held = card("s", "stopped", parent=parent), card("h", "interrupted", moved_at=5.0)
+    assert stuck([stopped], lambda c: c.status) == "s"
+    assert stuck([stopped, held], lambda c: c.status) == "h"
+    assert stuck([card("s", "stopped", moves_mx=False)], lambda c: c.status) == ""
+
+
+def test_a_way_back_that_runs_is_not_hindered_by_the_run_it_goes_back_from() -> None:
+    """Whose process was stopped while it held: nobody goes on with that one now."""
+    held, back = card("h", "stopped", moved_at=5.0), card("b", "running", parent="h", moved_at=9.0)
+    assert stuck([back, held], lambda c: c.status) == ""
+    assert stuck([back, held], lambda c: "interrupted" if c.id == "b" else c.status) == "b"
+    assert stuck([held], lambda c: c.status) == "h"
+
+
 def test_a_run_that_holds_or_is_over_is_not_stuck() -> None:
     """Nothing is to be gone on with; nor with a drill, which is of no concern at night."""
     cards = [card("h", "holding", moved_at=5.0), card("o", "stopped", kind="drill"), card("f", "failed")]

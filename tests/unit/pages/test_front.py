@@ -78,8 +78,11 @@ def test_where_mail_goes_is_said_in_every_state_and_never_wrongly(state, mx) -> 
 
 def test_a_question_that_waits_comes_before_everything() -> None:
     asked = replace(HELD, state="healthy", asked_until=T + 900, asked_people=("alice", "bob"))
-    assert next_step(asked) == "Next: an answer by alice and bob until 19:25 UTC. Without one, nothing is done."
+    assert next_step(asked) == "Next: an answer by alice or bob until 19:25 UTC. Without one, nothing is done."
     assert "by " not in next_step(replace(asked, asked_people=tuple("abcdefg")))[:20]
+    by_hand = next_step(replace(asked, asked_deed=True, asked_people=("alice",)))
+    assert by_hand.startswith("Next: alice does by hand what is asked for, until 19:25 UTC. The run goes on by itself")
+    assert "an answer" not in by_hand, "the servers are believed, not what anybody says"
 
 
 def test_the_next_step_has_a_time_where_there_is_one() -> None:

@@ -83,3 +83,23 @@ def test_numbers_and_lists() -> None:
     assert EN.many("conclusions", 1) == "1 conclusion"
     assert words("xx").language == "en" == known_language("xx")
     assert german.said("something a person wrote", "part.") == "something a person wrote"
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix", "german"),
+    [
+        ("Ms Guest (observer) was not there", "learn.", "Ms Guest (Beobachtung) war nicht da"),
+        ("Ms Guest (cook) was not there", "learn.", "Ms Guest (cook) war nicht da"),
+        ("Name a deputy for facilitator, and exercise with the deputy.", "learn.", "für Leitung benennen"),
+        ("playbook step mx", "place.", "Schritt mx des Playbooks"),
+        ("people", "place.", "Personen"),
+        ("contacts; bcp.yaml: audiences", "place.", "Kontakte; bcp.yaml: audiences"),
+        ("noted", "noted.", "im Übungsbuch festgehalten"),
+        ("lab", "noted.", "Labor"),
+        ("invented", "noted.", "erfunden"),
+        ("probes of the organisation's rules, at lab speed", "noted.", "nach den Regeln der Organisation"),
+    ],
+)
+def test_roles_and_places_are_said_in_the_language_of_the_report(text: str, prefix: str, german: str) -> None:
+    """What stands inside of a sentence, too; a role that somebody made up stays as it is."""
+    assert german in words("de").told(text, prefix) and EN.told(text, prefix) == text

@@ -152,6 +152,13 @@ def test_a_colon_in_a_sentence_reaches_nothing(house: House, clock: FakeClock, d
     assert [(r["code"], r["audience"]) for r in found.reaches] == [("rto_communicate", "staff")]
 
 
+@pytest.mark.parametrize(("line", "told"), [("decide!", "'decide!' is nothing known"), ("d", "'d' needs words")])
+def test_what_was_not_written_down_is_said(house: House, clock: FakeClock, drill: str, line: str, told: str) -> None:
+    """Whoever forgets the letter must not believe that the sentence stands in the record."""
+    assert any(told in text for text in sit(house, clock, drill, [line, "x"]))
+    assert exercise_of(house.app, drill).record.decisions == ()
+
+
 def test_a_story_that_was_changed_is_not_played(house: House, clock: FakeClock, drill: str, tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(STORY.replace("10m, until", "20m, until"))
     with pytest.raises(Invalid) as told:

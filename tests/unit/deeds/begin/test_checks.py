@@ -82,6 +82,8 @@ def test_what_is_taken(check, given, right) -> None:
         (checks.text, "a\x1b[31m", "control"),
         (checks.person, "+491701234567, Ana", "name comes first"),
         (checks.person, "Ana, 0170, a@b.example", "country code"),
+        (checks.person, "Ana, 0170", "Ana: the number '0170' is"),
+        (checks.person, "Ana+12025550102", "a comma is missing"),
         (checks.person, "Ana, a@corp.test", "down when Exchange is"),
         (checks.person, "Ana, a@x.test, b@x.test", "one email"),
         (checks.person, "Ana, @x", "no e-mail"),
