@@ -159,6 +159,16 @@ def ended(rule: str, answers: Sequence[Answer], w: Words) -> str:
     return w(f"ask.closed.{rule}") if rule in ENDS else w("ask.closed.other", rule=rule)
 
 
+def closed_in(result: str, language: str) -> str:
+    """How a question ended, as it was written down, in this language."""
+    w = catalogue(language)
+    if w is None:
+        return result
+    text = result.removeprefix("not approved: ")
+    found = w.told(text, "closed.", "reason.", "noted.")
+    return found if found != text else w("ask.in-record")
+
+
 def title(incident: Incident, w: Words) -> str:
     """What an incident is about: by its classes; else as it was called."""
     return classes(incident.classes, w) or incident.title
