@@ -88,6 +88,7 @@ LONG = {
         "de": {
             "says": "1 von 7 Playbooks ist nicht bereit",
             "level": "nicht bereit",
+            "titles": {"exchange-failback": "Zurück zu Exchange"},
             "levels": {"exchange-failback": "bereit"},
             "reasons": [{"says": "gilt nicht: Das Geheimnis ist da (env:SMS)", "hint": "Es setzen.", "state": "fail"}],
             "more": 2,

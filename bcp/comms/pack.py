@@ -37,7 +37,9 @@ class MessageFile(Model):
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
     """The same as the file's name."""
     title: str
-    """What it says, for lists."""
+    """What it says, for lists; also the subject of an e-mail that is made of a chat text."""
+    titles: dict[Language, str] = Field(default_factory=dict)
+    """The title in other languages, for the subjects of e-mails and of push messages."""
     phase: Literal["investigating", "identified", "monitoring", "restored", "after", "update", "correction"]
     """Where in the incident it belongs."""
     audiences: list[str] = Field(default_factory=list)
@@ -93,7 +95,10 @@ class Template:
         """Language used, subject and body; falls back to the default language, then to any."""
         table: Mapping[str, Any] = getattr(self.file, form)
         if form == "email" and not table:
-            chat = {n: Text(subject=self.file.title, body=_plain(t)) for n, t in self.file.chat.items()}
+            chat = {
+                n: Text(subject=self.file.titles.get(n, self.file.title), body=_plain(t))
+                for n, t in self.file.chat.items()
+            }
             table = self.file.page or chat
         for choice in (language, language[:2], default_language, *sorted(table)):
             if choice in table:

@@ -32,7 +32,8 @@ def render(
         Invalid: when a value is missing (with the place in the message file), or the result is too long or empty.
     """
     used, subject, body = template.text(form, language, default_language)
-    variables = {**variables, **_phrases(template, used, default_language, variables), **_since(variables, used)}
+    said = _phrases(template, used, default_language, variables)
+    variables = {**variables, **said, **_since(variables, used), **_signed(variables, used)}
     text = _fill(template, form, used, body, variables).strip()
     title = _fill(template, form, used, subject, variables).strip() if subject else ""
     if not text:
@@ -48,7 +49,9 @@ def render(
     if form == "voice":
         text = speak(text, used)
     if form != "sms":
-        return Message(template.name, form, used, title, text, markup, phase=template.file.phase)
+        named = template.file.titles.get(used, "")
+        headed = f"{mark}: {named}" if named and drill else named
+        return Message(template.name, form, used, title, text, markup, phase=template.file.phase, title=headed)
     text = " ".join(simplify(text).split())
     size = count(text)
     if len(text) > MAX_SMS:
@@ -64,6 +67,17 @@ def _phrases(template: Template, language: str, default: str, variables: Mapping
         if choice in table:
             return {"say": dict(table[choice])}
     return {}
+
+
+SIGNATURES = {"en": "IT service desk", "de": "IT-Servicedesk"}
+"""The signature of an organisation that names none of its own, by language."""
+
+
+def _signed(variables: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """``org`` for this language: a signature that is ours is said in it."""
+    org = variables.get("org")
+    ours = isinstance(org, Mapping) and org.get("signature") == SIGNATURES["en"]
+    return {"org": {**org, "signature": SIGNATURES.get(language[:2], SIGNATURES["en"])}} if ours and org else {}
 
 
 _AT_LEAST = {"en": "{} or earlier", "de": "{} oder früher"}

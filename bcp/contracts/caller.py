@@ -16,7 +16,7 @@ from bcp.contracts.hook import Unauthentic
 from bcp.contracts.plugin import Configured, PluginSettings
 
 __all__ = ["Answered", "Call", "Caller", "CallerPlugin", "CallerSettings", "Keyed", "Pressed", "Reply", "Reported",
-           "Said", "Texted", "Unauthentic"]  # fmt: skip
+           "Said", "Texted", "Told", "Unauthentic", "language_of", "told"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,29 @@ class Reported:
     error: str = ""
 
 
+class Told(str):
+    """Words for whoever said something. They are text, and say in which language: a voice that reads them aloud has to
+    know it. Make it with ``told``; words without a language are English."""
+
+    language: str = "en"
+
+
+def told(text: str, language: str) -> Told:
+    """These words, which are in this language (``de``)."""
+    made = Told(text)
+    made.language = language
+    return made
+
+
+def language_of(words: str) -> str:
+    """The language that these words are in."""
+    return words.language if isinstance(words, Told) else Told.language
+
+
 Said = Texted | Keyed | Answered | Pressed | Reported
 """What a call can tell us."""
 Hear = Callable[[Said], Awaitable[str]]
-"""Takes what was said; gives the words for whoever said it. Never raises."""
+"""Takes what was said; gives the words for whoever said it, in their language (``Told``). Never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +148,8 @@ class Caller(ABC, Generic[S]):
 
     @abstractmethod
     def reply(self, said: Said, words: str) -> Reply:
-        """What the vendor is answered, once what it said is on disk. ``words`` are for the person; may be empty."""
+        """What the vendor is answered, once what it said is on disk. ``words`` are for the person, in the language
+        that ``language_of`` tells; they may be empty."""
 
     async def listen(self, hear: Hear) -> None:
         """Until cancelled: over a connection that we open, ``hear`` whatever the vendor tells."""

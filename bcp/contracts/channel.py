@@ -46,6 +46,8 @@ class Message:
     encoding: str = ""
     phase: str = ""
     """Where in the incident it belongs, as its file says: the status page takes its colour from it."""
+    title: str = ""
+    """What it says, in its language, where it has no subject and its file says so: for channels that show one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import write_atomic
-from bcp.pages.status import Entry, atom, json_feed, status_page
+from bcp.pages.status import Entry, atom, json_feed, said_in, status_page, title_in
 from bcp.store.files.locks import alone
 
 __all__ = ["Entry", "Site"]
@@ -21,11 +21,13 @@ MOST = 200
 class Site:
     """A folder with ``index.html``, ``feed.atom``, ``feed.json``; ``entries.json`` is what they are made from.
 
-    ``zone`` is the time zone (IANA) in which people read the page; the feeds are in UTC.
+    ``zone`` is the time zone (IANA) in which people read the page; the feeds are in UTC. ``language`` is that of the
+    page while nothing is reported; afterwards it is that of the newest entry.
     """
 
-    def __init__(self, folder: Path, title: str, url: str, zone: str = "") -> None:
+    def __init__(self, folder: Path, title: str, url: str, zone: str = "", language: str = "en") -> None:
         self.folder, self.title, self.url, self.zone = folder, title, url.rstrip("/"), zone
+        self.language = language
 
     def entries(self) -> list[Entry]:
         """All entries, the one that was published last first."""
@@ -76,10 +78,11 @@ class Site:
             ) from error
 
     def _write(self, entries: list[Entry]) -> None:
+        title = title_in(self.title, said_in(entries, self.language))
         for name, text in (
-            ("index.html", status_page(self.title, entries, self.zone)),
-            ("feed.atom", atom(self.title, self.url, entries)),
-            ("feed.json", json_feed(self.title, entries)),
+            ("index.html", status_page(self.title, entries, self.zone, self.language)),
+            ("feed.atom", atom(title, self.url, entries)),
+            ("feed.json", json_feed(title, entries)),
             ("entries.json", json.dumps([asdict(e) for e in entries], ensure_ascii=False, indent=1)),
         ):
             write_atomic(self.folder / name, text, mode=0o644)

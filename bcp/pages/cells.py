@@ -8,7 +8,7 @@ from typing import Literal
 
 from bcp.pages.words import Words
 
-WRITTEN = ("reason.", "noted.", "from.")
+WRITTEN = ("reason.", "noted.", "from.", "mail.warn.")
 """Keys of sentences that the program writes into records."""
 
 

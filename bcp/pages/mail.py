@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcp.pages.plots import Bar
 from bcp.pages.times import Times
-from bcp.pages.words import Words, words
+from bcp.pages.words import USUAL, Words, words
 
 ENGLISH = words()
 
@@ -37,8 +38,8 @@ def mail_section(data: Mapping[str, Any] | None, zone: str, w: Words = ENGLISH) 
         "hours": _hours(data["hours"], Times(zone, w.language)),
         "named": [_named(r, w) for r in named[:SHOWN]],
         "more": max(0, len(named) - SHOWN),
-        "warnings": list(data["warnings"]),
-        "before": str(data.get("before_the_switch", "")),
+        "warnings": [_warned(str(text), w) for text in data["warnings"]],
+        "before": w.said(str(data.get("before_the_switch", "")), "mail.before"),
     }
 
 
@@ -66,13 +67,26 @@ def _hours(hours: Sequence[Mapping[str, Any]], times: Times) -> dict[str, Any] |
             "last": times.when(hours[-1]["hour"])}  # fmt: skip
 
 
+_REMARK = re.compile(r"(?P<where>.+?: \S+: )(?P<text>.+) \[(?P<code>[a-z-]+)\]", re.DOTALL)
+"""What an agent or our ledger remarked: relay and time, words, and the code that says the same."""
+
+
+def _warned(text: str, w: Words) -> str:
+    """What may be missing from the account, in this language."""
+    if w.language == USUAL:
+        return text
+    if (found := _REMARK.fullmatch(text)) is None:
+        return w.told(text, "mail.warn.")
+    return f"{found['where']}{w.known('mail.remark.' + found['code'], found['text'])} [{found['code']}]"
+
+
 def _named(row: Mapping[str, Any], w: Words) -> dict[str, str]:
     who = str(row["recipient"]) or w("mail.unnamed", count=row["people"])
     told = w.known(f"mail.told.{row['sender_told']}", "")
     return {
         "who": who,
         "from": str(row["from"]),
-        "status": str(row["status"]),
+        "status": w.known(f"mail.fate-of.{row['status']}", str(row["status"])),
         "why": "; ".join(t for t in (str(row["answer"])[:200], told) if t),
         "relay": f"{row['relay']} {row['queue_id']}",
     }

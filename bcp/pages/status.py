@@ -17,10 +17,12 @@ WORDS = {
         "none": "No incident is reported.", "newest": "Newest first.", "times": "Times are {}.", "feed": "Feed",
         "ok": "Working", "warn": "Being watched", "bad": "Disturbed", "since": "Last news",
         "again": "Load again for news",
+        "title": "Service status",
     },
     "de": {
         "none": "Keine Störung gemeldet.", "newest": "Neuestes zuerst.", "times": "Zeiten in {}.", "feed": "Feed",
         "ok": "In Betrieb", "warn": "Wird beobachtet", "bad": "Gestört", "since": "Stand", "again": "Neu laden",
+        "title": "Status der Dienste",
     },
 }  # fmt: skip
 """What the page itself says, by language; English where there is no other."""
@@ -40,9 +42,20 @@ class Entry:
     phase: str = ""
 
 
-def status_page(title: str, entries: Sequence[Entry], zone: str = "") -> str:
-    """The page. ``entries`` are in the order in which they were published, the newest first."""
-    language = entries[0].language if entries else "en"
+def said_in(entries: Sequence[Entry], language: str) -> str:
+    """The language of the page: that of the newest entry, else ``language``."""
+    return entries[0].language if entries else language
+
+
+def title_in(title: str, language: str) -> str:
+    """The title of the page; one of ours in this language where it has none."""
+    return title or WORDS.get(language[:2], WORDS["en"])["title"]
+
+
+def status_page(title: str, entries: Sequence[Entry], zone: str = "", language: str = "en") -> str:
+    """The page. ``entries`` are in the order in which they were published, the newest first. ``language``: that of the
+    page while nothing is reported."""
+    language = said_in(entries, language)
     words = WORDS.get(language[:2], WORDS["en"])
     tone = page_tone([e.phase for e in entries])
     rows = []
@@ -50,7 +63,7 @@ def status_page(title: str, entries: Sequence[Entry], zone: str = "") -> str:
         body = Markup(e.html)  # noqa: S704 - made by ``entry_body``
         rows.append({"title": e.title, "at": e.at, "language": e.language, "body": body, "tone": page_tone(phases)})
     values = {
-        "title": title,
+        "title": title_in(title, language),
         "language": language,
         "words": words,
         "tone": tone,

@@ -11,6 +11,7 @@ from bcp.contracts.readiness import ReadinessStore
 from bcp.contracts.roles import expand
 from bcp.deeds.readiness.look import Found
 from bcp.kernel.clock import local
+from bcp.pages.words import words
 from bcp.ready import german
 from bcp.ready.course import trend
 from bcp.ready.standing import whole
@@ -85,6 +86,7 @@ def values(app: App, found: Found, store: ReadinessStore) -> dict[str, Any]:
         "de": {
             "says": german.sentence(found.standings),
             "level": german.LEVELS[whole(found.standings)],
+            "titles": {s.playbook: words("de").said(s.title, "playbook.") for s in found.standings},
             "levels": {s.playbook: german.LEVELS[s.level] for s in found.standings},
             "reasons": theirs[:NAMED],
             "more": max(0, len(theirs) - NAMED),

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from bcp.pages.words.counts import counts
+
 FOLDER = Path(__file__).parent
 USUAL = "en"
 
@@ -77,8 +79,7 @@ class Words:
         found = self._one(text, prefixes)
         if found is not None:
             return found
-        parts = text.split("; ")
-        return "; ".join(self._one(p, prefixes) or p for p in parts) if len(parts) > 1 else text
+        return "; ".join(self._one(p, prefixes) or counts(p, self.texts) or p for p in text.split("; "))
 
     def _one(self, text: str, prefixes: tuple[str, ...]) -> str | None:
         for pattern, key in _patterns(prefixes):

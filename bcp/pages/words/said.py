@@ -27,17 +27,21 @@ class Said(str):
 
 
 class Reason(str):
-    """Why something was refused or failed, as an error of ours says it in English. In another language only its rule
-    can be named: the record has the sentence. Make it with ``reason``."""
+    """Why something was refused or failed, as an error of ours says it in English. In another language it is said by
+    its words where these are known, else by its rule; what is left is in the record. Make it with ``reason``."""
 
     rule: str
 
     def in_(self, language: str) -> str:
-        """The English sentence in English; else the rule, or where to look."""
+        """The English sentence in English; else the same, what its rule says, or where to look."""
         found = words(language[:2])
         if found.language == USUAL:
             return str(self)
-        return found("ask.rule", rule=self.rule) if self.rule else found("ask.in-record")
+        if (told := found.told(str(self), "reason.", "noted.")) != str(self):
+            return told
+        if not self.rule:
+            return found("ask.in-record")
+        return found.known(f"rule.{self.rule}", found("ask.rule", rule=self.rule))
 
 
 def said(key: str, **values: Any) -> Said:

@@ -19,11 +19,13 @@ from bcp.contracts.caller import (
     Said,
     Texted,
     Unauthentic,
+    language_of,
 )
 from bcp.contracts.channel import Inbound
 from bcp.contracts.plugin import Around, Flaw
 from bcp.kernel.errors import Invalid, Missing
 from bcp.kernel.secret import Secret
+from bcp.plugins.vendors.twiml import say
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -91,12 +93,12 @@ bcp.yaml, channels: status_callback: {url}/status   answers_url: {url}/keys"""
         raise Missing(f"Twilio has nothing to say at {call.path[:60]!r}", rule="no-such-path")
 
     def reply(self, said: Said, words: str) -> Reply:
-        """TwiML: a text back, or words to say."""
+        """TwiML: a text back, or words to say with a voice of their language."""
         if isinstance(said, Reported):
             return Reply(status=204)
         if isinstance(said, Texted):
             return _twiml(f"<Message>{escape(words)}</Message>" if words else "")
-        return _twiml(f"<Say>{escape(words or 'Good bye.')}</Say>")
+        return _twiml(say(words or "Good bye.", language_of(words)))
 
 
 def _form(raw: bytes) -> dict[str, str]:

@@ -65,7 +65,7 @@ class Apprise(Channel[AppriseSettings]):
             schema, notifier = self._service()
         except Invalid as error:
             raise Permanent(error.message, hint=error.hint) from error
-        title = delivery.message.subject or delivery.message.template
+        title = delivery.message.subject or delivery.message.title or delivery.message.template
         try:
             async with asyncio.timeout(self.settings.timeout):
                 taken = await asyncio.to_thread(notifier.notify, body=delivery.message.body, title=title)  # type: ignore[attr-defined]

@@ -123,7 +123,7 @@ class Email(Channel[EmailSettings]):
         user, _, domain = s.from_.partition("@")
         message["From"] = Address(s.from_name, user, domain)
         message["To"] = delivery.address
-        message["Subject"] = delivery.message.subject or delivery.message.template
+        message["Subject"] = delivery.message.subject or delivery.message.title or delivery.message.template
         message["Date"] = format_datetime(datetime.fromtimestamp(delivery.since, UTC))
         message["Message-ID"] = f"<{digest_text(delivery.key)[:32]}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import ClassVar, Literal
-from xml.sax.saxutils import escape
 
 from bcp.contracts.channel import Channel, ChannelPlugin, ChannelSettings, Check, Delivery, NotSent, Receipt
 from bcp.contracts.contact import Contact
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import write_atomic
 from bcp.kernel.hashing import digest_text
-
-LANGUAGES = {"en": "en-GB", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "it": "it-IT", "nl": "nl-NL"}
+from bcp.plugins.vendors.twiml import say
 
 
 class HotlineSettings(ChannelSettings):
@@ -45,11 +43,10 @@ class Hotline(Channel[HotlineSettings]):
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Write the file anew."""
-        language = LANGUAGES.get(delivery.message.language[:2], "en-GB")
         mark = digest_text(delivery.key)[:16]
         text = (
             f'<?xml version="1.0" encoding="UTF-8"?>\n<!-- {mark} -->\n'
-            f'<Response><Say language="{language}">{escape(delivery.message.body)}</Say></Response>\n'
+            f"<Response>{say(delivery.message.body, delivery.message.language)}</Response>\n"
         )
         try:
             write_atomic(self.settings.file, text, mode=0o644)

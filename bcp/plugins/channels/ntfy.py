@@ -74,7 +74,7 @@ class Ntfy(Channel[NtfySettings]):
         s = self.settings
         body = {
             "topic": s.topic,
-            "title": delivery.message.subject or delivery.message.template,
+            "title": delivery.message.subject or delivery.message.title or delivery.message.template,
             "message": delivery.message.body.replace("*", "")[:MAX_MESSAGE],
             "priority": s.priority,
             "tags": [_tag(delivery.key)],

@@ -25,8 +25,10 @@ class StatusPageSettings(ChannelSettings):
     """Where the files are written, relative to bcp.yaml."""
     url: str = ""
     """Where people read them."""
-    title: str = "Service status"
-    """Title of the page."""
+    title: str = ""
+    """Title of the page. Empty: `Service status`, in the language of the page."""
+    language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "en"
+    """Language of the page while nothing is reported; afterwards it is that of the newest entry."""
     timezone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     """IANA time zone in which people read the page: `Europe/Berlin`. The feeds are in UTC."""
     mirrors: list[Mirror] = Field(default_factory=list)
@@ -44,7 +46,7 @@ class StatusPage(Channel[StatusPageSettings], Page):
     def __init__(self, name: str, settings: StatusPageSettings) -> None:
         super().__init__(name, settings)
         self.folder = settings.folder
-        self.site = Site(settings.folder, settings.title, settings.url, settings.timezone)
+        self.site = Site(settings.folder, settings.title, settings.url, settings.timezone, settings.language)
 
     def address_of(self, contact: Contact) -> str:
         """Everybody reads the page."""

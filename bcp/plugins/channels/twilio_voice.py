@@ -21,10 +21,10 @@ from bcp.plugins.vendors.twilio_channel import (
     receipt_of,
     refusals,
 )
+from bcp.plugins.vendors.twiml import say
 
 MAX_TWIML = 4_000
 """Characters of the Twiml parameter (twilio.com, Call resource)."""
-LANGUAGES = {"en": "en-GB", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "it": "it-IT", "nl": "nl-NL"}
 
 
 class TwilioVoiceSettings(TwilioAccount):
@@ -67,13 +67,12 @@ class TwilioVoice(TwilioChannel[TwilioVoiceSettings]):
 
     def twiml(self, delivery: Delivery) -> str:
         """What is said. TwiML Say and Gather (twilio.com, TwiML for voice)."""
-        language = LANGUAGES.get(delivery.message.language[:2], "en-GB")
-        say = f'<Say language="{language}">{escape(delivery.message.body)}</Say><Pause length="1"/>'
+        spoken = say(delivery.message.body, delivery.message.language) + '<Pause length="1"/>'
         where = delivery.reply_url or self.settings.answers_url
         if not where:
-            return f"<Response>{say}</Response>"
+            return f"<Response>{spoken}</Response>"
         url = escape(where, {'"': "&quot;"})
-        return f'<Response><Gather numDigits="1" timeout="8" action="{url}">{say}</Gather></Response>'
+        return f'<Response><Gather numDigits="1" timeout="8" action="{url}">{spoken}</Gather></Response>'
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Create one call."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -46,7 +47,7 @@ def shown(site: Site, request: Request, session: Session, offered: Offered, erro
     """The page that offers a new authenticator secret, as text and as a QR code."""
     url = otp_url(site.daemon.app.settings.organisation.name, offered.name, offered.secret)
     PENDING.put(f"totp:{offered.name}", offered)
-    values = {"qr": code_of(url), "secret": offered.secret, "error": error}
+    values: dict[str, Any] = {"qr": code_of(url), "secret": offered.secret, "error": error}
     return site.page(request, "authenticator.html", session, 400 if error else 200, **values)
 
 

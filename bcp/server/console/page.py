@@ -18,6 +18,7 @@ from bcp.deeds.status import HEADINGS, http_status
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.log import logger
 from bcp.pages.render import page
+from bcp.pages.words import USUAL, known_language
 from bcp.server.daemon import Daemon
 from bcp.server.doors.body import TooLarge, TooSlow, read
 from bcp.server.doors.guard import peer_of
@@ -47,8 +48,11 @@ class Site:
         self.challenges, self.desk = Challenges(accounts.key), Desk()
         self._provider: tuple[float, str, dict[str, Any] | None] = (0.0, "", None)
 
-    def page(self, request: Request, name: str, session: Session | None, status: int = 200, **values: Any) -> Response:
-        """A page."""
+    def page(
+        self, request: Request, name: str, session: Session | None, status: int = 200, language: str = USUAL,
+        **values: Any,
+    ) -> Response:  # fmt: skip
+        """A page. Those of the console are in English; ``language`` is for pages that anybody may get."""
         told = {"done": request.query_params.get("done", "")[:200]} if session is not None else {"done": ""}
         here = "/" + request.url.path.split("/")[1]
         text = page(
@@ -66,6 +70,7 @@ class Site:
                 **values,
             },
             self.zone,
+            known_language(language),
         )
         return HTMLResponse(text, status)
 
@@ -77,10 +82,11 @@ class Site:
         return {"user": session.user if session else None, "csrf": session.csrf if session else ""}
 
     def problem(
-        self, request: Request, session: Session | None, status: int, heading: str, text: str, hint: str = ""
-    ) -> Response:
+        self, request: Request, session: Session | None, status: int, heading: str, text: str, hint: str = "",
+        language: str = USUAL,
+    ) -> Response:  # fmt: skip
         """A page that says what is wrong and what to do."""
-        return self.page(request, "error.html", session, status, heading=heading, text=text, hint=hint)
+        return self.page(request, "error.html", session, status, language, heading=heading, text=text, hint=hint)
 
     def session(self, request: Request) -> Session | None:
         """Who this is."""

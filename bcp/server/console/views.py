@@ -17,9 +17,9 @@ from bcp.incident import questions
 from bcp.incident.model import Event, Question
 from bcp.incident.wording import event_title, event_tone, event_words
 from bcp.kernel.errors import BcpError, Invalid
+from bcp.pages.words import USUAL, words
 from bcp.playbook.load import loads
 from bcp.server.console.page import Site
-from bcp.server.parts.matter import labels_of
 from bcp.server.signin.accounts import Session
 
 
@@ -30,8 +30,11 @@ def part(site: Site, request: Request, session: Session, page: str, inner: str, 
     return site.page(request, page, session, **values)
 
 
-async def question_view(site: Site, session: Session | None, q: Question, person: str = "") -> dict[str, Any]:
-    """A question, with whether this person may answer it."""
+async def question_view(
+    site: Site, session: Session | None, q: Question, person: str = "", language: str = USUAL
+) -> dict[str, Any]:
+    """A question in this language, with whether this person may answer it. What it does is said in English."""
+    w = words(language)
     try:
         matter = await site.daemon.asker.matter(q)
     except BcpError:
@@ -41,21 +44,22 @@ async def question_view(site: Site, session: Session | None, q: Question, person
     given = await site.daemon.writer.do(lambda b: questions.how_of(b, q))
     why = ""
     if not role:
-        why = "Your role may look, not answer."
+        why = w("link.role")
     elif who not in q.people:
-        why = f"It asks {', '.join(sorted(q.people))}."
+        why = w("link.asks", names=", ".join(sorted(q.people)))
     elif any(a["by"] == who for a in given):
-        why = "You have answered."
-    yes, no = labels_of(matter.asks if matter else "start")
+        why = w("link.answered")
+    asks = matter.asks if matter else "start"
+    title = w.said(title_of(site, matter.playbook), "playbook.") if matter else w("link.unreadable")
     return {
         "id": q.id,
         "state": q.state,
-        "yes": f"Yes, {yes[0].lower()}{yes[1:]}",
-        "no": f"No, {no[0].lower()}{no[1:]}",
-        "asked": {"undo": "Move mail back? ", "hand": "To enter by hand: "}.get(matter.asks, "") if matter else "",
+        "yes": w(f"link.yes.{asks}"),
+        "no": w(f"link.no.{asks}"),
+        "asked": "" if asks == "start" else w(f"link.asked.{asks}"),
         "by_hand": matter is not None and matter.asks == "hand",
         "playbook": matter.playbook if matter else "",
-        "title": title_of(site, matter.playbook) if matter else "A plan that cannot be read",
+        "title": title,
         "step": f"step {q.step}" if q.run else "before it starts",
         "forecast": matter.forecast if matter else "",
         "count": q.count,

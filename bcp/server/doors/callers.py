@@ -13,14 +13,16 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from bcp.contracts.caller import Answered, Call, Caller, Keyed, Pressed, Reported, Said, Texted, Unauthentic
+from bcp.contracts.caller import Answered, Call, Caller, Keyed, Pressed, Reported, Said, Texted, Unauthentic, told
 from bcp.incident import questions
 from bcp.incident.receipts import note_receipt
 from bcp.kernel.errors import BcpError, Invalid, Missing, Refused, StorageError
 from bcp.kernel.log import logger
+from bcp.pages.words import known_language, words
 from bcp.server.daemon import Daemon
 from bcp.server.doors.body import read_or_refuse
-from bcp.server.parts.spoken import does_not_count
+from bcp.server.parts import tongue
+from bcp.server.parts.spoken import does_not_count, refused_in
 from bcp.store.files.inbox import add_answer
 from bcp.store.files.optouts import note_optout, word_of
 
@@ -28,7 +30,7 @@ LOG = logger(__name__)
 MAX = 100_000
 SENSELESS = (TypeError, ValueError, AttributeError, LookupError, RecursionError)
 """What a plug-in may raise for a body that it did not expect."""
-NOT_OURS = "This is no button of ours."
+NOT_OURS = words()("reply.not-ours")
 
 
 class Callers:
@@ -72,11 +74,11 @@ class Callers:
             LOG.warning("caller %s: a call of an unknown shape", caller.name, exc_info=True)
             return PlainTextResponse("the call has another shape than this kind of caller's", 422)
         try:
-            words = await self._hear(caller.name, said)
+            text = await self._hear(caller.name, said)
         except BcpError as error:
             LOG.error("what %s says could not be taken: %s", caller.name, error.message)
             return PlainTextResponse("try again", 503)
-        answer = caller.reply(said, words)
+        answer = caller.reply(said, text)
         return Response(answer.body, answer.status, media_type=answer.media)
 
     def loops(self) -> list[tuple[str, Any]]:
@@ -90,7 +92,16 @@ class Callers:
             return await self._hear(name, said)
         except BcpError as error:
             LOG.error("what %s says could not be taken: %s", name, error.message)
-            return "It could not be written down; try again."
+            return self._told("reply.not-written", self._language(said))
+
+    def _language(self, said: Said) -> str:
+        """Of whoever said it, as far as it tells who that is."""
+        sender = said.message.sender if isinstance(said, Texted | Keyed) else getattr(said, "sender", "")
+        return tongue.of_address(self.daemon.app, sender)
+
+    def _told(self, key: str, language: str) -> str:
+        """Words of ours in this language."""
+        return told(words(language)(key), known_language(language))
 
     async def _hear(self, name: str, said: Said) -> str:
         """Written down and acted on. Raises ``StorageError``."""
@@ -100,7 +111,7 @@ class Callers:
             case Keyed(message):
                 if message.text:
                     add_answer(self.daemon.state, message)
-                return "Thank you." if message.text else ""
+                return self._told("reply.thanks" if message.text else "reply.bye", self._language(said))
             case Answered(link, yes):
                 return await self._answered(link, yes)
             case Pressed(sender, value):
@@ -119,7 +130,7 @@ class Callers:
             add_answer(self.daemon.state, said.message)
             return await self.daemon.hearer.text(name, said.message)
         except Refused as error:
-            return error.message
+            return refused_in(error, self._language(said))
 
     async def _opted(self, number: str, word: str) -> None:
         if note_optout(self.daemon.state, number, word):
@@ -128,31 +139,34 @@ class Callers:
             self.daemon.app.people.forget()
 
     async def _answered(self, link: str, yes: bool | None) -> str:
-        key = self.daemon.key
-        if yes is None:
-            return "Nothing was answered."
-        person = ""
+        """A key in a call: the words are read aloud, so they say their language."""
+        key, app, person = self.daemon.key, self.daemon.app, ""
         try:
             asked, person = await self.daemon.writer.do(lambda b: questions.by_link(b, link, key))
-            words = await self.daemon.hearer.answer(asked, person, yes=yes, how="call")
+            if yes is None:
+                return self._told("reply.nothing", tongue.of_person(app, person))
+            said = (await self.daemon.hearer.answer(asked, person, yes=yes, how="call")).partition(",")[0]
         except BcpError as error:
-            return does_not_count(self.daemon.app, error, person)
-        return words.partition(",")[0]
+            if yes is None:
+                return self._told("reply.nothing", tongue.of_person(app, person))
+            said = does_not_count(app, error, person)
+        return told(said, known_language(tongue.of_person(app, person)))
 
     async def _pressed(self, name: str, sender: str, value: str) -> str:
         question, _, word = value.partition(":")
+        language = tongue.of_address(self.daemon.app, sender)
         if not sender or word not in {"yes", "no"}:
-            return NOT_OURS
+            return self._told("reply.not-ours", language)
         people = self.daemon.app.people.directory.contacts
         person = next((c.id for c in people if sender in (c.slack, c.phone, c.email)), "")
         if not person:
-            return "Your account belongs to nobody in the contacts; answer in another way."
+            return self._told("reply.nobody", language)
         try:
             asked = await self.daemon.writer.do(lambda b: questions.question(b, question))
             return await self.daemon.hearer.answer(asked, person, yes=word == "yes", how=f"{name} button")
         except StorageError as error:
             LOG.error("a button could not be taken: %s", error.message)
-            return "It could not be written down; press again."
+            return self._told("reply.not-pressed", language)
         except (Refused, Invalid) as error:
-            said = does_not_count(self.daemon.app, error, person)
+            said = refused_in(error, language)
             return f"{error.message}. {error.hint}" if said == error.message else said

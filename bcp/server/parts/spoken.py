@@ -19,6 +19,7 @@ from bcp.kernel.errors import BcpError, Refused
 from bcp.pages.words import USUAL, Words, words
 from bcp.plan.model import read_plan
 from bcp.server.core import Core
+from bcp.server.parts import tongue
 from bcp.server.parts.matter import NAMED, SENDS, Matter
 from bcp.wiring import App
 
@@ -158,6 +159,16 @@ def ended(rule: str, answers: Sequence[Answer], w: Words) -> str:
     return w(f"ask.closed.{rule}") if rule in ENDS else w("ask.closed.other", rule=rule)
 
 
+def closed_in(result: str, language: str) -> str:
+    """How a question ended, as it was written down, in this language."""
+    w = catalogue(language)
+    if w is None:
+        return result
+    text = result.removeprefix("not approved: ")
+    found = w.told(text, "closed.", "reason.", "noted.")
+    return found if found != text else w("ask.in-record")
+
+
 def title(incident: Incident, w: Words) -> str:
     """What an incident is about: by its classes; else as it was called."""
     return classes(incident.classes, w) or incident.title
@@ -172,12 +183,7 @@ NO_COUNT = ("run-over", "closed", "wrong-checksum", "not-an-approver", "initiato
 
 def of_person(app: App, person: str) -> Words | None:
     """The catalogue of this person's language; ``None``: English."""
-    try:
-        found = next((c for c in app.people.directory.contacts if c.id == person), None)
-    except BcpError:  # the contacts cannot be read now; what was answered counts all the same
-        found = None
-    usual = str(getattr(app.settings.organisation, "language", USUAL))
-    return catalogue(getattr(found, "language", "") or usual)
+    return catalogue(tongue.of_person(app, person))
 
 
 def noted(app: App, by: str, checksum: str, *, yes: bool) -> str:
@@ -187,8 +193,13 @@ def noted(app: App, by: str, checksum: str, *, yes: bool) -> str:
 
 
 def does_not_count(app: App, error: BcpError, person: str = "") -> str:
+    """Why an answer does not count, in this person's language (the organisation's for nobody)."""
+    return refused_in(error, tongue.of_person(app, person))
+
+
+def refused_in(error: BcpError, language: str) -> str:
     """Why an answer does not count: as the error says it, or by its rule in another language."""
-    w = of_person(app, person)
+    w = catalogue(language)
     if w is None:
         return error.message
     if not isinstance(error, Refused):
