@@ -93,6 +93,8 @@ def _points() -> tuple[EntryPoint, ...]:
     seen = set()
     for dist in distributions():
         try:
+            if GROUP not in (dist.read_text("entry_points.txt") or ""):
+                continue  # nearly all: their names, which are in a file of their own, need not be read
             name = dist.metadata["Name"]
             points = [p for p in dist.entry_points if p.group.startswith(GROUP)]
         except Exception:  # noqa: S112 - whatever is wrong with a stranger's metadata, it is no plug-in of ours
