@@ -241,6 +241,11 @@ def _but(found: Sequence[str], told: Collection[str]) -> List[str]:
     return [f for f in found if f.split()[0] not in told]
 
 
+def _some(count: int, what: str) -> str:
+    """One thing, several things."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def notes_of(
     manifest: Mapping[str, Any],
     statements: Sequence[Mapping[str, Any]],
@@ -250,8 +255,8 @@ def notes_of(
 ) -> List[str]:
     """What was proved, and what was not."""
     runs = sum(1 for n in chains if n.rpartition("/")[2].startswith("run-"))
-    out = [f"{len(chains)} chain(s), {runs} of them runs, {sum(map(len, chains.values()))} event(s), evidence of"
-           f" {manifest['organisation']} as of {manifest['as_of']}"]  # fmt: skip
+    out = [f"{_some(len(chains), 'chain')}, {runs} of them runs, {_some(sum(map(len, chains.values())), 'event')},"
+           f" evidence of {manifest['organisation']} as of {manifest['as_of']}"]  # fmt: skip
     stamped = [s for s in statements if s["stamped"]]
     if stamped:
         out.append(f"stamped by others since {said(moment(stamped[0]))}, last at {said(moment(stamped[-1]))}; who they"
