@@ -259,7 +259,8 @@ def test_without_scripts_and_by_the_link_in_a_text(world, browser) -> None:
     w, _ = start(world)
     w.break_("refuse")
     w.hook(alert())
-    text = w.wait(lambda: [m["body"] for m in w.vendors.sms if "/a/" in m["body"]])[0]
+    alice = "+12025550101"  # she reads English, Bob German
+    text = w.wait(lambda: [m["body"] for m in w.vendors.sms if "/a/" in m["body"] and m["to"] == alice])[0]
     context = browser.new_context(viewport={"width": 360, "height": 700}, java_script_enabled=False)
     context.set_default_timeout(PATIENT_MS)
     page = context.new_page()
