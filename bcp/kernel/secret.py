@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,18 +142,31 @@ def _in_json(value: str) -> str:
 
 def redact(text: str) -> str:
     """The text without any secret that was revealed in this process."""
-    for value in sorted(_known, key=len, reverse=True):
+    return _without(text, _longest_first())
+
+
+def redact_data(data: Any) -> Any:
+    """The same for nested data."""
+    return _data_without(data, _longest_first())
+
+
+def _longest_first() -> list[str]:
+    """One secret may be a part of another."""
+    return sorted(_known, key=len, reverse=True)
+
+
+def _without(text: str, secrets: Iterable[str]) -> str:
+    for value in secrets:
         if value in text:
             text = text.replace(value, HIDDEN)
     return text
 
 
-def redact_data(data: Any) -> Any:
-    """The same for nested data."""
+def _data_without(data: Any, secrets: Sequence[str]) -> Any:
     if isinstance(data, str):
-        return redact(data)
+        return _without(data, secrets)
     if isinstance(data, dict):
-        return {redact(k) if isinstance(k, str) else k: redact_data(v) for k, v in data.items()}
+        return {_without(k, secrets) if isinstance(k, str) else k: _data_without(v, secrets) for k, v in data.items()}
     if isinstance(data, (list, tuple)):
-        return [redact_data(v) for v in data]
+        return [_data_without(v, secrets) for v in data]
     return data

@@ -38,6 +38,8 @@ _PLACES = re.compile(r"(?<=[-./@_:,;=])(?=[^\s])")
 def breakable(text: object) -> Markup:
     """Long names (hosts, ids) may be broken after a dot, a hyphen and the like, and nowhere else; escaped."""
     said = str(text)
+    if _LONG.search(said) is None:  # nearly all, and a page has thousands
+        return escape(said)
     parts, at = [], 0
     for match in _LONG.finditer(said):
         parts.append(escape(said[at : match.start()]))

@@ -97,7 +97,9 @@ def test_a_lying_network_around_the_desk(theatre, window, record_property) -> No
     """Nothing breaks, nobody is asked twice, no lie is a yes, and the honest answer counts once."""
     assert theatre.honest(window) == []
     parts = theatre.parts[window]
-    kinds = {p.point: {q.kind for q in parts if q.point == p.point} for p in parts}
+    kinds: dict[str, set[str]] = {}
+    for part in parts:
+        kinds.setdefault(part.point, set()).add(part.kind)
     assert {p: len(k) for p, k in kinds.items() if len(k) < LEAST} == {}
     chosen = cast.slice_of(parts, PART) if GAMES == "all" else cast.sampled(parts, SHARE[window], SEED)
     found = {p: wrong for p in chosen if (wrong := theatre.game(p, lies_at(p.point)[p.kind]))}
