@@ -36,7 +36,7 @@ class Model(BaseModel):
     """Frozen, refuses unknown keys. The docstring under a field is its description in schemas and in the reference
     (``bcp.kernel.described.descriptions``): it is read when they are made, not when the class is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> dict[str, Any]:
