@@ -141,7 +141,8 @@ class ProbeSuite(ConfiguredSuite):
             await probe.close()
             server.close()
             for writer in writers:
-                writer.transport.abort()
+                with contextlib.suppress(AttributeError):  # closed, and flushed since: asyncio forgot its loop already
+                    writer.transport.abort()
             await server.wait_closed()
 
     def said(self, found: object, probe: Probe[Any]) -> str:

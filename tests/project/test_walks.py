@@ -100,5 +100,6 @@ def test_a_walk_knows_what_it_follows() -> None:
         redact("other")
         said_by("mx", type("Refusal", (), {"message": "mx: no"})())
         len("mx")
-    assert list(walk.stations) == [("kernel/secret.py", "redact"), ("plan/model.py", "said_by")]
+    secret, plan = "kernel/secret.py", "plan/model.py"
+    assert list(walk.stations) == [(secret, "redact"), (secret, "_without"), (plan, "said_by")]
     assert walk.rooms == ["plan"] and walk.files == ["kernel/secret.py", "plan/model.py"]
