@@ -574,6 +574,7 @@ async def tended(w: World) -> None:
     for question in questions.open_questions(w.core.book):
         await w.asker._tend(question)
     for _ in range(20):
+        await asyncio.to_thread(lambda: None)  # plans are read in threads
         await asyncio.sleep(0)
 
 
