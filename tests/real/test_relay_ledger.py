@@ -324,15 +324,20 @@ def test_the_ledger_is_what_both_ends_saw(game: Game) -> None:
     assert rows.total() == len(rows), [k for k, n in rows.items() if n > 1][:5]
     wrong = [(k, told[k].status, told[k].answer) for k in game.accepted if told[k].status != game.expected(*k)]
     assert not wrong, (len(wrong), wrong[:5])
-    taken = relay.exchange.taken
+    taken, unread = relay.exchange.taken, 0
     for key, fate in told.items():
         perhaps = fate.status == "removed" and fate.risky  # removed after its answer was lost: Exchange has it
         assert (taken[key] > 0) == (fate.status == "sent" or perhaps > 0), (key, fate, taken[key])
         if fate.status in {"bounced", "expired"}:
-            assert fate.told == ("told" if game.accepted[key] else "no"), fate
+            wanted = "told" if game.accepted[key] else "no"
+            if fate.told == "made" and wanted == "told" and fate.taken <= game.stopped:
+                unread += 1  # its notice went out while Postfix was stopped: the log's own daemon ended before its line
+                continue
+            assert fate.told == wanted, fate
         if fate.status == "sent":
             assert fate.remote_id.isdigit(), fate
             assert taken[key] > 1 or not fate.risky, (key, fate, taken[key])
+    assert unread <= 30, unread  # at most a few mails of many recipients
     # What was on its way when Postfix was stopped is tried again, and no line of the log tells of the first time.
     cut = {k for k, f in told.items() if f.status == "sent" and taken[k] > 1 and not f.risky}
     assert len(cut) <= 100 and all(told[k].taken <= game.stopped for k in cut), cut
