@@ -14,11 +14,15 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent / "crash"))
 
+import forks
 from order import shares
 from support import SPECS, bcp, in_memory
 
 from bcp.kernel import secret
+from bcp.testing import command
 
+FORKS = pytest.StashKey()
+AGAIN = tuple(f"tests/{room}/" for room in ("acceptance", "real", "scenarios", "server", "strange"))
 if "PYTEST_DEBUG_TEMPROOT" not in os.environ and (place := in_memory()):
     os.environ["PYTEST_DEBUG_TEMPROOT"] = place
 settings.register_profile("patient", deadline=None)  # a busy machine is slow; that is no finding
@@ -26,8 +30,25 @@ settings.register_profile("mutants", deadline=None, max_examples=25, derandomize
 settings.load_profile("patient")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """One server of forks for all workers; it begins while they collect."""
+    config.stash[FORKS] = forks.begin()
+    forks.use()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """It ends with us."""
+    forks.end(config.stash.get(FORKS, None))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each worker begins with its share of what takes long, most of it waiting for real time."""
+    """Each worker begins with its share of what takes long, most of it waiting for real time.
+
+    What plays with real servers and daemons on a machine that others use too has a second try; the summary names it.
+    """
+    for item in items:
+        if item.nodeid.startswith(AGAIN):
+            item.add_marker(pytest.mark.flaky(reruns=1))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     places: Sequence[tuple[str, str]] = [(item.nodeid.partition("::")[0], item.name) for item in items]
     items[:] = [items[i] for share in shares(places, workers) for i in share]
@@ -60,6 +81,15 @@ def own_loudness() -> Iterator[None]:
     yield
     for logger, level in zip(loggers, before, strict=True):
         logger.setLevel(level)
+
+
+@pytest.fixture
+def own_processes() -> Iterator[None]:
+    """For a test that looks at a command from outside: its memory, its command line. Nothing is forked."""
+    before = command.PROGRAM[:]
+    command.PROGRAM[:] = [sys.executable, "-m", "bcp"]
+    yield
+    command.PROGRAM[:] = before
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from bcp.contracts.probe import Part, Result, Signal, Watched
 from bcp.detect.scenario import Moment, OutageFile
@@ -15,6 +15,16 @@ from bcp.detect.words import Word
 Entry = tuple[Moment, float, float]
 """A moment of the timeline, with its begin and end in seconds after the start."""
 FOREVER = float("inf")
+
+
+class _Seen(NamedTuple):
+    """What one look saw."""
+
+    result: Result
+    kind: str = ""
+    evidence: str = ""
+    numbers: dict[str, float] = {}  # copied by whoever takes it
+    data: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,43 +109,44 @@ class Player:
             ]
             signal = self._look(w, vantage, n, t, mine)
             if signal is not None:
-                at = self.file.start + t + self._skew(vantage, t)
-                name = vantage if vantage != self.file.vantages[0] else ""
-                yield replace(signal, at=at, vantage=name)
+                yield signal
 
     def _look(self, w: Watched, vantage: str, n: int, t: float, entries: Sequence[Entry]) -> Signal | None:
         """One look; with parts, each of them by the last entry that speaks of it."""
         whole = next((e for e in reversed(entries) if not e[0].part), None)
         if whole is not None and whole[0].silent:
             return None
-        parts = self._parts[w.probe]
-        if not parts:
-            return self._seen(w, vantage, n, t, whole)
+        at = self.file.start + t + self._skew(vantage, t)
+        name = vantage if vantage != self.file.vantages[0] else ""
+        if not self._parts[w.probe]:
+            one = self._seen(w, vantage, n, t, whole)
+            data, numbers = dict(one.data), dict(one.numbers)
+            return Signal(
+                w.probe, w.plane, one.result, at, one.kind, one.evidence, w.control, data, name, numbers=numbers
+            )
         seen = []
-        for part in parts:
+        for part in self._parts[w.probe]:
             entry = next((e for e in reversed(entries) if _speaks_of(e[0], part)), None)
             one = self._seen(w, vantage, n, t, entry)
-            seen.append(replace(part, result=one.result, kind=one.kind, evidence=one.evidence, numbers=one.numbers))
-        return _summed(w, seen)
+            seen.append(
+                replace(part, result=one.result, kind=one.kind, evidence=one.evidence, numbers=dict(one.numbers))
+            )
+        return _summed(w, seen, at, name)
 
-    def _seen(self, w: Watched, vantage: str, n: int, t: float, entry: Entry | None) -> Signal:
-        bare = Signal(w.probe, w.plane, self.baseline[w.probe], 0.0, control=w.control)
+    def _seen(self, w: Watched, vantage: str, n: int, t: float, entry: Entry | None) -> _Seen:
         if entry is None:
-            return bare
+            return _Seen(self.baseline[w.probe])
         moment, start, end = entry
         if moment.on is not None and (t - start) % (moment.on + (moment.off or 0.0)) >= moment.on:
-            return replace(bare, result=Result(moment.otherwise))
+            return _Seen(Result(moment.otherwise))
         low, high = moment.share
         share = low + (high - low) * ((t - start) / (end - start) if high != low else 0.0)
         fate = f"{self.file.seed}/{start}/{n}" if moment.together else f"{self.file.seed}/{w.probe}/{vantage}/{n}"
         if share < 1.0 and random.Random(fate).random() >= share:
-            return replace(bare, result=Result(moment.otherwise))
+            return _Seen(Result(moment.otherwise))
         numbers = {k: v for k, v in (("seconds", moment.seconds), ("queue", moment.queue)) if v is not None}
         data = {"planes": " ".join(moment.planes)} if moment.planes else {}
-        text = moment.evidence or moment.kind
-        return replace(
-            bare, result=Result(moment.result or "unknown"), kind=moment.kind, evidence=text, numbers=numbers, data=data
-        )
+        return _Seen(Result(moment.result or "unknown"), moment.kind, moment.evidence or moment.kind, numbers, data)
 
 
 def _parts_of(dimensions: Mapping[Any, Sequence[str | int]]) -> list[Part]:
@@ -154,11 +165,12 @@ def _speaks_of(moment: Moment, part: Part) -> bool:
     return all(str(getattr(part, n)) == str(v) for n, v in moment.part.items())
 
 
-def _summed(w: Watched, parts: Sequence[Part]) -> Signal:
+def _summed(w: Watched, parts: Sequence[Part], at: float, vantage: str) -> Signal:
     """The look as a probe would sum it up."""
     results = {p.result for p in parts}
     bad = next((p for p in parts if p.result is Result.FAIL), None) or next(
         (p for p in parts if p.result is not Result.OK), parts[0]
     )
     result = parts[0].result if len(results) == 1 else Result.DEGRADED
-    return Signal(w.probe, w.plane, result, 0.0, bad.kind, bad.evidence, w.control, parts=tuple(parts))
+    found = tuple(parts)
+    return Signal(w.probe, w.plane, result, at, bad.kind, bad.evidence, w.control, vantage=vantage, parts=found)

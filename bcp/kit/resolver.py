@@ -88,17 +88,20 @@ class Resolver:
         return [names_in(r, z) for r, z in zip(replies, zones, strict=True)]
 
     async def signed(self, domains: Sequence[str], kind: str = "MX") -> list[Signed]:
-        """DNSSEC state. *Bogus*: an error with validation, an answer without it (CD, RFC 4035 section 3.2.2)."""
+        """DNSSEC state. *Bogus*: an error with validation, an answer without it (CD, RFC 4035 section 3.2.2), and the
+        error once more: a resolver that did not reach the zone in time says the same SERVFAIL, once."""
         for endpoint in resolvers_of(self._given):
             replies = await self._exchange(endpoint, [query(d, kind, recurse=True, dnssec=True) for d in domains])
             if all(isinstance(r, Lost) for r in replies):
                 continue
             failing = [d for d, r in zip(domains, replies, strict=True) if _servfail(r)]
+            asked = [query(d, kind, recurse=True, dnssec=True) for d in failing]
             unchecked = [query(d, kind, recurse=True, dnssec=True) for d in failing]
             for message in unchecked:
                 message.flags |= dns.flags.CD
-            second = dict(zip(failing, await self._exchange(endpoint, unchecked) if unchecked else [], strict=True))
-            return [_chain(r, second.get(d)) for d, r in zip(domains, replies, strict=True)]
+            second = dict(zip(failing, await self._exchange(endpoint, unchecked), strict=True))
+            third = dict(zip(failing, await self._exchange(endpoint, asked), strict=True))
+            return [_chain(third.get(d, r), second.get(d)) for d, r in zip(domains, replies, strict=True)]
         return [Signed() for _ in domains]
 
     async def _records(self, name: str, kind: str) -> list[Any]:

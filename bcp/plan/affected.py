@@ -21,7 +21,10 @@ def moves_to_relay(loaded: Loaded, actions: Mapping[str, Any]) -> bool:
 
 
 def well_in(seen: Mapping[str, Any], domains: tuple[str, ...]) -> tuple[str, ...]:
-    """Of these domains those that a look (``detect.watch.to_data``) sees well apart from the others."""
+    """Of these domains those that a look (``detect.watch.to_data``) sees well apart from the others. A look that cannot
+    see (``unknown``) sees none of them well: that no counter says *down* is then no news of anything."""
+    if seen.get("state") == "unknown":
+        return ()
     spared = seen.get("spared")
     told = set(spared) if isinstance(spared, (list, tuple)) else set()
     return tuple(d for d in domains if d in told)

@@ -14,6 +14,9 @@ import bcp as package
 HERE = str(Path(package.__file__).parents[1])
 """Where the package is imported from; children import the same."""
 
+PROGRAM = [sys.executable, "-m", "bcp"]
+"""The command that is run. A suite of tests may put another in its place that does the same in less time."""
+
 
 def environment(**more: str) -> dict[str, str]:
     """Ours, for a child that imports the same bcp as we do."""
@@ -31,7 +34,7 @@ def run_bcp(
     """``bcp ARGUMENTS``: 80 columns, no terminal, none of our own ``BCP_`` variables."""
     clean = {k: v for k, v in environment().items() if not k.startswith("BCP_")}
     return subprocess.run(
-        [sys.executable, "-m", "bcp", *arguments],
+        [*PROGRAM, *arguments],
         check=False,
         cwd=cwd,
         env={**clean, "COLUMNS": "80", **(env or {})},
@@ -40,6 +43,16 @@ def run_bcp(
         timeout=timeout,
         input=stdin if stdin is not None else "",
     )
+
+
+def pid_of(process: subprocess.Popen[str]) -> int:
+    """The number of the process that does the work of a begun command: where ``PROGRAM`` stands for another process,
+    it is called ``fork-NUMBER`` after it."""
+    try:
+        name = Path(f"/proc/{process.pid}/comm").read_text().strip()
+    except OSError:
+        return process.pid
+    return int(name.removeprefix("fork-")) if name.startswith("fork-") else process.pid
 
 
 def free_port() -> int:

@@ -13,13 +13,12 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bcp.testing.command import environment, run_bcp
+from bcp.testing.command import PROGRAM, environment, run_bcp
 
 START_S = 120.0
 """A busy machine takes its time to begin; who is told when it has begun can wait."""
@@ -37,7 +36,7 @@ class Lab:
     def __init__(self, folder: Path, *, patience_s: float = 0.0) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bcp", "lab", "up", "--folder", str(folder), "--seconds", str(LIVES_S), "-q"],
+            [*PROGRAM, "lab", "up", "--folder", str(folder), "--seconds", str(LIVES_S), "-q"],
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -78,7 +77,7 @@ class Lab:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The same, not waited for."""
         return subprocess.Popen(
-            [sys.executable, "-m", "bcp", *arguments],
+            [*PROGRAM, *arguments],
             env=environment(BCP_CONFIG=str(self.folder / "bcp.yaml"), COLUMNS="80"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -15,9 +15,9 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -33,7 +33,7 @@ from bcp.incident.questions import questions_of
 from bcp.kernel.clock import SystemClock, iso
 from bcp.kernel.errors import BcpError
 from bcp.lab.vendors import Vendors
-from bcp.testing.command import environment, free_port, run_bcp
+from bcp.testing.command import PROGRAM, environment, free_port, pid_of, run_bcp
 from bcp.testing.lab import Lab
 from bcp.testing.slack_socket import SlackSocket
 
@@ -140,7 +140,7 @@ class World:
         env = environment(BCP_CONFIG=str(self.config))
         self.errors = self.folder / "serve.log"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bcp", "serve"],
+            [*PROGRAM, "serve"],
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -153,7 +153,7 @@ class World:
     def kill(self) -> None:
         """As a power cut would."""
         assert self.process is not None
-        self.process.kill()
+        os.kill(pid_of(self.process), signal.SIGKILL)
         self.process.wait(60)
 
     def stop(self) -> int:

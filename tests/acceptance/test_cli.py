@@ -287,7 +287,7 @@ def test_status_loads_no_vendor(tmp_path) -> None:
     assert done.stdout.strip().endswith("[]"), done.stdout
 
 
-def test_secrets_appear_nowhere(lab, tmp_path) -> None:
+def test_secrets_appear_nowhere(own_processes, lab, tmp_path) -> None:
     """Not in output at any verbosity, files, journals, reports or the process list."""
     secrets = [p.read_text() for p in (lab.folder / "secrets").iterdir()]
     seen = tmp_path / "seen"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import pytest
 from demands import check
 from support import ROOT
 
-from bcp.testing.command import environment
+from bcp.testing.command import PROGRAM, environment
 from bcp.testing.lab import Lab
 
 PAGE = ROOT / "docs" / "howto" / "drills.md"
@@ -41,7 +42,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     (lab.folder / "sitting.txt").write_text(SITTING)
     tool = lab.folder / "bin" / "bcp"
     tool.parent.mkdir()
-    tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bcp "$@"\n')
+    tool.write_text(f'#!/bin/sh\nexec {shlex.join(PROGRAM)} "$@"\n')
     tool.chmod(0o755)
     yield lab
     lab.stop()

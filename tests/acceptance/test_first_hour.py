@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shlex
 import subprocess
 import threading
 import time
@@ -27,7 +28,7 @@ from bcp.lab.mailhost import MailHost
 from bcp.lab.nameserver import Zone
 from bcp.lab.net import free_port
 from bcp.lab.world import EXCHANGE, RELAY, World
-from bcp.testing.command import environment
+from bcp.testing.command import PROGRAM, environment
 
 PAGES = ROOT / "docs" / "tutorial"
 DOMAIN = "corp.test"
@@ -53,7 +54,7 @@ class Town:
         path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
         tool = folder / "bin" / "bcp"
         tool.parent.mkdir()
-        tool.write_text(f'#!/bin/sh\nexec {os.sys.executable} -m bcp "$@"\n')  # type: ignore[attr-defined]
+        tool.write_text(f'#!/bin/sh\nexec {shlex.join(PROGRAM)} "$@"\n')
         tool.chmod(0o755)
         self.env = {k: v for k, v in environment().items() if not k.startswith("BCP_")} | {
             "PATH": path,

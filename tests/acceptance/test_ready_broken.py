@@ -182,7 +182,7 @@ BROKEN = (
     Broken("the site's certificate is over", "site-certificate", "localhost",
            lambda s: s.loop.do(s.renew_site(-1)), lambda s: s.loop.do(s.renew_site(300)), "localhost ended on"),
     Broken("the copy of the state is old", "state-copy", "copies", lambda s: aged(s, 2 * 86_400),
-           lambda s: aged(s, 0), "2d old"),
+           lambda s: aged(s, 0), "is 2d"),
     Broken("the copy of the state is gone", "state-copy", "copies", *gone("copies"), "no such folder"),
     Broken("a database is damaged", "state-database", "leases.db", *file("state/leases.db", b"no database" * 900),
            "cannot be read"),

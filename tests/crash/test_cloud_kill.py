@@ -91,7 +91,7 @@ class Trial:
     def close(self) -> None:
         assert self.nursery.stdin is not None
         self.nursery.stdin.close()
-        self.nursery.wait(20)
+        self.nursery.wait(120)
         self.stage.teardown_method()
 
 

@@ -96,7 +96,7 @@ class Processes:
         process = self.world.process
         assert process is not None
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(120)
         self.kills += 1
         self.tell("the daemon is killed")
         self.world.start()

@@ -26,7 +26,7 @@ class Exchange:
 
     def start(self) -> Exchange:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(120)
         return self
 
     def _run(self) -> None:

@@ -227,7 +227,9 @@ class Machine:
     def talk(self, source: str = SENDER) -> smtplib.SMTP:
         """A conversation from outside."""
         with inside(self.world):
-            return smtplib.SMTP(RELAY, 25, local_hostname="sender.outside.test", timeout=30, source_address=(source, 0))
+            return smtplib.SMTP(
+                RELAY, 25, local_hostname="sender.outside.test", timeout=120, source_address=(source, 0)
+            )
 
     def send(self, subject: str, *to: str, sender: str = "someone@outside.test", size: int = 0) -> None:
         with self.talk() as client:
@@ -256,7 +258,7 @@ class Machine:
     def stop(self) -> None:
         for process in self._processes:
             process.kill()
-            process.wait(10)
+            process.wait(120)
         run(*self.argv("postfix", "stop"), check=False)
         for pid in self.pids():
             with contextlib.suppress(ProcessLookupError):

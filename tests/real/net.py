@@ -314,7 +314,7 @@ class Net:
             "while time.time() < end:\n"
             "    n += 1\n"
             "    try:\n"
-            "        with smtplib.SMTP('127.0.0.1', 25, timeout=20) as s:\n"
+            "        with smtplib.SMTP('127.0.0.1', 25, timeout=120) as s:\n"
             "            s.sendmail('out@outside.test', ['alice@corp.test'], f'From: out@outside.test\\r\\n"
             "To: alice@corp.test\\r\\nMessage-ID: <lab-{n}@outside.test>\\r\\nX-Lab-Number: {n}\\r\\n\\r\\n"
             "mail {n}\\r\\n')\n"

@@ -56,7 +56,7 @@ class PowerDns:
             method=method,
             headers={"X-API-Key": self.key, "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as reply:
+        with urllib.request.urlopen(request, timeout=120) as reply:
             text = reply.read()
         return json.loads(text) if text else None
 

@@ -320,7 +320,7 @@ def test_the_agent_comes_with_the_kit_and_accounts_for_every_mail(relay) -> None
     finally:
         if agent is not None:
             agent.terminate()
-            _, said = agent.communicate(timeout=30)
+            _, said = agent.communicate(timeout=120)
             assert agent.returncode == 0 and not said, said
         relay.configure()
         relay.install("--no-certificate")

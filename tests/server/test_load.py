@@ -86,7 +86,7 @@ def still_open(s: socket.socket) -> bool:
     return False
 
 
-def test_a_thousand_alerts_are_one_incident_and_one_question(world) -> None:
+def test_a_thousand_alerts_are_one_incident_and_one_question(own_processes, world) -> None:
     """Each its own request, all at once; answers stay quick, memory small."""
     w = world().start()
     w.break_("refuse")

@@ -53,7 +53,7 @@ class Front:
 
     def _one(self, raw: socket.socket) -> None:
         with contextlib.suppress(OSError), raw, self.context.wrap_socket(raw, server_side=True) as client:
-            with socket.create_connection(("127.0.0.1", self.to), timeout=30) as server:
+            with socket.create_connection(("127.0.0.1", self.to), timeout=120) as server:
                 back = threading.Thread(target=_copy, args=(server, client), daemon=True)
                 back.start()
                 _copy(client, server)
@@ -86,7 +86,7 @@ class Main:
     def stop(self) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
+            self.process.wait(120)
         self.process = None
 
     def rows(self) -> Counter[tuple[str, str, str]]:

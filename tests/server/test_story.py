@@ -36,7 +36,7 @@ def by_link(world, run: str) -> None:
     status, _, body = world.ask("POST", path, b"answer=yes", {"Content-Type": "application/x-www-form-urlencoded"})
     assert status == 200 and "Ihr Ja ist vermerkt" in body.decode(), body  # bob of the lab reads German
     status, _, body = world.ask("POST", path, b"answer=yes", {"Content-Type": "application/x-www-form-urlencoded"})
-    assert status in {409, 410}, body  # single use
+    assert status in {409, 410}, (status, body)  # single use
 
 
 def by_socket(world, run: str) -> None:

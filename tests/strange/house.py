@@ -275,7 +275,7 @@ def _names(house: House, forward: tuple[str, int] | None) -> tuple[Any, Any]:
         query = dns.message.from_wire(wire)
         found = house.served(query)
         if found is None and forward is not None:
-            found = dns.query.udp(query, forward[0], port=forward[1], timeout=5)
+            found = dns.query.udp(query, forward[0], port=forward[1], timeout=60)
         if found is None:
             found = dns.message.make_response(query)
             found.set_rcode(dns.rcode.REFUSED)

@@ -20,7 +20,7 @@ from bcp.playbook.types import NUMBER, STRING, list_of, object_of
 from bcp.wiring import SHIPPED, bare_catalogue
 
 CASES = int(os.environ.get("BCP_FUZZ", "4200"))
-many = settings(max_examples=CASES, deadline=2000, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
 CATALOGUE = bare_catalogue()
 TEXT = (SHIPPED / "exchange-inbound-outage.yaml").read_text()
 SCOPE = {"domains": list_of(STRING), "n": NUMBER, "run": object_of({"id": STRING})}
@@ -220,7 +220,7 @@ def test_arguments_are_arranged_without_loss(words) -> None:
     assert sorted(arrange(words)) == sorted(words)
 
 
-@settings(max_examples=300, deadline=5000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.sampled_from(

@@ -229,5 +229,19 @@ def test_what_fails_either_way_is_unknown_not_bogus(server) -> None:
     assert chain(server, timeout=0.2) == [Signed(), Signed()]
 
 
+def test_a_resolver_that_failed_once_has_not_found_a_bad_signature() -> None:
+    """It did not reach the zone in time, and answers the next question."""
+    failed: set[str] = set()
+
+    def late(query):
+        name = query.question[0].name.to_text()
+        if name in failed or query.flags & dns.flags.CD:
+            return reply_to(query, (name, 60, "MX", "10 a."))
+        failed.add(name)
+        return reply_to(query, rcode="SERVFAIL")
+
+    assert [s.chain for s in chain(late)] == [Chain.INSECURE, Chain.INSECURE] and len(failed) == 2
+
+
 def test_without_any_resolver_nothing_is_known() -> None:
     assert ask(lambda r: r.signed(["corp.test"]), resolvers=("127.0.0.1:1",))[0] == [Signed()]

@@ -39,6 +39,12 @@ def test_a_look_that_names_nobody_spares_nobody(spared) -> None:
     assert well_in({"spared": spared}, ("a.example", "b.example")) == () and well_in({}, ("a.example",)) == ()
 
 
+def test_a_look_that_cannot_see_sees_nobody_well() -> None:
+    """Its counters are silent, not well: "inbound mail works again" would be untrue."""
+    seen = {"state": "unknown", "spared": ["a.example"]}
+    assert well_in(seen, ("a.example",)) == () and well_in({**seen, "state": "down"}, ("a.example",)) == ("a.example",)
+
+
 def test_only_domains_of_the_plan_count() -> None:
     """In the order of the plan."""
     assert well_in({"spared": ["c.example", "b.example"]}, ("b.example", "a.example", "c.example")) == (

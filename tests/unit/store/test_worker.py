@@ -71,7 +71,7 @@ async def test_what_it_raises_comes_back_and_the_thread_lives_on() -> None:
 async def test_who_is_cancelled_leaves_the_work_to_be_done() -> None:
     """The answer finds nobody, and that is no fault."""
     worker, go, did = Worker("w"), threading.Event(), []
-    task = asyncio.create_task(worker.do(lambda: (go.wait(5), did.append(1))))
+    task = asyncio.create_task(worker.do(lambda: (go.wait(120), did.append(1))))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
