@@ -1,4 +1,4 @@
-"""``client.py ADDRESS PYTHONS ARGUMENTS``: the command, done by a child of the server at ADDRESS, as if by this process.
+"""``client.py ADDRESS PYTHONS ARGUMENTS``: the command, done by a child of the server at ADDRESS as if by this one.
 
 Its files, folder and environment are this process's own; signals are passed on; it ends as the child ends; and where
 this process is killed, the server kills the child. Imports nothing but what Python has built in, so that it begins in
