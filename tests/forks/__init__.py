@@ -36,7 +36,7 @@ def use() -> None:
     if address != "0":
         mine = " ".join(sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith(OWN) and k not in KNOWN))
         client = str(Path(__file__).with_name("client.py"))
-        command.PROGRAM[:] = [sys.executable, "-I", "-S", client, address, mine]
+        command.PROGRAM[:] = [sys.executable, "-I", "-S", client, address, mine, command.environment()["PYTHONPATH"]]
 
 
 def end(server: subprocess.Popen[bytes] | None) -> None:

@@ -1,4 +1,4 @@
-"""``client.py ADDRESS PYTHONS ARGUMENTS``: the command, done by a child of the server at ADDRESS as if by this one.
+"""``client.py ADDRESS PYTHONS PATH ARGUMENTS``: the command, by a child of the server at ADDRESS.
 
 Its files, folder and environment are this process's own; signals are passed on; it ends as the child ends; and where
 this process is killed, the server kills the child. Imports nothing but what Python has built in, so that it begins in
@@ -16,9 +16,10 @@ KNOWN = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHON_COLORS"}
 
 
 def main() -> None:
-    address, arguments, theirs = sys.argv[1], sys.argv[3:], sys.argv[2]
+    address, theirs, path, *arguments = sys.argv[1:]
     mine = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith(OWN) and k not in KNOWN)
-    if " ".join(mine) != theirs:
+    more = {*os.environ.get("PYTHONPATH", "").split(os.pathsep)} - {*path.split(os.pathsep), ""}
+    if " ".join(mine) != theirs or more:
         os.execv(sys.executable, [sys.executable, "-m", "bcp", *arguments])
     link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     link.connect("\0" + address)
