@@ -62,6 +62,18 @@ def test_a_part_that_bounces_is_not_hidden_by_a_domain_that_waits() -> None:
     assert "F" in early.classes and "F" in late.classes
 
 
+def test_mails_that_another_domain_loses_do_not_hold_back_false_rejects_here() -> None:
+    """Whom to believe is a question where mails that are taken do not come out: of the same domain."""
+
+    def refused(lost_by):
+        domains = {"smtp": ("one.test",), "smtp_2": ("one.test",), "smtp_3": ("two.test",), "trip": (lost_by,)}
+        return said(smtp=NO, smtp_2=NO, smtp_3=OK, trip=(FAIL, "lost"), domains=domains)
+
+    here, there = refused("one.test"), refused("two.test")
+    assert here.action == "ask" and not here.domains
+    assert there.action == "switch" and there.domains == ("one.test",) and there.classes[0] == "F"
+
+
 RESOLVER = Watched("res", "dns", "dns", medium="dns", control=True)
 
 
