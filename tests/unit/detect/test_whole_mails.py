@@ -160,6 +160,7 @@ def test_a_lost_mail_that_names_no_domain_speaks_where_all_fare_alike() -> None:
     found = mails(lost, watched=(TRIP, OF_A))
     assert found.around(1000.0, "a.test").lost_at == found.around(1000.0).lost_at == 900.0
     assert found.around(1000.0, "a.test", alike=False).lost_at is None
+    assert mails(lost, (1010.0, mail(UNKNOWN, "not-taken"))).around(1010.0).lost_at is None
     early = (1010.0, mail(OK, "slow", numbers={"seconds": 111.0}))
     assert mails(lost, early).around(1010.0).lost_at == 900.0
     late = (1010.0, mail(OK, "delivered", numbers={"seconds": 110.0}))
