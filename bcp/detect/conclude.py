@@ -59,7 +59,7 @@ def conclude(r: Round) -> tuple[Course, Decision]:
     moment = _moment(r, planes, course)
     cut = any(survey.cuts_off(v) for v in planes.serious)
     disputed = any(_disputed(v) for v in planes.serious)
-    alone = next((says(g) for g in r.whole.weighed.grounds if g in ALONE), "")
+    alone = next((says(g) for g in _found(r) if g in ALONE), "")
     doubted = [v for v in planes.serious if alone or v.status == "partial" or _disputed(v)]
     fails = cut or any(survey.fails_at_all(v, r.rules) and r.of(v.name).lately() for v in doubted)
     why = alone or (says("family-alone") if cut else "")
@@ -93,6 +93,13 @@ def _removed(r: Round) -> tuple[str, ...]:
     if not r.apart:
         return r.whole.weighed.removed
     return tuple(dict.fromkeys(p for s in r.apart.values() for p in s.weighed.removed))
+
+
+def _found(r: Round) -> tuple[str, ...]:
+    """Rules that made a difference. Where domains are looked at apart, those of each: weighed together, the recipients
+    of one would speak of another's."""
+    seen = tuple(r.apart.values()) or (r.whole,)
+    return tuple(dict.fromkeys(g for s in seen for g in s.weighed.grounds))
 
 
 def _bounces(r: Round) -> bool:
@@ -136,10 +143,10 @@ def _classes(r: Round, planes: _Sorted, own: Sequence[ours.Own], state: str) -> 
         rest = tuple(v for v in rest if v.name != "inbound")
     names = bool(planes.down) and any(v.name == "dns" and v.status == "partial" for v in planes.doubtful)
     partly = r.whole.weighed.refused_partly or any(s.weighed.refused_partly for s in r.apart.values())
-    alone = not {*ALONE, UNTRIED}.isdisjoint(r.whole.weighed.grounds) and not planes.down
+    alone = not {*ALONE, UNTRIED}.isdisjoint(_found(r)) and not planes.down
     rest = tuple(v for v in rest if not survey.hearsay(v)) or rest
     classes = classes_of(rest, names_fail=names, refused_partly=partly or alone)
-    doubted = partly or not ALONE.isdisjoint(r.whole.weighed.grounds)
+    doubted = partly or not ALONE.isdisjoint(_found(r))
     classes = tuple(dict.fromkeys((*classes, *classes_of(_beside(r, planes), refused_partly=doubted))))
     if "F" in classes and "B" not in classes and any(_deferred(r, d, s) for d, s in r.apart.items()):
         classes = tuple(x for c in classes for x in (("F", "B") if c == "F" else (c,)))
@@ -170,7 +177,7 @@ def _beside(r: Round, planes: _Sorted) -> tuple[PlaneView, ...]:
     the gateway's way either."""
     if not planes.shown or any(v.name in {*MOVED, "gateway"} for v in planes.down):
         return ()
-    alone = not ALONE.isdisjoint(r.whole.weighed.grounds)
+    alone = not ALONE.isdisjoint(_found(r))
     parts = (v for v in planes.serious if v.name == "inbound" and (alone or v.status == "partial"))
     return tuple(v for v in parts if survey.fails_at_all(v, r.rules) and r.of(v.name).lately())
 
@@ -340,7 +347,7 @@ def _wants(r: Round) -> tuple[str, ...]:
 
 
 def _grounds(r: Round, *effects: str) -> list[str]:
-    return [g for g in r.whole.weighed.grounds if BY_ID[g].effect in effects]
+    return [g for g in _found(r) if BY_ID[g].effect in effects]
 
 
 def _decide_at(r: Round, judgement: Judgement, cases: Sequence[Case]) -> float | None:
@@ -378,7 +385,7 @@ def _moves(r: Round, planes: _Sorted, judgement: Judgement, classes: tuple[str, 
     if planes.down:
         unsure = any(x.rule in {"not-limited", "looked-at"} for x in judgement.refusals)
         return switch_helps(classes, fallen) and not unsure and not _beside(r, planes)
-    if r.whole.weighed.through or not ALONE.isdisjoint(r.whole.weighed.grounds):
+    if r.whole.weighed.through or not ALONE.isdisjoint(_found(r)):
         return False
     inbound = [v for v in planes.serious if v.name == "inbound" and sees_known(v.ways)]
     if any(survey.cuts_off(v) for v in inbound):

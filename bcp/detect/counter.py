@@ -224,6 +224,28 @@ def wilson_low(bad: float, looks: float, z: float = Z) -> float:
     return max(0.0, (p + square / 2 - spread) / (1 + square))
 
 
+SAME_FATE = 30
+"""Rounds of looks that share one fate, as a prior: so many must differ less before they are believed to."""
+
+
+def independent(shares: Sequence[float], weights: Sequence[float]) -> tuple[float, float]:
+    """(the mean share, of how many independent looks it may count as), of shares of failing looks by round.
+
+    Looks of one round may fail together, and then a round is one look. How far they do is measured: rounds that share
+    one fate differ as much as any can, from none to all of their looks; rounds that differ less tell more (the design
+    effect of sampling by clusters, Kish 1965). It is never less than a look a round.
+    """
+    looks = sum(weights)
+    if looks <= 0:
+        return 0.0, 0.0
+    mean = sum(s * w for s, w in zip(shares, weights, strict=True)) / looks
+    most = mean * (1 - mean)
+    if most <= 1e-9:
+        return mean, looks
+    spread = sum(w * (s - mean) ** 2 for s, w in zip(shares, weights, strict=True))
+    return mean, looks * most * (looks + SAME_FATE) / (spread + most * SAME_FATE)
+
+
 NAGIOS_STATES = 21
 
 

@@ -122,18 +122,23 @@ def derived(lane: Lane, there: Container[str]) -> Iterator[Lane]:
 
 ANSWERED = frozenset({Meaning.LIMIT, Meaning.OWN})
 """Meanings of looks that we set aside although the service answered them."""
+NO_ROUTE = "no-route"
+"""Kind of a look that has found the address, and no way there from this machine."""
+DERIVED = frozenset({RESOLVE, MAIL})
+"""Ways of looking that hear of the looks of another one."""
 
 
 def _beside(lane: Lane, way: str, plane: str, medium: str, there: Container[str], *, fails: bool) -> Iterator[Lane]:
     """The derived lane: failing, well where the look got so far, else unknown.
 
-    Who is limited or refused for what they are has found the address: the name resolves.
+    Who is limited, refused for what they are, or has no way there has found the address: the name resolves.
     """
     name = f"{lane.name}#{way}"
     if not fails and name not in there:
         return
     signal = lane.signal
-    got_there = signal.result is not Result.UNKNOWN or (way == RESOLVE and meaning_of(signal.kind) in ANSWERED)
+    found = way == RESOLVE and (meaning_of(signal.kind) in ANSWERED or signal.kind == NO_ROUTE)
+    got_there = signal.result is not Result.UNKNOWN or found
     result = Result.FAIL if fails else Result.OK if got_there else Result.UNKNOWN
     watched = replace(lane.watched, way=way, plane=plane, medium=medium)
     kind = (signal.kind or way) if fails else ""

@@ -34,8 +34,8 @@ class Mails:
         self._tried: dict[str, float] = {}
         self._gone: set[str] = set()
         self._came: dict[str, float] = {}  # of each probe, when its newest mail that ever came through was sent
-        self.last_lost: float | None = None
-        """When the newest mail was sent that was taken and never came out; ``None``: a newer one had another fate."""
+        self._lost: dict[str, float] = {}  # of each probe, when its newest mail was sent that never came out
+        self._out: dict[str, float] = {}  # and its newest that did
         self.asked_at: float | None = None
         """Since when a mail that was asked for out of turn has no answer; ``None``: none is awaited."""
 
@@ -63,19 +63,28 @@ class Mails:
             self._delivered[(signal.probe, vantage)] = (newest, until)
             self._came[signal.probe] = max(sent, self._came.get(signal.probe, sent))
             if signal.kind != TAKEN:
-                self._ended(sent, lost=lost)
+                fate = self._lost if lost else self._out
+                fate[signal.probe] = max(sent, fate.get(signal.probe, sent))
             self._answered(signal.probe, max(sent, self._tried.get(signal.probe, sent)), old=lost)
             return
         self._delivered.pop((signal.probe, vantage), None)
         if signal.kind in NOT_TAKEN:
-            self.last_lost = None
+            self._forget_lost(watched)
             self._answered(signal.probe, now)
 
-    def _ended(self, sent: float, *, lost: bool) -> None:
-        if lost:
-            self.last_lost = max(sent, self.last_lost or sent)
-        elif self.last_lost is not None and sent >= self.last_lost:
-            self.last_lost = None
+    def _forget_lost(self, watched: Watched) -> None:
+        """A mail was not even taken: what its domains lost before is over. What others lost is not."""
+        mine = set(watched.domains)
+        for probe in [p for p in self._lost if p in self._probes]:
+            theirs = set(self._probes[probe].domains)
+            if mine & theirs or mine == theirs:
+                del self._lost[probe]
+
+    def _lost_at(self, mine: Mapping[str, Watched]) -> float | None:
+        """When the newest mail of these was sent that never came out; ``None``: a newer one had another fate."""
+        lost = max((t for p, t in self._lost.items() if p in mine), default=None)
+        out = max((t for p, t in self._out.items() if p in mine), default=None)
+        return None if lost is None or (out is not None and out >= lost) else lost
 
     def _answered(self, probe: str, at: float, *, old: bool = False) -> None:
         """``old``: of a mail that was sent before the one that was asked for, if so; that one is waited for."""
@@ -102,7 +111,7 @@ class Mails:
             tried_at=max((t for p, t in self._tried.items() if p in mine), default=None),
             gone=frozenset(self._gone),
             proven=proven,
-            lost_at=self.last_lost if alike else None,
+            lost_at=self._lost_at(mine),
         )
 
     def probes_of(self, domain: str = "", *, alike: bool = True) -> Mapping[str, Watched]:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from bcp.contracts.probe import Role
-from bcp.detect.counter import NAGIOS_STATES, Z, flap_percent, wilson_low
+from bcp.detect.counter import NAGIOS_STATES, Z, flap_percent, independent, wilson_low
 from bcp.detect.planes import PlaneView, WayView
 from bcp.detect.rules import Rules
 
@@ -23,9 +23,10 @@ SECOND = frozenset({"smtp-unknown"})
 """Ways that corroborate: the share is that of the known recipients, where they are looked at."""
 RECENT = 20
 """Rounds that must show the share as well: what was an hour ago is no reason now."""
-SURE = 2.576
-"""Wilson's z of 99.5 %, one-sided. The share is asked about every round: over ten hours of 55 %, 95 % would be
-wrong once in ten times, by luck alone."""
+SURE = 3.5
+"""Wilson's z of a share that MX is moved for. It is asked about every round, so that a share that is as high as the
+configured one passes for higher by luck sooner or later: at 3.5 once in a hundred times in ten hours of rounds of a
+minute, five points below it three times in ten thousand (``bench/certainty.py`` plays it)."""
 LATELY = 5
 """Rounds in which something must have failed for anything to be asked about it, and most of it for MX to be moved."""
 FORGET = 0.25
@@ -165,9 +166,8 @@ class PlaneMemory:
 
     def likely_share(self, z: float = Z) -> float:
         """The same, less surely (Wilson's lower bound at ``z``), and no more than the recent share."""
-        bad = sum(s * w for s, w in zip(self.shares, self.weights, strict=True))
-        looks = sum(self.weights)
-        return min(wilson_low(bad, looks, z), _mean(list(self.shares)[-RECENT:]))
+        share, trials = independent(self.shares, self.weights)
+        return min(wilson_low(share * trials, trials, z), _mean(list(self.shares)[-RECENT:]))
 
     def lately(self) -> bool:
         """Did any look fail in the last rounds?"""
@@ -194,8 +194,10 @@ def raw_of(view: PlaneView) -> bool:
 
 
 def fails_now(view: PlaneView) -> bool:
-    """The same of what is believed to be the service's failure."""
-    return any(w.raw and not w.muted and not w.discounted for w in _looks(view.ways))
+    """The same of what is believed to be the service's failure, and was seen by looks of which nothing newer says
+    that they got past it."""
+    seen = (w for w in _looks(view.ways) if w.raw and not w.muted and not w.discounted)
+    return any(p.now_share for w in seen for p in w.probes)
 
 
 def share_now(view: PlaneView) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import REJECTS, THROTTLED, Result, Role, Signal, Watched
 from bcp.detect.counter import Stream
-from bcp.detect.looks import IPV4_DEAD
+from bcp.detect.looks import ANSWERED, DERIVED, IPV4_DEAD
 from bcp.detect.quorum import agreed, outvoted, votes
 from bcp.detect.rules import Rules
 
@@ -49,7 +49,7 @@ class ProbeView:
     began: float | None = None
     """Steady time at which the first counter that is not zero left it."""
     now_share: float = 0.0
-    """Share of the places whose last known look fails."""
+    """Share of the places whose last known look fails, and no newer one may have got past that (*censored*)."""
     only_fails: bool = False
     """There is a place at which every look has failed since it began."""
     unreachable: bool = False
@@ -213,7 +213,7 @@ def _doubtful(
         any(s.alternates for _, s in fresh),
         any(s.mixed for _, s in fresh),
         min((s.began for _, s in fresh if s.began is not None), default=None),
-        sum(s.seen is Result.FAIL for _, s in fresh) / len(fresh) if fresh else 0.0,
+        sum(s.seen is Result.FAIL and not _passed(s, watched) for _, s in fresh) / len(fresh) if fresh else 0.0,
         any(s.down and s.share() == 1.0 for _, s in fresh),
         bool(solid) and bool(down) and all(_unreachable(s.bad_kind) for _, s in fresh if s.down),
         frozenset(s.bad_kind for _, s in fresh if s.value and s.bad_kind),
@@ -232,6 +232,18 @@ def _voting(fresh: Sequence[tuple[str, Stream]]) -> Sequence[tuple[str, Stream]]
 def _cuts(stream: Stream) -> bool:
     last = stream.last
     return last is not None and last.result is Result.DEGRADED and last.kind == IPV4_DEAD
+
+
+def _passed(stream: Stream, watched: Watched) -> bool:
+    """May its newest look, which says nothing, have got past what failed before? The service answered it, and it is set
+    aside for what we are; or it is another way's look, which would have told of this failure.
+
+    Of such a way only the failures are ever known: counted among the known looks alone, all of them fail.
+    """
+    if stream.last is None or stream.looked_at == stream.known_at:
+        return False
+    kind = stream.last.kind
+    return meaning_of(kind) in ANSWERED or (not kind and watched.way in DERIVED)
 
 
 def _unreachable(kind: str) -> bool:

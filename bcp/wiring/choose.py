@@ -42,11 +42,19 @@ def recommended(decision: Decision, candidates: Candidates, wanted: Mapping[str,
         return way_back(decision.classes, candidates, wanted)
     moves = decision.action in {"switch", "wait"} or (decision.action == "ask" and decision.moves)
     moves = moves and any(c.moves_mx for c in candidates.values())  # else there is only talking
-    for letter in decision.classes:
+    for letter in _concerned(decision):
         moves_mx = moves and letter in SWITCHES
         if found := for_class(letter, moves_mx=moves_mx, candidates=candidates, wanted=wanted):
             return found
     return ""
+
+
+def _concerned(decision: Decision) -> tuple[str, ...]:
+    """The classes that the playbook is for: of the domains that it moves, before those of others. What is refused for
+    good in another domain that stays where it is calls for no playbook in this one."""
+    named = set(decision.domains) if decision.action == "switch" else set()
+    theirs = {letter for c in decision.cases if c.domain in named for letter in c.classes}
+    return tuple(sorted(decision.classes, key=lambda letter: bool(theirs) and letter not in theirs))
 
 
 def way_back(classes: tuple[str, ...], candidates: Candidates, wanted: Mapping[str, str] | None = None) -> str:

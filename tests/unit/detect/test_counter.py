@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcp.contracts.probe import Result, Signal
-from bcp.detect.counter import Stream, flap_percent, leak, wilson_low
+from bcp.detect.counter import Stream, flap_percent, independent, leak, wilson_low
 from bcp.detect.rules import Rules
 
 OK, FAIL, UNKNOWN, DEGRADED = Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED
@@ -124,6 +124,30 @@ def test_wilson_grows_with_looks_and_with_the_share() -> None:
     """More of the same is surer."""
     assert wilson_low(8, 10) < wilson_low(16, 20) < wilson_low(80, 100) < 0.8
     assert wilson_low(70, 100) < wilson_low(80, 100)
+
+
+@pytest.mark.parametrize(
+    ("shares", "weights", "share", "looks"),
+    [
+        ([], [], 0.0, 0.0),
+        ([1.0] * 7, [1.0] * 7, 1.0, 7.0),
+        ([0.0] * 7, [1.0] * 7, 0.0, 7.0),
+        ([1.0, 0.0] * 30, [1.0] * 60, 0.5, 60.0),  # one fate a round: a round is a look
+        ([1.0, 0.0] * 30, [0.2] * 60, 0.5, 12.0),  # a mail that stands for five rounds
+        ([0.8] * 60, [1.0] * 60, 0.8, 180.0),  # rounds that do not differ: 60 * (60 + 30) / 30
+        ([0.75, 0.25] * 15, [1.0] * 30, 0.5, 48.0),  # half as far apart: 30 * 0.25 * 60 / (30 / 16 + 30 / 4)
+    ],
+)
+def test_of_how_many_looks_a_share_is(shares, weights, share, looks) -> None:
+    """Computed by hand: how far rounds differ says how far the looks of a round share one fate."""
+    assert independent(shares, weights) == pytest.approx((share, looks))
+
+
+def test_rounds_count_as_a_look_each_at_least() -> None:
+    """However they are spread, and however many of them there are; and as no more than the prior allows."""
+    for shares in ([1.0, 0.0, 0.5], [0.1] * 100, [1.0] * 50 + [0.0] * 70):
+        _, looks = independent(shares, [1.0] * len(shares))
+        assert len(shares) - 1e-6 <= looks <= len(shares) * (len(shares) + 30) / 30 + 1e-6
 
 
 def test_the_borders_of_partial() -> None:

@@ -133,6 +133,7 @@ def test_an_address_that_cannot_be_found_fails_names_as_a_sender_resolves_them()
     assert lanes_of(seen(UNKNOWN, "unresolved"), SMTP)["smtp#resolve"] == (FAIL, "dns", "resolve", "unresolved")
     assert lanes_of(seen(FAIL, "4xx"), SMTP, {"smtp#resolve"})["smtp#resolve"] == (OK, "dns", "resolve", "")
     assert lanes_of(seen(UNKNOWN, "overran"), SMTP, {"smtp#resolve"})["smtp#resolve"][0] is UNKNOWN
+    assert lanes_of(seen(UNKNOWN, "no-route"), SMTP, {"smtp#resolve"})["smtp#resolve"][0] is OK  # it has an address
 
 
 def test_a_mail_that_is_not_taken_speaks_of_the_way_in() -> None:

@@ -102,7 +102,7 @@ def test_the_share_is_certain_and_recent() -> None:
     """All bad: no doubt. Nine of ten over two hours: sure. What was an hour ago is no reason now."""
     assert feed(*[DOWN] * 7).sure_share() == 1.0 and PlaneMemory().sure_share() == 0.0
     some = plane("down", way(down=True), now=False)
-    assert 0.8 < feed(*([some] + [DOWN] * 9) * 12).sure_share() < 0.9
+    assert 0.76 < feed(*([some] + [DOWN] * 9) * 12).sure_share() < 0.77
     assert feed(*[DOWN] * 115, some, some, some, DOWN, DOWN).sure_share() == 0.4  # of the newest five
     assert feed(*[DOWN] * 115, some, some, some, DOWN, DOWN).likely_share() == 0.85  # of the last twenty
     old = feed(*[DOWN] * 100, *[some] * 20)
@@ -161,13 +161,36 @@ def test_ten_hours_of_55_percent_are_hardly_ever_certain() -> None:
     assert all(_certain(0.85, 160, seed) for seed in range(40))
 
 
-def _certain(share: float, rounds: int, seed: int) -> bool:
-    """Is 60 % certain, at some round from the decision time on, where so many rounds fail by chance?"""
+def test_ten_hours_at_the_configured_share_are_hardly_ever_certain() -> None:
+    """Once in a hundred times it is by luck, where it is just what was configured; `bench/certainty.py` plays many."""
+    assert sum(_certain(0.5, 600, seed, 0.5) for seed in range(40)) <= 1
+    assert not any(_certain(0.45, 600, seed, 0.5) for seed in range(20))
+
+
+def test_places_that_do_not_fail_together_tell_more() -> None:
+    """Four of five places fail, round by round: an hour is enough, and of rounds that share one fate it is not."""
+    four = way(raw=True, down=True)
+    four = plane("down", replace(four, probes=(replace(four.probes[0], now_share=0.8),)))
+    well = plane("down", way(down=True))
+    assert feed(*[four] * 60).sure_share() > 0.65
+    assert feed(*[DOWN, DOWN, well, DOWN, DOWN] * 12).sure_share() < 0.6
+
+
+def test_what_a_newer_look_may_have_got_past_makes_no_failing_minutes() -> None:
+    """The last known look fails, and the newest says nothing of it (*censored*)."""
+    stuck = way(raw=True)
+    stuck = plane("suspect", replace(stuck, probes=(replace(stuck.probes[0], now_share=0.0),)))
+    assert raw_of(stuck) and not fails_now(stuck)
+    assert feed(*[plane("suspect", way(raw=True))] * 5).failed_s == 240.0 and feed(*[stuck] * 5).failed_s == 0.0
+
+
+def _certain(share: float, rounds: int, seed: int, least: float = 0.6) -> bool:
+    """Is ``least`` certain, at some round from the decision time on, where so many rounds fail by chance?"""
     chance, memory = random.Random(seed), PlaneMemory()
     for n in range(rounds):
         memory.shares.append(float(chance.random() < share))
         memory.weights.append(1.0)
-        if n >= 119 and memory.shares[-1] and memory.sure_share() >= 0.6:
+        if n >= 119 and memory.shares[-1] and memory.sure_share() >= least:
             return True
     return False
 
@@ -211,8 +234,8 @@ def test_a_mail_in_the_last_round_takes_no_weight_from_looks_before_it() -> None
     """A hundred rounds of looks are a hundred looks, whatever speaks in the newest one; and the other way round."""
     looks, mail = plane("down", way(raw=True, down=True)), plane("down", way(raw=True, down=True, every_s=300.0))
     well = plane("down", way(down=True))
-    assert feed(*([looks] * 8 + [well] * 2) * 10, *[looks] * 5, mail).sure_share() > 0.69
-    assert feed(*([mail] * 8 + [well] * 2) * 10, looks).sure_share() < 0.7
+    assert feed(*([looks] * 8 + [well] * 2) * 10, *[looks] * 5, mail).sure_share() > 0.64
+    assert feed(*([mail] * 8 + [well] * 2) * 10, looks).sure_share() < 0.6
     assert sum(feed(looks, mail, looks).weights) == 2.2
 
 
@@ -259,7 +282,7 @@ def test_what_was_degraded_before_does_not_make_a_part_of_what_fails_now() -> No
 def test_once_it_fails_degraded_rounds_count_as_rounds_in_which_it_does_not() -> None:
     """Failing and degraded by turns is a half."""
     found = feed(*[DOWN, SLOW] * 30)
-    assert len(found.shares) == 60 and 0.3 < found.sure_share() < 0.5
+    assert len(found.shares) == 60 and 0.29 < found.sure_share() < 0.3 and found.likely_share(0.0) == 0.5
 
 
 def test_an_outage_of_the_morning_is_forgotten_although_something_is_degraded_on() -> None:

@@ -22,9 +22,10 @@ def test_a_queue_that_our_own_certificate_explains_is_ours() -> None:
     assert (found.state, found.classes, found.action) == ("down", ("H",), "fix-own")
 
 
-@pytest.mark.parametrize("gate", [DIRTY, (UNKNOWN, "timeout"), (UNKNOWN, "429")])
+@pytest.mark.parametrize("gate", [DIRTY, (UNKNOWN, "timeout"), (UNKNOWN, "429"), (UNKNOWN, "own-recipient")])
 def test_without_such_a_word_it_is_the_gateways_way(gate) -> None:
-    """A look that fails itself, or says nothing of us, explains nothing."""
+    """A look that fails itself, or says nothing of us, explains nothing; nor does its mailbox that is full: the
+    queue's mail goes to others."""
     found = said(queue=(FAIL, "queue"), gate=gate, smtp=OK)
     assert found.classes[0] == "G" and found.action == "direct"
 
@@ -39,6 +40,23 @@ def test_with_mail_on_the_relay_the_way_through_it_is_told_first() -> None:
     """Whoever is at fault, what is on the relay does not get through, and direct delivery works."""
     found = said(queue=(FAIL, "queue"), gate=OURS, smtp=OK, events={1: ("decided", "active")})
     assert found.classes[0] == "G" and found.action == "direct"
+
+
+def test_a_certificate_of_ours_does_not_hide_what_else_is_down() -> None:
+    """The gateway's queue is our own doing; that mailboxes cannot be opened is not."""
+    found = said(queue=(FAIL, "queue"), gate=OURS, smtp=OK, boxes=(FAIL, "5xx"))
+    assert "A" in found.classes and found.action != "fix-own"
+
+
+def test_a_part_that_bounces_in_the_same_domain_is_not_that_of_another() -> None:
+    """It is confirmed down itself, fails by turns, and its newest look is well: it waits for the next one."""
+    domains = {"smtp": ("one.test",), "smtp_2": ("one.test",), "smtp_3": ("two.test",)}
+
+    def turns(n):
+        return OK if n % 8 == 7 else NO if n % 4 == 1 else DIRTY
+
+    found = said(40, smtp=turns, smtp_2=turns, smtp_3=OK, domains=domains)
+    assert found.state == "down" and found.action == "wait" and found.why == "at this moment it does not fail"
 
 
 def two_domains(rounds=40, *, other=OK, mail=NOT_TAKEN):
@@ -60,6 +78,18 @@ def test_a_part_that_bounces_is_not_hidden_by_a_domain_that_waits() -> None:
     assert early.state == "down" and early.action == "ask" and early.why.startswith("of another domain")
     assert late.action == "switch" and late.domains == ("two.test",)
     assert "F" in early.classes and "F" in late.classes
+
+
+def test_mails_that_another_domain_loses_do_not_hold_back_false_rejects_here() -> None:
+    """Whom to believe is a question where mails that are taken do not come out: of the same domain."""
+
+    def refused(lost_by):
+        domains = {"smtp": ("one.test",), "smtp_2": ("one.test",), "smtp_3": ("two.test",), "trip": (lost_by,)}
+        return said(smtp=NO, smtp_2=NO, smtp_3=OK, trip=(FAIL, "lost"), domains=domains)
+
+    here, there = refused("one.test"), refused("two.test")
+    assert here.action == "ask" and not here.domains
+    assert there.action == "switch" and there.domains == ("one.test",) and there.classes[0] == "F"
 
 
 RESOLVER = Watched("res", "dns", "dns", medium="dns", control=True)

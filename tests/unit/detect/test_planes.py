@@ -397,3 +397,28 @@ def test_controls_that_all_fail_make_their_medium_sick() -> None:
     assert sick_media([(smtp, Stream(), True)]) == set() == sick_media([])
     assert sick_media([(smtp, stream(DEGRADED), True)]) == set()
     assert sick_media([(web, None, True), (smtp, bad, False), (smtp, fine, True)]) == set()
+
+
+SENDER, GREETED = (UNKNOWN, "own-sender"), (UNKNOWN, "own-greeting")
+
+
+@pytest.mark.parametrize(
+    ("newest", "way", "share"),
+    [
+        (LATER, "smtp", 1.0),
+        (SENDER, "smtp", 0.0),  # refused for what we are: it got past the greeting
+        ((UNKNOWN, "greylisted"), "smtp", 0.0),
+        ((UNKNOWN, "overran"), "smtp", 1.0),  # it hung, or nobody looked: no good look
+        ((UNKNOWN, "timeout"), "smtp", 1.0),  # set aside: the controls of this place fail
+        ((UNKNOWN, ""), "smtp", 1.0),
+        ((UNKNOWN, ""), "resolve", 0.0),  # another way's look, which would have told
+        ((UNKNOWN, ""), "mail", 0.0),
+        ((UNKNOWN, "timeout"), "resolve", 1.0),
+    ],
+)
+def test_a_look_that_may_have_got_past_is_no_failing_one(newest, way, share) -> None:
+    """Of a way that only tells of failures all looks that are known fail: its share is of all looks."""
+    seen = probe({"a": [OK, LATER, LATER, newest]}, watched=replace(SMTP, way=way))
+    assert seen.now_share == share
+    two = probe({"a": [OK, LATER, LATER, newest], "b": [OK, LATER]}, watched=replace(SMTP, way=way))
+    assert two.now_share == (1.0 + share) / 2

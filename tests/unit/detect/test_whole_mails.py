@@ -129,3 +129,39 @@ def test_a_mail_that_names_another_domain_never_came_through_for_this_one() -> N
     both = mails(*given, (3000.0, mail(OK, "delivered")), watched=(OF_A, of_b, TRIP))
     assert both.around(9000.0, "a.test").last_delivered == 3000.0
     assert both.around(9000.0, "a.test", alike=False).last_delivered is None
+
+
+OF_B = Watched("of-b", "round-trip", "outbound", medium="smtp", every_s=300.0, domains=("b.test",))
+LOST_A = (1000.0, mail(FAIL, "lost", OF_A, numbers={"seconds": 100.0}))
+
+
+@pytest.mark.parametrize(
+    ("after", "of_a", "of_b"),
+    [
+        ((), 900.0, None),
+        (((1100.0, mail(OK, "delivered", OF_B)),), 900.0, None),  # what b gets says nothing of a
+        (((1100.0, mail(UNKNOWN, "not-taken", OF_B)),), 900.0, None),
+        (((1100.0, mail(OK, "delivered", OF_A)),), None, None),
+        (((1100.0, mail(UNKNOWN, "not-taken", OF_A)),), None, None),
+        (((1100.0, mail(FAIL, "lost", OF_B)),), 900.0, 500.0),
+        (((1100.0, mail(FAIL, "lost", OF_A)),), 900.0, None),  # sent before the other one
+    ],
+)
+def test_what_a_domain_loses_is_of_that_domain(after, of_a, of_b) -> None:
+    """Lost is what has no newer mail of its own domain that had another fate."""
+    found = mails(LOST_A, *after, watched=(OF_A, OF_B))
+    assert (found.around(1100.0, "a.test").lost_at, found.around(1100.0, "b.test").lost_at) == (of_a, of_b)
+    assert found.around(1100.0, "a.test", alike=False).lost_at == of_a  # its own mails speak of it however others fare
+
+
+def test_a_lost_mail_that_names_no_domain_speaks_where_all_fare_alike() -> None:
+    """One that comes out later takes it back; one that came out before does not."""
+    lost = (1000.0, mail(FAIL, "lost", numbers={"seconds": 100.0}))
+    found = mails(lost, watched=(TRIP, OF_A))
+    assert found.around(1000.0, "a.test").lost_at == found.around(1000.0).lost_at == 900.0
+    assert found.around(1000.0, "a.test", alike=False).lost_at is None
+    assert mails(lost, (1010.0, mail(UNKNOWN, "not-taken"))).around(1010.0).lost_at is None
+    early = (1010.0, mail(OK, "slow", numbers={"seconds": 111.0}))
+    assert mails(lost, early).around(1010.0).lost_at == 900.0
+    late = (1010.0, mail(OK, "delivered", numbers={"seconds": 110.0}))
+    assert mails(lost, late).around(1010.0).lost_at is None and mails(late, lost).around(1010.0).lost_at is None

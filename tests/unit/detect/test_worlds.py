@@ -157,3 +157,10 @@ def test_eyes_see_what_is_on_the_way() -> None:
         v for (p, _), v in found.items() if not p
     } == {"ok"}
     assert {s.kind for s in Eyes(world).signals(5, 0.0) if not s.vantage} == {"unresolved", "servfail"}
+
+
+@pytest.mark.parametrize("seed", [3000126, 3000500, 3002607, 3003678, 2009340])
+def test_names_that_fail_half_of_the_time_move_nothing_while_we_are_refused(seed) -> None:
+    """The way that finds the address tells of failures alone, then: all that it says is bad, and half of it is not."""
+    world = make(seed)
+    assert {"names", "sender"} <= {f.what for f in world.faults} and not play(world).harms

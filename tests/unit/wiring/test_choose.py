@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from bcp.detect.cases import Case
 from bcp.detect.verdict import SWITCHES, Decision
 from bcp.wiring.catalogue import shipped_candidates
 from bcp.wiring.choose import Candidate, chosen, for_class, recommended, way_back
@@ -60,6 +63,24 @@ def test_the_first_class_with_a_playbook_decides() -> None:
     assert recommended(decision("switch", "F", "A"), some) == "tell-a"
     assert recommended(decision("switch", "F"), some) == ""
     assert recommended(decision("none"), BOOKS) == ""
+
+
+@pytest.mark.parametrize(
+    ("domains", "action", "book"),
+    [
+        (("b.test",), "switch", "away"),  # deferred: the other one's rejects are no reason of this
+        (("f.test",), "switch", "away-f"),
+        (("b.test", "f.test"), "switch", "away-f"),  # the more urgent of both
+        ((), "switch", "away-f"),
+        (("b.test",), "ask", "away-f"),  # a person is asked about all that there is
+        (("other.test",), "switch", "away-f"),  # nothing is known of it apart
+    ],
+)
+def test_a_switch_is_that_of_the_domains_that_move(domains, action, book) -> None:
+    """Of two domains one is deferred and one refuses valid recipients."""
+    cases = (Case("b.test", "down", ("B",)), Case("f.test", "down", ("F",)))
+    found = replace(decision(action, "F", "B"), domains=domains, cases=cases)
+    assert recommended(found, BOOKS) == book
 
 
 def test_the_way_back_is_the_recovery_of_the_playbook_that_moves_mx() -> None:
