@@ -126,6 +126,10 @@ class Wanted:
     kinds: tuple[str, ...] = (MAIL,)
     doubled: bool = False
     risky: bool = False
+    untold_by: tuple[str, ...] = ()
+    """Only rows of which none of these sources tells, too: the same queue id, Message-ID and recipient, as an agent
+    tells them again that got another name. Without a Message-ID (its agent began later) a long queue id is enough,
+    which Postfix never uses again (postconf(5), ``enable_long_queue_ids``)."""
 
 
 @dataclass(frozen=True, slots=True)

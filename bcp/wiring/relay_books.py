@@ -13,7 +13,8 @@ from bcp.engine.store import Runs
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
 from bcp.relay.batch import checked_key
-from bcp.relay.books import account_of
+from bcp.relay.books import account_of, held_by
+from bcp.relay.gone import Gone, gone_of
 from bcp.relay.pull import Pulled, pull
 from bcp.relay.receive import Receiver
 from bcp.relay.sources import Agent, agents_of, doubts, hosts_of, next_doors, one_for_all
@@ -53,6 +54,23 @@ class RelayBooks:
     def sources(self, names: Sequence[str] = ()) -> tuple[str, ...]:
         """Agents of these relays, or those that are called so themselves; without names all of them."""
         return tuple(n for n, a in self._agents.items() if not names or n in names or a.relay in names)
+
+    def gone(self, names: Sequence[str] = ()) -> list[Gone]:
+        """Sources that told something once and are not in ``bcp.yaml`` any more; ``names``: as for ``sources``. Raises
+        ``StorageError``."""
+        if "ledger" not in self.__dict__ and not (self.configuration.state / FILE).exists():
+            return []
+        return [g for g in gone_of(self.ledger.sources(), tuple(self._agents)) if g.belongs(names)]
+
+    def left_behind(self, names: Sequence[str] = ()) -> list[tuple[Gone, int]]:
+        """Those of them where mail of ours waits by their last word, and how many recipients. Raises
+        ``StorageError``."""
+        gone = self.gone(names)
+        return list(held_by(self.ledger, gone, self._domains)) if gone else []
+
+    @property
+    def _domains(self) -> list[str]:
+        return [d.name for d in self.world.settings.domains]
 
     def heard(self) -> dict[str, float]:
         """When the agent of each host told something last; hosts whose agent was never heard are not in it."""
@@ -106,12 +124,15 @@ class RelayBooks:
     def account(
         self, since: float = 0.0, until: float = 0.0, back: float = 0.0, *, relays: Sequence[str] = ()
     ) -> Account | None:
-        """What the relays with agents accepted for our domains then; ``None``: there is no such relay."""
-        names = self.sources(relays)
-        if not names:
+        """What the relays with agents accepted for our domains then, also those that left ``bcp.yaml`` since; ``None``:
+        there is no such relay, nor was there one then."""
+        names, gone = self.sources(relays), self.gone(relays)
+        if not names and not gone:
             return None
-        domains = [d.name for d in self.world.settings.domains]
-        found = account_of(self.ledger, names, domains, since=since, until=until, back=back, now=self.clock.now())
+        now = self.clock.now()
+        found = account_of(self.ledger, names, self._domains, since=since, until=until, back=back, now=now, gone=gone)
+        if not found.relays and not names:
+            return None
         return replace(found, warnings=(*found.warnings, *self._blind(names)))
 
     def _blind(self, names: Sequence[str]) -> list[str]:

@@ -82,6 +82,13 @@ from fate f join mail m on m.id = f.mail
 where f.remote_id = ? and f.remote_id <> '' and f.status in ('sent', 'unknown') and f.kind = 'mail' and m.relay <> ?
 and m.message_id = ?
 """
+_AGAIN = """not exists (select 1 from mail n join fate g on g.mail = n.id
+where n.first in (m.first, m.queue_id) and n.relay in ({})
+and (n.message_id = m.message_id and (n.message_id <> '' or n.uid = m.uid)
+  or n.message_id = '' and n.first glob '??????????z?*')
+and (g.recipient in (f.recipient, lower(f.addressed)) or lower(g.addressed) in (f.recipient, lower(f.addressed))
+  or g.recipient = '' or f.recipient = '' and n.message_id = m.message_id))"""
+"""Another source tells of the row ``f`` of the mail ``m``, too."""
 
 
 class LedgerStore:
@@ -329,7 +336,7 @@ FOREVER = 1 << 40
 
 def _in_tally(w: Wanted) -> bool:
     """Can it be told from the sums by hour?"""
-    return not (w.recipient or w.sender or w.message_id or w.queue_id or w.doubled or w.risky)
+    return not (w.recipient or w.sender or w.message_id or w.queue_id or w.doubled or w.risky or w.untold_by)
 
 
 def _hours(w: Wanted) -> tuple[int, int]:
@@ -367,4 +374,7 @@ def _where(w: Wanted) -> tuple[str, list[Any]]:
     if w.statuses and "sent" not in w.statuses:
         parts.append("f.status <> 'sent'")  # so that the index of these few is used
     parts += ["f.doubled = 1"] * w.doubled + ["f.risky > 0"] * w.risky
+    if w.untold_by:
+        parts.append(_AGAIN.format(",".join("?" * len(w.untold_by))))
+        values += w.untold_by
     return " and ".join(p for p in parts if p != "1 = 1") or "1 = 1", values
