@@ -161,6 +161,10 @@ class RelayLedger(Protocol):
     def heard(self, source: Source) -> None:
         """How the agent is; its place in the chain is left as it is."""
 
+    def give_up(self, relay: str, answer: str, at: float) -> int:
+        """What waits at this source counts as removed by a person from now on, with this answer, its senders not told;
+        how many recipients. A newer word of the agent takes its place."""
+
     def remark(self, remark: Remark) -> None:
         """Note something; the same code and text of one relay is noted once."""
 

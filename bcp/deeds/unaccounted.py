@@ -53,7 +53,8 @@ class Unaccounted:
 
     def data(self) -> dict[str, Any]:
         """For the chain."""
-        return {"unaccounted": self.people, "names": list(self.names[:NAMED]), "silent": [*self.silent, *self.dead]}
+        found = {"unaccounted": self.people, "names": list(self.names[:NAMED]), "silent": [*self.silent, *self.dead]}
+        return {**found, "gone": list(self.gone)} if self.gone else found
 
 
 async def ask_and_count(app: App, found: Incident) -> Unaccounted:

@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bcp.contracts.relay_ledger import FORWARDED, MAIL, UNSEEN, Fate, Remark, Source, Told, Total, Wanted
+from bcp.contracts.relay_ledger import FORWARDED, MAIL, UNSEEN, WAITING, Fate, Remark, Source, Told, Total, Wanted
 from bcp.kernel.errors import StorageError
 from bcp.store.sqlite.migrations import Schema, open_database
+from bcp.store.sqlite.relay_wanted import conditions, hours, in_, in_tally
 
 FILE = "relays.db"
 SCHEMA = Schema(
@@ -66,13 +67,15 @@ insert into tally(relay, hour, kind, domain, status, told, people) values (?, ?,
 on conflict do update set people = people + excluded.people
 """
 _COUNTED = "select relay, cast(taken / 3600 as int) * 3600, kind, domain, status, told, people from fate where mail = ?"
+# "cross join" keeps the order (sqlite.org/optoverview.html, 5.1): from one mail to its few rows, never from a recipient,
+# who may have had every mail of the relay, as the address of always_bcc has.
 _TWINS = """
-select f.mail, f.n, m.uid from mail m join fate f on f.mail = m.id
+select f.mail, f.n, m.uid from mail m cross join fate f on f.mail = m.id
 where m.message_id = ? and f.recipient = ? and f.status = 'sent' and f.kind in ('mail', 'unseen')
 """
 
 _HEIR = """
-select 1 from mail m join fate f on f.mail = m.id
+select 1 from mail m cross join fate f on f.mail = m.id
 where m.first = ? and m.relay <> ? and m.message_id = ? and f.recipient = ? and f.kind in ('mail', 'forwarded') limit 1
 """
 _HANDED_ON = "update fate set kind = 'forwarded', status = 'forwarded', doubled = 0 where mail = ? and n = ?"
@@ -82,13 +85,6 @@ from fate f join mail m on m.id = f.mail
 where f.remote_id = ? and f.remote_id <> '' and f.status in ('sent', 'unknown') and f.kind = 'mail' and m.relay <> ?
 and m.message_id = ?
 """
-_AGAIN = """not exists (select 1 from mail n join fate g on g.mail = n.id
-where n.first in (m.first, m.queue_id) and n.relay in ({})
-and (n.message_id = m.message_id and (n.message_id <> '' or n.uid = m.uid)
-  or n.message_id = '' and n.first glob '??????????z?*')
-and (g.recipient in (f.recipient, lower(f.addressed)) or lower(g.addressed) in (f.recipient, lower(f.addressed))
-  or g.recipient = '' or f.recipient = '' and n.message_id = m.message_id))"""
-"""Another source tells of the row ``f`` of the mail ``m``, too."""
 
 
 class LedgerStore:
@@ -215,6 +211,21 @@ class LedgerStore:
                 rows = [(mail, n) for mail, n, _ in found]
                 self._db.executemany("update fate set doubled = 1 where mail = ? and n = ?", rows)
 
+    def give_up(self, relay: str, answer: str, at: float) -> int:
+        """What waits at this source counts as removed by a person from now on."""
+        waits = f"relay = ? and status in ({','.join('?' * len(WAITING))})"
+        change: Counter[tuple[Any, ...]] = Counter()
+        with self._used(), self._all_or_nothing():
+            columns = "cast(taken / 3600 as int) * 3600, kind, domain, status, told, people"
+            rows = self._db.execute(f"select {columns} from fate where {waits}", (relay, *WAITING)).fetchall()  # noqa: S608
+            for hour, kind, domain, status, told, people in rows:
+                change[relay, hour, kind, domain, status, told] -= people
+                change[relay, hour, kind, domain, "removed", "no"] += people
+            given = f"update fate set status = 'removed', told = 'no', answer = ?, at = ? where {waits}"  # noqa: S608
+            self._db.execute(given, (answer, at, relay, *WAITING))
+            self._db.executemany(_TALLY, [(*key, n) for key, n in change.items() if n])
+        return sum(int(row[-1]) for row in rows)
+
     # -- remarks -------------------------------------------------------------------------------------------------
 
     def remark(self, remark: Remark) -> None:
@@ -228,7 +239,7 @@ class LedgerStore:
 
     def remarks(self, relays: Sequence[str] = (), since: float = 0.0) -> list[Remark]:
         """What was noted, the oldest first."""
-        where, values = _in("relay", relays)
+        where, values = in_("relay", relays)
         query = f"select relay, at, code, text from remark where at >= ?{where} order by at, id"  # noqa: S608
         with self._used():
             return [Remark(*row) for row in self._db.execute(query, (since, *values))]
@@ -237,7 +248,7 @@ class LedgerStore:
 
     def fates(self, wanted: Wanted, *, limit: int = 1000, first: int = 0) -> list[Fate]:
         """Rows, the newest accepted first."""
-        where, values = _where(wanted)
+        where, values = conditions(wanted)
         order = "order by f.taken desc, f.mail desc, f.n limit ? offset ?"
         query = f"select {_COLUMNS} from fate f join mail m on m.id = f.mail where {where} {order}"  # noqa: S608
         with self._used():
@@ -246,9 +257,9 @@ class LedgerStore:
 
     def count(self, wanted: Wanted) -> int:
         """How many recipients these are."""
-        if _in_tally(wanted):
+        if in_tally(wanted):
             return sum(t.people for t in self.totals(wanted))
-        where, values = _where(wanted)
+        where, values = conditions(wanted)
         source = "fate f join mail m on m.id = f.mail" if "m." in where else "fate f"
         with self._used():
             row = self._db.execute(f"select sum(people) from {source} where {where}", values).fetchone()  # noqa: S608
@@ -256,17 +267,17 @@ class LedgerStore:
 
     def totals(self, wanted: Wanted) -> list[Total]:
         """Recipients by hour, kind and fate: whole hours from the sums, the two at the ends from the rows."""
-        first, last = _hours(wanted)
+        first, last = hours(wanted)
         found: Counter[tuple[int, str, str, str]] = Counter()
-        if not _in_tally(wanted) or first >= last:
+        if not in_tally(wanted) or first >= last:
             parts = [wanted]
         else:
             parts = [replace(wanted, until=first)] * (wanted.since < first) if wanted.since else []
             parts += [replace(wanted, since=last)] if wanted.until and wanted.until > last else []
-            where, values = _where(replace(wanted, since=first, until=last))
+            where, values = conditions(replace(wanted, since=first, until=last))
             self._sum(found, f"hour, kind, status, told, sum(people) from tally f where {where}", values)
         for part in parts:
-            where, values = _where(part)
+            where, values = conditions(part)
             source = "fate f join mail m on m.id = f.mail" if "m." in where else "fate f"
             columns = "cast(f.taken / 3600 as int) * 3600, f.kind, f.status, f.told, sum(f.people)"
             self._sum(found, f"{columns} from {source} where {where}", values)
@@ -329,52 +340,3 @@ def _row(mail: int, n: int, f: Fate) -> tuple[Any, ...]:
         mail, n, f.relay, f.kind, f.taken, _domain(f), f.recipient, f.status, f.told, f.people, f.at, f.to, f.answer,
         f.via, f.remote_id, f.tries, f.risky, f.passed,
     )  # fmt: skip
-
-
-FOREVER = 1 << 40
-
-
-def _in_tally(w: Wanted) -> bool:
-    """Can it be told from the sums by hour?"""
-    return not (w.recipient or w.sender or w.message_id or w.queue_id or w.doubled or w.risky or w.untold_by)
-
-
-def _hours(w: Wanted) -> tuple[int, int]:
-    """The whole hours of a window: when the first begins and the last ends."""
-    return int(-(-w.since // 3600)) * 3600, int(w.until // 3600) * 3600 if w.until else FOREVER
-
-
-def _in(column: str, values: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    return (f" and {column} in ({','.join('?' * len(values))})", tuple(values)) if values else ("", ())
-
-
-def _where(w: Wanted) -> tuple[str, list[Any]]:
-    """The conditions as SQL, and their values."""
-    parts, values = ["1 = 1"], list[Any]()
-    for column, several in (("f.kind", w.kinds), ("f.relay", w.relays), ("f.status", w.statuses)):
-        text, found = _in(column, several)
-        parts.append(text.removeprefix(" and ") or "1 = 1")
-        values += found
-    if w.domains:
-        text, found = _in("f.domain", (*(d.lower() for d in w.domains), ""))
-        parts.append(text.removeprefix(" and "))
-        values += found
-    given = (
-        ("f.recipient = ?", w.recipient.lower()),
-        ("m.sender = ?", w.sender),
-        ("m.message_id = ?", w.message_id.strip("<>")),
-        ("m.queue_id = ?", w.queue_id),
-        ("f.taken >= ?", w.since),
-        ("f.taken < ?", w.until),
-    )
-    for text, value in given:
-        if value:
-            parts.append(text)
-            values.append(value)
-    if w.statuses and "sent" not in w.statuses:
-        parts.append("f.status <> 'sent'")  # so that the index of these few is used
-    parts += ["f.doubled = 1"] * w.doubled + ["f.risky > 0"] * w.risky
-    if w.untold_by:
-        parts.append(_AGAIN.format(",".join("?" * len(w.untold_by))))
-        values += w.untold_by
-    return " and ".join(p for p in parts if p != "1 = 1") or "1 = 1", values
