@@ -79,8 +79,8 @@ def count(app: App, found: Incident) -> Unaccounted:
     if books.without:
         for left, some, unheard in _drained(app, found):
             people, names, dead = people + left, [*names, *some], [*dead, *unheard]
-    left = tuple(g.text(waits) for g, waits in books.left_behind()) if gone else ()
-    return Unaccounted(people, tuple(names), tuple(silent), tuple(dict.fromkeys(dead)), left)
+    behind = tuple(g.text(waits) for g, waits in books.left_behind()) if gone else ()
+    return Unaccounted(people, tuple(names), tuple(silent), tuple(dict.fromkeys(dead)), behind)
 
 
 def _in_ledger(books: RelayBooks, since: float, gone: Sequence[Gone]) -> tuple[int, list[str]]:

@@ -55,7 +55,7 @@ def account_of(
         remarks=ledger.remarks((*relays, *(g.name for g in gone)), max(0.0, since - skew)),
         silent=[r for r in relays if r not in known or not known[r].stream],
         holds={s.relay: ledger.count(replace(wide, relays=(s.relay,), statuses=WAITING)) for s in sources},
-        gone=[(g, _count(ledger, [replace(p, statuses=WAITING) for p in parts_of(wide, [g], alone=True)])) for g in gone],
+        gone=[(g, _count(ledger, parts_of(replace(wide, statuses=WAITING), [g], alone=True))) for g in gone],
         until=until,
         now=now,
     )
@@ -69,8 +69,9 @@ def parts_of(wanted: Wanted, gone: Sequence[Gone], *, alone: bool = False) -> li
 
 
 def _with_rows(ledger: RelayLedger, gone: Sequence[Gone], wide: Wanted) -> list[Gone]:
-    """Those that took something then: by the sums by hour, which is quick."""
-    return [g for g in gone if ledger.count(replace(wide, relays=(g.name,), kinds=(MAIL, UNSEEN)))]
+    """Those that took something then of which nobody else tells. The sums by hour are asked first: that is quick."""
+    some = [g for g in gone if ledger.count(replace(wide, relays=(g.name,), kinds=(MAIL, UNSEEN)))]
+    return [g for g in some if _count(ledger, parts_of(replace(wide, kinds=(MAIL, UNSEEN)), [g], alone=True))]
 
 
 def _count(ledger: RelayLedger, parts: Sequence[Wanted]) -> int:

@@ -1,8 +1,8 @@
 """Sources of the ledger that are not in ``bcp.yaml`` any more: what they told still counts. Pure.
 
-A host that is taken out of ``hosts:``, a relay that is removed or gets another name: nobody asks its agent from then on,
-and mail that waited there waits still. What is told again under another name (an agent that got one tells everything
-again) counts there, and once.
+A host that is taken out of ``hosts:``, a relay that is removed or gets another name: nobody asks its agent from then
+on, and mail that waited there waits still. What is told again under another name (an agent that got one tells
+everything again) counts there, and once.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,7 +12,7 @@ from bcp.contracts.relay import AgentWay
 from bcp.contracts.services import Drained
 from bcp.engine.store import Runs
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import BcpError
+from bcp.kernel.errors import BcpError, StorageError
 from bcp.relay.batch import checked_key
 from bcp.relay.books import account_of, held_by
 from bcp.relay.gone import Gone, gone_of
@@ -149,16 +150,19 @@ class DrainBooks:
         self._books, self._runs = books, runs
 
     def says(self, relay: str) -> str:
-        """What can be counted of this relay."""
+        """What can be counted of this relay, and what no drain reaches."""
         agents = self._books.sources([relay])
-        if len(agents) > 1:
-            return f"the agents of {relay} account for every recipient, one on each of {len(agents)} hosts"
-        if agents:
-            return f"the agent of {relay} accounts for every recipient"
-        return (
+        said = [
             f"{relay} has no agent: what comes and goes between two looks at its queue is not counted,"
             " and who was told of a bounce is not known"
-        )
+        ]
+        if agents:
+            said = [f"the agent of {relay} accounts for every recipient"]
+        if len(agents) > 1:
+            said = [f"the agents of {relay} account for every recipient, one on each of {len(agents)} hosts"]
+        with contextlib.suppress(StorageError):
+            said += [f"no drain reaches this: {g.text(waits)}" for g, waits in self._books.left_behind([relay])]
+        return "; ".join(said)
 
     async def drained(self, relay: str, domains: Sequence[str], run: str, since: float) -> Drained | None:
         """What its agent tells."""

@@ -67,8 +67,8 @@ insert into tally(relay, hour, kind, domain, status, told, people) values (?, ?,
 on conflict do update set people = people + excluded.people
 """
 _COUNTED = "select relay, cast(taken / 3600 as int) * 3600, kind, domain, status, told, people from fate where mail = ?"
-# "cross join" keeps the order (sqlite.org/optoverview.html, 5.1): from one mail to its few rows, never from a recipient,
-# who may have had every mail of the relay, as the address of always_bcc has.
+# "cross join" keeps the order (sqlite.org/optoverview.html, section 8): from one mail to its few rows, never from a
+# recipient, who may have had every mail of the relay, as the address of always_bcc has.
 _TWINS = """
 select f.mail, f.n, m.uid from mail m cross join fate f on f.mail = m.id
 where m.message_id = ? and f.recipient = ? and f.status = 'sent' and f.kind in ('mail', 'unseen')

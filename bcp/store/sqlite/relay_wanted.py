@@ -8,12 +8,12 @@ from typing import Any
 from bcp.contracts.relay_ledger import Wanted
 
 AGAIN = """not exists (select 1 from mail n cross join fate g on g.mail = n.id
-where n.first in (m.first, m.queue_id) and n.relay in ({})
+where n.first in (m.first, m.queue_id) and +n.relay in ({})
 and (n.message_id = m.message_id and (n.message_id <> '' or n.uid = m.uid)
   or n.message_id = '' and n.first glob '??????????z?*')
 and (g.recipient in (f.recipient, lower(f.addressed)) or lower(g.addressed) in (f.recipient, lower(f.addressed))
   or g.recipient = '' or f.recipient = '' and n.message_id = m.message_id))"""
-"""Another source tells of the row ``f`` of the mail ``m``, too."""
+"""Another source tells of the row ``f`` of the mail ``m``, too. ``+``: not by the index of all mails of a relay."""
 FOREVER = 1 << 40
 
 
@@ -28,6 +28,7 @@ def hours(w: Wanted) -> tuple[int, int]:
 
 
 def in_(column: str, values: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """A condition on a column that has one of several values; none for no values."""
     return (f" and {column} in ({','.join('?' * len(values))})", tuple(values)) if values else ("", ())
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from bcp.contracts.relay_ledger import UNSEEN, Fate, Source, Told
 from bcp.deeds.incident import Close, Declare, close, declare
+from bcp.deeds.relay_gone import give_up
 from bcp.deeds.unaccounted import count
 from bcp.kernel.clock import iso
-from bcp.kernel.errors import Refused
+from bcp.kernel.errors import BcpError, Invalid, Refused
 
 from .house import CONFIG, CONTACTS, House, person
 from .test_unaccounted import ROW
@@ -84,7 +85,7 @@ def test_it_stays_in_the_account_by_name_and_with_what_to_do(folder, text) -> No
     assert found.fates["waiting"] == 1 and not found.meets and R2 in found.unheard
     assert found.fates["delivered"] == 2, "what it delivered before was accepted, too"
     (said,) = [w for w in found.warnings if "no longer in bcp.yaml" in w and "r2.test" in w]
-    assert "1 recipient(s) wait at r2.test" in said and "bcp relay take" in said and "--unaccounted" in said
+    assert "1 recipient(s) wait at r2.test" in said and "bcp relay take" in said and "bcp relay give-up" in said
     assert [f.recipient for f in found.by_name] == ["a@corp.test"]
 
 
@@ -141,3 +142,104 @@ def test_another_mail_of_that_id_is_another_mail(folder) -> None:
         assert count(after.app, made).people == 1
     told(after, "mx-spare@r2.test", row)
     assert not count(after.app, made).any
+
+
+def rule(work) -> str:
+    with pytest.raises(BcpError) as found:
+        work()
+    return found.value.rule
+
+
+def test_a_named_person_gives_it_up_once_and_for_all(folder) -> None:
+    """Its disk is burnt: no later incident asks again, the account has it by name, and a later word of its agent
+    counts."""
+    before = waiting(folder)
+    made = before.do(declare(before.ground, person("alice"), Declare("x")))
+    after = house(folder, ONE)
+    assert after.do(give_up(after.ground, person("bob"), R2, " its disk is burnt ")) == 1
+    assert not count(after.app, made).any
+    books = after.app.running.books
+    found = books.account()
+    assert found is not None and found.fates == {"delivered": 2, "removed": 1} and found.meets and found.untold == 0
+    (row,) = found.by_name
+    assert (row.answer, row.told) == ("given up by bob: its disk is burnt", "no")
+    assert any("given up by bob: its disk is burnt [given-up]" in w for w in found.warnings)
+    (event,) = [e for e in after.book.events() if e.kind == "mail_given_up"]
+    assert event.actor == "bob" and event.data["source"] == R2 and after.book.damage() == ""
+    told(house(folder, TWO), R2, replace(ROW, uid="z2.1", queue_id="z2", message_id="m2", status="sent"), last=2.0)
+    found = books.account()
+    assert found is not None and found.fates == {"delivered": 3}
+
+
+def test_what_is_not_given_up(folder) -> None:
+    waiting(folder)
+    after = house(folder, ONE)
+
+    def refused(source: str, reason: str = "x", who=None) -> str:
+        return rule(lambda: after.do(give_up(after.ground, who or person("bob"), source, reason)))
+
+    assert refused(R1) == "still-asked", "its agent tells"
+    assert refused("mx-backup@r9.test") == refused("mx-backup") == "nothing-waits"
+    assert refused(R2, " ") == "no-reason"
+    assert refused(R2, who=person("bob", can=frozenset())) == "not-allowed"
+    assert refused(R2, who=replace(person("bob"), contact="")) == "no-person"
+    assert count(after.app, after.do(declare(after.ground, person("alice"), Declare("x")))).people == 1
+    with pytest.raises(Invalid):
+        after.do(give_up(after.ground, person("bob"), R2, ""))
+
+
+def test_readiness_and_the_plan_of_a_drain_say_what_nobody_asks_for(folder) -> None:
+    from types import SimpleNamespace
+
+    from bcp.deeds.readiness.relays import machines
+    from bcp.wiring.relay_books import DrainBooks
+
+    def left(found: House) -> list[str]:
+        checks = found.do(machines(found.app, SimpleNamespace(movers=("out",))))
+        return [f"{c.subject} {c.state}" for c in checks if c.code == "relay-left-behind"]
+
+    waiting(folder)
+    assert left(house(folder, TWO)) == []
+    after = house(folder, ONE)
+    assert left(after) == ["r2.test risk"]
+    said = DrainBooks(after.app.running.books, after.runs).says("mx-backup")
+    assert said.startswith("the agent of mx-backup accounts")
+    assert "no drain reaches this: 1 recipient(s) wait at" in said
+    renamed = house(folder, RENAMED)
+    assert "no drain" not in DrainBooks(renamed.app.running.books, renamed.runs).says("mx-spare"), "another relay's"
+    after.do(give_up(after.ground, person("bob"), R2, "lost"))
+    assert left(house(folder, ONE)) == []
+
+
+def test_where_no_relay_ever_had_an_agent_no_ledger_is_made(folder) -> None:
+    found = house(folder, NO_AGENT)
+    books = found.app.running.books
+    assert books.gone() == books.left_behind() == [] and books.account() is None
+    assert not (folder / ".bcp" / "relays.db").exists()
+
+
+def test_of_two_that_left_the_later_one_tells(folder) -> None:
+    """Renamed, and removed after that: what both told counts once, where it was told last."""
+    before = waiting(folder)
+    renamed = house(folder, RENAMED)
+    row = replace(ROW, uid="z2.1", queue_id="z2", message_id="m2", taken=before.app.clock.now())
+    told(renamed, "mx-spare@r2.test", replace(row, status="bounced", told="no"), ago=60.0)
+    books = house(folder, NO_AGENT).app.running.books
+    assert [g.name for g in books.gone()] == [R2, "mx-spare@r2.test", R1] and books.left_behind() == []
+    found = books.account()
+    assert found is not None and found.fates == {"delivered": 2, "bounced": 1}
+    only = books.account(relays=["mx-spare"])
+    assert only is not None and only.fates == {"bounced": 1} and only.relays == ("mx-spare@r2.test",)
+
+
+def test_a_relay_that_got_another_name_is_not_missed(folder) -> None:
+    """Its agents told everything again under the new one: nothing is said of the old."""
+    before = waiting(folder)
+    now = before.app.clock.now()
+    renamed = house(folder, RENAMED)
+    told(renamed, "mx-spare@r1.test", replace(ROW, status="sent", taken=now))
+    row = replace(ROW, uid="z2.1", queue_id="z2", message_id="m2", taken=now)
+    told(renamed, "mx-spare@r2.test", row, replace(row, uid="z3.1", queue_id="z3", message_id="m3", status="sent"))
+    found = renamed.app.running.books.account()
+    assert found is not None and found.fates == {"delivered": 2, "waiting": 1} and found.meets
+    assert found.relays == ("mx-spare@r1.test", "mx-spare@r2.test") and found.warnings == ()
