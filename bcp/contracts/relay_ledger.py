@@ -71,6 +71,8 @@ class Told:
     uid: str
     last: float
     fates: tuple[Fate, ...]
+    over: bool = False
+    """It has left the queue."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ GROUPS: Mapping[str, str] = {
 """Fates as the account names them. ``waiting`` and ``held`` are still at the relay."""
 NAMES = ("delivered", "bounced", "expired", "removed", "held", "waiting", "unknown")
 GAPS = frozenset({"log-lost", "log-altered", "batch-gap", "batch-chain", "batch-altered", "batch-forged"})
-"""Remarks after which the ledger may lack something that the relay did."""
+"""Remarks after which the ledger may lack something that the relay did. A batch that was refused lacks nothing any more
+once the agent was heard again: its chain goes on only where nothing is missing."""
 SILENT_S = 900.0
 SKEWED_S = 60.0
 
@@ -167,8 +168,14 @@ def account(
         warnings=(*(g.text(waits) for g, waits in gone), *_warnings(sources, remarks, silent, holds or {}, end)),
         relays=(*(s.relay for s in sources), *(g.name for g, _ in gone)),
         unheard=unheard,
-        codes=tuple(dict.fromkeys([r.code for r in remarks] + ["agent-silent"] * bool(silent))),
+        codes=tuple(dict.fromkeys([r.code for r in _lasting(remarks, sources)] + ["agent-silent"] * bool(silent))),
     )
+
+
+def _lasting(remarks: Sequence[Remark], sources: Sequence[Source]) -> list[Remark]:
+    """Those that hold still."""
+    heard = {s.relay: s.heard for s in sources}
+    return [r for r in remarks if not (r.code.startswith("batch-") and heard.get(r.relay, 0.0) > r.at)]
 
 
 def _warnings(

@@ -15,6 +15,7 @@ from typing import Any
 from bcp.contracts.relay_ledger import FORWARDED, MAIL, UNSEEN, WAITING, Fate, Remark, Source, Told, Total, Wanted
 from bcp.kernel.errors import StorageError
 from bcp.store.sqlite.migrations import Schema, open_database
+from bcp.store.sqlite.relay_merge import BEFORE, from_the_middle, merged
 from bcp.store.sqlite.relay_wanted import conditions, hours, in_, in_tally
 
 FILE = "relays.db"
@@ -145,6 +146,7 @@ class LedgerStore:
 
     def _mail(self, relay: str, told: Told, change: Counter[tuple[Any, ...]]) -> None:
         """Its rows in place of those before; ``change``: what that means for the sums by hour."""
+        told = self._whole(relay, told)
         first = told.fates[0] if told.fates else None
         if first is None:
             return
@@ -179,6 +181,18 @@ class LedgerStore:
             change[relay, int(f.taken // 3600) * 3600, f.kind, _domain(f), f.status, f.told] += f.people
         self._inherit(told, change)
         self._twins(first.message_id, {f.recipient for f in fates if f.status == "sent" and f.recipient})
+
+    def _whole(self, relay: str, told: Told) -> Told:
+        """With its beginning, where the agent tells it from the middle and the ledger has that."""
+        if not from_the_middle(told):
+            return told
+        before = self._db.execute(BEFORE, (first_id(told.uid), relay, told.uid, told.last)).fetchone()
+        if before is None:
+            return told
+        query = f"select {_COLUMNS} from fate f join mail m on m.id = f.mail where m.id = ?"  # noqa: S608
+        rows = self._db.execute(query, before[:1]).fetchall()
+        old = [replace(Fate(*row), doubled=bool(row[-2])) for row in rows]
+        return replace(told, uid=str(before[2]), fates=merged(old, told)) if any(f.kind == MAIL for f in old) else told
 
     def _settled(self, f: Fate) -> Fate:
         """A recipient that was handed to another relay is told of there; until then nobody knows."""
