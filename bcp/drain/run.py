@@ -28,6 +28,10 @@ BUSY = 4
 waited for a host which did not answer says nothing of how busy the others are."""
 
 
+IDLE_S = 10.0
+"""But after so long it looks again when there is nothing else to do."""
+
+
 @dataclass(slots=True)
 class Seen:
     """What was in the queue at any time of the drain."""
@@ -120,7 +124,14 @@ class ShapedDrain:
             except (Transient, InDoubt) as error:
                 self.seen.trouble, self._empty_since = error.message, None
             waited = bool(set(unheard_of(self.relay)) - silent)
-            await self.clock.sleep(LOOK_S if waited else max(LOOK_S, BUSY * (self.clock.monotonic() - began)))
+            await self._rest_of_looks(controller, 0.0 if waited else BUSY * (self.clock.monotonic() - began))
+
+    async def _rest_of_looks(self, controller: Controller, seconds: float) -> None:
+        """Between two looks: so long, but no longer than there is something to do by what the last one saw."""
+        await self.clock.sleep(min(IDLE_S, max(LOOK_S, seconds)))
+        until = self.clock.monotonic() + seconds - IDLE_S
+        while self.clock.monotonic() < until and not controller.idle:
+            await self.clock.sleep(LOOK_S)
 
     async def _drive(
         self, looks: asyncio.Task[None], controller: Controller, deadline: float, quiet_s: float
