@@ -53,12 +53,13 @@ def pull(relay: Relays = None) -> None:
     """Ask."""
     books = _books()
     for name in relay or ():
-        if not books.sources([name]) and (gone := books.gone([name])):
+        if not books.sources([name]) and (gone := books.gone([name])) and books.way_of(name) is None:
             hint = f"Put {gone[0].place} back, or bring a batch by hand: bcp relay take."
             raise Invalid(
                 f"{name!r} is no longer in bcp.yaml: how to ask it is not known", hint=hint, rule="agent-gone"
             )
-    done = wait_for(books.pull(_checked(books, relay)))
+    _checked(books, relay)
+    done = wait_for(books.pull(tuple(relay or ())))
     rows = [[p.relay, str(p.batches), p.problem or "all that it has is here"] for p in done]
     data = [{"relay": p.relay, "batches": p.batches, "problem": p.problem, "rule": p.rule} for p in done]
     render.emit("bcp.relay-pull/1", {"relays": data}, render.table(rows, ["RELAY", "BATCHES", ""]))
@@ -110,7 +111,7 @@ def _key(books: RelayBooks, name: str, given: str) -> bytes:
     if name not in books.agents and name not in gone:
         known = ", ".join((*books.agents, *gone))
         raise Invalid("say whose batch it is", hint=f"--relay: {known}", rule="no-agent")
-    ways = [a.way for a in books.places if name in {a.name, a.relay} or a.relay == name.partition("@")[0]]
+    ways = [a.way for a in books.places if a.relay == name.partition("@")[0]]
     if given and given.partition(":")[0] not in {"env", "file", "keyring"}:
         raise Invalid("a key is given by its reference, never as it is", hint="--key file:agent.key", rule="no-key")
     if given:

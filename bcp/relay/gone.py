@@ -44,8 +44,9 @@ class Gone:
             return f"{self.name}: {self.place} is no longer in bcp.yaml, and was {known}: what it took since is unknown"
         return (
             f"{waits} recipient(s) wait at {self.place} ({self.name}), which is no longer in bcp.yaml and was {known}: "
-            "put it back under hosts: until it is empty, or bring by hand what its agent has (there: bcp relay agent "
-            f"--batch {self.source.seq}; here: bcp relay take), or say why that mail is given up (bcp relay give-up)"
+            f"put it back under hosts: until it is empty, or ask it by hand (bcp relay pull --relay {self.name}; or "
+            f"there bcp relay agent --batch {self.source.seq}, here bcp relay take), or say why that mail is given up "
+            "(bcp relay give-up)"
         )
 
 

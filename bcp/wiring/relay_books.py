@@ -18,7 +18,7 @@ from bcp.relay.books import account_of, held_by
 from bcp.relay.gone import Gone, gone_of
 from bcp.relay.pull import Pulled, pull
 from bcp.relay.receive import Receiver
-from bcp.relay.sources import Agent, agents_of, doubts, hosts_of, next_doors, one_for_all
+from bcp.relay.sources import Agent, agents_of, apart, at_host, doubts, hosts_of, next_doors, one_for_all
 from bcp.relay.sums import Account, line_of
 from bcp.settings import Configuration
 from bcp.store.sqlite.relay_ledger import FILE, LedgerStore
@@ -88,8 +88,20 @@ class RelayBooks:
         """What is allowed in ``agent:``, and most often not meant."""
         return [d for n, s in self.world.relay_settings.items() for d in doubts(n, s)]
 
+    def way_of(self, name: str) -> AgentWay | None:
+        """How this source is asked, also a host that left ``hosts:`` of a relay whose agents are asked by their host;
+        ``None``: nobody knows."""
+        if name in self._agents:
+            return self._agents[name].way
+        relay, _, host = name.partition("@")
+        settings = self.world.relay_settings.get(relay)
+        way: AgentWay | None = settings.agent if settings is not None else None
+        return at_host(way, host) if way is not None and host and apart(way, (host, "another")) else None
+
     def _doors(self, name: str) -> dict[str, str]:
         agents = self._agents
+        if name not in agents:
+            return {}
         return next_doors(agents, name, self.world.relay_settings[agents[name].relay])
 
     @property
@@ -98,11 +110,12 @@ class RelayBooks:
         return [n for n, s in self.world.relay_settings.items() if s.agent is None]
 
     async def pull(self, names: Sequence[str] = ()) -> list[Pulled]:
-        """Ask the agents of these relays (of all), side by side: one that hangs keeps no other. Raises
-        ``StorageError``."""
-        agents = self.agents
+        """Ask the agents of these relays (of all), side by side: one that hangs keeps no other. A host that left
+        ``bcp.yaml`` is asked where it is named. Raises ``StorageError``."""
+        gone = [g.name for g in self.gone(names) if g.name in names] if names else []
+        ways = {n: way for n in (*self.sources(names), *gone) if (way := self.way_of(n)) is not None}
         async with self._alone:
-            work = [pull(n, agents[n], self.ledger, self.clock, self._doors(n)) for n in self.sources(names)]
+            work = [pull(n, way, self.ledger, self.clock, self._doors(n)) for n, way in ways.items()]
             done = await asyncio.gather(*work, return_exceptions=True)
         for one in done:
             if isinstance(one, BaseException):
@@ -110,12 +123,13 @@ class RelayBooks:
         return [one for one in done if isinstance(one, Pulled)]
 
     async def receive(self, name: str, raw: bytes) -> dict[str, str | int] | None:
-        """What an agent brought by itself; what is wanted of it next. ``None``: there is no such agent.
+        """What an agent brought by itself, also one on a host that left ``hosts:``; what is wanted of it next.
+        ``None``: there is no such agent.
 
         Raises ``Refused`` as ``Receiver.receive``, ``Invalid`` where the key cannot be read, and ``StorageError``.
         """
-        way = self.agents.get(name)
-        if way is None or not way.push:
+        way = self.way_of(name)
+        if way is None or not way.push or not (name in self.agents or self.gone([name])):
             return None
         key = checked_key(way.key.reveal().encode(), way.key.reference)
         async with self._alone:

@@ -243,3 +243,40 @@ def test_a_relay_that_got_another_name_is_not_missed(folder) -> None:
     found = renamed.app.running.books.account()
     assert found is not None and found.fates == {"delivered": 2, "waiting": 1} and found.meets
     assert found.relays == ("mx-spare@r1.test", "mx-spare@r2.test") and found.warnings == ()
+
+
+def test_a_host_that_left_is_asked_where_it_is_named(folder) -> None:
+    """Its relay still says how agents are asked; of a relay that left nobody knows."""
+    waiting(folder)
+    books = house(folder, ONE).app.running.books
+    asked = books.way_of(R2)
+    assert asked is not None and asked.command == ["false", "r2.test"]
+
+    def problems(*names: str) -> dict[str, bool]:
+        import asyncio
+
+        return {p.relay: bool(p.problem) for p in asyncio.run(books.pull(names))}
+
+    assert problems() == problems("mx-backup") == {R1: True}, "not of itself: it may be dead, and others wait"
+    assert problems(R2) == {R2: True}
+    renamed = house(folder, RENAMED).app.running.books
+    assert renamed.way_of(R2) is None and renamed.way_of("mx-backup") is None
+    assert house(folder, ONE.replace(", '{host}'", "")).app.running.books.way_of(R2) is None, "one agent for all hosts"
+
+
+def test_an_agent_that_comes_by_itself_from_a_host_that_left_is_heard(folder) -> None:
+    import asyncio
+
+    from bcp.relay.batch import HELLO, seal
+
+    waiting(folder)
+    push = ONE.replace("command: ['false', '{host}']", "push: true").replace(
+        "{host: r1.test}", "{host: r1.test}, {host: r3.test}"
+    )
+    books = house(folder, push).app.running.books
+
+    def hello(name: str) -> object:
+        return asyncio.run(books.receive(name, seal(b"k" * 40, HELLO, {"relay": name})))
+
+    assert hello(R2) is not None and hello(R1) is not None
+    assert hello("mx-backup@stranger.test") is None and hello("other") is None
