@@ -10,7 +10,7 @@ from bcp.cli import relay_agent, relay_books, relay_drain, relay_kit, relay_reci
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(
-        help="The backup relay: kit, recipients, drain, agent, pull, take, mails, account.",
+        help="The backup relay: kit, recipients, drain, agent, pull, take, mails, account, give-up.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )

@@ -1,4 +1,4 @@
-"""``bcp relay pull, take, mails, account``: what the relays' agents told, by recipient and in sum."""
+"""``bcp relay pull, take, mails, account, give-up``: what the relays' agents told, by recipient and in sum."""
 
 from __future__ import annotations
 
@@ -31,13 +31,16 @@ def register(group: typer.Typer) -> None:
     """Add the commands."""
     group.command(name="pull", help="Ask the relays' agents for what is new.")(pull)
     group.command(name="take", help="Take a batch that was brought by hand: a file, or - for standard input.")(take)
+    group.command(
+        name="give-up", help="Mail at a host that left bcp.yaml is lost: a named person says so, with a reason."
+    )(give_up)
     group.command(name="mails", help="What became of each recipient.")(mails)
     group.command(name="account", help="Accepted, delivered, bounced, held: do the ends meet?")(account)
 
 
 def _books() -> RelayBooks:
     books = make_app().running.books
-    if not books.agents:
+    if not books.agents and not books.gone():
         raise Missing(
             "no relay in bcp.yaml has an agent",
             hint="relays: NAME: agent: {url: http://127.0.0.1:8025, key: file:agent.key}",
@@ -49,7 +52,14 @@ def _books() -> RelayBooks:
 def pull(relay: Relays = None) -> None:
     """Ask."""
     books = _books()
-    done = wait_for(books.pull(_checked(books, relay)))
+    for name in relay or ():
+        if not books.sources([name]) and (gone := books.gone([name])) and books.way_of(name) is None:
+            hint = f"Put {gone[0].place} back, or bring a batch by hand: bcp relay take."
+            raise Invalid(
+                f"{name!r} is no longer in bcp.yaml: how to ask it is not known", hint=hint, rule="agent-gone"
+            )
+    _checked(books, relay)
+    done = wait_for(books.pull(tuple(relay or ())))
     rows = [[p.relay, str(p.batches), p.problem or "all that it has is here"] for p in done]
     data = [{"relay": p.relay, "batches": p.batches, "problem": p.problem, "rule": p.rule} for p in done]
     render.emit("bcp.relay-pull/1", {"relays": data}, render.table(rows, ["RELAY", "BATCHES", ""]))
@@ -58,26 +68,28 @@ def pull(relay: Relays = None) -> None:
 
 
 def _checked(books: RelayBooks, names: list[str] | None) -> tuple[str, ...]:
-    """The agents of these relays, or that are called so. Raises ``Invalid`` for a relay that has none."""
+    """The agents of these relays, or that are called so, also those that left ``bcp.yaml``. Raises ``Invalid`` for a
+    relay that has none."""
     for name in names or ():
-        if not books.sources([name]):
+        if not books.sources([name]) and not books.gone([name]):
             raise Invalid(f"{name!r} is no relay with an agent", hint=", ".join(books.agents), rule="no-agent")
-    return books.sources(names) if names else ()
+    return (*books.sources(names), *(g.name for g in books.gone(names))) if names else ()
 
 
 def take(
     file: Annotated[str, typer.Argument(help="What `bcp relay agent --batch N` printed; - is standard input.")],
     relay: Annotated[str, typer.Option("--relay", help="Whose it is; needed where several have agents.")] = "",
+    key: Annotated[
+        str, typer.Option("--key", help="Its key, where it is no longer in bcp.yaml: file:agent.key, env:NAME.")
+    ] = "",
 ) -> None:
     """Take."""
     from bcp.kit.triplets import unpacked
-    from bcp.relay.batch import checked_key
     from bcp.relay.intake import take_batch
 
     books = _books()
     name = relay or (next(iter(books.agents)) if len(books.agents) == 1 else "")
-    if name not in books.agents:
-        raise Invalid("say whose batch it is", hint=f"--relay: {', '.join(books.agents)}", rule="no-agent")
+    secret = _key(books, name, key)
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -85,10 +97,49 @@ def take(
     raw = unpacked(text)
     size = raw.partition(b"\n")[0]
     batch = raw[len(size) + 1 + int(size) :] if size.isdigit() and len(size) < 12 else raw
-    way = books.agents[name]
-    key = checked_key(way.key.reveal().encode(), way.key.reference)
-    done = take_batch(books.ledger, name, batch, key, books.clock.now()) if batch else "nothing"
+    done = take_batch(books.ledger, name, batch, secret, books.clock.now()) if batch else "nothing"
     render.emit("bcp.relay-take/1", {"relay": name, "batch": done}, f"{name}: {done}")
+
+
+def _key(books: RelayBooks, name: str, given: str) -> bytes:
+    """Of the agent: as ``bcp.yaml`` has it; of one that left it as its relay has it still, or as it is given. Raises
+    ``Invalid``."""
+    from bcp.kernel.secret import Secret
+    from bcp.relay.batch import checked_key
+
+    gone = {g.name: g for g in books.gone()}
+    if name not in books.agents and name not in gone:
+        known = ", ".join((*books.agents, *gone))
+        raise Invalid("say whose batch it is", hint=f"--relay: {known}", rule="no-agent")
+    ways = [a.way for a in books.places if a.relay == name.partition("@")[0]]
+    if given and given.partition(":")[0] not in {"env", "file", "keyring"}:
+        raise Invalid("a key is given by its reference, never as it is", hint="--key file:agent.key", rule="no-key")
+    if given:
+        found = Secret(given, books.configuration.folder)
+    elif name in books.agents:
+        found = books.agents[name].key
+    elif ways:
+        found = ways[0].key
+    else:
+        hint = "The one that its agent seals with: --key file:agent.key"
+        raise Invalid(f"{name} is no longer in bcp.yaml: give its key", hint=hint, rule="no-key")
+    return checked_key(found.reveal().encode(), found.reference)
+
+
+def give_up(
+    source: Annotated[str, typer.Argument(help="As the account names it: RELAY@HOST, or RELAY.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the record.")] = "",
+    as_: Annotated[str, typer.Option("--as", metavar="CONTACT", help="Who says so; needs their approval code.")] = "",
+) -> None:
+    """Give up."""
+    from bcp.cli.person import ground_of, who_is
+    from bcp.deeds.relay_gone import GivenUp
+    from bcp.deeds.relay_gone import give_up as deed
+
+    app = make_app()
+    count = wait_for(deed(ground_of(app), GivenUp(who_is(app, as_), source, reason)))
+    text = f"{count} recipient(s) at {source} count as removed; their senders were not told."
+    render.emit("bcp.relay-give-up/1", {"source": source, "recipients": count}, text)
 
 
 def moment(text: str, now: float) -> float:
@@ -186,7 +237,8 @@ def account(since: Since = "", until: Until = "", back: Annotated[
     now = books.clock.now()
     times = moment(since, now), moment(until, now), moment(back, now)
     found = books.account(*times, relays=_checked(books, relay))
-    assert found is not None
+    if found is None:  # all that ever had an agent took nothing then
+        raise Missing("no relay that had an agent took a mail then", hint="--since, --until", rule="no-agent")
     render.emit("bcp.relay-account/1", {**found.to_data(), "without_agent": books.without}, account_text(found, books))
     if not found.meets:
         raise typer.Exit(WRONG)

@@ -71,6 +71,8 @@ class Told:
     uid: str
     last: float
     fates: tuple[Fate, ...]
+    over: bool = False
+    """It has left the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,10 @@ class Wanted:
     kinds: tuple[str, ...] = (MAIL,)
     doubled: bool = False
     risky: bool = False
+    untold_by: tuple[str, ...] = ()
+    """Only rows of which none of these sources tells, too: the same queue id, Message-ID and recipient, as an agent
+    tells them again that got another name. Without a Message-ID (its agent began later) a long queue id is enough,
+    which Postfix never uses again (postconf(5), ``enable_long_queue_ids``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,10 @@ class RelayLedger(Protocol):
 
     def heard(self, source: Source) -> None:
         """How the agent is; its place in the chain is left as it is."""
+
+    def give_up(self, relay: str, answer: str, at: float) -> int:
+        """What waits at this source counts as removed by a person from now on, with this answer, its senders not told;
+        how many recipients. A newer word of the agent takes its place."""
 
     def remark(self, remark: Remark) -> None:
         """Note something; the same code and text of one relay is noted once."""

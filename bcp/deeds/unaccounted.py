@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from bcp.contracts.relay_ledger import MAIL, UNSEEN, WAITING, Fate, Wanted
 from bcp.engine.store import RunView
 from bcp.incident.model import Incident
 from bcp.kernel.errors import BcpError
+from bcp.relay.books import parts_of
+from bcp.relay.gone import Gone
 from bcp.wiring import App
 from bcp.wiring.relay_books import RelayBooks
 
@@ -30,6 +32,8 @@ class Unaccounted:
     names: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
     dead: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    """Where some of them wait although it is not in ``bcp.yaml`` any more, and what to do: a sentence each."""
 
     @property
     def any(self) -> bool:
@@ -44,11 +48,13 @@ class Unaccounted:
             parts.append(f"the fate of {self.people} recipient(s) is not known: {', '.join(self.names[:3])}{more}")
         parts += [f"the agent of {name} was not heard: what it took is not known" for name in self.silent]
         parts += [f"{name} did not answer the drain: what it holds is not known" for name in self.dead]
+        parts += self.gone
         return "; ".join(parts)
 
     def data(self) -> dict[str, Any]:
         """For the chain."""
-        return {"unaccounted": self.people, "names": list(self.names[:NAMED]), "silent": [*self.silent, *self.dead]}
+        found = {"unaccounted": self.people, "names": list(self.names[:NAMED]), "silent": [*self.silent, *self.dead]}
+        return {**found, "gone": list(self.gone)} if self.gone else found
 
 
 async def ask_and_count(app: App, found: Incident) -> Unaccounted:
@@ -63,25 +69,29 @@ def count(app: App, found: Incident) -> Unaccounted:
     """From what is here: the ledger of relays with agents, and what drains of its runs counted on the others."""
     books, since = app.running.books, max(0.0, found.opened - BEFORE_S)
     names, people, silent, dead = list[str](), 0, list[str](), list[str]()
+    gone = books.gone()
+    if books.agents or gone:
+        people, names = _in_ledger(books, since, gone)
     if books.agents:
-        people, names = _in_ledger(books, since)
         heard = {s.relay: s.heard for s in books.ledger.sources()}
         now = app.clock.now()
         silent = [n for n in books.agents if _moved(app, found) and now - heard.get(n, 0.0) > SILENT_S]
     if books.without:
         for left, some, unheard in _drained(app, found):
             people, names, dead = people + left, [*names, *some], [*dead, *unheard]
-    return Unaccounted(people, tuple(names), tuple(silent), tuple(dict.fromkeys(dead)))
+    behind = tuple(g.text(waits) for g, waits in books.left_behind()) if gone else ()
+    return Unaccounted(people, tuple(names), tuple(silent), tuple(dict.fromkeys(dead)), behind)
 
 
-def _in_ledger(books: RelayBooks, since: float) -> tuple[int, list[str]]:
-    """What relays still have for us, whenever it came, and what vanished since."""
+def _in_ledger(books: RelayBooks, since: float, gone: Sequence[Gone]) -> tuple[int, list[str]]:
+    """What relays still have for us, whenever it came, and what vanished since; also those that left ``bcp.yaml``."""
     domains, relays = tuple(d.name for d in books.world.settings.domains), tuple(books.agents)
     people, names = 0, list[str]()
     for statuses, begin in ((WAITING, 0.0), (("unknown",), since)):
-        wanted = Wanted(relays, domains, begin, statuses=statuses, kinds=(MAIL, UNSEEN))
-        people += books.ledger.count(wanted)
-        names += [_name(f) for f in books.ledger.fates(wanted, limit=NAMED)]
+        asked = Wanted(relays, domains, begin, statuses=statuses, kinds=(MAIL, UNSEEN))
+        for wanted in parts_of(asked, gone):
+            people += books.ledger.count(wanted)
+            names += [_name(f) for f in books.ledger.fates(wanted, limit=NAMED)]
     return people, names
 
 

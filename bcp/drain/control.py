@@ -139,6 +139,13 @@ class Controller:
         return bool(self.waiting) and not any(map(self._open, self.waiting))
 
     @property
+    def idle(self) -> bool:
+        """Is all that can go on its way, or are the canaries? Only the next look tells what comes of it."""
+        if self._canaries:
+            return self._canaries.keys() <= self.away.keys()
+        return all(m.queue_id in self.away for m in self.waiting if self._open(m))
+
+    @property
     def on_hold(self) -> int:
         """Messages that a person at the relay put on hold."""
         return sum(m.queue == ON_HOLD for m in self.waiting)

@@ -24,7 +24,12 @@ REST_S = 60.0
 LOOKS = 2
 """So many looks that show nothing, one after the other, are an empty queue."""
 BUSY = 4
-"""A look that took so long is repeated after so many times its length: the relay has other things to do."""
+"""A look that took so long is repeated after so many times its length: the relay has other things to do. One that
+waited for a host which did not answer says nothing of how busy the others are."""
+
+
+IDLE_S = 10.0
+"""But after so long it looks again when there is nothing else to do."""
 
 
 @dataclass(slots=True)
@@ -110,7 +115,7 @@ class ShapedDrain:
 
     async def _look_on(self, controller: Controller) -> None:
         while True:
-            began = self.clock.monotonic()
+            began, silent = self.clock.monotonic(), set(unheard_of(self.relay))
             try:
                 mails = self.seen.note(await self.relay.queue(), self.domains)
                 controller.see(mails, began, self.clock.monotonic(), unheard_of(self.relay))
@@ -118,7 +123,15 @@ class ShapedDrain:
                 self._empty_since = None if controller.waiting else self._empty_since or began
             except (Transient, InDoubt) as error:
                 self.seen.trouble, self._empty_since = error.message, None
-            await self.clock.sleep(max(LOOK_S, BUSY * (self.clock.monotonic() - began)))
+            waited = bool(set(unheard_of(self.relay)) - silent)
+            await self._rest_of_looks(controller, 0.0 if waited else BUSY * (self.clock.monotonic() - began))
+
+    async def _rest_of_looks(self, controller: Controller, seconds: float) -> None:
+        """Between two looks: so long, but no longer than there is something to do by what the last one saw."""
+        await self.clock.sleep(min(IDLE_S, max(LOOK_S, seconds)))
+        until = self.clock.monotonic() + seconds - IDLE_S
+        while self.clock.monotonic() < until and not controller.idle:
+            await self.clock.sleep(LOOK_S)
 
     async def _drive(
         self, looks: asyncio.Task[None], controller: Controller, deadline: float, quiet_s: float

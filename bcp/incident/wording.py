@@ -18,6 +18,7 @@ _TITLES = {
     "planned": "A plan is made", "proposed": "A playbook is proposed", "failback_proposed": "The way back is proposed",
     "word": "A person says what it is",
     "lost_run_acknowledged": "A run whose file is gone is said to be over",
+    "mail_given_up": "Mail at a relay that is gone is given up",
     "not_closed": "It is not closed: mails are not accounted for",
     "alert": "An alert came", "closed": "Incident closed", "started": "The daemon starts", "stopped": "The daemon ends",
     "nobody_reached": "Nobody is known to have been asked", "nobody_told": "Nobody is known to have been told",

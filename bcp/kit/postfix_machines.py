@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from bcp.contracts.relay import MailFate, QueuedMail
 from bcp.kernel.errors import BcpError, Transient
+from bcp.kit.patience import Patience
 from bcp.kit.relay_reach import Reach
 
 
@@ -18,7 +19,7 @@ class Machines:
     """Every host of a relay that can be asked. One that is dead does not keep the others from being drained."""
 
     def __init__(self, reaches: Mapping[str, Reach], read_queue: Callable[[str], list[QueuedMail]]) -> None:
-        self.reaches, self._read_queue = dict(reaches), read_queue
+        self.reaches, self._read_queue, self._patience = dict(reaches), read_queue, Patience()
         self.dead: dict[str, str] = {}
         """Hosts that did not answer the last time, and what was said instead."""
 
@@ -28,11 +29,13 @@ class Machines:
         return len(self.reaches) > 1
 
     async def queue(self, look: Callable[[str], Awaitable[str]] | None = None) -> list[QueuedMail]:
-        """What all hold together. ``look``: another way to see the queue of a host than ``bcp-relay``.
+        """What all hold together. ``look``: another way to see the queue of a host than ``bcp-relay``. A host that
+        hangs is not waited for while others answer.
 
         Raises ``Transient`` where none answers.
         """
-        texts = await self._all({h: look(h) if look else r.ask("queue") for h, r in self.reaches.items()})
+        how = look or (lambda host: self.reaches[host].ask("queue"))
+        texts = self._living(await self._patience.ask(tuple(self.reaches), how, frozenset(self.dead)))
         return [
             replace(m, queue_id=f"{m.queue_id}@{host}") if self.several else m
             for host, text in texts.items()
@@ -72,7 +75,8 @@ class Machines:
         return found
 
     async def _log(self, host: str, ids: Sequence[str]) -> str:
-        return await self.reaches[host].ask("log", stdin=_lines(ids), timeout_s=300.0)
+        patience = 0.0 if host in self.dead else 300.0
+        return await self.reaches[host].ask("log", stdin=_lines(ids), timeout_s=patience)
 
     async def each(self, deed: Callable[[str], Awaitable[str]]) -> str:
         """The same at all that answer. Raises as ``queue``."""
@@ -92,6 +96,10 @@ class Machines:
     async def _all(self, work: Mapping[str, Awaitable[str]], *, none: bool = False) -> dict[str, str]:
         """Side by side; what the living say. Raises the first error where nobody lives, unless that is an answer."""
         answers = dict(zip(work, await asyncio.gather(*work.values(), return_exceptions=True), strict=True))
+        return self._living(answers, none=none)
+
+    def _living(self, answers: Mapping[str, str | BaseException], *, none: bool = False) -> dict[str, str]:
+        """What those say that answered; the others are noted. Raises as ``_all``."""
         for host, answer in answers.items():
             if isinstance(answer, BaseException) and not isinstance(answer, BcpError):
                 raise answer

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bcp.kernel.errors import Refused, StorageError
-from bcp.relay.batch import BATCH, REPLY, Request, digest, seal, unseal
+from bcp.relay.batch import BATCH, REPLY, Request, digest, is_sealed, seal, unseal
 from bcp.relay.dating import Dating
 from bcp.relay.follow import Follower, Piece
 from bcp.relay.lines import Reader
@@ -237,7 +237,7 @@ class Desk:
 
     def answer(self, request: Request, now: float) -> bytes:
         """The batch that comes next, and how things stand. Asked again, it says the same."""
-        why = self._follow(request)
+        why = self._follow(request) or self._sealed_by_another(request)
         stream, last = self._stream(), self.store.last_batch()[0]
         after = request.after if request.stream == stream else 0
         raw = self.store.batch(after + 1)
@@ -298,6 +298,14 @@ class Desk:
             why = "the main node does not know this chain"
         self._anew(secrets.token_hex(8))
         return why
+
+    def _sealed_by_another(self, request: Request) -> str:
+        """A batch that waits since before the key was changed would be refused for ever: all is told anew."""
+        raw = self.store.batch(request.after + 1 if request.stream == self._stream() else 1)
+        if not raw or is_sealed(self._key, BATCH, raw):
+            return ""
+        self._anew(secrets.token_hex(8))
+        return "the key was changed while a batch waited"
 
     def _cut(self, stream: str, seq: int, now: float) -> bytes:
         """The next batch, kept before it leaves; empty when nothing changed."""

@@ -47,6 +47,13 @@ def seal(key: bytes, kind: bytes, data: Mapping[str, Any]) -> bytes:
     return kind + b" " + mac(key, kind, body).encode() + b"\n" + body
 
 
+def is_sealed(key: bytes, kind: bytes, raw: bytes) -> bool:
+    """Is this seal that of our key?"""
+    line, _, body = raw.partition(b"\n")
+    named, _, seal_ = line.rpartition(b" ")
+    return named == kind and hmac.compare_digest(seal_, mac(key, kind, body).encode())
+
+
 def unseal(key: bytes, kind: bytes, raw: bytes) -> dict[str, Any]:
     """What is in it.
 

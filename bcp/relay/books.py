@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from bcp.contracts.relay_ledger import COPY, MAIL, OWN, UNSEEN, WAITING, RelayLedger, Wanted
+from bcp.contracts.relay_ledger import COPY, MAIL, OWN, UNSEEN, WAITING, Fate, RelayLedger, Wanted
+from bcp.relay.gone import Gone
 from bcp.relay.sums import Account, account
 
 NOT_HAPPY = ("bounced", "expired", "removed", "unknown", "queued", "deferred", "held")
@@ -22,32 +23,69 @@ def account_of(
     until: float = 0.0,
     back: float = 0.0,
     now: float,
+    gone: Sequence[Gone] = (),
 ) -> Account:
-    """What these relays accepted for these domains. ``back``: when MX was switched back; 0: it was not.
+    """What these relays accepted for these domains. ``back``: when MX was switched back; 0: it was not. ``gone``:
+    sources that left ``bcp.yaml``, of which only counts what nobody else tells of.
 
     The window is by our clock; a relay whose clock is off is asked by its own.
     """
     known = {s.relay: s for s in ledger.sources()}
     sources = [known[r] for r in relays if r in known]
-    skew = max((abs(s.skew) for s in sources), default=0.0)
+    skew = max((abs(s.skew) for s in (*sources, *(g.source for g in gone))), default=0.0)
     wide = Wanted(
         relays=tuple(relays),
         domains=tuple(domains),
         since=max(0.0, since - skew) if since else 0.0,
         until=until + skew if until else 0.0,
     )
-    late = replace(wide, since=back + 1e-6) if back else None
+    gone = _with_rows(ledger, gone, wide)
+    parts = parts_of(wide, gone)
+    late = [replace(p, since=back + 1e-6) for p in parts] if back else []
     return account(
-        ledger.totals(replace(wide, kinds=(MAIL, COPY, OWN, UNSEEN))),
-        doubled=ledger.count(replace(wide, doubled=True)),
-        risky=ledger.count(replace(wide, risky=True, statuses=("sent",))),
-        perhaps=ledger.count(replace(wide, risky=True, statuses=("bounced", "expired", "removed", "unknown"))),
-        late=ledger.count(late) if late else 0,
-        by_name=ledger.fates(replace(wide, statuses=NOT_HAPPY), limit=BY_NAME),
+        [t for p in parts for t in ledger.totals(replace(p, kinds=(MAIL, COPY, OWN, UNSEEN)))],
+        doubled=_count(ledger, [replace(p, doubled=True) for p in parts]),
+        risky=_count(ledger, [replace(p, risky=True, statuses=("sent",)) for p in parts]),
+        perhaps=_count(
+            ledger, [replace(p, risky=True, statuses=("bounced", "expired", "removed", "unknown")) for p in parts]
+        ),
+        late=_count(ledger, late),
+        by_name=_named(ledger, parts),
         sources=sources,
-        remarks=ledger.remarks(tuple(relays), max(0.0, since - skew)),
+        remarks=ledger.remarks((*relays, *(g.name for g in gone)), max(0.0, since - skew)),
         silent=[r for r in relays if r not in known or not known[r].stream],
         holds={s.relay: ledger.count(replace(wide, relays=(s.relay,), statuses=WAITING)) for s in sources},
+        gone=[(g, _count(ledger, parts_of(replace(wide, statuses=WAITING), [g], alone=True))) for g in gone],
         until=until,
         now=now,
     )
+
+
+def parts_of(wanted: Wanted, gone: Sequence[Gone], *, alone: bool = False) -> list[Wanted]:
+    """The same question to each part of the ledger: the sources that ``wanted`` names (not ``alone``), and each that is
+    gone, without what others tell again."""
+    first = [wanted] if wanted.relays and not alone else []
+    return first + [replace(wanted, relays=(g.name,), untold_by=g.others) for g in gone]
+
+
+def _with_rows(ledger: RelayLedger, gone: Sequence[Gone], wide: Wanted) -> list[Gone]:
+    """Those that took something then of which nobody else tells. The sums by hour are asked first: that is quick."""
+    some = [g for g in gone if ledger.count(replace(wide, relays=(g.name,), kinds=(MAIL, UNSEEN)))]
+    return [g for g in some if _count(ledger, parts_of(replace(wide, kinds=(MAIL, UNSEEN)), [g], alone=True))]
+
+
+def _count(ledger: RelayLedger, parts: Sequence[Wanted]) -> int:
+    return sum(ledger.count(p) for p in parts)
+
+
+def _named(ledger: RelayLedger, parts: Sequence[Wanted]) -> list[Fate]:
+    found = [f for p in parts for f in ledger.fates(replace(p, statuses=NOT_HAPPY), limit=BY_NAME)]
+    return sorted(found, key=lambda f: -f.taken)[:BY_NAME] if len(parts) > 1 else found
+
+
+def held_by(ledger: RelayLedger, gone: Sequence[Gone], domains: Sequence[str]) -> Iterator[tuple[Gone, int]]:
+    """Of those that are gone the ones where mail waits, whenever it came, and how many recipients."""
+    wanted = Wanted((), tuple(domains), statuses=WAITING, kinds=(MAIL, UNSEEN))
+    for one in gone:
+        if count := _count(ledger, parts_of(wanted, [one])):
+            yield one, count

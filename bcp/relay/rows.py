@@ -31,7 +31,9 @@ def told_of(
         mail = mail_of(data)
     except (KeyError, TypeError, ValueError) as error:
         raise Refused(f"a message in the batch cannot be read: {error!r}", rule="batch-unreadable") from error
-    return Told(mail.uid, mail.last, tuple(_fates(relay, mail, frozenset(c.lower() for c in copies), doors or {})))
+    return Told(
+        mail.uid, mail.last, tuple(_fates(relay, mail, frozenset(c.lower() for c in copies), doors or {})), mail.over
+    )
 
 
 def _fates(relay: str, mail: Mail, copies: frozenset[str], doors: Mapping[str, str]) -> Iterator[Fate]:

@@ -51,7 +51,7 @@ def agents_of(relay: str, settings: Any) -> tuple[Agent, ...]:
     hosts = hosts_of(settings)
     if not apart(way, hosts):
         return (Agent(relay, "", way),)
-    return tuple(Agent(relay, host, _at(way, host)) for host in hosts)
+    return tuple(Agent(relay, host, at_host(way, host)) for host in hosts)
 
 
 def apart(way: AgentWay, hosts: tuple[str, ...]) -> bool:
@@ -59,7 +59,8 @@ def apart(way: AgentWay, hosts: tuple[str, ...]) -> bool:
     return any(HOST in text for text in (way.url, *way.command)) or (way.push and len(hosts) > 1)
 
 
-def _at(way: AgentWay, host: str) -> AgentWay:
+def at_host(way: AgentWay, host: str) -> AgentWay:
+    """How the agent on this host is asked."""
     command = [w.replace(HOST, host) for w in way.command]
     return way.model_copy(update={"url": way.url.replace(HOST, host), "command": command})
 

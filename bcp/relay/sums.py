@@ -13,6 +13,7 @@ from typing import Any
 
 from bcp.contracts.relay_ledger import COPY, MAIL, OWN, UNSEEN, Fate, Remark, Source, Total
 from bcp.kernel.clock import iso
+from bcp.relay.gone import Gone
 
 GROUPS: Mapping[str, str] = {
     "sent": "delivered",
@@ -27,7 +28,8 @@ GROUPS: Mapping[str, str] = {
 """Fates as the account names them. ``waiting`` and ``held`` are still at the relay."""
 NAMES = ("delivered", "bounced", "expired", "removed", "held", "waiting", "unknown")
 GAPS = frozenset({"log-lost", "log-altered", "batch-gap", "batch-chain", "batch-altered", "batch-forged"})
-"""Remarks after which the ledger may lack something that the relay did."""
+"""Remarks after which the ledger may lack something that the relay did. A batch that was refused lacks nothing any more
+once the agent was heard again: its chain goes on only where nothing is missing."""
 SILENT_S = 900.0
 SKEWED_S = 60.0
 
@@ -130,13 +132,16 @@ def account(
     remarks: Sequence[Remark] = (),
     silent: Sequence[str] = (),
     holds: Mapping[str, int] | None = None,
+    gone: Sequence[tuple[Gone, int]] = (),
     until: float = 0.0,
     now: float,
 ) -> Account:
     """Sum up. ``silent``: relays that have an agent which was never heard. ``holds``: recipients that still wait at
-    each of the others, by its last word. ``until``: the end of the stretch of time; 0: now."""
+    each of the others, by its last word. ``gone``: sources that left ``bcp.yaml``, and how many wait at each; one where
+    nobody waits is not missed. ``until``: the end of the stretch of time; 0: now."""
     end = min(now, until) if until else now
-    unheard = tuple(dict.fromkeys((*silent, *(s.relay for s in sources if end - s.heard > SILENT_S))))
+    missed = (*(s.relay for s in sources if end - s.heard > SILENT_S), *(g.name for g, waits in gone if waits))
+    unheard = tuple(dict.fromkeys((*silent, *missed)))
     kinds: Counter[str] = Counter()
     fates: Counter[str] = Counter()
     hours: dict[int, Counter[str]] = {}
@@ -160,11 +165,17 @@ def account(
         unseen=kinds[UNSEEN],
         hours=tuple(Hour(at, dict(found)) for at, found in sorted(hours.items())),
         by_name=tuple(by_name),
-        warnings=tuple(_warnings(sources, remarks, silent, holds or {}, end)),
-        relays=tuple(s.relay for s in sources),
+        warnings=(*(g.text(waits) for g, waits in gone), *_warnings(sources, remarks, silent, holds or {}, end)),
+        relays=(*(s.relay for s in sources), *(g.name for g, _ in gone)),
         unheard=unheard,
-        codes=tuple(dict.fromkeys([r.code for r in remarks] + ["agent-silent"] * bool(silent))),
+        codes=tuple(dict.fromkeys([r.code for r in _lasting(remarks, sources)] + ["agent-silent"] * bool(silent))),
     )
+
+
+def _lasting(remarks: Sequence[Remark], sources: Sequence[Source]) -> list[Remark]:
+    """Those that hold still."""
+    heard = {s.relay: s.heard for s in sources}
+    return [r for r in remarks if not (r.code.startswith("batch-") and heard.get(r.relay, 0.0) > r.at)]
 
 
 def _warnings(

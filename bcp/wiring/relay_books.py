@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,12 +12,13 @@ from bcp.contracts.relay import AgentWay
 from bcp.contracts.services import Drained
 from bcp.engine.store import Runs
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import BcpError
+from bcp.kernel.errors import BcpError, StorageError
 from bcp.relay.batch import checked_key
-from bcp.relay.books import account_of
+from bcp.relay.books import account_of, held_by
+from bcp.relay.gone import Gone, gone_of
 from bcp.relay.pull import Pulled, pull
 from bcp.relay.receive import Receiver
-from bcp.relay.sources import Agent, agents_of, doubts, hosts_of, next_doors, one_for_all
+from bcp.relay.sources import Agent, agents_of, apart, at_host, doubts, hosts_of, next_doors, one_for_all
 from bcp.relay.sums import Account, line_of
 from bcp.settings import Configuration
 from bcp.store.sqlite.relay_ledger import FILE, LedgerStore
@@ -54,6 +56,23 @@ class RelayBooks:
         """Agents of these relays, or those that are called so themselves; without names all of them."""
         return tuple(n for n, a in self._agents.items() if not names or n in names or a.relay in names)
 
+    def gone(self, names: Sequence[str] = ()) -> list[Gone]:
+        """Sources that told something once and are not in ``bcp.yaml`` any more; ``names``: as for ``sources``. Raises
+        ``StorageError``."""
+        if "ledger" not in self.__dict__ and not (self.configuration.state / FILE).exists():
+            return []
+        return [g for g in gone_of(self.ledger.sources(), tuple(self._agents)) if g.belongs(names)]
+
+    def left_behind(self, names: Sequence[str] = ()) -> list[tuple[Gone, int]]:
+        """Those of them where mail of ours waits by their last word, and how many recipients. Raises
+        ``StorageError``."""
+        gone = self.gone(names)
+        return list(held_by(self.ledger, gone, self._domains)) if gone else []
+
+    @property
+    def _domains(self) -> list[str]:
+        return [d.name for d in self.world.settings.domains]
+
     def heard(self) -> dict[str, float]:
         """When the agent of each host told something last; hosts whose agent was never heard are not in it."""
         known = {s.relay: s.heard for s in self.ledger.sources() if s.heard}
@@ -69,8 +88,20 @@ class RelayBooks:
         """What is allowed in ``agent:``, and most often not meant."""
         return [d for n, s in self.world.relay_settings.items() for d in doubts(n, s)]
 
+    def way_of(self, name: str) -> AgentWay | None:
+        """How this source is asked, also a host that left ``hosts:`` of a relay whose agents are asked by their host;
+        ``None``: nobody knows."""
+        if name in self._agents:
+            return self._agents[name].way
+        relay, _, host = name.partition("@")
+        settings = self.world.relay_settings.get(relay)
+        way: AgentWay | None = settings.agent if settings is not None else None
+        return at_host(way, host) if way is not None and host and apart(way, (host, "another")) else None
+
     def _doors(self, name: str) -> dict[str, str]:
         agents = self._agents
+        if name not in agents:
+            return {}
         return next_doors(agents, name, self.world.relay_settings[agents[name].relay])
 
     @property
@@ -79,11 +110,12 @@ class RelayBooks:
         return [n for n, s in self.world.relay_settings.items() if s.agent is None]
 
     async def pull(self, names: Sequence[str] = ()) -> list[Pulled]:
-        """Ask the agents of these relays (of all), side by side: one that hangs keeps no other. Raises
-        ``StorageError``."""
-        agents = self.agents
+        """Ask the agents of these relays (of all), side by side: one that hangs keeps no other. A host that left
+        ``bcp.yaml`` is asked where it is named. Raises ``StorageError``."""
+        gone = [g.name for g in self.gone(names) if g.name in names] if names else []
+        ways = {n: way for n in (*self.sources(names), *gone) if (way := self.way_of(n)) is not None}
         async with self._alone:
-            work = [pull(n, agents[n], self.ledger, self.clock, self._doors(n)) for n in self.sources(names)]
+            work = [pull(n, way, self.ledger, self.clock, self._doors(n)) for n, way in ways.items()]
             done = await asyncio.gather(*work, return_exceptions=True)
         for one in done:
             if isinstance(one, BaseException):
@@ -91,12 +123,13 @@ class RelayBooks:
         return [one for one in done if isinstance(one, Pulled)]
 
     async def receive(self, name: str, raw: bytes) -> dict[str, str | int] | None:
-        """What an agent brought by itself; what is wanted of it next. ``None``: there is no such agent.
+        """What an agent brought by itself, also one on a host that left ``hosts:``; what is wanted of it next.
+        ``None``: there is no such agent.
 
         Raises ``Refused`` as ``Receiver.receive``, ``Invalid`` where the key cannot be read, and ``StorageError``.
         """
-        way = self.agents.get(name)
-        if way is None or not way.push:
+        way = self.way_of(name)
+        if way is None or not way.push or not (name in self.agents or self.gone([name])):
             return None
         key = checked_key(way.key.reveal().encode(), way.key.reference)
         async with self._alone:
@@ -106,12 +139,15 @@ class RelayBooks:
     def account(
         self, since: float = 0.0, until: float = 0.0, back: float = 0.0, *, relays: Sequence[str] = ()
     ) -> Account | None:
-        """What the relays with agents accepted for our domains then; ``None``: there is no such relay."""
-        names = self.sources(relays)
-        if not names:
+        """What the relays with agents accepted for our domains then, also those that left ``bcp.yaml`` since; ``None``:
+        there is no such relay, nor was there one then."""
+        names, gone = self.sources(relays), self.gone(relays)
+        if not names and not gone:
             return None
-        domains = [d.name for d in self.world.settings.domains]
-        found = account_of(self.ledger, names, domains, since=since, until=until, back=back, now=self.clock.now())
+        now = self.clock.now()
+        found = account_of(self.ledger, names, self._domains, since=since, until=until, back=back, now=now, gone=gone)
+        if not found.relays and not names:
+            return None
         return replace(found, warnings=(*found.warnings, *self._blind(names)))
 
     def _blind(self, names: Sequence[str]) -> list[str]:
@@ -128,16 +164,19 @@ class DrainBooks:
         self._books, self._runs = books, runs
 
     def says(self, relay: str) -> str:
-        """What can be counted of this relay."""
+        """What can be counted of this relay, and what no drain reaches."""
         agents = self._books.sources([relay])
-        if len(agents) > 1:
-            return f"the agents of {relay} account for every recipient, one on each of {len(agents)} hosts"
-        if agents:
-            return f"the agent of {relay} accounts for every recipient"
-        return (
+        said = [
             f"{relay} has no agent: what comes and goes between two looks at its queue is not counted,"
             " and who was told of a bounce is not known"
-        )
+        ]
+        if agents:
+            said = [f"the agent of {relay} accounts for every recipient"]
+        if len(agents) > 1:
+            said = [f"the agents of {relay} account for every recipient, one on each of {len(agents)} hosts"]
+        with contextlib.suppress(StorageError):
+            said += [f"no drain reaches this: {g.text(waits)}" for g, waits in self._books.left_behind([relay])]
+        return "; ".join(said)
 
     async def drained(self, relay: str, domains: Sequence[str], run: str, since: float) -> Drained | None:
         """What its agent tells."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
@@ -17,7 +18,14 @@ async def machines(app: App, scope: Scope) -> Sequence[Check]:
     """Queue, disk, certificates, list of recipients, agent: every playbook that moves MX rests on them."""
     found = await checks(app, _heard(app))
     seen = {c.subject for c in found if c.code == "relay-agent"}
-    return [replace(c, playbooks=scope.movers) for c in (*found, *_pulses(app, seen))]
+    left = await asyncio.to_thread(_left, app)
+    return [replace(c, playbooks=scope.movers) for c in (*found, *_pulses(app, seen), *left)]
+
+
+def _left(app: App) -> list[Check]:
+    """Mail that waits where nobody asks any more."""
+    hint, left = "bcp relay account, bcp relay mails", app.running.books.left_behind()
+    return [Check("relay-left-behind", g.place, "risk", g.text(waits), hint) for g, waits in left]
 
 
 def _pulses(app: App, seen: Set[str]) -> Iterator[Check]:

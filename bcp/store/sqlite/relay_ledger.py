@@ -12,9 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bcp.contracts.relay_ledger import FORWARDED, MAIL, UNSEEN, Fate, Remark, Source, Told, Total, Wanted
+from bcp.contracts.relay_ledger import FORWARDED, MAIL, UNSEEN, WAITING, Fate, Remark, Source, Told, Total, Wanted
 from bcp.kernel.errors import StorageError
 from bcp.store.sqlite.migrations import Schema, open_database
+from bcp.store.sqlite.relay_merge import BEFORE, from_the_middle, merged
+from bcp.store.sqlite.relay_wanted import conditions, hours, in_, in_tally
 
 FILE = "relays.db"
 SCHEMA = Schema(
@@ -66,13 +68,15 @@ insert into tally(relay, hour, kind, domain, status, told, people) values (?, ?,
 on conflict do update set people = people + excluded.people
 """
 _COUNTED = "select relay, cast(taken / 3600 as int) * 3600, kind, domain, status, told, people from fate where mail = ?"
+# "cross join" keeps the order (sqlite.org/optoverview.html, section 8): from one mail to its few rows, never from a
+# recipient, who may have had every mail of the relay, as the address of always_bcc has.
 _TWINS = """
-select f.mail, f.n, m.uid from mail m join fate f on f.mail = m.id
+select f.mail, f.n, m.uid from mail m cross join fate f on f.mail = m.id
 where m.message_id = ? and f.recipient = ? and f.status = 'sent' and f.kind in ('mail', 'unseen')
 """
 
 _HEIR = """
-select 1 from mail m join fate f on f.mail = m.id
+select 1 from mail m cross join fate f on f.mail = m.id
 where m.first = ? and m.relay <> ? and m.message_id = ? and f.recipient = ? and f.kind in ('mail', 'forwarded') limit 1
 """
 _HANDED_ON = "update fate set kind = 'forwarded', status = 'forwarded', doubled = 0 where mail = ? and n = ?"
@@ -142,6 +146,7 @@ class LedgerStore:
 
     def _mail(self, relay: str, told: Told, change: Counter[tuple[Any, ...]]) -> None:
         """Its rows in place of those before; ``change``: what that means for the sums by hour."""
+        told = self._whole(relay, told)
         first = told.fates[0] if told.fates else None
         if first is None:
             return
@@ -177,6 +182,18 @@ class LedgerStore:
         self._inherit(told, change)
         self._twins(first.message_id, {f.recipient for f in fates if f.status == "sent" and f.recipient})
 
+    def _whole(self, relay: str, told: Told) -> Told:
+        """With its beginning, where the agent tells it from the middle and the ledger has that."""
+        if not from_the_middle(told):
+            return told
+        before = self._db.execute(BEFORE, (first_id(told.uid), relay, told.uid, told.last)).fetchone()
+        if before is None:
+            return told
+        query = f"select {_COLUMNS} from fate f join mail m on m.id = f.mail where m.id = ?"  # noqa: S608
+        rows = self._db.execute(query, before[:1]).fetchall()
+        old = [replace(Fate(*row), doubled=bool(row[-2])) for row in rows]
+        return replace(told, uid=str(before[2]), fates=merged(old, told)) if any(f.kind == MAIL for f in old) else told
+
     def _settled(self, f: Fate) -> Fate:
         """A recipient that was handed to another relay is told of there; until then nobody knows."""
         if f.status != "sent" or f.kind not in {MAIL, UNSEEN} or not (f.remote_id or f.passed):
@@ -208,6 +225,21 @@ class LedgerStore:
                 rows = [(mail, n) for mail, n, _ in found]
                 self._db.executemany("update fate set doubled = 1 where mail = ? and n = ?", rows)
 
+    def give_up(self, relay: str, answer: str, at: float) -> int:
+        """What waits at this source counts as removed by a person from now on."""
+        waits = f"relay = ? and status in ({','.join('?' * len(WAITING))})"
+        change: Counter[tuple[Any, ...]] = Counter()
+        with self._used(), self._all_or_nothing():
+            columns = "cast(taken / 3600 as int) * 3600, kind, domain, status, told, people"
+            rows = self._db.execute(f"select {columns} from fate where {waits}", (relay, *WAITING)).fetchall()  # noqa: S608
+            for hour, kind, domain, status, told, people in rows:
+                change[relay, hour, kind, domain, status, told] -= people
+                change[relay, hour, kind, domain, "removed", "no"] += people
+            given = f"update fate set status = 'removed', told = 'no', answer = ?, at = ? where {waits}"  # noqa: S608
+            self._db.execute(given, (answer, at, relay, *WAITING))
+            self._db.executemany(_TALLY, [(*key, n) for key, n in change.items() if n])
+        return sum(int(row[-1]) for row in rows)
+
     # -- remarks -------------------------------------------------------------------------------------------------
 
     def remark(self, remark: Remark) -> None:
@@ -221,7 +253,7 @@ class LedgerStore:
 
     def remarks(self, relays: Sequence[str] = (), since: float = 0.0) -> list[Remark]:
         """What was noted, the oldest first."""
-        where, values = _in("relay", relays)
+        where, values = in_("relay", relays)
         query = f"select relay, at, code, text from remark where at >= ?{where} order by at, id"  # noqa: S608
         with self._used():
             return [Remark(*row) for row in self._db.execute(query, (since, *values))]
@@ -230,7 +262,7 @@ class LedgerStore:
 
     def fates(self, wanted: Wanted, *, limit: int = 1000, first: int = 0) -> list[Fate]:
         """Rows, the newest accepted first."""
-        where, values = _where(wanted)
+        where, values = conditions(wanted)
         order = "order by f.taken desc, f.mail desc, f.n limit ? offset ?"
         query = f"select {_COLUMNS} from fate f join mail m on m.id = f.mail where {where} {order}"  # noqa: S608
         with self._used():
@@ -239,9 +271,9 @@ class LedgerStore:
 
     def count(self, wanted: Wanted) -> int:
         """How many recipients these are."""
-        if _in_tally(wanted):
+        if in_tally(wanted):
             return sum(t.people for t in self.totals(wanted))
-        where, values = _where(wanted)
+        where, values = conditions(wanted)
         source = "fate f join mail m on m.id = f.mail" if "m." in where else "fate f"
         with self._used():
             row = self._db.execute(f"select sum(people) from {source} where {where}", values).fetchone()  # noqa: S608
@@ -249,17 +281,17 @@ class LedgerStore:
 
     def totals(self, wanted: Wanted) -> list[Total]:
         """Recipients by hour, kind and fate: whole hours from the sums, the two at the ends from the rows."""
-        first, last = _hours(wanted)
+        first, last = hours(wanted)
         found: Counter[tuple[int, str, str, str]] = Counter()
-        if not _in_tally(wanted) or first >= last:
+        if not in_tally(wanted) or first >= last:
             parts = [wanted]
         else:
             parts = [replace(wanted, until=first)] * (wanted.since < first) if wanted.since else []
             parts += [replace(wanted, since=last)] if wanted.until and wanted.until > last else []
-            where, values = _where(replace(wanted, since=first, until=last))
+            where, values = conditions(replace(wanted, since=first, until=last))
             self._sum(found, f"hour, kind, status, told, sum(people) from tally f where {where}", values)
         for part in parts:
-            where, values = _where(part)
+            where, values = conditions(part)
             source = "fate f join mail m on m.id = f.mail" if "m." in where else "fate f"
             columns = "cast(f.taken / 3600 as int) * 3600, f.kind, f.status, f.told, sum(f.people)"
             self._sum(found, f"{columns} from {source} where {where}", values)
@@ -322,49 +354,3 @@ def _row(mail: int, n: int, f: Fate) -> tuple[Any, ...]:
         mail, n, f.relay, f.kind, f.taken, _domain(f), f.recipient, f.status, f.told, f.people, f.at, f.to, f.answer,
         f.via, f.remote_id, f.tries, f.risky, f.passed,
     )  # fmt: skip
-
-
-FOREVER = 1 << 40
-
-
-def _in_tally(w: Wanted) -> bool:
-    """Can it be told from the sums by hour?"""
-    return not (w.recipient or w.sender or w.message_id or w.queue_id or w.doubled or w.risky)
-
-
-def _hours(w: Wanted) -> tuple[int, int]:
-    """The whole hours of a window: when the first begins and the last ends."""
-    return int(-(-w.since // 3600)) * 3600, int(w.until // 3600) * 3600 if w.until else FOREVER
-
-
-def _in(column: str, values: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    return (f" and {column} in ({','.join('?' * len(values))})", tuple(values)) if values else ("", ())
-
-
-def _where(w: Wanted) -> tuple[str, list[Any]]:
-    """The conditions as SQL, and their values."""
-    parts, values = ["1 = 1"], list[Any]()
-    for column, several in (("f.kind", w.kinds), ("f.relay", w.relays), ("f.status", w.statuses)):
-        text, found = _in(column, several)
-        parts.append(text.removeprefix(" and ") or "1 = 1")
-        values += found
-    if w.domains:
-        text, found = _in("f.domain", (*(d.lower() for d in w.domains), ""))
-        parts.append(text.removeprefix(" and "))
-        values += found
-    given = (
-        ("f.recipient = ?", w.recipient.lower()),
-        ("m.sender = ?", w.sender),
-        ("m.message_id = ?", w.message_id.strip("<>")),
-        ("m.queue_id = ?", w.queue_id),
-        ("f.taken >= ?", w.since),
-        ("f.taken < ?", w.until),
-    )
-    for text, value in given:
-        if value:
-            parts.append(text)
-            values.append(value)
-    if w.statuses and "sent" not in w.statuses:
-        parts.append("f.status <> 'sent'")  # so that the index of these few is used
-    parts += ["f.doubled = 1"] * w.doubled + ["f.risky > 0"] * w.risky
-    return " and ".join(p for p in parts if p != "1 = 1") or "1 = 1", values

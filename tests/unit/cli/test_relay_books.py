@@ -12,7 +12,7 @@ import typer
 from deeds.test_unaccounted import AGENT, ROW, guarded, told  # noqa: F401 - a fixture
 
 from bcp.cli import relay_books, render
-from bcp.kernel.errors import Invalid, Missing
+from bcp.kernel.errors import Invalid, Missing, Refused
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()
 
@@ -140,3 +140,47 @@ def test_a_batch_that_is_none(place, tmp_path) -> None:
     (tmp_path / "batch").write_text("nonsense!")
     assert rule(lambda: relay_books.take(f"{tmp_path}/batch"), Refused) == "batch-unreadable"
     assert "agent" in AGENT
+
+
+# -- one that is no longer in bcp.yaml -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def renamed(place):
+    """The relay got another name in ``bcp.yaml``; its agent has not told anything under it."""
+    (place.folder / "bcp.yaml").write_text(AGENT.replace("mx-backup", "mx-spare"))
+    return place
+
+
+def test_what_a_relay_told_that_left_is_still_asked_for(renamed, said) -> None:
+    relay_books.mails(status=["queued"], relay=["mx-backup"])
+    assert said()["recipients"] == 3
+    with pytest.raises(typer.Exit):
+        relay_books.account(relay=["mx-backup"])
+    found = said()
+    assert (found["waiting"], found["unheard"], found["ends_meet"]) == (3, ["mx-backup"], False)
+    assert rule(lambda: relay_books.pull(["mx-backup"])) == "agent-gone"
+    with pytest.raises(typer.Exit):
+        relay_books.pull()
+
+
+def test_a_batch_of_one_that_left_needs_its_key(renamed, said, tmp_path) -> None:
+    from bcp.relay.batch import BATCH, seal
+
+    data = {"relay": "mx-backup", "stream": "t", "seq": 1, "prev": "", "mails": [], "said": [], "copies": []}
+    (renamed.folder / "batch").write_bytes(b"0\n" + seal(b"k" * 40, BATCH, data))
+    monkey = str(renamed.folder / "batch")
+    assert rule(lambda: relay_books.take(monkey, "mx-backup")) == "no-key"
+    assert rule(lambda: relay_books.take(monkey, "mx-backup", "k" * 40)) == "no-key", "never as it is"
+    assert rule(lambda: relay_books.take(monkey, "nobody", "file:key")) == "no-agent"
+
+
+def test_what_is_lost_is_given_up(renamed, said, monkeypatch) -> None:
+    monkeypatch.setattr("bcp.cli.person.prove_person", lambda app, as_: as_)
+    assert rule(lambda: relay_books.give_up("mx-spare", "x", "bob"), Refused) == "still-asked"
+    relay_books.give_up("mx-backup", "burnt", "bob")
+    assert said()["recipients"] == 3
+    with pytest.raises(typer.Exit):
+        relay_books.account()
+    found = said()
+    assert (found["waiting"], found["removed"], found["unheard"]) == (0, 3, ["mx-spare"]), "its agent was never heard"

@@ -91,6 +91,46 @@ def test_all_of_it_goes_and_the_relay_delivers_by_itself_again() -> None:
     assert book.told[0].state == "canary" and book.told[-1].gone == 100
 
 
+def test_a_look_that_waited_for_a_dead_host_is_repeated_soon() -> None:
+    """The living host is as busy as before: its mails do not wait for minutes."""
+    clock, looks = FakeClock(), list[float]()
+
+    @dataclass
+    class Two(Scripted):
+        unheard: dict[str, str] = field(default_factory=dict)
+
+        async def queue(self) -> list[QueuedMail]:
+            looks.append(clock.monotonic())
+            if not self.unheard and len(looks) > 1:
+                self.unheard["dead.test"] = "it hangs"
+                clock.steady += 60.0
+            return await super().queue()
+
+    r = Two({m.queue_id: m for m in relay(40).mails.values()})
+    drain = ShapedDrain(r, r, frozenset({"corp.test"}), clock, Book())
+    status = asyncio.run(drain.run(600, 0.0))
+    assert status.state == "done" and len(looks) > 2
+    assert looks[2] - looks[1] < 60.0 + 4 * 60.0, "not four times what the dead one took"
+
+
+def test_the_last_mails_do_not_wait_for_minutes_after_a_long_look() -> None:
+    """A long queue takes a minute to list. Those that came back meanwhile are seen as soon as nothing else is to do."""
+    clock, looks = FakeClock(), list[float]()
+
+    @dataclass
+    class Long(Scripted):
+        async def queue(self) -> list[QueuedMail]:
+            looks.append(clock.monotonic())
+            if len(looks) == 1:
+                clock.steady += 60.0
+            return await super().queue()
+
+    r = Long({m.queue_id: m for m in relay(30).mails.values()})
+    drain = ShapedDrain(r, r, frozenset({"corp.test"}), clock, Book())
+    assert asyncio.run(drain.run(600, 0.0)).state == "done"
+    assert looks[1] - looks[0] < 60.0 + 4 * 60.0 and clock.monotonic() < 240.0
+
+
 def test_strangers_mail_is_left_alone() -> None:
     r = relay(2)
     r.mails["S"] = QueuedMail("S", "s@o", ("a@else.test",), 1.0, "", "deferred")

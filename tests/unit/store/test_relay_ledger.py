@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bcp.contracts.relay_ledger import COPY, MAIL, UNSEEN, Fate, RelayLedger, Remark, Source, Told, Total, Wanted
 from bcp.kernel.errors import StorageError
 from bcp.store.memory.relay_ledger import MemoryLedger
+from bcp.store.sqlite import relay_ledger, relay_wanted
 from bcp.store.sqlite.relay_agent import AgentStore
 from bcp.store.sqlite.relay_ledger import LedgerStore
 
@@ -180,3 +181,16 @@ def test_sums_by_hour_are_those_of_the_rows(batches, since, until) -> None:
     for total in ledger.totals(window):
         mine = [f for f in found if int(f.taken // 3600) * 3600 == total.hour and f.status == total.status]
         assert total.people == sum(f.people for f in mine) > 0
+
+
+def test_a_recipient_of_every_mail_makes_no_batch_slower() -> None:
+    """The address of ``always_bcc`` has a row of each mail: twins and heirs are looked for from the mail."""
+    db = MemoryLedger()._db
+    again = f"select 1 from fate f join mail m on m.id = f.mail where f.mail = ? and {relay_wanted.AGAIN.format('?')}"
+    for query, values, index in (
+        (relay_ledger._TWINS, 2, "m USING INDEX mail_message_id"),
+        (relay_ledger._HEIR, 4, "m USING INDEX mail_first"),
+        (again, 2, "n USING INDEX mail_first"),
+    ):
+        plan = str(db.execute("explain query plan " + query, ("x",) * values).fetchall())
+        assert index in plan and "fate_recipient" not in plan, plan
