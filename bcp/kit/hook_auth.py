@@ -106,7 +106,7 @@ def matches(right: Iterable[str], offered: Iterable[str]) -> bool:
 def fresh(moment: str, now: float, window_s: float) -> bool:
     """Is a signed time (seconds since 1970) near enough?"""
     try:
-        return abs(now - float(int(moment))) <= window_s
+        return abs(now - float(int(moment[:20]))) <= window_s
     except ValueError:
         return False
 
