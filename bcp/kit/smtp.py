@@ -193,8 +193,8 @@ NO_START = 250
 
 
 _NO_REPLY = re.compile(rb"^[0-9]{3}[^ \r\n-]", re.MULTILINE)
-"""Three digits that neither a blank, a dash nor the line's end follows (RFC 5321 section 4.2): ``2500 ok`` is no 250. The
-library reads the digits alone."""
+"""Three digits that neither a blank, a dash nor the line's end follows (RFC 5321 section 4.2): ``2500 ok`` is no 250.
+The library reads the digits alone."""
 
 
 def _heard(client: aiosmtplib.SMTP) -> bytearray:
