@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -71,10 +72,11 @@ def width() -> int:
 
 
 def wrap(text: str, indent: str = "", first: str | None = None) -> str:
-    """Text folded to the terminal. A line that is indented itself goes on two columns further in."""
-    return "\n".join(
+    """Text folded to the terminal. A line that is indented itself goes on two columns further in. A command is not
+    folded: it can be copied as it stands."""
+    folded = "\n".join(
         textwrap.fill(
-            line,
+            _COMMAND.sub(lambda found: found[0].replace(" ", _GLUE), line),
             width(),
             initial_indent=(first if first is not None and i == 0 else indent),
             subsequent_indent=indent + (" " * (len(line) - len(line.lstrip()) + 2) if line[:1] == " " else ""),
@@ -84,6 +86,14 @@ def wrap(text: str, indent: str = "", first: str | None = None) -> str:
         or indent
         for i, line in enumerate(text.splitlines() or [""])
     )
+    return folded.replace(_GLUE, " ")
+
+
+_GLUE = "\ue000"
+"""A character of Unicode's private use area: no blank, and in no text."""
+_GROUPS = "audit|comms|config|contacts|dns|drill|evidence|incident|playbook|relay|token|user"
+_COMMAND = re.compile(rf"`bcp [^`\n]{{1,50}}`|\bbcp (?:(?:{_GROUPS}) )?[a-z][a-z-]*")
+"""A command in backticks, or its name."""
 
 
 def emit(schema: str, data: Mapping[str, Any], text: str) -> None:

@@ -13,7 +13,8 @@ from bcp.comms.pack import FORMS
 from bcp.comms.render import render
 from bcp.contracts.channel import Message
 from bcp.contracts.services import Order, SendForecast
-from bcp.kernel.errors import Invalid
+from bcp.kernel.document import did_you_mean
+from bcp.kernel.errors import Invalid, Missing
 from bcp.kernel.files import write_atomic
 from bcp.wiring import App
 
@@ -48,19 +49,32 @@ def texts(app: App, name: str, letter: str, given: Mapping[str, str], *, drill: 
     ]
 
 
+def must_know(app: App, audience: str) -> None:
+    """Raises ``Missing`` (``no-such-audience``) unless the configuration has this audience."""
+    known = app.people.directory.audiences
+    if audience not in known:
+        hint = did_you_mean(audience, known)
+        raise Missing(f"there is no audience {audience[:60]!r}", rule="no-such-audience", hint=hint)
+
+
 def fitting(app: App, name: str, channels: Sequence[str] | None) -> list[str]:
     """The channels asked for, or every configured one for which the message has a form. Raises ``Invalid``."""
     forms = app.world.pack.get(name).forms()
     found = list(channels or [n for n, c in app.world.channels.items() if c.form in forms])
     if not found:
-        raise Invalid(f"no configured channel carries {name}", hint=f"It has: {', '.join(sorted(forms))}.")
+        kinds = ", ".join(sorted(forms))
+        if not app.world.channels:
+            hint = f"Add one under channels: in bcp.yaml ({kinds}). What there is: bcp comms channels"
+            raise Invalid("there is no channel by which anything could be sent", hint=hint, rule="no-channel")
+        raise Invalid(f"no configured channel carries {name}", hint=f"It is written for: {kinds}.", rule="no-channel")
     return found
 
 
 async def forecast(
     app: App, audience: str, name: str, channels: Sequence[str] | None, letter: str, given: Mapping[str, str]
 ) -> list[SendForecast]:
-    """Render for everybody and count; sends nothing."""
+    """Render for everybody and count; sends nothing. Raises ``Missing`` (``no-such-audience``), ``Invalid``."""
+    must_know(app, audience)
     filled = values(app, letter, given)
     courier = Courier(
         app.people.directory,
@@ -84,7 +98,8 @@ def cost(app: App, row: SendForecast) -> str:
 def playbook_of(
     app: App, audience: str, name: str, channels: Sequence[str] | None, letter: str, given: Mapping[str, str]
 ) -> Path:
-    """A playbook with one notify step, in the state folder. Raises ``Invalid``."""
+    """A playbook with one notify step, in the state folder. Raises ``Missing`` (``no-such-audience``), ``Invalid``."""
+    must_know(app, audience)
     step = {
         "audience": audience,
         "template": name,

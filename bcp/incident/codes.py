@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import unicodedata
 from collections.abc import Collection
 
 from bcp.kernel.errors import Invalid
@@ -18,6 +19,10 @@ DIGITS = 6
 MAX_WRONG = 5
 """Wrong codes of one person about one question; after that this person's codes and links are void."""
 _CODE = re.compile(rf"(?<![0-9A-Za-z])[0-9]{{{DIGITS}}}(?![0-9A-Za-z])")
+_WITHIN = re.compile("(?<=[0-9])[ \N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}\N{HYPHEN}"
+                     "\N{NON-BREAKING HYPHEN}\N{EN DASH}-](?=[0-9])")  # fmt: skip
+"""What people and their keyboards put between digits."""
+_KEYCAP = "\N{VARIATION SELECTOR-16}\N{COMBINING ENCLOSING KEYCAP}"
 _MAC = 12
 
 
@@ -30,8 +35,17 @@ def new_code(taken: Collection[str]) -> str:
 
 
 def codes_in(text: str) -> list[str]:
-    """Every six digits in what a person wrote; spaces and dashes within them do not matter."""
-    return list(dict.fromkeys(_CODE.findall(text) + _CODE.findall(re.sub(r"(?<=[0-9])[ -](?=[0-9])", "", text))))
+    """Every six digits in what a person wrote; spaces and dashes within them do not matter, nor does the script that
+    their keyboard writes digits in."""
+    text = plain_digits(text)
+    return list(dict.fromkeys(_CODE.findall(text) + _CODE.findall(_WITHIN.sub("", text))))
+
+
+def plain_digits(text: str) -> str:
+    """Decimal digits of any script as 0 to 9 (Unicode 4.6, numeric type *decimal*), keycaps as the digit on them."""
+    if text.isascii():
+        return text
+    return "".join("" if c in _KEYCAP else str(unicodedata.decimal(c, c)) for c in text)
 
 
 def sealed(key: bytes, *parts: str) -> str:

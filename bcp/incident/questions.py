@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from bcp.contracts.book import Book
 from bcp.contracts.incident import Asked, Question
 from bcp.engine.gate import Answer
-from bcp.incident.codes import MAX_WRONG, codes_in, link_holds, link_nonce, sealed
+from bcp.incident.codes import MAX_WRONG, codes_in, link_holds, link_nonce, plain_digits, sealed
 from bcp.kernel.errors import Missing, Refused
 from bcp.kernel.ids import new_id
 from bcp.kernel.text import sound
@@ -150,7 +151,12 @@ def unsettled(book: Book) -> int:
 
 
 def by_code(book: Book, people: Sequence[str], text: str, key: bytes, at: float | None = None) -> Found | None:
-    """An answer by digits from somebody at this address; ``None`` when it answers nothing.
+    """The first answer of ``by_codes``; ``None`` when there is none. Raises ``Refused`` as that does."""
+    return next(iter(by_codes(book, people, text, key, at)), None)
+
+
+def by_codes(book: Book, people: Sequence[str], text: str, key: bytes, at: float | None = None) -> tuple[Found, ...]:
+    """Answers by digits from somebody at this address, at most one a question; none when it answers nothing.
 
     Every code in a text that is not one of theirs is a try, at each question that they were asked by then: a text with
     many codes is many tries, and answers nothing. ``at`` is when it was written (epoch seconds): what is older than a
@@ -161,7 +167,7 @@ def by_code(book: Book, people: Sequence[str], text: str, key: bytes, at: float 
     """
     given = codes_in(text)
     if not given:
-        return None
+        return ()
     with book:
         heard = [
             (asked, person, said)
@@ -177,12 +183,48 @@ def by_code(book: Book, people: Sequence[str], text: str, key: bytes, at: float 
                     _wrong(book, asked, person, wrong)
         fits = [(asked, p, set(said.values())) for asked, p, said in heard if said and len(given) <= MOST_CODES]
         clear = [(asked, p, meaning.pop()) for asked, p, meaning in fits if len(meaning) == 1]
+        done: dict[str, Found] = {}
         for asked, person, yes in clear:
             if book.wrong_tries(asked.id, person) < MAX_WRONG:
-                return Found(asked, person, yes)
-        for asked, person, _ in clear:
+                done.setdefault(asked.id, Found(asked, person, yes))
+        for asked, person, _ in clear if not done else ():
             check_tries(book, asked, person)
-    return None
+    return tuple(done.values())
+
+
+def waits_for(book: Book, people: Sequence[str], at: float) -> tuple[Question, str] | None:
+    """The newest question that one of these was asked by digits before this time, and has not answered; and who."""
+    open_ = sorted(open_questions(book), key=lambda q: -q.opened)
+    waiting = (
+        (asked, person)
+        for asked in open_
+        if at + SKEW_S >= asked.opened
+        for person in people
+        if book.proofs(asked.id, person) and not any(a.by == person for a in answers_of(book, asked))
+    )
+    return next(waiting, None)
+
+
+def why_nothing(book: Book, people: Sequence[str], text: str, at: float) -> tuple[str, str, str]:
+    """Of a text that answered nothing: what its writer has to be told (the name of the words), who they are, and about
+    which question. All are empty for whoever is not asked, or wrote one digit: that answers another message.
+
+    ``number-wanted``: it has no number. ``wrong-number``: it has one that is not theirs. ``both-numbers``: it has both.
+    ``locked``: too many were wrong.
+    """
+    found = waits_for(book, people, at)
+    if found is None or _ONE_DIGIT.match(plain_digits(text)) or not text.strip():
+        return "", "", ""
+    asked, person = found
+    tries, given = book.wrong_tries(asked.id, person), len(codes_in(text))
+    if not given:
+        return "number-wanted", person, asked.id
+    if tries >= MAX_WRONG:
+        return "locked", person, asked.id
+    return "both-numbers" if given > 1 else "wrong-number", person, f"{asked.id}/{tries}"
+
+
+_ONE_DIGIT = re.compile(r"^\W*[0-9](?:[^0-9]|$)")
 
 
 SKEW_S = 2.0

@@ -51,15 +51,23 @@ class Keys:
             return None
 
     async def _key(self, key_id: str, now: float) -> Any:
+        """A key that is known waits for nobody: neither for a provider that hangs nor for strangers' key ids."""
+        if self._set is None and self.path is not None:
+            self._set = _parsed(_text_of(self.path))
+        known = self._find(key_id)
+        if known is not None and not self._due(known, now):
+            return known
         async with self._lock:
-            if self._set is None and self.path is not None:
-                self._set = _parsed(_text_of(self.path))
             known = self._find(key_id)
-            if (known is None or now - self._got > AGE_S) and now - self._asked > PAUSE_S:
+            if self._due(known, now):
                 self._asked = now
                 await self._ask(now)
                 known = self._find(key_id) or known
             return known
+
+    def _due(self, known: Any, now: float) -> bool:
+        """Is the provider to be asked?"""
+        return (known is None or now - self._got > AGE_S) and now - self._asked > PAUSE_S
 
     def _find(self, key_id: str) -> Any:
         return next((k.key for k in self._set.keys if k.key_id == key_id), None) if self._set is not None else None

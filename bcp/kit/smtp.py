@@ -4,6 +4,7 @@ and every way in which it can go wrong as data."""
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from dataclasses import dataclass
 from email import policy
@@ -191,6 +192,25 @@ NO_START = 250
 """Said to DATA, where 354 belongs, it means that no text was sent. After the text it is a yes, and no error."""
 
 
+_NO_REPLY = re.compile(rb"^[0-9]{3}[^ \r\n-]", re.MULTILINE)
+"""Three digits that neither a blank, a dash nor the line's end follows (RFC 5321 section 4.2): ``2500 ok`` is no 250.
+The library reads the digits alone."""
+
+
+def _heard(client: aiosmtplib.SMTP) -> bytearray:
+    """What the server says from now on, as it came: its first 4,096 bytes."""
+    said, protocol = bytearray(), client.protocol
+    if protocol is not None:
+        given = protocol.data_received
+
+        def listen(data: bytes) -> None:
+            said.extend(data[: max(0, 4096 - len(said))])
+            given(data)
+
+        protocol.data_received = listen  # type: ignore[method-assign]
+    return said
+
+
 async def send(
     host: str,
     port: int,
@@ -225,7 +245,10 @@ async def send(
             await client.rcpt(recipient)
             stage = "data"
             text = message if isinstance(message, bytes) else message.as_bytes(policy=policy.SMTP)
+            heard = _heard(client)
             answer = await client.data(text)
+            if _NO_REPLY.search(heard):
+                raise InDoubt("its answer is no SMTP reply")
             stage = "done"
             await client.quit()
             return answer.message

@@ -201,15 +201,14 @@ async def observed(request: Request) -> Response:
     daemon: Daemon = request.app.state.daemon
     hooks: Hooks = request.app.state.hooks
     peer = peer_of(request, daemon.settings.proxies)
-    if hooks.throttle.closed(peer):
-        return PlainTextResponse("too many batches that are not genuine\n", 429)
     try:
         raw = await read(request, daemon.settings.max_body)
         daemon.app.watching.spool.put(raw.decode())
     except (TooLarge, TooSlow):
         return PlainTextResponse("too large, or too slow\n", 413)
     except (Invalid, Refused, UnicodeDecodeError) as error:
-        hooks.throttle.count(peer)
+        if hooks.throttle.refuses(peer):  # only what is not genuine: whoever shares the address is still heard
+            return PlainTextResponse("too many batches that are not genuine\n", 429)
         status = 401 if isinstance(error, Refused) else 422
         return PlainTextResponse(f"{error.message if isinstance(error, BcpError) else 'not text'}\n", status)
     return PlainTextResponse("taken\n", 202)

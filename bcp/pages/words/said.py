@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bcp.kernel.errors import BcpError
 from bcp.pages.words import USUAL, words
 
 
@@ -39,9 +40,7 @@ class Reason(str):
             return str(self)
         if (told := found.told(str(self), "reason.", "noted.")) != str(self):
             return told
-        if not self.rule:
-            return found("ask.in-record")
-        return found.known(f"rule.{self.rule}", found("ask.rule", rule=self.rule))
+        return in_rule(self.rule, language)
 
 
 def said(key: str, **values: Any) -> Said:
@@ -61,6 +60,23 @@ def reason(message: str, rule: str = "") -> Reason:
     made = Reason(message)
     made.rule = rule
     return made
+
+
+def because(error: BcpError) -> Reason:
+    """Why an error of ours says no: of several faults that it lists the first, which is what there is to do first."""
+    first = next(iter(getattr(error, "problems", ())), None)
+    if first is None:
+        return reason(error.message, error.rule)
+    more = f" (the first of {len(error.problems)})" if len(error.problems) > 1 else ""  # type: ignore[attr-defined]
+    return reason(f"{first.message}{more}", first.rule)
+
+
+def in_rule(rule: str, language: str) -> str:
+    """What this rule says, in this language; where to look for one that has no words (a plug-in's own)."""
+    found = words(language[:2])
+    if not rule:
+        return found("ask.in-record")
+    return found.known(f"rule.{rule}", found("ask.rule", rule=rule))
 
 
 def in_language(text: Any, language: str) -> Any:

@@ -25,6 +25,7 @@ from bcp.kernel.errors import Invalid, Missing
 from bcp.kernel.json_in import loads
 from bcp.kernel.log import logger
 from bcp.kernel.secret import Secret
+from bcp.kernel.text import sound
 from bcp.kit.hook_auth import fresh
 
 LOG = logger(__name__)
@@ -100,7 +101,8 @@ Your app > Interactivity: Request URL {url}/interactive (signing_secret)"""
             await socket.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
             if request.type == "interactive":
                 words = await hear(_button(request.payload))
-                await _say(str(request.payload.get("response_url") or ""), words, api_url)
+                url = request.payload.get("response_url") if isinstance(request.payload, dict) else ""
+                await _say(str(url or ""), words, api_url)
 
         client.socket_mode_request_listeners.append(heard)
         await client.connect()
@@ -114,7 +116,7 @@ def _button(payload: Any) -> Pressed:
     """Who pressed which; two empty texts where it is no button."""
     try:
         if payload["type"] == "block_actions":
-            return Pressed(str(payload["user"]["id"]), str(payload["actions"][0]["value"]))
+            return Pressed(sound(str(payload["user"]["id"])), sound(str(payload["actions"][0]["value"])))
     except (KeyError, IndexError, TypeError):
         pass
     return Pressed("", "")

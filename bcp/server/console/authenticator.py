@@ -35,10 +35,10 @@ async def offer(site: Site, request: Request, session: Session, form: Form) -> R
     """Show another secret to whoever knows the password. Nothing is changed yet."""
     import pyotp
 
-    name, peer = session.user.name, site.peer(request)
-    site.accounts.check_lock(name, peer)
+    name, mine = session.user.name, f"session:{session.user.name}"
+    site.accounts.check_lock(name, mine, alone=True)  # strangers' tries at the log-in are not theirs
     if not await in_thread(site.accounts.password_is, name, field(form, "password")):
-        site.accounts.was_wrong(name, peer)
+        site.accounts.was_wrong(name, mine)
         raise Refused("the present password is wrong", rule="old-password")
     return shown(site, request, session, Offered(name, pyotp.random_base32()))
 

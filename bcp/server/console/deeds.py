@@ -203,10 +203,10 @@ async def reopen(site: Site, request: Request, session: Session, form: Form) -> 
 
 async def password(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Another password; every session ends."""
-    name, peer = session.user.name, site.peer(request)
-    site.accounts.check_lock(name, peer)
+    name, mine = session.user.name, f"session:{session.user.name}"
+    site.accounts.check_lock(name, mine, alone=True)  # strangers' tries at the log-in are not theirs
     if not await in_thread(site.accounts.password_is, name, field(form, "old")):
-        site.accounts.was_wrong(name, peer)
+        site.accounts.was_wrong(name, mine)
         raise Refused("the present password is wrong", rule="old-password")
     await in_thread(site.accounts.set_password, name, field(form, "new"))
     await note(site, session, "password_changed")

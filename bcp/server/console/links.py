@@ -50,12 +50,11 @@ async def _answer(request: Request, *, post: bool) -> Response:
     site: Site = request.app.state.site
     peer = site.peer(request)
     stranger = tongue.of_stranger(site.daemon.app, request.headers.get("accept-language", ""))
-    if WRONG.closed(peer):
-        return _problem(site, request, 429, "many", stranger)
     try:
         asked, person = await _asked(site, request)
     except BcpError as error:
-        WRONG.count(peer)
+        if WRONG.refuses(peer):  # a right link works from everywhere: phones share addresses with strangers
+            return _problem(site, request, 429, "many", stranger)
         if catalogue(stranger) is not None:
             return _problem(site, request, 404, "unknown", stranger)
         return site.problem(request, None, 404, words()("link.unknown"), error.message, error.hint)

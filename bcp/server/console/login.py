@@ -94,7 +94,7 @@ async def enter(request: Request) -> Response:
     try:
         site.accounts.check_lock(name, peer_or_device, alone=mine)
         password = field(form, "password")
-        good = await site.desk.check(peer, lambda: site.accounts.password_is(name, password))
+        good = await site.desk.check(peer_or_device, lambda: site.accounts.password_is(name, password), known=mine)
         good = good and site.accounts.code_is(
             name, field(form, "code").strip()
         )  # a code is not used up by a wrong password
@@ -170,7 +170,8 @@ async def passkey_login_begin(request: Request) -> Response:
 
 
 async def passkey_login_finish(request: Request) -> Response:
-    """Check the signature of a passkey and log its user in."""
+    """Check the signature of a passkey and log its user in. Wrong ones from one address are counted and turned away; a
+    right one is never in their way, since nobody can guess a signature."""
     from webauthn import verify_authentication_response
     from webauthn.helpers import base64url_to_bytes
     from webauthn.helpers.exceptions import WebAuthnException
@@ -180,7 +181,6 @@ async def passkey_login_finish(request: Request) -> Response:
     peer = site.peer(request)
     try:
         body = await _json(site, request)
-        site.accounts.check_lock("passkey", peer, alone=True)
         begun = request.cookies.get("bcp_challenge", "")
         challenge, credential = site.challenges.of(begun, time.time()), dict(body.get("credential") or {})  # noqa: TID251 - a browser's real time
         mark = base64url_to_bytes(str(credential["rawId"]))
@@ -193,17 +193,24 @@ async def passkey_login_finish(request: Request) -> Response:
             credential_public_key=key, credential_current_sign_count=count, require_user_verification=True,
         )  # fmt: skip
     except (BcpError, WebAuthnException, ValueError, KeyError, TypeError) as error:
-        site.accounts.was_wrong("passkey", peer)
-        await noted(site, "login_wrong", "passkey", peer)
-        return JSONResponse(
-            {"error": error.message if isinstance(error, BcpError) else "this passkey does not fit"}, 401
-        )
+        return await _no_passkey(site, peer, error)
     site.challenges.use(begun)
     site.accounts.used_passkey(mark, found.new_sign_count)
     site.accounts.was_right("passkey", peer)
     await noted(site, "login", name, peer, how="passkey")
     value = site.accounts.begin(name, peer)
     return site.sign_in(JSONResponse({"next": safe_next(str(body.get("next") or "/"))}), value, name)
+
+
+async def _no_passkey(site: Site, peer: str, error: Exception) -> Response:
+    """The answer to a passkey that does not fit. Nothing is written down once too many came from this address."""
+    try:
+        site.accounts.check_lock("passkey", peer, alone=True)
+    except Refused as locked:
+        return JSONResponse({"error": locked.message}, 429)
+    site.accounts.was_wrong("passkey", peer)
+    await noted(site, "login_wrong", "passkey", peer)
+    return JSONResponse({"error": error.message if isinstance(error, BcpError) else "this passkey does not fit"}, 401)
 
 
 async def passkey_add_begin(request: Request) -> Response:

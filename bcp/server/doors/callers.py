@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from bcp.contracts.caller import Answered, Call, Caller, Keyed, Pressed, Reported, Said, Texted, Unauthentic, told
+from bcp.contracts.channel import Inbound
 from bcp.incident import questions
 from bcp.incident.receipts import note_receipt
 from bcp.kernel.errors import BcpError, Invalid, Missing, Refused, StorageError
@@ -24,12 +25,13 @@ from bcp.server.doors.body import read_or_refuse
 from bcp.server.parts import tongue
 from bcp.server.parts.spoken import does_not_count, refused_in
 from bcp.store.files.inbox import add_answer
-from bcp.store.files.optouts import note_optout, word_of
+from bcp.store.files.optouts import note_optout, read_optouts, word_of
 
 LOG = logger(__name__)
 MAX = 100_000
 SENSELESS = (TypeError, ValueError, AttributeError, LookupError, RecursionError)
 """What a plug-in may raise for a body that it did not expect."""
+OPTED = "opted"
 NOT_OURS = words()("reply.not-ours")
 
 
@@ -124,19 +126,28 @@ class Callers:
     async def _texted(self, name: str, said: Texted) -> str:
         word = said.opt or word_of(said.message.text)
         try:
-            if word in {"stop", "start"}:
-                await self._opted(said.message.sender, word)
+            if word in {"stop", "start"} and await self._opted(said.message, word):
                 return ""  # the vendor itself answers these
             add_answer(self.daemon.state, said.message)
             return await self.daemon.hearer.text(name, said.message)
         except Refused as error:
             return refused_in(error, self._language(said))
 
-    async def _opted(self, number: str, word: str) -> None:
-        if note_optout(self.daemon.state, number, word):
+    async def _opted(self, message: Inbound, word: str) -> bool:
+        """Somebody leaves, or returns: once, since a repeated STOP must not take back the START that came after it.
+        False where they did not mean that: *yes* from somebody who never left is meant for us."""
+        number, state, do = message.sender, self.daemon.state, self.daemon.writer.do
+        alone = message.text.strip().lower().strip(".!")
+        if word == "start" and alone == "yes" and number not in read_optouts(state):
+            return False
+        if not number or await do(lambda b: questions.was_heard(b, OPTED, message.id)):
+            return True
+        if note_optout(state, number, word):
             person = next((c.id for c in self.daemon.app.people.directory.contacts if c.phone == number), "")
-            await self.daemon.writer.do(lambda b: b.note(f"texts_{word}", "", person))
+            await do(lambda b: b.note(f"texts_{word}", "", person))
             self.daemon.app.people.forget()
+        await do(lambda b: questions.note_heard(b, OPTED, message.id))
+        return True
 
     async def _answered(self, link: str, yes: bool | None) -> str:
         """A key in a call: the words are read aloud, so they say their language."""

@@ -76,6 +76,14 @@ class Throttle:
         times = [t for t in self._wrong[peer] if now - t < self.seconds]
         return len(times) >= self.most
 
+    def refuses(self, peer: str) -> bool:
+        """One more mistake of this address: is it one too many? Then it is not counted: the address opens again when
+        those that closed it are old. Ask only once the proof was found wrong: a right one is never in the way."""
+        if self.closed(peer):
+            return True
+        self.count(peer)
+        return False
+
     def count(self, peer: str) -> None:
         """Count one more mistake of this address."""
         now = time.monotonic()  # noqa: TID251 - guesses are counted in real time

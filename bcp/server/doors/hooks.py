@@ -1,12 +1,14 @@
 """``POST /hooks/NAME``: who are you, what do you say, is it on disk; then the answer, in well under a second.
 
-401 no proof · 413 too large · 415 not JSON · 422 another shape · 429 too many wrong proofs · 503 not durable · 202
-taken.
+401 no proof · 413 too large · 415 not JSON · 422 another shape · 429 no proof, from where too many came without one ·
+503 not durable · 202 taken. A right proof is taken from everywhere: whoever shares the monitoring's address (a proxy, a
+NAT) can make its wrong proofs be turned away, never its right ones.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,7 +21,7 @@ from bcp.incident.model import Taken
 from bcp.kernel.errors import BcpError, Invalid, StorageError
 from bcp.kernel.json_in import loads
 from bcp.kernel.log import logger
-from bcp.kit.hook_auth import verify
+from bcp.kit.hook_auth import by_head, verify
 from bcp.playbook.expr import ExpressionError, condition
 from bcp.server.daemon import Daemon
 from bcp.server.doors.body import read_or_refuse
@@ -59,32 +61,39 @@ class Hooks:
 
     async def _answer(self, request: Request, source: str) -> Response:
         peer = peer_of(request, self.daemon.settings.proxies)
-        if self.throttle.closed(peer):
-            return _no(429, "too many requests without a valid credential", {"Retry-After": "60"})
         hook = self.hooks.get(source)
         if hook is None:
-            self.throttle.count(peer)
-            return _no(404, "there is no such hook")
-        raw = await read_or_refuse(request, self.daemon.settings.max_body)
-        if isinstance(raw, Response):
-            return raw
-        received = Received(
-            raw,
+            return self._wrong(peer, source, _no(404, "there is no such hook"))
+        head = Received(
+            b"",
             {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in request.headers.raw},
             time.time(),  # noqa: TID251 - signatures age in real time
             request.client.host if request.client else "",
             str(request.path_params.get("token") or ""),
         )
+        unproven = _no(401, "the sender did not prove who it is", {"WWW-Authenticate": "Bearer"})
         try:
+            if self.throttle.closed(peer) and not hook.settings.auth.hmac and not await by_head(hook, head):
+                return self._wrong(peer, source, unproven)  # its body proves nothing, and is not read
+            raw = await read_or_refuse(request, self.daemon.settings.max_body)
+            if isinstance(raw, Response):
+                return raw
+            received = replace(head, raw=raw)
             await verify(hook, received)
         except Unauthentic:
-            self.throttle.count(peer)
-            LOG.warning("hook %s: no valid credential", source, extra={"facts": {"peer": peer}})
-            return _no(401, "the sender did not prove who it is", {"WWW-Authenticate": "Bearer"})
+            return self._wrong(peer, source, unproven)
         except BcpError as error:  # our own secret cannot be read
             LOG.error("hook %s: %s", source, error.message)
             return _no(503, "this hook cannot check credentials now", {"Retry-After": "30"})
         return await self._take(hook, received)
+
+    def _wrong(self, peer: str, source: str, answer: Response) -> Response:
+        """The answer to whoever proved nothing: once too many came from this address it is 429, and no more is
+        logged."""
+        if self.throttle.refuses(peer):
+            return _no(429, "too many requests without a valid credential", {"Retry-After": "60"})
+        LOG.warning("hook %s: no valid credential", source[:60], extra={"facts": {"peer": peer}})
+        return answer
 
     async def _take(self, hook: Hook[Any], received: Received) -> Response:
         kind = received.headers.get("content-type", "application/json").partition(";")[0].strip().lower()

@@ -11,7 +11,7 @@ from bcp.engine.left import kept_domains
 from bcp.incident.model import Event, Incident
 from bcp.kernel.clock import local_text
 from bcp.kernel.errors import Invalid
-from bcp.pages.words.said import reason, said
+from bcp.pages.words.said import because, reason, said
 from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
 from bcp.server.parts.books import AUTOMATIC
@@ -126,7 +126,7 @@ class Actor:
                 covers = set(self.app.playbooks.load(wish).book.covers)
             except Invalid as error:
                 covers = set()
-                refused = said("ask.notice.wish", name=wish, why=reason(error.message, error.rule))
+                refused = said("ask.notice.wish", name=wish, why=because(error))
                 await self._once(current, "wish_refused", refused, tell=True)
             if covers & set(found.classes):
                 return wish

@@ -17,7 +17,7 @@ from bcp.incident.patience import PASSING, may_try_again, wait_s
 from bcp.incident.questions import ask
 from bcp.kernel.errors import BcpError, Permanent, Refused
 from bcp.pages.words import words
-from bcp.pages.words.said import Said, said, written
+from bcp.pages.words.said import Said, because, said, written
 from bcp.pages.words.said import reason as reason_of
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded, loads
@@ -219,13 +219,9 @@ class Conductor:
             self.propose(errand.incident, errand.loaded)  # a person may
             return True
         if not again:
-            await self._tell(
-                errand.incident, said("ask.notice.cannot", name=errand.name, why=reason_of(error.message, error.rule))
-            )
+            await self._tell(errand.incident, said("ask.notice.cannot", name=errand.name, why=because(error)))
         elif not told:
-            await self._tell(
-                errand.incident, said("ask.notice.not-yet", name=errand.name, why=reason_of(error.message, error.rule))
-            )
+            await self._tell(errand.incident, said("ask.notice.not-yet", name=errand.name, why=because(error)))
         return not again
 
     async def _note(self, errand: Errand, kind: str, **data: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bcp.contracts.channel import Channel, Inbound
@@ -14,7 +14,9 @@ from bcp.incident.model import Question
 from bcp.kernel.errors import BcpError, Refused
 from bcp.kernel.hashing import digest_text
 from bcp.kernel.log import logger
+from bcp.pages.words import words
 from bcp.server.core import Core
+from bcp.server.parts import tongue
 from bcp.server.parts.spoken import does_not_count, noted
 from bcp.store.sqlite.book import Book
 
@@ -22,6 +24,9 @@ LOG = logger(__name__)
 ANSWERING = frozenset({"sms", "voice"})
 LONGEST_S = 30.0
 """For one look at a vendor's list, all its pages. A list without end keeps no other vendor from being heard."""
+ANY_WAY = "text"
+"""Under which it is noted that a text was heard, by whatever way it came."""
+LOCKED = "too many wrong codes; answer in another way"
 BACK_S = 120.0
 """How far before the first open question a vendor's list is looked through: clocks differ."""
 
@@ -89,32 +94,52 @@ class Hearer:
             LOG.warning("what came by %s could not be taken, and is looked at again: %s", channel, said)
 
     async def text(self, channel: str, message: Inbound) -> str:
-        """A text from a phone. What to say to them; empty: nothing."""
-        people = [c.id for c in self.core.app.people.directory.contacts if message.sender in (c.phone, c.slack)]
+        """A text from a phone. What to say to them; empty: nothing. It may come by the vendor's call and again in its
+        list, each several times and in any order: it is heard once."""
+        people = [
+            c.id for c in self.core.app.people.directory.contacts
+            if message.sender and message.sender in (c.phone, c.slack)
+        ]  # fmt: skip
         if not people:
             return ""
-        key = self.core.key
-        name = _name(message)
+        key, name = self.core.key, _name(message)
 
-        def work(book: Book) -> questions.Found | str | None:
-            if questions.was_heard(book, channel, name):
-                return None
+        def work(book: Book) -> Sequence[questions.Found] | str:
+            if questions.was_heard(book, ANY_WAY, name):
+                return ""
             try:
-                return questions.by_code(book, people, message.text, key, message.at)
+                found = questions.by_codes(book, people, message.text, key, message.at)
+                return found or self._why_nothing(book, people, message)
             except Refused as error:
                 book.note("answer_refused", "", people[0], text=error.message, how=channel)
                 return does_not_count(self.core.app, error, people[0])
 
         found = await self.core.do(work)
-        said = found if isinstance(found, str) else ""
-        if isinstance(found, questions.Found):
+        if isinstance(found, str):
+            said = [found]
+        else:
             how = f"{channel} from {_masked(message.sender)}"
-            try:
-                said = await self.answer(found.question, found.person, yes=found.yes, how=how)
-            except Refused as error:
-                said = does_not_count(self.core.app, error, found.person)
-        await self.core.do(lambda b: questions.note_heard(b, channel, name))
-        return said
+            said = [await self._take(one, how) for one in found]
+        await self.core.do(lambda b: questions.note_heard(b, ANY_WAY, name))
+        return " ".join(said)
+
+    async def _take(self, one: questions.Found, how: str) -> str:
+        try:
+            return await self.answer(one.question, one.person, yes=one.yes, how=how)
+        except Refused as error:
+            return does_not_count(self.core.app, error, one.person)
+
+    def _why_nothing(self, book: Book, people: Sequence[str], message: Inbound) -> str:
+        """Words for somebody who is asked and wrote something that is no answer: they may believe that it was one.
+        Said once a question and reason, so that two machines do not answer each other for ever."""
+        why, person, about = questions.why_nothing(book, people, message.text, message.at)
+        if not why or questions.was_heard(book, why, f"{about}/{person}"):
+            return ""
+        questions.note_heard(book, why, f"{about}/{person}")
+        if why == "locked":
+            return does_not_count(self.core.app, Refused(LOCKED, rule=why), person)
+        language = tongue.of_person(self.core.app, person)
+        return words(language)(f"reply.{why}")
 
     async def answer(self, question: Question, person: str, *, yes: bool, how: str) -> str:
         """An answer that is proven. Raises ``Refused`` when it does not count (any more)."""
@@ -133,7 +158,7 @@ def _note(book: Book, kind: str, text: str) -> None:
 
 def _name(message: Inbound) -> str:
     """By what a text is known again: a list that shows other words under its id has not let it be heard yet."""
-    return f"{message.id}/{digest_text(message.text)[:16]}"
+    return f"{message.id}/{digest_text(message.sender + message.text)[:16]}"
 
 
 def _masked(address: str) -> str:

@@ -17,6 +17,7 @@ from bcp.engine.holds import SAID
 from bcp.engine.moves import ANYWAY, Consequence
 from bcp.kernel.errors import BcpError, Refused
 from bcp.pages.words import USUAL, Words, words
+from bcp.pages.words.said import in_rule
 from bcp.plan.model import read_plan
 from bcp.server.core import Core
 from bcp.server.parts import tongue
@@ -156,7 +157,9 @@ def ended(rule: str, answers: Sequence[Answer], w: Words) -> str:
     """How a question ended without a yes, by the code of its rule."""
     if rule == "rejected" and (who := w.listed([a.by for a in answers if not a.yes])):
         return w("ask.closed.rejected-by", who=who)
-    return w(f"ask.closed.{rule}") if rule in ENDS else w("ask.closed.other", rule=rule)
+    if rule in ENDS:
+        return w(f"ask.closed.{rule}")
+    return w.known(f"rule.{rule}", w("ask.closed.other", rule=rule))
 
 
 def closed_in(result: str, language: str) -> str:
@@ -204,4 +207,6 @@ def refused_in(error: BcpError, language: str) -> str:
         return error.message
     if not isinstance(error, Refused):
         return w("ask.no-count.not-taken")
-    return w(f"ask.no-count.{error.rule}") if error.rule in NO_COUNT else w("ask.no-count.other", rule=error.rule)
+    if error.rule in NO_COUNT:
+        return w(f"ask.no-count.{error.rule}")
+    return w("ask.no-count.other", why=in_rule(error.rule, language))

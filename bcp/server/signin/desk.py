@@ -25,9 +25,10 @@ class Desk:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="password")
         self._waiting: Counter[str] = Counter()
 
-    async def check(self, peer: str, work: Callable[[], T]) -> T:
-        """Do it when its turn comes. Raises ``Refused`` (``busy``) where too many wait."""
-        if self._waiting[peer] >= A_PEER or self._waiting.total() >= IN_ALL:
+    async def check(self, peer: str, work: Callable[[], T], *, known: bool = False) -> T:
+        """Do it when its turn comes. ``known``: ``peer`` is a browser that has proven itself before, which strangers
+        do not keep out however many of them wait. Raises ``Refused`` (``busy``) where too many wait."""
+        if self._waiting[peer] >= A_PEER or (self._waiting.total() >= IN_ALL and not known):
             raise Refused("too many tries at once; try again in a moment", rule="busy", hint="Or answer by text.")
         self._waiting[peer] += 1
         try:

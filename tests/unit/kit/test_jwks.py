@@ -152,3 +152,29 @@ def test_what_a_provider_may_answer(answer, known) -> None:
 
 def test_a_provider_that_is_away_is_no_error() -> None:
     assert asyncio.run(Keys("http://127.0.0.1:1/").claims(token(), **WANTED, now=0.0)) is None
+
+
+class Hanging(Provider):
+    """Hands keys out once; asked again it hangs until the end."""
+
+    async def _fetch(self) -> str:
+        if self.count:
+            self.hangs.set()
+            await asyncio.Event().wait()
+        return await super()._fetch()
+
+
+def test_strangers_key_ids_and_a_provider_that_hangs_keep_no_right_token_waiting() -> None:
+    async def work() -> None:
+        keys = Hanging(published("k1"))
+        keys.hangs = asyncio.Event()
+        assert await keys.claims(token(), **WANTED, now=0.0)
+        now = PAUSE_S + 1
+        stranger = asyncio.ensure_future(keys.claims(token("unknown"), **WANTED, now=now))
+        await keys.hangs.wait()
+        mine = asyncio.ensure_future(keys.claims(token(), **WANTED, now=now))
+        await asyncio.wait({stranger, mine}, return_when=asyncio.FIRST_COMPLETED)
+        assert mine.done() and mine.result() and not stranger.done()
+        stranger.cancel()
+
+    asyncio.run(work())

@@ -62,7 +62,8 @@ def test_5yz_after_the_text_is_a_refusal(said) -> None:
     [
         b"", b"\r\n", b"OK fine\r\n", b"000 fine\r\n", b"099 x\r\n", b"199 wait\r\n", b"200 fine\r\n", b"251 fine\r\n",
         b"299 x\r\n", b"354 again\r\n", b"600 x\r\n", b"666 x\r\n", b"999 x\r\n", b"-250 ok\r\n", b"25 ok\r\n",
-        b"250 " + b"x" * 100_000 + b"\r\n", b"250-more\r\n550 no\r\n"[:10], b"\x16\x03\x01\r\n",
+        b"250 " + b"x" * 100_000 + b"\r\n", b"250-more\r\n550 no\r\n"[:10], b"2500 ok\r\n",
+        b"250-a\r\n2501 b\r\n", b"\x16\x03\x01\r\n",
     ],
 )  # fmt: skip
 def test_what_is_neither_yes_nor_no_after_the_text_is_in_doubt(said) -> None:
@@ -78,4 +79,4 @@ def test_a_yes_instead_of_the_start_of_the_text_is_not_taken() -> None:
 def test_a_yes() -> None:
     """250, with words or without."""
     assert hand_over(b"250 2.0.0 queued as Q1\r\n") == "2.0.0 queued as Q1"
-    assert hand_over(b"250\r\n") == ""
+    assert hand_over(b"250\r\n") == "" and hand_over(b"250-a\r\n250 b\r\n") == "a\nb"

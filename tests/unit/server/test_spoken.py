@@ -20,9 +20,9 @@ from bcp.engine.gate import Answer
 from bcp.engine.holds import SAID
 from bcp.engine.moves import ANYWAY, GATE, Consequence
 from bcp.incident import questions
-from bcp.kernel.errors import Invalid, Refused, StorageError
+from bcp.kernel.errors import Invalid, Problem, Refused, StorageError
 from bcp.pages.words import words
-from bcp.pages.words.said import in_language, reason, said, written
+from bcp.pages.words.said import because, in_language, reason, said, written
 from bcp.plugins.dns import manual
 from bcp.server.parts import spoken
 from bcp.server.parts.conduct import ended_badly
@@ -266,3 +266,24 @@ def test_contacts_that_cannot_be_read_now_take_back_no_answer() -> None:
 
     app: Any = SimpleNamespace(people=People(), settings=SimpleNamespace(organisation=SimpleNamespace(language="de")))
     assert spoken.noted(app, "alice", "c" * 64, yes=True).startswith("Ja von alice")
+
+
+def test_an_error_that_lists_faults_is_said_by_the_first() -> None:
+    faults = [Problem("a step has no way back", rule="write-without-undo"), Problem("x", rule="cycle")]
+    said_why = because(Invalid.of(faults))
+    assert said_why == "a step has no way back (the first of 2)"
+    assert in_language(said_why, "de") == DE("rule.write-without-undo")
+    assert because(Invalid.of(faults[:1])) == "a step has no way back"
+    assert because(Refused("no", rule="cooldown")).in_("de") == DE("rule.cooldown")
+
+
+def test_a_rule_without_words_of_its_own_here_is_said_by_those_it_has() -> None:
+    """A question that ended, an answer that does not count; only a plug-in's own rule is looked up in the record."""
+    assert spoken.ended("plan-expired", [], DE) == "der Plan ist abgelaufen"
+    assert spoken.refused_in(Refused("no", rule="not-allowed"), "de") == (
+        "Die Antwort zählt nicht: diese Person darf das nicht."
+    )
+    strange = spoken.refused_in(Refused("no", rule="x.own"), "de")
+    assert (
+        "x.own" in strange and "bcp incident show" in strange and "bcp incident show" in spoken.ended("x.own", [], DE)
+    )
