@@ -18,14 +18,32 @@ from typing import Any
 from bcp.contracts.dns import SentState
 from bcp.kernel.secret import Secret
 from bcp.kernel.units import format_duration
+from bcp.kit.http import retry_after
 from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
-from bcp.plugins.vendors.route53_wire import SERVICE, Keys, Wire, told_otherwise
+from bcp.plugins.vendors.route53_wire import BATCH, SERVICE, Keys, Wire, told_otherwise, with_words
 
+SERVICE_EVENTS = "route-53"
+"""The service's name in botocore's events."""
 START_S = 30.0
 """For loading botocore and finding a credential (instance metadata is asked over the network)."""
-BATCH = "InvalidChangeBatch"
-THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "PriorRequestNotComplete"})
+WAIT_S = 2.0
+"""Pause before one asks again, where AWS names none."""
+THROTTLED = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "PriorRequestNotComplete",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""Codes of *not now* (botocore's own list of them, without those of other services)."""
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 UNKNOWN_KEY = frozenset(
@@ -137,15 +155,22 @@ class Route53:
             proxies={},
             user_agent_extra="bcp",
         )
-        return session.create_client(
+        client = session.create_client(
             SERVICE, region_name=access.region, endpoint_url=access.endpoint_url or None, config=config
         )
+        client.meta.events.register(f"after-call.{SERVICE_EVENTS}", _keep_words)
+        return client
 
     def close(self) -> None:
         """Let connections go."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+def _keep_words(http_response: Any, parsed: dict[str, Any], **_: object) -> None:
+    """What botocore's parser loses of an answer is put back before its client raises it."""
+    parsed.update(with_words(parsed, http_response.content))
 
 
 def no_credential(text: str) -> Fault:
@@ -197,7 +222,8 @@ def _told(response: Mapping[str, Any]) -> Fault:
             if code == "PriorRequestNotComplete"
             else "Route 53 asks us to slow down"
         )
-        return Fault(SentState.THROTTLED, "throttled", text, wait_s=2.0)
+        wait = retry_after(_headers(meta))
+        return Fault(SentState.THROTTLED, "throttled", text, wait_s=WAIT_S if wait is None else wait)
     if not code or code.isdigit():
         return not_route53(status)
     if (fault := _credential(code, message)) is not None:
@@ -209,6 +235,12 @@ def _told(response: Mapping[str, Any]) -> Fault:
             SentState.REFUSED, "zone", f"Route 53 has no such zone: {message}", "Check zone_ids: and the account."
         )
     return Fault(SentState.REFUSED, code if code == BATCH else "server", f"Route 53 refuses: {message} ({code})")
+
+
+def _headers(meta: object) -> dict[str, str]:
+    """Headers of an answer, by lower-case names."""
+    found = meta.get("HTTPHeaders") if isinstance(meta, Mapping) else None
+    return {str(k).lower(): str(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
 
 
 def _credential(code: str, message: str) -> Fault | None:
@@ -248,10 +280,10 @@ def _code(response: Mapping[str, Any]) -> tuple[str, str]:
     error = response.get("Error")
     found = error if isinstance(error, Mapping) else {}
     code, message = str(found.get("Code") or ""), " ".join(str(found.get("Message") or "").split())[:400]
-    messages = response.get("Messages", response.get("messages"))
+    if "Messages" not in response or code not in {"", BATCH}:
+        return code, message
+    messages = response["Messages"]
     if isinstance(messages, Mapping):
         messages = messages.get("Message")
-    if messages and (not code or code == BATCH):
-        texts = messages if isinstance(messages, list) else [messages]
-        return BATCH, " ".join(" ".join(map(str, texts)).split())[:400]
-    return code, message
+    texts = messages if isinstance(messages, list) else [messages or message]
+    return BATCH, " ".join(" ".join(map(str, texts)).split())[:400]
