@@ -29,6 +29,7 @@ from bcp.kit.pace import Window
 from bcp.plugins.vendors.cloudflare import Cloudflare, not_cloudflare
 from bcp.plugins.vendors.cloudflare_records import (
     accepted,
+    cname_of,
     ends,
     is_at,
     is_called,
@@ -130,7 +131,7 @@ class CloudflareDns(Hosted):
         """Every record of exactly this name."""
         records = [r for r in await self._records(zone, name) if is_at(r, name)]
         mx = [r for r in records if r["type"] == "MX"]
-        cname = next((str(r.get("content", "")) for r in records if r["type"] == "CNAME"), "")
+        cname = "" if name == zone.name else cname_of(records)  # at the top of a zone Cloudflare serves addresses for it
         kinds = frozenset(str(r["type"]) for r in records)
         return There(_whole(mx, name), _token(mx), cname, kinds, remarks=remarks(mx))
 

@@ -125,10 +125,13 @@ def told(reply: Reply) -> Mapping[str, Any]:
         body = None if reply.cut else loads(reply.body)
     except Invalid:
         body = None
+    if reply.status == 202:  # taken, and still being carried out: its body, if any, is of the operation
+        return {"etag": ""}
     if not isinstance(body, dict):
         raise not_azure(reply.status)
     if 200 <= reply.status < 300:
-        return body
+        tag = reply.headers.get("etag")
+        return body if tag is None or isinstance(body.get("etag"), str) else {**body, "etag": tag}
     code, message = _error(body)
     if not code:
         raise not_azure(reply.status)

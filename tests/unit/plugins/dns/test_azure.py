@@ -357,6 +357,23 @@ def test_every_error_has_its_meaning(status, body, state, code) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "headers", "body", "tag"),
+    [
+        (200, {}, '{"etag": "a"}', "a"),
+        (200, {"etag": 'W/"b"'}, '{"etag": "a"}', "a"),
+        (200, {"etag": 'W/"b"'}, '{"etag": null}', 'W/"b"'),
+        (201, {"etag": "b"}, "{}", "b"),
+        (202, {"azure-asyncoperation": "https://x.test/1"}, "", ""),
+        (202, {}, '{"status": "InProgress"}', ""),
+    ],
+)
+def test_a_good_answer_has_its_tag_wherever_it_stands_and_one_that_is_still_carried_out_is_good(
+    status, headers, body, tag
+) -> None:
+    assert told(Reply(status, headers, body))["etag"] == tag
+
+
+@pytest.mark.parametrize(
     ("error", "state", "code"),
     [
         (RuntimeError("AADSTS700024: x"), "refused", "clock"),
