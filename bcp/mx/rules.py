@@ -92,6 +92,8 @@ def _unreadable(reading: Reading) -> Refusal:
         )
     if reading.trouble is Trouble.NO_ZONE:
         return Refusal("dns.zone-missing", text, f"{hint} A zone is never created.")
+    if reading.trouble is Trouble.NOT_ALLOWED:  # the host's own words say what is to be mended: a key, a right, a clock
+        hint = "Nothing was changed. Plan again when that is mended."
     return Refusal("dns.unreadable", text, hint)
 
 

@@ -226,7 +226,7 @@ def _told(response: Mapping[str, Any]) -> Fault:
         return Fault(SentState.THROTTLED, "throttled", text, wait_s=WAIT_S if wait is None else wait)
     if not code or code.isdigit():
         return not_route53(status)
-    if (fault := _credential(code, message)) is not None:
+    if (fault := _credential(code, message, _headers(meta).get("date", ""))) is not None:
         return fault
     if status >= 500:
         return Fault(SentState.LOST, "server", f"Route 53 failed ({status} {code}): {message}")
@@ -243,8 +243,8 @@ def _headers(meta: object) -> dict[str, str]:
     return {str(k).lower(): str(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
 
 
-def _credential(code: str, message: str) -> Fault | None:
-    """Errors about who we are."""
+def _credential(code: str, message: str, date: str) -> Fault | None:
+    """Errors about who we are. ``date`` is that of the answer: the vendor's clock."""
     if code in DENIED:
         hint = "Attach the policy that `bcp dns policy` prints to this user or role."
         return Fault(SentState.REFUSED, "permission", f"AWS does not allow it: {message}", hint)
@@ -254,7 +254,7 @@ def _credential(code: str, message: str) -> Fault | None:
     skewed = "Signature expired" in message or "not yet current" in message
     if code in CLOCK or (code == "SignatureDoesNotMatch" and skewed):
         hint = "Set this machine's clock (NTP)."
-        return Fault(SentState.REFUSED, "clock", f"this machine's clock {_skew(message)}: {message}", hint)
+        return Fault(SentState.REFUSED, "clock", f"this machine's clock {_skew(message, date)}: {message}", hint)
     if code in {"SignatureDoesNotMatch", "InvalidSignatureException"}:
         if "region" in message:
             hint = "Set region: as AWS says (us-east-1, for China cn-northwest-1)."
@@ -266,11 +266,12 @@ def _credential(code: str, message: str) -> Fault | None:
     return None
 
 
-def _skew(message: str) -> str:
-    """How far off our clock is, from the times that AWS names: first ours, at the end its own."""
+def _skew(message: str, date: str) -> str:
+    """How far off our clock is, from the times that AWS names: first ours, at the end its own. Where it names none, the
+    date of its answer is said."""
     times = [datetime.strptime(t, "%Y%m%dT%H%M%SZ").timestamp() for t in _TIME.findall(message)]
     if len(times) < 2 or times[0] == times[-1]:
-        return "is not AWS's"
+        return f"is not AWS's ({date} there)" if date else "is not AWS's"
     off = times[0] - times[-1]
     return f"is {format_duration(abs(off))} {'ahead of' if off > 0 else 'behind'} AWS's"
 

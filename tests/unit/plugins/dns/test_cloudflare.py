@@ -195,6 +195,12 @@ class TestCloudflare(Cloud):
 
         self.go(work())
 
+    def test_a_zone_of_a_network_beside_the_public_one_is_left_out(self) -> None:
+        """Cloudflare's internal DNS: a private zone of the same name."""
+        self.lab.add(Zone("two.test", [("@", 300, "MX", ["1 inside.out.test."])]), type="internal")
+        (reading,) = self.go(self.make().read(["two.test"]))
+        assert self.before.equal(reading.mx)
+
     def test_an_id_is_compared_with_what_it_should_be(self) -> None:
         """A zone that is another, or that the world does not see, is refused though the settings name it."""
         one, two = self.zones["one.test"], self.zones["two.test"]

@@ -443,3 +443,12 @@ def test_a_clock_is_named_with_how_far_it_is_off(message, words) -> None:
         {"Error": {"Code": "RequestTimeTooSkewed", "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 403}}
     )
     assert fault.code == "clock" and words in fault.message
+
+
+def test_where_no_time_is_named_the_date_of_the_answer_is_said() -> None:
+    meta = {"HTTPStatusCode": 403, "HTTPHeaders": {"date": "Sat, 28 Nov 2026 14:20:00 GMT"}}
+    fault = _told({"Error": {"Code": "RequestTimeTooSkewed", "Message": "too large"}, "ResponseMetadata": meta})
+    assert fault.said == (
+        "this machine's clock is not AWS's (Sat, 28 Nov 2026 14:20:00 GMT there): too large: "
+        "set this machine's clock (NTP)."
+    )
