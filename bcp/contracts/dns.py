@@ -40,6 +40,8 @@ class Answer:
     authoritative: bool = False
     problem: str = ""
     trouble: Trouble = Trouble.NONE
+    referred: str = ""
+    """The name whose other servers it sends whoever asks on to (RFC 1034 section 4.3.2, 3b); empty: to nobody."""
 
 
 @dataclass(frozen=True, slots=True)

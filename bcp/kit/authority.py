@@ -10,7 +10,17 @@ import dns.message
 
 from bcp.contracts.dns import Answer, Delegation, HostFacts, Serial, Trouble
 from bcp.kit.at_once import AtOnce
-from bcp.kit.dns_read import Reply, find_zones, mx_of, names_in, query, say_trouble, serial_of, trouble_of
+from bcp.kit.dns_read import (
+    Reply,
+    find_zones,
+    mx_of,
+    names_in,
+    query,
+    referred_to,
+    say_trouble,
+    serial_of,
+    trouble_of,
+)
 from bcp.kit.dnswire import Endpoint, Lost, exchange, parse_endpoint
 from bcp.kit.resolver import Resolver
 
@@ -142,4 +152,5 @@ def _answer(domain: str, endpoint: Endpoint, reply: Reply) -> Answer:
     if isinstance(reply, Lost):
         return Answer(domain, str(endpoint), None, problem=problem, trouble=trouble)
     authoritative = bool(reply.flags & dns.flags.AA)
-    return Answer(domain, str(endpoint), mx_of(reply, domain), 0, authoritative, problem, trouble)
+    found, on = mx_of(reply, domain), referred_to(reply, domain)
+    return Answer(domain, str(endpoint), found, 0, authoritative, problem, trouble, on)

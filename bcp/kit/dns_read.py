@@ -71,6 +71,15 @@ def names_in(reply: Reply, zone: str) -> tuple[str, ...]:
     return tuple(sorted({str(r.target).lower() for r in found}))
 
 
+def referred_to(reply: Reply, name: str) -> str:
+    """The name that a server delegates on the way to this one, with servers of its own; empty: it answers itself."""
+    if isinstance(reply, Lost) or reply.answer or reply.flags & dns.flags.AA or reply.rcode() != dns.rcode.NOERROR:
+        return ""
+    asked = dns.name.from_text(name)
+    cuts = (s.name for s in reply.authority if s.rdtype == dns.rdatatype.NS and asked.is_subdomain(s.name))
+    return next((c.to_text(omit_final_dot=True).lower() for c in cuts), "")
+
+
 def trouble_of(reply: Reply, *, authority: bool) -> Trouble:
     """What is wrong with a reply as an answer about its name; ``authority``: the server must say that the zone is
     its own."""

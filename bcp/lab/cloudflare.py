@@ -1,8 +1,9 @@
 """Cloudflare's DNS API, as documented, over a zone that the lab's name server serves.
 
 It enforces what the documents say (developers.cloudflare.com/api/resources/dns): a batch is one transaction, deletes
-before posts; an id that is not there fails all of it; TTLs from 60 to 86400 or 1; no MX beside a CNAME; no record
-twice; a token with its rights. It can lose an answer after applying it, throttle, fail, and let somebody edit between.
+before posts; an id that is not there fails all of it; TTLs from 60 to 86400 or 1; no MX beside a CNAME but at the top
+of a zone; no record twice; a token with its rights. It can lose an answer after applying it, throttle, fail, and let
+somebody edit between.
 """
 
 from __future__ import annotations
@@ -240,7 +241,7 @@ def _checked(post: dict[str, Any], left: dict[str, dict[str, Any]], zone: str) -
         raise SaysNo(400, 9004, "This record type cannot be proxied.")
     name = post["name"] if post["name"] == zone or post["name"].endswith("." + zone) else f"{post['name']}.{zone}"
     same = [r for r in left.values() if r["name"] == name]
-    if any(r["type"] == "CNAME" for r in same):
+    if name != zone and any(r["type"] == "CNAME" for r in same):  # at the top of a zone it is flattened
         raise SaysNo(400, 81054, "A CNAME record with that host already exists.")
     if any((r["type"], r.get("content"), r.get("priority")) == ("MX", post["content"], post["priority"]) for r in same):
         raise SaysNo(400, 81058, "An identical record already exists.")

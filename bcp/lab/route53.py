@@ -328,5 +328,6 @@ def _error(no: SaysNo) -> web.Response:
 
 
 def _batch_error(no: SaysNo) -> web.Response:
-    inner = f"<Messages><Message>{escape(no.message)}</Message></Messages><RequestId>r-1</RequestId>"
+    each = f"<Message>{escape(no.message)}</Message><Message>The batch was not applied</Message>"
+    inner = f"<Messages>{each}</Messages><RequestId>r-1</RequestId>"
     return _xml("InvalidChangeBatch", inner, no.status)

@@ -114,7 +114,7 @@ def _decide(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
         return _alias(order, now)
     if stands(order, now):
         state = SwapState.APPLIED if sent.state is SentState.ACCEPTED else SwapState.ALREADY
-        return Swap(order.domain, state, now.mx, sent.message if state is SwapState.APPLIED else "")
+        return Swap(order.domain, state, now.mx, _said(order, sent, now) if state is SwapState.APPLIED else "")
     if sent.state is SentState.ACCEPTED:
         return _accepted_unseen(order, now)
     if sent.state is SentState.STALE:
@@ -123,6 +123,14 @@ def _decide(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
         message = f"no answer to the change ({sent.message}); it may still be applied"
         return Swap(order.domain, SwapState.UNKNOWN, now.mx, message, sent.hint or SETTLE_HINT, sent.code)
     return _refused(order, sent, now.mx)
+
+
+def _said(order: SwapOrder, sent: Sent, now: Reading) -> str:
+    """What is to be told of an order that was applied: what the host said, and a TTL that it made another."""
+    if now.mx is None or now.mx.ttl_s == order.new.ttl_s:
+        return sent.message
+    other = f"the host made the TTL {now.mx.ttl_s} s"
+    return f"{sent.message}; {other}" if sent.message else other
 
 
 def stands(order: SwapOrder, now: Reading) -> bool:

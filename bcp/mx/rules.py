@@ -92,6 +92,8 @@ def _unreadable(reading: Reading) -> Refusal:
         )
     if reading.trouble is Trouble.NO_ZONE:
         return Refusal("dns.zone-missing", text, f"{hint} A zone is never created.")
+    if reading.trouble is Trouble.NOT_ALLOWED:  # the host's own words say what is to be mended: a key, a right, a clock
+        hint = "Nothing was changed. Plan again when that is mended."
     return Refusal("dns.unreadable", text, hint)
 
 
@@ -175,6 +177,13 @@ def servers_agree(d: DomainFacts, facts: Facts) -> Judged:
 
 def _served(a: Answer, d: DomainFacts) -> Judged:
     old, new = d.order.old, d.order.new
+    if a.referred.endswith(f".{d.reading.zone}"):
+        return no(
+            "dns.delegated-elsewhere",
+            f"{a.address} sends whoever asks for {a.domain} on: {a.referred} is delegated out of {d.reading.zone}",
+            "Name the host that has that zone at this domain: a change here would reach nobody.",
+            overridable=True,
+        )
     if a.problem:
         kind = "does not answer" if a.trouble.passing else "could not be asked"
         return note(f"{a.address} {kind} about {a.domain} ({a.problem}): unverified")

@@ -29,6 +29,7 @@ from bcp.kit.pace import Window
 from bcp.plugins.vendors.cloudflare import Cloudflare, not_cloudflare
 from bcp.plugins.vendors.cloudflare_records import (
     accepted,
+    cname_of,
     ends,
     is_at,
     is_called,
@@ -108,7 +109,7 @@ class CloudflareDns(Hosted):
         if name in self.settings.zone_ids:
             return [await self._pinned(name, self.settings.zone_ids[name])]
         found = await self._list("/zones", {"name": name, "per_page": ZONES_PAGE})
-        same = [z for z in found if is_called(z, name)]
+        same = [z for z in found if is_called(z, name) and z.get("type") != "internal"]  # that is a private one
         return [zone_of(name, same[0])] if len(same) == 1 else [ZoneAt(str(z["id"]), name) for z in same]
 
     async def _pinned(self, name: str, ident: str) -> ZoneAt:
@@ -130,7 +131,7 @@ class CloudflareDns(Hosted):
         """Every record of exactly this name."""
         records = [r for r in await self._records(zone, name) if is_at(r, name)]
         mx = [r for r in records if r["type"] == "MX"]
-        cname = next((str(r.get("content", "")) for r in records if r["type"] == "CNAME"), "")
+        cname = "" if name == zone.name else cname_of(records)  # at the top of a zone it is flattened to addresses
         kinds = frozenset(str(r["type"]) for r in records)
         return There(_whole(mx, name), _token(mx), cname, kinds, remarks=remarks(mx))
 

@@ -8,6 +8,7 @@ on a connection that was dropped, PATCH never.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ NO_ZONE = frozenset(
         "InvalidSubscriptionId",
     }
 )
+_NOT_YET = re.compile(r"not yet valid|not valid before|\bnbf\b", re.IGNORECASE)
+"""Words for a token whose time has not begun."""
 LOCKED = frozenset({"ScopeLocked", "ReadOnlyDisabledSubscription"})
 
 
@@ -125,10 +128,13 @@ def told(reply: Reply) -> Mapping[str, Any]:
         body = None if reply.cut else loads(reply.body)
     except Invalid:
         body = None
+    if reply.status == 202:  # taken, and still being carried out: its body, if any, is of the operation
+        return {"etag": ""}
     if not isinstance(body, dict):
         raise not_azure(reply.status)
     if 200 <= reply.status < 300:
-        return body
+        tag = reply.headers.get("etag")
+        return body if tag is None or isinstance(body.get("etag"), str) else {**body, "etag": tag}
     code, message = _error(body)
     if not code:
         raise not_azure(reply.status)
@@ -149,6 +155,10 @@ def _fault(status: int, code: str, message: str) -> Fault:
     if code in LOCKED:
         hint = "Take the lock away (portal: Locks), or ask who set it: with it the MX cannot be moved."
         return Fault(SentState.REFUSED, "locked", f"a lock stands on this zone: {message}", hint)
+    if status == 401 and _NOT_YET.search(message):
+        hint = "Set this machine's clock (NTP); where it is right, theirs differ: wait some minutes."
+        text = f"Azure's clock says that a token of Microsoft's sign-in has not begun: {message}"
+        return Fault(SentState.REFUSED, "clock", text, hint)
     if status == 401:
         hint = "Check tenant_id: and subscription_id:, and this machine's clock."
         return Fault(SentState.REFUSED, "credential", f"Azure refuses the token ({code}): {message}", hint)

@@ -24,6 +24,8 @@ RENEW_S = 1_200.0
 fails."""
 LOAD_S = 20.0
 """For loading the library, beside the time-out of the call."""
+AGAIN_S = 1.0
+"""Before sign-in is asked once more."""
 CLOCK_CODES = ("AADSTS700024", "AADSTS500133")
 OWN_CODE = "AADSTS"
 """Everything else that Entra itself says about us: a wrong or ended secret, an unknown application or tenant."""
@@ -50,7 +52,7 @@ class Tokens:
     """The token of one identity."""
 
     def __init__(self, identity: Identity, clock: Clock, timeout_s: float) -> None:
-        self.identity, self._timeout_s = identity, timeout_s
+        self.identity, self._clock, self._timeout_s = identity, clock, timeout_s
         self._credential: Any = None
         self._held = HeldToken(clock, RENEW_S)
 
@@ -70,7 +72,7 @@ class Tokens:
 
     async def _renew(self) -> tuple[str, float]:
         try:
-            found = await in_thread(self._ask, self._timeout_s + LOAD_S)
+            found = await self._asked()
         except Fault:
             raise
         except TimeoutError as error:
@@ -78,6 +80,16 @@ class Tokens:
         except Exception as error:  # of azure-identity and whatever is below it
             raise (of_ours(error) or fault_of(error)) from error
         return str(found.token), float(found.expires_on)
+
+    async def _asked(self) -> Any:
+        """A token. A sign-in that is busy for a moment reads like a tenant that is not there: it is asked once more."""
+        try:
+            return await in_thread(self._ask, self._timeout_s + LOAD_S)
+        except Exception as error:  # of azure-identity and whatever is below it
+            if NO_TENANT not in str(error) or OWN_CODE in str(error):
+                raise
+        await self._clock.sleep(AGAIN_S)
+        return await in_thread(self._ask, self._timeout_s + LOAD_S)
 
     def _ask(self) -> Any:
         """In a thread: imports, and a request to Entra or to the machine's metadata."""

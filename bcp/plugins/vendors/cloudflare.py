@@ -7,6 +7,7 @@ PATCH, and a GET changes nothing.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -26,6 +27,8 @@ MOVED = frozenset({81044, 81057, 81058})
 """Codes for a record that is not there any more, and for one that is there already: somebody wrote since the read."""
 ALIAS = frozenset({81053, 81054})
 """Codes for a record beside a CNAME."""
+_LIFETIME = re.compile(r"not (?:yet )?valid\b|\bexpired\b|not[ _]before", re.IGNORECASE)
+"""Words for a token whose time has not begun, or has ended."""
 NO_TOKEN = frozenset({9109, 10000, 6003, 1000})
 """Codes for a token that is none, has ended, or may not do this."""
 
@@ -129,6 +132,8 @@ def _fault(status: int, code: int, message: str) -> Fault:
     if status in {401, 403} or code in NO_TOKEN:
         hint = "Make a token with Zone: DNS: Edit for this zone (dash.cloudflare.com/profile/api-tokens)."
         known = status == 401 or code == 1000
+        if known or _LIFETIME.search(message):
+            hint = f"See that its time has begun and not ended (its start and end are in the same place). {hint}"
         return Fault(
             SentState.REFUSED,
             "credential" if known else "permission",

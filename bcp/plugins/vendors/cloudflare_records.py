@@ -54,6 +54,11 @@ def is_at(record: Mapping[str, Any], name: str) -> bool:
     return good and str(at).rstrip(".").lower() == name
 
 
+def cname_of(records: Sequence[Mapping[str, Any]]) -> str:
+    """Where an alias among these records leads; empty: there is none."""
+    return next((str(r.get("content", "")) for r in records if r.get("type") == "CNAME"), "")
+
+
 def set_of(records: Sequence[Mapping[str, Any]]) -> MxSet | None:
     """Records as a set. Their TTLs may differ: the longest is how long caches keep one. Raises ``ValueError``."""
     if not records:

@@ -105,7 +105,10 @@ class Tokens:
             warnings.simplefilter("ignore")  # about kinds of credentials that somebody else may have written
             if self._credentials is None:
                 self._credentials = self._make(google.auth)
-            self._credentials.refresh(Request())
+            try:
+                self._credentials.refresh(Request())
+            except (AttributeError, KeyError, TypeError) as error:  # google-auth takes whatever came for its answer
+                raise away("what answers is none; is a proxy or a log-in page in between") from error
         expiry = self._credentials.expiry  # without a zone, in UTC
         ends = expiry.replace(tzinfo=UTC).timestamp() if expiry is not None else self._clock.now() + RENEW_S
         return str(self._credentials.token), float(ends)

@@ -18,14 +18,32 @@ from typing import Any
 from bcp.contracts.dns import SentState
 from bcp.kernel.secret import Secret
 from bcp.kernel.units import format_duration
+from bcp.kit.http import retry_after
 from bcp.plugins.vendors.hosted import Fault, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
-from bcp.plugins.vendors.route53_wire import SERVICE, Keys, Wire, told_otherwise
+from bcp.plugins.vendors.route53_wire import BATCH, SERVICE, Keys, Wire, told_otherwise, with_words
 
+SERVICE_EVENTS = "route-53"
+"""The service's name in botocore's events."""
 START_S = 30.0
 """For loading botocore and finding a credential (instance metadata is asked over the network)."""
-BATCH = "InvalidChangeBatch"
-THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "PriorRequestNotComplete"})
+WAIT_S = 2.0
+"""Pause before one asks again, where AWS names none."""
+THROTTLED = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "PriorRequestNotComplete",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""Codes of *not now* (botocore's own list of them, without those of other services)."""
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 UNKNOWN_KEY = frozenset(
@@ -137,15 +155,22 @@ class Route53:
             proxies={},
             user_agent_extra="bcp",
         )
-        return session.create_client(
+        client = session.create_client(
             SERVICE, region_name=access.region, endpoint_url=access.endpoint_url or None, config=config
         )
+        client.meta.events.register(f"after-call.{SERVICE_EVENTS}", _keep_words)
+        return client
 
     def close(self) -> None:
         """Let connections go."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+def _keep_words(http_response: Any, parsed: dict[str, Any], **_: object) -> None:
+    """What botocore's parser loses of an answer is put back before its client raises it."""
+    parsed.update(with_words(parsed, http_response.content))
 
 
 def no_credential(text: str) -> Fault:
@@ -197,10 +222,11 @@ def _told(response: Mapping[str, Any]) -> Fault:
             if code == "PriorRequestNotComplete"
             else "Route 53 asks us to slow down"
         )
-        return Fault(SentState.THROTTLED, "throttled", text, wait_s=2.0)
+        wait = retry_after(_headers(meta))
+        return Fault(SentState.THROTTLED, "throttled", text, wait_s=WAIT_S if wait is None else wait)
     if not code or code.isdigit():
         return not_route53(status)
-    if (fault := _credential(code, message)) is not None:
+    if (fault := _credential(code, message, _headers(meta).get("date", ""))) is not None:
         return fault
     if status >= 500:
         return Fault(SentState.LOST, "server", f"Route 53 failed ({status} {code}): {message}")
@@ -211,8 +237,14 @@ def _told(response: Mapping[str, Any]) -> Fault:
     return Fault(SentState.REFUSED, code if code == BATCH else "server", f"Route 53 refuses: {message} ({code})")
 
 
-def _credential(code: str, message: str) -> Fault | None:
-    """Errors about who we are."""
+def _headers(meta: object) -> dict[str, str]:
+    """Headers of an answer, by lower-case names."""
+    found = meta.get("HTTPHeaders") if isinstance(meta, Mapping) else None
+    return {str(k).lower(): str(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
+
+
+def _credential(code: str, message: str, date: str) -> Fault | None:
+    """Errors about who we are. ``date`` is that of the answer: the vendor's clock."""
     if code in DENIED:
         hint = "Attach the policy that `bcp dns policy` prints to this user or role."
         return Fault(SentState.REFUSED, "permission", f"AWS does not allow it: {message}", hint)
@@ -222,7 +254,7 @@ def _credential(code: str, message: str) -> Fault | None:
     skewed = "Signature expired" in message or "not yet current" in message
     if code in CLOCK or (code == "SignatureDoesNotMatch" and skewed):
         hint = "Set this machine's clock (NTP)."
-        return Fault(SentState.REFUSED, "clock", f"this machine's clock {_skew(message)}: {message}", hint)
+        return Fault(SentState.REFUSED, "clock", f"this machine's clock {_skew(message, date)}: {message}", hint)
     if code in {"SignatureDoesNotMatch", "InvalidSignatureException"}:
         if "region" in message:
             hint = "Set region: as AWS says (us-east-1, for China cn-northwest-1)."
@@ -234,11 +266,12 @@ def _credential(code: str, message: str) -> Fault | None:
     return None
 
 
-def _skew(message: str) -> str:
-    """How far off our clock is, from the times that AWS names: first ours, at the end its own."""
+def _skew(message: str, date: str) -> str:
+    """How far off our clock is, from the times that AWS names: first ours, at the end its own. Where it names none, the
+    date of its answer is said."""
     times = [datetime.strptime(t, "%Y%m%dT%H%M%SZ").timestamp() for t in _TIME.findall(message)]
     if len(times) < 2 or times[0] == times[-1]:
-        return "is not AWS's"
+        return f"is not AWS's ({date} there)" if date else "is not AWS's"
     off = times[0] - times[-1]
     return f"is {format_duration(abs(off))} {'ahead of' if off > 0 else 'behind'} AWS's"
 
@@ -248,10 +281,10 @@ def _code(response: Mapping[str, Any]) -> tuple[str, str]:
     error = response.get("Error")
     found = error if isinstance(error, Mapping) else {}
     code, message = str(found.get("Code") or ""), " ".join(str(found.get("Message") or "").split())[:400]
-    messages = response.get("Messages", response.get("messages"))
+    if "Messages" not in response or code not in {"", BATCH}:
+        return code, message
+    messages = response["Messages"]
     if isinstance(messages, Mapping):
         messages = messages.get("Message")
-    if messages and (not code or code == BATCH):
-        texts = messages if isinstance(messages, list) else [messages]
-        return BATCH, " ".join(" ".join(map(str, texts)).split())[:400]
-    return code, message
+    texts = messages if isinstance(messages, list) else [messages or message]
+    return BATCH, " ".join(" ".join(map(str, texts)).split())[:400]

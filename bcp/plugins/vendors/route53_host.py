@@ -21,7 +21,7 @@ from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
 from bcp.kit.pace import Pace
 from bcp.plugins.vendors.hosted import Fault, Hosted, There, ZoneAt, read_token
-from bcp.plugins.vendors.route53 import BATCH, Access, Route53, not_route53
+from bcp.plugins.vendors.route53 import Access, Route53, not_route53
 from bcp.plugins.vendors.route53_records import (
     ALIAS,
     PROOF,
@@ -32,6 +32,7 @@ from bcp.plugins.vendors.route53_records import (
     set_of,
     there_of,
 )
+from bcp.plugins.vendors.route53_wire import BATCH
 
 PAGE = "20"
 """Record sets of one answer: a name has a handful."""

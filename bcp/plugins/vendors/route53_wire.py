@@ -9,10 +9,14 @@ its client would raise.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from html import unescape
 from typing import Any, NamedTuple
 
 SERVICE = "route53"
+BATCH = "InvalidChangeBatch"
+"""A batch that was refused whole, for its content."""
 OWN = frozenset(
     {
         "AWS_CONFIG_FILE",
@@ -31,6 +35,8 @@ OPERATIONS = {
     "change_resource_record_sets": "ChangeResourceRecordSets",
     "get_change": "GetChange",
 }
+
+_MESSAGE = re.compile(r"<(?:[\w.-]+:)?Message>([^<]*)<")
 
 
 class Keys(NamedTuple):
@@ -87,17 +93,24 @@ class Wire:
         raw = {"headers": answer.headers, "status_code": answer.status_code, "body": answer.content}
         told: dict[str, Any] = self._parser.parse(raw, model.output_shape)
         if answer.status_code >= 300:
-            raise ClientError(self._with_words(told, raw), model.name)
+            raise ClientError(with_words(told, answer.content), model.name)
         return told
-
-    def _with_words(self, told: dict[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
-        """What an error of this kind has beside its code: the messages of a batch that was refused."""
-        shape = self._model.shape_for_error_code(told.get("Error", {}).get("Code"))
-        return told if shape is None else {**told, **self._parser.parse(raw, shape)}
 
     def close(self) -> None:
         """Let connections go."""
         self._http.close()
+
+
+def with_words(told: dict[str, Any], body: bytes) -> dict[str, Any]:
+    """An error with every message of a batch that was refused.
+
+    Route 53's older form of it (``InvalidChangeBatch`` with ``Messages``) has no code, and of several messages
+    botocore's parser keeps none.
+    """
+    if "Messages" not in told:
+        return told
+    words = _MESSAGE.findall(body.decode("utf-8", "replace"))
+    return {**told, "Messages": {"Message": [unescape(w) for w in words]}}
 
 
 def _endpoint(loader: Any, region: str) -> tuple[str, str]:

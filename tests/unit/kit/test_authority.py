@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import dns.flags
+import dns.rrset
 import pytest
 from unit.kit.dns_servers import Servers, failing, reply_to, silent, zone
 
@@ -49,6 +51,17 @@ def test_each_address_is_asked_and_told_apart() -> None:
 def test_no_mx_is_an_answer() -> None:
     a = answers(fixed=("a",), a=zone({}))["a"]
     assert a.mx is None and not a.problem
+
+
+def test_whoever_is_sent_on_is_told_where_to() -> None:
+    def child(question):
+        reply = reply_to(question)
+        reply.flags &= ~dns.flags.AA
+        reply.authority.append(dns.rrset.from_text(question.question[0].name, 60, "IN", "NS", "ns.else.test."))
+        return reply
+
+    found = answers(fixed=("good", "away"), good=zone(OLD), away=child)
+    assert found["good"].referred == "" and found["away"].referred == found["away"].domain
 
 
 @pytest.mark.parametrize(

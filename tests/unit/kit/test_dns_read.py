@@ -6,11 +6,23 @@ import asyncio
 
 import dns.flags
 import dns.message
+import dns.rcode
+import dns.rrset
 import pytest
 from unit.kit.dns_servers import reply_to, zone
 
 from bcp.contracts.dns import MxHost, MxSet, Trouble
-from bcp.kit.dns_read import ZoneFound, cname_of, find_zones, mx_of, names_in, query, say_trouble, trouble_of
+from bcp.kit.dns_read import (
+    ZoneFound,
+    cname_of,
+    find_zones,
+    mx_of,
+    names_in,
+    query,
+    referred_to,
+    say_trouble,
+    trouble_of,
+)
 from bcp.kit.dnswire import Lost
 
 MX = query("corp.test", "MX")
@@ -91,3 +103,39 @@ def test_a_start_of_authority_without_authority_does_not_count() -> None:
 @pytest.mark.parametrize("trouble", Trouble)
 def test_only_silence_may_pass(trouble) -> None:
     assert trouble.passing is (trouble in {Trouble.SILENT, Trouble.UNREACHABLE})
+
+
+def referral(*owners: str, aa: bool = False, kind: str = "NS") -> dns.message.Message:
+    """No answer; who else is to be asked."""
+    reply = reply_to(query("mail.corp.test", "MX"))
+    if not aa:
+        reply.flags &= ~dns.flags.AA
+    value = {"NS": "ns.else.test.", "SOA": "a. b. 1 1 1 1 1"}[kind]
+    reply.authority += [dns.rrset.from_text(o, 60, "IN", kind, value) for o in owners]
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("reply", "to"),
+    [
+        (referral("mail.corp.test."), "mail.corp.test"),
+        (referral("CORP.test."), "corp.test"),
+        (referral("other.test.", "mail.corp.test."), "mail.corp.test"),
+        (referral("."), "."),
+        (referral("other.test."), ""),
+        (referral("mail.corp.test.", aa=True), ""),
+        (referral("mail.corp.test.", kind="SOA"), ""),
+        (referral(), ""),
+        (Lost("silent", "no answer"), ""),
+    ],
+)
+def test_a_server_that_sends_us_on_says_for_which_name(reply, to) -> None:
+    assert referred_to(reply, "mail.corp.test") == to
+
+
+def test_an_answer_or_an_error_is_no_referral() -> None:
+    answered = referral("mail.corp.test.")
+    answered.answer.append(dns.rrset.from_text("mail.corp.test.", 60, "IN", "MX", "1 a."))
+    failed = referral("mail.corp.test.")
+    failed.set_rcode(dns.rcode.SERVFAIL)
+    assert referred_to(answered, "mail.corp.test") == referred_to(failed, "mail.corp.test") == ""

@@ -128,6 +128,9 @@ def test_reasons_and_codes_of_the_host_are_kept() -> None:
 def test_a_ttl_of_the_hosts_own_is_no_conflict_but_an_order_about_the_ttl_is_about_the_ttl() -> None:
     other_ttl = Reading(DOMAIN, DOMAIN, MxSet(RELAY.hosts, 60))
     assert decide(ORDER, sent(SentState.ACCEPTED), other_ttl).state is SwapState.APPLIED
+    told = [decide(ORDER, sent(SentState.ACCEPTED, message=m), other_ttl).message for m in ("", "it was late")]
+    assert told == ["the host made the TTL 60 s", "it was late; the host made the TTL 60 s"]
+    assert decide(ORDER, sent(SentState.ACCEPTED, message="it was late"), NEW).message == "it was late"
     about_ttl = SwapOrder(DOMAIN, RELAY, MxSet(RELAY.hosts, 60))
     assert decide(about_ttl, sent(SentState.ACCEPTED), other_ttl).state is SwapState.APPLIED
     assert decide(about_ttl, sent(SentState.REFUSED), NEW).state is SwapState.REFUSED

@@ -300,6 +300,20 @@ def test_a_zone_that_is_delegated_elsewhere_is_refused() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("to", "refused"), [("mail.corp.test", True), ("corp.test", False), ("test", False), ("", False)]
+)
+def test_a_name_that_is_delegated_out_of_the_zone_is_refused(to, refused) -> None:
+    """The host still shows the old records below the cut, and nobody is told them. A server that knows no zone of ours
+    at all (it refers upwards) is a lame one, and no reason."""
+    d = domain()
+    away = replace(d.answers[0], mx=None, problem="no authority", trouble=Trouble.LAME, referred=to)
+    found = refusals(replace(d, answers=(d.answers[0], away)))
+    assert list(found) == (["dns.delegated-elsewhere"] if refused else [])
+    if refused:
+        assert found["dns.delegated-elsewhere"].overridable and to in found["dns.delegated-elsewhere"].message
+
+
 def test_what_the_host_says_itself_counts_before_its_servers() -> None:
     reading = Reading(DOMAIN, DOMAIN, PRIMARY, name_servers=("ns1.new.test.",))
     assert refusals(domain(reading=reading, delegation=told(["ns1.new.test."], ["ns1.old.test."]))) == {}

@@ -61,6 +61,12 @@ REFUSALS = [
         "Check dns: and domains: in bcp.yaml. A zone is never created.",
     ),
     (
+        readable(Reading(DOMAIN, "", None, problem="x", trouble=Trouble.NOT_ALLOWED)),
+        "dns.unreadable",
+        "corp.test: x",
+        "Nothing was changed. Plan again when that is mended.",
+    ),
+    (
         readable(Reading(DOMAIN, "", None, problem="x", trouble=Trouble.ERROR)),
         "dns.unreadable",
         "corp.test: x",

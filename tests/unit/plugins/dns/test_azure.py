@@ -7,6 +7,7 @@ import builtins
 import json
 import shlex
 import ssl
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
@@ -236,7 +237,7 @@ class TestAzure(Azure):
 
     def test_a_page_in_place_of_the_sign_in_is_not_told_as_a_wrong_secret(self) -> None:
         """A proxy, or a log-in page: the secret is good."""
-        self.lab.faults["html"] = 1
+        self.lab.faults["html"] = 2  # it is asked once more
         sent = self.send_one(self.make(), order=self.order("two.test"))
         assert "Entra refuses our credential" not in sent.message and self.lab.changes == 0
         assert "proxy" in sent.hint and "secret" not in sent.hint
@@ -339,6 +340,24 @@ def test_it_leans_on_microsoft_by_itself() -> None:
         (409, {"error": {"code": "ScopeLocked", "message": "x"}}, "refused", "locked"),
         (409, {"code": "Conflict", "message": "x"}, "refused", "server"),
         (403, {"error": {"code": "AuthorizationFailed", "message": "x"}}, "refused", "permission"),
+        (401, {"error": {"code": "ExpiredAuthenticationToken", "message": "x"}}, "refused", "credential"),
+        (
+            401,
+            {
+                "error": {
+                    "code": "InvalidAuthenticationToken",
+                    "message": "Lifetime validation failed. The token is not yet valid.",
+                }
+            },
+            "refused",
+            "clock",
+        ),
+        (
+            401,
+            {"error": {"code": "InvalidAuthenticationToken", "message": "The access token is invalid."}},
+            "refused",
+            "credential",
+        ),
         (401, {"error": {"code": "InvalidAuthenticationTokenTenant", "message": "x"}}, "refused", "credential"),
         (404, {"code": "NotFound", "message": "x"}, "refused", "absent"),
         (404, {"error": {"code": "ResourceGroupNotFound", "message": "x"}}, "refused", "zone"),
@@ -357,6 +376,23 @@ def test_every_error_has_its_meaning(status, body, state, code) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "headers", "body", "tag"),
+    [
+        (200, {}, '{"etag": "a"}', "a"),
+        (200, {"etag": 'W/"b"'}, '{"etag": "a"}', "a"),
+        (200, {"etag": 'W/"b"'}, '{"etag": null}', 'W/"b"'),
+        (201, {"etag": "b"}, "{}", "b"),
+        (202, {"azure-asyncoperation": "https://x.test/1"}, "", ""),
+        (202, {}, '{"status": "InProgress"}', ""),
+    ],
+)
+def test_a_good_answer_has_its_tag_wherever_it_stands_and_one_that_is_still_carried_out_is_good(
+    status, headers, body, tag
+) -> None:
+    assert told(Reply(status, headers, body))["etag"] == tag
+
+
+@pytest.mark.parametrize(
     ("error", "state", "code"),
     [
         (RuntimeError("AADSTS700024: x"), "refused", "clock"),
@@ -369,6 +405,44 @@ def test_every_error_has_its_meaning(status, body, state, code) -> None:
 def test_every_error_of_sign_in_has_its_meaning(error, state, code) -> None:
     fault = fault_of(error)
     assert (str(fault.state), fault.code) == (state, code)
+
+
+@pytest.mark.parametrize(("answers", "code"), [(1, ""), (2, "credential")])
+def test_a_sign_in_that_stumbles_once_is_asked_once_more(answers, code) -> None:
+    """A page of *not now* reads like a tenant that is not there, which it is only when it says so twice."""
+
+    class Busy(Tokens):
+        asked = 0
+
+        def _ask(self):
+            self.asked += 1
+            if self.asked <= answers:
+                raise ValueError("Unable to get authority configuration for https://login.test/t. Authority would ...")
+            return SimpleNamespace(token="t", expires_on=4e9)
+
+    clock = NowClock()
+    tokens = Busy(Identity(), clock, 1.0)
+    if code:
+        with pytest.raises(Fault) as caught:
+            asyncio.run(tokens.bearer())
+        assert caught.value.code == code
+    else:
+        assert asyncio.run(tokens.bearer()) == "t"
+    assert tokens.asked == 2 and clock.steady == 1.0
+
+
+def test_what_sign_in_itself_says_is_not_asked_twice() -> None:
+    class Wrong(Tokens):
+        asked = 0
+
+        def _ask(self):
+            self.asked += 1
+            raise ValueError("Unable to get authority configuration for x: AADSTS90002: Tenant not found.")
+
+    tokens = Wrong(Identity(), NowClock(), 1.0)
+    with pytest.raises(Fault):
+        asyncio.run(tokens.bearer())
+    assert tokens.asked == 1
 
 
 def test_sign_in_that_never_answers_is_away() -> None:

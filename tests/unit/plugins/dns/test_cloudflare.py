@@ -195,6 +195,12 @@ class TestCloudflare(Cloud):
 
         self.go(work())
 
+    def test_a_zone_of_a_network_beside_the_public_one_is_left_out(self) -> None:
+        """Cloudflare's internal DNS: a private zone of the same name."""
+        self.lab.add(Zone("two.test", [("@", 300, "MX", ["1 inside.out.test."])]), type="internal")
+        (reading,) = self.go(self.make().read(["two.test"]))
+        assert self.before.equal(reading.mx)
+
     def test_an_id_is_compared_with_what_it_should_be(self) -> None:
         """A zone that is another, or that the world does not see, is refused though the settings name it."""
         one, two = self.zones["one.test"], self.zones["two.test"]
@@ -227,10 +233,17 @@ class TestCloudflare(Cloud):
         assert reading.remarks == ("managed by Terraform", "team:mail")
 
     def test_an_alias_is_told(self) -> None:
-        self.lab.edit(self.zones["two.test"], [])
-        self.lab.put(self.zones["two.test"], type="CNAME", name="two.test", content="other.test")
-        (reading,) = self.go(self.make().read(["two.test"]))
+        self.lab.put(self.zones["two.test"], type="CNAME", name="shop.two.test", content="other.test")
+        (reading,) = self.go(self.make().read(["shop.two.test"]))
         assert reading.cname == "other.test" and reading.mx is None
+
+    def test_an_alias_at_the_top_of_a_zone_is_flattened_and_the_mx_beside_it_moves(self) -> None:
+        """Cloudflare serves the addresses of its target there, and other records stand beside it."""
+        self.lab.put(self.zones["two.test"], type="CNAME", name="two.test", content="shop.example", proxied=True)
+        (reading,) = self.go(self.make().read(["two.test"]))
+        assert reading.cname == "" and self.before.equal(reading.mx)
+        (swap,) = self.go(self.host().swap([SwapOrder("two.test", self.before, self.after, "")]))
+        assert swap.state is SwapState.APPLIED and self.after.equal(self.go(self.served("two.test")))
 
     @pytest.mark.parametrize(
         ("ends", "right"),

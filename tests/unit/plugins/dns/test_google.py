@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from unit.plugins.dns.clouds import Cloud, CloudPromises, certificate, without_suite
 
 from bcp.contracts.dns import MxSet, Permission, Sent, SentState, Step, SwapOrder, SwapState, Trouble
-from bcp.kit.http import Reply
+from bcp.kit.http import Http, Reply
 from bcp.lab.google import PROJECT, READ, GoogleLab, Robot
 from bcp.lab.nameserver import Zone
 from bcp.plugins.dns.google import PLUGIN, GoogleDns, GoogleSettings, _mx, policy
 from bcp.plugins.vendors.google import told
-from bcp.plugins.vendors.google_token import fault_of
+from bcp.plugins.vendors.google_token import Account, Tokens, fault_of
 from bcp.plugins.vendors.hosted import Fault, read_token
 from bcp.testing.clock import FakeClock
 from bcp.testing.dns_stage import mx
@@ -310,6 +310,24 @@ def test_every_error_has_its_meaning(status, message, more, state, code) -> None
 def test_an_error_that_is_none_of_google_is_said(body) -> None:
     with pytest.raises(Fault, match="is not Cloud DNS"):
         told(Reply(400, {}, body))
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("'NoneType' object is not subscriptable"), KeyError("x"), AttributeError()]
+)
+def test_an_answer_of_sign_in_that_is_none_is_away_and_no_missing_credential(monkeypatch, error) -> None:
+    """A page with status 200: google-auth takes it for its answer, and stumbles."""
+
+    class Stumbles:
+        def refresh(self, request):
+            raise error
+
+    tokens = Tokens(Account(), FakeClock(), 1.0)
+    monkeypatch.setattr(tokens, "_make", lambda lib: Stumbles())
+    with pytest.raises(Fault) as caught:
+        asyncio.run(tokens.bearer(Http()))
+    assert (caught.value.state, caught.value.code) == (SentState.NOT_SENT, "unreachable")
+    assert "proxy" in caught.value.message and caught.value.trouble.passing
 
 
 def test_every_error_of_sign_in_has_its_meaning() -> None:

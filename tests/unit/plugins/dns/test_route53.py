@@ -297,6 +297,8 @@ def test_the_policy_is_the_least() -> None:
     [
         ("Throttling", "Rate exceeded", 400, "throttled", "throttled"),
         ("", "", 429, "throttled", "throttled"),
+        ("SlowDown", "x", 503, "throttled", "throttled"),
+        ("ThrottledException", "x", 400, "throttled", "throttled"),
         ("502", "Bad Gateway", 502, "lost", "server"),
         ("InternalFailure", "x", 500, "lost", "server"),
         ("AccessDenied", "no", 403, "refused", "permission"),
@@ -310,6 +312,15 @@ def test_the_policy_is_the_least() -> None:
 def test_every_error_has_its_meaning(code, message, status, state, ours) -> None:
     fault = _told({"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}})
     assert (str(fault.state), fault.code) == (state, ours)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [({"retry-after": "7"}, 7.0), ({"Retry-After": "0"}, 0.0), ({"retry-after": "soon"}, 2.0), (None, 2.0)],
+)
+def test_the_pause_is_the_one_that_is_asked_for(headers, wait_s) -> None:
+    meta = {"HTTPStatusCode": 400, "HTTPHeaders": headers}
+    assert _told({"Error": {"Code": "Throttling"}, "ResponseMetadata": meta}).wait_s == wait_s
 
 
 @pytest.mark.parametrize("messages", ["m", ["m", "n"], {"Message": "m"}, {"Message": ["m", "n"]}])
@@ -432,3 +443,12 @@ def test_a_clock_is_named_with_how_far_it_is_off(message, words) -> None:
         {"Error": {"Code": "RequestTimeTooSkewed", "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 403}}
     )
     assert fault.code == "clock" and words in fault.message
+
+
+def test_where_no_time_is_named_the_date_of_the_answer_is_said() -> None:
+    meta = {"HTTPStatusCode": 403, "HTTPHeaders": {"date": "Sat, 28 Nov 2026 14:20:00 GMT"}}
+    fault = _told({"Error": {"Code": "RequestTimeTooSkewed", "Message": "too large"}, "ResponseMetadata": meta})
+    assert fault.said == (
+        "this machine's clock is not AWS's (Sat, 28 Nov 2026 14:20:00 GMT there): too large: "
+        "set this machine's clock (NTP)."
+    )

@@ -8,7 +8,7 @@ from unit.plugins.dns.clouds import without_suite
 from unit.plugins.dns.test_route53 import Route53
 
 from bcp.contracts.dns import SentState
-from bcp.plugins.vendors.route53_wire import Wire, _endpoint, told_otherwise, trust
+from bcp.plugins.vendors.route53_wire import Wire, _endpoint, told_otherwise, trust, with_words
 
 
 @pytest.fixture(autouse=True)
@@ -88,5 +88,14 @@ class TestBothWays(Route53):
         for self.lab.old_form in (False, True):
             sent = self.send_one(self.writer(), order=order)
             assert (sent.state, sent.code) == (SentState.STALE, "stale") and "two.test" in sent.message
+            (proof,) = self.run(self.writer().prove([self.order("one.test")]))
+            assert proof.allowed, "what is deleted is not there, and what is made is: two messages in one document"
         self.lab.faults["throttle"] = 1
         assert self.send_one(self.writer(), order=order).state is SentState.THROTTLED
+
+
+def test_of_several_messages_each_is_kept_whatever_stands_around_them() -> None:
+    body = b"<a:Messages>\n <a:Message>it was &apos;not&apos; found</a:Message>\n<a:Message>it exists</a:Message>\n"
+    told = with_words({"Error": {"Code": ""}, "Messages": {"Message": {}}}, body)
+    assert told["Messages"] == {"Message": ["it was 'not' found", "it exists"]}
+    assert with_words({"Error": {"Code": "Throttling"}}, body) == {"Error": {"Code": "Throttling"}}

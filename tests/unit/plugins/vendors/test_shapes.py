@@ -207,3 +207,21 @@ def test_what_cloudflare_refuses_is_named(status, code, message, state, ours) ->
     with pytest.raises(Fault) as caught:
         told(Reply(status, {}, body))
     assert (caught.value.state, caught.value.code) == (SentState(state), ours)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "hinted"),
+    [
+        (401, 1000, "Invalid API Token", True),
+        (403, 9109, "This token is not yet valid", True),
+        (403, 9109, "The token expired on 2026-11-01", True),
+        (403, 10000, "Authentication error", False),
+    ],
+)
+def test_a_token_whose_time_may_be_wrong_is_told_so(status, code, message, hinted) -> None:
+    import json
+
+    body = json.dumps({"success": False, "errors": [{"code": code, "message": message}], "result": None})
+    with pytest.raises(Fault) as caught:
+        told(Reply(status, {}, body))
+    assert ("its time has begun" in caught.value.hint) is hinted and "Zone: DNS: Edit" in caught.value.hint
