@@ -25,7 +25,7 @@ def figures_of(record: DrillRecord, words: Words) -> tuple[Figure, ...]:
         *(_objective(o, record, words) for o in record.objectives),
         *_course(record, words),
         *_mails(record, words),
-        *(f for r in record.receipts for f in _receipts(r, words)),
+        *(f for r in record.receipts if r.due for f in _receipts(r, words)),
         *(f for b in record.failback for f in _back(b, record, words)),
         *_counts(record, words),
     ]
@@ -103,7 +103,7 @@ def _mails(record: DrillRecord, words: Words) -> Iterator[Figure]:
 
 def _receipts(row: Receipts, words: Words) -> Iterator[Figure]:
     """Of each channel and audience, in per cent of all its people."""
-    subject = f"{row.channel}, {row.audience}" if row.audience else row.channel
+    subject = ", ".join(x for x in (words.named(row.name) or row.step, row.channel, row.audience) if x)
     for name, count, how in (
         ("sent", row.sent, "channel"),
         ("delivered", row.delivered, "vendor"),
