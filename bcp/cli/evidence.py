@@ -91,8 +91,8 @@ def export(folder: Annotated[Path, typer.Argument(help="A folder that is not the
     must_be(signer.public, wanted)
     done = deed(state, folder, app.settings.organisation.name, signer, _secrets(app))
     text = (
-        f"{done.files} files in {done.folder}, signed with the key {done.key}\n"
-        f"Check it: bcp evidence verify {done.folder}, or there: python3 verify.py"
+        f"{done.files} files in {done.folder}, signed with the key\n{done.key}\n"
+        f"Check it: bcp evidence verify {done.folder}\n or there: python3 verify.py"
     )
     wrong, _ = checked(folder)
     if wrong:

@@ -14,6 +14,8 @@ from bcp.reports.shape import Figure, Unit
 
 UNSEEN = {"not-measured": "not-measured", "not-reached": "end", "open": "open", "not-known": "not-measured"}
 """How it is known that there is no figure, by judgement."""
+DECLARED = "declared by the exercise"
+"""Who detected an outage that was only played (``rehearse.live``)."""
 UNMOVED = frozenset({"tabletop", "dry"})
 """Kinds that move nothing, so that no resolver can tell it."""
 MAILS = ("sent", "delivered", "relayed", "bounced", "lost", "duplicated", "left")
@@ -69,6 +71,8 @@ def _course(record: DrillRecord, words: Words) -> Iterator[Figure]:
     since, late = record.detection.outage_since, not record.detection.exact
     detected = record.detection.detected - since if since and record.detection.detected else None
     how = "detection" if detected is not None else "not-measured"
+    if record.detection.by == DECLARED:  # whoever began the exercise said so, and nothing was looked for
+        detected, how = None, "not-measured"
     yield _figure("detection", detected, "s", how, words, at_least=late, evidence=record.detection.evidence[:3])
     decision = first_yes(record)
     if decision is not None:

@@ -105,3 +105,19 @@ def test_an_exercise_without_a_story_is_called_by_its_kind_and_playbook() -> Non
     assert "Eingehende Mail an Exchange Online scheitert</h1>" in page_of(record, "de")[1]
     assert "<h1>Spring drill</h1>" in page_of(replace(record, title="Spring drill"))[1]
     assert "<h1>no story" in page_of(replace(record, playbooks=()))[1]
+
+
+def test_what_was_only_declared_was_not_detected() -> None:
+    plain = full()
+    for by, known in (("declared by the exercise", False), ("the watch", True)):
+        record = replace(plain, detection=replace(plain.detection, by=by))
+        (figure,) = [f for f in page_of(record)[0]["figures"] if f["code"] == "detection"]
+        assert (figure["value"] is not None) is known
+        assert (figure["how"] == "not-measured") is not known
+
+
+def test_a_tabletop_decides_and_receives_no_mail() -> None:
+    """Its milestones are decisions of people: no mail came to a relay, and nobody was told."""
+    labels = {m["label"] for m in page_of(replace(full(), kind="tabletop"))[0]["milestones"]}
+    assert labels and all(x.startswith("Decided at the table: ") for x in labels)
+    assert "First mail on the relay" in {m["label"] for m in page_of(full())[0]["milestones"]}
