@@ -33,6 +33,9 @@ UNWITNESSED = (
 )
 
 
+UNANCHORED = ", and audit.jsonl does not know the newest: its writer was killed there, or it was put in"
+
+
 def _end(found: RunEvidence) -> str:
     """How the end of a run is proved."""
     if found.anchored:
@@ -77,9 +80,12 @@ def verify(
 
     room = SqliteState(state_folder())
     found = _examined(room, run)
-    proved = wait_for(prove(room, _witnesses(witness or ()), head or ())) if run == "all" else Proved()
+    folders, own = _witnesses(witness or ())
+    proved = wait_for(prove(room, folders, head or (), own_key=own)) if run == "all" else Proved()
     bad = render.status_word("fail")
-    lines = [render.wrap(text, "      ", f"{bad}  ") for text in _silent(proved)]
+    places = _places(found, proved)
+    lines = [] if proved.unasked and not places else [render.wrap(_verdict(places, found, whole=run == "all"))]
+    lines += [render.wrap(text, "      ", f"{bad}  ") for text in _silent(proved)]
     lines += [render.table([_row(r) for r in (*found.runs, *found.drills)]) or "No runs and no drills yet."]
     lines += [f"{bad}  the file of {m} is gone" for m in found.missing]
     if any(r.over and not r.anchored for r in found.runs):
@@ -98,14 +104,33 @@ def verify(
         "witnessed": asdict(proved),
     }
     render.emit("bcp.audit/1", data, "\n".join(lines))
-    if found.broken or proved.findings:
-        first = proved.findings[0] if proved.findings else ""
+    if places:
+        first = places[0]
         hint = "Compare with a copy of the state folder, and with what witnesses keep."
-        raise Refused(f"the audit chain is broken{f': {first}' if first else ''}", rule="audit-chain", hint=hint)
+        raise Refused(f"the audit chain is broken: {first}", rule="audit-chain", hint=hint)
     if proved.unasked:
         names = ", ".join(sorted(proved.unasked))
         hint = "Mount the share, or give the folder another way: bcp audit verify --witness FOLDER"
         raise InDoubt(f"not everything could be checked: {names} could not be asked", rule="witness-silent", hint=hint)
+
+
+def _places(found: Evidence, proved: Proved) -> list[str]:
+    """Everything that was altered, each once, with its place; empty: nothing was."""
+    rows = [f"{r.run}: {r.damage}" for r in (*found.runs, *found.drills) if r.damage]
+    known = [*rows, *(f"the file of {m} is gone" for m in found.missing)]
+    damage = [found.damage] if found.damage and found.damage not in known else []
+    return list(dict.fromkeys([*proved.findings, *known, *damage]))
+
+
+def _verdict(places: Sequence[str], found: Evidence, *, whole: bool) -> str:
+    """The answer, in one sentence that stands first."""
+    if not places:
+        new = next((d for d in found.drills if _unanchored(d)), None)
+        if new is not None:
+            return f"Nothing was found altered; of {new.run} event {new.events} is not proved{UNANCHORED}."
+        return f"Unaltered: {'everything' if whole else 'it'} agrees."
+    more = f" (and {len(places) - 1} more, below)" if len(places) > 1 else ""
+    return f"ALTERED: {places[0]}{more}."
 
 
 def _examined(room: SqliteState, what: str) -> Evidence:
@@ -123,8 +148,14 @@ def _silent(proved: Proved) -> list[str]:
     return [f"the witness {name} could not be asked: {why}; {left}" for name, why in proved.unasked.items()]
 
 
+def _unanchored(r: RunEvidence) -> bool:
+    """Is it an exercise whose newest event nobody wrote into the audit file?"""
+    return r.run.startswith("drill-") and "/" not in r.run and not r.anchored
+
+
 def _row(r: RunEvidence) -> list[str]:
-    text = r.damage or f"{r.events} events, head {r.head[:16]}{_end(r)}"
+    end = UNANCHORED if _unanchored(r) else _end(r)
+    text = r.damage or f"{r.events} events, head {r.head[:16]}{end}"
     return [render.status_word("fail" if r.damage else "ok"), r.run, text]
 
 
@@ -140,14 +171,16 @@ def _outside(proved: Proved) -> list[str]:
     return lines
 
 
-def _witnesses(given: Sequence[Path]) -> dict[str, Path]:
-    """Folders of witnesses: those that are named, and those of the configuration where that can be read."""
+def _witnesses(given: Sequence[Path]) -> tuple[dict[str, Path], bool]:
+    """Folders of witnesses: those that are named, and those of the configuration where that can be read. And whether
+    the key that signs lies in the state folder."""
     from bcp.cli.common import config_path
     from bcp.settings import load
 
     found = {str(p): p for p in given}
     try:
-        witnesses = load(config_path()).settings.evidence.witnesses
+        evidence = load(config_path()).settings.evidence
     except BcpError:  # a chain is checked whatever became of the configuration
-        return found
-    return found | {n: w.folder for n, w in witnesses.items() if w.folder is not None}
+        return found, False
+    theirs = {n: w.folder for n, w in evidence.witnesses.items() if w.folder is not None}
+    return found | theirs, evidence.key is None

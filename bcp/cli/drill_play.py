@@ -149,7 +149,7 @@ def tell(record: DrillRecord) -> None:
         [render.table(objective_rows(record), ["OBJECTIVE", "TARGET", "ACHIEVED", ""])] if record.objectives else []
     )
     lines.append(
-        f"Next: bcp drill show {record.id}, bcp drill note, bcp drill finding, bcp drill sign, bcp drill close"
+        f"Next: bcp drill show {record.id}\n      bcp drill note, bcp drill finding, bcp drill sign, bcp drill close"
     )
     render.say("\n" + "\n".join(lines))
     summary = {

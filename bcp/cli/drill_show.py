@@ -133,6 +133,8 @@ def _there(attended: bool | None) -> str:
 
 
 def _receipt(row: Receipts) -> list[str]:
+    if not row.due:
+        return [row.step, row.channel, "nothing was due", "", ""]
     percent = row.percent(row.sent)
     said = f"{row.sent} of {row.planned + row.unreachable}"
     return [row.step, row.channel, said, f"{percent:g} %" if percent is not None else "", "; ".join(row.reasons[:1])]

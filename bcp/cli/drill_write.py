@@ -87,7 +87,7 @@ def new(
         tuple(outside or ()), tuple(assume or ()), expect, bia, tuple(third or ()), keep, tuple(incident or ()),
     )  # fmt: skip
     drill = make_drill(ground_of(app), who_is(app), wanted)
-    text = f"{drill}\nNext: bcp drill run {drill}, or bcp drill schedule {drill} --at '2027-01-14 10:00'"
+    text = f"{drill}\nNext: bcp drill run {drill}\n  or: bcp drill schedule {drill} --at '2027-01-14 10:00'"
     render.emit("bcp.drill/1", {"drill": drill}, text)
 
 

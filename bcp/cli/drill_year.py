@@ -33,7 +33,7 @@ def year(
     paths = write_year(app, found)
     data = to_data(found)
     shown = year_values(data, words(found.language))
-    lines = [shown["sentence"]]
+    lines = [f"{words(found.language)('year.question')} {shown['headline']}", shown["sentence"]]
     if shown["never"]:
         lines.append(words(found.language)("year.never") + ":")
     lines += [render.wrap(f"{kind}: {names}", "  ") for kind, names in shown["never"]]

@@ -79,6 +79,7 @@ def _outcome(o: Any) -> dict[str, str]:
 
 def export(folder: Annotated[Path, typer.Argument(help="A folder that is not there yet, or empty.")]) -> None:
     """Write everything."""
+    from bcp.deeds.evidence.export import checked
     from bcp.deeds.evidence.export import export as deed
     from bcp.deeds.evidence.key import current_key, must_be
     from bcp.store.files.anchors import AnchorLog
@@ -90,10 +91,14 @@ def export(folder: Annotated[Path, typer.Argument(help="A folder that is not the
     must_be(signer.public, wanted)
     done = deed(state, folder, app.settings.organisation.name, signer, _secrets(app))
     text = (
-        f"{done.files} files in {done.folder}, signed with the key {done.key}\n"
-        f"Check it: bcp evidence verify {done.folder}, or there: python3 verify.py"
+        f"{done.files} files in {done.folder}, signed with the key\n{done.key}\n"
+        f"Check it: bcp evidence verify {done.folder}\n or there: python3 verify.py"
     )
-    data = {"folder": done.folder, "files": done.files, "as_of": done.as_of, "key": done.key}
+    wrong, _ = checked(folder)
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        text = f"ALTERED before it was handed over: {wrong[0]}{more}. It is in there as it is.\n{text}"
+    data = {"folder": done.folder, "files": done.files, "as_of": done.as_of, "key": done.key, "altered": wrong}
     render.emit("bcp.evidence-export/1", data, text)
 
 

@@ -132,6 +132,12 @@ class Receipts(Value):
     first: float = 0.0
     last: float = 0.0
     reasons: tuple[str, ...] = ()
+    name: str = ""
+    """Of the step, as people read it."""
+    due: bool = True
+    """False: the step was never due (an update whose interval had not gone by, a text that was not needed)."""
+    simulated: bool = False
+    """A stand-in took the messages; nothing went to the vendor."""
 
     def percent(self, count: int | None) -> float | None:
         """A count as per cent of all people of the audience, one decimal; ``None`` where nothing was planned."""

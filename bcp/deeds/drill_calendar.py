@@ -102,6 +102,17 @@ def due(app: App, *, playing: bool, trouble: str) -> list[Due]:
     return [d for d in found if d.act.what != "wait"]
 
 
+def still_due(app: App, one: Due, *, playing: bool, trouble: str) -> bool:
+    """Is that still what is to be done with it? Asked at the moment of the deed: meanwhile others were told, which
+    takes its time, and people may have moved or called it off, or an outage begun."""
+    events = app.running.drills.events(one.planned.drill)
+    slots = [e for e in events if e.kind == "scheduled"]
+    if fold(events).record.state != "planned" or not slots:
+        return False
+    slot, told = slot_of(slots[-1].data["slot"]), _reminded(events, slots[-1].seq)
+    return slot == one.planned.slot and judge(slot, Facts(app.clock.now(), told, playing, trouble)) == one.act
+
+
 def note_reminded(app: App, one: Due, sent: int, failed: int) -> None:
     """A reminder went out, for itself and for those that nobody was there to send."""
     before = sorted({*said_by(one.planned.slot, one.act.remind_s), one.act.remind_s})

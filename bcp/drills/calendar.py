@@ -101,8 +101,13 @@ def read_slot(wall: str, zone: str, window_s: float, every: str, *, surprise: bo
         raise Invalid(f"{every[:40]!r} is no recurrence", rule="no-recurrence", hint=hint)
     if not 60 <= window_s <= LONGEST_S:
         raise Invalid("a window is a minute to a month", rule="no-window", hint="For example --window 2h.")
-    text = found.strftime("%Y-%m-%dT%H:%M:%S")
-    return Slot(text, zone, window_s, every, surprise, seed)  # type: ignore[arg-type]
+    slot = Slot(found.isoformat(timespec="seconds"), zone, window_s, every, surprise, seed)  # type: ignore[arg-type]
+    try:
+        window_of(slot)
+    except (OverflowError, ValueError) as error:  # the first and the last days that there are
+        hint = "For example '2027-01-14 10:00'."
+        raise Invalid(f"{wall[:40]!r} is beyond all times", rule="no-time", hint=hint) from error
+    return slot
 
 
 def wall_of(slot: Slot) -> datetime:
@@ -162,6 +167,8 @@ def judge(slot: Slot, facts: Facts) -> Act:
         if facts.playing:
             return Act("wait", "another drill is being played")
         return Act("start")
+    if facts.trouble:  # nobody is told of an exercise among the messages of a real outage
+        return Act("wait", f"no reminder now: {facts.trouble}")
     due = [r for r in slot.remind if facts.now >= opens - r]
     unsaid = [r for r in due if r not in facts.reminded]
     if unsaid and facts.now < opens:

@@ -46,6 +46,10 @@ class Facts:
     moved: bool = False
     """MX was moved, and verified."""
     dry: bool = False
+    drained: tuple[str, ...] = ()
+    """Events by which the relay accounted for its mail: when it came, and what became of it."""
+    counted: tuple[str, ...] = ()
+    """Where the lab's own count stands."""
 
 
 def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection, mails: Mails,
@@ -74,6 +78,13 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
         given_up=bool({"aborted", "rejected"} & {exercise.record.outcome, *map(outcome_of, bad)}),
         moved=any(switch_of(v) is not None for v in away),
         dry=exercise.record.kind in DRY,
+        drained=tuple(
+            f"{v.id}#{e.seq}"
+            for v in views
+            for e in v.record.events
+            if e.kind == "step_finished" and "unaccounted" in (e.data.get("outputs") or {})
+        ),
+        counted=(exercise.record.id,) if exercise.measured.get("mails") else (),
     )
 
 
@@ -177,7 +188,8 @@ def _open(objective: Objective, facts: Facts) -> Objective:
 def _receive(objective: Objective, facts: Facts) -> Objective:
     for at, how in ((facts.lab_mail, "lab-mail"), (facts.first_mail, "first-mail")):
         if at and facts.onset:
-            return _timed(objective, at, facts.onset, how, exact=facts.exact, failed=facts.failed)
+            said = _timed(objective, at, facts.onset, how, exact=facts.exact, failed=facts.failed)
+            return replace(said, evidence=facts.counted if how == "lab-mail" else facts.drained)
     unread = facts.moved and facts.over and not facts.failed  # mail may have come, and nobody looked
     return replace(objective, judged="not-measured") if unread else _open(objective, facts)
 
@@ -207,7 +219,8 @@ def _lost(objective: Objective, facts: Facts) -> Objective:
         said = "missed"
     elif facts.failed:
         said = "not-reached"
-    return replace(objective, achieved=float(lost), judged=said, how=counted.how)
+    evidence = facts.counted if counted.how == "lab-count" else facts.drained
+    return replace(objective, achieved=float(lost), judged=said, how=counted.how, evidence=evidence)
 
 
 def _work_off(objective: Objective, facts: Facts) -> Objective:
@@ -215,7 +228,7 @@ def _work_off(objective: Objective, facts: Facts) -> Objective:
     if not rows:
         return _open(objective, facts)
     last = max(rows, key=lambda f: f.drained)
-    return _timed(objective, last.drained, last.mx_back, "drain", exact=True)
+    return replace(_timed(objective, last.drained, last.mx_back, "drain", exact=True), evidence=facts.drained)
 
 
 def _whole(objective: Objective, facts: Facts) -> Objective:
@@ -223,7 +236,8 @@ def _whole(objective: Objective, facts: Facts) -> Objective:
     ends = [f.drained for f in facts.failback if f.mx_back and f.drained]
     if not ends or not facts.onset:
         return _open(objective, facts)
-    return _timed(objective, max(ends), facts.onset, "until-well", exact=facts.exact)
+    said = _timed(objective, max(ends), facts.onset, "until-well", exact=facts.exact)
+    return replace(said, evidence=facts.drained)
 
 
 def _by_clock(objective: Objective, facts: Facts, exercise: Exercise) -> Objective:

@@ -17,6 +17,8 @@ from bcp.kernel.secret import redact
 from bcp.playbook.load import Loaded, loads
 
 EXECUTED = frozenset({"ok", "unchanged", "failed", "in_doubt", "undone", "undo_failed"})
+LATER = frozenset({"after", "hold", "always"})
+"""Phases that begin when those before them are over (a hold lasts as long as it must, and is waited for by nothing)."""
 USUAL_S = 5.0
 """How long a step is expected to take that forecasts nothing."""
 TOLD = frozenset(
@@ -121,11 +123,13 @@ def expected_times(view: RunView, approval_s: float) -> dict[str, tuple[float, f
     needs = {str(n["id"]): tuple(n["needs"]) for n in view.record.meta.get("nodes", ())}
     start = view.state.started or float(view.plan.get("created") or 0.0)
     out: dict[str, tuple[float, float]] = {}
+    phases: dict[str, str] = {}
     for step in view.plan["steps"]:
         name = str(step["id"])
         begin = max((out[n][1] for n in needs.get(name, step.get("needs", ())) if n in out), default=start)
-        if step["phase"] in {"hold", "always"}:
-            begin = max((e for _, e in out.values()), default=start)
+        phases[name] = phase = str(step["phase"])
+        if phase in LATER:
+            begin = max([begin, *(end for n, (_, end) in out.items() if phases[n] != phase and phases[n] != "hold")])
         out[name] = (begin, begin + _lasts(step, approval_s))
     return out
 

@@ -15,6 +15,8 @@ from bcp.engine.store import RunView
 Reported = Callable[[Sequence[str]], Mapping[str, str]]
 """Given receipts: the last status that the vendor reported of each."""
 ARRIVED = frozenset({"delivered", "read", "completed"})
+STAND_IN = ("EM-", "emulated:")
+"""How receipts of a stand-in of a channel begin (``rehearse.emulate``)."""
 
 
 @dataclass
@@ -78,6 +80,7 @@ def _row(
     step, channel = key
     audience = str(planned.get("audience", ""))
     doubt, failed = count.in_doubt - count.sent, count.failed - count.sent - count.in_doubt
+    placed: Mapping[str, Any] = next((s for s in view.plan["steps"] if str(s["id"]) == step), {})
     row = Receipts(
         channel,
         audience,
@@ -92,10 +95,32 @@ def _row(
         first=min(count.times, default=0.0),
         last=max(count.times, default=0.0),
         reasons=tuple(count.reasons),
+        name=str(placed.get("name") or ""),
+        due=bool(count.sent or failed or doubt) or _was_due(view, step, str(placed.get("phase", ""))),
+        simulated=bool(count.receipts) and all(r.startswith(STAND_IN) for r in count.receipts),
     )
     known = dict(reported([r for r in count.receipts if r])) if reported is not None else {}
     got = {count.receipts[r] for r, state in known.items() if state in ARRIVED and r in count.receipts}
     return replace(row, delivered=len(got)) if known else row
+
+
+def _was_due(view: RunView, step: str, phase: str) -> bool:
+    """Was a step of which no message left to say anything? Not one that was skipped, nor an update in a hold that was
+    over before its interval had gone by. What a run that failed did not come to was wanted all the same."""
+    state = view.state.steps.get(step)
+    if state is not None and state.status == "skipped":
+        return False
+    if phase != "hold":
+        return True
+    loaded = playbook_of(view)
+    every = next((p.step.every for p in loaded.steps if p.id == step), None) if loaded is not None else None
+    events = view.record.events
+    phases = [(str(e.data.get("phase")), e.at) for e in events if e.kind == "phase_started"]
+    begun = next((at for name, at in phases if name == "hold"), None)
+    if begun is None:
+        return False
+    ended = next((at for name, at in phases if at > begun), view.state.ended or events[-1].at)
+    return every is None or ended - begun >= every
 
 
 def _answers(view: RunView) -> dict[str, int]:

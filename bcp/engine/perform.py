@@ -127,8 +127,10 @@ class Performer:
 
     def _status(self, placed: Placed, outcome: Outcome) -> str:
         action = self.actions[placed.step.uses]
-        if self.services.dry and (action.access is Access.WRITE or action.waits):
-            return "would_run"
+        if self.services.dry:
+            before = (self.state.steps[n].status for n in placed.needs if n in self.state.steps)
+            if action.access is Access.WRITE or action.waits or "would_run" in before:
+                return "would_run"  # also what rests on a step that was not carried out: nothing of it was seen
         return "ok" if outcome.changed or action.access is Access.READ else "unchanged"
 
     async def conclude(self, placed: Placed) -> None:

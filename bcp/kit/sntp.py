@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import struct
 from collections.abc import Callable
 
 from bcp.kernel.errors import Transient
+from bcp.kit.timekeeper import kernel
 
 PORT = 123
 UNIX_IN_NTP = 2_208_988_800
@@ -65,6 +65,8 @@ def _judge(answer: bytes, mark: bytes, sent: float, got: float) -> float:
         raise ValueError("it answers something that is no answer")
     if answer[0] >> 6 == 3 or not 1 <= answer[1] <= 15:
         raise ValueError("it says itself that its clock is not set")
+    if answer[12:16] == b"LOCL" or answer[12:15] == bytes([127, 127, 1]):  # RFC 4330 section 4; ``local``
+        raise ValueError("it says itself that it follows nothing but its own clock")
     received, answered = _seconds(answer[32:40], sent), _seconds(answer[40:48], sent)
     return ((sent - received) + (got - answered)) / 2
 
@@ -77,13 +79,5 @@ def _seconds(raw: bytes, near: float) -> float:
 
 
 def kept_by_kernel() -> bool | None:
-    """Does something discipline this machine's clock (``adjtimex(2)``: no TIME_ERROR)? ``None``: it cannot be asked."""
-    try:
-        call = ctypes.CDLL(None, use_errno=True).adjtimex
-    except (OSError, AttributeError):
-        return None
-    found = int(call(ctypes.create_string_buffer(512)))  # ``modes`` of 0 sets nothing
-    return None if found < 0 else found != TIME_ERROR
-
-
-TIME_ERROR = 5
+    """Does something discipline this machine's clock, as its kernel says? ``None``: it cannot be asked."""
+    return kernel().kept

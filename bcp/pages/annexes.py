@@ -113,7 +113,7 @@ def _parts(r: Data, c: Cells) -> Section:
 def _playbooks(r: Data, c: Cells) -> Section:
     rows = [
         Row(
-            (c.text(p["title"] or p["name"]), c.code(p["name"]), c.text(p["version"])),
+            (c.text(c.words.named(p["title"]) or p["name"]), c.code(p["name"]), c.text(p["version"])),
             (
                 c.pair("playbook.digest", c.code(p["digest"])),
                 c.pair("playbook.file", c.code(p["file"])),
@@ -201,17 +201,16 @@ def _notes(r: Data, c: Cells) -> Section:
     w = c.words
     tables = []
     for name in ("deviations", "feedback", "conclusions", "notes"):
-        rows = [
-            Row((
-                c.time(n["at"]), c.text(n["by"]),
-                c.text(n["text"] + (f" ({w('rating', rating=n['rating'])})" if n["rating"] is not None else "")),
-                c.code(n["evidence"]),
-            ))
-            for n in r[name]
-        ]  # fmt: skip
+        rows = [Row((c.time(n["at"]), c.text(n["by"]), c.text(_noted(n, w)), c.code(n["evidence"]))) for n in r[name]]
         table = c.table(name, ("when", "who", "what", "evidence"), rows)
         tables.append(type(table)(table.field, table.heads, table.rows, table.empty, w(f"label.{name}")))
     return c.section("notes", tables=tables, note="book")
+
+
+def _noted(note: Data, w: Words) -> str:
+    """What somebody said, as they said it, with the mark that they gave."""
+    rated = f" ({w('rating', rating=note['rating'])})" if note["rating"] is not None else ""
+    return w.quoted(note["text"]) + rated
 
 
 def _findings(r: Data, c: Cells) -> Section:

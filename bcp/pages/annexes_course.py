@@ -54,7 +54,7 @@ def _step_table(r: Data, c: Cells) -> Table:
     rows = [
         Row(
             (
-                c.text(s["name"] or s["id"]),
+                c.text(w.named(s["name"]) or s["id"]),
                 _span(s["planned_start"], s["planned_end"], c),
                 _span(s["started"], s["ended"], c),
                 c.text(s["actor"], "nobody"),
@@ -101,9 +101,21 @@ def propagation(r: Data, c: Cells) -> Section:
 def percent(row: Data, count: int | None, w: Words) -> str:
     """A count with its share of all people of the audience; *not reported* where nobody counts."""
     whole = row["planned"] + row["unreachable"]
+    if not row.get("due", True):
+        return w("nothing-due")
     if count is None:
         return w("not-reported")
     return f"{count} ({w.percent(round(100 * count / whole, 1))})" if whole else str(count)
+
+
+def step_name(row: Data, w: Words) -> str:
+    """The step that told people, as they read it."""
+    return w.named(str(row.get("name") or row["step"]))
+
+
+def channel_name(row: Data, w: Words) -> str:
+    """The channel, and that a stand-in played it."""
+    return w("stood-in", channel=row["channel"]) if row.get("simulated") else str(row["channel"])
 
 
 def receipts(r: Data, c: Cells) -> Section:
@@ -112,7 +124,8 @@ def receipts(r: Data, c: Cells) -> Section:
     rows = [
         Row(
             (
-                c.text(x["channel"]), c.text(x["audience"]), c.text(x["planned"]), c.text(percent(x, x["sent"], w)),
+                c.text(step_name(x, w)), c.text(channel_name(x, w)), c.text(x["audience"]),
+                c.text(x["planned"]), c.text(percent(x, x["sent"], w)),
                 c.text(percent(x, x["delivered"], w)), c.text(percent(x, x["failed"], w)),
                 c.text(percent(x, x["acknowledged"], w)),
             ),
@@ -127,7 +140,7 @@ def receipts(r: Data, c: Cells) -> Section:
         )
         for x in r["receipts"]
     ]  # fmt: skip
-    heads = ("channel", "audience", "to-send", "sent", "delivered", "failed", "acknowledged")
+    heads = ("step", "channel", "audience", "to-send", "sent", "delivered", "failed", "acknowledged")
     return c.section("receipts", tables=[c.table("receipts", heads, rows, "nobody-told")], note="channel")
 
 

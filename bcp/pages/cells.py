@@ -78,12 +78,12 @@ class Cells:
 
     def told(self, value: object, empty: str = "not-stated") -> Cell:
         """Words that the program wrote down in English, in the reader's language; others as they are."""
-        said = "" if value is None else self.words.told(str(value), *WRITTEN)
+        said = "" if value is None else self.words.told_or_quoted(str(value), *WRITTEN)
         return Cell(said) if said else self.none(empty)
 
     def all_told(self, values: Iterable[object], empty: str = "none") -> Cell:
         """Several of those."""
-        return self.listed((self.words.told(str(v), *WRITTEN) for v in values), empty)
+        return self.listed((self.words.told_or_quoted(str(v), *WRITTEN) for v in values), empty)
 
     def time(self, at: object, empty: str = "not-known") -> Cell:
         """A moment; 0 is none."""

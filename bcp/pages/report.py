@@ -55,10 +55,10 @@ def letters() -> list[str]:
 
 def run_values(data: Data, zone: str, w: Words = ENGLISH) -> dict[str, Any]:
     """What a page shows of one run."""
-    names = _names(data)
+    names = {step: w.named(name) for step, name in _names(data).items()}
     return {
         "d": data,
-        "title": data.get("title") or data["playbook"],
+        "title": w.named(str(data.get("title") or data["playbook"])),
         "tone": tone(data["status"]) or "soft",
         "sentence": sentence(data, w),
         "numbers": numbers(data, zone, w),
@@ -85,12 +85,12 @@ def sentence(data: Data, w: Words = ENGLISH) -> str:
     if status in {"done", "holding"}:
         left = len(data.get("left") or ())
         stayed = w.many("run.left", left) if left else ""
-        but = stayed + (w("run.but", step=_name(broken)) if broken else "")
+        but = stayed + (w("run.but", step=w.named(_name(broken))) if broken else "")
         return w(f"run.{status}", but=but)
     if status == "in_doubt" or doubts:
         return w("run.in_doubt", steps=w.listed(doubts) or w("run.a-step"))
     if status == "failed":
-        return w("run.failed", at=w("run.at", step=_name(broken)) if broken else "", why=why)
+        return w("run.failed", at=w("run.at", step=w.named(_name(broken))) if broken else "", why=why)
     if status in {"aborted", "interrupted", "waiting", "stopped"}:
         return w(f"run.{status}", why=why)
     return w("run.other", state=look_in(w, status).word, why=why)
@@ -174,7 +174,7 @@ def _step(s: Data, names: Mapping[str, str], w: Words) -> dict[str, str]:
         "name": names[s["id"]],
         "phase": w.known(f"phase.{s['phase']}", s["phase"]),
         "status": s["status"],
-        "text": w.told(s["error"] or s["summary"], *WRITTEN),
+        "text": w.told_or_quoted(s["error"] or s["summary"], *WRITTEN),
         "hint": s["hint"],
         "took": _took(s, w),
     }
@@ -222,7 +222,7 @@ def _event(e: Data, names: Mapping[str, str], w: Words) -> dict[str, str]:
     else:
         title = f"{title}: {names[e['step']]}" if e["step"] in names else title
         title, kind = (f"{title}: {look_in(w, status).word}", tone(status)) if status else (title, kind)
-    return {"at": e["at"], "title": title, "tone": kind, "actor": e["actor"], "words": w.told(text, *WRITTEN)}
+    return {"at": e["at"], "title": title, "tone": kind, "actor": e["actor"], "words": w.told_or_quoted(text, *WRITTEN)}
 
 
 def _counted(extra: Data) -> dict[str, Any] | None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from bcp.kernel.units import format_duration
 from bcp.pages.annexes import finding_said
-from bcp.pages.annexes_course import percent
+from bcp.pages.annexes_course import channel_name, percent, step_name
+from bcp.pages.cells import WRITTEN
 from bcp.pages.picture import ladder, plot
 from bcp.pages.times import Times
 from bcp.pages.words import Words
@@ -34,7 +35,7 @@ def front(d: Data, words: Words) -> dict[str, Any]:
     return {
         "answer": {**d["answer"], "tone": TONES[d["answer"]["code"]]},
         "exercise": record["kind"] != "incident",
-        "headline": d["title"],
+        "headline": headline(d, words),
         "facts": _facts(d, words, times),
         "cards": cards,
         "notes": notes,
@@ -49,16 +50,27 @@ def front(d: Data, words: Words) -> dict[str, Any]:
     }
 
 
+def headline(d: Data, w: Words) -> str:
+    """The title. One that nobody gave says the kind and the playbook, or quotes the scenario."""
+    record = d["record"]
+    if d["title"] not in {record["scenario"]["title"], record["id"]} or record["kind"] == "incident":
+        return str(d["title"])
+    if record["scenario"]["name"] or not record["playbooks"]:
+        return w.told_or_quoted(d["title"], *WRITTEN)
+    book = record["playbooks"][0]
+    return w("headline.untitled", kind=w(f"kind.{record['kind']}"), playbook=w.named(book["title"]) or book["name"])
+
+
 def _facts(d: Data, w: Words, times: Times) -> list[tuple[str, str]]:
     """What it was, when, of what, led by whom."""
     r = d["record"]
     took = r["ended"] - r["started"] if r["ended"] and r["started"] else None
     since = r["started"] or r["planned_start"]
     leads = [p["name"] for p in r["participants"] if p["role"] in {"facilitator", "incident manager"}]
-    books = [p["title"] or p["name"] for p in r["playbooks"]]
+    books = [w.named(p["title"]) or p["name"] for p in r["playbooks"]]
     rows = [
         ("kind", w(f"kind.{r['kind']}")),
-        ("scenario", r["scenario"]["title"] or r["scenario"]["name"]),
+        ("scenario", w.told_or_quoted(r["scenario"]["title"] or r["scenario"]["name"], *WRITTEN)),
         ("when", f"{times.day(since)}, {times.minute(since)}" if since else w("not-known")),
         ("took", format_duration(round(took)) if took is not None else ""),
         ("playbook", w.listed(list(dict.fromkeys(books)))),
@@ -195,11 +207,14 @@ def _bars(r: Data, w: Words) -> dict[str, Any] | None:
 
 
 def _told(r: Data, w: Words) -> dict[str, Any]:
+    due = r.get("due", True)
     return {
+        "step": step_name(r, w),
         "audience": r["audience"] or w("not-stated"),
-        "channel": r["channel"],
+        "channel": channel_name(r, w),
         "planned": r["planned"] + r["unreachable"],
-        **{n: percent(r, r[n], w) for n in ("sent", "delivered", "failed", "acknowledged")},
+        "sent": percent(r, r["sent"], w),
+        **{n: percent(r, r[n], w) if due else "–" for n in ("delivered", "failed", "acknowledged")},
     }
 
 

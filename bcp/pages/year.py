@@ -59,7 +59,7 @@ def _sentence(levels: Mapping[str, Sequence[Data]], w: Words) -> str:
 def _title(c: Data, w: Words) -> str:
     if c["what"] == "classes":
         return w.known(f"class.{c['name']}", str(c["name"]))
-    return str(c["title"] or c["name"])
+    return w.named(str(c["title"] or c["name"]))
 
 
 def _grouped(rows: Sequence[Data], w: Words) -> list[tuple[str, str]]:

@@ -38,6 +38,12 @@ class ClockFacts:
     newest: float = 0.0
     """Time of the newest thing that was written down."""
     newest_what: str = ""
+    error_s: float = 0.0
+    """By how much it may be wrong at most, as the kernel (or chrony) reckons since it was set last."""
+    chrony: str | None = None
+    """The server that chrony follows; empty: it follows none. ``None``: no chrony answers here."""
+    waits: bool = False
+    """systemd-timesyncd runs, and has not set the clock yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ class Damage:
 
 def clock(facts: ClockFacts) -> list[Check]:
     """Is it right, as far as anybody says, and has it gone back?"""
-    out = [_asked(a) for a in facts.asked]
+    out = [_asked(a, facts) for a in facts.asked]
     if facts.newest > facts.now + AHEAD_S:
         text = (
             f"this machine's clock says {iso(facts.now)}, and {facts.newest_what} was written down at"
@@ -81,15 +87,47 @@ def clock(facts: ClockFacts) -> list[Check]:
         )
         out.append(Check("clock", "", "fail", text, "Set it right before anything is done: approvals and proofs rest"
                          " on it."))  # fmt: skip
-    elif facts.kept is False and not any(not a.problem for a in facts.asked):
-        text = "nothing keeps this machine's clock right, as its kernel says"
-        out.append(Check("clock", "", "risk", text, "Run chrony or systemd-timesyncd, or name readiness: time:."))
-    elif not facts.asked or facts.newest:
-        out.append(Check("clock", "", "ok", f"{iso(facts.now)}, later than everything that was written down"))
+    elif not any(not a.problem for a in facts.asked):
+        out.append(_kept(facts))
+    elif facts.newest:
+        out.append(Check("clock", "", "ok", _later(facts)))
     return out
 
 
-def _asked(found: TimeAsked) -> Check:
+def _later(facts: ClockFacts) -> str:
+    return f"{iso(facts.now)}, later than everything that was written down"
+
+
+def _kept(facts: ClockFacts) -> Check:
+    """No time server of ours says anything: who else vouches for it?"""
+    kept = facts.kept if facts.chrony is None else bool(facts.chrony)
+    if kept is None:
+        text = "whether anything keeps this machine's clock right is not known: its kernel cannot be asked here"
+        return Check("clock", "", "unknown", text, "As in many containers: name a time server, readiness: time:.")
+    if not kept:
+        return Check("clock", "", "risk", _unkept(facts), "Run chrony or systemd-timesyncd, or name readiness: time:.")
+    if facts.error_s >= DRIFT_S:
+        text = (
+            f"this machine's clock was not set for long: it may be {format_duration(round(facts.error_s))} wrong,"
+            f" as {'chrony' if facts.chrony else 'its kernel'} reckons"
+        )
+        return Check("clock", "", "risk", text, "Does chrony or systemd-timesyncd still run, and reach its servers?")
+    return Check("clock", "", "ok", f"{_later(facts)}; {_keeper(facts)}, and no time server of ours was asked")
+
+
+def _keeper(facts: ClockFacts) -> str:
+    return f"chrony keeps it by {facts.chrony}" if facts.chrony else "something keeps it right, as its kernel says"
+
+
+def _unkept(facts: ClockFacts) -> str:
+    if facts.chrony is not None:
+        return "chrony runs and follows no time server: nothing keeps this machine's clock right"
+    if facts.waits:
+        return "systemd-timesyncd runs and has not set this machine's clock yet"
+    return "nothing keeps this machine's clock right, as its kernel says"
+
+
+def _asked(found: TimeAsked, facts: ClockFacts) -> Check:
     if found.problem:
         text = f"the time server {found.server} does not answer: {found.problem}"
         return Check("clock-offset", found.server, "unknown", text, "Is UDP port 123 open? See readiness: time:.")
@@ -98,6 +136,8 @@ def _asked(found: TimeAsked) -> Check:
         return Check("clock-offset", found.server, "ok", f"{size:.1f} s {way} {found.server}")
     text = f"this machine's clock is {format_duration(round(size))} {way} {found.server}"
     hint = "Set it right: codes, signatures and the order of events rest on it."
+    if facts.chrony or (facts.chrony is None and facts.kept):
+        hint = f"One of them is wrong, though {_keeper(facts)}: codes, signatures and the order of events rest on it."
     return Check("clock-offset", found.server, "fail" if size >= WRONG_S else "risk", text, hint)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from bcp.contracts.channel import Channel, Check, Delivery, Page, Receipt
 from bcp.contracts.contact import Contact
 from bcp.contracts.services import HttpResult, ProcessResult
+from bcp.drills.talk import STAND_IN
 from bcp.kernel.hashing import digest_text
 from bcp.store.files.lines import append_line
 
@@ -64,7 +65,7 @@ class EmulatedChannel(Channel[Any]):
 
     @staticmethod
     def _receipt(delivery: Delivery) -> Receipt:
-        return Receipt(f"EM-{digest_text(delivery.key)[:16]}")
+        return Receipt(f"{STAND_IN[0]}{digest_text(delivery.key)[:16]}")
 
     def address_of(self, contact: Contact) -> str:
         """As the real one."""
@@ -93,7 +94,7 @@ class EmulatedPage(EmulatedChannel, Page):
     def publish(self, key: str, at: float, entry: Mapping[str, Any]) -> str:
         """Keep it."""
         self.kept.keep("page", channel=self.name, key=key, at=at, title=str(entry.get("title", "")))
-        return f"emulated:{self.name}"
+        return f"{STAND_IN[1]}{self.name}"
 
     def has(self, key: str) -> bool:
         """Does it stand there?"""

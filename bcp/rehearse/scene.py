@@ -102,10 +102,11 @@ def _words(beat: Beat) -> str:
     if found.evidence:
         parts.append("; ".join(found.evidence[:3]))
     if found.why:
-        parts.append(found.why)
+        parts.append(found.why[:1].upper() + found.why[1:])
     if found.action not in {"", "none"}:
-        parts.append(f"it proposes: {found.action}" + (f", playbook {beat.playbook}" if beat.playbook else ""))
-    return f"[{format_duration(beat.at)}] " + ". ".join(parts) + "."
+        parts.append(f"It proposes: {found.action}" + (f", playbook {beat.playbook}" if beat.playbook else ""))
+    said = " ".join(p if p.endswith(("?", "!")) else f"{p}." for p in parts)
+    return f"[{format_duration(beat.at)}] {said}"
 
 
 __all__ = ["SCENARIOS", "Inject", "onset_in", "path_of", "scenario_of", "story_of"]

@@ -61,7 +61,7 @@ def _answer(record: DrillRecord, words: Words, met: int) -> tuple[AnswerCode, st
 def _because(record: DrillRecord, words: Words) -> str:
     if not record.reason:
         return ""
-    return words("answer.because", reason=words.told(record.reason.rstrip("."), "reason."))
+    return words("answer.because", reason=words.told_or_quoted(record.reason.rstrip("."), "reason."))
 
 
 def _named(objectives: Sequence[Objective], words: Words) -> str:

@@ -14,6 +14,8 @@ from bcp.reports.shape import Figure, Unit
 
 UNSEEN = {"not-measured": "not-measured", "not-reached": "end", "open": "open", "not-known": "not-measured"}
 """How it is known that there is no figure, by judgement."""
+DECLARED = "declared by the exercise"
+"""Who detected an outage that was only played (``rehearse.live``)."""
 UNMOVED = frozenset({"tabletop", "dry"})
 """Kinds that move nothing, so that no resolver can tell it."""
 MAILS = ("sent", "delivered", "relayed", "bounced", "lost", "duplicated", "left")
@@ -25,7 +27,7 @@ def figures_of(record: DrillRecord, words: Words) -> tuple[Figure, ...]:
         *(_objective(o, record, words) for o in record.objectives),
         *_course(record, words),
         *_mails(record, words),
-        *(f for r in record.receipts for f in _receipts(r, words)),
+        *(f for r in record.receipts if r.due for f in _receipts(r, words)),
         *(f for b in record.failback for f in _back(b, record, words)),
         *_counts(record, words),
     ]
@@ -69,6 +71,8 @@ def _course(record: DrillRecord, words: Words) -> Iterator[Figure]:
     since, late = record.detection.outage_since, not record.detection.exact
     detected = record.detection.detected - since if since and record.detection.detected else None
     how = "detection" if detected is not None else "not-measured"
+    if record.detection.by == DECLARED:  # whoever began the exercise said so, and nothing was looked for
+        detected, how = None, "not-measured"
     yield _figure("detection", detected, "s", how, words, at_least=late, evidence=record.detection.evidence[:3])
     decision = first_yes(record)
     if decision is not None:
@@ -103,7 +107,7 @@ def _mails(record: DrillRecord, words: Words) -> Iterator[Figure]:
 
 def _receipts(row: Receipts, words: Words) -> Iterator[Figure]:
     """Of each channel and audience, in per cent of all its people."""
-    subject = f"{row.channel}, {row.audience}" if row.audience else row.channel
+    subject = ", ".join(x for x in (words.named(row.name) or row.step, row.channel, row.audience) if x)
     for name, count, how in (
         ("sent", row.sent, "channel"),
         ("delivered", row.delivered, "vendor"),

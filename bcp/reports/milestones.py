@@ -91,6 +91,8 @@ def _told(record: DrillRecord, zero: float, words: Words) -> Iterator[Milestone]
         if o.unit == "s" and o.code in {"rto_receive", "rto_communicate"} and o.achieved is not None:
             said = judgement(record, o)
             label, at = _reached(o, words), zero + o.achieved
+            if record.kind == "tabletop":  # nothing was done: people decided it
+                label = words("milestone.at-the-table", what=title_of(o, words))
             yield Milestone(o.code, label, at, o.achieved, target=o.target, judged=said, how=o.how)
 
 

@@ -7,7 +7,7 @@ covered when an exercise that was completed used it, or a real outage did. *For 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -183,6 +183,14 @@ def used(record: DrillRecord, what: str) -> set[str]:
     return set()
 
 
+def by_stand_ins(record: DrillRecord, what: str) -> set[str]:
+    """Audiences and channels of this record that only stand-ins told: a chat room in a live exercise."""
+    if what not in {"audiences", "channels"}:
+        return set()
+    real = replace(record, receipts=tuple(r for r in record.receipts if not r.simulated))
+    return used(record, what) - used(real, what)
+
+
 def for_real(record: DrillRecord, what: str) -> bool:
     """Was the part of the world real that counts for this kind of thing?"""
     if record.kind == "incident":
@@ -194,7 +202,7 @@ def _coverage(what: str, names: Mapping[str, str], records: Sequence[DrillRecord
     told = [(r, used(r, what)) for r in records if counts(r)]
     for name, title in names.items():
         mine = [r for r, found in told if name in found or (what == "services" and r.started)]
-        real = any(for_real(r, what) for r in mine)
+        real = any(for_real(r, what) and name not in by_stand_ins(r, what) for r in mine)
         yield Coverage(
             what,
             name,

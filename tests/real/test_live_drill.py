@@ -216,6 +216,46 @@ def test_it_aborts_by_itself_when_the_relay_dies_and_mx_comes_back(net, phones, 
     told_of(ops.folder)
 
 
+def test_it_aborts_by_itself_when_the_service_turns_bad_and_mx_waits_for_two_yes(
+    net, phones, tmp_path, monkeypatch
+) -> None:
+    """Nobody's mail is moved into a path that fails: not by itself, and not by one yes."""
+    ops = Ops(net, tmp_path / "ops")
+    ops.run("drill", "new", "live", "--playbook", "drill-out", "--domain", "corp.test", "--volunteers", "volunteers")
+    played = ops.start("-c", QUICK, "drill", "run", "last", "--no-plans")
+    ops.until("waiting for 1 approval", played)
+    ops.run("approve", "--as", "bob")
+    ops.until("holding", played)
+    net.break_("kill")
+    ops.until("aborted: the watch of the real service says", played)
+    ops.until("? undo:", played)
+    assert net.mx() == "10 relay.out.test.", "nobody has said yes"
+    ops.run("approve", "--as", "bob")
+    ops.until("mail would go to a dead server", played)
+    assert net.mx() == "10 relay.out.test.", "one yes is not enough while nothing listens where mail would go"
+    ops.run("approve", "--as", "bob")
+    out, _ = played.communicate(timeout=PATIENT_S)
+    assert played.returncode == 1, ops.log.read_text()[-3000:]
+    assert net.mx() == "0 primary.out.test."
+    said = json.loads(out.splitlines()[-1])
+    assert (said["kind"], said["outcome"], said["met"]) == ("live", "aborted", False)
+    assert {number for number, _ in phones.texts()} == {"+12025550103"}, "volunteers alone"
+    for name in ("TSIG", "SID", "TOKEN", "CODE_BOB"):
+        monkeypatch.setenv(name, ops.env[name])
+    app = make_app(load(ops.folder / "bcp.yaml"), SystemClock())
+    record = record_of(app, "last")
+    assert (record.outcome, record.met) == ("aborted", False)
+    assert record.reason.startswith("the watch of the real service says ")
+    assert {o.code: o.judged for o in record.objectives} == {"rto_receive": "not-reached", "rto_communicate": "missed"}
+    assert {s.id: s.result for s in record.steps}["mx"] == "undone"
+    assert [d.step for d in record.decisions if d.result == "approved"] == ["approve", "undo", "undo-anyway"]
+    _, paths = write_report(app, "last-drill")
+    data = json.loads(Path(paths["json"]).read_text())
+    assert (data["answer"]["code"], data["answer"]["reached"]) == ("no", 0)
+    assert "the watch of the real service says" in data["answer"]["sentence"]
+    check(data, Path(paths["html"]).read_text())
+
+
 def mailbox(net: Net) -> Path:
     return net.folder / "primary" / "mail" / "alice" / "new"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -77,6 +78,21 @@ def must_be(public: str, wanted: str) -> None:
             " bcp evidence rotate. If it is lost: bcp evidence rotate --lost"
         )
         raise Invalid(text, rule="evidence-other-key", hint=hint)
+
+
+def strange_key(state: Path, known: Collection[str]) -> str:
+    """What is wrong with the private key in the state folder: one that no signed head names was put in its place.
+
+    Empty: nothing, or there is none. ``known``: public keys of the heads.
+    """
+    path = state / FOLDER / KEY
+    try:
+        found = _key(path.read_text(encoding="utf-8")).public if known and path.exists() else ""
+    except (OSError, UnicodeDecodeError, Invalid):
+        return f"{FOLDER}/{KEY} is no key any more"
+    if not found or found in known:
+        return ""
+    return f"{FOLDER}/{KEY} was replaced: its key, {found[:16]}, is not one that the signed heads name"
 
 
 def _make(path: Path) -> None:

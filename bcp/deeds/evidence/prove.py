@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bcp.deeds.evidence.key import genuine
+from bcp.deeds.evidence.key import genuine, strange_key
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.hashing import digest_text
 from bcp.kit.rfc3161 import verify
@@ -38,10 +38,12 @@ class Proved:
     """What is to be known and is no damage: times that a named person explained, keys that took over."""
 
 
-async def prove(room: SqliteState, witnesses: Mapping[str, Path] | None = None, noted: Sequence[str] = ()) -> Proved:
+async def prove(room: SqliteState, witnesses: Mapping[str, Path] | None = None, noted: Sequence[str] = (),
+                *, own_key: bool = False) -> Proved:  # fmt: skip
     """Everything that was signed, stamped and left with others, against what is there.
 
     ``witnesses``: folders that somebody else keeps, by name. ``noted``: lines that a channel took (``BCP-HEAD ...``).
+    ``own_key``: the key that signs lies in the state folder, and is looked at, too.
 
     Raises:
         StorageError: the audit file cannot be read.
@@ -74,8 +76,17 @@ async def prove(room: SqliteState, witnesses: Mapping[str, Path] | None = None, 
     wrong += await _genuine(log, found)
     times = [standalone.moment(s) for s in statements if s["stamped"]]
     key = str(statements[-1]["key"]) if statements else ""
+    if own_key and (strange := strange_key(room.folder, _named(statements))):
+        wrong.append(strange)
     span = (times[0], times[-1]) if times else None
     return Proved(tuple(dict.fromkeys(wrong)), len(statements), key, span, counts, unasked, remarks)
+
+
+def _named(statements: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Every public key that the heads name: those that signed, and those that are to sign next."""
+    return {str(s["key"]) for s in statements} | {
+        str(s["rotation"]["next"]) for s in statements if s["rotation"].get("next")
+    }
 
 
 def _noted(statements: Sequence[Mapping[str, Any]], lines: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from bcp.contracts.store import RunQuery
 from bcp.deeds.readiness.scope import Scope
 from bcp.kernel.errors import BcpError
 from bcp.kernel.files import make_private, write_atomic
-from bcp.kit import sntp
+from bcp.kit import sntp, timekeeper
 from bcp.ready import machine
 from bcp.store.sqlite.health import KNOWN, troubles
 from bcp.store.sqlite.readiness import SqliteReadiness
@@ -24,12 +24,16 @@ MOST_FILES = 100_000
 
 
 async def clock(app: App, scope: Scope) -> list[Check]:
-    """What time servers and the kernel say, and whether anything was written down later than now."""
+    """What time servers, chrony and the kernel say, and whether anything was written down later than now."""
     servers = app.settings.readiness.time
-    asked = await asyncio.gather(*(_ask(app, s) for s in servers))
-    kept = await asyncio.to_thread(sntp.kept_by_kernel)
+    chrony, asked = await asyncio.gather(timekeeper.chrony(), asyncio.gather(*(_ask(app, s) for s in servers)))
+    said = await asyncio.to_thread(timekeeper.kernel)
     newest, what = await asyncio.to_thread(_newest, app)
-    return machine.clock(machine.ClockFacts(app.clock.now(), kept, tuple(asked), newest, what))
+    follows, error_s = (None, said.error_s) if chrony is None else (chrony.follows, chrony.error_s)
+    waits = timekeeper.timesyncd_waits()
+    return machine.clock(
+        machine.ClockFacts(app.clock.now(), said.kept, tuple(asked), newest, what, error_s, follows, waits)
+    )
 
 
 async def _ask(app: App, server: str) -> machine.TimeAsked:

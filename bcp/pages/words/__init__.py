@@ -71,6 +71,20 @@ class Words:
         key = _backwards(prefix).get(text)
         return self.texts[key] if key is not None else text
 
+    def named(self, text: str) -> str:
+        """The title of a shipped playbook, or the name of one of its steps, in this language; others are as they were
+        written."""
+        return self.said(text, "shipped.")
+
+    def quoted(self, text: str) -> str:
+        """What was written by others, or in English, marked as such for readers of another language."""
+        return self("as-written", text=text) if text and self.language != USUAL else text
+
+    def told_or_quoted(self, text: str, *prefixes: str) -> str:
+        """``told``; words that stay as they were written are marked. Names (they have no blank) are not."""
+        said = self.told(text, *prefixes)
+        return self.quoted(said) if said == text and " " in text else said
+
     def told(self, text: str, *prefixes: str) -> str:
         """A sentence of the program's own that has values in it, in this language; any other as it is. Of several that
         were joined (``one; another``) each is told, and so are values that are sentences themselves (``INNER``)."""

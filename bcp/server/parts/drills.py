@@ -16,7 +16,7 @@ from typing import Any
 from bcp.contracts.channel import Channel
 from bcp.contracts.contact import Contact
 from bcp.contracts.exercise import DrillRecord
-from bcp.deeds.drill_calendar import Due, Planned, due, mend, miss, note_reminded
+from bcp.deeds.drill_calendar import Due, Planned, due, mend, miss, note_reminded, still_due
 from bcp.deeds.exercises import exercise_of, exercises
 from bcp.drills.calendar import window_of
 from bcp.kernel.clock import local
@@ -101,6 +101,8 @@ class Drills:
     async def _do(self, one: Due) -> None:
         """One that is due. A drill that cannot be told of or begun stops no other."""
         try:
+            if not await asyncio.to_thread(self._still, one):
+                return  # looked at again in a moment
             if one.act.what == "miss":
                 made = miss(self.core.app, one)
                 await self._say(one.planned, _missed(one.act.why, made))
@@ -113,6 +115,12 @@ class Drills:
                 self._kind, self.playing = one.planned.kind, asyncio.ensure_future(self._played(one.planned.drill))
         except BcpError as error:
             LOG.warning("%s: %s", one.planned.drill, error.message)
+
+    def _still(self, one: Due) -> bool:
+        """As things are now. For a thread."""
+        app = self.core.app
+        playing = is_locked(self.core.state / LOCK) or (self.playing is not None and not self.playing.done())
+        return still_due(app, one, playing=playing, trouble=real_trouble(app))
 
     async def _played(self, drill: str) -> int:
         try:

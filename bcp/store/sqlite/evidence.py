@@ -117,7 +117,8 @@ def _drills(room: SqliteState, anchors: Mapping[str, Anchor]) -> tuple[RunEviden
     except BcpError:  # told of by what is wrong with the book
         return ()
     wrong = drill_damage(path, anchors)
-    return tuple(RunEvidence(d, n, h, True, wrong.get(d, ""), True) for d, (n, h) in ends.items())
+    known = {d: a.seq for d, a in anchors.items()}
+    return tuple(RunEvidence(d, n, h, known.get(d, 0) >= n, wrong.get(d, ""), True) for d, (n, h) in ends.items())
 
 
 def _labs(room: SqliteState, only: str = "") -> tuple[list[RunEvidence], list[str]]:

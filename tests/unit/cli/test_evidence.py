@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from bcp.cli import audit, evidence, render
 from bcp.kernel.errors import InDoubt, Refused, Transient
+from bcp.store.chain import link_book
 
 
 @pytest.fixture
@@ -122,3 +124,64 @@ def test_an_export_is_checked_by_the_same_program(witnessed, capsys, monkeypatch
     with pytest.raises(Refused) as caught:
         evidence.verify(Path("pack"), "", None)
     assert caught.value.rule == "evidence-altered" and "README.txt was changed" in capsys.readouterr().out
+
+
+def test_the_first_line_is_the_answer_with_the_place(witnessed, capsys) -> None:
+    evidence.anchor()
+    capsys.readouterr()
+    audit.verify()
+    assert capsys.readouterr().out.splitlines()[0] == "Unaltered: everything agrees."
+    (witnessed.folder / ".bcp" / "evidence" / "anchors.jsonl").write_text("")
+    with pytest.raises(Refused):
+        audit.verify()
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("ALTERED: the signed head 1 of ") and "which neighbour has, is gone here. No runs" in said
+
+
+def test_another_private_key_in_the_state_folder_is_found_before_it_signs(witnessed, capsys) -> None:
+    evidence.anchor()
+    path = witnessed.folder / ".bcp" / "evidence" / "signing.key"
+    real = path.read_text()
+    path.write_text("ab" * 32)
+    with pytest.raises(Refused) as caught:
+        audit.verify()
+    assert "evidence/signing.key was replaced" in caught.value.message
+    path.write_text("no key")
+    with pytest.raises(Refused) as caught:
+        audit.verify()
+    assert "evidence/signing.key is no key any more" in caught.value.message
+    path.write_text(real)
+    audit.verify()
+
+
+def test_a_key_that_the_configuration_names_lies_elsewhere(witnessed) -> None:
+    path = witnessed.folder / "bcp.yaml"
+    (witnessed.folder / "own.key").write_text("cd" * 32)
+    path.write_text(path.read_text().replace("evidence: {", 'evidence: {key: "file:own.key", '))
+    evidence.anchor()
+    (witnessed.folder / ".bcp" / "evidence" / "signing.key").write_text("ab" * 32)
+    audit.verify()
+
+
+def test_a_word_that_was_put_into_an_exercise_is_not_called_proved(witnessed, capsys) -> None:
+    book = witnessed.app.running.drills
+    book.append("drill-20261128-100000-aaaa", "created", "alice", {"record": {"kind": "dry", "title": "T"}})
+    audit.verify()
+    assert "Unaltered: everything agrees." in capsys.readouterr().out
+    last = book.events("drill-20261128-100000-aaaa")[-1]
+    found = link_book(last.hash, 2, last.at, last.drill, "note", "mallory", {})
+    with sqlite3.connect(witnessed.folder / ".bcp" / "drills.db") as db:
+        db.execute("insert into event values (?,2,?,'note','mallory','{}',?)", (last.drill, last.at, found))
+    audit.verify()
+    said = " ".join(capsys.readouterr().out.split())
+    assert "of drill-20261128-100000-aaaa event 2 is not proved" in said
+    assert "audit.jsonl does not know the newest" in said
+
+
+def test_what_is_handed_over_altered_is_said_when_it_is_handed_over(witnessed, capsys) -> None:
+    evidence.anchor()
+    with sqlite3.connect(witnessed.folder / ".bcp" / "incidents.db") as db:
+        assert db.execute("delete from event").rowcount
+    capsys.readouterr()
+    evidence.export(witnessed.folder / "out")
+    assert capsys.readouterr().out.startswith("ALTERED before it was handed over: book was removed")

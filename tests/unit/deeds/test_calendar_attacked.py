@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from unit.deeds.conftest import house  # noqa: F401
-from unit.deeds.house import House
+from unit.deeds.house import House, person
 from unit.deeds.test_drill_calendar import DAY, TIME, acts, at, made, restarted  # noqa: F401
 
-from bcp.deeds.drill_calendar import Wish, begun, due, mend, miss, note_reminded, planned
+from bcp.deeds.drill_calendar import Wish, begun, due, mend, miss, note_reminded, planned, schedule, still_due
 from bcp.deeds.exercises import exercise_of
 from bcp.drills.calendar import Facts, Slot, judge, next_turn, window_of
 
@@ -169,6 +169,43 @@ def test_two_at_the_same_time_and_the_second_says_why_it_was_missed(at) -> None:
     (late,) = due(house.app, playing=True, trouble="")
     miss(house.app, late)
     assert exercise_of(house.app, two).record.reason == "its window went by: another drill is being played"
+
+
+@pytest.mark.parametrize(("meanwhile", "facts", "same"), [
+    ("nothing", {}, True),
+    ("moved", {}, False),
+    ("called off", {}, False),
+    ("begun", {}, False),
+    ("nothing", {"trouble": "the incident inc-1 is open"}, False),
+    ("nothing", {"playing": True}, False),
+    ("the window went by", {}, False),
+])  # fmt: skip
+def test_what_was_due_a_moment_ago_is_judged_again_at_the_deed(at, meanwhile: str, facts, same: bool) -> None:  # noqa: F811
+    """Others are told in between, and a channel that hangs takes a minute."""
+    house, clock = at  # noqa: F811
+    drill = made(house, Wish("2027-01-20 10:00", every="week"))
+    opens, closes = window_of(planned(house.app)[0].slot)
+    clock.set(opens + 5)
+    (one,) = due(house.app, playing=False, trouble="")
+    if meanwhile == "moved":
+        schedule(house.ground, person("alice"), drill, Wish("2027-01-21 10:00"))
+    elif meanwhile == "called off":
+        house.app.running.drills.append(drill, "cancelled", "alice", {"reason": "no time"})
+    elif meanwhile == "begun":
+        house.app.running.drills.append(drill, "began", "alice", {})
+    elif meanwhile == "the window went by":
+        clock.set(closes)
+    assert one.act.what == "start"
+    assert still_due(house.app, one, **({"playing": False, "trouble": ""} | facts)) is same
+
+
+def test_a_reminder_is_not_sent_twice_by_two_looks_at_once(at) -> None:  # noqa: F811
+    house, _ = at  # noqa: F811
+    made(house, Wish("2027-01-20 10:00"))
+    (one,) = due(house.app, playing=False, trouble="")
+    assert still_due(house.app, one, playing=True, trouble=""), "telling people disturbs no other exercise"
+    note_reminded(house.app, one, 1, 0)
+    assert not still_due(house.app, one, playing=False, trouble="")
 
 
 @pytest.mark.parametrize(("facts", "why"), [

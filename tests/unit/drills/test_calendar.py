@@ -135,6 +135,30 @@ def test_what_waits_for_an_incident_begins_when_it_is_over_or_is_missed() -> Non
     assert judge(slot, Facts(opens + 10, playing=True)).what == "wait"
 
 
+def test_nobody_is_reminded_of_an_exercise_during_a_real_outage() -> None:
+    slot = Slot("2027-01-14T10:00:00")
+    opens, _ = window_of(slot)
+    waiting = judge(slot, Facts(opens - 600, trouble="inc-1 is open"))
+    assert (waiting.what, waiting.why) == ("wait", "no reminder now: inc-1 is open")
+    assert judge(slot, Facts(opens - 500)) == Act("remind", remind_s=900.0), "it is over before the window opens"
+
+
+late = st.builds("{}T{}:30:00".format, walls.map(lambda w: w[:10]), st.integers(20, 23))
+
+
+@given(late, st.sampled_from(ZONES), st.floats(4 * 3600, 8 * 3600), st.text(max_size=8))
+@settings(max_examples=100, deadline=None)
+def test_a_surprise_over_midnight_begins_once_on_either_day(wall: str, zone: str, window_s: float, seed: str) -> None:
+    slot = Slot(wall, zone, window_s, "week", surprise=True, seed=seed)
+    opens, closes = window_of(slot)
+    begins = begins_at(slot)
+    assert opens <= begins < closes
+    assert judge(slot, Facts(begins - 0.01, slot.remind)).what == "wait"
+    assert judge(slot, Facts(begins + 0.01, slot.remind)).what == ("start" if begins + 0.01 < closes else "miss")
+    following = next_turn(slot, begins)
+    assert following is not None and following.turn == 1 and window_of(following)[0] > closes
+
+
 def test_one_reminder_stands_for_those_that_nobody_was_there_to_send() -> None:
     slot = Slot("2027-01-14T10:00:00")
     opens, _ = window_of(slot)
@@ -154,6 +178,8 @@ def test_one_reminder_stands_for_those_that_nobody_was_there_to_send() -> None:
         (("2027-01-14T10:00+01:00", "UTC", 3600, ""), "no-time"),
         (("2027-01-14 10:00", "Mars/Olympus", 3600, ""), "no-zone"),
         (("2027-01-14 10:00", "../etc/passwd", 3600, ""), "no-zone"),
+        (("0001-01-01 00:00", "Europe/Berlin", 3600, ""), "no-time"),
+        (("9999-12-31 23:59", "America/New_York", 3600, ""), "no-time"),
         (("2027-01-14 10:00", "UTC", 3600, "day"), "no-recurrence"),
         (("2027-01-14 10:00", "UTC", 5, ""), "no-window"),
         (("2027-01-14 10:00", "UTC", 1e9, ""), "no-window"),

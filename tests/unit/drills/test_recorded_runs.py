@@ -183,6 +183,8 @@ def test_nine_there_and_back_with_every_figure(tmp_path: Path) -> None:
     assert set(judged(found).values()) == {"met"}
     assert found.met is True
     assert all(o.how for o in found.objectives)
+    (seq,) = [e.seq for e in home.record.events if e.kind == "step_finished" and e.step == "drain"]
+    assert {o.evidence for o in found.objectives if o.code != "rto_communicate"} == {(f"run-2#{seq}",)}
     way = found.failback[0]
     assert (way.decided_by, way.mx_back - START, way.drained - START) == (("p1",), moved, drained)
     assert found.mails.how == "relay-account"

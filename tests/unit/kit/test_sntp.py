@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from bcp.kernel.errors import Transient
-from bcp.kit import sntp
+from bcp.kit import sntp, timekeeper
 
 NOW = 1_800_000_000.0
 Answer = Callable[[bytes], bytes]
@@ -19,9 +19,11 @@ def stamp(at: float) -> bytes:
     return struct.pack("!II", int(at + sntp.UNIX_IN_NTP) % 2**32, 0)
 
 
-def answer(question: bytes, *, at: float = NOW, mode: int = 4, leap: int = 0, stratum: int = 2) -> bytes:
+def answer(
+    question: bytes, *, at: float = NOW, mode: int = 4, leap: int = 0, stratum: int = 2, of: bytes = bytes(4)
+) -> bytes:
     head = bytes([leap << 6 | 4 << 3 | mode, stratum, 6, 0xEC])
-    return head + bytes(20) + question[40:48] + stamp(at) + stamp(at)
+    return head + bytes(8) + of + bytes(8) + question[40:48] + stamp(at) + stamp(at)
 
 
 class Server(asyncio.DatagramProtocol):
@@ -68,8 +70,19 @@ def test_after_2036_the_count_begins_anew_and_is_understood() -> None:
         (lambda q: answer(q, leap=3), "not set"),
         (lambda q: answer(q, stratum=0), "not set"),
         (lambda q: answer(q, stratum=16), "not set"),
+        (lambda q: answer(q, stratum=1, of=b"LOCL"), "nothing but its own clock"),
+        (lambda q: answer(q, stratum=10, of=bytes([127, 127, 1, 0])), "nothing but its own clock"),
     ],
-    ids=["short", "of another question", "a question", "unsynchronised", "kiss of death", "stratum 16"],
+    ids=[
+        "short",
+        "of another question",
+        "a question",
+        "unsynchronised",
+        "kiss of death",
+        "stratum 16",
+        "uncalibrated",
+        "local of chrony",
+    ],
 )
 def test_what_is_no_answer(make: Answer, words: str) -> None:
     with pytest.raises(Transient) as caught:
@@ -92,5 +105,5 @@ def test_the_kernel_is_asked_without_setting_anything() -> None:
 
 
 def test_a_machine_without_that_call_says_that_it_cannot_be_asked(monkeypatch) -> None:
-    monkeypatch.setattr(sntp.ctypes, "CDLL", lambda name, use_errno: object())
+    monkeypatch.setattr(timekeeper.ctypes, "CDLL", lambda name, use_errno: object())
     assert sntp.kept_by_kernel() is None

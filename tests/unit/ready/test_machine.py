@@ -32,7 +32,7 @@ def test_the_limits_are_those_of_codes_and_signatures() -> None:
     ("facts", "wanted"),
     [
         (ClockFacts(NOW, True), "ok"),
-        (ClockFacts(NOW, None), "ok"),
+        (ClockFacts(NOW, None), "unknown"),
         (ClockFacts(NOW, False), "risk"),
         (ClockFacts(NOW, True, newest=NOW + AHEAD_S), "ok"),
         (ClockFacts(NOW, True, newest=NOW + AHEAD_S + 1, newest_what="the run r1"), "fail"),
@@ -44,6 +44,40 @@ def test_the_clock_by_itself(facts: ClockFacts, wanted: str) -> None:
     (found,) = clock(facts)
     assert (found.code, found.state) == ("clock", wanted)
     assert ("the run r1 was written down" in found.says) is (wanted == "fail")
+    assert bool(found.hint) == (wanted != "ok")
+
+
+@pytest.mark.parametrize(
+    ("facts", "wanted", "words"),
+    [
+        (ClockFacts(NOW, False, chrony="ntp1"), "ok", "chrony keeps it by ntp1"),
+        (ClockFacts(NOW, None, chrony="ntp1"), "ok", "chrony keeps it by ntp1"),
+        (ClockFacts(NOW, True, chrony=""), "risk", "chrony runs and follows no time server"),
+        (ClockFacts(NOW, False, waits=True), "risk", "systemd-timesyncd runs and has not set"),
+        (ClockFacts(NOW, False), "risk", "nothing keeps this machine's clock right, as its kernel says"),
+        (ClockFacts(NOW, None), "unknown", "its kernel cannot be asked here"),
+        (ClockFacts(NOW, True, error_s=DRIFT_S - 0.1), "ok", "as its kernel says, and no time server of ours"),
+        (ClockFacts(NOW, True, error_s=9.0), "risk", "it may be 9s wrong, as its kernel reckons"),
+        (ClockFacts(NOW, True, chrony="ntp1", error_s=9.0), "risk", "it may be 9s wrong, as chrony reckons"),
+        (ClockFacts(NOW, None, (TimeAsked("t1", problem="no answer"),)), "unknown", "cannot be asked here"),
+    ],
+)
+def test_who_vouches_for_it_is_said(facts: ClockFacts, wanted: str, words: str) -> None:
+    """chrony without ``rtcsync`` tells the kernel nothing; a kernel whose time service died is sure for hours."""
+    found = clock(facts)[-1]
+    assert (found.code, found.state) == ("clock", wanted)
+    assert words in found.says
+
+
+def test_a_clock_that_is_kept_by_a_wrong_server_is_seen_by_the_other_one() -> None:
+    for by, facts in (
+        ("chrony keeps it by ntp1", ClockFacts(NOW, True, (TimeAsked("t1", 3600.0),), chrony="ntp1")),
+        ("something keeps it right, as its kernel says", ClockFacts(NOW, True, (TimeAsked("t1", 3600.0),))),
+    ):
+        (found,) = clock(facts)
+        assert (found.state, found.subject) == ("fail", "t1")
+        assert found.says == "this machine's clock is 1h ahead of t1"
+        assert found.hint.startswith(f"One of them is wrong, though {by}")
 
 
 @pytest.mark.parametrize(

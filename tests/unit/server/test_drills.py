@@ -92,6 +92,30 @@ def test_those_who_take_part_are_reminded_once_and_nobody_else(at) -> None:  # n
     assert (events[-1].kind, events[-1].data["sent"], events[-1].data["failed"]) == ("reminded", 1, 0)
 
 
+def test_one_that_is_moved_while_others_are_told_of_theirs_is_not_begun(at) -> None:  # noqa: F811
+    house, clock = at  # noqa: F811
+    due_now, later = made(house, Wish("2027-01-20 10:30")), made(house, Wish("2027-01-20 11:15"))
+    clock.set(window_of(planned(house.app)[0].slot)[0] + 5)
+
+    async def work() -> list[str]:
+        stage = Stage(house, clock)
+        real = stage.part._do
+
+        async def told_first(one) -> None:
+            if one.planned.drill == due_now:  # somebody moves it in the very moment before
+                schedule(house.ground, person("alice"), due_now, Wish("2027-01-27 10:30"))
+            await real(one)
+
+        stage.part._do = told_first  # type: ignore[method-assign]
+        await stage.part.once()
+        await asyncio.sleep(0)
+        assert ("+12025550101", "2027-01-20 11:15 (Europe/Berlin)") in stage.voice.said
+        return stage.played
+
+    assert asyncio.run(work()) == []
+    assert [p.drill for p in planned(house.app)] == [later, due_now]
+
+
 def test_a_surprise_is_announced_by_its_window(at) -> None:  # noqa: F811
     house, clock = at  # noqa: F811
     made(house, Wish("2027-01-20 10:00", window_s=7200, surprise=True))
