@@ -48,6 +48,7 @@ PROMISES: Mapping[str, tuple[str, str]] = {
     "relay-address": ("Der Name des Relays hat eine Adresse", _RELAY),
     "relay-certificate": ("Das Zertifikat des Relays gilt", "Das Zertifikat erneuern."),
     "relay-closed": ("Das Relay nimmt keine fremde Mail an", "Sofort schließen: es ist ein offenes Relay."),
+    "relay-left-behind": ("An Orten, die nicht mehr in bcp.yaml stehen, wartet keine Mail", "`bcp relay account`."),
     "relay-machine": ("Der Agent des Relays meldet sich", "`bcp relay`."),
     "relay-queue": ("Die Mail im Relay kann gezählt werden", "`queue:` in bcp.yaml setzen."),
     "relay-recipients": ("Das Relay lehnt Unbekannte ab", "Die Liste der Empfänger erneuern."),
