@@ -137,7 +137,7 @@ def _state(r: Round, planes: _Sorted, own: Sequence[ours.Own]) -> str:
 def _classes(r: Round, planes: _Sorted, own: Sequence[ours.Own], state: str) -> tuple[str, ...]:
     rest = planes.down or planes.serious
     down = {v.name for v in planes.down}
-    if down == {"gateway"} and _own_gateway(r, planes.down[0]):
+    if down in ({"gateway"}, {"outbound"}) and _own_queue(r, planes.down[0]):
         return ("H",)
     if "gateway" in down and "inbound" not in down:  # doubtful direct delivery does not hide the gateway
         rest = tuple(v for v in rest if v.name != "inbound")
@@ -162,14 +162,16 @@ def _deferred(r: Round, domain: str, seen: Survey) -> bool:
     return down and view is not None and not (view.rejecting or seen.weighed.refused_partly)
 
 
-def _own_gateway(r: Round, view: PlaneView) -> bool:
-    """Does only a queue say that the gateway's way fails, and a look at that way why: our certificate, our connector?
+def _own_queue(r: Round, view: PlaneView) -> bool:
+    """Does only a queue say that the gateway's way, or the way out, fails, and looks there why: our certificate, our
+    connector? What goes out is known by mails that come in again: by *own-mail*, where all of us is refused.
 
     With MX on the relay it matters more that mail does not get through.
     """
     queued = all(w.way in survey.WHENEVER for w in view.ways if w.down)
-    ours_there = any(p.watched.probe in r.ours for w in view.ways for p in w.probes)
-    return queued and ours_there and r.course.standing == "none"
+    out = view.name == "outbound"
+    ours = "own-mail" in _found(r) if out else any(p.watched.probe in r.ours for w in view.ways for p in w.probes)
+    return queued and ours and r.course.standing == "none"
 
 
 def _beside(r: Round, planes: _Sorted) -> tuple[PlaneView, ...]:

@@ -54,7 +54,7 @@ def _concerned(decision: Decision) -> tuple[str, ...]:
     good in another domain that stays where it is calls for no playbook in this one."""
     named = set(decision.domains) if decision.action == "switch" else set()
     theirs = {letter for c in decision.cases if c.domain in named for letter in c.classes}
-    return tuple(sorted(decision.classes, key=lambda letter: bool(theirs) and letter not in theirs))
+    return tuple(sorted(decision.classes, key=lambda letter: letter not in theirs))
 
 
 def way_back(classes: tuple[str, ...], candidates: Candidates, wanted: Mapping[str, str] | None = None) -> str:

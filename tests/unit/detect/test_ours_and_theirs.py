@@ -42,6 +42,23 @@ def test_with_mail_on_the_relay_the_way_through_it_is_told_first() -> None:
     assert found.classes[0] == "G" and found.action == "direct"
 
 
+@pytest.mark.parametrize(
+    ("smtp", "trip", "classes"),
+    [
+        ((UNKNOWN, "own-sender"), NOT_TAKEN, ("H",)),  # all that is ours is refused: the queue as well
+        ((UNKNOWN, "own-recipient"), NOT_TAKEN, ("B",)),  # of the mailbox of our looks the queue knows nothing
+        (OK, OK, ("C",)),
+        (OK, None, ("C",)),  # the queue alone speaks of the way out, and nothing of us is refused
+    ],
+)
+def test_a_queue_to_the_outside_grows_for_what_we_are(monkeypatch, smtp, trip, classes) -> None:
+    """Our sender is on a list: our applications' mail waits, and people need not be told that theirs does."""
+    monkeypatch.setitem(WATCHED, "queue", Watched("queue", "queue", "outbound"))
+    found = said(queue=(FAIL, "queue"), smtp=smtp, trip=trip)
+    assert set(classes) == set(found.classes), found.classes
+    assert (found.action == "fix-own") is (classes == ("H",))
+
+
 def test_a_certificate_of_ours_does_not_hide_what_else_is_down() -> None:
     """The gateway's queue is our own doing; that mailboxes cannot be opened is not."""
     found = said(queue=(FAIL, "queue"), gate=OURS, smtp=OK, boxes=(FAIL, "5xx"))

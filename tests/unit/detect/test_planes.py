@@ -408,6 +408,7 @@ SENDER, GREETED = (UNKNOWN, "own-sender"), (UNKNOWN, "own-greeting")
         (LATER, "smtp", 1.0),
         (SENDER, "smtp", 0.0),  # refused for what we are: it got past the greeting
         ((UNKNOWN, "greylisted"), "smtp", 0.0),
+        (LIMIT, "smtp", 1.0),
         ((UNKNOWN, "overran"), "smtp", 1.0),  # it hung, or nobody looked: no good look
         ((UNKNOWN, "timeout"), "smtp", 1.0),  # set aside: the controls of this place fail
         ((UNKNOWN, ""), "smtp", 1.0),
