@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from unit.drain.virtual import BUSY, KEPT, Loop, Quota, SlowClock, SlowRelay, Tokens, drained, pass_by
