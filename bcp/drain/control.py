@@ -8,7 +8,7 @@ the mail.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from bcp.contracts.drain import DrainState, Wish
@@ -330,10 +330,16 @@ class Controller:
         return found
 
     def set_out(self, ids: Sequence[str], at: float) -> None:
-        """These are on their way since then. Until the relay was told (infinity) what it says of them is old."""
+        """These are on their way since then. Until the relay was told (infinity) what it says of them is old: also of
+        one that a look passed over meanwhile, and that comes back."""
         self.away.update({i: at for i in ids if i in self.away})
+        for ident in ids:
+            if (was := self._absent.get(ident)) is not None and was.released is not None:
+                self._absent[ident] = replace(was, released=at)
 
     def give_back(self, ids: Sequence[str]) -> None:
         """These could not be released after all."""
         for ident in ids:
             self.away.pop(ident, None)
+            if (was := self._absent.get(ident)) is not None:
+                self._absent[ident] = replace(was, released=None)

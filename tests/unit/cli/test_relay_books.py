@@ -164,15 +164,20 @@ def test_what_a_relay_told_that_left_is_still_asked_for(renamed, said) -> None:
         relay_books.pull()
 
 
-def test_a_batch_of_one_that_left_needs_its_key(renamed, said, tmp_path) -> None:
+def test_a_batch_of_one_that_left_needs_its_key(renamed, said) -> None:
+    from bcp.kit.triplets import packed
     from bcp.relay.batch import BATCH, seal
 
     data = {"relay": "mx-backup", "stream": "t", "seq": 1, "prev": "", "mails": [], "said": [], "copies": []}
-    (renamed.folder / "batch").write_bytes(b"0\n" + seal(b"k" * 40, BATCH, data))
-    monkey = str(renamed.folder / "batch")
-    assert rule(lambda: relay_books.take(monkey, "mx-backup")) == "no-key"
-    assert rule(lambda: relay_books.take(monkey, "mx-backup", "k" * 40)) == "no-key", "never as it is"
-    assert rule(lambda: relay_books.take(monkey, "nobody", "file:key")) == "no-agent"
+    path = renamed.folder / "batch"
+    path.write_text(packed(b"0\n" + seal(b"k" * 40, BATCH, data)))
+    (renamed.folder / "other").write_text("o" * 40)
+    assert rule(lambda: relay_books.take(str(path), "mx-backup")) == "no-key"
+    assert rule(lambda: relay_books.take(str(path), "mx-backup", "k" * 40)) == "no-key", "never as it is"
+    assert rule(lambda: relay_books.take(str(path), "nobody", "file:key")) == "no-agent"
+    assert rule(lambda: relay_books.take(str(path), "mx-backup", "file:other"), Refused) == "batch-forged"
+    relay_books.take(str(path), "mx-backup", "file:key")
+    assert said() == {"schema": "bcp.relay-take/1", "relay": "mx-backup", "batch": "taken"}
 
 
 def test_what_is_lost_is_given_up(renamed, said, monkeypatch) -> None:

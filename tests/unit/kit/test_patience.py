@@ -100,7 +100,7 @@ def test_where_nobody_answers_all_are_waited_for() -> None:
 
 def test_a_question_that_was_given_up_is_no_fault() -> None:
     async def work() -> None:
-        task = asyncio.ensure_future(asyncio.Event().wait())
+        task = asyncio.ensure_future(Places("a").ask("a"))
         task.cancel()
         await asyncio.wait([task])
         assert isinstance(_said("a", task), InDoubt)
