@@ -246,7 +246,8 @@ def _dry_steps(exercise: Exercise) -> tuple[Step, ...]:
     """What dry runs would have done."""
     names = {f.name for f in fields(Step)}
     rows = [r for one in exercise.measured.get("dry_run", ()) for r in one.get("steps", ())]
-    return tuple(Step(**{k: v for k, v in r.items() if k in names}) for r in rows)
+    made = (Step(**{k: v for k, v in r.items() if k in names}) for r in rows)
+    return tuple(replace(s, evidence=s.evidence or exercise.record.id) for s in made)
 
 
 def _fate(exercise: Exercise, views: Sequence[RunView]) -> SharedFate:

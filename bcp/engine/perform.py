@@ -126,16 +126,14 @@ class Performer:
             )
 
     def _status(self, placed: Placed, outcome: Outcome) -> str:
-        action = self.actions[placed.step.uses]
-        if self.services.dry:
-            before = (self.state.steps[n].status for n in placed.needs if n in self.state.steps)
-            if action.access is Access.WRITE or action.waits or "would_run" in before:
-                return "would_run"  # also what rests on a step that was not carried out: nothing of it was seen
+        action, steps = self.actions[placed.step.uses], self.state.steps
+        before = (steps[n].status for n in placed.needs if n in steps)
+        if self.services.dry and (action.access is Access.WRITE or action.waits or "would_run" in before):
+            return "would_run"  # also what rests on a step that was not carried out: nothing of it was seen
         return "ok" if outcome.changed or action.access is Access.READ else "unchanged"
 
     async def conclude(self, placed: Placed) -> None:
-        """A step that a dead process had begun, in a run that is being undone:
-        find out what it did, do nothing more."""
+        """A step that a dead process had begun, in a run that is being undone: find out what it did, do no more."""
         step, action = placed.step, self.actions[placed.step.uses]
         if action.access is Access.READ or action.claims_itself:
             await self.note("step_finished", step=placed.id, status="failed", error="interrupted; nothing more is done")

@@ -217,6 +217,7 @@ def test_dry_run_says_would_run_and_never_ok_for_writes(lab) -> None:
         assert done.returncode == 0, done.stderr
         states = {s["id"]: s["status"] for s in json.loads(done.stdout)["steps"]}
         assert states["mx"] == states["tell-employees"] == states["approve"] == states["mail-flows"] == "would_run"
+        assert states["everywhere"] == "would_run", "it rests on a step that was not carried out"
         assert states["relay-accepts"] == states["outage-is-real"] == "ok"
         after = lab.count()
         assert (after["mx"], after["sms"], after["slack"]) == (before["mx"], before["sms"], before["slack"])
