@@ -81,9 +81,9 @@ def _new_password(name: str) -> str:
     given = os.environ.get("BCP_PASSWORD", "")  # noqa: TID251 - documented
     if given:
         return given
-    if not sys.stdin.isatty():
-        raise Invalid("no password was given", hint="Set BCP_PASSWORD, or type it at a terminal.", rule="no-password")
     first = render.ask_secret(f"Password for {name}, 12 characters or more")
+    if not first:
+        raise Invalid("no password was given", hint="Set BCP_PASSWORD, or type it at a terminal.", rule="no-password")
     if render.ask_secret("Once more") != first:
         raise Invalid("the two are not the same", hint="Nothing was changed.")
     return first

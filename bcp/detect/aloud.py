@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bcp.contracts.probe import Role
 from bcp.detect.planes import ProbeView
 from bcp.detect.refusals import ALONE, LOST, OVER_NOW, UNTRIED
-from bcp.detect.verdict import MOVED, SWITCHES, Decision
+from bcp.detect.verdict import MOVED, ONCE, SWITCHES, Decision
 from bcp.detect.works import unseen_of, works_of
 
 TITLES = ("What is broken", "What is not", "What to do", "What would change our mind")
@@ -79,7 +79,12 @@ def _broken(d: Decision) -> str:
     own = _own(d)
     if d.state == "healthy":
         ours = f" On our own side: {own}" if own else ""
-        return (_OVER if d.stage in {"confirmed", "closed"} else "Nothing of the service.") + ours
+        usual = (
+            "Nothing of the service. A look failed just now, and one alone decides nothing."
+            if d.why == ONCE
+            else "Nothing of the service."
+        )
+        return (_OVER if d.stage in {"confirmed", "closed"} else usual) + ours
     if d.state == "unknown":
         before = f" When it was seen last, {_and(things)}." if things else ""
         return f"We cannot see all of it. {f'On our own side: {own}' if own else 'The looks say nothing.'}{before}"
@@ -214,6 +219,8 @@ _SILENT = ("nothing can be told", "(silence is not failure)")
 
 def _well(d: Decision) -> str:
     works, unseen = works_of(d.views), unseen_of(d.views)
+    if d.state == "healthy" and d.why == ONCE:
+        return f"Whatever did not fail just now: {'; '.join(d.evidence[:3])}."
     if d.state == "healthy" and not unseen:
         return "Everything that is looked at is well."
     out = [f"{_upper(_and(works))}."] if works else ["Nothing is seen to be well."]

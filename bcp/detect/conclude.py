@@ -26,7 +26,7 @@ from bcp.detect.refusals import ALONE, UNTRIED
 from bcp.detect.rounds import Round
 from bcp.detect.rules import Rules
 from bcp.detect.survey import Survey
-from bcp.detect.verdict import MOVED, Decision, classes_of, switch_helps
+from bcp.detect.verdict import MOVED, ONCE, Decision, classes_of, switch_helps
 from bcp.detect.words import IS_NOT, MAINTENANCE
 
 
@@ -279,6 +279,12 @@ def _known_seen(view: PlaneView) -> bool:
 # -- the decision ----------------------------------------------------------------------------------------------------
 
 
+def _failed_once(r: Round) -> tuple[str, ...]:
+    """Looks that failed just now, where no plane is doubted for it yet: *healthy* stands, and that is said with it."""
+    failing = [p for p in r.lanes.values() if not p.calm and p.failing_now and p.worst is not None]
+    return tuple(dict.fromkeys(f"{p.worst.probe}: {p.worst.evidence}" for p in failing if p.worst is not None))
+
+
 def _decision(
     r: Round,
     planes: _Sorted,
@@ -304,6 +310,7 @@ def _decision(
     ]
     notes = (*(f"{v}: {t}" if v else t for v, t in own), *r.notes)
     by = _decide_at(r, judgement, cases)
+    once = _failed_once(r) if state == "healthy" and judgement.action == "none" else ()
     good += [says(g) for g in _grounds(r, "proves", "speaks")]
     against += [says(g) for g in _grounds(r, "vetoes", "halves", "abstains", "doubts", "is H")]
     return Decision(
@@ -311,13 +318,13 @@ def _decision(
         classes,
         fallen,
         since,
-        tuple(notes if state == "unknown" else evidence or (notes if state != "healthy" else ())),
+        tuple(notes if state == "unknown" else evidence or (notes if state != "healthy" else once)),
         course.stage,
         sure if classes else 0,
         (*good, *r.backing.texts) if classes else (),
         tuple(against) if classes else (),
         judgement.action,
-        judgement.why,
+        ONCE if once else judgement.why,
         by,
         clock_of(classes, first, by) if planes.down and switch_helps(classes, fallen) else (),
         partial,

@@ -25,6 +25,8 @@ SWITCHES = frozenset("BEF")
 """Classes in which moving MX can help at all."""
 MOVED = ("inbound", "dns")
 """Planes whose fall a switch of MX may answer."""
+ONCE = "what looked just now failed, and one look alone decides nothing"
+"""Why nothing is done where a look failed and no plane is doubted for it yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,3 +199,11 @@ def test_a_token_is_made_without_a_web_server() -> None:
     code = "import sys; from bcp.cli.accounts import need_serve; need_serve(); print('fastapi' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout == "False\n"
+
+
+def test_no_password_without_a_terminal_is_said_to_be_none(house, monkeypatch) -> None:
+    monkeypatch.delenv("BCP_PASSWORD")
+    monkeypatch.setattr("sys.stdin", open("/dev/null"))
+    with pytest.raises(Invalid) as caught:
+        accounts.add_user("alice", "approver")
+    assert caught.value.rule == "no-password" and "BCP_PASSWORD" in caught.value.hint

@@ -311,3 +311,13 @@ def test_a_secret_is_not_echoed(monkeypatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr(getpass, "getpass", lambda prompt, stream: asked.append(prompt) or "s3cret")
     assert render.ask_secret("Password") == "s3cret" and asked == ["Password: "]
+
+
+def test_a_command_is_not_folded(monkeypatch) -> None:
+    """It is copied from where it stands."""
+    monkeypatch.setattr(render, "width", lambda: 40)
+    text = "Make one, or name it. To look around at all: bcp drill run"
+    assert render.wrap(text).splitlines()[-1].endswith("bcp drill run")
+    assert "`bcp incident close inc-1`" in render.wrap("Then, when it is over for good: `bcp incident close inc-1`")
+    assert "bcp resume" in render.wrap("x" * 35 + " bcp resume and so on").splitlines()[1]
+    assert "\ue000" not in render.wrap(text)

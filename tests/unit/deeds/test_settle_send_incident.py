@@ -10,7 +10,7 @@ from bcp.deeds.incident import Close, Declare, close, declare, reopen
 from bcp.deeds.resume import may_resume
 from bcp.deeds.send import Send, plan_send, sends, stop_send
 from bcp.deeds.settle import Settle, acknowledge, settle
-from bcp.kernel.errors import BcpError
+from bcp.kernel.errors import BcpError, Invalid, Missing
 
 from .house import House, person
 
@@ -271,3 +271,14 @@ def test_a_lost_run_that_is_looked_at_says_what_to_do(house) -> None:
     with pytest.raises(BcpError) as caught:
         house.runs.find(run)
     assert caught.value.rule == "run-lost" and "bcp acknowledge" in caught.value.hint
+
+
+def test_a_wrong_audience_is_said_before_channels_and_none_says_what_to_add(house) -> None:
+    from bcp.deeds import announce
+
+    with pytest.raises(Missing) as caught:
+        announce.playbook_of(house.app, "stafff", "employees-investigating", None, "A", {})
+    assert caught.value.rule == "no-such-audience" and "staff" in caught.value.hint
+    with pytest.raises(Invalid) as caught:
+        announce.playbook_of(house.app, "staff", "employees-investigating", None, "A", {})
+    assert caught.value.rule == "no-channel" and "channels:" in caught.value.hint

@@ -8,7 +8,7 @@ import pytest
 from test_every_rule import LATER, NO, NOT_TAKEN, OK, OUR_LIMIT, OUT, THREE, UNKNOWN, said
 
 from bcp.detect.aloud import TITLES, aloud
-from bcp.detect.verdict import Decision
+from bcp.detect.verdict import ONCE, Decision
 
 
 def test_a_quiet_night() -> None:
@@ -181,3 +181,12 @@ def test_what_every_place_sees_now_and_then_is_not_seen_from_one_only() -> None:
     half = {"a": LATER, "b": [LATER, OK], "c": [OK, LATER]}
     assert "Seen from a only" not in aloud(said(places=THREE, smtp=half)).broken
     assert "Seen from a only." in aloud(said(places=THREE, smtp={"a": LATER})).broken
+
+
+def test_one_look_that_fails_is_said_though_it_decides_nothing() -> None:
+    """Nobody is told that all is well while the only look just failed."""
+    found = said(rounds=1, smtp=LATER)
+    assert (found.state, found.action, found.why) == ("healthy", "none", ONCE) and "smtp" in found.evidence[0]
+    told = aloud(found)
+    assert told.broken.startswith("Nothing of the service. A look failed just now")
+    assert told.well.startswith("Whatever did not fail just now: smtp")

@@ -224,9 +224,8 @@ def test_a_stop_that_comes_again_after_the_start_leaves_them_in(on) -> None:
 # -- shapes ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", ["sms", "keys", "status", "gather/AAAA", "other", "sms/x", ""])
-def test_calls_of_another_shape_are_an_outcome(on, what) -> None:
-    async def work(s: Stage) -> None:
+def test_calls_of_another_shape_are_an_outcome(on) -> None:
+    async def shape(s: Stage, what: str) -> None:
         path = f"/twilio/{what}"
         fields = {f"f{n}": "1" for n in range(10_000)}
         for body in (
@@ -253,6 +252,10 @@ def test_calls_of_another_shape_are_an_outcome(on, what) -> None:
             assert (await s.twilio(what, **given))[0] in {200, 204, 404}, given
         assert (await s.twilio(what, sign=False, From=ALICE, Body=YES))[0] == 401
         assert s.answers() == {}
+
+    async def work(s: Stage) -> None:
+        for what in ["sms", "keys", "status", "gather/AAAA", "other", "sms/x", ""]:
+            await shape(s, what)
 
     on(work)
 
@@ -304,16 +307,16 @@ def test_a_button_counts_once_and_only_while_its_time_is_fresh(on) -> None:
     on(work)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [None, 1, "x", [], {}, {"type": "block_actions"}, {"type": "view_submission"}, press(""), press("yes"),
+ODD = [None, 1, "x", [], {}, {"type": "block_actions"}, {"type": "view_submission"}, press(""), press("yes"),
      press(":yes"),
      press("q-none:yes"), press("\ud800:yes"), press("q:yes", ""), press("q:yes", "U999"), press("q:yes", "\ud800"),
-     {**press("q:yes"), "user": []}, {**press("q:yes"), "actions": {}}, {**press("q:yes"), "actions": [1]}],
-)  # fmt: skip
-def test_buttons_of_another_shape_are_an_outcome(on, value) -> None:
+     {**press("q:yes"), "user": []}, {**press("q:yes"), "actions": {}}, {**press("q:yes"), "actions": [1]}]  # fmt: skip
+
+
+def test_buttons_of_another_shape_are_an_outcome(on) -> None:
     async def work(s: Stage) -> None:
-        assert (await slack(s, payload(value)))[0] == 200 and s.answers() == {}
+        for value in ODD:
+            assert (await slack(s, payload(value)))[0] == 200 and s.answers() == {}, value
 
     on(work)
 
