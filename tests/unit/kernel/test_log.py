@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from bcp.kernel.log import CHATTY, set_up, set_up_json
+from bcp.kernel.secret import Secret
 
 
 @pytest.fixture
@@ -32,3 +33,17 @@ def test_no_library_writes_addresses_or_tracebacks(quiet, monkeypatch, start, na
     logging.getLogger("bcp.test").warning("of ours")
     said = quiet.readouterr().err
     assert "SECRET" not in said and "Traceback" not in said and "of ours" in said
+
+
+@pytest.mark.parametrize("start", [set_up, set_up_json])
+def test_a_secret_that_was_read_is_in_no_line_and_no_traceback(quiet, monkeypatch, start) -> None:
+    monkeypatch.setattr("bcp.kernel.secret._known", {})
+    monkeypatch.setenv("TOKEN", "hunter22-hunter22")
+    value = Secret("env:TOKEN").reveal()
+    start(2)
+    try:
+        raise ValueError(f"no such key {value}")
+    except ValueError:
+        logging.getLogger("bcp.test").warning("refused: %s", value, exc_info=True)
+    said = quiet.readouterr().err
+    assert value not in said and "refused" in said and "no such key" in said

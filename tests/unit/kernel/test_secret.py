@@ -127,3 +127,12 @@ def test_nested_data_is_cleaned_in_keys_and_values() -> None:
     remember("hunter22")
     given = {"hunter22": ["x hunter22", ("hunter22", 7)], 7: None}
     assert redact_data(given) == {HIDDEN: [f"x {HIDDEN}", [HIDDEN, 7]], 7: None}
+
+
+def test_a_value_that_was_read_is_taken_out_of_whatever_is_printed(monkeypatch) -> None:
+    """Before it is read nobody knows it; afterwards nobody has to think of it."""
+    monkeypatch.setenv("TOKEN", "hunter22-hunter22")
+    said = "GET /?key=hunter22-hunter22"
+    assert redact(said) == said
+    Secret("env:TOKEN").reveal()
+    assert redact(said) == f"GET /?key={HIDDEN}" and redact_data({"a": [said]}) == {"a": [f"GET /?key={HIDDEN}"]}

@@ -29,14 +29,14 @@ ORDERS = [SwapOrder(n, PRIMARY, RELAY) for n in NAMES]
 
 
 class Hosts:
-    """Two providers with the same zones, and what they are together."""
+    """Providers with the same zones, and what they are together."""
 
     def __init__(self, guards=(Guard.STRONG, Guard.STRONG)) -> None:
         self.providers = [MemoryDns(set(NAMES), dict.fromkeys(NAMES, PRIMARY)) for _ in guards]
         self.writers = []
         self.clock = FakeClock()
         hosts = {}
-        for name, provider, guard in zip(("host-a", "host-b"), self.providers, guards, strict=True):
+        for name, provider, guard in zip(("host-a", "host-b", "host-c"), self.providers, guards, strict=False):
             writer = MemoryWriter(name, MemorySettings(kind="memory", guard=guard), self.clock, {})
             writer.provider = provider
             self.writers.append(writer)
@@ -76,6 +76,25 @@ def test_what_one_refuses_is_put_back_at_the_other_and_the_rest_moves(hosts) -> 
     assert hosts.mx() == [PRIMARY, PRIMARY] and hosts.mx("two.test") == [RELAY, RELAY]
     hosts.providers[1].fail.clear()
     assert hosts.swap()[0].state is SwapState.APPLIED, "and it may be tried again"
+
+
+def test_whoever_moved_last_is_put_back_first() -> None:
+    """What was sure first stays sure longest."""
+    hosts, turns = Hosts((Guard.STRONG,) * 3), []
+    hosts.providers[2].fail.add("one.test")
+
+    def watched(name, real):
+        async def swap(orders):
+            turns.append((name, orders[0].new))
+            return await real(orders)
+
+        return swap
+
+    for name, writer in zip("abc", hosts.writers, strict=True):
+        writer.swap = watched(name, writer.swap)
+    (swap,) = hosts.swap(ORDERS[0])
+    assert swap.state is SwapState.REFUSED and hosts.mx() == [PRIMARY] * 3
+    assert [name for name, new in turns if new == PRIMARY] == ["b", "a"]
 
 
 def test_the_way_back_is_all_or_none_too(hosts) -> None:

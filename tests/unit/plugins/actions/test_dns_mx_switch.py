@@ -11,6 +11,7 @@ from unit.mx.worlds import NULL, OTHER, PRIMARY, RELAY
 
 from bcp.contracts.action import Happened, StepInfo
 from bcp.contracts.dns import (
+    Answer,
     Capabilities,
     Chain,
     Domain,
@@ -67,8 +68,6 @@ class World:
         )
 
     async def answers(self, domains):
-        from bcp.contracts.dns import Answer
-
         return [Answer(d, "192.0.2.1", self.provider.served(d), 0, True) for d in domains]
 
     async def look_up(self, host):
@@ -657,3 +656,50 @@ def test_whose_answer_was_lost_is_not_told_as_left_behind(states, said) -> None:
     swaps = [Swap(f"d{i}.test", SwapState(s)) for i, s in enumerate(states.split())]
     after = {s.domain: MxSet((MxHost(10, "relay.out.test."),), 60) for s in swaps}
     assert summary(swaps, after, Seen()).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("was", "asked"),
+    [
+        (Signed(Chain.SECURE), True),
+        (Signed(Chain.SECURE, 2e9), True),
+        (Signed(Chain.UNKNOWN, 2e9), True),
+        (Signed(Chain.INSECURE), False),
+        (Signed(Chain.UNKNOWN), False),
+    ],
+)
+def test_what_has_signatures_is_asked_about_again_though_no_resolver_validates(was, asked) -> None:
+    world = World()
+
+    async def answer(domains):
+        return [was for _ in domains]
+
+    world.host.signed = answer
+    assert bool(world.plan().outputs["signed"]) is asked
+
+
+# -- until every address serves it -----------------------------------------------------------------------------------
+
+
+def test_a_switch_is_over_when_every_address_serves_it_and_says_who_does_not() -> None:
+    """Two quick updates: the next one finds what this one made, at every server."""
+    world, looks = World(), []
+    real = world.host.answers
+
+    async def late(domains):
+        looks.append(world.clock.steady)
+        return await real(domains) if len(looks) > 3 else [Answer(d, "192.0.2.1", PRIMARY, 0, True) for d in domains]
+
+    plan = world.plan()
+    world.host.answers = late
+    outcome = world.perform(plan)
+    assert len(looks) == 4 and outcome.outputs["lagging"] == []
+    assert "served by every authoritative address" in outcome.summary
+    behind = World()
+    plan, behind.host.answers = behind.plan(), never_there
+    outcome = behind.perform(plan)
+    assert len(outcome.outputs["lagging"]) == 3 and "served by every" not in outcome.summary
+
+
+async def never_there(domains):
+    return [Answer(d, "192.0.2.1", PRIMARY, 0, True) for d in domains]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
-from unit.plugins.dns.octo_provider import HTTPError
+from unit.plugins.dns.octo_provider import SHELVES, HTTPError, Shelf
 
 from bcp.contracts.dns import SentState, Trouble
 from bcp.kernel.errors import Invalid
-from bcp.plugins.vendors.octodns_class import DELETES_FIRST, deletes_first, rewrites_zone
+from bcp.kernel.secret import Secret
+from bcp.plugins.vendors.octodns_class import DELETES_FIRST, deletes_first, make_provider, rewrites_zone
 from bcp.plugins.vendors.octodns_told import fault_of
 from bcp.plugins.vendors.octodns_zone import candidates, relative
 
@@ -78,3 +81,18 @@ def test_zones_that_a_name_may_be_in() -> None:
     assert candidates("a.b.one.test") == ["a.b.one.test", "b.one.test", "one.test"]
     assert candidates("a.one.test", "one.test") == ["one.test"]
     assert relative("one.test", "one.test") == "" and relative("a.b.one.test", "one.test") == "a.b"
+
+
+def test_what_a_provider_says_of_its_key_is_not_told_on(monkeypatch) -> None:
+    monkeypatch.setattr("bcp.kernel.secret._known", {})
+    monkeypatch.setenv("KEY", "pdns-key-0123456789")
+    key = Secret("env:KEY").reveal()
+    told = fault_of(RuntimeError(f"GET /?api_key={key} failed"))
+    assert key not in told.message and "failed" in told.message
+
+
+def test_a_provider_logs_nothing_below_a_warning(monkeypatch) -> None:
+    """At debug level providers log what they send, their key in it."""
+    monkeypatch.setitem(SHELVES, "quiet", Shelf())
+    made = make_provider("unit.plugins.dns.octo_provider.MemoryProvider", "quiet", {"shelf": "quiet"})
+    assert made.log.level == logging.WARNING
