@@ -28,6 +28,7 @@ from bcp.detect.rules import Rules
 from bcp.detect.survey import Survey
 from bcp.detect.verdict import MOVED, ONCE, Decision, classes_of, switch_helps
 from bcp.detect.words import IS_NOT, MAINTENANCE
+from bcp.detect.works import failed_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,12 +280,6 @@ def _known_seen(view: PlaneView) -> bool:
 # -- the decision ----------------------------------------------------------------------------------------------------
 
 
-def _failed_once(r: Round) -> tuple[str, ...]:
-    """Looks that failed just now, where no plane is doubted for it yet: *healthy* stands, and that is said with it."""
-    failing = [p for p in r.lanes.values() if not p.calm and p.failing_now and p.worst is not None]
-    return tuple(dict.fromkeys(f"{p.worst.probe}: {p.worst.evidence}" for p in failing if p.worst is not None))
-
-
 def _decision(
     r: Round,
     planes: _Sorted,
@@ -310,7 +305,7 @@ def _decision(
     ]
     notes = (*(f"{v}: {t}" if v else t for v, t in own), *r.notes)
     by = _decide_at(r, judgement, cases)
-    once = _failed_once(r) if state == "healthy" and judgement.action == "none" else ()
+    once = failed_once(r.lanes.values()) if state == "healthy" and judgement.action == "none" else ()
     good += [says(g) for g in _grounds(r, "proves", "speaks")]
     against += [says(g) for g in _grounds(r, "vetoes", "halves", "abstains", "doubts", "is H")]
     return Decision(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bcp.contracts.probe import Role
 from bcp.detect.inbound import sees_known
-from bcp.detect.planes import PlaneView
+from bcp.detect.planes import PlaneView, ProbeView
 from bcp.detect.verdict import MOVED
 
 WORKS = {
@@ -31,6 +31,12 @@ def works_of(views: Sequence[PlaneView]) -> tuple[str, ...]:
 def unseen_of(views: Sequence[PlaneView]) -> tuple[str, ...]:
     """Of what something is set to look at: what nobody can see now, as clauses after *whether*."""
     return tuple(WORKS[v.name] for v in views if v.name in WORKS and _looked_at(v) and _unseen(v))
+
+
+def failed_once(lanes: Iterable[ProbeView]) -> tuple[str, ...]:
+    """Looks that failed just now, where no plane is doubted for it yet: *healthy* stands, and that is said with it."""
+    failing = [p.worst for p in lanes if not p.calm and p.failing_now and p.worst is not None]
+    return tuple(dict.fromkeys(f"{s.probe}: {s.evidence}" for s in failing))
 
 
 def _works(view: PlaneView) -> bool:
