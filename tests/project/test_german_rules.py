@@ -10,8 +10,9 @@ from project.test_rules import places_of, rules_of
 ROOT = Path(__file__).parents[2]
 ANSWERED_AT_ONCE = (
     "cli/", "deeds/begin/", "deeds/evidence/", "deeds/exercise.py", "deeds/drill_calendar.py", "deeds/year.py",
-    "deeds/reports.py", "deeds/relay_gone.py", "deeds/relay_recipients.py", "drills/", "kernel/document.py", "kernel/yaml_in.py",
-    "kit/rfc3161.py", "pages/", "relay/agent.py", "relay/door.py", "relay/push.py", "relay/serve.py", "relay_kit/",
+    "deeds/reports.py", "deeds/relay_gone.py", "deeds/relay_recipients.py", "drills/", "kernel/document.py",
+    "kernel/yaml_in.py", "kit/rfc3161.py", "pages/", "relay/agent.py", "relay/door.py", "relay/push.py",
+    "relay/serve.py", "relay_kit/",
     "replay.py", "reports/", "server/console/", "server/signin/", "settings/", "store/sqlite/drills.py",
     "store/sqlite/migrations.py", "contacts/yaml_file.py",
 )  # fmt: skip
