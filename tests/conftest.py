@@ -55,9 +55,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    """How many wrong answers were tried; by kind, where somebody asked for more words (-v)."""
+    """Why a test needed its second try. How many wrong answers were tried; by kind, where somebody asked for more words
+    (-v)."""
     from liars.summary import lines_of
 
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.write_line(f"the first try of {report.nodeid}:")
+        said = [line for line in report.longreprtext.splitlines() if line.startswith("E ")]
+        terminalreporter.write_line("\n".join(said[:40]))
     reports = [r for rs in terminalreporter.stats.values() for r in rs if getattr(r, "when", "") == "call"]
     lines = list(lines_of(pair for r in reports for pair in r.user_properties))
     for line in lines if terminalreporter.config.option.verbose > 0 else [first.rstrip(":") for first in lines[:1]]:

@@ -69,7 +69,7 @@ def count(app: App, found: Incident) -> Unaccounted:
     """From what is here: the ledger of relays with agents, and what drains of its runs counted on the others."""
     books, since = app.running.books, max(0.0, found.opened - BEFORE_S)
     names, people, silent, dead = list[str](), 0, list[str](), list[str]()
-    gone = books.gone()
+    gone: Sequence[Gone] = getattr(books, "gone", tuple)()
     if books.agents or gone:
         people, names = _in_ledger(books, since, gone)
     if books.agents:

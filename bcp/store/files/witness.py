@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from io import FileIO
 from pathlib import Path
 
 SIZE = 160
@@ -20,7 +21,7 @@ class Witness:
     def __init__(self, database: Path) -> None:
         self.path = database.with_suffix(".head")
         self.known, self.seq, self.head, self.damage = False, 0, "", ""
-        self._handle: int | None = None
+        self._file: FileIO | None = None
         try:
             text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -38,14 +39,14 @@ class Witness:
     def write(self, seq: int, head: str) -> None:
         """Remember. Never raises: what it proves is on disk already."""
         with contextlib.suppress(OSError):
-            if self._handle is None:
-                self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            os.pwrite(self._handle, json.dumps({"seq": seq, "head": head}).ljust(SIZE - 1).encode() + b"\n", 0)
+            if self._file is None:  # an object, so that a book that nobody closed takes no descriptor with it
+                self._file = FileIO(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb")
+            os.pwrite(self._file.fileno(), json.dumps({"seq": seq, "head": head}).ljust(SIZE - 1).encode() + b"\n", 0)
             self.known, self.seq, self.head = True, seq, head
 
     def close(self) -> None:
         """Let the file go."""
-        if self._handle is not None:
+        if self._file is not None:
             with contextlib.suppress(OSError):
-                os.close(self._handle)
-            self._handle = None
+                self._file.close()
+            self._file = None

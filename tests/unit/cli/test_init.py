@@ -105,13 +105,16 @@ def test_control_c_at_a_terminal_keeps_what_was_answered(tmp_path) -> None:
     parent, child = pty.openpty()
     command = [sys.executable, "-m", "bcp", "init"]
     with subprocess.Popen(command, cwd=tmp_path, stdin=child, stdout=child, stderr=child, env=environment()) as process:
-        os.close(child)
-        read_until(parent, b"mail domains")
-        os.write(parent, b"corp.test\n")
-        read_until(parent, b"Your organisation")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(120) == 130
-        os.close(parent)
+        try:
+            os.close(child)
+            read_until(parent, b"mail domains")
+            os.write(parent, b"corp.test\n")
+            read_until(parent, b"Your organisation")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(120) == 130
+        finally:
+            process.kill()  # else leaving this block waits for it for ever
+            os.close(parent)
     assert json.loads((tmp_path / ".bcp-init.json").read_text())["domains"] == ["corp.test"]
 
 
@@ -120,7 +123,9 @@ def read_until(descriptor: int, words: bytes, seconds: float = 120.0) -> bytes:
     seen, end = b"", time.monotonic() + seconds
     while words not in seen:
         left = end - time.monotonic()
-        assert left > 0 and select.select([descriptor], [], [], left)[0], seen
+        poll = select.poll()  # ``select.select`` takes no descriptor above 1,023
+        poll.register(descriptor, select.POLLIN)
+        assert left > 0 and poll.poll(left * 1000), seen
         seen += os.read(descriptor, 4096)
     return seen
 

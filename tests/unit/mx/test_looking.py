@@ -31,7 +31,7 @@ async def look(zones: list[Zone], work):
         servers.append(server)
         ports.append(port)
     addresses = [f"127.0.0.1:{p}" for p in ports]
-    given = {"kind": "none", "authoritative": addresses, "resolvers": addresses, "timeout": "500ms", "settle": "100ms"}
+    given = {"kind": "none", "authoritative": addresses, "resolvers": addresses, "timeout": "20s", "settle": "100ms"}
     settings = DnsSettings.model_validate(given)
     try:
         return await work(Host("none", Looking(settings), settings, SystemClock(), {}))

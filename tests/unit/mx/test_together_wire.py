@@ -56,7 +56,7 @@ def both(tmp_path, monkeypatch):
             ports = [free_port("127.0.0.1") for _ in servers]
             hosts = ", ".join(
                 f'{n}: {{kind: rfc2136, server: "127.0.0.1:{p}", key: {{name: bcp, secret: "env:TSIG_OF_BOTH"}}, '
-                f'authoritative: ["127.0.0.1:{p}"], timeout: 500ms, settle: 100ms}}'
+                f'authoritative: ["127.0.0.1:{p}"], timeout: 3s, settle: 100ms}}'
                 for n, p in zip("ab", ports, strict=True)
             )
             (tmp_path / "bcp.yaml").write_text(

@@ -41,10 +41,10 @@ class TestSuite(DnsSuite):
         self.loop, self.port = asyncio.new_event_loop(), free_port("127.0.0.1")
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.server = NameServer(list(self.zones.values()), {})
-        asyncio.run_coroutine_threadsafe(self.server.start(["127.0.0.1"], self.port), self.loop).result(5)
+        asyncio.run_coroutine_threadsafe(self.server.start(["127.0.0.1"], self.port), self.loop).result(120)
 
     def teardown_method(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.server.stop(), self.loop).result(5)
+        asyncio.run_coroutine_threadsafe(self.server.stop(), self.loop).result(120)
         self.loop.call_soon_threadsafe(self.loop.stop)
         super().teardown_method()
 
@@ -68,7 +68,7 @@ class TestSuite(DnsSuite):
                 return Sent(order.domain, SentState.ACCEPTED)
 
         at = [f"127.0.0.1:{self.port}"]
-        given = settings(authoritative=at, resolvers=at, timeout="500ms")
+        given = settings(authoritative=at, resolvers=at, timeout="30s")
         return Entered("main", given, FakeClock(), {})
 
     async def put(self, domain: str, mx: MxSet) -> None:

@@ -81,7 +81,7 @@ def writer(suite, server):
             "kind": "rfc2136",
             "server": server,
             "key": {"name": "bcp.", "secret": suite.secret("tsig", SECRET)},
-            "timeout": "500ms",
+            "timeout": "20s",
         }
     )
     return Rfc2136("main", settings, FakeClock(), {})
