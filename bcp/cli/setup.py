@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import typer
 
 from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import config_path
+from bcp.kernel.errors import BcpError
+
+if TYPE_CHECKING:
+    from bcp.wiring import App
 
 
 def register(app: typer.Typer) -> None:
@@ -27,11 +33,18 @@ def check() -> None:
     app = make_app()
     people, messages = len(app.people.directory.contacts), len(app.world.pack.names())
     empty = [n for n in app.people.directory.audiences if not app.people.directory.members(n)]
-    doubts = app.running.books.doubts
+    unset, doubts = dict(_unset(app)), app.running.books.doubts
+    warnings = (
+        *(f"{where}: {why}" for where, why in unset.items()),
+        *(f"nobody is in the audience {n!r}" for n in empty),
+        *doubts,
+    )
+    verdict = f"no mistake, {len(warnings)} thing(s) to look at" if warnings else "nothing wrong"
     text = (
-        f"{config_path()}: nothing wrong. {len(app.world.domains)} domain(s), {people} contact(s), "
+        f"{config_path()}: {verdict}. {len(app.world.domains)} domain(s), {people} contact(s), "
         f"{messages} message(s), {len(app.world.channels)} channel(s)."
     )
+    after = "\nA secret may be set where the daemon runs: ask there, bcp doctor." if unset else ""
     render.emit(
         "bcp.config/1",
         {
@@ -41,9 +54,21 @@ def check() -> None:
             "messages": messages,
             "empty_audiences": empty,
             "doubts": doubts,
+            "unset": unset,
         },
-        text + "".join(f"\nwarning: {w}" for w in (*(f"nobody is in the audience {n!r}" for n in empty), *doubts)),
+        text + "".join(f"\nwarning: {w}" for w in warnings) + after,
     )
+
+
+def _unset(app: App) -> Iterator[tuple[str, str]]:
+    """Secrets that cannot be read here: where each stands, and why."""
+    from bcp.deeds.readiness.papers import named_secrets
+
+    for where, secret in named_secrets(app):
+        try:
+            secret.reveal()
+        except BcpError as error:
+            yield where, error.message
 
 
 def schema() -> None:

@@ -141,9 +141,11 @@ def _mail(way: WayView, known: Sequence[WayView], around: Around) -> WayView:
 
 
 def _ours(way: WayView, known: Sequence[WayView], around: Around, grounds: list[str]) -> WayView:
-    """What refuses every look for our own sake refuses our mails as well: they prove nothing then."""
+    """What refuses every look for our own sake refuses our mails as well: they prove nothing then. It does so from the
+    first such look on: what the looks before it found is known for some rounds more, and is no news of this moment."""
     looks = [p for w in known for p in w.probes]
-    if not looks or any(p.known for p in looks) or not all(p.watched.probe in around.ours for p in looks):
+    seen = any(p.now_share for p in looks) or any(w.known and not w.raw for w in known)
+    if not looks or seen or not all(p.watched.probe in around.ours for p in looks):
         return way
     if way.down or way.suspect or way.raw:
         grounds.append("own-mail")

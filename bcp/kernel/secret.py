@@ -101,7 +101,8 @@ def _read(reference: str, base: Path | None) -> str:
         try:
             value = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise Invalid(f"cannot read the secret file {path}: {error}", hint="Create it with mode 0600.") from error
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise Invalid(f"cannot read the secret file {path}: {why}", hint="Create it with mode 0600.") from error
         if not value:
             raise Invalid(f"the secret file {path} is empty", hint="Put the secret on its first line.")
         return value

@@ -28,6 +28,21 @@ def test_a_configuration_is_checked_with_all_that_it_names(house, capsys) -> Non
     assert "nobody is in the audience 'staff'" in capsys.readouterr().out
 
 
+def test_a_secret_that_is_not_here_is_said_and_its_value_never(house, capsys, monkeypatch) -> None:
+    """*Nothing wrong* is said of what was looked at whole. It may be set where the daemon runs: no error."""
+    config = house.folder / "bcp.yaml"
+    config.write_text(config.read_text().replace("file:alice.code", "env:CODE_OF_ALICE"))
+    render.OUT.json = False
+    setup.check()
+    said = capsys.readouterr().out
+    assert "nothing wrong" not in said and "warning: approvals: codes: alice" in said, said
+    assert "the environment variable CODE_OF_ALICE is not set" in said and "bcp doctor" in said
+    monkeypatch.setenv("CODE_OF_ALICE", "kiwi-tulip-43")
+    setup.check()
+    said = capsys.readouterr().out
+    assert "CODE_OF_ALICE" not in said and "kiwi-tulip-43" not in said
+
+
 def test_the_schema_knows_every_family(capsys) -> None:
     setup.schema()
     found = json.loads(capsys.readouterr().out)

@@ -164,3 +164,9 @@ def test_names_that_fail_half_of_the_time_move_nothing_while_we_are_refused(seed
     """The way that finds the address tells of failures alone, then: all that it says is bad, and half of it is not."""
     world = make(seed)
     assert {"names", "sender"} <= {f.what for f in world.faults} and not play(world).harms
+
+
+def test_no_switch_stands_after_the_end_because_our_mails_are_refused_like_our_looks() -> None:
+    """False rejects end two rounds after our sender began to be refused: the mails' refusals are no news of them."""
+    world = make(2002383)
+    assert "sender" in {f.what for f in world.faults} and not play(world).harms
