@@ -137,7 +137,7 @@ def give_up(
     from bcp.deeds.relay_gone import give_up as deed
 
     app = make_app()
-    count = wait_for(deed(ground_of(app), GivenUp(who_is(app, as_), source, reason)))
+    count = wait_for(deed(ground_of(app), who_is(app, as_), GivenUp(source, reason)))
     text = f"{count} recipient(s) at {source} count as removed; their senders were not told."
     render.emit("bcp.relay-give-up/1", {"source": source, "recipients": count}, text)
 

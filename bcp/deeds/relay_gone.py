@@ -12,14 +12,13 @@ from bcp.kernel.errors import Invalid, Refused
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A person says that mail at ``source`` (as the ledger names it) is lost."""
+    """Mail at ``source`` (as the ledger names it) is lost."""
 
-    by: Who
     source: str
     reason: str
 
 
-async def give_up(ground: Ground, given: GivenUp) -> int:
+async def give_up(ground: Ground, who: Who, given: GivenUp) -> int:
     """What waits there counts as removed from now on, by name, its senders not told; how many recipients. When the
     agent is heard again, what it tells counts.
 
@@ -29,7 +28,7 @@ async def give_up(ground: Ground, given: GivenUp) -> int:
         Invalid: no reason.
         StorageError: nothing was changed.
     """
-    who, source = given.by, given.source
+    source = given.source
     who.must(RUN)
     who.must_be_a_person()
     if not given.reason.strip():

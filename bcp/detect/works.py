@@ -1,4 +1,4 @@
-"""What is not broken, and what nobody can see, in sentences for somebody who has to calm others. Pure."""
+"""What is not broken, what nobody can see, what failed just once: sentences for somebody who calms others. Pure."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def test_a_named_person_gives_it_up_once_and_for_all(folder) -> None:
     before = waiting(folder)
     made = before.do(declare(before.ground, person("alice"), Declare("x")))
     after = house(folder, ONE)
-    assert after.do(give_up(after.ground, GivenUp(person("bob"), R2, " its disk is burnt "))) == 1
+    assert after.do(give_up(after.ground, person("bob"), GivenUp(R2, " its disk is burnt "))) == 1
     assert not count(after.app, made).any
     books = after.app.running.books
     found = books.account()
@@ -176,7 +176,7 @@ def test_what_is_not_given_up(folder) -> None:
     after = house(folder, ONE)
 
     def refused(source: str, reason: str = "x", who=None) -> str:
-        return rule(lambda: after.do(give_up(after.ground, GivenUp(who or person("bob"), source, reason))))
+        return rule(lambda: after.do(give_up(after.ground, who or person("bob"), GivenUp(source, reason))))
 
     assert refused(R1) == "still-asked", "its agent tells"
     assert refused("mx-backup@r9.test") == refused("mx-backup") == "nothing-waits"
@@ -185,7 +185,7 @@ def test_what_is_not_given_up(folder) -> None:
     assert refused(R2, who=replace(person("bob"), contact="")) == "no-person"
     assert count(after.app, after.do(declare(after.ground, person("alice"), Declare("x")))).people == 1
     with pytest.raises(Invalid):
-        after.do(give_up(after.ground, GivenUp(person("bob"), R2, "")))
+        after.do(give_up(after.ground, person("bob"), GivenUp(R2, "")))
 
 
 def test_readiness_and_the_plan_of_a_drain_say_what_nobody_asks_for(folder) -> None:
@@ -207,7 +207,7 @@ def test_readiness_and_the_plan_of_a_drain_say_what_nobody_asks_for(folder) -> N
     assert "no drain reaches this: 1 recipient(s) wait at" in said
     renamed = house(folder, RENAMED)
     assert "no drain" not in DrainBooks(renamed.app.running.books, renamed.runs).says("mx-spare"), "another relay's"
-    after.do(give_up(after.ground, GivenUp(person("bob"), R2, "lost")))
+    after.do(give_up(after.ground, person("bob"), GivenUp(R2, "lost")))
     assert left(house(folder, ONE)) == []
 
 

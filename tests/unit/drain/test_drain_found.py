@@ -146,14 +146,20 @@ def test_what_a_dead_host_holds_is_not_gone_and_comes_back_with_it() -> None:
     assert control.gone == 1 and len(control.waiting) == 9
 
 
-def test_a_mail_that_a_look_passed_over_while_it_was_released_goes_again() -> None:
-    """The relay is slow to be told; a look meanwhile shows neither queue's half of a move; it comes back throttled."""
+def passed_over() -> tuple[Controller, QueuedMail]:
+    """A drain of one mail; a look that was made while it was being released did not show it."""
     mail = QueuedMail("Q1", "s@o", ("u@corp.test",), 1.0, "", "deferred")
     control = Controller(DrainSettings(rate=10, first_rate=10, canary=0, step="2s"), 0.0)
     control.see([mail], 0.0, 0.0)
     assert control.due(1.0) == ["Q1"]
     control.set_out(["Q1"], math.inf)
     control.see([], 2.0, 2.0)
+    return control, mail
+
+
+def test_a_mail_that_a_look_passed_over_while_it_was_released_goes_again() -> None:
+    """The relay is slow to be told; a look meanwhile shows neither queue's half of a move; it comes back throttled."""
+    control, mail = passed_over()
     assert control.gone == 1
     control.set_out(["Q1"], 3.0)  # it was told at last
     back = replace(mail, reason="host x[1] said: 451 4.7.500 Server busy")
@@ -164,12 +170,7 @@ def test_a_mail_that_a_look_passed_over_while_it_was_released_goes_again() -> No
 
 
 def test_a_mail_that_was_passed_over_and_could_not_be_released_goes_again() -> None:
-    mail = QueuedMail("Q1", "s@o", ("u@corp.test",), 1.0, "", "deferred")
-    control = Controller(DrainSettings(rate=10, first_rate=10, canary=0, step="2s"), 0.0)
-    control.see([mail], 0.0, 0.0)
-    assert control.due(1.0) == ["Q1"]
-    control.set_out(["Q1"], math.inf)
-    control.see([], 2.0, 2.0)
+    control, mail = passed_over()
     control.give_back(["Q1"])
     control.see([mail], 4.0, 4.0)
     assert control.gone == 0 and control.due(60.0) == ["Q1"]
