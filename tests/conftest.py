@@ -18,7 +18,7 @@ import forks
 from order import shares
 from support import SPECS, bcp, in_memory
 
-from bcp.kernel import secret
+from bcp.kernel import calm, secret
 from bcp.testing import command
 
 FORKS = pytest.StashKey()
@@ -32,8 +32,14 @@ settings.load_profile("patient")
 
 def pytest_configure(config: pytest.Config) -> None:
     """One server of forks for all workers; it begins while they collect."""
+    calm.begin()
     config.stash[FORKS] = forks.begin()
     forks.use()
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: fifteen thousand tests are not looked through for garbage again and again."""
+    calm.leave_alone()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
