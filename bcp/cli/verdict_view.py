@@ -12,7 +12,7 @@ from bcp.detect.planes import PlaneView
 from bcp.detect.reasons import evidence_of
 from bcp.detect.verdict import TITLES, Decision
 from bcp.detect.wording import ACTIONS, BARS, STAGES
-from bcp.detect.works import unseen_of, works_of
+from bcp.detect.works import spared_of, unseen_of, works_of
 from bcp.kernel.clock import iso, moment_text
 from bcp.kernel.units import format_duration
 
@@ -104,7 +104,9 @@ def full(
         lasted = format_duration(max(1, round(now - d.since)))
         out.append(f"{since} {moment_text(d.since, now, OUT.zone)} ({lasted}).")
     if d.domains or (d.spared and d.state == "down"):
-        out.append(wrap(f"It is of {', '.join(d.domains) or 'all domains'}{_spared(d)}.", "  ", ""))
+        out.append(
+            wrap(f"It is of {'; '.join((', '.join(d.domains) or 'all domains', *spared_of(d.spared_as())))}.", "  ", "")
+        )
     out += [] if reasons else works_lines(d)
     out += proposal(d, now, playbook)
     out += [wrap(f"{w}.", "    ", "  ! ") for w in d.words]
@@ -133,14 +135,6 @@ def works_lines(d: Decision) -> list[str]:
     works, unseen = works_of(d.views), unseen_of(d.views)
     out = [wrap(f"Not broken: {'; '.join(works)}.", "  ", "")] if works else []
     return out + ([wrap(f"Nobody can see whether {', or whether '.join(unseen)}.", "  ", "")] if unseen else [])
-
-
-def _spared(d: Decision) -> str:
-    """Domains that a plan leaves alone."""
-    if not d.spared:
-        return ""
-    more = f" and {len(d.spared) - 5} more" if len(d.spared) > 5 else ""
-    return f"; {', '.join(d.spared[:5])}{more} {'is' if len(d.spared) == 1 else 'are'} well and left alone"
 
 
 def data_of(d: Decision, base: Mapping[str, Any], now: float, playbook: str) -> dict[str, Any]:

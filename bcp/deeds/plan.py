@@ -13,8 +13,7 @@ from bcp.deeds.recorded import recorded_mx
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.kernel.errors import Invalid, Missing, Refused
 from bcp.kernel.ids import new_id
-from bcp.plan.affected import RULE as DOMAIN_WELL
-from bcp.plan.affected import moves_to_relay, well_domains
+from bcp.plan.affected import SAYS, left_alone, moves_to_relay
 from bcp.plan.build import Request, build
 from bcp.plan.model import Plan, read_plan
 from bcp.playbook.lint import lint
@@ -158,26 +157,27 @@ def _is_file(path: Path) -> bool:
 async def make_plan(app: App, request: Request) -> Plan:
     """Read the facts and say what would be done. Writes nothing.
 
-    Where mail would be moved to the relay, a domain that our own look sees well apart from the others is left out; one
-    that somebody named is refused, unless that is overridden.
+    Where mail would be moved to the relay, a domain that our own look sees well apart from the others, or that nobody
+    sees, is left out; one that somebody named is refused, unless that is overridden.
 
     Raises:
-        Refused: ``domain-well``.
+        Refused: ``domain-well``, ``domain-unseen``.
     """
     made = await _built(app, request)
-    well = () if request.parent else well_domains(made)
-    if not well or not moves_to_relay(request.loaded, registry.actions()):
+    alone = {} if request.parent else left_alone(made)
+    if not alone or not moves_to_relay(request.loaded, registry.actions()):
         return made
-    left = tuple(d for d in request.domains if d not in well)
+    left = tuple(d for d in request.domains if not any(d in names for names in alone.values()))
     if request.all_domains and left:
         return await _built(app, replace(request, domains=left, all_domains=False))
-    if DOMAIN_WELL in request.overrides:
-        return made
-    raise Refused(
-        f"{', '.join(well)}: our own look sees inbound mail well there; it is not moved",
-        rule=DOMAIN_WELL,
-        hint=f"Name the others with --domain, or say that you know better: --override {DOMAIN_WELL} --reason '...'",
-    )
+    for rule, names in alone.items():
+        if rule not in request.overrides:
+            raise Refused(
+                f"{', '.join(names)}: {SAYS[rule]}",
+                rule=rule,
+                hint=f"Name the others with --domain, or say that you know better: --override {rule} --reason '...'",
+            )
+    return made
 
 
 async def _built(app: App, request: Request) -> Plan:

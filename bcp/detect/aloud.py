@@ -13,7 +13,7 @@ from bcp.contracts.probe import Role
 from bcp.detect.planes import ProbeView
 from bcp.detect.refusals import ALONE, LOST, OVER_NOW, UNTRIED
 from bcp.detect.verdict import MOVED, ONCE, SWITCHES, Decision
-from bcp.detect.works import unseen_of, works_of
+from bcp.detect.works import spared_of, unseen_of, works_of
 
 TITLES = ("What is broken", "What is not", "What to do", "What would change our mind")
 
@@ -50,11 +50,13 @@ _BROKEN = {
     "names": "the name of the MX host fails to resolve now and then",
     "edge": "the web front door does not answer",
 }
+_IMAP = "mail programs that use IMAP get no answer"
 _LIMITED = "our own probers are limited or refused; whether other people's mail is, nobody can tell"
 _ALONE = "one monitoring recipient is refused for good, and nothing shows whether anybody else is"
 _LOST = "monitoring recipients are refused for good, and test mails that are taken do not come out"
 _MAILS = "our test mails are not taken; whether other people's mail is, nobody can tell"
 _UNTRIED = "monitoring recipients are refused for good; a test mail that was sent just now will show whether others are"
+_CONTRADICTED = "mail from outside is not taken, as every look of ours finds, and yet a test mail came through"
 _PARTLY = "a part of the mail to people who exist is refused for good; it bounces"
 _B_PARTLY = "a part of the mail from outside is not taken; its senders keep it and try again"
 _SLOW = {
@@ -75,7 +77,9 @@ _ZONE = "our own zone does not answer, so senders do not find where our mail goe
 
 def _broken(d: Decision) -> str:
     letters = _letters(d)
-    things = list(dict.fromkeys(t for c in letters if (t := _thing(d, c))))
+    mine = [c for c in letters if not d.domains or _apart(d, c)]
+    things = list(dict.fromkeys(t for c in (mine or letters) if (t := _thing(d, c))))
+    rest = list(dict.fromkeys(t for c in letters if mine and c not in mine and (t := _thing(d, c))))
     own = _own(d)
     if d.state == "healthy":
         ours = f" On our own side: {own}" if own else ""
@@ -87,7 +91,10 @@ def _broken(d: Decision) -> str:
         return (_OVER if d.stage in {"confirmed", "closed"} else usual) + ours
     if d.state == "unknown":
         before = f" When it was seen last, {_and(things)}." if things else ""
-        return f"We cannot see all of it. {f'On our own side: {own}' if own else 'The looks say nothing.'}{before}"
+        said = f" Others speak of an outage: {'; '.join(_others(d)[:2])}." if _others(d) else ""
+        return (
+            f"We cannot see all of it. {f'On our own side: {own}' if own else 'The looks say nothing.'}{before}{said}"
+        )
     if not things:
         ours = own or f"{_PLACES}." if "H" in d.classes else ""
         return f"Nothing of the service, as far as anything looks. On our own side: {ours}" if ours else _NOW_AND_THEN
@@ -95,7 +102,7 @@ def _broken(d: Decision) -> str:
     places = "" if text.startswith(_OTHERS) else _alone(d)
     elsewhere = _ELSEWHERE if letters != d.classes else ""
     where = (
-        f" This is so for {_and(d.domains)}.{elsewhere}"
+        f" This is so for {_and(d.domains)}.{elsewhere}{f' For everybody, {_and(rest)}.' if rest else ''}"
         if d.domains
         else f" Seen from {places} only."
         if places
@@ -108,6 +115,11 @@ def _broken(d: Decision) -> str:
 
 
 _ELSEWHERE = " Of another domain a part of the mail to people who exist is refused for good, and bounces."
+
+
+def _apart(d: Decision, letter: str) -> bool:
+    """Is this class one of domains? Mailboxes, sign-in, the web and the way out are everybody's."""
+    return letter in "BFG" or (letter == "E" and "dns" in d.planes)
 
 
 def _letters(d: Decision) -> tuple[str, ...]:
@@ -153,7 +165,9 @@ def _names(d: Decision) -> str:
     named: list[str] = [n for n in ("dns", "edge") if n in (confirmed or bad)]
     if d.state == "down" and "dns" in bad and "dns" not in confirmed:  # a part of it, beside something else
         named = [*(n for n in named if n != "dns"), "names"]
-    return "; ".join(_BROKEN[n] for n in named) or _BROKEN["edge"]
+    ways = {w.way for v in d.views if v.name == "edge" for w in v.ways if w.down or w.suspect}
+    said = [_IMAP if n == "edge" and ways == {"imap"} else _BROKEN[n] for n in named]
+    return "; ".join(said) or _BROKEN["edge"]
 
 
 def _deferred(d: Decision) -> str:
@@ -164,6 +178,8 @@ def _deferred(d: Decision) -> str:
         return _B_PARTLY if d.partial else _BROKEN["B"]
     if "looked-at" in d.refusals:
         return _MAILS
+    if "not-delivered" in d.refusals:
+        return _CONTRADICTED
     part = "share" in d.refusals and "long-enough" not in d.refusals
     return _B_PARTLY if part or not set(d.planes) & set(MOVED) else _BROKEN["B"]
 
@@ -186,12 +202,18 @@ def _own(d: Decision) -> str:
     if "H" not in d.classes and d.state != "unknown":
         return ""
     where: dict[str, list[str]] = {}
-    for note in d.notes:
+    for note in d.own:
         place, colon, what = note.partition(": ")
-        if not note.endswith(_SILENT) and not what.startswith("only ") and note not in d.reasons_for:
-            where.setdefault(what if colon else note, []).append(place if colon else "")
+        where.setdefault(what if colon else note, []).append(place if colon else "")
     said = [f"{_and(p for p in places if p)}: {what}".lstrip(": ") for what, places in where.items()][:2]
     return f"{'; '.join(said)}{'' if said[-1].endswith('?') else '.'}" if said else ""
+
+
+def _others(d: Decision) -> list[str]:
+    """What people, other systems and declarations say of an outage, where nothing of ours sees it."""
+    told = [w for v in d.views if v.name in MOVED for w in v.ways if w.down and w.role in {Role.PEOPLE, Role.TOLD}]
+    people = "people and other systems report that mail does not come in"
+    return [*([people] if told else []), *(n for n in d.notes if n in d.reasons_for)]
 
 
 def _alone(d: Decision) -> str:
@@ -211,9 +233,6 @@ def _elsewhere(p: ProbeView) -> bool:
     return bool(p.alone) and p.fail_share * known > len(p.alone) + 0.3
 
 
-_SILENT = ("nothing can be told", "(silence is not failure)")
-
-
 # -- what is not -------------------------------------------------------------------------------------------------------
 
 
@@ -224,23 +243,10 @@ def _well(d: Decision) -> str:
     if d.state == "healthy" and not unseen:
         return "Everything that is looked at is well."
     out = [f"{_upper(_and(works))}."] if works else ["Nothing is seen to be well."]
-    out += _spared(d)
+    out += [f"{text}." for text in spared_of(d.spared_as())]
     if unseen:
         out.append(f"Nobody can see whether {_and(unseen, 'or whether')}.")
     return " ".join(out)
-
-
-def _spared(d: Decision) -> list[str]:
-    """Domains that a plan leaves alone: those that are well, and those that are only not confirmed down."""
-    doubtful = {c.domain for c in d.cases if not c.well}
-    out = []
-    for names, what in (
-        ([n for n in d.spared if n not in doubtful], "well and left alone"),
-        ([n for n in d.spared if n in doubtful], "not confirmed down, and left alone"),
-    ):
-        if names:
-            out.append(f"{_and(names[:5])} {'is' if len(names) == 1 else 'are'} {what}.")
-    return out
 
 
 # -- what to do --------------------------------------------------------------------------------------------------------
@@ -253,6 +259,8 @@ _DO = {
     "tell": "Leave MX alone: another MX would not help. Tell people by channels that do not fail with it.",
     "direct": "Keep MX out of the relay. If it is there already, go back: bcp failback.",
     "fix-own": "Repair our own fault. Leave MX alone; tell IT, and nobody else.",
+    "fix-own-and-ask": "Repair our own fault at once, and send a mail from outside: until one of both is done nobody "
+    "knows whether what others say is so. Leave MX alone until then.",
     "hold": "Leave everything as it is: {why}.",
     "failback": "Go back to Exchange Online; a test mail goes first: bcp failback.",
     "said": "Leave MX alone: {why}.",
@@ -271,6 +279,7 @@ _HINTS = {
 def _do(d: Decision, playbook: str) -> str:
     said = d.action == "watch" and set(d.refusals[:1]) & {"not-maintenance", "not-denied"}
     action = "said" if said else "ask-to-tell" if d.action == "ask" and not set(d.classes) & SWITCHES else d.action
+    action = "fix-own-and-ask" if action == "fix-own" and d.state == "unknown" and _others(d) else action
     of = f" of {_and(d.domains)}" if d.domains else ""
     text = _DO.get(action, "{why}.").format(why=_why(d), hint=_HINTS[_hint(d)], of=of).replace("?.", "?")
     named = playbook and d.action not in {"none", "watch", "fix-own", "hold", "failback"}

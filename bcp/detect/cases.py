@@ -37,6 +37,8 @@ class Case:
     """Whole mails alone are not taken, and no look at a known recipient says anything."""
     delivered: bool = False
     """A mail came through that was sent after inbound mail began to fail, while every look of some place fails."""
+    unseen: bool = False
+    """Something is set to look at its inbound mail, or at the MX host's name, and nobody sees it."""
     well: bool = False
     """Inbound mail and the MX host's name are seen to be well, as far as they are looked at, and something looks."""
 

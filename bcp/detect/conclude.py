@@ -26,7 +26,7 @@ from bcp.detect.refusals import ALONE, UNTRIED
 from bcp.detect.rounds import Round
 from bcp.detect.rules import Rules
 from bcp.detect.survey import Survey
-from bcp.detect.verdict import MOVED, ONCE, Decision, classes_of, switch_helps
+from bcp.detect.verdict import MOVED, ONCE, Decision, Ours, classes_of, switch_helps
 from bcp.detect.words import IS_NOT, MAINTENANCE
 from bcp.detect.works import failed_once
 
@@ -223,7 +223,9 @@ def _cases(r: Round, planes: _Sorted, classes: tuple[str, ...], state: str, part
         down = tuple(v.name for v in planes.down)
         return (_case(r, "", replace(r.whole, views=r.views), state, classes, down),)
     out = [_case_of(r, d, s, planes) for d, s in r.apart.items()]
-    return (*out, *(Case(d, "healthy", well=_well(r.views, r.rules, spare=True)) for d in r.spared))
+    well = _well(r.views, r.rules, spare=True)
+    spared = (Case(d, "healthy", unseen=d in r.unseen, well=well and d not in r.unseen) for d in r.spared)
+    return (*out, *spared)
 
 
 def _case_of(r: Round, domain: str, seen: Survey, planes: _Sorted) -> Case:
@@ -259,6 +261,7 @@ def _case(r: Round, domain: str, seen: Survey, state: str, classes: tuple[str, .
         delivered=seen.weighed.delivered and all(v.name != "dns" for v in moved),
         limited=bool(moved) and all(survey.only_limits(v) for v in moved),
         mails_alone=bool(moved) and all(survey.only_mails(v) for v in moved),
+        unseen=bool(domain) and any(v.name in MOVED and (v.status == "unknown" or not _known_seen(v)) for v in views),
         well=_well(views, r.rules),
     )
 
@@ -303,7 +306,7 @@ def _decision(
     evidence = [
         evidence_of(w) for v in (planes.down or planes.doubtful) for w in v.ways if w.down or w.suspect or w.share
     ]
-    notes = (*(f"{v}: {t}" if v else t for v, t in own), *r.notes)
+    notes = (*(Ours(f"{v}: {t}" if v else t) for v, t in own), *r.notes)
     by = _decide_at(r, judgement, cases)
     once = failed_once(r.lanes.values()) if state == "healthy" and judgement.action == "none" else ()
     good += [says(g) for g in _grounds(r, "proves", "speaks")]
@@ -328,7 +331,7 @@ def _decision(
         notes,
         r.views,
         domains=_affected(planes, judgement),
-        spared=_spared(r, cases, judgement),
+        spared=tuple(sorted(c.domain for c in cases if c.domain and c.state != "down")),
         failing_now=any(c.failing_now for c in cases),
         failed_s=max((c.failed_s for c in cases), default=0.0),
         moves=_moves(r, planes, judgement, classes, fallen),
@@ -375,11 +378,6 @@ def _affected(planes: _Sorted, judgement: Judgement) -> tuple[str, ...]:
     return tuple(sorted(named))
 
 
-def _spared(r: Round, cases: Sequence[Case], judgement: Judgement) -> tuple[str, ...]:
-    """Domains that are looked at apart and are not down."""
-    return tuple(sorted(c.domain for c in cases if c.domain and c.state != "down"))
-
-
 def _moves(r: Round, planes: _Sorted, judgement: Judgement, classes: tuple[str, ...], fallen: tuple[str, ...]) -> bool:
     """May a playbook be recommended that moves MX? Not for what is slow, only at the edge, or near some places only."""
     if judgement.action in {"switch", "wait"}:
@@ -394,4 +392,5 @@ def _moves(r: Round, planes: _Sorted, judgement: Judgement, classes: tuple[str, 
     inbound = [v for v in planes.serious if v.name == "inbound" and sees_known(v.ways)]
     if any(survey.cuts_off(v) for v in inbound):
         return True
-    return any(survey.fails_at_all(v, r.rules) and not survey.only_places(v) and r.of(v.name).lately() for v in inbound)
+    failing = [v for v in inbound if survey.fails_at_all(v, r.rules, ours=True) and r.of(v.name).lately()]
+    return any(not survey.only_places(v) for v in failing)

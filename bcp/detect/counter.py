@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bcp.contracts.probe import REJECTS, Result, Signal
-from bcp.detect.rules import Rules
+from bcp.detect.rules import MOVED, Rules
 
 WINDOW = 20
 """Looks that the shares are counted over."""
@@ -90,6 +90,8 @@ class Stream:
         result = signal.result
         if result is Result.UNKNOWN:
             return
+        if result is not Result.FAIL and signal.plane not in MOVED and now - self.known_at > rules.keep_firing_for_s:
+            self._start_anew()  # of what nobody saw for so long the first good look says more than those before
         self.seen, self.known_at = result, now
         if result is Result.OK and not self._bad and not self.value:  # nothing to forget
             self._known = (self._known << 1 | 1) & _MASK
@@ -108,6 +110,13 @@ class Stream:
             self._run += 1
             if before == 0:
                 self.first_failure, self.began = signal.at, now
+
+    def _start_anew(self) -> None:
+        self.value = self.rejects = 0
+        self.down = self.rejecting = self.partial = False
+        self.first_failure = self.began = self.refused_at = None
+        self._bad = self._fail = self._refused = self._returned = self._known = self._run = 0
+        self._took = True
 
     def _note(self, result: Result, *, refused: bool) -> None:
         self._bad = (self._bad << 1 | (result is not Result.OK)) & _MASK

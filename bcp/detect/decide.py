@@ -324,6 +324,7 @@ class Setting:
 
 
 BOUNCES = "of another domain a part of the recipients is refused for good: that mail bounces meanwhile"
+RELAY_DEAD = "the relay does not answer, or our way to it does not; repair that first, as mail may wait at its senders"
 _STAYS_OPEN = {
     "healthy": "it is clear again; the incident stays open",
     "suspect": "it is no longer confirmed, and not clear either; the incident stays open",
@@ -345,7 +346,7 @@ def propose(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> 
         return judge_now("switch", cases, moment, rules)
     if (s.partial or s.disputed or s.alone) and s.fails:
         why = s.alone or "part of it fails, again and again"
-        if s.disputed:
+        if s.disputed and not s.alone:
             why = "one way of looking sees it fail and another does not"
         return replace(judge_now("switch", cases, moment, rules), action="ask", why=why)
     why = _STAYS_OPEN.get(s.state, "") if moment.stage == "confirmed" else "not confirmed"
@@ -381,20 +382,9 @@ def _while_active(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rule
     if found.refusals and found.refusals[0].rule == "dwell" and moment.on_relay_s is not None:
         left = format_duration(rules.dwell_s - moment.on_relay_s)
         return replace(found, why=f"{found.why}: {left} more")
-    return found
+    dead = found.action == "hold" and moment.relay_ready is False
+    return replace(found, why=RELAY_DEAD) if dead else found
 
 
-__all__ = [
-    "BACK",
-    "CONDITIONS",
-    "TITLES",
-    "Case",
-    "Decision",
-    "Judgement",
-    "Moment",
-    "Refused",
-    "classes_of",
-    "judge_decision",
-    "judge_now",
-    "switch_helps",
-]
+__all__ = ["BACK", "CONDITIONS", "TITLES", "Case", "Decision", "Judgement", "Moment", "Refused", "classes_of"]
+__all__ += ["judge_decision", "judge_now", "switch_helps"]

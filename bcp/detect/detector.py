@@ -18,9 +18,9 @@ from bcp.detect.conclude import conclude
 from bcp.detect.counter import Stream
 from bcp.detect.course import Course, after_event
 from bcp.detect.evidence import NO_INCIDENT
-from bcp.detect.inbound import Around
-from bcp.detect.looks import MAIL, derived, refined, set_aside, split
-from bcp.detect.mails import TAKEN, Mails
+from bcp.detect.inbound import Around, is_known_look
+from bcp.detect.looks import MAIL, canonical, derived, refined, set_aside, split
+from bcp.detect.mails import TAKEN, TRIP, Mails
 from bcp.detect.memory import PlaneMemory
 from bcp.detect.planes import FRESH_LOOKS, PlaneView, ProbeView, sick_media, view_probe
 from bcp.detect.rounds import Round
@@ -32,7 +32,6 @@ from bcp.detect.words import Word, active, backed_by
 HERE = "local"
 """Name of this machine as a vantage point, where nothing else is configured."""
 _NOTHING: frozenset[str] = frozenset()
-_ORDER = {Result.OK: 0, Result.UNKNOWN: 1, Result.DEGRADED: 2, Result.FAIL: 3}
 
 
 class Detector:
@@ -113,7 +112,7 @@ class Detector:
         """
         pending, self._pending = self._pending, []
         self._watch_own_clock(now, wall)
-        self._believe(sorted(pending, key=_canonical), now, wall)
+        self._believe(sorted(pending, key=canonical), now, wall)
         return self._say(now, wall, beat=beat)
 
     def _watch_own_clock(self, now: float, wall: float) -> None:
@@ -141,7 +140,7 @@ class Detector:
             if watched.control:
                 self._stream(signal.probe, vantage).take(signal, now, self.rules)
         sick = self._sick_now = {v: self._sick(v, now) for v in self.vantages}
-        for vantage, signal, watched in known:
+        for vantage, signal, watched in sorted(known, key=lambda k: k[2].way == TRIP):  # looks tell what mails met
             if not watched.control:
                 self._take(vantage, signal, watched, sick.get(vantage, _NOTHING), now)
 
@@ -159,9 +158,20 @@ class Detector:
         signal = self._ours(vantage, refined(signal), watched)
         if watched.role is Role.DECLARED:
             self._declared[(signal.probe, vantage)] = (now, signal)
-        self._mails.take(vantage, signal, watched, now, cut_off=bool({"*", watched.medium} & sick))
+        cut_off, blind = bool({"*", watched.medium} & sick), self._blind(vantage, signal, watched, now)
+        self._mails.take(vantage, signal, watched, now, cut_off=cut_off, blind=blind)
         for lane in self._spread(signal, watched):
             self._hear(lane[0], vantage, lane[2], lane[1], sick, now)
+
+    def _blind(self, vantage: str, signal: Signal, watched: Watched, now: float) -> bool:
+        """Of a mail that is not taken and does not say why: do all looks at known recipients there say nothing?"""
+        if signal.kind != "not-taken":
+            return False
+        looks = (
+            (w, self._streams[n].get(vantage)) for n, w in self._lanes.items() if is_known_look(w, watched.domains)
+        )
+        fresh = [s.last for w, s in looks if s is not None and now - s.looked_at <= self._patience(w)]
+        return bool(fresh) and all(one is None or one.result is Result.UNKNOWN for one in fresh)
 
     def _ours(self, vantage: str, signal: Signal, watched: Watched) -> Signal:
         """Our own faults, and limits of our own, are unknown and are said."""
@@ -227,11 +237,9 @@ class Detector:
         )
 
     def _answered(self, signal: Signal, watched: Watched, vantage: str) -> bool:
-        lasts = [s.last for w in self._controls("smtp") if (s := self._streams[w.probe].get(vantage)) is not None]
+        controls = (n for n, w in self._guards.items() if w.medium == "smtp")
+        lasts = [s.last for n in controls if (s := self._streams[n].get(vantage)) is not None]
         return watched.medium == "smtp" and own.came_through(signal, [x for x in lasts if x is not None])
-
-    def _controls(self, medium: str) -> list[Watched]:
-        return [w for w in self._guards.values() if w.medium == medium]
 
     def _patience(self, watched: Watched) -> float:
         return self.rules.stale_after * watched.every_s + self.rules.interval_s
@@ -246,7 +254,7 @@ class Detector:
         words = active(self._words, wall)
         backing = self._backing(now, words)
         whole = survey.survey(lanes.values(), backing, self._around(now), self.rules)
-        apart, spared = self._apart(lanes.values(), backing, now)
+        apart, spared, unseen = self._apart(lanes.values(), backing, now)
         views = [
             survey.merged(v, {d: p for d, s in apart.items() if (p := s.plane(v.name))}, len(apart) + len(spared))
             if apart and v.name in survey.APART
@@ -280,6 +288,7 @@ class Detector:
             ours=frozenset(
                 p for (p, _), s in self._own.items() if s.kind.startswith(OWN) and own.of_the_sender(s.kind)
             ),
+            unseen=unseen,
             relay_unseen=all("smtp" in s for s in sick),
         )
         self.course, self._said = conclude(found)
@@ -305,11 +314,12 @@ class Detector:
 
     def _apart(
         self, lanes: Iterable[ProbeView], backing: Backing, now: float
-    ) -> tuple[dict[str, Survey], tuple[str, ...]]:
-        """Of the domains that are looked at apart: those that do not look well, each surveyed; and the others."""
+    ) -> tuple[dict[str, Survey], tuple[str, ...], frozenset[str]]:
+        """Of the domains that are looked at apart: those that do not look well, each surveyed; the others; and those
+        of them that nobody sees."""
         named, general = survey.by_domain(lanes)
         if not named:
-            return {}, ()
+            return {}, (), _NOTHING
         remembered = {d for (_, d), m in self._memory.items() if d and not m.idle}
         bad = [d for d, mine in named.items() if d in remembered or any(survey.doubtful(x) for x in mine)]
         if any(survey.doubtful(x) for x in general):
@@ -317,7 +327,8 @@ class Detector:
         alike = all(any(x.down for x in mine) for mine in named.values())
         around = {d: self._around(now, d, alike=alike) for d in bad}
         found = {d: survey.survey([*named[d], *general], backing, around[d], self.rules) for d in sorted(bad)}
-        return found, tuple(sorted(d for d in named if d not in found))
+        spared = tuple(sorted(d for d in named if d not in found))
+        return found, spared, frozenset(d for d in spared if survey.unseen(named[d]))
 
     def _remember(self, view: PlaneView, domain: str, now: float, wall: float, passed: float, *, beat: bool) -> None:
         doubtful = view.name == "inbound" and view.status not in {"ok", "unknown"}
@@ -377,23 +388,13 @@ class Detector:
         return list(dict.fromkeys(out))  # several places hear the same declaration
 
     def _silence(self, vantage: str, now: float) -> str:
-        silent = [
-            n
-            for n, w in self._watched.items()
-            if vantage in (w.vantages or self.vantages)
-            and (s := self._streams[n].get(vantage)) is not None
-            and now - s.looked_at > self._patience(w)
-        ]
-        more = " ..." * (len(silent) > 3)
-        return f"{vantage}: silent: {', '.join(silent[:3])}{more} (silence is not failure)" if silent else ""
+        heard = ((n, w, self._streams[n].get(vantage)) for n, w in self._watched.items())
+        here = ((n, w, s) for n, w, s in heard if s is not None and vantage in (w.vantages or self.vantages))
+        return own.silence_words(vantage, [n for n, w, s in here if now - s.looked_at > self._patience(w)])
 
     def lines(self) -> dict[str, tuple[str, ...]]:
         """Status of each plane over the last rounds, oldest first."""
         return {n: tuple(m.line) for (n, d), m in self._memory.items() if not d and m.line}
-
-
-def _canonical(signal: Signal) -> tuple[float, str, str, int, str]:
-    return (signal.at, signal.probe, signal.vantage, _ORDER[signal.result], signal.kind)
 
 
 __all__ = ["HERE", "MAIL", "Decision", "Detector"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bcp.contracts.kinds import Meaning, meaning_of
-from bcp.contracts.probe import Role
+from bcp.contracts.probe import Role, Watched
 from bcp.detect.looks import MAIL
 from bcp.detect.planes import ProbeView, WayView
 from bcp.detect.refusals import (
@@ -129,6 +129,8 @@ def _mail(way: WayView, known: Sequence[WayView], around: Around) -> WayView:
     Mails are rare: where recipients are accepted at this moment, or are refused for good only since, the last mail says
     nothing of this moment.
     """
+    if around.mails_blind and any(w.known for w in known):  # who sees now, sees more than what hid the looks then
+        return _silent(way, "not-taken")
     since = refused_since(known)
     later = around.tried_at is not None and since is not None and since > around.tried_at
     if later or any(w.known and not w.raw for w in known):
@@ -149,17 +151,13 @@ def _ours(way: WayView, known: Sequence[WayView], around: Around, grounds: list[
         return way
     if way.down or way.suspect or way.raw:
         grounds.append("own-mail")
-    return replace(
-        way,
-        known=False,
-        down=False,
-        suspect=False,
-        failing_now=False,
-        raw=False,
-        share=0.0,
-        down_targets=0,
-        muted="own-mail",
-    )
+    return _silent(replace(way, known=False), "own-mail")
+
+
+def _silent(way: WayView, rule: str) -> WayView:
+    """The way, as if it had seen nothing that fails."""
+    calm = replace(way, down=False, suspect=False, failing_now=False, raw=False, share=0.0, down_targets=0)
+    return replace(calm, muted=rule)
 
 
 def _throttled(way: WayView, around: Around, grounds: list[str]) -> WayView:
@@ -189,6 +187,12 @@ def sees_known(ways: Sequence[WayView]) -> bool:
 def _known_looks(ways: Iterable[WayView]) -> list[WayView]:
     """The looks at recipients that exist."""
     return [w for w in ways if w.role is Role.LOOK and w.way not in {UNKNOWN_WAY, MAIL}]
+
+
+def is_known_look(watched: Watched, domains: Collection[str] = ()) -> bool:
+    """Does this one look at a recipient that exists, of one of these domains (empty: of any)?"""
+    looks = watched.role is Role.LOOK and watched.plane == "inbound" and watched.way not in {UNKNOWN_WAY, MAIL}
+    return looks and not (domains and watched.domains and set(watched.domains).isdisjoint(domains))
 
 
 __all__ = [

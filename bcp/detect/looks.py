@@ -23,6 +23,7 @@ ZONE = "zone"
 AUTHORITATIVE = "authoritative"
 IPV4_DEAD = "ipv4-dead"
 """Kind of a look of which IPv4 fails as a whole and IPv6 does not."""
+_ORDER = {Result.OK: 0, Result.UNKNOWN: 1, Result.DEGRADED: 2, Result.FAIL: 3}
 ALONE = 4
 """The address family that many senders have alone; hardly one has only the other. Who has both tries both."""
 
@@ -143,6 +144,11 @@ def _beside(lane: Lane, way: str, plane: str, medium: str, there: Container[str]
     watched = replace(lane.watched, way=way, plane=plane, medium=medium)
     kind = (signal.kind or way) if fails else ""
     yield Lane(name, watched, replace(signal, result=result, plane=plane, kind=kind, parts=()))
+
+
+def canonical(signal: Signal) -> tuple[float, str, str, int, str]:
+    """By what the signals of a round are sorted: in whatever order they arrive, they are taken in the same one."""
+    return (signal.at, signal.probe, signal.vantage, _ORDER[signal.result], signal.kind)
 
 
 def refined(signal: Signal) -> Signal:

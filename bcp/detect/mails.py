@@ -36,6 +36,7 @@ class Mails:
         self._came: dict[str, float] = {}  # of each probe, when its newest mail that ever came through was sent
         self._lost: dict[str, float] = {}  # of each probe, when its newest mail was sent that never came out
         self._out: dict[str, float] = {}  # and its newest that did
+        self._blind: dict[tuple[str, str], bool] = {}  # newest that was not taken: did nothing show why?
         self.asked_at: float | None = None
         """Since when a mail that was asked for out of turn has no answer; ``None``: none is awaited."""
 
@@ -44,11 +45,19 @@ class Mails:
         if watched.way == TRIP and not watched.control:
             self._probes[watched.probe] = watched
 
-    def take(self, vantage: str, signal: Signal, watched: Watched, now: float, *, cut_off: bool = False) -> None:
+    def take(
+        self, vantage: str, signal: Signal, watched: Watched, now: float, *, cut_off: bool = False, blind: bool = False
+    ) -> None:
         """One look of a probe that sends mails, or looks into mailboxes. ``cut_off``: nothing gets out of that place;
-        that a mail is not taken says nothing then."""
+        that a mail is not taken says nothing then. ``blind``: no look there says anything of known recipients; what
+        kept the mail out is unknown, now and when they are seen again."""
         if watched.way == TRIP:
-            if not (cut_off and signal.kind in NOT_TAKEN):
+            refused, key = signal.kind in NOT_TAKEN, (signal.probe, vantage)
+            if refused and not cut_off:
+                self._blind[key] = blind
+            elif not refused:
+                self._blind.pop(key, None)
+            if not (refused and (cut_off or blind)):
                 self._mail(vantage, signal, watched, now)
         elif watched.way == BOXES:
             for part in signal.parts:
@@ -101,6 +110,7 @@ class Mails:
 
         A mail that names no domain speaks of one only where all fare ``alike`` (*delivered-elsewhere*)."""
         mine = self.probes_of(domain, alike=alike)
+        blind = [b for (p, _), b in self._blind.items() if p in mine]
         fresh = [sent for (p, _), (sent, until) in self._delivered.items() if p in mine and now <= until]
         return Around(
             max(fresh, default=None),
@@ -112,6 +122,7 @@ class Mails:
             gone=frozenset(self._gone),
             proven=proven,
             lost_at=self._lost_at(mine),
+            mails_blind=bool(blind) and all(blind),
         )
 
     def probes_of(self, domain: str = "", *, alike: bool = True) -> Mapping[str, Watched]:

@@ -57,6 +57,12 @@ def clock_words(vantage: str, off_s: float) -> Own:
     return (vantage, f"its clock differs by {off_s:+.0f} s: not believed")
 
 
+def silence_words(vantage: str, probes: Sequence[str]) -> str:
+    """Probes that have not looked for long; empty where there is none."""
+    more = " ..." * (len(probes) > 3)
+    return f"{vantage}: silent: {', '.join(probes[:3])}{more} (silence is not failure)" if probes else ""
+
+
 def removed_words(probes: Sequence[str]) -> list[Own]:
     """Monitoring recipients that are refused while others are taken."""
     return [

@@ -67,6 +67,8 @@ class Around:
     """Probes that are refused for what we are: our greeting, our address, our connector, our certificate."""
     lost_at: float | None = None
     """When the newest mail was sent that was taken and never came out; ``None``: a newer one came out."""
+    mails_blind: bool = False
+    """Of the mails that were not taken nothing showed why: no look said anything of known recipients then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _proven_now(way: WayView, around: Around, mails: Sequence[WayView], rules: R
     taken = {recipient_of(p) for p in way.probes if p.known and not p.raw}
     if len(here) <= len(taken) or _just(around.delivered_at, around, rules):
         return False
-    refused = _just(around.tried_at, around, rules) and any(w.known and w.raw for w in mails)
+    refused = _just(around.tried_at, around, rules) and _not_taken(mails, around)
     some = around.mails and delivered_since(around, [p for p in way.probes if p.known and p.raw])
     two = len(here) >= 2 and not some  # where a part came through until now, all that are refused may be another thing
     return two or refused or around.backed or around.accepts_unknown or not around.mails
@@ -147,7 +149,7 @@ def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Se
     two = len(recipients) >= 2 and len(refused) > len(accepted)
     other = around.names_fail or any(p.mixed for p in refused)  # what backs it may speak of that
     delivered = delivered_since(around, refused) or (two and _came(around, refused, rules, other=other))
-    not_taken = any(w.known and w.raw for w in mails)
+    not_taken = _not_taken(mails, around)
     if not (not_taken or around.backed) and all(_gone(p, around) for p in refused):
         return "rejects-gone"
     if two and not (accepted or not_taken) and _mails_are_lost(around):
@@ -161,6 +163,11 @@ def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Se
     if around.accepts_unknown or (not other and (around.vouched or not_taken)):
         return UNTRIED if _untried(refused, around, rules) else "rejects-backed"
     return "rejects-alone"
+
+
+def _not_taken(mails: Sequence[WayView], around: Around) -> bool:
+    """Are mails not taken, for what the looks see? What kept out one that nobody saw kept the looks out as well."""
+    return any(w.known and w.raw for w in mails) and not around.mails_blind
 
 
 def _mails_are_lost(around: Around) -> bool:

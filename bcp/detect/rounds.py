@@ -41,6 +41,8 @@ class Round:
     words: tuple[Word, ...] = ()
     ours: frozenset[str] = frozenset()
     """Probes that are refused for what we are: a connector, a certificate, an address, a greeting of ours."""
+    unseen: frozenset[str] = frozenset()
+    """Of the spared domains those of which nobody sees inbound mail or the MX host's name."""
     relay_unseen: bool = False
     """From no place does a control over SMTP answer: the relay is dead, or our way to it is."""
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from bcp.kernel.units import format_duration
 
+MOVED = ("inbound", "dns")
+"""Planes whose fall a switch of MX may answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

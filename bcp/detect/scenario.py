@@ -209,7 +209,7 @@ class Expect(Model):
     from_: Moment_ | None = Field(default=None, alias="from")
     """With never, always: only from here ..."""
     until: Moment_ | None = None
-    """... to here."""
+    """... to here, the round of this moment among them (an entry of the timeline ends before it)."""
     state: States | None = None
     """State of the service; one of these."""
     stage: Stages | None = None

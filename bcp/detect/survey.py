@@ -14,6 +14,7 @@ from bcp.detect.inbound import UNKNOWN_WAY, Around, Weighed, may_be_us, sees_kno
 from bcp.detect.looks import MAIL, ZONE
 from bcp.detect.planes import PlaneView, ProbeView, WayView, view_plane, view_way
 from bcp.detect.rules import Rules
+from bcp.detect.verdict import MOVED
 
 APART = frozenset({"dns", "inbound", "gateway", ZONE})
 """Planes that are judged for each domain apart."""
@@ -124,6 +125,15 @@ def by_domain(lanes: Iterable[ProbeView]) -> tuple[dict[str, list[ProbeView]], l
     return named, general
 
 
+def unseen(lanes: Iterable[ProbeView]) -> bool:
+    """Is there something of what MX is moved for that is set to be looked at, and that none of these sees?"""
+    looks: dict[str, list[bool]] = defaultdict(list)
+    for lane in lanes:
+        if lane.watched.role is Role.LOOK and lane.watched.way != UNKNOWN_WAY:
+            looks[lane.watched.plane].append(lane.known)
+    return any(not any(known) for plane, known in looks.items() if plane in MOVED)
+
+
 def merged(view: PlaneView, own: Mapping[str, PlaneView], count: int) -> PlaneView:
     """The plane as a whole, where domains are looked at apart: as bad as the worst, and of which domains."""
     down = [d for d, v in own.items() if v.status == "down"]
@@ -169,11 +179,12 @@ def limited(lanes: Iterable[ProbeView]) -> set[str]:
     return {plane for plane, only in bad.items() if all(only)}
 
 
-def fails_at_all(view: PlaneView, rules: Rules) -> bool:
-    """Does so much of it fail as a whole that it is more than slow or degraded, and no single look?"""
+def fails_at_all(view: PlaneView, rules: Rules, *, ours: bool = False) -> bool:
+    """Does so much of it fail as a whole that it is more than slow or degraded, and no single look? ``ours``: as our
+    own looks see it, whatever others say."""
     looks = [w for w in view.ways if not w.muted and w.role is Role.LOOK]
     often = any(p.fail_share >= rules.partial_share for w in looks for p in w.probes)
-    return often or any(w.down for w in view.ways)
+    return often or any(w.down for w in (looks if ours else view.ways))
 
 
 def cuts_off(view: PlaneView) -> bool:

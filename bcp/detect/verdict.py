@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bcp.detect.cases import Case, Moment
 from bcp.detect.planes import PlaneView
+from bcp.detect.rules import MOVED as MOVED
 
 TITLES = {
     "A": "mailbox access",
@@ -23,10 +24,14 @@ URGENCY = "FEBGDACH"
 """Which of several classes is named first: the one that costs most to leave alone. E without DNS comes after A."""
 SWITCHES = frozenset("BEF")
 """Classes in which moving MX can help at all."""
-MOVED = ("inbound", "dns")
-"""Planes whose fall a switch of MX may answer."""
 ONCE = "what looked just now failed, and one look alone decides nothing"
 """Why nothing is done where a look failed and no plane is doubted for it yet."""
+
+
+class Ours(str):
+    """A note that speaks of our own side. To everybody else it is a text."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Decision:
     domains: tuple[str, ...] = ()
     """Of our domains, those that the outage is of; empty is all of them."""
     spared: tuple[str, ...] = ()
-    """Our domains that are looked at apart and are well: a plan leaves them alone."""
+    """Our domains that are looked at apart and are not down: a plan leaves them alone."""
     failing_now: bool = False
     """Do the newest looks still fail?"""
     failed_s: float = 0.0
@@ -83,6 +88,21 @@ class Decision:
     def outage_class(self) -> str:
         """The most urgent class; empty when healthy or not sure."""
         return self.classes[0] if self.classes else ""
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Of the notes those that speak of our own side."""
+        return tuple(n for n in self.notes if isinstance(n, Ours))
+
+    def spared_as(self) -> dict[str, tuple[str, ...]]:
+        """The spared domains by why they are left alone: ``well``; ``unsure``, not confirmed down; ``unseen``."""
+        cases = {c.domain: c for c in self.cases}
+        found: dict[str, tuple[str, ...]] = {"well": (), "unsure": (), "unseen": ()}
+        for domain in self.spared:
+            case = cases.get(domain)
+            why = "well" if case is None or case.well else "unseen" if case.unseen else "unsure"
+            found[why] += (domain,)
+        return {why: names for why, names in found.items() if names}
 
 
 def classes_of(

@@ -284,6 +284,8 @@ def to_data(decision: Decision) -> dict[str, Any]:
         "notes": list(decision.notes),
         "domains": list(decision.domains),
         "spared": list(decision.spared),
+        "spared_unseen": list(decision.spared_as().get("unseen", ())),
+        "spared_unsure": list(decision.spared_as().get("unsure", ())),
         "failing_now": decision.failing_now,
         "failed_s": round(decision.failed_s, 1),
         "refusals": list(decision.refusals),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bcp.contracts.probe import Role
 from bcp.detect.inbound import sees_known
@@ -22,6 +22,24 @@ WORKS = {
 """By plane, where it is seen to be well."""
 
 
+SPARED = {
+    "well": "{is_are} well and left alone",
+    "unsure": "{is_are} not confirmed down, and left alone",
+    "unseen": "cannot be seen, and {is_are} left alone: nothing shows that mail fails there",
+}
+"""Why a plan leaves a domain alone; after its name."""
+
+
+def spared_of(by: Mapping[str, Sequence[str]], most: int = 5) -> tuple[str, ...]:
+    """Of domains that a plan leaves alone (``Decision.spared_as``): clauses that say why, the first few by name."""
+    out = []
+    for why, names in by.items():
+        shown = [*names[:most], *([f"{len(names) - most} more"] if len(names) > most else [])]
+        who = " and ".join(x for x in (", ".join(shown[:-1]), shown[-1]) if x)
+        out.append(f"{who} {SPARED[why].format(is_are='is' if len(names) == 1 else 'are')}")
+    return tuple(out)
+
+
 def works_of(views: Sequence[PlaneView]) -> tuple[str, ...]:
     """What is seen to work, as sentences without a full stop."""
     inside = any(v.name in MOVED and v.status != "ok" for v in views)
@@ -35,7 +53,8 @@ def unseen_of(views: Sequence[PlaneView]) -> tuple[str, ...]:
 
 def failed_once(lanes: Iterable[ProbeView]) -> tuple[str, ...]:
     """Looks that failed just now, where no plane is doubted for it yet: *healthy* stands, and that is said with it."""
-    failing = [p.worst for p in lanes if not p.calm and p.failing_now and p.worst is not None]
+    looks = (p for p in lanes if p.watched.role is Role.LOOK)
+    failing = [p.worst for p in looks if not p.calm and p.failing_now and p.worst is not None]
     return tuple(dict.fromkeys(f"{s.probe}: {s.evidence}" for s in failing))
 
 

@@ -39,6 +39,8 @@ class Ground:
     """What a look of this moment says; empty: nobody looks."""
     well: tuple[str, ...] = ()
     """Domains of the plan that a look of this moment sees well apart from the others, and that nobody insisted on."""
+    unseen: tuple[str, ...] = ()
+    """The same of those that it does not see, while it sees others."""
     against: tuple[Against, ...] = ()
     moved: tuple[str, ...] = ()
     """Facts of the step that are not what the plan has, in words."""
@@ -67,6 +69,7 @@ def still_holds(ground: Ground) -> tuple[Broken, ...]:
     if ground.began == "down" and ground.seen == "healthy":
         out.append(Broken("service-well", "the service works again"))
     out += [Broken("domain-well", f"inbound mail of {domain} works again") for domain in ground.well]
+    out += [Broken("domain-unseen", f"nobody sees inbound mail of {domain} now") for domain in ground.unseen]
     out += [Broken(a.rule, f"{a.step}: {a.message}") for a in ground.against]
     out += [Broken("facts-moved", text) for text in ground.moved]
     return tuple(out)

@@ -13,7 +13,8 @@ from bcp.engine.holds import Against, Ground
 from bcp.engine.state import RunState
 from bcp.kernel.errors import storage_in
 from bcp.plan.affected import RULE as DOMAIN_WELL
-from bcp.plan.affected import well_in
+from bcp.plan.affected import UNSEEN as DOMAIN_UNSEEN
+from bcp.plan.affected import unseen_in, well_in
 from bcp.plan.build import Request, plan_step
 from bcp.plan.model import Plan, PlannedStep
 from bcp.playbook import expr
@@ -80,13 +81,14 @@ class PlanJudge:
                 raise
             return {"state": "unknown"}
 
-    def _well(self, placed: Placed, seen: Mapping[str, Any]) -> tuple[str, ...]:
-        """Domains that should not be moved any more; only where the step moves mail to the relay."""
+    def _stay(self, placed: Placed, seen: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Domains that should not be moved any more: those that are well, and those that nobody sees; only where the
+        step moves mail to the relay."""
         action = self.actions[placed.step.uses]
-        to_relay = action.moves_mx and action.to_relay(placed.step.with_)
-        if not to_relay or self.plan.parent or DOMAIN_WELL in self.plan.overrides:
-            return ()
-        return well_in(seen, self.plan.domains)
+        if self.plan.parent or not (action.moves_mx and action.to_relay(placed.step.with_)):
+            return (), ()
+        well = () if DOMAIN_WELL in self.plan.overrides else well_in(seen, self.plan.domains)
+        return well, () if DOMAIN_UNSEEN in self.plan.overrides else unseen_in(seen, self.plan.domains)
 
     async def ground(self, placed: Placed, state: RunState, scope: Mapping[str, Any]) -> Ground:
         """Checks, step, approvals and the look, side by side."""
@@ -109,7 +111,7 @@ class PlanJudge:
             self.lease(),
             began,
             str(seen.get("state", "")),
-            self._well(placed, seen),
+            *self._stay(placed, seen),
             against,
             self._moved(placed, next((s for s in again if s.id == placed.id), None), state),
             self._unapproved(placed, state, scope),

@@ -44,9 +44,19 @@ def recommended(decision: Decision, candidates: Candidates, wanted: Mapping[str,
     moves = moves and any(c.moves_mx for c in candidates.values())  # else there is only talking
     for letter in _concerned(decision):
         moves_mx = moves and letter in SWITCHES
-        if found := for_class(letter, moves_mx=moves_mx, candidates=candidates, wanted=wanted):
+        found = for_class(letter, moves_mx=moves_mx, candidates=candidates, wanted=wanted)
+        if found and not (letter == "E" and _name_fails(decision) and _of_access(candidates[found])):
             return found
     return ""
+
+
+def _of_access(book: Candidate) -> bool:
+    """Is it for mailboxes, sign-in and the web? It tells people that mail is safe."""
+    return not book.moves_mx and bool(book.covers & set("AD")) and not book.covers & set("BF")
+
+
+def _name_fails(decision: Decision) -> bool:
+    return any(v.name == "dns" and v.status in {"down", "partial", "suspect"} for v in decision.views)
 
 
 def _concerned(decision: Decision) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from bcp.contracts.action import Access, Action, ActionPlugin, Outcome, Proposal, Refusal, StepInfo
@@ -52,8 +52,7 @@ class LookVerdict(Action[VerdictArgs]):
             + (f", class {seen['class']}" if seen.get("class") else "")
             + (f": {evidence[0]}" if evidence else "")
         )
-        spared = [str(d) for d in seen.get("spared") or ()]
-        notes = (note, *([f"well by themselves, and left alone: {', '.join(spared)}"] if spared else []))
+        notes = (note, *_spared(seen))
         wrong = () if _fits(args, seen) else (Refusal("steady-state", _told(args, seen), HINT),)
         return Proposal(
             notes=notes, refusals=wrong, outputs=seen, facts={"state": seen["state"], "class": seen.get("class", "")}
@@ -67,6 +66,19 @@ class LookVerdict(Action[VerdictArgs]):
         return Outcome(
             f"{seen['state']}{' class ' + str(seen['class']) if seen.get('class') else ''}", seen, changed=False
         )
+
+
+def _spared(seen: Mapping[str, Any]) -> Iterator[str]:
+    """Domains that the plan leaves alone, by why."""
+    unseen, unsure = (tuple(seen.get(k) or ()) for k in ("spared_unseen", "spared_unsure"))
+    well = tuple(d for d in seen.get("spared") or () if d not in unseen and d not in unsure)
+    for names, why in (
+        (well, "well by themselves, and left alone"),
+        (unsure, "not confirmed down, and left alone"),
+        (unseen, "cannot be seen, and left alone, as nothing shows that mail fails there"),
+    ):
+        if names:
+            yield f"{why}: {', '.join(str(d) for d in names)}"
 
 
 PLUGIN = ActionPlugin(api=1, make=LookVerdict)

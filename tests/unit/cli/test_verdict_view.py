@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from bcp.cli import verdict_view as view
+from bcp.detect.cases import Case
 from bcp.detect.verdict import Decision
 
 
@@ -99,6 +100,14 @@ def test_a_time_to_decide_that_is_past_is_not_named(at, told) -> None:
 def test_domains_that_are_well_are_left_alone_by_name(spared, words) -> None:
     told = view.full(Decision("down", domains=("a.test",), spared=spared), "x", 0.0, {}, "")
     assert words in " ".join(told.split())
+
+
+def test_a_domain_that_nobody_sees_is_not_called_well() -> None:
+    cases = (Case("b.test", well=True), Case("c.test", unseen=True), Case("d.test"))
+    found = Decision("down", domains=("a.test",), spared=("b.test", "c.test", "d.test"), cases=cases)
+    told = " ".join(view.full(found, "x", 0.0, {}, "").split())
+    assert "b.test is well and left alone" in told and "d.test is not confirmed down, and left alone" in told
+    assert "c.test cannot be seen, and is left alone: nothing shows that mail fails there" in told
 
 
 def test_everything_for_a_person_who_has_to_decide() -> None:

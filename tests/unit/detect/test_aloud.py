@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from test_every_rule import LATER, NO, NOT_TAKEN, OK, OUR_LIMIT, OUT, THREE, UNKNOWN, said
+from test_every_rule import DEGRADED, LATER, NO, NOT_TAKEN, OK, OUR_LIMIT, OUT, THREE, UNKNOWN, said
 
 from bcp.detect.aloud import TITLES, aloud
 from bcp.detect.verdict import ONCE, Decision
@@ -166,6 +166,50 @@ def test_a_domain_that_bounces_in_part_is_neither_well_nor_what_is_moved() -> No
     domains = {"smtp": ("one.test",), "smtp_4": ("two.test",)}
     well = aloud(said(40, smtp=LATER, smtp_4=OK, domains=domains))
     assert "two.test is well and left alone." in well.well and "another domain" not in well.broken
+
+
+def test_what_is_everybodys_is_not_said_of_one_domain() -> None:
+    """One domain is deferred; mailboxes of all cannot be opened."""
+    domains = {"smtp": ("one.test",), "smtp_4": ("two.test",)}
+    found = aloud(said(40, smtp=LATER, smtp_4=OK, boxes=OUT, domains=domains))
+    assert "This is so for one.test. For everybody, mailboxes cannot be opened." in found.broken
+    assert found.broken.startswith("Mail from outside is not taken; its senders keep it and try again. This")
+
+
+def test_looks_that_a_mail_contradicts_are_not_said_to_be_sure() -> None:
+    """Somebody reads aloud that mail is not taken, while one came through a minute ago."""
+    found = said(smtp=OUT, unknown=OUT, trip=OK)
+    assert found.refusals[:1] == ("not-delivered",)
+    assert "as every look of ours finds, and yet a test mail came through" in aloud(found).broken
+
+
+def test_while_we_are_refused_others_are_heard() -> None:
+    """Our sender is on a list, and people say that no mail comes. Nobody is told to tell nobody."""
+    found = aloud(said(smtp=(UNKNOWN, "own-sender"), people=OUT, boxes=OK))
+    assert "Others speak of an outage: people and other systems report" in found.broken
+    assert found.do.startswith("Repair our own fault at once, and send a mail from outside")
+    alone = aloud(said(smtp=(UNKNOWN, "own-sender"), boxes=OK))
+    assert "Others" not in alone.broken and alone.do.endswith("tell IT, and nobody else.")
+
+
+def test_a_declaration_is_no_look_that_failed_and_no_fault_of_ours() -> None:
+    """Microsoft's feed speaks of an incident for days; a mailbox was removed while an advisory is open."""
+    assert said(smtp=OK, graph=(OUT[0], "degradation")).why != ONCE
+    advisory = (DEGRADED, "advisory")
+    text = aloud(said(smtp=OK, smtp_2=NO, graph=advisory)).broken
+    assert "On our own side: smtp_2: its recipient is refused" in text and "graph" not in text
+
+
+def test_imap_alone_is_not_the_web() -> None:
+    assert "mail programs that use IMAP get no answer" in aloud(said(smtp=OK, imap=OUT, owa=OK)).broken
+
+
+def test_a_dead_relay_is_not_said_to_take_the_mail() -> None:
+    """MX is on the relay, and from nowhere does anything answer over SMTP but the service itself."""
+    moved = {20: ("decided", "active")}
+    found = said(40, smtp=LATER, control=lambda n: OK if n < 25 else OUT, events=moved)
+    assert found.action == "hold" and "the relay does not answer" in aloud(found).do
+    assert "the relay takes the mail" in aloud(said(40, smtp=LATER, control=OK, events=moved)).do
 
 
 def test_false_rejects_that_end_are_said_to_end() -> None:

@@ -106,6 +106,11 @@ def test_a_domain_that_works_again_is_not_moved() -> None:
     assert [b.rule for b in still_holds(replace(GOOD, well=("b.example",)))] == ["domain-well"]
 
 
+def test_a_domain_that_nobody_sees_any_more_is_not_moved_and_not_said_to_work() -> None:
+    (broken,) = still_holds(replace(GOOD, unseen=("b.example",)))
+    assert broken.rule == "domain-unseen" and "nobody sees" in broken.said and "works" not in broken.said
+
+
 def test_what_was_moved_is_told_as_it_was_found() -> None:
     """And a rule by its step."""
     bad = replace(GOOD, moved=("mx finds another MX than the plan",), against=(Against("relay", "r", "it is full"),))

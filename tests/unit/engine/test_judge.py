@@ -200,6 +200,16 @@ def test_domains_that_are_well_by_themselves_are_told(world) -> None:
     assert world.ground().well == ("b.test",)
 
 
+def test_domains_that_nobody_sees_are_told_apart(world) -> None:
+    """They do not work again; each has an override of its own."""
+    world.look = {"state": "down", "spared": ["b.test"], "spared_unseen": ["b.test"]}
+    assert (world.ground().well, world.ground().unseen) == ((), ("b.test",))
+    world.plan.overrides = {"domain-well": "another"}
+    assert world.ground().unseen == ("b.test",)
+    world.plan.overrides = {"domain-unseen": "it is dead"}
+    assert world.ground().unseen == ()
+
+
 def test_what_refuses_now_is_against_it_unless_it_may_be_and_was_overridden(world) -> None:
     """By its step and rule."""
     hard, soft, left = (

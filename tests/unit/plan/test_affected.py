@@ -12,7 +12,7 @@ import pytest
 from bcp import registry
 from bcp.deeds import plan as planning
 from bcp.kernel.errors import Refused
-from bcp.plan.affected import RULE, moves_to_relay, well_domains, well_in
+from bcp.plan.affected import RULE, UNSEEN, left_alone, moves_to_relay, unseen_in, well_in
 from bcp.plan.build import Request
 from bcp.plan.model import PlannedStep
 from bcp.playbook.load import load
@@ -95,6 +95,26 @@ def test_a_domain_that_is_well_and_was_named_is_refused(ask) -> None:
         assert caught.value.rule == RULE == "domain-well"
 
 
+UNSEEN_SEEN = {"state": "down", "spared": ["b.example", "c.example"], "spared_unseen": ["c.example"]}
+
+
+def test_a_domain_that_nobody_sees_is_not_called_well() -> None:
+    """It is left alone for another reason. A look that sees nothing at all says nothing of either."""
+    three = ("a.example", "b.example", "c.example")
+    assert (well_in(UNSEEN_SEEN, three), unseen_in(UNSEEN_SEEN, three)) == (("b.example",), ("c.example",))
+    assert unseen_in({**UNSEEN_SEEN, "state": "unknown"}, three) == unseen_in({}, three) == ()
+
+
+def test_a_domain_that_nobody_sees_is_left_out_or_refused_for_that(ask, monkeypatch) -> None:
+    """By a rule and an override of its own."""
+    monkeypatch.setitem(globals(), "SEEN", {"state": "down", "spared": ["b.example"], "spared_unseen": ["b.example"]})
+    assert ask("a.example", "b.example", all_domains=True) == ("a.example",)
+    with pytest.raises(Refused, match="nobody sees inbound mail there") as caught:
+        ask("a.example", "b.example", overrides={RULE: "not that one"})
+    assert caught.value.rule == UNSEEN == "domain-unseen"
+    assert ask("a.example", "b.example", overrides={UNSEEN: "it is dead"}) == ("a.example", "b.example")
+
+
 def test_who_knows_better_says_so(ask) -> None:
     """With the rule's name and a reason."""
     assert ask("a.example", "b.example", overrides={RULE: "known"}) == ("a.example", "b.example")
@@ -108,4 +128,4 @@ def test_ways_back_and_playbooks_that_move_nothing_are_not_asked(ask) -> None:
 
 def test_a_plan_without_a_look_spares_nobody() -> None:
     """A playbook of one's own that does not look."""
-    assert well_domains(SimpleNamespace(domains=("a",), steps=())) == ()
+    assert left_alone(SimpleNamespace(domains=("a",), steps=())) == {}

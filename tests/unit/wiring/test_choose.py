@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bcp.detect.cases import Case
+from bcp.detect.planes import PlaneView
 from bcp.detect.verdict import SWITCHES, Decision
 from bcp.wiring.catalogue import shipped_candidates
 from bcp.wiring.choose import Candidate, chosen, for_class, recommended, way_back
@@ -109,3 +110,21 @@ def test_shipped_playbooks_leave_no_class_without_a_choice() -> None:
     assert shown["H"] == ("", "")
     assert all(moved for c, (moved, _) in shown.items() if c in SWITCHES)
     assert recommended(decision("failback", "B"), books) == "exchange-failback"
+
+
+@pytest.mark.parametrize(
+    ("plane", "status", "covers", "named"),
+    [
+        ("dns", "partial", "ADE", ""),
+        ("dns", "down", "ADE", ""),
+        ("dns", "ok", "ADE", "book"),
+        ("edge", "partial", "ADE", "book"),
+        ("dns", "partial", "E", "book"),  # made for names
+        ("dns", "partial", "ABCDEF", "book"),  # made for anything
+    ],
+)
+def test_who_bounces_is_not_told_that_mail_is_safe(plane, status, covers, named) -> None:
+    """The MX host's name comes and goes: a playbook of mailboxes and the web says that mail accumulates."""
+    views = (PlaneView(plane, status, ()),)
+    found = Decision("suspect", ("E",), action="ask", views=views)
+    assert recommended(found, {"book": Candidate(frozenset(covers), False)}) == named

@@ -58,5 +58,11 @@ def test_the_plan_tells_class_evidence_and_who_is_spared() -> None:
         "well by themselves, and left alone: ok.test, well.test",
     )
     assert found.facts == {"state": "down", "class": "B"}
+    seen |= {"spared": ["ok.test", "a.test", "b.test"], "spared_unseen": ["a.test"], "spared_unsure": ["b.test"]}
+    assert asyncio.run(LookVerdict().plan(VerdictArgs(), services("down", **seen), STEP)).notes[1:] == (
+        "well by themselves, and left alone: ok.test",
+        "not confirmed down, and left alone: b.test",
+        "cannot be seen, and left alone, as nothing shows that mail fails there: a.test",
+    )
     done = asyncio.run(LookVerdict().perform(VerdictArgs(), services("down", **seen), STEP))
     assert done.summary == "down class B"
