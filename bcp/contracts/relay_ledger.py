@@ -162,6 +162,10 @@ class RelayLedger(Protocol):
     def take(self, source: Source, told: Sequence[Told], remarks: Sequence[Remark]) -> None:
         """A batch, in one commit: ``source`` says which. The caller has judged that it comes next."""
 
+    def goes_on(self, relay: str, stream: str, remarks: Sequence[Remark]) -> None:
+        """A chain that was taken before, and that another one took the place of, is told again: its next batch is the
+        one that comes next."""
+
     def heard(self, source: Source) -> None:
         """How the agent is; its place in the chain is left as it is."""
 

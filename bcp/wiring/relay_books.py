@@ -10,12 +10,12 @@ from functools import cached_property
 from math import ceil
 
 from bcp.contracts.relay import AgentWay
-from bcp.contracts.relay_ledger import Wanted
+from bcp.contracts.relay_ledger import Remark, Wanted
 from bcp.contracts.services import Drained
 from bcp.engine.store import Runs
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import BcpError, StorageError
-from bcp.relay.batch import checked_key
+from bcp.kernel.errors import BcpError, Refused, StorageError
+from bcp.relay.batch import HELLO, checked_key, is_sealed
 from bcp.relay.books import account_of, held_by, left_domains
 from bcp.relay.gone import Gone, gone_of
 from bcp.relay.pull import Pulled, pull
@@ -141,9 +141,12 @@ class RelayBooks:
         """What an agent brought by itself, also one on a host that left ``hosts:``; what is wanted of it next.
         ``None``: there is no such agent.
 
-        Raises ``Refused`` as ``Receiver.receive``, ``Invalid`` where the key cannot be read, and ``StorageError``.
+        Raises ``Refused`` as ``Receiver.receive``, and ``agent-name`` for one that is called wrongly; ``Invalid`` where
+        the key cannot be read, and ``StorageError``.
         """
         way = self.way_of(name)
+        if way is None:
+            self._called_wrongly(name, raw)
         if way is None or not way.push or not (name in self.agents or self.gone([name])):
             return None
         key = checked_key(way.key.reveal().encode(), way.key.reference)
@@ -151,6 +154,19 @@ class RelayBooks:
             self.former()
             now = self.clock.now()
             return self._receiver.receive(name, raw, key, self.ledger, now, self._doors(name)).to_data(key)
+
+    def _called_wrongly(self, name: str, raw: bytes) -> None:
+        """An agent that has our key, and is called like its relay, of which every host has an agent now. Raises
+        ``Refused`` (``agent-name``), and notes it."""
+        hosts = [a for a in self._agents.values() if a.relay == name and a.host and a.way.push]
+        if not hosts or not is_sealed(checked_key(hosts[0].way.key.reveal().encode(), name), HELLO, raw):
+            return
+        text = (
+            f"an agent comes as {name}, and each of its {len(hosts)} hosts has one of its own: nothing of it is taken; "
+            f"write into its agent.conf: {' or '.join(f'name = {a.name}' for a in hosts)}"
+        )
+        self.ledger.remark(Remark(hosts[0].name, self.clock.now(), "agent-name", text))
+        raise Refused(text, rule="agent-name")
 
     def account(
         self, since: float = 0.0, until: float = 0.0, back: float = 0.0, *, relays: Sequence[str] = ()

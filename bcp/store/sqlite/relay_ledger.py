@@ -133,6 +133,16 @@ class LedgerStore:
             for remark in remarks:
                 self._remark(remark)
 
+    def goes_on(self, relay: str, stream: str, remarks: Sequence[Remark]) -> None:
+        """A chain that was taken before is told again: its next batch is the one that comes next."""
+        query = "select seq, digest from batch where relay = ? and stream = ? order by seq desc limit 1"
+        with self._used(), self._all_or_nothing():
+            for seq, digest in self._db.execute(query, (relay, stream)).fetchall():
+                given = (stream, seq, digest, relay)
+                self._db.execute("update source set stream = ?, seq = ?, digest = ? where relay = ?", given)
+            for remark in remarks:
+                self._remark(remark)
+
     def heard(self, source: Source) -> None:
         """How the agent is."""
         s = source
