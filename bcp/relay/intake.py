@@ -121,7 +121,7 @@ def _state(source: Source, data: Mapping[str, Any], now: float, asked: float) ->
     if abs(skew) < max(SKEW_S, now - asked):
         skew = 0.0
     counted = data.get("counted") or {}
-    bad = {k: int(counted[k]) for k in ("broken", "half", "long", "undated") if counted.get(k)}
+    bad = {k: int(counted[k]) for k in ("broken", "half", "long", "undated", "nameless") if counted.get(k)}
     words = ", ".join(f"{n} {k}" for k, n in bad.items())
     return replace(
         source,

@@ -281,7 +281,13 @@ def journald(at: float, tag: str, text: str) -> str:
     return json.dumps(row)
 
 
-FORMS = [classic, iso, with_year, rfc5424, journald]
+def rsyslog(at: float, tag: str, text: str) -> str:
+    """RSYSLOG_SyslogProtocol23Format as rsyslog 8 writes it, with parser.PermitSlashInProgramName."""
+    when = datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
+    return f"<22>1 {when} relay {tag.partition('[')[0]} 11 - -  {text}"
+
+
+FORMS = [classic, iso, with_year, rfc5424, rsyslog, journald]
 
 
 def read(lines: list[str], form, *, shift=lambda n: 0.0) -> tuple[Counter[str], Listener]:
@@ -329,6 +335,29 @@ def test_all_of_them_at_once_are_all_of_them() -> None:
         whole.update(truth)
     found, _ = read(lines, iso, shift=lambda n: hours[n])
     assert left_open_is_unknown(found) == left_open_is_unknown(whole)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "<22>1 {when} relay postfix 11 - -  {text}",
+        '<22>1 {when} r postfix - - [a b="c"] {text}',
+        '{{"timestamp": "{when}", "programname": "postfix", "procid": "11", "msg": " {text}"}}',
+    ],
+)
+def test_a_log_that_leaves_the_daemon_out_is_said_at_once_and_nothing_of_it_is_guessed(form) -> None:
+    """What rsyslog writes by RFC 5424 or as ``programname``, unless it is told otherwise. *removed* may mean two things
+    then."""
+    listener = Listener(Reader(Dating(UTC, NOW)), Lives(Empty()))
+    when = datetime.fromtimestamp(AT, UTC).isoformat()
+    for line in TRUTH["plain"][0]:
+        listener.hear([form.format(when=when, text=line.partition(": ")[2]).encode()])
+    assert "parser.PermitSlashInProgramName" in listener.problem and not listener.lives._mails
+    assert listener.counted == {"nameless": 4, "other": 1}, "the last one says too little"
+    listener.hear([form.format(when=when, text="starting the Postfix mail system").encode()])
+    assert listener.counted["other"] == 2
+    listener.hear([iso(AT, "postfix/smtpd[11]", "connect from x[::7]").encode()])
+    assert listener.problem == "", "it was mended"
 
 
 def left_open_is_unknown(fates: Counter[str]) -> Counter[str]:
