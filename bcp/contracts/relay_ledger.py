@@ -132,6 +132,8 @@ class Wanted:
     """Only rows of which none of these sources tells, too: the same queue id, Message-ID and recipient, as an agent
     tells them again that got another name. Without a Message-ID (its agent began later) a long queue id is enough,
     which Postfix never uses again (postconf(5), ``enable_long_queue_ids``)."""
+    former: tuple[tuple[str, float], ...] = ()
+    """Beside ``domains``: others, each with the whole hour up to which mail accepted for it is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +162,19 @@ class RelayLedger(Protocol):
     def take(self, source: Source, told: Sequence[Told], remarks: Sequence[Remark]) -> None:
         """A batch, in one commit: ``source`` says which. The caller has judged that it comes next."""
 
+    def goes_on(self, relay: str, stream: str, remarks: Sequence[Remark]) -> None:
+        """A chain that was taken before, and that another one took the place of, is told again: its next batch is the
+        one that comes next."""
+
     def heard(self, source: Source) -> None:
         """How the agent is; its place in the chain is left as it is."""
 
     def give_up(self, relay: str, answer: str, at: float) -> int:
         """What waits at this source counts as removed by a person from now on, with this answer, its senders not told;
         how many recipients. A newer word of the agent takes its place."""
+
+    def ours(self, domains: Sequence[str], now: float) -> dict[str, float]:
+        """These domains are in ``bcp.yaml`` now. Those that were once, and when they were missed first."""
 
     def remark(self, remark: Remark) -> None:
         """Note something; the same code and text of one relay is noted once."""

@@ -86,9 +86,10 @@ def count(app: App, found: Incident) -> Unaccounted:
 def _in_ledger(books: RelayBooks, since: float, gone: Sequence[Gone]) -> tuple[int, list[str]]:
     """What relays still have for us, whenever it came, and what vanished since; also those that left ``bcp.yaml``."""
     domains, relays = tuple(d.name for d in books.world.settings.domains), tuple(books.agents)
+    former: tuple[tuple[str, float], ...] = getattr(books, "former", tuple)()
     people, names = 0, list[str]()
     for statuses, begin in ((WAITING, 0.0), (("unknown",), since)):
-        asked = Wanted(relays, domains, begin, statuses=statuses, kinds=(MAIL, UNSEEN))
+        asked = Wanted(relays, domains, begin, statuses=statuses, kinds=(MAIL, UNSEEN), former=former)
         for wanted in parts_of(asked, gone):
             people += books.ledger.count(wanted)
             names += [_name(f) for f in books.ledger.fates(wanted, limit=NAMED)]

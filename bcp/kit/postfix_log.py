@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
 
 FINAL = frozenset({"sent", "bounced", "expired", "deleted"})
 """``deferred`` is not: it is tried again."""
@@ -50,15 +51,19 @@ def fates_of(text: str, wanted: Collection[str], *, since: float = 0.0, now: flo
         if life is None or (life.over and not _ends(said)):
             life = lives[ident] = Life()
         _take(life, match["daemon"], said)
-    return {i: _followed(i, lives) for i in wanted if i in lives}
+    later: dict[str, list[str]] = {}
+    for ident, life in lives.items():
+        if life.follows:
+            later.setdefault(life.follows, []).append(ident)
+    return {i: _followed(i, lives, later) for i in wanted if i in lives}
 
 
 def _lines(text: str, since: float, now: float | None) -> Iterator[re.Match[str]]:
+    older = lru_cache(64)(partial(_is_older, since=since, now=now))  # most lines share their second with the one before
     for line in text.split("\n"):
         match = _LINE.match(line.rstrip("\r"))
-        if match is None or (since and _is_older(match["when"], since, now)):
-            continue
-        yield match
+        if match is not None and not (since and older(match["when"])):
+            yield match
 
 
 def _is_older(when: str | None, since: float, now: float | None) -> bool:
@@ -105,8 +110,8 @@ def _take(life: Life, daemon: str, said: str) -> None:
         life.over = True
 
 
-def _followed(ident: str, lives: dict[str, Life]) -> Life:
-    """One life out of all that a message had under its ids. A later id knows better."""
+def _followed(ident: str, lives: dict[str, Life], later: dict[str, list[str]]) -> Life:
+    """One life out of all that a message had under its ids. A later id knows better. ``later``: by the id before."""
     out, seen = Life(), set[str]()
     at: str | None = ident
     while at is not None and at not in seen:
@@ -115,6 +120,5 @@ def _followed(ident: str, lives: dict[str, Life]) -> Life:
         out.fates.update(life.fates)
         out.all_left = life.all_left or out.all_left
         out.over = life.over
-        here = at
-        at = next((new for new, other in lives.items() if other.follows == here and new not in seen), None)
+        at = next((new for new in later.get(at, ()) if new not in seen), None)
     return out

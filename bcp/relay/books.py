@@ -24,9 +24,11 @@ def account_of(
     back: float = 0.0,
     now: float,
     gone: Sequence[Gone] = (),
+    former: Sequence[tuple[str, float]] = (),
 ) -> Account:
     """What these relays accepted for these domains. ``back``: when MX was switched back; 0: it was not. ``gone``:
-    sources that left ``bcp.yaml``, of which only counts what nobody else tells of.
+    sources that left ``bcp.yaml``, of which only counts what nobody else tells of. ``former``: domains that left it,
+    and up to when mail for them was ours.
 
     The window is by our clock; a relay whose clock is off is asked by its own.
     """
@@ -36,6 +38,7 @@ def account_of(
     wide = Wanted(
         relays=tuple(relays),
         domains=tuple(domains),
+        former=tuple(former),
         since=max(0.0, since - skew) if since else 0.0,
         until=until + skew if until else 0.0,
     )
@@ -83,9 +86,29 @@ def _named(ledger: RelayLedger, parts: Sequence[Wanted]) -> list[Fate]:
     return sorted(found, key=lambda f: -f.taken)[:BY_NAME] if len(parts) > 1 else found
 
 
-def held_by(ledger: RelayLedger, gone: Sequence[Gone], domains: Sequence[str]) -> Iterator[tuple[Gone, int]]:
+def left_domains(ledger: RelayLedger, wanted: Wanted) -> Iterator[str]:
+    """What is to be said of domains that left ``bcp.yaml``: how much counts still, and how much came after that."""
+    for domain, until in wanted.former:
+        own = replace(wanted, former=(), domains=(domain,))
+        asked = replace(own, until=min(wanted.until or until, until)), replace(own, since=max(wanted.since, until))
+        before, after = (_of(ledger, w, domain) if not w.until or w.until > w.since else 0 for w in asked)
+        if before or after:
+            yield (
+                f"{domain} is no longer in bcp.yaml: {before} recipient(s) accepted for it until then count in here, "
+                f"{after} after that do not"
+            )
+
+
+def _of(ledger: RelayLedger, wanted: Wanted, domain: str) -> int:
+    """Recipients of this domain, without those that have no name."""
+    return ledger.count(wanted) - ledger.count(replace(wanted, domains=("",)))
+
+
+def held_by(
+    ledger: RelayLedger, gone: Sequence[Gone], domains: Sequence[str], former: Sequence[tuple[str, float]] = ()
+) -> Iterator[tuple[Gone, int]]:
     """Of those that are gone the ones where mail waits, whenever it came, and how many recipients."""
-    wanted = Wanted((), tuple(domains), statuses=WAITING, kinds=(MAIL, UNSEEN))
+    wanted = Wanted((), tuple(domains), statuses=WAITING, kinds=(MAIL, UNSEEN), former=tuple(former))
     for one in gone:
         if count := _count(ledger, parts_of(wanted, [one])):
             yield one, count

@@ -8,156 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from bcp.relay.lines import Line
-
-
-@dataclass(frozen=True, slots=True)
-class Born:
-    """smtpd gives a queue id to a message that begins to come in."""
-
-    client: str
-    filtered_from: str = ""
-    """The queue id that it had before a content filter gave it back (XFORWARD)."""
-
-
-@dataclass(frozen=True, slots=True)
-class PickedUp:
-    """pickup takes a message of this machine; ``requeued_from``: one that ``postsuper -r`` put there again."""
-
-    sender: str
-    requeued_from: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """cleanup read its Message-ID."""
-
-    message_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """qmgr has it: it was accepted."""
-
-    sender: str
-    size: int
-    recipients: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """One delivery of one recipient was tried."""
-
-    to: str
-    orig: str
-    via: str
-    status: str
-    """``sent``, ``deferred``, ``bounced``; ``discarded`` where the discard(8) transport threw it away."""
-    answer: str
-    forwarded_as: str = ""
-    """The queue id here under which local(8) forwards it, or a filter may have given it back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Risked:
-    """A try broke off while the next hop was to confirm, and another of its hosts is tried at once: whoever of the
-    message still waits may have it."""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleAhead:
-    """A rule for a message of this SMTP session that has no queue id yet: ``hold``, or ``discard``."""
-
-    rule: str
-    to: str = ""
-    sender: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUp:
-    """It was in the queue for too long: whoever still waits gets it no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """bounce made a message about it. ``about``: ``non-delivery``, ``delay`` or ``delivery status``."""
-
-    ident: str
-    about: str
-    to_sender: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """qmgr is done with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """A person removed it (``postsuper -d``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """It waits for a person: by ``postsuper -h``, or by a rule, which names one recipient."""
-
-    to: str = ""
-    sender: str = ""
-    by_hand: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """``postsuper -H``, or put into the queue again by ``postsuper -r``."""
-
-
-@dataclass(frozen=True, slots=True)
-class TurnedAway:
-    """The whole message was refused at its end, so it was not accepted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Discarded:
-    """A rule said *discard*: the sender heard yes, and nobody gets it."""
-
-    to: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Encrypted:
-    """An SMTP session of this process got TLS."""
-
-    tls: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hung:
-    """An SMTP session of this process ended, with so many messages taken (``None``: some were not) and recipients."""
-
-    taken: int | None
-    recipients: int
-
-
-Event = (
-    Born
-    | PickedUp
-    | Named
-    | Queued
-    | Tried
-    | Risked
-    | RuleAhead
-    | GivenUp
-    | Notice
-    | Gone
-    | Deleted
-    | Held
-    | Released
-    | TurnedAway
-    | Discarded
-    | Encrypted
-    | Hung
+from bcp.relay.said import (
+    Born,
+    Deleted,
+    Discarded,
+    Encrypted,
+    Event,
+    GivenUp,
+    Gone,
+    Held,
+    Hung,
+    Named,
+    Notice,
+    PickedUp,
+    Queued,
+    Redirected,
+    Released,
+    Risked,
+    RuleAhead,
+    Tried,
+    TurnedAway,
 )
 
 _ID = re.compile(r"(?P<id>[0-9A-F]{5,}|(?=[A-Za-z]*\d)[0-9A-Za-z]{6,25}): (?P<said>.*)", re.DOTALL)
@@ -179,7 +51,7 @@ _PICKUP = re.compile(rf"uid=\d+ from={_ADDRESS}(?: orig_id=([0-9A-Za-z]{{5,25}})
 _NOTICE = re.compile(
     r"(sender|postmaster) (non-delivery|delay|delivery status|success) notification: ([0-9A-Za-z]{5,25})"
 )
-_RULE = re.compile(r"(?:milter-)?(hold|discard|reject): ")
+_RULE = re.compile(r"(?:milter-)?(hold|discard|reject|redirect): ")
 _PARTIES = re.compile(rf".*; from={_ADDRESS}(?: to={_ADDRESS})? proto=", re.DOTALL)
 _TLS = re.compile(r"\w+ TLS connection (?:established|reused) from \S+?: (\S+)")
 _COUNTS = re.compile(r"\b(rcpt|data|bdat)=(\d+)(/\d+)?")
@@ -192,7 +64,7 @@ _OTHER = _PROBED | {"filtered", "expired"}
 RISK = "message may be sent more than once"
 """What smtp(8) says when the connection broke while the next hop was to confirm (smtp_proto.c)."""
 _BROKE = re.compile(r"(?:lost connection|conversation) with .*" + RISK, re.DOTALL)
-_AHEAD = re.compile(r"NOQUEUE: (?:milter-)?(hold|discard): ")
+_AHEAD = re.compile(r"NOQUEUE: (?:milter-)?(hold|discard|redirect): ")
 _HALF_ID = re.compile(r"[0-9A-Za-z]*\d[0-9A-Za-z]*:? ?")
 _WORDS: dict[str, tuple[str, ...]] = {
     "qmgr": ("removed", "from=<", "skipped, still being delivered", "to=<"),
@@ -337,6 +209,8 @@ def _rule(said: str, *, whole: bool) -> Event | None:
         return Held(to, sender)
     if found[1] == "discard":
         return Discarded(to)
+    if found[1] == "redirect":
+        return Redirected()
     return TurnedAway() if whole or "END-OF-MESSAGE" in said[:60] else None
 
 

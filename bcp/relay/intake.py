@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from bcp.contracts.relay_ledger import RelayLedger, Remark, Source
+from bcp.kernel.clock import iso
 from bcp.kernel.errors import Refused
 from bcp.relay.batch import BATCH, REPLY, Request, digest, unseal
 from bcp.relay.rows import told_of
 
 SKEW_S = 5.0
 """Clocks that differ by less are the same."""
+TURNS, TURNS_S = 2, 3600.0
+"""An agent that began so many chains within so many seconds, and begins another, is not one."""
 AGAIN, TAKEN = "again", "taken"
 
 
@@ -54,10 +57,21 @@ def _take(
     _must_follow(source, stream, seq, prev)
     if source.stream and stream != source.stream:
         text = f"the agent began a new chain after batch {source.seq}: it tells all that it knows again"
+        if sum(r.code == "agent-anew" for r in ledger.remarks([relay], now - TURNS_S)) >= TURNS:
+            remarks.append(_twice(relay, now))
         remarks.append(Remark(relay, now, "agent-anew", f"{text} ({stream})"))
     told = [told_of(relay, m, copies, doors) for m in mails]
     ledger.take(replace(source, stream=stream, seq=seq, digest=mark), told, remarks)
     return TAKEN
+
+
+def _twice(relay: str, now: float) -> Remark:
+    """Chains take turns: this is not one agent with one state. Noted once an hour."""
+    text = (
+        "several agents tell under this one name, or one loses its state: should one fall silent, nobody sees it; give"
+        f" each a name of its own (name = {relay.partition('@')[0]}@HOST in its agent.conf) and a state: that stays"
+    )
+    return Remark(relay, now, "agent-twice", f"{text} (seen {iso(now)[:13]}h)")
 
 
 def _must_follow(source: Source, stream: str, seq: int, prev: str) -> None:
@@ -95,6 +109,9 @@ def take_reply(
         raise Refused("the batch is not the one that the answer names", rule="batch-altered")
     done = take_batch(ledger, request.relay, batch, key, now, doors) if batch else ""
     source = ledger.source(request.relay)
+    if done == AGAIN and (stream := str(data.get("stream", ""))) != source.stream:
+        ledger.goes_on(request.relay, stream, [_twice(request.relay, now)])  # else this batch would come for ever
+        source = ledger.source(request.relay)
     ledger.heard(_state(source, data, now, asked))
     return done, bool(batch)
 
@@ -104,7 +121,7 @@ def _state(source: Source, data: Mapping[str, Any], now: float, asked: float) ->
     if abs(skew) < max(SKEW_S, now - asked):
         skew = 0.0
     counted = data.get("counted") or {}
-    bad = {k: int(counted[k]) for k in ("broken", "half", "long", "undated") if counted.get(k)}
+    bad = {k: int(counted[k]) for k in ("broken", "half", "long", "undated", "nameless") if counted.get(k)}
     words = ", ".join(f"{n} {k}" for k, n in bad.items())
     return replace(
         source,

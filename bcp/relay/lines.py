@@ -40,6 +40,8 @@ class Not(Enum):
     """Another program's."""
     BROKEN = "broken"
     """No line of a log: half of one, or junk."""
+    NAMELESS = "nameless"
+    """Postfix's, of a message, and which of its daemons said it was left out by whoever wrote the log."""
 
 
 _TAG = r"(?P<name>[^\s/\[\]:]+)/(?P<daemon>[\w/.-]+)\[(?P<pid>\d+)\]: (?P<text>.*)"
@@ -69,6 +71,10 @@ _5424 = re.compile(
     r"1 (?P<when>\S+) \S+ (?P<name>[^\s/]+)/(?P<daemon>[^\s\[]+)(?:\[(?P<own>\d+)\])?:? (?P<pid>\S+) \S+ "
     r'(?:-|(?:\[(?:[^\]"]|"(?:[^"\\]|\\.)*")*\])+)(?: \ufeff?(?P<text>.*))?$',
     re.DOTALL,
+)
+_5424_BARE = re.compile(r"1 \S+ \S+ (?P<name>[^\s/]+) \S+ \S+ (?:-|\[.*?\]) (?P<text>.*)", re.DOTALL)
+_OF_A_MESSAGE = re.compile(
+    r"[0-9A-Za-z]{6,25}: (?:client=|message-id=<|uid=\d+ from=<|(?:from|to)=<.*>, (?:size|orig_to|relay|status)=)"
 )
 _5424_OTHER = re.compile(r"1 (?:-|\d{4}-\d\d-\d\dT\S+) \S+ \S+ \S+ \S+ ")
 _5424_HEAD = re.compile(r"<\d{1,3}>1(?: \S*){0,6}")
@@ -127,14 +133,19 @@ class Reader:
     def _ours(self, name: str) -> bool:
         return name.startswith("postfix") or name in self._names
 
+    def _nameless(self, name: str, text: str) -> bool:
+        return self._ours(name) and bool(_OF_A_MESSAGE.match(_said(text)))
+
     def _rfc5424(self, text: str) -> Line | Not:
         found = _5424.match(text)
         if found is None:
+            if (bare := _5424_BARE.match(text)) and self._nameless(bare["name"], bare["text"]):
+                return Not.NAMELESS
             return Not.OTHER if _5424_OTHER.match(text) and not _5424_HEAD.fullmatch(f"<1>{text}") else Not.BROKEN
         if not self._ours(found["name"]):
             return Not.OTHER
         at = self.dating.iso(found["when"])
-        return _line(at, found["name"], found["daemon"], found["own"] or found["pid"], found["text"] or "")
+        return _line(at, found["name"], found["daemon"], found["own"] or found["pid"], _said(found["text"] or ""))
 
     def _json(self, text: str) -> Line | Not:
         try:
@@ -148,6 +159,8 @@ class Reader:
             return self._wrapped(row, whole.rstrip("\r\n"))
         name, slash, daemon = program.partition("/")
         daemon = daemon.split("[", 1)[0]
+        if not slash and self._nameless(program.partition("[")[0], _of(row, _MESSAGE)):
+            return Not.NAMELESS
         if not slash or not self._ours(name):
             return Not.OTHER
         return _line(self._when(row), name, daemon, _of(row, _PID), _of(row, _MESSAGE))
@@ -191,6 +204,11 @@ def _of(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
         if isinstance(value, list) and all(isinstance(b, int) and 0 <= b < 256 for b in value):
             return bytes(value).decode("utf-8", "replace")
     return ""
+
+
+def _said(text: str) -> str:
+    """rsyslog takes the space behind the tag for the first letter of the text (RFC 3164, section 4.1.3)."""
+    return text.lstrip(" \ufeff")
 
 
 def _line(at: float | None, name: str, daemon: str, pid: str, text: str) -> Line:

@@ -21,17 +21,25 @@ STRANGE = 200
 
 class Listener:
     """``counted``: how many lines were which: ``line``, ``other`` (of other programs), ``broken``, ``long``, ``half``,
-    ``undated``. ``sample``: the last one that was broken."""
+    ``undated``, ``nameless``. ``sample``: the last one that was broken."""
 
     def __init__(self, reader: Reader, lives: Lives) -> None:
         self.reader, self.lives = reader, lives
         self.counted: Counter[str] = Counter()
         self.export = Export()
         self.sample = ""
+        self.nameless = False
+        """Do lines of Postfix come without the name of the daemon?"""
 
     @property
     def problem(self) -> str:
         """Is this no log of Postfix at all? Empty: it is, or there is too little to say."""
+        if self.nameless:
+            return (
+                "the log has Postfix's lines without the name of the daemon (postfix, not postfix/qmgr), and says too "
+                'little so: put global(parser.PermitSlashInProgramName="on") into rsyslog.conf, or log by another '
+                "template (RSYSLOG_FileFormat)"
+            )
         if self.counted["line"] or self.counted.total() < STRANGE:
             return ""
         return (
@@ -66,7 +74,13 @@ class Listener:
     def _hear(self, raw: bytes, *, doubtful: bool = False) -> None:
         found = self.reader.read(raw)
         if isinstance(found, Line):
+            self.nameless = False
             self._line(found, raw, doubtful)
+            return
+        if found is Not.NAMELESS:
+            self.nameless = True
+            self.counted["nameless"] += 1
+            self.sample = raw[:200].decode("utf-8", "replace")
             return
         text = raw.decode("utf-8", "replace")
         if found is Not.OTHER:

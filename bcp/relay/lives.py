@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from bcp.relay import events as ev
+from bcp.relay import said as ev
 from bcp.relay.cabinet import Shelf
-from bcp.relay.events import event_of, probed
+from bcp.relay.events import MOST, RISK, event_of, probed
+from bcp.relay.kin import PIPED, Kin
 from bcp.relay.lines import Line
 from bcp.relay.mail import OPEN, Mail, Person
-from bcp.relay.sessions import Session, Sessions
+from bcp.relay.sessions import Session
 
-LOOPBACK = ("[127.", "[::1]")
 PROBES = "double-bounce@"
 """Whom Postfix's own probes of addresses are from (verify(8), postconf(5): double_bounce_sender)."""
 LATE_S = 60.0
 """Lines about a message that is over come at most so late; later ones are about another one under the same id."""
 
 
-class Lives(Sessions):
+class Lives(Kin):
     """``sessions`` and what ``changed`` gives have to be kept together with the place in the log."""
 
     def __init__(self, shelf: Shelf, sessions: dict[str, Session] | None = None, copies: Collection[str] = ()) -> None:
@@ -87,7 +87,9 @@ class Lives(Sessions):
         if session.ahead:
             rule, to, sender = session.ahead
             session.ahead = ()
-            if rule == "hold":
+            if rule == "redirect":
+                mail.redirected = True
+            elif rule == "hold":
                 self._held(mail, ev.Held(to, sender), at)
             else:
                 self._thrown_away(mail, to, at)
@@ -124,6 +126,7 @@ class Lives(Sessions):
         if not mail.message_id:
             mail.message_id = event.message_id
         self._touch(mail, line.at)
+        self._given_back(mail)
 
     def _notice(self, key: str, prefix: str, event: Any, line: Line) -> None:
         mail, made = self._mail(key), self._mail(prefix + event.ident)
@@ -150,7 +153,8 @@ class Lives(Sessions):
         if not mail.origin and event.sender.startswith(PROBES):
             mail.origin = "notice"
         if len(mail.ids) == 1 or not mail.recipients:  # requeued it has another always_bcc, and is without who got it
-            mail.recipients = max(mail.recipients, event.recipients)
+            copy = mail.redirected and self.copies and event.recipients > 1  # always_bcc's is redirected with the rest
+            mail.recipients = event.recipients - bool(copy)
         if mail.rest == "held":
             mail.rest = "queued"
         for person in mail.people:
@@ -166,7 +170,7 @@ class Lives(Sessions):
             if person.status in OPEN and not again:
                 person.status, person.at, person.answer, person.via = "deferred", at, event.answer, event.via
                 person.tries += 1
-                person.risky += ev.RISK in event.answer
+                person.risky += RISK in event.answer
             return
         if person.status == event.status and mail.recipients and mail.unnamed and not mail.over:
             mail.twice += 1  # the same address once more: each has a line of its own
@@ -177,33 +181,11 @@ class Lives(Sessions):
         person.at, person.answer, person.via, person.guessed = at, event.answer, event.via, False
         if event.forwarded_as:
             self._forwarded(mail, person, event, at)
+        elif event.status == "sent" and event.answer.startswith(PIPED):
+            self._piped(mail, person)
         self._drop_guesses(mail)
         if mail.origin == "bounce":
             self._tell_parent(mail)
-
-    def _forwarded(self, mail: Mail, person: Person, event: Any, at: float) -> None:
-        """Does it live on here, under another id? local(8) says so; a content filter gives it back from here."""
-        instance = mail.ids[-1].rpartition(":")[0]
-        prefix = f"{instance}:" if instance else ""
-        key, by_local = prefix + event.forwarded_as, event.answer.startswith("forwarded as")
-        if by_local:
-            child = self._mail(key) or self._new(key, at)
-        else:
-            near = [m for m in self._anywhere(event.forwarded_as) if _near(m.client) and _near(event.via)]
-            child = max(near, key=lambda m: m.last, default=mail)
-        if child is mail:
-            return
-        self._came_from(child, mail, "forward" if by_local else "filter")
-        person.status = "forwarded"
-
-    def _anywhere(self, ident: str) -> list[Mail]:
-        """The last messages of this queue id in each instance of Postfix on this machine; none for no id."""
-        found = (self._mail(prefix + ident) for prefix in sorted(self.instances)) if ident else ()
-        return [m for m in found if m is not None]
-
-    def _came_from(self, child: Mail, parent: Mail, origin: str) -> None:
-        child.origin, child.parent, child.counts = origin, parent.uid, parent.counts
-        self._touch(child, child.last)
 
     def _risked(self, mail: Mail, event: Any, at: float) -> None:
         mail.risky += 1
@@ -229,6 +211,8 @@ class Lives(Sessions):
         if mail.over:
             return
         self._accepted(mail, at)
+        if mail.redirected and mail.people and mail.rest in OPEN:
+            mail.rest = mail.people[-1].status  # what became of the one became of all
         self._settle_rest(mail, "unknown", at, "it left the queue, and no line says how")
         for person in mail.people:
             if person.status in {"bounced", "expired"} and not person.told:
@@ -271,6 +255,9 @@ class Lives(Sessions):
     def _turned_away(self, mail: Mail, event: Any, at: float) -> None:
         if not mail.accepted:
             mail.over, mail.counts, mail.rest = True, False, "refused"
+
+    def _redirected(self, mail: Mail, event: Any, at: float) -> None:
+        mail.redirected = True
 
     def _discarded(self, mail: Mail, event: Any, at: float) -> None:
         if mail.over:
@@ -323,20 +310,6 @@ class Lives(Sessions):
             self._settle_rest(mail, "unknown", at, "its queue id was used again, and no line says how it ended")
         self._touch(mail, mail.last)
 
-    def _tell_parent(self, notice: Mail) -> None:
-        """Whether the sender heard of it is what became of the message about it."""
-        if not any(p.status != "queued" for p in notice.people) or not notice.parent:
-            return
-        parent = self._by_uid(notice.parent)
-        if parent is None:
-            return
-        final = {p.status for p in notice.people}
-        told = "told" if "sent" in final else "failed" if final <= {"bounced", "expired", "removed"} else "made"
-        for person in parent.people:
-            if person.told in {"made", "failed"} and person.notice in {"", notice.uid}:
-                person.told = told
-        self._touch(parent, parent.last)
-
     # -- listings ------------------------------------------------------------------------------------------------
 
     def listed(self, key: str, queue: str, people: Collection[tuple[str, str]], at: float) -> None:
@@ -348,7 +321,7 @@ class Lives(Sessions):
         for address, why in people:
             if not any(address.lower() == p.to.lower() for p in mail.people):
                 status = "held" if queue == "hold" else "deferred" if why else "queued"
-                mail.people.append(Person(address, status=status, at=at, answer=why[: ev.MOST], guessed=True))
+                mail.people.append(Person(address, status=status, at=at, answer=why[:MOST], guessed=True))
         self._touch(mail, mail.last)
 
     def vanished(self, key: str, at: float) -> None:
@@ -359,11 +332,6 @@ class Lives(Sessions):
         self._settle_rest(mail, "unknown", at, "it is not in the queue any more, and no line says how it left")
         mail.over = True
         self._touch(mail, mail.last)
-
-
-def _near(host: str) -> bool:
-    """Is it this machine?"""
-    return any(address in host for address in LOOPBACK)
 
 
 _BEGINS: dict[type, Callable[[Lives, str, str, Any, Line], None]] = {
@@ -383,4 +351,5 @@ _GOES_ON: dict[type, Callable[[Lives, Mail, Any, float], None]] = {
     ev.Released: Lives._released,
     ev.TurnedAway: Lives._turned_away,
     ev.Discarded: Lives._discarded,
+    ev.Redirected: Lives._redirected,
 }

@@ -83,6 +83,8 @@ class Mail:
     twice: int = 0
     """How many of its recipients are one of ``people`` once more: senders may name an address again (with another
     ORCPT or NOTIFY, RFC 3461), and Postfix delivers to it again."""
+    redirected: bool = False
+    """A rule exchanged all recipients for one: lines name that one, and what becomes of it became of all."""
 
     @property
     def unnamed(self) -> int:
@@ -103,6 +105,7 @@ class Mail:
             "client": self.client, "tls": self.tls, "n": self.recipients, "rest": self.rest, "over": self.over,
             "last": self.last, "parent": self.parent, "to": rows,
             **notices, **({"twice": self.twice} if self.twice else {}), **({"risky": self.risky} if self.risky else {}),
+            **({"redirected": 1} if self.redirected else {}),
         }  # fmt: skip
 
 
@@ -121,5 +124,5 @@ def mail_of(data: Mapping[str, Any]) -> Mail:
         bool(data["counts"]), float(data["accepted"]), None if sender is None else str(sender), int(data["size"]),
         str(data["mid"]), str(data["client"]), str(data["tls"]), int(data["n"]), str(data["rest"]),
         bool(data["over"]), float(data["last"]), str(data["parent"]), people,
-        int(data.get("risky", 0)), int(data.get("twice", 0)),
+        int(data.get("risky", 0)), int(data.get("twice", 0)), bool(data.get("redirected", 0)),
     )  # fmt: skip

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bcp.relay import events as ev
+from bcp.relay import said as ev
 from bcp.relay.cabinet import Cabinet, Shelf
-from bcp.relay.events import Event
 from bcp.relay.mail import Mail
+from bcp.relay.said import Event
 
 
 @dataclass(slots=True)
@@ -17,7 +17,7 @@ class Session:
     tls: str = ""
     keys: list[str] = field(default_factory=list)
     ahead: tuple[str, ...] = ()
-    """A rule (``hold``, ``discard``) for the message that comes next, whom it is to and from."""
+    """A rule (``hold``, ``discard``, ``redirect``) for the message that comes next, whom it is to and from."""
 
 
 class Sessions(Cabinet):
@@ -41,8 +41,12 @@ class Sessions(Cabinet):
             if event.taken != len(session.keys) or len(mails) != len(session.keys):
                 return
             for mail in mails:
-                if mail.rest != "refused" and not mail.accepted:
-                    self._accepted(mail, at)
-                    if len(mails) == 1:
-                        mail.recipients = max(mail.recipients, event.recipients)
-                    self._touch(mail, at)
+                self._left(mail, event.recipients if len(mails) == 1 else 0, at)
+
+    def _left(self, mail: Mail, recipients: int, at: float) -> None:
+        """Its session ended well. ``recipients``: how many it had, unless qmgr said so; 0: nobody knows."""
+        thrown_away = mail.rest == "removed" and not mail.recipients
+        if mail.rest != "refused" and (thrown_away or not mail.accepted):
+            self._accepted(mail, at)
+            mail.recipients = max(mail.recipients, recipients)
+            self._touch(mail, at)

@@ -27,7 +27,9 @@ GROUPS: Mapping[str, str] = {
 }
 """Fates as the account names them. ``waiting`` and ``held`` are still at the relay."""
 NAMES = ("delivered", "bounced", "expired", "removed", "held", "waiting", "unknown")
-GAPS = frozenset({"log-lost", "log-altered", "batch-gap", "batch-chain", "batch-altered", "batch-forged"})
+GAPS = frozenset(
+    {"log-lost", "log-altered", "agent-twice", "batch-gap", "batch-chain", "batch-altered", "batch-forged"}
+)
 """Remarks after which the ledger may lack something that the relay did. A batch that was refused lacks nothing any more
 once the agent was heard again: its chain goes on only where nothing is missing."""
 SILENT_S = 900.0

@@ -7,14 +7,16 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from math import ceil
 
 from bcp.contracts.relay import AgentWay
+from bcp.contracts.relay_ledger import Remark, Wanted
 from bcp.contracts.services import Drained
 from bcp.engine.store import Runs
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import BcpError, StorageError
-from bcp.relay.batch import checked_key
-from bcp.relay.books import account_of, held_by
+from bcp.kernel.errors import BcpError, Refused, StorageError
+from bcp.relay.batch import HELLO, checked_key, is_sealed
+from bcp.relay.books import account_of, held_by, left_domains
 from bcp.relay.gone import Gone, gone_of
 from bcp.relay.pull import Pulled, pull
 from bcp.relay.receive import Receiver
@@ -23,6 +25,8 @@ from bcp.relay.sums import Account, line_of
 from bcp.settings import Configuration
 from bcp.store.sqlite.relay_ledger import FILE, LedgerStore
 from bcp.wiring.world import World
+
+HOUR_S = 3600
 
 
 class RelayBooks:
@@ -67,11 +71,21 @@ class RelayBooks:
         """Those of them where mail of ours waits by their last word, and how many recipients. Raises
         ``StorageError``."""
         gone = self.gone(names)
-        return list(held_by(self.ledger, gone, self._domains)) if gone else []
+        return list(held_by(self.ledger, gone, self._domains, self.former())) if gone else []
+
+    def former(self) -> tuple[tuple[str, float], ...]:
+        """Domains that left ``bcp.yaml``, and up to when mail for them was ours: to the end of the hour in which they
+        were missed first. Whoever asks notes those that are there now. Raises ``StorageError``."""
+        if not self._domains or ("ledger" not in self.__dict__ and not (self.configuration.state / FILE).exists()):
+            return ()
+        skew = max((abs(s.skew) for s in self.ledger.sources()), default=0.0)
+        left = self.ledger.ours(self._domains, self.clock.now())
+        return tuple((d, ceil((at + skew) / HOUR_S) * HOUR_S) for d, at in sorted(left.items()))
 
     @property
     def _domains(self) -> list[str]:
-        return [d.name for d in self.world.settings.domains]
+        settings = getattr(self.world, "settings", None)
+        return [d.name for d in settings.domains] if settings is not None else []
 
     def heard(self) -> dict[str, float]:
         """When the agent of each host told something last; hosts whose agent was never heard are not in it."""
@@ -112,6 +126,7 @@ class RelayBooks:
     async def pull(self, names: Sequence[str] = ()) -> list[Pulled]:
         """Ask the agents of these relays (of all), side by side: one that hangs keeps no other. A host that left
         ``bcp.yaml`` is asked where it is named. Raises ``StorageError``."""
+        self.former()
         gone = [g.name for g in self.gone(names) if g.name in names] if names else []
         ways = {n: way for n in (*self.sources(names), *gone) if (way := self.way_of(n)) is not None}
         async with self._alone:
@@ -126,15 +141,32 @@ class RelayBooks:
         """What an agent brought by itself, also one on a host that left ``hosts:``; what is wanted of it next.
         ``None``: there is no such agent.
 
-        Raises ``Refused`` as ``Receiver.receive``, ``Invalid`` where the key cannot be read, and ``StorageError``.
+        Raises ``Refused`` as ``Receiver.receive``, and ``agent-name`` for one that is called wrongly; ``Invalid`` where
+        the key cannot be read, and ``StorageError``.
         """
         way = self.way_of(name)
+        if way is None:
+            self._called_wrongly(name, raw)
         if way is None or not way.push or not (name in self.agents or self.gone([name])):
             return None
         key = checked_key(way.key.reveal().encode(), way.key.reference)
         async with self._alone:
+            self.former()
             now = self.clock.now()
             return self._receiver.receive(name, raw, key, self.ledger, now, self._doors(name)).to_data(key)
+
+    def _called_wrongly(self, name: str, raw: bytes) -> None:
+        """An agent that has our key, and is called like its relay, of which every host has an agent now. Raises
+        ``Refused`` (``agent-name``), and notes it."""
+        hosts = [a for a in self._agents.values() if a.relay == name and a.host and a.way.push]
+        if not hosts or not is_sealed(checked_key(hosts[0].way.key.reveal().encode(), name), HELLO, raw):
+            return
+        text = (
+            f"an agent comes as {name}, and each of its {len(hosts)} hosts has one of its own: nothing of it is taken; "
+            f"write into its agent.conf: {' or '.join(f'name = {a.name}' for a in hosts)}"
+        )
+        self.ledger.remark(Remark(hosts[0].name, self.clock.now(), "agent-name", text))
+        raise Refused(text, rule="agent-name")
 
     def account(
         self, since: float = 0.0, until: float = 0.0, back: float = 0.0, *, relays: Sequence[str] = ()
@@ -144,11 +176,14 @@ class RelayBooks:
         names, gone = self.sources(relays), self.gone(relays)
         if not names and not gone:
             return None
-        now = self.clock.now()
-        found = account_of(self.ledger, names, self._domains, since=since, until=until, back=back, now=now, gone=gone)
+        now, former = self.clock.now(), self.former()
+        found = account_of(
+            self.ledger, names, self._domains, since=since, until=until, back=back, now=now, gone=gone, former=former
+        )
         if not found.relays and not names:
             return None
-        return replace(found, warnings=(*found.warnings, *self._blind(names)))
+        left = left_domains(self.ledger, Wanted(found.relays, (), since, until, former=former))
+        return replace(found, warnings=(*found.warnings, *left, *self._blind(names)))
 
     def _blind(self, names: Sequence[str]) -> list[str]:
         """Hosts that no agent may speak for."""

@@ -41,7 +41,8 @@ class Relays:
             if error.rule in UNPROVEN and self.throttle.refuses(peer):
                 return _often()
             LOG.warning("agent of %s: %s", name, error.message, extra={"facts": {"peer": peer, "rule": error.rule}})
-            return _no(403 if error.rule in FORGED else 409, error.rule)
+            words = error.message if error.rule == "agent-name" else error.rule  # it has our key: it may know
+            return _no(403 if error.rule in FORGED else 409, words)
         except BcpError as error:
             LOG.error("agent of %s: %s", name, error.message)
             return _no(503, "it cannot be taken now; come again", {"Retry-After": "30"})

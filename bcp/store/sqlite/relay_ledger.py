@@ -57,6 +57,9 @@ update mail set first = substr(first, instr(first, ':') + 1);
 create index mail_first on mail(first);
 create index fate_remote on fate(remote_id) where remote_id <> '' and status in ('sent', 'unknown');
 """,
+        """
+create table ours(domain text primary key, missed real not null) without rowid;
+""",
     ),
 )
 _COLUMNS = (
@@ -127,6 +130,16 @@ class LedgerStore:
             for one in told:
                 self._mail(source.relay, one, change)
             self._db.executemany(_TALLY, [(*key, n) for key, n in change.items() if n])
+            for remark in remarks:
+                self._remark(remark)
+
+    def goes_on(self, relay: str, stream: str, remarks: Sequence[Remark]) -> None:
+        """A chain that was taken before is told again: its next batch is the one that comes next."""
+        query = "select seq, digest from batch where relay = ? and stream = ? order by seq desc limit 1"
+        with self._used(), self._all_or_nothing():
+            for seq, digest in self._db.execute(query, (relay, stream)).fetchall():
+                given = (stream, seq, digest, relay)
+                self._db.execute("update source set stream = ?, seq = ?, digest = ? where relay = ?", given)
             for remark in remarks:
                 self._remark(remark)
 
@@ -239,6 +252,18 @@ class LedgerStore:
             self._db.execute(given, (answer, at, relay, *WAITING))
             self._db.executemany(_TALLY, [(*key, n) for key, n in change.items() if n])
         return sum(int(row[-1]) for row in rows)
+
+    def ours(self, domains: Sequence[str], now: float) -> dict[str, float]:
+        """These domains are in ``bcp.yaml`` now. Those that were once, and when they were missed first."""
+        living = {d.lower() for d in domains}
+        with self._used():
+            known: dict[str, float] = dict(self._db.execute("select domain, missed from ours").fetchall())
+            here = [(d, 0.0) for d in sorted(living) if known.get(d, 1.0)]
+            gone = [(d, now) for d, missed in known.items() if d not in living and not missed]
+            if here or gone:
+                with self._all_or_nothing():
+                    self._db.executemany("insert or replace into ours values (?, ?)", [*here, *gone])
+        return {d: missed for d, missed in (known | dict(gone)).items() if d not in living}
 
     # -- remarks -------------------------------------------------------------------------------------------------
 

@@ -41,8 +41,9 @@ def conditions(w: Wanted) -> tuple[str, list[Any]]:
         values += found
     if w.domains:
         text, found = in_("f.domain", (*(d.lower() for d in w.domains), ""))
-        parts.append(text.removeprefix(" and "))
-        values += found
+        text = text.removeprefix(" and ") + " or f.domain = ? and f.taken < ?" * len(w.former)
+        parts.append(f"({text})")
+        values += [*found, *(v for one in w.former for v in one)]
     given = (
         ("f.recipient = ?", w.recipient.lower()),
         ("m.sender = ?", w.sender),

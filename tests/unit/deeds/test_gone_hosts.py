@@ -96,6 +96,38 @@ def test_without_any_agent_left_the_account_is_there_while_the_ledger_has_mail(f
     assert found is not None and found.fates == {"delivered": 2, "waiting": 1}
 
 
+@pytest.mark.parametrize("looked", [True, False], ids=["watched", "only pulled"])
+def test_mail_of_a_domain_that_left_stays_ours_where_it_was_accepted_before(folder, looked) -> None:
+    """It waits for somebody whose domain was taken out of ``bcp.yaml`` meanwhile: it holds the incident, and is in the
+    account by name. What the relay accepts for that domain after the hour is not ours."""
+    import asyncio
+
+    two = TWO.replace("domains:", "domains: [{name: corp.test}, {name: old.test}] #", 1)
+    assert "old.test" in two
+    before = house(folder, two)
+    now = before.app.clock.now()
+    row = replace(ROW, uid="z2.1", queue_id="z2", message_id="m2", taken=now, recipient="x@old.test", to="x@old.test")
+    told(before, R1, row, replace(row, uid="z3.1", queue_id="z3", message_id="m3", recipient="y@never.test"))
+    told(before, R2)
+    made = before.do(declare(before.ground, person("alice"), Declare("x")))
+    asyncio.run(before.app.running.books.pull()) if looked else before.app.running.books.account()
+    after = house(folder, TWO)
+    found = after.app.running.books.account()
+    assert (
+        found is not None and found.fates == {"waiting": 1} and [f.recipient for f in found.by_name] == ["x@old.test"]
+    )
+    (said,) = [w for w in found.warnings if "old.test" in w]
+    assert said.startswith("old.test is no longer in bcp.yaml: 1 recipient(s)") and "0 after that do not" in said
+    assert count(after.app, made).names == (f"x@old.test (deferred, {R1} z2)",)
+    late = replace(row, uid="z4.1", queue_id="z4", message_id="m4", taken=now + 3700.0)
+    told(after, R1, late)
+    again = house(folder, TWO).app.running.books.account()
+    assert again is not None and again.fates == {"waiting": 1}
+    assert any("1 after that do not" in w for w in again.warnings)
+    back = house(folder, two).app.running.books.account()
+    assert back is not None and back.fates == {"waiting": 2} and not [w for w in back.warnings if "old.test" in w]
+
+
 def test_it_ends_when_it_is_told_gone(folder) -> None:
     before = waiting(folder)
     made = before.do(declare(before.ground, person("alice"), Declare("x")))

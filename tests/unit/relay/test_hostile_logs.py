@@ -28,6 +28,7 @@ SENT = f"{VIA}, dsn=2.6.0, status=sent (250 2.6.0 <m@x> [InternalId=7, Hostname=
 NO = f"{VIA}, dsn=5.1.10, status=bounced (host mx.c.test[192.0.2.1] said: 550 5.1.10 no (in reply to RCPT TO command))"
 WAIT = f"{VIA}, dsn=4.7.500, status=deferred (host mx.c.test[192.0.2.1] said: 450 4.7.500 Server busy)"
 LOST = "lost connection with mx.c.test[192.0.2.1] while sending end of data -- message may be sent more than once"
+FILTER = "relay=filter, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (delivered via filter service)"
 SHORT, SECOND, THIRD = "A1B2C3D4E5", "F6A7B8C9D0", "B1B2B3B4B5"
 
 
@@ -211,6 +212,48 @@ TRUTH: dict[str, tuple[list[str], dict[str, int]]] = {
          "smtpd: disconnect from x[::7] ehlo=1 mail=1 rcpt=1 data=0/1"],
         {},
     ),
+    "a rule sends it to somebody else": (
+        [f"smtpd: {SHORT}: client=x[::7]", f"cleanup: {SHORT}: redirect: header Subject: x from x[::7]; from=<o@s.test>"
+         " to=<b@c.test> proto=ESMTP helo=<x>: new@other.test", f"cleanup: {SHORT}: message-id=<m@x>",
+         f"qmgr: {SHORT}: from=<o@s.test>, size=9, nrcpt=3 (queue active)",
+         to(SHORT, "new@other.test>, orig_to=<a@c.test", WAIT), to(SHORT, "new@other.test>, orig_to=<a@c.test", SENT),
+         gone(SHORT)],
+        {"a@c.test sent": 1, " sent": 2},
+    ),
+    "a rule sends it to somebody else, before it has an id, and it waits": (
+        ["smtpd: NOQUEUE: redirect: RCPT from x[::7]: <a@c.test>: Recipient address triggers REDIRECT new@other.test;"
+         " from=<o@s.test> to=<a@c.test> proto=ESMTP helo=<x>", f"smtpd: {SHORT}: client=x[::7]",
+         f"cleanup: {SHORT}: message-id=<m@x>", f"qmgr: {SHORT}: from=<o@s.test>, size=9, nrcpt=2 (queue active)",
+         to(SHORT, "new@other.test>, orig_to=<b@c.test", WAIT), *came(SECOND), to(SECOND, "c@c.test", SENT),
+         gone(SECOND)],
+        {"b@c.test deferred": 1, " queued": 1, "c@c.test sent": 1},
+    ),
+    "a rule throws a mail to three away": (
+        [f"smtpd: {SHORT}: client=x[::7]", f"cleanup: {SHORT}: message-id=<m@x>",
+         f"cleanup: {SHORT}: discard: header Subject: x from x[::7]; from=<o@s.test> to=<c@c.test> proto=ESMTP"
+         " helo=<x>: gone", "smtpd: disconnect from x[::7] ehlo=1 mail=1 rcpt=3 data=1 quit=1 commands=7"],
+        {"c@c.test removed": 1, " removed": 2},
+    ),
+    "an address that was named twice, and the session ends before qmgr speaks": (
+        [*came(SHORT)[:2], "smtpd: disconnect from x[::7] ehlo=1 mail=1 rcpt=2 data=1 quit=1 commands=6",
+         came(SHORT)[2], to(SHORT, "a@c.test", SENT), gone(SHORT)],
+        {"a@c.test sent": 1},
+    ),
+    "a program filters it and gives it back by sendmail, each recipient alone": (
+        [*came(SHORT, 2), f"pickup: {SECOND}: uid=65534 from=<o@s.test>",
+         f"cleanup: {SECOND}: message-id=<{SHORT}@s.test>", to(SHORT, "a@c.test", FILTER, "pipe"),
+         f"qmgr: {SECOND}: from=<o@s.test>, size=9, nrcpt=1 (queue active)", to(SHORT, "b@c.test", FILTER, "pipe"),
+         gone(SHORT), to(SECOND, "a@c.test", SENT), gone(SECOND), f"pickup: {THIRD}: uid=65534 from=<o@s.test>",
+         f"cleanup: {THIRD}: message-id=<{SHORT}@s.test>",
+         f"qmgr: {THIRD}: from=<o@s.test>, size=9, nrcpt=1 (queue active)", to(THIRD, "b@c.test", NO), gone(THIRD)],
+        {"a@c.test sent": 1, "b@c.test bounced": 1},
+    ),
+    "a program takes it for good": (
+        [*came(SHORT), to(SHORT, "a@c.test", FILTER, "pipe"), gone(SHORT),
+         f"pickup: {SECOND}: uid=0 from=<root>", f"cleanup: {SECOND}: message-id=<cron@relay>",
+         f"qmgr: {SECOND}: from=<root@relay>, size=9, nrcpt=1 (queue active)", to(SECOND, "it@c.test", SENT)],
+        {"a@c.test sent": 1, "it@c.test sent": 1},
+    ),
 }  # fmt: skip
 
 
@@ -238,7 +281,13 @@ def journald(at: float, tag: str, text: str) -> str:
     return json.dumps(row)
 
 
-FORMS = [classic, iso, with_year, rfc5424, journald]
+def rsyslog(at: float, tag: str, text: str) -> str:
+    """RSYSLOG_SyslogProtocol23Format as rsyslog 8 writes it, with parser.PermitSlashInProgramName."""
+    when = datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
+    return f"<22>1 {when} relay {tag.partition('[')[0]} 11 - -  {text}"
+
+
+FORMS = [classic, iso, with_year, rfc5424, rsyslog, journald]
 
 
 def read(lines: list[str], form, *, shift=lambda n: 0.0) -> tuple[Counter[str], Listener]:
@@ -286,6 +335,29 @@ def test_all_of_them_at_once_are_all_of_them() -> None:
         whole.update(truth)
     found, _ = read(lines, iso, shift=lambda n: hours[n])
     assert left_open_is_unknown(found) == left_open_is_unknown(whole)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "<22>1 {when} relay postfix 11 - -  {text}",
+        '<22>1 {when} r postfix - - [a b="c"] {text}',
+        '{{"timestamp": "{when}", "programname": "postfix", "procid": "11", "msg": " {text}"}}',
+    ],
+)
+def test_a_log_that_leaves_the_daemon_out_is_said_at_once_and_nothing_of_it_is_guessed(form) -> None:
+    """What rsyslog writes by RFC 5424 or as ``programname``, unless it is told otherwise. *removed* may mean two things
+    then."""
+    listener = Listener(Reader(Dating(UTC, NOW)), Lives(Empty()))
+    when = datetime.fromtimestamp(AT, UTC).isoformat()
+    for line in TRUTH["plain"][0]:
+        listener.hear([form.format(when=when, text=line.partition(": ")[2]).encode()])
+    assert "parser.PermitSlashInProgramName" in listener.problem and not listener.lives._mails
+    assert listener.counted == {"nameless": 4, "other": 1}, "the last one says too little"
+    listener.hear([form.format(when=when, text="starting the Postfix mail system").encode()])
+    assert listener.counted["other"] == 2
+    listener.hear([iso(AT, "postfix/smtpd[11]", "connect from x[::7]").encode()])
+    assert listener.problem == "", "it was mended"
 
 
 def left_open_is_unknown(fates: Counter[str]) -> Counter[str]:

@@ -17,14 +17,17 @@ from bcp.kernel.errors import BcpError, Invalid, Refused, StorageError, Transien
 from bcp.kernel.secret import Secret
 from bcp.relay import door, push
 from bcp.relay.batch import HELLO, Request, request_of, seal
+from bcp.relay.books import account_of
 from bcp.relay.pull import pull
 from bcp.relay.push import EVERY_S, Pusher, by_http, checked_url
 from bcp.relay.receive import Receiver
+from bcp.relay.sums import Account
 from bcp.server.doors.relays import Relays
 from bcp.store.memory.relay_ledger import MemoryLedger
 from bcp.testing.clock import FakeClock
 from bcp.wiring.relay_books import RelayBooks
 
+from .shelves import Log
 from .test_batches import KEY, NOW, OTHER, Side, rows, rule
 from .test_follow import TEXT
 
@@ -281,6 +284,52 @@ def test_an_agent_that_is_asked_does_not_come_and_the_other_way_round() -> None:
     for bad in ({}, {"push": True, "url": "http://x"}, {"url": "http://x", "command": ["y"]}):
         with pytest.raises(ValueError, match="push: true"):
             AgentWay(key=Secret("env:BCP_PUSH_KEY"), **bad)
+
+
+def test_two_machines_under_one_name_are_said_and_what_both_took_counts(side, tmp_path) -> None:
+    """The second host was copied from the first: their chains take turns. Were one of them dead, nobody would see it,
+    so the ends do not meet; an agent that lost its state once is no such pair."""
+    main, second = Main(), Side(tmp_path / "second")
+    side.write(b"".join(f"{line}\n".encode() for line in Log().taken().tried("a@corp.test", "sent").gone().said))
+    log = Log().taken(ident="4fR1Sm0aWwz9wN", mid="m2@x").tried("b@corp.test", "sent", ident="4fR1Sm0aWwz9wN")
+    second.write(b"".join(f"{line}\n".encode() for line in log.said))
+    first, other = pusher(side, main), pusher(second, main)
+
+    def account() -> Account:
+        return account_of(main.ledger, ["mx-backup"], ["corp.test"], now=NOW)
+
+    for it in (first, other):
+        it.come()
+    assert account().meets and account().fates == {"delivered": 2}
+    seen = len(log.said)
+    log.taken(ident="4fR1Tn0aWwz9wN", mid="m3@x").tried("c@corp.test", "sent", ident="4fR1Tn0aWwz9wN")
+    second.write(b"".join(f"{line}\n".encode() for line in log.said[seen:]))
+    for it in (first, other, first):
+        main.bodies.clear()
+        assert it.come() <= 2, "what is there already does not come again and again"
+        assert len(main.bodies) <= 4
+    found = account()
+    assert found.fates == {"delivered": 3} and not found.meets
+    (said,) = [w for w in found.warnings if "[agent-twice]" in w]
+    assert "several agents tell under this one name" in said and "name = mx-backup@HOST" in said
+
+
+def test_an_agent_that_is_still_called_like_its_relay_hears_what_to_write(side) -> None:
+    """A second host was added: each has an agent of its own now, and both come under the old name."""
+    ledger = MemoryLedger()
+    found = books(ledger, push=True)
+    hosts = [SimpleNamespace(host=h, addresses=()) for h in ("r1.test", "r2.test")]
+    found.world.relay_settings["mx-backup"].published = lambda: hosts
+    it = doors(found)
+    status, said = post(it, "mx-backup", seal(KEY, HELLO, {"relay": "mx-backup"}))
+    assert status == 409 and "name = mx-backup@r1.test or name = mx-backup@r2.test" in said["error"]
+    assert post(it, "mx-backup", seal(OTHER, HELLO, {"relay": "mx-backup"}))[0] == 404, "who has no key hears nothing"
+    post(it, "mx-backup", seal(KEY, HELLO, {"relay": "mx-backup"}))
+    (noted,) = ledger.remarks()
+    assert (noted.relay, noted.code) == ("mx-backup@r1.test", "agent-name")
+    account = account_of(ledger, ["mx-backup@r1.test", "mx-backup@r2.test"], ["corp.test"], now=NOW)
+    assert not account.meets and any("nothing of it is taken" in w for w in account.warnings)
+    assert post(it, "mx-backup@r1.test", seal(KEY, HELLO, {"relay": "mx-backup@r1.test"}))[0] == 200
 
 
 class Failing:
