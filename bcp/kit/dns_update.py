@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 import dns.exception
 import dns.message
 import dns.name
 import dns.rcode
-import dns.rdata
-import dns.rdataclass
 import dns.rdatatype
 import dns.tsig
 import dns.update
@@ -32,12 +29,12 @@ from bcp.contracts.dns_writer import (
     Trouble,
     Writer,
 )
-from bcp.contracts.mx import MxHost
 from bcp.kernel.clock import Clock
 from bcp.kernel.endpoint import parse_endpoint
 from bcp.kernel.errors import Permanent
 from bcp.kernel.secret import Secret
 from bcp.kit.dns_read import Reply, ZoneFound, cname_of, find_zones, mx_of, query, say_trouble, trouble_of
+from bcp.kit.dns_swap import ZoneSwap, rdata
 from bcp.kit.dnswire import InTurn, Lost, Messages, exchange
 
 if TYPE_CHECKING:
@@ -226,7 +223,7 @@ class Rfc2136(Writer):
         """One guarded UPDATE an order, over one pipelined connection."""
         await self._find_zones([o.domain for o in orders])
         there = [o for o in orders if self._zone(o.domain).zone]
-        replies = await self._ask(InTurn(len(there), lambda i: self._update(there[i])), signed=True) if there else []
+        replies = await self._ask(InTurn(len(there), lambda i: self._swap(there[i])), signed=True) if there else []
         said = {o.domain: _sent(o, r) for o, r in zip(there, replies, strict=True)}
         return [said.get(o.domain) or self._no_zone(o.domain) for o in orders]
 
@@ -251,6 +248,12 @@ class Rfc2136(Writer):
         said = {o.domain: _proof(o.domain, r) for o, r in zip(there, replies, strict=True)}
         return [said.get(o.domain) or _unproved(self._no_zone(o.domain)) for o in orders]
 
+    def _swap(self, order: SwapOrder) -> dns.update.UpdateMessage:
+        zone = self._zone(order.domain).zone
+        if order.wildcard or order.domain != zone:
+            return self._update(order)
+        return ZoneSwap(zone, order, self._tsig(), lambda: self._update(order))
+
     def _update(self, order: SwapOrder, *, impossible: bool = False) -> dns.update.UpdateMessage:
         zone = self._zone(order.domain).zone
         message = self._message(zone)
@@ -259,12 +262,12 @@ class Rfc2136(Writer):
             message.absent(dns.name.from_text(zone), dns.rdatatype.SOA)
         elif order.wildcard:
             message.absent(name, dns.rdatatype.MX)
-            message.present(dns.name.from_text(order.wildcard), *[_rdata(h) for h in order.old.hosts])
+            message.present(dns.name.from_text(order.wildcard), *[rdata(h) for h in order.old.hosts])
             message.absent(name, dns.rdatatype.CNAME)
         else:
-            message.present(name, *[_rdata(h) for h in order.old.hosts])
+            message.present(name, *[rdata(h) for h in order.old.hosts])
             message.absent(name, dns.rdatatype.CNAME)
-        message.replace(name, order.new.ttl_s, *[_rdata(h) for h in order.new.hosts])
+        message.replace(name, order.new.ttl_s, *[rdata(h) for h in order.new.hosts])
         return message
 
     def _message(self, zone: str) -> dns.update.UpdateMessage:
@@ -294,11 +297,6 @@ class Rfc2136(Writer):
 
     async def close(self) -> None:
         """Nothing is kept open."""
-
-
-@lru_cache(maxsize=1024)
-def _rdata(host: MxHost) -> dns.rdata.Rdata:
-    return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.MX, f"{host.preference} {host.host}")
 
 
 def _own(reply: Reply) -> bool | None:

@@ -14,6 +14,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -64,7 +65,7 @@ class Route53Zone:
     id: str = field(default_factory=lambda: "Z" + secrets.token_hex(8).upper())
     sets: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Without the final dot."""
         return self.served.name.to_text().rstrip(".")
@@ -147,13 +148,14 @@ class Route53Lab(CloudLab):
         start = (_order(request.query.get("dnsname", "")), request.query.get("hostedzoneid", ""))
         rows = sorted((_order(z.name), z.id, z) for z in self.zones)
         rows = [r for r in rows if (r[0], r[1]) >= start] if start[1] else [r for r in rows if r[0] >= start[0]]
-        shown, after = rows[: self.page], rows[self.page : self.page + 1]
+        size = min(self.page, int(request.query.get("maxitems", self.page)))
+        shown, after = rows[:size], rows[size : size + 1]
         text = "".join(f"<HostedZone>{_zone(z)}</HostedZone>" for *_, z in shown)
         more = "".join(
             f"<NextDNSName>{z.name}.</NextDNSName><NextHostedZoneId>{z.id}</NextHostedZoneId>" for *_, z in after
         )
         cut = str(bool(after)).lower()
-        inner = f"<HostedZones>{text}</HostedZones><IsTruncated>{cut}</IsTruncated>{more}<MaxItems>100</MaxItems>"
+        inner = f"<HostedZones>{text}</HostedZones><IsTruncated>{cut}</IsTruncated>{more}<MaxItems>{size}</MaxItems>"
         return _xml("ListHostedZonesByNameResponse", inner)
 
     async def _get(self, request: web.Request, body: bytes, may: Any) -> web.Response:
@@ -269,6 +271,7 @@ def _may(key: Key, action: str, resource: str, conditions: Mapping[str, list[str
     raise SaysNo(403, "AccessDenied", f"User is not authorized to perform: route53:{action} on resource: {resource}")
 
 
+@lru_cache(maxsize=4096)
 def _order(name: str) -> tuple[str, ...]:
     """Route 53 sorts by the labels from behind."""
     plain = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m.group(1), 8)), name)

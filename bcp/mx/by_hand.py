@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bcp.contracts.action import StepInfo
-from bcp.contracts.dns import ByHand, Dns, MxSet, Reading, Swap, SwapOrder, SwapState
+from bcp.contracts.dns import ByHand, Dns, MxHost, MxSet, Reading, Swap, SwapOrder, SwapState
 from bcp.contracts.services import Halt, Services
 from bcp.kernel.errors import GateClosed, NoAnswer
 from bcp.kernel.hashing import digest
@@ -75,6 +75,32 @@ class _Hand:
                 with contextlib.suppress(asyncio.CancelledError, GateClosed):
                     await task
 
+    def why(self, *, said: bool) -> str:
+        """What is told to those who are asked next: what the servers serve in place of it, where they serve any."""
+        found = "".join(amiss(o, self.seen[o.domain].mx) for o in self.orders)
+        return found or ("Said to be done, and the servers do not serve it. " if said else "Nothing has changed yet. ")
+
+
+def amiss(order: SwapOrder, mx: MxSet | None) -> str:
+    """What somebody entered otherwise than it was asked for, and what to do about it. Empty: nothing shows. Pure."""
+    there, wanted, before = set(mx.hosts) if mx else set(), set(order.new.hosts), set(order.old.hosts)
+    strange = sorted(there - wanted - before)
+    if not strange:
+        both = wanted <= there and not there <= wanted
+        return f"{order.domain} has the new record and still the old one: delete the old one. " if both else ""
+    named = ", ".join(map(str, strange))
+    return f"{order.domain} now has {named}; that is not what was asked for: {_slip(strange[0], order)} "
+
+
+def _slip(entered: MxHost, order: SwapOrder) -> str:
+    """How a record differs from the one that was meant."""
+    for host in order.new.hosts:
+        if entered.host == host.host:
+            return f"the priority must be {host.preference}."
+        if entered.host.startswith(host.host) and order.domain.endswith(entered.host[len(host.host) :].rstrip(".")):
+            return "the form added the zone's name to the host: end the host with a dot."
+    return f"the host must be exactly {order.new.hosts[0].host.rstrip('.')}."
+
 
 def requested(orders: Sequence[SwapOrder], services: Services) -> Judged:
     """Where people enter records: what they will be asked to do; refused where nobody could be asked."""
@@ -116,7 +142,7 @@ async def entered(
         if said and await hand.until_seen(min(hands.appear_s, max(0.0, end - clock.monotonic()))):
             break
         who = hands.escalate
-        why = "Said to be done, and the servers do not serve it. " if said else "Nothing has changed yet. "
+        why = hand.why(said=said)
     return [_end(o, hand.seen, "") for o in orders]
 
 

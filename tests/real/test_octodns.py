@@ -11,7 +11,7 @@ import dns.tsig
 import dns.update
 import pytest
 
-from bcp.contracts.dns import MxSet, SentState, SwapState, Writer
+from bcp.contracts.dns import MxSet, SentState, SwapState, Trouble, Writer
 from bcp.kernel.clock import SystemClock
 from bcp.kit.dns_read import mx_of
 from bcp.plugins.dns.octodns import OctoDns, OctodnsSettings
@@ -21,6 +21,15 @@ from real.powerdns import PDNS, PowerDns
 from real.servers import NAMED, DnsServer, have
 
 pytestmark = pytest.mark.real
+
+ODD = {
+    "_dmarc.two.test": ['"v=DMARC1; p=none; rua=mailto:a@two.test"'],
+    "quoted.two.test": [r'"say \"hi\" \; and \\ stays" "" "second; string"'],
+    "_long._domainkey.two.test": ['"v=DKIM1; k=rsa; p=%s" "%s" "%s"' % ("A" * 200, "B" * 255, "c=")],
+    "Mixed.xn--bcher-kva.two.test": ['"' + "x" * 255 + '"'],
+}
+"""TXT records that tools which read whole zones could stumble over."""
+BYTES = r'"\226\130\172 \000\255"'
 
 
 class OctoReal(DnsSuite):
@@ -64,6 +73,31 @@ class OctoReal(DnsSuite):
     async def served(self, domain: str) -> MxSet | None:
         return mx_of(self._ask(dns.message.make_query(domain, "MX")), domain)
 
+    async def write(self, name: str, kind: str, values: list[str]) -> None:
+        """Somebody writes a set in ``two.test``."""
+        raise NotImplementedError
+
+    def test_what_stands_beside_the_mx_stays_byte_for_byte(self) -> None:
+        """Quotes, semicolons, backslashes, many strings; and the MX has a form of its own."""
+
+        def beside() -> dict[str, list[bytes]]:
+            found = {n: self._ask(dns.message.make_query(n, "TXT")).answer[0] for n in ODD}
+            return {n: sorted(bytes(rd.to_wire()) for rd in rrset) for n, rrset in found.items()}
+
+        async def work() -> None:
+            await self.reset()
+            for name, values in ODD.items():
+                await self.write(name, "TXT", values)
+            await self.write("two.test", "MX", ["10 Primary.OUT.test."])
+            before = beside()
+            assert sum(map(len, before.values())) == len(ODD)
+            (reading,) = await self.host().read(["two.test"])
+            (swap,) = await self.host().swap([self.order("two.test")])
+            assert swap.state is SwapState.APPLIED and reading.mx == mx("primary.out.test."), (swap, reading)
+            assert beside() == before
+
+        self.run(work())
+
     def changes(self, domain: str) -> int | None:
         answer = self._ask(dns.message.make_query(domain, "SOA")).answer
         return answer[0][0].serial if answer else None
@@ -101,6 +135,9 @@ class TestPowerDns(OctoReal):
     async def put(self, domain: str, mx: MxSet) -> None:
         zone = next(z for z in self.domains if domain.endswith(z))
         self.server.put(zone, domain, "MX", mx.ttl_s, *map(str, mx.hosts))
+
+    async def write(self, name: str, kind: str, values: list[str]) -> None:
+        self.server.put("two.test", name, kind, 3600, *values)
 
     def test_a_credential_that_may_not_write_is_refused_and_says_so_beforehand(self) -> None:
         """PowerDNS has one key for all: with a wrong one nothing can be read either."""
@@ -149,8 +186,11 @@ class TestBind(OctoReal):
 
     @classmethod
     def start(cls, folder: Path) -> DnsServer:
-        more = "*.wild 3600 IN MX 10 primary.out.test.\n"
-        return DnsServer("bind", folder, zones=cls.domains, more=more).start()
+        odd = [f"{n}. 3600 IN TXT {v}" for n, values in ODD.items() for v in values]
+        more = "\n".join(
+            ["*.wild 3600 IN MX 10 primary.out.test.", "$ORIGIN .", *odd, f"x.bytes.test. 60 IN TXT {BYTES}", ""]
+        )
+        return DnsServer("bind", folder, zones=(*cls.domains, "bytes.test"), more=more).start()
 
     def make(self, name: str = "bcp.") -> Writer:
         return self.writer(self.secret("tsig", self.server.secret), key_name=name)
@@ -176,6 +216,16 @@ class TestBind(OctoReal):
         for host in mx.hosts:
             update.add(domain + ".", mx.ttl_s, "MX", str(host))
         assert self._ask(update).rcode() == 0
+
+    async def write(self, name: str, kind: str, values: list[str]) -> None:
+        if kind == "MX":  # the others stand in the zone from its beginning: the key may change no more
+            await self.put(name, mx(values[0].split()[1]))
+
+    def test_a_record_that_the_tool_cannot_read_is_said_and_another_way_named(self) -> None:
+        """octoDNS reads the whole zone before it changes one MX, and takes no bytes beyond ASCII in a TXT from BIND."""
+        (reading,) = self.run(self.make().read(["bytes.test"]))
+        assert reading.mx is None and reading.trouble is Trouble.ERROR
+        assert "form of one of its records" in reading.problem and "use another kind:" in reading.problem
 
     def test_a_key_that_nobody_knows_is_one_sentence(self) -> None:
         (reading,) = self.run(self.make("nobody.").read(["one.test"]))

@@ -29,6 +29,10 @@ _SAID_NO = {"Rfc2136ProviderUpdateFailed", "AxfrSourceZoneTransferFailed", "Supp
 _NO_SUCH_ANSWER = {"JSONDecodeError", "ExpatError", "ParseError"}
 """What answered was no answer of an interface: a page of somebody in between."""
 
+_NOT_READ = {"RdataParseError", "RrParseError"}
+"""A whole zone is read before one MX is changed, and octoDNS's own reader stumbled over a record of it."""
+ELSEWHERE = "Look for a TXT record with odd characters, or use another kind: for this host, which reads the MX alone."
+
 
 class Fault(NamedTuple):
     """An exception, in the words of the contract."""
@@ -53,6 +57,9 @@ def fault_of(error: BaseException) -> Fault:
     if names & _NO_SUCH_ANSWER:
         what = f"what answers is not the host's interface ({text})"
         return Fault(SentState.LOST, Trouble.SILENT, "server", what, "Is a proxy or a log-in page in between?")
+    if names & _NOT_READ:
+        what = f"octoDNS cannot read the zone: it does not take the form of one of its records ({text})"
+        return Fault(SentState.LOST, Trouble.ERROR, "unreadable", what, ELSEWHERE)
     if names & _CLOCK:
         return Fault(SentState.REFUSED, Trouble.NOT_ALLOWED, "clock", text, "Set the clock: signatures carry the time.")
     if names & _KEY or any("Unauthorized" in n or "Forbidden" in n for n in names):

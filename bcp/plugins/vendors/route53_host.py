@@ -36,6 +36,8 @@ from bcp.plugins.vendors.route53_wire import BATCH
 
 PAGE = "20"
 """Record sets of one answer: a name has a handful."""
+FEW = "10"
+"""Zones of one page where one name is looked for: a hundred neighbours take longer to read than the answer."""
 MAX_PAGES = 50
 
 
@@ -136,7 +138,7 @@ class Route53Dns(Hosted):
         if name in self.settings.zone_ids:
             return [await self._pinned(name, self.settings.zone_ids[name])]
         found: list[ZoneAt] = []
-        start: dict[str, str] = {"DNSName": f"{name}."}
+        start: dict[str, str] = {"DNSName": f"{name}.", "MaxItems": FEW}
         for _ in range(MAX_PAGES):
             told = await self._call("list_hosted_zones_by_name", **start)
             zones = told.get("HostedZones")
@@ -147,7 +149,7 @@ class Route53Dns(Hosted):
             after = told.get("NextDNSName")
             if not told.get("IsTruncated") or plain(after) != name or len(same) < len(zones):
                 return found
-            start = {"DNSName": str(after), "HostedZoneId": _bare(told.get("NextHostedZoneId"))}
+            start |= {"DNSName": str(after), "HostedZoneId": _bare(told.get("NextHostedZoneId"))}
         return found
 
     async def _pinned(self, name: str, ident: str) -> ZoneAt:

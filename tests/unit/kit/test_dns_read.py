@@ -139,3 +139,19 @@ def test_an_answer_or_an_error_is_no_referral() -> None:
     failed = referral("mail.corp.test.")
     failed.set_rcode(dns.rcode.SERVFAIL)
     assert referred_to(answered, "mail.corp.test") == referred_to(failed, "mail.corp.test") == ""
+
+
+@pytest.mark.parametrize("kinds", [{}, {"dnssec": True}, {"recurse": True}, {"recurse": True, "dnssec": True}])
+@pytest.mark.parametrize("change", [0, int(dns.flags.CD)])
+def test_a_question_that_is_rendered_by_hand_is_what_the_library_renders(kinds, change) -> None:
+    for name in ("corp.test", "_25._tcp.MX.xn--bcher-kva.test.", "a" * 63 + ".test", "*.corp.test"):
+        made = query(name, "MX", **kinds)
+        made.flags |= change
+        assert made.to_wire() == dns.message.QueryMessage.to_wire(made)
+
+
+def test_a_question_with_more_in_it_is_left_to_the_library() -> None:
+    made = query("corp.test", "SOA", dnssec=True)
+    made.answer.append(dns.rrset.from_text("corp.test.", 5, "IN", "A", "192.0.2.1"))
+    assert dns.message.from_wire(made.to_wire()).answer
+    assert not query("corp.test", "SOA", dnssec=True).answer

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import dns.flags
 import dns.message
 import dns.rcode
+import dns.rrset
 import dns.tsig
 import dns.update
 import pytest
@@ -115,3 +117,50 @@ def test_what_a_server_says_of_our_signature_is_told_as_that(told, code, words) 
     reply.set_rcode(dns.rcode.NOTAUTH)
     found = _parse(Endpoint("192.0.2.1", 53), reply.to_wire(), update, key)
     assert isinstance(found, Lost) and found.definite and found.code == code and words in found.hint
+
+
+def unsigned(change, *records):
+    """What is made of an answer to *MX of corp.test*, changed on its way."""
+    question = dns.message.make_query("corp.test.", "MX")
+    reply = reply_to(question, *(records or (("corp.test.", 60, "MX", "0 a.corp.test."),)))
+    change(reply)
+    return _parse(Endpoint("192.0.2.1", 53), reply.to_wire(), question, None)
+
+
+def test_what_stands_behind_an_answer_is_not_read() -> None:
+    """Name servers and their addresses are not what was asked for; without an answer they are all there is."""
+
+    def more(reply):
+        reply.authority.append(dns.rrset.from_text("corp.test.", 5, "IN", "NS", "ns1.corp.test."))
+
+    found = unsigned(more)
+    assert found.answer[0].to_text() == "corp.test. 60 IN MX 0 a.corp.test." and not found.authority
+    question = dns.message.make_query("corp.test.", "MX")
+    empty = reply_to(question)
+    more(empty)
+    assert _parse(Endpoint("192.0.2.1", 53), empty.to_wire(), question, None).authority
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda r: setattr(r, "flags", r.flags | dns.flags.TC), "a part of an answer"),
+        (lambda r: setattr(r, "flags", r.flags & ~dns.flags.QR), "an answer to something else"),
+        (lambda r: setattr(r, "id", r.id ^ 1), "an answer to something else"),
+        (lambda r: r.question.__setitem__(0, dns.rrset.from_text("b.test.", 0, "IN", "MX")), "something else"),
+        (lambda r: r.question.__setitem__(0, dns.rrset.from_text("corp.test.", 0, "IN", "A")), "something else"),
+        (lambda r: r.question.clear(), "something else"),
+    ],
+)
+def test_an_answer_to_another_question_or_a_part_of_one_is_none(change, words) -> None:
+    found = unsigned(change)
+    assert isinstance(found, Lost) and words in found.reason and found.code == "unreadable" and not found.definite
+
+
+def test_an_error_may_come_without_its_question() -> None:
+    def refuse(reply):
+        reply.question.clear()
+        reply.answer.clear()
+        reply.set_rcode(dns.rcode.REFUSED)
+
+    assert unsigned(refuse).rcode() == dns.rcode.REFUSED

@@ -10,7 +10,7 @@ from bcp.contracts.action import StepInfo
 from bcp.contracts.dns import ByHand, Capabilities, Domain, Guard, MxHost, MxSet, Reading, SwapOrder, SwapState
 from bcp.contracts.services import Halt, Verdict
 from bcp.kernel.errors import GateClosed, NoAnswer
-from bcp.mx.by_hand import entered, requested, stands
+from bcp.mx.by_hand import amiss, entered, requested, stands
 from bcp.testing.clock import FakeClock
 
 OLD, NEW = MxSet((MxHost(0, "old.test."),), 3600), MxSet((MxHost(10, "relay.test."),), 300)
@@ -97,6 +97,37 @@ def test_what_went_wrong_stands_before_the_words() -> None:
     assert first == "enter 10 relay.test. (TTL 300)" or first.startswith("enter ")
     assert second.startswith("Said to be done, and the servers do not serve it. enter")
     assert third.startswith("Nothing has changed yet. enter")
+
+
+BOTH, SLIP = MxSet((*OLD.hosts, *NEW.hosts), 300), MxSet((MxHost(10, "relya.test."),), 300)
+APPENDED, RANKED = MxSet((MxHost(10, "relay.test.corp.test."),), 300), MxSet((MxHost(1, "relay.test."),), 300)
+
+
+@pytest.mark.parametrize(
+    ("served", "words"),
+    [
+        (OLD, ""),
+        (None, ""),
+        (NEW, ""),
+        (BOTH, "corp.test has the new record and still the old one: delete the old one. "),
+        (SLIP, "10 relya.test.; that is not what was asked for: the host must be exactly relay.test. "),
+        (APPENDED, "the form added the zone's name to the host: end the host with a dot. "),
+        (RANKED, "corp.test now has 1 relay.test.; that is not what was asked for: the priority must be 10. "),
+        (MxSet((*OLD.hosts, *SLIP.hosts), 300), "corp.test now has 10 relya.test.; that is not what was asked for"),
+    ],
+)
+def test_what_was_entered_wrong_is_said(served, words) -> None:
+    """*Nothing has changed* would be untrue, and *the servers do not serve it* would send people to the servers."""
+    found = amiss(ORDER, served)
+    assert words in found and bool(found) == bool(words)
+
+
+@pytest.mark.parametrize(("answer", "old"), [(None, "Nothing has changed"), ((100, True), "Said to be done")])
+def test_the_next_who_is_asked_hears_what_stands_there(answer, old) -> None:
+    town = Town({50: SLIP, 1500: NEW}, [answer, None, None, None])
+    assert town.play().state is SwapState.APPLIED
+    second = town.asked[1][2]
+    assert second.startswith("corp.test now has 10 relya.test.") and old not in second
 
 
 def test_another_ttl_than_asked_for_is_taken_and_told() -> None:

@@ -21,6 +21,7 @@ from bcp.engine.holds import SAID
 from bcp.engine.moves import ANYWAY, GATE, Consequence
 from bcp.incident import questions
 from bcp.kernel.errors import Invalid, Problem, Refused, StorageError
+from bcp.mx.by_hand import amiss
 from bcp.pages.words import words
 from bcp.pages.words.said import because, in_language, reason, said, written
 from bcp.plugins.dns import manual
@@ -86,11 +87,19 @@ def test_what_a_registrar_is_to_be_told_is_german() -> None:
         manual.ManualSettings(),
     ):
         text = manual.words(orders, settings, {"sub.corp.test": "corp.test"})
-        for why in ("", "Nothing has changed yet. ", "Said to be done, and the servers do not serve it. "):
+        wrong = [(10, "mx.bakcup.test."), (1, "mx.backup.test."), (10, "mx.backup.test.corp.test.")]
+        odd = [amiss(orders[0], MxSet((MxHost(*w),), 300)) for w in wrong]
+        odd.append(amiss(orders[0], MxSet((*old.hosts, *new.hosts), 300)))
+        assert all(odd)
+        for why in ("", "Nothing has changed yet. ", "Said to be done, and the servers do not serve it. ", *odd):
             german = spoken.by_hand(why + text, DE)
             left = re.sub(r"Type: MX|Host( name)?:|Points to:|Value:|Priority:|TTL:|safe 3", "", german)
             assert not english_in(left), german
-            assert german.count("mx.backup.test") == 2 and "zuerst eintragen" in german and "dann löschen" in german
+            assert (
+                german.count("mx.backup.test") == 2 + why.count("mx.backup.test")
+                and "zuerst eintragen" in german
+                and "dann löschen" in german
+            )
             assert ("Anmelden bei IONOS" in german) == bool(settings.registrar)
 
 

@@ -33,6 +33,7 @@ TABLE = [
     (HTTPError(500), SentState.LOST, Trouble.SILENT, "server"),
     (HTTPError(429), SentState.THROTTLED, Trouble.SILENT, "throttled"),
     (kind("JSONDecodeError", ValueError), SentState.LOST, Trouble.SILENT, "server"),
+    (kind("RdataParseError", ValueError), SentState.LOST, Trouble.ERROR, "unreadable"),
     (kind("JSONDecodeError", OSError), SentState.LOST, Trouble.SILENT, "server"),
     (kind("PeerBadTime"), SentState.REFUSED, Trouble.NOT_ALLOWED, "clock"),
     (kind("PeerBadKey"), SentState.REFUSED, Trouble.NOT_ALLOWED, "permission"),
