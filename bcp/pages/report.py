@@ -143,8 +143,16 @@ def _objective(o: Data, w: Words) -> dict[str, str]:
         "id": code,
         "target": format_duration(o["target_s"]),
         "achieved": format_duration(o["achieved_s"]) if o["achieved_s"] is not None else w("not-measured-words"),
-        "state": "unknown" if o["met"] is None else ("met" if o["met"] else "missed"),
+        "state": _met(o),
     }
+
+
+def _met(o: Data) -> str:
+    """How it is shown: what a run reached in time that came to nothing does not count, and was not missed either."""
+    if o["met"] is None:
+        return "unknown"
+    in_time = o["achieved_s"] is not None and o["achieved_s"] <= o["target_s"]
+    return "met" if o["met"] else "judged-void" if in_time else "missed"
 
 
 def _chart(steps: Sequence[Data], names: Mapping[str, str], w: Words) -> dict[str, Any] | None:
