@@ -44,7 +44,7 @@ def _identity(r: Data, c: Cells) -> Section:
     pairs = [
         c.pair("id", c.code(r["id"])),
         c.pair("kind", c.text(w(f"kind.{r['kind']}"))),
-        c.pair("title", c.text(r["title"])),
+        c.pair("title", c.text(w.told(r["title"], "scenario."))),
         c.pair("organisation", c.text(r["organisation"])),
         c.pair("state", c.text(w(f"record.{r['state']}"))),
         c.pair("outcome", c.text(w(f"outcome.{r['outcome'] or 'none'}"))),

@@ -35,11 +35,12 @@ def report_page(data: Data, zone: str = "", logo: str = "") -> str:
     record, language = data.get("record"), str(data.get("language") or "en")
     found, where = words(language), str(data.get("zone") or zone or "UTC")
     runs = [run_values(r, where, found) for r in (data.get("runs") or ([] if record else [data]))]
+    first = front(data, found) if record else None
     values = {
         "d": data,
-        "title": data.get("title") or data.get("playbook") or data.get("id"),
+        "title": first["headline"] if first else data.get("title") or data.get("playbook") or data.get("id"),
         "name": data.get("id") or data.get("run"),
-        "f": front(data, found) if record else None,
+        "f": first,
         "annexes": list(zip(letters(), annexes(record, data["figures"], found), strict=False)) if record else [],
         "runs": runs,
         "zone": where,

@@ -101,6 +101,7 @@ def _cards(data: Data, w: Words) -> list[dict[str, str]]:
 def _held(h: Data, w: Words) -> dict[str, Any]:
     return {
         **h,
+        "title": w.told(h["title"], "scenario."),
         "kind": w(f"kind.{h['kind']}"),
         "outcome": w(f"outcome.{h['outcome']}") if h["outcome"] else w(f"record.{h['state']}"),
         "answer": w(f"answer.{h['answer']}"),
