@@ -241,16 +241,20 @@ def _whole(objective: Objective, facts: Facts) -> Objective:
 
 
 def _by_clock(objective: Objective, facts: Facts, exercise: Exercise) -> Objective:
-    """A tabletop: reached when somebody noted the decision by which it was, by the clock of the exercise."""
+    """A tabletop: reached when somebody noted the decision by which it was, by the clock of the exercise. What was
+    decided before the outage began reaches nothing: nobody can answer what has not happened."""
+    onset = onset_in_story(exercise)
     rows = [
         r
         for r in exercise.reaches
-        if r["code"] == objective.code and (not objective.audience or r["audience"] == objective.audience)
+        if r["code"] == objective.code
+        and (not objective.audience or r["audience"] == objective.audience)
+        and float(r["story_s"]) >= onset
     ]
     if not rows:
         return replace(objective, judged="not-reached" if facts.over else "open", how="clock")
     first = min(rows, key=lambda r: float(r["story_s"]))
-    since, seq = float(first["story_s"]) - onset_in_story(exercise), int(first["seq"])
+    since, seq = float(first["story_s"]) - onset, int(first["seq"])
     said: Judged = "met" if since <= objective.target else "missed"
     evidence = (f"{exercise.record.id}#{seq}",)
     return replace(objective, achieved=round(since, 1), judged=said, how="clock", evidence=evidence)
