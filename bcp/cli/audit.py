@@ -126,12 +126,14 @@ def _places(found: Evidence, proved: Proved) -> list[str]:
 
 def _verdict(places: Sequence[str], found: Evidence, *, whole: bool) -> str:
     """The answer, in one sentence that stands first."""
+    from bcp.store.standalone_reports import answer, not_sealed
+
     if not places:
         new = next((d for d in found.drills if _unanchored(d)), None)
         if new is not None:
             return f"Nothing was found altered; of {new.run} event {new.events} is not proved{UNANCHORED}."
         if found.unsealed:
-            return f"Nothing was found altered; {len(found.unsealed)} file(s) of reports are not sealed, see below."
+            return f"{answer(map(not_sealed, found.unsealed))} See below."
         return f"Unaltered: {'everything' if whole else 'it'} agrees."
     more = f" (and {len(places) - 1} more, below)" if len(places) > 1 else ""
     return f"ALTERED: {places[0]}{more}."

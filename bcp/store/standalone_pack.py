@@ -32,7 +32,7 @@ from bcp.store.standalone import (
 )
 from bcp.store.standalone_clock import clock_damage, explained
 from bcp.store.standalone_proof import signed
-from bcp.store.standalone_reports import REPORTS, not_sealed, reports_damage, seals_of
+from bcp.store.standalone_reports import REPORTS, answer, not_sealed, reports_damage, seals_of
 
 # -- the folder ------------------------------------------------------------------------------------------------------
 
@@ -318,7 +318,7 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         print(f"it cannot be read: {error}", file=sys.stderr)
         return 2
-    print(f"ALTERED: {len(wrong)} thing(s) were found." if wrong else "Unaltered: everything agrees.")
+    print(f"ALTERED: {len(wrong)} thing(s) were found." if wrong else answer(notes))
     for line in [*wrong, *notes]:
         print(f"- {line}")
     return 1 if wrong else 0

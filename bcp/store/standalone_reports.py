@@ -68,7 +68,17 @@ def reports_damage(
 
 def not_sealed(path: str) -> str:
     """Of a file that nobody sealed, for people."""
-    return f"NOT PROVED: {path} is not sealed: an older version wrote it, or it was put in. Writing it anew seals it"
+    return f"NOT PROVED: {path}{UNSEALED}an older version wrote it, or it was put in. Writing it anew seals it"
+
+
+UNSEALED = " is not sealed: "
+
+
+def answer(notes: Iterable[str]) -> str:
+    """What is said first where nothing was found altered: everything agrees, or some files could not be judged."""
+    loose = sum(UNSEALED in n for n in notes)
+    files = "1 file of a report is" if loose == 1 else f"{loose} files of reports are"
+    return f"Nothing was found altered, but {files} not sealed." if loose else "Unaltered: everything agrees."
 
 
 def _against_seal(path: str, seal: Seal, found: str) -> List[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -215,8 +217,15 @@ def test_reports_of_an_older_version_are_not_sealed_and_named(witnessed, capsys,
         (folder / name).write_text("of before")
     audit.verify()
     out = " ".join(capsys.readouterr().out.split())
-    assert out.startswith("Nothing was found altered; 2 file(s) of reports are not sealed, see below.")
+    assert out.startswith("Nothing was found altered, but 2 files of reports are not sealed. See below.")
     assert "warn not sealed: reports/year/year.html, reports/year/year.json. An older version wrote them" in out
+    evidence.export(witnessed.folder / "out")
+    said = "Nothing was found altered, but 2 files of reports are not sealed."
+    assert capsys.readouterr().out.startswith(f"{said} What was handed over says which.")
+    evidence.verify(witnessed.folder / "out")
+    assert " ".join(capsys.readouterr().out.split()).startswith(f"ok n{said[1:-1]} - ")
+    program = [sys.executable, "-I", witnessed.folder / "out" / "verify.py"]
+    assert subprocess.run(program, capture_output=True, text=True, check=True).stdout.startswith(f"{said}\n")
     monkeypatch.setattr(render, "OUT", render.Output(json=True))
     audit.verify("all", None, None)
     found = json.loads(capsys.readouterr().out)["reports"]
