@@ -117,11 +117,16 @@ def verify(
 
 
 def _places(found: Evidence, proved: Proved) -> list[str]:
-    """Everything that was altered, each once, with its place; empty: nothing was."""
+    """Everything that was altered, each once, with its place; empty: nothing was. Of a chain in which something was
+    changed that place comes first: a head that others keep counts its events, and calls one that was taken out of the
+    middle the newest."""
+    broken = {r.run for r in (*found.runs, *found.drills) if "was changed" in r.damage}
+    counted = [f for f in proved.findings if f.split()[0] in broken]
+    others = [f for f in proved.findings if f not in counted]
     rows = [f"{r.run}: {r.damage}" for r in (*found.runs, *found.drills) if r.damage]
     known = [*rows, *(f"the file of {m} is gone" for m in found.missing), *found.reports]
     damage = [found.damage] if found.damage and found.damage not in known else []
-    return list(dict.fromkeys([*proved.findings, *known, *damage]))
+    return list(dict.fromkeys([*others, *known, *counted, *damage]))
 
 
 def _verdict(places: Sequence[str], found: Evidence, *, whole: bool) -> str:

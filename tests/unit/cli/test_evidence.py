@@ -230,3 +230,21 @@ def test_reports_of_an_older_version_are_not_sealed_and_named(witnessed, capsys,
     audit.verify("all", None, None)
     found = json.loads(capsys.readouterr().out)["reports"]
     assert found == {"altered": [], "not_sealed": ["reports/year/year.html", "reports/year/year.json"]}
+
+
+@pytest.mark.parametrize(("where", "first"), [
+    ("seq = 2", "ALTERED: drill-1: event 3 (note) was changed, or one before it was taken out"),
+    ("seq = 3", "ALTERED: drill-1 has lost its newest 1 event(s); it was there at 2"),
+])  # fmt: skip
+def test_an_event_that_was_taken_out_of_the_middle_is_not_called_the_newest(
+    witnessed, capsys, where: str, first: str
+) -> None:
+    for i in range(3):
+        witnessed.app.running.drills.append("drill-1", "note", "alice", {"text": f"words {i}"})
+    evidence.anchor()
+    with sqlite3.connect(witnessed.folder / ".bcp" / "drills.db") as db:
+        assert db.execute(f"delete from event where {where}").rowcount == 1
+    capsys.readouterr()
+    with pytest.raises(Refused):
+        audit.verify()
+    assert " ".join(capsys.readouterr().out.split()).startswith(first)
