@@ -91,8 +91,9 @@ def verify(
     if any(r.over and not r.anchored for r in found.runs):
         lines.append(render.wrap(UNWITNESSED))
     lines += [f"{bad}  {found.damage}"] if found.damage else []
-    lines += [render.wrap(text, "      ", f"{bad}  ") for text in proved.findings]
+    lines += [render.wrap(text, "      ", f"{bad}  ") for text in (*found.reports, *proved.findings)]
     lines += [render.wrap(text, "      ", f"{render.status_word('warn')}  ") for text in proved.remarks]
+    lines += _not_sealed(found)
     lines += _outside(proved)
     lines += [] if found.keyed or proved.stamped or proved.witnesses else [render.wrap(NOT_PROVED)]
     data = {
@@ -100,6 +101,7 @@ def verify(
         "drills": [asdict(r) for r in found.drills],
         "missing": list(found.missing),
         "damage": found.damage,
+        "reports": {"altered": list(found.reports), "not_sealed": list(found.unsealed)},
         "keyed": found.keyed,
         "witnessed": asdict(proved),
     }
@@ -115,22 +117,47 @@ def verify(
 
 
 def _places(found: Evidence, proved: Proved) -> list[str]:
-    """Everything that was altered, each once, with its place; empty: nothing was."""
+    """Everything that was altered, each once, with its place; empty: nothing was. Of a chain in which something was
+    changed that place comes first: a head that others keep counts its events, and calls one that was taken out of the
+    middle the newest."""
+    broken = {r.run for r in (*found.runs, *found.drills) if "was changed" in r.damage}
+    counted = [f for f in proved.findings if f.split()[0] in broken]
+    others = [f for f in proved.findings if f not in counted]
     rows = [f"{r.run}: {r.damage}" for r in (*found.runs, *found.drills) if r.damage]
-    known = [*rows, *(f"the file of {m} is gone" for m in found.missing)]
+    known = [*rows, *(f"the file of {m} is gone" for m in found.missing), *found.reports]
     damage = [found.damage] if found.damage and found.damage not in known else []
-    return list(dict.fromkeys([*proved.findings, *known, *damage]))
+    return list(dict.fromkeys([*others, *known, *counted, *damage]))
 
 
 def _verdict(places: Sequence[str], found: Evidence, *, whole: bool) -> str:
     """The answer, in one sentence that stands first."""
+    from bcp.store.standalone_reports import answer, not_sealed
+
     if not places:
         new = next((d for d in found.drills if _unanchored(d)), None)
         if new is not None:
             return f"Nothing was found altered; of {new.run} event {new.events} is not proved{UNANCHORED}."
+        if found.unsealed:
+            return f"{answer(map(not_sealed, found.unsealed))} See below."
         return f"Unaltered: {'everything' if whole else 'it'} agrees."
     more = f" (and {len(places) - 1} more, below)" if len(places) > 1 else ""
     return f"ALTERED: {places[0]}{more}."
+
+
+SHOWN = 5
+"""Files that are named; of more their number is said."""
+
+
+def _not_sealed(found: Evidence) -> list[str]:
+    """Files of reports that nobody sealed: nothing says that they were altered, and nothing that they were not."""
+    if not found.unsealed:
+        return []
+    more = f" and {len(found.unsealed) - SHOWN} more" if len(found.unsealed) > SHOWN else ""
+    text = (
+        f"not sealed: {', '.join(found.unsealed[:SHOWN])}{more}. An older version wrote them, or somebody put them in."
+        " `bcp report` writes a report anew, `bcp drill year` the year, and seals it."
+    )
+    return [render.wrap(text, "      ", f"{render.status_word('warn')}  ")]
 
 
 def _examined(room: SqliteState, what: str) -> Evidence:

@@ -83,6 +83,7 @@ def export(folder: Annotated[Path, typer.Argument(help="A folder that is not the
     from bcp.deeds.evidence.export import export as deed
     from bcp.deeds.evidence.key import current_key, must_be
     from bcp.store.files.anchors import AnchorLog
+    from bcp.store.standalone_reports import answer
 
     app = make_app()
     state = app.configuration.state
@@ -94,10 +95,12 @@ def export(folder: Annotated[Path, typer.Argument(help="A folder that is not the
         f"{done.files} files in {done.folder}, signed with the key\n{done.key}\n"
         f"Check it: bcp evidence verify {done.folder}\n or there: python3 verify.py"
     )
-    wrong, _ = checked(folder)
+    wrong, notes = checked(folder)
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         text = f"ALTERED before it was handed over: {wrong[0]}{more}. It is in there as it is.\n{text}"
+    elif not (said := answer(notes)).startswith("Unaltered"):
+        text = f"{said} What was handed over says which.\n{text}"
     data = {"folder": done.folder, "files": done.files, "as_of": done.as_of, "key": done.key, "altered": wrong}
     render.emit("bcp.evidence-export/1", data, text)
 
@@ -122,10 +125,12 @@ def verify(
 ) -> None:
     """Check a folder; needs no configuration."""
     from bcp.deeds.evidence.export import checked
+    from bcp.store.standalone_reports import answer
 
     wrong, notes = checked(folder, key, witness)
     word = render.status_word("fail" if wrong else "ok")
-    first = f"{word}  {len(wrong)} thing(s) were altered" if wrong else f"{word}  unaltered: everything agrees"
+    said = answer(notes)
+    first = f"{word}  " + (f"{len(wrong)} thing(s) were altered" if wrong else f"{said[0].lower()}{said[1:-1]}")
     lines = [first, *(render.wrap(w, "  ", "- ") for w in [*wrong, *notes])]
     data = {"folder": str(folder), "altered": wrong, "notes": notes}
     render.emit("bcp.evidence-verify/1", data, "\n".join(lines))

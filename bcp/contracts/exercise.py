@@ -41,7 +41,8 @@ FindingState = Literal["proposed", "open", "done", "dismissed"]
 Judged = Literal["met", "missed", "not-reached", "not-known", "not-measured", "open", "void"]
 """``open``: it may still come to it. ``not-reached``: it ended without it. ``not-known``: reached, but nobody knows
 since when the outage lasted, so that the figure is a lower bound. ``not-measured``: nothing measured it. ``void``: it
-was reached, by an exercise that was aborted, rejected or interrupted, so that it does not count."""
+was reached in time, by an exercise or a run that was aborted or rejected, or that came to nothing, so that it does not
+count; what was too late is ``missed`` there, too."""
 VOID = frozenset({"aborted", "rejected", "interrupted", "not-begun"})
 """Outcomes by which nothing counts as met, whatever was reached on the way."""
 

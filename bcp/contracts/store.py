@@ -267,13 +267,15 @@ class PlanStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A head that was written down outside of what it proves. ``what``: a run's id, or ``book``."""
+    """A head that was written down outside of what it proves. ``what``: a run's id, ``book``, ``reports/`` and what a
+    report is of. ``files``: of a report, the SHA-256 of each of its files."""
 
     what: str
     head: str
     status: str
     at: float
     seq: int = 0
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

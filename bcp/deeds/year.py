@@ -11,13 +11,13 @@ from bcp import registry
 from bcp.contracts.traits import Trait, traits_of
 from bcp.deeds.exercises import records
 from bcp.kernel.errors import BcpError, Invalid
-from bcp.kernel.files import write_atomic
 from bcp.kernel.secret import redact, redact_data
 from bcp.pages.times import zone_of
 from bcp.pages.words import languages, words
 from bcp.pages.year import year_page
 from bcp.reports.findings import table_csv
 from bcp.reports.year import ACTIONS, CLASSES, COLUMNS, Inventory, Year, action_rows, coverage_rows, to_data, year_of
+from bcp.store.files.sealed import write_sealed
 from bcp.wiring import App
 
 DAYS = 365.0
@@ -102,11 +102,12 @@ def write_year(app: App, year: Year, formats: Sequence[str] = ("html", "json", "
         "csv": lambda: redact(table_csv(COLUMNS, coverage_rows(year))),
         "findings": lambda: redact(table_csv(ACTIONS, action_rows(year))),
     }
-    paths = {}
+    texts = {}
     for form in formats:
         if form not in made:
             raise Invalid(f"there is no format {form[:20]!r}", rule="no-such-format", hint=", ".join(NAMES))
-        path = app.configuration.state / "reports" / "year" / NAMES[form]
-        write_atomic(path, made[form](), mode=0o640)
-        paths[form] = str(path)
-    return paths
+        texts[form] = made[form]()
+    files = {NAMES[form]: text for form, text in texts.items()}
+    folder = app.configuration.state / "reports" / "year"
+    paths = write_sealed(app.running.room.audit, app.clock, folder, files) if files else {}
+    return {form: paths[NAMES[form]] for form in texts}

@@ -45,6 +45,10 @@ class Anchor:
     speed: float
 
 
+NOT_BEGUN = -1.0
+"""Second of the story at which something was said before it was told: before every outage."""
+
+
 def story_at(clock: Sequence[Anchor], at: float) -> float:
     """How far the story of a tabletop was at this time, in seconds; 0 before it began."""
     last = next((a for a in reversed(clock) if a.at <= at), None)
@@ -184,7 +188,8 @@ def _decided(found: Exercise, event: DrillEvent, by: str, text: str) -> Exercise
     )
     found = _with(found, decisions=(*found.record.decisions, decision))
     if code := event.data.get("reaches"):
-        audience, told = event.data.get("audience", ""), story_at(found.clock, event.at)
+        told = story_at(found.clock, event.at) if found.clock else NOT_BEGUN
+        audience = event.data.get("audience", "")
         row = {"code": code, "audience": audience, "story_s": told, "seq": event.seq}
         found = replace(found, reaches=(*found.reaches, row))
     return found

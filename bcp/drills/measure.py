@@ -14,14 +14,12 @@ from bcp.contracts.exercise_parts import Detection, Failback, Mails
 from bcp.drills.fold import Exercise
 from bcp.engine.state import FINAL, StepState
 from bcp.engine.store import RunView
-from bcp.reports.achieved import WELL, first_mail
+from bcp.reports.achieved import GATES, WELL, first_mail
 from bcp.reports.reach import Reach, reached
 
 PRACTICE = frozenset({"tabletop"})
 """Kinds in which nothing is carried out and the facilitator's clock measures."""
 DRY = frozenset({"dry"})
-GATES = frozenset({"gate-closed", "rejected", "no-answer", "approval-unanswerable"})
-"""Rules by which a gate ends a run: people said no, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +172,11 @@ def _one(objective: Objective, facts: Facts, exercise: Exercise) -> Objective:
 
 
 def _timed(objective: Objective, at: float, since: float, how: str, *, exact: bool, failed: bool = False) -> Objective:
-    """Something was reached at this time. ``failed``: the run came to nothing, so that it meets nothing by it."""
+    """Something was reached at this time. ``failed``: the run came to nothing, so that it meets nothing by it: what was
+    too late is missed, and what was in time is void."""
     achieved = round(at - since, 1)
-    said: Judged = "missed" if achieved > objective.target or failed else "met" if exact else "not-known"
+    reached: Judged = "void" if failed else "met" if exact else "not-known"
+    said: Judged = "missed" if achieved > objective.target else reached
     return replace(objective, achieved=achieved, judged=said, how=how)
 
 
@@ -241,16 +241,20 @@ def _whole(objective: Objective, facts: Facts) -> Objective:
 
 
 def _by_clock(objective: Objective, facts: Facts, exercise: Exercise) -> Objective:
-    """A tabletop: reached when somebody noted the decision by which it was, by the clock of the exercise."""
+    """A tabletop: reached when somebody noted the decision by which it was, by the clock of the exercise. What was
+    decided before the outage began reaches nothing: nobody can answer what has not happened."""
+    onset = onset_in_story(exercise)
     rows = [
         r
         for r in exercise.reaches
-        if r["code"] == objective.code and (not objective.audience or r["audience"] == objective.audience)
+        if r["code"] == objective.code
+        and (not objective.audience or r["audience"] == objective.audience)
+        and float(r["story_s"]) >= onset
     ]
     if not rows:
         return replace(objective, judged="not-reached" if facts.over else "open", how="clock")
     first = min(rows, key=lambda r: float(r["story_s"]))
-    since, seq = float(first["story_s"]) - onset_in_story(exercise), int(first["seq"])
+    since, seq = float(first["story_s"]) - onset, int(first["seq"])
     said: Judged = "met" if since <= objective.target else "missed"
     evidence = (f"{exercise.record.id}#{seq}",)
     return replace(objective, achieved=round(since, 1), judged=said, how="clock", evidence=evidence)

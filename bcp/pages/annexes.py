@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcp.kernel.units import format_duration
 from bcp.pages import annexes_course as course
 from bcp.pages.cells import Cells, Pair, Row, Section
-from bcp.pages.words import Words
+from bcp.pages.words import USUAL, Words
 
 Data = Mapping[str, Any]
 
@@ -44,7 +45,7 @@ def _identity(r: Data, c: Cells) -> Section:
     pairs = [
         c.pair("id", c.code(r["id"])),
         c.pair("kind", c.text(w(f"kind.{r['kind']}"))),
-        c.pair("title", c.text(r["title"])),
+        c.pair("title", c.text(w.told(r["title"], "scenario."))),
         c.pair("organisation", c.text(r["organisation"])),
         c.pair("state", c.text(w(f"record.{r['state']}"))),
         c.pair("outcome", c.text(w(f"outcome.{r['outcome'] or 'none'}"))),
@@ -241,9 +242,22 @@ def _findings(r: Data, c: Cells) -> Section:
     return c.section("findings", tables=[c.table("findings", heads, rows, "no-finding")], note="book")
 
 
+_MISSED = re.compile(r"(rto_receive|rto_communicate|rpo_messages|wrt|mtpd)(?: (\S+))?: (.+, the target is .+)")
+"""What is proposed of an objective that was missed (``learn.objective-missed``)."""
+
+
 def finding_said(text: str, w: Words) -> str:
-    """Title or proposal of a finding; what the program wrote itself is said in the reader's language."""
-    return w.told(text, "learn.")
+    """Title or proposal of a finding; what the program wrote itself is said in the reader's language, and names an
+    objective as the rest of the page does, not by its code."""
+    found = _MISSED.fullmatch(text) if w.language == USUAL else None
+    if found is None:
+        return w.told(text, "learn.")
+    code, audience, rest = found.groups()
+    if code == "rto_communicate":
+        title = w("objective.rto_communicate", audience=audience or w("everybody"))
+    else:
+        title = w(f"objective.{code}")
+    return f"{title}: {rest}"
 
 
 def _raised(f: Data, w: Words) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from bcp.pages.words import Words
 
-WRITTEN = ("reason.", "noted.", "from.", "mail.warn.")
+WRITTEN = ("reason.", "noted.", "from.", "mail.warn.", "scenario.")
 """Keys of sentences that the program writes into records."""
 
 

@@ -35,11 +35,12 @@ def report_page(data: Data, zone: str = "", logo: str = "") -> str:
     record, language = data.get("record"), str(data.get("language") or "en")
     found, where = words(language), str(data.get("zone") or zone or "UTC")
     runs = [run_values(r, where, found) for r in (data.get("runs") or ([] if record else [data]))]
+    first = front(data, found) if record else None
     values = {
         "d": data,
-        "title": data.get("title") or data.get("playbook") or data.get("id"),
+        "title": first["headline"] if first else data.get("title") or data.get("playbook") or data.get("id"),
         "name": data.get("id") or data.get("run"),
-        "f": front(data, found) if record else None,
+        "f": first,
         "annexes": list(zip(letters(), annexes(record, data["figures"], found), strict=False)) if record else [],
         "runs": runs,
         "zone": where,
@@ -143,8 +144,16 @@ def _objective(o: Data, w: Words) -> dict[str, str]:
         "id": code,
         "target": format_duration(o["target_s"]),
         "achieved": format_duration(o["achieved_s"]) if o["achieved_s"] is not None else w("not-measured-words"),
-        "state": "unknown" if o["met"] is None else ("met" if o["met"] else "missed"),
+        "state": _met(o),
     }
+
+
+def _met(o: Data) -> str:
+    """How it is shown: what a run reached in time that came to nothing does not count, and was not missed either."""
+    if o["met"] is None:
+        return "unknown"
+    in_time = o["achieved_s"] is not None and o["achieved_s"] <= o["target_s"]
+    return "met" if o["met"] else "judged-void" if in_time else "missed"
 
 
 def _chart(steps: Sequence[Data], names: Mapping[str, str], w: Words) -> dict[str, Any] | None:

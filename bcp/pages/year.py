@@ -101,6 +101,7 @@ def _cards(data: Data, w: Words) -> list[dict[str, str]]:
 def _held(h: Data, w: Words) -> dict[str, Any]:
     return {
         **h,
+        "title": w.named(w.told(h["title"], "scenario.")),
         "kind": w(f"kind.{h['kind']}"),
         "outcome": w(f"outcome.{h['outcome']}") if h["outcome"] else w(f"record.{h['state']}"),
         "answer": w(f"answer.{h['answer']}"),
@@ -123,8 +124,10 @@ def _bar(p: Data, mark: Any, w: Words, times: Times) -> dict[str, Any]:
     none = p["achieved"] is None
     said = w(f"judged.{p['judged']}") if none else format_duration(p["achieved"])
     day = times.stamp(p["at"]).rpartition(" ")[0]
-    words_ = ", ".join((day, said, w("target", target=format_duration(p["target"]))))
+    aim = w("target", target=format_duration(p["target"]))  # in words, too: one that is far away is not drawn
+    words_ = ", ".join((day, said, aim))
     return {
-        "day": day, "kind": w(f"kind.{p['kind']}"), "said": said, "x": 0 if none else mark.x, "target": mark.target,
+        "day": day, "kind": f"{w('kind.' + p['kind'])}, {aim}", "said": said,
+        "x": 0 if none else mark.x, "target": mark.target,
         "tone": "ok" if p["counts"] else "bad", "words": words_, "how": w(f"how.{p['how'] or 'end'}"),
     }  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bcp.drills.fold import Exercise, story_at
+from bcp.drills.measure import onset_in_story
 from bcp.drills.outline import read_goal
 from bcp.kernel.errors import Invalid
 from bcp.rehearse.conduct import Conductor
@@ -110,7 +111,14 @@ class Table:
             except Invalid:
                 pass  # a colon in a sentence
         self.conductor.write("note", **data)
-        self.conductor.say(f"  written down: {kind}" + (f", reaches {data['reaches']}" if "reaches" in data else ""))
+        self.conductor.say(f"  written down: {kind}" + (self._reaching(data["reaches"]) if "reaches" in data else ""))
+
+    def _reaching(self, code: str) -> str:
+        """What a decision reaches; one that was taken before the outage began reaches nothing."""
+        found = self.conductor.exercise()
+        if found.reaches[-1]["story_s"] < onset_in_story(found):
+            return f"; {code} is not reached by it: the outage has not begun in the story yet. Say it again when it has"
+        return f", reaches {code}"
 
     def _give(self, inject: Inject) -> None:
         if not self.speed:  # the story jumps to where this one belongs, and stands there

@@ -93,8 +93,8 @@ def objectives(view: RunView, achieved: Mapping[str, Any]) -> list[dict[str, Any
     """Each target beside what was achieved; communication for each audience apart.
 
     ``met`` is ``None`` where nothing was measured and the run may still come to it, or where nobody knows since when
-    the outage lasted. A run that was rejected, aborted or
-    failed meets no objective that it did not reach.
+    the outage lasted. A run that was rejected or aborted meets no objective, whatever it reached on the way; one that
+    failed meets none that it did not reach.
     """
     wanted = view.record.meta.get("objectives") or {}
     rows = []
@@ -106,11 +106,20 @@ def objectives(view: RunView, achieved: Mapping[str, Any]) -> list[dict[str, Any
     return rows
 
 
+GATES = frozenset({"gate-closed", "rejected", "no-answer", "approval-unanswerable"})
+"""Rules by which a gate ends a run: people said no, or nothing."""
+
+
+def given_up(view: RunView) -> bool:
+    """Did people end it: was it rejected, did nobody answer, was it aborted?"""
+    return view.status() == "aborted" or (view.status() == "failed" and view.state.rule in GATES)
+
+
 def _row(view: RunView, objective: str, audience: str, target: float, got: float | None) -> dict[str, Any]:
     failed = view.status() in FINAL and view.status() != "done"
     if got is None:
         met = False if failed or (objective == "rto_communicate" and view.status() in FINAL) else None
-    elif got > target or (failed and objective == "rto_receive"):
+    elif got > target or given_up(view) or (failed and objective == "rto_receive"):
         met = False
     else:
         met = True if onset_of_run(view).exact else None  # it may have begun earlier than what was seen

@@ -14,7 +14,6 @@ from bcp.contracts.exercise import DrillRecord
 from bcp.engine.store import Runs, RunView
 from bcp.kernel.clock import Clock, SystemClock, iso
 from bcp.kernel.errors import Invalid
-from bcp.kernel.files import write_atomic
 from bcp.kernel.secret import redact, redact_data
 from bcp.mx.forecast import Forecast
 from bcp.reports.document import document
@@ -22,6 +21,7 @@ from bcp.reports.findings import findings_csv
 from bcp.reports.model import report_data
 from bcp.reports.page import page
 from bcp.reports.shape import Subject
+from bcp.store.files.sealed import write_sealed
 
 Foretell = Callable[[Mapping[str, Any]], Forecast | None]
 """The forecast for a plan (its data); ``None`` where it moves no MX to the relay."""
@@ -31,6 +31,8 @@ RecordOf = Callable[[RunView, Sequence[RunView]], DrillRecord]
 """The record of a run and of those that went back from it."""
 NAMES = {"html": "report.html", "json": "report.json", "csv": "findings.csv"}
 """The file of each format."""
+ANSWERS = "answers.json"
+"""What people answered: it becomes part of the report each time that it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +74,16 @@ class ReportWriter:
 
     def keep_answers(self, run_id: str, answers: Mapping[str, Any]) -> dict[str, str]:
         """What people answered so far becomes part of the report, which is written anew."""
-        write_atomic(self.folder / run_id / "answers.json", json.dumps(answers, ensure_ascii=False), mode=0o640)
+        texts = {ANSWERS: json.dumps(answers, ensure_ascii=False)}
+        write_sealed(self.runs.room.audit, self.clock, self.folder / run_id, texts)
         return self.write_now(run_id)
 
     def _answers(self, run_id: str) -> dict[str, Any]:
         try:
-            found = json.loads((self.folder / run_id / "answers.json").read_text(encoding="utf-8"))
+            found = json.loads((self.folder / run_id / ANSWERS).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return found if _is_count(found) else {}
 
     async def write(self, run_id: str, formats: Sequence[str]) -> dict[str, str]:
         """Write; returns the path of each format."""
@@ -138,7 +141,7 @@ class ReportWriter:
         data = redact_data(dict(found))
         if answers is not None:
             data["answers"] = answers
-        paths = {}
+        texts = {}
         for form in formats:
             if form not in NAMES:
                 raise Invalid(f"there is no format {form[:20]!r}", rule="no-such-format", hint=", ".join(NAMES))
@@ -148,10 +151,23 @@ class ReportWriter:
                 text = _json(data)
             else:
                 text = redact(findings_csv([record] if record is not None else []))
-            path = self.folder / name / NAMES[form]
-            write_atomic(path, text, mode=0o640)
-            paths[form] = str(path)
-        return paths
+            texts[form] = text
+        return self._sealed(name, texts)
+
+    def _sealed(self, name: str, texts: Mapping[str, str]) -> dict[str, str]:
+        """Written, with their digests in the audit file; returns the path of each format."""
+        files = {NAMES[form]: text for form, text in texts.items()}
+        paths = write_sealed(self.runs.room.audit, self.clock, self.folder / name, files) if files else {}
+        return {form: paths[NAMES[form]] for form in texts}
+
+
+def _is_count(found: Any) -> bool:
+    """Is it a count of answers? Whoever may write the folder may write anything; the audit file tells that."""
+    wanted = {"people": int, "answers": dict, "unclear": list, "silent": list, "at": str}
+    if not isinstance(found, dict) or not all(isinstance(found.get(n), t) for n, t in wanted.items()):
+        return False
+    rows = found["answers"].values()
+    return all(isinstance(r, dict) and isinstance(r.get("people"), list) and "means" in r for r in rows)
 
 
 def _json(data: Mapping[str, Any]) -> str:

@@ -215,9 +215,11 @@ def _coverage(what: str, names: Mapping[str, str], records: Sequence[DrillRecord
 
 
 def _held(record: DrillRecord, words: Words) -> Held:
-    answer = answer_of(record, words)
+    answer, title = answer_of(record, words), record.title
+    if title == record.scenario.title and not record.scenario.name and record.playbooks:
+        title = record.playbooks[0].title or record.playbooks[0].name  # it plays no story and has no title of its own
     return Held(
-        record.id, record.kind, record.title, when(record), record.state, record.outcome, answer.code,
+        record.id, record.kind, title, when(record), record.state, record.outcome, answer.code,
         answer.objectives, answer.reached,
     )  # fmt: skip
 

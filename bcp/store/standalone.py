@@ -94,7 +94,8 @@ def audit_chain(lines: Iterable[str]) -> Tuple[Chain, Dict[str, Tuple[int, str, 
             row = json.loads(line)
             record = {k: v for k, v in row.items() if k not in ("hash", "mac")}
             found, at = str(row["hash"]), float(row["at"])
-            anchors[str(row["run"])] = (int(row.get("seq", 0)), str(row["head"]), str(row["status"]))
+            anchor = int(row.get("seq", 0)), str(row["head"]), str(row["status"])
+            anchors.update({} if "files" in row else {str(row["run"]): anchor})  # a report is no chain
         except (ValueError, KeyError, TypeError, AttributeError):
             return chain, anchors, f"line {number} cannot be read"
         if sha(previous + quote(record)) != found:

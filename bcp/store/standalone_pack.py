@@ -32,6 +32,7 @@ from bcp.store.standalone import (
 )
 from bcp.store.standalone_clock import clock_damage, explained
 from bcp.store.standalone_proof import signed
+from bcp.store.standalone_reports import REPORTS, answer, not_sealed, reports_damage, seals_of
 
 # -- the folder ------------------------------------------------------------------------------------------------------
 
@@ -134,6 +135,22 @@ def _books(folder: Path) -> Iterator[Tuple[str, List[Any]]]:
     for row in rows_of(folder / "chains" / "drills.jsonl"):
         drills.setdefault(str(row[2]), []).append(row)
     yield from sorted(drills.items())
+
+
+def reports_of(folder: Path, found: Found, prefix: str = "") -> Tuple[List[str], List[str]]:
+    """The files of reports, and of those of lab drills: what is wrong with them, and those that nobody sealed."""
+    path = folder / "audit.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    files = [p for p in (folder / REPORTS).rglob("*") if p.is_file()]
+    there = {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+    known = {str(row[2]) for row in rows_of(folder / "chains" / "book.jsonl")}
+    known.update(n[len(prefix) :] for n in (*found.chains, *found.anchors) if n.startswith(prefix))
+    wrong, loose = reports_damage(seals_of(lines), there, known)
+    wrong, loose = [prefix + w for w in wrong], [prefix + n for n in loose]
+    for lab in sorted((folder / "labs").glob("*")) if not prefix else ():
+        more, others = reports_of(lab, found, lab.name + "/")
+        wrong, loose = wrong + more, loose + others
+    return wrong, loose
 
 
 def brought_home(folder: Path) -> Dict[str, str]:
@@ -243,8 +260,10 @@ def check(folder: Path, key: str = "", witness: Optional[Path] = None) -> Tuple[
         wrong += spoilt + against_witness(statements, theirs, "the witness", taken(records))
     wrong += _but(compare(theirs, audit, found.chains, "the witness saw it at"), damaged)
     wrong += clock_damage(statements, audit, found.chains)
+    changed, loose = reports_of(folder, found)
+    wrong += changed
     notes = notes_of(manifest, statements, found.chains, key, theirs) + turns(statements)
-    notes += unknown(found)
+    notes += unknown(found) + [not_sealed(path) for path in loose]
     return list(dict.fromkeys(wrong)), notes + explained(statements, audit, found.chains)
 
 
@@ -299,7 +318,7 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         print(f"it cannot be read: {error}", file=sys.stderr)
         return 2
-    print(f"ALTERED: {len(wrong)} thing(s) were found." if wrong else "Unaltered: everything agrees.")
+    print(f"ALTERED: {len(wrong)} thing(s) were found." if wrong else answer(notes))
     for line in [*wrong, *notes]:
         print(f"- {line}")
     return 1 if wrong else 0

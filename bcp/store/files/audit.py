@@ -55,6 +55,7 @@ class AuditLog:
     def anchor(self, anchor: Anchor) -> None:
         """One line more, on disk when this returns. Raises ``StorageError``."""
         record = {"run": anchor.what, "head": anchor.head, "status": anchor.status, "at": anchor.at, "seq": anchor.seq}
+        record |= {"files": dict(anchor.files)} if anchor.files else {}
         try:
             make_private(self.path.parent)
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -98,6 +99,8 @@ class AuditLog:
             if wrong:
                 return Audit(anchors, f"{self.path.name}:{number} {wrong}", bool(self.key))
             previous, keyed = str(row["hash"]), keyed or "mac" in row
+            if "files" in row:  # of a report, which is no chain
+                continue
             anchor = Anchor(
                 str(row["run"]), str(row["head"]), str(row["status"]), float(row["at"]), int(row.get("seq", 0))
             )

@@ -22,6 +22,7 @@ from bcp.store.sqlite.drills import PREFIX as DRILL
 from bcp.store.sqlite.drills import chain_damage as drill_damage
 from bcp.store.sqlite.drills import match_drill
 from bcp.store.sqlite.heads import brought_home, labs, rows_of
+from bcp.store.sqlite.reports import examine_reports
 from bcp.store.sqlite.state import SqliteState
 
 NOT_PROVED = (
@@ -59,20 +60,24 @@ class Evidence:
     keyed: bool
     drills: tuple[RunEvidence, ...] = ()
     """The chain of each exercise, and of each run that it played in a lab: ``drill-.../run-...``."""
+    reports: tuple[str, ...] = ()
+    """What is wrong with files of reports."""
+    unsealed: tuple[str, ...] = ()
+    """Files of reports of which nobody wrote a digest down."""
 
     @property
     def broken(self) -> bool:
         """Is anything wrong?"""
-        return bool(self.missing or self.damage or any(r.damage for r in (*self.runs, *self.drills)))
+        return bool(self.missing or self.damage or self.reports or any(r.damage for r in (*self.runs, *self.drills)))
 
 
-def examine(room: SqliteState, only: Sequence[str] = ()) -> Evidence:
-    """Look at everything, or at these runs."""
+def examine(room: SqliteState, only: Sequence[str] = (), *, whole: bool = True) -> Evidence:
+    """Look at everything, or at these runs. ``whole``: at the files of reports, too, here and in labs."""
     audit = room.audit.read()
     ids = list(only) or room.runs.ids()
     rows = tuple(_run(room, i, audit.anchors.get(i)) for i in ids)
     if only:
-        return Evidence(rows, (), audit.damage, audit.keyed)
+        return Evidence(rows, (), audit.damage, audit.keyed, (), *examine_reports(room, only))
     damage, begun = (
         [audit.damage] if audit.damage else [],
         {a for a in audit.anchors if a != BOOK and not a.startswith(DRILL)},
@@ -91,7 +96,8 @@ def examine(room: SqliteState, only: Sequence[str] = ()) -> Evidence:
     damage += lab_damage
     there = {p.stem for p in room.runs.folder.glob(f"*{runfile.SUFFIX}")} if room.runs.folder.is_dir() else set()
     drills = (*_drills(room, audit.anchors), *lab_runs)
-    return Evidence(rows, tuple(sorted(begun - there)), "; ".join(damage), audit.keyed, drills)
+    gone = tuple(sorted(begun - there))
+    return Evidence(rows, gone, "; ".join(damage), audit.keyed, drills, *(examine_reports(room) if whole else ()))
 
 
 def examine_drill(room: SqliteState, drill: str) -> Evidence:
@@ -106,7 +112,8 @@ def examine_drill(room: SqliteState, drill: str) -> Evidence:
     name = match_drill([d.run for d in known], drill)
     rows, damage = _labs(room, name)
     mine = (*(d for d in known if d.run == name), *rows)
-    return Evidence((), (), "; ".join([*([audit.damage] if audit.damage else []), *damage]), audit.keyed, mine)
+    damage = [*([audit.damage] if audit.damage else []), *damage]
+    return Evidence((), (), "; ".join(damage), audit.keyed, mine, *examine_reports(room, [name]))
 
 
 def _drills(room: SqliteState, anchors: Mapping[str, Anchor]) -> tuple[RunEvidence, ...]:
@@ -127,7 +134,7 @@ def _labs(room: SqliteState, only: str = "") -> tuple[list[RunEvidence], list[st
     rows, out = list[RunEvidence](), list[str]()
     there = {drill: folder for drill, folder in labs(room.folder) if only in {"", drill}}
     for drill, folder in there.items():
-        found = examine(SqliteState(folder, audit_key=room.audit_key))
+        found = examine(SqliteState(folder, audit_key=room.audit_key), whole=False)
         rows += [replace(r, run=f"{drill}/{r.run}") for r in found.runs]
         wrong = [f"{r.run}: {r.damage}" for r in found.runs if r.damage]
         wrong += [f"the file of {m} is gone" for m in found.missing]

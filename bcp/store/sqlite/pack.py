@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from bcp.kernel.errors import BcpError
-from bcp.store import standalone, standalone_clock, standalone_pack, standalone_proof
+from bcp.store import standalone, standalone_clock, standalone_pack, standalone_proof, standalone_reports
 from bcp.store.files.anchors import AnchorLog
+from bcp.store.files.sealed import report_files
 from bcp.store.sqlite import runfile
 from bcp.store.sqlite.heads import BOOK_QUERY, DRILL_QUERY, EVENT_QUERY, audit_lines, labs, rows_of
 from bcp.store.sqlite.state import SqliteState
 
-PARTS = (standalone, standalone_proof, standalone_clock, standalone_pack)
+PARTS = (standalone, standalone_proof, standalone_clock, standalone_reports, standalone_pack)
 """What the exported ``verify.py`` is made of: of each what stands below its first line of dashes."""
 IMPORTS = """\
 import base64
@@ -45,8 +46,6 @@ from typing import (
 """
 EFFECTS = "select key, step, claimed, state, settled, request, outcome{fence} from effect order by key"
 SIGNALS = "select id, at, kind, actor, data, hash from signal order by id"
-KEPT = {".html", ".json", ".csv"}
-"""Files of reports that are handed over."""
 
 
 @dataclass
@@ -90,7 +89,7 @@ def _state(pack: Pack, state: Path, under: str) -> None:
         pack.as_of = max([pack.as_of, *(float(r[1]) for r in rows)])
     if lines := audit_lines(state):
         pack.files[f"{under}audit.jsonl"] = ("\n".join(lines) + "\n").encode()
-    _reports(pack, state / "reports", under)
+    pack.files.update({under + name: path.read_bytes() for name, path in report_files(state).items()})
 
 
 def _run(pack: Pack, name: str, path: Path) -> None:
@@ -137,12 +136,6 @@ def _stamp(pack: Pack, log: AnchorLog, seq: int, tsa: str, text: str) -> None:
         pack.files[f"stamps/{authority.name}"] = authority.read_bytes()
 
 
-def _reports(pack: Pack, folder: Path, under: str) -> None:
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if path.is_file() and path.suffix in KEPT:
-            pack.files[f"{under}reports/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
-
-
 def program() -> str:
     """``verify.py``: all parts in one file, which needs nothing of ours."""
     halves = [Path(str(m.__file__)).read_text() for m in PARTS]
@@ -168,7 +161,7 @@ def readme(pack: Pack) -> str:
         "labs/      the same of exercises in the lab, one folder each: what was played there touched nothing real",
         "audit.jsonl, anchors.jsonl   heads of the chains, as they were signed, stamped, handed over",
         "stamps/    what was stamped (.txt), time stamps of RFC 3161 (.tst), certificates of the authorities (.pem)",
-        "reports/   for people",
+        "reports/   for people; what each file was when it was written stands in audit.jsonl",
         "",
     ]
     if stamps:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -185,3 +187,64 @@ def test_what_is_handed_over_altered_is_said_when_it_is_handed_over(witnessed, c
     capsys.readouterr()
     evidence.export(witnessed.folder / "out")
     assert capsys.readouterr().out.startswith("ALTERED before it was handed over: book was removed")
+
+
+def test_a_report_that_was_changed_is_refused_by_name_and_handed_over_as_altered(witnessed, capsys) -> None:
+    witnessed.run("run-1", events=[("run_finished", "", {"status": "done"})])
+    audit.report("run-1")
+    audit.verify()
+    folder = witnessed.folder / ".bcp" / "reports" / "run-1"
+    (folder / "report.html").write_text("<h1>Yes</h1>")
+    capsys.readouterr()
+    for what in ("all", "run-1"):
+        with pytest.raises(Refused) as caught:
+            audit.verify(what)
+        out = " ".join(capsys.readouterr().out.split())
+        assert out.startswith("ALTERED: reports/run-1/report.html was changed after it was written at 2")
+        assert caught.value.rule == "audit-chain" and "reports/run-1/report.html was changed" in caught.value.message
+    evidence.export(witnessed.folder / "out")
+    first = capsys.readouterr().out
+    assert first.startswith("ALTERED before it was handed over: reports/run-1/report.html was changed after it was")
+    audit.report("run-1")
+    audit.verify()
+    assert "ALTERED" not in capsys.readouterr().out
+
+
+def test_reports_of_an_older_version_are_not_sealed_and_named(witnessed, capsys, monkeypatch) -> None:
+    folder = witnessed.folder / ".bcp" / "reports" / "year"
+    folder.mkdir(parents=True)
+    for name in ("year.html", "year.json"):
+        (folder / name).write_text("of before")
+    audit.verify()
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.startswith("Nothing was found altered, but 2 files of reports are not sealed. See below.")
+    assert "warn not sealed: reports/year/year.html, reports/year/year.json. An older version wrote them" in out
+    evidence.export(witnessed.folder / "out")
+    said = "Nothing was found altered, but 2 files of reports are not sealed."
+    assert capsys.readouterr().out.startswith(f"{said} What was handed over says which.")
+    evidence.verify(witnessed.folder / "out")
+    assert " ".join(capsys.readouterr().out.split()).startswith(f"ok n{said[1:-1]} - ")
+    program = [sys.executable, "-I", witnessed.folder / "out" / "verify.py"]
+    assert subprocess.run(program, capture_output=True, text=True, check=True).stdout.startswith(f"{said}\n")
+    monkeypatch.setattr(render, "OUT", render.Output(json=True))
+    audit.verify("all", None, None)
+    found = json.loads(capsys.readouterr().out)["reports"]
+    assert found == {"altered": [], "not_sealed": ["reports/year/year.html", "reports/year/year.json"]}
+
+
+@pytest.mark.parametrize(("where", "first"), [
+    ("seq = 2", "ALTERED: drill-1: event 3 (note) was changed, or one before it was taken out"),
+    ("seq = 3", "ALTERED: drill-1 has lost its newest 1 event(s); it was there at 2"),
+])  # fmt: skip
+def test_an_event_that_was_taken_out_of_the_middle_is_not_called_the_newest(
+    witnessed, capsys, where: str, first: str
+) -> None:
+    for i in range(3):
+        witnessed.app.running.drills.append("drill-1", "note", "alice", {"text": f"words {i}"})
+    evidence.anchor()
+    with sqlite3.connect(witnessed.folder / ".bcp" / "drills.db") as db:
+        assert db.execute(f"delete from event where {where}").rowcount == 1
+    capsys.readouterr()
+    with pytest.raises(Refused):
+        audit.verify()
+    assert " ".join(capsys.readouterr().out.split()).startswith(first)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcp.engine.state import FINAL
-from bcp.pages.report import numbers, report_page, sentence
+from bcp.pages.palette import look
+from bcp.pages.report import numbers, report_page, run_values, sentence
 
 HOSTILE = """<script>alert(1)</script>"'&</style><img src=x onerror=alert(1)>{{ 7*7 }}"""
 RUNS = sorted({"new", "running", "waiting", "holding", "undoing", "stopped", "in_doubt", "interrupted", *FINAL})
@@ -173,6 +174,16 @@ def test_an_objective_that_was_not_measured_is_not_met() -> None:
     assert "missed" in report_page(
         data(objectives=[{"objective": "rto_receive", "target_s": 1.0, "achieved_s": 2.0, "met": False}])
     )
+
+
+@pytest.mark.parametrize(("got", "met", "word"), [
+    (2.0, False, "missed"), (0.5, True, "met"), (None, False, "missed"),
+    (0.5, False, "reached, does not count"), (0.5, None, "unknown"),
+])  # fmt: skip
+def test_an_objective_that_was_reached_by_a_run_that_came_to_nothing_was_not_missed(got, met, word: str) -> None:
+    rows = [{"objective": "rto_receive", "target_s": 1.0, "achieved_s": got, "met": met}]
+    (shown,) = run_values(data(objectives=rows), "UTC")["objectives"]
+    assert look(shown["state"]).word == word
 
 
 @pytest.mark.parametrize("damage", ["", "event 3 was changed"])

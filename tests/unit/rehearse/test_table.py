@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from unit.deeds.house import House, person
 
-from bcp.deeds.exercise import New, make
+from bcp.deeds.exercise import New, NoteOf, make, note
 from bcp.deeds.exercises import exercise_of, record_of
 from bcp.drills.play import Play
 from bcp.kernel.errors import Interrupted, Invalid
@@ -142,6 +142,29 @@ def test_ended_before_its_end_it_is_not_completed(house: House, clock: FakeClock
     sit(house, clock, drill, ["", "x"])
     found = record_of(house.app, drill)
     assert (found.outcome, "after inject 2 of" in found.reason) == ("aborted", True)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_was_decided_before_the_outage_began_reaches_nothing(
+    house: House, clock: FakeClock, drill: str, again: bool
+) -> None:
+    """The story begins ten minutes before the outage: nobody answers it in minus ten minutes."""
+    injects, onset = story_of(path_of(exercise_of(house.app, drill).record.scenario))
+    number, at = next((i.number, i.at_s) for i in injects if i.at_s >= onset)
+    later: list[Say] = ["d rto_receive: we move MX"] if again else []
+    said = sit(house, clock, drill, ["d rto_receive: we move MX", *[""] * (number - 1), *later, "x"])
+    assert "  written down: decision; rto_receive is not reached by it" in "\n".join(said)
+    goal = next(o for o in record_of(house.app, drill).objectives if o.code == "rto_receive")
+    assert goal.achieved == (round(at - onset, 1) if again else None)
+    assert goal.judged == ("void" if again else "not-reached")
+
+
+def test_what_was_decided_before_the_sitting_reaches_nothing(house: House, clock: FakeClock, drill: str) -> None:
+    note(house.ground, ALICE, drill, NoteOf("we move MX", reaches="rto_receive"))
+    sit(house, clock, drill, ["x"])
+    found = exercise_of(house.app, drill)
+    assert found.reaches[0]["story_s"] < 0 and found.record.decisions[0].what == "we move MX"
+    assert record_of(house.app, drill).objectives[0].judged == "not-reached"
 
 
 def test_a_colon_in_a_sentence_reaches_nothing(house: House, clock: FakeClock, drill: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,6 +115,20 @@ def test_a_run_that_came_to_nothing_meets_nothing(status: str) -> None:
     found = view(switch(60), step("d", 90, arrivals=[T0 + 70]), status=status, outage=known(0))
     assert row(found, "rto_receive")["met"] is False
     assert row(found, "rto_communicate")["met"] is False
+
+
+@pytest.mark.parametrize(("status", "rule", "met"), [
+    ("aborted", "", False), ("failed", "rejected", False), ("failed", "no-answer", False),
+    ("failed", "gate-closed", False), ("failed", "step-failed", True), ("holding", "", True), ("done", "", True),
+])  # fmt: skip
+def test_people_who_were_told_in_time_by_a_run_that_was_given_up_meet_nothing(
+    status: str, rule: str, met: bool
+) -> None:
+    """As the record says: a run that was aborted or rejected meets nothing, whatever it reached on the way."""
+    found = view(step("a", 60, sent=5), status=status, outage=known(0), told={"a": "employees"})
+    found = replace(found, state=replace(found.state, rule=rule))
+    told = row(found, "rto_communicate", "employees")
+    assert (told["achieved_s"], told["met"]) == (60.0, met)
 
 
 def test_a_run_that_still_works_may_come_to_it() -> None:

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from unit.drills.recorded import OUT, START, Story
 from unit.drills.test_learn import CASES
 
-from bcp.contracts.exercise import DrillRecord, Finding
+from bcp.contracts.exercise import DrillRecord, Finding, Scenario
 from bcp.contracts.exercise_parts import Decision, Detection, Moment
 from bcp.drills.derive import Context, derive
 from bcp.drills.fold import Exercise
 from bcp.drills.learn import proposals
 from bcp.drills.outline import assumptions, components
+from bcp.drills.scenario import SCENARIOS
 from bcp.engine.gate import Answer, Gate, hopeless, judge
 from bcp.engine.holds import SAID
 from bcp.mx.forecast import Compared, Forecast, Parts, Term
@@ -28,6 +30,7 @@ from bcp.mx.forecast_words import comparison, sentence
 from bcp.pages.report import report_page
 from bcp.pages.words import words
 from bcp.pages.year import year_page
+from bcp.replay import shipped
 from bcp.reports.document import document
 from bcp.reports.model import report_data
 from bcp.reports.year import Inventory, to_data, year_of
@@ -48,6 +51,31 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def written() -> list[str]:
     return [k for k in EN.texts if k.startswith(WRITTEN)]
+
+
+def shipped_titles() -> dict[str, str]:
+    """What exercises are made of: what the lab breaks, and the outages of the past (a month and a year)."""
+    past = {n: p for n, p in shipped().items() if re.fullmatch(r"[a-z]{3}-20\d\d-.*", n)}
+    assert len(past) >= 18
+    titles = {n: str(yaml.safe_load(p.read_text())["title"]) for n, p in past.items()}
+    return titles | {s.name: s.title for s in SCENARIOS.values()}
+
+
+@pytest.mark.parametrize(("name", "title"), sorted(shipped_titles().items()))
+def test_what_exercises_are_made_of_has_a_title_in_each_language(name: str, title: str) -> None:
+    key = f"scenario.{name}"
+    assert EN.texts[key] == title and DE.texts[key] != title
+    assert DE.told(title, "scenario.") == DE.texts[key] and EN.told(title, "scenario.") == title
+    mine = DrillRecord("drill-1", "lab", title, scenario=Scenario(name, title), state="ended", outcome="completed")
+    page = report_page(document(mine, "drill", made="2026-01-01T00:00:00Z", language="de"))
+    shown = " ".join(unescape(re.sub(r"<[^>]+>", " ", page.replace("<wbr>", ""))).split())
+    assert title not in shown and shown.count(DE.texts[key]) >= 3, "the headline, the facts, the annex"
+
+
+def test_a_title_that_somebody_gave_stays_as_it_was_written() -> None:
+    mine = DrillRecord("drill-1", "lab", "Autumn drill", scenario=Scenario("own", "Our own outage"), state="ended")
+    page = report_page(document(mine, "drill", made="2026-01-01T00:00:00Z", language="de"))
+    assert "Autumn drill" in page and "Our own outage" in page
 
 
 @pytest.mark.parametrize("prefix", WRITTEN)

@@ -13,6 +13,7 @@ from unit.reports.samples import T, full
 from bcp.contracts.exercise import DrillRecord, Finding, Participant, Scenario
 from bcp.contracts.exercise_parts import Decision, Receipts
 from bcp.drills.outline import components
+from bcp.pages.annexes import finding_said
 from bcp.pages.words import words
 from bcp.pages.year import year_page, year_values
 from bcp.reports.findings import findings_csv, table_csv
@@ -146,3 +147,41 @@ def test_the_page_and_its_schema(language: str) -> None:
     assert "<b>Corp" not in text
     assert "src=" not in text
     assert year_values(data, words(language))["headline"].startswith(str(len(found.never)))
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_an_exercise_that_plays_no_story_is_called_by_its_playbook(language: str) -> None:
+    text = words("en")("noted.no-story")
+    book = replace(full().playbooks[0], title=words("en")("shipped.inbound-outage"))
+    dry = replace(full(), kind="dry", title=text, scenario=Scenario("", text), playbooks=(book,))
+    year = year_of([dry], THERE, T - 300 * DAY, T + DAY, words(language), now=T, organisation="Corp")
+    (held,) = year_values(to_data(year), words(language))["held"]
+    assert held["title"] == words(language)("shipped.inbound-outage")
+    assert text not in year_page(to_data(year))
+
+
+def test_the_year_names_outages_of_the_past_in_the_readers_language() -> None:
+    title = words("en")("scenario.mar-2026-mailbox")
+    table = replace(full(), title=title, scenario=Scenario("mar-2026-mailbox", title))
+    year = year_of([table], THERE, T - 300 * DAY, T + DAY, words("de"), now=T, organisation="Corp")
+    assert year_values(to_data(year), words("de"))["held"][0]["title"] == words("de")("scenario.mar-2026-mailbox")
+
+
+def test_a_target_that_is_too_far_away_to_be_drawn_is_said() -> None:
+    """A bar of nine seconds fills its line; that the target was 15 minutes stands beside it."""
+    quick = tuple(replace(o, achieved=9.0, target=900.0) for o in full().objectives if o.code == "rto_receive")
+    shown = year_values(to_data(look(replace(full(), objectives=quick))), words("en"))
+    (row,) = shown["trends"][0]["rows"]
+    assert row["target"] is None and row["kind"].endswith(", target 15m")
+
+
+@pytest.mark.parametrize(("text", "wanted"), [
+    ("rto_receive: 8h 15m, the target is 30m", "Receive mail again: 8h 15m, the target is 30m"),
+    ("rto_communicate: not reached, the target is 15m", "Tell everybody: not reached, the target is 15m"),
+    ("rto_communicate staff: 20m, the target is 15m", "Tell staff: 20m, the target is 15m"),
+    ("mtpd: 2d, the target is 1d", "Back to normal: 2d, the target is 1d"),
+    ("rto_receive: nobody knew it", "rto_receive: nobody knew it"),
+    ("The phone tree is old", "The phone tree is old"),
+])  # fmt: skip
+def test_a_finding_of_an_objective_names_it_as_the_page_does(text: str, wanted: str) -> None:
+    assert finding_said(text, words("en")) == wanted
