@@ -323,7 +323,7 @@ def hooks() -> str:
     parts = [
         "# Hooks\n",
         "What `POST /hooks/NAME` takes, by kind of sender. Made from the code. Answers: 202 taken (also repeats, with the incident's"
-        " id), 401 no proof, 404 no such hook, 408 too slow, 413 too large, 415 no JSON, 422 another shape, 429 too many wrong"
+        " id), 401 no proof, 404 no such hook, 408 too slow, 413 too large, 415 no JSON, or compressed, 422 another shape, 429 too many wrong"
         " proofs, 503 not durable: send again.\n",
         "| kind | identity | proof |\n| --- | --- | --- |",
     ]

@@ -12,14 +12,18 @@ from bcp.cli.common import wait_for
 from bcp.cli.person import ground_of, who_is
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid, Missing, Refused
+from bcp.pages.times import Times
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from bcp.incident.model import Incident, Question
+    from bcp.incident.model import Event, Incident, Question
     from bcp.store.sqlite.book import Book
     from bcp.wiring import App
 
+MOST_ALERTS = 6
+"""Lines in a row of what monitoring says."""
 Which = Annotated[str, typer.Argument(metavar="INCIDENT", help="Id, its beginning, or 'last'.")]
 
 
@@ -68,7 +72,8 @@ def list_() -> None:
         }
         for i in found
     ]
-    rows = [[i.id, i.state, iso(i.opened)[:16].replace("T", " "), "".join(i.classes), i.title] for i in found]
+    times = Times(render.OUT.zone)
+    rows = [[i.id, i.state, times.exact(i.opened), "".join(i.classes), i.title] for i in found]
     render.emit(
         "bcp.incidents/1",
         {"incidents": data},
@@ -79,33 +84,29 @@ def list_() -> None:
 def show(incident: Which = "last") -> None:
     """Show."""
     from bcp.incident import questions
-    from bcp.incident.wording import event_words
 
     book = _book(make_app())
     found = book.incident(incident)
     events, asked = book.events(found.id), questions.questions_of(book, found.id)
+    times = Times(render.OUT.zone)
     lines = [f"{found.id}  {render.status_word(found.state)}  {found.title}"]
     for name in ("opened", "declared", "resolved", "closed"):
         if getattr(found, name):
-            lines.append(f"  {name:<9} {iso(getattr(found, name))}")
+            lines.append(f"  {name:<9} {times.exact(getattr(found, name))}")
     if found.runs:
         lines.append(f"  runs      {', '.join(found.runs)}")
     for q in asked:
         lines.append(
             render.wrap(
-                f"{q.state}: {q.run or q.step}, plan {q.checksum[:12]}, {q.result or 'until ' + iso(q.deadline)}",
+                f"{q.state}: {q.run or q.step}, plan {q.checksum[:12]}, "
+                f"{q.result or 'until ' + times.exact(q.deadline)}",
                 "            ",
                 "  question  ",
             )
         )
         for a in questions.how_of(book, q):
             lines.append(f"            {a['by']}: {'yes' if a['yes'] else 'no'} ({a['how']})")
-    lines += [
-        render.wrap(
-            f"{iso(e.at)[11:19]} {e.kind.replace('_', ' ')} {e.actor} {event_words(e)}".rstrip(), "           ", "  "
-        )
-        for e in events
-    ]
+    lines += _timeline(events)
     data: dict[str, Any] = {
         "id": found.id, "state": found.state, "classes": list(found.classes), "title": found.title,
         "runs": list(found.runs),
@@ -116,6 +117,30 @@ def show(incident: Which = "last") -> None:
         ],
     }  # fmt: skip
     render.emit("bcp.incident/1", data, "\n".join(lines))
+
+
+def _timeline(events: Sequence[Event]) -> list[str]:
+    """A line an event. A storm of alerts is folded: what was asked and answered must not drown in it."""
+    from itertools import groupby
+
+    from bcp.incident.wording import event_words
+
+    times, lines = Times(render.OUT.zone), []
+    for kind, several in groupby(events, key=lambda e: e.kind):
+        row = list(several)
+        said = [
+            render.wrap(
+                f"{times.second(e.at)} {kind.replace('_', ' ')} {e.actor} {event_words(e)}".rstrip(),
+                "           ",
+                "  ",
+            )
+            for e in row
+        ]
+        if kind.startswith("alert") and len(row) > MOST_ALERTS:
+            more = f"  ...      {len(row) - MOST_ALERTS} more of these (all: bcp --output json incident show)"
+            said = [*said[: MOST_ALERTS - 1], more, said[-1]]
+        lines += said
+    return lines
 
 
 def answer(

@@ -117,8 +117,21 @@ def _wants_json(words: list[str]) -> bool:
     return "--output=json" in words or any(a in {"--output", "-o"} and b == "json" for a, b in pairwise(words))
 
 
+def lead_somewhere() -> None:
+    """Give a standard stream that the caller closed (``>&-``) a way to nowhere. Its number would else go to the next
+    file that is opened, which may be a book of ours, and the deed would fail for want of a place to say so."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, number)
+            if nowhere != number:
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+
+
 def main() -> None:
     """Entry point. No traceback reaches a person without --debug."""
+    lead_somewhere()
     begin()
     if sys.argv[1:3] == ["relay", "agent"]:  # it runs on relays that have nothing but Python
         from bcp.relay.door import run

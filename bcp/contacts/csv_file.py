@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from bcp.contacts.row import COLUMNS, Row, Sheet, lines_of, read_text
+from bcp.contacts.row import COLUMNS, LISTS, Row, Sheet, lines_of, read_text
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import Invalid, Problem
 
@@ -28,8 +28,24 @@ def csv_sheet(path: Path) -> Sheet:
     sheet = Sheet()
     for number, line in enumerate(lines[first:], first + 1):
         if line.strip(" \t;,"):
-            sheet.rows.append(_row(number, line, columns, delimiter))
+            row = _row(number, line, columns, delimiter)
+            sheet.rows.append(row)
+            sheet.warnings += _joined(path, row)
     return sheet
+
+
+def _joined(path: Path, row: Row) -> list[Problem]:
+    """A list with commas and no semicolon is one name, and whoever wrote it may have meant several: then the person is
+    in none of these groups, and is told nothing."""
+    return [
+        Problem(
+            f"{row.values.get('id', '')}: {key}: {text!r} is read as one name",
+            str(path), row.line, 1, f"Several are separated by ';': {';'.join(t.strip() for t in text.split(','))}",
+            "contact.list", "warning",
+        )
+        for key in LISTS
+        if "," in (text := row.values.get(key) or "") and ";" not in text
+    ]  # fmt: skip
 
 
 def _header(path: Path, lines: list[str]) -> tuple[int, str]:
@@ -45,7 +61,8 @@ def _header(path: Path, lines: list[str]) -> tuple[int, str]:
 
 def _columns(path: Path, line: int, cells: list[str] | str) -> list[str]:
     if isinstance(cells, str):
-        raise Invalid.of([_problem(path, line, cells, "Close the quote.")])
+        hint = "Save it as CSV UTF-8." if "NUL" in cells else "Close the quote."
+        raise Invalid.of([_problem(path, line, cells, hint)])
     names = [c.strip().lower() for c in cells]
     while names and not names[-1]:
         names.pop()

@@ -15,6 +15,15 @@ from bcp.kernel.errors import Invalid, Problem
 Entry = Mapping[str, list[str]]
 DISABLED = 2
 """ACCOUNTDISABLE in Active Directory's userAccountControl (learn.microsoft.com, UserAccountControl property flags)."""
+LOCKED = ("nsaccountlock", "logindisabled")
+"""The same at 389 Directory Server and FreeIPA, and at eDirectory: ``TRUE``."""
+FOR_GOOD = "000001010000Z"
+"""pwdAccountLockedTime of who is locked until somebody unlocks it (slapo-ppolicy)."""
+
+
+_LOCKED_TIME = "pwdaccountlockedtime"
+_USED = ("samaccountname", "uid", "displayname", "cn", "mail", "mobile", "title", "memberof", "manager")
+"""What becomes a part of a person."""
 
 
 def ldif_sheet(path: Path) -> Sheet:
@@ -35,6 +44,10 @@ def ldif_sheet(path: Path) -> Sheet:
             hint = "Leave one in the directory if another one should be texted."
             sheet.warnings.append(Problem(text, str(path), line, 1, hint, "contact.several-phones", "warning"))
         manager = _one(entry, "manager")
+        if garbled := next((n for n in _USED if "\ufffd" in "".join(entry.get(n, ()))), ""):
+            hint = "Export it again as UTF-8 (RFC 2849); ldifde does so with -u."
+            sheet.rows.append(Row(line, {}, f"{_ident(entry)}: {garbled} is not UTF-8", hint, "contact.encoding"))
+            continue
         sheet.rows.append(
             Row(line, {
                 "id": _ident(entry), "name": _one(entry, "displayname", "cn"), "email": _one(entry, "mail"),
@@ -51,6 +64,8 @@ def _ident(entry: Entry) -> str:
 
 
 def _is_disabled(entry: Entry) -> bool:
+    if any(_one(entry, name).lower() == "true" for name in LOCKED) or _one(entry, _LOCKED_TIME) == FOR_GOOD:
+        return True
     control = _one(entry, "useraccountcontrol")
     try:
         return bool(int(control or "0", 0) & DISABLED)

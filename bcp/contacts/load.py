@@ -9,7 +9,7 @@ from bcp.contacts.csv_file import csv_sheet
 from bcp.contacts.ldif import ldif_sheet
 from bcp.contacts.person import contact_of
 from bcp.contacts.phone import check_phone
-from bcp.contacts.row import COLUMNS
+from bcp.contacts.row import COLUMNS, FOREIGN
 from bcp.contacts.scim import scim_sheet
 from bcp.contacts.yaml_file import yaml_sheet
 from bcp.contracts.contact import Contact
@@ -45,15 +45,26 @@ def load_people(path: Path) -> Loaded:
     Raises:
         Invalid: with the line of every bad entry.
     """
+    if (what := FOREIGN.get(path.suffix.lower())) and path.exists():
+        columns = ",".join(COLUMNS[:4])
+        hint = (
+            f"Save it as CSV UTF-8; the first line names columns: {columns},... Or export LDIF or a SCIM list (JSON)."
+        )
+        raise Invalid.of([Problem(f"this is {what}, which is not read", str(path), 1, 1, hint, "contact.shape")])
     sheet = _READERS.get(path.suffix.lower(), yaml_sheet)(path)
     contacts: dict[str, Contact] = {}
+    seen: dict[str, str] = {}
     problems: list[Problem] = []
     for row in sheet.rows:
         found = contact_of(row, str(path))
         if isinstance(found, Problem):
             problems.append(found)
-        elif found.id in contacts:
-            text, hint = f"the id {found.id!r} stands here twice", "Give each person one id."
+        elif (first := seen.setdefault(found.id.casefold(), found.id)) in contacts:
+            also = "" if first == found.id else f" (as {first!r} before)"
+            text, hint = (
+                f"the id {found.id!r} stands here twice{also}",
+                "Give each person one id; capitals do not count.",
+            )
             problems.append(Problem(text, str(path), row.line, 1, hint, "contact.duplicate"))
         else:
             contacts[found.id] = found

@@ -10,12 +10,14 @@ import idna
 
 from bcp.contacts.phone import check_phone
 from bcp.contacts.quiet import parse_quiet, zone_of
-from bcp.contacts.row import Row, clean
+from bcp.contacts.row import LISTS, Row, clean
 from bcp.contracts.contact import Contact
 from bcp.kernel.errors import Problem
 
 _ID = re.compile(r"^\w[\w.@'+-]{0,127}$")
 """Letters of any script: people are called Müller."""
+_FORMS = {"sms", "voice", "email", "chat", "page"}
+"""Ways that somebody may have opted out of. ``SMS`` is one, too: a no is heard however it is written."""
 _LOCAL = re.compile(r"^[^\s,;:<>\"()\[\]\\@]{1,64}$")
 _PHONE_HINT = "Write it in E.164, with + and country code: +4930123456."
 
@@ -28,7 +30,8 @@ def contact_of(row: Row, file: str) -> Contact | Problem:
     ident = text.get("id", "")
     email, wrong_email = check_email(text.get("email", ""))
     phone, wrong_phone = check_phone(text.get("phone", ""))
-    lists = {k: _words(row.values.get(k)) for k in ("groups", "logins", "channels", "optout")}
+    lists = {k: _words(row.values.get(k)) for k in LISTS}
+    lists["optout"] = tuple(dict.fromkeys(w.lower() if w.lower() in _FORMS else w for w in lists["optout"]))
     wrong = (
         (f"the id {ident!r} is not usable", "contact.id", "Letters, digits, . _ @ - ' + ; at most 128.")
         if not _ID.match(ident)

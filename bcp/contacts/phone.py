@@ -7,8 +7,14 @@ import re
 import unicodedata
 
 _E164 = re.compile(r"^\+[1-9][0-9]{6,14}$")
-_TRUNK = re.compile(r"\(\s*0+\s*\)")
-"""``+49 (0)170``: the zero is dialled inside the country only and is no part of the number."""
+_TRUNK = re.compile(r"^(\+\s*\d{1,3})\s*(?:\(\s*0+\s*\)\s*)+")
+"""``+49 (0)170``: the zero is dialled inside the country only and is no part of the number. Only there: a bracket that
+stands further on is an extension, or nobody knows what."""
+_ZERO = re.compile(r"\(\s*0+\s*\)")
+_BRACKETED = re.compile(r"^\(\s*(\+\s*\d{1,3})\s*\)")
+"""``(+49) 170``: the country code in brackets is a country code."""
+_DECIMAL = re.compile(r"\d[.,]0+$")
+"""``+491701234567.0``: a program took the number for a quantity; the last zero is no digit of it."""
 _ALLOWED = re.compile(r"^\+?[0-9\s()./-]*$")
 _EXTENSION = re.compile(r"(?i)(?:;ext=|;|\bext(?:ension)?\b\.?|\bdw\b\.?|(?<=[\d\s)])x(?=[\s.]*\d)|#)[\s.:]*\d*\s*$")
 _SECOND = re.compile(r"/\s*\d{1,4}\s*$|[,;|]|\boder\b|\bor\b", re.IGNORECASE)
@@ -18,12 +24,23 @@ _SECOND = re.compile(r"/\s*\d{1,4}\s*$|[,;|]|\boder\b|\bor\b", re.IGNORECASE)
 def check_phone(text: str) -> tuple[str, str]:
     """The number in E.164 and an empty reason; or an empty number and what is wrong,
     as ``the phone number ...`` goes on."""
+    if any(unicodedata.category(c) == "No" for c in text):
+        return "", "has a raised or circled digit, which may be a footnote: leave it out"
     plain = _plain(text)
     if not plain:
         return "", ""
     if why := _unreadable(plain):
         return "", why
-    compact = re.sub(r"[\s()./-]", "", _TRUNK.sub("", plain))
+    plain = _TRUNK.sub(r"\1 ", plain)
+    if _ZERO.search(plain):
+        return "", "has a zero in brackets that is not beside the country code: leave it out, or the brackets"
+    if any(_number(plain[: found.start()])[0] for found in re.finditer(r"[/(]", plain)):
+        return "", "goes on after a whole number: give one number, without what follows it"
+    return _number(plain)
+
+
+def _number(plain: str) -> tuple[str, str]:
+    compact = re.sub(r"[\s()./-]", "", plain)
     if not _E164.match(compact):
         return "", "is not in international form"
     return _known(compact)
@@ -34,7 +51,7 @@ def _plain(text: str) -> str:
     wide = unicodedata.normalize("NFKC", text)
     seen = "".join(c for c in wide if unicodedata.category(c) not in {"Cf", "Cc"})
     seen = re.sub(r"[\u2010-\u2015\u2212]", "-", seen).strip().removeprefix("'").strip()
-    return re.sub(r"(?i)^tel:", "", seen).strip()
+    return _BRACKETED.sub(r"\1 ", re.sub(r"(?i)^tel:", "", seen).strip())
 
 
 def _unreadable(plain: str) -> str:
@@ -43,6 +60,8 @@ def _unreadable(plain: str) -> str:
         return "is masked: export it with --full"
     if re.fullmatch(r"[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+", plain):
         return "was rounded by a spreadsheet: format the column as text and enter it again"
+    if _DECIMAL.search(plain):
+        return "was taken for a quantity by a program (.0): format the column as text and enter it again"
     if _EXTENSION.search(plain):
         return "has an extension, which cannot be texted: give a direct number"
     if _SECOND.search(plain):

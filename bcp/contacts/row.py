@@ -15,6 +15,13 @@ COLUMNS = (
     "channels", "optout",
 )  # fmt: skip
 """What a contact file may hold. Lists (groups, logins, channels, optout) are separated by ``;`` in CSV."""
+LISTS = ("groups", "logins", "channels", "optout")
+FOREIGN = {
+    ".xlsx": "a workbook of Excel", ".xls": "a workbook of Excel", ".xlsm": "a workbook of Excel",
+    ".ods": "a workbook of LibreOffice", ".numbers": "a workbook of Numbers", ".vcf": "a file of vCards",
+    ".pdf": "a PDF", ".docx": "a document of Word", ".html": "a web page",
+}  # fmt: skip
+"""What people have their lists in, and no reader here."""
 MAX_BYTES = 200_000_000
 
 

@@ -51,9 +51,18 @@ def scim_sheet(path: Path) -> Sheet:
 
 def _parsed(path: Path) -> Any:
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise Invalid(f"{path} is not JSON: {error}", hint="Export a SCIM list of users.") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose every name stands once. Of two answers nobody knows which one is meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"{twice!r} stands twice in one object ({str(dict(pairs[:2]))[:60]} ...)")
+    return found
 
 
 def _missing(path: Path, data: Any, here: int) -> list[Problem]:

@@ -6,11 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bcp.contacts.row import COLUMNS, Row, Sheet
+from bcp.contacts.row import COLUMNS, LISTS, Row, Sheet
 from bcp.kernel.document import Document, Path_, did_you_mean, read
 from bcp.kernel.errors import Invalid
-
-_LISTS = {"groups", "logins", "channels", "optout"}
 
 
 def yaml_sheet(path: Path) -> Sheet:
@@ -52,7 +50,7 @@ def _text(document: Document, path: Path_, value: Any) -> str | list[str] | Row 
     key, line = path[-1], document.place(path)[0]
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, list) and key in _LISTS and all(isinstance(v, str) for v in value):
+    if isinstance(value, list) and key in LISTS and all(isinstance(v, str) for v in value):
         return value
     written = _as_written(document, path)
     if key == "phone" and isinstance(value, int) and not isinstance(value, bool):

@@ -56,6 +56,11 @@ class Times:
             return str(at or "")
         return local.strftime("%d %b %Y %H:%M:%S") if self.language == "en" else self._said("stamp", local)
 
+    def exact(self, at: float | str) -> str:
+        """``2026-01-22 17:45:03 CET``: for lists that are sorted, in every language alike."""
+        local = self._local(at)
+        return f"{local:%Y-%m-%d %H:%M:%S %Z}" if local else ""
+
     def second(self, at: float | str) -> str:
         """``17:45:03``."""
         local = self._local(at)

@@ -76,7 +76,7 @@ class People:
         who shares one counts as one person at a gate."""
         found = {p: self.directory.person(p) for p in people}
         return {
-            p: {w.casefold() for w in (c.phone, c.slack, c.email) if w} if c is not None else set()
+            p: {w for w in (c.phone, c.slack.casefold(), mailbox(c.email)) if w} if c is not None else set()
             for p, c in found.items()
         }
 
@@ -88,6 +88,16 @@ class People:
     def approvers(self, references: Sequence[str]) -> frozenset[str]:
         """Ids of the people behind references such as ``group:oncall``."""
         return frozenset(c.id for c in self.directory.people(references))
+
+
+def mailbox(address: str) -> str:
+    """The mailbox behind an address: ``ann+oncall@x`` is read by whoever reads ``ann@x`` (RFC 5233), and Google's
+    passes over dots. For telling people apart only: mail goes to the address as it is written."""
+    local, _, domain = address.casefold().rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in {"gmail.com", "googlemail.com"}:
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}" if local else domain
 
 
 def login_name() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import json
 import random
 import resource
@@ -97,6 +98,10 @@ def test_a_published_body_opens_one_incident_and_ends_it(kind, tmp_path) -> None
             cut = raw[: len(raw) // 2]
             path, headers = signed(kind, cut)
             assert (await server.post(kind, cut, path, headers)).status_code == 422
+            packed = gzip.compress(raw)
+            path, headers = signed(kind, packed)
+            answer = await server.post(kind, packed, path, headers)
+            assert answer.status_code == 415 and "compression off" in answer.json()["hint"]
             for other in (b"[]", b"{}", b"null", b'"x"', b"1e999"):
                 path, headers = signed(kind, other)
                 if kind == "github":  # an event of another shape says nothing

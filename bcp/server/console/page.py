@@ -141,7 +141,8 @@ class Site:
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             return True
         origin = request.headers.get("origin", "")
-        known = {request.headers.get("host", ""), urlsplit(self.daemon.settings.public_url).netloc}
+        # A frame in a sandbox and a file say `null`, which names no host; nor does a public URL that is not set.
+        known = {request.headers.get("host", ""), urlsplit(self.daemon.settings.public_url).netloc} - {""}
         return bool(origin) and urlsplit(origin).netloc not in known
 
     async def form(self, request: Request) -> dict[str, list[str]]:

@@ -30,6 +30,8 @@ from bcp.server.doors.guard import Throttle, peer_of
 LOG = logger(__name__)
 JSON = ("application/json", "text/json")
 FORM = "application/x-www-form-urlencoded"
+GZIP = b"\x1f\x8b"
+"""The first bytes of what is compressed (RFC 1952): no sender that is known does so unless told to."""
 
 
 class Hooks:
@@ -100,6 +102,8 @@ class Hooks:
         form = hook.forms and kind == FORM
         if not form and kind not in JSON and not kind.endswith("+json"):
             return _no(415, f"send application/json, not {kind[:60]}")
+        if received.raw[:2] == GZIP:
+            return _no(415, "the body is compressed, which is not read", hint="Switch the sender's compression off.")
         try:
             body = _fields(received.raw) if form else loads(received.raw)
         except (ValueError, Invalid):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 import typer
@@ -97,6 +99,41 @@ def test_one_is_shown_with_what_was_asked_and_answered(house, outage, capsys) ->
     told = capsys.readouterr().out
     assert told.startswith(outage) and "question  open: run-gate, plan aaaaaaaaaaaa" in told
     assert "bob: no (text)" in told and "runs      run-gate" in told and "opened    2" in told
+
+
+def test_times_are_those_of_the_organisation_and_say_so(house, outage, capsys, monkeypatch) -> None:
+    """At night nobody adds hours up: ``bcp status`` says 18:41 CET, so does the timeline."""
+    opened = datetime.fromtimestamp(house.book.incident(outage).opened, ZoneInfo("Asia/Tokyo"))
+    ours = incident.make_app
+
+    def far_away() -> object:
+        app = ours()
+        render.OUT.zone = "Asia/Tokyo"
+        return app
+
+    monkeypatch.setattr(incident, "make_app", far_away)
+    monkeypatch.setattr(render, "OUT", render.Output())
+    incident.show()
+    told = capsys.readouterr().out
+    assert f"opened    {opened:%Y-%m-%d %H:%M:%S} JST" in told and f"  {opened:%H:%M:%S} opened" in told
+    incident.list_()
+    assert f"{opened:%Y-%m-%d %H:%M:%S} JST" in capsys.readouterr().out
+
+
+def test_a_storm_of_alerts_buries_no_answer(house, outage, capsys, monkeypatch) -> None:
+    """What was asked and answered stands on one screen; programs get every alert."""
+    for n in range(300):
+        house.book.note("alert_firing", outage, "alertmanager", title=f"disk {n}")
+    name = asked(house, outage)
+    questions.record(house.book, questions.question(house.book, name), "bob", yes=False, how="text")
+    incident.show()
+    lines = capsys.readouterr().out.splitlines()
+    shown = [line for line in lines if "alert firing" in line]
+    assert len(shown) == incident.MOST_ALERTS and "disk 0" in shown[0] and "disk 299" in shown[-1]
+    assert any("294 more" in line for line in lines) and any("answered bob" in line for line in lines)
+    monkeypatch.setattr(render, "OUT", render.Output(json=True))
+    incident.show()
+    assert len([e for e in json.loads(capsys.readouterr().out)["events"] if e["kind"] == "alert_firing"]) == 300
 
 
 def test_programs_get_the_questions_as_data(house, outage, said) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,17 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> render.Output:
         monkeypatch.setattr(module, "OUT", out)
     monkeypatch.setattr(main, "Place", SimpleNamespace(config=""))
     return out
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_changes_nothing_of_what_is_done(tmp_path, closed) -> None:
+    """``>&-`` in a crontab: the deed is done, its exit code is its own, and no file of ours gets a stream's number."""
+    command = f"exec {sys.executable} -m bcp playbook new one {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ))
+    assert (done.returncode, "fault in bcp" in done.stderr) == (0, False), done.stderr
+    assert (tmp_path / "playbooks" / "one.yaml").exists()
+    refused = f"exec {sys.executable} -m bcp playbook lint nothing.yaml {closed}"
+    assert subprocess.run(["sh", "-c", refused], cwd=tmp_path, capture_output=True).returncode == 2
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bcp.contacts.ldif import common_name, ldif_sheet, rdns
+from bcp.contacts.load import load_people
 from bcp.kernel.errors import Invalid
 
 ANN = "dn: CN=Ann,DC=corp\nsAMAccountName: ann\ndisplayName: Ann\nmail: ann@corp.test\n"
@@ -51,6 +52,11 @@ def test_an_entry_is_a_person_with_groups_and_manager(tmp_path) -> None:
         ("userAccountControl: 0x202", 0),
         ("userAccountControl: none", 1),
         ("userAccountControl:", 1),
+        ("nsAccountLock: TRUE", 0),
+        ("nsAccountLock: false", 1),
+        ("loginDisabled: true", 0),
+        ("pwdAccountLockedTime: 000001010000Z", 0),
+        ("pwdAccountLockedTime: 20261128030000Z", 1),
     ],
 )
 def test_who_is_disabled_is_left_out(tmp_path, line, count) -> None:
@@ -97,6 +103,17 @@ def test_long_lines_are_folded_comments_too(tmp_path) -> None:
     text = "# a comment\n that goes on: here\n" + ANN.replace("ann@corp.test", "ann@\n corp.test")
     (one,) = people(tmp_path, text)
     assert one["email"] == "ann@corp.test"
+
+
+def test_a_name_that_is_not_utf8_is_refused_and_a_picture_is_not_looked_at(tmp_path) -> None:
+    latin = base64.b64encode("M\u00fcller".encode("latin-1")).decode()
+    picture = base64.b64encode(b"\xff\xd8\xff").decode()
+    assert len(people(tmp_path, ANN + f"jpegPhoto:: {picture}\n")) == 1
+    (tmp_path / "x.ldif").write_text(f"dn: CN=x\nuid: x\nmail: x@b.test\ndisplayName:: {latin}\n")
+    with pytest.raises(Invalid) as caught:
+        load_people(tmp_path / "x.ldif")
+    (problem,) = caught.value.problems
+    assert problem.rule == "contact.encoding" and "displayname is not UTF-8" in problem.message
 
 
 def test_entries_need_no_blank_line_between_them(tmp_path) -> None:

@@ -27,6 +27,46 @@ def wrong(tmp_path, name, text, encoding="utf-8"):
 HEAD = "id,name,email,phone,groups\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "what"), [("a.xlsx", "Excel"), ("a.XLS", "Excel"), ("a.ods", "LibreOffice"), ("a.vcf", "vCards")]
+)
+def test_what_is_no_list_of_ours_is_called_by_its_name(tmp_path, name, what) -> None:
+    """No word of tabs and quotes to somebody who has a workbook."""
+    (tmp_path / name).write_bytes(b"PK\x03\x04\xff")
+    with pytest.raises(Invalid) as caught:
+        load_people(tmp_path / name)
+    (problem,) = caught.value.problems
+    assert what in problem.message and "CSV UTF-8" in problem.hint and problem.rule == "contact.shape"
+
+
+def test_an_id_is_one_person_whatever_its_capitals(tmp_path) -> None:
+    """Alice who stands there twice is not two approvers."""
+    ((line, rule, message),) = wrong(tmp_path, "a.csv", "id,name\nalice,A\nbob,B\nAlice,A\n")
+    assert (line, rule) == (4, "contact.duplicate") and "'alice'" in message
+
+
+def test_a_list_with_commas_is_read_as_one_name_and_that_is_said(tmp_path) -> None:
+    """Who writes ``oncall, staff`` would else be in neither, and nobody would know before the night."""
+    path = tmp_path / "a.csv"
+    path.write_text('id,groups\nann,"oncall, staff"\nben,"Legal, Berlin;staff"\ncat,oncall\n')
+    (doubt,) = load_people(path).doubts
+    assert (doubt.line, doubt.rule, doubt.severity) == (2, "contact.list", "warning")
+    assert "oncall;staff" in doubt.hint and load_people(path).whole().people[0].groups == ("oncall, staff",)
+
+
+def test_a_no_is_heard_however_it_is_written(tmp_path) -> None:
+    """Channels are told by name, forms in small letters: a name keeps its capitals."""
+    people = read(tmp_path, "a.csv", "id,optout\nann,SMS;Voice;Team-Room\n")
+    assert people["ann"].optout == ("sms", "voice", "Team-Room")
+
+
+def test_a_file_of_four_byte_characters_is_named_as_that(tmp_path) -> None:
+    (tmp_path / "a.csv").write_bytes("id,name\nann,A\n".encode("utf-32"))
+    with pytest.raises(Invalid) as caught:
+        load_people(tmp_path / "a.csv")
+    assert "CSV UTF-8" in caught.value.problems[0].hint
+
+
 # -- CSV ---------------------------------------------------------------------------------------------------------
 
 

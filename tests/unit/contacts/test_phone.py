@@ -30,6 +30,11 @@ from bcp.contacts.phone import check_phone
         ("'+491701234567", "+491701234567"),  # a spreadsheet's mark of text
         ("+1 500 555 0006", "+15005550006"),  # Twilio's magic number
         ("+1 202 555 0143", "+12025550143"),  # set aside for fiction
+        ("(+49) 170 1234567", "+491701234567"),
+        ("+49 (170) 1234567", "+491701234567"),
+        ("+49 36482 / 12345", "+493648212345"),  # the longest area codes have five digits
+        ("+49 30 123456-57", "+4930123456" + "57"),  # DIN 5008: the direct dial is a part of the number
+        ("+1 (202) / 736-5000", "+12027365000"),
         ("", ""),
         ("   ", ""),
     ],
@@ -58,6 +63,17 @@ def test_a_number_is_read(written, number) -> None:
         ("4,91701E+11", "spreadsheet"),
         ("4.91701E+11", "spreadsheet"),
         ("+49*******67", "masked"),
+        ("+491701234567.0", "quantity"),  # a column of quantities: its zero would be one more digit
+        ("+491701234567,00", "quantity"),
+        ("+49 170 1234567\u00b2", "footnote"),  # NFKC makes a digit of it
+        ("+49 170 123456\u2077", "footnote"),
+        ("+49 170 \u2460234567", "footnote"),
+        ("+49 30 12345 / 67890", "whole number"),  # two people's numbers, joined, would be a third one's
+        ("+49 30 123456/57890", "whole number"),
+        ("+49 30 1234567 (12)", "whole number"),
+        ("+49 30 123456-57/-58", "whole number"),
+        ("+49 170 1234567 (0)", "zero in brackets"),
+        ("+49 30 (0) 123456", "zero in brackets"),
         ("+999 123456789", "country"),
         ("+49 170", "international"),
         ("+4917012345678901", "international"),

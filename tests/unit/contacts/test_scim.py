@@ -22,6 +22,14 @@ def user(name: str, **more: Any) -> dict[str, Any]:
     return {"userName": name, "displayName": name, "emails": [{"value": name}], **more}
 
 
+@pytest.mark.parametrize("twice", ['"active": false, "active": true', '"phoneNumbers": [], "phoneNumbers": []'])
+def test_what_is_said_twice_of_one_person_is_refused(tmp_path, twice) -> None:
+    """Of two answers the last one is no better than the first: a leaver would be on call again."""
+    (tmp_path / "users.json").write_text(f'[{{"userName": "ann", {twice}}}]')
+    with pytest.raises(Invalid, match="stands twice"):
+        load_people(tmp_path / "users.json")
+
+
 @pytest.mark.parametrize("total", [3, "3", " 3 ", 3.0])
 def test_one_page_of_many_is_not_everybody(tmp_path, total) -> None:
     found = load_people(listed(tmp_path, user("a@x.org"), user("b@x.org"), totalResults=total))
