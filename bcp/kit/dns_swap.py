@@ -22,7 +22,6 @@ import dns.rdtypes.ANY.TSIG
 import dns.tsig
 import dns.update
 
-from bcp.contracts.dns_writer import SwapOrder
 from bcp.contracts.mx import MxHost, MxSet
 
 ZONE = b"\xc0\x0c"
@@ -34,10 +33,11 @@ class ZoneSwap(dns.update.UpdateMessage):
     """*While exactly this MX is here and no CNAME, put that one in its place* (RFC 2136), signed when it is sent."""
 
     def __init__(
-        self, zone: str, order: SwapOrder, key: dns.tsig.Key, whole: Callable[[], dns.update.UpdateMessage]
+        self, zone: str, old: MxSet, new: MxSet, key: dns.tsig.Key, whole: Callable[[], dns.update.UpdateMessage]
     ) -> None:
         self.id = secrets.randbits(16)  # the library's own beginning is for what is built piece by piece
-        self._zone, self._order, self._key, self._whole, self._mac = zone, order, key, whole, b""
+        self._zone, self._old, self._new, self._key = zone, old, new, key
+        self._whole, self._mac = whole, b""
 
     def __getattr__(self, name: str) -> Any:
         """Whoever looks inside finds what the library makes of the same order."""
@@ -52,9 +52,8 @@ class ZoneSwap(dns.update.UpdateMessage):
 
     def to_wire(self, *_: Any, **__: Any) -> bytes:
         """Signed now."""
-        old, new = self._order.old.hosts, self._order.new
         flags = int(dns.opcode.to_flags(dns.opcode.UPDATE))
-        counts, sections = _sections(old, new)
+        counts, sections = _sections(self._old.hosts, self._new)
         rest = (dns.name.from_text(self._zone).to_wire() or b"") + sections
         signature = self._signed(struct.pack("!6H", self.id, flags, *counts, 0) + rest)
         return b"".join((struct.pack("!6H", self.id, flags, *counts, 1), rest, signature))

@@ -252,7 +252,7 @@ class Rfc2136(Writer):
         zone = self._zone(order.domain).zone
         if order.wildcard or order.domain != zone:
             return self._update(order)
-        return ZoneSwap(zone, order, self._tsig(), lambda: self._update(order))
+        return ZoneSwap(zone, order.old, order.new, self._tsig(), lambda: self._update(order))
 
     def _update(self, order: SwapOrder, *, impossible: bool = False) -> dns.update.UpdateMessage:
         zone = self._zone(order.domain).zone
