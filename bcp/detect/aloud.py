@@ -259,8 +259,8 @@ _DO = {
     "tell": "Leave MX alone: another MX would not help. Tell people by channels that do not fail with it.",
     "direct": "Keep MX out of the relay. If it is there already, go back: bcp failback.",
     "fix-own": "Repair our own fault. Leave MX alone; tell IT, and nobody else.",
-    "fix-own-and-ask": "Repair our own fault at once, and send a mail from outside: until one of both is done nobody "
-    "knows whether what others say is so. Leave MX alone until then.",
+    "fix-own-and-ask": "Repair our own fault. Leave MX alone, and send a mail from outside at once: until one of both "
+    "is done nobody knows whether what others say is so.",
     "hold": "Leave everything as it is: {why}.",
     "failback": "Go back to Exchange Online; a test mail goes first: bcp failback.",
     "said": "Leave MX alone: {why}.",

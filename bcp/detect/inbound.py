@@ -129,7 +129,8 @@ def _mail(way: WayView, known: Sequence[WayView], around: Around) -> WayView:
     Mails are rare: where recipients are accepted at this moment, or are refused for good only since, the last mail says
     nothing of this moment.
     """
-    if around.mails_blind and any(w.known for w in known):  # who sees now, sees more than what hid the looks then
+    sees = any(p.known and p.watched.probe not in around.ours for w in known for p in w.probes)
+    if around.mails_blind and sees:  # who sees now, sees more than what hid the looks then
         return _silent(way, "not-taken")
     since = refused_since(known)
     later = around.tried_at is not None and since is not None and since > around.tried_at

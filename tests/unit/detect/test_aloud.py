@@ -187,7 +187,7 @@ def test_while_we_are_refused_others_are_heard() -> None:
     """Our sender is on a list, and people say that no mail comes. Nobody is told to tell nobody."""
     found = aloud(said(smtp=(UNKNOWN, "own-sender"), people=OUT, boxes=OK))
     assert "Others speak of an outage: people and other systems report" in found.broken
-    assert found.do.startswith("Repair our own fault at once, and send a mail from outside")
+    assert found.do.startswith("Repair our own fault. Leave MX alone, and send a mail from outside")
     alone = aloud(said(smtp=(UNKNOWN, "own-sender"), boxes=OK))
     assert "Others" not in alone.broken and alone.do.endswith("tell IT, and nobody else.")
 
