@@ -34,6 +34,7 @@ def declare(
     from bcp.deeds import word as saying
     from bcp.detect.words import WITHDRAWN
 
+    saying.letter_of(what)  # before anybody is asked for a code
     app = make_app()
     wanted = saying.Give(what, text, lasts, until, zone=app.settings.organisation.timezone)
     word = wait_for(saying.give(ground_of(app), who_is(app, as_), wanted))

@@ -46,7 +46,18 @@ def scim_sheet(path: Path) -> Sheet:
             sheet.rows.append(Row(number, {}, wrong, "Correct the export."))
         else:
             sheet.rows.append(Row(number, _values(user, ids[i], by_resource)))
+            sheet.warnings += _several(path, number, ids[i], user)
     return sheet
+
+
+def _several(path: Path, number: int, ident: str, user: Mapping[str, Any]) -> list[Problem]:
+    """Mobile numbers of which none is called the primary one."""
+    found = _of_type(user.get("phoneNumbers"), "mobile")
+    if len({_text(v["value"]) for v in found}) < 2 or any(map(_is_primary, found)):
+        return []
+    text = f"{ident}: there are {len(found)} mobile numbers; the first one is taken"
+    hint = 'Say "primary": true of one, if another one should be texted.'
+    return [Problem(text, str(path), number, 1, hint, "contact.several-phones", "warning")]
 
 
 def _parsed(path: Path) -> Any:
@@ -112,10 +123,17 @@ def _values(user: Mapping[str, Any], ident: str, by_resource: Mapping[str, str])
 
 def _best(values: Any, kind: str = "") -> str:
     """The primary value, else the first; of one type where that matters."""
-    found = [v for v in _list(values) if isinstance(v, Mapping) and _text(v.get("value"))]
-    found = [v for v in found if not kind or _text(v.get("type")).lower() == kind]
-    found.sort(key=lambda v: str(v.get("primary")).lower() != "true")
+    found = sorted(_of_type(values, kind), key=lambda v: not _is_primary(v))
     return _text(found[0]["value"]) if found else ""
+
+
+def _of_type(values: Any, kind: str) -> list[Mapping[str, Any]]:
+    found = [v for v in _list(values) if isinstance(v, Mapping) and _text(v.get("value"))]
+    return [v for v in found if not kind or _text(v.get("type")).lower() == kind]
+
+
+def _is_primary(value: Mapping[str, Any]) -> bool:
+    return str(value.get("primary")).lower() == "true"
 
 
 def _list(value: Any) -> list[Any]:

@@ -51,10 +51,7 @@ async def give(ground: Ground, who: Who, wanted: Give) -> Word:
     who.must(RUN)
     who.must_be_a_person()
     now, path = ground.app.clock.now(), ground.app.configuration.state / FILE
-    letter = wanted.what.upper() if wanted.what.upper() in PLANES_OF else ""
-    if not letter and wanted.what not in KINDS:
-        hint = f"{', '.join(PLANES_OF)}, {', '.join(KINDS)}."
-        raise Invalid(f"{wanted.what[:40]!r} cannot be declared", hint=hint, rule="no-such-word")
+    letter = letter_of(wanted.what)
     kind = KINDS.get(wanted.what, IS)
     end = now if kind == WITHDRAWN else end_of(now, wanted.lasts, wanted.until, wanted.zone)
     if kind == WITHDRAWN and not any(w.who == who.person for w in words(ground)):
@@ -74,6 +71,19 @@ async def give(ground: Ground, who: Who, wanted: Give) -> Word:
 
     await ground.do(work)
     return word
+
+
+def letter_of(what: str) -> str:
+    """The class that is said; empty where it is another word.
+
+    Raises:
+        Invalid: ``no-such-word``.
+    """
+    letter = what.upper() if what.upper() in PLANES_OF else ""
+    if not letter and what not in KINDS:
+        hint = f"{', '.join(PLANES_OF)}, {', '.join(KINDS)}."
+        raise Invalid(f"{what[:40]!r} cannot be declared", hint=hint, rule="no-such-word")
+    return letter
 
 
 def words(ground: Ground) -> tuple[Word, ...]:

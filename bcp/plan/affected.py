@@ -54,7 +54,7 @@ def left_alone(plan: Plan) -> dict[str, tuple[str, ...]]:
 
 
 SAYS = {
-    RULE: "our own look sees inbound mail well there; it is not moved",
+    RULE: "our own look does not find that inbound mail fails there; it is not moved",
     UNSEEN: "nobody sees inbound mail there now, so that nothing shows that it fails; it is not moved",
 }
 """Why a domain that somebody named is not moved."""

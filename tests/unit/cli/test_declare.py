@@ -8,7 +8,7 @@ import pytest
 
 from bcp.cli.declare import declare
 from bcp.cli.render import OUT
-from bcp.kernel.errors import Refused
+from bcp.kernel.errors import Invalid, Refused
 from bcp.store.files.words import FILE, read_words
 
 
@@ -37,3 +37,10 @@ def test_without_it_nobody_speaks_for_another(house, monkeypatch) -> None:
         declare("none", as_="alice")
     assert caught.value.rule == "not-proven"
     assert not read_words(house.folder / ".bcp" / FILE) and not house.book.events()
+
+
+def test_what_cannot_be_declared_is_said_before_anybody_is_asked_for_a_code(house, monkeypatch) -> None:
+    monkeypatch.setenv("BCP_APPROVAL_CODE", "wrong")
+    with pytest.raises(Invalid) as caught:
+        declare("Z", as_="alice")
+    assert caught.value.rule == "no-such-word"

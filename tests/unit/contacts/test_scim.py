@@ -50,3 +50,14 @@ def test_a_user_name_is_one_person_whatever_its_capitals(tmp_path) -> None:
     assert len(load_contacts(listed(tmp_path, user("anna@a.org"), user("anna@b.org")))) == 2
     gone = user("ANNA@x.org", active=False)
     assert [c.id for c in load_contacts(listed(tmp_path, user("anna@x.org"), gone))] == ["anna"]
+
+
+def test_of_several_mobiles_without_a_primary_one_the_first_is_taken_and_it_is_said(tmp_path) -> None:
+    one = {"type": "mobile", "value": "+491701234567"}
+    two = {"type": "mobile", "value": "+491701234568"}
+    found = load_people(listed(tmp_path, user("a@x.org"), user("b@x.org", phoneNumbers=[one, two])))
+    assert [p.phone for p in found.people] == ["", "+491701234567"]
+    assert [(d.rule, d.severity, d.line) for d in found.doubts] == [("contact.several-phones", "warning", 2)]
+    chosen = load_people(listed(tmp_path, user("b@x.org", phoneNumbers=[one, {**two, "primary": True}])))
+    assert chosen.people[0].phone == "+491701234568" and not chosen.doubts
+    assert not load_people(listed(tmp_path, user("b@x.org", phoneNumbers=[one, one]))).doubts
