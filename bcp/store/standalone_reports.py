@@ -66,17 +66,26 @@ def reports_damage(
     return wrong, loose
 
 
-def not_sealed(path: str) -> str:
+class NotSealed(str):
+    """A note of a file that nobody sealed."""
+
+    __slots__ = ()
+
+
+def not_sealed(path: str) -> NotSealed:
     """Of a file that nobody sealed, for people."""
-    return f"NOT PROVED: {path}{UNSEALED}an older version wrote it, or it was put in. Writing it anew seals it"
+    text = "an older version wrote it, or it was put in. Writing it anew seals it"
+    return NotSealed(f"NOT PROVED: {path} is not sealed: {text}")
 
 
-UNSEALED = " is not sealed: "
+def loose_in(notes: Iterable[str]) -> int:
+    """How many of these notes are of files that nobody sealed."""
+    return sum(isinstance(n, NotSealed) for n in notes)
 
 
 def answer(notes: Iterable[str]) -> str:
     """What is said first where nothing was found altered: everything agrees, or some files could not be judged."""
-    loose = sum(UNSEALED in n for n in notes)
+    loose = loose_in(notes)
     files = "1 file of a report is" if loose == 1 else f"{loose} files of reports are"
     return f"Nothing was found altered, but {files} not sealed." if loose else "Unaltered: everything agrees."
 
