@@ -155,10 +155,10 @@ def _ours(way: WayView, known: Sequence[WayView], around: Around, grounds: list[
     return _silent(replace(way, known=False), "own-mail")
 
 
-def _silent(way: WayView, rule: str) -> WayView:
+def _silent(way: WayView, ground: str) -> WayView:
     """The way, as if it had seen nothing that fails."""
     calm = replace(way, down=False, suspect=False, failing_now=False, raw=False, share=0.0, down_targets=0)
-    return replace(calm, muted=rule)
+    return replace(calm, muted=ground)
 
 
 def _throttled(way: WayView, around: Around, grounds: list[str]) -> WayView:

@@ -249,3 +249,13 @@ def card_from_data(data: Mapping[str, Any]) -> RunCard:
     known = {k: v for k, v in data.items() if k in _FIELDS}
     lists = {name: tuple(known.get(name) or ()) for name in ("targets", "released")}
     return RunCard(**{**known, **lists})
+
+
+def place(card: RunCard) -> str:
+    """Where a run stands among all, as text: the oldest sorts first.
+
+    An id has the second in which the run began, and a random tail; two runs of one second are told apart by the moment
+    of their first event. One that has not begun comes last in its second.
+    """
+    second, _, _ = card.id.rpartition("-")
+    return f"{second} {card.started or 9e11:019.6f} {card.id}"

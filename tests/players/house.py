@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import sys
 import time as real
 import traceback
@@ -440,6 +439,3 @@ def _preload() -> None:
     registry.actions()
     for family in ("channels", "dns", "relays", "probes", "triggers"):
         registry.each(family)
-
-
-os.environ.setdefault("PYTHONHASHSEED", "0")

@@ -12,6 +12,7 @@ from bcp.contracts.journal import RunRecord, Signal
 from bcp.contracts.store import ENDED, FINAL, Anchor, Audit, Holder, Lease, LeaseLost, RunCard, RunQuery
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import Invalid, Missing, StorageError
+from bcp.store.cards import place
 from bcp.store.conflicts import check_unfinished, lost, related, still_held, taken
 from bcp.store.files.plans import plan_used
 from bcp.store.memory.journal import MemoryJournal, MemoryRun
@@ -94,7 +95,7 @@ class MemoryRuns:
 
     def ids(self) -> list[str]:
         """All, the oldest first."""
-        return sorted(self._runs)
+        return sorted(self._runs, key=lambda i: place(self._runs[i].card()))
 
     def match(self, text: str) -> list[str]:
         """By id, its beginning or its end."""

@@ -21,7 +21,7 @@ from typing import Any
 from bcp.contracts.store import FINAL, UNREADABLE, RunCard, RunQuery
 from bcp.kernel.errors import BcpError, Refused, StorageError
 from bcp.kernel.hashing import canonical
-from bcp.store.cards import card_from_data, card_to_data
+from bcp.store.cards import card_from_data, card_to_data, place
 from bcp.store.sqlite.connect import connect, make_file, wal_is_safe
 from bcp.store.sqlite.migrations import Schema, migrate
 from bcp.store.sqlite.runfile import SUFFIX, read_card
@@ -49,6 +49,24 @@ create table target(name text not null, run text not null, primary key(name, run
 create index target_run on target(run);
 create table folder(one integer primary key check(one = 1), stamp integer not null);
 """,
+        # Runs of one second have an order. Rows are a cache: they are read from the files again.
+        """
+drop table target;
+drop table run;
+delete from folder;
+create table run(id text primary key, place text not null, status text not null, over integer not null,
+  kind text not null, playbook text not null, parent text not null, moves_mx integer not null,
+  automatic integer not null, incident text not null, checksum text not null, touched real not null,
+  stamp text not null, card text not null) without rowid;
+create index run_place on run(place);
+create index run_over on run(over) where over = 0;
+create index run_parent on run(parent) where parent != '';
+create index run_incident on run(incident) where incident != '';
+create index run_mx on run(moves_mx, place) where moves_mx = 1;
+create index run_kind on run(kind, place);
+create table target(name text not null, run text not null, primary key(name, run)) without rowid;
+create index target_run on target(run);
+""",
     ),
 )
 
@@ -67,7 +85,7 @@ class Index:
         """The newest first."""
         where, values = conditions(query)
         limit = f" limit {int(query.newest)}" if query.newest else ""
-        rows = self._ask(f"select card from run where {where} order by id desc{limit}", values)  # noqa: S608
+        rows = self._ask(f"select card from run where {where} order by place desc{limit}", values)  # noqa: S608
         return [card_from_data(json.loads(row[0])) for row in rows]
 
     def card(self, run_id: str) -> RunCard | None:
@@ -77,18 +95,18 @@ class Index:
 
     def ids(self) -> list[str]:
         """All, the oldest first."""
-        return [str(r[0]) for r in self._ask("select id from run order by id", [])]
+        return [str(r[0]) for r in self._ask("select id from run order by place", [])]
 
     def newest(self, count: int) -> list[str]:
         """The newest first."""
-        return [str(r[0]) for r in self._ask("select id from run order by id desc limit ?", [count])]
+        return [str(r[0]) for r in self._ask("select id from run order by place desc limit ?", [count])]
 
     def match(self, text: str) -> list[str]:
         """The id itself, else those that begin or end so."""
         if rows := self._ask("select id from run where id = ?", [text]):
             return [str(rows[0][0])]
         size = len(text)
-        query = "select id from run where (id >= ? and substr(id, 1, ?) = ?) or substr(id, -?) = ? order by id"
+        query = "select id from run where (id >= ? and substr(id, 1, ?) = ?) or substr(id, -?) = ? order by place"
         return [str(r[0]) for r in self._ask(query, [text, size, text, size, text])]
 
     def _ask(self, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
@@ -223,9 +241,10 @@ class Index:
         db.execute("delete from target where run = ?", (card.id,))
         db.executemany("insert into target values (?,?)", [(name, card.id) for name in card.targets])
         db.execute(
-            "insert or replace into run values (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "insert or replace into run values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 card.id,
+                place(card),
                 card.status,
                 int(card.status in FINAL),
                 card.kind,
