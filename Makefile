@@ -14,13 +14,13 @@ BIN := .venv/bin
 # Every command of a test is a process of its own: compiled once, not each time, also where the shell says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test warm coverage lint worlds mutants liars players bench docs light clean
+.PHONY: setup demo test warm soak coverage lint worlds mutants liars players bench docs light clean
 
 setup: .venv/.ready ## environment from the lock file
 
 .venv/.ready: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -37,6 +37,10 @@ warm: setup # compiles the tests once, on both cores, before six workers each do
 	@$(BIN)/python -m compileall -q bcp & \
 	$(BIN)/python -m pytest -n 0 --collect-only -q $(wildcard tests/unit/[a-m]*/) >/dev/null & \
 	$(BIN)/python -m pytest -n 0 --collect-only -q $(filter-out tests/unit/,$(wildcard tests/*/)) $(wildcard tests/unit/[n-z]*/) >/dev/null; wait
+
+soak: setup ## what is too long for every day: 21,000 odd inputs, 20,000 odd bodies, ten times the examples of what decides
+	BCP_MORE=10 BCP_FUZZ=4200 BCP_BODIES=20000 $(BIN)/python -m pytest -n 2 -o timeout=3600 \
+		tests/unit/test_fuzz.py tests/unit/test_detect.py tests/unit/engine/test_frontier.py tests/server/test_hooks.py
 
 coverage: setup ## all tests, measured; fails below 90 % of lines and branches, or 85 % of a room
 	sh tests/install-servers.sh

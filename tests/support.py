@@ -41,3 +41,8 @@ def in_memory(place: Path = MEMORY, meminfo: Path = Path("/proc/meminfo")) -> st
     enough = min(memory, room.f_bavail * room.f_frsize) >= ENOUGH_BYTES
     usable = os.access(place, os.W_OK) and not room.f_flag & os.ST_NOEXEC  # some tests write a program and run it
     return str(place) if enough and usable else ""
+
+
+def often(examples: int) -> int:
+    """How many examples a property is tried with; ``BCP_MORE=10`` (``make soak``): ten times as many."""
+    return examples * int(os.environ.get("BCP_MORE", "1"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -157,6 +158,18 @@ def alone(name: str) -> typer.Typer:
     top.registered_commands, top.registered_groups = commands, groups
     top.callback()(_options)
     return top
+
+
+def command(name: str | None) -> Any:
+    """The command or group of this name, ready to take a line; ``None``: the overview. Made once in a process."""
+    return _made(app, name)
+
+
+@cache
+def _made(top: typer.Typer, name: str | None) -> Any:
+    from typer.main import get_command
+
+    return get_command(overview() if name is None else alone(name))
 
 
 def _nothing() -> None:

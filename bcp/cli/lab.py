@@ -46,14 +46,15 @@ def up(
             help="Where the zone is kept: rfc2136, cloudflare, route53, azure, google, manual (you enter records).",
         ),
     ] = "rfc2136",
+    every: Annotated[float, typer.Option("--every", min=0.05, help="Seconds between two mails from outside.")] = 0.5,
 ) -> None:
     """Up."""
     from bcp.rehearse.stand import stand
 
-    wait_for(_up(folder.resolve(), seconds, stand(dns)))
+    wait_for(_up(folder.resolve(), seconds, stand(dns), every))
 
 
-async def _up(folder: Path, seconds: float, host: Stand) -> None:
+async def _up(folder: Path, seconds: float, host: Stand, every_s: float) -> None:
     import asyncio
     import contextlib
     import signal
@@ -62,7 +63,7 @@ async def _up(folder: Path, seconds: float, host: Stand) -> None:
     from bcp.rehearse.lab import write_configuration
 
     folder.mkdir(parents=True, exist_ok=True)
-    world = World(folder)
+    world = World(folder, every_s=every_s)
     world.ttl = max(world.ttl, host.min_ttl_s)
     await world.start()
     await host.start(world)

@@ -80,11 +80,11 @@ def quick_status(arguments: list[str]) -> bool:
 
 def _typer(arguments: list[str]) -> int:
     """Every other command; returns the exit code. Raises ``Invalid`` for a line that cannot be understood."""
-    from bcp.cli.app import alone, overview  # Typer and its models cost 0.1 s
+    from bcp.cli.app import command  # Typer and its models cost 0.1 s
     from bcp.cli.usage import Abort, UsageError, help_asked, invalid
 
     words = help_asked(arrange(arguments))
-    chosen = overview() if words in (["--help"], ["-h"]) else alone(_command_of(words))
+    chosen = command(None if words in (["--help"], ["-h"]) else _command_of(words))
     try:
         code = chosen(args=words, prog_name="bcp", standalone_mode=False)
     except UsageError as error:

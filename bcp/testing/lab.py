@@ -31,12 +31,13 @@ class Lab:
 
     ``patience_s``: deadline of looks and requests in that configuration, in place of the lab's few seconds. A machine
     that is busy with other tests then makes no look late; a fault that answers nothing (``hang``) takes as long.
+    ``every_s``: seconds between two mails from outside; a lab that many tests share need not send many.
     """
 
-    def __init__(self, folder: Path, *, patience_s: float = 0.0) -> None:
+    def __init__(self, folder: Path, *, patience_s: float = 0.0, every_s: float = 0.5) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
-            [*PROGRAM, "lab", "up", "--folder", str(folder), "--seconds", str(LIVES_S), "-q"],
+            [*PROGRAM, "lab", "up", "--folder", str(folder), "--seconds", str(LIVES_S), "--every", str(every_s), "-q"],
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

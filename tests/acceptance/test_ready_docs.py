@@ -20,7 +20,7 @@ ENDS = {"bcp evidence explain": {3}, "bcp ready": {0, 3}}
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Lab:
-    found = Lab(tmp_path_factory.mktemp("pages"), patience_s=20)
+    found = Lab(tmp_path_factory.mktemp("pages"), patience_s=20, every_s=2.0)
     path = found.folder / "bcp.yaml"
     data = yaml.safe_load(path.read_text())
     (found.folder / "auditor").mkdir()

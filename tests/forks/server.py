@@ -64,6 +64,10 @@ def preload() -> None:
     for name in (*WITH, *ours):
         with suppress(ImportError):
             importlib.import_module(name)
+    from bcp.cli import app as commands
+
+    for one in (*commands.app.registered_commands, *commands.app.registered_groups):
+        commands.command(one.name)
     assert threading.active_count() == 1, "a thread does not survive a fork"
     gc.collect()
     gc.freeze()

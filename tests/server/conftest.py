@@ -11,7 +11,7 @@ from server.world import World
 @pytest.fixture
 def own_lab(tmp_path_factory):
     """One a test: it ends with MX wherever the story left it."""
-    found = Lab(tmp_path_factory.mktemp("serve-lab"), patience_s=20)
+    found = Lab(tmp_path_factory.mktemp("serve-lab"), patience_s=20, every_s=2.0)
     yield found
     found.stop()
 

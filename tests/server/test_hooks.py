@@ -6,6 +6,7 @@ import asyncio
 import base64
 import gzip
 import json
+import os
 import random
 import resource
 import time
@@ -541,7 +542,11 @@ def mutate(rng: random.Random, raw: bytes) -> bytes:  # noqa: C901 - one branch 
     return bytes(data[:90_000])
 
 
-def test_twenty_thousand_mutated_bodies_break_nothing(tmp_path) -> None:
+BODIES_SENT = int(os.environ.get("BCP_BODIES", "6000"))
+"""``make soak`` sends 20,000."""
+
+
+def test_thousands_of_mutated_bodies_break_nothing(tmp_path) -> None:
     """With good signatures, so that all of them are parsed:
     no 5xx, no growth, one incident at most, the chain holds."""
     rng = random.Random(20_000)
@@ -550,14 +555,14 @@ def test_twenty_thousand_mutated_bodies_break_nothing(tmp_path) -> None:
         counted: dict[int, int] = {}
         async with Server(tmp_path, hooks(*BODIES)) as server:
             grown = 0.0
-            for i in range(20_000):
+            for i in range(BODIES_SENT):
                 kind = rng.choice(sorted(BODIES))
                 raw = mutate(rng, body(kind, rng.choice(["firing", "resolved"])))
                 path, headers = signed(kind, raw, mark=f"m{rng.randrange(200)}")
                 answer = await server.post(kind, raw, path, headers)
                 counted[answer.status_code] = counted.get(answer.status_code, 0) + 1
                 assert answer.status_code < 500, (kind, raw[:300], answer.text)
-                if i == 4_000:
+                if i == BODIES_SENT // 5:
                     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             assert await server.daemon.writer.do(lambda b: b.damage()) == ""
             return (
@@ -567,7 +572,7 @@ def test_twenty_thousand_mutated_bodies_break_nothing(tmp_path) -> None:
             )
 
     counted, grown, incidents = asyncio.run(asyncio.wait_for(run(), 500))
-    assert set(counted) <= {202, 422, 401} and counted[202] > 2_000 and counted[422] > 2_000, counted
+    assert set(counted) <= {202, 422, 401} and min(counted[202], counted[422]) > BODIES_SENT // 10, counted
     assert grown < 40, f"{grown:.0f} MiB"
     assert incidents == 1
 

@@ -15,7 +15,7 @@ EVERY_S = 1.0
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory):
     """Looks every second; the weekly message is due today; a neighbour keeps the heads."""
-    lab = Lab(tmp_path_factory.mktemp("ready-lab"), patience_s=20)
+    lab = Lab(tmp_path_factory.mktemp("ready-lab"), patience_s=20, every_s=2.0)
     folder = tmp_path_factory.mktemp("ready")
     (folder / "witness").mkdir()
     found = World(folder, lab=lab)

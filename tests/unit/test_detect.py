@@ -7,6 +7,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import often
 
 from bcp.contracts.probe import Result, Role, Signal, Watched
 from bcp.detect.counter import Stream, flap_percent
@@ -273,7 +274,7 @@ def test_clock_jumps_do_no_harm(jumps) -> None:
 # -- flapping ----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@settings(max_examples=often(60))
 @given(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=2, max_size=10), st.booleans())
 def test_the_flap_guard_holds_for_every_on_off_pattern(pattern, rejects) -> None:
     """While the share of change is at or above the limit, and until it is low again, nothing is proposed by itself."""
@@ -368,7 +369,7 @@ def test_the_class_follows_from_what_fails(bad, classes, action) -> None:
     assert 5 <= found.confidence <= 95 and found.reasons_for + found.reasons_against
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=often(100), deadline=None)
 @given(
     st.lists(st.sampled_from([*KINDS]), min_size=1, max_size=8, unique=True),
     st.integers(1, 4),

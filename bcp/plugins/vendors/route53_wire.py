@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from html import unescape
 from typing import Any, NamedTuple
 
@@ -65,17 +66,14 @@ class Wire:
 
     def __init__(self, keys: Keys, region: str, endpoint_url: str, timeout_s: float) -> None:
         from botocore.httpsession import URLLib3Session  # an extra
-        from botocore.loaders import create_loader
-        from botocore.model import ServiceModel
         from botocore.parsers import create_parser
         from botocore.serialize import create_serializer
 
-        loader = create_loader()
         self._keys = keys
-        self._model = ServiceModel(loader.load_service_model(SERVICE, "service-2"), service_name=SERVICE)
+        self._model = _model()
         self._serializer = create_serializer("rest-xml")
         self._parser = create_parser("rest-xml")
-        self._url, self._region = (endpoint_url, region) if endpoint_url else _endpoint(loader, region)
+        self._url, self._region = (endpoint_url, region) if endpoint_url else _place(region)
         self._http = URLLib3Session(verify=trust(), proxies={}, timeout=(timeout_s, timeout_s))
 
     def call(self, operation: str, **given: Any) -> Mapping[str, Any]:
@@ -111,6 +109,22 @@ def with_words(told: dict[str, Any], body: bytes) -> dict[str, Any]:
         return told
     words = _MESSAGE.findall(body.decode("utf-8", "replace"))
     return {**told, "Messages": {"Message": [unescape(w) for w in words]}}
+
+
+@cache
+def _model() -> Any:
+    """The operations as AWS describes them: read once, whatever number of clients there is."""
+    from botocore.loaders import create_loader
+    from botocore.model import ServiceModel
+
+    return ServiceModel(create_loader().load_service_model(SERVICE, "service-2"), service_name=SERVICE)
+
+
+@cache
+def _place(region: str) -> tuple[str, str]:
+    from botocore.loaders import create_loader
+
+    return _endpoint(create_loader(), region)
 
 
 def _endpoint(loader: Any, region: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import often
 
 from bcp.contracts.journal import Event
 from bcp.engine.frontier import Frontier
@@ -41,7 +42,7 @@ def _both(frontier: Frontier, nodes: list[Node], state: RunState, phase: str = "
     return found
 
 
-@settings(max_examples=300)
+@settings(max_examples=often(100))
 @given(graphs(), st.data())
 def test_it_says_what_the_machine_says(nodes, data) -> None:
     """Random endings, doubts that are settled, failures, aborts and undos that are withheld."""
