@@ -27,7 +27,7 @@ from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
 from bcp.kernel.units import format_duration
 from bcp.mx.away import not_planned, out_of_reach, unread, without
-from bcp.mx.by_hand import requested
+from bcp.mx.by_hand import requested, still_to_come
 from bcp.mx.converge import Seen, converge
 from bcp.mx.facts import Way
 from bcp.mx.joined import held, names, replaced, said
@@ -170,7 +170,12 @@ class Switch(Action[SwitchArgs]):
             moved = sum(1 for r in readings if not r.problem and _moved(r, plan))
             return Finding(Happened.UNKNOWN, detail=f"{moved} of {len(readings)} moved; {unread(readings)}")
         if not all(_moved(r, plan) for r in readings):
-            if step.attempt:  # it was sent again, and in vain: what is read here is not what the host has
+            left = [o for o in plan.orders(args.domains) if o.domain in {r.domain for r in readings}]
+            if waited := still_to_come(left, {r.domain: r for r in readings}, services, step.claimed_at):
+                return Finding(Happened.UNKNOWN, detail=waited)
+            if step.attempt and not _by_hand(
+                left, services
+            ):  # it was sent again, and in vain: what is read here is not what the host has
                 return Finding(Happened.UNKNOWN, detail="it was sent twice, and the old MX is still read here")
             detail = "the new MX does not stand everywhere; the guarded swap may be sent again"
             return Finding(Happened.NO, self._begun(plan, readings, args, services), detail)
@@ -200,6 +205,12 @@ class Switch(Action[SwitchArgs]):
         swaps = await swap_all(orders, services, step)
         _raise_for_undo(ours, old, new, readings, swaps)
         return Outcome(f"{len(swaps)} domain(s) put back", {"states": {s.domain: str(s.state) for s in swaps}})
+
+
+def _by_hand(orders: Sequence[SwapOrder], services: Services) -> bool:
+    """Is all of it entered by people? To ask them once more does no harm."""
+    hosts = [services.dns[services.domains[o.domain].dns] for o in orders]
+    return all(h.capabilities.by_hand is not None for h in hosts)
 
 
 def _way(args: SwitchArgs) -> Way:
@@ -317,7 +328,7 @@ def _raise_unless_moved(swaps: Sequence[Swap], outputs: Mapping[str, Any], hosts
     unknown = [s for s in swaps if s.state is SwapState.UNKNOWN]
     if unknown and not elsewhere(swaps, hosts):
         mixed = next((s.hint for s in unknown if s.code == MIXED), "")
-        hint = mixed or "Read the MX at the primary, then `bcp settle`."
+        hint = mixed or unknown[0].hint or "Read the MX at the primary, then `bcp settle`."
         raise InDoubt(told(unknown), hint=hint, outputs=outputs)
     if not swaps or any(s.state in DONE for s in swaps):
         return

@@ -12,6 +12,7 @@ from unit.mx.worlds import NULL, OTHER, PRIMARY, RELAY
 from bcp.contracts.action import Happened, StepInfo
 from bcp.contracts.dns import (
     Answer,
+    ByHand,
     Capabilities,
     Chain,
     Domain,
@@ -389,6 +390,21 @@ def test_the_probe_finds_what_was_done_and_sends_again_what_was_not() -> None:
     assert probe().happened is Happened.NO
     world.provider.zones.discard("three.test")
     assert probe().happened is Happened.UNKNOWN
+
+
+@pytest.mark.parametrize(("waited_s", "attempt", "happened"), [(10, 0, "no"), (10, 1, "no"), (61, 0, "unknown")])
+def test_what_people_were_asked_for_is_in_doubt_once_it_is_given_up(waited_s, attempt, happened) -> None:
+    """The old MX is served, and somebody may still enter the new one: that is no failure which leaves all as it was.
+    Before that time (a run was killed meanwhile) they are simply asked again."""
+    world = World()
+    plan = world.plan()
+    hands = ByHand(("alice",), ("bob",), lambda orders: "", 10.0, 60.0, 5.0)
+    by_hand = SimpleNamespace(capabilities=Capabilities(guard=Guard.NONE, by_hand=hands), read=world.host.read)
+    world.services.dns = {"main": by_hand}
+    step = replace(world.step(plan), claimed_at=world.clock.now() - waited_s, attempt=attempt)
+    found = asyncio.run(Switch().probe(ARGS, world.services, step))
+    assert found.happened is Happened(happened)
+    assert ("somebody may still enter it" in found.detail) is (happened == "unknown")
 
 
 def test_what_was_moved_before_an_interruption_is_known_and_can_be_put_back() -> None:
