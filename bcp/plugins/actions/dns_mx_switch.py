@@ -28,7 +28,7 @@ from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
 from bcp.kernel.units import format_duration
 from bcp.mx.away import not_planned, out_of_reach, unread, without
 from bcp.mx.by_hand import requested, still_to_come
-from bcp.mx.converge import Seen, converge
+from bcp.mx.converge import Seen, converge, served_already
 from bcp.mx.facts import Way
 from bcp.mx.joined import held, names, replaced, said
 from bcp.mx.many import doubted, elsewhere, least_seconds, summary, swap_all, told
@@ -177,6 +177,12 @@ class Switch(Action[SwitchArgs]):
                 left, services
             ):  # it was sent again, and in vain: what is read here is not what the host has
                 return Finding(Happened.UNKNOWN, detail="it was sent twice, and the old MX is still read here")
+            apart = {
+                r.domain for r in readings if not _moved(r, plan) and not r.hosts
+            }  # of several hosts one may have it
+            hosts = {o.domain: o.new for o in left if o.domain in apart and not o.new.same(o.old)}
+            if hosts and (shown := await served_already(hosts, services)):
+                return Finding(Happened.UNKNOWN, detail=shown)
             detail = "the new MX does not stand everywhere; the guarded swap may be sent again"
             return Finding(Happened.NO, self._begun(plan, readings, args, services), detail)
         orders = plan.orders(args.domains)
@@ -356,11 +362,17 @@ def _raise_for_undo(
     said = [
         *(f"{s.domain}: {s.message}" for s in bad),
         *(f"{d}: {readings[d].problem}" for d in unread),
-        *(f"{d}: changed since by somebody else to {m or 'no MX'}, not touched" for d, m in lost.items()),
+        *(f"{d}: changed since by somebody else to {m}, not touched" for d, m in lost.items() if m),
+        *(f"{d}: it has no MX at all" for d, m in lost.items() if not m),
     ]
     hints = [
         *(f"If {d} still has MX {new[d]}, set it to {old[d]}." for d in [*(s.domain for s in bad), *unread]),
-        *(f"{d} is not ours any more: leave it, and ask who changed it. Before this run: {old[d]}." for d in lost),
+        *(f"Mail for {d} fails: set its MX at once to {old[d]}." for d, m in lost.items() if not m),
+        *(
+            f"{d} is not ours any more: leave it, and ask who changed it. Before this run: {old[d]}."
+            for d, m in lost.items()
+            if m
+        ),
     ]
     raise Permanent("not put back: " + "; ".join(said), hint=" ".join(hints))
 

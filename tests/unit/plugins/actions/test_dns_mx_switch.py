@@ -392,6 +392,31 @@ def test_the_probe_finds_what_was_done_and_sends_again_what_was_not() -> None:
     assert probe().happened is Happened.UNKNOWN
 
 
+def test_a_host_that_shows_the_old_mx_while_the_new_one_is_served_is_in_doubt() -> None:
+    """It lies, or what reads it is a cache: *it did not happen* would leave mail at the relay, and no way back."""
+    world = World()
+    plan = world.plan()
+    world.perform(plan)
+
+    async def read(domains):
+        return [Reading(d, d, PRIMARY) for d in domains]
+
+    world.host.read = read
+    found = asyncio.run(Switch().probe(ARGS, world.services, world.step(plan)))
+    assert found.happened is Happened.UNKNOWN and f"192.0.2.1 serves {RELAY}" in found.detail
+
+
+def test_undo_where_no_mx_is_left_says_what_to_set_at_once() -> None:
+    """A host that deletes before it creates leaves it so: that is nobody else's change, and nothing to leave alone."""
+    world = World()
+    outcome = world.perform(world.plan())
+    world.provider.records["two.test"] = None
+    with pytest.raises(Permanent) as caught:
+        world.undo(outcome.outputs)
+    assert "two.test: it has no MX at all" in caught.value.message and "somebody else" not in caught.value.message
+    assert caught.value.hint == f"Mail for two.test fails: set its MX at once to {PRIMARY}."
+
+
 @pytest.mark.parametrize(("waited_s", "attempt", "happened"), [(10, 0, "no"), (10, 1, "no"), (61, 0, "unknown")])
 def test_what_people_were_asked_for_is_in_doubt_once_it_is_given_up(waited_s, attempt, happened) -> None:
     """The old MX is served, and somebody may still enter the new one: that is no failure which leaves all as it was.
