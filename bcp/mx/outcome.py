@@ -123,7 +123,7 @@ def _decide(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
         message = f"no answer to the change ({sent.message}); it may still be applied"
         if now.mx is None:
             message = f"no answer to the change ({sent.message}), and {order.domain} has no MX at all now"
-            return Swap(order.domain, SwapState.UNKNOWN, None, message, _by_hand(order), sent.code)
+            return Swap(order.domain, SwapState.UNKNOWN, None, message, set_by_hand(order), sent.code)
         return Swap(order.domain, SwapState.UNKNOWN, now.mx, message, sent.hint or SETTLE_HINT, sent.code)
     return _refused(order, sent, now.mx)
 
@@ -189,12 +189,12 @@ def _conflict(order: SwapOrder, found: MxSet | None) -> Swap:
         SwapState.CONFLICT,
         found,
         message,
-        "Somebody else changed it. Look who, then plan again." if found else _by_hand(order),
+        "Somebody else changed it. Look who, then plan again." if found else set_by_hand(order),
         "stale",
     )
 
 
-def _by_hand(order: SwapOrder) -> str:
+def set_by_hand(order: SwapOrder) -> str:
     """What to do where there is no MX: a host that deletes before it creates may leave it so."""
     return f"Mail for {order.domain} fails: set its MX by hand at once, to {order.new}, or as it was, to {order.old}."
 

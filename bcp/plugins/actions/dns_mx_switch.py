@@ -32,7 +32,7 @@ from bcp.mx.converge import Seen, converge, served_already
 from bcp.mx.facts import Way
 from bcp.mx.joined import held, names, replaced, said
 from bcp.mx.many import doubted, elsewhere, least_seconds, summary, swap_all, told
-from bcp.mx.outcome import MIXED, PASSING
+from bcp.mx.outcome import MIXED, PASSING, set_by_hand
 from bcp.mx.read import gather, read_all
 from bcp.mx.rules import judge, readable
 from bcp.mx.signed_after import bogus_after, signed_in
@@ -170,19 +170,8 @@ class Switch(Action[SwitchArgs]):
             moved = sum(1 for r in readings if not r.problem and _moved(r, plan))
             return Finding(Happened.UNKNOWN, detail=f"{moved} of {len(readings)} moved; {unread(readings)}")
         if not all(_moved(r, plan) for r in readings):
-            left = [o for o in plan.orders(args.domains) if o.domain in {r.domain for r in readings}]
-            if waited := still_to_come(left, {r.domain: r for r in readings}, services, step.claimed_at):
-                return Finding(Happened.UNKNOWN, detail=waited)
-            if step.attempt and not _by_hand(
-                left, services
-            ):  # it was sent again, and in vain: what is read here is not what the host has
-                return Finding(Happened.UNKNOWN, detail="it was sent twice, and the old MX is still read here")
-            apart = {
-                r.domain for r in readings if not _moved(r, plan) and not r.hosts
-            }  # of several hosts one may have it
-            hosts = {o.domain: o.new for o in left if o.domain in apart and not o.new.same(o.old)}
-            if hosts and (shown := await served_already(hosts, services)):
-                return Finding(Happened.UNKNOWN, detail=shown)
+            if why := await _unclear(readings, plan, services, step):
+                return Finding(Happened.UNKNOWN, detail=why)
             detail = "the new MX does not stand everywhere; the guarded swap may be sent again"
             return Finding(Happened.NO, self._begun(plan, readings, args, services), detail)
         orders = plan.orders(args.domains)
@@ -213,10 +202,19 @@ class Switch(Action[SwitchArgs]):
         return Outcome(f"{len(swaps)} domain(s) put back", {"states": {s.domain: str(s.state) for s in swaps}})
 
 
-def _by_hand(orders: Sequence[SwapOrder], services: Services) -> bool:
-    """Is all of it entered by people? To ask them once more does no harm."""
-    hosts = [services.dns[services.domains[o.domain].dns] for o in orders]
-    return all(h.capabilities.by_hand is not None for h in hosts)
+async def _unclear(readings: Sequence[Reading], plan: _Plan, services: Services, step: StepInfo) -> str:
+    """Why nobody knows what became of a switch whose new MX does not stand everywhere; empty: it did not happen."""
+    seen = {r.domain: r for r in readings}
+    left = [o for o in plan.orders(list(seen)) if not _moved(seen[o.domain], plan)]
+    if waited := still_to_come(left, seen, services, step.claimed_at):
+        return waited
+    if bare := [o for o in left if seen[o.domain].mx is None and not seen[o.domain].cname]:
+        return f"{bare[0].domain} has no MX at all. {set_by_hand(bare[0])}"
+    hands = [services.dns[services.domains[o.domain].dns].capabilities.by_hand for o in left]
+    if step.attempt and not all(hands):  # to ask people once more does no harm
+        return "it was sent twice, and the old MX is still read here"  # which is not what the host has
+    shown = {o.domain: o.new for o in left if not seen[o.domain].hosts and not o.new.same(o.old)}
+    return await served_already(shown, services) if shown else ""
 
 
 def _way(args: SwitchArgs) -> Way:

@@ -406,6 +406,16 @@ def test_a_host_that_shows_the_old_mx_while_the_new_one_is_served_is_in_doubt() 
     assert found.happened is Happened.UNKNOWN and f"192.0.2.1 serves {RELAY}" in found.detail
 
 
+def test_a_domain_without_any_mx_is_in_doubt_and_nothing_is_sent_again() -> None:
+    """A host that deletes before it creates leaves it so: somebody has to look, and it is said what to set."""
+    world = World()
+    plan = world.plan()
+    world.provider.records["two.test"] = None
+    found = asyncio.run(Switch().probe(ARGS, world.services, world.step(plan)))
+    assert found.happened is Happened.UNKNOWN
+    assert found.detail.startswith("two.test has no MX at all. Mail for two.test fails: set its MX by hand at once")
+
+
 def test_undo_where_no_mx_is_left_says_what_to_set_at_once() -> None:
     """A host that deletes before it creates leaves it so: that is nobody else's change, and nothing to leave alone."""
     world = World()
