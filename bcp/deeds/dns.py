@@ -13,6 +13,7 @@ from bcp import registry
 from bcp.contracts.dns import Capabilities, MxSet, SwapOrder
 from bcp.contracts.dns_settings import DnsPlugin
 from bcp.deeds import forecast
+from bcp.deeds.named import as_configured
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.endpoint import Endpoint, parse_endpoint
@@ -50,10 +51,7 @@ def chosen(app: App, domains: Sequence[str]) -> list[str]:
     Raises:
         Invalid: one of them is not in the configuration, or there is none that we move.
     """
-    for domain in domains:
-        if domain not in app.world.domains:
-            raise Invalid(f"the domain {domain!r} is not in bcp.yaml", hint=did_you_mean(domain, app.world.domains))
-    found = list(domains) or [n for n, d in app.world.domains.items() if d.dns != UNMOVED]
+    found = as_configured(app, domains) or [n for n, d in app.world.domains.items() if d.dns != UNMOVED]
     if not found:
         raise Invalid("bcp.yaml names no DNS back end: no MX is moved by us", hint="Add one under dns:.")
     return found

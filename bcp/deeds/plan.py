@@ -9,6 +9,7 @@ from pathlib import Path
 from bcp import registry
 from bcp.contracts.services import RunInfo
 from bcp.deeds.bind import bind
+from bcp.deeds.named import as_configured
 from bcp.deeds.recorded import recorded_mx
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.kernel.errors import Invalid, Missing, Refused
@@ -42,11 +43,7 @@ def request_for(
     problems = [p for p in lint(loaded, app.playbooks.catalogue(facts=facts)) if p.severity == "error"]
     if problems:
         raise Invalid.of(problems)
-    unknown = [d for d in domains if d not in app.world.domains]
-    if unknown:
-        from bcp.kernel.document import did_you_mean
-
-        raise Invalid(f"the domain {unknown[0]!r} is not in bcp.yaml", hint=did_you_mean(unknown[0], app.world.domains))
+    domains = as_configured(app, domains)
     recorded = recorded_mx(app.running.runs.view(parent)) if parent else {}
     return Request(
         loaded=loaded,

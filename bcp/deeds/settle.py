@@ -92,7 +92,7 @@ def outcome_of(effect: Effect, by: str, *, happened: bool) -> dict[str, Any]:
         reason = "" if happened else f"{by} says that it did not happen"
         return {"state": "sent" if happened else "failed", "reason": reason, "receipt": f"settled by {by}"}
     if happened:
-        return {"state": "done", "summary": f"{by} says that it happened", "outputs": {}, "changed": True}
+        return {"state": "done", "summary": f"{by} says that it happened", "outputs": {}, "changed": True, "by": by}
     return {"state": "void", "error": f"{by} says that it did not happen"}
 
 

@@ -47,6 +47,8 @@ class JournalApprovals:
         self.record: Record = journal.record
         """Where events go: the runner puts its own note here, so that its state knows of gates and approvals, too."""
         self.answers: list[Answer] = []
+        self._counted: set[Answer] = set()
+        """Answers that opened a gate: they are neither heard again nor told as refused where a step asks once more."""
         self._news = asyncio.Event()
         self.opened: dict[str, Mapping[str, Any]] = {}
         """Gates opened before a restart, by step."""
@@ -109,13 +111,14 @@ class JournalApprovals:
         started, allowed = self.clock.monotonic(), max(0.0, gate.deadline - self.clock.now())
         said: set[tuple[str, str]] = set()
         while True:
-            mine = [a for a in self.answers if a.step in {"", step}]
+            mine = [a for a in self.answers if a.step in {"", step} and a not in self._counted]
             standing = judge(gate, mine, self.clock.now())
             await self._tell_rejected(step, standing.rejected, said)
             if standing.open:
                 for person in standing.approved_by:
                     await self.record("approved", step=step, actor=person, checksum=gate.checksum)
                 await self._closed(step, "approved", "")
+                self._counted.update(a for a in mine if bound)
                 return Verdict(standing.approved_by, self.clock.now(), "answered")
             closed, rule = standing.closed, standing.rule
             if not closed and self.clock.monotonic() - started > allowed + 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from bcp.contracts.action import Outcome
@@ -69,11 +70,16 @@ def to_record(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def from_record(record: Mapping[str, Any]) -> Outcome:
-    """The outcome that the ledger kept. Raises ``VoidAttempt`` for an effect that did not happen."""
+def from_record(record: Mapping[str, Any], planned: Mapping[str, Any] = MappingProxyType({})) -> Outcome:
+    """The outcome that the ledger kept. Raises ``VoidAttempt`` for an effect that did not happen.
+
+    ``planned``: what the plan says that comes of it. Where a person said that it happened, that is what happened: a way
+    back rests on it.
+    """
     if record.get("state") in VOID:
         raise VoidAttempt
-    return Outcome(str(record.get("summary", "")), record.get("outputs") or {}, bool(record.get("changed", True)))
+    outputs = record.get("outputs") or (planned if record.get("by") else {})
+    return Outcome(str(record.get("summary", "")), outputs, bool(record.get("changed", True)))
 
 
 def teller(note: Callable[..., Awaitable[None]], step: str) -> Callable[[str], Awaitable[None]]:

@@ -166,17 +166,17 @@ class Performer:
         """What became of one claimed effect; ``None``: it did not happen."""
         if effect.state == "settled":
             record = effect.outcome or {}
-            return None if record.get("state") in VOID else from_record(record)
+            planned = self._planned(placed, effects.parse(effect.key).item)
+            return None if record.get("state") in VOID else from_record(record, planned)
         scope = self.scope()
         if placed.step.for_each is not None:
             scope["item"] = expr.resolve(placed.step.for_each, scope)[index]
         args = resolve_args(placed.id, placed.step.with_, action, scope)
         item = index if placed.step.for_each is not None else None
-        planned = {"outputs": self._planned(placed, item)}
+        extra = {"outputs": self._planned(placed, item)}
         timeout = settle_timeout(placed, self.loaded.book) + action.least_s(args, self.services)
-        info = StepInfo(
-            placed.id, effect.key, effects.parse(effect.key).attempt or 0, item, timeout, effect.claimed_at, planned
-        )
+        attempt = effects.parse(effect.key).attempt or 0
+        info = StepInfo(placed.id, effect.key, attempt, item, timeout, effect.claimed_at, extra)
         outcome = await self._resolve(placed, action, args, info, (0.0,))
         if outcome is None:
             await self._settle(placed, info, {"state": "void", "error": "it did not happen before the interruption"})
@@ -317,7 +317,7 @@ class Performer:
             info.key, placed.id, request, event="step_started", attempt=info.attempt, claimed=True
         )
         if claim.state is ClaimState.DONE:
-            return from_record(claim.outcome or {})
+            return from_record(claim.outcome or {}, self._planned(placed, info.item))
         if claim.state is ClaimState.GO:
             self.seen(
                 "step_started", placed.id, "", {"attempt": info.attempt, "key": info.key}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 _LABEL = re.compile(r"^(?!-)[a-z0-9_-]{1,63}(?<!-)$")
 _LITERAL = re.compile(r"^\[?\d{1,3}(\.\d{1,3}){3}\]?$")
@@ -23,6 +24,21 @@ def domain_name(text: str) -> str:
     if "." not in name:
         raise ValueError(f"{text!r} has only one label; write the whole name")
     return name
+
+
+def meant(text: str, known: Collection[str]) -> str:
+    """The domain of ``known`` that is meant: with capitals or a final dot it is the same name. Else the text itself.
+
+    Raises:
+        ValueError: it is not in ASCII; the message names the A-label form.
+    """
+    try:
+        name = domain_name(text)
+    except ValueError:
+        if not text.isascii():
+            raise
+        return text
+    return name if name in known else text
 
 
 def _a_label(name: str) -> str:

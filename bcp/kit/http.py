@@ -11,6 +11,7 @@ from typing import Any
 
 from bcp.kernel.errors import InDoubt, Invalid, Transient
 from bcp.kit.body import read_whole
+from bcp.kit.wire_words import OPENED, UNTRUSTED, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,9 @@ class Http:
                     told = {k.lower(): v for k, v in answer.headers.items()}
                     return Reply(answer.status, told, text, len(raw) > cap, raw[:cap])
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            raise Transient(f"{_origin(url)} cannot be reached: {_reason(error)}", hint="Nothing was sent.") from error
+            why = _reason(error)
+            hint = OPENED if UNTRUSTED in why else "Check the network and the address. Nothing was sent."
+            raise Transient(f"{_origin(url)} cannot be reached: {why}", hint=hint) from error
         except TimeoutError as error:
             raise InDoubt(
                 f"{_origin(url)} did not answer in {timeout_s:g} s", hint="It may have acted on the request."
@@ -121,7 +124,8 @@ def _origin(url: str) -> str:
 
 def _reason(error: Exception) -> str:
     cause = getattr(error, "os_error", None) or error
-    return str(getattr(cause, "strerror", None) or type(cause).__name__)
+    said = str(getattr(cause, "strerror", None) or type(cause).__name__)
+    return plain(f"{said} {error}") or said
 
 
 MAX_WAIT_S = 3_600.0

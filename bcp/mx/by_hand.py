@@ -52,7 +52,7 @@ class _Hand:
         Raises:
             GateClosed: somebody says no, or nobody could be asked.
         """
-        text = f"{why}{self.hands.words(self.orders)}"
+        text = f"{why}{self.hands.words(self.left)}"
         bound = digest([[o.domain, o.old.to_data(), o.new.to_data()] for o in self.orders])
         approvals = self.services.approvals
         asked = asyncio.ensure_future(
@@ -75,10 +75,22 @@ class _Hand:
                 with contextlib.suppress(asyncio.CancelledError, GateClosed):
                     await task
 
+    @property
+    def left(self) -> list[SwapOrder]:
+        """What is not served yet: nobody is asked to enter what stands there."""
+        return [o for o in self.orders if not stands(o, self.seen[o.domain].mx)]
+
     def why(self, *, said: bool) -> str:
         """What is told to those who are asked next: what the servers serve in place of it, where they serve any."""
-        found = "".join(amiss(o, self.seen[o.domain].mx) for o in self.orders)
-        return found or ("Said to be done, and the servers do not serve it. " if said else "Nothing has changed yet. ")
+        left = self.left
+        done = (
+            f"{len(self.orders) - len(left)} of {len(self.orders)} are done. " if len(left) < len(self.orders) else ""
+        )
+        if found := "".join(amiss(o, self.seen[o.domain].mx) or unclear(self.seen[o.domain]) for o in left):
+            return done + found
+        if said:
+            return f"{done}Said to be done, and the servers do not serve it. "
+        return done or "Nothing has changed yet. "
 
 
 def amiss(order: SwapOrder, mx: MxSet | None) -> str:
@@ -90,6 +102,11 @@ def amiss(order: SwapOrder, mx: MxSet | None) -> str:
         return f"{order.domain} has the new record and still the old one: delete the old one. " if both else ""
     named = ", ".join(map(str, strange))
     return f"{order.domain} now has {named}; that is not what was asked for: {_slip(strange[0], order)} "
+
+
+def unclear(reading: Reading) -> str:
+    """What is told where the servers do not say the same, or say nothing: neither *changed* nor *unchanged* is true."""
+    return f"{reading.domain}: {reading.problem}. " if reading.problem else ""
 
 
 def _slip(entered: MxHost, order: SwapOrder) -> str:
@@ -120,6 +137,25 @@ def requested(orders: Sequence[SwapOrder], services: Services) -> Judged:
 def stands(order: SwapOrder, mx: MxSet | None) -> bool:
     """Is the new set served? A form may have a TTL of its own; where the order is about the TTL, it counts."""
     return order.new.equal(mx) if order.new.same(order.old) else order.new.same(mx)
+
+
+def still_to_come(orders: Sequence[SwapOrder], seen: Mapping[str, Reading], services: Services, since: float) -> str:
+    """What to tell where people were asked for so long that it was given up, and what was asked for is not served: that
+    somebody may still enter it. Empty: it is not so. ``since``: when they were first asked; 0 is not known.
+    """
+    out = []
+    for order in orders:
+        host = services.dns[services.domains[order.domain].dns]
+        hands, there = getattr(getattr(host, "capabilities", None), "by_hand", None), seen[order.domain]
+        if (
+            hands is not None
+            and not stands(order, there.mx)
+            and since
+            and services.clock.now() - since >= hands.give_up_s
+        ):
+            wrong = amiss(order, there.mx).strip() or f"{order.domain} is served as {there.problem or there.mx}."
+            out.append(f"{wrong} It was asked for {order.new}, and somebody may still enter it.")
+    return " ".join(out)
 
 
 async def entered(
@@ -155,9 +191,15 @@ def _end(order: SwapOrder, seen: Mapping[str, Reading], why: str, *, refused: bo
         return Swap(domain, SwapState.APPLIED, reading.mx, odd)
     if reading.mx is not None and not order.old.same(reading.mx):
         text = f"expected {order.new}, and the servers serve {reading.mx}"
-        return Swap(
-            domain, SwapState.CONFLICT, reading.mx, text, "Somebody entered something else. Look, then plan again."
-        )
+        hint = amiss(order, reading.mx).strip() or "Somebody entered something else."
+        if refused or not {h.host for h in order.new.hosts} & {h.host for h in reading.mx.hosts}:
+            return Swap(domain, SwapState.CONFLICT, reading.mx, text, f"{hint} Look, then plan again.")
+        # mail goes there, if only in part: the run stays open, so that it can go on, and back, when it is corrected
+        return Swap(domain, SwapState.UNKNOWN, reading.mx, text, f"{hint} Then `bcp settle`.", "not-visible")
+    if refused and reading.problem:
+        text = f"whether it was entered is not known: {why}, and {reading.problem}"
+        hint = "See what stands at the registrar, then `bcp settle`."
+        return Swap(domain, SwapState.UNKNOWN, None, text, hint, "unread")
     if refused:
         text, hint = f"it was not entered: {why}", "Nothing was changed. Plan again when somebody can enter it."
         return Swap(domain, SwapState.REFUSED, reading.mx, text, hint, "by-hand")

@@ -60,3 +60,16 @@ async def converge(wanted: Mapping[str, MxSet], patience_s: float, services: Ser
             return seen
         await services.clock.sleep(pause)
         pause = min(1.0, pause * 2)
+
+
+async def served_already(wanted: Mapping[str, MxSet], services: Services) -> str:
+    """An authoritative address that serves what was to be written, although the host shows another: the host lies,
+    or what reads it is a cache. Empty: none does. Who does not answer says nothing.
+    """
+    groups = by_back_end(wanted, services)
+    asks = [(getattr(services.dns[n], "answers", None), g) for n, g in groups.items()]
+    parts = await asyncio.gather(*(ask(g) for ask, g in asks if ask is not None))
+    for one in (a for part in parts for a in part):
+        if not one.problem and wanted[one.domain].same(one.mx):
+            return f"the DNS host shows another MX of {one.domain} than is served: {one.address} serves {one.mx}"
+    return ""

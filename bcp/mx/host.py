@@ -162,7 +162,7 @@ class Host:
         found = await self._safely(self.writer.prove(orders), len(orders), Proof)
         if not isinstance(found, BaseException):
             return found
-        no = isinstance(found, (Permanent, Refused))
+        no = isinstance(found, (Invalid, Permanent, Refused))  # also a secret that is not set
         permission = Permission.NOT_ALLOWED if no else Permission.CANNOT_SAY
         hint = found.hint if isinstance(found, BcpError) else ""
         return [Proof(o.domain, permission, _fault(found)[0], hint) for o in orders]

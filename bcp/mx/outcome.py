@@ -121,6 +121,9 @@ def _decide(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
         return _conflict(order, now.mx)
     if sent.state is SentState.LOST:
         message = f"no answer to the change ({sent.message}); it may still be applied"
+        if now.mx is None:
+            message = f"no answer to the change ({sent.message}), and {order.domain} has no MX at all now"
+            return Swap(order.domain, SwapState.UNKNOWN, None, message, set_by_hand(order), sent.code)
         return Swap(order.domain, SwapState.UNKNOWN, now.mx, message, sent.hint or SETTLE_HINT, sent.code)
     return _refused(order, sent, now.mx)
 
@@ -186,9 +189,14 @@ def _conflict(order: SwapOrder, found: MxSet | None) -> Swap:
         SwapState.CONFLICT,
         found,
         message,
-        "Somebody else changed it. Look who, then plan again.",
+        "Somebody else changed it. Look who, then plan again." if found else set_by_hand(order),
         "stale",
     )
+
+
+def set_by_hand(order: SwapOrder) -> str:
+    """What to do where there is no MX: a host that deletes before it creates may leave it so."""
+    return f"Mail for {order.domain} fails: set its MX by hand at once, to {order.new}, or as it was, to {order.old}."
 
 
 def _alias(order: SwapOrder, now: Reading) -> Swap:

@@ -27,12 +27,12 @@ from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
 from bcp.kernel.units import format_duration
 from bcp.mx.away import not_planned, out_of_reach, unread, without
-from bcp.mx.by_hand import requested
-from bcp.mx.converge import Seen, converge
+from bcp.mx.by_hand import requested, still_to_come
+from bcp.mx.converge import Seen, converge, served_already
 from bcp.mx.facts import Way
 from bcp.mx.joined import held, names, replaced, said
 from bcp.mx.many import doubted, elsewhere, least_seconds, summary, swap_all, told
-from bcp.mx.outcome import MIXED, PASSING
+from bcp.mx.outcome import MIXED, PASSING, set_by_hand
 from bcp.mx.read import gather, read_all
 from bcp.mx.rules import judge, readable
 from bcp.mx.signed_after import bogus_after, signed_in
@@ -170,8 +170,8 @@ class Switch(Action[SwitchArgs]):
             moved = sum(1 for r in readings if not r.problem and _moved(r, plan))
             return Finding(Happened.UNKNOWN, detail=f"{moved} of {len(readings)} moved; {unread(readings)}")
         if not all(_moved(r, plan) for r in readings):
-            if step.attempt:  # it was sent again, and in vain: what is read here is not what the host has
-                return Finding(Happened.UNKNOWN, detail="it was sent twice, and the old MX is still read here")
+            if why := await _unclear(readings, plan, services, step):
+                return Finding(Happened.UNKNOWN, detail=why)
             detail = "the new MX does not stand everywhere; the guarded swap may be sent again"
             return Finding(Happened.NO, self._begun(plan, readings, args, services), detail)
         orders = plan.orders(args.domains)
@@ -200,6 +200,21 @@ class Switch(Action[SwitchArgs]):
         swaps = await swap_all(orders, services, step)
         _raise_for_undo(ours, old, new, readings, swaps)
         return Outcome(f"{len(swaps)} domain(s) put back", {"states": {s.domain: str(s.state) for s in swaps}})
+
+
+async def _unclear(readings: Sequence[Reading], plan: _Plan, services: Services, step: StepInfo) -> str:
+    """Why nobody knows what became of a switch whose new MX does not stand everywhere; empty: it did not happen."""
+    seen = {r.domain: r for r in readings}
+    left = [o for o in plan.orders(list(seen)) if not _moved(seen[o.domain], plan)]
+    if waited := still_to_come(left, seen, services, step.claimed_at):
+        return waited
+    if bare := [o for o in left if seen[o.domain].mx is None and not seen[o.domain].cname]:
+        return f"{bare[0].domain} has no MX at all. {set_by_hand(bare[0])}"
+    hands = [services.dns[services.domains[o.domain].dns].capabilities.by_hand for o in left]
+    if step.attempt and not all(hands):  # to ask people once more does no harm
+        return "it was sent twice, and the old MX is still read here"  # which is not what the host has
+    shown = {o.domain: o.new for o in left if not seen[o.domain].hosts and not o.new.same(o.old)}
+    return await served_already(shown, services) if shown else ""
 
 
 def _way(args: SwitchArgs) -> Way:
@@ -317,7 +332,7 @@ def _raise_unless_moved(swaps: Sequence[Swap], outputs: Mapping[str, Any], hosts
     unknown = [s for s in swaps if s.state is SwapState.UNKNOWN]
     if unknown and not elsewhere(swaps, hosts):
         mixed = next((s.hint for s in unknown if s.code == MIXED), "")
-        hint = mixed or "Read the MX at the primary, then `bcp settle`."
+        hint = mixed or unknown[0].hint or "Read the MX at the primary, then `bcp settle`."
         raise InDoubt(told(unknown), hint=hint, outputs=outputs)
     if not swaps or any(s.state in DONE for s in swaps):
         return
@@ -345,11 +360,17 @@ def _raise_for_undo(
     said = [
         *(f"{s.domain}: {s.message}" for s in bad),
         *(f"{d}: {readings[d].problem}" for d in unread),
-        *(f"{d}: changed since by somebody else to {m or 'no MX'}, not touched" for d, m in lost.items()),
+        *(f"{d}: changed since by somebody else to {m}, not touched" for d, m in lost.items() if m),
+        *(f"{d}: it has no MX at all" for d, m in lost.items() if not m),
     ]
     hints = [
         *(f"If {d} still has MX {new[d]}, set it to {old[d]}." for d in [*(s.domain for s in bad), *unread]),
-        *(f"{d} is not ours any more: leave it, and ask who changed it. Before this run: {old[d]}." for d in lost),
+        *(f"Mail for {d} fails: set its MX at once to {old[d]}." for d, m in lost.items() if not m),
+        *(
+            f"{d} is not ours any more: leave it, and ask who changed it. Before this run: {old[d]}."
+            for d, m in lost.items()
+            if m
+        ),
     ]
     raise Permanent("not put back: " + "; ".join(said), hint=" ".join(hints))
 

@@ -1,4 +1,4 @@
-"""Cloudflare: one batch replaces the whole set, deletes before posts in one transaction.
+"""``cloudflare``: one batch replaces the whole set, deletes before posts in one transaction.
 
 There is no compare-and-swap: the records are read, deleted by their ids (an id that vanished fails the whole batch,
 81044), and read again. An edit in place keeps its id; it is seen in what the batch says that it deleted, and told.

@@ -1,4 +1,4 @@
-"""octoDNS: any provider class of it, by the configuration of an octoDNS file. About forty hosts, without a guarantee.
+"""``octodns``: any provider class of octoDNS, by the configuration of its file. About forty hosts, without a guarantee.
 
 No class has a compare-and-swap that could be used from outside, so: a fresh provider reads the whole zone, the MX is
 compared with what the plan saw, one plan with this one change is applied, and everything is read again. A zone that

@@ -14,8 +14,9 @@ from typing import Any
 from bcp.contracts.dns import SentState
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
+from bcp.kit.wire_words import OPENED
 from bcp.plugins.vendors.held_token import HeldToken
-from bcp.plugins.vendors.hosted import Fault, in_words, of_ours
+from bcp.plugins.vendors.hosted import Fault, in_words, of_ours, untrusted
 from bcp.plugins.vendors.in_thread import in_thread
 
 SCOPE = "https://management.azure.com/.default"
@@ -31,6 +32,11 @@ OWN_CODE = "AADSTS"
 """Everything else that Entra itself says about us: a wrong or ended secret, an unknown application or tenant."""
 NO_TENANT = "Unable to get authority configuration"
 """What the library says when Entra knows no such tenant, and when what answers is not Entra."""
+
+ATTEMPTED = "Attempted credentials"
+"""What the library says when every place in which it looks for a credential has none."""
+NO_CA = ("CA certificate bundle", "NO_CERTIFICATE_OR_CRL_FOUND")
+"""What it says when the certificates of a private authority are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,7 @@ class Tokens:
 def away(why: str) -> Fault:
     """Entra gives no answer: nothing was sent to Azure DNS."""
     hint = "Tokens of Azure come from Entra: keep a daemon running (it holds one), and a second DNS host at hand."
+    hint = OPENED if untrusted(why) else hint
     return Fault(SentState.NOT_SENT, "unreachable", f"Microsoft's sign-in gives no token: {why}", hint)
 
 
@@ -150,6 +157,13 @@ def fault_of(error: Exception) -> Fault:
     if OWN_CODE in text:
         hint = "Renew the secret or certificate, and check tenant_id: and client_id:."
         return Fault(SentState.REFUSED, "credential", f"Entra refuses our credential: {text[:250]}", hint)
+    if any(words in text for words in NO_CA):
+        text = "the certificates of a private authority cannot be read"
+        return Fault(SentState.REFUSED, "invalid", text, "Check api_ca_file:.")
+    if ATTEMPTED in text:
+        text = "neither the environment (AZURE_*) nor a managed identity of this machine gives a token"
+        hint = "Set tenant_id:, client_id: and client_secret:, or give this machine a managed identity."
+        return Fault(SentState.REFUSED, "credential", f"there is no credential for Azure: {text}", hint)
     if kind == "CredentialUnavailableError" or isinstance(error, (ValueError, OSError)):
         hint = "Set tenant_id:, client_id: and client_secret:, or give this machine a managed identity."
         return Fault(SentState.REFUSED, "credential", f"there is no credential for Azure: {text[:250]}", hint)

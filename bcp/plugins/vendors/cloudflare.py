@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bcp.contracts.dns import SentState
-from bcp.kernel.errors import BcpError, InDoubt, Invalid, Transient
+from bcp.kernel.errors import InDoubt, Invalid, Transient
 from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http, Reply, retry_after
-from bcp.plugins.vendors.hosted import Fault, of_ours
+from bcp.plugins.vendors.hosted import Fault, key_of
 
 API = "https://api.cloudflare.com/client/v4"
 CAP = 4_000_000
@@ -27,6 +27,8 @@ MOVED = frozenset({81044, 81057, 81058})
 """Codes for a record that is not there any more, and for one that is there already: somebody wrote since the read."""
 ALIAS = frozenset({81053, 81054})
 """Codes for a record beside a CNAME."""
+NO_ZONE = frozenset({7000, 7003})
+"""Codes for an address that leads to nothing: the id of the zone in it is none."""
 _LIFETIME = re.compile(r"not (?:yet )?valid\b|\bexpired\b|not[ _]before", re.IGNORECASE)
 """Words for a token whose time has not begun, or has ended."""
 NO_TOKEN = frozenset({9109, 10000, 6003, 1000})
@@ -87,15 +89,7 @@ class Cloudflare:
 
     def _bearer(self) -> str:
         """The token. Raises ``Fault`` where it cannot be one."""
-        try:
-            value = self._token.reveal().strip()
-        except BcpError as error:
-            raise of_ours(error) or error from error
-        if not value or not value.isascii() or not value.isprintable() or " " in value:
-            text = "the Cloudflare token is empty or holds characters that no token has"
-            hint = f"Check {self._token.reference}: the token alone, without quotes."
-            raise Fault(SentState.REFUSED, "credential", text, hint)
-        return value
+        return key_of(self._token, "the Cloudflare token")
 
     async def close(self) -> None:
         """Let connections go."""
@@ -142,6 +136,8 @@ def _fault(status: int, code: int, message: str) -> Fault:
         )
     if code in MOVED:
         return Fault(SentState.STALE, "stale", message)
+    if code in NO_ZONE:
+        return Fault(SentState.REFUSED, "zone", f"Cloudflare knows no such zone: {message}", "Check zone_ids:.")
     if code in ALIAS:
         hint = "An MX cannot stand beside a CNAME (RFC 1034 section 3.6.2)."
         return Fault(SentState.REFUSED, "cname", message, hint)

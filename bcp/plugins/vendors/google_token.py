@@ -18,8 +18,9 @@ from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http
+from bcp.kit.wire_words import OPENED
 from bcp.plugins.vendors.held_token import HeldToken
-from bcp.plugins.vendors.hosted import Fault, in_words, of_ours
+from bcp.plugins.vendors.hosted import Fault, in_words, of_ours, untrusted
 from bcp.plugins.vendors.in_thread import in_thread
 
 SCOPE = "https://www.googleapis.com/auth/ndev.clouddns.readwrite"
@@ -107,7 +108,12 @@ class Tokens:
                 self._credentials = self._make(google.auth)
             try:
                 self._credentials.refresh(Request())
-            except (AttributeError, KeyError, TypeError) as error:  # google-auth takes whatever came for its answer
+            except (
+                AttributeError,
+                KeyError,
+                RecursionError,
+                TypeError,
+            ) as error:  # google-auth takes whatever came for its answer
                 raise away("what answers is none; is a proxy or a log-in page in between") from error
         expiry = self._credentials.expiry  # without a zone, in UTC
         ends = expiry.replace(tzinfo=UTC).timestamp() if expiry is not None else self._clock.now() + RENEW_S
@@ -132,7 +138,7 @@ class Tokens:
 
 def away(why: str) -> Fault:
     """Google gives no token: nothing was sent to Cloud DNS."""
-    hint = "Is the network up? Nothing was sent."
+    hint = OPENED if untrusted(why) else "Is the network up? Nothing was sent."
     return Fault(SentState.NOT_SENT, "unreachable", f"Google's sign-in gives no token: {why}", hint)
 
 
@@ -147,6 +153,8 @@ def fault_of(error: Exception) -> Fault:
     from google.auth import exceptions as lib  # whoever gets here has it loaded
 
     told = error.args[0] if isinstance(error, lib.RefreshError) and error.args else error  # after it: the whole answer
+    if isinstance(error, lib.DefaultCredentialsError) and len(error.args) > 1:
+        told = error.args[1]  # before it: that it could not be loaded
     text = in_words(str(told))
     if any(word in text for word in CLOCK_WORDS):
         return Fault(SentState.REFUSED, "clock", f"this machine's clock is not Google's: {text}", "Set it (NTP).")

@@ -30,7 +30,9 @@ from bcp.contracts.dns import (
 )
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
+from bcp.kernel.secret import Secret
 from bcp.kit.at_once import AtOnce
+from bcp.kit.wire_words import UNTRUSTED, plain
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,9 +58,30 @@ def one_sentence(message: str, hint: str) -> str:
 def in_words(text: str, most: int = 300) -> str:
     """What a library tells of an answer, on one line. A whole web page in it is called that, and is not shown."""
     told = " ".join(text.split())
+    if found := plain(told):
+        return found
     if re.search(r"<(?:!doctype )?html", told, re.IGNORECASE):
         return "a web page came in place of an answer; is a proxy or a log-in page in between"
     return told[:most]
+
+
+def untrusted(text: str) -> bool:
+    """Was TLS refused for the certificate? ``text`` is of ``in_words``."""
+    return UNTRUSTED in text
+
+
+def key_of(secret: Secret, what: str) -> str:
+    """A key or token as it is sent. Raises ``Fault`` where it cannot be one; what it is, is not said."""
+    try:
+        value = secret.reveal().strip()
+    except BcpError as error:
+        raise of_ours(error) or error from error
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        kind = what.rpartition(" ")[2]
+        text = f"{what} is empty or holds characters that no {kind} has"
+        hint = f"Check {secret.reference}: the {kind} alone, without quotes."
+        raise Fault(SentState.REFUSED, "credential", text, hint)
+    return value
 
 
 def of_ours(error: Exception) -> Fault | None:

@@ -23,8 +23,10 @@ async def in_thread(work: Callable[[], T], timeout_s: float) -> T:
     def run() -> None:
         try:
             found = work()
-        except BaseException as error:  # handed to whoever waits
+        except Exception as error:  # handed to whoever waits
             _tell(loop, done, done.set_exception, error)
+        except BaseException as error:  # handed over as it is, it would end this process: a daemon that watches
+            _tell(loop, done, done.set_exception, RuntimeError(f"it wants to end the program ({error!r})"))
         else:
             _tell(loop, done, done.set_result, found)
 

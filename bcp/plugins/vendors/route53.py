@@ -19,7 +19,8 @@ from bcp.contracts.dns import SentState
 from bcp.kernel.secret import Secret
 from bcp.kernel.units import format_duration
 from bcp.kit.http import retry_after
-from bcp.plugins.vendors.hosted import Fault, of_ours
+from bcp.kit.wire_words import OPENED
+from bcp.plugins.vendors.hosted import Fault, in_words, key_of, of_ours, untrusted
 from bcp.plugins.vendors.in_thread import in_thread
 from bcp.plugins.vendors.route53_wire import BATCH, SERVICE, Keys, Wire, told_otherwise, with_words
 
@@ -132,9 +133,7 @@ class Route53:
         access = self.access
         if access.key_id is None or access.key is None or access.profile or told_otherwise():
             return None
-        token = access.session_token.reveal() if access.session_token else None
-        keys = Keys(access.key_id.reveal(), access.key.reveal(), token)
-        return Wire(keys, access.region, access.endpoint_url, self.timeout_s)
+        return Wire(Keys(*_keys(access)), access.region, access.endpoint_url, self.timeout_s)
 
     def _full(self) -> Any:
         import botocore.session  # an extra
@@ -143,8 +142,7 @@ class Route53:
         access = self.access
         session = botocore.session.Session(profile=access.profile or None)
         if access.key_id is not None and access.key is not None:
-            token = access.session_token.reveal() if access.session_token else None
-            session.set_credentials(access.key_id.reveal(), access.key.reveal(), token)
+            session.set_credentials(*_keys(access))
         self._credentials = session.get_credentials()
         if self._credentials is None:
             raise no_credential("no AWS credential was found in settings, environment, files or instance metadata")
@@ -166,6 +164,14 @@ class Route53:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+def _keys(access: Access) -> tuple[str, str, str | None]:
+    """Access key, its secret, session token. Raises ``Fault`` where one cannot be what it should be."""
+    assert access.key_id is not None and access.key is not None  # noqa: PT018 - of the same settings
+    token = key_of(access.session_token, "the AWS session token") if access.session_token else None
+    key_id, key = key_of(access.key_id, "the id of the AWS access key"), key_of(access.key, "the AWS secret access key")
+    return key_id, key, token
 
 
 def _keep_words(http_response: Any, parsed: dict[str, Any], **_: object) -> None:
@@ -192,8 +198,9 @@ def fault_of(error: Exception) -> Fault:
         return no_credential(f"the AWS credential cannot be had: {_words(error)}")
     away = (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ProxyConnectionError, aws.SSLError)
     if isinstance(error, away):
-        hint = "Check the network and endpoint_url:; nothing was sent."
-        return Fault(SentState.NOT_SENT, "unreachable", f"Route 53 cannot be reached: {_words(error)}", hint)
+        why = in_words(str(error))
+        hint = OPENED if untrusted(why) else "Check the network and endpoint_url:; nothing was sent."
+        return Fault(SentState.NOT_SENT, "unreachable", f"Route 53 cannot be reached: {why}", hint)
     if isinstance(error, (aws.ParamValidationError, aws.InvalidRegionError)) or type(error) is ValueError:
         return Fault(SentState.REFUSED, "invalid", f"this cannot be said to Route 53: {_words(error)}")
     if isinstance(error, (aws.ReadTimeoutError, aws.ConnectionClosedError)):

@@ -53,6 +53,9 @@ def test_a_person_s_word_settles_a_step_or_one_effect(house, what, happened) -> 
     found = {e.key: e for e in house.runs.view(run).record.effects}
     assert found["run-1/mx#0"].state == "settled"
     assert found["run-1/mx#0"].outcome["state"] == ("done" if happened else "void")
+    assert found["run-1/mx#0"].outcome.get("by") == ("alice" if happened else None), (
+        "then what was planned is its outcome"
+    )
     assert found["run-1/tool#0"].state != "settled"
     event = next(e for e in house.runs.view(run).record.events if e.kind == "doubt_settled")
     assert (event.actor, event.step, event.data["reason"], event.data["how"]) == ("alice", "mx", "I looked", "a test")

@@ -263,3 +263,14 @@ def test_a_plan_is_told_whether_a_gate_can_open(refs, count, exclude, also, can)
 def test_a_dry_run_asks_nobody() -> None:
     found = asyncio.run(DryApprovals(frozenset, "kim").wait("ask", [], 1, 1.0, exclude_initiator=True))
     assert (found.approved_by, found.at) == ((), 0.0) and "dry run" in found.how
+
+
+def test_a_yes_to_what_was_asked_before_is_not_told_as_refused_when_more_is_asked() -> None:
+    """A step that asks again (who entered a record, and it is not served) has heard that yes: it counted."""
+    house = House()
+    house.answer("ann", checksum="records")
+    assert house.wait(bound="records").approved_by == ("ann",)
+    for later in (1001.0, 1600.0):  # in the same moment it would otherwise count a second time
+        house.clock.set(later)
+        assert house.closed(1, 10.0, bound="records").rule == "gate-closed"
+    assert not house.journal.of("answer_refused")

@@ -123,6 +123,10 @@ def test_an_outcome_comes_back_as_it_was_kept() -> None:
     kept = to_record(Outcome("moved", {"a": 1}, changed=False))
     assert kept == {"state": "done", "summary": "moved", "outputs": {"a": 1}, "changed": False}
     assert from_record(kept) == Outcome("moved", {"a": 1}, changed=False)
+    assert from_record(kept, {"a": 2}) == Outcome("moved", {"a": 1}, changed=False)
+    said = {"state": "done", "summary": "ann says so", "outputs": {}, "by": "ann"}
+    assert from_record(said, {"before": 1}).outputs == {"before": 1}, "what was planned is what a person saw happen"
+    assert from_record({**said, "by": ""}, {"before": 1}).outputs == {}
     assert from_record({"state": "done", "outputs": None}) == Outcome("", {}, changed=True)
     assert from_record({"summary": 5, "changed": 0}) == Outcome("5", {}, changed=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from bcp.contracts.action import StepInfo
 from bcp.contracts.dns import ByHand, Capabilities, Domain, Guard, MxHost, MxSet, Reading, SwapOrder, SwapState
 from bcp.contracts.services import Halt, Verdict
 from bcp.kernel.errors import GateClosed, NoAnswer
-from bcp.mx.by_hand import amiss, entered, requested, stands
+from bcp.mx.by_hand import amiss, entered, requested, stands, still_to_come
 from bcp.testing.clock import FakeClock
 
 OLD, NEW = MxSet((MxHost(0, "old.test."),), 3600), MxSet((MxHost(10, "relay.test."),), 300)
@@ -37,10 +38,14 @@ class Town:
         return self.clock.monotonic() - self.start
 
     async def read(self, domains):
+        """``changes`` of a domain: its own, else those of all."""
+        return [self._read(d) for d in domains]
+
+    def _read(self, d):
         mx: MxSet | None = OLD
-        for at, there in sorted(self.changes.items()):
+        for at, there in sorted(self.changes.get(d, self.changes).items()):
             mx = there if self.now >= at else mx
-        return [Reading(d, d, mx, problem="" if mx else "the servers do not agree") for d in domains]
+        return Reading(d, d, mx, problem="" if mx else "the servers do not agree")
 
     def answerable(self, who, count, *, exclude_initiator):
         return self.hopeless
@@ -78,6 +83,10 @@ class Town:
         ({}, [], SwapState.UNKNOWN, ["alice"] + ["group:oncall"] * 5),
         ({50: OTHER}, [(100, False)], SwapState.CONFLICT, ["alice"]),
         ({50: None}, [], SwapState.UNKNOWN, ["alice"] + ["group:oncall"] * 5),
+        ({50: None}, [(100, False)], SwapState.UNKNOWN, ["alice"]),
+        ({50: MxSet((*OLD.hosts, *NEW.hosts), 300)}, [], SwapState.UNKNOWN, ["alice"] + ["group:oncall"] * 5),
+        ({50: MxSet((MxHost(0, "relay.test."),), 300)}, [], SwapState.UNKNOWN, ["alice"] + ["group:oncall"] * 5),
+        ({50: OTHER}, [], SwapState.CONFLICT, ["alice"] + ["group:oncall"] * 5),
     ],
 )
 def test_only_what_the_servers_serve_is_believed(served, answers, state, asked) -> None:
@@ -128,6 +137,53 @@ def test_the_next_who_is_asked_hears_what_stands_there(answer, old) -> None:
     assert town.play().state is SwapState.APPLIED
     second = town.asked[1][2]
     assert second.startswith("corp.test now has 10 relya.test.") and old not in second
+
+
+@pytest.mark.parametrize("answer", [None, (100, True)])
+def test_entered_at_one_of_two_servers_is_neither_nothing_nor_done(answer) -> None:
+    """A part of the mail follows it already: *nothing has changed* would be untrue."""
+    town = Town({50: None, 1500: NEW}, [answer, None, None, None])
+    assert town.play().state is SwapState.APPLIED
+    assert town.asked[1][2].startswith("corp.test: the servers do not agree. enter")
+    refused = Town({50: None}, [(100, False)]).play()
+    assert "the servers do not agree" in refused.message and "Nothing was changed" not in refused.hint
+
+
+def test_who_is_asked_next_is_asked_for_what_is_left_alone() -> None:
+    town = Town({"one.test": {50: NEW}, "two.test": {700: NEW}}, [None, None])
+    town.domains = {n: Domain(n, "main") for n in ("one.test", "two.test")}
+    hands = replace(HANDS, words=lambda orders: "enter " + ", ".join(o.domain for o in orders))
+    orders = [SwapOrder(n, OLD, NEW) for n in town.domains]
+    swaps = asyncio.run(entered(orders, hands, town, town, StepInfo("mx", "key"), town.halt))
+    assert [s.state for s in swaps] == [SwapState.APPLIED] * 2
+    first, second = [about for _, _, about, _ in town.asked]
+    assert (first, second) == ("enter one.test, two.test", "1 of 2 are done. enter two.test")
+    assert len({bound for *_, bound in town.asked}) == 1, "a yes is bound to these records"
+
+
+@pytest.mark.parametrize(
+    ("there", "since", "words"),
+    [
+        (OLD, 0.0, ""),
+        (OLD, 3299.0, ""),
+        (
+            OLD,
+            3300.0,
+            "is served as 0 old.test. (TTL 3600). It was asked for 10 relay.test. (TTL 300), and somebody may",
+        ),
+        (None, 3300.0, "is served as the servers do not agree."),
+        (MxSet((*OLD.hosts, *NEW.hosts), 300), 9000.0, "still the old one: delete the old one. It was asked for"),
+        (NEW, 9000.0, ""),
+    ],
+)
+def test_what_was_given_up_may_still_be_entered(there, since, words) -> None:
+    """``since``: so long ago people were first asked; 0: nobody knows."""
+    town = Town({}, [])
+    seen = {"corp.test": Reading("corp.test", "corp.test", there, problem="" if there else "the servers do not agree")}
+    found = still_to_come([ORDER], seen, town, town.clock.now() - since if since else 0.0)
+    assert words in found and bool(found) == bool(words)
+    town.capabilities = Capabilities()
+    assert still_to_come([ORDER], seen, town, town.clock.now() - 9000.0) == "", "a host with an interface has no hands"
 
 
 def test_another_ttl_than_asked_for_is_taken_and_told() -> None:

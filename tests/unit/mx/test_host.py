@@ -344,6 +344,20 @@ def test_no_orders_need_no_host() -> None:
 # -- the rest of the host --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("error", [Invalid("the environment variable KEY is not set"), Permanent("no key")])
+def test_without_a_key_it_is_not_allowed_and_nobody_is_advised_to_override(error) -> None:
+    """*Could not be shown* would offer to go on without a key."""
+
+    class Keyless(Scripted):
+        async def prove(self, orders):
+            raise error
+
+    _, _, host = run(Scripted(), [])
+    host.writer = Keyless()
+    (proof,) = asyncio.run(host.prove([ORDER]))
+    assert (proof.permission, proof.message) == (Permission.NOT_ALLOWED, error.message)
+
+
 @pytest.mark.parametrize(
     ("error", "trouble", "said"),
     [

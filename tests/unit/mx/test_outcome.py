@@ -290,3 +290,14 @@ def test_what_is_not_certain_says_how_to_find_out(state, reading, right) -> None
     swap = decide(ORDER, sent(state, hint=""), reading)
     assert parts(swap) == right
     assert ("settle" in swap.hint) is (right[1] == "unknown")
+
+
+@pytest.mark.parametrize("state", [SentState.LOST, SentState.ACCEPTED, SentState.STALE])
+def test_where_no_mx_is_left_it_is_said_what_to_set_by_hand(state) -> None:
+    """A host that deletes before it creates may leave it so: *it may still be applied* would let people wait."""
+    found = decide(ORDER, sent(state, message="reset"), NOTHING)
+    assert "no MX at all" in found.message and found.state is not SwapState.APPLIED
+    assert (
+        found.hint == f"Mail for {ORDER.domain} fails: set its MX by hand at once, to {ORDER.new}, or as it was, to "
+        f"{ORDER.old}."
+    )

@@ -12,6 +12,7 @@ from unit.mx.worlds import NULL, OTHER, PRIMARY, RELAY
 from bcp.contracts.action import Happened, StepInfo
 from bcp.contracts.dns import (
     Answer,
+    ByHand,
     Capabilities,
     Chain,
     Domain,
@@ -389,6 +390,56 @@ def test_the_probe_finds_what_was_done_and_sends_again_what_was_not() -> None:
     assert probe().happened is Happened.NO
     world.provider.zones.discard("three.test")
     assert probe().happened is Happened.UNKNOWN
+
+
+def test_a_host_that_shows_the_old_mx_while_the_new_one_is_served_is_in_doubt() -> None:
+    """It lies, or what reads it is a cache: *it did not happen* would leave mail at the relay, and no way back."""
+    world = World()
+    plan = world.plan()
+    world.perform(plan)
+
+    async def read(domains):
+        return [Reading(d, d, PRIMARY) for d in domains]
+
+    world.host.read = read
+    found = asyncio.run(Switch().probe(ARGS, world.services, world.step(plan)))
+    assert found.happened is Happened.UNKNOWN and f"192.0.2.1 serves {RELAY}" in found.detail
+
+
+def test_a_domain_without_any_mx_is_in_doubt_and_nothing_is_sent_again() -> None:
+    """A host that deletes before it creates leaves it so: somebody has to look, and it is said what to set."""
+    world = World()
+    plan = world.plan()
+    world.provider.records["two.test"] = None
+    found = asyncio.run(Switch().probe(ARGS, world.services, world.step(plan)))
+    assert found.happened is Happened.UNKNOWN
+    assert found.detail.startswith("two.test has no MX at all. Mail for two.test fails: set its MX by hand at once")
+
+
+def test_undo_where_no_mx_is_left_says_what_to_set_at_once() -> None:
+    """A host that deletes before it creates leaves it so: that is nobody else's change, and nothing to leave alone."""
+    world = World()
+    outcome = world.perform(world.plan())
+    world.provider.records["two.test"] = None
+    with pytest.raises(Permanent) as caught:
+        world.undo(outcome.outputs)
+    assert "two.test: it has no MX at all" in caught.value.message and "somebody else" not in caught.value.message
+    assert caught.value.hint == f"Mail for two.test fails: set its MX at once to {PRIMARY}."
+
+
+@pytest.mark.parametrize(("waited_s", "attempt", "happened"), [(10, 0, "no"), (10, 1, "no"), (61, 0, "unknown")])
+def test_what_people_were_asked_for_is_in_doubt_once_it_is_given_up(waited_s, attempt, happened) -> None:
+    """The old MX is served, and somebody may still enter the new one: that is no failure which leaves all as it was.
+    Before that time (a run was killed meanwhile) they are simply asked again."""
+    world = World()
+    plan = world.plan()
+    hands = ByHand(("alice",), ("bob",), lambda orders: "", 10.0, 60.0, 5.0)
+    by_hand = SimpleNamespace(capabilities=Capabilities(guard=Guard.NONE, by_hand=hands), read=world.host.read)
+    world.services.dns = {"main": by_hand}
+    step = replace(world.step(plan), claimed_at=world.clock.now() - waited_s, attempt=attempt)
+    found = asyncio.run(Switch().probe(ARGS, world.services, step))
+    assert found.happened is Happened(happened)
+    assert ("somebody may still enter it" in found.detail) is (happened == "unknown")
 
 
 def test_what_was_moved_before_an_interruption_is_known_and_can_be_put_back() -> None:

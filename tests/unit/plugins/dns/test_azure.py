@@ -407,6 +407,26 @@ def test_every_error_of_sign_in_has_its_meaning(error, state, code) -> None:
     assert (str(fault.state), fault.code) == (state, code)
 
 
+@pytest.mark.parametrize(
+    ("said", "code", "words", "hint"),
+    [
+        ("ChainedTokenCredential failed. Attempted credentials: EnvironmentCredential: no", "credential",
+         "there is no credential for Azure: neither the environment", "Set tenant_id:"),
+        ("Could not find a suitable TLS CA certificate bundle, invalid path: /x", "invalid", "private authority",
+         "Check api_ca_file:."),
+        ("[X509: NO_CERTIFICATE_OR_CRL_FOUND] no certificate or crl found (_ssl.c:4154)", "invalid",
+         "private authority", "Check api_ca_file:."),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1006)",
+         "unreachable", "its certificate is not trusted (self-signed certificate)", "Does a proxy in between open TLS"),
+    ],
+)  # fmt: skip
+def test_what_is_set_wrong_is_no_outage_of_sign_in(said, code, words, hint) -> None:
+    """To keep a daemon running would help with none of these."""
+    fault = fault_of(RuntimeError(said))
+    assert fault.code == code and words in fault.message and fault.hint.startswith(hint), fault.said
+    assert "_ssl" not in fault.said
+
+
 @pytest.mark.parametrize(("answers", "code"), [(1, ""), (2, "credential")])
 def test_a_sign_in_that_stumbles_once_is_asked_once_more(answers, code) -> None:
     """A page of *not now* reads like a tenant that is not there, which it is only when it says so twice."""

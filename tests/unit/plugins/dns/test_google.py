@@ -313,7 +313,7 @@ def test_an_error_that_is_none_of_google_is_said(body) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [TypeError("'NoneType' object is not subscriptable"), KeyError("x"), AttributeError()]
+    "error", [TypeError("'NoneType' object is not subscriptable"), KeyError("x"), AttributeError(), RecursionError()]
 )
 def test_an_answer_of_sign_in_that_is_none_is_away_and_no_missing_credential(monkeypatch, error) -> None:
     """A page with status 200: google-auth takes it for its answer, and stumbles."""
@@ -345,6 +345,10 @@ def test_every_error_of_sign_in_has_its_meaning() -> None:
     whole = fault_of(lib.RefreshError("invalid_grant: account not found", {"error": "invalid_grant"}))
     assert whole.message == "Google refuses our credential: invalid_grant: account not found"
     assert "web page" in fault_of(lib.RefreshError("<html>502</html>", "<html>502</html>")).message
+    missing = lib.DefaultCredentialsError("Failed to load from dict object", lib.MalformedError("missing fields x."))
+    assert fault_of(missing).message == "there is no credential for Google: missing fields x."
+    broken = fault_of(lib.TransportError("HTTPSConnectionPool: [SSL: CERTIFICATE_VERIFY_FAILED] (_ssl.c:1)"))
+    assert broken.message.endswith("no token: its certificate is not trusted") and "proxy" in broken.hint
 
 
 @pytest.mark.parametrize(

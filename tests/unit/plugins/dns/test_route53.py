@@ -204,6 +204,13 @@ class TestRoute53(Route53):
         assert sent.code == "credential" and "secret access key" in sent.hint
         self.hides(sent)
 
+    @pytest.mark.parametrize("value", ["two words", "schl\u00fcssel", "a\nb"])
+    @pytest.mark.parametrize("name", ["access_key_id", "secret_access_key", "session_token"])
+    def test_what_can_be_no_key_is_told_before_anything_is_sent(self, name, value) -> None:
+        reading = self.read(self.writer(**{name: self.secret("odd", value)}))
+        assert reading.trouble is Trouble.NOT_ALLOWED and "no key has" in reading.problem.replace("token", "key")
+        assert value not in reading.problem and "/odd" in reading.problem
+
     def test_a_temporary_key_needs_its_token(self) -> None:
         self.lab.keys["AKIAGOOD"].token = "session"
         assert self.read(self.make()).trouble is Trouble.NOT_ALLOWED

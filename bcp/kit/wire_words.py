@@ -1,0 +1,31 @@
+"""What went wrong below HTTP, in words: libraries say it with the names of their classes and the lines of their source.
+Pure."""
+
+from __future__ import annotations
+
+import re
+
+_SAID = (
+    (
+        r"CERTIFICATE_VERIFY_FAILED\W+certificate verify failed: (.+?)\.?\s*(?:\(_ssl|$)",
+        "its certificate is not trusted ({})",
+    ),
+    (r"CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
+    (r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE", "it does not speak TLS there (http in place of https?)"),
+    (r"Failed to resolve '([^']+)'", "the name {} cannot be resolved"),
+    (r"Connection refused|Connect call failed|Errno 111\b", "nobody listens there"),
+    (r"ServerDisconnectedError|Server disconnected|Remote end closed", "it closed the connection without an answer"),
+    (r"ClientPayloadError|ContentEncodingError", "its answer is cut short or cannot be unpacked"),
+)
+UNTRUSTED = "certificate is not trusted"
+"""What stands in these words where TLS was refused for the certificate."""
+OPENED = "Does a proxy in between open TLS, or does an authority of your own sign it? Nothing was sent."
+"""What to do about that."""
+
+
+def plain(text: str) -> str:
+    """The same in a few words; empty where nothing is known of it."""
+    for pattern, words in _SAID:
+        if found := re.search(pattern, text):
+            return words.format(*found.groups())
+    return ""
