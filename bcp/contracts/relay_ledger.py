@@ -97,6 +97,16 @@ class Source:
     """Why it cannot read, or why it could not be heard."""
     counted: str = ""
     """Lines that it could not use, in words; empty: none."""
+    blind: float = 0.0
+    """Since when, by our clock, it may have read nothing, as it says itself; 0: it reads."""
+
+    def knows(self, silent_s: float) -> float:
+        """Up to when, by our clock, its word is whole. ``silent_s``: one that last looked so long before it was heard
+        has stopped."""
+        if self.blind:
+            return self.blind
+        stopped = self.read and self.heard + self.skew - self.read > silent_s
+        return self.read - self.skew if stopped else self.heard
 
 
 @dataclass(frozen=True, slots=True)

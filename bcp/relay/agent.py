@@ -91,6 +91,7 @@ class Agent:
         self._make = source or self._file
         self._remarks: list[list[Any]] = []
         self.now = self._kept_at = 0.0
+        self._problem = ""
         self.load()
 
     def _file(self, place: Place, say: Callable[[str, str], None]) -> Source:
@@ -135,7 +136,8 @@ class Agent:
         try:
             for piece in self.source.pieces(now):
                 self._take(piece)
-            if (self._remarks and self._remarks[-1][0] != remarks) or now - self._kept_at >= PULSE_S:
+            said = self._remarks and self._remarks[-1][0] != remarks
+            if said or self.problem != self._problem or now - self._kept_at >= PULSE_S:
                 self._keep()
         except StorageError:
             self.load()
@@ -151,11 +153,15 @@ class Agent:
         self.listener.hear(piece.lines)
         if piece.half:
             self.listener.half(piece.half)
+        if self.listener.gap:
+            self.say("log-unread", self.listener.gap)
+            self.listener.gap = ""
         self._keep()
 
     def _keep(self) -> None:
         """One commit: the place, and what was read up to there means."""
         self.place.last, self._kept_at = self.listener.reader.dating.last, self.now
+        self._problem = self.problem
         for pid in list(self.lives.sessions)[:-SESSIONS]:
             del self.lives.sessions[pid]
         self.store.keep(

@@ -12,6 +12,8 @@ from bcp.kernel.errors import Refused
 from bcp.relay.batch import BATCH, REPLY, Request, digest, unseal
 from bcp.relay.rows import told_of
 
+NEVER = 1.0
+"""Of an agent that could not read when it was heard first: nothing that it told is whole."""
 SKEW_S = 5.0
 """Clocks that differ by less are the same."""
 TURNS, TURNS_S = 2, 3600.0
@@ -122,13 +124,14 @@ def _state(source: Source, data: Mapping[str, Any], now: float, asked: float) ->
         skew = 0.0
     counted = data.get("counted") or {}
     bad = {k: int(counted[k]) for k in ("broken", "half", "long", "undated", "nameless") if counted.get(k)}
-    words = ", ".join(f"{n} {k}" for k, n in bad.items())
+    words, problem = ", ".join(f"{n} {k}" for k, n in bad.items()), str(data.get("problem", ""))[:300]
     return replace(
         source,
         heard=now,
         skew=skew,
+        blind=(source.blind or source.heard or NEVER) if problem else 0.0,
         read=float(data.get("read", 0)),
         log=float(data.get("heard", 0)),
-        problem=str(data.get("problem", ""))[:300],
+        problem=problem,
         counted=f"{words}, the last: {str(data.get('sample', ''))[:120]!r}" if words else "",
     )

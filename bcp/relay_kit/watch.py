@@ -63,6 +63,8 @@ class Around:
     """When its agent was last heard of; ``None``: it has none."""
     mails_an_hour: float = 0.0
     """From the ledger, where there is one; 0: not known."""
+    agent_trouble: str = ""
+    """Why its agent does not read, as it says itself; empty: it reads."""
 
 
 _NUMBERS = ("now", "disk_total", "disk_free", "inodes_free", "minfree", "queued", "list_count", "unknown_code")
@@ -262,16 +264,19 @@ def _blocklists(f: MachineFacts, around: Around) -> list[Check]:
 def _agent(f: MachineFacts, machine: RelayMachine, around: Around) -> list[Check]:
     if not machine.agent:
         return []
-    return [pulse(f.host, around.agent_at, around.asked_at)]
+    return [pulse(f.host, around.agent_at, around.asked_at, around.agent_trouble)]
 
 
-def pulse(place: str, heard: float | None, now: float) -> Check:
-    """Does the agent there live? ``place``: its host, or its relay. ``heard``: when it told something last; ``None``:
-    never."""
+def pulse(place: str, heard: float | None, now: float, trouble: str = "") -> Check:
+    """Does the agent there live, and read? ``place``: its host, or its relay. ``heard``: when it told something last;
+    ``None``: never. ``trouble``: why it does not read, as it says itself."""
     hint = "systemctl status bcp-relay-agent on the relay, and: bcp relay pull"
     if heard is None:
         return Check("relay-agent", place, "unknown", f"nothing was heard of the agent on {place} yet", hint)
     age = max(0.0, now - heard)
+    if trouble and age <= PULSE_S:
+        text = f"the agent on {place} does not read, and no mail is counted there: {trouble}"
+        return Check("relay-agent", place, "fail", text, "Mend that on the relay: it reads on where it was.")
     state: State = "fail" if age > PULSE_S else "ok"
     text = f"the agent on {place} was heard of {format_duration(age)} ago"
     return Check("relay-agent", place, state, text, hint if state == "fail" else "")

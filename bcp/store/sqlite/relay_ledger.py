@@ -19,6 +19,8 @@ from bcp.store.sqlite.relay_merge import BEFORE, from_the_middle, merged
 from bcp.store.sqlite.relay_wanted import conditions, hours, in_, in_tally
 
 FILE = "relays.db"
+AGAIN_S = 3600.0
+"""The same remark within so many seconds is the same thing."""
 SCHEMA = Schema(
     "the ledger of relays",
     (
@@ -59,6 +61,14 @@ create index fate_remote on fate(remote_id) where remote_id <> '' and status in 
 """,
         """
 create table ours(domain text primary key, missed real not null) without rowid;
+""",
+        """
+alter table source add column blind real not null default 0;
+create table noted(id integer primary key, relay text not null, at real not null, code text not null,
+  text text not null, unique(relay, code, text, at));
+insert into noted select id, relay, at, code, text from remark;
+drop table remark;
+alter table noted rename to remark;
 """,
     ),
 )
@@ -147,15 +157,16 @@ class LedgerStore:
         """How the agent is."""
         s = source
         with self._used(), self._all_or_nothing():
-            self._db.execute("insert or ignore into source values (?, '', 0, '', 0, 0, 0, 0, '', '')", (s.relay,))
+            self._db.execute("insert or ignore into source values (?, '', 0, '', 0, 0, 0, 0, '', '', 0)", (s.relay,))
             self._db.execute(
-                "update source set heard = ?, skew = ?, read = ?, log = ?, problem = ?, counted = ? where relay = ?",
-                (s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.relay),
+                "update source set heard = ?, skew = ?, read = ?, log = ?, problem = ?, counted = ?, blind = ?"
+                " where relay = ?",
+                (s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.blind, s.relay),
             )
 
     def _source(self, s: Source) -> None:
-        values = (s.relay, s.stream, s.seq, s.digest, s.heard, s.skew, s.read, s.log, s.problem, s.counted)
-        self._db.execute("insert or replace into source values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        values = (s.relay, s.stream, s.seq, s.digest, s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.blind)
+        self._db.execute("insert or replace into source values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def _mail(self, relay: str, told: Told, change: Counter[tuple[Any, ...]]) -> None:
         """Its rows in place of those before; ``change``: what that means for the sums by hour."""
@@ -273,8 +284,15 @@ class LedgerStore:
             self._remark(remark)
 
     def _remark(self, r: Remark) -> None:
-        values = (r.relay, r.at, r.code, r.text)
-        self._db.execute("insert or ignore into remark(relay, at, code, text) values (?, ?, ?, ?)", values)
+        """Once an hour. What is over once the agent is heard again (a batch that was refused) has one row, the newest:
+        what was lost stays lost, and each loss has its own."""
+        known = "select id, at from remark where relay = ? and code = ? and text = ? order by abs(at - ?) limit 1"
+        near = self._db.execute(known, (r.relay, r.code, r.text, r.at)).fetchone()
+        if near is not None and r.code.startswith("batch-"):
+            self._db.execute("update remark set at = max(at, ?) where id = ?", (r.at, near[0]))
+        elif near is None or abs(near[1] - r.at) >= AGAIN_S:
+            values = (r.relay, r.at, r.code, r.text)
+            self._db.execute("insert into remark(relay, at, code, text) values (?, ?, ?, ?)", values)
 
     def remarks(self, relays: Sequence[str] = (), since: float = 0.0) -> list[Remark]:
         """What was noted, the oldest first."""
