@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from types import SimpleNamespace
+
 import pytest
 
 from bcp.contracts.relay_ledger import Remark, Source, Wanted
+from bcp.kernel.clock import SystemClock
+from bcp.kernel.errors import StorageError
 from bcp.relay.agent import Desk
 from bcp.relay.batch import Request
 from bcp.relay.books import account_of
 from bcp.relay.intake import take_reply
+from bcp.relay.pull import pull
 from bcp.relay.sums import LOST, account
 from bcp.store.memory.relay_ledger import MemoryLedger
+from bcp.store.sqlite.relay_agent import AgentStore
 
 from .shelves import NOW, Log
 from .test_batches import KEY, Side
+from .test_door import Loop
 from .test_in_production import told
 
 NAME = "mx-backup"
@@ -135,3 +144,77 @@ def test_a_refusal_that_comes_again_is_noted_once_and_is_new() -> None:
     for at in (NOW, NOW + 90_000):
         ledger.remark(Remark(NAME, at, "batch-forged", "not our key"))
     assert [r.at for r in ledger.remarks()] == [NOW + 90_000]
+
+
+# -- its own disk ----------------------------------------------------------------------------------------------------
+
+
+def full(monkeypatch, *, letters: int = 0) -> list[bool]:
+    """A disk on which only so many letters find room; a list that says whether it is full."""
+    keep, state = AgentStore.keep, [True]
+
+    def maybe(self, values, mails):
+        values = list(values)
+        if state[0] and (mails or sum(len(v) for _, v in values) > letters):
+            raise StorageError("database or disk is full")
+        keep(self, values, mails)
+
+    monkeypatch.setattr(AgentStore, "keep", maybe)
+    return state
+
+
+@pytest.mark.parametrize("letters", [0, 200], ids=["nothing", "a-word"])
+def test_a_full_disk_of_its_own_is_said_while_it_is_full(relay, monkeypatch, letters) -> None:
+    """It is asked by a process of its own, or by a thread: neither is the one that reads."""
+    second = told(Log().taken(ident="4fR1ZZ0000z000", mid="m2@x").tried("b@corp.test", "sent", ident="4fR1ZZ0000z000"))
+    state, loop = full(monkeypatch, letters=letters), Loop(relay.side.agent)
+    with relay.side.options.log.open("ab") as out:
+        out.write(second)
+    loop.stop.wait = lambda _seconds: loop.stop.set()  # type: ignore[assignment]
+    assert loop.run() == 0
+    for after in (1, 60):
+        relay.pull(NOW + after)
+        found = relay.account(NOW + after)
+        assert not found.meets and found.unread == (NAME,), after
+        (warning,) = found.warnings
+        assert "cannot be written" in warning and "disk is full" in warning
+    assert relay.ledger.count(Wanted()) == 1
+    state[0] = False
+    loop._turn()
+    relay.pull(NOW + 90)
+    found = relay.account(NOW + 90)
+    assert found.meets and found.fates == {"delivered": 2} and found.unread == ()
+
+
+def test_what_is_wrong_is_said_where_somebody_pulls(relay) -> None:
+    relay.ledger.heard(Source(NAME, heard=NOW, read=NOW, problem="permission denied", blind=NOW))
+
+    async def nothing_new(*_given):
+        source = relay.ledger.source(NAME)
+        return relay.side.desk.answer(Request(NAME, source.stream, source.seq, _given[1]["nonce"]), NOW)
+
+    way = SimpleNamespace(push=False, url="x", timeout=1.0, key=SimpleNamespace(reveal=KEY.decode, reference="key"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bcp.relay.pull.ask_by_url", nothing_new)
+        relay.side.options.log.unlink()
+        relay.read(NOW + 5)
+        done = asyncio.run(pull(NAME, way, relay.ledger, SystemClock()))  # type: ignore[arg-type]
+    assert done.rule == "agent-unread" and "no such file" in done.problem
+
+
+def test_a_disk_that_was_read_only_is_written_again_without_a_restart(tmp_path) -> None:
+    """SQLite keeps a file read-only that it opened so."""
+    path = tmp_path / "agent.db"
+    AgentStore(path).close()
+    store = AgentStore(path)
+    store._db.close()
+    store._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    with pytest.raises(StorageError, match="readonly"):
+        store.asked(1.0)
+    store.reopen()
+    store.asked(2.0)
+    assert store.get("asked") == "2.0"
+    store.close()
+    store.reopen()
+    with pytest.raises(StorageError):
+        store.asked(3.0)
