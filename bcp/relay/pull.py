@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -43,7 +44,9 @@ async def pull(
             taken += done == TAKEN
             if not more:
                 break
-    except StorageError:
+    except StorageError as error:
+        with contextlib.suppress(StorageError):  # a word needs less room than a batch
+            ledger.heard(replace(ledger.source(relay), problem=f"what it tells cannot be kept here: {error.message}"))
         raise
     except BcpError as error:
         _note(relay, ledger, error, clock.now())

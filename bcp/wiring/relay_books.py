@@ -189,6 +189,9 @@ class RelayBooks:
         )
         if not found.relays and not names:
             return None
+        if not until and (trouble := self.ledger.trouble()):
+            text = f"what agents tell cannot be kept here, and what came since is not in here: {trouble}"
+            found = replace(found, unread=names, warnings=(text, *found.warnings))
         left = left_domains(self.ledger, Wanted(found.relays, (), since, until, former=former))
         return replace(found, warnings=(*found.warnings, *left, *self._blind(names)))
 

@@ -16,6 +16,7 @@ from bcp.contracts.relay_ledger import FORWARDED, MAIL, UNSEEN, WAITING, Fate, R
 from bcp.kernel.errors import StorageError
 from bcp.store.sqlite.migrations import Schema, open_database
 from bcp.store.sqlite.relay_merge import BEFORE, from_the_middle, merged
+from bcp.store.sqlite.relay_rows import domain_of, row_of
 from bcp.store.sqlite.relay_wanted import conditions, hours, in_, in_tally
 
 FILE = "relays.db"
@@ -164,6 +165,15 @@ class LedgerStore:
                 (s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.blind, s.relay),
             )
 
+    def trouble(self) -> str:
+        """Why nothing can be kept now, found by writing the version that stands there already; empty: it can."""
+        try:
+            with self._used(), self._all_or_nothing():
+                self._db.execute(f"pragma user_version={SCHEMA.version}")
+        except StorageError as error:
+            return error.message
+        return ""
+
     def _source(self, s: Source) -> None:
         values = (s.relay, s.stream, s.seq, s.digest, s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.blind)
         self._db.execute("insert or replace into source values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
@@ -199,10 +209,10 @@ class LedgerStore:
             self._db.execute("delete from fate where mail = ?", (ident,))
         self._db.executemany(
             "insert into fate values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
-            [_row(ident, n, f) for n, f in enumerate(fates)],
+            [row_of(ident, n, f) for n, f in enumerate(fates)],
         )
         for f in fates:
-            change[relay, int(f.taken // 3600) * 3600, f.kind, _domain(f), f.status, f.told] += f.people
+            change[relay, int(f.taken // 3600) * 3600, f.kind, domain_of(f), f.status, f.told] += f.people
         self._inherit(told, change)
         self._twins(first.message_id, {f.recipient for f in fates if f.status == "sent" and f.recipient})
 
@@ -377,23 +387,3 @@ class LedgerStore:
 def first_id(uid: str) -> str:
     """The queue id that a message had first, as Postfix told it to whoever handed the message over."""
     return uid.partition(".")[0].rpartition(":")[2]
-
-
-def _domain(f: Fate) -> str:
-    """Of the address that the sender used, with A-labels, as ``bcp.yaml`` has it; empty where nobody knows it."""
-    name = f.recipient.rpartition("@")[2]
-    if name.isascii():
-        return name
-    try:
-        import idna  # few mails are addressed so (RFC 6531)
-
-        return idna.encode(name, uts46=True).decode()
-    except (ImportError, UnicodeError):
-        return name
-
-
-def _row(mail: int, n: int, f: Fate) -> tuple[Any, ...]:
-    return (
-        mail, n, f.relay, f.kind, f.taken, _domain(f), f.recipient, f.status, f.told, f.people, f.at, f.to, f.answer,
-        f.via, f.remote_id, f.tries, f.risky, f.passed,
-    )  # fmt: skip
