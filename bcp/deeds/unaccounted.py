@@ -94,7 +94,7 @@ def _unread(books: RelayBooks, since: float, silent: Sequence[str]) -> Iterator[
     """What a relay said in its log since then, and its agent did not read, or cannot any more."""
     for s in books.ledger.sources():
         if s.relay in books.agents and s.relay not in silent and s.blind:
-            yield f"the agent of {s.relay} cannot read its log, what it took is not known: {s.problem}"
+            yield f"the agent of {s.relay} cannot read its log, what it took is not known: {s.trouble}"
     for remark in books.ledger.remarks(tuple(books.agents), since):
         if remark.code in LOST:
             yield f"{remark.relay}: {remark.text} [{remark.code}]"

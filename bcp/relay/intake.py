@@ -14,6 +14,8 @@ from bcp.relay.rows import told_of
 
 NEVER = 1.0
 """Of an agent that could not read when it was heard first: nothing that it told is whole."""
+STOPPED_S = 900.0
+"""One that looked into its log so long ago does not run: its answers come from what it kept."""
 SKEW_S = 5.0
 """Clocks that differ by less are the same."""
 TURNS, TURNS_S = 2, 3600.0
@@ -129,9 +131,15 @@ def _state(source: Source, data: Mapping[str, Any], now: float, asked: float) ->
         source,
         heard=now,
         skew=skew,
-        blind=(source.blind or source.heard or NEVER) if problem else 0.0,
+        blind=(source.blind or source.heard or NEVER) if problem else _stopped(data, now, skew),
         read=float(data.get("read", 0)),
         log=float(data.get("heard", 0)),
         problem=problem,
         counted=f"{words}, the last: {str(data.get('sample', ''))[:120]!r}" if words else "",
     )
+
+
+def _stopped(data: Mapping[str, Any], now: float, skew: float) -> float:
+    """Since when it does not look into its log, by our clock; 0: it does."""
+    read, its_now = float(data.get("read", 0)), float(data.get("now", now))
+    return max(NEVER, read - skew) if its_now - read > STOPPED_S else 0.0

@@ -46,6 +46,8 @@ class MachineFacts:
     clock_synchronised: bool | None
     hops: Mapping[str, str]
     """What each next hop said first; empty: nothing."""
+    firewall: bool | None = None
+    """Are the kit's rules in the kernel? ``None``: its firewall is somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def facts_in(text: str) -> MachineFacts:
     if not isinstance(raw, dict) or not _sound(raw):
         raise _nonsense(text)
     hops = {str(h["hop"]): str(h.get("says", "")) for h in raw.get("hops", []) if isinstance(h, dict) and "hop" in h}
-    synchronised = raw.get("clock_synchronised")
+    synchronised, firewall = raw.get("clock_synchronised"), raw.get("firewall")
     number = {k: int(raw[k]) for k in _NUMBERS}
     maybe = {k: None if raw.get(k) is None else float(raw[k]) for k in _MAYBE}
     return MachineFacts(
@@ -102,6 +104,7 @@ def facts_in(text: str) -> MachineFacts:
         raw["soft_bounce"],
         synchronised if isinstance(synchronised, bool) else None,
         hops,
+        firewall if isinstance(firewall, bool) else None,
     )
 
 
@@ -128,6 +131,7 @@ def judge(facts: MachineFacts, machine: RelayMachine, around: Around) -> list[Ch
         _certificate(facts, machine),
         _exchange(facts),
         _clock(facts, around),
+        *_firewall(facts),
         *_keeps(facts, around),
         *_blocklists(facts, around),
         *_agent(facts, machine, around),
@@ -232,6 +236,15 @@ def _clock(f: MachineFacts, around: Around) -> Check:
         unsynchronised = " and nothing sets it" if f.clock_synchronised is False else ""
         return Check("relay-clock", f.host, "risk", text + unsynchronised, hint)
     return Check("relay-clock", f.host, "ok", f"the clock of {f.host} is right")
+
+
+def _firewall(f: MachineFacts) -> list[Check]:
+    if f.firewall is None:
+        return []
+    if f.firewall:
+        return [Check("relay-firewall", f.host, "ok", f"the firewall of {f.host} is loaded")]
+    text = f"the firewall of {f.host} is not loaded: whatever listens there can be reached"
+    return [Check("relay-firewall", f.host, "fail", text, "There: nft -f /etc/nftables.d/bcp-relay.nft")]
 
 
 def _keeps(f: MachineFacts, around: Around) -> list[Check]:

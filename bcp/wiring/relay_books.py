@@ -93,7 +93,7 @@ class RelayBooks:
 
     def troubles(self) -> dict[str, str]:
         """Why the agent of a host does not read, as it says itself; hosts whose agent reads are not in it."""
-        return {host: s.problem for host, s in self._told().items() if s.blind}
+        return {host: s.trouble for host, s in self._told().items() if s.blind}
 
     def _told(self) -> dict[str, Source]:
         known = {s.relay: s for s in self.ledger.sources() if s.heard}

@@ -37,7 +37,7 @@ def _pulses(app: App, seen: Set[str]) -> Iterator[Check]:
         hosts = (agent.host,) if agent.host else hosts_of(app.world.relay_settings[agent.relay])
         if not seen & {*hosts}:
             told = known.get(agent.name)
-            trouble = told.problem if told is not None and told.blind else ""
+            trouble = told.trouble if told is not None else ""
             yield pulse(place, told.heard if told is not None else None, app.clock.now(), trouble)
 
 

@@ -15,7 +15,7 @@ from bcp.relay.agent import Desk
 from bcp.relay.batch import Request
 from bcp.relay.books import account_of
 from bcp.relay.intake import take_reply
-from bcp.relay.pull import pull
+from bcp.relay.pull import Pulled, pull
 from bcp.relay.sums import LOST, account
 from bcp.store.memory.relay_ledger import MemoryLedger
 from bcp.store.sqlite.relay_agent import AgentStore
@@ -186,20 +186,26 @@ def test_a_full_disk_of_its_own_is_said_while_it_is_full(relay, monkeypatch, let
     assert found.meets and found.fates == {"delivered": 2} and found.unread == ()
 
 
-def test_what_is_wrong_is_said_where_somebody_pulls(relay) -> None:
-    relay.ledger.heard(Source(NAME, heard=NOW, read=NOW, problem="permission denied", blind=NOW))
+def pulled(side: Side, ledger: MemoryLedger, monkeypatch) -> Pulled:
+    async def asked(_url, given, _timeout):
+        return side.desk.answer(Request(NAME, given["stream"], int(given["after"]), given["nonce"]), NOW)
 
-    async def nothing_new(*_given):
-        source = relay.ledger.source(NAME)
-        return relay.side.desk.answer(Request(NAME, source.stream, source.seq, _given[1]["nonce"]), NOW)
+    monkeypatch.setattr("bcp.relay.pull.ask_by_url", asked)
+    key = SimpleNamespace(reveal=KEY.decode, reference="key")
+    way = SimpleNamespace(push=False, url="x", timeout=1.0, key=key)
+    return asyncio.run(pull(NAME, way, ledger, SystemClock()))  # type: ignore[arg-type]
 
-    way = SimpleNamespace(push=False, url="x", timeout=1.0, key=SimpleNamespace(reveal=KEY.decode, reference="key"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bcp.relay.pull.ask_by_url", nothing_new)
-        relay.side.options.log.unlink()
-        relay.read(NOW + 5)
-        done = asyncio.run(pull(NAME, way, relay.ledger, SystemClock()))  # type: ignore[arg-type]
+
+def test_what_is_wrong_is_said_where_somebody_pulls(relay, monkeypatch) -> None:
+    relay.side.options.log.unlink()
+    relay.read(NOW + 5)
+    done = pulled(relay.side, relay.ledger, monkeypatch)
     assert done.rule == "agent-unread" and "no such file" in done.problem
+
+
+def test_an_agent_that_was_set_up_and_never_ran_is_said(tmp_path, monkeypatch) -> None:
+    done = pulled(Side(tmp_path / "a"), MemoryLedger(), monkeypatch)
+    assert done.rule == "agent-unread" and "does its service run?" in done.problem
 
 
 def test_a_disk_that_was_read_only_is_written_again_without_a_restart(tmp_path) -> None:
@@ -218,3 +224,25 @@ def test_a_disk_that_was_read_only_is_written_again_without_a_restart(tmp_path) 
     store.reopen()
     with pytest.raises(StorageError):
         store.asked(3.0)
+
+
+def test_answers_of_an_agent_that_does_not_run_are_no_pulse(relay) -> None:
+    """They come from a process of their own, out of what was kept."""
+    relay.side.agent.heartbeat(NOW)
+    relay.pull(NOW + 800)
+    assert relay.ledger.source(NAME).blind == 0
+    relay.pull(NOW + 1000)
+    source = relay.ledger.source(NAME)
+    assert source.blind == NOW and "does its service run?" in source.trouble and source.problem == ""
+    assert relay.account(NOW + 1000).unread == (NAME,)
+    assert relay.account(NOW + 1000, until=NOW).meets
+    relay.read(NOW + 1001)
+    relay.pull(NOW + 1001)
+    assert relay.ledger.source(NAME).trouble == "" and relay.account(NOW + 1001).meets
+
+
+def test_one_that_never_ran_is_no_agent(tmp_path) -> None:
+    side, ledger = Side(tmp_path / "a"), MemoryLedger()
+    request = Request(NAME, "", 0, "n")
+    take_reply(ledger, request, side.desk.answer(request, NOW), KEY, NOW, NOW)
+    assert "has not looked into its log ever" in ledger.source(NAME).trouble

@@ -142,3 +142,10 @@ def test_an_agent_that_lives_and_does_not_read_is_no_agent() -> None:
     assert found.state == "fail" and "permission denied" in found.says and "no mail is counted" in found.says
     (silent,) = [c for c in judge(GOOD, machine, replace(around, agent_at=NOW - 601)) if c.code == "relay-agent"]
     assert silent.state == "fail" and "heard of" in silent.says
+
+
+@pytest.mark.parametrize(("loaded", "wanted"), [(True, "ok"), (False, "fail"), (None, "absent"), ("x", "absent")])
+def test_rules_that_are_not_in_the_kernel_are_no_firewall(loaded, wanted) -> None:
+    """A relay whose firewall is somebody else's, or whose program is older, says nothing of it."""
+    facts = facts_in(json.dumps({**RAW, "firewall": loaded}))
+    assert state("relay-firewall", facts) == wanted
