@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from bcp.contracts.relay_ledger import RelayLedger, Remark, Source
 from bcp.kernel.clock import iso
-from bcp.kernel.errors import Refused
+from bcp.kernel.errors import Refused, StorageError
 from bcp.relay.batch import BATCH, REPLY, Request, digest, unseal
 from bcp.relay.rows import told_of
 
@@ -100,8 +101,27 @@ def take_reply(
     """An agent's answer: its batch taken, its state noted. What became of the batch (empty: there was none), and
     whether there is more. ``asked``: when the request left, by our clock, as ``now`` is when the answer was there.
 
-    Raises ``Refused``: as ``take_batch``, and ``reply-replayed`` for the answer to another request.
+    Raises ``Refused``: as ``take_batch``, and ``reply-replayed`` for the answer to another request; ``StorageError``,
+    noted as far as even that can be kept.
     """
+    try:
+        return _reply(ledger, request, raw, key, now, asked, doors)
+    except StorageError as error:
+        with contextlib.suppress(StorageError):  # a word needs less room than a batch
+            text = f"what it tells cannot be kept here: {error.message}"
+            ledger.heard(replace(ledger.source(request.relay), problem=text))
+        raise
+
+
+def _reply(
+    ledger: RelayLedger,
+    request: Request,
+    raw: bytes,
+    key: bytes,
+    now: float,
+    asked: float,
+    doors: Mapping[str, str] | None,
+) -> tuple[str, bool]:
     size, _, rest = raw.partition(b"\n")
     if not size.isdigit() or int(size[:12]) > len(rest):
         raise Refused("the agent's answer cannot be read", rule="batch-unreadable", hint="Try the command by hand.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -44,9 +43,7 @@ async def pull(
             taken += done == TAKEN
             if not more:
                 break
-    except StorageError as error:
-        with contextlib.suppress(StorageError):  # a word needs less room than a batch
-            ledger.heard(replace(ledger.source(relay), problem=f"what it tells cannot be kept here: {error.message}"))
+    except StorageError:
         raise
     except BcpError as error:
         _note(relay, ledger, error, clock.now())

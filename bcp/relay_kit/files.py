@@ -60,7 +60,9 @@ def kit_files(facts: KitFacts) -> tuple[KitFile, ...]:
         found.append(KitFile("root/etc/bcp-relay/signer.pem", facts.signer.strip() + "\n", TEXT))
     if facts.machine.ssh_keys:
         found.append(KitFile(KEYS, _authorized(facts), PRIVATE))
-    targets = sorted([f.target for f in found if f.target] + ["etc/bcp-relay/files", SSH_KEYS])
+    targets = sorted(
+        [f.target for f in found if f.target] + ["etc/bcp-relay/files"] + [SSH_KEYS] * bool(facts.machine.ssh_keys)
+    )
     found.append(KitFile("root/etc/bcp-relay/files", "".join(f"{t}\n" for t in targets), TEXT))
     found.sort(key=lambda f: f.path)
     listing = "\n".join(f"{f.mode:o} {f.target}" for f in found if f.target)

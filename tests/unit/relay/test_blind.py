@@ -246,3 +246,22 @@ def test_one_that_never_ran_is_no_agent(tmp_path) -> None:
     request = Request(NAME, "", 0, "n")
     take_reply(ledger, request, side.desk.answer(request, NOW), KEY, NOW, NOW)
     assert "has not looked into its log ever" in ledger.source(NAME).trouble
+
+
+def test_what_came_by_itself_and_cannot_be_kept_is_noted(relay, monkeypatch) -> None:
+    """Whoever pulled, or was brought it: the account knows."""
+
+    def full(*_given) -> None:
+        raise StorageError("relays.db cannot be used: database or disk is full")
+
+    relay.side.write(told(Log().taken(ident="4fR1ZZ0000z000", mid="m2@x")))
+    with monkeypatch.context() as patch:
+        patch.setattr(relay.ledger, "take", full)
+        with pytest.raises(StorageError):
+            relay.pull(NOW + 5)
+    found = relay.account(NOW + 6)
+    assert (
+        found.unread == (NAME,) and "cannot be kept here" in found.warnings[0] and relay.ledger.source(NAME).blind == 0
+    )
+    relay.pull(NOW + 7)
+    assert relay.account(NOW + 7).meets and relay.ledger.count(Wanted()) == 2
