@@ -49,8 +49,8 @@ async def pull(
         _note(relay, ledger, error, clock.now())
         return Pulled(relay, taken, error.message, error.rule)
     source = ledger.source(relay)
-    if source.blind and (source.problem or not source.read):
-        return Pulled(relay, taken, f"its agent does not read: {source.trouble}", "agent-unread")
+    if source.blind and source.problem:
+        return Pulled(relay, taken, f"its agent does not read: {source.problem}", "agent-unread")
     return Pulled(relay, taken)
 
 

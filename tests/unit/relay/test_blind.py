@@ -203,11 +203,6 @@ def test_what_is_wrong_is_said_where_somebody_pulls(relay, monkeypatch) -> None:
     assert done.rule == "agent-unread" and "no such file" in done.problem
 
 
-def test_an_agent_that_was_set_up_and_never_ran_is_said(tmp_path, monkeypatch) -> None:
-    done = pulled(Side(tmp_path / "a"), MemoryLedger(), monkeypatch)
-    assert done.rule == "agent-unread" and "does its service run?" in done.problem
-
-
 def test_a_disk_that_was_read_only_is_written_again_without_a_restart(tmp_path) -> None:
     """SQLite keeps a file read-only that it opened so."""
     path = tmp_path / "agent.db"
