@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bcp.kernel.clock import iso
+
 MAIL, COPY, OWN, UNSEEN, FORWARDED = "mail", "copy", "own", "unseen", "forwarded"
 """What a row is: mail that the relay accepted; the copy that ``always_bcc`` makes; a message of the relay's own, such
 as a bounce; mail whose acceptance nobody saw, because the agent began later; a recipient that lives on under another
@@ -97,6 +99,25 @@ class Source:
     """Why it cannot read, or why it could not be heard."""
     counted: str = ""
     """Lines that it could not use, in words; empty: none."""
+    blind: float = 0.0
+    """Since when, by our clock, it may have read nothing, as it says itself, or as its pulse stands still although it
+    is answered for; 0: it reads."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it does not read; empty: it reads."""
+        if not self.blind or self.problem:
+            return self.problem if self.blind else ""
+        last = f"since {iso(self.read)} by its clock" if self.read else "ever"
+        return f"it has not looked into its log {last}: does its service run?"
+
+    def knows(self, silent_s: float) -> float:
+        """Up to when, by our clock, its word is whole. ``silent_s``: one that last looked so long before it was heard
+        has stopped."""
+        if self.blind:
+            return self.blind
+        stopped = self.read and self.heard + self.skew - self.read > silent_s
+        return self.read - self.skew if stopped else self.heard
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bcp.contracts.relay_machine import RelayMachine
 from bcp.kernel.document import did_you_mean
-from bcp.kernel.errors import Invalid, StorageError, Transient
+from bcp.kernel.errors import BcpError, Invalid, StorageError, Transient
 from bcp.kit.ed25519 import public_half
 from bcp.kit.relay_reach import Reach
 from bcp.relay.sources import agents_of
@@ -19,7 +19,10 @@ from bcp.relay_kit.drift import Drift, drifts
 from bcp.relay_kit.facts import KitFacts, hops_of
 from bcp.relay_kit.files import KitFile, kit_files
 from bcp.relay_kit.ssh_keys import is_public_key
+from bcp.relay_kit.watch import facts_in
 from bcp.wiring import App
+
+NO_FIREWALL = Drift("etc/nftables.d/bcp-relay.nft", "in the kernel", "loaded", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,17 @@ async def check_kit(app: App, name: str = "", root: Path | None = None) -> list[
         except Transient as error:
             out.append(Compared(facts.host, trouble=error.message))
             continue
-        out.append(Compared(facts.host, drifts(files, there)))
+        out.append(Compared(facts.host, (*drifts(files, there), *(() if root else await _living(relay, facts.host)))))
     return out
+
+
+async def _living(relay: RelayHosts, host: str) -> Sequence[Drift]:
+    """What files do not tell. A relay whose program is older does not tell it either."""
+    try:
+        told = facts_in(await relay.reach(host).ask("facts"))
+    except BcpError:
+        return ()
+    return (NO_FIREWALL,) if told.firewall is False else ()
 
 
 def read_root(root: Path, files: Sequence[KitFile]) -> dict[str, str]:

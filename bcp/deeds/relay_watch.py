@@ -18,21 +18,30 @@ SECONDS = 20.0
 
 
 async def checks(
-    app: App, agents: Mapping[str, float] | None = None, mails_an_hour: Mapping[str, float] | None = None
+    app: App,
+    agents: Mapping[str, float] | None = None,
+    mails_an_hour: Mapping[str, float] | None = None,
+    troubles: Mapping[str, str] | None = None,
 ) -> list[Check]:
     """Every promise of every relay host that can be asked (``kit: reach:``).
 
     ``agents``: when the agent of each host was last heard of. ``mails_an_hour``: by relay, from the ledger.
+    ``troubles``: why the agent of a host does not read.
     """
     names = [n for n, s in app.world.relay_settings.items() if (m := s.machine()) is not None and m.reach]
     relays = [relay_of(app, n) for n in names]
-    looks = [_host(app, r, h, agents or {}, mails_an_hour or {}) for r in relays for h in r.hosts]
+    looks = [_host(app, r, h, agents or {}, mails_an_hour or {}, troubles or {}) for r in relays for h in r.hosts]
     found = await asyncio.gather(*looks, *(_drift(app, r) for r in relays))
     return [c for part in found for c in part]
 
 
 async def _host(
-    app: App, relay: RelayHosts, host: str, agents: Mapping[str, float], mails: Mapping[str, float]
+    app: App,
+    relay: RelayHosts,
+    host: str,
+    agents: Mapping[str, float],
+    mails: Mapping[str, float],
+    troubles: Mapping[str, str],
 ) -> Sequence[Check]:
     began = app.clock.now()
     try:
@@ -44,6 +53,7 @@ async def _host(
             DrainFiles(app.configuration.state).driven(relay.name),
             agents.get(host),
             mails.get(relay.name, 0.0),
+            troubles.get(host, ""),
         )
     except BcpError as error:
         return [unreachable(host, error.message)]

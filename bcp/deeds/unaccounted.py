@@ -13,6 +13,7 @@ from bcp.incident.model import Incident
 from bcp.kernel.errors import BcpError
 from bcp.relay.books import parts_of
 from bcp.relay.gone import Gone
+from bcp.relay.sums import LOST
 from bcp.wiring import App
 from bcp.wiring.relay_books import RelayBooks
 
@@ -34,11 +35,13 @@ class Unaccounted:
     dead: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     """Where some of them wait although it is not in ``bcp.yaml`` any more, and what to do: a sentence each."""
+    unread: tuple[str, ...] = ()
+    """Agents that do not read the relay's log, or lost a part of it, and why: a sentence each."""
 
     @property
     def any(self) -> bool:
         """Is there something that nobody knows?"""
-        return bool(self.people or self.silent or self.dead)
+        return bool(self.people or self.silent or self.dead or self.unread)
 
     def text(self) -> str:
         """One sentence."""
@@ -48,13 +51,14 @@ class Unaccounted:
             parts.append(f"the fate of {self.people} recipient(s) is not known: {', '.join(self.names[:3])}{more}")
         parts += [f"the agent of {name} was not heard: what it took is not known" for name in self.silent]
         parts += [f"{name} did not answer the drain: what it holds is not known" for name in self.dead]
-        parts += self.gone
+        parts += [*self.unread, *self.gone]
         return "; ".join(parts)
 
     def data(self) -> dict[str, Any]:
         """For the chain."""
         found = {"unaccounted": self.people, "names": list(self.names[:NAMED]), "silent": [*self.silent, *self.dead]}
-        return {**found, "gone": list(self.gone)} if self.gone else found
+        more = {"gone": list(self.gone), "unread": list(self.unread)}
+        return {**found, **{name: texts for name, texts in more.items() if texts}}
 
 
 async def ask_and_count(app: App, found: Incident) -> Unaccounted:
@@ -69,18 +73,31 @@ def count(app: App, found: Incident) -> Unaccounted:
     """From what is here: the ledger of relays with agents, and what drains of its runs counted on the others."""
     books, since = app.running.books, max(0.0, found.opened - BEFORE_S)
     names, people, silent, dead = list[str](), 0, list[str](), list[str]()
+    unread = tuple[str, ...]()
     gone: Sequence[Gone] = getattr(books, "gone", tuple)()
     if books.agents or gone:
         people, names = _in_ledger(books, since, gone)
     if books.agents:
         heard = {s.relay: s.heard for s in books.ledger.sources()}
         now = app.clock.now()
-        silent = [n for n in books.agents if _moved(app, found) and now - heard.get(n, 0.0) > SILENT_S]
+        if _moved(app, found):
+            silent = [n for n in books.agents if now - heard.get(n, 0.0) > SILENT_S]
+            unread = tuple(_unread(books, since, silent))
     if books.without:
         for left, some, unheard in _drained(app, found):
             people, names, dead = people + left, [*names, *some], [*dead, *unheard]
     behind = tuple(g.text(waits) for g, waits in books.left_behind()) if gone else ()
-    return Unaccounted(people, tuple(names), tuple(silent), tuple(dict.fromkeys(dead)), behind)
+    return Unaccounted(people, tuple(names), tuple(silent), tuple(dict.fromkeys(dead)), behind, unread)
+
+
+def _unread(books: RelayBooks, since: float, silent: Sequence[str]) -> Iterator[str]:
+    """What a relay said in its log since then, and its agent did not read, or cannot any more."""
+    for s in books.ledger.sources():
+        if s.relay in books.agents and s.relay not in silent and s.blind:
+            yield f"the agent of {s.relay} cannot read its log, what it took is not known: {s.trouble}"
+    for remark in books.ledger.remarks(tuple(books.agents), since):
+        if remark.code in LOST:
+            yield f"{remark.relay}: {remark.text} [{remark.code}]"
 
 
 def _in_ledger(books: RelayBooks, since: float, gone: Sequence[Gone]) -> tuple[int, list[str]]:

@@ -15,8 +15,9 @@ def whole(text: str, cut: bool) -> str:
 
 
 def parse_queue(text: str) -> list[QueuedMail]:
-    """Lines of JSON as printed by ``postqueue -j`` (postqueue(1))."""
-    found = []
+    """Lines of JSON as printed by ``postqueue -j`` (postqueue(1)). One that moves on while queue after queue is read
+    is there twice: it is one, where it was seen last."""
+    found = dict[str, QueuedMail]()
     for line in text.splitlines():
         if not line.strip():
             continue
@@ -25,8 +26,8 @@ def parse_queue(text: str) -> list[QueuedMail]:
             raise Transient(
                 f"the queue listing is not what postqueue -j prints: {line[:80]!r}", hint="Check queue: in bcp.yaml."
             )
-        found.append(mail)
-    return found
+        found[mail.queue_id] = mail
+    return list(found.values())
 
 
 MAX_TIME = 1e11

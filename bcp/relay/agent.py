@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
@@ -31,6 +32,7 @@ SAID = 200
 """Remarks that are kept."""
 SESSIONS, PULSE_S = 1000, 30.0
 """SMTP sessions that are remembered; how often it writes down that it is alive."""
+NOT_KEPT = "its ledger cannot be written, and nothing is read until it can"
 VANISHED_S = 600.0
 """A message that is not in the queue's listing counts as gone when the log has not spoken of it for so long."""
 
@@ -91,6 +93,7 @@ class Agent:
         self._make = source or self._file
         self._remarks: list[list[Any]] = []
         self.now = self._kept_at = 0.0
+        self._problem = ""
         self.load()
 
     def _file(self, place: Place, say: Callable[[str, str], None]) -> Source:
@@ -135,12 +138,19 @@ class Agent:
         try:
             for piece in self.source.pieces(now):
                 self._take(piece)
-            if (self._remarks and self._remarks[-1][0] != remarks) or now - self._kept_at >= PULSE_S:
+            said = self._remarks and self._remarks[-1][0] != remarks
+            if said or self.problem != self._problem or now - self._kept_at >= PULSE_S:
                 self._keep()
         except StorageError:
+            self.store.reopen()
             self.load()
             raise
         return self.listener.counted.total() - before
+
+    def cannot_keep(self, why: str) -> None:
+        """Say so to whoever asks, as far as even that can be kept: a word needs less room than what was read."""
+        with contextlib.suppress(StorageError):
+            self.store.keep([("problem", f"{NOT_KEPT}: {why}")], [])
 
     def heartbeat(self, now: float) -> None:
         """Write down that it is alive, and what is to be said."""
@@ -151,11 +161,15 @@ class Agent:
         self.listener.hear(piece.lines)
         if piece.half:
             self.listener.half(piece.half)
+        if self.listener.gap:
+            self.say("log-unread", self.listener.gap)
+            self.listener.gap = ""
         self._keep()
 
     def _keep(self) -> None:
         """One commit: the place, and what was read up to there means."""
         self.place.last, self._kept_at = self.listener.reader.dating.last, self.now
+        self._problem = self.problem
         for pid in list(self.lives.sessions)[:-SESSIONS]:
             del self.lives.sessions[pid]
         self.store.keep(
@@ -236,26 +250,39 @@ class Desk:
             raise Refused(f"this is {self.options.relay}, not {request.relay}", rule="other-relay")
 
     def answer(self, request: Request, now: float) -> bytes:
-        """The batch that comes next, and how things stand. Asked again, it says the same."""
+        """The batch that comes next, and how things stand. Asked again, it says the same. Where nothing can be written,
+        there is no batch, and it says that."""
+        try:
+            self.store.asked(now)
+            return self._answer(request, now)
+        except StorageError as error:
+            self.store.reopen()
+            stream, why = self.store.get("stream"), f"{NOT_KEPT}: {error.message}"
+            return self._reply(request, now, stream, b"", {"problem": why})
+
+    def _answer(self, request: Request, now: float) -> bytes:
         why = self._follow(request) or self._sealed_by_another(request)
         stream, last = self._stream(), self.store.last_batch()[0]
         after = request.after if request.stream == stream else 0
         raw = self.store.batch(after + 1)
         if not raw and after == last:
             raw = self._cut(stream, after + 1, now)
+        return self._reply(request, now, stream, raw, {"why": why})
+
+    def _reply(self, request: Request, now: float, stream: str, raw: bytes, more: Mapping[str, str]) -> bytes:
         head = {
             "relay": self.options.relay,
             "stream": stream,
             "nonce": request.nonce,
             "now": now,
-            "last": max(last, self.store.last_batch()[0]),
+            "last": self.store.last_batch()[0],
             "heard": place_of(self.store.get("place")).last,
             "read": float(self.store.get("now") or 0),
             "problem": self.store.get("problem"),
-            "why": why,
             "counted": json.loads(self.store.get("counted") or "{}"),
             "sample": self.store.get("sample"),
             "batch": digest(raw) if raw else "",
+            **more,
         }
         sealed = seal(self._key, REPLY, head)
         return b"%d\n" % len(sealed) + sealed + raw

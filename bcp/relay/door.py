@@ -302,7 +302,8 @@ class _Loop:
             except StorageError as error:
                 self._full = self._full or self.clock.now()
                 self._wait = min(LONGEST_WAIT_S, self._wait * 2)
-                self._tell(error.message)
+                self.agent.cannot_keep(error.message)
+                self._tell(f"{error.message}. {error.hint}" if error.hint else error.message)
             self.stop.wait(self._wait)
         return 0
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from bcp.contracts.relay_ledger import RelayLedger, Remark, Source
 from bcp.kernel.clock import iso
-from bcp.kernel.errors import Refused
+from bcp.kernel.errors import Refused, StorageError
 from bcp.relay.batch import BATCH, REPLY, Request, digest, unseal
 from bcp.relay.rows import told_of
 
+NEVER = 1.0
+"""Of an agent that could not read when it was heard first: nothing that it told is whole."""
+STOPPED_S = 900.0
+"""One that looked into its log so long ago does not run: its answers come from what it kept."""
 SKEW_S = 5.0
 """Clocks that differ by less are the same."""
 TURNS, TURNS_S = 2, 3600.0
@@ -96,8 +101,27 @@ def take_reply(
     """An agent's answer: its batch taken, its state noted. What became of the batch (empty: there was none), and
     whether there is more. ``asked``: when the request left, by our clock, as ``now`` is when the answer was there.
 
-    Raises ``Refused``: as ``take_batch``, and ``reply-replayed`` for the answer to another request.
+    Raises ``Refused``: as ``take_batch``, and ``reply-replayed`` for the answer to another request; ``StorageError``,
+    noted as far as even that can be kept.
     """
+    try:
+        return _reply(ledger, request, raw, key, now, asked, doors)
+    except StorageError as error:
+        with contextlib.suppress(StorageError):  # a word needs less room than a batch
+            text = f"what it tells cannot be kept here: {error.message}"
+            ledger.heard(replace(ledger.source(request.relay), problem=text))
+        raise
+
+
+def _reply(
+    ledger: RelayLedger,
+    request: Request,
+    raw: bytes,
+    key: bytes,
+    now: float,
+    asked: float,
+    doors: Mapping[str, str] | None,
+) -> tuple[str, bool]:
     size, _, rest = raw.partition(b"\n")
     if not size.isdigit() or int(size[:12]) > len(rest):
         raise Refused("the agent's answer cannot be read", rule="batch-unreadable", hint="Try the command by hand.")
@@ -122,13 +146,20 @@ def _state(source: Source, data: Mapping[str, Any], now: float, asked: float) ->
         skew = 0.0
     counted = data.get("counted") or {}
     bad = {k: int(counted[k]) for k in ("broken", "half", "long", "undated", "nameless") if counted.get(k)}
-    words = ", ".join(f"{n} {k}" for k, n in bad.items())
+    words, problem = ", ".join(f"{n} {k}" for k, n in bad.items()), str(data.get("problem", ""))[:300]
     return replace(
         source,
         heard=now,
         skew=skew,
+        blind=(source.blind or source.heard or NEVER) if problem else _stopped(data, now, skew),
         read=float(data.get("read", 0)),
         log=float(data.get("heard", 0)),
-        problem=str(data.get("problem", ""))[:300],
+        problem=problem,
         counted=f"{words}, the last: {str(data.get('sample', ''))[:120]!r}" if words else "",
     )
+
+
+def _stopped(data: Mapping[str, Any], now: float, skew: float) -> float:
+    """Since when it does not look into its log, by our clock; 0: it does."""
+    read, its_now = float(data.get("read", 0)), float(data.get("now", now))
+    return max(NEVER, read - skew) if its_now - read > STOPPED_S else 0.0

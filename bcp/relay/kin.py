@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -9,7 +10,11 @@ from typing import Any
 from bcp.relay.mail import COUNTED, Mail, Person
 from bcp.relay.sessions import Sessions
 
-LOOPBACK = ("[127.", "[::1]")
+_NEAR = re.compile(r"\[(?:127\.|::1\]|[^\[\]]*/)")
+"""Addresses of this machine, and sockets in its file system."""
+_ADDRESS = re.compile(r"\[([^\[\]]+)\]")
+_DROPPED = re.compile(r"250 \S+ Ok, discarded\b")
+"""What amavisd(8) says of a message that it threw away (D_DISCARD)."""
 PIPED = "delivered via "
 """What pipe(8) says of a program that took a message: a mailbox, or a filter that gives it back by sendmail(1)."""
 NEAR = 500
@@ -27,7 +32,7 @@ class Kin(Sessions):
         if by_local:
             child = self._mail(key) or self._new(key, at)
         else:
-            near = [m for m in self._anywhere(event.forwarded_as) if _near(m.client) and _near(event.via)]
+            near = [m for m in self._anywhere(event.forwarded_as) if _given_back_by(m, mail, event.via)]
             child = max(near, key=lambda m: m.last, default=mail)
         if child is mail:
             return
@@ -82,7 +87,21 @@ class Kin(Sessions):
 
 def _near(host: str) -> bool:
     """Is it this machine?"""
-    return any(address in host for address in LOOPBACK)
+    return bool(_NEAR.search(host))
+
+
+def _given_back_by(child: Mail, mail: Mail, via: str) -> bool:
+    """Is ``child`` what the next hop ``via`` made of ``mail``? It is a filter on this machine, says so (XFORWARD), or
+    came with the same message from where it was sent."""
+    if child.parent == mail.uid or (_near(child.client) and _near(via)):
+        return True
+    there, here = _ADDRESS.search(via), _ADDRESS.search(child.client)
+    return bool(there and here and there[1] == here[1]) and child.message_id == mail.message_id != ""
+
+
+def thrown_away(via: str, answer: str) -> bool:
+    """Did a filter on this machine take a message to throw it away?"""
+    return bool(_NEAR.search(via) and _DROPPED.match(answer))
 
 
 def _same(child: Mail, mail: Mail) -> bool:

@@ -58,7 +58,7 @@ _CRI = re.compile(r"\S+ std(?:out|err) [FP] ")
 """What Kubernetes' container runtime interface puts before each line."""
 _ISO = re.compile(
     r"(?:[A-Z][a-z]{2} )?(?P<when>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)"
-    r"(?P<zone> UTC)? (?P<rest>.*)",
+    r"(?: (?P<zone>UTC|[+-]\d\d:?\d\d)|(?: [A-Z]{2,5}))? (?P<rest>.*)",
     re.DOTALL,
 )
 _TAGGED = re.compile(rf"(?:\S+ )?(?:[a-z0-9]+\.[a-z]+ )?{_TAG}", re.DOTALL)
@@ -109,7 +109,7 @@ class Reader:
         if text[:2] == "1 " and _5424_OTHER.match(text):
             return self._rfc5424(text)
         if found := _ISO.match(text):
-            when = found["when"] + ("+00:00" if found["zone"] else "")
+            when = found["when"] + (found["zone"] or "").replace("UTC", "+00:00")
             return self._tagged(found["rest"], lambda: self.dating.iso(when))
         if found := _CLASSIC.match(text):
             year = found["y1"] or found["y2"] or found["y3"]

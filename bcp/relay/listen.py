@@ -7,6 +7,7 @@ an answer begins no message, and speaks only of one that is under way.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -17,6 +18,9 @@ from bcp.relay.lives import Lives
 
 STRANGE = 200
 """So many lines without one of Postfix's are another program's log."""
+IN_A_ROW, IN_BYTES = 5, 4096
+"""So many lines, or bytes, one after the other that nobody can read may hide a whole mail: it has as many lines."""
+_OF_MAIL = re.compile(rb"postfix.*(?:status=(?:sent|deferred|bounced)|, nrcpt=\d|: client=|message-id=<)", re.DOTALL)
 
 
 class Listener:
@@ -30,6 +34,10 @@ class Listener:
         self.sample = ""
         self.nameless = False
         """Do lines of Postfix come without the name of the daemon?"""
+        self.gap = ""
+        """What was written to the log, and could not be read, in words, until somebody has taken note; a mail may be in
+        it."""
+        self._in_a_row = self._bytes = 0
 
     @property
     def problem(self) -> str:
@@ -67,6 +75,7 @@ class Listener:
             self._hear(raw[:MAX_LINE])
             return
         self._broken(raw)
+        self._unread(raw)
         tail = raw[-MAX_LINE:].decode("utf-8", "replace")
         if (at := begins_again(tail)) > 0:
             self._hear(tail[at:].encode())
@@ -77,6 +86,8 @@ class Listener:
             self.nameless = False
             self._line(found, raw, doubtful)
             return
+        if found is not Not.OTHER or _OF_MAIL.search(raw):
+            self._unread(raw)
         if found is Not.NAMELESS:
             self.nameless = True
             self.counted["nameless"] += 1
@@ -118,9 +129,20 @@ class Listener:
         if doubtful and not self.lives.speaks_of_known(line):
             return
         self.counted["line"] += 1
+        self._in_a_row = self._bytes = 0
         if not line.at:
             self.counted["undated"] += 1
         self.lives.take(line)
+
+    def _unread(self, raw: bytes) -> None:
+        """One more of those that nobody can read, one after the other."""
+        before, self._in_a_row, self._bytes = self._many, self._in_a_row + 1, self._bytes + len(raw)
+        if self._many and not before:
+            self.gap = "many lines of its log, one after the other, could not be read: what they say is not in here"
+
+    @property
+    def _many(self) -> bool:
+        return self._in_a_row >= IN_A_ROW or self._bytes >= IN_BYTES
 
     def _broken(self, raw: bytes) -> None:
         self.counted["broken"] += 1
@@ -130,4 +152,5 @@ class Listener:
         """The end of a file that is not written to any more, without the end of its line: what it says is not
         believed."""
         self.counted["half"] += 1
+        self._unread(raw)
         self.sample = raw[:200].decode("utf-8", "replace")

@@ -13,13 +13,15 @@ from typing import Any
 from bcp.relay import said as ev
 from bcp.relay.cabinet import Shelf
 from bcp.relay.events import MOST, RISK, event_of, probed
-from bcp.relay.kin import PIPED, Kin
+from bcp.relay.kin import PIPED, Kin, thrown_away
 from bcp.relay.lines import Line
 from bcp.relay.mail import OPEN, Mail, Person
 from bcp.relay.sessions import Session
 
 PROBES = "double-bounce@"
 """Whom Postfix's own probes of addresses are from (verify(8), postconf(5): double_bounce_sender)."""
+NOT_TRIED = "delivery temporarily suspended"
+"""What error(8) says of mail that was not tried at all, before it repeats why another mail was not delivered."""
 LATE_S = 60.0
 """Lines about a message that is over come at most so late; later ones are about another one under the same id."""
 
@@ -170,14 +172,15 @@ class Lives(Kin):
             if person.status in OPEN and not again:
                 person.status, person.at, person.answer, person.via = "deferred", at, event.answer, event.via
                 person.tries += 1
-                person.risky += RISK in event.answer
+                person.risky += RISK in event.answer and not event.answer.startswith(NOT_TRIED)
             return
         if person.status == event.status and mail.recipients and mail.unnamed and not mail.over:
             mail.twice += 1  # the same address once more: each has a line of its own
         if person.status == "sent" or (person.status == event.status and person.at == at):
             return
         person.tries += 1
-        person.status = "removed" if event.status == "discarded" else event.status
+        dropped = event.status == "discarded" or (event.status == "sent" and thrown_away(event.via, event.answer))
+        person.status = "removed" if dropped else event.status
         person.at, person.answer, person.via, person.guessed = at, event.answer, event.via, False
         if event.forwarded_as:
             self._forwarded(mail, person, event, at)

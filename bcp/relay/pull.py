@@ -48,6 +48,9 @@ async def pull(
     except BcpError as error:
         _note(relay, ledger, error, clock.now())
         return Pulled(relay, taken, error.message, error.rule)
+    source = ledger.source(relay)
+    if source.blind and source.problem:
+        return Pulled(relay, taken, f"its agent does not read: {source.problem}", "agent-unread")
     return Pulled(relay, taken)
 
 

@@ -27,9 +27,9 @@ GROUPS: Mapping[str, str] = {
 }
 """Fates as the account names them. ``waiting`` and ``held`` are still at the relay."""
 NAMES = ("delivered", "bounced", "expired", "removed", "held", "waiting", "unknown")
-GAPS = frozenset(
-    {"log-lost", "log-altered", "agent-twice", "batch-gap", "batch-chain", "batch-altered", "batch-forged"}
-)
+LOST = frozenset({"log-lost", "log-altered", "log-unread"})
+"""Remarks after which a part of a relay's log was not read, and will not be."""
+GAPS = LOST | {"agent-twice", "batch-gap", "batch-chain", "batch-altered", "batch-forged"}
 """Remarks after which the ledger may lack something that the relay did. A batch that was refused lacks nothing any more
 once the agent was heard again: its chain goes on only where nothing is missing."""
 SILENT_S = 900.0
@@ -78,6 +78,9 @@ class Account:
     """Agents of which nothing was heard up to the end of this stretch of time. What they told before is counted as they
     told it; what their hosts took since, and what became of what waited there, is not known."""
     codes: tuple[str, ...] = field(default=())
+    unread: tuple[str, ...] = ()
+    """Agents that were heard, and did not read their log up to the end of this stretch of time: what it says is not in
+    here."""
 
     @property
     def accepted(self) -> int:
@@ -92,7 +95,7 @@ class Account:
     @property
     def meets(self) -> bool:
         """Does every recipient have a fate, and is nothing known to be missing?"""
-        return not self.fates.get("unknown") and not set(self.codes) & GAPS and not self.unheard
+        return not self.fates.get("unknown") and not set(self.codes) & GAPS and not (self.unheard or self.unread)
 
     def summary(self) -> str:
         """One sentence."""
@@ -113,6 +116,7 @@ class Account:
             "perhaps_delivered": self.perhaps_delivered,
             "late": self.late,
             "unheard": list(self.unheard),
+            "unread": list(self.unread),
             "copies": self.copies,
             "own": self.own,
             "acceptance_not_seen": self.unseen,
@@ -144,6 +148,7 @@ def account(
     end = min(now, until) if until else now
     missed = (*(s.relay for s in sources if end - s.heard > SILENT_S), *(g.name for g, waits in gone if waits))
     unheard = tuple(dict.fromkeys((*silent, *missed)))
+    unread = tuple(s.relay for s in sources if s.relay not in unheard and _unread(s, until, end))
     kinds: Counter[str] = Counter()
     fates: Counter[str] = Counter()
     hours: dict[int, Counter[str]] = {}
@@ -170,8 +175,15 @@ def account(
         warnings=(*(g.text(waits) for g, waits in gone), *_warnings(sources, remarks, silent, holds or {}, end)),
         relays=(*(s.relay for s in sources), *(g.name for g, _ in gone)),
         unheard=unheard,
+        unread=unread,
         codes=tuple(dict.fromkeys([r.code for r in _lasting(remarks, sources)] + ["agent-silent"] * bool(silent))),
     )
+
+
+def _unread(s: Source, until: float, end: float) -> bool:
+    """Has it not read, or not told, what there was up to the end? ``until``: 0: the end is now, whatever now is."""
+    whole = s.knows(SILENT_S)
+    return (whole < end or not until) and (bool(s.problem) or end - whole > SILENT_S)
 
 
 def _lasting(remarks: Sequence[Remark], sources: Sequence[Source]) -> list[Remark]:

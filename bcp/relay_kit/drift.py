@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bcp.relay_kit.files import KitFile
+from bcp.relay_kit.files import KEYS, SSH_KEYS, KitFile
 
 MOVING = frozenset({"defer_transports", "unknown_relay_recipient_reject_code", "exchange: soft_bounce"})
 """Settings that ``bcp-relay`` moves while the relay works: what they are now is its state, and no difference."""
@@ -34,6 +34,8 @@ def drifts(kit: Sequence[KitFile], there: Mapping[str, str]) -> tuple[Drift, ...
     """Compare every file that lands on the machine with what is there (by path without the first slash)."""
     found: list[Drift] = []
     for file in kit:
+        if file.path == KEYS and there.get(SSH_KEYS, file.text) != file.text:  # an older relay does not tell of it
+            found += _in_lines(SSH_KEYS, file.text, there[SSH_KEYS])
         if not file.target or file.target in YOURS:
             continue
         text = there.get(file.target)

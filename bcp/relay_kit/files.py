@@ -30,6 +30,9 @@ class KitFile:
         return self.path.removeprefix(ROOT) if self.path.startswith(ROOT) else ""
 
 
+KEYS = "authorized_keys"
+SSH_KEYS = f"var/lib/bcp-relay/.ssh/{KEYS}"
+"""Where the kit's file of this name is put by its script."""
 _ALWAYS: tuple[tuple[str, int], ...] = (
     ("README.txt", TEXT),
     ("exchange.ps1", TEXT),
@@ -56,8 +59,10 @@ def kit_files(facts: KitFacts) -> tuple[KitFile, ...]:
     if facts.signer:
         found.append(KitFile("root/etc/bcp-relay/signer.pem", facts.signer.strip() + "\n", TEXT))
     if facts.machine.ssh_keys:
-        found.append(KitFile("authorized_keys", _authorized(facts), PRIVATE))
-    targets = sorted([f.target for f in found if f.target] + ["etc/bcp-relay/files"])
+        found.append(KitFile(KEYS, _authorized(facts), PRIVATE))
+    targets = sorted(
+        [f.target for f in found if f.target] + ["etc/bcp-relay/files"] + [SSH_KEYS] * bool(facts.machine.ssh_keys)
+    )
     found.append(KitFile("root/etc/bcp-relay/files", "".join(f"{t}\n" for t in targets), TEXT))
     found.sort(key=lambda f: f.path)
     listing = "\n".join(f"{f.mode:o} {f.target}" for f in found if f.target)

@@ -46,6 +46,8 @@ class MachineFacts:
     clock_synchronised: bool | None
     hops: Mapping[str, str]
     """What each next hop said first; empty: nothing."""
+    firewall: bool | None = None
+    """Are the kit's rules in the kernel? ``None``: its firewall is somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Around:
     """When its agent was last heard of; ``None``: it has none."""
     mails_an_hour: float = 0.0
     """From the ledger, where there is one; 0: not known."""
+    agent_trouble: str = ""
+    """Why its agent does not read, as it says itself; empty: it reads."""
 
 
 _NUMBERS = ("now", "disk_total", "disk_free", "inodes_free", "minfree", "queued", "list_count", "unknown_code")
@@ -79,7 +83,7 @@ def facts_in(text: str) -> MachineFacts:
     if not isinstance(raw, dict) or not _sound(raw):
         raise _nonsense(text)
     hops = {str(h["hop"]): str(h.get("says", "")) for h in raw.get("hops", []) if isinstance(h, dict) and "hop" in h}
-    synchronised = raw.get("clock_synchronised")
+    synchronised, firewall = raw.get("clock_synchronised"), raw.get("firewall")
     number = {k: int(raw[k]) for k in _NUMBERS}
     maybe = {k: None if raw.get(k) is None else float(raw[k]) for k in _MAYBE}
     return MachineFacts(
@@ -100,6 +104,7 @@ def facts_in(text: str) -> MachineFacts:
         raw["soft_bounce"],
         synchronised if isinstance(synchronised, bool) else None,
         hops,
+        firewall if isinstance(firewall, bool) else None,
     )
 
 
@@ -126,6 +131,7 @@ def judge(facts: MachineFacts, machine: RelayMachine, around: Around) -> list[Ch
         _certificate(facts, machine),
         _exchange(facts),
         _clock(facts, around),
+        *_firewall(facts),
         *_keeps(facts, around),
         *_blocklists(facts, around),
         *_agent(facts, machine, around),
@@ -232,6 +238,15 @@ def _clock(f: MachineFacts, around: Around) -> Check:
     return Check("relay-clock", f.host, "ok", f"the clock of {f.host} is right")
 
 
+def _firewall(f: MachineFacts) -> list[Check]:
+    if f.firewall is None:
+        return []
+    if f.firewall:
+        return [Check("relay-firewall", f.host, "ok", f"the firewall of {f.host} is loaded")]
+    text = f"the firewall of {f.host} is not loaded: whatever listens there can be reached"
+    return [Check("relay-firewall", f.host, "fail", text, "There: nft -f /etc/nftables.d/bcp-relay.nft")]
+
+
 def _keeps(f: MachineFacts, around: Around) -> list[Check]:
     """States that a drain or a person left behind."""
     out = []
@@ -262,16 +277,19 @@ def _blocklists(f: MachineFacts, around: Around) -> list[Check]:
 def _agent(f: MachineFacts, machine: RelayMachine, around: Around) -> list[Check]:
     if not machine.agent:
         return []
-    return [pulse(f.host, around.agent_at, around.asked_at)]
+    return [pulse(f.host, around.agent_at, around.asked_at, around.agent_trouble)]
 
 
-def pulse(place: str, heard: float | None, now: float) -> Check:
-    """Does the agent there live? ``place``: its host, or its relay. ``heard``: when it told something last; ``None``:
-    never."""
+def pulse(place: str, heard: float | None, now: float, trouble: str = "") -> Check:
+    """Does the agent there live, and read? ``place``: its host, or its relay. ``heard``: when it told something last;
+    ``None``: never. ``trouble``: why it does not read, as it says itself."""
     hint = "systemctl status bcp-relay-agent on the relay, and: bcp relay pull"
     if heard is None:
         return Check("relay-agent", place, "unknown", f"nothing was heard of the agent on {place} yet", hint)
     age = max(0.0, now - heard)
+    if trouble and age <= PULSE_S:
+        text = f"the agent on {place} does not read, and no mail is counted there: {trouble}"
+        return Check("relay-agent", place, "fail", text, "Mend that on the relay: it reads on where it was.")
     state: State = "fail" if age > PULSE_S else "ok"
     text = f"the agent on {place} was heard of {format_duration(age)} ago"
     return Check("relay-agent", place, state, text, hint if state == "fail" else "")

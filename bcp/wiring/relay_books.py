@@ -10,7 +10,7 @@ from functools import cached_property
 from math import ceil
 
 from bcp.contracts.relay import AgentWay
-from bcp.contracts.relay_ledger import Remark, Wanted
+from bcp.contracts.relay_ledger import Remark, Source, Wanted
 from bcp.contracts.services import Drained
 from bcp.engine.store import Runs
 from bcp.kernel.clock import Clock
@@ -89,7 +89,14 @@ class RelayBooks:
 
     def heard(self) -> dict[str, float]:
         """When the agent of each host told something last; hosts whose agent was never heard are not in it."""
-        known = {s.relay: s.heard for s in self.ledger.sources() if s.heard}
+        return {host: s.heard for host, s in self._told().items()}
+
+    def troubles(self) -> dict[str, str]:
+        """Why the agent of a host does not read, as it says itself; hosts whose agent reads are not in it."""
+        return {host: s.trouble for host, s in self._told().items() if s.blind}
+
+    def _told(self) -> dict[str, Source]:
+        known = {s.relay: s for s in self.ledger.sources() if s.heard}
         return {
             host: known[a.name]
             for a in self._agents.values()
@@ -182,6 +189,9 @@ class RelayBooks:
         )
         if not found.relays and not names:
             return None
+        if not until and (trouble := self.ledger.trouble()):
+            text = f"what agents tell cannot be kept here, and what came since is not in here: {trouble}"
+            found = replace(found, unread=names, warnings=(text, *found.warnings))
         left = left_domains(self.ledger, Wanted(found.relays, (), since, until, former=former))
         return replace(found, warnings=(*found.warnings, *left, *self._blind(names)))
 
@@ -233,7 +243,7 @@ class DrainBooks:
             summary=found.summary(),
             by_name=tuple(line_of(f) for f in found.by_name),
             warnings=found.warnings,
-            unheard=found.unheard,
+            unheard=(*found.unheard, *found.unread),
         )
 
     def _since(self, run: str, since: float) -> float:

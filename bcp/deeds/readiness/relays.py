@@ -16,7 +16,7 @@ from bcp.wiring import App
 
 async def machines(app: App, scope: Scope) -> Sequence[Check]:
     """Queue, disk, certificates, list of recipients, agent: every playbook that moves MX rests on them."""
-    found = await checks(app, _heard(app))
+    found = await checks(app, _heard(app), troubles=_troubles(app))
     seen = {c.subject for c in found if c.code == "relay-agent"}
     left = await asyncio.to_thread(_left, app)
     return [replace(c, playbooks=scope.movers) for c in (*found, *_pulses(app, seen), *left)]
@@ -31,15 +31,22 @@ def _left(app: App) -> list[Check]:
 def _pulses(app: App, seen: Set[str]) -> Iterator[Check]:
     """Agents on machines that we do not ask otherwise, each by its host where it has one."""
     books = app.running.books
-    known = {s.relay: s.heard for s in books.ledger.sources() if s.heard} if books.agents else {}
+    known = {s.relay: s for s in books.ledger.sources() if s.heard} if books.agents else {}
     for agent in books.places:
         place = agent.host or agent.relay
         hosts = (agent.host,) if agent.host else hosts_of(app.world.relay_settings[agent.relay])
         if not seen & {*hosts}:
-            yield pulse(place, known.get(agent.name), app.clock.now())
+            told = known.get(agent.name)
+            trouble = told.trouble if told is not None else ""
+            yield pulse(place, told.heard if told is not None else None, app.clock.now(), trouble)
 
 
 def _heard(app: App) -> dict[str, float]:
     """When the agent of each host told something last; without an agent nobody is asked."""
     books = app.running.books
     return books.heard() if books.agents else {}
+
+
+def _troubles(app: App) -> dict[str, str]:
+    books = app.running.books
+    return books.troubles() if books.agents else {}

@@ -154,10 +154,11 @@ def parse_fates(text: str, wanted: set[str]) -> list[MailFate]:
             row = loads(line)
         except Invalid:
             row = None
-        if not isinstance(row, dict) or not all(isinstance(row.get(k), str) for k in ("queue_id", "status")):
-            text = f"the fates are not lines of JSON with queue_id and status: {line[:80]!r}"
+        named = isinstance(row, dict) and all(isinstance(row.get(k), str) for k in ("queue_id", "status"))
+        if not named or not isinstance(row.get("recipient", ""), str):
+            text = f"the fates are not lines of JSON with queue_id, recipient and status: {line[:80]!r}"
             raise Transient(text, hint="Check fates: of the relay.")
-        ident, to = row["queue_id"], str(row.get("recipient", "")).lower()
+        ident, to = row["queue_id"], row.get("recipient", "").lower()
         if ident in wanted and row["status"] in FATES:
             last[(ident, to)] = MailFate(ident, to, row["status"], str(row.get("detail", ""))[:500])
     return list(last.values())

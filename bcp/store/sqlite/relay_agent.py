@@ -50,7 +50,7 @@ class AgentStore:
     """One writer. Raises ``StorageError`` whenever the file cannot be used; nothing of a commit is kept then."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._over = path, False
         with _storage(path):
             self._db = open_database(path, SCHEMA)
             self._db.execute("pragma cache_size=-2000")
@@ -81,6 +81,10 @@ class AgentStore:
                 "select body from mail where over = 0 and taken = 1 and last < ?", (last,)
             ).fetchall()
         return [str(r[0]) for r in rows]
+
+    def asked(self, now: float) -> None:
+        """Somebody asks, and something can be written."""
+        self.keep([("asked", repr(now))], [])
 
     def keep(self, values: Iterable[tuple[str, str]], mails: Sequence[Kept]) -> None:
         """Values and messages, in one commit."""
@@ -152,8 +156,20 @@ class AgentStore:
             self._db.execute("delete from life where uid not in (select uid from mail)")
             return int(done.rowcount)
 
+    def reopen(self) -> None:
+        """SQLite never writes through a file that it had to open where nothing could be written: open it anew, if that
+        can be done."""
+        if self._over:
+            return
+        with contextlib.suppress(StorageError, OSError), _storage(self.path):
+            fresh = open_database(self.path, SCHEMA)
+            fresh.execute("pragma cache_size=-2000")
+            self._db.close()
+            self._db = fresh
+
     def close(self) -> None:
         """End."""
+        self._over = True
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
 
@@ -174,5 +190,5 @@ def _storage(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        hint = "Is the disk full? Nothing is lost: it is tried again."
+        hint = "Is the disk full? Nothing is lost: it is tried again, and goes on where it was."
         raise StorageError(f"{path} cannot be used: {error}", hint=hint) from error

@@ -16,9 +16,12 @@ from bcp.contracts.relay_ledger import FORWARDED, MAIL, UNSEEN, WAITING, Fate, R
 from bcp.kernel.errors import StorageError
 from bcp.store.sqlite.migrations import Schema, open_database
 from bcp.store.sqlite.relay_merge import BEFORE, from_the_middle, merged
+from bcp.store.sqlite.relay_rows import domain_of, row_of
 from bcp.store.sqlite.relay_wanted import conditions, hours, in_, in_tally
 
 FILE = "relays.db"
+AGAIN_S = 3600.0
+"""The same remark within so many seconds is the same thing."""
 SCHEMA = Schema(
     "the ledger of relays",
     (
@@ -59,6 +62,14 @@ create index fate_remote on fate(remote_id) where remote_id <> '' and status in 
 """,
         """
 create table ours(domain text primary key, missed real not null) without rowid;
+""",
+        """
+alter table source add column blind real not null default 0;
+create table noted(id integer primary key, relay text not null, at real not null, code text not null,
+  text text not null, unique(relay, code, text, at));
+insert into noted select id, relay, at, code, text from remark;
+drop table remark;
+alter table noted rename to remark;
 """,
     ),
 )
@@ -147,15 +158,25 @@ class LedgerStore:
         """How the agent is."""
         s = source
         with self._used(), self._all_or_nothing():
-            self._db.execute("insert or ignore into source values (?, '', 0, '', 0, 0, 0, 0, '', '')", (s.relay,))
+            self._db.execute("insert or ignore into source values (?, '', 0, '', 0, 0, 0, 0, '', '', 0)", (s.relay,))
             self._db.execute(
-                "update source set heard = ?, skew = ?, read = ?, log = ?, problem = ?, counted = ? where relay = ?",
-                (s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.relay),
+                "update source set heard = ?, skew = ?, read = ?, log = ?, problem = ?, counted = ?, blind = ?"
+                " where relay = ?",
+                (s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.blind, s.relay),
             )
 
+    def trouble(self) -> str:
+        """Why nothing can be kept now, found by writing the version that stands there already; empty: it can."""
+        try:
+            with self._used(), self._all_or_nothing():
+                self._db.execute(f"pragma user_version={SCHEMA.version}")
+        except StorageError as error:
+            return error.message
+        return ""
+
     def _source(self, s: Source) -> None:
-        values = (s.relay, s.stream, s.seq, s.digest, s.heard, s.skew, s.read, s.log, s.problem, s.counted)
-        self._db.execute("insert or replace into source values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        values = (s.relay, s.stream, s.seq, s.digest, s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.blind)
+        self._db.execute("insert or replace into source values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def _mail(self, relay: str, told: Told, change: Counter[tuple[Any, ...]]) -> None:
         """Its rows in place of those before; ``change``: what that means for the sums by hour."""
@@ -188,10 +209,10 @@ class LedgerStore:
             self._db.execute("delete from fate where mail = ?", (ident,))
         self._db.executemany(
             "insert into fate values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
-            [_row(ident, n, f) for n, f in enumerate(fates)],
+            [row_of(ident, n, f) for n, f in enumerate(fates)],
         )
         for f in fates:
-            change[relay, int(f.taken // 3600) * 3600, f.kind, _domain(f), f.status, f.told] += f.people
+            change[relay, int(f.taken // 3600) * 3600, f.kind, domain_of(f), f.status, f.told] += f.people
         self._inherit(told, change)
         self._twins(first.message_id, {f.recipient for f in fates if f.status == "sent" and f.recipient})
 
@@ -273,8 +294,15 @@ class LedgerStore:
             self._remark(remark)
 
     def _remark(self, r: Remark) -> None:
-        values = (r.relay, r.at, r.code, r.text)
-        self._db.execute("insert or ignore into remark(relay, at, code, text) values (?, ?, ?, ?)", values)
+        """Once an hour. What is over once the agent is heard again (a batch that was refused) has one row, the newest:
+        what was lost stays lost, and each loss has its own."""
+        known = "select id, at from remark where relay = ? and code = ? and text = ? order by abs(at - ?) limit 1"
+        near = self._db.execute(known, (r.relay, r.code, r.text, r.at)).fetchone()
+        if near is not None and r.code.startswith("batch-"):
+            self._db.execute("update remark set at = max(at, ?) where id = ?", (r.at, near[0]))
+        elif near is None or abs(near[1] - r.at) >= AGAIN_S:
+            values = (r.relay, r.at, r.code, r.text)
+            self._db.execute("insert into remark(relay, at, code, text) values (?, ?, ?, ?)", values)
 
     def remarks(self, relays: Sequence[str] = (), since: float = 0.0) -> list[Remark]:
         """What was noted, the oldest first."""
@@ -359,23 +387,3 @@ class LedgerStore:
 def first_id(uid: str) -> str:
     """The queue id that a message had first, as Postfix told it to whoever handed the message over."""
     return uid.partition(".")[0].rpartition(":")[2]
-
-
-def _domain(f: Fate) -> str:
-    """Of the address that the sender used, with A-labels, as ``bcp.yaml`` has it; empty where nobody knows it."""
-    name = f.recipient.rpartition("@")[2]
-    if name.isascii():
-        return name
-    try:
-        import idna  # few mails are addressed so (RFC 6531)
-
-        return idna.encode(name, uts46=True).decode()
-    except (ImportError, UnicodeError):
-        return name
-
-
-def _row(mail: int, n: int, f: Fate) -> tuple[Any, ...]:
-    return (
-        mail, n, f.relay, f.kind, f.taken, _domain(f), f.recipient, f.status, f.told, f.people, f.at, f.to, f.answer,
-        f.via, f.remote_id, f.tries, f.risky, f.passed,
-    )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bcp.contracts.relay_ledger import MAIL, Fate, Source, Told
+from bcp.contracts.relay_ledger import MAIL, Fate, Remark, Source, Told
 from bcp.deeds import incident as deed
 from bcp.deeds.incident import Close, Declare, close, declare
 from bcp.deeds.unaccounted import Unaccounted, count
@@ -100,6 +100,24 @@ def test_an_agent_that_is_silent_after_a_switch_is_not_nothing(guarded) -> None:
     assert count(guarded.app, lost).any
     told(guarded)
     assert not count(guarded.app, lost).any
+
+
+def test_a_log_that_was_not_read_keeps_it_open(guarded) -> None:
+    """An agent that answers, and reads nothing, or lost a part of its log while the incident lasted."""
+    lost = replace(opened(guarded), runs=("run-lost",))
+    now, ledger = guarded.app.clock.now(), guarded.app.running.books.ledger
+    told(guarded)
+    ledger.heard(Source("mx-backup", heard=now, read=now, problem="permission denied", blind=now - 60))
+    (said,) = count(guarded.app, lost).unread
+    assert "cannot read its log" in said and "permission denied" in said and said in count(guarded.app, lost).text()
+    assert count(guarded.app, lost).data()["unread"] == [said]
+    assert not count(guarded.app, replace(lost, runs=())).any, "no run of it moved MX"
+    ledger.heard(Source("mx-backup", heard=now, read=now))
+    assert not count(guarded.app, lost).any, "it has read on"
+    ledger.remark(Remark("mx-backup", lost.opened - 7200, "log-lost", "rotated away long ago"))
+    assert not count(guarded.app, lost).any
+    ledger.remark(Remark("mx-backup", now, "log-lost", "rotated away"))
+    assert count(guarded.app, lost).unread == ("mx-backup: rotated away [log-lost]",)
 
 
 def test_a_relay_without_an_agent_is_counted_by_its_drain(house) -> None:

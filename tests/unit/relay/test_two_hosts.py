@@ -10,7 +10,7 @@ import pytest
 
 from bcp.contracts.relay import AgentWay
 from bcp.contracts.relay_ledger import FORWARDED, MAIL, UNSEEN, Source, Told, Wanted
-from bcp.kernel.errors import Refused
+from bcp.kernel.errors import Refused, StorageError
 from bcp.kernel.secret import Secret
 from bcp.plugins.relays.smtp import SmtpRelaySettings
 from bcp.relay.books import account_of
@@ -387,3 +387,51 @@ def test_a_ledger_of_before_learns_the_first_queue_ids(tmp_path) -> None:
     assert fates(ledger) == {"delivered": 2}  # type: ignore[arg-type]
     plan = str(ledger._db.execute("explain query plan " + GIVERS, ("x", "y", "z")).fetchall())
     assert "fate_remote" in plan and "SCAN f" not in plan
+
+
+# -- what was told cannot be kept, or was not read -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("room", [True, False], ids=["for-a-word", "none"])
+def test_a_full_disk_of_the_main_node_is_in_the_account(monkeypatch, tmp_path, room) -> None:
+    """A batch finds no room; perhaps a word does. Once there is room all is there, and once."""
+    ledger = MemoryLedger()
+    take(ledger, S1, first_log())
+    take(ledger, S2, second_log())
+    side = Side(tmp_path / "agent", S2)
+    side.write(b"".join(line_bytes(second_log())))
+    (tmp_path / "key").write_bytes(KEY)
+    found = books(
+        ledger, relay(command=["sh", "-c", f"[ $0 = {TWO} ] && exec {agent_words(tmp_path)} $1 $2 $3 $4", "{host}"])
+    )
+    assert found.account().meets  # type: ignore[union-attr]
+
+    def full(*_given: object) -> None:
+        raise StorageError("relays.db cannot be used: database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "take", full)
+        if not room:
+            patch.setattr(ledger, "heard", full)
+            patch.setattr(ledger, "trouble", lambda: "database or disk is full")
+        with pytest.raises(StorageError):
+            asyncio.run(found.pull())
+        account = found.account()
+        assert account is not None and account.unread and not account.meets
+        assert any("cannot be kept here" in w and "disk is full" in w for w in account.warnings)
+        assert found.account(until=NOW - 60).meets  # type: ignore[union-attr]
+
+
+def test_hosts_whose_agent_does_not_read() -> None:
+    ledger = MemoryLedger()
+    take(ledger, S1, first_log())
+    ledger.heard(Source(S1, heard=NOW, read=NOW, problem="no such file", blind=NOW - 60))
+    assert books(ledger).troubles() == {ONE: "no such file"}
+    drain = DrainBooks(books(ledger), SimpleNamespace(card=lambda run: SimpleNamespace(parent="", moved_at=0.0)))  # type: ignore[arg-type]
+
+    async def asked(names: object = ()) -> list[Pulled]:
+        return []
+
+    drain._books.pull = asked  # type: ignore[method-assign]
+    told = asyncio.run(drain.drained("mx-backup", OURS, "run", AT - 1))
+    assert told is not None and told.unheard == (S2, S1)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcp.relay_kit.drift import Drift, drifts, logical_lines, services_of, settings_of
-from bcp.relay_kit.files import KitFile
+from bcp.relay_kit.files import KEYS, SSH_KEYS, KitFile
 
 MAIN = "# c\na = 1\nb =\n    x\n    y\ndefer_transports =\n"
 MASTER = (
@@ -81,3 +81,11 @@ def test_whatever_stands_there_is_a_difference_and_no_error(wanted, found) -> No
     for path in ("etc/postfix/main.cf", "etc/postfix/master.cf", "x"):
         differ(path, wanted, found)
     logical_lines(found), settings_of(found), services_of(found)
+
+
+def test_a_key_that_the_kit_does_not_name_is_a_difference() -> None:
+    """Whoever holds it gets in. A relay of an older kit does not tell of its keys."""
+    ours = KitFile(KEYS, 'command="x",restrict ssh-ed25519 AAAA bcp\n', 0o600)
+    (found,) = drifts([ours], {SSH_KEYS: ours.text + "ssh-ed25519 BBBB eve\n"})
+    assert str(found) == f"/{SSH_KEYS}: line 2: is ssh-ed25519 BBBB eve, should be absent"
+    assert drifts([ours], {SSH_KEYS: ours.text}) == drifts([ours], {}) == ()

@@ -132,3 +132,20 @@ def test_facts_of_wrong_types_are_no_facts(change) -> None:
 def test_whatever_the_relay_prints_is_facts_or_an_error_of_the_tree(text) -> None:
     with pytest.raises(Transient):
         facts_in(text)
+
+
+def test_an_agent_that_lives_and_does_not_read_is_no_agent() -> None:
+    """It answers in time, and counts nothing."""
+    machine = MACHINE.model_copy(update={"agent": True})
+    around = replace(AROUND, agent_at=NOW - 5, agent_trouble="mail.log: permission denied")
+    (found,) = [c for c in judge(GOOD, machine, around) if c.code == "relay-agent"]
+    assert found.state == "fail" and "permission denied" in found.says and "no mail is counted" in found.says
+    (silent,) = [c for c in judge(GOOD, machine, replace(around, agent_at=NOW - 601)) if c.code == "relay-agent"]
+    assert silent.state == "fail" and "heard of" in silent.says
+
+
+@pytest.mark.parametrize(("loaded", "wanted"), [(True, "ok"), (False, "fail"), (None, "absent"), ("x", "absent")])
+def test_rules_that_are_not_in_the_kernel_are_no_firewall(loaded, wanted) -> None:
+    """A relay whose firewall is somebody else's, or whose program is older, says nothing of it."""
+    facts = facts_in(json.dumps({**RAW, "firewall": loaded}))
+    assert state("relay-firewall", facts) == wanted

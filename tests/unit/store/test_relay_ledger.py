@@ -194,3 +194,12 @@ def test_a_recipient_of_every_mail_makes_no_batch_slower() -> None:
     ):
         plan = str(db.execute("explain query plan " + query, ("x",) * values).fetchall())
         assert index in plan and "fate_recipient" not in plan, plan
+
+
+def test_whether_anything_can_be_kept_is_found_without_a_change(tmp_path) -> None:
+    ledger = LedgerStore(tmp_path / "relays.db")
+    before = ledger.sources()
+    assert ledger.trouble() == "" and ledger.sources() == before
+    ledger._db.execute("pragma query_only=on")
+    assert "relays.db cannot be used" in ledger.trouble()
+    ledger.close()

@@ -24,6 +24,13 @@ def test_a_line_is_a_mail() -> None:
     assert (mail.arrived, mail.reason) == (1_790_000_000.0, "held")
 
 
+def test_a_mail_that_moves_while_it_is_listed_is_one() -> None:
+    """Postfix lists queue after queue, and this one was deferred meanwhile."""
+    rows = [{**ROW, "queue_name": "active"}, {**ROW, "queue_id": "4X2"}, ROW]
+    found = parse_queue("".join(json.dumps(r) + "\n" for r in rows))
+    assert sorted((m.queue_id, m.queue) for m in found) == [("4X1", "deferred"), ("4X2", "deferred")]
+
+
 def test_nothing_is_an_empty_queue() -> None:
     """Blank lines, too."""
     assert parse_queue("") == [] and parse_queue("\n  \n") == []

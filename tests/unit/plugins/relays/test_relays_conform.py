@@ -116,7 +116,8 @@ class TestHostedOnItsWord(RelaySuite):
         good = '{"queue_id": "A", "recipient": "X@corp.test", "status": "sent"}'
         assert parse_fates(good, {"A"}) == [MailFate("A", "x@corp.test", "sent", "")]
         assert parse_fates(good, {"B"}) == [] == parse_fates(good.replace("sent", "deferred"), {"A"})
-        for bad in ("<html>", "[]", "{}", '{"queue_id": 1, "status": "sent"}'):
+        nobody = good.replace('"X@corp.test"', "null")
+        for bad in ("<html>", "[]", "{}", '{"queue_id": 1, "status": "sent"}', nobody, nobody.replace("null", '["x"]')):
             found = self.run(self.outcome(self.wrapped(parse_fates, bad)))
             assert isinstance(found, Transient), bad
 
