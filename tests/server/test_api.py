@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support import often
+
 
 def test_schemathesis_finds_nothing(world, tmp_path) -> None:
     """No 5xx, no answer outside of the schema, no request that should have been refused; a token with every scope."""
@@ -25,7 +27,7 @@ def test_schemathesis_finds_nothing(world, tmp_path) -> None:
             f"{w.base}/api/v1/openapi.json",
             *headers,
             "--max-examples",
-            "15",
+            str(often(5)),
             "--seed",
             "7",
             "--workers",
