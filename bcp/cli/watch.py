@@ -9,7 +9,7 @@ import typer
 
 from bcp.cli import render
 from bcp.cli.common import app as make_app
-from bcp.cli.common import wait_for
+from bcp.cli.common import until_told, wait_for
 from bcp.cli.live import Timeline
 from bcp.kernel.errors import Invalid, Refused, StorageError
 
@@ -154,7 +154,7 @@ def watch(
         found = wait_for(_once(app))
         show(found, app)
         raise typer.Exit(EXIT.get(found.state, 4))
-    code = wait_for(_watch(app, playbook, until, hold=hold, metrics=metrics))
+    code = wait_for(until_told(_watch(app, playbook, until, hold=hold, metrics=metrics)))
     if code:
         raise typer.Exit(code)
 

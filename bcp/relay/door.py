@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.errors import BcpError, Invalid, StorageError
@@ -49,9 +49,16 @@ IN_FILE = (
 DEFAULTS = {"state": "/var/lib/bcp-agent", "back": "7", "keep": "60", "queue": "postqueue -j"}
 
 
+class _Parser(argparse.ArgumentParser):
+    """A line that cannot be understood is an error like every other: in text, or as JSON."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Invalid(message, hint="How it is used: bcp relay agent --help", rule="usage")
+
+
 def parser() -> argparse.ArgumentParser:
     """All options. Those with a value may also stand in a file: ``name = value`` a line."""
-    p = argparse.ArgumentParser(prog="bcp relay agent", description=HELP, allow_abbrev=False)
+    p = _Parser(prog="bcp relay agent", description=HELP, allow_abbrev=False)
     p.add_argument(
         "--settings", metavar="FILE", help="options from a file: name = value, one a line; # begins a remark"
     )
@@ -341,10 +348,15 @@ class _Loop:
         self.agent.list_queue(done.stdout.decode("utf-8", "replace"), now)
 
 
-def run(arguments: Sequence[str]) -> int:
-    """``main`` with errors as words: for the quick way past the rest of the command line."""
+def in_words(error: BcpError) -> int:
+    """Say it; returns the exit code."""
+    sys.stderr.write(f"error: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
+    return error.exit_code
+
+
+def run(arguments: Sequence[str], fail: Callable[[BcpError], int] = in_words) -> int:
+    """``main`` with errors told by ``fail``: for the quick way past the rest of the command line."""
     try:
         return main(arguments)
     except BcpError as error:
-        sys.stderr.write(f"error: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
-        return error.exit_code
+        return fail(error)
