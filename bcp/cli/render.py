@@ -243,6 +243,8 @@ def _of_this_machine(error: BaseException) -> BcpError | None:
         return BcpError(f"it could not be written: {error.strerror}", hint=hint, rule="no-room")
     if error.errno in _NOT_OURS and error.filename:
         hint = "Check its owner and permissions, or run bcp as the user to whom the state folder belongs."
+        if error.errno == errno.EROFS:
+            hint = "Its disk is mounted for reading only: mend that and its permissions, or work in another folder."
         return BcpError(f"cannot use {error.filename}: {error.strerror}", hint=hint, rule="no-permission")
     return None
 

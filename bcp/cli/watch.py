@@ -153,6 +153,8 @@ def watch(
         app.remember()
         found = wait_for(_once(app))
         show(found, app)
+        if app.watching.history.problem:
+            render.warn(app.watching.history.problem)
         raise typer.Exit(EXIT.get(found.state, 4))
     code = wait_for(until_told(_watch(app, playbook, until, hold=hold, metrics=metrics)))
     if code:

@@ -175,8 +175,12 @@ def _new_key(path: Path) -> int:
     except OSError as error:
         there = "It is kept: use that one, or name another file." if isinstance(error, FileExistsError) else ""
         raise Invalid(f"{path} cannot be made: {error.strerror}", hint=there, rule="no-agent-key") from error
-    with os.fdopen(handle, "w") as out:
-        out.write(secrets.token_hex(32) + "\n")
+    try:
+        with os.fdopen(handle, "w") as out:
+            out.write(secrets.token_hex(32) + "\n")
+    except OSError as error:
+        path.unlink(missing_ok=True)  # half of a key is none, and would be in the way of the next
+        raise StorageError(f"cannot write {path}: {error.strerror}", hint="Free space, then repeat.") from error
     sys.stderr.write(f"{path}: copy it to the other side, where only bcp can read it\n")
     return 0
 

@@ -174,5 +174,5 @@ def _storage(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        hint = "Is the disk full? Nothing is lost: it is tried again."
+        hint = "Free space, or fix its permissions. Nothing is lost: what is not in it yet is read from the log again."
         raise StorageError(f"{path} cannot be used: {error}", hint=hint) from error
