@@ -102,6 +102,32 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+async def until_told(work: Coroutine[Any, Any, T]) -> T:
+    """``work``; by TERM and HUP the process ends as ever, but what was changed at the terminal (a hidden cursor) is
+    put back first, as after Ctrl-C."""
+    import asyncio
+    import contextlib
+    import signal
+
+    from bcp.kernel.signals import enders
+
+    loop, task, told = asyncio.get_running_loop(), asyncio.ensure_future(work), list[int]()
+
+    def end(number: int) -> None:
+        told.append(number)
+        task.cancel()
+
+    for number in {*enders()} - {signal.SIGINT}:
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread
+            loop.add_signal_handler(number, end, number)
+    try:
+        return await task
+    finally:
+        if told:
+            loop.remove_signal_handler(told[0])
+            signal.raise_signal(told[0])
+
+
 def first(error: BaseException) -> BaseException:
     """The first error inside nested groups."""
     while isinstance(error, BaseExceptionGroup):

@@ -15,6 +15,8 @@ from bcp.kernel.errors import Invalid, StorageError
 if TYPE_CHECKING:
     from bcp.wiring import App
 
+NOBODY = "It has told nobody anything."
+
 
 def status(run_id: Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")] = "last") -> None:
     """Status."""
@@ -62,7 +64,7 @@ def status(run_id: Annotated[str, typer.Argument(help="Run id, its start or end,
     render.emit(
         "bcp.comms-status/1",
         {"run": view.id, "status": view.status(), "deliveries": data},
-        f"{view.id} {view.status()}\n" + render.table(rows),
+        f"{view.id} {view.status()}\n" + (render.table(rows) or NOBODY),
     )
 
 
@@ -104,7 +106,7 @@ def receipts(run_id: Annotated[str, typer.Argument(help="Run id, its start or en
         [d["step"], d["channel"], f"{d['taken']} taken", ", ".join(f"{n} {s}" for s, n in d["reported"].items())]
         for d in data
     ]
-    render.emit("bcp.receipts/1", {"run": view.id, "messages": data}, f"{view.id}\n" + render.table(table))
+    render.emit("bcp.receipts/1", {"run": view.id, "messages": data}, f"{view.id}\n" + (render.table(table) or NOBODY))
 
 
 async def _reports(app: App, since: float, names: set[str]) -> dict[str, tuple[str, str]]:

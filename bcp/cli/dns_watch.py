@@ -9,7 +9,7 @@ import typer
 
 from bcp.cli import render
 from bcp.cli.common import app as make_app
-from bcp.cli.common import pairs, wait_for
+from bcp.cli.common import pairs, until_told, wait_for
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid
 from bcp.kernel.units import format_duration, parse_duration
@@ -37,7 +37,8 @@ def watch(
     """Watch."""
     pause, limit = _duration(every, "every"), _duration(most, "for") if most else None
     app = make_app()
-    done = wait_for(_watch(app, domains or [], to, pairs(resolver, "resolver"), pause, 0.0 if once else limit))
+    work = _watch(app, domains or [], to, pairs(resolver, "resolver"), pause, 0.0 if once else limit)
+    done = wait_for(until_told(work))
     if not done:
         raise typer.Exit(1)
 

@@ -18,6 +18,7 @@ from bcp.cli.drill_show import objective_rows
 from bcp.cli.live import Timeline
 from bcp.cli.person import who_is
 from bcp.kernel.errors import Interrupted
+from bcp.kernel.signals import enders
 
 if TYPE_CHECKING:
     from bcp.contracts.exercise import DrillRecord
@@ -83,7 +84,7 @@ async def _alone(app: App, conductor: Conductor, kind: str, *, show_plans: bool)
         work = asyncio.ensure_future(live.play())
     calm = asyncio.ensure_future(while_calm(conductor, work) if kind != "live" else _just(work))
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in enders():
         loop.add_signal_handler(number, calm.cancel)
     try:
         await calm
@@ -126,7 +127,7 @@ async def _table(conductor: Conductor, speed: float) -> None:
 
     threading.Thread(target=read, daemon=True).start()
     table = asyncio.ensure_future(Table(conductor, ask, speed).play())
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in enders():
         loop.add_signal_handler(number, table.cancel)
     try:
         await table

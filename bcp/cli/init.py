@@ -7,6 +7,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -96,6 +97,11 @@ def _answered(
     return kept, seen
 
 
+def _again(folder: Path) -> str:
+    """The command that finds what is kept there."""
+    return "bcp init" if folder == Path() else f"bcp init --folder {quote(str(folder))}"
+
+
 def _refuse(wrong: list[str], answers: Path | None) -> None:
     if wrong:
         hint = f"Mend {answers}, and give the same command again." if answers else "bcp init --help"
@@ -112,7 +118,7 @@ def _ask(folder: Path, asked: Any, kept: dict[str, Any]) -> None:
             _one(folder, q, kept)
         except KeyboardInterrupt:
             memory.keep(folder, kept)
-            kept_in = f"What was answered is kept in {folder / memory.NAME}: bcp init goes on."
+            kept_in = f"What was answered is kept in {folder / memory.NAME}: {_again(folder)} goes on."
             render.say("\n" + render.wrap(f"Stopped at: {q.ask}. {kept_in}", "  ", ""))
             raise
         memory.keep(folder, kept)
@@ -157,7 +163,7 @@ def _line(folder: Path, q: Question, kept: Mapping[str, Any]) -> str:
         memory.keep(folder, kept)
         raise Invalid(
             f"stopped at {q.key!r}: {q.ask}",
-            hint=f"Answers are kept in {folder / memory.NAME}: bcp init goes on. Without a terminal: --answers",
+            hint=f"Answers are kept in {folder / memory.NAME}: {_again(folder)} goes on. Without a terminal: --answers",
         )
     return line.strip()
 
@@ -224,7 +230,7 @@ def _told(folder: Path, written: list[str], answers: dict[str, Any], mx: dict[st
     if len(answers.get("people") or ()) < 2:
         alone = "Only one person can approve, and whoever starts a run may not: a plan that asks for a yes is refused. "
         text += [render.wrap(f"{alone}Add people to contacts.csv, group oncall.", "  ", "")]
-    there = "" if folder == Path() else f"cd {folder}, then "
+    there = "" if folder == Path() else f"cd {quote(str(folder))}, then "
     text += [f"Next: {there}bcp config check, then bcp doctor, then bcp drill run"]
     render.emit("bcp.written/1", {"files": written, "mx": shown, "probes": looking}, "\n".join(text))
 

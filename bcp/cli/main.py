@@ -27,6 +27,12 @@ def readable(word: str) -> str:
 
 def arrange(arguments: list[str]) -> list[str]:
     """Common options may stand anywhere; they are moved to the front. After ``--`` nothing is touched."""
+    front, rest = parted(arguments)
+    return front + rest
+
+
+def parted(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The common options with their values, and all other words."""
     front: list[str] = []
     rest: list[str] = []
     waiting = list(arguments)
@@ -41,7 +47,7 @@ def arrange(arguments: list[str]) -> list[str]:
             front += [word, waiting.pop(0)]
         else:
             rest.append(word)
-    return front + rest
+    return front, rest
 
 
 def quick_status(arguments: list[str]) -> bool:
@@ -78,6 +84,18 @@ def quick_status(arguments: list[str]) -> bool:
     return True
 
 
+def agent(words: list[str]) -> int | None:
+    """Answer ``bcp relay agent`` here: a relay may have nothing but Python, no Typer. None: it is another command."""
+    front, rest = parted(words)
+    outputs = _outputs(front)
+    if rest[:2] != ["relay", "agent"] or {*outputs} - {"text", "json"}:
+        return None
+    from bcp.relay.door import run
+
+    OUT.json, OUT.debug = "json" in outputs, "--debug" in front
+    return run(rest[2:], fail)
+
+
 def _typer(arguments: list[str]) -> int:
     """Every other command; returns the exit code. Raises ``Invalid`` for a line that cannot be understood."""
     from bcp.cli.app import command  # Typer and its models cost 0.1 s
@@ -91,7 +109,7 @@ def _typer(arguments: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             error.show()
             return int(error.exit_code)
-        OUT.json = OUT.json or _wants_json(words)
+        OUT.json = OUT.json or "json" in _outputs(words)
         raise invalid(error, words) from error
     except Abort as error:  # Ctrl-D at a question
         raise KeyboardInterrupt from error
@@ -110,11 +128,12 @@ def _command_of(words: list[str]) -> str:
     return ""
 
 
-def _wants_json(words: list[str]) -> bool:
-    """Was JSON asked for on a line that Typer did not read to its end?"""
+def _outputs(words: list[str]) -> list[str]:
+    """What --output was given on a line that Typer did not read to its end."""
     from itertools import pairwise
 
-    return "--output=json" in words or any(a in {"--output", "-o"} and b == "json" for a, b in pairwise(words))
+    apart = [b for a, b in pairwise(words) if a in {"--output", "-o"}]
+    return apart + [w.partition("=")[2] for w in words if w.startswith("--output=")]
 
 
 def lead_somewhere() -> None:
@@ -133,12 +152,10 @@ def main() -> None:
     """Entry point. No traceback reaches a person without --debug."""
     lead_somewhere()
     begin()
-    if sys.argv[1:3] == ["relay", "agent"]:  # it runs on relays that have nothing but Python
-        from bcp.relay.door import run
-
-        sys.exit(run(sys.argv[3:]))
     try:
         words = [readable(word) for word in sys.argv[1:]]
+        if (code := agent(words)) is not None:
+            sys.exit(code)
         if not quick_status(words):
             sys.exit(_typer(words))
     except BcpError as error:

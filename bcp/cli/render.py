@@ -11,12 +11,12 @@ import shutil
 import sys
 import textwrap
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bcp.kernel.clock import local_text, moment_text
-from bcp.kernel.errors import BcpError, Invalid, Problem, Refused
+from bcp.kernel.errors import BcpError, Interrupted, Invalid, Problem, Refused
 from bcp.kernel.secret import redact, redact_data
 from bcp.kernel.text import for_terminal
 from bcp.pages.palette import tone
@@ -243,6 +243,8 @@ def _of_this_machine(error: BaseException) -> BcpError | None:
         return BcpError(f"it could not be written: {error.strerror}", hint=hint, rule="no-room")
     if error.errno in _NOT_OURS and error.filename:
         hint = "Check its owner and permissions, or run bcp as the user to whom the state folder belongs."
+        if error.errno == errno.EROFS:
+            hint = "Its disk is mounted for reading only: mend that and its permissions, or work in another folder."
         return BcpError(f"cannot use {error.filename}: {error.strerror}", hint=hint, rule="no-permission")
     return None
 
@@ -325,4 +327,28 @@ def ask_secret(question: str) -> str:
         return ""
     import getpass
 
-    return getpass.getpass(question + ": ", sys.stderr)
+    with _echo_back():
+        return getpass.getpass(question + ": ", sys.stderr)
+
+
+@contextlib.contextmanager
+def _echo_back() -> Iterator[None]:
+    """By TERM and HUP the process ends as ever, but the terminal is not left without its echo."""
+    import signal
+
+    from bcp.kernel.signals import enders
+
+    def end(number: int, _: object) -> None:
+        raise Interrupted(number)
+
+    before = {n: signal.signal(n, end) for n in {*enders()} - {signal.SIGINT}}
+    told = 0
+    try:
+        yield
+    except Interrupted as error:
+        told = error.signum
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if told:
+        signal.raise_signal(told)

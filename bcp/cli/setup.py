@@ -28,15 +28,23 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="config")
 
 
+_AIMLESS = (
+    "primary: is not given and no snapshot has it: nothing looks at its mail hosts, and there is no way back to "
+    "them. Fill it in, or while mail flows: bcp snapshot"
+)
+
+
 def check() -> None:
     """Check bcp.yaml and all that it names."""
     app = make_app()
     people, messages = len(app.people.directory.contacts), len(app.world.pack.names())
     empty = [n for n in app.people.directory.audiences if not app.people.directory.members(n)]
     unset, doubts = dict(_unset(app)), app.running.books.doubts
+    aimless = [n for n, d in app.world.domains.items() if d.primary is None]
     warnings = (
         *(f"{where}: {why}" for where, why in unset.items()),
         *(f"nobody is in the audience {n!r}" for n in empty),
+        *(f"domains: {n}: {_AIMLESS}" for n in aimless),
         *doubts,
     )
     verdict = f"no mistake, {len(warnings)} thing(s) to look at" if warnings else "nothing wrong"
@@ -53,6 +61,7 @@ def check() -> None:
             "contacts": people,
             "messages": messages,
             "empty_audiences": empty,
+            "without_primary": aimless,
             "doubts": doubts,
             "unset": unset,
         },

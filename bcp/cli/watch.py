@@ -9,7 +9,7 @@ import typer
 
 from bcp.cli import render
 from bcp.cli.common import app as make_app
-from bcp.cli.common import wait_for
+from bcp.cli.common import until_told, wait_for
 from bcp.cli.live import Timeline
 from bcp.kernel.errors import Invalid, Refused, StorageError
 
@@ -153,8 +153,10 @@ def watch(
         app.remember()
         found = wait_for(_once(app))
         show(found, app)
+        if app.watching.history.problem:
+            render.warn(app.watching.history.problem)
         raise typer.Exit(EXIT.get(found.state, 4))
-    code = wait_for(_watch(app, playbook, until, hold=hold, metrics=metrics))
+    code = wait_for(until_told(_watch(app, playbook, until, hold=hold, metrics=metrics)))
     if code:
         raise typer.Exit(code)
 

@@ -64,7 +64,7 @@ def fitting(app: App, name: str, channels: Sequence[str] | None) -> list[str]:
     if not found:
         kinds = ", ".join(sorted(forms))
         if not app.world.channels:
-            hint = f"Add one under channels: in bcp.yaml ({kinds}). What there is: bcp comms channels"
+            hint = f"Add one under channels: in bcp.yaml ({kinds}). All that there is: bcp config schema"
             raise Invalid("there is no channel by which anything could be sent", hint=hint, rule="no-channel")
         raise Invalid(f"no configured channel carries {name}", hint=f"It is written for: {kinds}.", rule="no-channel")
     return found

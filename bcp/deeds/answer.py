@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bcp.deeds.who import APPROVE, Ground, Who
+from bcp.engine.gate import CLOCK_TOLERANCE_S
 from bcp.engine.state import FINAL, StepState
 from bcp.engine.store import RunView
 from bcp.incident import questions
@@ -60,6 +61,8 @@ class Asked:
     """The state of a run that is over."""
     performed: bool = True
     """Does anybody act on an answer: a process that works on the run, or a daemon that will?"""
+    opened: float = 0.0
+    """Since when it is asked; an answer of before does not count at the gate."""
 
 
 def why_not(asked: Asked, by: str, *, yes: bool, checksum: str, now: float) -> Refused | None:
@@ -81,6 +84,11 @@ def why_not(asked: Asked, by: str, *, yes: bool, checksum: str, now: float) -> R
     if by in asked.answered:
         hint = "An answer is used once. To stop a run: bcp abort"
         return Refused(f"{by} has answered already", rule="answered", hint=hint)
+    if now < asked.opened - CLOCK_TOLERANCE_S:
+        what = "this machine's clock was set back: it shows a time before this was asked"
+        return Refused(
+            what, rule="clock-set-back", hint="Set the clock, then answer again; or make a new plan: bcp plan"
+        )
     if now > asked.deadline:
         return Refused("it came too late", rule="too-late", hint="Make a new plan: bcp plan")
     if not asked.performed:
@@ -177,6 +185,7 @@ async def _asked(ground: Ground, question: Question | None, view: RunView | None
         closed,
         run=view.id,
         performed=view.live or (ground.adopted and goes_on(view)),
+        opened=float(gate["opened"]),
     )
 
 

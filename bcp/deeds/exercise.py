@@ -371,7 +371,8 @@ def close(ground: Ground, who: Who, drill: str, *, without: str = "") -> str:
     found = _open(ground, who, drill)
     if not found.over:
         begun = f"End it: bcp drill run {found.record.id}, then x (a tabletop), or Ctrl-C where it is played"
-        hint = begun if found.record.started else "Play it first, or cancel it: bcp drill schedule --cancel"
+        planned = f"Play it first, or cancel it: bcp drill schedule {found.record.id} --cancel REASON"
+        hint = begun if found.record.started else planned
         raise Refused(f"{found.record.id} is {found.record.state}", rule="drill-running", hint=hint)
     signed = [s for s in record_of(ground.app, found.record.id).signatures if s.stands]
     if not signed and not without.strip():

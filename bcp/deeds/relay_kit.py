@@ -12,6 +12,7 @@ from pathlib import Path
 from bcp.contracts.relay_machine import RelayMachine
 from bcp.kernel.document import did_you_mean
 from bcp.kernel.errors import BcpError, Invalid, StorageError, Transient
+from bcp.kernel.files import write_atomic
 from bcp.kit.ed25519 import public_half
 from bcp.kit.relay_reach import Reach
 from bcp.relay.sources import agents_of
@@ -103,16 +104,16 @@ def write_kit(app: App, folder: Path, name: str = "") -> list[Path]:
 
 
 def _write(folder: Path, files: Sequence[KitFile]) -> None:
-    try:
-        for file in files:
-            path = folder / file.path
+    """Each whole, or as it was: a kit that is written again on a full disk is not left with half of a file."""
+    for file in files:
+        path = folder / file.path
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                path.chmod(0o600)
-            path.write_text(file.text, encoding="utf-8")
+            write_atomic(path, file.text, mode=file.mode)
             path.chmod(file.mode)
-    except OSError as error:
-        raise StorageError(f"the kit cannot be written: {error}", hint="Choose another folder.") from error
+        except OSError as error:
+            hint = "Free space or fix permissions, or name another folder."
+            raise StorageError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
 
 
 @dataclass(frozen=True, slots=True)

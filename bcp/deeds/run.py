@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from bcp.engine.judge import PlanJudge
 from bcp.engine.runner import Runner, interrupt_handler, nodes_of
 from bcp.engine.state import FINAL
 from bcp.kernel.errors import Refused, StorageError
+from bcp.kernel.signals import enders
 from bcp.plan.build import Request, base_scope
 from bcp.plan.model import Plan, check_runnable, differences, from_data
 from bcp.playbook.load import Loaded, loads
@@ -239,9 +239,9 @@ def _signals(runner: Runner) -> Iterator[None]:
     """TERM, INT and HUP stop the run before its next step; the handler cannot be swallowed by a plug-in."""
     loop, handle = asyncio.get_running_loop(), interrupt_handler(runner)
     mine = []
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in enders():
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread
-            loop.add_signal_handler(number, handle, int(number))
+            loop.add_signal_handler(number, handle, number)
             mine.append(number)
     try:
         yield

@@ -41,7 +41,7 @@ class Who:
     def must_be_a_person(self) -> None:
         """Raises ``Refused`` (``no-person``)."""
         if not self.contact:
-            hint = "bcp user contact NAME CONTACT, bcp token add --contact, or --as CONTACT."
+            hint = "bcp user add NAME --contact CONTACT, bcp token add NAME --contact CONTACT, or --as CONTACT."
             raise Refused(
                 f"{self.name} belongs to no contact: a named person has to do this", rule="no-person", hint=hint
             )

@@ -13,6 +13,10 @@ from bcp.engine.gate import Answer, Gate, hopeless, judge, shared
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import GateClosed, NoAnswer
 
+HELD_UP_S = 1.0
+"""A look that comes so much later than it should: the process was frozen, or the machine slept."""
+LISTENS = 10
+"""How often a process that was held up listens for what was told meanwhile, before it says that nobody answered."""
 People = Callable[[Sequence[str]], frozenset[str]]
 """Turns ``group:oncall`` and the like into ids of people."""
 Record = Callable[..., Awaitable[None]]
@@ -110,6 +114,7 @@ class JournalApprovals:
         gate = await self._open(step, people, count, timeout_s, exclude_initiator, bound or self.checksum, about)
         started, allowed = self.clock.monotonic(), max(0.0, gate.deadline - self.clock.now())
         said: set[tuple[str, str]] = set()
+        unheard = 0
         while True:
             mine = [a for a in self.answers if a.step in {"", step} and a not in self._counted]
             standing = judge(gate, mine, self.clock.now())
@@ -124,6 +129,10 @@ class JournalApprovals:
             if not closed and self.clock.monotonic() - started > allowed + 1:
                 closed = "no answer in time (by the monotonic clock: this machine's clock was changed)"
                 rule = "no-answer"
+            if rule == "no-answer" and unheard:  # what was told in time meanwhile
+                unheard -= 1
+                await self._until_news()
+                continue
             if closed:
                 await self._closed(step, closed, rule)
                 raise (NoAnswer if rule == "no-answer" else GateClosed)(
@@ -131,10 +140,12 @@ class JournalApprovals:
                     rule="gate-closed",
                     hint="Nothing was changed by this step. Start again when people can answer.",
                 )
-            await self._until_news()
+            unheard = LISTENS if await self._until_news() else 0
 
-    async def _until_news(self) -> None:
-        """Until an answer comes, or it is time to look at the clock again."""
+    async def _until_news(self) -> bool:
+        """Until an answer comes, or it is time to look at the clock again. Was this process held up meanwhile (frozen,
+        a machine that slept)?"""
+        began = self.clock.now()
         news = asyncio.ensure_future(self._news.wait())
         tick = asyncio.ensure_future(self.clock.sleep(self.poll_s))
         try:
@@ -143,6 +154,7 @@ class JournalApprovals:
             news.cancel()
             tick.cancel()
         self._news.clear()
+        return self.clock.now() - began > self.poll_s + HELD_UP_S
 
     async def _closed(self, step: str, result: str, rule: str) -> None:
         await self.record("gate_closed", step=step, result=result, rule=rule)

@@ -58,6 +58,6 @@ def make_private(folder: Path) -> Path:
     except OSError as error:
         raise StorageError(
             f"cannot create {folder}: {error.strerror or error}",
-            hint="Mend it, or name another folder in bcp.yaml (state:).",
+            hint="Free space or fix permissions, or name another folder.",
         ) from error
     return folder

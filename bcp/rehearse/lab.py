@@ -25,6 +25,7 @@ from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, Progress
 from bcp.kernel.errors import GateClosed, Interrupted, Invalid, Permanent
 from bcp.kernel.files import make_private, write_atomic
+from bcp.kernel.signals import enders
 from bcp.lab.world import DOMAIN, EXCHANGE, RELAY, LabRelay, World
 from bcp.plan.model import Plan
 from bcp.rehearse.postfix import PostfixRelay, able
@@ -173,7 +174,7 @@ class Drill:
         await self.host.start(self.world)
         play = asyncio.create_task(self._play())
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in enders():
             loop.add_signal_handler(number, play.cancel)
         try:
             return await play

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from bcp.kernel.clock import SystemClock
 from bcp.kernel.errors import BcpError, Invalid, StorageError
@@ -49,9 +49,16 @@ IN_FILE = (
 DEFAULTS = {"state": "/var/lib/bcp-agent", "back": "7", "keep": "60", "queue": "postqueue -j"}
 
 
+class _Parser(argparse.ArgumentParser):
+    """A line that cannot be understood is an error like every other: in text, or as JSON."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Invalid(message, hint="How it is used: bcp relay agent --help", rule="usage")
+
+
 def parser() -> argparse.ArgumentParser:
     """All options. Those with a value may also stand in a file: ``name = value`` a line."""
-    p = argparse.ArgumentParser(prog="bcp relay agent", description=HELP, allow_abbrev=False)
+    p = _Parser(prog="bcp relay agent", description=HELP, allow_abbrev=False)
     p.add_argument(
         "--settings", metavar="FILE", help="options from a file: name = value, one a line; # begins a remark"
     )
@@ -168,8 +175,12 @@ def _new_key(path: Path) -> int:
     except OSError as error:
         there = "It is kept: use that one, or name another file." if isinstance(error, FileExistsError) else ""
         raise Invalid(f"{path} cannot be made: {error.strerror}", hint=there, rule="no-agent-key") from error
-    with os.fdopen(handle, "w") as out:
-        out.write(secrets.token_hex(32) + "\n")
+    try:
+        with os.fdopen(handle, "w") as out:
+            out.write(secrets.token_hex(32) + "\n")
+    except OSError as error:
+        path.unlink(missing_ok=True)  # half of a key is none, and would be in the way of the next
+        raise StorageError(f"cannot write {path}: {error.strerror}", hint="Free space, then repeat.") from error
     sys.stderr.write(f"{path}: copy it to the other side, where only bcp can read it\n")
     return 0
 
@@ -342,10 +353,15 @@ class _Loop:
         self.agent.list_queue(done.stdout.decode("utf-8", "replace"), now)
 
 
-def run(arguments: Sequence[str]) -> int:
-    """``main`` with errors as words: for the quick way past the rest of the command line."""
+def in_words(error: BcpError) -> int:
+    """Say it; returns the exit code."""
+    sys.stderr.write(f"error: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
+    return error.exit_code
+
+
+def run(arguments: Sequence[str], fail: Callable[[BcpError], int] = in_words) -> int:
+    """``main`` with errors told by ``fail``: for the quick way past the rest of the command line."""
     try:
         return main(arguments)
     except BcpError as error:
-        sys.stderr.write(f"error: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
-        return error.exit_code
+        return fail(error)

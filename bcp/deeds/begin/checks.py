@@ -55,13 +55,19 @@ def phone(given: str, answers: Answers) -> str:
     return number
 
 
+MICROSOFT = ("outlook.com", "office365.com", "office.com", "onmicrosoft.com", "mx.microsoft")
+"""Below these Exchange Online takes mail: what goes there falls with it."""
+
+
 def host(given: str, answers: Answers) -> str:
-    """A host's name, without its final dot; empty stays empty."""
+    """A host's name outside of Microsoft, without its final dot; empty stays empty."""
     if not given:
         return ""
     found = host_name(given).rstrip(".")
     if found in answers.get("domains", ()):
         raise ValueError(f"{found} is the mail domain itself; the name of a host is wanted")
+    if any(found == m or found.endswith(f".{m}") for m in MICROSOFT):
+        raise ValueError(f"{found} is at Microsoft and falls with Exchange Online; a host elsewhere is wanted")
     return found
 
 

@@ -59,8 +59,11 @@ def _at(kind: str) -> Callable[[Answers], bool]:
 
 
 def _name(answers: Answers) -> str:
-    first: str = answers["domains"][0]
-    return first.partition(".")[0].capitalize()
+    first: str = answers["domains"][0].partition(".")[0]
+    try:
+        return first.encode("ascii").decode("idna").capitalize()
+    except UnicodeError:
+        return first.capitalize()
 
 
 def _secret(name: str) -> Callable[[Answers], str]:

@@ -6,12 +6,13 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import Invalid, Refused
+from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.store.sqlite.accounts import AccountTable
 
 ROLES = ("viewer", "operator", "approver", "admin")
@@ -268,10 +269,12 @@ class Accounts:
         name, csrf, created, last = rows[0]
         user = self.user(str(name))
         if user is None or user.disabled or now - last > self.idle_s or now - created > self.session_s:
-            self._do("delete from session where id = ?", mark)
+            with suppress(StorageError):
+                self._do("delete from session where id = ?", mark)
             return None
         if now - last > 30:
-            self._do("update session set last = ? where id = ?", now, mark)
+            with suppress(StorageError):  # a full disk does not lock out whoever is there to look after it
+                self._do("update session set last = ? where id = ?", now, mark)
         return Session(user, str(csrf), float(created))
 
     def end(self, value: str) -> None:
@@ -306,7 +309,8 @@ class Accounts:
         if not rows or rows[0][4] < now:
             return None
         if now - rows[0][5] > 60:
-            self._do("update token set last = ? where id = ?", now, mark)
+            with suppress(StorageError):
+                self._do("update token set last = ? where id = ?", now, mark)
         return _token(rows[0])
 
     def tokens(self) -> list[Token]:

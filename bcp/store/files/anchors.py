@@ -17,6 +17,7 @@ from typing import Any
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import make_private
 from bcp.kernel.hashing import canonical
+from bcp.store.files.lines import append_whole
 from bcp.store.files.locks import alone
 from bcp.store.standalone import statement_of
 
@@ -81,7 +82,8 @@ class AnchorLog:
                 return True
         except OSError as error:
             raise StorageError(
-                f"cannot write {self.path}: {error.strerror or error}", hint="Free space, then repeat."
+                f"cannot write {self.path}: {error.strerror or error}",
+                hint="Free space or fix permissions, then repeat.",
             ) from error
 
     def read(self) -> Anchored:
@@ -113,9 +115,4 @@ def _append(handle: int, line: bytes) -> None:
     whole = raw.rfind(b"\n") + 1
     if whole != size:
         os.ftruncate(handle, whole)
-    try:
-        os.write(handle, line)
-        os.fsync(handle)
-    except OSError:
-        os.ftruncate(handle, whole)
-        raise
+    append_whole(handle, line)

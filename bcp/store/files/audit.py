@@ -17,6 +17,7 @@ from bcp.contracts.store import Anchor, Audit
 from bcp.kernel.errors import Invalid, StorageError
 from bcp.kernel.files import make_private
 from bcp.kernel.hashing import GENESIS, canonical, link
+from bcp.store.files.lines import append_whole
 from bcp.store.files.locks import alone
 
 KEY_BYTES = 32
@@ -62,11 +63,11 @@ class AuditLog:
             with os.fdopen(handle, "r+b", buffering=0) as out, alone(out.fileno()):
                 found = link(self._last(out.fileno()), record)
                 line = {**record, "hash": found, **({"mac": self._mac(found)} if self.key else {})}
-                out.write(canonical(line).encode() + b"\n")
-                os.fsync(out.fileno())
+                append_whole(out.fileno(), canonical(line).encode() + b"\n")
         except OSError as error:
             raise StorageError(
-                f"cannot write {self.path}: {error.strerror or error}", hint="Free space, then `bcp audit verify`."
+                f"cannot write {self.path}: {error.strerror or error}",
+                hint="Free space or fix permissions, then `bcp audit verify`.",
             ) from error
 
     @staticmethod

@@ -9,6 +9,7 @@ from pathlib import Path
 from bcp.contracts.channel import Inbound
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import make_private
+from bcp.store.files.lines import append_whole
 from bcp.store.files.locks import alone
 
 NAME = "answers.jsonl"
@@ -22,15 +23,12 @@ def add_answer(folder: Path, message: Inbound) -> None:
     line = json.dumps({"sender": message.sender, "text": message.text[:1600], "at": message.at, "id": message.id})
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "r+", encoding="utf-8") as out, alone(out.fileno()):
-            if out.seek(0, os.SEEK_END) > MAX_BYTES:
-                out.seek(MAX_BYTES // 2)
-                kept = out.read().partition("\n")[2]
-                out.seek(0)
-                out.truncate()
-                out.write(kept)
-            out.write(line + "\n")
-            out.flush()
+        with os.fdopen(handle, "r+b", buffering=0), alone(handle):
+            kept = b""
+            if os.fstat(handle).st_size > MAX_BYTES:
+                kept = os.pread(handle, MAX_BYTES, MAX_BYTES // 2).partition(b"\n")[2]
+                os.ftruncate(handle, 0)
+            append_whole(handle, kept + line.encode() + b"\n")
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}", hint="Free space or fix permissions.") from error
 

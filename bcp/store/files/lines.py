@@ -3,6 +3,7 @@ under a lock, on disk when it returns, bounded in size."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,25 @@ MAX_BYTES = 1_000_000
 """A file that has grown beyond is cut to what is still wanted."""
 
 
+def append_whole(handle: int, lines: bytes) -> None:
+    """Whole lines, on disk when it returns, or nothing of them: a disk that fills takes a part of a write and says
+    nothing. What a power cut left of a line before them becomes a line of its own, which no reader can read.
+
+    Raises:
+        OSError: nothing was written.
+    """
+    size = os.fstat(handle).st_size
+    if size and os.pread(handle, 1, size - 1) != b"\n":
+        lines = b"\n" + lines
+    try:
+        if os.write(handle, lines) < len(lines):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(handle)
+    except OSError:
+        os.ftruncate(handle, size)
+        raise
+
+
 def append_line(path: Path, line: str, kept: Callable[[], list[str]] = list) -> None:
     """Append a line and see it on disk. ``kept`` gives the lines that stay when the file has grown too large.
 
@@ -25,14 +45,12 @@ def append_line(path: Path, line: str, kept: Callable[[], list[str]] = list) -> 
     try:
         make_private(path.parent)
         number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with os.fdopen(number, "a+", encoding="utf-8") as handle, alone(number):
-            if handle.tell() > MAX_BYTES:
+        with os.fdopen(number, "r+b", buffering=0), alone(number):
+            rest: list[str] = []
+            if os.fstat(number).st_size > MAX_BYTES:
                 rest = kept()
-                handle.truncate(0)
-                handle.writelines(text + "\n" for text in rest)
-            handle.write(sound(line) + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
+                os.ftruncate(number, 0)
+            append_whole(number, "".join(sound(text) + "\n" for text in [*rest, line]).encode())
     except OSError as error:
         raise StorageError(
             f"the report cannot be written: {error.strerror or error}", hint=f"Check {path.parent}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -76,6 +77,8 @@ class FilePlans:
         except FileExistsError as error:
             raise plan_used(self.used_by(checksum)) from error
         except OSError as error:
+            with contextlib.suppress(OSError):  # no run will use it: it can be run once there is room
+                path.unlink(missing_ok=True)
             raise StorageError(
                 f"cannot write {path}: {error.strerror or error}", hint="Free space or fix permissions, then repeat."
             ) from error

@@ -134,7 +134,7 @@ class LookRows:
             db.execute("commit")
             self.problem = ""
         except (sqlite3.Error, StorageError, Refused, OSError) as error:
-            self.problem = f"the history cannot be written: {error}"
+            self.problem = f"the history cannot be written: {getattr(error, 'strerror', None) or error}"
             self._drop()
 
     def _open(self) -> sqlite3.Connection:

@@ -190,5 +190,5 @@ def _storage(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        hint = "Is the disk full? Nothing is lost: it is tried again, and goes on where it was."
+        hint = "Free space, or fix its permissions. Nothing is lost: it is tried again, and goes on where it was."
         raise StorageError(f"{path} cannot be used: {error}", hint=hint) from error

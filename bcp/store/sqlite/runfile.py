@@ -51,9 +51,10 @@ def failed(path: Path, error: Exception) -> StorageError:
     """What went wrong with the file, for people."""
     text = str(error)
     hints = {
-        "full": "The disk is full: free space, then `bcp resume`.",
+        "full": "The disk is full: free space, then repeat; `bcp resume` goes on with a run that stopped.",
         "locked": "Another process holds the journal: end it, then `bcp resume`.",
-        "readonly": "The state folder is read-only: fix its permissions, then `bcp resume`.",
+        "readonly": "The state folder is read-only: fix its permissions, then repeat; `bcp resume` goes on with a run "
+        "that stopped.",
         "unable to open": "Check that the state folder exists and is writable, then `bcp resume`.",
         "disk I/O": "The disk failed or is full: repair it, then `bcp resume`.",
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -69,6 +71,16 @@ def test_wrong_answers_are_all_told_and_nothing_is_written(tmp_path) -> None:
     assert (done.returncode, told["exit_code"]) == (2, 2)
     assert "timezone" in told["message"] and "canary" in told["message"] and "Mend a.yaml" in told["hint"]
     assert not (tmp_path / "bcp.yaml").exists()
+
+
+def test_what_is_said_to_go_on_goes_on_as_it_is_typed(tmp_path) -> None:
+    """In another folder too; and a name that is proposed is one that people read."""
+    first = bcp("init", "--folder", "our bcp", cwd=tmp_path, stdin="xn--mnchen-3ya.test\n\n")
+    assert first.returncode == 2 and "[München]" in first.stderr, first.stderr
+    line = re.search(r"bcp init --folder '[^']+'", " ".join(first.stderr.split()))
+    assert line, first.stderr
+    again = bcp(*shlex.split(line[0])[1:], cwd=tmp_path, stdin="")
+    assert "2 answer(s) are kept" in again.stderr, again.stderr
 
 
 def test_the_end_of_input_keeps_what_was_answered_and_a_later_start_goes_on(tmp_path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -41,6 +42,25 @@ def test_a_secret_that_is_not_here_is_said_and_its_value_never(house, capsys, mo
     setup.check()
     said = capsys.readouterr().out
     assert "CODE_OF_ALICE" not in said and "kiwi-tulip-43" not in said
+
+
+def test_a_domain_of_which_nothing_is_known_is_no_nothing_wrong(house, capsys) -> None:
+    """No primary and no snapshot: nothing looks, and there is no way back. A snapshot of peace mends it."""
+    config = house.folder / "bcp.yaml"
+    before = config.read_text()
+    config.write_text(re.sub(r"primary: \[\{[^]]*\]", "primary: []", before))
+    assert config.read_text() != before
+    setup.check()
+    assert json.loads(capsys.readouterr().out)["without_primary"] == ["corp.test"]
+    render.OUT.json = False
+    setup.check()
+    said = capsys.readouterr().out
+    assert (
+        "nothing wrong" not in said and "domains: corp.test: primary: is not given" in said and "bcp snapshot" in said
+    )
+    config.write_text(before)
+    setup.check()
+    assert "primary:" not in capsys.readouterr().out
 
 
 def test_the_schema_knows_every_family(capsys) -> None:

@@ -41,6 +41,8 @@ def test_a_right_answer_counts(checksum, yes, now) -> None:
         ({"people": frozenset({"alice", "carol"})}, {"by": "carol"}, "initiator"),
         ({"answered": {"alice"}}, {}, "answered"),
         ({}, {"now": 1000.1}, "too-late"),
+        ({"opened": 500.0}, {"now": 497.9}, "clock-set-back"),
+        ({"opened": 500.0}, {"now": 497.9, "yes": False}, "clock-set-back"),
         ({"performed": False}, {}, "nobody-performs"),
         ({"performed": False}, {"yes": False}, "nobody-performs"),
     ],
@@ -84,6 +86,17 @@ def test_a_yes_that_nobody_will_act_on_is_refused_in_words(house) -> None:
     run = waiting(house)
     assert refused(house, person("alice"), Answer(True, run=run)) == "nobody-performs"
     assert house.signals(run) == []
+
+
+def test_an_answer_by_a_clock_that_was_set_back_is_refused_in_words(house) -> None:
+    """The gate counts nothing that was given before it was open: a yes that is taken all the same would be lost."""
+    house.adopted = True
+    run = waiting(house, opened=3.0)
+    assert refused(house, person("alice"), Answer(True, run=run)) == "clock-set-back"
+    assert refused(house, person("alice"), Answer(False, run=run)) == "clock-set-back"
+    assert house.signals(run) == []
+    within = house.run("run-2", events=[house.gate(opened=1.5)])
+    assert house.do(answer(house.ground, person("alice"), Answer(True, run=within))).run == within
 
 
 def test_what_a_person_stopped_no_daemon_goes_on_with(house) -> None:

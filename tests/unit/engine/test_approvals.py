@@ -190,6 +190,42 @@ def test_a_gate_from_before_a_restart_goes_on_where_it_was() -> None:
     assert list(house.approvals.opened) == ["other"]
 
 
+class Frozen(FakeClock):
+    """The process is stopped in its third sleep, for three hours; what was told meanwhile is heard a bit later."""
+
+    def __init__(self, *told: Answer) -> None:
+        super().__init__(1000.0)
+        self.sleeps, self.told, self.house = 0, told, None
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps += 1
+        if self.sleeps == 3:
+            self.set(self.now() + 10_800.0)
+        if self.sleeps == 6:
+            self.house.approvals.remember([vars_of(a) for a in self.told])
+        await super().sleep(seconds)
+
+
+def vars_of(answer: Answer) -> dict[str, object]:
+    return {n: getattr(answer, n) for n in ("by", "at", "yes", "checksum", "step")}
+
+
+@pytest.mark.parametrize("at", [1000.2, 1599.0])
+def test_a_yes_that_was_given_in_time_to_a_frozen_process_is_heard(at) -> None:
+    """Whether what it allows still holds is judged after it; that nobody answered would be false."""
+    clock = Frozen(Answer("ann", at, True, "plan", "ask"))
+    clock.house = house = House(clock=clock)
+    assert house.wait(1, 600.0).approved_by == ("ann",)
+
+
+@pytest.mark.parametrize("told", [(), (Answer("ann", 1601.0, True, "plan", "ask"),)])
+def test_a_frozen_process_that_nobody_answered_in_time_closes_its_gate(told) -> None:
+    """It listens for a moment, and no longer."""
+    clock = Frozen(*told)
+    clock.house = house = House(clock=clock)
+    assert "no answer in time: 0 of 1" in house.closed(1, 600.0).message and clock.now() < 1000.0 + 10_803.0
+
+
 def test_a_deadline_that_is_over_closes_a_gate_at_once() -> None:
     """However long the process was gone; an answer of that time counts."""
     house = House()

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
+from bcp.cli import main as entry
 from bcp.contracts.relay import AgentWay
 from bcp.contracts.relay_ledger import Wanted
 from bcp.kernel.clock import SystemClock
@@ -60,6 +61,33 @@ def test_once_reads_all_and_says_how_much(place, capsys) -> None:
     shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(shown) == MAILS and {len(m["to"]) for m in shown} == {2}
     assert run("--settings", f"{place}/agent.conf", "--once", "--log", f"{place}/no.log") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--bogus"], "unrecognized arguments: --bogus"),
+        (["--name", "x", "--batch", "soon"], "argument --batch: invalid int value: 'soon'"),
+        (["--name"], "argument --name: expected one argument"),
+        ([], "say which relay this is"),
+    ],
+)
+def test_a_wrong_line_is_told_as_json_where_that_was_asked_for(words, said, capsys, monkeypatch) -> None:
+    """The common options may stand anywhere here, too."""
+    monkeypatch.setattr(entry.OUT, "json", False)
+    for line in (["relay", "agent", *words, "--output", "json"], ["-o", "json", "relay", "agent", *words]):
+        monkeypatch.setattr(sys, "argv", ["bcp", *line])
+        with pytest.raises(SystemExit) as ended:
+            entry.main()
+        out, err = capsys.readouterr()
+        found = json.loads(out)
+        assert (ended.value.code, err, found["schema"], found["exit_code"]) == (2, "", "bcp.error/1", 2)
+        assert found["message"] == said and found["hint"]
+    monkeypatch.setattr(sys, "argv", ["bcp", "relay", "agent", *words, "--quiet"])
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "") and err.startswith(f"error: {said}\n") and "usage:" not in err
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+
 import pyotp
 import pytest
 
-from bcp.kernel.errors import BcpError, Invalid
+from bcp.kernel.errors import BcpError, Invalid, StorageError
 from bcp.server.signin import accounts as module
 from bcp.server.signin.accounts import SCOPES, Accounts, verified
 from bcp.testing.clock import FakeClock
@@ -167,6 +169,23 @@ def test_it_ends_when_nothing_was_asked_for_so_long(accounts, cookie, clock) -> 
     assert accounts.session(cookie) is None
     clock.set(clock.now() - 61)
     assert accounts.session(cookie) is None  # it is gone, not only too old
+
+
+def test_a_full_disk_locks_nobody_out_who_is_there(accounts, cookie, clock) -> None:
+    """Looking needs no room; a session that is over is over all the same."""
+    token = accounts.add_token("ci", ["read"], clock.now() + 900)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        clock.set(clock.now() + 45)
+        assert accounts.session(cookie) is not None
+        clock.set(clock.now() + 45)
+        assert accounts.session(cookie) is None
+        assert accounts.token(token) is not None
+        with pytest.raises(StorageError):
+            accounts.begin("ann", "127.0.0.1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_it_ends_after_its_time_in_any_case(accounts, cookie, clock) -> None:

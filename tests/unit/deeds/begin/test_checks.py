@@ -168,3 +168,13 @@ def test_what_is_needed_is_asked_again_and_files_may_hold_lists_and_mappings() -
     assert [p["name"] for p in taken(by_key["people"], people, OURS)] == ["Ana", "Bob"]
     with pytest.raises(ValueError, match="enough"):
         taken(by_key["people"], ["Ana"] * 21, OURS)
+
+
+@pytest.mark.parametrize(
+    "given", ["corp-example.mail.protection.outlook.com", "SMTP.office365.com.", "a.b.mx.microsoft"]
+)
+def test_what_falls_with_exchange_is_no_relay(given) -> None:
+    """Nor a host that takes our e-mail when Exchange does not."""
+    with pytest.raises(ValueError, match="falls with Exchange Online"):
+        checks.host(given, {})
+    assert checks.host(f"{given.rstrip('.')}.example", {}).endswith(".example")
