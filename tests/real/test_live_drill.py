@@ -256,6 +256,27 @@ def test_it_aborts_by_itself_when_the_service_turns_bad_and_mx_waits_for_two_yes
     check(data, Path(paths["html"]).read_text())
 
 
+def test_a_playbook_without_a_way_back_leaves_no_mail_at_the_relay(net, phones, tmp_path) -> None:
+    """Its end used to say that mail was back where it was, with the MX at the relay."""
+    ops = Ops(net, tmp_path / "ops")
+    fixed = ("--playbook", "drill-out", "--domain", "corp.test", "--volunteers", "volunteers", "--hold", "1s")
+    ops.run("drill", "new", "live", *fixed)
+    played = ops.start("-c", QUICK, "drill", "run", "last", "--no-plans")
+    ops.until("drill-out names no way back", played)
+    ops.until("waiting for 1 approval", played)
+    ops.run("approve", "--as", "bob")
+    ops.until("? undo:", played)
+    assert net.mx() == "10 relay.out.test.", "nobody has said yes"
+    ops.run("approve", "--as", "bob")
+    out, _ = played.communicate(timeout=PATIENT_S)
+    assert played.returncode == 1, ops.log.read_text()[-3000:]
+    assert net.mx() == "0 primary.out.test."
+    assert "mail is back where it was" not in ops.log.read_text()
+    said = json.loads(out.splitlines()[-1])
+    assert (said["outcome"], said["met"]) == ("aborted", False)
+    assert {number for number, _ in phones.texts()} == {"+12025550103"}, "volunteers alone"
+
+
 def mailbox(net: Net) -> Path:
     return net.folder / "primary" / "mail" / "alice" / "new"
 
