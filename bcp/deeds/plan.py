@@ -10,6 +10,7 @@ from bcp import registry
 from bcp.contracts.services import RunInfo
 from bcp.deeds.bind import bind
 from bcp.deeds.recorded import recorded_mx
+from bcp.deeds.volunteers import as_exercised
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.kernel.errors import Invalid, Missing, Refused
 from bcp.kernel.ids import new_id
@@ -47,7 +48,13 @@ def request_for(
         from bcp.kernel.document import did_you_mean
 
         raise Invalid(f"the domain {unknown[0]!r} is not in bcp.yaml", hint=did_you_mean(unknown[0], app.world.domains))
-    recorded = recorded_mx(app.running.runs.view(parent)) if parent else {}
+    recorded = {}
+    if parent:
+        away = app.running.runs.view(parent)
+        recorded = recorded_mx(away)
+        if away.plan["kind"] == "drill":  # the way back of an exercise is one, too, whoever goes it
+            kind = "drill"
+            as_exercised(app, parent)
     return Request(
         loaded=loaded,
         inputs=input_values(loaded.book, dict(inputs)),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import dns.asyncquery
@@ -21,11 +21,10 @@ import dns.message
 import dns.name
 import dns.rdatatype
 
-from bcp.contacts.directory import Audience, Directory
 from bcp.deeds import failback as going_back
 from bcp.deeds import plan as planning
 from bcp.deeds import run as running
-from bcp.deeds.exercises import LABS
+from bcp.deeds.volunteers import only_volunteers, tell_volunteers
 from bcp.drills.play import Play
 from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, Progress, nobody
@@ -33,30 +32,22 @@ from bcp.engine.runner import Runner
 from bcp.engine.state import FINAL
 from bcp.kernel.endpoint import parse_endpoint
 from bcp.kernel.errors import BcpError, GateClosed, Refused
-from bcp.kernel.files import make_private
 from bcp.plan.build import Request
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded
 from bcp.playbook.model import Playbook
 from bcp.rehearse.conduct import Conductor, inputs_for
-from bcp.rehearse.emulate import Kept, emulated
 from bcp.rehearse.played import PlayedLooker
 from bcp.rehearse.vigil import carriers, trouble
 from bcp.wiring import App, make_app
 
+__all__ = ["Live", "must_wait", "only_volunteers"]
 HOLD_S = 600.0
 WATCH_S = 10.0
 """How often the real service is looked at, and resolvers are asked."""
 UNDO_S = 900.0
 """How long people have to say yes to moving the drill domain back."""
 LEFT = "{} was left as it is, look where MX points: bcp status"
-
-
-def only_volunteers(whole: Directory, volunteers: str) -> Directory:
-    """Every audience becomes the volunteers. Groups stay, so that gates ask the people whom they always ask."""
-    mine = whole.audiences[volunteers]
-    audiences: dict[str, Audience] = {n: replace(mine, name=n) for n in whole.audiences}
-    return Directory(tuple(whole.contacts), audiences, whole.source, whole.taken_at)
 
 
 @dataclass
@@ -97,10 +88,7 @@ class Live:
         outer = self.conductor.app
         looker = PlayedLooker(letter, outer.clock.now)
         app = make_app(outer.configuration, outer.clock, seen=looker.decision, looker=lambda: looker)
-        app.people.use(only_volunteers(app.people.directory, play.volunteers))
-        folder = make_private(outer.configuration.state / LABS / self.conductor.drill)
-        kept = Kept(folder / "kept.jsonl")
-        app.world.__dict__["channels"] = emulated(app.world.channels, kept, lambda c: not c.broadcast)
+        tell_volunteers(app, self.conductor.drill, play.volunteers)
         return app, looker
 
     async def _story(self, app: App, looker: PlayedLooker, play: Play) -> None:

@@ -50,6 +50,8 @@ def _figure(
     evidence: Sequence[str] = (),
 ) -> Figure:  # fmt: skip
     known = None if value is None else round(float(value), 1)
+    if unit == "s" and known is not None and known < 0:  # the clock was set back meanwhile
+        known, how = None, "not-measured"
     label = words(f"figure.{code}")
     shown = _display(known, unit, words, at_least=at_least and known is not None)
     return Figure(code, label, known, unit, shown, subject, at_least=at_least, how=how, evidence=tuple(evidence))
