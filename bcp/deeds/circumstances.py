@@ -19,20 +19,20 @@ SAYS = {
 
 def clock_source(app: App) -> str:
     """Whose clock the times are of, whether the kernel says that something keeps it right (``adjtimex(2)``), and how
-    far it was from each time server of ``readiness: time:`` at the last look."""
+    far it was from each time server of ``readiness: time:``, and from the vendors' clocks, at the last look."""
     said = f"clock of this machine, UTC; {SAYS[sntp.kept_by_kernel()]}"
     return "; ".join([said, *_compared(app)])
 
 
 def _compared(app: App) -> list[str]:
     """What the newest look at readiness found, where it is recent. A store that cannot be read says nothing."""
-    if not app.settings.readiness.time:
-        return []
     try:
         last = app.running.readiness.last()
     except BcpError:
         return []
     if last is None or not 0 <= app.clock.now() - last.at <= RECENT_S:
         return []
-    found = [c for c in last.checks if c.code == "clock-offset" and c.state in {"ok", "risk", "fail"}]
+    found = [
+        c for c in last.checks if c.code in {"clock-offset", "clock-vendors"} and c.state in {"ok", "risk", "fail"}
+    ]
     return [f"compared at {iso(last.at)}: {c.says}" for c in found]

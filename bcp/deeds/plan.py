@@ -11,6 +11,7 @@ from bcp.contracts.services import RunInfo
 from bcp.deeds.bind import bind
 from bcp.deeds.named import as_configured
 from bcp.deeds.recorded import recorded_mx
+from bcp.deeds.volunteers import as_exercised
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.kernel.errors import Invalid, Missing, Refused
 from bcp.kernel.ids import new_id
@@ -44,7 +45,13 @@ def request_for(
     if problems:
         raise Invalid.of(problems)
     domains = as_configured(app, domains)
-    recorded = recorded_mx(app.running.runs.view(parent)) if parent else {}
+    recorded = {}
+    if parent:
+        away = app.running.runs.view(parent)
+        recorded = recorded_mx(away)
+        if away.plan["kind"] == "drill":  # the way back of an exercise is one, too, whoever goes it
+            kind = "drill"
+            as_exercised(app, parent)
     return Request(
         loaded=loaded,
         inputs=input_values(loaded.book, dict(inputs)),

@@ -16,6 +16,7 @@ from bcp.contracts.store import Lease, LeaseLost, Lock
 from bcp.deeds.bind import bind
 from bcp.deeds.circumstances import clock_source
 from bcp.deeds.plan import make_plan, request_of_plan, run_info
+from bcp.deeds.volunteers import as_exercised
 from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, nobody
 from bcp.engine.judge import PlanJudge
@@ -63,6 +64,8 @@ async def start(
             )
 
     data = plan.to_data()
+    if plan.kind == "drill" and plan.parent:
+        as_exercised(app, plan.parent)
     run_id, lease, lock = await app.running.runs.begin(
         data,
         nodes_of(loaded),
@@ -130,6 +133,8 @@ async def resume(
         raise Refused(f"run {run_id} is over ({view.state.status})", rule="run-over", hint="Start a new one.")
     plan = from_data(view.plan)
     loaded = loads(plan.playbook_text, plan.playbook_file)
+    if plan.kind == "drill":
+        as_exercised(app, run_id)
     with run_lock(app, run_id):
         lease = app.running.runs.lease(app.running.runs.card(run_id), run_id)
         try:

@@ -173,8 +173,11 @@ def _one(objective: Objective, facts: Facts, exercise: Exercise) -> Objective:
 
 def _timed(objective: Objective, at: float, since: float, how: str, *, exact: bool, failed: bool = False) -> Objective:
     """Something was reached at this time. ``failed``: the run came to nothing, so that it meets nothing by it: what was
-    too late is missed, and what was in time is void."""
+    too late is missed, and what was in time is void. Nothing is reached before what it answers: there the clock was set
+    back meanwhile, and how long it took is not known."""
     achieved = round(at - since, 1)
+    if achieved < 0:
+        return replace(objective, judged="not-measured")
     reached: Judged = "void" if failed else "met" if exact else "not-known"
     said: Judged = "missed" if achieved > objective.target else reached
     return replace(objective, achieved=achieved, judged=said, how=how)

@@ -11,6 +11,8 @@ from functools import lru_cache
 import certifi
 import httpx
 
+from bcp.kit.dates import Asked
+
 MAX_BYTES = 8_000_000
 """Nothing that we ask Graph for is longer."""
 
@@ -39,7 +41,9 @@ class Capped(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         request.headers["Accept-Encoding"] = "identity"
+        asked = Asked(str(request.url))
         response = await self.inner.handle_async_request(request)
+        asked.answered(response.headers)
         assert isinstance(response.stream, httpx.AsyncByteStream)
         if response.headers.get("Content-Encoding", "identity").lower() not in {"", "identity"}:
             await response.stream.aclose()

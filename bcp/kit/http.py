@@ -11,6 +11,7 @@ from typing import Any
 
 from bcp.kernel.errors import InDoubt, Invalid, Transient
 from bcp.kit.body import read_whole
+from bcp.kit.dates import Asked, seconds_of
 from bcp.kit.wire_words import OPENED, UNTRUSTED, plain
 
 
@@ -86,12 +87,13 @@ class Http:
 
         if not url.startswith(("http://", "https://")):
             raise Invalid(f"{url.split('?')[0][:80]!r} is not an http(s) URL", hint="Write https://...")
-        session = self._open(fresh)
+        session, asked = self._open(fresh), Asked(url)
         try:
             async with asyncio.timeout(timeout_s):
                 async with session.request(
                     method, url, headers=headers, data=data, params=params, allow_redirects=False
                 ) as answer:
+                    asked.answered(answer.headers)
                     raw = await read_whole(answer.content, cap + 1)
                     text = raw[:cap].decode(answer.charset or "utf-8", "replace") if raw else ""
                     told = {k.lower(): v for k, v in answer.headers.items()}
@@ -132,16 +134,6 @@ MAX_WAIT_S = 3_600.0
 """Whoever asks for a longer pause is asked again after this: a vendor's slip may not stop a message for ever."""
 
 
-def _date(text: str) -> float | None:
-    """Seconds since the epoch of a date as HTTP writes it; ``None``: it is none."""
-    from email.utils import parsedate_to_datetime  # only where somebody asks us to wait until then
-
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError, OSError):
-        return None
-
-
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds in a ``Retry-After`` header, between 0 and an hour; ``None``: there is none that can be read.
 
@@ -152,7 +144,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         seconds = float(given)
     except ValueError:
-        then, now = _date(given), _date(headers.get("date", ""))
+        then, now = seconds_of(given), seconds_of(headers.get("date", ""))
         if then is None or now is None:
             return None
         seconds = then - now

@@ -41,7 +41,6 @@ def annexes(record: Data, figures: Sequence[Data], words: Words) -> list[Section
 
 def _identity(r: Data, c: Cells) -> Section:
     w, nxt, kept = c.words, r["next_drill"], r["retention"]
-    took = r["ended"] - r["started"] if r["ended"] and r["started"] else None
     pairs = [
         c.pair("id", c.code(r["id"])),
         c.pair("kind", c.text(w(f"kind.{r['kind']}"))),
@@ -57,7 +56,7 @@ def _identity(r: Data, c: Cells) -> Section:
         c.pair("surprise", c.flag(r["surprise"])),
         c.pair("started", c.time(r["started"], "not-begun")),
         c.pair("ended", c.time(r["ended"], "not-ended")),
-        c.pair("duration", c.text(format_duration(round(took, 1)) if took is not None else "", "not-known")),
+        c.pair("duration", c.span(r["started"], r["ended"])),
         c.pair("zone", c.text(r["zone"])),
         c.pair("method", c.text(w.known(f"kind.{r['method']}", r["method"]))),
         c.pair("bia", c.text(r["bia"])),

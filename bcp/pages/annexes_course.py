@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bcp.kernel.units import format_duration
 from bcp.pages.cells import Cell, Cells, Pair, Row, Section, Table
 from bcp.pages.words import Words
 
@@ -15,13 +14,12 @@ Data = Mapping[str, Any]
 def detection(r: Data, c: Cells) -> Section:
     """When it began, when it was seen, and who decided what."""
     d, w = r["detection"], c.words
-    seen = d["detected"] - d["outage_since"] if d["detected"] and d["outage_since"] else None
     since = "" if d["exact"] or not d["outage_since"] else w("then-or-earlier")
     pairs = [
         c.pair("detection.outage_since", c.time(d["outage_since"])),
         c.pair("detection.counted_from", c.text(" ".join(x for x in (w.told(d["counted_from"], "from."), since) if x))),
         c.pair("detection.detected", c.time(d["detected"])),
-        c.pair("detection.after", c.text(format_duration(round(seen, 1)) if seen is not None else "", "not-known")),
+        c.pair("detection.after", c.span(d["outage_since"], d["detected"])),
         c.pair("detection.by", c.told(d["by"], "not-known")),
         c.pair("detection.outage_class", c.text(d["outage_class"], "not-known")),
         c.pair("detection.evidence", c.all_told(d["evidence"])),
@@ -30,7 +28,7 @@ def detection(r: Data, c: Cells) -> Section:
         Row(
             (c.time(x["at"]), c.text(x["by"] or w("nobody")), c.text(w(f"decision.{x['result']}")),
              c.text(w.told(x["what"], "about.")),
-             c.text(format_duration(round(x["at"] - x["asked"], 1)) if x["asked"] else "", "not-known")),
+             c.span(x["asked"], x["at"])),
             (
                 c.pair("decision.how", c.told(x["how"])),
                 c.pair("decision.asked", c.time(x["asked"])),

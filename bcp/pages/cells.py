@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bcp.kernel.units import format_duration
 from bcp.pages.words import Words
 
 WRITTEN = ("reason.", "noted.", "from.", "mail.warn.", "scenario.")
@@ -75,6 +76,11 @@ class Cells:
         """Words; a sentence that says that there are none."""
         said = "" if value is None else str(value)
         return Cell(said) if said else self.none(empty)
+
+    def span(self, begun: float, ended: float) -> Cell:
+        """How long it took; not known where one of both is not, or where the clock was set back meanwhile."""
+        known = begun and ended and ended >= begun
+        return self.text(format_duration(round(ended - begun, 1)) if known else "", "not-known")
 
     def told(self, value: object, empty: str = "not-stated") -> Cell:
         """Words that the program wrote down in English, in the reader's language; others as they are."""

@@ -72,7 +72,7 @@ def _facts(d: Data, w: Words, times: Times) -> list[tuple[str, str]]:
         ("kind", w(f"kind.{r['kind']}")),
         ("scenario", w.told_or_quoted(r["scenario"]["title"] or r["scenario"]["name"], *WRITTEN)),
         ("when", f"{times.day(since)}, {times.minute(since)}" if since else w("not-known")),
-        ("took", format_duration(round(took)) if took is not None else ""),
+        ("took", format_duration(round(took)) if took is not None and took >= 0 else ""),
         ("playbook", w.listed(list(dict.fromkeys(books)))),
         ("led-by", w.listed(leads)),
     ]

@@ -24,6 +24,10 @@ PROMISES: Mapping[str, tuple[str, str]] = {
     "channel": ("Der Anbieter lässt uns ein", "Zugangsdaten prüfen: `bcp doctor`."),
     "clock": ("Die Uhr dieser Maschine wird gestellt", "chrony oder systemd-timesyncd einrichten."),
     "clock-offset": ("Die Uhr dieser Maschine geht richtig", "Zeitdienst prüfen."),
+    "clock-vendors": (
+        "Die Uhr dieser Maschine geht wie die der Anbieter",
+        "Uhr stellen: sonst gelten Signaturen, Token, Codes und Fristen nicht.",
+    ),
     "configuration": ("Die Konfiguration ist zu lesen", "`bcp config check`."),
     "contacts": ("Die Kontakte sind zu lesen", "`bcp contacts check`."),
     "contacts-age": ("Die Kontakte sind frisch", "`bcp contacts sync`."),

@@ -77,11 +77,18 @@ def real_trouble(app: App) -> str:
     return f"the run {cards[0].id} is {cards[0].status}" if cards else ""
 
 
+def left_over(app: App) -> str:
+    """A run of a live drill that nobody plays any more and nobody ended: its domain may still be at the relay, so the
+    drill is not over. For when no drill is played. Empty: there is none."""
+    cards = app.running.cards(RunQuery(unfinished=True, kind="drill"))
+    return f"the run {cards[0].id} of an exercise is {cards[0].status}" if cards else ""
+
+
 def may_begin(app: App, drill: str) -> Exercise:
     """The exercise, if it may be played now.
 
     Raises:
-        Refused: ``drill-over``, ``incident-open``.
+        Refused: ``drill-over``, ``incident-open``, ``drill-left-over``.
     """
     found = exercise_of(app, drill)
     hint = "Make the next one: bcp drill new"
@@ -92,6 +99,9 @@ def may_begin(app: App, drill: str) -> Exercise:
         raise Refused(f"{found.record.id} was interrupted: {FORSAKEN}", rule="drill-over", hint=hint)
     if trouble := real_trouble(app):
         raise Refused(f"no drill now: {trouble}", rule="incident-open", hint="First the outage, then the drill.")
+    if left := left_over(app):
+        hint = "End it first: bcp status RUN, then bcp resume RUN or bcp abort RUN."
+        raise Refused(f"no drill now: {left}", rule="drill-left-over", hint=hint)
     return found
 
 
@@ -139,7 +149,7 @@ def conducting(
     """Begin or go on with an exercise, and write down how it ended. What interrupts it is no success.
 
     Raises:
-        Refused: ``drill-over``, ``incident-open``, ``drill-live``.
+        Refused: ``drill-over``, ``incident-open``, ``drill-left-over``, ``drill-live``.
     """
     name = app.running.drills.find(drill)
     with alone(app, name):

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import dns.asyncquery
@@ -21,39 +21,33 @@ import dns.message
 import dns.name
 import dns.rdatatype
 
-from bcp.contacts.directory import Audience, Directory
 from bcp.deeds import failback as going_back
 from bcp.deeds import plan as planning
 from bcp.deeds import run as running
-from bcp.deeds.exercises import LABS
+from bcp.deeds.volunteers import only_volunteers, tell_volunteers
 from bcp.drills.play import Play
 from bcp.engine.ending import Ending
 from bcp.engine.events import Listener, Progress, nobody
 from bcp.engine.runner import Runner
 from bcp.engine.state import FINAL
 from bcp.kernel.endpoint import parse_endpoint
-from bcp.kernel.errors import BcpError, GateClosed
-from bcp.kernel.files import make_private
+from bcp.kernel.errors import BcpError, GateClosed, Refused
+from bcp.plan.build import Request
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded
+from bcp.playbook.model import Playbook
 from bcp.rehearse.conduct import Conductor, inputs_for
-from bcp.rehearse.emulate import Kept, emulated
 from bcp.rehearse.played import PlayedLooker
 from bcp.rehearse.vigil import carriers, trouble
 from bcp.wiring import App, make_app
 
+__all__ = ["Live", "must_wait", "only_volunteers"]
 HOLD_S = 600.0
 WATCH_S = 10.0
 """How often the real service is looked at, and resolvers are asked."""
 UNDO_S = 900.0
 """How long people have to say yes to moving the drill domain back."""
-
-
-def only_volunteers(whole: Directory, volunteers: str) -> Directory:
-    """Every audience becomes the volunteers. Groups stay, so that gates ask the people whom they always ask."""
-    mine = whole.audiences[volunteers]
-    audiences: dict[str, Audience] = {n: replace(mine, name=n) for n in whole.audiences}
-    return Directory(tuple(whole.contacts), audiences, whole.source, whole.taken_at)
+LEFT = "{} was left as it is, look where MX points: bcp status"
 
 
 @dataclass
@@ -94,17 +88,20 @@ class Live:
         outer = self.conductor.app
         looker = PlayedLooker(letter, outer.clock.now)
         app = make_app(outer.configuration, outer.clock, seen=looker.decision, looker=lambda: looker)
-        app.people.use(only_volunteers(app.people.directory, play.volunteers))
-        folder = make_private(outer.configuration.state / LABS / self.conductor.drill)
-        kept = Kept(folder / "kept.jsonl")
-        app.world.__dict__["channels"] = emulated(app.world.channels, kept, lambda c: not c.broadcast)
+        tell_volunteers(app, self.conductor.drill, play.volunteers)
         return app, looker
 
     async def _story(self, app: App, looker: PlayedLooker, play: Play) -> None:
         loaded = app.playbooks.load(play.playbook)
         plan = await self._plan(app, loaded, play, "")
+        relays, stays = carriers(app, plan), ""
+        must_wait(loaded.book, relays)
+        if loaded.book.recovery is not None:  # what is wrong with the way back is said before mail is at the relay
+            self._request(app, app.playbooks.load(loaded.book.recovery.playbook), play, "")
+        if relays and loaded.book.recovery is None:  # mail never stays at the relay when a drill is over
+            stays = f"{play.playbook} names no way back (recovery: in the playbook), so what it did is undone"
+            self.conductor.say(f"{stays} after the hold, and nothing of it counts")
         run, held, work = await self._start(app, plan)
-        relays = carriers(app, plan)
         watch = self._work(
             self._watch(app, run, looker, lambda: trouble(self.conductor.app, self.look, relays, play.domains))
         )
@@ -119,7 +116,14 @@ class Live:
             return
         if not work.done():
             looker.down = False
-            await self._back(app, loaded, play, run)
+            over = app.running.runs.view(run, effects=False).state.status in FINAL
+            stays = "" if over else (stays or await self._back(app, loaded, play, run))
+            if stays:
+                watch.cancel()
+                looker.real = self.look
+                self._abort(app, run, stays)
+                await self._aborted(run, work)
+                return
         _, ending = await work
         if ending.code and self.conductor.outcome == "completed":
             raise GateClosed(f"{play.playbook} ended {ending.status}: {ending.reason}", hint=ending.hint)
@@ -132,14 +136,16 @@ class Live:
             for runner in self.runners:
                 runner.stop("the drill was aborted")
             await asyncio.wait([work], timeout=30)
-            self.conductor.reason += f"; {run} was left as it is, look where MX points: bcp status"
+            self.conductor.reason += f"; {LEFT.format(run)}"
 
-    async def _plan(self, app: App, loaded: Loaded, play: Play, parent: str) -> Plan:
-        request = planning.request_for(
+    def _request(self, app: App, loaded: Loaded, play: Play, parent: str) -> Request:
+        return planning.request_for(
             app, loaded, inputs=inputs_for(loaded, play), kind="drill", initiator=self.conductor.actor,
             domains=play.domains, parent=parent,
         )  # fmt: skip
-        made = await planning.make_plan(app, request)
+
+    async def _plan(self, app: App, loaded: Loaded, play: Play, parent: str) -> Plan:
+        made = await planning.make_plan(app, self._request(app, loaded, play, parent))
         self.show(made)
         return made
 
@@ -170,19 +176,24 @@ class Live:
             await work
         return ids[0], held, work
 
-    async def _back(self, app: App, loaded: Loaded, play: Play, run: str) -> None:
-        if app.running.runs.view(run, effects=False).state.status in FINAL:
-            return
+    async def _back(self, app: App, loaded: Loaded, play: Play, run: str) -> str:
+        """The way back that the playbook names. Returns why it cannot be gone; empty: it was."""
         if loaded.book.recovery is None:
             app.running.runs.tell(run, "recovered", self.conductor.actor, run="")
-            return
+            return ""
+        try:
+            plan = await self._plan(app, app.playbooks.load(loaded.book.recovery.playbook), play, run)
+        except BcpError as error:
+            return f"the way back cannot be planned ({error.message}), so what was done is undone"
         self.returning = True
-        back = app.playbooks.load(loaded.book.recovery.playbook)
-        child, _, way = await self._start(app, await self._plan(app, back, play, run))
+        child, _, way = await self._start(app, plan)
         _, ending = await way
         if ending.code:
-            raise GateClosed(f"the way back ended {ending.status}: {ending.reason}", hint=ending.hint)
+            raise GateClosed(
+                f"the way back ended {ending.status}: {ending.reason}; {LEFT.format(run)}", hint=ending.hint
+            )
         await going_back.end_parent(app, run, child, self.conductor.actor)
+        return ""
 
     async def _watch(self, app: App, run: str, looker: PlayedLooker, bad: Callable[[], Awaitable[str]]) -> None:
         """Look until something is bad; then abort. A look that fails of itself is bad: nobody would see the next."""
@@ -194,8 +205,11 @@ class Live:
             except Exception as error:  # whatever it is, nobody watches the drill any more
                 said = error.message if isinstance(error, BcpError) else repr(error)
                 why = f"the drill cannot be watched: {said}"
-        self.conductor.outcome, self.conductor.reason = "aborted", why
         looker.real = self.look
+        self._abort(app, run, why)
+
+    def _abort(self, app: App, run: str, why: str) -> None:
+        self.conductor.outcome, self.conductor.reason = "aborted", why
         if not self.returning:
             app.running.runs.tell(run, "abort", self.conductor.actor, reason=why)
 
@@ -216,6 +230,14 @@ class Live:
         task: asyncio.Task[Any] = asyncio.create_task(work)
         self.works.append(task)
         return task
+
+
+def must_wait(book: Playbook, relays: Collection[str]) -> None:
+    """One that points MX at a relay and is done then leaves nobody who brings it back. Raises ``Refused``."""
+    if relays and not book.hold:
+        what = f"{book.name} points MX at {', '.join(relays)} and does not wait for the way back"
+        hint = "Add hold: to the playbook (a message every 30m), and recovery:, then bcp drill new live."
+        raise Refused(what, rule="no-hold", hint=hint)
 
 
 async def _mx(where: str, domain: str) -> set[str] | None:

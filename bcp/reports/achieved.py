@@ -49,7 +49,7 @@ def achieved_times(view: RunView, internal: Collection[str] = (), children: Sequ
         out["switched_s"] = round(switch.ended - onset.at, 1)
         out["caches_safe_s"] = round(float(switch.outputs["safe_at"]) - onset.at, 1)
     if view.record.meta.get("parent"):  # the way back has no recovery time of its own
-        return out
+        return _forwards(out)
     canary = next((s for s in view.state.steps.values() if s.outputs.get("accepted_by") and s.status == "ok"), None)
     if canary is not None:
         out["test_mail_s"] = round(canary.ended - onset.at, 1)
@@ -60,7 +60,12 @@ def achieved_times(view: RunView, internal: Collection[str] = (), children: Sequ
     known = [t for t in out["told_s"].values() if t is not None]
     if told and len(known) == len(told):
         out["rto_communicate_s"] = max(known)
-    return out
+    return _forwards(out)
+
+
+def _forwards(out: dict[str, Any]) -> dict[str, Any]:
+    """Without what would have taken less than no time: the clock was set back meanwhile."""
+    return {name: value for name, value in out.items() if not isinstance(value, float) or value >= 0}
 
 
 def first_mail(views: Iterable[RunView], switched: float) -> float:
@@ -117,7 +122,9 @@ def given_up(view: RunView) -> bool:
 
 def _row(view: RunView, objective: str, audience: str, target: float, got: float | None) -> dict[str, Any]:
     failed = view.status() in FINAL and view.status() != "done"
-    if got is None:
+    if got is not None and got < 0:  # the clock was set back meanwhile: how long it took is not known
+        got, met = None, None
+    elif got is None:
         met = False if failed or (objective == "rto_communicate" and view.status() in FINAL) else None
     elif got > target or given_up(view) or (failed and objective == "rto_receive"):
         met = False

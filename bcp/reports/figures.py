@@ -9,13 +9,11 @@ from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.contracts.exercise_parts import Failback, Receipts
 from bcp.pages.words import Words
 from bcp.reports.answer import amount, judgement, title_of
-from bcp.reports.milestones import caches, first_yes, receive_share, told_resolvers
+from bcp.reports.milestones import DECLARED, caches, first_yes, receive_share, told_resolvers
 from bcp.reports.shape import Figure, Unit
 
 UNSEEN = {"not-measured": "not-measured", "not-reached": "end", "open": "open", "not-known": "not-measured"}
 """How it is known that there is no figure, by judgement."""
-DECLARED = "declared by the exercise"
-"""Who detected an outage that was only played (``rehearse.live``)."""
 UNMOVED = frozenset({"tabletop", "dry"})
 """Kinds that move nothing, so that no resolver can tell it."""
 MAILS = ("sent", "delivered", "relayed", "bounced", "lost", "duplicated", "left")
@@ -50,6 +48,8 @@ def _figure(
     evidence: Sequence[str] = (),
 ) -> Figure:  # fmt: skip
     known = None if value is None else round(float(value), 1)
+    if unit == "s" and known is not None and known < 0:  # the clock was set back meanwhile
+        known, how = None, "not-measured"
     label = words(f"figure.{code}")
     shown = _display(known, unit, words, at_least=at_least and known is not None)
     return Figure(code, label, known, unit, shown, subject, at_least=at_least, how=how, evidence=tuple(evidence))

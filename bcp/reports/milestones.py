@@ -15,6 +15,9 @@ from bcp.reports.shape import Milestone
 RESOLVERS = 0.95
 """Part of the resolvers from which on mail counts as received again."""
 
+DECLARED = "declared by the exercise"
+"""Who detected an outage that was only played (``rehearse.live``)."""
+
 
 def milestones_of(record: DrillRecord, words: Words, achieved: Mapping[str, Any] | None = None) -> list[Milestone]:
     """In the order of time, each lane apart. ``achieved``: times of a run that no objective of the record asks for."""
@@ -63,7 +66,7 @@ def _away(record: DrillRecord, zero: float, words: Words) -> Iterator[Milestone]
     if detection.outage_since:
         label = words("milestone.outage" if detection.exact else "milestone.outage-at-latest")
         yield Milestone("outage", label, zero, 0.0, how="onset")
-    if detection.detected:
+    if detection.detected and detection.by != DECLARED:  # nothing was looked for
         yield _one("detected", detection.detected, zero, words, how="detection")
     for decision in record.decisions:
         if decision.result in {"rejected", "aborted", "no-answer"}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import smtplib
 import subprocess
@@ -254,6 +255,52 @@ def test_it_aborts_by_itself_when_the_service_turns_bad_and_mx_waits_for_two_yes
     assert (data["answer"]["code"], data["answer"]["reached"]) == ("no", 0)
     assert "the watch of the real service says" in data["answer"]["sentence"]
     check(data, Path(paths["html"]).read_text())
+
+
+def test_a_playbook_without_a_way_back_leaves_no_mail_at_the_relay(net, phones, tmp_path) -> None:
+    """Its end used to say that mail was back where it was, with the MX at the relay."""
+    ops = Ops(net, tmp_path / "ops")
+    fixed = ("--playbook", "drill-out", "--domain", "corp.test", "--volunteers", "volunteers", "--hold", "1s")
+    ops.run("drill", "new", "live", *fixed)
+    played = ops.start("-c", QUICK, "drill", "run", "last", "--no-plans")
+    ops.until("drill-out names no way back", played)
+    ops.until("waiting for 1 approval", played)
+    ops.run("approve", "--as", "bob")
+    ops.until("? undo:", played)
+    assert net.mx() == "10 relay.out.test.", "nobody has said yes"
+    ops.run("approve", "--as", "bob")
+    out, _ = played.communicate(timeout=PATIENT_S)
+    assert played.returncode == 1, ops.log.read_text()[-3000:]
+    assert net.mx() == "0 primary.out.test."
+    assert "mail is back where it was" not in ops.log.read_text()
+    said = json.loads(out.splitlines()[-1])
+    assert (said["outcome"], said["met"]) == ("aborted", False)
+    assert {number for number, _ in phones.texts()} == {"+12025550103"}, "volunteers alone"
+
+
+def test_whoever_ends_a_drill_that_was_killed_tells_volunteers_alone(net, phones, tmp_path) -> None:
+    """Everybody got the correction of a text that only volunteers had had, and it stood on the public page."""
+    ops = Ops(net, tmp_path / "ops")
+    ops.run("drill", "new", "live", "--playbook", "drill-out", "--domain", "corp.test", "--volunteers", "volunteers")
+    played = ops.start("-c", QUICK, "drill", "run", "last", "--no-plans")
+    ops.until("waiting for 1 approval", played)
+    ops.run("approve", "--as", "bob")
+    ops.until("holding", played)
+    played.kill()
+    played.wait()
+    refused = ops.start("-m", "bcp", "drill", "run", "last", "--no-plans")  # it was interrupted, and its run was not
+    refused.communicate(timeout=PATIENT_S)
+    assert refused.returncode
+    shown = ops.start("-m", "bcp", "abort", "last", "--as", "bob")
+    shown.communicate(timeout=PATIENT_S)
+    consequence = re.findall(r"--consequence\s+(\w+)", ops.log.read_text())[-1]
+    assert net.mx() == "10 relay.out.test."
+    ops.start("-m", "bcp", "abort", "last", "--as", "bob", "--consequence", consequence).communicate(timeout=PATIENT_S)
+    assert net.mx() == "0 primary.out.test."
+    assert {number for number, _ in phones.texts()} == {"+12025550103"}, "volunteers alone"
+    assert len(phones.texts()) == 2, "what they were told, and that it is so no more"
+    assert all(t.startswith("EXERCISE") for _, t in phones.texts())
+    assert not (ops.folder / "public").exists(), "everybody reads the page: it said nothing"
 
 
 def mailbox(net: Net) -> Path:

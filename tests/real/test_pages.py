@@ -209,7 +209,7 @@ async def look(url: str, folder: Path, widths: list[int]) -> list[dict]:
     return out
 
 
-@pytest.mark.parametrize("what", ["status", "report", "drill", "year", "preview", "tree"])
+@pytest.mark.parametrize("what", ["status", "report", "drill", "void", "year", "preview", "tree"])
 def test_pages_fit_a_phone_in_both_schemes_and_load_nothing(tmp_path, what) -> None:
     """People read them on the way, at night."""
     if not BROWSER:
@@ -247,6 +247,11 @@ def test_pages_fit_a_phone_in_both_schemes_and_load_nothing(tmp_path, what) -> N
     elif what in {"drill", "year"}:
         path = tmp_path / "page.html"
         path.write_text(alone()[f"{what} de"])
+    elif what == "void":  # its judgement is the longest one
+        goals = tuple(replace(o, judged="void") for o in full().objectives)
+        path = tmp_path / "void.html"
+        void = replace(full(), outcome="aborted", objectives=goals)
+        path.write_text(page(document(void, "drill", made="2026-01-23T10:00:00Z", language="de")))
     else:
         path = tmp_path / "report.html"
         path.write_text(page(REPORT))

@@ -13,7 +13,9 @@ from bcp.deeds.readiness.scope import Scope, scope_of
 from bcp.kernel.errors import BcpError, fault_in
 from bcp.kernel.log import logger
 from bcp.kernel.secret import redact
+from bcp.kit.dates import listening
 from bcp.ready.standing import Standing, standings
+from bcp.ready.vendor_clocks import vendor_clocks
 from bcp.wiring import App
 
 LOG = logger(__name__)
@@ -54,8 +56,10 @@ async def look(app: App, more: Iterable[tuple[str, Look]] = (), *, limit_s: floa
     at = app.clock.now()
     scope, broken = await asyncio.to_thread(_scope, app)
     looks = [*LOOKS, *_each(app), *more]
-    found = await asyncio.gather(*(_guarded(code, work, app, scope, limit_s) for code, work in looks))
-    checks = tuple({c.key: c for part in [broken, list(scope.checks), *found] for c in part}.values())
+    with listening(app.clock) as told:
+        found = await asyncio.gather(*(_guarded(code, work, app, scope, limit_s) for code, work in looks))
+    parts = [broken, list(scope.checks), *found, vendor_clocks(told)]
+    checks = tuple({c.key: c for part in parts for c in part}.values())
     return Found(at, checks, tuple(standings(scope.titles, checks)))
 
 

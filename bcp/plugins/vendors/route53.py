@@ -18,6 +18,7 @@ from typing import Any
 from bcp.contracts.dns import SentState
 from bcp.kernel.secret import Secret
 from bcp.kernel.units import format_duration
+from bcp.kit.dates import Asked
 from bcp.kit.http import retry_after
 from bcp.kit.wire_words import OPENED
 from bcp.plugins.vendors.hosted import Fault, in_words, key_of, of_ours, untrusted
@@ -93,13 +94,17 @@ class Route53:
             found: Mapping[str, Any] = getattr(made, operation)(**given)
             return found
 
+        asked = Asked(made.url if isinstance(made, Wire) else made.meta.endpoint_url)
         try:
-            return await in_thread(work, self.timeout_s * 2)
+            found = await in_thread(work, self.timeout_s * 2)
         except TimeoutError as error:
             text = f"Route 53 did not answer in {self.timeout_s * 2:g} s"
             raise Fault(SentState.LOST, "silent", text) from error
         except Exception as error:  # of botocore, or of what it made of a wrong answer
+            asked.answered(_dated(getattr(error, "response", None)))
             raise (of_ours(error) or fault_of(error)) from error
+        asked.answered(_dated(found))
+        return found
 
     async def ends(self) -> float | None:
         """When the credential ends, where it says so (roles, SSO, web identity); ``None``: never, or not known."""
@@ -242,6 +247,10 @@ def _told(response: Mapping[str, Any]) -> Fault:
             SentState.REFUSED, "zone", f"Route 53 has no such zone: {message}", "Check zone_ids: and the account."
         )
     return Fault(SentState.REFUSED, code if code == BATCH else "server", f"Route 53 refuses: {message} ({code})")
+
+
+def _dated(response: object) -> dict[str, str]:
+    return _headers(response.get("ResponseMetadata")) if isinstance(response, Mapping) else {}
 
 
 def _headers(meta: object) -> dict[str, str]:

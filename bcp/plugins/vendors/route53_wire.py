@@ -73,7 +73,7 @@ class Wire:
         self._model = _model()
         self._serializer = create_serializer("rest-xml")
         self._parser = create_parser("rest-xml")
-        self._url, self._region = (endpoint_url, region) if endpoint_url else _place(region)
+        self.url, self._region = (endpoint_url, region) if endpoint_url else _place(region)
         self._http = URLLib3Session(verify=trust(), proxies={}, timeout=(timeout_s, timeout_s))
 
     def call(self, operation: str, **given: Any) -> Mapping[str, Any]:
@@ -84,7 +84,7 @@ class Wire:
 
         model = self._model.operation_model(OPERATIONS[operation])
         made = self._serializer.serialize_to_request(given, model)
-        prepare_request_dict(made, self._url, user_agent="bcp")
+        prepare_request_dict(made, self.url, user_agent="bcp")
         request = create_request_object(made)
         SigV4Auth(self._keys, SERVICE, self._region).add_auth(request)
         answer = self._http.send(request.prepare())

@@ -94,10 +94,13 @@ def _bounded() -> Any:
     import aiohttp
 
     from bcp.kit.body import read_whole
+    from bcp.kit.dates import Asked
 
     class Bounded(aiohttp.ClientResponse):
         async def start(self, connection: Any) -> Bounded:
+            asked = Asked(str(self.url))
             await super().start(connection)
+            asked.answered(self.headers)
             if 300 <= self.status < 400:
                 raise aiohttp.ClientError("it was redirected")
             return self

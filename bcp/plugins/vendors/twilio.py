@@ -14,6 +14,7 @@ from bcp.contracts.channel import Check, NotSent, RateLimited
 from bcp.kernel.errors import BcpError, InDoubt, Permanent
 from bcp.kernel.secret import Secret
 from bcp.kit.body import read_whole
+from bcp.kit.dates import Asked
 
 
 class Twilio:
@@ -197,12 +198,13 @@ def transport(timeout_s: float, connections: int) -> Any:
             allow_redirects: bool = False,
         ) -> Any:
             body = form(data)
-            known = self._headers(tuple((headers or {}).items()), auth, bool(body))
+            known, asked = self._headers(tuple((headers or {}).items()), auth, bool(body)), Asked(url)
             try:
                 async with asyncio.timeout(timeout_s):
                     async with self._open().request(
                         method, self._url(url), params=params or None, data=body, headers=known, allow_redirects=False
                     ) as answer:
+                        asked.answered(answer.headers)
                         raw = await read_whole(answer.content, MAX_BYTES + 1)
                         text = raw.decode("utf-8", "replace")
                         status, found = answer.status, answer.headers

@@ -24,7 +24,7 @@ from bcp.kernel.errors import BcpError
 from bcp.kernel.files import make_private
 from bcp.kernel.log import logger
 from bcp.pages.words.said import Said, in_language, reason, said
-from bcp.rehearse.conduct import FORSAKEN, LOCK, RESUMED, end_forsaken, real_trouble
+from bcp.rehearse.conduct import FORSAKEN, LOCK, RESUMED, end_forsaken, left_over, real_trouble
 from bcp.server.core import Core
 from bcp.server.parts.ports import Speaks
 from bcp.server.parts.spoken import language_of
@@ -72,6 +72,8 @@ class Drills:
                 await self._put_right()
             except BcpError as error:  # at the next look again
                 LOG.warning("what was ended in the middle cannot be put right: %s", error.message)
+        if not (trouble or playing):
+            trouble = await asyncio.to_thread(left_over, app)
         for one in await asyncio.to_thread(lambda: due(app, playing=playing, trouble=trouble)):
             await self._do(one)
         await self._urgent()
@@ -120,7 +122,8 @@ class Drills:
         """As things are now. For a thread."""
         app = self.core.app
         playing = is_locked(self.core.state / LOCK) or (self.playing is not None and not self.playing.done())
-        return still_due(app, one, playing=playing, trouble=real_trouble(app))
+        trouble = real_trouble(app) or ("" if playing else left_over(app))
+        return still_due(app, one, playing=playing, trouble=trouble)
 
     async def _played(self, drill: str) -> int:
         try:

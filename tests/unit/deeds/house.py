@@ -96,6 +96,7 @@ class House:
         effects: list[tuple[str, str, dict]] | None = None,
         seen: str = "down",
         parent: str = "",
+        kind: str = "real",
     ) -> str:
         """A run that was started, and in which this happened."""
         loaded = loads(text)
@@ -111,7 +112,7 @@ class House:
             {},
             ("corp.test",),
             self.app.configuration.fingerprint(),
-            "real",
+            kind,
             initiator,
             False,
             steps,

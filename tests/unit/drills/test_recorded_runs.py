@@ -13,6 +13,9 @@ from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.drills.derive import Context, derive
 from bcp.drills.fold import Exercise
 from bcp.drills.talk import receipts_of
+from bcp.pages.words import words
+from bcp.reports.achieved import achieved_times, objectives
+from bcp.reports.figures import figures_of
 
 HOUR = 3600.0
 
@@ -325,3 +328,20 @@ def test_what_an_exercise_reached_that_came_to_nothing_does_not_count(outcome: A
     reaches = ({"code": "rto_receive", "audience": "", "story_s": 120.0, "seq": 5},)
     found = derive(Exercise(played, reaches=reaches), [], [], Context())
     assert (found.objectives[0].achieved, found.objectives[0].judged, found.met) == (120.0, wanted, met)
+
+
+def test_fifteen_nothing_is_met_in_less_than_no_time(tmp_path: Path) -> None:
+    """The clock was set back by an hour since the outage began: people were told *before* it, which was called met."""
+    story = Story(tmp_path, outage=known(HOUR))
+    run = story.begin("run-1")
+    story.answer(run, 30)
+    assert story.process(run) == "holding"
+    view, found = story.view(run), record(story, run)
+    assert raw(view, "step_finished", "tell") < HOUR, "by the journal it was before the outage began"
+    assert goal(found, "rto_communicate", "staff").achieved is None
+    assert judged(found)["rto_communicate staff"] == "not-measured"
+    data = achieved_times(view)
+    assert not [v for v in data.values() if isinstance(v, float) and v < 0]
+    rows = [r for r in objectives(view, data) if r["audience"] == "staff"]
+    assert [(r["achieved_s"], r["met"]) for r in rows] == [(None, None)]
+    assert not [f for f in figures_of(found, words()) if f.unit == "s" and (f.value or 0) < 0]

@@ -81,6 +81,18 @@ def test_never_during_a_real_incident(house: House) -> None:
         pass
 
 
+def test_never_while_a_live_drill_is_left_at_the_relay(house: House) -> None:
+    """Whoever played it was killed: its record is over, its run and its MX are not."""
+    drill = made(house)
+    left = house.holding(kind="drill")
+    with pytest.raises(Refused) as told, conducting(house.app, drill, "alice", "a test"):
+        pass
+    assert told.value.rule == "drill-left-over"
+    assert left in told.value.message
+    assert exercise_of(house.app, drill).record.state == "planned"
+    assert real_trouble(house.app) == "", "it stops nobody's answer to a real outage"
+
+
 def test_a_drill_whose_process_was_killed_is_interrupted_not_played_on(house: House) -> None:
     drill = made(house)
     house.app.running.drills.append(drill, "began", "alice", {})

@@ -9,7 +9,9 @@ import pytest
 
 from bcp.contacts.directory import Audience, Directory
 from bcp.contracts.contact import Contact
-from bcp.rehearse.live import only_volunteers
+from bcp.kernel.errors import Refused
+from bcp.playbook.load import loads
+from bcp.rehearse.live import must_wait, only_volunteers
 from bcp.rehearse.played import PlayedLooker
 
 
@@ -60,3 +62,26 @@ def test_once_it_is_aborted_the_truth_is_told() -> None:
 
     looker.real = truth
     assert seen(looker) == {"state": "suspect"}
+
+
+MOVES = """\
+version: 1
+name: out
+title: Out
+activation:
+  - {id: mx, uses: dns.mx.switch, with: {domains: "{{ domains }}", to: relay}, undo: automatic}
+"""
+WAITS = """\
+hold:
+  - {id: update, uses: notify, every: 30m, with: {audience: employees, template: inbound-update, channels: [sms]}}
+"""
+
+
+def test_what_moves_mail_and_is_done_then_is_not_begun() -> None:
+    """Such a drill was *completed*, and its domain stayed at the relay."""
+    with pytest.raises(Refused) as caught:
+        must_wait(loads(MOVES).book, ["mx-backup"])
+    assert caught.value.rule == "no-hold"
+    assert caught.value.message == "out points MX at mx-backup and does not wait for the way back"
+    must_wait(loads(MOVES + WAITS).book, ["mx-backup"])
+    must_wait(loads(MOVES).book, [])

@@ -113,3 +113,13 @@ def test_what_nobody_set_a_target_for_is_taken_from_the_run() -> None:
     found = replace(full(), objectives=())
     marks = milestones_of(found, EN, {"rto_receive_s": 12.0, "told_s": {"staff": 9.0, "board": None}})
     assert {(m.code, m.after) for m in marks} >= {("rto_receive", 12.0), ("rto_communicate", 9.0)}
+
+
+def test_what_was_only_declared_is_not_detected_in_the_picture_either() -> None:
+    """The number said *not measured*, and the picture beside it *detected*, at once."""
+    seen = full()
+    assert "detected" in {m.code for m in milestones_of(seen, EN)}
+    said = replace(seen, detection=replace(seen.detection, by="declared by the exercise"))
+    assert "detected" not in {m.code for m in milestones_of(said, EN)}
+    (number,) = (f for f in figures_of(said, EN) if f.code == "detection")
+    assert number.value is None
