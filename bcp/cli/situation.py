@@ -6,10 +6,12 @@ Nothing is asked of the world: it must be quick and always work.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bcp.cli import render
 from bcp.contracts.store import RunCard, RunQuery
+from bcp.contracts.traits import Trait, has
 from bcp.incident.standing import Standing, standing
 from bcp.kernel.clock import iso
 from bcp.pages.front import Mails, Mx, Situation, next_step, sentence
@@ -43,6 +45,10 @@ def situation(
     stands, mx = _mx(cards)
     if stands.what == "none" and last is not None and last.moved_at and last.status == "done":
         mx = Mx(False, left_by=last.id, left_at=last.moved_at, back=bool(last.parent))
+    if view is not None and in_doubt(view):
+        mx = Mx(False, doubt=view.id)
+    elif not mx.relay and (drill := next((c for c in cards if c.drill and c.stands), None)) is not None:
+        mx = replace(mx, exercise=drill.id)
     asks = _gate(view) if view is not None and view.live else None
     gate = asks.gate if asks is not None else {}
     return Situation(
@@ -86,12 +92,18 @@ def data(s: Situation) -> dict[str, Any]:
         "since": iso(s.since),
         "looked_at": iso(s.looked_at or None),
         "watching": s.watching,
-        "mx": "relay" if s.mx.relay else "left" if s.mx.left_by and not s.mx.back else "not-moved",
+        "mx": _mx_word(s.mx),
         "mx_since": iso(s.mx.since or None),
         "mx_run": s.mx.run,
         "mails_held": s.mails.count,
         "mails_at": iso(s.mails.at or None),
     }
+
+
+def _mx_word(mx: Mx) -> str:
+    if mx.relay or mx.doubt:
+        return "relay" if mx.relay else "in-doubt"
+    return "left" if mx.left_by and not mx.back else "not-moved"
 
 
 def unfinished(runs: Runs) -> list[RunCard]:
@@ -131,6 +143,14 @@ def _own_look(view: RunView) -> tuple[float, dict[str, Any]] | None:
 
 def _gate(view: RunView) -> StepState | None:
     return next((s for s in view.state.steps.values() if s.gate), None)
+
+
+def in_doubt(view: RunView) -> bool:
+    """Is a step of it that moves MX in doubt? A drill's is nobody's MX but its own."""
+    moves = {s["id"] for s in view.plan.get("steps") or () if has(s, Trait.MOVES_MX)}
+    return view.plan.get("kind") != "drill" and any(
+        s.status == "in_doubt" and s.id in moves for s in view.state.steps.values()
+    )
 
 
 def _mx(cards: Sequence[RunCard]) -> tuple[Standing, Mx]:

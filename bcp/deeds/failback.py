@@ -34,7 +34,10 @@ def failback_source(app: App, text: str) -> RunView:
         view = runs.view(card.id)
         if recorded_mx(view):
             return view
-    raise Missing("there is no run to go back from", rule="no-run-to-go-back", hint="Name one: bcp failback RUN")
+    hint = (
+        "No run here has a switch that could be taken back. All runs: bcp status --all. Where MX points: bcp dns watch."
+    )
+    raise Missing("there is no run to go back from", rule="no-run-to-go-back", hint=hint)
 
 
 async def plan_back(
@@ -49,8 +52,9 @@ async def plan_back(
     view = failback_source(ground.app, run)
     recovery = loads(view.plan["playbook_text"]).book.recovery
     if recovery is None:
-        what = f"{view.plan['playbook']} has no way back"
-        raise Refused(what, rule="no-recovery", hint="Add recovery: {playbook: ...} to the playbook.")
+        what = f"{view.plan['playbook']} has no way back, and a run keeps the playbook that it began with"
+        hint = "Undo what it did: bcp abort. For the next run: add recovery: {playbook: ...} to the playbook."
+        raise Refused(what, rule="no-recovery", hint=hint)
     wanted = PlanRequest(recovery.playbook, domains=kept_domains(view), overrides=overrides or {}, parent=view.id)
     return view, await make(ground, who, wanted)
 

@@ -27,6 +27,10 @@ class Mx:
     left_at: float = 0.0
     back: bool = False
     """It was a way back."""
+    doubt: str = ""
+    """A run whose step that moves MX is in doubt: nobody knows whether it did."""
+    exercise: str = ""
+    """A live drill's run that has its domains at the relay. Nobody's mail but the drill's is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +104,15 @@ def _unwatched(s: Situation, times: Times) -> str:
 
 def _where(s: Situation, times: Times) -> str:
     if not s.mx.relay:
+        if s.mx.doubt:
+            return f"Whether {s.mx.doubt} moved MX is in doubt: `bcp dns watch` shows where it points now."
         if s.mx.since:
             return f"MX points to it again since {times.minute(s.mx.since)}; the relay delivers what it kept."
         if s.mx.left_by:
             moved = "moved MX back" if s.mx.back else "moved MX"
             return f"{s.mx.left_by} {moved} at {times.minute(s.mx.left_at)} and is over; `bcp dns watch` shows it now."
+        if s.mx.exercise:
+            return f"MX of a live drill's domain is at the relay ({s.mx.exercise}); no other was moved."
         if not s.watching:
             return "No run of ours has moved MX."
         if s.state == "down":
@@ -126,6 +134,8 @@ def next_step(s: Situation) -> str:
                 f"Next: {what}, until {times.minute(s.asked_until)}. The run goes on by itself as soon as it is seen."
             )
         return f"Next: an answer{who} until {times.minute(s.asked_until)}. Without one, nothing is done."
+    if s.mx.doubt:
+        return f"Next: look where MX points, and settle what is in doubt: `bcp status {s.mx.doubt}` says how."
     if s.stuck:
         return f"Next: go on with {s.stuck}, or end it: nobody works on it. `bcp status {s.stuck}` says how."
     if not s.watching:

@@ -116,9 +116,11 @@ async def where_mx_is_now(site: Site) -> front.Mx:
 
 
 def _left_by(view: RunView) -> front.Mx | None:
-    """Where this run left MX; ``None``: none of its switches stands."""
+    """Where this run left MX; ``None``: none of its switches stands, nor is one in doubt."""
     for placed in reversed(_switches(view)):
         state = view.state.steps.get(placed.id)
+        if state is not None and state.status == "in_doubt":
+            return front.Mx(False, doubt=view.id)
         if state is None or state.status not in {"ok", "unchanged"}:
             continue
         if not registry.actions()[placed.step.uses].to_relay(placed.step.with_):

@@ -136,6 +136,30 @@ def test_a_gate_that_waits_is_what_is_next(tmp_path: Path, live: bool) -> None:
     assert ("an answer by alice or bob until" in said) is live
 
 
+@pytest.mark.parametrize("cards", [[], [card("run-0", moved_at=5.0)]])
+def test_a_switch_in_doubt_is_told_as_that(tmp_path: Path, cards: list[RunCard]) -> None:
+    """Neither *not moved* nor *at the relay*: the answer to the write was lost."""
+    runs = Runs(*cards)
+    doubtful = view(StepState("mx", "activation", "in_doubt"))
+    doubtful.plan["steps"] = [{"id": "mx", "uses": "dns.mx.switch"}]
+    s = situation(runs, tmp_path, SERVICE, "", doubtful)
+    assert sentence(s).endswith("Whether run-1 moved MX is in doubt: `bcp dns watch` shows where it points now.")
+    assert next_step(s) == "Next: look where MX points, and settle what is in doubt: `bcp status run-1` says how."
+    assert data(s)["mx"] == "in-doubt"
+
+
+def test_a_text_in_doubt_is_no_doubt_about_mx(tmp_path: Path) -> None:
+    told = view(StepState("tell", "activation", "in_doubt"))
+    told.plan["steps"] = [{"id": "mx", "uses": "dns.mx.switch"}, {"id": "tell", "uses": "notify"}]
+    assert sentence(situation(Runs(), tmp_path, SERVICE, "", told)).endswith("No run of ours has moved MX.")
+
+
+def test_a_live_drill_that_has_its_domain_at_the_relay_is_told(tmp_path: Path) -> None:
+    runs = Runs(card("run-3", moved_at=5.0, kind="drill"))
+    said = sentence(situation(runs, tmp_path, SERVICE, ""))
+    assert said.endswith("MX of a live drill's domain is at the relay (run-3); no other was moved.")
+
+
 def test_a_run_that_holds_is_shown_however_old(tmp_path: Path) -> None:
     runs = Runs(card("run-9", "done", moves_mx=False), card("run-1", moved_at=5.0))
     held = holding_runs(unfinished(runs))
