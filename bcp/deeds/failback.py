@@ -34,9 +34,7 @@ def failback_source(app: App, text: str) -> RunView:
         view = runs.view(card.id)
         if recorded_mx(view):
             return view
-    hint = (
-        "No run here has a switch that could be taken back. All runs: bcp status --all. Where MX points: bcp dns watch."
-    )
+    hint = "No run here has a switch to be taken back. All runs: bcp status --all. Where MX points: bcp dns watch."
     raise Missing("there is no run to go back from", rule="no-run-to-go-back", hint=hint)
 
 

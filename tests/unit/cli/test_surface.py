@@ -64,18 +64,6 @@ COMMANDS = {n: words for n, words in _leaves(WHOLE) if n not in LASTING}
 LOCAL = sorted(set(COMMANDS) - ASKING - RAW)
 
 
-class Built:
-    """The application, built once for all of them: it takes longer than most commands."""
-
-    registered_groups = app.registered_groups
-
-    def __call__(self, **given: Any) -> Any:
-        return WHOLE(**given)
-
-
-BUILT = Built()
-
-
 class Terminal(io.StringIO):
     """A person looks at it."""
 
@@ -100,7 +88,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("K", "aaaa")
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     monkeypatch.setattr(Place, "config", "")
-    monkeypatch.setattr("bcp.cli.app.app", BUILT)
     for name in ("json", "quiet", "colour", "debug", "verbosity", "zone"):
         monkeypatch.setattr(OUT, name, getattr(OUT, name))
     return tmp_path
