@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,7 +32,12 @@ settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One server of forks for all workers; it begins while they collect."""
+    """One server of forks for all workers; it begins while they collect.
+
+    Under ``nohup`` a hang-up is ignored, and whatever is begun there would ignore it, too. One that is taken is not.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
     calm.begin()
     config.stash[FORKS] = forks.begin()
     forks.use()

@@ -169,7 +169,8 @@ def command(name: str | None) -> Any:
 def _made(top: typer.Typer, name: str | None) -> Any:
     from typer.main import get_command
 
-    return get_command(overview() if name is None else alone(name))
+    chosen = overview() if name is None else alone(name)
+    return get_command(chosen) if isinstance(chosen, typer.Typer) else chosen
 
 
 def _nothing() -> None:

@@ -183,6 +183,8 @@ class Town:
         elif word == "heal":
             self.wait_for("holding")
             self.do(self.world.heal())
+        elif word == "asked":  # a person reads on; a script is faster than the run
+            self.wait_for("by-hand")
         else:
             self.wait_for("by-hand")
             self.enter(EXCHANGE if more == "back" else RELAY, 0 if more == "back" else 10)
