@@ -34,7 +34,7 @@ def failback_source(app: App, text: str) -> RunView:
         view = runs.view(card.id)
         if recorded_mx(view):
             return view
-    hint = "No run here has a switch to be taken back. All runs: bcp status --all. Where MX points: bcp dns watch."
+    hint = "No run here has a switch to be taken back. All runs: bcp status --all. One of them: bcp failback RUN."
     raise Missing("there is no run to go back from", rule="no-run-to-go-back", hint=hint)
 
 

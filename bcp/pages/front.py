@@ -103,9 +103,9 @@ def _unwatched(s: Situation, times: Times) -> str:
 
 
 def _where(s: Situation, times: Times) -> str:
+    if s.mx.doubt:
+        return f"Whether {s.mx.doubt} moved MX is in doubt: `bcp dns watch` shows where it points now."
     if not s.mx.relay:
-        if s.mx.doubt:
-            return f"Whether {s.mx.doubt} moved MX is in doubt: `bcp dns watch` shows where it points now."
         if s.mx.since:
             return f"MX points to it again since {times.minute(s.mx.since)}; the relay delivers what it kept."
         if s.mx.left_by:

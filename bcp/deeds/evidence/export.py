@@ -72,10 +72,7 @@ def checked(folder: Path, key: str = "", witness: Path | None = None) -> tuple[l
     try:
         return check(folder, key, witness)
     except OSError as error:
-        what = f"{folder} cannot be read: {error.strerror or error}"
-        if isinstance(error, FileNotFoundError | NotADirectoryError):
-            raise Invalid(what, hint="Name the folder that `bcp evidence export` wrote.") from error
-        raise StorageError(what, hint="Is it an export?") from error
+        raise StorageError(f"{folder} cannot be read: {error.strerror or error}", hint="Is it an export?") from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
         text = f"{folder} is no evidence that can be read: {error}"
         raise Invalid(text, rule="no-evidence", hint="bcp evidence export FOLDER makes one.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -99,28 +100,38 @@ async def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) ->
 
 def where_mx_is(views: Iterable[RunView]) -> front.Mx:
     """Where our runs left MX: the newest one whose switch stands decides, whatever became of it. The newest first."""
-    return next((mx for mx in map(_left_by, views) if mx is not None), front.Mx(False))
+    doubt = ""
+    for view in views:
+        found, doubt = _left_by(view), doubt or _in_doubt(view)
+        if found is not None:
+            return replace(found, doubt=doubt)
+    return front.Mx(False, doubt=doubt)
 
 
 async def where_mx_is_now(site: Site) -> front.Mx:
     """The same of all real runs that move MX; they are read one after the other, as far as the answer lies."""
-    running = site.daemon.app.running
+    running, doubt = site.daemon.app.running, ""
     for card in running.cards(RunQuery(kind="real", moves_mx=True)):
         try:
-            found = _left_by(await running.runs.glance(card.id))
+            view = await running.runs.glance(card.id)
         except BcpError:
             continue
+        found, doubt = _left_by(view), doubt or _in_doubt(view)
         if found is not None:
-            return found
-    return front.Mx(False)
+            return replace(found, doubt=doubt)
+    return front.Mx(False, doubt=doubt)
+
+
+def _in_doubt(view: RunView) -> str:
+    """The run, where a step of it that moves MX is in doubt: whether it did decides over what older ones left."""
+    steps = (view.state.steps.get(p.id) for p in _switches(view))
+    return view.id if any(s is not None and s.status == "in_doubt" for s in steps) else ""
 
 
 def _left_by(view: RunView) -> front.Mx | None:
-    """Where this run left MX; ``None``: none of its switches stands, nor is one in doubt."""
+    """Where this run left MX; ``None``: none of its switches stands."""
     for placed in reversed(_switches(view)):
         state = view.state.steps.get(placed.id)
-        if state is not None and state.status == "in_doubt":
-            return front.Mx(False, doubt=view.id)
         if state is None or state.status not in {"ok", "unchanged"}:
             continue
         if not registry.actions()[placed.step.uses].to_relay(placed.step.with_):

@@ -801,9 +801,3 @@ def test_a_witness_whose_share_is_away_is_red_at_the_next_look_and_green_when_it
     folder.unlink()
     away.rename(folder)
     assert stands(town)[0] == "ok"
-
-
-def test_a_folder_that_is_not_there_is_an_input_and_no_failure(tmp_path) -> None:
-    for wrong in (tmp_path / "nowhere", Path(__file__)):
-        with pytest.raises(Invalid, match="cannot be read"):
-            checked(wrong)

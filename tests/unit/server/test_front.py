@@ -63,6 +63,13 @@ def test_one_that_was_not_done_or_was_undone_decides_nothing(status) -> None:
     assert where_mx_is([View("r2", "before", status), View("r1", "relay", "ok")]).run == "r1"
 
 
+@pytest.mark.parametrize(("status", "doubt"), [("in_doubt", "r2"), ("failed", ""), ("undone", "")])
+def test_a_newer_one_in_doubt_is_named_beside_what_an_older_one_left(status, doubt) -> None:
+    assert where_mx_is([View("r2", "before", status), View("r1", "relay", "ok")]).doubt == doubt
+    assert where_mx_is([View("r2", "relay", "ok"), View("r1", "relay", "in_doubt")]).doubt == ""
+    assert where_mx_is([View("r2", "relay", status)]).doubt == doubt
+
+
 @pytest.mark.parametrize("to", sorted(TO_PRIMARY))
 def test_the_way_back_is_newer_than_the_way_there(to) -> None:
     assert not where_mx_is([View("r2", to, "ok"), View("r1", "relay", "ok")]).relay
