@@ -34,10 +34,12 @@ settings.load_profile("patient")
 def pytest_configure(config: pytest.Config) -> None:
     """One server of forks for all workers; it begins while they collect.
 
-    Under ``nohup`` a hang-up is ignored, and whatever is begun there would ignore it, too. One that is taken is not.
+    Under ``nohup`` a hang-up is ignored, in the background of a shell a Ctrl-C, and whatever is begun there would
+    ignore it, too. One that is taken is not ignored by children.
     """
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, lambda number, frame: None)
+    for number in (signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda n, frame: None)
     calm.begin()
     config.stash[FORKS] = forks.begin()
     forks.use()
