@@ -101,9 +101,9 @@ def data(s: Situation) -> dict[str, Any]:
 
 
 def _mx_word(mx: Mx) -> str:
-    if mx.relay or mx.doubt:
-        return "relay" if mx.relay else "in-doubt"
-    return "left" if mx.left_by and not mx.back else "not-moved"
+    if mx.doubt:
+        return "in-doubt"
+    return "relay" if mx.relay else "left" if mx.left_by and not mx.back else "not-moved"
 
 
 def unfinished(runs: Runs) -> list[RunCard]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -104,40 +104,34 @@ def take_reply(
     Raises ``Refused``: as ``take_batch``, and ``reply-replayed`` for the answer to another request; ``StorageError``,
     noted as far as even that can be kept.
     """
-    try:
-        return _reply(ledger, request, raw, key, now, asked, doors)
-    except StorageError as error:
-        with contextlib.suppress(StorageError):  # a word needs less room than a batch
-            text = f"what it tells cannot be kept here: {error.message}"
-            ledger.heard(replace(ledger.source(request.relay), problem=text))
-        raise
-
-
-def _reply(
-    ledger: RelayLedger,
-    request: Request,
-    raw: bytes,
-    key: bytes,
-    now: float,
-    asked: float,
-    doors: Mapping[str, str] | None,
-) -> tuple[str, bool]:
-    size, _, rest = raw.partition(b"\n")
-    if not size.isdigit() or int(size[:12]) > len(rest):
-        raise Refused("the agent's answer cannot be read", rule="batch-unreadable", hint="Try the command by hand.")
-    head, batch = rest[: int(size)], rest[int(size) :]
-    data = unseal(key, REPLY, head)
-    if data.get("nonce") != request.nonce or data.get("relay") != request.relay:
-        raise Refused("this answers another request", rule="reply-replayed")
-    if str(data.get("batch", "")) != (digest(batch) if batch else ""):
-        raise Refused("the batch is not the one that the answer names", rule="batch-altered")
-    done = take_batch(ledger, request.relay, batch, key, now, doors) if batch else ""
-    source = ledger.source(request.relay)
-    if done == AGAIN and (stream := str(data.get("stream", ""))) != source.stream:
-        ledger.goes_on(request.relay, stream, [_twice(request.relay, now)])  # else this batch would come for ever
+    with _noted(ledger, request.relay, "what it tells cannot be kept here"):
+        size, _, rest = raw.partition(b"\n")
+        if not size.isdigit() or int(size[:12]) > len(rest):
+            raise Refused("the agent's answer cannot be read", rule="batch-unreadable", hint="Try the command by hand.")
+        head, batch = rest[: int(size)], rest[int(size) :]
+        data = unseal(key, REPLY, head)
+        if data.get("nonce") != request.nonce or data.get("relay") != request.relay:
+            raise Refused("this answers another request", rule="reply-replayed")
+        if str(data.get("batch", "")) != (digest(batch) if batch else ""):
+            raise Refused("the batch is not the one that the answer names", rule="batch-altered")
+        done = take_batch(ledger, request.relay, batch, key, now, doors) if batch else ""
         source = ledger.source(request.relay)
-    ledger.heard(_state(source, data, now, asked))
-    return done, bool(batch)
+        if done == AGAIN and (stream := str(data.get("stream", ""))) != source.stream:
+            ledger.goes_on(request.relay, stream, [_twice(request.relay, now)])  # else this batch would come for ever
+            source = ledger.source(request.relay)
+        ledger.heard(_state(source, data, now, asked))
+        return done, bool(batch)
+
+
+@contextlib.contextmanager
+def _noted(ledger: RelayLedger, relay: str, what: str) -> Iterator[None]:
+    """A disk that is full here is in the account, as far as even that can be kept: a word needs less than a batch."""
+    try:
+        yield
+    except StorageError as error:
+        with contextlib.suppress(StorageError):
+            ledger.heard(replace(ledger.source(relay), problem=f"{what}: {error.message}"))
+        raise
 
 
 def _state(source: Source, data: Mapping[str, Any], now: float, asked: float) -> Source:

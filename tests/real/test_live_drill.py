@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import dns.message
 import dns.query
@@ -181,6 +182,17 @@ def arrived(net: Small, number: int) -> None:
         time.sleep(0.05)
 
 
+def aborted_at_home(net: Small, ops: Ops, phones, played) -> dict[str, Any]:
+    """It ends aborted, with MX where it was, and nobody but volunteers was told. What it said last."""
+    out, _ = played.communicate(timeout=PATIENT_S)
+    assert played.returncode == 1, ops.log.read_text()[-3000:]
+    assert net.mx() == "0 primary.out.test."
+    said = json.loads(out.splitlines()[-1])
+    assert (said["kind"], said["outcome"], said["met"]) == ("live", "aborted", False)
+    assert {number for number, _ in phones.texts()} == {"+12025550103"}, "volunteers alone"
+    return dict(said)
+
+
 def test_it_aborts_by_itself_when_the_relay_dies_and_mx_comes_back(net, phones, tmp_path, monkeypatch) -> None:
     ops = Ops(net, tmp_path / "ops")
     ops.run("drill", "new", "live", "--playbook", "drill-out", "--domain", "corp.test", "--volunteers", "volunteers")
@@ -202,13 +214,8 @@ def test_it_aborts_by_itself_when_the_relay_dies_and_mx_comes_back(net, phones, 
     ops.until("aborted: the relay mx-backup does not take mail for corp.test", played)
     ops.until("? undo:", played)
     ops.run("approve", "--as", "bob")  # what moves MX is a person's yes, in a drill as ever
-    out, _ = played.communicate(timeout=PATIENT_S)
-    assert played.returncode == 1, ops.log.read_text()[-3000:]
-    assert net.mx() == "0 primary.out.test."
-    said = json.loads(out.splitlines()[-1])
-    assert (said["kind"], said["outcome"], said["met"]) == ("live", "aborted", False)
+    said = aborted_at_home(net, ops, phones, played)
     assert {o["judged"] for o in said["objectives"]}.isdisjoint({"met"})
-    assert {number for number, _ in phones.texts()} == {"+12025550103"}, "volunteers alone"
     assert all(t.startswith("EXERCISE") and t.endswith("EXERCISE") for _, t in phones.texts())
     assert len(phones.texts()) == 2, "what they were told, and that it is so no more"
     assert not (ops.folder / "public").exists(), "everybody reads the page: it said nothing"
@@ -235,12 +242,7 @@ def test_it_aborts_by_itself_when_the_service_turns_bad_and_mx_waits_for_two_yes
     ops.until("mail would go to a dead server", played)
     assert net.mx() == "10 relay.out.test.", "one yes is not enough while nothing listens where mail would go"
     ops.run("approve", "--as", "bob")
-    out, _ = played.communicate(timeout=PATIENT_S)
-    assert played.returncode == 1, ops.log.read_text()[-3000:]
-    assert net.mx() == "0 primary.out.test."
-    said = json.loads(out.splitlines()[-1])
-    assert (said["kind"], said["outcome"], said["met"]) == ("live", "aborted", False)
-    assert {number for number, _ in phones.texts()} == {"+12025550103"}, "volunteers alone"
+    aborted_at_home(net, ops, phones, played)
     for name in ("TSIG", "SID", "TOKEN", "CODE_BOB"):
         monkeypatch.setenv(name, ops.env[name])
     app = make_app(load(ops.folder / "bcp.yaml"), SystemClock())
@@ -269,13 +271,8 @@ def test_a_playbook_without_a_way_back_leaves_no_mail_at_the_relay(net, phones, 
     ops.until("? undo:", played)
     assert net.mx() == "10 relay.out.test.", "nobody has said yes"
     ops.run("approve", "--as", "bob")
-    out, _ = played.communicate(timeout=PATIENT_S)
-    assert played.returncode == 1, ops.log.read_text()[-3000:]
-    assert net.mx() == "0 primary.out.test."
+    aborted_at_home(net, ops, phones, played)
     assert "mail is back where it was" not in ops.log.read_text()
-    said = json.loads(out.splitlines()[-1])
-    assert (said["outcome"], said["met"]) == ("aborted", False)
-    assert {number for number, _ in phones.texts()} == {"+12025550103"}, "volunteers alone"
 
 
 def test_whoever_ends_a_drill_that_was_killed_tells_volunteers_alone(net, phones, tmp_path) -> None:

@@ -55,6 +55,21 @@ def test_a_lost_or_damaged_index_is_made_anew(state, harm) -> None:
     assert status(state) == GOOD
 
 
+def test_an_index_of_before_runs_had_a_place_is_read_anew(state) -> None:
+    """What it said of a run that is over is not believed, and both are in their order."""
+    state.runs.close()
+    path = state.folder / "index.db"
+    path.unlink()
+    with sqlite3.connect(path) as db:
+        db.executescript(index_module.SCHEMA.steps[0])
+        db.execute("insert into run values ('run-2','failed',1,'real','p','',1,0,'','',0,'x','{}')")
+        db.execute("insert into folder values (1, ?)", (state.runs.path("run-1").parent.stat().st_mtime_ns,))
+        db.execute("pragma user_version=1")
+    db.close()
+    assert status(state) == GOOD
+    assert SqliteState(state.folder).runs.ids() == ["run-1", "run-2"]
+
+
 def test_files_that_are_copied_in_or_taken_out_are_noticed(state) -> None:
     """A run is one file that can be copied, and taken away."""
     assert status(state) == GOOD
