@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
-import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, ClassVar
@@ -14,6 +12,7 @@ from bcp.contracts.channel import Channel, ChannelPlugin, Check, Delivery, Messa
 from bcp.contracts.contact import Contact
 from bcp.kernel.errors import BcpError, InDoubt, Invalid, Permanent, Transient
 from bcp.testing.plugin import ConfiguredSuite
+from bcp.testing.suite import SECRET
 from bcp.testing.vendor import HANG, WRONG_ANSWERS, Answer, Asked, FakeVendor, work_left_behind
 
 NOW = 1_800_000_000.0
@@ -334,12 +333,6 @@ class ChannelSuite(ConfiguredSuite):
 
     def test_a_secret_shows_nowhere(self) -> None:
         """Not in the channel, its settings, what it says, what it raises, what it logs or prints."""
-        said, printed = io.StringIO(), io.StringIO()
-        handler = logging.StreamHandler(said)
-        root = logging.getLogger()
-        level = root.level
-        root.addHandler(handler)
-        root.setLevel(logging.INFO)
 
         async def work() -> None:
             for fault in (None, self.refusal(), Answer(503, "x"), Answer(200, "<html>"), HANG, b""):
@@ -351,13 +344,18 @@ class ChannelSuite(ConfiguredSuite):
                     self.hides(*await channel.check(), await self.outcome(channel.find(self.delivery(channel))))
                     self.hides(*[await self.outcome(ask(NOW)) for ask in (channel.answers, channel.reports)])
 
+        self.run(work())
+
+    def test_a_secret_is_read_when_it_is_used(self) -> None:
+        """One that is not there yet stops what needs it, not the making of a channel: ``bcp doctor`` names it then."""
+        given = self.model()
+        unread = [f for f in self.folder.iterdir() if f.is_file() and SECRET in f.read_text(errors="replace")]
+        for file in unread:
+            file.unlink()
         try:
-            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-                self.run(work())
-        finally:
-            root.removeHandler(handler)
-            root.setLevel(level)
-        self.hides(said.getvalue(), printed.getvalue())
+            self.plugin.create("c", given)
+        except BcpError as error:
+            raise AssertionError(f"it is read when the channel is made: {error.message}") from error
 
     def test_it_can_be_closed_twice_and_before_it_is_used(self) -> None:
         """Closing is never what fails."""

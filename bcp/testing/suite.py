@@ -27,14 +27,19 @@ How suites are written (all of them, so that authors learn one way):
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import contextvars
 import inspect
+import io
+import logging
 import os
+import sys
 import tempfile
 import threading
+import time
 import traceback
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import wraps
@@ -43,6 +48,7 @@ from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from bcp.kernel.units import parse_duration
 
+BEAT_S = 0.05
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -66,7 +72,11 @@ def _spoken(test: Callable[P, T]) -> Callable[P, T]:
     @wraps(test)
     def told(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return test(*args, **kwargs)
+            with overheard() as heard:
+                found = test(*args, **kwargs)
+            if isinstance(args[0], Suite):
+                args[0].hides(*heard)
+            return found
         except AssertionError as error:
             if str(error):
                 raise
@@ -77,6 +87,44 @@ def _spoken(test: Callable[P, T]) -> Callable[P, T]:
     return told
 
 
+@contextlib.contextmanager
+def overheard() -> Iterator[list[str]]:
+    """All that is printed and logged meanwhile, by whichever thread. It is printed all the same."""
+    heard: list[str] = []
+    handler = _Logged(heard)
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(min(level, logging.INFO))
+    try:
+        with contextlib.redirect_stdout(_Tee(sys.stdout, heard)), contextlib.redirect_stderr(_Tee(sys.stderr, heard)):
+            yield heard
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+class _Logged(logging.Handler):
+    def __init__(self, heard: list[str]) -> None:
+        super().__init__()
+        self.heard = heard
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(self.format(record))
+
+
+class _Tee(io.TextIOBase):
+    def __init__(self, real: Any, heard: list[str]) -> None:
+        self.real, self.heard = real, heard
+
+    def write(self, text: str) -> int:
+        self.heard.append(text)
+        return int(self.real.write(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
 class Suite(Spoken):
     """A set of promises. Subclass it in a class whose name begins with ``Test``."""
 
@@ -84,6 +132,8 @@ class Suite(Spoken):
     """No single promise may take longer: a plug-in that never ends is caught by this."""
     grace: ClassVar[float] = 5.0
     """How much longer it may take to end once it was told to."""
+    holds: ClassVar[float] = 2.0
+    """So long nothing else may come to its turn: who waits does so with ``await``, or in a thread."""
 
     def patience(self) -> float:
         """By how much limits of time are stretched: a machine that is busy with other things makes no plug-in slow.
@@ -119,11 +169,14 @@ class Suite(Spoken):
 
         async def watched() -> T:
             task = asyncio.ensure_future(work)
-            done, _ = await asyncio.wait({task}, timeout=seconds)
-            if not done:
+            held = await _longest_turn(task, seconds)
+            if not task.done():
                 task.cancel()
                 raise AssertionError(f"it did not end within {seconds:g} s")
-            return task.result()
+            found = task.result()
+            if held > self.holds * self.patience():
+                raise AssertionError(f"it holds the event loop for {held:.1f} s (a call that blocks)")
+            return found
 
         found: Future[T] = Future()
 
@@ -152,10 +205,24 @@ class Suite(Spoken):
             raise AssertionError("\n".join(wrong))
 
     def hides(self, *texts: object) -> None:
-        """None of these shows a secret that ``secret`` made."""
+        """None of these shows a secret that ``secret`` made, as it is or as hexadecimal or base64 digits.
+
+        What is printed or logged while a promise is tried is looked through after each of them.
+        """
         for text in texts:
-            if SECRET in str(text) or SECRET in repr(text):
+            if any(form in said for said in (str(text), repr(text)) for form in FORMS):
                 raise AssertionError(f"a secret shows: {text!r}")
+
+
+async def _longest_turn(task: asyncio.Future[Any], seconds: float) -> float:
+    """Wait for it, so long at most; for how long it let nobody else come to their turn."""
+    began = before = time.monotonic()
+    longest = 0.0
+    while not task.done() and before - began < seconds:
+        await asyncio.wait({task}, timeout=BEAT_S)
+        now = time.monotonic()
+        longest, before = max(longest, now - before - BEAT_S), now
+    return longest
 
 
 def busy() -> float:
@@ -168,6 +235,13 @@ def busy() -> float:
 
 SECRET = "s3cret-never-shown"  # noqa: S105 - the whole point is that everybody may know it
 """Part of every secret of a suite."""
+FORMS = (
+    SECRET,
+    SECRET.encode().hex(),
+    # whatever stands before it: of three bytes four digits are made, and those at the edges hang on the neighbours
+    *(base64.b64encode(b"x" * before + SECRET.encode()).decode()[4 * bool(before) : -4] for before in range(3)),
+)
+"""How it may be seen."""
 
 
 def failures(suite: type[Suite], *only: str) -> dict[str, str]:

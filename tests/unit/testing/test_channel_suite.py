@@ -4,8 +4,11 @@ and a good one passes whole."""
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
+import sys
+import time
 from typing import Any, Literal
 
 import pytest
@@ -146,6 +149,24 @@ class Prints(Beeper):
         return await super().send(delivery)
 
 
+class PrintsDigits(Beeper):
+    async def send(self, delivery: Delivery) -> Receipt:
+        sys.stderr.write(base64.b64encode(f"beeper:{self.settings.token.reveal()}".encode()).decode())
+        return await super().send(delivery)
+
+
+class ReadsAtOnce(Beeper):
+    def __init__(self, name: str, settings: BeeperSettings) -> None:
+        super().__init__(name, settings)
+        self.size = len(settings.token.reveal())
+
+
+class HoldsEverybody(Beeper):
+    async def send(self, delivery: Delivery) -> Receipt:
+        time.sleep(0.3)
+        return await super().send(delivery)
+
+
 class Repeats(Beeper):
     async def ask(self, method: str, data: str = "") -> Reply:
         reply = await super().ask(method, data)
@@ -270,6 +291,10 @@ class Halved(Channel[BeeperSettings]):
         (ShowsInErrors, "test_a_secret_shows_nowhere", "a secret shows"),
         (ShowsInLogs, "test_a_secret_shows_nowhere", "a secret shows"),
         (Prints, "test_a_secret_shows_nowhere", "a secret shows"),
+        (PrintsDigits, "test_a_secret_shows_nowhere", "a secret shows"),
+        (PrintsDigits, "test_a_message_is_taken_once_and_has_a_receipt", "a secret shows"),
+        (ReadsAtOnce, "test_a_secret_is_read_when_it_is_used", "read when the channel is made"),
+        (HoldsEverybody, "test_a_message_is_taken_once_and_has_a_receipt", "holds the event loop for"),
         (Repeats, "test_outcomes_are_typed_and_nothing_is_repeated", "503: 2 requests"),
         (RepeatsBehind, "test_outcomes_are_typed_and_nothing_is_repeated", "503: 2 requests"),
         (ShowsWhenAskedForAnswers, "test_a_secret_shows_nowhere", "a secret shows"),
@@ -295,6 +320,7 @@ def test_a_bad_channel_is_caught(bad, promise, says) -> None:
 
     class Bad(Whole):
         plugin = ChannelPlugin(api=1, settings=BeeperSettings, make=bad)
+        holds = 0.2 if bad is HoldsEverybody else Whole.holds
 
         def patience(self) -> float:
             """Of a quiet machine: some of these are too slow by a little."""
