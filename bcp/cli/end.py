@@ -170,7 +170,21 @@ def failback(
     told = wait_for(end_parent(make_app(), parent, child, who.person))
     if told is not None:
         render.say(f"{parent} {told.status}")
+    _others(parent)
     result(child, ending)
+
+
+def _others(parent: str) -> None:
+    """One way back brings back what one run moved: what another holds at the relay is said, or it is forgotten."""
+    from bcp.cli.common import runs
+    from bcp.cli.situation import holding_runs, unfinished
+
+    for card in holding_runs(unfinished(runs())):
+        if card.id != parent:
+            names = [t.removeprefix("mx:") for t in card.targets if t.startswith("mx:")]
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            where = f"{', '.join(names[:3])}{more}: mail still goes to the relay" if names else "Mail still goes there"
+            render.say(render.wrap(f"{where} by {card.id}. The way back: bcp failback {card.id}", "  "))
 
 
 async def _back(ground: Ground, who: Who, run: str, rules: dict[str, str]) -> tuple[str, Plan]:

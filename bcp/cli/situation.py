@@ -42,6 +42,7 @@ def situation(
     at, seen = _seen(state)
     if view is not None and (mine := _own_look(view)) is not None and mine[0] > at:
         at, seen = mine
+    cards = [c for c in cards if not _came_back(c, last)]
     stands, mx = _mx(cards)
     if stands.what == "none" and last is not None and last.moved_at and last.status == "done":
         mx = Mx(False, left_by=last.id, left_at=last.moved_at, back=bool(last.parent))
@@ -151,6 +152,13 @@ def in_doubt(view: RunView) -> bool:
     return view.plan.get("kind") != "drill" and any(
         s.status == "in_doubt" and s.id in moves for s in view.state.steps.values()
     )
+
+
+def _came_back(card: RunCard, last: RunCard | None) -> bool:
+    """Did its way back end with all that it had, while it is not over itself: it writes its report, or was stopped?"""
+    if last is None or last.parent != card.id or last.status != "done":
+        return False
+    return bool(last.moved_at) and not last.released
 
 
 def _mx(cards: Sequence[RunCard]) -> tuple[Standing, Mx]:

@@ -25,7 +25,7 @@ from bcp.engine.state import FINAL
 from bcp.kernel.errors import Refused, StorageError
 from bcp.kernel.signals import enders
 from bcp.plan.build import Request, base_scope
-from bcp.plan.model import Plan, check_runnable, differences, from_data
+from bcp.plan.model import Plan, check_runnable, differences, from_data, refuse, unread
 from bcp.playbook.load import Loaded, loads
 from bcp.wiring import App
 
@@ -58,6 +58,7 @@ async def start(
     async def check() -> None:
         fresh = await make_plan(app, request)
         if fresh.fingerprint() != plan.fingerprint():
+            refuse(unread(fresh))
             moved = "; ".join(differences(plan, fresh)[:3])
             raise Refused(
                 f"the world has moved since the plan was made: {moved}", rule="plan-stale", hint="Make a new plan."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import dns.exception
@@ -134,11 +134,25 @@ async def _one_connection(
     except (OSError, TimeoutError):
         pass
     finally:
+        if _strange(buffer, flying):
+            for index in flying.values():
+                results[index] = no_dns(endpoint)
         writer.close()
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(1):
                 await writer.wait_closed()
     return written
+
+
+def _strange(buffer: bytes, flying: Mapping[int, int]) -> bool:
+    """Did something else than the rest of an answer arrive? An answer that was cut off begins with a number of ours."""
+    return len(buffer) >= 4 and int.from_bytes(buffer[2:4], "big") not in flying
+
+
+def no_dns(endpoint: Endpoint) -> Lost:
+    """Somebody listens there and speaks another language. For programs it is as one that is silent."""
+    hint = "Is it the right address and port, and is something between us and it?"
+    return Lost(f"{endpoint} answers with something that is no DNS", hint)
 
 
 def _burst(

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 
+BETWEEN = "is a proxy or a log-in page in between"
+"""A question that stands where something other than the host answers."""
 _SAID = (
     (
         r"CERTIFICATE_VERIFY_FAILED\W+certificate verify failed: (.+?)\.?\s*(?:\(_ssl|$)",
@@ -15,6 +17,8 @@ _SAID = (
     (r"Failed to resolve '([^']+)'", "the name {} cannot be resolved"),
     (r"Connection refused|Connect call failed|Errno 111\b", "nobody listens there"),
     (r"ServerDisconnectedError|Server disconnected|Remote end closed", "it closed the connection without an answer"),
+    (r"Exceeded \d+ redirects|OIDC Discovery: 30\d", f"it sends us elsewhere; {BETWEEN}"),
+    (r"Tunnel connection failed: 407|Proxy Authentication Required", "a proxy in between asks for a password"),
     (r"ClientPayloadError|ContentEncodingError", "its answer is cut short or cannot be unpacked"),
 )
 UNTRUSTED = "certificate is not trusted"

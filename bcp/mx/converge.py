@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bcp.contracts.dns import Answer, MxSet
+from bcp.contracts.dns import Answer, Guard, MxSet
 from bcp.contracts.services import Services
 from bcp.mx.read import by_back_end
 
@@ -22,6 +22,8 @@ class Seen:
     """Addresses that serve something else."""
     unverified: tuple[str, ...] = ()
     """Addresses that gave no usable answer."""
+    nowhere: tuple[str, ...] = ()
+    """Domains of which servers answered and none serves it."""
     asked: int = field(default=0, compare=False)
     """How many were asked."""
 
@@ -33,6 +35,8 @@ class Seen:
 
 def compare(answers: Sequence[Answer], wanted: Mapping[str, MxSet]) -> Seen:
     """Pure: which answers are not what was written. A time-out is no answer; it is not a different one either."""
+    heard = {a.domain for a in answers if not a.problem}
+    new = {a.domain for a in answers if not a.problem and wanted[a.domain].same(a.mx)}
     return Seen(
         tuple(
             f"{a.address} serves {a.mx or 'no MX'} for {a.domain}"
@@ -40,8 +44,20 @@ def compare(answers: Sequence[Answer], wanted: Mapping[str, MxSet]) -> Seen:
             if not a.problem and not wanted[a.domain].same(a.mx)
         ),
         tuple(f"{a.address}: {a.problem}" for a in answers if a.problem),
+        tuple(d for d in wanted if d in heard - new),
         len(answers),
     )
+
+
+def only_said(seen: Seen, services: Services) -> str:
+    """What a host without any condition calls moved, and no server serves: what it shows may be what it was told, and
+    not what it has. Empty: there is none. Whoever enters records by hand is believed by the servers alone anyway."""
+    for domain in seen.nowhere:
+        host = getattr(services.dns[services.domains[domain].dns], "capabilities", None)
+        if host is not None and host.guard is Guard.NONE and not host.by_hand:
+            other = next((line for line in seen.lagging if line.endswith(f" for {domain}")), "no server does")
+            return f"the DNS host says that {domain} was moved, and no authoritative server serves it: {other}"
+    return ""
 
 
 async def converge(wanted: Mapping[str, MxSet], patience_s: float, services: Services) -> Seen:

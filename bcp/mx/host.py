@@ -219,7 +219,7 @@ class Host:
         for (i, order), said, now in zip(todo.items(), sent, readings, strict=True):
             swaps[i] = decide(order, said, now)
             if may_resend(order, swaps[i], said, now, self.capabilities.guard):
-                retry[i] = replace(order, token=now.token)
+                retry[i] = replace(order, token=now.token, old=now.mx or order.old)
                 pause = max(pause, said.retry_after_s or (1.0 if said.state is SentState.THROTTLED else 0.0))
         return swaps, retry, pause
 

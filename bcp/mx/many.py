@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from bcp.contracts.action import StepInfo
 from bcp.contracts.dns import Capabilities, Dns, MxSet, Swap, SwapOrder, SwapState
@@ -16,7 +17,7 @@ from bcp.kernel.errors import fault_in
 from bcp.kernel.units import format_duration
 from bcp.mx.by_hand import entered
 from bcp.mx.converge import Seen
-from bcp.mx.outcome import SETTLE_HINT
+from bcp.mx.outcome import MIXED, SETTLE_HINT
 from bcp.mx.pace import AT_ONCE, swap_seconds
 from bcp.mx.read import by_back_end
 
@@ -142,6 +143,14 @@ def doubted(swap: Swap, old: MxSet | None) -> Swap:
         return swap
     message = f"the host refuses the condition, and {swap.found} is read there: an earlier attempt may have been made"
     return swap._replace(state=SwapState.UNKNOWN, message=message, hint=SETTLE_HINT)
+
+
+def as_before(swaps: Sequence[Swap], before: Mapping[str, Any]) -> bool:
+    """Did nothing move, and is the old MX what was last read of all in doubt? ``before``: by domain, as data."""
+    doubtful = [s for s in swaps if s.state is SwapState.UNKNOWN]
+    if any(s.state in MOVED for s in swaps) or any(s.found is None or s.code == MIXED for s in doubtful):
+        return False
+    return all(MxSet.from_data(before[s.domain]).same(s.found) for s in doubtful)
 
 
 def told(swaps: Sequence[Swap]) -> str:

@@ -158,6 +158,8 @@ def may_resend(order: SwapOrder, swap: Swap, sent: Sent, now: Reading, guard: Gu
     """
     if not still_old(order, now) or swap.state in {SwapState.APPLIED, SwapState.ALREADY}:
         return False
+    if sent.state is SentState.STALE and now.mx is not None and now.wildcard is None:
+        return now.mx.ttl_s != order.old.ttl_s  # somebody moved the TTL alone in the same moment: that is no conflict
     return sent.state is SentState.THROTTLED or (sent.state is SentState.LOST and guard is Guard.STRONG)
 
 
@@ -177,10 +179,9 @@ def _accepted_unseen(order: SwapOrder, now: Reading) -> Swap:
 
 def _conflict(order: SwapOrder, found: MxSet | None) -> Swap:
     if found is not None and order.old.same(found):
-        message = (
-            f"the host refused the condition although {found} stands there: "
-            "it comes from a wildcard, or was changed and changed back"
-        )
+        moved = found.ttl_s != order.old.ttl_s
+        why = "its TTL is being changed" if moved else "it comes from a wildcard, or was changed and changed back"
+        message = f"the host refused the condition although {found} stands there: {why}"
         return Swap(order.domain, SwapState.CONFLICT, found, message, "Nothing was changed. Plan again.", "stale")
     there = str(found) if found else "no MX at all"
     message = f"expected {order.old}, found {there}, wanted {order.new}"

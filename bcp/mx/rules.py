@@ -84,6 +84,10 @@ def readable(reading: Reading) -> Refusal | None:
 
 def _unreadable(reading: Reading) -> Refusal:
     text, hint = f"{reading.domain}: {reading.problem}", "Check dns: and domains: in bcp.yaml."
+    if reading.trouble.passing and reading.retry_after_s >= 1:
+        return Refusal(
+            "dns.silent", text, f"Nothing was changed. Try again in {format_duration(reading.retry_after_s)}."
+        )
     if reading.trouble.passing:
         return Refusal("dns.silent", text, "A server that is silent may answer in a moment: try again, or see its log.")
     if reading.trouble is Trouble.TWO_ZONES:
@@ -127,8 +131,12 @@ def really_another(d: DomainFacts, facts: Facts) -> Judged:
 
 
 def primary_unmoved(d: DomainFacts, facts: Facts) -> Judged:
-    """Item 29: the way back leads to the primary that is known today."""
-    if d.way is Way.BACK and d.primary is not None and not d.primary.same(d.order.new):
+    """Item 29: the way back leads to the primary that is known today. A relay that stands behind it is no other one."""
+    if d.way is not Way.BACK or d.primary is None:
+        return CLEAR
+    known = {h.host for h in d.primary.hosts}
+    wanted = [h for h in d.order.new.hosts if h.host in known or not getattr(facts.targets.get(h.host), "ours", False)]
+    if set(wanted) != set(d.primary.hosts):
         return no(
             "dns.primary-moved",
             f"{d.order.domain}: the recorded MX is {d.order.new}, the configuration says {d.primary}",

@@ -38,6 +38,8 @@ class Known:
     primary: MxSet | None = None
     recorded: MxSet | None = None
     host: Capabilities = Capabilities()  # noqa: RUF009 - frozen
+    relays: frozenset[str] = frozenset()
+    """Hosts of all relays."""
 
 
 def target(wish: Wish, known: Known) -> MxSet | Refusal:
@@ -52,6 +54,8 @@ def target(wish: Wish, known: Known) -> MxSet | Refusal:
 
 def _back(wish: Wish, known: Known) -> MxSet | Refusal:
     recorded = known.recorded if wish.to == "before" else None
+    if recorded is not None and all(h.host in known.relays for h in recorded.hosts):
+        recorded = None  # the run found its mail at the relay already: that is not where the way back leads
     wanted = recorded or known.primary
     if wanted is None:
         return Refusal(
@@ -59,7 +63,16 @@ def _back(wish: Wish, known: Known) -> MxSet | Refusal:
             f"nothing is recorded to go back to for {known.domain}",
             "Give domains: primary: in bcp.yaml.",
         )
-    return MxSet(wanted.hosts, wish.ttl_s or wanted.ttl_s)
+    return MxSet(_without_relays(wanted, known.relays), wish.ttl_s or wanted.ttl_s)
+
+
+def _without_relays(found: MxSet, relays: frozenset[str]) -> tuple[MxHost, ...]:
+    """The hosts to go back to. A mixture of old and new records is no peace: a relay beside or before the others would
+    keep a share of the mail. One that stands behind them does so by somebody's will."""
+    others = [h.preference for h in found.hosts if h.host not in relays]
+    if not others:
+        return found.hosts
+    return tuple(h for h in found.hosts if h.host not in relays or h.preference > max(others))
 
 
 def _standing(wish: Wish, known: Known, ttl: int) -> MxSet | Refusal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -185,6 +185,9 @@ def read_plan(path: Path) -> Plan:
     return from_data(data)
 
 
+UNREAD = frozenset({"dns.silent", "dns.unreadable"})
+
+
 def differences(old: Plan, new: Plan) -> list[str]:
     """What moved between two plans of the same playbook, for people."""
     out = []
@@ -232,11 +235,24 @@ def check_runnable(plan: Plan, now: float, *, configuration: str, playbook_text:
         )
     if playbook_text is not None and playbook_text != plan.playbook_text:
         raise Refused("the playbook was changed since the plan was made", rule="plan-stale", hint="Make a new plan.")
-    first = next(iter(plan.refusals()), None)
-    if first is not None:
-        step, refusal = first
-        more = len(plan.refusals()) - 1
-        hint = refusal.hint + (
-            f" Or, if you know better: --override {refusal.rule} --reason '...'" if refusal.overridable else ""
-        )
-        raise Refused(said_by(step, refusal) + (f" (and {more} more)" if more else ""), rule=refusal.rule, hint=hint)
+    refuse(plan.refusals())
+
+
+def refuse(refusals: Sequence[tuple[str, Refusal]]) -> None:
+    """Say the first of these refusals and how many more there are; nothing where there is none.
+
+    Raises:
+        Refused: the first.
+    """
+    if not refusals:
+        return
+    (step, refusal), more = refusals[0], len(refusals) - 1
+    hint = refusal.hint + (
+        f" Or, if you know better: --override {refusal.rule} --reason '...'" if refusal.overridable else ""
+    )
+    raise Refused(said_by(step, refusal) + (f" (and {more} more)" if more else ""), rule=refusal.rule, hint=hint)
+
+
+def unread(plan: Plan) -> list[tuple[str, Refusal]]:
+    """Refusals for something that could not be read: the world did not move, nobody knows how it is."""
+    return [(s, r) for s, r in plan.refusals() if r.rule in UNREAD]

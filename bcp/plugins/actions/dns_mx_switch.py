@@ -28,11 +28,11 @@ from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
 from bcp.kernel.units import format_duration
 from bcp.mx.away import not_planned, out_of_reach, unread, without
 from bcp.mx.by_hand import requested, still_to_come
-from bcp.mx.converge import Seen, converge, served_already
+from bcp.mx.converge import Seen, converge, only_said, served_already
 from bcp.mx.facts import Way
 from bcp.mx.joined import held, names, replaced, said
-from bcp.mx.many import doubted, elsewhere, least_seconds, summary, swap_all, told
-from bcp.mx.outcome import MIXED, PASSING, set_by_hand
+from bcp.mx.many import as_before, doubted, elsewhere, least_seconds, summary, swap_all, told
+from bcp.mx.outcome import MIXED, PASSING, SETTLE_HINT, set_by_hand
 from bcp.mx.read import gather, read_all
 from bcp.mx.rules import judge, readable
 from bcp.mx.signed_after import bogus_after, signed_in
@@ -153,6 +153,8 @@ class Switch(Action[SwitchArgs]):
         moved = {s.domain: plan.after[s.domain] for s in swaps if s.state in DONE}
         seen = await converge(moved if swaps else plan.after, args.converge, services)
         outputs = _outputs(plan, orders, swaps, seen, switched_at)
+        if swaps and (doubt := only_said(seen, services)):
+            raise InDoubt(doubt, hint=SETTLE_HINT, outputs=outputs)
         text = summary(swaps, moved if swaps else plan.after, seen)
         was_signed = [d for d in (step.extra.get("outputs") or {}).get("signed", ()) if d in moved]
         if bogus := await bogus_after([] if services.dry else was_signed, services):
@@ -176,6 +178,8 @@ class Switch(Action[SwitchArgs]):
             return Finding(Happened.NO, self._begun(plan, readings, args, services), detail)
         orders = plan.orders(args.domains)
         seen = await converge(plan.after, args.converge, services)
+        if doubt := only_said(seen, services):
+            return Finding(Happened.UNKNOWN, detail=doubt)
         swaps = [Swap(o.domain, SwapState.ALREADY) for o in orders] + not_planned(args.domains, plan.before)
         outputs = _outputs(plan, orders, swaps, seen, services.clock.now())
         return Finding(Happened.YES, Outcome("found switched when reading", outputs))
@@ -231,6 +235,7 @@ def _wanted(args: SwitchArgs, reading: Reading, services: Services, plan: _Plan)
         services.domains[domain].primary,
         services.recorded.get(domain),
         services.dns[services.domains[domain].dns].capabilities,
+        frozenset(h.host for r in services.relays.values() for h in getattr(r, "mx", ())),
     )
     found = target(Wish(args.to, args.mode, args.ttl, _relay(args, services)), known)
     if isinstance(found, Refusal):
@@ -333,7 +338,7 @@ def _raise_unless_moved(swaps: Sequence[Swap], outputs: Mapping[str, Any], hosts
     if unknown and not elsewhere(swaps, hosts):
         mixed = next((s.hint for s in unknown if s.code == MIXED), "")
         hint = mixed or unknown[0].hint or "Read the MX at the primary, then `bcp settle`."
-        raise InDoubt(told(unknown), hint=hint, outputs=outputs)
+        raise InDoubt(told(unknown), hint=hint, outputs=None if as_before(swaps, outputs["before"]) else outputs)
     if not swaps or any(s.state in DONE for s in swaps):
         return
     kind = Transient if all(s.code in PASSING for s in swaps) else Permanent

@@ -253,7 +253,8 @@ class AzureDns(Hosted):
         domain = order.domain
         if there.mx is None:
             text = "there is no MX of its own yet with which it could be shown without a change"
-            return Proof(domain, Permission.CANNOT_SAY, text)
+            hint = "Make it one in peacetime, the same as the wildcard's: then it can be shown, and moved."
+            return Proof(domain, Permission.CANNOT_SAY, text, hint)
         try:
             await self._write("PATCH", zone, domain, there.mx, {"If-Match": NOBODY})
         except Fault as fault:

@@ -19,7 +19,7 @@ from bcp.kernel.errors import InDoubt, Invalid, Transient
 from bcp.kernel.json_in import loads
 from bcp.kit.http import Http, Reply, retry_after
 from bcp.plugins.vendors.azure_token import Tokens
-from bcp.plugins.vendors.hosted import Fault
+from bcp.plugins.vendors.hosted import Fault, not_of
 
 API = "https://management.azure.com"
 VERSION = "2018-05-01"
@@ -114,8 +114,7 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 def not_azure(what: object) -> Fault:
     """An answer that is none of Azure."""
-    hint = "Is a proxy or a log-in page in between? Check api_url:."
-    return Fault(SentState.LOST, "server", f"what answers ({what}) is not Azure's API", hint)
+    return not_of("Azure's API", what, "api_url:.")
 
 
 def told(reply: Reply) -> Mapping[str, Any]:

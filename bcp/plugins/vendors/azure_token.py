@@ -14,7 +14,7 @@ from typing import Any
 from bcp.contracts.dns import SentState
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
-from bcp.kit.wire_words import OPENED
+from bcp.kit.wire_words import BETWEEN, OPENED
 from bcp.plugins.vendors.held_token import HeldToken
 from bcp.plugins.vendors.hosted import Fault, in_words, of_ours, untrusted
 from bcp.plugins.vendors.in_thread import in_thread
@@ -140,7 +140,7 @@ class Tokens:
 def away(why: str) -> Fault:
     """Entra gives no answer: nothing was sent to Azure DNS."""
     hint = "Tokens of Azure come from Entra: keep a daemon running (it holds one), and a second DNS host at hand."
-    hint = OPENED if untrusted(why) else hint
+    hint = OPENED if untrusted(why) else "Nothing was sent." if BETWEEN in why else hint
     return Fault(SentState.NOT_SENT, "unreachable", f"Microsoft's sign-in gives no token: {why}", hint)
 
 
@@ -152,14 +152,18 @@ def fault_of(error: Exception) -> Fault:
         return Fault(SentState.REFUSED, "clock", f"this machine's clock is not Entra's: {text[:200]}", "Set it (NTP).")
     if NO_TENANT in text and OWN_CODE not in text:
         hint = "Check tenant_id:, and whether a proxy or a log-in page is in between."
-        said = f"there is no such tenant, or what answers is not Microsoft's sign-in: {in_words(text, 200)}"
+        said = "there is no such tenant, or what answers is not Microsoft's sign-in"  # the library's words say no more
         return Fault(SentState.REFUSED, "credential", said, hint)
     if OWN_CODE in text:
+        own = text[text.index(OWN_CODE) :].partition(" Trace ID:")[0]
         hint = "Renew the secret or certificate, and check tenant_id: and client_id:."
-        return Fault(SentState.REFUSED, "credential", f"Entra refuses our credential: {text[:250]}", hint)
+        return Fault(SentState.REFUSED, "credential", f"Entra refuses our credential: {own[:250]}", hint)
     if any(words in text for words in NO_CA):
         text = "the certificates of a private authority cannot be read"
         return Fault(SentState.REFUSED, "invalid", text, "Check api_ca_file:.")
+    if isinstance(error, OSError) and error.filename:
+        said = f"the file {error.filename} cannot be read ({error.strerror})"
+        return Fault(SentState.REFUSED, "credential", said, "Check client_certificate: and token_file:.")
     if ATTEMPTED in text:
         text = "neither the environment (AZURE_*) nor a managed identity of this machine gives a token"
         hint = "Set tenant_id:, client_id: and client_secret:, or give this machine a managed identity."

@@ -17,7 +17,7 @@ from bcp.kernel.errors import InDoubt, Invalid, Transient
 from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http, Reply, retry_after
-from bcp.plugins.vendors.hosted import Fault, key_of
+from bcp.plugins.vendors.hosted import Fault, key_of, not_of
 
 API = "https://api.cloudflare.com/client/v4"
 CAP = 4_000_000
@@ -115,8 +115,7 @@ def told(reply: Reply) -> Told:
 
 def not_cloudflare(what: object) -> Fault:
     """An answer that is none of Cloudflare."""
-    hint = "Is a proxy or a log-in page in between? Check api_url:."
-    return Fault(SentState.LOST, "server", f"what answers ({what}) is not Cloudflare's API", hint)
+    return not_of("Cloudflare's API", what, "api_url:.")
 
 
 def _fault(status: int, code: int, message: str) -> Fault:

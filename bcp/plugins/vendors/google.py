@@ -14,7 +14,7 @@ from bcp.kernel.errors import InDoubt, Invalid, Transient
 from bcp.kernel.json_in import loads
 from bcp.kit.http import Http, Reply, retry_after
 from bcp.plugins.vendors.google_token import Tokens
-from bcp.plugins.vendors.hosted import Fault
+from bcp.plugins.vendors.hosted import Fault, not_of
 
 API = "https://dns.googleapis.com"
 CAP = 4_000_000
@@ -77,8 +77,7 @@ class CloudDns:
 
 def not_google(what: object) -> Fault:
     """An answer that is none of Cloud DNS."""
-    hint = "Is a proxy or a log-in page in between? Check endpoint:."
-    return Fault(SentState.LOST, "server", f"what answers ({what}) is not Cloud DNS", hint)
+    return not_of("Cloud DNS", what, "endpoint:.")
 
 
 def told(reply: Reply) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http
-from bcp.kit.wire_words import OPENED
+from bcp.kit.wire_words import BETWEEN, OPENED
 from bcp.plugins.vendors.held_token import HeldToken
 from bcp.plugins.vendors.hosted import Fault, in_words, of_ours, untrusted
 from bcp.plugins.vendors.in_thread import in_thread
@@ -99,6 +99,7 @@ class Tokens:
         try:
             import google.auth  # an extra
             from google.auth.transport.requests import Request
+            from requests import Session
         except ImportError as error:
             text = "the DNS back end 'google' needs the extra 'google'"
             raise Fault(SentState.REFUSED, "extra", text, "pip install 'bcp-mail[google]'.") from error
@@ -107,7 +108,9 @@ class Tokens:
             if self._credentials is None:
                 self._credentials = self._make(google.auth)
             try:
-                self._credentials.refresh(Request())
+                with Session() as session:
+                    session.max_redirects = 0  # who sends us elsewhere would get the signed assertion
+                    self._credentials.refresh(Request(session))
             except (
                 AttributeError,
                 KeyError,
@@ -138,7 +141,9 @@ class Tokens:
 
 def away(why: str) -> Fault:
     """Google gives no token: nothing was sent to Cloud DNS."""
-    hint = OPENED if untrusted(why) else "Is the network up? Nothing was sent."
+    hint = (
+        OPENED if untrusted(why) else "Nothing was sent." if BETWEEN in why else "Is the network up? Nothing was sent."
+    )
     return Fault(SentState.NOT_SENT, "unreachable", f"Google's sign-in gives no token: {why}", hint)
 
 

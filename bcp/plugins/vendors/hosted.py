@@ -65,6 +65,15 @@ def in_words(text: str, most: int = 300) -> str:
     return told[:most]
 
 
+def not_of(whose: str, what: object, setting: str) -> Fault:
+    """An answer that is none of the host, by its status or what was looked for in it. A write may have been done."""
+    if isinstance(what, int) and what >= 500:  # an outage of the host, or of what stands before it: no page of somebody
+        text, hint = f"{whose} failed ({what}), or a proxy in between did", "Try again in a moment."
+    else:
+        text, hint = f"what answers ({what}) is not {whose}", f"Is a proxy or a log-in page in between? Check {setting}"
+    return Fault(SentState.LOST, "server", text, hint)
+
+
 def untrusted(text: str) -> bool:
     """Was TLS refused for the certificate? ``text`` is of ``in_words``."""
     return UNTRUSTED in text

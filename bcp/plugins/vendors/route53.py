@@ -21,7 +21,7 @@ from bcp.kernel.units import format_duration
 from bcp.kit.dates import Asked
 from bcp.kit.http import retry_after
 from bcp.kit.wire_words import OPENED
-from bcp.plugins.vendors.hosted import Fault, in_words, key_of, of_ours, untrusted
+from bcp.plugins.vendors.hosted import Fault, in_words, key_of, not_of, of_ours, untrusted
 from bcp.plugins.vendors.in_thread import in_thread
 from bcp.plugins.vendors.route53_wire import BATCH, SERVICE, Keys, Wire, told_otherwise, with_words
 
@@ -215,8 +215,7 @@ def fault_of(error: Exception) -> Fault:
 
 def not_route53(what: object) -> Fault:
     """An answer that is none of Route 53."""
-    hint = "Is a proxy or a log-in page in between? Check endpoint_url:."
-    return Fault(SentState.LOST, "server", f"what answers ({what}) is not Route 53", hint)
+    return not_of("Route 53", what, "endpoint_url:.")
 
 
 def _words(error: Exception) -> str:

@@ -80,3 +80,20 @@ def test_a_run_that_holds_after_its_end_was_asked_for_is_a_closed_gate(house, mo
 def test_a_run_that_was_undone_is_no_error(house, monkeypatch, capsys) -> None:
     ends(house, monkeypatch, Ending("aborted", 0, "a test", ""))
     assert "run-1" in capsys.readouterr().out
+
+
+def test_a_way_back_names_what_another_run_holds_at_the_relay(monkeypatch, capsys) -> None:
+    """*Done* with nothing beside it, and the other domains are forgotten."""
+    from bcp.cli import end, situation
+    from bcp.contracts.store import RunCard
+
+    def held(name, *domains):
+        return RunCard(name, "holding", moves_mx=True, moved_at=5.0, targets=tuple(f"mx:{d}" for d in domains))
+
+    cards = [held("run-1", "one.test"), held("run-2", "a.test", "b.test", "c.test", "d.test")]
+    monkeypatch.setattr("bcp.cli.common.runs", lambda: None)
+    monkeypatch.setattr(situation, "unfinished", lambda runs: cards)
+    end._others("run-1")
+    said = " ".join(capsys.readouterr().err.split())
+    assert "a.test, b.test, c.test and 1 more: mail still goes to the relay by run-2." in said
+    assert "bcp failback run-2" in said and "run-1" not in said

@@ -214,3 +214,23 @@ def test_the_name_of_a_group_is_no_domain(tmp_path) -> None:
     targets = ("mx:all", "mx:corp.test", "mx:side.test", "service:exchange-online")
     found = situation(Runs(card(targets=targets, moved_at=1.0)), tmp_path, SERVICE, "UTC")
     assert found.mx.domains == ("corp.test", "side.test") and "Mail of 2 domains" in sentence(found)
+
+
+@pytest.mark.parametrize(
+    ("back", "at_relay"),
+    [
+        ({"status": "done", "moved_at": 1_800_000_060.0}, False),
+        ({"status": "done", "moved_at": 1_800_000_060.0, "released": ("mx:two.test",)}, True),  # a part of it stayed
+        ({"status": "failed", "moved_at": 1_800_000_060.0}, True),
+        ({"status": "done"}, True),
+        ({"status": "done", "moved_at": 1_800_000_060.0, "parent": "run-0"}, True),
+    ],
+)
+@pytest.mark.parametrize("status", ["holding", "running", "stopped"])
+def test_mail_is_back_once_the_way_back_is_over_though_its_run_writes_its_report(tmp_path, status, back, at_relay):
+    """Or was stopped over it: whoever looks in that second must not read that mail goes to the relay."""
+    held = card(status=status, moved_at=1_800_000_000.0)
+    last = card("run-2", **{"parent": "run-1", **back})
+    s = of_cards([held], FakeClock().now(), tmp_path, SERVICE, "", None, last)
+    assert s.mx.relay is at_relay
+    assert ("moved MX back" in sentence(s)) is not at_relay

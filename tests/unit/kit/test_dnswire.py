@@ -164,3 +164,34 @@ def test_an_error_may_come_without_its_question() -> None:
         reply.set_rcode(dns.rcode.REFUSED)
 
     assert unsigned(refuse).rcode() == dns.rcode.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("spoken", "strange"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", True),
+        (b"220 mail.corp.test ESMTP\r\n", True),
+        (b"", False),
+        (b"\x01", False),
+    ],
+)
+def test_who_speaks_another_language_is_not_called_silent(spoken, strange) -> None:
+    """A web server or a proxy at the port of the name server."""
+
+    async def talk(reader, writer):
+        await one(reader)
+        writer.write(spoken)
+        writer.close()
+
+    (found,) = asked(talk)
+    assert isinstance(found, Lost) and not found.definite and found.code == "silent"
+    assert ("no DNS" in found.reason) is strange, found
+
+
+def test_an_answer_that_is_cut_off_is_not_called_another_language() -> None:
+    async def half(reader, writer):
+        writer.write(framed(dns.message.make_response(await one(reader)))[:9])
+        writer.close()
+
+    (found,) = asked(half)
+    assert isinstance(found, Lost) and "no DNS" not in found.reason

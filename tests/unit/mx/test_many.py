@@ -12,7 +12,7 @@ from bcp.contracts.action import StepInfo
 from bcp.contracts.dns import ByHand, Capabilities, Domain, Guard, Swap, SwapOrder, SwapState
 from bcp.contracts.services import Halt
 from bcp.kernel.errors import Transient
-from bcp.mx.many import AT_ONCE, NOT_BEGUN, PORTION, SAY_EVERY_S, elsewhere, how_far, least_seconds, swap_all
+from bcp.mx.many import AT_ONCE, NOT_BEGUN, PORTION, SAY_EVERY_S, as_before, elsewhere, how_far, least_seconds, swap_all
 from bcp.testing.clock import FakeClock
 
 
@@ -150,3 +150,19 @@ def test_doubt_at_another_host_than_what_moved(states, apart) -> None:
     """At the same host it may be the same fault: then all of it is in doubt."""
     swaps = [Swap(d, s) for d, s in states.items()]
     assert elsewhere(swaps, {"a": "one", "aa": "one", "b": "two"}) is apart
+
+
+@pytest.mark.parametrize(
+    ("swaps", "right"),
+    [
+        ([Swap("a.test", SwapState.UNKNOWN, PRIMARY)], True),
+        ([Swap("a.test", SwapState.UNKNOWN, PRIMARY), Swap("b.test", SwapState.REFUSED)], True),
+        ([Swap("a.test", SwapState.UNKNOWN, PRIMARY), Swap("b.test", SwapState.APPLIED, RELAY)], False),
+        ([Swap("a.test", SwapState.UNKNOWN, RELAY)], False),
+        ([Swap("a.test", SwapState.UNKNOWN)], False),
+        ([Swap("a.test", SwapState.UNKNOWN, PRIMARY, code="mixed")], False),
+    ],
+)
+def test_nothing_is_left_of_a_doubt_where_the_old_mx_was_read_at_last(swaps, right) -> None:
+    """Then there is nothing to undo or to hold: a run that says that it holds would have mail at the relay."""
+    assert as_before(swaps, {s.domain: PRIMARY.to_data() for s in swaps}) is right

@@ -162,6 +162,16 @@ def test_an_order_goes_out_again_only_where_it_can_do_no_harm(state, seen, guard
     assert may_resend(ORDER, decide(ORDER, said, now), said, now, guard) is right
 
 
+@pytest.mark.parametrize("guard", Guard)
+def test_a_ttl_that_somebody_moved_in_the_same_moment_is_no_conflict(guard) -> None:
+    """Clouds compare it: the same hosts stand there, so that the order goes out once more with what was read."""
+    said, now = sent(SentState.STALE), Reading(DOMAIN, DOMAIN, MxSet(PRIMARY.hosts, PRIMARY.ttl_s + 1))
+    told = decide(ORDER, said, now)
+    assert may_resend(ORDER, told, said, now, guard)
+    assert not may_resend(ORDER, told, said, replace(now, wildcard=MADE_UP.wildcard), guard)
+    assert "its TTL is being changed" in told.message and "wildcard" in decide(ORDER, said, OLD).message
+
+
 @pytest.mark.parametrize(
     ("reading", "right"),
     [

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.mx.worlds import DOMAIN, NOW, NULL, OTHER, PRIMARY, RELAY, RELAY_HOST, back, domain, facts
+from unit.mx.worlds import DOMAIN, NOW, NULL, OTHER, PRIMARY, RELAY, RELAY_HOST, back, domain, facts, target
 
 from bcp.contracts.dns import (
     Answer,
@@ -164,6 +164,16 @@ def test_the_way_back_leads_to_the_primary_that_is_known_today() -> None:
     assert set(found) == {"dns.primary-moved"}
     assert found["dns.primary-moved"].overridable
     assert str(PRIMARY) in found["dns.primary-moved"].message and str(OTHER) in found["dns.primary-moved"].message
+
+
+def test_a_relay_that_stands_behind_the_primary_in_peace_is_no_other_primary() -> None:
+    """``mode: standing`` keeps it there: the way back leads there again without anybody's override."""
+    both = MxSet((*PRIMARY.hosts, MxHost(500, RELAY.hosts[0].host)), 300)
+    ours = {RELAY.hosts[0].host: target(ours=True)}
+    d = back(primary=PRIMARY, order=SwapOrder(DOMAIN, RELAY, both))
+    assert "dns.primary-moved" not in {r.rule for r in judge(facts(d, targets=ours)).refusals}
+    strange = {RELAY.hosts[0].host: target(ours=False)}
+    assert "dns.primary-moved" in {r.rule for r in judge(facts(d, targets=strange)).refusals}
 
 
 @pytest.mark.parametrize("d", [back(primary=None), back(primary=MxSet(PRIMARY.hosts, 5)), domain(primary=OTHER)])

@@ -49,6 +49,22 @@ def test_without_anything_known_there_is_no_way_back(to, recorded) -> None:
     assert isinstance(found, Refusal) and found.rule == "dns.no-way-back" and DOMAIN in found.message and found.hint
 
 
+@pytest.mark.parametrize(
+    ("hosts", "wanted"),
+    [
+        ([(0, "mx.test."), (0, "relay.out.test.")], [(0, "mx.test.")]),  # old and new records side by side
+        ([(20, "mx.test."), (10, "relay.out.test.")], [(20, "mx.test.")]),
+        ([(0, "mx.test."), (10, "relay.out.test.")], [(0, "mx.test."), (10, "relay.out.test.")]),  # behind it, as meant
+        ([(10, "relay.out.test.")], PRIMARY.hosts),  # it was at the relay already when the run began
+    ],
+)
+def test_the_way_back_never_leads_to_the_relay(hosts, wanted) -> None:
+    """A set that was recorded while a relay had a share of the mail is not what to go back to."""
+    recorded = MxSet(tuple(MxHost(p, h) for p, h in hosts), 300)
+    known = Known(DOMAIN, RELAY, PRIMARY, recorded, relays=frozenset({"relay.out.test."}))
+    assert target(Wish("before"), known).hosts == tuple(h if isinstance(h, MxHost) else MxHost(*h) for h in wanted)
+
+
 def test_standing_puts_the_relay_behind_the_primary() -> None:
     found = target(Wish("relay", "standing", relay=HOSTS), Known(DOMAIN, OTHER, PRIMARY))
     assert found == MxSet((*PRIMARY.hosts, MxHost(10, "relay.out.test.")), 300)

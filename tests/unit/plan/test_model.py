@@ -10,7 +10,7 @@ import pytest
 from bcp.contracts.action import Refusal
 from bcp.deeds.status import http_status
 from bcp.kernel.errors import Invalid, Refused
-from bcp.plan.model import Plan, PlannedStep, check_runnable, differences, from_data, read_plan, said_by
+from bcp.plan.model import Plan, PlannedStep, check_runnable, differences, from_data, read_plan, refuse, said_by, unread
 
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
@@ -113,3 +113,15 @@ def test_a_plan_that_was_changed_is_refused(change, error) -> None:
     with pytest.raises(error) as caught:
         from_data({**data, **change})
     assert error is Invalid or caught.value.rule == "plan-changed"
+
+
+def test_what_could_not_be_read_is_said_as_that_and_not_as_a_world_that_moved() -> None:
+    """The host stumbled between the plan and the run: its MX is not known, and did not become none."""
+    silent = Refusal("dns.silent", "mx: a.test: the host asks us to slow down", "Try again in 5s.")
+    fresh = plan(step("mx", refusals=(NO, silent)))
+    assert unread(fresh) == [("mx", silent)]
+    assert unread(plan(step("mx", refusals=(NO, MAYBE)))) == []
+    refuse([])
+    with pytest.raises(Refused, match="slow down") as caught:
+        refuse(unread(fresh))
+    assert (caught.value.rule, caught.value.hint) == ("dns.silent", "Try again in 5s.")

@@ -406,6 +406,36 @@ def test_a_host_that_shows_the_old_mx_while_the_new_one_is_served_is_in_doubt() 
     assert found.happened is Happened.UNKNOWN and f"192.0.2.1 serves {RELAY}" in found.detail
 
 
+def test_a_host_without_any_condition_that_says_what_no_server_serves_is_in_doubt() -> None:
+    """It may show what it was told, and not what it has. Its probe does not believe it either."""
+    world = World(guard=Guard.NONE)
+    plan = world.plan()
+
+    async def answers(domains):
+        return [Answer(d, "192.0.2.1", PRIMARY) for d in domains]
+
+    world.host.answers = answers
+    with pytest.raises(InDoubt, match="no authoritative server serves it") as caught:
+        world.perform(plan)
+    assert caught.value.outputs["states"]["one.test"] == "applied"
+    found = asyncio.run(Switch().probe(ARGS, world.services, world.step(plan)))
+    assert found.happened is Happened.UNKNOWN and "192.0.2.1 serves" in found.detail
+
+
+def test_what_was_never_answered_and_reads_as_before_leaves_nothing_to_hold() -> None:
+    """With outputs the run would hold, and say of mail that never moved that it was left where it is."""
+    world = World()
+    plan = world.plan()
+
+    async def swap(orders):
+        return [Swap(o.domain, SwapState.UNKNOWN, o.old, "no answer") for o in orders]
+
+    world.host.swap = swap
+    with pytest.raises(InDoubt) as caught:
+        world.perform(plan)
+    assert not caught.value.outputs
+
+
 def test_a_domain_without_any_mx_is_in_doubt_and_nothing_is_sent_again() -> None:
     """A host that deletes before it creates leaves it so: somebody has to look, and it is said what to set."""
     world = World()

@@ -301,6 +301,7 @@ class TestAzure(Azure):
         order = SwapOrder("a.shops.one.test", self.before, self.after, wildcard="*.shops.one.test")
         (proof,) = self.run(self.make().prove([order]))
         assert proof.permission is Permission.CANNOT_SAY
+        assert "in peacetime" in proof.hint  # to try again in a moment would help nobody
 
     def test_a_wildcard_is_ended_by_any_record_at_the_name(self) -> None:
         self.put_other(self.zones["one.test"], "b.shops.one.test", "A", "192.0.2.1")
@@ -425,6 +426,28 @@ def test_what_is_set_wrong_is_no_outage_of_sign_in(said, code, words, hint) -> N
     fault = fault_of(RuntimeError(said))
     assert fault.code == code and words in fault.message and fault.hint.startswith(hint), fault.said
     assert "_ssl" not in fault.said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("Authentication failed: AADSTS7000215: Invalid client secret provided. Trace ID: a Time: b"),
+         "Entra refuses our credential: AADSTS7000215: Invalid client secret provided: renew the secret or "
+         "certificate, and check tenant_id: and client_id:."),
+        (ValueError("Unable to get authority configuration for https://login.test/t. Authority would typically be in"),
+         "there is no such tenant, or what answers is not Microsoft's sign-in: check tenant_id:, and whether a proxy "
+         "or a log-in page is in between."),
+        (RuntimeError("Unable to complete OIDC Discovery: 302,"),
+         "Microsoft's sign-in gives no token: it sends us elsewhere; is a proxy or a log-in page in between: nothing "
+         "was sent."),
+        (FileNotFoundError(2, "No such file or directory", "secrets/az.pem"),
+         "the file secrets/az.pem cannot be read (No such file or directory): check client_certificate: and "
+         "token_file:."),
+    ],
+)  # fmt: skip
+def test_sign_in_is_told_in_one_sentence_of_ours(error, said) -> None:
+    """No half of a library's sentence, and no advice that cannot help."""
+    assert fault_of(error).said == said
 
 
 @pytest.mark.parametrize(("answers", "code"), [(1, ""), (2, "credential")])

@@ -6,6 +6,8 @@ import asyncio
 import builtins
 import json
 import shlex
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 from pydantic import ValidationError
@@ -328,6 +330,40 @@ def test_an_answer_of_sign_in_that_is_none_is_away_and_no_missing_credential(mon
         asyncio.run(tokens.bearer(Http()))
     assert (caught.value.state, caught.value.code) == (SentState.NOT_SENT, "unreachable")
     assert "proxy" in caught.value.message and caught.value.trouble.passing
+
+
+def test_who_sends_sign_in_elsewhere_does_not_get_the_signed_assertion(monkeypatch) -> None:
+    """A 307 would repeat the request, body and all, at whatever address a portal names."""
+    seen = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_POST(self):
+            seen.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(307)
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/portal")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *given):
+            """Said to nobody."""
+
+    class Signs:
+        expiry = None
+
+        def refresh(self, request):
+            request(f"http://127.0.0.1:{server.server_port}/token", method="POST", body=b"assertion=signed")
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        tokens = Tokens(Account(), FakeClock(), 1.0)
+        monkeypatch.setattr(tokens, "_make", lambda lib: Signs())
+        with pytest.raises(Fault) as caught:
+            asyncio.run(tokens.bearer(Http()))
+        server.shutdown()
+        thread.join()
+    assert seen == [("/token", b"assertion=signed")]
+    assert "it sends us elsewhere; is a proxy" in caught.value.said and caught.value.trouble.passing
 
 
 def test_every_error_of_sign_in_has_its_meaning() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bcp.contracts.dns import Permission, SentState, Trouble
-from bcp.plugins.vendors.hosted import Fault, candidates, in_words, read_token, wildcards
+from bcp.plugins.vendors.hosted import Fault, candidates, in_words, not_of, read_token, wildcards
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,20 @@ def test_a_web_page_is_told_and_not_shown(page) -> None:
 
 def test_other_words_stand_on_one_line_and_end() -> None:
     assert in_words("so\n  it is " + "x" * 400, 9) == "so it is " and in_words("") == ""
+
+
+@pytest.mark.parametrize(
+    ("what", "words", "hint"),
+    [
+        (500, "Cloud X failed (500), or a proxy in between did", "Try again"),
+        (503, "Cloud X failed (503)", "Try again"),
+        (200, "what answers (200) is not Cloud X", "Is a proxy"),
+        (302, "what answers (302) is not Cloud X", "Is a proxy"),
+        ("no list of zones", "what answers (no list of zones) is not Cloud X", "Is a proxy"),
+    ],
+)
+def test_a_host_that_fails_is_not_called_somebody_else(what, words, hint) -> None:
+    """An outage of the host without a body of its own is no log-in page; whether the change was made is not known."""
+    fault = not_of("Cloud X", what, "api_url:.")
+    assert fault.message.startswith(words) and fault.hint.startswith(hint)
+    assert (fault.state, fault.trouble.passing) == (SentState.LOST, True)
