@@ -82,19 +82,24 @@ def _answered(
 
     alone = answers is not None or (bool(raw) and not _terminal())
 
-    first = [q for q in asked if q.key in {"domains", "resolvers", "authoritative"}]
-    _refuse(memory.settle(tuple(first), raw, kept, defaults=alone), answers)
-    if not alone:
-        if kept:
-            count = sum(not k.startswith("found_") for k in kept)
-            render.say(f"Going on where you stopped: {count} answer(s) are kept. --anew begins again.")
-        render.say("Enter takes what stands in brackets. Ctrl-C stops; what was answered is kept.")
+    first = tuple(q for q in asked if q.key in {"domains", "resolvers", "authoritative"})
+    _refuse(memory.settle(first, raw, kept, defaults=alone), answers)
+    if alone:
+        seen = _look(kept)
+        _refuse(memory.settle(asked, raw, kept, defaults=alone), answers)
+        return kept, seen
+    if kept:
+        count = sum(not k.startswith("found_") for k in kept)
+        render.say(f"Going on where you stopped: {count} answer(s) are kept. --anew begins again.")
+    render.say("Enter takes what stands in brackets, < goes back. Ctrl-C stops; what was answered is kept.")
+    while True:
+        if "domains" not in kept:
+            kept.pop("found_host", None)
         _ask(folder, first, kept)
-    seen = _look(kept)
-    _refuse(memory.settle(asked, raw, kept, defaults=alone), answers)
-    if not alone:
-        _ask(folder, asked, kept)
-    return kept, seen
+        seen = _look(kept)
+        _refuse(memory.settle(asked, raw, kept, defaults=alone), answers)
+        if _ask(folder, asked, kept):
+            return kept, seen
 
 
 def _again(folder: Path) -> str:
@@ -108,30 +113,51 @@ def _refuse(wrong: list[str], answers: Path | None) -> None:
         raise Invalid(f"{len(wrong)} answer(s) cannot be used: {'; '.join(wrong)}", hint=hint)
 
 
-def _ask(folder: Path, asked: Any, kept: dict[str, Any]) -> None:
-    """Ask what is not answered yet; each answer is checked and kept before the next question."""
+def _ask(folder: Path, asked: tuple[Question, ...], kept: dict[str, Any]) -> bool:
+    """Ask what is not answered yet; each answer is checked and kept before the next question. ``False``: somebody went
+    back to the domains, and DNS is to be looked at again."""
     from bcp.deeds.begin import memory
     from bcp.deeds.begin.questions import waiting
 
-    while (q := next(waiting(tuple(asked), kept), None)) is not None:
+    while (q := next(waiting(asked, kept), None)) is not None:
+        if q.key == "domains" and "found_host" in kept:
+            return False
         try:
-            _one(folder, q, kept)
+            _one(folder, q, kept, asked)
         except KeyboardInterrupt:
             memory.keep(folder, kept)
             kept_in = f"What was answered is kept in {folder / memory.NAME}: {_again(folder)} goes on."
             render.say("\n" + render.wrap(f"Stopped at: {q.ask}. {kept_in}", "  ", ""))
             raise
         memory.keep(folder, kept)
+    return True
 
 
-def _one(folder: Path, q: Question, kept: dict[str, Any]) -> None:
-    """One question, until its answer can be used."""
+def _back(q: Question, kept: dict[str, Any], asked: tuple[Question, ...]) -> None:
+    """Take the last answer back: of this question, where several were given, else the one before."""
+    from bcp.deeds.begin.questions import before, so_far
+
+    if given := kept.get(so_far(q)):
+        render.say(f"  taken back: {', '.join(v for v in given.pop().values() if v)}")
+        return
+    last = before(asked, kept, q)
+    if last is None:
+        render.say("  this is the first question")
+        return
+    kept.pop(last.key)
+
+
+def _one(folder: Path, q: Question, kept: dict[str, Any], asked: tuple[Question, ...]) -> None:
+    """One question, until its answer can be used, or somebody wants to go back."""
     from bcp.deeds.begin import memory
-    from bcp.deeds.begin.questions import MAX_PEOPLE, taken
+    from bcp.deeds.begin.questions import MAX_PEOPLE, so_far, taken
 
-    begun = f"{q.key}_so_far"
+    begun = so_far(q)
     while True:
         line = _line(folder, q, kept)
+        if line == "<":
+            _back(q, kept, asked)
+            return
         try:
             value = taken(q, line, kept)
         except ValueError as error:

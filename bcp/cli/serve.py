@@ -81,6 +81,7 @@ def _listening(listen: str, settings: ServeSettings) -> ServeSettings:
 
 
 def _check(app: App) -> None:
+    from bcp.deeds.readiness.papers import unset_secrets
     from bcp.settings.families import place_of
 
     s = app.settings.serve
@@ -100,6 +101,8 @@ def _check(app: App) -> None:
     found.append(("asks", ", ".join(people) or "NOBODY: nobody is in " + ", ".join(s.ask.groups)))
     by = app.world.askers
     found.append(("by", ", ".join(by) or "NO CHANNEL: nobody can be asked"))
+    found += _unheard(app, people) if by else []
+    found += [(where, f"NOT SET: {why}") for where, why in unset_secrets(app)]
     found += _chosen(app)
     found += _troubles(app)
     accounts = accounts_of(app)
@@ -111,6 +114,19 @@ def _check(app: App) -> None:
     )
     if missing:
         raise typer.Exit(1)
+
+
+def _unheard(app: App, people: list[str]) -> list[tuple[str, str]]:
+    """People whom no question reaches in person. What is posted in a room wakes nobody up."""
+    from bcp.deeds.readiness.people import ways_of
+
+    deaf = [p for p in people if not ways_of(app, p)]
+    if not deaf:
+        return []
+    if len(deaf) == len(people):
+        text = "NOBODY: no phone, no id on a channel that asks. An answer is given at a terminal alone (bcp approve)"
+        return [("in person", text)]
+    return [("not in person", f"{', '.join(deaf)}: no phone, no id on a channel that asks")]
 
 
 def _troubles(app: App) -> list[tuple[str, str]]:

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import typer
 
 from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import config_path
-from bcp.kernel.errors import BcpError
-
-if TYPE_CHECKING:
-    from bcp.wiring import App
 
 
 def register(app: typer.Typer) -> None:
@@ -36,10 +30,12 @@ _AIMLESS = (
 
 def check() -> None:
     """Check bcp.yaml and all that it names."""
+    from bcp.deeds.readiness.papers import unset_secrets
+
     app = make_app()
     people, messages = len(app.people.directory.contacts), len(app.world.pack.names())
     empty = [n for n in app.people.directory.audiences if not app.people.directory.members(n)]
-    unset, doubts = dict(_unset(app)), app.running.books.doubts
+    unset, doubts = dict(unset_secrets(app)), app.running.books.doubts
     aimless = [n for n, d in app.world.domains.items() if d.primary is None]
     warnings = (
         *(f"{where}: {why}" for where, why in unset.items()),
@@ -67,17 +63,6 @@ def check() -> None:
         },
         text + "".join(f"\nwarning: {w}" for w in warnings) + after,
     )
-
-
-def _unset(app: App) -> Iterator[tuple[str, str]]:
-    """Secrets that cannot be read here: where each stands, and why."""
-    from bcp.deeds.readiness.papers import named_secrets
-
-    for where, secret in named_secrets(app):
-        try:
-            secret.reveal()
-        except BcpError as error:
-            yield where, error.message
 
 
 def schema() -> None:

@@ -101,7 +101,7 @@ def _cells(line: str, delimiter: str) -> list[str] | str:
 
 def _cell(text: str) -> str:
     """A cell without the apostrophe that keeps spreadsheets from running it."""
-    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text
+    return text[1:] if text[:1] == "'" and text.lstrip("'").startswith(_FORMULA) else text
 
 
 def protect(text: str) -> str:
@@ -109,7 +109,7 @@ def protect(text: str) -> str:
 
     Numbers such as ``+4930123456`` stay as they are.
     """
-    if not text.startswith(_FORMULA) or (text[0] in "+-" and text[1:].replace("*", "").isdigit()):
+    if not text.lstrip("'").startswith(_FORMULA) or (text[0] in "+-" and text[1:].replace("*", "").isdigit()):
         return text
     return "'" + text
 

@@ -36,7 +36,14 @@ def ldif_sheet(path: Path) -> Sheet:
     ids = {_key(_one(e, "dn")): _ident(e) for _, e in entries if _ident(e)}
     sheet = Sheet()
     for line, entry in entries:
-        if not _ident(entry) or _is_disabled(entry) or not (_one(entry, "mail") or entry.get("mobile")):
+        disabled = _is_disabled(entry)
+        if not _ident(entry) or disabled or not (_one(entry, "mail") or entry.get("mobile")):
+            continue
+        if disabled is None:
+            wrong = f"{_ident(entry)}: userAccountControl is {_one(entry, 'useraccountcontrol')!r}, which is no number"
+            sheet.rows.append(
+                Row(line, {}, wrong, "Nobody can tell whether this account is disabled: export it again.")
+            )
             continue
         phone, count = _mobile(entry)
         if count > 1:
@@ -63,14 +70,15 @@ def _ident(entry: Entry) -> str:
     return _one(entry, "samaccountname", "uid", "cn")
 
 
-def _is_disabled(entry: Entry) -> bool:
+def _is_disabled(entry: Entry) -> bool | None:
+    """``None``: it cannot be told."""
     if any(_one(entry, name).lower() == "true" for name in LOCKED) or _one(entry, _LOCKED_TIME) == FOR_GOOD:
         return True
     control = _one(entry, "useraccountcontrol")
     try:
-        return bool(int(control or "0", 0) & DISABLED)
+        return bool(int(control or "0", 16 if control[:2].lower() == "0x" else 10) & DISABLED)
     except ValueError:
-        return False
+        return None
 
 
 def _mobile(entry: Entry) -> tuple[str, int]:

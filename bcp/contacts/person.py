@@ -29,7 +29,7 @@ def contact_of(row: Row, file: str) -> Contact | Problem:
     text = {k: clean(str(v or "")) for k, v in row.values.items() if not isinstance(v, list)}
     ident = text.get("id", "")
     email, wrong_email = check_email(text.get("email", ""))
-    phone, wrong_phone = check_phone(text.get("phone", ""))
+    phone, wrong_phone = check_phone(str(row.values.get("phone") or ""))
     lists = {k: _words(row.values.get(k)) for k in LISTS}
     lists["optout"] = tuple(dict.fromkeys(w.lower() if w.lower() in _FORMS else w for w in lists["optout"]))
     wrong = (
@@ -66,7 +66,7 @@ def _wrong_list(ident: str, lists: Mapping[str, tuple[str, ...]]) -> tuple[str, 
 
 def _language(text: str) -> str:
     """``de-DE`` and ``de_DE`` are ``de`` (RFC 5646 section 2.1, the primary subtag)."""
-    return re.split(r"[-_]", text.lower(), maxsplit=1)[0]
+    return re.split(r"[-_]", text.lower(), maxsplit=1)[0].strip()
 
 
 def check_email(text: str) -> tuple[str, str]:

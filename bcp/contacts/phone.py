@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
 
+_MOBILE = (1, 2)
+"""``PhoneNumberType``: mobile, and fixed line or mobile."""
 _E164 = re.compile(r"^\+[1-9][0-9]{6,14}$")
 _TRUNK = re.compile(r"^(\+\s*\d{1,3})\s*(?:\(\s*0+\s*\)\s*)+")
 """``+49 (0)170``: the zero is dialled inside the country only and is no part of the number. Only there: a bracket that
@@ -17,6 +20,8 @@ _DECIMAL = re.compile(r"\d[.,]0+$")
 """``+491701234567.0``: a program took the number for a quantity; the last zero is no digit of it."""
 _ALLOWED = re.compile(r"^\+?[0-9\s()./-]*$")
 _EXTENSION = re.compile(r"(?i)(?:;ext=|;|\bext(?:ension)?\b\.?|\bdw\b\.?|(?<=[\d\s)])x(?=[\s.]*\d)|#)[\s.:]*\d*\s*$")
+_ENDS = " \t\r\n\0"
+"""What programs leave around a cell. Inside of one, a line's end parts two numbers."""
 _SECOND = re.compile(r"/\s*\d{1,4}\s*$|[,;|]|\boder\b|\bor\b", re.IGNORECASE)
 """``+49 30 123456/57`` stands for two numbers; ``030/123456`` is one, and not in international form."""
 
@@ -26,7 +31,12 @@ def check_phone(text: str) -> tuple[str, str]:
     as ``the phone number ...`` goes on."""
     if any(unicodedata.category(c) == "No" for c in text):
         return "", "has a raised or circled digit, which may be a footnote: leave it out"
-    plain = _plain(text)
+    whole = text.strip(_ENDS)
+    if len(whole.splitlines()) > 1:
+        return "", "has more than one line, which may be more than one number: give one"
+    if any(unicodedata.category(c) == "Cc" and c != "\t" for c in whole):
+        return "", "holds a control character: enter it again"
+    plain = _plain(whole)
     if not plain:
         return "", ""
     if why := _unreadable(plain):
@@ -56,6 +66,8 @@ def _plain(text: str) -> str:
 
 def _unreadable(plain: str) -> str:
     """Empty, or why this text is not one plain number."""
+    if plain.startswith("="):
+        return "is a formula: export the value, as text"
     if "*" in plain:
         return "is masked: export it with --full"
     if re.fullmatch(r"[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+", plain):
@@ -87,7 +99,28 @@ def _known(compact: str) -> tuple[str, str]:
     number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     if not phonenumbers.is_valid_number(parsed) and not _is_fictional(number):
         return "", "is not valid in its country"
+    if _is_doubled(parsed):
+        return "", "seems to have its country code twice: write it once"
     return number, ""
+
+
+def _is_doubled(parsed: Any) -> bool:
+    """``+49 49 170 1234567``: a column of ``49170...`` was given ``+49``. The tables take it for a long number of Leer.
+
+    Only what is no mobile number as it stands, and is one without its first country code.
+    """
+    import phonenumbers  # only where numbers come in
+
+    code, national = str(parsed.country_code), phonenumbers.national_significant_number(parsed)
+    if not national.startswith(code) or phonenumbers.number_type(parsed) in _MOBILE:
+        return False
+    try:
+        inner = phonenumbers.parse(f"+{national}", None)
+    except phonenumbers.NumberParseException:
+        return False
+    return (
+        phonenumbers.is_valid_number(inner) and phonenumbers.number_type(inner) == phonenumbers.PhoneNumberType.MOBILE
+    )
 
 
 def _is_fictional(number: str) -> bool:

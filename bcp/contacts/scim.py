@@ -11,7 +11,7 @@ from typing import Any
 from bcp.contacts.row import Row, Sheet, read_text
 from bcp.kernel.errors import Invalid, Problem
 
-ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User".lower()
 _NO = {"false", "0", "no"}
 _YES = {"true", "1", "yes", ""}
 
@@ -25,7 +25,7 @@ def scim_sheet(path: Path) -> Sheet:
         Invalid: it is no such list.
     """
     data = _parsed(path)
-    users = data.get("Resources") if isinstance(data, Mapping) else data
+    users = data.get("resources") if isinstance(data, Mapping) else data
     if not isinstance(users, list):
         raise Invalid(f"{path} has no Resources", hint="Export a SCIM list of users.")
     sheet = Sheet(warnings=_missing(path, data, len(users)))
@@ -35,14 +35,14 @@ def scim_sheet(path: Path) -> Sheet:
     by_resource = {_text(u.get("id")): ids[i] for i, (_, u) in enumerate(people) if u.get("id")}
     seen: set[str] = set()
     for i, (number, user) in enumerate(people):
-        name = _text(user.get("userName")).casefold()  # it is case-insensitive: RFC 7643 section 4.1.1
+        name = _text(user.get("username")).casefold()  # it is case-insensitive: RFC 7643 section 4.1.1
         if name and name in seen:
-            wrong = f"the userName {_text(user.get('userName'))!r} stands here twice"
+            wrong = f"the userName {_text(user.get('username'))!r} stands here twice"
             sheet.rows.append(Row(number, {}, wrong, "It is one person, whatever the capitals: give it once."))
             continue
         seen.add(name)
         if _is_active(user) is None:
-            wrong = f"user {_text(user.get('userName'))!r}: 'active' is {user.get('active')!r}, neither true nor false"
+            wrong = f"user {_text(user.get('username'))!r}: 'active' is {user.get('active')!r}, neither true nor false"
             sheet.rows.append(Row(number, {}, wrong, "Correct the export."))
         else:
             sheet.rows.append(Row(number, _values(user, ids[i], by_resource)))
@@ -52,7 +52,7 @@ def scim_sheet(path: Path) -> Sheet:
 
 def _several(path: Path, number: int, ident: str, user: Mapping[str, Any]) -> list[Problem]:
     """Mobile numbers of which none is called the primary one."""
-    found = _of_type(user.get("phoneNumbers"), "mobile")
+    found = _of_type(user.get("phonenumbers"), "mobile")
     if len({_text(v["value"]) for v in found}) < 2 or any(map(_is_primary, found)):
         return []
     text = f"{ident}: there are {len(found)} mobile numbers; the first one is taken"
@@ -68,17 +68,18 @@ def _parsed(path: Path) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose every name stands once. Of two answers nobody knows which one is meant."""
-    found = dict(pairs)
+    """An object whose every name stands once, in small letters: capitals do not count (RFC 7643 section 2.1), and
+    ``"Active": false`` is a no. Of two answers nobody knows which one is meant."""
+    found = {name.lower(): value for name, value in pairs}
     if len(found) < len(pairs):
-        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        twice = next(name for name, count in Counter(name.lower() for name, _ in pairs).items() if count > 1)
         raise ValueError(f"{twice!r} stands twice in one object ({str(dict(pairs[:2]))[:60]} ...)")
     return found
 
 
 def _missing(path: Path, data: Any, here: int) -> list[Problem]:
     """The file is one page of a longer list."""
-    total = data.get("totalResults") if isinstance(data, Mapping) else None
+    total = data.get("totalresults") if isinstance(data, Mapping) else None
     if isinstance(total, str) and total.strip().isdecimal() and len(total) < 12:
         total = int(total)
     if not isinstance(total, int | float) or total <= here:
@@ -99,7 +100,7 @@ def _is_active(user: Mapping[str, Any]) -> bool | None:
 
 def _ids(users: Sequence[Mapping[str, Any]]) -> list[str]:
     """What stands before the @ where nobody else has it; else the whole user name: anna@a and anna@b are two people."""
-    names = [_text(u.get("userName")) or _text(u.get("externalId")) or _text(u.get("id")) for u in users]
+    names = [_text(u.get("username")) or _text(u.get("externalid")) or _text(u.get("id")) for u in users]
     count = Counter(n.partition("@")[0].lower() for n in names)
     return [n.partition("@")[0] if count[n.partition("@")[0].lower()] == 1 else n for n in names]
 
@@ -107,16 +108,16 @@ def _ids(users: Sequence[Mapping[str, Any]]) -> list[str]:
 def _values(user: Mapping[str, Any], ident: str, by_resource: Mapping[str, str]) -> dict[str, Any]:
     found = user.get("name")
     name: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
-    formatted = _text(name.get("formatted")) or f"{_text(name.get('givenName'))} {_text(name.get('familyName'))}"
+    formatted = _text(name.get("formatted")) or f"{_text(name.get('givenname'))} {_text(name.get('familyname'))}"
     more = user.get(ENTERPRISE)
     above = more.get("manager") if isinstance(more, Mapping) else None
     boss = _text(above.get("value")) if isinstance(above, Mapping) else _text(above)
     groups = [_text(g.get("display")) for g in _list(user.get("groups")) if isinstance(g, Mapping)]
     return {
-        "id": ident, "name": _text(user.get("displayName")) or formatted.strip(),
-        "email": _best(user.get("emails")), "phone": _best(user.get("phoneNumbers"), "mobile"),
-        "title": _text(user.get("title")), "language": _text(user.get("preferredLanguage")),
-        "groups": [g for g in groups if g], "logins": [_text(user.get("userName"))],
+        "id": ident, "name": _text(user.get("displayname")) or formatted.strip(),
+        "email": _best(user.get("emails")), "phone": _best(user.get("phonenumbers"), "mobile"),
+        "title": _text(user.get("title")), "language": _text(user.get("preferredlanguage")),
+        "groups": [g for g in groups if g], "logins": [_text(user.get("username"))],
         "timezone": _text(user.get("timezone")), "manager": by_resource.get(boss, ""),
     }  # fmt: skip
 

@@ -286,8 +286,9 @@ def notes_of(
 ) -> List[str]:
     """What was proved, and what was not."""
     runs = sum(1 for n in chains if n.rpartition("/")[2].startswith("run-"))
+    when = f" as of {manifest['as_of']}" if any(chains.values()) else ", where nothing has happened yet"
     out = [f"{_some(len(chains), 'chain')}, {runs} of them runs, {_some(sum(map(len, chains.values())), 'event')},"
-           f" evidence of {manifest['organisation']} as of {manifest['as_of']}"]  # fmt: skip
+           f" evidence of {manifest['organisation']}{when}"]  # fmt: skip
     stamped = [s for s in statements if s["stamped"]]
     if stamped:
         out.append(f"stamped by others since {said(moment(stamped[0]))}, last at {said(moment(stamped[-1]))}; who they"

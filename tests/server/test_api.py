@@ -82,6 +82,7 @@ def test_a_plan_by_the_api_asks_people_as_always(world) -> None:
     assert status == 200 and plan["runnable"] and plan["changes"], plan
     assert w.api(f"/plans/{plan['id']}/run", {})[0] == 202
     question = w.wait(lambda: [q for q in w.api("/questions")[1] if q["checksum"] == plan["checksum"]])[0]
+    assert question["asks"] == "start" and plan["changes"][0]["target"] in question["about"], question
     status, said = w.api(
         f"/questions/{question['id']}/answer",
         {"yes": False, "checksum": question["checksum"]},

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import zoneinfo
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import idna
 
 from bcp.kernel.endpoint import parse_endpoint
 from bcp.kernel.names import domain_name, host_name
@@ -41,7 +44,12 @@ def zone(given: str, answers: Answers) -> str:
     """An IANA time zone."""
     from bcp.contacts.quiet import zone_of
 
-    zone_of(given)
+    try:
+        zone_of(given)
+    except ValueError as error:
+        wanted = given.casefold().replace(" ", "_")
+        like = sorted(z for z in zoneinfo.available_timezones() if z.casefold().rpartition("/")[2] == wanted)
+        raise ValueError(f"{error}; {like[0]}?" if like else f"{error}; such as Europe/Berlin") from None
     return given
 
 
@@ -146,7 +154,7 @@ def mailbox(given: str, answers: Answers) -> str:
     if given and (not _ADDRESS.match(given) or _domain_of(given) not in answers.get("domains", ())):
         ours = ", ".join(answers.get("domains", ()))
         raise ValueError(f"{given!r} is no address in {ours}")
-    return given
+    return f"{given.rpartition('@')[0]}@{_domain_of(given)}" if given else ""
 
 
 def mailboxes(given: str, answers: Answers) -> list[str]:
@@ -253,4 +261,21 @@ def _private(given: str, answers: Answers) -> str:
 
 
 def _domain_of(address: str) -> str:
-    return address.rpartition("@")[2].lower()
+    """As ``domains`` has it: ``müller.example`` is ``xn--mller-kva.example``."""
+    domain = address.rpartition("@")[2].lower().removesuffix(".")
+    try:
+        return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return domain
+
+
+def twice(people: Sequence[Mapping[str, str]]) -> str:
+    """Empty, or who has a way that is somebody else's already: one human would be two who say yes."""
+    owners: dict[str, str] = {}
+    for one in people:
+        for way in (one["phone"], one["email"].lower()):
+            if way and way in owners:
+                whose = f"{way} is how {owners[way]} is reached already"
+                return f"{one['name']}: {whose}; give each person a way of their own, or leave it out"
+            owners[way] = one["name"]
+    return ""

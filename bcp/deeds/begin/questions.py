@@ -243,11 +243,25 @@ def taken(question: Question, given: Any, answers: Mapping[str, Any]) -> Any:
         rows = given if isinstance(given, list) else [given]
         if len(rows) > MAX_PEOPLE:
             raise ValueError(f"{MAX_PEOPLE} are enough here; more in contacts.csv")
-        return [question.check(_line(r), answers) for r in rows if r]
+        found = [question.check(_line(r), answers) for r in rows if r]
+        if wrong := checks.twice([*answers.get(so_far(question), ()), *found]):
+            raise ValueError(wrong)
+        return found
     line = _line(given).strip() or question.default(answers)
     if not line and question.needed:
         raise ValueError("this is needed")
     return question.check(line, answers) if line else ""
+
+
+def so_far(question: Question) -> str:
+    """Where the answers to a question that is asked again and again are kept until the last one."""
+    return f"{question.key}_so_far"
+
+
+def before(asked: tuple[Question, ...], answers: Mapping[str, Any], this: Question) -> Question | None:
+    """The question that was answered before this one; ``None``: this is the first."""
+    done = [q for q in asked[: asked.index(this)] if not q.silent and q.key in answers and q.when(answers)]
+    return done[-1] if done else None
 
 
 def _line(given: Any) -> str:

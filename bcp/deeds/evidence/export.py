@@ -21,7 +21,7 @@ class Exported:
     folder: str
     files: int
     as_of: float
-    """Time of the newest event in it."""
+    """Time of the newest event in it; 0: there is none yet."""
     key: str
 
 
@@ -39,9 +39,10 @@ def export(state: Path, folder: Path, organisation: str, key: SigningKey, secret
         text = f"{folder} is not an empty folder"
         raise Invalid(text, rule="folder-not-empty", hint="Name a new one: nothing is written over.")
     pack = gather(state)
+    as_of = iso(pack.as_of) if pack.as_of else ""
     _clean(pack, [s for s in secrets if len(s) >= 8])
     manifest = canonical(
-        {"v": 1, "organisation": organisation, "as_of": iso(pack.as_of), "key": key.public, "files": pack.digests()}
+        {"v": 1, "organisation": organisation, "as_of": as_of, "key": key.public, "files": pack.digests()}
     )
     files: Mapping[str, bytes] = {
         **pack.files,

@@ -41,6 +41,15 @@ def named_secrets(app: App) -> Iterator[tuple[str, Secret]]:
             yield from _in(settings, (family, name))
 
 
+def unset_secrets(app: App) -> Iterator[tuple[str, str]]:
+    """Secrets that cannot be read here: where each stands, and why."""
+    for where, secret in named_secrets(app):
+        try:
+            secret.reveal()
+        except BcpError as error:
+            yield where, error.message
+
+
 def _in(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Secret]]:
     if isinstance(value, Secret):
         yield ": ".join(path), value

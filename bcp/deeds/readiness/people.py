@@ -61,7 +61,7 @@ async def approvers(app: App, scope: Scope) -> list[Check]:
         for gate in need.gates:
             behind = sorted(app.people.approvers(gate.references))
             for person in behind:
-                ways[person] = _ways(app, person)
+                ways[person] = ways_of(app, person)
                 books.setdefault(person, {})[need.playbook] = None
             able = {p: ways[p] or {f"terminal:{p}"} for p in behind if ways[p] or _answers(app, p)}
             count = people.persons_apart(able)
@@ -76,7 +76,7 @@ def _answers(app: App, person: str) -> bool:
     return person in app.settings.approvals.codes or bool(found is not None and found.logins)
 
 
-def _ways(app: App, person: str) -> frozenset[str]:
+def ways_of(app: App, person: str) -> frozenset[str]:
     """The addresses by which a question reaches this person: of each channel that asks, and in a chat room their own
     name there, by which an answer is known to be theirs."""
     found = app.people.directory.person(person)

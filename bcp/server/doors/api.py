@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -99,13 +100,15 @@ async def incident(daemon: TheDaemon, _: Reader, incident: Id) -> IncidentFull:
     rows = [
         EventOut(seq=e.seq, at=iso(e.at), kind=e.kind, actor=e.actor, data=dict(e.data), hash=e.hash) for e in events
     ]
-    return IncidentFull(**incident_out(found).model_dump(), events=rows, questions=[question_out(q) for q in asked])
+    return IncidentFull(
+        **incident_out(found).model_dump(), events=rows, questions=[await question_out(daemon, q) for q in asked]
+    )
 
 
 @router.get("/questions", summary="Questions that wait for an answer")
 async def open_questions(daemon: TheDaemon, _: Reader) -> list[QuestionOut]:
     """Gates of runs, and plans that wait for a yes."""
-    return [question_out(q) for q in await daemon.writer.do(questions.open_questions)]
+    return [await question_out(daemon, q) for q in await daemon.writer.do(questions.open_questions)]
 
 
 @router.get("/runs", summary="Runs, the newest first")
@@ -172,9 +175,14 @@ def incident_out(i: Incident) -> IncidentOut:
     )
 
 
-def question_out(q: Question) -> QuestionOut:
-    """A question in the form in which the API answers it."""
+async def question_out(daemon: Daemon, q: Question) -> QuestionOut:
+    """A question in the form in which the API answers it; of an open one, what it is about."""
+    matter = None
+    if q.state == "open":
+        with suppress(BcpError):
+            matter = await daemon.asker.matter(q)
     return QuestionOut(
+        asks=matter.asks if matter else "", about=matter.forecast if matter else "",
         id=q.id, incident=q.incident, run=q.run, step=q.step, checksum=q.checksum, opened=iso(q.opened),
         until=iso(q.deadline), needed=q.count,
         people=sorted(q.people), state=q.state, result=q.result,

@@ -150,6 +150,8 @@ class QuestionOut(Out):
     people: list[str]
     state: str
     result: str
+    asks: str = Field("", description="What a yes means: `start` it, `undo` (mail moves back), `hand` (it is entered).")
+    about: str = Field("", description="Of an open question: what changes, and of `hand` which records to enter.")
 
 
 class AnswerIn(Out):

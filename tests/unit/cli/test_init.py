@@ -159,3 +159,17 @@ def test_options_alone_are_enough_and_several_domains_are_taken(tmp_path) -> Non
     text = (tmp_path / "bcp.yaml").read_text()
     assert "- name: b.test" in text and "kind: manual" in text
     assert bcp("config", "check", cwd=tmp_path).returncode == 0
+
+
+def test_an_answer_can_be_taken_back(tmp_path) -> None:
+    """``<`` goes to the question before, as often as somebody likes, up to the domains; of several people, the last."""
+    lines = ["<", "crop.test", "<", "corp.test", "Crop", "<", "Corp", *[""] * 5, "status-page", "", "<", "pages", ""]
+    people = ["Alice, +491701234567", "Bbo", "<", "Alice W, +491701234567", "Bob", ""]
+    done = bcp("init", cwd=tmp_path, stdin="\n".join([*lines, *people, ""]))
+    assert done.returncode == 0, done.stderr
+    assert "this is the first question" in done.stderr and "taken back: Bbo" in done.stderr
+    assert "is how Alice is reached already" in done.stderr
+    text = (tmp_path / "bcp.yaml").read_text()
+    assert "corp.test" in text and "crop.test" not in text and "name: Crop" not in text and "pages" in text
+    kept = (tmp_path / "contacts.csv").read_text()
+    assert [line.partition(",")[0] for line in kept.splitlines()] == ["id", "alice", "bob"]

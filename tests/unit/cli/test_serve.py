@@ -62,3 +62,39 @@ def test_a_unit_for_this_configuration_without_rights(house, capsys) -> None:
     told = capsys.readouterr().out
     assert f"--config {house.folder / 'bcp.yaml'} serve" in told and "User=bcp" in told
     assert f"ReadWritePaths={house.app.configuration.state}" in told and "NoNewPrivileges=yes" in told
+
+
+def checked(house, capsys, people: str, more: str) -> tuple[int, dict[str, str]]:
+    (house.folder / "contacts.csv").write_text(people)
+    config = house.folder / "bcp.yaml"
+    config.write_text(config.read_text() + more)
+    code = 0
+    try:
+        serve.serve(check=True)
+    except typer.Exit as ended:
+        code = ended.exit_code
+    return code, json.loads(capsys.readouterr().out)["items"]
+
+
+SMS = "channels: {text: {kind: twilio-sms, account_sid: 'file:a', auth_token: 'file:b', from: '+12025550100'}}\n"
+
+
+@pytest.mark.parametrize("people", [("", ""), ("+491701234567", ""), ("+491701234567", "+491701234568")])
+def test_where_no_question_reaches_anybody_the_check_says_so(house, capsys, people) -> None:
+    """Nobody on call has a phone: a channel alone wakes nobody up."""
+    for name in "ab":
+        (house.folder / name).write_text("AC" + "0" * 32)
+    rows = "".join(f"{n},{phone},staff;oncall\n" for n, phone in zip(("alice", "bob"), people, strict=True))
+    code, items = checked(house, capsys, f"id,phone,groups\n{rows}", SMS)
+    deaf = [n for n, phone in zip(("alice", "bob"), people, strict=True) if not phone]
+    assert code == 1 or len(deaf) < 2
+    assert items.get("in person", "").startswith("NOBODY") is (len(deaf) == 2)
+    assert items.get("not in person", "").startswith("bob: no phone") is (deaf == ["bob"])
+
+
+def test_a_secret_that_is_not_there_fails_the_check(house, capsys) -> None:
+    (house.folder / "a").write_text("AC" + "0" * 32)
+    rows = "id,phone,groups\nalice,+491701234567,staff;oncall\nbob,+491701234568,staff;oncall\n"
+    code, items = checked(house, capsys, rows, SMS)
+    assert code == 1 and items["channels: text: auth_token"].startswith("NOT SET: cannot read the secret file")
+    assert "channels: text: account_sid" not in items

@@ -168,3 +168,18 @@ def test_parts_of_a_distinguished_name(dn, parts) -> None:
 @pytest.mark.parametrize(("dn", "name"), [("", ""), ("OU=On Call!,DC=x", "on-call"), ("CN=a.b@c,DC=x", "a.b@c")])
 def test_a_name_for_us(dn, name) -> None:
     assert common_name(dn) == name
+
+
+@pytest.mark.parametrize(("control", "people"), [("0514", []), ("0x202", []), ("512", ["a"]), ("", ["a"])])
+def test_disabled_however_the_number_is_written(tmp_path, control, people) -> None:
+    path = tmp_path / "a.ldif"
+    path.write_text(f"dn: cn=a,dc=x\nuid: a\nmail: a@x.example\nuserAccountControl: {control}\n")
+    assert [p.id for p in load_people(path).people] == people
+
+
+def test_whether_an_account_is_disabled_is_not_guessed(tmp_path) -> None:
+    path = tmp_path / "a.ldif"
+    path.write_text("dn: cn=a,dc=x\nuid: a\nmail: a@x.example\nuserAccountControl: 5,14E+02\n")
+    with pytest.raises(Invalid) as caught:
+        load_people(path)
+    assert caught.value.problems[0].line == 1 and "which is no number" in caught.value.problems[0].message

@@ -107,3 +107,36 @@ def test_every_usual_way_of_writing_gives_the_same_number(region) -> None:
     want = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
     for form in (phonenumbers.PhoneNumberFormat.INTERNATIONAL, phonenumbers.PhoneNumberFormat.RFC3966):
         assert check_phone(phonenumbers.format_number(example, form))[0] == want
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("+49 170 123456\n78", "more than one line"),  # as one number: +4917012345678
+        ("+49 170 123456\r\n78", "more than one line"),
+        ("+49 170 123456\x0b78", "more than one line"),
+        ("+49 170 123456\u202878", "more than one line"),
+        ("+49 170 123456\x0078", "control character"),
+        ("+49 49 170 1234567", "country code twice"),
+        ("+4949 1701234567", "country code twice"),
+        ('="+491701234567"', "is a formula"),
+        ("=+491701234567", "is a formula"),
+    ],
+)
+def test_two_things_in_one_cell_are_not_one_number(written, why) -> None:
+    """Two lines, a country code that a column was given twice, a formula."""
+    number, reason = check_phone(written)
+    assert number == "" and why in reason
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("+491701234567\r\n", "+491701234567"),
+        ("\0+49\t170 1234567\0", "+491701234567"),
+        ("+49 491 7012345", "+494917012345"),  # Leer in East Frisia
+        ("+39 393 1234567", "+393931234567"),  # an Italian mobile
+    ],
+)
+def test_what_only_looks_doubled_or_cut_is_good(written, number) -> None:
+    assert check_phone(written) == (number, "")

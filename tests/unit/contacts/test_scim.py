@@ -61,3 +61,24 @@ def test_of_several_mobiles_without_a_primary_one_the_first_is_taken_and_it_is_s
     chosen = load_people(listed(tmp_path, user("b@x.org", phoneNumbers=[one, {**two, "primary": True}])))
     assert chosen.people[0].phone == "+491701234568" and not chosen.doubts
     assert not load_people(listed(tmp_path, user("b@x.org", phoneNumbers=[one, one]))).doubts
+
+
+def test_capitals_of_names_do_not_count(tmp_path) -> None:
+    """RFC 7643 section 2.1: attribute names are case-insensitive. ``"Active": false`` is a no."""
+    path = tmp_path / "users.json"
+    phone = {"Type": "Mobile", "Value": "+49 170 1234567"}
+    users = [{"UserName": "a@x.org", "Active": False}, {"USERNAME": "b@x.org", "PhoneNumbers": [phone]}]
+    path.write_text(json.dumps({"resources": users, "totalresults": 3}))
+    found = load_people(path)
+    assert [(p.id, p.phone) for p in found.people] == [("b", "+491701234567")]
+    assert found.doubts[0].rule == "contact.incomplete"
+    path.write_text('[{"userName": "a@x.org", "active": true, "Active": false}]')
+    with pytest.raises(Invalid, match="stands twice"):
+        load_people(path)
+
+
+def test_two_lines_in_a_number_are_not_joined(tmp_path) -> None:
+    two = {"type": "mobile", "value": "+49 170 123456\n78"}
+    with pytest.raises(Invalid) as caught:
+        load_people(listed(tmp_path, user("a@x.org", phoneNumbers=[two])))
+    assert "more than one line" in caught.value.problems[0].message

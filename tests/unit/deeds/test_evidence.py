@@ -594,6 +594,15 @@ def test_an_export_checks_itself_with_nothing_but_python(town: Town) -> None:
     ast.parse((folder / "verify.py").read_text(), feature_version=(3, 8))
 
 
+def test_evidence_of_nothing_names_no_time(tmp_path: Path) -> None:
+    """Not the year 1970."""
+    (tmp_path / "state").mkdir()
+    told = export(tmp_path / "state", tmp_path / "pack", "Corp", signing_key(tmp_path / "state", None))
+    wrong, notes = checked(tmp_path / "pack")
+    assert wrong == [] and told.as_of == 0 and "nothing has happened yet" in notes[0], notes
+    assert json.loads((tmp_path / "pack" / "manifest.json").read_text())["as_of"] == ""
+
+
 @pytest.mark.parametrize("junk", [
     {"kind": "timestamp", "seq": 1, "tsa": "../../x", "token": "AAAA"}, {"kind": "timestamp"}, {"kind": "statement"},
     {"kind": "timestamp", "seq": "one", "tsa": "a", "token": "!"}, {},

@@ -178,3 +178,29 @@ def test_what_falls_with_exchange_is_no_relay(given) -> None:
     with pytest.raises(ValueError, match="falls with Exchange Online"):
         checks.host(given, {})
     assert checks.host(f"{given.rstrip('.')}.example", {}).endswith(".example")
+
+
+def test_a_domain_counts_however_it_is_written() -> None:
+    """``müller.example`` is ours: a canary there is one, and a private address there falls with Exchange."""
+    ours = {"domains": ["xn--mller-kva.example"]}
+    assert checks.mailbox("canary@Müller.example", ours) == "canary@xn--mller-kva.example"
+    with pytest.raises(ValueError, match="down when Exchange is"):
+        checks.person("Ana, anna@müller.example", ours)
+
+
+@pytest.mark.parametrize(("given", "like"), [("berlin", "Europe/Berlin"), ("new york", "America/New_York")])
+def test_a_city_alone_is_answered_with_its_zone(given, like) -> None:
+    with pytest.raises(ValueError, match=f"{like}\\?"):
+        checks.zone(given, {})
+
+
+@pytest.mark.parametrize("second", ["Ben, +49 170 1234567", "Ben, A@x.test", "Ana, +491701234567, other@x.test"])
+def test_two_people_are_two_people(second) -> None:
+    """One human with two codes would say yes twice: in a file, and one after the other."""
+    people = next(q for q in questions(KINDS) if q.key == "people")
+    first = taken(people, "Ana, +491701234567, a@x.test", OURS)
+    with pytest.raises(ValueError, match="is how Ana is reached already"):
+        taken(people, second, {**OURS, "people_so_far": first})
+    with pytest.raises(ValueError, match="is how Ana is reached already"):
+        taken(people, ["Ana, +491701234567, a@x.test", second], OURS)
+    assert taken(people, "Ben", {**OURS, "people_so_far": first})[0]["name"] == "Ben"
