@@ -193,6 +193,8 @@ BROKEN = (
     Broken("the clock was set back", "clock", "", *attribute(lambda s: s.clock, "shift", -86_400.0), "set back"),
     Broken("a playbook is misspelt", "playbook", "own", *edited("playbooks/own.yaml", "uses: notify", "uses: notfy"),
            "notfy"),
+    Broken("a playbook names a relay that is not there", "playbook", "own",
+           *edited("playbooks/own.yaml", "relay: tls-backup", "relay: tls-bakup"), "tls-bakup"),
     Broken("a playbook falls with what is down", "shared-fate", "own",
            *edited("bcp.yaml", "kind: twilio-sms", "depends_on: [microsoft]\n    kind: twilio-sms"), "microsoft"),
     Broken("a playbook names an audience that is not there", "audience-reach", "board",
