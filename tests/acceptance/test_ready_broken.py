@@ -140,6 +140,7 @@ BROKEN = (
     Broken("the DNS server", "dns-reach", DOMAIN, *attribute(lambda s: s.world.names, "silent", True), "corp.test"),
     Broken("the TTL of the MX", "dns-ttl", DOMAIN,
            *record("MX", DOMAIN, "0 corp-test.mail.protection.outlook.test.", ttl=86_400), "86400", "risk"),
+    Broken("mail goes elsewhere", "dns-mx", DOMAIN, *record("MX", DOMAIN, "0 mx.attacker.test."), "mx.attacker.test"),
     Broken("a TLSA record of the relay", "relay-tlsa", MX,
            *record("TLSA", f"_25._tcp.{MX}", "3 1 1 " + "ab" * 32), "TLSA"),
     Broken("the relay's host name", "relay-address", MX, *record("CNAME", MX, "elsewhere.test."), "CNAME"),
