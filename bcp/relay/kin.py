@@ -74,7 +74,7 @@ class Kin(Sessions):
         """A service of one instance may have a syslog_name of its own (``-o syslog_name=postfix-slow`` in master.cf):
         what it says is of the message that waits under this queue id, whatever name the others have. The name that the
         queue goes by is the one of whoever owns it."""
-        if len(self.instances | {prefix}) == 1:
+        if len(self.instances) == 1 and prefix in self.instances:
             return
         known = self._mail(key)
         if known is not None and not (known.over and line.at > known.last + LATE_S):
