@@ -83,9 +83,9 @@ class WatchSettings(Model):
     resolvers: list[str] = Field(default_factory=list)
     """Resolvers that are asked: many lists answer none of the large public ones. None: this machine's own."""
     outage: Duration = 86400.0
-    """How long an outage the relay's disk must bear: the `mtpd` of your objectives."""
+    """How long an outage the relay's disk must bear; a longer `mtpd` of a playbook that moves MX counts instead."""
     mails_an_hour: Annotated[float, Field(ge=0)] = 0.0
-    """Inbound mails in a busy hour, from message trace. 0: not known."""
+    """Inbound mails in a busy hour, from message trace. 0: not known. A busier hour in the ledger counts instead."""
     mail_size: Annotated[int, Field(gt=0)] = 100_000
     """Bytes of an average mail."""
     queue_age: Duration = 3600.0

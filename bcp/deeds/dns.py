@@ -22,7 +22,7 @@ from bcp.kernel.secret import Secret
 from bcp.kit.http import Http
 from bcp.kit.inside import mx_told
 from bcp.kit.rdap import Registration, registration
-from bcp.mx.check import Line, accepted_lines, lines_of, registry_line, second_way, unreadable
+from bcp.mx.check import Line, accepted_lines, elsewhere, lines_of, registry_line, second_way, unreadable
 from bcp.mx.facts import Way
 from bcp.mx.forecast import Forecast
 from bcp.mx.judged import together
@@ -73,10 +73,11 @@ async def check(app: App, domains: Sequence[str] = (), *, rdap: bool = False) ->
             orders.append(SwapOrder(name, reading.mx, _target(app, reading.mx, app.world.domains[name].dns)))
     facts = await gather(orders, readings, app.world, Way.TO_RELAY)
     judged = {n: together(rule(n, facts) for rule in HOST_RULES) for n in facts.hosts}
+    relays = {h.host for s in app.world.relay_settings.values() for h in s.published()}
     for d in facts.domains:
         name = d.order.domain
         credential = [Line(name, "credential", "fail", r.message, r.rule, r.hint) for r in judged[d.dns].refusals]
-        lines[name] = lines_of(d, facts) + credential
+        lines[name] = lines_of(d, facts) + elsewhere(name, d.order.old, d.primary, relays) + credential
     for line in await _second_ways(app, orders):
         lines[line.domain].append(line)
     for line in await _registries(app, {n: readings[n].zone or n for n in names}) if rdap else ():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bcp.contracts.exercise_book import DrillEvent
@@ -13,6 +13,9 @@ from bcp.drills.fold import fold
 from bcp.kernel.errors import Refused
 from bcp.kernel.ids import new_id, new_token
 from bcp.wiring import App
+
+AHEAD_S = 3600.0
+"""What was written down by so much in the future was written by a clock that was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,38 @@ def begun(app: App, drill: str) -> str:
     slots = [e for e in events if e.kind == "scheduled"]
     planned_before = any(e.kind == "next" for e in events)
     return again(app, drill, slot_of(slots[-1].data["slot"])) if slots and not planned_before else ""
+
+
+def set_right(app: App) -> list[str]:
+    """Turns that a clock far ahead planned, and that are to be earlier now that it is right: without this the rest of a
+    series would wait for that far day. What a person planned by hand stays; returns the ids of the others."""
+    out, now = [], app.clock.now()
+    for one in planned(app):
+        events = app.running.drills.events(one.drill)
+        if events[0].at <= now + AHEAD_S or sum(e.kind == "scheduled" for e in events) > 1:
+            continue
+        slot = _as_it_was(app, events[0], now)
+        found = next_turn(slot, now) if slot is not None else None
+        if found is not None and window_of(found)[0] < window_of(one.slot)[0]:
+            _write(app, one.drill, "bcp", found, after=events[-1].seq)
+            out.append(one.drill)
+    return out
+
+
+def _as_it_was(app: App, first: DrillEvent, now: float) -> Slot | None:
+    """The last turn that is behind us, given how an exercise of the far day begins: one that was missed on such a day
+    is none."""
+    while (before := str(first.data.get("follows", ""))) and first.at > now + AHEAD_S:
+        events = app.running.drills.events(before)
+        slots = [e for e in events if e.kind == "scheduled"]
+        if not slots:
+            return None
+        first, slot = events[0], slot_of(slots[-1].data["slot"])
+        if not any(e.kind == "missed" and e.at > now + AHEAD_S for e in events):
+            return slot
+        if first.at <= now + AHEAD_S:
+            return replace(slot, turn=slot.turn - 1)
+    return None
 
 
 def mend(app: App) -> list[str]:

@@ -22,15 +22,19 @@ async def checks(
     agents: Mapping[str, float] | None = None,
     mails_an_hour: Mapping[str, float] | None = None,
     troubles: Mapping[str, str] | None = None,
+    mtpd: float = 0.0,
 ) -> list[Check]:
     """Every promise of every relay host that can be asked (``kit: reach:``).
 
     ``agents``: when the agent of each host was last heard of. ``mails_an_hour``: by relay, from the ledger.
-    ``troubles``: why the agent of a host does not read.
+    ``troubles``: why the agent of a host does not read. ``mtpd``: the longest outage that a playbook must bear.
     """
     names = [n for n, s in app.world.relay_settings.items() if (m := s.machine()) is not None and m.reach]
     relays = [relay_of(app, n) for n in names]
-    looks = [_host(app, r, h, agents or {}, mails_an_hour or {}, troubles or {}) for r in relays for h in r.hosts]
+    mails = mails_an_hour or {}
+    looks = [
+        _host(app, r, h, agents or {}, (mails.get(r.name, 0.0), mtpd), troubles or {}) for r in relays for h in r.hosts
+    ]
     found = await asyncio.gather(*looks, *(_drift(app, r) for r in relays))
     return [c for part in found for c in part]
 
@@ -40,7 +44,7 @@ async def _host(
     relay: RelayHosts,
     host: str,
     agents: Mapping[str, float],
-    mails: Mapping[str, float],
+    burden: tuple[float, float],
     troubles: Mapping[str, str],
 ) -> Sequence[Check]:
     began = app.clock.now()
@@ -52,7 +56,7 @@ async def _host(
             await _listed(relay, host),
             DrainFiles(app.configuration.state).driven(relay.name),
             agents.get(host),
-            mails.get(relay.name, 0.0),
+            *burden,
             troubles.get(host, ""),
         )
     except BcpError as error:

@@ -11,6 +11,7 @@ from bcp.contracts.channel import Channel, Check, Delivery, Page, Receipt
 from bcp.contracts.contact import Contact
 from bcp.drills.talk import STAND_IN
 from bcp.kernel.hashing import digest_text
+from bcp.kernel.json_in import rows
 from bcp.store.files.lines import append_line
 
 
@@ -25,7 +26,7 @@ class Kept:
         append_line(self.path, json.dumps({"what": what, **data}, ensure_ascii=False, sort_keys=True), self._all)
 
     def _all(self) -> list[str]:
-        return self.path.read_text(encoding="utf-8").splitlines()
+        return rows(self.path.read_text(encoding="utf-8"))
 
     def rows(self) -> list[dict[str, Any]]:
         """Everything so far."""

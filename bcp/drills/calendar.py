@@ -9,7 +9,7 @@ from __future__ import annotations
 import calendar
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,8 +20,9 @@ Every = Literal["", "week", "month", "quarter", "half-year", "year"]
 MONTHS: Mapping[str, int] = {"month": 1, "quarter": 3, "half-year": 6, "year": 12}
 WINDOW_S = 3600.0
 """How long after its time one may still begin, where nobody said otherwise."""
-REMINDERS_S = (7 * 86_400.0, 86_400.0, 900.0)
-LONGEST_S = 31 * 86_400.0
+DAY_S = 86_400.0
+REMINDERS_S = (7 * DAY_S, DAY_S, 900.0)
+LONGEST_S = 31 * DAY_S
 """Of a window."""
 
 
@@ -143,17 +144,15 @@ def next_turn(slot: Slot, after: float) -> Slot | None:
     """The first turn that opens later than that; ``None`` where it does not recur."""
     if not slot.every:
         return None
+    longest = 7 * DAY_S if slot.every == "week" else 31 * DAY_S * MONTHS[slot.every]
     turn = slot.turn + 1
-    while True:
-        found = Slot(**{**_fields(slot), "turn": turn})
-        if window_of(found)[0] > after:
-            return found
-        turn += 1
-
-
-def _fields(slot: Slot) -> dict[str, Any]:
-    data = slot.to_data()
-    return {**data, "remind": slot.remind}
+    try:
+        turn += max(0, int((after - window_of(replace(slot, turn=turn))[0]) / longest) - 1)  # not later than wanted
+        while window_of(found := replace(slot, turn=turn))[0] <= after:
+            turn += 1
+    except (OverflowError, ValueError):  # beyond all times
+        return None
+    return found
 
 
 def judge(slot: Slot, facts: Facts) -> Act:

@@ -30,6 +30,12 @@ def loads(raw: bytes | str, *, depth: int = MAX_DEPTH) -> Any:
     raise Invalid(f"this JSON is nested deeper than {depth} levels")
 
 
+def rows(text: str) -> list[str]:
+    """Values of JSON, one a line: only LF ends a line. ``str.splitlines`` ends one at U+0085, U+2028 and U+2029 as
+    well, which may stand within a text as they are (RFC 8259 section 7), as in a sender's address."""
+    return [line for line in text.split("\n") if line.strip()]
+
+
 def whole_number(value: Any) -> int | None:
     """A whole number, also where its sender writes it as a text or with a fraction of nothing (``"300"``, ``300.0``);
     ``None``: it is none."""

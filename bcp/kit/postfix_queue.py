@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bcp.contracts.relay import QueuedMail
 from bcp.kernel.errors import Invalid, Transient
-from bcp.kernel.json_in import loads
+from bcp.kernel.json_in import loads, rows
 
 
 def whole(text: str, cut: bool) -> str:
@@ -16,16 +18,16 @@ def whole(text: str, cut: bool) -> str:
 
 def parse_queue(text: str) -> list[QueuedMail]:
     """Lines of JSON as printed by ``postqueue -j`` (postqueue(1)). One that moves on while queue after queue is read
-    is there twice: it is one, where it was seen last."""
+    is there twice: it is one, where it was seen last, for all whom either names."""
     found = dict[str, QueuedMail]()
-    for line in text.splitlines():
-        if not line.strip():
-            continue
+    for line in rows(text):
         mail = _queued(line)
         if mail is None:
             raise Transient(
                 f"the queue listing is not what postqueue -j prints: {line[:80]!r}", hint="Check queue: in bcp.yaml."
             )
+        if (before := found.get(mail.queue_id)) is not None:
+            mail = replace(mail, recipients=tuple(dict.fromkeys((*before.recipients, *mail.recipients))))
         found[mail.queue_id] = mail
     return list(found.values())
 

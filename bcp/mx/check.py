@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from bcp.contracts.action import Refusal
-from bcp.contracts.dns import Accepted, Chain, Permission, Proof, Reading, Trouble
+from bcp.contracts.dns import Accepted, Chain, MxSet, Permission, Proof, Reading, Trouble
 from bcp.kernel.clock import iso
 from bcp.kernel.units import format_duration
 from bcp.kit.rdap import Registration
@@ -35,8 +35,8 @@ class Line:
 
     domain: str
     aspect: str
-    """``reach``, ``right``, ``servers``, ``delegation``, ``dnssec``, ``ttl``, ``wildcard``, ``code``, ``mta-sts``,
-    ``accepted``, ``registry``, ``second-way``."""
+    """``reach``, ``mx``, ``right``, ``servers``, ``delegation``, ``dnssec``, ``ttl``, ``wildcard``, ``code``,
+    ``mta-sts``, ``accepted``, ``registry``, ``second-way``."""
     state: str
     """``ok``, ``warn``, ``fail``."""
     message: str
@@ -47,6 +47,17 @@ class Line:
 def unreadable(reading: Reading, why: Refusal) -> list[Line]:
     """The only line about a domain with which no switch can begin."""
     return [Line(reading.domain, "reach", "fail", why.message, why.rule, why.hint)]
+
+
+def elsewhere(domain: str, now: MxSet, primary: MxSet | None, relays: Collection[str]) -> list[Line]:
+    """Mail goes to hosts that are neither the primary's nor a relay's: somebody moved it, or the configuration is of
+    yesterday, and no way back would lead to where it goes today."""
+    foreign = [h.host for h in now.hosts if primary and h.host not in {p.host for p in primary.hosts} | {*relays}]
+    if not foreign:
+        return []
+    text = f"mail for {domain} goes to {', '.join(foreign)}, which bcp.yaml does not name: its primary is {primary}"
+    hint = "Did somebody move it? Put it back, or correct domains: primary: the way back leads there."
+    return [Line(domain, "mx", "fail", text, "dns.mx-elsewhere", hint)]
 
 
 def lines_of(d: DomainFacts, facts: Facts) -> list[Line]:

@@ -13,7 +13,7 @@ from bcp.playbook.catalogue import Catalogue
 from bcp.playbook.check import type_of, type_of_text
 from bcp.playbook.expr import ExpressionError
 from bcp.playbook.lint_args import check_arguments
-from bcp.playbook.lint_comms import check_notify, check_shared_fate
+from bcp.playbook.lint_comms import check_notify, check_relays, check_shared_fate
 from bcp.playbook.load import Loaded, Placed
 from bcp.playbook.model import Undo
 from bcp.playbook.scope import ancestors, base_scope, outputs_type, steps_scope
@@ -29,7 +29,7 @@ def lint(loaded: Loaded, catalogue: Catalogue) -> list[Problem]:
     found = [*structure, *_flow(loaded, catalogue)]
     if any(p.severity == "error" and p.rule in {"cycle", "unknown-need", "need-across-phases"} for p in found):
         return sorted(found, key=lambda p: (p.line, p.column))  # what follows rests on the order of steps
-    for rule in (_expressions, _arguments, _undo, _approvals, check_notify, check_shared_fate, _book):
+    for rule in (_expressions, _arguments, _undo, _approvals, check_notify, check_relays, check_shared_fate, _book):
         found.extend(rule(loaded, catalogue))
     return sorted(found, key=lambda p: (p.line, p.column))
 

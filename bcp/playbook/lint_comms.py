@@ -152,6 +152,20 @@ def _certain(maker: Placed, speaker: Placed) -> bool:
     return not uncertain or f"steps.{maker.id}.state" in (speaker.step.when or "").replace("['", ".").replace("']", "")
 
 
+def check_relays(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
+    """A relay that is named must be one of ``bcp.yaml``: the plan would be refused in the outage. Where there is none
+    at all, playbooks that need one are not for this organisation."""
+    for placed in loaded.steps if catalogue.relays else ():
+        name = placed.step.with_.get("relay")
+        if isinstance(name, str) and name and "{{" not in name and name not in (known := catalogue.relays or {}):
+            yield loaded.document.problem(
+                (*placed.path, "with", "relay"),
+                f"there is no relay {name!r}",
+                hint=did_you_mean(name, known),
+                rule="unknown-relay",
+            )
+
+
 def check_shared_fate(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
     """Nothing that is needed may fall with what is down."""
     down = set(catalogue.fails_with)

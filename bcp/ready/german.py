@@ -37,6 +37,7 @@ PROMISES: Mapping[str, tuple[str, str]] = {
     "dns-delegation": ("Die Zone ist an diese Server delegiert", _DNS),
     "dns-dnssec": ("Die Signaturen der Zone gelten", _DNS),
     "dns-inside": ("Innen und außen wird dasselbe geantwortet", _DNS),
+    "dns-mx": ("Der MX ist der, den bcp.yaml nennt", "Zurückstellen oder domains: primary: berichtigen."),
     "dns-mta-sts": ("MTA-STS nennt das Relay", _DNS),
     "dns-reach": ("Die Server der Zone sind zu erreichen", _DNS),
     "dns-right": ("Der MX darf geändert werden", _DNS),

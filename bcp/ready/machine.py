@@ -174,6 +174,9 @@ def copies(facts: CopyFacts, now: float) -> Check:
     text = f"the newest copy of the state folder in {facts.place} is {format_duration(age)} old"
     if not facts.size:
         return Check("state-copy", facts.place, "fail", f"{text}, and empty", hint)
+    if facts.newest > now + AHEAD_S:
+        text = f"the newest copy of the state folder in {facts.place} is dated {iso(facts.newest)}, which is to come"
+        return Check("state-copy", facts.place, "risk", f"{text}: how old it is nobody knows", hint)
     late = age > facts.max_age_s
     more = f", and should be {format_duration(facts.max_age_s)} at most" if late else ""
     return Check("state-copy", facts.place, "fail" if late else "ok", text + more, hint if late else "")

@@ -45,6 +45,8 @@ class Needs:
     relays: tuple[str, ...] = ()
     tellings: tuple[Telling, ...] = ()
     gates: tuple[Gate, ...] = ()
+    mtpd: float = 0.0
+    """How long an outage it must be able to bear, in seconds; 0: it does not say."""
 
     @property
     def channels(self) -> frozenset[str]:
@@ -71,6 +73,7 @@ def needs_of(loaded: Loaded, catalogue: Catalogue, relays: Iterable[str]) -> Nee
         _relays(steps, movers, catalogue, tuple(relays)),
         tuple(t for t in (_telling(p, catalogue) for p in steps) if t is not None),
         tuple(g for g in (_gate(p) for p in steps if catalogue.has(p.step.uses, Trait.GATE)) if g is not None),
+        loaded.book.objectives.mtpd or 0.0,
     )
 
 

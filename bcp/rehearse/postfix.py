@@ -18,6 +18,7 @@ from typing import Any
 
 from bcp.contracts.relay_machine import RelayMachine
 from bcp.kernel.errors import Invalid, Permanent
+from bcp.kernel.json_in import rows
 from bcp.lab.spool import NUMBER
 from bcp.lab.world import World
 from bcp.relay.dating import Dating
@@ -159,7 +160,7 @@ class PostfixRelay:
 
     def queue(self) -> list[dict[str, Any]]:
         """What ``postqueue -j`` prints."""
-        return [json.loads(line) for line in self._tool("postqueue", "-j").splitlines()]
+        return [json.loads(line) for line in rows(self._tool("postqueue", "-j"))]
 
     async def stop(self) -> None:
         """End it, and take its folder away."""

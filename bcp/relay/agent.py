@@ -220,7 +220,7 @@ class Agent:
 def _listing(text: str) -> dict[str, tuple[str, list[tuple[str, str]]]] | None:
     found: dict[str, tuple[str, list[tuple[str, str]]]] = {}
     try:
-        for line in text.splitlines():
+        for line in text.split("\n"):  # no other end of line: addresses may hold them
             if line.strip():
                 row = json.loads(line)
                 people = [(str(r["address"]), str(r.get("delay_reason", ""))) for r in row["recipients"]]

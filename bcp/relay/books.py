@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -102,6 +103,19 @@ def left_domains(ledger: RelayLedger, wanted: Wanted) -> Iterator[str]:
 def _of(ledger: RelayLedger, wanted: Wanted, domain: str) -> int:
     """Recipients of this domain, without those that have no name."""
     return ledger.count(wanted) - ledger.count(replace(wanted, domains=("",)))
+
+
+def busiest_hour(ledger: RelayLedger, sources: Sequence[str], since: float) -> float:
+    """Mails that these sources accepted in the hour with the most recipients; 0: none. Raises ``StorageError``."""
+    hours = Counter[int]()
+    for t in ledger.totals(Wanted(relays=tuple(sources), since=since, kinds=(MAIL,))) if sources else ():
+        hours[t.hour] += t.people
+    if not hours:
+        return 0.0
+    (hour, people), some = hours.most_common(1)[0], Wanted(relays=tuple(sources), kinds=(MAIL,))
+    rows = ledger.fates(replace(some, since=hour, until=hour + 3600.0), limit=BY_NAME)
+    told = sum(f.people for f in rows)
+    return people * len({(f.relay, f.uid) for f in rows}) / told if told else float(people)
 
 
 def held_by(

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from bcp.relay.lines import Line
 from bcp.relay.said import (
     Born,
+    Corrupt,
     Deleted,
     Discarded,
     Encrypted,
@@ -56,6 +57,8 @@ _PARTIES = re.compile(rf".*; from={_ADDRESS}(?: to={_ADDRESS})? proto=", re.DOTA
 _TLS = re.compile(r"\w+ TLS connection (?:established|reused) from \S+?: (\S+)")
 _COUNTS = re.compile(r"\b(rcpt|data|bdat)=(\d+)(/\d+)?")
 _AS = re.compile(r"\b(?:forwarded|queued) as ([0-9A-Za-z]{5,25})\b")
+QUEUE_MANAGERS = frozenset({"qmgr", "nqmgr", "oqmgr"})
+"""qmgr(8), what it was called once, and the older one, oqmgr(8)."""
 _SOFT = "SOFTBOUNCE"
 """Refused for good, and kept all the same (``soft_bounce``, bounce.c)."""
 _TRIED = frozenset({"sent", "deferred", "bounced", _SOFT})
@@ -65,6 +68,7 @@ RISK = "message may be sent more than once"
 """What smtp(8) says when the connection broke while the next hop was to confirm (smtp_proto.c)."""
 _BROKE = re.compile(r"(?:lost connection|conversation) with .*" + RISK, re.DOTALL)
 _AHEAD = re.compile(r"NOQUEUE: (?:milter-)?(hold|discard|redirect): ")
+_CORRUPT = re.compile(r'warning: saving corrupt file "([0-9A-Za-z]{5,25})" from queue ')
 _HALF_ID = re.compile(r"[0-9A-Za-z]*\d[0-9A-Za-z]*:? ?")
 _WORDS: dict[str, tuple[str, ...]] = {
     "qmgr": ("removed", "from=<", "skipped, still being delivered", "to=<"),
@@ -92,13 +96,21 @@ def event_of(line: Line) -> tuple[str, Event] | None:
     is about an SMTP session."""
     found = _ID.match(line.text)
     if found is None:
-        event = _session(line.text) if line.daemon == "smtpd" else None
-        return ("", event) if event is not None else None
+        return _without_id(line)
     said = found["said"]
     if RISK in said and _BROKE.match(said):
         return found["id"], Risked()
     event = _tried(said, line.daemon) if said.startswith("to=<") else _BY.get(line.daemon, _nothing)(said)
     return (found["id"], event) if event is not None else None
+
+
+def _without_id(line: Line) -> tuple[str, Event] | None:
+    """Lines that do not begin with a queue id."""
+    if line.daemon in QUEUE_MANAGERS:
+        found = _CORRUPT.match(line.text)
+        return (found[1], Corrupt()) if found else None
+    event = _session(line.text) if line.daemon == "smtpd" else None
+    return ("", event) if event is not None else None
 
 
 def probed(line: Line) -> str:
@@ -126,9 +138,10 @@ def cut_off(line: Line) -> bool:
     said = found["said"]
     if said.startswith("to=<"):
         return torn(line)
-    if any(w.startswith(said) and w != said for w in _WORDS.get(line.daemon, ())):
+    manager = line.daemon in QUEUE_MANAGERS
+    if any(w.startswith(said) and w != said for w in _WORDS.get("qmgr" if manager else line.daemon, ())):
         return True
-    return line.daemon in {"qmgr", "nqmgr"} and said.startswith("from=<") and _qmgr(said) is None
+    return manager and said.startswith("from=<") and _qmgr(said) is None
 
 
 def runs_on(line: Line, at: int) -> bool:
@@ -139,7 +152,7 @@ def runs_on(line: Line, at: int) -> bool:
     if said.startswith("to=<") and (parsed := _TO.match(said)):
         answer = parsed["answer"] or ")"
         return not answer.endswith(")") or answer.count(")") != answer.count("(") + 1
-    if said.startswith("from=<") and line.daemon in {"qmgr", "nqmgr"}:
+    if said.startswith("from=<") and line.daemon in QUEUE_MANAGERS:
         return not _FROM_WHOLE.fullmatch(said)
     if said.startswith("message-id="):
         return not (said.startswith("message-id=<") and said.endswith(">"))
@@ -254,8 +267,7 @@ def _nothing(said: str) -> Event | None:
 
 
 _BY: dict[str, Callable[[str], Event | None]] = {
-    "qmgr": _qmgr,
-    "nqmgr": _qmgr,
+    **dict.fromkeys(QUEUE_MANAGERS, _qmgr),
     "smtpd": _smtpd,
     "qmqpd": _smtpd,
     "postscreen": _smtpd,

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from bcp.relay.events import QUEUE_MANAGERS
+from bcp.relay.lines import Line
 from bcp.relay.mail import COUNTED, Mail, Person
 from bcp.relay.sessions import Sessions
 
@@ -17,6 +19,8 @@ _DROPPED = re.compile(r"250 \S+ Ok, discarded\b")
 """What amavisd(8) says of a message that it threw away (D_DISCARD)."""
 PIPED = "delivered via "
 """What pipe(8) says of a program that took a message: a mailbox, or a filter that gives it back by sendmail(1)."""
+LATE_S = 60.0
+"""Lines about a message that is over come at most so late; later ones are about another one under the same id."""
 NEAR = 500
 """Messages that are looked through for one that is the same."""
 
@@ -65,6 +69,28 @@ class Kin(Sessions):
         """The last messages of this queue id in each instance of Postfix on this machine; none for no id."""
         found = (self._mail(prefix + ident) for prefix in sorted(self.instances)) if ident else ()
         return [m for m in found if m is not None]
+
+    def _found_elsewhere(self, key: str, prefix: str, line: Line) -> None:
+        """A service of one instance may have a syslog_name of its own (``-o syslog_name=postfix-slow`` in master.cf):
+        what it says is of the message that waits under this queue id, whatever name the others have. The name that the
+        queue goes by is the one of whoever owns it."""
+        if len(self.instances) == 1 and prefix in self.instances:
+            return
+        known = self._mail(key)
+        if known is not None and not (known.over and line.at > known.last + LATE_S):
+            return
+        there = [m for m in self._anywhere(key.removeprefix(prefix)) if not m.over]
+        if line.daemon in QUEUE_MANAGERS:  # of another queue, where one has spoken of that message already
+            there = [m for m in there if m.sender is None]
+        elif line.daemon == "cleanup":
+            there = [m for m in there if not m.message_id]
+        if not there:
+            return
+        mail = max(there, key=lambda m: m.last)
+        self._keys[key] = mail.uid
+        if line.daemon == "cleanup" or line.daemon in QUEUE_MANAGERS:
+            mail.ids[-1] = key
+            self._touch(mail, mail.last)
 
     def _came_from(self, child: Mail, parent: Mail, origin: str) -> None:
         child.origin, child.parent, child.counts = origin, parent.uid, parent.counts

@@ -33,6 +33,13 @@ class Line(NamedTuple):
     text: str
 
 
+class Again(Line):
+    """The same words as the line before: rsyslog writes one line for all of them (``message repeated``). So are the
+    deliveries to an address that a sender named several times."""
+
+    times: int = 1
+
+
 class Not(Enum):
     """Why a line is none of Postfix."""
 
@@ -61,8 +68,8 @@ _ISO = re.compile(
     r"(?: (?P<zone>UTC|[+-]\d\d:?\d\d)|(?: [A-Z]{2,5}))? (?P<rest>.*)",
     re.DOTALL,
 )
-_TAGGED = re.compile(rf"(?:\S+ )?(?:[a-z0-9]+\.[a-z]+ )?{_TAG}", re.DOTALL)
-"""Perhaps a host, perhaps facility and level (rsyslog, syslog-ng), then the program."""
+_TAGGED = re.compile(rf"(?:\S+ +)?(?:[a-z0-9]+\.[a-z]+ )?{_TAG}", re.DOTALL)
+"""Perhaps a host or, padded, a level, perhaps facility and level (rsyslog, syslog-ng), then the program."""
 _SOLARIS = re.compile(r"\[ID \d+ \w+\.\w+\] ")
 _TAG_CUT = re.compile(r"(?:\S+ )?(?:\S*/[\w/.-]*(?:\[\d*\]?:? ?)?|\S*)$")
 """What may stand between a date and a line that begins too early: a tag that was cut off, and no text yet."""
@@ -79,7 +86,11 @@ _OF_A_MESSAGE = re.compile(
 _5424_OTHER = re.compile(r"1 (?:-|\d{4}-\d\d-\d\dT\S+) \S+ \S+ \S+ \S+ ")
 _5424_HEAD = re.compile(r"<\d{1,3}>1(?: \S*){0,6}")
 _PRI_END = re.compile(r"<\d{1,3}>$")
-_REPEATED = re.compile(r"message repeated \d+ times: \[ ?(.*)\]$", re.DOTALL)
+_REPEATED = re.compile(r"message repeated (\d{1,6}) times: \[ ?(.*)\]$", re.DOTALL)
+MOST_TIMES = 1000
+"""Recipients of one mail in one delivery at most."""
+_CONTROL = ("#015", "#011", "#000", " ")
+"""What a line may end with that is not Postfix's: rsyslog's word for a control character, a template's space."""
 _AGAIN = re.compile(
     rf"(?:(?:\d{{4}} )?{_DATE} (?:\d{{4}} )?{_TIME}|\d{{4}}-\d\d-\d\dT{_TIME}(?:Z|[+-]\d\d:?\d\d)?) \S+ "
     r"postfix[^\s/\[\]:]*/[\w/.-]+\[\d+\]: |<\d{1,3}>1 \d{4}-\d\d-\d\dT\S+ \S+ postfix\S* \S+ \S+ (?:-|\[)"
@@ -122,6 +133,7 @@ class Reader:
         return Not.BROKEN
 
     def _tagged(self, rest: str, when: Callable[[], float | None]) -> Line | Not:
+        rest = rest.lstrip(" ")
         found = _TAGGED.match(rest)
         if found is None or not self._ours(found["name"]):
             return Not.BROKEN if _TAG_CUT.match(rest.rstrip(" ")) else Not.OTHER
@@ -212,8 +224,12 @@ def _said(text: str) -> str:
 
 
 def _line(at: float | None, name: str, daemon: str, pid: str, text: str) -> Line:
+    while text.endswith(_CONTROL):
+        text = text[:-1] if text.endswith(" ") else text[:-4]
     if text.startswith("message repeated") and (found := _REPEATED.match(text)):
-        text = found[1]
+        again = Again(at or 0.0, name, daemon.rpartition("/")[2], pid, found[2])
+        again.times = min(int(found[1]), MOST_TIMES)
+        return again
     return Line(at or 0.0, name, daemon.rpartition("/")[2], pid, text)
 
 

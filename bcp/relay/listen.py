@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from bcp.relay.events import cut_off, event_of, runs_on, theirs, torn, whole_without_end
 from bcp.relay.export import Export
-from bcp.relay.lines import MAX_LINE, Line, Not, Reader, begins_again, begins_in_tag, objects_in
+from bcp.relay.lines import MAX_LINE, Again, Line, Not, Reader, begins_again, begins_in_tag, objects_in
 from bcp.relay.lives import Lives
 
 STRANGE = 200
@@ -114,7 +114,7 @@ class Listener:
         elif torn(line) or cut_off(line):
             self._broken(raw)
         else:
-            self._take(line, doubtful)
+            self._take(line, doubtful, line.times if isinstance(line, Again) else 1)
 
     def _parted(self, line: Line, at: int, raw: bytes, doubtful: bool) -> None:
         """A line that was cut off, and the one that ran on behind it."""
@@ -125,14 +125,15 @@ class Listener:
             self._take(head, doubtful)
         self._hear(line.text[at:].encode(), doubtful=doubtful or theirs(line, at, len(raw)))
 
-    def _take(self, line: Line, doubtful: bool) -> None:
+    def _take(self, line: Line, doubtful: bool, times: int = 1) -> None:
         if doubtful and not self.lives.speaks_of_known(line):
             return
         self.counted["line"] += 1
         self._in_a_row = self._bytes = 0
         if not line.at:
             self.counted["undated"] += 1
-        self.lives.take(line)
+        for _ in range(times):
+            self.lives.take(line)
 
     def _unread(self, raw: bytes) -> None:
         """One more of those that nobody can read, one after the other."""

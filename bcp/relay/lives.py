@@ -13,7 +13,7 @@ from typing import Any
 from bcp.relay import said as ev
 from bcp.relay.cabinet import Shelf
 from bcp.relay.events import MOST, RISK, event_of, probed
-from bcp.relay.kin import PIPED, Kin, thrown_away
+from bcp.relay.kin import LATE_S, PIPED, Kin, thrown_away
 from bcp.relay.lines import Line
 from bcp.relay.mail import OPEN, Mail, Person
 from bcp.relay.sessions import Session
@@ -22,8 +22,6 @@ PROBES = "double-bounce@"
 """Whom Postfix's own probes of addresses are from (verify(8), postconf(5): double_bounce_sender)."""
 NOT_TRIED = "delivery temporarily suspended"
 """What error(8) says of mail that was not tried at all, before it repeats why another mail was not delivered."""
-LATE_S = 60.0
-"""Lines about a message that is over come at most so late; later ones are about another one under the same id."""
 
 
 class Lives(Kin):
@@ -50,6 +48,8 @@ class Lives(Kin):
             return True
         key = prefix + ident
         begins = _BEGINS.get(type(event))
+        if begins not in {Lives._born, Lives._picked_up}:
+            self._found_elsewhere(key, prefix, line)
         if begins is not None:
             begins(self, key, prefix, event, line)
             return True
@@ -65,7 +65,9 @@ class Lives(Kin):
         found = event_of(line)
         if found is None or not found[0] or type(found[1]) in _BEGINS:
             return False
-        mail = self._mail(found[0] if line.instance == "postfix" else f"{line.instance}:{found[0]}")
+        prefix = "" if line.instance == "postfix" else f"{line.instance}:"
+        self._found_elsewhere(prefix + found[0], prefix, line)
+        mail = self._mail(prefix + found[0])
         return mail is not None and not mail.over
 
     # -- beginnings ----------------------------------------------------------------------------------------------
@@ -233,6 +235,13 @@ class Lives(Kin):
         if mail.origin == "bounce":
             self._tell_parent(mail)
 
+    def _corrupt(self, mail: Mail, event: Any, at: float) -> None:
+        if mail.over:
+            return
+        self._accepted(mail, at)
+        self._settle_rest(mail, "unknown", at, "Postfix could not read its file, and put it aside (its queue corrupt)")
+        mail.over = True
+
     def _held(self, mail: Mail, event: Any, at: float) -> None:
         if mail.over:
             return
@@ -349,6 +358,7 @@ _GOES_ON: dict[type, Callable[[Lives, Mail, Any, float], None]] = {
     ev.Risked: Lives._risked,
     ev.GivenUp: Lives._given_up,
     ev.Gone: Lives._gone,
+    ev.Corrupt: Lives._corrupt,
     ev.Deleted: Lives._deleted,
     ev.Held: Lives._held,
     ev.Released: Lives._released,

@@ -87,6 +87,11 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrupt:
+    """qmgr could not read its file and put it aside: nobody tries it again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deleted:
     """A person removed it (``postsuper -d``)."""
 
@@ -148,6 +153,7 @@ Event = (
     | GivenUp
     | Notice
     | Gone
+    | Corrupt
     | Deleted
     | Held
     | Released

@@ -64,7 +64,9 @@ class Around:
     agent_at: float | None = None
     """When its agent was last heard of; ``None``: it has none."""
     mails_an_hour: float = 0.0
-    """From the ledger, where there is one; 0: not known."""
+    """In the busiest hour that the ledger knows; 0: it knows none."""
+    mtpd: float = 0.0
+    """The longest outage that a playbook which moves MX must bear, in seconds; 0: none says."""
     agent_trouble: str = ""
     """Why its agent does not read, as it says itself; empty: it reads."""
 
@@ -146,15 +148,17 @@ def _running(f: MachineFacts) -> Check:
     )
 
 
-def needed(machine: RelayMachine, mails_an_hour: float) -> float:
-    """Bytes that an outage as long as it may last would bring, beside what must stay free; 0: not known."""
+def needed(machine: RelayMachine, mails_an_hour: float, mtpd: float = 0.0) -> float:
+    """Bytes that an outage as long as it may last would bring, beside what must stay free; 0: not known. In peacetime
+    little comes by the relay: what the ledger knows can be more than the settings say, and never makes it less."""
     watch = machine.watch
-    hourly = mails_an_hour or watch.mails_an_hour
-    return machine.minfree + hourly * watch.outage / 3600 * watch.mail_size if hourly else 0.0
+    hourly = max(mails_an_hour, watch.mails_an_hour)
+    return machine.minfree + hourly * max(watch.outage, mtpd) / 3600 * watch.mail_size if hourly else 0.0
 
 
 def _disk(f: MachineFacts, machine: RelayMachine, around: Around) -> Check:
-    who, need, free = f.host, needed(machine, around.mails_an_hour), f"{f.disk_free / GIB:.1f} GiB free"
+    need = needed(machine, around.mails_an_hour, around.mtpd)
+    who, free = f.host, f"{f.disk_free / GIB:.1f} GiB free"
     more = "Give its spool a larger disk."
     if f.disk_free <= f.minfree:
         return Check(
@@ -162,12 +166,14 @@ def _disk(f: MachineFacts, machine: RelayMachine, around: Around) -> Check:
         )
     if f.inodes_free < FEW_INODES:
         return Check("relay-disk", who, "fail", f"{who} can make {f.inodes_free} more files: a mail is two", more)
-    if not need:
-        text = f"{free} on {who}; whether that is enough is not known"
-        return Check("relay-disk", who, "risk", text, "Set kit: watch: mails_an_hour: from message trace.")
-    wanted = f"an outage of {format_duration(machine.watch.outage)} brings {need / GIB:.1f} GiB"
-    if f.disk_free < need:
+    longest = format_duration(max(machine.watch.outage, around.mtpd))
+    wanted = f"an outage of {longest} brings {need / GIB:.1f} GiB"
+    if need and f.disk_free < need:
         return Check("relay-disk", who, "fail", f"{free} on {who}, and {wanted}", more)
+    if not machine.watch.mails_an_hour:
+        known = f"; its busiest hour so far had {around.mails_an_hour:.0f} mails" if around.mails_an_hour else ""
+        text = f"{free} on {who}; whether that is enough for an outage of {longest} is not known{known}"
+        return Check("relay-disk", who, "risk", text, "Set kit: watch: mails_an_hour: from message trace.")
     state: State = "risk" if f.disk_free < 2 * need else "ok"
     return Check("relay-disk", who, state, f"{free} on {who}; {wanted}", more if state == "risk" else "")
 

@@ -244,7 +244,19 @@ def key_damage(manifest: Mapping[str, Any], statements: Sequence[Mapping[str, An
 def check(folder: Path, key: str = "", witness: Optional[Path] = None) -> Tuple[List[str], List[str]]:
     """Everything that is wrong, and what a reader should know. Raises ``OSError``, ``ValueError``, ``KeyError``."""
     wrong, manifest = manifest_damage(folder)
-    found = chains_of(folder)
+    try:
+        return _looked_into(folder, wrong, manifest, key, witness)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        if not wrong:
+            raise
+        return [*wrong, f"what was changed cannot be read any more: {error}"], []
+
+
+def _looked_into(
+    folder: Path, before: Sequence[str], manifest: Mapping[str, Any], key: str, witness: Optional[Path]
+) -> Tuple[List[str], List[str]]:
+    """The same, given what is wrong with the list of files."""
+    wrong, found = list(before), chains_of(folder)
     path = folder / "audit.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     audit, _, _ = audit_chain(lines)

@@ -16,7 +16,7 @@ from bcp.engine.store import Runs
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Refused, StorageError
 from bcp.relay.batch import HELLO, checked_key, is_sealed
-from bcp.relay.books import account_of, held_by, left_domains
+from bcp.relay.books import account_of, busiest_hour, held_by, left_domains
 from bcp.relay.gone import Gone, gone_of
 from bcp.relay.pull import Pulled, pull
 from bcp.relay.receive import Receiver
@@ -27,6 +27,8 @@ from bcp.store.sqlite.relay_ledger import FILE, LedgerStore
 from bcp.wiring.world import World
 
 HOUR_S = 3600
+BUSY_S = 90 * 86_400.0
+"""How far back the busiest hour is looked for."""
 
 
 class RelayBooks:
@@ -94,6 +96,12 @@ class RelayBooks:
     def troubles(self) -> dict[str, str]:
         """Why the agent of a host does not read, as it says itself; hosts whose agent reads are not in it."""
         return {host: s.trouble for host, s in self._told().items() if s.blind}
+
+    def mails_an_hour(self) -> dict[str, float]:
+        """In the busiest hour of the last months, by relay: all its hosts together, since one may have to bear it
+        all. Raises ``StorageError``."""
+        since, names = max(0.0, self.clock.now() - BUSY_S), {a.relay for a in self._agents.values()}
+        return {n: busiest_hour(self.ledger, self.sources([n]), since) for n in sorted(names)}
 
     def _told(self) -> dict[str, Source]:
         known = {s.relay: s for s in self.ledger.sources() if s.heard}

@@ -16,7 +16,8 @@ from bcp.wiring import App
 
 async def machines(app: App, scope: Scope) -> Sequence[Check]:
     """Queue, disk, certificates, list of recipients, agent: every playbook that moves MX rests on them."""
-    found = await checks(app, _heard(app), troubles=_troubles(app))
+    mails = await asyncio.to_thread(_mails_an_hour, app)
+    found = await checks(app, _heard(app), mails, _troubles(app), getattr(scope, "mtpd", 0.0))
     seen = {c.subject for c in found if c.code == "relay-agent"}
     left = await asyncio.to_thread(_left, app)
     return [replace(c, playbooks=scope.movers) for c in (*found, *_pulses(app, seen), *left)]
@@ -45,6 +46,11 @@ def _heard(app: App) -> dict[str, float]:
     """When the agent of each host told something last; without an agent nobody is asked."""
     books = app.running.books
     return books.heard() if books.agents else {}
+
+
+def _mails_an_hour(app: App) -> dict[str, float]:
+    books = app.running.books
+    return books.mails_an_hour() if books.agents else {}
 
 
 def _troubles(app: App) -> dict[str, str]:

@@ -29,6 +29,11 @@ class Scope:
         """Playbooks that move MX."""
         return tuple(n.playbook for n in self.needs if n.moves_mx)
 
+    @property
+    def mtpd(self) -> float:
+        """The longest outage that one of them must bear; 0: none says."""
+        return max((n.mtpd for n in self.needs if n.moves_mx), default=0.0)
+
     def using(self, *, relay: str = "", channel: str = "") -> tuple[str, ...]:
         """Playbooks that use this relay, or this channel."""
         return tuple(n.playbook for n in self.needs if (relay and relay in n.relays) or channel in n.channels)

@@ -20,6 +20,7 @@ from bcp.contracts.channel import (
 from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import InDoubt, Permanent, Transient
+from bcp.kernel.json_in import rows
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http, retry_after
 
@@ -111,8 +112,8 @@ class Ntfy(Channel[NtfySettings]):
             raise InDoubt(
                 f"ntfy cannot be asked whether it took it: {reply.status}", hint="Is caching on for the topic?"
             )
-        for line in reply.body.splitlines():
-            if line.strip() and not _id(line):  # not the topic: it says nothing of what was taken
+        for line in rows(reply.body):
+            if not _id(line):  # not the topic: it says nothing of what was taken
                 raise InDoubt("ntfy's address answers, but not as ntfy does", hint="Is a proxy in between?")
             if f'"{_tag(delivery.key)}"' in line:
                 return Receipt(_id(line), "found")

@@ -14,6 +14,7 @@ from bcp.contracts.plugin import Duration
 from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Result, Signal
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
+from bcp.kernel.json_in import rows
 from bcp.kit.process import run_program
 
 CAP = 32_000_000
@@ -105,7 +106,7 @@ def count(text: str, domains: set[str], now: float) -> Count:
     """Read `postqueue -j` (one JSON object a line).
     Lines that are none are skipped: the list is cut while it is read."""
     out = Count()
-    for line in text.splitlines():
+    for line in rows(text):
         item = _item(line)
         if item is None:
             out.unread += bool(line.strip())

@@ -16,7 +16,7 @@ from bcp.contracts.plugin import Duration, Model
 from bcp.contracts.relay import FATES, MailFate, QueuedMail, RelayPlugin, RelayProbe, RelaySettings, WayOut
 from bcp.contracts.relay_host import RelayHost
 from bcp.kernel.errors import Invalid, Permanent, Transient
-from bcp.kernel.json_in import loads
+from bcp.kernel.json_in import loads, rows
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http
 from bcp.kit.postfix_queue import parse_queue, whole
@@ -149,7 +149,7 @@ def _words(settings: HostedSettings) -> tuple[str, ...]:
 def parse_fates(text: str, wanted: set[str]) -> list[MailFate]:
     """Lines of JSON; the last word about each recipient counts. Raises ``Transient`` where a line is none."""
     last: dict[tuple[str, str], MailFate] = {}
-    for line in (x for x in text.splitlines() if x.strip()):
+    for line in rows(text):
         try:
             row = loads(line)
         except Invalid:

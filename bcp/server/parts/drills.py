@@ -16,7 +16,7 @@ from typing import Any
 from bcp.contracts.channel import Channel
 from bcp.contracts.contact import Contact
 from bcp.contracts.exercise import DrillRecord
-from bcp.deeds.drill_calendar import Due, Planned, due, mend, miss, note_reminded, still_due
+from bcp.deeds.drill_calendar import Due, Planned, due, mend, miss, note_reminded, set_right, still_due
 from bcp.deeds.exercises import exercise_of, exercises
 from bcp.drills.calendar import window_of
 from bcp.kernel.clock import local
@@ -74,6 +74,9 @@ class Drills:
                 LOG.warning("what was ended in the middle cannot be put right: %s", error.message)
         if not (trouble or playing):
             trouble = await asyncio.to_thread(left_over, app)
+        for drill in await asyncio.to_thread(set_right, app):
+            LOG.warning("%s is earlier again: the clock was far ahead when it was planned", drill)
+            self.core.changed()
         for one in await asyncio.to_thread(lambda: due(app, playing=playing, trouble=trouble)):
             await self._do(one)
         await self._urgent()

@@ -9,6 +9,7 @@ from pathlib import Path
 from bcp.contracts.channel import Inbound
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import make_private
+from bcp.kernel.json_in import rows
 from bcp.store.files.lines import append_whole
 from bcp.store.files.locks import alone
 
@@ -36,7 +37,7 @@ def add_answer(folder: Path, message: Inbound) -> None:
 def read_answers(folder: Path, since: float) -> list[Inbound]:
     """Those since then; a line that is none is skipped."""
     try:
-        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = rows((folder / NAME).read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return []
     out = []

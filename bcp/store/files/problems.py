@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bcp.kernel.json_in import rows
 from bcp.store.files.lines import MAX_BYTES, append_line
 
 __all__ = ["KEEP_S", "MAX_BYTES", "Problem", "add_problem", "read_problems"]
@@ -27,7 +28,7 @@ class Problem:
 def read_problems(path: Path) -> Iterator[Problem]:
     """All that can be read; a line that is none is skipped."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = rows(path.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return
     for line in lines:

@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bcp.kernel.json_in import rows
 from bcp.store.files.lines import append_line
 
 FILE = "words.jsonl"
@@ -33,7 +34,7 @@ def add_word(path: Path, line: Line) -> None:
 def read_words(path: Path) -> list[Line]:
     """All that can be read; a line that is none is skipped."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = rows(path.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return []
     return [found for line in lines if (found := _line(line)) is not None]

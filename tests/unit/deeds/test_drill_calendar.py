@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from unit.deeds.house import CONFIG, House, person
 from unit.deeds.test_exercise import WANTED, house_with_a_book
 
-from bcp.deeds.drill_calendar import Wish, again, begun, due, miss, note_reminded, planned, schedule
+from bcp.deeds.drill_calendar import Wish, again, begun, due, miss, note_reminded, planned, schedule, set_right
 from bcp.deeds.exercise import cancel, make
 from bcp.deeds.exercises import exercise_of
-from bcp.drills.calendar import window_of
+from bcp.drills.calendar import next_turn, read_slot, window_of
 from bcp.kernel.errors import Refused
 from bcp.settings import load
 from bcp.testing.clock import FakeClock
@@ -96,6 +97,35 @@ def test_a_machine_that_was_off_says_what_was_missed_and_starts_nothing_late(at)
     again_at = exercise_of(house.app, following).record.planned_start
     assert TIME + 40 * DAY < again_at <= TIME + 47 * DAY
     assert acts(house) in ([], [(following, "remind")])
+
+
+def test_a_clock_that_was_years_ahead_costs_a_series_no_turn(at) -> None:
+    """Twice it was missed then, and the far turn waits: with the right clock it is the turn of this week again. What a
+    person plans by hand stays, and a series that is well is left alone."""
+    house, clock = at
+    drill = made(house, Wish("2027-01-20 10:00", every="week"))
+    opens = window_of(planned(house.app)[0].slot)[0]
+    assert set_right(house.app) == []
+    for years in (5, 9):
+        clock.set(TIME + years * 365 * DAY)
+        following = miss(house.app, due(house.app, playing=False, trouble="")[0])
+    clock.set(TIME)
+    restarted(house, clock)
+    assert set_right(house.app) == [following] and set_right(house.app) == []
+    assert window_of(planned(house.app)[0].slot)[0] == opens == exercise_of(house.app, following).record.planned_start
+    clock.set(opens)
+    assert acts(house) == [(following, "start")] and exercise_of(house.app, drill).record.state == "missed"
+    house.app.running.drills.append(following, "began", "bcp", {})
+    after = begun(house.app, following)
+    assert window_of(planned(house.app)[0].slot)[0] == opens + 7 * DAY
+    clock.set(opens - 2 * DAY)  # a few days back, as after a wrong clock: the turn that is planned is the right one
+    assert planned(house.app)[0].drill == after and set_right(house.app) == []
+
+
+def test_beyond_all_times_there_is_no_next_turn() -> None:
+    slot = read_slot("2027-01-20 10:00", "UTC", 3600.0, "week", surprise=False, seed="")
+    end = datetime(9999, 12, 25, tzinfo=UTC).timestamp()
+    assert next_turn(slot, end + 6 * DAY) is None and next_turn(slot, end - 30 * DAY) is not None
 
 
 def test_one_that_does_not_recur_has_no_next(at) -> None:

@@ -692,6 +692,11 @@ PACK: tuple[tuple[str, Callable[[Path], Any], str], ...] = (
         (f / "chains" / "drills.jsonl").read_text().replace("was slow", "was fast")), "drill-1: event 2 (finding)"),
     ("what was claimed is changed", lambda f: (f / "runs" / "run-1.jsonl").write_text(
         (f / "runs" / "run-1.jsonl").read_text().replace("somebody", "nobody")), "what was claimed as k1"),
+    ("a run is no JSON any more", lambda f: (f / "runs" / "run-1.jsonl").write_text(
+        (f / "runs" / "run-1.jsonl").read_text().replace('"', "", 1)), "run-1.jsonl was changed"),
+    ("a run is other JSON", lambda f: (f / "runs" / "run-1.jsonl").write_text("[]\n7\n"), "run-1.jsonl was changed"),
+    ("the book is cut within a line", lambda f: (f / "chains" / "book.jsonl").write_bytes(
+        (f / "chains" / "book.jsonl").read_bytes()[:-9]), "book.jsonl was changed"),
     ("a file is put in", lambda f: (f / "extra.txt").write_text("x"), "extra.txt was put in"),
     ("a file is removed", lambda f: (f / "README.txt").unlink(), "README.txt is gone"),
     ("the checker is changed", lambda f: (f / "verify.py").write_text("print('Unaltered')"), "verify.py was changed"),

@@ -269,6 +269,9 @@ def test_what_is_watched_is_judged_and_a_dead_relay_is_unknown(tmp_path) -> None
     assert states[("relay-running", "r1.test")] == "ok" and states[("relay-list-age", "r1.test")] == "fail"
     assert states[("relay-keeps", "r1.test")] == "risk" and states[("relay-reach", "r2.test")] == "unknown"
     assert states[("relay-kit", "r1.test")] == "risk" and states[("relay-kit", "r2.test")] == "unknown"
+    busy = asyncio.run(relay_watch.checks(site.app(), mails_an_hour={"mx-backup": 5000.0}, mtpd=30 * 86_400.0))
+    assert [c.state for c in busy if (c.code, c.subject) == ("relay-disk", "r1.test")] == ["fail"]
+    assert states[("relay-disk", "r1.test")] == "risk"
 
 
 def test_a_relay_without_a_way_to_it_is_not_watched(site) -> None:

@@ -180,6 +180,7 @@ def test_the_pulse_of_each_host_is_a_check_of_readiness(guarded) -> None:
         return {c.subject: c.state for c in found if c.code == "relay-agent"}
 
     assert pulses() == {"r1.test": "unknown", "r2.test": "unknown"}
+    assert house.app.running.books.mails_an_hour() == {"mx-backup": 0.0}
     house.app.running.books.ledger.heard(Source("mx-backup@r1.test", heard=now))
     house.app.running.books.ledger.heard(Source("mx-backup@r2.test", heard=now - 3600))
     assert pulses() == {"r1.test": "ok", "r2.test": "fail"}

@@ -21,8 +21,9 @@ from bcp.contracts.dns import (
     Trouble,
     Wildcard,
 )
+from bcp.contracts.mx import MxHost
 from bcp.kit.rdap import Registration
-from bcp.mx.check import Line, lines_of, not_lame, registry_line, somebody_answers, unreadable, worst
+from bcp.mx.check import Line, elsewhere, lines_of, not_lame, registry_line, somebody_answers, unreadable, worst
 from bcp.mx.rules import readable
 
 ASPECTS = ["reach", "right", "servers", "delegation", "dnssec", "ttl", "wildcard", "code", "mta-sts"]
@@ -148,3 +149,17 @@ def test_what_the_registry_says(found, state, rule, words) -> None:
     line = registry_line("mail.corp.test", found, NOW)
     assert (line.domain, line.aspect, line.state, line.rule) == ("mail.corp.test", "registry", state, rule)
     assert words in line.message and (state != "fail" or line.hint)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "foreign"),
+    [(["ex.test"], []), (["relay.test"], []), (["ex.test", "relay.test"], []), (["x.test"], ["x.test."]),
+     (["ex.test", "x.test"], ["x.test."])],
+)  # fmt: skip
+def test_an_mx_that_the_configuration_does_not_name_is_said(hosts, foreign) -> None:
+    now = MxSet(tuple(MxHost(10, f"{h}.") for h in hosts), 300)
+    primary = MxSet((MxHost(0, "ex.test."),), 3600)
+    found = elsewhere("corp.test", now, primary, {"relay.test."})
+    assert [(x.aspect, x.state, x.rule) for x in found] == [("mx", "fail", "dns.mx-elsewhere")] * bool(foreign)
+    assert all(f in x.message for x in found for f in foreign)
+    assert elsewhere("corp.test", now, None, {"relay.test."}) == []

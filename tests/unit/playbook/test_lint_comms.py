@@ -43,6 +43,28 @@ def test_an_audience_without_people_is_warned_of_at_its_line(
     assert all("staff" in p.message for p in got)
 
 
+@pytest.mark.parametrize(
+    ("relays", "relay", "found"),
+    [
+        ({"mx-backup": ()}, "mx-backup", []),
+        ({"mx-backup": ()}, "mx-bakup", [("unknown-relay", "error", 7, "mx-backup")]),
+        ({"mx-backup": ()}, "{{ inputs.relay }}", []),
+        ({}, "mx-backup", []),
+        (None, "mx-backup", []),
+    ],
+)
+def test_a_relay_that_is_named_is_there(relays, relay, found) -> None:
+    """Else the plan is refused in the outage. Who has none at all has no use for the playbook."""
+    text = (
+        "version: 1\nname: x\ntitle: X\nactivation:\n  - id: look\n    uses: relay.check\n"
+        f'    with: {{relay: "{relay}"}}\n'
+    )
+    catalogue = Catalogue(action_specs(), bare_catalogue().messages, relays=relays)
+    got = [p for p in lint(loads(text), catalogue) if p.rule == "unknown-relay"]
+    assert [(p.rule, p.severity, p.line) for p in got] == [f[:3] for f in found]
+    assert all(near in p.hint for p, (_, _, _, near) in zip(got, found, strict=True))
+
+
 ROLES = """\
 version: 1
 name: x

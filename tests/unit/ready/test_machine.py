@@ -126,8 +126,9 @@ def test_each_database_is_named() -> None:
         (CopyFacts("/b", NOW - 3601, 10, 3600.0), "fail", "should be 1h at most"),
         (CopyFacts("/b", NOW - 60, 0), "fail", "and empty"),
         (CopyFacts("/b", NOW + 60, 10), "ok", "0s old"),
+        (CopyFacts("/b", NOW + 86_400, 10), "risk", "is to come"),
     ],
-    ids=["not said", "gone", "empty", "young", "old", "of no size", "from the future"],
+    ids=["not said", "gone", "empty", "young", "old", "of no size", "from the next minute", "from the future"],
 )
 def test_copies_of_the_state(facts: CopyFacts, state: str, words: str) -> None:
     found = copies(facts, NOW)

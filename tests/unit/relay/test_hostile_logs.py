@@ -254,6 +254,33 @@ TRUTH: dict[str, tuple[list[str], dict[str, int]]] = {
          f"qmgr: {SECOND}: from=<root@relay>, size=9, nrcpt=1 (queue active)", to(SECOND, "it@c.test", SENT)],
         {"a@c.test sent": 1, "it@c.test sent": 1},
     ),
+    "a delivery agent, an smtpd, a cleanup with a syslog_name of their own": (
+        ["postfix-mx/smtpd: connect from x[::7]", f"postfix-mx/smtpd: {SHORT}: client=x[::7]",
+         f"cleanup: {SHORT}: message-id=<m@x>", f"qmgr: {SHORT}: from=<o@s.test>, size=9, nrcpt=2 (queue active)",
+         "postfix-mx/smtpd: disconnect from x[::7] ehlo=1 mail=1 rcpt=2 data=1 quit=1 commands=6",
+         f"postfix-slow/smtp: {SHORT}: to=<a@c.test>, {WAIT}", to(SHORT, "b@c.test", SENT),
+         f"postfix-slow/smtp: {SHORT}: to=<a@c.test>, {SENT}", gone(SHORT),
+         f"smtpd: {SECOND}: client=x[::7]", f"postfix-in/cleanup: {SECOND}: message-id=<n@x>",
+         f"qmgr: {SECOND}: from=<o@s.test>, size=9, nrcpt=1 (queue active)", to(SECOND, "c@c.test", NO), gone(SECOND)],
+        {"a@c.test sent": 1, "b@c.test sent": 1, "c@c.test bounced": 1},
+    ),
+    "the older queue manager": (
+        [*came(SHORT, 2)[:2], f"oqmgr: {SHORT}: from=<o@s.test>, size=0, nrcpt=2 (queue active)",
+         to(SHORT, "a@c.test", SENT), f"oqmgr: {SHORT}: from=<o@s.test>, status=expired, returned to sender",
+         f"oqmgr: {SHORT}: removed"],
+        {"a@c.test sent": 1, " expired": 1},
+    ),
+    "the same words again, as one line": (
+        [*came(SHORT, 4), to(SHORT, "a@c.test", SENT), f"smtp: message repeated 2 times: [ {SHORT}: to=<a@c.test>, "
+         f"{SENT}]", to(SHORT, "b@c.test", SENT), gone(SHORT)],
+        {"a@c.test sent": 1, "b@c.test sent": 1},
+    ),
+    "a file in the queue that cannot be read": (
+        [*came(SHORT), to(SHORT, "a@c.test", WAIT), f'qmgr: warning: saving corrupt file "{SHORT}" from queue "active"'
+         ' to queue "corrupt"', *came(SECOND), f'qmgr: warning: saving corrupt file "{SECOND}" from queue "active" to'
+         ' queue "corrupt"'],
+        {"a@c.test unknown": 1, " unknown": 1},
+    ),
 }  # fmt: skip
 
 
@@ -287,7 +314,17 @@ def rsyslog(at: float, tag: str, text: str) -> str:
     return f"<22>1 {when} relay {tag.partition('[')[0]} 11 - -  {text}"
 
 
-FORMS = [classic, iso, with_year, rfc5424, rsyslog, journald]
+def with_level(at: float, tag: str, text: str) -> str:
+    """As container images let rsyslog write: a padded level in place of the host."""
+    return f"{datetime.fromtimestamp(at, UTC).isoformat(timespec='microseconds')} INFO    {tag}: {text}"
+
+
+def with_cr(at: float, tag: str, text: str) -> str:
+    """From a syslog server that was sent CR LF, by a template that ends with a space."""
+    return f"{classic(at, tag, text)}#015 "
+
+
+FORMS = [classic, iso, with_year, rfc5424, rsyslog, journald, with_level, with_cr]
 
 
 def read(lines: list[str], form, *, shift=lambda n: 0.0) -> tuple[Counter[str], Listener]:

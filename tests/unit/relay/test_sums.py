@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcp.contracts.relay_ledger import COPY, MAIL, OWN, UNSEEN, Remark, Source, Told, Total
-from bcp.relay.books import account_of
+from bcp.relay.books import account_of, busiest_hour
 from bcp.relay.rows import remote_id, told_of
 from bcp.relay.sums import GAPS, GROUPS, NAMES, account, fate_data, line_of
 from bcp.store.memory.relay_ledger import MemoryLedger
@@ -126,3 +126,16 @@ def test_the_null_sender_and_the_copy_that_is_the_only_recipient() -> None:
 )
 def test_how_the_next_hop_named_it(answer, wanted) -> None:
     assert remote_id(answer) == wanted
+
+
+def test_the_busiest_hour_is_counted_in_mails() -> None:
+    """Three mails of ten recipients are three files on the disk; what another relay took, or what was before, is not
+    meant."""
+    ledger, told = MemoryLedger(), list[Told]()
+    for n in range(5):
+        log = Log().taken(ident=f"{Q}{n}", people=10, mid=f"m{n}@side.test")
+        data = log.mail(f"{Q}{n}").to_data()
+        told.append(told_of("r1", {**data, "accepted": AT + (0 if n < 3 else 7200)}, ()))
+    ledger.take(FRESH, told, [])
+    assert busiest_hour(ledger, ["r1"], 0.0) == 3.0 and busiest_hour(ledger, ["r1"], AT + 3600) == 2.0
+    assert busiest_hour(ledger, ["r2"], 0.0) == 0.0 == busiest_hour(ledger, [], 0.0)

@@ -92,6 +92,17 @@ def test_a_disk_is_measured_against_an_outage_as_long_as_it_may_last() -> None:
     assert needed(RelayMachine(), 0.0) == 0 and state("relay-disk", machine=RelayMachine()) == "risk"
 
 
+def test_a_quiet_ledger_and_a_short_outage_make_the_forecast_no_smaller() -> None:
+    """The busiest hour and the longest outage that anybody knows count; a ledger of canaries proves nothing."""
+    machine = RelayMachine.model_validate({"watch": {"outage": "2h", "mail_size": 1000, "mails_an_hour": 7}})
+    assert needed(machine, 1.0) == machine.minfree + 7 * 2 * 1000
+    assert needed(machine, 1.0, 36_000.0) == machine.minfree + 7 * 10 * 1000
+    around = replace(AROUND, mails_an_hour=1000.0)
+    assert state("relay-disk", replace(GOOD, disk_free=2 * 10**9), RelayMachine(), around) == "fail"
+    assert state("relay-disk", GOOD, RelayMachine(), around) == "risk"
+    assert state("relay-disk", GOOD, around=replace(AROUND, mtpd=100 * DAY)) == "fail"
+
+
 @pytest.mark.parametrize(
     ("listed", "wanted"),
     [({}, "absent"), ({"a": "", "b": "192.0.2.1"}, "risk"), ({"a": "?", "b": ""}, "unknown"), ({"a": ""}, "ok")],
