@@ -87,6 +87,13 @@ KINDS: tuple[Kind, ...] = (
         _SMTP,
         "degraded",
     ),
+    Kind(
+        "rejects-some",
+        Meaning.LOST,
+        "one recipient is refused for good at some addresses and taken at others (made of a look's parts)",
+        ("smtp",),
+        "degraded",
+    ),
     # names
     Kind("nxdomain", Meaning.NAMES, "the name does not exist, or has no address", ("dns", "own-mx")),
     Kind("servfail", Meaning.NAMES, "SERVFAIL", ("dns", "own-mx")),

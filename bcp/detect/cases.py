@@ -1,9 +1,12 @@
-"""What a decision rests on: what is known of each domain, and what else is so at the moment of deciding.
-Values only."""
+"""What a decision rests on: what is known of each domain, what else is so at the moment of deciding, and what a
+condition of it is. Values only."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from bcp.detect.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Moment:
     """Who declared that we work on it ourselves; empty: nobody."""
     denied: str = ""
     """Who says that it is no outage; empty: nobody."""
+    declared: str = ""
+    """Who says that it is an outage for which MX is moved; empty: nobody."""
     on_relay_s: float | None = None
     """Seconds since mail was moved to the relay."""
     gateway_down: bool = False
@@ -61,3 +66,19 @@ class Moment:
     """Is there a look of now that this rests on?"""
     flapping: bool = False
     """Something is flapping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of a deed."""
+
+    id: str
+    says: str
+    """What must be so."""
+    holds: Callable[[Case, Moment, Rules], bool]
+    otherwise: str
+    """The action that is proposed where it is not so."""
+    why: str
+    """For people, where it is not so."""
+    change: str = ""
+    """What would change it; empty: nothing that one could wait for."""

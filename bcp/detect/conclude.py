@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bcp.detect import back, survey
 from bcp.detect import own as ours
-from bcp.detect import survey
 from bcp.detect.course import Course, after_look
 from bcp.detect.decide import (
     Case,
@@ -19,15 +19,14 @@ from bcp.detect.due import clock_of, decide_after
 from bcp.detect.evidence import BY_ID, says
 from bcp.detect.inbound import sees_known
 from bcp.detect.mails import TRIP
-from bcp.detect.memory import fails_now, share_now
+from bcp.detect.memory import fails_now
 from bcp.detect.planes import PlaneView
 from bcp.detect.reasons import changes_of, confidence_of, evidence_of
 from bcp.detect.refusals import ALONE, UNTRIED
 from bcp.detect.rounds import Round
-from bcp.detect.rules import Rules
 from bcp.detect.survey import Survey
-from bcp.detect.verdict import MOVED, ONCE, Decision, Ours, classes_of, switch_helps
-from bcp.detect.words import IS_NOT, MAINTENANCE
+from bcp.detect.verdict import MOVED, ONCE, SWITCHES, Decision, Ours, classes_of, switch_helps
+from bcp.detect.words import IS, IS_NOT, MAINTENANCE
 from bcp.detect.works import failed_once
 
 
@@ -63,7 +62,7 @@ def conclude(r: Round) -> tuple[Course, Decision]:
     alone = next((says(g) for g in _found(r) if g in ALONE), "")
     doubted = [v for v in planes.serious if alone or v.status == "partial" or _disputed(v)]
     fails = cut or any(survey.fails_at_all(v, r.rules) and r.of(v.name).lately() for v in doubted)
-    why = alone or (says("family-alone") if cut else "")
+    why = alone or next((says(g) for g in _found(r) if cut and g in {"rejects-at-some", "family-alone"}), "")
     setting = Setting(state, classes, partial, fails, disputed, why, bool(_beside(r, planes)), _bounces(r))
     judgement = propose(setting, cases, moment, r.rules)
     return course, _decision(r, planes, own, state, classes, course, partial, cases, moment, judgement)
@@ -186,7 +185,9 @@ def _beside(r: Round, planes: _Sorted) -> tuple[PlaneView, ...]:
 
 
 def _clear(r: Round, planes: _Sorted) -> bool:
-    """Nothing is wrong, and what MX is moved for is seen to be well."""
+    """Nothing is wrong, and what MX is moved for is seen to be well. With MX on the relay that alone matters."""
+    if r.course.standing == "active":
+        return back.clear(r.views, _known_seen)
     unseen = any(v.name in MOVED for v in survey.blind(r.views, r.looked))
     return not planes.serious and not planes.down and not unseen and any(v.status == "ok" for v in r.views)
 
@@ -194,11 +195,13 @@ def _clear(r: Round, planes: _Sorted) -> bool:
 def _moment(r: Round, planes: _Sorted, course: Course) -> Moment:
     down = {v.name for v in planes.down}
     said = {w.kind: w.who for w in r.words}
+    broken = (w.who for w in r.words if w.kind == IS and w.outage_class in SWITCHES)
     return Moment(
         stage=course.stage,
         relay_ready=False if r.relay_unseen else None,
         maintenance=said.get(MAINTENANCE, ""),
         denied=said.get(IS_NOT, ""),
+        declared=next(broken, ""),
         on_relay_s=r.now - course.active_since if course.active_since is not None else None,
         gateway_down="gateway" in down and "inbound" not in down,
         fresh=r.fresh,
@@ -211,7 +214,8 @@ def _flapping(r: Round, down: Sequence[PlaneView]) -> bool:
     moved = [v for v in down if v.name in MOVED]
     if moved:
         return all(r.of(v.name).flapping for v in moved)
-    return any(m.flapping for (_, d), m in r.memory.items() if not d)
+    names = MOVED if r.course.standing == "active" else {v.name for v in r.views}
+    return any(m.flapping for (p, d), m in r.memory.items() if not d and p in names)
 
 
 # -- cases -----------------------------------------------------------------------------------------------------------
@@ -223,7 +227,7 @@ def _cases(r: Round, planes: _Sorted, classes: tuple[str, ...], state: str, part
         down = tuple(v.name for v in planes.down)
         return (_case(r, "", replace(r.whole, views=r.views), state, classes, down),)
     out = [_case_of(r, d, s, planes) for d, s in r.apart.items()]
-    well = _well(r.views, r.rules, spare=True)
+    well = any(v.name in MOVED for v in r.views)
     spared = (Case(d, "healthy", unseen=d in r.unseen, well=well and d not in r.unseen) for d in r.spared)
     return (*out, *spared)
 
@@ -262,18 +266,8 @@ def _case(r: Round, domain: str, seen: Survey, state: str, classes: tuple[str, .
         limited=bool(moved) and all(survey.only_limits(v) for v in moved),
         mails_alone=bool(moved) and all(survey.only_mails(v) for v in moved),
         unseen=bool(domain) and any(v.name in MOVED and (v.status == "unknown" or not _known_seen(v)) for v in views),
-        well=_well(views, r.rules),
+        well=back.well(views, r.rules, _known_seen, moved=r.course.standing == "active"),
     )
-
-
-def _well(views: Sequence[PlaneView], rules: Rules, *, spare: bool = False) -> bool:
-    """Is what MX is moved for seen to be well? Not where the newest looks fail, although no counter says so yet."""
-    mine = [v for v in views if v.name in MOVED]
-    return bool(mine) and all(spare or (v.status == "ok" and _known_seen(v) and _goes(v, rules)) for v in mine)
-
-
-def _goes(view: PlaneView, rules: Rules) -> bool:
-    return share_now(view)[0] < rules.partial_share
 
 
 def _known_seen(view: PlaneView) -> bool:

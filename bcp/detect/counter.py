@@ -154,7 +154,12 @@ class Stream:
     @property
     def solid(self) -> bool:
         """It goes well, and did not fail once in the newer half of the window."""
-        return self.seen is Result.OK and not self._fail & _RECENT
+        return self.seen is Result.OK and not self.fails_lately
+
+    @property
+    def fails_lately(self) -> bool:
+        """Did it fail as a whole in the newer half of the window?"""
+        return bool(self._fail & _RECENT)
 
     @property
     def alternates(self) -> bool:

@@ -6,30 +6,14 @@ through a table of conditions. All must hold; the first that does not says what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bcp.detect.cases import Case, Moment
+from bcp.detect.cases import Case, Condition, Moment
 from bcp.detect.due import decide_after
 from bcp.detect.rules import Rules
 from bcp.detect.verdict import MOVED, TITLES, Decision, classes_of, switch_helps
 from bcp.kernel.units import format_duration
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One condition of a deed."""
-
-    id: str
-    says: str
-    """What must be so."""
-    holds: Callable[[Case, Moment, Rules], bool]
-    otherwise: str
-    """The action that is proposed where it is not so."""
-    why: str
-    """For people, where it is not so."""
-    change: str = ""
-    """What would change it; empty: nothing that one could wait for."""
 
 
 def _share_enough(c: Case, m: Moment, r: Rules) -> bool:
@@ -175,11 +159,27 @@ CONDITIONS: tuple[Condition, ...] = (
 BACK: tuple[Condition, ...] = (
     Condition(
         "recovering",
-        "everything has been clear for long enough",
+        "inbound mail and the MX host's name have been clear for long enough",
         lambda c, m, r: m.stage == "recovering",
         "hold",
         "the relay takes the mail",
-        "everything is clear for long enough",
+        "inbound mail and the MX host's name are clear for long enough",
+    ),
+    Condition(
+        "not-declared",
+        "nobody on call says that it still fails",
+        lambda c, m, r: not m.declared,
+        "hold",
+        "on call says that it still fails",
+        "that word ends or is taken back",
+    ),
+    Condition(
+        "not-maintenance",
+        "nobody has declared maintenance of our own",
+        lambda c, m, r: not m.maintenance,
+        "hold",
+        "we are in maintenance: not back into that",
+        "the maintenance that was declared ends",
     ),
     Condition(
         "seen-well",
@@ -199,7 +199,7 @@ BACK: tuple[Condition, ...] = (
     ),
     Condition(
         "steady",
-        "nothing comes and goes",
+        "neither inbound mail nor the MX host's name comes and goes",
         lambda c, m, r: not m.flapping,
         "hold",
         "it comes and goes, so the way back is not proposed by itself",
@@ -278,7 +278,7 @@ def judge_now(deed: str, cases: Sequence[Case], moment: Moment, rules: Rules) ->
 
 def _because(deed: str, case: Case) -> str:
     if deed == "failback":
-        return "everything has been clear for long enough; a test mail goes first"
+        return "everything has been clear that MX was moved for, and for long enough; a test mail goes first"
     if "F" in case.classes:
         return "valid recipients are refused for good: every minute mail bounces"
     return "it still fails, and the decision time is over"

@@ -53,6 +53,13 @@ EVIDENCE: tuple[Evidence, ...] = (
         "speaks",
         "IPv4 fails and IPv6 works: whoever has IPv4 alone cannot deliver, and that is most senders; a person decides",
     ),
+    Evidence(
+        "rejects-at-some",
+        "F",
+        "speaks",
+        "a recipient is refused for good at some addresses and taken at others: who tries the former loses mail; "
+        "a person decides",
+    ),
     Evidence("others-well", "all", "vetoes", "as many targets are well as fail: a part fails, a person decides"),
     Evidence(
         "degraded", "all", "drains", "a part fails, so the whole does not: the counter drains as with a good look"

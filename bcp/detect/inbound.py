@@ -72,8 +72,9 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
         out.append(way)
     if any(w.raw for w in mails) and any(w.accepted for w in known):
         grounds.append("not-taken")
-    if any(p.cut for w in out if not w.muted for p in w.probes):
-        grounds.append("family-alone")
+    cut = [p for w in out if not w.muted for p in w.probes if p.cut]
+    bounced = any(p.bounced for p in cut)
+    grounds += ["rejects-at-some"] if bounced else ["family-alone"] if cut else []
     if any(w.down and not w.muted for w in out if w.way == MAIL) and not sees_known(ways):
         grounds.append("mails-alone")
     halved = delivered_since(around, [p for w in out if w.down for p in w.probes])
@@ -90,7 +91,7 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
         delivered_since(around, fails),
         tuple(dict.fromkeys(grounds)),
         tuple(removed),
-        partly,
+        partly or bounced,
         wants,
     )
 

@@ -23,6 +23,8 @@ ZONE = "zone"
 AUTHORITATIVE = "authoritative"
 IPV4_DEAD = "ipv4-dead"
 """Kind of a look of which IPv4 fails as a whole and IPv6 does not."""
+REJECTS_SOME = "rejects-some"
+"""Kind of a look at one recipient that is refused for good at some addresses, and taken at others."""
 _ORDER = {Result.OK: 0, Result.UNKNOWN: 1, Result.DEGRADED: 2, Result.FAIL: 3}
 ALONE = 4
 """The address family that many senders have alone; hardly one has only the other. Who has both tries both."""
@@ -59,7 +61,10 @@ def merge(parts: Sequence[Part], signal: Signal) -> Signal:
     if _fails(known, bad, signal):
         return replace(signal, result=Result.FAIL, kind=kind, evidence=evidence, parts=())
     result = Result.DEGRADED
-    if _cut_off(known):
+    if _bounces_some(known):
+        refusal = next(p.evidence for p in bad if p.kind == REJECTS)
+        kind, evidence = REJECTS_SOME, refusal or "refused for good at some addresses, taken at others"
+    elif _cut_off(known):
         cut = next(p.evidence for p in bad if p.family == ALONE)
         kind, evidence = IPV4_DEAD, cut or "IPv4 fails, IPv6 works"
     return replace(signal, result=result, kind=kind, evidence=evidence, parts=())
@@ -82,6 +87,13 @@ def _cut_off(known: Sequence[Part]) -> bool:
     others = [p for p in known if p.family not in {0, ALONE}]
     dead = bool(alone) and all(p.result is Result.FAIL for p in alone)
     return dead and any(p.result is not Result.FAIL for p in others)
+
+
+def _bounces_some(known: Sequence[Part]) -> bool:
+    """Is the recipient refused for good at one address and taken at another? Senders try the next address when one does
+    not answer, or puts them off; a refusal for good is the end, and who is taken elsewhere was not removed."""
+    refused = any(p.result is Result.FAIL and p.kind == REJECTS for p in known)
+    return refused and any(p.result is Result.OK for p in known)
 
 
 def split(signal: Signal, watched: Watched) -> list[Lane]:

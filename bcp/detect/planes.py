@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import REJECTS, THROTTLED, Result, Role, Signal, Watched
 from bcp.detect.counter import Stream
-from bcp.detect.looks import ANSWERED, DERIVED, IPV4_DEAD
-from bcp.detect.quorum import agreed, outvoted, votes
+from bcp.detect.looks import ANSWERED, DERIVED, IPV4_DEAD, REJECTS_SOME
+from bcp.detect.quorum import agreed, majority, outvoted, votes
 from bcp.detect.rules import Rules
+from bcp.detect.spares import sound
 
 FRESH_LOOKS = 2.5
 """What happens *now* is what was seen in so many intervals of the probe."""
@@ -61,7 +62,14 @@ class ProbeView:
     refused_at: float | None = None
     """Steady time of the first of the permanent refusals that go on."""
     cut: bool = False
-    """Its newest looks find, by quorum, that senders with IPv4 alone cannot deliver while others can."""
+    """Its newest looks find, from most networks, that a part of the senders cannot deliver while others can: those with
+    IPv4 alone, or those who try an address that refuses for good."""
+    bounced: bool = False
+    """The same, for the latter reason."""
+    aside: bool = False
+    """It does not count: its recipient was removed."""
+    sound: bool = field(default=False, compare=False)
+    """Well by quorum, and for long enough; a part that no sender is lost by may fail (a dead address, one resolver)."""
     calm: bool = field(default=False, compare=False)
     """Nothing but well from everywhere that can tell, as far back as the windows go: all other fields follow."""
 
@@ -165,7 +173,20 @@ def _well(watched: Watched, known: int, places: int, before: ProbeView | None) -
     if before is not None and before.calm and before.split == split and before.watched is watched:
         return before
     return ProbeView(
-        watched, True, False, False, False, False, (), 0.0, None, None, split=split, accepted=True, calm=True
+        watched,
+        True,
+        False,
+        False,
+        False,
+        False,
+        (),
+        0.0,
+        None,
+        None,
+        split=split,
+        accepted=True,
+        sound=True,
+        calm=True,
     )
 
 
@@ -219,7 +240,9 @@ def _doubtful(
         frozenset(s.bad_kind for _, s in fresh if s.value and s.bad_kind),
         failing and all(s.bad_kind == REJECTS for _, s in fresh if s.failing()),
         min((s.refused_at for _, s in fresh if s.refused_at is not None), default=None),
-        any(_cuts(s) for _, s in fresh) and agreed(n, *cut) and not outvoted(cut[0], solid),
+        cuts := any(_cuts(s) for _, s in fresh) and majority(n, cut[0]),
+        cuts and any(_bounces(s) for _, s in fresh),
+        sound=sound(where, seen_by, fresh, networks),
     )
 
 
@@ -231,7 +254,11 @@ def _voting(fresh: Sequence[tuple[str, Stream]]) -> Sequence[tuple[str, Stream]]
 
 def _cuts(stream: Stream) -> bool:
     last = stream.last
-    return last is not None and last.result is Result.DEGRADED and last.kind == IPV4_DEAD
+    return last is not None and last.result is Result.DEGRADED and last.kind in {IPV4_DEAD, REJECTS_SOME}
+
+
+def _bounces(stream: Stream) -> bool:
+    return _cuts(stream) and stream.last is not None and stream.last.kind == REJECTS_SOME
 
 
 def _passed(stream: Stream, watched: Watched) -> bool:

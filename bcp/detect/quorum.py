@@ -25,6 +25,11 @@ def agreed(vantages: int, failing: int, healthy: int) -> bool:
     return known >= max(2, math.ceil(vantages / 2)) and healthy / known <= HEALTHY_SHARE
 
 
+def majority(vantages: int, failing: int) -> bool:
+    """Do most of all the places that should look see it fail? Enough to ask a person about a part of the senders."""
+    return failing * 2 > vantages
+
+
 OUTWEIGHS = 3
 """One place that sees it solidly well weighs as much as so many that see it fail: a broken path near some places looks
 the same from there, and moving mail that is taken is harm."""

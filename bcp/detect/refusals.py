@@ -97,9 +97,12 @@ def refusals(way: WayView, around: Around, mails: Sequence[WayView], rules: Rule
     if proof in PROVES:
         return _false(way, refused, proof, _proven_now(way, around, mails, rules))
     these = {id(p) for p in refused}
-    calm = [replace(p, down=False, rejecting=False, share=0.0, raw=False) if id(p) in these else p for p in way.probes]
-    rest = [p for p in way.probes if p.known and id(p) not in these]
     theirs = proof in {"rejects-contradicted", "rejects-gone"}
+    calm = [
+        replace(p, down=False, rejecting=False, share=0.0, raw=False, aside=theirs) if id(p) in these else p
+        for p in way.probes
+    ]
+    rest = [p for p in way.probes if p.known and id(p) not in these]
     another = theirs and any(p.down for p in rest)  # a removed recipient does not dilute it
     seen = view_way(rest if another else calm, rules)
     names = tuple(p.watched.probe for p in refused) if theirs else ()
@@ -208,8 +211,14 @@ def _latest(probes: Iterable[ProbeView]) -> float | None:
     return max((at for at in times if at is not None), default=None)
 
 
+def _since(view: ProbeView) -> float | None:
+    """When what it fails by now began. Where it is refused for good each time, what it failed by before (a limit of
+    ours, 451) is another thing, and so is a mail that came through meanwhile."""
+    return view.refused_at if view.refused_now and view.refused_at is not None else view.began
+
+
 def _began(probes: Iterable[ProbeView]) -> float | None:
-    return min((p.began for p in probes if p.began is not None), default=None)
+    return min((at for p in probes if (at := _since(p)) is not None), default=None)
 
 
 def delivered_since(around: Around, probes: Iterable[ProbeView]) -> bool:
@@ -225,7 +234,7 @@ def _came(around: Around, refused: Sequence[ProbeView], rules: Rules, *, other: 
     ``other``: something else fails too, and may be why a mail is not taken: then one of the last minutes is enough. A
     mail of the round in which it began may have been sent before.
     """
-    last, times = around.last_delivered, [p.began for p in refused if p.began is not None]
+    last, times = around.last_delivered, [at for p in refused if (at := _since(p)) is not None]
     if last is None or not times:
         return False
     everywhere = all(p.share == 1.0 and not p.split[1] for p in refused)  # who is taken somewhere is there

@@ -39,6 +39,8 @@ BREAK = {
 }
 BREAK_BACK = {
     "recovering": (WELL, replace(BACK_NOW, stage="active")),
+    "not-declared": (WELL, replace(BACK_NOW, declared="Kim")),
+    "not-maintenance": (WELL, replace(BACK_NOW, maintenance="Kim")),
     "seen-well": (replace(WELL, well=False), BACK_NOW),
     "fresh": (WELL, replace(BACK_NOW, fresh=False)),
     "steady": (WELL, replace(BACK_NOW, flapping=True)),

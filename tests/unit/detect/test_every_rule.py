@@ -46,6 +46,7 @@ WATCHED = {
     )
 }
 NO, LATER, OUR_LIMIT, OUT = (FAIL, "rejects"), (FAIL, "4xx-rcpt"), (FAIL, "throttled"), (FAIL, "timeout")
+SOME = (DEGRADED, "rejects-some")
 NOT_TAKEN = (UNKNOWN, "not-taken")
 INCIDENT = (FAIL, "degradation")
 SILENT = None
@@ -198,6 +199,11 @@ WITHOUT = {
         "bcp.detect.planes._cuts",
         lambda stream: False,
         lambda: said(smtp=(DEGRADED, "ipv4-dead"), trip=OK, places=THREE).action == "ask",
+    ),
+    "rejects-at-some": Without(
+        "bcp.detect.planes._cuts",
+        lambda stream: False,
+        lambda: said(smtp=SOME, trip=OK, places=THREE).classes == ("F",),
     ),
     "others-well": Without(
         "bcp.detect.planes._most",
@@ -442,6 +448,8 @@ BROKEN: dict[str, dict[str, tuple[str, dict, dict]]] = {
     },
     "failback": {
         "recovering": ("hold", {}, {"stage": "active"}),
+        "not-declared": ("hold", {}, {"declared": "Kim"}),
+        "not-maintenance": ("hold", {}, {"maintenance": "Kim"}),
         "seen-well": ("hold", {"well": False}, {}),
         "fresh": ("hold", {}, {"fresh": False}),
         "steady": ("hold", {}, {"flapping": True}),
@@ -631,7 +639,7 @@ def test_ipv4_dead_is_asked_about_and_ipv6_dead_is_watched() -> None:
     ("by_place", "action"),
     [
         ({"a": CUT}, "watch"),
-        ({"a": CUT, "b": CUT}, "watch"),  # the third sees it solidly well: a path near two places
+        ({"a": CUT, "b": CUT}, "ask"),  # most networks: whether it is their path or the service, a person decides
         ({"a": CUT, "b": CUT, "c": OUT}, "ask"),  # a place without IPv6 sees nothing else
         ({"a": CUT, "b": CUT, "c": CUT}, "ask"),
     ],
@@ -639,6 +647,39 @@ def test_ipv4_dead_is_asked_about_and_ipv6_dead_is_watched() -> None:
 def test_ipv4_dead_near_some_places_is_their_path(by_place, action) -> None:
     """As with anything else, places vote."""
     assert said(smtp=by_place, places=THREE).action in {action, "none"}
+
+
+def test_ipv4_dead_at_two_places_is_asked_about_where_their_networks_are_two() -> None:
+    """Two places of one provider are one network of two: that is no majority. A switch it never is."""
+    two = {"a": CUT, "b": CUT}
+    assert said(smtp=two, trip=OK, places=THREE).action == "ask"
+    assert said(smtp=two, trip=OK, places=THREE, networks={"a": "one", "b": "one"}).action == "watch"
+    assert said(rounds=200, smtp=two, trip=OK, places=THREE).action == "ask"
+
+
+def test_who_is_refused_for_good_at_some_addresses_is_falsely_refused() -> None:
+    """Senders end there: a part of the mail bounces. One place's addresses, or two minutes of it, are nothing."""
+    found = said(rounds=200, smtp=SOME, unknown=OK, trip=OK, places=THREE)
+    assert (found.state, found.classes, found.action) == ("suspect", ("F",), "ask")
+    assert found.moves and found.why.startswith("a recipient is refused for good at some addresses")
+    assert said(smtp={"a": SOME}, unknown=OK, places=THREE).action in {"none", "watch"}
+    assert said(rounds=60, smtp=lambda n: SOME if n < 2 else OK, places=THREE).action == "none"
+
+
+# -- what was before the refusals --------------------------------------------------------------------------------------
+
+
+def test_mail_that_came_through_before_the_refusals_says_nothing_of_them() -> None:
+    """We were limited for an hour, and mail came through; then all are refused for good."""
+
+    def until(look, then):
+        return lambda n: look if n < 60 else then
+
+    looks = {"smtp": until(OUR_LIMIT, NO), "smtp_2": until(OUR_LIMIT, NO), "trip": until(OK, NOT_TAKEN)}
+    found = said(rounds=68, places=THREE, **looks)
+    assert found.classes == ("F",) and found.action == "switch"
+    looks["trip"] = OK  # both recipients were cleared away, mail flows on
+    assert said(rounds=68, places=THREE, **looks).action != "switch"
 
 
 def test_ipv4_dead_for_a_moment_is_nothing() -> None:

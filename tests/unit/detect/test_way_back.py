@@ -1,0 +1,117 @@
+"""The way back is proposed when what MX was moved for is well, whatever else goes on, and not before."""
+
+from __future__ import annotations
+
+import pytest
+
+from bcp.contracts.probe import Part, Result, Signal, Watched
+from bcp.detect.detector import Detector
+from bcp.detect.rules import Rules
+from bcp.detect.words import Word
+
+OK, FAIL, UNKNOWN, DEGRADED = Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED
+RULES = Rules(confirm_for_s=60.0, keep_firing_for_s=600.0, dwell_s=900.0)
+PLACES = ("a", "b", "c")
+WELL = 20
+"""The round from which on inbound mail is well again."""
+WATCHED = {
+    w.probe: w
+    for w in (
+        Watched("smtp", "smtp", "inbound", medium="smtp"),
+        Watched("other", "smtp", "inbound", medium="smtp"),
+        Watched("names", "dns", "dns", medium="dns"),
+        Watched("own", "own-mx", "dns", medium="dns"),
+        Watched("boxes", "graph-mailbox", "mailbox", medium="https"),
+        Watched("owa", "https", "edge", medium="https"),
+        Watched("imap", "imap", "edge", medium="https"),
+        Watched("trip", "round-trip", "outbound", medium="smtp"),
+    )
+}
+LATER, OUT, NO = (FAIL, "4xx-rcpt"), (FAIL, "timeout"), (FAIL, "rejects")
+
+
+def on_the_relay(words=(), places=PLACES, rounds=70, **after):
+    """The actions of each round. Deferred until WELL, on the relay since round 8; then what is said here: a look, one
+    by place, or one by round. What is not named is well."""
+    names = ("smtp", "names", *(n for n in after if n not in {"smtp", "names"}))
+    detector = Detector(RULES, [WATCHED[n] for n in names], vantages=places, here=places[0])
+    detector.heed(words)
+    out = []
+    for n in range(rounds):
+        for name in names:
+            for place in places:
+                look = after.get(name, OK) if n >= WELL else LATER if name in {"smtp", "other"} else OK
+                look = look(n) if callable(look) else look
+                look = look.get(place, OK) if isinstance(look, dict) else look
+                result, kind, *parts = look if isinstance(look, tuple) else (look, "")
+                w = WATCHED[name]
+                at = "" if place == places[0] else place
+                detector.take(
+                    Signal(
+                        name, w.plane, result, 60.0 * n, kind, kind, vantage=at, parts=tuple(parts[0] if parts else ())
+                    )
+                )
+        if n == 8:
+            detector.event("active", 60.0 * n)
+        out.append(detector.settle(60.0 * n, 60.0 * n).action)
+    return out
+
+
+PARTS = (
+    *(Part(family=4, result=OK, recipient=r) for r in ("x@one.example", "y@one.example")),
+    *(Part(family=6, result=FAIL, kind="timeout", recipient=r) for r in ("x@one.example", "y@one.example")),
+)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {},
+        {"boxes": (FAIL, "5xx")},
+        {"owa": OUT, "imap": OUT},
+        {"owa": lambda n: OUT if n % 6 < 3 else OK, "imap": lambda n: OUT if n % 6 < 3 else OK},
+        {"trip": (FAIL, "lost")},
+        {"smtp": {"c": (FAIL, "throttled")}},
+        {"smtp": {"c": OUT}},
+        {"smtp": (DEGRADED, "refused")},
+        {"smtp": (DEGRADED, "", PARTS)},
+        {"names": (DEGRADED, "nxdomain")},
+        {"smtp": OK, "other": NO, "trip": OK},
+    ],
+)
+def test_what_keeps_no_mail_away_does_not_keep_it_on_the_relay(beside) -> None:
+    """Mailboxes, the front door, the way out, one place's path or limit, a dead address, one resolver, one recipient
+    that was cleared away: any of them may last for weeks."""
+    actions = on_the_relay(**beside)
+    assert actions[-1] == "failback" and "failback" not in actions[: WELL + 10]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"smtp": {"b": OUT, "c": OUT}},
+        {"smtp": (DEGRADED, "ipv4-dead")},
+        {"smtp": {"a": (DEGRADED, "ipv4-dead"), "b": (DEGRADED, "ipv4-dead")}},
+        {"smtp": (DEGRADED, "rejects-some")},
+        {"smtp": (DEGRADED, "4xx-rcpt")},
+        {"smtp": lambda n: LATER if n % 3 == 0 else OK},
+        {"names": (DEGRADED, "authoritative-silent")},
+        {"names": (FAIL, "servfail")},
+        {"own": (FAIL, "own-zone")},
+        {"smtp": (UNKNOWN, "own-sender")},
+        {"trip": (FAIL, "4xx-data")},
+        {"smtp": NO, "trip": OK},
+    ],
+)
+def test_what_keeps_mail_away_keeps_it_on_the_relay(beside) -> None:
+    """Or leaves unseen whether it would: the test mails go to the relay meanwhile."""
+    assert "failback" not in on_the_relay(**beside)
+
+
+@pytest.mark.parametrize("word", [("is", "B"), ("is", "E"), ("is", "F"), ("maintenance", "")])
+def test_a_person_on_call_holds_it_back_until_the_word_ends(word) -> None:
+    """They know what no probe sees. That mailboxes are down is no such thing."""
+    held = Word(word[0], "kim", 0.0, 3600.0, word[1])
+    actions = on_the_relay([held], rounds=66)
+    assert "failback" not in actions[:60] and actions[60] == "failback"
+    assert "failback" in on_the_relay([Word("is", "kim", 0.0, 3600.0, "A")], rounds=60)
