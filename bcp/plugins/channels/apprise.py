@@ -4,6 +4,7 @@ Never for text messages."""
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import ClassVar, Literal
 
 from bcp.contracts.channel import Channel, ChannelPlugin, ChannelSettings, Check, Delivery, Receipt
@@ -52,6 +53,8 @@ class Apprise(Channel[AppriseSettings]):
             raise Invalid(
                 f"{schema}:// is not for this channel", hint="Text messages and Teams have channels of their own."
             )
+        # the addresses that it warns of (an answer whose head is cut off) hold the credentials
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
         asset = apprise.AppriseAsset()
         asset.http_redirects = False  # a redirect would post again, elsewhere
         notifier = apprise.Apprise(asset=asset)
