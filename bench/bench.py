@@ -9,6 +9,7 @@ when a bar is missed.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import resource
@@ -128,6 +129,8 @@ def start_up(rounds: int = 15) -> None:
     row("start of the relay's agent", agent["agent"][0], agent["bare"][0], 1.5, "what it needs of Python alone")
 
 
+FEW, MANY, MORE = 10, 210, 610
+"""Steps of one run. More where one takes a millisecond: with 200 of them the slope is half noise."""
 NOOP = "version: 1\nname: noop\ntitle: No-op\nactivation:\n"
 
 
@@ -139,10 +142,10 @@ def engine_run(who: str, count: int) -> tuple[float, float]:
 def steps() -> None:
     """A durable no-op step: the slope between few and many,
     against ansible's assert and Chaos Toolkit (which keeps nothing)."""
-    print("durable no-op step (slope between 10 and 210 steps)")
+    print(f"durable no-op step (slope between {FEW} and {MANY} steps, {MORE} of ours and of the bare loop)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for count in (10, 210):
+        for count in (FEW, MANY):
             tasks = "".join("    - ansible.builtin.assert: {that: [true], quiet: true}\n" for _ in range(count))
             (folder / f"a{count}.yml").write_text(
                 f"- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n{tasks}"
@@ -158,9 +161,9 @@ def steps() -> None:
             ]
             (folder / f"c{count}.json").write_text(json.dumps({"title": "t", "description": "d", "method": activities}))
         contestants = {}
-        for count in (10, 210):
-            contestants[f"us{count}"] = lambda count=count: engine_run("us", count)
-            contestants[f"bare{count}"] = lambda count=count: engine_run("bare", count)
+        for who, count in itertools.product(("us", "bare"), (FEW, MORE)):
+            contestants[f"{who}{count}"] = lambda who=who, count=count: engine_run(who, count)
+        for count in (FEW, MANY):
             contestants[f"ansible{count}"] = lambda count=count: timed(
                 [str(PEERS / "ansible-playbook"), str(folder / f"a{count}.yml")],
                 folder,
@@ -173,8 +176,8 @@ def steps() -> None:
             )
         found = turns(contestants, 5)
     slope = {}
-    for n in ("us", "bare", "ansible", "chaos"):
-        slope[n] = [(found[f"{n}210"][k] - found[f"{n}10"][k]) / 200 for k in (0, 1)]
+    for n, most in {"us": MORE, "bare": MORE, "ansible": MANY, "chaos": MANY}.items():
+        slope[n] = [(found[f"{n}{most}"][k] - found[f"{n}{FEW}"][k]) / (most - FEW) for k in (0, 1)]
     row("durable no-op step", slope["us"][0], slope["ansible"][0], 1 / 15, "ansible.builtin.assert")
     row("durable no-op step", slope["us"][0], slope["bare"][0], 1.5, "a bare SQLite loop, two synced commits")
     print(
