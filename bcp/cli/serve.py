@@ -98,35 +98,35 @@ def _check(app: App) -> None:
         for n, c in app.world.callers.items()
     ]
     people = sorted({p for g in s.ask.groups for p in app.people.approvers([g])})
-    found.append(("asks", ", ".join(people) or "NOBODY: nobody is in " + ", ".join(s.ask.groups)))
+    found.append(("asks", ", ".join(people)))
     by = app.world.askers
-    found.append(("by", ", ".join(by) or "NO CHANNEL: nobody can be asked"))
-    found += _unheard(app, people) if by else []
-    found += [(where, f"NOT SET: {why}") for where, why in unset_secrets(app)]
+    found.append(("by", ", ".join(by)))
+    wrong = [] if people else [("asks", "NOBODY: nobody is in " + ", ".join(s.ask.groups))]
+    wrong += [] if by else [("by", "NO CHANNEL: nobody can be asked")]
+    deaf = _unheard(app, people) if by else []
+    if deaf and len(deaf) == len(people):
+        text = "NOBODY: no phone, no id on a channel that asks. An answer is given at a terminal alone (bcp approve)"
+        wrong.append(("in person", text))
+    elif deaf:
+        found.append(("not in person", f"{', '.join(deaf)}: no phone, no id on a channel that asks"))
+    wrong += [(where, f"NOT SET: {why}") for where, why in unset_secrets(app)]
     found += _chosen(app)
-    found += _troubles(app)
+    wrong += _unready(app) + _troubles(app)
     accounts = accounts_of(app)
     found.append(("accounts", str(len(accounts.users())) if accounts.users() else "none yet: bcp user add"))
     accounts.close()
-    missing = [b for _, b in found if b.startswith("NO")]
-    render.emit(
-        "bcp.serve-check/1", {"items": dict(found), "ok": not missing}, render.table([[a, b] for a, b in found])
-    )
-    if missing:
+    items = {**dict(found), **dict(wrong)}
+    rows = [[name, text] for name, text in items.items()]
+    render.emit("bcp.serve-check/1", {"items": items, "ok": not wrong}, render.table(rows))
+    if wrong:
         raise typer.Exit(1)
 
 
-def _unheard(app: App, people: list[str]) -> list[tuple[str, str]]:
+def _unheard(app: App, people: list[str]) -> list[str]:
     """People whom no question reaches in person. What is posted in a room wakes nobody up."""
     from bcp.deeds.readiness.people import ways_of
 
-    deaf = [p for p in people if not ways_of(app, p)]
-    if not deaf:
-        return []
-    if len(deaf) == len(people):
-        text = "NOBODY: no phone, no id on a channel that asks. An answer is given at a terminal alone (bcp approve)"
-        return [("in person", text)]
-    return [("not in person", f"{', '.join(deaf)}: no phone, no id on a channel that asks")]
+    return [p for p in people if not ways_of(app, p)]
 
 
 def _troubles(app: App) -> list[tuple[str, str]]:
@@ -138,18 +138,21 @@ def _troubles(app: App) -> list[tuple[str, str]]:
 
 
 def _chosen(app: App) -> list[tuple[str, str]]:
-    """Which playbook an outage of each class starts, and why one cannot."""
-    books = app.playbooks
-    unready = books.unready()
+    """Which playbook an outage of each class starts."""
     out = []
-    for letter, (moved, kept) in books.chosen().items():
+    for letter, (moved, kept) in app.playbooks.chosen().items():
         out += [(f"class {letter}", moved or kept)] if moved or kept else []
         out += [(f"class {letter}, MX stays", kept)] if moved and kept else []
-    out += [
-        (f"class {c}", f"NOT {n}: it does not exist, or is not for this class") for c, n in books.not_taken().items()
-    ]
-    out += [(name, f"NOT READY: {why}") for name, why in unready.items()]
     return out
+
+
+def _unready(app: App) -> list[tuple[str, str]]:
+    """Playbooks that were asked for and are not taken, and those that cannot start, each with the reason."""
+    books = app.playbooks
+    missing = "it does not exist, or is not for this class"
+    return [(f"class {c}", f"NOT {n}: {missing}") for c, n in books.not_taken().items()] + [
+        (name, f"NOT READY: {why}") for name, why in books.unready().items()
+    ]
 
 
 def _unit(configuration: Configuration, path: Path) -> str:

@@ -227,20 +227,20 @@ class Lives(Kin):
             self._tell_parent(mail)
 
     def _deleted(self, mail: Mail, event: Any, at: float) -> None:
+        self._out_of_queue(mail, "removed", at, "removed from the queue by a person (postsuper)")
+
+    def _corrupt(self, mail: Mail, event: Any, at: float) -> None:
+        why = "Postfix could not read its file, and put it aside (its queue corrupt)"
+        self._out_of_queue(mail, "unknown", at, why)
+
+    def _out_of_queue(self, mail: Mail, status: str, at: float, why: str) -> None:
         if mail.over:
             return
         self._accepted(mail, at)
-        self._settle_rest(mail, "removed", at, "removed from the queue by a person (postsuper)")
+        self._settle_rest(mail, status, at, why)
         mail.over = True
         if mail.origin == "bounce":
             self._tell_parent(mail)
-
-    def _corrupt(self, mail: Mail, event: Any, at: float) -> None:
-        if mail.over:
-            return
-        self._accepted(mail, at)
-        self._settle_rest(mail, "unknown", at, "Postfix could not read its file, and put it aside (its queue corrupt)")
-        mail.over = True
 
     def _held(self, mail: Mail, event: Any, at: float) -> None:
         if mail.over:

@@ -31,7 +31,6 @@ import base64
 import contextlib
 import contextvars
 import inspect
-import io
 import logging
 import os
 import sys
@@ -39,7 +38,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import wraps
@@ -97,7 +96,8 @@ def overheard() -> Iterator[list[str]]:
     root.addHandler(handler)
     root.setLevel(min(level, logging.INFO))
     try:
-        with contextlib.redirect_stdout(_Tee(sys.stdout, heard)), contextlib.redirect_stderr(_Tee(sys.stderr, heard)):
+        out, err = _Tee(sys.stdout, heard), _Tee(sys.stderr, heard)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             yield heard
     finally:
         root.removeHandler(handler)
@@ -113,13 +113,19 @@ class _Logged(logging.Handler):
         self.heard.append(self.format(record))
 
 
-class _Tee(io.TextIOBase):
+class _Tee:
+    """In everything else it is the real one: programs are started with it, and it is asked for its encoding."""
+
     def __init__(self, real: Any, heard: list[str]) -> None:
         self.real, self.heard = real, heard
 
     def write(self, text: str) -> int:
         self.heard.append(text)
         return int(self.real.write(text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)

@@ -14,9 +14,8 @@ from typing import Any
 from bcp.contracts.dns import SentState
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
-from bcp.kit.wire_words import BETWEEN, OPENED
 from bcp.plugins.vendors.held_token import HeldToken
-from bcp.plugins.vendors.hosted import Fault, in_words, of_ours, untrusted
+from bcp.plugins.vendors.hosted import Fault, hint_of_sign_in, in_words, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
 SCOPE = "https://management.azure.com/.default"
@@ -140,8 +139,8 @@ class Tokens:
 def away(why: str) -> Fault:
     """Entra gives no answer: nothing was sent to Azure DNS."""
     hint = "Tokens of Azure come from Entra: keep a daemon running (it holds one), and a second DNS host at hand."
-    hint = OPENED if untrusted(why) else "Nothing was sent." if BETWEEN in why else hint
-    return Fault(SentState.NOT_SENT, "unreachable", f"Microsoft's sign-in gives no token: {why}", hint)
+    text = f"Microsoft's sign-in gives no token: {why}"
+    return Fault(SentState.NOT_SENT, "unreachable", text, hint_of_sign_in(why, hint))
 
 
 def fault_of(error: Exception) -> Fault:

@@ -18,9 +18,8 @@ from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.json_in import loads, whole_number
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http
-from bcp.kit.wire_words import BETWEEN, OPENED
 from bcp.plugins.vendors.held_token import HeldToken
-from bcp.plugins.vendors.hosted import Fault, in_words, of_ours, untrusted
+from bcp.plugins.vendors.hosted import Fault, hint_of_sign_in, in_words, of_ours
 from bcp.plugins.vendors.in_thread import in_thread
 
 SCOPE = "https://www.googleapis.com/auth/ndev.clouddns.readwrite"
@@ -141,9 +140,7 @@ class Tokens:
 
 def away(why: str) -> Fault:
     """Google gives no token: nothing was sent to Cloud DNS."""
-    hint = (
-        OPENED if untrusted(why) else "Nothing was sent." if BETWEEN in why else "Is the network up? Nothing was sent."
-    )
+    hint = hint_of_sign_in(why, "Is the network up? Nothing was sent.")
     return Fault(SentState.NOT_SENT, "unreachable", f"Google's sign-in gives no token: {why}", hint)
 
 

@@ -32,7 +32,7 @@ from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError
 from bcp.kernel.secret import Secret
 from bcp.kit.at_once import AtOnce
-from bcp.kit.wire_words import UNTRUSTED, plain
+from bcp.kit.wire_words import BETWEEN, OPENED, UNTRUSTED, plain
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -72,6 +72,13 @@ def not_of(whose: str, what: object, setting: str) -> Fault:
     else:
         text, hint = f"what answers ({what}) is not {whose}", f"Is a proxy or a log-in page in between? Check {setting}"
     return Fault(SentState.LOST, "server", text, hint)
+
+
+def hint_of_sign_in(why: str, otherwise: str) -> str:
+    """What to do where no token was had; ``why`` is of ``in_words``. ``otherwise``: where nothing special is known."""
+    if untrusted(why):
+        return OPENED
+    return "Nothing was sent." if BETWEEN in why else otherwise
 
 
 def untrusted(text: str) -> bool:

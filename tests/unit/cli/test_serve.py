@@ -98,3 +98,16 @@ def test_a_secret_that_is_not_there_fails_the_check(house, capsys) -> None:
     code, items = checked(house, capsys, rows, SMS)
     assert code == 1 and items["channels: text: auth_token"].startswith("NOT SET: cannot read the secret file")
     assert "channels: text: account_sid" not in items
+
+
+def test_a_name_that_begins_like_a_no_fails_nothing(house, capsys, monkeypatch) -> None:
+    """NORA is on call; nothing else is wrong."""
+    monkeypatch.setattr("bcp.deeds.readiness.papers.unset_secrets", lambda app: iter(()))
+    monkeypatch.setattr(serve, "_unready", lambda app: [])
+    for name in "ab":
+        (house.folder / name).write_text("AC" + "0" * 32)
+    rows = "id,phone,groups\nNORA,+491701234567,staff;oncall\nbob,+491701234568,staff;oncall\n"
+    code, items = checked(house, capsys, rows, SMS)
+    assert items["asks"] == "NORA, bob"
+    others = {k: v for k, v in items.items() if v.startswith("NO") and k != "asks"}
+    assert (code, others) == (0, {})

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import json
 import logging
+import subprocess
 import sys
 import time
 from typing import Any, Literal
@@ -29,7 +30,7 @@ from bcp.kernel.errors import InDoubt, Permanent, Transient
 from bcp.kernel.secret import Secret
 from bcp.kit.http import Http, Reply, retry_after
 from bcp.testing.channel import ChannelSuite
-from bcp.testing.suite import failures
+from bcp.testing.suite import failures, overheard
 from bcp.testing.vendor import Answer, Asked
 
 
@@ -354,3 +355,14 @@ def test_settings_that_hide_nothing_are_caught() -> None:
             Bad, "test_every_setting_is_described", "test_settings_show_no_secret", "test_unknown_settings_are_refused"
         )
     )
+
+
+def test_a_program_can_be_begun_while_a_promise_is_overheard(capfd) -> None:
+    """What a plug-in prints is heard; its output is in all else the real one."""
+    with overheard() as heard:
+        subprocess.run([sys.executable, "-c", "print('theirs')"], stdout=sys.stdout, check=True)
+        sys.stdout.writelines(["o", "urs"])
+        sys.stdout.flush()
+        assert sys.stdout.encoding
+    assert "".join(heard) == "ours"
+    assert {"ours", "theirs"} <= set(capfd.readouterr().out.replace("ours", "ours\n").split())
