@@ -11,6 +11,7 @@ LIARS ?= all
 PART ?=
 STEPS ?= 40
 BIN := .venv/bin
+PIP = $(BIN)/python -m pip install -q --no-compile --disable-pip-version-check --require-hashes
 # Every command of a test is a process of its own: compiled once, not each time, also where the shell says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 # Compiled at setup is what most commands load: some shells forbid Python to keep what it compiled.
@@ -20,9 +21,13 @@ LOADED := typer click rich dns pydantic jinja2 markupsafe yaml aiohttp multidict
 
 setup: .venv/.ready ## environment from the lock file
 
-.venv/.ready: requirements.lock pyproject.toml
+# uv does in seconds what takes pip a minute; where it is not to be had, or fails, pip does it. It does not read pip's
+# settings: an index of one's own is handed on.
+.venv/.ready: requirements.lock setup.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
+	{ $(PIP) -r setup.lock 2>.venv/uv.txt && \
+	UV_DEFAULT_INDEX="$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}" $(BIN)/uv pip install \
+		-q --python $(BIN)/python --link-mode copy --require-hashes -r requirements.lock 2>>.venv/uv.txt; } || $(PIP) -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	cd $(BIN)/../lib/python3*/site-packages && ../../../bin/python -m compileall -q -j 0 $(LOADED) $(CURDIR)/bcp
 	touch $@
