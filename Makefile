@@ -25,7 +25,7 @@ setup: .venv/.ready ## environment from the lock file
 # settings: an index of one's own is handed on.
 .venv/.ready: requirements.lock setup.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	{ $(PIP) -r setup.lock 2>.venv/uv.txt && \
+	@{ $(PIP) -r setup.lock 2>.venv/uv.txt && \
 	UV_DEFAULT_INDEX="$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}" $(BIN)/uv pip install \
 		-q --python $(BIN)/python --link-mode copy --require-hashes -r requirements.lock 2>>.venv/uv.txt; } || $(PIP) -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
