@@ -189,8 +189,15 @@ class Lives(Kin):
         elif event.status == "sent" and event.answer.startswith(PIPED):
             self._piped(mail, person)
         self._drop_guesses(mail)
+        self._told_to_nobody(mail)
         if mail.origin == "bounce":
             self._tell_parent(mail)
+
+    def _told_to_nobody(self, mail: Mail) -> None:
+        """A bounce goes to the sender; a message from ``<>`` has none (RFC 5321, 4.5.5). No line has to come for that."""
+        for person in mail.people if mail.sender == "" else ():
+            if person.status in {"bounced", "expired"} and not person.told:
+                person.told = "no"
 
     def _risked(self, mail: Mail, event: Any, at: float) -> None:
         mail.risky += 1
@@ -209,6 +216,7 @@ class Lives(Kin):
     def _given_up(self, mail: Mail, event: Any, at: float) -> None:
         self._accepted(mail, at)
         self._settle_rest(mail, "expired", at, "")
+        self._told_to_nobody(mail)
         if mail.origin == "bounce":
             self._tell_parent(mail)
 

@@ -374,3 +374,16 @@ def test_the_same_line_once_more_hides_nobody() -> None:
     assert (log.mail().unnamed, log.mail().rest, log.mail().twice) == (1, "unknown", 0)
     log = Log().taken().tried("a@corp.test", "sent").tried("a@corp.test", "sent")
     assert log.mail().twice == 0
+
+
+def test_of_a_bounce_from_nobody_nobody_hears_though_the_log_ends_there() -> None:
+    """A message from ``<>`` has no sender to tell (RFC 5321, 4.5.5); with another sender it is not known yet."""
+    for sender, told in (("", "no"), ("out@side.test", "")):
+        log = Log().taken(sender=sender).tried("a@corp.test", "bounced", "550 5.1.1 no")
+        assert [(p.status, p.told) for p in log.mail().people] == [("bounced", told)], sender
+
+
+def test_given_up_from_nobody_is_told_to_nobody() -> None:
+    log = Log().taken(sender="").tried("a@corp.test", "deferred", "450 4.2.1 later")
+    log.say("qmgr", f"{Q}: from=<>, status=expired, returned to sender")
+    assert [(p.status, p.told) for p in log.mail().people] == [("expired", "no")]
