@@ -95,7 +95,8 @@ def _course(record: DrillRecord, words: Words) -> Iterator[Figure]:
     if at and since:
         yield _figure("caches", at - since, "s", "forecast" if forecast else "resolvers", words, at_least=late)
     took = record.duration or None
-    yield _figure("duration", took, "s", "book" if took else "not-measured", words)
+    how = "events" if record.kind == "incident" else "book"  # of an outage there is no drill book
+    yield _figure("duration", took, "s", how if took else "not-measured", words)
 
 
 def _mails(record: DrillRecord, words: Words) -> Iterator[Figure]:

@@ -123,3 +123,10 @@ def test_what_was_only_declared_is_not_detected_in_the_picture_either() -> None:
     assert "detected" not in {m.code for m in milestones_of(said, EN)}
     (number,) = (f for f in figures_of(said, EN) if f.code == "detection")
     assert number.value is None
+
+
+def test_how_long_it_took_is_measured_where_it_was_written() -> None:
+    """An exercise has a drill book; an outage has none."""
+    for kind, how in (("live", "the drill book"), ("incident", "the recorded events")):
+        figure = next(f for f in figures_of(replace(full(), kind=kind), EN) if f.code == "duration")
+        assert figure.measured.startswith(how), kind
