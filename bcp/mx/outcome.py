@@ -19,6 +19,9 @@ from bcp.kernel.units import format_duration
 PASSING = frozenset({"throttled", "unreachable", "silent", "unreadable-now"})
 """Codes of a refusal that may be over in a moment: nothing was changed, and the same order may be sent again later."""
 
+LONGEST_S = 3_600.0
+"""Longer pauses are read as this one (``kit.http.retry_after``): the host may have asked for more."""
+
 MIXED = "mixed"
 """Code of an end in which records of two parties, or different sets at two hosts, stand side by side."""
 _UNREADABLE = {
@@ -207,10 +210,10 @@ def _alias(order: SwapOrder, now: Reading) -> Swap:
 
 def _refused(order: SwapOrder, sent: Sent, found: MxSet | None) -> Swap:
     if sent.state is SentState.THROTTLED:
-        wait = f" for {format_duration(sent.retry_after_s)}" if sent.retry_after_s >= 1 else ""
-        message = sent.message or f"the host asks us to wait{wait}"
-        if wait and sent.message:
-            message = f"{sent.message}, for {format_duration(sent.retry_after_s)}"
+        message = sent.message or "the host asks us to wait"
+        if sent.retry_after_s >= 1:
+            longer = " or longer" if sent.retry_after_s >= LONGEST_S else ""
+            message += f"{',' if sent.message else ''} for {format_duration(sent.retry_after_s)}{longer}"
         hint = sent.hint or "Nothing was changed. Try again after that time."
         return Swap(order.domain, SwapState.REFUSED, found, message, hint, "throttled")
     return Swap(

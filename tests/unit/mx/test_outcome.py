@@ -311,3 +311,10 @@ def test_where_no_mx_is_left_it_is_said_what_to_set_by_hand(state) -> None:
         found.hint == f"Mail for {ORDER.domain} fails: set its MX by hand at once, to {ORDER.new}, or as it was, to "
         f"{ORDER.old}."
     )
+
+
+def test_a_pause_that_was_cut_to_an_hour_is_said_to_be_longer() -> None:
+    """Whoever reads it may not believe that the host asked for one hour."""
+    for seconds, said in ((90.0, "not now, for 1m 30s"), (3_600.0, "not now, for 1h or longer")):
+        given = Sent(DOMAIN, SentState.THROTTLED, "throttled", "not now", retry_after_s=seconds)
+        assert decide(ORDER, given, OLD).message == said
