@@ -17,7 +17,7 @@ from bcp.kernel.json_in import loads
 from bcp.kernel.log import logger
 from bcp.kit.body import read_whole
 from bcp.kit.jwks import Keys
-from bcp.server.console.page import Site, field, to
+from bcp.server.console.page import Site, field, split, to
 from bcp.server.doors.body import TooLarge, TooSlow, read
 from bcp.server.signin import device
 from bcp.server.signin.accounts import Session
@@ -48,9 +48,10 @@ PENDING = Pending()
 
 def safe_next(text: str) -> str:
     """Where to go after logging in: a path of ours, nothing else."""
-    parts = urlsplit(text)
+    parts = split(text)
     ok = (
-        text.startswith("/")
+        parts is not None
+        and text.startswith("/")
         and not text.startswith(("//", "/\\"))
         and not parts.netloc
         and "\n" not in text
@@ -140,7 +141,9 @@ async def noted(site: Site, kind: str, name: str, peer: str, **data: Any) -> Non
 def _party(site: Site, request: Request) -> tuple[str, str]:
     """Relying party id and origin."""
     url = site.daemon.settings.public_url or f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
-    parts = urlsplit(url)
+    parts = split(url)
+    if parts is None:
+        return "localhost", ""
     return parts.hostname or "localhost", f"{parts.scheme}://{parts.netloc}"
 
 

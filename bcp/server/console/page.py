@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -143,7 +143,8 @@ class Site:
         origin = request.headers.get("origin", "")
         # A frame in a sandbox and a file say `null`, which names no host; nor does a public URL that is not set.
         known = {request.headers.get("host", ""), urlsplit(self.daemon.settings.public_url).netloc} - {""}
-        return bool(origin) and urlsplit(origin).netloc not in known
+        parts = split(origin)
+        return bool(origin) and (parts is None or parts.netloc not in known)
 
     async def form(self, request: Request) -> dict[str, list[str]]:
         """The fields of a form. Raises ``Invalid``."""
@@ -154,6 +155,14 @@ class Site:
             raise Invalid("the form is too large or came too slowly") from error
         except (ValueError, UnicodeDecodeError) as error:
             raise Invalid("the form cannot be read") from error
+
+
+def split(address: str) -> SplitResult | None:
+    """The parts of an address that somebody sent; ``None`` when it is none, such as `http://[`."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
 
 
 def field(form: dict[str, list[str]], name: str) -> str:
