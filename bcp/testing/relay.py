@@ -164,9 +164,10 @@ class RelaySuite(ConfiguredSuite):
         for i, m in enumerate(mails):
             for j, r in enumerate(m.recipients):
                 status = ("sent", "bounced", "expired")[(i + j) % 3]
-                rows += [MailFate(m.queue_id, r, "deferred", "later")] * (i % 2) + [
-                    MailFate(m.queue_id, r, status, f"{i}")
-                ]
+                rows += [MailFate(m.queue_id, r, "deferred", "later")] * (i % 2)
+                if i % 7 == 5 and j == len(m.recipients) - 1:
+                    continue  # its last word so far: it is tried again
+                rows.append(MailFate(m.queue_id, r, status, f"{i}"))
                 last[(m.queue_id, r)] = status
         held_back = mails[-1]
         self.hold([held_back])
@@ -181,9 +182,9 @@ class RelaySuite(ConfiguredSuite):
         told = {(f.queue_id, f.recipient): f.status for f in found}
         lost, made_up = wanted.keys() - told.keys(), told.keys() - wanted.keys()
         assert not lost, f"{len(lost)} ends are lost: {sorted(lost)[:3]}"
-        assert not made_up, f"{len(made_up)} were not asked for, or have not ended: {sorted(made_up)[:3]}"
         wrong = {k: (s, told[k]) for k, s in wanted.items() if told[k] != s}
         assert not wrong, f"told otherwise than they ended: {dict(list(wrong.items())[:3])}"
+        assert not made_up, f"{len(made_up)} were not asked for, or have not ended: {sorted(made_up)[:3]}"
         assert set(told.values()) <= FINAL, f"not an end: {set(told.values()) - FINAL}"
 
     def test_the_last_end_counts(self) -> None:

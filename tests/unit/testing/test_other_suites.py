@@ -353,6 +353,12 @@ class DeferredIsAnEnd(Box):
         return list(first.values())
 
 
+class LastWordIsAnEnd(Box):
+    async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
+        wanted = set(queue_ids)
+        return list({(f.queue_id, f.recipient): f for f in self.ends() if f.queue_id in wanted}.values())
+
+
 class FirstEndCounts(Box):
     async def fates(self, queue_ids: Sequence[str]) -> list[MailFate]:
         final = [f for f in self.ends() if f.queue_id in set(queue_ids) and f.status != "deferred"]
@@ -387,6 +393,7 @@ def test_a_good_relay_keeps_every_promise() -> None:
         (TellsTwice, "test_what_became_of_each_is_told_once_and_of_all", "told twice"),
         (TellsAll, "test_what_became_of_each_is_told_once_and_of_all", "were not asked for"),
         (DeferredIsAnEnd, "test_what_became_of_each_is_told_once_and_of_all", "told otherwise"),
+        (LastWordIsAnEnd, "test_what_became_of_each_is_told_once_and_of_all", "have not ended"),
         (FirstEndCounts, "test_the_last_end_counts", "bounced"),
         (OtherHosts, "test_its_hosts_are_what_its_settings_publish", "is not what the settings publish"),
         (RaisesItsOwn, "test_draining_twice_does_no_harm", "KeyError"),
