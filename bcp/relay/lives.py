@@ -194,7 +194,7 @@ class Lives(Kin):
             self._tell_parent(mail)
 
     def _told_to_nobody(self, mail: Mail) -> None:
-        """A bounce goes to the sender; a message from ``<>`` has none (RFC 5321, 4.5.5). No line has to come for that."""
+        """A bounce goes to the sender; a message from ``<>`` has none (RFC 5321, 4.5.5): no line has to say so."""
         for person in mail.people if mail.sender == "" else ():
             if person.status in {"bounced", "expired"} and not person.told:
                 person.told = "no"
