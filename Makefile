@@ -11,6 +11,8 @@ LIARS ?= all
 PART ?=
 STEPS ?= 40
 BIN := .venv/bin
+# A setting of pip's, for the shell: from the environment, else from its files.
+SETTING = $${PIP_$(1):-$$($(BIN)/python -m pip config get global.$(2) 2>/dev/null)}
 PIP = $(BIN)/python -m pip install -q --no-compile --disable-pip-version-check --require-hashes
 # Every command of a test is a process of its own: compiled once, not each time, also where the shell says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
@@ -21,13 +23,13 @@ LOADED := typer click rich dns pydantic jinja2 markupsafe yaml aiohttp multidict
 
 setup: .venv/.ready ## environment from the lock file
 
-# uv does in seconds what takes pip a minute; where it is not to be had, or fails, pip does it. It does not read pip's
-# settings: an index of one's own is handed on.
+# uv does in seconds what takes pip a minute; pip does it where uv is not to be had, or fails (.venv/uv.txt says why). uv
+# does not read pip's settings: an index of one's own is handed on, and where there may be none, pip does all.
 .venv/.ready: requirements.lock setup.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@{ $(PIP) -r setup.lock 2>.venv/uv.txt && \
-	UV_DEFAULT_INDEX="$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}" $(BIN)/uv pip install \
-		-q --python $(BIN)/python --link-mode copy --require-hashes -r requirements.lock 2>>.venv/uv.txt; } || $(PIP) -r requirements.lock
+	@{ test -z "$(call SETTING,NO_INDEX,no-index)" && $(PIP) -r setup.lock && \
+	UV_DEFAULT_INDEX="$(call SETTING,INDEX_URL,index-url)" $(BIN)/uv pip install -q --python $(BIN)/python \
+		--link-mode copy --require-hashes -r requirements.lock; } 2>.venv/uv.txt || $(PIP) -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	cd $(BIN)/../lib/python3*/site-packages && ../../../bin/python -m compileall -q -j 0 $(LOADED) $(CURDIR)/bcp
 	touch $@

@@ -198,6 +198,11 @@ def _conflict(order: SwapOrder, found: MxSet | None) -> Swap:
     )
 
 
+def wait_of(seconds: float) -> str:
+    """How long a host asks us to wait, in words."""
+    return f"{format_duration(seconds)}{' or longer' if seconds >= LONGEST_S else ''}"
+
+
 def set_by_hand(order: SwapOrder) -> str:
     """What to do where there is no MX: a host that deletes before it creates may leave it so."""
     return f"Mail for {order.domain} fails: set its MX by hand at once, to {order.new}, or as it was, to {order.old}."
@@ -212,8 +217,7 @@ def _refused(order: SwapOrder, sent: Sent, found: MxSet | None) -> Swap:
     if sent.state is SentState.THROTTLED:
         message = sent.message or "the host asks us to wait"
         if sent.retry_after_s >= 1:
-            longer = " or longer" if sent.retry_after_s >= LONGEST_S else ""
-            message += f"{',' if sent.message else ''} for {format_duration(sent.retry_after_s)}{longer}"
+            message += f"{',' if sent.message else ''} for {wait_of(sent.retry_after_s)}"
         hint = sent.hint or "Nothing was changed. Try again after that time."
         return Swap(order.domain, SwapState.REFUSED, found, message, hint, "throttled")
     return Swap(

@@ -17,6 +17,7 @@ from bcp.mx.facts import DomainFacts, Facts, Way
 from bcp.mx.joined import held, said
 from bcp.mx.judged import CLEAR, Judged, no, note, together
 from bcp.mx.markers import pause
+from bcp.mx.outcome import wait_of
 from bcp.mx.sts import policy_matches
 from bcp.mx.target_rules import HOST_RULES, TARGET_RULES, felt
 
@@ -85,9 +86,7 @@ def readable(reading: Reading) -> Refusal | None:
 def _unreadable(reading: Reading) -> Refusal:
     text, hint = f"{reading.domain}: {reading.problem}", "Check dns: and domains: in bcp.yaml."
     if reading.trouble.passing and reading.retry_after_s >= 1:
-        return Refusal(
-            "dns.silent", text, f"Nothing was changed. Try again in {format_duration(reading.retry_after_s)}."
-        )
+        return Refusal("dns.silent", text, f"Nothing was changed. Try again in {wait_of(reading.retry_after_s)}.")
     if reading.trouble.passing:
         return Refusal("dns.silent", text, "A server that is silent may answer in a moment: try again, or see its log.")
     if reading.trouble is Trouble.TWO_ZONES:

@@ -189,13 +189,14 @@ class Lives(Kin):
         elif event.status == "sent" and event.answer.startswith(PIPED):
             self._piped(mail, person)
         self._drop_guesses(mail)
-        self._told_to_nobody(mail)
+        self._failed(mail)
         if mail.origin == "bounce":
             self._tell_parent(mail)
 
-    def _told_to_nobody(self, mail: Mail) -> None:
-        """A bounce goes to the sender; a message from ``<>`` has none (RFC 5321, 4.5.5): no line has to say so."""
-        for person in mail.people if mail.sender == "" else ():
+    def _failed(self, mail: Mail, *, over: bool = False) -> None:
+        """Nobody hears of what failed when the message is ``over`` without a notice, or is from ``<>``: that has no
+        sender (RFC 5321, section 4.5.5), and no line has to say so."""
+        for person in mail.people if over or mail.sender == "" else ():
             if person.status in {"bounced", "expired"} and not person.told:
                 person.told = "no"
 
@@ -216,7 +217,7 @@ class Lives(Kin):
     def _given_up(self, mail: Mail, event: Any, at: float) -> None:
         self._accepted(mail, at)
         self._settle_rest(mail, "expired", at, "")
-        self._told_to_nobody(mail)
+        self._failed(mail)
         if mail.origin == "bounce":
             self._tell_parent(mail)
 
@@ -227,9 +228,7 @@ class Lives(Kin):
         if mail.redirected and mail.people and mail.rest in OPEN:
             mail.rest = mail.people[-1].status  # what became of the one became of all
         self._settle_rest(mail, "unknown", at, "it left the queue, and no line says how")
-        for person in mail.people:
-            if person.status in {"bounced", "expired"} and not person.told:
-                person.told = "no"
+        self._failed(mail, over=True)
         mail.over = True
         if mail.origin == "bounce":
             self._tell_parent(mail)

@@ -20,7 +20,9 @@ from bcp.contracts.dns import (
     Trouble,
     Wildcard,
 )
-from bcp.mx.outcome import PASSING, check_order, check_reading, decide, may_resend, still_old
+from bcp.kit.http import MAX_WAIT_S
+from bcp.mx.outcome import LONGEST_S, PASSING, check_order, check_reading, decide, may_resend, still_old
+from bcp.mx.rules import readable
 
 ORDER = SwapOrder(DOMAIN, PRIMARY, RELAY)
 OLD, NEW, FOREIGN, NOTHING = (Reading(DOMAIN, DOMAIN, m) for m in (PRIMARY, RELAY, OTHER, None))
@@ -314,7 +316,10 @@ def test_where_no_mx_is_left_it_is_said_what_to_set_by_hand(state) -> None:
 
 
 def test_a_pause_that_was_cut_to_an_hour_is_said_to_be_longer() -> None:
-    """Whoever reads it may not believe that the host asked for one hour."""
+    """Whoever reads it may not believe that the host asked for one hour; neither at a write nor at a reading."""
+    assert LONGEST_S == MAX_WAIT_S
     for seconds, said in ((90.0, "not now, for 1m 30s"), (3_600.0, "not now, for 1h or longer")):
         given = Sent(DOMAIN, SentState.THROTTLED, "throttled", "not now", retry_after_s=seconds)
         assert decide(ORDER, given, OLD).message == said
+        read = Reading(DOMAIN, DOMAIN, None, problem="not now", trouble=Trouble.SILENT, retry_after_s=seconds)
+        assert said.removeprefix("not now, for ") + "." in readable(read).hint
