@@ -26,7 +26,7 @@ setup: .venv/.ready ## environment from the lock file
 # uv does in seconds what takes pip a minute; pip does it where uv is not to be had, or fails (.venv/uv.txt says why). uv
 # does not read pip's settings: an index of one's own is handed on, and where there may be none, pip does all.
 .venv/.ready: requirements.lock setup.lock pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv # stopped half-way it has no pip
 	@{ test -z "$(call SETTING,NO_INDEX,no-index)" && $(PIP) -r setup.lock && \
 	UV_DEFAULT_INDEX="$(call SETTING,INDEX_URL,index-url)" $(BIN)/uv pip install -q --python $(BIN)/python \
 		--link-mode copy --require-hashes -r requirements.lock; } 2>.venv/uv.txt || $(PIP) -r requirements.lock
