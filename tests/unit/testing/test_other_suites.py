@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -177,6 +178,21 @@ class Leaks(Tap):
         return await reader.readuntil(b"\n")
 
 
+class LeaksWhileOthersClose(Leaks):
+    """As a process in which much else goes on: what ends there must not hide it."""
+
+    others: list[Any] = []
+
+    async def read(self) -> bytes:
+        if not self.kept:
+            self.others.extend(open(os.devnull) for _ in range(60))
+        elif self.others:
+            self.others.pop().close()
+            self.others.pop().close()
+            self.others.pop().close()
+        return await super().read()
+
+
 class ShowsItsToken(Tap):
     def judged(self, line: bytes) -> Signal:
         return self.saw(Result.FAIL, "other", f"token {self.settings.token.reveal()} is refused")
@@ -208,6 +224,7 @@ def test_a_good_probe_keeps_every_promise() -> None:
         (SaysNothing, "test_it_ends_raises_nothing_and_believes_nobody", "does not say how"),
         (SaysTooMuch, "test_it_ends_raises_nothing_and_believes_nobody", "characters of evidence"),
         (Leaks, "test_looks_leave_nothing_open", "more open files"),
+        (LeaksWhileOthersClose, "test_looks_leave_nothing_open", "more open files"),
         (ShowsItsToken, "test_a_secret_shows_nowhere", "a secret shows"),
         (HoldsOn, "test_a_look_can_be_cancelled_at_once", "cancelling took"),
     ],
