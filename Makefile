@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Compiled at setup is what most commands load: some shells forbid Python to keep what it compiled.
 LOADED := typer click rich dns pydantic jinja2 markupsafe yaml aiohttp multidict yarl idna cryptography botocore urllib3 jmespath dateutil
 
-.PHONY: setup demo test warm soak coverage lint worlds mutants liars players bench docs light clean
+.PHONY: setup demo test warm soak kills coverage lint worlds mutants liars players bench docs light clean
 
 setup: .venv/.ready ## environment from the lock file
 
@@ -51,6 +51,9 @@ warm: setup # compiles the tests once, on both cores, before six workers each do
 soak: setup ## what is too long for every day: 21,000 odd inputs, 20,000 odd bodies, ten times the examples of what decides
 	BCP_MORE=10 BCP_FUZZ=4200 BCP_BODIES=20000 $(BIN)/python -m pytest -n 2 -o timeout=3600 \
 		tests/unit/test_fuzz.py tests/unit/test_detect.py tests/unit/engine/test_frontier.py tests/server/test_hooks.py
+
+kills: setup ## kill -9 at any instant of a run, then on to its end: make kills GAMES=1000
+	BCP_KILLS=$(if $(filter 10000,$(GAMES)),1000,$(GAMES)) $(BIN)/python -m pytest -n 2 -rP -o timeout=3600 tests/crash/test_kill.py
 
 coverage: setup ## all tests, measured; fails below 90 % of lines and branches, or 85 % of a room
 	sh tests/install-servers.sh
