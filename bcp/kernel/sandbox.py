@@ -89,7 +89,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self, **options: Any) -> None:
         super().__init__(undefined=StrictUndefined, optimized=False, finalize=_finalize, **options)
         self.context_class = BoundedContext
-        self._compiled = lru_cache(maxsize=256)(super().from_string)
+        self._compiled = lru_cache(maxsize=1024)(super().from_string)  # shipped texts are 600
         self.globals.clear()
         self.filters = {name: _paying(name, self.filters[name]) for name in FILTERS}
         self.filters |= {_LOOP: _loop, _CONCAT: _concat, _WEIGH: _weigh}
