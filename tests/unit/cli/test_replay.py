@@ -44,9 +44,9 @@ def test_something_must_be_named() -> None:
 
 @pytest.fixture
 def one(tmp_path: Path) -> Path:
-    """A shipped outage, for changing."""
+    """A short shipped outage, for changing."""
     path = tmp_path / "one.yaml"
-    path.write_text(next(iter(played.shipped().values())).read_text())
+    path.write_text(played.shipped()["blip"].read_text())
     return path
 
 
@@ -154,7 +154,7 @@ def test_one_file_that_is_wrong_spoils_no_other_of_the_folder(one, tmp_path, as_
     text = one.read_text()
     (tmp_path / "wrong.yaml").write_text(text.replace("result: fail", "result: fial", 1))
     (tmp_path / "late.yml").write_text(text.replace("at: ", "at: 99d, until: 100d, x: ", 1))
-    (tmp_path / "typo.yaml").write_text(text.replace("kind: refused", "kind: 5yy"))
+    (tmp_path / "typo.yaml").write_text(text.replace("kind: timeout", "kind: 5yy"))
     with pytest.raises(Invalid) as caught:
         replay.replay(scores=str(tmp_path))
     places = [(Path(p.file).name, p.line > 0, p.column > 0) for p in caught.value.problems]
@@ -172,8 +172,8 @@ def test_one_file_that_is_wrong_spoils_no_other_of_the_folder(one, tmp_path, as_
 
 def test_a_doubt_is_said_below_what_was_played(one, as_json, capsys) -> None:
     """It is no error: the file is played."""
-    one.write_text(one.read_text().replace("kind: refused", "kind: rufused"))
+    one.write_text(one.read_text().replace("kind: timeout", "kind: tmieout"))
     as_json.json = False
     with contextlib.suppress(typer.Exit):
         replay.replay([str(one)], check=True)
-    assert "warning: 'rufused' is no word for what was seen" in capsys.readouterr().out
+    assert "warning: 'tmieout' is no word for what was seen" in capsys.readouterr().out
