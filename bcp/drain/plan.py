@@ -18,8 +18,9 @@ CANARY_S = 3.0
 
 def order(mails: Iterable[QueuedMail], important: Sequence[str]) -> list[QueuedMail]:
     """Mail to important recipients first, then the oldest."""
+    oldest = sorted(mails, key=lambda m: (m.arrived, m.queue_id))
     first = {a.lower() for a in important}
-    return sorted(mails, key=lambda m: (not any(r.lower() in first for r in m.recipients), m.arrived, m.queue_id))
+    return sorted(oldest, key=lambda m: first.isdisjoint(map(str.lower, m.recipients))) if first else oldest
 
 
 @dataclass(frozen=True, slots=True)

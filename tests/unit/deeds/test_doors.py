@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ COMMAND_ALONE = {"relay_gone.give_up": "relay give-up"}
 """As all work on relays: it is done where their keys are, and named by the account that is read there."""
 
 
+@cache
 def called(sources: tuple[str, ...]) -> set[str]:
     """``module.function`` of ``bcp.deeds`` that a door imports."""
     roots = [Path(ROOT) / "bcp" / source for source in sources]
@@ -87,6 +89,7 @@ def called(sources: tuple[str, ...]) -> set[str]:
     return found
 
 
+@cache
 def commands() -> set[str]:
     """Of the command line, groups included."""
     top = typer.main.get_command(command_line)
@@ -96,6 +99,7 @@ def commands() -> set[str]:
     return out
 
 
+@cache
 def calls() -> set[str]:
     """Of the API, as its document has them."""
     made = FastAPI()
@@ -109,6 +113,7 @@ def calls() -> set[str]:
     }
 
 
+@cache
 def forms() -> set[str]:
     """Addresses that the console knows."""
     made = FastAPI()
