@@ -350,7 +350,7 @@ class Lives(Kin):
             return
         self._settle_rest(mail, "unknown", at, "it is not in the queue any more, and no line says how it left")
         mail.over = True
-        self._touch(mail, mail.last)
+        self._touch(mail, at)  # lines that were written until now, and are read later, are of this one still
 
 
 _BEGINS: dict[type, Callable[[Lives, str, str, Any, Line], None]] = {
