@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 from bcp.kernel.errors import Refused, StorageError
 from bcp.kernel.json_in import rows
+from bcp.kit.log_dates import Dating
+from bcp.kit.mail_log import Reader
 from bcp.relay.batch import BATCH, REPLY, Request, digest, is_sealed, seal, unseal
-from bcp.relay.dating import Dating
 from bcp.relay.follow import Follower, Piece
-from bcp.relay.lines import Reader
 from bcp.relay.listen import Listener
 from bcp.relay.lives import Lives
 from bcp.relay.mail import Mail, mail_of

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+from bcp.kit.mail_log import Line
 from bcp.relay import said as ev
 from bcp.relay.cabinet import Shelf
 from bcp.relay.events import MOST, RISK, event_of, probed
 from bcp.relay.kin import LATE_S, PIPED, Kin, thrown_away
-from bcp.relay.lines import Line
 from bcp.relay.mail import OPEN, Mail, Person
 from bcp.relay.sessions import Session
 
