@@ -18,6 +18,7 @@ from bcp.kit.log_dates import Dating
 from bcp.kit.mail_log import Reader
 from bcp.relay.batch import BATCH, REPLY, Request, digest, is_sealed, seal, unseal
 from bcp.relay.follow import Follower, Piece
+from bcp.relay.kin import NEAR
 from bcp.relay.listen import Listener
 from bcp.relay.lives import Lives
 from bcp.relay.mail import Mail, mail_of
@@ -111,6 +112,7 @@ class Agent:
         }
         dating = Dating(self._zone, self.now, self.place.last)
         self.lives = Lives(_Shelf(self.store), sessions, self.options.copies)
+        self.lives.recall(m for m in map(_mail, self.store.newest(NEAR)) if m)
         self.listener = Listener(Reader(dating, self.options.names), self.lives)
         self.listener.counted.update(json.loads(self.store.get("counted") or "{}"))
         self.listener.export.stands_at(self.store.get("export"))
