@@ -132,7 +132,7 @@ class Lives(Kin):
         before = self._mail(key)
         if before is None:
             return False
-        if not before.over and before.began == at:
+        if before.origin and not before.over and before.began == at:
             return True
         if not self._late(before, at):
             self._end(before, at)

@@ -42,8 +42,9 @@ def test_a_mail_of_this_machine_and_one_that_is_given_up_come_in_any_order() -> 
     log.say("qmgr", f"{Q}: from=<root@relay>, size=9, nrcpt=1 (queue active)").tried("a@corp.test", "deferred", "450")
     log.say("qmgr", f"{Q}: from=<root@relay>, status=expired, returned to sender").gone()
     lines = at_once(log)
-    for order in list(permutations(lines))[::7]:
-        assert heard(list(order)) == [(MAIL, "a@corp.test", "expired", "no")], order
+    for order in permutations(lines[:4]):
+        for end in (lines[4:], lines[:3:-1]):
+            assert heard([*order, *end]) == [(MAIL, "a@corp.test", "expired", "no")], (order, end)
 
 
 def test_a_new_message_under_an_old_id_is_no_late_line() -> None:
