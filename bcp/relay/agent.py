@@ -116,7 +116,14 @@ class Agent:
         self.listener = Listener(Reader(dating, self.options.names), self.lives)
         self.listener.counted.update(json.loads(self.store.get("counted") or "{}"))
         self.listener.export.stands_at(self.store.get("export"))
+        self.close()
         self.source = self._make(self.place, self.say)
+
+    def close(self) -> None:
+        """End what lines come from: journald's reader is a process."""
+        end = getattr(getattr(self, "source", None), "close", None)
+        if end is not None:
+            end()
 
     @property
     def problem(self) -> str:

@@ -320,6 +320,7 @@ class _Loop:
                 self.agent.cannot_keep(error.message)
                 self._tell(f"{error.message}. {error.hint}" if error.hint else error.message)
             self.stop.wait(self._wait)
+        self.agent.close()
         return 0
 
     def _turn(self) -> None:
