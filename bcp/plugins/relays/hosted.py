@@ -95,7 +95,11 @@ class Hosted:
         if not self.can_count:
             vendor = self.settings.vendor
             raise Permanent(f"{vendor} does not tell what it holds", hint="Set queue: of the relay, if it has an API.")
-        return parse_queue(await self._ask(self.settings.queue, "the queue"))
+        found = parse_queue(await self._ask(self.settings.queue, "the queue"))
+        if nobody := next((m for m in found if not m.recipients), None):  # whose it is would be nobody's: not counted
+            text = f"{self.settings.vendor} does not say whom {one_line(nobody.queue_id, 40)!r} in its queue is for"
+            raise Transient(text, hint="Let queue: tell the recipients of each message.")
+        return found
 
     async def drain(self, domains: Sequence[str]) -> str:
         """Ask it, where it can be asked."""

@@ -151,6 +151,14 @@ class TestHostedOnItsWord(RelaySuite):
         (tmp_path / "told").write_text("")
         assert self.run(relay.fates(["A"])) == [] and "not known" not in taken_on_word(relay)
 
+    def test_a_mail_for_nobody_is_not_passed_over(self, tmp_path) -> None:
+        """A queue of mails without recipients would look empty to whoever drains it."""
+        from bcp.kernel.errors import Transient
+
+        (tmp_path / "q").write_text('{"queue_id": "A1", "sender": "s@o.test", "arrival_time": 5, "recipients": []}\n')
+        found = self.run(self.outcome(self.make(queue={"command": ["cat", str(tmp_path / "q")]}).queue()))
+        assert isinstance(found, Transient) and "whom 'A1' in its queue is for" in found.message
+
     async def wrapped(self, parse: Any, text: str) -> Any:
         return parse(text, {"A"})
 
